@@ -1,0 +1,20 @@
+"""Giving database connections back before a slow call to somebody else."""
+
+from __future__ import annotations
+
+from django.db import connections, transaction
+
+
+def release_database_connections() -> None:
+    """Close this thread's database connections (with a pool: give them back).
+
+    A call to the vendor may take half a minute; a connection held meanwhile is one that nobody else
+    can use. Raises ``TransactionManagementError`` inside an atomic block, where closing would lose
+    the transaction.
+    """
+    for connection in connections.all(initialized_only=True):
+        if connection.in_atomic_block:
+            raise transaction.TransactionManagementError(
+                "The database connection cannot be given back inside a transaction"
+            )
+        connection.close()

@@ -1,0 +1,30 @@
+"""What every page shows."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.translation import gettext
+
+REGIONS = {
+    "api-engage-eu.sitecorecloud.io": "EU",
+    "api-engage-us.sitecorecloud.io": "US",
+    "api-engage-ap.sitecorecloud.io": "Asia-Pacific",
+    "api-engage-jpe.sitecorecloud.io": "Japan",
+}
+
+
+def environment_words() -> str:
+    """Practice or production, in words; for production with the region of the configured host."""
+    if settings.PRACTICE_MODE:
+        return gettext("Practice – nothing reaches Sitecore CDP")
+    host = urlsplit(settings.CDP_BASE_URL).hostname or ""
+    return gettext("Production – Sitecore CDP %(region)s") % {"region": REGIONS.get(host, host)}
+
+
+def portal(request: HttpRequest) -> dict[str, Any]:
+    """Environment in words, and the person's role in words (empty for nobody)."""
+    return {"environment_words": environment_words(), "is_practice": settings.PRACTICE_MODE}
