@@ -1,0 +1,188 @@
+"""Reading the vendor's JSON: strict about what is used, deaf to the rest.
+
+Everything here takes what came over the wire and either gives a plain value or raises `CdpMalformedAnswer`.
+Optional values that cannot be read become empty: an odd date must not turn a created consumer into an unknown
+one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+import unicodedata
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+from apps.cdp.errors import CdpMalformedAnswer
+
+LONGEST_REFERENCE = 200  # characters
+LONGEST_LINK = 2_000  # characters
+LONGEST_MESSAGE = 1_000  # characters
+
+_PLAUSIBLE_REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,199}")
+_COLLECTIONS = frozenset({"guests", "orders", "orderconsumers", "orderitems", "consumers", "contacts"})
+_FIELD = re.compile(r"([A-Za-z]+)(?:\[\d+\])?(?:\.[A-Za-z]+)?")
+
+
+def parse_json(body: bytes) -> object:
+    """The value of a JSON text in UTF-8 (RFC 8259).
+
+    Numbers with a fraction become `Decimal`. Duplicate names and NaN are refused: whoever sends them means
+    something that we cannot know. Raises `CdpMalformedAnswer`, outside the handler, so that the body does not
+    travel on inside a chained exception.
+    """
+    try:
+        return json.loads(
+            body.decode("utf-8-sig"),
+            parse_float=Decimal,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_object_without_duplicates,
+        )
+    except (ValueError, ArithmeticError, RecursionError):
+        pass
+    raise CdpMalformedAnswer
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _object_without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("duplicate name")
+    return result
+
+
+class Fields:
+    """One JSON object, read by name in either case (the vendor writes `First` and `first`, contract 1.6)."""
+
+    def __init__(self, value: object) -> None:
+        """Raises `CdpMalformedAnswer` when the value is not an object."""
+        if not isinstance(value, dict):
+            raise CdpMalformedAnswer
+        self._exact: dict[str, object] = value
+        self._folded: dict[str, object] = {}
+        for name, content in value.items():
+            self._folded.setdefault(name.lower(), content)
+
+    def names(self) -> frozenset[str]:
+        """All names, in lower case."""
+        return frozenset(self._folded)
+
+    def value(self, name: str) -> object:
+        """The value as it came; None when absent."""
+        return self._exact[name] if name in self._exact else self._folded.get(name.lower())
+
+    def text(self, name: str) -> str:
+        """A text, or ""."""
+        return readable(self.value(name))
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """The texts of a list; what is no text is left out."""
+        value = self.value(name)
+        return tuple(filter(None, map(readable, value))) if isinstance(value, list) else ()
+
+    def date(self, name: str) -> dt.date | None:
+        """The date part as written, whatever time and zone follow it; None when unreadable."""
+        return date_part(self.text(name))
+
+    def moment(self, name: str) -> dt.datetime | None:
+        """A moment in UTC; None when unreadable."""
+        return moment(self.text(name))
+
+    def number(self, name: str) -> Decimal | None:
+        """A number small enough to be written out; None otherwise."""
+        value = self.value(name)
+        if isinstance(value, bool) or not isinstance(value, int | Decimal):
+            return None
+        number = Decimal(value)
+        readable_size = number.is_finite() and number.adjusted() < 18 and len(number.as_tuple().digits) < 40
+        return number if readable_size and number.adjusted() > -18 else None
+
+    def objects(self, name: str) -> Iterator[Fields]:
+        """The objects of a list; what is no object is left out."""
+        value = self.value(name)
+        for item in value if isinstance(value, list) else ():
+            if isinstance(item, dict):
+                yield Fields(item)
+
+    def inner(self, name: str) -> Fields:
+        """The object under a name; an empty one when there is none."""
+        value = self.value(name)
+        return Fields(value if isinstance(value, dict) else {})
+
+    def href(self) -> str:
+        """The object's own link as text, or "". It may point anywhere: see `BaseUrl.owns`."""
+        link = self.text("href")
+        return link if len(link) <= LONGEST_LINK and link.isprintable() and " " not in link else ""
+
+    def ref(self) -> str:
+        """The object's reference: not empty, no blanks, no control characters, at most 200 characters.
+
+        Raises `CdpMalformedAnswer`: without it nobody can say which record this is.
+        """
+        ref = self.text("ref")
+        if not ref or len(ref) > LONGEST_REFERENCE or not ref.isprintable() or " " in ref:
+            raise CdpMalformedAnswer
+        return ref
+
+
+def readable(value: object) -> str:
+    """A text that can be stored and shown, or "": no NUL, no half of a surrogate pair."""
+    if not isinstance(value, str) or "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
+        return ""
+    return value
+
+
+def date_part(text: str) -> dt.date | None:
+    """The date of an ISO 8601 text as written: no zone may shift a birthday."""
+    try:
+        return dt.date.fromisoformat(re.split(r"[Tt ]", text.strip(), maxsplit=1)[0])
+    except ValueError:
+        return None
+
+
+def moment(text: str) -> dt.datetime | None:
+    """The moment of an ISO 8601 text in UTC, which is also what a text without a zone means (contract
+    1.5)."""
+    try:
+        value = dt.datetime.fromisoformat(text.strip())
+        value = value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        return None
+    # The first and the last year of the calendar overflow as soon as a page shows them in another zone.
+    return value if dt.MINYEAR < value.year < dt.MAXYEAR else None
+
+
+def ref_from_href(href: str) -> str:
+    """The reference at the end of a link, without its query, or "" when nothing there looks like one."""
+    try:
+        last = urlsplit(href).path.rstrip("/").rsplit("/", 1)[-1]
+    except ValueError:
+        return ""
+    plausible = _PLAUSIBLE_REFERENCE.fullmatch(last) and last.lower() not in _COLLECTIONS
+    return last if plausible else ""
+
+
+def vendor_message(payload: object) -> str:
+    """The `message` of an error body, shortened. It may quote what was sent: personal data."""
+    if not isinstance(payload, dict):
+        return ""
+    text = Fields(payload).value("message")
+    if not isinstance(text, str):
+        return ""
+    kept = (char for char in text[:LONGEST_MESSAGE] if unicodedata.category(char) not in {"Cc", "Cs"})
+    return "".join(kept)
+
+
+def field_in_message(message: str, known: frozenset[str]) -> str:
+    """The field that a vendor's message names: the text before the first colon, when it is a known one.
+
+    `emails[0]: …` and `identifiers[1].provider: …` name `emails` and `identifiers` (contract section 2).
+    """
+    match = _FIELD.fullmatch(message.partition(":")[0].strip()) if ":" in message else None
+    return match[1] if match and match[1] in known else ""

@@ -1,0 +1,157 @@
+"""The client of Sitecore CDP: one method per endpoint of the vendor."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from apps.cdp.consumers import Creation, Identifier, NewConsumer, OrderConsumer
+from apps.cdp.errors import CdpNotConfigured, CdpNotFound
+from apps.cdp.exchange import Exchange
+from apps.cdp.links import Path
+from apps.cdp.paging import Item, Page, items_of_all_pages
+from apps.cdp.records import Guest, Order
+
+DETAILS = 25  # entries of a list without expanded objects that are fetched one by one
+
+ORDERS = "/v2.1/orders"
+ORDER = "/v2.1/orders/{order_ref}"
+ORDER_CONSUMERS_OF_ORDER = "/v2.1/orders/{order_ref}/consumers"
+ORDER_CONSUMER = "/v2.1/orderConsumers/{consumer_ref}"
+GUESTS = "/v2.1/guests"
+GUEST = "/v2.1/guests/{guest_ref}"
+
+R = TypeVar("R", Order, Guest)
+
+
+@dataclass(frozen=True, slots=True)
+class CdpClient:
+    """Typed value in, typed value out, `CdpError` otherwise. Safe to share between threads.
+
+    No method takes longer than the total limit, all pages and retries included; only the look-up of the host
+    name cannot be interrupted. Without usable settings every call raises `CdpNotConfigured` and sends
+    nothing.
+    """
+
+    _exchange: Exchange | CdpNotConfigured
+
+    def create_order_consumer(
+        self, order_ref: str, consumer: NewConsumer, *, deadline: dt.datetime
+    ) -> Creation:
+        """Add a consumer to an order: at most one request, its first byte before `deadline` (with a zone).
+
+        Not repeatable: two equal calls make two consumers. `CdpError.outcome` says whether it may have been
+        done.
+        """
+        path = Path.fill(ORDER_CONSUMERS_OF_ORDER, order_ref=order_ref)
+        created, status = self._wire().create(
+            path, consumer.to_json(), OrderConsumer.from_json, deadline=deadline
+        )
+        return Creation(created, status)
+
+    def list_order_consumer_refs(self, order_ref: str, *, within: float | None = None) -> tuple[str, ...]:
+        """The references of all consumers of an order; `within` seconds, if given, for all of it."""
+        path = Path.fill(ORDER_CONSUMERS_OF_ORDER, order_ref=order_ref)
+        return tuple(item.ref for item in self._items(path, {}, self._end(within)))
+
+    def retrieve_order_consumer(self, ref: str) -> OrderConsumer:
+        """One order consumer."""
+        path = Path.fill(ORDER_CONSUMER, consumer_ref=ref)
+        return self._wire().read(path, {}, OrderConsumer.from_json, end=self._end())
+
+    def list_orders(self, *, reference_id: str = "", guest_ref: str = "") -> tuple[Order, ...]:
+        """Orders by the organisation's own number or by guest; the number is not unique (contract 7.1).
+
+        Raises `ValueError` unless exactly one of the two is given.
+        """
+        query = _only({"referenceId": reference_id, "guestRef": guest_ref})
+        return self._records(ORDERS, query, Order.from_json, self._order)
+
+    def retrieve_order(self, ref: str) -> Order:
+        """One order."""
+        return self._order(ref, self._end())
+
+    def search_guests(
+        self,
+        *,
+        email: str = "",
+        order_ref: str = "",
+        order_reference_id: str = "",
+        identifier: Identifier | None = None,
+    ) -> tuple[Guest, ...]:
+        """Guests that match exactly (contract 9.1). Raises `ValueError` unless exactly one criterion is
+        given."""
+        pair = (
+            {"identifiers.provider": identifier.provider, "identifiers.id": identifier.id}
+            if identifier
+            else {}
+        )
+        single = {"email": email, "orderRef": order_ref, "orderReferenceId": order_reference_id}
+        if pair and any(single.values()):
+            raise ValueError("exactly one criterion is needed")
+        return self._records(GUESTS, pair or _only(single), Guest.from_json, self._guest)
+
+    def retrieve_guest(self, ref: str) -> Guest:
+        """One guest."""
+        return self._guest(ref, self._end())
+
+    def is_own_link(self, href: str) -> bool:
+        """Whether a link leads to the configured scheme, host and port; any other is shown as text only."""
+        return isinstance(self._exchange, Exchange) and self._exchange.transport.base.owns(href)
+
+    def _wire(self) -> Exchange:
+        if isinstance(self._exchange, CdpNotConfigured):
+            # A new one for each call: an exception that is raised again and again collects tracebacks.
+            raise CdpNotConfigured(detail=self._exchange.detail)
+        return self._exchange
+
+    def _end(self, within: float | None = None) -> float:
+        total = self._wire().limits.total
+        return time.monotonic() + (total if within is None else min(within, total))
+
+    def _order(self, ref: str, end: float) -> Order:
+        return self._wire().read(Path.fill(ORDER, order_ref=ref), {}, Order.from_json, end=end)
+
+    def _guest(self, ref: str, end: float) -> Guest:
+        return self._wire().read(Path.fill(GUEST, guest_ref=ref), {}, Guest.from_json, end=end)
+
+    def _items(self, path: Path, query: dict[str, str], end: float) -> Iterator[Item]:
+        wire = self._wire()
+
+        def fetch(ask: dict[str, str]) -> Page:
+            return wire.read(path, ask, Page.from_json, end=end)
+
+        return items_of_all_pages(fetch, path=path, base=wire.transport.base, query=query)
+
+    def _records(
+        self,
+        collection: str,
+        query: dict[str, str],
+        parse: Callable[[object], R],
+        retrieve: Callable[[str, float], R],
+    ) -> tuple[R, ...]:
+        """The records of a collection. Entries without content are fetched one by one, the first `DETAILS` of
+        them; one that cannot be found then (a retired guest) stays a reference."""
+        end = self._end()
+        records: list[R] = []
+        fetched = 0
+        for item in self._items(Path.fill(collection), query, end):
+            record = parse(item.data)
+            if item.bare and fetched < DETAILS:
+                fetched += 1
+                with contextlib.suppress(CdpNotFound):
+                    record = retrieve(item.ref, end)
+            records.append(record)
+        return tuple(records)
+
+
+def _only(criteria: dict[str, str]) -> dict[str, str]:
+    """The one criterion that is given. Raises `ValueError` for none or several."""
+    given = {name: value for name, value in criteria.items() if value}
+    if len(given) != 1:
+        raise ValueError("exactly one criterion is needed")
+    return given

@@ -1,0 +1,190 @@
+"""Order consumers: what is sent, and what comes back (vendor: create-order-consumer page)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from apps.cdp.answers import Fields, date_part, ref_from_href
+
+T = TypeVar("T")
+
+# Python name → the vendor's name.
+_TEXTS = {
+    "title": "title",
+    "first_name": "firstName",
+    "last_name": "lastName",
+    "gender": "gender",
+    "nationality": "nationality",
+    "passport_number": "passportNumber",
+    "country": "country",
+}
+_LISTS = {"emails": "emails", "phone_numbers": "phoneNumbers"}
+
+# The names that an error message of the vendor may point at.
+FIELD_NAMES = frozenset([*_TEXTS.values(), *_LISTS.values(), "dateOfBirth", "identifiers"])
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Identifier:
+    """What ties a person to a guest: a provider named in the identity rules, and the person's id there."""
+
+    provider: str
+    id: str
+
+    def __repr__(self) -> str:
+        return "Identifier(<personal data>)"
+
+    def to_json(self) -> dict[str, object]:
+        """The vendor's form."""
+        return {"provider": self.provider, "id": self.id}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class NewConsumer:
+    """A person to add to an order; also the request of the create call. Values are sent as they are."""
+
+    first_name: str
+    last_name: str
+    title: str = ""
+    gender: str = ""
+    date_of_birth: dt.date | None = None
+    emails: tuple[str, ...] = ()
+    phone_numbers: tuple[str, ...] = ()
+    nationality: str = ""
+    passport_number: str = ""
+    country: str = ""
+    identifiers: tuple[Identifier, ...] = ()
+
+    def __repr__(self) -> str:
+        return "NewConsumer(<personal data>)"
+
+    def to_json(self) -> dict[str, object]:
+        """The vendor's form. Empty fields are left out: what they would do is not documented."""
+        return _person_to_json(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, object]) -> NewConsumer:
+        """The inverse of `to_json`. Raises `ValueError` for anything that `to_json` does not write."""
+        values: dict[str, object] = {}
+        for ours, theirs in _TEXTS.items():
+            values[ours] = _of_type(str, data.get(theirs, ""))
+        for ours, theirs in _LISTS.items():
+            values[ours] = tuple(_of_type(str, item) for item in _of_type(list, data.get(theirs, [])))
+        written = _of_type(str, data.get("dateOfBirth", ""))
+        values["date_of_birth"] = date_part(written)
+        pairs = [_of_type(dict, item) for item in _of_type(list, data.get("identifiers", []))]
+        values["identifiers"] = tuple(
+            Identifier(_of_type(str, pair.get("provider")), _of_type(str, pair.get("id"))) for pair in pairs
+        )
+        if not FIELD_NAMES.issuperset(data) or (written and values["date_of_birth"] is None):
+            raise ValueError("not the JSON form of a new consumer")
+        return cls(**values)  # type: ignore[arg-type]  # each value was checked above
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class OrderConsumer:
+    """An order consumer as the vendor has it. Only `ref` is certain; whatever was not readable is empty.
+
+    `order_items`, `order_href` and `guest_href` are links as the vendor wrote them, on any host: show them as
+    text unless `CdpClient.is_own_link` says otherwise. The order's reference cannot be derived from
+    `order_href` (contract 3.3).
+    """
+
+    ref: str
+    href: str = ""
+    title: str = ""
+    first_name: str = ""
+    last_name: str = ""
+    gender: str = ""
+    date_of_birth: dt.date | None = None
+    emails: tuple[str, ...] = ()
+    phone_numbers: tuple[str, ...] = ()
+    nationality: str = ""
+    passport_number: str = ""
+    country: str = ""
+    order_items: tuple[str, ...] = ()
+    order_href: str = ""
+    guest_href: str = ""
+    guest_ref: str = ""
+    identifiers: tuple[Identifier, ...] = ()
+    created_at: dt.datetime | None = None
+
+    def __repr__(self) -> str:
+        return f"OrderConsumer(ref={self.ref!r}, <personal data>)"
+
+    @classmethod
+    def from_json(cls, data: object) -> OrderConsumer:
+        """Read the vendor's form, v2.1 or legacy. Raises `CdpMalformedAnswer` when `ref` is not readable."""
+        fields = Fields(data)
+        guest_href = fields.inner("guest").href()
+        return cls(
+            ref=fields.ref(),
+            href=fields.href(),
+            title=fields.text("title"),
+            first_name=fields.text("firstName"),
+            last_name=fields.text("lastName"),
+            gender=fields.text("gender"),
+            date_of_birth=fields.date("dateOfBirth"),
+            emails=fields.texts("emails"),
+            phone_numbers=fields.texts("phoneNumbers"),
+            nationality=fields.text("nationality"),
+            passport_number=fields.text("passportNumber"),
+            country=fields.text("country"),
+            order_items=_order_items(fields.inner("orderItems")),
+            order_href=fields.inner("order").href(),
+            guest_href=guest_href,
+            guest_ref=ref_from_href(guest_href),
+            identifiers=identifiers_of(fields),
+            created_at=fields.moment("createdAt"),
+        )
+
+    def to_json(self) -> dict[str, object]:
+        """The vendor's v2.1 form, without what is empty."""
+        data: dict[str, object] = {"ref": self.ref, "href": self.href, **_person_to_json(self)}
+        data["orderItems"] = (
+            {"orderItems": [{"href": href} for href in self.order_items]} if self.order_items else ""
+        )
+        data["order"] = {"href": self.order_href} if self.order_href else ""
+        data["guest"] = {"href": self.guest_href} if self.guest_href else ""
+        data["createdAt"] = self.created_at.isoformat() if self.created_at else ""
+        return {name: value for name, value in data.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """A create that succeeded: the consumer, and the status (200 and 201 both occur, contract 3.3)."""
+
+    consumer: OrderConsumer
+    http_status: int
+
+
+def identifiers_of(fields: Fields) -> tuple[Identifier, ...]:
+    """The readable identifiers of a consumer or guest."""
+    pairs = ((pair.text("provider"), pair.text("id")) for pair in fields.objects("identifiers"))
+    return tuple(Identifier(provider, id_) for provider, id_ in pairs if provider and id_)
+
+
+def _order_items(fields: Fields) -> tuple[str, ...]:
+    # v2.1 nests the list under its own name, v2 under `items` (contract 3.3).
+    for name in ("orderItems", "items"):
+        hrefs = tuple(filter(None, (item.href() for item in fields.objects(name))))
+        if hrefs:
+            return hrefs
+    return ()
+
+
+def _person_to_json(person: NewConsumer | OrderConsumer) -> dict[str, object]:
+    data: dict[str, object] = {theirs: getattr(person, ours) for ours, theirs in _TEXTS.items()}
+    data |= {theirs: [item for item in getattr(person, ours) if item] for ours, theirs in _LISTS.items()}
+    data["dateOfBirth"] = f"{person.date_of_birth.isoformat()}T00:00:00Z" if person.date_of_birth else ""
+    data["identifiers"] = [identifier.to_json() for identifier in person.identifiers]
+    return {name: value for name, value in data.items() if value}
+
+
+def _of_type(kind: type[T], value: object) -> T:
+    if not isinstance(value, kind):
+        raise ValueError("not the JSON form of a new consumer")
+    return value

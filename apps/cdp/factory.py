@@ -1,0 +1,56 @@
+"""The client of this process, from the settings. The only module of the client that knows Django."""
+
+from __future__ import annotations
+
+import functools
+
+from django.conf import settings
+from django.core.signals import setting_changed
+
+from apps.cdp.attempt import Limits
+from apps.cdp.client import CdpClient
+from apps.cdp.errors import CdpNotConfigured
+from apps.cdp.exchange import Exchange
+from apps.cdp.links import BaseUrl
+from apps.cdp.transport import Credentials, Transport
+
+
+@functools.cache
+def get_client() -> CdpClient:
+    """The one client that all threads share. Never raises: with unusable settings its calls do.
+
+    `get_client.cache_clear()` makes the next call read the settings again; tests that change a CDP_* setting
+    through Django need not call it.
+    """
+    try:
+        return CdpClient(_exchange())
+    except CdpNotConfigured as error:
+        return CdpClient(error)
+
+
+def _exchange() -> Exchange:
+    try:
+        limits = Limits(
+            connect=settings.CDP_CONNECT_TIMEOUT,
+            read=settings.CDP_READ_TIMEOUT,
+            total=settings.CDP_TOTAL_TIMEOUT,
+        )
+    except ValueError:
+        raise CdpNotConfigured(detail="CDP_*_TIMEOUT must be positive numbers of seconds") from None
+    transport = Transport(
+        base=BaseUrl.parse(settings.CDP_BASE_URL, extra_hosts=settings.CDP_EXTRA_HOSTS),
+        credentials=Credentials(settings.CDP_CLIENT_KEY, settings.CDP_API_TOKEN),
+        max_answer_bytes=settings.CDP_MAX_ANSWER_BYTES,
+        pool_size=settings.CDP_POOL_SIZE,
+        ca_file=settings.CDP_CA_FILE,
+        proxy=settings.CDP_PROXY,
+    )
+    return Exchange(transport, limits)
+
+
+def _forget(*, setting: str, **_: object) -> None:
+    if setting.startswith("CDP_"):
+        get_client.cache_clear()
+
+
+setting_changed.connect(_forget)

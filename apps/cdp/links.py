@@ -1,0 +1,116 @@
+"""Addresses: which host may be called, what stands in a path, which links are ours."""
+
+from __future__ import annotations
+
+import ipaddress
+import unicodedata
+from collections.abc import Collection
+from dataclasses import dataclass
+from urllib.parse import SplitResult, quote, urlsplit
+
+from apps.cdp.answers import LONGEST_REFERENCE
+from apps.cdp.errors import CdpBadReference, CdpNotConfigured
+
+REGIONAL_HOSTS = frozenset(  # vendor: base URLs per region
+    f"api-engage-{region}.sitecorecloud.io" for region in ("eu", "us", "ap", "jpe")
+)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class BaseUrl:
+    """The one place that credentials and personal data may go to."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, url: str, *, extra_hosts: Collection[str] = ()) -> BaseUrl:
+        """Read a configured base URL.
+
+        Accepted: the vendor's four regional hosts and `extra_hosts` over https, and this machine (loopback)
+        over http or https; no user name, path, query or fragment. Raises `CdpNotConfigured`, which is a
+        `ValueError`.
+        """
+        if not url:
+            raise CdpNotConfigured(detail="CDP_BASE_URL is empty")
+        parts, port = _split(url)
+        if parts is None or port is None or not parts.hostname:
+            raise CdpNotConfigured(detail="CDP_BASE_URL is not an address such as https://host")
+        if "@" in parts.netloc:
+            raise CdpNotConfigured(detail="CDP_BASE_URL must hold no user name or password")
+        if parts.path not in {"", "/"} or "?" in url or "#" in url:
+            raise CdpNotConfigured(detail="CDP_BASE_URL must end after the host")
+        host = parts.hostname
+        if not is_loopback(host):
+            if parts.scheme != "https":
+                raise CdpNotConfigured(detail="CDP_BASE_URL must use https, except on this machine")
+            if host in REGIONAL_HOSTS and port != 443:
+                raise CdpNotConfigured(detail="CDP_BASE_URL must not name a port on a host of the vendor")
+            if host not in REGIONAL_HOSTS and host not in {extra.lower() for extra in extra_hosts}:
+                raise CdpNotConfigured(
+                    detail="the host of CDP_BASE_URL is neither one of the vendor's, nor this machine, "
+                    "nor named in CDP_EXTRA_HOSTS"
+                )
+        return cls(parts.scheme, host, port)
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == _DEFAULT_PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{host}{port}"
+
+    def owns(self, href: str) -> bool:
+        """Whether a link goes to this scheme, host and port, with nothing in it that a browser reads
+        otherwise."""
+        parts, port = _split(href)
+        if parts is None or "@" in parts.netloc:
+            return False
+        return (parts.scheme, parts.hostname, port) == (self.scheme, self.host, self.port)
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A path of the API: `template` may be logged, `filled` holds references and may not."""
+
+    template: str
+    filled: str
+
+    @classmethod
+    def fill(cls, template: str, **references: str) -> Path:
+        """Put references into a template, each as exactly one segment. Raises `CdpBadReference`."""
+        segments = {name: path_segment(ref) for name, ref in references.items()}
+        return cls(template, template.format(**segments))
+
+
+def path_segment(reference: str) -> str:
+    """A reference as one percent-encoded path segment (RFC 3986, 3.3), so that it reaches no other path.
+
+    Raises `CdpBadReference` when it is empty, a dot segment, longer than 200 characters or holds control
+    characters.
+    """
+    unsafe = any(unicodedata.category(char) in {"Cc", "Cf", "Cs"} for char in reference)
+    if not reference or reference in {".", ".."} or len(reference) > LONGEST_REFERENCE or unsafe:
+        raise CdpBadReference
+    return quote(reference, safe="")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name means this machine and no other."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _split(url: str) -> tuple[SplitResult | None, int | None]:
+    # urlsplit drops tabs and line ends and browsers read a backslash as a slash: neither may decide where we
+    # go.
+    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+        return None, None
+    try:
+        parts = urlsplit(url)
+        port = parts.port if parts.port is not None else _DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return None, None
+    return (parts, port) if parts.scheme in _DEFAULT_PORTS else (None, None)

@@ -1,0 +1,262 @@
+"""The way to Sitecore CDP over HTTP. The only module that imports requests and urllib3.
+
+Requests are handed to the adapter directly, without a `requests.Session`: so no cookie is kept, no redirect
+is followed (a session would even read a redirect's whole body), and neither proxies nor certificate bundles
+nor `.netrc` come from the environment (`trust_env`), because nothing here looks for them.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import contextvars
+import logging
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import DEFAULT_CA_BUNDLE_PATH, HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, DecodeError, NameResolutionError, NewConnectionError
+from urllib3.util.connection import create_connection
+
+from apps.cdp.attempt import Attempt
+from apps.cdp.errors import CdpNotConfigured
+from apps.cdp.links import BaseUrl
+
+_CHUNK = 65_536  # bytes
+
+_current: contextvars.ContextVar[Attempt] = contextvars.ContextVar("cdp_attempt")
+
+
+class Credentials(AuthBase):
+    """HTTP Basic with client key and API token (RFC 7617). Masked in `repr`."""
+
+    def __init__(self, client_key: str, api_token: str) -> None:
+        """Raises `CdpNotConfigured` when one of the two is missing."""
+        if not client_key or not api_token:
+            raise CdpNotConfigured(detail="CDP_CLIENT_KEY or CDP_API_TOKEN is empty")
+        pair = base64.b64encode(f"{client_key}:{api_token}".encode()).decode("ascii")
+        self._header = f"Basic {pair}"
+
+    def __repr__(self) -> str:
+        return "Credentials(****)"
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self._header
+        return request
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class RawAnswer:
+    """What came back. `body` is None when it could not be decoded or was larger than allowed."""
+
+    status: int
+    retry_after: str
+    body: bytes | None
+    too_large: bool = False
+
+
+class _WatchedConnection(HTTPConnection):
+    """A connection that tells the current attempt about its socket and its first byte."""
+
+    _connecting = False
+
+    def connect(self) -> None:
+        self._connecting = True
+        try:
+            super().connect()
+        finally:
+            self._connecting = False
+
+    def send(self, data: Any) -> None:
+        attempt = _current.get()
+        if self.sock is None:
+            if attempt.request_started:  # http.client would open another connection and send the rest there
+                raise ConnectionAbortedError
+            self.connect()
+        attempt.hold(self.sock)
+        if not self._connecting:  # the CONNECT to a proxy is written while connecting and is not the request
+            attempt.before_write()
+        super().send(data)
+
+    def _new_conn(self) -> socket.socket:
+        """Connect within one limit, whatever the number of addresses; what is left of it holds for TLS.
+
+        urllib3 itself grants the limit to each address anew.
+        """
+        seconds = float(self.timeout or 0)
+        end = time.monotonic() + seconds
+        try:
+            found = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
+        except (socket.gaierror, UnicodeError):
+            raise NameResolutionError(self.host, self, socket.gaierror()) from None
+        failure: Exception = NewConnectionError(self, "no address")
+        for position, (*_, address) in enumerate(found):
+            left = end - time.monotonic()
+            if left <= 0:
+                raise ConnectTimeoutError
+            try:
+                place = (str(address[0]), int(address[1]))
+                share = left / (len(found) - position)
+                connection = create_connection(place, share, socket_options=self.socket_options)
+            except TimeoutError:
+                failure = ConnectTimeoutError()
+            except OSError as error:
+                failure = NewConnectionError(self, type(error).__name__)
+                failure.__cause__ = error
+            else:
+                connection.settimeout(max(end - time.monotonic(), 0.001))
+                return connection
+        raise failure
+
+
+class _WatchedTLSConnection(_WatchedConnection, HTTPSConnection):
+    """The same over TLS: the handshake is part of connecting."""
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _WatchedConnection
+
+
+class _TLSPool(HTTPSConnectionPool):
+    ConnectionCls = _WatchedTLSConnection
+
+
+_POOLS = {"http": _Pool, "https": _TLSPool}
+
+
+class _Adapter(HTTPAdapter):
+    """Watched connections, our own TLS context, and no retry."""
+
+    def __init__(self, tls: ssl.SSLContext, pool_size: int) -> None:
+        self._tls = tls
+        super().__init__(pool_connections=1, pool_maxsize=pool_size, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs, ssl_context=self._tls)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: Any, **kwargs: Any) -> urllib3.ProxyManager:
+        manager: urllib3.ProxyManager = super().proxy_manager_for(proxy, **kwargs, ssl_context=self._tls)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """The context says it all; requests would load its own bundle into it again."""
+        conn.cert_reqs = "CERT_REQUIRED"
+
+
+class Transport:
+    """Carries requests to one base URL. One object serves all threads of a process."""
+
+    def __init__(
+        self,
+        *,
+        base: BaseUrl,
+        credentials: Credentials,
+        max_answer_bytes: int,
+        pool_size: int,
+        ca_file: str = "",
+        proxy: str = "",
+    ) -> None:
+        """`ca_file` empty means certifi's bundle, `proxy` empty means none; this machine is never reached
+        through a proxy over http. Raises `CdpNotConfigured` for a file or a proxy that cannot be used."""
+        self.base = base
+        self._credentials = credentials
+        self._max_answer_bytes = max_answer_bytes
+        self._tls = _tls_context(ca_file)
+        self._proxies = _proxies(proxy)
+        self._pooled = _Adapter(self._tls, pool_size)
+
+    def send(
+        self,
+        method: str,
+        target: str,
+        *,
+        attempt: Attempt,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        fresh: bool,
+    ) -> RawAnswer:
+        """Send one request once and read its answer. `target` is an encoded path with query.
+
+        `fresh` opens a connection of its own and closes it afterwards. Raises whatever the stack raises: only
+        `attempt.request_started` tells whether anything was sent.
+        """
+        request = requests.Request(
+            method, f"{self.base}{target}", headers=dict(headers), data=body, auth=self._credentials
+        ).prepare()
+        limits = attempt.limits
+        adapter = _Adapter(self._tls, 1) if fresh else self._pooled
+        with _watching(attempt), contextlib.ExitStack() as stack:
+            if fresh:
+                stack.callback(adapter.close)
+            response = adapter.send(
+                request, stream=True, timeout=(limits.connect, limits.read), proxies=self._proxies
+            )
+            stack.callback(response.close)
+            return self._read(response)
+
+    def _read(self, response: requests.Response) -> RawAnswer:
+        retry_after = response.headers.get("Retry-After", "")
+        answer = bytearray()
+        try:
+            for chunk in response.raw.stream(_CHUNK, decode_content=True):
+                answer += chunk
+                if len(answer) > self._max_answer_bytes:
+                    return RawAnswer(response.status_code, retry_after, None, too_large=True)
+        except DecodeError:
+            return RawAnswer(response.status_code, retry_after, None)
+        return RawAnswer(response.status_code, retry_after, bytes(answer))
+
+
+@contextlib.contextmanager
+def _watching(attempt: Attempt) -> Iterator[None]:
+    token = _current.set(attempt)
+    try:
+        with attempt:
+            yield
+    finally:
+        _current.reset(token)
+
+
+def _tls_context(ca_file: str) -> ssl.SSLContext:
+    # Not ssl.create_default_context: that one obeys SSLKEYLOGFILE of the environment.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_verify_locations(cafile=ca_file or DEFAULT_CA_BUNDLE_PATH)
+    except OSError:
+        raise CdpNotConfigured(detail="CDP_CA_FILE cannot be read as certificates") from None
+    return context
+
+
+def _proxies(proxy: str) -> dict[str, str]:
+    if not proxy:
+        return {}
+    try:
+        parts = urlsplit(proxy)
+        usable = parts.scheme == "http" and parts.hostname and parts.port and parts.path in {"", "/"}
+    except ValueError:
+        usable = False
+    if not usable:
+        raise CdpNotConfigured(detail="CDP_PROXY is not an address such as http://host:port")
+    return {"https": proxy}
+
+
+def _not_ours(_record: logging.LogRecord) -> bool:
+    return _current.get(None) is None
+
+
+# urllib3 logs whole addresses, and ours hold references and e-mail addresses.
+for _name in ("urllib3.connection", "urllib3.connectionpool", "urllib3.response", "urllib3.util.retry"):
+    logging.getLogger(_name).addFilter(_not_ours)
