@@ -1,0 +1,108 @@
+"""Tags and filters of every page: times, panels, summary rows, the entries of the navigation."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.template.context import Context
+from django.template.loader import render_to_string
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+
+from apps.core import requests
+
+register = template.Library()
+
+DAY = "j F Y"
+PANEL_KINDS = frozenset(
+    {"created", "rejected", "not_sent", "not_created", "unknown", "sending", "warning", "information"}
+)
+
+
+@register.filter
+def day(value: dt.date | None) -> str:
+    """``7 March 1991``; for a moment, the day that it falls on in the reader's zone. Nothing for None."""
+    if value is None:
+        return ""
+    if isinstance(value, dt.datetime):
+        value = timezone.localtime(value)
+    return date_format(value, DAY)
+
+
+@register.simple_tag
+def moment(value: dt.datetime | None, seconds: bool = False) -> SafeString:
+    """A ``time`` element in the reader's zone, with UTC for machines and on hover. Nothing for None.
+
+    Raises ``ValueError`` for a moment without a zone: there is no true way to show one.
+    """
+    if value is None:
+        return SafeString("")
+    local = timezone.localtime(value)
+    utc = timezone.localtime(value, dt.UTC)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        gettext("%(moment)s UTC") % {"moment": date_format(utc, f"{DAY}, H:i:s")},
+        date_format(local, f"{DAY}, H:i:s" if seconds else f"{DAY}, H:i"),
+    )
+
+
+@register.simple_block_tag
+def panel(content: str, kind: str, title: str, level: int = 2, focus: bool = False) -> str:
+    """A panel with word and shape: ``{% panel "created" title %}…{% endpanel %}``.
+
+    ``level`` is the level of its heading (1 where the panel is the page's heading); ``focus`` moves the
+    keyboard's focus to it when the page has loaded. Raises ``ValueError`` for a kind that has no look.
+    """
+    if kind not in PANEL_KINDS:
+        raise ValueError(f"no panel of kind {kind}")
+    return render_to_string(
+        "components/panel.html",
+        {"kind": kind, "title": title, "heading": f"h{level}", "focus": focus, "content": content},
+    )
+
+
+@register.simple_block_tag
+def row(content: str, key: str, different: bool = False) -> str:
+    """One key and its value in a ``dl.summary``; ``different`` marks what did not come back as sent."""
+    context = {"key": key, "content": content, "different": different}
+    return render_to_string("components/row.html", context)
+
+
+@register.simple_tag(takes_context=True)
+def support_code(context: Context) -> str:
+    """The code to quote to support: the view's, else the request's; empty without a request."""
+    if given := context.get("support_code"):
+        return str(given)
+    request = context.get("request")
+    return requests.support_code(request) if request is not None else ""
+
+
+@register.simple_tag
+def portal_version() -> str:
+    """The version of the portal, for the footer."""
+    return str(settings.VERSION)
+
+
+@register.inclusion_tag("components/nav_link.html", takes_context=True)
+def nav_link(context: Context, name: str, label: str, *permissions: str) -> dict[str, Any]:
+    """An entry of the navigation, for people with at least one of the permissions.
+
+    An address that this installation does not have makes no entry, so no page breaks over it.
+    """
+    user = context.get("user")
+    if user is None or not any(user.has_perm(permission) for permission in permissions):
+        return {"address": ""}
+    try:
+        address = reverse(name)
+    except NoReverseMatch:
+        return {"address": ""}
+    match = getattr(context.get("request"), "resolver_match", None)
+    return {"address": address, "label": label, "current": match is not None and match.view_name == name}

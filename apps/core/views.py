@@ -1,0 +1,78 @@
+"""Liveness, readiness, and the pages for what went wrong before a view could answer."""
+
+from __future__ import annotations
+
+import sys
+from http import HTTPStatus
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
+from django.db import OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.views.decorators.http import require_safe
+
+from apps.core import readiness
+from apps.core.context_processors import environment_words
+from apps.core.requests import support_code
+
+TOO_MUCH = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
+
+
+@login_not_required
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers. Asks nothing else, so that a lost database does not restart every process."""
+    return HttpResponse("ok", content_type="text/plain")
+
+
+@login_not_required
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:
+    """The process may be given people. What fails is in the log, not in the answer: it is public."""
+    if readiness.failures():
+        return HttpResponse("not ready", status=HTTPStatus.SERVICE_UNAVAILABLE, content_type="text/plain")
+    return HttpResponse("ready", content_type="text/plain")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler400; 413 where more was sent than the portal takes."""
+    if isinstance(exception, TOO_MUCH):
+        return _plain_page(request, "413.html", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    return _plain_page(request, "400.html", HTTPStatus.BAD_REQUEST)
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler404."""
+    context = {"support_code": support_code(request)}
+    return render(request, "404.html", context, status=HTTPStatus.NOT_FOUND)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """CSRF_FAILURE_VIEW: the form's secret is missing or old. Django logs the reason; nothing was done."""
+    context = {"support_code": support_code(request)}
+    return render(request, "errors/csrf.html", context, status=HTTPStatus.FORBIDDEN)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """handler500; 503 where the database does not answer: that passes."""
+    if _database_is_away():
+        return _plain_page(request, "503.html", HTTPStatus.SERVICE_UNAVAILABLE)
+    return _plain_page(request, "500.html", HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _database_is_away() -> bool:
+    """Django calls handler500 while the exception is being handled."""
+    return isinstance(sys.exc_info()[1], OperationalError)
+
+
+def _plain_page(request: HttpRequest, template: str, status: HTTPStatus) -> HttpResponse:
+    """A page without context processors, person and session: what they need may be what is broken."""
+    context = {
+        "environment_words": environment_words(),
+        "is_practice": settings.PRACTICE_MODE,
+        "support_code": support_code(request),
+    }
+    return HttpResponse(render_to_string(template, context), status=status)
