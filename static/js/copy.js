@@ -1,0 +1,26 @@
+// [data-copy="text"]: copies the text. The button is hidden in the page and shown here, where it can do something.
+import { announce, word } from "./words.js";
+
+const SHOWN = 2000; // milliseconds that "Copied" stays on the button
+
+export function startCopying(root) {
+  if (!navigator.clipboard) return; // only over https or on this machine
+  for (const button of root.querySelectorAll("[data-copy]")) {
+    const label = button.querySelector("[data-copy-label]") ?? button;
+    const words = label.textContent;
+    let timer = 0;
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(button.dataset.copy);
+      } catch {
+        announce(word("copyFailed"));
+        return;
+      }
+      label.textContent = word("copied");
+      announce(word("copied"));
+      clearTimeout(timer);
+      timer = setTimeout(() => { label.textContent = words; }, SHOWN);
+    });
+  }
+}

@@ -1,0 +1,12 @@
+// The one entry: each behaviour looks for its own data attribute and does nothing where there is none.
+import { startCopying } from "./copy.js";
+import { startDates } from "./dates.js";
+import { startFocus } from "./focus.js";
+import { startLists } from "./lists.js";
+import { startSubmitting } from "./submit.js";
+
+startCopying(document);
+startDates(document);
+startLists(document);
+startSubmitting(document);
+startFocus(document); // last: the others may have added what has to be focused

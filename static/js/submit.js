@@ -1,0 +1,50 @@
+// A second submit of a form within a second is ignored, and the pressed button says so. A courtesy: the rule against
+// sending twice is the token in the database. Names and values are posted as they are.
+import { word } from "./words.js";
+
+const PAUSE = 1000; // milliseconds
+
+export function startSubmitting(root) {
+  const lastSubmit = new WeakMap();
+  const labels = new Map();
+
+  root.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post") return;
+    const now = performance.now();
+    if (now - (lastSubmit.get(form) ?? -PAUSE) < PAUSE) {
+      event.preventDefault();
+      return;
+    }
+    if (event.defaultPrevented) return;
+    lastSubmit.set(form, now);
+    // After the browser has collected what it posts, since the text of an input button is its value.
+    setTimeout(() => showSending(form, event.submitter, labels), 0);
+  });
+
+  // Back from the next page with the page as it was left: the form is there to be used again.
+  addEventListener("pageshow", () => {
+    for (const [button, label] of labels) setLabel(button, label);
+    labels.clear();
+  });
+}
+
+function showSending(form, submitter, labels) {
+  for (const button of form.querySelectorAll("[data-sending-label]")) {
+    const pressed = button === submitter || isTwin(button, submitter);
+    if (!pressed || labels.has(button)) continue;
+    labels.set(button, button instanceof HTMLInputElement ? button.value : button.textContent);
+    setLabel(button, button.dataset.sendingLabel || word("sending"));
+  }
+}
+
+/** Enter presses the hidden first button of the same name and value; the one that is seen says "Sending…". */
+function isTwin(button, submitter) {
+  const same = (attribute) => button.getAttribute(attribute) === submitter?.getAttribute(attribute);
+  return Boolean(submitter) && same("name") && same("value");
+}
+
+function setLabel(button, label) {
+  if (button instanceof HTMLInputElement) button.value = label;
+  else button.textContent = label;
+}
