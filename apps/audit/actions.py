@@ -1,0 +1,134 @@
+"""What the audit log can tell: every action, the keys that it may carry, and whether it is a failure.
+
+An event of an action carries none but the declared keys, each of a declared kind. None of the kinds has
+room for what was typed about a consumer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from types import MappingProxyType
+
+CODE = re.compile(r"[a-z0-9_.:-]{1,100}")
+
+
+class Kind(Enum):
+    """What a key may hold. ``None`` ("not known") is welcome for each."""
+
+    NUMBER = auto()  # a whole number: a status, a count, milliseconds
+    CODE = auto()  # our own code, lower case: "timeout"
+    CODES = auto()  # a list of such codes
+    WORD = auto()  # a technical word in either case: "POST", "firstName", a UUID
+    WORDS = auto()  # a list of such words
+    NAME = auto()  # free text of at most 200 characters: names of accounts and of rules, never of consumers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Action:
+    """One thing that can happen. There is one object of each, made by :func:`define`.
+
+    ``failure``: a failure or a denial, what "only failures and denials" shows.
+    """
+
+    name: str
+    keys: Mapping[str, Kind]
+    failure: bool = False
+
+
+ACTIONS: dict[str, Action] = {}
+"""Every action by its name."""
+
+
+def define(name: str, *, failure: bool = False, **keys: Kind) -> Action:
+    """Make an action known. Raises ``ValueError`` for a second one of the same name, and for an odd name."""
+    if name in ACTIONS:
+        raise ValueError(f"The action {name} is defined twice")
+    if not all(CODE.fullmatch(word) for word in (name, *keys)):
+        raise ValueError(f"The action {name} or one of its keys is not written as a code")
+    ACTIONS[name] = Action(name, MappingProxyType(keys), failure)
+    return ACTIONS[name]
+
+
+# --- Creating an order consumer -------------------------------------------------------------------
+# fields: names of the JSON fields sent; overridden: codes of the warnings behind "Create anyway".
+CONSUMER_CREATE_REQUESTED = define(
+    "consumer.create_requested", fields=Kind.WORDS, overridden=Kind.CODES, resubmission_of=Kind.WORD
+)
+CONSUMER_CREATED = define("consumer.created", http_status=Kind.NUMBER, duration_ms=Kind.NUMBER)
+CONSUMER_REJECTED = define(
+    "consumer.rejected",
+    failure=True,
+    http_status=Kind.NUMBER,
+    error_code=Kind.WORD,
+    duration_ms=Kind.NUMBER,
+)
+CONSUMER_NOT_SENT = define(
+    "consumer.not_sent",
+    failure=True,
+    http_status=Kind.NUMBER,
+    error_code=Kind.WORD,
+    duration_ms=Kind.NUMBER,
+)
+CONSUMER_OUTCOME_UNKNOWN = define(
+    "consumer.outcome_unknown",
+    failure=True,
+    http_status=Kind.NUMBER,
+    error_code=Kind.WORD,
+    duration_ms=Kind.NUMBER,
+)
+CONSUMER_SETTLED = define("consumer.settled", outcome=Kind.CODE, reason=Kind.CODE)
+# A failure: the vendor's answer came after a person had settled, and may contradict them.
+CONSUMER_LATE_ANSWER = define(
+    "consumer.late_answer",
+    failure=True,
+    answer_outcome=Kind.CODE,
+    http_status=Kind.NUMBER,
+    duration_ms=Kind.NUMBER,
+)
+
+# --- Seeing personal data -------------------------------------------------------------------------
+SUBMISSION_REPEAT_BLOCKED = define("submission.repeat_blocked", failure=True, why=Kind.CODE)
+# purpose: the page, such as "receipt" or "correction" (the form filled from the submission).
+SUBMISSION_VIEWED = define("submission.viewed", purpose=Kind.CODE)
+SUBMISSIONS_LISTED = define("submissions.listed", scope=Kind.CODE, count=Kind.NUMBER)
+VENDOR_RECORD_VIEWED = define("vendor_record.viewed", kind=Kind.CODE, result=Kind.CODE)
+# by: the kinds of what was searched for ("email"), never the values.
+VENDOR_RECORD_SEARCHED = define(
+    "vendor_record.searched", kind=Kind.CODE, by=Kind.CODES, result=Kind.CODE, count=Kind.NUMBER
+)
+
+# --- Sessions and access --------------------------------------------------------------------------
+SESSION_SIGNED_IN = define("session.signed_in")
+# person: the account, where there is one. What was typed as a name may be a password: it is not kept.
+SESSION_SIGN_IN_FAILED = define("session.sign_in_failed", failure=True, reason=Kind.CODE)
+SESSION_SIGNED_OUT = define("session.signed_out", reason=Kind.CODE)
+ACCESS_DENIED = define(
+    "access.denied",
+    failure=True,
+    permission=Kind.NAME,
+    method=Kind.WORD,
+    view=Kind.WORD,
+    reason=Kind.CODE,
+)
+
+# --- People and roles (username: rows stand alone, so the account's name is copied beside its id) --
+PERSON_ADDED = define("person.added", username=Kind.NAME)
+PERSON_CHANGED = define("person.changed", username=Kind.NAME, fields=Kind.WORDS)
+PERSON_DEACTIVATED = define("person.deactivated", username=Kind.NAME, sessions_ended=Kind.NUMBER)
+PERSON_REACTIVATED = define("person.reactivated", username=Kind.NAME)
+PERSON_PASSWORD_LINK_ISSUED = define("person.password_link_issued", username=Kind.NAME)
+PERSON_PASSWORD_LINK_REFUSED = define(
+    "person.password_link_refused", failure=True, username=Kind.NAME, reason=Kind.CODE
+)
+PERSON_PASSWORD_SET = define("person.password_set", username=Kind.NAME)
+ROLE_GRANTED = define("role.granted", username=Kind.NAME, role=Kind.CODE)
+ROLE_REVOKED = define("role.revoked", username=Kind.NAME, role=Kind.CODE)
+
+# --- The portal itself ----------------------------------------------------------------------------
+IDENTITY_RULE_CHANGED = define(
+    "identity_rule.changed", change=Kind.CODE, rule=Kind.NAME, provider=Kind.NAME, priority=Kind.NUMBER
+)
+PORTAL_STARTED = define("portal.started", version=Kind.WORD, settings_digest=Kind.CODE)
