@@ -1,0 +1,24 @@
+"""The audit app; it hangs its triggers on the tables after every migration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import post_migrate
+
+
+class AuditConfig(AppConfig):
+    name = "apps.audit"
+    label = "audit"
+
+    def ready(self) -> None:
+        post_migrate.connect(_install_triggers, sender=self)
+
+
+def _install_triggers(*, using: str, **_: Any) -> None:
+    # Not in a migration: a later AlterField on SQLite rebuilds the table and drops its triggers silently.
+    from apps.audit.triggers import install_triggers  # noqa: PLC0415  # models are not there yet at import
+
+    install_triggers(connections[using])
