@@ -1,0 +1,63 @@
+import pytest
+
+from apps.audit import actions
+from apps.audit.actions import Action
+from apps.audit.models import AuditEvent
+from apps.audit.presenters import SENTENCES, actor_words, sentence
+
+
+def event(action: Action | str, data: str = "{}", **fields: str | None) -> AuditEvent:
+    name = action if isinstance(action, str) else action.name
+    return AuditEvent(**{"seq": 1, "action": name, "actor_name": "Anna Keller", "data": data, **fields})
+
+
+def test_every_action_has_its_sentence() -> None:
+    assert {action.name for action in SENTENCES} == set(actions.ACTIONS)
+
+
+@pytest.mark.parametrize("action", actions.ACTIONS.values(), ids=lambda action: action.name)
+def test_a_sentence_can_be_said_when_nothing_else_is_known(action: Action) -> None:
+    words = sentence(event(action))
+    assert "%" not in words
+    assert "None" not in words
+    assert words == sentence(event(action, '{"anything":"x"}'))
+
+
+def test_a_created_consumer_is_told_with_its_references() -> None:
+    created = event(actions.CONSUMER_CREATED, order_ref="ord-1", consumer_ref="con-1")
+    assert sentence(created) == "Anna Keller created the order consumer con-1 on order ord-1"
+
+
+def test_a_role_is_told_with_the_name_of_the_account() -> None:
+    granted = event(actions.ROLE_GRANTED, '{"role":"supervisor","username":"ben"}', person="23")
+    assert sentence(granted) == "Anna Keller gave ben the role supervisor"
+
+
+def test_an_account_without_a_copied_name_is_told_by_its_id() -> None:
+    assert (
+        sentence(event(actions.PERSON_ADDED, '{"username":null}', person="23"))
+        == "Anna Keller added the person 23"
+    )
+
+
+def test_a_name_with_a_percent_sign_is_no_format() -> None:
+    assert (
+        sentence(event(actions.SESSION_SIGNED_IN, actor_name="%(order)s 100%")) == "%(order)s 100% signed in"
+    )
+
+
+def test_data_cannot_speak_for_the_actor() -> None:
+    forged = event(actions.SESSION_SIGNED_IN, '{"actor":"Somebody else"}')
+    assert sentence(forged) == "Anna Keller signed in"
+
+
+def test_an_action_of_another_version_gets_a_neutral_line() -> None:
+    assert "no words for (consumer.teleported)" in sentence(event("consumer.teleported"))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("Anna", "Anna"), ("", "A visitor"), ("system:worker", "The portal (worker)")],
+)
+def test_the_actor_is_a_person_a_process_or_a_visitor(name: str, words: str) -> None:
+    assert actor_words(event(actions.SESSION_SIGNED_IN, actor_name=name)) == words
