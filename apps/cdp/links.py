@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urlsplit
@@ -86,11 +85,12 @@ class Path:
 def path_segment(reference: str) -> str:
     """A reference as one percent-encoded path segment (RFC 3986, 3.3), so that it reaches no other path.
 
-    Raises `CdpBadReference` when it is empty, a dot segment, longer than 200 characters or holds control
-    characters.
+    Raises `CdpBadReference` when it is empty, a dot segment, longer than 200 characters or holds characters
+    that nobody can see.
     """
-    unsafe = any(unicodedata.category(char) in {"Cc", "Cf", "Cs"} for char in reference)
-    if not reference or reference in {".", ".."} or len(reference) > LONGEST_REFERENCE or unsafe:
+    if not reference or not reference.isprintable() or reference in {".", ".."}:
+        raise CdpBadReference
+    if len(reference) > LONGEST_REFERENCE:
         raise CdpBadReference
     return quote(reference, safe="")
 

@@ -1,0 +1,62 @@
+"""Clients for tests, with short limits and marker values that must not leak."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from apps.cdp.attempt import Clock, Limits, utc_now
+from apps.cdp.client import CdpClient
+from apps.cdp.consumers import Creation, NewConsumer
+from apps.cdp.errors import CdpError
+from apps.cdp.exchange import Exchange
+from apps.cdp.links import BaseUrl
+from apps.cdp.transport import Credentials, Transport
+
+ORDER = "2d7de9df-45a2-45ea-872c-30e45139007d"
+JANE = NewConsumer("Jane-Marker", "Roe-Marker", passport_number="PASSPORT-MARKER")
+GOOD = {"ref": "b2f2d1d0-0000-4000-8000-000000000001"}
+
+
+def client_of(
+    url: str,
+    *,
+    connect: float = 1.0,
+    read: float = 1.0,
+    total: float = 2.0,
+    ca_file: str = "",
+    proxy: str = "",
+    max_answer_bytes: int = 100_000,
+    clock: Clock = utc_now,
+    pauses: list[float] | None = None,
+) -> CdpClient:
+    """A client for a base URL. With `pauses` it does not sleep between reads but notes how long it would."""
+    transport = Transport(
+        base=BaseUrl.parse(url),
+        credentials=Credentials("KEY-MARKER", "TOKEN-MARKER"),
+        max_answer_bytes=max_answer_bytes,
+        pool_size=4,
+        ca_file=ca_file,
+        proxy=proxy,
+    )
+    limits = Limits(connect=connect, read=read, total=total)
+    noted = pauses if pauses is not None else []
+    return CdpClient(Exchange(transport, limits, clock=clock, sleep=noted.append))
+
+
+def soon() -> dt.datetime:
+    """A deadline that does not matter."""
+    return utc_now() + dt.timedelta(seconds=60)
+
+
+def create(client: CdpClient, *, deadline: dt.datetime | None = None) -> Creation:
+    """Create the usual consumer on the usual order."""
+    return client.create_order_consumer(ORDER, JANE, deadline=deadline or soon())
+
+
+def failed_create(client: CdpClient, *, deadline: dt.datetime | None = None) -> CdpError:
+    """The error that the usual create ends in."""
+    with pytest.raises(CdpError) as caught:
+        create(client, deadline=deadline)
+    return caught.value

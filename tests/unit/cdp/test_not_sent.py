@@ -1,0 +1,254 @@
+"""Before the first byte: every failure says for certain that nothing was sent."""
+
+from __future__ import annotations
+
+import datetime as dt
+import socket
+import time
+
+import pytest
+
+from apps.cdp.attempt import utc_now
+from apps.cdp.client import CdpClient
+from apps.cdp.errors import CdpBadReference, CdpError, CdpNotConfigured, CdpUnreachable
+from tests.unit.cdp.clients import GOOD, JANE, client_of, create, failed_create, soon
+from tests.unit.cdp.conftest import Certificate, Serve
+from tests.unit.cdp.servers import Peer, always, answer
+
+
+def _assert_not_sent(error: CdpError, code: str) -> None:
+    assert isinstance(error, CdpUnreachable)
+    assert (error.outcome, error.code) == ("not_sent", code)
+
+
+def test_a_refused_connection_is_not_sent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    _assert_not_sent(failed_create(client_of(f"http://127.0.0.1:{port}")), "connect_refused")
+
+
+def test_a_name_without_an_address_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nowhere)
+    _assert_not_sent(failed_create(client_of("http://localhost:9")), "name_not_resolved")
+
+
+def test_a_self_signed_certificate_is_not_sent(serve: Serve, certificate: Certificate) -> None:
+    server = serve(always(answer(body=GOOD)), certificate.context)
+    _assert_not_sent(failed_create(client_of(server.url)), "tls_failed")
+    assert server.requests == []
+
+
+def test_a_trusted_certificate_of_another_host_is_not_sent(
+    serve: Serve, wrong_certificate: Certificate
+) -> None:
+    server = serve(always(answer(body=GOOD)), wrong_certificate.context)
+    error = failed_create(client_of(server.url, ca_file=str(wrong_certificate.file)))
+    _assert_not_sent(error, "tls_failed")
+    assert server.requests == []
+
+
+def test_the_environment_cannot_bring_its_own_certificates_or_proxies(
+    serve: Serve, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.setenv(name, str(certificate.file))
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    server = serve(always(answer(body=GOOD)), certificate.context)
+    _assert_not_sent(failed_create(client_of(server.url)), "tls_failed")
+    assert create(client_of(server.url, ca_file=str(certificate.file))).consumer.ref == GOOD["ref"]
+
+
+def test_a_handshake_that_hangs_ends_at_the_connect_limit(serve: Serve, certificate: Certificate) -> None:
+    server = serve(Peer.wait_for_end)
+    began = time.monotonic()
+    error = failed_create(client_of(server.url.replace("http:", "https:"), connect=0.3, total=5))
+    _assert_not_sent(error, "connect_timeout")
+    assert time.monotonic() - began < 2
+    assert server.connections == 1
+
+
+def test_a_handshake_that_drips_ends_at_the_connect_limit(serve: Serve) -> None:
+    def drip(peer: Peer) -> None:
+        peer.receive()
+        peer.send(b"\x16\x03\x03\x40\x00")  # the head of a long handshake record (RFC 8446, 5.1)
+        for _ in range(100):
+            peer.send(b"\x02")
+            time.sleep(0.1)
+
+    server = serve(drip)
+    began = time.monotonic()
+    error = failed_create(client_of(server.url.replace("http:", "https:"), connect=0.4, total=5))
+    _assert_not_sent(error, "connect_timeout")
+    assert time.monotonic() - began < 2
+
+
+def test_a_reset_during_the_handshake_is_not_sent(serve: Serve) -> None:
+    server = serve(Peer.reset)
+    error = failed_create(client_of(server.url.replace("http:", "https:")))
+    assert isinstance(error, CdpUnreachable)
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("late_by", [0, 1])
+def test_after_the_deadline_not_one_byte_is_written(serve: Serve, late_by: int) -> None:
+    server = serve(Peer.wait_for_end)
+    now = utc_now()
+    client = client_of(server.url, clock=lambda: now)
+    error = failed_create(client, deadline=now - dt.timedelta(seconds=late_by))
+    _assert_not_sent(error, "deadline_passed")
+    server.stop()
+    assert (server.connections, server.bytes_read) == (1, 0)
+
+
+def test_a_deadline_that_passes_while_connecting_holds(serve: Serve, certificate: Certificate) -> None:
+    server = serve(always(answer(body=GOOD)), certificate.context)
+    start = utc_now()
+    client = client_of(
+        server.url,
+        ca_file=str(certificate.file),
+        clock=lambda: start + dt.timedelta(seconds=10 * server.connections),
+    )
+    _assert_not_sent(failed_create(client, deadline=start + dt.timedelta(seconds=5)), "deadline_passed")
+    assert server.requests == []
+
+
+def test_a_deadline_without_a_zone_is_refused() -> None:
+    client = client_of("http://127.0.0.1:9")
+    with pytest.raises(ValueError, match="time zone"):
+        create(client, deadline=soon().replace(tzinfo=None))
+
+
+def test_the_total_limit_also_ends_connecting(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = serve(Peer.wait_for_end)
+    found = socket.getaddrinfo("127.0.0.1", server.port, type=socket.SOCK_STREAM)
+
+    def slow(*_: object, **__: object) -> object:
+        time.sleep(0.3)
+        return found
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    _assert_not_sent(failed_create(client_of(server.url, connect=5, total=0.1)), "connect_timeout")
+    server.stop()
+    assert server.bytes_read == 0
+
+
+def test_the_connect_limit_holds_for_all_addresses_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = socket.create_server(("127.0.0.1", 0), backlog=0)
+    port = full.getsockname()[1]
+    waiting = []
+    for _ in range(3):  # fill the queue, so that further connections get no answer
+        filler = socket.socket()
+        filler.setblocking(False)
+        filler.connect_ex(("127.0.0.1", port))
+        waiting.append(filler)
+    one = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [one] * 8)
+    began = time.monotonic()
+    error = failed_create(client_of(f"http://127.0.0.1:{port}", connect=0.8, total=20))
+    took = time.monotonic() - began
+    for used in (full, *waiting):
+        used.close()
+    _assert_not_sent(error, "connect_timeout")
+    assert took < 2.5
+
+
+def test_a_second_address_is_tried_when_the_first_refuses(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve(always(answer(body=GOOD)))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closed = listener.getsockname()[1]
+    real = socket.getaddrinfo
+    places = [
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in (closed, server.port)
+    ]
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda host, *a, **k: places if host == "localhost" else real(host, *a, **k)
+    )
+    assert create(client_of(f"http://localhost:{server.port}")).consumer.ref == GOOD["ref"]
+    assert len(server.requests) == 1
+
+
+def test_a_request_through_a_proxy_starts_after_the_tunnel_and_the_handshake(
+    serve: Serve, certificate: Certificate
+) -> None:
+    def refuse(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+    proxy = serve(refuse)
+    error = failed_create(client_of("https://127.0.0.1:9", proxy=proxy.url))
+    _assert_not_sent(error, "proxy_failed")
+    assert [request.method for request in proxy.requests] == ["CONNECT"]
+
+    def open_and_close(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
+
+    proxy = serve(open_and_close)
+    error = failed_create(client_of("https://127.0.0.1:9", proxy=proxy.url))
+    assert isinstance(error, CdpUnreachable)
+    assert error.outcome == "not_sent"
+
+
+def test_a_create_passes_through_a_proxy(serve: Serve, certificate: Certificate) -> None:
+    server = serve(always(answer(body=GOOD)), certificate.context)
+
+    def tunnel(peer: Peer) -> None:
+        peer.read_request()
+        with socket.create_connection(("127.0.0.1", server.port)) as onward:
+            peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
+            onward.settimeout(0.05)
+            peer.connection.settimeout(0.05)
+            while not peer.server.stopping.is_set():
+                for source, target in ((peer.connection, onward), (onward, peer.connection)):
+                    try:
+                        data = source.recv(65_536)
+                    except TimeoutError:
+                        continue
+                    if not data:
+                        return
+                    target.sendall(data)
+
+    proxy = serve(tunnel)
+    client = client_of(server.url, ca_file=str(certificate.file), proxy=proxy.url, total=5)
+    assert create(client).consumer.ref == GOOD["ref"]
+    assert len(server.requests) == 1
+    assert "authorization" not in proxy.requests[0].headers
+
+
+def test_an_unreachable_proxy_is_not_sent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    error = failed_create(client_of("https://127.0.0.1:9", proxy=f"http://127.0.0.1:{port}"))
+    _assert_not_sent(error, "proxy_failed")
+
+
+def test_a_client_without_settings_sends_nothing_and_says_which_is_missing() -> None:
+    client = CdpClient(CdpNotConfigured(detail="CDP_BASE_URL is empty"))
+    error = failed_create(client)
+    assert isinstance(error, CdpNotConfigured)
+    assert (error.outcome, error.code, str(error)) == (
+        "not_sent",
+        "not_configured",
+        "not_configured: CDP_BASE_URL is empty",
+    )
+    assert client.is_own_link("https://api-engage-eu.sitecorecloud.io/v2.1/orders/1") is False
+
+
+@pytest.mark.parametrize(
+    "reference", ["", ".", "..", "a\nb", "a\x00b", "\x7f", "a\u2028b", "\ud800", "x" * 201]
+)
+def test_a_reference_that_could_change_the_path_is_not_sent(serve: Serve, reference: str) -> None:
+    server = serve(always(answer(body=GOOD)))
+    client = client_of(server.url)
+    with pytest.raises(CdpBadReference) as caught:
+        client.create_order_consumer(reference, JANE, deadline=soon())
+    assert caught.value.outcome == "not_sent"
+    with pytest.raises(CdpBadReference):
+        client.retrieve_guest(reference)
+    assert server.connections == 0

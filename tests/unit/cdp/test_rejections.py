@@ -1,0 +1,147 @@
+"""The statuses that say no, and what is kept of their bodies."""
+
+from __future__ import annotations
+
+import datetime as dt
+import pickle
+import traceback
+
+import pytest
+
+from apps.cdp.errors import (
+    CdpError,
+    CdpInvalid,
+    CdpNotFound,
+    CdpRateLimited,
+    CdpRefused,
+    CdpUnauthorized,
+)
+from tests.unit.cdp.clients import client_of, create, failed_create
+from tests.unit.cdp.conftest import Serve
+from tests.unit.cdp.servers import always, answer
+
+NO = [
+    (400, CdpInvalid, "invalid"),
+    (401, CdpUnauthorized, "unauthorized"),
+    (403, CdpRefused, "forbidden"),
+    (404, CdpNotFound, "not_found"),
+    (405, CdpRefused, "http_405"),
+    (413, CdpRefused, "http_413"),
+    (415, CdpRefused, "http_415"),
+    (422, CdpInvalid, "invalid"),
+    (429, CdpRateLimited, "rate_limited"),
+]
+
+
+@pytest.mark.parametrize(("status", "kind", "code"), NO)
+@pytest.mark.parametrize(
+    "raw", [b"", b"<html>No</html>", b'{"status": "NO", "message": "no"}', b"[1]", b"\xff"]
+)
+def test_a_rejection_is_one_whatever_its_body(
+    serve: Serve, status: int, kind: type[CdpError], code: str, raw: bytes
+) -> None:
+    server = serve(always(answer(status, raw=raw)))
+    error = failed_create(client_of(server.url))
+    assert type(error) is kind
+    assert (error.outcome, error.code, error.http_status) == ("rejected", code, status)
+    assert (server.connections, len(server.requests)) == (1, 1)
+
+
+def test_a_rejection_stands_when_its_body_is_too_large(serve: Serve) -> None:
+    server = serve(always(answer(413, raw=b"x" * 300_000)))
+    assert failed_create(client_of(server.url)).outcome == "rejected"
+
+
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        ("firstName: may not be null.", "firstName"),
+        ("emails[0]: not a valid value", "emails"),
+        ("identifiers[2].provider: may not be null", "identifiers"),
+        ("dateOfBirth: must be in the past", "dateOfBirth"),
+        ("passportNumber : odd", "passportNumber"),
+        ("guestType: not a valid value", ""),
+        ("Unable to parse JSON string", ""),
+        ("firstName", ""),
+        ("firstname: other case", ""),
+        ("the firstName: in a sentence", ""),
+        (": nothing", ""),
+    ],
+)
+def test_the_field_is_the_known_name_before_the_first_colon(serve: Serve, message: str, field: str) -> None:
+    server = serve(always(answer(400, {"status": 400, "code": 400, "message": message})))
+    error = failed_create(client_of(server.url))
+    assert (error.field, error.vendor_message) == (field, message)
+
+
+@pytest.mark.parametrize("message", [None, 17, ["a"], {"a": "b"}])
+def test_a_message_that_is_no_text_is_left_out(serve: Serve, message: object) -> None:
+    server = serve(always(answer(400, {"message": message})))
+    assert failed_create(client_of(server.url)).vendor_message == ""
+
+
+def test_a_message_can_be_stored(serve: Serve) -> None:
+    server = serve(always(answer(400, raw=b'{"message": "emails: \\u0000bad\\ud800 ' + b"x" * 5_000 + b'"}')))
+    error = failed_create(client_of(server.url))
+    assert error.field == "emails"
+    assert error.vendor_message.startswith("emails: bad x")
+    assert len(error.vendor_message.encode()) <= 1_000
+
+
+def test_the_vendors_words_are_in_no_text_of_the_error(serve: Serve) -> None:
+    body = {
+        "message": "passportNumber: PASSPORT-MARKER is taken",
+        "developerMessage": "for client key CLIENT-KEY-MARKER",
+    }
+    server = serve(always(answer(400, body)))
+    error = failed_create(client_of(server.url))
+    assert error.vendor_message == body["message"]
+    told = "".join(traceback.format_exception(error)) + repr(error) + str(error) + repr(error.args)
+    assert "MARKER" not in told
+    assert "CLIENT-KEY-MARKER" not in repr(vars(error))
+
+
+def test_an_error_survives_pickling(serve: Serve) -> None:
+    error = CdpInvalid(http_status=400, field="emails", vendor_message="emails: no", retry_after=2.5)
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is CdpInvalid
+    assert vars(copy) == vars(error)
+    assert (copy.code, copy.outcome) == ("invalid", "rejected")
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("7", 7.0),
+        (" 0 ", 0.0),
+        ("Wed, 01 Jan 2025 00:00:30 GMT", 30.0),
+        ("Tue, 31 Dec 2024 23:00:00 GMT", 0.0),
+        ("soon", None),
+        ("-5", None),
+        ("1e3", None),
+        ("999999999", None),
+        ("9" * 400, None),
+        ("\u00b2", None),
+        ("Wed, 99 Jan 2025 00:00:30 GMT", None),
+    ],
+)
+def test_the_wait_is_told_in_seconds(serve: Serve, header: str, seconds: float | None) -> None:
+    server = serve(always(answer(429, {}, headers={"Retry-After": header})))
+    now = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
+    error = failed_create(client_of(server.url, clock=lambda: now), deadline=now + dt.timedelta(seconds=1))
+    assert isinstance(error, CdpRateLimited)
+    assert error.retry_after == seconds
+
+
+def test_a_create_is_accepted_with_200_and_201(serve: Serve) -> None:
+    for status in (200, 201):
+        server = serve(
+            always(answer(status, {"ref": "A-1", "order": None, "guest": None, "dateOfBirth": "?"}))
+        )
+        creation = create(client_of(server.url))
+        assert (creation.http_status, creation.consumer.ref, creation.consumer.guest_ref) == (
+            status,
+            "A-1",
+            "",
+        )
+        assert creation.consumer.date_of_birth is None

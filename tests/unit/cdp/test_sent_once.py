@@ -1,0 +1,301 @@
+"""After the first byte: whatever breaks is unknown, and a create is one request on the wire."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+import zlib
+
+import pytest
+
+from apps.cdp.errors import (
+    CdpConnectionLost,
+    CdpError,
+    CdpMalformedAnswer,
+    CdpServerFault,
+    CdpTimeout,
+    CdpUnexpected,
+)
+from tests.unit.cdp.clients import GOOD, client_of, create, failed_create
+from tests.unit.cdp.conftest import Certificate, Serve
+from tests.unit.cdp.servers import Peer, Script, Server, always, answer, once_then_close
+
+
+def _assert_unknown_and_sent_once(server: Server, error: CdpError, kind: type[CdpError], code: str) -> None:
+    time.sleep(0.05)  # a second request would come at once
+    assert isinstance(error, kind)
+    assert (error.outcome, error.code) == ("unknown", code)
+    assert server.connections == 1
+    assert len(server.requests) <= 1
+
+
+def _say(data: bytes) -> Script:
+    return once_then_close(data)
+
+
+def test_a_reset_on_accept_is_unknown(serve: Serve) -> None:
+    server = serve(Peer.reset)
+    _assert_unknown_and_sent_once(
+        server, failed_create(client_of(server.url)), CdpConnectionLost, "connection_lost"
+    )
+
+
+def test_a_reset_after_reading_is_unknown(serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.reset()
+
+    server = serve(script)
+    _assert_unknown_and_sent_once(
+        server, failed_create(client_of(server.url)), CdpConnectionLost, "connection_lost"
+    )
+    assert len(server.requests) == 1
+
+
+def test_a_close_without_an_answer_is_unknown(serve: Serve) -> None:
+    server = serve(_say(b""))
+    _assert_unknown_and_sent_once(
+        server, failed_create(client_of(server.url)), CdpConnectionLost, "connection_lost"
+    )
+
+
+def test_a_broken_tls_record_after_the_request_is_unknown(serve: Serve, certificate: Certificate) -> None:
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        raw = peer.connection.detach()
+        import socket
+
+        with socket.socket(fileno=raw) as plain:
+            plain.sendall(b"\x17\x03\x03\x00\x20" + b"x" * 32)
+
+    server = serve(script, certificate.context)
+    error = failed_create(client_of(server.url, ca_file=str(certificate.file)))
+    _assert_unknown_and_sent_once(server, error, CdpConnectionLost, "connection_lost")
+    assert len(server.requests) == 1
+
+
+def test_silence_is_unknown_at_the_read_limit(serve: Serve) -> None:
+    server = serve(Peer.wait_for_end)
+    began = time.monotonic()
+    error = failed_create(client_of(server.url, read=0.2))
+    _assert_unknown_and_sent_once(server, error, CdpTimeout, "read_timeout")
+    assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_a_drip_of_headers_is_cut_at_the_total_limit(
+    serve: Serve, certificate: Certificate, secure: bool
+) -> None:
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(b"HTTP/1.1 200 OK\r\n")
+        for _ in range(50):
+            peer.send(b"X-Drip: 1\r\n")
+            time.sleep(0.1)
+
+    server = serve(script, certificate.context if secure else None)
+    began = time.monotonic()
+    error = failed_create(client_of(server.url, ca_file=str(certificate.file), read=1, total=0.5))
+    _assert_unknown_and_sent_once(server, error, CdpTimeout, "total_timeout")
+    assert time.monotonic() - began < 1.5
+
+
+def test_a_drip_of_body_is_cut_at_the_total_limit(serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(b"HTTP/1.1 200 OK\r\n\r\n")  # no length: the end of the connection is the end of the body
+        for _ in range(50):
+            peer.send(b" ")
+            time.sleep(0.1)
+
+    server = serve(script)
+    error = failed_create(client_of(server.url, read=1, total=0.5))
+    _assert_unknown_and_sent_once(server, error, CdpTimeout, "total_timeout")
+
+
+def test_a_rejection_that_was_cut_is_not_trusted(serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n" + b'{"message": "emails')
+        peer.wait_for_end()
+
+    server = serve(script)
+    error = failed_create(client_of(server.url, read=1, total=0.3))
+    _assert_unknown_and_sent_once(server, error, CdpTimeout, "total_timeout")
+    assert error.http_status == 400
+
+
+def test_an_answer_shorter_than_its_length_is_unknown(serve: Serve) -> None:
+    server = serve(_say(answer(body=GOOD, length=500)))
+    _assert_unknown_and_sent_once(
+        server, failed_create(client_of(server.url)), CdpConnectionLost, "connection_lost"
+    )
+
+
+def test_a_chunked_answer_that_is_cut_is_unknown(serve: Serve) -> None:
+    body = json.dumps(GOOD).encode()
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    server = serve(_say(head + b"%x\r\n%b\r\n" % (len(body), body)))
+    _assert_unknown_and_sent_once(
+        server, failed_create(client_of(server.url)), CdpConnectionLost, "connection_lost"
+    )
+
+
+def test_a_chunked_answer_that_is_whole_is_read(serve: Serve) -> None:
+    body = json.dumps(GOOD).encode()
+    head = b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n"
+    server = serve(_say(head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)))
+    creation = create(client_of(server.url))
+    assert (creation.consumer.ref, creation.http_status) == (GOOD["ref"], 201)
+
+
+def test_a_compressed_answer_is_read(serve: Serve) -> None:
+    packed = gzip.compress(json.dumps(GOOD).encode())
+    server = serve(_say(answer(raw=packed, headers={"Content-Encoding": "gzip"})))
+    assert create(client_of(server.url)).consumer.ref == GOOD["ref"]
+
+
+def test_a_compressed_answer_that_is_broken_is_unknown(serve: Serve) -> None:
+    server = serve(_say(answer(raw=b"no gzip at all", headers={"Content-Encoding": "gzip"})))
+    _assert_unknown_and_sent_once(
+        server, failed_create(client_of(server.url)), CdpMalformedAnswer, "malformed_answer"
+    )
+
+
+@pytest.mark.parametrize("encoding", ["", "gzip", "deflate"])
+def test_a_huge_answer_is_read_up_to_the_limit(serve: Serve, encoding: str) -> None:
+    content = b'{"ref": "' + b"x" * 30_000_000 + b'"}'
+    pack = {"": bytes, "gzip": gzip.compress, "deflate": zlib.compress}[encoding]
+    server = serve(
+        _say(answer(raw=pack(content), headers={"Content-Encoding": encoding} if encoding else {}))
+    )
+    error = failed_create(client_of(server.url, total=10))
+    _assert_unknown_and_sent_once(server, error, CdpMalformedAnswer, "answer_too_large")
+    assert error.http_status == 200
+
+
+def test_an_answer_of_exactly_the_limit_is_read(serve: Serve) -> None:
+    content = json.dumps(GOOD).encode()
+    server = serve(always(answer(body=GOOD)))
+    assert create(client_of(server.url, max_answer_bytes=len(content))).consumer.ref == GOOD["ref"]
+    error = failed_create(client_of(server.url, max_answer_bytes=len(content) - 1))
+    assert error.code == "answer_too_large"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(serve: Serve, status: int) -> None:
+    other = serve(always(answer(body=GOOD)))
+    server = serve(_say(answer(status, {}, headers={"Location": f"{other.url}/v2.1/orders"})))
+    error = failed_create(client_of(server.url))
+    _assert_unknown_and_sent_once(server, error, CdpUnexpected, f"http_{status}")
+    assert other.connections == 0
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 599])
+def test_a_server_fault_is_unknown_and_not_repeated(serve: Serve, status: int) -> None:
+    server = serve(always(answer(status, raw=b"<html>Oops</html>", headers={"Retry-After": "0"})))
+    error = failed_create(client_of(server.url))
+    _assert_unknown_and_sent_once(server, error, CdpServerFault, f"http_{status}")
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [202, 204, 206, 304, 402, 406, 408, 409, 410, 412, 418, 423, 451])
+def test_a_status_that_the_table_does_not_name_is_unknown(serve: Serve, status: int) -> None:
+    server = serve(_say(answer(status, GOOD)))
+    error = failed_create(client_of(server.url))
+    _assert_unknown_and_sent_once(server, error, CdpUnexpected, f"http_{status}")
+    assert error.http_status == status
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"<!doctype html><title>Fine</title>",
+        b"null",
+        b"[]",
+        b'"2d7de9df"',
+        b"17",
+        b"{}",
+        b'{"ref": null}',
+        b'{"ref": ""}',
+        b'{"ref": 17}',
+        b'{"ref": ["a"]}',
+        b'{"ref": "a b"}',
+        b'{"ref": "a\\nb"}',
+        b'{"ref": "a\\u0000b"}',
+        b'{"ref": "a\\u00a0b"}',
+        b'{"ref": "\\ud800"}',
+        b'{"ref": "' + b"x" * 201 + b'"}',
+        b'{"ref": "a", "ref": "b"}',
+        b'{"ref": "a", "price": NaN}',
+        b'{"ref": "a", "price": -Infinity}',
+        b'{"ref": "a", "price": 1e9999999999999999999999}',
+        b'{"ref": "a", "count": ' + b"9" * 5_000 + b"}",
+        b'{"ref": "a"',
+        b'{"ref": "a"} trailing',
+        b'\xff\xfe{"ref": "a"}',
+        b'{"ref": "\xff"}',
+        b"[" * 50_000,
+        b'{"ref":' * 10_000,
+        b'{"ref": "a", "deep": ' + b"[" * 40_000 + b"]" * 40_000 + b"}",
+    ],
+)
+def test_a_success_without_a_usable_reference_is_unknown(serve: Serve, content: bytes) -> None:
+    server = serve(_say(answer(200, raw=content)))
+    error = failed_create(client_of(server.url))
+    _assert_unknown_and_sent_once(server, error, CdpMalformedAnswer, "malformed_answer")
+    assert error.http_status == 200
+
+
+@pytest.mark.parametrize("line", [b"HTTP/1.1 999 Odd", b"HTTP/1.1 OK", b"SSH-2.0-OpenSSH_9", b"HTTP/1.1 20"])
+def test_a_strange_status_line_is_unknown(serve: Serve, line: bytes) -> None:
+    server = serve(_say(line + b"\r\nContent-Length: 0\r\n\r\n"))
+    error = failed_create(client_of(server.url))
+    assert error.outcome == "unknown"
+    assert server.connections == 1
+
+
+def test_headers_without_end_are_unknown(serve: Serve) -> None:
+    server = serve(_say(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 500 + b"\r\n"))
+    error = failed_create(client_of(server.url))
+    assert error.outcome == "unknown"
+    assert server.connections == 1
+
+
+def test_every_create_uses_a_connection_of_its_own(serve: Serve) -> None:
+    server = serve(always(answer(body=GOOD)))
+    client = client_of(server.url)
+    for _ in range(3):
+        create(client)
+    assert (server.connections, len(server.requests)) == (3, 3)
+
+
+def test_a_create_never_takes_the_idle_connection_of_a_read(serve: Serve) -> None:
+    server = serve(always(answer(body=GOOD)))
+    client = client_of(server.url)
+    client.retrieve_order("1")
+    create(client)
+    client.retrieve_order("2")
+    assert server.connections == 2
+    assert [request.method for request in server.requests] == ["GET", "POST", "GET"]
+
+
+def test_a_fault_of_our_own_after_the_first_byte_is_unknown(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("ours")
+
+    monkeypatch.setattr("apps.cdp.transport.Transport._read", broken)
+    server = serve(always(answer(body=GOOD)))
+    error = failed_create(client_of(server.url))
+    _assert_unknown_and_sent_once(server, error, CdpUnexpected, "transport_fault")
+
+
+def test_no_error_drags_a_chain_of_exceptions_along(serve: Serve) -> None:
+    server = serve(_say(answer(200, raw=b'{"firstName": "Jane-Marker"')))
+    error = failed_create(client_of(server.url))
+    assert error.__cause__ is None
+    assert error.__context__ is None
