@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class LookupsConfig(AppConfig):
+    name = "apps.lookups"
+    label = "lookups"
