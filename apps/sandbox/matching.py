@@ -1,0 +1,49 @@
+"""Which guest a consumer becomes: the tenant's identity rules, and the keys under which guests are found."""
+
+import json
+
+from apps.sandbox.store import Transaction
+from apps.sandbox.validation import JsonObject
+
+
+def match(tx: Transaction, consumer: JsonObject, providers: tuple[str, ...]) -> tuple[str, str] | None:
+    """The guest that the identity rules find for a consumer, and the provider that found it.
+
+    Rules are tried in their order, whatever the order of the identifiers; the oldest of several guests wins
+    (vendor: configure identity rules; which of several guests wins is not documented).
+    """
+    pairs = identifiers_of(consumer)
+    for rule in providers:
+        for provider, value in pairs:
+            if provider == rule and (guests := tx.guest_refs_by_key(identifier_key(provider, value))):
+                return guests[0], rule
+    return None
+
+
+def guest_keys(person: JsonObject) -> list[str]:
+    """Under which keys a guest with these fields is found: its addresses and its identifiers."""
+    return [email_key(email) for email in emails_of(person)] + [
+        identifier_key(provider, value) for provider, value in identifiers_of(person)
+    ]
+
+
+def email_key(email: str) -> str:
+    """The key for an e-mail address, compared exactly (vendor: Guest API, search)."""
+    return json.dumps(["email", email])
+
+
+def identifier_key(provider: str, value: str) -> str:
+    """The key for an identifier pair, compared exactly: the vendor does not say that case is ignored."""
+    return json.dumps(["identifier", provider, value])
+
+
+def emails_of(person: JsonObject) -> list[str]:
+    """The e-mail addresses in a body that has passed validation."""
+    emails = person.get("emails")
+    return emails if isinstance(emails, list) else []
+
+
+def identifiers_of(person: JsonObject) -> list[tuple[str, str]]:
+    """The identifier pairs in a body that has passed validation."""
+    pairs = person.get("identifiers")
+    return [(pair["provider"], pair["id"]) for pair in pairs] if isinstance(pairs, list) else []

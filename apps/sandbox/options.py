@@ -1,0 +1,112 @@
+"""What the sandbox is started with, and what can be switched while it runs."""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8031
+DEFAULT_DATA = Path("var/sandbox.sqlite3")
+PRACTICE_CLIENT_KEY = "practice-client-key"
+PRACTICE_API_TOKEN = "practice-api-token"  # noqa: S105 - a practice value, published on purpose
+DEFAULT_IDENTITY_PROVIDERS = ("ProfileSystem", "LoyaltyProgramme", "email")
+
+CREATE_STATUSES = (200, 201)
+LIST_ITEMS = ("asked", "links", "refs", "expanded")
+FLAVOURS = ("current", "legacy")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How one sandbox is started.
+
+    `host` must be a loopback address: the practice credentials are public, so nobody else may reach it.
+    `identity_providers` are the tenant's identity rules, first rule first.
+    """
+
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    data: Path = DEFAULT_DATA
+    client_key: str = PRACTICE_CLIENT_KEY
+    api_token: str = PRACTICE_API_TOKEN
+    create_status: int = 200
+    identity_providers: tuple[str, ...] = DEFAULT_IDENTITY_PROVIDERS
+
+    def __post_init__(self) -> None:
+        if not is_loopback(self.host):
+            raise ValueError(f"SANDBOX_HOST: {self.host} is not a loopback address")
+        if not 0 <= self.port <= 65535:
+            raise ValueError(f"SANDBOX_PORT: {self.port} is not a port")
+        if self.create_status not in CREATE_STATUSES:
+            raise ValueError("SANDBOX_CREATE_STATUS: must be 200 or 201")
+        if not self.client_key or ":" in self.client_key or not self.api_token:
+            raise ValueError("SANDBOX_CLIENT_KEY and SANDBOX_API_TOKEN: must have a value, the key no colon")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Options":
+        """Read the SANDBOX_ variables; one that is absent or empty keeps its default. Raises ValueError."""
+
+        def number(name: str, default: int) -> int:
+            text = environment.get(name) or str(default)
+            if not (text.isascii() and text.isdigit()):
+                raise ValueError(f"{name}: must be a whole number")
+            return int(text)
+
+        providers = environment.get("SANDBOX_IDENTITY_PROVIDERS") or ",".join(DEFAULT_IDENTITY_PROVIDERS)
+        return cls(
+            host=environment.get("SANDBOX_HOST") or DEFAULT_HOST,
+            port=number("SANDBOX_PORT", DEFAULT_PORT),
+            data=Path(environment.get("SANDBOX_DATA") or DEFAULT_DATA),
+            client_key=environment.get("SANDBOX_CLIENT_KEY") or PRACTICE_CLIENT_KEY,
+            api_token=environment.get("SANDBOX_API_TOKEN") or PRACTICE_API_TOKEN,
+            create_status=number("SANDBOX_CREATE_STATUS", 200),
+            identity_providers=tuple(name.strip() for name in providers.split(",") if name.strip()),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """Behaviour on which the vendor's pages contradict each other or are silent.
+
+    `create_status` 200 or 201 and `retrieve_status` 200 or 201: both are documented.
+    `list_items` is the shape of an order's consumers in their list: `asked` follows the `expand` parameter,
+    the others are given whatever was asked. `flavour` `legacy` answers consumers as v2 does.
+    `lag_seconds` is how long a created consumer stays out of its order's list.
+    """
+
+    create_status: int = 200
+    retrieve_status: int = 200
+    list_items: str = "asked"
+    flavour: str = "current"
+    lag_seconds: float = 0
+
+    def changed(self, changes: Mapping[str, object]) -> "Switches":
+        """These switches with some set anew. Raises ValueError naming the switch and what it takes."""
+        allowed: dict[str, tuple[object, ...]] = {
+            "create_status": CREATE_STATUSES,
+            "retrieve_status": CREATE_STATUSES,
+            "list_items": LIST_ITEMS,
+            "flavour": FLAVOURS,
+        }
+        for name, value in changes.items():
+            if name in allowed:
+                if isinstance(value, bool) or value not in allowed[name]:
+                    raise ValueError(f"{name}: must be one of {', '.join(map(str, allowed[name]))}")
+            elif name == "lag_seconds":
+                if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 86_400:
+                    raise ValueError("lag_seconds: must be a number of seconds from 0 to 86400")
+            else:
+                known = ", ".join(field.name for field in fields(self))
+                raise ValueError(f"{name}: not a switch; the switches are {known}")
+        return replace(self, **changes)  # type: ignore[arg-type]  # each value was checked above
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address can only be this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
