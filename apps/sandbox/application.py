@@ -1,0 +1,137 @@
+"""What the sandbox does with a request, from the credentials to the steps on the wire. No sockets here."""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from apps.sandbox import control, seed
+from apps.sandbox.answers import Answer, method_not_allowed, no_such_path, unauthorized
+from apps.sandbox.calls import Call, Request
+from apps.sandbox.faults import FAULTS, Before, FaultBoard
+from apps.sandbox.options import Options, Switches
+from apps.sandbox.routes import Found, resolve
+from apps.sandbox.store import Store, StoredConsumer, Transaction, WireRequest
+from apps.sandbox.wire import Close, Script, Send, status_sent
+
+Clock = Callable[[], datetime]
+Report = Callable[[str], None]
+
+
+def utc_now() -> datetime:
+    """The time now, in UTC."""
+    return datetime.now(UTC)
+
+
+class Sandbox:
+    """The stand-in without its server. Safe to use from several threads.
+
+    `clock` gives the time; `report` gets a line per request: operation and status, nothing that was sent.
+    Raises OSError or sqlite3.Error where the data file cannot be opened.
+    """
+
+    def __init__(self, options: Options, *, clock: Clock = utc_now, report: Report | None = None) -> None:
+        self.options = options
+        self.switches = Switches(create_status=options.create_status)
+        self.faults = FaultBoard({ref: fault for fault, ref in seed.FAULT_ORDERS.items()})
+        self._clock = clock
+        self._report = report
+        self._store = Store(options.data)
+        with self._store.transaction() as tx:
+            seed.fill(tx)
+
+    def close(self) -> None:
+        """Close the data file."""
+        self._store.close()
+
+    def consumers(self, order_ref: str = "") -> list[StoredConsumer]:
+        """The stored consumers of an order, or of all."""
+        with self._store.transaction() as tx:
+            return tx.consumers(order_ref)
+
+    def requests(self, after: int = 0) -> list[WireRequest]:
+        """The requests on the wire with a number above `after`; the control address does not count."""
+        with self._store.transaction() as tx:
+            return tx.requests(after)
+
+    def handle(self, request: Request) -> Script:
+        """Do what a whole request asks for; count and work are durable before the script is played."""
+        is_control = request.segments[:1] == (control.PREFIX,)
+        if not self._authorised(request):
+            return (Send(unauthorized()),) if is_control else self._counted(request, unauthorized())
+        if is_control:
+            return (Send(control.answer(self, request)),)
+        found = resolve(request.method, request.segments)
+        if isinstance(found, Found):
+            return self._perform(request, found)
+        key = self.options.client_key
+        return self._counted(request, method_not_allowed(found) if found else no_such_path(key))
+
+    def refuse(self, request: Request, answer: Answer | None) -> Script:
+        """Count a request whose body did not arrive whole, answer it if there is an answer, and hang up."""
+        script: Script = (Close(),) if answer is None else (Send(answer), Close())
+        with self._store.transaction() as tx:
+            self._count(tx, request, script, body_read=False)
+        return script
+
+    def _perform(self, request: Request, found: Found) -> Script:
+        operation = found.route.operation
+        name = self.faults.take(operation, found.ref)
+        fault = FAULTS.get(name)
+        with self._store.transaction() as tx:
+            call = Call(request, operation, found.ref, tx, self.options, self.switches, self._clock())
+            done = False
+            if isinstance(fault, Before):
+                script = fault.script(call)
+            else:
+                answer = found.route.handle(call)
+                done = answer.done
+                # After a refusal there is no work that a fault could follow; a read has always worked.
+                worked = done or (request.method == "GET" and answer.status < 300)
+                script = fault.script(answer) if fault and worked else (Send(answer),)
+            self._count(tx, request, script, operation=operation, done=done, fault=name)
+        return script
+
+    def _counted(self, request: Request, answer: Answer) -> Script:
+        script: Script = (Send(answer),)
+        with self._store.transaction() as tx:
+            self._count(tx, request, script)
+        return script
+
+    def _count(
+        self,
+        tx: Transaction,
+        request: Request,
+        script: Script,
+        *,
+        operation: str = "",
+        body_read: bool = True,
+        done: bool = False,
+        fault: str = "",
+    ) -> None:
+        status = status_sent(script)
+        tx.add_request(
+            at=self._clock(),
+            method=request.method,
+            path=request.target,
+            operation=operation,
+            body_read=body_read,
+            done=done,
+            status=status,
+            fault=fault,
+        )
+        if self._report is not None:
+            words = (operation or "no operation", str(status or "no answer"), fault and f"fault {fault}")
+            self._report(", ".join(filter(None, words)))
+
+    def _authorised(self, request: Request) -> bool:
+        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "basic":
+            return False
+        try:
+            given = base64.b64decode(credentials.strip(), validate=True)
+        except (binascii.Error, ValueError):
+            return False
+        expected = f"{self.options.client_key}:{self.options.api_token}".encode()
+        return hmac.compare_digest(given, expected)

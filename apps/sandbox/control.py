@@ -1,0 +1,133 @@
+"""The control address `/_sandbox/`: arm faults, turn switches, read what arrived. The vendor has no such."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from http import HTTPStatus
+from typing import Protocol
+
+from apps.sandbox.answers import Answer, as_json, error, method_not_allowed
+from apps.sandbox.calls import Request
+from apps.sandbox.faults import FAULTS, After, Armed, FaultBoard
+from apps.sandbox.options import Switches
+from apps.sandbox.routes import CREATE, ROUTES
+from apps.sandbox.seed import FAULT_ORDERS
+from apps.sandbox.store import StoredConsumer, WireRequest
+from apps.sandbox.validation import JsonObject, read_json_object
+
+PREFIX = "_sandbox"
+MAX_TIMES = 1_000_000
+
+
+class Controlled(Protocol):
+    """What the control address reads and turns."""
+
+    faults: FaultBoard
+    switches: Switches
+
+    def consumers(self, order_ref: str = "") -> list[StoredConsumer]: ...
+    def requests(self, after: int = 0) -> list[WireRequest]: ...
+
+
+def answer(sandbox: Controlled, request: Request) -> Answer:
+    """Answer a request to the control address."""
+    methods = _ACTIONS.get(request.segments[1:])
+    if methods is None:
+        return error(404, "No such control address.", f"There are: {', '.join(_addresses())}")
+    action = methods.get(request.method)
+    if action is None:
+        return method_not_allowed(tuple(methods))
+    try:
+        return action(sandbox, request)
+    except ValueError as problem:
+        return error(400, str(problem), str(problem))
+
+
+def armed_from(values: JsonObject) -> Armed:
+    """A fault to arm from its JSON. Raises ValueError saying what is wrong."""
+    unknown = set(values) - {"fault", "times", "order", "operation"}
+    if unknown:
+        raise ValueError(f"{min(unknown)}: not known; give fault, times, order, operation")
+    fault, times = values.get("fault"), values.get("times", 1)
+    order, operation = values.get("order") or "", values.get("operation", CREATE)
+    if not isinstance(fault, str) or fault not in FAULTS:
+        raise ValueError(f"fault: must be one of {', '.join(FAULTS)}")
+    if isinstance(times, bool) or not isinstance(times, int) or not 1 <= times <= MAX_TIMES:
+        raise ValueError(f"times: must be a whole number from 1 to {MAX_TIMES}")
+    if not isinstance(order, str):
+        raise ValueError("order: must be an order reference")
+    operations = [route.operation for route in ROUTES]
+    if not isinstance(operation, str) or operation not in operations:
+        raise ValueError(f"operation: must be one of {', '.join(operations)}")
+    return Armed(fault, times, order, operation)
+
+
+def _list_faults(sandbox: Controlled, _request: Request) -> Answer:
+    known = [
+        {
+            "fault": name,
+            "done": isinstance(fault, After),
+            "says": fault.says,
+            "order": FAULT_ORDERS.get(name, ""),
+        }
+        for name, fault in FAULTS.items()
+    ]
+    return as_json(200, {"armed": [asdict(armed) for armed in sandbox.faults.armed()], "known": known})
+
+
+def _arm(sandbox: Controlled, request: Request) -> Answer:
+    armed = armed_from(_body(request))
+    sandbox.faults.arm(armed)
+    return as_json(201, asdict(armed))
+
+
+def _clear_faults(sandbox: Controlled, _request: Request) -> Answer:
+    sandbox.faults.clear()
+    return Answer(HTTPStatus.NO_CONTENT)
+
+
+def _show_switches(sandbox: Controlled, _request: Request) -> Answer:
+    return as_json(200, asdict(sandbox.switches))
+
+
+def _turn_switches(sandbox: Controlled, request: Request) -> Answer:
+    sandbox.switches = sandbox.switches.changed(_body(request))
+    return _show_switches(sandbox, request)
+
+
+def _list_consumers(sandbox: Controlled, request: Request) -> Answer:
+    consumers = sandbox.consumers(request.query.get("order", ""))
+    return as_json(200, {"consumers": [_plain(asdict(one)) for one in consumers]})
+
+
+def _list_requests(sandbox: Controlled, request: Request) -> Answer:
+    after = request.query.get("after", "0")
+    if not (after.isascii() and after.isdigit() and len(after) < 10):
+        raise ValueError("after: must be the number of a request")
+    return as_json(200, {"requests": [_plain(asdict(one)) for one in sandbox.requests(int(after))]})
+
+
+def _plain(values: JsonObject) -> JsonObject:
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()
+    }
+
+
+def _body(request: Request) -> JsonObject:
+    body = read_json_object(request.body)
+    if isinstance(body, Answer):
+        raise ValueError("The body must be a JSON object.")
+    return body
+
+
+_Action = Callable[[Controlled, Request], Answer]
+_ACTIONS: dict[tuple[str, ...], dict[str, _Action]] = {
+    ("faults",): {"GET": _list_faults, "POST": _arm, "DELETE": _clear_faults},
+    ("switches",): {"GET": _show_switches, "POST": _turn_switches},
+    ("consumers",): {"GET": _list_consumers},
+    ("requests",): {"GET": _list_requests},
+}
+
+
+def _addresses() -> list[str]:
+    return [f"/{PREFIX}/{'/'.join(path)}" for path in _ACTIONS]

@@ -1,0 +1,133 @@
+"""How orders, contacts, consumers and guests look in an answer, one by one and in collections."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+from urllib.parse import urlencode
+
+from apps.sandbox.answers import Answer, as_json, field_problem
+from apps.sandbox.calls import Call
+from apps.sandbox.store import StoredConsumer
+from apps.sandbox.validation import FIELDS, JsonObject, parse_moment
+
+DEFAULT_LIMIT = 10
+MAX_LIMIT = 100  # a larger limit gives a shorter page (vendor: paginating responses)
+PERSON_FIELDS = tuple(field for field in FIELDS if field != "identifiers")
+
+T = TypeVar("T")
+
+
+def order_json(call: Call, ref: str) -> JsonObject:
+    """An order (vendor: update-order and create-order pages)."""
+    body = call.tx.order(ref) or {}
+    return {
+        "ref": ref,
+        "href": call.url("orders", ref),
+        **body,
+        "contacts": {"href": call.url("orders", ref, "contacts")},
+        "consumers": {"href": call.url("orders", ref, "consumers")},
+        "orderItems": {"items": _item_links(call, ref)},
+    }
+
+
+def contact_json(call: Call, ref: str) -> JsonObject:
+    """An order contact: the guest's personal fields and the two links (vendor: legacy order contact)."""
+    order_ref, guest_ref = call.tx.contact(ref) or ("", "")
+    return {
+        "ref": ref,
+        "href": call.url("orderContacts", ref),
+        **_person(call.tx.guest(guest_ref) or {}, "%Y-%m-%dT%H:%M:%SZ"),
+        "order": {"href": call.url("orders", order_ref)},
+        "guest": {"href": call.url("guests", guest_ref)},
+    }
+
+
+def consumer_json(call: Call, stored: StoredConsumer) -> JsonObject:
+    """An order consumer (vendor: create-order-consumer page).
+
+    The current flavour has no identifiers and no dates, its items are under `orderItems`, and its order link
+    is a list by guest; the legacy flavour has dates, items under `items`, and the order's own address.
+    """
+    legacy = call.switches.flavour == "legacy"
+    items = _item_links(call, stored.order_ref)
+    moment = stored.created_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    by_guest = urlencode({"guestRef": stored.guest_ref, "offset": 1, "limit": DEFAULT_LIMIT})
+    order_href = call.url("orders", stored.order_ref) if legacy else f"{call.url('orders')}?{by_guest}"
+    return {
+        "ref": stored.ref,
+        "href": call.url("orderConsumers", stored.ref),
+        **({"createdAt": moment, "modifiedAt": moment} if legacy else {}),
+        **_person(json.loads(stored.body), "%Y-%m-%dT%H:%M:%SZ"),
+        "orderItems": {"items" if legacy else "orderItems": items},
+        "order": {"href": order_href},
+        "guest": {"href": call.url("guests", stored.guest_ref)},
+    }
+
+
+def guest_json(call: Call, ref: str) -> JsonObject:
+    """A guest; its dates have milliseconds (vendor: Guest API)."""
+    body = call.tx.guest(ref) or {}
+    person = _person(body, "%Y-%m-%dT%H:%M:%S.000Z")
+    emails = person.get("emails")
+    first = {"email": emails[0]} if isinstance(emails, list) and emails else {}
+    return {"ref": ref, "href": call.url("guests", ref), **body, **person, **first}
+
+
+def item_refs(call: Call, order_ref: str) -> list[str]:
+    """References of an order's items."""
+    refs = (call.tx.order(order_ref) or {}).get("orderItems")
+    return refs if isinstance(refs, list) else []
+
+
+def link_only(call: Call, collection: str, ref: str) -> JsonObject:
+    """A collection's item as guests and consumers have it: a bare link."""
+    return {"href": call.url(collection, ref)}
+
+
+def ref_and_link(call: Call, collection: str, ref: str) -> JsonObject:
+    """A collection's item as orders and order contacts have it."""
+    return {"ref": ref, "href": call.url(collection, ref)}
+
+
+def collection(call: Call, entries: Sequence[T], show: Callable[[T], JsonObject]) -> Answer:
+    """A page of a collection in the vendor's envelope, each entry as `show` gives it.
+
+    Offsets count items (vendor: using a collection resource).
+    Answers 400 where `offset` or `limit` is not a number that makes sense.
+    """
+    query = call.request.query
+    numbers: dict[str, int] = {}
+    for name, default, least in (("offset", 0, 0), ("limit", DEFAULT_LIMIT, 1)):
+        text = query.get(name, str(default))
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= least):
+            return field_problem(f"{name}: must be a number not less than {least}.")
+        numbers[name] = int(text)
+    offset, limit = numbers["offset"], min(numbers["limit"], MAX_LIMIT)
+
+    address = "/".join((call.request.base_url, *call.request.segments))
+    kept = {name: value for name, value in query.items() if name not in numbers}
+
+    def at(position: int) -> JsonObject:
+        return {"href": f"{address}?{urlencode({**kept, 'offset': position, 'limit': limit})}"}
+
+    last = (len(entries) - 1) // limit * limit if entries else 0
+    envelope: JsonObject = {**at(offset), "offset": offset, "limit": limit, "first": at(0), "last": at(last)}
+    if offset + limit < len(entries):
+        envelope["next"] = at(offset + limit)
+    if offset > 0:
+        envelope["prev"] = at(max(0, offset - limit))
+    return as_json(200, {**envelope, "items": [show(entry) for entry in entries[offset : offset + limit]]})
+
+
+def _item_links(call: Call, order_ref: str) -> list[JsonObject]:
+    return [link_only(call, "orderItems", ref) for ref in item_refs(call, order_ref)]
+
+
+def _person(body: JsonObject, date_format: str) -> JsonObject:
+    person = {name: body[name] for name in PERSON_FIELDS if body.get(name) is not None}
+    born = person.get("dateOfBirth")
+    moment = parse_moment(born) if isinstance(born, str) else None
+    if moment is not None:
+        # strftime leaves out the leading zeros of a year before 1000
+        person["dateOfBirth"] = f"{moment.year:04}" + moment.strftime(date_format.removeprefix("%Y"))
+    return person

@@ -1,0 +1,221 @@
+"""The operations of the API that the sandbox has, and what each answers when nothing goes wrong."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from apps.sandbox import matching
+from apps.sandbox.answers import Answer, as_json, field_problem, unsupported_media_type
+from apps.sandbox.calls import Call
+from apps.sandbox.resources import (
+    PERSON_FIELDS,
+    collection,
+    consumer_json,
+    contact_json,
+    guest_json,
+    item_refs,
+    link_only,
+    order_json,
+    ref_and_link,
+)
+from apps.sandbox.store import StoredConsumer
+from apps.sandbox.validation import JsonObject, first_problem, read_json_object
+
+CREATE = "create_order_consumer"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method on one path; `{ref}` stands for one segment."""
+
+    operation: str
+    method: str
+    path: str
+    handle: Callable[[Call], Answer]
+
+    def ref_in(self, segments: tuple[str, ...]) -> str | None:
+        """The reference in a path that this route serves, empty where it has none; None for another path."""
+        pattern = self.path.split("/")[1:]
+        if len(pattern) != len(segments):
+            return None
+        ref = ""
+        for expected, actual in zip(pattern, segments, strict=True):
+            if expected == "{ref}" and actual:
+                ref = actual
+            elif expected != actual:
+                return None
+        return ref
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The route for a request, and the reference in its path."""
+
+    route: Route
+    ref: str
+
+
+def resolve(method: str, segments: tuple[str, ...]) -> Found | tuple[str, ...]:
+    """The route for a request, or else the methods that its path does have: none for an unknown path."""
+    on_path = [Found(route, ref) for route in ROUTES if (ref := route.ref_in(segments)) is not None]
+    by_method = {found.route.method: found for found in on_path}
+    return by_method.get(method) or tuple(by_method)
+
+
+def create_order_consumer(call: Call) -> Answer:
+    """Add a consumer to an order (vendor: create-order-consumer page). Two equal calls make two consumers."""
+    media_type = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        return unsupported_media_type()
+    body = read_json_object(call.request.body)
+    if isinstance(body, Answer):
+        return body
+    if call.tx.order(call.ref) is None:
+        return call.no_such("Order")
+    if problem := first_problem(body, now=call.now):
+        return problem
+
+    found = matching.match(call.tx, body, call.options.identity_providers)
+    guest_ref, matched_by = found or (_new_traveller(call, body), "")
+    consumer = StoredConsumer(
+        ref=str(uuid.uuid4()),
+        order_ref=call.ref.lower(),
+        guest_ref=guest_ref,
+        body=call.request.body.decode("utf-8"),
+        guest_effect="matched" if found else "created",
+        matched_by=matched_by,
+        created_at=call.now,
+    )
+    call.tx.add_consumer(consumer)
+    return replace(as_json(call.switches.create_status, consumer_json(call, consumer)), done=True)
+
+
+def _new_traveller(call: Call, body: JsonObject) -> str:
+    """Make a guest of a consumer whom no rule found (vendor: understanding transactional data)."""
+    ref = str(uuid.uuid4())
+    moment = call.now.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    person = {name: body[name] for name in (*PERSON_FIELDS, "identifiers") if body.get(name) is not None}
+    times = dict.fromkeys(("createdAt", "modifiedAt", "firstSeen", "lastSeen"), moment)
+    call.tx.add_guest(ref, {"guestType": "traveller", **times, **person}, matching.guest_keys(person))
+    return ref
+
+
+def list_order_consumers(call: Call) -> Answer:
+    """The consumers of an order (vendor: legacy page, and the list of contacts beside it)."""
+    if call.tx.order(call.ref) is None:
+        return call.no_such("Order")
+    newest = call.now - timedelta(seconds=call.switches.lag_seconds)
+    consumers = [one for one in call.tx.consumers(call.ref) if one.created_at <= newest]
+    shape = call.switches.list_items
+    if shape == "asked":
+        shape = "expanded" if _expand(call) else "links"
+    if shape == "expanded":
+        return collection(call, consumers, lambda one: consumer_json(call, one))
+    item = link_only if shape == "links" else ref_and_link
+    return collection(call, consumers, lambda one: item(call, "orderConsumers", one.ref))
+
+
+def retrieve_order_consumer(call: Call) -> Answer:
+    """One consumer (vendor: retrieve-order-consumer page, which documents 201)."""
+    consumer = call.tx.consumer(call.ref)
+    if consumer is None:
+        return call.no_such("Order consumer")
+    return as_json(call.switches.retrieve_status, consumer_json(call, consumer))
+
+
+def list_consumer_items(call: Call) -> Answer:
+    """The order items of a consumer: all of its order's, for a create cannot choose."""
+    consumer = call.tx.consumer(call.ref)
+    if consumer is None:
+        return call.no_such("Order consumer")
+    refs = item_refs(call, consumer.order_ref)
+    return collection(call, refs, lambda ref: link_only(call, "orderItems", ref))
+
+
+def list_orders(call: Call) -> Answer:
+    """Orders by the organisation's reference id or by guest: exactly one of them (vendor: list orders)."""
+    reference_id, guest_ref = call.request.query.get("referenceId"), call.request.query.get("guestRef")
+    if bool(reference_id) == bool(guest_ref):
+        return field_problem("referenceId: provide exactly one of referenceId and guestRef.")
+    if reference_id:
+        refs = call.tx.order_refs_by_reference_id(reference_id)
+    else:
+        refs = call.tx.order_refs_of_guest(guest_ref or "")
+    if _expand(call):
+        return collection(call, refs, lambda ref: order_json(call, ref))
+    return collection(call, refs, lambda ref: ref_and_link(call, "orders", ref))
+
+
+def retrieve_order(call: Call) -> Answer:
+    """One order."""
+    if call.tx.order(call.ref) is None:
+        return call.no_such("Order")
+    return as_json(200, order_json(call, call.ref.lower()))
+
+
+def list_order_contacts(call: Call) -> Answer:
+    """The contacts of an order (vendor: retrieve-order-contacts page)."""
+    if call.tx.order(call.ref) is None:
+        return call.no_such("Order")
+    refs = call.tx.contact_refs(call.ref)
+    if _expand(call):
+        return collection(call, refs, lambda ref: contact_json(call, ref))
+    return collection(call, refs, lambda ref: ref_and_link(call, "orderContacts", ref))
+
+
+def retrieve_order_contact(call: Call) -> Answer:
+    """One order contact."""
+    if call.tx.contact(call.ref) is None:
+        return call.no_such("Order contact")
+    return as_json(200, contact_json(call, call.ref.lower()))
+
+
+def search_guests(call: Call) -> Answer:
+    """Guests by e-mail, order or identifier, each compared exactly; several conditions must all hold."""
+    query = call.request.query
+    provider, value = query.get("identifiers.provider"), query.get("identifiers.id")
+    if (provider is None) != (value is None):
+        missing = "id" if value is None else "provider"
+        return field_problem(f"identifiers.{missing}: provider and id go together.")
+    found: list[list[str]] = []
+    if "email" in query:
+        found.append(call.tx.guest_refs_by_key(matching.email_key(query["email"])))
+    if provider is not None and value is not None:
+        found.append(call.tx.guest_refs_by_key(matching.identifier_key(provider, value)))
+    if "orderRef" in query:
+        found.append(call.tx.guest_refs_of_order(query["orderRef"]))
+    if "orderReferenceId" in query:
+        orders = call.tx.order_refs_by_reference_id(query["orderReferenceId"])
+        guests = [guest for order in orders for guest in call.tx.guest_refs_of_order(order)]
+        found.append(list(dict.fromkeys(guests)))
+    candidates, *others = found or [call.tx.guest_refs()]
+    refs = [ref for ref in candidates if all(ref in group for group in others)]
+    if _expand(call):
+        return collection(call, refs, lambda ref: guest_json(call, ref))
+    return collection(call, refs, lambda ref: link_only(call, "guests", ref))
+
+
+def retrieve_guest(call: Call) -> Answer:
+    """One guest (vendor: retrieve-guest page)."""
+    if call.tx.guest(call.ref) is None:
+        return call.no_such("Guest")
+    return as_json(200, guest_json(call, call.ref.lower()))
+
+
+def _expand(call: Call) -> bool:
+    return call.request.query.get("expand", "").lower() == "true"
+
+
+ROUTES = (
+    Route(CREATE, "POST", "/v2.1/orders/{ref}/consumers", create_order_consumer),
+    Route("list_order_consumers", "GET", "/v2.1/orders/{ref}/consumers", list_order_consumers),
+    Route("retrieve_order_consumer", "GET", "/v2.1/orderConsumers/{ref}", retrieve_order_consumer),
+    Route("list_consumer_items", "GET", "/v2.1/orderConsumers/{ref}/orderItems", list_consumer_items),
+    Route("list_orders", "GET", "/v2.1/orders", list_orders),
+    Route("retrieve_order", "GET", "/v2.1/orders/{ref}", retrieve_order),
+    Route("list_order_contacts", "GET", "/v2.1/orders/{ref}/contacts", list_order_contacts),
+    Route("retrieve_order_contact", "GET", "/v2.1/orderContacts/{ref}", retrieve_order_contact),
+    Route("search_guests", "GET", "/v2.1/guests", search_guests),
+    Route("retrieve_guest", "GET", "/v2.1/guests/{ref}", retrieve_guest),
+)
