@@ -1,0 +1,74 @@
+"""A caller of the sandbox that shares nothing with the portal's client: http.client and no more."""
+
+import base64
+import http.client
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from apps.sandbox.options import PRACTICE_API_TOKEN, PRACTICE_CLIENT_KEY
+
+JSON_TYPE = "application/json"
+
+
+def basic(key: str = PRACTICE_CLIENT_KEY, token: str = PRACTICE_API_TOKEN) -> str:
+    """The value of an Authorization header."""
+    return "Basic " + base64.b64encode(f"{key}:{token}".encode()).decode()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer as it came."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body, parsed."""
+        return json.loads(self.body)
+
+
+class Caller:
+    """Sends requests with the practice credentials, each on a connection of its own."""
+
+    def __init__(self, base_url: str, *, seconds: float = 5) -> None:
+        parts = urlsplit(base_url)
+        self.host, self.port, self.seconds = str(parts.hostname), int(parts.port or 0), seconds
+
+    def send(self, method: str, path: str, body: bytes | str | None = None, **headers: str) -> Reply:
+        """Send a request; header names are given with underscores, an empty value leaves the header out."""
+        defaults = {"authorization": basic(), "content_type": JSON_TYPE}
+        named = {name.replace("_", "-"): value for name, value in {**defaults, **headers}.items() if value}
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=self.seconds)
+        try:
+            data = body.encode("utf-8") if isinstance(body, str) else body
+            connection.request(method, path, data, named)
+            answer = connection.getresponse()
+            return Reply(answer.status, dict(answer.getheaders()), answer.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str) -> Reply:
+        """Read."""
+        return self.send("GET", path)
+
+    def post(self, path: str, values: object) -> Reply:
+        """Send JSON."""
+        return self.send("POST", path, json.dumps(values))
+
+    def create(self, order: str, **fields: object) -> Reply:
+        """Create a consumer; one with a name and nothing else unless fields say more."""
+        return self.post(consumers_path(order), {"firstName": "Maeve", "lastName": "Tully", **fields})
+
+
+def consumers_path(order: str) -> str:
+    """Where an order's consumers are."""
+    return f"/v2.1/orders/{order}/consumers"
+
+
+def ref_of(href: str) -> str:
+    """The last segment of a link."""
+    return href.rpartition("/")[2]

@@ -1,0 +1,86 @@
+"""`docs/sandbox.md` against the seed: a reference in it works, and no fault or switch is missing from it."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+from apps.sandbox.faults import FAULTS, HOLD_SECONDS, RETRY_AFTER_SECONDS, SLOW_SECONDS, After
+from apps.sandbox.options import Switches
+from apps.sandbox.routes import ROUTES
+from apps.sandbox.seed import FAULT_ORDERS, ORDERS, SAMPLE_ORDER, fault_reference_id
+from apps.sandbox.seed_guests import GUESTS
+
+TEXT = (Path(__file__).parents[3] / "docs" / "sandbox.md").read_text(encoding="utf-8")
+UUID = re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b")
+ROWS = [
+    [cell.strip().strip("`") for cell in line.strip("|").split(" | ")]
+    for line in TEXT.splitlines()
+    if line.startswith("| `")
+]
+
+
+def test_every_reference_in_the_documentation_is_seeded() -> None:
+    seeded = {order.ref for order in ORDERS} | {guest.ref for guest in GUESTS}
+    seeded |= {value for guest in GUESTS for _provider, value in guest.identifiers}
+    named = set(UUID.findall(TEXT))
+
+    assert SAMPLE_ORDER in named
+    assert named <= seeded
+
+
+def test_every_named_order_has_the_reference_id_beside_it() -> None:
+    reference_ids = {order.ref: order.reference_id for order in ORDERS}
+    named = {row[0]: row[1] for row in ROWS if row[0] in reference_ids}
+
+    assert len(named) == 6 + len(FAULT_ORDERS)
+    assert named == {ref: reference_ids[ref] for ref in named}
+
+
+def test_every_fault_is_documented_with_its_order_and_whether_it_is_done() -> None:
+    documented = {row[2]: (row[0], row[1], row[3]) for row in ROWS if len(row) == 5}
+
+    assert documented == {
+        name: (FAULT_ORDERS[name], fault_reference_id(name), "yes" if isinstance(fault, After) else "no")
+        for name, fault in FAULTS.items()
+    }
+
+
+def test_the_numbers_of_the_faults_are_those_of_the_code() -> None:
+    assert f"at most {HOLD_SECONDS:g} s" in TEXT
+    assert f"`Retry-After: {RETRY_AFTER_SECONDS}`" in TEXT
+    assert f"{SLOW_SECONDS:g} seconds late" in TEXT
+
+
+def test_every_named_guest_has_the_identifier_beside_it() -> None:
+    guests = {guest.ref: guest for guest in GUESTS}
+    named = [row for row in ROWS if row[0] in guests]
+
+    assert len(named) == 3
+    for ref, found_by in named:
+        ((provider, value),) = guests[ref].identifiers
+        assert found_by.replace("`", "").startswith(f"{provider} / {value}")
+
+
+def test_every_switch_and_every_operation_in_an_example_exists() -> None:
+    assert {field.name for field in fields(Switches)} <= {row[0] for row in ROWS}
+    operations = set(re.findall(r'"operation": "(\w+)"', TEXT))
+    assert operations
+    assert operations <= {route.operation for route in ROUTES}
+
+
+def test_the_numbers_of_seeded_records_are_those_in_the_documentation() -> None:
+    assert f"{len(ORDERS) - len(FAULT_ORDERS)} ordinary orders, {len(GUESTS)} guests" in TEXT
+
+
+def test_seeded_people_have_addresses_and_numbers_that_nobody_can_have() -> None:
+    reserved = re.compile(r".+@(example\.(com|org|net)|\w+\.example)")
+    # GB, US, AU, FR, DE: ranges their regulators keep for drama and film
+    fictional = re.compile(
+        r"\+44(207946|131496)0\d{3}|\+447700900\d{3}|\+1\d{3}55501\d{2}|\+61491570\d{3}"
+        r"|\+331990\d{5}|\+336399\d{5}|\+493023125\d{3}"
+    )
+    for guest in GUESTS:
+        assert all(reserved.fullmatch(email) for email in guest.emails), guest
+        assert all(fictional.fullmatch(phone) for phone in guest.phones), guest
+    assert len({guest.ref for guest in GUESTS}) == len(GUESTS)
+    assert len({order.ref for order in ORDERS}) == len(ORDERS)
