@@ -1,0 +1,216 @@
+"""Sign-in, people, passwords. Each form ends in one value for a service."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from allauth.account.forms import LoginForm
+from crispy_forms.helper import FormHelper
+from crispy_forms.layout import Field, Layout
+from django import forms
+from django.conf import settings
+from django.contrib.auth.password_validation import validate_password
+from django.core.validators import RegexValidator
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from apps.accounts.models import User, user_name_characters
+from apps.accounts.roles import GRANTS, LABELS
+from apps.accounts.services import NewPerson, PersonDetails
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as StrPromise
+
+MAX_PASSWORD = 1000
+"""Characters. Longer than any passphrase; to hash a text of megabytes would be work for nothing."""
+
+one_line = RegexValidator(r"[\x00-\x1f\x7f-\x9f]", _("Enter the full name in one line"), inverse_match=True)
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryLine:
+    """One line of the summary above a form: the error, and the field to go to (empty: none)."""
+
+    href: str
+    message: str
+
+
+def error_summary(form: forms.BaseForm) -> list[SummaryLine]:
+    """All errors of a form in the order of its fields, those of no field first."""
+    lines = [SummaryLine("", str(message)) for message in form.non_field_errors()]
+    for field in form:
+        lines += [SummaryLine(f"#{field.id_for_label}", str(message)) for message in field.errors]
+    return lines
+
+
+def _layout(*fields: str | Field) -> FormHelper:
+    """The fields alone; the page brings the form tag, the summary and the button that names the act."""
+    helper = FormHelper()
+    helper.template = "accounts/fields.html"
+    helper.layout = Layout(*fields)
+    return helper
+
+
+def _password_field(label: StrPromise, required: StrPromise, autocomplete: str) -> forms.CharField:
+    return forms.CharField(
+        label=label,
+        strip=False,
+        max_length=MAX_PASSWORD,
+        error_messages={"required": required},
+        widget=forms.PasswordInput(attrs={"autocomplete": autocomplete}),
+    )
+
+
+class SignInForm(LoginForm):  # type: ignore[misc]  # allauth ships no types
+    """User name and password. Nothing about the account is told but whether both fit."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"] = forms.CharField(
+            label=_("User name"),
+            max_length=150,
+            error_messages={"required": _("Enter your user name")},
+            widget=forms.TextInput(
+                attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}
+            ),
+        )
+        self.fields["password"] = _password_field(_("Password"), _("Enter your password"), "current-password")
+        self.order_fields(["login", "password"])
+        self.helper = _layout("login", "password")
+
+
+@cache  # it reads a few hundred files
+def _zone_names() -> list[str]:
+    return sorted(
+        name
+        for name in zoneinfo.available_timezones()
+        if "/" in name and not name.startswith(("Etc/", "SystemV/", "posix/", "right/"))
+    )
+
+
+def _time_zones() -> Iterator[tuple[str, str]]:
+    yield "", gettext("The portal's own (%(zone)s)") % {"zone": settings.TIME_ZONE}
+    for name in _zone_names():
+        yield name, name.replace("_", " ")
+
+
+class TimeZoneForm(forms.Form):
+    """The time zone of a person, what they may change of themselves."""
+
+    time_zone = forms.ChoiceField(
+        label=_("Time zone"),
+        choices=_time_zones,
+        required=False,
+        error_messages={"invalid_choice": _("Choose a time zone from the list")},
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.helper = _layout(*self.fields)
+
+    def to_time_zone(self) -> str:
+        """The chosen zone. Call after ``is_valid()``."""
+        return str(self.cleaned_data["time_zone"])
+
+
+class DetailsForm(TimeZoneForm):
+    """Name and time zone of a person."""
+
+    name = forms.CharField(
+        label=_("Full name"),
+        max_length=150,
+        validators=[one_line],
+        error_messages={"required": _("Enter the full name")},
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    field_order = ("name", "time_zone")
+
+    def to_details(self) -> PersonDetails:
+        """The details as entered. Call after ``is_valid()``."""
+        return PersonDetails(name=self.cleaned_data["name"], time_zone=self.to_time_zone())
+
+
+class NewPersonForm(DetailsForm):
+    """A person to be added."""
+
+    username = forms.CharField(
+        label=_("User name"),
+        max_length=150,
+        validators=[user_name_characters],
+        help_text=_("What the person types to sign in. It cannot be changed later."),
+        error_messages={"required": _("Enter the user name")},
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+        ),
+    )
+    roles = forms.MultipleChoiceField(
+        label=_("Roles"),
+        choices=[(name, LABELS[name]) for name in GRANTS],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"invalid_choice": _("Choose roles from the list")},
+    )
+    field_order = ("username", "name", "time_zone", "roles")
+
+    def clean_username(self) -> str:
+        username: str = self.cleaned_data["username"]
+        if User.objects.filter(username__iexact=username).exists():
+            raise forms.ValidationError(_("Another person has this user name"))
+        return username
+
+    def to_new_person(self) -> NewPerson:
+        """The person as entered. Call after ``is_valid()``."""
+        return NewPerson(
+            username=self.cleaned_data["username"],
+            details=self.to_details(),
+            roles=tuple(name for name in GRANTS if name in self.cleaned_data["roles"]),
+        )
+
+
+class NewPasswordForm(forms.Form):
+    """A new password, typed twice, for this person."""
+
+    new_password = _password_field(_("New password"), _("Enter the new password"), "new-password")
+    new_password_again = _password_field(
+        _("New password again"), _("Enter the new password again"), "new-password"
+    )
+    new_password.help_text = _("At least 12 characters. A few words in a row are easy to keep in mind.")
+
+    def __init__(self, person: User, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.person = person
+        self.helper = _layout(*self.fields)
+
+    def clean_new_password(self) -> str:
+        password: str = self.cleaned_data["new_password"]
+        validate_password(password, self.person)
+        return password
+
+    def clean_new_password_again(self) -> str:
+        again: str = self.cleaned_data["new_password_again"]
+        if again != self.data.get(self.add_prefix("new_password")):
+            raise forms.ValidationError(_("Enter the same password in both fields"))
+        return again
+
+    def to_password(self) -> str:
+        """The password as entered. Call after ``is_valid()``."""
+        return str(self.cleaned_data["new_password"])
+
+
+class OwnPasswordForm(NewPasswordForm):
+    """A new password, by the person who knows the old one."""
+
+    current_password = _password_field(
+        _("Current password"), _("Enter your current password"), "current-password"
+    )
+    field_order = ("current_password", "new_password", "new_password_again")
+
+    def clean_current_password(self) -> str:
+        password: str = self.cleaned_data["current_password"]
+        if not self.person.check_password(password):
+            raise forms.ValidationError(_("The current password is not right"))
+        return password

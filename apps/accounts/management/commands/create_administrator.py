@@ -1,0 +1,75 @@
+"""The first administrator, and the way back in when all are gone."""
+
+from __future__ import annotations
+
+import getpass
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.urls import reverse
+
+from apps.accounts import services
+from apps.accounts.forms import NewPasswordForm, NewPersonForm
+from apps.accounts.models import User
+from apps.accounts.roles import ADMINISTRATOR
+from apps.core.actor import Actor
+
+ACTOR = Actor.system("create_administrator")
+
+
+class Command(BaseCommand):
+    help = "Add an administrator; prints a one-time link to set the password, or asks for a password."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--user-name", default="", help="asked for when not given")
+        parser.add_argument("--name", default="", help="the full name; asked for when not given")
+        parser.add_argument("--ask-password", action="store_true", help="ask for a password, print no link")
+        parser.add_argument(
+            "--base-url", default=_default_base_url(), help="where people reach the portal (%(default)s)"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        form = NewPersonForm(
+            {
+                "username": options["user_name"] or input("User name: "),
+                "name": options["name"] or input("Full name: "),
+                "roles": [ADMINISTRATOR],
+            }
+        )
+        if not form.is_valid():
+            raise CommandError("\n".join(str(error) for errors in form.errors.values() for error in errors))
+        person = form.to_new_person()
+        password = _ask_for_password(person) if options["ask_password"] else ""
+        try:
+            person_id = services.add_person(person=person, actor=ACTOR)
+        except services.ActRefusedError as refused:
+            raise CommandError("Another person has this user name") from refused
+        if password:
+            services.set_password(person_id=person_id, password=password, actor=ACTOR)
+            self.stdout.write("The administrator can sign in.")
+            return
+        uid, token = services.issue_password_link(person_id=person_id, actor=ACTOR)
+        self.stdout.write("The administrator sets a password with this link. It works once:")
+        self.stdout.write(options["base_url"].rstrip("/") + reverse("password_link", args=[uid, token]))
+
+
+def _default_base_url() -> str:
+    if settings.PRACTICE_MODE:
+        return "http://localhost:8000"
+    return f"https://{settings.ALLOWED_HOSTS[0].lstrip('.')}"
+
+
+def _ask_for_password(person: services.NewPerson) -> str:
+    """A good password, typed twice without echo. Raises ``CommandError`` for another."""
+    form = NewPasswordForm(
+        User(username=person.username, name=person.details.name),
+        {
+            "new_password": getpass.getpass("Password: "),
+            "new_password_again": getpass.getpass("Password again: "),
+        },
+    )
+    if not form.is_valid():
+        raise CommandError("\n".join(str(error) for errors in form.errors.values() for error in errors))
+    return form.to_password()

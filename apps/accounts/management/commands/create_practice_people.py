@@ -1,0 +1,60 @@
+"""Somebody in each role to try the portal with. Practice mode only: everybody knows these passwords."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from apps.accounts import services
+from apps.accounts.models import User
+from apps.accounts.roles import ADMINISTRATOR, STAFF, SUPERVISOR
+from apps.accounts.selectors import find_by_username
+from apps.accounts.services import NewPerson, PersonDetails
+from apps.core.actor import Actor
+
+ACTOR = Actor.system("create_practice_people")
+
+
+class PracticePerson(NamedTuple):
+    username: str
+    name: str
+    role: str
+
+    @property
+    def password(self) -> str:
+        return f"practice-{self.username}-2026"
+
+
+PRACTICE_PEOPLE = (
+    PracticePerson("sam", "Sam Staff", STAFF),
+    PracticePerson("sue", "Sue Supervisor", SUPERVISOR),
+    PracticePerson("ada", "Ada Administrator", ADMINISTRATOR),
+)
+
+
+class Command(BaseCommand):
+    help = "Add one person for each role, with known passwords (practice mode only), and print the sign-ins."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.PRACTICE_MODE:
+            raise CommandError(
+                "The passwords of practice people are public. They exist in practice mode only."
+            )
+        self.stdout.write(f"{'User name':<12}{'Password':<22}Role")
+        for person in PRACTICE_PEOPLE:
+            _bring_into_being(person)
+            self.stdout.write(f"{person.username:<12}{person.password:<22}{person.role}")
+
+
+def _bring_into_being(person: PracticePerson) -> None:
+    """Whatever was changed meanwhile, afterwards the printed line is true; nothing is done twice."""
+    user = find_by_username(person.username)
+    if user is None:
+        new = NewPerson(person.username, PersonDetails(person.name), (person.role,))
+        user = User.objects.get(pk=services.add_person(person=new, actor=ACTOR))
+    services.reactivate_person(person_id=user.pk, actor=ACTOR)
+    services.grant_role(person_id=user.pk, role=person.role, actor=ACTOR)
+    if not user.check_password(person.password):
+        services.set_password(person_id=user.pk, password=person.password, actor=ACTOR)

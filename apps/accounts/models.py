@@ -1,0 +1,126 @@
+"""The people who use the portal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import Group, Permission
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy as _
+
+from apps.accounts.roles import GRANTS, LABELS
+
+# ASCII, so that "the same name in other capitals" means the same to every database.
+user_name_characters = RegexValidator(
+    r"^[A-Za-z0-9._@+-]+\Z", _("Use only the letters a to z, digits and . _ - @ + in the user name")
+)
+
+
+class User(AbstractBaseUser):
+    """A person with an account. May do what the groups of their roles may, and nothing else.
+
+    There are no superusers, no staff flag and no permissions of a single person: the columns do not
+    exist, so nobody can set them. A person is never deleted, only deactivated.
+    """
+
+    username = models.CharField(
+        _("user name"),
+        max_length=150,
+        unique=True,
+        validators=[user_name_characters],
+        error_messages={"unique": _("Another person has this user name")},
+    )
+    name = models.CharField(_("full name"), max_length=150)
+    time_zone = models.CharField(_("time zone"), max_length=64, blank=True, default="")
+    is_active = models.BooleanField(_("active"), default=True)
+    date_joined = models.DateTimeField(_("added"), default=timezone.now)
+    # Enters the hash that every session carries; one more ends all sessions for ever.
+    session_series = models.PositiveIntegerField(default=0)
+    # Enters the token of the one-time link; one more makes all earlier links useless.
+    password_links = models.PositiveIntegerField(default=0)
+    groups = models.ManyToManyField(
+        Group, verbose_name=_("roles"), blank=True, related_name="user_set", related_query_name="user"
+    )
+
+    objects: BaseUserManager[User] = BaseUserManager()
+
+    USERNAME_FIELD = "username"
+    REQUIRED_FIELDS = ["name"]
+
+    class Meta:
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
+        default_permissions = ()
+        permissions = [
+            ("manage_people", "Add people, change their roles, deactivate them"),
+            ("view_status", "See the state of the portal"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                Lower("username"),
+                name="accounts_user_name_unique",
+                violation_error_message=_("Another person has this user name"),
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(username="") & ~models.Q(name=""), name="accounts_user_has_names"
+            ),
+        ]
+
+    def get_full_name(self) -> str:
+        """The name that pages and events show."""
+        return self.name
+
+    def get_short_name(self) -> str:
+        return self.name
+
+    @cached_property
+    def roles(self) -> tuple[str, ...]:
+        """The names of the person's groups, in the order of the matrix. Read once for each instance."""
+        held = set(self.groups.values_list("name", flat=True))
+        return tuple(name for name in GRANTS if name in held)
+
+    @property
+    def role_words(self) -> str:
+        """The roles as people read them: "Staff, Supervisor"."""
+        return ", ".join(str(LABELS[name]) for name in self.roles)
+
+    @cached_property
+    def _all_permissions(self) -> frozenset[str]:
+        granted = Permission.objects.filter(group__user=self)
+        pairs = granted.values_list("content_type__app_label", "codename")
+        return frozenset(f"{app_label}.{codename}" for app_label, codename in pairs)
+
+    def get_all_permissions(self, obj: object = None) -> frozenset[str]:
+        """What the person may do: nothing when deactivated. Read once for each instance."""
+        return self._all_permissions if self.is_active else frozenset()
+
+    def has_perm(self, perm: str, obj: object = None) -> bool:
+        """Whether a group of the person has the permission."""
+        return perm in self.get_all_permissions()
+
+    def has_perms(self, perm_list: Iterable[str], obj: object = None) -> bool:
+        """Whether the person has all of the permissions."""
+        return all(self.has_perm(perm) for perm in perm_list)
+
+    def has_module_perms(self, app_label: str) -> bool:
+        """Whether the person has any permission of the app."""
+        return any(perm.startswith(f"{app_label}.") for perm in self.get_all_permissions())
+
+    def get_session_auth_hash(self) -> str:
+        """What a session must carry to be this person's: changes with the password and the series."""
+        return self._session_hash(None)
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        """The same under each earlier secret key, so that a new key signs nobody out."""
+        return (self._session_hash(secret) for secret in settings.SECRET_KEY_FALLBACKS)
+
+    def _session_hash(self, secret: str | None) -> str:
+        value = f"{self.session_series}:{self.password}"
+        return salted_hmac("accounts.session", value, secret=secret, algorithm="sha256").hexdigest()

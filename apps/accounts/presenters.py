@@ -1,0 +1,102 @@
+"""People in words: what the pages show of them, and why an act was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.accounts.roles import GRANTS, LABELS
+from apps.accounts.selectors import Person
+from apps.accounts.services import Refusal
+
+REFUSAL_WORDS = {
+    Refusal.OWN_ROLES: gettext_lazy("Nobody changes their own roles. Another administrator can."),
+    Refusal.OWN_ACCOUNT: gettext_lazy("Nobody deactivates themselves. Another administrator can."),
+    Refusal.LAST_ADMINISTRATOR: gettext_lazy(
+        "This is the last active administrator. Make somebody else an administrator first."
+    ),
+    Refusal.INACTIVE: gettext_lazy("This person is deactivated. Reactivate them first."),
+    Refusal.LINK_USED_UP: gettext_lazy(
+        "This link does not work any more. Ask an administrator for a new one."
+    ),
+    Refusal.USER_NAME_TAKEN: gettext_lazy("Another person has this user name"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """One line of the list of people."""
+
+    id: int
+    name: str
+    username: str
+    roles: str
+    state: str
+    last_signed_in_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RoleRow:
+    """One role on the page of a person."""
+
+    name: str
+    label: str
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PersonPage:
+    """The page of one person. ``is_reader``: the reader looks at their own page."""
+
+    id: int
+    name: str
+    username: str
+    time_zone: str
+    state: str
+    is_active: bool
+    is_reader: bool
+    roles: tuple[RoleRow, ...]
+    added_at: datetime
+    last_signed_in_at: datetime | None
+
+
+def person_rows(people: Iterable[Person]) -> list[PersonRow]:
+    """The list of people, in the order given."""
+    return [
+        PersonRow(
+            id=person.id,
+            name=person.name,
+            username=person.username,
+            roles=", ".join(str(LABELS[role]) for role in person.roles) or _("None"),
+            state=_state(person),
+            last_signed_in_at=person.last_signed_in_at,
+        )
+        for person in people
+    ]
+
+
+def person_page(person: Person, *, reader_id: int) -> PersonPage:
+    """One person, as this reader sees them."""
+    return PersonPage(
+        id=person.id,
+        name=person.name,
+        username=person.username,
+        time_zone=person.time_zone or settings.TIME_ZONE,
+        state=_state(person),
+        is_active=person.is_active,
+        is_reader=person.id == reader_id,
+        roles=tuple(RoleRow(name, str(LABELS[name]), name in person.roles) for name in GRANTS),
+        added_at=person.added_at,
+        last_signed_in_at=person.last_signed_in_at,
+    )
+
+
+def _state(person: Person) -> str:
+    if not person.is_active:
+        return _("Deactivated")
+    return _("Active") if person.has_password else _("Active, no password yet")

@@ -1,0 +1,69 @@
+"""Reading people. Changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from apps.accounts.models import User
+from apps.accounts.roles import GRANTS
+from apps.core.actor import Actor, Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person as the pages show them."""
+
+    id: int
+    username: str
+    name: str
+    time_zone: str
+    roles: tuple[str, ...]
+    is_active: bool
+    has_password: bool
+    added_at: datetime
+    last_signed_in_at: datetime | None
+
+
+def people() -> list[Person]:
+    """Everybody, the active first, then by name."""
+    users = User.objects.prefetch_related("groups").order_by("-is_active", "name", "pk")
+    return [_person(user) for user in users]
+
+
+def find_person(person_id: int) -> Person | None:
+    """The person with this id."""
+    user = User.objects.prefetch_related("groups").filter(pk=person_id).first()
+    return _person(user) if user else None
+
+
+def find_account(person_id: int | None) -> User | None:
+    """The account with this id, active or not."""
+    return User.objects.filter(pk=person_id).first()
+
+
+def find_by_username(username: str) -> User | None:
+    """The account with this user name, in whatever capitals it is typed, active or not."""
+    user = User.objects.filter(username__iexact=username).first()
+    # PostgreSQL's capitals go further than ours: "ſ" is an "S" there.
+    return user if user and user.username.lower() == username.lower() else None
+
+
+def actor_for(user: User, origin: Origin) -> Actor:
+    """A person as the actor of what they do where ``request.user`` is nobody (yet or any more)."""
+    return Actor(id=str(user.pk), name=user.get_full_name(), roles=user.roles, origin=origin)
+
+
+def _person(user: User) -> Person:
+    held = {group.name for group in user.groups.all()}
+    return Person(
+        id=user.pk,
+        username=user.username,
+        name=user.name,
+        time_zone=user.time_zone,
+        roles=tuple(name for name in GRANTS if name in held),
+        is_active=user.is_active,
+        has_password=user.has_usable_password(),
+        added_at=user.date_joined,
+        last_signed_in_at=user.last_login,
+    )

@@ -1,0 +1,237 @@
+"""Everything that changes people. Each function is one transaction, which ends with its event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from django.contrib.auth.models import Group
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from apps.accounts import password_links
+from apps.accounts.models import User
+from apps.accounts.roles import ADMINISTRATOR, GRANTS
+from apps.audit import actions
+from apps.audit.actions import Action
+from apps.audit.events import Event
+from apps.audit.services import record
+from apps.core.actor import Actor
+
+
+class Refusal(Enum):
+    """Why the state of things does not allow an act."""
+
+    OWN_ROLES = "own_roles"
+    OWN_ACCOUNT = "own_account"
+    LAST_ADMINISTRATOR = "last_administrator"
+    INACTIVE = "inactive"
+    LINK_USED_UP = "link_used_up"
+    USER_NAME_TAKEN = "user_name_taken"
+
+
+class ActRefusedError(Exception):
+    """The act is not allowed now; ``refusal`` says why. Nothing was changed."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.value)
+        self.refusal = refusal
+
+
+class UnknownRoleError(LookupError):
+    """The role is not in the matrix."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonDetails:
+    """What can be changed of a person. ``time_zone`` is an IANA name, empty for the portal's own."""
+
+    name: str
+    time_zone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPerson:
+    """A person to be added, with their roles."""
+
+    username: str
+    details: PersonDetails
+    roles: tuple[str, ...] = ()
+
+
+def add_person(*, person: NewPerson, actor: Actor) -> int:
+    """Add a person without a password and grant the roles; answer their id.
+
+    Raises ``ActRefusedError`` when somebody has the user name, in whatever capitals.
+    """
+    added = User(username=person.username, name=person.details.name, time_zone=person.details.time_zone)
+    added.set_unusable_password()
+    try:
+        with transaction.atomic():
+            added.save(force_insert=True)
+            _record(actions.PERSON_ADDED, added, actor)
+            for role in person.roles:
+                _grant(added, role, actor)
+    except IntegrityError as error:
+        if User.objects.filter(username__iexact=person.username).exists():
+            raise ActRefusedError(Refusal.USER_NAME_TAKEN) from error
+        raise
+    return added.pk
+
+
+def change_person(*, person_id: int, details: PersonDetails, actor: Actor) -> None:
+    """Change name and time zone. Nothing new, no event."""
+    _change(person_id, {"name": details.name, "time_zone": details.time_zone}, actor)
+
+
+def choose_time_zone(*, person_id: int, time_zone: str, actor: Actor) -> None:
+    """Change the time zone alone, what people may do for themselves. Nothing new, no event."""
+    _change(person_id, {"time_zone": time_zone}, actor)
+
+
+@transaction.atomic
+def grant_role(*, person_id: int, role: str, actor: Actor) -> None:
+    """Grant a role. Raises ``ActRefusedError`` for one's own; a role that is held already stays as it is."""
+    person = _locked(person_id)
+    _refuse_self(person, actor, Refusal.OWN_ROLES)
+    if role not in person.roles:
+        _grant(person, role, actor)
+
+
+@transaction.atomic
+def revoke_role(*, person_id: int, role: str, actor: Actor) -> None:
+    """Revoke a role. Raises ``ActRefusedError`` for one's own and for the last administrator's."""
+    group = _group(role, lock=True)
+    person = _locked(person_id)
+    _refuse_self(person, actor, Refusal.OWN_ROLES)
+    if role not in person.roles:
+        return
+    if role == ADMINISTRATOR:
+        _refuse_last_administrator(person)
+    person.groups.remove(group)
+    _record(actions.ROLE_REVOKED, person, actor, role=role)
+
+
+@transaction.atomic
+def deactivate_person(*, person_id: int, actor: Actor) -> None:
+    """End the person's access: at once, and for the sessions of today also after a reactivation.
+
+    Raises ``ActRefusedError`` for oneself and for the last administrator.
+    """
+    # Whoever could end an administrator's access stands in one queue, so that two cannot remove the last two.
+    _group(ADMINISTRATOR, lock=True)
+    person = _locked(person_id)
+    _refuse_self(person, actor, Refusal.OWN_ACCOUNT)
+    if not person.is_active:
+        return
+    if ADMINISTRATOR in person.roles:
+        _refuse_last_administrator(person)
+    person.is_active = False
+    person.session_series = F("session_series") + 1
+    person.save(update_fields=["is_active", "session_series"])
+    _record(actions.PERSON_DEACTIVATED, person, actor)
+
+
+@transaction.atomic
+def reactivate_person(*, person_id: int, actor: Actor) -> None:
+    """Let the person sign in again, with the password and the roles of before."""
+    person = _locked(person_id)
+    _refuse_self(person, actor, Refusal.OWN_ACCOUNT)
+    if person.is_active:
+        return
+    person.is_active = True
+    person.save(update_fields=["is_active"])
+    _record(actions.PERSON_REACTIVATED, person, actor)
+
+
+@transaction.atomic
+def issue_password_link(*, person_id: int, actor: Actor) -> tuple[str, str]:
+    """Make a one-time link; earlier ones stop working. Answers its two parts: person and token.
+
+    The token is nowhere stored: what is not handed over now is lost. Raises ``ActRefusedError`` for a person
+    who is deactivated.
+    """
+    person = _locked(person_id)
+    if not person.is_active:
+        raise ActRefusedError(Refusal.INACTIVE)
+    person.password_links += 1
+    person.save(update_fields=["password_links"])
+    _record(actions.PERSON_PASSWORD_LINK_ISSUED, person, actor)
+    return password_links.encode_person(person), password_links.make_token(person)
+
+
+def set_password_by_link(*, person_id: int, token: str, password: str, actor: Actor) -> None:
+    """Set the password with a one-time link, which is used up by it.
+
+    Raises ``ActRefusedError`` when the link does not work any more: used by another request meanwhile,
+    too old, replaced by a newer one, or the person was deactivated.
+    """
+    with transaction.atomic():
+        person = _locked(person_id)
+        works = password_links.opens_account(person, token)
+        if works:
+            _set_password(person, password, actor)
+        else:
+            _record(actions.PERSON_PASSWORD_LINK_REFUSED, person, actor, reason=Refusal.LINK_USED_UP.value)
+    if not works:
+        raise ActRefusedError(Refusal.LINK_USED_UP)
+
+
+@transaction.atomic
+def set_password(*, person_id: int, password: str, actor: Actor) -> None:
+    """Set the password; all sessions of the person end but one that takes over the new hash."""
+    _set_password(_locked(person_id), password, actor)
+
+
+@transaction.atomic
+def _change(person_id: int, values: dict[str, str], actor: Actor) -> None:
+    """The event names the fields that changed, not their values."""
+    person = _locked(person_id)
+    changed = [field for field, value in values.items() if getattr(person, field) != value]
+    if not changed:
+        return
+    for field in changed:
+        setattr(person, field, values[field])
+    person.save(update_fields=changed)
+    _record(actions.PERSON_CHANGED, person, actor, fields=changed)
+
+
+def _set_password(person: User, password: str, actor: Actor) -> None:
+    person.set_password(password)
+    person.save(update_fields=["password"])
+    _record(actions.PERSON_PASSWORD_SET, person, actor)
+
+
+def _locked(person_id: int) -> User:
+    """The person's row, held until the transaction ends. Raises ``User.DoesNotExist``."""
+    return User.objects.select_for_update().get(pk=person_id)
+
+
+def _group(role: str, *, lock: bool = False) -> Group:
+    if role not in GRANTS:
+        raise UnknownRoleError
+    groups = Group.objects.select_for_update() if lock else Group.objects.all()
+    return groups.get(name=role)
+
+
+def _grant(person: User, role: str, actor: Actor) -> None:
+    person.groups.add(_group(role))
+    _record(actions.ROLE_GRANTED, person, actor, role=role)
+
+
+def _refuse_self(person: User, actor: Actor, refusal: Refusal) -> None:
+    if actor.id == str(person.pk):
+        raise ActRefusedError(refusal)
+
+
+def _refuse_last_administrator(person: User) -> None:
+    """The caller holds the lock of the administrators' group."""
+    others = User.objects.filter(is_active=True, groups__name=ADMINISTRATOR).exclude(pk=person.pk)
+    if person.is_active and not others.exists():
+        raise ActRefusedError(Refusal.LAST_ADMINISTRATOR)
+
+
+def _record(action: Action, person: User, actor: Actor, **data: str | list[str]) -> None:
+    record(
+        Event(action=action, actor=actor, person=str(person.pk), data={"username": person.username, **data})
+    )

@@ -1,0 +1,98 @@
+"""The life of a session: when it began, why it ended, and the event of each.
+
+The end by idle time is the session's own expiry (``SESSION_COOKIE_AGE``); the absolute end counts from
+the sign-in. Both are seen when the next request comes with the session's cookie.
+"""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+
+from django.conf import settings
+from django.contrib import auth
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+
+from apps.accounts.models import User
+from apps.accounts.selectors import actor_for
+from apps.audit import actions
+from apps.audit.events import Event
+from apps.audit.services import record
+from apps.core.actor import Actor
+from apps.core.requests import actor_of, origin_of
+
+SIGNED_IN_AT = "signed_in_at"  # seconds since 1970, in the session
+
+
+class EndReason(StrEnum):
+    """Why a session ended."""
+
+    BUTTON = "button"  # the person signed out
+    IDLE = "idle"
+    ABSOLUTE = "absolute"
+
+
+def begin(request: HttpRequest, user: User) -> None:
+    """Stamp the session and record the sign-in, after Django has signed the person in.
+
+    Call inside the transaction of the sign-in. The session is written here, so that session and event are
+    stored both or neither.
+    """
+    request.session[SIGNED_IN_AT] = int(time.time())
+    request.session.save()
+    actor = actor_for(user, origin_of(request))
+    record(Event(action=actions.SESSION_SIGNED_IN, actor=actor, person=actor.id))
+
+
+def end(request: HttpRequest, reason: EndReason) -> None:
+    """End the session of the request's person, with its event. The request goes on as nobody's."""
+    with transaction.atomic():
+        actor = actor_of(request)
+        auth.logout(request)
+        _record_end(actor, reason)
+
+
+def end_if_too_old(request: HttpRequest) -> None:
+    """End a session that began ``SESSION_ABSOLUTE_SECONDS`` ago or earlier."""
+    now = int(time.time())
+    signed_in_at: int = request.session.setdefault(SIGNED_IN_AT, now)
+    if now - signed_in_at >= settings.SESSION_ABSOLUTE_SECONDS:
+        end(request, EndReason.ABSOLUTE)
+
+
+def close_if_idle(request: HttpRequest) -> None:
+    """Clear away the expired session that the request's cookie names, with the event of its end.
+
+    Django has already taken the request for nobody's; this only tells the log. The row goes, so it is
+    told once, even when two requests come at the same time.
+    """
+    key = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+    expired = Session.objects.filter(session_key=key, expire_date__lte=timezone.now())
+    if not expired.exists():
+        return
+    with transaction.atomic():
+        session = expired.select_for_update().first()
+        if session is None:
+            return
+        user = _person_of(session)
+        session.delete()
+        if user is not None:
+            _record_end(actor_for(user, origin_of(request)), EndReason.IDLE)
+
+
+def _person_of(session: Session) -> User | None:
+    """Whose session it was; nobody's when it had ended before, by a deactivation or a new password."""
+    data = session.get_decoded()
+    user = User.objects.filter(pk=data.get(auth.SESSION_KEY), is_active=True).first()
+    carried = data.get(auth.HASH_SESSION_KEY, "")
+    return user if user and constant_time_compare(carried, user.get_session_auth_hash()) else None
+
+
+def _record_end(actor: Actor, reason: EndReason) -> None:
+    record(
+        Event(action=actions.SESSION_SIGNED_OUT, actor=actor, person=actor.id, data={"reason": reason.value})
+    )

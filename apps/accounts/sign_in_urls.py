@@ -1,0 +1,17 @@
+"""Sign-in, sign-out and a person's own things. Of django-allauth's pages only these two exist here.
+
+allauth finds ``account_login`` and ``account_logout`` by name; it asks for its other pages (registration,
+e-mail, forgotten passwords) only on ways that this portal does not offer.
+"""
+
+from django.urls import path
+
+from apps.accounts import sign_in_views
+
+urlpatterns = [
+    path("login/", sign_in_views.sign_in, name="account_login"),
+    path("logout/", sign_in_views.sign_out, name="account_logout"),
+    path("set-password/<str:uid>/<str:token>/", sign_in_views.password_link, name="password_link"),
+    path("password/", sign_in_views.own_password, name="own_password"),
+    path("profile/", sign_in_views.own_profile, name="own_profile"),
+]

@@ -1,0 +1,118 @@
+"""Sign-in, sign-out, the one-time link, and what people change of their own account."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.views import LoginView, LogoutView
+from allauth.core.ratelimit import consume_or_429
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from apps.accounts import password_links, services
+from apps.accounts.forms import NewPasswordForm, OwnPasswordForm, SignInForm, TimeZoneForm, error_summary
+from apps.accounts.models import User
+from apps.accounts.selectors import actor_for, find_account
+from apps.core.requests import actor_of, origin_of
+
+TOKEN_IN_SESSION = "password_link_token"  # noqa: S105  # the name of a key
+TOKEN_MOVED = "form"  # noqa: S105  # stands in the address where the token was
+
+
+class SignInView(LoginView):  # type: ignore[misc]  # allauth ships no types
+    """User name and password."""
+
+    form_class = SignInForm
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        return {**context, "errors": error_summary(context["form"])}
+
+
+sign_in = SignInView.as_view()
+# Nobody's sign-out leads to the sign-in page and not, after it, back to the sign-out.
+sign_out = login_not_required(LogoutView.as_view())
+
+
+@login_not_required
+@sensitive_post_parameters()
+@require_http_methods(["GET", "POST"])
+def password_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
+    """Set a password with a one-time link.
+
+    The token moves from the address into the session at once, so that no Referer and no browser history
+    carries it on. To look at the page uses nothing up: a chat that fetches a preview does no harm.
+    """
+    if limited := consume_or_429(request, action="reset_password_from_key"):
+        return limited  # type: ignore[no-any-return]  # allauth ships no types
+    moved = token == TOKEN_MOVED
+    if moved:
+        token = request.session.get(TOKEN_IN_SESSION, "")
+    person = find_account(password_links.decode_person(uid))
+    if person is None or not password_links.opens_account(person, token):
+        return _link_used_up(request)
+    if not moved:
+        request.session[TOKEN_IN_SESSION] = token
+        return redirect("password_link", uid, TOKEN_MOVED)
+    form = NewPasswordForm(person, request.POST or None)
+    if form.is_valid():
+        try:
+            services.set_password_by_link(
+                person_id=person.pk,
+                token=token,
+                password=form.to_password(),
+                actor=actor_for(person, origin_of(request)),
+            )
+        except services.ActRefusedError:
+            return _link_used_up(request)
+        del request.session[TOKEN_IN_SESSION]
+        messages.success(request, _("Your password is set. Sign in with it."))
+        return redirect("account_login")
+    context = {"form": form, "errors": error_summary(form), "username": person.username}
+    return render(request, "accounts/set_password.html", context)
+
+
+@sensitive_post_parameters()
+@require_http_methods(["GET", "POST"])
+def own_password(request: HttpRequest) -> HttpResponse:
+    """Change one's own password. This session goes on; all others of the person end."""
+    if limited := consume_or_429(request, action="change_password"):
+        return limited  # type: ignore[no-any-return]  # allauth ships no types
+    user = _signed_in(request)
+    form = OwnPasswordForm(user, request.POST or None)
+    if form.is_valid():
+        services.set_password(person_id=user.pk, password=form.to_password(), actor=actor_of(request))
+        user.refresh_from_db()
+        update_session_auth_hash(request, user)
+        messages.success(request, _("Your password was changed"))
+        return redirect("own_profile")
+    context = {"form": form, "errors": error_summary(form)}
+    return render(request, "accounts/own_password.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def own_profile(request: HttpRequest) -> HttpResponse:
+    """One's own account: name and roles to read, the time zone to choose."""
+    user = _signed_in(request)
+    form = TimeZoneForm(request.POST or None, initial={"time_zone": user.time_zone})
+    if form.is_valid():
+        services.choose_time_zone(person_id=user.pk, time_zone=form.to_time_zone(), actor=actor_of(request))
+        messages.success(request, _("The changes were saved"))
+        return redirect("own_profile")
+    return render(request, "accounts/own_profile.html", {"form": form, "errors": error_summary(form)})
+
+
+def _signed_in(request: HttpRequest) -> User:
+    """The request's person; ``LoginRequiredMiddleware`` lets nobody else come here."""
+    assert isinstance(request.user, User)  # noqa: S101  # narrows the type
+    return request.user
+
+
+def _link_used_up(request: HttpRequest) -> HttpResponse:
+    return render(request, "accounts/link_used_up.html", status=410)

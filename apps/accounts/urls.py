@@ -1,0 +1,15 @@
+from django.urls import path
+
+from apps.accounts import views
+
+app_name = "accounts"
+urlpatterns = [
+    path("", views.people_list, name="people"),
+    path("new/", views.add_person, name="add_person"),
+    path("<int:person_id>/", views.person, name="person"),
+    path("<int:person_id>/grant/<slug:role>/", views.grant_role, name="grant_role"),
+    path("<int:person_id>/revoke/<slug:role>/", views.revoke_role, name="revoke_role"),
+    path("<int:person_id>/deactivate/", views.deactivate, name="deactivate"),
+    path("<int:person_id>/reactivate/", views.reactivate, name="reactivate"),
+    path("<int:person_id>/password-link/", views.issue_password_link, name="issue_password_link"),
+]

@@ -1,0 +1,165 @@
+"""People and roles, for administrators; and the page for what somebody may not do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from apps.accounts import services
+from apps.accounts.forms import DetailsForm, NewPersonForm, error_summary
+from apps.accounts.models import User
+from apps.accounts.presenters import REFUSAL_WORDS, person_page, person_rows
+from apps.accounts.roles import PERMISSIONS
+from apps.accounts.selectors import find_person, people
+from apps.audit import actions
+from apps.audit.events import Event
+from apps.audit.services import record
+from apps.core.permissions import requires
+from apps.core.requests import actor_of, support_code
+
+manages_people = requires("accounts.manage_people")
+
+
+@require_GET
+@manages_people
+def people_list(request: HttpRequest) -> HttpResponse:
+    """Everybody with an account."""
+    return render(request, "accounts/people.html", {"people": person_rows(people())})
+
+
+@require_http_methods(["GET", "POST"])
+@manages_people
+def add_person(request: HttpRequest) -> HttpResponse:
+    """Add a person. Leads to their page, which issues the link to set a password."""
+    form = NewPersonForm(request.POST or None)
+    if form.is_valid():
+        try:
+            person_id = services.add_person(person=form.to_new_person(), actor=actor_of(request))
+        except services.ActRefusedError as refused:
+            form.add_error("username", REFUSAL_WORDS[refused.refusal])
+        else:
+            messages.success(
+                request, _("The person was added. Issue a link, so that they can set a password.")
+            )
+            return redirect("accounts:person", person_id)
+    return render(request, "accounts/add_person.html", {"form": form, "errors": error_summary(form)})
+
+
+@require_http_methods(["GET", "POST"])
+@manages_people
+def person(request: HttpRequest, person_id: int) -> HttpResponse:
+    """One person. POST changes name and time zone; the other acts have addresses of their own."""
+    form = None
+    if request.method == "POST":
+        form = DetailsForm(request.POST)
+        if form.is_valid():
+            with _refusals_shown(request):
+                services.change_person(
+                    person_id=person_id, details=form.to_details(), actor=actor_of(request)
+                )
+                messages.success(request, _("The changes were saved"))
+            return redirect("accounts:person", person_id)
+    return _show_person(request, person_id, form)
+
+
+@require_POST
+@manages_people
+def grant_role(request: HttpRequest, person_id: int, role: str) -> HttpResponse:
+    """Grant one role."""
+    with _refusals_shown(request):
+        services.grant_role(person_id=person_id, role=role, actor=actor_of(request))
+    return redirect("accounts:person", person_id)
+
+
+@require_POST
+@manages_people
+def revoke_role(request: HttpRequest, person_id: int, role: str) -> HttpResponse:
+    """Revoke one role."""
+    with _refusals_shown(request):
+        services.revoke_role(person_id=person_id, role=role, actor=actor_of(request))
+    return redirect("accounts:person", person_id)
+
+
+@require_POST
+@manages_people
+def deactivate(request: HttpRequest, person_id: int) -> HttpResponse:
+    """End the person's access at once."""
+    with _refusals_shown(request):
+        services.deactivate_person(person_id=person_id, actor=actor_of(request))
+    return redirect("accounts:person", person_id)
+
+
+@require_POST
+@manages_people
+def reactivate(request: HttpRequest, person_id: int) -> HttpResponse:
+    """Let the person sign in again."""
+    with _refusals_shown(request):
+        services.reactivate_person(person_id=person_id, actor=actor_of(request))
+    return redirect("accounts:person", person_id)
+
+
+@require_POST
+@manages_people
+def issue_password_link(request: HttpRequest, person_id: int) -> HttpResponse:
+    """Make a one-time link and show it, once.
+
+    The one POST that answers with a page: to lead elsewhere, the link would have to be kept somewhere.
+    """
+    with _refusals_shown(request):
+        uid, token = services.issue_password_link(person_id=person_id, actor=actor_of(request))
+        link = request.build_absolute_uri(reverse("password_link", args=[uid, token]))
+        return _show_person(request, person_id, password_link=link)
+    return redirect("accounts:person", person_id)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The portal's 403 page (handler403). What was wanted is recorded, for everybody who is signed in or not.
+
+    Of the exception's text only names of permissions are taken: other text could hold personal data.
+    """
+    wanted = [word for word in str(exception).split(" or ") if word in PERMISSIONS]
+    view = request.resolver_match.view_name if request.resolver_match else ""
+    with transaction.atomic():
+        record(
+            Event(
+                action=actions.ACCESS_DENIED,
+                actor=actor_of(request),
+                data={"permission": " or ".join(wanted), "method": request.method, "view": view or None},
+            )
+        )
+    return render(request, "errors/403.html", {"support_code": support_code(request)}, status=403)
+
+
+def _show_person(
+    request: HttpRequest, person_id: int, form: DetailsForm | None = None, password_link: str = ""
+) -> HttpResponse:
+    found = find_person(person_id)
+    if found is None:
+        raise Http404
+    errors = error_summary(form) if form else []
+    context = {
+        "person": person_page(found, reader_id=request.user.pk or 0),
+        "form": form or DetailsForm(initial={"name": found.name, "time_zone": found.time_zone}),
+        "errors": errors,
+        "password_link": password_link,
+    }
+    return render(request, "accounts/person.html", context)
+
+
+@contextmanager
+def _refusals_shown(request: HttpRequest) -> Iterator[None]:
+    """What the service refuses is said on the page that follows; nobody and no such role are a 404."""
+    try:
+        yield
+    except services.ActRefusedError as refused:
+        messages.error(request, str(REFUSAL_WORDS[refused.refusal]))
+    except (User.DoesNotExist, services.UnknownRoleError) as missing:
+        raise Http404 from missing

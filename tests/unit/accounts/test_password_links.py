@@ -1,0 +1,100 @@
+"""One-time links: once, for a time, the newest only, and for nobody who was deactivated."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+import time_machine
+from django.conf import settings
+
+from apps.accounts import password_links, services
+from apps.accounts.models import User
+from apps.accounts.redaction import hide_password_links
+from apps.accounts.services import ActRefusedError, Refusal
+from tests.unit.accounts.people import TESTS, events, make_person
+
+NEW = "the rain in a long walk"
+START = dt.datetime(2026, 3, 7, 12, 0, tzinfo=dt.UTC)
+
+
+def _use(person: User, token: str, password: str = NEW) -> None:
+    services.set_password_by_link(person_id=person.pk, token=token, password=password, actor=TESTS)
+
+
+def _works(person: User, token: str) -> bool:
+    return password_links.opens_account(User.objects.get(pk=person.pk), token)
+
+
+@pytest.mark.django_db
+def test_a_link_sets_the_password_once() -> None:
+    person = make_person("pat", password="")
+    uid, token = services.issue_password_link(person_id=person.pk, actor=TESTS)
+    assert password_links.decode_person(uid) == person.pk
+
+    _use(person, token)
+    with pytest.raises(ActRefusedError) as refused:
+        _use(person, token, "somebody else was here")
+
+    assert refused.value.refusal is Refusal.LINK_USED_UP
+    assert User.objects.get(pk=person.pk).check_password(NEW)
+    assert len(events("person.password_set")) == 1
+    assert [event.details["reason"] for event in events("person.password_link_refused")] == ["link_used_up"]
+
+
+@pytest.mark.django_db
+def test_a_link_works_until_its_time_is_over() -> None:
+    person = make_person("pat", password="")
+    with time_machine.travel(START, tick=False) as clock:
+        _, token = services.issue_password_link(person_id=person.pk, actor=TESTS)
+        clock.shift(settings.PASSWORD_RESET_TIMEOUT)
+        assert _works(person, token)
+        clock.shift(1)
+        assert not _works(person, token)
+
+
+@pytest.mark.django_db
+def test_a_newer_link_replaces_the_older() -> None:
+    person = make_person("pat", password="")
+    _, first = services.issue_password_link(person_id=person.pk, actor=TESTS)
+    _, second = services.issue_password_link(person_id=person.pk, actor=TESTS)
+    assert not _works(person, first)
+    assert _works(person, second)
+
+
+@pytest.mark.django_db
+def test_a_link_is_for_one_person() -> None:
+    pat, max_ = make_person("pat"), make_person("max")
+    _, token = services.issue_password_link(person_id=pat.pk, actor=TESTS)
+    assert not _works(max_, token)
+
+
+@pytest.mark.django_db
+def test_a_deactivation_ends_the_link_for_good() -> None:
+    person = make_person("pat", password="")
+    _, token = services.issue_password_link(person_id=person.pk, actor=TESTS)
+    services.deactivate_person(person_id=person.pk, actor=TESTS)
+    assert not _works(person, token)
+    with pytest.raises(ActRefusedError) as refused:
+        services.issue_password_link(person_id=person.pk, actor=TESTS)
+    assert refused.value.refusal is Refusal.INACTIVE
+    services.reactivate_person(person_id=person.pk, actor=TESTS)
+    assert not _works(person, token)
+
+
+@pytest.mark.parametrize("nonsense", ["", "!", "8J-Ygg", "LTE", "bm90IGEgbnVtYmVy"])
+def test_other_text_than_a_persons_code_is_nobody(nonsense: str) -> None:
+    assert password_links.decode_person(nonsense) in (None, -1)
+
+
+def test_the_log_line_of_a_link_does_not_hold_its_token() -> None:
+    line = {
+        "event": "request_started",
+        "request": "GET /accounts/set-password/MQ/d1abc2-0123456789abcdef/?next=x",
+        "code": 200,
+    }
+    assert hide_password_links(None, "info", line) == {
+        "event": "request_started",
+        "request": "GET /accounts/set-password/MQ/…/?next=x",
+        "code": 200,
+    }

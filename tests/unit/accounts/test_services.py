@@ -1,0 +1,168 @@
+"""What changes people: each act with its event, and the acts that are refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import Group
+
+from apps.accounts import services
+from apps.accounts.models import User
+from apps.accounts.roles import ADMINISTRATOR, STAFF, SUPERVISOR
+from apps.accounts.services import ActRefusedError, NewPerson, PersonDetails, Refusal, UnknownRoleError
+from apps.audit.models import AuditEvent
+from tests.unit.accounts.people import TESTS, acting, events, make_person
+
+pytestmark = pytest.mark.django_db
+
+
+def test_adding_a_person_records_the_person_and_each_role() -> None:
+    ada = make_person("ada", ADMINISTRATOR)
+    new = NewPerson("pat", PersonDetails("Pat Person", "Europe/Dublin"), (STAFF, SUPERVISOR))
+
+    person_id = services.add_person(person=new, actor=acting(ada))
+
+    person = User.objects.get(pk=person_id)
+    assert (person.username, person.name, person.time_zone) == ("pat", "Pat Person", "Europe/Dublin")
+    assert person.roles == (STAFF, SUPERVISOR)
+    assert not person.has_usable_password()
+    told = AuditEvent.objects.filter(person=str(person_id)).order_by("seq")
+    assert [(e.action, e.details.get("role"), e.actor_id) for e in told] == [
+        ("person.added", None, str(ada.pk)),
+        ("role.granted", STAFF, str(ada.pk)),
+        ("role.granted", SUPERVISOR, str(ada.pk)),
+    ]
+
+
+def test_a_user_name_that_somebody_has_in_other_capitals_is_refused_and_nothing_is_recorded() -> None:
+    make_person("pat")
+    before = AuditEvent.objects.count()
+    with pytest.raises(ActRefusedError) as refused:
+        services.add_person(person=NewPerson("Pat", PersonDetails("Another")), actor=TESTS)
+    assert refused.value.refusal is Refusal.USER_NAME_TAKEN
+    assert AuditEvent.objects.count() == before
+
+
+def test_a_change_names_the_fields_and_not_their_values() -> None:
+    person = make_person("pat")
+    services.change_person(person_id=person.pk, details=PersonDetails("Pat Renamed"), actor=TESTS)
+    [event] = events("person.changed")
+    assert event.details["fields"] == ["name"]
+    assert "Renamed" not in event.data
+
+
+def test_a_change_of_nothing_is_no_event() -> None:
+    person = make_person("pat")
+    services.change_person(person_id=person.pk, details=PersonDetails(person.name), actor=TESTS)
+    services.choose_time_zone(person_id=person.pk, time_zone="", actor=TESTS)
+    assert events("person.changed") == []
+
+
+def test_granting_and_revoking_a_role_twice_is_one_event_each() -> None:
+    person = make_person("pat")
+    for _ in range(2):
+        services.grant_role(person_id=person.pk, role=STAFF, actor=TESTS)
+    assert User.objects.get(pk=person.pk).roles == (STAFF,)
+    for _ in range(2):
+        services.revoke_role(person_id=person.pk, role=STAFF, actor=TESTS)
+    assert User.objects.get(pk=person.pk).roles == ()
+    assert [event.details["role"] for event in events("role.granted")] == [STAFF]
+    assert [event.details["role"] for event in events("role.revoked")] == [STAFF]
+
+
+def test_a_group_that_is_no_role_cannot_be_granted() -> None:
+    person = make_person("pat")
+    Group.objects.create(name="stranger")
+    with pytest.raises(UnknownRoleError):
+        services.grant_role(person_id=person.pk, role="stranger", actor=TESTS)
+
+
+@pytest.mark.parametrize("act", [services.grant_role, services.revoke_role])
+def test_nobody_changes_their_own_roles(act: Callable[..., None]) -> None:
+    make_person("other", ADMINISTRATOR)
+    ada = make_person("ada", ADMINISTRATOR)
+    for role in (STAFF, ADMINISTRATOR):
+        with pytest.raises(ActRefusedError) as refused:
+            act(person_id=ada.pk, role=role, actor=acting(ada))
+        assert refused.value.refusal is Refusal.OWN_ROLES
+    assert User.objects.get(pk=ada.pk).roles == (ADMINISTRATOR,)
+
+
+def test_nobody_deactivates_themselves() -> None:
+    make_person("other", ADMINISTRATOR)
+    ada = make_person("ada", ADMINISTRATOR)
+    with pytest.raises(ActRefusedError) as refused:
+        services.deactivate_person(person_id=ada.pk, actor=acting(ada))
+    assert refused.value.refusal is Refusal.OWN_ACCOUNT
+    assert User.objects.get(pk=ada.pk).is_active
+
+
+def test_the_last_active_administrator_cannot_be_removed() -> None:
+    ada = make_person("ada", ADMINISTRATOR)
+    gone = make_person("gone", ADMINISTRATOR)
+    services.deactivate_person(person_id=gone.pk, actor=TESTS)
+    for act in (
+        lambda: services.revoke_role(person_id=ada.pk, role=ADMINISTRATOR, actor=TESTS),
+        lambda: services.deactivate_person(person_id=ada.pk, actor=TESTS),
+    ):
+        with pytest.raises(ActRefusedError) as refused:
+            act()
+        assert refused.value.refusal is Refusal.LAST_ADMINISTRATOR
+    ada.refresh_from_db()
+    assert ada.is_active
+    assert ada.has_perm("accounts.manage_people")
+
+
+def test_a_deactivated_administrator_loses_the_role_freely() -> None:
+    make_person("ada", ADMINISTRATOR)
+    gone = make_person("gone", ADMINISTRATOR)
+    services.deactivate_person(person_id=gone.pk, actor=TESTS)
+    services.revoke_role(person_id=gone.pk, role=ADMINISTRATOR, actor=TESTS)
+    assert User.objects.get(pk=gone.pk).roles == ()
+
+
+def test_deactivating_and_reactivating_twice_is_one_event_each() -> None:
+    person = make_person("pat", STAFF)
+    for act in (services.deactivate_person, services.reactivate_person):
+        act(person_id=person.pk, actor=TESTS)
+        act(person_id=person.pk, actor=TESTS)
+    assert len(events("person.deactivated")) == len(events("person.reactivated")) == 1
+    person.refresh_from_db()
+    assert person.is_active
+    assert person.has_perm("consumers.create_order_consumer")
+
+
+def test_an_act_whose_event_cannot_be_written_does_not_happen(monkeypatch: pytest.MonkeyPatch) -> None:
+    person = make_person("pat")
+
+    def no_log(event: object) -> int:
+        raise RuntimeError("the log is closed")
+
+    monkeypatch.setattr(services, "record", no_log)
+    acts: list[Callable[[], object]] = [
+        lambda: services.deactivate_person(person_id=person.pk, actor=TESTS),
+        lambda: services.grant_role(person_id=person.pk, role=STAFF, actor=TESTS),
+        lambda: services.set_password(person_id=person.pk, password="another long walk", actor=TESTS),
+        lambda: services.issue_password_link(person_id=person.pk, actor=TESTS),
+        lambda: services.change_person(person_id=person.pk, details=PersonDetails("New"), actor=TESTS),
+        lambda: services.add_person(person=NewPerson("new", PersonDetails("New")), actor=TESTS),
+    ]
+    before = list(User.objects.values())
+    for act in acts:
+        with pytest.raises(RuntimeError):
+            act()
+    assert list(User.objects.values()) == before
+    assert User.objects.get(pk=person.pk).roles == ()
+
+
+def test_no_event_of_a_password_holds_it() -> None:
+    person = make_person("pat", password="correct horse battery")
+    uid, token = services.issue_password_link(person_id=person.pk, actor=TESTS)
+    services.set_password_by_link(
+        person_id=person.pk, token=token, password="battery horse correct", actor=TESTS
+    )
+    everything = json.dumps(list(AuditEvent.objects.values()))
+    assert "horse" not in everything
+    assert token not in everything
