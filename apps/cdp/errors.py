@@ -41,8 +41,6 @@ transport_fault           a fault in our own stack after the first byte
 ========================  ==========================================================================
 """
 
-# ruff: noqa: N818  # the names end in what happened, not in "Error"; CdpError is the family's name
-
 from __future__ import annotations
 
 from typing import ClassVar, Literal

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -73,6 +75,11 @@ class Peer:
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
 
+    def reset_unread(self) -> None:
+        """Let the other side write, then end with RST without having read anything."""
+        time.sleep(0.1)
+        self.reset()
+
     def wait_for_end(self) -> None:
         """Count whatever still comes until the other side closes or the server stops."""
         while self.receive():
@@ -121,6 +128,7 @@ class Server:
     script: Script
     tls: ssl.SSLContext | None = None
     connections: int = 0
+    finished: int = 0
     bytes_read: int = 0
     requests: list[Request] = field(default_factory=list)
     open: list[socket.socket] = field(default_factory=list)
@@ -136,6 +144,12 @@ class Server:
     def url(self) -> str:
         """The base URL of this server."""
         return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
+
+    def wait_for_finished(self, count: int) -> None:
+        """Wait until so many connections have come to their end, so that nothing of them is uncounted."""
+        end = time.monotonic() + 5
+        while self.finished < count and time.monotonic() < end:
+            time.sleep(0.005)
 
     def stop(self) -> None:
         """Close everything and wait for every thread."""
@@ -161,7 +175,7 @@ class Server:
             self.connections += 1
             self.open.append(connection)
             number = self.connections
-            self._spawn(lambda connection=connection, number=number: self._serve(connection, number))
+            self._spawn(functools.partial(self._serve, connection, number))
 
     def _serve(self, connection: socket.socket, number: int) -> None:
         with contextlib.suppress(OSError):
@@ -170,3 +184,4 @@ class Server:
                 self.open.append(connection)
             self.script(Peer(self, connection, number))
         connection.close()
+        self.finished += 1

@@ -100,7 +100,7 @@ def test_after_the_deadline_not_one_byte_is_written(serve: Serve, late_by: int) 
     client = client_of(server.url, clock=lambda: now)
     error = failed_create(client, deadline=now - dt.timedelta(seconds=late_by))
     _assert_not_sent(error, "deadline_passed")
-    server.stop()
+    server.wait_for_finished(1)
     assert (server.connections, server.bytes_read) == (1, 0)
 
 
@@ -132,8 +132,8 @@ def test_the_total_limit_also_ends_connecting(serve: Serve, monkeypatch: pytest.
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
     _assert_not_sent(failed_create(client_of(server.url, connect=5, total=0.1)), "connect_timeout")
-    server.stop()
-    assert server.bytes_read == 0
+    server.wait_for_finished(1)
+    assert (server.connections, server.bytes_read) == (1, 0)
 
 
 def test_the_connect_limit_holds_for_all_addresses_together(monkeypatch: pytest.MonkeyPatch) -> None:

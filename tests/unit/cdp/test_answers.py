@@ -1,0 +1,250 @@
+"""Reading values: strict about what is used, deaf to the rest."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from apps.cdp.answers import date_part, field_in_message, moment, parse_json, ref_from_href, vendor_message
+from apps.cdp.consumers import FIELD_NAMES, Identifier, NewConsumer, OrderConsumer
+from apps.cdp.errors import CdpMalformedAnswer
+from apps.cdp.paging import Page
+from apps.cdp.records import Guest, Order
+
+BIRTHDAY = dt.date(1985, 12, 24)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+FILLED = TEXTS.filter(bool)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+NAMES = st.sampled_from(
+    [
+        *("ref", "href", "items", "next", "orderItems", "order", "guest", "identifiers", "emails", "street"),
+        *("firstName", "dateOfBirth", "createdAt", "passportExpiry", "orderedAt", "price", "message"),
+    ]
+)
+QUICK = settings(max_examples=60, deadline=None)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "1985-12-24T00:00:00Z",
+        "1985-12-24T00:00Z",
+        "1985-12-24T00:00:00.000Z",
+        "1985-12-24T23:59:59+14:00",
+        "1985-12-24T00:30:00-11:00",
+        "1985-12-24T00:00:00.000+0000",
+        "1985-12-24",
+        "19851224",
+        "1985-12-24 00:00:00",
+        " 1985-12-24t00:00:00z ",
+        "1985-12-24Tnonsense",
+    ],
+)
+def test_a_date_is_its_date_part_as_written(written: str) -> None:
+    assert date_part(written) == BIRTHDAY
+
+
+@pytest.mark.parametrize("written", ["", "24/12/1985", "1985", "1985-13-01", "1985-02-30", "T00:00Z", "x"])
+def test_an_unreadable_date_is_none(written: str) -> None:
+    assert date_part(written) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("2024-05-06T07:08:09Z", dt.datetime(2024, 5, 6, 7, 8, 9, tzinfo=dt.UTC)),
+        ("2024-05-06T07:08Z", dt.datetime(2024, 5, 6, 7, 8, tzinfo=dt.UTC)),
+        ("2024-05-06T07:08:09.123Z", dt.datetime(2024, 5, 6, 7, 8, 9, 123_000, tzinfo=dt.UTC)),
+        ("2024-05-06T09:08:09+02:00", dt.datetime(2024, 5, 6, 7, 8, 9, tzinfo=dt.UTC)),
+        ("2024-05-06T07:08:09", dt.datetime(2024, 5, 6, 7, 8, 9, tzinfo=dt.UTC)),
+        ("2024-05-06", dt.datetime(2024, 5, 6, tzinfo=dt.UTC)),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("9999-12-31T23:59:59Z", None),
+        ("yesterday", None),
+        ("", None),
+    ],
+)
+def test_a_moment_is_read_in_utc(written: str, read: dt.datetime | None) -> None:
+    assert moment(written) == read
+
+
+@pytest.mark.parametrize(
+    ("href", "ref"),
+    [
+        (
+            "https://h/v2.1/guests/f7aabbca-1c1b-4fc2-be72-3e16294a4f03",
+            "f7aabbca-1c1b-4fc2-be72-3e16294a4f03",
+        ),
+        ("https://h/v2.1/guests/F7AA?expand=true#x", "F7AA"),
+        ("https://h/v2.1/guests/F7AA/", "F7AA"),
+        ("https://h/v2.1/guests?email=a", ""),
+        ("https://h/v2.1/orderConsumers", ""),
+        ("https://h/v2.1/guests/..", ""),
+        ("https://h/v2.1/guests/a%2Fb", ""),
+        ("https://h/v2.1/guests/" + "x" * 201, ""),
+        ("https://[", ""),
+        ("", ""),
+    ],
+)
+def test_a_reference_is_the_last_segment_of_a_link(href: str, ref: str) -> None:
+    assert ref_from_href(href) == ref
+
+
+def test_numbers_keep_their_digits_and_monsters_are_dropped() -> None:
+    def price(text: bytes) -> Decimal | None:
+        return Order.from_json(parse_json(b'{"ref": "a", "price": ' + text + b"}")).price
+
+    assert price(b"100.10") == Decimal("100.10")
+    assert price(b"0") == 0
+    assert price(b"-3") == -3
+    for monster in (b"1e400000", b"1e-400000", b'"12"', b"true", b"null", b"1" + b"0" * 100):
+        assert price(monster) is None
+
+
+def test_a_byte_order_mark_does_no_harm() -> None:
+    assert parse_json(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
+
+
+def test_unreadable_optional_values_become_empty() -> None:
+    consumer = OrderConsumer.from_json(
+        {
+            "ref": "a",
+            "href": 17,
+            "title": None,
+            "firstName": "nul\0",
+            "lastName": "half\ud800",
+            "dateOfBirth": 19851224,
+            "emails": "one@example.com",
+            "phoneNumbers": ["+353", None, 7, ""],
+            "orderItems": [{"href": "https://h/1"}],
+            "order": "https://h/orders/1",
+            "guest": {"href": "https://h/guests/a b"},
+            "identifiers": [
+                {"provider": "p"},
+                None,
+                {"provider": "p", "id": 7},
+                {"provider": "p", "id": "i"},
+            ],
+            "createdAt": True,
+            "somethingNew": {"a": [1]},
+        }
+    )
+    assert consumer == OrderConsumer(ref="a", phone_numbers=("+353",), identifiers=(Identifier("p", "i"),))
+
+
+def test_names_are_read_in_either_case() -> None:
+    consumer = OrderConsumer.from_json(
+        {"Ref": "a", "FIRSTNAME": "Jane", "Guest": {"HREF": "https://h/guests/g"}}
+    )
+    assert (consumer.ref, consumer.first_name, consumer.guest_ref) == ("a", "Jane", "g")
+    assert OrderConsumer.from_json({"REF": "other", "ref": "exact"}).ref == "exact"
+
+
+@QUICK
+@given(st.dictionaries(NAMES, JSON, max_size=8) | JSON)
+def test_no_json_crashes_a_reader(data: object) -> None:
+    for read in (OrderConsumer.from_json, Order.from_json, Guest.from_json, Page.from_json):
+        with contextlib.suppress(CdpMalformedAnswer):
+            read(data)
+    vendor_message(data)
+
+
+@QUICK
+@given(st.binary(max_size=60))
+def test_no_bytes_crash_the_parser(body: bytes) -> None:
+    with contextlib.suppress(CdpMalformedAnswer):
+        parse_json(body)
+
+
+def test_a_body_that_is_no_json_is_not_dragged_along() -> None:
+    with pytest.raises(CdpMalformedAnswer) as caught:
+        parse_json(b'{"firstName": "MARKER"')
+    assert caught.value.__context__ is None
+
+
+@QUICK
+@given(st.text(max_size=40))
+def test_no_message_crashes_the_search_for_a_field(message: str) -> None:
+    assert field_in_message(message, FIELD_NAMES) in FIELD_NAMES | {""}
+
+
+CONSUMERS = st.builds(
+    NewConsumer,
+    first_name=TEXTS,
+    last_name=TEXTS,
+    title=TEXTS,
+    gender=st.sampled_from(["", "male", "female", "unknown"]),
+    date_of_birth=st.none() | st.dates(),
+    emails=st.lists(FILLED, max_size=3).map(tuple),
+    phone_numbers=st.lists(FILLED, max_size=3).map(tuple),
+    nationality=TEXTS,
+    passport_number=TEXTS,
+    country=TEXTS,
+    identifiers=st.lists(st.builds(Identifier, FILLED, FILLED), max_size=3).map(tuple),
+)
+
+
+@QUICK
+@given(CONSUMERS)
+def test_a_new_consumer_survives_its_json(consumer: NewConsumer) -> None:
+    data = consumer.to_json()
+    assert NewConsumer.from_json(data) == consumer
+    assert all(value not in ("", None, [], {}) for value in data.values())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"firstName": 1},
+        {"emails": "a@b.example"},
+        {"emails": [1]},
+        {"identifiers": [{"provider": "p"}]},
+        {"identifiers": ["p"]},
+        {"dateOfBirth": "someday"},
+        {"first_name": "Jane"},
+    ],
+)
+def test_a_stored_consumer_that_was_tampered_with_is_refused(data: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="JSON form"):
+        NewConsumer.from_json(data)
+
+
+def test_an_order_consumer_survives_its_json() -> None:
+    consumer = OrderConsumer(
+        ref="a",
+        href="https://h/v2.1/orderConsumers/a",
+        title="Mr",
+        first_name="John",
+        last_name="Doe",
+        date_of_birth=BIRTHDAY,
+        emails=("a@b.example",),
+        order_items=("https://h/v2.1/orderItems/1",),
+        order_href="https://h/v2.1/orders/1",
+        guest_href="https://h/v2.1/guests/g1",
+        guest_ref="g1",
+        identifiers=(Identifier("p", "i"),),
+        created_at=dt.datetime(2024, 5, 6, 7, 8, tzinfo=dt.UTC),
+    )
+    assert OrderConsumer.from_json(consumer.to_json()) == consumer
+    assert OrderConsumer(ref="a").to_json() == {"ref": "a"}
+
+
+def test_no_record_shows_a_person_in_its_repr() -> None:
+    person = {
+        "ref": "r1",
+        "firstName": "MARKER",
+        "emails": ["MARKER"],
+        "identifiers": [{"provider": "MARKER", "id": "1"}],
+    }
+    shown = [OrderConsumer.from_json(person), Guest.from_json(person), Identifier("MARKER", "MARKER")]
+    assert "MARKER" not in repr([*shown, NewConsumer("MARKER", "MARKER")])
+    assert "r1" in repr(shown[0])

@@ -1,0 +1,133 @@
+"""Where credentials and personal data may go."""
+
+from __future__ import annotations
+
+import pytest
+
+from apps.cdp.errors import CdpNotConfigured
+from apps.cdp.links import BaseUrl
+from apps.cdp.transport import Credentials, Transport
+from tests.unit.cdp.clients import client_of
+
+EU = "https://api-engage-eu.sitecorecloud.io"
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        (EU, EU),
+        (f"{EU}/", EU),
+        (f"{EU}:443", EU),
+        ("HTTPS://API-Engage-US.SitecoreCloud.io", "https://api-engage-us.sitecorecloud.io"),
+        ("https://api-engage-ap.sitecorecloud.io", "https://api-engage-ap.sitecorecloud.io"),
+        ("https://api-engage-jpe.sitecorecloud.io", "https://api-engage-jpe.sitecorecloud.io"),
+        ("http://127.0.0.1:8100", "http://127.0.0.1:8100"),
+        ("https://127.0.0.9", "https://127.0.0.9"),
+        ("http://localhost:80", "http://localhost"),
+        ("http://[::1]:8100", "http://[::1]:8100"),
+        ("https://cdp.example.test:8443", "https://cdp.example.test:8443"),
+    ],
+)
+def test_the_vendor_this_machine_and_named_hosts_are_accepted(url: str, origin: str) -> None:
+    assert str(BaseUrl.parse(url, extra_hosts=["CDP.example.test"])) == origin
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "api-engage-eu.sitecorecloud.io",
+        "http://api-engage-eu.sitecorecloud.io",
+        f"{EU}:8443",
+        f"{EU}/v2.1",
+        f"{EU}?a=b",
+        f"{EU}?",
+        f"{EU}#a",
+        f"{EU}#",
+        f"{EU}:port",
+        f"{EU}:99999",
+        "https://user:secret@api-engage-eu.sitecorecloud.io",
+        "https://@api-engage-eu.sitecorecloud.io",
+        "https://api-engage-eu.sitecorecloud.io@evil.example",
+        "https://api-engage-eu.sitecorecloud.io.evil.example",
+        "https://api-engage-eu.sitecorecloud.io.",
+        "https://api-engage-xx.sitecorecloud.io",
+        "https://evil.example",
+        "http://cdp.example.test",
+        "http://127.0.0.1.evil.example",
+        "http://0.0.0.0:8100",
+        "http://10.0.0.1",
+        "http://localhost.evil.example",
+        "ftp://localhost",
+        "file:///etc/passwd",
+        "https://",
+        "https:///v2.1",
+        "https://[",
+        f" {EU}",
+        f"{EU}\n",
+        "https://api-engage-eu.sitecore\tcloud.io",
+        "https:\\\\api-engage-eu.sitecorecloud.io",
+        "https://api-engage-eu.sitecorecloud.iö",
+    ],
+)
+def test_every_other_base_url_is_refused_with_a_reason(url: str) -> None:
+    with pytest.raises(CdpNotConfigured, match="CDP_BASE_URL") as caught:
+        BaseUrl.parse(url, extra_hosts=["cdp.example.test"])
+    assert isinstance(caught.value, ValueError)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("href", "own"),
+    [
+        (f"{EU}/v2.1/guests/1", True),
+        (f"{EU}:443/v2.1/guests/1?a=b", True),
+        ("HTTPS://API-ENGAGE-EU.sitecorecloud.io/v2.1", True),
+        ("http://api-engage-eu.sitecorecloud.io/v2.1/guests/1", False),
+        (f"{EU}:8443/v2.1/guests/1", False),
+        ("https://api-engage-us.sitecorecloud.io/v2.1/guests/1", False),
+        (f"{EU}.evil.example/", False),
+        (f"{EU}@evil.example/", False),
+        ("https://evil@api-engage-eu.sitecorecloud.io/", False),
+        ("https://evil.example\\@api-engage-eu.sitecorecloud.io/", False),
+        ("https://evil.example\t@api-engage-eu.sitecorecloud.io/", False),
+        ("//api-engage-eu.sitecorecloud.io/", False),
+        ("/v2.1/guests/1", False),
+        ("javascript:alert(1)", False),
+        ("https://[", False),
+        ("", False),
+    ],
+)
+def test_only_links_to_the_configured_place_are_ours(href: str, own: bool) -> None:
+    assert client_of(EU).is_own_link(href) is own
+
+
+@pytest.mark.parametrize(("key", "token"), [("", "t"), ("k", ""), ("", "")])
+def test_missing_credentials_are_refused(key: str, token: str) -> None:
+    with pytest.raises(CdpNotConfigured, match="CDP_CLIENT_KEY or CDP_API_TOKEN"):
+        Credentials(key, token)
+
+
+def test_credentials_do_not_show_themselves() -> None:
+    credentials = Credentials("KEY-MARKER", "TOKEN-MARKER")
+    assert "MARKER" not in repr(credentials) + str(credentials)
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    ["proxy:3128", "https://proxy:3128", "socks5://proxy:1", "http://proxy", "http://:1", "http://p:x"],
+)
+def test_a_proxy_that_cannot_be_used_is_refused(proxy: str) -> None:
+    with pytest.raises(CdpNotConfigured, match="CDP_PROXY"):
+        client_of(EU, proxy=proxy)
+
+
+def test_a_certificate_file_that_cannot_be_read_is_refused() -> None:
+    for ca_file in ("/nowhere.pem", __file__):
+        with pytest.raises(CdpNotConfigured, match="CDP_CA_FILE"):
+            client_of(EU, ca_file=ca_file)
+
+
+def test_nothing_about_a_call_has_a_default_that_could_be_forgotten() -> None:
+    with pytest.raises(TypeError):
+        Transport(base=BaseUrl.parse(EU), credentials=Credentials("k", "t"))  # type: ignore[call-arg]  # the point

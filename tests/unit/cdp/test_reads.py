@@ -1,0 +1,366 @@
+"""Reads: pooled, repeated at most once, whole lists or an error."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from apps.cdp.consumers import Identifier
+from apps.cdp.errors import (
+    CdpConnectionLost,
+    CdpError,
+    CdpMalformedAnswer,
+    CdpNotFound,
+    CdpRateLimited,
+    CdpServerFault,
+    CdpTimeout,
+    CdpUnexpected,
+    CdpUnreachable,
+)
+from apps.cdp.paging import PAGE_LIMIT
+from tests.unit.cdp.clients import ORDER, client_of
+from tests.unit.cdp.conftest import Serve
+from tests.unit.cdp.servers import Peer, Request, Script, always, answer
+
+THE_ORDER = {"ref": ORDER, "referenceId": "B94TXY-1", "price": 12.5}
+
+
+def _in_turn(*answers: bytes) -> Script:
+    """The n-th request to the server gets the n-th answer; the last one is repeated."""
+
+    def script(peer: Peer) -> None:
+        while peer.read_request():
+            peer.send(answers[min(len(peer.server.requests), len(answers)) - 1])
+
+    return script
+
+
+def _by_query(reply: Mapping[str, object]) -> Script:
+    """Answer by the offset that was asked for; an empty page for any other."""
+
+    def script(peer: Peer) -> None:
+        while request := peer.read_request():
+            page = reply.get(_query(request).get("offset", "0"), {"items": []})
+            peer.send(answer(200, page))
+
+    return script
+
+
+def _query(request: Request) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(request.target).query).items()}
+
+
+def test_reads_share_a_connection_and_keep_no_cookie(serve: Serve) -> None:
+    server = serve(always(answer(200, THE_ORDER, headers={"Set-Cookie": "session=1; Path=/"})))
+    client = client_of(server.url)
+    for _ in range(3):
+        client.retrieve_order(ORDER)
+    assert (server.connections, len(server.requests)) == (1, 3)
+    assert all("cookie" not in request.headers for request in server.requests)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 429])
+def test_a_read_is_repeated_once(serve: Serve, status: int) -> None:
+    server = serve(_in_turn(answer(status, {}), answer(200, THE_ORDER)))
+    assert client_of(server.url).retrieve_order(ORDER).ref == ORDER
+    server = serve(always(answer(status, {})))
+    with pytest.raises((CdpServerFault, CdpRateLimited)):
+        client_of(server.url).retrieve_order(ORDER)
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 302, 418])
+def test_other_answers_are_not_repeated(serve: Serve, status: int) -> None:
+    server = serve(always(answer(status, {})))
+    with pytest.raises(CdpError):
+        client_of(server.url).retrieve_order(ORDER)
+    assert len(server.requests) == 1
+
+
+def test_the_vendors_wait_is_honoured_within_a_cap(serve: Serve) -> None:
+    pauses: list[float] = []
+    server = serve(_in_turn(answer(429, {}, headers={"Retry-After": "1"}), answer(200, THE_ORDER)))
+    client_of(server.url, pauses=pauses, total=5).retrieve_order(ORDER)
+    assert pauses == [1.0]
+    server = serve(always(answer(429, {}, headers={"Retry-After": "3600"})))
+    with pytest.raises(CdpRateLimited) as caught:
+        client_of(server.url, pauses=pauses, total=5).retrieve_order(ORDER)
+    assert (pauses, caught.value.retry_after, len(server.requests)) == ([1.0], 3600.0, 1)
+
+
+def test_a_connection_that_was_closed_while_idle_does_no_harm(serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        if peer.read_request():
+            peer.send(answer(200, THE_ORDER))
+
+    server = serve(script)
+    client = client_of(server.url)
+    for _ in range(3):
+        assert client.retrieve_order(ORDER).ref == ORDER
+        time.sleep(0.05)
+    assert len(server.requests) == 3
+
+
+def test_a_connection_that_is_lost_under_a_read_is_replaced_once(serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        if peer.number == 1:
+            peer.reset()
+        else:
+            peer.send(answer(200, THE_ORDER))
+
+    server = serve(script)
+    assert client_of(server.url).retrieve_order(ORDER).ref == ORDER
+    server = serve(Peer.reset_unread)
+    with pytest.raises(CdpConnectionLost):
+        client_of(server.url).retrieve_order(ORDER)
+    assert server.connections == 2
+
+
+def test_a_refused_read_is_tried_twice() -> None:
+    pauses: list[float] = []
+    client = client_of("http://127.0.0.1:1", pauses=pauses)
+    with pytest.raises(CdpUnreachable):
+        client.retrieve_order(ORDER)
+    assert len(pauses) == 1
+
+
+def test_a_silent_read_is_not_repeated(serve: Serve) -> None:
+    server = serve(Peer.wait_for_end)
+    with pytest.raises(CdpTimeout):
+        client_of(server.url, read=0.2).retrieve_order(ORDER)
+    assert server.connections == 1
+
+
+def test_a_list_keeps_its_limit_as_a_whole(serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        while peer.read_request():
+            time.sleep(0.15)
+            peer.send(answer(200, {"items": [{"ref": f"r{len(peer.server.requests)}"}]}))
+
+    server = serve(script)
+    began = time.monotonic()
+    with pytest.raises(CdpTimeout) as caught:
+        client_of(server.url, total=20).list_order_consumer_refs(ORDER, within=0.5)
+    assert caught.value.code == "total_timeout"
+    assert time.monotonic() - began < 1.5
+
+
+def test_a_list_follows_offsets_until_an_empty_page(serve: Serve) -> None:
+    pages = {
+        "0": {"items": [{"ref": "a"}, {"href": "https://x/v2.1/orderConsumers/b?x=1"}]},
+        "2": {"items": [{"ref": "c"}]},
+    }
+    server = serve(_by_query(pages))
+    assert client_of(server.url).list_order_consumer_refs(ORDER) == ("a", "b", "c")
+    first = server.requests[0]
+    assert first.target.startswith(f"/v2.1/orders/{ORDER}/consumers?")
+    assert _query(first) == {"expand": "true", "limit": "100"}
+    assert [_query(request).get("offset") for request in server.requests] == [None, "2", "3"]
+
+
+def test_a_list_ends_at_a_page_without_anything_new(serve: Serve) -> None:
+    server = serve(always(answer(200, {"items": [{"ref": "a"}, {"ref": "A"}, {"ref": "b"}]})))
+    assert client_of(server.url).list_order_consumer_refs(ORDER) == ("a", "b")
+    assert len(server.requests) == 2
+
+
+def test_a_list_without_end_is_an_error(serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        while peer.read_request():
+            peer.send(answer(200, {"items": [{"ref": f"r{len(peer.server.requests)}"}]}))
+
+    server = serve(script)
+    with pytest.raises(CdpUnexpected) as caught:
+        client_of(server.url, total=20).list_order_consumer_refs(ORDER)
+    assert caught.value.code == "list_too_long"
+    assert len(server.requests) == PAGE_LIMIT
+
+
+def test_a_link_to_the_next_page_is_followed_on_our_host_only(serve: Serve) -> None:
+    foreign = serve(always(answer(200, {"items": [{"ref": "stolen"}]})))
+    target = f"/v2.1/orders/{ORDER}/consumers?offset=50&limit=10"
+
+    def script(peer: Peer) -> None:
+        own, page = peer.server.url, {"0": "a", "50": "b"}
+        while request := peer.read_request():
+            offset = _query(request).get("offset", "0")
+            host = own if offset == "0" else foreign.url
+            body = {
+                "Items": [{"Ref": page[offset]}] if offset in page else [],
+                "Next": {"Href": f"{host}{target}"},
+            }
+            peer.send(answer(200, body))
+
+    server = serve(script)
+    assert client_of(server.url).list_order_consumer_refs(ORDER) == ("a", "b")
+    assert [_query(request).get("offset") for request in server.requests] == [None, "50", "2"]
+    assert _query(server.requests[1])["limit"] == "10"
+    assert foreign.connections == 0
+
+
+def test_a_link_to_another_collection_of_our_host_is_not_followed(serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        while request := peer.read_request():
+            items = [{"ref": "a"}] if "offset" not in _query(request) else []
+            peer.send(
+                answer(200, {"items": items, "next": {"href": f"{peer.server.url}/v2.1/guests?offset=1"}})
+            )
+
+    server = serve(script)
+    assert client_of(server.url).list_order_consumer_refs(ORDER) == ("a",)
+    assert all("/consumers?" in request.target for request in server.requests)
+
+
+def test_a_published_link_that_does_not_fit_the_offset_loses_no_entry(serve: Serve) -> None:
+    """The vendor's examples say offset=1&limit=10 whatever came before (contract 1.6)."""
+    refs = [f"r{number}" for number in range(25)]
+
+    def script(peer: Peer) -> None:
+        while request := peer.read_request():
+            offset = int(_query(request).get("offset", "0"))
+            link = f"{peer.server.url}/v2.1/orders/{ORDER}/consumers?offset=1&limit=10"
+            items = [{"ref": ref} for ref in refs[offset : offset + 10]]
+            peer.send(answer(200, {"limit": 10, "items": items, "next": {"href": link}}))
+
+    server = serve(script)
+    assert client_of(server.url).list_order_consumer_refs(ORDER) == tuple(refs)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        {},
+        [],
+        {"items": None},
+        {"items": {}},
+        {"items": [None]},
+        {"items": [{}]},
+        {"items": [{"ref": ""}]},
+        {"items": [{"ref": 1}]},
+        {"items": [{"href": "https://x/v2.1/guests?email=a"}]},
+        {"items": [{"href": "https://x/v2.1/orders/a/consumers"}]},
+        {"items": [{"ref": "good"}, "bad"]},
+    ],
+)
+def test_a_list_with_an_unreadable_entry_is_an_error(serve: Serve, page: object) -> None:
+    server = serve(always(answer(200, page)))
+    with pytest.raises(CdpMalformedAnswer):
+        client_of(server.url).list_order_consumer_refs(ORDER)
+
+
+def test_bare_links_are_fetched_and_a_missing_one_stays_a_reference(serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        while request := peer.read_request():
+            path = urlsplit(request.target).path
+            if path == "/v2.1/orders":
+                first = "offset" not in _query(request)
+                items = (
+                    [{"href": f"{peer.server.url}/v2.1/orders/{ref}"} for ref in ("one", "two")]
+                    if first
+                    else []
+                )
+                peer.send(answer(200, {"items": items}))
+            elif path.endswith("/one"):
+                peer.send(answer(200, {"ref": "one", "status": "CONFIRMED", "price": 99.95}))
+            else:
+                peer.send(answer(404, {}))
+
+    server = serve(script)
+    one, two = client_of(server.url).list_orders(reference_id="B94TXY-1")
+    assert (one.ref, one.status, str(one.price)) == ("one", "CONFIRMED", "99.95")
+    assert (two.ref, two.status) == ("two", "")
+
+
+def test_expanded_entries_are_not_fetched_again(serve: Serve) -> None:
+    server = serve(
+        _by_query({"0": {"items": [{"ref": "g1", "guestType": "traveller", "email": "a@b.example"}]}})
+    )
+    (guest,) = client_of(server.url).search_guests(order_ref=ORDER)
+    assert (guest.guest_type, guest.email) == ("traveller", "a@b.example")
+    assert all(request.target.startswith("/v2.1/guests?") for request in server.requests)
+
+
+def test_query_values_are_encoded(serve: Serve) -> None:
+    server = serve(always(answer(200, {"items": []})))
+    client = client_of(server.url)
+    client.search_guests(email="jane+a&b=c#d %41é@example.com")
+    client.search_guests(identifier=Identifier("My Provider", "a/b?c+d"))
+    client.search_guests(order_reference_id="B94TXY-1")
+    client.list_orders(guest_ref="g/1")
+    targets = [request.target.split("?")[1] for request in server.requests]
+    assert targets[0].startswith("email=jane%2Ba%26b%3Dc%23d%20%2541%C3%A9%40example.com&")
+    assert targets[1].startswith("identifiers.provider=My%20Provider&identifiers.id=a%2Fb%3Fc%2Bd&")
+    assert targets[2].startswith("orderReferenceId=B94TXY-1&")
+    assert targets[3].startswith("guestRef=g%2F1&")
+
+
+@pytest.mark.parametrize(
+    ("reference", "segment"),
+    [
+        ("a/../../v2.1/guests", "a%2F..%2F..%2Fv2.1%2Fguests"),
+        ("%2e%2e", "%252e%252e"),
+        ("a?b#c", "a%3Fb%23c"),
+        ("..;x", "..%3Bx"),
+        ("a\\b", "a%5Cb"),
+        ("ä b", "%C3%A4%20b"),
+        ("...", "..."),
+        ("//evil.example/", "%2F%2Fevil.example%2F"),
+    ],
+)
+def test_no_reference_reaches_another_path(serve: Serve, reference: str, segment: str) -> None:
+    server = serve(always(answer(200, THE_ORDER)))
+    client_of(server.url).retrieve_order(reference)
+    assert server.requests[0].target == f"/v2.1/orders/{segment}"
+
+
+@pytest.mark.parametrize("criteria", [{}, {"reference_id": "a", "guest_ref": "b"}])
+def test_orders_need_exactly_one_criterion(criteria: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="exactly one"):
+        client_of("http://127.0.0.1:1").list_orders(**criteria)
+
+
+def test_guests_need_exactly_one_criterion() -> None:
+    client = client_of("http://127.0.0.1:1")
+    with pytest.raises(ValueError, match="exactly one"):
+        client.search_guests()
+    with pytest.raises(ValueError, match="exactly one"):
+        client.search_guests(email="a", order_ref="b")
+    with pytest.raises(ValueError, match="exactly one"):
+        client.search_guests(email="a", identifier=Identifier("p", "i"))
+
+
+def test_single_records_are_read(serve: Serve) -> None:
+    server = serve(
+        _in_turn(
+            answer(201, {"ref": "c", "firstName": "Jane", "createdAt": "2024-05-06T07:08Z"}),
+            answer(200, {"ref": "g", "guestType": "customer", "firstSeen": "2020-01-01T00:00:00.000Z"}),
+            answer(404, {"message": "The specified resource does not exist."}),
+        )
+    )
+    client = client_of(server.url)
+    consumer = client.retrieve_order_consumer("c")
+    assert consumer.created_at == dt.datetime(2024, 5, 6, 7, 8, tzinfo=dt.UTC)
+    assert client.retrieve_guest("g").first_seen == dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+    with pytest.raises(CdpNotFound):
+        client.retrieve_guest("gone")
+    paths = [request.target for request in server.requests]
+    assert paths == ["/v2.1/orderConsumers/c", "/v2.1/guests/g", "/v2.1/guests/gone"]
+
+
+def test_one_client_serves_many_threads(serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        while request := peer.read_request():
+            peer.send(answer(200, {"ref": request.target.rsplit("/", 1)[1]}))
+
+    server = serve(script)
+    client = client_of(server.url, total=10)
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda number: client.retrieve_order(f"o{number}").ref, range(200)))
+    assert found == [f"o{number}" for number in range(200)]
+    assert len(server.requests) == 200
