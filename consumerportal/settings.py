@@ -54,7 +54,7 @@ PHONE_REGION: str = env.str("PHONE_REGION", default="IE")
 DATE_ORDER: str = env.str("DATE_ORDER", default="day-month")
 COMMON_TITLES: list[str] = env.list("COMMON_TITLES", default=["Mr", "Mrs", "Ms", "Miss", "Dr"])
 EXTRA_TITLES: list[str] = env.list("EXTRA_TITLES", default=[])
-REQUIRED_FIELDS: list[str] = env.list("REQUIRED_FIELDS", default=[])
+REQUIRED_FIELDS: list[str] = env.list("REQUIRED_FIELDS", default=["first_name", "last_name"])
 MAX_EMAILS: int = env.int("MAX_EMAILS", default=20)
 MAX_PHONE_NUMBERS: int = env.int("MAX_PHONE_NUMBERS", default=20)
 MAX_IDENTIFIERS: int = env.int("MAX_IDENTIFIERS", default=200)
@@ -162,6 +162,7 @@ ACCOUNT_ADAPTER = "apps.accounts.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_USER_MODEL_EMAIL_FIELD = None  # people of the portal have no e-mail address in it
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = False
 # Per address and per account: a person who mistypes is not locked out, a guesser is slowed down.
@@ -230,7 +231,7 @@ _shared_processors: list[Any] = [
 ]
 _renderers: list[Any] = (
     # Plain tracebacks: the pretty ones print local variables, and those hold personal data.
-    [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
     if PRACTICE_MODE
     else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
 )

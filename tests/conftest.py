@@ -1,7 +1,109 @@
-"""What every test stands on: practice mode, a closed network, quick passwords."""
+"""What every test stands on: practice mode, a closed network, people with a role, a sandbox."""
 
 from __future__ import annotations
 
 import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
-os.environ.setdefault("PORTAL_MODE", "practice")
+import pytest
+
+# Before Django reads them: the suite is practice, whatever the shell says.
+os.environ["PORTAL_MODE"] = "practice"
+os.environ["CDP_BASE_URL"] = "http://127.0.0.1:9"  # nobody listens there; a test names its own sandbox
+
+from django.test import Client
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.sandbox.server import SandboxServer
+from tests.audit_flush import flushes_lift_the_triggers
+from tests.unit.accounts.people import make_person
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _closed_network() -> Iterator[None]:
+    """No test reaches anything but this machine."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ("127.0.0.1", "::1"):
+            raise OSError(f"The suite reaches for {address[0]}")
+        connect(self, address)
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(socket.socket, "connect", guarded)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _flushes() -> Iterator[None]:
+    with flushes_lift_the_triggers():
+        yield
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """SQLite in a file, with the locks and the journal of the real one; in memory there are neither."""
+    from django.conf import settings
+
+    database = settings.DATABASES["default"]
+    if database["ENGINE"] == "django.db.backends.sqlite3":
+        database.setdefault("TEST", {})["NAME"] = str(tmp_path_factory.mktemp("db") / "test.sqlite3")
+
+
+@pytest.fixture(autouse=True)
+def _quick_and_plain(settings: Settings) -> None:
+    """Quick password hashes, and static files without a manifest that somebody would have to collect."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path, settings: Settings) -> Iterator[SandboxServer]:
+    """A sandbox of this test alone, to which the portal's client is pointed."""
+    with SandboxServer(data=tmp_path / "sandbox.sqlite3") as server:
+        settings.CDP_BASE_URL = server.base_url
+        yield server
+
+
+@pytest.fixture
+def staff(db: None) -> User:
+    return make_person("sam", "staff")
+
+
+@pytest.fixture
+def supervisor(db: None) -> User:
+    return make_person("sue", "supervisor")
+
+
+@pytest.fixture
+def administrator(db: None) -> User:
+    return make_person("ada", "administrator")
+
+
+@pytest.fixture
+def as_staff(staff: User) -> Client:
+    return _signed_in(staff)
+
+
+@pytest.fixture
+def as_supervisor(supervisor: User) -> Client:
+    return _signed_in(supervisor)
+
+
+@pytest.fixture
+def as_administrator(administrator: User) -> Client:
+    return _signed_in(administrator)
+
+
+def _signed_in(person: User) -> Client:
+    client = Client()
+    client.force_login(person)
+    return client

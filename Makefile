@@ -1,0 +1,53 @@
+# Two commands matter: make run, make test. Everything they need they make themselves.
+.DEFAULT_GOAL := help
+.PHONY: help run test check env format lock
+
+PYTHON ?= python3
+export PORTAL_MODE ?= practice
+export PORTAL_PORT ?= 8030
+export SANDBOX_PORT ?= 8031
+ifeq ($(PORTAL_MODE),practice)
+export CDP_BASE_URL ?= http://127.0.0.1:$(SANDBOX_PORT)
+endif
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+help:
+	@echo "make run    start the portal with its sandbox, ready to sign in"
+	@echo "make test   run the whole suite"
+	@echo "make check  format, lint, types, import contracts, templates, migrations, deployment check"
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is needed (Debian: apt-get install python3-venv)"; exit 1; }
+
+$(VENV)/runtime.stamp: requirements/runtime.txt | $(VENV)/bin/python
+	@echo "Installing the locked packages ..."
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt $(VENV)/runtime.stamp
+	@echo "Installing the locked packages for tests and checks ..."
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+env: $(VENV)/dev.stamp
+
+run: $(VENV)/runtime.stamp
+	@LOG_LEVEL=WARNING $(RUN) manage.py prepare_practice
+	@exec $(VENV)/bin/honcho start
+
+test: $(VENV)/dev.stamp
+	@$(RUN) -m tests.run
+
+check: $(VENV)/dev.stamp
+	@$(RUN) -m tests.check
+
+format: $(VENV)/dev.stamp
+	@$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix . && $(VENV)/bin/djade $$(git ls-files 'templates/*.html')
+
+# Writes the lock files anew. No registry is named in them.
+lock: $(VENV)/dev.stamp
+	@$(RUN) -m pip install --quiet --disable-pip-version-check uv
+	@$(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-header pyproject.toml -o requirements/runtime.txt
+	@$(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-header pyproject.toml --group dev -o requirements/dev.txt

@@ -1,0 +1,41 @@
+"""Settings of the form that cannot be right, found at start and not by the first person who uses it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import phonenumbers
+from django.conf import settings
+from django.core.checks import CheckMessage, Error
+
+REQUIRABLE = frozenset(
+    {
+        "title",
+        "first_name",
+        "last_name",
+        "gender",
+        "date_of_birth",
+        "emails",
+        "phone_numbers",
+        "nationality",
+        "passport_number",
+        "country",
+        "identifiers",
+    }
+)
+
+
+def check_form_settings(**kwargs: Any) -> list[CheckMessage]:
+    """Errors for DATE_ORDER, PHONE_REGION, REQUIRED_FIELDS and the limits of the lists."""
+    found: list[CheckMessage] = []
+    if settings.DATE_ORDER not in ("day-month", "month-day"):
+        found.append(Error("DATE_ORDER is neither day-month nor month-day", id="consumers.E001"))
+    if settings.PHONE_REGION not in phonenumbers.SUPPORTED_REGIONS:
+        found.append(Error("PHONE_REGION is no region such as IE or GB", id="consumers.E002"))
+    if unknown := sorted(set(settings.REQUIRED_FIELDS) - REQUIRABLE):
+        found.append(Error(f"REQUIRED_FIELDS names {', '.join(unknown)}", id="consumers.E003"))
+    limits = ("MAX_EMAILS", "MAX_PHONE_NUMBERS", "MAX_IDENTIFIERS")
+    found += [
+        Error(f"{name} is less than 1", id="consumers.E004") for name in limits if getattr(settings, name) < 1
+    ]
+    return found

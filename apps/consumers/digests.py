@@ -1,0 +1,45 @@
+"""Keyed digests of a consumer: of the whole content, and of the values that it can be found by."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+
+from apps.cdp.consumers import NewConsumer
+from apps.consumers import phones
+from apps.consumers.models import DigestKind
+from apps.core.encryption import keyed_digest
+
+
+def content_digest(order_ref: str, consumer: NewConsumer) -> str:
+    """One digest over the order and everything that is sent: equal when nothing tells two sends apart.
+
+    Vendor: references are compared without regard to case.
+    """
+    content = json.dumps(consumer.to_json(), ensure_ascii=False, sort_keys=True)
+    return keyed_digest("content", order_ref.lower(), content)
+
+
+def search_digest(kind: DigestKind, value: str) -> str:
+    """The digest by which one value of that kind is found, however it was typed."""
+    return keyed_digest(kind.value, _normalised(kind, value))
+
+
+def search_digests(consumer: NewConsumer) -> set[tuple[DigestKind, str]]:
+    """Kind and digest of every value that a submission of this consumer can be found by."""
+    values = [
+        *((DigestKind.EMAIL, email) for email in consumer.emails),
+        *((DigestKind.PHONE, number) for number in consumer.phone_numbers),
+        *((DigestKind.IDENTIFIER, identifier.id) for identifier in consumer.identifiers),
+        (DigestKind.PASSPORT, consumer.passport_number),
+        (DigestKind.LAST_NAME, consumer.last_name),
+    ]
+    return {(kind, search_digest(kind, value)) for kind, value in values if value}
+
+
+def _normalised(kind: DigestKind, value: str) -> str:
+    if kind is DigestKind.PHONE:
+        return phones.e164(value) or "".join(value.split())
+    # Identifiers are compared letter for letter (vendor); people's words are not.
+    text = unicodedata.normalize("NFC", " ".join(value.split()))
+    return text if kind is DigestKind.IDENTIFIER else text.casefold()

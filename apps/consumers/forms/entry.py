@@ -1,0 +1,325 @@
+"""The form of the main job. It ends in one frozen value, the client's own request type."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from crispy_forms.helper import FormHelper
+from crispy_forms.layout import HTML, Column, Fieldset, Layout, Row
+from django import forms
+from django.conf import settings
+from django.forms.boundfield import BoundField
+from django.utils.formats import date_format
+from django.utils.translation import gettext_lazy as _
+
+from apps.cdp.consumers import NewConsumer
+from apps.consumers import vocabulary
+from apps.consumers.forms.fields import (
+    SAMPLE_ORDER_REF,
+    DateOfBirthField,
+    OrderReferenceField,
+    PassportNumberField,
+    PlainTextField,
+)
+from apps.consumers.forms.lists import LISTS, RowList
+
+# What to say when a field that the house requires is empty.
+MISSING = {
+    "order_ref": _("Enter the order reference"),
+    "title": _("Choose the title"),
+    "first_name": _("Enter the first name"),
+    "last_name": _("Enter the last name"),
+    "gender": _("Choose the gender"),
+    "date_of_birth": _("Enter the date of birth"),
+    "emails": _("Enter an email address"),
+    "phone_numbers": _("Enter a phone number"),
+    "nationality": _("Enter the nationality"),
+    "passport_number": _("Enter the passport number"),
+    "country": _("Choose the country"),
+    "identifiers": _("Enter an identifier"),
+}
+
+# The vendor's field names, as a rejection names them, and where they stand on our form.
+FORM_FIELD = {
+    "title": "title",
+    "firstName": "first_name",
+    "lastName": "last_name",
+    "gender": "gender",
+    "dateOfBirth": "date_of_birth",
+    "emails": "emails",
+    "phoneNumbers": "phone_numbers",
+    "nationality": "nationality",
+    "passportNumber": "passport_number",
+    "country": "country",
+    "identifiers": "identifiers",
+}
+
+
+def required_fields() -> frozenset[str]:
+    """The fields that may not be empty: the order reference always, the others by setting."""
+    return frozenset({"order_ref", *settings.REQUIRED_FIELDS})
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One line of the error summary: the words, and the field that it leads to."""
+
+    href: str
+    message: str
+
+
+class ConsumerForm(forms.Form):
+    """Everything about the consumer but the three lists."""
+
+    token = forms.UUIDField(widget=forms.HiddenInput)
+    order_ref = OrderReferenceField(
+        label=_("Order reference"),
+        max_length=2000,
+        too_long=_("The order reference is longer than 2,000 characters"),
+        help_text=_("36 characters, such as %(sample)s. A link copied from Sitecore CDP is fine too.")
+        % {"sample": SAMPLE_ORDER_REF},
+    )
+    title = forms.ChoiceField(label=_("Title"), required=False, choices=vocabulary.title_choices)
+    first_name = PlainTextField(
+        label=_("First name"), max_length=100, too_long=_("The first name has at most 100 characters")
+    )
+    last_name = PlainTextField(
+        label=_("Last name"), max_length=100, too_long=_("The last name has at most 100 characters")
+    )
+    gender = forms.ChoiceField(
+        label=_("Gender"), required=False, choices=vocabulary.GENDERS, widget=forms.RadioSelect
+    )
+    date_of_birth = DateOfBirthField(
+        label=_("Date of birth"),
+        max_length=40,
+        too_long=_("Date of birth must be a real date, such as 7 March 1991"),
+        help_text=_("For example 7 3 1991, 07/03/1991 or 7 March 1991"),
+    )
+    nationality = PlainTextField(
+        label=_("Nationality"),
+        max_length=100,
+        too_long=_("The nationality has at most 100 characters"),
+        help_text=_("A word such as Irish or Spanish"),
+    )
+    passport_number = PassportNumberField(
+        label=_("Passport number"),
+        max_length=50,
+        too_long=_("The passport number has at most 50 characters"),
+    )
+    country = forms.ChoiceField(label=_("Country"), required=False, choices=vocabulary.country_choices)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.use_required_attribute = False
+        for name, field in self.fields.items():
+            if name in required_fields():
+                field.widget.attrs["aria-required"] = "true"
+            elif name != "token":
+                field.label = _("%(label)s (optional)") % {"label": field.label}
+            if name not in ("token", "title", "gender", "country"):
+                field.widget.attrs["autocomplete"] = "off"  # the person's own data are not the consumer's
+        if settings.DATE_ORDER == "month-day":
+            self.fields["date_of_birth"].help_text = _("For example 3 7 1991, 03/07/1991 or 7 March 1991")
+        self.fields["date_of_birth"].widget.attrs["data-date-order"] = settings.DATE_ORDER
+        self.fields["date_of_birth"].widget.attrs["data-date-echo"] = ""
+        self.fields["nationality"].widget.attrs["list"] = "nationalities"
+        self.helper = _helper()
+
+    def clean(self) -> dict[str, Any]:
+        for name in required_fields() & set(self.fields):
+            if name in self.cleaned_data and not self.cleaned_data[name]:
+                self.add_error(name, MISSING[name])
+        return self.cleaned_data
+
+
+def _group(legend: Any, *fields: Any) -> Fieldset:
+    return Fieldset(legend, *fields, css_class="group")
+
+
+def _helper() -> FormHelper:
+    def row_list(prefix: str) -> HTML:
+        return HTML(f"{{% include 'consumers/{prefix}_list.html' with rows=entry.{prefix} %}}")
+
+    helper = FormHelper()
+    helper.form_tag = False
+    helper.disable_csrf = True  # the template has one token for form and lists together
+    helper.layout = Layout(
+        "token",
+        _group(_("Order"), "order_ref"),
+        _group(
+            _("Person"),
+            "title",
+            Row(Column("first_name"), Column("last_name")),
+            "gender",
+            "date_of_birth",
+        ),
+        _group(_("Contact"), row_list("emails"), row_list("phone_numbers")),
+        _group(
+            _("Document"),
+            Row(Column("nationality"), Column("passport_number")),
+            "country",
+            HTML("{% include 'consumers/nationalities.html' %}"),
+        ),
+        _group(_("Identifiers"), row_list("identifiers")),
+    )
+    return helper
+
+
+class Entry:
+    """The whole entry on the page: the form and its three lists, which are read and shown as one.
+
+    ``values`` is what the browser posts (or would post): flat names to texts. An entry is *posted*
+    (read, with errors where there are any) or *typed* (shown again as it stands, nothing said about it).
+    """
+
+    def __init__(self, values: Mapping[str, str], *, read: bool, providers: tuple[str, ...]) -> None:
+        source: dict[str, Any] = {"data": values} if read else {}
+        self.form = ConsumerForm(**(source or {"initial": dict(values.items())}))
+        self.lists: dict[str, RowList] = {}
+        for prefix, row_list in LISTS.items():
+            rows = {} if read else {"initial": typed_rows(values, prefix) or [{}]}
+            self.lists[prefix] = row_list(prefix=prefix, providers=providers, **source, **rows)
+
+    @classmethod
+    def posted(cls, values: Mapping[str, str], providers: tuple[str, ...]) -> Entry:
+        """What was posted, read and checked."""
+        return cls(values, read=True, providers=providers)
+
+    @classmethod
+    def typed(cls, values: Mapping[str, str], providers: tuple[str, ...]) -> Entry:
+        """The same values on the page again, with a new token and without a word about them."""
+        return cls({**dict(values.items()), "token": str(uuid.uuid4())}, read=False, providers=providers)
+
+    @property
+    def emails(self) -> RowList:
+        return self.lists["emails"]
+
+    @property
+    def phone_numbers(self) -> RowList:
+        return self.lists["phone_numbers"]
+
+    @property
+    def identifiers(self) -> RowList:
+        return self.lists["identifiers"]
+
+    def is_valid(self) -> bool:
+        """Whether everything can be sent; every part is read, so that all errors show at once."""
+        valid = all([self.form.is_valid(), *(rows.is_valid() for rows in self.lists.values())])
+        if not valid:
+            return False
+        for prefix in required_fields() & set(LISTS):
+            if not self.lists[prefix].values():
+                self.lists[prefix].forms[0].add_error(LISTS[prefix].row_fields[-1], MISSING[prefix])
+                valid = False
+        return valid
+
+    @property
+    def token(self) -> uuid.UUID:
+        """The token of this rendered form."""
+        token: uuid.UUID = self.form.cleaned_data["token"]
+        return token
+
+    @property
+    def order_ref(self) -> str:
+        """The order that the consumer is for."""
+        return str(self.form.cleaned_data["order_ref"])
+
+    def to_new_consumer(self) -> NewConsumer:
+        """The consumer to be sent; only after ``is_valid()``."""
+        read = self.form.cleaned_data
+        return NewConsumer(
+            title=read["title"],
+            first_name=read["first_name"],
+            last_name=read["last_name"],
+            gender=read["gender"],
+            date_of_birth=read["date_of_birth"],
+            emails=self.emails.values(),
+            phone_numbers=self.phone_numbers.values(),
+            nationality=read["nationality"],
+            passport_number=read["passport_number"],
+            country=read["country"],
+            identifiers=self.identifiers.values(),
+        )
+
+    def add_error(self, name: str, message: str) -> None:
+        """Put an error at the field (or the first row of the list) of that name, or on top of all."""
+        if name in self.lists:
+            self.lists[name].forms[0].add_error(LISTS[name].row_fields[-1], message)
+        else:
+            self.form.add_error(name or None, message)
+
+    def errors(self) -> Iterator[FieldError]:
+        """Every error in the order of the page, for the summary."""
+        for message in self.form.non_field_errors():
+            yield FieldError("#main", str(message))
+        for name in self.form.fields:
+            yield from _field_errors(self.form[name])
+            if name == "date_of_birth":
+                yield from self._list_errors("emails", "phone_numbers")
+        yield from self._list_errors("identifiers")
+
+    def _list_errors(self, *prefixes: str) -> Iterator[FieldError]:
+        for prefix in prefixes:
+            for message in self.lists[prefix].non_form_errors():
+                yield FieldError(f"#{prefix}", str(message))
+            for row in self.lists[prefix].forms:
+                for name in LISTS[prefix].row_fields:
+                    yield from _field_errors(row[name])
+
+
+def _field_errors(field: BoundField) -> Iterator[FieldError]:
+    target = field.id_for_label or f"{field.auto_id}_0"  # a group of radios has its first as target
+    for message in field.errors:
+        yield FieldError(f"#{target}", str(message))
+
+
+def typed_rows(values: Mapping[str, str], prefix: str) -> list[dict[str, str]]:
+    """The rows of one list as typed. A number of rows that cannot be read means none."""
+    try:
+        total = int(values.get(f"{prefix}-TOTAL_FORMS", "0"))
+    except ValueError:
+        total = 0
+    fields = LISTS[prefix].row_fields
+    return [
+        {name: values.get(f"{prefix}-{index}-{name}", "") for name in fields}
+        for index in range(max(0, min(total, LISTS[prefix].absolute_max)))
+    ]
+
+
+def with_rows(values: Mapping[str, str], prefix: str, rows: list[dict[str, str]]) -> dict[str, str]:
+    """The same values with these rows in one list."""
+    kept = {name: value for name, value in values.items() if not name.startswith(f"{prefix}-")}
+    kept[f"{prefix}-TOTAL_FORMS"] = str(len(rows))
+    kept[f"{prefix}-INITIAL_FORMS"] = "0"
+    for index, row in enumerate(rows):
+        kept |= {f"{prefix}-{index}-{name}": value for name, value in row.items()}
+    return kept
+
+
+def with_row_added(values: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """The values with one more empty row (the button without script)."""
+    return with_rows(values, prefix, [*(typed_rows(values, prefix) or [{}]), {}])
+
+
+def with_row_removed(values: Mapping[str, str], prefix: str, index: int) -> dict[str, str]:
+    """The values without the row of that index, counted from 0."""
+    rows = [row for number, row in enumerate(typed_rows(values, prefix)) if number != index]
+    return with_rows(values, prefix, rows)
+
+
+def values_of(order_ref: str, consumer: NewConsumer | None) -> dict[str, str]:
+    """What the browser would post for this order and consumer: the form filled from an earlier try."""
+    values = {"order_ref": order_ref, "token": str(uuid.uuid4())}
+    if consumer is None:
+        consumer = NewConsumer(first_name="", last_name="")
+    for name in ("title", "first_name", "last_name", "gender", "nationality", "passport_number", "country"):
+        values[name] = getattr(consumer, name)
+    born = consumer.date_of_birth
+    values["date_of_birth"] = date_format(born, "j F Y") if born else ""
+    values = with_rows(values, "emails", [{"value": email} for email in consumer.emails])
+    values = with_rows(values, "phone_numbers", [{"value": number} for number in consumer.phone_numbers])
+    identifiers = [{"provider": item.provider, "id": item.id} for item in consumer.identifiers]
+    return with_rows(values, "identifiers", identifiers)

@@ -1,0 +1,169 @@
+"""The form's three lists of rows: e-mail addresses, phone numbers, identifiers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.conf import settings
+from django.forms.formsets import BaseFormSet, formset_factory
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from apps.cdp.consumers import Identifier
+from apps.consumers.forms.fields import EmailListField, PhoneListField, PlainTextField
+
+if TYPE_CHECKING:
+    _FormSet = BaseFormSet[forms.Form]  # Django's class takes its type argument only from its stubs
+else:
+    _FormSet = BaseFormSet
+
+
+class EmailRow(forms.Form):
+    """One row of the e-mail addresses."""
+
+    value = EmailListField(
+        max_length=1000,
+        too_long=_("An email address has at most 254 characters"),
+        widget=forms.TextInput(attrs={"inputmode": "email", "autocomplete": "off", "spellcheck": "false"}),
+    )
+
+
+class PhoneRow(forms.Form):
+    """One row of the phone numbers."""
+
+    value = PhoneListField(
+        max_length=1000,
+        too_long=_("Enter one phone number in a row"),
+        widget=forms.TextInput(attrs={"inputmode": "tel", "autocomplete": "off"}),
+    )
+
+
+class IdentifierRow(forms.Form):
+    """One identifier: both halves, or none."""
+
+    provider = PlainTextField(
+        label=_("Identifier provider"), max_length=200, too_long=_("A provider has at most 200 characters")
+    )
+    id = PlainTextField(
+        label=_("Identifier ID"),
+        max_length=500,
+        too_long=_("An identifier has at most 500 characters"),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        provider, identifier = self.cleaned_data.get("provider"), self.cleaned_data.get("id")
+        if provider == "" and identifier:
+            self.add_error("provider", _("Choose the provider of this identifier"))
+        if identifier == "" and provider:
+            self.add_error("id", _("Enter the ID for this provider"))
+        return self.cleaned_data
+
+
+class RowList(_FormSet):
+    """A list of rows of which empty ones are ignored.
+
+    ``limit`` is the number of filled rows that may be sent; up to twice as many are read, so that
+    somebody who entered too many is told so and keeps the entry.
+    """
+
+    row_fields: tuple[str, ...] = ("value",)
+    row_label: Any = ""
+    too_many: Any = ""
+    repeated: Any = ""
+
+    def __init__(self, *args: Any, providers: tuple[str, ...] = (), **kwargs: Any) -> None:
+        self.providers = providers
+        super().__init__(*args, **kwargs)
+
+    @property
+    def limit(self) -> int:
+        """How many filled rows may be sent."""
+        raise AssertionError("each list names its setting")
+
+    def add_fields(self, form: forms.Form, index: int | None) -> None:
+        super().add_fields(form, index)
+        if "value" in form.fields:
+            # The script writes the number anew when it adds or removes a row.
+            form.fields["value"].label = format_html(
+                "{} <span data-list-number>{}</span>", self.row_label, 1 if index is None else index + 1
+            )
+        if "provider" in form.fields and self.providers:
+            choices = [("", _("Choose a provider")), *((name, name) for name in self._choices(form))]
+            form.fields["provider"].widget = forms.Select(choices=choices)
+
+    def _choices(self, form: forms.Form) -> list[str]:
+        """The configured providers, and the row's own where a rule was removed since it was typed."""
+        typed = form.data.get(form.add_prefix("provider")) if form.is_bound else form.initial.get("provider")
+        return list(dict.fromkeys([*self.providers, *([typed] if typed else [])]))
+
+    def rows(self) -> list[tuple[forms.Form, Any]]:
+        """Each filled row with its value or values."""
+        return [(form, form.cleaned_data["value"]) for form in self.forms if form.cleaned_data.get("value")]
+
+    def values(self) -> tuple[Any, ...]:
+        """All values in the order of the rows."""
+        return tuple(value for _form, values in self.rows() for value in values)
+
+    def clean(self) -> None:
+        if any(form.errors for form in self.forms):
+            return
+        seen: set[Any] = set()
+        for form, values in self.rows():
+            for value in values:
+                if value in seen:
+                    form.add_error(self.row_fields[-1], self.repeated)
+                seen.add(value)
+        if len(self.values()) > self.limit:
+            raise forms.ValidationError(self.too_many % {"limit": self.limit}, code="too_many")
+
+
+class EmailList(RowList):
+    row_label = _("Email addresses")
+    too_many = _("Enter at most %(limit)s email addresses")
+    repeated = _("This email address is in the list already")
+
+    @property
+    def limit(self) -> int:
+        return int(settings.MAX_EMAILS)
+
+
+class PhoneList(RowList):
+    row_label = _("Phone numbers")
+    too_many = _("Enter at most %(limit)s phone numbers")
+    repeated = _("This phone number is in the list already")
+
+    @property
+    def limit(self) -> int:
+        return int(settings.MAX_PHONE_NUMBERS)
+
+
+class IdentifierList(RowList):
+    row_fields = ("provider", "id")
+    row_label = _("Identifier")
+    too_many = _("Enter at most %(limit)s identifiers")
+    repeated = _("This identifier is in the list already")
+
+    @property
+    def limit(self) -> int:
+        return int(settings.MAX_IDENTIFIERS)
+
+    def rows(self) -> list[tuple[forms.Form, Any]]:
+        return [
+            (form, (Identifier(form.cleaned_data["provider"], form.cleaned_data["id"]),))
+            for form in self.forms
+            if form.cleaned_data.get("id")
+        ]
+
+
+def _factory(row: type[forms.Form], base: type[RowList], limit: int) -> type[RowList]:
+    # Django's own maximum is where reading stops; the limit with the clear error is RowList.clean's.
+    return formset_factory(row, formset=base, extra=0, max_num=2 * limit, absolute_max=2 * limit)  # type: ignore[return-value]
+
+
+LISTS: dict[str, type[RowList]] = {
+    "emails": _factory(EmailRow, EmailList, settings.MAX_EMAILS),
+    "phone_numbers": _factory(PhoneRow, PhoneList, settings.MAX_PHONE_NUMBERS),
+    "identifiers": _factory(IdentifierRow, IdentifierList, settings.MAX_IDENTIFIERS),
+}

@@ -1,0 +1,43 @@
+"""The form by which an administrator adds an identity rule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from crispy_forms.helper import FormHelper
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from apps.consumers.forms.fields import PlainTextField
+
+REFUSALS = {
+    "too_many": _("There are five rules already. Sitecore CDP has at most five."),
+    "provider_taken": _("Another rule has this provider"),
+    "changed_meanwhile": _("Somebody changed the rules at the same time. Look at the list and add it again."),
+}
+
+
+class RuleForm(forms.Form):
+    """Name and provider, exactly as they are in Sitecore CDP."""
+
+    name = PlainTextField(
+        label=_("Rule name"), max_length=100, too_long=_("The name has at most 100 characters")
+    )
+    provider = PlainTextField(
+        label=_("Identifier provider"),
+        max_length=100,
+        too_long=_("The provider has at most 100 characters"),
+        help_text=_("Letter for letter as in Sitecore CDP"),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.helper = FormHelper()
+        self.helper.form_tag = False
+        self.helper.disable_csrf = True
+
+    def clean(self) -> dict[str, Any]:
+        for name, message in (("name", _("Enter the rule name")), ("provider", _("Enter the provider"))):
+            if self.cleaned_data.get(name) == "":
+                self.add_error(name, message)
+        return self.cleaned_data

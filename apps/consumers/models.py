@@ -1,0 +1,258 @@
+"""The record of the main job: submissions, the digests that find them, and the identity rules."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from apps.cdp.consumers import NewConsumer, OrderConsumer
+from apps.core.encryption import decrypt, encrypt
+
+
+class Outcome(models.TextChoices):
+    """Does the consumer exist? created = yes; rejected, not_sent, not_created = no; else perhaps."""
+
+    SENDING = "sending", _("Being sent")
+    CREATED = "created", _("Created")
+    REJECTED = "rejected", _("Rejected")
+    NOT_SENT = "not_sent", _("Not sent")
+    UNKNOWN = "unknown", _("Unknown")
+    NOT_CREATED = "not_created", _("Not created")
+
+
+# Perhaps: the database lets nobody send the same content again while one of these is open.
+OPEN_OUTCOMES = (Outcome.SENDING, Outcome.UNKNOWN)
+# No: the entry may be corrected and sent again.
+CORRECTABLE_OUTCOMES = (Outcome.REJECTED, Outcome.NOT_SENT, Outcome.NOT_CREATED)
+
+
+class SettledHow(models.TextChoices):
+    """How an unknown outcome became known. Empty where the vendor's own answer said it."""
+
+    BY_HAND = "by_hand", _("by a supervisor")
+
+
+class SettleReason(models.TextChoices):
+    """Why a supervisor settled an unknown outcome as they did; codes, so that events may carry them."""
+
+    SEEN_IN_CDP = "seen_in_cdp", _("The consumer is on the order in Sitecore CDP")
+    NOT_SEEN_IN_CDP = "not_seen_in_cdp", _("The consumer is not on the order in Sitecore CDP")
+    VENDOR_CONFIRMED = "vendor_confirmed", _("Sitecore support confirmed it")
+    OTHER = "other", _("Another reason, in the note")
+
+
+class Submission(models.Model):
+    """One attempt by a member of staff to create an order consumer: our row, their receipt.
+
+    The consumer's data are encrypted: a dump of this table shows no personal data of a consumer.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    token = models.UUIDField(unique=True)
+    content_digest = models.CharField(max_length=64)
+    order_ref = models.CharField(max_length=200, db_index=True)
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    actor_name = models.CharField(max_length=200)
+    outcome = models.CharField(max_length=12, choices=Outcome, default=Outcome.SENDING)
+    submitted_at = models.DateTimeField()
+    deadline = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    encrypted_consumer = models.TextField(blank=True)
+    encrypted_answer = models.TextField(blank=True)
+    consumer_ref = models.CharField(max_length=200, blank=True, db_index=True)
+    consumer_href = models.TextField(blank=True)
+    order_href = models.TextField(blank=True)
+    guest_href = models.TextField(blank=True)
+    guest_ref = models.CharField(max_length=200, blank=True, db_index=True)
+    http_status = models.PositiveSmallIntegerField(null=True)
+    duration_ms = models.PositiveIntegerField(null=True)
+    error_code = models.CharField(max_length=40, blank=True)
+    error_field = models.CharField(max_length=60, blank=True)
+    encrypted_vendor_message = models.TextField(blank=True)
+    settled_how = models.CharField(max_length=10, choices=SettledHow, blank=True)
+    settled_at = models.DateTimeField(null=True)
+    settled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    settled_by_name = models.CharField(max_length=200, blank=True)
+    settle_reason = models.CharField(max_length=20, choices=SettleReason, blank=True)
+    encrypted_settle_note = models.TextField(blank=True)
+    resubmission_of = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        default_permissions = ()
+        permissions = [
+            ("create_order_consumer", "Create order consumers"),
+            ("view_own_submissions", "See one's own submissions"),
+            ("view_all_submissions", "See everybody's submissions"),
+            ("look_up_vendor_records", "Look up orders, guests and consumers at the vendor"),
+            ("settle_submission", "Settle unknown outcomes"),
+            ("export_submissions", "Export submissions"),
+            ("export_personal_data", "Export personal data of consumers"),
+            ("view_figures", "See figures over all submissions"),
+        ]
+        indexes = [
+            models.Index(fields=["submitted_at", "id"], name="submission_newest_first"),
+            models.Index(fields=["actor", "submitted_at", "id"], name="submission_of_a_person"),
+            models.Index(
+                fields=["outcome", "submitted_at", "id"],
+                condition=Q(outcome__in=["sending", "unknown"]),
+                name="submission_open",
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="submission_outcome_is_known", condition=Q(outcome__in=Outcome.values)
+            ),
+            models.UniqueConstraint(
+                name="submission_same_content_open_once",
+                fields=["content_digest"],
+                condition=Q(outcome__in=["sending", "unknown"]),
+            ),
+            models.UniqueConstraint(
+                name="submission_claimed_reference_once",
+                fields=["consumer_ref"],
+                condition=~Q(settled_how="") & ~Q(consumer_ref=""),
+            ),
+            models.CheckConstraint(
+                name="submission_finished_unless_sending",
+                condition=Q(outcome="sending", finished_at__isnull=True)
+                | (~Q(outcome="sending") & Q(finished_at__isnull=False)),
+            ),
+            models.CheckConstraint(
+                name="submission_reference_exactly_when_created",
+                condition=(Q(outcome="created") & ~Q(consumer_ref=""))
+                | (~Q(outcome="created") & Q(consumer_ref="")),
+            ),
+            models.CheckConstraint(
+                name="submission_failure_says_why",
+                condition=~Q(outcome__in=["rejected", "not_sent", "unknown"]) | ~Q(error_code=""),
+            ),
+            models.CheckConstraint(
+                name="submission_rejected_by_an_answer",
+                condition=~Q(outcome="rejected") | Q(http_status__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="submission_not_sent_has_no_answer",
+                condition=~Q(outcome="not_sent") | Q(http_status__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="submission_settled_completely",
+                condition=Q(
+                    settled_how="", settled_at__isnull=True, settle_reason="", settled_by__isnull=True
+                )
+                | (
+                    Q(settled_how="by_hand", settled_at__isnull=False, settled_by__isnull=False)
+                    & ~Q(settle_reason="")
+                    & Q(outcome__in=["created", "not_created"])
+                ),
+            ),
+            models.CheckConstraint(
+                name="submission_not_created_is_settled",
+                condition=~Q(outcome="not_created") | ~Q(settled_how=""),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.public_id)
+
+    @property
+    def consumer(self) -> NewConsumer | None:
+        """What was sent; None once it has been erased."""
+        return NewConsumer.from_json(_open(self.encrypted_consumer)) if self.encrypted_consumer else None
+
+    @consumer.setter
+    def consumer(self, consumer: NewConsumer) -> None:
+        self.encrypted_consumer = _seal(consumer.to_json())
+
+    @property
+    def answer(self) -> OrderConsumer | None:
+        """What came back, where the vendor's answer could be read; None otherwise or once erased."""
+        return OrderConsumer.from_json(_open(self.encrypted_answer)) if self.encrypted_answer else None
+
+    @answer.setter
+    def answer(self, answer: OrderConsumer) -> None:
+        self.encrypted_answer = _seal(answer.to_json())
+
+    @property
+    def vendor_message(self) -> str:
+        """The vendor's ``message``; personal data, because it may quote what was sent."""
+        return decrypt(self.encrypted_vendor_message) if self.encrypted_vendor_message else ""
+
+    @property
+    def settle_note(self) -> str:
+        """The supervisor's own words on a settled outcome."""
+        return decrypt(self.encrypted_settle_note) if self.encrypted_settle_note else ""
+
+
+def _seal(value: dict[str, Any]) -> str:
+    return encrypt(json.dumps(value, ensure_ascii=False))
+
+
+def _open(token: str) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(decrypt(token))
+    return value
+
+
+class DigestKind(models.TextChoices):
+    """What a submission can be found by, exactly, without storing it readably."""
+
+    EMAIL = "email", _("Email address")
+    PHONE = "phone", _("Phone number")
+    PASSPORT = "passport", _("Passport number")
+    IDENTIFIER = "identifier", _("Identifier")
+    LAST_NAME = "last_name", _("Last name")
+
+
+class SubmissionDigest(models.Model):
+    """Keyed digest of one normalised value of a submission's consumer."""
+
+    submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="digests")
+    kind = models.CharField(max_length=10, choices=DigestKind)
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.CheckConstraint(name="digest_kind_is_known", condition=Q(kind__in=DigestKind.values)),
+            models.UniqueConstraint(name="digest_once", fields=["kind", "digest", "submission"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.kind
+
+
+MAX_IDENTITY_RULES = 5  # vendor: at most five identity rules in a tenant
+
+
+class IdentityRule(models.Model):
+    """One of the tenant's identity rules, as an administrator entered it here.
+
+    Vendor: rules are tried in order of priority; one matches when the provider is equal letter for
+    letter and the id belongs to a guest.
+    """
+
+    name = models.CharField(max_length=100)
+    provider = models.CharField(max_length=100, unique=True)
+    priority = models.PositiveSmallIntegerField(unique=True)
+
+    class Meta:
+        default_permissions = ()
+        permissions = [("change_identity_rules", "Change the identity rules")]
+        constraints = [
+            models.CheckConstraint(
+                name="identity_rule_priority_in_range",
+                condition=Q(priority__gte=1, priority__lte=MAX_IDENTITY_RULES),
+            ),
+            models.CheckConstraint(name="identity_rule_is_named", condition=~Q(name="") & ~Q(provider="")),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,185 @@
+"""Submissions into what the pages show: plain values, ready for a template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.urls import NoReverseMatch, reverse
+from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext
+
+from apps.audit.presenters import actor_words, sentence
+from apps.audit.selectors import events_of_submission
+from apps.cdp.client import CdpClient
+from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
+from apps.consumers import vocabulary, words
+from apps.consumers.concerns import Concern
+from apps.consumers.models import CORRECTABLE_OUTCOMES, Submission
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One field of the receipt: what was sent, what came back, and whether they differ."""
+
+    label: str
+    sent: tuple[str, ...]
+    came_back: tuple[str, ...]
+    differs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link as the vendor returned it, word for word; followed only on the vendor's own host."""
+
+    label: str
+    href: str
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineItem:
+    """One event of the submission."""
+
+    moment: datetime
+    text: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class WarningLine:
+    """One reason to stop, with the earlier submission where there is one."""
+
+    text: str
+    who: str = ""
+    when: datetime | None = None
+    reference: str = ""
+    url: str = ""
+
+
+def compared(sent: NewConsumer | None, answer: OrderConsumer | None) -> tuple[Compared, ...]:
+    """Every field that was sent or came back, in the order of the form."""
+    return tuple(_compared(sent, answer))
+
+
+def _compared(sent: NewConsumer | None, answer: OrderConsumer | None) -> Iterator[Compared]:
+    for name, label in words.FIELD_LABELS.items():
+        one, other = _texts(name, sent), _texts(name, answer)
+        if not one and not other:
+            continue
+        # The vendor's documented answer has no identifiers: their absence says nothing.
+        silent = answer is None or (name == "identifiers" and not other)
+        yield Compared(str(label), one, other, differs=not silent and one != other)
+
+
+def _texts(name: str, person: NewConsumer | OrderConsumer | None) -> tuple[str, ...]:
+    value: Any = getattr(person, name) if person is not None else None
+    if not value:
+        return ()
+    if name == "date_of_birth":
+        return (date_format(value, "j F Y"),)
+    if name == "country":
+        return (f"{vocabulary.country_name(value)} ({value})",)
+    if name == "gender":
+        return (str(dict(vocabulary.GENDERS).get(value, value)),)
+    if isinstance(value, tuple):
+        return tuple(f"{v.provider}: {v.id}" if isinstance(v, Identifier) else str(v) for v in value)
+    return (str(value),)
+
+
+def returned_links(submission: Submission, client: CdpClient) -> tuple[Link, ...]:
+    """The links that the vendor returned, verbatim."""
+    named = (
+        (words.LINK_LABELS["consumer"], submission.consumer_href),
+        (words.LINK_LABELS["order"], submission.order_href),
+        (words.LINK_LABELS["guest"], submission.guest_href),
+    )
+    return tuple(Link(str(label), href, client.is_own_link(href)) for label, href in named if href)
+
+
+def timeline(submission: Submission) -> tuple[TimelineItem, ...]:
+    """What happened to the submission, from its events; who merely looked at it is left out."""
+    events = events_of_submission(str(submission.public_id))
+    told = (event for event in events if event.action != "submission.viewed")
+    return tuple(TimelineItem(event.at, sentence(event), actor_words(event)) for event in told)
+
+
+def guest_path(guest_ref: str) -> str:
+    """The address of our page of the guest; empty where there is no reference that it could take."""
+    try:
+        return reverse("lookups:guest", args=[guest_ref]) if guest_ref else ""
+    except NoReverseMatch:
+        return ""
+
+
+def receipt(submission: Submission, client: CdpClient) -> dict[str, Any]:
+    """Everything that the receipt shows."""
+    sent, answer = submission.consumer, submission.answer
+    return {
+        "submission": submission,
+        "outcome": submission.outcome,
+        "headline": words.headline(submission),
+        "reason": words.reason(submission),
+        "vendor_message": submission.vendor_message,
+        "erased": sent is None,
+        "answered": answer is not None,
+        "rows": compared(sent, answer),
+        "guest_path": guest_path(submission.guest_ref),
+        "links": returned_links(submission, client),
+        "timeline": timeline(submission),
+        "correctable": submission.outcome in CORRECTABLE_OUTCOMES,
+        "settled": submission.settled_how,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionLine:
+    """One row of the list."""
+
+    url: str
+    submitted_at: datetime
+    person: str
+    consumer: str
+    order_ref: str
+    outcome: str
+    duration: str
+
+
+def duration_words(milliseconds: int | None) -> str:
+    """Milliseconds below a second, else seconds with one digit; empty where nothing was measured."""
+    if milliseconds is None:
+        return ""
+    if milliseconds < 1000:
+        return gettext("%(number)s ms") % {"number": milliseconds}
+    return gettext("%(number)s s") % {"number": number_format(milliseconds / 1000, 1)}
+
+
+def line(submission: Submission) -> SubmissionLine:
+    """A submission as a row of the list, with the consumer's name."""
+    consumer = submission.consumer
+    return SubmissionLine(
+        url=reverse("consumers:receipt", args=[submission.public_id]),
+        submitted_at=submission.submitted_at,
+        person=submission.actor_name,
+        consumer=f"{consumer.first_name} {consumer.last_name}" if consumer else "",
+        order_ref=submission.order_ref,
+        outcome=submission.outcome,
+        duration=duration_words(submission.duration_ms),
+    )
+
+
+def warning_line(concern: Concern, *, may_open: bool) -> WarningLine:
+    """A reason to stop; the link to the earlier submission only where the reader may open it."""
+    text = words.concern_words(concern)
+    earlier = concern.submission
+    if earlier is None:
+        return WarningLine(text)
+    return WarningLine(
+        text,
+        who=earlier.actor_name,
+        when=earlier.submitted_at,
+        reference=earlier.consumer_ref,
+        url=reverse("consumers:receipt", args=[earlier.public_id]) if may_open else "",
+    )

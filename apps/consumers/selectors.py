@@ -1,0 +1,75 @@
+"""Reading submissions and identity rules. Nothing here changes anything."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+
+from django.db.models import Q, QuerySet
+
+from apps.consumers.models import OPEN_OUTCOMES, IdentityRule, Outcome, Submission
+
+MOST_COMPARED = 200  # submissions of one order that a new entry is compared with, newest first
+
+
+def visible_submissions(person_id: str, *, everybody: bool) -> QuerySet[Submission]:
+    """The submissions that a person may see, newest first: their own, or everybody's."""
+    scope = Q() if everybody else Q(actor_id=person_id)
+    return Submission.objects.filter(scope).order_by("-submitted_at", "-id")
+
+
+def find_visible(public_id: uuid.UUID, person_id: str, *, everybody: bool) -> Submission | None:
+    """One submission, or None when there is none that this person may see."""
+    return visible_submissions(person_id, everybody=everybody).filter(public_id=public_id).first()
+
+
+def unknown_submissions(person_id: str, *, everybody: bool) -> QuerySet[Submission]:
+    """The submissions of unknown outcome that a person may see, newest first."""
+    return visible_submissions(person_id, everybody=everybody).filter(outcome=Outcome.UNKNOWN)
+
+
+def page_of(
+    submissions: QuerySet[Submission], *, size: int, before: tuple[datetime.datetime, int] | None
+) -> tuple[list[Submission], bool]:
+    """At most ``size`` rows before that time and id, and whether there are older ones.
+
+    The range with a tie-breaker is the form that both databases answer from the index.
+    """
+    if before is not None:
+        moment, last_id = before
+        submissions = submissions.filter(
+            Q(submitted_at__lte=moment) & (Q(submitted_at__lt=moment) | Q(id__lt=last_id))
+        )
+    rows = list(submissions[: size + 1])
+    return rows[:size], len(rows) > size
+
+
+def submission_of_token(token: uuid.UUID) -> Submission | None:
+    """The submission that a rendered form has led to, if it has."""
+    return Submission.objects.filter(token=token).first()
+
+
+def open_submission_of_content(digest: str) -> Submission | None:
+    """The submission of the same order and consumer that is being sent or unknown, if there is one."""
+    return Submission.objects.filter(content_digest=digest, outcome__in=OPEN_OUTCOMES).first()
+
+
+def possibly_existing_on_order(order_ref: str) -> QuerySet[Submission]:
+    """Submissions on that order whose consumer exists or may exist, newest first.
+
+    References differ in case only by who wrote them; both databases find the three forms by index.
+    """
+    forms = {order_ref, order_ref.lower(), order_ref.upper()}
+    return Submission.objects.filter(
+        order_ref__in=forms, outcome__in=[Outcome.CREATED, *OPEN_OUTCOMES]
+    ).order_by("-submitted_at", "-id")[:MOST_COMPARED]
+
+
+def identity_rules() -> QuerySet[IdentityRule]:
+    """The identity rules in the order in which the vendor tries them."""
+    return IdentityRule.objects.order_by("priority")
+
+
+def providers() -> tuple[str, ...]:
+    """The identifier providers of the identity rules, in order of priority."""
+    return tuple(identity_rules().values_list("provider", flat=True))

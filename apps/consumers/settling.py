@@ -1,0 +1,89 @@
+"""From unknown to known: what nobody saw happen is found out later, and never guessed."""
+
+from __future__ import annotations
+
+import datetime
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from apps.audit import actions
+from apps.audit.services import record
+from apps.consumers.models import Outcome, SettledHow, SettleReason, Submission
+from apps.consumers.services import event_of
+from apps.core.actor import Actor
+from apps.core.encryption import encrypt
+
+
+class NotSettled(Exception):
+    """Nothing was changed."""
+
+
+class NotUnknown(NotSettled):
+    """The outcome is not unknown (any more): somebody settled it, or a late answer did."""
+
+
+class ReferenceClaimed(NotSettled):
+    """Another submission has been settled with this consumer reference."""
+
+
+def settle(
+    submission: Submission,
+    *,
+    outcome: Outcome,
+    reason: SettleReason,
+    note: str,
+    actor: Actor,
+    consumer_ref: str = "",
+) -> None:
+    """Write down what a supervisor found out about an unknown outcome, and why.
+
+    ``outcome`` is created (with the consumer's reference) or not created. The note stays encrypted on the
+    submission; the event carries the reason's code. Raises ``NotUnknown`` and ``ReferenceClaimed``.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    try:
+        with transaction.atomic(durable=True):
+            changed = Submission.objects.filter(pk=submission.pk, outcome=Outcome.UNKNOWN).update(
+                outcome=outcome,
+                consumer_ref=consumer_ref,
+                settled_how=SettledHow.BY_HAND,
+                settled_at=now,
+                settled_by_id=actor.id,
+                settled_by_name=actor.name,
+                settle_reason=reason,
+                encrypted_settle_note=encrypt(note) if note else "",
+            )
+            if not changed:
+                raise NotUnknown("The submission is not of unknown outcome")
+            submission.refresh_from_db()
+            record(
+                event_of(
+                    actions.CONSUMER_SETTLED, submission, actor, outcome=outcome.value, reason=reason.value
+                )
+            )
+    except IntegrityError:
+        raise ReferenceClaimed("The reference belongs to another settled submission") from None
+
+
+def mark_overdue_unknown(actor: Actor) -> int:
+    """Turn submissions that say "being sent" but cannot be any more into unknown; return how many.
+
+    No first byte is written after the deadline, and no answer is waited for longer than the total limit
+    after it. Whatever still says "sending" then has lost its process.
+    """
+    too_late = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT)
+    overdue = Submission.objects.filter(outcome=Outcome.SENDING, deadline__lt=too_late)
+    return sum(_mark_unknown(submission, actor) for submission in overdue)
+
+
+def _mark_unknown(submission: Submission, actor: Actor) -> bool:
+    with transaction.atomic(durable=True):
+        changed = Submission.objects.filter(pk=submission.pk, outcome=Outcome.SENDING).update(
+            outcome=Outcome.UNKNOWN,
+            finished_at=datetime.datetime.now(datetime.UTC),
+            error_code="process_lost",
+        )
+        if changed:
+            record(event_of(actions.CONSUMER_OUTCOME_UNKNOWN, submission, actor, error_code="process_lost"))
+    return bool(changed)

@@ -1,0 +1,13 @@
+from django.urls import path
+
+from apps.consumers.views import entry, rules, submissions
+
+app_name = "consumers"
+urlpatterns = [
+    path("consumers/new/", entry.new, name="new"),
+    path("submissions/", submissions.submissions, name="submissions"),
+    path("submissions/<uuid:public_id>/", submissions.receipt, name="receipt"),
+    path("submissions/<uuid:public_id>/settle/", submissions.settle, name="settle"),
+    path("identity-rules/", rules.identity_rules, name="identity_rules"),
+    path("identity-rules/<int:pk>/remove/", rules.remove_identity_rule, name="remove_identity_rule"),
+]

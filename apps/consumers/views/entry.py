@@ -1,0 +1,145 @@
+"""The form of the main job."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from apps.cdp.factory import get_client
+from apps.consumers import presenters, selectors, services, vocabulary, words
+from apps.consumers.forms.entry import (
+    FORM_FIELD,
+    Entry,
+    required_fields,
+    values_of,
+    with_row_added,
+    with_row_removed,
+)
+from apps.consumers.forms.lists import LISTS
+from apps.consumers.models import CORRECTABLE_OUTCOMES, Outcome, Submission
+from apps.core.permissions import requires
+from apps.core.redirects import HttpResponseSeeOther
+from apps.core.requests import actor_of
+
+
+@requires("consumers.create_order_consumer")
+@require_http_methods(["GET", "POST"])
+def new(request: HttpRequest) -> HttpResponse:
+    """New order consumer: the empty form, or filled from an earlier try (``?from=``) or an order."""
+    earlier = _earlier_try(request)
+    if request.method == "POST":
+        return _posted(request, earlier)
+    if earlier is None:
+        entry = Entry.typed(values_of(request.GET.get("order", ""), None), selectors.providers())
+        return _page(request, entry)
+    services.record_viewed(earlier, actor_of(request))
+    return _page(request, _entry_of_earlier_try(earlier), earlier=earlier)
+
+
+def _posted(request: HttpRequest, earlier: Submission | None) -> HttpResponse:
+    providers = selectors.providers()
+    rearranged = _rearranged(request.POST)
+    if rearranged is not None:
+        return _page(request, Entry.typed(rearranged, providers), earlier=earlier)
+    entry = Entry.posted(request.POST, providers)
+    if not entry.is_valid():
+        return _page(request, entry, earlier=earlier)
+    try:
+        submission = services.submit(
+            order_ref=entry.order_ref,
+            consumer=entry.to_new_consumer(),
+            token=entry.token,
+            actor=actor_of(request),
+            client=get_client(),
+            accepted=frozenset(request.POST.get("accepted", "").split()),
+            resubmission_of=earlier,
+        )
+    except services.NotConfirmed as stop:
+        lines = [presenters.warning_line(c, may_open=_may_open(request, c.submission)) for c in stop.concerns]
+        accepted = " ".join(concern.key for concern in stop.concerns)
+        return _page(request, entry, earlier=earlier, warnings=lines, accepted=accepted)
+    except services.IdenticalOpen as stop:
+        return _page(request, entry, earlier=earlier, identical=_shown(request, stop.submission))
+    except services.TokenUsed as stop:
+        # The back button, then the next person: nothing is sent, nothing typed is lost.
+        entry = Entry.typed(request.POST, providers)
+        return _page(request, entry, earlier=earlier, used=_shown(request, stop.submission))
+    if submission.outcome in (Outcome.REJECTED, Outcome.NOT_SENT):
+        return HttpResponseSeeOther(f"{reverse('consumers:new')}?from={submission.public_id}")
+    return HttpResponseSeeOther(reverse("consumers:receipt", args=[submission.public_id]))
+
+
+def _page(request: HttpRequest, entry: Entry, **context: Any) -> HttpResponse:
+    errors = list(entry.errors())
+    earlier: Submission | None = context.get("earlier")
+    return render(
+        request,
+        "consumers/new.html",
+        {
+            "entry": entry,
+            "errors": errors,
+            "required_fields": required_fields(),
+            "nationalities": vocabulary.nationalities(),
+            "earlier_headline": words.headline(earlier) if earlier else "",
+            "earlier_reason": words.reason(earlier) if earlier else "",
+            **context,
+        },
+    )
+
+
+def _rearranged(values: Mapping[str, str]) -> dict[str, str] | None:
+    """The values after a press on Add or Remove without script; None when neither was pressed."""
+    if values.get("add") in LISTS:
+        return with_row_added(values, values["add"])
+    prefix, _dash, index = values.get("remove", "").rpartition("-")
+    if prefix in LISTS and index.isdecimal():
+        return with_row_removed(values, prefix, int(index))
+    return None
+
+
+def _earlier_try(request: HttpRequest) -> Submission | None:
+    """The submission that ``?from=`` names: one that this person may see and that may be sent again."""
+    named = request.GET.get("from", "")
+    if not named:
+        return None
+    try:
+        public_id = uuid.UUID(named)
+    except ValueError:
+        raise Http404 from None
+    submission = _visible(request, public_id)
+    if submission is None or submission.outcome not in CORRECTABLE_OUTCOMES:
+        raise Http404
+    return submission
+
+
+def _entry_of_earlier_try(earlier: Submission) -> Entry:
+    values = values_of(earlier.order_ref, earlier.consumer)
+    if earlier.error_code not in ("invalid", "not_found"):
+        return Entry.typed(values, selectors.providers())
+    entry = Entry.posted(values, selectors.providers())
+    entry.is_valid()
+    if earlier.error_code == "not_found":
+        entry.add_error("order_ref", words.reason(earlier))
+    elif earlier.error_field in FORM_FIELD:
+        entry.add_error(FORM_FIELD[earlier.error_field], words.vendor_field_message(earlier))
+    return entry
+
+
+def _visible(request: HttpRequest, public_id: uuid.UUID) -> Submission | None:
+    everybody = request.user.has_perm("consumers.view_all_submissions")
+    return selectors.find_visible(public_id, str(request.user.pk), everybody=everybody)
+
+
+def _may_open(request: HttpRequest, submission: Submission | None) -> bool:
+    return submission is not None and _visible(request, submission.public_id) is not None
+
+
+def _shown(request: HttpRequest, submission: Submission) -> dict[str, Any]:
+    """An earlier submission for the page: a link where the reader may open it."""
+    return {"submission": submission, "may_open": _may_open(request, submission)}

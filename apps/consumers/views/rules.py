@@ -1,0 +1,44 @@
+"""The identity rules page."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from apps.consumers import rules, selectors
+from apps.consumers.forms.rules import REFUSALS, RuleForm
+from apps.consumers.models import IdentityRule
+from apps.core.permissions import requires
+from apps.core.redirects import HttpResponseSeeOther
+from apps.core.requests import actor_of
+
+
+@requires("consumers.change_identity_rules")
+@require_http_methods(["GET", "POST"])
+def identity_rules(request: HttpRequest) -> HttpResponse:
+    """The rules in order of priority, and a form to add one."""
+    form = RuleForm(request.POST if request.method == "POST" else None)
+    if form.is_bound and form.is_valid():
+        try:
+            rules.add_rule(**form.cleaned_data, actor=actor_of(request))
+        except rules.RuleRefused as refusal:
+            form.add_error("provider", REFUSALS[refusal.code])
+        else:
+            return HttpResponseSeeOther(reverse("consumers:identity_rules"))
+    errors = [
+        {"href": f"#{form[name].id_for_label}", "message": message}
+        for name in form.errors
+        for message in form.errors[name]
+    ]
+    context = {"form": form, "rules": selectors.identity_rules(), "errors": errors}
+    return render(request, "consumers/identity_rules.html", context)
+
+
+@requires("consumers.change_identity_rules")
+@require_http_methods(["POST"])
+def remove_identity_rule(request: HttpRequest, pk: int) -> HttpResponse:
+    """Remove one rule; those behind it move up."""
+    rules.remove_rule(get_object_or_404(IdentityRule, pk=pk), actor=actor_of(request))
+    return HttpResponseSeeOther(reverse("consumers:identity_rules"))

@@ -1,0 +1,155 @@
+"""The start page, the list of submissions, and their receipts."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods
+
+from apps.cdp.factory import get_client
+from apps.consumers import presenters, selectors, services, settling
+from apps.consumers.forms.settling import SETTLE_FORMS, SettleForm
+from apps.consumers.models import Outcome, SettleReason, Submission
+from apps.core.permissions import requires
+from apps.core.redirects import HttpResponseSeeOther
+from apps.core.requests import actor_of
+
+PAGE_SIZE = 50
+ON_START_PAGE = 5
+SEE_ALL = "consumers.view_all_submissions"
+SEE_OWN = "consumers.view_own_submissions"
+
+
+@require_GET
+def start(request: HttpRequest) -> HttpResponse:
+    """What the person may do; unknown outcomes on top, then their own latest submissions."""
+    context: dict[str, Any] = {}
+    if request.user.has_perm(SEE_OWN) or request.user.has_perm(SEE_ALL):
+        person, everybody = str(request.user.pk), request.user.has_perm(SEE_ALL)
+        unknown = selectors.unknown_submissions(person, everybody=everybody)[:PAGE_SIZE]
+        latest = selectors.visible_submissions(person, everybody=False)[:ON_START_PAGE]
+        context = {
+            "unknown": [presenters.line(submission) for submission in unknown],
+            "latest": [presenters.line(submission) for submission in latest],
+        }
+        _record_listed(request, len(context["unknown"]) + len(context["latest"]), everybody=everybody)
+    return render(request, "consumers/start.html", context)
+
+
+@requires(SEE_OWN, SEE_ALL)
+@require_GET
+def submissions(request: HttpRequest) -> HttpResponse:
+    """Submissions, newest first: one's own, or everybody's for a supervisor."""
+    everybody = request.user.has_perm(SEE_ALL)
+    before = _read_key(request.GET.get("before", ""))
+    visible = selectors.visible_submissions(str(request.user.pk), everybody=everybody)
+    rows, more = selectors.page_of(visible, size=PAGE_SIZE, before=before)
+    _record_listed(request, len(rows), everybody=everybody)
+    address = reverse("consumers:submissions")
+    return render(
+        request,
+        "consumers/submissions.html",
+        {
+            "lines": [presenters.line(submission) for submission in rows],
+            "everybody": everybody,
+            "newest_url": address if before else "",
+            "older_url": f"{address}?before={_key(rows[-1])}" if more else "",
+        },
+    )
+
+
+@requires(SEE_OWN, SEE_ALL)
+@require_GET
+def receipt(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """The permanent address of a submission. It only reads: a reload never sends."""
+    submission = _find(request, public_id)
+    forms = _settle_forms(request, submission)
+    services.record_viewed(submission, actor_of(request))
+    return _receipt_page(request, submission, forms)
+
+
+@requires("consumers.settle_submission")
+@require_http_methods(["POST"])
+def settle(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """Mark as created, or Mark as not created."""
+    submission = _find(request, public_id)
+    chosen = SETTLE_FORMS.get(request.POST.get("outcome", ""))
+    if chosen is None:
+        raise Http404
+    form = chosen(request.POST)
+    if form.is_valid():
+        try:
+            settling.settle(
+                submission,
+                outcome=form.outcome,
+                reason=SettleReason(form.cleaned_data["reason"]),
+                note=form.cleaned_data["note"],
+                consumer_ref=form.cleaned_data.get("consumer_ref", ""),
+                actor=actor_of(request),
+            )
+        except settling.ReferenceClaimed:
+            form.add_error("consumer_ref", _("Another submission was settled with this consumer reference"))
+        except settling.NotUnknown:
+            return HttpResponseSeeOther(reverse("consumers:receipt", args=[public_id]))
+        else:
+            return HttpResponseSeeOther(reverse("consumers:receipt", args=[public_id]))
+    forms = [form if isinstance(form, kind) else kind() for kind in SETTLE_FORMS.values()]
+    return _receipt_page(request, submission, forms)
+
+
+def _receipt_page(request: HttpRequest, submission: Submission, forms: Sequence[SettleForm]) -> HttpResponse:
+    errors = [
+        {"href": f"#{form[name].id_for_label}", "message": message}
+        for form in forms
+        for name in form.errors
+        for message in form.errors[name]
+    ]
+    context = {**presenters.receipt(submission, get_client()), "settle_forms": forms, "errors": errors}
+    response = render(request, "consumers/receipt.html", context)
+    if submission.outcome == Outcome.SENDING:
+        response["Refresh"] = "3"  # seconds; works without script
+    return response
+
+
+def _settle_forms(request: HttpRequest, submission: Submission) -> list[SettleForm]:
+    if submission.outcome != Outcome.UNKNOWN or not request.user.has_perm("consumers.settle_submission"):
+        return []
+    return [kind() for kind in SETTLE_FORMS.values()]
+
+
+def _find(request: HttpRequest, public_id: uuid.UUID) -> Submission:
+    """The submission, or 404: one that the person may not see is no different from none."""
+    everybody = request.user.has_perm(SEE_ALL)
+    submission = selectors.find_visible(public_id, str(request.user.pk), everybody=everybody)
+    if submission is None:
+        raise Http404
+    return submission
+
+
+def _record_listed(request: HttpRequest, count: int, *, everybody: bool) -> None:
+    services.record_listed(count=count, everybody=everybody, actor=actor_of(request))
+
+
+def _key(submission: Submission) -> str:
+    """Where the next page goes on: microseconds since 1970 and the id."""
+    moment = submission.submitted_at - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+    return f"{moment // datetime.timedelta(microseconds=1)}-{submission.pk}"
+
+
+def _read_key(text: str) -> tuple[datetime.datetime, int] | None:
+    """The reverse of :func:`_key`; None for what is no key, which shows the first page."""
+    moment, _dash, last_id = text.partition("-")
+    if not (moment.isdecimal() and last_id.isdecimal() and len(text) < 40):
+        return None
+    try:
+        since = datetime.timedelta(microseconds=int(moment))
+        return datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + since, int(last_id)
+    except OverflowError:
+        return None

@@ -1,0 +1,106 @@
+"""Codes into words for people: why nothing was created, or why nobody knows."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from apps.consumers import concerns
+from apps.consumers.concerns import Concern
+from apps.consumers.models import Outcome, Submission
+
+FIELD_LABELS = {
+    "title": _("Title"),
+    "first_name": _("First name"),
+    "last_name": _("Last name"),
+    "gender": _("Gender"),
+    "date_of_birth": _("Date of birth"),
+    "emails": _("Email addresses"),
+    "phone_numbers": _("Phone numbers"),
+    "nationality": _("Nationality"),
+    "passport_number": _("Passport number"),
+    "country": _("Country"),
+    "identifiers": _("Identifiers"),
+}
+
+LINK_LABELS = {"consumer": _("Consumer link"), "order": _("Order link"), "guest": _("Guest link")}
+
+REASONS = {
+    "invalid": _("Sitecore CDP did not accept the entry."),
+    "unauthorized": _(
+        "The portal could not sign in to Sitecore CDP. Your entry is kept. An administrator has to check"
+        " the API credentials."
+    ),
+    "forbidden": _("Sitecore CDP refused the portal. An administrator has to check the API access."),
+    "not_found": _("Sitecore CDP has no order with this reference."),
+    "rate_limited": _("Sitecore CDP had too many requests. Send it again in a minute."),
+    "not_configured": _("The connection to Sitecore CDP is not set up. An administrator has to check it."),
+    "bad_reference": _("The order reference cannot be sent."),
+    "deadline_passed": _("It took too long before anything could be sent."),
+    "name_not_resolved": _("The address of Sitecore CDP was not found."),
+    "connect_refused": _("Sitecore CDP did not accept the connection."),
+    "connect_timeout": _("Sitecore CDP did not answer the connection in time."),
+    "connect_failed": _("There was no connection to Sitecore CDP."),
+    "proxy_failed": _("The proxy on the way to Sitecore CDP did not let the portal through."),
+    "tls_failed": _("The connection to Sitecore CDP is not trustworthy. An administrator has to check it."),
+    "read_timeout": _("Sitecore CDP did not answer in time."),
+    "total_timeout": _("Sitecore CDP did not answer in time."),
+    "connection_lost": _("The connection ended before the answer came."),
+    "malformed_answer": _("The answer of Sitecore CDP could not be read."),
+    "answer_too_large": _("The answer of Sitecore CDP could not be read."),
+    "process_lost": _("The portal was stopped while it was sending."),
+}
+
+CONCERNS = {
+    concerns.NO_IDENTITY: _(
+        "No identifier or email address matches an identity rule: Sitecore CDP will probably create"
+        " a new guest profile."
+    ),
+    concerns.VERY_OLD: _("The date of birth is over 120 years ago."),
+    concerns.PHONE_NOT_READ: _("A phone number could not be read as one. It will be sent as typed."),
+}
+
+
+def reason(submission: Submission) -> str:
+    """Why the outcome is what it is, in one or two sentences; empty where nothing went wrong."""
+    code = submission.error_code
+    if not code:
+        return ""
+    if code in REASONS:
+        return str(REASONS[code])
+    return gettext("Sitecore CDP answered with an error (%(code)s).") % {"code": code}
+
+
+def vendor_field_message(submission: Submission) -> str:
+    """The vendor's own words about one field, without the field's technical name in front.
+
+    Vendor: the only pointer to the field is the text before the first colon of ``message``.
+    """
+    _field, _colon, text = submission.vendor_message.partition(":")
+    return gettext("Sitecore CDP says: %(message)s") % {"message": text.strip() or submission.vendor_message}
+
+
+def headline(submission: Submission) -> str:
+    """What happened, as the title of the receipt's panel."""
+    return {
+        Outcome.SENDING: gettext("The consumer is being sent"),
+        Outcome.CREATED: gettext("Consumer created"),
+        Outcome.REJECTED: gettext("Rejected: no consumer was created"),
+        Outcome.NOT_SENT: gettext("Nothing was sent. You can send it again."),
+        Outcome.UNKNOWN: gettext("We do not know whether the consumer was created"),
+        Outcome.NOT_CREATED: gettext("A supervisor found that the consumer was not created"),
+    }[Outcome(submission.outcome)]
+
+
+def concern_words(concern: Concern) -> str:
+    """A reason to stop, without what its submission says."""
+    if concern.code in CONCERNS:
+        return str(CONCERNS[concern.code])
+    labels = ", ".join(str(FIELD_LABELS[name]).lower() for name in concern.matching)
+    outcome = concern.submission.outcome if concern.submission else Outcome.CREATED
+    sentence = {
+        "sending": gettext("A similar consumer is being sent to this order."),
+        "unknown": gettext("A similar consumer was sent to this order; it is unknown whether it exists."),
+        "created": gettext("A similar consumer was created on this order."),
+    }[outcome]
+    return f"{sentence} " + gettext("The same: %(fields)s.") % {"fields": labels}

@@ -1,0 +1,40 @@
+"""What make run needs before the processes start: a database, people to sign in as, identity rules."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from apps.consumers.rules import add_rule
+from apps.consumers.selectors import identity_rules
+from apps.core.actor import Actor
+
+# The sandbox matches guests by the same providers, in the same order.
+PRACTICE_RULES = (
+    ("Profile system", "ProfileSystem"),
+    ("Loyalty programme", "LoyaltyProgramme"),
+    ("Email address", "email"),
+)
+
+
+class Command(BaseCommand):
+    help = "Makes the practice database ready and prints the sign-ins. Running it again keeps the data."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.PRACTICE_MODE:
+            raise CommandError("This is not practice mode. Production is set up as the README describes.")
+        Path(settings.BASE_DIR / "var").mkdir(exist_ok=True)
+        call_command("migrate", interactive=False, verbosity=0)
+        call_command("createcachetable", verbosity=0)
+        call_command("collectstatic", interactive=False, verbosity=0)
+        if not identity_rules().exists():
+            for name, provider in PRACTICE_RULES:
+                add_rule(name=name, provider=provider, actor=Actor.system("prepare_practice"))
+        call_command("create_practice_people")
+        address = f"http://127.0.0.1:{os.environ.get('PORTAL_PORT', '8030')}/"
+        self.stdout.write(f"\nThe portal: {address}   (Ctrl-C stops everything)\n")

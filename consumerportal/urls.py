@@ -1,0 +1,19 @@
+"""Every address of the portal."""
+
+from django.urls import include, path
+
+from apps.consumers.views.submissions import start
+
+urlpatterns = [
+    path("", start, name="start"),
+    path("", include("apps.core.urls")),
+    path("", include("apps.consumers.urls")),
+    path("", include("apps.lookups.urls")),
+    path("accounts/", include("apps.accounts.sign_in_urls")),
+    path("people/", include("apps.accounts.urls")),
+]
+
+handler400 = "apps.core.views.bad_request"
+handler403 = "apps.accounts.views.permission_denied"
+handler404 = "apps.core.views.page_not_found"
+handler500 = "apps.core.views.server_error"

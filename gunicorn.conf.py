@@ -1,0 +1,30 @@
+"""gunicorn: threads, because a request mostly waits for the vendor; times that fit one create."""
+
+import os
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "consumerportal.settings")
+django.setup()
+
+from django.conf import settings  # noqa: E402  (after setup)
+from django.core.exceptions import ImproperlyConfigured  # noqa: E402
+
+bind = os.environ.get("PORTAL_BIND", f"127.0.0.1:{os.environ.get('PORTAL_PORT', '8030')}")
+worker_class = "gthread"
+workers = settings.WEB_WORKERS
+threads = settings.WEB_THREADS
+# A worker that is told to stop lets a running create end, so that a deployment makes no unknowns.
+graceful_timeout = int(os.environ.get("WEB_GRACEFUL_SECONDS", settings.CDP_TOTAL_TIMEOUT + 15))
+timeout = graceful_timeout + 15
+keepalive = 30
+accesslog = None  # the request log is the portal's own, one structured line without query strings
+errorlog = "-"
+forwarded_allow_ips = ""  # the portal decides itself which proxies it believes (TRUSTED_PROXIES)
+limit_request_line = 4094
+
+if graceful_timeout <= settings.CDP_TOTAL_TIMEOUT:
+    raise ImproperlyConfigured(
+        f"WEB_GRACEFUL_SECONDS ({graceful_timeout}) does not exceed CDP_TOTAL_TIMEOUT"
+        f" ({settings.CDP_TOTAL_TIMEOUT:g}): a deployment could cut a create short"
+    )

@@ -1,0 +1,73 @@
+"""``make check``: every check runs, every failure is reported, then the sum."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+from base64 import urlsafe_b64encode
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+
+
+def production_environment() -> dict[str, str]:
+    """A complete production environment with secrets made up for this run alone."""
+    return {
+        "PORTAL_MODE": "production",
+        "SECRET_KEY": secrets.token_urlsafe(60),
+        "ENCRYPTION_KEYS": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        "DIGEST_KEY": secrets.token_urlsafe(40),
+        "ALLOWED_HOSTS": "portal.example.com",
+        "CDP_CLIENT_KEY": "check-client-key",
+        "CDP_API_TOKEN": secrets.token_urlsafe(24),
+        "CDP_BASE_URL": "https://api-engage-eu.sitecorecloud.io",
+    }
+
+
+def templates() -> list[str]:
+    listed = subprocess.run(
+        ["git", "ls-files", "templates/*.html"], check=True, capture_output=True, text=True
+    )
+    return listed.stdout.split()
+
+
+CHECKS: list[tuple[str, list[str], dict[str, str]]] = [
+    ("format", [str(BIN / "ruff"), "format", "--check", "."], {}),
+    ("lint", [str(BIN / "ruff"), "check", "."], {}),
+    ("types", [str(BIN / "mypy")], {}),
+    ("import contracts", [str(BIN / "lint-imports"), "--no-cache"], {}),
+    ("templates", [str(BIN / "djade"), "--check", *templates()], {}),
+    ("template syntax", [sys.executable, "-m", "tests.compile_templates"], {}),
+    (
+        "missing migrations",
+        [sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"],
+        {},
+    ),
+    (
+        "deployment",
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        production_environment(),
+    ),
+]
+
+
+def main() -> int:
+    failed: list[str] = []
+    for name, command, environment in CHECKS:
+        print(f"--- {name}", flush=True)
+        base = {key: value for key, value in os.environ.items() if key not in environment}
+        if environment:
+            base.pop("CDP_BASE_URL", None)
+        done = subprocess.run(command, env={**base, **environment}, check=False)
+        if done.returncode:
+            failed.append(name)
+    print(f"--- {len(CHECKS) - len(failed)} of {len(CHECKS)} checks passed", flush=True)
+    for name in failed:
+        print(f"FAILED: {name}", flush=True)
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
