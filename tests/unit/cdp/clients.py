@@ -28,13 +28,14 @@ def client_of(
     ca_file: str = "",
     proxy: str = "",
     max_answer_bytes: int = 100_000,
+    credentials: tuple[str, str] = ("KEY-MARKER", "TOKEN-MARKER"),
     clock: Clock = utc_now,
     pauses: list[float] | None = None,
 ) -> CdpClient:
     """A client for a base URL. With `pauses` it does not sleep between reads but notes how long it would."""
     transport = Transport(
         base=BaseUrl.parse(url),
-        credentials=Credentials("KEY-MARKER", "TOKEN-MARKER"),
+        credentials=Credentials(*credentials),
         max_answer_bytes=max_answer_bytes,
         pool_size=4,
         ca_file=ca_file,

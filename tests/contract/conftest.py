@@ -1,0 +1,5 @@
+"""Servers and certificates as in the unit tests of the client."""
+
+from __future__ import annotations
+
+from tests.unit.cdp.conftest import serve as serve  # noqa: PLC0414  # a fixture is used by being in this module
