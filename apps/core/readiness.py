@@ -28,7 +28,7 @@ def failures() -> list[str]:
 
     A database that does not answer ends the round: the other checks would wait for it one after the other.
     """
-    failed = []
+    failed: list[str] = []
     for name, check in {"database": _database_answers, "migrations": _migrations_applied, **_checks}.items():
         try:
             passed = check()
@@ -44,7 +44,7 @@ def failures() -> list[str]:
 def _database_answers() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
-        return cursor.fetchone() == (1,)
+        return bool(cursor.fetchone() == (1,))
 
 
 def _migrations_applied() -> bool:

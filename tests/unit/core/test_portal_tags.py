@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import datetime as dt
+import re
+from types import SimpleNamespace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.template import Context, Template
+from django.template.loader import render_to_string
+from django.urls import path
+from django.utils import timezone
+from pytest_django import Settings
+
+from apps.core.templatetags import portal
+from apps.core.views import healthz
+
+urlpatterns = [path("here", healthz, name="here"), path("there", healthz, name="there")]
+
+NOON = dt.datetime(1991, 3, 7, 23, 30, 5, tzinfo=dt.UTC)
+
+
+class Person:
+    def __init__(self, *permissions: str) -> None:
+        self.permissions = permissions
+
+    def has_perm(self, permission: str) -> bool:
+        return permission in self.permissions
+
+
+def rendered(source: str, **context: Any) -> str:
+    return Template("{% load portal %}" + source).render(Context(context)).strip()
+
+
+def test_a_moment_is_shown_in_the_readers_zone_with_utc_for_machines_and_on_hover() -> None:
+    with timezone.override(ZoneInfo("Asia/Tokyo")):
+        assert portal.moment(NOON) == (
+            '<time datetime="1991-03-07T23:30:05Z" title="7 March 1991, 23:30:05 UTC">'
+            "8 March 1991, 08:30</time>"
+        )
+
+
+def test_a_moment_shows_seconds_when_they_are_asked_for() -> None:
+    with timezone.override(dt.UTC):
+        assert ">7 March 1991, 23:30:05</time>" in rendered("{% moment at seconds=True %}", at=NOON)
+
+
+def test_a_moment_that_is_not_there_shows_nothing() -> None:
+    assert rendered("{% moment at %}|{{ at|day }}", at=None) == "|"
+
+
+def test_a_moment_without_a_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="naive"):
+        portal.moment(NOON.replace(tzinfo=None))
+
+
+def test_a_day_is_written_out_and_a_moment_has_the_day_of_the_readers_zone() -> None:
+    assert portal.day(dt.date(1991, 3, 7)) == "7 March 1991"
+    with timezone.override(ZoneInfo("Asia/Tokyo")):
+        assert portal.day(NOON) == "8 March 1991"
+
+
+def test_a_panel_has_its_heading_its_shape_and_its_content_once_escaped() -> None:
+    page = rendered(
+        '{% panel "unknown" title level=1 %}<p>{{ text }}</p>{% endpanel %}', title="A < B", text="C < D"
+    )
+    assert '<h1 class="panel-title">' in page
+    assert "<svg" in page
+    assert "<span>A &lt; B</span></h1>" in page
+    assert "<p>C &lt; D</p>" in page
+    assert "data-focus" not in page
+
+
+def test_a_panel_that_takes_the_focus_has_a_name() -> None:
+    page = rendered('{% panel "warning" "Wait" focus=True %}{% endpanel %}')
+    assert 'aria-labelledby="panel-title" tabindex="-1" data-focus' in page
+    assert '<h2 class="panel-title" id="panel-title">' in page
+
+
+def test_a_panel_of_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match="no panel of kind purple"):
+        rendered('{% panel "purple" "Wait" %}{% endpanel %}')
+
+
+def test_a_row_says_in_words_that_its_value_differs() -> None:
+    assert "Differs" in rendered('{% row "Last name" different=True %}X{% endrow %}')
+    assert "Differs" not in rendered('{% row "Last name" %}X{% endrow %}')
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        ("sending", "Being sent"),
+        ("created", "Created"),
+        ("rejected", "Rejected"),
+        ("not_sent", "Not sent"),
+        ("unknown", "Unknown"),
+        ("not_created", "Not created"),
+    ],
+)
+def test_an_outcome_has_a_word_and_a_shape_of_its_own(outcome: str, words: str) -> None:
+    badge = render_to_string("components/outcome.html", {"outcome": outcome})
+    assert re.search(rf"</svg>\s*{words}</span>", badge)
+    others = portal.PANEL_KINDS - {outcome}
+    shape = render_to_string("components/icon.html", {"name": outcome})
+    assert "<path" in shape
+    assert all(render_to_string("components/icon.html", {"name": other}) != shape for other in others)
+
+
+def test_the_error_summary_links_to_the_fields_and_is_absent_without_errors() -> None:
+    errors = [
+        {"href": "#id_last_name", "message": "Enter the last name"},
+        {"href": "", "message": "Too many <"},
+    ]
+    page = render_to_string("components/error_summary.html", {"errors": errors})
+    assert 'role="alert"' in page
+    assert '<a href="#id_last_name">Enter the last name</a>' in page
+    assert "<li>Too many &lt;</li>" in page
+    assert render_to_string("components/error_summary.html", {"errors": []}).strip() == ""
+
+
+def test_the_pager_links_only_where_there_is_a_page() -> None:
+    page = render_to_string("components/pager.html", {"older_url": "?before=7"})
+    assert 'href="?before=7"' in page
+    assert "Newer" not in page
+    assert render_to_string("components/pager.html", {}).strip() == ""
+
+
+def test_a_timeline_tells_what_when_and_who() -> None:
+    event = SimpleNamespace(moment=NOON, text="Sent", by="Pat Murphy", outcome="sending")
+    with timezone.override(dt.UTC):
+        page = render_to_string("components/timeline.html", {"events": [event]})
+    assert "timeline-sending" in page
+    assert "Sent" in page
+    assert "7 March 1991, 23:30:05</time> <span>by Pat Murphy</span>" in page
+
+
+@pytest.mark.parametrize(
+    ("person", "shown"),
+    [(Person("a.see"), True), (Person("a.other"), True), (Person("a.no"), False), (None, False)],
+)
+def test_the_navigation_shows_what_one_of_the_permissions_opens(
+    settings: Settings, person: Person | None, shown: bool
+) -> None:
+    settings.ROOT_URLCONF = __name__
+    page = rendered('{% nav_link "here" "Here" "a.see" "a.other" %}', user=person)
+    assert ('<a href="/here">Here</a>' in page) is shown
+
+
+def test_the_navigation_marks_the_page_that_one_is_on(settings: Settings) -> None:
+    settings.ROOT_URLCONF = __name__
+    request = SimpleNamespace(resolver_match=SimpleNamespace(view_name="here"))
+    links = '{% nav_link "here" "Here" "a.see" %}{% nav_link "there" "There" "a.see" %}'
+    page = rendered(links, user=Person("a.see"), request=request)
+    assert '<a href="/here" aria-current="page">Here</a>' in page
+    assert '<a href="/there">There</a>' in page
+
+
+def test_the_navigation_leaves_out_an_address_that_does_not_exist(settings: Settings) -> None:
+    settings.ROOT_URLCONF = __name__
+    assert rendered('{% nav_link "nowhere" "Nowhere" "a.see" %}', user=Person("a.see")) == ""
+
+
+def test_the_support_code_is_the_views_own_and_empty_without_a_request() -> None:
+    assert rendered("{% support_code %}", support_code="3f9a01bc") == "3f9a01bc"
+    assert rendered("{% support_code %}") == ""

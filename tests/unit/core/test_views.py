@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.test import Client, RequestFactory
+from django.urls import include, path
+from pytest_django import Settings
+
+from apps.core import readiness, views
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    raise RuntimeError("marker-of-the-fault")
+
+
+def without_database(request: HttpRequest) -> HttpResponse:
+    raise OperationalError("marker-of-the-database")
+
+
+urlpatterns = [
+    path("", include("apps.core.urls")),
+    path("broken", broken),
+    path("without-database", without_database),
+]
+handler500 = "apps.core.views.server_error"
+
+
+@pytest.fixture
+def browser(settings: Settings) -> Client:
+    """No middleware and no database: what answers here leans on nothing."""
+    settings.ROOT_URLCONF = __name__
+    settings.MIDDLEWARE = []
+    return Client(raise_request_exception=False)
+
+
+@pytest.fixture
+def request_id() -> Iterator[str]:
+    with structlog.contextvars.bound_contextvars(request_id="3f9a01bc-77aa-4c5e-9a52-4f3a1a7a0b11"):
+        yield "3f9a01bc"
+
+
+@pytest.fixture
+def checks(monkeypatch: pytest.MonkeyPatch) -> dict[str, readiness.Check]:
+    """Readiness whose own questions are answered well, with an empty register."""
+    register: dict[str, readiness.Check] = {}
+    monkeypatch.setattr(readiness, "_checks", register)
+    monkeypatch.setattr(readiness, "_database_answers", lambda: True)
+    monkeypatch.setattr(readiness, "_migrations_applied", lambda: True)
+    return register
+
+
+def test_liveness_is_ok_without_database_session_and_sign_in(browser: Client) -> None:
+    answer = browser.get("/healthz")
+    assert (answer.status_code, answer.content, answer.cookies) == (200, b"ok", {})
+    assert views.healthz.login_required is False  # type: ignore[attr-defined]  # Django's mark
+    assert views.readyz.login_required is False  # type: ignore[attr-defined]
+
+
+def test_readiness_asks_every_registered_check(browser: Client, checks: dict[str, readiness.Check]) -> None:
+    asked: list[str] = []
+
+    def answers_well(name: str) -> readiness.Check:
+        def check() -> bool:
+            asked.append(name)
+            return True
+
+        return check
+
+    readiness.register("first", answers_well("first"))
+    readiness.register("second", answers_well("second"))
+    answer = browser.get("/readyz")
+    assert (answer.status_code, answer.content) == (200, b"ready")
+    assert asked == ["first", "second"]
+
+
+def test_readiness_says_no_without_detail(browser: Client, checks: dict[str, readiness.Check]) -> None:
+    readiness.register("audit triggers", lambda: False)
+    answer = browser.get("/readyz")
+    assert (answer.status_code, answer.content) == (503, b"not ready")
+
+
+def test_a_lost_database_makes_the_portal_unready_and_ends_the_round(
+    checks: dict[str, readiness.Check], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost() -> bool:
+        raise OperationalError
+
+    monkeypatch.setattr(readiness, "_database_answers", lost)
+    readiness.register("never asked", lost)
+    assert readiness.failures() == ["database"]
+
+
+def test_a_fault_of_a_check_itself_is_not_taken_for_an_answer(checks: dict[str, readiness.Check]) -> None:
+    readiness.register("faulty", lambda: bool(1 / 0))
+    with pytest.raises(ZeroDivisionError):
+        readiness.failures()
+
+
+@pytest.mark.django_db
+def test_a_migrated_database_is_ready_and_one_with_a_migration_missing_is_not() -> None:
+    from django.db import connection
+    from django.db.migrations.recorder import MigrationRecorder
+
+    assert readiness._database_answers()
+    assert readiness._migrations_applied()
+    MigrationRecorder(connection).record_unapplied("sessions", "0001_initial")
+    assert not readiness._migrations_applied()
+
+
+def test_a_fault_is_answered_without_the_database_and_without_its_text(
+    browser: Client, request_id: str
+) -> None:
+    answer = browser.get("/broken")
+    page = answer.content.decode()
+    assert answer.status_code == 500
+    assert "The portal has a fault" in page
+    assert request_id in page
+    assert "Practice – nothing reaches Sitecore CDP" in page
+    assert "marker-of-the-fault" not in page
+
+
+def test_a_lost_database_is_told_as_something_that_passes(browser: Client) -> None:
+    answer = browser.get("/without-database")
+    assert answer.status_code == 503
+    assert "Try again in a few minutes" in answer.content.decode()
+
+
+def test_a_missing_page_names_its_support_code(rf: RequestFactory, request_id: str) -> None:
+    answer = views.page_not_found(rf.get("/orders/marker-of-the-address"), Http404("marker-of-the-exception"))
+    page = answer.content.decode()
+    assert answer.status_code == 404
+    assert "There is no page at this address" in page
+    assert request_id in page
+    assert "marker-of-the" not in page
+
+
+@pytest.mark.parametrize(
+    ("exception", "status", "words"),
+    [
+        (SuspiciousOperation("x"), 400, "The portal could not read this request"),
+        (RequestDataTooBig("x"), 413, "The form holds more than the portal takes"),
+    ],
+)
+def test_a_request_that_cannot_be_read_is_told_from_one_that_is_too_big(
+    rf: RequestFactory, exception: Exception, status: int, words: str
+) -> None:
+    answer = views.bad_request(rf.post("/"), exception)
+    assert answer.status_code == status
+    assert words in answer.content.decode()
+
+
+def test_a_form_that_is_not_the_persons_own_is_refused_with_the_way_on(
+    rf: RequestFactory, request_id: str
+) -> None:
+    answer = views.csrf_failure(rf.post("/"), reason="marker-of-the-reason")
+    page = answer.content.decode()
+    assert answer.status_code == 403
+    assert "nothing was sent to Sitecore CDP" in page
+    assert request_id in page
+    assert "marker-of-the-reason" not in page
