@@ -83,7 +83,7 @@ def _check_actor(actor: Actor) -> None:
         raise EventError("The actor's roles are not codes")
 
 
-def _fits(value: Value, kind: Kind) -> bool:  # noqa: PLR0911  # one line a kind
+def _fits(value: Value, kind: Kind) -> bool:
     if value is None:
         return True
     match kind:

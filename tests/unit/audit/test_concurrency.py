@@ -15,6 +15,9 @@ from apps.audit.services import record
 from apps.core.actor import Actor
 from tests.unit.audit.test_services import stored_rows
 
+# Real commits; on SQLite the suite's database is a file, with the locks of one (tests/conftest.py).
+pytestmark = pytest.mark.django_db(transaction=True)
+
 WRITERS = 8  # below the pool's size
 EVENTS_EACH = 15
 BOUND = 60  # seconds
@@ -49,7 +52,6 @@ def check_the_chain() -> list[str]:
     return [row.actor_name for row, _ in rows]
 
 
-@pytest.mark.usefixtures("shared_database")
 def test_writers_at_once_make_one_chain_from_an_empty_log() -> None:
     def work(writer: int) -> list[int]:
         numbers = []
@@ -66,7 +68,6 @@ def test_writers_at_once_make_one_chain_from_an_empty_log() -> None:
     }
 
 
-@pytest.mark.usefixtures("shared_database")
 def test_what_is_rolled_back_leaves_no_gap_for_the_others() -> None:
     def work(writer: int) -> list[int]:
         numbers = []
@@ -86,7 +87,6 @@ def test_what_is_rolled_back_leaves_no_gap_for_the_others() -> None:
     assert len(check_the_chain()) == len(numbers) == WRITERS * EVENTS_EACH * 2 // 3
 
 
-@pytest.mark.usefixtures("shared_database")
 def test_writers_at_once_survive_a_lost_head() -> None:
     with transaction.atomic():
         record(Event(actions.SUBMISSION_VIEWED, Actor.system("first")))

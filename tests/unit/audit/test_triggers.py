@@ -169,7 +169,11 @@ def test_truncate_is_refused(rows: list[tuple[Row, str]]) -> None:
 @pytest.mark.postgresql
 @pytest.mark.usefixtures("only_postgresql")
 def test_a_replication_role_does_not_silence_the_triggers(rows: list[tuple[Row, str]]) -> None:
-    run("SET LOCAL session_replication_role = replica")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('is_superuser')")
+        if cursor.fetchone() != ("on",):
+            pytest.skip("only a superuser can try")
+        cursor.execute("SET LOCAL session_replication_role = replica")
     refused("DELETE FROM audit_event")
     refused("UPDATE audit_event SET actor_name = 'Nobody'")
 
@@ -180,7 +184,9 @@ def test_a_temporary_table_of_the_same_name_does_not_mislead_the_triggers(
     rows: list[tuple[Row, str]],
 ) -> None:
     run("CREATE TEMPORARY TABLE audit_event (LIKE public.audit_event)")
-    row = successor(rows)._replace(seq=1)
+    forged = successor(rows)._replace(seq=41)
+    run(*insert(forged, row_hash(forged)))  # into the temporary one, which has no triggers
+    row = successor([(forged, row_hash(forged))])
     sql, values = insert(row, row_hash(row))
     with pytest.raises(IntegrityError, match="audit log"), transaction.atomic():
         run(sql.replace("audit_event", "public.audit_event"), values)
