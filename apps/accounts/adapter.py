@@ -89,7 +89,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         # allauth adds the host, which would give a guesser a new budget with each name of this machine.
-        return credentials["username"].lower()
+        username: str = credentials["username"]
+        return username.lower()
 
     def _refuse_limited(self, request: HttpRequest, username: str) -> NoReturn:
         told = keyed_digest("sign-in limit", username.lower(), self.get_client_ip(request))

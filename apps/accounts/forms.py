@@ -43,7 +43,9 @@ def error_summary(form: forms.BaseForm) -> list[SummaryLine]:
     """All errors of a form in the order of its fields, those of no field first."""
     lines = [SummaryLine("", str(message)) for message in form.non_field_errors()]
     for field in form:
-        lines += [SummaryLine(f"#{field.id_for_label}", str(message)) for message in field.errors]
+        # Of a group of boxes there is no one id to go to; the first box is.
+        href = f"#{field.id_for_label or f'{field.auto_id}_0'}"
+        lines += [SummaryLine(href, str(message)) for message in field.errors]
     return lines
 
 
@@ -127,7 +129,7 @@ class DetailsForm(TimeZoneForm):
         error_messages={"required": _("Enter the full name")},
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    field_order = ("name", "time_zone")
+    field_order = ["name", "time_zone"]
 
     def to_details(self) -> PersonDetails:
         """The details as entered. Call after ``is_valid()``."""
@@ -154,7 +156,7 @@ class NewPersonForm(DetailsForm):
         widget=forms.CheckboxSelectMultiple,
         error_messages={"invalid_choice": _("Choose roles from the list")},
     )
-    field_order = ("username", "name", "time_zone", "roles")
+    field_order = ["username", "name", "time_zone", "roles"]
 
     def clean_username(self) -> str:
         username: str = self.cleaned_data["username"]
@@ -207,7 +209,7 @@ class OwnPasswordForm(NewPasswordForm):
     current_password = _password_field(
         _("Current password"), _("Enter your current password"), "current-password"
     )
-    field_order = ("current_password", "new_password", "new_password_again")
+    field_order = ["current_password", "new_password", "new_password_again"]
 
     def clean_current_password(self) -> str:
         password: str = self.cleaned_data["current_password"]

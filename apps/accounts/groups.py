@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.apps import AppConfig
+from django.apps import apps as current_apps
 from django.apps.registry import Apps
 
 from apps.accounts.roles import GRANTS
 
 
-def bring_groups_in_line(*, app_config: AppConfig, using: str, apps: Apps, **_: Any) -> None:
+def bring_groups_in_line(*, app_config: AppConfig, using: str, apps: Apps = current_apps, **_: Any) -> None:
     """Give each group exactly the permissions of this app that the matrix names, no more.
 
     Receives ``post_migrate``, which comes once for each app, after ``django.contrib.auth`` has created

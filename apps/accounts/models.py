@@ -49,7 +49,7 @@ class User(AbstractBaseUser):
         Group, verbose_name=_("roles"), blank=True, related_name="user_set", related_query_name="user"
     )
 
-    objects: BaseUserManager[User] = BaseUserManager()
+    objects = BaseUserManager["User"]()
 
     USERNAME_FIELD = "username"
     REQUIRED_FIELDS = ["name"]
@@ -121,6 +121,6 @@ class User(AbstractBaseUser):
         """The same under each earlier secret key, so that a new key signs nobody out."""
         return (self._session_hash(secret) for secret in settings.SECRET_KEY_FALLBACKS)
 
-    def _session_hash(self, secret: str | None) -> str:
+    def _session_hash(self, secret: str | bytes | None) -> str:
         value = f"{self.session_series}:{self.password}"
         return salted_hmac("accounts.session", value, secret=secret, algorithm="sha256").hexdigest()

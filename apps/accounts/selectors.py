@@ -37,7 +37,7 @@ def find_person(person_id: int) -> Person | None:
     return _person(user) if user else None
 
 
-def find_account(person_id: int | None) -> User | None:
+def find_account(person_id: int) -> User | None:
     """The account with this id, active or not."""
     return User.objects.filter(pk=person_id).first()
 

@@ -204,13 +204,13 @@ def _set_password(person: User, password: str, actor: Actor) -> None:
 
 def _locked(person_id: int) -> User:
     """The person's row, held until the transaction ends. Raises ``User.DoesNotExist``."""
-    return User.objects.select_for_update().get(pk=person_id)
+    return User.objects.select_for_update(no_key=True).get(pk=person_id)
 
 
 def _group(role: str, *, lock: bool = False) -> Group:
     if role not in GRANTS:
         raise UnknownRoleError
-    groups = Group.objects.select_for_update() if lock else Group.objects.all()
+    groups = Group.objects.select_for_update(no_key=True) if lock else Group.objects.all()
     return groups.get(name=role)
 
 

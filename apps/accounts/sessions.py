@@ -87,7 +87,7 @@ def close_if_idle(request: HttpRequest) -> None:
 def _person_of(session: Session) -> User | None:
     """Whose session it was; nobody's when it had ended before, by a deactivation or a new password."""
     data = session.get_decoded()
-    user = User.objects.filter(pk=data.get(auth.SESSION_KEY), is_active=True).first()
+    user = User.objects.filter(pk=data.get(auth.SESSION_KEY, 0), is_active=True).first()
     carried = data.get(auth.HASH_SESSION_KEY, "")
     return user if user and constant_time_compare(carried, user.get_session_auth_hash()) else None
 

@@ -103,10 +103,11 @@ def test_the_last_active_administrator_cannot_be_removed() -> None:
     ada = make_person("ada", ADMINISTRATOR)
     gone = make_person("gone", ADMINISTRATOR)
     services.deactivate_person(person_id=gone.pk, actor=TESTS)
-    for act in (
+    acts: list[Callable[[], None]] = [
         lambda: services.revoke_role(person_id=ada.pk, role=ADMINISTRATOR, actor=TESTS),
         lambda: services.deactivate_person(person_id=ada.pk, actor=TESTS),
-    ):
+    ]
+    for act in acts:
         with pytest.raises(ActRefusedError) as refused:
             act()
         assert refused.value.refusal is Refusal.LAST_ADMINISTRATOR
@@ -159,7 +160,7 @@ def test_an_act_whose_event_cannot_be_written_does_not_happen(monkeypatch: pytes
 
 def test_no_event_of_a_password_holds_it() -> None:
     person = make_person("pat", password="correct horse battery")
-    uid, token = services.issue_password_link(person_id=person.pk, actor=TESTS)
+    _, token = services.issue_password_link(person_id=person.pk, actor=TESTS)
     services.set_password_by_link(
         person_id=person.pk, token=token, password="battery horse correct", actor=TESTS
     )

@@ -1,0 +1,332 @@
+"""The pages of people and roles, one's own account, the one-time link, and what is denied."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+
+from apps.accounts import services
+from apps.accounts.models import User
+from apps.accounts.roles import ADMINISTRATOR, STAFF, SUPERVISOR
+from apps.accounts.services import ActRefusedError
+from tests.unit.accounts.people import PASSWORD, TESTS, acting, events, make_person
+
+NEW = "the rain in a long walk"
+
+
+@pytest.fixture(autouse=True)
+def _no_attempts_before(db: None) -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def ada() -> User:
+    make_person("other", ADMINISTRATOR)
+    return make_person("ada", ADMINISTRATOR)
+
+
+@pytest.fixture
+def as_ada(ada: User) -> Client:
+    return _as(ada)
+
+
+def _as(person: User) -> Client:
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+def _page(client: Client, person: User) -> str:
+    return client.get(reverse("accounts:person", args=[person.pk])).content.decode()
+
+
+def _link(client: Client, person: User) -> str:
+    page = client.post(reverse("accounts:issue_password_link", args=[person.pk])).content.decode()
+    [link] = re.findall(r'<p class="mono">http://testserver(/accounts/set-password/\S+)</p>', page)
+    return str(link)
+
+
+def test_an_administrator_adds_a_person_who_then_sets_a_password_and_signs_in(as_ada: Client) -> None:
+    added = as_ada.post(
+        "/people/new/",
+        {"username": "pat", "name": "Pat Person", "time_zone": "Europe/Dublin", "roles": [STAFF, SUPERVISOR]},
+    )
+    pat = User.objects.get(username="pat")
+    assert added["Location"] == f"/people/{pat.pk}/"
+    assert pat.roles == (STAFF, SUPERVISOR)
+    assert "Active, no password yet" in _page(as_ada, pat)
+
+    stranger = Client()
+    moved = stranger.get(_link(as_ada, pat))
+    answer = stranger.post(moved["Location"], {"new_password": NEW, "new_password_again": NEW})
+    assert answer["Location"] == "/accounts/login/"
+    signed_in = stranger.post("/accounts/login/", {"login": "pat", "password": NEW})
+    assert signed_in.status_code == 302
+    [event] = events("person.password_set")[-1:]
+    assert (event.person, event.actor_id) == (str(pat.pk), str(pat.pk))
+
+
+def test_the_list_shows_everybody_and_their_roles(as_ada: Client) -> None:
+    gone = make_person("gone", STAFF, SUPERVISOR)
+    services.deactivate_person(person_id=gone.pk, actor=TESTS)
+    page = as_ada.get("/people/").content.decode()
+    for words in ("Ada Person", "Gone Person", "Staff, Supervisor", "Deactivated", "Never"):
+        assert words in page
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("username", "", "Enter the user name"),
+        ("username", "pat smith", "Use only the letters a to z, digits and . _ - @ + in the user name"),
+        ("username", "ADA", "Another person has this user name"),
+        ("name", " ", "Enter the full name"),
+        ("time_zone", "Mars/Olympus", "Choose a time zone from the list"),
+        ("roles", "superuser", "Choose roles from the list"),
+    ],
+)
+def test_the_form_says_what_to_do(as_ada: Client, field: str, value: str, message: str) -> None:
+    entry = {"username": "pat", "name": "Pat Person", "time_zone": "", "roles": STAFF, field: value}
+    page = as_ada.post("/people/new/", entry).content.decode()
+    assert page.count(message) == 2  # in the summary and at the field
+    assert "<title>Error: Add a person" in page
+    assert not User.objects.filter(username="pat").exists()
+
+
+def test_name_and_time_zone_can_be_changed(as_ada: Client) -> None:
+    pat = make_person("pat")
+    as_ada.post(f"/people/{pat.pk}/", {"name": "Pat Other", "time_zone": "Asia/Tokyo"})
+    pat.refresh_from_db()
+    assert (pat.name, pat.time_zone) == ("Pat Other", "Asia/Tokyo")
+    page = as_ada.post(f"/people/{pat.pk}/", {"name": "", "time_zone": ""}).content.decode()
+    assert "Enter the full name" in page
+
+
+def test_each_act_has_a_button_that_names_it(as_ada: Client) -> None:
+    pat = make_person("pat", STAFF)
+    assert _buttons(_page(as_ada, pat)) >= {"Revoke Staff", "Grant Supervisor", "Deactivate Pat Person"}
+    as_ada.post(f"/people/{pat.pk}/grant/supervisor/")
+    as_ada.post(f"/people/{pat.pk}/revoke/staff/")
+    as_ada.post(f"/people/{pat.pk}/deactivate/")
+    pat = User.objects.get(pk=pat.pk)
+    assert (pat.roles, pat.is_active) == ((SUPERVISOR,), False)
+    assert "Reactivate Pat Person" in _buttons(_page(as_ada, pat))
+    as_ada.post(f"/people/{pat.pk}/reactivate/")
+    assert User.objects.get(pk=pat.pk).is_active
+
+
+def _buttons(page: str) -> set[str]:
+    return {" ".join(words.split()) for words in re.findall(r"<button[^>]*>([^<]+)</button>", page)}
+
+
+def test_ones_own_page_offers_no_roles_and_no_deactivation_and_the_addresses_refuse_them(
+    as_ada: Client, ada: User
+) -> None:
+    buttons = _buttons(_page(as_ada, ada))
+    assert not any(words.startswith(("Grant", "Revoke", "Deactivate")) for words in buttons)
+    for act in ("grant/staff", "revoke/administrator", "deactivate"):
+        page = as_ada.post(f"/people/{ada.pk}/{act}/", follow=True).content.decode()
+        assert "Nobody" in page
+        assert "Another administrator can." in page
+    ada = User.objects.get(pk=ada.pk)
+    assert (ada.roles, ada.is_active) == ((ADMINISTRATOR,), True)
+
+
+def test_a_person_or_role_that_does_not_exist_is_not_found(as_ada: Client) -> None:
+    pat = make_person("pat")
+    assert as_ada.get("/people/999999999999999999999/").status_code == 404
+    assert as_ada.post("/people/999/deactivate/").status_code == 404
+    assert as_ada.post(f"/people/{pat.pk}/grant/emperor/").status_code == 404
+    assert as_ada.post(f"/people/{pat.pk}/revoke/emperor/").status_code == 404
+
+
+def test_no_act_happens_by_following_a_link(as_ada: Client) -> None:
+    pat = make_person("pat", STAFF)
+    for act in ("grant/supervisor", "revoke/staff", "deactivate", "reactivate", "password-link"):
+        assert as_ada.get(f"/people/{pat.pk}/{act}/").status_code == 405
+
+
+@pytest.mark.parametrize("roles", [(), (STAFF,), (SUPERVISOR,), (STAFF, SUPERVISOR)])
+def test_only_an_administrator_sees_people_and_each_denial_is_recorded_once(roles: tuple[str, ...]) -> None:
+    pat = make_person("pat", *roles)
+    client = _as(pat)
+    denied = client.get("/people/")
+    assert denied.status_code == 403
+    assert "You may not open this page" in denied.content.decode()
+    [event] = events("access.denied")
+    assert event.person is None
+    assert event.actor_id == str(pat.pk)
+    assert event.details == {
+        "permission": "accounts.manage_people",
+        "method": "GET",
+        "view": "accounts:people",
+    }
+    assert event.request_id is not None
+    assert event.request_id[:8] in denied.content.decode()  # the support code
+    client.post(f"/people/{pat.pk}/grant/administrator/")
+    assert User.objects.get(pk=pat.pk).roles == roles
+    assert len(events("access.denied")) == 2
+
+
+def test_nobody_is_led_to_the_sign_in(client: Client) -> None:
+    for path in ("/people/", "/people/new/", "/people/1/", "/accounts/password/", "/accounts/profile/"):
+        assert client.get(path)["Location"] == f"/accounts/login/?next={path}"
+    assert events("access.denied") == []
+
+
+# --- The one-time link ----------------------------------------------------------------------------
+def test_the_token_leaves_the_address_at_once_and_looking_uses_nothing_up(as_ada: Client) -> None:
+    pat = make_person("pat", password="")
+    link = _link(as_ada, pat)
+    token = link.rstrip("/").rsplit("/", 1)[1]
+    for _ in range(2):
+        visitor = Client()
+        moved = visitor.get(link)
+        assert moved.status_code == 302
+        assert token not in moved["Location"]
+        page = visitor.get(moved["Location"])
+        assert page.status_code == 200
+        assert token not in page.content.decode()
+        assert "no-store" in page["Cache-Control"]
+
+
+def test_a_link_that_was_used_says_so(as_ada: Client) -> None:
+    pat = make_person("pat", password="")
+    link = _link(as_ada, pat)
+    first, second = Client(), Client()
+    address = first.get(link)["Location"]
+    second.get(link)
+    first.post(address, {"new_password": NEW, "new_password_again": NEW})
+    late = second.post(
+        address, {"new_password": "somebody else again", "new_password_again": "somebody else again"}
+    )
+    for answer in (late, Client().get(link), Client().get(address)):
+        assert answer.status_code == 410
+        assert "This link does not work any more" in answer.content.decode()
+    assert User.objects.get(pk=pat.pk).check_password(NEW)
+
+
+def test_the_link_of_one_person_does_not_open_the_account_of_another(as_ada: Client) -> None:
+    pat, max_ = make_person("pat"), make_person("max")
+    visitor = Client()
+    visitor.get(_link(as_ada, pat))
+    address = reverse("password_link", args=[_link(as_ada, max_).split("/")[3], "form"])
+    assert visitor.post(address, {"new_password": NEW, "new_password_again": NEW}).status_code == 410
+    assert User.objects.get(pk=max_.pk).check_password(PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("password", "again", "message"),
+    [
+        ("", "", "Enter the new password"),
+        ("short", "short", "at least 12 characters"),
+        (NEW, "something else", "Enter the same password in both fields"),
+        ("12345678901234", "12345678901234", "entirely numeric"),
+    ],
+)
+def test_a_weak_or_mistyped_password_is_not_set(
+    as_ada: Client, password: str, again: str, message: str
+) -> None:
+    pat = make_person("pat", password="")
+    visitor = Client()
+    address = visitor.get(_link(as_ada, pat))["Location"]
+    answer = visitor.post(address, {"new_password": password, "new_password_again": again})
+    assert message in answer.content.decode()
+    assert not User.objects.get(pk=pat.pk).has_usable_password()
+
+
+def test_no_link_is_issued_for_a_deactivated_person(as_ada: Client) -> None:
+    pat = make_person("pat")
+    services.deactivate_person(person_id=pat.pk, actor=TESTS)
+    page = as_ada.post(f"/people/{pat.pk}/password-link/", follow=True).content.decode()
+    assert "This person is deactivated. Reactivate them first." in page
+    assert "set-password" not in page
+
+
+# --- One's own account ----------------------------------------------------------------------------
+def test_a_new_password_ends_the_other_sessions_and_not_this_one() -> None:
+    pat = make_person("pat", STAFF)
+    here, elsewhere = _as(pat), _as(pat)
+    entry = {"current_password": PASSWORD, "new_password": NEW, "new_password_again": NEW}
+    assert here.post("/accounts/password/", entry)["Location"] == "/accounts/profile/"
+    assert here.get("/accounts/profile/").status_code == 200
+    assert elsewhere.get("/accounts/profile/").status_code == 302
+    assert User.objects.get(pk=pat.pk).check_password(NEW)
+    assert events("person.password_set")[-1].actor_id == str(pat.pk)
+
+
+def test_a_new_password_takes_the_current_one_and_guessing_it_is_slowed_down() -> None:
+    client = _as(make_person("pat"))
+    entry = {"current_password": "wrong", "new_password": NEW, "new_password_again": NEW}
+    answers = [client.post("/accounts/password/", entry) for _ in range(6)]
+    assert "The current password is not right" in answers[0].content.decode()
+    assert [answer.status_code for answer in answers] == [200] * 5 + [429]
+
+
+def test_a_person_chooses_their_time_zone_and_nothing_else() -> None:
+    pat = make_person("pat", STAFF)
+    client = _as(pat)
+    client.post("/accounts/profile/", {"time_zone": "Asia/Tokyo", "name": "King Pat", "roles": ADMINISTRATOR})
+    pat = User.objects.get(pk=pat.pk)
+    assert (pat.time_zone, pat.name, pat.roles) == ("Asia/Tokyo", "Pat Person", (STAFF,))
+
+
+# --- Two at once ----------------------------------------------------------------------------------
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("act", ["deactivate", "revoke"])
+def test_two_administrators_who_remove_each_other_at_once_leave_one(act: str) -> None:
+    one, two = make_person("one", ADMINISTRATOR), make_person("two", ADMINISTRATOR)
+    refused: list[ActRefusedError] = []
+
+    def remove(person: User, by: User) -> None:
+        if act == "deactivate":
+            services.deactivate_person(person_id=person.pk, actor=acting(by))
+        else:
+            services.revoke_role(person_id=person.pk, role=ADMINISTRATOR, actor=acting(by))
+
+    _at_once(refused, lambda: remove(one, two), lambda: remove(two, one))
+    left = User.objects.filter(is_active=True, groups__name=ADMINISTRATOR)
+    assert left.count() == 1
+    assert [error.refusal for error in refused] == [services.Refusal.LAST_ADMINISTRATOR]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_link_that_two_use_at_once_works_for_one() -> None:
+    pat = make_person("pat", password="")
+    _, token = services.issue_password_link(person_id=pat.pk, actor=TESTS)
+    refused: list[ActRefusedError] = []
+
+    def use(password: str) -> None:
+        services.set_password_by_link(person_id=pat.pk, token=token, password=password, actor=TESTS)
+
+    _at_once(refused, lambda: use(NEW), lambda: use("somebody else again"))
+    assert len(refused) == 1
+    assert len(events("person.password_set")) == 1
+
+
+def _at_once(refused: list[ActRefusedError], *acts: Callable[[], None]) -> None:
+    """Run the acts in threads that start together; what is refused is kept."""
+    start = threading.Barrier(len(acts))
+
+    def run(act: Callable[[], None]) -> None:
+        try:
+            start.wait(timeout=10)
+            act()
+        except ActRefusedError as error:
+            refused.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+        assert not thread.is_alive()

@@ -1,0 +1,309 @@
+"""Signing in and out, what a stranger can learn from it, and how sessions end."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+import pytest
+import time_machine
+from django.conf import settings
+from django.contrib.auth import hashers
+from django.contrib.sessions.models import Session
+from django.core.cache import cache
+from django.test import Client
+from django.urls import NoReverseMatch, reverse
+
+from apps.accounts import services
+from apps.accounts.models import User
+from apps.accounts.roles import ADMINISTRATOR, STAFF
+from tests.unit.accounts.people import PASSWORD, TESTS, events, make_person
+
+pytestmark = pytest.mark.django_db
+
+START = dt.datetime(2026, 3, 7, 12, 0, tzinfo=dt.UTC)
+SIGN_IN = "/accounts/login/"
+WRONG = "The user name or the password is not right"
+
+
+@pytest.fixture(autouse=True)
+def _no_attempts_before() -> Iterator[None]:
+    cache.clear()
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+def pat() -> User:
+    return make_person("pat", STAFF)
+
+
+def _sign_in(client: Client, username: str, password: str = PASSWORD, **extra: str):  # type: ignore[no-untyped-def]
+    return client.post(SIGN_IN, {"login": username, "password": password, **extra})
+
+
+def _is_signed_in(client: Client) -> bool:
+    return client.get(reverse("own_profile")).status_code == 200
+
+
+def test_a_person_signs_in_in_any_capitals_and_the_log_says_so(client: Client, pat: User) -> None:
+    response = _sign_in(client, "  PAT ")
+    assert (response.status_code, response["Location"]) == (302, "/")
+    assert _is_signed_in(client)
+    [event] = events("session.signed_in")
+    assert (event.person, event.actor_id, event.actor_name) == (str(pat.pk), str(pat.pk), "Pat Person")
+    assert event.actor_roles == STAFF
+    assert event.peer_address == "127.0.0.1"
+
+
+def test_the_page_lets_password_managers_do_their_work(client: Client) -> None:
+    page = client.get(SIGN_IN).content.decode()
+    form = page[page.index("<form") : page.index("</form>")]
+    for words in ("User name", "Password", ">Sign in</button>", 'autocomplete="username"'):
+        assert words in form
+    assert 'autocomplete="current-password"' in form
+    assert "onpaste" not in form
+    assert "mail" not in form
+
+
+def test_empty_fields_are_named(client: Client) -> None:
+    page = _sign_in(client, "", "").content.decode()
+    assert "Enter your user name" in page
+    assert "Enter your password" in page
+    assert events("session.sign_in_failed") == []
+
+
+def _failures() -> list[tuple[str, str, str]]:
+    gone = make_person("gone", STAFF)
+    services.deactivate_person(person_id=gone.pk, actor=TESTS)
+    make_person("fresh", password="")
+    return [
+        ("nobody", PASSWORD, "no_account"),
+        ("pat", "wrong", "wrong_password"),
+        ("gone", PASSWORD, "deactivated"),
+        ("gone", "wrong", "wrong_password"),
+        ("fresh", PASSWORD, "wrong_password"),
+    ]
+
+
+def test_each_failure_shows_the_same_page_and_costs_one_hash(
+    client: Client, pat: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = _failures()
+    hasher = type(hashers.get_hasher())
+    encode, hashed = hasher.encode, []
+
+    def counted(self: object, password: str, salt: str, *args: object, **kwargs: object) -> str:
+        hashed.append(password)
+        return str(encode(self, password, salt, *args, **kwargs))  # type: ignore[arg-type]
+
+    monkeypatch.setattr(hasher, "encode", counted)
+    pages, work = [], []
+    for username, password, _ in failures:
+        hashed.clear()
+        response = _sign_in(Client(), username, password)
+        work.append(len(hashed))
+        pages.append((response.status_code, _without_what_was_typed(response.content.decode(), username)))
+    assert len(set(pages)) == 1
+    assert WRONG in pages[0][1]
+    assert work == [1] * len(failures)
+
+
+def _without_what_was_typed(page: str, username: str) -> str:
+    lines = page.replace(f'value="{username}"', "").splitlines()
+    return "\n".join(line for line in lines if "csrf" not in line and "upport" not in line)
+
+
+def test_a_failure_names_the_account_and_never_what_was_typed(client: Client, pat: User) -> None:
+    failures = _failures()
+    for username, password, _ in failures:
+        _sign_in(client, username, password)
+    told = events("session.sign_in_failed")
+    assert [event.details["reason"] for event in told] == [reason for *_, reason in failures]
+    accounts = [User.objects.filter(username=username).first() for username, *_ in failures]
+    assert [event.person for event in told] == [str(user.pk) if user else None for user in accounts]
+    assert all(event.actor_id is None and "nobody" not in event.data for event in told)
+
+
+def test_an_account_is_slowed_down_whatever_address_guesses(pat: User) -> None:
+    for last in range(1, 6):
+        assert _from(f"192.0.2.{last}", "pat", "wrong").status_code == 200
+    limited = _from("192.0.2.9", "PAT", PASSWORD)
+    assert limited.status_code == 429
+    assert "Too many attempts" in limited.content.decode()
+    assert _from("192.0.2.9", "other", "wrong").status_code == 200
+
+
+def test_an_address_is_slowed_down_whatever_account_it_guesses() -> None:
+    answers = [_from("192.0.2.1", f"name{n}", "wrong").status_code for n in range(21)]
+    assert answers == [200] * 20 + [429]
+    assert _from("192.0.2.2", "name0", "wrong").status_code == 200
+
+
+def test_the_wait_for_an_account_ends(pat: User) -> None:
+    with time_machine.travel(START, tick=False) as clock:
+        for _ in range(5):
+            _from("192.0.2.1", "pat", "wrong")
+        assert _from("192.0.2.1", "pat", PASSWORD).status_code == 429
+        clock.shift(dt.timedelta(minutes=6))
+        assert _from("192.0.2.1", "pat", PASSWORD).status_code == 302
+
+
+def test_good_sign_ins_do_not_use_up_the_account(pat: User) -> None:
+    assert [_from("192.0.2.1", "pat", PASSWORD).status_code for _ in range(7)] == [302] * 7
+
+
+def test_the_limit_is_told_once_not_with_every_try(pat: User) -> None:
+    for _ in range(9):
+        _from("192.0.2.1", "pat", "wrong")
+    reasons = [event.details["reason"] for event in events("session.sign_in_failed")]
+    assert reasons == ["wrong_password"] * 5 + ["limited"]
+
+
+def _from(address: str, username: str, password: str):  # type: ignore[no-untyped-def]
+    return Client(REMOTE_ADDR=address).post(SIGN_IN, {"login": username, "password": password})
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "//evil.example",
+        "https://evil.example/",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "http:///evil.example",
+        "https://localhost/",
+    ],
+)
+def test_the_sign_in_leads_to_this_host_only(client: Client, pat: User, elsewhere: str) -> None:
+    assert _sign_in(client, "pat", next=elsewhere)["Location"] == "/"
+    signed_in_already = client.get(SIGN_IN, {"next": elsewhere})
+    assert signed_in_already["Location"] == "/"
+
+
+def test_the_sign_in_leads_back_to_where_the_person_was_going(client: Client, pat: User) -> None:
+    wanted = "/accounts/profile/"
+    asked = client.get(wanted)
+    assert asked["Location"] == f"{SIGN_IN}?next={wanted}"
+    assert f'value="{wanted}"' in client.get(asked["Location"]).content.decode()
+    assert _sign_in(client, "pat", next=wanted)["Location"] == wanted
+
+
+def test_of_the_other_pages_of_allauth_none_exists(client: Client) -> None:
+    for name in (
+        "account_signup",
+        "account_email",
+        "account_reset_password",
+        "account_reauthenticate",
+        "account_change_password",
+        "account_inactive",
+    ):
+        with pytest.raises(NoReverseMatch):
+            reverse(name)
+    for path in ("signup/", "email/", "password/reset/", "inactive/", "confirm-email/", "login/code/"):
+        assert client.get(f"/accounts/{path}").status_code in (302, 404)
+        assert client.post(f"/accounts/{path}").status_code in (302, 404)
+    assert User.objects.count() == 0
+
+
+def test_the_session_gets_a_new_key_at_the_sign_in(client: Client, pat: User) -> None:
+    _, token = services.issue_password_link(person_id=pat.pk, actor=TESTS)
+    client.get(reverse("password_link", args=["MQ", token]), follow=True)
+    before = client.session.session_key
+    _sign_in(client, "pat")
+    assert client.session.session_key != before
+
+
+def test_signing_out_takes_a_post_and_is_recorded_once(client: Client, pat: User) -> None:
+    _sign_in(client, "pat")
+    assert "Sign out</button>" in client.get("/accounts/logout/").content.decode()
+    assert _is_signed_in(client)
+    assert client.post("/accounts/logout/")["Location"] == SIGN_IN
+    assert not _is_signed_in(client)
+    client.post("/accounts/logout/")
+    assert client.get("/accounts/logout/")["Location"] == SIGN_IN
+    [event] = events("session.signed_out")
+    assert (event.person, event.details["reason"]) == (str(pat.pk), "button")
+
+
+def test_a_form_from_elsewhere_signs_nobody_in_or_out(pat: User) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    assert _sign_in(strict, "pat").status_code == 403
+    strict.force_login(pat)
+    assert strict.post("/accounts/logout/").status_code == 403
+    assert _is_signed_in(strict)
+
+
+def test_an_idle_session_ends_and_is_told_once(client: Client, pat: User) -> None:
+    with time_machine.travel(START, tick=False) as clock:
+        _sign_in(client, "pat")
+        clock.shift(settings.SESSION_IDLE_SECONDS - 1)
+        assert _is_signed_in(client)  # and begins the idle time again
+        clock.shift(settings.SESSION_IDLE_SECONDS - 1)
+        assert _is_signed_in(client)
+        clock.shift(settings.SESSION_IDLE_SECONDS + 1)
+        cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
+        assert not _is_signed_in(client)
+        client.cookies[settings.SESSION_COOKIE_NAME] = cookie
+        assert not _is_signed_in(client)
+    [event] = events("session.signed_out")
+    assert (event.person, event.actor_name, event.details["reason"]) == (str(pat.pk), "Pat Person", "idle")
+    assert Session.objects.count() == 0
+
+
+def test_a_session_ends_at_the_absolute_limit_however_busy(client: Client, pat: User) -> None:
+    with time_machine.travel(START, tick=False) as clock:
+        _sign_in(client, "pat")
+        step = settings.SESSION_IDLE_SECONDS // 2
+        for _ in range(settings.SESSION_ABSOLUTE_SECONDS // step - 1):
+            clock.shift(step)
+            assert _is_signed_in(client)
+        clock.shift(step)
+        assert not _is_signed_in(client)
+    [event] = events("session.signed_out")
+    assert (event.person, event.details["reason"]) == (str(pat.pk), "absolute")
+
+
+def test_a_deactivation_ends_a_live_session_at_once_and_for_good(client: Client, pat: User) -> None:
+    _sign_in(client, "pat")
+    services.deactivate_person(person_id=pat.pk, actor=TESTS)
+    cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
+    services.reactivate_person(person_id=pat.pk, actor=TESTS)
+    client.cookies[settings.SESSION_COOKIE_NAME] = cookie
+    assert not _is_signed_in(client)
+    assert _sign_in(client, "pat").status_code == 302  # anew, with the password
+
+
+def test_a_deactivated_person_is_out_with_the_next_request(client: Client, pat: User) -> None:
+    _sign_in(client, "pat")
+    services.deactivate_person(person_id=pat.pk, actor=TESTS)
+    assert not _is_signed_in(client)
+
+
+def test_a_revoked_role_is_gone_with_the_next_request(client: Client) -> None:
+    make_person("other", ADMINISTRATOR)
+    ada = make_person("ada", ADMINISTRATOR)
+    _sign_in(client, "ada")
+    assert client.get("/people/").status_code == 200
+    services.revoke_role(person_id=ada.pk, role=ADMINISTRATOR, actor=TESTS)
+    assert client.get("/people/").status_code == 403
+
+
+def test_a_sign_in_whose_event_cannot_be_written_does_not_happen(
+    client: Client, pat: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_log(event: object) -> int:
+        raise RuntimeError("the log is closed")
+
+    monkeypatch.setattr("apps.accounts.sessions.record", no_log)
+    client.raise_request_exception = False
+    assert _sign_in(client, "pat").status_code == 500
+    assert not _is_signed_in(client)
+    assert User.objects.get(pk=pat.pk).last_login is None
+
+
+def test_times_are_shown_in_the_zone_of_the_person(client: Client) -> None:
+    make_person("ada", ADMINISTRATOR, time_zone="Pacific/Auckland")
+    with time_machine.travel(START, tick=False):
+        _sign_in(client, "ada")
+        assert "8 March 2026, 01:00" in client.get("/people/").content.decode()

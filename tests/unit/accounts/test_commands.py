@@ -1,0 +1,100 @@
+"""The first administrator, and the people to practise with."""
+
+from __future__ import annotations
+
+import re
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+from pytest_django import Settings
+
+from apps.accounts import services
+from apps.accounts.models import User
+from apps.accounts.roles import ADMINISTRATOR, STAFF, SUPERVISOR
+from apps.audit.models import AuditEvent
+from tests.unit.accounts.people import TESTS, events, make_person
+
+pytestmark = pytest.mark.django_db
+
+
+def _run(command: str, *arguments: str) -> str:
+    out = StringIO()
+    call_command(command, *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_the_first_administrator_gets_a_link_that_works() -> None:
+    printed = _run(
+        "create_administrator", "--user-name=ada", "--name=Ada Lane", "--base-url=https://portal.example/"
+    )
+    [path] = re.findall(r"^https://portal\.example(/accounts/set-password/\S+)$", printed, re.MULTILINE)
+    ada = User.objects.get(username="ada")
+    assert (ada.name, ada.roles) == ("Ada Lane", (ADMINISTRATOR,))
+    assert Client().get(path, follow=True).status_code == 200
+    told = AuditEvent.objects.filter(person=str(ada.pk)).order_by("seq")
+    assert [(event.action, event.actor_name) for event in told] == [
+        ("person.added", "system:create_administrator"),
+        ("role.granted", "system:create_administrator"),
+        ("person.password_link_issued", "system:create_administrator"),
+    ]
+
+
+def test_the_first_administrator_may_type_a_password_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("getpass.getpass", lambda prompt: "a long walk in the rain")
+    printed = _run("create_administrator", "--user-name=ada", "--name=Ada Lane", "--ask-password")
+    assert "set-password" not in printed
+    assert "a long walk" not in printed
+    assert User.objects.get(username="ada").check_password("a long walk in the rain")
+
+
+def test_a_weak_password_adds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("getpass.getpass", lambda prompt: "short")
+    with pytest.raises(CommandError, match="at least 12 characters"):
+        _run("create_administrator", "--user-name=ada", "--name=Ada Lane", "--ask-password")
+    assert not User.objects.exists()
+
+
+def test_an_administrator_needs_a_fresh_name() -> None:
+    make_person("ada", STAFF)
+    with pytest.raises(CommandError, match="Another person has this user name"):
+        _run("create_administrator", "--user-name=ADA", "--name=Ada Lane")
+    assert User.objects.get().roles == (STAFF,)
+
+
+def test_practice_people_are_one_for_each_role_and_can_sign_in() -> None:
+    printed = _run("create_practice_people")
+    for username, role in (("sam", STAFF), ("sue", SUPERVISOR), ("ada", ADMINISTRATOR)):
+        person = User.objects.get(username=username)
+        password = f"practice-{username}-2026"
+        assert person.roles == (role,)
+        assert person.check_password(password)
+        assert re.search(rf"^{username} +{password} +{role}$", printed, re.MULTILINE)
+    assert User.objects.count() == 3
+    assert len(events("person.added")) == 3
+
+
+def test_practice_people_twice_changes_nothing_and_records_nothing() -> None:
+    _run("create_practice_people")
+    before = AuditEvent.objects.count(), list(User.objects.values())
+    _run("create_practice_people")
+    assert (AuditEvent.objects.count(), list(User.objects.values())) == before
+
+
+def test_what_the_practice_command_prints_is_true_again_after_changes() -> None:
+    _run("create_practice_people")
+    sam = User.objects.get(username="sam")
+    services.set_password(person_id=sam.pk, password="something else now", actor=TESTS)
+    services.revoke_role(person_id=sam.pk, role=STAFF, actor=TESTS)
+    services.deactivate_person(person_id=sam.pk, actor=TESTS)
+    _run("create_practice_people")
+    sam = User.objects.get(username="sam")
+    assert (sam.roles, sam.is_active, sam.check_password("practice-sam-2026")) == ((STAFF,), True, True)
+
+
+def test_production_has_no_practice_people(settings: Settings) -> None:
+    settings.PRACTICE_MODE = False
+    with pytest.raises(CommandError, match="practice mode only"):
+        _run("create_practice_people")
+    assert not User.objects.exists()

@@ -1,0 +1,26 @@
+"""What the page for denials records."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied
+from django.test import RequestFactory
+
+from apps.accounts.views import permission_denied
+from tests.unit.accounts.people import events
+
+pytestmark = pytest.mark.django_db
+
+
+def test_only_names_of_permissions_are_taken_from_the_exception(rf: RequestFactory) -> None:
+    request = rf.delete("/somewhere/")
+    request.user = AnonymousUser()
+    for text in ("Jane Doe may not", "consumers.view_figures or audit.view_log", ""):
+        assert permission_denied(request, PermissionDenied(text)).status_code == 403
+    assert [event.details for event in events("access.denied")] == [
+        {"permission": "", "method": "DELETE", "view": None},
+        {"permission": "consumers.view_figures or audit.view_log", "method": "DELETE", "view": None},
+        {"permission": "", "method": "DELETE", "view": None},
+    ]
+    assert all(event.actor_id is None for event in events("access.denied"))
