@@ -1,0 +1,76 @@
+"""The client of this process, from the settings."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import override_settings
+
+from apps.cdp.errors import CdpNotConfigured
+from apps.cdp.exchange import Exchange
+from apps.cdp.factory import get_client
+from tests.unit.cdp.clients import GOOD, create, failed_create
+from tests.unit.cdp.conftest import Serve
+from tests.unit.cdp.servers import Peer, always, answer
+
+SETTINGS = {
+    "CDP_CLIENT_KEY": "key",
+    "CDP_API_TOKEN": "token",
+    "CDP_EXTRA_HOSTS": [],
+    "CDP_CONNECT_TIMEOUT": 1.5,
+    "CDP_READ_TIMEOUT": 2.5,
+    "CDP_TOTAL_TIMEOUT": 3.5,
+    "CDP_CA_FILE": "",
+    "CDP_PROXY": "",
+    "CDP_MAX_ANSWER_BYTES": 1_000,
+    "CDP_POOL_SIZE": 2,
+}
+
+
+def test_a_process_has_one_client_until_a_setting_changes(serve: Serve) -> None:
+    server = serve(always(answer(200, GOOD)))
+    with override_settings(**SETTINGS, CDP_BASE_URL=server.url):
+        client = get_client()
+        assert get_client() is client
+        assert create(client).consumer.ref == GOOD["ref"]
+        assert client.is_own_link(f"{server.url}/v2.1/orders/1")
+        with override_settings(CDP_CLIENT_KEY="other"):
+            assert get_client() is not client
+
+
+def test_the_three_limits_reach_the_wire(serve: Serve) -> None:
+    server = serve(Peer.wait_for_end)
+    with override_settings(**SETTINGS, CDP_BASE_URL=server.url):
+        exchange = get_client()._exchange
+    assert isinstance(exchange, Exchange)
+    limits = exchange.limits
+    assert (limits.connect, limits.read, limits.total) == (1.5, 2.5, 3.5)
+    with override_settings(**{**SETTINGS, "CDP_READ_TIMEOUT": 0.1}, CDP_BASE_URL=server.url):
+        assert failed_create(get_client()).code == "read_timeout"
+
+
+def test_the_size_limit_reaches_the_wire(serve: Serve) -> None:
+    server = serve(always(answer(200, {**GOOD, "title": "x" * 2_000})))
+    with override_settings(**SETTINGS, CDP_BASE_URL=server.url):
+        assert failed_create(get_client()).code == "answer_too_large"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CDP_BASE_URL", ""),
+        ("CDP_BASE_URL", "https://evil.example"),
+        ("CDP_CLIENT_KEY", ""),
+        ("CDP_API_TOKEN", ""),
+        ("CDP_READ_TIMEOUT", 0),
+        ("CDP_CA_FILE", "/nowhere.pem"),
+        ("CDP_PROXY", "nonsense"),
+    ],
+)
+def test_an_unusable_setting_is_told_by_the_call_and_not_sent(serve: Serve, name: str, value: object) -> None:
+    server = serve(always(answer(200, GOOD)))
+    with override_settings(**{**SETTINGS, "CDP_BASE_URL": server.url, name: value}):
+        error = failed_create(get_client())
+    assert isinstance(error, CdpNotConfigured)
+    assert (error.outcome, error.code) == ("not_sent", "not_configured")
+    assert "CDP_" in str(error)
+    assert server.connections == 0
