@@ -10,6 +10,8 @@ django.setup()
 from django.conf import settings  # noqa: E402  (after setup)
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 
+from consumerportal.announcement import record_start  # noqa: E402
+
 bind = os.environ.get("PORTAL_BIND", f"127.0.0.1:{os.environ.get('PORTAL_PORT', '8030')}")
 worker_class = "gthread"
 workers = settings.WEB_WORKERS
@@ -22,6 +24,12 @@ accesslog = None  # the request log is the portal's own, one structured line wit
 errorlog = "-"
 forwarded_allow_ips = ""  # the portal decides itself which proxies it believes (TRUSTED_PROXIES)
 limit_request_line = 4094
+
+
+def when_ready(server: object) -> None:
+    """Write the start down before a worker answers; no database connection outlives the fork."""
+    record_start()
+
 
 if graceful_timeout <= settings.CDP_TOTAL_TIMEOUT:
     raise ImproperlyConfigured(

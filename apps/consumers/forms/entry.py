@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.cdp.consumers import NewConsumer
 from apps.consumers import vocabulary
+from apps.consumers.concerns import has_enough_identity
 from apps.consumers.forms.fields import (
     SAMPLE_ORDER_REF,
     DateOfBirthField,
@@ -178,6 +179,7 @@ class Entry:
     def __init__(self, values: Mapping[str, str], *, read: bool, providers: tuple[str, ...]) -> None:
         source: dict[str, Any] = {"data": values} if read else {}
         self.form = ConsumerForm(**(source or {"initial": dict(values.items())}))
+        self.providers = providers
         self.lists: dict[str, RowList] = {}
         for prefix, row_list in LISTS.items():
             rows = {} if read else {"initial": typed_rows(values, prefix) or [{}]}
@@ -207,14 +209,18 @@ class Entry:
 
     def is_valid(self) -> bool:
         """Whether everything can be sent; every part is read, so that all errors show at once."""
-        valid = all([self.form.is_valid(), *(rows.is_valid() for rows in self.lists.values())])
-        if not valid:
+        if not all([self.form.is_valid(), *(rows.is_valid() for rows in self.lists.values())]):
             return False
-        for prefix in required_fields() & set(LISTS):
-            if not self.lists[prefix].values():
-                self.lists[prefix].forms[0].add_error(LISTS[prefix].row_fields[-1], MISSING[prefix])
-                valid = False
-        return valid
+        missing = [prefix for prefix in required_fields() & set(LISTS) if not self.lists[prefix].values()]
+        for prefix in missing:
+            self.add_error(prefix, MISSING[prefix])
+        if not missing and settings.IDENTITY_REQUIRED and not self._has_enough_identity():
+            missing.append("identifiers")
+            self.add_error("identifiers", _("Enter an identifier of one of the offered providers"))
+        return not missing
+
+    def _has_enough_identity(self) -> bool:
+        return has_enough_identity(self.to_new_consumer(), self.providers)
 
     @property
     def token(self) -> uuid.UUID:
@@ -244,7 +250,7 @@ class Entry:
             identifiers=self.identifiers.values(),
         )
 
-    def add_error(self, name: str, message: str) -> None:
+    def add_error(self, name: str, message: Any) -> None:
         """Put an error at the field (or the first row of the list) of that name, or on top of all."""
         if name in self.lists:
             self.lists[name].forms[0].add_error(LISTS[name].row_fields[-1], message)

@@ -1,0 +1,41 @@
+"""The start of the portal as an event: which version, with which settings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from apps.audit import actions
+from apps.audit.events import Event
+from apps.audit.services import record
+from apps.core.actor import Actor
+from apps.core.encryption import keyed_digest
+
+
+def settings_digest() -> str:
+    """SHA-256 over the settings of this installation: equal as long as nobody changed one.
+
+    Secrets enter through the keyed digest, so that nobody can try values against what the log shows.
+    """
+    values = {name: getattr(settings, name) for name in dir(settings) if name.isupper() and name != "LOGGING"}
+    readable = json.dumps(values, sort_keys=True, default=_text)
+    return hashlib.sha256(keyed_digest("settings", readable).encode()).hexdigest()
+
+
+def _text(value: object) -> str:
+    return str(value) if isinstance(value, Path) else repr(type(value))
+
+
+def record_start() -> None:
+    """Write ``portal.started``. Leaves no database connection open, because workers are forked after it."""
+    data = {"version": settings.VERSION, "settings_digest": settings_digest()}
+    with transaction.atomic():
+        record(Event(action=actions.PORTAL_STARTED, actor=Actor.system("portal"), data=data))
+    connection.close()
+    close_pool = getattr(connection, "close_pool", None)  # PostgreSQL's alone has a pool
+    if close_pool is not None:
+        close_pool()
