@@ -23,7 +23,7 @@ class Kind(Enum):
     CODES = auto()  # a list of such codes
     WORD = auto()  # a technical word in either case: "POST", "firstName", a UUID
     WORDS = auto()  # a list of such words
-    NAME = auto()  # free text of at most 200 characters: names of accounts and of rules, never of consumers
+    NAME = auto()  # free text of at most 200 characters, such as the name of a rule; never about consumers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,11 +105,12 @@ SESSION_SIGNED_IN = define("session.signed_in")
 # person: the account, where there is one. What was typed as a name may be a password: it is not kept.
 SESSION_SIGN_IN_FAILED = define("session.sign_in_failed", failure=True, reason=Kind.CODE)
 SESSION_SIGNED_OUT = define("session.signed_out", reason=Kind.CODE)
+# method: as the client wrote it; a made-up one must not keep the denial out of the log.
 ACCESS_DENIED = define(
     "access.denied",
     failure=True,
     permission=Kind.NAME,
-    method=Kind.WORD,
+    method=Kind.NAME,
     view=Kind.WORD,
     reason=Kind.CODE,
 )

@@ -18,13 +18,24 @@ MAX_ITEMS = 50
 MAX_ROLES = 10
 
 REFERENCE = re.compile(r"[^\s@\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
-"""What the log takes for a reference. Forms and views that accept a reference refuse everything else:
-blanks and @ are signs that somebody typed a name or an e-mail address into the wrong field."""
+"""A reference that people can type: a blank or an @ says that it was a name or an e-mail address instead.
+Forms and addresses that take a reference refuse everything else."""
+
+VENDOR_REFERENCE = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
+"""A reference that comes out of the vendor's answer: whatever ``apps.cdp`` lets through. A created consumer
+must not go unrecorded over the spelling of its reference."""
 
 WORD = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
-_UNSTORABLE = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]"
-)  # PostgreSQL refuses NUL, UTF-8 lone surrogates
+# PostgreSQL refuses NUL, UTF-8 has no lone surrogates, and the rest forges lines in a terminal.
+_UNSTORABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+_REFERENCES = {
+    "submission": REFERENCE,
+    "order_ref": REFERENCE,
+    "consumer_ref": VENDOR_REFERENCE,
+    "guest_ref": VENDOR_REFERENCE,
+    "person": REFERENCE,
+}
 
 Value = str | int | None | Sequence[str]
 
@@ -37,8 +48,9 @@ class EventError(ValueError):
 class Event:
     """Something that somebody did, or that happened. Raises :class:`EventError` when made with more.
 
-    References and ``submission`` are empty or match :data:`REFERENCE`; ``person`` is the id of the account
-    that the event is about; ``data`` holds keys of the action, each of its kind.
+    ``submission`` and ``order_ref`` are empty or match :data:`REFERENCE`, ``consumer_ref`` and ``guest_ref``
+    :data:`VENDOR_REFERENCE`. ``person`` is the id of the account that the event is about. ``data`` holds keys
+    of the action, each of its kind.
     """
 
     action: Action
@@ -53,9 +65,9 @@ class Event:
     def __post_init__(self) -> None:
         if ACTIONS.get(self.action.name) is not self.action:
             raise EventError("The action is not one of apps.audit.actions")
-        for name in ("submission", "order_ref", "consumer_ref", "guest_ref", "person"):
+        for name, pattern in _REFERENCES.items():
             value = getattr(self, name)
-            if not isinstance(value, str) or (value and not REFERENCE.fullmatch(value)):
+            if not isinstance(value, str) or (value and not pattern.fullmatch(value)):
                 raise EventError(f"{self.action.name}: {name} is not a reference")
         _check_actor(self.actor)
         for key, value in self.data.items():
@@ -64,21 +76,20 @@ class Event:
             if not _fits(value, self.action.keys[key]):
                 raise EventError(f"{self.action.name}: {key} is not a {self.action.keys[key].name}")
         # A copy, so that nobody changes an event after it was checked.
-        copy = {key: list(value) if _is_list(value) else value for key, value in self.data.items()}
-        object.__setattr__(self, "data", MappingProxyType(copy))
+        object.__setattr__(self, "data", MappingProxyType({key: _kept(it) for key, it in self.data.items()}))
 
 
-def origin_text(value: str) -> str | None:
-    """Text that came with a request, fit to be stored: cut, unprintable characters replaced; None for "".
+def storable(text: str) -> str:
+    """Text that people or their programs chose, fit to be stored: cut, unprintable characters replaced.
 
-    It is mended, not refused: an odd header must not be able to keep a denial out of the log.
+    It is mended, not refused: an odd header or name must not be able to keep a denial out of the log.
     """
-    return _UNSTORABLE.sub("?", value[:MAX_TEXT]) or None
+    return _UNSTORABLE.sub("?", text[:MAX_TEXT])
 
 
 def _check_actor(actor: Actor) -> None:
-    if (actor.id and not REFERENCE.fullmatch(actor.id)) or not _is_name(actor.name):
-        raise EventError("The actor's id or name is too long or cannot be stored")
+    if actor.id and not REFERENCE.fullmatch(actor.id):
+        raise EventError("The actor's id is not a reference")
     if len(actor.roles) > MAX_ROLES or not all(CODE.fullmatch(role) for role in actor.roles):
         raise EventError("The actor's roles are not codes")
 
@@ -95,7 +106,7 @@ def _fits(value: Value, kind: Kind) -> bool:
         case Kind.WORD:
             return isinstance(value, str) and WORD.fullmatch(value) is not None
         case Kind.NAME:
-            return isinstance(value, str) and _is_name(value)
+            return isinstance(value, str) and len(value) <= MAX_TEXT
         case Kind.CODES:
             return _is_list(value) and all(_fits(item, Kind.CODE) for item in value)
         case Kind.WORDS:
@@ -106,5 +117,7 @@ def _is_list(value: object) -> TypeGuard[Sequence[str]]:
     return isinstance(value, (list, tuple)) and len(value) <= MAX_ITEMS
 
 
-def _is_name(value: str) -> bool:
-    return len(value) <= MAX_TEXT and not _UNSTORABLE.search(value)
+def _kept(value: Value) -> Value:
+    if isinstance(value, str):
+        return storable(value)
+    return list(value) if _is_list(value) else value

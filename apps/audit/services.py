@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from apps.audit.chain import FORMAT, GENESIS, Row, canonical_json, row_hash
-from apps.audit.events import Event, origin_text
+from apps.audit.events import Event, storable
 
 logger = logging.getLogger("apps.audit")
 
@@ -77,11 +77,11 @@ def _row(event: Event, seq: int, time_us: int, previous_hash: str) -> Row:
         action=event.action.name,
         failure=event.action.failure,
         actor_id=actor.id or None,
-        actor_name=actor.name,
+        actor_name=storable(actor.name),
         actor_roles=",".join(actor.roles),
-        request_id=origin_text(origin.request_id),
-        peer_address=origin_text(origin.peer_address) or "",
-        client_address=origin_text(origin.client_address),
+        request_id=storable(origin.request_id) or None,
+        peer_address=storable(origin.peer_address),
+        client_address=storable(origin.client_address) or None,
         submission=event.submission or None,
         order_ref=event.order_ref or None,
         consumer_ref=event.consumer_ref or None,

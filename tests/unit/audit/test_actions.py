@@ -49,4 +49,5 @@ def test_free_text_is_declared_only_where_nothing_of_a_consumer_can_be_meant() -
         ("identity_rule.changed", "rule"),
         ("identity_rule.changed", "provider"),
         ("access.denied", "permission"),
+        ("access.denied", "method"),
     }

@@ -4,7 +4,7 @@ import pytest
 
 from apps.audit import actions
 from apps.audit.actions import Action
-from apps.audit.events import Event, EventError, origin_text
+from apps.audit.events import Event, EventError, storable
 from apps.core.actor import Actor, Origin
 
 MARKER = "Marisol.Quintanilla@example.org"  # personal data that must not get in, nor into an exception
@@ -52,8 +52,7 @@ def test_a_key_that_the_action_does_not_declare_is_refused(anna: Actor) -> None:
         (actions.CONSUMER_CREATE_REQUESTED, "fields", [["a"]]),
         (actions.CONSUMER_CREATE_REQUESTED, "overridden", ["Similar"]),
         (actions.PERSON_ADDED, "username", "a" * 201),
-        (actions.PERSON_ADDED, "username", "a\x00b"),
-        (actions.PERSON_ADDED, "username", "\ud800"),
+        (actions.PERSON_ADDED, "username", 7),
     ],
 )
 def test_a_value_of_another_kind_is_refused_and_not_repeated(
@@ -66,14 +65,28 @@ def test_a_value_of_another_kind_is_refused_and_not_repeated(
 
 
 @pytest.mark.parametrize("name", ["submission", "order_ref", "consumer_ref", "guest_ref", "person"])
-@pytest.mark.parametrize(
-    "value", [MARKER, "Marisol Quintanilla", "a" * 201, "a\n", "a\x00", "\ud800", None, 5]
-)
+@pytest.mark.parametrize("value", ["Marisol Quintanilla", "a" * 201, "a\n", "a\x00", "\ud800", None, 5])
 def test_what_is_no_reference_is_refused_and_not_repeated(anna: Actor, name: str, value: Any) -> None:
     with pytest.raises(EventError) as caught:
         Event(actions.CONSUMER_CREATED, anna, **{name: value})
     assert name in str(caught.value)
     assert "Marisol" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["submission", "order_ref", "person"])
+def test_what_people_type_is_no_reference_with_an_at_sign(anna: Actor, name: str) -> None:
+    references: Any = {name: MARKER}
+    with pytest.raises(EventError) as caught:
+        Event(actions.CONSUMER_CREATED, anna, **references)
+    assert MARKER not in str(caught.value)
+
+
+@pytest.mark.parametrize("reference", ["a@b", "Ä–é", "x" * 200, "/?#%"])
+def test_a_created_consumer_is_not_lost_over_the_spelling_of_the_vendors_reference(
+    anna: Actor, reference: str
+) -> None:
+    event = Event(actions.CONSUMER_CREATED, anna, consumer_ref=reference, guest_ref=reference)
+    assert (event.consumer_ref, event.guest_ref) == (reference, reference)
 
 
 def test_an_unregistered_action_is_refused(anna: Actor) -> None:
@@ -85,8 +98,6 @@ def test_an_unregistered_action_is_refused(anna: Actor) -> None:
     "actor",
     [
         Actor(id="x y", name="Anna"),
-        Actor(id="1", name="A" * 201),
-        Actor(id="1", name="A\x00"),
         Actor(id="1", name="Anna", roles=("Staff member",)),
         Actor(id="1", name="Anna", roles=("a,b",)),
         Actor(id="1", name="Anna", roles=("a",) * 11),
@@ -113,7 +124,18 @@ def test_an_event_does_not_change_after_it_was_checked(anna: Actor) -> None:
 
 @pytest.mark.parametrize(
     ("came", "kept"),
-    [("", None), ("192.0.2.7", "192.0.2.7"), ("a\x00\n\ud800b", "a???b"), ("f" * 300, "f" * 200)],
+    [
+        ("", ""),
+        ("192.0.2.7", "192.0.2.7"),
+        ("Zoë", "Zoë"),
+        ("a\x00\n\ud800b", "a???b"),
+        ("f" * 300, "f" * 200),
+    ],
 )
-def test_text_from_a_request_is_mended_not_refused(came: str, kept: str | None) -> None:
-    assert origin_text(came) == kept
+def test_text_that_cannot_be_stored_is_mended_not_refused(came: str, kept: str) -> None:
+    assert storable(came) == kept
+
+
+def test_a_name_that_cannot_be_stored_is_mended(anna: Actor) -> None:
+    event = Event(actions.IDENTITY_RULE_CHANGED, anna, data={"rule": "Loyalty\x00", "provider": "LOY"})
+    assert dict(event.data) == {"rule": "Loyalty?", "provider": "LOY"}

@@ -119,11 +119,12 @@ def test_time_is_utc_to_the_microsecond_and_never_runs_back(anna: Actor) -> None
 
 
 @pytest.mark.django_db
-def test_an_odd_header_does_not_keep_an_event_out() -> None:
+def test_an_odd_header_or_name_does_not_keep_an_event_out() -> None:
     origin = Origin(request_id="x" * 5000, peer_address="", client_address="fe80::1%a\x00b")
-    seq = record(Event(actions.ACCESS_DENIED, Actor.nobody(origin)))
+    seq = record(Event(actions.ACCESS_DENIED, Actor(id="1", name="A\x00", origin=origin)))
     stored = AuditEvent.objects.get(seq=seq)
     assert (stored.request_id, stored.peer_address, stored.client_address) == ("x" * 200, "", "fe80::1%a?b")
+    assert stored.actor_name == "A?"
 
 
 @pytest.mark.django_db
