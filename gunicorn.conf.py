@@ -22,6 +22,7 @@ timeout = graceful_timeout + 15
 keepalive = 30
 accesslog = None  # the request log is the portal's own, one structured line without query strings
 errorlog = "-"
+control_socket_disable = True  # the supervisor speaks by signals; no file in somebody's home
 forwarded_allow_ips = ""  # the portal decides itself which proxies it believes (TRUSTED_PROXIES)
 limit_request_line = 4094
 

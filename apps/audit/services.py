@@ -14,8 +14,9 @@ from apps.audit.events import Event, storable
 
 logger = logging.getLogger("apps.audit")
 
-# Plain SQL, because this statement is part of every write of the portal: measured, the ORM's form takes three
-# times as long, and the head stays locked meanwhile. The names come from the code, the values are parameters.
+# Plain SQL, because this statement is part of every write of the portal and the head stays locked meanwhile:
+# measured for one chain entry in one thread, the ORM's form takes 2.4 times as long on SQLite and 1.3 times on
+# PostgreSQL. The names come from the code, the values are parameters.
 _COLUMNS = (*Row._fields, "hash")
 _INSERT_EVENT = "INSERT INTO audit_event ({}) VALUES ({})".format(  # noqa: S608  # names of ours, no values
     ", ".join(_COLUMNS), ", ".join(["%s"] * len(_COLUMNS))
