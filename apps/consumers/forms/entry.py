@@ -177,12 +177,15 @@ class Entry:
     """
 
     def __init__(self, values: Mapping[str, str], *, read: bool, providers: tuple[str, ...]) -> None:
+        for prefix in LISTS:
+            if not typed_rows(values, prefix):
+                values = with_rows(values, prefix, [{}])  # a row to type in, and for an error to stand at
         source: dict[str, Any] = {"data": values} if read else {}
         self.form = ConsumerForm(**(source or {"initial": dict(values.items())}))
         self.providers = providers
         self.lists: dict[str, RowList] = {}
         for prefix, row_list in LISTS.items():
-            rows = {} if read else {"initial": typed_rows(values, prefix) or [{}]}
+            rows = {} if read else {"initial": typed_rows(values, prefix)}
             self.lists[prefix] = row_list(prefix=prefix, providers=providers, **source, **rows)
 
     @classmethod

@@ -47,9 +47,7 @@ class OrderReferenceField(PlainTextField):
     def clean(self, value: Any) -> str:
         text = super().clean(value)
         if "/" in text:
-            segments = [unquote(segment) for segment in urlsplit(text).path.split("/")]
-            if "orders" in segments[:-1]:
-                text = segments[segments.index("orders") + 1]
+            text = _reference_in_link(text)
         if text and not REFERENCE.fullmatch(text):
             raise ValidationError(
                 _("Enter the order reference in full, such as %(sample)s"),
@@ -57,6 +55,15 @@ class OrderReferenceField(PlainTextField):
                 params={"sample": SAMPLE_ORDER_REF},
             )
         return text
+
+
+def _reference_in_link(link: str) -> str:
+    """The segment behind ``orders``; the link itself where there is none."""
+    try:
+        segments = [unquote(segment) for segment in urlsplit(link).path.split("/")]
+    except ValueError:  # not even a link, such as http://[
+        return link
+    return segments[segments.index("orders") + 1] if "orders" in segments[:-1] else link
 
 
 class DateOfBirthField(PlainTextField):
