@@ -1,0 +1,134 @@
+"""A date of birth is read as people write it, and never guessed."""
+
+from __future__ import annotations
+
+import calendar
+import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.consumers.dates import read_date
+
+SEVENTH_OF_MARCH = datetime.date(1991, 3, 7)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "7 3 1991",
+        "07/03/1991",
+        "7.3.1991",
+        "7-3-1991",
+        "7. 3. 1991",
+        "7 March 1991",
+        "07 march 1991",
+        "7 MAR 1991",
+        "7 Mar. 1991",
+        "7-Mar-1991",
+        "7March1991",
+        "March 7, 1991",
+        "Mar 7 1991",
+        "1991-03-07",
+        "1991/3/7",
+        "  7  3  1991  ",
+    ],
+)
+def test_every_way_of_writing_a_date_is_read_with_the_day_first(text: str) -> None:
+    assert read_date(text) == SEVENTH_OF_MARCH
+
+
+@pytest.mark.parametrize("text", ["3 7 1991", "03/07/1991", "3.7.1991", "03-07-1991"])
+def test_numbers_alone_are_read_with_the_month_first_where_the_house_says_so(text: str) -> None:
+    assert read_date(text, month_first=True) == SEVENTH_OF_MARCH
+    assert read_date(text) == datetime.date(1991, 7, 3)
+
+
+@pytest.mark.parametrize("text", ["1991-03-07", "7 March 1991", "March 7, 1991"])
+def test_what_is_unambiguous_does_not_depend_on_the_order(text: str) -> None:
+    assert read_date(text, month_first=True) == read_date(text) == SEVENTH_OF_MARCH
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "31 2 1991",
+        "31/02/1991",
+        "31 February 1991",
+        "1991-02-31",
+        "February 31, 1991",
+        "29 2 1991",
+        "29 February 1900",
+        "31 4 1991",
+        "0 3 1991",
+        "7 0 1991",
+        "7 13 1991",
+        "7 3 0000",
+    ],
+)
+def test_a_day_that_the_calendar_does_not_have_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        read_date(text)
+
+
+def test_with_the_month_first_a_13th_month_is_not_turned_into_a_day() -> None:
+    with pytest.raises(ValueError, match=r"."):
+        read_date("13/03/1991", month_first=True)
+
+
+@pytest.mark.parametrize("text", ["29 2 2000", "29 February 1992", "1996-02-29"])
+def test_the_29th_of_february_is_a_day_of_leap_years(text: str) -> None:
+    assert (read_date(text).month, read_date(text).day) == (2, 29)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "7 3 91",
+        "07/03/91",
+        "7 March 91",
+        "91-03-07",
+        "7 3 19911",
+        "7 3",
+        "March 1991",
+        "1991",
+        "070391",
+        "07031991",
+        "7 Brumaire 1991",
+        "7 M 1991",
+        "7 3 1991 or so",
+        "1991-03-07T00:00:00Z",
+        "yesterday",
+        "",
+    ],
+)
+def test_what_is_not_a_whole_date_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        read_date(text)
+
+
+MONTHS = list(calendar.month_name)[1:]
+
+
+@pytest.mark.parametrize(("number", "name"), list(enumerate(MONTHS, start=1)))
+def test_every_month_is_read_by_its_name_and_by_its_first_three_letters(number: int, name: str) -> None:
+    assert read_date(f"7 {name} 1991").month == number
+    assert read_date(f"7 {name[:3]} 1991").month == number
+
+
+@given(date=st.dates(min_value=datetime.date(1000, 1, 1)), gap=st.sampled_from([" ", "/", ".", "-", " - "]))
+def test_a_date_that_is_written_out_comes_back_whichever_way_it_was_written(
+    date: datetime.date, gap: str
+) -> None:
+    month = MONTHS[date.month - 1]
+    for text in (
+        gap.join(map(str, (date.day, date.month, date.year))),
+        f"{date.day:02}{gap}{date.month:02}{gap}{date.year}",
+        f"{date.day} {month} {date.year}",
+        f"{month} {date.day}, {date.year}",
+        f"{date.day} {month[:3]} {date.year}",
+        date.isoformat(),
+    ):
+        assert read_date(text) == date
+    assert read_date(gap.join(map(str, (date.month, date.day, date.year))), month_first=True) == date

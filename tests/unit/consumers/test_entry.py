@@ -1,0 +1,400 @@
+"""The whole entry: choices, required fields, lists of rows, and the JSON that is sent in the end."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+
+import pytest
+from pytest_django import Settings
+
+from apps.cdp.consumers import FIELD_NAMES, Identifier
+from apps.consumers import vocabulary
+from apps.consumers.checks import REQUIRABLE, check_form_settings
+from apps.consumers.forms.entry import (
+    FORM_FIELD,
+    MISSING,
+    Entry,
+    typed_rows,
+    values_of,
+    with_row_added,
+    with_row_removed,
+)
+from apps.consumers.words import FIELD_LABELS
+from apps.sandbox.seed import SAMPLE_ORDER
+from tests.unit.consumers.entries import FULL, clean, identifier_rows, messages, posted, read, rows, sent
+
+
+# --- What is sent ---------------------------------------------------------------------------------
+def test_every_field_of_the_vendors_page_is_sent_as_it_stands_in_the_form() -> None:
+    consumer = sent(posted(FULL))
+    assert consumer == FULL
+    assert consumer.to_json() == {
+        "title": "Dr",
+        "firstName": "Aoife Zaphodina",
+        "lastName": "O’Beeblebrox",
+        "gender": "unknown",
+        "dateOfBirth": "1991-03-07T00:00:00Z",
+        "emails": ["Aoife.Zed@example.com", "aoife@example.org"],
+        "phoneNumbers": ["+353851234567", "+353161123345"],
+        "nationality": "Irish",
+        "passportNumber": "PZ4A9565",
+        "country": "IE",
+        "identifiers": [
+            {"provider": "ProfileSystem", "id": "PS-77-Zaphod"},
+            {"provider": "LoyaltyProgramme", "id": "LP-42-Zaphod"},
+        ],
+    }
+
+
+def test_what_is_left_empty_is_not_in_the_json() -> None:
+    values = posted(clean(emails=(), first_name="Ida", last_name="Clean"))
+    assert sent(values).to_json() == {"firstName": "Ida", "lastName": "Clean"}
+
+
+@pytest.mark.parametrize(("value", "words"), [("male", "Male"), ("female", "Female"), ("unknown", "Unknown")])
+def test_a_gender_is_sent_as_the_vendors_value(value: str, words: str) -> None:
+    assert sent(posted(clean(), gender=value)).to_json()["gender"] == value
+    assert str(dict(vocabulary.GENDERS)[value]) == words
+
+
+def test_not_given_is_preselected_and_sends_no_gender() -> None:
+    form = Entry.typed(values_of("", None), ()).form
+    assert form["gender"].value() == ""
+    assert str(dict(form.fields["gender"].choices)[""]) == "Not given"  # type: ignore[attr-defined]  # a choice
+    assert "gender" not in sent(posted(clean(), gender="")).to_json()
+
+
+def test_the_titles_are_no_title_the_commonest_of_the_house_then_the_vendors_and_the_houses_own(
+    settings: Settings,
+) -> None:
+    settings.COMMON_TITLES, settings.EXTRA_TITLES = ["Ms", "Mr"], ["Baroness", "Dr"]
+    values = [value for value, _words in vocabulary.title_choices()]
+    assert vocabulary.title_choices()[0] == ("", "No title")
+    assert values[1:3] == ["Ms", "Mr"]
+    assert values[-1] == "Baroness"
+    assert len(values) == len(set(values)) == 1 + len(vocabulary.TITLES) + 1
+    assert sent(posted(clean(), title="Baroness")).title == "Baroness"
+    assert "title" not in sent(posted(clean(), title="")).to_json()
+
+
+def test_a_country_is_chosen_by_name_and_sent_as_alpha_2() -> None:
+    choices = dict(vocabulary.country_choices())
+    assert (choices["IE"], choices["CI"], choices[""]) == ("Ireland", "Côte d'Ivoire", "Not given")
+    assert sent(posted(clean(), country="CI")).to_json()["country"] == "CI"
+    names = list(choices.values())[1:]
+    assert names.index("Åland Islands") < names.index("Zimbabwe")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("title", "Captain"), ("gender", "none"), ("country", "Ireland")]
+)
+def test_what_is_not_on_offer_is_an_error_at_its_field(field: str, value: str) -> None:
+    [where] = messages(posted(clean(), **{field: value}))
+    assert where.startswith(f"#id_{field}")
+
+
+def test_nationalities_are_suggested_and_any_other_word_is_welcome() -> None:
+    assert {"Irish", "Spanish", "French"} <= set(vocabulary.nationalities())
+    assert sent(posted(clean(), nationality="Klingon")).nationality == "Klingon"
+
+
+# --- Required fields ------------------------------------------------------------------------------
+SINGLE = [
+    "title",
+    "first_name",
+    "last_name",
+    "gender",
+    "date_of_birth",
+    "nationality",
+    "passport_number",
+    "country",
+]
+
+
+@pytest.mark.parametrize("field", SINGLE)
+def test_a_single_field_is_required_exactly_when_the_setting_names_it(field: str, settings: Settings) -> None:
+    settings.REQUIRED_FIELDS = []
+    assert messages(posted(FULL, **{field: ""})) == {}
+    settings.REQUIRED_FIELDS = [field]
+    empty = "" if field in ("title", "gender", "country") else " "
+    [(where, said)] = messages(posted(FULL, **{field: empty})).items()
+    assert where.startswith(f"#id_{field}")
+    assert said == str(MISSING[field])
+    assert messages(posted(FULL)) == {}
+
+
+@pytest.mark.parametrize(
+    ("field", "target"),
+    [
+        ("emails", "emails-0-value"),
+        ("phone_numbers", "phone_numbers-0-value"),
+        ("identifiers", "identifiers-0-id"),
+    ],
+)
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_list_is_required_exactly_when_the_setting_names_it(
+    field: str, target: str, number: int, settings: Settings
+) -> None:
+    empty = identifier_rows([("", "")] * number) if field == "identifiers" else rows(field, [""] * number)
+    empty[f"{field}-TOTAL_FORMS"] = str(number)
+    settings.REQUIRED_FIELDS = []
+    assert messages({**posted(FULL), **empty}) == {}
+    settings.REQUIRED_FIELDS = [field]
+    assert messages({**posted(FULL), **empty}) == {f"#id_{target}": str(MISSING[field])}
+    assert messages(posted(FULL)) == {}
+
+
+def test_an_optional_field_says_so_and_a_required_one_does_not(settings: Settings) -> None:
+    settings.REQUIRED_FIELDS = ["last_name", "date_of_birth"]
+    fields = Entry.typed(values_of("", None), ()).form.fields
+    labels = {name: str(field.label) for name, field in fields.items() if name != "token"}
+    assert {name for name, label in labels.items() if label.endswith(" (optional)")} == set(labels) - {
+        "order_ref",
+        "last_name",
+        "date_of_birth",
+    }
+
+
+def test_every_field_has_words_for_missing_a_label_and_a_place_for_the_vendors_message() -> None:
+    assert set(MISSING) == {*REQUIRABLE, "order_ref"}
+    assert set(FIELD_LABELS) == REQUIRABLE == set(FORM_FIELD.values())
+    assert set(FORM_FIELD) == FIELD_NAMES
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("DATE_ORDER", "year-day", "consumers.E001"),
+        ("PHONE_REGION", "Ireland", "consumers.E002"),
+        ("REQUIRED_FIELDS", ["last_name", "shoe_size"], "consumers.E003"),
+        ("MAX_EMAILS", 0, "consumers.E004"),
+    ],
+)
+def test_a_setting_of_the_form_that_cannot_be_right_is_found_at_start(
+    name: str, value: object, code: str, settings: Settings
+) -> None:
+    assert check_form_settings() == []
+    setattr(settings, name, value)
+    assert [problem.id for problem in check_form_settings()] == [code]
+
+
+@pytest.mark.parametrize(
+    ("identifiers", "emails", "by_email", "enough"),
+    [
+        ([("ProfileSystem", "1")], [], False, True),
+        ([("profilesystem", "1")], ["ida@example.com"], False, False),
+        ([], ["ida@example.com"], True, True),
+        ([], [], True, False),
+    ],
+)
+def test_enough_identity_is_required_where_the_house_says_so(
+    identifiers: list[tuple[str, str]], emails: list[str], by_email: bool, enough: bool, settings: Settings
+) -> None:
+    settings.IDENTITY_REQUIRED, settings.EMAIL_IDENTIFIES = True, by_email
+    values = posted(clean(), **rows("emails", emails), **identifier_rows(identifiers))
+    said = messages(values, "ProfileSystem")
+    wanted = {"#id_identifiers-0-id": "Enter an identifier of one of the offered providers"}
+    assert said == ({} if enough else wanted)
+
+
+# --- Lists of rows --------------------------------------------------------------------------------
+LIMITS = [
+    ("emails", "MAX_EMAILS", "Enter at most 3 email addresses"),
+    ("phone_numbers", "MAX_PHONE_NUMBERS", "Enter at most 3 phone numbers"),
+    ("identifiers", "MAX_IDENTIFIERS", "Enter at most 3 identifiers"),
+]
+
+
+def _many(prefix: str, number: int) -> dict[str, str]:
+    if prefix == "identifiers":
+        return identifier_rows(("ProfileSystem", f"id-{index}") for index in range(number))
+    if prefix == "emails":
+        return rows(prefix, [f"ida{index}@example.com" for index in range(number)])
+    return rows(prefix, [f"085 123 45{index:02}" for index in range(number)])
+
+
+@pytest.mark.parametrize(("prefix", "setting", "message"), LIMITS)
+def test_more_than_the_limit_is_told_and_every_row_is_kept(
+    prefix: str, setting: str, message: str, settings: Settings
+) -> None:
+    setattr(settings, setting, 3)
+    assert messages(posted(clean(), **_many(prefix, 3))) == {}
+    values = posted(clean(), **_many(prefix, 4))
+    assert messages(values) == {f"#{prefix}": message}
+    assert len(read(values).lists[prefix].forms) == 4
+
+
+@pytest.mark.parametrize(("prefix", "setting"), [(prefix, setting) for prefix, setting, _m in LIMITS])
+def test_twice_the_limit_still_gets_the_clear_error(prefix: str, setting: str, settings: Settings) -> None:
+    limit = getattr(settings, setting)
+    values = posted(clean(), **_many(prefix, min(2 * limit, 100) if prefix == "phone_numbers" else 2 * limit))
+    [(where, said)] = messages(values).items()
+    assert where == f"#{prefix}"
+    assert said.startswith(f"Enter at most {limit} ")
+    assert len(values) < settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+
+
+def test_addresses_pasted_into_one_row_count_each(settings: Settings) -> None:
+    settings.MAX_EMAILS = 3
+    pasted = " ".join(f"ida{index}@example.com" for index in range(4))
+    assert messages(posted(clean(), **rows("emails", [pasted]))) == {
+        "#emails": "Enter at most 3 email addresses"
+    }
+
+
+def test_empty_rows_are_ignored_wherever_they_stand() -> None:
+    values = posted(
+        clean(),
+        **rows("emails", ["", "one@example.com", "  ", "two@example.com", ""]),
+        **identifier_rows([("", ""), ("ProfileSystem", "1"), ("", " ")]),
+    )
+    consumer = sent(values)
+    assert consumer.emails == ("one@example.com", "two@example.com")
+    assert consumer.identifiers == (Identifier("ProfileSystem", "1"),)
+
+
+@pytest.mark.parametrize(
+    ("row", "where", "said"),
+    [
+        (("", "42"), "#id_identifiers-1-provider", "Choose the provider of this identifier"),
+        (("ProfileSystem", ""), "#id_identifiers-1-id", "Enter the ID for this provider"),
+        (("ProfileSystem", "  "), "#id_identifiers-1-id", "Enter the ID for this provider"),
+    ],
+)
+def test_a_half_filled_identifier_is_an_error_at_the_missing_half(
+    row: tuple[str, str], where: str, said: str
+) -> None:
+    values = posted(clean(), **identifier_rows([("ProfileSystem", "1"), row]))
+    assert messages(values, "ProfileSystem") == {where: said}
+
+
+@pytest.mark.parametrize(
+    ("values", "where", "said"),
+    [
+        (
+            rows("emails", ["ida@example.com", "other@example.com", "ida@EXAMPLE.com"]),
+            "#id_emails-2-value",
+            "This email address is in the list already",
+        ),
+        (
+            rows("phone_numbers", ["085 123 4567", "+353851234567"]),
+            "#id_phone_numbers-1-value",
+            "This phone number is in the list already",
+        ),
+        (
+            identifier_rows([("ProfileSystem", "1"), ("LoyaltyProgramme", "1"), ("ProfileSystem", "1")]),
+            "#id_identifiers-2-id",
+            "This identifier is in the list already",
+        ),
+    ],
+)
+def test_the_same_value_twice_is_an_error_at_the_second(
+    values: dict[str, str], where: str, said: str
+) -> None:
+    assert messages(posted(clean(), **values)) == {where: said}
+
+
+def test_all_errors_show_at_once_in_the_order_of_the_page(settings: Settings) -> None:
+    values = posted(
+        FULL,
+        order_ref="x",
+        last_name="",
+        date_of_birth="31 2 1991",
+        country="Ireland",
+        **rows("emails", ["x"]),
+        **identifier_rows([("", "1")]),
+    )
+    assert list(messages(values)) == [
+        "#id_order_ref",
+        "#id_last_name",
+        "#id_date_of_birth",
+        "#id_emails-0-value",
+        "#id_country",
+        "#id_identifiers-0-provider",
+    ]
+
+
+# --- Providers ------------------------------------------------------------------------------------
+def _provider_choices(entry: Entry, index: int) -> list[str] | None:
+    widget = entry.identifiers.forms[index].fields["provider"].widget
+    choices = getattr(widget, "choices", None)
+    return None if choices is None else [value for value, _words in choices]
+
+
+def test_the_providers_of_the_rules_are_offered_in_their_order() -> None:
+    entry = Entry.typed(posted(clean()), ("ProfileSystem", "email"))
+    assert _provider_choices(entry, 0) == ["", "ProfileSystem", "email"]
+
+
+def test_without_a_rule_the_provider_is_free_text() -> None:
+    values = posted(clean(), **identifier_rows([("Anything at all", "1")]))
+    assert _provider_choices(Entry.typed(values, ()), 0) is None
+    assert sent(values).identifiers == (Identifier("Anything at all", "1"),)
+
+
+@pytest.mark.parametrize("make", [Entry.typed, Entry.posted])
+def test_a_provider_whose_rule_was_removed_meanwhile_stays_chosen(
+    make: Callable[[dict[str, str], tuple[str, ...]], Entry],
+) -> None:
+    values = posted(clean(), **identifier_rows([("Gone", "1"), ("email", "2")]))
+    entry = make(values, ("ProfileSystem", "email"))
+    assert _provider_choices(entry, 0) == ["", "ProfileSystem", "email", "Gone"]
+    assert _provider_choices(entry, 1) == ["", "ProfileSystem", "email"]
+    assert entry.identifiers.forms[0]["provider"].value() == "Gone"
+    assert sent(values, "ProfileSystem", "email").identifiers[0] == Identifier("Gone", "1")
+
+
+# --- Add and remove without script ----------------------------------------------------------------
+@pytest.mark.parametrize("prefix", ["emails", "phone_numbers", "identifiers"])
+def test_one_more_row_leaves_everything_else_as_it_was(prefix: str) -> None:
+    values = posted(FULL)
+    after = with_row_added(values, prefix)
+    assert typed_rows(after, prefix) == [
+        *typed_rows(values, prefix),
+        dict.fromkeys(typed_rows(values, prefix)[0], ""),
+    ]
+    assert {k: v for k, v in after.items() if not k.startswith(prefix)} == {
+        k: v for k, v in values.items() if not k.startswith(prefix)
+    }
+
+
+@pytest.mark.parametrize("prefix", ["emails", "phone_numbers", "identifiers"])
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_row_is_removed_and_the_others_close_up(prefix: str, index: int) -> None:
+    values = posted(FULL)
+    after = with_row_removed(values, prefix, index)
+    assert typed_rows(after, prefix) == [typed_rows(values, prefix)[1 - index]]
+
+
+@pytest.mark.parametrize("total", ["", "many", "-3", "1e3"])
+def test_a_number_of_rows_that_cannot_be_read_means_none(total: str) -> None:
+    assert typed_rows({"emails-TOTAL_FORMS": total, "emails-0-value": "x"}, "emails") == []
+
+
+def test_no_number_of_rows_makes_the_page_endless() -> None:
+    assert len(typed_rows({"emails-TOTAL_FORMS": "99999999"}, "emails")) == 40
+
+
+# --- Filled from an earlier try -------------------------------------------------------------------
+@pytest.mark.parametrize("consumer", [FULL, clean(), clean(date_of_birth=datetime.date(2000, 2, 29))])
+@pytest.mark.parametrize("order", ["day-month", "month-day"])
+def test_what_was_sent_goes_through_the_form_again_unchanged(
+    consumer: object, order: str, settings: Settings
+) -> None:
+    settings.DATE_ORDER = order
+    assert isinstance(consumer, type(FULL))
+    values = values_of(SAMPLE_ORDER, consumer)
+    assert sent(values, "ProfileSystem") == consumer
+    assert read(values).order_ref == SAMPLE_ORDER
+
+
+def test_each_page_has_a_token_of_its_own() -> None:
+    values = posted(FULL)
+    one, other = (Entry.typed(values, ()).form["token"].value() for _ in range(2))
+    assert len({one, other, values["token"]}) == 3
+
+
+def test_a_token_survives_errors() -> None:
+    values = posted(FULL, last_name="")
+    assert read(values).form["token"].value() == values["token"]

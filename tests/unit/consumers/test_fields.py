@@ -1,0 +1,212 @@
+"""What each field makes of what is typed, and what it says where it can make nothing of it."""
+
+from __future__ import annotations
+
+import datetime
+import unicodedata
+from zoneinfo import ZoneInfo
+
+import pytest
+import time_machine
+from django.utils import timezone
+from pytest_django import Settings
+
+from apps.consumers.forms.fields import SAMPLE_ORDER_REF
+from apps.sandbox.seed import SAMPLE_ORDER
+from tests.unit.consumers.entries import FULL, clean, identifier_rows, messages, posted, read, rows, sent
+
+UPPER = SAMPLE_ORDER.upper()
+NOT_A_REFERENCE = f"Enter the order reference in full, such as {SAMPLE_ORDER_REF}"
+NOT_A_DATE = "Date of birth must be a real date, such as 7 March 1991"
+CONTROL = "Remove the line breaks and control characters"
+
+
+# --- Order reference ------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("typed", "reference"),
+    [
+        (SAMPLE_ORDER, SAMPLE_ORDER),
+        (f"  {SAMPLE_ORDER}\t", SAMPLE_ORDER),
+        (UPPER, UPPER),
+        (f"https://api-engage-eu.sitecorecloud.io/v2.1/orders/{SAMPLE_ORDER}", SAMPLE_ORDER),
+        (f"https://api-engage-eu.sitecorecloud.io/v2.1/orders/{SAMPLE_ORDER}/consumers", SAMPLE_ORDER),
+        (f"https://api-engage-eu.sitecorecloud.io/v2.1/orders/{UPPER}?expand=true#top", UPPER),
+        (f" http://127.0.0.1:8031/v2.1/orders/{SAMPLE_ORDER}/ ", SAMPLE_ORDER),
+        (f"/v2.1/orders/{SAMPLE_ORDER}", SAMPLE_ORDER),
+        (f"https://app.example/%6Frders/{SAMPLE_ORDER}", SAMPLE_ORDER),
+    ],
+)
+def test_an_order_reference_is_trimmed_and_a_pasted_link_reduced_to_it(typed: str, reference: str) -> None:
+    entry = read(posted(order_ref=typed))
+    assert list(entry.errors()) == []
+    assert entry.order_ref == reference
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "B94TXY-1",
+        SAMPLE_ORDER[:-1],
+        f"{SAMPLE_ORDER}0",
+        f"{SAMPLE_ORDER} {SAMPLE_ORDER}",
+        SAMPLE_ORDER.replace("-", ""),
+        SAMPLE_ORDER.replace("2d7de9df", "2d7de9dg"),
+        unicodedata.normalize("NFKC", SAMPLE_ORDER).replace("2", "２"),  # a full-width two
+        SAMPLE_ORDER.replace("4", "٤"),  # an Arabic four
+        f"https://api-engage-eu.sitecorecloud.io/v2.1/orders?guestRef={SAMPLE_ORDER}&offset=1",
+        f"https://api-engage-eu.sitecorecloud.io/v2.1/guests/{SAMPLE_ORDER}",
+        f"https://api-engage-eu.sitecorecloud.io/v2.1/orders/..%2F{SAMPLE_ORDER}",
+        f"../{SAMPLE_ORDER}",
+        "https://[orders/x",
+    ],
+)
+def test_what_is_no_order_reference_is_refused_and_stays_in_the_field(typed: str) -> None:
+    values = posted(order_ref=typed)
+    assert messages(values) == {"#id_order_ref": NOT_A_REFERENCE}
+    assert read(values).form["order_ref"].value() == typed
+
+
+@pytest.mark.parametrize("typed", ["", "   ", "https://api-engage-eu.sitecorecloud.io/v2.1/orders/"])
+def test_an_order_reference_is_always_required(typed: str, settings: Settings) -> None:
+    settings.REQUIRED_FIELDS = []
+    assert messages(posted(order_ref=typed)) == {"#id_order_ref": "Enter the order reference"}
+
+
+# --- Names ----------------------------------------------------------------------------------------
+NAMES = [
+    "O’Brien-d'Arcy",
+    "Nguyễn Thị Ánh",
+    "Zoe\N{COMBINING DIAERESIS} A\N{COMBINING CEDILLA}",
+    "محمد عبد الله",
+    "司馬遼太郎",
+    "van der Berg",
+    "J. R. R.",
+    "Ida 🦊",
+    "👩\N{ZERO WIDTH JOINER}🚀",
+    "SHOUTING",
+    "whisper",
+    "=SUM(1)",
+    "<b>bold</b>",
+    "0",
+    "名" * 100,
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_sent_as_it_is_typed_but_for_blanks_around_it(name: str) -> None:
+    consumer = sent(posted(FULL, first_name=f"  {name}\t", last_name=name))
+    assert (consumer.first_name, consumer.last_name) == (name, name)
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ("first_name", "The first name has at most 100 characters"),
+        ("last_name", "The last name has at most 100 characters"),
+        ("nationality", "The nationality has at most 100 characters"),
+    ],
+)
+def test_the_101st_character_is_told_and_nothing_is_cut(field: str, message: str) -> None:
+    values = posted(FULL, **{field: "名" * 101})
+    assert messages(values) == {f"#id_{field}": message}
+    assert read(values).form[field].value() == "名" * 101
+
+
+@pytest.mark.parametrize("text", ["Ida\x00", "I\x07da", "Ida\nClean", "I\x85da", "I\x1bda"])
+@pytest.mark.parametrize("field", ["first_name", "last_name", "nationality", "passport_number"])
+def test_control_characters_are_refused_and_the_text_is_kept(field: str, text: str) -> None:
+    values = posted(FULL, **{field: text})
+    [(where, said)] = messages(values).items()
+    assert where == f"#id_{field}"
+    assert said in (CONTROL, "Null characters are not allowed.")
+    assert read(values).form[field].value() == text
+
+
+@pytest.mark.parametrize(("field", "words"), [("first_name", "first name"), ("last_name", "last name")])
+@pytest.mark.parametrize("typed", ["", "   "])
+def test_an_empty_name_says_what_to_do(field: str, words: str, typed: str) -> None:
+    assert messages(posted(FULL, **{field: typed})) == {f"#id_{field}": f"Enter the {words}"}
+
+
+# --- Date of birth --------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "typed", ["31 February 1991", "31/02/1991", "1991-02-31", "7 3 91", "soon", "7" * 41]
+)
+def test_an_impossible_date_is_an_error_and_stays_in_the_field(typed: str) -> None:
+    values = posted(FULL, date_of_birth=typed)
+    assert messages(values) == {"#id_date_of_birth": NOT_A_DATE}
+    assert read(values).form["date_of_birth"].value() == typed
+
+
+def test_the_order_of_day_and_month_is_the_setting(settings: Settings) -> None:
+    assert sent(posted(FULL, date_of_birth="03/07/1991")).date_of_birth == datetime.date(1991, 7, 3)
+    settings.DATE_ORDER = "month-day"
+    assert sent(posted(FULL, date_of_birth="03/07/1991")).date_of_birth == datetime.date(1991, 3, 7)
+    assert messages(posted(FULL, date_of_birth="31/12/1991")) == {"#id_date_of_birth": NOT_A_DATE}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kolkata"])
+@pytest.mark.parametrize(
+    "now", ["2026-03-07T00:00:01+00:00", "2026-03-07T12:00:00+00:00", "2026-03-07T23:59:59+00:00"]
+)
+def test_before_today_is_before_today_in_utc_whatever_the_clock_on_the_wall_says(now: str, zone: str) -> None:
+    moment = datetime.datetime.fromisoformat(now)
+    local = moment.astimezone(ZoneInfo(zone))
+    with time_machine.travel(local, tick=False), timezone.override(zone):
+        assert sent(posted(FULL, date_of_birth="6 March 2026")).date_of_birth == datetime.date(2026, 3, 6)
+        for day in ("7 March 2026", "8 March 2026", "7 March 2126"):
+            said = messages(posted(FULL, date_of_birth=day))
+            assert said == {"#id_date_of_birth": "Date of birth must be before today"}
+
+
+# --- E-mail addresses and phone numbers -----------------------------------------------------------
+def test_only_the_domain_of_an_email_address_is_lower_cased() -> None:
+    consumer = sent(posted(FULL, **rows("emails", [" Aoife.ZED+Trip@EXAMPLE.Com "])))
+    assert consumer.emails == ("Aoife.ZED+Trip@example.com",)
+
+
+@pytest.mark.parametrize("gap", [", ", ";", " ", "\n", "\r\n", "\t", " ; ,"])
+def test_several_email_addresses_pasted_into_one_field_are_split(gap: str) -> None:
+    pasted = gap.join(["one@example.com", "two@example.com", "three@example.com"])
+    consumer = sent(posted(FULL, **rows("emails", [pasted, "four@example.com"])))
+    assert consumer.emails == ("one@example.com", "two@example.com", "three@example.com", "four@example.com")
+
+
+@pytest.mark.parametrize(
+    "typed", ["ida", "ida@", "@example.com", "one@example.com, two", "Ida <i@example.com>"]
+)
+def test_what_is_no_email_address_is_refused_at_its_row_and_kept(typed: str) -> None:
+    values = posted(FULL, **rows("emails", ["ida@example.com", typed]))
+    assert messages(values) == {
+        "#id_emails-1-value": "Enter the email address in full, such as name@example.com"
+    }
+    assert read(values).emails.forms[1]["value"].value() == typed
+
+
+def test_a_phone_number_is_sent_in_e164_where_it_can_be_read_and_else_as_typed() -> None:
+    typed = ["085 123 4567", "+353 (1) 612 3345", "085 123 4567 ext. 9", "reception"]
+    consumer = sent(posted(FULL, **rows("phone_numbers", typed)))
+    assert consumer.phone_numbers == ("+353851234567", "+35316123345", "085 123 4567 ext. 9", "reception")
+
+
+@pytest.mark.parametrize("gap", [", ", ";", "\n"])
+def test_several_phone_numbers_pasted_into_one_field_are_split(gap: str) -> None:
+    pasted = gap.join(["085 123 4567", "01 612 3345"])
+    assert sent(posted(FULL, **rows("phone_numbers", [pasted]))).phone_numbers == (
+        "+353851234567",
+        "+35316123345",
+    )
+
+
+# --- Document -------------------------------------------------------------------------------------
+def test_a_passport_number_is_sent_in_upper_case() -> None:
+    assert sent(posted(FULL, passport_number=" pz4a9565 ")).passport_number == "PZ4A9565"
+
+
+def test_identifiers_are_sent_letter_for_letter() -> None:
+    consumer = sent(posted(FULL, **identifier_rows([("profileSystem", " aB-1 2 ")])))
+    assert [(item.provider, item.id) for item in consumer.identifiers] == [("profileSystem", "aB-1 2")]
+
+
+def test_a_clean_entry_says_nothing() -> None:
+    assert messages(posted(clean())) == {}
