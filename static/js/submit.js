@@ -10,7 +10,7 @@ export function startSubmitting(root) {
 
   root.addEventListener("submit", (event) => {
     const form = event.target;
-    if (form.method !== "post") return;
+    if (form.getAttribute("method")?.toLowerCase() !== "post") return; // form.method may be a field of that name
     const now = performance.now();
     if (now - (lastSubmit.get(form) ?? -PAUSE) < PAUSE) {
       event.preventDefault();
