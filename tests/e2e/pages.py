@@ -1,0 +1,192 @@
+"""The pages as people use them: what the stories of the browser tests are written in."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from apps.consumers.models import Submission
+from apps.sandbox.routes import CREATE
+from apps.sandbox.seed import FAULT_ORDERS, SAMPLE_ORDER
+from apps.sandbox.server import SandboxServer
+from tests.unit.accounts.people import PASSWORD
+
+RECEIPT = re.compile(r"/submissions/[0-9a-f-]{36}/$")
+CREATE_BUTTON = "form.entry .button-row button"  # the one that is seen, whatever it says
+
+
+@dataclass(frozen=True)
+class Typed:
+    """An entry as a person types it; what is empty is left alone."""
+
+    order: str = SAMPLE_ORDER
+    title: str = ""
+    first_name: str = "Aoife"
+    last_name: str = "Ní Dhálaigh"
+    gender: str = ""
+    born: str = ""
+    emails: Sequence[str] = ("aoife.nidhalaigh@example.com",)
+    phones: Sequence[str] = ()
+    nationality: str = ""
+    passport: str = ""
+    country: str = ""
+    identifiers: Sequence[tuple[str, str]] = field(default=())
+
+    def but(self, **changes: Any) -> Typed:
+        """The same entry with some fields typed otherwise."""
+        return replace(self, **changes)
+
+
+SIMPLE = Typed()
+WHOLE = Typed(
+    title="Dr",
+    first_name="Aoife",
+    last_name="O’Brien-Ní Dhálaigh",
+    gender="Female",
+    born="7 3 1991",
+    emails=("aoife@Example.COM", "Second.Address@example.org"),
+    phones=("087 123 4567", "+44 20 7946 0018"),
+    nationality="Irish",
+    passport="pa1234567",
+    country="Ireland",
+    identifiers=(("ProfileSystem", "NEW-000-1"), ("LoyaltyProgramme", "LP-000-2")),
+)
+WHOLE_AS_SENT = {
+    "title": "Dr",
+    "firstName": "Aoife",
+    "lastName": "O’Brien-Ní Dhálaigh",
+    "gender": "female",
+    "dateOfBirth": "1991-03-07T00:00:00Z",
+    "emails": ["aoife@example.com", "Second.Address@example.org"],
+    "phoneNumbers": ["+353871234567", "+442079460018"],
+    "nationality": "Irish",
+    "passportNumber": "PA1234567",
+    "country": "IE",
+    "identifiers": [
+        {"provider": "ProfileSystem", "id": "NEW-000-1"},
+        {"provider": "LoyaltyProgramme", "id": "LP-000-2"},
+    ],
+}
+
+
+def sign_in(page: Page, username: str, password: str = PASSWORD) -> None:
+    """Through the sign-in page, to the start page."""
+    page.goto("/accounts/login/")
+    page.get_by_label("User name").fill(username)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("What do you want to do?")
+
+
+def open_form(page: Page, query: str = "") -> None:
+    """The empty form of the main job, or one that the query fills."""
+    page.goto(f"/consumers/new/{query}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("New order consumer")
+
+
+def fill_entry(page: Page, typed: Typed) -> None:
+    """Type an entry; further rows of the lists are made by their Add buttons."""
+    for name, text in (
+        ("order_ref", typed.order),
+        ("first_name", typed.first_name),
+        ("last_name", typed.last_name),
+        ("date_of_birth", typed.born),
+        ("nationality", typed.nationality),
+        ("passport_number", typed.passport),
+    ):
+        if text:
+            page.locator(f"#id_{name}").fill(text)
+    if typed.title:
+        page.get_by_label("Title").select_option(typed.title)
+    if typed.gender:
+        page.get_by_label(typed.gender, exact=True).check()
+    if typed.country:
+        page.get_by_label("Country").select_option(label=typed.country)
+    fill_rows(page, "emails", "Add another email address", [{"value": email} for email in typed.emails])
+    fill_rows(page, "phone_numbers", "Add another phone number", [{"value": text} for text in typed.phones])
+    rows = [{"provider": provider, "id": identifier} for provider, identifier in typed.identifiers]
+    fill_rows(page, "identifiers", "Add another identifier", rows)
+
+
+def fill_rows(page: Page, prefix: str, add: str, rows: Sequence[dict[str, str]]) -> None:
+    """Fill a list from its first row on."""
+    for index, row in enumerate(rows):
+        if page.locator(f"[name={prefix}-{index}-{next(iter(row))}]").count() == 0:
+            page.get_by_role("button", name=add).click()
+        for name, text in row.items():
+            control = page.locator(f"[name={prefix}-{index}-{name}]")
+            if control.evaluate("element => element.tagName") == "SELECT":
+                control.select_option(text)
+            else:
+                control.fill(text)
+
+
+def typed_again(page: Page) -> dict[str, str]:
+    """What stands in the fields, by the names that would be posted, without what is empty or secret."""
+    values: dict[str, str] = page.locator("form.entry").evaluate(
+        "form => Object.fromEntries([...new FormData(form)].filter(([name, value]) => value))"
+    )
+    hidden = re.compile(r"csrfmiddlewaretoken|token|.*_FORMS|accepted")
+    return {name: value for name, value in values.items() if not hidden.fullmatch(name)}
+
+
+def token_of(page: Page) -> str:
+    """The token of the rendered form."""
+    return page.locator("form.entry [name=token]").input_value()
+
+
+def press_create(page: Page) -> None:
+    """The button that is seen: Create consumer, or Create anyway after a warning."""
+    page.locator(CREATE_BUTTON).click()
+
+
+def create(page: Page, typed: Typed = SIMPLE) -> Submission:
+    """A consumer from the empty form to the receipt."""
+    open_form(page)
+    fill_entry(page, typed)
+    press_create(page)
+    return expect_receipt(page, "Consumer created")
+
+
+def expect_receipt(page: Page, headline: str) -> Submission:
+    """The page is the receipt that says so; its submission."""
+    page.wait_for_url(RECEIPT)
+    expect(page.get_by_role("heading", level=1)).to_have_text(headline)
+    return Submission.objects.get(public_id=page.url.rstrip("/").rpartition("/")[2])
+
+
+def expect_error(page: Page, field_id: str, message: str) -> None:
+    """The error stands in the summary, which has the focus, and at its field."""
+    expect(page).to_have_title(re.compile(r"^Error: "))
+    summary = page.locator("[data-error-summary]")
+    expect(summary).to_be_focused()
+    expect(summary.get_by_role("link", name=message)).to_have_attribute("href", f"#{field_id}")
+    control = page.locator(f"#{field_id}")
+    expect(control).to_have_attribute("aria-invalid", "true")
+    expect(control).to_have_accessible_description(re.compile(re.escape(message)))
+
+
+def creates(sandbox: SandboxServer) -> int:
+    """How many creates reached the sandbox: calls on the wire, whatever became of them."""
+    return sum(request.operation == CREATE for request in sandbox.sandbox.requests())
+
+
+def wire_calls(sandbox: SandboxServer) -> int:
+    """How many requests of any kind reached the sandbox."""
+    return len(sandbox.sandbox.requests())
+
+
+def stored(sandbox: SandboxServer, order: str = SAMPLE_ORDER) -> list[dict[str, Any]]:
+    """The bodies of the consumers that were created on an order, as they arrived."""
+    consumers = sandbox.sandbox.consumers(order)
+    return [json.loads(one.body) for one in consumers if one.guest_effect != "seeded"]
+
+
+def fault_order(fault: str) -> str:
+    """The order on which every create meets that fault."""
+    return FAULT_ORDERS[fault]

@@ -1,0 +1,146 @@
+"""A date of birth is sent as it was meant, or it is an error; it never vanishes."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.sandbox.server import SandboxServer
+from tests.e2e.pages import (
+    SIMPLE,
+    creates,
+    expect_error,
+    expect_receipt,
+    fill_entry,
+    open_form,
+    press_create,
+    stored,
+)
+from tests.e2e.windows import Windows
+
+pytestmark = pytest.mark.e2e
+
+NO_DATE = "Date of birth must be a real date, such as 7 March 1991"
+LOCALES = pytest.mark.parametrize("locale", ["en-US", "en-GB"])
+CLIPBOARD = ["clipboard-read", "clipboard-write"]
+
+
+def _expect_refused_as_typed(page: Page, text: str, sandbox: SandboxServer) -> None:
+    press_create(page)
+    expect_error(page, "id_date_of_birth", NO_DATE)
+    expect(page.locator("#id_date_of_birth")).to_have_value(text)
+    assert creates(sandbox) == 0
+
+
+def _echo(page: Page) -> str:
+    return page.locator("#id_date_of_birth_echo").inner_text()
+
+
+@LOCALES
+@pytest.mark.parametrize(
+    ("order", "texts"),
+    [
+        ("day-month", ["31 2 1991", "31/02/1991", "31 February 1991", "1991-02-31"]),
+        ("month-day", ["2/31/1991", "February 31, 1991"]),
+    ],
+)
+def test_31_february_typed_is_an_error_with_the_text_kept(
+    windows: Windows,
+    staff: User,
+    sandbox: SandboxServer,
+    settings: Settings,
+    locale: str,
+    order: str,
+    texts: list[str],
+) -> None:
+    settings.DATE_ORDER = order
+    page = windows.open(staff, locale=locale)
+    open_form(page)
+    fill_entry(page, SIMPLE)
+    for text in texts:
+        page.locator("#id_date_of_birth").fill("")
+        page.locator("#id_date_of_birth").press_sequentially(text)
+        assert _echo(page) == "This is not a date of the calendar"
+        _expect_refused_as_typed(page, text, sandbox)
+
+
+@LOCALES
+def test_31_february_pasted_is_an_error_with_the_text_kept(
+    windows: Windows, staff: User, sandbox: SandboxServer, locale: str
+) -> None:
+    page = windows.open(staff, locale=locale, permissions=CLIPBOARD)
+    open_form(page)
+    fill_entry(page, SIMPLE)
+    page.evaluate("navigator.clipboard.writeText('31.02.1991')")
+    page.locator("#id_date_of_birth").focus()
+    page.keyboard.press("Control+V")
+    _expect_refused_as_typed(page, "31.02.1991", sandbox)
+
+
+@LOCALES
+def test_the_calendar_writes_a_date_into_the_text_and_an_impossible_one_changes_nothing(
+    windows: Windows, staff: User, sandbox: SandboxServer, locale: str
+) -> None:
+    page = windows.open(staff, locale=locale)
+    open_form(page)
+    fill_entry(page, SIMPLE)
+    text, native = page.locator("#id_date_of_birth"), page.locator(".date-picker input[type=date]")
+    expect(page.get_by_role("button", name="Choose date")).to_be_visible()
+    text.fill("31 2 1991")
+    native.focus()
+    page.keyboard.type("02311991" if locale == "en-US" else "31021991")
+    _expect_refused_as_typed(page, "31 2 1991", sandbox)
+
+    # As the calendar does it: the value, then the event.
+    native.evaluate(
+        "input => { input.value = '1991-03-07'; input.dispatchEvent(new Event('change', {bubbles: true})); }"
+    )
+    expect(text).to_have_value("7 March 1991")
+    expect(text).to_be_focused()
+    press_create(page)
+    expect_receipt(page, "Consumer created")
+    assert [body["dateOfBirth"] for body in stored(sandbox)] == ["1991-03-07T00:00:00Z"]
+
+
+@LOCALES
+@pytest.mark.parametrize(
+    ("order", "text"), [("day-month", "7/3/1991"), ("month-day", "3/7/1991"), ("month-day", "1991-03-07")]
+)
+def test_the_reading_is_echoed_while_typing_and_is_what_is_sent(
+    windows: Windows,
+    staff: User,
+    sandbox: SandboxServer,
+    settings: Settings,
+    locale: str,
+    order: str,
+    text: str,
+) -> None:
+    settings.DATE_ORDER = order
+    page = windows.open(staff, locale=locale)
+    open_form(page)
+    fill_entry(page, SIMPLE)
+    field = page.locator("#id_date_of_birth")
+    field.press_sequentially(text[:-1])
+    assert _echo(page) == ""
+    field.press_sequentially(text[-1])
+    assert _echo(page) == "7 March 1991"
+    expect(field).to_have_accessible_description(re.compile("7 March 1991$"))
+    press_create(page)
+    expect_receipt(page, "Consumer created")
+    expect(page.get_by_role("row").filter(has_text="Date of birth")).to_contain_text("7 March 1991")
+    assert [body["dateOfBirth"] for body in stored(sandbox)] == ["1991-03-07T00:00:00Z"]
+
+
+def test_the_form_without_a_date_sends_none(windows: Windows, staff: User, sandbox: SandboxServer) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(page, SIMPLE)
+    press_create(page)
+    expect_receipt(page, "Consumer created")
+    assert stored(sandbox) == [
+        {"firstName": SIMPLE.first_name, "lastName": SIMPLE.last_name, "emails": list(SIMPLE.emails)}
+    ]

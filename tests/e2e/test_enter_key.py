@@ -1,0 +1,72 @@
+"""Enter means Create consumer, wherever it is pressed; never Add, never Remove."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from apps.accounts.models import User
+from apps.consumers.models import Submission
+from apps.sandbox.server import SandboxServer
+from tests.e2e.pages import SIMPLE, WHOLE, creates, expect_receipt, fill_entry, open_form
+from tests.e2e.windows import Windows
+
+pytestmark = pytest.mark.e2e
+
+TEXT_FIELDS = "form.entry input[name]:not([type=hidden]):not([type=radio])"
+TWO_ROWS = WHOLE.but(order="not a reference")  # every kind of row is there twice, and nothing can be sent
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])
+def test_enter_in_any_field_presses_create_and_nothing_else(
+    windows: Windows, staff: User, sandbox: SandboxServer, javascript: bool
+) -> None:
+    page = windows.open(staff, javascript=javascript)
+    open_form(page)
+    fill_entry(page, TWO_ROWS)
+    names = [str(field.get_attribute("name")) for field in page.locator(TEXT_FIELDS).all()]
+    assert {"order_ref", "date_of_birth", "emails-1-value", "phone_numbers-1-value", "identifiers-1-id"} < {
+        *names
+    }
+    assert len(names) == 12
+    for name in [*names, "gender"]:
+        posted = _press_enter_in(page, name)
+        assert not {"add", "remove"} & posted.keys(), name
+        assert posted["emails-TOTAL_FORMS"] == ["2"], name
+        expect(page.locator("[data-error-summary] a")).to_have_count(1)
+    assert creates(sandbox) == 0
+    assert not Submission.objects.exists()
+
+
+@pytest.mark.parametrize("field", ["order_ref", "emails-0-value"])
+def test_enter_in_a_field_of_a_good_entry_creates(
+    windows: Windows, staff: User, sandbox: SandboxServer, field: str
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(page, SIMPLE)
+    page.locator(f"[name={field}]").press("Enter")
+    expect_receipt(page, "Consumer created")
+    assert creates(sandbox) == 1
+
+
+def test_enter_on_the_warning_page_is_create_anyway(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(page, SIMPLE.but(emails=()))
+    page.get_by_label("Last name").press("Enter")
+    expect(page.locator(".panel-warning")).to_contain_text("will probably create a new guest profile")
+    page.get_by_label("Last name").press("Enter")
+    expect_receipt(page, "Consumer created")
+    assert creates(sandbox) == 1
+
+
+def _press_enter_in(page: Page, name: str) -> dict[str, list[str]]:
+    """What was posted by Enter in the field, once the next page is there."""
+    with page.expect_navigation(), page.expect_request(lambda request: request.method == "POST") as sent:
+        page.locator(f"[name={name}]").first.press("Enter")
+    return parse_qs(sent.value.post_data or "", keep_blank_values=True)

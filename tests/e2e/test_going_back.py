@@ -1,0 +1,153 @@
+"""One rendered form is one create at most: back buttons, lost answers, impatient fingers."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from apps.accounts.models import User
+from apps.consumers.models import Submission
+from apps.sandbox.server import SandboxServer
+from tests.e2e.conftest import actions_of
+from tests.e2e.pages import (
+    SIMPLE,
+    create,
+    creates,
+    expect_receipt,
+    fault_order,
+    fill_entry,
+    open_form,
+    press_create,
+    stored,
+    token_of,
+    typed_again,
+)
+from tests.e2e.windows import Windows
+
+pytestmark = pytest.mark.e2e
+
+
+def _press_create_and_stay(page: Page) -> None:
+    """The portal gets the entry and does its work, but the browser stays on the page as it was.
+
+    So it is after the back button in a browser that keeps whole pages in memory, and when the answer is lost.
+    """
+
+    def lose_the_answer(route: Route) -> None:
+        answer = route.fetch(max_redirects=0)
+        assert answer.status == 303
+        route.fulfill(status=204)
+
+    page.route("**/consumers/new/", lose_the_answer, times=1)
+    with page.expect_response(lambda response: response.request.method == "POST"):
+        press_create(page)
+    page.wait_for_timeout(1_100)  # a second press within a second is ignored
+
+
+def test_back_from_the_receipt_is_a_fresh_form_for_the_next_person(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    used = token_of(page)
+    fill_entry(page, SIMPLE)
+    press_create(page)
+    first = expect_receipt(page, "Consumer created")
+    page.go_back()
+    expect(page.get_by_role("heading", level=1)).to_have_text("New order consumer")
+    assert token_of(page) != used
+    fill_entry(page, SIMPLE.but(first_name="Ciarán"))
+    press_create(page)
+    assert expect_receipt(page, "Consumer created") != first
+    assert [body["firstName"] for body in stored(sandbox)] == ["Aoife", "Ciarán"]
+
+
+def test_back_and_the_same_person_again_is_stopped_by_a_warning(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    submission = create(page)
+    page.go_back()
+    fill_entry(page, SIMPLE)
+    press_create(page)
+    warning = page.locator(".panel-warning")
+    expect(warning).to_be_focused()
+    expect(warning).to_contain_text("A similar consumer was created on this order.")
+    expect(warning).to_contain_text(submission.consumer_ref)
+    assert creates(sandbox) == 1
+
+
+def test_a_used_form_with_another_name_sends_nothing_and_comes_back_as_typed(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(page, SIMPLE)
+    _press_create_and_stay(page)
+    used = token_of(page)
+    page.get_by_label("First name").fill("Ciarán")
+    typed = typed_again(page)
+    press_create(page)
+
+    panel = page.locator(".panel-information")
+    expect(panel).to_be_focused()
+    expect(panel).to_contain_text("Nothing was sent")
+    assert typed_again(page) == typed
+    assert token_of(page) != used
+    assert creates(sandbox) == 1
+    assert actions_of(staff).count("submission.repeat_blocked") == 1
+
+    press_create(page)
+    expect_receipt(page, "Consumer created")
+    assert [body["firstName"] for body in stored(sandbox)] == ["Aoife", "Ciarán"]
+
+
+def test_a_used_form_with_the_same_body_leads_to_the_same_receipt(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(page, SIMPLE)
+    _press_create_and_stay(page)
+    first = Submission.objects.get()
+    press_create(page)
+    assert expect_receipt(page, "Consumer created") == first
+    assert creates(sandbox) == 1
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])
+def test_a_double_click_is_one_call(
+    windows: Windows, staff: User, sandbox: SandboxServer, javascript: bool
+) -> None:
+    page = windows.open(staff, javascript=javascript)
+    open_form(page)
+    fill_entry(page, SIMPLE)
+    page.locator("form.entry .btn-primary").dblclick(no_wait_after=True)
+    expect_receipt(page, "Consumer created")
+    assert creates(sandbox) == 1
+    assert Submission.objects.count() == 1
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])
+def test_enter_twice_quickly_is_one_call(
+    windows: Windows, staff: User, sandbox: SandboxServer, javascript: bool
+) -> None:
+    page = windows.open(staff, javascript=javascript)
+    open_form(page)
+    fill_entry(page, SIMPLE)
+    page.get_by_label("Last name").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    expect_receipt(page, "Consumer created")
+    assert creates(sandbox) == 1
+    assert Submission.objects.count() == 1
+
+
+def test_while_it_is_sent_the_button_says_so(windows: Windows, staff: User, sandbox: SandboxServer) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(page, SIMPLE.but(order=fault_order("slow")))
+    page.get_by_label("Last name").press("Enter", no_wait_after=True)
+    expect(page.locator("form.entry .btn-primary")).to_have_text("Sending…")
+    expect_receipt(page, "Consumer created")
+    assert creates(sandbox) == 1
