@@ -19,7 +19,7 @@ class _PasswordLinkTokens(PasswordResetTokenGenerator):
 
     def _make_hash_value(self, user: User, timestamp: int) -> str:
         value = super()._make_hash_value(user, timestamp)
-        return f"{value}:{user.password_links}:{user.session_series}:{user.is_active}"
+        return f"{value}:{user.password_links}:{user.session_series}"
 
 
 _tokens = _PasswordLinkTokens()

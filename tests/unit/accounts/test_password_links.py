@@ -82,6 +82,14 @@ def test_a_deactivation_ends_the_link_for_good() -> None:
     assert not _works(person, token)
 
 
+@pytest.mark.django_db
+def test_no_token_opens_the_account_of_a_deactivated_person() -> None:
+    person = make_person("pat")
+    services.deactivate_person(person_id=person.pk, actor=TESTS)
+    person.refresh_from_db()
+    assert not password_links.opens_account(person, password_links.make_token(person))
+
+
 @pytest.mark.parametrize("nonsense", ["", "!", "8J-Ygg", "LTE", "bm90IGEgbnVtYmVy"])
 def test_other_text_than_a_persons_code_is_nobody(nonsense: str) -> None:
     assert password_links.decode_person(nonsense) in (0, -1)
