@@ -116,9 +116,7 @@ class Exchange:
         status = raw.status if raw else None
         _log(method, path, status=status, seconds=time.monotonic() - began, failure=failure, cause=cause)
         if failure is not None:
-            # Outside the handler and without its context: those texts quote addresses and bodies.
-            failure.__cause__ = failure.__context__ = None
-            raise failure
+            raise failure  # outside the handlers: the texts of what they caught quote addresses and bodies
         return result
 
     def _understand(self, raw: RawAnswer, attempt: Attempt, parse: Parse[T]) -> T:

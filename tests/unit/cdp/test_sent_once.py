@@ -7,6 +7,8 @@ import json
 import socket
 import time
 import zlib
+from http.client import HTTPConnection
+from typing import Any
 
 import pytest
 
@@ -277,13 +279,36 @@ def test_every_create_uses_a_connection_of_its_own(serve: Serve) -> None:
 
 
 def test_a_create_never_takes_the_idle_connection_of_a_read(serve: Serve) -> None:
-    server = serve(always(answer(body=GOOD)))
-    client = client_of(server.url)
+    seen: list[tuple[str, int]] = []
+
+    def script(peer: Peer) -> None:
+        while request := peer.read_request():
+            seen.append((request.method, peer.number))
+            peer.send(answer(body=GOOD))
+
+    client = client_of(serve(script).url)
     client.retrieve_order("1")
     create(client)
     client.retrieve_order("2")
-    assert server.connections == 2
-    assert [request.method for request in server.requests] == ["GET", "POST", "GET"]
+    assert seen == [("GET", 1), ("POST", 2), ("GET", 1)]
+
+
+def test_the_rest_of_a_request_never_goes_over_another_connection(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """http.client opens a new connection by itself when the old one is gone."""
+    original = HTTPConnection.endheaders
+
+    def lose_the_connection(self: HTTPConnection, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        self.close()
+
+    monkeypatch.setattr(HTTPConnection, "endheaders", lose_the_connection)
+    server = serve(always(answer(body=GOOD)))
+    error = failed_create(client_of(server.url))
+    assert error.outcome == "unknown"
+    time.sleep(0.05)
+    assert server.connections == 1
 
 
 def test_a_fault_of_our_own_after_the_first_byte_is_unknown(
