@@ -65,6 +65,7 @@ def order(request: HttpRequest, ref: str) -> HttpResponse:
         "links": presenters.record_links(found.order, client),
         "consumers": presenters.consumer_list(found.consumer_refs, ref),
         "list_reason": words.reason(found.list_error) if found.list_error else "",
+        "list_again": words.worth_repeating(found.list_error),
         "add_url": presenters.add_consumer_url(ref),
     }
     return render(request, "lookups/order.html", context)

@@ -73,7 +73,7 @@ def reason(code: str) -> str:
     known: dict[str, Promise | str] = {**REASONS, **_OWN_REASONS}
     if code in known:
         return str(known[code])
-    return gettext("Sitecore CDP answered with an error (%(code)s).") % {"code": code}
+    return gettext("Sitecore CDP answered with an error (%(code)s).") % {"code": code.removeprefix("http_")}
 
 
 def worth_repeating(code: str) -> bool:

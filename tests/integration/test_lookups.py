@@ -160,6 +160,7 @@ def test_an_order_is_shown_although_its_consumers_cannot_be_read(
     assert "SEK 1,288.80" in page
     assert "The consumers of this order could not be read" in page
     assert "No consumers yet" not in page
+    assert "Support code" in page
     assert len(_told()) == 1
 
 
@@ -217,7 +218,7 @@ FAILURES: list[tuple[CdpError, int, str]] = [
     (CdpRefused(http_status=403, vendor_message=MARK), 502, "refused the portal"),
     (CdpInvalid(http_status=400, field="x", vendor_message=MARK), 502, "did not accept what was asked"),
     (CdpRateLimited(http_status=429, retry_after=30.0, vendor_message=MARK), 503, "had too many requests"),
-    (CdpServerFault("http_500", http_status=500, vendor_message=MARK), 502, "error (http_500)"),
+    (CdpServerFault("http_500", http_status=500, vendor_message=MARK), 502, "error (500)"),
     (CdpMalformedAnswer(http_status=200), 502, "could not be read"),
     (CdpConnectionLost(), 502, "ended before the answer came"),
     (CdpTimeout("read_timeout"), 504, "did not answer in time"),

@@ -24,7 +24,7 @@ def test_a_known_failure_has_words_that_speak_of_reading_and_not_of_an_entry(cod
 
 
 def test_a_failure_that_has_no_words_yet_is_told_by_its_code() -> None:
-    assert words.reason("http_418") == "Sitecore CDP answered with an error (http_418)."
+    assert words.reason("http_418") == "Sitecore CDP answered with an error (418)."
 
 
 def test_only_a_record_that_is_not_there_is_called_not_found() -> None:
