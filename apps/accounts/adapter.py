@@ -27,7 +27,7 @@ from apps.core.encryption import keyed_digest
 from apps.core.requests import origin_of
 
 LIMIT_TOLD_SECONDS = 5 * 60
-"""A guesser who runs into the limit is told to the audit log once in this time, not with each try."""
+"""That a guesser ran into the limit is told to the audit log once in this time, not with each try."""
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no types
@@ -93,8 +93,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
         return username.lower()
 
     def _refuse_limited(self, request: HttpRequest, username: str) -> NoReturn:
-        told = keyed_digest("sign-in limit", username.lower(), self.get_client_ip(request))
-        if cache.add(f"sign-in-limit:{told}", True, LIMIT_TOLD_SECONDS):
+        # New for the address and for the account: neither many names nor many addresses fill the log.
+        limited = (("address", self.get_client_ip(request)), ("account", username.lower()))
+        keys = [f"sign-in-limit:{keyed_digest(kind, value)}" for kind, value in limited]
+        if all(cache.add(key, True, LIMIT_TOLD_SECONDS) for key in keys):
             _record_failure(request, username, "limited")
         raise ImmediateHttpResponse(respond_429(request))
 

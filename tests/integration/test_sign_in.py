@@ -160,6 +160,13 @@ def test_the_limit_is_told_once_not_with_every_try(pat: User) -> None:
     assert reasons == ["wrong_password"] * 5 + ["limited"]
 
 
+def test_an_address_that_tries_many_names_beyond_its_limit_is_told_once() -> None:
+    for number in range(30):
+        _from("192.0.2.1", f"name{number}", "wrong")
+    reasons = [event.details["reason"] for event in events("session.sign_in_failed")]
+    assert reasons == ["no_account"] * 20 + ["limited"]
+
+
 def _from(address: str, username: str, password: str):  # type: ignore[no-untyped-def]
     return Client(REMOTE_ADDR=address).post(SIGN_IN, {"login": username, "password": password})
 
