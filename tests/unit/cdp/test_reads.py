@@ -1,12 +1,10 @@
-"""Reads: pooled, repeated at most once, whole lists or an error."""
+"""Reads: pooled, repeated at most once, each to its own path."""
 
 from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -14,18 +12,15 @@ from apps.cdp.consumers import Identifier
 from apps.cdp.errors import (
     CdpConnectionLost,
     CdpError,
-    CdpMalformedAnswer,
     CdpNotFound,
     CdpRateLimited,
     CdpServerFault,
     CdpTimeout,
-    CdpUnexpected,
     CdpUnreachable,
 )
-from apps.cdp.paging import PAGE_LIMIT
 from tests.unit.cdp.clients import ORDER, client_of
 from tests.unit.cdp.conftest import Serve
-from tests.unit.cdp.servers import Peer, Request, Script, always, answer
+from tests.unit.cdp.servers import Peer, Script, always, answer
 
 THE_ORDER = {"ref": ORDER, "referenceId": "B94TXY-1", "price": 12.5}
 
@@ -38,21 +33,6 @@ def _in_turn(*answers: bytes) -> Script:
             peer.send(answers[min(len(peer.server.requests), len(answers)) - 1])
 
     return script
-
-
-def _by_query(reply: Mapping[str, object]) -> Script:
-    """Answer by the offset that was asked for; an empty page for any other."""
-
-    def script(peer: Peer) -> None:
-        while request := peer.read_request():
-            page = reply.get(_query(request).get("offset", "0"), {"items": []})
-            peer.send(answer(200, page))
-
-    return script
-
-
-def _query(request: Request) -> dict[str, str]:
-    return {name: values[0] for name, values in parse_qs(urlsplit(request.target).query).items()}
 
 
 def test_reads_share_a_connection_and_keep_no_cookie(serve: Serve) -> None:
@@ -135,164 +115,6 @@ def test_a_silent_read_is_not_repeated(serve: Serve) -> None:
     with pytest.raises(CdpTimeout):
         client_of(server.url, read=0.2).retrieve_order(ORDER)
     assert server.connections == 1
-
-
-def test_a_list_keeps_its_limit_as_a_whole(serve: Serve) -> None:
-    def script(peer: Peer) -> None:
-        while peer.read_request():
-            time.sleep(0.15)
-            peer.send(answer(200, {"items": [{"ref": f"r{len(peer.server.requests)}"}]}))
-
-    server = serve(script)
-    began = time.monotonic()
-    with pytest.raises(CdpTimeout) as caught:
-        client_of(server.url, total=20).list_order_consumer_refs(ORDER, within=0.5)
-    assert caught.value.code == "total_timeout"
-    assert time.monotonic() - began < 1.5
-
-
-def test_no_attempt_outlives_the_limit_of_its_list(serve: Serve) -> None:
-    server = serve(Peer.wait_for_end)
-    began = time.monotonic()
-    with pytest.raises(CdpTimeout):
-        client_of(server.url, read=5, total=20).list_order_consumer_refs(ORDER, within=0.3)
-    assert time.monotonic() - began < 2
-
-
-def test_a_list_follows_offsets_until_an_empty_page(serve: Serve) -> None:
-    pages = {
-        "0": {"items": [{"ref": "a"}, {"href": "https://x/v2.1/orderConsumers/b?x=1"}]},
-        "2": {"items": [{"ref": "c"}]},
-    }
-    server = serve(_by_query(pages))
-    assert client_of(server.url).list_order_consumer_refs(ORDER) == ("a", "b", "c")
-    first = server.requests[0]
-    assert first.target.startswith(f"/v2.1/orders/{ORDER}/consumers?")
-    assert _query(first) == {"expand": "true", "limit": "100"}
-    assert [_query(request).get("offset") for request in server.requests] == [None, "2", "3"]
-
-
-def test_a_list_ends_at_a_page_without_anything_new(serve: Serve) -> None:
-    server = serve(always(answer(200, {"items": [{"ref": "a"}, {"ref": "A"}, {"ref": "b"}]})))
-    assert client_of(server.url).list_order_consumer_refs(ORDER) == ("a", "b")
-    assert len(server.requests) == 2
-
-
-def test_a_list_without_end_is_an_error(serve: Serve) -> None:
-    def script(peer: Peer) -> None:
-        while peer.read_request():
-            peer.send(answer(200, {"items": [{"ref": f"r{len(peer.server.requests)}"}]}))
-
-    server = serve(script)
-    with pytest.raises(CdpUnexpected) as caught:
-        client_of(server.url, total=20).list_order_consumer_refs(ORDER)
-    assert caught.value.code == "list_too_long"
-    assert len(server.requests) == PAGE_LIMIT
-
-
-def test_a_link_to_the_next_page_is_followed_on_our_host_only(serve: Serve) -> None:
-    foreign = serve(always(answer(200, {"items": [{"ref": "stolen"}]})))
-    path = f"/v2.1/orders/{ORDER}/consumers"
-
-    def script(peer: Peer) -> None:
-        own, page = peer.server.url, {"0": "a", "50": "b"}
-        while request := peer.read_request():
-            offset = _query(request).get("offset", "0")
-            link = f"{own}{path}?offset=50&limit=10" if offset == "0" else f"{foreign.url}{path}?offset=77"
-            body = {
-                "Items": [{"Ref": page[offset]}] if offset in page else [],
-                "Next": {"Href": link},
-            }
-            peer.send(answer(200, body))
-
-    server = serve(script)
-    assert client_of(server.url).list_order_consumer_refs(ORDER) == ("a", "b")
-    assert [_query(request).get("offset") for request in server.requests] == [None, "50", "2"]
-    assert _query(server.requests[1])["limit"] == "10"
-    assert foreign.connections == 0
-
-
-def test_a_link_to_another_collection_of_our_host_is_not_followed(serve: Serve) -> None:
-    def script(peer: Peer) -> None:
-        while request := peer.read_request():
-            items = [{"ref": "a"}] if "offset" not in _query(request) else []
-            peer.send(
-                answer(200, {"items": items, "next": {"href": f"{peer.server.url}/v2.1/guests?offset=33"}})
-            )
-
-    server = serve(script)
-    assert client_of(server.url).list_order_consumer_refs(ORDER) == ("a",)
-    assert all("/consumers?" in request.target for request in server.requests)
-    assert [_query(request).get("offset") for request in server.requests] == [None, "1"]
-
-
-def test_a_published_link_that_does_not_fit_the_offset_loses_no_entry(serve: Serve) -> None:
-    """The vendor's examples say offset=1&limit=10 whatever came before (contract 1.6)."""
-    refs = [f"r{number}" for number in range(25)]
-
-    def script(peer: Peer) -> None:
-        while request := peer.read_request():
-            offset = int(_query(request).get("offset", "0"))
-            link = f"{peer.server.url}/v2.1/orders/{ORDER}/consumers?offset=1&limit=10"
-            items = [{"ref": ref} for ref in refs[offset : offset + 10]]
-            peer.send(answer(200, {"limit": 10, "items": items, "next": {"href": link}}))
-
-    server = serve(script)
-    assert client_of(server.url).list_order_consumer_refs(ORDER) == tuple(refs)
-
-
-@pytest.mark.parametrize(
-    "page",
-    [
-        {},
-        [],
-        {"items": None},
-        {"items": {}},
-        {"items": [None]},
-        {"items": [{}]},
-        {"items": [{"ref": ""}]},
-        {"items": [{"ref": 1}]},
-        {"items": [{"href": "https://x/v2.1/guests?email=a"}]},
-        {"items": [{"href": "https://x/v2.1/orders/a/consumers"}]},
-        {"items": [{"ref": "good"}, "bad"]},
-    ],
-)
-def test_a_list_with_an_unreadable_entry_is_an_error(serve: Serve, page: object) -> None:
-    server = serve(always(answer(200, page)))
-    with pytest.raises(CdpMalformedAnswer):
-        client_of(server.url).list_order_consumer_refs(ORDER)
-
-
-def test_bare_links_are_fetched_and_a_missing_one_stays_a_reference(serve: Serve) -> None:
-    def script(peer: Peer) -> None:
-        while request := peer.read_request():
-            path = urlsplit(request.target).path
-            if path == "/v2.1/orders":
-                first = "offset" not in _query(request)
-                items = (
-                    [{"href": f"{peer.server.url}/v2.1/orders/{ref}"} for ref in ("one", "two")]
-                    if first
-                    else []
-                )
-                peer.send(answer(200, {"items": items}))
-            elif path.endswith("/one"):
-                peer.send(answer(200, {"ref": "one", "status": "CONFIRMED", "price": 99.95}))
-            else:
-                peer.send(answer(404, {}))
-
-    server = serve(script)
-    one, two = client_of(server.url).list_orders(reference_id="B94TXY-1")
-    assert (one.ref, one.status, str(one.price)) == ("one", "CONFIRMED", "99.95")
-    assert (two.ref, two.status) == ("two", "")
-
-
-def test_expanded_entries_are_not_fetched_again(serve: Serve) -> None:
-    server = serve(
-        _by_query({"0": {"items": [{"ref": "g1", "guestType": "traveller", "email": "a@b.example"}]}})
-    )
-    (guest,) = client_of(server.url).search_guests(order_ref=ORDER)
-    assert (guest.guest_type, guest.email) == ("traveller", "a@b.example")
-    assert all(request.target.startswith("/v2.1/guests?") for request in server.requests)
 
 
 def test_query_values_are_encoded(serve: Serve) -> None:
