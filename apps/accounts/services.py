@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -166,21 +167,24 @@ def set_password_by_link(*, person_id: int, token: str, password: str, actor: Ac
     Raises ``ActRefusedError`` when the link does not work any more: used by another request meanwhile,
     too old, replaced by a newer one, or the person was deactivated.
     """
+    password_hash = make_password(password)
     with transaction.atomic():
         person = _locked(person_id)
         works = password_links.opens_account(person, token)
         if works:
-            _set_password(person, password, actor)
+            _set_password(person, password_hash, actor)
         else:
             _record(actions.PERSON_PASSWORD_LINK_REFUSED, person, actor, reason=Refusal.LINK_USED_UP.value)
     if not works:
         raise ActRefusedError(Refusal.LINK_USED_UP)
 
 
-@transaction.atomic
 def set_password(*, person_id: int, password: str, actor: Actor) -> None:
     """Set the password; all sessions of the person end but one that takes over the new hash."""
-    _set_password(_locked(person_id), password, actor)
+    # Hashed before the transaction: it takes a second, and SQLite has one write lock for everybody.
+    password_hash = make_password(password)
+    with transaction.atomic():
+        _set_password(_locked(person_id), password_hash, actor)
 
 
 @transaction.atomic
@@ -196,8 +200,8 @@ def _change(person_id: int, values: dict[str, str], actor: Actor) -> None:
     _record(actions.PERSON_CHANGED, person, actor, fields=changed)
 
 
-def _set_password(person: User, password: str, actor: Actor) -> None:
-    person.set_password(password)
+def _set_password(person: User, password_hash: str, actor: Actor) -> None:
+    person.password = password_hash
     person.save(update_fields=["password"])
     _record(actions.PERSON_PASSWORD_SET, person, actor)
 
