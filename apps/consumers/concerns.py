@@ -32,13 +32,20 @@ class Concern:
         return f"{self.code}:{self.submission.public_id}" if self.submission else self.code
 
 
-def find_concerns(order_ref: str, consumer: NewConsumer) -> tuple[Concern, ...]:
-    """Every reason why somebody might not want to send this consumer to this order."""
-    return tuple(_concerns(order_ref, consumer))
+def find_concerns(
+    order_ref: str, consumer: NewConsumer, *, besides: Submission | None = None
+) -> tuple[Concern, ...]:
+    """Every reason why somebody might not want to send this consumer to this order.
+
+    ``besides`` is the consumer's own submission, where it has been written already.
+    """
+    return tuple(_concerns(order_ref, consumer, besides))
 
 
-def _concerns(order_ref: str, consumer: NewConsumer) -> Iterator[Concern]:
+def _concerns(order_ref: str, consumer: NewConsumer, besides: Submission | None) -> Iterator[Concern]:
     for submission in selectors.possibly_existing_on_order(order_ref):
+        if submission == besides:
+            continue
         earlier = submission.consumer
         if earlier is not None and _similar(earlier, consumer):
             yield Concern(SIMILAR, submission, _matching_fields(earlier, consumer))

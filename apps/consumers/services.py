@@ -118,9 +118,6 @@ def submit(
     earlier = _earlier_submission(token, digest, actor)
     if earlier is not None:
         return earlier
-    concerns = find_concerns(order_ref, consumer)
-    if not {concern.key for concern in concerns} <= accepted:
-        raise NotConfirmed(concerns)
     now = datetime.datetime.now(datetime.UTC)
     submission = Submission(
         token=token,
@@ -134,7 +131,7 @@ def submit(
     )
     submission.consumer = consumer
     try:
-        _write_before(submission, consumer, actor, concerns)
+        _write_before(submission, consumer, actor, accepted)
     except IntegrityError:
         # Somebody else was first, between the look and the write: the database has decided.
         earlier = _earlier_submission(token, digest, actor)
@@ -172,11 +169,18 @@ def _record_blocked(submission: Submission, why: str, actor: Actor) -> None:
 
 
 def _write_before(
-    submission: Submission, consumer: NewConsumer, actor: Actor, concerns: tuple[Concern, ...]
+    submission: Submission, consumer: NewConsumer, actor: Actor, accepted: frozenset[str]
 ) -> None:
-    """Step 1: the row says that something may happen before anything can."""
+    """Step 1: the row says that something may happen before anything can.
+
+    The look at what is on the order comes after the row, whose constraint keeps identical ones out from
+    then on: one that was sent and created in between is seen, and no moment is left for another.
+    """
     with transaction.atomic(durable=True):
         submission.save(force_insert=True)
+        concerns = find_concerns(submission.order_ref, consumer, besides=submission)
+        if not {concern.key for concern in concerns} <= accepted:
+            raise NotConfirmed(concerns)
         SubmissionDigest.objects.bulk_create(
             SubmissionDigest(submission=submission, kind=kind, digest=digest)
             for kind, digest in sorted(search_digests(consumer))
@@ -228,9 +232,9 @@ def _write_after(submission: Submission, result: Result, duration_ms: int, actor
         )
         submission.refresh_from_db()
         facts = {"http_status": result.columns["http_status"], "duration_ms": duration_ms}
-        if result.outcome is not Outcome.CREATED:
-            facts["error_code"] = result.columns["error_code"]
         if changed:
+            if result.outcome is not Outcome.CREATED:
+                facts["error_code"] = result.columns["error_code"]
             record(event_of(EVENT_OF_OUTCOME[result.outcome], submission, actor, **facts))
         else:
             facts = {**facts, "answer_outcome": result.outcome.value}
