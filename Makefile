@@ -14,7 +14,7 @@ RUN := $(VENV)/bin/python
 
 help:
 	@echo "make run    start the portal with its sandbox, ready to sign in"
-	@echo "make test   run the whole suite"
+	@echo "make test   run the whole suite (ARGS=\"-k name\" for a part)"
 	@echo "make check  format, lint, types, import contracts, templates, migrations, deployment check"
 
 $(VENV)/bin/python:
@@ -38,7 +38,7 @@ run: $(VENV)/runtime.stamp
 	@exec $(VENV)/bin/honcho start
 
 test: $(VENV)/dev.stamp
-	@$(RUN) -m tests.run
+	@$(RUN) -m tests.run $(ARGS)
 
 check: $(VENV)/dev.stamp
 	@$(RUN) -m tests.check

@@ -11,6 +11,7 @@ import structlog
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.redaction import hide_password_links
 from consumerportal.startup import Startup, fernet_keys, host_names, long_enough
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -86,7 +87,7 @@ INSTALLED_APPS = [
     "consumerportal",
 ]
 MIDDLEWARE = [
-    "django_structlog.middlewares.RequestMiddleware",
+    "apps.core.middleware.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -97,7 +98,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "apps.accounts.middleware.SessionLimitsMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "apps.accounts.middleware.SignInFirstMiddleware",
     "apps.accounts.middleware.TimeZoneMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -116,6 +117,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "apps.core.context_processors.portal",
+                "apps.accounts.context_processors.session",
             ],
         },
     },
@@ -218,7 +220,7 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "var/static"
 STATICFILES_DIRS = [BASE_DIR / "static", ("bootstrap", Path(bootstrap.__path__[0]) / "css")]
-STORAGES = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}}
+STORAGES = {"staticfiles": {"BACKEND": "apps.core.static_storage.PortalStaticFilesStorage"}}
 
 # --- Logs: one line an event on standard output, without personal data ----------------------------
 LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")
@@ -228,6 +230,7 @@ _shared_processors: list[Any] = [
     structlog.stdlib.add_logger_name,
     structlog.stdlib.ExtraAdder(),
     structlog.processors.TimeStamper(fmt="iso", utc=True),
+    hide_password_links,
 ]
 _renderers: list[Any] = (
     # Plain tracebacks: the pretty ones print local variables, and those hold personal data.

@@ -12,7 +12,6 @@ import pytest
 
 # Before Django reads them: the suite is practice, whatever the shell says.
 os.environ["PORTAL_MODE"] = "practice"
-os.environ["CDP_BASE_URL"] = "http://127.0.0.1:9"  # nobody listens there; a test names its own sandbox
 
 from django.test import Client
 from pytest_django import Settings
@@ -57,7 +56,8 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
 
 @pytest.fixture(autouse=True)
 def _quick_and_plain(settings: Settings) -> None:
-    """Quick password hashes, and static files without a manifest that somebody would have to collect."""
+    """Quick password hashes, static files that nobody has to collect, and no vendor but a test's own."""
+    settings.CDP_BASE_URL = "http://127.0.0.1:9"  # nobody listens there
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STORAGES = {
         **settings.STORAGES,

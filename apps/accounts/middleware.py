@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
+from django.contrib import messages
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apps.accounts import sessions
+from apps.core import kept_entries
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -30,6 +35,18 @@ class SessionLimitsMiddleware:
             else:
                 sessions.close_if_idle(request)
         return self.get_response(request)
+
+
+class SignInFirstMiddleware(LoginRequiredMiddleware):
+    """Leads nobody to the sign-in page, and keeps what they had sent from a marked form."""
+
+    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponseRedirect:
+        if request.method == "POST" and kept_entries.keep(request):
+            messages.warning(
+                request,
+                _("Your session had ended. Nothing was sent. Sign in, and your entry comes back filled in."),
+            )
+        return super().handle_no_permission(request, view_func)
 
 
 class TimeZoneMiddleware:

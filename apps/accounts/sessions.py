@@ -56,6 +56,13 @@ def end(request: HttpRequest, reason: EndReason) -> None:
         _record_end(actor, reason)
 
 
+def seconds_left(request: HttpRequest) -> int:
+    """Seconds until the session ends if nothing more is asked: idle time, or less near the absolute end."""
+    began: int = request.session.get(SIGNED_IN_AT, int(time.time()))
+    absolute = began + settings.SESSION_ABSOLUTE_SECONDS - int(time.time())
+    return max(min(settings.SESSION_COOKIE_AGE, absolute), 0)
+
+
 def end_if_too_old(request: HttpRequest) -> None:
     """End a session that began ``SESSION_ABSOLUTE_SECONDS`` ago or earlier."""
     now = int(time.time())

@@ -12,6 +12,7 @@ urlpatterns = [
     path("login/", sign_in_views.sign_in, name="account_login"),
     path("logout/", sign_in_views.sign_out, name="account_logout"),
     path("set-password/<str:uid>/<str:token>/", sign_in_views.password_link, name="password_link"),
+    path("session/", sign_in_views.extend_session, name="extend_session"),
     path("password/", sign_in_views.own_password, name="own_password"),
     path("profile/", sign_in_views.own_profile, name="own_profile"),
 ]

@@ -9,13 +9,13 @@ from allauth.core.ratelimit import consume_or_429
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from apps.accounts import password_links, services
+from apps.accounts import password_links, services, sessions
 from apps.accounts.forms import NewPasswordForm, OwnPasswordForm, SignInForm, TimeZoneForm, error_summary
 from apps.accounts.models import User
 from apps.accounts.selectors import actor_for, find_account
@@ -106,6 +106,12 @@ def own_profile(request: HttpRequest) -> HttpResponse:
         messages.success(request, _("The changes were saved"))
         return redirect("own_profile")
     return render(request, "accounts/own_profile.html", {"form": form, "errors": error_summary(form)})
+
+
+@require_http_methods(["POST"])
+def extend_session(request: HttpRequest) -> HttpResponse:
+    """Go on: every request restarts the idle time, this one does nothing else. Answers the seconds left."""
+    return JsonResponse({"seconds": sessions.seconds_left(request)})
 
 
 def _signed_in(request: HttpRequest) -> User:

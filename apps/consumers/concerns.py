@@ -76,17 +76,15 @@ def _similar(one: NewConsumer, other: NewConsumer) -> bool:
         return True
     if set(one.identifiers) & set(other.identifiers):
         return True
-    return _name(one) == _name(other)
-
-
-def _name(consumer: NewConsumer) -> tuple[str, str]:
-    return consumer.first_name.casefold(), consumer.last_name.casefold()
+    return {"first_name", "last_name"} <= set(_matching_fields(one, other))
 
 
 def _matching_fields(one: NewConsumer, other: NewConsumer) -> tuple[str, ...]:
-    single = ("first_name", "last_name", "date_of_birth", "passport_number")
+    names = ("first_name", "last_name")
+    single = ("date_of_birth", "passport_number")
     lists = ("emails", "phone_numbers", "identifiers")
     return (
+        *(name for name in names if getattr(one, name).casefold() == getattr(other, name).casefold() != ""),
         *(name for name in single if getattr(one, name) and getattr(one, name) == getattr(other, name)),
         *(name for name in lists if set(getattr(one, name)) & set(getattr(other, name))),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from apps.cdp.client import CdpClient
 from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
 from apps.consumers import vocabulary, words
 from apps.consumers.concerns import Concern
-from apps.consumers.models import CORRECTABLE_OUTCOMES, Submission
+from apps.consumers.models import CORRECTABLE_OUTCOMES, Outcome, Submission
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class TimelineItem:
     moment: datetime
     text: str
     by: str
+    outcome: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,25 @@ def timeline(submission: Submission) -> tuple[TimelineItem, ...]:
     """What happened to the submission, from its events; who merely looked at it is left out."""
     events = events_of_submission(str(submission.public_id))
     told = (event for event in events if event.action != "submission.viewed")
-    return tuple(TimelineItem(event.at, sentence(event), actor_words(event)) for event in told)
+    return tuple(
+        TimelineItem(
+            event.at, sentence(event), actor_words(event), _outcome_told(event.action, event.details)
+        )
+        for event in told
+    )
+
+
+def _outcome_told(action: str, details: Mapping[str, Any]) -> str:
+    """The outcome that an event brought, for its colour and shape; empty where it brought none."""
+    if action == "consumer.settled":
+        return str(details.get("outcome", ""))
+    return {
+        "consumer.create_requested": Outcome.SENDING.value,
+        "consumer.created": Outcome.CREATED.value,
+        "consumer.rejected": Outcome.REJECTED.value,
+        "consumer.not_sent": Outcome.NOT_SENT.value,
+        "consumer.outcome_unknown": Outcome.UNKNOWN.value,
+    }.get(action, "")
 
 
 def guest_path(guest_ref: str) -> str:

@@ -48,6 +48,8 @@ REASONS = {
     "connection_lost": _("The connection ended before the answer came."),
     "malformed_answer": _("The answer of Sitecore CDP could not be read."),
     "answer_too_large": _("The answer of Sitecore CDP could not be read."),
+    "list_too_long": _("The answer of Sitecore CDP could not be read."),
+    "transport_fault": _("The portal failed after it had begun to send."),
     "process_lost": _("The portal was stopped while it was sending."),
 }
 
@@ -68,7 +70,7 @@ def reason(submission: Submission) -> str:
         return ""
     if code in REASONS:
         return str(REASONS[code])
-    return gettext("Sitecore CDP answered with an error (%(code)s).") % {"code": code}
+    return gettext("Sitecore CDP answered with an error (%(code)s).") % {"code": code.removeprefix("http_")}
 
 
 def vendor_field_message(submission: Submission) -> str:

@@ -4,8 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
+from django.urls import Resolver404, resolve
 from django.utils.cache import add_never_cache_headers
+from django_structlog.middlewares import RequestMiddleware
+
+
+class RequestLogMiddleware(RequestMiddleware):
+    """The request log tells the route of an address, such as ``/orders/<vendor_reference:ref>/``.
+
+    Never the address itself: queries and paths hold what people type and what links keep secret.
+    """
+
+    @staticmethod
+    def format_request(request: HttpRequest) -> str:
+        if request.path.startswith(settings.STATIC_URL):
+            return f"{request.method} {request.path}"
+        try:
+            return f"{request.method} /{resolve(request.path_info).route}"
+        except Resolver404:
+            return f"{request.method} (no such address)"
 
 
 class NoStoreMiddleware:

@@ -14,8 +14,9 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
-from apps.core import readiness
+from apps.core import kept_entries, readiness
 from apps.core.context_processors import environment_words
+from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import support_code
 
 TOO_MUCH = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
@@ -51,7 +52,12 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """CSRF_FAILURE_VIEW: the form's secret is missing or old. Django logs the reason; nothing was done."""
+    """CSRF_FAILURE_VIEW: the form's secret is missing or old. Django logs the reason; nothing was done.
+
+    Somebody who signed in again in another window sends an old secret with a good form: it comes back filled.
+    """
+    if request.user.is_authenticated and kept_entries.keep(request):
+        return HttpResponseSeeOther(request.get_full_path())
     context = {"support_code": support_code(request)}
     return render(request, "errors/csrf.html", context, status=HTTPStatus.FORBIDDEN)
 

@@ -3,10 +3,12 @@ import { startCopying } from "./copy.js";
 import { startDates } from "./dates.js";
 import { startFocus } from "./focus.js";
 import { startLists } from "./lists.js";
+import { startSession } from "./session.js";
 import { startSubmitting } from "./submit.js";
 
 startCopying(document);
 startDates(document);
 startLists(document);
 startSubmitting(document);
+startSession(document);
 startFocus(document); // last: the others may have added what has to be focused

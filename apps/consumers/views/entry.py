@@ -23,6 +23,7 @@ from apps.consumers.forms.entry import (
 )
 from apps.consumers.forms.lists import LISTS
 from apps.consumers.models import CORRECTABLE_OUTCOMES, Outcome, Submission
+from apps.core import kept_entries
 from apps.core.permissions import requires
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import actor_of
@@ -35,6 +36,9 @@ def new(request: HttpRequest) -> HttpResponse:
     earlier = _earlier_try(request)
     if request.method == "POST":
         return _posted(request, earlier)
+    kept = kept_entries.take(request)
+    if kept is not None:
+        return _page(request, Entry.typed(kept, selectors.providers()), earlier=earlier, kept=True)
     if earlier is None:
         entry = Entry.typed(values_of(request.GET.get("order", ""), None), selectors.providers())
         return _page(request, entry)
@@ -84,6 +88,7 @@ def _page(request: HttpRequest, entry: Entry, **context: Any) -> HttpResponse:
         {
             "entry": entry,
             "errors": errors,
+            "entry_of": kept_entries.mark(request),
             "required_fields": required_fields(),
             "nationalities": vocabulary.nationalities(),
             "earlier_headline": words.headline(earlier) if earlier else "",

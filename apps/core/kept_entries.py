@@ -1,0 +1,60 @@
+"""An entry that was sent after the session had ended is not lost: sealed, then given back to the same person.
+
+A form that wants this holds the mark of its reader. When it arrives without a session, its values are
+encrypted and wait in the visitor's new session; nothing was done with them. Whoever signs in there gets
+them back if the mark is theirs, and only once; for anybody else they are thrown away.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from cryptography.fernet import InvalidToken
+from django.core import signing
+
+from apps.core.encryption import decrypt, encrypt
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+MARK_FIELD = "entry_of"
+_IN_SESSION = "kept_entry"
+_SALT = "apps.core.kept_entries"
+_NOT_KEPT = frozenset({MARK_FIELD, "csrfmiddlewaretoken"})
+
+
+def mark(request: HttpRequest) -> str:
+    """The mark of the signed-in person, for a hidden field. It cannot be made by anybody else."""
+    return signing.dumps(str(request.user.pk), salt=_SALT)
+
+
+def keep(request: HttpRequest) -> bool:
+    """Keep the posted values of a marked form for its person; False where there is nothing to keep.
+
+    Call it where the request is refused. Nothing of the values is readable in the session's row.
+    """
+    try:
+        owner = signing.loads(request.POST.get(MARK_FIELD, ""), salt=_SALT)
+    except signing.BadSignature:
+        return False
+    values = {name: value for name, value in request.POST.items() if name not in _NOT_KEPT}
+    entry = {"owner": owner, "path": request.path, "values": values}
+    request.session[_IN_SESSION] = encrypt(json.dumps(entry))
+    return True
+
+
+def take(request: HttpRequest) -> dict[str, str] | None:
+    """The kept values for this page and person, or None. They are gone from the session afterwards."""
+    sealed = request.session.get(_IN_SESSION)
+    if sealed is None:
+        return None
+    try:
+        entry = json.loads(decrypt(sealed))
+    except InvalidToken:  # the key was taken away meanwhile
+        entry = {}
+    of_this_person = entry.get("owner") == str(request.user.pk)
+    if of_this_person and entry["path"] != request.path:
+        return None
+    del request.session[_IN_SESSION]
+    return dict(entry["values"]) if of_this_person else None

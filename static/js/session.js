@@ -1,0 +1,39 @@
+// dialog[data-session="seconds"]: two minutes before the session ends, asks whether to go on; Enter is enough.
+// Sending the form later loses nothing either: the server keeps it until the same person has signed in.
+const WARN_BEFORE = 120; // seconds
+
+export function startSession(root) {
+  const dialog = root.querySelector("dialog[data-session]");
+  if (!dialog) return;
+  let timer;
+
+  const wait = (seconds) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => show(dialog, "question"), Math.max(seconds - WARN_BEFORE, 0) * 1000);
+  };
+
+  dialog.querySelector("form").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const form = event.target;
+    try {
+      const answer = await fetch(form.action, { method: "POST", body: new FormData(form), redirect: "manual" });
+      if (!answer.ok) throw new Error("ended");
+      const { seconds } = await answer.json();
+      dialog.close();
+      if (seconds > WARN_BEFORE) wait(seconds); // at the absolute limit there is nothing left to extend
+    } catch {
+      show(dialog, "ended");
+    }
+  });
+  dialog.querySelector("[data-session-close]").addEventListener("click", () => dialog.close());
+
+  wait(Number(dialog.dataset.session));
+}
+
+function show(dialog, part) {
+  for (const section of dialog.querySelectorAll("[data-session-part]")) {
+    section.hidden = section.dataset.sessionPart !== part;
+  }
+  if (!dialog.open) dialog.showModal();
+  dialog.querySelector("[data-session-part]:not([hidden]) button")?.focus();
+}
