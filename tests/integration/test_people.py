@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from collections.abc import Callable
+from io import StringIO
 
 import pytest
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
+from structlog.stdlib import ProcessorFormatter
 
 from apps.accounts import services
 from apps.accounts.models import User
@@ -195,6 +199,23 @@ def test_the_token_leaves_the_address_at_once_and_looking_uses_nothing_up(as_ada
         assert page.status_code == 200
         assert token not in page.content.decode()
         assert "no-store" in page["Cache-Control"]
+
+
+def test_no_log_line_of_a_link_holds_its_token(as_ada: Client, settings: Settings) -> None:
+    structured = {**settings.LOGGING["formatters"]["structured"]}
+    structured.pop("()")
+    lines = StringIO()
+    handler = logging.StreamHandler(lines)
+    handler.setFormatter(ProcessorFormatter(**structured))
+    link = _link(as_ada, make_person("pat", password=""))
+    logging.getLogger().addHandler(handler)
+    try:
+        Client().get(link)
+        logging.getLogger("a.library").error("Internal Server Error: %s", link)
+    finally:
+        logging.getLogger().removeHandler(handler)
+    assert "Internal Server Error: /accounts/set-password/" in lines.getvalue()
+    assert link.rstrip("/").rsplit("/", 1)[1] not in lines.getvalue()
 
 
 def test_a_link_that_was_used_says_so(as_ada: Client) -> None:
