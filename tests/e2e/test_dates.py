@@ -49,6 +49,7 @@ def _echo(page: Page) -> str:
     ],
 )
 def test_31_february_typed_is_an_error_with_the_text_kept(
+    *,
     windows: Windows,
     staff: User,
     sandbox: SandboxServer,
@@ -92,7 +93,7 @@ def test_the_calendar_writes_a_date_into_the_text_and_an_impossible_one_changes_
     expect(page.get_by_role("button", name="Choose date")).to_be_visible()
     text.fill("31 2 1991")
     native.focus()
-    page.keyboard.type("02311991" if locale == "en-US" else "31021991")
+    page.keyboard.type("02311991")  # the order is that of the browser's own language, not of the page's
     _expect_refused_as_typed(page, "31 2 1991", sandbox)
 
     # As the calendar does it: the value, then the event.
@@ -111,6 +112,7 @@ def test_the_calendar_writes_a_date_into_the_text_and_an_impossible_one_changes_
     ("order", "text"), [("day-month", "7/3/1991"), ("month-day", "3/7/1991"), ("month-day", "1991-03-07")]
 )
 def test_the_reading_is_echoed_while_typing_and_is_what_is_sent(
+    *,
     windows: Windows,
     staff: User,
     sandbox: SandboxServer,
@@ -124,9 +126,9 @@ def test_the_reading_is_echoed_while_typing_and_is_what_is_sent(
     open_form(page)
     fill_entry(page, SIMPLE)
     field = page.locator("#id_date_of_birth")
-    field.press_sequentially(text[:-1])
+    field.press_sequentially(text[:-2])
     assert _echo(page) == ""
-    field.press_sequentially(text[-1])
+    field.press_sequentially(text[-2:])
     assert _echo(page) == "7 March 1991"
     expect(field).to_have_accessible_description(re.compile("7 March 1991$"))
     press_create(page)

@@ -25,7 +25,7 @@ class Windows:
         self._contexts: list[BrowserContext] = []
 
     def open(self, person: User | None = None, *, javascript: bool = True, **options: Any) -> Page:
-        """A window of a person who is signed in, or of nobody; British English unless ``locale`` says else."""
+        """A window of a person who is signed in, or of nobody. ``options`` are those of a browser context."""
         context = self.browser.new_context(
             **{"locale": "en-GB", "base_url": self.portal, "java_script_enabled": javascript, **options}
         )

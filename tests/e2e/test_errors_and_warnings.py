@@ -1,0 +1,121 @@
+"""What the form says before anything is sent."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from apps.accounts.models import User
+from apps.audit.models import AuditEvent
+from apps.sandbox.server import SandboxServer
+from tests.e2e.pages import (
+    SIMPLE,
+    creates,
+    expect_error,
+    expect_receipt,
+    fill_entry,
+    fill_rows,
+    open_form,
+    press_create,
+    stored,
+    typed_again,
+)
+from tests.e2e.windows import Windows
+
+pytestmark = pytest.mark.e2e
+
+
+def test_errors_are_told_on_top_and_at_their_fields_and_links_lead_there(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    expect(page).to_have_title(
+        "New order consumer – Consumer Portal – Practice – nothing reaches Sitecore CDP"
+    )
+    press_create(page)
+    expect_error(page, "id_order_ref", "Enter the order reference")
+    expect_error(page, "id_first_name", "Enter the first name")
+    expect_error(page, "id_last_name", "Enter the last name")
+    links = page.locator("[data-error-summary] a")
+    expect(links).to_have_count(3)
+    links.nth(2).click()
+    expect(page.get_by_label("Last name")).to_be_focused()
+    page.keyboard.type("Typed at once")
+    expect(page.get_by_label("Last name")).to_have_value("Typed at once")
+    # The hint is still read beside the error.
+    expect(page.get_by_label("Order reference")).to_have_accessible_description(re.compile("36 characters"))
+    assert creates(sandbox) == 0
+
+
+def test_an_error_in_a_row_names_the_row_and_the_rest_is_kept(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(page, SIMPLE.but(emails=("good@example.com", "not an address")))
+    fill_rows(page, "identifiers", "Add another identifier", [{"provider": "ProfileSystem"}, {"id": "77"}])
+    typed = typed_again(page)
+    press_create(page)
+    expect_error(page, "id_emails-1-value", "Enter the email address in full, such as name@example.com")
+    expect_error(page, "id_identifiers-0-id", "Enter the ID for this provider")
+    expect_error(page, "id_identifiers-1-provider", "Choose the provider of this identifier")
+    assert typed_again(page) == typed
+    page.get_by_role("link", name="Choose the provider of this identifier").click()
+    expect(page.locator("#id_identifiers-1-provider")).to_be_focused()
+    assert creates(sandbox) == 0
+
+
+def test_a_link_pasted_as_order_reference_is_reduced_to_the_reference(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    link = f"https://api-engage-eu.sitecorecloud.io/v2.1/orders/{SIMPLE.order}/consumers?expand=true"
+    fill_entry(page, SIMPLE.but(order=f"  {link} "))
+    press_create(page)
+    assert expect_receipt(page, "Consumer created").order_ref == SIMPLE.order
+
+
+def test_the_page_stops_once_with_its_reasons_and_create_anyway_sends(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(page, SIMPLE.but(emails=(), phones=("the reception desk",), born="7 March 1891"))
+    typed = typed_again(page)
+    press_create(page)
+    panel = page.locator(".panel-warning")
+    expect(panel).to_be_focused()
+    expect(panel.get_by_role("listitem")).to_have_count(3)
+    expect(panel).to_contain_text("will probably create a new guest profile")
+    expect(panel).to_contain_text("The date of birth is over 120 years ago.")
+    expect(panel).to_contain_text("A phone number could not be read as one.")
+    assert typed_again(page) == typed
+    assert creates(sandbox) == 0
+
+    page.get_by_role("button", name="Create anyway").click()
+    expect_receipt(page, "Consumer created")
+    assert stored(sandbox)[0]["phoneNumbers"] == ["the reception desk"]
+    requested = AuditEvent.objects.get(action="consumer.create_requested")
+    assert requested.details["overridden"] == [
+        "born_over_120_years_ago",
+        "no_matching_identity",
+        "phone_number_not_read",
+    ]
+
+
+def test_a_reason_that_came_up_after_the_warning_stops_again(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(page, SIMPLE.but(emails=()))
+    press_create(page)
+    expect(page.locator(".panel-warning").get_by_role("listitem")).to_have_count(1)
+    page.locator("#id_date_of_birth").fill("7 March 1891")
+    page.get_by_role("button", name="Create anyway").click()
+    expect(page.locator(".panel-warning")).to_contain_text("The date of birth is over 120 years ago.")
+    assert creates(sandbox) == 0

@@ -1,0 +1,274 @@
+"""What every page promises, in a browser: accessibility rules, light and dark, narrow, no inline code.
+
+:data:`PAGES` names each page once, with the person who sees it. A new address without a page here fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from html.parser import HTMLParser
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.urls import URLPattern, URLResolver, get_resolver
+from playwright.sync_api import Page, Response, Route, ViewportSize
+
+from apps.accounts.models import User
+from apps.sandbox.seed import GROUP_ORDER
+from apps.sandbox.seed_guests import GUEST_WITH_PROFILE
+from tests.e2e.pages import SIMPLE, fill_entry, press_create
+from tests.e2e.windows import Windows
+from tests.e2e.world import World
+
+pytestmark = pytest.mark.e2e
+
+NARROW: ViewportSize = {"width": 320, "height": 640}
+WIDE: ViewportSize = {"width": 1280, "height": 900}
+AXE = Axe()
+ALL_RULES = {"resultTypes": ["violations"]}
+# Dark changes colours and nothing else.
+COLOURS = {**ALL_RULES, "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
+
+Steps = Callable[[Page, World], object]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A page as somebody comes to it: the name of its address, who, and the steps to it."""
+
+    name: str
+    who: str
+    steps: Steps
+    what: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.who}: {self.name} {self.what}".strip()
+
+
+def at(name: str, who: str, address: str, what: str = "") -> Seen:
+    """A page that its address alone leads to; words in braces come from the world."""
+    return Seen(name, who, lambda page, world: page.goto(address.format(world=world)), what)
+
+
+def after(name: str, who: str, address: str, button: str, what: str) -> Seen:
+    """The page that a press on a button of the address leads to."""
+
+    def steps(page: Page, world: World) -> None:
+        page.goto(address.format(world=world))
+        with page.expect_navigation():
+            page.get_by_role("button", name=button).last.click()
+
+    return Seen(name, who, steps, what)
+
+
+def _warned(page: Page, world: World) -> None:
+    page.goto("/consumers/new/")
+    fill_entry(page, SIMPLE.but(emails=(), born="1 1 1890", phones=("reception", "087 123 4567")))
+    with page.expect_navigation():
+        press_create(page)
+
+
+def _identical(page: Page, world: World) -> None:
+    page.goto(f"/consumers/new/?from={world.rejected.public_id}")
+    page.get_by_label("Order reference").fill(world.unknown.order_ref)
+    with page.expect_navigation():
+        press_create(page)
+
+
+def _used(page: Page, world: World) -> None:
+    page.goto("/consumers/new/")
+    fill_entry(page, SIMPLE)
+    page.locator("[name=token]").evaluate(
+        "(field, token) => { field.value = token; }", str(world.created.token)
+    )
+    with page.expect_navigation():
+        press_create(page)
+
+
+def _sending(page: Page, world: World) -> None:
+    """Without the header by which this page looks again every three seconds, in the middle of the looking."""
+
+    def hold_still(route: Route) -> None:
+        answer = route.fetch()
+        headers = {name: value for name, value in answer.headers.items() if name != "refresh"}
+        assert len(headers) < len(answer.headers)
+        route.fulfill(response=answer, headers=headers)
+
+    address = f"/submissions/{world.sending.public_id}/"
+    page.route(f"**{address}", hold_still, times=1)
+    page.goto(address)
+
+
+def _with_rows(page: Page, world: World) -> None:
+    page.goto("/consumers/new/")
+    for button in ("email address", "phone number", "identifier"):
+        page.get_by_role("button", name=f"Add another {button}").click()
+
+
+RECEIPT = "consumers:receipt"
+PAGES = [
+    at("account_login", "nobody", "/accounts/login/"),
+    after("account_login", "nobody", "/accounts/login/", "Sign in", "with errors"),
+    at("password_link", "nobody", "{world.link}"),
+    after("password_link", "nobody", "{world.link}", "Set password", "with errors"),
+    at("password_link", "nobody", "/accounts/set-password/MQ/used-up/", "used up"),
+    at("(404)", "nobody", "/no-such-page/"),
+    at("start", "staff", "/"),
+    at("consumers:new", "staff", "/consumers/new/"),
+    Seen("consumers:new", "staff", _with_rows, "with rows added"),
+    after("consumers:new", "staff", "/consumers/new/", "Create consumer", "with errors"),
+    Seen("consumers:new", "staff", _warned, "with a warning"),
+    Seen("consumers:new", "staff", _identical, "identical to an unknown one"),
+    Seen("consumers:new", "staff", _used, "used before"),
+    at("consumers:new", "staff", "/consumers/new/?from={world.rejected.public_id}", "after a 404"),
+    at("consumers:new", "staff", "/consumers/new/?from={world.refused.public_id}", "after a 401"),
+    at("consumers:new", "staff", "/consumers/new/?from={world.not_created.public_id}", "not created"),
+    at("consumers:submissions", "staff", "/submissions/"),
+    at(RECEIPT, "staff", "/submissions/{world.created.public_id}/", "created"),
+    at(RECEIPT, "staff", "/submissions/{world.rejected.public_id}/", "rejected"),
+    at(RECEIPT, "staff", "/submissions/{world.unknown.public_id}/", "unknown"),
+    at(RECEIPT, "staff", "/submissions/{world.not_created.public_id}/", "not created"),
+    Seen(RECEIPT, "staff", _sending, "sending"),
+    at("lookups:orders", "staff", "/orders/"),
+    after("lookups:orders", "staff", "/orders/", "Find order", "with errors"),
+    at("lookups:orders", "staff", "/orders/?order_number=HTL-204417", "with two hits"),
+    at("lookups:orders", "staff", "/orders/?order_number=NONE", "without a hit"),
+    at("lookups:order", "staff", f"/orders/{GROUP_ORDER}/"),
+    at("lookups:order", "staff", "/orders/00000000-0000-4000-8000-000000000000/", "not there"),
+    at("lookups:guest", "staff", f"/guests/{GUEST_WITH_PROFILE}/"),
+    at("lookups:guest", "staff", "/guests/{world.created.guest_ref}/", "a traveller"),
+    at("lookups:order_consumer", "staff", "/order-consumers/{world.created.consumer_ref}/"),
+    at("own_profile", "staff", "/accounts/profile/"),
+    at("own_password", "staff", "/accounts/password/"),
+    after("own_password", "staff", "/accounts/password/", "Change password", "with errors"),
+    at("account_logout", "staff", "/accounts/logout/"),
+    at("(403)", "staff", "/people/"),
+    at("start", "supervisor", "/"),
+    at("consumers:submissions", "supervisor", "/submissions/"),
+    at(RECEIPT, "supervisor", "/submissions/{world.unknown.public_id}/", "to be settled"),
+    at(RECEIPT, "supervisor", "/submissions/{world.settled.public_id}/", "settled"),
+    after(
+        "consumers:settle",
+        "supervisor",
+        "/submissions/{world.unknown.public_id}/",
+        "Mark as created",
+        "with errors",
+    ),
+    at("start", "administrator", "/"),
+    at("accounts:people", "administrator", "/people/"),
+    at("accounts:add_person", "administrator", "/people/new/"),
+    after("accounts:add_person", "administrator", "/people/new/", "Add person", "with errors"),
+    at("accounts:person", "administrator", "/people/{world.person.pk}/"),
+    after(
+        "accounts:issue_password_link",
+        "administrator",
+        "/people/{world.person.pk}/",
+        "Issue a link to set a password",
+        "with the link",
+    ),
+    after("accounts:person", "administrator", "/people/{world.person.pk}/", "Grant Supervisor", "changed"),
+    at("consumers:identity_rules", "administrator", "/identity-rules/"),
+    after("consumers:identity_rules", "administrator", "/identity-rules/", "Add rule", "with errors"),
+]
+# Addresses that show no page of their own.
+NO_PAGE = {
+    "healthz": "plain text for machines",
+    "readyz": "plain text for machines",
+    "consumers:remove_identity_rule": "leads back to the list",
+    "accounts:grant_role": "leads back to the person",
+    "accounts:revoke_role": "leads back to the person",
+    "accounts:deactivate": "leads back to the person",
+    "accounts:reactivate": "leads back to the person",
+}
+PEOPLE = ["nobody", "staff", "supervisor", "administrator"]
+
+
+@pytest.fixture
+def world(windows: Windows, staff: User, supervisor: User) -> World:
+    return World(staff, supervisor)
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_every_page_keeps_its_promises(
+    windows: Windows, world: World, who: str, administrator: User, supervisor: User
+) -> None:
+    people = {"staff": world.staff, "supervisor": supervisor, "administrator": administrator}
+    page = windows.open(people.get(who), viewport=WIDE, reduced_motion="reduce")
+    documents: list[Response] = []
+    page.on("response", lambda answer: documents.append(answer) if _is_document(answer) else None)
+    broken: list[str] = []
+    for seen in PAGES:
+        if seen.who == who:
+            seen.steps(page, world)
+            broken += [f"{seen}: {promise}" for promise in _broken_promises(page, documents[-1].text())]
+    assert broken == []
+
+
+def test_every_address_has_a_page_here_or_a_reason_why_not() -> None:
+    here = {seen.name for seen in PAGES} | {*NO_PAGE}
+    there = set(_names(get_resolver().url_patterns))
+    assert there - here == set()
+    assert here - there == {"(403)", "(404)"}
+
+
+def _names(patterns: list[URLPattern | URLResolver], namespace: str = "") -> Iterator[str]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
+            yield from _names(pattern.url_patterns, inner)
+        else:
+            yield f"{namespace}{pattern.name}"
+
+
+def _is_document(answer: Response) -> bool:
+    return answer.request.is_navigation_request() and answer.status not in range(300, 400)
+
+
+def _broken_promises(page: Page, html: str) -> Iterator[str]:
+    page.wait_for_load_state()
+    yield from _inline_code(html)
+    headings = page.get_by_role("heading", level=1).count()
+    if headings != 1:
+        yield f"{headings} headings of level 1"
+    yield from _violations(page, "light", ALL_RULES)
+    page.emulate_media(color_scheme="dark")
+    yield from _violations(page, "dark", COLOURS)
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size(NARROW)
+    width = page.evaluate("document.documentElement.scrollWidth")
+    if width > NARROW["width"]:
+        yield f"{width} px wide at 320 px, because of {page.evaluate(WIDEST)}"
+    page.set_viewport_size(WIDE)
+
+
+WIDEST = """[...document.querySelectorAll('main *, header *, footer *')]
+    .filter(element => element.getBoundingClientRect().right > 320)
+    .map(element => element.outerHTML.slice(0, 90))
+    .slice(-2)"""
+
+
+def _violations(page: Page, scheme: str, options: Mapping[str, object]) -> Iterator[str]:
+    for violation in AXE.run(page, options=dict(options)).response["violations"]:
+        for node in violation["nodes"]:
+            yield f"{scheme}: {violation['id']}: {node['html'][:200]}"
+
+
+class _InlineCode(HTMLParser):
+    """Scripts, styles and handlers that stand in the page itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = {name for name, _ in attrs}
+        if tag == "style" or (tag == "script" and "src" not in names):
+            self.found.append(f"inline {tag}")
+        self.found += [f"{name} at {tag}" for name in names if name == "style" or name.startswith("on")]
+
+
+def _inline_code(html: str) -> list[str]:
+    parser = _InlineCode()
+    parser.feed(html)
+    return parser.found

@@ -1,0 +1,115 @@
+"""The lists of the form: e-mail addresses, phone numbers, identifiers, with script and without."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from apps.accounts.models import User
+from apps.sandbox.server import SandboxServer
+from tests.e2e.pages import SIMPLE, expect_receipt, fill_entry, open_form, press_create, stored, typed_again
+from tests.e2e.windows import Windows
+
+pytestmark = pytest.mark.e2e
+
+THREE = SIMPLE.but(emails=("one@example.com", "two@example.com", "three@example.com"))
+
+
+def _emails(page: Page) -> list[str]:
+    return [field.input_value() for field in page.locator("[name^=emails-][name$=-value]").all()]
+
+
+def _expect_numbered(page: Page, count: int) -> None:
+    """Names, labels, buttons and the total are those of a list of so many rows."""
+    for index in range(count):
+        field = page.locator(f"[name=emails-{index}-value]")
+        expect(field).to_have_attribute("id", f"id_emails-{index}-value")
+        expect(field).to_have_accessible_name(f"Email addresses {index + 1}")
+        button = page.get_by_role("button", name=f"Remove email address {index + 1}", exact=True)
+        expect(button).to_have_value(f"emails-{index}")
+    expect(page.locator("[name=emails-TOTAL_FORMS]")).to_have_value(str(count))
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])
+def test_a_row_is_removed_by_its_name_and_the_others_move_up(
+    windows: Windows, staff: User, sandbox: SandboxServer, javascript: bool
+) -> None:
+    page = windows.open(staff, javascript=javascript)
+    open_form(page)
+    fill_entry(page, THREE)
+    _expect_numbered(page, 3)
+    page.get_by_role("button", name="Remove email address 2").click()
+    expect(page.locator("[name^=emails-][name$=-value]")).to_have_count(2)
+    assert _emails(page) == ["one@example.com", "three@example.com"]
+    _expect_numbered(page, 2)
+    expect(page.get_by_label("Last name")).to_have_value(THREE.last_name)
+    press_create(page)
+    expect_receipt(page, "Consumer created")
+    assert stored(sandbox)[0]["emails"] == ["one@example.com", "three@example.com"]
+
+
+def test_adding_and_removing_move_the_focus_and_are_announced_without_a_round_trip(
+    windows: Windows, staff: User
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    posted: list[str] = []
+    page.on("request", lambda request: posted.append(request.url))
+    announced = page.locator("[data-announcer]")
+    page.get_by_role("button", name="Add another email address").click()
+    expect(page.locator("#id_emails-1-value")).to_be_focused()
+    expect(announced).to_have_text("Row 2 added")
+    page.get_by_role("button", name="Remove email address 1", exact=True).click()
+    expect(page.locator("#id_emails-0-value")).to_be_focused()
+    expect(announced).to_have_text("Row 1 removed")
+    # The last row stays and is emptied.
+    page.locator("#id_emails-0-value").fill("only@example.com")
+    page.get_by_role("button", name="Remove email address 1", exact=True).click()
+    assert _emails(page) == [""]
+    _expect_numbered(page, 1)
+    assert posted == []
+
+
+def test_several_addresses_pasted_at_once_become_rows(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff, permissions=["clipboard-read", "clipboard-write"])
+    open_form(page)
+    fill_entry(page, SIMPLE.but(emails=("",)))
+    page.evaluate("navigator.clipboard.writeText('one@example.com; two@example.com,three@example.com')")
+    page.locator("#id_emails-0-value").focus()
+    page.keyboard.press("Control+V")
+    assert _emails(page) == ["one@example.com", "two@example.com", "three@example.com"]
+    _expect_numbered(page, 3)
+    expect(page.locator("#id_emails-2-value")).to_be_focused()
+    expect(page.locator("[data-announcer]")).to_have_text("3 values put into rows of their own")
+    press_create(page)
+    expect_receipt(page, "Consumer created")
+    assert stored(sandbox)[0]["emails"] == ["one@example.com", "two@example.com", "three@example.com"]
+
+
+def test_several_addresses_in_one_row_are_split_without_script(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff, javascript=False)
+    open_form(page)
+    fill_entry(page, SIMPLE.but(emails=("one@example.com; two@example.com",), phones=("087 123 4567",)))
+    press_create(page)
+    expect_receipt(page, "Consumer created")
+    assert stored(sandbox)[0]["emails"] == ["one@example.com", "two@example.com"]
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])
+def test_rows_that_stay_empty_are_left_out(
+    windows: Windows, staff: User, sandbox: SandboxServer, javascript: bool
+) -> None:
+    page = windows.open(staff, javascript=javascript)
+    open_form(page)
+    fill_entry(page, SIMPLE)
+    for button in ("email address", "phone number", "identifier"):
+        page.get_by_role("button", name=f"Add another {button}").click()
+    expect(page.locator("[name=identifiers-1-id]")).to_have_count(1)
+    assert typed_again(page)["emails-0-value"] == SIMPLE.emails[0]
+    press_create(page)
+    expect_receipt(page, "Consumer created")
+    assert sorted(stored(sandbox)[0]) == ["emails", "firstName", "lastName"]

@@ -1,0 +1,154 @@
+"""Each outcome has its page, keeps the entry and is one call at most."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.consumers.models import Outcome, Submission
+from apps.sandbox.seed import SAMPLE_ORDER
+from apps.sandbox.server import SandboxServer
+from tests.e2e.pages import (
+    SIMPLE,
+    WHOLE,
+    WHOLE_AS_SENT,
+    create,
+    creates,
+    expect_error,
+    expect_receipt,
+    fault_order,
+    fill_entry,
+    open_form,
+    press_create,
+    stored,
+    typed_again,
+)
+from tests.e2e.windows import Windows
+
+pytestmark = pytest.mark.e2e
+
+UNKNOWN = "We do not know whether the consumer was created"
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("no_answer_after", "Sitecore CDP did not answer in time."),
+        ("reset_before", "The connection ended before the answer came."),
+        ("503_html_after", "Sitecore CDP answered with an error"),
+        ("truncated_json", "The answer of Sitecore CDP could not be read."),
+    ],
+)
+def test_when_nobody_knows_the_page_says_so_and_offers_no_second_try(
+    *, windows: Windows, staff: User, sandbox: SandboxServer, settings: Settings, fault: str, reason: str
+) -> None:
+    settings.CDP_READ_TIMEOUT = 0.5
+    page = windows.open(staff)
+    open_form(page)
+    entry = SIMPLE.but(order=fault_order(fault))
+    fill_entry(page, entry)
+    press_create(page)
+    submission = expect_receipt(page, UNKNOWN)
+    main = page.locator("main")
+    expect(main).to_contain_text(reason)
+    expect(main).to_contain_text("Do not enter it again")
+    expect(main.get_by_role("button", name="Create")).to_have_count(0)
+    expect(main.get_by_role("link", name="again")).to_have_count(0)
+    expect(main.get_by_role("link", name="New order consumer")).to_have_count(0)
+    expect(main).to_contain_text(SIMPLE.last_name)
+
+    # Somebody enters it again all the same: the page leads to that receipt, and there is no Create anyway.
+    open_form(page)
+    fill_entry(page, entry)
+    press_create(page)
+    panel = page.locator(".panel-unknown")
+    expect(panel).to_be_focused()
+    expect(page.get_by_role("button", name="Create anyway")).to_have_count(0)
+    assert creates(sandbox) == 1
+    panel.get_by_role("link", name="Open that receipt").click()
+    assert expect_receipt(page, UNKNOWN) == submission
+    page.goto("/")
+    expect(page.locator(".panel-unknown")).to_contain_text("1 submission of unknown outcome")
+
+
+def test_an_order_that_is_not_there_leads_back_to_the_filled_form(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(page, WHOLE.but(order=fault_order("404")))
+    press_create(page)
+    expect_error(page, "id_order_ref", "Sitecore CDP has no order with this reference.")
+    assert creates(sandbox) == 1
+    again = typed_again(page)
+    assert (again["date_of_birth"], again["country"], again["gender"]) == ("7 March 1991", "IE", "female")
+    assert again["identifiers-1-id"] == "LP-000-2"
+    rejected = Submission.objects.get()
+
+    page.get_by_label("Order reference").fill(SAMPLE_ORDER)
+    press_create(page)
+    submission = expect_receipt(page, "Consumer created")
+    assert submission.resubmission_of == rejected
+    assert stored(sandbox) == [WHOLE_AS_SENT]
+
+    page.goto(f"/submissions/{rejected.public_id}/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Rejected: no consumer was created")
+    expect(page.get_by_role("link", name="Correct and send again")).to_be_visible()
+
+
+def test_refused_credentials_keep_the_entry_and_name_who_has_to_act(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(page, SIMPLE.but(order=fault_order("401")))
+    typed = typed_again(page)
+    press_create(page)
+    panel = page.locator(".panel-rejected")
+    expect(panel).to_be_focused()
+    expect(panel).to_contain_text(
+        "The portal could not sign in to Sitecore CDP. Your entry is kept."
+        " An administrator has to check the API credentials."
+    )
+    assert typed_again(page) == typed
+    assert creates(sandbox) == 1
+
+
+def test_what_was_not_sent_is_sent_when_the_vendor_is_back(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(page, SIMPLE)
+    typed = typed_again(page)
+    sandbox.stop()
+    press_create(page)
+    panel = page.locator(".panel-not_sent")
+    expect(panel).to_be_focused()
+    expect(panel).to_contain_text("Nothing was sent. You can send it again.")
+    assert typed_again(page) == typed
+    assert Submission.objects.get().outcome == Outcome.NOT_SENT
+    assert creates_after(sandbox) == 0
+
+    press_create(page)
+    expect_receipt(page, "Consumer created")
+    assert creates(sandbox) == 1
+
+
+def creates_after(stopped: SandboxServer) -> int:
+    """Start the sandbox again, at the same address with the same data, and count."""
+    return creates(stopped.start())
+
+
+def test_the_returned_links_stand_word_for_word_and_can_be_copied(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff, permissions=["clipboard-read", "clipboard-write"])
+    submission = create(page)
+    for href in (submission.consumer_href, submission.order_href, submission.guest_href):
+        expect(page.get_by_role("link", name=href, exact=True)).to_have_attribute("href", href)
+    page.get_by_role("button", name="Copy consumer reference").click()
+    expect(page.locator("[data-announcer]")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == submission.consumer_ref

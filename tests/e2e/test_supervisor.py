@@ -1,0 +1,105 @@
+"""What a supervisor does beyond staff: sees everybody's submissions and settles what nobody knows."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.sandbox.server import SandboxServer
+from tests.e2e.pages import (
+    SIMPLE,
+    create,
+    creates,
+    expect_error,
+    expect_receipt,
+    fault_order,
+    fill_entry,
+    open_form,
+    press_create,
+    sign_in,
+)
+from tests.e2e.test_outcomes import UNKNOWN
+from tests.e2e.windows import Windows
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def unknown(windows: Windows, staff: User, settings: Settings) -> Page:
+    """The window of a member of staff, on the receipt of an unknown outcome."""
+    settings.CDP_READ_TIMEOUT = 0.5
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(page, SIMPLE.but(order=fault_order("no_answer_after")))
+    press_create(page)
+    expect_receipt(page, UNKNOWN)
+    expect(page.get_by_role("button", name="Mark as")).to_have_count(0)
+    return page
+
+
+def _open_from_start(windows: Windows) -> Page:
+    page = windows.open()
+    sign_in(page, "sue")
+    page.locator(".panel-unknown").get_by_role("link").click()
+    expect_receipt(page, UNKNOWN)
+    return page
+
+
+def test_a_supervisor_marks_an_unknown_one_as_created(
+    windows: Windows, supervisor: User, unknown: Page, sandbox: SandboxServer
+) -> None:
+    page = _open_from_start(windows)
+    page.get_by_role("button", name="Mark as created").click()
+    expect_error(page, "id_created-consumer_ref", "Enter the consumer reference in full")
+    expect_error(page, "id_created-reason", "Choose the reason")
+    done = sandbox.sandbox.consumers(fault_order("no_answer_after"))[-1]
+    page.get_by_label("Consumer reference").fill(done.ref)
+    page.locator("#id_created-reason").select_option("seen_in_cdp")
+    page.locator("#id_created-note").fill("Seen on the order page")
+    page.get_by_role("button", name="Mark as created").click()
+    submission = expect_receipt(page, "Consumer created")
+    assert (submission.consumer_ref, submission.settled_by) == (done.ref, supervisor)
+    expect(page.locator("main")).to_contain_text("Sue Person confirmed it")
+    expect(page.locator("main")).to_contain_text("Seen on the order page")
+
+    unknown.reload()
+    expect_receipt(unknown, "Consumer created")
+    expect(unknown.locator(".panel-created")).to_contain_text(done.ref)
+    expect(unknown.locator("main")).not_to_contain_text("Seen on the order page")
+    assert creates(sandbox) == 1
+
+
+def test_a_supervisor_marks_an_unknown_one_as_not_created_and_staff_send_it_again(
+    windows: Windows, supervisor: User, unknown: Page, sandbox: SandboxServer
+) -> None:
+    page = _open_from_start(windows)
+    page.locator("#id_not_created-reason").select_option("not_seen_in_cdp")
+    page.get_by_role("button", name="Mark as not created").click()
+    not_created = expect_receipt(page, "A supervisor found that the consumer was not created")
+
+    unknown.reload()
+    unknown.get_by_role("link", name="Correct and send again").click()
+    expect(unknown.locator(".panel-not_created")).to_be_focused()
+    expect(unknown.get_by_label("Last name")).to_have_value(SIMPLE.last_name)
+    unknown.get_by_label("Order reference").fill(SIMPLE.order)
+    press_create(unknown)
+    assert expect_receipt(unknown, "Consumer created").resubmission_of == not_created
+    assert creates(sandbox) == 2
+
+
+def test_a_supervisor_sees_everybodys_submissions_and_staff_their_own(
+    windows: Windows, staff: User, supervisor: User, sandbox: SandboxServer
+) -> None:
+    of_staff, of_supervisor = windows.open(staff), windows.open(supervisor)
+    create(of_staff, SIMPLE.but(last_name="Of Sam"))
+    create(of_supervisor, SIMPLE.but(first_name="Maeve", last_name="Of Sue"))
+    receipt = of_supervisor.url
+    of_supervisor.goto("/submissions/")
+    expect(of_supervisor.locator("tbody tr")).to_have_count(2)
+    of_staff.goto("/submissions/")
+    expect(of_staff.locator("tbody tr")).to_have_count(1)
+    expect(of_staff.locator("tbody tr")).to_contain_text("Of Sam")
+    of_staff.goto(receipt)
+    expect(of_staff.get_by_role("heading", level=1)).to_have_text("There is no page at this address")

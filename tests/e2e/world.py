@@ -1,0 +1,89 @@
+"""A portal in which everything has happened once, so that every page has something to show."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+
+from django.utils import timezone
+
+from apps.accounts import services as people
+from apps.accounts.models import User
+from apps.cdp.consumers import Identifier, NewConsumer
+from apps.cdp.factory import get_client
+from apps.consumers import services, settling
+from apps.consumers.models import Outcome, SettleReason, Submission
+from apps.sandbox.seed import FAULT_ORDERS, SAMPLE_ORDER
+from tests.unit.accounts.people import acting, make_person
+
+CONSUMER = NewConsumer(
+    title="Dr",
+    first_name="Wilhelmina-Alexandrina",
+    last_name="van den Oudenhoven-Aerdenhout",
+    gender="female",
+    date_of_birth=datetime.date(1991, 3, 7),
+    emails=("w.vandenoudenhoven.aerdenhout.and.more@a-long-domain-name.example.com", "w@example.com"),
+    phone_numbers=("+31201234567", "+353871234567"),
+    nationality="Dutch",
+    passport_number="NX1234567",
+    country="NL",
+    identifiers=(Identifier("ProfileSystem", "8C1F2E44-99D0-4D5B-8E7B-3C5D8D1C2A11"),),
+)
+
+
+class World:
+    """A submission of every outcome, and a person to be changed."""
+
+    def __init__(self, staff: User, supervisor: User) -> None:
+        self.staff = staff
+        self.created = self._submit(SAMPLE_ORDER)
+        self.rejected = self._submit(FAULT_ORDERS["404"])
+        self.refused = self._submit(FAULT_ORDERS["401"])
+        self.unknown = self._submit(FAULT_ORDERS["500_after"])
+        self.settled = self._submit(FAULT_ORDERS["503_html_after"])
+        settling.settle(
+            self.settled,
+            outcome=Outcome.CREATED,
+            reason=SettleReason.OTHER,
+            note="A note of some length, so that it breaks into lines on a narrow screen.",
+            consumer_ref=str(uuid.uuid4()),
+            actor=acting(supervisor),
+        )
+        self.not_created = self._submit(FAULT_ORDERS["500_before"])
+        settling.settle(
+            self.not_created,
+            outcome=Outcome.NOT_CREATED,
+            reason=SettleReason.NOT_SEEN_IN_CDP,
+            note="",
+            actor=acting(supervisor),
+        )
+        self.sending = self._still_sending()
+        self.person = make_person("nora", "staff", password="")
+        self.link = "/accounts/set-password/{}/{}/".format(
+            *people.issue_password_link(person_id=self.person.pk, actor=acting(supervisor))
+        )
+
+    def _submit(self, order_ref: str) -> Submission:
+        return services.submit(
+            order_ref=order_ref,
+            consumer=CONSUMER,
+            token=uuid.uuid4(),
+            actor=acting(self.staff),
+            client=get_client(),
+        )
+
+    def _still_sending(self) -> Submission:
+        """Sent by another process, which has not heard of an answer yet."""
+        now = timezone.now()
+        submission = Submission(
+            token=uuid.uuid4(),
+            content_digest="a digest of its own",
+            order_ref=SAMPLE_ORDER,
+            actor_id=self.staff.pk,
+            actor_name=self.staff.name,
+            submitted_at=now,
+            deadline=now + datetime.timedelta(minutes=5),
+        )
+        submission.consumer = CONSUMER
+        submission.save()
+        return submission
