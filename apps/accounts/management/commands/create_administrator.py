@@ -57,7 +57,7 @@ class Command(BaseCommand):
 
 def _default_base_url() -> str:
     if settings.PRACTICE_MODE:
-        return "http://localhost:8000"
+        return "http://localhost:8030"
     return f"https://{settings.ALLOWED_HOSTS[0].lstrip('.')}"
 
 
