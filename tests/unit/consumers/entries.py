@@ -144,7 +144,7 @@ def typed(values: dict[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in values.items()
-        if name not in ("token", "accepted", "add", "remove") and not name.endswith("_FORMS")
+        if name not in ("token", "entry_of", "accepted", "add", "remove") and not name.endswith("_FORMS")
     }
 
 
@@ -184,7 +184,6 @@ def store(
     if facts.pop("settled", False):
         facts |= settled_by(actor)
     submission = Submission(
-        token=uuid.uuid4(),
         content_digest=content_digest(order, consumer),
         order_ref=order,
         actor=actor,
@@ -193,7 +192,7 @@ def store(
         submitted_at=now,
         deadline=now + datetime.timedelta(seconds=30),
         finished_at=now if finished else None,
-        **{**facts, **columns},
+        **{"token": uuid.uuid4(), **facts, **columns},
     )
     submission.consumer = consumer
     if answer is not None:

@@ -1,0 +1,172 @@
+"""Every named constraint of the consumers' tables is broken once, past everything above the database."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import IntegrityError, connection, models, transaction
+
+from apps.accounts.models import User
+from apps.consumers.models import (
+    MAX_IDENTITY_RULES,
+    DigestKind,
+    IdentityRule,
+    Outcome,
+    Submission,
+    SubmissionDigest,
+)
+from tests.unit.accounts.people import make_person
+from tests.unit.consumers.entries import REF, clean, settled_by, store
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime.datetime(2026, 3, 7, tzinfo=datetime.UTC)
+
+
+def _person() -> User:
+    return User.objects.filter(username="sam").first() or make_person("sam", "staff")
+
+
+def _turn(was: Outcome, /, **columns: Any) -> None:
+    """A sound submission of that outcome, then these columns written past everything."""
+    submission = store(_person(), was)
+    Submission.objects.filter(pk=submission.pk).update(**columns)
+
+
+def _settled_not_created(**columns: Any) -> None:
+    _turn(Outcome.NOT_CREATED, **columns)
+
+
+def _open_twice() -> None:
+    store(_person(), Outcome.SENDING)
+    store(_person(), Outcome.UNKNOWN)
+
+
+def _claimed_twice() -> None:
+    for name in ("One", "Two"):
+        store(_person(), Outcome.CREATED, clean(last_name=name), **settled_by(_person()))
+
+
+def _digest(kind: str) -> None:
+    submission = store(_person(), Outcome.CREATED)
+    for _ in range(2):
+        SubmissionDigest.objects.create(submission=submission, kind=kind, digest="d" * 64)
+
+
+def _rule(**columns: Any) -> None:
+    IdentityRule.objects.create(**{"name": "Profile", "provider": "ProfileSystem", "priority": 1, **columns})
+
+
+Break = Callable[[], None]
+BREAKS: dict[str, list[Break]] = {
+    "submission_outcome_is_known": [lambda: _turn(Outcome.REJECTED, outcome="lost", error_code="")],
+    "submission_same_content_open_once": [_open_twice],
+    "submission_claimed_reference_once": [_claimed_twice],
+    "submission_finished_unless_sending": [
+        lambda: _turn(Outcome.SENDING, finished_at=NOW),
+        lambda: _turn(Outcome.CREATED, finished_at=None),
+        lambda: _turn(Outcome.UNKNOWN, finished_at=None),
+    ],
+    "submission_reference_exactly_when_created": [
+        lambda: _turn(Outcome.CREATED, consumer_ref=""),
+        lambda: _turn(Outcome.REJECTED, consumer_ref=REF),
+        lambda: _turn(Outcome.UNKNOWN, consumer_ref=REF),
+        lambda: _turn(Outcome.SENDING, consumer_ref=REF),
+    ],
+    "submission_failure_says_why": [
+        lambda: _turn(Outcome.REJECTED, error_code=""),
+        lambda: _turn(Outcome.NOT_SENT, error_code=""),
+        lambda: _turn(Outcome.UNKNOWN, error_code=""),
+    ],
+    "submission_rejected_by_an_answer": [lambda: _turn(Outcome.REJECTED, http_status=None)],
+    "submission_not_sent_has_no_answer": [lambda: _turn(Outcome.NOT_SENT, http_status=400)],
+    "submission_settled_completely": [
+        lambda: _settled_not_created(settled_at=None),
+        lambda: _settled_not_created(settled_by=None),
+        lambda: _settled_not_created(settle_reason=""),
+        lambda: _turn(Outcome.UNKNOWN, **settled_by(_person())),
+        lambda: _turn(Outcome.REJECTED, **settled_by(_person())),
+        lambda: _turn(Outcome.CREATED, settled_at=NOW),
+        lambda: _turn(Outcome.CREATED, settle_reason="other"),
+        lambda: _turn(Outcome.CREATED, settled_by=_person()),
+        lambda: _turn(Outcome.CREATED, **{**settled_by(_person()), "settled_how": "by_magic"}),
+    ],
+    "submission_not_created_is_settled": [
+        lambda: _settled_not_created(settled_how="", settled_at=None, settled_by=None, settle_reason=""),
+    ],
+    "digest_kind_is_known": [lambda: _digest("shoe_size")],
+    "digest_once": [lambda: _digest(DigestKind.EMAIL)],
+    "identity_rule_priority_in_range": [
+        lambda: _rule(priority=0),
+        lambda: _rule(priority=MAX_IDENTITY_RULES + 1),
+    ],
+    "identity_rule_is_named": [lambda: _rule(name=""), lambda: _rule(provider="")],
+}
+CASES = [
+    pytest.param(name, break_it, id=f"{name}-{number}")
+    for name, breaks in BREAKS.items()
+    for number, break_it in enumerate(breaks)
+]
+
+
+def _constraints() -> dict[str, tuple[type[models.Model], models.BaseConstraint]]:
+    return {
+        constraint.name: (model, constraint)
+        for model in apps.get_app_config("consumers").get_models()
+        for constraint in model._meta.constraints
+    }
+
+
+def test_no_constraint_is_without_a_case_and_no_case_without_its_constraint() -> None:
+    assert set(BREAKS) == set(_constraints())
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_a_sound_submission_of_every_outcome_is_taken(outcome: Outcome) -> None:
+    store(_person(), outcome)
+    assert Submission.objects.get().outcome == outcome
+
+
+@pytest.mark.parametrize(("name", "break_it"), CASES)
+def test_the_database_refuses_to_break(name: str, break_it: Break) -> None:
+    with pytest.raises(IntegrityError) as refusal, transaction.atomic():
+        break_it()
+    assert _names(str(refusal.value), name)
+
+
+def _names(text: str, name: str) -> bool:
+    """Whether the database's own words name the constraint; SQLite names a unique one by its columns."""
+    model, constraint = _constraints()[name]
+    if connection.vendor == "sqlite" and isinstance(constraint, models.UniqueConstraint):
+        columns = (f"{model._meta.db_table}.{field}" for field in _columns(model, constraint))
+        return name in text or text.endswith(", ".join(columns))
+    return name in text
+
+
+def _columns(model: type[models.Model], constraint: models.UniqueConstraint) -> list[str]:
+    return [str(model._meta.get_field(field).column) for field in constraint.fields]  # type: ignore[union-attr]  # all are columns
+
+
+@pytest.mark.parametrize("field", ["public_id", "token"])
+def test_what_is_unique_by_its_field_is_unique(field: str) -> None:
+    first = store(_person(), Outcome.CREATED)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        store(_person(), Outcome.CREATED, clean(), **{field: getattr(first, field)})
+
+
+def test_two_rules_have_neither_one_provider_nor_one_priority() -> None:
+    _rule()
+    for same in ({"provider": "Other"}, {"priority": 2}):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            _rule(**same)
+
+
+def test_a_reference_that_the_vendor_repeats_is_taken_and_claimed_at_most_once() -> None:
+    store(_person(), Outcome.CREATED)
+    store(_person(), Outcome.CREATED, clean())
+    store(_person(), Outcome.CREATED, clean(last_name="Three"), **settled_by(_person()))
+    assert Submission.objects.filter(consumer_ref=REF).count() == 3

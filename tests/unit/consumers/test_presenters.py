@@ -1,0 +1,167 @@
+"""What the receipt says of a submission: sent beside come back, links word for word, who did what."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import replace
+
+import pytest
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
+from apps.cdp.factory import get_client
+from apps.consumers import presenters
+from apps.consumers.concerns import NO_IDENTITY, SIMILAR, Concern
+from apps.consumers.models import Outcome, Submission
+from tests.unit.consumers.entries import FULL, REF, clean, store
+
+
+def answer(consumer: NewConsumer = FULL) -> OrderConsumer:
+    """The vendor's answer for that consumer, which has no identifiers."""
+    return OrderConsumer.from_json({"ref": REF, **replace(consumer, identifiers=()).to_json()})
+
+
+def compared(
+    sent: NewConsumer | None, came_back: OrderConsumer | None
+) -> dict[str, tuple[object, object, bool]]:
+    return {row.label: (row.sent, row.came_back, row.differs) for row in presenters.compared(sent, came_back)}
+
+
+# --- Sent beside come back ------------------------------------------------------------------------
+def test_what_came_back_as_it_was_sent_is_not_marked() -> None:
+    rows = compared(FULL, answer())
+    assert list(rows) == [
+        "Title", "First name", "Last name", "Gender", "Date of birth", "Email addresses", "Phone numbers",
+        "Nationality", "Passport number", "Country", "Identifiers",
+    ]  # fmt: skip
+    assert not any(differs for _sent, _back, differs in rows.values())
+    assert rows["Date of birth"][:2] == (("7 March 1991",), ("7 March 1991",))
+    assert rows["Country"][0] == ("Ireland (IE)",)
+    assert rows["Gender"][0] == ("Unknown",)
+    assert rows["Email addresses"][0] == FULL.emails
+    assert rows["Identifiers"][:2] == (("ProfileSystem: PS-77-Zaphod", "LoyaltyProgramme: LP-42-Zaphod"), ())
+
+
+@pytest.mark.parametrize(
+    ("label", "came_back"),
+    [
+        ("Title", replace(answer(), title="Mr")),
+        ("First name", replace(answer(), first_name="AOIFE ZAPHODINA")),
+        ("Last name", replace(answer(), last_name="")),
+        ("Gender", replace(answer(), gender="female")),
+        ("Date of birth", replace(answer(), date_of_birth=datetime.date(1991, 3, 6))),
+        ("Email addresses", replace(answer(), emails=FULL.emails[:1])),
+        ("Phone numbers", replace(answer(), phone_numbers=FULL.phone_numbers[::-1])),
+        ("Nationality", replace(answer(), nationality="British")),
+        ("Passport number", replace(answer(), passport_number="PZ4A956")),
+        ("Country", replace(answer(), country="GB")),
+        ("Identifiers", replace(answer(), identifiers=(Identifier("ProfileSystem", "another"),))),
+    ],
+)
+def test_exactly_the_field_that_differs_is_marked(label: str, came_back: OrderConsumer) -> None:
+    assert [name for name, (_s, _b, differs) in compared(FULL, came_back).items() if differs] == [label]
+
+
+def test_what_came_back_without_having_been_sent_is_marked() -> None:
+    rows = compared(clean(), replace(answer(clean()), nationality="Irish"))
+    assert rows["Nationality"] == ((), ("Irish",), True)
+
+
+def test_without_an_answer_nothing_differs() -> None:
+    rows = compared(FULL, None)
+    assert len(rows) == 11
+    assert not any(differs for _sent, _back, differs in rows.values())
+
+
+def test_what_was_neither_sent_nor_came_back_is_left_out() -> None:
+    assert list(compared(clean(), answer(clean()))) == ["First name", "Last name", "Email addresses"]
+    assert compared(None, None) == {}
+
+
+def test_a_country_and_a_gender_of_the_vendors_own_are_shown_as_they_are() -> None:
+    rows = compared(None, OrderConsumer(ref=REF, gender="X-9", country="ZZ"))
+    assert rows["Gender"][1] == ("X-9",)
+    assert rows["Country"][1] == ("ZZ (ZZ)",)
+
+
+# --- Links ----------------------------------------------------------------------------------------
+OWN = "http://127.0.0.1:8031/v2.1/guests/1"
+
+
+@pytest.mark.parametrize(
+    ("href", "own"),
+    [
+        (OWN, True),
+        ("http://127.0.0.1:8032/v2.1/guests/1", False),
+        ("https://127.0.0.1:8031/v2.1/guests/1", False),
+        ("http://127.0.0.1:8031@elsewhere.example/", False),
+        ("http://elsewhere.example/", False),
+        ("//127.0.0.1:8031/v2.1/guests/1", False),
+        ("/v2.1/guests/1", False),
+        ("javascript:alert(1)", False),
+        ("JaVaScRiPt://127.0.0.1:8031/%0aalert(1)", False),
+        ("data:text/html,<script>alert(1)</script>", False),
+        ('http://elsewhere.example/"><script>', False),
+    ],
+)
+def test_a_link_is_shown_word_for_word_and_followed_only_on_the_vendors_own_host(
+    href: str, own: bool, settings: Settings
+) -> None:
+    settings.CDP_BASE_URL = "http://127.0.0.1:8031"
+    [link] = presenters.returned_links(Submission(guest_href=href), get_client())
+    assert (link.label, link.href, link.own) == ("Guest link", href, own)
+
+
+def test_links_that_did_not_come_are_not_shown(settings: Settings) -> None:
+    submission = Submission(consumer_href="a", order_href="b", guest_href="")
+    labels = [link.label for link in presenters.returned_links(submission, get_client())]
+    assert labels == ["Consumer link", "Order link"]
+
+
+@pytest.mark.parametrize(
+    ("guest_ref", "path"),
+    [("", ""), ("a/b", ""), ("../x", ""), (REF, f"/guests/{REF}/")],
+)
+def test_a_guest_reference_that_makes_no_address_has_no_page(guest_ref: str, path: str) -> None:
+    assert presenters.guest_path(guest_ref) == path
+
+
+# --- Lines ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("milliseconds", "words"),
+    [(None, ""), (0, "0 ms"), (999, "999 ms"), (1000, "1.0 s"), (29_900, "29.9 s")],
+)
+def test_a_duration_is_told_in_milliseconds_or_seconds(milliseconds: int | None, words: str) -> None:
+    assert presenters.duration_words(milliseconds) == words
+
+
+@pytest.mark.django_db
+def test_a_line_of_the_list_names_person_consumer_and_outcome(staff: User) -> None:
+    submission = store(staff, Outcome.REJECTED, duration_ms=1500)
+    line = presenters.line(submission)
+    assert (line.person, line.consumer, line.outcome) == (
+        staff.name,
+        "Aoife Zaphodina O’Beeblebrox",
+        "rejected",
+    )
+    assert (line.url, line.duration) == (f"/submissions/{submission.public_id}/", "1.5 s")
+    submission.encrypted_consumer = ""
+    assert presenters.line(submission).consumer == ""
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("may_open", [True, False])
+def test_a_similar_consumer_is_told_with_who_and_when_and_linked_only_for_who_may_open_it(
+    staff: User, may_open: bool
+) -> None:
+    submission = store(staff, Outcome.CREATED)
+    line = presenters.warning_line(Concern(SIMILAR, submission, ("last_name",)), may_open=may_open)
+    assert (line.who, line.when, line.reference) == (staff.name, submission.submitted_at, REF)
+    assert line.url == (f"/submissions/{submission.public_id}/" if may_open else "")
+    assert "last name" in line.text
+
+
+def test_a_reason_without_an_earlier_submission_has_only_words() -> None:
+    line = presenters.warning_line(Concern(NO_IDENTITY), may_open=False)
+    assert line == presenters.WarningLine(line.text)
