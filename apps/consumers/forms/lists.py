@@ -120,6 +120,8 @@ class RowList(_FormSet):
 
 
 class EmailList(RowList):
+    """The e-mail addresses; each row may hold several that were pasted at once."""
+
     row_label = _("Email addresses")
     too_many = _("Enter at most %(limit)s email addresses")
     repeated = _("This email address is in the list already")
@@ -130,6 +132,8 @@ class EmailList(RowList):
 
 
 class PhoneList(RowList):
+    """The phone numbers; each row may hold several that were pasted at once."""
+
     row_label = _("Phone numbers")
     too_many = _("Enter at most %(limit)s phone numbers")
     repeated = _("This phone number is in the list already")
@@ -140,6 +144,8 @@ class PhoneList(RowList):
 
 
 class IdentifierList(RowList):
+    """The identifiers, two fields to a row."""
+
     row_fields = ("provider", "id")
     row_label = _("Identifier")
     too_many = _("Enter at most %(limit)s identifiers")
