@@ -1,0 +1,164 @@
+"""Every address as everybody: nobody, each role, and a person without one; reading and posting."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.http import HttpResponseBase
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from apps.accounts.models import User
+from apps.accounts.roles import PERMISSIONS, ROLES
+from apps.audit.models import AuditEvent
+from apps.cdp.consumers import NewConsumer
+from apps.cdp.factory import get_client
+from apps.consumers import rules, services
+from apps.sandbox.seed import SAMPLE_ORDER
+from apps.sandbox.server import SandboxServer
+from tests.unit.accounts.people import TESTS, acting, make_person
+
+# Without signing in. Whoever adds one says here why strangers may come.
+PUBLIC = {
+    "healthz": "machines ask whether the process answers",
+    "readyz": "machines ask whether it may be given people",
+    "account_login": "the sign-in page",
+    "account_logout": "leads nobody to the sign-in page",
+    "password_link": "opened by people who have no password yet",
+}
+# For everybody who is signed in, whatever their roles.
+SIGNED_IN = {
+    "start": "shows what the person may do, and only that",
+    "own_profile": "one's own account",
+    "own_password": "one's own password",
+    "extend_session": "one's own session",
+}
+METHODS = ("get", "post")
+
+
+@dataclass(frozen=True)
+class Address:
+    """An address of the portal with the view behind it."""
+
+    name: str
+    view: Callable[..., Any]
+    arguments: tuple[str, ...]
+
+    @property
+    def permissions(self) -> tuple[str, ...] | None:
+        """What the view asks for (one of them is enough); None when it asks for nothing."""
+        return getattr(self.view, "required_permissions", None)
+
+
+def _addresses(
+    patterns: list[URLPattern | URLResolver], namespace: str = "", outer: tuple[str, ...] = ()
+) -> Iterator[Address]:
+    for pattern in patterns:
+        arguments = (*outer, *pattern.pattern.converters)
+        if isinstance(pattern, URLResolver):
+            inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
+            yield from _addresses(pattern.url_patterns, inner, arguments)
+        else:
+            yield Address(f"{namespace}{pattern.name}", pattern.callback, arguments)
+
+
+ADDRESSES = [*_addresses(get_resolver().url_patterns)]
+
+
+def test_every_view_is_guarded_or_named_with_a_reason() -> None:
+    unguarded = {address.name for address in ADDRESSES if address.permissions is None}
+    assert unguarded - PUBLIC.keys() - SIGNED_IN.keys() == set()
+    guarded = {address.name for address in ADDRESSES} - unguarded
+    assert guarded & (PUBLIC.keys() | SIGNED_IN.keys()) == set()
+
+
+def test_exactly_the_public_views_need_no_sign_in() -> None:
+    open_views = {a.name for a in ADDRESSES if not getattr(a.view, "login_required", True)}
+    assert open_views == PUBLIC.keys()
+
+
+def test_views_and_matrix_name_permissions_that_exist() -> None:
+    defined = {
+        f"{model._meta.app_label}.{codename}"
+        for model in apps.get_models()
+        for codename, _words in model._meta.permissions
+    }
+    named = {name for address in ADDRESSES for name in address.permissions or ()}
+    assert named <= PERMISSIONS
+    assert defined == PERMISSIONS
+
+
+@pytest.mark.parametrize("who", ["nobody", "nothing", *ROLES])
+def test_every_address_answers_everybody_as_the_matrix_says(
+    transactional_db: None, sandbox: SandboxServer, who: str
+) -> None:
+    person = None if who == "nobody" else make_person("wanda", *([who] if who in ROLES else []))
+    make_person("ada", "administrator")  # so that the last administrator is not among the visited
+    known = _values(make_person("sam", "staff"))
+    client = Client()
+    wrong, refused = [], 0
+    for address in ADDRESSES:
+        path = reverse(address.name, kwargs={name: known[name] for name in address.arguments})
+        for method in METHODS:
+            if person is not None:
+                client.force_login(person)  # signing out is among the addresses
+            response = getattr(client, method)(path)
+            refused += response.status_code == 403
+            if problem := _problem(address, who, response):
+                wrong.append(f"{method} {path}: {problem}")
+    visited = len(ADDRESSES) * len(METHODS)
+    print(f"{visited} requests as {who}, {refused} refused")
+    assert wrong == []
+    assert visited >= 50
+    assert AuditEvent.objects.filter(action="access.denied").count() == refused
+
+
+def _values(somebody: User) -> dict[str, object]:
+    """A value for each argument of an address, of things that exist and are somebody else's."""
+    submission = services.submit(
+        order_ref=SAMPLE_ORDER,
+        consumer=NewConsumer(
+            first_name="Somebody",
+            last_name="Else",
+            date_of_birth=datetime.date(1990, 1, 1),
+            emails=("a@b.ie",),
+        ),
+        token=uuid.uuid4(),
+        actor=acting(somebody),
+        client=get_client(),
+    )
+    rule = rules.add_rule(name="Rule", provider="Provider", actor=TESTS)
+    return {
+        "public_id": submission.public_id,
+        "pk": rule.pk,
+        "ref": SAMPLE_ORDER,
+        "person_id": somebody.pk,
+        "role": "supervisor",
+        "uid": "MQ",
+        "token": "not-a-token",
+    }
+
+
+def _problem(address: Address, who: str, response: HttpResponseBase) -> str:
+    """What is wrong with the answer; empty when it is as the matrix says."""
+    status = response.status_code
+    to_sign_in = status == 302 and response.headers["Location"].startswith(reverse(settings.LOGIN_URL))
+    if status >= 500:
+        return f"{status}"
+    if address.name in PUBLIC:
+        return "refused" if status == 403 else ""
+    if who == "nobody":
+        return "" if to_sign_in else f"{status} instead of the sign-in page"
+    granted = {*ROLES.get(who, ())}
+    allowed = address.permissions is None or not granted.isdisjoint(address.permissions)
+    if allowed:
+        return f"{status}, though allowed" if status == 403 or to_sign_in else ""
+    # 405: there is no such act, for nobody.
+    return "" if status in (403, 405) else f"{status}, though not allowed"

@@ -1,0 +1,40 @@
+"""Public functions and classes say what they mean."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.sweeps.source import APPS, ROOT, Function, modules, relative, tree_of
+
+
+def _undocumented(path: Path) -> Iterator[str]:
+    for node in tree_of(path).body:
+        if not isinstance(node, Function | ast.ClassDef) or node.name.startswith("_"):
+            continue
+        if ast.get_docstring(node) is None and not _means_what_django_says(node):
+            yield f"{relative(path)}: {node.name}"
+
+
+def _means_what_django_says(node: Function | ast.ClassDef) -> bool:
+    """A command has its help text, an application's configuration its name."""
+    return isinstance(node, ast.ClassDef) and (
+        node.name == "Command" or [ast.unparse(base) for base in node.bases] == ["AppConfig"]
+    )
+
+
+def test_every_public_function_and_class_has_a_docstring() -> None:
+    paths = [*modules(), *modules(ROOT / "consumerportal")]
+    assert len(paths) > 80
+    assert [name for path in paths for name in _undocumented(path)] == []
+
+
+def test_every_module_with_code_says_what_it_is_for() -> None:
+    plain = {"urls.py", "sign_in_urls.py", "apps.py"}
+    silent = [
+        relative(path)
+        for path in modules(APPS)
+        if tree_of(path).body and ast.get_docstring(tree_of(path)) is None and path.name not in plain
+    ]
+    assert silent == []

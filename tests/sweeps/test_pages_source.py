@@ -1,0 +1,43 @@
+"""What templates, scripts and styles may not hold."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.sweeps.source import ROOT
+
+SOURCES = sorted(
+    path
+    for folder in ("templates", "static")
+    for path in (ROOT / folder).rglob("*")
+    if path.suffix in (".html", ".txt", ".js", ".css", ".svg")
+)
+TEMPLATES = [path for path in SOURCES if path.suffix == ".html"]
+NAMESPACE = re.compile(r"https?://www\.w3\.org/")
+OUTSIDE = re.compile(r"(https?:)?//[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
+
+
+def _id(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert len(SOURCES) > 60
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_id)
+def test_nothing_is_fetched_from_elsewhere(path: Path) -> None:
+    assert OUTSIDE.findall(NAMESPACE.sub("", path.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=_id)
+def test_no_code_stands_in_a_template(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert re.findall(r"<script(?![^>]*\bsrc=)", text) == []
+    assert re.findall(r"<style\b|<[^>{]*\sstyle=", text) == []
+    assert re.findall(r"<[^>{]*\son[a-z]+\s*=", text) == []
+    assert re.findall(r"javascript:", text) == []
+    assert re.findall(r"\|\s*safe\b|\bautoescape off\b|\bmark_safe\b", text) == []

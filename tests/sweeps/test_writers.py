@@ -1,0 +1,101 @@
+"""Whatever writes, takes an actor and leaves an event, in one transaction."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.sweeps.source import Function, called_names, modules, relative, tree_of
+
+WRITERS = {"services.py", "settling.py", "rules.py"}
+RECORD = {"record"}
+# Outside the services: groups follow the matrix, sessions are signed in and out of, models guard themselves.
+MAY_WRITE = {"apps/accounts/groups.py", "apps/accounts/sessions.py", "apps/audit/models.py"}
+WRITING = re.compile(
+    r"\.objects\b.*\.(create|bulk_create|get_or_create|update_or_create|update|bulk_update|delete)$"
+    r"|^(self|submission|person|user|rule)\.(save|delete)$"
+)
+
+
+def _services() -> list[Path]:
+    return [path for path in modules() if path.name in WRITERS and "views" not in path.parts]
+
+
+def _functions(path: Path) -> dict[str, Function]:
+    return {node.name: node for node in tree_of(path).body if isinstance(node, Function)}
+
+
+def _is_atomic(function: Function) -> bool:
+    return any("transaction.atomic" in ast.unparse(one) for one in function.decorator_list) or any(
+        "transaction.atomic" in ast.unparse(item.context_expr)
+        for node in ast.walk(function)
+        if isinstance(node, ast.With)
+        for item in node.items
+    )
+
+
+def _parameters(function: Function) -> Iterator[ast.arg]:
+    yield from function.args.posonlyargs
+    yield from function.args.args
+    yield from function.args.kwonlyargs
+
+
+def _records(name: str, functions: dict[str, Function], seen: frozenset[str] = frozenset()) -> bool:
+    """Whether a function calls ``record``, itself or through functions of its module."""
+    if name in seen or name not in functions:
+        return False
+    called = called_names(functions[name])
+    return bool(called & RECORD) or any(_records(inner, functions, seen | {name}) for inner in called)
+
+
+def _transactions() -> list[tuple[Path, Function]]:
+    return [
+        (path, function)
+        for path in _services()
+        for function in _functions(path).values()
+        if _is_atomic(function)
+    ]
+
+
+def test_every_transaction_of_a_service_knows_its_actor() -> None:
+    # An event brings its actor with it.
+    wrong = [
+        f"{relative(path)}: {function.name}"
+        for path, function in _transactions()
+        if not any(p.arg == "actor" or (p.annotation and ast.unparse(p.annotation) == "Event")
+                   for p in _parameters(function))
+    ]  # fmt: skip
+    assert len(_transactions()) >= 18
+    assert wrong == []
+
+
+def test_every_transaction_of_a_service_leaves_an_event() -> None:
+    wrong = [
+        f"{relative(path)}: {function.name}"
+        for path, function in _transactions()
+        if not _records(function.name, _functions(path))
+    ]
+    assert wrong == []
+
+
+def test_only_services_write() -> None:
+    wrong = [
+        f"{relative(path)}: {call}"
+        for path in modules()
+        if path not in _services() and relative(path) not in MAY_WRITE and "sandbox" not in path.parts
+        for call in called_names(tree_of(path))
+        if WRITING.search(call)
+    ]
+    assert wrong == []
+
+
+def test_events_are_written_by_record_alone() -> None:
+    wrong = [
+        relative(path)
+        for path in modules()
+        if "audit" not in path.parts
+        and re.search(r"AuditEvent\(|AuditHead\(|audit_event\b", path.read_text())
+    ]
+    assert wrong == []
