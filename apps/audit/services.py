@@ -15,7 +15,7 @@ from apps.audit.events import Event, storable
 logger = logging.getLogger("apps.audit")
 
 # Plain SQL, because this statement is part of every write of the portal and the head stays locked meanwhile:
-# measured for one chain entry in one thread, the ORM's form takes 2.4 times as long on SQLite and 1.3 times on
+# measured for one chain entry in one thread, the ORM's form takes 2.4 times as long on SQLite, 1.3 times on
 # PostgreSQL. The names come from the code, the values are parameters.
 _COLUMNS = (*Row._fields, "hash")
 _INSERT_EVENT = "INSERT INTO audit_event ({}) VALUES ({})".format(  # noqa: S608  # names of ours, no values

@@ -1,4 +1,4 @@
-"""The form of the main job. It ends in one frozen value, the client's own request type."""
+"""The whole entry: form and lists read as one. It ends in one frozen value, the client's own request type."""
 
 from __future__ import annotations
 
@@ -7,41 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from crispy_forms.helper import FormHelper
-from crispy_forms.layout import HTML, Column, Fieldset, Layout, Row
-from django import forms
 from django.conf import settings
 from django.forms.boundfield import BoundField
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from apps.cdp.consumers import NewConsumer
-from apps.consumers import vocabulary
 from apps.consumers.concerns import has_enough_identity
-from apps.consumers.forms.fields import (
-    SAMPLE_ORDER_REF,
-    DateOfBirthField,
-    OrderReferenceField,
-    PassportNumberField,
-    PlainTextField,
-)
+from apps.consumers.forms.consumer import MISSING, ConsumerForm, required_fields
 from apps.consumers.forms.lists import LISTS, RowList
-
-# What to say when a field that the house requires is empty.
-MISSING = {
-    "order_ref": _("Enter the order reference"),
-    "title": _("Choose the title"),
-    "first_name": _("Enter the first name"),
-    "last_name": _("Enter the last name"),
-    "gender": _("Choose the gender"),
-    "date_of_birth": _("Enter the date of birth"),
-    "emails": _("Enter an email address"),
-    "phone_numbers": _("Enter a phone number"),
-    "nationality": _("Enter the nationality"),
-    "passport_number": _("Enter the passport number"),
-    "country": _("Choose the country"),
-    "identifiers": _("Enter an identifier"),
-}
 
 # The vendor's field names, as a rejection names them, and where they stand on our form.
 FORM_FIELD = {
@@ -59,114 +33,12 @@ FORM_FIELD = {
 }
 
 
-def required_fields() -> frozenset[str]:
-    """The fields that may not be empty: the order reference always, the others by setting."""
-    return frozenset({"order_ref", *settings.REQUIRED_FIELDS})
-
-
 @dataclass(frozen=True, slots=True)
 class FieldError:
     """One line of the error summary: the words, and the field that it leads to."""
 
     href: str
     message: str
-
-
-class ConsumerForm(forms.Form):
-    """Everything about the consumer but the three lists."""
-
-    token = forms.UUIDField(widget=forms.HiddenInput)
-    order_ref = OrderReferenceField(
-        label=_("Order reference"),
-        max_length=2000,
-        too_long=_("The order reference is longer than 2,000 characters"),
-        help_text=_("36 characters, such as %(sample)s. A link copied from Sitecore CDP is fine too.")
-        % {"sample": SAMPLE_ORDER_REF},
-    )
-    title = forms.ChoiceField(label=_("Title"), required=False, choices=vocabulary.title_choices)
-    first_name = PlainTextField(
-        label=_("First name"), max_length=100, too_long=_("The first name has at most 100 characters")
-    )
-    last_name = PlainTextField(
-        label=_("Last name"), max_length=100, too_long=_("The last name has at most 100 characters")
-    )
-    gender = forms.ChoiceField(
-        label=_("Gender"), required=False, choices=vocabulary.GENDERS, widget=forms.RadioSelect
-    )
-    date_of_birth = DateOfBirthField(
-        label=_("Date of birth"),
-        max_length=40,
-        too_long=_("Date of birth must be a real date, such as 7 March 1991"),
-        help_text=_("For example 7 3 1991, 07/03/1991 or 7 March 1991"),
-    )
-    nationality = PlainTextField(
-        label=_("Nationality"),
-        max_length=100,
-        too_long=_("The nationality has at most 100 characters"),
-        help_text=_("A word such as Irish or Spanish"),
-    )
-    passport_number = PassportNumberField(
-        label=_("Passport number"),
-        max_length=50,
-        too_long=_("The passport number has at most 50 characters"),
-    )
-    country = forms.ChoiceField(label=_("Country"), required=False, choices=vocabulary.country_choices)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.use_required_attribute = False
-        for name, field in self.fields.items():
-            if name in required_fields():
-                field.widget.attrs["aria-required"] = "true"
-            elif name != "token":
-                field.label = _("%(label)s (optional)") % {"label": field.label}
-            if name not in ("token", "title", "gender", "country"):
-                field.widget.attrs["autocomplete"] = "off"  # the person's own data are not the consumer's
-        if settings.DATE_ORDER == "month-day":
-            self.fields["date_of_birth"].help_text = _("For example 3 7 1991, 03/07/1991 or 7 March 1991")
-        self.fields["date_of_birth"].widget.attrs["data-date-order"] = settings.DATE_ORDER
-        self.fields["date_of_birth"].widget.attrs["data-date-echo"] = ""
-        self.fields["nationality"].widget.attrs["list"] = "nationalities"
-        self.helper = _helper()
-
-    def clean(self) -> dict[str, Any]:
-        for name in required_fields() & set(self.fields):
-            if name in self.cleaned_data and not self.cleaned_data[name]:
-                self.add_error(name, MISSING[name])
-        return self.cleaned_data
-
-
-def _group(legend: Any, *fields: Any) -> Fieldset:
-    return Fieldset(legend, *fields, css_class="group")
-
-
-def _helper() -> FormHelper:
-    def row_list(prefix: str) -> HTML:
-        return HTML(f"{{% include 'consumers/{prefix}_list.html' with rows=entry.{prefix} %}}")
-
-    helper = FormHelper()
-    helper.form_tag = False
-    helper.disable_csrf = True  # the template has one token for form and lists together
-    helper.layout = Layout(
-        "token",
-        _group(_("Order"), "order_ref"),
-        _group(
-            _("Person"),
-            "title",
-            Row(Column("first_name"), Column("last_name")),
-            "gender",
-            "date_of_birth",
-        ),
-        _group(_("Contact"), row_list("emails"), row_list("phone_numbers")),
-        _group(
-            _("Document"),
-            Row(Column("nationality"), Column("passport_number")),
-            "country",
-            HTML("{% include 'consumers/nationalities.html' %}"),
-        ),
-        _group(_("Identifiers"), row_list("identifiers")),
-    )
-    return helper
 
 
 class Entry:

@@ -13,10 +13,10 @@ from django.views.decorators.http import require_http_methods
 
 from apps.cdp.factory import get_client
 from apps.consumers import presenters, selectors, services, vocabulary, words
+from apps.consumers.forms.consumer import required_fields
 from apps.consumers.forms.entry import (
     FORM_FIELD,
     Entry,
-    required_fields,
     values_of,
     with_row_added,
     with_row_removed,
@@ -53,6 +53,8 @@ def _posted(request: HttpRequest, earlier: Submission | None) -> HttpResponse:
         return _page(request, Entry.typed(rearranged, providers), earlier=earlier)
     entry = Entry.posted(request.POST, providers)
     if not entry.is_valid():
+        if "token" in entry.form.errors:
+            return _page(request, Entry.typed(request.POST, providers), earlier=earlier, incomplete=True)
         return _page(request, entry, earlier=earlier)
     try:
         submission = services.submit(
