@@ -6,9 +6,7 @@ import datetime
 import uuid
 from collections.abc import Iterable
 from html.parser import HTMLParser
-from typing import Any
-
-from django.http import HttpResponse
+from typing import Any, Protocol
 
 from apps.accounts.models import User
 from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
@@ -102,6 +100,12 @@ def sent(values: dict[str, str], *providers: str) -> NewConsumer:
     return entry.to_new_consumer()
 
 
+class Page(Protocol):
+    """A response of the test client."""
+
+    content: bytes
+
+
 class _Fields(HTMLParser):
     """Collects what a browser would post of the first form that has a token."""
 
@@ -132,10 +136,10 @@ class _Fields(HTMLParser):
             self._select = ""
 
 
-def on_page(response: HttpResponse) -> dict[str, str]:
+def on_page(page: Page) -> dict[str, str]:
     """What a browser would post from this page, without the CSRF token."""
     parser = _Fields()
-    parser.feed(response.content.decode())
+    parser.feed(page.content.decode())
     return {name: value for name, value in parser.values.items() if not name.startswith("csrf")}
 
 
@@ -148,9 +152,9 @@ def typed(values: dict[str, str]) -> dict[str, str]:
     }
 
 
-def text(response: HttpResponse) -> str:
+def text(page: Page) -> str:
     """The page with every run of blanks as one."""
-    return " ".join(response.content.decode().split())
+    return " ".join(page.content.decode().split())
 
 
 def creates(sandbox: SandboxServer) -> list[WireRequest]:

@@ -1,0 +1,492 @@
+"""New order consumer, from the form to the vendor: what is sent, what stops, and nothing typed is lost."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+
+import pytest
+from django.test import Client
+from django.utils.html import escape
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.cdp.consumers import Identifier, NewConsumer
+from apps.consumers.forms.entry import FORM_FIELD
+from apps.consumers.models import IdentityRule, Outcome, Submission
+from apps.core.encryption import encrypt
+from apps.sandbox.seed import FAULT_ORDERS, SAMPLE_ORDER
+from apps.sandbox.server import SandboxServer
+from tests.unit.accounts.people import events, make_person
+from tests.unit.consumers.entries import (
+    FULL,
+    clean,
+    creates,
+    identifier_rows,
+    on_page,
+    posted,
+    rows,
+    sent,
+    store,
+    text,
+    typed,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NEW = "/consumers/new/"
+SUBMIT = re.compile(r'<button type="submit"([^>]*)>(.*?)</button>', re.DOTALL)
+
+
+def buttons(page: str) -> list[tuple[str, str]]:
+    """Attributes and words of the entry form's submit buttons, in the order of the source."""
+    start = page.index('class="entry"')
+    form = page[start : page.index("</form>", start)]
+    return [(attributes, " ".join(words.split())) for attributes, words in SUBMIT.findall(form)]
+
+
+# --- The empty form -------------------------------------------------------------------------------
+def test_the_empty_form_sends_nothing_and_says_nothing(as_staff: Client, sandbox: SandboxServer) -> None:
+    response = as_staff.get(NEW)
+    values = on_page(response)
+    assert set(typed(values).values()) == {""}
+    assert uuid.UUID(values["token"])
+    assert 'role="alert"' not in text(response)
+    assert "<title>New order consumer – Consumer Portal – Practice" in text(response)
+    assert sandbox.sandbox.requests() == []
+
+
+def test_the_form_is_filled_from_an_order(as_staff: Client) -> None:
+    assert on_page(as_staff.get(NEW, {"order": SAMPLE_ORDER}))["order_ref"] == SAMPLE_ORDER
+    hostile = '"><script>alert(1)</script>'
+    response = as_staff.get(NEW, {"order": hostile})
+    assert on_page(response)["order_ref"] == hostile
+    assert "<script>alert" not in text(response)
+
+
+@pytest.mark.parametrize("warned", [False, True])
+def test_the_first_submit_button_of_the_form_is_create_so_that_enter_is_never_add_or_remove(
+    as_staff: Client, sandbox: SandboxServer, warned: bool
+) -> None:
+    consumer = clean(emails=()) if warned else clean(last_name="")
+    page = as_staff.post(NEW, posted(consumer)).content.decode()
+    (attributes, words), *others = buttons(page)
+    assert words == "Create consumer"
+    assert 'tabindex="-1"' in attributes
+    assert 'aria-hidden="true"' in attributes
+    assert 'name="add"' not in attributes
+    assert 'name="remove"' not in attributes
+    assert others[-1][1] == ("Create anyway" if warned else "Create consumer")
+
+
+def test_an_administrator_has_no_form(as_administrator: Client) -> None:
+    assert as_administrator.get(NEW).status_code == 403
+    assert as_administrator.post(NEW, posted()).status_code == 403
+
+
+# --- Created --------------------------------------------------------------------------------------
+def test_a_filled_form_is_created_at_the_vendor_exactly_as_it_stands(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    response = as_staff.post(NEW, posted(phone_numbers_note="ignored"))
+    submission = Submission.objects.get()
+    assert (response.status_code, response["Location"]) == (303, f"/submissions/{submission.public_id}/")
+    [stored] = sandbox.sandbox.consumers(SAMPLE_ORDER)
+    assert json.loads(stored.body) == FULL.to_json()
+    assert len(creates(sandbox)) == 1
+    page = text(as_staff.get(response["Location"]))
+    assert "Consumer created" in page
+    assert stored.ref in page
+
+
+NAMES = ["محمد عبد الله", "司馬遼太郎", "Zoe\N{COMBINING DIAERESIS}", "O’Brien <b>", "Ida 🦊", "A" * 100]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_arrives_character_by_character(
+    as_staff: Client, sandbox: SandboxServer, name: str
+) -> None:
+    response = as_staff.post(NEW, posted(clean(first_name=name, last_name=name)))
+    [stored] = sandbox.sandbox.consumers(SAMPLE_ORDER)
+    assert json.loads(stored.body)["firstName"] == json.loads(stored.body)["lastName"] == name
+    page = text(as_staff.get(response["Location"]))
+    assert escape(name) in page
+    assert "Differs" not in page
+
+
+# --- Errors ---------------------------------------------------------------------------------------
+def test_an_entry_with_errors_comes_back_as_typed_and_nothing_is_sent(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    values = posted(
+        FULL, last_name=" ", date_of_birth="31 February 1991", first_name='"><i>x', passport_number="ab1"
+    )
+    response = as_staff.post(NEW, values)
+    assert response.status_code == 200
+    page = text(response)
+    assert "<title>Error: New order consumer" in page
+    assert '<a href="#id_last_name">Enter the last name</a>' in page
+    wanted = "Date of birth must be a real date, such as 7 March 1991"
+    assert f'<a href="#id_date_of_birth">{wanted}</a>' in page
+    assert page.count(wanted) == 2
+    for field in ("last_name", "date_of_birth"):
+        assert re.search(rf'<input[^>]*name="{field}"[^>]*aria-describedby="[^"]*{field}[^"]*"', page)
+        assert re.search(rf'<input[^>]*name="{field}"[^>]*aria-invalid="true"', page)
+    assert typed(on_page(response)) == typed(values)
+    assert on_page(response)["token"] == values["token"]
+    assert creates(sandbox) == []
+    assert not Submission.objects.exists()
+
+
+def test_a_corrected_entry_is_sent_with_the_token_of_the_first_page(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    values = posted(FULL, last_name="")
+    again = {**on_page(as_staff.post(NEW, values)), "last_name": FULL.last_name}
+    assert as_staff.post(NEW, again).status_code == 303
+    assert str(Submission.objects.get().token) == values["token"]
+    assert json.loads(sandbox.sandbox.consumers(SAMPLE_ORDER)[0].body) == FULL.to_json()
+
+
+def test_twice_as_many_rows_as_permitted_are_a_clear_error_and_no_bare_400(
+    as_staff: Client, sandbox: SandboxServer, settings: Settings
+) -> None:
+    pairs = [("ProfileSystem", f"id-{number}") for number in range(2 * settings.MAX_IDENTIFIERS)]
+    values = posted(clean(), **identifier_rows(pairs))
+    response = as_staff.post(NEW, values)
+    assert response.status_code == 200
+    assert f'<a href="#identifiers">Enter at most {settings.MAX_IDENTIFIERS} identifiers</a>' in text(
+        response
+    )
+    assert typed(on_page(response)) == typed(values)
+
+
+def test_a_form_without_its_counts_of_rows_is_answered(as_staff: Client, sandbox: SandboxServer) -> None:
+    response = as_staff.post(
+        NEW, {"token": str(uuid.uuid4()), "order_ref": SAMPLE_ORDER, "first_name": "Ida"}
+    )
+    assert response.status_code == 200
+    assert "Enter the last name" in text(response)
+    assert creates(sandbox) == []
+
+
+@pytest.mark.parametrize("token", ["", "not-a-token"])
+def test_without_its_token_a_form_sends_nothing(as_staff: Client, sandbox: SandboxServer, token: str) -> None:
+    response = as_staff.post(NEW, {**posted(), "token": token})
+    assert response.status_code == 200
+    assert 'role="alert"' in text(response)
+    assert typed(on_page(response)) == typed(posted())
+    assert creates(sandbox) == []
+
+
+# --- Rows without script --------------------------------------------------------------------------
+ODD = posted(FULL, order_ref="nonsense", last_name="", date_of_birth="31 2 1991", **rows("emails", ["x", ""]))
+
+
+@pytest.mark.parametrize(
+    ("prefix", "new_row"),
+    [
+        ("emails", {"emails-2-value": ""}),
+        ("phone_numbers", {"phone_numbers-2-value": ""}),
+        ("identifiers", {"identifiers-2-provider": "", "identifiers-2-id": ""}),
+    ],
+)
+def test_the_add_button_gives_one_more_row_and_says_nothing_about_the_rest(
+    as_staff: Client, sandbox: SandboxServer, prefix: str, new_row: dict[str, str]
+) -> None:
+    response = as_staff.post(NEW, {**ODD, "add": prefix})
+    assert response.status_code == 200
+    assert typed(on_page(response)) == {**typed(ODD), **new_row}
+    page = text(response)
+    assert 'role="alert"' not in page
+    assert "is-invalid" not in page
+    assert "<title>New order consumer" in page
+    assert creates(sandbox) == []
+    assert not Submission.objects.exists()
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_the_remove_button_takes_its_row_and_nothing_else(
+    as_staff: Client, sandbox: SandboxServer, index: int
+) -> None:
+    kept = FULL.identifiers[1 - index]
+    response = as_staff.post(NEW, {**ODD, "remove": f"identifiers-{index}"})
+    wanted = {name: value for name, value in typed(ODD).items() if not name.startswith("identifiers-")}
+    wanted |= {"identifiers-0-provider": kept.provider, "identifiers-0-id": kept.id}
+    assert typed(on_page(response)) == wanted
+    assert creates(sandbox) == []
+
+
+def test_removing_the_last_row_leaves_an_empty_one(as_staff: Client) -> None:
+    response = as_staff.post(NEW, {**posted(clean()), "remove": "emails-0"})
+    assert on_page(response)["emails-0-value"] == ""
+    assert "emails-1-value" not in on_page(response)
+
+
+@pytest.mark.parametrize(
+    "button", [{"add": "shoes"}, {"remove": "shoes-0"}, {"remove": "emails-x"}, {"add": ""}]
+)
+def test_a_button_that_the_page_does_not_have_is_no_button(
+    as_staff: Client, sandbox: SandboxServer, button: dict[str, str]
+) -> None:
+    assert as_staff.post(NEW, {**posted(), **button}).status_code == 303
+
+
+def test_rows_can_be_added_before_the_entry_is_sent(as_staff: Client, sandbox: SandboxServer) -> None:
+    values = posted(clean())
+    for prefix in ("emails", "identifiers"):
+        values = {**on_page(as_staff.post(NEW, {**values, "add": prefix}))}
+    values |= {
+        "emails-1-value": "second@example.com",
+        "identifiers-1-provider": "ProfileSystem",
+        "identifiers-1-id": "1",
+    }
+    assert as_staff.post(NEW, values).status_code == 303
+    body = json.loads(sandbox.sandbox.consumers(SAMPLE_ORDER)[0].body)
+    assert body["emails"] == ["ida@example.com", "second@example.com"]
+    assert body["identifiers"] == [{"provider": "ProfileSystem", "id": "1"}]
+
+
+# --- Providers ------------------------------------------------------------------------------------
+def test_a_provider_whose_rule_was_removed_meanwhile_is_kept_and_warned_of(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    IdentityRule.objects.create(name="Loyalty", provider="LoyaltyProgramme", priority=1)
+    values = posted(clean(emails=(), identifiers=(Identifier("ProfileSystem", "1"),)))
+    response = as_staff.post(NEW, values)
+    assert typed(on_page(response)) == typed(values)
+    assert "matches an identity rule" in text(response)
+    assert creates(sandbox) == []
+
+
+# --- Warnings -------------------------------------------------------------------------------------
+ODD_CONSUMER = clean(emails=(), phone_numbers=("reception",))
+
+
+def accepted_on(page: str) -> str:
+    """What the button Create anyway accepts."""
+    [attributes] = [attributes for attributes, words in buttons(page) if words == "Create anyway"]
+    found = re.search(r'name="accepted" value="([^"]*)"', attributes)
+    assert found
+    return found[1]
+
+
+def test_the_page_stops_once_filled_and_create_anyway_sends(as_staff: Client, sandbox: SandboxServer) -> None:
+    values = posted(ODD_CONSUMER)
+    response = as_staff.post(NEW, values)
+    assert response.status_code == 200
+    page = response.content.decode()
+    assert "Look at this before you create the consumer" in page
+    assert "will probably create a new guest profile" in page
+    assert "A phone number could not be read as one" in page
+    assert typed(on_page(response)) == typed(values)
+    assert on_page(response)["token"] == values["token"]
+    assert creates(sandbox) == []
+    again = as_staff.post(NEW, {**on_page(response), "accepted": accepted_on(page)})
+    assert again.status_code == 303
+    assert len(creates(sandbox)) == 1
+    [event] = events("consumer.create_requested")
+    assert event.details["overridden"] == ["no_matching_identity", "phone_number_not_read"]
+
+
+def test_a_clean_entry_is_not_stopped_and_overrides_nothing(as_staff: Client, sandbox: SandboxServer) -> None:
+    assert as_staff.post(NEW, posted()).status_code == 303
+    assert "overridden" not in events("consumer.create_requested")[0].details
+
+
+def test_after_create_anyway_a_further_reason_stops_again(as_staff: Client, sandbox: SandboxServer) -> None:
+    page = as_staff.post(NEW, posted(ODD_CONSUMER))
+    accepted = accepted_on(page.content.decode())
+    old = {**on_page(page), "accepted": accepted, "date_of_birth": "1 1 1801"}
+    response = as_staff.post(NEW, old)
+    assert response.status_code == 200
+    assert "over 120 years ago" in text(response)
+    assert set(accepted.split()) < set(accepted_on(response.content.decode()).split())
+    assert creates(sandbox) == []
+
+
+def test_a_new_similar_one_between_the_warning_and_create_anyway_stops_again(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    store(staff, Outcome.CREATED, clean(first_name=FULL.first_name, last_name=FULL.last_name))
+    first = as_staff.post(NEW, posted())
+    accepted = accepted_on(first.content.decode())
+    store(staff, Outcome.SENDING, clean(passport_number=FULL.passport_number))
+    second = as_staff.post(NEW, {**on_page(first), "accepted": accepted})
+    assert second.status_code == 200
+    assert "A similar consumer is being sent to this order." in text(second)
+    assert creates(sandbox) == []
+    both = accepted_on(second.content.decode())
+    assert as_staff.post(NEW, {**on_page(second), "accepted": both}).status_code == 303
+    assert events("consumer.create_requested")[0].details["overridden"] == ["similar_consumer"]
+    assert len(creates(sandbox)) == 1
+
+
+def test_a_similar_consumer_is_told_with_who_when_reference_and_fields(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    earlier = store(staff, Outcome.CREATED)
+    page = text(as_staff.post(NEW, posted(clean(passport_number=FULL.passport_number))))
+    assert "A similar consumer was created on this order. The same: passport number." in page
+    assert f"By {staff.name}," in page
+    assert earlier.consumer_ref in page
+    assert f'datetime="{earlier.submitted_at:%Y-%m-%dT%H:%M:%SZ}"' in page
+    assert f'href="/submissions/{earlier.public_id}/"' in page
+
+
+def test_the_link_to_a_similar_one_is_only_for_who_may_open_it(
+    as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
+) -> None:
+    earlier = store(make_person("sid", "staff"), Outcome.CREATED)
+    link = f'href="/submissions/{earlier.public_id}/"'
+    assert link not in text(as_staff.post(NEW, posted()))
+    assert link in text(as_supervisor.post(NEW, posted()))
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SENDING, Outcome.UNKNOWN])
+def test_an_identical_one_that_may_exist_leads_to_its_receipt_without_create_anyway(
+    as_staff: Client, staff: User, sandbox: SandboxServer, outcome: Outcome
+) -> None:
+    mine = store(staff, outcome)
+    values = posted()
+    response = as_staff.post(NEW, {**values, "accepted": f"similar_consumer:{mine.public_id}"})
+    page = text(response)
+    assert response.status_code == 200
+    assert "Create anyway" not in page
+    assert "exactly this consumer to this order" in page
+    assert f'href="/submissions/{mine.public_id}/"' in page
+    assert typed(on_page(response)) == typed(values)
+    assert creates(sandbox) == []
+
+
+def test_an_identical_one_of_somebody_else_is_told_without_a_link(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    theirs = store(make_person("sid", "staff"), Outcome.UNKNOWN)
+    page = text(as_staff.post(NEW, posted()))
+    assert "Sid Person sent exactly this consumer to this order" in page
+    assert "A supervisor has to settle that first." in page
+    assert str(theirs.public_id) not in page
+
+
+# --- The same form again --------------------------------------------------------------------------
+def test_the_same_form_and_entry_again_is_the_same_receipt(as_staff: Client, sandbox: SandboxServer) -> None:
+    values = posted()
+    first, second = as_staff.post(NEW, values), as_staff.post(NEW, values)
+    assert first["Location"] == second["Location"]
+    assert first["Location"].startswith("/submissions/")
+    assert len(creates(sandbox)) == 1
+    assert len(events("submission.repeat_blocked")) == 1
+
+
+def test_back_button_and_next_person_sends_nothing_and_keeps_the_second_entry(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    first = posted()
+    receipt = as_staff.post(NEW, first)["Location"]
+    sibling = posted(clean(last_name=FULL.last_name), token=first["token"])
+    response = as_staff.post(NEW, sibling)
+    assert response.status_code == 200
+    assert typed(on_page(response)) == typed(sibling)
+    assert on_page(response)["token"] != first["token"]
+    page = text(response)
+    assert "Nothing was sent" in page
+    assert f'href="{receipt}"' in page
+    assert 'role="alert"' not in page
+    assert len(creates(sandbox)) == 1
+    assert as_staff.post(NEW, on_page(response)).status_code == 303
+    assert [json.loads(stored.body)["firstName"] for stored in sandbox.sandbox.consumers(SAMPLE_ORDER)] == [
+        FULL.first_name,
+        "Ida",
+    ]
+
+
+# --- Correcting an earlier try --------------------------------------------------------------------
+@pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.NOT_SENT, Outcome.NOT_CREATED])
+def test_an_earlier_try_that_created_nothing_fills_the_form_and_can_be_sent_again(
+    as_staff: Client, staff: User, sandbox: SandboxServer, outcome: Outcome
+) -> None:
+    earlier = store(staff, outcome)
+    address = f"{NEW}?from={earlier.public_id}"
+    response = as_staff.get(address)
+    values = on_page(response)
+    assert sent(values) == FULL
+    assert values["order_ref"] == SAMPLE_ORDER
+    assert values["token"] != str(earlier.token)
+    assert f'href="/submissions/{earlier.public_id}/"' in text(response)
+    assert [event.submission for event in events("submission.viewed")] == [str(earlier.public_id)]
+    assert creates(sandbox) == []
+    assert as_staff.post(address, values).status_code == 303
+    again = Submission.objects.latest("id")
+    assert (again.resubmission_of, again.outcome) == (earlier, Outcome.CREATED)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SENDING, Outcome.CREATED, Outcome.UNKNOWN])
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_try_that_created_or_may_have_created_fills_no_form(
+    as_staff: Client, staff: User, sandbox: SandboxServer, outcome: Outcome, method: str
+) -> None:
+    earlier = store(staff, outcome)
+    address = f"{NEW}?from={earlier.public_id}"
+    assert (as_staff.get(address) if method == "get" else as_staff.post(address, posted())).status_code == 404
+    assert creates(sandbox) == []
+
+
+def test_another_persons_try_fills_the_form_of_a_supervisor_only(
+    as_staff: Client, as_supervisor: Client
+) -> None:
+    theirs = store(make_person("sid", "staff"), Outcome.REJECTED)
+    assert as_staff.get(f"{NEW}?from={theirs.public_id}").status_code == 404
+    assert sent(on_page(as_supervisor.get(f"{NEW}?from={theirs.public_id}"))) == FULL
+
+
+@pytest.mark.parametrize("named", ["x", "00000000-0000-4000-8000-000000000000", "../../x"])
+def test_a_try_that_there_is_not_fills_no_form(as_staff: Client, named: str) -> None:
+    assert as_staff.get(NEW, {"from": named}).status_code == 404
+
+
+@pytest.mark.parametrize(("theirs", "ours"), list(FORM_FIELD.items()))
+@pytest.mark.parametrize("consumer", [FULL, clean(emails=())], ids=["full", "nearly empty"])
+def test_the_vendors_message_stands_at_the_field_that_it_names(
+    as_staff: Client, staff: User, theirs: str, ours: str, consumer: NewConsumer
+) -> None:
+    earlier = store(
+        staff,
+        Outcome.REJECTED,
+        consumer,
+        error_field=theirs,
+        encrypted_vendor_message=encrypt(f"{theirs}: must be <b>nicer</b>"),
+    )
+    response = as_staff.get(f"{NEW}?from={earlier.public_id}")
+    page = text(response)
+    said = "Sitecore CDP says: must be &lt;b&gt;nicer&lt;/b&gt;"
+    [target] = re.findall(rf'<a href="#([^"]+)">{said}</a>', page)
+    assert target.removeprefix("id_").startswith(ours)
+    assert f'id="{target}"' in page
+    assert page.count(said) == 2
+    assert sent(on_page(response)) == consumer
+
+
+def test_no_order_stands_at_the_order_reference(as_staff: Client, staff: User) -> None:
+    earlier = store(staff, Outcome.REJECTED, error_code="not_found", http_status=404)
+    page = text(as_staff.get(f"{NEW}?from={earlier.public_id}"))
+    assert '<a href="#id_order_ref">Sitecore CDP has no order with this reference.</a>' in page
+    assert page.count("Sitecore CDP has no order with this reference.") == 2
+
+
+def test_a_message_without_a_known_field_is_shown_on_top(as_staff: Client, staff: User) -> None:
+    message = encrypt("The entry is <i>odd</i>")
+    earlier = store(staff, Outcome.REJECTED, encrypted_vendor_message=message)
+    page = text(as_staff.get(f"{NEW}?from={earlier.public_id}"))
+    assert "Sitecore CDP did not accept the entry." in page
+    assert "The entry is &lt;i&gt;odd&lt;/i&gt;" in page
+
+
+def test_a_corrected_order_reference_leads_to_the_other_order(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    first = as_staff.post(NEW, posted(order=FAULT_ORDERS["404"]))
+    values = {**on_page(as_staff.get(first["Location"])), "order_ref": SAMPLE_ORDER}
+    assert as_staff.post(first["Location"], values)["Location"].startswith("/submissions/")
+    assert len(sandbox.sandbox.consumers(SAMPLE_ORDER)) == 1
