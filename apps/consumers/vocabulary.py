@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from countryinfo import all_countries
 from django.conf import settings
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from django_countries import countries
 
@@ -33,7 +34,13 @@ def title_choices() -> list[tuple[str, str]]:
 
 def country_choices() -> list[tuple[str, str]]:
     """Names of countries with their ISO 3166-1 alpha-2 codes, by name."""
-    return [("", str(_("Not given"))), *((code, str(name)) for code, name in countries)]
+    return [("", str(_("Not given"))), *_countries_by_name(get_language())]
+
+
+@lru_cache(maxsize=8)
+def _countries_by_name(_language: str) -> tuple[tuple[str, str], ...]:
+    """Translated and sorted once for each language: 250 names are too many for each page."""
+    return tuple((code, str(name)) for code, name in countries)
 
 
 def country_name(code: str) -> str:

@@ -18,6 +18,7 @@ from apps.consumers.forms.fields import (
     PassportNumberField,
     PlainTextField,
 )
+from apps.consumers.forms.widgets import LongSelect
 
 # What to say when a field that the house requires is empty.
 MISSING = {
@@ -56,6 +57,7 @@ class ConsumerForm(forms.Form):
         label=_("Title"),
         required=False,
         choices=vocabulary.title_choices,
+        widget=LongSelect,
         error_messages={"invalid_choice": _("Choose a title of the list")},
     )
     first_name = PlainTextField(
@@ -92,6 +94,7 @@ class ConsumerForm(forms.Form):
         label=_("Country"),
         required=False,
         choices=vocabulary.country_choices,
+        widget=LongSelect,
         error_messages={"invalid_choice": _("Choose a country of the list")},
     )
 

@@ -11,9 +11,9 @@ from pytest_django import Settings
 from apps.cdp.consumers import FIELD_NAMES, Identifier
 from apps.consumers import vocabulary
 from apps.consumers.checks import REQUIRABLE, check_form_settings
+from apps.consumers.forms.consumer import MISSING
 from apps.consumers.forms.entry import (
     FORM_FIELD,
-    MISSING,
     Entry,
     typed_rows,
     values_of,
