@@ -38,12 +38,15 @@ def add_rule(*, name: str, provider: str, actor: Actor) -> IdentityRule:
 
 @transaction.atomic
 def remove_rule(rule: IdentityRule, *, actor: Actor) -> None:
-    """Remove a rule; those behind it move up."""
-    IdentityRule.objects.filter(pk=rule.pk).delete()
-    behind = IdentityRule.objects.select_for_update().filter(priority__gt=rule.priority)
-    for later in behind.order_by("priority"):
+    """Remove a rule; those behind it move up. Nothing happens where somebody else has removed it."""
+    rules = list(IdentityRule.objects.select_for_update().order_by("priority"))
+    current = next((one for one in rules if one == rule), None)
+    if current is None:
+        return
+    IdentityRule.objects.filter(pk=current.pk).delete()
+    for later in rules[rules.index(current) + 1 :]:
         IdentityRule.objects.filter(pk=later.pk).update(priority=F("priority") - 1)
-    _record("removed", rule, actor)
+    _record("removed", current, actor)
 
 
 def _record(change: str, rule: IdentityRule, actor: Actor) -> None:
