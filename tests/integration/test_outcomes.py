@@ -1,0 +1,236 @@
+"""For each fault of the sandbox: the right outcome, the right page, the entry kept, one wire call."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from apps.audit.models import AuditEvent
+from apps.consumers.models import Outcome, Submission
+from apps.sandbox.faults import FAULTS, After, Armed
+from apps.sandbox.seed import FAULT_ORDERS, SAMPLE_ORDER
+from apps.sandbox.server import SandboxServer
+from tests.unit.consumers.entries import FULL, creates, on_page, posted, sent, text
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NEW = "/consumers/new/"
+UNKNOWN_HEADLINE = "We do not know whether the consumer was created"
+REJECTED_HEADLINE = "Rejected: no consumer was created"
+NOT_SENT_HEADLINE = "Nothing was sent. You can send it again."
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a create ends: what is stored, and what the page says."""
+
+    outcome: Outcome
+    code: str
+    status: int | None
+    words: str
+
+
+ENDS = {
+    "no_answer_after": End(Outcome.UNKNOWN, "read_timeout", None, "did not answer in time"),
+    "no_answer_before": End(Outcome.UNKNOWN, "read_timeout", None, "did not answer in time"),
+    "reset_after": End(Outcome.UNKNOWN, "connection_lost", None, "ended before the answer came"),
+    "reset_before": End(Outcome.UNKNOWN, "connection_lost", None, "ended before the answer came"),
+    "500_after": End(Outcome.UNKNOWN, "http_500", 500, "answered with an error (500)"),
+    "500_before": End(Outcome.UNKNOWN, "http_500", 500, "answered with an error (500)"),
+    "503_html_after": End(Outcome.UNKNOWN, "http_503", 503, "answered with an error (503)"),
+    "503_html_before": End(Outcome.UNKNOWN, "http_503", 503, "answered with an error (503)"),
+    "no_ref": End(Outcome.UNKNOWN, "malformed_answer", 200, "could not be read"),
+    "truncated_json": End(Outcome.UNKNOWN, "malformed_answer", 200, "could not be read"),
+    "401": End(
+        Outcome.REJECTED,
+        "unauthorized",
+        401,
+        "The portal could not sign in to Sitecore CDP. Your entry is kept."
+        " An administrator has to check the API credentials.",
+    ),
+    "403_html": End(Outcome.REJECTED, "forbidden", 403, "Sitecore CDP refused the portal."),
+    "404": End(Outcome.REJECTED, "not_found", 404, "Sitecore CDP has no order with this reference."),
+    "409": End(Outcome.UNKNOWN, "http_409", 409, "answered with an error (409)"),
+    "429": End(Outcome.REJECTED, "rate_limited", 429, "Send it again in a minute."),
+    "slow": End(Outcome.CREATED, "", 200, "Consumer created"),
+}
+EVENTS = {
+    Outcome.CREATED: "consumer.created",
+    Outcome.REJECTED: "consumer.rejected",
+    Outcome.UNKNOWN: "consumer.outcome_unknown",
+    Outcome.NOT_SENT: "consumer.not_sent",
+}
+
+
+def test_every_fault_of_the_sandbox_has_its_end_here() -> None:
+    assert set(ENDS) == set(FAULTS) == set(FAULT_ORDERS)
+
+
+@pytest.fixture(params=["armed", "its order"])
+def order_with(request: pytest.FixtureRequest, sandbox: SandboxServer) -> OrderWith:
+    """Gives the order on which the next create meets a fault: any order where it is armed, or its own."""
+    return OrderWith(sandbox, armed=request.param == "armed")
+
+
+@dataclass(frozen=True, slots=True)
+class OrderWith:
+    sandbox: SandboxServer
+    armed: bool
+
+    def __call__(self, fault: str) -> str:
+        if not self.armed:
+            return FAULT_ORDERS[fault]
+        self.sandbox.sandbox.faults.arm(Armed(fault))
+        return SAMPLE_ORDER
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTS))
+def test_each_fault_ends_in_its_outcome_and_its_page(
+    as_staff: Client, sandbox: SandboxServer, order_with: OrderWith, settings: Settings, fault: str
+) -> None:
+    if fault.startswith("no_answer"):
+        settings.CDP_READ_TIMEOUT = 0.3
+    end, order = ENDS[fault], order_with(fault)
+
+    response = as_staff.post(NEW, posted(order=order))
+
+    submission = Submission.objects.get()
+    assert (submission.outcome, submission.error_code, submission.http_status) == (
+        end.outcome,
+        end.code,
+        end.status,
+    )
+    [request] = creates(sandbox)
+    assert request.fault == fault
+    assert request.done is isinstance(FAULTS[fault], After)
+    assert submission.consumer == FULL
+    told = list(AuditEvent.objects.filter(submission=str(submission.public_id)).order_by("seq"))
+    assert [event.action for event in told] == ["consumer.create_requested", EVENTS[end.outcome]]
+    assert told[1].details.get("error_code", "") == end.code
+    assert told[1].details.get("http_status") == end.status
+
+    receipt = f"/submissions/{submission.public_id}/"
+    assert response.status_code == 303
+    if end.outcome == Outcome.REJECTED:
+        assert response["Location"] == f"{NEW}?from={submission.public_id}"
+        check_the_form_is_filled(as_staff, response["Location"], order, end)
+    else:
+        assert response["Location"] == receipt
+    check_the_receipt(text(as_staff.get(receipt)), submission, end)
+    assert len(creates(sandbox)) == 1
+
+
+def check_the_form_is_filled(client: Client, address: str, order: str, end: End) -> None:
+    page = client.get(address)
+    assert page.status_code == 200
+    assert end.words in text(page)
+    assert sent(on_page(page)) == FULL
+    assert on_page(page)["order_ref"] == order
+
+
+def check_the_receipt(page: str, submission: Submission, end: End) -> None:
+    assert end.words in page
+    headlines = {
+        Outcome.CREATED: "Consumer created",
+        Outcome.REJECTED: REJECTED_HEADLINE,
+        Outcome.UNKNOWN: UNKNOWN_HEADLINE,
+    }
+    for outcome, headline in headlines.items():
+        assert (f"<span>{headline}</span></h1>" in page) is (outcome == end.outcome)
+    again = f'href="{NEW}?from={submission.public_id}"'
+    assert (again in page) is (end.outcome == Outcome.REJECTED)
+    assert ("Do not enter it again" in page) is (end.outcome == Outcome.UNKNOWN)
+    if end.outcome == Outcome.UNKNOWN:
+        assert "again.</a>" not in page
+        assert "What happens next" in page
+    for value in (FULL.passport_number, "7 March 1991", *FULL.emails, *FULL.phone_numbers, "PS-77-Zaphod"):
+        assert value in page
+
+
+def test_no_page_of_a_refusal_shows_the_client_key(
+    as_staff: Client, sandbox: SandboxServer, settings: Settings
+) -> None:
+    # The sandbox's 404, like the vendor's, holds the client key in its developerMessage.
+    location = as_staff.post(NEW, posted(order=FAULT_ORDERS["404"]))["Location"]
+    submission = Submission.objects.get()
+    for page in (as_staff.get(location), as_staff.get(f"/submissions/{submission.public_id}/")):
+        assert settings.CDP_CLIENT_KEY not in text(page)
+    assert settings.CDP_CLIENT_KEY not in submission.vendor_message
+
+
+def test_with_nobody_listening_nothing_is_sent_and_the_form_is_filled(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    sandbox.stop()
+    response = as_staff.post(NEW, posted())
+    submission = Submission.objects.get()
+    assert (submission.outcome, submission.error_code) == (Outcome.NOT_SENT, "connect_refused")
+    assert (response.status_code, response["Location"]) == (303, f"{NEW}?from={submission.public_id}")
+    page = as_staff.get(response["Location"])
+    assert NOT_SENT_HEADLINE in text(page)
+    assert "Sitecore CDP did not accept the connection." in text(page)
+    values = on_page(page)
+    assert sent(values) == FULL
+    receipt = text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert f"<span>{NOT_SENT_HEADLINE}</span></h1>" in receipt
+    assert "Correct and send again" in receipt
+    sandbox.start()
+    assert as_staff.post(response["Location"], values)["Location"].startswith("/submissions/")
+    assert len(creates(sandbox)) == 1
+
+
+def test_with_the_connection_not_set_up_nothing_is_sent(
+    as_staff: Client, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.CDP_BASE_URL = "https://elsewhere.example"
+    location = as_staff.post(NEW, posted())["Location"]
+    assert Submission.objects.get().error_code == "not_configured"
+    page = as_staff.get(location)
+    assert "The connection to Sitecore CDP is not set up." in text(page)
+    assert sent(on_page(page)) == FULL
+
+
+def test_a_field_that_the_vendor_refuses_is_told_at_that_field(
+    as_staff: Client, settings: Settings, tmp_path: Path
+) -> None:
+    earlier = datetime.datetime(1980, 1, 1, tzinfo=datetime.UTC)
+    with SandboxServer(data=tmp_path / "of-1980.sqlite3", clock=lambda: earlier) as sandbox:
+        settings.CDP_BASE_URL = sandbox.base_url
+        location = as_staff.post(NEW, posted())["Location"]
+        assert len(creates(sandbox)) == 1
+    submission = Submission.objects.get()
+    assert (submission.outcome, submission.error_field) == (Outcome.REJECTED, "dateOfBirth")
+    response = as_staff.get(location)
+    page = text(response)
+    assert '<a href="#id_date_of_birth">Sitecore CDP says: ' in page
+    assert page.count("Sitecore CDP says: ") == 2
+    assert sent(on_page(response)) == FULL
+    receipt = text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert "The words of Sitecore CDP:" in receipt
+    assert "dateOfBirth" in receipt
+
+
+def test_an_order_that_the_vendor_does_not_have_is_told_at_the_order_reference(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    nowhere = "00000000-0000-4000-8000-000000000000"
+    page = as_staff.get(as_staff.post(NEW, posted(order=nowhere))["Location"])
+    assert '<a href="#id_order_ref">Sitecore CDP has no order with this reference.</a>' in text(page)
+    assert on_page(page)["order_ref"] == nowhere
+
+
+def test_after_an_unknown_outcome_the_same_entry_is_not_sent_again_from_a_new_form(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    order = FAULT_ORDERS["reset_after"]
+    receipt = as_staff.post(NEW, posted(order=order))["Location"]
+    response = as_staff.post(NEW, posted(order=order))
+    assert response.status_code == 200
+    assert f'href="{receipt}"' in text(response)
+    assert "Create anyway" not in text(response)
+    assert len(creates(sandbox)) == 1

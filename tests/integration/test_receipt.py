@@ -1,0 +1,220 @@
+"""The receipt: permanent, read-only, true about what was sent and what came back, for its readers only."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from django.test import Client
+from django.utils.html import escape
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.cdp.consumers import OrderConsumer
+from apps.consumers.models import Outcome, Submission
+from apps.core.encryption import encrypt
+from apps.sandbox.seed import SAMPLE_ORDER
+from apps.sandbox.server import SandboxServer
+from tests.unit.accounts.people import events, make_person
+from tests.unit.consumers.entries import FULL, REF, clean, creates, posted, store, text
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BASE = "http://127.0.0.1:8031"
+GUEST = "f6fadfa7-e5c1-4b62-9362-da5cc13da58a"
+ANSWER = OrderConsumer.from_json({"ref": REF, **replace(FULL, identifiers=()).to_json()})
+
+
+@pytest.fixture(autouse=True)
+def _vendor(settings: Settings) -> None:
+    settings.CDP_BASE_URL = BASE
+
+
+def address(submission: Submission) -> str:
+    return f"/submissions/{submission.public_id}/"
+
+
+def row(page: str, label: str) -> str:
+    """One row of the table of what was sent."""
+    [found] = [part for part in page.split("<tr ")[1:] if f">{label}</th>" in part]
+    return found
+
+
+# --- Sent beside come back ------------------------------------------------------------------------
+def test_what_was_sent_stands_beside_what_came_back_and_differences_are_marked(
+    as_staff: Client, staff: User
+) -> None:
+    other = replace(ANSWER, last_name="Beeblebrox", emails=FULL.emails[:1])
+    page = text(as_staff.get(address(store(staff, Outcome.CREATED, answer=other))))
+    assert "What was sent, and what came back" in page
+    assert page.count("Differs") == 2
+    for label in ("Last name", "Email addresses"):
+        assert "Differs" in row(page, label)
+        assert 'class="differs"' in row(page, label)
+    assert "O’Beeblebrox" in row(page, "Last name")
+    assert re.search(r">\s*Beeblebrox", row(page, "Last name"))
+    for value in FULL.emails:
+        assert value in row(page, "Email addresses")
+
+
+def test_identifiers_that_do_not_come_back_are_not_marked(as_staff: Client, staff: User) -> None:
+    page = text(as_staff.get(address(store(staff, Outcome.CREATED, answer=ANSWER))))
+    assert "ProfileSystem: PS-77-Zaphod" in row(page, "Identifiers")
+    assert "Differs" not in page
+
+
+def test_without_an_answer_there_is_no_column_for_it(as_staff: Client, staff: User) -> None:
+    page = text(as_staff.get(address(store(staff, Outcome.UNKNOWN))))
+    assert "Came back" not in page
+    assert "<h2>What was sent</h2>" in page
+    page = text(as_staff.get(address(store(staff, Outcome.NOT_SENT))))
+    assert "<h2>What was to be sent</h2>" in page
+
+
+def test_an_erased_consumer_is_told_as_such(as_staff: Client, staff: User) -> None:
+    submission = store(staff, Outcome.REJECTED)
+    Submission.objects.update(encrypted_consumer="")
+    page = text(as_staff.get(address(submission)))
+    assert "have been removed from the portal" in page
+    assert "Correct and send again" not in page
+
+
+def test_a_created_consumer_has_its_reference_and_the_ways_on(as_staff: Client, staff: User) -> None:
+    page = text(as_staff.get(address(store(staff, Outcome.CREATED, guest_ref=GUEST))))
+    assert f'<strong class="mono">{REF}</strong>' in page
+    for href, words in (
+        (f"/orders/{SAMPLE_ORDER}/", "Open order"),
+        (f"/guests/{GUEST}/", "Open guest"),
+        (f"/consumers/new/?order={SAMPLE_ORDER}", "Add another to this order"),
+        ("/consumers/new/", "New order consumer"),
+    ):
+        assert re.search(rf'<a [^>]*href="{re.escape(href)}">{words}</a>', page)
+
+
+def test_without_a_guest_reference_there_is_no_way_to_a_guest(as_staff: Client, staff: User) -> None:
+    page = text(as_staff.get(address(store(staff, Outcome.CREATED, guest_ref="a/b"))))
+    assert "Open guest" not in page
+
+
+# --- Links ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("href", "linked"),
+    [
+        (f"{BASE}/v2.1/guests/{GUEST}?a=1&b=<2>", True),
+        (f"https://elsewhere.example/v2.1/guests/{GUEST}", False),
+        (f"http://127.0.0.1:8031@elsewhere.example/{GUEST}", False),
+        ("javascript:alert(document.cookie)", False),
+        ('http://x/"onmouseover="alert(1)', False),
+        ("//127.0.0.1:8031/x", False),
+    ],
+)
+@pytest.mark.parametrize("column", ["consumer_href", "order_href", "guest_href"])
+def test_a_returned_link_is_shown_word_for_word_and_linked_only_on_the_vendors_own_host(
+    as_staff: Client, staff: User, column: str, href: str, linked: bool
+) -> None:
+    submission = store(staff, Outcome.CREATED)
+    Submission.objects.update(**{column: href})
+    page = text(as_staff.get(address(submission)))
+    shown = escape(href)
+    assert f">{shown}<" in page
+    assert (f'<a href="{shown}" rel="noreferrer noopener">{shown}</a>' in page) is linked
+    assert page.count(f'href="{shown}"') == int(linked)
+    assert 'href="javascript:' not in page.lower()
+    assert 'onmouseover="' not in page
+
+
+# --- Hostile words --------------------------------------------------------------------------------
+HOSTILE = '<img src=x onerror="alert(1)">\'&amp;{{ 7|add:7 }}'
+
+
+def test_whatever_somebody_is_called_is_only_text(
+    as_staff: Client, as_supervisor: Client, staff: User
+) -> None:
+    consumer = clean(first_name=HOSTILE, last_name=HOSTILE, nationality=HOSTILE, passport_number=HOSTILE)
+    answer = OrderConsumer(ref=REF, first_name=HOSTILE[1:], title=HOSTILE, country=HOSTILE, gender=HOSTILE)
+    created = store(staff, Outcome.CREATED, consumer, answer=answer)
+    settled = store(
+        staff, Outcome.NOT_CREATED, consumer, encrypted_settle_note=encrypt(HOSTILE), settled_by_name=HOSTILE
+    )
+    rejected = store(staff, Outcome.REJECTED, consumer, encrypted_vendor_message=encrypt(HOSTILE))
+    pages = ["/", "/submissions/", f"/consumers/new/?from={rejected.public_id}"]
+    for path in [*pages, address(created), address(settled), address(rejected)]:
+        for client in (as_staff, as_supervisor):
+            page = client.get(path).content.decode()
+            assert "<img src=x" not in page
+            assert "alert(1)" not in page or escape(HOSTILE[1:]) in page
+            if client is as_staff or path != "/":
+                assert escape(HOSTILE) in page
+
+
+# --- Readers --------------------------------------------------------------------------------------
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_a_receipt_is_for_its_owner_and_for_supervisors(
+    as_staff: Client, as_supervisor: Client, as_administrator: Client, outcome: Outcome
+) -> None:
+    owner = make_person("sid", "staff")
+    submission = store(owner, outcome)
+    as_owner = Client()
+    as_owner.force_login(owner)
+    assert as_owner.get(address(submission)).status_code == 200
+    assert as_supervisor.get(address(submission)).status_code == 200
+    assert as_staff.get(address(submission)).status_code == 404
+    assert as_administrator.get(address(submission)).status_code == 403
+    assert Client().get(address(submission)).status_code == 302
+    assert as_staff.get(address(Submission(actor=owner))).status_code == 404
+
+
+def test_who_opened_a_receipt_is_on_record_but_not_in_its_timeline(
+    as_staff: Client, as_supervisor: Client, staff: User, supervisor: User
+) -> None:
+    submission = store(staff, Outcome.UNKNOWN)
+    for client in (as_staff, as_supervisor):
+        assert "opened submission" not in text(client.get(address(submission)))
+    told = events("submission.viewed")
+    assert [event.actor_id for event in told] == [str(staff.pk), str(supervisor.pk)]
+    assert {event.submission for event in told} == {str(submission.public_id)}
+
+
+def test_a_receipt_that_is_not_shown_is_not_told_as_seen(as_staff: Client) -> None:
+    as_staff.get(address(store(make_person("sid", "staff"), Outcome.CREATED)))
+    assert events("submission.viewed") == []
+
+
+# --- Permanence -----------------------------------------------------------------------------------
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_a_reload_never_sends(
+    as_staff: Client, staff: User, sandbox: SandboxServer, outcome: Outcome
+) -> None:
+    submission = store(staff, outcome)
+    for _ in range(3):
+        assert as_staff.get(address(submission)).status_code == 200
+    for method in (as_staff.post, as_staff.put, as_staff.patch, as_staff.delete):
+        assert method(address(submission)).status_code == 405
+    assert sandbox.sandbox.requests() == []
+    assert Submission.objects.get().outcome == outcome
+
+
+def test_the_receipt_of_a_real_create_stays_when_the_vendor_is_gone(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    location = as_staff.post("/consumers/new/", posted())["Location"]
+    sandbox.stop()
+    page = text(as_staff.get(location))
+    submission = Submission.objects.get()
+    for href in (submission.consumer_href, submission.order_href, submission.guest_href):
+        assert f'<a href="{escape(href)}" rel="noreferrer noopener">{escape(href)}</a>' in page
+    assert "Differs" not in page
+    for words in ("asked to create an order consumer", "created the order consumer"):
+        assert page.count(words) == 1
+    sandbox.start()
+    assert len(creates(sandbox)) == 1
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_only_the_page_of_one_that_is_being_sent_looks_again_by_itself(
+    as_staff: Client, staff: User, outcome: Outcome
+) -> None:
+    response = as_staff.get(address(store(staff, outcome)))
+    assert response.get("Refresh") == ("3" if outcome == Outcome.SENDING else None)
+    assert ("looks again by itself" in text(response)) is (outcome == Outcome.SENDING)
