@@ -52,7 +52,7 @@ def test_enter_in_a_field_of_a_good_entry_creates(
     assert creates(sandbox) == 1
 
 
-def test_enter_on_the_warning_page_is_create_anyway(
+def test_enter_on_the_warning_page_overrides_nothing(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
@@ -60,9 +60,10 @@ def test_enter_on_the_warning_page_is_create_anyway(
     fill_entry(page, SIMPLE.but(emails=()))
     page.get_by_label("Last name").press("Enter")
     expect(page.locator(".panel-warning")).to_contain_text("will probably create a new guest profile")
-    page.get_by_label("Last name").press("Enter")
-    expect_receipt(page, "Consumer created")
-    assert creates(sandbox) == 1
+    posted = _press_enter_in(page, "last_name")
+    assert "accepted" not in posted
+    expect(page.locator(".panel-warning")).to_be_focused()
+    assert creates(sandbox) == 0
 
 
 def _press_enter_in(page: Page, name: str) -> dict[str, list[str]]:

@@ -175,6 +175,7 @@ PAGES = [
 NO_PAGE = {
     "healthz": "plain text for machines",
     "readyz": "plain text for machines",
+    "extend_session": "an answer to a script",
     "consumers:remove_identity_rule": "leads back to the list",
     "accounts:grant_role": "leads back to the person",
     "accounts:revoke_role": "leads back to the person",

@@ -26,7 +26,7 @@ def _expect_numbered(page: Page, count: int) -> None:
         expect(field).to_have_attribute("id", f"id_emails-{index}-value")
         expect(field).to_have_accessible_name(f"Email addresses {index + 1}")
         button = page.get_by_role("button", name=f"Remove email address {index + 1}", exact=True)
-        expect(button).to_have_value(f"emails-{index}")
+        expect(button).to_have_attribute("value", f"emails-{index}")
     expect(page.locator("[name=emails-TOTAL_FORMS]")).to_have_value(str(count))
 
 

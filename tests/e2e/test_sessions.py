@@ -1,0 +1,64 @@
+"""A session that ends takes nothing with it that was typed."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.sessions.models import Session
+from playwright.sync_api import expect
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.consumers.models import Submission
+from apps.sandbox.server import SandboxServer
+from tests.e2e.pages import (
+    WHOLE,
+    expect_receipt,
+    fill_entry,
+    open_form,
+    press_create,
+    typed_again,
+    wire_calls,
+)
+from tests.e2e.windows import Windows
+from tests.unit.accounts.people import PASSWORD
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])
+def test_an_entry_sent_after_the_session_ended_comes_back_after_signing_in(
+    windows: Windows, staff: User, sandbox: SandboxServer, javascript: bool
+) -> None:
+    page = windows.open(staff, javascript=javascript)
+    open_form(page)
+    fill_entry(page, WHOLE)
+    typed = typed_again(page)
+    Session.objects.all().delete()
+    press_create(page)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+    assert wire_calls(sandbox) == 0
+
+    page.get_by_label("User name").fill("sam")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("New order consumer")
+    assert typed_again(page) == typed
+    assert not Submission.objects.exists()
+    press_create(page)
+    expect_receipt(page, "Consumer created")
+
+
+def test_two_minutes_before_the_end_one_key_keeps_the_session(
+    windows: Windows, staff: User, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.SESSION_IDLE_SECONDS = settings.SESSION_COOKIE_AGE = 122
+    page = windows.open(staff)
+    open_form(page)
+    page.get_by_label("Last name").fill("Kept")
+    dialog = page.get_by_role("dialog", name="Are you still there?")
+    expect(dialog).to_be_visible()
+    expect(dialog.get_by_role("button", name="Stay signed in")).to_be_focused()
+    with page.expect_response("**/accounts/session/") as answer:
+        page.keyboard.press("Enter")
+    assert answer.value.ok
+    expect(page.get_by_label("Last name")).to_have_value("Kept")
