@@ -187,17 +187,18 @@ def store(
     finished = facts.pop("finished", True)
     if facts.pop("settled", False):
         facts |= settled_by(actor)
-    submission = Submission(
-        content_digest=content_digest(order, consumer),
-        order_ref=order,
-        actor=actor,
-        actor_name=actor.name,
-        outcome=outcome,
-        submitted_at=now,
-        deadline=now + datetime.timedelta(seconds=30),
-        finished_at=now if finished else None,
-        **{"token": uuid.uuid4(), **facts, **columns},
-    )
+    sound = {
+        "token": uuid.uuid4(),
+        "content_digest": content_digest(order, consumer),
+        "order_ref": order,
+        "actor": actor,
+        "actor_name": actor.name,
+        "outcome": outcome,
+        "submitted_at": now,
+        "deadline": now + datetime.timedelta(seconds=30),
+        "finished_at": now if finished else None,
+    }
+    submission = Submission(**{**sound, **facts, **columns})
     submission.consumer = consumer
     if answer is not None:
         submission.answer = answer

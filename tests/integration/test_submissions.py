@@ -1,0 +1,181 @@
+"""The list of submissions and the start page: one's own, or everybody's for supervisors, newest first."""
+
+from __future__ import annotations
+
+import datetime
+import re
+
+import pytest
+from django.test import Client
+
+from apps.accounts.models import User
+from apps.consumers import selectors
+from apps.consumers.models import Outcome, Submission
+from apps.consumers.views import submissions as views
+from tests.unit.accounts.people import events, make_person
+from tests.unit.consumers.entries import FULL, clean, store, text
+
+pytestmark = pytest.mark.django_db
+
+PAGE = "/submissions/"
+
+
+def listed(page: str) -> list[str]:
+    """The receipts that a page leads to, in its order."""
+    return re.findall(r'<a href="/submissions/([0-9a-f-]{36})/"', page)
+
+
+def many(person: User, number: int) -> list[str]:
+    """So many submissions, three of each second, and their ids newest first."""
+    start = datetime.datetime(2026, 3, 7, tzinfo=datetime.UTC)
+    made = []
+    for index in range(number):
+        moment = start + datetime.timedelta(seconds=index // 3)
+        made.append(store(person, Outcome.CREATED, clean(last_name=f"C{index}"), submitted_at=moment))
+    return [str(submission.public_id) for submission in reversed(made)]
+
+
+@pytest.mark.parametrize("path", ["/", PAGE])
+def test_without_submissions_the_page_says_what_to_do(as_staff: Client, path: str) -> None:
+    page = text(as_staff.get(path))
+    assert 'href="/consumers/new/"' in page
+    assert listed(page) == []
+    assert ("No submissions yet" in page) is (path == PAGE)
+
+
+def test_staff_see_their_own_and_supervisors_everybodys(
+    as_staff: Client, as_supervisor: Client, staff: User
+) -> None:
+    mine = store(staff, Outcome.REJECTED)
+    theirs = store(make_person("sid", "staff"), Outcome.CREATED, clean())
+    assert listed(text(as_staff.get(PAGE))) == [str(mine.public_id)]
+    page = text(as_supervisor.get(PAGE))
+    assert listed(page) == [str(theirs.public_id), str(mine.public_id)]
+    for words in (
+        "Sid Person",
+        "Ida Clean",
+        "Aoife Zaphodina O’Beeblebrox",
+        "Created",
+        "Rejected",
+        mine.order_ref,
+    ):
+        assert words in page
+    assert FULL.passport_number not in page
+
+
+def test_an_administrator_sees_no_submissions(as_administrator: Client, staff: User) -> None:
+    store(staff, Outcome.UNKNOWN)
+    assert as_administrator.get(PAGE).status_code == 403
+    page = text(as_administrator.get("/"))
+    assert listed(page) == []
+    assert FULL.last_name not in page
+    assert 'href="/identity-rules/"' in page
+
+
+def test_the_pages_of_the_list_go_through_all_once_from_the_newest_to_the_oldest(
+    as_staff: Client, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "PAGE_SIZE", 4)
+    ids = many(staff, 11)
+    address, seen, pages = PAGE, [], 0
+    while address:
+        page = as_staff.get(address).content.decode()
+        seen += listed(page)
+        pages += 1
+        older = re.search(rf'href="({PAGE}\?before=[^"]+)"', page)
+        address = older[1] if older else ""
+        assert pages <= 3
+    assert seen == ids
+    assert pages == 3
+
+
+def test_one_that_is_added_meanwhile_moves_no_page(
+    as_staff: Client, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "PAGE_SIZE", 4)
+    ids = many(staff, 8)
+    older = re.search(rf'href="({PAGE}\?before=[^"]+)"', as_staff.get(PAGE).content.decode())
+    assert older
+    store(staff, Outcome.CREATED, clean(last_name="Late"))
+    page = as_staff.get(older[1]).content.decode()
+    assert listed(page) == ids[4:]
+    assert f'href="{PAGE}"' in page
+
+
+@pytest.mark.parametrize(
+    "before", ["x", "-", "1-", "-1", "9" * 30 + "-1", "9" * 20 + "-1", "1-1-1", "1" * 50]
+)
+def test_a_page_that_there_is_not_is_the_first(as_staff: Client, staff: User, before: str) -> None:
+    submission = store(staff, Outcome.CREATED)
+    response = as_staff.get(PAGE, {"before": before})
+    assert response.status_code == 200
+    assert listed(text(response)) == [str(submission.public_id)]
+
+
+def test_a_page_behind_all_others_is_empty(as_staff: Client, staff: User) -> None:
+    store(staff, Outcome.CREATED)
+    response = as_staff.get(PAGE, {"before": "0-" + "9" * 25})
+    assert response.status_code == 200
+    assert listed(text(response)) == []
+
+
+def test_unknown_ones_stand_on_top_of_the_start_page_and_the_latest_five_below(
+    as_staff: Client, staff: User
+) -> None:
+    unknown = store(staff, Outcome.UNKNOWN)
+    newest = many(staff, 7)
+    Submission.objects.filter(pk=unknown.pk).update(
+        submitted_at=datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    )
+    page = text(as_staff.get("/"))
+    assert listed(page) == [str(unknown.public_id), *newest[:5]]
+    assert "1 submission of unknown outcome" in page
+    assert "Do not enter these again." in page
+
+
+def test_a_supervisors_start_page_has_everybodys_unknown_ones_and_their_own_latest(
+    as_supervisor: Client, supervisor: User, staff: User
+) -> None:
+    store(staff, Outcome.CREATED)
+    unknown = [store(staff, Outcome.UNKNOWN, clean(last_name=f"C{number}")) for number in range(2)]
+    own = store(supervisor, Outcome.REJECTED)
+    page = text(as_supervisor.get("/"))
+    assert listed(page) == [*(str(one.public_id) for one in reversed(unknown)), str(own.public_id)]
+    assert "2 submissions of unknown outcome" in page
+    assert "settle each of them" in page
+
+
+def test_that_a_list_of_names_was_seen_is_on_record(
+    as_staff: Client, as_supervisor: Client, staff: User
+) -> None:
+    store(staff, Outcome.CREATED)
+    as_staff.get(PAGE)
+    as_supervisor.get(PAGE)
+    assert [event.details for event in events("submissions.listed")] == [
+        {"scope": "own", "count": 1},
+        {"scope": "everybody", "count": 1},
+    ]
+
+
+def test_a_list_is_only_read(as_staff: Client) -> None:
+    assert as_staff.post(PAGE).status_code == 405
+    assert as_staff.post("/").status_code == 405
+
+
+def test_an_erased_consumer_stays_in_the_list_without_a_name(as_staff: Client, staff: User) -> None:
+    submission = store(staff, Outcome.CREATED)
+    Submission.objects.update(encrypted_consumer="")
+    page = text(as_staff.get(PAGE))
+    assert listed(page) == [str(submission.public_id)]
+    assert "Zaphodina" not in page
+
+
+def test_an_order_has_its_possible_consumers_whatever_the_case_of_its_reference(staff: User) -> None:
+    order = "2d7de9df-45a2-45ea-872c-30e45139007d"
+    made = [
+        store(staff, Outcome.CREATED, clean(last_name=str(number)), order=form)
+        for number, form in enumerate((order, order.upper()))
+    ]
+    for form in (order, order.upper(), order[:20].upper() + order[20:]):
+        found = selectors.possibly_existing_on_order(form)
+        assert {one.pk for one in found} == {one.pk for one in made}

@@ -1,0 +1,142 @@
+"""The worker: does what is due, waits for a lost database, and stops when it is told to."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.management import call_command
+from django.db import OperationalError
+
+from apps.accounts.models import User
+from apps.consumers.models import Outcome
+from apps.consumers.settling import mark_overdue_unknown
+from apps.core.actor import Actor
+from consumerportal.management.commands import worker
+from tests.unit.accounts.people import events
+from tests.unit.consumers.entries import store
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BOUND = 30  # seconds
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "PAUSE_SECONDS", 0.01)
+
+
+@pytest.fixture(autouse=True)
+def _handlers_come_back() -> Iterator[None]:
+    """The command takes the signals of this process; the suite gets them back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def work_until_told(
+    monkeypatch: pytest.MonkeyPatch, look: Callable[[Actor], int], number: int = signal.SIGTERM
+) -> None:
+    """Run the command with that in place of its work; ``look`` sends the signal when it has seen enough."""
+    monkeypatch.setattr(worker, "mark_overdue_unknown", look)
+    guard = threading.Timer(BOUND, os.kill, (os.getpid(), number))
+    guard.start()
+    try:
+        call_command("worker")
+    finally:
+        guard.cancel()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_marks_what_is_overdue_and_stops_when_told(
+    staff: User, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    long_ago = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
+    submission = store(staff, Outcome.SENDING, deadline=long_ago)
+    seen: list[int] = []
+
+    def look(actor: Actor) -> int:
+        seen.append(mark_overdue_unknown(actor))
+        if len(seen) == 2:
+            os.kill(os.getpid(), number)
+        return seen[-1]
+
+    started = time.monotonic()
+    work_until_told(monkeypatch, look, number)
+    assert time.monotonic() - started < BOUND
+    assert seen == [1, 0]
+    submission.refresh_from_db()
+    assert submission.outcome == Outcome.UNKNOWN
+    assert events("consumer.outcome_unknown")[0].actor_name == "system:worker"
+
+
+def test_a_lost_database_is_waited_for(
+    staff: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    long_ago = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
+    store(staff, Outcome.SENDING, deadline=long_ago)
+    ends: list[str] = []
+
+    def look(actor: Actor) -> int:
+        if len(ends) < 3:
+            ends.append("lost")
+            raise OperationalError("server closed the connection; password=hunter2")
+        marked = mark_overdue_unknown(actor)
+        ends.append(f"marked {marked}")
+        os.kill(os.getpid(), signal.SIGTERM)
+        return marked
+
+    with caplog.at_level(logging.WARNING, logger="apps.worker"):
+        work_until_told(monkeypatch, look)
+    assert ends == ["lost", "lost", "lost", "marked 1"]
+    assert [record.getMessage() for record in caplog.records] == ["worker_waits_for_the_database"] * 3
+    assert "hunter2" not in caplog.text
+
+
+def test_a_fault_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(_actor: Actor) -> int:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        work_until_told(monkeypatch, look)
+
+
+def test_as_a_process_it_waits_for_a_database_without_tables_and_ends_at_sigterm(tmp_path: Path) -> None:
+    environment = {
+        **os.environ,
+        "PORTAL_MODE": "practice",
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'empty.sqlite3'}",
+    }
+    log = tmp_path / "log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "worker"],
+            cwd=django_settings.BASE_DIR,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            end = time.monotonic() + BOUND
+            while "worker_waits_for_the_database" not in log.read_text() and time.monotonic() < end:
+                assert process.poll() is None, log.read_text()
+                time.sleep(0.1)
+            process.terminate()
+            assert process.wait(BOUND) == 0
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait(BOUND)
+    assert "worker_waits_for_the_database" in log.read_text()
+    assert "Traceback" not in log.read_text()
