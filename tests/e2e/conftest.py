@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import sync_playwright
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -15,13 +15,13 @@ from apps.audit.models import AuditEvent
 from apps.consumers import rules
 from apps.sandbox.server import SandboxServer
 from tests.browser import ARGUMENTS, find_chromium
-from tests.e2e.windows import Windows
+from tests.e2e.windows import Kept, Windows
 from tests.unit.accounts.people import TESTS
 
 
 @pytest.fixture(scope="package")
-def chromium() -> Iterator[Browser]:
-    """One browser for all tests; each window has cookies and storage of its own.
+def chromium() -> Iterator[Kept]:
+    """One browser for all tests.
 
     Playwright keeps an event loop in this thread, which makes Django refuse its database here, although no
     coroutine ever runs: hence the variable, for these tests alone.
@@ -33,14 +33,14 @@ def chromium() -> Iterator[Browser]:
     patch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
+        yield Kept(browser)
         browser.close()
     patch.undo()
 
 
 @pytest.fixture
 def windows(
-    chromium: Browser, live_server: LiveServer, sandbox: SandboxServer, settings: Settings
+    chromium: Kept, live_server: LiveServer, sandbox: SandboxServer, settings: Settings
 ) -> Iterator[Windows]:
     """Opens windows onto the portal. A test fails for whatever the browser complained about."""
     for name, provider in (("Profile system", "ProfileSystem"), ("Loyalty", "LoyaltyProgramme")):

@@ -15,33 +15,57 @@ PATIENCE = 10_000  # milliseconds that a step may take on a busy machine
 ANSWERED_WITH_A_FAILURE = "Failed to load resource: the server responded with a status of"
 
 
+class Kept:
+    """The browser, with one store of files for windows with script and one for those without.
+
+    To fetch the same styles and scripts for every test anew would be most of the time that the tests take.
+    """
+
+    def __init__(self, browser: Browser) -> None:
+        self.browser = browser
+        self.contexts: dict[bool, BrowserContext] = {}
+
+
 class Windows:
     """Opens windows onto the portal. Each has its own cookies, as browsers of different people have."""
 
-    def __init__(self, browser: Browser, portal: str) -> None:
-        self.browser = browser
+    def __init__(self, kept: Kept, portal: str) -> None:
+        self.kept = kept
         self.portal = portal
         self.complaints: list[str] = []
-        self._contexts: list[BrowserContext] = []
+        self._pages: list[Page] = []
 
     def open(self, person: User | None = None, *, javascript: bool = True, **options: Any) -> Page:
         """A window of a person who is signed in, or of nobody. ``options`` are those of a browser context."""
-        context = self.browser.new_context(
-            **{"locale": "en-GB", "base_url": self.portal, "java_script_enabled": javascript, **options}
-        )
-        context.set_default_timeout(PATIENCE)
-        context.on("console", self._hear)
-        context.on("weberror", lambda error: self.complaints.append(f"page error: {error.error}"))
-        self._contexts.append(context)
+        context = self._context(javascript, options)
         if person is not None:
             cookie = {"name": settings.SESSION_COOKIE_NAME, "value": _session_of(person), "url": self.portal}
             context.add_cookies([cookie])  # type: ignore[list-item]  # a plain dict is what it takes
-        return context.new_page()
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
+        self._pages.append(page)
+        return page
 
     def close(self) -> None:
-        """Close every window."""
-        for context in self._contexts:
-            context.close()
+        """Close every window; what the kept ones remember of people is forgotten."""
+        kept = [*self.kept.contexts.values()]
+        for page in self._pages:
+            page.close() if page.context in kept else page.context.close()
+        for context in kept:
+            context.clear_cookies()
+
+    def _context(self, javascript: bool, options: dict[str, Any]) -> BrowserContext:
+        """The kept one for the first ordinary window of a test; one of its own for each other window."""
+        kept = self.kept.contexts.get(javascript)
+        if kept is not None and not options and not kept.pages:
+            return kept
+        settled = {"locale": "en-GB", "base_url": self.portal, "java_script_enabled": javascript}
+        context = self.kept.browser.new_context(**{**settled, **options})
+        if kept is None and not options:
+            self.kept.contexts[javascript] = context
+        return context
 
     def _hear(self, message: ConsoleMessage) -> None:
         # A violation of the Content-Security-Policy is told as an error, too.
