@@ -20,6 +20,7 @@ from apps.sandbox.seed_guests import GUEST_WITH_PROFILE
 from tests.e2e.pages import SIMPLE, fill_entry, press_create
 from tests.e2e.windows import Windows
 from tests.e2e.world import World
+from tests.unit.accounts.people import make_person
 
 pytestmark = pytest.mark.e2e
 
@@ -100,6 +101,12 @@ def _sending(page: Page, world: World) -> None:
     page.goto(address)
 
 
+def _asked_whether_still_there(page: Page, world: World) -> None:
+    """The dialog that comes two minutes before the session ends."""
+    page.goto("/accounts/profile/")
+    page.locator("dialog[data-session]").evaluate("dialog => dialog.showModal()")
+
+
 def _with_rows(page: Page, world: World) -> None:
     page.goto("/consumers/new/")
     for button in ("email address", "phone number", "identifier"):
@@ -140,10 +147,12 @@ PAGES = [
     at("lookups:guest", "staff", "/guests/{world.created.guest_ref}/", "a traveller"),
     at("lookups:order_consumer", "staff", "/order-consumers/{world.created.consumer_ref}/"),
     at("own_profile", "staff", "/accounts/profile/"),
+    Seen("own_profile", "staff", _asked_whether_still_there, "asked whether still there"),
     at("own_password", "staff", "/accounts/password/"),
     after("own_password", "staff", "/accounts/password/", "Change password", "with errors"),
     at("account_logout", "staff", "/accounts/logout/"),
     at("(403)", "staff", "/people/"),
+    at("start", "without a role", "/"),
     at("start", "supervisor", "/"),
     at("consumers:submissions", "supervisor", "/submissions/"),
     at(RECEIPT, "supervisor", "/submissions/{world.unknown.public_id}/", "to be settled"),
@@ -182,7 +191,7 @@ NO_PAGE = {
     "accounts:deactivate": "leads back to the person",
     "accounts:reactivate": "leads back to the person",
 }
-PEOPLE = ["nobody", "staff", "supervisor", "administrator"]
+PEOPLE = ["nobody", "without a role", "staff", "supervisor", "administrator"]
 
 
 @pytest.fixture
@@ -194,7 +203,12 @@ def world(windows: Windows, staff: User, supervisor: User) -> World:
 def test_every_page_keeps_its_promises(
     windows: Windows, world: World, who: str, administrator: User, supervisor: User
 ) -> None:
-    people = {"staff": world.staff, "supervisor": supervisor, "administrator": administrator}
+    people = {
+        "without a role": make_person("wanda"),
+        "staff": world.staff,
+        "supervisor": supervisor,
+        "administrator": administrator,
+    }
     page = windows.open(people.get(who), viewport=WIDE, reduced_motion="reduce")
     documents: list[Response] = []
     page.on("response", lambda answer: documents.append(answer) if _is_document(answer) else None)
@@ -204,6 +218,21 @@ def test_every_page_keeps_its_promises(
             seen.steps(page, world)
             broken += [f"{seen}: {promise}" for promise in _broken_promises(page, documents[-1].text())]
     assert broken == []
+
+
+BROKEN = """<!doctype html><html lang=en><title>Broken</title><script>1</script>
+<main><h1 onclick="1">One</h1><h1>Two</h1>
+<p style="color: #bbb; background: #fff">Hardly to be read</p><div style="width: 900px">wide</div></main>"""
+
+
+def test_the_promises_can_be_broken(windows: Windows) -> None:
+    page = windows.open(viewport=WIDE)
+    page.set_content(BROKEN)
+    broken = " ".join(_broken_promises(page, BROKEN))
+    for problem in ("inline script", "onclick at h1", "style at p", "2 headings", "light: color-contrast"):
+        assert problem in broken
+    assert "dark: color-contrast" in broken
+    assert "px wide at 320 px" in broken
 
 
 def test_every_address_has_a_page_here_or_a_reason_why_not() -> None:
