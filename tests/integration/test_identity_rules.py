@@ -18,7 +18,8 @@ from apps.core.actor import Actor
 from tests.unit.accounts.people import events
 from tests.unit.consumers.entries import text
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
+REAL = pytest.mark.django_db(transaction=True)  # a create, or several connections
 
 PAGE = "/identity-rules/"
 TESTS = Actor.system("tests")
@@ -123,6 +124,7 @@ def test_a_hostile_name_is_only_text(as_administrator: Client) -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
 
 
+@REAL
 def test_several_administrators_at_once_make_no_sixth_rule_and_no_gap() -> None:
     fill(3)
     barrier = threading.Barrier(4, timeout=20)

@@ -19,7 +19,8 @@ from apps.sandbox.server import SandboxServer
 from tests.unit.accounts.people import events, make_person
 from tests.unit.consumers.entries import FULL, REF, clean, creates, posted, store, text
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
+REAL = pytest.mark.django_db(transaction=True)  # a create, or several connections
 
 BASE = "http://127.0.0.1:8031"
 GUEST = "f6fadfa7-e5c1-4b62-9362-da5cc13da58a"
@@ -195,6 +196,7 @@ def test_a_reload_never_sends(
     assert Submission.objects.get().outcome == outcome
 
 
+@REAL
 def test_the_receipt_of_a_real_create_stays_when_the_vendor_is_gone(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:

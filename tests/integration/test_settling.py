@@ -21,7 +21,8 @@ from apps.sandbox.server import SandboxServer
 from tests.unit.accounts.people import acting, events, make_person
 from tests.unit.consumers.entries import FULL, REF, clean, creates, on_page, posted, sent, store, text
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
+REAL = pytest.mark.django_db(transaction=True)  # a create, or several connections
 
 NOTE = "Marvin at Sitecore said so on the phone"
 AS_CREATED = {
@@ -103,6 +104,7 @@ def test_marked_as_created_it_has_the_reference_the_reason_and_who_found_out(
     assert sandbox.sandbox.requests() == []
 
 
+@REAL
 def test_marked_as_not_created_it_can_be_corrected_and_sent_again(
     as_staff: Client, as_supervisor: Client, unknown: Submission, sandbox: SandboxServer
 ) -> None:
@@ -215,6 +217,7 @@ def _settle(submission: Submission, person: User, outcome: Outcome = Outcome.CRE
     )
 
 
+@REAL
 def test_two_supervisors_at_once_settle_it_once(supervisor: User, unknown: Submission) -> None:
     people = [(supervisor, Outcome.CREATED), (make_person("sol", "supervisor"), Outcome.NOT_CREATED)]
     barrier = threading.Barrier(2, timeout=20)
@@ -238,6 +241,7 @@ def test_two_supervisors_at_once_settle_it_once(supervisor: User, unknown: Submi
     assert len(events("consumer.settled")) == 1
 
 
+@REAL
 def test_after_settling_as_not_created_the_same_content_is_free_again(
     as_staff: Client, supervisor: User, unknown: Submission, sandbox: SandboxServer
 ) -> None:
@@ -283,6 +287,7 @@ def test_what_has_an_outcome_keeps_it_however_old_it_is(staff: User, outcome: Ou
     assert submission.outcome == outcome
 
 
+@REAL
 def test_two_workers_at_once_tell_it_once(staff: User) -> None:
     _since_deadline(store(staff, Outcome.SENDING), 1000)
     barrier = threading.Barrier(2, timeout=20)
