@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,17 +44,16 @@ def _handlers_come_back() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def work_until_told(
-    monkeypatch: pytest.MonkeyPatch, look: Callable[[Actor], int], number: int = signal.SIGTERM
-) -> None:
+def work_until_told(monkeypatch: pytest.MonkeyPatch, look: Callable[[Actor], int]) -> None:
     """Run the command with that in place of its work; ``look`` sends the signal when it has seen enough."""
-    monkeypatch.setattr(worker, "mark_overdue_unknown", look)
-    guard = threading.Timer(BOUND, os.kill, (os.getpid(), number))
-    guard.start()
-    try:
-        call_command("worker")
-    finally:
-        guard.cancel()
+    end = time.monotonic() + 5  # seconds
+
+    def bounded(actor: Actor) -> int:
+        assert time.monotonic() < end, "The worker does not stop"
+        return look(actor)
+
+    monkeypatch.setattr(worker, "mark_overdue_unknown", bounded)
+    call_command("worker")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -68,13 +66,11 @@ def test_it_marks_what_is_overdue_and_stops_when_told(
 
     def look(actor: Actor) -> int:
         seen.append(mark_overdue_unknown(actor))
-        if len(seen) == 2:
+        if len(seen) >= 2:
             os.kill(os.getpid(), number)
         return seen[-1]
 
-    started = time.monotonic()
-    work_until_told(monkeypatch, look, number)
-    assert time.monotonic() - started < BOUND
+    work_until_told(monkeypatch, look)
     assert seen == [1, 0]
     submission.refresh_from_db()
     assert submission.outcome == Outcome.UNKNOWN
