@@ -35,7 +35,7 @@ env: $(VENV)/dev.stamp
 
 run: $(VENV)/runtime.stamp
 	@LOG_LEVEL=WARNING $(RUN) manage.py prepare_practice
-	@exec $(VENV)/bin/honcho start
+	@exec $(VENV)/bin/honcho --env /dev/null start
 
 test: $(VENV)/dev.stamp
 	@$(RUN) -m tests.run $(ARGS)

@@ -7,8 +7,10 @@ import json
 from pathlib import Path
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
 
+from apps.accounts.practice import has_practice_people
 from apps.audit import actions
 from apps.audit.events import Event
 from apps.audit.services import record
@@ -31,7 +33,12 @@ def _text(value: object) -> str:
 
 
 def record_start() -> None:
-    """Write ``portal.started``. Leaves no database connection open, because workers are forked after it."""
+    """Write ``portal.started``. Leaves no database connection open, because workers are forked after it.
+
+    Raises ``ImproperlyConfigured`` when production holds somebody with a practice password: those are public.
+    """
+    if not settings.PRACTICE_MODE and has_practice_people():
+        raise ImproperlyConfigured("The database holds people with practice passwords, which everybody knows")
     data = {"version": settings.VERSION, "settings_digest": settings_digest()}
     with transaction.atomic():
         record(Event(action=actions.PORTAL_STARTED, actor=Actor.system("portal"), data=data))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,30 +13,26 @@ from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.redaction import hide_password_links
-from consumerportal.startup import Startup, fernet_keys, host_names, long_enough
+from consumerportal.startup import Startup, fernet_keys, host_names, listed, long_enough
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")  # the real environment wins over the file
+if os.environ.get("PORTAL_MODE") != "practice":
+    # Practice never reads the file of a production that lives in the same folder. The real environment wins.
+    environ.Env.read_env(BASE_DIR / ".env")
 
 # --- Mode and what has to be safe -----------------------------------------------------------------
 startup = Startup(env)
 PRACTICE_MODE = startup.practice
 SECRET_KEY = startup.required("SECRET_KEY", long_enough)
 # The first key encrypts; all of them decrypt, so that a key can be replaced without losing anything.
-ENCRYPTION_KEYS = [key.strip() for key in startup.required("ENCRYPTION_KEYS", fernet_keys).split(",")]
+ENCRYPTION_KEYS = listed(startup.required("ENCRYPTION_KEYS", fernet_keys))
 DIGEST_KEY = startup.required("DIGEST_KEY", long_enough)
-ALLOWED_HOSTS = [host.strip() for host in startup.required("ALLOWED_HOSTS", host_names).split(",")]
+ALLOWED_HOSTS = listed(startup.required("ALLOWED_HOSTS", host_names))
 CDP_CLIENT_KEY = startup.required("CDP_CLIENT_KEY")
 CDP_API_TOKEN = startup.required("CDP_API_TOKEN")
 CDP_BASE_URL = startup.required("CDP_BASE_URL")
-startup.practice_stays_home(CDP_BASE_URL)
-startup.stop_if_unsafe()
-
-DEBUG = False  # in every mode: a debug page shows request bodies
-VERSION = "0.1.0"
-
 # --- Sitecore CDP (seconds, bytes) ----------------------------------------------------------------
 CDP_EXTRA_HOSTS: list[str] = env.list("CDP_EXTRA_HOSTS", default=[])
 CDP_CONNECT_TIMEOUT: float = env.float("CDP_CONNECT_TIMEOUT", default=5.0)
@@ -44,6 +41,17 @@ CDP_TOTAL_TIMEOUT: float = env.float("CDP_TOTAL_TIMEOUT", default=30.0)
 CDP_CA_FILE: str = env.str("CDP_CA_FILE", default="")
 CDP_PROXY: str = env.str("CDP_PROXY", default="")
 CDP_MAX_ANSWER_BYTES: int = env.int("CDP_MAX_ANSWER_BYTES", default=1_000_000)
+
+startup.practice_stays_home(CDP_BASE_URL)
+startup.client_settings(
+    CDP_BASE_URL,
+    CDP_EXTRA_HOSTS,
+    {"connect": CDP_CONNECT_TIMEOUT, "read": CDP_READ_TIMEOUT, "total": CDP_TOTAL_TIMEOUT},
+)
+startup.stop_if_unsafe()
+
+DEBUG = False  # in every mode: a debug page shows request bodies
+VERSION = "0.1.0"
 
 # --- The web server process -----------------------------------------------------------------------
 WEB_WORKERS: int = env.int("WEB_WORKERS", default=2)
@@ -92,7 +100,8 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "apps.core.middleware.NoStoreMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "apps.core.middleware.MethodNotAllowedPageMiddleware",
+    "apps.accounts.middleware.PortalSessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -127,8 +136,11 @@ CRISPY_TEMPLATE_PACK = "bootstrap5"
 CRISPY_FAIL_SILENTLY = False
 
 # --- Database and cache ---------------------------------------------------------------------------
-_database: dict[str, Any] = env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'var/portal.sqlite3'}")
+# Two files, so that the people of practice never meet production.
+_FILE = "practice.sqlite3" if PRACTICE_MODE else "portal.sqlite3"
+_database: dict[str, Any] = env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'var' / _FILE}")
 if _database["ENGINE"] == "django.db.backends.sqlite3":
+    Path(_database["NAME"]).parent.mkdir(parents=True, exist_ok=True)
     # FULL: with NORMAL a power cut may take the last commit, and with it a created consumer's row.
     _database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",

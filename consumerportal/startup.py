@@ -14,6 +14,9 @@ import environ
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
+from apps.cdp.attempt import Limits
+from apps.cdp.links import BaseUrl
+
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 # Published with the source, therefore worthless as secrets: startup() refuses them in production.
@@ -27,6 +30,8 @@ PRACTICE_VALUES = {
     "CDP_BASE_URL": "http://127.0.0.1:8031",
 }
 
+_PUBLISHED = frozenset(PRACTICE_VALUES.values()) | {"localhost", "127.0.0.1", "[::1]"}
+
 
 def long_enough(value: str) -> str:
     """What is wrong with a secret that should be random text of at least 32 characters, or ``""``."""
@@ -36,8 +41,8 @@ def long_enough(value: str) -> str:
 def fernet_keys(value: str) -> str:
     """What is wrong with a comma-separated list of Fernet keys, or ``""``."""
     try:
-        for key in value.split(","):
-            Fernet(key.strip())
+        for key in listed(value):
+            Fernet(key)
     except ValueError:
         return "is not a list of Fernet keys (32 random bytes in URL-safe base64 each)"
     return ""
@@ -45,7 +50,12 @@ def fernet_keys(value: str) -> str:
 
 def host_names(value: str) -> str:
     """What is wrong with the list of host names that the portal answers to, or ``""``."""
-    return "holds *, which accepts every host" if "*" in value.split(",") else ""
+    return "holds *, which accepts every host" if "*" in listed(value) else ""
+
+
+def listed(value: str) -> list[str]:
+    """The items of a comma-separated value, without blanks and empty ones."""
+    return [item.strip() for item in value.split(",") if item.strip()]
 
 
 def no_check(value: str) -> str:
@@ -69,22 +79,36 @@ class Startup:
 
     def required(self, name: str, check: Callable[[str], str] = no_check) -> str:
         """The value of a setting that production must give; what is wrong with it is remembered."""
-        practice_value = PRACTICE_VALUES[name]
+        # Not through django-environ: it would take a secret that begins with $ for another variable's name.
+        given = str(self.env.ENVIRON.get(name, "")).strip()
         if self.practice:
-            return str(self.env.str(name, default=practice_value))
-        value = str(self.env.str(name, default=""))
-        if not value:
+            return given or PRACTICE_VALUES[name]
+        if not listed(given):
             self.problems.append(f"{name} is not set")
-        elif value == practice_value:
-            self.problems.append(f"{name} is the practice value, which everybody knows")
-        elif problem := check(value):
+        elif set(listed(given)) & _PUBLISHED:
+            self.problems.append(f"{name} is a practice value, which everybody knows")
+        elif problem := check(given):
             self.problems.append(f"{name} {problem}")
-        return value
+        return given
 
     def practice_stays_home(self, base_url: str) -> None:
         """Practice mode talks to this machine alone; with its known keys anything else would be unsafe."""
         if self.practice and urlsplit(base_url).hostname not in LOOPBACK_HOSTS:
             self.problems.append("CDP_BASE_URL leaves this machine, which practice mode does not allow")
+
+    def client_settings(self, base_url: str, extra_hosts: list[str], limits: dict[str, float]) -> None:
+        """The address and the limits of the calls must be usable, or every create would be "not sent"."""
+        if base_url:
+            try:
+                BaseUrl.parse(base_url, extra_hosts=extra_hosts)
+            except ValueError as error:
+                self.problems.append(f"CDP_BASE_URL cannot be used: {error}")
+        try:
+            Limits(**limits)
+        except ValueError:
+            self.problems.append(
+                "CDP_CONNECT_TIMEOUT, CDP_READ_TIMEOUT and CDP_TOTAL_TIMEOUT are not all positive"
+            )
 
     def stop_if_unsafe(self) -> None:
         """Raise ImproperlyConfigured with every problem in one message."""

@@ -21,6 +21,8 @@ from apps.sandbox.server import SandboxServer
 from tests.audit_flush import flushes_lift_the_triggers
 from tests.unit.accounts.people import make_person
 
+Path("var/static").mkdir(parents=True, exist_ok=True)  # WhiteNoise warns where nothing was collected yet
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _closed_network() -> Iterator[None]:

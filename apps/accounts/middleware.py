@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.middleware import LoginRequiredMiddleware
-from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.contrib.auth.views import redirect_to_login
+from django.contrib.sessions.exceptions import SessionInterrupted
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -17,6 +22,32 @@ from apps.accounts import sessions
 from apps.core import kept_entries
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+class PortalSessionMiddleware(SessionMiddleware):
+    """Django's, but what a request has done is told even when its session ended meanwhile.
+
+    Somebody who signs out in another window while a create is on its way still gets the way to the receipt
+    instead of an error page: it leads through the sign-in.
+    """
+
+    def process_request(self, request: HttpRequest) -> None:
+        # A cookie that is no key of ours would reach the database, which refuses NUL in a text.
+        if not request.COOKIES.get(settings.SESSION_COOKIE_NAME, "").isalnum():
+            request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
+        super().process_request(request)
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        try:
+            return super().process_response(request, response)
+        except SessionInterrupted:
+            response.delete_cookie(
+                settings.SESSION_COOKIE_NAME,
+                path=settings.SESSION_COOKIE_PATH,
+                domain=settings.SESSION_COOKIE_DOMAIN,
+                samesite="Lax",
+            )
+            return response
 
 
 class SessionLimitsMiddleware:
@@ -41,12 +72,27 @@ class SignInFirstMiddleware(LoginRequiredMiddleware):
     """Leads nobody to the sign-in page, and keeps what they had sent from a marked form."""
 
     def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponseRedirect:
-        if request.method == "POST" and kept_entries.keep(request):
-            messages.warning(
-                request,
-                _("Your session had ended. Nothing was sent. Sign in, and your entry comes back filled in."),
+        if request.method in ("GET", "HEAD"):
+            return super().handle_no_permission(request, view_func)
+        if kept_entries.keep(request):
+            words = _(
+                "Your session had ended. Nothing was sent. Sign in, and your entry comes back filled in."
             )
-        return super().handle_no_permission(request, view_func)
+            otherwise = request.get_full_path()
+        else:
+            words = _("Your session had ended. Nothing was done.")
+            otherwise = reverse("start")
+        messages.warning(request, words)
+        # Back to the page that the form stood on: the form's own address may take nothing but a POST.
+        return redirect_to_login(_page_of_the_form(request, otherwise=otherwise))
+
+
+def _page_of_the_form(request: HttpRequest, *, otherwise: str) -> str:
+    """The address that the browser says the form stood on, if it is one of ours."""
+    page = urlsplit(request.headers.get("Referer", ""))
+    if page.netloc != request.get_host() or not page.path.startswith("/"):
+        return otherwise
+    return urlunsplit(("", "", page.path, page.query, ""))
 
 
 class TimeZoneMiddleware:

@@ -31,6 +31,11 @@ def people() -> list[Person]:
     return [_person(user) for user in users]
 
 
+def has_people() -> bool:
+    """Whether anybody has an account."""
+    return User.objects.exists()
+
+
 def find_person(person_id: int) -> Person | None:
     """The person with this id."""
     user = User.objects.prefetch_related("groups").filter(pk=person_id).first()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
 from django.urls import Resolver404, resolve
 from django.utils.cache import add_never_cache_headers
 from django_structlog.middlewares import RequestMiddleware
+
+from apps.core.requests import support_code
 
 
 class RequestLogMiddleware(RequestMiddleware):
@@ -40,3 +44,20 @@ class NoStoreMiddleware:
         response = self.get_response(request)
         add_never_cache_headers(response)  # no-cache, no-store, must-revalidate, private
         return response
+
+
+class MethodNotAllowedPageMiddleware:
+    """A 405 is a page in the portal's look; Django answers with an empty one and has no handler for it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if response.status_code != HTTPStatus.METHOD_NOT_ALLOWED or request.method == "HEAD":
+            return response
+        page = render(
+            request, "405.html", {"support_code": support_code(request)}, status=response.status_code
+        )
+        page["Allow"] = response["Allow"]  # RFC 9110, 15.5.6
+        return page

@@ -56,7 +56,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
     Somebody who signed in again in another window sends an old secret with a good form: it comes back filled.
     """
-    if request.user.is_authenticated and kept_entries.keep(request):
+    person = getattr(request, "user", None)  # not there when an earlier middleware refused
+    if person is not None and person.is_authenticated and kept_entries.keep(request):
         return HttpResponseSeeOther(request.get_full_path())
     context = {"support_code": support_code(request)}
     return render(request, "errors/csrf.html", context, status=HTTPStatus.FORBIDDEN)

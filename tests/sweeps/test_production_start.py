@@ -61,7 +61,7 @@ def test_practice_values_are_refused_by_name() -> None:
     answer = _manage("check", **PRACTICE_VALUES)
     assert answer.returncode != 0
     for name, value in PRACTICE_VALUES.items():
-        assert f"{name} is the practice value, which everybody knows" in answer.stderr
+        assert f"{name} is a practice value, which everybody knows" in answer.stderr
         assert value not in answer.stderr
 
 

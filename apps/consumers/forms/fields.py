@@ -21,6 +21,9 @@ REFERENCE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | 
 SAMPLE_ORDER_REF = "2d7de9df-45a2-45ea-872c-30e45139007d"  # the vendor's own example; the sandbox has it
 
 
+LONGEST_EMAIL = 254  # characters, RFC 5321 4.5.3.1.3 less the angle brackets
+
+
 class PlainTextField(forms.CharField):
     """One line of text, sent as typed but for surrounding blanks. Never required by itself.
 
@@ -108,6 +111,8 @@ class EmailListField(PlainTextField):
     def clean(self, value: Any) -> tuple[str, ...]:  # type: ignore[override]  # the field's own type
         addresses = _several(super().clean(_on_one_line(value)), r"[,;\s]+")
         for address in addresses:
+            if len(address) > LONGEST_EMAIL:
+                raise ValidationError(_("An email address has at most 254 characters"), code="too_long")
             try:
                 validate_email(address)
             except ValidationError:

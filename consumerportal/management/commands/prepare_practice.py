@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from apps.accounts.practice import has_practice_people
+from apps.accounts.selectors import has_people
 from apps.consumers.rules import add_rule
 from apps.consumers.selectors import identity_rules
 from apps.core.actor import Actor
@@ -28,8 +29,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.PRACTICE_MODE:
             raise CommandError("This is not practice mode. Production is set up as the README describes.")
-        Path(settings.BASE_DIR / "var").mkdir(exist_ok=True)
         call_command("migrate", interactive=False, verbosity=0)
+        if has_people() and not has_practice_people():
+            raise CommandError("This database has people of its own. It is not for practice.")
         call_command("createcachetable", verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)
         if not identity_rules().exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 from argparse import ArgumentParser
 from typing import Any
 
@@ -57,7 +58,7 @@ class Command(BaseCommand):
 
 def _default_base_url() -> str:
     if settings.PRACTICE_MODE:
-        return "http://localhost:8030"
+        return f"http://localhost:{os.environ.get('PORTAL_PORT', '8030')}"
     return f"https://{settings.ALLOWED_HOSTS[0].lstrip('.')}"
 
 

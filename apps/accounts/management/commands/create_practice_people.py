@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.accounts import services
 from apps.accounts.models import User
-from apps.accounts.roles import ADMINISTRATOR, STAFF, SUPERVISOR
+from apps.accounts.practice import PRACTICE_PEOPLE, PracticePerson
 from apps.accounts.selectors import find_by_username
 from apps.accounts.services import NewPerson, PersonDetails
 from apps.core.actor import Actor
 
 ACTOR = Actor.system("create_practice_people")
-
-
-class PracticePerson(NamedTuple):
-    username: str
-    name: str
-    role: str
-
-    @property
-    def password(self) -> str:
-        return f"practice-{self.username}-2026"
-
-
-PRACTICE_PEOPLE = (
-    PracticePerson("sam", "Sam Staff", STAFF),
-    PracticePerson("sue", "Sue Supervisor", SUPERVISOR),
-    PracticePerson("ada", "Ada Administrator", ADMINISTRATOR),
-)
 
 
 class Command(BaseCommand):

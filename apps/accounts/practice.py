@@ -1,0 +1,35 @@
+"""The people of practice mode. Their passwords are public, so production refuses to start with them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from apps.accounts.models import User
+from apps.accounts.roles import ADMINISTRATOR, STAFF, SUPERVISOR
+
+
+class PracticePerson(NamedTuple):
+    """Somebody to try the portal as."""
+
+    username: str
+    name: str
+    role: str
+
+    @property
+    def password(self) -> str:
+        """Public: it stands in the README."""
+        return f"practice-{self.username}-2026"
+
+
+PRACTICE_PEOPLE = (
+    PracticePerson("sam", "Sam Staff", STAFF),
+    PracticePerson("sue", "Sue Supervisor", SUPERVISOR),
+    PracticePerson("ada", "Ada Administrator", ADMINISTRATOR),
+)
+
+
+def has_practice_people() -> bool:
+    """Whether somebody can sign in with a practice password. Costs a password hash for each of them."""
+    passwords = {person.username: person.password for person in PRACTICE_PEOPLE}
+    users = User.objects.filter(username__in=passwords, is_active=True)
+    return any(user.check_password(passwords[user.username]) for user in users)
