@@ -24,16 +24,20 @@ class Answer:
 
         `close` announces the end of the connection; `head` leaves the body out (RFC 9110 9.3.2).
         """
-        lines = [
-            f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}",
-            f"Date: {formatdate(usegmt=True)}",
-            *(f"{name}: {value}" for name, value in self.headers),
-        ]
+        length = str(len(self.body))
+        framing = () if self.status == HTTPStatus.NO_CONTENT else (("Content-Length", length),)
+        return self.head_bytes(framing, close=close) + (b"" if head else self.body)
+
+    def head_bytes(self, framing: tuple[tuple[str, str], ...], *, close: bool = False) -> bytes:
+        """The status line and the headers. `framing` are those that say where the body ends (RFC 9112 6)."""
+        headers = [("Date", formatdate(usegmt=True)), *self.headers]
         if self.status != HTTPStatus.NO_CONTENT:
-            lines += [f"Content-Type: {self.content_type}", f"Content-Length: {len(self.body)}"]
+            headers.append(("Content-Type", self.content_type))
+        headers += framing
         if close:
-            lines.append("Connection: close")
-        return "\r\n".join([*lines, "", ""]).encode("latin-1") + (b"" if head else self.body)
+            headers.append(("Connection", "close"))
+        status_line = f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"
+        return "\r\n".join([status_line, *map(": ".join, headers), "", ""]).encode("latin-1")
 
 
 def as_json(
@@ -77,9 +81,9 @@ def unauthorized() -> Answer:
     return as_json(401, body, headers=(("WWW-Authenticate", 'Basic realm="sandbox"'),))
 
 
-def field_problem(problem: str) -> Answer:
+def field_problem(problem: str, status: int = 400) -> Answer:
     """A 400 for one field; the order family repeats the message for developers (vendor: order contact)."""
-    return error(400, problem, problem)
+    return error(status, problem, problem)
 
 
 def not_parsed(line: int, column: int) -> Answer:

@@ -4,16 +4,20 @@ import base64
 import binascii
 import hmac
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from apps.sandbox import control, seed
 from apps.sandbox.answers import Answer, method_not_allowed, no_such_path, unauthorized
 from apps.sandbox.calls import Call, Request
-from apps.sandbox.faults import FAULTS, Before, FaultBoard
+from apps.sandbox.database import Store
+from apps.sandbox.faults import CONNECTION_FAULTS, FAULTS, Armed, Fault, FaultBoard
+from apps.sandbox.key_case import in_key_case
 from apps.sandbox.options import Options, Switches
 from apps.sandbox.routes import Found, resolve
-from apps.sandbox.store import Store, StoredConsumer, Transaction, WireRequest
-from apps.sandbox.wire import Close, Script, Send, status_sent
+from apps.sandbox.spoiling import Scene
+from apps.sandbox.store import StoredConsumer, Transaction, WireRequest
+from apps.sandbox.wire import Close, Later, Script, Send, Wait, status_sent
 
 Clock = Callable[[], datetime]
 Report = Callable[[str], None]
@@ -22,6 +26,20 @@ Report = Callable[[str], None]
 def utc_now() -> datetime:
     """The time now, in UTC."""
     return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Struck:
+    """The fault that a request has, and the length of its pause in seconds."""
+
+    name: str
+    fault: Fault
+    seconds: float
+
+    @classmethod
+    def by(cls, armed: Armed) -> "_Struck":
+        fault = FAULTS[armed.fault]
+        return cls(armed.fault, fault, fault.seconds if armed.seconds is None else armed.seconds)
 
 
 class Sandbox:
@@ -34,7 +52,11 @@ class Sandbox:
     def __init__(self, options: Options, *, clock: Clock = utc_now, report: Report | None = None) -> None:
         self.options = options
         self.switches = Switches(create_status=options.create_status)
-        self.faults = FaultBoard({ref: fault for fault, ref in seed.FAULT_ORDERS.items()})
+        self.faults = FaultBoard(
+            {ref: fault for fault, ref in seed.FAULT_ORDERS.items()},
+            of_requests=FAULTS.keys(),
+            of_connections=[name for name, fault in CONNECTION_FAULTS.items() if fault.possible(options.tls)],
+        )
         self._clock = clock
         self._report = report
         self._store = Store(options.data)
@@ -62,7 +84,7 @@ class Sandbox:
             return (Send(unauthorized()),) if is_control else self._counted(request, unauthorized())
         if is_control:
             return (Send(control.answer(self, request)),)
-        found = resolve(request.method, request.segments)
+        found = resolve(request.method, request.segments, self.switches)
         if isinstance(found, Found):
             return self._perform(request, found)
         key = self.options.client_key
@@ -77,20 +99,35 @@ class Sandbox:
 
     def _perform(self, request: Request, found: Found) -> Script:
         operation = found.route.operation
-        name = self.faults.take(operation, found.ref)
-        fault = FAULTS.get(name)
+        armed = self.faults.take(operation, found.ref)
+        struck = _Struck.by(armed) if armed else None
+        if struck is None or not struck.fault.late:
+            return self._work(request, found, struck)
+        with self._store.transaction() as tx:
+            seq = self._count(tx, request, (), operation=operation, fault=struck.name)
+        return Wait(struck.seconds), Later(lambda: self._work(request, found, struck, counted=seq))
+
+    def _work(
+        self, request: Request, found: Found, struck: "_Struck | None" = None, *, counted: int = 0
+    ) -> Script:
+        """Do the work and give the steps that tell of it; `counted` is the number of one counted before."""
+        operation = found.route.operation
+        fault = struck.fault if struck else None
         with self._store.transaction() as tx:
             call = Call(request, operation, found.ref, tx, self.options, self.switches, self._clock())
-            done = False
-            if isinstance(fault, Before):
-                script = fault.script(call)
+            with tx.rehearsal(undo=fault is not None and not fault.done):
+                answer = in_key_case(found.route.handle(call), self.switches.key_case)
+            # After a refusal there is no work that a fault could follow; a read has always worked.
+            worked = answer.done or (request.method == "GET" and answer.status < 300)
+            script: Script = (Send(answer),)
+            if struck and (worked or not (struck.fault.done or struck.fault.spoils)):
+                script = struck.fault.script(Scene(call, answer, struck.seconds))
+            done = answer.done and (fault is None or fault.done)
+            if counted:
+                tx.finish_request(counted, done=done, status=status_sent(script))
             else:
-                answer = found.route.handle(call)
-                done = answer.done
-                # After a refusal there is no work that a fault could follow; a read has always worked.
-                worked = done or (request.method == "GET" and answer.status < 300)
-                script = fault.script(answer) if fault and worked else (Send(answer),)
-            self._count(tx, request, script, operation=operation, done=done, fault=name)
+                name = struck.name if struck else ""
+                self._count(tx, request, script, operation=operation, done=done, fault=name)
         return script
 
     def _counted(self, request: Request, answer: Answer) -> Script:
@@ -109,9 +146,9 @@ class Sandbox:
         body_read: bool = True,
         done: bool = False,
         fault: str = "",
-    ) -> None:
+    ) -> int:
         status = status_sent(script)
-        tx.add_request(
+        seq = tx.add_request(
             at=self._clock(),
             method=request.method,
             path=request.target,
@@ -124,6 +161,7 @@ class Sandbox:
         if self._report is not None:
             words = (operation or "no operation", str(status or "no answer"), fault and f"fault {fault}")
             self._report(", ".join(filter(None, words)))
+        return seq
 
     def _authorised(self, request: Request) -> bool:
         scheme, _, credentials = request.headers.get("authorization", "").partition(" ")

@@ -1,22 +1,23 @@
 """The control address `/_sandbox/`: arm faults, turn switches, read what arrived. The vendor has no such."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from http import HTTPStatus
 from typing import Protocol
 
 from apps.sandbox.answers import Answer, as_json, error, method_not_allowed
 from apps.sandbox.calls import Request
-from apps.sandbox.faults import FAULTS, After, Armed, FaultBoard
+from apps.sandbox.fault_table import ROWS
+from apps.sandbox.faults import CONNECTION_FAULTS, FAULTS, Armed, FaultBoard
 from apps.sandbox.options import Switches
 from apps.sandbox.routes import CREATE, ROUTES
-from apps.sandbox.seed import FAULT_ORDERS
 from apps.sandbox.store import StoredConsumer, WireRequest
 from apps.sandbox.validation import JsonObject, read_json_object
 
 PREFIX = "_sandbox"
 MAX_TIMES = 1_000_000
+MAX_SECONDS = 3_600
 
 
 class Controlled(Protocol):
@@ -45,33 +46,35 @@ def answer(sandbox: Controlled, request: Request) -> Answer:
 
 def armed_from(values: JsonObject) -> Armed:
     """A fault to arm from its JSON. Raises ValueError saying what is wrong."""
-    unknown = set(values) - {"fault", "times", "order", "operation"}
-    if unknown:
-        raise ValueError(f"{min(unknown)}: not known; give fault, times, order, operation")
-    fault, times = values.get("fault"), values.get("times", 1)
+    known = [field.name for field in fields(Armed)]
+    if unknown := set(values) - set(known):
+        raise ValueError(f"{min(unknown)}: not known; give {', '.join(known)}")
+    fault, times, seconds = values.get("fault"), values.get("times", 1), values.get("seconds")
     order, operation = values.get("order") or "", values.get("operation", CREATE)
-    if not isinstance(fault, str) or fault not in FAULTS:
-        raise ValueError(f"fault: must be one of {', '.join(FAULTS)}")
+    if not isinstance(fault, str) or fault not in {**FAULTS, **CONNECTION_FAULTS}:
+        raise ValueError(f"fault: must be one of {', '.join([*FAULTS, *CONNECTION_FAULTS])}")
+    if fault in CONNECTION_FAULTS and (order or "operation" in values):
+        raise ValueError("order and operation: a connection's fault comes before they are known")
     if isinstance(times, bool) or not isinstance(times, int) or not 1 <= times <= MAX_TIMES:
         raise ValueError(f"times: must be a whole number from 1 to {MAX_TIMES}")
     if not isinstance(order, str):
         raise ValueError("order: must be an order reference")
     operations = [route.operation for route in ROUTES]
     if not isinstance(operation, str) or operation not in operations:
-        raise ValueError(f"operation: must be one of {', '.join(operations)}")
-    return Armed(fault, times, order, operation)
+        raise ValueError(f"operation: must be one of {', '.join(dict.fromkeys(operations))}")
+    return Armed(fault, times, order, operation, _seconds(seconds))
+
+
+def _seconds(value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MAX_SECONDS:
+        raise ValueError(f"seconds: must be a number above 0 and up to {MAX_SECONDS}")
+    return value
 
 
 def _list_faults(sandbox: Controlled, _request: Request) -> Answer:
-    known = [
-        {
-            "fault": name,
-            "done": isinstance(fault, After),
-            "says": fault.says,
-            "order": FAULT_ORDERS.get(name, ""),
-        }
-        for name, fault in FAULTS.items()
-    ]
+    known = [asdict(row) for row in ROWS]
     return as_json(200, {"armed": [asdict(armed) for armed in sandbox.faults.armed()], "known": known})
 
 

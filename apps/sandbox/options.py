@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from apps.sandbox.key_case import KEY_CASES
+
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8031
 DEFAULT_DATA = Path("var/sandbox.sqlite3")
@@ -15,6 +17,9 @@ DEFAULT_IDENTITY_PROVIDERS = ("ProfileSystem", "LoyaltyProgramme", "email")
 CREATE_STATUSES = (200, 201)
 LIST_ITEMS = ("asked", "links", "refs", "expanded")
 FLAVOURS = ("current", "legacy")
+NEXT_LINKS = ("right", "documented", "same", "elsewhere", "missing")
+LINK_NAMES = ("lower", "capitalised")
+TLS_MODES = ("", "good", "wrong_host", "expired", "self_signed")  # empty: plain HTTP
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +27,8 @@ class Options:
     """How one sandbox is started.
 
     `host` must be a loopback address: the practice credentials are public, so nobody else may reach it.
-    `identity_providers` are the tenant's identity rules, first rule first.
+    `identity_providers` are the tenant's identity rules, first rule first. `tls` names the certificate that
+    is shown; empty means plain HTTP.
     """
 
     host: str = DEFAULT_HOST
@@ -32,6 +38,7 @@ class Options:
     api_token: str = PRACTICE_API_TOKEN
     create_status: int = 200
     identity_providers: tuple[str, ...] = DEFAULT_IDENTITY_PROVIDERS
+    tls: str = ""
 
     def __post_init__(self) -> None:
         if not is_loopback(self.host):
@@ -40,6 +47,8 @@ class Options:
             raise ValueError(f"SANDBOX_PORT: {self.port} is not a port")
         if self.create_status not in CREATE_STATUSES:
             raise ValueError("SANDBOX_CREATE_STATUS: must be 200 or 201")
+        if self.tls not in TLS_MODES:
+            raise ValueError(f"SANDBOX_TLS: must be one of {', '.join(filter(None, TLS_MODES))}, or empty")
         if not self.client_key or ":" in self.client_key or not self.api_token:
             raise ValueError("SANDBOX_CLIENT_KEY and SANDBOX_API_TOKEN: must have a value, the key no colon")
 
@@ -62,6 +71,7 @@ class Options:
             api_token=environment.get("SANDBOX_API_TOKEN") or PRACTICE_API_TOKEN,
             create_status=number("SANDBOX_CREATE_STATUS", 200),
             identity_providers=tuple(name.strip() for name in providers.split(",") if name.strip()),
+            tls=environment.get("SANDBOX_TLS") or "",
         )
 
 
@@ -72,7 +82,10 @@ class Switches:
     `create_status` 200 or 201 and `retrieve_status` 200 or 201: both are documented.
     `list_items` is the shape of an order's consumers in their list: `asked` follows the `expand` parameter,
     the others are given whatever was asked. `flavour` `legacy` answers consumers as v2 does.
-    `lag_seconds` is how long a created consumer stays out of its order's list.
+    `lag_seconds` is how long a created consumer stays out of its order's list. `updates` lets consumers be
+    changed. `key_case` is the case of the names in every answer, `link_names` of those of a collection's
+    links. `next_link` is where `next` leads, `page_size` the most that a page holds whatever `limit` says
+    (0: no such limit).
     """
 
     create_status: int = 200
@@ -80,26 +93,41 @@ class Switches:
     list_items: str = "asked"
     flavour: str = "current"
     lag_seconds: float = 0
+    updates: bool = False
+    key_case: str = "documented"
+    link_names: str = "lower"
+    next_link: str = "right"
+    page_size: int = 0
 
     def changed(self, changes: Mapping[str, object]) -> "Switches":
         """These switches with some set anew. Raises ValueError naming the switch and what it takes."""
-        allowed: dict[str, tuple[object, ...]] = {
-            "create_status": CREATE_STATUSES,
-            "retrieve_status": CREATE_STATUSES,
-            "list_items": LIST_ITEMS,
-            "flavour": FLAVOURS,
-        }
         for name, value in changes.items():
-            if name in allowed:
-                if isinstance(value, bool) or value not in allowed[name]:
-                    raise ValueError(f"{name}: must be one of {', '.join(map(str, allowed[name]))}")
+            if name in _CHOICES:
+                # Plain equality would take 200.0 for 200 and 1 for True.
+                if not any(type(value) is type(choice) and value == choice for choice in _CHOICES[name]):
+                    raise ValueError(f"{name}: must be one of {', '.join(map(str, _CHOICES[name]))}")
             elif name == "lag_seconds":
                 if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 86_400:
                     raise ValueError("lag_seconds: must be a number of seconds from 0 to 86400")
+            elif name == "page_size":
+                if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 100:
+                    raise ValueError("page_size: must be a whole number from 0 to 100")
             else:
                 known = ", ".join(field.name for field in fields(self))
                 raise ValueError(f"{name}: not a switch; the switches are {known}")
         return replace(self, **changes)  # type: ignore[arg-type]  # each value was checked above
+
+
+_CHOICES: dict[str, tuple[object, ...]] = {
+    "create_status": CREATE_STATUSES,
+    "retrieve_status": CREATE_STATUSES,
+    "list_items": LIST_ITEMS,
+    "flavour": FLAVOURS,
+    "updates": (False, True),
+    "key_case": KEY_CASES,
+    "link_names": LINK_NAMES,
+    "next_link": NEXT_LINKS,
+}
 
 
 def is_loopback(host: str) -> bool:

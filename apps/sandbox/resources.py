@@ -1,32 +1,31 @@
 """How orders, contacts, consumers and guests look in an answer, one by one and in collections."""
 
 import json
-from collections.abc import Callable, Sequence
-from typing import TypeVar
 from urllib.parse import urlencode
 
-from apps.sandbox.answers import Answer, as_json, field_problem
 from apps.sandbox.calls import Call
+from apps.sandbox.paging import DEFAULT_LIMIT
 from apps.sandbox.store import StoredConsumer
 from apps.sandbox.validation import FIELDS, JsonObject, parse_moment
 
-DEFAULT_LIMIT = 10
-MAX_LIMIT = 100  # a larger limit gives a shorter page (vendor: paginating responses)
 PERSON_FIELDS = tuple(field for field in FIELDS if field != "identifiers")
 
-T = TypeVar("T")
 
-
-def order_json(call: Call, ref: str) -> JsonObject:
-    """An order (vendor: update-order and create-order pages)."""
+def order_json(call: Call, ref: str, *, with_items: bool = False) -> JsonObject:
+    """An order (vendor: update-order and create-order pages), its items as links or whole."""
     body = call.tx.order(ref) or {}
+    items = (
+        [item_json(call, item, ref) for item in item_refs(call, ref)]
+        if with_items
+        else _item_links(call, ref)
+    )
     return {
         "ref": ref,
         "href": call.url("orders", ref),
         **body,
         "contacts": {"href": call.url("orders", ref, "contacts")},
         "consumers": {"href": call.url("orders", ref, "consumers")},
-        "orderItems": {"items": _item_links(call, ref)},
+        "orderItems": {"items": items},
     }
 
 
@@ -50,13 +49,14 @@ def consumer_json(call: Call, stored: StoredConsumer) -> JsonObject:
     """
     legacy = call.switches.flavour == "legacy"
     items = _item_links(call, stored.order_ref)
-    moment = stored.created_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    times = (stored.created_at, stored.modified_at or stored.created_at)
+    created, modified = (moment.strftime("%Y-%m-%dT%H:%M:%SZ") for moment in times)
     by_guest = urlencode({"guestRef": stored.guest_ref, "offset": 1, "limit": DEFAULT_LIMIT})
     order_href = call.url("orders", stored.order_ref) if legacy else f"{call.url('orders')}?{by_guest}"
     return {
         "ref": stored.ref,
         "href": call.url("orderConsumers", stored.ref),
-        **({"createdAt": moment, "modifiedAt": moment} if legacy else {}),
+        **({"createdAt": created, "modifiedAt": modified} if legacy else {}),
         **_person(json.loads(stored.body), "%Y-%m-%dT%H:%M:%SZ"),
         "orderItems": {"items" if legacy else "orderItems": items},
         "order": {"href": order_href},
@@ -89,34 +89,9 @@ def ref_and_link(call: Call, collection: str, ref: str) -> JsonObject:
     return {"ref": ref, "href": call.url(collection, ref)}
 
 
-def collection(call: Call, entries: Sequence[T], show: Callable[[T], JsonObject]) -> Answer:
-    """A page of a collection in the vendor's envelope, each entry as `show` gives it.
-
-    Offsets count items (vendor: using a collection resource).
-    Answers 400 where `offset` or `limit` is not a number that makes sense.
-    """
-    query = call.request.query
-    numbers: dict[str, int] = {}
-    for name, default, least in (("offset", 0, 0), ("limit", DEFAULT_LIMIT, 1)):
-        text = query.get(name, str(default))
-        if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= least):
-            return field_problem(f"{name}: must be a number not less than {least}.")
-        numbers[name] = int(text)
-    offset, limit = numbers["offset"], min(numbers["limit"], MAX_LIMIT)
-
-    address = "/".join((call.request.base_url, *call.request.segments))
-    kept = {name: value for name, value in query.items() if name not in numbers}
-
-    def at(position: int) -> JsonObject:
-        return {"href": f"{address}?{urlencode({**kept, 'offset': position, 'limit': limit})}"}
-
-    last = (len(entries) - 1) // limit * limit if entries else 0
-    envelope: JsonObject = {**at(offset), "offset": offset, "limit": limit, "first": at(0), "last": at(last)}
-    if offset + limit < len(entries):
-        envelope["next"] = at(offset + limit)
-    if offset > 0:
-        envelope["prev"] = at(max(0, offset - limit))
-    return as_json(200, {**envelope, "items": [show(entry) for entry in entries[offset : offset + limit]]})
+def item_json(call: Call, ref: str, order_ref: str) -> JsonObject:
+    """An order item: of its fields only the links are documented where this API is."""
+    return {**ref_and_link(call, "orderItems", ref), "order": {"href": call.url("orders", order_ref)}}
 
 
 def _item_links(call: Call, order_ref: str) -> list[JsonObject]:

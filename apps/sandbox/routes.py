@@ -1,5 +1,6 @@
 """The operations of the API that the sandbox has, and what each answers when nothing goes wrong."""
 
+import json
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,12 +9,14 @@ from datetime import timedelta
 from apps.sandbox import matching
 from apps.sandbox.answers import Answer, as_json, field_problem, unsupported_media_type
 from apps.sandbox.calls import Call
+from apps.sandbox.options import Switches
+from apps.sandbox.paging import collection, in_order
 from apps.sandbox.resources import (
     PERSON_FIELDS,
-    collection,
     consumer_json,
     contact_json,
     guest_json,
+    item_json,
     item_refs,
     link_only,
     order_json,
@@ -23,16 +26,18 @@ from apps.sandbox.store import StoredConsumer
 from apps.sandbox.validation import JsonObject, first_problem, read_json_object
 
 CREATE = "create_order_consumer"
+UPDATE = "update_order_consumer"
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method on one path; `{ref}` stands for one segment."""
+    """One method on one path; `{ref}` stands for one segment. An `update` is there only by its switch."""
 
     operation: str
     method: str
     path: str
     handle: Callable[[Call], Answer]
+    update: bool = False
 
     def ref_in(self, segments: tuple[str, ...]) -> str | None:
         """The reference in a path that this route serves, empty where it has none; None for another path."""
@@ -56,19 +61,20 @@ class Found:
     ref: str
 
 
-def resolve(method: str, segments: tuple[str, ...]) -> Found | tuple[str, ...]:
+def resolve(method: str, segments: tuple[str, ...], switches: Switches) -> Found | tuple[str, ...]:
     """The route for a request, or else the methods that its path does have: none for an unknown path."""
-    on_path = [Found(route, ref) for route in ROUTES if (ref := route.ref_in(segments)) is not None]
+    on_path = [
+        Found(route, ref)
+        for route in ROUTES
+        if (ref := route.ref_in(segments)) is not None and (switches.updates or not route.update)
+    ]
     by_method = {found.route.method: found for found in on_path}
     return by_method.get(method) or tuple(by_method)
 
 
 def create_order_consumer(call: Call) -> Answer:
     """Add a consumer to an order (vendor: create-order-consumer page). Two equal calls make two consumers."""
-    media_type = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        return unsupported_media_type()
-    body = read_json_object(call.request.body)
+    body = _json_in(call)
     if isinstance(body, Answer):
         return body
     if call.tx.order(call.ref) is None:
@@ -89,6 +95,36 @@ def create_order_consumer(call: Call) -> Answer:
     )
     call.tx.add_consumer(consumer)
     return replace(as_json(call.switches.create_status, consumer_json(call, consumer)), done=True)
+
+
+def update_order_consumer(call: Call) -> Answer:
+    """Change a consumer: PUT replaces it, PATCH sets the fields that are sent, null takes one away.
+
+    The vendor says that an update exists, not which verb it has. A guest is left as it is (vendor: rectify
+    personal data, which corrects guest and consumers one by one).
+    """
+    body = _json_in(call)
+    if isinstance(body, Answer):
+        return body
+    stored = call.tx.consumer(call.ref)
+    if stored is None:
+        return call.no_such("Order consumer")
+    text = call.request.body.decode("utf-8")
+    if call.request.method == "PATCH":
+        body = json.loads(stored.body) | body
+        text = json.dumps(body, ensure_ascii=False)
+    if problem := first_problem(body, now=call.now):
+        return problem
+    call.tx.change_consumer(stored.ref, text, call.now)
+    changed = replace(stored, body=text, modified_at=call.now)
+    return replace(as_json(200, consumer_json(call, changed)), done=True)
+
+
+def _json_in(call: Call) -> JsonObject | Answer:
+    media_type = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return (
+        read_json_object(call.request.body) if media_type == "application/json" else unsupported_media_type()
+    )
 
 
 def _new_traveller(call: Call, body: JsonObject) -> str:
@@ -134,7 +170,10 @@ def list_consumer_items(call: Call) -> Answer:
 
 
 def list_orders(call: Call) -> Answer:
-    """Orders by the organisation's reference id or by guest: exactly one of them (vendor: list orders)."""
+    """Orders by the organisation's reference id or by guest: exactly one of them (vendor: list orders).
+
+    `sort` takes `created`, and `orderedAt` together with a guest.
+    """
     reference_id, guest_ref = call.request.query.get("referenceId"), call.request.query.get("guestRef")
     if bool(reference_id) == bool(guest_ref):
         return field_problem("referenceId: provide exactly one of referenceId and guestRef.")
@@ -142,16 +181,30 @@ def list_orders(call: Call) -> Answer:
         refs = call.tx.order_refs_by_reference_id(reference_id)
     else:
         refs = call.tx.order_refs_of_guest(guest_ref or "")
+    attributes = {"created": "createdAt"} | ({"orderedAt": "orderedAt"} if guest_ref else {})
+    ordered = in_order(call, refs, attributes, call.tx.order)
+    if isinstance(ordered, Answer):
+        return ordered
+    refs = ordered
     if _expand(call):
         return collection(call, refs, lambda ref: order_json(call, ref))
     return collection(call, refs, lambda ref: ref_and_link(call, "orders", ref))
 
 
 def retrieve_order(call: Call) -> Answer:
-    """One order."""
+    """One order; `expand=orderItems` gives its items whole (vendor: legacy page)."""
     if call.tx.order(call.ref) is None:
         return call.no_such("Order")
-    return as_json(200, order_json(call, call.ref.lower()))
+    with_items = call.request.query.get("expand") == "orderItems"
+    return as_json(200, order_json(call, call.ref.lower(), with_items=with_items))
+
+
+def retrieve_order_item(call: Call) -> Answer:
+    """One order item: the vendor's lists link to this path, its page was not found."""
+    order_ref = call.tx.order_ref_of_item(call.ref)
+    if order_ref is None:
+        return call.no_such("Order item")
+    return as_json(200, item_json(call, call.ref.lower(), order_ref))
 
 
 def list_order_contacts(call: Call) -> Answer:
@@ -191,6 +244,10 @@ def search_guests(call: Call) -> Answer:
         found.append(list(dict.fromkeys(guests)))
     candidates, *others = found or [call.tx.guest_refs()]
     refs = [ref for ref in candidates if all(ref in group for group in others)]
+    ordered = in_order(call, refs, _GUEST_ATTRIBUTES, call.tx.guest)
+    if isinstance(ordered, Answer):
+        return ordered
+    refs = ordered
     if _expand(call):
         return collection(call, refs, lambda ref: guest_json(call, ref))
     return collection(call, refs, lambda ref: link_only(call, "guests", ref))
@@ -203,6 +260,12 @@ def retrieve_guest(call: Call) -> Answer:
     return as_json(200, guest_json(call, call.ref.lower()))
 
 
+_GUEST_ATTRIBUTES = {
+    name: name
+    for name in ("guestType", "createdAt", "modifiedAt", "firstSeen", "lastSeen", "firstName", "lastName")
+}
+
+
 def _expand(call: Call) -> bool:
     return call.request.query.get("expand", "").lower() == "true"
 
@@ -211,9 +274,12 @@ ROUTES = (
     Route(CREATE, "POST", "/v2.1/orders/{ref}/consumers", create_order_consumer),
     Route("list_order_consumers", "GET", "/v2.1/orders/{ref}/consumers", list_order_consumers),
     Route("retrieve_order_consumer", "GET", "/v2.1/orderConsumers/{ref}", retrieve_order_consumer),
+    Route(UPDATE, "PUT", "/v2.1/orderConsumers/{ref}", update_order_consumer, update=True),
+    Route(UPDATE, "PATCH", "/v2.1/orderConsumers/{ref}", update_order_consumer, update=True),
     Route("list_consumer_items", "GET", "/v2.1/orderConsumers/{ref}/orderItems", list_consumer_items),
     Route("list_orders", "GET", "/v2.1/orders", list_orders),
     Route("retrieve_order", "GET", "/v2.1/orders/{ref}", retrieve_order),
+    Route("retrieve_order_item", "GET", "/v2.1/orderItems/{ref}", retrieve_order_item),
     Route("list_order_contacts", "GET", "/v2.1/orders/{ref}/contacts", list_order_contacts),
     Route("retrieve_order_contact", "GET", "/v2.1/orderContacts/{ref}", retrieve_order_contact),
     Route("search_guests", "GET", "/v2.1/guests", search_guests),

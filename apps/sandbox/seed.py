@@ -21,7 +21,8 @@ ORDERS_SHARING_REFERENCE_ID = (
 )
 CANCELLED_ORDER = "670c1cd3-5555-4e31-84be-37c1dfe6c55b"
 
-# One order for each fault of `faults.py`: a create on it meets that fault, every time.
+# Orders for the faults of `faults.py` that a person at the form wants to see: a create on one of them meets
+# its fault every time.
 FAULT_ORDERS = {
     "no_answer_after": "fa017000-0000-4000-8000-000000000001",
     "no_answer_before": "fa017000-0000-4000-8000-000000000002",
@@ -39,6 +40,11 @@ FAULT_ORDERS = {
     "409": "fa017000-0000-4000-8000-000000000014",
     "429": "fa017000-0000-4000-8000-000000000015",
     "slow": "fa017000-0000-4000-8000-000000000016",
+    "422": "fa017000-0000-4000-8000-000000000017",
+    "400_quoting": "fa017000-0000-4000-8000-000000000018",
+    "429_plain": "fa017000-0000-4000-8000-000000000019",
+    "null_links": "fa017000-0000-4000-8000-000000000020",
+    "alien_hrefs": "fa017000-0000-4000-8000-000000000021",
 }
 
 

@@ -1,39 +1,19 @@
-"""What the sandbox remembers, in a SQLite file of its own."""
+"""What the sandbox remembers, read and written by the requests it serves."""
 
 import json
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
-from pathlib import Path
+from typing import Any
 
 from apps.sandbox.validation import JsonObject
-
-_TABLES = """
-CREATE TABLE IF NOT EXISTS orders (
-    seq INTEGER PRIMARY KEY, ref TEXT NOT NULL UNIQUE, reference_id TEXT NOT NULL, body TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS orders_by_reference_id ON orders (reference_id);
-CREATE TABLE IF NOT EXISTS guests (seq INTEGER PRIMARY KEY, ref TEXT NOT NULL UNIQUE, body TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS guest_keys (key TEXT NOT NULL, guest_ref TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS guests_by_key ON guest_keys (key);
-CREATE TABLE IF NOT EXISTS contacts (
-    seq INTEGER PRIMARY KEY, ref TEXT NOT NULL UNIQUE, order_ref TEXT NOT NULL, guest_ref TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS consumers (
-    seq INTEGER PRIMARY KEY, ref TEXT NOT NULL UNIQUE, order_ref TEXT NOT NULL, guest_ref TEXT NOT NULL,
-    body TEXT NOT NULL, guest_effect TEXT NOT NULL, matched_by TEXT NOT NULL, created_at TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS consumers_by_order ON consumers (order_ref);
-CREATE TABLE IF NOT EXISTS requests (
-    seq INTEGER PRIMARY KEY, at TEXT NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL,
-    operation TEXT NOT NULL, body_read INTEGER NOT NULL, done INTEGER NOT NULL, status INTEGER,
-    fault TEXT NOT NULL);
-"""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredConsumer:
-    """A consumer as it arrived: `body` is the text of the request, to the character.
+    """A consumer as it arrived: `body` is the text of the request, to the character, until it is changed.
 
     `guest_effect` is `matched` (then `matched_by` names the identity provider), `created` or `seeded`.
     """
@@ -45,6 +25,7 @@ class StoredConsumer:
     guest_effect: str
     matched_by: str
     created_at: datetime
+    modified_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +53,15 @@ class Transaction:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
+    @contextmanager
+    def rehearsal(self, *, undo: bool) -> Iterator[None]:
+        """With `undo` whatever is written inside is undone at the end."""
+        self._connection.execute("SAVEPOINT rehearsal")
+        yield
+        if undo:
+            self._connection.execute("ROLLBACK TO rehearsal")
+        self._connection.execute("RELEASE rehearsal")
+
     # Orders
 
     def add_order(self, ref: str, reference_id: str, body: JsonObject) -> bool:
@@ -93,6 +83,12 @@ class Transaction:
             SELECT order_ref FROM contacts WHERE guest_ref = :guest
             UNION SELECT order_ref FROM consumers WHERE guest_ref = :guest) ORDER BY seq"""
         return [row[0] for row in self._connection.execute(statement, {"guest": guest_ref.lower()})]
+
+    def order_ref_of_item(self, item_ref: str) -> str | None:
+        """Reference of the order that an item belongs to."""
+        statement = "SELECT ref FROM orders, json_each(body, '$.orderItems') WHERE value = ?"
+        refs = self._refs(statement, item_ref.lower())
+        return refs[0] if refs else None
 
     # Guests
 
@@ -158,6 +154,10 @@ class Transaction:
             consumer.created_at.isoformat(),
         )
 
+    def change_consumer(self, ref: str, body: str, at: datetime) -> None:
+        """Give a consumer another body."""
+        self._write("UPDATE consumers SET body = ?, modified_at = ? WHERE ref = ?", body, at.isoformat(), ref)
+
     def consumer(self, ref: str) -> StoredConsumer | None:
         """A consumer by its reference, in whichever case it is written."""
         found = self._consumers("WHERE ref = ?", ref.lower())
@@ -168,28 +168,10 @@ class Transaction:
         return self._consumers("WHERE order_ref = ?", order_ref.lower()) if order_ref else self._consumers("")
 
     def _consumers(self, condition: str, *values: str) -> list[StoredConsumer]:
-        columns = "ref, order_ref, guest_ref, body, guest_effect, matched_by, created_at"
-        statement = f"SELECT {columns} FROM consumers {condition} ORDER BY seq"  # noqa: S608 - texts from above
-        return [
-            StoredConsumer(
-                ref=ref,
-                order_ref=order_ref,
-                guest_ref=guest_ref,
-                body=body,
-                guest_effect=guest_effect,
-                matched_by=matched_by,
-                created_at=datetime.fromisoformat(created_at),
-            )
-            for (
-                ref,
-                order_ref,
-                guest_ref,
-                body,
-                guest_effect,
-                matched_by,
-                created_at,
-            ) in self._connection.execute(statement, values)
-        ]
+        names = [field.name for field in fields(StoredConsumer)]
+        statement = f"SELECT {', '.join(names)} FROM consumers {condition} ORDER BY seq"  # noqa: S608 - our names
+        rows = self._connection.execute(statement, values)
+        return [_consumer(dict(zip(names, row, strict=True))) for row in rows]
 
     # Requests on the wire
 
@@ -204,11 +186,16 @@ class Transaction:
         done: bool,
         status: int | None,
         fault: str,
-    ) -> None:
-        """Count a request."""
+    ) -> int:
+        """Count a request and give it its number."""
         statement = """INSERT INTO requests (at, method, path, operation, body_read, done, status, fault)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
-        self._write(statement, at.isoformat(), method, path, operation, body_read, done, status, fault)
+        values = (at.isoformat(), method, path, operation, body_read, done, status, fault)
+        return self._connection.execute(statement, values).lastrowid or 0
+
+    def finish_request(self, seq: int, *, done: bool, status: int | None) -> None:
+        """Say how a request ended that was counted before."""
+        self._write("UPDATE requests SET done = ?, status = ? WHERE seq = ?", done, status, seq)
 
     def requests(self, after: int = 0) -> list[WireRequest]:
         """The requests with a number above `after`, oldest first."""
@@ -241,34 +228,8 @@ class Transaction:
         return [row[0] for row in self._connection.execute(statement, values)]
 
 
-class Store:
-    """The file. Threads share one connection under a lock: a request is one short transaction.
-
-    Commits are durable before the answer goes out (WAL, `synchronous=FULL`), so an answered create survives
-    a power cut as the vendor's would. Raises OSError or sqlite3.Error where the file cannot be opened.
-    """
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = threading.Lock()
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=FULL")
-        self._connection.executescript(_TABLES)
-
-    @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
-        """One transaction, committed at the end and undone when an exception leaves it."""
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield Transaction(self._connection)
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
-
-    def close(self) -> None:
-        """Close the file; what was committed stays."""
-        with self._lock:
-            self._connection.close()
+def _consumer(row: dict[str, Any]) -> StoredConsumer:
+    moments = {
+        name: row[name] and datetime.fromisoformat(row[name]) for name in ("created_at", "modified_at")
+    }
+    return StoredConsumer(**{**row, **moments})

@@ -4,6 +4,9 @@ A normal answer is a script of one step. Whatever a fault does is a longer scrip
 needs to know which faults there are.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from apps.sandbox.answers import Answer
@@ -17,8 +20,36 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
+class Write:
+    """Write bytes as they are, in one write. `status` is that of the answer they begin, if they begin one.
+
+    `below_tls` puts them on the bare connection, under the encryption where there is any.
+    """
+
+    data: bytes
+    status: int | None = None
+    below_tls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Drip:
+    """Write bytes one by one, with a pause of some seconds before each."""
+
+    data: bytes
+    seconds: float
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Do nothing for a number of seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Await:
+    """Read nothing, but wait until the client has sent something, at most for a number of seconds."""
 
     seconds: float
 
@@ -31,6 +62,13 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """Find out only now how the script goes on."""
+
+    script: Callable[[], Script]
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """End the connection in the ordinary way."""
 
@@ -40,10 +78,15 @@ class Reset:
     """End the connection with RST, as a machine that lost it does."""
 
 
-Step = Send | Wait | Hold | Close | Reset
+Step = Send | Write | Drip | Wait | Await | Hold | Later | Close | Reset
 Script = tuple[Step, ...]
 
 
 def status_sent(script: Script) -> int | None:
     """The status of the answer in a script, None where it has none."""
-    return next((step.answer.status for step in script if isinstance(step, Send)), None)
+    for step in script:
+        if isinstance(step, Send):
+            return step.answer.status
+        if isinstance(step, Write | Drip) and step.status is not None:
+            return step.status
+    return None

@@ -1,11 +1,16 @@
 """A sandbox for each test, on a free port of the loopback interface, with a clock that tests can set."""
 
-from collections.abc import Iterator
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from apps.sandbox.application import Sandbox
+from apps.sandbox.options import Options
 from apps.sandbox.server import SandboxServer
 from tests.unit.sandbox.caller import Caller
 
@@ -29,10 +34,40 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(scope="session")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data file with the seed in it: to write it anew takes longer than most tests."""
+    file = tmp_path_factory.mktemp("seeded") / "sandbox.sqlite3"
+    Sandbox(Options(data=file)).close()
+    return file
+
+
+Start = Callable[[str], SandboxServer]
+
+
 @pytest.fixture
-def server(tmp_path: Path, clock: Clock) -> Iterator[SandboxServer]:
-    with SandboxServer(data=tmp_path / "sandbox.sqlite3", clock=clock) as running:
-        yield running
+def folder() -> Iterator[Path]:
+    """A folder in memory where the machine has one: the sandbox waits for the disk with every write."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def start(folder: Path, seeded: Path, clock: Clock) -> Iterator[Start]:
+    """Starts a sandbox that shows a certificate, or has none for an empty name."""
+    with ExitStack() as running:
+
+        def begin(tls: str) -> SandboxServer:
+            data = Path(shutil.copy(seeded, folder / "sandbox.sqlite3"))
+            return running.enter_context(SandboxServer(data=data, clock=clock, tls=tls))
+
+        yield begin
+
+
+@pytest.fixture
+def server(start: Start) -> SandboxServer:
+    return start("")
 
 
 @pytest.fixture

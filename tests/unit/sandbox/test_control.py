@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from apps.sandbox.faults import FAULTS
+from apps.sandbox.faults import CONNECTION_FAULTS, FAULTS
 from apps.sandbox.options import Switches
 from apps.sandbox.seed import FAULT_ORDERS, SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
@@ -16,7 +16,13 @@ def test_a_fault_is_armed_listed_and_cleared(caller: Caller) -> None:
     listed = caller.get("/_sandbox/faults").json
     cleared = caller.send("DELETE", "/_sandbox/faults")
 
-    expected = {"fault": "429", "times": 2, "order": SAMPLE_ORDER, "operation": "create_order_consumer"}
+    expected = {
+        "fault": "429",
+        "times": 2,
+        "order": SAMPLE_ORDER,
+        "operation": "create_order_consumer",
+        "seconds": None,
+    }
     assert (armed.status, armed.json) == (201, expected)
     assert listed["armed"] == [expected]
     assert (cleared.status, cleared.body) == (204, b"")
@@ -26,14 +32,18 @@ def test_a_fault_is_armed_listed_and_cleared(caller: Caller) -> None:
 def test_the_list_of_faults_says_what_each_does_and_where(caller: Caller) -> None:
     known = {fault["fault"]: fault for fault in caller.get("/_sandbox/faults").json["known"]}
 
-    assert known.keys() == FAULTS.keys()
+    assert known.keys() == {**FAULTS, **CONNECTION_FAULTS}.keys()
     assert known["reset_after"] == {
         "fault": "reset_after",
+        "when": "after",
         "done": True,
         "says": "connection reset, no answer",
+        "outcome": "unknown",
+        "outcome_over_tls": "unknown",
         "order": FAULT_ORDERS["reset_after"],
     }
-    assert known["reset_before"]["done"] is False
+    assert (known["reset_before"]["when"], known["reset_before"]["done"]) == ("before", False)
+    assert (known["expired"]["outcome"], known["expired"]["outcome_over_tls"]) == (None, "not_sent")
 
 
 @pytest.mark.parametrize(
@@ -48,6 +58,13 @@ def test_the_list_of_faults_says_what_each_does_and_where(caller: Caller) -> Non
         {"fault": "401", "order": 1},
         {"fault": "401", "operation": "nonsense"},
         {"fault": "401", "time": 2},
+        {"fault": "slow", "seconds": 0},
+        {"fault": "slow", "seconds": 3601},
+        {"fault": "slow", "seconds": True},
+        {"fault": "slow", "seconds": "2"},
+        {"fault": "refuse", "order": SAMPLE_ORDER},
+        {"fault": "reset_on_accept", "operation": "create_order_consumer"},
+        {"fault": "expired"},
         [],
     ],
 )
@@ -76,6 +93,13 @@ def test_switches_are_turned_one_by_one(caller: Caller, server: SandboxServer) -
         {"flavour": "v3"},
         {"lag_seconds": -1},
         {"lag_seconds": False},
+        {"updates": 1},
+        {"key_case": "camel"},
+        {"link_names": "upper"},
+        {"next_link": ""},
+        {"page_size": 101},
+        {"page_size": True},
+        {"page_size": 1.0},
         {"nonsense": 1},
     ],
 )
@@ -100,6 +124,7 @@ def test_the_stored_consumers_are_shown_with_their_text_and_the_guest_effect(cal
         "guest_effect": "created",
         "matched_by": "",
         "created_at": "2026-11-23T12:00:00+00:00",
+        "modified_at": None,
     }
     assert len(caller.get("/_sandbox/consumers").json["consumers"]) > 1
 

@@ -4,10 +4,13 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from apps.sandbox.faults import FAULTS, HOLD_SECONDS, RETRY_AFTER_SECONDS, SLOW_SECONDS, After
+import pytest
+
+from apps.sandbox.fault_table import all_faults, fault_orders
+from apps.sandbox.faults import DRIP_SECONDS, HOLD_SECONDS, SLOW_SECONDS
 from apps.sandbox.options import Switches
 from apps.sandbox.routes import ROUTES
-from apps.sandbox.seed import FAULT_ORDERS, ORDERS, SAMPLE_ORDER, fault_reference_id
+from apps.sandbox.seed import FAULT_ORDERS, ORDERS, SAMPLE_ORDER
 from apps.sandbox.seed_guests import GUESTS
 
 TEXT = (Path(__file__).parents[3] / "docs" / "sandbox.md").read_text(encoding="utf-8")
@@ -36,19 +39,16 @@ def test_every_named_order_has_the_reference_id_beside_it() -> None:
     assert named == {ref: reference_ids[ref] for ref in named}
 
 
-def test_every_fault_is_documented_with_its_order_and_whether_it_is_done() -> None:
-    documented = {row[2]: (row[0], row[1], row[3]) for row in ROWS if len(row) == 5}
-
-    assert documented == {
-        name: (FAULT_ORDERS[name], fault_reference_id(name), "yes" if isinstance(fault, After) else "no")
-        for name, fault in FAULTS.items()
-    }
+@pytest.mark.parametrize(("label", "table"), [("fault orders", fault_orders()), ("all faults", all_faults())])
+def test_the_tables_of_faults_are_those_of_the_code(label: str, table: str) -> None:
+    """`python -m apps.sandbox.fault_table` prints them."""
+    assert f"<!-- {label} -->\n{table}\n<!-- end -->" in TEXT
 
 
 def test_the_numbers_of_the_faults_are_those_of_the_code() -> None:
     assert f"at most {HOLD_SECONDS:g} s" in TEXT
-    assert f"`Retry-After: {RETRY_AFTER_SECONDS}`" in TEXT
-    assert f"{SLOW_SECONDS:g} seconds late" in TEXT
+    assert f"a byte every {DRIP_SECONDS:g} s" in TEXT
+    assert f"patient for more than {SLOW_SECONDS:g} seconds" in TEXT
 
 
 def test_every_named_guest_has_the_identifier_beside_it() -> None:

@@ -16,6 +16,7 @@ def test_without_variables_the_practice_values_hold() -> None:
         api_token="practice-api-token",
         create_status=200,
         identity_providers=("ProfileSystem", "LoyaltyProgramme", "email"),
+        tls="",
     )
 
 
@@ -28,10 +29,18 @@ def test_every_variable_is_read() -> None:
         "SANDBOX_API_TOKEN": "token:with:colons",
         "SANDBOX_CREATE_STATUS": "201",
         "SANDBOX_IDENTITY_PROVIDERS": "email, ProfileSystem,",
+        "SANDBOX_TLS": "expired",
     }
 
     assert Options.from_environment(environment) == Options(
-        "::1", 9000, Path("/tmp/s.sqlite3"), "key", "token:with:colons", 201, ("email", "ProfileSystem")
+        "::1",
+        9000,
+        Path("/tmp/s.sqlite3"),
+        "key",
+        "token:with:colons",
+        201,
+        ("email", "ProfileSystem"),
+        "expired",
     )
 
 
@@ -43,6 +52,7 @@ def test_every_variable_is_read() -> None:
         ("SANDBOX_PORT", "many"),
         ("SANDBOX_CREATE_STATUS", "204"),
         ("SANDBOX_CLIENT_KEY", "with:colon"),
+        ("SANDBOX_TLS", "yes"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named(name: str, value: str) -> None:

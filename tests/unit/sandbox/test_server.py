@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from apps.sandbox.handler import MAX_BODY_BYTES
+from apps.sandbox.listener import LISTEN_QUEUE, Listener
 from apps.sandbox.seed import FAULT_ORDERS, SAMPLE_ORDER
-from apps.sandbox.server import LISTEN_QUEUE, MAX_BODY_BYTES, SandboxServer, _Listener
+from apps.sandbox.server import SandboxServer
 from tests.unit.sandbox.caller import Caller, basic, consumers_path
 
 ROOT = Path(__file__).parents[3]
@@ -36,7 +38,7 @@ def test_only_a_loopback_address_is_accepted(tmp_path: Path, host: str) -> None:
 
 
 def test_the_listen_queue_is_long() -> None:
-    assert _Listener.request_queue_size == LISTEN_QUEUE == 1024
+    assert Listener.request_queue_size == LISTEN_QUEUE == 1024
 
 
 def test_an_answer_is_one_write_without_delay(server: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> None:

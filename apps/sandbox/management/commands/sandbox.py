@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from apps.sandbox.options import Options
+from apps.sandbox.options import TLS_MODES, Options
 from apps.sandbox.server import SandboxServer
 
 
@@ -27,10 +27,11 @@ class Command(BaseCommand):
         parser.add_argument("--host", help="loopback address to listen on (SANDBOX_HOST)")
         parser.add_argument("--port", type=int, help="port to listen on (SANDBOX_PORT)")
         parser.add_argument("--data", type=Path, help="file that keeps its data (SANDBOX_DATA)")
+        parser.add_argument("--tls", choices=TLS_MODES[1:], help="certificate to show over TLS (SANDBOX_TLS)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until a signal comes. Raises CommandError where it cannot start."""
-        given = {name: options[name] for name in ("host", "port", "data") if options[name] is not None}
+        given = {name: options[name] for name in ("host", "port", "data", "tls") if options[name] is not None}
         try:
             chosen = replace(Options.from_environment(os.environ), **given)
             server = SandboxServer.from_options(chosen, report=self._say).start()
@@ -46,6 +47,10 @@ class Command(BaseCommand):
                 "data": chosen.data,
             }
         )
+        if chosen.tls:
+            self._say(
+                _("Certificate: %(kind)s, to trust: %(file)s") % {"kind": chosen.tls, "file": server.ca_file}
+            )
         interrupted.wait()
         server.stop()
         self._say(_("Sandbox stopped"))

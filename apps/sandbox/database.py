@@ -1,0 +1,65 @@
+"""The sandbox's SQLite file: its tables, and one transaction at a time."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from apps.sandbox.store import Transaction
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS orders (
+    seq INTEGER PRIMARY KEY, ref TEXT NOT NULL UNIQUE, reference_id TEXT NOT NULL, body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS orders_by_reference_id ON orders (reference_id);
+CREATE TABLE IF NOT EXISTS guests (seq INTEGER PRIMARY KEY, ref TEXT NOT NULL UNIQUE, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS guest_keys (key TEXT NOT NULL, guest_ref TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS guests_by_key ON guest_keys (key);
+CREATE TABLE IF NOT EXISTS contacts (
+    seq INTEGER PRIMARY KEY, ref TEXT NOT NULL UNIQUE, order_ref TEXT NOT NULL, guest_ref TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS consumers (
+    seq INTEGER PRIMARY KEY, ref TEXT NOT NULL UNIQUE, order_ref TEXT NOT NULL, guest_ref TEXT NOT NULL,
+    body TEXT NOT NULL, guest_effect TEXT NOT NULL, matched_by TEXT NOT NULL, created_at TEXT NOT NULL,
+    modified_at TEXT);
+CREATE INDEX IF NOT EXISTS consumers_by_order ON consumers (order_ref);
+CREATE TABLE IF NOT EXISTS requests (
+    seq INTEGER PRIMARY KEY, at TEXT NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL,
+    operation TEXT NOT NULL, body_read INTEGER NOT NULL, done INTEGER NOT NULL, status INTEGER,
+    fault TEXT NOT NULL);
+"""
+
+
+class Store:
+    """The file. Threads share one connection under a lock: a request is one short transaction.
+
+    Commits are durable before the answer goes out (WAL, `synchronous=FULL`), so an answered create survives
+    a power cut as the vendor's would. Raises OSError or sqlite3.Error where the file cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=FULL")
+        self._connection.executescript(_TABLES)
+        columns = {row[1] for row in self._connection.execute("PRAGMA table_info(consumers)")}
+        if "modified_at" not in columns:  # a file from before consumers could be changed
+            self._connection.execute("ALTER TABLE consumers ADD COLUMN modified_at TEXT")
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """One transaction, committed at the end and undone when an exception leaves it."""
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield Transaction(self._connection)
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the file; what was committed stays."""
+        with self._lock:
+            self._connection.close()

@@ -1,0 +1,30 @@
+"""The names in a JSON answer in another case: the vendor's own pages write `First` and `first`."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+from apps.sandbox.answers import Answer
+
+_CASES: dict[str, Callable[[str], str]] = {
+    "capitalised": lambda name: name[:1].upper() + name[1:],
+    "lower": str.lower,
+    "upper": str.upper,
+}
+KEY_CASES = ("documented", *_CASES)
+
+
+def in_key_case(answer: Answer, case: str) -> Answer:
+    """The answer with all its names in one of KEY_CASES; `documented` leaves them as they are."""
+    if case == "documented" or not answer.body:
+        return answer
+    renamed = _renamed(json.loads(answer.body), _CASES[case])
+    # As in `as_json`: a lone surrogate becomes its escape again.
+    body = json.dumps(renamed, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    return replace(answer, body=body)
+
+
+def _renamed(value: object, rename: Callable[[str], str]) -> object:
+    if isinstance(value, dict):
+        return {rename(name): _renamed(inner, rename) for name, inner in value.items()}
+    return [_renamed(entry, rename) for entry in value] if isinstance(value, list) else value

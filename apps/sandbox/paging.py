@@ -1,0 +1,83 @@
+"""Collections: one page in the vendor's envelope, with the oddities of its published examples by switch."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+from urllib.parse import urlencode
+
+from apps.sandbox.answers import Answer, as_json, field_problem
+from apps.sandbox.calls import Call
+from apps.sandbox.validation import JsonObject
+
+DEFAULT_LIMIT = 10
+MAX_LIMIT = 100  # a larger limit gives a shorter page (vendor: using a collection resource)
+_DIRECTIONS = {"ASC": False, "DESC": True}
+
+T = TypeVar("T")
+
+
+def collection(call: Call, entries: Sequence[T], show: Callable[[T], JsonObject]) -> Answer:
+    """A page of a collection in the vendor's envelope, each entry as `show` gives it.
+
+    Offsets count items (vendor: using a collection resource).
+    Answers 400 where `offset` or `limit` is not a number that makes sense.
+    """
+    query = call.request.query
+    numbers: dict[str, int] = {}
+    for name, default, least in (("offset", 0, 0), ("limit", DEFAULT_LIMIT, 1)):
+        text = query.get(name, str(default))
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= least):
+            return field_problem(f"{name}: must be a number not less than {least}.")
+        numbers[name] = int(text)
+    offset, limit = numbers["offset"], min(numbers["limit"], MAX_LIMIT)
+    page = entries[offset : offset + min(limit, call.switches.page_size or limit)]
+
+    address = "/".join((call.request.base_url, *call.request.segments))
+    kept = {name: value for name, value in query.items() if name not in numbers}
+
+    def at(position: int, start: str = address) -> JsonObject:
+        return {"href": f"{start}?{urlencode({**kept, 'offset': position, 'limit': limit})}"}
+
+    last = (len(entries) - 1) // limit * limit if entries else 0
+    links = {"first": at(0), "last": at(last)}
+    following = offset + len(page)
+    match call.switches.next_link:
+        case _ if not page or following >= len(entries):
+            pass
+        case "right":
+            links["next"] = at(following)
+        case "documented":
+            # As on the pages for order contacts and order items, where it fits no count of items.
+            links["next"] = {"href": f"{address}?{urlencode({**kept, 'offset': 1, 'limit': 10})}"}
+        case "same":
+            links["next"] = at(offset)
+        case "elsewhere":
+            links["next"] = at(following, "https://elsewhere.example/v2.1/page")
+    if offset > 0:
+        links["prev"] = at(max(0, offset - limit))
+    if call.switches.link_names == "capitalised":
+        links = {name.capitalize(): link for name, link in links.items()}
+    envelope: JsonObject = {**at(offset), "offset": offset, "limit": limit, **links}
+    return as_json(200, {**envelope, "items": [show(entry) for entry in page]})
+
+
+def in_order(
+    call: Call, refs: list[str], attributes: dict[str, str], record: Callable[[str], JsonObject | None]
+) -> list[str] | Answer:
+    """References in the order that `sort` asks for: `attribute::ASC` or `attribute::DESC`
+    (vendor: Guest API).
+
+    `attributes` gives the field for each attribute that may be asked for; a record without the field goes
+    first. Both words are case-sensitive. Answers 400 for anything else, about which the vendor is silent.
+    """
+    asked = call.request.query.get("sort")
+    if asked is None:
+        return refs
+    attribute, _, direction = asked.partition("::")
+    if attribute not in attributes or direction not in _DIRECTIONS:
+        return field_problem(f"sort: must be one of {', '.join(attributes)} with ::ASC or ::DESC.")
+    field = attributes[attribute]
+
+    def value(ref: str) -> str:
+        return str((record(ref) or {}).get(field) or "")
+
+    return sorted(refs, key=value, reverse=_DIRECTIONS[direction])
