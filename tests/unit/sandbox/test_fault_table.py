@@ -1,0 +1,70 @@
+"""The table of faults tells the truth: the portal's client, under every fault, over HTTP and over TLS."""
+
+import pytest
+
+from apps.cdp.client import CdpClient
+from apps.cdp.errors import CdpError
+from apps.sandbox.fault_table import ROWS, Row
+from apps.sandbox.faults import REFUSE, Armed
+from apps.sandbox.options import PRACTICE_API_TOKEN, PRACTICE_CLIENT_KEY
+from apps.sandbox.seed import SAMPLE_ORDER
+from apps.sandbox.server import SandboxServer
+from tests.unit.cdp.clients import JANE, client_of, soon
+from tests.unit.sandbox.conftest import Start
+
+PAUSES = {"slow": 0.1, "late_work": 0.1}  # seconds
+ENDLESS = ("hang", "no_answer", "drip")  # what only the caller's own limits end
+
+
+def client_with(server: SandboxServer, *, limit: float, tls: str) -> CdpClient:
+    """The portal's client; each of its limits has as many seconds."""
+    return client_of(
+        server.base_url,
+        ca_file=str(server.ca_file) if tls else "",
+        connect=limit,
+        read=limit,
+        total=limit,
+        credentials=(PRACTICE_CLIENT_KEY, PRACTICE_API_TOKEN),
+    )
+
+
+def outcome_of_a_create(client: CdpClient) -> str:
+    try:
+        client.create_order_consumer(SAMPLE_ORDER, JANE, deadline=soon())
+    except CdpError as error:
+        return error.outcome
+    return "created"
+
+
+@pytest.mark.parametrize("tls", ["", "good"])
+def test_under_every_fault_the_outcome_the_work_and_the_requests_are_those_of_the_table(
+    start: Start, tls: str
+) -> None:
+    server = start(tls)
+    patient, hasty = client_with(server, limit=5, tls=tls), client_with(server, limit=0.25, tls=tls)
+    seen, expected = {}, {}
+    for row in ROWS:
+        outcome = row.outcome_over_tls if tls else row.outcome
+        if outcome is None:
+            continue
+        consumers, requests = len(server.sandbox.consumers()), server.sandbox.requests()
+        server.sandbox.faults.arm(Armed(row.fault, seconds=PAUSES.get(row.fault)))
+        concluded = outcome_of_a_create(hasty if row.fault.startswith(ENDLESS) else patient)
+        if row.fault == REFUSE:
+            server.sandbox.faults.clear()
+        made = len(server.sandbox.consumers()) - consumers
+        counted = server.sandbox.requests(requests[-1].seq if requests else 0)
+        seen[row.fault] = (concluded, made, len(counted))
+        expected[row.fault] = (outcome, int(row.done), int(row.when in ("before", "after")))
+        assert server.sandbox.faults.armed() == ()
+
+    assert seen == expected
+
+
+def test_nothing_is_created_where_the_table_says_not_sent_or_rejected_and_always_where_it_says_created() -> (
+    None
+):
+    def lies(row: Row) -> bool:
+        return row.done is not {"created": True, "rejected": False, "not_sent": False}[row.outcome_over_tls]
+
+    assert [row.fault for row in ROWS if row.outcome_over_tls != "unknown" and lies(row)] == []
