@@ -1,0 +1,97 @@
+"""PUT and PATCH of a consumer, behind their switch."""
+
+import json
+
+import pytest
+
+from apps.sandbox.options import Switches
+from apps.sandbox.seed import SAMPLE_ORDER
+from apps.sandbox.server import SandboxServer
+from tests.unit.sandbox.caller import Caller
+from tests.unit.sandbox.conftest import Clock
+
+
+@pytest.fixture
+def ref(caller: Caller, server: SandboxServer) -> str:
+    """A consumer that may be changed."""
+    server.sandbox.switches = Switches(updates=True, flavour="legacy")
+    return str(caller.create(SAMPLE_ORDER, title="Ms", country="IE").json["ref"])
+
+
+def update(caller: Caller, method: str, ref: str, values: object) -> object:
+    answer = caller.send(method, f"/v2.1/orderConsumers/{ref}", json.dumps(values))
+    assert answer.status == 200, answer.body
+    assert answer.json == caller.get(f"/v2.1/orderConsumers/{ref}").json
+    return answer.json
+
+
+def test_patch_sets_what_is_sent_and_takes_away_what_is_null(
+    caller: Caller, server: SandboxServer, clock: Clock, ref: str
+) -> None:
+    clock.advance(60)
+    body = update(caller, "PATCH", ref.upper(), {"lastName": "Byrne", "title": None})
+
+    assert isinstance(body, dict)
+    assert (body["firstName"], body["lastName"], body["country"]) == ("Maeve", "Byrne", "IE")
+    assert "title" not in body
+    assert (body["createdAt"], body["modifiedAt"]) == ("2026-11-23T12:00:00Z", "2026-11-23T12:01:00Z")
+    (stored,) = server.sandbox.consumers(SAMPLE_ORDER)
+    assert stored.modified_at == clock.now
+    assert server.sandbox.requests()[1].done
+
+
+def test_put_replaces_everything_that_can_be_sent(caller: Caller, server: SandboxServer, ref: str) -> None:
+    (before,) = server.sandbox.consumers(SAMPLE_ORDER)
+    body = update(caller, "PUT", ref, {"firstName": "Orla", "lastName": "Byrne"})
+
+    assert isinstance(body, dict)
+    assert "country" not in body
+    (after,) = server.sandbox.consumers(SAMPLE_ORDER)
+    assert (after.ref, after.guest_ref, after.created_at) == (before.ref, before.guest_ref, before.created_at)
+
+
+def test_the_guest_keeps_its_name(caller: Caller, server: SandboxServer, ref: str) -> None:
+    update(caller, "PATCH", ref, {"firstName": "Orla"})
+
+    guest = server.sandbox.consumers(SAMPLE_ORDER)[0].guest_ref
+    assert caller.get(f"/v2.1/guests/{guest}").json["firstName"] == "Maeve"
+
+
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [
+        ("PUT", '{"firstName": "Orla"}'),
+        ("PATCH", '{"lastName": " "}'),
+        ("PATCH", '{"gender": "Male"}'),
+        ("PATCH", "[]"),
+    ],
+)
+def test_a_change_that_would_not_do_as_a_create_is_a_400_and_changes_nothing(
+    caller: Caller, server: SandboxServer, ref: str, method: str, body: str
+) -> None:
+    (before,) = server.sandbox.consumers(SAMPLE_ORDER)
+
+    assert caller.send(method, f"/v2.1/orderConsumers/{ref}", body).status == 400
+    assert server.sandbox.consumers(SAMPLE_ORDER) == [before]
+
+
+def test_a_change_needs_json_and_somebody_to_change(caller: Caller, ref: str) -> None:
+    path = f"/v2.1/orderConsumers/{ref}"
+
+    assert caller.send("PATCH", path, "{}", content_type="text/plain").status == 415
+    assert caller.send("PATCH", "/v2.1/orderConsumers/unknown", "{}").status == 404
+    assert caller.send("PATCH", path, "{}", authorization="").status == 401
+
+
+def test_even_then_a_consumer_cannot_be_deleted(caller: Caller, ref: str) -> None:
+    answer = caller.send("DELETE", f"/v2.1/orderConsumers/{ref}")
+
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, PUT, PATCH")
+
+
+def test_a_fault_can_be_armed_for_a_change(caller: Caller, server: SandboxServer, ref: str) -> None:
+    path = f"/v2.1/orderConsumers/{ref}"
+    for fault, name in (("500_before", "Maeve"), ("500_after", "Orla")):
+        caller.post("/_sandbox/faults", {"fault": fault, "operation": "update_order_consumer"})
+        assert caller.send("PATCH", path, '{"firstName": "Orla"}').status == 500
+        assert caller.get(path).json["firstName"] == name
