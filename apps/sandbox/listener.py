@@ -1,5 +1,6 @@
 """The listening socket: threads for its connections, TLS on them, their faults, and refusing for a while."""
 
+import math
 import socket
 import socketserver
 import ssl
@@ -18,6 +19,7 @@ from apps.sandbox.player import RESET_ON_CLOSE, Player
 LISTEN_QUEUE = 1024
 STOP_SECONDS = 5.0
 _RETRY_SECONDS = 0.1  # between attempts to have the port again
+_LOOK_SECONDS = 1.0  # the longest wait in a break
 
 
 class Listener(ThreadingHTTPServer):
@@ -40,10 +42,10 @@ class Listener(ThreadingHTTPServer):
         self._certificate, self._certificates = certificate, certificates
         self._open: dict[socket.socket, str] = {}  # with the fault that each of them has
         self._open_changed = threading.Condition()
-        self._listening = threading.Event()
-        self._listening.set()
-        self._port_lock = threading.Lock()
-        self._refuse_until: float | None = None
+        self._port = threading.Condition()
+        self._is_listening = True
+        self._refuse_until: float | None = None  # by the monotonic clock; None while connections are taken
+        self._ended = threading.Event()
         super().__init__(address, Handler)
 
     def server_bind(self) -> None:
@@ -51,59 +53,73 @@ class Listener(ThreadingHTTPServer):
         socketserver.TCPServer.server_bind(self)
 
     def run(self) -> None:
-        """Accept connections until `stop`, with breaks while they are refused."""
-        while not self.stopping.is_set():
-            self.serve_forever()
-            if not self.stopping.is_set():
-                self._wait_for_the_port()
+        """Accept connections until `stop`, with breaks while they are refused.
+
+        Only the thread that runs this closes the socket; others shut it down to wake it.
+        """
+        try:
+            while not self.stopping.is_set():
+                if self._refuse_until is None:
+                    self.handle_request()
+                else:
+                    self._take_a_break()
+        finally:
+            self.server_close()
+            self._ended.set()
 
     def refuse(self, seconds: float | None) -> None:
         """Close the port, for some seconds or until `listen_again`. Connections that are open stay open.
 
         What waits in the queue is reset. When this returns nobody can connect.
         """
-        with self._port_lock:
-            self._refuse_until = None if seconds is None else time.monotonic() + seconds
-            if self._listening.is_set():
-                self._listening.clear()
-                self._end_accepting()
+        with self._port:
+            self._refuse_until = math.inf if seconds is None else time.monotonic() + seconds
+            _shut(self.socket)
+            self._port.wait_for(lambda: not self._is_listening, STOP_SECONDS)
 
     def listen_again(self) -> None:
         """Take connections again on the same port. When this returns everybody can connect."""
-        with self._port_lock:
-            self._refuse_until = 0
-        self._listening.wait(STOP_SECONDS)
+        with self._port:
+            if self._refuse_until is not None:
+                self._refuse_until = 0
+                self._port.notify_all()
+                self._port.wait_for(lambda: self._is_listening, STOP_SECONDS)
 
     def stop(self) -> None:
         """Stop accepting, cut the open connections, and wait a moment until their threads are gone."""
-        with self._port_lock:
+        with self._port:
             self.stopping.set()
-            self._end_accepting()
+            _shut(self.socket)
+            self._port.notify_all()
+        self._ended.wait(STOP_SECONDS)
         with self._open_changed:
             for connection in self._open:
                 _shut(connection)
             self._open_changed.wait_for(lambda: not self._open, timeout=STOP_SECONDS)
 
-    def _end_accepting(self) -> None:
-        _shut(self.socket)  # wakes the accepting thread, which would only look again after half a second
-        self.shutdown()
-        self.socket.close()
+    def _take_a_break(self) -> None:
+        with self._port:
+            self.socket.close()
+            self._is_listening = False
+            self._port.notify_all()
+            while self._refuse_until is not None and not self.stopping.is_set():
+                left = self._refuse_until - time.monotonic()
+                if left <= 0 and self._has_the_port_again():
+                    self._refuse_until, self._is_listening = None, True
+                    self._port.notify_all()
+                else:
+                    self._port.wait(min(left, _LOOK_SECONDS) if left > 0 else _RETRY_SECONDS)
 
-    def _wait_for_the_port(self) -> None:
-        while not self.stopping.wait(_RETRY_SECONDS / 2):
-            with self._port_lock:
-                until = self._refuse_until
-                if until is None or time.monotonic() < until or self.stopping.is_set():
-                    continue
-                try:
-                    self.socket = socket.socket(self.address_family, self.socket_type)
-                    self.server_bind()
-                    self.server_activate()
-                except OSError:  # somebody else has the port: wait until they give it back
-                    self.socket.close()
-                    continue
-                self._listening.set()
-                return
+    def _has_the_port_again(self) -> bool:
+        """Whether the port could be had: somebody else may have taken it meanwhile."""
+        self.socket = socket.socket(self.address_family, self.socket_type)
+        try:
+            self.server_bind()
+            self.server_activate()
+        except OSError:
+            self.socket.close()
+            return False
+        return True
 
     # socketserver types a request as a socket or a datagram's pair; here it is always a socket
 

@@ -40,9 +40,8 @@ class Player:
                 self._connection.sendall(answer.to_bytes(close=self._last, head=self._head))
             case Write(data, _, below_tls):
                 if below_tls:
-                    socket.socket.sendall(
-                        self._connection, data
-                    )  # the method of the TLS socket would encrypt
+                    # The method of the TLS socket would encrypt.
+                    socket.socket.sendall(self._connection, data)
                 else:
                     self._connection.sendall(data)
             case Drip(data, seconds):

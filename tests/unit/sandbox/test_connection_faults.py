@@ -17,6 +17,7 @@ from tests.unit.sandbox.caller import Caller, basic, create_text
 from tests.unit.sandbox.conftest import Start
 
 ORDER = f"/v2.1/orders/{SAMPLE_ORDER}"
+HEADERS = {"Authorization": basic(), "Content-Type": "application/json"}
 
 
 @pytest.fixture(params=["", "good"], ids=["http", "tls"])
@@ -36,7 +37,7 @@ def kept(server: SandboxServer) -> Iterator[http.client.HTTPConnection]:
 
 def control(connection: http.client.HTTPConnection, method: str, values: object = None) -> int:
     body = None if values is None else json.dumps(values)
-    connection.request(method, "/_sandbox/faults", body, {"Authorization": basic()})
+    connection.request(method, "/_sandbox/faults", body, HEADERS)
     answer = connection.getresponse()
     answer.read()
     return answer.status
@@ -53,6 +54,9 @@ def test_refused_means_that_nobody_listens_until_it_is_cleared(either: SandboxSe
         with pytest.raises(ConnectionRefusedError):
             ask(either)
         either.sandbox.faults.arm(Armed("refuse"))  # twice is as good as once
+        time.sleep(0.2)
+        with pytest.raises(ConnectionRefusedError):
+            ask(either)
 
         either.sandbox.faults.clear()
 
@@ -84,6 +88,17 @@ def test_a_connection_that_is_open_stays_and_can_clear_the_refusal(
         ask(server)
     assert control(kept, "DELETE") == 204
     assert ask(server) == 200
+
+
+def test_a_request_does_not_use_up_the_fault_of_a_connection(
+    server: SandboxServer, kept: http.client.HTTPConnection
+) -> None:
+    assert control(kept, "POST", {"fault": "reset_on_accept"}) == 201
+    kept.request("POST", f"{ORDER}/consumers", '{"firstName": "a", "lastName": "b"}', HEADERS)
+    assert kept.getresponse().read()
+
+    with pytest.raises(ConnectionError):
+        ask(server)
 
 
 def test_a_sandbox_that_refuses_can_be_stopped_and_started(server: SandboxServer) -> None:
