@@ -1,6 +1,10 @@
 """PUT and PATCH of a consumer, behind their switch."""
 
 import json
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -87,6 +91,19 @@ def test_even_then_a_consumer_cannot_be_deleted(caller: Caller, ref: str) -> Non
     answer = caller.send("DELETE", f"/v2.1/orderConsumers/{ref}")
 
     assert (answer.status, answer.headers["Allow"]) == (405, "GET, PUT, PATCH")
+
+
+def test_a_file_from_before_consumers_could_be_changed_is_taken_over(seeded: Path, folder: Path) -> None:
+    data = Path(shutil.copy(seeded, folder / "old.sqlite3"))
+    with closing(sqlite3.connect(data)) as connection:
+        connection.execute("ALTER TABLE consumers DROP COLUMN modified_at")
+    with SandboxServer(data=data) as server:
+        server.sandbox.switches = Switches(updates=True)
+        stored = server.sandbox.consumers()[0]
+        update(Caller(server.base_url), "PATCH", stored.ref, {"title": "Dr"})
+
+        assert stored.modified_at is None
+        assert server.sandbox.consumers()[0].modified_at is not None
 
 
 def test_a_fault_can_be_armed_for_a_change(caller: Caller, server: SandboxServer, ref: str) -> None:
