@@ -22,7 +22,7 @@ from apps.accounts.selectors import actor_for
 from apps.audit import actions
 from apps.audit.events import Event
 from apps.audit.services import record
-from apps.core.actor import Actor
+from apps.core.actor import Actor, Origin
 from apps.core.requests import actor_of, origin_of
 
 SIGNED_IN_AT = "signed_in_at"  # seconds since 1970, in the session
@@ -77,7 +77,23 @@ def close_if_idle(request: HttpRequest) -> None:
     Django has already taken the request for nobody's; this only tells the log. The row goes, so it is
     told once, even when two requests come at the same time.
     """
-    key = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+    _close_expired(request.COOKIES.get(settings.SESSION_COOKIE_NAME, ""), origin_of(request))
+
+
+def close_expired_sessions(most: int = 200) -> int:
+    """Clear away sessions whose cookie never came again, each with its event; returns how many.
+
+    Nothing that waited in them stays behind: a kept entry, the token of a one-time link.
+    """
+    keys = Session.objects.filter(expire_date__lte=timezone.now()).values_list("session_key", flat=True)[
+        :most
+    ]
+    for key in list(keys):
+        _close_expired(key, Origin())
+    return len(keys)
+
+
+def _close_expired(key: str, origin: Origin) -> None:
     expired = Session.objects.filter(session_key=key, expire_date__lte=timezone.now())
     if not expired.exists():
         return
@@ -88,7 +104,7 @@ def close_if_idle(request: HttpRequest) -> None:
         user = _person_of(session)
         session.delete()
         if user is not None:
-            _record_end(actor_for(user, origin_of(request)), EndReason.IDLE)
+            _record_end(actor_for(user, origin), EndReason.IDLE)
 
 
 def _person_of(session: Session) -> User | None:

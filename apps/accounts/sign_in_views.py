@@ -115,7 +115,7 @@ def extend_session(request: HttpRequest) -> HttpResponse:
 
 
 def _signed_in(request: HttpRequest) -> User:
-    """The request's person; ``LoginRequiredMiddleware`` lets nobody else come here."""
+    """The request's person; ``SignInFirstMiddleware`` lets nobody else come here."""
     assert isinstance(request.user, User)  # noqa: S101  # narrows the type
     return request.user
 

@@ -13,6 +13,7 @@ from apps.consumers import phones, selectors
 from apps.consumers.models import Submission
 
 SIMILAR = "similar_consumer"
+NOT_COMPARED = "earlier_not_readable"
 NO_IDENTITY = "no_matching_identity"
 VERY_OLD = "born_over_120_years_ago"
 PHONE_NOT_READ = "phone_number_not_read"
@@ -47,6 +48,8 @@ def _concerns(order_ref: str, consumer: NewConsumer, besides: Submission | None)
         if submission == besides:
             continue
         earlier = submission.consumer
+        if submission.is_unreadable:
+            yield Concern(NOT_COMPARED, submission)
         if earlier is not None and _similar(earlier, consumer):
             yield Concern(SIMILAR, submission, _matching_fields(earlier, consumer))
     if not has_enough_identity(consumer, selectors.providers()):

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from typing import Any
 
+from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from apps.cdp.consumers import NewConsumer, OrderConsumer
 from apps.core.encryption import decrypt, encrypt
+
+logger = logging.getLogger(__name__)
 
 
 class Outcome(models.TextChoices):
@@ -84,6 +89,8 @@ class Submission(models.Model):
     settled_by_name = models.CharField(max_length=200, blank=True)
     settle_reason = models.CharField(max_length=20, choices=SettleReason, blank=True)
     encrypted_settle_note = models.TextField(blank=True)
+    # Of an answer that came after somebody had settled; it may contradict them.
+    late_consumer_ref = models.CharField(max_length=200, blank=True)
     resubmission_of = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+")
 
     class Meta:
@@ -102,6 +109,11 @@ class Submission(models.Model):
             models.Index(fields=["submitted_at", "id"], name="submission_newest_first"),
             models.Index(fields=["actor", "submitted_at", "id"], name="submission_of_a_person"),
             models.Index(
+                fields=["submitted_at", "id"],
+                condition=~Q(late_consumer_ref=""),
+                name="submission_late",
+            ),
+            models.Index(
                 fields=["outcome", "submitted_at", "id"],
                 condition=Q(outcome__in=["sending", "unknown"]),
                 name="submission_open",
@@ -117,9 +129,14 @@ class Submission(models.Model):
                 condition=Q(outcome__in=["sending", "unknown"]),
             ),
             models.UniqueConstraint(
+                # Vendor: references are compared without regard to case.
+                Lower("consumer_ref"),
                 name="submission_claimed_reference_once",
-                fields=["consumer_ref"],
                 condition=~Q(settled_how="") & ~Q(consumer_ref=""),
+            ),
+            models.CheckConstraint(
+                name="submission_late_reference_after_settling",
+                condition=Q(late_consumer_ref="") | ~Q(settled_how=""),
             ),
             models.CheckConstraint(
                 name="submission_finished_unless_sending",
@@ -165,40 +182,52 @@ class Submission(models.Model):
 
     @property
     def consumer(self) -> NewConsumer | None:
-        """What was sent; None once it has been erased."""
-        return NewConsumer.from_json(_open(self.encrypted_consumer)) if self.encrypted_consumer else None
+        """What was sent; None once it has been erased, or where no key reads it (``is_unreadable``)."""
+        sent = _opened(self.encrypted_consumer)
+        return NewConsumer.from_json(json.loads(sent)) if sent else None
 
     @consumer.setter
     def consumer(self, consumer: NewConsumer) -> None:
-        self.encrypted_consumer = _seal(consumer.to_json())
+        self.encrypted_consumer = _sealed(consumer.to_json())
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether there is a consumer that none of the keys opens."""
+        return bool(self.encrypted_consumer) and self.consumer is None
 
     @property
     def answer(self) -> OrderConsumer | None:
-        """What came back, where the vendor's answer could be read; None otherwise or once erased."""
-        return OrderConsumer.from_json(_open(self.encrypted_answer)) if self.encrypted_answer else None
+        """What came back, where the vendor's answer could be read; None otherwise, as for ``consumer``."""
+        came_back = _opened(self.encrypted_answer)
+        return OrderConsumer.from_json(json.loads(came_back)) if came_back else None
 
     @answer.setter
     def answer(self, answer: OrderConsumer) -> None:
-        self.encrypted_answer = _seal(answer.to_json())
+        self.encrypted_answer = _sealed(answer.to_json())
 
     @property
     def vendor_message(self) -> str:
         """The vendor's ``message``; personal data, because it may quote what was sent."""
-        return decrypt(self.encrypted_vendor_message) if self.encrypted_vendor_message else ""
+        return _opened(self.encrypted_vendor_message)
 
     @property
     def settle_note(self) -> str:
         """The supervisor's own words on a settled outcome."""
-        return decrypt(self.encrypted_settle_note) if self.encrypted_settle_note else ""
+        return _opened(self.encrypted_settle_note)
 
 
-def _seal(value: dict[str, Any]) -> str:
+def _sealed(value: dict[str, Any]) -> str:
     return encrypt(json.dumps(value, ensure_ascii=False))
 
 
-def _open(token: str) -> dict[str, Any]:
-    value: dict[str, Any] = json.loads(decrypt(token))
-    return value
+def _opened(token: str) -> str:
+    """The text of an encrypted column; "" for an empty one and for one that no key opens."""
+    try:
+        return decrypt(token) if token else ""
+    except InvalidToken:
+        # One row must not take a page of fifty down. What is shown says that it could not be read.
+        logger.error("encrypted_value_unreadable")
+        return ""
 
 
 class DigestKind(models.TextChoices):

@@ -133,22 +133,29 @@ def guest_path(guest_ref: str) -> str:
         return ""
 
 
+def is_correctable(submission: Submission) -> bool:
+    """Whether the entry may be sent again: the consumer does not exist, and no late answer says otherwise."""
+    return submission.outcome in CORRECTABLE_OUTCOMES and not submission.late_consumer_ref
+
+
 def receipt(submission: Submission, client: CdpClient) -> dict[str, Any]:
     """Everything that the receipt shows."""
     sent, answer = submission.consumer, submission.answer
     return {
         "submission": submission,
         "outcome": submission.outcome,
-        "headline": words.headline(submission),
+        "headline": words.headline(Outcome(submission.outcome)),
         "reason": words.reason(submission),
         "vendor_message": submission.vendor_message,
-        "erased": sent is None,
+        "erased": not submission.encrypted_consumer,
+        "unreadable": submission.is_unreadable,
         "answered": answer is not None,
         "rows": compared(sent, answer),
         "guest_path": guest_path(submission.guest_ref),
         "links": returned_links(submission, client),
         "timeline": timeline(submission),
-        "correctable": submission.outcome in CORRECTABLE_OUTCOMES,
+        "correctable": is_correctable(submission),
+        "contradicted": submission.late_consumer_ref not in ("", submission.consumer_ref),
         "settled": submission.settled_how,
     }
 
@@ -199,6 +206,6 @@ def warning_line(concern: Concern, *, may_open: bool) -> WarningLine:
         text,
         who=earlier.actor_name,
         when=earlier.submitted_at,
-        reference=earlier.consumer_ref,
+        reference=earlier.consumer_ref or earlier.late_consumer_ref,
         url=reverse("consumers:receipt", args=[earlier.public_id]) if may_open else "",
     )

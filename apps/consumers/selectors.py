@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import uuid
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from apps.consumers.models import OPEN_OUTCOMES, IdentityRule, Outcome, Submission
 
@@ -26,6 +26,12 @@ def find_visible(public_id: uuid.UUID, person_id: str, *, everybody: bool) -> Su
 def unknown_submissions(person_id: str, *, everybody: bool) -> QuerySet[Submission]:
     """The submissions of unknown outcome that a person may see, newest first."""
     return visible_submissions(person_id, everybody=everybody).filter(outcome=Outcome.UNKNOWN)
+
+
+def contradicted_submissions(person_id: str, *, everybody: bool) -> QuerySet[Submission]:
+    """Settled submissions whose late answer named another consumer than they were settled with."""
+    visible = visible_submissions(person_id, everybody=everybody).exclude(late_consumer_ref="")
+    return visible.exclude(consumer_ref=F("late_consumer_ref"))
 
 
 def page_of(
@@ -60,9 +66,9 @@ def possibly_existing_on_order(order_ref: str) -> QuerySet[Submission]:
     References differ in case only by who wrote them; both databases find the three forms by index.
     """
     forms = {order_ref, order_ref.lower(), order_ref.upper()}
-    return Submission.objects.filter(
-        order_ref__in=forms, outcome__in=[Outcome.CREATED, *OPEN_OUTCOMES]
-    ).order_by("-submitted_at", "-id")[:MOST_COMPARED]
+    exists = Q(outcome__in=[Outcome.CREATED, *OPEN_OUTCOMES]) | ~Q(late_consumer_ref="")
+    submissions = Submission.objects.filter(exists, order_ref__in=forms)
+    return submissions.order_by("-submitted_at", "-id")[:MOST_COMPARED]
 
 
 def identity_rules() -> QuerySet[IdentityRule]:

@@ -6,25 +6,25 @@ import datetime
 import logging
 import time
 import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 
 from apps.audit import actions
 from apps.audit.events import Event
 from apps.audit.services import record
 from apps.cdp.client import CdpClient
-from apps.cdp.consumers import Creation, NewConsumer
+from apps.cdp.consumers import NewConsumer
 from apps.cdp.errors import CdpError
 from apps.consumers import selectors
 from apps.consumers.concerns import Concern, find_concerns
 from apps.consumers.digests import content_digest, search_digests
 from apps.consumers.models import OPEN_OUTCOMES, Outcome, Submission, SubmissionDigest
+from apps.consumers.results import Result
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
-from apps.core.encryption import encrypt
 
 logger = logging.getLogger(__name__)
 
@@ -57,42 +57,16 @@ class NotConfirmed(NotSubmitted):
         self.concerns = concerns
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What the one send led to: the outcome and the columns that keep it."""
+class OutcomeNotStored(Exception):
+    """It was sent, and what came of it is known, but the database took no word of it.
 
-    outcome: Outcome
-    columns: dict[str, Any] = field(default_factory=dict)
+    ``result`` is the truth for the person who waits; the log has its outcome and references as well.
+    """
 
-    @classmethod
-    def of_creation(cls, creation: Creation) -> Result:
-        answer = creation.consumer
-        kept = Submission()
-        kept.answer = answer
-        return cls(
-            Outcome.CREATED,
-            {
-                "encrypted_answer": kept.encrypted_answer,
-                "consumer_ref": answer.ref,
-                "consumer_href": answer.href,
-                "order_href": answer.order_href,
-                "guest_href": answer.guest_href,
-                "guest_ref": answer.guest_ref,
-                "http_status": creation.http_status,
-            },
-        )
-
-    @classmethod
-    def of_error(cls, error: CdpError) -> Result:
-        return cls(
-            Outcome(error.outcome),
-            {
-                "http_status": error.http_status,
-                "error_code": error.code,
-                "error_field": error.field,
-                "encrypted_vendor_message": encrypt(error.vendor_message) if error.vendor_message else "",
-            },
-        )
+    def __init__(self, submission: Submission, result: Result) -> None:
+        super().__init__("The outcome could not be stored")
+        self.submission = submission
+        self.result = result
 
 
 def submit(
@@ -112,12 +86,43 @@ def submit(
 
     Raises ``TokenUsed``, ``IdenticalOpen`` or ``NotConfirmed`` when nothing is sent. Whatever the vendor
     answers, or does not, is an outcome and no exception. If the first transaction cannot be written the
-    database's error is raised and nothing is sent.
+    database's error is raised and nothing is sent; ``OutcomeNotStored`` when the last one cannot.
     """
     digest = content_digest(order_ref, consumer)
-    earlier = _earlier_submission(token, digest, actor)
-    if earlier is not None:
-        return earlier
+    for is_last_try in (False, True):
+        earlier = _earlier_submission(token, digest, actor)
+        if earlier is not None:
+            return earlier
+        submission = _new_submission(
+            order_ref=order_ref,
+            consumer=consumer,
+            token=token,
+            digest=digest,
+            actor=actor,
+            resubmission_of=resubmission_of,
+        )
+        try:
+            _write_before(submission, consumer, actor, accepted)
+            break
+        except IntegrityError:
+            # Somebody else was first, between the look and the write: look again. Their submission may have
+            # ended meanwhile, and then nothing is in the way any more.
+            if is_last_try:
+                raise
+    release_database_connections()
+    result, duration_ms = _send(submission, consumer, client)
+    return _store(submission, result, duration_ms, actor)
+
+
+def _new_submission(
+    *,
+    order_ref: str,
+    consumer: NewConsumer,
+    token: uuid.UUID,
+    digest: str,
+    actor: Actor,
+    resubmission_of: Submission | None,
+) -> Submission:
     now = datetime.datetime.now(datetime.UTC)
     submission = Submission(
         token=token,
@@ -130,17 +135,7 @@ def submit(
         resubmission_of=resubmission_of,
     )
     submission.consumer = consumer
-    try:
-        _write_before(submission, consumer, actor, accepted)
-    except IntegrityError:
-        # Somebody else was first, between the look and the write: the database has decided.
-        earlier = _earlier_submission(token, digest, actor)
-        if earlier is None:
-            raise
-        return earlier
-    release_database_connections()
-    result, duration_ms = _send(submission, consumer, client)
-    return _write_after(submission, result, duration_ms, actor)
+    return submission
 
 
 def _earlier_submission(token: uuid.UUID, digest: str, actor: Actor) -> Submission | None:
@@ -218,10 +213,29 @@ EVENT_OF_OUTCOME = {
 }
 
 
+def _store(submission: Submission, result: Result, duration_ms: int, actor: Actor) -> Submission:
+    """Step 3, twice if need be: a connection that was lost meanwhile must not cost the answer."""
+    try:
+        return _write_after(submission, result, duration_ms, actor)
+    except DatabaseError:
+        release_database_connections()
+    try:
+        return _write_after(submission, result, duration_ms, actor)
+    except DatabaseError as error:
+        facts = {
+            "submission": str(submission.public_id),
+            "outcome": result.outcome.value,
+            **result.references,
+        }
+        logger.error("outcome_not_stored %s", facts, extra=facts)
+        raise OutcomeNotStored(submission, result) from error
+
+
 def _write_after(submission: Submission, result: Result, duration_ms: int, actor: Actor) -> Submission:
     """Step 3: compare-and-set. Only a submission that is still open takes the outcome.
 
-    An answer that comes after a person has settled changes nothing but is on record.
+    An answer that comes after a person has settled does not change the outcome; it is on record, and a
+    reference in it is kept beside, so that nobody sends again what exists.
     """
     with transaction.atomic(durable=True):
         changed = Submission.objects.filter(pk=submission.pk, outcome__in=OPEN_OUTCOMES).update(
@@ -231,16 +245,29 @@ def _write_after(submission: Submission, result: Result, duration_ms: int, actor
             **{"error_code": "", **result.columns},
         )
         submission.refresh_from_db()
+        if not changed and _is_stored_already(submission, result):
+            return submission
         facts = {"http_status": result.columns["http_status"], "duration_ms": duration_ms}
         if changed:
             if result.outcome is not Outcome.CREATED:
                 facts["error_code"] = result.columns["error_code"]
             record(event_of(EVENT_OF_OUTCOME[result.outcome], submission, actor, **facts))
         else:
+            late_ref = result.references["consumer_ref"]
+            Submission.objects.filter(pk=submission.pk).update(late_consumer_ref=late_ref)
             facts = {**facts, "answer_outcome": result.outcome.value}
             late = event_of(actions.CONSUMER_LATE_ANSWER, submission, actor, **facts)
-            record(replace(late, consumer_ref=result.columns.get("consumer_ref", "")))
+            record(replace(late, consumer_ref=late_ref))
     return submission
+
+
+def _is_stored_already(submission: Submission, result: Result) -> bool:
+    """Whether the first try was committed although its confirmation was lost."""
+    same = (submission.outcome, submission.consumer_ref) == (
+        result.outcome,
+        result.references["consumer_ref"],
+    )
+    return same and not submission.settled_how
 
 
 def event_of(action: actions.Action, submission: Submission, actor: Actor, **data: Any) -> Event:

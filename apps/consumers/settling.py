@@ -6,6 +6,7 @@ import datetime
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from apps.audit import actions
 from apps.audit.services import record
@@ -13,6 +14,11 @@ from apps.consumers.models import Outcome, SettledHow, SettleReason, Submission
 from apps.consumers.services import event_of
 from apps.core.actor import Actor
 from apps.core.encryption import encrypt
+
+# Unknown, or "not created" although a late answer named the consumer.
+SETTLEABLE = Q(outcome=Outcome.UNKNOWN) | (Q(outcome=Outcome.NOT_CREATED) & ~Q(late_consumer_ref=""))
+# Seconds beyond the last moment at which an answer can come, for a write that waits for a lock.
+MARGIN = 30.0
 
 
 class NotSettled(Exception):
@@ -44,7 +50,7 @@ def settle(
     now = datetime.datetime.now(datetime.UTC)
     try:
         with transaction.atomic(durable=True):
-            changed = Submission.objects.filter(pk=submission.pk, outcome=Outcome.UNKNOWN).update(
+            changed = Submission.objects.filter(SETTLEABLE, pk=submission.pk).update(
                 outcome=outcome,
                 consumer_ref=consumer_ref,
                 settled_how=SettledHow.BY_HAND,
@@ -63,16 +69,25 @@ def settle(
                 )
             )
     except IntegrityError:
+        if not consumer_ref:
+            raise
         raise ReferenceClaimed("The reference belongs to another settled submission") from None
+
+
+def can_be_settled(submission: Submission) -> bool:
+    """Whether a supervisor may (still) say which."""
+    contradicted = submission.outcome == Outcome.NOT_CREATED and bool(submission.late_consumer_ref)
+    return submission.outcome == Outcome.UNKNOWN or contradicted
 
 
 def mark_overdue_unknown(actor: Actor) -> int:
     """Turn submissions that say "being sent" but cannot be any more into unknown; return how many.
 
     No first byte is written after the deadline, and no answer is waited for longer than the total limit
-    after it. Whatever still says "sending" then has lost its process.
+    after it. Whatever still says "sending" a margin later has lost its process.
     """
-    too_late = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT)
+    longest = datetime.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT + MARGIN)
+    too_late = datetime.datetime.now(datetime.UTC) - longest
     overdue = Submission.objects.filter(outcome=Outcome.SENDING, deadline__lt=too_late)
     return sum(_mark_unknown(submission, actor) for submission in overdue)
 

@@ -50,13 +50,17 @@ REASONS = {
     "answer_too_large": _("The answer of Sitecore CDP could not be read."),
     "list_too_long": _("The answer of Sitecore CDP could not be read."),
     "transport_fault": _("The portal failed after it had begun to send."),
-    "process_lost": _("The portal was stopped while it was sending."),
+    "process_lost": _("The portal was interrupted while it was sending, and could not store what happened."),
 }
 
 CONCERNS = {
     concerns.NO_IDENTITY: _(
         "No identifier or email address matches an identity rule: Sitecore CDP will probably create"
         " a new guest profile."
+    ),
+    concerns.NOT_COMPARED: _(
+        "An earlier consumer on this order cannot be read, because its encryption key is missing. It was not"
+        " compared."
     ),
     concerns.VERY_OLD: _("The date of birth is over 120 years ago."),
     concerns.PHONE_NOT_READ: _("A phone number could not be read as one. It will be sent as typed."),
@@ -82,7 +86,7 @@ def vendor_field_message(submission: Submission) -> str:
     return gettext("Sitecore CDP says: %(message)s") % {"message": text.strip() or submission.vendor_message}
 
 
-def headline(submission: Submission) -> str:
+def headline(outcome: Outcome) -> str:
     """What happened, as the title of the receipt's panel."""
     return {
         Outcome.SENDING: gettext("The consumer is being sent"),
@@ -91,7 +95,7 @@ def headline(submission: Submission) -> str:
         Outcome.NOT_SENT: gettext("Nothing was sent. You can send it again."),
         Outcome.UNKNOWN: gettext("We do not know whether the consumer was created"),
         Outcome.NOT_CREATED: gettext("A supervisor found that the consumer was not created"),
-    }[Outcome(submission.outcome)]
+    }[outcome]
 
 
 def concern_words(concern: Concern) -> str:
@@ -99,10 +103,10 @@ def concern_words(concern: Concern) -> str:
     if concern.code in CONCERNS:
         return str(CONCERNS[concern.code])
     labels = ", ".join(str(FIELD_LABELS[name]).lower() for name in concern.matching)
-    outcome = concern.submission.outcome if concern.submission else Outcome.CREATED
+    outcome = concern.submission.outcome if concern.submission else ""
+    # Any other outcome means that it exists: created, or so a late answer says.
     sentence = {
         "sending": gettext("A similar consumer is being sent to this order."),
         "unknown": gettext("A similar consumer was sent to this order; it is unknown whether it exists."),
-        "created": gettext("A similar consumer was created on this order."),
-    }[outcome]
+    }.get(outcome, gettext("A similar consumer was created on this order."))
     return f"{sentence} " + gettext("The same: %(fields)s.") % {"fields": labels}

@@ -26,5 +26,5 @@ def environment_words() -> str:
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:
-    """Environment in words, and the person's role in words (empty for nobody)."""
+    """The environment in words, and whether it is practice."""
     return {"environment_words": environment_words(), "is_practice": settings.PRACTICE_MODE}

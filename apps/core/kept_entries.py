@@ -44,8 +44,11 @@ def keep(request: HttpRequest) -> bool:
     return True
 
 
-def take(request: HttpRequest) -> dict[str, str] | None:
-    """The kept values for this page and person, or None. They are gone from the session afterwards."""
+def take(request: HttpRequest, *, path: str = "") -> dict[str, str] | None:
+    """The kept values for this person, or None. They are gone from the session afterwards.
+
+    ``path`` is where the form posts to, if that is not the page's own address.
+    """
     sealed = request.session.get(_IN_SESSION)
     if sealed is None:
         return None
@@ -54,7 +57,7 @@ def take(request: HttpRequest) -> dict[str, str] | None:
     except InvalidToken:  # the key was taken away meanwhile
         entry = {}
     of_this_person = entry.get("owner") == str(request.user.pk)
-    if of_this_person and entry["path"] != request.path:
+    if of_this_person and entry["path"] != (path or request.path):
         return None
     del request.session[_IN_SESSION]
     return dict(entry["values"]) if of_this_person else None

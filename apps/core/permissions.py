@@ -17,7 +17,7 @@ def requires(*permissions: str) -> Callable[[View[P]], View[P]]:
     """Guard a view: the person needs at least one of the permissions.
 
     Without any of them ``PermissionDenied`` is raised, which the portal's 403 page answers and records.
-    Who is not signed in never comes here: ``LoginRequiredMiddleware`` leads to the sign-in page first.
+    Who is not signed in never comes here: ``SignInFirstMiddleware`` leads to the sign-in page first.
     """
 
     def decorate(view: View[P]) -> View[P]:

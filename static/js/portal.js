@@ -3,6 +3,7 @@ import { startCopying } from "./copy.js";
 import { startDates } from "./dates.js";
 import { startFocus } from "./focus.js";
 import { startLists } from "./lists.js";
+import { startPrinting } from "./print.js";
 import { startSession } from "./session.js";
 import { startSubmitting } from "./submit.js";
 
@@ -10,5 +11,6 @@ startCopying(document);
 startDates(document);
 startLists(document);
 startSubmitting(document);
+startPrinting(document);
 startSession(document);
 startFocus(document); // last: the others may have added what has to be focused

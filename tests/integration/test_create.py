@@ -161,12 +161,44 @@ def test_twice_as_many_rows_as_permitted_are_a_clear_error_and_no_bare_400(
     assert typed(on_page(response)) == typed(values)
 
 
-def test_a_form_without_its_counts_of_rows_is_answered(as_staff: Client, sandbox: SandboxServer) -> None:
-    response = as_staff.post(
-        NEW, {"token": str(uuid.uuid4()), "order_ref": SAMPLE_ORDER, "first_name": "Ida"}
-    )
+@pytest.mark.parametrize("count", [None, "", "0", "x", "9" * 5000])
+def test_rows_that_are_not_counted_are_neither_dropped_nor_sent(
+    as_staff: Client, sandbox: SandboxServer, count: str | None
+) -> None:
+    values = posted()
+    assert values["emails-0-value"]
+    if count is None:
+        del values["emails-TOTAL_FORMS"]
+    else:
+        values["emails-TOTAL_FORMS"] = count
+    response = as_staff.post(NEW, values)
     assert response.status_code == 200
-    assert "Enter the last name" in text(response)
+    assert "A part of the form was missing when it arrived" in text(response)
+    assert on_page(response)["emails-0-value"] == values["emails-0-value"]
+    assert creates(sandbox) == []
+    assert as_staff.post(NEW, on_page(response)).status_code == 303
+
+
+@pytest.mark.parametrize("button", [{"remove": "emails-" + "9" * 5000}, {"add": "x"}, {"remove": "x-1"}])
+def test_a_button_that_is_none_of_the_pages_loses_nothing(
+    as_staff: Client, sandbox: SandboxServer, button: dict[str, str]
+) -> None:
+    response = as_staff.post(NEW, {**posted(), "last_name": "", **button})
+    assert response.status_code == 200
+    assert on_page(response)["emails-0-value"] == posted()["emails-0-value"]
+
+
+def test_too_many_rows_are_all_kept_and_named(
+    as_staff: Client, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.MAX_EMAILS = 20
+    emails = [f"a{number}@example.com" for number in range(45)]
+    values = {name: value for name, value in posted().items() if not name.startswith("emails-")}
+    values |= {"emails-TOTAL_FORMS": "45", "emails-INITIAL_FORMS": "0"}
+    values |= {f"emails-{number}-value": email for number, email in enumerate(emails)}
+    response = as_staff.post(NEW, values)
+    assert "Enter at most 20 email addresses" in text(response)
+    assert [on_page(response)[f"emails-{number}-value"] for number in range(45)] == emails
     assert creates(sandbox) == []
 
 

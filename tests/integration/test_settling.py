@@ -15,7 +15,7 @@ from apps.accounts.models import User
 from apps.audit.models import AuditEvent
 from apps.consumers import settling
 from apps.consumers.models import Outcome, SettledHow, SettleReason, Submission
-from apps.consumers.settling import NotUnknown, ReferenceClaimed, mark_overdue_unknown
+from apps.consumers.settling import MARGIN, NotUnknown, ReferenceClaimed, mark_overdue_unknown
 from apps.core.actor import Actor
 from apps.sandbox.server import SandboxServer
 from tests.unit.accounts.people import acting, events, make_person
@@ -263,7 +263,7 @@ def _since_deadline(submission: Submission, seconds: float) -> None:
 def test_only_what_can_no_longer_be_on_its_way_becomes_unknown(staff: User, settings: Settings) -> None:
     settings.CDP_TOTAL_TIMEOUT = 30.0
     rows = [store(staff, Outcome.SENDING, clean(last_name=f"C{number}")) for number in range(4)]
-    for row, seconds in zip(rows, (-30, 0, 28, 32), strict=True):
+    for row, seconds in zip(rows, (-30, 0, 30 + MARGIN - 2, 30 + MARGIN + 2), strict=True):
         _since_deadline(row, seconds)
     assert mark_overdue_unknown(WORKER) == 1
     assert mark_overdue_unknown(WORKER) == 0
@@ -311,5 +311,5 @@ def test_the_receipt_of_a_lost_one_says_what_happened_and_what_to_do(as_staff: C
     mark_overdue_unknown(WORKER)
     page = text(as_staff.get(receipt(submission)))
     assert "We do not know whether the consumer was created" in page
-    assert "The portal was stopped while it was sending." in page
+    assert "The portal was interrupted while it was sending" in page
     assert "Do not enter it again" in page

@@ -51,6 +51,12 @@ def _claimed_twice() -> None:
         store(_person(), Outcome.CREATED, clean(last_name=name), **settled_by(_person()))
 
 
+def _claimed_in_other_letters() -> None:
+    store(_person(), Outcome.CREATED, clean(last_name="One"), **settled_by(_person()))
+    upper = {**settled_by(_person()), "consumer_ref": REF.upper()}
+    store(_person(), Outcome.CREATED, clean(last_name="Two"), **upper)
+
+
 def _digest(kind: str) -> None:
     submission = store(_person(), Outcome.CREATED)
     for _ in range(2):
@@ -65,7 +71,8 @@ Break = Callable[[], None]
 BREAKS: dict[str, list[Break]] = {
     "submission_outcome_is_known": [lambda: _turn(Outcome.REJECTED, outcome="lost", error_code="")],
     "submission_same_content_open_once": [_open_twice],
-    "submission_claimed_reference_once": [_claimed_twice],
+    "submission_claimed_reference_once": [_claimed_twice, _claimed_in_other_letters],
+    "submission_late_reference_after_settling": [lambda: _turn(Outcome.CREATED, late_consumer_ref=REF)],
     "submission_finished_unless_sending": [
         lambda: _turn(Outcome.SENDING, finished_at=NOW),
         lambda: _turn(Outcome.CREATED, finished_at=None),

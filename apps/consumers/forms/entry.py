@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ class Entry:
 
     def __init__(self, values: Mapping[str, str], *, read: bool, providers: tuple[str, ...]) -> None:
         for prefix in LISTS:
-            if not typed_rows(values, prefix):
+            if not (_count(values, prefix) if read else typed_rows(values, prefix)):
                 values = with_rows(values, prefix, [{}])  # a row to type in, and for an error to stand at
         source: dict[str, Any] = {"data": values} if read else {}
         self.form = ConsumerForm(**(source or {"initial": dict(values.items())}))
@@ -158,16 +159,34 @@ def _field_errors(field: BoundField) -> Iterator[FieldError]:
 
 
 def typed_rows(values: Mapping[str, str], prefix: str) -> list[dict[str, str]]:
-    """The rows of one list as typed. A number of rows that cannot be read means none."""
-    try:
-        total = int(values.get(f"{prefix}-TOTAL_FORMS", "0"))
-    except ValueError:
-        total = 0
-    fields = LISTS[prefix].row_fields
+    """The rows of one list as typed, by their names: a row is not lost because its number is."""
+    most = LISTS[prefix].absolute_max
+    count = max(_count(values, prefix) or 0, _rows_present(values, prefix))
     return [
-        {name: values.get(f"{prefix}-{index}-{name}", "") for name in fields}
-        for index in range(max(0, min(total, LISTS[prefix].absolute_max)))
+        {name: values.get(f"{prefix}-{index}-{name}", "") for name in LISTS[prefix].row_fields}
+        for index in range(min(count, most))
     ]
+
+
+def is_complete(values: Mapping[str, str]) -> bool:
+    """Whether every row that arrived is counted. A form that lost its counts would be sent without rows."""
+    counts = {prefix: _count(values, prefix) for prefix in LISTS}
+    return all(
+        count is not None and _rows_present(values, prefix) <= count for prefix, count in counts.items()
+    )
+
+
+def _count(values: Mapping[str, str], prefix: str) -> int | None:
+    """The number of rows that the form says it has; None where it says nothing readable."""
+    text = values.get(f"{prefix}-TOTAL_FORMS", "")
+    return int(text) if text.isdecimal() and len(text) < 6 else None
+
+
+def _rows_present(values: Mapping[str, str], prefix: str) -> int:
+    """One more than the highest row index among the names."""
+    row_name = re.compile(rf"{prefix}-(\d{{1,5}})-(?:{'|'.join(LISTS[prefix].row_fields)})", re.ASCII)
+    found = (row_name.fullmatch(name) for name in values)
+    return max((int(match[1]) + 1 for match in found if match), default=0)
 
 
 def with_rows(values: Mapping[str, str], prefix: str, rows: list[dict[str, str]]) -> dict[str, str]:

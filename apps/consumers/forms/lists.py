@@ -64,8 +64,8 @@ class IdentifierRow(forms.Form):
 class RowList(_FormSet):
     """A list of rows of which empty ones are ignored.
 
-    ``limit`` is the number of filled rows that may be sent; up to twice as many are read, so that
-    somebody who entered too many is told so and keeps the entry.
+    ``limit`` is the number of filled rows that may be sent. Whatever arrives is read, so that somebody who
+    entered too many is told so and keeps the entry.
     """
 
     row_fields: tuple[str, ...] = ("value",)
@@ -163,13 +163,14 @@ class IdentifierList(RowList):
         ]
 
 
-def _factory(row: type[forms.Form], base: type[RowList], limit: int) -> type[RowList]:
-    # Django's own maximum is where reading stops; the limit with the clear error is RowList.clean's.
-    return formset_factory(row, formset=base, extra=0, max_num=2 * limit, absolute_max=2 * limit)  # type: ignore[return-value]
+def _factory(row: type[forms.Form], base: type[RowList]) -> type[RowList]:
+    # Django would cut off what is beyond its own maximum: as many as a request may carry are none too many.
+    most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+    return formset_factory(row, formset=base, extra=0, max_num=most, absolute_max=most)  # type: ignore[return-value]
 
 
 LISTS: dict[str, type[RowList]] = {
-    "emails": _factory(EmailRow, EmailList, settings.MAX_EMAILS),
-    "phone_numbers": _factory(PhoneRow, PhoneList, settings.MAX_PHONE_NUMBERS),
-    "identifiers": _factory(IdentifierRow, IdentifierList, settings.MAX_IDENTIFIERS),
+    "emails": _factory(EmailRow, EmailList),
+    "phone_numbers": _factory(PhoneRow, PhoneList),
+    "identifiers": _factory(IdentifierRow, IdentifierList),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from crispy_forms.helper import FormHelper
@@ -28,8 +29,11 @@ class SettleForm(forms.Form):
         error_messages={"max_length": _("The note has at most 2,000 characters")},
     )
 
-    def __init__(self, data: QueryDict | None = None) -> None:
-        super().__init__(data, prefix=self.outcome.value)
+    def __init__(self, data: QueryDict | None = None, *, initial: Mapping[str, str] | None = None) -> None:
+        """``initial`` holds posted names and values, as an entry that was kept has them."""
+        prefix = self.outcome.value
+        values = {name.removeprefix(f"{prefix}-"): value for name, value in (initial or {}).items()}
+        super().__init__(data, prefix=prefix, initial=values)
         self.use_required_attribute = False
         self.fields["reason"].choices = [  # type: ignore[attr-defined]  # a ChoiceField, as declared
             ("", _("Choose a reason")),

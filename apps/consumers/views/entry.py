@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
@@ -17,16 +19,18 @@ from apps.consumers.forms.consumer import required_fields
 from apps.consumers.forms.entry import (
     FORM_FIELD,
     Entry,
+    is_complete,
     values_of,
     with_row_added,
     with_row_removed,
 )
 from apps.consumers.forms.lists import LISTS
-from apps.consumers.models import CORRECTABLE_OUTCOMES, Outcome, Submission
+from apps.consumers.models import Outcome, Submission
 from apps.core import kept_entries
+from apps.core.context_processors import environment_words
 from apps.core.permissions import requires
 from apps.core.redirects import HttpResponseSeeOther
-from apps.core.requests import actor_of
+from apps.core.requests import actor_of, support_code
 
 
 @requires("consumers.create_order_consumer")
@@ -52,10 +56,15 @@ def _posted(request: HttpRequest, earlier: Submission | None) -> HttpResponse:
     if rearranged is not None:
         return _page(request, Entry.typed(rearranged, providers), earlier=earlier)
     entry = Entry.posted(request.POST, providers)
+    if not is_complete(request.POST) or "token" in entry.form.errors:
+        return _page(request, Entry.typed(request.POST, providers), earlier=earlier, incomplete=True)
     if not entry.is_valid():
-        if "token" in entry.form.errors:
-            return _page(request, Entry.typed(request.POST, providers), earlier=earlier, incomplete=True)
         return _page(request, entry, earlier=earlier)
+    return _sent(request, entry, earlier)
+
+
+def _sent(request: HttpRequest, entry: Entry, earlier: Submission | None) -> HttpResponse:
+    """One call of the service, and the page of what came of it."""
     try:
         submission = services.submit(
             order_ref=entry.order_ref,
@@ -74,8 +83,10 @@ def _posted(request: HttpRequest, earlier: Submission | None) -> HttpResponse:
         return _page(request, entry, earlier=earlier, identical=_shown(request, stop.submission))
     except services.TokenUsed as stop:
         # The back button, then the next person: nothing is sent, nothing typed is lost.
-        entry = Entry.typed(request.POST, providers)
+        entry = Entry.typed(request.POST, entry.providers)
         return _page(request, entry, earlier=earlier, used=_shown(request, stop.submission))
+    except services.OutcomeNotStored as failure:
+        return _not_stored(request, failure)
     if submission.outcome in (Outcome.REJECTED, Outcome.NOT_SENT):
         return HttpResponseSeeOther(f"{reverse('consumers:new')}?from={submission.public_id}")
     return HttpResponseSeeOther(reverse("consumers:receipt", args=[submission.public_id]))
@@ -93,11 +104,27 @@ def _page(request: HttpRequest, entry: Entry, **context: Any) -> HttpResponse:
             "entry_of": kept_entries.mark(request),
             "required_fields": required_fields(),
             "nationalities": vocabulary.nationalities(),
-            "earlier_headline": words.headline(earlier) if earlier else "",
+            "earlier_headline": words.headline(Outcome(earlier.outcome)) if earlier else "",
             "earlier_reason": words.reason(earlier) if earlier else "",
             **context,
         },
     )
+
+
+def _not_stored(request: HttpRequest, failure: services.OutcomeNotStored) -> HttpResponse:
+    """The truth for the person who waits, from a page that asks the database for nothing."""
+    page = render_to_string(
+        "consumers/not_stored.html",
+        {
+            "outcome": failure.result.outcome.value,
+            "headline": words.headline(failure.result.outcome),
+            "consumer_ref": failure.result.references["consumer_ref"],
+            "order_ref": failure.submission.order_ref,
+            "environment_words": environment_words(),
+            "support_code": support_code(request),
+        },
+    )
+    return HttpResponse(page, status=HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def _rearranged(values: Mapping[str, str]) -> dict[str, str] | None:
@@ -105,7 +132,7 @@ def _rearranged(values: Mapping[str, str]) -> dict[str, str] | None:
     if values.get("add") in LISTS:
         return with_row_added(values, values["add"])
     prefix, _dash, index = values.get("remove", "").rpartition("-")
-    if prefix in LISTS and index.isdecimal():
+    if prefix in LISTS and index.isdecimal() and len(index) < 6:
         return with_row_removed(values, prefix, int(index))
     return None
 
@@ -120,7 +147,7 @@ def _earlier_try(request: HttpRequest) -> Submission | None:
     except ValueError:
         raise Http404 from None
     submission = _visible(request, public_id)
-    if submission is None or submission.outcome not in CORRECTABLE_OUTCOMES:
+    if submission is None or not presenters.is_correctable(submission):
         raise Http404
     return submission
 

@@ -15,8 +15,9 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from apps.cdp.factory import get_client
 from apps.consumers import presenters, selectors, services, settling
-from apps.consumers.forms.settling import SETTLE_FORMS, SettleForm
+from apps.consumers.forms.settling import SETTLE_FORMS, MarkAsCreatedForm, SettleForm
 from apps.consumers.models import Outcome, SettleReason, Submission
+from apps.core import kept_entries
 from apps.core.permissions import requires
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import actor_of
@@ -34,12 +35,15 @@ def start(request: HttpRequest) -> HttpResponse:
     if request.user.has_perm(SEE_OWN) or request.user.has_perm(SEE_ALL):
         person, everybody = str(request.user.pk), request.user.has_perm(SEE_ALL)
         unknown = selectors.unknown_submissions(person, everybody=everybody)[:PAGE_SIZE]
+        contradicted = selectors.contradicted_submissions(person, everybody=everybody)[:PAGE_SIZE]
         latest = selectors.visible_submissions(person, everybody=False)[:ON_START_PAGE]
         context = {
             "unknown": [presenters.line(submission) for submission in unknown],
+            "contradicted": [presenters.line(submission) for submission in contradicted],
             "latest": [presenters.line(submission) for submission in latest],
         }
-        _record_listed(request, len(context["unknown"]) + len(context["latest"]), everybody=everybody)
+        shown = sum(len(lines) for lines in context.values())
+        _record_listed(request, shown, everybody=everybody)
     return render(request, "consumers/start.html", context)
 
 
@@ -71,7 +75,8 @@ def receipt(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """The permanent address of a submission. It only reads: a reload never sends."""
     submission = _find(request, public_id)
     forms = _settle_forms(request, submission)
-    services.record_viewed(submission, actor_of(request))
+    if submission.outcome != Outcome.SENDING:  # whose page shows no personal data, and looks again by itself
+        services.record_viewed(submission, actor_of(request))
     return _receipt_page(request, submission, forms)
 
 
@@ -80,6 +85,8 @@ def receipt(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 def settle(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Mark as created, or Mark as not created."""
     submission = _find(request, public_id)
+    if not settling.can_be_settled(submission):
+        return HttpResponseSeeOther(reverse("consumers:receipt", args=[public_id]))
     chosen = SETTLE_FORMS.get(request.POST.get("outcome", ""))
     if chosen is None:
         raise Http404
@@ -100,7 +107,8 @@ def settle(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
             return HttpResponseSeeOther(reverse("consumers:receipt", args=[public_id]))
         else:
             return HttpResponseSeeOther(reverse("consumers:receipt", args=[public_id]))
-    forms = [form if isinstance(form, kind) else kind() for kind in SETTLE_FORMS.values()]
+    forms = [form if isinstance(form, kind) else kind() for kind in _settle_kinds(submission)]
+    services.record_viewed(submission, actor_of(request))
     return _receipt_page(request, submission, forms)
 
 
@@ -111,7 +119,12 @@ def _receipt_page(request: HttpRequest, submission: Submission, forms: Sequence[
         for name in form.errors
         for message in form.errors[name]
     ]
-    context = {**presenters.receipt(submission, get_client()), "settle_forms": forms, "errors": errors}
+    context = {
+        **presenters.receipt(submission, get_client()),
+        "settle_forms": forms,
+        "errors": errors,
+        "entry_of": kept_entries.mark(request),
+    }
     response = render(request, "consumers/receipt.html", context)
     if submission.outcome == Outcome.SENDING:
         response["Refresh"] = "3"  # seconds; works without script
@@ -119,9 +132,17 @@ def _receipt_page(request: HttpRequest, submission: Submission, forms: Sequence[
 
 
 def _settle_forms(request: HttpRequest, submission: Submission) -> list[SettleForm]:
-    if submission.outcome != Outcome.UNKNOWN or not request.user.has_perm("consumers.settle_submission"):
+    if not (settling.can_be_settled(submission) and request.user.has_perm("consumers.settle_submission")):
         return []
-    return [kind() for kind in SETTLE_FORMS.values()]
+    kept = kept_entries.take(request, path=reverse("consumers:settle", args=[submission.public_id]))
+    return [kind(initial=kept) for kind in _settle_kinds(submission)]
+
+
+def _settle_kinds(submission: Submission) -> list[type[SettleForm]]:
+    """Both ways; only "created" where a late answer has named the consumer."""
+    if submission.outcome == Outcome.UNKNOWN:
+        return list(SETTLE_FORMS.values())
+    return [MarkAsCreatedForm]
 
 
 def _find(request: HttpRequest, public_id: uuid.UUID) -> Submission:

@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, close_old_connections
 
+from apps.accounts.sessions import close_expired_sessions
 from apps.consumers.settling import mark_overdue_unknown
 from apps.core.actor import Actor
 
@@ -18,7 +19,7 @@ PAUSE_SECONDS = 1.0
 
 
 class Command(BaseCommand):
-    help = "Turns submissions whose process was lost while sending into stored unknowns, until it is stopped."
+    help = "Settles what lost processes left behind, and clears expired sessions away, until it is stopped."
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop = threading.Event()
@@ -28,6 +29,7 @@ class Command(BaseCommand):
         while not stop.is_set():
             try:
                 mark_overdue_unknown(actor)
+                close_expired_sessions()
             except DatabaseError:
                 # A lost database is waited for; what is due stays due.
                 logger.warning("worker_waits_for_the_database")

@@ -15,6 +15,7 @@ from apps.consumers.forms.consumer import MISSING
 from apps.consumers.forms.entry import (
     FORM_FIELD,
     Entry,
+    is_complete,
     typed_rows,
     values_of,
     with_row_added,
@@ -367,13 +368,19 @@ def test_a_row_is_removed_and_the_others_close_up(prefix: str, index: int) -> No
     assert typed_rows(after, prefix) == [typed_rows(values, prefix)[1 - index]]
 
 
-@pytest.mark.parametrize("total", ["", "many", "-3", "1e3"])
-def test_a_number_of_rows_that_cannot_be_read_means_none(total: str) -> None:
-    assert typed_rows({"emails-TOTAL_FORMS": total, "emails-0-value": "x"}, "emails") == []
+@pytest.mark.parametrize("total", ["", "many", "-3", "1e3", "0"])
+def test_a_row_is_found_by_its_name_whatever_the_count_says(total: str) -> None:
+    values = {"emails-TOTAL_FORMS": total, "emails-1-value": "x"}
+    assert typed_rows(values, "emails") == [{"value": ""}, {"value": "x"}]
+    assert not is_complete({**posted(FULL), **values})
+    assert is_complete(posted(FULL))
 
 
-def test_no_number_of_rows_makes_the_page_endless() -> None:
-    assert len(typed_rows({"emails-TOTAL_FORMS": "99999999"}, "emails")) == 40
+def test_no_number_of_rows_makes_the_page_endless(settings: Settings) -> None:
+    most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+    assert len(typed_rows({"emails-TOTAL_FORMS": "99999"}, "emails")) == most
+    assert typed_rows({"emails-TOTAL_FORMS": "9" * 5000}, "emails") == []
+    assert len(typed_rows({"emails-TOTAL_FORMS": "1", "emails-99999-value": "x"}, "emails")) == most
 
 
 # --- Filled from an earlier try -------------------------------------------------------------------

@@ -1,0 +1,56 @@
+"""What one send led to, as the columns of the submission that keep it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from apps.cdp.consumers import Creation
+from apps.cdp.errors import CdpError
+from apps.consumers.models import Outcome, Submission
+from apps.core.encryption import encrypt
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the one send led to: the outcome and the columns that keep it."""
+
+    outcome: Outcome
+    columns: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def references(self) -> dict[str, str]:
+        """The references in the answer; empty where there was none. Nothing personal."""
+        return {name: self.columns.get(name, "") for name in ("consumer_ref", "guest_ref")}
+
+    @classmethod
+    def of_creation(cls, creation: Creation) -> Result:
+        """The vendor answered with the new consumer."""
+        answer = creation.consumer
+        kept = Submission()
+        kept.answer = answer
+        return cls(
+            Outcome.CREATED,
+            {
+                "encrypted_answer": kept.encrypted_answer,
+                "consumer_ref": answer.ref,
+                "consumer_href": answer.href,
+                "order_href": answer.order_href,
+                "guest_href": answer.guest_href,
+                "guest_ref": answer.guest_ref,
+                "http_status": creation.http_status,
+            },
+        )
+
+    @classmethod
+    def of_error(cls, error: CdpError) -> Result:
+        """The call ended in an error, which knows its outcome."""
+        return cls(
+            Outcome(error.outcome),
+            {
+                "http_status": error.http_status,
+                "error_code": error.code,
+                "error_field": error.field,
+                "encrypted_vendor_message": encrypt(error.vendor_message) if error.vendor_message else "",
+            },
+        )

@@ -1,0 +1,215 @@
+"""A create whose session, database or keys fail in the middle: what is told stays true."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from django.contrib.sessions.models import Session
+from django.db import IntegrityError, OperationalError, connection
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.accounts.sessions import close_expired_sessions
+from apps.consumers import services
+from apps.consumers.models import Outcome, Submission
+from apps.consumers.settling import can_be_settled
+from apps.sandbox.server import SandboxServer
+from tests.unit.accounts.people import events
+from tests.unit.consumers.entries import FULL, REF, clean, creates, on_page, posted, store, text
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NEW = "/consumers/new/"
+LATE = "11111111-2222-4333-8444-555555555555"
+
+
+def _failing(
+    monkeypatch: pytest.MonkeyPatch, name: str, errors: list[Exception], *, after: bool = False
+) -> None:
+    """Let a function of the services raise these errors one after the other, before or after its work."""
+    real = getattr(services, name)
+
+    def flawed(*args: Any, **kwargs: Any) -> Any:
+        if errors and after:
+            real(*args, **kwargs)
+        if errors:
+            raise errors.pop(0)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(services, name, flawed)
+
+
+def test_an_outcome_that_could_not_be_written_is_written_at_the_second_try(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _failing(monkeypatch, "_write_after", [OperationalError("gone")])
+    assert as_staff.post(NEW, posted()).status_code == 303
+    assert Submission.objects.get().outcome == Outcome.CREATED
+    assert len(creates(sandbox)) == 1
+
+
+def test_a_write_whose_confirmation_was_lost_is_no_late_answer(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _failing(monkeypatch, "_write_after", [OperationalError("gone")], after=True)
+    assert as_staff.post(NEW, posted()).status_code == 303
+    assert Submission.objects.get().outcome == Outcome.CREATED
+    assert events("consumer.late_answer") == []
+    assert len(events("consumer.created")) == 1
+
+
+def test_where_nothing_can_be_written_the_person_sees_the_true_result(
+    as_staff: Client,
+    sandbox: SandboxServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    _failing(monkeypatch, "_write_after", [OperationalError("gone"), OperationalError("gone")])
+    response = as_staff.post(NEW, posted())
+    [created] = sandbox.sandbox.consumers(posted()["order_ref"])
+    assert response.status_code == 503
+    assert "Consumer created" in text(response)
+    assert created.ref in text(response)
+    [line] = [record for record in caplog.records if "outcome_not_stored" in record.getMessage()]
+    assert line.levelno == logging.ERROR
+    assert created.ref in line.getMessage()
+    assert FULL.last_name not in line.getMessage()
+    assert Submission.objects.get().outcome == Outcome.SENDING  # the worker makes it unknown
+
+
+def test_an_identical_one_that_ended_meanwhile_is_not_in_the_way(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _failing(monkeypatch, "_write_before", [IntegrityError("same content")])
+    assert as_staff.post(NEW, posted()).status_code == 303
+    assert Submission.objects.get().outcome == Outcome.CREATED
+
+
+def test_a_session_that_ends_during_the_call_does_not_hide_the_receipt(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = services._send
+
+    def send_and_sign_out(*args: Any) -> Any:
+        Session.objects.all().delete()
+        connection.close()
+        return send(*args)
+
+    monkeypatch.setattr(services, "_send", send_and_sign_out)
+    response = as_staff.post(NEW, posted())
+    receipt = f"/submissions/{Submission.objects.get().public_id}/"
+    assert (response.status_code, response["Location"]) == (303, receipt)
+    assert as_staff.get(receipt)["Location"] == f"/accounts/login/?next={receipt}"
+
+
+def test_a_cookie_that_is_no_session_key_is_nobodys(client: Client, settings: Settings) -> None:
+    client.cookies[settings.SESSION_COOKIE_NAME] = "aaaaaaaaaa\000"
+    assert client.get("/submissions/").status_code == 302
+
+
+# --- A late answer that contradicts --------------------------------------------------------------
+@pytest.fixture
+def contradicted(staff: User) -> Submission:
+    return store(staff, Outcome.NOT_CREATED, late_consumer_ref=LATE)
+
+
+def test_what_a_late_answer_has_created_is_not_sent_again(
+    as_staff: Client, sandbox: SandboxServer, contradicted: Submission
+) -> None:
+    receipt = as_staff.get(f"/submissions/{contradicted.public_id}/")
+    assert "An answer came after this was settled" in text(receipt)
+    assert LATE in text(receipt)
+    assert "Correct and send again" not in text(receipt)
+    assert as_staff.get(f"{NEW}?from={contradicted.public_id}").status_code == 404
+    again = as_staff.post(NEW, posted())
+    assert "A similar consumer" in text(again)
+    assert creates(sandbox) == []
+
+
+def test_a_contradiction_is_pinned_until_a_supervisor_has_settled_it_anew(
+    as_supervisor: Client, contradicted: Submission
+) -> None:
+    receipt = f"/submissions/{contradicted.public_id}/"
+    assert receipt in text(as_supervisor.get("/"))
+    page = as_supervisor.get(receipt)
+    assert "Mark as created" in text(page)
+    assert "Mark as not created" not in text(page)
+    form = {"outcome": "created", "created-consumer_ref": LATE, "created-reason": "seen_in_cdp"}
+    assert as_supervisor.post(f"{receipt}settle/", form).status_code == 303
+    contradicted.refresh_from_db()
+    assert (contradicted.outcome, contradicted.consumer_ref) == (Outcome.CREATED, LATE)
+    assert not can_be_settled(contradicted)
+    assert "Answers that came after" not in text(as_supervisor.get("/"))
+
+
+@pytest.mark.parametrize("outcome", [Outcome.CREATED, Outcome.REJECTED, Outcome.SENDING])
+def test_what_is_not_unknown_shows_no_settle_form_and_no_data_by_one(
+    as_supervisor: Client, staff: User, outcome: Outcome
+) -> None:
+    submission = store(staff, outcome)
+    response = as_supervisor.post(f"/submissions/{submission.public_id}/settle/", {"outcome": "created"})
+    assert response.status_code == 303
+    assert events("submission.viewed") == []
+
+
+def test_a_settle_form_with_errors_is_a_view_on_record(as_supervisor: Client, staff: User) -> None:
+    submission = store(staff, Outcome.UNKNOWN)
+    response = as_supervisor.post(f"/submissions/{submission.public_id}/settle/", {"outcome": "created"})
+    assert response.status_code == 200
+    assert len(events("submission.viewed")) == 1
+
+
+def test_a_settle_form_whose_session_ended_comes_back_filled(
+    as_supervisor: Client, supervisor: User, staff: User
+) -> None:
+    receipt = f"/submissions/{store(staff, Outcome.UNKNOWN).public_id}/"
+    mark = (
+        on_page(as_supervisor.get(receipt)).get("entry_of") or as_supervisor.get(receipt).context["entry_of"]
+    )
+    form = {"outcome": "created", "created-consumer_ref": REF, "created-note": "seen", "entry_of": mark}
+    visitor = Client()
+    answer = visitor.post(f"{receipt}settle/", form, headers={"Referer": f"http://testserver{receipt}"})
+    assert answer["Location"] == f"/accounts/login/?next={receipt}"
+    session = dict(visitor.session)
+    visitor.force_login(supervisor)
+    kept = visitor.session
+    kept.update({"kept_entry": session["kept_entry"]})
+    kept.save()
+    page = text(visitor.get(receipt))
+    assert REF in page
+    assert ">seen</textarea>" in page.replace("> ", ">").replace(" <", "<")
+
+
+# --- Keys and sessions ----------------------------------------------------------------------------
+def test_a_row_that_no_key_opens_takes_no_page_down(
+    as_staff: Client, staff: User, settings: Settings, sandbox: SandboxServer
+) -> None:
+    submission = store(staff, Outcome.CREATED)
+    settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    for address in ("/", "/submissions/"):
+        assert as_staff.get(address).status_code == 200
+    page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert "cannot be read, because their encryption key is missing" in page
+    assert "have been removed" not in page
+    stopped = text(as_staff.post(NEW, posted(clean())))
+    assert "An earlier consumer on this order cannot be read" in stopped
+    assert creates(sandbox) == []
+
+
+def test_expired_sessions_are_cleared_away_with_their_event(as_staff: Client, as_supervisor: Client) -> None:
+    as_staff.get("/")
+    as_supervisor.get("/")
+    past = timezone.now() - datetime.timedelta(seconds=1)
+    expired = Session.objects.filter(session_key=as_staff.session.session_key)
+    expired.update(expire_date=past)
+    assert close_expired_sessions() == 1
+    assert close_expired_sessions() == 0
+    assert Session.objects.count() == 1
+    [event] = events("session.signed_out")
+    assert event.details == {"reason": "idle"}
