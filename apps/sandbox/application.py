@@ -11,7 +11,7 @@ from apps.sandbox import control, seed
 from apps.sandbox.answers import Answer, method_not_allowed, no_such_path, unauthorized
 from apps.sandbox.calls import Call, Request
 from apps.sandbox.database import Store
-from apps.sandbox.faults import CONNECTION_FAULTS, FAULTS, Armed, Fault, FaultBoard
+from apps.sandbox.faults import CONNECTION_FAULTS, REQUEST_FAULTS, Armed, Fault, FaultBoard
 from apps.sandbox.key_case import in_key_case
 from apps.sandbox.options import Options, Switches
 from apps.sandbox.routes import Found, resolve
@@ -38,7 +38,7 @@ class _Struck:
 
     @classmethod
     def by(cls, armed: Armed) -> "_Struck":
-        fault = FAULTS[armed.fault]
+        fault = REQUEST_FAULTS[armed.fault]
         return cls(armed.fault, fault, fault.seconds if armed.seconds is None else armed.seconds)
 
 
@@ -54,7 +54,7 @@ class Sandbox:
         self.switches = Switches(create_status=options.create_status)
         self.faults = FaultBoard(
             {ref: fault for fault, ref in seed.FAULT_ORDERS.items()},
-            of_requests=FAULTS.keys(),
+            of_requests=REQUEST_FAULTS.keys(),
             of_connections=[name for name, fault in CONNECTION_FAULTS.items() if fault.possible(options.tls)],
         )
         self._clock = clock

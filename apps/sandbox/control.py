@@ -9,7 +9,7 @@ from typing import Protocol
 from apps.sandbox.answers import Answer, as_json, error, method_not_allowed
 from apps.sandbox.calls import Request
 from apps.sandbox.fault_table import ROWS
-from apps.sandbox.faults import CONNECTION_FAULTS, FAULTS, Armed, FaultBoard
+from apps.sandbox.faults import CONNECTION_FAULTS, REQUEST_FAULTS, Armed, FaultBoard
 from apps.sandbox.options import Switches
 from apps.sandbox.routes import CREATE, ROUTES
 from apps.sandbox.store import StoredConsumer, WireRequest
@@ -51,8 +51,8 @@ def armed_from(values: JsonObject) -> Armed:
         raise ValueError(f"{min(unknown)}: not known; give {', '.join(known)}")
     fault, times, seconds = values.get("fault"), values.get("times", 1), values.get("seconds")
     order, operation = values.get("order") or "", values.get("operation", CREATE)
-    if not isinstance(fault, str) or fault not in {**FAULTS, **CONNECTION_FAULTS}:
-        raise ValueError(f"fault: must be one of {', '.join([*FAULTS, *CONNECTION_FAULTS])}")
+    if not isinstance(fault, str) or fault not in {**REQUEST_FAULTS, **CONNECTION_FAULTS}:
+        raise ValueError(f"fault: must be one of {', '.join([*REQUEST_FAULTS, *CONNECTION_FAULTS])}")
     if fault in CONNECTION_FAULTS and (order or "operation" in values):
         raise ValueError("order and operation: a connection's fault comes before they are known")
     if isinstance(times, bool) or not isinstance(times, int) or not 1 <= times <= MAX_TIMES:

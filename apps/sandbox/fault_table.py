@@ -6,7 +6,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from apps.sandbox.faults import CONNECTION_FAULTS, FAULTS, REFUSE, Outcome
+from apps.sandbox.faults import CONNECTION_FAULTS, REFUSE, REQUEST_FAULTS, Outcome
 from apps.sandbox.seed import FAULT_ORDERS, fault_reference_id
 
 When = Literal["listening", "connecting", "before", "after"]
@@ -54,7 +54,7 @@ ROWS: tuple[Row, ...] = (
             fault.outcome,
             order=FAULT_ORDERS.get(name, ""),
         )
-        for name, fault in FAULTS.items()
+        for name, fault in REQUEST_FAULTS.items()
     ),
 )
 

@@ -1,7 +1,7 @@
 """Faults: what goes wrong with a request or a connection, whether the work is done all the same, and what a
 caller may conclude.
 
-FAULTS and CONNECTION_FAULTS are the whole list; `fault_board.py` decides who gets which.
+REQUEST_FAULTS and CONNECTION_FAULTS are the whole list; `fault_board.py` decides who gets which.
 An answer that leaves the caller in doubt comes twice, before the work and after it. A definite refusal is
 always before, a good answer always after: the sandbox never lies about what it has done.
 """
@@ -16,6 +16,7 @@ from apps.sandbox import spoiling
 from apps.sandbox.answers import Answer, as_html, error, field_problem, method_not_allowed, unauthorized
 from apps.sandbox.answers import unsupported_media_type as not_json
 from apps.sandbox.fault_board import REFUSE, Armed, FaultBoard
+from apps.sandbox.seed import FAULT_ORDERS
 from apps.sandbox.spoiling import MEGABYTE, Scene, Spoil, always
 from apps.sandbox.wire import Await, Close, Hold, Reset, Script, Send, Write
 
@@ -23,6 +24,7 @@ __all__ = [
     "CONNECTION_FAULTS",
     "FAULTS",
     "REFUSE",
+    "REQUEST_FAULTS",
     "Armed",
     "ConnectionFault",
     "Fault",
@@ -120,7 +122,7 @@ _SIGN_IN = as_html(200, "Sign in to the network")
 _LONG = "x" * MEGABYTE
 _REPEATED_REF = b'"ref": "00000000-0000-4000-8000-00000000000f"'
 
-FAULTS: Mapping[str, Fault] = {
+REQUEST_FAULTS: Mapping[str, Fault] = {
     # No answer, or none that is whole
     **_both("no_answer", "no answer, connection held", spoiling.hold, seconds=HOLD_SECONDS),
     **_both("reset", "connection reset, no answer", spoiling.reset),
@@ -201,6 +203,9 @@ FAULTS: Mapping[str, Fault] = {
         "success whose links begin with `javascript:`", spoiling.linking_to("javascript:alert(1)//")
     ),
 }
+
+# Those that have an order of their own.
+FAULTS: Mapping[str, Fault] = {name: REQUEST_FAULTS[name] for name in FAULT_ORDERS}
 
 # A connection that is cut at once may be lost for the client before or after it writes: wait until it has.
 _FIRST_BYTE = Await(1.0)

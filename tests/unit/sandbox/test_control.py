@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from apps.sandbox.faults import CONNECTION_FAULTS, FAULTS
+from apps.sandbox.faults import CONNECTION_FAULTS, REQUEST_FAULTS
 from apps.sandbox.options import Switches
 from apps.sandbox.seed import FAULT_ORDERS, SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
@@ -32,7 +32,7 @@ def test_a_fault_is_armed_listed_and_cleared(caller: Caller) -> None:
 def test_the_list_of_faults_says_what_each_does_and_where(caller: Caller) -> None:
     known = {fault["fault"]: fault for fault in caller.get("/_sandbox/faults").json["known"]}
 
-    assert known.keys() == {**FAULTS, **CONNECTION_FAULTS}.keys()
+    assert known.keys() == {**REQUEST_FAULTS, **CONNECTION_FAULTS}.keys()
     assert known["reset_after"] == {
         "fault": "reset_after",
         "when": "after",

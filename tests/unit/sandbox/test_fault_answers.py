@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 
 from apps.sandbox import faults
-from apps.sandbox.faults import FAULTS, Armed
+from apps.sandbox.faults import REQUEST_FAULTS, Armed
 from apps.sandbox.seed import SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
 from tests.unit.sandbox.caller import Caller, Reply, consumers_path, create_text
@@ -98,19 +98,19 @@ def raw(server: SandboxServer, name: str, *, seconds: float | None = None) -> tu
 
 
 def test_no_fault_is_forgotten_here() -> None:
-    assert {stem(name) for name in FAULTS} == STATUS_AND_TYPE.keys() | WITHOUT_AN_ANSWER
+    assert {stem(name) for name in REQUEST_FAULTS} == STATUS_AND_TYPE.keys() | WITHOUT_AN_ANSWER
 
 
-@pytest.mark.parametrize("name", [name for name in FAULTS if stem(name) in STATUS_AND_TYPE])
+@pytest.mark.parametrize("name", [name for name in REQUEST_FAULTS if stem(name) in STATUS_AND_TYPE])
 def test_a_fault_with_an_answer_gives_it_and_the_work_is_done_or_not(
     caller: Caller, server: SandboxServer, name: str
 ) -> None:
     answer = struck(caller, server, name)
 
     assert (answer.status, answer.headers.get("Content-Type")) == STATUS_AND_TYPE[stem(name)]
-    assert len(server.sandbox.consumers(SAMPLE_ORDER)) == FAULTS[name].done
+    assert len(server.sandbox.consumers(SAMPLE_ORDER)) == REQUEST_FAULTS[name].done
     (counted,) = server.sandbox.requests()
-    assert (counted.fault, counted.done, counted.status) == (name, FAULTS[name].done, answer.status)
+    assert (counted.fault, counted.done, counted.status) == (name, REQUEST_FAULTS[name].done, answer.status)
     if answer.headers.get("Content-Type") == HTML:
         assert answer.body.startswith(b"<html>")
 

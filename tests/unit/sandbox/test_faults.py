@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from apps.sandbox.faults import FAULTS, Armed
+from apps.sandbox.faults import REQUEST_FAULTS, Armed
 from apps.sandbox.seed import FAULT_ORDERS, SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
 from tests.unit.sandbox.caller import Caller, basic, consumers_path, create_text
 
-DONE = {name for name, fault in FAULTS.items() if fault.done}
+DONE = {name for name, fault in REQUEST_FAULTS.items() if fault.done}
 
 
 @pytest.fixture
@@ -30,21 +30,21 @@ def wait_for_request(server: SandboxServer) -> None:
 
 
 def test_every_fault_order_has_a_fault_and_no_other_order_has_the_same() -> None:
-    assert FAULT_ORDERS.keys() <= FAULTS.keys()
+    assert FAULT_ORDERS.keys() <= REQUEST_FAULTS.keys()
     assert len(set(FAULT_ORDERS.values())) == len(FAULT_ORDERS)
 
 
 def test_the_names_say_whether_the_work_is_done() -> None:
-    assert {name for name in FAULTS if name.endswith("_after")} <= DONE
-    assert not {name for name in FAULTS if name.endswith("_before")} & DONE
+    assert {name for name in REQUEST_FAULTS if name.endswith("_after")} <= DONE
+    assert not {name for name in REQUEST_FAULTS if name.endswith("_before")} & DONE
 
 
 def test_what_leaves_in_doubt_comes_before_and_after_and_nothing_else_can_lie() -> None:
-    doubtful = {name for name, fault in FAULTS.items() if fault.outcome == "unknown"}
+    doubtful = {name for name, fault in REQUEST_FAULTS.items() if fault.outcome == "unknown"}
     stems = {name.removesuffix("_before").removesuffix("_after") for name in doubtful}
 
-    assert {name for name, fault in FAULTS.items() if fault.outcome == "created"} <= DONE
-    assert not {name for name, fault in FAULTS.items() if fault.outcome == "rejected"} & DONE
+    assert {name for name, fault in REQUEST_FAULTS.items() if fault.outcome == "created"} <= DONE
+    assert not {name for name, fault in REQUEST_FAULTS.items() if fault.outcome == "rejected"} & DONE
     for stem in stems:
         pair = {name for name in doubtful if name.removesuffix("_before").removesuffix("_after") == stem}
         assert len(pair) == 2, pair
