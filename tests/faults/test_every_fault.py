@@ -1,0 +1,107 @@
+"""Every fault of the sandbox, from the form to the page: outcome, sends on the wire, what the person sees.
+
+The tables that these tests make stand in ``var/faults-http.md`` and ``var/faults-tls.md`` afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings as project
+from django.test import Client
+from pytest_django import Settings
+
+from apps.consumers.models import Outcome, Submission
+from apps.consumers.words import headline
+from apps.sandbox.fault_table import ROWS, Row
+from apps.sandbox.faults import Armed
+from apps.sandbox.seed import SAMPLE_ORDER
+from apps.sandbox.server import SandboxServer
+from tests.unit.consumers.entries import FULL, creates, on_page, posted, sent, text
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NEW = "/consumers/new/"
+ENDLESS = ("hang", "no_answer", "drip")  # what only the caller's own limits end
+# What each outcome shows first, and whether it offers to send again.
+PAGES = {
+    Outcome.CREATED: ("receipt", False),
+    Outcome.REJECTED: ("form, filled", True),
+    Outcome.NOT_SENT: ("form, filled", True),
+    Outcome.UNKNOWN: ("receipt", False),
+}
+
+
+@pytest.fixture(scope="module")
+def table() -> Iterator[dict[str, list[str]]]:
+    """The lines of the tables, written out when the last fault is through."""
+    lines: dict[str, list[str]] = {"http": [], "tls": []}
+    yield lines
+    folder = Path(project.BASE_DIR) / "var"
+    head = "| fault | outcome | sends on the wire | consumers in truth | page |\n|---|---|---|---|---|\n"
+    for name, rows in lines.items():
+        (folder / f"faults-{name}.md").write_text(head + "".join(rows))
+
+
+# Each fault over each scheme on which it can happen.
+CASES = [
+    pytest.param(scheme, row, id=f"{scheme}-{row.fault}")
+    for scheme in ("http", "tls")
+    for row in ROWS
+    if scheme == "tls" or row.outcome is not None
+]
+
+
+@pytest.fixture
+def world(scheme: str, tmp_path: Path, settings: Settings) -> Iterator[SandboxServer]:
+    """A sandbox over http or https, to which the portal's client is pointed."""
+    with SandboxServer(data=tmp_path / "sandbox.sqlite3", tls="good" if scheme == "tls" else "") as server:
+        settings.CDP_BASE_URL = server.base_url
+        settings.CDP_CA_FILE = str(server.ca_file) if scheme == "tls" else ""
+        yield server
+
+
+@pytest.mark.parametrize(("scheme", "row"), CASES)
+def test_every_fault_ends_in_its_outcome_and_its_page_with_at_most_one_send(
+    as_staff: Client,
+    world: SandboxServer,
+    settings: Settings,
+    table: dict[str, list[str]],
+    scheme: str,
+    row: Row,
+) -> None:
+    expected = row.outcome_over_tls if scheme == "tls" else row.outcome
+    limit = 0.3 if row.fault.startswith(ENDLESS) else 5.0
+    settings.CDP_CONNECT_TIMEOUT = settings.CDP_READ_TIMEOUT = limit
+    settings.CDP_TOTAL_TIMEOUT = 2 * limit
+    world.sandbox.faults.arm(Armed(row.fault, seconds=0.1 if row.outcome == "created" else None))
+
+    response = as_staff.post(NEW, posted())
+    world.sandbox.faults.clear()
+
+    submission = Submission.objects.get()
+    outcome = Outcome(submission.outcome)
+    sends, truth = len(creates(world)), len(world.sandbox.consumers(SAMPLE_ORDER))
+    assert outcome == expected
+    assert sends == (1 if row.when in ("before", "after") else 0)
+    assert truth == int(row.done)
+    assert bool(submission.consumer_ref) is (outcome == Outcome.CREATED)
+    assert submission.consumer == FULL
+
+    shown, again = PAGES[outcome]
+    assert response.status_code == 303
+    page = as_staff.get(response["Location"])
+    assert (page.resolver_match.url_name == "new") is (shown == "form, filled")
+    if shown == "form, filled":
+        assert sent(on_page(page)) == FULL
+    receipt = text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert headline(outcome) in receipt
+    assert ("Correct and send again" in receipt) is again
+    assert ("Do not enter it again" in receipt) is (outcome == Outcome.UNKNOWN)
+    assert 'href="javascript:' not in receipt
+    assert len(creates(world)) == sends
+    table[scheme].append(
+        f"| {row.fault} | {outcome.value} | {sends} | {truth} | {shown}: {headline(outcome)} |\n"
+    )
