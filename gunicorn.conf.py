@@ -16,8 +16,8 @@ bind = os.environ.get("PORTAL_BIND", f"127.0.0.1:{os.environ.get('PORTAL_PORT', 
 worker_class = "gthread"
 workers = settings.WEB_WORKERS
 threads = settings.WEB_THREADS
-# A worker that is told to stop lets a running create end, so that a deployment makes no unknowns. A create may
-# wait for the database before and after the call, hence twice the call's limit.
+# A worker that is told to stop lets a running create end, so that a deployment makes no unknowns. It may wait
+# for the database before and after the call, hence twice the call's limit.
 graceful_timeout = int(os.environ.get("WEB_GRACEFUL_SECONDS", 2 * settings.CDP_TOTAL_TIMEOUT + 15))
 timeout = graceful_timeout + 15
 keepalive = 30
