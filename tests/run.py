@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
-from typing import IO
 
 from tests.browser import find_chromium
 from tests.postgresql import find_binaries, temporary_server
@@ -36,17 +35,16 @@ def main() -> int:
     if binaries is None:
         left_out.append("the run on PostgreSQL (Debian: apt-get install postgresql)")
     with ExitStack() as stack:
-        beside: tuple[subprocess.Popen[bytes], IO[bytes]] | None = None
+        output = stack.enter_context(tempfile.TemporaryFile())
+        beside: subprocess.Popen[bytes] | None = None
         if binaries is not None:
-            output = stack.enter_context(tempfile.TemporaryFile())
             environment = {**os.environ, "DATABASE_URL": stack.enter_context(temporary_server(binaries))}
             on_postgresql = [*suite, *ONLY_ONCE]
-            beside = subprocess.Popen(on_postgresql, env=environment, stdout=output, stderr=output), output
+            beside = subprocess.Popen(on_postgresql, env=environment, stdout=output, stderr=output)
         print("--- The suite on SQLite", flush=True)
         failed = subprocess.run(on_sqlite, check=False).returncode
         if beside is not None:
-            process, output = beside
-            failed = process.wait() or failed
+            failed = beside.wait() or failed
             print("--- The suite on PostgreSQL", flush=True)
             output.seek(0)
             sys.stdout.buffer.write(output.read())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zoneinfo
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -29,24 +28,6 @@ MAX_PASSWORD = 1000
 """Characters. Longer than any passphrase; to hash a text of megabytes would be work for nothing."""
 
 one_line = RegexValidator(r"[\x00-\x1f\x7f-\x9f]", _("Enter the full name in one line"), inverse_match=True)
-
-
-@dataclass(frozen=True, slots=True)
-class SummaryLine:
-    """One line of the summary above a form: the error, and the field to go to (empty: none)."""
-
-    href: str
-    message: str
-
-
-def error_summary(form: forms.BaseForm) -> list[SummaryLine]:
-    """All errors of a form in the order of its fields, those of no field first."""
-    lines = [SummaryLine("", str(message)) for message in form.non_field_errors()]
-    for field in form:
-        # Of a group of boxes there is no one id to go to; the first box is.
-        href = f"#{field.id_for_label or f'{field.auto_id}_0'}"
-        lines += [SummaryLine(href, str(message)) for message in field.errors]
-    return lines
 
 
 def _layout(*fields: str | Field) -> FormHelper:

@@ -16,9 +16,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from apps.accounts import password_links, services, sessions
-from apps.accounts.forms import NewPasswordForm, OwnPasswordForm, SignInForm, TimeZoneForm, error_summary
+from apps.accounts.forms import NewPasswordForm, OwnPasswordForm, SignInForm, TimeZoneForm
 from apps.accounts.models import User
 from apps.accounts.selectors import actor_for, find_account
+from apps.core.form_errors import form_errors
 from apps.core.requests import actor_of, origin_of
 
 TOKEN_IN_SESSION = "password_link_token"  # noqa: S105  # the name of a key
@@ -32,7 +33,7 @@ class SignInView(LoginView):  # type: ignore[misc]  # allauth ships no types
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
-        return {**context, "errors": error_summary(context["form"])}
+        return {**context, "errors": form_errors(context["form"])}
 
 
 sign_in = SignInView.as_view()
@@ -74,7 +75,7 @@ def password_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
         del request.session[TOKEN_IN_SESSION]
         messages.success(request, _("Your password is set. Sign in with it."))
         return redirect("account_login")
-    context = {"form": form, "errors": error_summary(form), "username": person.username}
+    context = {"form": form, "errors": form_errors(form), "username": person.username}
     return render(request, "accounts/set_password.html", context)
 
 
@@ -92,7 +93,7 @@ def own_password(request: HttpRequest) -> HttpResponse:
         update_session_auth_hash(request, user)
         messages.success(request, _("Your password was changed"))
         return redirect("own_profile")
-    context = {"form": form, "errors": error_summary(form)}
+    context = {"form": form, "errors": form_errors(form)}
     return render(request, "accounts/own_password.html", context)
 
 
@@ -105,7 +106,7 @@ def own_profile(request: HttpRequest) -> HttpResponse:
         services.choose_time_zone(person_id=user.pk, time_zone=form.to_time_zone(), actor=actor_of(request))
         messages.success(request, _("The changes were saved"))
         return redirect("own_profile")
-    return render(request, "accounts/own_profile.html", {"form": form, "errors": error_summary(form)})
+    return render(request, "accounts/own_profile.html", {"form": form, "errors": form_errors(form)})
 
 
 @require_http_methods(["POST"])

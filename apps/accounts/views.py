@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts import services
-from apps.accounts.forms import DetailsForm, NewPersonForm, error_summary
+from apps.accounts.forms import DetailsForm, NewPersonForm
 from apps.accounts.models import User
 from apps.accounts.presenters import REFUSAL_WORDS, person_page, person_rows
 from apps.accounts.roles import PERMISSIONS
@@ -22,6 +22,7 @@ from apps.accounts.selectors import find_person, people
 from apps.audit import actions
 from apps.audit.events import Event
 from apps.audit.services import record
+from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
 from apps.core.requests import actor_of, support_code
 
@@ -50,7 +51,7 @@ def add_person(request: HttpRequest) -> HttpResponse:
                 request, _("The person was added. Issue a link, so that they can set a password.")
             )
             return redirect("accounts:person", person_id)
-    return render(request, "accounts/add_person.html", {"form": form, "errors": error_summary(form)})
+    return render(request, "accounts/add_person.html", {"form": form, "errors": form_errors(form)})
 
 
 @require_http_methods(["GET", "POST"])
@@ -144,7 +145,7 @@ def _show_person(
     found = find_person(person_id)
     if found is None:
         raise Http404
-    errors = error_summary(form) if form else []
+    errors = form_errors(form) if form else []
     context = {
         "person": person_page(found, reader_id=request.user.pk or 0),
         "form": form or DetailsForm(initial={"name": found.name, "time_zone": found.time_zone}),

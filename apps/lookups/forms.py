@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from django import forms
@@ -90,9 +89,3 @@ class FindOrderForm(forms.Form):
             if name not in self.errors:
                 self.add_error(name, _("Fill in one field only"))
         return self.cleaned_data
-
-    def summary(self) -> Iterator[dict[str, str]]:
-        """The errors for the summary on top of the page, each with the address of its field."""
-        for name, messages in self.errors.items():
-            for message in messages:
-                yield {"href": f"#{self[name].id_for_label}", "message": str(message)}

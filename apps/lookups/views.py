@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET
 
 from apps.cdp.errors import CdpError, CdpNotFound, CdpNotSent, CdpRateLimited, CdpTimeout
 from apps.cdp.factory import get_client
+from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
 from apps.core.requests import actor_of
 from apps.lookups import presenters, services, words
@@ -27,7 +28,7 @@ def orders(request: HttpRequest) -> HttpResponse:
         return render(request, "lookups/orders.html", {"form": FindOrderForm()})
     form = FindOrderForm(request.GET)
     if not form.is_valid():
-        return render(request, "lookups/orders.html", {"form": form, "errors": list(form.summary())})
+        return render(request, "lookups/orders.html", {"form": form, "errors": form_errors(form)})
     asked = form.cleaned_data
     if asked["order_ref"]:
         return HttpResponseRedirect(reverse("lookups:order", args=[asked["order_ref"]]))

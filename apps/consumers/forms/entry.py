@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.forms.boundfield import BoundField
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
@@ -17,6 +15,7 @@ from apps.cdp.consumers import NewConsumer
 from apps.consumers.concerns import has_enough_identity
 from apps.consumers.forms.consumer import MISSING, ConsumerForm, required_fields
 from apps.consumers.forms.lists import LISTS, RowList
+from apps.core.form_errors import FieldError, field_errors
 
 # The vendor's field names, as a rejection names them, and where they stand on our form.
 FORM_FIELD = {
@@ -32,14 +31,6 @@ FORM_FIELD = {
     "country": "country",
     "identifiers": "identifiers",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class FieldError:
-    """One line of the error summary: the words, and the field that it leads to."""
-
-    href: str
-    message: str
 
 
 class Entry:
@@ -138,7 +129,7 @@ class Entry:
         for message in self.form.non_field_errors():
             yield FieldError("#main", str(message))
         for name in self.form.fields:
-            yield from _field_errors(self.form[name])
+            yield from field_errors(self.form[name])
             if name == "date_of_birth":
                 yield from self._list_errors("emails", "phone_numbers")
         yield from self._list_errors("identifiers")
@@ -149,13 +140,7 @@ class Entry:
                 yield FieldError(f"#{prefix}", str(message))
             for row in self.lists[prefix].forms:
                 for name in LISTS[prefix].row_fields:
-                    yield from _field_errors(row[name])
-
-
-def _field_errors(field: BoundField) -> Iterator[FieldError]:
-    target = field.id_for_label or f"{field.auto_id}_0"  # a group of radios has its first as target
-    for message in field.errors:
-        yield FieldError(f"#{target}", str(message))
+                    yield from field_errors(row[name])
 
 
 def typed_rows(values: Mapping[str, str], prefix: str) -> list[dict[str, str]]:

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods
 from apps.consumers import rules, selectors
 from apps.consumers.forms.rules import REFUSALS, RuleForm
 from apps.consumers.models import IdentityRule
+from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import actor_of
@@ -27,12 +28,7 @@ def identity_rules(request: HttpRequest) -> HttpResponse:
             form.add_error("provider", REFUSALS[refusal.code])
         else:
             return HttpResponseSeeOther(reverse("consumers:identity_rules"))
-    errors = [
-        {"href": f"#{form[name].id_for_label}", "message": message}
-        for name in form.errors
-        for message in form.errors[name]
-    ]
-    context = {"form": form, "rules": selectors.identity_rules(), "errors": errors}
+    context = {"form": form, "rules": selectors.identity_rules(), "errors": form_errors(form)}
     return render(request, "consumers/identity_rules.html", context)
 
 

@@ -18,6 +18,7 @@ from apps.consumers import presenters, selectors, services, settling
 from apps.consumers.forms.settling import SETTLE_FORMS, MarkAsCreatedForm, SettleForm
 from apps.consumers.models import Outcome, SettleReason, Submission
 from apps.core import kept_entries
+from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import actor_of
@@ -113,12 +114,7 @@ def settle(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 
 def _receipt_page(request: HttpRequest, submission: Submission, forms: Sequence[SettleForm]) -> HttpResponse:
-    errors = [
-        {"href": f"#{form[name].id_for_label}", "message": message}
-        for form in forms
-        for name in form.errors
-        for message in form.errors[name]
-    ]
+    errors = [error for form in forms for error in form_errors(form)]
     context = {
         **presenters.receipt(submission, get_client()),
         "settle_forms": forms,

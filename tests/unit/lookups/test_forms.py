@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from apps.core.form_errors import form_errors
 from apps.lookups.forms import FindOrderForm
 
 ORDER = "2d7de9df-45a2-45ea-872c-30e45139007d"
@@ -59,4 +60,4 @@ def test_an_email_address_is_no_order_number() -> None:
 def test_each_error_of_the_summary_leads_to_its_field() -> None:
     form = FindOrderForm({"guest_ref": "123"})
     form.is_valid()
-    assert [error["href"] for error in form.summary()] == ["#id_guest_ref"]
+    assert [error.href for error in form_errors(form)] == ["#id_guest_ref"]
