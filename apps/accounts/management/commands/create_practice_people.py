@@ -25,9 +25,10 @@ class Command(BaseCommand):
             raise CommandError(
                 "The passwords of practice people are public. They exist in practice mode only."
             )
-        self.stdout.write(f"{'User name':<12}{'Password':<22}Role")
         for person in PRACTICE_PEOPLE:
             _bring_into_being(person)
+        self.stdout.write(f"\n{'User name':<12}{'Password':<22}Role")
+        for person in PRACTICE_PEOPLE:
             self.stdout.write(f"{person.username:<12}{person.password:<22}{person.role}")
 
 
