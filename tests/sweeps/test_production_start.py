@@ -73,6 +73,17 @@ def test_practice_values_are_refused_by_name() -> None:
         ("ENCRYPTION_KEYS", "not a key", "is not a list of Fernet keys"),
         ("ALLOWED_HOSTS", "*", "accepts every host"),
         ("ALLOWED_HOSTS", "portal.example.com, *", "accepts every host"),
+        ("ALLOWED_HOSTS", " , ", "is not set"),
+        ("CDP_CLIENT_KEY", " ", "is not set"),
+        (
+            "ENCRYPTION_KEYS",
+            f"{PRACTICE_VALUES['ENCRYPTION_KEYS']},{COMPLETE['ENCRYPTION_KEYS']}",
+            "practice value",
+        ),
+        ("DIGEST_KEY", PRACTICE_VALUES["SECRET_KEY"], "practice value"),
+        ("CDP_BASE_URL", "https://evil.example", "cannot be used"),
+        ("CDP_BASE_URL", "https://api-engage-eu.sitecorecloud.io/v2.1", "cannot be used"),
+        ("CDP_TOTAL_TIMEOUT", "-1", "are not all positive"),
         ("PORTAL_MODE", "staging", "is neither practice nor production"),
     ],
 )
@@ -111,3 +122,46 @@ def test_a_web_server_that_could_cut_a_create_short_does_not_start(database: str
     bad = _run(*check, **COMPLETE, DATABASE_URL=database, CDP_TOTAL_TIMEOUT="30", WEB_GRACEFUL_SECONDS="30")
     assert bad.returncode != 0
     assert "WEB_GRACEFUL_SECONDS (30) does not exceed CDP_TOTAL_TIMEOUT" in bad.stderr
+
+
+def test_a_secret_may_begin_with_a_dollar_sign(database: str) -> None:
+    odd = {**COMPLETE, "CDP_API_TOKEN": "$a-token", "SECRET_KEY": "$" + COMPLETE["SECRET_KEY"]}
+    answer = _manage("check", **odd, DATABASE_URL=database)
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_practice_reads_no_file_of_a_production(tmp_path: Path) -> None:
+    shown = "import os; os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'consumerportal.settings');"
+    shown += "import environ; environ.Env.read_env = lambda *_: exit('the file was read');"
+    shown += "from consumerportal import settings; print(settings.DATABASES['default']['NAME'])"
+    practice = _run("-c", shown, PORTAL_MODE="practice")
+    assert practice.stdout.strip().endswith("practice.sqlite3"), practice.stderr
+    assert "the file was read" in _run("-c", shown, **COMPLETE).stderr
+
+
+def test_the_processes_of_practice_read_no_file_of_a_production() -> None:
+    recipe = (ROOT / "Makefile").read_text()
+    assert "honcho --env /dev/null start" in recipe  # honcho would put .env above the environment
+
+
+def test_production_does_not_start_with_the_people_of_practice(database: str) -> None:
+    practice = {"PORTAL_MODE": "practice", "DATABASE_URL": database, "LOG_LEVEL": "WARNING"}
+    for command in (["migrate", "--verbosity", "0"], ["create_practice_people"]):
+        assert _manage(*command, **practice).returncode == 0
+    start = (
+        "import django; django.setup(); from consumerportal.announcement import record_start; record_start()"
+    )
+    environment = {**COMPLETE, "DATABASE_URL": database, "DJANGO_SETTINGS_MODULE": "consumerportal.settings"}
+    refused = _run("-c", start, **environment)
+    assert refused.returncode != 0
+    assert "practice passwords" in refused.stderr
+
+
+def test_practice_is_not_prepared_in_a_database_with_people_of_its_own(database: str) -> None:
+    practice = {"PORTAL_MODE": "practice", "DATABASE_URL": database, "LOG_LEVEL": "WARNING"}
+    assert _manage("migrate", "--verbosity", "0", **practice).returncode == 0
+    added = _manage("create_administrator", "--user-name", "real", "--name", "Real Person", **practice)
+    assert added.returncode == 0, added.stderr
+    refused = _manage("prepare_practice", **practice)
+    assert refused.returncode != 0
+    assert "not for practice" in refused.stderr
