@@ -1,6 +1,6 @@
 """``make test``: the whole suite, on SQLite and in a real browser, then on PostgreSQL.
 
-One after the other: many tests hold a time limit against a fault, and two suites on two cores would bend them.
+One after the other: many tests hold a time limit against a fault, and two suites on two cores would bend it.
 
 On a machine without a browser or PostgreSQL the rest runs and one line says what was left out and how to
 get it. In CI leaving out is a failure.
