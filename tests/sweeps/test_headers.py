@@ -1,0 +1,196 @@
+"""The headers and cookies of every answer: every page as everybody, error pages, and production's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as project
+from django.http import HttpResponseBase
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from apps.accounts.roles import ROLES
+from apps.consumers import services
+from apps.sandbox.server import SandboxServer
+from tests.sweeps.source import ROOT
+from tests.sweeps.test_addresses import ADDRESSES, METHODS, _values
+from tests.sweeps.test_production_start import COMPLETE
+from tests.unit.accounts.people import PASSWORD, make_person
+
+POLICY = {
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    "font-src 'self'",
+    "connect-src 'self'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+}
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+def _faults(response: HttpResponseBase) -> list[str]:
+    """What is missing or too loose in the head of an answer."""
+    found = [
+        f"{name}: {response.get(name)}" for name, value in HEADERS.items() if response.get(name) != value
+    ]
+    policy = {part.strip() for part in response.get("Content-Security-Policy", "").split(";") if part.strip()}
+    if policy != POLICY:
+        found.append(f"Content-Security-Policy: {sorted(policy ^ POLICY)}")
+    if not {"no-store", "private"} <= {*response.get("Cache-Control", "").split(", ")}:
+        found.append(f"Cache-Control: {response.get('Cache-Control')}")
+    for name, cookie in response.cookies.items():
+        gone = not cookie.value  # a cookie that is taken back says what it needs for that
+        if not gone and not cookie["httponly"]:
+            found.append(f"{name} is open to scripts")
+        if cookie["samesite"] != "Lax" or cookie["domain"] or cookie["path"] != "/":
+            found.append(f"{name}: {cookie.OutputString()}")
+    found += [f"tells {name}" for name in ("Server", "X-Powered-By") if name in response]
+    return found
+
+
+@pytest.mark.parametrize("who", ["nobody", "nothing", *ROLES])
+def test_every_answer_has_the_headers_whoever_asks(
+    transactional_db: None, sandbox: SandboxServer, who: str
+) -> None:
+    person = None if who == "nobody" else make_person("wanda", *([who] if who in ROLES else []))
+    make_person("ada", "administrator")
+    known = _values(make_person("sam", "staff"))
+    client = Client()
+    wrong = []
+    statuses = set()
+    for address in ADDRESSES:
+        path = reverse(address.name, kwargs={name: known[name] for name in address.arguments})
+        for method in METHODS:
+            if person is not None:
+                client.force_login(person)
+            response = getattr(client, method)(path)
+            statuses.add(response.status_code)
+            wrong += [f"{method} {path} {response.status_code}: {fault}" for fault in _faults(response)]
+    assert wrong == []
+    assert {200, 302, 405} <= statuses
+
+
+def test_the_cookies_of_a_sign_in_are_closed_to_scripts_and_to_other_sites(supervisor: object) -> None:
+    client = Client(enforce_csrf_checks=True)
+    page = client.get("/accounts/login/")
+    assert _faults(page) == []
+    secret = client.cookies[project.CSRF_COOKIE_NAME].value
+    form = {"login": "sue", "password": PASSWORD, "csrfmiddlewaretoken": secret}
+    signed_in = client.post("/accounts/login/", form)
+    assert signed_in.status_code == 302
+    assert {project.SESSION_COOKIE_NAME, project.CSRF_COOKIE_NAME} <= signed_in.cookies.keys()
+    assert _faults(signed_in) == []
+    assert not signed_in.cookies[project.SESSION_COOKIE_NAME]["max-age"]  # ends with the browser
+
+
+def test_error_pages_have_the_headers_of_every_other_page(
+    as_staff: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(*_: Any, **__: Any) -> None:
+        raise RuntimeError
+
+    as_staff.raise_request_exception = False
+    settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 3
+    answers = [
+        as_staff.get("/there-is-no-such-page"),
+        as_staff.get("/people/"),
+        as_staff.put("/submissions/"),
+        as_staff.get("/", headers={"Host": "elsewhere.example.com"}),
+        as_staff.post("/consumers/new/", {f"field{number}": "x" for number in range(9)}),
+        Client(enforce_csrf_checks=True).post("/accounts/login/", {}),
+    ]
+    monkeypatch.setattr(services, "record_listed", fault)
+    answers.append(as_staff.get("/submissions/"))
+    assert [answer.status_code for answer in answers] == [404, 403, 405, 400, 413, 403, 500]
+    assert [(answer.status_code, _faults(answer)) for answer in answers if _faults(answer)] == []
+
+
+# --- Production -----------------------------------------------------------------------------------
+VISIT = """
+import json, sys
+import django
+django.setup()
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+call_command("createcachetable", verbosity=0)
+from django.conf import settings
+settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
+from django.test import Client
+from tests.unit.accounts.people import PASSWORD, make_person
+make_person("sam", "staff")
+client = Client(headers={"Host": "portal.example.com"}, raise_request_exception=False)
+answers = {
+    "plain": client.get("/accounts/login/"),
+    "health": client.get("/healthz"),
+    "page": client.get("/accounts/login/", secure=True),
+    "signed_in": client.post("/accounts/login/", {"login": "sam", "password": PASSWORD}, secure=True),
+    "start": client.get("/", secure=True),
+    "missing": client.get("/missing", secure=True),
+}
+print(json.dumps({
+    name: {
+        "status": answer.status_code,
+        "headers": dict(answer.headers),
+        "cookies": {cookie: morsel.OutputString() for cookie, morsel in answer.cookies.items()},
+    }
+    for name, answer in answers.items()
+}))
+"""
+HSTS = "max-age=31536000; includeSubDomains; preload"
+
+
+@pytest.mark.skipif((ROOT / ".env").exists(), reason="A .env file of this machine speaks, too")
+def test_production_answers_over_https_alone_with_cookies_of_this_host_alone(tmp_path: Path) -> None:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    database = f"sqlite:///{tmp_path / 'production.sqlite3'}"
+    run = subprocess.run(
+        [sys.executable, "-c", VISIT],
+        env={
+            **kept,
+            **COMPLETE,
+            "DATABASE_URL": database,
+            "DJANGO_SETTINGS_MODULE": "consumerportal.settings",
+            "LOG_LEVEL": "CRITICAL",
+        },
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    answers = json.loads(run.stdout.splitlines()[-1])
+    assert answers["plain"]["status"] == 301
+    assert answers["plain"]["headers"]["Location"] == "https://portal.example.com/accounts/login/"
+    assert answers["plain"]["cookies"] == {}
+    assert answers["health"]["status"] == 200  # asked by machines on this host, without a certificate
+    secure = {name: answer for name, answer in answers.items() if name not in ("plain", "health")}
+    assert {name: answer["status"] for name, answer in secure.items()} == {
+        "page": 200, "signed_in": 302, "start": 200, "missing": 404,
+    }  # fmt: skip
+    cookies: dict[str, str] = {}
+    for name, answer in secure.items():
+        assert answer["headers"]["Strict-Transport-Security"] == HSTS, name
+        assert "unsafe" not in answer["headers"]["Content-Security-Policy"], name
+        assert "no-store" in answer["headers"]["Cache-Control"], name
+        cookies |= answer["cookies"]
+    assert cookies.keys() == {"__Host-portal_session", "__Host-portal_csrf"}
+    for cookie in cookies.values():
+        parts = {part.strip() for part in cookie.split(";")}
+        assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= parts
+        assert "Domain" not in cookie  # RFC 6265bis: __Host- allows none
