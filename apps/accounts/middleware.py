@@ -95,7 +95,10 @@ class SignInFirstMiddleware(LoginRequiredMiddleware):
 
 def _page_of_the_form(request: HttpRequest, *, otherwise: str) -> str:
     """The address that the browser says the form stood on, if it is one of ours."""
-    page = urlsplit(request.headers.get("Referer", ""))
+    try:
+        page = urlsplit(request.headers.get("Referer", ""))
+    except ValueError:  # not even an address, such as http://[
+        return otherwise
     if page.netloc != request.get_host() or not page.path.startswith("/"):
         return otherwise
     return urlunsplit(("", "", page.path, page.query, ""))
