@@ -13,6 +13,7 @@ from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.redaction import hide_password_links
+from apps.core.tracebacks import without_text
 from consumerportal.startup import Startup, fernet_keys, host_names, listed, long_enough
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -254,12 +255,13 @@ _shared_processors: list[Any] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     hide_password_links,
 ]
-_renderers: list[Any] = (
-    # Plain tracebacks: the pretty ones print local variables, and those hold personal data.
-    [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
+_renderers: list[Any] = [
+    # Tracebacks without local variables and without the texts of exceptions: both quote personal data.
+    structlog.processors.ExceptionRenderer(without_text),
+    structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     if PRACTICE_MODE
-    else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-)
+    else structlog.processors.JSONRenderer(),
+]
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

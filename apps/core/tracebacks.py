@@ -1,0 +1,31 @@
+"""Tracebacks for the log: where it broke and by what kind of exception, never the exception's text.
+
+The text of an exception often quotes the value that it could not take, and that may be personal data.
+"""
+
+from __future__ import annotations
+
+import traceback
+from types import TracebackType
+
+CAUSE = "The above exception was the direct cause of the following one:"
+CONTEXT = "While the above exception was handled, another one occurred:"
+
+
+def without_text(
+    exc_info: tuple[type[BaseException], BaseException, TracebackType | None],
+) -> str:
+    """The traceback as Python prints it, with the class of each exception alone. For structlog."""
+    return "\n".join(_lines(exc_info[1], seen=set()))
+
+
+def _lines(error: BaseException, seen: set[int]) -> list[str]:
+    seen.add(id(error))
+    before: list[str] = []
+    hidden = error.__cause__ is None and error.__suppress_context__
+    earlier = None if hidden else error.__cause__ or error.__context__
+    if earlier is not None and id(earlier) not in seen:
+        before = [*_lines(earlier, seen), "", CAUSE if error.__cause__ else CONTEXT, ""]
+    frames = "".join(traceback.format_tb(error.__traceback__)).rstrip("\n")
+    kind = type(error)
+    return [*before, "Traceback (most recent call last):", frames, f"{kind.__module__}.{kind.__qualname__}"]

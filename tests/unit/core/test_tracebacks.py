@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from apps.core.tracebacks import CAUSE, CONTEXT, without_text
+
+
+def _read(text: str) -> int:
+    return int(text)
+
+
+def _told(way: str) -> str:
+    """What is told of an exception that was raised in the handling of another one."""
+    try:
+        try:
+            _read("marker-of-the-first")
+        except ValueError as first:
+            if way == "hidden":
+                raise KeyError("marker-of-the-second") from None
+            if way == "cause":
+                raise KeyError("marker-of-the-second") from first
+            _raise_anew()
+    except KeyError as second:
+        second.add_note("marker-of-the-note")
+        return without_text((KeyError, second, second.__traceback__))
+    raise AssertionError
+
+
+def _raise_anew() -> None:
+    raise KeyError("marker".upper())
+
+
+def test_a_traceback_tells_places_and_classes_and_never_what_an_exception_says() -> None:
+    told = _told("meanwhile")
+    lines = told.splitlines()
+    assert lines[-1] == "builtins.KeyError"
+    assert "builtins.ValueError" in lines
+    assert lines.index("builtins.ValueError") < lines.index(CONTEXT) < lines.index("builtins.KeyError")
+    assert "in _told" in told
+    assert "MARKER" not in told
+    assert "marker-of-the-note" not in told
+
+
+def test_a_cause_is_told_from_what_happened_meanwhile_and_a_hidden_one_is_not_told("meanwhile") -> None:
+    assert CAUSE in _told("cause")
+    assert "ValueError" not in _told("hidden").splitlines()
+
+
+def test_exceptions_that_name_each_other_end() -> None:
+    first, second = ValueError("a"), TypeError("b")
+    first.__cause__, second.__cause__ = second, first
+    told = without_text((ValueError, first, None)).splitlines()
+    assert [line for line in told if line.startswith("builtins.")] == [
+        "builtins.TypeError",
+        "builtins.ValueError",
+    ]
