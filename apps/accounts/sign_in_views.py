@@ -6,6 +6,7 @@ from typing import Any
 
 from allauth.account.views import LoginView, LogoutView
 from allauth.core.ratelimit import consume_or_429
+from cryptography.fernet import InvalidToken
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required
@@ -19,6 +20,7 @@ from apps.accounts import password_links, services, sessions
 from apps.accounts.forms import NewPasswordForm, OwnPasswordForm, SignInForm, TimeZoneForm
 from apps.accounts.models import User
 from apps.accounts.selectors import actor_for, find_account
+from apps.core.encryption import decrypt, encrypt
 from apps.core.form_errors import form_errors
 from apps.core.requests import actor_of, origin_of
 
@@ -54,12 +56,12 @@ def password_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
         return limited  # type: ignore[no-any-return]  # allauth ships no types
     moved = token == TOKEN_MOVED
     if moved:
-        token = request.session.get(TOKEN_IN_SESSION, "")
+        token = _kept_token(request)
     person = find_account(password_links.decode_person(uid))
     if person is None or not password_links.opens_account(person, token):
         return _link_used_up(request)
     if not moved:
-        request.session[TOKEN_IN_SESSION] = token
+        request.session[TOKEN_IN_SESSION] = encrypt(token)  # who reads the table of sessions gets no link
         return redirect("password_link", uid, TOKEN_MOVED)
     form = NewPasswordForm(person, request.POST or None)
     if form.is_valid():
@@ -123,3 +125,11 @@ def _signed_in(request: HttpRequest) -> User:
 
 def _link_used_up(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/link_used_up.html", status=410)
+
+
+def _kept_token(request: HttpRequest) -> str:
+    """The token that waits in the session; empty where there is none, or its key was taken away."""
+    try:
+        return decrypt(request.session.get(TOKEN_IN_SESSION, ""))
+    except InvalidToken:
+        return ""
