@@ -1,0 +1,346 @@
+"""Twenty random letters in every field, quoted back by the vendor, at DEBUG: found nowhere afterwards.
+
+A story over all forms as nobody and as each role. Then everything that could have kept something is searched:
+the rows as a dump shows them, the bytes of the database, the log, the heads of answers, the links of pages.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import logging
+import random
+import re
+import string
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as project
+from django.contrib.sessions.models import Session
+from django.core.cache import cache
+from django.db import connection
+from django.http import HttpResponse
+from django.test import Client
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.audit.models import AuditEvent
+from apps.consumers import services
+from apps.consumers.models import Outcome, Submission
+from apps.sandbox.faults import Armed
+from apps.sandbox.routes import ROUTES
+from apps.sandbox.seed import SAMPLE_ORDER
+from apps.sandbox.server import SandboxServer
+from tests.postgresql import find_binaries
+from tests.unit.accounts.people import PASSWORD
+from tests.unit.consumers.entries import on_page, posted, store
+
+NEW = "/consumers/new/"
+ORDERS = "/orders/"
+FAULTS = ("400_quoting", "400_long", "404", "500_long_before", "200_html_before", "alien_hrefs")
+
+
+class Markers(dict[str, str]):
+    """A marker for each name, made when it is first asked for; lower case, because e-mail hosts are."""
+
+    def __missing__(self, name: str) -> str:
+        self[name] = "".join(random.choices(string.ascii_lowercase, k=20))
+        return self[name]
+
+    def found_in(self, text: str | bytes) -> list[str]:
+        """The names of the markers that a text holds, in any case."""
+        lower = text.lower()
+        if isinstance(lower, bytes):
+            return [name for name, marker in self.items() if marker.encode() in lower]
+        return [name for name, marker in self.items() if marker in lower]
+
+
+class Visitor(Client):
+    """A browser that keeps what could travel on: heads of answers and the addresses in pages."""
+
+    def __init__(self, seen: list[str], **more: Any) -> None:
+        super().__init__(raise_request_exception=False, **more)
+        self.seen = seen
+
+    def request(self, **request: Any) -> Any:
+        response = super().request(**request)
+        assert isinstance(response, HttpResponse)
+        self.seen += [f"{name}: {value}" for name, value in response.headers.items()]
+        self.seen += [morsel.OutputString() for morsel in response.cookies.values()]
+        page = response.content.decode()
+        self.seen += re.findall(r"""(?:href|src|action|formaction)\s*=\s*["']?[^"'\s>]+""", page)
+        return response
+
+    def sign_in(self, username: str, password: str = PASSWORD) -> None:
+        answer = self.post("/accounts/login/", {"login": username, "password": password})
+        assert answer.status_code == 302
+
+
+@pytest.fixture
+def markers() -> Markers:
+    return Markers()
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """All that LOG_LEVEL=DEBUG writes, through the handler and the formatter of the settings."""
+    buffer = io.StringIO()
+    names = ("", "django", "urllib3", "requests", "allauth", "http.client")
+    levels = {name: logging.getLogger(name).level for name in names}
+    [stdout] = [
+        handler
+        for handler in logging.getLogger().handlers
+        if isinstance(handler, logging.StreamHandler)
+        and type(getattr(handler, "formatter", None)).__name__ == "ProcessorFormatter"
+    ]
+    stream = stdout.setStream(buffer)
+    for name in names:
+        logging.getLogger(name).setLevel(logging.DEBUG)
+    yield buffer
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+    stdout.setStream(stream)
+
+
+@pytest.fixture
+def vendor(tmp_path: Path, settings: Settings, markers: Markers) -> Iterator[SandboxServer]:
+    """A sandbox whose credentials are markers, too."""
+    key, token = markers["client key"], markers["API token"]
+    markers["credentials"] = base64.b64encode(f"{key}:{token}".encode()).decode().lower()
+    data = tmp_path / "sandbox.sqlite3"
+    with SandboxServer(data=data, client_key=key, api_token=token) as server:
+        settings.CDP_BASE_URL = server.base_url
+        settings.CDP_CLIENT_KEY, settings.CDP_API_TOKEN = key, token
+        yield server
+
+
+def _entry(markers: Markers, order: str = SAMPLE_ORDER, **changes: str) -> dict[str, str]:
+    """An entry that is accepted, with a marker wherever letters are."""
+    values = posted(order=order)
+    return {
+        **values,
+        **{name: markers[name] for name in ("first_name", "last_name", "nationality")},
+        "passport_number": markers["passport_number"],
+        "emails-0-value": f"{markers['mailbox']}@{markers['mail host']}.example",
+        "emails-1-value": f"{markers['second mailbox']}@example.com",
+        **{name: markers[name] for name in values if name.startswith("identifiers-") and "FORMS" not in name},
+        **changes,
+    }
+
+
+def _wrong_entry(markers: Markers) -> dict[str, str]:
+    """An entry with a marker in every field there is, most of them refused."""
+    return {name: markers[f"wrong {name}"] for name in _entry(markers) if not name.endswith("_FORMS")}
+
+
+def _create(staff: Visitor, vendor: SandboxServer, markers: Markers) -> None:
+    complete = {name: value for name, value in posted().items() if name.endswith("_FORMS")}
+    token = {"token": posted()["token"]}
+    assert staff.post(NEW, _wrong_entry(markers)).status_code == 200
+    assert staff.post(NEW, {**_wrong_entry(markers), **complete, **token}).status_code == 200
+    assert staff.post(NEW, {**_entry(markers), "add": "identifiers"}).status_code == 200
+    staff.get(NEW, {"order": markers["order in the address"]})
+    staff.get(NEW, {"from": markers["earlier try in the address"]})
+    for fault in FAULTS:
+        vendor.sandbox.faults.arm(Armed(fault))
+        # a reference of its own, so that no earlier one is in the way
+        sent = staff.post(NEW, _entry(markers, order=_next_order()))
+        assert sent.status_code == 303, fault
+        assert staff.get(sent["Location"]).status_code == 200
+    vendor.sandbox.faults.clear()
+    created = staff.post(NEW, _entry(markers))
+    assert created["Location"].startswith("/submissions/")
+    staff.get(created["Location"])
+    assert staff.post(NEW, _entry(markers)).status_code == 200  # the warning
+
+
+def _next_order() -> str:
+    """An order that no submission has."""
+    return str(uuid.uuid4())
+
+
+def _fault_in_a_view(staff: Visitor, markers: Markers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception whose text, and whose cause's text, hold what somebody typed."""
+
+    def fault(**_: Any) -> None:
+        try:
+            raise ValueError(f"Not a number: {markers['text of a cause']}")
+        except ValueError as error:
+            raise RuntimeError(f"Cannot take {markers['text of a fault']}") from error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(services, "submit", fault)
+        assert staff.post(NEW, _entry(markers, order=_next_order())).status_code == 500
+
+
+def _look_up(staff: Visitor, vendor: SandboxServer, markers: Markers) -> None:
+    wrong = {
+        name: f"{markers[f'search {name}']}@example.com"
+        for name in ("order_number", "guest_ref", "order_ref")
+    }
+    for name, value in wrong.items():
+        assert staff.get(ORDERS, {name: value}).status_code == 200
+    staff.get(f"{ORDERS}{markers['reference in the address']}/")
+    submission = Submission.objects.filter(outcome=Outcome.CREATED).latest("submitted_at")
+    pages = (
+        f"{ORDERS}{SAMPLE_ORDER}/",
+        f"/guests/{submission.guest_ref}/",
+        f"/order-consumers/{submission.consumer_ref}/",
+    )
+    for page in pages:
+        assert staff.get(page).status_code == 200
+        for fault in FAULTS:
+            for route in ROUTES:
+                vendor.sandbox.faults.arm(Armed(fault, operation=route.operation))
+            assert staff.get(page).status_code < 504
+            vendor.sandbox.faults.clear()
+
+
+def _settle(supervisor: Visitor, person: User, markers: Markers) -> None:
+    for outcome in ("created", "not_created"):
+        unknown = store(person, Outcome.UNKNOWN)
+        page = f"/submissions/{unknown.public_id}/"
+        supervisor.get(page)
+        wrong = {f"{outcome}-{name}": markers[f"{outcome} {name}"] for name in ("reason", "consumer_ref")}
+        note = {f"{outcome}-note": f"Told by {markers[f'{outcome} note']}"}
+        refused = supervisor.post(f"{page}settle/", {"outcome": outcome, **wrong, **note})
+        assert refused.status_code == 200
+        right = {f"{outcome}-reason": "other", f"{outcome}-consumer_ref": _next_order()}
+        assert supervisor.post(f"{page}settle/", {"outcome": outcome, **right, **note}).status_code == 303
+        supervisor.get(page)
+        supervisor.post(f"{page}settle/", {"outcome": markers["no outcome"]})
+
+
+def _send_without_a_session(staff: Visitor, seen: list[str], markers: Markers) -> None:
+    """What is posted after the session has ended is kept, sealed; and an old form secret is refused."""
+    mark = on_page(staff.get(NEW))["entry_of"]
+    visitor = Visitor(seen)
+    late = _entry(markers, entry_of=mark, first_name=markers["sent too late"])
+    assert visitor.post(NEW, late).status_code == 302
+    strict = Visitor(seen, enforce_csrf_checks=True)
+    strict.cookies = staff.cookies
+    strict.post(NEW, _entry(markers, csrfmiddlewaretoken=markers["form secret"]))
+    strict.post(NEW, {**late, "csrfmiddlewaretoken": markers["form secret"]})
+
+
+def _people(administrator: Visitor, seen: list[str], markers: Markers) -> None:
+    for _ in range(6):  # up to the limit
+        form = {"login": markers["failed user name"], "password": markers["failed password"]}
+        Visitor(seen).post("/accounts/login/", form)
+    Visitor(seen).post("/accounts/login/", {"login": "sam", "password": markers["wrong password of sam"]})
+    wrong = {name: f"{markers[f'person {name}']} <>" for name in ("username", "time_zone", "roles")}
+    assert administrator.post("/people/new/", {**wrong, "name": "Nora"}).status_code == 200
+    added = administrator.post("/people/new/", {"username": "nora", "name": "Nora", "roles": "staff"})
+    page = added["Location"]
+    shown = administrator.post(f"{page}password-link/").content.decode()
+    [(path, token)] = {*re.findall(r"(/accounts/set-password/[^/\s]+/)([^/\s\"<]+)/", shown)}
+    del seen[:]  # the page and its answer are meant to show the link, this once
+    visitor = Visitor([])
+    moved = visitor.get(f"{path}{token}/")["Location"]
+    visitor.seen = seen
+    markers["password link token"] = token.lower()
+    visitor.get(f"{path}{markers['token that is none']}/")
+    _expect_nothing("a session that waits for a password", [*_rows()], markers)
+    assert visitor.get(moved).status_code == 200
+    unequal = {"new_password": markers["unequal password"], "new_password_again": markers["other password"]}
+    assert visitor.post(moved, unequal).status_code == 200
+    password = f"{markers['password']} 1"
+    chosen = visitor.post(moved, {"new_password": password, "new_password_again": password})
+    assert chosen.status_code == 302
+    visitor.sign_in("nora", password)
+    again = f"{markers['next password']} 2"
+    own = {"current_password": password, "new_password": again, "new_password_again": again}
+    assert (
+        visitor.post("/accounts/password/", {**own, "current_password": markers["no password"]}).status_code
+        == 200
+    )
+    assert visitor.post("/accounts/password/", own).status_code == 302
+
+
+@pytest.fixture
+def _counters(transactional_db: None) -> Iterator[None]:
+    """The failed sign-ins of this story are not the next test's: no flush empties the cache's table."""
+    yield
+    cache.clear()
+
+
+@pytest.mark.usefixtures("_counters")
+def test_no_marker_is_found_after_a_story_over_all_forms(
+    staff: User,
+    supervisor: User,
+    administrator: User,
+    vendor: SandboxServer,
+    markers: Markers,
+    log: io.StringIO,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[str] = []
+    of_staff, of_supervisor, of_administrator = Visitor(seen), Visitor(seen), Visitor(seen)
+    for visitor, username in ((of_staff, "sam"), (of_supervisor, "sue"), (of_administrator, "ada")):
+        visitor.sign_in(username)
+    kept = [*seen]
+    _people(of_administrator, seen, markers)
+    seen += kept
+    _create(of_staff, vendor, markers)
+    _fault_in_a_view(of_staff, markers, monkeypatch)
+    _look_up(of_staff, vendor, markers)
+    _settle(of_supervisor, staff, markers)
+    _send_without_a_session(of_staff, seen, markers)
+    for visitor in (of_staff, of_supervisor, of_administrator):
+        for page in ("/", "/submissions/", "/accounts/profile/"):
+            visitor.get(page)
+
+    lines = log.getvalue()
+    assert len(markers) > 60
+    assert "RuntimeError" in lines  # the fault is told, without its text
+    assert {*Submission.objects.values_list("outcome", flat=True)} >= {"created", "rejected", "unknown"}
+    _expect_nothing("the rows", [*_rows()], markers)
+    _expect_nothing("the log", lines.splitlines(), markers)
+    _expect_nothing("heads and links", seen, markers)
+    _expect_nothing("the events", [str(row) for row in AuditEvent.objects.values()], markers)
+    assert {where: markers.found_in(content) for where, content in _bytes()} == {
+        where: [] for where, _content in _bytes()
+    }
+    keys = [client.cookies[project.SESSION_COOKIE_NAME].value for client in (of_staff, of_supervisor)]
+    assert not [key for key in keys if key in lines]
+
+
+def _expect_nothing(where: str, texts: list[str], markers: Markers) -> None:
+    assert texts
+    found = {
+        f"{', '.join(names)} in {where}: {text[:300]}" for text in texts if (names := markers.found_in(text))
+    }
+    assert found == set()
+
+
+def _rows() -> Iterator[str]:
+    """Every row of every table; sessions and cache entries also as they read when decoded."""
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
+            yield from (f"{table}: {row}" for row in cursor.fetchall())
+        cursor.execute("SELECT cache_key FROM portal_cache")
+        keys = [key.split(":", 2)[2] for (key,) in cursor.fetchall()]
+    yield from (f"cache: {key}: {cache.get(key)}" for key in keys)
+    yield from (f"session: {session.get_decoded()}" for session in Session.objects.all())
+
+
+def _bytes() -> Iterator[tuple[str, bytes]]:
+    """The database as it lies on the disk: the SQLite files, or a dump of PostgreSQL."""
+    options = connection.settings_dict
+    if connection.vendor == "sqlite":
+        for suffix in ("", "-wal"):
+            file = Path(f"{options['NAME']}{suffix}")
+            if file.exists():
+                yield f"the database file {suffix}", file.read_bytes()
+        return
+    binaries = find_binaries()
+    assert binaries is not None
+    where = ("-h", options["HOST"], "-p", str(options["PORT"]), "-U", options["USER"], options["NAME"])
+    dump = subprocess.run([binaries / "pg_dump", *where], capture_output=True, check=True, timeout=60)
+    assert b"consumers_submission" in dump.stdout
+    yield "the dump", dump.stdout
