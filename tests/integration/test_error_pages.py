@@ -1,0 +1,154 @@
+"""Every error is a page in the portal's look, with the support code that stands in the log."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection, connections
+from django.http import HttpResponseBase
+from django.test import Client
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.consumers import services
+from tests.unit.accounts.people import make_person
+from tests.unit.consumers.entries import text
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TEXT_OF_THE_FAULT = "the text of the fault"
+
+
+@pytest.fixture
+def visitor() -> Client:
+    return Client(raise_request_exception=False)
+
+
+@pytest.fixture
+def of_staff(visitor: Client, staff: User) -> Client:
+    visitor.force_login(staff)
+    return visitor
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[dict[str, Any]]]:
+    """What the request log says, line by line."""
+    caplog.set_level("INFO", logger="django_structlog")
+    return lambda: [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+
+
+def _expect_page(response: HttpResponseBase, status: int, heading: str, lines: list[dict[str, Any]]) -> None:
+    """The status, the portal's look, what happened, a way on, and a code that leads to the log line."""
+    page = text(response)  # type: ignore[arg-type]  # the pages are no streams
+    assert response.status_code == status
+    assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert f"<h1>{heading}</h1>" in page
+    assert f"<title>{heading} – " in page
+    assert "css/portal" in page
+    assert "Practice – nothing reaches Sitecore CDP" in page
+    assert 'href="/"' in page
+    assert "Traceback" not in page
+    assert TEXT_OF_THE_FAULT not in page
+    [code] = re.findall(r'Support code <strong class="mono">([0-9a-f]{8})</strong>', page)
+    told = [line for line in lines if str(line.get("request_id", "")).startswith(code)]
+    ends = [line for line in told if line["event"] in ("request_finished", "request_failed")]
+    # A fault is in the log as 500, with its traceback, whatever the page then makes of it.
+    assert [(line["code"], "exc_info" in line) for line in ends] == [(min(status, 500), status >= 500)]
+
+
+Lines = Callable[[], list[dict[str, Any]]]
+
+
+def test_a_request_to_a_host_that_is_not_ours_is_a_page(visitor: Client, lines: Lines) -> None:
+    answer = visitor.get("/accounts/login/", headers={"Host": "elsewhere.example.com"})
+    _expect_page(answer, 400, "The portal could not read this request", lines())
+
+
+@pytest.mark.parametrize("role", ["staff", ""])
+def test_what_the_roles_do_not_include_is_a_page(visitor: Client, lines: Lines, role: str) -> None:
+    visitor.force_login(make_person("wanda", *([role] if role else [])))
+    _expect_page(visitor.get("/people/"), 403, "You may not open this page", lines())
+
+
+def test_a_form_without_its_secret_is_a_page(lines: Lines) -> None:
+    answer = Client(enforce_csrf_checks=True).post("/accounts/login/", {"login": "sam"})
+    _expect_page(answer, 403, "The portal could not confirm that this form is yours", lines())
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/submissions/00000000-0000-4000-8000-000000000000/"])
+def test_what_is_not_there_is_a_page(of_staff: Client, lines: Lines, path: str) -> None:
+    _expect_page(of_staff.get(path), 404, "There is no page at this address", lines())
+
+
+def test_a_method_that_an_address_does_not_have_is_a_page(of_staff: Client, lines: Lines) -> None:
+    answer = of_staff.put("/submissions/")
+    _expect_page(answer, 405, "This page cannot be opened like that", lines())
+    assert answer.headers["Allow"] == "GET"
+
+
+def test_more_fields_than_the_portal_takes_are_a_page(
+    of_staff: Client, lines: Lines, settings: Settings
+) -> None:
+    fields = {f"field{number}": "" for number in range(settings.DATA_UPLOAD_MAX_NUMBER_FIELDS + 1)}
+    answer = of_staff.post("/consumers/new/", fields)
+    _expect_page(answer, 413, "The form holds more than the portal takes", lines())
+
+
+def test_more_bytes_than_the_portal_takes_are_a_page(
+    of_staff: Client, lines: Lines, settings: Settings
+) -> None:
+    body = {"first_name": "x" * (settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)}
+    answer = of_staff.post("/consumers/new/", body)
+    _expect_page(answer, 413, "The form holds more than the portal takes", lines())
+
+
+@pytest.mark.django_db  # the counters are rolled back; no flush would empty the cache's table
+def test_too_many_attempts_are_a_page(visitor: Client, staff: User, lines: Lines) -> None:
+    for _ in range(6):
+        answer = visitor.post("/accounts/login/", {"login": "sam", "password": "not the password"})
+    _expect_page(answer, 429, "Too many attempts", lines())
+
+
+# --- Faults of the portal -------------------------------------------------------------------------
+@pytest.fixture
+def no_database(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Call it, and every use of the database from there on fails as one that does not answer."""
+
+    def gone(*_: Any, **__: Any) -> Any:
+        raise OperationalError(TEXT_OF_THE_FAULT)
+
+    def take_away() -> None:
+        connection.close()
+        monkeypatch.setattr(connections["default"], "get_new_connection", gone)
+
+    return take_away
+
+
+def test_a_fault_is_a_page(of_staff: Client, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fault(**_: Any) -> None:
+        raise RuntimeError(TEXT_OF_THE_FAULT)
+
+    monkeypatch.setattr(services, "record_listed", fault)
+    _expect_page(of_staff.get("/submissions/"), 500, "The portal has a fault", lines())
+
+
+def test_a_fault_while_the_database_is_away_is_still_a_page(
+    of_staff: Client, lines: Lines, monkeypatch: pytest.MonkeyPatch, no_database: Callable[[], None]
+) -> None:
+    def fault(**_: Any) -> None:
+        no_database()
+        raise RuntimeError(TEXT_OF_THE_FAULT)
+
+    monkeypatch.setattr(services, "record_listed", fault)
+    _expect_page(of_staff.get("/submissions/"), 500, "The portal has a fault", lines())
+
+
+@pytest.mark.parametrize("path", ["/submissions/", "/accounts/login/", "/nowhere"])
+def test_a_database_that_is_away_is_a_page(
+    of_staff: Client, lines: Lines, no_database: Callable[[], None], path: str
+) -> None:
+    no_database()
+    _expect_page(of_staff.get(path), 503, "The portal cannot work at the moment", lines())
