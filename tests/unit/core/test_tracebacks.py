@@ -39,7 +39,7 @@ def test_a_traceback_tells_places_and_classes_and_never_what_an_exception_says()
     assert "marker-of-the-note" not in told
 
 
-def test_a_cause_is_told_from_what_happened_meanwhile_and_a_hidden_one_is_not_told("meanwhile") -> None:
+def test_a_cause_is_told_from_what_happened_meanwhile_and_a_hidden_one_is_not_told() -> None:
     assert CAUSE in _told("cause")
     assert "ValueError" not in _told("hidden").splitlines()
 
