@@ -41,6 +41,12 @@ class PlainTextField(forms.CharField):
             raise ValidationError(
                 _("Remove the line breaks and control characters"), code="control_characters"
             )
+        # What was no UTF-8 arrives as this; the text that was meant is lost already.
+        if "\N{REPLACEMENT CHARACTER}" in text:
+            raise ValidationError(
+                _("Type the characters shown as \N{REPLACEMENT CHARACTER} again"),
+                code="unreadable_characters",
+            )
         return text
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -56,11 +56,17 @@ def _posted(request: HttpRequest, earlier: Submission | None) -> HttpResponse:
     if rearranged is not None:
         return _page(request, Entry.typed(rearranged, providers), earlier=earlier)
     entry = Entry.posted(request.POST, providers)
-    if not is_complete(request.POST) or "token" in entry.form.errors:
+    whole = is_complete(request.POST) and not _contradicts_itself(request.POST)
+    if not whole or "token" in entry.form.errors:
         return _page(request, Entry.typed(request.POST, providers), earlier=earlier, incomplete=True)
     if not entry.is_valid():
         return _page(request, entry, earlier=earlier)
     return _sent(request, entry, earlier)
+
+
+def _contradicts_itself(posted: QueryDict) -> bool:
+    """Whether a field arrived twice with two values: which of them was meant is not ours to guess."""
+    return any(len(set(values)) > 1 for _name, values in posted.lists())
 
 
 def _sent(request: HttpRequest, entry: Entry, earlier: Submission | None) -> HttpResponse:
