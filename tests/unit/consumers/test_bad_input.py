@@ -1,0 +1,305 @@
+"""Every field of the entry with everything that is not meant for it: sent exactly, or told and kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from urllib.parse import quote_plus, urlencode
+
+import pytest
+import time_machine
+from django.test import Client
+from pytest_django import Settings
+
+from apps.consumers.models import Submission
+from apps.sandbox.seed import SAMPLE_ORDER
+from apps.sandbox.server import SandboxServer
+from tests.unit.consumers.entries import (
+    clean,
+    creates,
+    identifier_rows,
+    messages,
+    on_page,
+    posted,
+    sent,
+    typed,
+)
+
+NEW = "/consumers/new/"
+FORM = "application/x-www-form-urlencoded"
+
+# Each field of the form, and where its value stands in the body that is sent.
+FIELDS = {
+    "order_ref": "",
+    "title": "title",
+    "first_name": "firstName",
+    "last_name": "lastName",
+    "gender": "gender",
+    "date_of_birth": "dateOfBirth",
+    "emails-0-value": "emails",
+    "phone_numbers-0-value": "phoneNumbers",
+    "nationality": "nationality",
+    "passport_number": "passportNumber",
+    "country": "country",
+    "identifiers-0-provider": "identifiers",
+    "identifiers-0-id": "identifiers",
+}
+# What stands on the page as a choice cannot be kept there when it is none: the others are.
+NOT_KEPT = {"gender"}
+
+BAD = {
+    "too long": "x" * 2_001,
+    "ten thousand characters": "ñ" * 10_000,
+    "a number": "12345678901234567890",
+    "a negative number": "-1",
+    "a word": "zebra",
+    "a date that there is not": "30 February 1990",
+    "control character": "Ida\x07Clean",
+    "escape sequence": "\x1b[31mIda",
+    "line break": "Ida\r\nX-Header: Clean",
+    "NUL": "Ida\x00Clean",
+    "right-to-left override": "Ida\N{RIGHT-TO-LEFT OVERRIDE}naelC",
+    "combining marks": "I" + "\N{COMBINING ACUTE ACCENT}" * 30,
+    "emoji": "👩🏽\N{ZERO WIDTH JOINER}🚀",
+    "JSON injection": 'Ida","lastName":"Else","a":"',
+    "HTML injection": "\"'><script>alert(1)</script>",
+    "template injection": "{{ settings }}{% debug %}",
+    "path": "../../v2.1/guests",
+    "blanks only": " \N{NO-BREAK SPACE}\N{IDEOGRAPHIC SPACE}\t ",
+}
+LONE_SURROGATE = b"Ida%ED%A0%80Clean"
+NOT_UTF_8 = b"Ida%FFClean"
+
+
+def base() -> dict[str, str]:
+    """An entry that nothing stops, with an identifier beside the e-mail address."""
+    return posted(clean(), **identifier_rows([("ProfileSystem", "PS-1")]))
+
+
+def post(client: Client, body: bytes) -> tuple[int, dict[str, str], bool]:
+    """The status, the fields on the page that came back, and whether it told why nothing was sent.
+
+    Where the page stops once with a warning, create anyway.
+    """
+    response = client.post(NEW, body, content_type=FORM)
+    if response.status_code == 200 and response.context.get("warnings"):
+        accepted = urlencode({"accepted": response.context["accepted"]}).encode()
+        response = client.post(NEW, body + b"&" + accepted, content_type=FORM)
+    if response.status_code != 200:
+        return response.status_code, {}, False
+    told = bool(response.context["errors"]) or "Nothing was sent" in response.content.decode()
+    return 200, on_page(response), told
+
+
+def arrived(value: object) -> str:
+    """One field of a body as one text; an identifier as its halves."""
+    items = value if isinstance(value, list) else [value or ""]
+    texts = [f"{item['provider']}\n{item['id']}" if isinstance(item, dict) else str(item) for item in items]
+    return ",".join(texts)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("kind", BAD)
+def test_each_field_is_sent_exactly_or_told_and_kept(
+    as_staff: Client, sandbox: SandboxServer, kind: str
+) -> None:
+    text, wrong, told_of = BAD[kind], [], 0
+    for field, theirs in FIELDS.items():
+        values = {**base(), field: text}
+        before = len(creates(sandbox))
+        status, kept, told = post(as_staff, urlencode(values).encode())
+        if status == 303:
+            body = json.loads(sandbox.sandbox.consumers(SAMPLE_ORDER)[-1].body)
+            expected = text.strip().upper() if field == "passport_number" else text.strip()
+            if field == "phone_numbers-0-value":
+                expected = expected.replace("\r\n", ",")  # several that were pasted at once are split
+            if field.startswith("identifiers"):
+                values[field] = expected
+                expected = f"{values['identifiers-0-provider']}\n{values['identifiers-0-id']}"
+            if arrived(body.get(theirs, "")) != expected or len(creates(sandbox)) != before + 1:
+                wrong.append(f"{field}: sent as something else")
+            continue
+        told_of += 1
+        lost = {name for name, value in typed(values).items() if kept.get(name, "") != value}
+        if status != 200 or not told or lost - NOT_KEPT or len(creates(sandbox)) != before:
+            wrong.append(f"{field}: {status}, told: {told}, lost: {sorted(lost)}")
+    assert wrong == []
+    assert told_of >= 3  # the order reference, and at least a choice or two
+    assert Submission.objects.exclude(outcome="created").count() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("raw", [LONE_SURROGATE, NOT_UTF_8], ids=["lone surrogate", "not UTF-8"])
+def test_bytes_that_are_no_text_are_told_and_never_sent_as_something_else(
+    as_staff: Client, sandbox: SandboxServer, raw: bytes
+) -> None:
+    wrong = []
+    for field in FIELDS:
+        values = {**base(), field: "MARK"}
+        status, kept, told = post(as_staff, urlencode(values).encode().replace(b"MARK", raw))
+        others = {name for name in typed(values) if name != field and kept.get(name) != values[name]}
+        if status != 200 or not told or others:
+            wrong.append(f"{field}: {status}, told: {told}, lost: {sorted(others)}")
+    assert wrong == []
+    assert creates(sandbox) == []
+
+
+# --- The form's own fields ------------------------------------------------------------------------
+COUNTS = [
+    f"{prefix}-{name}"
+    for prefix in ("emails", "phone_numbers", "identifiers")
+    for name in ("TOTAL_FORMS", "INITIAL_FORMS", "MIN_NUM_FORMS", "MAX_NUM_FORMS")
+]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("count", COUNTS)
+def test_a_count_that_is_missing_or_odd_neither_drops_a_row_nor_hides_one(
+    as_staff: Client, sandbox: SandboxServer, count: str
+) -> None:
+    wrong = []
+    for odd in (None, "", "x", "-1", "9" * 30, "1e3", "\x00", "٣"):
+        values = {**base(), count: odd or ""}
+        if odd is None:
+            del values[count]
+        before = len(creates(sandbox))
+        status, kept, told = post(as_staff, urlencode(values).encode())
+        if status == 303:
+            body = json.loads(sandbox.sandbox.consumers(SAMPLE_ORDER)[-1].body)
+            if (len(body["emails"]), len(body["identifiers"])) != (1, 1):
+                wrong.append(f"{odd!r:.9}: a row was dropped")
+        elif status != 200 or not told or len(creates(sandbox)) != before:
+            wrong.append(f"{odd!r:.9}: {status}, told: {told}")
+        elif any(value and kept.get(name) != value for name, value in typed(values).items()):
+            wrong.append(f"{odd!r:.9}: the entry is not on the page")
+    assert wrong == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("field", [*FIELDS, "token", "emails-TOTAL_FORMS"])
+def test_a_field_that_arrives_twice_with_two_values_is_told_and_not_guessed(
+    as_staff: Client, sandbox: SandboxServer, field: str
+) -> None:
+    values = base()
+    another = {"order_ref": SAMPLE_ORDER.upper(), "token": str(uuid.uuid4()), "emails-TOTAL_FORMS": "2"}
+    doubled = urlencode([(field, another.get(field, "Other")), *values.items()]).encode()
+    status, kept, told = post(as_staff, doubled)
+    assert (status, told) == (200, True)
+    assert typed(kept).items() >= typed(values).items()
+    assert creates(sandbox) == []
+
+
+# --- Identifiers ----------------------------------------------------------------------------------
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("count", [0, 1, 20, 200])
+def test_as_many_identifiers_as_permitted_are_sent(
+    as_staff: Client, sandbox: SandboxServer, count: int
+) -> None:
+    pairs = [("ProfileSystem", f"PS-{index}") for index in range(count)]
+    status, _kept, _told = post(as_staff, urlencode(posted(clean(), **identifier_rows(pairs))).encode())
+    assert status == 303
+    [stored] = sandbox.sandbox.consumers(SAMPLE_ORDER)
+    found = [(pair["provider"], pair["id"]) for pair in json.loads(stored.body).get("identifiers", [])]
+    assert found == pairs
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("count", [201, 400])
+def test_more_identifiers_than_permitted_are_told_and_every_row_is_kept(
+    as_staff: Client, sandbox: SandboxServer, count: int
+) -> None:
+    pairs = [("ProfileSystem", f"PS-{index}") for index in range(count)]
+    values = posted(clean(), **identifier_rows(pairs))
+    response = as_staff.post(NEW, urlencode(values), content_type=FORM)
+    assert response.status_code == 200
+    assert "Enter at most 200 identifiers" in response.content.decode()
+    assert typed(on_page(response)) == typed(values)
+    assert creates(sandbox) == []
+
+
+# --- Order references -----------------------------------------------------------------------------
+REFERENCES = [
+    f"{SAMPLE_ORDER}/consumers",
+    f"{SAMPLE_ORDER}/../{SAMPLE_ORDER}",
+    f"..%2Forders%2F{SAMPLE_ORDER}%2F..",
+    "..",
+    ".",
+    "%2e%2e",
+    "%",
+    f"{SAMPLE_ORDER}%00",
+    f"{SAMPLE_ORDER}?a=b",
+    f"{SAMPLE_ORDER}#a",
+    f"{SAMPLE_ORDER};a",
+    f"{SAMPLE_ORDER} x",
+    SAMPLE_ORDER.replace("-", " "),
+    SAMPLE_ORDER.replace("-", "\N{NON-BREAKING HYPHEN}"),
+    SAMPLE_ORDER.replace("2", "２"),
+    SAMPLE_ORDER.replace("d", "ｄ"),
+    f"{SAMPLE_ORDER[:-1]}\N{ZERO WIDTH SPACE}{SAMPLE_ORDER[-1]}",
+    f"/v2.1/orders/{SAMPLE_ORDER}%2Fconsumers",
+    "/v2.1/orders/../guests",
+    "//orders/..",
+    "orders/%2e%2e",
+]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_odd_order_reference_reaches_the_api(as_staff: Client, sandbox: SandboxServer) -> None:
+    for reference in REFERENCES:
+        values = {**base(), "order_ref": reference}
+        status, kept, told = post(as_staff, urlencode(values).encode())
+        assert (status, told, kept["order_ref"]) == (200, True, reference)
+        as_staff.get("/orders/", {"order_ref": reference})
+        assert as_staff.get(f"/orders/{quote_plus(reference)}/").status_code in (301, 302, 404)
+    assert sandbox.sandbox.requests() == []
+
+
+# --- Dates ----------------------------------------------------------------------------------------
+@pytest.fixture(params=["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kathmandu"])
+def _zone(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The zone of the server's clock."""
+    patch = pytest.MonkeyPatch()
+    patch.setitem(os.environ, "TZ", request.param)
+    time.tzset()
+    yield
+    patch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_zone")
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
+@pytest.mark.parametrize("now", ["2028-02-29T00:00:01Z", "2028-02-29T23:59:59Z"])
+def test_a_date_is_before_today_or_not_whatever_zone_the_server_runs_in(
+    settings: Settings, now: str, zone: str
+) -> None:
+    settings.TIME_ZONE = zone
+    with time_machine.travel(now, tick=False):
+        for text, date in {
+            "28 2 2028": "2028-02-28",
+            "2024-02-29": "2024-02-29",
+            "1 1 0001": "0001-01-01",
+            "0001-01-01": "0001-01-01",
+        }.items():
+            assert sent(posted(clean(), date_of_birth=text)).to_json()["dateOfBirth"] == f"{date}T00:00:00Z"
+        for text in ("29 2 2028", "1 March 2028", "31 12 9999", "9999-12-31"):
+            assert messages(posted(clean(), date_of_birth=text)) == {
+                "#id_date_of_birth": "Date of birth must be before today"
+            }
+        for text in ("29 2 2027", "1 1 0000", "1 1 10000", "32 1 1990"):
+            assert "real date" in messages(posted(clean(), date_of_birth=text))["#id_date_of_birth"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_birth_in_the_year_1_goes_to_the_vendor_and_onto_the_receipt(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    status, _kept, _told = post(as_staff, urlencode({**base(), "date_of_birth": "1 1 0001"}).encode())
+    assert status == 303
+    [stored] = sandbox.sandbox.consumers(SAMPLE_ORDER)
+    assert json.loads(stored.body)["dateOfBirth"] == "0001-01-01T00:00:00Z"
+    receipt = as_staff.get(f"/submissions/{Submission.objects.get().public_id}/")
+    [line] = [line for line in receipt.context["rows"] if line.label == "Date of birth"]
+    assert (line.sent, line.differs) == (("1 January 0001",), False)
