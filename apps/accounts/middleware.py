@@ -99,7 +99,7 @@ def _page_of_the_form(request: HttpRequest, *, otherwise: str) -> str:
         page = urlsplit(request.headers.get("Referer", ""))
     except ValueError:  # not even an address, such as http://[
         return otherwise
-    if page.netloc != request.get_host() or not page.path.startswith("/"):
+    if page.netloc != request.get_host() or not page.path.startswith("/") or page.path.startswith("//"):
         return otherwise
     return urlunsplit(("", "", page.path, page.query, ""))
 

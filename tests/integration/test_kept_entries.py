@@ -101,3 +101,11 @@ def test_the_session_is_extended_by_a_post_and_tells_the_seconds_left(as_staff: 
     assert answer.json() == {"seconds": 1800}
     assert as_staff.get("/accounts/session/").status_code == 405
     assert Client().post("/accounts/session/").status_code == 302
+
+
+@pytest.mark.parametrize(
+    "referer", ["http://[", "http://testserver.evil.example/x", "//", "http://testserver//evil"]
+)
+def test_an_odd_word_about_where_the_form_stood_leads_to_no_strange_place(referer: str) -> None:
+    answer = Client().post("/accounts/session/", headers={"Referer": referer})
+    assert (answer.status_code, answer["Location"]) == (302, "/accounts/login/?next=/")
