@@ -245,7 +245,7 @@ STATIC_ROOT = BASE_DIR / "var/static"
 STATICFILES_DIRS = [BASE_DIR / "static", ("bootstrap", Path(bootstrap.__path__[0]) / "css")]
 STORAGES = {"staticfiles": {"BACKEND": "apps.core.static_storage.PortalStaticFilesStorage"}}
 
-# --- Logs: one line an event on standard output, without personal data ----------------------------
+# --- Logs: one line an event on standard error, without personal data -----------------------------
 LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")
 _shared_processors: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -272,8 +272,8 @@ LOGGING = {
             "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers],
         },
     },
-    "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "structured"}},
-    "root": {"handlers": ["stdout"], "level": LOG_LEVEL},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         "django.request": {"level": "CRITICAL"},  # the request log says the same, with the same traceback

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
 
 from apps.audit import actions
 from apps.audit.events import Event
@@ -217,11 +217,11 @@ def _store(submission: Submission, result: Result, duration_ms: int, actor: Acto
     """Step 3, twice if need be: a connection that was lost meanwhile must not cost the answer."""
     try:
         return _write_after(submission, result, duration_ms, actor)
-    except DatabaseError:
+    except (DatabaseError, InterfaceError):  # the second: a connection that is closed already
         release_database_connections()
     try:
         return _write_after(submission, result, duration_ms, actor)
-    except DatabaseError as error:
+    except (DatabaseError, InterfaceError) as error:
         facts = {
             "submission": str(submission.public_id),
             "outcome": result.outcome.value,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 from django.contrib.sessions.models import Session
-from django.db import IntegrityError, OperationalError, connection
+from django.db import IntegrityError, InterfaceError, OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
@@ -45,10 +45,11 @@ def _failing(
     monkeypatch.setattr(services, name, flawed)
 
 
+@pytest.mark.parametrize("kind", [OperationalError, InterfaceError])
 def test_an_outcome_that_could_not_be_written_is_written_at_the_second_try(
-    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
-    _failing(monkeypatch, "_write_after", [OperationalError("gone")])
+    _failing(monkeypatch, "_write_after", [kind("gone")])
     assert as_staff.post(NEW, posted()).status_code == 303
     assert Submission.objects.get().outcome == Outcome.CREATED
     assert len(creates(sandbox)) == 1

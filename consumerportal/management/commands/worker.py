@@ -8,7 +8,7 @@ import threading
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from apps.accounts.sessions import close_expired_sessions
 from apps.consumers.settling import mark_overdue_unknown
@@ -30,7 +30,7 @@ class Command(BaseCommand):
             try:
                 mark_overdue_unknown(actor)
                 close_expired_sessions()
-            except DatabaseError:
+            except (DatabaseError, InterfaceError):
                 # A lost database is waited for; what is due stays due.
                 logger.warning("worker_waits_for_the_database")
             finally:
