@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import pytest
 from django.test import Client
 from django.utils.html import escape
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
 from apps.consumers import vocabulary, words
@@ -215,6 +215,7 @@ def send(client: Client, values: dict[str, str]) -> Response:
     deadline=None,
     derandomize=True,
     database=None,
+    phases=[Phase.generate],  # what fails is shown as it is: making it small takes minutes over a real wire
     # One person and one sandbox for all examples: what accumulates on the order is a part of the test.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
