@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from crispy_forms.helper import FormHelper
-from crispy_forms.layout import HTML, Column, Fieldset, Layout, Row
+from crispy_forms.layout import Layout
 from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
@@ -18,7 +18,8 @@ from apps.consumers.forms.fields import (
     PassportNumberField,
     PlainTextField,
 )
-from apps.consumers.forms.widgets import LongSelect
+from apps.consumers.forms.layout import Group, Part, SideBySide, Suggestions
+from apps.consumers.forms.widgets import PlainSelect, QuickInputs
 
 # What to say when a field that the house requires is empty.
 MISSING = {
@@ -45,6 +46,8 @@ def required_fields() -> frozenset[str]:
 class ConsumerForm(forms.Form):
     """Everything about the consumer but the three lists."""
 
+    default_renderer = QuickInputs
+
     token = forms.UUIDField(widget=forms.HiddenInput)
     order_ref = OrderReferenceField(
         label=_("Order reference"),
@@ -57,7 +60,7 @@ class ConsumerForm(forms.Form):
         label=_("Title"),
         required=False,
         choices=vocabulary.title_choices,
-        widget=LongSelect,
+        widget=PlainSelect,
         error_messages={"invalid_choice": _("Choose a title of the list")},
     )
     first_name = PlainTextField(
@@ -94,7 +97,7 @@ class ConsumerForm(forms.Form):
         label=_("Country"),
         required=False,
         choices=vocabulary.country_choices,
-        widget=LongSelect,
+        widget=PlainSelect,
         error_messages={"invalid_choice": _("Choose a country of the list")},
     )
 
@@ -113,17 +116,7 @@ class ConsumerForm(forms.Form):
         self.fields["date_of_birth"].widget.attrs["data-date-order"] = settings.DATE_ORDER
         self.fields["date_of_birth"].widget.attrs["data-date-echo"] = ""
         self.fields["nationality"].widget.attrs["list"] = "nationalities"
-        for name in ("title", "country"):
-            self._show_choice(name)
         self.helper = _helper()
-
-    def _show_choice(self, name: str) -> None:
-        """Keep a value on the page that is no choice (any more); whether it can be sent, clean() says."""
-        value = self.data.get(name) if self.is_bound else self.initial.get(name)
-        widget = self.fields[name].widget
-        assert isinstance(widget, forms.Select)  # noqa: S101  # narrows the type
-        if value and all(value != choice for choice, _label in widget.choices):
-            widget.choices = [*widget.choices, (value, value)]
 
     def clean(self) -> dict[str, Any]:
         for name in required_fields() & set(self.fields):
@@ -132,34 +125,24 @@ class ConsumerForm(forms.Form):
         return self.cleaned_data
 
 
-def _group(legend: Any, *fields: Any) -> Fieldset:
-    return Fieldset(legend, *fields, css_class="group")
+_LAYOUT = Layout(
+    Group(_("Order"), "order_ref"),
+    Group(_("Person"), "title", SideBySide("first_name", "last_name"), "gender", "date_of_birth"),
+    Group(_("Contact"), Part("consumers/emails_list.html"), Part("consumers/phone_numbers_list.html")),
+    Group(
+        _("Document"),
+        SideBySide("nationality", "passport_number"),
+        "country",
+        Suggestions("nationalities", vocabulary.nationalities),
+    ),
+    Group(_("Identifiers"), Part("consumers/identifiers_list.html")),
+)
 
 
 def _helper() -> FormHelper:
-    def row_list(prefix: str) -> HTML:
-        return HTML(f"{{% include 'consumers/{prefix}_list.html' with rows=entry.{prefix} %}}")
-
     helper = FormHelper()
     helper.form_tag = False
     helper.disable_csrf = True  # the template has one token for form and lists together
-    helper.layout = Layout(
-        "token",
-        _group(_("Order"), "order_ref"),
-        _group(
-            _("Person"),
-            "title",
-            Row(Column("first_name"), Column("last_name")),
-            "gender",
-            "date_of_birth",
-        ),
-        _group(_("Contact"), row_list("emails"), row_list("phone_numbers")),
-        _group(
-            _("Document"),
-            Row(Column("nationality"), Column("passport_number")),
-            "country",
-            HTML("{% include 'consumers/nationalities.html' %}"),
-        ),
-        _group(_("Identifiers"), row_list("identifiers")),
-    )
+    helper.field_template = "consumers/field.html"
+    helper.layout = _LAYOUT
     return helper

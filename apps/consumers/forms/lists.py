@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.cdp.consumers import Identifier
 from apps.consumers.forms.fields import EmailListField, PhoneListField, PlainTextField
+from apps.consumers.forms.widgets import PlainSelect, QuickInputs
 
 if TYPE_CHECKING:
     _FormSet = BaseFormSet[forms.Form]  # Django's class takes its type argument only from its stubs
@@ -90,13 +91,9 @@ class RowList(_FormSet):
                 "{} <span data-list-number>{}</span>", self.row_label, 1 if index is None else index + 1
             )
         if "provider" in form.fields and self.providers:
-            choices = [("", _("Choose a provider")), *((name, name) for name in self._choices(form))]
-            form.fields["provider"].widget = forms.Select(choices=choices)
-
-    def _choices(self, form: forms.Form) -> list[str]:
-        """The configured providers, and the row's own where a rule was removed since it was typed."""
-        typed = form.data.get(form.add_prefix("provider")) if form.is_bound else form.initial.get("provider")
-        return list(dict.fromkeys([*self.providers, *([typed] if typed else [])]))
+            # A row's own provider whose rule was removed since it was typed stays on the page, too.
+            choices = [("", _("Choose a provider")), *((name, name) for name in self.providers)]
+            form.fields["provider"].widget = PlainSelect(choices=choices)
 
     def rows(self) -> list[tuple[forms.Form, Any]]:
         """Each filled row with its value or values."""
@@ -166,7 +163,9 @@ class IdentifierList(RowList):
 def _factory(row: type[forms.Form], base: type[RowList]) -> type[RowList]:
     # Django would cut off what is beyond its own maximum: as many as a request may carry are none too many.
     most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
-    return formset_factory(row, formset=base, extra=0, max_num=most, absolute_max=most)  # type: ignore[return-value]
+    return formset_factory(  # type: ignore[return-value]
+        row, formset=base, extra=0, max_num=most, absolute_max=most, renderer=QuickInputs()
+    )
 
 
 LISTS: dict[str, type[RowList]] = {
