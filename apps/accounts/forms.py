@@ -13,21 +13,19 @@ from crispy_forms.layout import Field, Layout
 from django import forms
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
-from django.core.validators import RegexValidator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User, user_name_characters
 from apps.accounts.roles import GRANTS, LABELS
 from apps.accounts.services import NewPerson, PersonDetails
+from apps.core.form_input import LineField, PortalForm
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as StrPromise
 
 MAX_PASSWORD = 1000
 """Characters. Longer than any passphrase; to hash a text of megabytes would be work for nothing."""
-
-one_line = RegexValidator(r"[\x00-\x1f\x7f-\x9f]", _("Enter the full name in one line"), inverse_match=True)
 
 
 def _layout(*fields: str | Field) -> FormHelper:
@@ -48,12 +46,12 @@ def _password_field(label: StrPromise, required: StrPromise, autocomplete: str) 
     )
 
 
-class SignInForm(LoginForm):  # type: ignore[misc]  # allauth ships no types
+class SignInForm(PortalForm, LoginForm):  # type: ignore[misc]  # allauth ships no types
     """User name and password. Nothing about the account is told but whether both fit."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["login"] = forms.CharField(
+        self.fields["login"] = LineField(
             label=_("User name"),
             max_length=150,
             error_messages={"required": _("Enter your user name")},
@@ -81,7 +79,7 @@ def _time_zones() -> Iterator[tuple[str, str]]:
         yield name, name.replace("_", " ")
 
 
-class TimeZoneForm(forms.Form):
+class TimeZoneForm(PortalForm):
     """The time zone of a person, what they may change of themselves."""
 
     time_zone = forms.ChoiceField(
@@ -103,10 +101,9 @@ class TimeZoneForm(forms.Form):
 class DetailsForm(TimeZoneForm):
     """Name and time zone of a person."""
 
-    name = forms.CharField(
+    name = LineField(
         label=_("Full name"),
         max_length=150,
-        validators=[one_line],
         error_messages={"required": _("Enter the full name")},
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
@@ -120,7 +117,7 @@ class DetailsForm(TimeZoneForm):
 class NewPersonForm(DetailsForm):
     """A person to be added."""
 
-    username = forms.CharField(
+    username = LineField(
         label=_("User name"),
         max_length=150,
         validators=[user_name_characters],
@@ -154,7 +151,7 @@ class NewPersonForm(DetailsForm):
         )
 
 
-class NewPasswordForm(forms.Form):
+class NewPasswordForm(PortalForm):
     """A new password, typed twice, for this person."""
 
     new_password = _password_field(_("New password"), _("Enter the new password"), "new-password")

@@ -22,13 +22,23 @@ from apps.accounts.models import User
 from apps.accounts.selectors import actor_for, find_account
 from apps.core.encryption import decrypt, encrypt
 from apps.core.form_errors import form_errors
+from apps.core.form_input import single
 from apps.core.requests import actor_of, origin_of
 
 TOKEN_IN_SESSION = "password_link_token"  # noqa: S105  # the name of a key
 TOKEN_MOVED = "form"  # noqa: S105  # stands in the address where the token was
 
 
-class SignInView(LoginView):  # type: ignore[misc]  # allauth ships no types
+class OneWayOn:
+    """A view of allauth's. Where it leads to is not guessed: two different addresses are a 400 page."""
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().setup(request, *args, **kwargs)  # type: ignore[misc]  # of the view that this is mixed into
+        for values in (request.GET, request.POST):
+            single(values, "next")
+
+
+class SignInView(OneWayOn, LoginView):  # type: ignore[misc]  # allauth ships no types
     """User name and password."""
 
     form_class = SignInForm
@@ -38,9 +48,13 @@ class SignInView(LoginView):  # type: ignore[misc]  # allauth ships no types
         return {**context, "errors": form_errors(context["form"])}
 
 
+class SignOutView(OneWayOn, LogoutView):  # type: ignore[misc]  # as above
+    """The button in the header."""
+
+
 sign_in = SignInView.as_view()
 # Nobody's sign-out leads to the sign-in page and not, after it, back to the sign-out.
-sign_out = login_not_required(LogoutView.as_view())
+sign_out = login_not_required(SignOutView.as_view())
 
 
 @login_not_required

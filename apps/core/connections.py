@@ -1,8 +1,8 @@
-"""Giving database connections back before a slow call to somebody else."""
+"""Database connections: giving them back before a slow call to somebody else, and losing them."""
 
 from __future__ import annotations
 
-from django.db import connections, transaction
+from django.db import InterfaceError, OperationalError, connections, transaction
 
 
 def release_database_connections() -> None:
@@ -18,3 +18,8 @@ def release_database_connections() -> None:
                 "The database connection cannot be given back inside a transaction"
             )
         connection.close()
+
+
+def is_away(error: BaseException | None) -> bool:
+    """Whether the database does not answer, or the connection to it is closed already: that passes."""
+    return isinstance(error, OperationalError | InterfaceError)

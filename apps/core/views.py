@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import sys
 from http import HTTPStatus
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
-from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
 from apps.core import kept_entries, readiness
+from apps.core.connections import is_away
 from apps.core.context_processors import environment_words
+from apps.core.form_input import NamedTwice
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import support_code
 
@@ -42,7 +44,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler400; 413 where more was sent than the portal takes."""
     if isinstance(exception, TOO_MUCH):
         return _plain_page(request, "413.html", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    return _plain_page(request, "400.html", HTTPStatus.BAD_REQUEST)
+    twice = isinstance(exception, NamedTwice)
+    return _plain_page(request, "400.html", HTTPStatus.BAD_REQUEST, named_twice=twice)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -65,21 +68,17 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """handler500; 503 where the database does not answer: that passes."""
-    if _database_is_away():
+    if is_away(sys.exc_info()[1]):  # Django calls this while the exception is being handled
         return _plain_page(request, "503.html", HTTPStatus.SERVICE_UNAVAILABLE)
     return _plain_page(request, "500.html", HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def _database_is_away() -> bool:
-    """Django calls handler500 while the exception is being handled."""
-    return isinstance(sys.exc_info()[1], OperationalError)
-
-
-def _plain_page(request: HttpRequest, template: str, status: HTTPStatus) -> HttpResponse:
+def _plain_page(request: HttpRequest, template: str, status: HTTPStatus, **context: Any) -> HttpResponse:
     """A page without context processors, person and session: what they need may be what is broken."""
     context = {
         "environment_words": environment_words(),
         "is_practice": settings.PRACTICE_MODE,
         "support_code": support_code(request),
+        **context,
     }
     return HttpResponse(render_to_string(template, context), status=status)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.cdp.answers import ref_from_href
 from apps.consumers.forms.fields import REFERENCE, SAMPLE_ORDER_REF, OrderReferenceField, PlainTextField
+from apps.core.form_input import PortalForm
 
 SAMPLE_ORDER_NUMBER = "B94TXY-1"  # the vendor's own example; the sandbox has it
 LONGEST_NUMBER = 200  # characters; the vendor names no limit
@@ -43,7 +44,7 @@ class GuestReferenceField(PlainTextField):
         return text
 
 
-class FindOrderForm(forms.Form):
+class FindOrderForm(PortalForm):
     """Exactly one of three: a number or a guest is searched for, an order reference leads straight there."""
 
     order_number = OrderNumberField(
@@ -80,6 +81,7 @@ class FindOrderForm(forms.Form):
         return any(name in values for name in cls.base_fields)
 
     def clean(self) -> dict[str, Any]:
+        super().clean()
         given = [name for name in self.fields if self.cleaned_data.get(name) or name in self.errors]
         if not given:
             self.add_error(

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 from apps.cdp.errors import CdpError, CdpNotFound, CdpNotSent, CdpRateLimited, CdpTimeout
 from apps.cdp.factory import get_client
 from apps.core.form_errors import form_errors
+from apps.core.form_input import single
 from apps.core.permissions import requires
 from apps.core.requests import actor_of
 from apps.lookups import presenters, services, words
@@ -97,6 +98,7 @@ def order_consumer(request: HttpRequest, ref: str) -> HttpResponse:
 
     Vendor: the link to the order that comes with a consumer does not name the order (contract 3.3).
     """
+    order_ref = single(request.GET, "order")
     client = get_client()
     try:
         found = services.look_up_order_consumer(ref, actor=actor_of(request), client=client)
@@ -106,7 +108,7 @@ def order_consumer(request: HttpRequest, ref: str) -> HttpResponse:
         "rows": presenters.consumer_rows(found),
         "links": presenters.consumer_links(found, client),
         "guest_url": presenters.record_url("guest", found.guest_ref),
-        "order_url": presenters.record_url("order", request.GET.get("order", "")),
+        "order_url": presenters.record_url("order", order_ref),
     }
     return render(request, "lookups/order_consumer.html", context)
 

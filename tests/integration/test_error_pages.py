@@ -5,20 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
-from django.db import OperationalError, connection, connections
+from django.db import InterfaceError, OperationalError, connection, connections
 from django.http import HttpResponseBase
 from django.test import Client
 from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.consumers import services
-from tests.unit.accounts.people import make_person
-from tests.unit.consumers.entries import text
+from tests.unit.accounts.people import PASSWORD, make_person
+from tests.unit.consumers.entries import REF, text
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+FORM = "application/x-www-form-urlencoded"
+QUERY = "next=/submissions/&next=/people/"
 TEXT_OF_THE_FAULT = "the text of the fault"
 
 
@@ -55,8 +58,8 @@ def _expect_page(response: HttpResponseBase, status: int, heading: str, lines: l
     [code] = re.findall(r'Support code <strong class="mono">([0-9a-f]{8})</strong>', page)
     told = [line for line in lines if str(line.get("request_id", "")).startswith(code)]
     ends = [line for line in told if line["event"] in ("request_finished", "request_failed")]
-    # A fault is in the log as 500, with its traceback, whatever the page then makes of it.
-    assert [(line["code"], "exc_info" in line) for line in ends] == [(min(status, 500), status >= 500)]
+    # A fault is in the log with its traceback and the status of the page.
+    assert [(line["code"], "exc_info" in line) for line in ends] == [(status, status >= 500)]
 
 
 Lines = Callable[[], list[dict[str, Any]]]
@@ -65,6 +68,38 @@ Lines = Callable[[], list[dict[str, Any]]]
 def test_a_request_to_a_host_that_is_not_ours_is_a_page(visitor: Client, lines: Lines) -> None:
     answer = visitor.get("/accounts/login/", headers={"Host": "elsewhere.example.com"})
     _expect_page(answer, 400, "The portal could not read this request", lines())
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/consumers/new/?order=one&order=another",
+        "/consumers/new/?from=one&from=another",
+        f"/order-consumers/{REF}/?order=one&order=another",
+    ],
+)
+def test_an_address_that_says_two_things_is_a_page(of_staff: Client, lines: Lines, address: str) -> None:
+    answer = of_staff.get(address)
+    _expect_page(answer, 400, "The portal could not read this request", lines())
+    assert "arrived twice with different values" in text(answer)
+
+
+@pytest.mark.parametrize("address", ["/accounts/login/", "/accounts/logout/"])
+@pytest.mark.parametrize("by", ["GET", "POST"])
+def test_a_sign_in_or_out_that_is_to_lead_to_two_places_is_a_page(
+    of_staff: Client, visitor: Client, lines: Lines, by: str, address: str
+) -> None:
+    client = of_staff if "logout" in address else Client()
+    values = {"next": ["/submissions/", "/people/"], "login": "sam", "password": PASSWORD}
+    answer = client.generic(
+        by,
+        address,
+        urlencode(values, doseq=True),
+        content_type=FORM,
+        QUERY_STRING=QUERY if by == "GET" else "",
+    )
+    _expect_page(answer, 400, "The portal could not read this request", lines())
+    assert ("_auth_user_id" in client.session) == ("logout" in address)
 
 
 @pytest.mark.parametrize("role", ["staff", ""])
@@ -113,12 +148,19 @@ def test_too_many_attempts_are_a_page(visitor: Client, staff: User, lines: Lines
 
 
 # --- Faults of the portal -------------------------------------------------------------------------
+@pytest.fixture(params=[OperationalError, InterfaceError])
+def lost(request: pytest.FixtureRequest) -> type[Exception]:
+    """How a database that does not answer shows; the second: its connection is closed already."""
+    kind: type[Exception] = request.param
+    return kind
+
+
 @pytest.fixture
-def no_database(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+def no_database(monkeypatch: pytest.MonkeyPatch, lost: type[Exception]) -> Callable[[], None]:
     """Call it, and every use of the database from there on fails as one that does not answer."""
 
     def gone(*_: Any, **__: Any) -> Any:
-        raise OperationalError(TEXT_OF_THE_FAULT)
+        raise lost(TEXT_OF_THE_FAULT)
 
     def take_away() -> None:
         connection.close()

@@ -20,6 +20,7 @@ from apps.consumers.forms.fields import (
 )
 from apps.consumers.forms.layout import Group, Part, SideBySide, Suggestions
 from apps.consumers.forms.widgets import PlainSelect, QuickInputs
+from apps.core.form_input import PortalForm
 
 # What to say when a field that the house requires is empty.
 MISSING = {
@@ -43,7 +44,7 @@ def required_fields() -> frozenset[str]:
     return frozenset({"order_ref", *settings.REQUIRED_FIELDS})
 
 
-class ConsumerForm(forms.Form):
+class ConsumerForm(PortalForm):
     """Everything about the consumer but the three lists."""
 
     default_renderer = QuickInputs
@@ -119,6 +120,7 @@ class ConsumerForm(forms.Form):
         self.helper = _helper()
 
     def clean(self) -> dict[str, Any]:
+        super().clean()
         for name in required_fields() & set(self.fields):
             if name in self.cleaned_data and not self.cleaned_data[name]:
                 self.add_error(name, MISSING[name])

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import TooManyFieldsSent
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
@@ -41,16 +42,17 @@ class Entry:
     """
 
     def __init__(self, values: Mapping[str, str], *, read: bool, providers: tuple[str, ...]) -> None:
-        for prefix in LISTS:
-            if not (_count(values, prefix) if read else typed_rows(values, prefix)):
-                values = with_rows(values, prefix, [{}])  # a row to type in, and for an error to stand at
-        source: dict[str, Any] = {"data": values} if read else {}
-        self.form = ConsumerForm(**(source or {"initial": dict(values.items())}))
+        self.form = ConsumerForm(data=values) if read else ConsumerForm(initial=dict(values.items()))
         self.providers = providers
         self.lists: dict[str, RowList] = {}
         for prefix, row_list in LISTS.items():
-            rows = {} if read else {"initial": typed_rows(values, prefix)}
-            self.lists[prefix] = row_list(prefix=prefix, providers=providers, **source, **rows)
+            # One row at least: to type in, and for an error to stand at.
+            rows: dict[str, Any]
+            if read:
+                rows = {"data": values if _count(values, prefix) else with_rows(values, prefix, [{}])}
+            else:
+                rows = {"initial": typed_rows(values, prefix) or [{}]}
+            self.lists[prefix] = row_list(prefix=prefix, providers=providers, **rows)
 
     @classmethod
     def posted(cls, values: Mapping[str, str], providers: tuple[str, ...]) -> Entry:
@@ -88,6 +90,12 @@ class Entry:
 
     def _has_enough_identity(self) -> bool:
         return has_enough_identity(self.to_new_consumer(), self.providers)
+
+    def shown_names(self) -> set[str]:
+        """The names of the fields that somebody can see, and an error can stand at."""
+        shown = {name for name in self.form.fields if name != "token"}
+        rows = (row for prefix in LISTS for row in self.lists[prefix].forms)
+        return shown | {row.add_prefix(name) for row in rows for name in row.fields}
 
     @property
     def token(self) -> uuid.UUID:
@@ -144,12 +152,14 @@ class Entry:
 
 
 def typed_rows(values: Mapping[str, str], prefix: str) -> list[dict[str, str]]:
-    """The rows of one list as typed, by their names: a row is not lost because its number is."""
-    most = LISTS[prefix].absolute_max
+    """The rows of one list as typed, by their names: a row is not lost because its number is.
+
+    Raises ``TooManyFieldsSent``, a 413 page, for more than twice as many as may be sent.
+    """
     count = max(_count(values, prefix) or 0, _rows_present(values, prefix))
     return [
         {name: values.get(f"{prefix}-{index}-{name}", "") for name in LISTS[prefix].row_fields}
-        for index in range(min(count, most))
+        for index in range(count)
     ]
 
 
@@ -164,14 +174,18 @@ def is_complete(values: Mapping[str, str]) -> bool:
 def _count(values: Mapping[str, str], prefix: str) -> int | None:
     """The number of rows that the form says it has; None where it says nothing readable."""
     text = values.get(f"{prefix}-TOTAL_FORMS", "")
-    return int(text) if text.isdecimal() and len(text) < 6 else None
+    count = int(text) if text.isdecimal() and len(text) < 6 else None
+    return count if count is None or count <= LISTS[prefix].absolute_max else None
 
 
 def _rows_present(values: Mapping[str, str], prefix: str) -> int:
     """One more than the highest row index among the names."""
-    row_name = re.compile(rf"{prefix}-(\d{{1,5}})-(?:{'|'.join(LISTS[prefix].row_fields)})", re.ASCII)
+    row_name = re.compile(rf"{prefix}-(\d+)-(?:{'|'.join(LISTS[prefix].row_fields)})", re.ASCII)
     found = (row_name.fullmatch(name) for name in values)
-    return max((int(match[1]) + 1 for match in found if match), default=0)
+    count = max((int(match[1][:6]) + 1 for match in found if match), default=0)
+    if count > LISTS[prefix].absolute_max:
+        raise TooManyFieldsSent
+    return count
 
 
 def with_rows(values: Mapping[str, str], prefix: str, rows: list[dict[str, str]]) -> dict[str, str]:

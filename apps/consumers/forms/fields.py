@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import re
-import unicodedata
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -15,6 +14,7 @@ from django.core.validators import validate_email
 from django.utils.translation import gettext_lazy as _
 
 from apps.consumers import dates, phones
+from apps.core.form_input import LineField
 
 # Vendor: references are UUID-shaped, in either case.
 REFERENCE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
@@ -24,7 +24,7 @@ SAMPLE_ORDER_REF = "2d7de9df-45a2-45ea-872c-30e45139007d"  # the vendor's own ex
 LONGEST_EMAIL = 254  # characters, RFC 5321 4.5.3.1.3 less the angle brackets
 
 
-class PlainTextField(forms.CharField):
+class PlainTextField(LineField):
     """One line of text, sent as typed but for surrounding blanks. Never required by itself.
 
     Which fields are required is the house's rule, not the field's: the form says so in its own words.
@@ -36,18 +36,7 @@ class PlainTextField(forms.CharField):
         )
 
     def clean(self, value: Any) -> str:
-        text = str(super().clean(value))
-        if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
-            raise ValidationError(
-                _("Remove the line breaks and control characters"), code="control_characters"
-            )
-        # What was no UTF-8 arrives as this; the text that was meant is lost already.
-        if "\N{REPLACEMENT CHARACTER}" in text:
-            raise ValidationError(
-                _("Type the characters shown as \N{REPLACEMENT CHARACTER} again"),
-                code="unreadable_characters",
-            )
-        return text
+        return str(super().clean(value))
 
 
 class OrderReferenceField(PlainTextField):

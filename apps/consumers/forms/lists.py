@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.cdp.consumers import Identifier
 from apps.consumers.forms.fields import EmailListField, PhoneListField, PlainTextField
 from apps.consumers.forms.widgets import PlainSelect, QuickInputs
+from apps.core.form_input import PortalForm
 
 if TYPE_CHECKING:
     _FormSet = BaseFormSet[forms.Form]  # Django's class takes its type argument only from its stubs
@@ -20,7 +21,7 @@ else:
     _FormSet = BaseFormSet
 
 
-class EmailRow(forms.Form):
+class EmailRow(PortalForm):
     """One row of the e-mail addresses."""
 
     value = EmailListField(
@@ -30,7 +31,7 @@ class EmailRow(forms.Form):
     )
 
 
-class PhoneRow(forms.Form):
+class PhoneRow(PortalForm):
     """One row of the phone numbers."""
 
     value = PhoneListField(
@@ -40,7 +41,7 @@ class PhoneRow(forms.Form):
     )
 
 
-class IdentifierRow(forms.Form):
+class IdentifierRow(PortalForm):
     """One identifier: both halves, or none."""
 
     provider = PlainTextField(
@@ -54,6 +55,7 @@ class IdentifierRow(forms.Form):
     )
 
     def clean(self) -> dict[str, Any]:
+        super().clean()
         provider, identifier = self.cleaned_data.get("provider"), self.cleaned_data.get("id")
         if provider == "" and identifier:
             self.add_error("provider", _("Choose the provider of this identifier"))
@@ -65,8 +67,8 @@ class IdentifierRow(forms.Form):
 class RowList(_FormSet):
     """A list of rows of which empty ones are ignored.
 
-    ``limit`` is the number of filled rows that may be sent. Whatever arrives is read, so that somebody who
-    entered too many is told so and keeps the entry.
+    ``limit`` is the number of filled rows that may be sent. Up to twice as many are read, so that somebody
+    who entered too many is told so and keeps the entry.
     """
 
     row_fields: tuple[str, ...] = ("value",)
@@ -160,16 +162,16 @@ class IdentifierList(RowList):
         ]
 
 
-def _factory(row: type[forms.Form], base: type[RowList]) -> type[RowList]:
-    # Django would cut off what is beyond its own maximum: as many as a request may carry are none too many.
-    most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+def _factory(row: type[forms.Form], base: type[RowList], limit: int) -> type[RowList]:
+    # Django would cut off what is beyond its maximum; the entry is refused before that.
+    most = 2 * limit
     return formset_factory(  # type: ignore[return-value]
         row, formset=base, extra=0, max_num=most, absolute_max=most, renderer=QuickInputs()
     )
 
 
 LISTS: dict[str, type[RowList]] = {
-    "emails": _factory(EmailRow, EmailList),
-    "phone_numbers": _factory(PhoneRow, PhoneList),
-    "identifiers": _factory(IdentifierRow, IdentifierList),
+    "emails": _factory(EmailRow, EmailList, settings.MAX_EMAILS),
+    "phone_numbers": _factory(PhoneRow, PhoneList, settings.MAX_PHONE_NUMBERS),
+    "identifiers": _factory(IdentifierRow, IdentifierList, settings.MAX_IDENTIFIERS),
 }

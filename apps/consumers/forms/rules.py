@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from crispy_forms.helper import FormHelper
-from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from apps.consumers.forms.fields import PlainTextField
+from apps.core.form_input import PortalForm
 
 REFUSALS = {
     "too_many": _("There are five rules already. Sitecore CDP has at most five."),
@@ -17,7 +17,7 @@ REFUSALS = {
 }
 
 
-class RuleForm(forms.Form):
+class RuleForm(PortalForm):
     """Name and provider, exactly as they are in Sitecore CDP."""
 
     name = PlainTextField(
@@ -37,6 +37,7 @@ class RuleForm(forms.Form):
         self.helper.disable_csrf = True
 
     def clean(self) -> dict[str, Any]:
+        super().clean()
         for name, message in (("name", _("Enter the rule name")), ("provider", _("Enter the provider"))):
             if self.cleaned_data.get(name) == "":
                 self.add_error(name, message)

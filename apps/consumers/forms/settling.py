@@ -12,16 +12,17 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.consumers.forms.fields import REFERENCE, PlainTextField
 from apps.consumers.models import Outcome, SettleReason
+from apps.core.form_input import LinesField, PortalForm
 
 
-class SettleForm(forms.Form):
+class SettleForm(PortalForm):
     """Why, from a short list, and in the supervisor's own words."""
 
     outcome: Outcome
     reasons: tuple[SettleReason, ...]
 
     reason = forms.ChoiceField(label=_("Reason"), error_messages={"required": _("Choose the reason")})
-    note = forms.CharField(
+    note = LinesField(
         label=_("Note (optional)"),
         required=False,
         max_length=2000,
@@ -44,7 +45,8 @@ class SettleForm(forms.Form):
         self.helper.disable_csrf = True
 
     def clean(self) -> dict[str, Any]:
-        if self.cleaned_data.get("reason") == SettleReason.OTHER and not self.cleaned_data.get("note"):
+        super().clean()
+        if self.cleaned_data.get("reason") == SettleReason.OTHER and self.cleaned_data.get("note") == "":
             self.add_error("note", _("Enter the reason in the note"))
         return self.cleaned_data
 

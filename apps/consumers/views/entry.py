@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -28,6 +28,7 @@ from apps.consumers.forms.lists import LISTS
 from apps.consumers.models import Outcome, Submission
 from apps.core import kept_entries
 from apps.core.context_processors import environment_words
+from apps.core.form_input import doubled, single
 from apps.core.permissions import requires
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import actor_of, support_code
@@ -44,7 +45,7 @@ def new(request: HttpRequest) -> HttpResponse:
     if kept is not None:
         return _page(request, Entry.typed(kept, selectors.providers()), earlier=earlier, kept=True)
     if earlier is None:
-        entry = Entry.typed(values_of(request.GET.get("order", ""), None), selectors.providers())
+        entry = Entry.typed(values_of(single(request.GET, "order"), None), selectors.providers())
         return _page(request, entry)
     services.record_viewed(earlier, actor_of(request))
     return _page(request, _entry_of_earlier_try(earlier), earlier=earlier)
@@ -52,21 +53,23 @@ def new(request: HttpRequest) -> HttpResponse:
 
 def _posted(request: HttpRequest, earlier: Submission | None) -> HttpResponse:
     providers = selectors.providers()
-    rearranged = _rearranged(request.POST)
+    twice = doubled(request.POST)
+    rearranged = None if twice else _rearranged(request.POST)
     if rearranged is not None:
         return _page(request, Entry.typed(rearranged, providers), earlier=earlier)
     entry = Entry.posted(request.POST, providers)
-    whole = is_complete(request.POST) and not _contradicts_itself(request.POST)
-    if not whole or "token" in entry.form.errors:
-        return _page(request, Entry.typed(request.POST, providers), earlier=earlier, incomplete=True)
+    damage = ""
+    if not is_complete(request.POST):
+        damage = "missing"
+    elif twice - entry.shown_names():  # the others are told at their fields
+        damage = "doubled"
+    elif "token" in entry.form.errors:
+        damage = "missing"
+    if damage:
+        return _page(request, Entry.typed(request.POST, providers), earlier=earlier, damage=damage)
     if not entry.is_valid():
         return _page(request, entry, earlier=earlier)
     return _sent(request, entry, earlier)
-
-
-def _contradicts_itself(posted: QueryDict) -> bool:
-    """Whether a field arrived twice with two values: which of them was meant is not ours to guess."""
-    return any(len(set(values)) > 1 for _name, values in posted.lists())
 
 
 def _sent(request: HttpRequest, entry: Entry, earlier: Submission | None) -> HttpResponse:
@@ -145,7 +148,7 @@ def _rearranged(values: Mapping[str, str]) -> dict[str, str] | None:
 
 def _earlier_try(request: HttpRequest) -> Submission | None:
     """The submission that ``?from=`` names: one that this person may see and that may be sent again."""
-    named = request.GET.get("from", "")
+    named = single(request.GET, "from")
     if not named:
         return None
     try:

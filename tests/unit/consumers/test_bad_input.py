@@ -15,6 +15,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from apps.consumers.models import Submission
+from apps.core.form_input import ARRIVED_TWICE
 from apps.sandbox.seed import SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
 from tests.unit.consumers.entries import (
@@ -24,9 +25,11 @@ from tests.unit.consumers.entries import (
     messages,
     on_page,
     posted,
+    rows,
     sent,
     typed,
 )
+from tests.unit.consumers.entries import text as page_text
 
 NEW = "/consumers/new/"
 FORM = "application/x-www-form-urlencoded"
@@ -58,6 +61,8 @@ BAD = {
     "a word": "zebra",
     "a date that there is not": "30 February 1990",
     "control character": "Ida\x07Clean",
+    "control character at the end": "Ida\x1f",
+    "next line at the beginning": "\x85Ida",
     "escape sequence": "\x1b[31mIda",
     "line break": "Ida\r\nX-Header: Clean",
     "NUL": "Ida\x00Clean",
@@ -179,17 +184,108 @@ def test_a_count_that_is_missing_or_odd_neither_drops_a_row_nor_hides_one(
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("field", [*FIELDS, "token", "emails-TOTAL_FORMS"])
-def test_a_field_that_arrives_twice_with_two_values_is_told_and_not_guessed(
-    as_staff: Client, sandbox: SandboxServer, field: str
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("press", ["", "add", "remove"])
+def test_a_field_that_arrives_twice_with_two_values_is_an_error_at_the_field(
+    as_staff: Client, sandbox: SandboxServer, field: str, press: str
 ) -> None:
     values = base()
-    another = {"order_ref": SAMPLE_ORDER.upper(), "token": str(uuid.uuid4()), "emails-TOTAL_FORMS": "2"}
-    doubled = urlencode([(field, another.get(field, "Other")), *values.items()]).encode()
-    status, kept, told = post(as_staff, doubled)
-    assert (status, told) == (200, True)
-    assert typed(kept).items() >= typed(values).items()
+    another = {"order_ref": SAMPLE_ORDER.upper()}.get(field, "Other")
+    pressed = [(press, "emails-0" if press == "remove" else "emails")] if press else []
+    body = urlencode([(field, another), *values.items(), *pressed])
+    response = as_staff.post(NEW, body, content_type=FORM)
+    assert response.status_code == 200
+    # Of a group of radio buttons the first one is where the line leads to.
+    lines = {(line.href.removesuffix("_0"), line.message) for line in response.context["errors"]}
+    assert lines == {(f"#id_{field}", ARRIVED_TWICE)}
+    assert typed(on_page(response)).items() >= typed(values).items()
     assert creates(sandbox) == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("field", ["emails-0-value", "identifiers-0-id"])
+def test_a_row_that_is_emptied_by_its_second_value_is_no_empty_row(
+    as_staff: Client, sandbox: SandboxServer, field: str
+) -> None:
+    values = {**base(), field: ""}
+    response = as_staff.post(NEW, urlencode([(field, "x"), *values.items()]), content_type=FORM)
+    assert f"#id_{field}" in {line.href for line in response.context["errors"]}
+    assert creates(sandbox) == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("field", ["token", "emails-TOTAL_FORMS", "accepted", "entry_of", "x"])
+def test_what_nobody_sees_and_arrives_twice_is_told_in_its_own_words(
+    as_staff: Client, sandbox: SandboxServer, field: str
+) -> None:
+    values = {**base(), "accepted": "a", "entry_of": "a", "x": "a"}
+    another = {"token": str(uuid.uuid4()), "emails-TOTAL_FORMS": "2"}.get(field, "b")
+    response = as_staff.post(NEW, urlencode([(field, another), *values.items()]), content_type=FORM)
+    assert response.status_code == 200
+    assert "arrived twice with different values. The later ones are below" in page_text(response)
+    kept = on_page(response)
+    assert {name: kept[name] for name in FIELDS} == {name: values[name] for name in FIELDS}
+    assert kept["token"] != values["token"]
+    assert creates(sandbox) == []
+
+
+# --- Rows -----------------------------------------------------------------------------------------
+FULL_LISTS = {
+    "emails": [f"a{index}@example.com" for index in range(40)],
+    "phone_numbers": [f"+3538512345{index}" for index in range(10, 50)],
+}
+
+
+def crowded(*, wrong: bool) -> dict[str, str]:
+    """Twice the limit of everything; or the same with an error in each row."""
+    pairs = [("" if wrong else "ProfileSystem", f"PS-{index}") for index in range(400)]
+    values = {**base(), **identifier_rows(pairs)}
+    for prefix, texts in FULL_LISTS.items():
+        values |= rows(prefix, [f"\x07{text}" if wrong else text for text in texts])
+    return values
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("wrong", [False, True], ids=["too many", "an error in each"])
+def test_twice_the_limit_of_every_list_is_told_and_kept_in_less_than_two_seconds(
+    as_staff: Client, sandbox: SandboxServer, *, wrong: bool
+) -> None:
+    values = crowded(wrong=wrong)
+    as_staff.get(NEW)  # templates are compiled once
+    started = time.thread_time()
+    response = as_staff.post(NEW, urlencode(values), content_type=FORM)
+    seconds = time.thread_time() - started
+    said = {line.message for line in response.context["errors"]}
+    assert len(said) == (2 if wrong else 3)
+    assert len(response.context["errors"]) == (480 if wrong else 3)
+    assert typed(on_page(response)) == typed(values)
+    assert creates(sandbox) == []
+    assert seconds < 2
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "more",
+    [
+        rows("emails", ["x"] * 41),
+        rows("emails", ["x"] * 1_000),
+        rows("emails", ["x"] * 5_000),
+        {"phone_numbers-40-value": ""},
+        {"identifiers-99999-id": "x", "add": "identifiers"},
+        {"identifiers-999999999-id": "x", "remove": "emails-0"},
+    ],
+    ids=["one more", "1000", "5000", "an empty one", "far away, add", "farther away, remove"],
+)
+def test_rows_beyond_twice_the_limit_are_a_page_at_once_and_none_is_cut_off(
+    as_staff: Client, sandbox: SandboxServer, more: dict[str, str]
+) -> None:
+    started = time.thread_time()
+    response = as_staff.post(NEW, urlencode({**base(), **more}), content_type=FORM)
+    seconds = time.thread_time() - started
+    assert response.status_code == 413
+    assert "remove some of the rows" in response.content.decode()
+    assert creates(sandbox) == []
+    assert seconds < 1
 
 
 # --- Identifiers ----------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Callable
 
 import pytest
+from django.core.exceptions import TooManyFieldsSent
 from pytest_django import Settings
 
 from apps.cdp.consumers import FIELD_NAMES, Identifier
@@ -376,11 +377,23 @@ def test_a_row_is_found_by_its_name_whatever_the_count_says(total: str) -> None:
     assert is_complete(posted(FULL))
 
 
-def test_no_number_of_rows_makes_the_page_endless(settings: Settings) -> None:
-    most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
-    assert len(typed_rows({"emails-TOTAL_FORMS": "99999"}, "emails")) == most
-    assert typed_rows({"emails-TOTAL_FORMS": "9" * 5000}, "emails") == []
-    assert len(typed_rows({"emails-TOTAL_FORMS": "1", "emails-99999-value": "x"}, "emails")) == most
+@pytest.mark.parametrize("total", ["41", "99999", "9" * 5000])
+def test_a_count_beyond_twice_the_limit_is_none(total: str) -> None:
+    values = {"emails-TOTAL_FORMS": total, "emails-1-value": "x"}
+    assert typed_rows(values, "emails") == [{"value": ""}, {"value": "x"}]
+    assert not is_complete({**posted(FULL), **values})
+    assert len(typed_rows({"emails-TOTAL_FORMS": "40"}, "emails")) == 40
+
+
+@pytest.mark.parametrize("index", ["40", "99999", "999999", "9" * 5000])
+def test_a_row_beyond_twice_the_limit_is_refused_and_never_cut_off(index: str) -> None:
+    values = {"emails-TOTAL_FORMS": "1", f"emails-{index}-value": "x"}
+    with pytest.raises(TooManyFieldsSent):
+        typed_rows(values, "emails")
+    with pytest.raises(TooManyFieldsSent):
+        Entry.typed(values, ())
+    with pytest.raises(TooManyFieldsSent):
+        is_complete({**posted(FULL), **values})
 
 
 # --- Filled from an earlier try -------------------------------------------------------------------

@@ -1,0 +1,104 @@
+"""What arrives in a form or an address is taken as it is, or it is refused in words.
+
+Nothing is picked or dropped without a word: a name that came twice with two values, and characters that
+nobody sees, are told to the person who sent them.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+from django import forms
+from django.core.exceptions import BadRequest, ValidationError
+from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
+from django.utils.translation import gettext_lazy as _
+
+# What a paste brings along at the ends of a text. The last separator of Unicode is U+3000.
+BLANKS = "\t\r\n" + "".join(
+    character
+    for character in map(chr, range(0x3001))
+    if unicodedata.category(character) in ("Zs", "Zl", "Zp")
+)
+ARRIVED_TWICE = _("This arrived twice with different values. Check it and send the form again")
+
+
+class NamedTwice(BadRequest):
+    """A name arrived twice with two values. The text of the exception is empty: names are input too."""
+
+
+def doubled(values: QueryDict) -> frozenset[str]:
+    """The names that arrived more than once, with different values: which was meant is not ours to guess."""
+    return frozenset(name for name, texts in values.lists() if len(set(texts)) > 1)
+
+
+def single(values: QueryDict, name: str) -> str:
+    """The value of that name; an empty text where there is none. Raises :class:`NamedTwice`, a 400 page."""
+    texts = set(values.getlist(name))
+    if len(texts) > 1:
+        raise NamedTwice
+    return texts.pop() if texts else ""
+
+
+class PortalForm(forms.Form):
+    """Every form of the portal. A field for one value that arrived with two is an error at that field.
+
+    A subclass that has a ``clean`` calls this one first.
+    """
+
+    def has_changed(self) -> bool:
+        # A row of a list whose last value is empty would pass as an empty row.
+        return super().has_changed() or any(self._arrived_twice(name) for name in self.fields)
+
+    def clean(self) -> dict[str, Any]:
+        for name in self.fields:
+            if self._arrived_twice(name):
+                self.errors.pop(name, None)  # what the last value alone would have been told
+                self.add_error(name, ValidationError(ARRIVED_TWICE, code="arrived_twice"))
+        super().clean()
+        return self.cleaned_data
+
+    def _arrived_twice(self, name: str) -> bool:
+        takes_several = getattr(self.fields[name].widget, "allow_multiple_selected", False)
+        if takes_several or not isinstance(self.data, MultiValueDict):
+            return False
+        return len(set(self.data.getlist(self.add_prefix(name)))) > 1
+
+
+class LineField(forms.CharField):
+    """One line of text, as typed but for the blanks around it.
+
+    Django's own strips control characters at the ends without a word: here they are refused everywhere.
+    """
+
+    permitted_controls = ""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(strip=False, **kwargs)
+
+    def to_python(self, value: Any) -> str:
+        text = str(super().to_python(value)).strip(BLANKS)
+        for character in text:
+            if unicodedata.category(character) in ("Cc", "Cs") and character not in self.permitted_controls:
+                raise ValidationError(self._remove(), code="control_characters")
+        # What was no UTF-8 arrives as this; the text that was meant is lost already.
+        if "\N{REPLACEMENT CHARACTER}" in text:
+            raise ValidationError(
+                _("Type the characters shown as \N{REPLACEMENT CHARACTER} again"),
+                code="unreadable_characters",
+            )
+        return text
+
+    def _remove(self) -> Any:
+        return _("Remove the line breaks and control characters")
+
+
+class LinesField(LineField):
+    """Text of several lines, as typed but for the blanks around it."""
+
+    widget = forms.Textarea
+    permitted_controls = "\t\r\n"
+
+    def _remove(self) -> Any:
+        return _("Remove the control characters")
