@@ -1,6 +1,6 @@
 # Two commands matter: make run, make test. Everything they need they make themselves.
 .DEFAULT_GOAL := help
-.PHONY: help run test check env format lock
+.PHONY: help run test check bench env format lock
 
 PYTHON ?= python3
 export PORTAL_MODE ?= practice
@@ -15,6 +15,7 @@ RUN := $(VENV)/bin/python
 help:
 	@echo "make run    start the portal with its sandbox, ready to sign in"
 	@echo "make test   run the whole suite (ARGS=\"-k name\" for a part)"
+	@echo "make bench  measure (ARGS=create for one of them); tables on the screen and in var/bench-*.md"
 	@echo "make check  format, lint, types, import contracts, templates, migrations, deployment check"
 
 $(VENV)/bin/python:
@@ -42,6 +43,10 @@ test: $(VENV)/dev.stamp
 
 check: $(VENV)/dev.stamp
 	@$(RUN) -m tests.check
+
+# Practice databases of its own in a temporary folder; the ones of make run are not touched.
+bench: $(VENV)/dev.stamp
+	@PORTAL_MODE=practice $(RUN) -m benchmarks $(ARGS)
 
 format: $(VENV)/dev.stamp
 	@$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix . && $(VENV)/bin/djade $$(git ls-files 'templates/*.html')

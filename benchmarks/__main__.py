@@ -1,0 +1,25 @@
+"""``make bench``: the benchmarks that were named, or all of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from benchmarks import create
+
+BENCHMARKS: dict[str, Callable[[], None]] = {"create": create.main}
+
+
+def main(names: list[str]) -> int:
+    """Run the benchmarks of these names, one after the other; 2 for a name that is none."""
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        print(f"No such benchmark: {', '.join(unknown)}. There are: {', '.join(BENCHMARKS)}", file=sys.stderr)
+        return 2
+    for name in names or BENCHMARKS:
+        BENCHMARKS[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,127 @@
+"""A browser without a window: keeps its connection and its cookies, reads the form, posts it."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from http.cookies import SimpleCookie
+from urllib.parse import urlencode
+
+from benchmarks.figures import Samples
+
+TIMEOUT_SECONDS = 120.0
+WARM_UP = 8  # requests of each client before the clock runs: both workers have loaded everything then
+_CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+
+
+class UnexpectedAnswer(Exception):
+    """An answer that is not what is being measured. The benchmark ends: its numbers would mean nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    location: str
+    text: str
+
+
+class Browser:
+    """One person at one connection."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
+        self._cookies: dict[str, str] = {}
+        self._csrf = ""
+
+    def get(self, path: str) -> Answer:
+        """The page at that path; its CSRF token serves the forms that are posted afterwards."""
+        answer = self._send("GET", path, None)
+        if found := _CSRF.search(answer.text):
+            self._csrf = found[1]
+        return answer
+
+    def post(self, path: str, values: dict[str, str]) -> Answer:
+        """Post a form, with the token of the page that was read last. Redirects are not followed."""
+        body = urlencode({**values, "csrfmiddlewaretoken": self._csrf})
+        return self._send("POST", path, body)
+
+    def sign_in(self, username: str, password: str) -> None:
+        """Through the sign-in page. Raises ``UnexpectedAnswer`` where that does not lead on."""
+        self.get("/accounts/login/")
+        answer = self.post("/accounts/login/", {"login": username, "password": password})
+        expect(answer, 302)
+
+    def reconnect(self) -> None:
+        """Begin a connection anew: the server may have closed one that was idle."""
+        self._connection.close()
+
+    def _send(self, method: str, path: str, body: str | None) -> Answer:
+        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
+        if body is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        self._connection.request(method, path, body, headers)
+        response = self._connection.getresponse()
+        text = response.read().decode()
+        for line in response.headers.get_all("Set-Cookie", []):
+            self._cookies |= {name: morsel.value for name, morsel in SimpleCookie(line).items()}
+        return Answer(response.status, response.headers.get("Location", ""), text)
+
+
+def expect(answer: Answer, status: int, *, location: str = "") -> None:
+    """Raises ``UnexpectedAnswer`` for another status, or a way to somewhere else."""
+    if answer.status != status or not answer.location.startswith(location):
+        said = answer.location or answer.text[:300]
+        raise UnexpectedAnswer(f"{answer.status} {said}, expected {status} {location}")
+
+
+def measure(browsers: Sequence[Browser], act: Callable[[Browser], None], count: int) -> Samples:
+    """Let all browsers act ``count`` times altogether, at the same time, each time measured.
+
+    Raises the first error of any of them.
+    """
+    each = count // len(browsers)
+    seconds: list[float] = []
+    errors: list[Exception] = []
+    start = threading.Barrier(len(browsers) + 1)
+
+    def work(browser: Browser) -> None:
+        try:
+            browser.reconnect()
+            for _ in range(WARM_UP):
+                act(browser)
+            start.wait(TIMEOUT_SECONDS)
+            for _ in range(each):
+                began = time.perf_counter()
+                act(browser)
+                seconds.append(time.perf_counter() - began)
+        except (OSError, http.client.HTTPException, UnexpectedAnswer, threading.BrokenBarrierError) as error:
+            errors.append(error)
+            start.abort()
+
+    threads = [threading.Thread(target=work, args=[browser]) for browser in browsers]
+    for thread in threads:
+        thread.start()
+    began = time.perf_counter()
+    try:
+        start.wait(TIMEOUT_SECONDS)
+        began = time.perf_counter()
+    except threading.BrokenBarrierError:  # somebody had an error: it is in the list
+        pass
+    for thread in threads:
+        thread.join()
+    elapsed = time.perf_counter() - began
+    if errors:
+        raise errors[0]
+    return Samples(tuple(seconds), elapsed)
+
+
+def new_token() -> str:
+    """A token for a form that is posted without having been read."""
+    return str(uuid.uuid4())

@@ -1,0 +1,242 @@
+"""What a create costs: the portal under gunicorn beside its own client alone and a minimal Django view.
+
+Everything runs on this machine, so servers, sandbox and measuring client share its cores: the rows compare
+with each other. Nothing here fails by the clock.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks import sandboxes
+from benchmarks.browser import Browser, expect, measure
+from benchmarks.entries import consumer, posted
+from benchmarks.figures import Samples, machine, table
+from benchmarks.sandboxes import BenchSandbox
+from benchmarks.servers import BIN, ROOT, Server, free_port, run, serving
+from tests.postgresql import find_binaries, temporary_server
+
+RESULT = ROOT / "var" / "bench-create.md"
+DELAYS = (0.0, 0.05)  # seconds
+CLIENTS = (1, 8)
+CREATES = {0.0: 240, 0.05: 160}
+PAGES = 240
+NEW = "/consumers/new/"
+PERSON = ("sam", "practice-sam-2026")
+HEAD = ("what", "database", "sandbox answers", "clients", "p50 ms", "p95 ms", "requests/s", "workers MB", "n")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table. ``delay`` is in seconds; None where nothing is asked of the sandbox."""
+
+    what: str
+    database: str
+    delay: float | None
+    clients: int
+    samples: Samples
+
+    def cells(self) -> list[str]:
+        """The line in words."""
+        samples = self.samples
+        memory = f"{samples.resident_bytes / 1e6:.0f}" if samples.resident_bytes else "–"
+        return [
+            self.what,
+            self.database,
+            _answers(self.delay),
+            str(self.clients),
+            f"{samples.milliseconds(0.5):.1f}",
+            f"{samples.milliseconds(0.95):.1f}",
+            f"{samples.per_second:.0f}",
+            memory,
+            str(len(samples.seconds)),
+        ]
+
+
+def _answers(delay: float | None) -> str:
+    if delay is None:
+        return "–"
+    return f"after {delay * 1000:.0f} ms" if delay else "at once"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Something with a form: where it is, and how it answers a create that went well."""
+
+    name: str
+    database: str
+    path: str
+    status: int = 303
+    location: str = "/submissions/"
+
+
+MINIMAL = Peer("minimal view", "–", "/", status=201, location="")
+
+
+def main() -> None:
+    """Measure, print the tables and write them to ``var/bench-create.md``."""
+    about = [machine() + "."]
+    rows: list[Row] = []
+    insides: dict[str, dict[str, Any]] = {}
+    with tempfile.TemporaryDirectory(prefix="portal-bench-") as name, ExitStack() as stack:
+        folder = Path(name)
+        sandbox = stack.enter_context(sandboxes.running(folder))
+        databases = {"SQLite": f"sqlite:///{folder / 'portal.sqlite3'}"}
+        binaries = find_binaries()
+        if binaries is None:
+            about.append("PostgreSQL is not installed: its rows are missing.")
+        else:
+            databases["PostgreSQL"] = stack.enter_context(temporary_server(binaries))
+        rows += client_alone(folder, sandbox)
+        with minimal(folder, sandbox) as server:
+            rows += under_gunicorn(
+                MINIMAL, server, [Browser(server.port) for _ in range(max(CLIENTS))], sandbox
+            )
+        for database, url in databases.items():
+            environment = _environment(url, sandbox)
+            run([sys.executable, "manage.py", "prepare_practice"], environment, log=folder / "log")
+            insides[database] = inside("portal", environment, folder, sandbox)
+            rows += server_time(database, insides[database])
+            with portal(folder, environment) as server:
+                rows += under_gunicorn(Peer("portal", database, NEW), server, _signed_in(server), sandbox)
+    tables = [table(HEAD, [row.cells() for row in rows]), added(rows), stages(insides)]
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text("\n\n".join(["# What a create costs", *about, *tables]) + "\n")
+    print(RESULT.read_text())
+
+
+def _environment(url: str, sandbox: BenchSandbox) -> dict[str, str]:
+    """Practice mode on a database of the benchmark's own, with everything on that production has on."""
+    return {
+        "PORTAL_MODE": "practice",
+        "DATABASE_URL": url,
+        "CDP_BASE_URL": sandbox.address,
+        "CDP_LOOK_UPS": "false",  # practice's own; one more call before each create where it is on
+        "LOG_LEVEL": "INFO",
+        "DJANGO_SETTINGS_MODULE": "consumerportal.settings",
+    }
+
+
+# --- Servers ----------------------------------------------------------------------------------------
+@contextmanager
+def portal(folder: Path, environment: dict[str, str]) -> Iterator[Server]:
+    """The portal as it is deployed: gunicorn with the project's own configuration."""
+    port = free_port()
+    command = [str(BIN / "gunicorn"), "--config", "gunicorn.conf.py", "consumerportal.wsgi"]
+    chosen = {**environment, "PORTAL_PORT": str(port)}
+    with serving(command, port=port, environment=chosen, log=folder / "portal.log") as server:
+        yield server
+
+
+@contextmanager
+def minimal(folder: Path, sandbox: BenchSandbox) -> Iterator[Server]:
+    """The peer, with as many workers and threads of the same kind as the portal's default."""
+    port = free_port()
+    command = [str(BIN / "gunicorn"), "--config", "/dev/null", "--no-control-socket"]
+    command += ["--bind", f"127.0.0.1:{port}", "--worker-class", "gthread", "--workers", "2"]
+    command += ["--threads", "32", "--keep-alive", "30", "benchmarks.minimal.site:application"]
+    environment = {"CDP_BASE_URL": sandbox.address, "DJANGO_SETTINGS_MODULE": ""}
+    with serving(command, port=port, environment=environment, log=folder / "minimal.log") as server:
+        yield server
+
+
+def _signed_in(server: Server) -> list[Browser]:
+    browsers = [Browser(server.port) for _ in range(max(CLIENTS))]
+    for browser in browsers:
+        browser.sign_in(*PERSON)
+    return browsers
+
+
+# --- What is measured -------------------------------------------------------------------------------
+def client_alone(folder: Path, sandbox: BenchSandbox) -> Iterator[Row]:
+    """The portal's client, over a pooled connection, without the portal."""
+    environment = _environment(f"sqlite:///{folder / 'unused.sqlite3'}", sandbox)
+    for delay in DELAYS:
+        sandbox.answer_after(delay)
+        calls = inside("client", environment, folder, sandbox)["calls"]
+        yield Row("client alone: create", "–", delay, 1, Samples(tuple(calls), sum(calls)))
+    sandbox.answer_after(0)
+
+
+def inside(what: str, environment: dict[str, str], folder: Path, sandbox: BenchSandbox) -> dict[str, Any]:
+    """The figures of ``benchmarks.inside``."""
+    _say(f"inside: {what}")
+    orders = json.dumps(sandbox.orders.several(200))
+    command = [sys.executable, "-m", "benchmarks.inside", what]
+    figures: dict[str, Any] = json.loads(run(command, environment, log=folder / "log", given=orders))
+    return figures
+
+
+def server_time(database: str, figures: dict[str, Any]) -> Iterator[Row]:
+    """The form page without gunicorn, sockets and measuring client: by the wall and by the processor."""
+    wall, processor = (tuple(column) for column in zip(*figures["pages"], strict=True))
+    yield Row("portal: form page, in process", database, None, 1, Samples(wall, sum(wall)))
+    yield Row("portal: form page, processor", database, None, 1, Samples(processor, sum(processor)))
+
+
+def under_gunicorn(
+    peer: Peer, server: Server, browsers: list[Browser], sandbox: BenchSandbox
+) -> Iterator[Row]:
+    """The form page and creates, with the sandbox answering at once and late, by one and by several."""
+
+    def read(browser: Browser) -> None:
+        expect(browser.get(peer.path), 200)
+
+    def create(browser: Browser) -> None:
+        answer = browser.post(peer.path, posted(sandbox.orders.next(), consumer()))
+        expect(answer, peer.status, location=peer.location)
+
+    def row(what: str, delay: float | None, clients: int, act: Callable[[Browser], None], count: int) -> Row:
+        _say(f"{peer.name}, {peer.database}: {what}, {clients} at a time, delay {delay}")
+        samples = measure(browsers[:clients], act, count)
+        samples = replace(samples, resident_bytes=server.resident_bytes)
+        return Row(f"{peer.name}: {what}", peer.database, delay, clients, samples)
+
+    for browser in browsers:
+        read(browser)  # its CSRF token
+    for clients in CLIENTS:
+        yield row("form page", None, clients, read, PAGES)
+    for delay in DELAYS:
+        sandbox.answer_after(delay)
+        for clients in CLIENTS:
+            yield row("create", delay, clients, create, CREATES[delay])
+    sandbox.answer_after(0)
+
+
+def _say(words: str) -> None:
+    print(f"{words} …", file=sys.stderr, flush=True)
+
+
+# --- What is said about it --------------------------------------------------------------------------
+def added(rows: list[Row]) -> str:
+    """A table of what each peer adds to the call at p50, one client."""
+    calls = {row.delay: row for row in rows if row.what == "client alone: create"}
+    lines = [
+        [row.what, row.database, _answers(row.delay), f"{_between(calls[row.delay], row):.1f}"]
+        for row in rows
+        if row.what.endswith("create") and row.clients == 1 and row is not calls[row.delay]
+    ]
+    return table(("what", "database", "sandbox answers", "added to the call, p50 ms"), lines)
+
+
+def _between(call: Row, whole: Row) -> float:
+    return whole.samples.milliseconds(0.5) - call.samples.milliseconds(0.5)
+
+
+def stages(insides: dict[str, dict[str, Any]]) -> str:
+    """A table of where the time of one create goes, in one process, one at a time, without gunicorn."""
+    labels = next(iter(insides.values()))["stages"]
+    lines = [
+        [label, *(f"{figures['stages'][label] * 1000:.2f}" for figures in insides.values())]
+        for label in labels
+    ]
+    counts = [" / ".join(map(str, figures["queries"])) for figures in insides.values()]
+    lines.append(["statements of a form page / of a create", *counts])
+    return table(("one create at once, p50 ms", *insides), lines)

@@ -1,0 +1,53 @@
+"""What is said about samples, and the table that says it."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The nearest-rank percentile: the smallest value that this share (0 to 1) of all does not exceed.
+
+    Raises ``ValueError`` without values.
+    """
+    if not values:
+        raise ValueError("no values")
+    ranked = sorted(values)
+    return ranked[max(math.ceil(share * len(ranked)), 1) - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """How long each of many requests took (seconds), how long all of them did, and what the workers held."""
+
+    seconds: tuple[float, ...]
+    elapsed: float
+    resident_bytes: int = 0
+
+    @property
+    def per_second(self) -> float:
+        """Requests per second of wall time."""
+        return len(self.seconds) / self.elapsed
+
+    def milliseconds(self, share: float) -> float:
+        """A percentile in milliseconds."""
+        return percentile(self.seconds, share) * 1000
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table: the first column of words to the left, the others to the right."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def machine() -> str:
+    """Where it was measured, in a line, with how busy the machine was before."""
+    load = os.getloadavg()[0]
+    return (
+        f"Python {platform.python_version()} on {os.cpu_count()} cores ({platform.machine()}),"
+        f" load {load:.1f} at the start"
+    )

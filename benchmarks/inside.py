@@ -1,0 +1,170 @@
+"""One process of the portal looked at from inside: ``python -m benchmarks.inside client`` or ``portal``.
+
+Works on the database and the sandbox that the environment names, reads the orders that it may use from
+standard input and writes its figures to standard output, both as JSON. The benchmark of creates runs it.
+"""
+
+# ruff: noqa: E402  # Django has to be set up before the portal is imported
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from statistics import median
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "consumerportal.settings")
+
+import django
+from django.apps import apps
+
+if not apps.ready:
+    django.setup()
+
+from django.contrib import auth
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import connection
+from django.test import Client
+
+from apps.accounts.models import User
+from apps.cdp.attempt import utc_now
+from apps.cdp.factory import get_client
+from apps.consumers import services, storing
+from apps.consumers.forms.entry import Entry
+from apps.consumers.views import entry as entry_views
+from benchmarks.entries import consumer, posted
+
+NEW = "/consumers/new/"
+WARM_UP = 10
+COUNT = 80
+LIMIT = timedelta(seconds=30)
+# Where the time of one create goes: the owner and the name of a function, and what it is for a reader. The
+# time of what it calls in turn is taken off where that is a row of its own.
+STAGES: list[tuple[Any, str, str]] = [
+    (SessionStore, "load", "session read"),
+    (auth, "get_user", "person read"),
+    (entry_views, "actor_of", "roles read"),
+    (Entry, "__init__", "form built"),
+    (Entry, "is_valid", "form validated"),
+    (services, "_earlier_submission", "earlier submissions looked for"),
+    (services, "_references_on_order", "call before: the order's consumers"),
+    (services, "_write_before", "transaction 1: row, digests, event"),
+    (services, "_send", "call: the create"),
+    (storing, "store", "transaction 2: outcome, event"),
+    (SessionStore, "save", "session written"),
+]
+REST = "the rest: middleware, routing, log, redirect"
+WHOLE = "the whole create"
+
+
+class Clock:
+    """Adds up the time that is spent in each stage, in seconds."""
+
+    def __init__(self) -> None:
+        self.spent: dict[str, float] = {}
+        self._below: list[float] = []
+
+    def watch(self, owner: Any, name: str, label: str) -> None:
+        """Time every call of that function from now on. Raises ``AttributeError`` where there is none."""
+        function = getattr(owner, name)
+
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            with self._stage(label):
+                return function(*args, **kwargs)
+
+        setattr(owner, name, timed)
+
+    @contextmanager
+    def _stage(self, label: str) -> Iterator[None]:
+        self._below.append(0.0)
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            took = time.perf_counter() - began
+            self.spent[label] = self.spent.get(label, 0.0) + took - self._below.pop()
+            if self._below:
+                self._below[-1] += took
+
+
+def client_alone(orders: Iterator[str]) -> dict[str, Any]:
+    """``calls``: seconds of each create by the portal's client alone, over its pooled connection."""
+    client, took = get_client(), []
+    for number in range(WARM_UP + COUNT):
+        order, new = next(orders), consumer()
+        began = time.perf_counter()
+        client.create_order_consumer(order, new, deadline=utc_now() + LIMIT)
+        if number >= WARM_UP:
+            took.append(time.perf_counter() - began)
+    return {"calls": took}
+
+
+def portal(orders: Iterator[str]) -> dict[str, Any]:
+    """``pages``, ``queries`` (of a page, of a create) and ``stages``, each as its function says."""
+    browser = Client(headers={"host": "127.0.0.1"})
+    browser.force_login(User.objects.get(username="sam"))
+    return {
+        "pages": pages(browser),
+        "queries": [queries(lambda: browser.get(NEW)), queries(lambda: create(browser, next(orders)))],
+        "stages": stages(browser, orders),
+    }
+
+
+def pages(browser: Client) -> list[tuple[float, float]]:
+    """Wall and processor seconds of each empty form page, from the WSGI handler's side."""
+    took = []
+    for number in range(WARM_UP + 2 * COUNT):
+        began, began_processor = time.perf_counter(), time.process_time()
+        assert browser.get(NEW).status_code == 200
+        if number >= WARM_UP:
+            took.append((time.perf_counter() - began, time.process_time() - began_processor))
+    return took
+
+
+def create(browser: Client, order: str) -> None:
+    """One create, posted as a browser does. Raises ``AssertionError`` where it does not lead to a receipt."""
+    answer = browser.post(NEW, posted(order, consumer()))
+    assert answer.status_code == 303, answer.status_code
+    assert answer["Location"].startswith("/submissions/"), answer["Location"]
+
+
+def queries(act: Callable[[], object]) -> int:
+    """How many statements the act sends to the database, BEGIN and COMMIT not counted."""
+    count = 0
+
+    def counted(execute: Any, *args: Any) -> Any:
+        nonlocal count
+        count += 1
+        return execute(*args)
+
+    with connection.execute_wrapper(counted):
+        act()
+    return count
+
+
+def stages(browser: Client, orders: Iterator[str]) -> dict[str, float]:
+    """The median of the seconds of each stage of a create. Every function is watched from now on."""
+    for _ in range(WARM_UP):
+        create(browser, next(orders))
+    clock = Clock()
+    for owner, name, label in STAGES:
+        clock.watch(owner, name, label)
+    spent: list[dict[str, float]] = []
+    for _ in range(COUNT):
+        clock.spent = {}
+        began = time.perf_counter()
+        create(browser, next(orders))
+        elapsed = time.perf_counter() - began
+        spent.append({**clock.spent, REST: elapsed - sum(clock.spent.values()), WHOLE: elapsed})
+    labels = [*(label for *_, label in STAGES), REST, WHOLE]
+    return {label: median(one.get(label, 0.0) for one in spent) for label in labels}
+
+
+if __name__ == "__main__":
+    figures = {"client": client_alone, "portal": portal}[sys.argv[1]]
+    json.dump(figures(iter(json.load(sys.stdin))), sys.stdout)

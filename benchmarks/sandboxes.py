@@ -1,0 +1,73 @@
+"""The sandbox of a benchmark: the portal's own, with thousands of orders and a delay at will."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import sqlite3
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from apps.sandbox.options import PRACTICE_API_TOKEN, PRACTICE_CLIENT_KEY
+from apps.sandbox.seed import SAMPLE_ORDER
+from benchmarks.entries import Orders
+from benchmarks.servers import free_port, serving
+
+ORDERS = 8000
+
+
+@dataclass(frozen=True, slots=True)
+class BenchSandbox:
+    """A running sandbox."""
+
+    port: int
+    orders: Orders = field(repr=False)
+
+    @property
+    def address(self) -> str:
+        """Its base URL."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def answer_after(self, seconds: float) -> None:
+        """Let every create from now on be answered that much later; 0 for at once."""
+        self._ask("DELETE", None)
+        if seconds:
+            wanted = {"fault": "slow", "seconds": seconds, "times": 1_000_000}
+            self._ask("POST", json.dumps(wanted))
+
+    def _ask(self, method: str, body: str | None) -> None:
+        pair = base64.b64encode(f"{PRACTICE_CLIENT_KEY}:{PRACTICE_API_TOKEN}".encode()).decode()
+        headers = {"Authorization": f"Basic {pair}", "Content-Type": "application/json"}
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+            connection.request(method, "/_sandbox/faults", body, headers)
+            response = connection.getresponse()
+            response.read()
+            if response.status >= 300:
+                raise RuntimeError(f"The sandbox answered {response.status}")
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[BenchSandbox]:
+    """A sandbox whose data are in that folder, while it runs."""
+    data, port = folder / "sandbox.sqlite3", free_port()
+    command = [sys.executable, "manage.py", "sandbox", "--port", str(port), "--data", str(data)]
+    environment = {"PORTAL_MODE": "practice", "LOG_LEVEL": "WARNING"}
+    with serving(command, port=port, environment=environment, log=folder / "sandbox.log"):
+        yield BenchSandbox(port, Orders(_add_orders(data)))
+
+
+def _add_orders(data: Path) -> list[str]:
+    """Copies of the sample order, each with a reference of its own."""
+    refs = [str(uuid.uuid4()) for _ in range(ORDERS)]
+    with closing(sqlite3.connect(data, timeout=10)) as file, file:
+        [body] = file.execute("SELECT body FROM orders WHERE ref = ?", [SAMPLE_ORDER]).fetchone()
+        file.executemany(
+            "INSERT INTO orders (ref, reference_id, body) VALUES (?, ?, ?)",
+            [(ref, f"BENCH-{number}", body.replace(SAMPLE_ORDER, ref)) for number, ref in enumerate(refs)],
+        )
+    return refs
