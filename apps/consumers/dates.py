@@ -9,10 +9,11 @@ from contextlib import nullcontext
 from django.utils.dates import MONTHS, MONTHS_3
 from django.utils.translation import override
 
-_NUMBERS = re.compile(r"(\d{1,2})[\s./-]+(\d{1,2})[\s./-]+(\d{4})", re.ASCII)
-_ISO = re.compile(r"(\d{4})[\s./-]+(\d{1,2})[\s./-]+(\d{1,2})", re.ASCII)
-_DAY_WORD_YEAR = re.compile(r"(\d{1,2})[\s./-]*([^\W\d_]+)\.?[\s,./-]*(\d{4})")
-_WORD_DAY_YEAR = re.compile(r"([^\W\d_]+)\.?[\s./-]*(\d{1,2})[\s,./-]+(\d{4})")
+# The shapes of static/js/dates.js, one for one: what the page echoes while typing is what is read here.
+_NUMBERS = re.compile(r"([0-9]{1,2})[\s./-]+([0-9]{1,2})[\s./-]+([0-9]{4})")
+_ISO = re.compile(r"([0-9]{4})[\s./-]+([0-9]{1,2})[\s./-]+([0-9]{1,2})")
+_DAY_WORD_YEAR = re.compile(r"([0-9]{1,2})[\s./-]*([^\W\d_]+)\.?[\s,./-]*([0-9]{4})")
+_WORD_DAY_YEAR = re.compile(r"([^\W\d_]+)\.?[\s./-]*([0-9]{1,2})[\s,./-]+([0-9]{4})")
 
 
 def read_date(text: str, *, month_first: bool = False) -> datetime.date:
@@ -38,10 +39,10 @@ def read_date(text: str, *, month_first: bool = False) -> datetime.date:
 
 def _month(word: str) -> int:
     """The number of a month's name, whole or its first three letters, in English or the page's language."""
-    word = word.casefold()
+    word = word.lower()  # as the script does
     for language in (None, "en"):
         with override(language) if language else nullcontext():
             for number in range(1, 13):
-                if word in (str(MONTHS[number]).casefold(), str(MONTHS_3[number]).casefold()):
+                if word in (str(MONTHS[number]).lower(), str(MONTHS_3[number]).lower()):
                     return number
     raise ValueError("not the name of a month")

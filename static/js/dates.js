@@ -5,6 +5,7 @@ import { announce, word } from "./words.js";
 const LANGUAGE = document.documentElement.lang || "en-GB";
 const SHOWN = new Intl.DateTimeFormat(LANGUAGE, { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
 const MONTHS = [LANGUAGE, "en-GB"].map(monthNames);
+const LONGEST = 40; // characters, as the field takes them
 const SETTLED = 600; // milliseconds without a key before the reading is spoken
 
 function monthNames(language) {
@@ -25,8 +26,9 @@ function startDate(field) {
   let timer = 0;
   const show = (spoken) => {
     const reading = readDate(field.value, field.dataset.dateOrder);
-    echo.textContent = reading === null ? "" : reading === "impossible" ? word("noSuchDate") : SHOWN.format(reading);
-    echo.classList.toggle("date-echo-wrong", reading === "impossible");
+    const fault = faultOf(reading);
+    echo.textContent = fault || (reading === null ? "" : shown(reading));
+    echo.classList.toggle("date-echo-wrong", fault !== "");
     clearTimeout(timer);
     if (spoken && echo.textContent) timer = setTimeout(() => announce(echo.textContent), SETTLED);
   };
@@ -34,6 +36,19 @@ function startDate(field) {
   addEventListener("pageshow", () => show(false)); // a restored page has its old text
   show(false);
   addPicker(field);
+}
+
+/** Why the server will refuse a reading; empty where it will not, or where nothing is read yet. */
+function faultOf(reading) {
+  if (reading === null) return "";
+  if (reading === "impossible") return word("noSuchDate");
+  return reading < Date.parse(new Date().toISOString().slice(0, 10)) ? "" : word("dateNotPast"); // before today in UTC
+}
+
+/** A date as it is on the receipt, where every year has four digits. */
+function shown(date) {
+  const parts = SHOWN.formatToParts(date);
+  return parts.map(({ type, value }) => (type === "year" ? value.padStart(4, "0") : value)).join("");
 }
 
 function addPicker(field) {
@@ -58,13 +73,15 @@ function addPicker(field) {
   });
   native.addEventListener("change", () => {
     if (!native.valueAsDate) return;
-    field.value = SHOWN.format(native.valueAsDate);
+    field.value = shown(native.valueAsDate);
     field.dispatchEvent(new Event("input", { bubbles: true }));
     field.focus();
   });
 }
 
 // The shapes of apps/consumers/dates.py, one for one.
+const BLANKS_AROUND = /^[\t\r\n\p{Z}]+|[\t\r\n\p{Z}]+$/gu;
+const UNREADABLE = /[\p{Cc}\uFEFF]/u; // the server refuses them; JavaScript would take some for blanks
 const ISO = /^(\d{4})[\s./-]+(\d{1,2})[\s./-]+(\d{1,2})$/;
 const NUMBERS = /^(\d{1,2})[\s./-]+(\d{1,2})[\s./-]+(\d{4})$/;
 const DAY_WORD_YEAR = /^(\d{1,2})[\s./-]*(\p{L}+)\.?[\s,./-]*(\d{4})$/u;
@@ -72,8 +89,10 @@ const WORD_DAY_YEAR = /^(\p{L}+)\.?[\s./-]*(\d{1,2})[\s,./-]+(\d{4})$/u;
 
 /** A Date at midnight UTC; "impossible" for a date of a known shape that the calendar lacks; null for anything else. */
 export function readDate(text, order = "day-month") {
-  const typed = text.trim();
+  const typed = text.replace(BLANKS_AROUND, "");
+  if (typed.length > LONGEST || UNREADABLE.test(typed)) return null;
   let match = typed.match(ISO);
+  if (match && match[3] === "0") return null; // 1991-03-0 is on its way to 1991-03-07
   if (match) return calendarDate(match[1], match[2], match[3]);
   match = typed.match(NUMBERS);
   if (match && order === "month-day") return calendarDate(match[3], match[1], match[2]);

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.core.exceptions import ValidationError
 from playwright.sync_api import Page, expect
 from pytest_django import Settings
 
 from apps.accounts.models import User
+from apps.consumers.forms.fields import DateOfBirthField
 from apps.sandbox.server import SandboxServer
 from tests.e2e.pages import (
     SIMPLE,
@@ -21,9 +23,11 @@ from tests.e2e.pages import (
     stored,
 )
 from tests.e2e.windows import Windows
+from tests.unit.consumers import date_texts
 
 pytestmark = pytest.mark.e2e
 
+NOT_PAST = "Date of birth must be before today"
 NO_DATE = "Date of birth must be a real date, such as 7 March 1991"
 LOCALES = pytest.mark.parametrize("locale", ["en-US", "en-GB"])
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
@@ -135,6 +139,51 @@ def test_the_reading_is_echoed_while_typing_and_is_what_is_sent(
     expect_receipt(page, "Consumer created")
     expect(page.get_by_role("row").filter(has_text="Date of birth")).to_contain_text("7 March 1991")
     assert [body["dateOfBirth"] for body in stored(sandbox)] == ["1991-03-07T00:00:00Z"]
+
+
+READ_ALL = """texts => {
+  const field = document.getElementById("id_date_of_birth");
+  const echo = document.getElementById("id_date_of_birth_echo");
+  return texts.map(text => {
+    field.value = text;
+    field.dispatchEvent(new Event("input"));
+    return echo.textContent;
+  });
+}"""
+
+
+def _server_says(text: str) -> str:
+    """The date that would be sent, as the receipt shows it, or why there is none."""
+    try:
+        date = DateOfBirthField(max_length=40, too_long=NO_DATE).clean(text)
+    except ValidationError as refused:
+        return str(refused.messages[0])
+    return f"{date.day} {date:%B} {date.year:04}" if date else ""
+
+
+@pytest.mark.parametrize("order", ["day-month", "month-day"])
+def test_the_echo_claims_no_reading_that_the_server_would_refuse_or_read_otherwise(
+    windows: Windows, staff: User, settings: Settings, order: str
+) -> None:
+    settings.DATE_ORDER = order
+    page = windows.open(staff)
+    open_form(page)
+    texts = [*date_texts.TEXTS, *date_texts.HALF_TYPED]
+    echoes = page.evaluate(READ_ALL, texts)
+    agreed, wrong = 0, []
+    for text, echo in zip(texts, echoes, strict=True):
+        server = _server_says(text)
+        refused = server == "" or not server[0].isdigit()
+        # Of what may be half typed nothing is said; what the server takes, or finds too late, is said.
+        fits = echo in ("", "This is not a date of the calendar") if refused else echo == server
+        if server == NOT_PAST:
+            fits = echo == NOT_PAST
+        agreed += echo == server
+        if not fits:
+            wrong.append((text, echo, server))
+    assert wrong == []
+    assert agreed > 25
+    assert dict(zip(texts, echoes, strict=True))["1991-03-0"] == ""
 
 
 def test_the_form_without_a_date_sends_none(windows: Windows, staff: User, sandbox: SandboxServer) -> None:

@@ -108,6 +108,18 @@ def test_what_is_not_a_whole_date_is_refused(text: str) -> None:
         read_date(text)
 
 
+@pytest.mark.parametrize("text", ["٧ March ١٩٩١", "7 March ١٩٩١", "٣ ٧ 1991", "７ March 1991"])
+def test_digits_of_other_scripts_are_no_date_in_any_shape(text: str) -> None:
+    with pytest.raises(ValueError, match="written"):
+        read_date(text)
+
+
+@pytest.mark.parametrize("gap", ["\N{NO-BREAK SPACE}", "\N{THIN SPACE}"])
+def test_a_date_that_is_pasted_with_other_blanks_is_read_in_every_shape(gap: str) -> None:
+    for text in ("7 3 1991", "1991 3 7", "7 March 1991", "March 7 1991"):
+        assert read_date(text.replace(" ", gap)) == SEVENTH_OF_MARCH
+
+
 MONTHS = list(calendar.month_name)[1:]
 
 
