@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
 # Before Django reads them: the suite is practice, whatever the shell says.
 os.environ["PORTAL_MODE"] = "practice"
 
+from django.db.backends.base.operations import BaseDatabaseOperations
 from django.test import Client
 from pytest_django import Settings
 
@@ -41,8 +43,26 @@ def _closed_network() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _flushes() -> Iterator[None]:
+def _flushes(_flushed_cache: None) -> Iterator[None]:
     with flushes_lift_the_triggers():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _flushed_cache() -> Iterator[None]:
+    """What is emptied after a transactional test is emptied of the cache's rows too.
+
+    They are in a table of no model, which Django's flush leaves alone: counters of the sign-in would go on.
+    """
+    from django.core.cache import cache
+
+    flush = BaseDatabaseOperations.execute_sql_flush
+
+    def flush_with_cache(operations: BaseDatabaseOperations, sql_list: Sequence[str]) -> None:
+        flush(operations, sql_list)
+        cache.clear()
+
+    with mock.patch.object(BaseDatabaseOperations, "execute_sql_flush", flush_with_cache):
         yield
 
 
@@ -57,9 +77,11 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
 
 
 @pytest.fixture(autouse=True)
-def _quick_and_plain(settings: Settings) -> None:
+def _quick_and_plain(settings: Settings, tmp_path: Path) -> None:
     """Quick password hashes, static files that nobody has to collect, and no vendor but a test's own."""
     settings.CDP_BASE_URL = "http://127.0.0.1:9"  # nobody listens there
+    settings.CDP_LOOK_UPS = False  # as in a new production; what looks do is turned on where it is told
+    settings.SPOOL_DIR = tmp_path / "spool"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STORAGES = {
         **settings.STORAGES,
