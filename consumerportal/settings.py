@@ -42,6 +42,14 @@ CDP_TOTAL_TIMEOUT: float = env.float("CDP_TOTAL_TIMEOUT", default=30.0)
 CDP_CA_FILE: str = env.str("CDP_CA_FILE", default="")
 CDP_PROXY: str = env.str("CDP_PROXY", default="")
 CDP_MAX_ANSWER_BYTES: int = env.int("CDP_MAX_ANSWER_BYTES", default=1_000_000)
+# --- Finding out what came of an unknown outcome ---------------------------------------------------
+# The vendor's page of the list of an order's consumers was not found: the tenant has to confirm the address.
+CDP_LOOK_UPS: bool = env.bool("CDP_LOOK_UPS", default=PRACTICE_MODE)
+CDP_LOOK_UPS_AFTER: list[float] = env.list(
+    "CDP_LOOK_UPS_AFTER", float, [2, 10, 60, 600, 3600, 86400]
+)  # seconds
+# Where an outcome waits that the database did not take: references and codes, nothing personal.
+SPOOL_DIR = Path(env.str("SPOOL_DIR", default=str(BASE_DIR / "var/spool")))
 
 startup.practice_stays_home(CDP_BASE_URL)
 startup.client_settings(
@@ -56,8 +64,11 @@ VERSION = "0.1.0"
 
 # --- The web server process -----------------------------------------------------------------------
 WEB_WORKERS: int = env.int("WEB_WORKERS", default=2)
-WEB_THREADS: int = env.int("WEB_THREADS", default=32)
-CDP_POOL_SIZE = WEB_THREADS  # a thread never waits for a connection
+WEB_THREADS: int = env.int("WEB_THREADS", default=64)
+# Calls to Sitecore CDP at a time, in each process. What is left of the threads answers everybody else.
+THREADS_FOR_PAGES = 20
+CDP_IN_FLIGHT: int = env.int("CDP_IN_FLIGHT", default=max(WEB_THREADS - THREADS_FOR_PAGES, 1))
+CDP_POOL_SIZE = CDP_IN_FLIGHT  # a thread never waits for a connection
 
 # --- The form -------------------------------------------------------------------------------------
 PHONE_REGION: str = env.str("PHONE_REGION", default="IE")

@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -39,6 +40,11 @@ class CdpClient:
 
     _exchange: Exchange | CdpNotConfigured
 
+    def slot(self) -> AbstractContextManager[None]:
+        """Hold one of the slots of this process for the calls of this thread. Raises `CdpBusy` at once where
+        none is free. Every call holds one; this is for several calls that belong together."""
+        return self._exchange.slot() if isinstance(self._exchange, Exchange) else contextlib.nullcontext()
+
     def create_order_consumer(
         self, order_ref: str, consumer: NewConsumer, *, deadline: dt.datetime
     ) -> Creation:
@@ -58,10 +64,10 @@ class CdpClient:
         path = Path.fill(ORDER_CONSUMERS_OF_ORDER, order_ref=order_ref)
         return tuple(item.ref for item in self._items(path, {}, self._end(within)))
 
-    def retrieve_order_consumer(self, ref: str) -> OrderConsumer:
-        """One order consumer."""
+    def retrieve_order_consumer(self, ref: str, *, within: float | None = None) -> OrderConsumer:
+        """One order consumer; `within` seconds, if given."""
         path = Path.fill(ORDER_CONSUMER, consumer_ref=ref)
-        return self._wire().read(path, {}, OrderConsumer.from_json, end=self._end())
+        return self._wire().read(path, {}, OrderConsumer.from_json, end=self._end(within))
 
     def list_orders(self, *, reference_id: str = "", guest_ref: str = "") -> tuple[Order, ...]:
         """Orders by the organisation's own number or by guest; the number is not unique (contract 7.1).

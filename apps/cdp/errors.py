@@ -5,6 +5,7 @@
 ========================  ==========================================================================
 not_sent                  no byte of the request was written
 ========================  ==========================================================================
+busy                      as many calls as this process makes at a time are under way
 not_configured            base URL, credentials, certificate file or proxy are missing or unusable
 bad_reference             a reference that cannot stand in an address (empty, dots, control characters)
 deadline_passed           the deadline came before the first byte
@@ -87,6 +88,12 @@ class CdpNotSent(CdpError):
     """No byte of the request was written: nothing can have been created."""
 
     outcome = "not_sent"
+
+
+class CdpBusy(CdpNotSent):
+    """As many calls as this process makes at a time are under way."""
+
+    default_code = "busy"
 
 
 class CdpNotConfigured(CdpNotSent, ValueError):

@@ -9,7 +9,8 @@ import logging
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
@@ -28,6 +29,7 @@ from apps.cdp.errors import (
     error_for_status,
 )
 from apps.cdp.links import Path
+from apps.cdp.slots import Slots
 from apps.cdp.transport import RawAnswer, Transport
 
 RETRY_PAUSE = 0.2  # seconds before a read is repeated, when the vendor names no time
@@ -55,6 +57,11 @@ class Exchange:
     limits: Limits
     clock: Clock = utc_now
     sleep: Callable[[float], None] = time.sleep
+    slots: Slots = field(default_factory=Slots)
+
+    def slot(self) -> AbstractContextManager[None]:
+        """Hold one of the slots for the calls of this thread. Raises `CdpBusy` where none is free."""
+        return self.slots.taken()
 
     def create(self, path: Path, body: object, parse: Parse[T], *, deadline: dt.datetime) -> tuple[T, int]:
         """POST once, on a connection of its own, with its first byte before `deadline`.
@@ -66,7 +73,8 @@ class Exchange:
             raise ValueError("a deadline needs a time zone")
         attempt = Attempt(self.limits, deadline=deadline, clock=self.clock)
         sent = json.dumps(body, allow_nan=False).encode("ascii")
-        return self._once("POST", path, attempt, parse, target=path.filled, body=sent)
+        with self.slot():
+            return self._once("POST", path, attempt, parse, target=path.filled, body=sent)
 
     def read(self, path: Path, query: Mapping[str, str], parse: Parse[T], *, end: float) -> T:
         """GET over a pooled connection; once more after a connect failure, a lost connection, 429 or 5xx.
@@ -75,6 +83,10 @@ class Exchange:
         `CdpError`.
         """
         target = f"{path.filled}?{urlencode(query, quote_via=quote)}" if query else path.filled
+        with self.slot():
+            return self._read(path, target, parse, end=end)
+
+    def _read(self, path: Path, target: str, parse: Parse[T], *, end: float) -> T:
         for is_last in (False, True):
             left = end - time.monotonic()
             if left <= 0:

@@ -12,6 +12,7 @@ from apps.cdp.client import CdpClient
 from apps.cdp.errors import CdpNotConfigured
 from apps.cdp.exchange import Exchange
 from apps.cdp.links import BaseUrl
+from apps.cdp.slots import Slots
 from apps.cdp.transport import Credentials, Transport
 
 
@@ -45,7 +46,7 @@ def _exchange() -> Exchange:
         ca_file=settings.CDP_CA_FILE,
         proxy=settings.CDP_PROXY,
     )
-    return Exchange(transport, limits)
+    return Exchange(transport, limits, slots=Slots(settings.CDP_IN_FLIGHT))
 
 
 def _forget(*, setting: str, **_: object) -> None:
