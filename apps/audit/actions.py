@@ -79,7 +79,25 @@ CONSUMER_OUTCOME_UNKNOWN = define(
     error_code=Kind.WORD,
     duration_ms=Kind.NUMBER,
 )
-CONSUMER_SETTLED = define("consumer.settled", outcome=Kind.CODE, reason=Kind.CODE)
+# reason: a supervisor's, or "look_up". The numbers are the evidence of a look-up: how many consumers were on the
+# order before the send, how many new ones match field by field, and how many new ones do not.
+CONSUMER_SETTLED = define(
+    "consumer.settled",
+    outcome=Kind.CODE,
+    reason=Kind.CODE,
+    result=Kind.CODE,
+    before=Kind.NUMBER,
+    matching=Kind.NUMBER,
+    different=Kind.NUMBER,
+)
+CONSUMER_LOOKED_UP = define(
+    "consumer.looked_up",
+    result=Kind.CODE,
+    error_code=Kind.WORD,
+    before=Kind.NUMBER,
+    matching=Kind.NUMBER,
+    different=Kind.NUMBER,
+)
 # A failure: the vendor's answer came after a person had settled, and may contradict them.
 CONSUMER_LATE_ANSWER = define(
     "consumer.late_answer",

@@ -21,6 +21,9 @@ SENTENCES = {
     actions.CONSUMER_SETTLED: _(
         "%(actor)s settled an unknown order consumer on order %(order)s: %(outcome)s"
     ),
+    actions.CONSUMER_LOOKED_UP: _(
+        "%(actor)s looked for an unknown order consumer on order %(order)s: %(result)s"
+    ),
     actions.CONSUMER_LATE_ANSWER: _(
         "An answer of Sitecore CDP for order %(order)s came after the outcome was settled: %(answer_outcome)s"
     ),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext
@@ -18,6 +19,7 @@ from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
 from apps.consumers import vocabulary, words
 from apps.consumers.concerns import Concern
 from apps.consumers.models import CORRECTABLE_OUTCOMES, Outcome, Submission
+from apps.consumers.selectors import has_repeated_reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +127,10 @@ def _outcome_told(action: str, details: Mapping[str, Any]) -> str:
     }.get(action, "")
 
 
-def guest_path(guest_ref: str) -> str:
-    """The address of our page of the guest; empty where there is no reference that it could take."""
+def own_page(name: str, reference: str) -> str:
+    """The address of our page of a vendor's record; empty where there is no reference that it could take."""
     try:
-        return reverse("lookups:guest", args=[guest_ref]) if guest_ref else ""
+        return reverse(name, args=[reference]) if reference else ""
     except NoReverseMatch:
         return ""
 
@@ -151,13 +153,63 @@ def receipt(submission: Submission, client: CdpClient) -> dict[str, Any]:
         "unreadable": submission.is_unreadable,
         "answered": answer is not None,
         "rows": compared(sent, answer),
-        "guest_path": guest_path(submission.guest_ref),
+        "guest_path": own_page("lookups:guest", submission.guest_ref),
         "links": returned_links(submission, client),
         "timeline": timeline(submission),
         "correctable": is_correctable(submission),
         "contradicted": submission.late_consumer_ref not in ("", submission.consumer_ref),
         "settled": submission.settled_how,
+        "looks": looks(submission),
+        "repeated": has_repeated_reference(submission),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A consumer reference; ``url`` is our page of it, where there can be one."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceGroup:
+    """References that say the same."""
+
+    words: str
+    references: tuple[Reference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What the looks at the order have found so far, and when the next one is."""
+
+    found: str
+    last_at: datetime | None
+    next_at: datetime | None
+    can_check: bool
+    groups: tuple[ReferenceGroup, ...]
+
+
+def looks(submission: Submission) -> Looks:
+    """The state of finding out, for the page of an unknown outcome."""
+    groups = (
+        (words.MATCHING, submission.matching_refs),
+        (words.DIFFERENT, submission.different_refs),
+    )
+    return Looks(
+        found=words.look_found(submission),
+        last_at=submission.last_look_at,
+        next_at=submission.next_look_at if settings.CDP_LOOK_UPS else None,
+        can_check=settings.CDP_LOOK_UPS,
+        groups=tuple(
+            ReferenceGroup(
+                str(said), tuple(Reference(ref, own_page("lookups:order_consumer", ref)) for ref in refs)
+            )
+            for said, refs in groups
+            if refs
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +223,7 @@ class SubmissionLine:
     order_ref: str
     outcome: str
     duration: str
+    note: str = ""
 
 
 def duration_words(milliseconds: int | None) -> str:
@@ -179,7 +232,8 @@ def duration_words(milliseconds: int | None) -> str:
         return ""
     if milliseconds < 1000:
         return gettext("%(number)s ms") % {"number": milliseconds}
-    return gettext("%(number)s s") % {"number": number_format(milliseconds / 1000, 1)}
+    # Rounded like the milliseconds in the log: number_format alone cuts off.
+    return gettext("%(number)s s") % {"number": number_format(round(milliseconds / 1000, 1), 1)}
 
 
 def line(submission: Submission) -> SubmissionLine:
@@ -193,6 +247,7 @@ def line(submission: Submission) -> SubmissionLine:
         order_ref=submission.order_ref,
         outcome=submission.outcome,
         duration=duration_words(submission.duration_ms),
+        note=words.line_note(submission),
     )
 
 

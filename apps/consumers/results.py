@@ -23,6 +23,10 @@ class Result:
         """The references in the answer; empty where there was none. Nothing personal."""
         return {name: self.columns.get(name, "") for name in ("consumer_ref", "guest_ref")}
 
+    def taking(self, duration_ms: int) -> Result:
+        """The same with how long the call took, in milliseconds."""
+        return Result(self.outcome, {**self.columns, "duration_ms": duration_ms})
+
     @classmethod
     def of_creation(cls, creation: Creation) -> Result:
         """The vendor answered with the new consumer."""

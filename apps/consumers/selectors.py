@@ -15,7 +15,8 @@ MOST_COMPARED = 200  # submissions of one order that a new entry is compared wit
 def visible_submissions(person_id: str, *, everybody: bool) -> QuerySet[Submission]:
     """The submissions that a person may see, newest first: their own, or everybody's."""
     scope = Q() if everybody else Q(actor_id=person_id)
-    return Submission.objects.filter(scope).order_by("-submitted_at", "-id")
+    # The references of a large order are long, and only a look reads them.
+    return Submission.objects.filter(scope).defer("refs_before").order_by("-submitted_at", "-id")
 
 
 def find_visible(public_id: uuid.UUID, person_id: str, *, everybody: bool) -> Submission | None:
@@ -65,10 +66,33 @@ def possibly_existing_on_order(order_ref: str) -> QuerySet[Submission]:
 
     References differ in case only by who wrote them; both databases find the three forms by index.
     """
-    forms = {order_ref, order_ref.lower(), order_ref.upper()}
     exists = Q(outcome__in=[Outcome.CREATED, *OPEN_OUTCOMES]) | ~Q(late_consumer_ref="")
-    submissions = Submission.objects.filter(exists, order_ref__in=forms)
+    submissions = Submission.objects.filter(exists, _on_order(order_ref)).defer("refs_before")
     return submissions.order_by("-submitted_at", "-id")[:MOST_COMPARED]
+
+
+def claimed_refs_on_order(submission: Submission) -> frozenset[str]:
+    """The consumer references on its order, in lower case, that other submissions are known to have made."""
+    others = Submission.objects.filter(_on_order(submission.order_ref)).exclude(pk=submission.pk)
+    named = others.exclude(consumer_ref="", late_consumer_ref="")
+    pairs = named.values_list("consumer_ref", "late_consumer_ref")
+    return frozenset(ref.lower() for pair in pairs for ref in pair if ref)
+
+
+def has_repeated_reference(submission: Submission) -> bool:
+    """Whether the vendor gave this submission's consumer reference to another submission as well."""
+    same = Submission.objects.filter(consumer_ref=submission.consumer_ref).exclude(pk=submission.pk)
+    return bool(submission.consumer_ref) and same.exists()
+
+
+def open_on_order(submission: Submission) -> QuerySet[Submission]:
+    """The other submissions to its order that are being sent or unknown."""
+    others = Submission.objects.filter(_on_order(submission.order_ref), outcome__in=OPEN_OUTCOMES)
+    return others.exclude(pk=submission.pk)
+
+
+def _on_order(order_ref: str) -> Q:
+    return Q(order_ref__in={order_ref, order_ref.lower(), order_ref.upper()})
 
 
 def identity_rules() -> QuerySet[IdentityRule]:

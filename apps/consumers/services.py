@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import datetime
-import logging
 import time
 import uuid
-from dataclasses import replace
-from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
+from django.db import IntegrityError, transaction
 
 from apps.audit import actions
-from apps.audit.events import Event
 from apps.audit.services import record
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import NewConsumer
-from apps.cdp.errors import CdpError
-from apps.consumers import selectors
+from apps.cdp.errors import CdpBusy, CdpError
+from apps.consumers import selectors, storing
 from apps.consumers.concerns import Concern, find_concerns
 from apps.consumers.digests import content_digest, search_digests
-from apps.consumers.models import OPEN_OUTCOMES, Outcome, Submission, SubmissionDigest
+from apps.consumers.events import event_of
+from apps.consumers.models import Submission, SubmissionDigest
 from apps.consumers.results import Result
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 
-logger = logging.getLogger(__name__)
+SNAPSHOT_SECONDS = 2.0  # the longest that reading the order before a send may take
 
 
 class NotSubmitted(Exception):
@@ -57,16 +54,8 @@ class NotConfirmed(NotSubmitted):
         self.concerns = concerns
 
 
-class OutcomeNotStored(Exception):
-    """It was sent, and what came of it is known, but the database took no word of it.
-
-    ``result`` is the truth for the person who waits; the log has its outcome and references as well.
-    """
-
-    def __init__(self, submission: Submission, result: Result) -> None:
-        super().__init__("The outcome could not be stored")
-        self.submission = submission
-        self.result = result
+class Busy(NotSubmitted):
+    """As many calls to the vendor as this process makes at a time are under way."""
 
 
 def submit(
@@ -84,58 +73,67 @@ def submit(
     The same token with the same content returns the submission that it led to. ``accepted`` holds the
     keys of the concerns that the person has seen and overridden.
 
-    Raises ``TokenUsed``, ``IdenticalOpen`` or ``NotConfirmed`` when nothing is sent. Whatever the vendor
-    answers, or does not, is an outcome and no exception. If the first transaction cannot be written the
-    database's error is raised and nothing is sent; ``OutcomeNotStored`` when the last one cannot.
+    Raises ``TokenUsed``, ``IdenticalOpen``, ``NotConfirmed`` or ``Busy`` when nothing is sent. Whatever the
+    vendor answers, or does not, is an outcome and no exception. If the first transaction cannot be written
+    the database's error is raised and nothing is sent; ``OutcomeNotStored`` when the last one cannot.
     """
     digest = content_digest(order_ref, consumer)
-    for is_last_try in (False, True):
-        earlier = _earlier_submission(token, digest, actor)
-        if earlier is not None:
-            return earlier
-        submission = _new_submission(
-            order_ref=order_ref,
-            consumer=consumer,
-            token=token,
-            digest=digest,
-            actor=actor,
-            resubmission_of=resubmission_of,
-        )
-        try:
-            _write_before(submission, consumer, actor, accepted)
-            break
-        except IntegrityError:
-            # Somebody else was first, between the look and the write: look again. Their submission may have
-            # ended meanwhile, and then nothing is in the way any more.
-            if is_last_try:
-                raise
-    release_database_connections()
-    result, duration_ms = _send(submission, consumer, client)
-    return _store(submission, result, duration_ms, actor)
-
-
-def _new_submission(
-    *,
-    order_ref: str,
-    consumer: NewConsumer,
-    token: uuid.UUID,
-    digest: str,
-    actor: Actor,
-    resubmission_of: Submission | None,
-) -> Submission:
-    now = datetime.datetime.now(datetime.UTC)
+    earlier = _earlier_submission(token, digest, actor)
+    if earlier is not None:
+        return earlier
     submission = Submission(
         token=token,
         content_digest=digest,
         order_ref=order_ref,
         actor_id=actor.id,
         actor_name=actor.name,
-        submitted_at=now,
-        deadline=now + datetime.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT),
         resubmission_of=resubmission_of,
     )
     submission.consumer = consumer
-    return submission
+    try:
+        with client.slot():
+            submission.refs_before = _references_on_order(order_ref, client)
+            earlier = _written_before(submission, consumer, actor, accepted)
+            if earlier is not None:
+                return earlier
+            release_database_connections()
+            result = _send(submission, consumer, client)
+    except CdpBusy:
+        raise Busy("Too many calls are under way") from None
+    return storing.store(submission, result, actor)
+
+
+def _references_on_order(order_ref: str, client: CdpClient) -> list[str] | None:
+    """Step 0: what is on the order already, so that a look can tell what is new.
+
+    A failure costs the evidence, never the create.
+    """
+    if not settings.CDP_LOOK_UPS:
+        return None
+    release_database_connections()
+    try:
+        return list(client.list_order_consumer_refs(order_ref, within=SNAPSHOT_SECONDS))
+    except CdpError:
+        return None
+
+
+def _written_before(
+    submission: Submission, consumer: NewConsumer, actor: Actor, accepted: frozenset[str]
+) -> Submission | None:
+    """Step 1, or the submission that this form led to meanwhile; raises where another one is in the way.
+
+    Somebody else may be first, between the look and the write. Their submission may have ended since, and
+    then nothing is in the way any more.
+    """
+    try:
+        _write_before(submission, consumer, actor, accepted)
+    except IntegrityError:
+        earlier = _earlier_submission(submission.token, submission.content_digest, actor)
+        if earlier is not None:
+            return earlier
+        submission.pk = None
+        _write_before(submission, consumer, actor, accepted)
+    return None
 
 
 def _earlier_submission(token: uuid.UUID, digest: str, actor: Actor) -> Submission | None:
@@ -171,6 +169,9 @@ def _write_before(
     The look at what is on the order comes after the row, whose constraint keeps identical ones out from
     then on: one that was sent and created in between is seen, and no moment is left for another.
     """
+    now = datetime.datetime.now(datetime.UTC)
+    submission.submitted_at = now
+    submission.deadline = now + datetime.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT)
     with transaction.atomic(durable=True):
         submission.save(force_insert=True)
         concerns = find_concerns(submission.order_ref, consumer, besides=submission)
@@ -193,8 +194,8 @@ def _write_before(
         )
 
 
-def _send(submission: Submission, consumer: NewConsumer, client: CdpClient) -> tuple[Result, int]:
-    """Step 2: no transaction, no database connection; one send. The duration is in milliseconds."""
+def _send(submission: Submission, consumer: NewConsumer, client: CdpClient) -> Result:
+    """Step 2: no transaction, no database connection; one send."""
     started = time.monotonic()
     try:
         creation = client.create_order_consumer(submission.order_ref, consumer, deadline=submission.deadline)
@@ -202,95 +203,4 @@ def _send(submission: Submission, consumer: NewConsumer, client: CdpClient) -> t
         result = Result.of_error(error)
     else:
         result = Result.of_creation(creation)
-    return result, round((time.monotonic() - started) * 1000)
-
-
-EVENT_OF_OUTCOME = {
-    Outcome.CREATED: actions.CONSUMER_CREATED,
-    Outcome.REJECTED: actions.CONSUMER_REJECTED,
-    Outcome.NOT_SENT: actions.CONSUMER_NOT_SENT,
-    Outcome.UNKNOWN: actions.CONSUMER_OUTCOME_UNKNOWN,
-}
-
-
-def _store(submission: Submission, result: Result, duration_ms: int, actor: Actor) -> Submission:
-    """Step 3, twice if need be: a connection that was lost meanwhile must not cost the answer."""
-    try:
-        return _write_after(submission, result, duration_ms, actor)
-    except (DatabaseError, InterfaceError):  # the second: a connection that is closed already
-        release_database_connections()
-    try:
-        return _write_after(submission, result, duration_ms, actor)
-    except (DatabaseError, InterfaceError) as error:
-        facts = {
-            "submission": str(submission.public_id),
-            "outcome": result.outcome.value,
-            **result.references,
-        }
-        logger.error("outcome_not_stored %s", facts, extra=facts)
-        raise OutcomeNotStored(submission, result) from error
-
-
-def _write_after(submission: Submission, result: Result, duration_ms: int, actor: Actor) -> Submission:
-    """Step 3: compare-and-set. Only a submission that is still open takes the outcome.
-
-    An answer that comes after a person has settled does not change the outcome; it is on record, and a
-    reference in it is kept beside, so that nobody sends again what exists.
-    """
-    with transaction.atomic(durable=True):
-        changed = Submission.objects.filter(pk=submission.pk, outcome__in=OPEN_OUTCOMES).update(
-            outcome=result.outcome,
-            finished_at=datetime.datetime.now(datetime.UTC),
-            duration_ms=duration_ms,
-            **{"error_code": "", **result.columns},
-        )
-        submission.refresh_from_db()
-        if not changed and _is_stored_already(submission, result):
-            return submission
-        facts = {"http_status": result.columns["http_status"], "duration_ms": duration_ms}
-        if changed:
-            if result.outcome is not Outcome.CREATED:
-                facts["error_code"] = result.columns["error_code"]
-            record(event_of(EVENT_OF_OUTCOME[result.outcome], submission, actor, **facts))
-        else:
-            late_ref = result.references["consumer_ref"]
-            Submission.objects.filter(pk=submission.pk).update(late_consumer_ref=late_ref)
-            facts = {**facts, "answer_outcome": result.outcome.value}
-            late = event_of(actions.CONSUMER_LATE_ANSWER, submission, actor, **facts)
-            record(replace(late, consumer_ref=late_ref))
-    return submission
-
-
-def _is_stored_already(submission: Submission, result: Result) -> bool:
-    """Whether the first try was committed although its confirmation was lost."""
-    same = (submission.outcome, submission.consumer_ref) == (
-        result.outcome,
-        result.references["consumer_ref"],
-    )
-    return same and not submission.settled_how
-
-
-def event_of(action: actions.Action, submission: Submission, actor: Actor, **data: Any) -> Event:
-    """An event about a submission; what is not known is left out of its data."""
-    return Event(
-        action=action,
-        actor=actor,
-        submission=str(submission.public_id),
-        order_ref=submission.order_ref,
-        consumer_ref=submission.consumer_ref,
-        guest_ref=submission.guest_ref,
-        data={name: value for name, value in data.items() if value not in (None, "", [])},
-    )
-
-
-def record_viewed(submission: Submission, actor: Actor) -> None:
-    """Write down that a person saw a submission's personal data."""
-    with transaction.atomic():
-        record(event_of(actions.SUBMISSION_VIEWED, submission, actor))
-
-
-def record_listed(*, count: int, everybody: bool, actor: Actor) -> None:
-    """Write down that a person saw a list of submissions with consumers' names."""
-    scope = "everybody" if everybody else "own"
-    with transaction.atomic():
-        record(Event(action=actions.SUBMISSIONS_LISTED, actor=actor, data={"count": count, "scope": scope}))
+    return result.taking(round((time.monotonic() - started) * 1000))

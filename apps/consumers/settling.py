@@ -10,8 +10,9 @@ from django.db.models import Q
 
 from apps.audit import actions
 from apps.audit.services import record
+from apps.consumers import schedule
+from apps.consumers.events import event_of
 from apps.consumers.models import Outcome, SettledHow, SettleReason, Submission
-from apps.consumers.services import event_of
 from apps.core.actor import Actor
 from apps.core.encryption import encrypt
 
@@ -53,6 +54,7 @@ def settle(
             changed = Submission.objects.filter(SETTLEABLE, pk=submission.pk).update(
                 outcome=outcome,
                 consumer_ref=consumer_ref,
+                next_look_at=None,
                 settled_how=SettledHow.BY_HAND,
                 settled_at=now,
                 settled_by_id=actor.id,
@@ -93,10 +95,12 @@ def mark_overdue_unknown(actor: Actor) -> int:
 
 
 def _mark_unknown(submission: Submission, actor: Actor) -> bool:
+    now = datetime.datetime.now(datetime.UTC)
     with transaction.atomic(durable=True):
         changed = Submission.objects.filter(pk=submission.pk, outcome=Outcome.SENDING).update(
             outcome=Outcome.UNKNOWN,
-            finished_at=datetime.datetime.now(datetime.UTC),
+            finished_at=now,
+            next_look_at=schedule.first_look(now),
             error_code="process_lost",
         )
         if changed:

@@ -8,6 +8,7 @@ urlpatterns = [
     path("submissions/", submissions.submissions, name="submissions"),
     path("submissions/<uuid:public_id>/", submissions.receipt, name="receipt"),
     path("submissions/<uuid:public_id>/settle/", submissions.settle, name="settle"),
+    path("submissions/<uuid:public_id>/check/", submissions.check_now, name="check_now"),
     path("identity-rules/", rules.identity_rules, name="identity_rules"),
     path("identity-rules/<int:pk>/remove/", rules.remove_identity_rule, name="remove_identity_rule"),
 ]

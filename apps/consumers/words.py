@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.consumers import concerns
 from apps.consumers.concerns import Concern
-from apps.consumers.models import Outcome, Submission
+from apps.consumers.models import LookResult, Outcome, Submission
 
 FIELD_LABELS = {
     "title": _("Title"),
@@ -34,6 +34,7 @@ REASONS = {
     "forbidden": _("Sitecore CDP refused the portal. An administrator has to check the API access."),
     "not_found": _("Sitecore CDP has no order with this reference."),
     "rate_limited": _("Sitecore CDP had too many requests. Send it again in a minute."),
+    "busy": _("The portal had too many calls to Sitecore CDP under way."),
     "not_configured": _("The connection to Sitecore CDP is not set up. An administrator has to check it."),
     "bad_reference": _("The order reference cannot be sent."),
     "deadline_passed": _("It took too long before anything could be sent."),
@@ -51,6 +52,33 @@ REASONS = {
     "list_too_long": _("The answer of Sitecore CDP could not be read."),
     "transport_fault": _("The portal failed after it had begun to send."),
     "process_lost": _("The portal was interrupted while it was sending, and could not store what happened."),
+}
+
+MATCHING = _("New on the order since the send, and the same in every field:")
+DIFFERENT = _("New on the order since the send, but not the same in every field:")
+
+LOOKS = {
+    LookResult.NONE: _(
+        "The portal has read the order: no new consumer on it matches. That does not prove that there is"
+        " none."
+    ),
+    LookResult.SEVERAL: _(
+        "Duplicate suspected: several new consumers on the order match. A supervisor has to look at each."
+    ),
+    LookResult.SHARED: _(
+        "A new consumer on the order matches this submission and another one. A supervisor has to say whose"
+        " it is."
+    ),
+    LookResult.NOT_PROVEN: _(
+        "A consumer on the order matches, but it cannot be proven that it was not there before. A supervisor"
+        " has to say whether it is this one."
+    ),
+    LookResult.FAILED: _("The portal could not read the order."),
+}
+LINE_NOTES = {
+    LookResult.SEVERAL: _("Duplicate suspected"),
+    LookResult.SHARED: _("Matches another one too"),
+    LookResult.NOT_PROVEN: _("A consumer matches"),
 }
 
 CONCERNS = {
@@ -75,6 +103,18 @@ def reason(submission: Submission) -> str:
     if code in REASONS:
         return str(REASONS[code])
     return gettext("Sitecore CDP answered with an error (%(code)s).") % {"code": code.removeprefix("http_")}
+
+
+def look_found(submission: Submission) -> str:
+    """What the last look-up found; empty where there was none."""
+    return str(LOOKS[LookResult(submission.look_result)]) if submission.look_result in LOOKS else ""
+
+
+def line_note(submission: Submission) -> str:
+    """What a list says beside an unknown outcome, where somebody has to look at it."""
+    if submission.outcome != Outcome.UNKNOWN or submission.look_result not in LINE_NOTES:
+        return ""
+    return str(LINE_NOTES[LookResult(submission.look_result)])
 
 
 def vendor_field_message(submission: Submission) -> str:

@@ -16,7 +16,7 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.accounts.sessions import close_expired_sessions
-from apps.consumers import services
+from apps.consumers import services, storing
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.settling import can_be_settled
 from apps.sandbox.server import SandboxServer
@@ -33,7 +33,8 @@ def _failing(
     monkeypatch: pytest.MonkeyPatch, name: str, errors: list[Exception], *, after: bool = False
 ) -> None:
     """Let a function of the services raise these errors one after the other, before or after its work."""
-    real = getattr(services, name)
+    module = storing if name == "write_after" else services
+    real = getattr(module, name)
 
     def flawed(*args: Any, **kwargs: Any) -> Any:
         if errors and after:
@@ -42,14 +43,14 @@ def _failing(
             raise errors.pop(0)
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(services, name, flawed)
+    monkeypatch.setattr(module, name, flawed)
 
 
 @pytest.mark.parametrize("kind", [OperationalError, InterfaceError])
 def test_an_outcome_that_could_not_be_written_is_written_at_the_second_try(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
-    _failing(monkeypatch, "_write_after", [kind("gone")])
+    _failing(monkeypatch, "write_after", [kind("gone")])
     assert as_staff.post(NEW, posted()).status_code == 303
     assert Submission.objects.get().outcome == Outcome.CREATED
     assert len(creates(sandbox)) == 1
@@ -58,7 +59,7 @@ def test_an_outcome_that_could_not_be_written_is_written_at_the_second_try(
 def test_a_write_whose_confirmation_was_lost_is_no_late_answer(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _failing(monkeypatch, "_write_after", [OperationalError("gone")], after=True)
+    _failing(monkeypatch, "write_after", [OperationalError("gone")], after=True)
     assert as_staff.post(NEW, posted()).status_code == 303
     assert Submission.objects.get().outcome == Outcome.CREATED
     assert events("consumer.late_answer") == []
@@ -71,7 +72,7 @@ def test_where_nothing_can_be_written_the_person_sees_the_true_result(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    _failing(monkeypatch, "_write_after", [OperationalError("gone"), OperationalError("gone")])
+    _failing(monkeypatch, "write_after", [OperationalError("gone"), OperationalError("gone")])
     response = as_staff.post(NEW, posted())
     [created] = sandbox.sandbox.consumers(posted()["order_ref"])
     assert response.status_code == 503

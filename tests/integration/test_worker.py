@@ -113,6 +113,7 @@ def test_as_a_process_it_waits_for_a_database_without_tables_and_ends_at_sigterm
         **os.environ,
         "PORTAL_MODE": "practice",
         "DATABASE_URL": f"sqlite:///{tmp_path / 'empty.sqlite3'}",
+        "SPOOL_DIR": str(tmp_path / "spool"),
     }
     log = tmp_path / "log"
     with log.open("w") as output:

@@ -15,6 +15,7 @@ from apps.consumers.models import (
     MAX_IDENTITY_RULES,
     DigestKind,
     IdentityRule,
+    LookPace,
     Outcome,
     Submission,
     SubmissionDigest,
@@ -101,10 +102,17 @@ BREAKS: dict[str, list[Break]] = {
         lambda: _turn(Outcome.CREATED, settle_reason="other"),
         lambda: _turn(Outcome.CREATED, settled_by=_person()),
         lambda: _turn(Outcome.CREATED, **{**settled_by(_person()), "settled_how": "by_magic"}),
+        lambda: _settled_not_created(settled_how="by_look_up", settle_reason=""),
+        lambda: _turn(Outcome.CREATED, settled_how="by_look_up"),
     ],
     "submission_not_created_is_settled": [
         lambda: _settled_not_created(settled_how="", settled_at=None, settled_by=None, settle_reason=""),
     ],
+    "submission_look_due_only_while_unknown": [
+        lambda: _turn(Outcome.CREATED, next_look_at=NOW),
+        lambda: _turn(Outcome.SENDING, next_look_at=NOW),
+    ],
+    "look_pace_is_one_row": [lambda: LookPace.objects.create(pk=2) and None],
     "digest_kind_is_known": [lambda: _digest("shoe_size")],
     "digest_once": [lambda: _digest(DigestKind.EMAIL)],
     "identity_rule_priority_in_range": [

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from apps.cdp.factory import get_client
-from apps.consumers import presenters, selectors, services, vocabulary, words
+from apps.consumers import events, presenters, selectors, services, storing, vocabulary, words
 from apps.consumers.forms.consumer import required_fields
 from apps.consumers.forms.entry import (
     FORM_FIELD,
@@ -47,7 +47,7 @@ def new(request: HttpRequest) -> HttpResponse:
     if earlier is None:
         entry = Entry.typed(values_of(single(request.GET, "order"), None), selectors.providers())
         return _page(request, entry)
-    services.record_viewed(earlier, actor_of(request))
+    events.record_viewed(earlier, actor_of(request))
     return _page(request, _entry_of_earlier_try(earlier), earlier=earlier)
 
 
@@ -94,7 +94,11 @@ def _sent(request: HttpRequest, entry: Entry, earlier: Submission | None) -> Htt
         # The back button, then the next person: nothing is sent, nothing typed is lost.
         entry = Entry.typed(request.POST, entry.providers)
         return _page(request, entry, earlier=earlier, used=_shown(request, stop.submission))
-    except services.OutcomeNotStored as failure:
+    except services.Busy:
+        response = _page(request, entry, busy=True)
+        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+        return response
+    except storing.OutcomeNotStored as failure:
         return _not_stored(request, failure)
     if submission.outcome in (Outcome.REJECTED, Outcome.NOT_SENT):
         return HttpResponseSeeOther(f"{reverse('consumers:new')}?from={submission.public_id}")
@@ -120,7 +124,7 @@ def _page(request: HttpRequest, entry: Entry, **context: Any) -> HttpResponse:
     )
 
 
-def _not_stored(request: HttpRequest, failure: services.OutcomeNotStored) -> HttpResponse:
+def _not_stored(request: HttpRequest, failure: storing.OutcomeNotStored) -> HttpResponse:
     """The truth for the person who waits, from a page that asks the database for nothing."""
     page = render_to_string(
         "consumers/not_stored.html",
@@ -129,6 +133,7 @@ def _not_stored(request: HttpRequest, failure: services.OutcomeNotStored) -> Htt
             "headline": words.headline(failure.result.outcome),
             "consumer_ref": failure.result.references["consumer_ref"],
             "order_ref": failure.submission.order_ref,
+            "spooled": failure.spooled,
             "environment_words": environment_words(),
             "support_code": support_code(request),
         },

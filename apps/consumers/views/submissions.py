@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -14,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from apps.cdp.factory import get_client
-from apps.consumers import presenters, selectors, services, settling
+from apps.consumers import events, looks, presenters, selectors, settling
 from apps.consumers.forms.settling import SETTLE_FORMS, MarkAsCreatedForm, SettleForm
 from apps.consumers.models import Outcome, SettleReason, Submission
 from apps.core import kept_entries
@@ -25,6 +26,7 @@ from apps.core.requests import actor_of
 
 PAGE_SIZE = 50
 ON_START_PAGE = 5
+LOOKS_SOON = 90.0  # seconds that a reader may be waiting for
 SEE_ALL = "consumers.view_all_submissions"
 SEE_OWN = "consumers.view_own_submissions"
 
@@ -77,8 +79,21 @@ def receipt(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     submission = _find(request, public_id)
     forms = _settle_forms(request, submission)
     if submission.outcome != Outcome.SENDING:  # whose page shows no personal data, and looks again by itself
-        services.record_viewed(submission, actor_of(request))
+        events.record_viewed(submission, actor_of(request))
     return _receipt_page(request, submission, forms)
+
+
+@requires("consumers.look_up_vendor_records")
+@require_http_methods(["POST"])
+def check_now(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """Check now: read the order at once, instead of at the next set time."""
+    submission = _find(request, public_id)
+    try:
+        looks.look_now(submission, actor=actor_of(request), client=get_client())
+    except looks.LookNotTaken:
+        if submission.outcome == Outcome.UNKNOWN:
+            messages.info(request, _("The order was not read just now. Look again in a moment."))
+    return HttpResponseSeeOther(reverse("consumers:receipt", args=[public_id]))
 
 
 @requires("consumers.settle_submission")
@@ -109,7 +124,7 @@ def settle(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         else:
             return HttpResponseSeeOther(reverse("consumers:receipt", args=[public_id]))
     forms = [form if isinstance(form, kind) else kind() for kind in _settle_kinds(submission)]
-    services.record_viewed(submission, actor_of(request))
+    events.record_viewed(submission, actor_of(request))
     return _receipt_page(request, submission, forms)
 
 
@@ -122,16 +137,35 @@ def _receipt_page(request: HttpRequest, submission: Submission, forms: Sequence[
         "entry_of": kept_entries.mark(request),
     }
     response = render(request, "consumers/receipt.html", context)
-    if submission.outcome == Outcome.SENDING:
-        response["Refresh"] = "3"  # seconds; works without script
+    seconds = _looks_again_in(submission)
+    if seconds and not forms:  # a form that somebody is filling in must not go away
+        response["Refresh"] = str(seconds)  # works without script
     return response
+
+
+def _looks_again_in(submission: Submission) -> int:
+    """Seconds until the page of an open submission may say something new; 0 where it waits for people."""
+    if submission.outcome == Outcome.SENDING:
+        return 3
+    if submission.outcome != Outcome.UNKNOWN or submission.next_look_at is None:
+        return 0
+    wait = (submission.next_look_at - datetime.datetime.now(datetime.UTC)).total_seconds()
+    return max(round(wait), 0) + 3 if wait < LOOKS_SOON else 0
 
 
 def _settle_forms(request: HttpRequest, submission: Submission) -> list[SettleForm]:
     if not (settling.can_be_settled(submission) and request.user.has_perm("consumers.settle_submission")):
         return []
     kept = kept_entries.take(request, path=reverse("consumers:settle", args=[submission.public_id]))
-    return [kind(initial=kept) for kind in _settle_kinds(submission)]
+    return [kind(initial=kept or _suggested(submission, kind)) for kind in _settle_kinds(submission)]
+
+
+def _suggested(submission: Submission, kind: type[SettleForm]) -> dict[str, str]:
+    """The reference that a look-up or a late answer found, where it is the only one."""
+    if kind is not MarkAsCreatedForm:
+        return {}
+    found = [submission.late_consumer_ref] if submission.late_consumer_ref else submission.matching_refs
+    return {"consumer_ref": found[0]} if len(found) == 1 else {}
 
 
 def _settle_kinds(submission: Submission) -> list[type[SettleForm]]:
@@ -151,7 +185,7 @@ def _find(request: HttpRequest, public_id: uuid.UUID) -> Submission:
 
 
 def _record_listed(request: HttpRequest, count: int, *, everybody: bool) -> None:
-    services.record_listed(count=count, everybody=everybody, actor=actor_of(request))
+    events.record_listed(count=count, everybody=everybody, actor=actor_of(request))
 
 
 def _key(submission: Submission) -> str:

@@ -124,13 +124,13 @@ def test_links_that_did_not_come_are_not_shown(settings: Settings) -> None:
     [("", ""), ("a/b", ""), ("../x", ""), (REF, f"/guests/{REF}/")],
 )
 def test_a_guest_reference_that_makes_no_address_has_no_page(guest_ref: str, path: str) -> None:
-    assert presenters.guest_path(guest_ref) == path
+    assert presenters.own_page("lookups:guest", guest_ref) == path
 
 
 # --- Lines ----------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("milliseconds", "words"),
-    [(None, ""), (0, "0 ms"), (999, "999 ms"), (1000, "1.0 s"), (29_900, "29.9 s")],
+    [(None, ""), (0, "0 ms"), (999, "999 ms"), (1000, "1.0 s"), (1_960, "2.0 s"), (29_949, "29.9 s")],
 )
 def test_a_duration_is_told_in_milliseconds_or_seconds(milliseconds: int | None, words: str) -> None:
     assert presenters.duration_words(milliseconds) == words

@@ -1,4 +1,4 @@
-"""The record of the main job: submissions, the digests that find them, and the identity rules."""
+"""The record of the main job: submissions."""
 
 from __future__ import annotations
 
@@ -41,6 +41,18 @@ class SettledHow(models.TextChoices):
     """How an unknown outcome became known. Empty where the vendor's own answer said it."""
 
     BY_HAND = "by_hand", _("by a supervisor")
+    BY_LOOK_UP = "by_look_up", _("by a look-up")
+
+
+class LookResult(models.TextChoices):
+    """What the last look-up of an unknown outcome found on the order."""
+
+    ONE = "one", _("One new consumer matches")
+    NONE = "none", _("No new consumer matches")
+    SEVERAL = "several", _("Several new consumers match")
+    SHARED = "shared", _("A new consumer matches this submission and another one")
+    NOT_PROVEN = "not_proven", _("A consumer matches, but it may have been there before")
+    FAILED = "failed", _("The order could not be read")
 
 
 class SettleReason(models.TextChoices):
@@ -81,6 +93,15 @@ class Submission(models.Model):
     error_code = models.CharField(max_length=40, blank=True)
     error_field = models.CharField(max_length=60, blank=True)
     encrypted_vendor_message = models.TextField(blank=True)
+    # What was on the order before the send; null where it could not be read, or look-ups are off.
+    refs_before = models.JSONField(null=True)
+    looks = models.PositiveSmallIntegerField(default=0)
+    failed_looks = models.PositiveSmallIntegerField(default=0)  # in a row
+    next_look_at = models.DateTimeField(null=True)
+    last_look_at = models.DateTimeField(null=True)
+    look_result = models.CharField(max_length=12, choices=LookResult, blank=True)
+    matching_refs = models.JSONField(default=list)  # that could be this submission's consumer
+    different_refs = models.JSONField(default=list)  # new on the order, but of somebody else
     settled_how = models.CharField(max_length=10, choices=SettledHow, blank=True)
     settled_at = models.DateTimeField(null=True)
     settled_by = models.ForeignKey(
@@ -117,6 +138,11 @@ class Submission(models.Model):
                 fields=["outcome", "submitted_at", "id"],
                 condition=Q(outcome__in=["sending", "unknown"]),
                 name="submission_open",
+            ),
+            models.Index(
+                fields=["next_look_at", "id"],
+                condition=Q(next_look_at__isnull=False),
+                name="submission_look_due",
             ),
         ]
         constraints = [
@@ -169,7 +195,13 @@ class Submission(models.Model):
                     Q(settled_how="by_hand", settled_at__isnull=False, settled_by__isnull=False)
                     & ~Q(settle_reason="")
                     & Q(outcome__in=["created", "not_created"])
-                ),
+                )
+                # No look-up proves absence.
+                | Q(settled_how="by_look_up", settled_at__isnull=False, settle_reason="", outcome="created"),
+            ),
+            models.CheckConstraint(
+                name="submission_look_due_only_while_unknown",
+                condition=Q(next_look_at__isnull=True) | Q(outcome="unknown"),
             ),
             models.CheckConstraint(
                 name="submission_not_created_is_settled",
@@ -228,60 +260,3 @@ def _opened(token: str) -> str:
         # One row must not take a page of fifty down. What is shown says that it could not be read.
         logger.error("encrypted_value_unreadable")
         return ""
-
-
-class DigestKind(models.TextChoices):
-    """What a submission can be found by, exactly, without storing it readably."""
-
-    EMAIL = "email", _("Email address")
-    PHONE = "phone", _("Phone number")
-    PASSPORT = "passport", _("Passport number")
-    IDENTIFIER = "identifier", _("Identifier")
-    LAST_NAME = "last_name", _("Last name")
-
-
-class SubmissionDigest(models.Model):
-    """Keyed digest of one normalised value of a submission's consumer."""
-
-    submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="digests")
-    kind = models.CharField(max_length=10, choices=DigestKind)
-    digest = models.CharField(max_length=64)
-
-    class Meta:
-        default_permissions = ()
-        constraints = [
-            models.CheckConstraint(name="digest_kind_is_known", condition=Q(kind__in=DigestKind.values)),
-            models.UniqueConstraint(name="digest_once", fields=["kind", "digest", "submission"]),
-        ]
-
-    def __str__(self) -> str:
-        return self.kind
-
-
-MAX_IDENTITY_RULES = 5  # vendor: at most five identity rules in a tenant
-
-
-class IdentityRule(models.Model):
-    """One of the tenant's identity rules, as an administrator entered it here.
-
-    Vendor: rules are tried in order of priority; one matches when the provider is equal letter for
-    letter and the id belongs to a guest.
-    """
-
-    name = models.CharField(max_length=100)
-    provider = models.CharField(max_length=100, unique=True)
-    priority = models.PositiveSmallIntegerField(unique=True)
-
-    class Meta:
-        default_permissions = ()
-        permissions = [("change_identity_rules", "Change the identity rules")]
-        constraints = [
-            models.CheckConstraint(
-                name="identity_rule_priority_in_range",
-                condition=Q(priority__gte=1, priority__lte=MAX_IDENTITY_RULES),
-            ),
-            models.CheckConstraint(name="identity_rule_is_named", condition=~Q(name="") & ~Q(provider="")),
-        ]
-
-    def __str__(self) -> str:
-        return self.name

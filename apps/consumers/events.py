@@ -1,0 +1,39 @@
+"""What the audit log is told about submissions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from apps.audit import actions
+from apps.audit.events import Event
+from apps.audit.services import record
+from apps.consumers.models import Submission
+from apps.core.actor import Actor
+
+
+def event_of(action: actions.Action, submission: Submission, actor: Actor, **data: Any) -> Event:
+    """An event about a submission; what is not known is left out of its data."""
+    return Event(
+        action=action,
+        actor=actor,
+        submission=str(submission.public_id),
+        order_ref=submission.order_ref,
+        consumer_ref=submission.consumer_ref,
+        guest_ref=submission.guest_ref,
+        data={name: value for name, value in data.items() if value not in (None, "", [])},
+    )
+
+
+def record_viewed(submission: Submission, actor: Actor) -> None:
+    """Write down that a person saw a submission's personal data."""
+    with transaction.atomic():
+        record(event_of(actions.SUBMISSION_VIEWED, submission, actor))
+
+
+def record_listed(*, count: int, everybody: bool, actor: Actor) -> None:
+    """Write down that a person saw a list of submissions with consumers' names."""
+    scope = "everybody" if everybody else "own"
+    with transaction.atomic():
+        record(Event(action=actions.SUBMISSIONS_LISTED, actor=actor, data={"count": count, "scope": scope}))

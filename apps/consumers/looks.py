@@ -1,0 +1,245 @@
+"""A look at an order after an unknown outcome: what is new on it, and is one of it ours?
+
+A look can prove that the consumer exists, never that it does not. Whatever it finds is kept on the submission
+as evidence; nothing is ever sent again by it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+
+from apps.audit import actions
+from apps.audit.services import record
+from apps.cdp.client import CdpClient
+from apps.cdp.consumers import OrderConsumer
+from apps.cdp.errors import CdpBusy, CdpError, CdpNotFound
+from apps.consumers import pacing, schedule, selectors
+from apps.consumers.events import event_of
+from apps.consumers.matching import matches
+from apps.consumers.models import LookResult, Outcome, SettledHow, Submission
+from apps.core.actor import Actor
+from apps.core.connections import release_database_connections
+
+LEASE = datetime.timedelta(seconds=60)  # a look whose process was lost is due again after it
+LOOK_SECONDS = 15.0  # the longest that one look may take
+BETWEEN = datetime.timedelta(seconds=2)  # two looks for one submission, however often somebody asks
+MOST_COMPARED = 25  # new consumers that one look reads
+LOOK_UP = "look_up"  # the reason in the event
+
+
+class LookNotTaken(Exception):
+    """No look was taken: it is not unknown any more, or look-ups are off, paused or too frequent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is on the order that was not there before and that no other submission is known to have made."""
+
+    read: tuple[OrderConsumer, ...] = ()
+    unread: tuple[str, ...] = ()  # references whose consumer could not be read, or were too many to read
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What a look says: a result, and the references behind it."""
+
+    result: LookResult
+    matching: tuple[OrderConsumer, ...] = ()
+    different: tuple[str, ...] = field(default=())
+
+
+def take_due_look(*, actor: Actor, client: CdpClient) -> bool:
+    """Take the look that has been due longest; False where none is due, or look-ups are paused.
+
+    Any number of workers may call it at the same time: a look is claimed with a lease before it is taken.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    if not settings.CDP_LOOK_UPS or not _is_one_due(now) or not pacing.take_turn(now):
+        return False
+    with transaction.atomic():
+        due = Submission.objects.filter(outcome=Outcome.UNKNOWN, next_look_at__lte=now)
+        submission = due.order_by("next_look_at", "id").select_for_update(skip_locked=True).first()
+        if submission is None or not _claimed(submission, now):
+            return False
+    _look(submission, actor, client)
+    return True
+
+
+def look_now(submission: Submission, *, actor: Actor, client: CdpClient) -> Submission:
+    """Take a look because a person asks for it, and return the submission as it is then.
+
+    Raises ``LookNotTaken``. An order that cannot be read is a result of the look and no exception.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    if not settings.CDP_LOOK_UPS or not pacing.take_turn(now) or not _claimed(submission, now):
+        raise LookNotTaken
+    _look(submission, actor, client)
+    submission.refresh_from_db()
+    return submission
+
+
+def _is_one_due(now: datetime.datetime) -> bool:
+    return Submission.objects.filter(outcome=Outcome.UNKNOWN, next_look_at__lte=now).exists()
+
+
+def _claimed(submission: Submission, now: datetime.datetime) -> bool:
+    """Whether this look is ours: nobody else took one a moment ago."""
+    rested = Q(last_look_at__isnull=True) | Q(last_look_at__lte=now - BETWEEN)
+    open_ = Submission.objects.filter(rested, pk=submission.pk, outcome=Outcome.UNKNOWN)
+    return bool(open_.update(last_look_at=now, next_look_at=now + LEASE))
+
+
+def _look(submission: Submission, actor: Actor, client: CdpClient) -> None:
+    known = _lower(submission.refs_before or []) | selectors.claimed_refs_on_order(submission)
+    release_database_connections()
+    try:
+        found = _find(submission.order_ref, known, client)
+    except CdpError as error:
+        _store_failure(submission, error, actor)
+        return
+    pacing.note_answered()
+    try:
+        _conclude(submission, found, actor)
+    except IntegrityError:
+        # Another submission was settled with this very reference a moment ago: it is not new any more.
+        _conclude(submission, found, actor)
+
+
+def _find(order_ref: str, known: frozenset[str], client: CdpClient) -> Found:
+    """Read what is new on the order. Raises ``CdpError`` where the list or a consumer cannot be read."""
+    end = time.monotonic() + LOOK_SECONDS
+    with client.slot():
+        refs = client.list_order_consumer_refs(order_ref, within=LOOK_SECONDS)
+        new = [ref for ref in refs if ref.lower() not in known]
+        read, unread = [], new[MOST_COMPARED:]
+        for ref in new[:MOST_COMPARED]:
+            try:
+                read.append(client.retrieve_order_consumer(ref, within=max(end - time.monotonic(), 0.001)))
+            except CdpNotFound:  # listed, but not readable yet
+                unread.append(ref)
+    return Found(tuple(read), tuple(unread))
+
+
+def _conclude(submission: Submission, found: Found, actor: Actor) -> None:
+    """Compare, and store what it means. Only what is still unknown changes.
+
+    Who else could have made a found consumer is asked after the order was read: whoever made it had written
+    their own submission before they sent it.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    with transaction.atomic(durable=True):
+        conclusion = _concluded(submission, found)
+        changes: dict[str, Any] = {
+            "looks": F("looks") + 1,
+            "failed_looks": 0,
+            "last_look_at": now,
+            "look_result": conclusion.result,
+            "matching_refs": [consumer.ref for consumer in conclusion.matching],
+            "different_refs": list(conclusion.different),
+            "next_look_at": schedule.next_look(submission.finished_at or now, now),
+        }
+        if conclusion.result is LookResult.ONE:
+            changes |= {**_columns_of(conclusion.matching[0], actor, now), "next_look_at": None}
+        changed = Submission.objects.filter(pk=submission.pk, outcome=Outcome.UNKNOWN).update(**changes)
+        submission.refresh_from_db()
+        if not changed:
+            return
+        _record_look(submission, conclusion, actor)
+
+
+def _concluded(submission: Submission, found: Found) -> Conclusion:
+    sent = submission.consumer
+    claimed = selectors.claimed_refs_on_order(submission)
+    new = [consumer for consumer in found.read if consumer.ref.lower() not in claimed]
+    unread = [ref for ref in found.unread if ref.lower() not in claimed]
+    matching = tuple(consumer for consumer in new if sent is not None and matches(sent, consumer))
+    different = (*(consumer.ref for consumer in new if consumer not in matching), *unread)
+    if not matching:
+        return Conclusion(LookResult.NONE, different=different)
+    if len(matching) > 1:
+        return Conclusion(LookResult.SEVERAL, matching, different)
+    if submission.refs_before is None or unread:
+        return Conclusion(LookResult.NOT_PROVEN, matching, different)
+    if any(_may_have_made(rival, matching[0]) for rival in selectors.open_on_order(submission)):
+        return Conclusion(LookResult.SHARED, matching, different)
+    return Conclusion(LookResult.ONE, matching, different)
+
+
+def _may_have_made(rival: Submission, consumer: OrderConsumer) -> bool:
+    """Whether another submission that is being sent or unknown could have made this consumer as well."""
+    sent = rival.consumer
+    if sent is None:  # it cannot be read, so nothing excludes it
+        return True
+    was_there = consumer.ref.lower() in _lower(rival.refs_before or [])
+    return matches(sent, consumer) and not was_there
+
+
+def _columns_of(consumer: OrderConsumer, actor: Actor, now: datetime.datetime) -> dict[str, Any]:
+    kept = Submission()
+    kept.answer = consumer
+    return {
+        "outcome": Outcome.CREATED,
+        "encrypted_answer": kept.encrypted_answer,
+        "consumer_ref": consumer.ref,
+        "consumer_href": consumer.href,
+        "order_href": consumer.order_href,
+        "guest_href": consumer.guest_href,
+        "guest_ref": consumer.guest_ref,
+        "settled_how": SettledHow.BY_LOOK_UP,
+        "settled_at": now,
+        "settled_by_id": actor.id or None,
+        "settled_by_name": actor.name,
+    }
+
+
+def _record_look(submission: Submission, conclusion: Conclusion, actor: Actor) -> None:
+    facts = {
+        "result": conclusion.result.value,
+        "before": None if submission.refs_before is None else len(submission.refs_before),
+        "matching": len(conclusion.matching),
+        "different": len(conclusion.different),
+    }
+    if conclusion.result is LookResult.ONE:
+        record(
+            event_of(
+                actions.CONSUMER_SETTLED,
+                submission,
+                actor,
+                outcome=Outcome.CREATED.value,
+                reason=LOOK_UP,
+                **facts,
+            )
+        )
+    else:
+        record(event_of(actions.CONSUMER_LOOKED_UP, submission, actor, **facts))
+
+
+def _store_failure(submission: Submission, error: CdpError, actor: Actor) -> None:
+    """The order could not be read: that says nothing about the consumer. It is tried again, ever later."""
+    now = datetime.datetime.now(datetime.UTC)
+    if not isinstance(error, CdpBusy):
+        pacing.note_failed(error, now)
+    failed = submission.failed_looks + 1
+    with transaction.atomic(durable=True):
+        changed = Submission.objects.filter(pk=submission.pk, outcome=Outcome.UNKNOWN).update(
+            failed_looks=F("failed_looks") + 1,
+            look_result=LookResult.FAILED,
+            next_look_at=schedule.retry(
+                submission.finished_at or now, now, failed=failed, retry_after=error.retry_after
+            ),
+        )
+        if changed:
+            facts = {"result": LookResult.FAILED.value, "error_code": error.code}
+            record(event_of(actions.CONSUMER_LOOKED_UP, submission, actor, **facts))
+
+
+def _lower(refs: list[str]) -> frozenset[str]:
+    """References are compared without case (contract 1.4)."""
+    return frozenset(ref.lower() for ref in refs)

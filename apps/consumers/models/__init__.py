@@ -1,0 +1,29 @@
+"""The tables of the main job, by subject."""
+
+from apps.consumers.models.digests import DigestKind, SubmissionDigest
+from apps.consumers.models.pace import LookPace
+from apps.consumers.models.rules import MAX_IDENTITY_RULES, IdentityRule
+from apps.consumers.models.submission import (
+    CORRECTABLE_OUTCOMES,
+    OPEN_OUTCOMES,
+    LookResult,
+    Outcome,
+    SettledHow,
+    SettleReason,
+    Submission,
+)
+
+__all__ = [
+    "CORRECTABLE_OUTCOMES",
+    "MAX_IDENTITY_RULES",
+    "OPEN_OUTCOMES",
+    "DigestKind",
+    "IdentityRule",
+    "LookPace",
+    "LookResult",
+    "Outcome",
+    "SettleReason",
+    "SettledHow",
+    "Submission",
+    "SubmissionDigest",
+]

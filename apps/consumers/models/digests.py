@@ -1,0 +1,37 @@
+"""What a submission is found by, without storing it readably."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from apps.consumers.models.submission import Submission
+
+
+class DigestKind(models.TextChoices):
+    """What a submission can be found by, exactly, without storing it readably."""
+
+    EMAIL = "email", _("Email address")
+    PHONE = "phone", _("Phone number")
+    PASSPORT = "passport", _("Passport number")
+    IDENTIFIER = "identifier", _("Identifier")
+    LAST_NAME = "last_name", _("Last name")
+
+
+class SubmissionDigest(models.Model):
+    """Keyed digest of one normalised value of a submission's consumer."""
+
+    submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="digests")
+    kind = models.CharField(max_length=10, choices=DigestKind)
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.CheckConstraint(name="digest_kind_is_known", condition=Q(kind__in=DigestKind.values)),
+            models.UniqueConstraint(name="digest_once", fields=["kind", "digest", "submission"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.kind

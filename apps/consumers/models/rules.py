@@ -1,0 +1,34 @@
+"""The identity rules of the tenant, as they were entered here."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+MAX_IDENTITY_RULES = 5  # vendor: at most five identity rules in a tenant
+
+
+class IdentityRule(models.Model):
+    """One of the tenant's identity rules, as an administrator entered it here.
+
+    Vendor: rules are tried in order of priority; one matches when the provider is equal letter for
+    letter and the id belongs to a guest.
+    """
+
+    name = models.CharField(max_length=100)
+    provider = models.CharField(max_length=100, unique=True)
+    priority = models.PositiveSmallIntegerField(unique=True)
+
+    class Meta:
+        default_permissions = ()
+        permissions = [("change_identity_rules", "Change the identity rules")]
+        constraints = [
+            models.CheckConstraint(
+                name="identity_rule_priority_in_range",
+                condition=Q(priority__gte=1, priority__lte=MAX_IDENTITY_RULES),
+            ),
+            models.CheckConstraint(name="identity_rule_is_named", condition=~Q(name="") & ~Q(provider="")),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,54 @@
+"""A pause for look-ups while the vendor does not answer them; one row, shared by all workers."""
+
+from __future__ import annotations
+
+import datetime
+import random
+
+from django.db.models import F, Q
+
+from apps.cdp.errors import CdpError
+from apps.consumers.models import LookPace
+
+PATIENCE = 3  # failures in a row before there is a pause
+FIRST_PAUSE, LONGEST_PAUSE = 30.0, 900.0  # seconds
+# The vendor answered: whatever it said, it is not down.
+ANSWERED = ("not_found", "invalid", "bad_reference", "malformed_answer", "list_too_long", "answer_too_large")
+
+
+def pace() -> LookPace:
+    """The row; a new one where there is none yet."""
+    return LookPace.objects.get_or_create(pk=1)[0]
+
+
+def take_turn(now: datetime.datetime) -> bool:
+    """Whether a look may be taken now. After a pause one look goes ahead, and the others wait for it."""
+    row = pace()
+    if row.paused_until is None:
+        return True
+    turn = Q(paused_until=row.paused_until, paused_until__lte=now)
+    ahead = now + datetime.timedelta(seconds=FIRST_PAUSE)
+    return bool(LookPace.objects.filter(turn, pk=1).update(paused_until=ahead))
+
+
+def note_answered() -> None:
+    """The vendor answered a look: no pause any more."""
+    LookPace.objects.filter(~Q(failures=0) | Q(paused_until__isnull=False), pk=1).update(
+        failures=0, failed_at=None, error_code="", paused_until=None
+    )
+
+
+def note_failed(error: CdpError, now: datetime.datetime) -> None:
+    """A look was not answered. The pause gets longer with each, and is what the vendor asks for at least."""
+    if error.code in ANSWERED:
+        note_answered()
+        return
+    pace()
+    LookPace.objects.filter(pk=1).update(failures=F("failures") + 1, failed_at=now, error_code=error.code)
+    row = pace()
+    seconds = error.retry_after or 0.0
+    if row.failures >= PATIENCE:
+        pause = min(FIRST_PAUSE * 2 ** min(row.failures - PATIENCE, 10), LONGEST_PAUSE)
+        seconds = max(seconds, pause * random.uniform(0.9, 1.1))  # noqa: S311  # no secret
+    if seconds:
+        LookPace.objects.filter(pk=1).update(paused_until=now + datetime.timedelta(seconds=seconds))

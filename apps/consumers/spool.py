@@ -1,0 +1,105 @@
+"""The spool: outcomes that the database did not take wait here, in files of this machine.
+
+One file holds one outcome. It is written under another name, made durable and then renamed, so that a file is
+whole or not there. It holds the submission's id, the outcome, references, links and codes: nothing personal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+from apps.consumers.models import Outcome
+from apps.consumers.results import Result
+
+logger = logging.getLogger(__name__)
+
+_KEPT = (
+    "consumer_ref",
+    "consumer_href",
+    "order_href",
+    "guest_href",
+    "guest_ref",
+    "http_status",
+    "duration_ms",
+    "error_code",
+    "error_field",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One outcome that waits."""
+
+    path: Path
+    submission: uuid.UUID
+    result: Result
+
+
+def keep(submission: uuid.UUID, result: Result) -> bool:
+    """Write an outcome down; False where not even that was possible. Raises nothing: somebody waits."""
+    columns = {name: value for name, value in result.columns.items() if name in _KEPT}
+    line = json.dumps({"submission": str(submission), "outcome": result.outcome.value, "columns": columns})
+    path = settings.SPOOL_DIR / f"{uuid.uuid4()}.json"
+    unfinished = path.with_suffix(".unfinished")
+    try:
+        settings.SPOOL_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(unfinished, "x", encoding="ascii", opener=_for_this_user) as file:
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(path)
+        _make_durable(settings.SPOOL_DIR)
+    except OSError as error:
+        logger.error("spool_not_written %s", type(error).__name__)
+        return False
+    return True
+
+
+def waiting() -> Iterator[Kept]:
+    """What waits, in no order. A file that nobody can read as an outcome is logged and left alone."""
+    for path in paths():
+        try:
+            data = json.loads(path.read_text(encoding="ascii"))
+            submission = uuid.UUID(data["submission"])
+            result = Result(
+                Outcome(data["outcome"]), {name: data["columns"][name] for name in data["columns"]}
+            )
+        except FileNotFoundError:  # another process has stored it
+            continue
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            logger.error("spool_file_unreadable %s %s", path.name, type(error).__name__)
+            continue
+        yield Kept(path, submission, result)
+
+
+def paths() -> list[Path]:
+    """The files that wait, whole ones only."""
+    return sorted(settings.SPOOL_DIR.glob("*.json"))
+
+
+def remove(kept: Kept) -> None:
+    """Its outcome is stored."""
+    with contextlib.suppress(FileNotFoundError):
+        kept.path.unlink()
+
+
+def _for_this_user(path: str, flags: int) -> int:
+    return os.open(path, flags, mode=0o600)
+
+
+def _make_durable(folder: Path) -> None:
+    """The name of a new file survives a power cut once its folder is written (fsync(2))."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,128 @@
+"""What came of a send goes into its row: by compare-and-set, twice if need be, through the spool at last."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from dataclasses import replace
+
+from django.db import DatabaseError, InterfaceError, transaction
+
+from apps.audit import actions
+from apps.audit.services import record
+from apps.consumers import schedule, spool
+from apps.consumers.events import event_of
+from apps.consumers.models import OPEN_OUTCOMES, Outcome, Submission
+from apps.consumers.results import Result
+from apps.core.actor import Actor
+from apps.core.connections import release_database_connections
+
+logger = logging.getLogger(__name__)
+
+EVENT_OF_OUTCOME = {
+    Outcome.CREATED: actions.CONSUMER_CREATED,
+    Outcome.REJECTED: actions.CONSUMER_REJECTED,
+    Outcome.NOT_SENT: actions.CONSUMER_NOT_SENT,
+    Outcome.UNKNOWN: actions.CONSUMER_OUTCOME_UNKNOWN,
+}
+# The second: a connection that is closed already.
+DATABASE_LOST = (DatabaseError, InterfaceError)
+
+
+class OutcomeNotStored(Exception):
+    """It was sent, and what came of it is known, but the database took no word of it.
+
+    ``result`` is the truth for the person who waits. ``spooled``: the worker stores it later; otherwise the
+    log alone has its outcome and references.
+    """
+
+    def __init__(self, submission: Submission, result: Result, *, spooled: bool) -> None:
+        super().__init__("The outcome could not be stored")
+        self.submission = submission
+        self.result = result
+        self.spooled = spooled
+
+
+def store(submission: Submission, result: Result, actor: Actor) -> Submission:
+    """The submission with its outcome, stored. Raises ``OutcomeNotStored``.
+
+    Tried twice: a connection that was lost meanwhile must not cost the answer.
+    """
+    try:
+        return write_after(submission, result, actor)
+    except DATABASE_LOST:
+        release_database_connections()
+    try:
+        return write_after(submission, result, actor)
+    except DATABASE_LOST as error:
+        facts = {
+            "submission": str(submission.public_id),
+            "outcome": result.outcome.value,
+            **result.references,
+        }
+        spooled = spool.keep(submission.public_id, result)
+        logger.error("outcome_not_stored %s", facts, extra={**facts, "spooled": spooled})
+        raise OutcomeNotStored(submission, result, spooled=spooled) from error
+
+
+def write_after(submission: Submission, result: Result, actor: Actor) -> Submission:
+    """Step 3: compare-and-set. Only a submission that is still open takes the outcome.
+
+    An answer that comes after a person or a look-up has settled does not change the outcome; it is on record,
+    and a reference in it is kept beside, so that nobody sends again what exists.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    with transaction.atomic(durable=True):
+        changed = Submission.objects.filter(pk=submission.pk, outcome__in=OPEN_OUTCOMES).update(
+            outcome=result.outcome,
+            finished_at=now,
+            next_look_at=schedule.first_look(now) if result.outcome is Outcome.UNKNOWN else None,
+            **{"error_code": "", **result.columns},
+        )
+        submission.refresh_from_db()
+        if not changed and _is_stored_already(submission, result):
+            return submission
+        facts = {name: result.columns.get(name) for name in ("http_status", "duration_ms")}
+        if changed:
+            if result.outcome is not Outcome.CREATED:
+                facts["error_code"] = result.columns["error_code"]
+            record(event_of(EVENT_OF_OUTCOME[result.outcome], submission, actor, **facts))
+        else:
+            late_ref = result.references["consumer_ref"]
+            if late_ref:
+                Submission.objects.filter(pk=submission.pk).update(late_consumer_ref=late_ref)
+            facts = {**facts, "answer_outcome": result.outcome.value}
+            late = event_of(actions.CONSUMER_LATE_ANSWER, submission, actor, **facts)
+            record(replace(late, consumer_ref=late_ref))
+    return submission
+
+
+def drain_spool(actor: Actor) -> int:
+    """Store what waits in the spool of this machine; returns how many outcomes were stored.
+
+    Storing twice does no harm: a process that ends between the commit and the removal leaves a file whose
+    outcome is stored already. Raises the database's errors; what was not stored stays in the spool.
+    """
+    stored = 0
+    for kept in spool.waiting():
+        submission = Submission.objects.filter(public_id=kept.submission).first()
+        if submission is None:
+            logger.error("spooled_outcome_of_unknown_submission %s", kept.submission)
+            continue
+        write_after(submission, kept.result, actor)
+        spool.remove(kept)
+        stored += 1
+    return stored
+
+
+def _is_stored_already(submission: Submission, result: Result) -> bool:
+    """Whether an earlier try was committed although its confirmation was lost."""
+    same = (submission.outcome, submission.consumer_ref) == (
+        result.outcome,
+        result.references["consumer_ref"],
+    )
+    known_late = (
+        submission.late_consumer_ref != ""
+        and submission.late_consumer_ref == (result.references["consumer_ref"])
+    )
+    return (same and not submission.settled_how) or known_late

@@ -1,0 +1,145 @@
+"""What the database does not take waits in a file, without personal data, and is stored later."""
+
+from __future__ import annotations
+
+import json
+import stat
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.consumers import spool, storing
+from apps.consumers.models import Outcome, Submission
+from apps.consumers.results import Result
+from apps.core.actor import Actor
+from apps.sandbox.seed import FAULT_ORDERS
+from apps.sandbox.server import SandboxServer
+from tests.unit.accounts.people import events
+from tests.unit.consumers.entries import FULL, REF, creates, posted, store, text
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NEW = "/consumers/new/"
+SPOOL = Actor.system("worker")
+
+
+@pytest.fixture
+def lost_database(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The database takes no outcome while there is something in this list."""
+    away = [1]
+    real = storing.write_after
+
+    def flawed(*args: Any) -> Submission:
+        if away:
+            raise OperationalError("gone")
+        return real(*args)
+
+    monkeypatch.setattr(storing, "write_after", flawed)
+    return away
+
+
+def test_a_created_consumer_waits_and_is_stored_once_the_database_answers(
+    as_staff: Client, sandbox: SandboxServer, lost_database: list[int], settings: Settings
+) -> None:
+    response = as_staff.post(NEW, posted())
+    [created] = sandbox.sandbox.consumers(posted()["order_ref"])
+    assert response.status_code == 503
+    assert created.ref in text(response)
+    assert "will be stored as soon as that answers" in text(response)
+    with pytest.raises(OperationalError):
+        storing.drain_spool(SPOOL)
+    assert len(spool.paths()) == 1
+    lost_database.clear()
+    assert storing.drain_spool(SPOOL) == 1
+    submission = Submission.objects.get()
+    assert (submission.outcome, submission.consumer_ref) == (Outcome.CREATED, created.ref)
+    assert submission.duration_ms is not None
+    assert (submission.guest_ref, submission.http_status) == (created.guest_ref, 200)
+    [event] = events("consumer.created")
+    assert event.consumer_ref == created.ref
+    assert spool.paths() == []
+    assert storing.drain_spool(SPOOL) == 0
+    assert len(creates(sandbox)) == 1
+
+
+@pytest.mark.parametrize(("fault", "outcome"), [("500_before", Outcome.UNKNOWN), ("404", Outcome.REJECTED)])
+def test_every_outcome_comes_back_from_the_spool(
+    as_staff: Client, sandbox: SandboxServer, lost_database: list[int], fault: str, outcome: Outcome
+) -> None:
+    as_staff.post(NEW, posted(order=FAULT_ORDERS[fault]))
+    lost_database.clear()
+    assert storing.drain_spool(SPOOL) == 1
+    submission = Submission.objects.get()
+    assert submission.outcome == outcome
+    assert submission.error_code == ("http_500" if fault == "500_before" else "not_found")
+
+
+def test_the_file_holds_no_personal_data_and_is_for_this_user_alone(
+    as_staff: Client, sandbox: SandboxServer, lost_database: list[int]
+) -> None:
+    as_staff.post(NEW, posted())
+    [path] = spool.paths()
+    content = path.read_text()
+    for value in (FULL.first_name, FULL.last_name, FULL.passport_number, *FULL.emails, *FULL.phone_numbers):
+        assert value not in content
+    assert set(json.loads(content)) == {"submission", "outcome", "columns"}
+    assert "encrypted" not in content
+    assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
+
+
+def test_stored_twice_it_changes_nothing(staff: User) -> None:
+    submission = store(staff, Outcome.SENDING)
+    result = Result(Outcome.CREATED, {"consumer_ref": REF, "http_status": 200})
+    assert spool.keep(submission.public_id, result)
+    assert spool.keep(submission.public_id, result)
+    assert storing.drain_spool(SPOOL) == 2
+    assert Submission.objects.get().consumer_ref == REF
+    assert len(events("consumer.created")) == 1
+    assert events("consumer.late_answer") == []
+
+
+def test_after_a_person_has_settled_it_is_a_late_answer(staff: User) -> None:
+    submission = store(staff, Outcome.NOT_CREATED)
+    spool.keep(submission.public_id, Result(Outcome.CREATED, {"consumer_ref": REF, "http_status": 200}))
+    storing.drain_spool(SPOOL)
+    submission.refresh_from_db()
+    assert (submission.outcome, submission.late_consumer_ref) == (Outcome.NOT_CREATED, REF)
+
+
+def test_what_cannot_be_read_or_belongs_to_nobody_stays_and_keeps_nothing_else_back(
+    staff: User, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    submission = store(staff, Outcome.SENDING)
+    result = Result(Outcome.CREATED, {"consumer_ref": REF, "http_status": 200})
+    spool.keep(uuid.UUID(int=0), result)
+    spool.keep(submission.public_id, result)
+    (settings.SPOOL_DIR / "00000000.json").write_text("{")
+    (settings.SPOOL_DIR / "half.unfinished").write_text("{")
+    assert storing.drain_spool(SPOOL) == 1
+    assert len(spool.paths()) == 2
+    assert "spool_file_unreadable" in caplog.text
+    assert "spooled_outcome_of_unknown_submission" in caplog.text
+
+
+def test_a_spool_that_cannot_be_written_is_said_on_the_page_and_in_the_log(
+    as_staff: Client,
+    sandbox: SandboxServer,
+    lost_database: list[int],
+    settings: Settings,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings.SPOOL_DIR = tmp_path / "file"
+    settings.SPOOL_DIR.write_text("in the way")
+    response = as_staff.post(NEW, posted())
+    [created] = sandbox.sandbox.consumers(posted()["order_ref"])
+    assert created.ref in text(response)
+    assert "will be stored as soon as" not in text(response)
+    assert "spool_not_written" in caplog.text
+    assert any(created.ref in record.getMessage() for record in caplog.records)

@@ -1,0 +1,63 @@
+"""A vendor that does not answer looks is left alone for longer and longer, by all workers together."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+
+from apps.cdp.errors import CdpNotFound, CdpRateLimited, CdpServerFault, CdpUnreachable
+from apps.consumers import pacing
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime.datetime(2026, 3, 7, 12, tzinfo=datetime.UTC)
+
+
+def later(seconds: float) -> datetime.datetime:
+    return NOW + datetime.timedelta(seconds=seconds)
+
+
+def fail(times: int) -> None:
+    for _ in range(times):
+        pacing.note_failed(CdpUnreachable(), NOW)
+
+
+def test_a_few_failures_make_no_pause() -> None:
+    fail(pacing.PATIENCE - 1)
+    assert pacing.take_turn(NOW)
+
+
+def test_repeated_failures_make_a_pause_that_one_look_ends_for_all() -> None:
+    fail(pacing.PATIENCE)
+    assert not pacing.take_turn(later(20))
+    assert pacing.take_turn(later(40))
+    assert not pacing.take_turn(later(40)), "The others wait for what the first look brings"
+    pacing.note_answered()
+    assert pacing.take_turn(later(40))
+    assert pacing.pace().failures == 0
+
+
+def test_the_pause_grows_up_to_a_quarter_of_an_hour() -> None:
+    fail(50)
+    paused_until = pacing.pace().paused_until
+    assert paused_until is not None
+    assert 800 <= (paused_until - NOW).total_seconds() <= 1000
+
+
+def test_a_pause_that_the_vendor_asks_for_is_kept_from_the_first_time_on() -> None:
+    pacing.note_failed(CdpRateLimited(retry_after=120.0), NOW)
+    assert not pacing.take_turn(later(119))
+    assert pacing.take_turn(later(120))
+
+
+def test_an_answer_that_says_no_is_an_answer() -> None:
+    fail(pacing.PATIENCE)
+    pacing.note_failed(CdpNotFound(), NOW)
+    assert pacing.take_turn(NOW)
+
+
+def test_why_it_fails_is_kept_for_the_status_page() -> None:
+    pacing.note_failed(CdpServerFault("http_503"), NOW)
+    row = pacing.pace()
+    assert (row.failures, row.error_code, row.failed_at) == (1, "http_503", NOW)
