@@ -17,6 +17,7 @@ from django.urls import NoReverseMatch, reverse
 from apps.accounts import services
 from apps.accounts.models import User
 from apps.accounts.roles import ADMINISTRATOR, STAFF
+from apps.core.form_input import ARRIVED_TWICE
 from tests.unit.accounts.people import PASSWORD, TESTS, events, make_person
 
 pytestmark = pytest.mark.django_db
@@ -314,3 +315,23 @@ def test_times_are_shown_in_the_zone_of_the_person(client: Client) -> None:
     with time_machine.travel(START, tick=False):
         _sign_in(client, "ada")
         assert "8 March 2026, 01:00" in client.get("/people/").content.decode()
+
+
+@pytest.mark.parametrize(("field", "other"), [("login", "sam"), ("password", "another one")])
+def test_a_sign_in_with_two_names_or_passwords_is_neither_tried_nor_counted(
+    pat: User, field: str, other: str
+) -> None:
+    client = Client()
+    answer = client.post(
+        SIGN_IN, {"login": "pat", "password": PASSWORD, field: [other, {"login": "pat"}.get(field, PASSWORD)]}
+    )
+    assert str(ARRIVED_TWICE) in answer.content.decode()
+    assert not _is_signed_in(client)
+    assert events("session.sign_in_failed") == []
+
+
+@pytest.mark.parametrize("typed", ["pat\x1f", "\x85pat", "pat\x00"])
+def test_a_name_with_a_character_that_nobody_sees_is_no_other_name(pat: User, typed: str) -> None:
+    client = Client()
+    assert "Remove the line breaks and control characters" in _sign_in(client, typed).content.decode()
+    assert not _is_signed_in(client)
