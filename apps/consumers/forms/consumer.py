@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from crispy_forms.helper import FormHelper
-from crispy_forms.layout import Layout
+from crispy_forms.layout import Field, Layout
 from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
@@ -19,7 +19,7 @@ from apps.consumers.forms.fields import (
     PlainTextField,
 )
 from apps.consumers.forms.layout import Group, Part, SideBySide, Suggestions
-from apps.consumers.forms.widgets import PlainSelect, QuickInputs
+from apps.consumers.forms.widgets import PlainChoices, PlainSelect, QuickInputs
 from apps.core.form_input import PortalForm
 
 # What to say when a field that the house requires is empty.
@@ -60,7 +60,7 @@ class ConsumerForm(PortalForm):
     title = forms.ChoiceField(
         label=_("Title"),
         required=False,
-        choices=vocabulary.title_choices,
+        choices=PlainChoices(vocabulary.title_choices),
         widget=PlainSelect,
         error_messages={"invalid_choice": _("Choose a title of the list")},
     )
@@ -97,7 +97,7 @@ class ConsumerForm(PortalForm):
     country = forms.ChoiceField(
         label=_("Country"),
         required=False,
-        choices=vocabulary.country_choices,
+        choices=PlainChoices(vocabulary.country_choices),
         widget=PlainSelect,
         error_messages={"invalid_choice": _("Choose a country of the list")},
     )
@@ -129,7 +129,13 @@ class ConsumerForm(PortalForm):
 
 _LAYOUT = Layout(
     Group(_("Order"), "order_ref"),
-    Group(_("Person"), "title", SideBySide("first_name", "last_name"), "gender", "date_of_birth"),
+    Group(
+        _("Person"),
+        "title",
+        SideBySide("first_name", "last_name"),
+        Field("gender", template="consumers/radios.html"),
+        "date_of_birth",
+    ),
     Group(_("Contact"), Part("consumers/emails_list.html"), Part("consumers/phone_numbers_list.html")),
     Group(
         _("Document"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
 from django import forms
 from django.forms.renderers import BaseRenderer, DjangoTemplates
+from django.utils.choices import BaseChoiceIterator
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
 
@@ -25,6 +27,16 @@ class QuickInputs(DjangoTemplates):
         widget = context["widget"]
         own = {name: widget[name] for name in ("type", "name", "value")}
         return SafeString(f"<input{_written(own | widget['attrs'])}>")
+
+
+class PlainChoices(BaseChoiceIterator):
+    """Choices without groups, asked for anew each time. Django would look for groups in each of them."""
+
+    def __init__(self, choices: Callable[[], list[tuple[str, str]]]) -> None:
+        self._choices = choices
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._choices())
 
 
 class PlainSelect(forms.Select):
