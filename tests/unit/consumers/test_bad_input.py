@@ -399,3 +399,29 @@ def test_a_birth_in_the_year_1_goes_to_the_vendor_and_onto_the_receipt(
     receipt = as_staff.get(f"/submissions/{Submission.objects.get().public_id}/")
     [line] = [line for line in receipt.context["rows"] if line.label == "Date of birth"]
     assert (line.sent, line.differs) == (("1 January 0001",), False)
+
+
+# --- Addresses ------------------------------------------------------------------------------------
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("raw", ["%00", "%ED%A0%80", "%FF", "%1F", "%C2%85", "a%00b"])
+def test_what_is_no_text_in_an_address_is_no_fault_of_the_portal(as_staff: Client, raw: str) -> None:
+    wrong = {}
+    for address in (
+        f"/{raw}",
+        f"/orders/{raw}/",
+        f"/guests/{raw}/",
+        f"/submissions/{raw}/",
+        f"/accounts/set-password/{raw}/{raw}/",
+        f"/accounts/set-password/MQ/{raw}/",
+        f"/accounts/login/?next=/{raw}",
+        f"/submissions/?before={raw}",
+        f"/submissions/?before=1-{raw}&{raw}={raw}",
+        f"/orders/?order_number={raw}&guest_ref=",
+        f"/orders/?guest_ref={raw}",
+        f"{NEW}?order={raw}",
+        f"{NEW}?from={raw}",
+    ):
+        status = as_staff.get(address).status_code
+        if status not in (200, 302, 400, 404, 410):
+            wrong[address] = status
+    assert wrong == {}
