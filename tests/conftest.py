@@ -17,10 +17,13 @@ os.environ["PORTAL_MODE"] = "practice"
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.test import Client
 from pytest_django import Settings
+from requests.adapters import DEFAULT_CA_BUNDLE_PATH
 
 from apps.accounts.models import User
+from apps.cdp import transport
 from apps.sandbox.server import SandboxServer
 from tests.audit_flush import flushes_lift_the_triggers
+from tests.quick_flush import flushes_are_quick
 from tests.unit.accounts.people import make_person
 
 Path("var/static").mkdir(parents=True, exist_ok=True)  # WhiteNoise warns where nothing was collected yet
@@ -43,8 +46,20 @@ def _closed_network() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Of the authorities that every client trusts, the first: to read all of them takes a client 40 ms."""
+    first, end, _rest = Path(DEFAULT_CA_BUNDLE_PATH).read_text().partition("-----END CERTIFICATE-----")
+    bundle = tmp_path_factory.mktemp("authority") / "bundle.pem"
+    bundle.write_text(first + end + "\n")
+    patch = pytest.MonkeyPatch()
+    patch.setattr(transport, "DEFAULT_CA_BUNDLE_PATH", str(bundle))
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _flushes(_flushed_cache: None) -> Iterator[None]:
-    with flushes_lift_the_triggers():
+    with flushes_lift_the_triggers(), flushes_are_quick():
         yield
 
 
@@ -67,8 +82,13 @@ def _flushed_cache() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """SQLite in a file, with the locks and the journal of the real one; in memory there are neither."""
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """SQLite in a file, with the locks and the journal of the real one; in memory there are neither.
+
+    A database of its own for each process that runs tests: on PostgreSQL by its name.
+    """
     from django.conf import settings
 
     database = settings.DATABASES["default"]
