@@ -41,6 +41,7 @@ def temporary_server(binaries: Path) -> Iterator[str]:
 
     run(
         str(binaries / "initdb"),
+        "--no-sync",
         "-D",
         str(data),
         "-A",
@@ -53,6 +54,8 @@ def temporary_server(binaries: Path) -> Iterator[str]:
     )
     options = (
         f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c max_connections=200"
+        # Nothing here has to outlive the machine. What outlives the server process stays as it is.
+        " -c fsync=off -c full_page_writes=off"
     )
     run(str(binaries / "pg_ctl"), "-D", str(data), "-l", str(folder / "log"), "-o", options, "-w", "start")
     try:
