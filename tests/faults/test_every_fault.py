@@ -21,7 +21,8 @@ from apps.sandbox.seed import SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
 from tests.unit.consumers.entries import FULL, creates, on_page, posted, sent, text
 
-pytestmark = pytest.mark.django_db(transaction=True)
+# One process runs them all: they write one table.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("every fault")]
 
 NEW = "/consumers/new/"
 ENDLESS = ("hang", "no_answer", "drip")  # what only the caller's own limits end
