@@ -1,4 +1,4 @@
-"""``make check``: every check runs, every failure is reported, then the sum."""
+"""``make check``: every check runs, one on each core at a time; every failure is reported, then the sum."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import secrets
 import subprocess
 import sys
 from base64 import urlsafe_b64encode
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
@@ -33,7 +34,8 @@ def templates() -> list[str]:
     return listed.stdout.split()
 
 
-CHECKS: list[tuple[str, list[str], dict[str, str]]] = [
+Check = tuple[str, list[str], dict[str, str]]  # name, command, what it adds to the environment
+CHECKS: list[Check] = [
     ("format", [str(BIN / "ruff"), "format", "--check", "."], {}),
     ("lint", [str(BIN / "ruff"), "check", "."], {}),
     ("types", [str(BIN / "mypy")], {}),
@@ -55,18 +57,30 @@ CHECKS: list[tuple[str, list[str], dict[str, str]]] = [
 
 def main() -> int:
     failed: list[str] = []
-    for name, command, environment in CHECKS:
-        print(f"--- {name}", flush=True)
-        base = {key: value for key, value in os.environ.items() if key not in environment}
-        if environment:
-            base.pop("CDP_BASE_URL", None)
-        done = subprocess.run(command, env={**base, **environment}, check=False)
-        if done.returncode:
-            failed.append(name)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for (name, _command, _environment), done in zip(CHECKS, pool.map(_run, CHECKS), strict=True):
+            print(f"--- {name}", done.stdout.strip(), sep="\n", flush=True)
+            if done.returncode:
+                failed.append(name)
     print(f"--- {len(CHECKS) - len(failed)} of {len(CHECKS)} checks passed", flush=True)
     for name in failed:
         print(f"FAILED: {name}", flush=True)
     return bool(failed)
+
+
+def _run(check: Check) -> subprocess.CompletedProcess[str]:
+    _name, command, environment = check
+    base = dict(os.environ)
+    if environment:
+        base.pop("CDP_BASE_URL", None)
+    return subprocess.run(
+        command,
+        env={**base, **environment},
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 if __name__ == "__main__":
