@@ -14,6 +14,7 @@ from apps.consumers.models import Submission
 from apps.sandbox.routes import CREATE
 from apps.sandbox.seed import FAULT_ORDERS, SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
+from tests.e2e.traces import TYPED
 from tests.unit.accounts.people import PASSWORD
 
 RECEIPT = re.compile(r"/submissions/[0-9a-f-]{36}/$")
@@ -26,11 +27,11 @@ class Typed:
 
     order: str = SAMPLE_ORDER
     title: str = ""
-    first_name: str = "Aoife"
-    last_name: str = "Ní Dhálaigh"
+    first_name: str = f"Aoife {TYPED['first name']}"
+    last_name: str = f"Ní Dhálaigh {TYPED['last name']}"
     gender: str = ""
     born: str = ""
-    emails: Sequence[str] = ("aoife.nidhalaigh@example.com",)
+    emails: Sequence[str] = (f"{TYPED['mailbox']}@example.com",)
     phones: Sequence[str] = ()
     nationality: str = ""
     passport: str = ""
@@ -45,32 +46,35 @@ class Typed:
 SIMPLE = Typed()
 WHOLE = Typed(
     title="Dr",
-    first_name="Aoife",
-    last_name="O’Brien-Ní Dhálaigh",
+    first_name=f"Aoife {TYPED['whole first name']}",
+    last_name=f"O’Brien-Ní {TYPED['whole last name']}",
     gender="Female",
     born="7 3 1991",
-    emails=("aoife@Example.COM", "Second.Address@example.org"),
+    emails=(
+        f"{TYPED['whole mailbox']}@{TYPED['mail host'].upper()}.COM",
+        f"A.{TYPED['second mailbox']}@example.org",
+    ),
     phones=("087 123 4567", "+44 20 7946 0018"),
-    nationality="Irish",
-    passport="pa1234567",
+    nationality=f"Irish {TYPED['nationality']}",
+    passport=f"pa1{TYPED['passport']}",
     country="Ireland",
-    identifiers=(("ProfileSystem", "NEW-000-1"), ("LoyaltyProgramme", "LP-000-2")),
+    identifiers=(
+        ("ProfileSystem", f"N-{TYPED['identifier']}"),
+        ("LoyaltyProgramme", TYPED["second identifier"]),
+    ),
 )
 WHOLE_AS_SENT = {
     "title": "Dr",
-    "firstName": "Aoife",
-    "lastName": "O’Brien-Ní Dhálaigh",
+    "firstName": WHOLE.first_name,
+    "lastName": WHOLE.last_name,
     "gender": "female",
     "dateOfBirth": "1991-03-07T00:00:00Z",
-    "emails": ["aoife@example.com", "Second.Address@example.org"],
+    "emails": [f"{TYPED['whole mailbox']}@{TYPED['mail host']}.com", WHOLE.emails[1]],
     "phoneNumbers": ["+353871234567", "+442079460018"],
-    "nationality": "Irish",
-    "passportNumber": "PA1234567",
+    "nationality": WHOLE.nationality,
+    "passportNumber": WHOLE.passport.upper(),
     "country": "IE",
-    "identifiers": [
-        {"provider": "ProfileSystem", "id": "NEW-000-1"},
-        {"provider": "LoyaltyProgramme", "id": "LP-000-2"},
-    ],
+    "identifiers": [{"provider": provider, "id": identifier} for provider, identifier in WHOLE.identifiers],
 }
 
 

@@ -9,11 +9,12 @@ from apps.accounts.models import User
 from apps.consumers.models import IdentityRule
 from tests.e2e.conftest import actions_of
 from tests.e2e.pages import open_form, sign_in
+from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
 
 pytestmark = pytest.mark.e2e
 
-NEW_PASSWORD = "nine lighthouses before breakfast"
+NEW_PASSWORD = f"nine lighthouses before {TYPED['new password']}"
 
 
 def test_an_administrator_adds_a_person_who_signs_in_and_is_out_at_once_when_deactivated(

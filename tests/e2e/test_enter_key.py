@@ -11,12 +11,15 @@ from apps.accounts.models import User
 from apps.consumers.models import Submission
 from apps.sandbox.server import SandboxServer
 from tests.e2e.pages import SIMPLE, WHOLE, creates, expect_receipt, fill_entry, open_form
+from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
 
 pytestmark = pytest.mark.e2e
 
 TEXT_FIELDS = "form.entry input[name]:not([type=hidden]):not([type=radio])"
-TWO_ROWS = WHOLE.but(order="not a reference")  # every kind of row is there twice, and nothing can be sent
+TWO_ROWS = WHOLE.but(
+    order=f"not a reference, {TYPED['no order']}"
+)  # every kind of row is there twice, and nothing can be sent
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])

@@ -22,9 +22,12 @@ from tests.e2e.pages import (
     stored,
     typed_again,
 )
+from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
 
 pytestmark = pytest.mark.e2e
+
+DESK = f"the {TYPED['phone in words']} desk"
 
 
 def test_errors_are_told_on_top_and_at_their_fields_and_links_lead_there(
@@ -43,8 +46,8 @@ def test_errors_are_told_on_top_and_at_their_fields_and_links_lead_there(
     expect(links).to_have_count(3)
     links.nth(2).click()
     expect(page.get_by_label("Last name")).to_be_focused()
-    page.keyboard.type("Typed at once")
-    expect(page.get_by_label("Last name")).to_have_value("Typed at once")
+    page.keyboard.type(TYPED["typed at once"])
+    expect(page.get_by_label("Last name")).to_have_value(TYPED["typed at once"])
     # The hint is still read beside the error.
     expect(page.get_by_label("Order reference")).to_have_accessible_description(re.compile("36 characters"))
     assert creates(sandbox) == 0
@@ -55,8 +58,13 @@ def test_an_error_in_a_row_names_the_row_and_the_rest_is_kept(
 ) -> None:
     page = windows.open(staff)
     open_form(page)
-    fill_entry(page, SIMPLE.but(emails=("good@example.com", "not an address")))
-    fill_rows(page, "identifiers", "Add another identifier", [{"provider": "ProfileSystem"}, {"id": "77"}])
+    fill_entry(page, SIMPLE.but(emails=(f"{TYPED['good']}@example.com", f"not an address, {TYPED['bad']}")))
+    fill_rows(
+        page,
+        "identifiers",
+        "Add another identifier",
+        [{"provider": "ProfileSystem"}, {"id": TYPED["lone identifier"]}],
+    )
     typed = typed_again(page)
     press_create(page)
     expect_error(page, "id_emails-1-value", "Enter the email address in full, such as name@example.com")
@@ -84,7 +92,7 @@ def test_the_page_stops_once_with_its_reasons_and_create_anyway_sends(
 ) -> None:
     page = windows.open(staff)
     open_form(page)
-    fill_entry(page, SIMPLE.but(emails=(), phones=("the reception desk",), born="7 March 1891"))
+    fill_entry(page, SIMPLE.but(emails=(), phones=(DESK,), born="7 March 1891"))
     typed = typed_again(page)
     press_create(page)
     panel = page.locator(".panel-warning")
@@ -98,7 +106,7 @@ def test_the_page_stops_once_with_its_reasons_and_create_anyway_sends(
 
     page.get_by_role("button", name="Create anyway").click()
     expect_receipt(page, "Consumer created")
-    assert stored(sandbox)[0]["phoneNumbers"] == ["the reception desk"]
+    assert stored(sandbox)[0]["phoneNumbers"] == [DESK]
     requested = AuditEvent.objects.get(action="consumer.create_requested")
     assert requested.details["overridden"] == [
         "born_over_120_years_ago",

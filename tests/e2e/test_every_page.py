@@ -18,6 +18,7 @@ from apps.accounts.models import User
 from apps.sandbox.seed import GROUP_ORDER
 from apps.sandbox.seed_guests import GUEST_WITH_PROFILE
 from tests.e2e.pages import SIMPLE, fill_entry, press_create
+from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
 from tests.e2e.world import World
 from tests.unit.accounts.people import make_person
@@ -65,7 +66,7 @@ def after(name: str, who: str, address: str, button: str, what: str) -> Seen:
 
 def _warned(page: Page, world: World) -> None:
     page.goto("/consumers/new/")
-    fill_entry(page, SIMPLE.but(emails=(), born="1 1 1890", phones=("reception", "087 123 4567")))
+    fill_entry(page, SIMPLE.but(emails=(), born="1 1 1890", phones=(TYPED["desk"], "087 123 4567")))
     with page.expect_navigation():
         press_create(page)
 

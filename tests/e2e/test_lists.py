@@ -8,11 +8,13 @@ from playwright.sync_api import Page, expect
 from apps.accounts.models import User
 from apps.sandbox.server import SandboxServer
 from tests.e2e.pages import SIMPLE, expect_receipt, fill_entry, open_form, press_create, stored, typed_again
+from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
 
 pytestmark = pytest.mark.e2e
 
-THREE = SIMPLE.but(emails=("one@example.com", "two@example.com", "three@example.com"))
+ONE, TWO, LAST = (f"{TYPED[name]}@example.com" for name in ("mailbox one", "mailbox two", "mailbox three"))
+THREE = SIMPLE.but(emails=(ONE, TWO, LAST))
 
 
 def _emails(page: Page) -> list[str]:
@@ -40,12 +42,12 @@ def test_a_row_is_removed_by_its_name_and_the_others_move_up(
     _expect_numbered(page, 3)
     page.get_by_role("button", name="Remove email address 2").click()
     expect(page.locator("[name^=emails-][name$=-value]")).to_have_count(2)
-    assert _emails(page) == ["one@example.com", "three@example.com"]
+    assert _emails(page) == [ONE, LAST]
     _expect_numbered(page, 2)
     expect(page.get_by_label("Last name")).to_have_value(THREE.last_name)
     press_create(page)
     expect_receipt(page, "Consumer created")
-    assert stored(sandbox)[0]["emails"] == ["one@example.com", "three@example.com"]
+    assert stored(sandbox)[0]["emails"] == [ONE, LAST]
 
 
 def test_adding_and_removing_move_the_focus_and_are_announced_without_a_round_trip(
@@ -63,7 +65,7 @@ def test_adding_and_removing_move_the_focus_and_are_announced_without_a_round_tr
     expect(page.locator("#id_emails-0-value")).to_be_focused()
     expect(announced).to_have_text("Row 1 removed")
     # The last row stays and is emptied.
-    page.locator("#id_emails-0-value").fill("only@example.com")
+    page.locator("#id_emails-0-value").fill(ONE)
     page.get_by_role("button", name="Remove email address 1", exact=True).click()
     assert _emails(page) == [""]
     _expect_numbered(page, 1)
@@ -76,16 +78,16 @@ def test_several_addresses_pasted_at_once_become_rows(
     page = windows.open(staff, permissions=["clipboard-read", "clipboard-write"])
     open_form(page)
     fill_entry(page, SIMPLE.but(emails=("",)))
-    page.evaluate("navigator.clipboard.writeText('one@example.com; two@example.com,three@example.com')")
+    page.evaluate("text => navigator.clipboard.writeText(text)", f"{ONE}; {TWO},{LAST}")
     page.locator("#id_emails-0-value").focus()
     page.keyboard.press("Control+V")
-    assert _emails(page) == ["one@example.com", "two@example.com", "three@example.com"]
+    assert _emails(page) == [ONE, TWO, LAST]
     _expect_numbered(page, 3)
     expect(page.locator("#id_emails-2-value")).to_be_focused()
     expect(page.locator("[data-announcer]")).to_have_text("3 values put into rows of their own")
     press_create(page)
     expect_receipt(page, "Consumer created")
-    assert stored(sandbox)[0]["emails"] == ["one@example.com", "two@example.com", "three@example.com"]
+    assert stored(sandbox)[0]["emails"] == [ONE, TWO, LAST]
 
 
 def test_several_addresses_in_one_row_are_split_without_script(
@@ -93,10 +95,10 @@ def test_several_addresses_in_one_row_are_split_without_script(
 ) -> None:
     page = windows.open(staff, javascript=False)
     open_form(page)
-    fill_entry(page, SIMPLE.but(emails=("one@example.com; two@example.com",), phones=("087 123 4567",)))
+    fill_entry(page, SIMPLE.but(emails=(f"{ONE}; {TWO}",), phones=("087 123 4567",)))
     press_create(page)
     expect_receipt(page, "Consumer created")
-    assert stored(sandbox)[0]["emails"] == ["one@example.com", "two@example.com"]
+    assert stored(sandbox)[0]["emails"] == [ONE, TWO]
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])

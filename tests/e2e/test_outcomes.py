@@ -84,7 +84,7 @@ def test_an_order_that_is_not_there_leads_back_to_the_filled_form(
     assert creates(sandbox) == 1
     again = typed_again(page)
     assert (again["date_of_birth"], again["country"], again["gender"]) == ("7 March 1991", "IE", "female")
-    assert again["identifiers-1-id"] == "LP-000-2"
+    assert again["identifiers-1-id"] == WHOLE.identifiers[1][1]
     rejected = Submission.objects.get()
 
     page.get_by_label("Order reference").fill(SAMPLE_ORDER)

@@ -19,6 +19,7 @@ from tests.e2e.pages import (
     typed_again,
     wire_calls,
 )
+from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
 from tests.unit.accounts.people import PASSWORD
 
@@ -54,11 +55,11 @@ def test_two_minutes_before_the_end_one_key_keeps_the_session(
     settings.SESSION_IDLE_SECONDS = settings.SESSION_COOKIE_AGE = 122
     page = windows.open(staff)
     open_form(page)
-    page.get_by_label("Last name").fill("Kept")
+    page.get_by_label("Last name").fill(TYPED["kept"])
     dialog = page.get_by_role("dialog", name="Are you still there?")
     expect(dialog).to_be_visible()
     expect(dialog.get_by_role("button", name="Stay signed in")).to_be_focused()
     with page.expect_response("**/accounts/session/") as answer:
         page.keyboard.press("Enter")
     assert answer.value.ok
-    expect(page.get_by_label("Last name")).to_have_value("Kept")
+    expect(page.get_by_label("Last name")).to_have_value(TYPED["kept"])

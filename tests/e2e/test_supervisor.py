@@ -21,9 +21,13 @@ from tests.e2e.pages import (
     sign_in,
 )
 from tests.e2e.test_outcomes import UNKNOWN
+from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
 
 pytestmark = pytest.mark.e2e
+
+NOTE = f"Seen on the order page of {TYPED['note']}"
+OF_SAM = f"Of Sam {TYPED['of Sam']}"
 
 
 @pytest.fixture
@@ -57,17 +61,17 @@ def test_a_supervisor_marks_an_unknown_one_as_created(
     done = sandbox.sandbox.consumers(fault_order("no_answer_after"))[-1]
     page.get_by_label("Consumer reference").fill(done.ref)
     page.locator("#id_created-reason").select_option("seen_in_cdp")
-    page.locator("#id_created-note").fill("Seen on the order page")
+    page.locator("#id_created-note").fill(NOTE)
     page.get_by_role("button", name="Mark as created").click()
     submission = expect_receipt(page, "Consumer created")
     assert (submission.consumer_ref, submission.settled_by) == (done.ref, supervisor)
     expect(page.locator("main")).to_contain_text("Sue Person confirmed it")
-    expect(page.locator("main")).to_contain_text("Seen on the order page")
+    expect(page.locator("main")).to_contain_text(NOTE)
 
     unknown.reload()
     expect_receipt(unknown, "Consumer created")
     expect(unknown.locator(".panel-created")).to_contain_text(done.ref)
-    expect(unknown.locator("main")).not_to_contain_text("Seen on the order page")
+    expect(unknown.locator("main")).not_to_contain_text(NOTE)
     assert creates(sandbox) == 1
 
 
@@ -93,13 +97,13 @@ def test_a_supervisor_sees_everybodys_submissions_and_staff_their_own(
     windows: Windows, staff: User, supervisor: User, sandbox: SandboxServer
 ) -> None:
     of_staff, of_supervisor = windows.open(staff), windows.open(supervisor)
-    create(of_staff, SIMPLE.but(last_name="Of Sam"))
-    create(of_supervisor, SIMPLE.but(first_name="Maeve", last_name="Of Sue"))
+    create(of_staff, SIMPLE.but(last_name=OF_SAM))
+    create(of_supervisor, SIMPLE.but(first_name=TYPED["Sue's consumer"], last_name="Of Sue"))
     receipt = of_supervisor.url
     of_supervisor.goto("/submissions/")
     expect(of_supervisor.locator("tbody tr")).to_have_count(2)
     of_staff.goto("/submissions/")
     expect(of_staff.locator("tbody tr")).to_have_count(1)
-    expect(of_staff.locator("tbody tr")).to_contain_text("Of Sam")
+    expect(of_staff.locator("tbody tr")).to_contain_text(OF_SAM)
     of_staff.goto(receipt)
     expect(of_staff.get_by_role("heading", level=1)).to_have_text("There is no page at this address")

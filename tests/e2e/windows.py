@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
 from apps.accounts.models import User
 
@@ -33,6 +33,7 @@ class Windows:
         self.kept = kept
         self.portal = portal
         self.complaints: list[str] = []
+        self.requests: list[str] = []  # addresses with their referrers
         self._pages: list[Page] = []
 
     def open(self, person: User | None = None, *, javascript: bool = True, **options: Any) -> Page:
@@ -44,6 +45,7 @@ class Windows:
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
         page.on("console", self._hear)
+        page.on("request", self._note)
         page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
         self._pages.append(page)
         return page
@@ -66,6 +68,9 @@ class Windows:
         if kept is None and not options:
             self.kept.contexts[javascript] = context
         return context
+
+    def _note(self, request: Request) -> None:
+        self.requests.append(f"{request.url} from {request.headers.get('referer', 'nowhere')}")
 
     def _hear(self, message: ConsoleMessage) -> None:
         # A violation of the Content-Security-Policy is told as an error, too.

@@ -14,20 +14,21 @@ from apps.cdp.factory import get_client
 from apps.consumers import services, settling
 from apps.consumers.models import Outcome, SettleReason, Submission
 from apps.sandbox.seed import FAULT_ORDERS, SAMPLE_ORDER
+from tests.e2e.traces import TYPED
 from tests.unit.accounts.people import acting, make_person
 
 CONSUMER = NewConsumer(
     title="Dr",
-    first_name="Wilhelmina-Alexandrina",
-    last_name="van den Oudenhoven-Aerdenhout",
+    first_name=f"Wilhelmina-{TYPED['world first name']}",
+    last_name=f"van den {TYPED['world last name']}",
     gender="female",
     date_of_birth=datetime.date(1991, 3, 7),
-    emails=("w.vandenoudenhoven.aerdenhout.and.more@a-long-domain-name.example.com", "w@example.com"),
+    emails=(f"w.vandenoudenhoven.{TYPED['world mailbox']}@a-long-domain-name.example.com", "w@example.com"),
     phone_numbers=("+31201234567", "+353871234567"),
-    nationality="Dutch",
-    passport_number="NX1234567",
+    nationality=f"Dutch {TYPED['world nationality']}",
+    passport_number=f"NX{TYPED['world passport'].upper()}",
     country="NL",
-    identifiers=(Identifier("ProfileSystem", "8C1F2E44-99D0-4D5B-8E7B-3C5D8D1C2A11"),),
+    identifiers=(Identifier("ProfileSystem", f"8C1F2E44-99D0-4D5B-{TYPED['world identifier']}"),),
 )
 
 
@@ -45,7 +46,7 @@ class World:
             self.settled,
             outcome=Outcome.CREATED,
             reason=SettleReason.OTHER,
-            note="A note of some length, so that it breaks into lines on a narrow screen.",
+            note=f"A note about {TYPED['world note']} of some length, so that it breaks on a narrow screen.",
             consumer_ref=str(uuid.uuid4()),
             actor=acting(supervisor),
         )

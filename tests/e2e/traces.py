@@ -1,0 +1,98 @@
+"""What the stories type as personal data, and the places where none of it may be found afterwards.
+
+Wherever free text is typed about a consumer, or typed by mistake, it holds a marker of this run, 20 random
+letters. Dates of birth and phone numbers have no letters; they are searched as they are typed and sent.
+
+Not searched: titles, genders and countries (closed lists); names and user names of the portal's own people,
+who stand in the audit log by name; identity rules (configuration); the sandbox's data, the vendor's side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from django.conf import settings
+
+from tests.markers import Markers, database_bytes, rows
+
+TYPED = Markers(
+    {
+        "date of birth as typed": "7 3 1991",
+        "date of birth as shown": "7 march 1991",
+        "date of birth as sent": "1991-03-07",
+        "phone number as typed": "087 123 4567",
+        "phone number as sent": "353871234567",
+        "second phone number as typed": "20 7946 0018",
+        "second phone number as sent": "442079460018",
+    }
+)
+# The search for an order is sent by GET, so that what is typed there travels in the address of that page.
+SEARCHED = ("search for an order number", "search by mistake")
+
+
+class Traces:
+    """What the portal leaves behind while the tests run, and what of the typed was found in it.
+
+    ``folder`` takes the logs; ``seen`` is what the browser asked for: addresses, with their referrers.
+    """
+
+    def __init__(self, folder: Path, typed: Markers = TYPED) -> None:
+        self.folder = folder
+        self.portal_log = folder / "portal.log"
+        self.worker_log = folder / "worker.log"
+        self.printed = folder / "printed.log"
+        self.of_sandbox: list[str] = []
+        self.seen: list[str] = []
+        self._typed = typed
+        self._found: dict[str, str] = {}
+
+    def note_printed(self, *texts: str) -> None:
+        """Keep what the process wrote to its standard output and error beside its log."""
+        with self.printed.open("a") as file:
+            file.writelines(texts)
+
+    def look_after_a_test(self) -> None:
+        """Before the tables are emptied: every row, the bytes of the database on the disk, the spool."""
+        self._look("a row", rows())
+        for where, content in database_bytes():
+            self._look_at(where, content)
+        self._look_into_files(settings.SPOOL_DIR)
+
+    def look_after_all(self) -> None:
+        """The logs, the addresses, the files that a portal keeps in ``var``, the database file once more."""
+        self._look_into_files(self.folder)
+        self._look_into_files(settings.BASE_DIR / "var")
+        self._look("the log of the sandbox", self.of_sandbox)
+        self._look("an address", self.seen, but=SEARCHED)
+        for where, content in database_bytes():
+            self._look_at(where, content)
+        # Nothing is found where nothing was written.
+        assert not self.seen or b"request_finished" in self.portal_log.read_bytes()
+
+    def found(self) -> list[str]:
+        """What was found since the last call: which marker, where, and the beginning of the text there."""
+        found = [f"{what}: {text}" for what, text in self._found.items()]
+        self._found = {}
+        return found
+
+    def _look_into_files(self, folder: Path) -> None:
+        for file in _files(folder):
+            self._look(f"the file {file.name}", file.read_bytes().splitlines())
+
+    def _look(self, where: str, texts: Iterable[str | bytes], *, but: Iterable[str] = ()) -> None:
+        for text in texts:
+            self._look_at(where, text, but=but)
+
+    def _look_at(self, where: str, text: str | bytes, *, but: Iterable[str] = ()) -> None:
+        for name in self._typed.found_in(text):
+            if name not in but:
+                self._found.setdefault(f"{name} in {where}", str(text[:300]))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    # The static files of the portal and the vendor's data may stand there, too.
+    others = ("static/", "sandbox")
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and not str(file.relative_to(folder)).startswith(others):
+            yield file
