@@ -10,6 +10,7 @@ get it. In CI leaving out is a failure.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -43,7 +44,11 @@ def main() -> int:
     if binaries is None:
         left_out.append("the run on PostgreSQL (Debian: apt-get install postgresql)")
     results: list[int] = []
-    with _quick_files() as environment:
+    # The processes of a run have to find the same tests in the same order, those made from a set too.
+    seed = os.environ.get("PYTHONHASHSEED") or str(secrets.randbelow(2**32))
+    print(f"--- PYTHONHASHSEED={seed}", flush=True)
+    with _quick_files() as files:
+        environment = {**files, "PYTHONHASHSEED": seed}
         if arguments:
             without_browser = ["-m", "not e2e"] if browser is None else []
             results.append(_run("SQLite", [*arguments, *without_browser], environment))
