@@ -48,6 +48,7 @@ CDP_LOOK_UPS: bool = env.bool("CDP_LOOK_UPS", default=PRACTICE_MODE)
 CDP_LOOK_UPS_AFTER: list[float] = env.list(
     "CDP_LOOK_UPS_AFTER", float, [2, 10, 60, 600, 3600, 86400]
 )  # seconds
+WORKER_SILENT_SECONDS: int = env.int("WORKER_SILENT_SECONDS", default=120)
 # Where an outcome waits that the database did not take: references and codes, nothing personal.
 SPOOL_DIR = Path(env.str("SPOOL_DIR", default=str(BASE_DIR / "var/spool")))
 

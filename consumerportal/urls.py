@@ -2,10 +2,11 @@
 
 from django.urls import include, path
 
-from apps.consumers.views.submissions import start
+from consumerportal.views import start, state
 
 urlpatterns = [
     path("", start, name="start"),
+    path("status/", state, name="status"),
     path("", include("apps.core.urls")),
     path("", include("apps.consumers.urls")),
     path("", include("apps.lookups.urls")),

@@ -1,6 +1,8 @@
 from django.apps import AppConfig
 from django.core.checks import register
 
+from apps.cdp.factory import vendor_answered
+
 
 class ConsumersConfig(AppConfig):
     name = "apps.consumers"
@@ -8,5 +10,7 @@ class ConsumersConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.consumers.checks import check_form_settings  # noqa: PLC0415  (once the apps are ready)
+        from apps.consumers.contact import note  # noqa: PLC0415  (likewise)
 
         register(check_form_settings)
+        vendor_answered.connect(note)

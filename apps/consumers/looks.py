@@ -20,7 +20,7 @@ from apps.audit.services import record
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import OrderConsumer
 from apps.cdp.errors import CdpBusy, CdpError, CdpNotFound
-from apps.consumers import pacing, schedule, selectors
+from apps.consumers import contact, pacing, schedule, selectors
 from apps.consumers.events import event_of
 from apps.consumers.matching import matches
 from apps.consumers.models import LookResult, Outcome, SettledHow, Submission
@@ -69,6 +69,7 @@ def take_due_look(*, actor: Actor, client: CdpClient) -> bool:
         if submission is None or not _claimed(submission, now):
             return False
     _look(submission, actor, client)
+    contact.store_news()
     return True
 
 
@@ -81,6 +82,7 @@ def look_now(submission: Submission, *, actor: Actor, client: CdpClient) -> Subm
     if not settings.CDP_LOOK_UPS or not pacing.take_turn(now) or not _claimed(submission, now):
         raise LookNotTaken
     _look(submission, actor, client)
+    contact.store_news()
     submission.refresh_from_db()
     return submission
 

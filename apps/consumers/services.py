@@ -14,7 +14,7 @@ from apps.audit.services import record
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import NewConsumer
 from apps.cdp.errors import CdpBusy, CdpError
-from apps.consumers import selectors, storing
+from apps.consumers import contact, selectors, storing
 from apps.consumers.concerns import Concern, find_concerns
 from apps.consumers.digests import content_digest, search_digests
 from apps.consumers.events import event_of
@@ -100,7 +100,9 @@ def submit(
             result = _send(submission, consumer, client)
     except CdpBusy:
         raise Busy("Too many calls are under way") from None
-    return storing.store(submission, result, actor)
+    stored = storing.store(submission, result, actor)
+    contact.store_news()
+    return stored
 
 
 def _references_on_order(order_ref: str, client: CdpClient) -> list[str] | None:

@@ -97,7 +97,11 @@ CONCERNS = {
 
 def reason(submission: Submission) -> str:
     """Why the outcome is what it is, in one or two sentences; empty where nothing went wrong."""
-    code = submission.error_code
+    return code_words(submission.error_code)
+
+
+def code_words(code: str) -> str:
+    """What an error code of the client says, in one or two sentences; empty for none."""
     if not code:
         return ""
     if code in REASONS:

@@ -1,5 +1,6 @@
 """The tables of the main job, by subject."""
 
+from apps.consumers.models.contact import VendorContact
 from apps.consumers.models.digests import DigestKind, SubmissionDigest
 from apps.consumers.models.pace import LookPace
 from apps.consumers.models.rules import MAX_IDENTITY_RULES, IdentityRule
@@ -26,4 +27,5 @@ __all__ = [
     "SettledHow",
     "Submission",
     "SubmissionDigest",
+    "VendorContact",
 ]

@@ -20,6 +20,7 @@ from apps.consumers.forms.settling import SETTLE_FORMS, MarkAsCreatedForm, Settl
 from apps.consumers.models import Outcome, SettleReason, Submission
 from apps.core import kept_entries
 from apps.core.form_errors import form_errors
+from apps.core.form_input import single
 from apps.core.permissions import requires
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import actor_of
@@ -32,8 +33,11 @@ SEE_OWN = "consumers.view_own_submissions"
 
 
 @require_GET
-def start(request: HttpRequest) -> HttpResponse:
-    """What the person may do; unknown outcomes on top, then their own latest submissions."""
+def start(request: HttpRequest, *, problems: Sequence[object] = ()) -> HttpResponse:
+    """What the person may do; unknown outcomes on top, then their own latest submissions.
+
+    ``problems``: lines of the portal's state that the person has to know of.
+    """
     context: dict[str, Any] = {}
     if request.user.has_perm(SEE_OWN) or request.user.has_perm(SEE_ALL):
         person, everybody = str(request.user.pk), request.user.has_perm(SEE_ALL)
@@ -47,7 +51,7 @@ def start(request: HttpRequest) -> HttpResponse:
         }
         shown = sum(len(lines) for lines in context.values())
         _record_listed(request, shown, everybody=everybody)
-    return render(request, "consumers/start.html", context)
+    return render(request, "consumers/start.html", {**context, "problems": problems})
 
 
 @requires(SEE_OWN, SEE_ALL)
@@ -55,7 +59,7 @@ def start(request: HttpRequest) -> HttpResponse:
 def submissions(request: HttpRequest) -> HttpResponse:
     """Submissions, newest first: one's own, or everybody's for a supervisor."""
     everybody = request.user.has_perm(SEE_ALL)
-    before = _read_key(request.GET.get("before", ""))
+    before = _read_key(single(request.GET, "before"))
     visible = selectors.visible_submissions(str(request.user.pk), everybody=everybody)
     rows, more = selectors.page_of(visible, size=PAGE_SIZE, before=before)
     _record_listed(request, len(rows), everybody=everybody)
@@ -103,7 +107,7 @@ def settle(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     submission = _find(request, public_id)
     if not settling.can_be_settled(submission):
         return HttpResponseSeeOther(reverse("consumers:receipt", args=[public_id]))
-    chosen = SETTLE_FORMS.get(request.POST.get("outcome", ""))
+    chosen = SETTLE_FORMS.get(single(request.POST, "outcome"))
     if chosen is None:
         raise Http404
     form = chosen(request.POST)

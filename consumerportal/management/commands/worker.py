@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,13 +14,16 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from apps.accounts.sessions import close_expired_sessions
 from apps.cdp.factory import get_client
+from apps.consumers import spool
 from apps.consumers.looks import take_due_look
 from apps.consumers.settling import mark_overdue_unknown
 from apps.consumers.storing import drain_spool
+from apps.core import signs
 from apps.core.actor import Actor
 
 logger = logging.getLogger("apps.worker")
 PAUSE_SECONDS = 1.0
+SIGN_SECONDS = 5.0
 LOOKS_AT_A_TIME = 10  # then the other duties have their turn
 
 
@@ -33,7 +37,16 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         actor = Actor.system("worker")
+        signed_at = -SIGN_SECONDS
+
+        def give_sign() -> None:
+            nonlocal signed_at
+            if time.monotonic() - signed_at >= SIGN_SECONDS:
+                signs.give(signs.WORKER, waiting_files=len(spool.paths()))
+                signed_at = time.monotonic()
+
         duties: tuple[Callable[[], object], ...] = (
+            give_sign,
             lambda: drain_spool(actor),
             lambda: mark_overdue_unknown(actor),
             lambda: take_due_looks(actor, stop),

@@ -1,0 +1,19 @@
+"""Signs of life of the processes that nobody sees."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class SignOfLife(models.Model):
+    """When a process was last known to be at work; one row for each process."""
+
+    process = models.CharField(max_length=200, primary_key=True)  # kind:host:number
+    seen_at = models.DateTimeField(db_index=True)
+    waiting_files = models.PositiveIntegerField(default=0)  # in the spool of its machine
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.process

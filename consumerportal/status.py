@@ -1,0 +1,202 @@
+"""The state of the portal, for administrators and for monitoring: what is well, what needs somebody."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+import django
+from django.conf import settings
+from django.db import connection
+from django.db.models import Count, Min
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from apps.consumers import pacing, spool, words
+from apps.consumers.models import Outcome, Submission, VendorContact
+from apps.core import readiness, signs
+from apps.core.models import SignOfLife
+
+CLOCK_TOLERANCE = 60.0  # seconds; the vendor's Date header is cut to the second and read after the answer
+LOW_DISK, FULL_DISK = 0.10, 0.02  # parts of the disk that are free
+OLD_UNKNOWN = datetime.timedelta(days=1)
+
+
+class Level(IntEnum):
+    """How much a line matters; the highest one is the exit code of ``manage.py status``."""
+
+    WELL = 0
+    ATTENTION = 1
+    PROBLEM = 2
+
+
+LEVEL_WORDS = {
+    Level.WELL: _("In order"),
+    Level.ATTENTION: _("Look at it"),
+    Level.PROBLEM: _("Problem"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that is well or is not. ``moment`` belongs at the end of the words."""
+
+    name: str
+    label: str | Promise
+    words: str
+    level: Level = Level.WELL
+    moment: datetime.datetime | None = None
+
+    @property
+    def level_words(self) -> str:
+        return str(LEVEL_WORDS[self.level])
+
+
+def lines() -> tuple[Line, ...]:
+    """Every line, in the order of the page. Raises the database's errors."""
+    return (
+        _credentials(),
+        _unknowns(),
+        _look_ups(),
+        _worker(),
+        _spool(),
+        _clock(),
+        *_disks(),
+        _readiness(),
+        Line("versions", _("Versions"), _versions()),
+    )
+
+
+def problems() -> tuple[Line, ...]:
+    """The lines that somebody has to do something about."""
+    return tuple(line for line in lines() if line.level is Level.PROBLEM)
+
+
+def level(of: tuple[Line, ...]) -> Level:
+    """The worst level of these lines."""
+    return max(line.level for line in of)
+
+
+def _credentials() -> Line:
+    label = _("API credentials")
+    contact = VendorContact.objects.filter(pk=1).first()
+    if contact is None or contact.answered_at is None:
+        return Line("credentials", label, gettext("Sitecore CDP has not answered yet"))
+    if contact.refused_since is None:
+        return Line("credentials", label, gettext("Accepted, last answer at"), moment=contact.answered_at)
+    said = gettext("Refused by Sitecore CDP (%(status)s): check them. Since") % {
+        "status": contact.refused_status
+    }
+    return Line("credentials", label, said, Level.PROBLEM, contact.refused_since)
+
+
+def _unknowns() -> Line:
+    label = _("Unknown outcomes")
+    open_ = Submission.objects.filter(outcome=Outcome.UNKNOWN)
+    found = open_.aggregate(count=Count("pk"), oldest=Min("submitted_at"))
+    if not found["count"]:
+        return Line("unknowns", label, gettext("None"))
+    old = datetime.datetime.now(datetime.UTC) - found["oldest"] > OLD_UNKNOWN
+    said = gettext("%(count)s open, the oldest of") % found
+    return Line("unknowns", label, said, Level.PROBLEM if old else Level.ATTENTION, found["oldest"])
+
+
+def _look_ups() -> Line:
+    label = _("Look-ups")
+    if not settings.CDP_LOOK_UPS:
+        return Line("look_ups", label, gettext("Off: supervisors settle unknown outcomes by hand"))
+    pace = pacing.pace()
+    if not pace.failures:
+        return Line("look_ups", label, gettext("On"))
+    why = words.code_words(pace.error_code)
+    facts = {"count": pace.failures, "why": why}
+    if pace.paused_until is None:
+        return Line("look_ups", label, gettext("%(count)s failed in a row: %(why)s") % facts, Level.ATTENTION)
+    said = gettext("%(count)s failed in a row: %(why)s Paused until") % facts
+    return Line("look_ups", label, said, Level.ATTENTION, pace.paused_until)
+
+
+def _worker() -> Line:
+    label = _("Background worker")
+    seen = signs.latest(signs.WORKER)
+    if seen is None:
+        return Line("worker", label, gettext("Not seen within a day: start manage.py worker"), Level.PROBLEM)
+    silent = datetime.datetime.now(datetime.UTC) - seen
+    allowed = datetime.timedelta(seconds=settings.WORKER_SILENT_SECONDS or 120)
+    return Line(
+        "worker", label, gettext("Last seen at"), Level.PROBLEM if silent > allowed else Level.WELL, seen
+    )
+
+
+def _spool() -> Line:
+    label = _("Outcomes that wait to be stored")
+    told = SignOfLife.objects.filter(process__startswith=f"{signs.WORKER}:", waiting_files__gt=0)
+    waiting = max([len(spool.paths()), *told.values_list("waiting_files", flat=True)])
+    if not waiting:
+        return Line("spool", label, gettext("None"))
+    return Line("spool", label, str(waiting), Level.PROBLEM)
+
+
+def _clock() -> Line:
+    label = _("Clock")
+    contact = VendorContact.objects.filter(pk=1).first()
+    if contact is None or contact.clock_ahead is None:
+        return Line("clock", label, gettext("Not compared with Sitecore CDP yet"))
+    if abs(contact.clock_ahead) <= CLOCK_TOLERANCE:
+        return Line("clock", label, gettext("Agrees with that of Sitecore CDP"))
+    ahead = contact.clock_ahead > 0
+    said = (
+        gettext("%(seconds)s seconds ahead of Sitecore CDP")
+        if ahead
+        else gettext("%(seconds)s seconds behind Sitecore CDP")
+    )
+    return Line("clock", label, said % {"seconds": round(abs(contact.clock_ahead))}, Level.PROBLEM)
+
+
+def _disks() -> Iterator[Line]:
+    """The disks of this machine that the portal writes to, each once."""
+    folders = [settings.SPOOL_DIR]
+    if connection.vendor == "sqlite":
+        folders.insert(0, Path(settings.DATABASES["default"]["NAME"]))
+    seen = set()
+    for folder in folders:
+        existing = next(path for path in (folder, *folder.parents) if path.exists())
+        device = existing.stat().st_dev
+        if device in seen:
+            continue
+        seen.add(device)
+        usage = shutil.disk_usage(existing)
+        free = usage.free / usage.total
+        level_ = Level.PROBLEM if free < FULL_DISK else Level.ATTENTION if free < LOW_DISK else Level.WELL
+        said = gettext("%(free)s GB free (%(percent)s %%)") % {
+            "free": f"{usage.free / 1e9:.1f}",
+            "percent": round(100 * free),
+        }
+        yield Line(f"disk_{len(seen)}", _("Disk"), said, level_)
+
+
+def _readiness() -> Line:
+    label = _("Database")
+    failed = [name for name in readiness.failures() if name != "worker"]  # which has a line of its own
+    if failed:
+        return Line(
+            "database", label, gettext("Not ready: %(what)s") % {"what": ", ".join(failed)}, Level.PROBLEM
+        )
+    return Line("database", label, gettext("Answers, with every table and trigger"))
+
+
+def _versions() -> str:
+    database = ".".join(map(str, connection.get_database_version()))
+    named = (
+        ("Consumer Portal", settings.VERSION),
+        ("Django", django.get_version()),
+        ("Python", platform.python_version()),
+        (connection.display_name, database),
+    )
+    return ", ".join(f"{name} {version}" for name, version in named)

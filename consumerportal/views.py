@@ -1,0 +1,27 @@
+"""Pages that draw on several apps."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from apps.consumers.views import submissions
+from apps.core.permissions import requires
+from consumerportal import status
+
+SEE_STATUS = "accounts.view_status"
+
+
+@require_GET
+def start(request: HttpRequest) -> HttpResponse:
+    """The start page; for administrators with what has to be mended on top."""
+    problems = status.problems() if request.user.has_perm(SEE_STATUS) else ()
+    return submissions.start(request, problems=problems)
+
+
+@requires(SEE_STATUS)
+@require_GET
+def state(request: HttpRequest) -> HttpResponse:
+    """The state of the portal."""
+    return render(request, "status.html", {"lines": status.lines()})

@@ -1,0 +1,228 @@
+"""What needs an administrator reaches one: start page, status page, exit code of the command."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import OperationalError
+from django.test import Client
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.cdp.exchange import Contact
+from apps.cdp.factory import get_client
+from apps.consumers import contact, pacing, spool
+from apps.consumers.models import Outcome, VendorContact
+from apps.consumers.results import Result
+from apps.core import signs
+from apps.core.models import SignOfLife
+from apps.sandbox.faults import Armed
+from apps.sandbox.seed import FAULT_ORDERS, SAMPLE_ORDER
+from apps.sandbox.server import SandboxServer
+from consumerportal import status
+from consumerportal.status import Level, Line
+from tests.unit.consumers.entries import REF, clean, posted, store, text
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NEW = "/consumers/new/"
+
+
+@pytest.fixture(autouse=True)
+def _as_in_production(settings: Settings) -> None:
+    contact.forget_news()
+    settings.WORKER_SILENT_SECONDS = 120
+
+
+def line(name: str) -> Line:
+    [found] = [one for one in status.lines() if one.name == name]
+    return found
+
+
+def ago(**span: float) -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC) - datetime.timedelta(**span)
+
+
+def run(capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    with pytest.raises(SystemExit) as ended:
+        call_command("status")
+    assert isinstance(ended.value.code, int)
+    return ended.value.code, capsys.readouterr().out
+
+
+# --- Credentials ----------------------------------------------------------------------------------
+def test_refused_credentials_reach_the_administrators_start_page_and_end_with_a_good_answer(
+    as_staff: Client, as_administrator: Client, sandbox: SandboxServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    signs.give(signs.WORKER)
+    assert "The portal needs you" not in text(as_administrator.get("/"))
+    as_staff.post(NEW, posted(order=FAULT_ORDERS["401"]))
+    since = VendorContact.objects.get().refused_since
+    assert since is not None
+    page = text(as_administrator.get("/"))
+    assert "The portal needs you" in page
+    assert "Refused by Sitecore CDP (401)" in page
+    assert "The portal needs you" not in text(as_staff.get("/"))
+    assert "credentials_refused" in caplog.text
+    as_staff.post(NEW, posted(clean(), order=FAULT_ORDERS["401"]))
+    assert VendorContact.objects.get().refused_since == since, "Since when, not when last"
+    as_staff.post(NEW, posted())
+    assert line("credentials").level is Level.WELL
+    assert "The portal needs you" not in text(as_administrator.get("/"))
+
+
+def test_a_look_up_tells_of_the_credentials_too(as_staff: Client, sandbox: SandboxServer) -> None:
+    sandbox.sandbox.faults.arm(Armed("403_html", operation="retrieve_order"))
+    as_staff.get(f"/orders/{SAMPLE_ORDER}/")
+    assert VendorContact.objects.get().refused_status == 403
+
+
+def test_a_fault_of_the_vendor_says_nothing_about_the_credentials(sandbox: SandboxServer) -> None:
+    contact.note(Contact(401, None))
+    contact.store_news()
+    contact.note(Contact(503, None))
+    contact.store_news()
+    assert line("credentials").level is Level.PROBLEM
+
+
+def test_equal_news_is_written_once_a_minute_and_other_news_at_once(django_assert_num_queries: Any) -> None:
+    contact.note(Contact(200, 0.0))
+    contact.store_news()
+    contact.note(Contact(200, 0.0))
+    with django_assert_num_queries(0):
+        contact.store_news()
+    contact.note(Contact(401, 0.0))
+    contact.store_news()
+    assert VendorContact.objects.get().refused_status == 401
+
+
+def test_news_that_cannot_be_written_costs_nothing_and_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(**_: object) -> None:
+        raise OperationalError
+
+    contact.note(Contact(401, None))
+    with monkeypatch.context() as patch:
+        patch.setattr(VendorContact.objects, "get_or_create", gone)
+        contact.store_news()
+    contact.note(Contact(401, None))
+    contact.store_news()
+    assert VendorContact.objects.get().refused_status == 401
+
+
+# --- The clock ------------------------------------------------------------------------------------
+def test_the_clock_is_compared_with_the_vendors_date(sandbox: SandboxServer) -> None:
+    assert line("clock").words == "Not compared with Sitecore CDP yet"
+    get_client().retrieve_order(SAMPLE_ORDER)
+    contact.store_news()
+    ahead = VendorContact.objects.get().clock_ahead
+    assert ahead is not None
+    assert -1 < ahead < 3
+    assert line("clock").level is Level.WELL
+
+
+@pytest.mark.parametrize(("ahead", "words"), [(90.4, "90 seconds ahead"), (-3600.0, "3600 seconds behind")])
+def test_a_clock_that_is_off_is_a_problem(ahead: float, words: str) -> None:
+    contact.note(Contact(200, ahead))
+    contact.store_news()
+    assert words in line("clock").words
+    assert line("clock").level is Level.PROBLEM
+
+
+# --- Unknowns, look-ups, worker, spool ------------------------------------------------------------
+def test_unknown_outcomes_are_counted_and_an_old_one_is_a_problem(staff: User) -> None:
+    assert line("unknowns").level is Level.WELL
+    store(staff, Outcome.UNKNOWN)
+    assert line("unknowns").level is Level.ATTENTION
+    oldest = store(staff, Outcome.UNKNOWN, clean(), submitted_at=ago(days=2))
+    found = line("unknowns")
+    assert (found.level, found.moment) == (Level.PROBLEM, oldest.submitted_at)
+    assert "2 open" in found.words
+
+
+def test_a_pause_of_the_look_ups_is_seen_with_its_reason(settings: Settings) -> None:
+    from apps.cdp.errors import CdpUnreachable
+
+    assert "by hand" in line("look_ups").words
+    settings.CDP_LOOK_UPS = True
+    assert line("look_ups").level is Level.WELL
+    for _ in range(pacing.PATIENCE):
+        pacing.note_failed(CdpUnreachable("connect_refused"), datetime.datetime.now(datetime.UTC))
+    found = line("look_ups")
+    assert "did not accept the connection" in found.words
+    assert "Paused until" in found.words
+    assert found.moment is not None
+    assert found.moment > ago()
+
+
+def test_a_silent_worker_is_a_problem_and_the_portal_is_not_ready(client: Client, settings: Settings) -> None:
+    assert line("worker").level is Level.PROBLEM
+    assert client.get("/readyz").status_code == 503
+    signs.give(signs.WORKER)
+    assert line("worker").level is Level.WELL
+    assert client.get("/readyz").status_code == 200
+    SignOfLife.objects.update(seen_at=ago(seconds=settings.WORKER_SILENT_SECONDS + 1))
+    assert line("worker").level is Level.PROBLEM
+    assert client.get("/readyz").status_code == 503
+    settings.WORKER_SILENT_SECONDS = 0
+    assert client.get("/readyz").status_code == 200
+
+
+def test_processes_of_yesterday_are_forgotten() -> None:
+    SignOfLife.objects.create(process="worker:old:1", seen_at=ago(days=2))
+    signs.give(signs.WORKER)
+    assert SignOfLife.objects.count() == 1
+
+
+def test_what_waits_in_the_spool_of_any_machine_is_a_problem(staff: User) -> None:
+    assert line("spool").level is Level.WELL
+    spool.keep(store(staff, Outcome.SENDING).public_id, Result(Outcome.CREATED, {"consumer_ref": REF}))
+    assert line("spool").words == "1"
+    signs.give(signs.WORKER, waiting_files=3)
+    assert line("spool").words == "3"
+    assert line("spool").level is Level.PROBLEM
+
+
+@pytest.mark.parametrize(("free", "level"), [(50, Level.WELL), (5, Level.ATTENTION), (1, Level.PROBLEM)])
+def test_a_disk_that_fills_up_is_told(monkeypatch: pytest.MonkeyPatch, free: int, level: Level) -> None:
+    class Usage:
+        total = 100 * 10**9
+
+    Usage.free = free * 10**9  # type: ignore[attr-defined]  # a stand-in
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: Usage)
+    assert line("disk_1").level is level
+    assert f"{free}.0 GB free" in line("disk_1").words
+
+
+# --- The page and the command ---------------------------------------------------------------------
+def test_the_page_shows_every_line_to_administrators_alone(
+    as_administrator: Client, as_supervisor: Client
+) -> None:
+    page = text(as_administrator.get("/status/"))
+    for one in status.lines():
+        assert str(one.label) in page
+    assert as_supervisor.get("/status/").status_code == 403
+
+
+def test_the_command_ends_with_the_worst_level(staff: User, capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = run(capsys)
+    assert code == 2
+    assert re.search(r"^PROBLEM +Background worker: ", said, re.MULTILINE)
+    signs.give(signs.WORKER)
+    code, said = run(capsys)
+    assert (code, "PROBLEM" in said) == (0, False), said
+    store(staff, Outcome.UNKNOWN)
+    assert run(capsys)[0] == 1
+
+
+def test_the_command_says_that_the_database_is_away(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone() -> None:
+        raise OperationalError("password=hunter2")
+
+    monkeypatch.setattr(status, "lines", gone)
+    assert run(capsys) == (2, "PROBLEM   Database: does not answer (OperationalError)\n")
