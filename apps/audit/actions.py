@@ -79,8 +79,8 @@ CONSUMER_OUTCOME_UNKNOWN = define(
     error_code=Kind.WORD,
     duration_ms=Kind.NUMBER,
 )
-# reason: a supervisor's, or "look_up". The numbers are the evidence of a look-up: how many consumers were on the
-# order before the send, how many new ones match field by field, and how many new ones do not.
+# reason: a supervisor's, or "look_up". The numbers are the evidence of a look-up: how many consumers were on
+# the order before the send, how many new ones match field by field, and how many new ones do not.
 CONSUMER_SETTLED = define(
     "consumer.settled",
     outcome=Kind.CODE,

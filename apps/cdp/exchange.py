@@ -50,6 +50,19 @@ Parse = Callable[[object], T]
 
 
 @dataclass(frozen=True, slots=True)
+class Contact:
+    """What an answer says about the connection: its status, and the seconds by which our clock is ahead of
+    the vendor's (None without a readable ``Date``)."""
+
+    status: int
+    clock_ahead: float | None
+
+
+def tell_nobody(_contact: Contact) -> None:
+    """Nobody wants to know of answers."""
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """Sends creates once and reads at most twice. All times in seconds."""
 
@@ -58,6 +71,7 @@ class Exchange:
     clock: Clock = utc_now
     sleep: Callable[[float], None] = time.sleep
     slots: Slots = field(default_factory=Slots)
+    tell: Callable[[Contact], None] = tell_nobody
 
     def slot(self) -> AbstractContextManager[None]:
         """Hold one of the slots for the calls of this thread. Raises `CdpBusy` where none is free."""
@@ -120,6 +134,7 @@ class Exchange:
             raw = self.transport.send(
                 method, target, attempt=attempt, headers=headers, body=body, fresh=body is not None
             )
+            self.tell(Contact(raw.status, self._clock_ahead(raw.date)))
             result = self._understand(raw, attempt, parse), raw.status
         except CdpError as error:
             failure = error
@@ -154,6 +169,15 @@ class Exchange:
             vendor_message=message,
             retry_after=self._retry_after(raw.retry_after),
         )
+
+    def _clock_ahead(self, header: str) -> float | None:
+        """Seconds by which our clock is ahead of a Date header (RFC 9110, 6.6.1), which has whole seconds."""
+        try:
+            moment = email.utils.parsedate_to_datetime(header)
+        except ValueError:
+            return None
+        zoned = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+        return (self.clock() - zoned).total_seconds()
 
     def _retry_after(self, header: str) -> float | None:
         """Seconds from a Retry-After header, a number or a date (RFC 9110, 10.2.3); None when it says

@@ -6,14 +6,18 @@ import functools
 
 from django.conf import settings
 from django.core.signals import setting_changed
+from django.dispatch import Signal
 
 from apps.cdp.attempt import Limits
 from apps.cdp.client import CdpClient
 from apps.cdp.errors import CdpNotConfigured
-from apps.cdp.exchange import Exchange
+from apps.cdp.exchange import Contact, Exchange
 from apps.cdp.links import BaseUrl
 from apps.cdp.slots import Slots
 from apps.cdp.transport import Credentials, Transport
+
+# Sent in the thread of the call with `contact`, for every answer, before it is understood.
+vendor_answered = Signal()
 
 
 @functools.cache
@@ -46,7 +50,11 @@ def _exchange() -> Exchange:
         ca_file=settings.CDP_CA_FILE,
         proxy=settings.CDP_PROXY,
     )
-    return Exchange(transport, limits, slots=Slots(settings.CDP_IN_FLIGHT))
+    return Exchange(transport, limits, slots=Slots(settings.CDP_IN_FLIGHT), tell=_tell)
+
+
+def _tell(contact: Contact) -> None:
+    vendor_answered.send_robust(sender=CdpClient, contact=contact)
 
 
 def _forget(*, setting: str, **_: object) -> None:

@@ -63,6 +63,7 @@ class RawAnswer:
     retry_after: str
     body: bytes | None
     too_large: bool = False
+    date: str = ""
 
 
 class _WatchedConnection(HTTPConnection):
@@ -207,16 +208,17 @@ class Transport:
             return self._read(response)
 
     def _read(self, response: requests.Response) -> RawAnswer:
-        retry_after = response.headers.get("Retry-After", "")
+        status, retry_after = response.status_code, response.headers.get("Retry-After", "")
+        date = response.headers.get("Date", "")
         answer = bytearray()
         try:
             for chunk in response.raw.stream(_CHUNK, decode_content=True):
                 answer += chunk
                 if len(answer) > self._max_answer_bytes:
-                    return RawAnswer(response.status_code, retry_after, None, too_large=True)
+                    return RawAnswer(status, retry_after, None, too_large=True, date=date)
         except DecodeError:
-            return RawAnswer(response.status_code, retry_after, None)
-        return RawAnswer(response.status_code, retry_after, bytes(answer))
+            return RawAnswer(status, retry_after, None, date=date)
+        return RawAnswer(status, retry_after, bytes(answer), date=date)
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from apps.cdp.client import CdpClient
 from apps.cdp.consumers import OrderConsumer
 from apps.cdp.errors import CdpError
 from apps.cdp.records import Guest, Order
+from apps.consumers.contact import store_news
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 
@@ -94,3 +95,4 @@ def _recorded(
 def _record(event: Event) -> None:
     with transaction.atomic():
         record(event)
+    store_news()

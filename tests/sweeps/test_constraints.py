@@ -19,6 +19,7 @@ from apps.consumers.models import (
     Outcome,
     Submission,
     SubmissionDigest,
+    VendorContact,
 )
 from tests.unit.accounts.people import make_person
 from tests.unit.consumers.entries import REF, clean, settled_by, store
@@ -113,6 +114,11 @@ BREAKS: dict[str, list[Break]] = {
         lambda: _turn(Outcome.SENDING, next_look_at=NOW),
     ],
     "look_pace_is_one_row": [lambda: LookPace.objects.create(pk=2) and None],
+    "vendor_contact_is_one_row": [lambda: VendorContact.objects.create(pk=2) and None],
+    "vendor_contact_refused_with_its_status": [
+        lambda: VendorContact.objects.create(refused_status=401) and None,
+        lambda: VendorContact.objects.create(refused_since=NOW) and None,
+    ],
     "digest_kind_is_known": [lambda: _digest("shoe_size")],
     "digest_once": [lambda: _digest(DigestKind.EMAIL)],
     "identity_rule_priority_in_range": [
