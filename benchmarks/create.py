@@ -93,7 +93,7 @@ def main() -> None:
         if binaries is None:
             about.append("PostgreSQL is not installed: its rows are missing.")
         else:
-            databases["PostgreSQL"] = stack.enter_context(temporary_server(binaries))
+            databases["PostgreSQL"] = stack.enter_context(temporary_server(binaries, durable=True))
         rows += client_alone(folder, sandbox)
         with minimal(folder, sandbox) as server:
             rows += under_gunicorn(

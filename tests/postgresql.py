@@ -24,8 +24,11 @@ def find_binaries() -> Path | None:
 
 
 @contextmanager
-def temporary_server(binaries: Path) -> Iterator[str]:
-    """Start a server on a free loopback port; its DATABASE_URL while it runs."""
+def temporary_server(binaries: Path, *, durable: bool = False) -> Iterator[str]:
+    """Start a server on a free loopback port; its DATABASE_URL while it runs.
+
+    ``durable``: it waits for the disk at each commit, as in production; benchmarks want that.
+    """
     as_server_user: list[str] = []
     folder = Path(tempfile.mkdtemp(prefix="portal-postgresql-"))
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
@@ -54,9 +57,10 @@ def temporary_server(binaries: Path) -> Iterator[str]:
     )
     options = (
         f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c max_connections=200"
-        # Nothing here has to outlive the machine. What outlives the server process stays as it is.
-        " -c fsync=off -c full_page_writes=off"
     )
+    if not durable:
+        # Nothing here has to outlive the machine. What outlives the server process stays as it is.
+        options += " -c fsync=off -c full_page_writes=off"
     run(str(binaries / "pg_ctl"), "-D", str(data), "-l", str(folder / "log"), "-o", options, "-w", "start")
     try:
         yield f"postgres://portal@127.0.0.1:{port}/postgres"
