@@ -1,6 +1,6 @@
 # Two commands matter: make run, make test. Everything they need they make themselves.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench env format lock
+.PHONY: help run test faults check bench env format lock
 
 PYTHON ?= python3
 export PORTAL_MODE ?= practice
@@ -15,6 +15,7 @@ RUN := $(VENV)/bin/python
 help:
 	@echo "make run    start the portal with its sandbox, ready to sign in"
 	@echo "make test   run the whole suite (ARGS=\"-k name\" for a part)"
+	@echo "make faults a storm: 2,000 submissions on each database while everything is killed; the reckoning"
 	@echo "make bench  measure (ARGS=create for one of them); tables on the screen and in var/bench-*.md"
 	@echo "make check  format, lint, types, import contracts, templates, migrations, deployment check"
 
@@ -40,6 +41,10 @@ run: $(VENV)/runtime.stamp
 
 test: $(VENV)/dev.stamp
 	@$(RUN) -m tests.run $(ARGS)
+
+# In a temporary folder, on ports of its own. ARGS="--submissions 200 --database sqlite --seed 7" for less.
+faults: $(VENV)/dev.stamp
+	@PORTAL_MODE=practice $(RUN) -m tests.faults.storm $(ARGS)
 
 check: $(VENV)/dev.stamp
 	@$(RUN) -m tests.check

@@ -1,0 +1,220 @@
+"""``make faults``: a storm on each database, the reckoning, and exit code 1 where a promise is broken."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.faults.storm.entries import Pile
+from tests.faults.storm.havoc import Havoc
+from tests.faults.storm.people import Person
+from tests.faults.storm.processes import ROOT
+from tests.faults.storm.weather import Weather
+from tests.faults.storm.world import DATABASES, World
+
+PASSWORD = "a long walk in the rain"
+QUICK_WORKER = ("-m", "tests.faults.storm.quick_worker")
+SPARE_ORDERS = 1.5  # for what is corrected
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How large a storm. ``most_seconds``: how long people, and then the settling, may take."""
+
+    database: str
+    submissions: int
+    people: int
+    seed: int
+    havocs: int
+    quick: bool
+    most_seconds: float
+
+    @classmethod
+    def read(cls) -> Options:
+        """From the command line."""
+        parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
+        parser.add_argument("--submissions", type=int, default=2000, help="on each database")
+        parser.add_argument("--people", type=int, default=20, help="who post at the same time")
+        parser.add_argument("--seed", type=int, default=4, help="fixes the order of faults and killings")
+        parser.add_argument("--database", choices=(*DATABASES, "both"), default="both")
+        parser.add_argument("--havocs", type=int, default=60, help="about as many killings and stops")
+        parser.add_argument(
+            "--quick", action="store_true", help="background workers that give a lost process up sooner"
+        )
+        parser.add_argument("--most-seconds", type=float, default=1800.0)
+        return cls(**vars(parser.parse_args()))
+
+
+def main() -> int:
+    """One storm in this process, or one after the other, each in a process of its own."""
+    options = Options.read()
+    if options.database != "both":
+        return storm(options)
+    results = []
+    for database in DATABASES:
+        print(f"--- The storm on {database}", flush=True)
+        command = [sys.executable, "-m", "tests.faults.storm", *sys.argv[1:], "--database", database]
+        results.append(subprocess.run(command, check=False, cwd=ROOT).returncode)
+    return max(results)
+
+
+def storm(options: Options) -> int:
+    """People, weather and havoc over one portal; then calm, and the reckoning."""
+    began = time.monotonic()
+    command = QUICK_WORKER if options.quick else ("manage.py", "worker")
+    with World(options.database, worker_command=command) as world:
+        _set_django_up(world)
+        people = _people(
+            world, options, pile := _pile(world, options), weather := Weather(world.vendor, options.seed)
+        )
+        every = max(options.submissions // max(options.havocs, 1), 1)
+        havoc = Havoc(world, options.seed, progress=lambda: sum(len(p.told) for p in people), every=every)
+        world.serve()
+        _say(f"ready after {time.monotonic() - began:.0f} s")
+        storm_began = time.monotonic()
+        with _raging(havoc, weather):
+            _wait_for_people(people, options)
+        storm_seconds = time.monotonic() - storm_began
+        _say(f"calm after {storm_seconds:.0f} s; settling")
+        settling_began = time.monotonic()
+        _wait_until_settled(world, options)
+        facts: dict[str, object] = {
+            "seed": options.seed,
+            "people": options.people,
+            "entries": pile.wanted,
+            "faults armed": sum(weather.armed.values()),
+            "kinds of them": len(weather.armed),
+            "seconds of storm": round(storm_seconds),
+            "seconds until all was settled": round(time.monotonic() - settling_began),
+        }
+        return _reckoned(world, people, havoc, facts)
+
+
+def _pile(world: World, options: Options) -> Pile:
+    orders = world.add_orders(int(options.submissions * SPARE_ORDERS) + 10)
+    return Pile(orders, options.submissions, options.seed)
+
+
+def _set_django_up(world: World) -> None:
+    os.environ.update(world.environment)
+    import django
+
+    django.setup()
+    logging.disable(logging.WARNING)  # of this process; the portal's own logs are in the folder
+
+
+def _people(world: World, options: Options, pile: Pile, weather: Weather) -> list[Person]:
+    """People who can sign in; one password hash for all, because each costs a second."""
+    from django.contrib.auth.hashers import make_password
+
+    from apps.accounts.models import User
+    from tests.unit.accounts.people import make_person
+
+    names = [f"storm-{number:02}" for number in range(options.people)]
+    for name in names:
+        make_person(name, "staff", password="")
+    User.objects.filter(username__in=names).update(password=make_password(PASSWORD))
+    _leave_the_database()
+    return [Person(name, PASSWORD, world.port, pile, weather.blow, options.seed) for name in names]
+
+
+def _leave_the_database() -> None:
+    """The server is killed soon; nothing of this process may hang on it."""
+    from django.db import connection
+
+    connection.close()
+    close_pool = getattr(connection, "close_pool", None)  # PostgreSQL's alone has a pool
+    if close_pool is not None:
+        close_pool()
+
+
+@contextmanager
+def _raging(havoc: Havoc, weather: Weather) -> Iterator[None]:
+    havoc.start()
+    try:
+        yield
+    finally:
+        havoc.end()
+        weather.end()
+
+
+def _wait_for_people(people: list[Person], options: Options) -> None:
+    for person in people:
+        person.start()
+    end = time.monotonic() + options.most_seconds
+    said = time.monotonic()
+    while any(person.is_alive() for person in people) and time.monotonic() < end:
+        time.sleep(0.5)
+        if time.monotonic() - said > 20:
+            said = time.monotonic()
+            _say(f"{sum(len(person.told) for person in people)} entries through")
+    for person in people:
+        if person.is_alive():
+            person.problems.append(f"{person.name} is not through after {options.most_seconds:.0f} s")
+
+
+def _wait_until_settled(world: World, options: Options) -> None:
+    """Until nothing is being sent, no look is to come and the spool is empty; the reckoning judges."""
+    from django.db.models import Q
+
+    from apps.consumers.models import Submission
+
+    end = time.monotonic() + options.most_seconds
+    while time.monotonic() < end:
+        waiting = Submission.objects.filter(Q(outcome="sending") | Q(next_look_at__isnull=False)).count()
+        if not waiting and not world.spooled() and world.is_healthy():
+            return
+        time.sleep(0.5)
+
+
+def _reckoned(world: World, people: list[Person], havoc: Havoc, facts: dict[str, object]) -> int:
+    from tests.faults.storm.account import Wire, reckon
+    from tests.faults.storm.report import report, unknown_ones
+
+    account = reckon(
+        Wire.of(world.vendor.consumers(), world.vendor.requests()),
+        [told for person in people for told in person.told],
+        [entry for person in people for entry in person.entries],
+        world.spooled(),
+    )
+    account.note("people who could not go on", (problem for person in people for problem in person.problems))
+    account.note("tracebacks in the logs", _tracebacks(world))
+    pages = sum((person.pages for person in people), Counter[str]())
+    pages["given up"] = sum(len(person.given_up) for person in people)
+    name = f"The storm on {world.database}"
+    text = report(account, title=name, facts=facts, havoc=havoc.done, pages=pages)
+    path = Path(ROOT, "var", f"faults-storm-{world.database}.md")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"{text}\n{unknown_ones(account)}")
+    print(text, flush=True)
+    if account.problems:
+        world.keep = True
+        print(f"The logs are in {world.folder}", flush=True)
+    return int(bool(account.problems))
+
+
+def _tracebacks(world: World) -> list[str]:
+    """Faults of ours: exceptions that nobody expected, by their last line."""
+    found: Counter[str] = Counter()
+    for service in (world.portal, *world.workers):
+        for block in service.log().split("Traceback (most recent call last)")[1:]:
+            last = next((line for line in block.splitlines() if line and not line.startswith(" ")), "")
+            found[f"{service.name.split('-')[0]}: {last[:160]}"] += 1
+    return [f"{count} × {what}" for what, count in found.items()]
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

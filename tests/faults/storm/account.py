@@ -1,0 +1,332 @@
+"""The reckoning: what the portal says beside what the vendor has, and beside what went over the wire."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from apps.audit.chain import GENESIS, Row, row_hash
+from apps.audit.models import AuditEvent, AuditHead
+from apps.consumers.models import LookResult, Outcome, SettledHow, Submission
+from apps.sandbox.fault_table import ROWS
+from tests.faults.storm.entries import Entry, key_in
+from tests.faults.storm.people import Told
+
+CREATE = "create_order_consumer"
+OUTCOME_EVENTS = {
+    "consumer.created",
+    "consumer.rejected",
+    "consumer.not_sent",
+    "consumer.outcome_unknown",
+    "consumer.settled",
+}
+# Why a consumer that exists may stay unknown though it was looked for.
+NOT_DECIDABLE = (LookResult.NOT_PROVEN, LookResult.SHARED, LookResult.SEVERAL)
+# The answer came, but the process that should have read it was killed, or stopped until it was too late.
+NOBODY_READ_IT = {"process_lost", "read_timeout", "total_timeout"}
+NO_REQUEST = "(none arrived)"
+SEVERAL_ON_ORDER = "(several on one order)"
+_ORDER = re.compile(r"/orders/([^/]+)/consumers")
+_OUTCOME_OF = {row.fault: row.outcome_over_tls for row in ROWS}
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """What the sandbox says."""
+
+    consumers: Mapping[str, list[dict[str, Any]]]  # by the key that was sent
+    creates: Mapping[str, list[dict[str, Any]]]  # by order
+
+    @classmethod
+    def of(cls, consumers: Iterable[dict[str, Any]], requests: Iterable[dict[str, Any]]) -> Wire:
+        """Sort what the control address tells."""
+        by_key: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for consumer in consumers:
+            key = key_in(consumer["body"])
+            if key.startswith("K-"):
+                by_key[key].append(consumer)
+        by_order: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for request in requests:
+            order = _ORDER.search(request["path"])
+            if request["operation"] == CREATE and order:
+                by_order[order[1].lower()].append(request)
+        return cls(by_key, by_order)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One submission beside the truth."""
+
+    submission: Submission
+    key: str
+    alone: bool  # on its order: then the sends of the order are its own
+    creates: Sequence[dict[str, Any]]
+    consumers: Sequence[dict[str, Any]]
+    actions: Sequence[str]
+
+    @property
+    def outcome(self) -> str:
+        """As stored."""
+        return str(self.submission.outcome)
+
+    @property
+    def exists(self) -> bool:
+        """Whether the vendor has it."""
+        return bool(self.consumers)
+
+    @property
+    def fault(self) -> str:
+        """What its request met, as the sandbox says; "-" for nothing."""
+        if not self.alone:
+            return SEVERAL_ON_ORDER
+        return (self.creates[0]["fault"] or "-") if self.creates else NO_REQUEST
+
+    @property
+    def by_look_up(self) -> bool:
+        """Whether a look said it."""
+        return self.submission.settled_how == SettledHow.BY_LOOK_UP
+
+    def __str__(self) -> str:
+        row = self.submission
+        return (
+            f"{row.public_id} {self.outcome} code={row.error_code or '-'} look={row.look_result or '-'}"
+            f" looks={row.looks} before={'-' if row.refs_before is None else len(row.refs_before)}"
+            f" fault={self.fault} sends={len(self.creates) if self.alone else '?'} exists={self.exists}"
+        )
+
+
+@dataclass
+class Account:
+    """Everything at the end, and what is wrong with it."""
+
+    lines: list[Line]
+    wire: Wire
+    events: int
+    problems: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def unknown(self) -> list[Line]:
+        """What is still unknown, each with its reason."""
+        return [line for line in self.lines if line.outcome == Outcome.UNKNOWN]
+
+    def note(self, what: str, lines: Iterable[object]) -> None:
+        """A promise, and what breaks it."""
+        broken = [str(line) for line in lines]
+        if broken:
+            self.problems[what] = broken
+
+
+def reckon(wire: Wire, told: Sequence[Told], entries: Sequence[Entry], spooled: Sequence[str]) -> Account:
+    """Read everything and hold it against each other. Needs Django."""
+    actions = _actions()
+    submissions = list(Submission.objects.order_by("id"))
+    per_order = Counter(entry.order for entry in entries)
+    lines = []
+    for submission in submissions:
+        sent = submission.consumer
+        assert sent is not None
+        key = sent.identifiers[0].id
+        lines.append(
+            Line(
+                submission,
+                key,
+                alone=per_order[submission.order_ref] == 1,
+                creates=wire.creates.get(submission.order_ref.lower(), ()),
+                consumers=wire.consumers.get(key, ()),
+                actions=actions.get(str(submission.public_id), ()),
+            )
+        )
+    account = Account(lines, wire, AuditEvent.objects.count())
+    account.note("stuck in sending", (line for line in lines if line.outcome == Outcome.SENDING))
+    _nothing_lost(account, told, entries)
+    _nothing_doubled(account)
+    _all_true(account)
+    _faults_end_as_they_should(account)
+    account.note("events missing or wrong", (line for line in lines if not _told_in_full(line)))
+    known = {str(line.submission.public_id) for line in lines}
+    account.note("events of submissions that are not there", sorted(set(actions) - known))
+    account.note("the chain does not verify", _breaks_in_the_chain())
+    account.note("left in the spool", spooled)
+    return account
+
+
+def _nothing_lost(account: Account, told: Sequence[Told], entries: Sequence[Entry]) -> None:
+    lines = account.lines
+    keys = {line.key for line in lines}
+    account.note("consumers without a submission", sorted(set(account.wire.consumers) - keys))
+    by_id = {str(line.submission.public_id): line for line in lines}
+    by_key = {line.key: line for line in lines}
+    account.note(
+        "told of a submission that is not there, or is somebody else's",
+        (
+            t
+            for t in told
+            if t.submission and (by_id.get(t.submission) is None or by_id[t.submission].key != t.key)
+        ),
+    )
+    account.note("told an outcome that does not hold", (t for t in told if not _holds(t, by_key.get(t.key))))
+    per_key = Counter(line.key for line in lines)
+    account.note("several submissions for one entry", [key for key, n in per_key.items() if n > 1])
+    account.note("submissions that nobody made", sorted(keys - {entry.key for entry in entries}))
+
+
+def _holds(told: Told, line: Line | None) -> bool:
+    """Unknown and sending may become anything; nothing else may change."""
+    if line is None:
+        return False
+    if told.ref and told.ref.lower() not in (
+        line.submission.consumer_ref.lower(),
+        line.submission.late_consumer_ref.lower(),
+    ):
+        return False
+    return told.outcome in ("", "sending", "unknown", line.outcome)
+
+
+def _nothing_doubled(account: Account) -> None:
+    account.note(
+        "consumers that exist twice", (key for key, found in account.wire.consumers.items() if len(found) > 1)
+    )
+    account.note(
+        "sent more than once", (line for line in account.lines if line.alone and len(line.creates) > 1)
+    )
+    submissions = Counter(line.submission.order_ref.lower() for line in account.lines)
+    account.note(
+        "more sends than submissions on an order",
+        (order for order, sends in account.wire.creates.items() if len(sends) > submissions[order]),
+    )
+    refs = Counter(line.submission.consumer_ref for line in account.lines if line.submission.consumer_ref)
+    account.note("references with several submissions", (ref for ref, n in refs.items() if n > 1))
+
+
+def _all_true(account: Account) -> None:
+    def where(broken: Callable[[Line], bool]) -> Iterator[Line]:
+        return (line for line in account.lines if broken(line))
+
+    account.note(
+        "created, but the vendor has another or none",
+        where(
+            lambda line: (
+                line.outcome == Outcome.CREATED
+                and line.submission.consumer_ref not in [consumer["ref"] for consumer in line.consumers]
+            )
+        ),
+    )
+    account.note(
+        "not created, but the vendor has it",
+        where(
+            lambda line: (
+                line.outcome in (Outcome.REJECTED, Outcome.NOT_SENT, Outcome.NOT_CREATED) and line.exists
+            )
+        ),
+    )
+    account.note(
+        "exists and could have been found, but is still unknown",
+        where(
+            lambda line: (
+                line.outcome == Outcome.UNKNOWN
+                and line.exists
+                and line.submission.look_result not in NOT_DECIDABLE
+            )
+        ),
+    )
+    account.note(
+        "not proven though the order was read before the send",
+        where(
+            lambda line: (
+                line.submission.look_result == LookResult.NOT_PROVEN
+                and line.outcome == Outcome.UNKNOWN
+                and line.submission.refs_before is not None
+            )
+        ),
+    )
+    account.note(
+        "shared or several without a twin on the order",
+        where(
+            lambda line: (
+                line.outcome == Outcome.UNKNOWN
+                and line.submission.look_result in (LookResult.SHARED, LookResult.SEVERAL)
+                and line.alone
+            )
+        ),
+    )
+    account.note("a look is still to come", where(lambda line: line.submission.next_look_at is not None))
+
+
+def _faults_end_as_they_should(account: Account) -> None:
+    """By what the sandbox saw: no request is "not sent", a refusal "rejected", unless nobody could see it."""
+    alone = [line for line in account.lines if line.alone]
+    account.note(
+        "no request arrived, but it does not say not sent",
+        (
+            line
+            for line in alone
+            if not line.creates
+            and line.outcome != Outcome.NOT_SENT
+            and line.submission.error_code != "process_lost"
+        ),
+    )
+    account.note(
+        "says not sent, but a request arrived",
+        (line for line in alone if line.creates and line.outcome == Outcome.NOT_SENT),
+    )
+    account.note(
+        "refused, but it does not say rejected",
+        (
+            line
+            for line in alone
+            if line.creates
+            and _OUTCOME_OF.get(line.fault) == "rejected"
+            and line.outcome != Outcome.REJECTED
+            and line.submission.error_code not in NOBODY_READ_IT
+        ),
+    )
+    account.note(
+        "rejected, but nobody refused it",
+        (
+            line
+            for line in alone
+            if line.outcome == Outcome.REJECTED
+            and (not line.creates or _OUTCOME_OF.get(line.fault) != "rejected")
+        ),
+    )
+
+
+def _told_in_full(line: Line) -> bool:
+    """One request, then one outcome; before a look's word, or an answer after the deadline, one "unknown"."""
+    actions = list(line.actions)
+    if actions[:1] != ["consumer.create_requested"] or actions.count("consumer.create_requested") > 1:
+        return False
+    outcomes = [action for action in actions if action in OUTCOME_EVENTS]
+    unknown = ["consumer.outcome_unknown"]
+    if line.outcome == Outcome.UNKNOWN:
+        return outcomes == unknown
+    if line.by_look_up:
+        return outcomes == [*unknown, "consumer.settled"]
+    own = f"consumer.{line.outcome}"
+    return outcomes in ([own], [*unknown, own])
+
+
+def _actions() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    rows = AuditEvent.objects.exclude(submission=None).order_by("seq").values_list("submission", "action")
+    for submission, action in rows:
+        found[str(submission)].append(action)
+    return found
+
+
+def _breaks_in_the_chain() -> Iterator[str]:
+    """Every row is hashed again, in order; the head is the last one's."""
+    previous, last = GENESIS, 0
+    for event in AuditEvent.objects.order_by("seq").iterator(chunk_size=1000):
+        row = Row(**{name: getattr(event, name) for name in Row._fields})
+        if (row.seq, row.previous_hash) != (last + 1, previous):
+            yield f"row {row.seq} does not follow row {last}"
+        if row_hash(row) != event.hash:
+            yield f"row {row.seq} has another hash"
+        previous, last = event.hash, row.seq
+    head = AuditHead.objects.get()
+    if (head.seq, head.hash) != (last, previous):
+        yield f"the head is at {head.seq}, the last row is {last}"

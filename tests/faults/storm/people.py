@@ -1,0 +1,220 @@
+"""People who post the real form over HTTP, and who try again as people do when no page comes."""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import requests
+
+from tests.faults.storm.entries import Entry, Pile
+
+TIMES = (3.0, 40.0)  # seconds: to connect, and for a page
+PATIENCE = 150.0  # seconds that somebody tries one entry
+DOUBLE_CLICK, LOOK_AT_RECEIPT, CORRECT = 0.06, 0.15, 0.3  # parts
+_CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+_ACCEPTED = re.compile(r'name="accepted" value="([^"]+)"')
+_ID = re.compile(r"(?:/submissions/|\?from=)([0-9a-f-]{36})")
+_NOT_STORED = "Copy this page for an administrator. The outcome is in the log"
+_REF = re.compile(r'<strong class="mono">([^<]+)</strong>')
+HEADLINES = {
+    "Consumer created": "created",
+    "Rejected: no consumer was created": "rejected",
+    "Nothing was sent. You can send it again.": "not_sent",
+    "We do not know whether the consumer was created": "unknown",
+    "The consumer is being sent": "sending",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a page told: the outcome where it said one, the submission, the consumer's reference."""
+
+    key: str
+    outcome: str = ""
+    submission: str = ""
+    ref: str = ""
+
+
+@dataclass(slots=True)
+class _Content:
+    """What the reader of forms asks of a page."""
+
+    content: bytes
+
+
+class NoPage(Exception):
+    """Nobody answered, or with an error: it is tried again."""
+
+
+class Person(threading.Thread):
+    """Takes entries from the pile and makes them, one after the other."""
+
+    def __init__(
+        self, name: str, password: str, port: int, pile: Pile, blow: Callable[[], None], seed: int
+    ) -> None:
+        super().__init__(name=name, daemon=True)
+        self.told: list[Told] = []
+        self.entries: list[Entry] = []
+        self.pages: Counter[str] = Counter()
+        self.given_up: list[str] = []
+        self.problems: list[str] = []
+        self._password, self._pile, self._blow = password, pile, blow
+        self._base = f"http://127.0.0.1:{port}"
+        self._random = random.Random(f"person {name} {seed}")
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def run(self) -> None:
+        """Make entries until there are none left."""
+        try:
+            self._insist(self._sign_in)
+            while (entry := self._pile.next()) is not None:
+                told = self._make(entry)
+                if told and told.outcome in ("rejected", "not_sent") and self._random.random() < CORRECT:
+                    self._make(self._pile.correction(entry), f"?from={told.submission}")
+        except Exception as problem:  # noqa: BLE001  # the reckoning fails with it
+            self.problems.append(f"{self.name}: {problem!r}")
+
+    # --- One entry --------------------------------------------------------------------------------------
+    def _make(self, entry: Entry, query: str = "") -> Told | None:
+        self.entries.append(entry)
+        path = f"/consumers/new/{query}"
+        form = self._insist(lambda: self._form(path))
+        values = {**form, **entry.typed()}
+        self._blow()
+        if self._random.random() < DOUBLE_CLICK:
+            twice = threading.Thread(target=self._click_too, args=(path, dict(values)), daemon=True)
+            twice.start()
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            try:
+                page = self._post(path, values)
+            except NoPage:
+                time.sleep(self._random.uniform(0.2, 1.0))
+                continue  # the same form again, as a browser offers it
+            told = self._read(entry, page)
+            if told is not None:
+                self.told.append(told)
+                return told
+            accepted = _ACCEPTED.search(page.text)
+            if accepted:
+                self.pages["asked whether it is meant"] += 1
+                values = {**self._shown(page), "accepted": accepted[1]}
+                continue
+            self.pages["stopped: the same is open" if "entry" in page.text else "another page"] += 1
+            break
+        self.given_up.append(entry.key)
+        return None
+
+    def _read(self, entry: Entry, page: requests.Response) -> Told | None:
+        """What a page tells; None for the form with questions."""
+        if page.status_code == 303:
+            found = _ID.search(page.headers["Location"])
+            assert found is not None, page.headers["Location"]
+            if "?from=" in page.headers["Location"]:
+                return self._refused(entry, page.headers["Location"], found[1])
+            self.pages["receipt"] += 1
+            return self._receipt(entry, page.headers["Location"], found[1])
+        if _NOT_STORED in page.text:
+            self.pages["outcome, not stored yet"] += 1
+            ref = _REF.search(page.text)
+            return Told(entry.key, _headline(page.text), ref=ref[1].strip() if ref else "")
+        return None
+
+    def _refused(self, entry: Entry, location: str, submission: str) -> Told:
+        self.pages["form, filled"] += 1
+        try:
+            text = self._get(location).text
+        except NoPage:
+            return Told(entry.key, submission=submission)
+        return Told(entry.key, _headline(text), submission)
+
+    def _receipt(self, entry: Entry, location: str, submission: str) -> Told:
+        if self._random.random() > LOOK_AT_RECEIPT:
+            return Told(entry.key, submission=submission)
+        try:
+            text = self._get(location).text
+        except NoPage:
+            return Told(entry.key, submission=submission)
+        return Told(entry.key, _headline(text), submission)
+
+    def _click_too(self, path: str, values: dict[str, str]) -> None:
+        """The second click of a double one: the same form at the same moment."""
+        twin = requests.Session()
+        twin.trust_env = False
+        twin.cookies.update(self._session.cookies)
+        try:
+            twin.post(
+                f"{self._base}{path}", data=values, timeout=TIMES, allow_redirects=False, headers=self._from()
+            )
+        except requests.RequestException:
+            self.pages["no page"] += 1
+
+    # --- Pages ------------------------------------------------------------------------------------------
+    def _insist(self, act: Callable[[], dict[str, str]]) -> dict[str, str]:
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return act()
+            except NoPage:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(self._random.uniform(0.2, 1.0))
+
+    def _sign_in(self) -> dict[str, str]:
+        path = "/accounts/login/"
+        csrf = _CSRF.search(self._get(path).text)
+        assert csrf is not None
+        form = {"login": self.name, "password": self._password, "csrfmiddlewaretoken": csrf[1]}
+        page = self._post(path, form)
+        assert page.status_code == 302, f"{self.name} is not let in: {page.status_code}"
+        return {}
+
+    def _form(self, path: str) -> dict[str, str]:
+        page = self._get(path)
+        assert page.status_code == 200, f"the form is a {page.status_code}"
+        return self._shown(page)
+
+    def _shown(self, page: requests.Response) -> dict[str, str]:
+        from tests.unit.consumers.entries import on_page  # which needs Django, that is set up by now
+
+        csrf = _CSRF.search(page.text)
+        assert csrf is not None
+        return {**on_page(_Content(page.content)), "csrfmiddlewaretoken": csrf[1]}
+
+    def _get(self, path: str) -> requests.Response:
+        return self._page(
+            lambda: self._session.get(f"{self._base}{path}", timeout=TIMES, allow_redirects=False)
+        )
+
+    def _post(self, path: str, values: dict[str, str]) -> requests.Response:
+        return self._page(
+            lambda: self._session.post(
+                f"{self._base}{path}", data=values, timeout=TIMES, allow_redirects=False, headers=self._from()
+            )
+        )
+
+    def _page(self, ask: Callable[[], requests.Response]) -> requests.Response:
+        """A page that means something. Raises ``NoPage``."""
+        try:
+            page = ask()
+        except requests.RequestException:
+            self.pages["no page"] += 1
+            raise NoPage from None
+        if page.status_code >= 500 and _NOT_STORED not in page.text:
+            self.pages[f"error {page.status_code}"] += 1
+            raise NoPage
+        return page
+
+    def _from(self) -> dict[str, str]:
+        return {"Referer": f"{self._base}/consumers/new/"}
+
+
+def _headline(text: str) -> str:
+    return next((outcome for words, outcome in HEADLINES.items() if words in text), "")

@@ -1,0 +1,88 @@
+"""The sandbox's control address: what is armed, what arrived, what is there."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import ssl
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from apps.sandbox.options import PRACTICE_API_TOKEN, PRACTICE_CLIENT_KEY
+
+PATIENCE = 60.0  # seconds
+_PAIR = base64.b64encode(f"{PRACTICE_CLIENT_KEY}:{PRACTICE_API_TOKEN}".encode()).decode()
+HEADERS = {"Authorization": f"Basic {_PAIR}", "Content-Type": "application/json"}
+
+
+class Vendor:
+    """Keeps one connection, which goes on while the port is closed. Threads may share it."""
+
+    def __init__(self, port: int, ca_file: Path) -> None:
+        self._port, self._ca_file = port, ca_file
+        self._connection: http.client.HTTPSConnection | None = None
+        self._lock = threading.Lock()
+
+    def answers(self) -> bool:
+        """Whether the sandbox has started."""
+        with suppress(OSError, http.client.HTTPException, ValueError):
+            self._once("GET", "/_sandbox/switches", None)
+            return True
+        return False
+
+    def arm(self, **fault: Any) -> None:
+        """Arm a fault behind those that are armed already."""
+        self._ask("POST", "/_sandbox/faults", fault)
+
+    def clear(self) -> None:
+        """Disarm all, and let the port listen again."""
+        self._ask("DELETE", "/_sandbox/faults")
+
+    def armed(self) -> list[str]:
+        """The faults that are armed."""
+        return [str(armed["fault"]) for armed in self._ask("GET", "/_sandbox/faults")["armed"]]
+
+    def consumers(self) -> list[dict[str, Any]]:
+        """Every consumer that is there."""
+        found: list[dict[str, Any]] = self._ask("GET", "/_sandbox/consumers")["consumers"]
+        return found
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Every request on the wire, in the order of arrival."""
+        found: list[dict[str, Any]] = self._ask("GET", "/_sandbox/requests")["requests"]
+        return found
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """The answer, whatever the weather: a new connection of ours may meet a fault too."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self._once(method, path, body)
+            except (OSError, http.client.HTTPException):
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.1)
+
+    def _once(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        with self._lock:
+            try:
+                if self._connection is None:
+                    context = ssl.create_default_context(cafile=str(self._ca_file))
+                    self._connection = http.client.HTTPSConnection(
+                        "127.0.0.1", self._port, timeout=10, context=context
+                    )
+                self._connection.request(method, path, json.dumps(body) if body else None, HEADERS)
+                response = self._connection.getresponse()
+                content = response.read()
+            except BaseException:
+                if self._connection is not None:
+                    self._connection.close()
+                self._connection = None
+                raise
+        if response.status >= 300:
+            raise RuntimeError(f"The sandbox answered {response.status}: {content[:200]!r}")
+        return json.loads(content) if content else None

@@ -1,0 +1,149 @@
+"""The portal with everything around it, as processes on ports of their own in a temporary folder."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from pathlib import Path
+
+from apps.sandbox.seed import SAMPLE_ORDER
+from tests.faults.storm.processes import ROOT, START_SECONDS, Cluster, Service, free_port, wait_for
+from tests.faults.storm.vendor import Vendor
+
+BIN = Path(sys.executable).parent
+DATABASES = ("sqlite", "postgresql")
+# Seconds. A call is over soon, and the whole settling fits into minutes.
+TIMES = {
+    "CDP_CONNECT_TIMEOUT": "1",
+    "CDP_READ_TIMEOUT": "1.5",
+    "CDP_TOTAL_TIMEOUT": "3",
+    "CDP_LOOK_UPS_AFTER": "1,3,8,20",
+    "WEB_GRACEFUL_SECONDS": "10",
+}
+
+
+class World:
+    """Sandbox (over TLS), database, gunicorn with two workers, background workers.
+
+    As a context manager it is prepared inside, and gone afterwards; the folder with the logs stays where
+    ``keep`` has been set.
+    """
+
+    def __init__(
+        self,
+        database: str,
+        *,
+        workers: int = 2,
+        environment: Mapping[str, str] | None = None,
+        worker_command: tuple[str, ...] = ("manage.py", "worker"),
+    ) -> None:
+        self.database = database
+        self.keep = False
+        self.folder = Path(tempfile.mkdtemp(prefix=f"portal-storm-{database}-"))
+        self.cluster = Cluster() if database == "postgresql" else None
+        url = self.cluster.url if self.cluster else f"sqlite:///{self.folder / 'portal.sqlite3'}"
+        self.port, sandbox_port = free_port(), free_port()
+        self._sandbox_data = self.folder / "sandbox.sqlite3"
+        ca_file = self.folder / "sandbox.sqlite3.tls" / "ca.pem"
+        self.vendor = Vendor(sandbox_port, ca_file)
+        self.environment = {
+            "PORTAL_MODE": "practice",
+            "DJANGO_SETTINGS_MODULE": "consumerportal.settings",
+            "DATABASE_URL": url,
+            "SPOOL_DIR": str(self.folder / "spool"),
+            "PORTAL_PORT": str(self.port),
+            "SANDBOX_PORT": str(sandbox_port),
+            "SANDBOX_DATA": str(self._sandbox_data),
+            "SANDBOX_TLS": "good",
+            "CDP_BASE_URL": f"https://127.0.0.1:{sandbox_port}",
+            "CDP_CA_FILE": str(ca_file),
+            "CDP_LOOK_UPS": "true",
+            **TIMES,
+            **(environment or {}),
+        }
+        self.sandbox = self._service("sandbox", sys.executable, "manage.py", "sandbox")
+        gunicorn = (str(BIN / "gunicorn"), "--config", "gunicorn.conf.py", "consumerportal.wsgi")
+        self.portal = self._service("portal", *gunicorn)
+        self.workers = [
+            self._service(f"worker-{number}", sys.executable, *worker_command)
+            for number in range(1, workers + 1)
+        ]
+        self.services = [self.sandbox, self.portal, *self.workers]
+
+    def __enter__(self) -> World:
+        try:
+            self._prepare()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for service in reversed(self.services):
+            service.stop()
+        if self.cluster:
+            self.cluster.stop()
+        if not self.keep:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def serve(self) -> None:
+        """Start the portal and its workers; returns when it answers. Raises ``RuntimeError``."""
+        for service in (self.portal, *self.workers):
+            service.start()
+        if not wait_for(self.is_healthy, START_SECONDS):
+            raise RuntimeError(f"The portal did not start:\n{self.portal.log()[-3000:]}")
+
+    def is_healthy(self) -> bool:
+        """Whether the portal answers."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        with suppress(OSError, http.client.HTTPException), closing(connection):
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
+        return False
+
+    def add_orders(self, count: int) -> list[str]:
+        """As many new orders in the sandbox, copies of the sample order; their references."""
+        refs = [str(uuid.uuid4()) for _ in range(count)]
+        with closing(sqlite3.connect(self._sandbox_data, timeout=30)) as file, file:
+            [body] = file.execute("SELECT body FROM orders WHERE ref = ?", [SAMPLE_ORDER]).fetchone()
+            file.executemany(
+                "INSERT INTO orders (ref, reference_id, body) VALUES (?, ?, ?)",
+                [(ref, f"STORM-{n}", body.replace(SAMPLE_ORDER, ref)) for n, ref in enumerate(refs)],
+            )
+        return refs
+
+    def spooled(self) -> list[str]:
+        """The names of the files that wait in the spool, unfinished ones too."""
+        return sorted(path.name for path in (self.folder / "spool").glob("*"))
+
+    def _prepare(self) -> None:
+        if self.cluster:
+            self.cluster.start()
+        self.sandbox.start()
+        started = time.monotonic()
+        while not self.vendor.answers():
+            if time.monotonic() - started > START_SECONDS:
+                raise RuntimeError(f"The sandbox did not start:\n{self.sandbox.log()[-2000:]}")
+            time.sleep(0.2)
+        done = subprocess.run(
+            [sys.executable, "manage.py", "prepare_practice"],
+            cwd=ROOT,
+            env={**os.environ, **self.environment},
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            raise RuntimeError(f"The database could not be made ready:\n{done.stderr[-3000:]}")
+
+    def _service(self, name: str, *command: str) -> Service:
+        return Service(name, command, self.environment, self.folder / f"{name}.log")
