@@ -52,24 +52,26 @@ WORKER_SILENT_SECONDS: int = env.int("WORKER_SILENT_SECONDS", default=120)
 # Where an outcome waits that the database did not take: references and codes, nothing personal.
 SPOOL_DIR = Path(env.str("SPOOL_DIR", default=str(BASE_DIR / "var/spool")))
 
+# --- The web server process -----------------------------------------------------------------------
+WEB_WORKERS: int = env.int("WEB_WORKERS", default=2)
+WEB_THREADS: int = env.int("WEB_THREADS", default=64)
+# Calls to Sitecore CDP at a time, in each process. What is left of the threads answers everybody else.
+THREADS_FOR_PAGES = 20
+CDP_IN_FLIGHT: int = env.int("CDP_IN_FLIGHT", default=WEB_THREADS - THREADS_FOR_PAGES)
+CDP_POOL_SIZE = CDP_IN_FLIGHT  # a thread never waits for a connection
+
+# --- What is wrong with all that, in one message --------------------------------------------------
 startup.practice_stays_home(CDP_BASE_URL)
 startup.client_settings(
     CDP_BASE_URL,
     CDP_EXTRA_HOSTS,
     {"connect": CDP_CONNECT_TIMEOUT, "read": CDP_READ_TIMEOUT, "total": CDP_TOTAL_TIMEOUT},
 )
+startup.calls_leave_threads(CDP_IN_FLIGHT, threads=WEB_THREADS, for_pages=THREADS_FOR_PAGES)
 startup.stop_if_unsafe()
 
 DEBUG = False  # in every mode: a debug page shows request bodies
 VERSION = "0.1.0"
-
-# --- The web server process -----------------------------------------------------------------------
-WEB_WORKERS: int = env.int("WEB_WORKERS", default=2)
-WEB_THREADS: int = env.int("WEB_THREADS", default=64)
-# Calls to Sitecore CDP at a time, in each process. What is left of the threads answers everybody else.
-THREADS_FOR_PAGES = 20
-CDP_IN_FLIGHT: int = env.int("CDP_IN_FLIGHT", default=max(WEB_THREADS - THREADS_FOR_PAGES, 1))
-CDP_POOL_SIZE = CDP_IN_FLIGHT  # a thread never waits for a connection
 
 # --- The form -------------------------------------------------------------------------------------
 PHONE_REGION: str = env.str("PHONE_REGION", default="IE")

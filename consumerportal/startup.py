@@ -110,6 +110,14 @@ class Startup:
                 "CDP_CONNECT_TIMEOUT, CDP_READ_TIMEOUT and CDP_TOTAL_TIMEOUT are not all positive"
             )
 
+    def calls_leave_threads(self, calls: int, *, threads: int, for_pages: int) -> None:
+        """A process that has no thread left beside its calls would let everybody wait for a slow vendor."""
+        if not 1 <= calls <= threads - for_pages:
+            self.problems.append(
+                f"CDP_IN_FLIGHT ({calls}) is not at least 1 and at least {for_pages} below"
+                f" WEB_THREADS ({threads})"
+            )
+
     def stop_if_unsafe(self) -> None:
         """Raise ImproperlyConfigured with every problem in one message."""
         if self.problems:

@@ -84,6 +84,9 @@ def test_practice_values_are_refused_by_name() -> None:
         ("CDP_BASE_URL", "https://evil.example", "cannot be used"),
         ("CDP_BASE_URL", "https://api-engage-eu.sitecorecloud.io/v2.1", "cannot be used"),
         ("CDP_TOTAL_TIMEOUT", "-1", "are not all positive"),
+        ("CDP_IN_FLIGHT", "0", "CDP_IN_FLIGHT (0) is not at least 1 and at least 20 below WEB_THREADS (64)"),
+        ("CDP_IN_FLIGHT", "45", "at least 20 below WEB_THREADS (64)"),
+        ("WEB_THREADS", "20", "CDP_IN_FLIGHT (0) is not at least 1"),
         ("PORTAL_MODE", "staging", "is neither practice nor production"),
     ],
 )
@@ -99,6 +102,12 @@ def test_with_everything_set_the_deployment_check_passes(database: str) -> None:
     answer = _manage("check", "--deploy", "--fail-level", "WARNING", **COMPLETE, DATABASE_URL=database)
     assert answer.returncode == 0, answer.stderr
     assert "no issues" in answer.stdout
+
+
+def test_as_many_calls_as_leave_twenty_threads_are_allowed(database: str) -> None:
+    most = {"WEB_THREADS": "22", "CDP_IN_FLIGHT": "2", "DATABASE_URL": database}
+    answer = _manage("check", **COMPLETE, **most)
+    assert answer.returncode == 0, answer.stderr
 
 
 def test_practice_mode_does_not_leave_this_machine() -> None:
