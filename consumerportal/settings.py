@@ -12,7 +12,7 @@ import structlog
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from apps.accounts.redaction import hide_password_links
+from apps.accounts.redaction import hide_addresses
 from apps.core.tracebacks import without_text
 from consumerportal.startup import Startup, fernet_keys, host_names, listed, long_enough
 
@@ -223,6 +223,9 @@ SESSION_COOKIE_NAME = "portal_session" if PRACTICE_MODE else "__Host-portal_sess
 CSRF_COOKIE_NAME = "portal_csrf" if PRACTICE_MODE else "__Host-portal_csrf"
 CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+MESSAGE_STORAGE = (
+    "django.contrib.messages.storage.session.SessionStorage"  # names of people stay on the server
+)
 CSRF_FAILURE_VIEW = "apps.core.views.csrf_failure"
 SECURE_SSL_REDIRECT = not PRACTICE_MODE
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
@@ -267,7 +270,7 @@ _shared_processors: list[Any] = [
     structlog.stdlib.add_logger_name,
     structlog.stdlib.ExtraAdder(),
     structlog.processors.TimeStamper(fmt="iso", utc=True),
-    hide_password_links,
+    hide_addresses,
 ]
 _renderers: list[Any] = [
     # Tracebacks without local variables and without the texts of exceptions: both quote personal data.

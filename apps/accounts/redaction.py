@@ -11,9 +11,7 @@ from django.http import HttpRequest
 _LINK = re.compile(r"(/accounts/set-password/[^/\s]+/)[^/\s]+")
 
 
-def hide_password_links(
-    _logger: Any, _method: str, event: MutableMapping[str, Any]
-) -> MutableMapping[str, Any]:
+def hide_addresses(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """structlog processor: takes the token of a link to set a password out of every text of the line.
 
     Django's lines about refused requests bring the request itself along and would tell its whole address,

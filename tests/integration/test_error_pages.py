@@ -14,7 +14,6 @@ from django.test import Client
 from pytest_django import Settings
 
 from apps.accounts.models import User
-from apps.consumers import services
 from tests.unit.accounts.people import PASSWORD, make_person
 from tests.unit.consumers.entries import REF, text
 
@@ -176,7 +175,7 @@ def test_a_fault_is_a_page(of_staff: Client, lines: Lines, monkeypatch: pytest.M
     def fault(**_: Any) -> None:
         raise RuntimeError(TEXT_OF_THE_FAULT)
 
-    monkeypatch.setattr(services, "record_listed", fault)
+    monkeypatch.setattr("apps.consumers.events.record_listed", fault)
     _expect_page(of_staff.get("/submissions/"), 500, "The portal has a fault", lines())
 
 
@@ -187,7 +186,7 @@ def test_a_fault_while_the_database_is_away_is_still_a_page(
         no_database()
         raise RuntimeError(TEXT_OF_THE_FAULT)
 
-    monkeypatch.setattr(services, "record_listed", fault)
+    monkeypatch.setattr("apps.consumers.events.record_listed", fault)
     _expect_page(of_staff.get("/submissions/"), 500, "The portal has a fault", lines())
 
 

@@ -69,7 +69,7 @@ def _rule(**columns: Any) -> None:
     IdentityRule.objects.create(**{"name": "Profile", "provider": "ProfileSystem", "priority": 1, **columns})
 
 
-Break = Callable[[], None]
+Break = Callable[[], object]
 BREAKS: dict[str, list[Break]] = {
     "submission_outcome_is_known": [lambda: _turn(Outcome.REJECTED, outcome="lost", error_code="")],
     "submission_same_content_open_once": [_open_twice],
@@ -113,11 +113,11 @@ BREAKS: dict[str, list[Break]] = {
         lambda: _turn(Outcome.CREATED, next_look_at=NOW),
         lambda: _turn(Outcome.SENDING, next_look_at=NOW),
     ],
-    "look_pace_is_one_row": [lambda: LookPace.objects.create(pk=2) and None],
-    "vendor_contact_is_one_row": [lambda: VendorContact.objects.create(pk=2) and None],
+    "look_pace_is_one_row": [lambda: LookPace.objects.create(pk=2)],
+    "vendor_contact_is_one_row": [lambda: VendorContact.objects.create(pk=2)],
     "vendor_contact_refused_with_its_status": [
-        lambda: VendorContact.objects.create(refused_status=401) and None,
-        lambda: VendorContact.objects.create(refused_since=NOW) and None,
+        lambda: VendorContact.objects.create(refused_status=401),
+        lambda: VendorContact.objects.create(refused_since=NOW),
     ],
     "digest_kind_is_known": [lambda: _digest("shoe_size")],
     "digest_once": [lambda: _digest(DigestKind.EMAIL)],

@@ -17,7 +17,6 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from apps.accounts.roles import ROLES
-from apps.consumers import services
 from apps.sandbox.server import SandboxServer
 from tests.sweeps.source import ROOT
 from tests.sweeps.test_addresses import ADDRESSES, METHODS, _values
@@ -114,7 +113,7 @@ def test_error_pages_have_the_headers_of_every_other_page(
         as_staff.post("/consumers/new/", {f"field{number}": "x" for number in range(9)}),
         Client(enforce_csrf_checks=True).post("/accounts/login/", {}),
     ]
-    monkeypatch.setattr(services, "record_listed", fault)
+    monkeypatch.setattr("apps.consumers.events.record_listed", fault)
     answers.append(as_staff.get("/submissions/"))
     assert [answer.status_code for answer in answers] == [404, 403, 405, 400, 413, 403, 500]
     assert [(answer.status_code, _faults(answer)) for answer in answers if _faults(answer)] == []

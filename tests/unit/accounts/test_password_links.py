@@ -10,7 +10,7 @@ from django.conf import settings
 
 from apps.accounts import password_links, services
 from apps.accounts.models import User
-from apps.accounts.redaction import hide_password_links
+from apps.accounts.redaction import hide_addresses
 from apps.accounts.services import ActRefusedError, Refusal
 from tests.unit.accounts.people import TESTS, events, make_person
 
@@ -101,7 +101,7 @@ def test_the_log_line_of_a_link_does_not_hold_its_token() -> None:
         "request": "GET /accounts/set-password/MQ/d1abc2-0123456789abcdef/?next=x",
         "code": 200,
     }
-    assert hide_password_links(None, "info", line) == {
+    assert hide_addresses(None, "info", line) == {
         "event": "request_started",
         "request": "GET /accounts/set-password/MQ/…/?next=x",
         "code": 200,
