@@ -60,5 +60,5 @@ def test_a_value_that_was_not_sent_is_somebody_else_and_so_is_one_that_is_missin
         ("passport_number", "pz4a9565"),
     ],
 )
-def test_the_vendors_own_way_of_writing_does_not_count(name: str, written: object) -> None:
+def test_the_vendors_own_way_of_writing_does_not_count(name: str, written: Any) -> None:
     assert matches(FULL, replace(FOUND, **{name: written}))
