@@ -26,8 +26,8 @@ from tests.postgresql import find_binaries, temporary_server
 RESULT = ROOT / "var" / "bench-create.md"
 DELAYS = (0.0, 0.05)  # seconds
 CLIENTS = (1, 8)
-CREATES = {0.0: 240, 0.05: 160}
-PAGES = 240
+CREATES = {0.0: 200, 0.05: 120}
+PAGES = 200
 NEW = "/consumers/new/"
 PERSON = ("sam", "practice-sam-2026")
 HEAD = ("what", "database", "sandbox answers", "clients", "p50 ms", "p95 ms", "requests/s", "workers MB", "n")
