@@ -28,7 +28,7 @@ class Havoc(threading.Thread):
 
     def run(self) -> None:
         """Until it is told to end."""
-        acts = self._shuffled()
+        acts = self._planned()
         due = self._every
         while not self._over.wait(0.1):
             if self._progress() >= due:
@@ -42,7 +42,10 @@ class Havoc(threading.Thread):
         self._over.set()
         self.join()
 
-    def _shuffled(self) -> Iterator[tuple[str, Callable[[], bool]]]:
+    def _planned(self) -> Iterator[tuple[str, Callable[[], bool]]]:
+        """First what no storm may be without, then all of it in any order."""
+        kills = [(name, act) for name, act in dict(self._acts()).items() if "kill -9" in name]
+        yield from self._random.sample(kills, len(kills))
         while True:
             acts = self._acts()
             yield from self._random.sample(acts, len(acts))

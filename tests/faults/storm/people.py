@@ -14,6 +14,7 @@ import requests
 
 from tests.faults.storm.entries import Entry, Pile
 
+SIGN_IN = "/accounts/login/"
 TIMES = (3.0, 40.0)  # seconds: to connect, and for a page
 PATIENCE = 150.0  # seconds that somebody tries one entry
 DOUBLE_CLICK, LOOK_AT_RECEIPT, CORRECT = 0.06, 0.15, 0.3  # parts
@@ -52,13 +53,19 @@ class NoPage(Exception):
     """Nobody answered, or with an error: it is tried again."""
 
 
+class SignedOut(NoPage):
+    """The sign-in page came instead."""
+
+
 class Person(threading.Thread):
     """Takes entries from the pile and makes them, one after the other."""
 
     def __init__(
         self, name: str, password: str, port: int, pile: Pile, blow: Callable[[], None], seed: int
     ) -> None:
+        """``blow`` is called before each first post."""
         super().__init__(name=name, daemon=True)
+        self.double_clicks, self.looks_at_receipts = DOUBLE_CLICK, LOOK_AT_RECEIPT
         self.told: list[Told] = []
         self.entries: list[Entry] = []
         self.pages: Counter[str] = Counter()
@@ -73,28 +80,37 @@ class Person(threading.Thread):
     def run(self) -> None:
         """Make entries until there are none left."""
         try:
-            self._insist(self._sign_in)
+            self.sign_in()
             while (entry := self._pile.next()) is not None:
-                told = self._make(entry)
+                told = self.make(entry)
                 if told and told.outcome in ("rejected", "not_sent") and self._random.random() < CORRECT:
-                    self._make(self._pile.correction(entry), f"?from={told.submission}")
+                    self.make(self._pile.correction(entry), f"?from={told.submission}")
         except Exception as problem:  # noqa: BLE001  # the reckoning fails with it
             self.problems.append(f"{self.name}: {problem!r}")
 
-    # --- One entry --------------------------------------------------------------------------------------
-    def _make(self, entry: Entry, query: str = "") -> Told | None:
+    def sign_in(self) -> None:
+        """Sign in, whatever it takes."""
+        self._insist(self._sign_in)
+
+    def make(self, entry: Entry, query: str = "") -> Told | None:
+        """One entry, tried with the same form until a page tells what came of it; None where none did."""
         self.entries.append(entry)
         path = f"/consumers/new/{query}"
         form = self._insist(lambda: self._form(path))
         values = {**form, **entry.typed()}
         self._blow()
-        if self._random.random() < DOUBLE_CLICK:
+        if self._random.random() < self.double_clicks:
             twice = threading.Thread(target=self._click_too, args=(path, dict(values)), daemon=True)
             twice.start()
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             try:
                 page = self._post(path, values)
+            except SignedOut:
+                self.sign_in()
+                again = self._insist(lambda: self._form("/consumers/new/"))
+                values["csrfmiddlewaretoken"] = again["csrfmiddlewaretoken"]
+                continue
             except NoPage:
                 time.sleep(self._random.uniform(0.2, 1.0))
                 continue  # the same form again, as a browser offers it
@@ -123,8 +139,9 @@ class Person(threading.Thread):
             return self._receipt(entry, page.headers["Location"], found[1])
         if _NOT_STORED in page.text:
             self.pages["outcome, not stored yet"] += 1
-            ref = _REF.search(page.text)
-            return Told(entry.key, _headline(page.text), ref=ref[1].strip() if ref else "")
+            outcome, ref = _headline(page.text), _REF.search(page.text)
+            created = ref[1].strip() if ref and outcome == "created" else ""
+            return Told(entry.key, outcome, ref=created)
         return None
 
     def _refused(self, entry: Entry, location: str, submission: str) -> Told:
@@ -136,7 +153,7 @@ class Person(threading.Thread):
         return Told(entry.key, _headline(text), submission)
 
     def _receipt(self, entry: Entry, location: str, submission: str) -> Told:
-        if self._random.random() > LOOK_AT_RECEIPT:
+        if self._random.random() > self.looks_at_receipts:
             return Told(entry.key, submission=submission)
         try:
             text = self._get(location).text
@@ -162,17 +179,18 @@ class Person(threading.Thread):
         while True:
             try:
                 return act()
+            except SignedOut:
+                self.sign_in()
             except NoPage:
                 if time.monotonic() > end:
                     raise
                 time.sleep(self._random.uniform(0.2, 1.0))
 
     def _sign_in(self) -> dict[str, str]:
-        path = "/accounts/login/"
-        csrf = _CSRF.search(self._get(path).text)
+        csrf = _CSRF.search(self._get(SIGN_IN).text)
         assert csrf is not None
         form = {"login": self.name, "password": self._password, "csrfmiddlewaretoken": csrf[1]}
-        page = self._post(path, form)
+        page = self._post(SIGN_IN, form)
         assert page.status_code == 302, f"{self.name} is not let in: {page.status_code}"
         return {}
 
@@ -210,6 +228,9 @@ class Person(threading.Thread):
         if page.status_code >= 500 and _NOT_STORED not in page.text:
             self.pages[f"error {page.status_code}"] += 1
             raise NoPage
+        if page.status_code == 302 and page.headers["Location"].startswith(SIGN_IN):
+            self.pages["sign-in, though nobody had signed out"] += 1
+            raise SignedOut
         return page
 
     def _from(self) -> dict[str, str]:

@@ -14,6 +14,10 @@ import uuid
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
 
 from apps.sandbox.seed import SAMPLE_ORDER
 from tests.faults.storm.processes import ROOT, START_SECONDS, Cluster, Service, free_port, wait_for
@@ -120,6 +124,15 @@ class World:
                 [(ref, f"STORM-{n}", body.replace(SAMPLE_ORDER, ref)) for n, ref in enumerate(refs)],
             )
         return refs
+
+    def rows(self, statement: str, *values: str) -> list[dict[str, Any]]:
+        """What the portal's database answers, past the portal; ``?`` stands for a value."""
+        if self.cluster is None:
+            with closing(sqlite3.connect(self.folder / "portal.sqlite3", timeout=30)) as file:
+                file.row_factory = sqlite3.Row
+                return [dict(row) for row in file.execute(statement, values)]
+        with psycopg.connect(self.cluster.url, row_factory=dict_row) as connection:
+            return connection.execute(statement.replace("?", "%s").encode(), values).fetchall()
 
     def spooled(self) -> list[str]:
         """The names of the files that wait in the spool, unfinished ones too."""
