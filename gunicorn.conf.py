@@ -10,6 +10,7 @@ django.setup()
 from django.conf import settings  # noqa: E402  (after setup)
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 
+from apps.cdp.factory import get_client  # noqa: E402
 from consumerportal.announcement import record_start  # noqa: E402
 
 bind = os.environ.get("PORTAL_BIND", f"127.0.0.1:{os.environ.get('PORTAL_PORT', '8030')}")
@@ -31,6 +32,14 @@ limit_request_line = 4094
 def when_ready(server: object) -> None:
     """Write the start down before a worker answers; no database connection outlives the fork."""
     record_start()
+
+
+def post_worker_init(worker: object) -> None:
+    """Make the worker's client before its first request: reading the authorities takes a while.
+
+    It also keeps first requests that come at once from making one each, with slots of its own.
+    """
+    get_client()
 
 
 if graceful_timeout <= settings.CDP_TOTAL_TIMEOUT:

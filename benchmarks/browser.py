@@ -7,7 +7,8 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
 from urllib.parse import urlencode
@@ -36,6 +37,7 @@ class Browser:
     """One person at one connection."""
 
     def __init__(self, port: int) -> None:
+        self._port = port
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
         self._cookies: dict[str, str] = {}
         self._csrf = ""
@@ -57,6 +59,16 @@ class Browser:
         self.get("/accounts/login/")
         answer = self.post("/accounts/login/", {"login": username, "password": password})
         expect(answer, 302)
+
+    @contextmanager
+    def tab(self) -> Iterator[Browser]:
+        """The same person at a connection of its own, which is closed afterwards."""
+        tab = Browser(self._port)
+        tab._cookies, tab._csrf = dict(self._cookies), self._csrf
+        try:
+            yield tab
+        finally:
+            tab.reconnect()
 
     def reconnect(self) -> None:
         """Begin a connection anew: the server may have closed one that was idle."""

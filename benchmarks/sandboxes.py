@@ -58,12 +58,12 @@ def running(folder: Path) -> Iterator[BenchSandbox]:
     command = [sys.executable, "manage.py", "sandbox", "--port", str(port), "--data", str(data)]
     environment = {"PORTAL_MODE": "practice", "LOG_LEVEL": "WARNING"}
     with serving(command, port=port, environment=environment, log=folder / "sandbox.log"):
-        yield BenchSandbox(port, Orders(_add_orders(data)))
+        yield BenchSandbox(port, Orders(add_orders(data, ORDERS)))
 
 
-def _add_orders(data: Path) -> list[str]:
-    """Copies of the sample order, each with a reference of its own."""
-    refs = [str(uuid.uuid4()) for _ in range(ORDERS)]
+def add_orders(data: Path, count: int) -> list[str]:
+    """Copies of the sample order in a sandbox's file, each with a reference of its own; their references."""
+    refs = [str(uuid.uuid4()) for _ in range(count)]
     with closing(sqlite3.connect(data, timeout=10)) as file, file:
         [body] = file.execute("SELECT body FROM orders WHERE ref = ?", [SAMPLE_ORDER]).fetchone()
         file.executemany(

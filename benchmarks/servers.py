@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,12 +23,20 @@ class Server:
     """A process that listens on the port."""
 
     port: int
-    pid: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def workers(self) -> list[int]:
+        """The processes that it has forked; none where it has ended."""
+        pid = self.process.pid
+        with suppress(FileNotFoundError, ProcessLookupError):
+            return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return []
 
     @property
     def resident_bytes(self) -> int:
         """The resident memory of its workers together. What they share with each other counts for each."""
-        return sum(_resident_bytes(pid) for pid in _children(self.pid))
+        return sum(_resident_bytes(pid) for pid in self.workers)
 
 
 def free_port() -> int:
@@ -70,7 +78,7 @@ def serving(
         )
         try:
             _wait_until_it_listens(process, port, log)
-            yield Server(port, process.pid)
+            yield Server(port, process)
         finally:
             process.terminate()
             try:
@@ -90,10 +98,6 @@ def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, log: Pat
         else:
             return
     raise RuntimeError(f"The server did not start:\n{log.read_text()[-2000:]}")
-
-
-def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _resident_bytes(pid: int) -> int:

@@ -1,0 +1,151 @@
+"""Several at the same instant, over several processes: one send, and everybody is told the truth.
+
+``AT_ONCE_ROUNDS=200 make test ARGS=tests/faults/test_at_once.py`` lets two people send the same content 200
+times on each database; the suite does it a few times.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from apps.cdp.consumers import NewConsumer
+from benchmarks.browser import Answer
+from benchmarks.entries import consumer
+from tests.faults.deployed import NEW, Person, Place, Portal, at_once, place, portal, wait_until
+from tests.unit.consumers.entries import posted
+
+pytestmark = pytest.mark.xdist_group("deployed")
+
+ROUNDS = int(os.environ.get("AT_ONCE_ROUNDS", "25"))
+TABS = 50
+REF = re.compile(r'Consumer reference.*?<span class="mono">([0-9a-f-]{36})', re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with place(tmp_path_factory.mktemp("at-once")) as prepared:
+        yield prepared
+
+
+@pytest.fixture(scope="module")
+def four(there: Place) -> Iterator[Portal]:
+    """Four processes, each with room for all calls of a test."""
+    with portal(there, workers=4, threads=TABS + 20) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def sam(four: Portal) -> Person:
+    return four.sign_in("sam")
+
+
+@pytest.fixture(scope="module")
+def sue(four: Portal) -> Person:
+    return four.sign_in("sue")
+
+
+def entry_of(new: NewConsumer, order: str) -> dict[str, str]:
+    """What a browser posts for this consumer, with a token of its own."""
+    return posted(replace(new, gender="female"), order=order)
+
+
+def is_over(page: Answer) -> bool:
+    return "Consumer created" in page.text
+
+
+# --- One form -------------------------------------------------------------------------------------
+@pytest.mark.parametrize("seconds", [0, 1.0])
+def test_fifty_posts_of_one_form_at_once_are_one_send_and_fifty_equal_receipts(
+    there: Place, four: Portal, sam: Person, seconds: float
+) -> None:
+    there.answer_after(seconds)
+    order, before, blocked = there.order(), four.answered_by(), there.events("submission.repeat_blocked")
+    entry = entry_of(consumer(), order)
+    answers = at_once([lambda: sam.post(entry)] * TABS)
+    led_to = Counter((a.status, a.location) if isinstance(a, Answer) else repr(a) for a in answers)
+    assert len(led_to) == 1, led_to
+    [(status, receipt)] = led_to
+    assert status == 303
+    assert re.fullmatch(r"/submissions/[0-9a-f-]{36}/", str(receipt))
+    assert len(there.creates(order)) == 1
+    assert there.events("submission.repeat_blocked") - blocked == TABS - 1
+    assert len(four.answered_by() - before) > 1, "One process alone answered"
+    wait_until(lambda: is_over(sam.get(str(receipt))), 30, "the receipt tells the outcome")
+    [created] = there.sandbox.sandbox.consumers(order)
+    assert created.ref in sam.get(str(receipt)).text
+
+
+# --- Two people -----------------------------------------------------------------------------------
+def test_two_people_who_send_the_same_at_one_instant_are_one_send_every_time(
+    there: Place, four: Portal, sam: Person, sue: Person
+) -> None:
+    told: Counter[str] = Counter()
+    for number in range(ROUNDS):
+        there.answer_after(0.15 if number % 2 else 0)
+        order, new = there.order(), consumer()
+        answers = at_once([partial(who.post, entry_of(new, order)) for who in (sam, sue)])
+        assert len(there.creates(order)) == 1, f"round {number}"
+        told.update(what_is_told(answer) for answer in answers)
+    print(f"{ROUNDS} rounds: {dict(told)}")
+    assert told.pop("receipt") == ROUNDS
+    assert set(told) <= {"being sent", "similar"}, told
+    assert set(there.outcomes()) == {"created"}
+    assert there.outcomes()["created"] == len(there.creates())
+
+
+def what_is_told(answer: Answer | Exception) -> str:
+    assert isinstance(answer, Answer), repr(answer)
+    if answer.status == 303 and answer.location.startswith("/submissions/"):
+        return "receipt"
+    assert answer.status == 200, answer.status
+    if "is sending exactly this consumer to this order right now" in answer.text:
+        return "being sent"
+    assert "Look at this before you create the consumer" in answer.text
+    assert "A similar consumer" in answer.text
+    return "similar"
+
+
+# --- More than there is room for ------------------------------------------------------------------
+def test_while_every_slot_is_taken_the_next_one_is_told_at_once_and_every_page_answers(there: Place) -> None:
+    with portal(there, workers=1, threads=22, CDP_IN_FLIGHT="2") as small:
+        somebody = small.sign_in("sam")
+        there.answer_after(8)
+        waiting = [entry_of(consumer(), there.order()) for _ in range(2)]
+        results: list[Answer | Exception] = []
+        thread = threading.Thread(
+            target=lambda: results.extend(at_once([partial(somebody.post, entry) for entry in waiting]))
+        )
+        thread.start()
+        wait_until(lambda: all(there.creates(entry["order_ref"]) for entry in waiting), 30, "two are sent")
+        receipt = there.sending()[0]
+        entry = entry_of(consumer(), there.order())
+        seconds = []
+        for _ in range(4):
+            began = time.monotonic()
+            busy = somebody.post(entry)
+            seconds.append(time.monotonic() - began)
+            assert busy.status == 503
+            assert "Nothing was sent: the portal is busy" in busy.text
+            for name in ("token", "last_name", "passport_number", "emails-1-value", "identifiers-1-id"):
+                assert entry[name] in busy.text
+        for path, words in {NEW: "Create consumer", "/": "Sam Staff", "/submissions/": "Submissions"}.items():
+            page = somebody.get(path)
+            assert (page.status, words in page.text) == (200, True), path
+        page = somebody.get(f"/submissions/{receipt}/")
+        assert "being sent" in page.text
+        assert results == [], "The pages waited for the vendor"
+        assert min(seconds) < 1
+        assert there.creates(entry["order_ref"]) == []
+        thread.join(30)
+        assert [what_is_told(answer) for answer in results] == ["receipt", "receipt"]
+        there.answer_after(0)
+        assert what_is_told(somebody.post(entry)) == "receipt"
