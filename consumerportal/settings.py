@@ -156,6 +156,9 @@ _FILE = "practice.sqlite3" if PRACTICE_MODE else "portal.sqlite3"
 _database: dict[str, Any] = env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'var' / _FILE}")
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     Path(_database["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+    _database["CONN_MAX_AGE"] = (
+        None  # each thread keeps its own; closing the last one writes the whole WAL back
+    )
     # FULL: with NORMAL a power cut may take the last commit, and with it a created consumer's row.
     _database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
@@ -211,7 +214,9 @@ EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"  # the portal sen
 SESSION_IDLE_SECONDS: int = env.int("SESSION_IDLE_SECONDS", default=30 * 60)
 SESSION_ABSOLUTE_SECONDS: int = env.int("SESSION_ABSOLUTE_SECONDS", default=10 * 60 * 60)
 SESSION_COOKIE_AGE = SESSION_IDLE_SECONDS
-SESSION_SAVE_EVERY_REQUEST = True  # the idle time starts again with each request
+SESSION_SAVE_EVERY_REQUEST = (
+    False  # the idle time starts again with each request, to the minute (sessions.renew)
+)
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 PASSWORD_RESET_TIMEOUT: int = env.int("PASSWORD_LINK_SECONDS", default=3 * 24 * 60 * 60)
 

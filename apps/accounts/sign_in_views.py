@@ -128,6 +128,7 @@ def own_profile(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["POST"])
 def extend_session(request: HttpRequest) -> HttpResponse:
     """Go on: every request restarts the idle time, this one does nothing else. Answers the seconds left."""
+    sessions.renew(request, at_once=True)
     return JsonResponse({"seconds": sessions.seconds_left(request)})
 
 

@@ -51,14 +51,17 @@ def page_of(
     return rows[:size], len(rows) > size
 
 
-def submission_of_token(token: uuid.UUID) -> Submission | None:
-    """The submission that a rendered form has led to, if it has."""
-    return Submission.objects.filter(token=token).first()
+def submissions_in_the_way(token: uuid.UUID, digest: str) -> tuple[Submission | None, Submission | None]:
+    """The submission that a rendered form has led to, and the open one of the same order and consumer.
 
-
-def open_submission_of_content(digest: str) -> Submission | None:
-    """The submission of the same order and consumer that is being sent or unknown, if there is one."""
-    return Submission.objects.filter(content_digest=digest, outcome__in=OPEN_OUTCOMES).first()
+    None where there is none; they may be the same.
+    """
+    is_open = Q(content_digest=digest, outcome__in=OPEN_OUTCOMES)
+    found = [*Submission.objects.filter(Q(token=token) | is_open).defer("refs_before")]
+    of_token = next((one for one in found if one.token == token), None)
+    still_open = [one for one in found if one.content_digest == digest and one.outcome in OPEN_OUTCOMES]
+    of_content = still_open[0] if still_open else None
+    return of_token, of_content
 
 
 def possibly_existing_on_order(order_ref: str) -> QuerySet[Submission]:

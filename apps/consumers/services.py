@@ -140,7 +140,7 @@ def _written_before(
 
 def _earlier_submission(token: uuid.UUID, digest: str, actor: Actor) -> Submission | None:
     """The submission that this very form and content led to; raises where another one is in the way."""
-    same_token = selectors.submission_of_token(token)
+    same_token, identical = selectors.submissions_in_the_way(token, digest)
     if (
         same_token is not None
         and same_token.content_digest == digest
@@ -151,7 +151,6 @@ def _earlier_submission(token: uuid.UUID, digest: str, actor: Actor) -> Submissi
     if same_token is not None:
         _record_blocked(same_token, "form_used_for_another_entry", actor)
         raise TokenUsed(same_token)
-    identical = selectors.open_submission_of_content(digest)
     if identical is not None:
         _record_blocked(identical, "identical_one_is_open", actor)
         raise IdenticalOpen(identical)

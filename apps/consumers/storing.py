@@ -73,13 +73,19 @@ def write_after(submission: Submission, result: Result, actor: Actor) -> Submiss
     """
     now = datetime.datetime.now(datetime.UTC)
     with transaction.atomic(durable=True):
-        changed = Submission.objects.filter(pk=submission.pk, outcome__in=OPEN_OUTCOMES).update(
-            outcome=result.outcome,
-            finished_at=now,
-            next_look_at=schedule.first_look(now) if result.outcome is Outcome.UNKNOWN else None,
-            **{"error_code": "", **result.columns},
-        )
-        submission.refresh_from_db()
+        columns = {
+            "error_code": "",
+            **result.columns,
+            "outcome": result.outcome,
+            "finished_at": now,
+            "next_look_at": schedule.first_look(now) if result.outcome is Outcome.UNKNOWN else None,
+        }
+        changed = Submission.objects.filter(pk=submission.pk, outcome__in=OPEN_OUTCOMES).update(**columns)
+        if changed:
+            for name, value in columns.items():
+                setattr(submission, name, value)
+        else:
+            submission.refresh_from_db()
         if not changed and _is_stored_already(submission, result):
             return submission
         facts = {name: result.columns.get(name) for name in ("http_status", "duration_ms")}

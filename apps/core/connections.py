@@ -9,7 +9,8 @@ def release_database_connections() -> None:
     """Close this thread's database connections (with a pool: give them back).
 
     A call to the vendor may take half a minute; a connection held meanwhile is one that nobody else
-    can use. Raises ``TransactionManagementError`` inside an atomic block, where closing would lose
+    can use. SQLite's stays open: outside a transaction it is in nobody's way, and to open it again costs more
+    than most requests. Raises ``TransactionManagementError`` inside an atomic block, where closing would lose
     the transaction.
     """
     for connection in connections.all(initialized_only=True):
@@ -17,7 +18,8 @@ def release_database_connections() -> None:
             raise transaction.TransactionManagementError(
                 "The database connection cannot be given back inside a transaction"
             )
-        connection.close()
+        if connection.vendor != "sqlite":
+            connection.close()
 
 
 def is_away(error: BaseException | None) -> bool:

@@ -26,7 +26,7 @@ def actor_of(request: HttpRequest) -> Actor:
     user = request.user
     if not user.is_authenticated:
         return Actor.nobody(origin_of(request))
-    roles = tuple(user.groups.order_by("name").values_list("name", flat=True))
+    roles = tuple(sorted(user.roles))
     return Actor(id=str(user.pk), name=user.get_full_name(), roles=roles, origin=origin_of(request))
 
 

@@ -43,7 +43,7 @@ def test_one_other_value_is_somebody_else(name: str) -> None:
     assert not matches(FULL, replace(FOUND, **{name: OTHER[name]}))
 
 
-@pytest.mark.parametrize("name", set(OTHER) - {"first_name", "last_name"})
+@pytest.mark.parametrize("name", sorted(set(OTHER) - {"first_name", "last_name"}))
 def test_a_value_that_was_not_sent_is_somebody_else_and_so_is_one_that_is_missing(name: str) -> None:
     empty: Any = None if name == "date_of_birth" else type(OTHER[name])()
     assert not matches(FULL, replace(FOUND, **{name: empty}))
