@@ -44,10 +44,12 @@ class Place:
     database_url: str
     sandbox: SandboxServer
     _orders: Iterator[str] = field(repr=False)
+    used: list[str] = field(default_factory=list, repr=False)
 
     def order(self) -> str:
         """An order that nobody has used."""
-        return next(self._orders)
+        self.used.append(next(self._orders))
+        return self.used[-1]
 
     def answer_after(self, seconds: float) -> None:
         """Let every create from now on be done at once and answered that much later; 0 for at once."""
@@ -65,16 +67,16 @@ class Place:
             with closing(sqlite3.connect(self.database_url.removeprefix("sqlite:///"), timeout=20)) as file:
                 return file.execute(statement).fetchall()
         with psycopg.connect(self.database_url) as connection:
-            return connection.execute(statement).fetchall()  # type: ignore[arg-type]  # literals of the tests
+            return connection.execute(statement).fetchall()
 
     def outcomes(self) -> Counter[str]:
         """How many submissions have each outcome."""
         return Counter(outcome for [outcome] in self.rows("SELECT outcome FROM consumers_submission"))
 
-    def sending(self) -> list[str]:
-        """The public ids of the submissions that are being sent."""
-        chosen = self.rows("SELECT public_id FROM consumers_submission WHERE outcome = 'sending'")
-        return [str(uuid.UUID(str(public_id))) for [public_id] in chosen]
+    def submissions(self, outcome: str) -> list[str]:
+        """The public ids of the submissions with this outcome."""
+        rows = self.rows("SELECT public_id, outcome FROM consumers_submission")
+        return [str(uuid.UUID(str(public_id))) for public_id, stored in rows if stored == outcome]
 
     def events(self, action: str) -> int:
         """How many events of this action there are."""
@@ -211,9 +213,9 @@ def _database(folder: Path) -> Iterator[str]:
     server = f"postgres://{suite['USER']}@{suite['HOST']}:{suite['PORT']}"
     name = f"deployed_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]  # made above
+        connection.execute(f"CREATE DATABASE {name}")
         try:
             yield f"{server}/{name}"
         finally:
             with suppress(psycopg.Error):
-                connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
+                connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -1,0 +1,142 @@
+"""A deployment in the middle of a hundred sends: each ends in a stored truth, and none is unknown."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pytest
+
+from benchmarks.browser import Answer
+from benchmarks.entries import consumer
+from tests.faults.deployed import Place, Portal, at_once, place, portal, wait_until
+from tests.unit.consumers.entries import posted
+
+pytestmark = pytest.mark.xdist_group("deployed")
+
+SENDS = 100
+SOME = 25
+LATE = 1.0  # seconds that the vendor takes for an answer
+VERY_LATE = 6.0  # enough for all sends to be waiting at one moment
+PATIENCE = 60.0  # seconds
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with place(tmp_path_factory.mktemp("stop")) as there:
+        yield there
+
+
+@pytest.fixture
+def there(prepared: Place) -> Place:
+    """The place, with what earlier tests have left in it known."""
+    prepared.answer_after(0)
+    return prepared
+
+
+@pytest.fixture
+def two(there: Place) -> Iterator[Portal]:
+    """Two processes, each with room for all sends."""
+    with portal(there, workers=2, threads=SENDS + 20) as started:
+        yield started
+
+
+class Sends:
+    """A hundred people who press Create within so many seconds, and what each of them got."""
+
+    def __init__(self, there: Place, portal: Portal, *, within: float = 0) -> None:
+        self._there, self._before = there, len(there.creates())
+        somebody = portal.sign_in("sam")
+        entries = [posted(consumer(), order=there.order()) for _ in range(SENDS)]
+        self._answers: list[Answer | Exception] = []
+
+        def press(number: int) -> Answer:
+            time.sleep(within * number / SENDS)
+            return somebody.post(entries[number])
+
+        acts = [partial(press, number) for number in range(SENDS)]
+        self._thread = threading.Thread(target=lambda: self._answers.extend(at_once(acts)), daemon=True)
+        self._thread.start()
+
+    def wait_for(self, count: int) -> None:
+        """Return when that many are on the wire."""
+        wait_until(
+            lambda: len(self._there.creates()) - self._before >= count, PATIENCE, f"{count} on the wire"
+        )
+
+    def receipts(self) -> list[str]:
+        """The submissions whose receipts people were led to, when all have got something."""
+        self._thread.join(2 * PATIENCE)
+        answers = [answer for answer in self._answers if isinstance(answer, Answer)]
+        assert {answer.status for answer in answers} <= {303}, Counter(a.status for a in answers)
+        return sorted(answer.location.split("/")[2] for answer in answers)
+
+    @property
+    def cut(self) -> Counter[str]:
+        """The kinds of those who got no page."""
+        return Counter(type(answer).__name__ for answer in self._answers if isinstance(answer, Exception))
+
+
+def check_truth(there: Place, receipts: list[str]) -> None:
+    """Everything that reached the wire is created and stored; there is nothing else."""
+    created = there.submissions("created")
+    assert there.outcomes() == {"created": len(there.creates())}
+    consumers = {one.ref for order in there.used for one in there.sandbox.sandbox.consumers(order)}
+    assert {ref for [ref] in there.rows("SELECT consumer_ref FROM consumers_submission")} == consumers
+    assert there.events("consumer.created") == len(created) == len(consumers)
+    assert set(receipts) <= set(created)
+
+
+# --- The whole portal stops -----------------------------------------------------------------------
+@pytest.mark.parametrize(("waiting", "within"), [(SOME, 5.0), (SENDS, 0.0)], ids=["some", "all"])
+def test_a_stop_lets_every_send_end_and_sends_nothing_more(
+    there: Place, two: Portal, waiting: int, within: float
+) -> None:
+    there.answer_after(LATE if waiting == SOME else VERY_LATE)
+    before = there.outcomes()["created"]
+    sends = Sends(there, two, within=within)
+    sends.wait_for(waiting)
+    two.server.process.terminate()
+    assert two.server.process.wait(PATIENCE) == 0
+    receipts = sends.receipts()
+    print(f"SIGTERM with {waiting} on the wire: {len(receipts)} receipts, without a page {dict(sends.cut)}")
+    check_truth(there, receipts)
+    assert there.outcomes()["created"] - before == len(receipts) >= waiting
+    assert set(sends.cut) <= {"ConnectionRefusedError", "ConnectionResetError", "RemoteDisconnected"}
+    assert len(receipts) + sends.cut.total() == SENDS
+
+
+# --- The portal goes on ---------------------------------------------------------------------------
+def reload(portal: Portal) -> None:
+    """What an operator does after a change of the environment's file."""
+    old = set(portal.server.workers)
+    portal.server.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: len(set(portal.server.workers) - old) == len(old), PATIENCE, "new processes")
+
+
+def stop_one(portal: Portal) -> None:
+    """One worker is told to end; the master starts another."""
+    first = portal.server.workers[0]
+    os.kill(first, signal.SIGTERM)
+    wait_until(lambda: first not in portal.server.workers, PATIENCE, "the process has ended")
+
+
+@pytest.mark.parametrize("act", [reload, stop_one])
+def test_while_processes_are_replaced_everybody_gets_their_receipt(
+    there: Place, two: Portal, act: Callable[[Portal], None]
+) -> None:
+    there.answer_after(LATE)
+    old = set(two.server.workers)
+    sends = Sends(there, two)
+    sends.wait_for(SOME)
+    act(two)
+    receipts = sends.receipts()
+    assert sends.cut == {}
+    assert len(set(receipts)) == SENDS
+    check_truth(there, receipts)
+    wait_until(lambda: len(two.server.workers) == 2 and set(two.server.workers) != old, PATIENCE, "two")
