@@ -87,10 +87,20 @@ class Person(threading.Thread):
                     self.make(self._pile.correction(entry), f"?from={told.submission}")
         except Exception as problem:  # noqa: BLE001  # the reckoning fails with it
             self.problems.append(f"{self.name}: {problem!r}")
+        finally:
+            self.leave()
 
     def sign_in(self) -> None:
         """Sign in, whatever it takes."""
         self._insist(self._sign_in)
+
+    def come_with(self, other: Person) -> None:
+        """Take over the session of somebody who has signed in."""
+        self._session.cookies.update(other._session.cookies)
+
+    def leave(self) -> None:
+        """Close the browser."""
+        self._session.close()
 
     def make(self, entry: Entry, query: str = "") -> Told | None:
         """One entry, tried with the same form until a page tells what came of it; None where none did."""
@@ -172,6 +182,8 @@ class Person(threading.Thread):
             )
         except requests.RequestException:
             self.pages["no page"] += 1
+        finally:
+            twin.close()
 
     # --- Pages ------------------------------------------------------------------------------------------
     def _insist(self, act: Callable[[], dict[str, str]]) -> dict[str, str]:
@@ -227,6 +239,10 @@ class Person(threading.Thread):
             raise NoPage from None
         if page.status_code >= 500 and _NOT_STORED not in page.text:
             self.pages[f"error {page.status_code}"] += 1
+            raise NoPage
+        if page.status_code == 429:  # twenty people sign in at one moment, from one address
+            self.pages["too many sign-ins at once"] += 1
+            time.sleep(5)
             raise NoPage
         if page.status_code == 302 and page.headers["Location"].startswith(SIGN_IN):
             self.pages["sign-in, though nobody had signed out"] += 1

@@ -34,6 +34,13 @@ class Vendor:
             return True
         return False
 
+    def close(self) -> None:
+        """Let the connection go."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = None
+
     def arm(self, **fault: Any) -> None:
         """Arm a fault behind those that are armed already."""
         self._ask("POST", "/_sandbox/faults", fault)

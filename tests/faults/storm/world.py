@@ -92,6 +92,7 @@ class World:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.vendor.close()
         for service in reversed(self.services):
             service.stop()
         if self.cluster:
