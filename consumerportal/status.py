@@ -124,14 +124,24 @@ def _look_ups() -> Line:
 
 def _worker() -> Line:
     label = _("Background worker")
-    seen = signs.latest(signs.WORKER)
-    if seen is None:
+    last = signs.latest(signs.WORKER)
+    if last is None:
         return Line("worker", label, gettext("Not seen within a day: start manage.py worker"), Level.PROBLEM)
-    silent = datetime.datetime.now(datetime.UTC) - seen
-    allowed = datetime.timedelta(seconds=settings.WORKER_SILENT_SECONDS or 120)
-    return Line(
-        "worker", label, gettext("Last seen at"), Level.PROBLEM if silent > allowed else Level.WELL, seen
-    )
+    silent = datetime.datetime.now(datetime.UTC) - last.seen_at
+    if silent > datetime.timedelta(seconds=settings.WORKER_SILENT_SECONDS or 120):
+        return Line(
+            "worker",
+            label,
+            gettext("Silent: start manage.py worker. Last seen at"),
+            Level.PROBLEM,
+            last.seen_at,
+        )
+    if last.failing:
+        said = gettext("Failed at its duties (%(duties)s), the log says why. Last seen at") % {
+            "duties": last.failing
+        }
+        return Line("worker", label, said, Level.PROBLEM, last.seen_at)
+    return Line("worker", label, gettext("Last seen at"), moment=last.seen_at)
 
 
 def _spool() -> Line:

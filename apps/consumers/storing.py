@@ -6,7 +6,7 @@ import datetime
 import logging
 from dataclasses import replace
 
-from django.db import DatabaseError, InterfaceError, transaction
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, transaction
 
 from apps.audit import actions
 from apps.audit.services import record
@@ -115,7 +115,12 @@ def drain_spool(actor: Actor) -> int:
         if submission is None:
             logger.error("spooled_outcome_of_unknown_submission %s", kept.submission)
             continue
-        write_after(submission, kept.result, actor)
+        try:
+            write_after(submission, kept.result, actor)
+        except (IntegrityError, DataError) as error:
+            # Not by waiting: somebody has to look at this file, and the others have their turn.
+            logger.error("spooled_outcome_refused %s %s", kept.path.name, type(error).__name__)
+            continue
         spool.remove(kept)
         stored += 1
     return stored

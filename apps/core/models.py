@@ -10,6 +10,7 @@ class SignOfLife(models.Model):
 
     process = models.CharField(max_length=200, primary_key=True)  # kind:host:number
     seen_at = models.DateTimeField(db_index=True)
+    failing = models.CharField(max_length=200, blank=True)  # duties that failed in its last round
     waiting_files = models.PositiveIntegerField(default=0)  # in the spool of its machine
 
     class Meta:

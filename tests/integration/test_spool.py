@@ -21,7 +21,7 @@ from apps.core.actor import Actor
 from apps.sandbox.seed import FAULT_ORDERS
 from apps.sandbox.server import SandboxServer
 from tests.unit.accounts.people import events
-from tests.unit.consumers.entries import FULL, REF, creates, posted, store, text
+from tests.unit.consumers.entries import FULL, REF, clean, creates, posted, store, text
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -119,10 +119,14 @@ def test_what_cannot_be_read_or_belongs_to_nobody_stays_and_keeps_nothing_else_b
     result = Result(Outcome.CREATED, {"consumer_ref": REF, "http_status": 200})
     spool.keep(uuid.UUID(int=0), result)
     spool.keep(submission.public_id, result)
+    spool.keep(
+        store(staff, Outcome.SENDING, clean()).public_id, Result(Outcome.REJECTED, {})
+    )  # without its status
     (settings.SPOOL_DIR / "00000000.json").write_text("{")
     (settings.SPOOL_DIR / "half.unfinished").write_text("{")
     assert storing.drain_spool(SPOOL) == 1
-    assert len(spool.paths()) == 2
+    assert len(spool.paths()) == 3
+    assert "spooled_outcome_refused" in caplog.text
     assert "spool_file_unreadable" in caplog.text
     assert "spooled_outcome_of_unknown_submission" in caplog.text
 

@@ -20,7 +20,9 @@ from django.db import OperationalError
 from apps.accounts.models import User
 from apps.consumers.models import Outcome
 from apps.consumers.settling import mark_overdue_unknown
+from apps.core import signs
 from apps.core.actor import Actor
+from consumerportal import status
 from consumerportal.management.commands import worker
 from tests.unit.accounts.people import events
 from tests.unit.consumers.entries import store
@@ -100,12 +102,28 @@ def test_a_lost_database_is_waited_for(
     assert "hunter2" not in caplog.text
 
 
-def test_a_fault_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    def look(_actor: Actor) -> int:
+def test_a_fault_of_ours_is_told_and_keeps_no_other_duty_from_its_turn(
+    staff: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rounds: list[int] = []
+
+    def fault(_actor: Actor) -> int:
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
-        work_until_told(monkeypatch, look)
+    def look(_actor: Actor) -> int:
+        rounds.append(1)
+        if len(rounds) >= 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return 0
+
+    monkeypatch.setattr(worker, "drain_spool", fault)
+    work_until_told(monkeypatch, look)
+    assert len(rounds) == 2
+    assert "worker_duty_failed drain_spool" in caplog.text
+    last = signs.latest(signs.WORKER)
+    assert last is not None
+    assert last.failing == "drain_spool"
+    assert "drain_spool" in next(line.words for line in status.lines() if line.name == "worker")
 
 
 def test_as_a_process_it_waits_for_a_database_without_tables_and_ends_at_sigterm(tmp_path: Path) -> None:

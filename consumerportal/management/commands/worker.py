@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -25,6 +26,7 @@ logger = logging.getLogger("apps.worker")
 PAUSE_SECONDS = 1.0
 SIGN_SECONDS = 5.0
 LOOKS_AT_A_TIME = 10  # then the other duties have their turn
+ACTOR = Actor.system("worker")
 
 
 class Command(BaseCommand):
@@ -36,43 +38,47 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        actor = Actor.system("worker")
+        duties: dict[str, Callable[[], object]] = {
+            "drain_spool": lambda: drain_spool(ACTOR),
+            "mark_overdue_unknown": lambda: mark_overdue_unknown(ACTOR),
+            "take_due_looks": lambda: take_due_looks(stop),
+            "close_expired_sessions": close_expired_sessions,
+        }
         signed_at = -SIGN_SECONDS
-
-        def give_sign() -> None:
-            nonlocal signed_at
-            if time.monotonic() - signed_at >= SIGN_SECONDS:
-                signs.give(signs.WORKER, waiting_files=len(spool.paths()))
-                signed_at = time.monotonic()
-
-        duties: tuple[Callable[[], object], ...] = (
-            give_sign,
-            lambda: drain_spool(actor),
-            lambda: mark_overdue_unknown(actor),
-            lambda: take_due_looks(actor, stop),
-            close_expired_sessions,
-        )
         while not stop.is_set():
-            for duty in duties:
-                if not done(duty):
-                    break
+            failing = [name for name, duty in duties.items() if not done(name, duty)]
+            due = time.monotonic() - signed_at >= SIGN_SECONDS
+            if due and done("give_sign", partial(give_sign, failing)):
+                signed_at = time.monotonic()
             stop.wait(PAUSE_SECONDS)
 
 
-def done(duty: Callable[[], object]) -> bool:
-    """Whether a duty could be done; a lost database is waited for, and what is due stays due."""
+def done(name: str, duty: Callable[[], object]) -> bool:
+    """Whether a duty could be done. Each has its turn, whatever became of the others.
+
+    A lost database is waited for: what is due stays due. Any other fault is told in the log and by the sign
+    of life, and the duty has its turn again.
+    """
     try:
         duty()
     except (DatabaseError, InterfaceError):
         logger.warning("worker_waits_for_the_database")
+        return False
+    except Exception:  # one row that nobody foresaw must not stop the settling of all others
+        logger.exception("worker_duty_failed %s", name)
         return False
     finally:
         close_old_connections()
     return True
 
 
-def take_due_looks(actor: Actor, stop: threading.Event) -> None:
+def give_sign(failing: list[str]) -> None:
+    """Tell that this worker is alive, what waits on its machine, and which duties failed in this round."""
+    signs.give(signs.WORKER, waiting_files=len(spool.paths()), failing=", ".join(failing))
+
+
+def take_due_looks(stop: threading.Event) -> None:
     """The looks that are due, one after the other: the vendor sees one of them at a time from each worker."""
     for _ in range(LOOKS_AT_A_TIME):
-        if stop.is_set() or not take_due_look(actor=actor, client=get_client()):
+        if stop.is_set() or not take_due_look(actor=ACTOR, client=get_client()):
             return
