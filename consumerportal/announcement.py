@@ -14,6 +14,7 @@ from apps.accounts.practice import has_practice_people
 from apps.audit import actions
 from apps.audit.events import Event
 from apps.audit.services import record
+from apps.consumers.storing import drain_spool
 from apps.core.actor import Actor
 from apps.core.encryption import keyed_digest
 
@@ -33,15 +34,19 @@ def _text(value: object) -> str:
 
 
 def record_start() -> None:
-    """Write ``portal.started``. Leaves no database connection open, because workers are forked after it.
+    """Write ``portal.started``, and store what waits in the spool of this machine.
+
+    Leaves no database connection open, because workers are forked after it.
 
     Raises ``ImproperlyConfigured`` when production holds somebody with a practice password: those are public.
     """
     if not settings.PRACTICE_MODE and has_practice_people():
         raise ImproperlyConfigured("The database holds people with practice passwords, which everybody knows")
     data = {"version": settings.VERSION, "settings_digest": settings_digest()}
+    actor = Actor.system("portal")
     with transaction.atomic():
-        record(Event(action=actions.PORTAL_STARTED, actor=Actor.system("portal"), data=data))
+        record(Event(action=actions.PORTAL_STARTED, actor=actor, data=data))
+    drain_spool(actor)
     connection.close()
     close_pool = getattr(connection, "close_pool", None)  # PostgreSQL's alone has a pool
     if close_pool is not None:

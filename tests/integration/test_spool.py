@@ -20,6 +20,7 @@ from apps.consumers.results import Result
 from apps.core.actor import Actor
 from apps.sandbox.seed import FAULT_ORDERS
 from apps.sandbox.server import SandboxServer
+from consumerportal.announcement import record_start
 from tests.unit.accounts.people import events
 from tests.unit.consumers.entries import FULL, REF, clean, creates, posted, store, text
 
@@ -91,6 +92,14 @@ def test_the_file_holds_no_personal_data_and_is_for_this_user_alone(
     assert set(json.loads(content)) == {"submission", "outcome", "columns"}
     assert "encrypted" not in content
     assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
+
+
+def test_the_start_of_the_portal_stores_what_waits(staff: User) -> None:
+    submission = store(staff, Outcome.SENDING)
+    spool.keep(submission.public_id, Result(Outcome.CREATED, {"consumer_ref": REF, "http_status": 200}))
+    record_start()
+    assert Submission.objects.get().consumer_ref == REF
+    assert spool.paths() == []
 
 
 def test_stored_twice_it_changes_nothing(staff: User) -> None:
