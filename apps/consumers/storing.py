@@ -68,10 +68,13 @@ def store(submission: Submission, result: Result, actor: Actor) -> Submission:
 def write_after(submission: Submission, result: Result, actor: Actor) -> Submission:
     """Step 3: compare-and-set. Only a submission that is still open takes the outcome.
 
+    That nobody knows is told once: a second "unknown", of a process that was given up and came back or of a
+    spooled outcome that two workers read, changes nothing and starts no looks anew.
     An answer that comes after a person or a look-up has settled does not change the outcome; it is on record,
     and a reference in it is kept beside, so that nobody sends again what exists.
     """
     now = datetime.datetime.now(datetime.UTC)
+    open_ = (Outcome.SENDING,) if result.outcome is Outcome.UNKNOWN else OPEN_OUTCOMES
     with transaction.atomic(durable=True):
         columns = {
             "error_code": "",
@@ -80,7 +83,7 @@ def write_after(submission: Submission, result: Result, actor: Actor) -> Submiss
             "finished_at": now,
             "next_look_at": schedule.first_look(now) if result.outcome is Outcome.UNKNOWN else None,
         }
-        changed = Submission.objects.filter(pk=submission.pk, outcome__in=OPEN_OUTCOMES).update(**columns)
+        changed = Submission.objects.filter(pk=submission.pk, outcome__in=open_).update(**columns)
         if changed:
             for name, value in columns.items():
                 setattr(submission, name, value)

@@ -213,6 +213,22 @@ def test_a_web_worker_stopped_across_the_deadline_after_the_first_byte_stores_wh
     assert len(case.requests(CREATE)) == 1
 
 
+def test_a_web_worker_that_comes_back_after_it_was_given_up_and_knows_nothing_either_adds_nothing(
+    case: Case,
+) -> None:
+    case.arm("no_answer_before", seconds=30)
+    posting = case.post()
+    case.until_sent()
+    signal_web_workers(case.world, signal.SIGSTOP)
+    case.until("unknown")
+    signal_web_workers(case.world, signal.SIGCONT)
+    posting.join(BOUND)
+    assert wait_for(lambda: case.row()["looks"] == 2, BOUND)
+    looked_up = ["consumer.looked_up"] * 2
+    assert case.events() == ["consumer.create_requested", "consumer.outcome_unknown", *looked_up]
+    assert len(case.requests(CREATE)) == 1
+
+
 # --- The background worker ----------------------------------------------------------------------------
 def test_a_look_whose_worker_was_killed_is_taken_by_another_after_its_lease(case: Case) -> None:
     case.arm("reset_after")
