@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import datetime
 import uuid
+from collections.abc import Iterable
 
 from django.db.models import F, Q, QuerySet
 
-from apps.consumers.models import OPEN_OUTCOMES, IdentityRule, Outcome, Submission
+from apps.consumers.models import (
+    OPEN_OUTCOMES,
+    DigestKind,
+    IdentityRule,
+    Outcome,
+    Submission,
+    SubmissionDigest,
+)
 
-MOST_COMPARED = 200  # submissions of one order that a new entry is compared with, newest first
+NEWEST_BY = ("submitted_at", "id")
+"""What the list of submissions is sorted and paged by."""
 
 
 def visible_submissions(person_id: str, *, everybody: bool) -> QuerySet[Submission]:
@@ -35,22 +43,6 @@ def contradicted_submissions(person_id: str, *, everybody: bool) -> QuerySet[Sub
     return visible.exclude(consumer_ref=F("late_consumer_ref"))
 
 
-def page_of(
-    submissions: QuerySet[Submission], *, size: int, before: tuple[datetime.datetime, int] | None
-) -> tuple[list[Submission], bool]:
-    """At most ``size`` rows before that time and id, and whether there are older ones.
-
-    The range with a tie-breaker is the form that both databases answer from the index.
-    """
-    if before is not None:
-        moment, last_id = before
-        submissions = submissions.filter(
-            Q(submitted_at__lte=moment) & (Q(submitted_at__lt=moment) | Q(id__lt=last_id))
-        )
-    rows = list(submissions[: size + 1])
-    return rows[:size], len(rows) > size
-
-
 def submissions_in_the_way(token: uuid.UUID, digest: str) -> tuple[Submission | None, Submission | None]:
     """The submission that a rendered form has led to, and the open one of the same order and consumer.
 
@@ -64,14 +56,23 @@ def submissions_in_the_way(token: uuid.UUID, digest: str) -> tuple[Submission | 
     return of_token, of_content
 
 
-def possibly_existing_on_order(order_ref: str) -> QuerySet[Submission]:
-    """Submissions on that order whose consumer exists or may exist, newest first.
+def possibly_similar_on_order(
+    order_ref: str, digests: Iterable[tuple[DigestKind, str]]
+) -> QuerySet[Submission]:
+    """Submissions on that order whose consumer exists or may exist and that share a digest, newest first.
 
     References differ in case only by who wrote them; both databases find the three forms by index.
     """
     exists = Q(outcome__in=[Outcome.CREATED, *OPEN_OUTCOMES]) | ~Q(late_consumer_ref="")
-    submissions = Submission.objects.filter(exists, _on_order(order_ref)).defer("refs_before")
-    return submissions.order_by("-submitted_at", "-id")[:MOST_COMPARED]
+    by_kind: dict[DigestKind, list[str]] = {}
+    for kind, digest in digests:
+        by_kind.setdefault(kind, []).append(digest)
+    shares = Q(pk__in=[])
+    for kind, of_kind in by_kind.items():
+        shares |= Q(kind=kind, digest__in=of_kind)
+    sharing = SubmissionDigest.objects.filter(shares).values("submission")
+    submissions = Submission.objects.filter(exists, _on_order(order_ref), pk__in=sharing)
+    return submissions.defer("refs_before").order_by("-submitted_at", "-id")
 
 
 def claimed_refs_on_order(submission: Submission) -> frozenset[str]:

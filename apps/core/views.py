@@ -18,6 +18,7 @@ from apps.core import kept_entries, readiness
 from apps.core.connections import is_away
 from apps.core.context_processors import environment_words
 from apps.core.form_input import NamedTwice
+from apps.core.keyset import UnreadableKey
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import support_code
 
@@ -44,8 +45,13 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler400; 413 where more was sent than the portal takes."""
     if isinstance(exception, TOO_MUCH):
         return _plain_page(request, "413.html", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    twice = isinstance(exception, NamedTwice)
-    return _plain_page(request, "400.html", HTTPStatus.BAD_REQUEST, named_twice=twice)
+    return _plain_page(
+        request,
+        "400.html",
+        HTTPStatus.BAD_REQUEST,
+        named_twice=isinstance(exception, NamedTwice),
+        unreadable_key=isinstance(exception, UnreadableKey),
+    )
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -18,7 +18,7 @@ from apps.cdp.factory import get_client
 from apps.consumers import events, looks, presenters, selectors, settling
 from apps.consumers.forms.settling import SETTLE_FORMS, MarkAsCreatedForm, SettleForm
 from apps.consumers.models import Outcome, SettleReason, Submission
-from apps.core import kept_entries
+from apps.core import kept_entries, keyset
 from apps.core.form_errors import form_errors
 from apps.core.form_input import single
 from apps.core.permissions import requires
@@ -59,19 +59,21 @@ def start(request: HttpRequest, *, problems: Sequence[object] = ()) -> HttpRespo
 def submissions(request: HttpRequest) -> HttpResponse:
     """Submissions, newest first: one's own, or everybody's for a supervisor."""
     everybody = request.user.has_perm(SEE_ALL)
-    before = _read_key(single(request.GET, "before"))
+    position = keyset.read_position(request.GET, selectors.NEWEST_BY)
     visible = selectors.visible_submissions(str(request.user.pk), everybody=everybody)
-    rows, more = selectors.page_of(visible, size=PAGE_SIZE, before=before)
-    _record_listed(request, len(rows), everybody=everybody)
+    page = keyset.page_of(visible, selectors.NEWEST_BY, size=PAGE_SIZE, position=position)
+    _record_listed(request, len(page.rows), everybody=everybody)
     address = reverse("consumers:submissions")
     return render(
         request,
         "consumers/submissions.html",
         {
-            "lines": [presenters.line(submission) for submission in rows],
+            "lines": [presenters.line(submission) for submission in page.rows],
             "everybody": everybody,
-            "newest_url": address if before else "",
-            "older_url": f"{address}?before={_key(rows[-1])}" if more else "",
+            "is_behind_all": position is not None and not page.rows,
+            "newest_url": address,
+            "newer_url": f"{address}?{page.newer}" if page.newer else "",
+            "older_url": f"{address}?{page.older}" if page.older else "",
         },
     )
 
@@ -190,21 +192,3 @@ def _find(request: HttpRequest, public_id: uuid.UUID) -> Submission:
 
 def _record_listed(request: HttpRequest, count: int, *, everybody: bool) -> None:
     events.record_listed(count=count, everybody=everybody, actor=actor_of(request))
-
-
-def _key(submission: Submission) -> str:
-    """Where the next page goes on: microseconds since 1970 and the id."""
-    moment = submission.submitted_at - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-    return f"{moment // datetime.timedelta(microseconds=1)}-{submission.pk}"
-
-
-def _read_key(text: str) -> tuple[datetime.datetime, int] | None:
-    """The reverse of :func:`_key`; None for what is no key, which shows the first page."""
-    moment, _dash, last_id = text.partition("-")
-    if not (moment.isdecimal() and last_id.isdecimal() and len(text) < 40):
-        return None
-    try:
-        since = datetime.timedelta(microseconds=int(moment))
-        return datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + since, int(last_id)
-    except OverflowError:
-        return None

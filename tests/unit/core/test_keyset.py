@@ -1,0 +1,95 @@
+"""Pages by key: every row once, in both directions, whatever the keys."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.http import QueryDict
+
+from apps.accounts.models import User
+from apps.consumers.models import Outcome, Submission
+from apps.core.keyset import Page, Position, UnreadableKey, page_of, read_position
+from tests.unit.consumers.entries import clean, store
+
+pytestmark = pytest.mark.django_db
+
+BY = ("submitted_at", "id")
+START = dt.datetime(2026, 3, 7, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def ids(staff: User) -> list[int]:
+    """Eleven rows, three of each second, oldest first."""
+    made = [
+        store(
+            staff,
+            Outcome.CREATED,
+            clean(last_name=f"C{index}"),
+            submitted_at=START + dt.timedelta(seconds=index // 3),
+        )
+        for index in range(11)
+    ]
+    return [submission.pk for submission in made]
+
+
+def walk(
+    by: tuple[str, ...], *, oldest_first: bool, newer: bool, begin: Position | None
+) -> list[Page[Submission]]:
+    pages, position = [], begin
+    while True:
+        pages.append(
+            page_of(Submission.objects.all(), by, size=4, position=position, oldest_first=oldest_first)
+        )
+        position = pages[-1].newer if newer else pages[-1].older
+        if position is None:
+            return pages
+        # What stands in an address is read as it was written.
+        assert read_position(QueryDict(str(position)), by) == position
+        assert len(pages) < 9
+
+
+def shown(pages: list[Page[Submission]]) -> list[list[int]]:
+    return [[row.pk for row in page.rows] for page in pages]
+
+
+@pytest.mark.parametrize("by", [BY, ("id",)])
+def test_every_row_is_on_one_page_both_ways(ids: list[int], by: tuple[str, ...]) -> None:
+    down = walk(by, oldest_first=False, newer=False, begin=None)
+    newest = ids[::-1]
+    assert shown(down) == [newest[:4], newest[4:8], newest[8:]]
+    assert down[0].newer is None
+    up = walk(by, oldest_first=False, newer=True, begin=down[-1].newer)
+    assert shown(up) == [newest[4:8], newest[:4]]
+    assert up[0].older is not None
+
+
+@pytest.mark.parametrize("by", [BY, ("id",)])
+def test_a_timeline_reads_the_same_from_its_oldest(ids: list[int], by: tuple[str, ...]) -> None:
+    forth = walk(by, oldest_first=True, newer=True, begin=None)
+    assert shown(forth) == [ids[:4], ids[4:8], ids[8:]]
+    assert forth[0].older is None
+    back = walk(by, oldest_first=True, newer=False, begin=forth[-1].older)
+    assert shown(back) == [ids[4:8], ids[:4]]
+
+
+def test_the_way_back_ends_with_a_whole_first_page(ids: list[int]) -> None:
+    third = Submission.objects.get(pk=ids[-3])
+    page = page_of(Submission.objects.all(), ("id",), size=4, position=Position((third.pk,), newer=True))
+    assert [row.pk for row in page.rows] == ids[:-5:-1]
+    assert page.newer is None
+
+
+@pytest.mark.parametrize(
+    "key", ["1772841600000000", "1-2-3", "", "1-", "-1", "1-x", "1-²", "1-9223372036854775808"]
+)
+def test_what_no_page_wrote_is_no_key(key: str) -> None:
+    for name in ("before", "after"):
+        query = QueryDict(mutable=True)
+        query[name] = key
+        with pytest.raises(UnreadableKey):
+            read_position(query, BY)
+
+
+def test_no_key_is_the_first_page() -> None:
+    assert read_position(QueryDict("action=x"), BY) is None
