@@ -168,6 +168,8 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
 else:
     _database["CONN_MAX_AGE"] = 0  # the pool keeps the connections
     _database["OPTIONS"] = {
+        # Somebody who keeps the end of the audit log locked makes a page that says so, not one that hangs.
+        "options": "-c lock_timeout=10s",
         **_database.get("OPTIONS", {}),
         "pool": {"min_size": 2, "max_size": env.int("DATABASE_POOL_SIZE", default=10), "timeout": 10},
     }

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -22,6 +25,8 @@ from apps.consumers.models import Submission, SubmissionDigest
 from apps.consumers.results import Result
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
+
+logger = logging.getLogger(__name__)
 
 SNAPSHOT_SECONDS = 2.0  # the longest that reading the order before a send may take
 
@@ -58,6 +63,10 @@ class Busy(NotSubmitted):
     """As many calls to the vendor as this process makes at a time are under way."""
 
 
+class NotWritten(NotSubmitted):
+    """The database did not take the record that has to stand before a send. Its error is the cause."""
+
+
 def submit(
     *,
     order_ref: str,
@@ -73,12 +82,13 @@ def submit(
     The same token with the same content returns the submission that it led to. ``accepted`` holds the
     keys of the concerns that the person has seen and overridden.
 
-    Raises ``TokenUsed``, ``IdenticalOpen``, ``NotConfirmed`` or ``Busy`` when nothing is sent. Whatever the
-    vendor answers, or does not, is an outcome and no exception. If the first transaction cannot be written
-    the database's error is raised and nothing is sent; ``OutcomeNotStored`` when the last one cannot.
+    Raises ``TokenUsed``, ``IdenticalOpen``, ``NotConfirmed`` or ``Busy`` when nothing is sent, and
+    ``NotWritten`` when nothing is sent because the first transaction cannot be written. Whatever the vendor
+    answers, or does not, is an outcome and no exception; ``OutcomeNotStored`` when that cannot be written.
     """
     digest = content_digest(order_ref, consumer)
-    earlier = _earlier_submission(token, digest, actor)
+    with _nothing_is_sent_without_the_database():
+        earlier = _earlier_submission(token, digest, actor)
     if earlier is not None:
         return earlier
     submission = Submission(
@@ -93,7 +103,8 @@ def submit(
     try:
         with client.slot():
             submission.refs_before = _references_on_order(order_ref, client)
-            earlier = _written_before(submission, consumer, actor, accepted)
+            with _nothing_is_sent_without_the_database():
+                earlier = _written_before(submission, consumer, actor, accepted)
             if earlier is not None:
                 return earlier
             release_database_connections()
@@ -103,6 +114,19 @@ def submit(
     stored = storing.store(submission, result, actor)
     contact.store_news()
     return stored
+
+
+@contextmanager
+def _nothing_is_sent_without_the_database() -> Iterator[None]:
+    """Before a send every error of the database means the same, whatever its class.
+
+    A full disk, a lock that is not given up, a trigger that refuses, a table that is gone.
+    """
+    try:
+        yield
+    except storing.DATABASE_LOST as error:
+        logger.exception("create_not_written")
+        raise NotWritten("The record before the send could not be written") from error
 
 
 def _references_on_order(order_ref: str, client: CdpClient) -> list[str] | None:

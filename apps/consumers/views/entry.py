@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -27,20 +28,23 @@ from apps.consumers.forms.entry import (
 from apps.consumers.forms.lists import LISTS
 from apps.consumers.models import Outcome, Submission
 from apps.core import kept_entries
+from apps.core.actor import Actor
 from apps.core.context_processors import environment_words
 from apps.core.form_input import doubled, single
 from apps.core.permissions import requires
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import actor_of, support_code
 
+logger = logging.getLogger(__name__)
+
 
 @requires("consumers.create_order_consumer")
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
     """New order consumer: the empty form, or filled from an earlier try (``?from=``) or an order."""
-    earlier = _earlier_try(request)
     if request.method == "POST":
-        return _posted(request, earlier)
+        return _posted(request)
+    earlier = _earlier_try(request)
     kept = kept_entries.take(request)
     if kept is not None:
         return _page(request, Entry.typed(kept, selectors.providers()), earlier=earlier, kept=True)
@@ -51,8 +55,13 @@ def new(request: HttpRequest) -> HttpResponse:
     return _page(request, _entry_of_earlier_try(earlier), earlier=earlier)
 
 
-def _posted(request: HttpRequest, earlier: Submission | None) -> HttpResponse:
-    providers = selectors.providers()
+def _posted(request: HttpRequest) -> HttpResponse:
+    actor = actor_of(request)  # first: the page that tells of a lost database shows the person's roles
+    try:
+        earlier, providers = _earlier_try(request), selectors.providers()
+    except storing.DATABASE_LOST:
+        logger.exception("form_not_read")
+        return _not_written(request, Entry.posted(request.POST, ()))
     twice = doubled(request.POST)
     rearranged = None if twice else _rearranged(request.POST)
     if rearranged is not None:
@@ -69,17 +78,17 @@ def _posted(request: HttpRequest, earlier: Submission | None) -> HttpResponse:
         return _page(request, Entry.typed(request.POST, providers), earlier=earlier, damage=damage)
     if not entry.is_valid():
         return _page(request, entry, earlier=earlier)
-    return _sent(request, entry, earlier)
+    return _sent(request, entry, earlier, actor)
 
 
-def _sent(request: HttpRequest, entry: Entry, earlier: Submission | None) -> HttpResponse:
+def _sent(request: HttpRequest, entry: Entry, earlier: Submission | None, actor: Actor) -> HttpResponse:
     """One call of the service, and the page of what came of it."""
     try:
         submission = services.submit(
             order_ref=entry.order_ref,
             consumer=entry.to_new_consumer(),
             token=entry.token,
-            actor=actor_of(request),
+            actor=actor,
             client=get_client(),
             accepted=frozenset(request.POST.get("accepted", "").split()),
             resubmission_of=earlier,
@@ -95,9 +104,9 @@ def _sent(request: HttpRequest, entry: Entry, earlier: Submission | None) -> Htt
         entry = Entry.typed(request.POST, entry.providers)
         return _page(request, entry, earlier=earlier, used=_shown(request, stop.submission))
     except services.Busy:
-        response = _page(request, entry, busy=True)
-        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
-        return response
+        return _page(request, entry, status=HTTPStatus.SERVICE_UNAVAILABLE, busy=True)
+    except services.NotWritten:
+        return _not_written(request, entry, earlier=earlier)
     except storing.OutcomeNotStored as failure:
         return _not_stored(request, failure)
     if submission.outcome in (Outcome.REJECTED, Outcome.NOT_SENT):
@@ -105,7 +114,9 @@ def _sent(request: HttpRequest, entry: Entry, earlier: Submission | None) -> Htt
     return HttpResponseSeeOther(reverse("consumers:receipt", args=[submission.public_id]))
 
 
-def _page(request: HttpRequest, entry: Entry, **context: Any) -> HttpResponse:
+def _page(
+    request: HttpRequest, entry: Entry, *, status: HTTPStatus = HTTPStatus.OK, **context: Any
+) -> HttpResponse:
     errors = list(entry.errors())
     earlier: Submission | None = context.get("earlier")
     return render(
@@ -121,7 +132,17 @@ def _page(request: HttpRequest, entry: Entry, **context: Any) -> HttpResponse:
             "earlier_reason": words.reason(earlier) if earlier else "",
             **context,
         },
+        status=status,
     )
+
+
+def _not_written(request: HttpRequest, entry: Entry, *, earlier: Submission | None = None) -> HttpResponse:
+    """The form as it was sent, with the same token, when the record before the send could not be written.
+
+    The page asks the database for nothing: person, permissions and session have been read.
+    """
+    unavailable = HTTPStatus.SERVICE_UNAVAILABLE
+    return _page(request, entry, status=unavailable, earlier=earlier, not_written=True)
 
 
 def _not_stored(request: HttpRequest, failure: storing.OutcomeNotStored) -> HttpResponse:

@@ -232,7 +232,7 @@ def test_what_cannot_be_written_down_is_not_sent(
         raise DatabaseError("disk full")
 
     monkeypatch.setattr(services, "record", full_disk)
-    with pytest.raises(DatabaseError):
+    with pytest.raises(services.NotWritten):
         submit(staff)
     assert creates(sandbox) == []
     assert not Submission.objects.exists()

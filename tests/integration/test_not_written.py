@@ -1,0 +1,203 @@
+"""The record before a send cannot be written: nothing is sent, the entry stays on the page."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection, connections, transaction
+from django.test import Client
+
+from apps.accounts.models import User
+from apps.audit.models import AuditEvent, AuditHead
+from apps.audit.triggers import install_triggers
+from apps.consumers import selectors, services
+from apps.consumers.models import IdentityRule, Outcome, Submission, SubmissionDigest
+from apps.sandbox.server import SandboxServer
+from tests.unit.consumers.entries import FULL, creates, on_page, posted, store, text, typed
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NEW = "/consumers/new/"
+HEADING = "Nothing was sent: the portal could not write its record"
+TEXT_OF_THE_FAULT = "the text of the fault"
+WAIT_MS = 300
+
+
+def _failing(module: Any, name: str) -> AbstractContextManager[None]:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise OperationalError(TEXT_OF_THE_FAULT)
+
+    return _with(module, name, fail)
+
+
+@contextmanager
+def _with(module: Any, name: str, function: Callable[..., Any]) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, name, function)
+        yield
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """The submission's row is written, its event is not."""
+    with _failing(services, "record"):
+        yield
+
+
+@contextmanager
+def trigger_refuses() -> Iterator[None]:
+    """The head of the chain does not fit the last row, so the trigger lets no event in."""
+    head = AuditHead.objects.get()
+    AuditHead.objects.update(seq=head.seq + 5)
+    yield
+    AuditHead.objects.update(seq=head.seq)
+
+
+@contextmanager
+def head_is_locked() -> Iterator[None]:
+    """Somebody holds the end of the chain for longer than a writer waits."""
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        try:
+            with transaction.atomic():
+                AuditHead.objects.select_for_update().get()
+                held.set()
+                done.wait(20)
+        finally:
+            held.set()
+            connection.close()
+
+    holder = threading.Thread(target=hold)
+    with _short_wait():
+        holder.start()
+        assert held.wait(10)
+        try:
+            yield
+        finally:
+            done.set()
+            holder.join(10)
+
+
+@contextmanager
+def _short_wait() -> Iterator[None]:
+    """A writer waits for a lock a moment, not the many seconds of the settings."""
+    if connection.vendor == "sqlite":
+        _run(f"PRAGMA busy_timeout = {WAIT_MS}")
+        yield
+        _run("PRAGMA busy_timeout = 20000")
+        return
+    options = connection.settings_dict["OPTIONS"]
+    assert "lock_timeout=" in options["options"]
+    _new_pool()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(options, "options", f"-c lock_timeout={WAIT_MS}")
+        _run("SELECT 1")
+        yield
+    _new_pool()
+
+
+def _new_pool() -> None:
+    connection.close()
+    connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL's
+
+
+def _run(sql: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+
+
+@contextmanager
+def table_is_missing() -> Iterator[None]:
+    _run("ALTER TABLE audit_event RENAME TO audit_event_away")
+    try:
+        yield
+    finally:
+        _run("ALTER TABLE audit_event_away RENAME TO audit_event")
+        install_triggers(connection)  # SQLite writes the new name into them
+
+
+def gone_at(module: Any, name: str) -> Callable[[], AbstractContextManager[None]]:
+    """The database goes away when that function is called, and stays away for the rest of the request."""
+
+    @contextmanager
+    def gone() -> Iterator[None]:
+        real = getattr(module, name)
+        with pytest.MonkeyPatch.context() as patch:
+
+            def lost(*args: Any, **kwargs: Any) -> Any:
+                connection.close()
+                patch.setattr(connections["default"], "get_new_connection", refuse)
+                return real(*args, **kwargs)
+
+            def refuse(*_: Any, **__: Any) -> Any:
+                raise OperationalError(TEXT_OF_THE_FAULT)
+
+            patch.setattr(module, name, lost)
+            yield
+
+    return gone
+
+
+FAULTS = {
+    "full disk": full_disk,
+    "trigger refuses": trigger_refuses,
+    "head is locked": head_is_locked,
+    "audit table is missing": table_is_missing,
+    "gone after the session was read": gone_at(selectors, "providers"),
+    "gone before the first look": gone_at(services, "_earlier_submission"),
+    "gone before the row": gone_at(services, "_write_before"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+def test_nothing_is_sent_and_the_entry_is_on_the_page_and_goes_through_next_time(
+    as_staff: Client,
+    sandbox: SandboxServer,
+    caplog: pytest.LogCaptureFixture,
+    fault: Callable[[], AbstractContextManager[None]],
+) -> None:
+    IdentityRule.objects.create(name="Profile", provider="ProfileSystem", priority=1)
+    form = {**on_page(as_staff.get(NEW)), **posted()}
+    as_staff.post(NEW, posted(order="no-such-order"))  # an event, so that the chain has a head
+    before = (Submission.objects.count(), SubmissionDigest.objects.count(), AuditEvent.objects.count())
+    sent_before = len(creates(sandbox))
+    caplog.clear()
+
+    with fault():
+        page = as_staff.post(NEW, form)
+
+    assert page.status_code == 503
+    assert HEADING in text(page)
+    assert re.search(r"support code: <strong class=\"mono\">[0-9a-f]{8}</strong>", text(page))
+    assert TEXT_OF_THE_FAULT not in text(page)
+    assert len(creates(sandbox)) == sent_before
+    stored = (Submission.objects.count(), SubmissionDigest.objects.count(), AuditEvent.objects.count())
+    assert stored == before
+    again = on_page(page)
+    assert again["token"] == form["token"]
+    assert typed(again) == typed(form)
+    assert [record.levelno for record in caplog.records if "not_" in record.getMessage()] == [logging.ERROR]
+    assert FULL.last_name not in caplog.text
+
+    answer = as_staff.post(NEW, again)
+    assert answer.status_code == 303
+    assert Submission.objects.get(token=form["token"]).outcome == Outcome.CREATED
+    assert len(creates(sandbox)) == sent_before + 1
+
+
+def test_a_correction_stays_a_correction(as_staff: Client, staff: User, sandbox: SandboxServer) -> None:
+    address = f"{NEW}?from={store(staff, Outcome.REJECTED).public_id}"
+    form = on_page(as_staff.get(address))
+    with full_disk():
+        page = as_staff.post(address, form)
+    assert page.status_code == 503
+    as_staff.post(address, on_page(page))
+    assert Submission.objects.get(token=form["token"]).resubmission_of is not None
+    assert len(creates(sandbox)) == 1
