@@ -7,34 +7,43 @@ from collections import defaultdict
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from apps.audit import actions
+from apps.audit import actions, words
 from apps.audit.models import AuditEvent
 
 SENTENCES = {
     actions.CONSUMER_CREATE_REQUESTED: _("%(actor)s asked to create an order consumer on order %(order)s"),
     actions.CONSUMER_CREATED: _("%(actor)s created the order consumer %(consumer)s on order %(order)s"),
-    actions.CONSUMER_REJECTED: _("Sitecore CDP rejected the order consumer of %(actor)s on order %(order)s"),
-    actions.CONSUMER_NOT_SENT: _("The order consumer of %(actor)s on order %(order)s was not sent"),
+    actions.CONSUMER_REJECTED: _(
+        "Sitecore CDP rejected the order consumer of %(actor)s on order %(order)s: %(error_code)s"
+    ),
+    actions.CONSUMER_NOT_SENT: _(
+        "The order consumer of %(actor)s on order %(order)s was not sent: %(error_code)s"
+    ),
     actions.CONSUMER_OUTCOME_UNKNOWN: _(
-        "It is unknown whether the order consumer of %(actor)s on order %(order)s was created"
+        "It is unknown whether the order consumer of %(actor)s on order %(order)s was created: %(error_code)s"
     ),
     actions.CONSUMER_SETTLED: _(
-        "%(actor)s settled an unknown order consumer on order %(order)s: %(outcome)s"
+        "%(actor)s settled an unknown order consumer on order %(order)s as %(outcome)s"
     ),
     actions.CONSUMER_LOOKED_UP: _(
         "%(actor)s looked for an unknown order consumer on order %(order)s: %(result)s"
     ),
     actions.CONSUMER_LATE_ANSWER: _(
-        "An answer of Sitecore CDP for order %(order)s came after the outcome was settled: %(answer_outcome)s"
+        "An answer of Sitecore CDP for order %(order)s came after the outcome was settled:"
+        " it says %(answer_outcome)s"
     ),
-    actions.SUBMISSION_REPEAT_BLOCKED: _("%(actor)s was kept from sending submission %(submission)s twice"),
+    actions.SUBMISSION_REPEAT_BLOCKED: _(
+        "%(actor)s was kept from sending submission %(submission)s twice: %(why)s"
+    ),
     actions.SUBMISSION_VIEWED: _("%(actor)s opened submission %(submission)s"),
     actions.SUBMISSIONS_LISTED: _("%(actor)s opened a list of %(count)s submissions"),
-    actions.VENDOR_RECORD_VIEWED: _("%(actor)s opened a record in Sitecore CDP (%(kind)s)"),
-    actions.VENDOR_RECORD_SEARCHED: _("%(actor)s searched for records in Sitecore CDP (%(kind)s)"),
+    actions.VENDOR_RECORD_VIEWED: _("%(actor)s opened a record in Sitecore CDP (%(kind)s): %(result)s"),
+    actions.VENDOR_RECORD_SEARCHED: _(
+        "%(actor)s searched for records in Sitecore CDP (%(kind)s) by %(by)s: %(result)s"
+    ),
     actions.SESSION_SIGNED_IN: _("%(actor)s signed in"),
-    actions.SESSION_SIGN_IN_FAILED: _("A sign-in from %(address)s failed"),
-    actions.SESSION_SIGNED_OUT: _("The session of %(actor)s ended"),
+    actions.SESSION_SIGN_IN_FAILED: _("A sign-in from %(address)s failed: %(reason)s"),
+    actions.SESSION_SIGNED_OUT: _("The session of %(actor)s ended: %(reason)s"),
     actions.ACCESS_DENIED: _("%(actor)s was refused a page (%(view)s)"),
     actions.PERSON_ADDED: _("%(actor)s added the person %(username)s"),
     actions.PERSON_CHANGED: _("%(actor)s changed the person %(username)s"),
@@ -68,7 +77,11 @@ def actor_words(event: AuditEvent) -> str:
 
 
 def _values(event: AuditEvent) -> defaultdict[str, object]:
-    details = {key: value for key, value in event.details.items() if value not in (None, "", [])}
+    details = {
+        key: words.value_words(key, value)
+        for key, value in event.details.items()
+        if value not in (None, "", [])
+    }
     known = {
         "username": event.person,
         **details,

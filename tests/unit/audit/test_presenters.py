@@ -30,7 +30,7 @@ def test_a_created_consumer_is_told_with_its_references() -> None:
 
 def test_a_role_is_told_with_the_name_of_the_account() -> None:
     granted = event(actions.ROLE_GRANTED, '{"role":"supervisor","username":"ben"}', person="23")
-    assert sentence(granted) == "Anna Keller gave ben the role supervisor"
+    assert sentence(granted) == "Anna Keller gave ben the role Supervisor"
 
 
 def test_an_account_without_a_copied_name_is_told_by_its_id() -> None:
@@ -61,3 +61,17 @@ def test_an_action_of_another_version_gets_a_neutral_line() -> None:
 )
 def test_the_actor_is_a_person_a_process_or_a_visitor(name: str, words: str) -> None:
     assert actor_words(event(actions.SESSION_SIGNED_IN, actor_name=name)) == words
+
+
+def test_codes_are_told_in_words() -> None:
+    looked = event(actions.CONSUMER_LOOKED_UP, '{"result":"several"}', order_ref="ord-1")
+    assert sentence(looked) == (
+        "Anna Keller looked for an unknown order consumer on order ord-1: several new consumers match"
+    )
+    failed = event(actions.SESSION_SIGN_IN_FAILED, '{"reason":"limited"}', client_address="192.0.2.7")
+    assert sentence(failed) == "A sign-in from 192.0.2.7 failed: too many attempts"
+
+
+def test_a_code_of_another_version_is_told_as_it_is() -> None:
+    looked = event(actions.CONSUMER_LOOKED_UP, '{"result":"teleported"}', order_ref="ord-1")
+    assert sentence(looked).endswith(": teleported")

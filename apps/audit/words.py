@@ -1,0 +1,210 @@
+"""Plain words for what the audit log keeps as codes: actions, keys, and the codes that they carry.
+
+This app knows no other, so the words are here beside the log; a test holds them against every code that the
+portal can record. A code of another version is shown as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.utils.text import get_text_list
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from apps.audit import actions
+
+ACTION_NAMES = {
+    actions.CONSUMER_CREATE_REQUESTED: _("Order consumer requested"),
+    actions.CONSUMER_CREATED: _("Order consumer created"),
+    actions.CONSUMER_REJECTED: _("Order consumer rejected"),
+    actions.CONSUMER_NOT_SENT: _("Order consumer not sent"),
+    actions.CONSUMER_OUTCOME_UNKNOWN: _("Outcome unknown"),
+    actions.CONSUMER_SETTLED: _("Unknown outcome settled"),
+    actions.CONSUMER_LOOKED_UP: _("Unknown outcome looked up"),
+    actions.CONSUMER_LATE_ANSWER: _("Answer after the outcome was settled"),
+    actions.SUBMISSION_REPEAT_BLOCKED: _("Second send of a submission blocked"),
+    actions.SUBMISSION_VIEWED: _("Submission opened"),
+    actions.SUBMISSIONS_LISTED: _("List of submissions opened"),
+    actions.VENDOR_RECORD_VIEWED: _("Record in Sitecore CDP opened"),
+    actions.VENDOR_RECORD_SEARCHED: _("Records in Sitecore CDP searched"),
+    actions.SESSION_SIGNED_IN: _("Signed in"),
+    actions.SESSION_SIGN_IN_FAILED: _("Sign-in failed"),
+    actions.SESSION_SIGNED_OUT: _("Session ended"),
+    actions.ACCESS_DENIED: _("Page refused"),
+    actions.PERSON_ADDED: _("Person added"),
+    actions.PERSON_CHANGED: _("Person changed"),
+    actions.PERSON_DEACTIVATED: _("Person deactivated"),
+    actions.PERSON_REACTIVATED: _("Person reactivated"),
+    actions.PERSON_PASSWORD_LINK_ISSUED: _("Password link issued"),
+    actions.PERSON_PASSWORD_LINK_REFUSED: _("Password link refused"),
+    actions.PERSON_PASSWORD_SET: _("Password set"),
+    actions.ROLE_GRANTED: _("Role granted"),
+    actions.ROLE_REVOKED: _("Role revoked"),
+    actions.IDENTITY_RULE_CHANGED: _("Identity rule changed"),
+    actions.PORTAL_STARTED: _("Portal started"),
+}
+"""One for each action: what the filter offers."""
+
+KEY_LABELS = {
+    "answer_outcome": _("Outcome of the answer"),
+    "before": _("Consumers on the order before the send"),
+    "by": _("Searched by"),
+    "change": _("Change"),
+    "count": _("Number"),
+    "different": _("New consumers that do not match"),
+    "duration_ms": _("Duration in milliseconds"),
+    "error_code": _("Error"),
+    "fields": _("Fields"),
+    "http_status": _("HTTP status"),
+    "kind": _("Kind of record"),
+    "matching": _("New consumers that match"),
+    "method": _("HTTP method"),
+    "outcome": _("Outcome"),
+    "overridden": _("Warnings overridden"),
+    "permission": _("Permission wanted"),
+    "priority": _("Priority"),
+    "provider": _("Identifier provider"),
+    "purpose": _("Purpose"),
+    "reason": _("Reason"),
+    "result": _("Result"),
+    "resubmission_of": _("Corrected from submission"),
+    "role": _("Role"),
+    "rule": _("Rule name"),
+    "scope": _("Whose"),
+    "sessions_ended": _("Sessions ended"),
+    "settings_digest": _("Digest of the settings"),
+    "username": _("User name"),
+    "version": _("Version"),
+    "view": _("Page"),
+    "why": _("Reason"),
+}
+
+_OUTCOMES = {
+    "sending": _("being sent"),
+    "created": _("created"),
+    "rejected": _("rejected"),
+    "not_sent": _("not sent"),
+    "unknown": _("unknown"),
+    "not_created": _("not created"),
+}
+_ERRORS = {
+    "answer_too_large": _("the answer was too large"),
+    "bad_reference": _("the reference cannot be sent"),
+    "busy": _("too many calls were under way"),
+    "connect_failed": _("there was no connection"),
+    "connect_refused": _("the connection was refused"),
+    "connect_timeout": _("the connection took too long"),
+    "connection_lost": _("the connection ended before the answer"),
+    "deadline_passed": _("it took too long before anything could be sent"),
+    "forbidden": _("Sitecore CDP refused the portal"),
+    "invalid": _("Sitecore CDP did not accept the entry"),
+    "list_too_long": _("the list was too long"),
+    "malformed_answer": _("the answer could not be read"),
+    "name_not_resolved": _("the address was not found"),
+    "not_configured": _("the connection is not set up"),
+    "not_found": _("not found"),
+    "process_lost": _("the portal was interrupted"),
+    "proxy_failed": _("the proxy did not let the portal through"),
+    "rate_limited": _("Sitecore CDP had too many requests"),
+    "read_timeout": _("the answer took too long"),
+    "tls_failed": _("the connection was not trustworthy"),
+    "total_timeout": _("the call took too long"),
+    "transport_fault": _("the portal failed while it was sending"),
+    "unauthorized": _("the portal could not sign in to Sitecore CDP"),
+}
+VALUES: Mapping[str, Mapping[str, object]] = {
+    "answer_outcome": _OUTCOMES,
+    "by": {"order_number": _("order number"), "guest_ref": _("guest reference")},
+    "change": {"added": _("added"), "removed": _("removed")},
+    "error_code": _ERRORS,
+    "fields": {
+        "title": _("title"),
+        "firstName": _("first name"),
+        "lastName": _("last name"),
+        "gender": _("gender"),
+        "dateOfBirth": _("date of birth"),
+        "emails": _("email addresses"),
+        "phoneNumbers": _("phone numbers"),
+        "nationality": _("nationality"),
+        "passportNumber": _("passport number"),
+        "country": _("country"),
+        "identifiers": _("identifiers"),
+        "name": _("full name"),
+        "time_zone": _("time zone"),
+    },
+    "kind": {"order": _("order"), "guest": _("guest"), "order_consumer": _("order consumer")},
+    "outcome": _OUTCOMES,
+    "overridden": {
+        "similar_consumer": _("a similar consumer"),
+        "earlier_not_readable": _("an earlier consumer that cannot be read"),
+        "no_matching_identity": _("no identity that a rule matches"),
+        "born_over_120_years_ago": _("a date of birth over 120 years ago"),
+        "phone_number_not_read": _("a phone number that could not be read"),
+    },
+    "reason": {
+        # settled
+        "look_up": _("confirmed by look-up"),
+        "seen_in_cdp": _("seen on the order in Sitecore CDP"),
+        "not_seen_in_cdp": _("not on the order in Sitecore CDP"),
+        "vendor_confirmed": _("confirmed by Sitecore support"),
+        "other": _("another reason, in the note"),
+        # a sign-in that failed
+        "wrong_password": _("wrong password"),
+        "no_account": _("no account of that name"),
+        "deactivated": _("the account is deactivated"),
+        "limited": _("too many attempts"),
+        # a session that ended
+        "button": _("signed out"),
+        "idle": _("idle for too long"),
+        "absolute": _("the session had reached its limit"),
+        # a password link that was refused
+        "link_used_up": _("the link was used or replaced"),
+    },
+    "result": {
+        **_ERRORS,
+        "one": _("one new consumer matches"),
+        "none": _("no new consumer matches"),
+        "several": _("several new consumers match"),
+        "shared": _("a new consumer matches this and another submission"),
+        "not_proven": _("a consumer matches, but it may have been there before"),
+        "failed": _("the order could not be read"),
+        "found": _("found"),
+    },
+    "role": {
+        "staff": _("Staff"),
+        "supervisor": _("Supervisor"),
+        "administrator": _("Administrator"),
+        "personal_data_export": _("Export of personal data"),
+    },
+    "scope": {"own": _("their own"), "everybody": _("everybody's")},
+    "why": {
+        "same_form_again": _("the same form came again"),
+        "form_used_for_another_entry": _("the form had been used for another entry"),
+        "identical_one_is_open": _("an identical one is being sent or unknown"),
+    },
+}
+"""The words of each code, by the key that carries it."""
+
+
+def value_words(key: str, value: object) -> str:
+    """A value that an event carries, for people; a dash for none, a code without words as it is."""
+    if value in (None, "", []):
+        return "–"
+    if isinstance(value, list):
+        return str(get_text_list([value_words(key, one) for one in value], gettext("and")))
+    words = VALUES.get(key, {}).get(str(value))
+    if words is None and key in ("error_code", "result") and str(value).startswith("http_"):
+        return gettext("an answer of status %(status)s") % {"status": str(value).removeprefix("http_")}
+    return str(value if words is None else words)
+
+
+def key_label(key: str) -> str:
+    """What a key is called; the key itself where it has no name."""
+    return str(KEY_LABELS.get(key, key))
+
+
+def action_name(name: str) -> str:
+    """What an action is called; its technical name where it is one of another version."""
+    action = actions.ACTIONS.get(name)
+    return str(ACTION_NAMES[action]) if action in ACTION_NAMES else name
