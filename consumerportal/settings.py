@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.redaction import hide_addresses
 from apps.core.tracebacks import without_text
-from consumerportal.startup import Startup, fernet_keys, host_names, listed, long_enough
+from consumerportal.startup import Startup, audit_signing_key, fernet_keys, host_names, listed, long_enough
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -30,6 +30,7 @@ SECRET_KEY = startup.required("SECRET_KEY", long_enough)
 # The first key encrypts; all of them decrypt, so that a key can be replaced without losing anything.
 ENCRYPTION_KEYS = listed(startup.required("ENCRYPTION_KEYS", fernet_keys))
 DIGEST_KEY = startup.required("DIGEST_KEY", long_enough)
+AUDIT_SIGNING_KEY = startup.required("AUDIT_SIGNING_KEY", audit_signing_key)
 ALLOWED_HOSTS = listed(startup.required("ALLOWED_HOSTS", host_names))
 CDP_CLIENT_KEY = startup.required("CDP_CLIENT_KEY")
 CDP_API_TOKEN = startup.required("CDP_API_TOKEN")
@@ -60,6 +61,10 @@ THREADS_FOR_PAGES = 20
 CDP_IN_FLIGHT: int = env.int("CDP_IN_FLIGHT", default=WEB_THREADS - THREADS_FOR_PAGES)
 CDP_POOL_SIZE = CDP_IN_FLIGHT  # a thread never waits for a connection
 
+# --- The audit log's evidence ----------------------------------------------------------------------
+# Public keys of signing keys that were replaced: what they signed still counts.
+AUDIT_FORMER_PUBLIC_KEYS: list[str] = env.list("AUDIT_FORMER_PUBLIC_KEYS", default=[])
+
 # --- What is wrong with all that, in one message --------------------------------------------------
 startup.practice_stays_home(CDP_BASE_URL)
 startup.client_settings(
@@ -67,6 +72,7 @@ startup.client_settings(
     CDP_EXTRA_HOSTS,
     {"connect": CDP_CONNECT_TIMEOUT, "read": CDP_READ_TIMEOUT, "total": CDP_TOTAL_TIMEOUT},
 )
+startup.audit_public_keys(AUDIT_FORMER_PUBLIC_KEYS)
 startup.calls_leave_threads(CDP_IN_FLIGHT, threads=WEB_THREADS, for_pages=THREADS_FOR_PAGES)
 startup.stop_if_unsafe()
 
@@ -174,6 +180,13 @@ else:
         "pool": {"min_size": 2, "max_size": env.int("DATABASE_POOL_SIZE", default=10), "timeout": 10},
     }
 DATABASES = {"default": _database}
+# Signed checkpoints: the truth about the audit log outside the database. Each log has a file of its own.
+_CHECKPOINTS = (
+    Path(_database["NAME"]).with_suffix(".checkpoints.jsonl")
+    if _database["ENGINE"] == "django.db.backends.sqlite3"
+    else BASE_DIR / "var/audit-checkpoints.jsonl"
+)
+AUDIT_CHECKPOINT_FILE = Path(env.str("AUDIT_CHECKPOINT_FILE", default=str(_CHECKPOINTS)))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Shared by all processes: the sign-in limits count here. With Django's 300 entries a guesser with many names
 # would push the counters out.

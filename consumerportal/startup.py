@@ -14,6 +14,7 @@ import environ
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
+from apps.audit.checkpoints import public_key, signing_key
 from apps.cdp.attempt import Limits
 from apps.cdp.links import BaseUrl
 
@@ -24,6 +25,7 @@ PRACTICE_VALUES = {
     "SECRET_KEY": "practice-only-secret-key-practice-only-secret-key-practice",
     "ENCRYPTION_KEYS": "cHJhY3RpY2Utb25seS1wcmFjdGljZS1vbmx5LWtleSE=",
     "DIGEST_KEY": "practice-only-digest-key-practice-only",
+    "AUDIT_SIGNING_KEY": "cHJhY3RpY2Utb25seS1hdWRpdC1zaWduaW5nLWtleSE=",
     "CDP_CLIENT_KEY": "practice-client-key",
     "CDP_API_TOKEN": "practice-api-token",
     "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]",
@@ -45,6 +47,15 @@ def fernet_keys(value: str) -> str:
             Fernet(key)
     except ValueError:
         return "is not a list of Fernet keys (32 random bytes in URL-safe base64 each)"
+    return ""
+
+
+def audit_signing_key(value: str) -> str:
+    """What is wrong with the key that signs the audit log's checkpoints, or ``""``."""
+    try:
+        signing_key(value)
+    except ValueError as error:
+        return str(error)
     return ""
 
 
@@ -116,6 +127,16 @@ class Startup:
             self.problems.append(
                 f"CDP_IN_FLIGHT ({calls}) is not at least 1 and at least {for_pages} below"
                 f" WEB_THREADS ({threads})"
+            )
+
+    def audit_public_keys(self, former: list[str]) -> None:
+        """A former key that cannot be read would make every checkpoint that it signed one of a stranger."""
+        try:
+            for key in former:
+                public_key(key)
+        except ValueError:
+            self.problems.append(
+                "AUDIT_FORMER_PUBLIC_KEYS is not a list of public keys (base64 of 32 bytes each)"
             )
 
     def stop_if_unsafe(self) -> None:

@@ -6,7 +6,7 @@ import os
 import secrets
 import subprocess
 import sys
-from base64 import urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64encode
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,6 +20,7 @@ def production_environment() -> dict[str, str]:
         "SECRET_KEY": secrets.token_urlsafe(60),
         "ENCRYPTION_KEYS": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "DIGEST_KEY": secrets.token_urlsafe(40),
+        "AUDIT_SIGNING_KEY": b64encode(secrets.token_bytes(32)).decode(),
         "ALLOWED_HOSTS": "portal.example.com",
         "CDP_CLIENT_KEY": "check-client-key",
         "CDP_API_TOKEN": secrets.token_urlsafe(24),

@@ -103,6 +103,7 @@ def _quick_and_plain(settings: Settings, tmp_path: Path) -> None:
     settings.CDP_LOOK_UPS = False  # as in a new production; what looks do is turned on where it is told
     settings.WORKER_SILENT_SECONDS = 0  # no worker runs beside a test
     settings.SPOOL_DIR = tmp_path / "spool"
+    settings.AUDIT_CHECKPOINT_FILE = tmp_path / "checkpoints.jsonl"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STORAGES = {
         **settings.STORAGES,

@@ -101,6 +101,7 @@ def _worker(log: Path, sandbox: SandboxServer, tmp_path: Path) -> Iterator[None]
         "DATABASE_URL": f"sqlite:///{connection.settings_dict['NAME']}",
         "CDP_BASE_URL": sandbox.base_url,
         "SPOOL_DIR": str(tmp_path / "spool"),
+        "AUDIT_CHECKPOINT_FILE": str(tmp_path / "checkpoints.jsonl"),
         "LOG_LEVEL": "DEBUG",
     }
     command = [sys.executable, "manage.py", "worker"]

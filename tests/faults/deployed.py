@@ -91,6 +91,7 @@ class Place:
             "CDP_BASE_URL": self.sandbox.base_url,
             "CDP_LOOK_UPS": "true",
             "SPOOL_DIR": str(self.folder / "spool"),
+            "AUDIT_CHECKPOINT_FILE": str(self.folder / "checkpoints.jsonl"),
             "WORKER_SILENT_SECONDS": "0",
             "DJANGO_SETTINGS_MODULE": "consumerportal.settings",
         }

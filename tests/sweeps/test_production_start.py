@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ COMPLETE = {
     "SECRET_KEY": "a secret of this test alone, 0123456789 0123456789 0123456789",
     "ENCRYPTION_KEYS": f"{Fernet.generate_key().decode()},{Fernet.generate_key().decode()}",
     "DIGEST_KEY": "a digest key of this test alone, 0123456789",
+    "AUDIT_SIGNING_KEY": b64encode(bytes(range(32))).decode(),
     "ALLOWED_HOSTS": "portal.example.com",
     "CDP_CLIENT_KEY": "a-client-key",
     "CDP_API_TOKEN": "an-api-token",
@@ -71,6 +73,8 @@ def test_practice_values_are_refused_by_name() -> None:
         ("SECRET_KEY", "short", "is shorter than 32 random characters"),
         ("DIGEST_KEY", "a" * 64, "is shorter than 32 random characters"),
         ("ENCRYPTION_KEYS", "not a key", "is not a list of Fernet keys"),
+        ("AUDIT_SIGNING_KEY", "not a key", "is not the base64 of 32 bytes"),
+        ("AUDIT_FORMER_PUBLIC_KEYS", "not a key", "is not a list of public keys"),
         ("ALLOWED_HOSTS", "*", "accepts every host"),
         ("ALLOWED_HOSTS", "portal.example.com, *", "accepts every host"),
         ("ALLOWED_HOSTS", " , ", "is not set"),

@@ -64,6 +64,7 @@ class World:
             "DJANGO_SETTINGS_MODULE": "consumerportal.settings",
             "DATABASE_URL": url,
             "SPOOL_DIR": str(self.folder / "spool"),
+            "AUDIT_CHECKPOINT_FILE": str(self.folder / "checkpoints.jsonl"),
             "PORTAL_PORT": str(self.port),
             "SANDBOX_PORT": str(sandbox_port),
             "SANDBOX_DATA": str(self._sandbox_data),

@@ -1,0 +1,121 @@
+"""Following the chain over stored rows, fast: pure functions, without Django.
+
+The bytes are those of :func:`apps.audit.chain.canonical_bytes`, written with a template, which takes a third
+of the time; a property test holds the two against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from json.encoder import encode_basestring as text_of
+from typing import Any, Final
+
+from apps.audit.chain import FORMAT, Row
+
+COLUMNS: Final = (*Row._fields, "hash")
+"""The order in which stored rows come here."""
+
+StoredRow = Sequence[Any]
+"""A row as a raw cursor gives it back, in the order of :data:`COLUMNS`."""
+
+SEQ, VERSION, ACTION, DATA, PREVIOUS, HASH = (
+    COLUMNS.index(name) for name in ("seq", "format", "action", "data", "previous_hash", "hash")
+)
+
+# SQLite gives back 0 and 1. Anything else is no value that the portal stored.
+_BOOLEAN = {0: "false", 1: "true"}
+_ODD_VALUES = (TypeError, KeyError, ValueError)
+"""What :func:`_text` raises for a value of a kind that the portal never stores."""
+
+
+def _text(row: StoredRow) -> str:
+    (
+        seq,
+        version,
+        time,
+        action,
+        failure,
+        actor_id,
+        actor_name,
+        actor_roles,
+        request_id,
+        peer_address,
+        client_address,
+        submission,
+        order_ref,
+        consumer_ref,
+        guest_ref,
+        person,
+        data,
+        _,
+        _,
+    ) = row
+    return (
+        f'{{"action":{text_of(action)}'
+        f',"actor_id":{"null" if actor_id is None else text_of(actor_id)}'
+        f',"actor_name":{text_of(actor_name)}'
+        f',"actor_roles":{text_of(actor_roles)}'
+        f',"client_address":{"null" if client_address is None else text_of(client_address)}'
+        f',"consumer_ref":{"null" if consumer_ref is None else text_of(consumer_ref)}'
+        f',"data":{text_of(data)}'
+        f',"failure":{_BOOLEAN[failure]}'
+        f',"format":{version}'
+        f',"guest_ref":{"null" if guest_ref is None else text_of(guest_ref)}'
+        f',"order_ref":{"null" if order_ref is None else text_of(order_ref)}'
+        f',"peer_address":{text_of(peer_address)}'
+        f',"person":{"null" if person is None else text_of(person)}'
+        f',"request_id":{"null" if request_id is None else text_of(request_id)}'
+        f',"seq":{seq}'
+        f',"submission":{"null" if submission is None else text_of(submission)}'
+        f',"time":{time}}}'
+    )
+
+
+def canonical_bytes_of(row: StoredRow) -> bytes:
+    """The canonical bytes of a stored row of the known format. Raises what is in ``_ODD_VALUES``."""
+    return _text(row).encode()
+
+
+def follow(rows: Sequence[StoredRow], expected: int, previous: str) -> int:
+    """How many of the rows continue the chain, from the first on: all, or the place of the break.
+
+    ``expected`` is the sequence that the first row should have, ``previous`` the hash before it, in hex.
+    """
+    link, link_bytes = previous, bytes.fromhex(previous)
+    good = 0
+    for row in rows:
+        if row[SEQ] != expected + good or row[PREVIOUS] != link or row[VERSION] != FORMAT:
+            return good
+        try:
+            digest = sha256(link_bytes + _text(row).encode())
+        except _ODD_VALUES:
+            return good
+        link_bytes, link = digest.digest(), digest.hexdigest()
+        if link != row[HASH]:
+            return good
+        good += 1
+    return good
+
+
+def own_sequence(row: StoredRow, sequences: range) -> int | None:
+    """The sequence with which the row's hash was made; None when none of these makes it.
+
+    A row that was moved still tells where it belongs. Its own place is tried first. It takes about a second
+    for a million sequences.
+    """
+    try:
+        link = bytes.fromhex(row[PREVIOUS])
+        text = _text(row)
+    except _ODD_VALUES:
+        return None
+    # No text inside holds an unescaped quotation mark, so this stands there once.
+    before, _, after = text.partition(f',"seq":{row[SEQ]},"submission":')
+    start = sha256(link + before.encode() + b',"seq":')
+    rest = b',"submission":' + after.encode()
+    for seq in (row[SEQ], *sequences):
+        attempt = start.copy()
+        attempt.update(b"%d%b" % (seq, rest))
+        if attempt.hexdigest() == row[HASH]:
+            return int(seq)
+    return None
