@@ -44,6 +44,7 @@ class PortalSessionMiddleware(SessionMiddleware):
             return super().process_response(request, response)
         except (DatabaseError, InterfaceError):
             if response.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+                request.answer_was_ready = True  # type: ignore[attr-defined]  # for the page of the failure
                 raise
             return response  # the page says already that the database is away; the session stays as it was
         except SessionInterrupted:

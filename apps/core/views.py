@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -23,6 +24,7 @@ from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import support_code
 
 TOO_MUCH = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
+SENDS = "consumers:new"  # the one form behind which something leaves the portal
 
 
 @login_not_required
@@ -74,9 +76,27 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """handler500; 503 where the database does not answer: that passes."""
-    if is_away(sys.exc_info()[1]):  # Django calls this while the exception is being handled
-        return _plain_page(request, "503.html", HTTPStatus.SERVICE_UNAVAILABLE)
-    return _plain_page(request, "500.html", HTTPStatus.INTERNAL_SERVER_ERROR)
+    error = sys.exc_info()[1]  # Django calls this while the exception is being handled
+    context = {"unchanged": _changed_nothing(request, error), "may_be_sent": _view_of(request) == SENDS}
+    if is_away(error):
+        return _plain_page(request, "503.html", HTTPStatus.SERVICE_UNAVAILABLE, **context)
+    return _plain_page(request, "500.html", HTTPStatus.INTERNAL_SERVER_ERROR, **context)
+
+
+def _changed_nothing(request: HttpRequest, error: BaseException | None) -> bool:
+    """Whether what was sent here is undone for certain: act and event are one transaction, and it failed.
+
+    Not where the answer was ready when the database failed: the act is done then, and only the session was
+    not written.
+    """
+    if request.method != "POST" or getattr(request, "answer_was_ready", False):
+        return False
+    return isinstance(error, (DatabaseError, InterfaceError)) and _view_of(request) != SENDS
+
+
+def _view_of(request: HttpRequest) -> str:
+    """The name of the view that was reached; empty where the request came to none."""
+    return request.resolver_match.view_name if request.resolver_match else ""
 
 
 def _plain_page(request: HttpRequest, template: str, status: HTTPStatus, **context: Any) -> HttpResponse:

@@ -8,14 +8,16 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from django.db import InterfaceError, OperationalError, connection, connections
+from django.db import InterfaceError, OperationalError, ProgrammingError, connection, connections
 from django.http import HttpResponseBase
 from django.test import Client
 from pytest_django import Settings
 
+from apps.accounts import services
 from apps.accounts.models import User
+from apps.consumers.models import IdentityRule, Outcome
 from tests.unit.accounts.people import PASSWORD, make_person
-from tests.unit.consumers.entries import REF, text
+from tests.unit.consumers.entries import REF, store, text
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -196,3 +198,72 @@ def test_a_database_that_is_away_is_a_page(
 ) -> None:
     no_database()
     _expect_page(of_staff.get(path), 503, "The portal cannot work at the moment", lines())
+
+
+# --- What became of an act ------------------------------------------------------------------------
+SETTLED = {"outcome": "created", "created-consumer_ref": REF, "created-reason": "seen_in_cdp"}
+NOTHING = "Nothing was changed."
+PERSON = {"username": "new", "name": "New Person", "time_zone": "", "roles": ["staff"]}
+
+
+def _disk_is_full(kind: type[Exception]) -> Callable[[object], int]:
+    def full(_event: object) -> int:
+        raise kind(TEXT_OF_THE_FAULT)
+
+    return full
+
+
+@pytest.mark.parametrize(("kind", "status"), [(OperationalError, 503), (ProgrammingError, 500)])
+def test_an_act_that_the_log_does_not_take_says_that_nothing_was_changed(
+    visitor: Client, staff: User, monkeypatch: pytest.MonkeyPatch, kind: type[Exception], status: int
+) -> None:
+    unknown = store(staff, Outcome.UNKNOWN)
+    visitor.force_login(make_person("ada", "administrator", "supervisor"))
+    for module in ("apps.accounts.services", "apps.consumers.rules", "apps.consumers.settling"):
+        monkeypatch.setattr(f"{module}.record", _disk_is_full(kind))
+    for path, form in (
+        ("/people/new/", PERSON),
+        (f"/people/{staff.pk}/grant/supervisor/", {}),
+        (f"/people/{staff.pk}/deactivate/", {}),
+        ("/identity-rules/", {"name": "Rule", "provider": "Provider"}),
+        (f"/submissions/{unknown.public_id}/settle/", SETTLED),
+    ):
+        answer = visitor.post(path, form)
+        assert (path, answer.status_code) == (path, status)
+        assert NOTHING in text(answer)
+        assert "may have been sent" not in text(answer)
+    staff.refresh_from_db()
+    unknown.refresh_from_db()
+    assert User.objects.count() == 2
+    assert (staff.is_active, [group.name for group in staff.groups.all()]) == (True, ["staff"])
+    assert not IdentityRule.objects.exists()
+    assert unknown.outcome == Outcome.UNKNOWN
+
+
+def test_an_act_that_was_done_before_the_database_went_away_is_not_denied(
+    visitor: Client,
+    administrator: User,
+    lost: type[Exception],
+    no_database: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    visitor.force_login(administrator)
+    add = services.add_person
+
+    def add_and_lose(**values: Any) -> int:
+        added = add(**values)
+        no_database()
+        return added
+
+    monkeypatch.setattr(services, "add_person", add_and_lose)
+    answer = visitor.post("/people/new/", PERSON)
+    # Django takes one of the two errors for a session that has ended: the answer goes out as it is.
+    assert answer.status_code == (503 if lost is InterfaceError else 302)
+    assert NOTHING not in text(answer)
+
+
+def test_reading_a_page_says_nothing_of_changes(of_staff: Client, no_database: Callable[[], None]) -> None:
+    no_database()
+    answer = text(of_staff.get("/submissions/"))
+    assert NOTHING not in answer
+    assert "may have been sent" not in answer
