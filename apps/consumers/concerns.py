@@ -10,7 +10,8 @@ from django.conf import settings
 
 from apps.cdp.consumers import NewConsumer
 from apps.consumers import phones, selectors
-from apps.consumers.models import Submission
+from apps.consumers.digests import search_digests
+from apps.consumers.models import DigestKind, Submission
 
 SIMILAR = "similar_consumer"
 NOT_COMPARED = "earlier_not_readable"
@@ -18,6 +19,7 @@ NO_IDENTITY = "no_matching_identity"
 VERY_OLD = "born_over_120_years_ago"
 PHONE_NOT_READ = "phone_number_not_read"
 OLDEST_YEARS = 120
+TELLING = (DigestKind.PASSPORT, DigestKind.IDENTIFIER, DigestKind.LAST_NAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +46,17 @@ def find_concerns(
 
 
 def _concerns(order_ref: str, consumer: NewConsumer, besides: Submission | None) -> Iterator[Concern]:
-    for submission in selectors.possibly_existing_on_order(order_ref):
+    # Whatever is similar shares one of these; the rest of a large order need not be decrypted.
+    telling = [pair for pair in search_digests(consumer) if pair[0] in TELLING]
+    for submission in selectors.possibly_similar_on_order(order_ref, telling):
         if submission == besides:
             continue
         earlier = submission.consumer
-        if submission.is_unreadable:
+        if earlier is not None:
+            if _similar(earlier, consumer):
+                yield Concern(SIMILAR, submission, _matching_fields(earlier, consumer))
+        elif submission.encrypted_consumer:  # no key opens it
             yield Concern(NOT_COMPARED, submission)
-        if earlier is not None and _similar(earlier, consumer):
-            yield Concern(SIMILAR, submission, _matching_fields(earlier, consumer))
     if not has_enough_identity(consumer, selectors.providers()):
         yield Concern(NO_IDENTITY)
     if consumer.date_of_birth and _years_since(consumer.date_of_birth) > OLDEST_YEARS:

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 from apps.accounts.models import User
 from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
-from apps.consumers.digests import content_digest
+from apps.consumers.digests import content_digest, search_digests
 from apps.consumers.forms.entry import Entry
-from apps.consumers.models import Outcome, SettledHow, SettleReason, Submission
+from apps.consumers.models import Outcome, SettledHow, SettleReason, Submission, SubmissionDigest
 from apps.sandbox.seed import SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
 from apps.sandbox.store import WireRequest
@@ -203,6 +203,10 @@ def store(
     if answer is not None:
         submission.answer = answer
     submission.save()
+    SubmissionDigest.objects.bulk_create(
+        SubmissionDigest(submission=submission, kind=kind, digest=digest)
+        for kind, digest in sorted(search_digests(consumer))
+    )
     return submission
 
 
