@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -60,14 +61,20 @@ class Options:
 def main() -> int:
     """One storm in this process, or one after the other, each in a process of its own."""
     options = Options.read()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # not without ending what was started
     if options.database != "both":
         return storm(options)
     results = []
     for database in DATABASES:
         print(f"--- The storm on {database}", flush=True)
         command = [sys.executable, "-m", "tests.faults.storm", *sys.argv[1:], "--database", database]
-        results.append(subprocess.run(command, check=False, cwd=ROOT).returncode)
-    return max(results)
+        with subprocess.Popen(command, cwd=ROOT) as process:
+            try:
+                results.append(process.wait())
+            except BaseException:
+                process.terminate()  # it has processes to end
+                raise
+    return max(map(bool, results))
 
 
 def storm(options: Options) -> int:
@@ -183,8 +190,9 @@ def _wait_until_settled(world: World, options: Options) -> None:
 def _reckoned(
     options: Options, world: World, people: list[Person], havoc: Havoc, facts: dict[str, object]
 ) -> int:
-    from tests.faults.storm.account import Wire, reckon
+    from tests.faults.storm.account import reckon
     from tests.faults.storm.report import report, unknown_ones
+    from tests.faults.storm.rows import Wire
 
     account = reckon(
         Wire.of(world.vendor.consumers(), world.vendor.requests()),

@@ -62,7 +62,8 @@ class Service:
     def stop(self) -> None:
         """Let it end in the ordinary way; what is left of it is killed."""
         self._let_go.set()
-        self._watch.join(STOP_SECONDS)
+        if self._watch.ident is not None:
+            self._watch.join(STOP_SECONDS)
         process = self._process
         if process is not None and process.poll() is None:
             process.terminate()

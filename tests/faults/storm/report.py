@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 
 from apps.consumers.models import Outcome
 from apps.sandbox.fault_table import ROWS
-from tests.faults.storm.account import Account, Line
+from tests.faults.storm.account import Account
+from tests.faults.storm.rows import Line
 
 MOST_SHOWN = 40  # broken promises of a kind
 _HEAD = (
