@@ -150,4 +150,27 @@ ROLE_REVOKED = define("role.revoked", username=Kind.NAME, role=Kind.CODE)
 IDENTITY_RULE_CHANGED = define(
     "identity_rule.changed", change=Kind.CODE, rule=Kind.NAME, provider=Kind.NAME, priority=Kind.NUMBER
 )
+# file: which machine's file of checkpoints, by the beginning of its first signature.
+AUDIT_CHECKPOINT_SIGNED = define("audit.checkpoint_signed", last=Kind.NUMBER, key=Kind.CODE, file=Kind.CODE)
+# about: the sequence that the verdict names; scope: "whole", or "rest", what came after the checkpoint.
+AUDIT_VERIFIED = define(
+    "audit.verified",
+    verdict=Kind.CODE,
+    about=Kind.NUMBER,
+    checkpoint=Kind.NUMBER,
+    first=Kind.NUMBER,
+    last=Kind.NUMBER,
+    scope=Kind.CODE,
+)
+AUDIT_FOUND_ALTERED = define(
+    "audit.found_altered",
+    failure=True,
+    verdict=Kind.CODE,
+    about=Kind.NUMBER,
+    checkpoint=Kind.NUMBER,
+    first=Kind.NUMBER,
+    last=Kind.NUMBER,
+    scope=Kind.CODE,
+)
+AUDIT_PROOF_DOWNLOADED = define("audit.proof_downloaded", first=Kind.NUMBER, last=Kind.NUMBER)
 PORTAL_STARTED = define("portal.started", version=Kind.WORD, settings_digest=Kind.CODE)

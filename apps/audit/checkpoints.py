@@ -150,6 +150,12 @@ def last_valid(
     return None
 
 
+def file_id(path: Path) -> str | None:
+    """What tells this file from those of other machines: the beginning of its first signature."""
+    first = next(read(path), None)
+    return first[1].signature[:16] if first else None
+
+
 def append(path: Path, checkpoint: Checkpoint) -> None:
     """Write the checkpoint at the end of the file and wait for the disk. Raises ``OSError``.
 

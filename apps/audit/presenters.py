@@ -55,6 +55,12 @@ SENTENCES = {
     actions.ROLE_GRANTED: _("%(actor)s gave %(username)s the role %(role)s"),
     actions.ROLE_REVOKED: _("%(actor)s took the role %(role)s from %(username)s"),
     actions.IDENTITY_RULE_CHANGED: _("%(actor)s changed the identity rule %(rule)s (%(change)s)"),
+    actions.AUDIT_CHECKPOINT_SIGNED: _("%(actor)s signed the audit log up to event %(last)s"),
+    actions.AUDIT_VERIFIED: _(
+        "%(actor)s verified the audit log from event %(first)s to %(last)s: %(verdict)s"
+    ),
+    actions.AUDIT_FOUND_ALTERED: _("%(actor)s found the audit log altered at event %(about)s: %(verdict)s"),
+    actions.AUDIT_PROOF_DOWNLOADED: _("%(actor)s downloaded the proof of the audit log up to event %(last)s"),
     actions.PORTAL_STARTED: _("The portal started (version %(version)s)"),
 }
 """One for each action, which a test holds against :data:`apps.audit.actions.ACTIONS`."""

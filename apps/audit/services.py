@@ -40,7 +40,7 @@ def record(event: Event) -> int:
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("An event is recorded in the transaction of its fact")
     with connection.cursor() as cursor:
-        last_seq, last_time, last_hash = _lock_head(cursor)
+        last_seq, last_time, last_hash = lock_head(cursor)
         # Never behind its predecessor, whatever the clocks of several machines say.
         row = _row(event, last_seq + 1, max(time.time_ns() // 1000, last_time), last_hash)
         own_hash = row_hash(row)
@@ -51,7 +51,7 @@ def record(event: Event) -> int:
     return row.seq
 
 
-def _lock_head(cursor: CursorWrapper) -> tuple[int, int, str]:
+def lock_head(cursor: CursorWrapper) -> tuple[int, int, str]:
     """Sequence, time and hash of the last row, locked until the commit.
 
     SQLite's write transactions are IMMEDIATE (settings): they hold the one write lock already.

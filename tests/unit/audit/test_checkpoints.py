@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -66,7 +67,8 @@ def test_a_signature_is_over_every_field(field: str) -> None:
     signed = checkpoint(3)
     assert signed.holds_under(KEY.public_key())
     value = getattr(signed, field)
-    changed = signed._replace(**{field: value + 1 if isinstance(value, int) else value + "0"})
+    other: dict[str, Any] = {field: value + 1 if isinstance(value, int) else value + "0"}
+    changed = signed._replace(**other)
     assert not changed.holds_under(KEY.public_key())
 
 

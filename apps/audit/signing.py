@@ -1,0 +1,71 @@
+"""Signing checkpoints: one writer at a time, and never over rows that are not what was written."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from apps.audit import actions, checkpoints
+from apps.audit.checkpoints import Checkpoint
+from apps.audit.diagnosis import Verdict
+from apps.audit.events import Event, Value
+from apps.audit.services import lock_head, record
+from apps.audit.verification import GOOD, Result, verify
+from apps.core.actor import Actor
+
+logger = logging.getLogger("apps.audit")
+
+# The rows are good: what is wrong is with the file, which the next signatures only make longer.
+_SIGNED_ALL_THE_SAME = GOOD | {Verdict.CHECKPOINTS_DAMAGED, Verdict.KEY_UNKNOWN}
+
+
+class NotSignedError(Exception):
+    """The log is not what was written: a signature would vouch for it."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(f"The audit log is not signed: {result.verdict.value}, event {result.seq}")
+        self.result = result
+
+
+def sign_checkpoint(actor: Actor, *, first: int | None = None) -> Checkpoint | None:
+    """Verify what came since the last checkpoint, sign it, append it to the file and print it.
+
+    Returns None when nothing came. ``first`` is the sequence with which the log begins from now on, for
+    whoever removes its oldest rows; otherwise it stays. Raises :class:`NotSignedError`, ``OSError`` when the
+    file cannot be written, and the database's errors.
+
+    The head of the chain stays locked from reading the file to writing it, so that of several workers one
+    signs and the others find that nothing is left to sign.
+    """
+    result = verify(from_checkpoint=True)
+    if result.verdict not in _SIGNED_ALL_THE_SAME:
+        raise NotSignedError(result)
+    path, key = settings.AUDIT_CHECKPOINT_FILE, checkpoints.signing_key(settings.AUDIT_SIGNING_KEY)
+    keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            lock_head(cursor)
+        found = checkpoints.last_valid(path, keys)
+        last = found[1] if found else None
+        if result.last < result.first or (last is not None and last.seq >= result.last):
+            return None
+        checkpoint = Checkpoint(
+            seq=result.last,
+            hash=result.last_hash,
+            time=max(time.time_ns() // 1000, last.time if last else 0),
+            first=first or (last.first if last else 1),
+            key=checkpoints.key_id(key.public_key()),
+            previous=last.signature if last else "",
+        ).signed_with(key)
+        checkpoints.append(path, checkpoint)
+        facts: dict[str, Value] = {"last": checkpoint.seq, "key": checkpoint.key}
+        facts["file"] = checkpoints.file_id(path)
+        record(Event(actions.AUDIT_CHECKPOINT_SIGNED, actor, data=facts))
+    # For a log shipper: the line of the file, on standard output.
+    sys.stdout.write(checkpoint.line() + "\n")
+    sys.stdout.flush()
+    return checkpoint

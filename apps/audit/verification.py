@@ -1,0 +1,305 @@
+"""Whether the audit log is what was written: rows against their chain, the chain against signed checkpoints.
+
+It reads in batches, so that a million rows take no more memory than a thousand and no reader holds a
+snapshot open. The portal may write meanwhile: the head and the end of the file are taken before the rows.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from apps.audit import actions, checkpoints
+from apps.audit.chain import GENESIS
+from apps.audit.checkpoints import Checkpoint
+from apps.audit.diagnosis import Finding, Verdict, diagnose
+from apps.audit.events import Event
+from apps.audit.services import record
+from apps.audit.walk import ACTION, COLUMNS, DATA, HASH, SEQ, StoredRow, follow, own_sequence
+from apps.core.actor import Actor
+
+logger = logging.getLogger("apps.audit")
+
+BATCH: Final = 5_000
+"""Rows read at a time."""
+GOOD: Final = frozenset({Verdict.UNCHANGED, Verdict.UNSIGNED})
+"""Verdicts under which the rows are what was written, as far as anybody can tell."""
+
+_SELECT = f"SELECT {', '.join(COLUMNS)} FROM audit_event"  # noqa: S608  # names of ours
+
+
+class Progress(NamedTuple):
+    """How far a verification is, in rows."""
+
+    done: int
+    total: int
+
+    @property
+    def percent(self) -> int:
+        return min(100, 100 * self.done // self.total) if self.total else 100
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a verification found.
+
+    ``seq`` is what the verdict is about. ``checkpoint`` is the last checkpoint that holds, by its sequence;
+    for a rewritten log the one that says otherwise. ``first`` to ``last`` is the range that was looked at and
+    ``last_hash`` its end; ``whole`` says that nothing before it was left out.
+    """
+
+    verdict: Verdict
+    seq: int | None
+    checkpoint: int | None
+    first: int
+    last: int
+    last_hash: str
+    whole: bool
+
+
+def verify(
+    *, from_checkpoint: bool = False, report: Callable[[Progress], object] = lambda progress: None
+) -> Result:
+    """Look at the whole log, or at what came after the last checkpoint. Raises the database's errors."""
+    steps = verification(from_checkpoint=from_checkpoint)
+    while True:
+        try:
+            report(next(steps))
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+
+
+def verification(*, from_checkpoint: bool = False) -> Generator[Progress, None, Result]:
+    """The same step by step, for a page that shows how far it is."""
+    return (yield from _Verification(from_checkpoint=from_checkpoint).run())
+
+
+def record_result(actor: Actor, result: Result) -> int:
+    """Write into the log that it was verified, by whom, with which verdict. Raises the database's errors."""
+    good = result.verdict in GOOD
+    if not good:
+        logger.error("audit_log_altered", extra={"verdict": result.verdict.value, "about": result.seq})
+    data = {
+        "verdict": result.verdict.value,
+        "about": result.seq,
+        "checkpoint": result.checkpoint,
+        "first": result.first,
+        "last": result.last,
+        "scope": "whole" if result.whole else "rest",
+    }
+    action = actions.AUDIT_VERIFIED if good else actions.AUDIT_FOUND_ALTERED
+    with transaction.atomic():
+        return record(Event(action, actor, data=data))
+
+
+def read_head() -> tuple[int, str] | None:
+    """Sequence and hash of the last row as the head row has them; None where there is no head row."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT seq, hash FROM audit_head WHERE id = 1")
+        row: tuple[int, str] | None = cursor.fetchone()
+        return row
+
+
+def rows_after(seq: int | None, *, up_to: int | None = None) -> Iterator[list[StoredRow]]:
+    """Every row behind a sequence (None: every row there is), in order, in batches."""
+    while True:
+        conditions = ["seq > %s"] * (seq is not None) + ["seq <= %s"] * (up_to is not None)
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"{_SELECT}{where} ORDER BY seq LIMIT {BATCH}",
+                [bound for bound in (seq, up_to) if bound is not None],
+            )
+            rows = cursor.fetchall()
+        if rows:
+            yield rows
+        if len(rows) < BATCH:
+            return
+        seq = rows[-1][SEQ]
+
+
+class _Stored:
+    """Rows of the database, for the diagnosis."""
+
+    def at(self, seq: int) -> StoredRow | None:
+        return next(iter(self._rows("seq = %s", seq)), None)
+
+    def after(self, hash_: str) -> list[StoredRow]:
+        return self._rows("previous_hash = %s", hash_)
+
+    def last_sequence(self) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT coalesce(max(seq), 0) FROM audit_event")
+            return int(cursor.fetchone()[0])
+
+    def _rows(self, where: str, value: int | str) -> list[StoredRow]:
+        with connection.cursor() as cursor:
+            cursor.execute(f"{_SELECT} WHERE {where} LIMIT 10", [value])
+            rows: list[StoredRow] = cursor.fetchall()
+            return rows
+
+
+class _Verification:
+    """One run over the log."""
+
+    def __init__(self, *, from_checkpoint: bool) -> None:
+        self.head = read_head()
+        self.path = settings.AUDIT_CHECKPOINT_FILE
+        self.end = checkpoints.size_of(self.path)
+        self.keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)
+        self.stored = _Stored()
+        self.doubt: Finding | None = None  # about the file of checkpoints: told when the rows are good
+        self.held: Checkpoint | None = None  # the last one that holds
+        self.seen: set[int] = set()  # sequences of checkpoints whose event has not come yet
+        self.file_id = checkpoints.file_id(self.path)
+
+        last = checkpoints.last_valid(self.path, self.keys, end=self.end)
+        self.first = last[1].first if last else 1
+        self.expected, self.link, begin = self.first, self._anchor(), 0
+        self.start: int | None = None  # rows behind it; None: all
+        if from_checkpoint and last is not None and self._stands(last[1]):
+            begin, (self.expected, self.link) = last[0], (last[1].seq + 1, last[1].hash)
+            self.start = last[1].seq
+        self.begun_at = self.expected
+        self.whole = self.start is None
+        self.signed = self._signed(begin)
+        self.next_signed = next(self.signed, None)
+        if not self.whole:
+            self._hold_against([])
+
+    def run(self) -> Generator[Progress, None, Result]:
+        total = max(0, (self.head[0] if self.head else self.stored.last_sequence()) - self.expected + 1)
+        for rows in rows_after(self.start):
+            good = follow(rows, self.expected, self.link)
+            if finding := self._hold_against(rows[: good if good == len(rows) else max(0, good - 1)]):
+                return self._result(finding)
+            if good < len(rows):
+                return self._result(self._diagnose(rows, good))
+            self.expected, self.link = rows[-1][SEQ] + 1, rows[-1][HASH]
+            self._compare_claims(rows)
+            yield Progress(self.expected - self.begun_at, total)
+        return self._result(self._end())
+
+    def _end(self) -> Finding:
+        last = self.expected - 1
+        if self.next_signed is not None or (self.head is not None and self.head[0] > last):
+            return Finding(Verdict.TAIL_CUT, self.expected)
+        if finding := self._against_head(last):
+            return finding
+        if self.doubt:
+            return self.doubt
+        unsigned = self.held is None and last >= self.first
+        return Finding(Verdict.UNSIGNED if unsigned else Verdict.UNCHANGED, last)
+
+    def _against_head(self, last: int) -> Finding | None:
+        if self.head is not None and self.head[0] >= self.begun_at:
+            row = self.stored.at(self.head[0])
+            if row is None or row[HASH] != self.head[1]:
+                return Finding(Verdict.HEAD_DIFFERS, self.head[0])
+        now = read_head()  # a writer moves it together with its row
+        if now is not None and now[0] < last:
+            row = self.stored.at(now[0])
+            agrees = row is not None and row[HASH] == now[1]
+            return Finding(Verdict.INSERTED, now[0] + 1) if agrees else Finding(Verdict.HEAD_DIFFERS, now[0])
+        return None
+
+    def _diagnose(self, rows: list[StoredRow], good: int) -> Finding:
+        before = rows[good - 1] if good else None
+        expected, link = (before[SEQ] + 1, before[HASH]) if before is not None else (self.expected, self.link)
+        signed = self.held
+        vouched = signed is not None and (signed.seq, signed.hash) == (expected - 1, link)
+        if self.next_signed is not None and self.next_signed.seq == expected - 1:
+            vouched = self.next_signed.hash == link
+        head = read_head()
+        finding = diagnose(
+            rows[good],
+            expected,
+            link,
+            self.stored,
+            first=self.first,
+            head_hash=head[1] if head is not None and head[0] == expected else "",
+            vouched=vouched,
+        )
+        beyond = head is not None and head[0] < finding.seq and head == (expected - 1, link)
+        return Finding(Verdict.INSERTED, finding.seq) if beyond else finding
+
+    def _hold_against(self, rows: list[StoredRow]) -> Finding | None:
+        """Compare good rows with the checkpoints that vouch for them."""
+        last = rows[-1][SEQ] if rows else self.begun_at - 1
+        while (signed := self.next_signed) is not None and signed.seq <= last:
+            if signed.seq >= self.begun_at and rows:
+                place = signed.seq - rows[0][SEQ]
+                if place < 0 or rows[place][HASH] != signed.hash:
+                    return Finding(Verdict.REWRITTEN, signed.seq)
+            self.held = signed
+            self.seen.add(signed.seq)
+            self.next_signed = next(self.signed, None)
+        return None
+
+    def _compare_claims(self, rows: list[StoredRow]) -> None:
+        """Each event of a signature must have its line in the file, if it was this file's."""
+        if self.doubt or self.head is None or self.file_id is None:
+            return
+        for row in rows:
+            if row[ACTION] != actions.AUDIT_CHECKPOINT_SIGNED.name or row[SEQ] > self.head[0]:
+                continue
+            claim: dict[str, Any] = json.loads(row[DATA])
+            if claim["file"] != self.file_id or claim["last"] < self.begun_at:
+                continue
+            if claim["last"] not in self.seen:
+                self.doubt = Finding(Verdict.CHECKPOINTS_DAMAGED, claim["last"])
+                return
+            self.seen = {seq for seq in self.seen if seq > claim["last"]}
+
+    def _signed(self, begin: int) -> Iterator[Checkpoint]:
+        """The checkpoints that count, in order; what is wrong with the others is remembered."""
+        before: Checkpoint | None = None
+        for place, checkpoint in checkpoints.read(self.path, begin=begin, end=self.end):
+            if (key := self.keys.get(checkpoint.key)) is None:
+                self.doubt = self.doubt or Finding(Verdict.KEY_UNKNOWN, checkpoint.seq)
+                continue
+            damaged = Finding(Verdict.CHECKPOINTS_DAMAGED, checkpoint.seq)
+            if not checkpoint.holds_under(key):
+                self.doubt = self.doubt or damaged
+                continue
+            if place > begin or begin == 0:
+                follows = checkpoint.previous == (before.signature if before else "")
+                rises = before is None or checkpoint.seq > before.seq
+                self.doubt = self.doubt or (None if follows and rises else damaged)
+                if not rises:
+                    continue
+            before = checkpoint
+            if checkpoint.seq >= self.first:
+                yield checkpoint
+
+    def _stands(self, checkpoint: Checkpoint) -> bool:
+        """Whether the row of a checkpoint is the one that it vouches for; if not, the whole log is read."""
+        row = self.stored.at(checkpoint.seq)
+        own = range(checkpoint.seq, checkpoint.seq + 1)
+        return row is not None and row[HASH] == checkpoint.hash and own_sequence(row, own) == checkpoint.seq
+
+    def _anchor(self) -> str:
+        """The hash before the first row: of the checkpoint at which the oldest rows were cut off."""
+        if self.first == 1:
+            return GENESIS
+        for _, checkpoint in checkpoints.read(self.path, end=self.end):
+            key = self.keys.get(checkpoint.key)
+            if checkpoint.seq == self.first - 1 and key is not None and checkpoint.holds_under(key):
+                return checkpoint.hash
+        return GENESIS
+
+    def _result(self, finding: Finding) -> Result:
+        verdict = finding.verdict
+        about = None if verdict in GOOD else finding.seq
+        held = self.held.seq if self.held else None
+        if verdict is Verdict.REWRITTEN:
+            held = finding.seq
+        last = self.expected - 1
+        return Result(verdict, about, held, self.begun_at, last, self.link, self.whole)
