@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import create
+from benchmarks import create, in_flight
 
-BENCHMARKS: dict[str, Callable[[], None]] = {"create": create.main}
+BENCHMARKS: dict[str, Callable[[], None]] = {"create": create.main, "in_flight": in_flight.main}
 
 
 def main(names: list[str]) -> int:

@@ -1,5 +1,8 @@
 """One Django view with crispy-forms and ``requests.post``: no sign-in, no record, no outcome, no warnings.
 
+With ``DATABASE_URL`` there is the naive record beside it: a row that is written, with ``ATOMIC_REQUESTS``, in
+the request that calls the vendor, so that transaction and connection are held until the vendor answers.
+
 Served by gunicorn like the portal, it says what a form of this size costs by itself. The fields are those of
 the portal's form, with Django's own widgets and crispy's own templates.
 """
@@ -14,9 +17,20 @@ from crispy_forms.helper import FormHelper
 from crispy_forms.layout import Column, Fieldset, Layout, Row
 from django import forms
 from django.conf import settings
+from environ import Env
 
 if not settings.configured:
     settings.configure(
+        # With as many connections as the portal has.
+        DATABASES={
+            "default": {
+                **Env().db_url(),
+                "ATOMIC_REQUESTS": True,
+                "OPTIONS": {"pool": {"max_size": int(os.environ["DATABASE_POOL_SIZE"]), "timeout": 10}},
+            }
+        }
+        if "DATABASE_URL" in os.environ
+        else {},
         SECRET_KEY="a benchmark keeps no secret",
         ALLOWED_HOSTS=["127.0.0.1"],
         ROOT_URLCONF="benchmarks.minimal.site",
@@ -39,6 +53,7 @@ if not settings.configured:
     )
 
 from django.core.wsgi import get_wsgi_application
+from django.db import connection
 from django.forms.formsets import formset_factory
 from django.http import HttpRequest, HttpResponse
 from django.template import engines
@@ -128,6 +143,23 @@ def new(request: HttpRequest) -> HttpResponse:
     return HttpResponse(answer.json()["ref"], status=201 if answer.ok else 502)
 
 
+def recorded(request: HttpRequest) -> HttpResponse:
+    """The same with a row: inserted before the call, completed after it, in the one transaction."""
+    if request.method != "POST":
+        return new(request)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO submission (order_ref, last_name) VALUES (%s, %s) RETURNING id",
+            [request.POST.get("order_ref"), request.POST.get("last_name")],
+        )
+        [row] = cursor.fetchone()
+        answer = new(request)
+        if answer.status_code == 201:
+            ref = answer.content.decode()
+            cursor.execute("UPDATE submission SET consumer_ref = %s WHERE id = %s", [ref, row])
+    return answer
+
+
 def _body(form: ConsumerForm, lists: dict[str, Any]) -> dict[str, Any]:
     read = form.cleaned_data
     values = {prefix: [row.cleaned_data for row in rows] for prefix, rows in lists.items()}
@@ -147,4 +179,4 @@ def _body(form: ConsumerForm, lists: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-urlpatterns = [path("", new)]
+urlpatterns = [path("", new), path("recorded/", recorded)]
