@@ -34,8 +34,10 @@ class Havoc(threading.Thread):
             if self._progress() >= due:
                 due = self._progress() + self._every
                 name, act = next(acts)
-                if act():
-                    self.done[name] += 1
+                while not act():  # nobody there to take the signal: one is being started just now
+                    if self._over.wait(0.2):
+                        return
+                self.done[name] += 1
 
     def end(self) -> None:
         """No more of it; everything runs when this returns."""
