@@ -18,6 +18,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from apps.audit import past_verifications
+from apps.audit.integrity_words import verdict_words
 from apps.consumers import pacing, spool, words
 from apps.consumers.models import Outcome, Submission, VendorContact
 from apps.core import readiness, signs
@@ -69,6 +71,7 @@ def lines() -> tuple[Line, ...]:
         _clock(),
         *_disks(),
         _readiness(),
+        _audit_log(),
         Line("versions", _("Versions"), _versions()),
     )
 
@@ -199,6 +202,18 @@ def _readiness() -> Line:
             "database", label, gettext("Not ready: %(what)s") % {"what": ", ".join(failed)}, Level.PROBLEM
         )
     return Line("database", label, gettext("Answers, with every table and trigger"))
+
+
+def _audit_log() -> Line:
+    label = _("Audit log")
+    if problem := past_verifications.standing_problem():
+        said = verdict_words(past_verifications.result_of(problem))
+        said = gettext("%(verdict)s Found at") % {"verdict": said}
+        return Line("audit_log", label, said, Level.PROBLEM, problem.at)
+    latest = past_verifications.latest_verification()
+    if latest is None:
+        return Line("audit_log", label, gettext("Not verified yet"))
+    return Line("audit_log", label, gettext("Unchanged, last verified at"), moment=latest.at)
 
 
 def _versions() -> str:

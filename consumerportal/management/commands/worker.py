@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from apps.accounts.sessions import close_expired_sessions
+from apps.audit.watch import Watch
 from apps.cdp.factory import get_client
 from apps.consumers import spool
 from apps.consumers.looks import take_due_look
@@ -43,6 +44,7 @@ class Command(BaseCommand):
             "mark_overdue_unknown": lambda: mark_overdue_unknown(ACTOR),
             "take_due_looks": lambda: take_due_looks(stop),
             "close_expired_sessions": close_expired_sessions,
+            "watch_audit_log": Watch(ACTOR).keep,
         }
         signed_at = -SIGN_SECONDS
         while not stop.is_set():

@@ -1,0 +1,48 @@
+"""Verifies the audit log."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import DatabaseError
+
+from apps.audit.diagnosis import Verdict
+from apps.audit.integrity_words import range_words, verdict_words
+from apps.audit.verification import Progress, record_result, verify
+from apps.core.actor import Actor
+
+WIDTH = 40  # characters of the bar
+
+
+class Command(BaseCommand):
+    help = (
+        "Verifies the audit log against its chain and its signed checkpoints."
+        " Exit code: 0 unchanged, 1 nothing vouches for it yet, 2 altered."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--from-checkpoint", action="store_true", help="only what came after the last checkpoint"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        bar = sys.stderr.isatty()
+        result = verify(from_checkpoint=options["from_checkpoint"], report=_draw if bar else lambda _: None)
+        if bar:
+            sys.stderr.write("\r" + " " * (WIDTH + 8) + "\r")
+        self.stdout.write(f"{result.verdict.value}: {verdict_words(result)}")
+        self.stdout.write(range_words(result))
+        try:
+            record_result(Actor.system("audit_verify"), result)
+        except DatabaseError:
+            self.stderr.write("The verification could not be recorded: the log takes no events.")
+        if result.verdict is not Verdict.UNCHANGED:
+            sys.exit(1 if result.verdict is Verdict.UNSIGNED else 2)
+
+
+def _draw(progress: Progress) -> None:
+    filled = WIDTH * progress.percent // 100
+    sys.stderr.write(f"\r[{'#' * filled}{'.' * (WIDTH - filled)}] {progress.percent:3} %")
+    sys.stderr.flush()
