@@ -146,6 +146,11 @@ PERSON_PASSWORD_SET = define("person.password_set", username=Kind.NAME)
 ROLE_GRANTED = define("role.granted", username=Kind.NAME, role=Kind.CODE)
 ROLE_REVOKED = define("role.revoked", username=Kind.NAME, role=Kind.CODE)
 
+# --- The audit log itself -------------------------------------------------------------------------
+# filters: their kinds ("person"), never their values. event: the sequence of the event that was opened.
+AUDIT_VIEWED = define("audit.viewed", filters=Kind.CODES, count=Kind.NUMBER)
+AUDIT_EVENT_VIEWED = define("audit.event_viewed", event=Kind.NUMBER)
+
 # --- The portal itself ----------------------------------------------------------------------------
 IDENTITY_RULE_CHANGED = define(
     "identity_rule.changed", change=Kind.CODE, rule=Kind.NAME, provider=Kind.NAME, priority=Kind.NUMBER
@@ -171,6 +176,19 @@ AUDIT_FOUND_ALTERED = define(
     first=Kind.NUMBER,
     last=Kind.NUMBER,
     scope=Kind.CODE,
+)
+# first, last: the range, by the sequences; rows: how many of it had left the portal.
+AUDIT_EXPORT_STARTED = define("audit.export_started", format=Kind.CODE, first=Kind.NUMBER, last=Kind.NUMBER)
+AUDIT_EXPORTED = define(
+    "audit.exported", format=Kind.CODE, first=Kind.NUMBER, last=Kind.NUMBER, rows=Kind.NUMBER
+)
+AUDIT_EXPORT_FAILED = define(
+    "audit.export_failed",
+    failure=True,
+    format=Kind.CODE,
+    first=Kind.NUMBER,
+    last=Kind.NUMBER,
+    rows=Kind.NUMBER,
 )
 AUDIT_PROOF_DOWNLOADED = define("audit.proof_downloaded", first=Kind.NUMBER, last=Kind.NUMBER)
 PORTAL_STARTED = define("portal.started", version=Kind.WORD, settings_digest=Kind.CODE)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
+from django.http import QueryDict
+from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit import actions, words
 from apps.audit.models import AuditEvent
+from apps.core import keyset
 
 SENTENCES = {
     actions.CONSUMER_CREATE_REQUESTED: _("%(actor)s asked to create an order consumer on order %(order)s"),
@@ -54,6 +63,8 @@ SENTENCES = {
     actions.PERSON_PASSWORD_SET: _("The password of %(username)s was set"),
     actions.ROLE_GRANTED: _("%(actor)s gave %(username)s the role %(role)s"),
     actions.ROLE_REVOKED: _("%(actor)s took the role %(role)s from %(username)s"),
+    actions.AUDIT_VIEWED: _("%(actor)s opened the audit log (filters: %(filters)s)"),
+    actions.AUDIT_EVENT_VIEWED: _("%(actor)s opened event %(event)s of the audit log"),
     actions.IDENTITY_RULE_CHANGED: _("%(actor)s changed the identity rule %(rule)s (%(change)s)"),
     actions.AUDIT_CHECKPOINT_SIGNED: _("%(actor)s signed the audit log up to event %(last)s"),
     actions.AUDIT_VERIFIED: _(
@@ -61,6 +72,15 @@ SENTENCES = {
     ),
     actions.AUDIT_FOUND_ALTERED: _("%(actor)s found the audit log altered at event %(about)s: %(verdict)s"),
     actions.AUDIT_PROOF_DOWNLOADED: _("%(actor)s downloaded the proof of the audit log up to event %(last)s"),
+    actions.AUDIT_EXPORT_STARTED: _(
+        "%(actor)s began to export the audit log from event %(first)s to %(last)s (%(format)s)"
+    ),
+    actions.AUDIT_EXPORTED: _(
+        "%(actor)s exported the audit log from event %(first)s to %(last)s (%(format)s, %(rows)s events)"
+    ),
+    actions.AUDIT_EXPORT_FAILED: _(
+        "The export of the audit log by %(actor)s broke off after %(rows)s events (%(first)s to %(last)s)"
+    ),
     actions.PORTAL_STARTED: _("The portal started (version %(version)s)"),
 }
 """One for each action, which a test holds against :data:`apps.audit.actions.ACTIONS`."""
@@ -80,6 +100,152 @@ def actor_words(event: AuditEvent) -> str:
     if event.actor_name.startswith("system:"):
         return gettext("The portal (%(process)s)") % {"process": event.actor_name.removeprefix("system:")}
     return event.actor_name or gettext("A visitor")
+
+
+# The look (shape and colour) and the word of what came of it; everything else is done or failed.
+_OUTCOMES = {
+    actions.CONSUMER_OUTCOME_UNKNOWN.name: ("unknown", _("Unknown")),
+    actions.CONSUMER_LATE_ANSWER.name: ("unknown", _("To be checked")),
+    actions.SUBMISSION_REPEAT_BLOCKED.name: ("not_sent", _("Blocked")),
+    actions.ACCESS_DENIED.name: ("not_sent", _("Denied")),
+    actions.PERSON_PASSWORD_LINK_REFUSED.name: ("not_sent", _("Denied")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An event as a row: ``look`` is the shape of its outcome, ``word`` what it is called."""
+
+    url: str
+    at: datetime
+    sentence: str
+    look: str
+    word: str
+    reference: str
+    reference_url: str
+
+
+def line(event: AuditEvent) -> Line:
+    """An event as a row of the list; of its references the one that says most."""
+    look, word = outcome(event)
+    reference = event.consumer_ref or event.order_ref or event.guest_ref or event.submission or ""
+    return Line(
+        url=reverse("audit:event", args=[event.seq]),
+        at=event.at,
+        sentence=sentence(event),
+        look=look,
+        word=word,
+        reference=reference,
+        reference_url=log_url(reference=reference) if reference else "",
+    )
+
+
+def outcome(event: AuditEvent) -> tuple[str, str]:
+    """The look and the word of what came of it."""
+    other = ("rejected", _("Failed")) if event.failure else ("created", _("Done"))
+    look, word = _OUTCOMES.get(event.action, other)
+    return look, str(word)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of an event; ``mono`` for what is copied letter by letter."""
+
+    label: str
+    value: str
+    mono: bool = False
+
+
+def fields(event: AuditEvent, people: Mapping[str, str]) -> list[Field]:
+    """Everything that an event says, in words; what it does not say is left out."""
+    named = [
+        Field(gettext("Action"), words.action_name(event.action)),
+        Field(gettext("Person"), actor_words(event)),
+        Field(gettext("Roles"), _roles(event)),
+        Field(gettext("Done to"), people.get(event.person or "", event.person or "")),
+        Field(gettext("Consumer reference"), event.consumer_ref or "", mono=True),
+        Field(gettext("Order reference"), event.order_ref or "", mono=True),
+        Field(gettext("Guest reference"), event.guest_ref or "", mono=True),
+        Field(gettext("Submission"), event.submission or "", mono=True),
+        *(Field(words.key_label(key), words.value_words(key, value)) for key, value in event.details.items()),
+        Field(gettext("Client address"), event.client_address or "", mono=True),
+        Field(gettext("Other end of the connection"), event.peer_address, mono=True),
+        Field(gettext("Request"), event.request_id or "", mono=True),
+        Field(gettext("Hash"), event.hash, mono=True),
+    ]
+    return [field for field in named if field.value]
+
+
+def as_json(event: AuditEvent) -> str:
+    """The row as it is stored, for those who compare."""
+    row = {field.name: getattr(event, field.name) for field in event._meta.concrete_fields}
+    return json.dumps({**row, "data": event.details}, ensure_ascii=False, indent=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A way to the whole story of something, oldest first."""
+
+    words: str
+    url: str
+
+
+def timelines(event: AuditEvent) -> list[Timeline]:
+    """The stories that an event is part of."""
+    ways = (
+        (gettext("Timeline of this submission"), "reference", event.submission),
+        (gettext("Timeline of this order"), "reference", event.order_ref),
+        (gettext("Timeline of this consumer reference"), "reference", event.consumer_ref),
+        (gettext("Everything that this person did"), "person", event.actor_id),
+        (gettext("Everything that was done to this account"), "account", event.person),
+        (gettext("Everything from this client address"), "address", event.client_address),
+    )
+    return [Timeline(said, log_url(sort="oldest", **{name: value})) for said, name, value in ways if value]
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A filter that is in effect, and the list without it."""
+
+    label: str
+    value: str
+    url: str
+
+
+def chips(
+    values: QueryDict, given: Mapping[str, Any], labels: Mapping[str, Any], people: Mapping[str, str]
+) -> list[Chip]:
+    """The filters in effect, in the order of the form. ``given``: the cleaned values by name."""
+    said: dict[str, Callable[[Any], str]] = {
+        "since": lambda day: date_format(day, "j F Y"),
+        "until": lambda day: date_format(day, "j F Y"),
+        "person": lambda one: people.get(one, one),
+        "account": lambda one: people.get(one, one),
+        "action": words.action_name,
+        "failures": lambda _given: "",
+    }
+    return [
+        Chip(str(labels[name]), said.get(name, str)(value), with_query(values, **{name: ""}))
+        for name, value in given.items()
+        if value and name != "sort"
+    ]
+
+
+def log_url(**query: str) -> str:
+    """The address of the log with these filters."""
+    return with_query(QueryDict(), **query)
+
+
+def with_query(values: QueryDict, **changed: str) -> str:
+    """The address of the log with the filters of ``values``, some of them changed; from the first page."""
+    kept = {name: str(values[name]) for name in values} | changed
+    query = QueryDict(mutable=True)
+    query.update({name: value for name, value in kept.items() if value and name not in keyset.NAMES})
+    return f"{reverse('audit:log')}?{query.urlencode()}" if query else reverse("audit:log")
+
+
+def _roles(event: AuditEvent) -> str:
+    return words.value_words("role", event.actor_roles.split(",")) if event.actor_roles else ""
 
 
 def _values(event: AuditEvent) -> defaultdict[str, object]:

@@ -2,7 +2,67 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
+from dataclasses import dataclass
+
+from django.contrib.auth import get_user_model
+from django.db.models import Q
+
 from apps.audit.models import AuditEvent
+from apps.core import keyset
+
+NEWEST_BY = ("seq",)
+REFERENCES = ("consumer_ref", "submission", "order_ref", "guest_ref")
+RELATED = 50
+"""Events that a page shows beside one; the whole timeline is a list of its own."""
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """What is asked of the log. All that is given holds together; what is not given is empty."""
+
+    since: dt.datetime | None = None  # from that moment on
+    until: dt.datetime | None = None  # before that moment
+    person: str = ""  # the id of who did it
+    account: str = ""  # the id of the person to whom it was done
+    action: str = ""
+    address: str = ""  # of the client
+    reference: str = ""  # of an order, consumer, guest or submission
+    failures: bool = False
+
+    def kinds(self) -> list[str]:
+        """What was asked for, without the values: what the log keeps of it."""
+        return [field.name for field in dataclasses.fields(self) if getattr(self, field.name)]
+
+
+def page_of_log(
+    asked: LogFilter, *, size: int, position: keyset.Position | None, oldest_first: bool
+) -> keyset.Page[AuditEvent]:
+    """A page of what is asked for. Raises ``UnreadableKey`` as :func:`apps.core.keyset.page_of` does.
+
+    Every condition is an index and a span of the sequence, so a page costs the same at any size of the log.
+    """
+    span = _span(asked.since, asked.until)
+    if span is None:
+        return keyset.Page([])
+    exactly = {
+        "actor_id": asked.person,
+        "person": asked.account,
+        "action": asked.action,
+        "client_address": asked.address,
+    }
+    events = AuditEvent.objects.filter(span, **{name: value for name, value in exactly.items() if value})
+    if asked.failures:
+        events = events.filter(failure=True)
+    lists = [events.filter(where) for where in _with_reference(asked.reference)]
+    return keyset.page_of(lists, NEWEST_BY, size=size, position=position, oldest_first=oldest_first)
+
+
+def find_event(seq: int) -> AuditEvent | None:
+    """One event, or None."""
+    return AuditEvent.objects.filter(seq=seq).first()
 
 
 def events_of_submission(submission_id: str) -> tuple[AuditEvent, ...]:
@@ -13,3 +73,54 @@ def events_of_submission(submission_id: str) -> tuple[AuditEvent, ...]:
 def events_of_person(person_id: str) -> tuple[AuditEvent, ...]:
     """Everything that was done to an account (not by it), first to last."""
     return tuple(AuditEvent.objects.filter(person=person_id).order_by("seq"))
+
+
+def same_request(event: AuditEvent) -> list[AuditEvent]:
+    """The other events of its request, first to last, at most :data:`RELATED`."""
+    return _others(event, "request_id")
+
+
+def same_submission(event: AuditEvent) -> list[AuditEvent]:
+    """The other events of its submission, first to last, at most :data:`RELATED`."""
+    return _others(event, "submission")
+
+
+def people() -> list[tuple[str, str]]:
+    """The ids of everybody who has an account, with their names, by name."""
+    found = get_user_model().objects.order_by("name", "username").values_list("pk", "name", "username")
+    return [(str(pk), f"{name} ({username})") for pk, name, username in found]
+
+
+def _others(event: AuditEvent, column: str) -> list[AuditEvent]:
+    value = getattr(event, column)
+    if not value:
+        return []
+    return list(AuditEvent.objects.filter(**{column: value}).exclude(seq=event.seq).order_by("seq")[:RELATED])
+
+
+def _span(since: dt.datetime | None, until: dt.datetime | None) -> Q | None:
+    """A span of time as a span of the sequence, for both rise together; None where nothing is in it."""
+    events, span = AuditEvent.objects.values_list("seq", flat=True), Q()
+    if since is not None:
+        first = events.filter(time__gte=_microseconds(since)).order_by("time", "seq").first()
+        if first is None:
+            return None
+        span &= Q(seq__gte=first)
+    if until is not None:
+        last = events.filter(time__lt=_microseconds(until)).order_by("-time", "-seq").first()
+        if last is None:
+            return None
+        span &= Q(seq__lte=last)
+    return span
+
+
+def _with_reference(reference: str) -> list[Q]:
+    """One condition for each column and spelling: who wrote a reference decides its case, nothing else."""
+    if not reference:
+        return [Q()]
+    spellings = dict.fromkeys((reference, reference.lower(), reference.upper()))
+    return [Q(**{column: spelling}) for column in REFERENCES for spelling in spellings]
+
+
+def _microseconds(moment: dt.datetime) -> int:
+    return (moment - _EPOCH) // dt.timedelta(microseconds=1)

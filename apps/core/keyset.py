@@ -77,7 +77,7 @@ def read_position(values: QueryDict, by: Sequence[str]) -> Position | None:
 
 
 def page_of(
-    rows: QuerySet[Row],
+    lists: Sequence[QuerySet[Row]],
     by: Sequence[str],
     *,
     size: int,
@@ -86,17 +86,18 @@ def page_of(
 ) -> Page[Row]:
     """At most ``size`` rows beyond the position, newest first unless ``oldest_first``.
 
+    ``lists`` together are the list, a row that is in several of them once: an OR over several columns would
+    be sorted as a whole before its first row comes out, while a page of each comes from that column's index.
     ``by`` names one or two fields (whole numbers or moments), the last of them unique; both grow with time.
     Raises :class:`UnreadableKey` for a moment that no calendar has.
     """
     newer = oldest_first if position is None else position.newer
     backwards = newer != oldest_first
-    wanted = rows if position is None else rows.filter(_beyond(rows.model, by, position))
-    found = list(wanted.order_by(*(name if newer else f"-{name}" for name in by))[: size + 1])
+    found = _nearest(lists, by, size + 1, position, newer=newer)
     more = len(found) > size
     if backwards and not more:
         # The way back has come to the beginning: the first page, and a whole one.
-        return page_of(rows, by, size=size, oldest_first=oldest_first)
+        return page_of(lists, by, size=size, oldest_first=oldest_first)
     found = found[:size]
     if backwards:
         found.reverse()
@@ -106,6 +107,17 @@ def page_of(
     back = Position(_key(found[0], by), newer=not oldest_first) if position is not None else None
     onwards = Position(_key(found[-1], by), newer=oldest_first) if backwards or more else None
     return Page(found, newer=onwards, older=back) if oldest_first else Page(found, newer=back, older=onwards)
+
+
+def _nearest(
+    lists: Sequence[QuerySet[Row]], by: Sequence[str], number: int, position: Position | None, *, newer: bool
+) -> list[Row]:
+    order = [name if newer else f"-{name}" for name in by]
+    nearest: dict[tuple[int, ...], Row] = {}
+    for rows in lists:
+        wanted = rows if position is None else rows.filter(_beyond(rows.model, by, position))
+        nearest.update((_key(row, by), row) for row in wanted.order_by(*order)[:number])
+    return [nearest[key] for key in sorted(nearest, reverse=not newer)[:number]]
 
 
 def _beyond(model: type[Model], by: Sequence[str], position: Position) -> Q:

@@ -178,6 +178,13 @@ PAGES = [
         "with the link",
     ),
     after("accounts:person", "administrator", "/people/{world.person.pk}/", "Grant Supervisor", "changed"),
+    at("audit:log", "administrator", "/audit/"),
+    at(
+        "audit:log", "administrator", "/audit/?failures=1&reference={world.unknown.order_ref}", "with filters"
+    ),
+    at("audit:log", "administrator", "/audit/?since=x&until=2026-02-31", "with errors"),
+    at("audit:log", "administrator", "/audit/?reference=nothing", "without a hit"),
+    at("audit:event", "administrator", "/audit/{world.event}/"),
     at("consumers:identity_rules", "administrator", "/identity-rules/"),
     after("consumers:identity_rules", "administrator", "/identity-rules/", "Add rule", "with errors"),
 ]

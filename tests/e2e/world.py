@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from apps.accounts import services as people
 from apps.accounts.models import User
+from apps.audit.models import AuditEvent
 from apps.cdp.consumers import Identifier, NewConsumer
 from apps.cdp.factory import get_client
 from apps.consumers import services, settling
@@ -59,6 +60,8 @@ class World:
             actor=acting(supervisor),
         )
         self.sending = self._still_sending()
+        events = AuditEvent.objects.filter(submission=self.unknown.public_id)
+        self.event = events.latest("seq").seq  # with others of its submission
         self.person = make_person("nora", "staff", password="")
         self.link = "/accounts/set-password/{}/{}/".format(
             *people.issue_password_link(person_id=self.person.pk, actor=acting(supervisor))

@@ -61,7 +61,7 @@ def submissions(request: HttpRequest) -> HttpResponse:
     everybody = request.user.has_perm(SEE_ALL)
     position = keyset.read_position(request.GET, selectors.NEWEST_BY)
     visible = selectors.visible_submissions(str(request.user.pk), everybody=everybody)
-    page = keyset.page_of(visible, selectors.NEWEST_BY, size=PAGE_SIZE, position=position)
+    page = keyset.page_of([visible], selectors.NEWEST_BY, size=PAGE_SIZE, position=position)
     _record_listed(request, len(page.rows), everybody=everybody)
     address = reverse("consumers:submissions")
     return render(

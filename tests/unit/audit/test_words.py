@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Iterator
 
@@ -13,6 +14,9 @@ from apps.accounts.services import Refusal
 from apps.accounts.sessions import EndReason
 from apps.audit import actions
 from apps.audit.actions import Kind
+from apps.audit.diagnosis import Verdict
+from apps.audit.export import Format
+from apps.audit.selectors import LogFilter
 from apps.audit.words import ACTION_NAMES, KEY_LABELS, VALUES, action_name, key_label, value_words
 from apps.cdp.consumers import Identifier, NewConsumer
 from apps.cdp.errors import CdpError
@@ -49,6 +53,8 @@ CODES: dict[str, Iterable[str]] = {
     "change": ["added", "removed"],
     "error_code": ERRORS,
     "fields": [*FULL.to_json(), "name", "time_zone"],
+    "filters": [field.name for field in dataclasses.fields(LogFilter)],
+    "format": [form.value for form in Format],
     "kind": ["order", "guest", "order_consumer"],
     "outcome": Outcome.values,
     "overridden": [
@@ -67,11 +73,12 @@ CODES: dict[str, Iterable[str]] = {
     ],
     "result": [*LookResult.values, *ERRORS, "found", "not_found"],
     "role": GRANTS,
-    "scope": ["own", "everybody"],
+    "scope": ["own", "everybody", "whole", "rest"],
+    "verdict": [*Verdict],
     "why": ["same_form_again", "form_used_for_another_entry", "identical_one_is_open"],
 }
-# No words: purposes are not recorded yet, a digest is a number, and these name a page, a method, a version.
-NO_WORDS = {"purpose", "settings_digest", "resubmission_of", "version", "view"}
+# Purposes are not recorded yet; the others are numbers in a way, or name a page, a submission, a version.
+NO_WORDS = {"file", "key", "purpose", "settings_digest", "resubmission_of", "version", "view"}
 
 
 @pytest.mark.parametrize("key", CODES)

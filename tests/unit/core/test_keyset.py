@@ -39,7 +39,7 @@ def walk(
     pages, position = [], begin
     while True:
         pages.append(
-            page_of(Submission.objects.all(), by, size=4, position=position, oldest_first=oldest_first)
+            page_of([Submission.objects.all()], by, size=4, position=position, oldest_first=oldest_first)
         )
         position = pages[-1].newer if newer else pages[-1].older
         if position is None:
@@ -64,6 +64,20 @@ def test_every_row_is_on_one_page_both_ways(ids: list[int], by: tuple[str, ...])
     assert up[0].older is not None
 
 
+def test_several_lists_are_read_as_one_and_a_row_of_two_lists_once(ids: list[int]) -> None:
+    lists = [
+        Submission.objects.filter(pk__in=ids[::2]),
+        Submission.objects.filter(pk__in=ids[:5]),
+        Submission.objects.filter(pk__in=ids[5:7]),
+    ]
+    wanted = sorted({*ids[::2], *ids[:5], *ids[5:7]}, reverse=True)
+    first = page_of(lists, BY, size=4)
+    second = page_of(lists, BY, size=4, position=first.older)
+    third = page_of(lists, BY, size=4, position=second.older)
+    assert shown([first, second, third]) == [wanted[:4], wanted[4:8], wanted[8:]]
+    assert third.older is None
+
+
 @pytest.mark.parametrize("by", [BY, ("id",)])
 def test_a_timeline_reads_the_same_from_its_oldest(ids: list[int], by: tuple[str, ...]) -> None:
     forth = walk(by, oldest_first=True, newer=True, begin=None)
@@ -75,7 +89,7 @@ def test_a_timeline_reads_the_same_from_its_oldest(ids: list[int], by: tuple[str
 
 def test_the_way_back_ends_with_a_whole_first_page(ids: list[int]) -> None:
     third = Submission.objects.get(pk=ids[-3])
-    page = page_of(Submission.objects.all(), ("id",), size=4, position=Position((third.pk,), newer=True))
+    page = page_of([Submission.objects.all()], ("id",), size=4, position=Position((third.pk,), newer=True))
     assert [row.pk for row in page.rows] == ids[:-5:-1]
     assert page.newer is None
 

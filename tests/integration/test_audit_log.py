@@ -1,0 +1,253 @@
+"""The audit log as administrators read it: filters, pages, one event, timelines; and who may not."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+from unittest import mock
+
+import pytest
+from django.db import transaction
+from django.test import Client
+
+from apps.accounts.models import User
+from apps.audit import actions, views
+from apps.audit.actions import Action
+from apps.audit.events import Event
+from apps.audit.models import AuditEvent
+from apps.audit.services import record
+from apps.core.actor import Actor, Origin
+from tests.unit.accounts.people import events, make_person
+from tests.unit.consumers.entries import text
+
+pytestmark = pytest.mark.django_db
+
+PAGE = "/audit/"
+ANNA = Actor("901", "Anna Keller", ("staff",), Origin("req-1", "10.0.0.1", "192.0.2.17"))
+BEN = Actor("902", "Ben Okafor", ("supervisor",), Origin("req-2", "10.0.0.1", "192.0.2.18"))
+DAY = dt.datetime(2030, 3, 7, tzinfo=dt.UTC)
+
+
+def tell(action: Action, actor: Actor = ANNA, at: dt.datetime | None = None, **facts: Any) -> int:
+    """An event, as if it had happened at that moment."""
+    moment = (at or DAY).timestamp()
+    with mock.patch.object(time, "time_ns", return_value=int(moment * 1e9)), transaction.atomic():
+        return record(Event(action, actor, **facts))
+
+
+@pytest.fixture
+def story(db: None) -> dict[str, int]:
+    """Two people on two days; the events' numbers by name."""
+    later = DAY + dt.timedelta(days=1)
+    facts: dict[str, Any] = {"order_ref": "ord-1", "submission": "sub-1"}
+    return {
+        "asked": tell(actions.CONSUMER_CREATE_REQUESTED, **facts),
+        "failed": tell(actions.CONSUMER_NOT_SENT, data={"error_code": "busy"}, **facts),
+        "created": tell(actions.CONSUMER_CREATED, BEN, later, consumer_ref="Con-1", order_ref="ord-2"),
+        "denied": tell(actions.ACCESS_DENIED, BEN, later, data={"view": "audit:log"}),
+        "role": tell(actions.ROLE_GRANTED, BEN, later, person="901", data={"role": "staff"}),
+    }
+
+
+def rows(page: str) -> list[int]:
+    """The numbers of the events that a page lists, in its order."""
+    return [int(seq) for seq in re.findall(r'<td[^>]*><a href="/audit/([0-9]+)/"><time', page)]
+
+
+def shown(client: Client, story: dict[str, int], query: str) -> list[str]:
+    """Which of the story's events a list shows."""
+    response = client.get(f"{PAGE}?{query}")
+    assert response.status_code == 200
+    names = {seq: name for name, seq in story.items()}
+    return [names[seq] for seq in rows(response.content.decode()) if seq in names]
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("", ["role", "denied", "created", "failed", "asked"]),
+        ("sort=oldest", ["asked", "failed", "created", "denied", "role"]),
+        ("failures=1", ["denied", "failed"]),
+        ("person=901", ["failed", "asked"]),
+        ("account=901", ["role"]),
+        ("action=consumer.created", ["created"]),
+        ("address=192.0.2.18", ["role", "denied", "created"]),
+        ("reference=ord-1", ["failed", "asked"]),
+        ("reference=sub-1", ["failed", "asked"]),
+        ("reference=CON-1", []),
+        ("reference=Con-1", ["created"]),
+        ("reference=https://api.example.com/v2/orders/ord-2/", ["created"]),
+        ("since=2030-03-08", ["role", "denied", "created"]),
+        ("since=2030-03-07&until=2030-03-07", ["failed", "asked"]),
+        ("since=2030-03-09", []),
+        ("until=1999-01-01", []),
+        ("person=902&failures=1&since=2030-03-08", ["denied"]),
+        ("reference=ord-1&failures=1", ["failed"]),
+        ("reference=ord-1&sort=oldest", ["asked", "failed"]),
+    ],
+)
+def test_filters_hold_together(
+    as_administrator: Client, story: dict[str, int], query: str, names: list[str]
+) -> None:
+    assert shown(as_administrator, story, query) == names
+
+
+def test_days_are_those_of_the_readers_zone(story: dict[str, int]) -> None:
+    client = Client()
+    client.force_login(make_person("amy", "administrator", time_zone="America/New_York"))
+    assert shown(client, story, "since=2030-03-06&until=2030-03-06") == ["failed", "asked"]
+
+
+def test_a_row_is_one_sentence_with_outcome_and_reference(
+    as_administrator: Client, story: dict[str, int]
+) -> None:
+    page = text(as_administrator.get(f"{PAGE}?person=901"))
+    assert (
+        "The order consumer of Anna Keller on order ord-1 was not sent: too many calls were under way" in page
+    )
+    assert 'href="/audit/?reference=ord-1"' in page
+    assert "Failed" in page
+    assert "Denied" in text(as_administrator.get(f"{PAGE}?failures=1&person=902"))
+
+
+def test_filters_in_effect_can_be_taken_away_one_by_one(
+    as_administrator: Client, story: dict[str, int]
+) -> None:
+    page = text(as_administrator.get(f"{PAGE}?person=901&failures=1&since=2030-03-07&before=999999"))
+    chips = dict(
+        re.findall(r'<li><a href="([^"]+)"><span><span[^>]*>[^<]*</span>([^<]+)</span></a></li>', page)
+    )
+    assert chips == {
+        "/audit/?person=901&amp;failures=1": "From: 7 March 2030",
+        "/audit/?failures=1&amp;since=2030-03-07": "Person: 901",
+        "/audit/?person=901&amp;since=2030-03-07": "Only failures and denials",
+    }
+
+
+def test_one_click_leads_to_failures_and_denials_and_keeps_the_filters(
+    as_administrator: Client, story: dict[str, int]
+) -> None:
+    page = text(as_administrator.get(f"{PAGE}?person=901"))
+    assert 'href="/audit/?person=901&amp;failures=1">Only failures and denials' in page
+
+
+def walk(client: Client, address: str, link: str) -> Iterator[list[int]]:
+    while address:
+        page = client.get(address).content.decode()
+        yield rows(page)
+        found = re.search(rf'rel="{link}" href="([^"]+)"', page)
+        address = found[1].replace("&amp;", "&") if found else ""
+
+
+@pytest.mark.parametrize(("sort", "link"), [("", "next"), ("&sort=oldest", "prev")])
+def test_pages_go_through_all_once(
+    as_administrator: Client, monkeypatch: pytest.MonkeyPatch, sort: str, link: str
+) -> None:
+    monkeypatch.setattr(views, "PAGE_SIZE", 4)
+    made = [tell(actions.CONSUMER_CREATED, order_ref="ord-9") for _ in range(10)]
+    pages = list(walk(as_administrator, f"{PAGE}?reference=ord-9{sort}", link))
+    ordered = made if sort else made[::-1]
+    assert pages == [ordered[:4], ordered[4:8], ordered[8:]]
+
+
+def test_a_page_behind_all_others_leads_to_the_first(as_administrator: Client, story: dict[str, int]) -> None:
+    page = text(as_administrator.get(f"{PAGE}?before=1&failures=1"))
+    assert rows(page) == []
+    assert 'href="/audit/?failures=1">Open its first page' in page
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("since=31+February", "Enter a date, such as 2026-03-07"),
+        ("until=9999-12-31", "Enter a date, such as 2026-03-07"),
+        ("since=2030-03-08&until=2030-03-07", "The last day must not be before the first day"),
+        ("action=consumer.teleported", "Choose one of the actions"),
+        ("person=a+b", "Choose one of the people"),
+        ("person=%00", "Choose one of the people"),
+        ("sort=sideways", "Choose newest or oldest first"),
+        ("reference=ida@example.com", "Enter the reference of an order, consumer, guest or submission"),
+        ("reference=a+b", "Enter the reference of an order, consumer, guest or submission"),
+        ("address=%00", "Remove the line breaks and control characters"),
+        ("person=1&person=2", "This arrived twice"),
+    ],
+)
+def test_a_filter_that_cannot_be_read_is_told_at_its_field_and_nothing_is_shown(
+    as_administrator: Client, story: dict[str, int], query: str, words: str
+) -> None:
+    response = as_administrator.get(f"{PAGE}?{query}")
+    page = text(response)
+    assert words in page
+    assert "<title>Error: " in page
+    assert rows(page) == []
+
+
+def test_a_page_that_is_cut_says_so(as_administrator: Client) -> None:
+    assert as_administrator.get(f"{PAGE}?before=x").status_code == 400
+
+
+def test_an_event_shows_its_fields_what_belongs_to_it_and_what_is_stored(
+    as_administrator: Client, story: dict[str, int]
+) -> None:
+    page = text(as_administrator.get(f"/audit/{story['failed']}/"))
+    for words in ("Order consumer not sent", "Anna Keller", "Staff", "too many calls were under way",
+                  "192.0.2.17", "10.0.0.1", "&quot;error_code&quot;: &quot;busy&quot;"):  # fmt: skip
+        assert words in page
+    assert rows(page) == [story["asked"], story["asked"]]  # of the same request, and of the same submission
+    for way in ("reference=sub-1", "reference=ord-1", "person=901", "address=192.0.2.17"):
+        assert f"{PAGE}?sort=oldest&amp;{way}" in page
+    assert "/submissions/" not in page  # an administrator may not open the receipt
+
+
+def test_who_may_see_all_submissions_is_led_to_the_receipt() -> None:
+    submission = "6f7a4b1e-5b0a-4c5e-9d55-0d5f0f1b7a10"
+    seq = tell(actions.CONSUMER_CREATED, submission=submission)
+    client = Client()
+    client.force_login(make_person("amy", "administrator", "supervisor"))
+    assert f'href="/submissions/{submission}/"' in text(client.get(f"/audit/{seq}/"))
+
+
+@pytest.mark.parametrize("seq", ["0", "999999999", "9" * 30])
+def test_an_event_that_there_is_not_is_not_found(as_administrator: Client, seq: str) -> None:
+    assert as_administrator.get(f"/audit/{seq}/").status_code == 404
+
+
+def test_to_read_the_log_is_an_event_that_tells_kinds_and_never_values(
+    as_administrator: Client, administrator: User, story: dict[str, int]
+) -> None:
+    as_administrator.get(f"{PAGE}?reference=ord-1&failures=1&since=2030-03-07")
+    as_administrator.get(f"/audit/{story['failed']}/")
+    [viewed], [opened] = events("audit.viewed"), events("audit.event_viewed")
+    assert viewed.actor_id == str(administrator.pk)
+    assert viewed.details == {"filters": ["since", "reference", "failures"], "count": 1}
+    assert "ord-1" not in str(vars(viewed))
+    assert opened.details == {"event": story["failed"]}
+
+
+def test_the_log_is_not_shown_when_that_cannot_be_recorded(as_administrator: Client) -> None:
+    as_administrator.raise_request_exception = False
+    with mock.patch.object(views, "record", side_effect=RuntimeError):
+        assert as_administrator.get(PAGE).status_code == 500
+
+
+@pytest.mark.parametrize("path", [PAGE, "/audit/1/"])
+def test_nobody_else_reads_the_log(as_supervisor: Client, path: str) -> None:
+    assert as_supervisor.get(path).status_code == 403
+    assert events("access.denied")[-1].details["permission"] == "audit.view_log"
+
+
+@pytest.mark.parametrize("path", [PAGE, "/audit/1/"])
+def test_the_log_is_only_read(as_administrator: Client, path: str) -> None:
+    before = AuditEvent.objects.count()
+    assert as_administrator.post(path).status_code == 405
+    assert AuditEvent.objects.count() == before
+
+
+def test_the_log_is_in_the_navigation_of_administrators_alone(
+    as_administrator: Client, as_supervisor: Client
+) -> None:
+    assert text(as_administrator.get("/")).count('href="/audit/"') == 2  # and on the start page
+    assert 'href="/audit/"' not in text(as_supervisor.get("/"))
