@@ -138,6 +138,7 @@ def _values(somebody: User) -> dict[str, object]:
     return {
         "public_id": submission.public_id,
         "pk": rule.pk,
+        "seq": 1,
         "ref": SAMPLE_ORDER,
         "person_id": somebody.pk,
         "role": "supervisor",
