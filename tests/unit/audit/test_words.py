@@ -15,7 +15,6 @@ from apps.accounts.sessions import EndReason
 from apps.audit import actions
 from apps.audit.actions import Kind
 from apps.audit.diagnosis import Verdict
-from apps.audit.export import Format
 from apps.audit.selectors import LogFilter
 from apps.audit.words import ACTION_NAMES, KEY_LABELS, VALUES, action_name, key_label, value_words
 from apps.cdp.consumers import Identifier, NewConsumer
