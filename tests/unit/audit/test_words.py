@@ -53,7 +53,7 @@ CODES: dict[str, Iterable[str]] = {
     "error_code": ERRORS,
     "fields": [*FULL.to_json(), "name", "time_zone"],
     "filters": [field.name for field in dataclasses.fields(LogFilter)],
-    "format": [form.value for form in Format],
+    "format": ["csv", "jsonl"],
     "kind": ["order", "guest", "order_consumer"],
     "outcome": Outcome.values,
     "overridden": [
