@@ -11,6 +11,8 @@ FAILURES = {
     "submission.repeat_blocked",
     "session.sign_in_failed",
     "access.denied",
+    "audit.export_failed",
+    "audit.found_altered",
     "person.password_link_refused",
 }
 

@@ -15,6 +15,7 @@ from apps.accounts.sessions import EndReason
 from apps.audit import actions
 from apps.audit.actions import Kind
 from apps.audit.diagnosis import Verdict
+from apps.audit.export import Format
 from apps.audit.selectors import LogFilter
 from apps.audit.words import ACTION_NAMES, KEY_LABELS, VALUES, action_name, key_label, value_words
 from apps.cdp.consumers import Identifier, NewConsumer
@@ -53,7 +54,7 @@ CODES: dict[str, Iterable[str]] = {
     "error_code": ERRORS,
     "fields": [*FULL.to_json(), "name", "time_zone"],
     "filters": [field.name for field in dataclasses.fields(LogFilter)],
-    "format": ["csv", "jsonl"],
+    "format": [form.value for form in Format],
     "kind": ["order", "guest", "order_consumer"],
     "outcome": Outcome.values,
     "overridden": [

@@ -1,0 +1,84 @@
+"""What of the audit log is exported, and how."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from apps.audit import export
+from apps.core.form_input import PortalForm
+
+HIGHEST = 2**63 - 1
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+def _day(label: Any) -> forms.DateField:
+    return forms.DateField(
+        label=label,
+        required=False,
+        input_formats=["%Y-%m-%d"],  # what the browser's own picker sends
+        error_messages={"invalid": _("Enter a date, such as 2026-03-07")},
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date", "class": "w-medium"}),
+    )
+
+
+def _number(label: Any) -> forms.IntegerField:
+    words = _("Enter the number of an event, such as 1200")
+    return forms.IntegerField(
+        label=label,
+        required=False,
+        min_value=1,
+        max_value=HIGHEST,
+        error_messages={"invalid": words, "min_value": words, "max_value": words},
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "class": "w-medium", "autocomplete": "off"}),
+    )
+
+
+class ExportForm(PortalForm):
+    """A range by days, by numbers, or both; left empty, the whole log."""
+
+    format = forms.ChoiceField(
+        label=_("Format"),
+        choices=[
+            (export.Format.JSONL.value, _("JSON Lines, for programs")),
+            (export.Format.CSV.value, _("CSV, for spreadsheets")),
+        ],
+        initial=export.Format.JSONL.value,
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Choose a format"), "invalid_choice": _("Choose a format")},
+    )
+    since = _day(_("From (optional)"))
+    until = _day(_("To (optional)"))
+    first = _number(_("First event (optional)"))
+    last = _number(_("Last event (optional)"))
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
+        if since and until and until < since:
+            self.add_error("until", _("The last day must not be before the first day"))
+        first, last = self.cleaned_data.get("first"), self.cleaned_data.get("last")
+        if first and last and last < first:
+            self.add_error("last", _("The last event must not be before the first event"))
+        return self.cleaned_data
+
+    def asked(self) -> export.Export | None:
+        """What to export; days are those of the reader's zone. None where no event is in the range."""
+        data = self.cleaned_data
+        found = export.find_range(
+            first=data["first"] or 1,
+            last=data["last"],
+            since=_microseconds(data["since"]) if data["since"] else None,
+            until=_microseconds(data["until"] + dt.timedelta(days=1)) if data["until"] else None,
+        )
+        return export.Export(export.Format(data["format"]), *found) if found else None
+
+
+def _microseconds(day: dt.date) -> int:
+    """The midnight with which the day begins for the reader."""
+    midnight = dt.datetime.combine(day, dt.time(), tzinfo=timezone.get_current_timezone())
+    return (midnight - _EPOCH) // dt.timedelta(microseconds=1)

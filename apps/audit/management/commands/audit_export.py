@@ -1,0 +1,58 @@
+"""The audit log on standard output, for a SIEM that fetches what is new."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from contextlib import closing
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, InterfaceError
+
+from apps.audit import export
+from apps.audit.models import AuditEvent
+from apps.core.actor import Actor
+
+ACTOR = Actor.system("audit_export")
+
+
+class Command(BaseCommand):
+    help = (
+        "Writes the events behind a sequence to standard output, oldest first. To go on, name the last"
+        " sequence that arrived. Exit code: 0 everything was written, 1 it was not."
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--after", type=int, required=True, metavar="SEQ", help="0 for the whole log")
+        parser.add_argument(
+            "--format", choices=[form.value for form in export.Format], default=export.Format.JSONL.value
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            self._write(options["after"], export.Format(options["format"]))
+        except BrokenPipeError:
+            # What is left in the buffer goes nowhere, so that Python does not try again at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise CommandError("The reader of the output has gone") from None
+        except (DatabaseError, InterfaceError) as error:
+            raise CommandError(f"The database does not answer ({type(error).__name__})") from None
+
+    def _write(self, after: int, form: export.Format) -> None:
+        everything = export.find_range()
+        first_there, last_there = everything or (1, 0)
+        if not 0 <= after <= last_there:
+            raise CommandError(f"The log ends at {last_there}: there is no event {after}")
+        if after + 1 < first_there:
+            self.stderr.write(f"Events {after + 1} to {first_there - 1} are no longer kept")
+        new = AuditEvent.objects.filter(seq__gt=after, seq__lte=last_there)
+        # What it has told of itself is no news, or each run would make the next.
+        if not new.exclude(action__startswith="audit.export", actor_name=ACTOR.name).exists():
+            return
+        asked = export.Export(form, max(after + 1, first_there), last_there)
+        with closing(export.write(asked, ACTOR, delivered=self.stdout.flush)) as pieces:
+            for piece in pieces:
+                self.stdout.write(piece, ending="")
+        self.stdout.flush()

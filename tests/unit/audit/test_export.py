@@ -1,0 +1,290 @@
+"""The log as a file: exactly what is stored, in flat memory, never broken without a trace."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import json
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection, transaction
+from django.test import Client
+
+from apps.audit import actions, export, verification
+from apps.audit.chain import Row, row_hash
+from apps.audit.events import Event
+from apps.audit.export import CSV_COLUMNS, Export, Format, find_range
+from apps.audit.models import AuditEvent
+from apps.audit.services import record
+from apps.core.actor import Actor, Origin
+from apps.core.spreadsheet import restore
+from tests.audit_flush import lift_triggers
+from tests.unit.accounts.people import events
+from tests.unit.consumers.entries import text
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PAGE = "/audit/export/"
+FORMULA = '=HYPERLINK("http://x")'
+NAMES = [FORMULA, "'quoted", 'Zoë O’Brien, "Z"', "one\ttwo", "\u200b+1", "＝1", "plain"]
+
+
+def fill(number: int = len(NAMES)) -> None:
+    with transaction.atomic():
+        for turn in range(number):
+            actor = Actor(
+                id="7", name=NAMES[turn % len(NAMES)], roles=("staff",), origin=Origin("r-1", "::1")
+            )
+            record(Event(actions.SUBMISSIONS_LISTED, actor, data={"scope": "own", "count": turn}))
+
+
+def stored(last: int) -> list[dict[str, Any]]:
+    return [
+        {name: getattr(event, name) for name in (*Row._fields, "hash")}
+        for event in AuditEvent.objects.filter(seq__lte=last).order_by("seq")
+    ]
+
+
+def json_lines(file: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.removesuffix("\n").split("\n")]
+
+
+def content(answer: Any) -> str:
+    return b"".join(answer.streaming_content).decode()
+
+
+# --- The file -------------------------------------------------------------------------------------
+def test_json_lines_are_exactly_what_is_stored_and_end_in_a_line_that_says_so(anna: Actor) -> None:
+    fill()
+    last = AuditEvent.objects.count()
+    *lines, end = json_lines("".join(export.write(Export(Format.JSONL, 1, last), anna)))
+    rows = stored(last)
+    assert [{**line, "data": json.dumps(line["data"], separators=(",", ":"))} for line in lines] == [
+        {**row, "at": line["at"]} for row, line in zip(rows, lines, strict=True)
+    ]
+    at = dt.datetime.fromisoformat(lines[0]["at"])
+    assert round(at.timestamp() * 1_000_000) == rows[0]["time"]
+    assert end == {"export": "whole", "first": 1, "last": last, "rows": last, "hash": rows[-1]["hash"]}
+
+
+def test_the_chain_can_be_checked_from_the_file_alone(anna: Actor) -> None:
+    fill()
+    *lines, _end = json_lines("".join(export.write(Export(Format.JSONL, 1, len(NAMES)), anna)))
+    for line in lines:
+        del line["at"]
+        own_hash = line.pop("hash")
+        line["data"] = json.dumps(line["data"], separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+        assert row_hash(Row(**line)) == own_hash
+
+
+def test_csv_holds_the_same_and_no_cell_is_a_formula(anna: Actor) -> None:
+    fill()
+    last = AuditEvent.objects.count()
+    file = "".join(export.write(Export(Format.CSV, 1, last), anna))
+    assert file.startswith("\ufeffat,seq,")
+    names, *lines = csv.reader(io.StringIO(file.removeprefix("\ufeff"), newline=""))
+    assert tuple(names) == CSV_COLUMNS
+    assert not [
+        cell for line in lines for cell in line if cell.lstrip("\u200b").startswith(("=", "+", "＝", "\t"))
+    ]
+    for line, row in zip(lines, stored(last), strict=True):
+        cells = dict(zip(names, map(restore, line), strict=True))
+        del cells["at"]
+        assert cells.pop("failure") == "false"
+        assert row.pop("failure") is False
+        assert cells == {name: "" if value is None else str(value) for name, value in row.items()}
+
+
+def test_a_log_that_somebody_has_meddled_with_is_exported_as_it_is(anna: Actor) -> None:
+    fill(3)
+    with lift_triggers(connection), connection.cursor() as cursor:
+        cursor.execute("UPDATE audit_event SET data = %s, time = %s WHERE seq = 2", ["no\njson", 2**62])
+    file = "".join(export.write(Export(Format.JSONL, 1, 3), anna))
+    _one, two, _three, end = json_lines(file)
+    assert (two["data"], two["at"]) == ("no\njson", "")
+    assert end["rows"] == 3
+    assert "".join(export.write(Export(Format.CSV, 1, 3), anna)).count("no\njson") == 1
+
+
+@pytest.mark.parametrize("form", Format)
+def test_memory_does_not_grow_with_the_range(
+    anna: Actor, monkeypatch: pytest.MonkeyPatch, form: Format
+) -> None:
+    fill(2_000)
+    monkeypatch.setattr(verification, "BATCH", 100)
+
+    def peak(last: int) -> int:
+        tracemalloc.start()
+        for _ in export.write(Export(form, 1, last), anna):
+            pass
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    peak(100)  # what is loaded once
+    assert peak(2_000) < 2 * peak(200)
+
+
+# --- The range ------------------------------------------------------------------------------------
+def test_a_range_is_what_there_is_within_all_bounds() -> None:
+    assert find_range() is None
+    fill(5)
+    times = list(AuditEvent.objects.order_by("seq").values_list("time", flat=True))
+    assert find_range() == (1, 5)
+    assert find_range(first=2, last=4) == (2, 4)
+    assert find_range(first=4, last=900) == (4, 5)
+    assert find_range(first=6) is None
+    assert find_range(since=times[0], until=times[-1] + 1) == (1, 5)
+    assert find_range(until=times[0]) is None
+    assert find_range(since=times[-1] + 1) is None
+
+
+# --- What the log tells of it ---------------------------------------------------------------------
+def test_a_whole_export_is_in_the_log_with_its_range_and_rows(as_administrator: Client) -> None:
+    fill()
+    last = AuditEvent.objects.count()
+    answer = as_administrator.post(PAGE, {"format": "jsonl"})
+    assert answer["Content-Disposition"].startswith(f'attachment; filename="audit-log_1_{last}_')
+    [started] = events("audit.export_started")
+    assert started.details == {"format": "jsonl", "first": 1, "last": last}
+    assert events("audit.exported") == []
+    *lines, _end = json_lines(content(answer))
+    assert len(lines) == last
+    [done] = events("audit.exported")
+    assert done.details == {"format": "jsonl", "first": 1, "last": last, "rows": last}
+    assert (done.actor_id, done.request_id) == (started.actor_id, started.request_id)
+    assert events("audit.export_failed") == []
+
+
+@pytest.mark.parametrize("form", Format)
+def test_a_reader_who_goes_away_is_in_the_log_and_has_no_whole_file(
+    as_administrator: Client, monkeypatch: pytest.MonkeyPatch, form: Format
+) -> None:
+    fill(30)
+    monkeypatch.setattr(verification, "BATCH", 10)
+    answer: Any = as_administrator.post(PAGE, {"format": form, "last": "30"})
+    pieces = iter(answer.streaming_content)
+    got = [next(pieces) for _ in range(3)]
+    answer.close()
+    assert b'"export":"whole"' not in b"".join(got)
+    [failed] = events("audit.export_failed")
+    assert failed.details["rows"] in (10, 20)
+    assert failed.failure
+    assert events("audit.exported") == []
+
+
+@pytest.mark.parametrize("form", Format)
+def test_a_fault_in_the_middle_breaks_the_connection_and_is_in_the_log(
+    as_administrator: Client, monkeypatch: pytest.MonkeyPatch, form: Format
+) -> None:
+    fill(30)
+
+    def one_batch(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        yield next(iter(verification.rows_after(*args, **kwargs)))[:10]
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(export, "rows_after", one_batch)
+    answer = as_administrator.post(PAGE, {"format": form})
+    with pytest.raises(OperationalError):  # the server ends the connection without the last chunk
+        content(answer)
+    [failed] = events("audit.export_failed")
+    assert failed.details["rows"] == 10
+
+
+def test_without_its_event_no_row_leaves(as_administrator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill()
+
+    def full(_event: object) -> int:
+        raise OperationalError("full")
+
+    monkeypatch.setattr(export, "record", full)
+    as_administrator.raise_request_exception = False
+    answer = as_administrator.post(PAGE, {"format": "csv"})
+    assert answer.status_code == 503
+    assert not answer.streaming
+
+
+# --- The page -------------------------------------------------------------------------------------
+def test_the_form_is_shown_to_those_who_may_read_the_log(as_administrator: Client, as_staff: Client) -> None:
+    page = text(as_administrator.get(PAGE))
+    assert "<h1>Export the audit log</h1>" in page
+    assert as_staff.get(PAGE).status_code == 403
+    assert as_staff.post(PAGE, {"format": "csv"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({}, "Choose a format"),
+        ({"format": "xml"}, "Choose a format"),
+        ({"format": "csv", "since": "soon"}, "Enter a date, such as 2026-03-07"),
+        ({"format": "csv", "first": "0"}, "Enter the number of an event, such as 1200"),
+        ({"format": "csv", "last": str(2**63)}, "Enter the number of an event, such as 1200"),
+        ({"format": "csv", "since": "2026-02-02", "until": "2026-02-01"}, "must not be before the first day"),
+        ({"format": "csv", "first": "9", "last": "8"}, "must not be before the first event"),
+        ({"format": "csv", "first": "900000"}, "There is no event in this range"),
+        ({"format": "csv", "until": "1999-12-31"}, "There is no event in this range"),
+    ],
+)
+def test_what_cannot_be_exported_is_told(as_administrator: Client, entry: dict[str, str], words: str) -> None:
+    fill()
+    answer = as_administrator.post(PAGE, entry)
+    assert not answer.streaming
+    assert words in text(answer)
+    assert events("audit.export_started") == []
+
+
+# --- The command ----------------------------------------------------------------------------------
+def fetch(after: int, *options: str) -> list[dict[str, Any]]:
+    out = io.StringIO()
+    call_command("audit_export", "--after", str(after), *options, stdout=out)
+    return json_lines(out.getvalue()) if out.getvalue() else []
+
+
+def test_the_command_goes_on_where_the_last_run_ended_and_misses_nothing() -> None:
+    fill(4)
+    *first, end = fetch(0)
+    assert [line["seq"] for line in first] == [1, 2, 3, 4]
+    fill(2)
+    *second, _end = fetch(end["last"])
+    assert [line["seq"] for line in second] == [5, 6, 7]
+    assert second[0]["action"] == "audit.exported"
+    assert second[0]["actor_name"] == "system:audit_export"
+    assert second[0]["previous_hash"] == end["hash"]
+
+
+def test_the_commands_own_events_are_no_news() -> None:
+    fill(2)
+    fetch(0)
+    assert fetch(2) == []
+    assert AuditEvent.objects.count() == 3
+
+
+@pytest.mark.parametrize("after", ["-1", "9"])
+def test_a_sequence_that_the_log_does_not_have_is_refused(after: str) -> None:
+    fill(2)
+    with pytest.raises(CommandError, match="The log ends at 2"):
+        call_command("audit_export", f"--after={after}")
+    assert AuditEvent.objects.count() == 2
+
+
+def test_an_output_that_nobody_reads_is_a_failed_export() -> None:
+    class Gone(io.StringIO):
+        def flush(self) -> None:
+            raise BrokenPipeError
+
+        def fileno(self) -> int:
+            raise AssertionError
+
+    fill(2)
+    export_to = export.write(Export(Format.JSONL, 1, 2), Actor.system("audit_export"), delivered=Gone().flush)
+    with pytest.raises(BrokenPipeError), closing(export_to) as pieces:
+        list(pieces)
+    [failed] = events("audit.export_failed")
+    assert failed.details["rows"] == 2
