@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.conf import settings
 from django.db import connection, transaction
 from pytest_django import Settings
 
@@ -17,6 +18,8 @@ from apps.audit.chain import Row, row_hash
 from apps.audit.diagnosis import Verdict
 from apps.audit.events import Event
 from apps.audit.models import AuditEvent
+from apps.audit.proof.bundle import bundle
+from apps.audit.proof.verify_audit_log import Archive, check
 from apps.audit.services import record
 from apps.audit.signing import NotSignedError, sign_checkpoint
 from apps.audit.verification import Progress, verify
@@ -38,7 +41,7 @@ def write(number: int) -> None:
 
 
 @pytest.fixture
-def log(settings: Settings) -> Path:
+def log() -> Path:
     """Twelve rows: five, a signature, five, a signature. The file of checkpoints."""
     write(5)
     sign_checkpoint(SIGNER)
@@ -50,8 +53,22 @@ def log(settings: Settings) -> Path:
     return path
 
 
-def found(*, from_checkpoint: bool = False) -> tuple[str, int | None]:
-    result = verify(from_checkpoint=from_checkpoint)
+def found() -> tuple[str, int | None]:
+    """What the portal's verification says; the one-file verifier has to say the same of the proof."""
+    result = verify()
+    told = result.verdict.value, result.seq
+    assert found_in_proof() == told
+    return told
+
+
+def found_in_proof() -> tuple[str, int | None]:
+    proof = Path(settings.AUDIT_CHECKPOINT_FILE).with_name("proof.zip")
+    proof.write_bytes(b"".join(bundle()))
+    return check(Archive(proof))
+
+
+def found_after_checkpoint() -> tuple[str, int | None]:
+    result = verify(from_checkpoint=True)
     return result.verdict.value, result.seq
 
 
@@ -235,7 +252,7 @@ def test_an_old_backup_that_was_played_back_and_gone_on_with_is_rewritten(log: P
     write(10)
     result = verify()
     assert (result.verdict, result.seq, result.checkpoint) == (Verdict.REWRITTEN, C2, C2)
-    assert found(from_checkpoint=True) == ("rewritten", C2)
+    assert found_after_checkpoint() == ("rewritten", C2)
     with pytest.raises(NotSignedError):
         sign_checkpoint(SIGNER)
 
@@ -251,7 +268,7 @@ def test_a_chain_rewritten_without_the_key_is_told_by_the_checkpoint(
     assert found() == ("rewritten", contradicting)
 
 
-def test_a_chain_rewritten_with_another_key_has_a_key_unknown(log: Path, settings: Settings) -> None:
+def test_a_chain_rewritten_with_another_key_has_a_key_unknown(log: Path) -> None:
     stranger = Ed25519PrivateKey.generate()
     forged, previous = [], ""
     for _, checkpoint in checkpoints.read(log):
@@ -306,10 +323,10 @@ def test_from_the_checkpoint_only_what_came_later_is_read(log: Path, monkeypatch
     rows = stored()
     rows[3]["actor_name"] = "Bob"
     put([*rows.values()])
-    assert found(from_checkpoint=True) == ("unchanged", None)
+    assert found_after_checkpoint() == ("unchanged", None)
     rows[12]["actor_name"] = "Bob"
     put([*rows.values()])
-    assert found(from_checkpoint=True) == ("changed", 12)
+    assert found_after_checkpoint() == ("changed", 12)
 
 
 def test_a_signature_covers_nothing_that_was_altered(log: Path) -> None:

@@ -1,0 +1,118 @@
+"""The proof as a zip archive, made while it is sent: a large log takes no more memory than a small one."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from django.conf import settings
+
+from apps.audit import checkpoints
+from apps.audit.chain import canonical_json
+from apps.audit.verification import read_head, rows_after
+from apps.audit.walk import COLUMNS, StoredRow
+
+VERIFIER: Final = Path(__file__).with_name("verify_audit_log.py")
+
+
+def bundle() -> Iterator[bytes]:
+    """The archive in parts: every event, the checkpoints, the public keys, a manifest, and the verifier.
+
+    Raises the database's errors. The head and the end of the file are taken first, as in a verification.
+    """
+    head, path = read_head(), settings.AUDIT_CHECKPOINT_FILE
+    end = checkpoints.size_of(path)
+    sink = _Sink()
+    digests: dict[str, str] = {}
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive:
+        contents = {
+            "events.jsonl": _event_lines(),
+            "checkpoints.jsonl": _file_until(path, end),
+            "public_keys.txt": iter([_public_keys()]),
+            "verify_audit_log.py": iter([VERIFIER.read_bytes()]),
+        }
+        for name, parts in contents.items():
+            digest = hashlib.sha256()
+            with archive.open(_entry(name), "w", force_zip64=True) as file:
+                for part in parts:
+                    digest.update(part)
+                    file.write(part)
+                    yield from sink.taken()
+            digests[name] = digest.hexdigest()
+        manifest = {
+            "made_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "portal_version": settings.VERSION,
+            "head": _told(head),
+            "head_afterwards": _told(read_head()),  # events that came meanwhile may be in it
+            "files": digests,
+        }
+        archive.writestr(_entry("manifest.json"), json.dumps(manifest, indent=2) + "\n")
+    yield from sink.taken()
+
+
+def _told(head: tuple[int, str] | None) -> dict[str, int | str] | None:
+    return None if head is None else {"seq": head[0], "hash": head[1]}
+
+
+def _event_lines() -> Iterator[bytes]:
+    for rows in rows_after(None):
+        yield b"".join(event_line(row) for row in rows)
+
+
+def event_line(row: StoredRow) -> bytes:
+    """One line of ``events.jsonl``: the row as JSON in the chain's own spelling."""
+    fields: dict[str, Any] = dict(zip(COLUMNS, row, strict=True))
+    if fields["failure"] in (0, 1):  # as SQLite gives it back; anything else is told as it stands there
+        fields["failure"] = bool(fields["failure"])
+    return canonical_json(fields).encode() + b"\n"
+
+
+def _file_until(path: Path, end: int) -> Iterator[bytes]:
+    if not end:
+        return
+    with path.open("rb") as file:
+        while left := end - file.tell():
+            part = file.read(min(left, 1 << 20))
+            if not part:
+                return
+            yield part
+
+
+def _public_keys() -> bytes:
+    own = checkpoints.signing_key(settings.AUDIT_SIGNING_KEY).public_key().public_bytes_raw()
+    keys = [base64.b64encode(own).decode(), *settings.AUDIT_FORMER_PUBLIC_KEYS]
+    return "".join(f"{key}\n" for key in keys).encode()
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    now = datetime.datetime.now(datetime.UTC)
+    entry = zipfile.ZipInfo(name, now.timetuple()[:6])
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    return entry
+
+
+class _Sink(io.RawIOBase):
+    """A file that cannot be gone back in: what was written is taken out and sent."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        self._parts.append(bytes(data))
+        return len(data)
+
+    def taken(self) -> Iterator[bytes]:
+        """What was written since, once."""
+        parts, self._parts = self._parts, []
+        if parts:
+            yield b"".join(parts)
