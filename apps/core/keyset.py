@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from django.core.exceptions import BadRequest
 from django.db.models import DateTimeField, Model, Q, QuerySet
@@ -112,12 +112,27 @@ def page_of(
 def _nearest(
     lists: Sequence[QuerySet[Row]], by: Sequence[str], number: int, position: Position | None, *, newer: bool
 ) -> list[Row]:
+    """The rows next to the position: first their keys, which an index alone can tell, then the rows.
+
+    Asked for whole rows, PostgreSQL takes the newest of all and throws away what the filter does not want: it
+    expects those to be spread evenly, and reads the whole table for a person who left years ago.
+    """
     order = [name if newer else f"-{name}" for name in by]
-    nearest: dict[tuple[int, ...], Row] = {}
-    for rows in lists:
+    found: dict[tuple[Any, ...], int] = {}  # the list that a key is from
+    for index, rows in enumerate(lists):
         wanted = rows if position is None else rows.filter(_beyond(rows.model, by, position))
-        nearest.update((_key(row, by), row) for row in wanted.order_by(*order)[:number])
-    return [nearest[key] for key in sorted(nearest, reverse=not newer)[:number]]
+        found |= dict.fromkeys(wanted.order_by(*order).values_list(*by)[:number], index)
+    nearest = sorted(found, reverse=not newer)[:number]
+    unique = by[-1]
+    rows_by_key = {
+        getattr(row, unique): row
+        for index in {found[key] for key in nearest}
+        for row in lists[index].filter(
+            **{f"{unique}__in": [key[-1] for key in nearest if found[key] == index]}
+        )
+    }
+    # One that was deleted between the two readings is left out.
+    return [rows_by_key[key[-1]] for key in nearest if key[-1] in rows_by_key]
 
 
 def _beyond(model: type[Model], by: Sequence[str], position: Position) -> Q:
