@@ -1,0 +1,170 @@
+"""Whoever sees a consumer's personal data, leaves an event.
+
+Each address is named here: those that show such data, with the way to make them do so, and the others with
+the reason why they never do. Both are tried: an answer with personal data must have left an event of seeing,
+and an answer of the others must hold none.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+
+from apps.accounts.models import User
+from apps.audit.models import AuditEvent
+from apps.cdp.factory import get_client
+from apps.consumers import rules, services
+from apps.consumers.models import Outcome, Submission
+from apps.sandbox.seed import SAMPLE_ORDER
+from apps.sandbox.seed_guests import GUEST_WITH_PROFILE
+from apps.sandbox.server import SandboxServer
+from tests.sweeps.test_addresses import ADDRESSES, METHODS
+from tests.unit.accounts.people import TESTS, acting, make_person
+from tests.unit.consumers.entries import FULL, store
+
+SEEN = {"submission.viewed", "submissions.listed", "vendor_record.viewed"}
+"""The events that tell that somebody saw personal data."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """What there is to see: entries of FULL in several states, and a guest of the vendor's."""
+
+    created: Submission
+    rejected: Submission
+    unknown: Submission
+    personal: frozenset[bytes]
+
+
+Visit = Callable[[Client, Records], HttpResponse]
+
+
+def _at(name: str, argument: Callable[[Records], object] | None = None) -> Visit:
+    def visit(client: Client, records: Records) -> HttpResponse:
+        arguments = [argument(records)] if argument else []
+        return client.get(reverse(name, args=arguments))  # type: ignore[return-value]  # the client's own class
+
+    return visit
+
+
+def _corrected(client: Client, records: Records) -> HttpResponse:
+    return client.get(reverse("consumers:new"), {"from": str(records.rejected.public_id)})  # type: ignore[return-value]  # as above
+
+
+def _settled_with_errors(client: Client, records: Records) -> HttpResponse:
+    address = reverse("consumers:settle", args=[records.unknown.public_id])
+    return client.post(address, {"outcome": "created"})  # type: ignore[return-value]  # as above
+
+
+SHOWS: dict[str, Visit] = {
+    "start": _at("start"),
+    "consumers:new": _corrected,
+    "consumers:submissions": _at("consumers:submissions"),
+    "consumers:receipt": _at("consumers:receipt", lambda records: records.created.public_id),
+    "consumers:settle": _settled_with_errors,
+    "lookups:guest": _at("lookups:guest", lambda _records: GUEST_WITH_PROFILE),
+    "lookups:order_consumer": _at("lookups:order_consumer", lambda records: records.created.consumer_ref),
+}
+NO_PERSON = "about the portal and the people who work with it"
+SHOWS_NOTHING = {
+    "healthz": "plain text for machines",
+    "readyz": "plain text for machines",
+    "extend_session": "an answer to a script",
+    "account_login": "before anybody is known",
+    "account_logout": "leads away",
+    "password_link": NO_PERSON,
+    "own_profile": NO_PERSON,
+    "own_password": NO_PERSON,
+    "status": NO_PERSON,
+    "consumers:check_now": "leads back to the receipt",
+    "consumers:identity_rules": NO_PERSON,
+    "consumers:remove_identity_rule": NO_PERSON,
+    "lookups:orders": "orders have numbers, prices and dates",
+    "lookups:order": "of the order's consumers only references",
+    "audit:log": "no event has room for personal data",
+    "audit:event": "no event has room for personal data",
+}
+NEVER = ("accounts:", "audit:")
+"""Addresses of these apps are about people with an account, or about the log, whatever they are called."""
+
+
+@pytest.fixture
+def person(transactional_db: None) -> User:
+    return make_person("wanda", "supervisor", "administrator")
+
+
+@pytest.fixture
+def records(person: User, sandbox: SandboxServer) -> Records:
+    created = services.submit(
+        order_ref=SAMPLE_ORDER, consumer=FULL, token=uuid.uuid4(), actor=acting(person), client=get_client()
+    )
+    guest = get_client().retrieve_guest(GUEST_WITH_PROFILE)
+    personal = {
+        FULL.first_name, FULL.last_name, FULL.passport_number, *FULL.emails,
+        *(one.id for one in FULL.identifiers), guest.last_name, guest.email,
+    }  # fmt: skip
+    assert created.outcome == Outcome.CREATED
+    return Records(
+        created=created,
+        rejected=store(person, Outcome.REJECTED),
+        unknown=store(person, Outcome.UNKNOWN),
+        personal=frozenset(text.encode() for text in personal if text),
+    )
+
+
+def _shown(response: HttpResponse, records: Records) -> bool:
+    return not response.streaming and any(text in response.content for text in records.personal)
+
+
+def test_every_address_is_told_to_show_personal_data_or_not() -> None:
+    names = {address.name for address in ADDRESSES}
+    undecided = {name for name in names if name not in SHOWS and name not in SHOWS_NOTHING}
+    assert {name for name in undecided if not name.startswith(NEVER)} == set()
+    assert {*SHOWS, *SHOWS_NOTHING} - names == set()
+    assert {*SHOWS} & {*SHOWS_NOTHING} == set()
+
+
+@pytest.mark.parametrize("name", SHOWS)
+def test_whoever_sees_personal_data_leaves_an_event(name: str, person: User, records: Records) -> None:
+    client = Client()
+    client.force_login(person)
+    before = AuditEvent.objects.order_by("seq").values_list("seq", flat=True).last() or 0
+    response = SHOWS[name](client, records)
+    assert response.status_code == 200
+    assert _shown(response, records), "it shows nothing: is this still the way to it?"
+    left = AuditEvent.objects.filter(seq__gt=before, actor_id=str(person.pk), action__in=SEEN)
+    assert left.exists()
+
+
+def test_no_other_address_shows_personal_data(person: User, records: Records) -> None:
+    other = make_person("nora", "staff")
+    rule = rules.add_rule(name="Rule", provider="Provider", actor=TESTS)
+    values = {
+        "public_id": records.created.public_id,
+        "pk": rule.pk,
+        "seq": 1,
+        "ref": SAMPLE_ORDER,
+        "person_id": other.pk,
+        "role": "staff",
+        "uid": "MQ",
+        "token": "not-a-token",
+    }
+    client, showing, visited = Client(), [], 0
+    for address in ADDRESSES:
+        if address.name in SHOWS:
+            continue
+        path = reverse(address.name, kwargs={name: values[name] for name in address.arguments})
+        for method in METHODS:
+            client.force_login(person)  # signing out is among the addresses
+            response = getattr(client, method)(path)
+            visited += 1
+            if _shown(response, records):
+                showing.append(f"{method} {path}")
+    assert showing == []
+    assert visited >= 40
