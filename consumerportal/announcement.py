@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from pathlib import Path
 
 from django.conf import settings
@@ -17,6 +18,8 @@ from apps.audit.services import record
 from apps.consumers.storing import drain_spool
 from apps.core.actor import Actor
 from apps.core.encryption import keyed_digest
+
+logger = logging.getLogger(__name__)
 
 
 def settings_digest() -> str:
@@ -46,7 +49,10 @@ def record_start() -> None:
     actor = Actor.system("portal")
     with transaction.atomic():
         record(Event(action=actions.PORTAL_STARTED, actor=actor, data=data))
-    drain_spool(actor)
+    try:
+        drain_spool(actor)
+    except Exception:  # the worker comes back to it; a portal that does not start helps nobody
+        logger.exception("spool_not_drained")
     connection.close()
     close_pool = getattr(connection, "close_pool", None)  # PostgreSQL's alone has a pool
     if close_pool is not None:

@@ -18,6 +18,7 @@ from apps.audit.checkpoints import public_key, signing_key
 from apps.cdp.attempt import Limits
 from apps.cdp.links import BaseUrl
 
+LONGEST_WAIT = 30 * 24 * 3600.0  # seconds
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 # Published with the source, therefore worthless as secrets: startup() refuses them in production.
@@ -138,6 +139,11 @@ class Startup:
             self.problems.append(
                 "AUDIT_FORMER_PUBLIC_KEYS is not a list of public keys (base64 of 32 bytes each)"
             )
+
+    def look_up_times(self, after: list[float]) -> None:
+        """The waits before look-ups, in seconds: positive, and none beyond a month."""
+        if not all(0 < seconds <= LONGEST_WAIT for seconds in after):  # false for "nan" and "inf" as well
+            self.problems.append("CDP_LOOK_UPS_AFTER holds something else than seconds up to 30 days")
 
     def stop_if_unsafe(self) -> None:
         """Raise ImproperlyConfigured with every problem in one message."""

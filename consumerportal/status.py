@@ -13,7 +13,7 @@ from pathlib import Path
 import django
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Sum
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -25,7 +25,7 @@ from apps.consumers.models import Outcome, Submission, VendorContact
 from apps.core import readiness, signs
 from apps.core.models import SignOfLife
 
-CLOCK_TOLERANCE = 60.0  # seconds; the vendor's Date header is cut to the second and read after the answer
+CLOCK_TOLERANCE = 60.0  # seconds
 LOW_DISK, FULL_DISK = 0.10, 0.02  # parts of the disk that are free
 OLD_UNKNOWN = datetime.timedelta(days=1)
 
@@ -65,6 +65,7 @@ def lines() -> tuple[Line, ...]:
     return (
         _credentials(),
         _unknowns(),
+        _contradicted(),
         _look_ups(),
         _worker(),
         _spool(),
@@ -110,6 +111,14 @@ def _unknowns() -> Line:
     return Line("unknowns", label, said, Level.PROBLEM if old else Level.ATTENTION, found["oldest"])
 
 
+def _contradicted() -> Line:
+    label = _("Settled otherwise than Sitecore CDP says")
+    count = Submission.objects.filter(contradicted=True).count()
+    if not count:
+        return Line("contradicted", label, gettext("None"))
+    return Line("contradicted", label, str(count), Level.ATTENTION)
+
+
 def _look_ups() -> Line:
     label = _("Look-ups")
     if not settings.CDP_LOOK_UPS:
@@ -130,30 +139,30 @@ def _worker() -> Line:
     last = signs.latest(signs.WORKER)
     if last is None:
         return Line("worker", label, gettext("Not seen within a day: start manage.py worker"), Level.PROBLEM)
-    silent = datetime.datetime.now(datetime.UTC) - last.seen_at
-    if silent > datetime.timedelta(seconds=settings.WORKER_SILENT_SECONDS or 120):
-        return Line(
-            "worker",
-            label,
-            gettext("Silent: start manage.py worker. Last seen at"),
-            Level.PROBLEM,
-            last.seen_at,
-        )
-    if last.failing:
-        said = gettext("Failed at its duties (%(duties)s), the log says why. Last seen at") % {
-            "duties": last.failing
-        }
+    running = signs.alive(signs.WORKER)
+    if not running:
+        said = gettext("Silent: start manage.py worker. Last seen at")
         return Line("worker", label, said, Level.PROBLEM, last.seen_at)
+    failing = sorted({sign.failing for sign in running if sign.failing})
+    if failing:
+        said = gettext("Failed at its duties (%(duties)s), the log says why. Last seen at")
+        return Line("worker", label, said % {"duties": ", ".join(failing)}, Level.PROBLEM, last.seen_at)
     return Line("worker", label, gettext("Last seen at"), moment=last.seen_at)
 
 
 def _spool() -> Line:
+    """What waits on this machine, and on the machines of the workers, whether those live or not."""
     label = _("Outcomes that wait to be stored")
-    told = SignOfLife.objects.filter(process__startswith=f"{signs.WORKER}:", waiting_files__gt=0)
-    waiting = max([len(spool.paths()), *told.values_list("waiting_files", flat=True)])
-    if not waiting:
-        return Line("spool", label, gettext("None"))
-    return Line("spool", label, str(waiting), Level.PROBLEM)
+    told = SignOfLife.objects.filter(process__startswith=f"{signs.WORKER}:").aggregate(
+        files=Sum("waiting_files")
+    )
+    waiting = max(len(spool.paths()), told["files"] or 0)
+    if waiting:
+        return Line("spool", label, str(waiting), Level.PROBLEM)
+    if not spool.can_be_written():
+        said = gettext("None, but this process cannot write into SPOOL_DIR")
+        return Line("spool", label, said, Level.PROBLEM)
+    return Line("spool", label, gettext("None"))
 
 
 def _clock() -> Line:
@@ -161,7 +170,8 @@ def _clock() -> Line:
     contact = VendorContact.objects.filter(pk=1).first()
     if contact is None or contact.clock_ahead is None:
         return Line("clock", label, gettext("Not compared with Sitecore CDP yet"))
-    if abs(contact.clock_ahead) <= CLOCK_TOLERANCE:
+    # The answer was read to its end before the clocks were compared.
+    if abs(contact.clock_ahead) <= CLOCK_TOLERANCE + settings.CDP_TOTAL_TIMEOUT:
         return Line("clock", label, gettext("Agrees with that of Sitecore CDP"))
     ahead = contact.clock_ahead > 0
     said = (
@@ -179,12 +189,16 @@ def _disks() -> Iterator[Line]:
         folders.insert(0, Path(settings.DATABASES["default"]["NAME"]))
     seen = set()
     for folder in folders:
-        existing = next(path for path in (folder, *folder.parents) if path.exists())
-        device = existing.stat().st_dev
+        try:
+            existing = next(path for path in (folder, *folder.parents) if path.exists())
+            device, usage = existing.stat().st_dev, shutil.disk_usage(existing)
+        except OSError as error:
+            said = gettext("Cannot be looked at: %(why)s") % {"why": type(error).__name__}
+            yield Line("disk_unknown", _("Disk"), said, Level.ATTENTION)
+            continue
         if device in seen:
             continue
         seen.add(device)
-        usage = shutil.disk_usage(existing)
         free = usage.free / usage.total
         level_ = Level.PROBLEM if free < FULL_DISK else Level.ATTENTION if free < LOW_DISK else Level.WELL
         said = gettext("%(free)s GB free (%(percent)s %%)") % {

@@ -174,10 +174,10 @@ class Exchange:
         """Seconds by which our clock is ahead of a Date header (RFC 9110, 6.6.1), which has whole seconds."""
         try:
             moment = email.utils.parsedate_to_datetime(header)
-        except ValueError:
+            zoned = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+            return (self.clock() - zoned).total_seconds()
+        except (ValueError, OverflowError):
             return None
-        zoned = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-        return (self.clock() - zoned).total_seconds()
 
     def _retry_after(self, header: str) -> float | None:
         """Seconds from a Retry-After header, a number or a date (RFC 9110, 10.2.3); None when it says

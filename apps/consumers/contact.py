@@ -21,8 +21,8 @@ from apps.consumers.models import VendorContact
 logger = logging.getLogger(__name__)
 
 REFUSALS = (401, 403)
-# The vendor knew who asked. Of others, such as a 503, nobody can tell.
-ACCEPTED = frozenset({200, 201, 204, 400, 404, 405, 409, 413, 415, 422})
+# The vendor knew who asked. Of others, such as a 503 or a gateway's 413, nobody can tell.
+ACCEPTED = frozenset({200, 201, 204, 400, 404, 409, 422})
 EVERY = 60.0  # seconds between two writes that say the same
 
 

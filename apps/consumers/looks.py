@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -19,7 +19,14 @@ from apps.audit import actions
 from apps.audit.services import record
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import OrderConsumer
-from apps.cdp.errors import CdpBusy, CdpError, CdpNotFound
+from apps.cdp.errors import (
+    CdpBusy,
+    CdpConnectionLost,
+    CdpError,
+    CdpRateLimited,
+    CdpTimeout,
+    CdpUnreachable,
+)
 from apps.consumers import contact, pacing, schedule, selectors
 from apps.consumers.events import event_of
 from apps.consumers.matching import matches
@@ -31,11 +38,19 @@ LEASE = datetime.timedelta(seconds=60)  # a look whose process was lost is due a
 LOOK_SECONDS = 15.0  # the longest that one look may take
 BETWEEN = datetime.timedelta(seconds=2)  # two looks for one submission, however often somebody asks
 MOST_COMPARED = 25  # new consumers that one look reads
+NOT_ANSWERED = (CdpBusy, CdpUnreachable, CdpTimeout, CdpConnectionLost, CdpRateLimited)
 LOOK_UP = "look_up"  # the reason in the event
 
 
 class LookNotTaken(Exception):
-    """No look was taken: it is not unknown any more, or look-ups are off, paused or too frequent."""
+    """No look was taken: it is not unknown any more, or look-ups are off, paused or too frequent.
+
+    ``until``: the end of the pause, where there is one.
+    """
+
+    def __init__(self, until: datetime.datetime | None = None) -> None:
+        super().__init__("No look was taken")
+        self.until = until
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +67,8 @@ class Conclusion:
 
     result: LookResult
     matching: tuple[OrderConsumer, ...] = ()
-    different: tuple[str, ...] = field(default=())
+    different: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 def take_due_look(*, actor: Actor, client: CdpClient) -> bool:
@@ -79,8 +95,13 @@ def look_now(submission: Submission, *, actor: Actor, client: CdpClient) -> Subm
     Raises ``LookNotTaken``. An order that cannot be read is a result of the look and no exception.
     """
     now = datetime.datetime.now(datetime.UTC)
-    if not settings.CDP_LOOK_UPS or not pacing.take_turn(now) or not _claimed(submission, now):
+    if not settings.CDP_LOOK_UPS:
         raise LookNotTaken
+    until = pacing.paused_until(now)
+    if until is not None or not _claimed(submission, now):
+        raise LookNotTaken(until)
+    if not pacing.take_turn(now):  # another look goes ahead after a pause
+        raise LookNotTaken(pacing.paused_until(now))
     _look(submission, actor, client)
     contact.store_news()
     submission.refresh_from_db()
@@ -99,6 +120,7 @@ def _claimed(submission: Submission, now: datetime.datetime) -> bool:
 
 
 def _look(submission: Submission, actor: Actor, client: CdpClient) -> None:
+    began = datetime.datetime.now(datetime.UTC)
     known = _lower(submission.refs_before or []) | selectors.claimed_refs_on_order(submission)
     release_database_connections()
     try:
@@ -106,11 +128,11 @@ def _look(submission: Submission, actor: Actor, client: CdpClient) -> None:
     except CdpError as error:
         _store_failure(submission, error, actor)
         return
-    pacing.note_answered()
+    pacing.note_answered(began)
     try:
         _conclude(submission, found, actor)
     except IntegrityError:
-        # Another submission was settled with this very reference a moment ago: it is not new any more.
+        # Another submission was settled with this very reference a moment ago: it is claimed by now.
         _conclude(submission, found, actor)
 
 
@@ -124,7 +146,9 @@ def _find(order_ref: str, known: frozenset[str], client: CdpClient) -> Found:
         for ref in new[:MOST_COMPARED]:
             try:
                 read.append(client.retrieve_order_consumer(ref, within=max(end - time.monotonic(), 0.001)))
-            except CdpNotFound:  # listed, but not readable yet
+            except NOT_ANSWERED:
+                raise
+            except CdpError:  # listed, but not to be read: this one alone, and whose it is stays open
                 unread.append(ref)
     return Found(tuple(read), tuple(unread))
 
@@ -145,6 +169,7 @@ def _conclude(submission: Submission, found: Found, actor: Actor) -> None:
             "look_result": conclusion.result,
             "matching_refs": [consumer.ref for consumer in conclusion.matching],
             "different_refs": list(conclusion.different),
+            "unread_refs": list(conclusion.unread),
             "next_look_at": schedule.next_look(submission.finished_at or now, now),
         }
         if conclusion.result is LookResult.ONE:
@@ -157,21 +182,43 @@ def _conclude(submission: Submission, found: Found, actor: Actor) -> None:
 
 
 def _concluded(submission: Submission, found: Found) -> Conclusion:
-    sent = submission.consumer
+    # Rivals before claims: a rival only goes from open to claimed, so one of the two reads sees it, although
+    # each of them sees its own moment (PostgreSQL's READ COMMITTED).
+    rivals = selectors.open_on_order(submission)
     claimed = selectors.claimed_refs_on_order(submission)
     new = [consumer for consumer in found.read if consumer.ref.lower() not in claimed]
-    unread = [ref for ref in found.unread if ref.lower() not in claimed]
-    matching = tuple(consumer for consumer in new if sent is not None and matches(sent, consumer))
-    different = (*(consumer.ref for consumer in new if consumer not in matching), *unread)
-    if not matching:
-        return Conclusion(LookResult.NONE, different=different)
+    unread = tuple(ref for ref in found.unread if ref.lower() not in claimed)
+    sent = submission.consumer
+    if sent is None:
+        return Conclusion(LookResult.NOT_COMPARED, unread=(*(one.ref for one in new), *unread))
+    matching = tuple(consumer for consumer in new if matches(sent, consumer))
+    if (
+        submission.refs_before is None
+    ):  # then nothing is known to be new, and others are just other travellers
+        return Conclusion(LookResult.NOT_PROVEN if matching else LookResult.NONE, matching)
+    different = tuple(consumer.ref for consumer in new if consumer not in matching)
+    result = _result_of(submission, matching, unread, rivals)
+    return Conclusion(result, matching, different, unread)
+
+
+def _result_of(
+    submission: Submission,
+    matching: tuple[OrderConsumer, ...],
+    unread: tuple[str, ...],
+    rivals: list[Submission],
+) -> LookResult:
     if len(matching) > 1:
-        return Conclusion(LookResult.SEVERAL, matching, different)
-    if submission.refs_before is None or unread:
-        return Conclusion(LookResult.NOT_PROVEN, matching, different)
-    if any(_may_have_made(rival, matching[0]) for rival in selectors.open_on_order(submission)):
-        return Conclusion(LookResult.SHARED, matching, different)
-    return Conclusion(LookResult.ONE, matching, different)
+        return LookResult.SEVERAL
+    if unread:
+        return LookResult.NOT_ALL_READ
+    if not matching:
+        return LookResult.NONE
+    [candidate] = matching
+    if any(_may_have_made(rival, candidate) for rival in rivals):
+        return LookResult.SHARED
+    if selectors.refs_claimed_elsewhere(submission, [candidate.ref]):
+        return LookResult.SHARED
+    return LookResult.ONE
 
 
 def _may_have_made(rival: Submission, consumer: OrderConsumer) -> bool:
@@ -206,7 +253,7 @@ def _record_look(submission: Submission, conclusion: Conclusion, actor: Actor) -
         "result": conclusion.result.value,
         "before": None if submission.refs_before is None else len(submission.refs_before),
         "matching": len(conclusion.matching),
-        "different": len(conclusion.different),
+        "different": len(conclusion.different) + len(conclusion.unread),
     }
     if conclusion.result is LookResult.ONE:
         record(
@@ -232,7 +279,8 @@ def _store_failure(submission: Submission, error: CdpError, actor: Actor) -> Non
     with transaction.atomic(durable=True):
         changed = Submission.objects.filter(pk=submission.pk, outcome=Outcome.UNKNOWN).update(
             failed_looks=F("failed_looks") + 1,
-            look_result=LookResult.FAILED,
+            # What an earlier look has found stays to be seen.
+            look_result=submission.look_result or LookResult.FAILED,
             next_look_at=schedule.retry(
                 submission.finished_at or now, now, failed=failed, retry_after=error.retry_after
             ),

@@ -13,9 +13,9 @@ _TEXTS = ("title", "first_name", "last_name", "gender", "nationality", "passport
 def matches(sent: NewConsumer, found: OrderConsumer) -> bool:
     """Whether every field that was sent is there, and nothing that was not sent.
 
-    Not compared: identifiers, which the vendor's documented answer does not have. Case, kinds of blanks and
-    of the same letter, the order of lists and the punctuation of phone numbers do not count, because the
-    vendor may write them in its own way.
+    Identifiers are compared where the answer has some; the vendor's documented one has none. Case, kinds of
+    blanks and of the same letter, the order of lists and the punctuation of phone numbers do not count,
+    because the vendor may write them in its own way.
     """
     return (
         all(_plain(getattr(sent, name)) == _plain(getattr(found, name)) for name in _TEXTS)
@@ -23,6 +23,7 @@ def matches(sent: NewConsumer, found: OrderConsumer) -> bool:
         and _set(sent.emails) == _set(found.emails)
         and {_digits(number) for number in sent.phone_numbers}
         == {_digits(number) for number in found.phone_numbers}
+        and (not found.identifiers or set(sent.identifiers) == set(found.identifiers))
     )
 
 

@@ -21,6 +21,12 @@ def pace() -> LookPace:
     return LookPace.objects.get_or_create(pk=1)[0]
 
 
+def paused_until(now: datetime.datetime) -> datetime.datetime | None:
+    """The end of the pause; None where there is none now."""
+    until = pace().paused_until
+    return until if until is not None and until > now else None
+
+
 def take_turn(now: datetime.datetime) -> bool:
     """Whether a look may be taken now. After a pause one look goes ahead, and the others wait for it."""
     row = pace()
@@ -31,9 +37,10 @@ def take_turn(now: datetime.datetime) -> bool:
     return bool(LookPace.objects.filter(turn, pk=1).update(paused_until=ahead))
 
 
-def note_answered() -> None:
-    """The vendor answered a look: no pause any more."""
-    LookPace.objects.filter(~Q(failures=0) | Q(paused_until__isnull=False), pk=1).update(
+def note_answered(began: datetime.datetime) -> None:
+    """The vendor answered a look that began then: no pause any more, unless another look failed since."""
+    before = Q(failed_at__isnull=True) | Q(failed_at__lte=began)
+    LookPace.objects.filter(before, ~Q(failures=0) | Q(paused_until__isnull=False), pk=1).update(
         failures=0, failed_at=None, error_code="", paused_until=None
     )
 
@@ -41,7 +48,7 @@ def note_answered() -> None:
 def note_failed(error: CdpError, now: datetime.datetime) -> None:
     """A look was not answered. The pause gets longer with each, and is what the vendor asks for at least."""
     if error.code in ANSWERED:
-        note_answered()
+        note_answered(now)
         return
     pace()
     LookPace.objects.filter(pk=1).update(failures=F("failures") + 1, failed_at=now, error_code=error.code)
@@ -51,4 +58,6 @@ def note_failed(error: CdpError, now: datetime.datetime) -> None:
         pause = min(FIRST_PAUSE * 2 ** min(row.failures - PATIENCE, 10), LONGEST_PAUSE)
         seconds = max(seconds, pause * random.uniform(0.9, 1.1))  # noqa: S311  # no secret
     if seconds:
-        LookPace.objects.filter(pk=1).update(paused_until=now + datetime.timedelta(seconds=seconds))
+        until = now + datetime.timedelta(seconds=seconds)
+        sooner = Q(paused_until__isnull=True) | Q(paused_until__lt=until)  # a longer pause stays
+        LookPace.objects.filter(sooner, pk=1).update(paused_until=until)

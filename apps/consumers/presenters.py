@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -20,6 +20,8 @@ from apps.consumers import vocabulary, words
 from apps.consumers.concerns import Concern
 from apps.consumers.models import CORRECTABLE_OUTCOMES, Outcome, Submission
 from apps.consumers.selectors import has_repeated_reference
+
+OVERDUE = timedelta(minutes=2)  # beyond it nobody is told any more that a look is about to be taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,7 @@ def receipt(submission: Submission, client: CdpClient) -> dict[str, Any]:
         "links": returned_links(submission, client),
         "timeline": timeline(submission),
         "correctable": is_correctable(submission),
-        "contradicted": submission.late_consumer_ref not in ("", submission.consumer_ref),
+        "contradicted": submission.contradicted,
         "settled": submission.settled_how,
         "looks": looks(submission),
         "repeated": has_repeated_reference(submission),
@@ -187,20 +189,26 @@ class Looks:
     found: str
     last_at: datetime | None
     next_at: datetime | None
+    overdue: bool  # the worker should have looked long ago
     can_check: bool
     groups: tuple[ReferenceGroup, ...]
 
 
 def looks(submission: Submission) -> Looks:
     """The state of finding out, for the page of an unknown outcome."""
+    matching = words.MATCHING if submission.refs_before is None else words.MATCHING_NEW
     groups = (
-        (words.MATCHING, submission.matching_refs),
+        (matching, submission.matching_refs),
         (words.DIFFERENT, submission.different_refs),
+        (words.UNREAD, submission.unread_refs),
     )
+    due = submission.next_look_at if settings.CDP_LOOK_UPS else None
+    overdue = due is not None and datetime.now(UTC) - due > OVERDUE
     return Looks(
         found=words.look_found(submission),
         last_at=submission.last_look_at,
-        next_at=submission.next_look_at if settings.CDP_LOOK_UPS else None,
+        next_at=None if overdue else due,
+        overdue=overdue,
         can_check=settings.CDP_LOOK_UPS,
         groups=tuple(
             ReferenceGroup(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
 
 from apps.consumers.models import (
     OPEN_OUTCOMES,
@@ -38,9 +39,8 @@ def unknown_submissions(person_id: str, *, everybody: bool) -> QuerySet[Submissi
 
 
 def contradicted_submissions(person_id: str, *, everybody: bool) -> QuerySet[Submission]:
-    """Settled submissions whose late answer named another consumer than they were settled with."""
-    visible = visible_submissions(person_id, everybody=everybody).exclude(late_consumer_ref="")
-    return visible.exclude(consumer_ref=F("late_consumer_ref"))
+    """Settled submissions whose late answer says otherwise, and that nobody has settled anew."""
+    return visible_submissions(person_id, everybody=everybody).filter(contradicted=True)
 
 
 def submissions_in_the_way(token: uuid.UUID, digest: str) -> tuple[Submission | None, Submission | None]:
@@ -59,10 +59,7 @@ def submissions_in_the_way(token: uuid.UUID, digest: str) -> tuple[Submission | 
 def possibly_similar_on_order(
     order_ref: str, digests: Iterable[tuple[DigestKind, str]]
 ) -> QuerySet[Submission]:
-    """Submissions on that order whose consumer exists or may exist and that share a digest, newest first.
-
-    References differ in case only by who wrote them; both databases find the three forms by index.
-    """
+    """Submissions on that order whose consumer exists or may exist and that share a digest, newest first."""
     exists = Q(outcome__in=[Outcome.CREATED, *OPEN_OUTCOMES]) | ~Q(late_consumer_ref="")
     by_kind: dict[DigestKind, list[str]] = {}
     for kind, digest in digests:
@@ -71,32 +68,48 @@ def possibly_similar_on_order(
     for kind, of_kind in by_kind.items():
         shares |= Q(kind=kind, digest__in=of_kind)
     sharing = SubmissionDigest.objects.filter(shares).values("submission")
-    submissions = Submission.objects.filter(exists, _on_order(order_ref), pk__in=sharing)
+    submissions = _on_order(order_ref).filter(exists, pk__in=sharing)
     return submissions.defer("refs_before").order_by("-submitted_at", "-id")
 
 
 def claimed_refs_on_order(submission: Submission) -> frozenset[str]:
     """The consumer references on its order, in lower case, that other submissions are known to have made."""
-    others = Submission.objects.filter(_on_order(submission.order_ref)).exclude(pk=submission.pk)
+    others = _on_order(submission.order_ref).exclude(pk=submission.pk)
     named = others.exclude(consumer_ref="", late_consumer_ref="")
     pairs = named.values_list("consumer_ref", "late_consumer_ref")
     return frozenset(ref.lower() for pair in pairs for ref in pair if ref)
 
 
+def refs_claimed_elsewhere(submission: Submission, refs: Iterable[str]) -> frozenset[str]:
+    """Which of these references, in lower case, submissions to other orders have been stored with.
+
+    A reference belongs to one order: somebody has settled one of the two wrongly.
+    """
+    wanted = {ref.lower() for ref in refs}
+    others = _with_reference("consumer_ref", wanted).exclude(pk=submission.pk)
+    on_others = others.alias(order_key=Lower("order_ref")).exclude(order_key=submission.order_ref.lower())
+    return frozenset(ref.lower() for ref in on_others.values_list("consumer_ref", flat=True))
+
+
 def has_repeated_reference(submission: Submission) -> bool:
     """Whether the vendor gave this submission's consumer reference to another submission as well."""
-    same = Submission.objects.filter(consumer_ref=submission.consumer_ref).exclude(pk=submission.pk)
+    same = _with_reference("consumer_ref", {submission.consumer_ref.lower()}).exclude(pk=submission.pk)
     return bool(submission.consumer_ref) and same.exists()
 
 
-def open_on_order(submission: Submission) -> QuerySet[Submission]:
-    """The other submissions to its order that are being sent or unknown."""
-    others = Submission.objects.filter(_on_order(submission.order_ref), outcome__in=OPEN_OUTCOMES)
-    return others.exclude(pk=submission.pk)
+def open_on_order(submission: Submission) -> list[Submission]:
+    """The other submissions to its order that are being sent or unknown, as they are now."""
+    return list(_on_order(submission.order_ref).filter(outcome__in=OPEN_OUTCOMES).exclude(pk=submission.pk))
 
 
-def _on_order(order_ref: str) -> Q:
-    return Q(order_ref__in={order_ref, order_ref.lower(), order_ref.upper()})
+def _on_order(order_ref: str) -> QuerySet[Submission]:
+    """Vendor: references are compared without regard to case."""
+    return Submission.objects.alias(order_key=Lower("order_ref")).filter(order_key=order_ref.lower())
+
+
+def _with_reference(column: str, refs: Iterable[str]) -> QuerySet[Submission]:
+    found = Submission.objects.exclude(**{column: ""}).alias(reference_key=Lower(column))
+    return found.filter(reference_key__in=list(refs))
 
 
 def identity_rules() -> QuerySet[IdentityRule]:

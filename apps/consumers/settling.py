@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import logging
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Q
 
 from apps.audit import actions
@@ -14,10 +15,13 @@ from apps.consumers import schedule
 from apps.consumers.events import event_of
 from apps.consumers.models import Outcome, SettledHow, SettleReason, Submission
 from apps.core.actor import Actor
+from apps.core.connections import is_away
 from apps.core.encryption import encrypt
 
-# Unknown, or "not created" although a late answer named the consumer.
-SETTLEABLE = Q(outcome=Outcome.UNKNOWN) | (Q(outcome=Outcome.NOT_CREATED) & ~Q(late_consumer_ref=""))
+logger = logging.getLogger(__name__)
+
+# Unknown, or settled otherwise than a late answer says.
+SETTLEABLE = Q(outcome=Outcome.UNKNOWN) | Q(contradicted=True)
 # Seconds beyond the last moment at which an answer can come, for a write that waits for a lock.
 MARGIN = 30.0
 
@@ -55,6 +59,7 @@ def settle(
                 outcome=outcome,
                 consumer_ref=consumer_ref,
                 next_look_at=None,
+                contradicted=False,
                 settled_how=SettledHow.BY_HAND,
                 settled_at=now,
                 settled_by_id=actor.id,
@@ -78,8 +83,12 @@ def settle(
 
 def can_be_settled(submission: Submission) -> bool:
     """Whether a supervisor may (still) say which."""
-    contradicted = submission.outcome == Outcome.NOT_CREATED and bool(submission.late_consumer_ref)
-    return submission.outcome == Outcome.UNKNOWN or contradicted
+    return submission.outcome == Outcome.UNKNOWN or submission.contradicted
+
+
+def longest_send() -> datetime.timedelta:
+    """How long after its deadline a submission may still be "being sent", a margin included."""
+    return datetime.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT + MARGIN)
 
 
 def mark_overdue_unknown(actor: Actor) -> int:
@@ -88,10 +97,18 @@ def mark_overdue_unknown(actor: Actor) -> int:
     No first byte is written after the deadline, and no answer is waited for longer than the total limit
     after it. Whatever still says "sending" a margin later has lost its process.
     """
-    longest = datetime.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT + MARGIN)
-    too_late = datetime.datetime.now(datetime.UTC) - longest
+    too_late = datetime.datetime.now(datetime.UTC) - longest_send()
     overdue = Submission.objects.filter(outcome=Outcome.SENDING, deadline__lt=too_late)
-    return sum(_mark_unknown(submission, actor) for submission in overdue)
+    marked = 0
+    for submission in overdue:
+        try:
+            marked += _mark_unknown(submission, actor)
+        except DatabaseError as error:
+            if is_away(error):
+                raise
+            # One row that the database refuses must not keep the others "being sent" for ever.
+            logger.exception("overdue_not_marked %s", submission.public_id)
+    return marked
 
 
 def _mark_unknown(submission: Submission, actor: Actor) -> bool:

@@ -6,7 +6,6 @@ whole or not there. It holds the submission's id, the outcome, references, links
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
@@ -14,6 +13,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
@@ -22,6 +22,7 @@ from apps.consumers.results import Result
 
 logger = logging.getLogger(__name__)
 
+_told: set[Path] = set()
 _KEPT = (
     "consumer_ref",
     "consumer_href",
@@ -69,16 +70,24 @@ def waiting() -> Iterator[Kept]:
     for path in paths():
         try:
             data = json.loads(path.read_text(encoding="ascii"))
-            submission = uuid.UUID(data["submission"])
-            result = Result(
-                Outcome(data["outcome"]), {name: data["columns"][name] for name in data["columns"]}
-            )
+            submission, result = uuid.UUID(data["submission"]), _result(data)
         except FileNotFoundError:  # another process has stored it
             continue
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            logger.error("spool_file_unreadable %s %s", path.name, type(error).__name__)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if path not in _told:  # once, not every second
+                _told.add(path)
+                logger.error("spool_file_unreadable %s %s", path.name, type(error).__name__)
             continue
         yield Kept(path, submission, result)
+
+
+def _result(data: dict[str, Any]) -> Result:
+    """The outcome that a file holds. Raises ``ValueError`` for columns of another version."""
+    columns = data["columns"]
+    known = all(name in _KEPT and isinstance(value, str | int | None) for name, value in columns.items())
+    if not known:
+        raise ValueError("not the columns of an outcome")
+    return Result(Outcome(data["outcome"]), dict(columns))
 
 
 def paths() -> list[Path]:
@@ -86,10 +95,20 @@ def paths() -> list[Path]:
     return sorted(settings.SPOOL_DIR.glob("*.json"))
 
 
+def can_be_written() -> bool:
+    """Whether this process could write an outcome down."""
+    folder = next(path for path in (settings.SPOOL_DIR, *settings.SPOOL_DIR.parents) if path.exists())
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
 def remove(kept: Kept) -> None:
     """Its outcome is stored."""
-    with contextlib.suppress(FileNotFoundError):
+    try:
         kept.path.unlink()
+    except FileNotFoundError:
+        return
+    except OSError as error:  # it is stored; that it stays behind does no harm
+        logger.error("spool_file_not_removed %s %s", kept.path.name, type(error).__name__)
 
 
 def _for_this_user(path: str, flags: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import logging
 from dataclasses import replace
+from typing import Any
 
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, transaction
 
@@ -54,7 +55,7 @@ def store(submission: Submission, result: Result, actor: Actor) -> Submission:
         release_database_connections()
     try:
         return write_after(submission, result, actor)
-    except DATABASE_LOST as error:
+    except Exception as error:  # whatever it is: what the vendor answered must not be lost with it
         facts = {
             "submission": str(submission.public_id),
             "outcome": result.outcome.value,
@@ -96,14 +97,31 @@ def write_after(submission: Submission, result: Result, actor: Actor) -> Submiss
             if result.outcome is not Outcome.CREATED:
                 facts["error_code"] = result.columns["error_code"]
             record(event_of(EVENT_OF_OUTCOME[result.outcome], submission, actor, **facts))
-        else:
-            late_ref = result.references["consumer_ref"]
-            if late_ref:
-                Submission.objects.filter(pk=submission.pk).update(late_consumer_ref=late_ref)
-            facts = {**facts, "answer_outcome": result.outcome.value}
-            late = event_of(actions.CONSUMER_LATE_ANSWER, submission, actor, **facts)
-            record(replace(late, consumer_ref=late_ref))
+        elif result.outcome is not Outcome.UNKNOWN or facts["http_status"]:  # otherwise there was no answer
+            _write_late(submission, result, actor, facts)
     return submission
+
+
+def _write_late(submission: Submission, result: Result, actor: Actor, facts: dict[str, Any]) -> None:
+    late_ref = result.references["consumer_ref"]
+    contradicted = _contradicts(submission, result)
+    Submission.objects.filter(pk=submission.pk).update(
+        late_outcome=result.outcome,
+        late_consumer_ref=late_ref,
+        contradicted=contradicted or submission.contradicted,
+    )
+    facts = {**facts, "answer_outcome": result.outcome.value}
+    late = event_of(actions.CONSUMER_LATE_ANSWER, submission, actor, **facts)
+    record(replace(late, consumer_ref=late_ref))
+
+
+def _contradicts(submission: Submission, result: Result) -> bool:
+    """Whether a late answer says otherwise than what was settled."""
+    if result.outcome is Outcome.UNKNOWN:
+        return False
+    if result.outcome is Outcome.CREATED:
+        return submission.consumer_ref.lower() != result.references["consumer_ref"].lower()
+    return submission.outcome == Outcome.CREATED
 
 
 def drain_spool(actor: Actor) -> int:
@@ -131,12 +149,7 @@ def drain_spool(actor: Actor) -> int:
 
 def _is_stored_already(submission: Submission, result: Result) -> bool:
     """Whether an earlier try was committed although its confirmation was lost."""
-    same = (submission.outcome, submission.consumer_ref) == (
-        result.outcome,
-        result.references["consumer_ref"],
-    )
-    known_late = (
-        submission.late_consumer_ref != ""
-        and submission.late_consumer_ref == (result.references["consumer_ref"])
-    )
-    return (same and not submission.settled_how) or known_late
+    late_ref = result.references["consumer_ref"]
+    if submission.settled_how:
+        return (submission.late_outcome, submission.late_consumer_ref) == (result.outcome, late_ref)
+    return (submission.outcome, submission.consumer_ref) == (result.outcome, late_ref)

@@ -54,8 +54,10 @@ REASONS = {
     "process_lost": _("The portal was interrupted while it was sending, and could not store what happened."),
 }
 
-MATCHING = _("New on the order since the send, and the same in every field:")
+MATCHING_NEW = _("New on the order since the send, and the same in every field that Sitecore CDP returns:")
+MATCHING = _("On the order, and the same in every field that Sitecore CDP returns:")
 DIFFERENT = _("New on the order since the send, but not the same in every field:")
+UNREAD = _("New on the order since the send, but not to be read or not compared:")
 
 LOOKS = {
     LookResult.NONE: _(
@@ -70,15 +72,24 @@ LOOKS = {
         " it is."
     ),
     LookResult.NOT_PROVEN: _(
-        "A consumer on the order matches, but it cannot be proven that it was not there before. A supervisor"
-        " has to say whether it is this one."
+        "A consumer on the order matches, but the order could not be read before the send: it may have been"
+        " there before. A supervisor has to say whether it is this one."
+    ),
+    LookResult.NOT_ALL_READ: _(
+        "There are new consumers on the order that the portal could not read. A supervisor has to look at"
+        " each."
+    ),
+    LookResult.NOT_COMPARED: _(
+        "The portal has read the order, but cannot compare: the encryption key of this submission is missing."
     ),
     LookResult.FAILED: _("The portal could not read the order."),
 }
+FAILED_AGAIN = _("The last time the portal could not read the order.")
 LINE_NOTES = {
     LookResult.SEVERAL: _("Duplicate suspected"),
     LookResult.SHARED: _("Matches another one too"),
     LookResult.NOT_PROVEN: _("A consumer matches"),
+    LookResult.NOT_ALL_READ: _("New consumers not read"),
 }
 
 CONCERNS = {
@@ -110,8 +121,12 @@ def code_words(code: str) -> str:
 
 
 def look_found(submission: Submission) -> str:
-    """What the last look-up found; empty where there was none."""
-    return str(LOOKS[LookResult(submission.look_result)]) if submission.look_result in LOOKS else ""
+    """What the last answered look-up found, and whether one since was not; empty before the first."""
+    if submission.look_result not in LOOKS:
+        return ""
+    found = str(LOOKS[LookResult(submission.look_result)])
+    since = submission.failed_looks and submission.look_result != LookResult.FAILED
+    return f"{found} {FAILED_AGAIN}" if since else found
 
 
 def line_note(submission: Submission) -> str:
@@ -127,6 +142,8 @@ def vendor_field_message(submission: Submission) -> str:
     Vendor: the only pointer to the field is the text before the first colon of ``message``.
     """
     _field, _colon, text = submission.vendor_message.partition(":")
+    if not submission.vendor_message:  # it was not kept, or no key opens it
+        return gettext("Sitecore CDP did not accept this value")
     return gettext("Sitecore CDP says: %(message)s") % {"message": text.strip() or submission.vendor_message}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import structlog
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 logger = structlog.get_logger(__name__)
@@ -32,7 +32,7 @@ def failures() -> list[str]:
     for name, check in {"database": _database_answers, "migrations": _migrations_applied, **_checks}.items():
         try:
             passed = check()
-        except DatabaseError:
+        except (DatabaseError, InterfaceError):
             logger.warning("readiness.check_failed", check=name, exc_info=True)
             return [*failed, name]
         if not passed:

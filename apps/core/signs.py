@@ -11,17 +11,24 @@ from django.conf import settings
 from apps.core.models import SignOfLife
 
 WORKER = "worker"
+DEFAULT_SILENCE = 120  # seconds, where nobody asks for readiness but somebody looks at the status
 FORGET_AFTER = datetime.timedelta(days=1)
 
 
 def give(kind: str, *, waiting_files: int = 0, failing: str = "") -> None:
-    """Write down that this process is at work, and forget processes that have been silent for a day."""
+    """Write down that this process is at work, and forget processes that have been silent for a day.
+
+    Of a machine on which outcomes wait the last sign is kept: somebody has to store them.
+    """
     now = datetime.datetime.now(datetime.UTC)
+    host = f"{kind}:{socket.gethostname()}:"[:150]
     SignOfLife.objects.update_or_create(
-        process=f"{kind}:{socket.gethostname()}:{os.getpid()}"[:200],
+        process=f"{host}{os.getpid()}",
         defaults={"seen_at": now, "waiting_files": waiting_files, "failing": failing[:200]},
     )
-    SignOfLife.objects.filter(seen_at__lt=now - FORGET_AFTER).delete()
+    # This sign says what waits on this machine; what an earlier process here said of it is past.
+    SignOfLife.objects.filter(process__startswith=host, seen_at__lt=now).update(waiting_files=0)
+    SignOfLife.objects.filter(seen_at__lt=now - FORGET_AFTER, waiting_files=0).delete()
 
 
 def latest(kind: str) -> SignOfLife | None:
@@ -29,10 +36,16 @@ def latest(kind: str) -> SignOfLife | None:
     return SignOfLife.objects.filter(process__startswith=f"{kind}:").order_by("-seen_at").first()
 
 
+def alive(kind: str) -> list[SignOfLife]:
+    """The signs of the processes of that kind that are not silent."""
+    since = datetime.datetime.now(datetime.UTC) - _silence()
+    return list(SignOfLife.objects.filter(process__startswith=f"{kind}:", seen_at__gte=since))
+
+
 def worker_is_alive() -> bool:
     """Whether a worker was seen within ``WORKER_SILENT_SECONDS``; yes where that is 0: nobody asks then."""
-    if not settings.WORKER_SILENT_SECONDS:
-        return True
-    last = latest(WORKER)
-    silent = datetime.timedelta(seconds=settings.WORKER_SILENT_SECONDS)
-    return last is not None and datetime.datetime.now(datetime.UTC) - last.seen_at <= silent
+    return not settings.WORKER_SILENT_SECONDS or bool(alive(WORKER))
+
+
+def _silence() -> datetime.timedelta:
+    return datetime.timedelta(seconds=settings.WORKER_SILENT_SECONDS or DEFAULT_SILENCE)

@@ -118,7 +118,9 @@ def test_a_cookie_that_is_no_session_key_is_nobodys(client: Client, settings: Se
 # --- A late answer that contradicts --------------------------------------------------------------
 @pytest.fixture
 def contradicted(staff: User) -> Submission:
-    return store(staff, Outcome.NOT_CREATED, late_consumer_ref=LATE)
+    return store(
+        staff, Outcome.NOT_CREATED, late_outcome=Outcome.CREATED, late_consumer_ref=LATE, contradicted=True
+    )
 
 
 def test_what_a_late_answer_has_created_is_not_sent_again(
@@ -199,7 +201,7 @@ def test_a_row_that_no_key_opens_takes_no_page_down(
     page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
     assert "cannot be read, because their encryption key is missing" in page
     assert "have been removed" not in page
-    stopped = text(as_staff.post(NEW, posted(clean())))
+    stopped = text(as_staff.post(NEW, posted(clean(last_name=FULL.last_name))))
     assert "An earlier consumer on this order cannot be read" in stopped
     assert creates(sandbox) == []
 

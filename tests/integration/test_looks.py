@@ -6,27 +6,32 @@ import datetime
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from threading import Thread
+from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.conf import settings as django_settings
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from django.test import Client
 from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
+from apps.cdp.errors import CdpRateLimited
 from apps.cdp.factory import get_client
-from apps.consumers import looks, pacing
+from apps.consumers import looks, pacing, selectors, storing
 from apps.consumers.models import LookResult, Outcome, SettledHow, Submission
+from apps.consumers.results import Result
 from apps.consumers.settling import settle
 from apps.core.actor import Actor
 from apps.sandbox.faults import Armed
-from apps.sandbox.seed import SAMPLE_ORDER
+from apps.sandbox.seed import FAMILY_ORDER, SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
 from apps.sandbox.store import StoredConsumer
 from tests.unit.accounts.people import acting, events
-from tests.unit.consumers.entries import FULL, REF, clean, creates, posted, store, text
+from tests.unit.consumers.entries import FULL, REF, clean, creates, posted, settled_by, store, text
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -230,6 +235,158 @@ def test_two_that_take_the_same_reference_at_one_moment_do_not_both_get_it(
     assert len(events("consumer.settled")) == 1
 
 
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite lets nobody write during the conclusion")
+def test_a_twin_whose_answer_comes_between_the_two_questions_keeps_its_consumer(
+    as_staff: Client, staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = lost(as_staff, sandbox, done=False)
+    theirs = add_elsewhere(replace(FULL, identifiers=()))  # what the twin's send has made
+    twin = store(staff, Outcome.SENDING, replace(FULL, identifiers=()))
+    result = Result(Outcome.CREATED, {"consumer_ref": theirs.ref, "http_status": 200})
+    real = selectors.open_on_order
+    asked: list[int] = []
+
+    def answer() -> None:
+        storing.write_after(twin, result, WORKER)
+        connection.close()
+
+    def answered_after(submission: Submission) -> list[Submission]:
+        rivals = real(submission)
+        if not asked:
+            asked.append(1)
+            thread = Thread(target=answer)
+            thread.start()
+            thread.join(10)
+        return rivals
+
+    monkeypatch.setattr(selectors, "open_on_order", answered_after)
+    assert look()
+    assert fresh(twin).consumer_ref == theirs.ref
+    assert fresh(first).outcome == Outcome.UNKNOWN
+
+
+def test_who_else_may_have_made_it_is_asked_before_what_is_claimed(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The other way round a twin could go from open to claimed between the two, and be missed by both.
+    lost(as_staff, sandbox)
+    asked: list[str] = []
+
+    def watch(name: str) -> None:
+        real: Any = getattr(selectors, name)
+
+        def watched(submission: Submission) -> Any:
+            asked.append(name)
+            return real(submission)
+
+        monkeypatch.setattr(selectors, name, watched)
+
+    watch("open_on_order")
+    watch("claimed_refs_on_order")
+    assert look()
+    assert asked == ["claimed_refs_on_order", "open_on_order", "claimed_refs_on_order"]
+
+
+def test_a_reference_that_was_settled_on_another_order_is_shown_and_stops_no_worker(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    submission = lost(as_staff, sandbox)
+    wrong = {**settled_by(staff), "consumer_ref": only(sandbox).ref.upper()}
+    store(staff, Outcome.CREATED, clean(), order=FAMILY_ORDER, **wrong)
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.look_result) == (Outcome.UNKNOWN, LookResult.SHARED)
+    assert found.matching_refs == [only(sandbox).ref]
+
+
+def test_one_consumer_that_cannot_be_read_fails_no_look_and_lets_nothing_be_taken(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    submission = lost(as_staff, sandbox)
+    sandbox.sandbox.faults.arm(Armed("500_before", times=2, operation="retrieve_order_consumer"))
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.look_result) == (Outcome.UNKNOWN, LookResult.NOT_ALL_READ)
+    assert found.unread_refs == [only(sandbox).ref]
+    assert "could not read" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    make_due(submission)
+    assert look()
+    assert fresh(submission).outcome == Outcome.CREATED
+
+
+def test_without_the_references_before_other_travellers_are_not_called_new(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    add_elsewhere(clean())
+    sandbox.sandbox.faults.arm(Armed("404", operation="list_order_consumers"))
+    submission = lost(as_staff, sandbox, done=False)
+    assert look()
+    found = fresh(submission)
+    assert (found.different_refs, found.matching_refs) == ([], [])
+    assert "New on the order" not in text(as_staff.get(f"/submissions/{submission.public_id}/"))
+
+
+def test_what_no_key_opens_is_not_compared(
+    as_staff: Client, sandbox: SandboxServer, settings: Settings
+) -> None:
+    submission = lost(as_staff, sandbox)
+    settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    assert look()
+    assert fresh(submission).look_result == LookResult.NOT_COMPARED
+    assert "encryption key" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
+
+
+def test_a_look_that_fails_takes_nothing_back_of_what_an_earlier_one_found(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    submission = lost(as_staff, sandbox)
+    add_elsewhere()
+    assert look()
+    sandbox.sandbox.faults.arm(Armed("503_html_before", times=2, operation="list_order_consumers"))
+    make_due(submission)
+    assert look()
+    found = fresh(submission)
+    assert (found.look_result, found.failed_looks, len(found.matching_refs)) == (LookResult.SEVERAL, 1, 2)
+    page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert "Duplicate suspected" in page
+    assert "The last time the portal could not read the order" in page
+
+
+def test_a_late_no_after_a_look_up_is_pinned_until_a_supervisor_has_settled_it_anew(
+    as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
+) -> None:
+    submission = lost(as_staff, sandbox)
+    assert look()
+    taken = fresh(submission)
+    late = Result(Outcome.REJECTED, {"http_status": 400, "error_code": "invalid"})
+    storing.write_after(taken, late, WORKER)
+    storing.write_after(taken, late, WORKER)
+    found = fresh(submission)
+    assert (found.outcome, found.late_outcome, found.contradicted) == (Outcome.CREATED, "rejected", True)
+    assert len(events("consumer.late_answer")) == 1
+    receipt = f"/submissions/{submission.public_id}/"
+    assert receipt in text(as_supervisor.get("/"))
+    page = text(as_supervisor.get(receipt))
+    assert "that it had not created this consumer" in page
+    assert "Mark as not created" in page
+    form = {"outcome": "not_created", "not_created-reason": "vendor_confirmed", "not_created-note": ""}
+    assert as_supervisor.post(f"{receipt}settle/", form).status_code == 303
+    assert (fresh(submission).outcome, fresh(submission).contradicted) == (Outcome.NOT_CREATED, False)
+    assert receipt not in text(as_supervisor.get("/"))
+
+
+def test_a_late_answer_that_agrees_contradicts_nobody(as_staff: Client, sandbox: SandboxServer) -> None:
+    submission = lost(as_staff, sandbox)
+    assert look()
+    taken = fresh(submission)
+    storing.write_after(
+        taken, Result(Outcome.CREATED, {"consumer_ref": taken.consumer_ref, "http_status": 200}), WORKER
+    )
+    storing.write_after(taken, Result(Outcome.UNKNOWN, {"error_code": "read_timeout"}), WORKER)
+    assert not fresh(submission).contradicted
+    assert [event.details["answer_outcome"] for event in events("consumer.late_answer")] == ["created"]
+
+
 # --- When, and how often --------------------------------------------------------------------------
 def test_after_the_last_look_it_stays_unknown_and_pinned(
     as_staff: Client, as_supervisor: Client, sandbox: SandboxServer, settings: Settings
@@ -314,8 +471,6 @@ def test_a_look_whose_process_was_lost_is_due_again_after_its_lease(
 def test_while_the_order_is_read_no_database_connection_is_held(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from django.db import connection
-
     lost(as_staff, sandbox)
     real = CdpClient.list_order_consumer_refs
     held: list[bool] = []
@@ -399,6 +554,31 @@ def test_check_now_is_for_those_who_may_see_the_submission(
     assert as_staff.get(f"/submissions/{submission.public_id}/check/").status_code == 405
 
 
+def test_check_now_in_a_pause_says_until_when(as_staff: Client, sandbox: SandboxServer) -> None:
+    submission = lost(as_staff, sandbox)
+    pacing.note_failed(CdpRateLimited(retry_after=600.0), datetime.datetime.now(datetime.UTC))
+    assert "The portal waits until" in check(as_staff, submission)
+    assert fresh(submission).looks == 0
+
+
+def test_the_page_looks_again_by_itself_only_while_something_is_expected(
+    as_staff: Client, as_supervisor: Client, sandbox: SandboxServer, settings: Settings, staff: User
+) -> None:
+    settings.CDP_LOOK_UPS_AFTER = [30]
+    receipt = f"/submissions/{lost(as_staff, sandbox).public_id}/"
+    assert 30 <= int(as_staff.get(receipt)["Refresh"]) <= 40
+    assert "Refresh" not in as_supervisor.get(receipt), "A form that somebody fills in does not go away"
+    long_ago = datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=10)
+    Submission.objects.update(next_look_at=long_ago)
+    page = as_staff.get(receipt)
+    assert "Refresh" not in page
+    assert "should have read the order by now" in text(page)
+    settings.CDP_LOOK_UPS = False
+    assert "Refresh" not in as_staff.get(receipt)
+    stuck = store(staff, Outcome.SENDING, clean(), deadline=long_ago)
+    assert "Refresh" not in as_staff.get(f"/submissions/{stuck.public_id}/")
+
+
 # --- Step 0 ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize("fault", ["no_answer_before", "503_html_before", "truncated_json"])
 def test_an_order_that_cannot_be_read_before_the_send_costs_the_evidence_and_never_the_create(
@@ -435,6 +615,8 @@ def test_beyond_the_limit_the_person_is_told_at_once_with_the_entry_kept_and_not
         assert entry["token"] in text(response)
         assert FULL.passport_number in text(response)
         assert as_staff.get(f"/orders/{SAMPLE_ORDER}/").status_code in (200, 503)
+        anyway = as_staff.post(NEW, {**entry, "accepted": "similar_consumer:1"})
+        assert 'value="similar_consumer:1"' in text(anyway), "What was accepted need not be accepted again"
     assert Submission.objects.count() == 0
     assert sandbox.sandbox.requests() == []
     assert as_staff.post(NEW, entry).status_code == 303

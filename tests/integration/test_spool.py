@@ -132,9 +132,18 @@ def test_what_cannot_be_read_or_belongs_to_nobody_stays_and_keeps_nothing_else_b
         store(staff, Outcome.SENDING, clean()).public_id, Result(Outcome.REJECTED, {})
     )  # without its status
     (settings.SPOOL_DIR / "00000000.json").write_text("{")
+    for number, (name, value) in enumerate(
+        [("shoe_size", "44"), ("consumer_ref", ["a"]), ("http_status", {})]
+    ):
+        odd = {"submission": str(submission.public_id), "outcome": "created", "columns": {name: value}}
+        (settings.SPOOL_DIR / f"1111111{number}.json").write_text(json.dumps(odd))
+    (settings.SPOOL_DIR / "22222222.json").write_text(
+        '{"submission": 5, "outcome": "created", "columns": []}'
+    )
     (settings.SPOOL_DIR / "half.unfinished").write_text("{")
     assert storing.drain_spool(SPOOL) == 1
-    assert len(spool.paths()) == 3
+    assert len(spool.paths()) == 7
+    record_start()  # starts all the same
     assert "spooled_outcome_refused" in caplog.text
     assert "spool_file_unreadable" in caplog.text
     assert "spooled_outcome_of_unknown_submission" in caplog.text
@@ -156,3 +165,20 @@ def test_a_spool_that_cannot_be_written_is_said_on_the_page_and_in_the_log(
     assert "will be stored as soon as" not in text(response)
     assert "spool_not_written" in caplog.text
     assert any(created.ref in record.getMessage() for record in caplog.records)
+
+
+def test_a_fault_of_ours_after_the_send_does_not_lose_what_the_vendor_answered(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults: list[Exception] = [OperationalError("gone"), ZeroDivisionError()]
+    real = storing.write_after
+
+    def flawed(*args: Any) -> Submission:
+        if faults:
+            raise faults.pop(0)
+        return real(*args)
+
+    monkeypatch.setattr(storing, "write_after", flawed)
+    assert as_staff.post(NEW, posted()).status_code == 503
+    assert storing.drain_spool(SPOOL) == 1
+    assert Submission.objects.get().outcome == Outcome.CREATED

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import re
+import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -124,7 +126,7 @@ def test_the_clock_is_compared_with_the_vendors_date(sandbox: SandboxServer) -> 
     assert line("clock").level is Level.WELL
 
 
-@pytest.mark.parametrize(("ahead", "words"), [(90.4, "90 seconds ahead"), (-3600.0, "3600 seconds behind")])
+@pytest.mark.parametrize(("ahead", "words"), [(190.4, "190 seconds ahead"), (-3600.0, "3600 seconds behind")])
 def test_a_clock_that_is_off_is_a_problem(ahead: float, words: str) -> None:
     contact.note(Contact(200, ahead))
     contact.store_news()
@@ -169,6 +171,45 @@ def test_a_silent_worker_is_a_problem_and_the_portal_is_not_ready(client: Client
     assert client.get("/readyz").status_code == 503
     settings.WORKER_SILENT_SECONDS = 0
     assert client.get("/readyz").status_code == 200
+
+
+def test_what_waits_on_a_machine_whose_worker_died_stays_a_problem() -> None:
+    SignOfLife.objects.create(process="worker:other-machine:7", seen_at=ago(days=9), waiting_files=2)
+    signs.give(signs.WORKER)
+    assert (line("spool").words, line("spool").level) == ("2", Level.PROBLEM)
+
+
+def test_what_an_earlier_process_of_this_machine_said_of_its_spool_is_past() -> None:
+    SignOfLife.objects.create(
+        process=f"worker:{socket.gethostname()}:1", seen_at=ago(seconds=60), waiting_files=2
+    )
+    signs.give(signs.WORKER)
+    assert line("spool").level is Level.WELL
+
+
+def test_what_fails_in_any_living_worker_is_told() -> None:
+    SignOfLife.objects.create(process="worker:other-machine:7", seen_at=ago(seconds=9), failing="drain_spool")
+    signs.give(signs.WORKER)
+    assert "drain_spool" in line("worker").words
+    assert line("worker").level is Level.PROBLEM
+
+
+def test_a_spool_that_cannot_be_written_is_told_before_it_is_needed(
+    settings: Settings, tmp_path: Path
+) -> None:
+    settings.SPOOL_DIR = tmp_path / "file"
+    settings.SPOOL_DIR.write_text("in the way")
+    assert "cannot write into SPOOL_DIR" in line("spool").words
+
+
+def test_a_disk_that_cannot_be_looked_at_takes_no_page_down(
+    as_administrator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_path: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("shutil.disk_usage", refused)
+    assert "Cannot be looked at" in text(as_administrator.get("/status/"))
 
 
 def test_processes_of_yesterday_are_forgotten() -> None:

@@ -74,7 +74,11 @@ BREAKS: dict[str, list[Break]] = {
     "submission_outcome_is_known": [lambda: _turn(Outcome.REJECTED, outcome="lost", error_code="")],
     "submission_same_content_open_once": [_open_twice],
     "submission_claimed_reference_once": [_claimed_twice, _claimed_in_other_letters],
-    "submission_late_reference_after_settling": [lambda: _turn(Outcome.CREATED, late_consumer_ref=REF)],
+    "submission_late_reference_after_settling": [
+        lambda: _turn(Outcome.CREATED, late_consumer_ref=REF),
+        lambda: _turn(Outcome.CREATED, late_outcome="rejected"),
+        lambda: _turn(Outcome.CREATED, contradicted=True),
+    ],
     "submission_finished_unless_sending": [
         lambda: _turn(Outcome.SENDING, finished_at=NOW),
         lambda: _turn(Outcome.CREATED, finished_at=None),

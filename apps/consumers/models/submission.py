@@ -52,6 +52,8 @@ class LookResult(models.TextChoices):
     SEVERAL = "several", _("Several new consumers match")
     SHARED = "shared", _("A new consumer matches this submission and another one")
     NOT_PROVEN = "not_proven", _("A consumer matches, but it may have been there before")
+    NOT_ALL_READ = "not_all_read", _("New consumers could not be read")
+    NOT_COMPARED = "not_compared", _("The submission's own data could not be read")
     FAILED = "failed", _("The order could not be read")
 
 
@@ -102,6 +104,7 @@ class Submission(models.Model):
     look_result = models.CharField(max_length=12, choices=LookResult, blank=True)
     matching_refs = models.JSONField(default=list)  # that could be this submission's consumer
     different_refs = models.JSONField(default=list)  # new on the order, but of somebody else
+    unread_refs = models.JSONField(default=list)  # new on the order, but not to be read
     settled_how = models.CharField(max_length=10, choices=SettledHow, blank=True)
     settled_at = models.DateTimeField(null=True)
     settled_by = models.ForeignKey(
@@ -110,8 +113,10 @@ class Submission(models.Model):
     settled_by_name = models.CharField(max_length=200, blank=True)
     settle_reason = models.CharField(max_length=20, choices=SettleReason, blank=True)
     encrypted_settle_note = models.TextField(blank=True)
-    # Of an answer that came after somebody had settled; it may contradict them.
+    # Of an answer that came after somebody had settled. Contradicted: it says otherwise, until settled anew.
+    late_outcome = models.CharField(max_length=12, choices=Outcome, blank=True)
     late_consumer_ref = models.CharField(max_length=200, blank=True)
+    contradicted = models.BooleanField(default=False)
     resubmission_of = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+")
 
     class Meta:
@@ -131,8 +136,13 @@ class Submission(models.Model):
             models.Index(fields=["actor", "submitted_at", "id"], name="submission_of_a_person"),
             models.Index(
                 fields=["submitted_at", "id"],
-                condition=~Q(late_consumer_ref=""),
-                name="submission_late",
+                condition=Q(contradicted=True),
+                name="submission_contradicted",
+            ),
+            # Vendor: references are compared without regard to case.
+            models.Index(Lower("order_ref"), name="submission_of_order"),
+            models.Index(
+                Lower("consumer_ref"), name="submission_by_reference", condition=~Q(consumer_ref="")
             ),
             models.Index(
                 fields=["outcome", "submitted_at", "id"],
@@ -162,7 +172,7 @@ class Submission(models.Model):
             ),
             models.CheckConstraint(
                 name="submission_late_reference_after_settling",
-                condition=Q(late_consumer_ref="") | ~Q(settled_how=""),
+                condition=Q(late_consumer_ref="", late_outcome="", contradicted=False) | ~Q(settled_how=""),
             ),
             models.CheckConstraint(
                 name="submission_finished_unless_sending",

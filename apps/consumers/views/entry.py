@@ -104,7 +104,8 @@ def _sent(request: HttpRequest, entry: Entry, earlier: Submission | None, actor:
         entry = Entry.typed(request.POST, entry.providers)
         return _page(request, entry, earlier=earlier, used=_shown(request, stop.submission))
     except services.Busy:
-        return _page(request, entry, status=HTTPStatus.SERVICE_UNAVAILABLE, busy=True)
+        accepted = single(request.POST, "accepted")  # what was said once need not be said again
+        return _page(request, entry, status=HTTPStatus.SERVICE_UNAVAILABLE, busy=True, accepted=accepted)
     except services.NotWritten:
         return _not_written(request, entry, earlier=earlier)
     except storing.OutcomeNotStored as failure:

@@ -7,10 +7,13 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -27,7 +30,8 @@ from apps.core.requests import actor_of
 
 PAGE_SIZE = 50
 ON_START_PAGE = 5
-LOOKS_SOON = 90.0  # seconds that a reader may be waiting for
+LOOKS_SOON = datetime.timedelta(seconds=90)  # a reader may be waiting for it
+STILL_EXPECTED = datetime.timedelta(seconds=60)  # after the time at which something should have happened
 SEE_ALL = "consumers.view_all_submissions"
 SEE_OWN = "consumers.view_own_submissions"
 
@@ -96,10 +100,17 @@ def check_now(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     submission = _find(request, public_id)
     try:
         looks.look_now(submission, actor=actor_of(request), client=get_client())
-    except looks.LookNotTaken:
+    except looks.LookNotTaken as refusal:
         if submission.outcome == Outcome.UNKNOWN:
-            messages.info(request, _("The order was not read just now. Look again in a moment."))
+            messages.info(request, _not_taken_words(refusal))
     return HttpResponseSeeOther(reverse("consumers:receipt", args=[public_id]))
+
+
+def _not_taken_words(refusal: looks.LookNotTaken) -> str:
+    if refusal.until is None:
+        return _("The order was not read just now. Look again in a moment.")
+    until = date_format(timezone.localtime(refusal.until), "H:i:s")
+    return _("Sitecore CDP does not answer look-ups. The portal waits until %(time)s.") % {"time": until}
 
 
 @requires("consumers.settle_submission")
@@ -150,13 +161,17 @@ def _receipt_page(request: HttpRequest, submission: Submission, forms: Sequence[
 
 
 def _looks_again_in(submission: Submission) -> int:
-    """Seconds until the page of an open submission may say something new; 0 where it waits for people."""
+    """Seconds until the page of an open submission may say something new; 0 where it waits for people.
+
+    Not for ever: each time renews the session and is a view on record.
+    """
+    now = datetime.datetime.now(datetime.UTC)
     if submission.outcome == Outcome.SENDING:
-        return 3
-    if submission.outcome != Outcome.UNKNOWN or submission.next_look_at is None:
+        return 3 if now - submission.deadline < settling.longest_send() + STILL_EXPECTED else 0
+    if submission.outcome != Outcome.UNKNOWN or submission.next_look_at is None or not settings.CDP_LOOK_UPS:
         return 0
-    wait = (submission.next_look_at - datetime.datetime.now(datetime.UTC)).total_seconds()
-    return max(round(wait), 0) + 3 if wait < LOOKS_SOON else 0
+    wait = submission.next_look_at - now
+    return max(round(wait.total_seconds()), 2) + 3 if -STILL_EXPECTED < wait < LOOKS_SOON else 0
 
 
 def _settle_forms(request: HttpRequest, submission: Submission) -> list[SettleForm]:
@@ -176,9 +191,7 @@ def _suggested(submission: Submission, kind: type[SettleForm]) -> dict[str, str]
 
 def _settle_kinds(submission: Submission) -> list[type[SettleForm]]:
     """Both ways; only "created" where a late answer has named the consumer."""
-    if submission.outcome == Outcome.UNKNOWN:
-        return list(SETTLE_FORMS.values())
-    return [MarkAsCreatedForm]
+    return [MarkAsCreatedForm] if submission.late_consumer_ref else list(SETTLE_FORMS.values())
 
 
 def _find(request: HttpRequest, public_id: uuid.UUID) -> Submission:

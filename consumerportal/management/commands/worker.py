@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.db import close_old_connections
 
 from apps.accounts.sessions import close_expired_sessions
 from apps.audit.watch import Watch
@@ -22,6 +22,7 @@ from apps.consumers.settling import mark_overdue_unknown
 from apps.consumers.storing import drain_spool
 from apps.core import signs
 from apps.core.actor import Actor
+from apps.core.connections import is_away
 
 logger = logging.getLogger("apps.worker")
 PAUSE_SECONDS = 1.0
@@ -39,20 +40,52 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        duties: dict[str, Callable[[], object]] = {
+        Worker(stop).work()
+
+
+class Worker:
+    """Does what is due, one duty after the other, and gives signs of life between them."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self.stop = stop
+        self.failing: set[str] = set()  # since the last sign
+        self.signed_at = -SIGN_SECONDS
+        self.duties: dict[str, Callable[[], object]] = {
             "drain_spool": lambda: drain_spool(ACTOR),
             "mark_overdue_unknown": lambda: mark_overdue_unknown(ACTOR),
-            "take_due_looks": lambda: take_due_looks(stop),
+            "take_due_looks": self.take_due_looks,
             "close_expired_sessions": close_expired_sessions,
             "watch_audit_log": Watch(ACTOR).keep,
         }
-        signed_at = -SIGN_SECONDS
-        while not stop.is_set():
-            failing = [name for name, duty in duties.items() if not done(name, duty)]
-            due = time.monotonic() - signed_at >= SIGN_SECONDS
-            if due and done("give_sign", partial(give_sign, failing)):
-                signed_at = time.monotonic()
-            stop.wait(PAUSE_SECONDS)
+
+    def work(self) -> None:
+        """Go on until told to stop."""
+        while not self.stop.is_set():
+            for name, duty in self.duties.items():
+                if not done(name, duty):
+                    self.failing.add(name)
+            self.give_sign_if_due()
+            self.stop.wait(PAUSE_SECONDS)
+
+    def take_due_looks(self) -> None:
+        """The looks that are due, one after the other: the vendor sees one at a time from each worker.
+
+        Each may take as long as a look may, so there are signs of life between them.
+        """
+        for _ in range(LOOKS_AT_A_TIME):
+            if self.stop.is_set() or not take_due_look(actor=ACTOR, client=get_client()):
+                return
+            self.give_sign_if_due()
+
+    def give_sign_if_due(self) -> None:
+        """Tell that this worker is alive, what waits on its machine, and what failed since the last sign."""
+        if time.monotonic() - self.signed_at < SIGN_SECONDS:
+            return
+        failing = ", ".join(sorted(self.failing))
+        sign = partial(signs.give, signs.WORKER, waiting_files=len(spool.paths()), failing=failing)
+        if done("give_sign", sign):
+            self.signed_at = time.monotonic()
+            self.failing.clear()
 
 
 def done(name: str, duty: Callable[[], object]) -> bool:
@@ -63,24 +96,12 @@ def done(name: str, duty: Callable[[], object]) -> bool:
     """
     try:
         duty()
-    except (DatabaseError, InterfaceError):
-        logger.warning("worker_waits_for_the_database")
-        return False
-    except Exception:  # one row that nobody foresaw must not stop the settling of all others
-        logger.exception("worker_duty_failed %s", name)
+    except Exception as error:  # one row that nobody foresaw must not stop the settling of all others
+        if is_away(error):
+            logger.warning("worker_waits_for_the_database")
+        else:
+            logger.exception("worker_duty_failed %s", name)
         return False
     finally:
         close_old_connections()
     return True
-
-
-def give_sign(failing: list[str]) -> None:
-    """Tell that this worker is alive, what waits on its machine, and which duties failed in this round."""
-    signs.give(signs.WORKER, waiting_files=len(spool.paths()), failing=", ".join(failing))
-
-
-def take_due_looks(stop: threading.Event) -> None:
-    """The looks that are due, one after the other: the vendor sees one of them at a time from each worker."""
-    for _ in range(LOOKS_AT_A_TIME):
-        if stop.is_set() or not take_due_look(actor=ACTOR, client=get_client()):
-            return

@@ -62,3 +62,8 @@ def test_a_value_that_was_not_sent_is_somebody_else_and_so_is_one_that_is_missin
 )
 def test_the_vendors_own_way_of_writing_does_not_count(name: str, written: Any) -> None:
     assert matches(FULL, replace(FOUND, **{name: written}))
+
+
+def test_identifiers_count_where_the_answer_has_some() -> None:
+    assert matches(FULL, replace(FOUND, identifiers=FULL.identifiers))
+    assert not matches(FULL, replace(FOUND, identifiers=FULL.identifiers[:1]))

@@ -33,7 +33,7 @@ def test_repeated_failures_make_a_pause_that_one_look_ends_for_all() -> None:
     assert not pacing.take_turn(later(20))
     assert pacing.take_turn(later(40))
     assert not pacing.take_turn(later(40)), "The others wait for what the first look brings"
-    pacing.note_answered()
+    pacing.note_answered(later(40))
     assert pacing.take_turn(later(40))
     assert pacing.pace().failures == 0
 
@@ -61,3 +61,15 @@ def test_why_it_fails_is_kept_for_the_status_page() -> None:
     pacing.note_failed(CdpServerFault("http_503"), NOW)
     row = pacing.pace()
     assert (row.failures, row.error_code, row.failed_at) == (1, "http_503", NOW)
+
+
+def test_a_longer_pause_is_not_cut_short_by_another_failure() -> None:
+    pacing.note_failed(CdpRateLimited(retry_after=600.0), NOW)
+    fail(pacing.PATIENCE)
+    assert pacing.paused_until(later(1)) == later(600)
+
+
+def test_a_look_that_began_before_a_failure_does_not_end_the_pause() -> None:
+    fail(pacing.PATIENCE)
+    pacing.note_answered(later(-1))
+    assert not pacing.take_turn(later(1))

@@ -408,7 +408,6 @@ def _settle_as(supervisor: User, outcome: Outcome, consumer_ref: str = "") -> Ca
         ("", {"answer_outcome": "created", "http_status": 200}),
         ("401", {"answer_outcome": "rejected", "http_status": 401}),
         ("500_after", {"answer_outcome": "unknown", "http_status": 500}),
-        ("reset_before", {"answer_outcome": "unknown"}),
     ],
 )
 @pytest.mark.parametrize("reference", ["", REF], ids=["not created", "created"])
@@ -429,6 +428,13 @@ def test_an_answer_after_settling_changes_nothing_but_is_on_record(
     created = sandbox.sandbox.consumers(SAMPLE_ORDER)
     assert late.consumer_ref == (created[0].ref if answer["answer_outcome"] == "created" else None)
     assert events("consumer.created") == events("consumer.rejected") == []
+
+
+def test_no_answer_after_settling_is_no_late_answer(staff: User, sandbox: SandboxServer) -> None:
+    sandbox.sandbox.faults.arm(Armed("reset_before"))
+    settle = _settle_as(make_person("sue", "supervisor"), Outcome.NOT_CREATED, "")
+    assert submit(staff, client=client_that(after=settle)).outcome == Outcome.NOT_CREATED
+    assert events("consumer.late_answer") == []
 
 
 def test_an_answer_after_the_worker_gave_up_is_still_the_truth(staff: User, sandbox: SandboxServer) -> None:
