@@ -1,0 +1,115 @@
+"""The story of an administrator: who created this consumer last week, and what had been tried before?"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+import uuid
+from unittest import mock
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+from playwright.sync_api import Locator, Page, expect
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.audit import actions
+from apps.audit.events import Event
+from apps.audit.services import record
+from apps.cdp.factory import get_client
+from apps.consumers import services
+from apps.consumers.models import Outcome, Submission
+from apps.sandbox.seed import SAMPLE_ORDER
+from tests.e2e.conftest import actions_of
+from tests.e2e.pages import sign_in
+from tests.e2e.windows import Windows
+from tests.e2e.world import CONSUMER
+from tests.unit.accounts.people import acting
+
+pytestmark = pytest.mark.e2e
+
+TEN_DAYS = 10 * 24 * 3600 * 10**9  # nanoseconds
+
+
+def _send(person: User) -> Submission:
+    return services.submit(
+        order_ref=SAMPLE_ORDER,
+        consumer=CONSUMER,
+        token=uuid.uuid4(),
+        actor=acting(person),
+        client=get_client(),
+    )
+
+
+@pytest.fixture
+def created(windows: Windows, staff: User, settings: Settings) -> Submission:
+    """Two sends that reached nobody, the third that did, and ten days later another one of the same order."""
+    vendor, settings.CDP_BASE_URL = settings.CDP_BASE_URL, "http://127.0.0.1:9"
+    assert [_send(staff).outcome for _ in range(2)] == [Outcome.NOT_SENT] * 2
+    settings.CDP_BASE_URL = vendor
+    submission = _send(staff)
+    later = time.time_ns() + TEN_DAYS
+    with mock.patch.object(time, "time_ns", return_value=later), transaction.atomic():
+        record(Event(actions.CONSUMER_CREATE_REQUESTED, acting(staff), order_ref=SAMPLE_ORDER))
+    assert submission.outcome == Outcome.CREATED
+    return submission
+
+
+def _rows(page: Page) -> Locator:
+    return page.locator("tbody tr")
+
+
+def _sentences(page: Page) -> list[str]:
+    return _rows(page).locator("td:nth-child(2)").all_inner_texts()
+
+
+def test_an_administrator_finds_who_created_a_consumer_and_the_failed_attempts_before(
+    windows: Windows, administrator: User, created: Submission
+) -> None:
+    page = windows.open()
+    sign_in(page, "ada")
+    page.get_by_role("link", name="Audit log").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Audit log")
+
+    page.locator("summary", has_text="Filters").click()
+    today = timezone.localdate()
+    page.get_by_label("From").fill((today - dt.timedelta(days=1)).isoformat())
+    page.get_by_label("To", exact=True).fill((today + dt.timedelta(days=1)).isoformat())
+    page.get_by_label("Reference").fill(created.consumer_ref)
+    page.get_by_role("button", name="Show").click()
+    made = f"Sam Person created the order consumer {created.consumer_ref} on order {SAMPLE_ORDER}"
+    assert _sentences(page) == [made]
+    assert "before=" not in page.url
+
+    _rows(page).get_by_role("link").first.click()
+    expect(page.locator(".event-sentence")).to_have_text(made)
+    expect(page.get_by_role("link", name="Open the receipt")).to_have_count(0)  # not for an administrator
+    page.get_by_role("link", name="Timeline of this order").click()
+    asked = f"Sam Person asked to create an order consumer on order {SAMPLE_ORDER}"
+    failed = (
+        f"The order consumer of Sam Person on order {SAMPLE_ORDER} was not sent: the connection was refused"
+    )
+    assert _sentences(page) == [asked, failed, asked, failed, asked, made, asked]
+
+    page.get_by_role("link", name="Only failures and denials").click()
+    assert _sentences(page) == [failed, failed]
+    expect(_rows(page).locator(".outcome")).to_have_text(["Failed", "Failed"])
+    page.get_by_role("link", name=f"Remove the filter Reference: {SAMPLE_ORDER}").click()
+    expect(page.get_by_role("link", name="Remove the filter")).to_have_count(1)
+
+    seen = actions_of(administrator)
+    assert (seen.count("audit.viewed"), seen.count("audit.event_viewed")) == (5, 1)
+
+
+def test_without_a_hit_and_with_a_slip_the_page_says_what_to_do(
+    windows: Windows, administrator: User
+) -> None:
+    page = windows.open(administrator)
+    page.goto("/audit/?reference=nothing")
+    page.get_by_role("link", name="Show all events").click()
+    expect(_rows(page).first).to_be_visible()
+    page.goto("/audit/?reference=a+b")
+    expect(page.locator("[data-error-summary]")).to_be_focused()
+    page.locator("[data-error-summary]").get_by_role("link").click()
+    expect(page.get_by_label("Reference")).to_be_focused()
