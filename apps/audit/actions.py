@@ -190,5 +190,12 @@ AUDIT_EXPORT_FAILED = define(
     last=Kind.NUMBER,
     rows=Kind.NUMBER,
 )
+# The oldest rows: decided before, applied with the deletion. hash: of the last row that goes.
+AUDIT_RETENTION_DECIDED = define(
+    "audit.retention_decided", first=Kind.NUMBER, last=Kind.NUMBER, rows=Kind.NUMBER, hash=Kind.CODE
+)
+AUDIT_RETENTION_APPLIED = define(
+    "audit.retention_applied", first=Kind.NUMBER, last=Kind.NUMBER, rows=Kind.NUMBER, hash=Kind.CODE
+)
 AUDIT_PROOF_DOWNLOADED = define("audit.proof_downloaded", first=Kind.NUMBER, last=Kind.NUMBER)
 PORTAL_STARTED = define("portal.started", version=Kind.WORD, settings_digest=Kind.CODE)

@@ -81,6 +81,10 @@ SENTENCES = {
     actions.AUDIT_EXPORT_FAILED: _(
         "The export of the audit log by %(actor)s broke off after %(rows)s events (%(first)s to %(last)s)"
     ),
+    actions.AUDIT_RETENTION_DECIDED: _(
+        "%(actor)s decided to remove events %(first)s to %(last)s, whose time is over"
+    ),
+    actions.AUDIT_RETENTION_APPLIED: _("%(actor)s removed events %(first)s to %(last)s, whose time was over"),
     actions.PORTAL_STARTED: _("The portal started (version %(version)s)"),
 }
 """One for each action, which a test holds against :data:`apps.audit.actions.ACTIONS`."""
