@@ -138,7 +138,7 @@ def new(request: HttpRequest) -> HttpResponse:
     if data is None or not all([form.is_valid(), *(rows.is_valid() for rows in lists.values())]):
         return HttpResponse(page.render({"form": form, "lists": lists.values()}, request))
     answer = requests.post(
-        CREATE.format(form.cleaned_data["order_ref"]), json=_body(form, lists), auth=CREDENTIALS, timeout=30
+        CREATE.format(form.cleaned_data["order_ref"]), json=_body(form, lists), auth=CREDENTIALS, timeout=120
     )
     return HttpResponse(answer.json()["ref"], status=201 if answer.ok else 502)
 
