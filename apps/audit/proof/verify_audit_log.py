@@ -176,6 +176,7 @@ class Archive:
 
 
 def write_json(value: object) -> bytes:
+    """JSON with sorted keys and no blanks, in UTF-8: what is hashed and signed."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
@@ -192,6 +193,7 @@ def parse_line(line: bytes, keys: set[str]) -> dict[str, Any] | None:
 
 
 def parse_event(line: bytes) -> Event | None:
+    """The event of a line, with the hash that its content makes as "made"; None for a line in another form."""
     event = parse_line(line, EVENT_KEYS)
     if event is None:
         return None

@@ -1,0 +1,138 @@
+"""The Integrity page: the last verdict, a verification while one watches, and the proof."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.http import StreamingHttpResponse
+from django.test import Client
+from django.urls import reverse
+
+from apps.accounts.models import User
+from apps.audit import verification
+from apps.audit.models import AuditEvent
+from apps.audit.signing import sign_checkpoint
+from apps.core.actor import Actor
+from tests.unit.audit.test_verification import put, stored, write
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def posted(client: Client, name: str) -> bytes:
+    """What the page sends, part by part, as one."""
+    response = client.post(reverse(name))
+    assert isinstance(response, StreamingHttpResponse)
+    content = b"".join(response.streaming_content)
+    response.close()
+    return content
+
+
+def page(client: Client) -> str:
+    return client.get(reverse("audit:integrity")).content.decode()
+
+
+@pytest.fixture
+def signed_log() -> None:
+    write(4)
+    sign_checkpoint(Actor.system("tests"))
+
+
+def test_before_the_first_verification_the_page_says_so(as_administrator: Client) -> None:
+    shown = page(as_administrator)
+    assert "The log has not been verified yet." in shown
+    assert "Verify now" in shown
+    assert "Download proof" in shown
+
+
+def test_verify_now_tells_how_far_it_is_and_what_it_found(
+    as_administrator: Client, administrator: User, signed_log: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verification, "BATCH", 2)
+    shown = posted(as_administrator, "audit:verify").decode()
+    assert shown.count("<progress") >= 3
+    assert shown.index("<progress") < shown.index("The audit log is unchanged.") < shown.index("</main>")
+    event = AuditEvent.objects.get(action="audit.verified")
+    assert (event.actor_id, event.details["verdict"]) == (str(administrator.pk), "unchanged")
+    assert "The audit log is unchanged." in page(as_administrator)
+    signed = AuditEvent.objects.get(action="audit.checkpoint_signed").details["last"]
+    assert f"The last checkpoint is at event {signed}." in page(as_administrator)
+
+
+def test_an_altered_log_is_named_on_the_page_and_in_the_log(
+    as_administrator: Client, signed_log: None
+) -> None:
+    rows = stored()
+    rows[2]["actor_name"] = "Bob"
+    put([*rows.values()])
+    assert "Event 2 was changed." in posted(as_administrator, "audit:verify").decode()
+    assert AuditEvent.objects.get(action="audit.found_altered").failure
+    assert "Event 2 was changed." in page(as_administrator)
+
+
+def test_a_log_that_takes_no_events_is_verified_all_the_same(
+    as_administrator: Client, signed_log: None
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE audit_head SET seq = 2")
+    shown = posted(as_administrator, "audit:verify").decode()
+    assert "disagree from event 2 on" in shown
+    assert "could not be written into the log" in shown
+
+
+def test_the_proof_is_checked_with_nothing_but_python(
+    as_administrator: Client, administrator: User, signed_log: None, tmp_path: Path
+) -> None:
+    proof = tmp_path / "proof.zip"
+    proof.write_bytes(posted(as_administrator, "audit:proof"))
+    assert AuditEvent.objects.get(action="audit.proof_downloaded").actor_id == str(administrator.pk)
+    folder = tmp_path / "unpacked"
+    with zipfile.ZipFile(proof) as archive:
+        assert archive.testzip() is None
+        archive.extractall(folder)
+    for where in (proof, folder):
+        answer = alone(folder, where)
+        assert (answer.returncode, answer.stdout.splitlines()[0]) == (
+            0,
+            "unchanged: The audit log is unchanged.",
+        )
+    assert alone(folder, proof, "--key", "a1baf30626b9bef8").returncode == 0
+    assert alone(folder, proof, "--key", "0" * 16).returncode == 2
+    events = folder / "events.jsonl"
+    events.write_text(events.read_text().replace("Anna", "Bob", 1))
+    answer = alone(folder, folder)
+    first = AuditEvent.objects.filter(actor_name="Anna").earliest("seq").seq
+    assert (answer.returncode, answer.stdout.splitlines()[0]) == (2, f"changed: Event {first} was changed.")
+    events.unlink()
+    assert alone(folder, folder).returncode == 3
+
+
+def alone(folder: Path, *arguments: Any) -> subprocess.CompletedProcess[str]:
+    """The verifier of the archive, in a Python without a single installed package, and without ours."""
+    command = [sys.executable, "-I", "-S", str(folder / "verify_audit_log.py"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=folder, check=False)
+
+
+def test_the_proof_of_an_altered_log_can_be_taken(as_administrator: Client, signed_log: None) -> None:
+    rows = stored()
+    rows[2]["data"] = "not even JSON"
+    put([*rows.values()])
+    with zipfile.ZipFile(io.BytesIO(posted(as_administrator, "audit:proof"))) as archive:
+        assert len(archive.read("events.jsonl").splitlines()) == AuditEvent.objects.count()
+
+
+@pytest.mark.parametrize("name", ["audit:verify", "audit:proof"])
+def test_acts_are_posted(as_administrator: Client, name: str) -> None:
+    assert as_administrator.get(reverse(name)).status_code == 405
+
+
+def test_others_are_refused(as_supervisor: Client) -> None:
+    assert as_supervisor.get(reverse("audit:integrity")).status_code == 403
+    assert as_supervisor.post(reverse("audit:verify")).status_code == 403
+    assert as_supervisor.post(reverse("audit:proof")).status_code == 403
