@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 
 import pytest
 
@@ -10,7 +11,7 @@ from apps.cdp.attempt import Clock, Limits, utc_now
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import Creation, NewConsumer
 from apps.cdp.errors import CdpError
-from apps.cdp.exchange import Exchange
+from apps.cdp.exchange import Contact, Exchange, tell_nobody
 from apps.cdp.links import BaseUrl
 from apps.cdp.transport import Credentials, Transport
 
@@ -31,6 +32,7 @@ def client_of(
     credentials: tuple[str, str] = ("KEY-MARKER", "TOKEN-MARKER"),
     clock: Clock = utc_now,
     pauses: list[float] | None = None,
+    tell: Callable[[Contact], None] = tell_nobody,
 ) -> CdpClient:
     """A client for a base URL. With `pauses` it does not sleep between reads but notes how long it would."""
     transport = Transport(
@@ -43,7 +45,7 @@ def client_of(
     )
     limits = Limits(connect=connect, read=read, total=total)
     noted = pauses if pauses is not None else []
-    return CdpClient(Exchange(transport, limits, clock=clock, sleep=noted.append))
+    return CdpClient(Exchange(transport, limits, clock=clock, sleep=noted.append, tell=tell))
 
 
 def soon() -> dt.datetime:
