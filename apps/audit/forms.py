@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import QueryDict
 from django.utils import timezone
+from django.utils.dateparse import parse_date
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit import selectors
@@ -25,6 +26,25 @@ _NO_DATE = _("Enter a date, such as 2026-03-07")
 _MONO = {"class": "mono", "autocomplete": "off", "spellcheck": "false"}
 
 
+class DayInput(forms.DateInput):
+    """The browser's own picker. It takes nothing but a date, and complains about anything else aloud."""
+
+    input_type = "date"
+
+    def format_value(self, value: Any) -> str | None:
+        if isinstance(value, str) and _date_or_none(value) is None:
+            return None
+        return super().format_value(value)
+
+
+def _date_or_none(text: str) -> dt.date | None:
+    """The date that an address holds, as the picker writes it; None for what is none."""
+    try:
+        return parse_date(text)
+    except ValueError:  # the form of a date, but of no calendar
+        return None
+
+
 def _day(label: Any) -> forms.DateField:
     return forms.DateField(
         label=label,
@@ -36,7 +56,7 @@ def _day(label: Any) -> forms.DateField:
             MinValueValidator(dt.date(1970, 1, 1), _NO_DATE),
             MaxValueValidator(dt.date(9998, 12, 31), _NO_DATE),
         ],
-        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date", "class": "w-medium"}),
+        widget=DayInput(format="%Y-%m-%d", attrs={"class": "w-medium"}),
     )
 
 

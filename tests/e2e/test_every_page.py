@@ -185,6 +185,8 @@ PAGES = [
     at("audit:log", "administrator", "/audit/?since=x&until=2026-02-31", "with errors"),
     at("audit:log", "administrator", "/audit/?reference=nothing", "without a hit"),
     at("audit:event", "administrator", "/audit/{world.event}/"),
+    at("audit:export", "administrator", "/audit/export/"),
+    at("status", "administrator", "/status/"),
     at("consumers:identity_rules", "administrator", "/identity-rules/"),
     after("consumers:identity_rules", "administrator", "/identity-rules/", "Add rule", "with errors"),
 ]
@@ -193,6 +195,7 @@ NO_PAGE = {
     "healthz": "plain text for machines",
     "readyz": "plain text for machines",
     "extend_session": "an answer to a script",
+    "consumers:check_now": "leads back to the receipt",
     "consumers:remove_identity_rule": "leads back to the list",
     "accounts:grant_role": "leads back to the person",
     "accounts:revoke_role": "leads back to the person",
