@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import structlog
 from django.conf import settings
@@ -38,16 +38,32 @@ def support_code(request: HttpRequest) -> str:
 def _client_address(peer: str, forwarded_for: str) -> str:
     """Walk X-Forwarded-For from its end while the hop that wrote it is a trusted proxy.
 
-    Whatever a stranger puts at the front of the header is never reached, so it cannot be forged.
+    Whatever a stranger puts at the front of the header is never reached, so it cannot be forged. What is no
+    address ends the walk at the proxy that let it through.
     """
     networks = [ip_network(proxy, strict=False) for proxy in settings.TRUSTED_PROXIES]
-    address = peer
-    for hop in reversed([part.strip() for part in forwarded_for.split(",") if part.strip()]):
-        try:
-            if not any(ip_address(address) in network for network in networks):
-                return address
-            ip_address(hop)
-        except ValueError:
-            return address
+    address = _address(peer)
+    if address is None:  # a Unix socket has none
+        return peer
+    # Empty elements count for nothing (RFC 9110, 5.6.1).
+    for part in reversed([part for part in forwarded_for.split(",") if part.strip()]):
+        hop = _address(part)
+        if hop is None or not any(address in network for network in networks):
+            break
         address = hop
-    return address
+    return str(address)
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    """The address of a hop, in one spelling, without port and zone; None for anything else."""
+    text = text.strip().partition("%")[0]
+    if text.startswith("["):  # [2001:db8::1]:443, RFC 3986 section 3.2.2
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address  # ::ffff:192.0.2.1 is how a socket for both kinds tells 192.0.2.1
