@@ -42,8 +42,9 @@ def post_worker_init(worker: object) -> None:
     get_client()
 
 
-if graceful_timeout <= settings.CDP_TOTAL_TIMEOUT:
+ROOM = 10  # seconds of a create beside its call: the order is read before it, the database written twice
+if graceful_timeout < settings.CDP_TOTAL_TIMEOUT + ROOM:
     raise ImproperlyConfigured(
         f"WEB_GRACEFUL_SECONDS ({graceful_timeout}) does not exceed CDP_TOTAL_TIMEOUT"
-        f" ({settings.CDP_TOTAL_TIMEOUT:g}): a deployment could cut a create short"
+        f" ({settings.CDP_TOTAL_TIMEOUT:g}) by {ROOM} seconds: a deployment could cut a create short"
     )
