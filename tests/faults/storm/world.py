@@ -31,7 +31,6 @@ TIMES = {
     "CDP_READ_TIMEOUT": "1.5",
     "CDP_TOTAL_TIMEOUT": "3",
     "CDP_LOOK_UPS_AFTER": "1,3,8,20",
-    "WEB_GRACEFUL_SECONDS": "10",
 }
 
 
