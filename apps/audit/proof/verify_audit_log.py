@@ -193,7 +193,7 @@ def parse_line(line: bytes, keys: set[str]) -> dict[str, Any] | None:
 
 
 def parse_event(line: bytes) -> Event | None:
-    """The event of a line, with the hash that its content makes as "made"; None for a line in another form."""
+    """The event of a line, with the hash that its content makes as "made"; None in another form."""
     event = parse_line(line, EVENT_KEYS)
     if event is None:
         return None
