@@ -31,5 +31,5 @@ def test_after_a_small_storm_every_submission_is_true_and_nothing_is_lost_or_dou
                 said, _ = storm.communicate(timeout=END)
     assert storm.returncode == 0, said
     assert "Every promise held." in said
-    for killed in ("web worker: kill -9", "web server: kill -9", "background worker: kill -9"):
+    for killed in ("web worker: kill -9", "background worker: kill -9"):
         assert f"| {killed} | " in said

@@ -45,9 +45,8 @@ class Havoc(threading.Thread):
         self.join()
 
     def _planned(self) -> Iterator[tuple[str, Callable[[], bool]]]:
-        """First what no storm may be without, then all of it in any order."""
-        kills = [(name, act) for name, act in dict(self._acts()).items() if "kill -9" in name]
-        yield from self._random.sample(kills, len(kills))
+        """First what no storm may be without, however small it is; then all of it in any order."""
+        yield from ((name, act) for name, act in dict(self._acts()).items() if "kill -9" in name)
         while True:
             acts = self._acts()
             yield from self._random.sample(acts, len(acts))
@@ -56,6 +55,7 @@ class Havoc(threading.Thread):
         kill, end = signal.SIGKILL, signal.SIGTERM
         acts: list[tuple[str, Callable[[], bool]]] = [
             *[("web worker: kill -9", lambda: send(self._web_worker(), kill))] * 4,
+            *[("background worker: kill -9", lambda: send(self._worker().pid, kill))] * 3,
             ("web worker: SIGTERM", lambda: send(self._web_worker(), end)),
             *[("web worker: stopped for a moment", lambda: self._pause(self._web_worker(), STOPPED_SHORT))]
             * 2,
@@ -69,7 +69,6 @@ class Havoc(threading.Thread):
             ("web server: kill -9", lambda: send(self._world.portal.pid, kill)),
             ("web server: SIGTERM", lambda: send(self._world.portal.pid, end)),
             ("web server: SIGHUP", lambda: send(self._world.portal.pid, signal.SIGHUP)),
-            *[("background worker: kill -9", lambda: send(self._worker().pid, kill))] * 3,
             ("background worker: SIGTERM", lambda: send(self._worker().pid, end)),
             ("background worker: stopped", lambda: self._pause(self._worker().pid, STOPPED_LONG)),
         ]
