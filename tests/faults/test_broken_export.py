@@ -1,0 +1,118 @@
+"""Exports of the audit log over a real connection: what breaks off cannot be taken for a whole file."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from urllib.parse import urlencode
+
+import pytest
+
+from apps.audit.walk import COLUMNS
+from tests.faults.deployed import Person, Place, Portal, place, portal, wait_until
+
+pytestmark = pytest.mark.xdist_group("deployed")
+
+PAGE = "/audit/export/"
+GOOD, BAD = 20_000, 500
+UNREADABLE = b"\xff"  # no UTF-8: the driver refuses the row
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with place(tmp_path_factory.mktemp("export")) as prepared:
+        if not prepared.database_url.startswith("sqlite"):
+            pytest.skip("PostgreSQL takes no text that cannot be read again")
+        yield prepared
+
+
+@pytest.fixture(scope="module")
+def first_bad(there: Place) -> int:
+    """Many events, behind them some that cannot be read; the sequence of the first of those."""
+    with closing(sqlite3.connect(there.database_url.removeprefix("sqlite:///"))) as file, file:
+        seq, time, link = file.execute("SELECT seq, time, hash FROM audit_head").fetchone()
+        marks = ", ".join("CAST(? AS TEXT)" if name == "actor_name" else "?" for name in COLUMNS)
+        for number in range(seq + 1, seq + GOOD + BAD + 1):
+            name = b"Anna" if number <= seq + GOOD else UNREADABLE
+            own = f"{number:064d}"
+            row = (number, 1, time, "session.signed_in", False, "1", name, "", None, "", *[None] * 6)
+            file.execute(
+                f"INSERT INTO audit_event ({', '.join(COLUMNS)}) VALUES ({marks})", (*row, "{}", link, own)
+            )
+            link = own
+        file.execute("UPDATE audit_head SET seq = ?, hash = ?", (seq + GOOD + BAD, link))
+    return int(seq) + GOOD + 1
+
+
+@pytest.fixture(scope="module")
+def one(there: Place, first_bad: int) -> Iterator[Portal]:
+    with portal(there, workers=1, threads=24) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def administrator(one: Portal) -> Person:
+    person = one.sign_in("ada")
+    person.browser.get(PAGE)
+    person.browser.reconnect()  # each download has a connection of its own
+    return person
+
+
+@contextmanager
+def download(one: Portal, person: Person, **values: str) -> Iterator[http.client.HTTPResponse]:
+    """The answer to the form, unread; its connection takes little at a time and is closed afterwards."""
+    browser = person.browser
+    connection = http.client.HTTPConnection("127.0.0.1", one.server.port, timeout=30)
+    with closing(connection), closing(socket.socket()) as small:
+        small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        small.connect(("127.0.0.1", one.server.port))
+        connection.sock = small
+        headers = {
+            "Cookie": "; ".join(f"{name}={value}" for name, value in browser._cookies.items()),
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        body = urlencode({**values, "csrfmiddlewaretoken": browser._csrf})
+        connection.request("POST", PAGE, body, headers)
+        with closing(connection.getresponse()) as response:
+            assert response.status == 200
+            yield response
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_a_whole_file_arrives_whole(
+    one: Portal, administrator: Person, there: Place, first_bad: int, form: str
+) -> None:
+    before = there.events("audit.exported")
+    with download(one, administrator, format=form, last=str(first_bad - 1)) as response:
+        text = response.read().decode()
+    assert len(text.splitlines()) == first_bad  # the events, and one line of names or of the end
+    assert ('"export":"whole"' in text[-300:]) is (form == "jsonl")
+    assert there.events("audit.exported") == before + 1
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_an_export_that_fails_in_the_middle_is_a_failed_download(
+    one: Portal, administrator: Person, there: Place, form: str
+) -> None:
+    failed, exported = there.events("audit.export_failed"), there.events("audit.exported")
+    with (
+        download(one, administrator, format=form) as response,
+        pytest.raises(http.client.IncompleteRead) as broken,
+    ):
+        response.read()
+    assert len(broken.value.partial) > 1_000_000
+    assert b'"export":"whole"' not in broken.value.partial
+    wait_until(lambda: there.events("audit.export_failed") == failed + 1, 10, "the failure is in the log")
+    assert there.events("audit.exported") == exported
+
+
+def test_a_reader_who_goes_away_is_in_the_log(
+    one: Portal, administrator: Person, there: Place, first_bad: int
+) -> None:
+    failed = there.events("audit.export_failed")
+    with download(one, administrator, format="csv", last=str(first_bad - 1)) as response:
+        assert response.read(1000)
+    wait_until(lambda: there.events("audit.export_failed") == failed + 1, 20, "the failure is in the log")
