@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 
 from django.conf import settings
 from django.core.signals import setting_changed
@@ -20,13 +21,20 @@ from apps.cdp.transport import Credentials, Transport
 vendor_answered = Signal()
 
 
-@functools.cache
+_building = threading.Lock()
+
+
 def get_client() -> CdpClient:
     """The one client that all threads share. Never raises: with unusable settings its calls do.
 
-    `get_client.cache_clear()` makes the next call read the settings again; tests that change a CDP_* setting
-    through Django need not call it.
+    Tests that change a CDP_* setting through Django get a new one.
     """
+    with _building:  # threads that come first at one moment must not make one each, with slots of its own
+        return _client()
+
+
+@functools.cache
+def _client() -> CdpClient:
     try:
         return CdpClient(_exchange())
     except CdpNotConfigured as error:
@@ -59,7 +67,7 @@ def _tell(contact: Contact) -> None:
 
 def _forget(*, setting: str, **_: object) -> None:
     if setting.startswith("CDP_"):
-        get_client.cache_clear()
+        _client.cache_clear()
 
 
 setting_changed.connect(_forget)

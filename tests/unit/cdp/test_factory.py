@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from django.test import override_settings
+from pytest_django import Settings
 
+from apps.cdp import factory
 from apps.cdp.errors import CdpNotConfigured
 from apps.cdp.exchange import Exchange
 from apps.cdp.factory import get_client
@@ -74,3 +79,19 @@ def test_an_unusable_setting_is_told_by_the_call_and_not_sent(serve: Serve, name
     assert (error.outcome, error.code) == ("not_sent", "not_configured")
     assert "CDP_" in str(error)
     assert server.connections == 0
+
+
+def test_threads_that_come_first_at_one_moment_share_one_client(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CDP_CLIENT_KEY = "another"  # and with it the client of earlier tests is forgotten
+    build = factory._exchange
+
+    def slow() -> Exchange:
+        time.sleep(0.05)
+        return build()
+
+    monkeypatch.setattr(factory, "_exchange", slow)
+    with ThreadPoolExecutor(8) as pool:
+        clients = {id(one) for one in pool.map(lambda _: get_client(), range(8))}
+    assert len(clients) == 1
