@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 
 from cryptography.fernet import InvalidToken
 from django.core import signing
+from django.core.exceptions import SuspiciousOperation
+from django.http import UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 
 from apps.core.encryption import decrypt, encrypt
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 MARK_FIELD = "entry_of"
 _IN_SESSION = "kept_entry"
 _SALT = "apps.core.kept_entries"
+_NOT_READ = (SuspiciousOperation, MultiPartParserError, UnreadablePostError)
 _NOT_KEPT = frozenset({MARK_FIELD, "csrfmiddlewaretoken"})
 
 
@@ -42,6 +46,19 @@ def keep(request: HttpRequest) -> bool:
     entry = {"owner": owner, "path": request.path, "values": values}
     request.session[_IN_SESSION] = encrypt(json.dumps(entry))
     return True
+
+
+def sent_again(request: HttpRequest) -> list[tuple[str, str]]:
+    """The fields of a marked form as they were posted, for a page that sends them once more.
+
+    Nothing for any other request. Asks the database for nothing, and whose entry it is need not be known: it
+    goes back to where it has just come from.
+    """
+    try:
+        signing.loads(request.POST.get(MARK_FIELD, ""), salt=_SALT)
+    except (signing.BadSignature, *_NOT_READ):
+        return []
+    return [(name, value) for name, values in request.POST.lists() for value in values]
 
 
 def take(request: HttpRequest, *, path: str = "") -> dict[str, str] | None:

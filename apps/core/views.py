@@ -77,8 +77,12 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """handler500; 503 where the database does not answer: that passes."""
     error = sys.exc_info()[1]  # Django calls this while the exception is being handled
-    context = {"unchanged": _changed_nothing(request, error), "may_be_sent": _view_of(request) == SENDS}
+    context: dict[str, Any] = {
+        "unchanged": _changed_nothing(request, error),
+        "may_be_sent": _view_of(request) == SENDS,
+    }
     if is_away(error):
+        context["entry"] = kept_entries.sent_again(request)
         return _plain_page(request, "503.html", HTTPStatus.SERVICE_UNAVAILABLE, **context)
     return _plain_page(request, "500.html", HTTPStatus.INTERNAL_SERVER_ERROR, **context)
 

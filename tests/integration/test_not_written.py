@@ -192,6 +192,42 @@ def test_nothing_is_sent_and_the_entry_is_on_the_page_and_goes_through_next_time
     assert len(creates(sandbox)) == sent_before + 1
 
 
+def test_with_no_database_at_all_the_page_of_the_failure_carries_the_entry(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    """Not even the session can be read: what a lost database mostly looks like."""
+    browser = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    browser.cookies = as_staff.cookies
+    empty = browser.get(NEW)
+    form = {**on_page(empty), **posted(), "csrfmiddlewaretoken": _secret(empty)}
+    form["last_name"] = 'O’Brien "> <b>'
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise OperationalError(TEXT_OF_THE_FAULT)
+
+    connection.close()
+    with _with(connections["default"], "get_new_connection", refuse):
+        page = browser.post(NEW, form)
+        strange = browser.post(NEW, {**form, "entry_of": "made up"})
+    assert page.status_code == 503
+    assert "The portal cannot work at the moment" in text(page)
+    assert "may have been sent" not in text(page)
+    again = {**on_page(page), "csrfmiddlewaretoken": _secret(page)}
+    assert again == form
+    assert "Send it again" not in text(strange)
+    assert creates(sandbox) == []
+
+    assert browser.post(NEW, again).status_code == 303
+    assert Submission.objects.get().outcome == Outcome.CREATED
+    assert browser.post(NEW, again).status_code == 303
+    assert len(creates(sandbox)) == 1
+
+
+def _secret(page: Any) -> str:
+    found: list[str] = re.findall(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.content.decode())
+    return found[-1]
+
+
 def test_a_correction_stays_a_correction(as_staff: Client, staff: User, sandbox: SandboxServer) -> None:
     address = f"{NEW}?from={store(staff, Outcome.REJECTED).public_id}"
     form = on_page(as_staff.get(address))
