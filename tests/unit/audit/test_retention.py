@@ -20,6 +20,8 @@ from apps.audit import actions, checkpoints, retention
 from apps.audit.diagnosis import Verdict
 from apps.audit.events import Event
 from apps.audit.models import AuditEvent
+from apps.audit.proof.bundle import bundle
+from apps.audit.proof.verify_audit_log import Archive, check
 from apps.audit.retention import Removal, RetentionError
 from apps.audit.services import record
 from apps.audit.signing import sign_checkpoint
@@ -86,6 +88,9 @@ def test_what_goes_ends_at_a_signed_checkpoint_and_the_rest_verifies(
     assert sequences()[0] == last + 1
     assert verify().verdict is Verdict.UNCHANGED
     assert verify(from_checkpoint=True).verdict is Verdict.UNCHANGED
+    proof = Path(settings.AUDIT_CHECKPOINT_FILE).with_name("proof.zip")
+    proof.write_bytes(b"".join(bundle()))
+    assert check(Archive(proof)) == ("unchanged", None)  # whoever has the one-file verifier and nothing else
     facts = {"first": 1, "last": last, "rows": last, "hash": cut.hash}
     assert [event.details for event in events("audit.retention_decided")] == [facts]
     assert [event.details for event in events("audit.retention_applied")] == [facts]
