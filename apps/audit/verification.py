@@ -31,7 +31,12 @@ BATCH: Final = 5_000
 GOOD: Final = frozenset({Verdict.UNCHANGED, Verdict.UNSIGNED})
 """Verdicts under which the rows are what was written, as far as anybody can tell."""
 
-_SELECT = f"SELECT {', '.join(COLUMNS)} FROM audit_event"  # noqa: S608  # names of ours
+_COLUMNS = ", ".join(COLUMNS)
+_SELECTS = {
+    "postgresql": f"SELECT {_COLUMNS} FROM audit_event",  # noqa: S608  # names of ours
+    # The plus keeps Django from making a boolean of the stored number: a 2 would look like what was hashed.
+    "sqlite": f"SELECT {_COLUMNS} FROM audit_event".replace("failure", "+failure"),  # noqa: S608
+}
 
 
 class Progress(NamedTuple):
@@ -114,7 +119,7 @@ def rows_after(seq: int | None, *, up_to: int | None = None) -> Iterator[list[St
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         with connection.cursor() as cursor:
             cursor.execute(
-                f"{_SELECT}{where} ORDER BY seq LIMIT {BATCH}",
+                f"{_SELECTS[connection.vendor]}{where} ORDER BY seq LIMIT {BATCH}",
                 [bound for bound in (seq, up_to) if bound is not None],
             )
             rows = cursor.fetchall()
@@ -123,6 +128,18 @@ def rows_after(seq: int | None, *, up_to: int | None = None) -> Iterator[list[St
         if len(rows) < BATCH:
             return
         seq = rows[-1][SEQ]
+
+
+def _claim(data: str, file_id: str) -> int | None:
+    """The checkpoint that an event says was written into this file: None for another file, 0 for nonsense."""
+    try:
+        claim: dict[str, Any] = json.loads(data)
+        file, last = claim["file"], claim["last"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return 0
+    if file != file_id:
+        return None
+    return last if type(last) is int and last > 0 else 0
 
 
 class _Stored:
@@ -141,7 +158,7 @@ class _Stored:
 
     def _rows(self, where: str, value: int | str) -> list[StoredRow]:
         with connection.cursor() as cursor:
-            cursor.execute(f"{_SELECT} WHERE {where} LIMIT 10", [value])
+            cursor.execute(f"{_SELECTS[connection.vendor]} WHERE {where} LIMIT 10", [value])
             rows: list[StoredRow] = cursor.fetchall()
             return rows
 
@@ -247,16 +264,15 @@ class _Verification:
         """Each event of a signature must have its line in the file, if it was this file's."""
         if self.doubt or self.head is None or self.file_id is None:
             return
-        for row in rows:
-            if row[ACTION] != actions.AUDIT_CHECKPOINT_SIGNED.name or row[SEQ] > self.head[0]:
+        signed = actions.AUDIT_CHECKPOINT_SIGNED.name
+        for row in [row for row in rows if row[ACTION] == signed and row[SEQ] <= self.head[0]]:
+            claimed = _claim(row[DATA], self.file_id)
+            if claimed is None or (0 < claimed < self.begun_at):
                 continue
-            claim: dict[str, Any] = json.loads(row[DATA])
-            if claim["file"] != self.file_id or claim["last"] < self.begun_at:
-                continue
-            if claim["last"] not in self.seen:
-                self.doubt = Finding(Verdict.CHECKPOINTS_DAMAGED, claim["last"])
+            if claimed not in self.seen:
+                self.doubt = Finding(Verdict.CHECKPOINTS_DAMAGED, claimed or row[SEQ])
                 return
-            self.seen = {seq for seq in self.seen if seq > claim["last"]}
+            self.seen = {seq for seq in self.seen if seq > claimed}
 
     def _signed(self, begin: int) -> Iterator[Checkpoint]:
         """The checkpoints that count, in order; what is wrong with the others is remembered."""

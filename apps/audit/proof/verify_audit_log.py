@@ -322,11 +322,11 @@ def follow(
         if expected in checkpoints.hashes:
             unclaimed.add(expected)
         if event["action"] == "audit.checkpoint_signed" and expected <= head["seq"]:
-            claim = json.loads(event["data"])
-            if claim["file"] == checkpoints.file and claim["last"] >= first:
-                if claim["last"] not in unclaimed:
-                    checkpoints.doubt = checkpoints.doubt or ("checkpoints_damaged", claim["last"])
-                unclaimed = {seq for seq in unclaimed if seq > claim["last"]}
+            claimed = claim_of(event["data"], checkpoints.file)
+            if claimed is not None and not 0 < claimed < first:
+                if claimed not in unclaimed:
+                    checkpoints.doubt = checkpoints.doubt or ("checkpoints_damaged", claimed or expected)
+                unclaimed = {seq for seq in unclaimed if seq > claimed}
         if expected == head["seq"]:
             head_hash = event["hash"]
         before, expected, link = event, expected + 1, event["hash"]
@@ -335,6 +335,18 @@ def follow(
     if before is not None and (finding := contradicted(checkpoints, before)):
         return finding, "", 0
     return ended(checkpoints, head, head_hash, expected), digest.hexdigest(), expected - 1
+
+
+def claim_of(data: str, file: str | None) -> int | None:
+    """Which checkpoint an event says was signed: None for one of another file, 0 for nothing that can be."""
+    try:
+        claim = json.loads(data)
+        named, last = claim["file"], claim["last"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None if file is None else 0
+    if file is None or named != file:
+        return None
+    return last if type(last) is int and last > 0 else 0
 
 
 def contradicted(checkpoints: Checkpoints, event: Event) -> Finding | None:

@@ -168,6 +168,15 @@ def test_any_changed_field_of_any_row_is_named(log: Path, field: str, seq: int) 
     assert found() == ("changed", seq)
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL's booleans are two")
+@pytest.mark.parametrize("value", [2, -1, 0.5])
+def test_a_truth_that_is_neither_0_nor_1_is_a_change(log: Path, value: float) -> None:
+    rows = stored()
+    rows[2]["failure"] = value  # Django reads it as the False that was hashed
+    put([*rows.values()])
+    assert found() == ("changed", 2)
+
+
 def test_every_field_is_among_them() -> None:
     assert {*OTHER, "seq"} == {*COLUMNS}
 
@@ -327,6 +336,16 @@ def test_from_the_checkpoint_only_what_came_later_is_read(log: Path, monkeypatch
     rows[12]["actor_name"] = "Bob"
     put([*rows.values()])
     assert found_after_checkpoint() == ("changed", 12)
+
+
+@pytest.mark.parametrize("data", ["", "[]", "{}", "nonsense", "1", '{"file":"%s","last":"5"}'])
+def test_an_event_of_a_signature_that_makes_no_sense_is_told(log: Path, data: str) -> None:
+    rows = [*stored().values()]
+    file = checkpoints.file_id(log)
+    rows[-1]["data"] = data.replace("%s", str(file))
+    put(rechained(rows))
+    move_head()
+    assert found() == ("checkpoints_damaged", EVENTS)
 
 
 def test_a_signature_covers_nothing_that_was_altered(log: Path) -> None:
