@@ -1,6 +1,7 @@
 """gunicorn: threads, because a request mostly waits for the vendor; times that fit one create."""
 
 import os
+from typing import Any
 
 import django
 
@@ -34,12 +35,16 @@ def when_ready(server: object) -> None:
     record_start()
 
 
-def post_worker_init(worker: object) -> None:
+def post_worker_init(worker: Any) -> None:
     """Make the worker's client before its first request: reading the authorities takes a while.
 
     It also keeps first requests that come at once from making one each, with slots of its own.
     """
     get_client()
+    # At the end of the graceful time gunicorn (27.0) closes the pipe by which its threads wake it, although some
+    # of them still run; when they end they write into that number, which may be a database's or the vendor's
+    # socket by then. The process ends a moment later anyway, and its pipe with it.
+    worker.method_queue.close = lambda: None
 
 
 ROOM = 10  # seconds of a create beside its call: the order is read before it, the database written twice

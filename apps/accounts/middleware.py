@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts import sessions
 from apps.core import kept_entries
+from apps.core.connections import is_away
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -47,7 +48,9 @@ class PortalSessionMiddleware(SessionMiddleware):
                 request.answer_was_ready = True  # type: ignore[attr-defined]  # for the page of the failure
                 raise
             return response  # the page says already that the database is away; the session stays as it was
-        except SessionInterrupted:
+        except SessionInterrupted as interruption:
+            if _database_is_away(interruption):
+                return response  # the session stays as it was; what was done is told all the same
             response.delete_cookie(
                 settings.SESSION_COOKIE_NAME,
                 path=settings.SESSION_COOKIE_PATH,
@@ -55,6 +58,15 @@ class PortalSessionMiddleware(SessionMiddleware):
                 samesite="Lax",
             )
             return response
+
+
+def _database_is_away(error: BaseException | None) -> bool:
+    """Whether a lost database is behind it: Django takes every failed write for a lost session."""
+    while error is not None:
+        if is_away(error):
+            return True
+        error = error.__context__
+    return False
 
 
 class SessionLimitsMiddleware:

@@ -80,7 +80,7 @@ def take_due_look(*, actor: Actor, client: CdpClient) -> bool:
     if not settings.CDP_LOOK_UPS or not _is_one_due(now) or not pacing.take_turn(now):
         return False
     with transaction.atomic():
-        due = Submission.objects.filter(outcome=Outcome.UNKNOWN, next_look_at__lte=now)
+        due = Submission.objects.filter(_rested(now), outcome=Outcome.UNKNOWN, next_look_at__lte=now)
         submission = due.order_by("next_look_at", "id").select_for_update(skip_locked=True).first()
         if submission is None or not _claimed(submission, now):
             return False
@@ -109,13 +109,16 @@ def look_now(submission: Submission, *, actor: Actor, client: CdpClient) -> Subm
 
 
 def _is_one_due(now: datetime.datetime) -> bool:
-    return Submission.objects.filter(outcome=Outcome.UNKNOWN, next_look_at__lte=now).exists()
+    return Submission.objects.filter(_rested(now), outcome=Outcome.UNKNOWN, next_look_at__lte=now).exists()
+
+
+def _rested(now: datetime.datetime) -> Q:
+    return Q(last_look_at__isnull=True) | Q(last_look_at__lte=now - BETWEEN)
 
 
 def _claimed(submission: Submission, now: datetime.datetime) -> bool:
     """Whether this look is ours: nobody else took one a moment ago."""
-    rested = Q(last_look_at__isnull=True) | Q(last_look_at__lte=now - BETWEEN)
-    open_ = Submission.objects.filter(rested, pk=submission.pk, outcome=Outcome.UNKNOWN)
+    open_ = Submission.objects.filter(_rested(now), pk=submission.pk, outcome=Outcome.UNKNOWN)
     return bool(open_.update(last_look_at=now, next_look_at=now + LEASE))
 
 

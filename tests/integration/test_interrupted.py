@@ -110,6 +110,20 @@ def test_a_session_that_ends_during_the_call_does_not_hide_the_receipt(
     assert as_staff.get(receipt)["Location"] == f"/accounts/login/?next={receipt}"
 
 
+def test_a_database_that_is_lost_while_the_session_is_written_signs_nobody_out(
+    as_staff: Client, sandbox: SandboxServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_args: object, **_kwargs: object) -> None:
+        raise OperationalError("gone")
+
+    settings.SESSION_SAVE_EVERY_REQUEST = True
+    monkeypatch.setattr(Session, "save", lost)
+    response = as_staff.post(NEW, posted())
+    assert response.status_code == 303
+    assert settings.SESSION_COOKIE_NAME not in response.cookies
+    assert Submission.objects.get().outcome == Outcome.CREATED
+
+
 def test_a_cookie_that_is_no_session_key_is_nobodys(client: Client, settings: Settings) -> None:
     client.cookies[settings.SESSION_COOKIE_NAME] = "aaaaaaaaaa\000"
     assert client.get("/submissions/").status_code == 302
