@@ -41,9 +41,9 @@ def post_worker_init(worker: Any) -> None:
     It also keeps first requests that come at once from making one each, with slots of its own.
     """
     get_client()
-    # At the end of the graceful time gunicorn (27.0) closes the pipe by which its threads wake it, although some
-    # of them still run; when they end they write into that number, which may be a database's or the vendor's
-    # socket by then. The process ends a moment later anyway, and its pipe with it.
+    # At the end of the graceful time gunicorn (27.0) closes the pipe by which its threads wake it, although
+    # some of them still run; when they end they write into that number, which may be a database's or the
+    # vendor's socket by then. The process ends a moment later anyway, and its pipe with it.
     worker.method_queue.close = lambda: None
 
 
