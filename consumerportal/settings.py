@@ -65,6 +65,9 @@ CDP_POOL_SIZE = CDP_IN_FLIGHT  # a thread never waits for a connection
 # Public keys of signing keys that were replaced: what they signed still counts.
 AUDIT_FORMER_PUBLIC_KEYS: list[str] = env.list("AUDIT_FORMER_PUBLIC_KEYS", default=[])
 
+# --- In front of the portal ------------------------------------------------------------------------
+TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", default=[])
+
 # --- What is wrong with all that, in one message --------------------------------------------------
 startup.practice_stays_home(CDP_BASE_URL)
 startup.client_settings(
@@ -74,6 +77,7 @@ startup.client_settings(
 )
 startup.audit_public_keys(AUDIT_FORMER_PUBLIC_KEYS)
 startup.calls_leave_threads(CDP_IN_FLIGHT, threads=WEB_THREADS, for_pages=THREADS_FOR_PAGES)
+startup.networks("TRUSTED_PROXIES", TRUSTED_PROXIES)
 startup.look_up_times(CDP_LOOK_UPS_AFTER)
 startup.stop_if_unsafe()
 
@@ -237,7 +241,6 @@ SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 PASSWORD_RESET_TIMEOUT: int = env.int("PASSWORD_LINK_SECONDS", default=3 * 24 * 60 * 60)
 
 # --- Security -------------------------------------------------------------------------------------
-TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", default=[])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not PRACTICE_MODE  # practice is plain http on this machine
 SESSION_COOKIE_NAME = "portal_session" if PRACTICE_MODE else "__Host-portal_session"

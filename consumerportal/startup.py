@@ -8,6 +8,7 @@ error after the other.
 from __future__ import annotations
 
 from collections.abc import Callable
+from ipaddress import ip_network
 from urllib.parse import urlsplit
 
 import environ
@@ -139,6 +140,14 @@ class Startup:
             self.problems.append(
                 "AUDIT_FORMER_PUBLIC_KEYS is not a list of public keys (base64 of 32 bytes each)"
             )
+
+    def networks(self, name: str, values: list[str]) -> None:
+        """Addresses or networks: a wrong one would fail every request whose address is asked for."""
+        try:
+            for value in values:
+                ip_network(value, strict=False)
+        except ValueError:
+            self.problems.append(f"{name} holds something else than addresses and networks")
 
     def look_up_times(self, after: list[float]) -> None:
         """The waits before look-ups, in seconds: positive, and none beyond a month."""

@@ -92,6 +92,9 @@ def test_practice_values_are_refused_by_name() -> None:
         ("CDP_IN_FLIGHT", "45", "at least 20 below WEB_THREADS (64)"),
         ("WEB_THREADS", "20", "CDP_IN_FLIGHT (0) is not at least 1"),
         ("PORTAL_MODE", "staging", "is neither practice nor production"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8,my-proxy", "TRUSTED_PROXIES holds something else than addresses"),
+        ("CDP_LOOK_UPS_AFTER", "2,inf", "CDP_LOOK_UPS_AFTER holds something else than seconds"),
+        ("CDP_LOOK_UPS_AFTER", "0", "CDP_LOOK_UPS_AFTER holds something else than seconds"),
     ],
 )
 def test_an_unsafe_value_is_named_and_never_shown(name: str, value: str, problem: str) -> None:
