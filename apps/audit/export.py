@@ -22,7 +22,7 @@ from apps.audit.actions import Action
 from apps.audit.events import Event
 from apps.audit.models import AuditEvent
 from apps.audit.services import record
-from apps.audit.verification import rows_after
+from apps.audit.stored import rows_after
 from apps.audit.walk import COLUMNS, HASH, StoredRow
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections

@@ -18,7 +18,8 @@ from apps.audit import actions, checkpoints, integrity_words, past_verifications
 from apps.audit.events import Event
 from apps.audit.proof.bundle import bundle
 from apps.audit.services import record
-from apps.audit.verification import GOOD, Progress, Result, read_head, record_result, verification
+from apps.audit.stored import read_head
+from apps.audit.verification import GOOD, Progress, Result, record_result, verification
 from apps.core.actor import Actor
 from apps.core.permissions import requires
 from apps.core.requests import actor_of

@@ -1,7 +1,6 @@
 """Whether the audit log is what was written: rows against their chain, the chain against signed checkpoints.
 
-It reads in batches, so that a million rows take no more memory than a thousand and no reader holds a
-snapshot open. The portal may write meanwhile: the head and the end of the file are taken before the rows.
+The portal may write meanwhile: the head and the end of the file are taken before the rows.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
 from apps.audit import actions, checkpoints
 from apps.audit.chain import GENESIS
@@ -21,22 +20,14 @@ from apps.audit.checkpoints import Checkpoint
 from apps.audit.diagnosis import Finding, Verdict, diagnose
 from apps.audit.events import Event
 from apps.audit.services import record
-from apps.audit.walk import ACTION, COLUMNS, DATA, HASH, SEQ, StoredRow, follow, own_sequence
+from apps.audit.stored import Stored, read_head, rows_after
+from apps.audit.walk import ACTION, DATA, HASH, SEQ, StoredRow, follow, own_sequence
 from apps.core.actor import Actor
 
 logger = logging.getLogger("apps.audit")
 
-BATCH: Final = 5_000
-"""Rows read at a time."""
 GOOD: Final = frozenset({Verdict.UNCHANGED, Verdict.UNSIGNED})
 """Verdicts under which the rows are what was written, as far as anybody can tell."""
-
-_COLUMNS = ", ".join(COLUMNS)
-_SELECTS = {
-    "postgresql": f"SELECT {_COLUMNS} FROM audit_event",  # noqa: S608  # names of ours
-    # The plus keeps Django from making a boolean of the stored number: a 2 would look like what was hashed.
-    "sqlite": f"SELECT {_COLUMNS} FROM audit_event".replace("failure", "+failure"),  # noqa: S608
-}
 
 
 class Progress(NamedTuple):
@@ -104,32 +95,6 @@ def record_result(actor: Actor, result: Result) -> int:
         return record(Event(action, actor, data=data))
 
 
-def read_head() -> tuple[int, str] | None:
-    """Sequence and hash of the last row as the head row has them; None where there is no head row."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT seq, hash FROM audit_head WHERE id = 1")
-        row: tuple[int, str] | None = cursor.fetchone()
-        return row
-
-
-def rows_after(seq: int | None, *, up_to: int | None = None) -> Iterator[list[StoredRow]]:
-    """Every row behind a sequence (None: every row there is), in order, in batches."""
-    while True:
-        conditions = ["seq > %s"] * (seq is not None) + ["seq <= %s"] * (up_to is not None)
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"{_SELECTS[connection.vendor]}{where} ORDER BY seq LIMIT {BATCH}",
-                [bound for bound in (seq, up_to) if bound is not None],
-            )
-            rows = cursor.fetchall()
-        if rows:
-            yield rows
-        if len(rows) < BATCH:
-            return
-        seq = rows[-1][SEQ]
-
-
 def _claim(data: str, file_id: str) -> int | None:
     """The checkpoint that an event says was written into this file: None for another file, 0 for nonsense."""
     try:
@@ -142,27 +107,6 @@ def _claim(data: str, file_id: str) -> int | None:
     return last if type(last) is int and last > 0 else 0
 
 
-class _Stored:
-    """Rows of the database, for the diagnosis."""
-
-    def at(self, seq: int) -> StoredRow | None:
-        return next(iter(self._rows("seq = %s", seq)), None)
-
-    def after(self, hash_: str) -> list[StoredRow]:
-        return self._rows("previous_hash = %s", hash_)
-
-    def last_sequence(self) -> int:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT coalesce(max(seq), 0) FROM audit_event")
-            return int(cursor.fetchone()[0])
-
-    def _rows(self, where: str, value: int | str) -> list[StoredRow]:
-        with connection.cursor() as cursor:
-            cursor.execute(f"{_SELECTS[connection.vendor]} WHERE {where} LIMIT 10", [value])
-            rows: list[StoredRow] = cursor.fetchall()
-            return rows
-
-
 class _Verification:
     """One run over the log."""
 
@@ -171,7 +115,7 @@ class _Verification:
         self.path = settings.AUDIT_CHECKPOINT_FILE
         self.end = checkpoints.size_of(self.path)
         self.keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)
-        self.stored = _Stored()
+        self.stored = Stored()
         self.doubt: Finding | None = None  # about the file of checkpoints: told when the rows are good
         self.held: Checkpoint | None = None  # the last one that holds
         self.seen: set[int] = set()  # sequences of checkpoints whose event has not come yet

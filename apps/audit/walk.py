@@ -106,13 +106,13 @@ def own_sequence(row: StoredRow, sequences: range) -> int | None:
     """
     try:
         link = bytes.fromhex(row[PREVIOUS])
-        text = _text(row)
+        text = _text(row).encode()
     except _ODD_VALUES:
         return None
     # No text inside holds an unescaped quotation mark, so this stands there once.
-    before, _, after = text.partition(f',"seq":{row[SEQ]},"submission":')
-    start = sha256(link + before.encode() + b',"seq":')
-    rest = b',"submission":' + after.encode()
+    before, _, after = text.partition(b',"seq":%d,"submission":' % row[SEQ])
+    start = sha256(link + before + b',"seq":')
+    rest = b',"submission":' + after
     for seq in (row[SEQ], *sequences):
         attempt = start.copy()
         attempt.update(b"%d%b" % (seq, rest))

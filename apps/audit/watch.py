@@ -12,7 +12,8 @@ from apps.audit import actions, checkpoints
 from apps.audit.models import AuditEvent
 from apps.audit.past_verifications import latest_whole_verification
 from apps.audit.signing import NotSignedError, sign_checkpoint
-from apps.audit.verification import GOOD, read_head, record_result, verify
+from apps.audit.stored import read_head
+from apps.audit.verification import GOOD, record_result, verify
 from apps.core.actor import Actor
 
 logger = logging.getLogger("apps.audit")

@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.models import User
-from apps.audit import verification
+from apps.audit import stored as stored_rows
 from apps.audit.models import AuditEvent
 from apps.audit.signing import sign_checkpoint
 from apps.core.actor import Actor
@@ -54,7 +54,7 @@ def test_before_the_first_verification_the_page_says_so(as_administrator: Client
 def test_verify_now_tells_how_far_it_is_and_what_it_found(
     as_administrator: Client, administrator: User, signed_log: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verification, "BATCH", 2)
+    monkeypatch.setattr(stored_rows, "BATCH", 2)
     shown = posted(as_administrator, "audit:verify").decode()
     assert shown.count("<progress") >= 3
     assert shown.index("<progress") < shown.index("The audit log is unchanged.") < shown.index("</main>")

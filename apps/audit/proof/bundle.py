@@ -16,7 +16,7 @@ from django.conf import settings
 
 from apps.audit import checkpoints
 from apps.audit.chain import canonical_json
-from apps.audit.verification import read_head, rows_after
+from apps.audit.stored import read_head, rows_after
 from apps.audit.walk import COLUMNS, StoredRow
 
 VERIFIER: Final = Path(__file__).with_name("verify_audit_log.py")
@@ -71,7 +71,11 @@ def event_line(row: StoredRow) -> bytes:
     fields: dict[str, Any] = dict(zip(COLUMNS, row, strict=True))
     if fields["failure"] in (0, 1):  # as SQLite gives it back; anything else is told as it stands there
         fields["failure"] = bool(fields["failure"])
-    return canonical_json(fields).encode() + b"\n"
+    try:
+        text = canonical_json(fields)
+    except (TypeError, ValueError):  # a value that the portal never stores: shown, so that it is found
+        text = json.dumps(fields, sort_keys=True, default=repr)
+    return text.encode("utf-8", "surrogateescape") + b"\n"
 
 
 def _file_until(path: Path, end: int) -> Iterator[bytes]:

@@ -16,7 +16,8 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection, transaction
 from django.test import Client
 
-from apps.audit import actions, export, verification
+from apps.audit import actions, export
+from apps.audit import stored as stored_rows
 from apps.audit.chain import Row, row_hash
 from apps.audit.events import Event
 from apps.audit.export import CSV_COLUMNS, Export, Format, find_range
@@ -117,7 +118,7 @@ def test_memory_does_not_grow_with_the_range(
     anna: Actor, monkeypatch: pytest.MonkeyPatch, form: Format
 ) -> None:
     fill(2_000)
-    monkeypatch.setattr(verification, "BATCH", 100)
+    monkeypatch.setattr(stored_rows, "BATCH", 100)
 
     def peak(last: int) -> int:
         tracemalloc.start()
@@ -167,7 +168,7 @@ def test_a_reader_who_goes_away_is_in_the_log_and_has_no_whole_file(
     as_administrator: Client, monkeypatch: pytest.MonkeyPatch, form: Format
 ) -> None:
     fill(30)
-    monkeypatch.setattr(verification, "BATCH", 10)
+    monkeypatch.setattr(stored_rows, "BATCH", 10)
     answer: Any = as_administrator.post(PAGE, {"format": form, "last": "30"})
     pieces = iter(answer.streaming_content)
     got = [next(pieces) for _ in range(3)]
@@ -186,7 +187,7 @@ def test_a_fault_in_the_middle_breaks_the_connection_and_is_in_the_log(
     fill(30)
 
     def one_batch(*args: Any, **kwargs: Any) -> Iterator[Any]:
-        yield next(iter(verification.rows_after(*args, **kwargs)))[:10]
+        yield next(iter(stored_rows.rows_after(*args, **kwargs)))[:10]
         raise OperationalError("gone")
 
     monkeypatch.setattr(export, "rows_after", one_batch)

@@ -13,7 +13,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from pytest_django import Settings
 
-from apps.audit import actions, checkpoints, verification
+from apps.audit import actions, checkpoints
+from apps.audit import stored as stored_rows
 from apps.audit.chain import Row, row_hash
 from apps.audit.diagnosis import Verdict
 from apps.audit.events import Event
@@ -127,7 +128,7 @@ def test_an_empty_log_is_unchanged_and_one_without_a_checkpoint_says_so() -> Non
 def test_the_size_of_a_batch_makes_no_difference(
     log: Path, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verification, "BATCH", batch)
+    monkeypatch.setattr(stored_rows, "BATCH", batch)
     seen: list[Progress] = []
     result = verify(report=seen.append)
     assert (result.verdict, result.last, result.checkpoint) == (Verdict.UNCHANGED, EVENTS, C2)
@@ -175,6 +176,14 @@ def test_a_truth_that_is_neither_0_nor_1_is_a_change(log: Path, value: float) ->
     rows[2]["failure"] = value  # Django reads it as the False that was hashed
     put([*rows.values()])
     assert found() == ("changed", 2)
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL stores nothing of the kind")
+@pytest.mark.parametrize("value", ["CAST(x'ff41' AS TEXT)", "x'41'", "9e999", "char(0)"])
+def test_a_value_that_no_portal_could_have_stored_is_a_change(log: Path, value: str) -> None:
+    with lift_triggers(connection), connection.cursor() as cursor:
+        cursor.execute(f"UPDATE audit_event SET actor_name = {value} WHERE seq = 4")
+    assert found() == ("changed", 4)
 
 
 def test_every_field_is_among_them() -> None:
@@ -382,7 +391,7 @@ def test_a_log_whose_oldest_rows_were_removed_up_to_a_checkpoint_still_verifies(
 
 
 def test_readers_beside_writers_raise_no_false_alarm(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verification, "BATCH", 4)
+    monkeypatch.setattr(stored_rows, "BATCH", 4)
     written = 0
 
     def write_more(progress: Progress) -> None:
