@@ -40,7 +40,7 @@ FORM = "application/x-www-form-urlencoded"
 FORMS = (
     *("consumers:new", "consumers:settle", "consumers:submissions", "consumers:identity_rules"),
     *("lookups:orders", "accounts:add_person", "accounts:person"),
-    *("account_login", "own_password", "own_profile"),
+    *("account_login", "own_password", "own_profile", "audit:log", "audit:export"),
 )
 TEXTS = [
     "",
@@ -93,6 +93,8 @@ NAMES = [
     *("order", "from", "before", "next", "order_number", "guest_ref", "page", "language"),
     *("outcome", "created-reason", "created-note", "created-consumer_ref", "not_created-reason"),
     *("name", "provider", "username", "roles", "time_zone", "login", "password", "remember"),
+    *("since", "until", "person", "account", "action", "reference", "address", "failures", "sort", "after"),
+    *("format", "first", "last"),
     *("new_password", "new_password_again", "current_password"),
     *("", "\x00", "__class__", "a[b]", "a.b"),
 ]
@@ -243,6 +245,7 @@ def _known(sam: User, somebody: User) -> dict[str, list[object]]:
     return {
         "public_id": [*submissions, uuid.UUID(int=0)],
         "pk": [rule.pk, 0, 2**63, 10**40],
+        "seq": [1, 2, 0, 2**63, 10**40],
         "ref": [SAMPLE_ORDER, SAMPLE_ORDER.upper(), "00000000-0000-0000-0000-000000000000"],
         "person_id": [sam.pk, somebody.pk, 0, 2**63, 10**40],
         "role": ["supervisor", "nonsense", "a" * 5_000],
