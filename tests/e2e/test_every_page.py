@@ -186,6 +186,8 @@ PAGES = [
     at("audit:log", "administrator", "/audit/?reference=nothing", "without a hit"),
     at("audit:event", "administrator", "/audit/{world.event}/"),
     at("audit:export", "administrator", "/audit/export/"),
+    at("audit:integrity", "administrator", "/audit/integrity/"),
+    after("audit:verify", "administrator", "/audit/integrity/", "Verify now", "verified"),
     at("status", "administrator", "/status/"),
     at("consumers:identity_rules", "administrator", "/identity-rules/"),
     after("consumers:identity_rules", "administrator", "/identity-rules/", "Add rule", "with errors"),
@@ -194,6 +196,7 @@ PAGES = [
 NO_PAGE = {
     "healthz": "plain text for machines",
     "readyz": "plain text for machines",
+    "audit:proof": "a file",
     "extend_session": "an answer to a script",
     "consumers:check_now": "leads back to the receipt",
     "consumers:remove_identity_rule": "leads back to the list",
