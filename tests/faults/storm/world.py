@@ -63,6 +63,7 @@ class World:
             "DJANGO_SETTINGS_MODULE": "consumerportal.settings",
             "DATABASE_URL": url,
             "SPOOL_DIR": str(self.folder / "spool"),
+            "STATIC_ROOT": str(self.folder / "static"),  # two that collect into one folder disturb each other
             "AUDIT_CHECKPOINT_FILE": str(self.folder / "checkpoints.jsonl"),
             "PORTAL_PORT": str(self.port),
             "SANDBOX_PORT": str(sandbox_port),
