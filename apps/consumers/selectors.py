@@ -34,8 +34,9 @@ def find_visible(public_id: uuid.UUID, person_id: str, *, everybody: bool) -> Su
 
 
 def unknown_submissions(person_id: str, *, everybody: bool) -> QuerySet[Submission]:
-    """The submissions of unknown outcome that a person may see, newest first."""
-    return visible_submissions(person_id, everybody=everybody).filter(outcome=Outcome.UNKNOWN)
+    """The submissions of unknown outcome that a person may see, the oldest first: it has waited longest."""
+    visible = visible_submissions(person_id, everybody=everybody).filter(outcome=Outcome.UNKNOWN)
+    return visible.order_by("submitted_at", "id")
 
 
 def contradicted_submissions(person_id: str, *, everybody: bool) -> QuerySet[Submission]:

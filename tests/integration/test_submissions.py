@@ -145,7 +145,7 @@ def test_a_supervisors_start_page_has_everybodys_unknown_ones_and_their_own_late
     unknown = [store(staff, Outcome.UNKNOWN, clean(last_name=f"C{number}")) for number in range(2)]
     own = store(supervisor, Outcome.REJECTED)
     page = text(as_supervisor.get("/"))
-    assert listed(page) == [*(str(one.public_id) for one in reversed(unknown)), str(own.public_id)]
+    assert listed(page) == [*(str(one.public_id) for one in unknown), str(own.public_id)]
     assert "2 submissions of unknown outcome" in page
     assert "settle each of them" in page
 
@@ -185,3 +185,23 @@ def test_an_order_has_its_possible_consumers_whatever_the_case_of_its_reference(
         shared = search_digests(clean(last_name="0")) | search_digests(clean(last_name="1"))
         found = selectors.possibly_similar_on_order(form, shared)
         assert {one.pk for one in found} == {one.pk for one in made}
+
+
+def test_the_oldest_unknown_ones_stay_in_sight_and_all_of_them_are_counted(
+    as_supervisor: Client, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.consumers.views.submissions.PAGE_SIZE", 2)
+    now = datetime.datetime.now(datetime.UTC)
+    stored = [
+        store(
+            staff,
+            Outcome.UNKNOWN,
+            clean(last_name=str(days)),
+            submitted_at=now - datetime.timedelta(days=days),
+        )
+        for days in (1, 2, 3)
+    ]
+    page = text(as_supervisor.get("/"))
+    assert "3 submissions of unknown outcome" in page
+    assert "The 2 oldest are below" in page
+    assert listed(page) == [str(stored[2].public_id), str(stored[1].public_id)]

@@ -45,7 +45,8 @@ def start(request: HttpRequest, *, problems: Sequence[object] = ()) -> HttpRespo
     context: dict[str, Any] = {}
     if request.user.has_perm(SEE_OWN) or request.user.has_perm(SEE_ALL):
         person, everybody = str(request.user.pk), request.user.has_perm(SEE_ALL)
-        unknown = selectors.unknown_submissions(person, everybody=everybody)[:PAGE_SIZE]
+        every_unknown = selectors.unknown_submissions(person, everybody=everybody)
+        unknown = every_unknown[:PAGE_SIZE]
         contradicted = selectors.contradicted_submissions(person, everybody=everybody)[:PAGE_SIZE]
         latest = selectors.visible_submissions(person, everybody=False)[:ON_START_PAGE]
         context = {
@@ -54,6 +55,7 @@ def start(request: HttpRequest, *, problems: Sequence[object] = ()) -> HttpRespo
             "latest": [presenters.line(submission) for submission in latest],
         }
         shown = sum(len(lines) for lines in context.values())
+        context["unknown_count"] = every_unknown.count()  # by the index of the open ones, which are few
         _record_listed(request, shown, everybody=everybody)
     return render(request, "consumers/start.html", {**context, "problems": problems})
 
