@@ -195,9 +195,8 @@ def _concluded(submission: Submission, found: Found) -> Conclusion:
     if sent is None:
         return Conclusion(LookResult.NOT_COMPARED, unread=(*(one.ref for one in new), *unread))
     matching = tuple(consumer for consumer in new if matches(sent, consumer))
-    if (
-        submission.refs_before is None
-    ):  # then nothing is known to be new, and others are just other travellers
+    if submission.refs_before is None:
+        # Then nothing is known to be new, and others are just other travellers.
         return Conclusion(LookResult.NOT_PROVEN if matching else LookResult.NONE, matching)
     different = tuple(consumer.ref for consumer in new if consumer not in matching)
     result = _result_of(submission, matching, unread, rivals)

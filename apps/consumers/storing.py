@@ -62,7 +62,7 @@ def store(submission: Submission, result: Result, actor: Actor) -> Submission:
             **result.references,
         }
         spooled = spool.keep(submission.public_id, result)
-        logger.error("outcome_not_stored %s", facts, extra={**facts, "spooled": spooled})
+        logger.exception("outcome_not_stored %s", facts, extra={**facts, "spooled": spooled})
         raise OutcomeNotStored(submission, result, spooled=spooled) from error
 
 

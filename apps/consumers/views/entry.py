@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from apps.cdp.factory import get_client
-from apps.consumers import events, presenters, selectors, services, storing, vocabulary, words
+from apps.consumers import events, presenters, selectors, services, storing, words
 from apps.consumers.forms.consumer import required_fields
 from apps.consumers.forms.entry import (
     FORM_FIELD,
@@ -128,7 +128,6 @@ def _page(
             "errors": errors,
             "entry_of": kept_entries.mark(request),
             "required_fields": required_fields(),
-            "nationalities": vocabulary.nationalities(),
             "earlier_headline": words.headline(Outcome(earlier.outcome)) if earlier else "",
             "earlier_reason": words.reason(earlier) if earlier else "",
             **context,
