@@ -95,6 +95,22 @@ def paths() -> list[Path]:
     return sorted(settings.SPOOL_DIR.glob("*.json"))
 
 
+def place() -> str:
+    """The name of this folder, which it keeps in a file; empty where that cannot be read or made.
+
+    In a container the host has another name after each restart, while the folder is the same.
+    """
+    name = settings.SPOOL_DIR / "place"
+    try:
+        settings.SPOOL_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not name.exists():
+            with open(name, "x", encoding="ascii", opener=_for_this_user) as file:
+                file.write(uuid.uuid4().hex)
+        return name.read_text(encoding="ascii")[:40]
+    except (OSError, ValueError):  # or another worker makes it this moment: the next sign has it
+        return ""
+
+
 def can_be_written() -> bool:
     """Whether this process could write an outcome down."""
     folder = next(path for path in (settings.SPOOL_DIR, *settings.SPOOL_DIR.parents) if path.exists())

@@ -8,7 +8,7 @@ from django.db import models
 class SignOfLife(models.Model):
     """When a process was last known to be at work; one row for each process."""
 
-    process = models.CharField(max_length=200, primary_key=True)  # kind:host:number
+    process = models.CharField(max_length=200, primary_key=True)  # kind:place:host:number
     seen_at = models.DateTimeField(db_index=True)
     failing = models.CharField(max_length=200, blank=True)  # duties that failed in its last round
     waiting_files = models.PositiveIntegerField(default=0)  # in the spool of its machine

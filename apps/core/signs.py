@@ -15,19 +15,21 @@ DEFAULT_SILENCE = 120  # seconds, where nobody asks for readiness but somebody l
 FORGET_AFTER = datetime.timedelta(days=1)
 
 
-def give(kind: str, *, waiting_files: int = 0, failing: str = "") -> None:
+def give(kind: str, *, place: str = "", waiting_files: int = 0, failing: str = "") -> None:
     """Write down that this process is at work, and forget processes that have been silent for a day.
 
-    Of a machine on which outcomes wait the last sign is kept: somebody has to store them.
+    ``place`` names the folder whose files wait; without it the host. Of a place where files wait the last
+    sign is kept: somebody has to store them.
     """
     now = datetime.datetime.now(datetime.UTC)
-    host = f"{kind}:{socket.gethostname()}:"[:150]
+    host = socket.gethostname()
+    here = f"{kind}:{place or host}:"[:100]
     SignOfLife.objects.update_or_create(
-        process=f"{host}{os.getpid()}",
+        process=f"{here}{host[:60]}:{os.getpid()}",
         defaults={"seen_at": now, "waiting_files": waiting_files, "failing": failing[:200]},
     )
-    # This sign says what waits on this machine; what an earlier process here said of it is past.
-    SignOfLife.objects.filter(process__startswith=host, seen_at__lt=now).update(waiting_files=0)
+    # This sign says what waits here; what an earlier process said of the same place is past.
+    SignOfLife.objects.filter(process__startswith=here, seen_at__lt=now).update(waiting_files=0)
     SignOfLife.objects.filter(seen_at__lt=now - FORGET_AFTER, waiting_files=0).delete()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import re
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -179,11 +178,13 @@ def test_what_waits_on_a_machine_whose_worker_died_stays_a_problem() -> None:
     assert (line("spool").words, line("spool").level) == ("2", Level.PROBLEM)
 
 
-def test_what_an_earlier_process_of_this_machine_said_of_its_spool_is_past() -> None:
-    SignOfLife.objects.create(
-        process=f"worker:{socket.gethostname()}:1", seen_at=ago(seconds=60), waiting_files=2
-    )
-    signs.give(signs.WORKER)
+def test_what_an_earlier_process_said_of_the_same_folder_is_past_whatever_its_host_was_called() -> None:
+    place = spool.place()
+    assert place
+    assert place == spool.place()
+    earlier = f"worker:{place}:a-container-of-yesterday:1"
+    SignOfLife.objects.create(process=earlier, seen_at=ago(seconds=60), waiting_files=2)
+    signs.give(signs.WORKER, place=place)
     assert line("spool").level is Level.WELL
 
 

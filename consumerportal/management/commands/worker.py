@@ -82,7 +82,8 @@ class Worker:
         if time.monotonic() - self.signed_at < SIGN_SECONDS:
             return
         failing = ", ".join(sorted(self.failing))
-        sign = partial(signs.give, signs.WORKER, waiting_files=len(spool.paths()), failing=failing)
+        waiting = len(spool.paths())
+        sign = partial(signs.give, signs.WORKER, place=spool.place(), waiting_files=waiting, failing=failing)
         if done("give_sign", sign):
             self.signed_at = time.monotonic()
             self.failing.clear()
