@@ -137,8 +137,8 @@ class World:
             return connection.execute(statement.replace("?", "%s").encode(), values).fetchall()
 
     def spooled(self) -> list[str]:
-        """The names of the files that wait in the spool, unfinished ones too."""
-        return sorted(path.name for path in (self.folder / "spool").glob("*"))
+        """The names of the files that wait in the spool, unfinished ones too; not the folder's own name."""
+        return sorted(path.name for path in (self.folder / "spool").glob("*") if path.name != "place")
 
     def _prepare(self) -> None:
         if self.cluster:
