@@ -117,6 +117,7 @@ INSTALLED_APPS = [
     "apps.accounts",
     "apps.consumers",
     "apps.lookups",
+    "apps.history",
     "apps.sandbox",
     "consumerportal",
 ]

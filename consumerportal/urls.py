@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("apps.core.urls")),
     path("", include("apps.consumers.urls")),
     path("", include("apps.lookups.urls")),
+    path("", include("apps.history.urls")),
     path("", include("apps.audit.urls")),
     path("accounts/", include("apps.accounts.sign_in_urls")),
     path("people/", include("apps.accounts.urls")),

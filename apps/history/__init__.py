@@ -1,0 +1,1 @@
+"""Reading, summing up and exporting submissions."""
