@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.audit import past_verifications
 from apps.audit.integrity_words import verdict_words
-from apps.consumers import pacing, spool, words
+from apps.consumers import pacing, settling, spool, words
 from apps.consumers.models import Outcome, Submission, VendorContact
 from apps.core import readiness, signs
 from apps.core.models import SignOfLife
@@ -28,6 +28,7 @@ from apps.core.models import SignOfLife
 CLOCK_TOLERANCE = 60.0  # seconds
 LOW_DISK, FULL_DISK = 0.10, 0.02  # parts of the disk that are free
 OLD_UNKNOWN = datetime.timedelta(days=1)
+WORKERS_TURN = datetime.timedelta(minutes=1)  # it looks every few seconds
 
 
 class Level(IntEnum):
@@ -65,6 +66,7 @@ def lines() -> tuple[Line, ...]:
     return (
         _credentials(),
         _unknowns(),
+        _overdue(),
         _contradicted(),
         _look_ups(),
         _worker(),
@@ -109,6 +111,16 @@ def _unknowns() -> Line:
     old = datetime.datetime.now(datetime.UTC) - found["oldest"] > OLD_UNKNOWN
     said = gettext("%(count)s open, the oldest of") % found
     return Line("unknowns", label, said, Level.PROBLEM if old else Level.ATTENTION, found["oldest"])
+
+
+def _overdue() -> Line:
+    """What the worker should have turned into unknown by now."""
+    label = _("Being sent for too long")
+    found = settling.overdue(by=WORKERS_TURN).aggregate(count=Count("pk"), oldest=Min("submitted_at"))
+    if not found["count"]:
+        return Line("overdue", label, gettext("None"))
+    said = gettext("%(count)s, which the worker has not taken up: look at its log. The oldest of") % found
+    return Line("overdue", label, said, Level.PROBLEM, found["oldest"])
 
 
 def _contradicted() -> Line:

@@ -7,7 +7,7 @@ import logging
 
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from apps.audit import actions
 from apps.audit.services import record
@@ -91,16 +91,20 @@ def longest_send() -> datetime.timedelta:
     return datetime.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT + MARGIN)
 
 
+def overdue(*, by: datetime.timedelta = datetime.timedelta()) -> QuerySet[Submission]:
+    """What says "being sent" but cannot be any more, since so long at least."""
+    too_late = datetime.datetime.now(datetime.UTC) - longest_send() - by
+    return Submission.objects.filter(outcome=Outcome.SENDING, deadline__lt=too_late)
+
+
 def mark_overdue_unknown(actor: Actor) -> int:
     """Turn submissions that say "being sent" but cannot be any more into unknown; return how many.
 
     No first byte is written after the deadline, and no answer is waited for longer than the total limit
     after it. Whatever still says "sending" a margin later has lost its process.
     """
-    too_late = datetime.datetime.now(datetime.UTC) - longest_send()
-    overdue = Submission.objects.filter(outcome=Outcome.SENDING, deadline__lt=too_late)
     marked = 0
-    for submission in overdue:
+    for submission in overdue():
         try:
             marked += _mark_unknown(submission, actor)
         except DatabaseError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from apps.consumers.results import Result
 
 logger = logging.getLogger(__name__)
 
+SURELY_OVER = 3600.0  # seconds: no process still writes its few hundred bytes
 _told: set[Path] = set()
 _KEPT = (
     "consumer_ref",
@@ -88,6 +90,25 @@ def _result(data: dict[str, Any]) -> Result:
     if not known:
         raise ValueError("not the columns of an outcome")
     return Result(Outcome(data["outcome"]), dict(columns))
+
+
+def finish_old() -> None:
+    """Take up files whose writer was killed before it could rename them: whole ones wait, others go.
+
+    One that is not whole tells nothing; its submission becomes unknown, and looks find out. Raises nothing.
+    """
+    for path in settings.SPOOL_DIR.glob("*.unfinished"):
+        try:
+            if time.time() - path.stat().st_mtime < SURELY_OVER:
+                continue
+            data = json.loads(path.read_text(encoding="ascii"))
+            uuid.UUID(data["submission"]), _result(data)
+            path.rename(path.with_suffix(".json"))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            logger.error("spool_file_unfinished %s", path.name)
+            path.unlink(missing_ok=True)
+        except OSError:  # another worker was quicker, or the next round will say
+            continue
 
 
 def paths() -> list[Path]:

@@ -131,6 +131,7 @@ def drain_spool(actor: Actor) -> int:
     outcome is stored already. Raises the database's errors; what was not stored stays in the spool.
     """
     stored = 0
+    spool.finish_old()
     for kept in spool.waiting():
         submission = Submission.objects.filter(public_id=kept.submission).first()
         if submission is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import uuid
 from pathlib import Path
@@ -147,6 +148,27 @@ def test_what_cannot_be_read_or_belongs_to_nobody_stays_and_keeps_nothing_else_b
     assert "spooled_outcome_refused" in caplog.text
     assert "spool_file_unreadable" in caplog.text
     assert "spooled_outcome_of_unknown_submission" in caplog.text
+
+
+def test_a_file_whose_writer_was_killed_before_its_new_name_is_taken_up(
+    staff: User, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    submission = store(staff, Outcome.SENDING)
+    assert spool.keep(
+        submission.public_id, Result(Outcome.CREATED, {"consumer_ref": REF, "http_status": 200})
+    )
+    [whole] = spool.paths()
+    killed = whole.rename(whole.with_suffix(".unfinished"))
+    half = settings.SPOOL_DIR / f"{uuid.uuid4()}.unfinished"
+    half.write_text(killed.read_text()[:40])
+    assert storing.drain_spool(SPOOL) == 0, "Somebody may still be writing"
+    for path in (killed, half):
+        os.utime(path, (1, 1))
+    assert storing.drain_spool(SPOOL) == 1
+    submission.refresh_from_db()
+    assert (submission.outcome, submission.consumer_ref) == (Outcome.CREATED, REF)
+    assert [path.name for path in settings.SPOOL_DIR.iterdir() if path.name != "place"] == []
+    assert "spool_file_unfinished" in caplog.text
 
 
 def test_a_spool_that_cannot_be_written_is_said_on_the_page_and_in_the_log(

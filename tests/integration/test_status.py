@@ -144,6 +144,14 @@ def test_unknown_outcomes_are_counted_and_an_old_one_is_a_problem(staff: User) -
     assert "2 open" in found.words
 
 
+def test_what_stays_being_sent_beyond_the_workers_turn_is_a_problem(staff: User) -> None:
+    store(staff, Outcome.SENDING, deadline=ago(seconds=1))
+    assert line("overdue").level is Level.WELL
+    oldest = store(staff, Outcome.SENDING, clean(), deadline=ago(hours=1), submitted_at=ago(hours=1))
+    found = line("overdue")
+    assert (found.level, found.moment) == (Level.PROBLEM, oldest.submitted_at)
+
+
 def test_a_pause_of_the_look_ups_is_seen_with_its_reason(settings: Settings) -> None:
     from apps.cdp.errors import CdpUnreachable
 
