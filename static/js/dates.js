@@ -79,7 +79,7 @@ function addPicker(field) {
   });
 }
 
-// The shapes of apps/consumers/dates.py, one for one.
+// The shapes of apps/core/dates.py, one for one.
 const BLANKS_AROUND = /^[\t\r\n\p{Z}]+|[\t\r\n\p{Z}]+$/gu;
 const UNREADABLE = /[\p{Cc}\uFEFF]/u; // the server refuses them; JavaScript would take some for blanks
 const ISO = /^(\d{4})[\s./-]+(\d{1,2})[\s./-]+(\d{1,2})$/;

@@ -13,7 +13,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.translation import gettext_lazy as _
 
-from apps.consumers import dates, phones
+from apps.consumers import phones
+from apps.core import dates
 from apps.core.form_input import LineField
 
 # Vendor: references are UUID-shaped, in either case.

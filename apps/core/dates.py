@@ -1,4 +1,4 @@
-"""Reading a date of birth as people write it. No date is ever guessed: what is not a date is an error."""
+"""Reading a date as people write it. No date is ever guessed: what is not a date is an error."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.consumers.dates import read_date
+from apps.core.dates import read_date
 
 SEVENTH_OF_MARCH = datetime.date(1991, 3, 7)
 

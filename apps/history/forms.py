@@ -1,0 +1,146 @@
+"""The filters of the submissions, and the form that searches for what must never stand in an address."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, cast
+
+from django import forms
+from django.http import QueryDict
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from apps.audit import selectors as accounts_known
+from apps.consumers.digests import search_digest
+from apps.consumers.forms.fields import PlainTextField
+from apps.consumers.models import DigestKind, Outcome
+from apps.core.filters import DayField, ReferenceField, UnreadableAddress, midnight
+from apps.core.form_input import PortalForm
+from apps.history.selection import SubmissionFilter
+
+PERIOD_DAYS = 30  # today is one of them
+LONGEST_SEARCH = 500  # characters
+MOST_MILLISECONDS = 2**31 - 1  # as much as the column holds
+_LINK_WILL_DO = _("A link from Sitecore CDP will do.")
+
+
+def _linked(pattern: str) -> forms.RegexField:
+    """A value that people do not type: it comes out of a link of the portal's own."""
+    return forms.RegexField(rf"\A{pattern}\Z", required=False, strip=False, widget=forms.HiddenInput)
+
+
+def _milliseconds() -> forms.IntegerField:
+    return forms.IntegerField(
+        required=False, min_value=0, max_value=MOST_MILLISECONDS, widget=forms.HiddenInput
+    )
+
+
+def _reference(label: Any, not_a_reference: Any) -> ReferenceField:
+    return ReferenceField(label=label, help_text=_LINK_WILL_DO, not_a_reference=not_a_reference)
+
+
+class SubmissionFilterForm(PortalForm):
+    """All filters may be left empty; those that are given hold together.
+
+    ``everybody``: whether the reader sees more than their own submissions. Others have no filter by person:
+    what an address says about one is nothing to them.
+    Raises :class:`UnreadableAddress` when it is validated with a value that only links carry and that no link
+    of the portal has written.
+    """
+
+    since = DayField(label=_("From"))
+    until = DayField(label=_("To"))
+    outcome = forms.ChoiceField(
+        label=_("Outcome"),
+        required=False,
+        choices=[("", _("Any outcome")), *Outcome.choices],
+        error_messages={"invalid_choice": _("Choose one of the outcomes")},
+    )
+    person = forms.ChoiceField(
+        label=_("Person"),
+        required=False,
+        error_messages={"invalid_choice": _("Choose one of the people")},
+    )
+    order = _reference(_("Order reference"), _("Enter the reference of an order"))
+    consumer = _reference(_("Consumer reference"), _("Enter the reference of a consumer"))
+    guest = _reference(_("Guest reference"), _("Enter the reference of a guest"))
+    period = forms.ChoiceField(required=False, choices=[("", ""), ("all", "")], widget=forms.HiddenInput)
+    reason = _linked("[a-z0-9_]{1,40}")
+    answered_from = _milliseconds()
+    answered_under = _milliseconds()
+    email = _linked("[0-9a-f]{64}")
+    phone = _linked("[0-9a-f]{64}")
+    passport = _linked("[0-9a-f]{64}")
+    identifier = _linked("[0-9a-f]{64}")
+    last_name = _linked("[0-9a-f]{64}")
+
+    def __init__(self, values: QueryDict, *, everybody: bool) -> None:
+        super().__init__(values)
+        if everybody:
+            people = [("", _("Anybody")), *accounts_known.people()]
+            cast("forms.ChoiceField", self.fields["person"]).choices = people
+        else:
+            del self.fields["person"]
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        if any(self.fields[name].widget.is_hidden for name in self.errors if name in self.fields):
+            raise UnreadableAddress
+        since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
+        if since and until and until < since:
+            self.add_error("until", _("The last day must not be before the first day"))
+        return self.cleaned_data
+
+    @property
+    def is_of_late(self) -> bool:
+        """Whether nothing says when: the last :data:`PERIOD_DAYS` days are meant. Call it on a valid form."""
+        names = ("period", "since", "until", "order", "consumer", "guest", *DigestKind.values)
+        return not any(self.cleaned_data[name] for name in names)
+
+    def asked(self) -> SubmissionFilter:
+        """The filters as values; days are those of the reader's zone. Call it on a valid form."""
+        data = self.cleaned_data
+        since, until = data["since"], data["until"]
+        if self.is_of_late:
+            since = timezone.localdate() - dt.timedelta(days=PERIOD_DAYS - 1)
+        return SubmissionFilter(
+            since=midnight(since) if since else None,
+            until=midnight(until + dt.timedelta(days=1)) if until else None,
+            outcome=data["outcome"],
+            person=data.get("person", ""),
+            order_ref=data["order"],
+            consumer_ref=data["consumer"],
+            guest_ref=data["guest"],
+            reason=data["reason"],
+            answered_from=data["answered_from"],
+            answered_under=data["answered_under"],
+            searches=tuple((kind, data[kind.value]) for kind in DigestKind if data[kind.value]),
+        )
+
+
+class SearchForm(PortalForm):
+    """Finds exactly one value of a consumer. It is sent by POST, and what leaves it are keyed digests."""
+
+    def __init__(self, values: QueryDict | None = None) -> None:
+        super().__init__(values)
+        for kind in DigestKind:
+            self.fields[kind.value] = PlainTextField(
+                label=kind.label,
+                max_length=LONGEST_SEARCH,
+                too_long=_("This is too long: copy it again"),
+                widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+            )
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        if not self.errors and not any(self.cleaned_data.values()):
+            self.add_error(DigestKind.EMAIL.value, _("Enter what you are looking for in one of the fields"))
+        return self.cleaned_data
+
+    def digests(self) -> dict[str, str]:
+        """The keyed digest of each value that was typed, by the name of its filter. On a valid form."""
+        return {
+            kind.value: search_digest(kind, self.cleaned_data[kind.value])
+            for kind in DigestKind
+            if self.cleaned_data[kind.value]
+        }

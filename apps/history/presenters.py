@@ -1,0 +1,76 @@
+"""Filters as people read them: the chips of every page of the history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from django import forms
+from django.http import QueryDict
+from django.utils.formats import date_format
+from django.utils.translation import gettext
+
+from apps.consumers import words
+from apps.consumers.models import DigestKind, Outcome
+from apps.core.filters import Chip, with_query
+
+LATENCY = ("answered_from", "answered_under")
+
+
+class Filters(Protocol):
+    """The valid filter form of the history."""
+
+    cleaned_data: dict[str, Any]
+    fields: dict[str, forms.Field]
+
+    @property
+    def is_of_late(self) -> bool:
+        """Whether the last days are meant, because nothing says when."""
+
+
+def chips(path: str, values: QueryDict, form: Filters) -> list[Chip]:
+    """The filters in effect, each with the address of that page without it. ``form`` is valid.
+
+    ``path`` is the page's address without its query, ``values`` that query.
+    """
+    return list(_chips(path, values, form))
+
+
+def _chips(path: str, values: QueryDict, form: Filters) -> Iterator[Chip]:
+    given = form.cleaned_data
+    if form.is_of_late:
+        yield Chip(gettext("Last 30 days"), "", with_query(path, values, period="all"))
+    people = dict(getattr(form.fields.get("person"), "choices", []))
+    said: dict[str, Callable[[Any], object]] = {
+        "since": lambda day: date_format(day, "j F Y"),
+        "until": lambda day: date_format(day, "j F Y"),
+        "outcome": lambda code: Outcome(code).label,
+        "person": lambda one: people.get(one, one),
+        "order": str,
+        "consumer": str,
+        "guest": str,
+    }
+    for name, value_words in said.items():
+        if value := given.get(name):
+            label = str(form.fields[name].label)
+            yield Chip(label, str(value_words(value)), with_query(path, values, **{name: ""}))
+    if given["reason"]:
+        said_reason = words.code_words(given["reason"])
+        yield Chip(gettext("Reason"), said_reason, with_query(path, values, reason=""))
+    if any(given[name] is not None for name in LATENCY):
+        without = with_query(path, values, **dict.fromkeys(LATENCY, ""))
+        yield Chip(gettext("Time to answer"), _between(*(given[name] for name in LATENCY)), without)
+    for kind in DigestKind:
+        if given[kind.value]:
+            without = with_query(path, values, **{kind.value: ""})
+            yield Chip(str(kind.label), gettext("as searched for"), without)
+
+
+def _between(least: int | None, under: int | None) -> str:
+    """Milliseconds in words."""
+    numbers = {"least": least, "under": under}
+    if under is None:
+        return gettext("%(least)s ms or more") % numbers
+    if least is None:
+        return gettext("under %(under)s ms") % numbers
+    return gettext("%(least)s ms to under %(under)s ms") % numbers

@@ -1,0 +1,23 @@
+"""What the pages of the history take from their address: all of them the same."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
+
+from apps.accounts.models import User
+from apps.history.forms import SubmissionFilterForm
+from apps.history.selection import Selection
+
+SEE_ALL = "consumers.view_all_submissions"
+SEE_OWN = "consumers.view_own_submissions"
+
+
+def filter_form(request: HttpRequest) -> SubmissionFilterForm:
+    """The filters of the address, as its reader may use them."""
+    return SubmissionFilterForm(request.GET, everybody=request.user.has_perm(SEE_ALL))
+
+
+def selection_of(form: SubmissionFilterForm, user: User | AnonymousUser) -> Selection:
+    """The submissions that a valid form asks for, within what its reader may see."""
+    return Selection(form.asked(), person_id=str(user.pk), everybody=user.has_perm(SEE_ALL))
