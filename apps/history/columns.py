@@ -1,0 +1,61 @@
+"""The columns of an export: what may be chosen, in the order in which it is offered.
+
+A file's header shows the keys, as JSON Lines do: a program that reads files of last year and of another
+language of the portal finds the same names. People choose by the labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.consumers import words
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its name in files, its name for people, whether it shows personal data of a consumer."""
+
+    key: str
+    label: _StrPromise
+    personal: bool = False
+
+
+# Left out on purpose: tokens and digests, the vendor's message and notes (free text about people), and what
+# the look-ups keep for themselves.
+_OF_THE_SUBMISSION: Final = {
+    "submitted_at": _("Time submitted"),
+    "person": _("Person"),
+    "outcome": _("Outcome"),
+    "order_ref": _("Order reference"),
+    "consumer_ref": _("Consumer reference"),
+    "guest_ref": _("Guest reference"),
+    "finished_at": _("Time finished"),
+    "duration_ms": _("Duration in milliseconds"),
+    "http_status": _("HTTP status"),
+    "error_code": _("Error code"),
+    "error_field": _("Field of the error"),
+    "settled_how": _("How it was settled"),
+    "settled_at": _("Time settled"),
+    "settled_by": _("Settled by"),
+    "settle_reason": _("Reason for settling"),
+    "late_outcome": _("Outcome by a late answer"),
+    "late_consumer_ref": _("Consumer reference by a late answer"),
+    "contradicted": _("Contradicted by a late answer"),
+    "consumer_href": words.LINK_LABELS["consumer"],
+    "order_href": words.LINK_LABELS["order"],
+    "guest_href": words.LINK_LABELS["guest"],
+    "submission": _("Submission"),
+    "corrects": _("Submission that it corrects"),
+}
+
+COLUMNS: Final[dict[str, Column]] = {
+    **{key: Column(key, label) for key, label in _OF_THE_SUBMISSION.items()},
+    # What was sent to Sitecore CDP, decrypted.
+    **{key: Column(key, label, personal=True) for key, label in words.FIELD_LABELS.items()},
+}

@@ -1,0 +1,10 @@
+"""Submissions as a file: Excel, CSV or JSON Lines, at the database's speed, in memory that does not grow.
+
+The rows are those of the list, in its order: one statement over :meth:`Selection.submissions`, and so one
+snapshot.
+"""
+
+from apps.history.writing.layout import SEPARATORS, Format, Layout
+from apps.history.writing.write import UNREADABLE, Written, cancel_query, write
+
+__all__ = ["SEPARATORS", "UNREADABLE", "Format", "Layout", "Written", "cancel_query", "write"]
