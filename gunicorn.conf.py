@@ -12,6 +12,7 @@ from django.conf import settings  # noqa: E402  (after setup)
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 
 from apps.cdp.factory import get_client  # noqa: E402
+from apps.history.exports.delivery import end_when  # noqa: E402
 from consumerportal.announcement import record_start  # noqa: E402
 
 bind = os.environ.get("PORTAL_BIND", f"127.0.0.1:{os.environ.get('PORTAL_PORT', '8030')}")
@@ -41,6 +42,8 @@ def post_worker_init(worker: Any) -> None:
     It also keeps first requests that come at once from making one each, with slots of its own.
     """
     get_client()
+    # A download may be longer than any grace: what still runs at half of it is broken off and told.
+    end_when(lambda: not worker.alive, grace=graceful_timeout / 2)
     # At the end of the graceful time gunicorn (27.0) closes the pipe by which its threads wake it, although
     # some of them still run; when they end they write into that number, which may be a database's or the
     # vendor's socket by then. The process ends a moment later anyway, and its pipe with it.

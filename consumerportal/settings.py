@@ -61,6 +61,11 @@ THREADS_FOR_PAGES = 20
 CDP_IN_FLIGHT: int = env.int("CDP_IN_FLIGHT", default=WEB_THREADS - THREADS_FOR_PAGES)
 CDP_POOL_SIZE = CDP_IN_FLIGHT  # a thread never waits for a connection
 
+# --- Exports of submissions -----------------------------------------------------------------------
+EXPORTS_AT_ONCE: int = env.int("EXPORTS_AT_ONCE", default=3)  # of all processes together
+EXPORT_STALL_SECONDS: int = env.int("EXPORT_STALL_SECONDS", default=600)
+EXPORT_DIR: str = env.str("EXPORT_DIR", default="")
+
 # --- The audit log's evidence ----------------------------------------------------------------------
 # Public keys of signing keys that were replaced: what they signed still counts.
 AUDIT_FORMER_PUBLIC_KEYS: list[str] = env.list("AUDIT_FORMER_PUBLIC_KEYS", default=[])

@@ -112,10 +112,51 @@ SUBMISSION_REPEAT_BLOCKED = define("submission.repeat_blocked", failure=True, wh
 # purpose: the page, such as "receipt" or "correction" (the form filled from the submission).
 SUBMISSION_VIEWED = define("submission.viewed", purpose=Kind.CODE)
 SUBMISSIONS_LISTED = define("submissions.listed", scope=Kind.CODE, count=Kind.NUMBER)
+# Counts only, no consumer's data. count: of the submissions that were summed up.
+FIGURES_VIEWED = define("figures.viewed", filters=Kind.CODES, scope=Kind.CODE, count=Kind.NUMBER)
 VENDOR_RECORD_VIEWED = define("vendor_record.viewed", kind=Kind.CODE, result=Kind.CODE)
 # by: the kinds of what was searched for ("email"), never the values.
 VENDOR_RECORD_SEARCHED = define(
     "vendor_record.searched", kind=Kind.CODE, by=Kind.CODES, result=Kind.CODE, count=Kind.NUMBER
+)
+
+# --- Exporting submissions ------------------------------------------------------------------------
+# export: its public id. filters: their kinds, never their values. columns: the keys of the file's columns.
+# personal: "yes" where some of them hold personal data; reason: then why.
+EXPORT_STARTED = define(
+    "export.started",
+    export=Kind.WORD,
+    format=Kind.CODE,
+    filters=Kind.CODES,
+    scope=Kind.CODE,
+    columns=Kind.CODES,
+    personal=Kind.CODE,
+    reason=Kind.CODE,
+    expected=Kind.NUMBER,
+)
+# rows, bytes: of the whole file, as is its SHA-256. unreadable: rows whose personal data no key opens.
+EXPORT_FINISHED = define(
+    "export.finished",
+    export=Kind.WORD,
+    format=Kind.CODE,
+    personal=Kind.CODE,
+    rows=Kind.NUMBER,
+    unreadable=Kind.NUMBER,
+    bytes=Kind.NUMBER,
+    sha256=Kind.CODE,
+)
+# rows: how many had been written when it ended; as many may have left, or fewer.
+EXPORT_FAILED = define(
+    "export.failed",
+    failure=True,
+    export=Kind.WORD,
+    format=Kind.CODE,
+    personal=Kind.CODE,
+    failure_code=Kind.CODE,
+    rows=Kind.NUMBER,
+)
+EXPORT_CANCELLED = define(
+    "export.cancelled", export=Kind.WORD, format=Kind.CODE, personal=Kind.CODE, rows=Kind.NUMBER
 )
 
 # --- Sessions and access --------------------------------------------------------------------------

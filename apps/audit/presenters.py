@@ -46,10 +46,19 @@ SENTENCES = {
     ),
     actions.SUBMISSION_VIEWED: _("%(actor)s opened submission %(submission)s"),
     actions.SUBMISSIONS_LISTED: _("%(actor)s opened a list of %(count)s submissions"),
+    actions.FIGURES_VIEWED: _("%(actor)s opened the figures of %(count)s submissions"),
     actions.VENDOR_RECORD_VIEWED: _("%(actor)s opened a record in Sitecore CDP (%(kind)s): %(result)s"),
     actions.VENDOR_RECORD_SEARCHED: _(
         "%(actor)s searched for records in Sitecore CDP (%(kind)s) by %(by)s: %(result)s"
     ),
+    actions.EXPORT_STARTED: _(
+        "%(actor)s began to export %(expected)s submissions (%(format)s, with personal data: %(personal)s)"
+    ),
+    actions.EXPORT_FINISHED: _(
+        "%(actor)s exported %(rows)s submissions (%(format)s, with personal data: %(personal)s)"
+    ),
+    actions.EXPORT_FAILED: _("An export of submissions by %(actor)s broke off: %(failure_code)s"),
+    actions.EXPORT_CANCELLED: _("%(actor)s cancelled an export of submissions"),
     actions.SESSION_SIGNED_IN: _("%(actor)s signed in"),
     actions.SESSION_SIGN_IN_FAILED: _("A sign-in from %(address)s failed: %(reason)s"),
     actions.SESSION_SIGNED_OUT: _("The session of %(actor)s ended: %(reason)s"),

@@ -29,6 +29,7 @@ from apps.sandbox.server import SandboxServer
 from tests.sweeps.test_addresses import ADDRESSES, Address
 from tests.unit.accounts.people import TESTS, acting, make_person
 from tests.unit.consumers.entries import FULL, creates, posted, store
+from tests.unit.history.exports import prepared
 
 REQUESTS = 1200
 SEED = 20260923
@@ -41,6 +42,7 @@ FORMS = (
     *("consumers:new", "consumers:settle", "consumers:submissions", "consumers:identity_rules"),
     *("lookups:orders", "accounts:add_person", "accounts:person"),
     *("account_login", "own_password", "own_profile", "audit:log", "audit:export"),
+    "history:export",
 )
 TEXTS = [
     "",
@@ -95,6 +97,16 @@ NAMES = [
     *("name", "provider", "username", "roles", "time_zone", "login", "password", "remember"),
     *("since", "until", "person", "account", "action", "reference", "address", "failures", "sort", "after"),
     *("format", "first", "last"),
+    *(
+        "separator",
+        "byte_order_mark",
+        "reason",
+        "note",
+        "move",
+        "show_outcome",
+        "place_outcome",
+        "show_last_name",
+    ),
     *("new_password", "new_password_again", "current_password"),
     *("", "\x00", "__class__", "a[b]", "a.b"),
 ]
@@ -244,6 +256,7 @@ def _known(sam: User, somebody: User) -> dict[str, list[object]]:
     submissions = [item.public_id for item in (created, unknown, unknown, rejected)]
     return {
         "public_id": [*submissions, uuid.UUID(int=0)],
+        "export_id": [prepared(sam).public_id, uuid.UUID(int=0)],
         "pk": [rule.pk, 0, 2**63, 10**40],
         "seq": [1, 2, 0, 2**63, 10**40],
         "ref": [SAMPLE_ORDER, SAMPLE_ORDER.upper(), "00000000-0000-0000-0000-000000000000"],

@@ -24,6 +24,7 @@ from apps.consumers import rules, services
 from apps.sandbox.seed import SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
 from tests.unit.accounts.people import TESTS, acting, make_person
+from tests.unit.history.exports import prepared
 
 # Without signing in. Whoever adds one says here why strangers may come.
 PUBLIC = {
@@ -137,6 +138,7 @@ def _values(somebody: User) -> dict[str, object]:
     rule = rules.add_rule(name="Rule", provider="Provider", actor=TESTS)
     return {
         "public_id": submission.public_id,
+        "export_id": prepared(somebody).public_id,
         "pk": rule.pk,
         "seq": 1,
         "ref": SAMPLE_ORDER,

@@ -1,4 +1,4 @@
-"""Every named constraint of the consumers' tables is broken once, past everything above the database."""
+"""Every named constraint is broken once, past everything above the database."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ from apps.consumers.models import (
     SubmissionDigest,
     VendorContact,
 )
+from apps.history.models import Export, State
 from tests.unit.accounts.people import make_person
 from tests.unit.consumers.entries import REF, clean, settled_by, store
+from tests.unit.history.exports import stored
 
 pytestmark = pytest.mark.django_db
 
@@ -67,6 +69,17 @@ def _digest(kind: str) -> None:
 
 def _rule(**columns: Any) -> None:
     IdentityRule.objects.create(**{"name": "Profile", "provider": "ProfileSystem", "priority": 1, **columns})
+
+
+def _export(was: State, /, **columns: Any) -> None:
+    """A sound export in that state, then these columns written past everything."""
+    export = stored(_person(), was)
+    Export.objects.filter(pk=export.pk).update(**columns)
+
+
+def _two_in_one_slot() -> None:
+    for _ in range(2):
+        stored(_person(), State.RUNNING)
 
 
 Break = Callable[[], object]
@@ -129,6 +142,41 @@ BREAKS: dict[str, list[Break]] = {
         lambda: _rule(priority=0),
         lambda: _rule(priority=MAX_IDENTITY_RULES + 1),
     ],
+    "export_state_is_known": [
+        lambda: _export(State.RUNNING, state="lost", slot=None, beat_at=None),
+    ],
+    "export_slot_once": [_two_in_one_slot],
+    "export_slot_and_beat_while_active": [
+        lambda: _export(State.RUNNING, slot=None),
+        lambda: _export(State.DELIVERING, slot=0),
+        lambda: _export(State.DELIVERING, beat_at=None),
+        lambda: _export(State.READY, slot=1),
+        lambda: _export(State.FINISHED, slot=1),
+    ],
+    "export_started_unless_ready": [
+        lambda: _export(State.READY, started_at=NOW),
+        lambda: _export(State.RUNNING, started_at=None),
+    ],
+    "export_ended_with_its_time": [
+        lambda: _export(State.RUNNING, finished_at=NOW),
+        *(
+            lambda state=state: _export(state, finished_at=None)
+            for state in (State.FINISHED, State.FAILED, State.CANCELLED)
+        ),
+    ],
+    "export_checksum_exactly_when_finished": [
+        lambda: _export(State.FINISHED, sha256=""),
+        lambda: _export(State.FAILED, sha256="0" * 64),
+    ],
+    "export_failure_says_why": [
+        lambda: _export(State.FAILED, failure_code=""),
+        lambda: _export(State.CANCELLED, failure_code="reader_gone"),
+    ],
+    "export_personal_with_a_reason": [
+        lambda: _export(State.READY, personal=True),
+        lambda: _export(State.READY, reason="other"),
+        lambda: _export(State.READY, encrypted_note="x"),
+    ],
     "identity_rule_is_named": [lambda: _rule(name=""), lambda: _rule(provider="")],
 }
 CASES = [
@@ -141,7 +189,8 @@ CASES = [
 def _constraints() -> dict[str, tuple[type[models.Model], models.BaseConstraint]]:
     return {
         constraint.name: (model, constraint)
-        for model in apps.get_app_config("consumers").get_models()
+        for label in ("consumers", "history")
+        for model in apps.get_app_config(label).get_models()
         for constraint in model._meta.constraints
     }
 
@@ -154,6 +203,11 @@ def test_no_constraint_is_without_a_case_and_no_case_without_its_constraint() ->
 def test_a_sound_submission_of_every_outcome_is_taken(outcome: Outcome) -> None:
     store(_person(), outcome)
     assert Submission.objects.get().outcome == outcome
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_a_sound_export_in_every_state_is_taken(state: State) -> None:
+    assert stored(_person(), state).state == state
 
 
 @pytest.mark.parametrize(("name", "break_it"), CASES)

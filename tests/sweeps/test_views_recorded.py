@@ -27,6 +27,7 @@ from apps.sandbox.server import SandboxServer
 from tests.sweeps.test_addresses import ADDRESSES, METHODS
 from tests.unit.accounts.people import TESTS, acting, make_person
 from tests.unit.consumers.entries import FULL, store
+from tests.unit.history.exports import prepared
 
 SEEN = {"submission.viewed", "submissions.listed", "vendor_record.viewed"}
 """The events that tell that somebody saw personal data."""
@@ -85,6 +86,11 @@ SHOWS_NOTHING = {
     "consumers:check_now": "leads back to the receipt",
     "consumers:identity_rules": NO_PERSON,
     "consumers:remove_identity_rule": NO_PERSON,
+    "history:export": "how many there are, and what may be chosen",
+    "history:exported": "how many there are, and what was chosen",
+    "history:export_progress": "how far it is",
+    "history:export_cancel": "leads back to the export",
+    "history:export_file": "a file, of which export.started is told before its first byte",
     "lookups:orders": "orders have numbers, prices and dates",
     "lookups:order": "of the order's consumers only references",
     "audit:log": "no event has room for personal data",
@@ -147,6 +153,7 @@ def test_no_other_address_shows_personal_data(person: User, records: Records) ->
     rule = rules.add_rule(name="Rule", provider="Provider", actor=TESTS)
     values = {
         "public_id": records.created.public_id,
+        "export_id": prepared(person).public_id,
         "pk": rule.pk,
         "seq": 1,
         "ref": SAMPLE_ORDER,

@@ -23,6 +23,7 @@ from apps.consumers.storing import drain_spool
 from apps.core import signs
 from apps.core.actor import Actor
 from apps.core.connections import is_away
+from apps.history.exports.services import sweep as sweep_exports
 
 logger = logging.getLogger("apps.worker")
 PAUSE_SECONDS = 1.0
@@ -54,6 +55,7 @@ class Worker:
             "drain_spool": lambda: drain_spool(ACTOR),
             "mark_overdue_unknown": lambda: mark_overdue_unknown(ACTOR),
             "take_due_looks": self.take_due_looks,
+            "sweep_exports": lambda: sweep_exports(ACTOR),
             "close_expired_sessions": close_expired_sessions,
             "watch_audit_log": Watch(ACTOR).keep,
         }

@@ -12,6 +12,7 @@ FAILURES = {
     "session.sign_in_failed",
     "access.denied",
     "audit.export_failed",
+    "export.failed",
     "audit.found_altered",
     "person.password_link_refused",
 }

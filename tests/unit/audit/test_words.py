@@ -23,6 +23,8 @@ from apps.cdp.errors import CdpError
 from apps.consumers import concerns, looks
 from apps.consumers.models import LookResult, Outcome, SettleReason
 from apps.consumers.words import REASONS
+from apps.history.exports.services import FailureCode
+from apps.history.models import ExportReason
 from tests.sweeps.source import APPS, tree_of
 
 FULL = NewConsumer(
@@ -52,11 +54,13 @@ CODES: dict[str, Iterable[str]] = {
     "by": ["order_number", "guest_ref"],
     "change": ["added", "removed"],
     "error_code": ERRORS,
+    "failure_code": FailureCode,
     "fields": [*FULL.to_json(), "name", "time_zone"],
     "filters": [field.name for field in dataclasses.fields(LogFilter)],
-    "format": [form.value for form in Format],
+    "format": [*Format, "csv_exact", "xlsx"],
     "kind": ["order", "guest", "order_consumer"],
     "outcome": Outcome.values,
+    "personal": ["yes", "no"],
     "overridden": [
         concerns.SIMILAR,
         concerns.NOT_COMPARED,
@@ -67,6 +71,7 @@ CODES: dict[str, Iterable[str]] = {
     "reason": [
         looks.LOOK_UP,
         *SettleReason.values,
+        *ExportReason.values,
         *EndReason,
         Refusal.LINK_USED_UP.value,
         *("wrong_password", "no_account", "deactivated", "limited"),
@@ -78,7 +83,11 @@ CODES: dict[str, Iterable[str]] = {
     "why": ["same_form_again", "form_used_for_another_entry", "identical_one_is_open"],
 }
 # Purposes are not recorded yet; the others are numbers in a way, or name a page, a submission, a version.
-NO_WORDS = {"file", "hash", "key", "purpose", "settings_digest", "resubmission_of", "version", "view"}
+# The columns of an export are told as the file names them.
+NO_WORDS = {
+    *("columns", "export", "file", "hash", "key", "purpose", "resubmission_of", "settings_digest", "sha256"),
+    *("version", "view"),
+}
 
 
 @pytest.mark.parametrize("key", CODES)

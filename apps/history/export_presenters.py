@@ -1,0 +1,96 @@
+"""Exports as people read them: how far one is, what came of it, what the file is called."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from apps.history.columns import COLUMNS
+from apps.history.exports import selections
+from apps.history.exports.services import FailureCode
+from apps.history.models import Export, State
+from apps.history.writing import Format
+
+CONTENT_TYPES: Final = {
+    Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    Format.CSV: "text/csv; charset=utf-8",  # RFC 7111
+    Format.CSV_EXACT: "text/csv; charset=utf-8",
+    Format.JSONL: "application/jsonl; charset=utf-8",
+}
+_ENDINGS: Final = {Format.CSV_EXACT: "csv"}
+_TRY_AGAIN = _("Export again. If it goes on, tell an administrator.")
+FAILURES: Final = {
+    FailureCode.READER_GONE: _("The download was stopped before it was whole. Export again."),
+    FailureCode.READER_STALLED: _("The download took nothing for too long. Export again."),
+    FailureCode.DISK_FULL: _(
+        "The portal had no room left for the file. Choose fewer rows or columns, or tell an administrator."
+    ),
+    FailureCode.DISK_FAILED: _("The portal could not write the file. Tell an administrator."),
+    FailureCode.DATABASE_LOST: _("The portal lost its database. Export again in a few minutes."),
+    FailureCode.DATABASE_FAILED: _TRY_AGAIN,
+    FailureCode.PORTAL_STOPPED: _("The portal was restarted meanwhile. Export again."),
+    FailureCode.PROCESS_LOST: _("The portal was interrupted. Export again."),
+    FailureCode.FAULT: _TRY_AGAIN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An export for its page. ``percent`` is what of the whole has left the portal, as far as is known."""
+
+    export: Export
+    percent: int
+    size: str
+    sent: str
+    format: str
+    columns: list[str]
+    failure: str
+    list_url: str
+    again_url: str
+
+
+def shown(export: Export) -> Shown:
+    """An export in words."""
+    query = export.selection["query"]
+    return Shown(
+        export=export,
+        percent=_percent(export),
+        size=filesizeformat(export.bytes),
+        sent=filesizeformat(export.bytes_sent),
+        format=str(Format(export.format).label),
+        columns=[str(COLUMNS[key].label) if key in COLUMNS else key for key in export.columns],
+        failure=str(FAILURES.get(export.failure_code, _TRY_AGAIN)),  # type: ignore[call-overload]  # its text
+        list_url=_with(reverse("history:submissions"), query),
+        again_url=_with(reverse("history:export"), query),
+    )
+
+
+def file_name(export: Export, now: dt.datetime) -> str:
+    """Such as ``order-consumers_2026-03-01_2026-03-07_20260307T090500Z.csv``; the days are the reader's."""
+    asked = selections.from_json(export.selection).asked
+    until = asked.until - dt.timedelta(microseconds=1) if asked.until else None
+    days = "_".join(
+        "all" if one is None else f"{timezone.localtime(one):%Y-%m-%d}" for one in (asked.since, until)
+    )
+    form = Format(export.format)
+    return f"order-consumers_{days}_{now:%Y%m%dT%H%M%SZ}.{_ENDINGS.get(form, form.value)}"
+
+
+def _percent(export: Export) -> int:
+    """Of the rows that are expected as many as were written, and of their bytes as many as were sent."""
+    if export.state == State.FINISHED:
+        return 100
+    if not export.bytes:
+        return 0
+    written = min(export.rows / export.rows_expected, 1.0) if export.rows_expected else 1.0
+    return min(int(100 * written * export.bytes_sent / export.bytes), 99)
+
+
+def _with(address: str, query: Any) -> str:
+    return f"{address}?{query}" if query else address

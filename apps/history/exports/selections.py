@@ -1,0 +1,37 @@
+"""A selection as JSON, so that an export writes the very rows that the list showed."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from typing import Any
+
+from apps.consumers.models import DigestKind
+from apps.history.selection import Selection, SubmissionFilter
+
+_MOMENTS = ("since", "until")
+
+
+def to_json(selection: Selection) -> dict[str, Any]:
+    """The filters that are given and the scope; what was searched for stays the keyed digest that it is."""
+    asked = selection.asked
+    given = {field.name: getattr(asked, field.name) for field in dataclasses.fields(asked)}
+    given = {name: value for name, value in given.items() if value not in ("", None, ())}
+    for name in given.keys() & set(_MOMENTS):
+        given[name] = given[name].astimezone(dt.UTC).isoformat()
+    if asked.searches:
+        given["searches"] = [[kind.value, digest] for kind, digest in asked.searches]
+    return {"asked": given, "person": selection.person_id, "everybody": selection.everybody}
+
+
+def from_json(stored: dict[str, Any]) -> Selection:
+    """The selection that :func:`to_json` made it of."""
+    given = dict(stored["asked"])
+    for name in given.keys() & set(_MOMENTS):
+        given[name] = dt.datetime.fromisoformat(given[name])
+    searches = tuple((DigestKind(kind), digest) for kind, digest in given.pop("searches", ()))
+    return Selection(
+        asked=SubmissionFilter(**given, searches=searches),
+        person_id=stored["person"],
+        everybody=stored["everybody"],
+    )

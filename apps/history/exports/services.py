@@ -1,0 +1,269 @@
+"""The record of an export from its beginning to its end, each step with its event.
+
+An end is written by whoever sees it first: the thread that sends the file, the person who cancels, or the
+worker that finds no sign of life. Each changes only a row that is still active, so there is one end.
+"""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import uuid
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, IntegrityError, transaction
+from django.db.models import Q, QuerySet
+
+from apps.audit import actions
+from apps.audit.actions import Action
+from apps.audit.events import Event
+from apps.audit.services import record
+from apps.core.actor import Actor
+from apps.core.connections import is_away
+from apps.history.exports import selections
+from apps.history.models import ACTIVE, Export, State
+from apps.history.selection import Selection
+
+logger = logging.getLogger(__name__)
+
+# Without a beat for so long, the process is lost. Longer than a beat waits for SQLite's lock or for the pool.
+LOST_AFTER = datetime.timedelta(seconds=60)
+
+
+class FailureCode(StrEnum):
+    """Why an export broke off."""
+
+    READER_GONE = "reader_gone"
+    READER_STALLED = "reader_stalled"
+    DISK_FULL = "disk_full"
+    DISK_FAILED = "disk_failed"
+    DATABASE_LOST = "database_lost"
+    DATABASE_FAILED = "database_failed"
+    PORTAL_STOPPED = "portal_stopped"
+    PROCESS_LOST = "process_lost"
+    FAULT = "fault"
+
+
+class NotStarted(Exception):
+    """No row has left."""
+
+
+class Busy(NotStarted):
+    """As many exports as the portal runs at a time are under way."""
+
+
+class NotReady(NotStarted):
+    """It was started before: one export makes one file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What somebody wants to have exported, and how."""
+
+    format: str
+    columns: tuple[str, ...]
+    time_zone: str
+    separator: str
+    byte_order_mark: bool
+    personal: bool = False
+    reason: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an export is."""
+
+    rows: int = 0
+    unreadable: int = 0  # rows whose personal data no key opens
+    bytes: int = 0
+    bytes_sent: int = 0
+
+
+def prepare(selection: Selection, choice: Choice, *, query: str, rows: int, person: Actor) -> Export:
+    """Keep what is to be exported. Nothing leaves the portal before :func:`start`.
+
+    ``query`` is the list's own, by which the person comes back to it; ``rows`` how many there are now.
+    """
+    export = Export(
+        person_id=person.id,
+        person_name=person.name,
+        created_at=_now(),
+        selection={**selections.to_json(selection), "query": query},
+        format=choice.format,
+        columns=list(choice.columns),
+        personal=choice.personal,
+        time_zone=choice.time_zone,
+        separator=choice.separator,
+        byte_order_mark=choice.byte_order_mark,
+        reason=choice.reason,
+        rows_expected=rows,
+    )
+    export.keep_note(choice.note)
+    export.save(force_insert=True)
+    return export
+
+
+def find(public_id: uuid.UUID, person_id: str) -> Export | None:
+    """The person's own export; None for somebody else's, as for none."""
+    return Export.objects.filter(Q(person_id=person_id), public_id=public_id).first()
+
+
+def last_of(person_id: str) -> Export | None:
+    """The person's newest export: how they chose last time."""
+    return Export.objects.filter(Q(person_id=person_id)).order_by("-created_at", "-id").first()
+
+
+def start(export: Export, actor: Actor) -> None:
+    """Take a slot and tell the audit log. Without that event no row leaves the portal.
+
+    Raises ``Busy`` and ``NotReady``, and the database's errors where it cannot be written.
+    """
+    limit: int = settings.EXPORTS_AT_ONCE
+    expected = selections.from_json(export.selection).submissions().count()
+    for _ in range(2 * limit + 1):  # of several who reach for one slot, one gets it; the others look again
+        try:
+            _take_slot(export, expected, limit, actor)
+        except IntegrityError:
+            continue
+        return
+    raise Busy("The slots are taken")
+
+
+def _take_slot(export: Export, expected: int, limit: int, actor: Actor) -> None:
+    with transaction.atomic(durable=True):
+        taken = set(Export.objects.filter(slot__isnull=False).values_list("slot", flat=True))
+        free = next((slot for slot in range(1, limit + 1) if slot not in taken), None)
+        ready = Export.objects.filter(pk=export.pk, state=State.READY)
+        if free is None and ready.exists():
+            raise Busy("The slots are taken")
+        now = _now()
+        if free is None or not ready.update(
+            state=State.RUNNING, slot=free, started_at=now, beat_at=now, rows_expected=expected
+        ):
+            raise NotReady("The export was started before")
+        export.refresh_from_db()
+        _tell(
+            actions.EXPORT_STARTED,
+            export,
+            actor,
+            filters=selections.from_json(export.selection).asked.kinds(),
+            scope="everybody" if export.selection["everybody"] else "own",
+            columns=export.columns,
+            reason=export.reason or None,
+            expected=expected,
+        )
+
+
+def beat(export: Export, state: State, progress: Progress) -> bool:
+    """Give a sign of life; whether the export still goes on. Cancelled or given up, it does not.
+
+    Raises the database's errors: a beat that is not written is only a beat less.
+    """
+    return bool(
+        _active(export).update(
+            state=state,
+            beat_at=_now(),
+            rows=progress.rows,
+            bytes=progress.bytes,
+            bytes_sent=progress.bytes_sent,
+        )
+    )
+
+
+def finish(export: Export, progress: Progress, sha256: str, actor: Actor) -> bool:
+    """Write down that the whole file has left; False where the export had ended before.
+
+    Raises the database's errors: what nobody could write down must not look like a whole file.
+    """
+    with transaction.atomic(durable=True):
+        ended = _end(export, State.FINISHED, progress, sha256=sha256)
+        if ended:
+            facts = {"rows": progress.rows, "unreadable": progress.unreadable, "bytes": progress.bytes}
+            _tell(actions.EXPORT_FINISHED, export, actor, **facts, sha256=sha256)
+    return ended
+
+
+def fail(export: Export, code: FailureCode, progress: Progress, actor: Actor) -> bool:
+    """Write down that the export broke off, and why; False where it had ended before."""
+    with transaction.atomic(durable=True):
+        ended = _end(export, State.FAILED, progress, failure_code=code.value)
+        if ended:
+            _tell(actions.EXPORT_FAILED, export, actor, failure_code=code.value, rows=progress.rows)
+    return ended
+
+
+def cancel(export: Export, actor: Actor) -> bool:
+    """End the export at the person's wish; False where it had ended before.
+
+    The process at work on it finds out with its next beat, stops the query and breaks the download.
+    """
+    with transaction.atomic(durable=True):
+        ended = bool(_active(export).update(state=State.CANCELLED, slot=None, finished_at=_now()))
+        if ended:
+            export.refresh_from_db()
+            _tell(actions.EXPORT_CANCELLED, export, actor, rows=export.rows)
+    return ended
+
+
+def sweep(actor: Actor) -> int:
+    """End the exports whose process was lost, and free their slots; return how many."""
+    swept = 0
+    for export in Export.objects.filter(state__in=ACTIVE, beat_at__lt=_now() - LOST_AFTER):
+        try:
+            swept += _end_lost(export, actor)
+        except DatabaseError as error:
+            if is_away(error):
+                raise
+            # One row that the database refuses must not keep the slots of the others.
+            logger.exception("export_not_swept %s", export.public_id)
+    return swept
+
+
+def _end_lost(export: Export, actor: Actor) -> bool:
+    code = FailureCode.PROCESS_LOST
+    with transaction.atomic(durable=True):
+        # Compared with the beat that was read: one that came meanwhile is a sign of life.
+        silent = _active(export).filter(beat_at=export.beat_at)
+        ended = bool(
+            silent.update(state=State.FAILED, slot=None, finished_at=_now(), failure_code=code.value)
+        )
+        if ended:
+            _tell(actions.EXPORT_FAILED, export, actor, failure_code=code.value, rows=export.rows)
+    return ended
+
+
+def _active(export: Export) -> QuerySet[Export]:
+    return Export.objects.filter(pk=export.pk, state__in=ACTIVE)
+
+
+def _end(export: Export, state: State, progress: Progress, **facts: str) -> bool:
+    return bool(
+        _active(export).update(
+            state=state,
+            slot=None,
+            finished_at=_now(),
+            rows=progress.rows,
+            unreadable=progress.unreadable,
+            bytes=progress.bytes,
+            bytes_sent=progress.bytes_sent,
+            **facts,
+        )
+    )
+
+
+def _tell(action: Action, export: Export, actor: Actor, **facts: Any) -> None:
+    data = {
+        "export": str(export.public_id),
+        "format": export.format,
+        "personal": "yes" if export.personal else "no",
+        **facts,
+    }
+    record(Event(action, actor, person=str(export.person_id), data=data))
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)

@@ -1,0 +1,131 @@
+"""The record of exports: what was asked for, by whom, and what came of it."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from apps.core.encryption import encrypt
+
+
+class State(models.TextChoices):
+    """Where an export is. Of a finished one the whole file has left the portal."""
+
+    READY = "ready", _("Ready")
+    RUNNING = "running", _("Being written")
+    DELIVERING = "delivering", _("Being sent")
+    FINISHED = "finished", _("Finished")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+ACTIVE = (State.RUNNING, State.DELIVERING)
+"""Those that take a slot: a process is at work on them, or was until it was lost."""
+
+
+class ExportReason(models.TextChoices):
+    """Why personal data leave the portal; codes, so that events may carry them."""
+
+    CONSUMER_ASKED = "consumer_asked", _("A consumer asked for their data")
+    COMPLAINT = "complaint", _("A complaint or a claim")
+    DATA_CHECK = "data_check", _("A check against another system")
+    AUTHORITY = "authority", _("An authority asked for it")
+    OTHER = "other", _("Another reason, in the note")
+
+
+class Export(models.Model):
+    """One export of submissions by one person. Their newest is also the memory of how they like it."""
+
+    id = models.BigAutoField(primary_key=True)
+    public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    person_name = models.CharField(max_length=200)
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)  # however it ended
+    state = models.CharField(max_length=10, choices=State, default=State.READY)
+
+    # What, and how it is written.
+    selection = (
+        models.JSONField()
+    )  # exports.selections: filters and scope; digests, never what was searched for
+    format = models.CharField(max_length=10)
+    columns = models.JSONField()  # keys, in their order
+    personal = models.BooleanField(default=False)  # whether some of them hold personal data
+    time_zone = models.CharField(max_length=64)
+    separator = models.CharField(max_length=1)
+    byte_order_mark = models.BooleanField(default=True)
+    reason = models.CharField(max_length=20, choices=ExportReason, blank=True)
+    encrypted_note = models.TextField(blank=True)
+
+    # What came of it.
+    rows_expected = models.PositiveBigIntegerField()
+    rows = models.PositiveBigIntegerField(default=0)  # written so far
+    unreadable = models.PositiveBigIntegerField(default=0)  # rows whose personal data no key opens
+    bytes = models.PositiveBigIntegerField(default=0)  # written so far
+    bytes_sent = models.PositiveBigIntegerField(default=0)
+    sha256 = models.CharField(max_length=64, blank=True)
+    failure_code = models.CharField(max_length=40, blank=True)
+    beat_at = models.DateTimeField(null=True)  # the last sign of life of the process that is at work on it
+    slot = models.PositiveSmallIntegerField(null=True)
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index(fields=["person", "-created_at", "-id"], name="export_newest_of_a_person")]
+        constraints = [
+            models.CheckConstraint(name="export_state_is_known", condition=Q(state__in=State.values)),
+            models.UniqueConstraint(
+                name="export_slot_once", fields=["slot"], condition=Q(slot__isnull=False)
+            ),
+            models.CheckConstraint(
+                name="export_slot_and_beat_while_active",
+                # Not null and from 1 on: a comparison with null alone would pass.
+                condition=Q(
+                    state__in=["running", "delivering"],
+                    slot__isnull=False,
+                    slot__gte=1,
+                    beat_at__isnull=False,
+                )
+                | (~Q(state__in=["running", "delivering"]) & Q(slot__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="export_started_unless_ready",
+                condition=Q(state="ready", started_at__isnull=True)
+                | (~Q(state="ready") & Q(started_at__isnull=False)),
+            ),
+            models.CheckConstraint(
+                name="export_ended_with_its_time",
+                condition=Q(state__in=["finished", "failed", "cancelled"], finished_at__isnull=False)
+                | (~Q(state__in=["finished", "failed", "cancelled"]) & Q(finished_at__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="export_checksum_exactly_when_finished",
+                condition=(Q(state="finished") & ~Q(sha256="")) | (~Q(state="finished") & Q(sha256="")),
+            ),
+            models.CheckConstraint(
+                name="export_failure_says_why",
+                condition=(Q(state="failed") & ~Q(failure_code=""))
+                | (~Q(state="failed") & Q(failure_code="")),
+            ),
+            models.CheckConstraint(
+                name="export_personal_with_a_reason",
+                condition=(Q(personal=True) & ~Q(reason=""))
+                | Q(personal=False, reason="", encrypted_note=""),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.public_id)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it takes a slot."""
+        return self.state in ACTIVE
+
+    def keep_note(self, note: str) -> None:
+        """Seal the person's own words on why; nobody reads them but by the key."""
+        self.encrypted_note = encrypt(note) if note else ""

@@ -1,0 +1,184 @@
+"""Exporting what the list shows: the choice, then the file with its progress and its end."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import socket
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError, InterfaceError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from apps.core import kept_entries
+from apps.core.filters import with_query
+from apps.core.form_errors import form_errors
+from apps.core.permissions import requires
+from apps.core.redirects import HttpResponseSeeOther
+from apps.core.requests import actor_of
+from apps.history.export_forms import ExportForm, moved, values_of, wants_personal
+from apps.history.export_presenters import CONTENT_TYPES, file_name, shown
+from apps.history.exports import services
+from apps.history.exports.delivery import Delivery, ExportBroken
+from apps.history.models import Export
+from apps.history.presenters import chips
+from apps.history.views.selected import SEE_ALL, filter_form, selection_of
+from apps.history.writing import Format
+
+logger = logging.getLogger(__name__)
+
+EXPORT = "consumers.export_submissions"
+EXPORT_PERSONAL = "consumers.export_personal_data"
+SOON = 30  # seconds after which it is worth while to ask for a slot again
+
+
+@requires(EXPORT)
+@require_http_methods(["GET", "POST"])
+def export(request: HttpRequest) -> HttpResponse:
+    """The choice: what of the list, in which columns, as what kind of file. Nothing leaves the portal yet."""
+    filters = filter_form(request)
+    list_url = with_query(reverse("history:submissions"), request.GET)
+    if not filters.is_valid():
+        return HttpResponseSeeOther(list_url)  # which tells what is wrong, at the fields
+    with_personal = request.user.has_perm(EXPORT_PERSONAL)
+    if wants_personal(request.POST) and not with_personal:
+        raise PermissionDenied(EXPORT_PERSONAL)
+    selection = selection_of(filters, request.user)
+    if request.method == "GET":
+        form = ExportForm(values=_to_begin_with(request), with_personal=with_personal)
+    elif (rearranged := moved(request.POST)) is not None:
+        form = ExportForm(values=rearranged, with_personal=with_personal)
+    else:
+        form = ExportForm(request.POST, with_personal=with_personal)
+    count = selection.submissions().count()
+    if form.is_valid():
+        prepared = services.prepare(
+            selection,
+            form.choice(),
+            query=with_query("", request.GET).removeprefix("?"),
+            rows=count,
+            person=actor_of(request),
+        )
+        return HttpResponseSeeOther(_page_of(prepared))
+    context = {
+        "form": form,
+        "errors": form_errors(form),
+        "chips": chips(request.path, request.GET, filters),
+        "count": count,
+        "list_url": list_url,
+        "time_zones": dict.fromkeys([timezone.get_current_timezone_name(), "UTC"]),
+        "entry_of": kept_entries.mark(request),
+    }
+    return render(request, "history/export.html", context)
+
+
+@requires(EXPORT)
+@require_GET
+def exported(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
+    """One export: ready to be downloaded, under way, or ended."""
+    return _exported(request, _own(request, export_id))
+
+
+@requires(EXPORT)
+@require_GET
+def progress(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
+    """How far it is: the part of the page that changes."""
+    context = {"shown": shown(_own(request, export_id))}
+    return render(request, "history/export_state.html", context)
+
+
+@requires(EXPORT)
+@require_POST
+def cancel(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
+    """Cancel export."""
+    found = _own(request, export_id)
+    services.cancel(found, actor_of(request))
+    return HttpResponseSeeOther(_page_of(found))
+
+
+@requires(EXPORT)
+@require_POST
+def file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
+    """Download: the file, while it is made. It can be taken once; the page then tells what came of it."""
+    found = _own(request, export_id)
+    _still_permitted(request, found)
+    actor = actor_of(request)
+    try:
+        services.start(found, actor)
+    except services.NotReady:
+        return HttpResponseSeeOther(_page_of(found))
+    except services.Busy:
+        response = _exported(request, found, busy=True, status=HTTPStatus.SERVICE_UNAVAILABLE)
+        response["Retry-After"] = str(SOON)
+        return response
+    except (DatabaseError, InterfaceError):
+        logger.exception("export_not_started")
+        return _exported(request, found, not_written=True, status=HTTPStatus.SERVICE_UNAVAILABLE)
+    delivery = Delivery(found, actor, hang_up=_hang_up(request))
+    streaming = StreamingHttpResponse(delivery, content_type=CONTENT_TYPES[Format(found.format)])
+    name = file_name(found, dt.datetime.now(dt.UTC))
+    streaming["Content-Disposition"] = f'attachment; filename="{name}"'
+    streaming["X-Accel-Buffering"] = "no"  # nginx would take the file at its own speed, not at the reader's
+    if request.META.get("SERVER_PROTOCOL") == "HTTP/1.0":
+        # There the end of the connection is the end of the file (RFC 9112, 6.3): a broken one looks whole,
+        # unless the length is known beforehand.
+        try:
+            streaming["Content-Length"] = str(delivery.wait_until_whole())
+        except ExportBroken:
+            delivery.close()
+            return HttpResponseSeeOther(_page_of(found))
+    return streaming
+
+
+def _to_begin_with(request: HttpRequest) -> dict[str, str]:
+    kept = kept_entries.take(request)
+    if kept is not None:
+        return kept
+    return values_of(services.last_of(str(request.user.pk)), time_zone=timezone.get_current_timezone_name())
+
+
+def _still_permitted(request: HttpRequest, found: Export) -> None:
+    """Raise ``PermissionDenied`` where the person may do less than when they chose."""
+    wanted = {EXPORT_PERSONAL: found.personal, SEE_ALL: found.selection["everybody"]}
+    for permission, needed in wanted.items():
+        if needed and not request.user.has_perm(permission):
+            raise PermissionDenied(permission)
+
+
+def _hang_up(request: HttpRequest) -> Callable[[], None]:
+    """Wakes the thread that waits for a reader who takes nothing. Only gunicorn tells which socket it is."""
+    connection: socket.socket | None = request.META.get("gunicorn.socket")
+
+    def hang_up() -> None:
+        if connection is not None:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    return hang_up
+
+
+def _exported(
+    request: HttpRequest, found: Export, *, status: HTTPStatus = HTTPStatus.OK, **context: Any
+) -> HttpResponse:
+    return render(request, "history/exported.html", {"shown": shown(found), **context}, status=status)
+
+
+def _own(request: HttpRequest, export_id: uuid.UUID) -> Export:
+    """The person's own export, or 404: somebody else's is no different from none."""
+    found = services.find(export_id, str(request.user.pk))
+    if found is None:
+        raise Http404
+    return found
+
+
+def _page_of(found: Export) -> str:
+    return reverse("history:exported", args=[found.public_id])

@@ -1,0 +1,53 @@
+// [data-progress="address"]: shows how far an export is, from the same part of the page that the server writes.
+// It begins with the form [data-progress-start], whose answer is a file and no page, or at once where it runs already.
+import { startCopying } from "./copy.js";
+
+const PAUSE = 1000; // milliseconds
+const PATIENCE = 30; // times that a download may not have begun yet
+
+export function startProgress(root) {
+  const part = root.querySelector("[data-progress]");
+  if (!part) return;
+  if ("progressRunning" in part.dataset) setTimeout(() => look(part, 0), PAUSE);
+  root.addEventListener("submit", (event) => {
+    if (event.target.matches("[data-progress-start]") && !event.defaultPrevented) setTimeout(() => look(part, 0), PAUSE);
+  });
+}
+
+async function look(part, idle) {
+  let again = idle < PATIENCE;
+  try {
+    const answer = await fetch(part.dataset.progress, { redirect: "error" });
+    if (!answer.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const now = page.querySelector("[data-progress]");
+    const running = "progressRunning" in now.dataset;
+    if (now.dataset.state === "ready") idle += 1;
+    else show(part, now);
+    again = running || (now.dataset.state === "ready" && idle < PATIENCE);
+  } catch {
+    idle += 1; // the portal is away for a moment, or the session has ended
+  }
+  if (again) setTimeout(() => look(part, idle), PAUSE);
+}
+
+/** The numbers alone where nothing else has changed: a button that has the focus keeps it. */
+function show(part, now) {
+  const kind = (one) => ("progressRunning" in one.dataset ? "running" : one.dataset.state);
+  if (kind(part) === kind(now)) {
+    for (const live of part.querySelectorAll("[data-live]")) {
+      const fresh = now.querySelector(`[data-live="${live.dataset.live}"]`);
+      if (live instanceof HTMLProgressElement) live.value = fresh.value;
+      else live.textContent = fresh.textContent;
+    }
+  } else {
+    part.replaceChildren(...now.childNodes);
+    startCopying(part);
+    const title = part.querySelector(".panel-title");
+    title?.setAttribute("tabindex", "-1");
+    title?.focus(); // what has begun or ended is read out
+  }
+  part.dataset.state = now.dataset.state;
+  if ("progressRunning" in now.dataset) part.dataset.progressRunning = "";
+  else delete part.dataset.progressRunning;
+}
