@@ -1,0 +1,283 @@
+"""What the database counts is what one would count by hand."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from apps.accounts.models import User
+from apps.consumers.models import Outcome, Submission
+from apps.core.filters import midnight
+from apps.history.figures import AGE_EDGES, LONGEST_TOLD, MOST_BARS, MOST_PEOPLE, Figures, Unit, figures_of
+from apps.history.selection import Selection, SubmissionFilter
+from tests.unit.accounts.people import make_person
+from tests.unit.history.rows import bare, stored
+
+pytestmark = pytest.mark.django_db
+
+NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
+ALL = SubmissionFilter()
+QUARTER = dt.timedelta(minutes=15)
+# Clocks that go back or on at night, at midnight (Santiago, Beirut), by half an hour (Lord Howe); offsets of
+# 30 and 45 minutes and of 14 hours; a day that never was (Apia, 30 December 2011).
+ZONES = (
+    "UTC", "Europe/Dublin", "America/New_York", "America/Santiago", "Asia/Beirut", "Australia/Lord_Howe",
+    "Asia/Kolkata", "Asia/Kathmandu", "Pacific/Chatham", "Pacific/Kiritimati", "Pacific/Apia",
+)  # fmt: skip
+
+
+def figures(asked: SubmissionFilter = ALL, person: User | None = None, now: dt.datetime = NOW) -> Figures:
+    selection = Selection(asked, person_id=str(person.pk) if person else "", everybody=person is None)
+    return figures_of(selection, now=now)
+
+
+@pytest.fixture
+def people(db: None) -> list[User]:
+    return [make_person(name, "staff", password="") for name in ("ann", "bob", "cia")]
+
+
+@pytest.fixture(autouse=True)
+def _own_zone() -> Iterator[None]:
+    with timezone.override(dt.UTC):
+        yield
+
+
+def moments(first: int, last: int) -> st.SearchStrategy[dt.datetime]:
+    """Moments between two years, many of them at the ends of quarters of an hour."""
+    ends = [dt.datetime(year, month, 15, tzinfo=dt.UTC) for year, month in ((first, 1), (last, 12))]
+    quarters = (ends[1] - ends[0]) // QUARTER
+    least = dt.timedelta(microseconds=1)
+    return st.builds(
+        lambda quarter, off: ends[0] + quarter * QUARTER + off,
+        st.integers(0, quarters),
+        st.one_of(st.sampled_from([-least, dt.timedelta(0), least]), st.timedeltas(dt.timedelta(0), QUARTER)),
+    )
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from(range(3)),
+        st.sampled_from(Outcome),
+        moments(2026, 2026),
+        st.one_of(st.none(), st.integers(0, 120_000), st.sampled_from([99, 100, 999, 1_000, 9_999, 10_000])),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=ROWS, zone=st.sampled_from(ZONES))
+def test_every_number_is_what_one_counts_by_hand(
+    people: list[User],
+    rows: list[tuple[int, Outcome, dt.datetime, int | None]],
+    zone: str,
+) -> None:
+    kept = stored(bare(people[who], what, at, duration_ms=took) for who, what, at, took in rows)
+    with timezone.override(ZoneInfo(zone)):
+        found = figures()
+        days = Counter((one.submitted_at.astimezone(ZoneInfo(zone)).date(), one.outcome) for one in kept)
+    assert found.total == len(kept)
+    assert len(found.bars) <= MOST_BARS
+    for bar in found.bars:
+        for outcome in Outcome:
+            by_hand = sum(
+                number
+                for (day, what), number in days.items()
+                if bar.first <= day <= bar.last and what == outcome
+            )
+            assert bar.outcomes[outcome] == by_hand
+    assert found.outcomes == {
+        outcome: number for outcome in Outcome if (number := sum(one.outcome == outcome for one in kept))
+    }
+    assert {(one.id, one.total, one.created) for one in found.people} == {
+        (str(who.pk), len(own), sum(one.outcome == Outcome.CREATED for one in own))
+        for who in people
+        if (own := [one for one in kept if one.actor_id == who.pk])
+    }
+    failures = Counter(
+        (one.outcome, one.error_code) for one in kept if one.outcome in ("rejected", "not_sent")
+    )
+    assert {(one.outcome, one.code): one.count for one in found.reasons} == failures
+    _check_answers(found, [one.duration_ms for one in kept if one.duration_ms is not None])
+    unknown = [one for one in kept if one.outcome == Outcome.UNKNOWN]
+    assert found.open.total == len(unknown)
+    assert found.open.oldest_at == min((one.submitted_at for one in unknown), default=None)
+
+
+def _check_answers(found: Figures, took: list[int]) -> None:
+    answers = found.answers
+    for span in answers.spans:
+        assert span.count == sum(
+            span.least <= one and (span.under is None or one < span.under) for one in took
+        )
+    assert answers.total == len(took)
+    for told, percent in ((answers.half_under, 50), (answers.most_under, 95)):
+        needed = sorted(took)[-(-len(took) * percent // 100) - 1] if took else None
+        if needed is None or needed >= LONGEST_TOLD:
+            assert told is None
+        else:
+            assert told is not None
+            assert needed < told <= needed * 1.1 + 10  # true, and no more than two digits off
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hours"),
+    [
+        ("Europe/Dublin", dt.date(2026, 3, 29), 23),
+        ("Europe/Dublin", dt.date(2026, 10, 25), 25),
+        ("America/Santiago", dt.date(2026, 9, 6), 23),  # begins at one o'clock
+        ("Australia/Lord_Howe", dt.date(2026, 4, 5), 24.5),
+        ("Asia/Kathmandu", dt.date(2026, 3, 29), 24),
+        ("Pacific/Kiritimati", dt.date(2026, 3, 29), 24),
+    ],
+)
+def test_a_day_is_as_long_as_it_was_in_the_readers_zone(
+    people: list[User], zone: str, day: dt.date, hours: float
+) -> None:
+    with timezone.override(ZoneInfo(zone)):
+        begins = midnight(day).astimezone(dt.UTC)
+        ends = begins + dt.timedelta(hours=hours)
+        least = dt.timedelta(microseconds=1)
+        stored(bare(people[0], Outcome.CREATED, at) for at in (begins - least, begins, ends - least, ends))
+        bars = figures().bars
+    counts = {bar.first: bar.total for bar in bars if bar.total}
+    assert counts == {day - dt.timedelta(days=1): 1, day: 2, day + dt.timedelta(days=1): 1}
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    at=st.lists(moments(1975, 2090), min_size=1, max_size=6),
+    zone=st.sampled_from([*ZONES, "America/St_Johns"]),
+)
+@example(at=[dt.datetime(2006, 10, 29, 3, 0, tzinfo=dt.UTC)], zone="America/St_Johns")
+def test_over_any_time_no_row_falls_out_of_the_bars_and_none_is_counted_where_its_link_misses_it(
+    people: list[User], at: list[dt.datetime], zone: str
+) -> None:
+    stored(bare(people[0], Outcome.CREATED, moment) for moment in at)
+    with timezone.override(ZoneInfo(zone)):
+        found = figures()
+        assert found.total == len(at)
+        for bar in found.bars:
+            begins, ends = midnight(bar.first), midnight(bar.last + dt.timedelta(days=1))
+            assert (
+                bar.total
+                == Submission.objects.filter(submitted_at__gte=begins, submitted_at__lt=ends).count()
+            )
+
+
+@pytest.mark.parametrize(
+    ("days", "unit", "bars"),
+    [(1, Unit.DAY, 1), (62, Unit.DAY, 62), (63, Unit.WEEK, 10), (428, Unit.WEEK, 62), (440, Unit.MONTH, 15),
+     (1_000, Unit.MONTH, 34), (2_000, Unit.YEAR, 6)],
+)  # fmt: skip
+def test_the_bars_stand_for_as_little_time_as_sixty_of_them_allow(
+    people: list[User], days: int, unit: Unit, bars: int
+) -> None:
+    first = NOW - dt.timedelta(days=days - 1)
+    stored(bare(people[0], Outcome.CREATED, at) for at in {first, NOW})
+    found = figures()
+    assert (found.unit, len(found.bars)) == (unit, bars)
+    assert (found.bars[0].first, found.bars[-1].last) == (first.date(), NOW.date())
+    for before, after in zip(found.bars, found.bars[1:], strict=False):
+        assert after.first == before.last + dt.timedelta(days=1)
+    if unit is Unit.WEEK:
+        assert {bar.first.weekday() for bar in found.bars[1:]} == {0}
+
+
+def test_the_days_that_were_asked_for_are_shown_but_no_future_and_no_years_of_nothing(
+    people: list[User],
+) -> None:
+    stored([bare(people[0], Outcome.CREATED, NOW - dt.timedelta(days=3))])
+    asked = SubmissionFilter(since=midnight(dt.date(2026, 11, 1)), until=midnight(dt.date(2026, 12, 25)))
+    bars = figures(asked).bars
+    assert (bars[0].first, bars[-1].last) == (dt.date(2026, 11, 1), dt.date(2026, 11, 23))
+    asked = SubmissionFilter(since=midnight(dt.date(1970, 1, 1)), until=midnight(dt.date(9998, 12, 31)))
+    bars = figures(asked).bars
+    assert [(bar.first, bar.total) for bar in bars] == [(dt.date(2026, 11, 20), 1)]
+
+
+def test_without_a_row_there_is_nothing_but_what_is_unknown_elsewhere(people: list[User]) -> None:
+    stored([bare(people[0], Outcome.UNKNOWN, NOW)])
+    found = figures(SubmissionFilter(outcome=Outcome.CREATED))
+    assert (found.total, found.bars, found.people, found.outcomes) == (0, (), (), {})
+    assert (found.open.total, found.open.elsewhere) == (0, 1)
+    stored([])
+    assert figures() == Figures()
+
+
+def test_the_most_active_are_named_and_the_others_counted_together(people: list[User]) -> None:
+    crowd = [make_person(f"p{number:02}", password="") for number in range(MOST_PEOPLE + 2)]
+    stored(
+        bare(who, Outcome.NOT_SENT if turn else Outcome.CREATED, NOW)
+        for number, who in enumerate(crowd)
+        for turn in range(number + 1)
+    )
+    found = figures().people
+    assert [one.name for one in found[:2]] == ["P21 Person", "P20 Person"]
+    assert (len(found), found[0].total, found[0].created, found[0].others) == (MOST_PEOPLE + 1, 22, 1, 21)
+    assert (found[-1].id, found[-1].people, found[-1].total, found[-1].created) == ("", 2, 3, 2)
+
+
+def test_two_people_of_one_name_are_told_apart(people: list[User]) -> None:
+    User.objects.filter(pk__in=[people[0].pk, people[1].pk]).update(name="Kim Li")
+    stored(bare(who, Outcome.CREATED, NOW) for who in people)
+    assert [one.name for one in figures().people] == ["Kim Li (ann)", "Kim Li (bob)", "Cia Person"]
+
+
+def test_unknown_ones_are_counted_by_their_age_and_the_oldest_is_named(people: list[User]) -> None:
+    least = dt.timedelta(microseconds=1)
+    ages = [-dt.timedelta(hours=1), dt.timedelta(0)]
+    ages += [edge - off for edge in AGE_EDGES[1:] for off in (least, dt.timedelta(0))]
+    kept = stored(bare(people[0], Outcome.UNKNOWN, NOW - age) for age in ages)
+    found = figures(SubmissionFilter(since=NOW - dt.timedelta(days=30))).open
+    assert found.ages == (3, 2, 2, 1)
+    assert (found.oldest_id, found.oldest_at) == (kept[-1].public_id, NOW - AGE_EDGES[-1])
+    assert found.elsewhere == 0
+
+
+def test_only_what_the_reader_may_see_and_asked_for_is_counted(people: list[User]) -> None:
+    ann, bob, _cia = people
+    stored(
+        [
+            bare(ann, Outcome.CREATED, NOW),
+            bare(ann, Outcome.REJECTED, NOW),
+            bare(bob, Outcome.UNKNOWN, NOW),
+            bare(bob, Outcome.REJECTED, NOW, error_code="not_found"),
+        ]
+    )
+    own = figures(person=ann)
+    assert (own.total, own.open.total, own.open.elsewhere) == (2, 0, 0)
+    assert [one.id for one in own.people] == [str(ann.pk)]
+    found = figures(SubmissionFilter(reason="not_found"))
+    assert (found.total, found.outcomes, found.open.elsewhere) == (1, {Outcome.REJECTED: 1}, 1)
+
+
+def test_the_number_of_statements_does_not_grow_with_the_rows(people: list[User]) -> None:
+    def statements(rows: int) -> int:
+        stored(
+            bare(people[number % 3], Outcome.UNKNOWN, NOW - dt.timedelta(hours=7 * number), pk=number + 1)
+            for number in range(rows)
+        )
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            figures()
+        return len(queries)
+
+    assert statements(1) == statements(200) <= 11
+
+
+def test_large_numbers_stay_exact(people: list[User]) -> None:
+    stored([bare(people[0], Outcome.CREATED, NOW, duration_ms=2**31 - 1, public_id=uuid.uuid4())])
+    answers = figures().answers
+    assert (answers.total, answers.spans[-1].count, answers.half_under) == (1, 1, None)
