@@ -73,8 +73,10 @@ def fill(connection: BaseDatabaseWrapper, rows: int) -> None:
     indexes = Submission._meta.indexes
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
+            cursor.execute("PRAGMA journal_mode=OFF")  # nothing is worth keeping until all of it is there
             cursor.execute("PRAGMA synchronous=OFF")
-            cursor.execute("PRAGMA cache_size=-400000")
+            cursor.execute("PRAGMA ignore_check_constraints=ON")
+            cursor.execute("PRAGMA cache_size=-400000")  # kB
     with connection.schema_editor() as editor:
         for index in indexes:
             editor.remove_index(Submission, index)
@@ -91,8 +93,10 @@ def fill(connection: BaseDatabaseWrapper, rows: int) -> None:
         if connection.vendor == "postgresql":
             cursor.execute("VACUUM ANALYZE")  # as its own housekeeping does within a minute
         else:
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            cursor.execute("PRAGMA journal_mode=WAL")
             cursor.execute("PRAGMA synchronous=FULL")
+            cursor.execute("PRAGMA ignore_check_constraints=OFF")
+            cursor.execute("PRAGMA cache_size=-2000")
 
 
 def _people(connection: BaseDatabaseWrapper) -> list[tuple[int, str]]:
@@ -186,7 +190,7 @@ class _House:
         plain |= dict.fromkeys(("matching_refs", "different_refs", "unread_refs"), "[]")
         place = {name: index for index, name in enumerate(plain)}
         step = dt.timedelta(days=365 * YEARS) / max(rows, 1)
-        begin = dt.datetime.now(dt.UTC) - dt.timedelta(days=365 * YEARS)
+        begin = dt.datetime.now(dt.UTC).replace(tzinfo=None) - dt.timedelta(days=365 * YEARS)
         for number, (outcome, code) in enumerate(_outcomes(rows, self.chance)):
             # The lower a number, the more somebody did; those who left have the highest.
             here = PEOPLE if number < rows / 3 else PEOPLE - GONE
@@ -202,7 +206,7 @@ class _House:
     def _told(
         self, outcome: str, code: str, submitted: dt.datetime, person: tuple[int, str], consumer: Pooled
     ) -> dict[str, Any]:
-        chance, stored = self.chance, self.connection.ops.adapt_datetimefield_value
+        chance, stored = self.chance, self._stored
         duration = int(80 + 400 * chance.random() ** 4 + (15_000 if code == "read_timeout" else 0))
         finished = stored(submitted + dt.timedelta(milliseconds=duration))
         if not self.order or chance.random() < 0.7:
@@ -229,6 +233,10 @@ class _House:
             told |= {"settled_how": "by_hand", "settled_at": finished, "settled_by_id": person[0]}
             told |= {"settled_by_name": person[1], "settle_reason": "not_seen_in_cdp"}
         return told
+
+    def _stored(self, moment: dt.datetime) -> str:
+        """A moment of UTC as the database has it. Django's own way takes eight times as long."""
+        return f"{moment}+00" if self.connection.vendor == "postgresql" else str(moment)
 
     def _created(self, consumer: Pooled) -> dict[str, Any]:
         ref = str(_uuid(self.chance))
