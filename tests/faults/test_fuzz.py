@@ -29,7 +29,7 @@ from apps.sandbox.server import SandboxServer
 from tests.sweeps.test_addresses import ADDRESSES, Address
 from tests.unit.accounts.people import TESTS, acting, make_person
 from tests.unit.consumers.entries import FULL, creates, posted, store
-from tests.unit.history.exports import prepared
+from tests.unit.history.export_rows import prepared
 
 REQUESTS = 1200
 SEED = 20260923
@@ -39,10 +39,10 @@ FORM = "application/x-www-form-urlencoded"
 
 # Every third request goes to one of these.
 FORMS = (
-    *("consumers:new", "consumers:settle", "consumers:submissions", "consumers:identity_rules"),
+    *("consumers:new", "consumers:settle", "history:submissions", "consumers:identity_rules"),
     *("lookups:orders", "accounts:add_person", "accounts:person"),
     *("account_login", "own_password", "own_profile", "audit:log", "audit:export"),
-    "history:export",
+    *("history:export", "history:figures"),
 )
 TEXTS = [
     "",

@@ -24,7 +24,7 @@ from apps.consumers import rules, services
 from apps.sandbox.seed import SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
 from tests.unit.accounts.people import TESTS, acting, make_person
-from tests.unit.history.exports import prepared
+from tests.unit.history.export_rows import prepared
 
 # Without signing in. Whoever adds one says here why strangers may come.
 PUBLIC = {

@@ -24,7 +24,7 @@ from apps.consumers.models import (
 from apps.history.models import Export, State
 from tests.unit.accounts.people import make_person
 from tests.unit.consumers.entries import REF, clean, settled_by, store
-from tests.unit.history.exports import stored
+from tests.unit.history.export_rows import stored
 
 pytestmark = pytest.mark.django_db
 

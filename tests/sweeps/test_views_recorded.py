@@ -27,7 +27,7 @@ from apps.sandbox.server import SandboxServer
 from tests.sweeps.test_addresses import ADDRESSES, METHODS
 from tests.unit.accounts.people import TESTS, acting, make_person
 from tests.unit.consumers.entries import FULL, store
-from tests.unit.history.exports import prepared
+from tests.unit.history.export_rows import prepared
 
 SEEN = {"submission.viewed", "submissions.listed", "vendor_record.viewed"}
 """The events that tell that somebody saw personal data."""
@@ -66,7 +66,7 @@ def _settled_with_errors(client: Client, records: Records) -> HttpResponse:
 SHOWS: dict[str, Visit] = {
     "start": _at("start"),
     "consumers:new": _corrected,
-    "consumers:submissions": _at("consumers:submissions"),
+    "history:submissions": _at("consumers:submissions"),
     "consumers:receipt": _at("consumers:receipt", lambda records: records.created.public_id),
     "consumers:settle": _settled_with_errors,
     "lookups:guest": _at("lookups:guest", lambda _records: GUEST_WITH_PROFILE),
@@ -86,6 +86,7 @@ SHOWS_NOTHING = {
     "consumers:check_now": "leads back to the receipt",
     "consumers:identity_rules": NO_PERSON,
     "consumers:remove_identity_rule": NO_PERSON,
+    "history:figures": "counts",
     "history:export": "how many there are, and what may be chosen",
     "history:exported": "how many there are, and what was chosen",
     "history:export_progress": "how far it is",

@@ -159,7 +159,8 @@ class _File:
         with self._connection_lock:
             if self._connection is not None:
                 try:
-                    writing.cancel_query(self._connection)
+                    with self._connection.wrap_database_errors:
+                        writing.cancel_query(self._connection)
                 except _DATABASE:
                     logger.warning("export_query_not_cancelled")
 

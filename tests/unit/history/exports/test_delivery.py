@@ -1,0 +1,303 @@
+"""The file on its way, with a writer of the test's own in the place of the query."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, OperationalError, connection
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.history import writing
+from apps.history.exports import delivery, services
+from apps.history.exports.delivery import Delivery, ExportBroken
+from apps.history.models import Export, State
+from apps.history.writing import Written
+from tests.unit.accounts.people import acting, events
+from tests.unit.history.export_rows import prepared
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PATIENCE = 10.0  # seconds
+LINE = b"one line of the file\r\n"
+
+
+@pytest.fixture(autouse=True)
+def _quick_beats(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(writing, "cancel_query", lambda _connection: None)  # no query runs here
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left(tmp_path: Path, settings: Settings) -> Iterator[None]:
+    """No thread and no file of any export outlives its test."""
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    settings.EXPORT_DIR = str(folder)
+    descriptors = _open_files(folder)
+    yield
+    until(lambda: not [one for one in threading.enumerate() if one.name.startswith("export-")])
+    assert list(folder.iterdir()) == []
+    assert _open_files(folder) == descriptors
+
+
+def _open_files(folder: Path) -> list[str]:
+    links = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        try:
+            links.append(str(descriptor.readlink()))
+        except OSError:  # closed meanwhile
+            continue
+    return [link for link in links if link.startswith(str(folder))]
+
+
+def until(true: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+class Rows:
+    """Writes a head, then so many lines; waits before each where it was given something to wait for."""
+
+    def __init__(self, rows: int, *, go: Callable[[], object] = lambda: None) -> None:
+        self.rows, self.go, self.stopped_by = rows, go, ""
+
+    def __call__(
+        self,
+        selection: object,
+        layout: object,
+        write_bytes: Callable[[bytes], object],
+        *,
+        connection: Any,
+        progress: Callable[[int], None],
+    ) -> Written:
+        write_bytes(b"head\r\n")
+        try:
+            for number in range(self.rows):
+                self.go()
+                write_bytes(LINE)
+                progress(number + 1)
+        except Exception as error:
+            self.stopped_by = type(error).__name__
+            raise
+        return Written(self.rows, unreadable=1)
+
+
+def started(person: User, write: Any, **more: Any) -> tuple[Export, Delivery]:
+    export = prepared(person)
+    services.start(export, acting(person))
+    return export, Delivery(export, acting(person), write=write, **more)
+
+
+def ended(export: Export) -> Export:
+    until(lambda: not Export.objects.get(pk=export.pk).is_active)
+    return Export.objects.get(pk=export.pk)
+
+
+def test_the_whole_file_arrives_and_is_told_with_its_checksum(supervisor: User) -> None:
+    export, file = started(supervisor, Rows(20_000))
+    content = b"".join(file)
+    file.close()
+    assert content == b"head\r\n" + LINE * 20_000
+    export.refresh_from_db()
+    assert (export.state, export.rows, export.unreadable) == (State.FINISHED, 20_000, 1)
+    assert (export.bytes, export.bytes_sent) == (len(content), len(content))
+    assert export.sha256 == hashlib.sha256(content).hexdigest()
+    [event] = events("export.finished")
+    assert event.details["sha256"] == export.sha256
+    assert events("export.failed") == []
+
+
+def test_the_first_bytes_leave_before_the_rows_are_there(supervisor: User) -> None:
+    rows = threading.Event()
+    _export, file = started(supervisor, Rows(3, go=lambda: rows.wait(PATIENCE)))
+    assert next(file) == b"head\r\n"
+    rows.set()
+    assert b"".join(file) == LINE * 3
+    file.close()
+
+
+def test_while_the_reader_is_slow_no_connection_is_held(supervisor: User) -> None:
+    _export, file = started(supervisor, Rows(20_000))
+    next(file)
+    if connection.vendor == "postgresql":
+        assert connection.connection is None
+    until(lambda: not any(one.name == "export-maker" for one in threading.enumerate()))
+    file.close()
+
+
+def test_a_reader_who_goes_stops_the_query(supervisor: User) -> None:
+    rows = Rows(10**9, go=lambda: time.sleep(0.001))
+    export, file = started(supervisor, rows)
+    next(file)
+    file.close()
+    assert ended(export).failure_code == "reader_gone"
+    until(lambda: rows.stopped_by == "ExportBroken")
+    [event] = events("export.failed")
+    assert event.details["failure_code"] == "reader_gone"
+    file.close()  # a second time is nothing
+    assert len(events("export.failed")) == 1
+
+
+def test_a_file_that_nobody_ever_asked_for_starts_no_thread(supervisor: User) -> None:
+    export, file = started(supervisor, Rows(1))
+    file.close()
+    assert ended(export).failure_code == "reader_gone"
+
+
+def test_cancelled_stops_the_query_and_breaks_the_download(supervisor: User) -> None:
+    rows, hung_up = Rows(10**9, go=lambda: time.sleep(0.001)), threading.Event()
+    export, file = started(supervisor, rows, hang_up=hung_up.set)
+    next(file)
+    assert services.cancel(export, acting(supervisor))
+    with pytest.raises(ExportBroken):
+        for _ in file:
+            pass
+    until(hung_up.is_set)
+    file.close()
+    assert ended(export).state == State.CANCELLED
+    until(lambda: rows.stopped_by == "ExportBroken")
+    assert (len(events("export.cancelled")), events("export.failed")) == (1, [])
+
+
+def test_cancelled_when_all_is_written_the_end_is_not_sent(supervisor: User) -> None:
+    export, file = started(supervisor, Rows(1))
+    assert file.wait_until_whole() > 0
+    services.cancel(export, acting(supervisor))
+    with pytest.raises(ExportBroken):
+        b"".join(file)
+    file.close()
+    assert events("export.finished") == []
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (OSError(errno.ENOSPC, "full"), "disk_full"),
+        (OSError(errno.EIO, "broken"), "disk_failed"),
+        (OperationalError(), "database_lost"),
+        (DatabaseError(), "database_failed"),
+        (ValueError("Marker"), "fault"),
+    ],
+)
+def test_what_stops_the_file_is_told_and_breaks_the_download(
+    supervisor: User, caplog: pytest.LogCaptureFixture, error: Exception, code: str
+) -> None:
+    def fail() -> None:
+        raise error
+
+    export, file = started(supervisor, Rows(1, go=fail))
+    with pytest.raises(ExportBroken):
+        b"".join(file)
+    file.close()
+    assert ended(export).failure_code == code
+    [event] = events("export.failed")
+    assert event.details["failure_code"] == code
+
+
+def test_a_full_disk_is_told(supervisor: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a real file: the kernel's own device without room."""
+    with Path("/dev/full").open("r+b", buffering=0) as full:
+        monkeypatch.setattr(delivery, "_nameless_file", lambda: full)
+        export, file = started(supervisor, Rows(1))
+        with pytest.raises(ExportBroken, match="disk_full"):
+            b"".join(file)
+        file.close()
+        assert ended(export).failure_code == "disk_full"
+
+
+def test_a_folder_that_is_not_there_is_told(supervisor: User, settings: Settings) -> None:
+    folder, settings.EXPORT_DIR = settings.EXPORT_DIR, "/nowhere/at/all"
+    export, file = started(supervisor, Rows(1))
+    with pytest.raises(ExportBroken, match="disk_failed"):
+        b"".join(file)
+    file.close()
+    settings.EXPORT_DIR = folder
+    assert ended(export).failure_code == "disk_failed"
+
+
+def test_a_reader_who_takes_nothing_for_too_long_is_left(supervisor: User, settings: Settings) -> None:
+    settings.EXPORT_STALL_SECONDS = 0
+    hung_up = threading.Event()
+    export, file = started(supervisor, Rows(20_000), hang_up=hung_up.set)
+    next(file)
+    assert ended(export).failure_code == "reader_stalled"
+    until(hung_up.is_set)
+    with pytest.raises(ExportBroken, match="reader_stalled"):
+        next(file)
+    file.close()
+    assert len(events("export.failed")) == 1
+
+
+def test_a_process_that_is_stopped_ends_what_still_runs(supervisor: User) -> None:
+    rows = Rows(10**9, go=lambda: time.sleep(0.001))
+    export, file = started(supervisor, rows)
+    next(file)
+    delivery.end_when(lambda: True, grace=0.2)
+    try:
+        assert ended(export).failure_code == "portal_stopped"
+    finally:
+        delivery.end_when(lambda: False, grace=0)
+    file.close()
+
+
+def test_what_ends_within_the_grace_is_whole(supervisor: User) -> None:
+    delivery.end_when(lambda: True, grace=PATIENCE)
+    try:
+        export, file = started(supervisor, Rows(5, go=lambda: time.sleep(0.05)))
+        assert b"".join(file) == b"head\r\n" + LINE * 5
+    finally:
+        delivery.end_when(lambda: False, grace=0)
+    file.close()
+    assert ended(export).state == State.FINISHED
+
+
+def test_an_end_that_cannot_be_told_breaks_the_download(
+    supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_event: object) -> int:
+        raise DatabaseError
+
+    export, file = started(supervisor, Rows(1))
+    monkeypatch.setattr(services, "record", refuse)
+    with pytest.raises(ExportBroken, match="not_recorded"):
+        b"".join(file)
+    file.close()
+    export.refresh_from_db()
+    assert export.is_active  # nothing can be told now; the worker's sweep does, later
+
+
+def test_beats_that_cannot_be_written_stop_nothing(supervisor: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = threading.Event()
+
+    def locked(*_: object) -> bool:
+        tries.set()
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(services, "beat", locked)
+    export, file = started(supervisor, Rows(10, go=lambda: time.sleep(0.02)))
+    assert b"".join(file) == b"head\r\n" + LINE * 10
+    file.close()
+    assert tries.is_set()
+    assert ended(export).state == State.FINISHED
+
+
+def test_the_row_says_how_far_it_is(supervisor: User) -> None:
+    go = threading.Semaphore(3)
+    export, file = started(supervisor, Rows(6, go=lambda: go.acquire(timeout=PATIENCE)))
+    next(file)
+    until(lambda: Export.objects.get(pk=export.pk).rows == 3)
+    assert Export.objects.get(pk=export.pk).state == State.RUNNING
+    go.release(3)
+    until(lambda: Export.objects.get(pk=export.pk).state == State.DELIVERING)
+    b"".join(file)
+    file.close()

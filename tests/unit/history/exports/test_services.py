@@ -1,0 +1,200 @@
+import datetime
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import DatabaseError, connection
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.consumers.models import DigestKind, Outcome
+from apps.core.encryption import decrypt
+from apps.history.exports import selections, services
+from apps.history.exports.services import Choice, FailureCode, Progress
+from apps.history.models import Export, State
+from apps.history.selection import Selection, SubmissionFilter
+from tests.unit.accounts.people import TESTS, acting, events
+from tests.unit.consumers.entries import store
+from tests.unit.history.export_rows import PLAIN, prepared, stored
+
+SUM = "ab" * 32
+
+
+def test_a_selection_survives_its_way_through_the_database(supervisor: User) -> None:
+    asked = SubmissionFilter(
+        since=datetime.datetime(2026, 3, 1, tzinfo=datetime.timezone(datetime.timedelta(hours=2))),
+        until=datetime.datetime(2026, 3, 8, tzinfo=datetime.UTC),
+        outcome="created",
+        person="7",
+        order_ref="Ord-1",
+        consumer_ref="con-1",
+        guest_ref="gue-1",
+        reason="timeout",
+        answered_from=0,
+        answered_under=500,
+        searches=((DigestKind.EMAIL, "a" * 64), (DigestKind.LAST_NAME, "b" * 64)),
+    )
+    selection = Selection(asked, person_id=str(supervisor.pk), everybody=False)
+    export = services.prepare(selection, PLAIN, query="", rows=0, person=acting(supervisor))
+    export.refresh_from_db()
+    assert selections.from_json(export.selection) == selection
+    empty = Selection(SubmissionFilter(), person_id="7", everybody=True)
+    assert selections.from_json(selections.to_json(empty)) == empty
+
+
+def test_preparing_takes_no_slot_and_tells_nothing(supervisor: User) -> None:
+    export = prepared(supervisor)
+    assert (export.state, export.slot, export.person_name) == (State.READY, None, supervisor.name)
+    assert events("export.started") == []
+
+
+def test_the_start_is_told_with_kinds_and_counts_but_no_values(supervisor: User) -> None:
+    store(supervisor, Outcome.CREATED)
+    export = prepared(supervisor, order_ref="2D7DE9DF-45A2-45EA-872C-30E45139007D", outcome="created")
+    services.start(export, acting(supervisor))
+    [event] = events("export.started")
+    assert event.details == {
+        "export": str(export.public_id),
+        "format": "csv",
+        "filters": ["outcome", "order_ref"],
+        "scope": "everybody",
+        "columns": ["submitted_at", "person", "outcome", "order_ref"],
+        "personal": "no",
+        "reason": None,
+        "expected": 1,
+    }
+    assert "2D7DE9DF" not in str(event.data)
+    export.refresh_from_db()
+    assert (export.state, export.slot, export.rows_expected) == (State.RUNNING, 1, 1)
+
+
+def test_a_note_is_kept_sealed_and_told_to_nobody(supervisor: User) -> None:
+    choice = Choice(
+        **{**{name: getattr(PLAIN, name) for name in PLAIN.__slots__}, "columns": ("last_name",)}
+        | {"personal": True, "reason": "other", "note": "for Mrs Marker"}
+    )
+    export = prepared(supervisor, choice)
+    assert "Marker" not in export.encrypted_note
+    assert decrypt(export.encrypted_note) == "for Mrs Marker"
+    services.start(export, acting(supervisor))
+    services.fail(export, FailureCode.FAULT, Progress(), acting(supervisor))
+    told = events("export.started") + events("export.failed")
+    assert [event.details["personal"] for event in told] == ["yes", "yes"]
+    assert told[0].details["reason"] == "other"
+    assert not any("Marker" in str(event.data) for event in told)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_starts_without_its_event(supervisor: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_event: object) -> int:
+        raise DatabaseError
+
+    export = prepared(supervisor)
+    monkeypatch.setattr(services, "record", refuse)
+    with pytest.raises(DatabaseError):
+        services.start(export, acting(supervisor))
+    export.refresh_from_db()
+    assert (export.state, export.slot) == (State.READY, None)
+
+
+def test_an_export_starts_once(supervisor: User) -> None:
+    export = prepared(supervisor)
+    services.start(export, acting(supervisor))
+    with pytest.raises(services.NotReady):
+        services.start(export, acting(supervisor))
+    assert len(events("export.started")) == 1
+
+
+def test_of_full_slots_a_started_one_is_still_told_as_started(supervisor: User, settings: Settings) -> None:
+    settings.EXPORTS_AT_ONCE = 1
+    export = prepared(supervisor)
+    services.start(export, acting(supervisor))
+    with pytest.raises(services.NotReady):
+        services.start(export, acting(supervisor))
+    with pytest.raises(services.Busy):
+        services.start(prepared(supervisor), acting(supervisor))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_eight_who_begin_at_once_as_many_start_as_there_are_slots(
+    supervisor: User, settings: Settings
+) -> None:
+    settings.EXPORTS_AT_ONCE = 3
+    actor, waiting = acting(supervisor), [prepared(supervisor) for _ in range(8)]
+
+    def begin(export: Export) -> str:
+        try:
+            services.start(export, actor)
+        except services.Busy:
+            return "busy"
+        finally:
+            connection.close()
+        return "started"
+
+    with ThreadPoolExecutor(8) as pool:
+        results = sorted(pool.map(begin, waiting))
+    assert results == ["busy"] * 5 + ["started"] * 3
+    slots = Export.objects.filter(state=State.RUNNING).values_list("slot", flat=True)
+    assert {*slots} == {1, 2, 3}
+    assert len(events("export.started")) == 3
+
+
+@pytest.mark.parametrize("end", ["finish", "fail", "cancel"])
+def test_each_end_is_told_once_and_gives_the_slot_back(supervisor: User, end: str) -> None:
+    export, actor = prepared(supervisor), acting(supervisor)
+    services.start(export, actor)
+    ends: dict[str, Callable[[], bool]] = {
+        "finish": lambda: services.finish(export, Progress(rows=2, unreadable=1, bytes=9), SUM, actor),
+        "fail": lambda: services.fail(export, FailureCode.DISK_FULL, Progress(rows=2), actor),
+        "cancel": lambda: services.cancel(export, actor),
+    }
+    assert ends[end]()
+    assert [act() for act in ends.values()] == [False] * 3
+    assert not services.beat(export, State.RUNNING, Progress(rows=3))
+    export.refresh_from_db()
+    names = {"finish": "finished", "fail": "failed", "cancel": "cancelled"}
+    assert (export.state, export.slot) == (names[end], None)
+    told = {name: len(events(f"export.{name}")) for name in names.values()}
+    assert told == {name: int(name == names[end]) for name in names.values()}
+    [event] = events(f"export.{names[end]}")
+    assert (event.actor_id, event.person) == (actor.id, actor.id)
+    if end == "finish":
+        facts = {"rows": 2, "unreadable": 1, "bytes": 9, "sha256": SUM}
+        assert facts.items() <= event.details.items()
+    if end == "fail":
+        assert (event.failure, event.details["failure_code"]) == (True, "disk_full")
+
+
+def test_a_beat_tells_how_far_it_is(supervisor: User) -> None:
+    export = stored(supervisor, State.RUNNING)
+    assert services.beat(export, State.DELIVERING, Progress(rows=5, bytes=70, bytes_sent=20))
+    before = export.beat_at
+    export.refresh_from_db()
+    assert (export.state, export.rows, export.bytes, export.bytes_sent) == ("delivering", 5, 70, 20)
+    assert before is not None
+    assert export.beat_at is not None
+    assert export.beat_at > before
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, State.DELIVERING])
+def test_the_sweep_ends_what_gives_no_sign_of_life(supervisor: User, state: State) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    lost = stored(supervisor, state, beat_at=now - services.LOST_AFTER - datetime.timedelta(seconds=1))
+    alive = stored(supervisor, state, slot=2, beat_at=now - services.LOST_AFTER / 2)
+    assert services.sweep(TESTS) == 1
+    assert services.sweep(TESTS) == 0
+    lost.refresh_from_db()
+    alive.refresh_from_db()
+    assert (lost.state, lost.slot, lost.failure_code) == ("failed", None, "process_lost")
+    assert alive.state == state
+    [event] = events("export.failed")
+    assert (event.details["failure_code"], event.person) == ("process_lost", str(supervisor.pk))
+
+
+def test_an_export_is_found_by_its_person_alone(supervisor: User, administrator: User) -> None:
+    export = prepared(supervisor)
+    assert services.find(export.public_id, str(supervisor.pk)) == export
+    assert services.find(export.public_id, str(administrator.pk)) is None
+    newer = prepared(supervisor)
+    assert services.last_of(str(supervisor.pk)) == newer
+    assert services.last_of(str(administrator.pk)) is None
