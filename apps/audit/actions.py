@@ -111,7 +111,7 @@ CONSUMER_LATE_ANSWER = define(
 SUBMISSION_REPEAT_BLOCKED = define("submission.repeat_blocked", failure=True, why=Kind.CODE)
 # purpose: the page, such as "receipt" or "correction" (the form filled from the submission).
 SUBMISSION_VIEWED = define("submission.viewed", purpose=Kind.CODE)
-SUBMISSIONS_LISTED = define("submissions.listed", scope=Kind.CODE, count=Kind.NUMBER)
+SUBMISSIONS_LISTED = define("submissions.listed", filters=Kind.CODES, scope=Kind.CODE, count=Kind.NUMBER)
 # Counts only, no consumer's data. count: of the submissions that were summed up.
 FIGURES_VIEWED = define("figures.viewed", filters=Kind.CODES, scope=Kind.CODE, count=Kind.NUMBER)
 VENDOR_RECORD_VIEWED = define("vendor_record.viewed", kind=Kind.CODE, result=Kind.CODE)

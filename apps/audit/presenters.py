@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.audit import actions, words
 from apps.audit.models import AuditEvent
-from apps.core import keyset
+from apps.core.filters import Chip, with_query
 
 SENTENCES = {
     actions.CONSUMER_CREATE_REQUESTED: _("%(actor)s asked to create an order consumer on order %(order)s"),
@@ -216,15 +216,6 @@ def timelines(event: AuditEvent) -> list[Timeline]:
     return [Timeline(said, log_url(sort="oldest", **{name: value})) for said, name, value in ways if value]
 
 
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """A filter that is in effect, and the list without it."""
-
-    label: str
-    value: str
-    url: str
-
-
 def chips(
     values: QueryDict, given: Mapping[str, Any], labels: Mapping[str, Any], people: Mapping[str, str]
 ) -> list[Chip]:
@@ -238,7 +229,11 @@ def chips(
         "failures": lambda _given: "",
     }
     return [
-        Chip(str(labels[name]), said.get(name, str)(value), with_query(values, **{name: ""}))
+        Chip(
+            str(labels[name]),
+            said.get(name, str)(value),
+            with_query(reverse("audit:log"), values, **{name: ""}),
+        )
         for name, value in given.items()
         if value and name != "sort"
     ]
@@ -246,15 +241,7 @@ def chips(
 
 def log_url(**query: str) -> str:
     """The address of the log with these filters."""
-    return with_query(QueryDict(), **query)
-
-
-def with_query(values: QueryDict, **changed: str) -> str:
-    """The address of the log with the filters of ``values``, some of them changed; from the first page."""
-    kept = {name: str(values[name]) for name in values} | changed
-    query = QueryDict(mutable=True)
-    query.update({name: value for name, value in kept.items() if value and name not in keyset.NAMES})
-    return f"{reverse('audit:log')}?{query.urlencode()}" if query else reverse("audit:log")
+    return with_query(reverse("audit:log"), {}, **query)
 
 
 def _roles(event: AuditEvent) -> str:

@@ -15,6 +15,7 @@ from apps.audit.events import Event, Value
 from apps.audit.forms import LogFilterForm
 from apps.audit.services import record
 from apps.core import keyset
+from apps.core.filters import page_url, with_query
 from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
 from apps.core.requests import actor_of
@@ -39,12 +40,12 @@ def log(request: HttpRequest) -> HttpResponse:
         "form": form,
         "lines": [presenters.line(event) for event in page.rows],
         "chips": presenters.chips(request.GET, form.cleaned_data, labels, dict(selectors.people())),
-        "failures_url": "" if asked.failures else presenters.with_query(request.GET, failures="1"),
+        "failures_url": "" if asked.failures else with_query(request.path, request.GET, failures="1"),
         "oldest_first": oldest_first,
-        "other_order_url": presenters.with_query(request.GET, sort="" if oldest_first else "oldest"),
-        "first_url": presenters.with_query(request.GET) if position else "",
-        "newer_url": _page_url(request, page.newer),
-        "older_url": _page_url(request, page.older),
+        "other_order_url": with_query(request.path, request.GET, sort="" if oldest_first else "oldest"),
+        "first_url": with_query(request.path, request.GET) if position else "",
+        "newer_url": page_url(request.path, request.GET, page.newer),
+        "older_url": page_url(request.path, request.GET, page.older),
     }
     return render(request, "audit/log.html", context)
 
@@ -70,13 +71,6 @@ def event(request: HttpRequest, seq: int) -> HttpResponse:
         "json": presenters.as_json(found),
     }
     return render(request, "audit/event.html", context)
-
-
-def _page_url(request: HttpRequest, position: keyset.Position | None) -> str:
-    if position is None:
-        return ""
-    address = presenters.with_query(request.GET)
-    return f"{address}{'&' if '?' in address else '?'}{position}"
 
 
 def _record(request: HttpRequest, action: Action, **data: Value) -> None:

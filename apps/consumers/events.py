@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
 
 from apps.audit import actions
-from apps.audit.events import Event
+from apps.audit.events import Event, Value
 from apps.audit.services import record
 from apps.consumers.models import Submission
 from apps.core.actor import Actor
@@ -32,8 +33,13 @@ def record_viewed(submission: Submission, actor: Actor) -> None:
         record(event_of(actions.SUBMISSION_VIEWED, submission, actor))
 
 
-def record_listed(*, count: int, everybody: bool, actor: Actor) -> None:
-    """Write down that a person saw a list of submissions with consumers' names."""
-    scope = "everybody" if everybody else "own"
+def record_listed(*, count: int, everybody: bool, actor: Actor, filters: Sequence[str] = ()) -> None:
+    """Write down that a person saw a list of submissions with consumers' names.
+
+    ``filters``: the kinds of what was asked for, never the values.
+    """
+    data: dict[str, Value] = {"count": count, "scope": "everybody" if everybody else "own"}
+    if filters:
+        data["filters"] = filters
     with transaction.atomic():
-        record(Event(action=actions.SUBMISSIONS_LISTED, actor=actor, data={"count": count, "scope": scope}))
+        record(Event(action=actions.SUBMISSIONS_LISTED, actor=actor, data=data))

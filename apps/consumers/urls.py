@@ -5,7 +5,6 @@ from apps.consumers.views import entry, rules, submissions
 app_name = "consumers"
 urlpatterns = [
     path("consumers/new/", entry.new, name="new"),
-    path("submissions/", submissions.submissions, name="submissions"),
     path("submissions/<uuid:public_id>/", submissions.receipt, name="receipt"),
     path("submissions/<uuid:public_id>/settle/", submissions.settle, name="settle"),
     path("submissions/<uuid:public_id>/check/", submissions.check_now, name="check_now"),

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 from apps.core import kept_entries, readiness
 from apps.core.connections import is_away
 from apps.core.context_processors import environment_words
+from apps.core.filters import UnreadableAddress
 from apps.core.form_input import NamedTwice
 from apps.core.keyset import UnreadableKey
 from apps.core.redirects import HttpResponseSeeOther
@@ -53,6 +54,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         HTTPStatus.BAD_REQUEST,
         named_twice=isinstance(exception, NamedTwice),
         unreadable_key=isinstance(exception, UnreadableKey),
+        unreadable_address=isinstance(exception, UnreadableAddress),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django import forms
@@ -18,6 +19,7 @@ from apps.core.filters import DayField, ReferenceField, UnreadableAddress, midni
 from apps.core.form_input import PortalForm
 from apps.history.selection import SubmissionFilter
 
+SEARCH = "search"  # in front of the names: those of the filters are the same
 PERIOD_DAYS = 30  # today is one of them
 LONGEST_SEARCH = 500  # characters
 MOST_MILLISECONDS = 2**31 - 1  # as much as the column holds
@@ -121,8 +123,8 @@ class SubmissionFilterForm(PortalForm):
 class SearchForm(PortalForm):
     """Finds exactly one value of a consumer. It is sent by POST, and what leaves it are keyed digests."""
 
-    def __init__(self, values: QueryDict | None = None) -> None:
-        super().__init__(values)
+    def __init__(self, values: QueryDict | None = None, *, initial: Mapping[str, str] | None = None) -> None:
+        super().__init__(values, initial=dict(initial or {}), prefix=SEARCH)
         for kind in DigestKind:
             self.fields[kind.value] = PlainTextField(
                 label=kind.label,

@@ -14,6 +14,7 @@ from django.db.models.functions import Lower
 
 from apps.consumers import selectors
 from apps.consumers.models import DigestKind, Submission, SubmissionDigest
+from apps.core import keyset
 
 REFERENCES = ("order_ref", "consumer_ref", "guest_ref")
 
@@ -52,9 +53,13 @@ class Selection:
     person_id: str  # of the reader
     everybody: bool  # whether the reader sees more than their own
 
+    def visible(self) -> QuerySet[Submission]:
+        """All that the reader may see, whatever is asked for; newest first."""
+        return selectors.visible_submissions(self.person_id, everybody=self.everybody)
+
     def submissions(self) -> QuerySet[Submission]:
         """The rows, newest first. Nothing is read yet."""
-        found = selectors.visible_submissions(self.person_id, everybody=self.everybody)
+        found = self.visible()
         asked = self.asked
         exactly = {
             "submitted_at__gte": asked.since,
@@ -76,3 +81,7 @@ class Selection:
             matching = SubmissionDigest.objects.filter(kind=kind, digest=digest)
             found = found.filter(pk__in=matching.values("submission"))
         return found
+
+    def page(self, *, size: int, position: keyset.Position | None) -> keyset.Page[Submission]:
+        """A page of the rows. Raises ``UnreadableKey`` as :func:`apps.core.keyset.page_of` does."""
+        return keyset.page_of([self.submissions()], selectors.NEWEST_BY, size=size, position=position)

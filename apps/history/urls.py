@@ -1,9 +1,12 @@
 from django.urls import path
 
-from apps.history.views import export
+from apps.history.views import export, figures
+from apps.history.views import list as list_view
 
 app_name = "history"
 urlpatterns = [
+    path("submissions/", list_view.submissions, name="submissions"),
+    path("submissions/figures/", figures.figures, name="figures"),
     path("submissions/export/", export.export, name="export"),
     path("submissions/exports/<uuid:export_id>/", export.exported, name="exported"),
     path("submissions/exports/<uuid:export_id>/file/", export.file, name="export_file"),

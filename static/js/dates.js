@@ -26,7 +26,7 @@ function startDate(field) {
   let timer = 0;
   const show = (spoken) => {
     const reading = readDate(field.value, field.dataset.dateOrder);
-    const fault = faultOf(reading);
+    const fault = faultOf(reading, field.dataset.dateAny !== undefined);
     echo.textContent = fault || (reading === null ? "" : shown(reading));
     echo.classList.toggle("date-echo-wrong", fault !== "");
     clearTimeout(timer);
@@ -38,10 +38,11 @@ function startDate(field) {
   addPicker(field);
 }
 
-/** Why the server will refuse a reading; empty where it will not, or where nothing is read yet. */
-function faultOf(reading) {
+/** Why the server will refuse a reading; empty where it will not, or where nothing is read yet. anyDay: not only past ones. */
+function faultOf(reading, anyDay) {
   if (reading === null) return "";
   if (reading === "impossible") return word("noSuchDate");
+  if (anyDay) return "";
   return reading < Date.parse(new Date().toISOString().slice(0, 10)) ? "" : word("dateNotPast"); // before today in UTC
 }
 

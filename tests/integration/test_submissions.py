@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from html import unescape
 
 import pytest
 from django.test import Client
@@ -12,7 +13,7 @@ from apps.accounts.models import User
 from apps.consumers import selectors
 from apps.consumers.digests import search_digests
 from apps.consumers.models import Outcome, Submission
-from apps.consumers.views import submissions as views
+from apps.history.views import list as views
 from tests.unit.accounts.people import events, make_person
 from tests.unit.consumers.entries import FULL, clean, store, text
 
@@ -78,13 +79,13 @@ def test_the_pages_of_the_list_go_through_all_once_from_the_newest_to_the_oldest
 ) -> None:
     monkeypatch.setattr(views, "PAGE_SIZE", 4)
     ids = many(staff, 11)
-    address, seen, pages = PAGE, [], 0
+    address, seen, pages = f"{PAGE}?period=all", [], 0
     while address:
         page = as_staff.get(address).content.decode()
         seen += listed(page)
         pages += 1
-        older = re.search(rf'href="({PAGE}\?before=[^"]+)"', page)
-        address = older[1] if older else ""
+        older = re.search(r'rel="next" href="([^"]+)"', page)
+        address = unescape(older[1]) if older else ""
         assert pages <= 3
     assert seen == ids
     assert pages == 3
@@ -95,14 +96,14 @@ def test_one_that_is_added_meanwhile_moves_no_page(
 ) -> None:
     monkeypatch.setattr(views, "PAGE_SIZE", 4)
     ids = many(staff, 8)
-    older = re.search(rf'href="({PAGE}\?before=[^"]+)"', as_staff.get(PAGE).content.decode())
+    older = re.search(r'rel="next" href="([^"]+)"', as_staff.get(f"{PAGE}?period=all").content.decode())
     assert older
     store(staff, Outcome.CREATED, clean(last_name="Late"))
-    page = as_staff.get(older[1]).content.decode()
+    page = as_staff.get(unescape(older[1])).content.decode()
     assert listed(page) == ids[4:]
-    newer = re.search(rf'href="({PAGE}\?after=[^"]+)"', page)
+    newer = re.search(r'rel="prev" href="([^"]+)"', page)
     assert newer
-    assert listed(as_staff.get(newer[1]).content.decode()) == ids[:4]
+    assert listed(as_staff.get(unescape(newer[1])).content.decode()) == ids[:4]
 
 
 @pytest.mark.parametrize(
@@ -157,13 +158,13 @@ def test_that_a_list_of_names_was_seen_is_on_record(
     as_staff.get(PAGE)
     as_supervisor.get(PAGE)
     assert [event.details for event in events("submissions.listed")] == [
-        {"scope": "own", "count": 1},
-        {"scope": "everybody", "count": 1},
+        {"filters": ["since"], "scope": "own", "count": 1},
+        {"filters": ["since"], "scope": "everybody", "count": 1},
     ]
 
 
 def test_a_list_is_only_read(as_staff: Client) -> None:
-    assert as_staff.post(PAGE).status_code == 405
+    assert as_staff.put(PAGE).status_code == 405
     assert as_staff.post("/").status_code == 405
 
 
@@ -190,7 +191,7 @@ def test_an_order_has_its_possible_consumers_whatever_the_case_of_its_reference(
 def test_the_oldest_unknown_ones_stay_in_sight_and_all_of_them_are_counted(
     as_supervisor: Client, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("apps.consumers.views.submissions.PAGE_SIZE", 2)
+    monkeypatch.setattr("apps.consumers.views.submissions.MOST_UNKNOWN", 2)
     now = datetime.datetime.now(datetime.UTC)
     stored = [
         store(

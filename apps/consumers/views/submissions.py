@@ -1,4 +1,4 @@
-"""The start page, the list of submissions, and their receipts."""
+"""The start page, and the receipts of submissions."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from apps.cdp.factory import get_client
 from apps.consumers import events, looks, presenters, selectors, settling
 from apps.consumers.forms.settling import SETTLE_FORMS, MarkAsCreatedForm, SettleForm
 from apps.consumers.models import Outcome, SettleReason, Submission
-from apps.core import kept_entries, keyset
+from apps.core import kept_entries
 from apps.core.form_errors import form_errors
 from apps.core.form_input import single
 from apps.core.permissions import requires
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import actor_of
 
-PAGE_SIZE = 50
+MOST_UNKNOWN = 50
 ON_START_PAGE = 5
 LOOKS_SOON = datetime.timedelta(seconds=90)  # a reader may be waiting for it
 STILL_EXPECTED = datetime.timedelta(seconds=60)  # after the time at which something should have happened
@@ -46,8 +46,8 @@ def start(request: HttpRequest, *, problems: Sequence[object] = ()) -> HttpRespo
     if request.user.has_perm(SEE_OWN) or request.user.has_perm(SEE_ALL):
         person, everybody = str(request.user.pk), request.user.has_perm(SEE_ALL)
         every_unknown = selectors.unknown_submissions(person, everybody=everybody)
-        unknown = every_unknown[:PAGE_SIZE]
-        contradicted = selectors.contradicted_submissions(person, everybody=everybody)[:PAGE_SIZE]
+        unknown = every_unknown[:MOST_UNKNOWN]
+        contradicted = selectors.contradicted_submissions(person, everybody=everybody)[:MOST_UNKNOWN]
         latest = selectors.visible_submissions(person, everybody=False)[:ON_START_PAGE]
         context = {
             "unknown": [presenters.line(submission) for submission in unknown],
@@ -56,32 +56,8 @@ def start(request: HttpRequest, *, problems: Sequence[object] = ()) -> HttpRespo
         }
         shown = sum(len(lines) for lines in context.values())
         context["unknown_count"] = every_unknown.count()  # by the index of the open ones, which are few
-        _record_listed(request, shown, everybody=everybody)
+        events.record_listed(count=shown, everybody=everybody, actor=actor_of(request))
     return render(request, "consumers/start.html", {**context, "problems": problems})
-
-
-@requires(SEE_OWN, SEE_ALL)
-@require_GET
-def submissions(request: HttpRequest) -> HttpResponse:
-    """Submissions, newest first: one's own, or everybody's for a supervisor."""
-    everybody = request.user.has_perm(SEE_ALL)
-    position = keyset.read_position(request.GET, selectors.NEWEST_BY)
-    visible = selectors.visible_submissions(str(request.user.pk), everybody=everybody)
-    page = keyset.page_of([visible], selectors.NEWEST_BY, size=PAGE_SIZE, position=position)
-    _record_listed(request, len(page.rows), everybody=everybody)
-    address = reverse("consumers:submissions")
-    return render(
-        request,
-        "consumers/submissions.html",
-        {
-            "lines": [presenters.line(submission) for submission in page.rows],
-            "everybody": everybody,
-            "is_behind_all": position is not None and not page.rows,
-            "newest_url": address,
-            "newer_url": f"{address}?{page.newer}" if page.newer else "",
-            "older_url": f"{address}?{page.older}" if page.older else "",
-        },
-    )
 
 
 @requires(SEE_OWN, SEE_ALL)
@@ -203,7 +179,3 @@ def _find(request: HttpRequest, public_id: uuid.UUID) -> Submission:
     if submission is None:
         raise Http404
     return submission
-
-
-def _record_listed(request: HttpRequest, count: int, *, everybody: bool) -> None:
-    events.record_listed(count=count, everybody=everybody, actor=actor_of(request))

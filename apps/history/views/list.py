@@ -1,0 +1,120 @@
+"""The list of submissions: one's own, or everybody's for supervisors; with filters in the address."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from apps.consumers import events, selectors
+from apps.consumers.models import Outcome, Submission
+from apps.consumers.presenters import line
+from apps.core import kept_entries, keyset
+from apps.core.filters import page_url, with_query
+from apps.core.form_errors import form_errors
+from apps.core.permissions import requires
+from apps.core.redirects import HttpResponseSeeOther
+from apps.core.requests import actor_of
+from apps.history import presenters
+from apps.history.forms import SearchForm, SubmissionFilterForm
+from apps.history.selection import Selection, SubmissionFilter
+from apps.history.views.selected import SEE_ALL, SEE_OWN, filter_form, selection_of
+
+PAGE_SIZE = 50
+PINNED = 10
+ONLY_UNKNOWN = SubmissionFilter(outcome=Outcome.UNKNOWN)
+
+
+@requires(SEE_OWN, SEE_ALL)
+@require_http_methods(["GET", "POST"])
+def submissions(request: HttpRequest) -> HttpResponse:
+    """The list, newest first. What must never stand in an address is searched for by POST."""
+    if request.method == "POST":
+        search = SearchForm(request.POST)
+        if search.is_valid():
+            return HttpResponseSeeOther(_searched_url(request, search.digests()))
+    else:
+        search = SearchForm(initial=kept_entries.take(request) or {})
+    position = keyset.read_position(request.GET, selectors.NEWEST_BY)
+    form = filter_form(request)
+    context: dict[str, Any] = {
+        "form": form,
+        "search": search,
+        "search_url": _searched_url(request, {}),
+        "search_errors": form_errors(search),
+        "entry_of": kept_entries.mark(request),
+        "everybody": request.user.has_perm(SEE_ALL),
+        "own": not request.user.has_perm(SEE_ALL),
+        "path": request.path,
+    }
+    errors = [*(form_errors(form) if not form.is_valid() else []), *context["search_errors"]]
+    if errors:
+        return render(request, "history/submissions.html", {**context, "errors": errors})
+    return render(request, "history/submissions.html", {**context, **_found(request, form, position)})
+
+
+def _found(
+    request: HttpRequest, form: SubmissionFilterForm, position: keyset.Position | None
+) -> dict[str, Any]:
+    """The page of the list that a valid form asks for. That it is seen is written down first."""
+    selection, path, values = selection_of(form, request.user), request.path, request.GET
+    page = selection.page(size=PAGE_SIZE, position=position)
+    pinned = _pinned(selection) if position is None else {}
+    events.record_listed(
+        count=len(page.rows) + sum(len(rows) for rows, _count in pinned.values()),
+        everybody=selection.everybody,
+        filters=selection.asked.kinds(),
+        actor=actor_of(request),
+    )
+    return {
+        "lines": [line(submission) for submission in page.rows],
+        "chips": presenters.chips(path, values, form),
+        "has_none": not page.rows and not selection.visible().exists(),
+        "narrowed": not form.is_of_late or replace(selection.asked, since=None) != SubmissionFilter(),
+        "is_behind_all": position is not None and not page.rows,
+        "first_url": with_query(path, values),
+        "newer_url": page_url(path, values, page.newer),
+        "older_url": page_url(path, values, page.older),
+        "all_url": with_query(path, {}, period="all"),
+        "every_unknown_url": with_query(path, {}, outcome=Outcome.UNKNOWN, period="all"),
+        "export_url": with_query(reverse("history:export"), values),
+        "figures_url": with_query(reverse("history:figures"), values),
+        **{
+            name: {"lines": [line(submission) for submission in rows], "count": count}
+            for name, (rows, count) in pinned.items()
+        },
+    }
+
+
+def _pinned(selection: Selection) -> dict[str, tuple[list[Submission], int]]:
+    """What waits for people, whatever the filters: the first few of each kind, and how many there are."""
+    waiting = {
+        "contradicted": selectors.contradicted_submissions,
+        "unknown": selectors.unknown_submissions,
+    }
+    if selection.asked == ONLY_UNKNOWN:
+        del waiting["unknown"]  # they are the list itself
+    pinned = {}
+    for name, select in waiting.items():
+        every = select(selection.person_id, everybody=selection.everybody).order_by("submitted_at", "id")
+        rows = list(every[: PINNED + 1])
+        # They are few, and an index knows which.
+        pinned[name] = (rows[:PINNED], every.count() if len(rows) > PINNED else len(rows))
+    return pinned
+
+
+def _searched_url(request: HttpRequest, digests: dict[str, str]) -> str:
+    """The list with the filters that are in effect and these digests, from the first page.
+
+    The query is taken as it is: what is wrong with it, the list says.
+    """
+    query = request.GET.copy()
+    for name in keyset.NAMES:
+        query.pop(name, None)
+    for name, digest in digests.items():
+        query[name] = digest
+    return f"{request.path}?{query.urlencode()}" if query else request.path
