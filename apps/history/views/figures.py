@@ -1,0 +1,69 @@
+"""Submissions summed up, for the same filters as their list."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_GET
+
+from apps.audit import actions
+from apps.audit.events import Event, Value
+from apps.audit.services import record
+from apps.core.filters import with_query
+from apps.core.form_errors import form_errors
+from apps.core.permissions import requires
+from apps.core.requests import actor_of
+from apps.history import plots, presenters
+from apps.history.figures import Figures, figures_of
+from apps.history.selection import Selection
+from apps.history.views.selected import filter_form, selection_of
+
+
+@requires("consumers.view_figures")
+@require_GET
+def figures(request: HttpRequest) -> HttpResponse:
+    """Figures of the submissions that the address asks for. Each leads to the rows behind it."""
+    form = filter_form(request)
+    if not form.is_valid():
+        return render(request, "history/figures.html", {"form": form, "errors": form_errors(form)})
+    selection = selection_of(form, request.user)
+    found = figures_of(selection, now=dt.datetime.now(dt.UTC))
+    _record(request, selection, found.total)
+    context = {
+        "form": form,
+        "chips": presenters.chips(request.path, request.GET, form),
+        "everybody": selection.everybody,
+        **_drawn(request, selection, found),
+    }
+    return render(request, "history/figures.html", context)
+
+
+def _drawn(request: HttpRequest, selection: Selection, found: Figures) -> dict[str, Any]:
+    address = partial(with_query, reverse("history:submissions"), request.GET)
+    return {
+        "list_url": address(),
+        "all_url": with_query(request.path, {}, period="all"),
+        "figures": found,
+        "time": plots.over_time(found, address) if found.bars else None,
+        "people": plots.by_person(found.people, address),
+        "reasons": plots.by_reason(found.reasons, address),
+        "answers": plots.by_answer(found.answers, selection.asked, address),
+        "answers_words": plots.answers_words(found.answers),
+        "ages": plots.by_age(found.open),
+        "unknown_url": address(outcome="unknown"),
+        "every_unknown_url": with_query(reverse("history:submissions"), {}, period="all", outcome="unknown"),
+    }
+
+
+def _record(request: HttpRequest, selection: Selection, count: int) -> None:
+    """Write down that somebody saw the figures, before they do."""
+    scope = "everybody" if selection.everybody else "own"
+    data: dict[str, Value] = {"filters": selection.asked.kinds(), "scope": scope, "count": count}
+    with transaction.atomic():
+        record(Event(action=actions.FIGURES_VIEWED, actor=actor_of(request), data=data))

@@ -1,0 +1,265 @@
+"""The page of figures: what it says, where its numbers lead, who may open it, and what stays on record."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from html.parser import HTMLParser
+from urllib.parse import urlsplit
+from xml.etree import ElementTree
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.http import QueryDict
+from django.test import Client
+from django.utils import timezone
+
+from apps.accounts.models import User
+from apps.consumers.models import Outcome
+from apps.history.forms import SubmissionFilterForm
+from apps.history.selection import Selection
+from tests.unit.accounts.people import events, make_person
+from tests.unit.consumers.entries import FULL, store, text
+from tests.unit.history.rows import bare, stored
+
+pytestmark = pytest.mark.django_db
+
+PAGE = "/submissions/figures/"
+NOW = dt.datetime.now(dt.UTC)
+SVG = re.compile(r"<svg.*?</svg>", re.DOTALL)
+
+
+@pytest.fixture
+def history(staff: User, supervisor: User) -> None:
+    """Two weeks of two people, with every outcome and some reasons, at all hours."""
+    outcomes = [Outcome.CREATED] * 6 + [
+        Outcome.REJECTED,
+        Outcome.NOT_SENT,
+        Outcome.UNKNOWN,
+        Outcome.NOT_CREATED,
+    ]
+    rows = []
+    for number in range(120):
+        outcome = outcomes[number % 10]
+        columns: dict[str, object] = (
+            {} if outcome == Outcome.NOT_SENT else {"duration_ms": number * number * 5}
+        )
+        if outcome == Outcome.REJECTED and number % 20 > 10:
+            columns |= {"error_code": "not_found"}
+        who = supervisor if number % 7 == 0 else staff
+        rows.append(bare(who, outcome, NOW - dt.timedelta(hours=2.7 * number, minutes=1), **columns))
+    rows.append(bare(staff, Outcome.SENDING, NOW))
+    stored(rows)
+
+
+class _Links(HTMLParser):
+    """Each link into the list whose words are a number, or whose name ends with one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, int]] = []
+        self._open = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "a":
+            self._open = given.get("href") or ""
+            if said := re.search(r": ([\d,]+)$", given.get("aria-label") or ""):
+                self._found(said[1])
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "a":
+            self._open = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._open and (
+            said := re.match(r"\s*([\d,]+)( submissions?| submissions of unknown outcome)?\s*$", data)
+        ):
+            self._found(said[1])
+
+    def _found(self, digits: str) -> None:
+        if urlsplit(self._open).path == "/submissions/":
+            self.found.append((self._open, int(digits.replace(",", ""))))
+
+
+def links(page: str) -> list[tuple[str, int]]:
+    parser = _Links()
+    parser.feed(page)
+    return parser.found
+
+
+def rows_behind(url: str, reader: User) -> int:
+    """How many rows the list has at that address."""
+    form = SubmissionFilterForm(QueryDict(urlsplit(url).query), everybody=True)
+    assert form.is_valid(), (url, form.errors)
+    return Selection(form.asked(), person_id=str(reader.pk), everybody=True).submissions().count()
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu", "Pacific/Kiritimati", "America/St_Johns"])
+@pytest.mark.parametrize(
+    "query",
+    ["", "period=all", "outcome=rejected", "answered_from=700&answered_under=9000",
+     "reason=not_found&period=all", f"since={NOW - dt.timedelta(days=5):%Y-%m-%d}",
+     "until=7 March 1999", "person={staff}"],
+)  # fmt: skip
+def test_every_number_leads_to_just_as_many_rows(
+    as_supervisor: Client, supervisor: User, staff: User, history: None, query: str, zone: str
+) -> None:
+    supervisor.time_zone = zone
+    supervisor.save()
+    page = as_supervisor.get(f"{PAGE}?{query.format(staff=staff.pk)}").content.decode()
+    found = links(page)
+    with timezone.override(ZoneInfo(zone)):
+        assert [(url, said) for url, said in found if rows_behind(url, supervisor) != said] == []
+    if query == "":
+        for part in ("since=", "person=", "reason=", "answered_from=", "outcome="):
+            assert any(part in url for url, _said in found)
+        assert len(found) > 100
+    if "1999" in query:
+        assert found == []
+        assert "No submission matches all of these filters" in page
+
+
+def test_the_list_behind_a_bar_shows_just_its_rows(as_supervisor: Client, staff: User) -> None:
+    stored(
+        bare(staff, outcome, NOW - dt.timedelta(days=day), duration_ms=300)
+        for day in (2, 3, 9)
+        for outcome in [Outcome.CREATED] * day + [Outcome.REJECTED]
+    )
+    found = dict(links(as_supervisor.get(PAGE).content.decode()))
+    assert sorted({*found.values()}) == [1, 2, 3, 4, 9, 10, 14, 17]
+    for url, said in found.items():
+        page = as_supervisor.get(url).content.decode()
+        assert len(set(re.findall(r'<a href="/submissions/([0-9a-f-]{36})/"', page))) == said
+
+
+def test_the_numbers_stand_in_words_and_tables(as_supervisor: Client, history: None) -> None:
+    page = text(as_supervisor.get(PAGE))
+    for words in (
+        "121 submissions</a>",
+        "Per day",
+        "Sam Person",
+        "Sue Person",
+        "Sitecore CDP did not accept the entry",
+        "The connection was refused",
+        "Not found",
+        "95 in 100 less than",
+        "12 submissions of unknown outcome</a>",
+    ):
+        assert words in page
+    assert 'href="/submissions/">Back to the submissions' in page
+
+
+def test_the_same_filters_lead_back_to_the_list_and_can_be_taken_away(
+    as_supervisor: Client, history: None
+) -> None:
+    page = text(as_supervisor.get(PAGE, {"period": "all", "outcome": "rejected"}))
+    assert 'href="/submissions/?period=all&amp;outcome=rejected">Back to the submissions' in page
+    without = f'<a href="{PAGE}?period=all"><span><span class="visually-hidden">Remove the filter </span>'
+    assert f"{without}Outcome: Rejected" in page
+    assert f'<form method="get" action="{PAGE}"' in page
+
+
+def test_a_filter_that_cannot_be_read_is_told_at_its_field_and_nothing_is_summed_up(
+    as_supervisor: Client, history: None
+) -> None:
+    page = text(as_supervisor.get(PAGE, {"since": "31 February"}))
+    assert "There is a problem" in page
+    assert 'value="31 February"' in page
+    assert links(page) == []
+    assert events("figures.viewed") == []
+
+
+def test_each_drawing_is_well_formed_and_has_no_style_of_its_own(
+    as_supervisor: Client, history: None, staff: User
+) -> None:
+    staff.name = "<script>alert('x')</script> & \"Co\""
+    staff.save()
+    page = as_supervisor.get(PAGE).content.decode()
+    drawings = SVG.findall(page)
+    assert len(drawings) > 20
+    for drawing in drawings:
+        for element in ElementTree.fromstring(drawing).iter():
+            assert "style" not in element.attrib
+            assert [name for name in element.attrib if name.startswith("on")] == []
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt; &amp; &quot;Co&quot;" in page
+
+
+def test_the_highest_bar_fills_the_height_and_what_is_rare_is_seen(
+    as_supervisor: Client, staff: User
+) -> None:
+    stored(
+        bare(staff, Outcome.CREATED, NOW - dt.timedelta(days=day))
+        for day, many in ((1, 1), (3, 100))
+        for _time in range(many)
+    )
+    drawing = next(
+        one for one in SVG.findall(as_supervisor.get(PAGE).content.decode()) if 'role="group"' in one
+    )
+    bars = [one.attrib for one in ElementTree.fromstring(drawing).iter("rect") if one.get("class") == "bar"]
+    assert [(one["y"], one["height"]) for one in bars] == [("0.00", "40.00"), ("38.50", "1.50")]
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_no_row_and_one_row_have_a_page(as_supervisor: Client, staff: User, rows: int) -> None:
+    stored(bare(staff, Outcome.CREATED, NOW) for _row in range(rows))
+    response = as_supervisor.get(PAGE)
+    assert response.status_code == 200
+    page = text(response)
+    assert ("No submission matches all of these filters" in page) is (rows == 0)
+    assert ("1 submission</a>" in page) is (rows == 1)
+    assert "None of these submissions is of unknown outcome." in page
+
+
+def test_unknown_ones_outside_the_filters_are_not_forgotten(as_supervisor: Client, staff: User) -> None:
+    stored([bare(staff, Outcome.UNKNOWN, NOW - dt.timedelta(days=90))])
+    page = text(as_supervisor.get(PAGE))
+    assert "1 more is outside these filters" in page
+    assert 'href="/submissions/?period=all&amp;outcome=unknown"' in page
+
+
+def test_large_numbers_have_their_thousands_apart(as_supervisor: Client, staff: User) -> None:
+    stored(bare(staff, Outcome.CREATED, NOW) for _row in range(1_234))
+    page = text(as_supervisor.get(PAGE))
+    assert "1,234 submissions</a>" in page
+
+
+def test_only_who_may_see_figures_does(as_staff: Client, as_administrator: Client, history: None) -> None:
+    for client in (as_staff, as_administrator):
+        assert client.get(PAGE).status_code == 403
+    assert events("figures.viewed") == []
+
+
+def test_who_sees_no_more_than_their_own_has_figures_of_their_own(db: None) -> None:
+    reader, other = make_person("rita", "staff"), make_person("otto", "staff")
+    readers = Group.objects.create(name="readers of figures")
+    readers.permissions.add(Permission.objects.get(codename="view_figures"))
+    reader.groups.add(readers)
+    stored(bare(who, Outcome.CREATED, NOW) for who in (reader, other, other))
+    client = Client()
+    client.force_login(reader)
+    page = text(client.get(PAGE, {"person": str(other.pk)}))
+    assert "1 submission</a>" in page
+    assert "Otto Person" not in page
+    assert [event.details["scope"] for event in events("figures.viewed")] == ["own"]
+
+
+def test_that_figures_were_seen_is_on_record_without_what_was_asked_for(
+    as_supervisor: Client, staff: User
+) -> None:
+    store(staff, Outcome.CREATED)
+    query = {"outcome": "created", "person": str(staff.pk), "order": "secret-order", "email": "ab" * 32}
+    as_supervisor.get(PAGE)
+    page = text(as_supervisor.get(PAGE, query))
+    told = [event.details for event in events("figures.viewed")]
+    assert told == [
+        {"scope": "everybody", "count": 1, "filters": ["since"]},
+        {"scope": "everybody", "count": 0, "filters": ["outcome", "person", "order_ref", "email"]},
+    ]
+    assert FULL.last_name not in page
+
+
+def test_figures_are_only_read(as_supervisor: Client) -> None:
+    assert as_supervisor.post(PAGE).status_code == 405
