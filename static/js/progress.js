@@ -1,5 +1,5 @@
-// [data-progress="address"]: shows how far an export is, from the same part of the page that the server writes.
-// It begins with the form [data-progress-start], whose answer is a file and no page, or at once where it runs already.
+// [data-progress="address"]: shows how far a file is, by the same part of the page as the server writes it. It begins
+// with the form [data-progress-start], whose answer is a file and no page, or at once where the file is under way.
 import { startCopying } from "./copy.js";
 
 const PAUSE = 1000; // milliseconds
