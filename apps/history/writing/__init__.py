@@ -5,6 +5,7 @@ snapshot.
 """
 
 from apps.history.writing.layout import SEPARATORS, Format, Layout
-from apps.history.writing.write import UNREADABLE, Written, cancel_query, write
+from apps.history.writing.people import UNREADABLE
+from apps.history.writing.write import Written, cancel_query, write
 
 __all__ = ["SEPARATORS", "UNREADABLE", "Format", "Layout", "Written", "cancel_query", "write"]

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Final
+from operator import itemgetter
+from typing import Final, Protocol
 
+from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Expression, F
 
+from apps.history.columns import COLUMNS
 from apps.history.selection import Selection
-from apps.history.writing.layout import Layout
-
-UNREADABLE: Final = "(unreadable)"
-"""What the personal cells of a row say whose consumer none of our keys opens."""
+from apps.history.writing.cells import Cell, CopiedCell
+from apps.history.writing.layout import Format, Layout
+from apps.history.writing.people import People
+from apps.history.writing.rows import Row, chunks, compiled, copied
+from apps.history.writing.texts import Csv, JsonLines
+from apps.history.writing.workbook import Workbook
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +28,24 @@ class Written:
 
     rows: int
     unreadable: int = 0  # rows of which the personal columns say UNREADABLE
+
+
+class _File(Protocol):
+    """A file of some format, while it is written."""
+
+    def begin(self) -> None: ...
+    def rows(self, rows: Sequence[Row]) -> None: ...
+    def end(self, rows: int, unreadable: int) -> None: ...
+
+
+_FILES: Final[dict[Format, Callable[[Layout, Callable[[bytes], object]], _File]]] = {
+    Format.XLSX: Workbook,
+    Format.CSV: Csv,
+    Format.CSV_EXACT: Csv,
+    Format.JSONL: JsonLines,
+}
+_CSV: Final = (Format.CSV, Format.CSV_EXACT)
+_EXACT: Final = (Format.CSV_EXACT, Format.JSONL)
 
 
 def write(
@@ -39,7 +64,16 @@ def write(
     comes through, as do the database's errors and those of ``write_bytes``: the file is broken then. Raises
     ``TransactionManagementError`` inside an atomic block.
     """
-    raise NotImplementedError
+    if connection.in_atomic_block or not connection.get_autocommit():
+        raise transaction.TransactionManagementError("An export is written outside of transactions")
+    file = _FILES[layout.format](layout, write_bytes)
+    file.begin()
+    if connection.vendor == "postgresql" and layout.format in _CSV and not layout.is_personal:
+        written = Written(_copy(selection, layout, write_bytes, connection, progress))
+    else:
+        written = _format(selection, layout, file, connection, progress)
+    file.end(written.rows, written.unreadable)
+    return written
 
 
 def cancel_query(connection: BaseDatabaseWrapper) -> None:
@@ -47,4 +81,81 @@ def cancel_query(connection: BaseDatabaseWrapper) -> None:
 
     Does nothing where none is running.
     """
-    raise NotImplementedError
+    if connection.connection is None:
+        return
+    if connection.vendor == "postgresql":
+        connection.connection.cancel_safe()
+    else:
+        connection.connection.interrupt()
+
+
+def _copy(
+    selection: Selection,
+    layout: Layout,
+    write_bytes: Callable[[bytes], object],
+    connection: BaseDatabaseWrapper,
+    progress: Callable[[int], None],
+) -> int:
+    """PostgreSQL writes the CSV itself; the number of rows."""
+    cells = [
+        CopiedCell(
+            key,
+            protected=layout.format is Format.CSV,
+            # In a line of one cell "" has to be seen, or an empty line would be none at all.
+            null=len(layout.columns) > 1,
+            time_zone=layout.time_zone,
+            exact_times=layout.format in _EXACT,
+        )
+        for key in layout.columns
+    ]
+    statement = compiled(selection, cells, connection)
+    rows = 0
+    if statement is None:
+        return rows
+    with closing(copied(statement, connection, layout.separator)) as found:
+        for count, lines in found:
+            write_bytes(lines)
+            rows += count
+            progress(rows)
+    return rows
+
+
+def _format(
+    selection: Selection,
+    layout: Layout,
+    file: _File,
+    connection: BaseDatabaseWrapper,
+    progress: Callable[[int], None],
+) -> Written:
+    """The database reads the cells, the file puts them into lines."""
+    json = layout.format is Format.JSONL
+    plain = [key for key in layout.columns if not COLUMNS[key].personal]
+    personal = [key for key in layout.columns if COLUMNS[key].personal]
+    cells: list[Expression | F] = [
+        Cell(key, time_zone=layout.time_zone, exact_times=layout.format in _EXACT, json=json) for key in plain
+    ]
+    if personal:
+        cells.append(F("encrypted_consumer"))
+    people, in_order = People(personal, json=json), _order(layout.columns, [*plain, *personal])
+    statement = compiled(selection, cells, connection)
+    rows = 0
+    if statement is None:
+        return Written(rows)
+    with closing(chunks(statement, connection)) as found:
+        for chunk in found:
+            if personal:
+                of_people = people.cells([row[-1] for row in chunk])
+                joined = (row[:-1] + person for row, person in zip(chunk, of_people, strict=True))
+                file.rows([*map(in_order, joined)])
+            else:
+                file.rows(chunk)
+            rows += len(chunk)
+            progress(rows)
+    return Written(rows, people.unreadable)
+
+
+def _order(wanted: Sequence[str], given: Sequence[str]) -> Callable[[Row], Row]:
+    """Puts the cells of a row from the one order of columns into the other."""
+    if len(wanted) == 1:
+        return lambda row: row  # an itemgetter of one item gives no tuple
+    return itemgetter(*map(given.index, wanted))

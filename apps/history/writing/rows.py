@@ -1,0 +1,78 @@
+"""The rows of a selection, read by one statement: the database's snapshot of the moment when it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from itertools import islice
+from typing import Any, Final
+
+from django.core.exceptions import EmptyResultSet
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
+from django.db.models import Expression, F
+
+from apps.history.selection import Selection
+
+CHUNK: Final = 1_000
+"""Rows that are in memory at once."""
+
+Row = tuple[str, ...]
+Statement = tuple[str, Sequence[Any]]
+
+
+def compiled(
+    selection: Selection, cells: Sequence[Expression | F], connection: BaseDatabaseWrapper
+) -> Statement | None:
+    """The statement that reads these cells of the selection's rows in its order; None if there are none."""
+    named = {f"cell_{number}": cell for number, cell in enumerate(cells)}
+    query = selection.submissions().annotate(**named).values_list(*named).query
+    try:
+        sql, params = query.get_compiler(connection=connection).as_sql()
+    except EmptyResultSet:
+        return None
+    return sql, params
+
+
+def chunks(statement: Statement, connection: BaseDatabaseWrapper) -> Generator[list[Row], None, None]:
+    """The rows, some at a time. Given up early, the statement is stopped. Raises the database's errors."""
+    sql, params = statement
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            _stream_in_order(cursor)
+            # Rows as the server sends them. A cursor of the server's would need a transaction.
+            stream = cursor.cursor.stream(sql, params, size=CHUNK)
+            with connection.wrap_database_errors, closing(stream) as rows:
+                while chunk := list(islice(rows, CHUNK)):
+                    yield chunk
+        else:
+            cursor.execute(sql, params)
+            while chunk := cursor.fetchmany(CHUNK):
+                yield chunk
+
+
+def copied(
+    statement: Statement, connection: BaseDatabaseWrapper, separator: str
+) -> Generator[tuple[int, bytes], None, None]:
+    """PostgreSQL only: the rows as the lines of a CSV file, some at a time, with their number.
+
+    Given up early, the statement is stopped. Raises the database's errors.
+    """
+    sql, params = statement
+    copy = f"COPY ({sql}) TO STDOUT (FORMAT csv, DELIMITER '{separator}', ENCODING 'UTF8')"
+    with connection.cursor() as cursor, connection.wrap_database_errors:
+        _stream_in_order(cursor)
+        with cursor.cursor.copy(copy, params) as messages:
+            # One message is one row (PostgreSQL's manual on its protocol, CopyData).
+            while lines := list(islice(messages, CHUNK)):
+                yield len(lines), b"".join(lines)
+
+
+def _stream_in_order(cursor: CursorWrapper) -> None:
+    """Let the rows come one by one in the index's order: not all of them at the end of a sort.
+
+    To compile the many expressions takes longer than it saves. Both hold for as long as the connection lives;
+    neither changes what any statement returns.
+    """
+    cursor.execute("SET jit = off")
+    cursor.execute("SET max_parallel_workers_per_gather = 0")

@@ -1,0 +1,107 @@
+"""CSV and JSON Lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from json.encoder import encode_basestring
+from typing import Final
+
+from apps.core.spreadsheet import protect
+from apps.history.columns import COLUMNS
+from apps.history.writing.cells import SOURCES, Kind
+from apps.history.writing.layout import Format, Layout
+from apps.history.writing.rows import Row
+
+BYTE_ORDER_MARK: Final = "\ufeff"
+"""By which Excel knows that a CSV file is UTF-8."""
+
+_LETTERS: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+class Csv:
+    """A line of keys, then a line for each row (RFC 4180, but for line feeds alone at the ends of lines)."""
+
+    def __init__(self, layout: Layout, write_bytes: Callable[[bytes], object]) -> None:
+        self._write_bytes = write_bytes
+        self._layout = layout
+        self._protected = layout.format is Format.CSV
+        self._separator = layout.separator
+        # Bytes: 0 separates cells and lines, 1 may begin a cell, 2 needs quotes, 3 may need a guard.
+        kinds = bytearray(b"\x03" * 256)
+        for letter in _LETTERS:
+            kinds[letter] = 1
+        for quoted in b'"\r':
+            kinds[quoted] = 2
+        for end in self._separator.encode() + b"\n":
+            kinds[end] = 0
+        self._kinds = bytes(kinds)
+
+    def begin(self) -> None:
+        """Write what stands before the rows."""
+        mark = BYTE_ORDER_MARK if self._layout.byte_order_mark else ""
+        self._write_bytes(f"{mark}{self._separator.join(self._layout.columns)}\n".encode())
+
+    def rows(self, rows: Sequence[Row]) -> None:
+        """Write these rows: as they are where nothing in them asks for more, which is most of the time."""
+        lines = self._plain(rows)
+        self._write_bytes(lines or b"".join(self._plain([row]) or self._line(row) for row in rows))
+
+    def end(self, rows: int, unreadable: int) -> None:
+        """Nothing stands behind the rows, which a spreadsheet would take for one of them."""
+
+    def _plain(self, rows: Sequence[Row]) -> bytes:
+        """The lines of cells that need neither quotes nor guards; nothing where one might."""
+        lines = ("\n".join(map(self._separator.join, rows)) + "\n").encode()
+        kinds = lines.translate(self._kinds)
+        cells = len(rows) * len(self._layout.columns)
+        if kinds.count(0) != cells or 2 in kinds or len(self._layout.columns) == 1:
+            return b""
+        if self._protected and (kinds[0] == 3 or b"\x00\x03" in kinds):
+            return b""
+        return lines
+
+    def _line(self, row: Row) -> bytes:
+        cells = map(protect, row) if self._protected else row
+        if len(row) == 1 and row == ("",):
+            return b'""\n'  # an empty line would be none at all
+        return (self._separator.join(map(self._quoted, cells)) + "\n").encode()
+
+    def _quoted(self, cell: str) -> str:
+        if self._separator in cell or '"' in cell or "\n" in cell or "\r" in cell:
+            return '"' + cell.replace('"', '""') + '"'
+        return cell
+
+
+class JsonLines:
+    """An object about the file, one for each row, and one that says that the file is whole."""
+
+    def __init__(self, layout: Layout, write_bytes: Callable[[bytes], object]) -> None:
+        self._write_bytes = write_bytes
+        self._layout = layout
+        # The database makes JSON of all but texts, and so do the personal columns.
+        self._encoders = [
+            encode_basestring if not COLUMNS[key].personal and SOURCES[key].kind is Kind.TEXT else str
+            for key in layout.columns
+        ]
+        self._form = "{" + ",".join(f'"{key}":%s' for key in layout.columns) + "}\n"
+
+    def begin(self) -> None:
+        """Write what stands before the rows."""
+        layout = self._layout
+        self._object(export="submissions", columns=layout.columns, time_zone=layout.time_zone)
+
+    def rows(self, rows: Sequence[Row]) -> None:
+        """Write these rows."""
+        encoders, form = self._encoders, self._form
+        lines = [
+            form % tuple([encode(cell) for encode, cell in zip(encoders, row, strict=True)]) for row in rows
+        ]
+        self._write_bytes("".join(lines).encode())
+
+    def end(self, rows: int, unreadable: int) -> None:
+        """Write the last line, by which a whole file is known."""
+        self._object(export="whole", rows=rows, unreadable=unreadable)
+
+    def _object(self, **facts: object) -> None:
+        self._write_bytes((json.dumps(facts, separators=(",", ":")) + "\n").encode())
