@@ -83,21 +83,24 @@ def page_of(
     size: int,
     position: Position | None = None,
     oldest_first: bool = False,
+    whole: QuerySet[Row] | None = None,
 ) -> Page[Row]:
     """At most ``size`` rows beyond the position, newest first unless ``oldest_first``.
 
     ``lists`` together are the list, a row that is in several of them once: an OR over several columns would
     be sorted as a whole before its first row comes out, while a page of each comes from that column's index.
     ``by`` names one or two fields (whole numbers or moments), the last of them unique; both grow with time.
+    ``whole`` is what the rows are read from once their keys are known, without the conditions of the lists:
+    SQLite would rather follow an index of one of these than fifty keys.
     Raises :class:`UnreadableKey` for a moment that no calendar has.
     """
     newer = oldest_first if position is None else position.newer
     backwards = newer != oldest_first
-    found = _nearest(lists, by, size + 1, position, newer=newer)
+    found = _nearest(lists, by, size + 1, position, newer=newer, whole=whole)
     more = len(found) > size
     if backwards and not more:
         # The way back has come to the beginning: the first page, and a whole one.
-        return page_of(lists, by, size=size, oldest_first=oldest_first)
+        return page_of(lists, by, size=size, oldest_first=oldest_first, whole=whole)
     found = found[:size]
     if backwards:
         found.reverse()
@@ -110,7 +113,13 @@ def page_of(
 
 
 def _nearest(
-    lists: Sequence[QuerySet[Row]], by: Sequence[str], number: int, position: Position | None, *, newer: bool
+    lists: Sequence[QuerySet[Row]],
+    by: Sequence[str],
+    number: int,
+    position: Position | None,
+    *,
+    newer: bool,
+    whole: QuerySet[Row] | None,
 ) -> list[Row]:
     """The rows next to the position: first their keys, which an index alone can tell, then the rows.
 
@@ -120,14 +129,14 @@ def _nearest(
     order = [name if newer else f"-{name}" for name in by]
     found: dict[tuple[Any, ...], int] = {}  # the list that a key is from
     for index, rows in enumerate(lists):
-        wanted = rows if position is None else rows.filter(_beyond(rows.model, by, position))
+        wanted = rows if position is None else rows.filter(beyond(rows.model, by, position))
         found |= dict.fromkeys(wanted.order_by(*order).values_list(*by)[:number], index)
     nearest = sorted(found, reverse=not newer)[:number]
     unique = by[-1]
     rows_by_key = {
         getattr(row, unique): row
         for index in {found[key] for key in nearest}
-        for row in lists[index].filter(
+        for row in (lists[index] if whole is None else whole).filter(
             **{f"{unique}__in": [key[-1] for key in nearest if found[key] == index]}
         )
     }
@@ -135,7 +144,8 @@ def _nearest(
     return [rows_by_key[key[-1]] for key in nearest if key[-1] in rows_by_key]
 
 
-def _beyond(model: type[Model], by: Sequence[str], position: Position) -> Q:
+def beyond(model: type[Model], by: Sequence[str], position: Position) -> Q:
+    """What is on the page that begins there, or on one behind it. Raises as :func:`page_of` does."""
     than = "gt" if position.newer else "lt"
     first, *tie_breaker = by
     moment, *last = (_stored(model, name, number) for name, number in zip(by, position.key, strict=True))

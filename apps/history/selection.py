@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Lower
 
 from apps.consumers import selectors
@@ -17,6 +17,9 @@ from apps.consumers.models import DigestKind, Submission, SubmissionDigest
 from apps.core import keyset
 
 REFERENCES = ("order_ref", "consumer_ref", "guest_ref")
+NEWEST_BY = selectors.NEWEST_BY
+MOST_COUNTED = 10_000
+MANY, NEAR = 2_000, 20_000  # rows; measured with a million: see benchmarks/submissions_list.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,42 @@ class Selection:
 
     def submissions(self) -> QuerySet[Submission]:
         """The rows, newest first. Nothing is read yet."""
-        found = self.visible()
+        found = self._without_searches()
+        for kind, digest in self.asked.searches:
+            found = found.filter(pk__in=_sharing(kind, digest).values("submission"))
+        return found
+
+    def page(self, *, size: int, position: keyset.Position | None) -> keyset.Page[Submission]:
+        """A page of the rows. Raises ``UnreadableKey`` as :func:`apps.core.keyset.page_of` does."""
+
+        whole = selectors.visible_submissions("", everybody=True)  # of keys that are those of visible rows
+
+        def page_of(rows: QuerySet[Submission]) -> keyset.Page[Submission]:
+            return keyset.page_of([rows], NEWEST_BY, size=size, position=position, whole=whole)
+
+        if self._shared_by_many() and (position is None or not position.newer):
+            page = page_of(self._near(position))
+            if page.older is not None:
+                return page
+        return page_of(self.submissions())
+
+    def count(self) -> int | None:
+        """How many rows there are, at most :data:`MOST_COUNTED` and one; None where that would be dear.
+
+        Dear is what no index counts: times to answer in all the years, and what a digest shared by many rows
+        has in common with another filter.
+        """
         asked = self.asked
+        if asked.since is None and (asked.answered_from, asked.answered_under) != (None, None):
+            return None
+        if not self._shared_by_many():
+            return self.submissions().order_by()[: MOST_COUNTED + 1].count()
+        if not self.everybody or len(asked.searches) > 1 or replace(asked, searches=()) != SubmissionFilter():
+            return None
+        return _sharing(*asked.searches[0])[: MOST_COUNTED + 1].count()
+
+    def _without_searches(self) -> QuerySet[Submission]:
+        found, asked = self.visible(), self.asked
         exactly = {
             "submitted_at__gte": asked.since,
             "submitted_at__lt": asked.until,
@@ -71,17 +108,37 @@ class Selection:
             "duration_ms__lt": asked.answered_under,
         }
         found = found.filter(**{name: value for name, value in exactly.items() if value not in ("", None)})
+        # What the partial indexes leave out: SQLite takes one only where the question says so in its words.
+        if asked.reason:
+            found = found.exclude(error_code="")
         for name in REFERENCES:
             if reference := getattr(asked, name):
                 # Vendor: references are compared without regard to case.
-                found = found.alias(**{f"{name}_key": Lower(name)}).filter(
-                    **{f"{name}_key": reference.lower()}
-                )
-        for kind, digest in asked.searches:
-            matching = SubmissionDigest.objects.filter(kind=kind, digest=digest)
-            found = found.filter(pk__in=matching.values("submission"))
+                found = found.exclude(**{name: ""}).alias(**{f"{name}_key": Lower(name)})
+                found = found.filter(**{f"{name}_key": reference.lower()})
         return found
 
-    def page(self, *, size: int, position: keyset.Position | None) -> keyset.Page[Submission]:
-        """A page of the rows. Raises ``UnreadableKey`` as :func:`apps.core.keyset.page_of` does."""
-        return keyset.page_of([self.submissions()], selectors.NEWEST_BY, size=size, position=position)
+    def _shared_by_many(self) -> bool:
+        """Whether each of the digests is that of many rows: a common last name."""
+        searches = self.asked.searches
+        return bool(searches) and all(len(_sharing(*one).values("pk")[:MANY]) == MANY for one in searches)
+
+    def _near(self, position: keyset.Position | None) -> QuerySet[Submission]:
+        """The rows of :meth:`submissions` among the next :data:`NEAR` that there are without the searches.
+
+        Of a digest that many rows share, the database would fetch every row to sort them. It is asked to go
+        through the list instead and to look for each digest; not further than that, for what is common over
+        the years may have no row in the last of them.
+        """
+        rows = self._without_searches()
+        wanted = rows if position is None else rows.filter(keyset.beyond(Submission, NEWEST_BY, position))
+        last = wanted.values_list("submitted_at", flat=True)[NEAR : NEAR + 1].first()
+        if last is not None:
+            rows = rows.filter(submitted_at__gte=last)
+        return rows.filter(
+            *(Exists(_sharing(*one).filter(submission=OuterRef("pk"))) for one in self.asked.searches)
+        )
+
+
+def _sharing(kind: DigestKind, digest: str) -> QuerySet[SubmissionDigest]:
+    return SubmissionDigest.objects.filter(kind=kind, digest=digest)

@@ -21,7 +21,7 @@ from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import actor_of
 from apps.history import presenters
 from apps.history.forms import SearchForm, SubmissionFilterForm
-from apps.history.selection import Selection, SubmissionFilter
+from apps.history.selection import MOST_COUNTED, Selection, SubmissionFilter
 from apps.history.views.selected import SEE_ALL, SEE_OWN, filter_form, selection_of
 
 PAGE_SIZE = 50
@@ -72,6 +72,8 @@ def _found(
     )
     return {
         "lines": [line(submission) for submission in page.rows],
+        "count": selection.count() if page.rows else None,
+        "most_counted": MOST_COUNTED,
         "chips": presenters.chips(path, values, form),
         "has_none": not page.rows and not selection.visible().exists(),
         "narrowed": not form.is_of_late or replace(selection.asked, since=None) != SubmissionFilter(),
