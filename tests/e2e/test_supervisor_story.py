@@ -1,0 +1,95 @@
+"""The story of a supervisor: look at the day, settle what is open, hand over a file, and stand for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import openpyxl
+import pytest
+from playwright.sync_api import expect
+
+from apps.accounts import services as accounts
+from apps.accounts.models import User
+from apps.accounts.roles import PERSONAL_DATA_EXPORT
+from apps.consumers.models import Outcome
+from tests.e2e.pages import sign_in
+from tests.e2e.traces import TYPED
+from tests.e2e.windows import Windows
+from tests.unit.accounts.people import TESTS
+from tests.unit.consumers.entries import clean, store
+
+pytestmark = pytest.mark.e2e
+
+CREATED = [f"{letter}-{TYPED['exported last name']}" for letter in "ab"]
+LOST = f"u-{TYPED['exported last name']}"
+SEEN = "9b7de2a4-6f6d-43b1-8a8e-0d3f2a3b4c5d"
+
+
+def test_a_supervisor_looks_settles_exports_and_an_administrator_finds_it(
+    windows: Windows, staff: User, supervisor: User, administrator: User, tmp_path: Path
+) -> None:
+    accounts.grant_role(person_id=supervisor.pk, role=PERSONAL_DATA_EXPORT, actor=TESTS)
+    for name in CREATED:
+        store(staff, Outcome.CREATED, clean(last_name=name))
+    store(staff, Outcome.REJECTED, clean(last_name="Rejected"))
+    store(staff, Outcome.UNKNOWN, clean(last_name=LOST))
+    store(supervisor, Outcome.CREATED, clean(last_name="Other"))
+
+    page = windows.open()
+    sign_in(page, "sue")
+    page.get_by_role("link", name="Submissions").first.click()
+    page.locator("summary", has_text="Filters").click()
+    page.get_by_label("Person").select_option(label="Sam Person (sam)")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("link", name="Remove the filter Person: Sam Person (sam)")).to_be_visible()
+    listed = page.locator("main table").last.locator("tbody tr")
+    expect(listed).to_have_count(4)
+
+    page.get_by_role("link", name="Figures").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Figures")
+    expect(page.locator("main")).to_contain_text("4 submissions")
+    page.get_by_role("link", name="1 submission of unknown outcome").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Submissions")
+    expect(listed).to_have_count(1)
+    listed.get_by_role("link").first.click()
+
+    page.get_by_label("Consumer reference").fill(SEEN)
+    page.locator("#id_created-reason").select_option("seen_in_cdp")
+    page.get_by_role("button", name="Mark as created").click()
+    expect(page.locator("main")).to_contain_text("Consumer created")
+
+    page.goto("/submissions/")
+    page.locator("summary", has_text="Filters").click()
+    page.get_by_label("Person").select_option(label="Sam Person (sam)")
+    page.get_by_label("Outcome").select_option("Created")
+    page.get_by_role("button", name="Show").click()
+    on_page = listed.locator("td:nth-child(3)").all_inner_texts()
+    page.get_by_role("link", name="Export").click()
+    expect(page.locator("main")).to_contain_text("The file will have 3 rows")
+    page.get_by_role("group", name="Personal data").get_by_label("Last name").check()
+    page.get_by_label("Reason", exact=True).select_option("A check against another system")
+    page.get_by_role("button", name="Prepare export").last.click()
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download").click()
+    path = tmp_path / "export.xlsx"
+    started.value.save_as(path)
+    expect(page.get_by_role("heading", name="The export is finished")).to_be_visible()
+
+    [head, *rows] = openpyxl.load_workbook(path).worksheets[0].iter_rows(values_only=True)
+    exported = [dict(zip(head, row, strict=True)) for row in rows]
+    assert [row["last_name"] for row in exported] == [LOST, *reversed(CREATED)]
+    assert [name in cell for name, cell in zip([LOST, *reversed(CREATED)], on_page, strict=True)] == [
+        True
+    ] * 3
+    assert exported[0]["consumer_ref"] == SEEN
+
+    log = windows.open(administrator)
+    log.goto("/audit/?action=export.finished")
+    row = log.locator("tbody tr")
+    expect(row).to_have_count(1)
+    expect(row).to_contain_text("exported 3 submissions")
+    row.get_by_role("link").first.click()
+    expect(log.locator("main")).not_to_contain_text(LOST)
+    log.goto("/audit/?action=export.started")
+    row.get_by_role("link").first.click()
+    expect(log.locator("main")).to_contain_text("a check against another system")
