@@ -15,6 +15,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from playwright.sync_api import Page, Response, Route, ViewportSize
 
 from apps.accounts.models import User
+from apps.history.models import Export, State
 from apps.sandbox.seed import GROUP_ORDER
 from apps.sandbox.seed_guests import GUEST_WITH_PROFILE
 from tests.e2e.pages import SIMPLE, fill_entry, press_create
@@ -22,6 +23,7 @@ from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
 from tests.e2e.world import World
 from tests.unit.accounts.people import make_person
+from tests.unit.history.export_rows import stored
 
 pytestmark = pytest.mark.e2e
 
@@ -102,6 +104,27 @@ def _sending(page: Page, world: World) -> None:
     page.goto(address)
 
 
+def _export_with_errors(page: Page, world: World) -> None:
+    page.goto("/submissions/export/")
+    page.get_by_label("Time zone of the times").fill("Mars/Base")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Prepare export").last.click()
+
+
+def _exported(state: State) -> Steps:
+    """The page of an export in that state; of a running one as it comes, without the looking again."""
+
+    def steps(page: Page, world: World) -> None:
+        page.route("**/progress/", lambda route: route.fulfill(body=""))
+        Export.objects.filter(slot__isnull=False).delete()
+        export = stored(
+            User.objects.get(username="sue"), state, rows=3, rows_expected=9, bytes=90, bytes_sent=30
+        )
+        page.goto(f"/submissions/exports/{export.public_id}/")
+
+    return steps
+
+
 def _asked_whether_still_there(page: Page, world: World) -> None:
     """The dialog that comes two minutes before the session ends."""
     page.goto("/accounts/profile/")
@@ -156,6 +179,14 @@ PAGES = [
     at("start", "without a role", "/"),
     at("start", "supervisor", "/"),
     at("history:submissions", "supervisor", "/submissions/"),
+    at("history:export", "supervisor", "/submissions/export/?outcome=created"),
+    Seen("history:export", "supervisor", _export_with_errors, "with errors"),
+    after("history:exported", "supervisor", "/submissions/export/", "Prepare export", "ready"),
+    *(
+        Seen("history:exported", "supervisor", _exported(state), state.value)
+        for state in State
+        if state != "ready"
+    ),
     at("history:figures", "supervisor", "/submissions/figures/"),
     at("history:figures", "supervisor", "/submissions/figures/?since=x&until=2026-02-31", "with errors"),
     at("history:figures", "supervisor", "/submissions/figures/?order=nothing", "without a row"),
@@ -200,6 +231,9 @@ NO_PAGE = {
     "healthz": "plain text for machines",
     "readyz": "plain text for machines",
     "audit:proof": "a file",
+    "history:export_file": "a file",
+    "history:export_progress": "a part of a page",
+    "history:export_cancel": "leads back to the export",
     "extend_session": "an answer to a script",
     "consumers:check_now": "leads back to the receipt",
     "consumers:remove_identity_rule": "leads back to the list",

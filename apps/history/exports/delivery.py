@@ -228,6 +228,7 @@ class Delivery(Iterator[bytes]):
         self._maker = threading.Thread(target=self._file.make, name="export-maker", daemon=True)
         self._watcher = threading.Thread(target=self._watch, name="export-watcher", daemon=True)
         self._sent = 0  # bytes that the server has taken
+        self._length: int | None = None  # of the whole file, where the reader was told
         self._taken_at: float | None = None  # since when the reader has the last piece; None: we are asked
         self._stop_seen_at: float | None = None
         self._is_over = threading.Event()
@@ -237,8 +238,11 @@ class Delivery(Iterator[bytes]):
         self._taken_at = None
         self._begin()
         piece = self._file.read(self._sent)
-        if not piece:
+        # Who knows the length has a whole file with the last byte, and nothing is left to break: the end has
+        # to be on record before it leaves.
+        if not piece or self._sent + len(piece) == self._length:
             self._finish()
+        if not piece:
             raise StopIteration
         self._sent += len(piece)
         self._taken_at = time.monotonic()
@@ -251,8 +255,8 @@ class Delivery(Iterator[bytes]):
         """
         self._begin()
         self._file.wait_until_whole()
-        self._taken_at = time.monotonic()
-        return self._file.written
+        self._taken_at, self._length = time.monotonic(), self._file.written
+        return self._length
 
     def close(self) -> None:
         """The server is done with it. Where not everything was sent, the export has failed."""
@@ -270,6 +274,8 @@ class Delivery(Iterator[bytes]):
             self._watcher.start()
 
     def _finish(self) -> None:
+        if self._is_finished:
+            return
         progress = self._progress()
         try:
             ended = services.finish(self._export, progress, self._file.sha256, self._actor)

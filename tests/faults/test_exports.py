@@ -1,0 +1,260 @@
+"""Exports over real connections: slow readers, readers who go, cancelled ones, lost and stopped processes."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from urllib.parse import urlencode
+
+import psycopg
+import pytest
+
+from apps.history.export_forms import PLAIN, values_of
+from apps.history.models import State
+from benchmarks.servers import run
+from tests.faults.deployed import Person, Place, Portal, place, portal, wait_until
+
+pytestmark = pytest.mark.xdist_group("deployed")
+
+ROWS = 30_000
+CHOOSE = "/submissions/export/?period=all"
+EVERYTHING = {f"show_{key}": "on" for key in PLAIN} | {"format": "csv"}
+PATIENCE = 30.0  # seconds
+SWEEP = """
+import django
+django.setup()
+from apps.core.actor import Actor
+from apps.history.exports.services import sweep
+print(sweep(Actor.system("worker")))
+"""
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with place(tmp_path_factory.mktemp("exports")) as prepared:
+        fill = [sys.executable, "-m", "benchmarks.filled", str(ROWS)]
+        run(fill, prepared.environment, log=prepared.folder / "log")
+        yield prepared
+
+
+@pytest.fixture(scope="module")
+def one(there: Place) -> Iterator[Portal]:
+    """One process with a pool of two connections."""
+    folder = there.folder / "files"
+    folder.mkdir()
+    chosen = {"EXPORT_DIR": str(folder), "DATABASE_POOL_SIZE": "2", "EXPORTS_AT_ONCE": "4"}
+    with portal(there, workers=1, threads=24, **chosen) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def sue(one: Portal) -> Person:
+    return one.sign_in("sue")
+
+
+class Exports:
+    """What a person does with exports, and what the database says of them."""
+
+    def __init__(self, portal: Portal, there: Place, person: Person) -> None:
+        self.port, self.there, self.browser = portal.server.port, there, person.browser
+
+    def prepare(self) -> str:
+        """Choose every row and every plain column; the address of the export's page."""
+        with self.browser.tab() as tab:
+            tab.get(CHOOSE)
+            answer = tab.post(CHOOSE, values_of(None, time_zone="UTC") | EVERYTHING)
+        assert answer.status == 303, answer.text
+        return answer.location
+
+    def press(self, address: str) -> int:
+        with self.browser.tab() as tab:
+            return tab.post(address, {}).status
+
+    def page(self, address: str) -> str:
+        with self.browser.tab() as tab:
+            return tab.get(address).text
+
+    def state(self, address: str) -> tuple[str, str]:
+        """State and failure code of the export with this page."""
+        wanted = address.rstrip("/").rpartition("/")[2].replace("-", "")
+        rows = self.there.rows("SELECT public_id, state, failure_code FROM history_export")
+        [found] = [(state, code) for key, state, code in rows if str(key).replace("-", "") == wanted]
+        return found
+
+    def until(self, address: str, *ends: tuple[str, str]) -> None:
+        wait_until(lambda: self.state(address) in ends, PATIENCE, f"{ends} of {self.state(address)}")
+
+    @contextmanager
+    def download(self, address: str, *, version: str = "HTTP/1.1") -> Iterator[http.client.HTTPResponse]:
+        """The answer to Download, unread; its connection takes little at a time and is closed afterwards."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        connection._http_vsn_str = version  # type: ignore[attr-defined]  # there is no other way to say so
+        with closing(connection), closing(socket.socket()) as small:
+            small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            small.connect(("127.0.0.1", self.port))
+            small.settimeout(PATIENCE)
+            connection.sock = small
+            headers = {
+                "Cookie": "; ".join(f"{name}={value}" for name, value in self.browser._cookies.items()),
+                "Content-Type": "application/x-www-form-urlencoded",
+            }
+            body = urlencode({"csrfmiddlewaretoken": self.browser._csrf})
+            connection.request("POST", f"{address}file/", body, headers)
+            with closing(connection.getresponse()) as response:
+                assert response.status == 200
+                yield response
+
+
+@pytest.fixture
+def exports(one: Portal, there: Place, sue: Person) -> Exports:
+    return Exports(one, there, sue)
+
+
+def test_a_slow_reader_gets_the_whole_file(exports: Exports) -> None:
+    address = exports.prepare()
+    with exports.download(address) as response:
+        content = response.read(50_000)
+        exports.until(address, (State.DELIVERING, ""))  # all of it is written long before it is read
+        content += response.read()
+    exports.until(address, (State.FINISHED, ""))
+    assert content.count(b"\n") == ROWS + 1
+    assert hashlib.sha256(content).hexdigest() in exports.page(address)
+
+
+def test_two_stalled_readers_hold_no_connection_and_leave_the_pages_quick(
+    exports: Exports, there: Place
+) -> None:
+    first, second = exports.prepare(), exports.prepare()
+    with exports.download(first) as one, exports.download(second) as two:
+        assert one.read(1000)
+        assert two.read(1000)
+        for address in (first, second):
+            exports.until(address, (State.DELIVERING, ""))
+        slowest = 0.0
+        for _ in range(10):
+            begun = time.monotonic()
+            assert "Submissions" in exports.page("/submissions/")
+            slowest = max(slowest, time.monotonic() - begun)
+        assert slowest < 5.0  # with a connection of the pool in each it would be the pool's ten seconds
+        if not there.database_url.startswith("sqlite"):
+            assert _sessions(there) <= 2
+        assert one.read(1000)
+    for address in (first, second):
+        exports.until(address, (State.FAILED, "reader_gone"))
+
+
+def _sessions(there: Place) -> int:
+    """How many connections the portal has, but for the one that asks."""
+    with psycopg.connect(there.database_url) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_cancel_breaks_the_download_of_a_stalled_reader(exports: Exports) -> None:
+    address = exports.prepare()
+    with exports.download(address) as response:
+        assert response.read(1000)
+        exports.until(address, (State.DELIVERING, ""))
+        assert exports.press(f"{address}cancel/") == 303
+        exports.until(address, (State.CANCELLED, ""))
+        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+            response.read()
+    assert "The export was cancelled" in exports.page(address)
+
+
+def test_a_reader_of_http_1_0_sees_by_the_length_that_a_file_is_broken(exports: Exports) -> None:
+    address = exports.prepare()
+    with exports.download(address, version="HTTP/1.0") as response:
+        length = int(response.headers["Content-Length"])
+        assert exports.press(f"{address}cancel/") == 303
+        content = b""
+        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+            content = response.read()
+        assert len(content) < length
+
+
+def test_no_file_is_left_and_none_has_a_name(exports: Exports, there: Place) -> None:
+    address = exports.prepare()
+    with exports.download(address) as response:
+        assert response.read(1000)
+        assert [*(there.folder / "files").iterdir()] == []
+    exports.until(address, (State.FAILED, "reader_gone"))
+    assert [*(there.folder / "files").iterdir()] == []
+
+
+def test_a_killed_process_leaves_a_failed_export_and_a_free_slot(
+    exports: Exports, there: Place, one: Portal
+) -> None:
+    address = exports.prepare()
+    with exports.download(address) as response:
+        assert response.read(1000)
+        exports.until(address, (State.DELIVERING, ""))
+        old = one.server.workers
+        for pid in old:
+            os.kill(pid, signal.SIGKILL)
+        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+            response.read()
+    wait_until(lambda: one.server.workers not in (old, []), PATIENCE, "another process")
+    assert exports.state(address) == (State.DELIVERING, "")
+    failed = there.events("export.failed")
+    _age(there)
+    assert run([sys.executable, "-c", SWEEP], there.environment, log=there.folder / "log").strip() == "1"
+    assert exports.state(address) == (State.FAILED, "process_lost")
+    assert there.events("export.failed") == failed + 1
+    assert there.rows("SELECT slot FROM history_export WHERE slot IS NOT NULL") == []
+
+
+def _age(there: Place) -> None:
+    """Let the last beats be old."""
+    statement = "UPDATE history_export SET beat_at = '2026-01-01 00:00:00' WHERE slot IS NOT NULL"
+    if there.database_url.startswith("sqlite"):
+        import sqlite3
+
+        with (
+            closing(sqlite3.connect(there.database_url.removeprefix("sqlite:///"), timeout=20)) as file,
+            file,
+        ):
+            file.execute(statement)
+    else:
+        with psycopg.connect(there.database_url) as connection:
+            connection.execute(statement)
+
+
+def test_a_reader_who_takes_nothing_for_too_long_is_left(there: Place) -> None:
+    with portal(there, workers=1, threads=24, EXPORT_STALL_SECONDS="1") as quick:
+        exports = Exports(quick, there, quick.sign_in("sue"))
+        address = exports.prepare()
+        with exports.download(address) as response:
+            assert response.read(1000)
+            exports.until(address, (State.FAILED, "reader_stalled"))
+            with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+                response.read()
+
+
+def test_a_stop_of_the_portal_ends_an_export_within_its_grace(there: Place) -> None:
+    grace = 20
+    times = {"CDP_TOTAL_TIMEOUT": "3", "CDP_CONNECT_TIMEOUT": "1", "CDP_READ_TIMEOUT": "2"}
+    with portal(there, workers=1, threads=24, WEB_GRACEFUL_SECONDS=str(grace), **times) as stopping:
+        exports = Exports(stopping, there, stopping.sign_in("sue"))
+        address = exports.prepare()
+        with exports.download(address) as response:
+            assert response.read(1000)
+            exports.until(address, (State.DELIVERING, ""))
+            begun = time.monotonic()
+            stopping.server.process.terminate()
+            assert stopping.server.process.wait(PATIENCE) == 0
+            assert time.monotonic() - begun < grace
+            assert exports.state(address) == (State.FAILED, "portal_stopped")
+            with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+                response.read()

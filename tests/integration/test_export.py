@@ -1,0 +1,435 @@
+"""The export pages and the file, from the choice to its end."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import hashlib
+import io
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import DatabaseError
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from apps.accounts import services as accounts
+from apps.accounts.models import User
+from apps.accounts.roles import PERSONAL_DATA_EXPORT, SUPERVISOR
+from apps.audit.models import AuditEvent
+from apps.consumers.models import Outcome, Submission
+from apps.history.export_forms import values_of
+from apps.history.exports import delivery, services
+from apps.history.forms import SEARCH
+from apps.history.models import Export, State
+from tests.unit.accounts.people import PASSWORD, TESTS, events, make_person
+from tests.unit.consumers.entries import FULL, clean, store
+from tests.unit.history.export_rows import prepared, stored
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PATIENCE = 10.0  # seconds
+
+
+@pytest.fixture(autouse=True)
+def _quick_beats(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(delivery, "BEAT_SECONDS", 0.05)
+    yield
+    until(lambda: not [one for one in threading.enumerate() if one.name.startswith("export-")])
+
+
+@pytest.fixture
+def permitted(supervisor: User) -> User:
+    """A supervisor who may export personal data."""
+    accounts.grant_role(person_id=supervisor.pk, role=PERSONAL_DATA_EXPORT, actor=TESTS)
+    return User.objects.get(pk=supervisor.pk)
+
+
+@pytest.fixture
+def as_permitted(permitted: User) -> Client:
+    client = Client()
+    client.force_login(permitted)
+    return client
+
+
+def until(true: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def entry(**changed: str) -> dict[str, str]:
+    """The form as a browser posts it; ``-`` leaves a name out."""
+    values = values_of(None, time_zone="UTC") | changed
+    return {name: value for name, value in values.items() if value != "-"}
+
+
+def choose(client: Client, query: str = "", **changed: str) -> Export:
+    """Fill the form in and come to the export's page."""
+    answer = client.post(f"{reverse('history:export')}{query}", entry(**changed))
+    assert answer.status_code == 303, answer.content
+    export = Export.objects.latest("pk")
+    assert answer["Location"] == reverse("history:exported", args=[export.public_id])
+    return export
+
+
+def download(client: Client, export: Export) -> bytes:
+    answer: Any = client.post(reverse("history:export_file", args=[export.public_id]))
+    assert answer.status_code == 200
+    return b"".join(answer.streaming_content)
+
+
+def cells(content: bytes) -> list[dict[str, str]]:
+    return [*csv.DictReader(io.StringIO(content.decode("utf-8-sig")))]
+
+
+def text(answer: Any) -> str:
+    return " ".join(re.sub("<[^>]+>", " ", answer.content.decode()).split())
+
+
+# --- The choice ---------------------------------------------------------------------------------------
+def test_the_page_tells_what_will_be_in_the_file(as_supervisor: Client, supervisor: User) -> None:
+    for number in range(3):
+        store(supervisor, Outcome.CREATED, clean(last_name=f"N{number}"))
+    store(supervisor, Outcome.REJECTED, clean(last_name="Rejected"))
+    page = as_supervisor.get(reverse("history:export"), {"outcome": "created"})
+    assert "The file will have 3 rows , the same as the list" in text(page)
+    assert "Outcome: Created" in text(page)
+    assert "Last 30 days" in text(page)
+    assert "Personal data" not in text(page)  # a supervisor may not export it unless it is granted
+
+
+@pytest.mark.parametrize("query", ["?since=nonsense", "?outcome=lost", "?since=2026-03-07&until=2026-03-01"])
+def test_filters_that_cannot_be_read_lead_back_to_the_list(as_supervisor: Client, query: str) -> None:
+    answer = as_supervisor.get(f"{reverse('history:export')}{query}")
+    assert answer.status_code == 303
+    assert answer["Location"].startswith(reverse("history:submissions"))
+    assert "nonsense" not in query or "nonsense" in answer["Location"]
+
+
+def test_a_form_with_errors_comes_back_filled(as_permitted: Client) -> None:
+    values = entry(format="csv", show_last_name="on", note="as typed", time_zone="Mars/Base", separator="tab")
+    page = as_permitted.post(reverse("history:export"), values)
+    html = page.content.decode()
+    assert page.status_code == 200
+    assert "Choose the reason for exporting personal data" in html
+    assert "Enter a time zone" in html
+    for kept in ("as typed", "Mars/Base"):
+        assert kept in html
+    assert 'href="#id_reason"' in html
+    assert Export.objects.count() == 0
+
+
+def test_without_script_up_and_down_move_a_column(as_supervisor: Client) -> None:
+    page = as_supervisor.post(reverse("history:export"), entry(move="up:person", time_zone="Asia/Tokyo"))
+    html = page.content.decode()
+    assert html.index('name="show_person"') < html.index('name="show_submitted_at"')
+    assert "Asia/Tokyo" in html
+    assert "There is a problem" not in html
+
+
+def test_a_tampered_form_with_personal_columns_is_denied_and_recorded(as_supervisor: Client) -> None:
+    answer = as_supervisor.post(reverse("history:export"), entry(show_emails="on", reason="complaint"))
+    assert answer.status_code == 403
+    [event] = events("access.denied")
+    assert event.details["permission"] == "consumers.export_personal_data"
+    assert Export.objects.count() == 0
+
+
+def test_staff_have_no_export(as_staff: Client) -> None:
+    assert as_staff.get(reverse("history:export")).status_code == 403
+
+
+def test_the_last_choice_is_there_next_time(as_permitted: Client) -> None:
+    choose(
+        as_permitted,
+        format="jsonl",
+        time_zone="Asia/Tokyo",
+        show_emails="on",
+        reason="complaint",
+        show_settled_by="on",
+        place_settled_by="0",
+        place_submitted_at="5",
+    )
+    html = as_permitted.get(reverse("history:export")).content.decode()
+    assert re.search(r'value="jsonl"[^>]*checked', html)
+    assert "Asia/Tokyo" in html
+    first = re.search(r'name="show_(\w+)"[^>]*checked', html)
+    assert first is not None
+    assert first[1] == "settled_by"
+    assert re.search(r'name="show_emails"[^>]*checked', html) is None
+
+
+def test_what_was_chosen_after_the_session_had_ended_comes_back(
+    as_permitted: Client, permitted: User
+) -> None:
+    address = f"{reverse('history:export')}?outcome=created"
+    values = entry(format="jsonl", show_last_name="on", reason="complaint", note="as typed")
+    values["entry_of"] = as_permitted.get(address).context["entry_of"]
+    visitor = Client()
+    assert visitor.post(address, values).status_code == 302
+    visitor.post(
+        reverse("account_login"), {"login": permitted.username, "password": PASSWORD, "next": address}
+    )
+    html = visitor.get(address).content.decode()
+    assert "as typed" in html
+    assert re.search(r'value="jsonl"[^>]*checked', html)
+    assert re.search(r'name="show_last_name"[^>]*checked', html)
+    assert Export.objects.count() == 0
+
+
+# --- The file -----------------------------------------------------------------------------------------
+def test_the_file_holds_the_rows_of_the_list_in_its_order(as_supervisor: Client, supervisor: User) -> None:
+    other = make_person("otto", "staff")
+    for number in range(5):
+        store(other if number % 2 else supervisor, Outcome.CREATED, clean(last_name=f"N{number}"))
+    store(supervisor, Outcome.REJECTED, clean(last_name="Rejected"))
+    export = choose(as_supervisor, "?outcome=created", format="csv", show_submission="on")
+    content = download(as_supervisor, export)
+    rows = cells(content)
+    listed = as_supervisor.get(reverse("history:submissions"), {"outcome": "created"}).content.decode()
+    in_list = re.findall(r"/submissions/([0-9a-f-]{36})/", listed)
+    assert [row["submission"] for row in rows] == [*dict.fromkeys(in_list)]
+    assert len(rows) == 5
+    export.refresh_from_db()
+    assert (export.state, export.rows, export.bytes) == (State.FINISHED, 5, len(content))
+    assert export.sha256 == hashlib.sha256(content).hexdigest()
+    [event] = events("export.finished")
+    assert event.details["sha256"] == export.sha256
+    page = text(as_supervisor.get(reverse("history:exported", args=[export.public_id])))
+    assert "The export is finished" in page
+    assert export.sha256 in page
+
+
+def test_an_exact_search_is_exported_by_its_digest(as_permitted: Client, permitted: User) -> None:
+    wanted = store(permitted, Outcome.CREATED, clean(last_name="Searched"))
+    store(permitted, Outcome.CREATED, clean(last_name="Other"))
+    answer = as_permitted.post(reverse("history:submissions"), {f"{SEARCH}-last_name": "Searched"})
+    query = answer["Location"].partition("?")[2]
+    export = choose(as_permitted, f"?{query}", format="jsonl", show_submission="on")
+    lines = [json.loads(line) for line in download(as_permitted, export).decode().splitlines()]
+    assert [line["submission"] for line in lines[1:-1]] == [str(wanted.public_id)]
+    assert "Searched" not in json.dumps(Export.objects.get().selection)
+    assert "last_name" in events("export.started")[0].details["filters"]
+
+
+def test_personal_columns_come_with_a_reason_and_nothing_of_them_is_in_the_log(
+    as_permitted: Client, permitted: User, capfd: pytest.CaptureFixture[str]
+) -> None:
+    store(permitted, Outcome.CREATED, FULL)
+    export = choose(
+        as_permitted,
+        format="csv",
+        show_last_name="on",
+        show_emails="on",
+        reason="data_check",
+        note="Marker of the note",
+    )
+    content = download(as_permitted, export)
+    [row] = cells(content)
+    assert row["last_name"] == FULL.last_name
+    told = [str(event.data) for event in AuditEvent.objects.filter(action__startswith="export.")]
+    logged = "".join(capfd.readouterr())
+    for personal in (FULL.last_name, *FULL.emails, "Marker of the note"):
+        assert not any(personal in data for data in told)
+        assert personal not in logged
+    assert events("export.started")[0].details["reason"] == "data_check"
+    export.refresh_from_db()
+    assert "Marker" not in export.encrypted_note
+
+
+@pytest.mark.parametrize(
+    ("form", "kind", "ending"),
+    [
+        ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx"),
+        ("csv", "text/csv; charset=utf-8", "csv"),
+        ("csv_exact", "text/csv; charset=utf-8", "csv"),
+        ("jsonl", "application/jsonl; charset=utf-8", "jsonl"),
+    ],
+)
+def test_the_file_has_a_name_that_says_what_it_is(
+    as_supervisor: Client, form: str, kind: str, ending: str
+) -> None:
+    export = choose(as_supervisor, "?since=2026-03-01&until=2026-03-07", format=form)
+    answer: Any = as_supervisor.post(reverse("history:export_file", args=[export.public_id]))
+    assert b"".join(answer.streaming_content)
+    assert answer["Content-Type"] == kind
+    name = r'attachment; filename="order-consumers_2026-03-01_2026-03-07_\d{8}T\d{6}Z\.' + ending + '"'
+    assert re.fullmatch(name, answer["Content-Disposition"])
+    assert answer["X-Accel-Buffering"] == "no"
+
+
+def test_the_days_of_the_name_are_the_readers(as_supervisor: Client, supervisor: User) -> None:
+    User.objects.filter(pk=supervisor.pk).update(time_zone="Asia/Tokyo")
+    export = choose(as_supervisor, "?since=2026-03-01", format="csv")
+    answer: Any = as_supervisor.post(reverse("history:export_file", args=[export.public_id]))
+    b"".join(answer.streaming_content)
+    assert "order-consumers_2026-03-01_all_" in answer["Content-Disposition"]
+
+
+def test_a_file_is_made_once(as_supervisor: Client) -> None:
+    export = choose(as_supervisor)
+    download(as_supervisor, export)
+    again = as_supervisor.post(reverse("history:export_file", args=[export.public_id]))
+    assert (again.status_code, len(events("export.started"))) == (303, 1)
+
+
+def test_a_reader_of_http_1_0_knows_the_length_beforehand(as_supervisor: Client) -> None:
+    export = choose(as_supervisor, format="csv")
+    address = reverse("history:export_file", args=[export.public_id])
+    answer: Any = as_supervisor.post(address, SERVER_PROTOCOL="HTTP/1.0")
+    assert int(answer["Content-Length"]) == len(b"".join(answer.streaming_content))
+
+
+def test_for_a_reader_of_http_1_0_a_broken_file_is_no_file(
+    as_supervisor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise OSError
+
+    export = choose(as_supervisor, format="csv")
+    monkeypatch.setattr(delivery, "_nameless_file", refuse)
+    address = reverse("history:export_file", args=[export.public_id])
+    answer = as_supervisor.post(address, SERVER_PROTOCOL="HTTP/1.0")
+    assert answer.status_code == 303
+    assert "could not write the file" in text(as_supervisor.get(answer["Location"]))
+
+
+# --- Who may ------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", ["exported", "export_progress", "export_file", "export_cancel"])
+def test_somebody_elses_export_is_no_different_from_none(as_supervisor: Client, name: str) -> None:
+    export = stored(make_person("olga", "supervisor"), State.READY)
+    address = reverse(f"history:{name}", args=[export.public_id])
+    send = as_supervisor.get if name in ("exported", "export_progress") else as_supervisor.post
+    assert send(address).status_code == 404
+    export.refresh_from_db()
+    assert export.state == State.READY
+
+
+@pytest.mark.parametrize("taken", [SUPERVISOR, PERSONAL_DATA_EXPORT])
+def test_a_permission_that_was_taken_away_meanwhile_counts(
+    as_permitted: Client, permitted: User, taken: str
+) -> None:
+    export = choose(as_permitted, show_emails="on", reason="complaint")
+    accounts.revoke_role(person_id=permitted.pk, role=taken, actor=TESTS)
+    as_permitted.force_login(User.objects.get(pk=permitted.pk))
+    answer = as_permitted.post(reverse("history:export_file", args=[export.public_id]))
+    assert answer.status_code == 403
+    assert len(events("access.denied")) == 1
+    assert events("export.started") == []
+
+
+def test_reading_the_page_changes_nothing_and_the_file_takes_no_get(as_supervisor: Client) -> None:
+    export = choose(as_supervisor)
+    assert as_supervisor.get(reverse("history:exported", args=[export.public_id])).status_code == 200
+    assert as_supervisor.get(reverse("history:export_file", args=[export.public_id])).status_code == 405
+    export.refresh_from_db()
+    assert export.state == State.READY
+
+
+def test_without_the_forms_secret_no_file_leaves(supervisor: User) -> None:
+    export = prepared(supervisor)
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(supervisor)
+    answer = client.post(reverse("history:export_file", args=[export.public_id]))
+    assert answer.status_code == 403
+    assert events("export.started") == []
+
+
+# --- What can go wrong --------------------------------------------------------------------------------
+def test_when_the_slots_are_taken_the_page_says_so_and_keeps_the_choice(
+    as_supervisor: Client, supervisor: User, settings: Settings
+) -> None:
+    settings.EXPORTS_AT_ONCE = 1
+    stored(supervisor, State.RUNNING)
+    export = choose(as_supervisor)
+    answer = as_supervisor.post(reverse("history:export_file", args=[export.public_id]))
+    assert (answer.status_code, answer["Retry-After"]) == (503, "30")
+    assert "The portal is busy" in text(answer)
+    assert "Download" in text(answer)
+    export.refresh_from_db()
+    assert (export.state, events("export.started")) == (State.READY, [])
+
+
+def test_when_the_log_takes_no_event_nothing_leaves_and_the_choice_is_kept(
+    as_supervisor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_event: object) -> int:
+        raise DatabaseError
+
+    export = choose(as_supervisor)
+    monkeypatch.setattr(services, "record", refuse)
+    answer = as_supervisor.post(reverse("history:export_file", args=[export.public_id]))
+    assert answer.status_code == 503
+    assert "could not write its record" in text(answer)
+    assert "Download" in text(answer)
+    export.refresh_from_db()
+    assert export.state == State.READY
+
+
+def test_cancel_ends_it_and_says_what_to_do_next(as_supervisor: Client, supervisor: User) -> None:
+    export = stored(supervisor, State.RUNNING, rows=7)
+    page = as_supervisor.get(reverse("history:exported", args=[export.public_id]))
+    assert "Cancel export" in text(page)
+    answer = as_supervisor.post(reverse("history:export_cancel", args=[export.public_id]), follow=True)
+    assert "The export was cancelled" in text(answer)
+    assert "Export again" in text(answer)
+    [event] = events("export.cancelled")
+    assert event.details["rows"] == 7
+
+
+def test_the_progress_is_a_number_and_a_bar(as_supervisor: Client, supervisor: User) -> None:
+    export = stored(supervisor, State.RUNNING, rows=500, rows_expected=1000, bytes=10_000, bytes_sent=5_000)
+    part = as_supervisor.get(reverse("history:export_progress", args=[export.public_id]))
+    assert '<progress max="100" value="25"' in part.content.decode()
+    assert "25 %" in text(part)
+    assert "500 of 1,000 rows" in text(part)
+    assert "<html" not in part.content.decode()
+
+
+@pytest.mark.parametrize("code", list(services.FailureCode))
+def test_a_failed_one_says_what_to_do_next(as_supervisor: Client, supervisor: User, code: str) -> None:
+    export = stored(supervisor, State.FAILED, failure_code=code)
+    Export.objects.filter(pk=export.pk).update(selection={**export.selection, "query": "outcome=created"})
+    page = as_supervisor.get(reverse("history:exported", args=[export.public_id]))
+    assert "The export broke off" in text(page)
+    assert f'href="{reverse("history:export")}?outcome=created"' in page.content.decode()
+
+
+def test_a_submission_is_stored_while_an_export_runs(as_supervisor: Client, supervisor: User) -> None:
+    """On SQLite a transaction around the query would keep every submission out."""
+    for number in range(300):
+        store(supervisor, Outcome.CREATED, clean(last_name=f"N{number}"))
+    export = choose(as_supervisor, format="csv", show_submission="on")
+    answer: Any = as_supervisor.post(reverse("history:export_file", args=[export.public_id]))
+    pieces = iter(answer.streaming_content)
+    content = next(pieces)
+    begun = time.monotonic()
+    late = store(supervisor, Outcome.CREATED, clean(last_name="Late"))
+    assert time.monotonic() - begun < 5
+    content += b"".join(pieces)
+    assert Submission.objects.count() == 301
+    assert str(late.public_id) not in content.decode() or len(cells(content)) == 301
+
+
+def test_the_events_stand_in_the_order_in_which_they_came(as_supervisor: Client) -> None:
+    download(as_supervisor, choose(as_supervisor))
+    told = AuditEvent.objects.filter(action__startswith="export.").order_by("seq")
+    assert [event.action for event in told] == ["export.started", "export.finished"]
+
+
+def test_a_worker_ends_exports_of_lost_processes(supervisor: User) -> None:
+    from consumerportal.management.commands.worker import Worker
+
+    long_ago = datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=10)
+    export = stored(supervisor, State.DELIVERING, beat_at=long_ago)
+    Worker(threading.Event()).duties["sweep_exports"]()
+    export.refresh_from_db()
+    assert (export.state, export.slot) == (State.FAILED, None)

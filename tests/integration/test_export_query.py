@@ -1,0 +1,112 @@
+"""The query of an export while it runs: stopped for good, lost with its database, in nobody's way."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection
+
+from apps.accounts.models import User
+from apps.consumers.models import Outcome
+from apps.history.exports import delivery, services
+from apps.history.exports.delivery import Delivery, ExportBroken
+from apps.history.models import Export, State
+from tests.unit.accounts.people import acting
+from tests.unit.consumers.entries import store
+from tests.unit.history.export_rows import prepared
+
+pytestmark = [pytest.mark.django_db(transaction=True)]
+
+PATIENCE = 10.0  # seconds
+postgresql_only = pytest.mark.skipif(
+    connection.vendor != "postgresql",
+    reason="SQLite has no server, and no lock that keeps a reader waiting",
+)
+WAITING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+@pytest.fixture(autouse=True)
+def _quick_beats(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(delivery, "BEAT_SECONDS", 0.05)
+    yield
+    until(lambda: not [one for one in threading.enumerate() if one.name.startswith("export-")])
+
+
+def until(true: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@contextmanager
+def server() -> Iterator[psycopg.Connection[Any]]:
+    """A connection of nobody's, such as an administrator's."""
+    database = connection.settings_dict
+    with closing(
+        psycopg.connect(
+            host=database["HOST"], port=database["PORT"], user=database["USER"], dbname=database["NAME"]
+        )
+    ) as administrator:
+        yield administrator
+
+
+@contextmanager
+def waiting_query(person: User) -> Iterator[tuple[Export, Delivery, psycopg.Connection[Any]]]:
+    """An export whose query has begun and waits for a lock, after its first bytes have left."""
+    store(person, Outcome.CREATED)
+    export = prepared(person)
+    services.start(export, acting(person))
+    file = Delivery(export, acting(person))
+    with server() as administrator, server() as locked:
+        administrator.autocommit = True
+        locked.execute("LOCK TABLE consumers_submission IN ACCESS EXCLUSIVE MODE")
+        assert b"submitted_at" in next(file)  # no row yet: the head does not wait for the database
+        until(lambda: administrator.execute(WAITING).fetchall())
+        yield export, file, administrator
+        file.close()
+
+
+@postgresql_only
+@pytest.mark.parametrize("how", ["cancel", "close"])
+def test_the_database_stops_a_query_that_nobody_waits_for(supervisor: User, how: str) -> None:
+    with waiting_query(supervisor) as (export, file, administrator):
+        if how == "cancel":
+            assert services.cancel(export, acting(supervisor))
+            with pytest.raises(ExportBroken):
+                next(file)
+        else:
+            file.close()
+        until(lambda: not administrator.execute(WAITING).fetchall())
+        export.refresh_from_db()
+        assert (export.state, export.slot) == (
+            State.CANCELLED if how == "cancel" else State.FAILED,
+            None,
+        )
+
+
+@postgresql_only
+def test_a_database_that_is_lost_in_the_middle_breaks_the_download(supervisor: User) -> None:
+    with waiting_query(supervisor) as (export, file, administrator):
+        [[pid]] = administrator.execute(WAITING).fetchall()
+        administrator.execute("SELECT pg_terminate_backend(%s)", [pid])
+        with pytest.raises(ExportBroken, match="database_lost"):
+            next(file)
+        file.close()
+        export.refresh_from_db()
+        assert (export.state, export.failure_code) == (State.FAILED, "database_lost")
+
+
+@postgresql_only
+def test_the_query_takes_no_connection_of_the_pool(supervisor: User) -> None:
+    with waiting_query(supervisor) as (_export, _file, _administrator):
+        pool: Any = connection.pool  # type: ignore[attr-defined]  # PostgreSQL's wrapper has one
+        connection.close()
+        stats = pool.get_stats()
+        assert stats["pool_available"] == stats["pool_size"]
