@@ -114,19 +114,19 @@ class CopiedCell(Cell):
     def sql(self, column: str, *, on_postgresql: bool) -> str:
         text = super().sql(column, on_postgresql=on_postgresql)
         if self.kind is Kind.TEXT and self.protected:
-            text = _protected(column)
+            text = guarded(column)
         return f"NULLIF({text}, '')" if self.null else text
 
 
-def _protected(column: str) -> str:
+def guarded(column: str) -> str:
     """:func:`apps.core.spreadsheet.protect` in PostgreSQL. Most cells begin with an ASCII letter or digit."""
     first = f"ascii({column})"
     harmless = " OR ".join(
         f"{first} BETWEEN {low} AND {high}" for low, high in ((48, 57), (97, 122), (65, 90))
     )
     one_line = f"strpos({column}, chr(10)) = 0 AND strpos({column}, chr(13)) = 0"
-    guarded = f"regexp_replace({column}, {_literal(PLACES)}, {_literal(GUARD)}, 'g')"
-    return f"CASE WHEN {column} = '' OR ({harmless}) AND {one_line} THEN {column} ELSE {guarded} END"
+    with_guards = f"regexp_replace({column}, {_literal(PLACES)}, {_literal(GUARD)}, 'g')"
+    return f"CASE WHEN {column} = '' OR ({harmless}) AND {one_line} THEN {column} ELSE {with_guards} END"
 
 
 def _literal(text: str) -> str:
@@ -167,7 +167,7 @@ def _choice(column: str, known: Sequence[Offset], leaf: Callable[[Offset], str])
 
 
 def _time_on_sqlite(column: str, offset: Offset, *, exact: bool) -> str:
-    # Stored as "2026-03-07 08:05:00" in UTC, with microseconds where there are any: strftime would round them.
+    # Stored as "2026-03-07 08:05:00" in UTC, with microseconds if there are any: strftime would round them.
     whole = f"substr({column}, 1, 19)"
     form = "%%Y-%%m-%%dT%%H:%%M:%%S" if exact else "%%Y-%%m-%%d %%H:%%M:%%S"
     local = f"strftime('{form}', {whole}, '{offset.seconds:+} seconds')"

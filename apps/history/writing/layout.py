@@ -45,7 +45,7 @@ class Layout:
             raise ValueError("no separator of ours")
         try:
             zoneinfo.ZoneInfo(self.time_zone)
-        except (OSError, zoneinfo.ZoneInfoNotFoundError):
+        except (OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
             raise ValueError("no time zone") from None
 
     @property

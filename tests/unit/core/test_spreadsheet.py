@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+import sys
+import unicodedata
 
 import pytest
-from hypothesis import example, given
+from django.db import connection
+from hypothesis import HealthCheck, example, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from apps.core.spreadsheet import protect, restore
+from apps.core.spreadsheet import GUARD, protect, restore
+from apps.history.writing.cells import guarded
 
 STARTS = [*"=+-@", "\t", "\r", "\n", *"＝＋－＠", *"﹦﹢﹣﹫"]
 UNSEEN = [
@@ -55,6 +61,62 @@ def test_an_apostrophe_of_its_own_gets_one_more(text: str) -> None:
 @example("'=1")
 def test_removing_one_apostrophe_restores_every_text(text: str) -> None:
     assert restore(protect(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("a\n=1", "a\n'=1"),
+        ("a\r\n+1", "a\r\n'+1"),
+        ("a\r\u00a0@b", "a\r'\u00a0@b"),
+        ('a\n"=1', "a\n'\"=1"),
+        ("a\n\tb", "a\n'\tb"),
+        ("a\n'b", "a\n''b"),
+        ("=a\n=b", "'=a\n'=b"),
+        ("a\n\nb\n", "a\n\nb\n"),
+        ("a\nb = c", "a\nb = c"),
+    ],
+)
+def test_each_line_of_a_cell_counts(text: str, cell: str) -> None:
+    assert protect(text) == cell
+    assert restore(cell) == text
+
+
+def test_whatever_nobody_sees_is_passed_over() -> None:
+    unseen = {"Cc", "Cf", "Zs", "Zl", "Zp"}
+    every = map(chr, range(sys.maxunicode + 1))
+    odd = [
+        character
+        for character in every
+        if (protect(f"{character}=") != f"{character}=")
+        is not (unicodedata.category(character) in unseen or character in [*STARTS, GUARD])
+    ]
+    assert odd == []
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="Elsewhere Python applies the rule")
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(TEXTS.map(lambda text: text.replace("\0", "")), min_size=1, max_size=20))
+def test_postgresql_reads_the_rule_alike(texts: list[str]) -> None:
+    texts = [text for text in texts if not re.search("[\ud800-\udfff]", text)]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT t.x, {guarded('t.x')} FROM unnest(%s::text[]) AS t(x)", [texts])
+        assert cursor.fetchall() == [(text, protect(text)) for text in texts]
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="Elsewhere Python applies the rule")
+def test_postgresql_passes_over_the_same_characters() -> None:
+    every = [
+        f"{before}{character}="
+        for character in map(chr, range(1, sys.maxunicode + 1))
+        if unicodedata.category(character) not in ("Cs", "Cn", "Co", "Lo")
+        for before in ("", "a\n")
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT t.x, {guarded('t.x')} FROM unnest(%s::text[]) AS t(x)", [every])
+        assert [pair for pair in cursor.fetchall() if pair[1] != protect(pair[0])] == []
 
 
 @given(TEXTS)

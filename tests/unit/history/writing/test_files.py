@@ -1,0 +1,394 @@
+"""Whatever stands in the database comes back from every kind of file as it was, and nothing is a formula."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import json
+import re
+import xml.etree.ElementTree as ET
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import openpyxl
+import pandas as pd
+import pytest
+from cryptography.fernet import Fernet
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.cdp.consumers import Identifier, NewConsumer
+from apps.consumers.models import Submission
+from apps.core.encryption import encrypt
+from apps.core.spreadsheet import restore
+from apps.history.columns import COLUMNS
+from apps.history.writing import SEPARATORS, UNREADABLE, Format, Layout, write
+from apps.history.writing.cells import SOURCES, Kind
+from tests.unit.history.writing.made import (
+    EVERYTHING,
+    HOSTILE,
+    PERSONAL,
+    PLAIN,
+    ROWS,
+    expected,
+    json_lines,
+    layout,
+    numbered,
+    row,
+    stored,
+    written,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+some_rows = hypothesis_settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+CSV = (Format.CSV, Format.CSV_EXACT)
+_SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+
+
+def from_csv(data: bytes, wanted: Layout) -> list[list[str]]:
+    """The rows without the header, guards taken off."""
+    text = data.decode("utf-8-sig" if wanted.byte_order_mark else "utf-8")
+    head, *rows = csv.reader(io.StringIO(text, newline=""), delimiter=wanted.separator)
+    assert head == [*wanted.columns]
+    if wanted.format is Format.CSV:
+        return [[restore(cell) for cell in row] for row in rows]
+    return rows
+
+
+def decoded(text: str) -> str:
+    """ECMA-376 part 1, 22.9.2.19: _xHHHH_ is the character of that number."""
+    return re.sub("_x([0-9A-Fa-f]{4})_", lambda found: chr(int(found[1], 16)), text)
+
+
+def from_xlsx(data: bytes, columns: int) -> list[list[str]]:
+    """The rows of all sheets without their headers, read from the XML itself: each cell is an inline text."""
+    rows = []
+    with zipfile.ZipFile(io.BytesIO(data)) as file:
+        assert file.testzip() is None
+        for name in file.namelist():
+            if not name.startswith("xl/worksheets/"):
+                continue
+            for line in list(ET.fromstring(file.read(name)).iter(f"{_SHEET}row"))[1:]:
+                cells = [""] * columns
+                for cell in line:
+                    assert cell.get("t") == "inlineStr"
+                    assert [part.tag for part in cell.iter()][1:] == [f"{_SHEET}is", f"{_SHEET}t"]
+                    cells[_number(cell.get("r", ""), line.get("r", ""))] = decoded("".join(cell.itertext()))
+                rows.append(cells)
+    return rows
+
+
+def _number(place: str, line: str) -> int:
+    assert place.endswith(line)
+    number = 0
+    for letter in place.removesuffix(line):
+        number = number * 26 + ord(letter) - ord("A") + 1
+    return number - 1
+
+
+@some_rows
+@given(rows=st.lists(ROWS, max_size=4), format_=st.sampled_from(CSV), separator=st.sampled_from(SEPARATORS))
+@pytest.mark.parametrize("columns", [PLAIN, (*PERSONAL[:3], *PLAIN, *PERSONAL[3:])], ids=["plain", "all"])
+def test_csv_comes_back_as_it_was(
+    supervisor: User, rows: list[dict[str, Any]], format_: Format, separator: str, columns: tuple[str, ...]
+) -> None:
+    stored(supervisor, rows)
+    wanted = layout(format_, columns, separator=separator)
+    data, told = written(wanted)
+    assert from_csv(data, wanted) == expected(wanted)
+    assert told.rows == len(rows)
+
+
+@some_rows
+@given(rows=st.lists(ROWS, max_size=4))
+def test_json_lines_come_back_as_they_were(supervisor: User, rows: list[dict[str, Any]]) -> None:
+    stored(supervisor, rows)
+    wanted = layout(Format.JSONL)
+    first, found, last = json_lines(written(wanted)[0])
+    assert (first["columns"], first["time_zone"]) == ([*wanted.columns], wanted.time_zone)
+    assert last == {"export": "whole", "rows": len(rows), "unreadable": 0}
+    texts = [key for key in PLAIN if SOURCES[key].kind in (Kind.TEXT, Kind.MOMENT, Kind.UUID)]
+    for line, submission, cells in zip(found, EVERYTHING.submissions(), expected(wanted), strict=True):
+        assert [*line] == [*wanted.columns]
+        given_cells = dict(zip(wanted.columns, cells, strict=True))
+        assert {key: line[key] or "" for key in texts} == {key: given_cells[key] for key in texts}
+        assert (line["http_status"], line["duration_ms"]) == (submission.http_status, submission.duration_ms)
+        assert line["contradicted"] is False
+        consumer = submission.consumer
+        if consumer is None:
+            assert {line[key] for key in PERSONAL} == {None}
+            continue
+        born = consumer.date_of_birth
+        assert (line["last_name"], line["date_of_birth"]) == (consumer.last_name, born and born.isoformat())
+        assert (line["emails"], line["phone_numbers"]) == ([*consumer.emails], [*consumer.phone_numbers])
+        assert line["identifiers"] == [{"provider": i.provider, "id": i.id} for i in consumer.identifiers]
+
+
+@some_rows
+@given(rows=st.lists(ROWS, max_size=4))
+def test_excel_files_come_back_as_they_were(supervisor: User, rows: list[dict[str, Any]]) -> None:
+    stored(supervisor, rows)
+    wanted = layout(Format.XLSX)
+    assert from_xlsx(written(wanted)[0], len(wanted.columns)) == expected(wanted)
+
+
+def hostile(person: User) -> None:
+    """A row for each hostile text, in a reference and in a name."""
+    stored(
+        person,
+        [
+            {"order_ref": text, "actor_name": "x", "consumer": NewConsumer(first_name="F", last_name=text)}
+            for text in HOSTILE
+        ],
+    )
+
+
+@pytest.mark.parametrize("separator", SEPARATORS)
+@pytest.mark.parametrize("format_", CSV)
+def test_csv_is_read_alike_by_pandas_and_duckdb(
+    supervisor: User, tmp_path: Path, format_: Format, separator: str
+) -> None:
+    hostile(supervisor)
+    wanted = layout(format_, ("order_ref", "person", "last_name", "emails"), separator=separator)
+    data, _told = written(wanted)
+    file = tmp_path / "export.csv"
+    file.write_bytes(data)
+    rows = [*csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), delimiter=separator)]
+    frame = pd.read_csv(file, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    assert [[*frame.columns], *frame.to_numpy().tolist()] == rows
+    table = duckdb.connect().execute(
+        f"SELECT * FROM read_csv('{file}', delim='{separator}', quote='\"', escape='\"', header=true,"
+        " all_varchar=true, nullstr='')"
+    )
+    assert [
+        [name for name, *_type in table.description],
+        *([cell or "" for cell in line] for line in table.fetchall()),
+    ] == rows
+
+
+def test_json_lines_are_read_alike_by_pandas_and_duckdb(supervisor: User, tmp_path: Path) -> None:
+    hostile(supervisor)
+    file = tmp_path / "export.jsonl"
+    file.write_bytes(written(layout(Format.JSONL, ("order_ref", "last_name")))[0])
+    texts = [*reversed(HOSTILE)]
+    frame = pd.read_json(file, lines=True, dtype=False)
+    rows = frame[frame["export"].isna()]
+    assert [*rows["order_ref"]] == [*rows["last_name"]] == texts
+    table = duckdb.connect().execute(
+        f"SELECT order_ref, last_name FROM read_json('{file}', format='newline_delimited',"
+        " columns={export: 'VARCHAR', order_ref: 'VARCHAR', last_name: 'VARCHAR'}) WHERE export IS NULL"
+    )
+    assert table.fetchall() == [(text, text) for text in texts]
+
+
+def test_excel_files_are_read_alike_by_openpyxl_and_pandas(supervisor: User) -> None:
+    hostile(supervisor)
+    wanted = layout(Format.XLSX, ("order_ref", "last_name", "emails"))
+    data, _told = written(wanted)
+    sheet = openpyxl.load_workbook(io.BytesIO(data)).active
+    head, *rows = sheet.iter_rows()
+    assert sheet.freeze_panes == "A2"
+    assert [cell.value for cell in head] == [*wanted.columns]
+    assert {cell.data_type for line in rows for cell in line if cell.value is not None} <= {"s", "inlineStr"}
+    assert {cell.number_format for line in rows for cell in line[:2]} == {"@"}
+    found = [[decoded(cell.value or "") for cell in line] for line in rows]
+    assert found == expected(wanted)
+    frame = pd.read_excel(io.BytesIO(data), dtype=str, na_filter=False)
+    assert [[decoded(cell) for cell in line] for line in frame.to_numpy().tolist()] == expected(wanted)
+
+
+def test_no_line_of_a_spreadsheets_csv_begins_a_formula_whatever_separator_is_assumed(
+    supervisor: User,
+) -> None:
+    hostile(supervisor)
+    data, _told = written(layout(Format.CSV, ("order_ref", "last_name")))
+    unseen = ' \u00a0\u200b\ufeff\u2060\u3000"'
+    for line in re.split("[\r\n]", data.decode("utf-8-sig")):
+        assert not line.lstrip(unseen).startswith(tuple("=+-@\t＝＋－＠﹦﹢﹣﹫"))
+
+
+@pytest.mark.parametrize("format_", CSV)
+@pytest.mark.parametrize("key", ["order_ref", "http_status", "title"])
+def test_a_file_of_one_empty_column_has_a_line_for_each_row(
+    supervisor: User, format_: Format, key: str
+) -> None:
+    stored(supervisor, [{"consumer": NewConsumer("a", "b")}] * 3)
+    data, told = written(layout(format_, [key], byte_order_mark=False))
+    assert data.decode() == f'{key}\n""\n""\n""\n'
+    assert told.rows == 3
+
+
+@pytest.mark.parametrize("format_", Format)
+def test_a_selection_of_nothing_makes_a_whole_file(supervisor: User, format_: Format) -> None:
+    data, told = written(layout(format_))
+    assert told.rows == 0
+    assert expected(layout(format_)) == []
+    if format_ is Format.XLSX:
+        assert from_xlsx(data, len(COLUMNS)) == []
+    elif format_ is not Format.JSONL:
+        assert data.decode("utf-8-sig").splitlines() == [",".join(COLUMNS)]
+
+
+@pytest.mark.parametrize("mark", [True, False])
+def test_the_byte_order_mark_is_there_where_it_was_asked_for(supervisor: User, mark: bool) -> None:
+    data, _told = written(layout(Format.CSV, byte_order_mark=mark))
+    assert data.startswith(b"\xef\xbb\xbf") is mark
+
+
+@pytest.mark.parametrize(
+    "zone", ["Europe/Berlin", "UTC", "Asia/Kathmandu", "America/St_Johns", "Pacific/Kiritimati"]
+)
+@pytest.mark.parametrize("format_", Format)
+def test_times_are_those_of_the_zone_at_each_moment(supervisor: User, zone: str, format_: Format) -> None:
+    around = [
+        dt.datetime(2026, 3, 29, 0, 59, 59, 999_999, tzinfo=dt.UTC),
+        dt.datetime(2026, 3, 29, 1, tzinfo=dt.UTC),
+        dt.datetime(2026, 10, 25, 0, 30, tzinfo=dt.UTC),
+        dt.datetime(2026, 10, 25, 1, 30, 0, 1, tzinfo=dt.UTC),
+        dt.datetime(2026, 12, 31, 23, 59, 59, 999_999, tzinfo=dt.UTC),
+        dt.datetime(2027, 7, 1, 12, tzinfo=dt.UTC),
+    ]
+    stored(supervisor, [{"submitted_at": moment} for moment in around])
+    wanted = layout(format_, ("submitted_at", "settled_at"), zone)
+    data, _told = written(wanted)
+    if format_ is Format.JSONL:
+        found = [[line["submitted_at"], line["settled_at"] or ""] for line in json_lines(data)[1]]
+    else:
+        found = from_xlsx(data, 2) if format_ is Format.XLSX else from_csv(data, wanted)
+    assert found == expected(wanted)
+
+
+def test_the_database_and_python_write_the_same_bytes(
+    supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a personal column Python makes the lines; without, PostgreSQL may."""
+    hostile(supervisor)
+    for format_ in CSV:
+        by_database, _told = written(
+            layout(format_, ("order_ref", "submitted_at", "http_status", "corrects"))
+        )
+        monkeypatch.setattr(Layout, "is_personal", True)
+        by_python, _told = written(layout(format_, ("order_ref", "submitted_at", "http_status", "corrects")))
+        monkeypatch.undo()
+        assert by_database == by_python
+
+
+def test_a_correction_names_the_submission_that_it_corrects(supervisor: User) -> None:
+    stored(supervisor, [{}])
+    earlier = Submission.objects.get()
+    later = row(supervisor, resubmission_of=earlier)
+    later.save()
+    for format_ in CSV:
+        wanted = layout(format_, ("submission", "corrects"))
+        assert from_csv(written(wanted)[0], wanted) == [
+            [str(later.public_id), str(earlier.public_id)],
+            [str(earlier.public_id), ""],
+        ]
+
+
+def test_erased_consumers_are_empty_and_unreadable_ones_say_so(supervisor: User, settings: Settings) -> None:
+    old = settings.ENCRYPTION_KEYS
+    stored(supervisor, [{"consumer": NewConsumer("Ida", "Old")}, {}, {"encrypted_consumer": "damaged"}])
+    settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode(), *old]
+    Submission.objects.bulk_create(
+        [
+            row(supervisor, NewConsumer("Ida", "New")),
+            row(supervisor, encrypted_consumer=Fernet(Fernet.generate_key()).encrypt(b"{}").decode()),
+            row(supervisor, encrypted_consumer=encrypt("no JSON")),
+        ]
+    )
+    wanted = layout(Format.CSV_EXACT, ("last_name", "person"))
+    data, told = written(wanted)
+    assert [cells[0] for cells in from_csv(data, wanted)] == [
+        UNREADABLE, UNREADABLE, "New", UNREADABLE, "", "Old"
+    ]  # fmt: skip
+    assert (told.rows, told.unreadable) == (6, 3)
+    _first, lines, last = json_lines(written(layout(Format.JSONL, ("last_name", "emails")))[0])
+    assert [line["last_name"] for line in lines] == [UNREADABLE, UNREADABLE, "New", UNREADABLE, None, "Old"]
+    assert [line["emails"] for line in lines] == [UNREADABLE, UNREADABLE, [], UNREADABLE, None, []]
+    assert last["unreadable"] == 3
+
+
+def test_several_values_stand_in_one_cell(supervisor: User) -> None:
+    consumer = NewConsumer(
+        "Ida",
+        "Clean",
+        emails=("a@example.com", "b@example.com"),
+        identifiers=(Identifier("P", "1"), Identifier("L", "2")),
+    )
+    stored(supervisor, [{"consumer": consumer}])
+    wanted = layout(Format.CSV, ("emails", "identifiers"))
+    assert from_csv(written(wanted)[0], wanted) == [["a@example.com; b@example.com", "P: 1; L: 2"]]
+
+
+def test_what_excel_cannot_hold_in_a_cell_is_told_and_not_cut(supervisor: User) -> None:
+    stored(supervisor, [{"order_href": "😀" * 16_383 + "a"}, {"order_href": "😀" * 16_384}])
+    [[told], [whole]] = from_xlsx(written(layout(Format.XLSX, ["order_href"]))[0], 1)
+    assert told == "(32768 characters, more than Excel holds in a cell: see the CSV file)"
+    assert whole == "😀" * 16_383 + "a"
+
+
+@pytest.mark.parametrize("format_", Format)
+def test_the_beginning_leaves_before_the_first_row(supervisor: User, format_: Format) -> None:
+    stored(supervisor, numbered(3))
+    happened: list[str] = []
+    write(
+        EVERYTHING,
+        layout(format_),
+        lambda data: happened.append("bytes"),
+        connection=_watched(happened),
+        progress=lambda rows: happened.append("rows"),
+    )
+    assert happened[0] == "bytes"
+    assert happened.index("bytes") < happened.index("statement") < happened.index("rows")
+
+
+def _watched(happened: list[str]) -> Any:
+    from django.db import connection
+
+    real = connection.cursor
+
+    class Watched:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(connection, name)
+
+        def cursor(self) -> Any:
+            happened.append("statement")
+            return real()
+
+    return Watched()
+
+
+def test_a_file_that_was_cut_is_not_whole(supervisor: User) -> None:
+    stored(supervisor, numbered(50))
+    data, _told = written(layout(Format.XLSX))
+    for end in range(0, len(data), max(len(data) // 50, 1)):
+        with pytest.raises(zipfile.BadZipFile):
+            zipfile.ZipFile(io.BytesIO(data[:end]))
+    lines = written(layout(Format.JSONL))[0].splitlines()
+    assert ["export" in json.loads(line) for line in lines] == [True] + [False] * 50 + [True]
+    assert json.loads(lines[0])["export"] != "whole"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"columns": ()},
+        {"columns": ("token",)},
+        {"columns": ("outcome", "outcome")},
+        {"zone": "Atlantis/Centre"},
+        {"zone": ""},
+        {"separator": "a"},
+    ],
+)
+def test_a_layout_of_what_there_is_not_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"column|zone|separator"):
+        layout(Format.CSV, **wrong)
