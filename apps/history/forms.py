@@ -123,8 +123,10 @@ class SubmissionFilterForm(PortalForm):
 class SearchForm(PortalForm):
     """Finds exactly one value of a consumer. It is sent by POST, and what leaves it are keyed digests."""
 
-    def __init__(self, values: QueryDict | None = None, *, initial: Mapping[str, str] | None = None) -> None:
-        super().__init__(values, initial=dict(initial or {}), prefix=SEARCH)
+    def __init__(self, values: QueryDict | None = None, *, kept: Mapping[str, str] | None = None) -> None:
+        """``kept``: what was posted before, to be shown again."""
+        typed = {name.removeprefix(f"{SEARCH}-"): value for name, value in (kept or {}).items()}
+        super().__init__(values, initial=typed, prefix=SEARCH)
         for kind in DigestKind:
             self.fields[kind.value] = PlainTextField(
                 label=kind.label,

@@ -97,6 +97,8 @@ NAMES = [
     *("name", "provider", "username", "roles", "time_zone", "login", "password", "remember"),
     *("since", "until", "person", "account", "action", "reference", "address", "failures", "sort", "after"),
     *("format", "first", "last"),
+    *("period", "consumer", "guest", "reason", "answered_from", "answered_under"),
+    *("email", "phone", "last_name", "search-email", "search-phone", "search-last_name"),
     *(
         "separator",
         "byte_order_mark",

@@ -38,7 +38,7 @@ def submissions(request: HttpRequest) -> HttpResponse:
         if search.is_valid():
             return HttpResponseSeeOther(_searched_url(request, search.digests()))
     else:
-        search = SearchForm(initial=kept_entries.take(request) or {})
+        search = SearchForm(kept=kept_entries.take(request))
     position = keyset.read_position(request.GET, selectors.NEWEST_BY)
     form = filter_form(request)
     context: dict[str, Any] = {

@@ -1,0 +1,433 @@
+"""The list of submissions with its filters, its exact searches, and what is above it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import re
+import uuid
+from html import unescape
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.http import HttpResponse
+from django.test import Client
+
+from apps.accounts.models import User
+from apps.audit.models import AuditEvent
+from apps.cdp.consumers import Identifier
+from apps.consumers import events as told
+from apps.consumers.digests import search_digest
+from apps.consumers.models import DigestKind, Outcome, Submission
+from apps.history import selection as selections
+from apps.history.views import list as views
+from tests.unit.accounts.people import events, make_person
+from tests.unit.consumers.entries import clean, settled_by, store, text
+
+pytestmark = pytest.mark.django_db
+
+PAGE = "/submissions/"
+NOW = dt.datetime.now(dt.UTC)
+OLD = dt.datetime(2020, 3, 7, 12, tzinfo=dt.UTC)
+ORDER, OTHER = "11111111-45a2-45ea-872c-30e45139007d", "22222222-45a2-45ea-872c-30e45139007d"
+GUEST, CONSUMER = "33333333-aaaa-45ea-872c-30e45139007d", "44444444-bbbb-45ea-872c-30e45139007d"
+# What is typed into the search; no piece of them could be anywhere by chance.
+TYPED = {
+    "email": "zq.marker@example.com",
+    "phone": "+353 87 555 1234",
+    "passport": "xq99887766",
+    "identifier": "MARK-4711-ID",
+    "last_name": "quixwold",
+}
+
+
+@pytest.fixture
+def sid(db: None) -> User:
+    return make_person("sid", "staff")
+
+
+@pytest.fixture
+def story(staff: User, sid: User) -> dict[str, Submission]:
+    """Five submissions of two people, by name; the newest first."""
+    quixwold = clean(
+        last_name="Quixwold",
+        emails=("zq.marker@example.com", "b@example.com"),
+        phone_numbers=("+353875551234",),
+        passport_number="XQ99887766",
+        identifiers=(Identifier("ProfileSystem", "MARK-4711-ID"),),
+    )
+    hour = dt.timedelta(hours=1)
+    return {
+        "created": store(
+            staff, Outcome.CREATED, quixwold, order=ORDER, consumer_ref=CONSUMER, guest_ref=GUEST,
+            duration_ms=120, submitted_at=NOW - hour,
+        ),
+        "rejected": store(staff, Outcome.REJECTED, clean(last_name="Two"), order=OTHER, duration_ms=900,
+                          submitted_at=NOW - 2 * hour),
+        "not_sent": store(sid, Outcome.NOT_SENT, clean(last_name="Three"), order=ORDER.upper(),
+                          submitted_at=NOW - 3 * hour),
+        "not_created": store(sid, Outcome.NOT_CREATED, clean(last_name="Quixwold"), order=OTHER,
+                             duration_ms=15_000, submitted_at=NOW - 4 * hour),
+        "old": store(staff, Outcome.CREATED, clean(last_name="Five"), order=OTHER,
+                     consumer_ref=str(uuid.uuid4()), duration_ms=200, submitted_at=OLD),
+    }  # fmt: skip
+
+
+def names(page: str, story: dict[str, Submission]) -> list[str]:
+    """Which of the story's submissions the list shows, in its order."""
+    known = {str(one.public_id): name for name, one in story.items()}
+    return [
+        known[one]
+        for one in re.findall(r'<td[^>]*><a href="/submissions/([0-9a-f-]{36})/"', page)
+        if one in known
+    ]
+
+
+def chips(page: str) -> dict[str, str]:
+    """The words of each chip, with the address without it."""
+    found = re.findall(r'<li><a href="([^"]+)"><span><span[^>]*>[^<]*</span>([^<]+)</span></a></li>', page)
+    return {unescape(words): unescape(url) for url, words in found}
+
+
+def with_digests(query: str) -> str:
+    """``email=?`` becomes the digest of what is typed."""
+    return re.sub(r"(\w+)=\?", lambda m: f"{m[1]}={search_digest(DigestKind(m[1]), TYPED[m[1]])}", query)
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("", ["created", "rejected", "not_sent", "not_created"]),
+        ("period=all", ["created", "rejected", "not_sent", "not_created", "old"]),
+        ("until=2020-03-07", ["old"]),
+        ("since=2020-03-07&until=7+March+2020", ["old"]),
+        ("since=2020-03-08&until=2020-03-09", []),
+        ("outcome=created", ["created"]),
+        ("outcome=created&period=all", ["created", "old"]),
+        ("outcome=not_created", ["not_created"]),
+        ("outcome=sending", []),
+        ("person={sid}", ["not_sent", "not_created"]),
+        ("person={sam}&period=all", ["created", "rejected", "old"]),
+        (f"order={ORDER}", ["created", "not_sent"]),
+        (f"order={OTHER.upper()}", ["rejected", "not_created", "old"]),
+        (f"order=https://api.example.com/v2/orders/{OTHER}", ["rejected", "not_created", "old"]),
+        (f"consumer={CONSUMER.upper()}", ["created"]),
+        (f"guest={GUEST.upper()}", ["created"]),
+        (f"guest={ORDER}", []),
+        ("reason=connect_refused", ["not_sent"]),
+        ("reason=http_599", []),
+        ("answered_from=200", ["rejected", "not_created"]),
+        ("answered_from=120&answered_under=900", ["created"]),
+        ("answered_under=200&period=all", ["created"]),
+        ("email=?", ["created"]),
+        ("phone=?", ["created"]),
+        ("passport=?", ["created"]),
+        ("identifier=?", ["created"]),
+        ("last_name=?", ["created", "not_created"]),
+        ("last_name=?&email=?", ["created"]),
+        ("last_name=?&outcome=not_created", ["not_created"]),
+        ("last_name=?&person={sid}", ["not_created"]),
+        ("last_name=?&since=2020-01-01&until=2020-12-31", []),
+        ("person={sid}&outcome=not_sent", ["not_sent"]),
+        ("person={sid}&outcome=created", []),
+        (f"order={OTHER}&until=2020-12-31", ["old"]),
+        (f"order={OTHER}&person={{sid}}&outcome=not_created&reason=read_timeout", ["not_created"]),
+    ],
+)
+@pytest.mark.parametrize("common", [False, True], ids=["", "shared by many"])
+def test_filters_hold_together(
+    as_supervisor: Client, staff: User, sid: User, story: dict[str, Submission],
+    monkeypatch: pytest.MonkeyPatch, query: str, shown: list[str], common: bool,
+) -> None:  # fmt: skip
+    if common:  # a digest of one row is one of many
+        monkeypatch.setattr(selections, "MANY", 1)
+        monkeypatch.setattr(selections, "NEAR", 2)
+    page = text(as_supervisor.get(f"{PAGE}?{with_digests(query.format(sam=staff.pk, sid=sid.pk))}"))
+    assert names(page, story) == shown
+    assert ("No submissions match" in page) is (not shown)
+
+
+def test_staff_see_their_own_whatever_the_address_says(
+    as_staff: Client, sid: User, story: dict[str, Submission]
+) -> None:
+    for query in ("", f"person={sid.pk}", f"order={ORDER}", with_digests("last_name=?"), "outcome=not_sent"):
+        page = text(as_staff.get(f"{PAGE}?{query}&period=all"))
+        assert {*names(page, story)} <= {"created", "rejected", "old"}
+        assert "Sid Person" not in page
+        assert "Person:" not in "".join(chips(page))
+    assert names(text(as_staff.get(f"{PAGE}?person={sid.pk}")), story) == ["created", "rejected"]
+
+
+def test_chips_say_what_is_in_effect_and_lead_to_the_list_without_it(
+    as_supervisor: Client, staff: User, story: dict[str, Submission]
+) -> None:
+    digest = search_digest(DigestKind.EMAIL, TYPED["email"])
+    query = f"since=7+3+2020&outcome=created&person={staff.pk}&answered_under=500&email={digest}"
+    page = text(as_supervisor.get(f"{PAGE}?{query}&before=9999999999999999-9"))
+    pairs = query.split("&")
+    without = {
+        words: f"{PAGE}?{'&'.join(pairs[:index] + pairs[index + 1 :])}"
+        for index, words in enumerate(
+            ("From: 7 March 2020", "Outcome: Created", "Person: Sam Person (sam)",
+             "Time to answer: under 500 ms", "Email address: as searched for")
+        )
+    }  # fmt: skip
+    assert chips(page) == without
+    for address in without.values():
+        assert "created" in names(text(as_supervisor.get(address)), story)
+
+
+def test_the_last_thirty_days_are_a_chip_that_can_be_taken_away(
+    as_staff: Client, story: dict[str, Submission]
+) -> None:
+    assert chips(text(as_staff.get(f"{PAGE}?outcome=created"))) == {
+        "Last 30 days": f"{PAGE}?outcome=created&period=all",
+        "Outcome: Created": PAGE,
+    }
+    page = text(as_staff.get(f"{PAGE}?outcome=created&period=all"))
+    assert names(page, story) == ["created", "old"]
+    assert chips(page) == {"Outcome: Created": f"{PAGE}?period=all"}
+
+
+def test_export_and_figures_are_asked_for_the_same_rows_by_who_may(
+    as_supervisor: Client, as_staff: Client, story: dict[str, Submission]
+) -> None:
+    query = with_digests("outcome=created&email=?")
+    page = text(as_supervisor.get(f"{PAGE}?{query}&before=9999999999999999-9"))
+    for way in ("export", "figures"):
+        assert f'href="{PAGE}{way}/?{query.replace("&", "&amp;")}"' in page
+        assert f"{PAGE}{way}/" not in text(as_staff.get(f"{PAGE}?{query}"))
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("since=2026-03", "Enter a date, such as 2026-03-07"),
+        ("outcome=teleported", "Choose one of the outcomes"),
+        ("person=999999", "Choose one of the people"),
+        ("guest=a+b", "Enter the reference of a guest"),
+    ],
+)
+def test_a_filter_that_cannot_be_read_is_told_at_its_field_and_the_others_are_kept(
+    as_supervisor: Client, story: dict[str, Submission], query: str, words: str
+) -> None:
+    page = text(as_supervisor.get(f"{PAGE}?{query}&order={ORDER}"))
+    assert words in page
+    assert "<title>Error: " in page
+    assert f'value="{ORDER}"' in page
+    assert '<details class="filters no-print" open>' in page
+    assert names(page, story) == []
+    assert events("submissions.listed") == []
+
+
+@pytest.mark.parametrize("query", ["email=abc", "period=1", "answered_from=x", "email=" + "A" * 64])
+def test_an_address_that_no_link_wrote_says_so(as_staff: Client, query: str) -> None:
+    response = as_staff.get(f"{PAGE}?{query}")
+    assert response.status_code == 400
+    assert "A part of the address that only links of the portal hold is cut or changed." in text(response)
+
+
+def posted(**typed: str) -> dict[str, str]:
+    return {f"search-{name}": value for name, value in typed.items()}
+
+
+@pytest.mark.parametrize("name", TYPED)
+def test_an_exact_search_finds_what_was_sent(
+    as_supervisor: Client, story: dict[str, Submission], name: str
+) -> None:
+    answer = as_supervisor.post(f"{PAGE}?outcome=created&before=5-5", posted(**{name: TYPED[name]}))
+    assert answer.status_code == 303
+    address = answer.headers["Location"]
+    assert address == f"{PAGE}?{with_digests(f'outcome=created&{name}=?')}"
+    page = text(as_supervisor.get(address))
+    assert names(page, story) == ["created"]
+    label = DigestKind(name).label
+    assert f"{label}: as searched for" in chips(page)
+    # The hidden field keeps it when the other filters are sent again.
+    assert f'name="{name}" value="{parse_qs(urlsplit(address).query)[name][0]}"' in page
+
+
+def test_several_are_searched_for_at_once_and_a_second_search_takes_the_place_of_the_first(
+    as_supervisor: Client, story: dict[str, Submission]
+) -> None:
+    both = as_supervisor.post(PAGE, posted(email=TYPED["email"], last_name="Nobody"))
+    assert names(text(as_supervisor.get(both.headers["Location"])), story) == []
+    again = as_supervisor.post(both.headers["Location"], posted(last_name=TYPED["last_name"]))
+    assert names(text(as_supervisor.get(again.headers["Location"])), story) == ["created"]
+
+
+def test_a_search_for_nothing_says_so_and_keeps_the_filters(
+    as_supervisor: Client, story: dict[str, Submission]
+) -> None:
+    page = text(as_supervisor.post(f"{PAGE}?order={ORDER}", posted(email=" ")))
+    assert "Enter what you are looking for in one of the fields" in page
+    assert f'action="{PAGE}?order={ORDER}"' in page
+    assert events("submissions.listed") == []
+
+
+def test_a_search_needs_the_forms_secret(staff: User) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(staff)
+    assert strict.post(PAGE, posted(email=TYPED["email"])).status_code == 403
+
+
+def test_a_search_that_was_sent_after_the_session_ended_comes_back_filled(
+    as_staff: Client, staff: User
+) -> None:
+    mark = re.search(r'name="entry_of" value="([^"]+)"', as_staff.get(PAGE).content.decode())
+    assert mark
+    gone = Client()
+    gone.post(PAGE, posted(email=TYPED["email"]) | {"entry_of": mark[1]})
+    assert TYPED["email"] not in str([session.get_decoded() for session in Session.objects.all()])
+    gone.post("/accounts/login/", {"login": "sam", "password": "a long walk in the rain"})
+    page = text(gone.get(PAGE))
+    assert f'value="{TYPED["email"]}"' in page
+
+
+def test_what_was_searched_for_is_in_no_address_no_log_no_event_and_no_session(
+    as_supervisor: Client, story: dict[str, Submission], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    answer = as_supervisor.post(PAGE, posted(**TYPED))
+    found: HttpResponse = as_supervisor.get(answer.headers["Location"])  # type: ignore[assignment]  # the client's class
+    assert names(text(found), story) == ["created"]
+    places = {
+        "address": answer.headers["Location"],
+        "headers": f"{answer.headers} {found.headers}",
+        "log": caplog.text + "".join(str(record.__dict__) for record in caplog.records),
+        "events": str([vars(event) for event in AuditEvent.objects.all()]),
+        "sessions": str([session.get_decoded() for session in Session.objects.all()]),
+    }
+    assert len(caplog.records) >= 2
+    for marker in ("zq.marker", "555 1234", "5551234", "xq99887766", "mark-4711", "quixwold"):
+        assert [place for place, texts in places.items() if marker in texts.lower()] == []
+    [listed] = events("submissions.listed")
+    assert listed.details == {"filters": [*TYPED], "scope": "everybody", "count": 1}
+
+
+def test_the_event_tells_kinds_and_never_values(as_supervisor: Client, story: dict[str, Submission]) -> None:
+    digest = search_digest(DigestKind.EMAIL, TYPED["email"])
+    as_supervisor.get(f"{PAGE}?order={ORDER}&outcome=created&email={digest}")
+    [listed] = events("submissions.listed")
+    assert listed.details == {"filters": ["outcome", "order_ref", "email"], "scope": "everybody", "count": 1}
+    assert ORDER not in str(vars(listed))
+    assert digest not in str(vars(listed))
+
+
+def test_the_list_is_not_shown_when_that_cannot_be_recorded(
+    as_staff: Client, story: dict[str, Submission], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(told, "record_listed", fail)
+    as_staff.raise_request_exception = False
+    assert as_staff.get(PAGE).status_code == 500
+
+
+def test_submissions_of_one_moment_come_once_each_on_every_way(
+    as_staff: Client, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "PAGE_SIZE", 3)
+    made = [store(staff, Outcome.REJECTED, clean(last_name="Same"), submitted_at=NOW) for _ in range(8)]
+    expected = [str(one.public_id) for one in reversed(made)]
+    digest = search_digest(DigestKind.LAST_NAME, "Same")
+    for query in ("", "outcome=rejected", f"order={made[0].order_ref}", f"last_name={digest}"):
+        for many in (1, 2_000):
+            monkeypatch.setattr(selections, "MANY", many)
+            monkeypatch.setattr(selections, "NEAR", 4)
+            address, seen = f"{PAGE}?{query}", []
+            while address:
+                page = as_staff.get(address).content.decode()
+                seen += re.findall(r'<td[^>]*><a href="/submissions/([0-9a-f-]{36})/"', page)
+                assert len(seen) <= len(expected)
+                older = re.search(r'rel="next" href="([^"]+)"', page)
+                address, last = unescape(older[1]) if older else "", address
+            assert seen == expected
+            newer = re.search(r'rel="prev" href="([^"]+)"', as_staff.get(last).content.decode())
+            assert newer
+            page = as_staff.get(unescape(newer[1])).content.decode()
+            found = re.findall(r'<td[^>]*><a href="/submissions/([0-9a-f-]{36})/"', page)
+            assert found == expected[3:6]
+
+
+def test_unknown_ones_are_above_the_first_page_whatever_the_filters_the_oldest_first(
+    as_supervisor: Client, as_staff: Client, staff: User, sid: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "PINNED", 2)
+    monkeypatch.setattr(views, "PAGE_SIZE", 2)
+    old = [
+        store(person, Outcome.UNKNOWN, clean(last_name=str(day)), submitted_at=OLD + dt.timedelta(days=day))
+        for day, person in enumerate((staff, sid, sid))
+    ]
+    rejected = [store(staff, Outcome.REJECTED) for _ in range(3)]
+    story = {"first": old[0], "second": old[1], "third": old[2], "rejected": rejected[2]}
+    page = text(as_supervisor.get(f"{PAGE}?outcome=rejected"))
+    assert "3 submissions of unknown outcome" in page
+    assert names(page, story) == ["first", "second", "rejected"]
+    assert f'href="{PAGE}?outcome=unknown&amp;period=all">Show all of them' in page
+    assert "unknown outcome" not in text(
+        as_supervisor.get(f"{PAGE}?outcome=rejected&before=99999999999999999-9")
+    )
+    every = text(as_supervisor.get(f"{PAGE}?outcome=unknown&period=all"))
+    assert "submissions of unknown outcome" not in every
+    assert names(every, story) == ["third", "second"]
+    page = text(as_staff.get(PAGE))
+    assert "1 submission of unknown outcome" in page
+    assert "Show all of them" not in page
+    assert names(page, story)[0] == "first"
+    assert {"second", "third"}.isdisjoint(names(page, story))
+
+
+def test_a_late_answer_that_says_otherwise_is_above_the_list_as_well(
+    as_supervisor: Client, staff: User, supervisor: User
+) -> None:
+    late = store(
+        staff, Outcome.NOT_CREATED, submitted_at=OLD, **settled_by(supervisor), late_outcome="created",
+        late_consumer_ref=CONSUMER, contradicted=True,
+    )  # fmt: skip
+    page = text(as_supervisor.get(f"{PAGE}?outcome=rejected"))
+    assert "Answers that came after somebody had settled" in page
+    assert names(page, {"late": late}) == ["late"]
+
+
+def test_the_number_of_matches_is_shown_up_to_a_limit(
+    as_supervisor: Client, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selections, "MOST_COUNTED", 2)
+    monkeypatch.setattr(views, "MOST_COUNTED", 2)
+    digest = search_digest(DigestKind.LAST_NAME, "Same")
+    for words in ("1 submission<", "2 submissions<", "More than 2 submissions<", "More than 2 submissions<"):
+        store(staff, Outcome.REJECTED, clean(last_name="Same"))
+        assert f"<p>{words}" in text(as_supervisor.get(PAGE))
+        assert f"<p>{words}" in text(as_supervisor.get(f"{PAGE}?last_name={digest}"))
+
+
+def test_what_would_be_dear_to_count_is_not_counted(
+    as_supervisor: Client, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(staff, Outcome.REJECTED, clean(last_name="Same"), duration_ms=5)
+    digest = search_digest(DigestKind.LAST_NAME, "Same")
+    assert "<p>1 submission<" in text(as_supervisor.get(f"{PAGE}?last_name={digest}&outcome=rejected"))
+    monkeypatch.setattr(selections, "MANY", 1)
+    assert "<p>1 submission<" in text(as_supervisor.get(f"{PAGE}?last_name={digest}"))
+    for query in (f"last_name={digest}&outcome=rejected", "answered_from=1&period=all"):
+        page = text(as_supervisor.get(f"{PAGE}?{query}"))
+        assert "<p>1 submission<" not in page
+        assert "Rejected" in page
+
+
+def test_nothing_in_the_last_days_leads_to_the_older_ones(as_staff: Client, staff: User) -> None:
+    store(staff, Outcome.CREATED, submitted_at=OLD)
+    page = text(as_staff.get(PAGE))
+    assert "No submissions in the last 30 days" in page
+    assert f'href="{PAGE}?period=all">Show all submissions' in page
+
+
+def test_whose_list_holds_only_their_own_has_no_column_for_the_person(
+    as_staff: Client, as_supervisor: Client, story: dict[str, Submission]
+) -> None:
+    column = '<th role="columnheader" scope="col">Person</th>'
+    assert column not in text(as_staff.get(PAGE))
+    assert column in text(as_supervisor.get(PAGE))

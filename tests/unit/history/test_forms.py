@@ -1,0 +1,174 @@
+"""What an address may ask of the history, and what it may not."""
+
+from __future__ import annotations
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.http import QueryDict
+from django.utils import timezone
+from pytest_django import Settings
+
+from apps.consumers.digests import search_digest
+from apps.consumers.models import DigestKind
+from apps.core.filters import UnreadableAddress
+from apps.history.forms import SearchForm, SubmissionFilterForm
+from apps.history.selection import SubmissionFilter
+
+DIGEST = "0123456789abcdef" * 4
+
+
+def form_of(query: str) -> SubmissionFilterForm:
+    return SubmissionFilterForm(QueryDict(query), everybody=False)
+
+
+def asked(query: str) -> SubmissionFilter:
+    form = form_of(query)
+    assert form.is_valid(), form.errors
+    return form.asked()
+
+
+def test_without_a_word_about_when_the_last_thirty_days_are_meant() -> None:
+    with timezone.override(ZoneInfo("Asia/Kathmandu")):
+        since = asked("").since
+        assert since is not None
+        today = timezone.localdate()
+        assert since.isoformat() == f"{today - dt.timedelta(days=29)}T00:00:00+05:45"
+    assert asked("outcome=created").since is not None
+
+
+@pytest.mark.parametrize(
+    "query", ["period=all", "order=ord-1", "consumer=c-1", "guest=g-1", f"email={DIGEST}", "until=2026-03-07"]
+)
+def test_whoever_names_a_time_a_reference_or_a_search_looks_over_all_time(query: str) -> None:
+    assert asked(query).since is None
+
+
+def test_days_are_whole_and_of_the_readers_zone() -> None:
+    with timezone.override(ZoneInfo("America/New_York")):
+        found = asked("since=2026-03-08&until=8.3.2026")  # its clocks change on that day
+    assert found.since is not None
+    assert found.until is not None
+    assert found.since.isoformat() == "2026-03-08T00:00:00-05:00"
+    assert found.until.isoformat() == "2026-03-09T00:00:00-04:00"
+
+
+@pytest.mark.parametrize("text", ["7 March 2026", "7/3/2026", " 2026-03-07 ", "2026 3 7", "7mar2026"])
+def test_a_day_is_read_as_the_portals_dates_are(text: str) -> None:
+    values = QueryDict(mutable=True)
+    values["since"] = text
+    form = SubmissionFilterForm(values, everybody=False)
+    assert form.is_valid()
+    assert form.cleaned_data["since"] == dt.date(2026, 3, 7)
+
+
+def test_the_order_of_day_and_month_is_the_setting(settings: Settings) -> None:
+    settings.DATE_ORDER = "month-day"
+    form = form_of("since=3/7/2026")
+    assert form.is_valid()
+    assert form.cleaned_data["since"] == dt.date(2026, 3, 7)
+    assert 'data-date-order="month-day"' in str(form["since"])
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-03", "31 February 2026", "9999-12-31", "1969-12-31", "yesterday", "x" * 50]
+)
+def test_what_is_no_day_comes_back_as_it_was_typed(text: str) -> None:
+    values = QueryDict(mutable=True)
+    values["until"] = text
+    form = SubmissionFilterForm(values, everybody=False)
+    assert form.errors["until"] == ["Enter a date, such as 2026-03-07"]
+    assert f'value="{text}"' in str(form["until"])
+
+
+@pytest.mark.parametrize(
+    ("text", "reference"),
+    [
+        ("ord-1", "ord-1"),
+        ("https://api.example.com/v2/orders/ord-1", "ord-1"),
+        (" https://api.example.com/v2/orders/ord-1/?expand=all#top ", "ord-1"),
+    ],
+)
+def test_a_pasted_link_is_reduced_to_its_reference(text: str, reference: str) -> None:
+    values = QueryDict(mutable=True)
+    values["order"] = text
+    form = SubmissionFilterForm(values, everybody=False)
+    assert form.is_valid()
+    assert form.asked().order_ref == reference
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "words"),
+    [
+        ("since=2026-03-08&until=2026-03-07", "until", "The last day must not be before the first day"),
+        ("outcome=teleported", "outcome", "Choose one of the outcomes"),
+        ("order=ida@example.com", "order", "Enter the reference of an order"),
+        ("consumer=a+b", "consumer", "Enter the reference of a consumer"),
+        ("guest=%00", "guest", "Remove the line breaks and control characters"),
+        ("outcome=created&outcome=unknown", "outcome", "This arrived twice with different values."),
+    ],
+)
+def test_what_was_typed_and_cannot_be_read_is_told_at_its_field(query: str, name: str, words: str) -> None:
+    errors = form_of(query).errors
+    assert set(errors) == {name}
+    assert str(errors[name][0]).startswith(words)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [f"email={DIGEST[:-1]}", f"last_name={DIGEST.upper()}", f"phone={DIGEST}0", "passport=PX1", "period=week",
+     "reason=A+b", "answered_from=-1", "answered_under=1e3", f"answered_from={2**31}",
+     f"identifier={DIGEST}&identifier={DIGEST[::-1]}", f"email={DIGEST}%0A"],
+)  # fmt: skip
+def test_what_only_links_carry_is_what_a_link_wrote_or_the_address_is_unreadable(query: str) -> None:
+    with pytest.raises(UnreadableAddress):
+        form_of(query).is_valid()
+
+
+@pytest.mark.django_db
+def test_only_who_sees_everybody_has_a_filter_by_person() -> None:
+    assert asked("person=1").person == ""
+    assert "person" not in form_of("").fields
+    form = SubmissionFilterForm(QueryDict("person=1"), everybody=True)
+    assert form.errors["person"] == ["Choose one of the people"]
+
+
+def test_the_log_is_told_kinds_and_no_values() -> None:
+    query = f"since=2026-03-07&outcome=created&order=ord-1&reason=busy&answered_under=5&phone={DIGEST}"
+    assert asked(query).kinds() == ["since", "outcome", "order_ref", "reason", "answered_under", "phone"]
+
+
+def searched(**typed: str) -> SearchForm:
+    values = QueryDict(mutable=True)
+    values.update({f"search-{name}": value for name, value in typed.items()})
+    return SearchForm(values)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent", "typed"),
+    [
+        (DigestKind.EMAIL, "Aoife.Zed@example.com", " aoife.zed@EXAMPLE.com "),
+        (DigestKind.PHONE, "+353851234567", "+353 (85) 123-45-67"),
+        (DigestKind.PHONE, "ext 12 ab", "ext12ab"),
+        (DigestKind.PASSPORT, "PZ4A9565", "pz4a9565"),
+        (DigestKind.IDENTIFIER, "PS-77-Zaphod", " PS-77-Zaphod"),
+        (DigestKind.LAST_NAME, "O’Beeblebrox", "o’BEEBLEBROX"),
+        (DigestKind.LAST_NAME, "Zoe\u0308  Maria", "zo\u00eb maria"),
+    ],
+)
+def test_a_value_is_found_however_it_is_typed(kind: DigestKind, sent: str, typed: str) -> None:
+    form = searched(**{kind.value: typed})
+    assert form.is_valid()
+    assert form.digests() == {kind.value: search_digest(kind, sent)}
+
+
+def test_an_identifier_is_compared_letter_for_letter() -> None:
+    form = searched(identifier="ps-77-zaphod")
+    assert form.is_valid()
+    assert form.digests()["identifier"] != search_digest(DigestKind.IDENTIFIER, "PS-77-Zaphod")
+
+
+def test_a_search_for_nothing_says_so() -> None:
+    form = searched(email=" ", last_name="")
+    assert form.errors == {"email": ["Enter what you are looking for in one of the fields"]}
