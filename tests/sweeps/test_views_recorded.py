@@ -66,7 +66,7 @@ def _settled_with_errors(client: Client, records: Records) -> HttpResponse:
 SHOWS: dict[str, Visit] = {
     "start": _at("start"),
     "consumers:new": _corrected,
-    "history:submissions": _at("consumers:submissions"),
+    "history:submissions": _at("history:submissions"),
     "consumers:receipt": _at("consumers:receipt", lambda records: records.created.public_id),
     "consumers:settle": _settled_with_errors,
     "lookups:guest": _at("lookups:guest", lambda _records: GUEST_WITH_PROFILE),
