@@ -1,4 +1,5 @@
 import datetime
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -122,8 +123,12 @@ def test_of_eight_who_begin_at_once_as_many_start_as_there_are_slots(
     settings.EXPORTS_AT_ONCE = 3
     actor, waiting = acting(supervisor), [prepared(supervisor) for _ in range(8)]
 
+    together = threading.Barrier(8)
+
     def begin(export: Export) -> str:
         try:
+            connection.ensure_connection()
+            together.wait(10)
             services.start(export, actor)
         except services.Busy:
             return "busy"
