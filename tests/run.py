@@ -3,8 +3,8 @@
 One after the other, each with a process for each core: many tests hold a time limit against a fault, and
 more at once than there are cores would bend it. With arguments, for a part of the suite, each is one process.
 
-On a machine without a browser or PostgreSQL the rest runs and one line says what was left out and how to
-get it. In CI leaving out is a failure.
+On a machine without a browser, LibreOffice or PostgreSQL the rest runs and one line says what was left out
+and how to get it. In CI leaving out is a failure.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.browser import find_chromium
+from tests.office import WHAT as OFFICE
+from tests.office import find_office
 from tests.postgresql import find_binaries, temporary_server
 
 # Tests of one xdist_group share a process. More than eight take longer to start than they save.
@@ -41,6 +43,8 @@ def main() -> int:
     left_out: list[str] = []
     if browser is None:
         left_out.append("the browser tests (Debian: apt-get install chromium)")
+    if find_office() is None:
+        left_out.append(f"the files opened by {OFFICE}")
     if binaries is None:
         left_out.append("the run on PostgreSQL (Debian: apt-get install postgresql)")
     results: list[int] = []
