@@ -13,10 +13,12 @@ import pytest
 from django.db import connection
 
 from apps.accounts.models import User
-from apps.consumers.models import Outcome
+from apps.consumers.models import Outcome, Submission
 from apps.history.exports import delivery, services
 from apps.history.exports.delivery import Delivery, ExportBroken
 from apps.history.models import Export, State
+from apps.history.writing import Written, write
+from benchmarks.filled import fill
 from tests.unit.accounts.people import acting
 from tests.unit.consumers.entries import store
 from tests.unit.history.export_rows import prepared
@@ -24,6 +26,7 @@ from tests.unit.history.export_rows import prepared
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
 PATIENCE = 10.0  # seconds
+ROWS = 20_000
 postgresql_only = pytest.mark.skipif(
     connection.vendor != "postgresql",
     reason="SQLite has no server, and no lock that keeps a reader waiting",
@@ -71,6 +74,41 @@ def waiting_query(person: User) -> Iterator[tuple[Export, Delivery, psycopg.Conn
         until(lambda: administrator.execute(WAITING).fetchall())
         yield export, file, administrator
         file.close()
+
+
+def test_in_the_middle_of_the_query_submissions_are_stored_and_are_not_in_the_file(supervisor: User) -> None:
+    """On SQLite a transaction around the query would keep every submission out."""
+    fill(connection, ROWS)
+    export = prepared(supervisor)
+    services.start(export, acting(supervisor))
+    begun, go_on = threading.Event(), threading.Event()
+
+    def held(selection: Any, layout: Any, write_bytes: Callable[[bytes], object], **more: Any) -> Written:
+        pieces = 0
+
+        def write_and_wait(data: bytes) -> None:
+            nonlocal pieces
+            pieces += 1
+            if pieces == 2:  # the first rows: the others are still to come
+                begun.set()
+                go_on.wait(PATIENCE)
+            write_bytes(data)
+
+        return write(selection, layout, write_and_wait, **more)
+
+    file = Delivery(export, acting(supervisor), write=held)
+    content = next(file)
+    assert begun.wait(PATIENCE)
+    started = time.monotonic()
+    late = store(supervisor, Outcome.CREATED)
+    assert time.monotonic() - started < 2.0
+    go_on.set()
+    content += b"".join(file)
+    file.close()
+    assert content.count(b"\n") == 1 + ROWS
+    export.refresh_from_db()
+    assert (export.state, export.rows) == (State.FINISHED, ROWS)
+    assert Submission.objects.filter(pk=late.pk).exists()
 
 
 @postgresql_only
