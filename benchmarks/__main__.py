@@ -5,9 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import create, in_flight
+from benchmarks import create, in_flight, submissions_list
 
-BENCHMARKS: dict[str, Callable[[], None]] = {"create": create.main, "in_flight": in_flight.main}
+BENCHMARKS: dict[str, Callable[[], None]] = {
+    "create": create.main,
+    "in_flight": in_flight.main,
+    "submissions_list": submissions_list.main,
+}
 
 
 def main(names: list[str]) -> int:

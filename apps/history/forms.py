@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from django import forms
+from django.forms.boundfield import BoundField
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -83,6 +84,10 @@ class SubmissionFilterForm(PortalForm):
             cast("forms.ChoiceField", self.fields["person"]).choices = people
         else:
             del self.fields["person"]
+
+    def __iter__(self) -> Iterator[BoundField]:
+        """The fields that a page has; an empty hidden one would only make the next address longer."""
+        return (field for field in super().__iter__() if not field.is_hidden or field.value())
 
     def clean(self) -> dict[str, Any]:
         super().clean()

@@ -1,0 +1,85 @@
+"""What a page of the list of submissions costs with a thousand rows and with a million, filter by filter.
+
+Server time in process, through Django's test client; beside it the Django admin's list over the same table.
+Nothing here fails by the clock. ``BENCH_ROWS`` is the larger number of rows (1,000,000), ``BENCH_REQUESTS``
+how often each is asked for (60).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import psycopg
+
+from benchmarks.figures import machine, percentile, table
+from benchmarks.servers import ROOT, run
+from tests.postgresql import find_binaries, temporary_server
+
+RESULT = ROOT / "var" / "bench-submissions-list.md"
+FEW, MANY = 1_000, int(os.environ.get("BENCH_ROWS", "1000000"))
+HEAD = (
+    "asked for",
+    *(f"{share} ms, {rows:,} rows" for rows in (FEW, MANY) for share in ("p50", "p95")),
+    "times",
+)
+ADMIN = "Django admin: "
+Times = dict[str, list[float]]
+
+
+def main() -> None:
+    """Measure, print the tables and write them to ``var/bench-submissions-list.md``."""
+    parts = ["# The list of submissions", machine() + ". *Times*: p50 with many rows through p50 with few."]
+    with tempfile.TemporaryDirectory(prefix="portal-bench-") as name, ExitStack() as stack:
+        folder = Path(name)
+        of_sqlite = {rows: f"sqlite:///{folder / f'{rows}.sqlite3'}" for rows in (FEW, MANY)}
+        parts += ["## SQLite", measured(folder, of_sqlite)]
+        binaries = find_binaries()
+        if binaries is None:
+            parts.append("PostgreSQL is not installed: its table is missing.")
+        else:
+            server = stack.enter_context(temporary_server(binaries, durable=True))
+            parts += ["## PostgreSQL", measured(folder, {rows: _made(server, rows) for rows in (FEW, MANY)})]
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text("\n\n".join(parts) + "\n")
+    print(RESULT.read_text())
+
+
+def measured(folder: Path, urls: dict[int, str]) -> str:
+    """The table of one kind of database, whose databases are empty yet."""
+    found = {rows: _times(folder, url, rows) for rows, url in urls.items()}
+    lines = []
+    for name in found[MANY]:
+        few, many = found[FEW][name], found[MANY][name]
+        cells = [f"{percentile(times, share) * 1000:.1f}" for times in (few, many) for share in (0.5, 0.95)]
+        lines.append((name, *cells, f"{percentile(many, 0.5) / percentile(few, 0.5):.2f}"))
+    return table(HEAD, lines)
+
+
+def _times(folder: Path, url: str, rows: int) -> Times:
+    environment = {
+        "PORTAL_MODE": "practice",
+        "DATABASE_URL": url,
+        "LOG_LEVEL": "WARNING",
+        "DJANGO_SETTINGS_MODULE": "consumerportal.settings",
+    }
+    log = folder / "log"
+    print(f"{url.partition(':')[0]}, {rows:,} rows …", file=sys.stderr, flush=True)
+    run([sys.executable, "manage.py", "prepare_practice"], environment, log=log)
+    run([sys.executable, "-m", "benchmarks.filled", str(rows)], environment, log=log)
+    inside = [sys.executable, "-m", "benchmarks.list_inside"]
+    times: Times = json.loads(run([*inside, "portal"], environment, log=log))
+    environment["DJANGO_SETTINGS_MODULE"] = "benchmarks.with_admin.settings"
+    of_admin: Times = json.loads(run([*inside, "admin"], environment, log=log))
+    return times | {ADMIN + name: seconds for name, seconds in of_admin.items()}
+
+
+def _made(server: str, rows: int) -> str:
+    """The address of a new database on that server."""
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE rows_{rows}")
+    return f"{server.rpartition('/')[0]}/rows_{rows}"
