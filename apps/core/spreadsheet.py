@@ -12,11 +12,13 @@ from itertools import groupby
 from typing import Final
 
 GUARD: Final = "'"
-"""What stands in front of a guarded cell or line; removing one of each always restores the value."""
+"""What stands in front of a guarded cell or part of one; removing one of each always restores the value."""
 
 # With which a spreadsheet begins a formula, or leaves the cell, and the forms that some take for the same.
 _STARTS: Final = "=+-@＝＋－＠﹦﹢﹣﹫\t"
 _LINE_BREAKS: Final = "\r\n"
+PARTED_BY: Final = ",;\t" + _LINE_BREAKS
+"""What parts a cell for somebody who opens the file with another separator than it was written with."""
 # Nobody sees them and spreadsheets pass over them: controls, zero-width and other format characters, blanks.
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 # All of them are here; to ask the other million would take a quarter of a second.
@@ -35,9 +37,9 @@ def _set(characters: str) -> str:
 def _places() -> str:
     """Where a guard goes: a pattern of width nothing.
 
-    Tab, CR and LF at the very beginning count as seen. Whoever reads the file with another separator than its
-    own does not see the quotes around a cell, and takes each line in it for a row: so each line counts, and
-    quotes in front of it do not.
+    Tab, CR and LF at the very beginning count as seen. Who opens the file with another separator than its own
+    does not see the quotes around a cell: what stands behind a line break or a separator inside of it becomes
+    a cell (tried with LibreOffice). So each such part counts, and quotes in front of it do not.
     """
     unseen = "".join(
         character
@@ -46,24 +48,25 @@ def _places() -> str:
     )
     cell = f"\\A(?=[{_set(unseen)}]*[{_set(_STARTS + _LINE_BREAKS)}]|{GUARD})"
     passed_over = _set(unseen + '"')
-    line = f"(?<=[{_set(_LINE_BREAKS)}])(?=[{passed_over}]*[{_set(_STARTS)}]|{GUARD})"
-    return f"{cell}|{line}"
+    part = f"(?<=[{_set(PARTED_BY)}])(?=[{passed_over}]*[{_set(_STARTS)}]|{GUARD})"
+    return f"{cell}|{part}"
 
 
 PLACES: Final = _places()
 """The pattern: a guard stands wherever it matches. It has neither groups nor flags."""
 
 _places_in = re.compile(PLACES)
-_guards_in = re.compile(f"\\A{GUARD}|(?<=[{_set(_LINE_BREAKS)}]){GUARD}")
+_guards_in = re.compile(f"\\A{GUARD}|(?<=[{_set(PARTED_BY)}]){GUARD}")
+_parted = re.compile(f"[{_set(PARTED_BY)}]")
 
 
 def protect(text: str) -> str:
     """The cell for this text: with an apostrophe in front where it could be taken for a formula.
 
-    Each line of it counts. So does a line that begins with an apostrophe already, or :func:`restore` would
-    take that one away.
+    Each part of it counts, behind a line break or a separator. So does one that begins with an apostrophe
+    already, or :func:`restore` would take that away.
     """
-    if text[:1].isalnum() and "\n" not in text and "\r" not in text:
+    if text[:1].isalnum() and not _parted.search(text):
         return text  # nearly all of them
     return _places_in.sub(GUARD, text)
 

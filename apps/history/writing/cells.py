@@ -12,7 +12,7 @@ from django.db.models import F, Func, OuterRef, Subquery, TextField
 from django.db.models.sql.compiler import SQLCompiler
 
 from apps.consumers.models import Submission
-from apps.core.spreadsheet import GUARD, PLACES
+from apps.core.spreadsheet import GUARD, PARTED_BY, PLACES
 from apps.history.writing.zones import Offset, offsets
 
 _Compiled = tuple[str, tuple[str | int, ...]]
@@ -124,9 +124,9 @@ def guarded(column: str) -> str:
     harmless = " OR ".join(
         f"{first} BETWEEN {low} AND {high}" for low, high in ((48, 57), (97, 122), (65, 90))
     )
-    one_line = f"strpos({column}, chr(10)) = 0 AND strpos({column}, chr(13)) = 0"
+    whole = f"translate({column}, {' || '.join(f'chr({ord(one)})' for one in PARTED_BY)}, '') = {column}"
     with_guards = f"regexp_replace({column}, {_literal(PLACES)}, {_literal(GUARD)}, 'g')"
-    return f"CASE WHEN {column} = '' OR ({harmless}) AND {one_line} THEN {column} ELSE {with_guards} END"
+    return f"CASE WHEN {column} = '' OR ({harmless}) AND {whole} THEN {column} ELSE {with_guards} END"
 
 
 def _literal(text: str) -> str:

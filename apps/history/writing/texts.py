@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from json.encoder import encode_basestring
 from typing import Final
 
-from apps.core.spreadsheet import protect
+from apps.core.spreadsheet import PARTED_BY, protect
 from apps.history.columns import COLUMNS
 from apps.history.writing.cells import SOURCES, Kind
 from apps.history.writing.layout import Format, Layout
@@ -27,12 +27,12 @@ class Csv:
         self._layout = layout
         self._protected = layout.format is Format.CSV
         self._separator = layout.separator
-        # Bytes: 0 separates cells and lines, 1 may begin a cell, 2 needs quotes, 3 may need a guard.
+        # Bytes: 0 separates cells and lines, 1 may begin a cell, 2 needs care, 3 needs it as a cell's first.
         kinds = bytearray(b"\x03" * 256)
         for letter in _LETTERS:
             kinds[letter] = 1
-        for quoted in b'"\r':
-            kinds[quoted] = 2
+        for careful in ('"\r' + (PARTED_BY if self._protected else "")).encode():
+            kinds[careful] = 2
         for end in self._separator.encode() + b"\n":
             kinds[end] = 0
         self._kinds = bytes(kinds)

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from apps.core.spreadsheet import GUARD, protect, restore
+from apps.core.spreadsheet import GUARD, PARTED_BY, protect, restore
 from apps.history.writing.cells import guarded
 
 STARTS = [*"=+-@", "\t", "\r", "\n", *"＝＋－＠", *"﹦﹢﹣﹫"]
@@ -33,7 +33,7 @@ UNSEEN = [
     "\x0b",
 ]
 TEXTS = (
-    st.text(st.sampled_from([*STARTS, *filter(lambda unseen: len(unseen) == 1, UNSEEN), "'", "a", "1", "é"]))
+    st.text(st.sampled_from([*STARTS, *filter(lambda unseen: len(unseen) == 1, UNSEEN), *"'\",;a1é"]))
     | st.text()
 )
 
@@ -71,13 +71,19 @@ def test_removing_one_apostrophe_restores_every_text(text: str) -> None:
         ("a\r\u00a0@b", "a\r'\u00a0@b"),
         ('a\n"=1', "a\n'\"=1"),
         ("a\n\tb", "a\n'\tb"),
+        ("a;=1", "a;'=1"),
+        ("a; +1, -1", "a;' +1,' -1"),
+        ("a\t=1", "a\t'=1"),
+        ("\t=1", "'\t'=1"),
+        ("a,'b", "a,''b"),
+        ("a, 'b;c", "a, 'b;c"),
         ("a\n'b", "a\n''b"),
         ("=a\n=b", "'=a\n'=b"),
         ("a\n\nb\n", "a\n\nb\n"),
         ("a\nb = c", "a\nb = c"),
     ],
 )
-def test_each_line_of_a_cell_counts(text: str, cell: str) -> None:
+def test_each_part_of_a_cell_counts(text: str, cell: str) -> None:
     assert protect(text) == cell
     assert restore(cell) == text
 
@@ -89,7 +95,7 @@ def test_whatever_nobody_sees_is_passed_over() -> None:
         character
         for character in every
         if (protect(f"{character}=") != f"{character}=")
-        is not (unicodedata.category(character) in unseen or character in [*STARTS, GUARD])
+        is not (unicodedata.category(character) in unseen or character in [*STARTS, *PARTED_BY, GUARD])
     ]
     assert odd == []
 

@@ -1,0 +1,337 @@
+"""The export's engine against a real database: the list's rows, one moment of them, little memory, a stop."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import re
+import threading
+import tracemalloc
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from django.db import OperationalError, connection, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from apps.accounts.models import User
+from apps.cdp.consumers import NewConsumer
+from apps.consumers.digests import search_digest
+from apps.consumers.models import DigestKind, Submission, SubmissionDigest
+from apps.core.spreadsheet import restore
+from apps.history.selection import Selection, SubmissionFilter
+from apps.history.writing import Format, cancel_query, workbook, write
+from tests.office import WHAT, converted, find_office
+from tests.unit.accounts.people import make_person
+from tests.unit.consumers.entries import FULL
+from tests.unit.history.writing.made import (
+    EVERYTHING,
+    HOSTILE,
+    PLAIN,
+    expected,
+    json_lines,
+    layout,
+    numbered,
+    repeat,
+    row,
+    stored,
+    written,
+)
+from tests.unit.history.writing.test_files import from_xlsx
+
+pytestmark = pytest.mark.django_db(transaction=True)
+needs_office = pytest.mark.skipif(find_office() is None, reason=f"needs {WHAT}")
+TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
+TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
+
+
+@pytest.fixture
+def own_connection() -> Iterator[BaseDatabaseWrapper]:
+    """A connection of the export's own, as it has in the portal."""
+    own = connections.create_connection("default")
+    yield own
+    own.close()
+
+
+class Stopped(Exception):
+    """Raised by whoever watches an export."""
+
+
+SELECTIONS: list[dict[str, Any]] = [
+    {},
+    {"since": dt.datetime(2026, 10, 25, 1, tzinfo=dt.UTC)},
+    {"until": dt.datetime(2026, 10, 25, 1, tzinfo=dt.UTC)},
+    {"outcome": "created"},
+    {"outcome": "rejected"},
+    {"order_ref": "ORDER 7"},
+    {"answered_from": 10, "answered_under": 20},
+    {"searches": ((DigestKind.EMAIL, "filled in below"),)},
+]
+
+
+@pytest.mark.parametrize("asked", SELECTIONS, ids=lambda asked: "+".join(asked) or "all")
+@pytest.mark.parametrize("everybody", [True, False])
+def test_the_file_has_the_rows_of_the_list_in_its_order(
+    supervisor: User, asked: dict[str, Any], everybody: bool
+) -> None:
+    other = make_person("oda", "staff")
+    stored(supervisor, numbered(30))
+    Submission.objects.bulk_create(row(other, duration_ms=number) for number in range(30))
+    digest = search_digest(DigestKind.EMAIL, "ida@example.com")
+    for submission in Submission.objects.all()[:5]:
+        SubmissionDigest.objects.create(submission=submission, kind=DigestKind.EMAIL, digest=digest)
+    if "searches" in asked:
+        asked = {"searches": ((DigestKind.EMAIL, digest),)}
+    selection = Selection(SubmissionFilter(**asked), str(other.pk), everybody)
+    listed = [str(one.public_id) for one in selection.submissions()]
+    for format_ in (Format.CSV, Format.JSONL):
+        data, told = written(layout(format_, ("submission", "submitted_at", "order_ref")), selection)
+        if format_ is Format.JSONL:
+            found = [line["submission"] for line in json_lines(data)[1]]
+        else:
+            found = [line["submission"] for line in csv.DictReader(io.StringIO(data.decode("utf-8-sig")))]
+        assert found == listed
+        assert told.rows == len(listed)
+
+
+@pytest.mark.parametrize("format_", Format)
+def test_what_is_stored_meanwhile_is_not_in_the_file(
+    supervisor: User, own_connection: BaseDatabaseWrapper, format_: Format
+) -> None:
+    """And it is stored at once: an export keeps nobody waiting."""
+    stored(supervisor, [{"submitted_at": dt.datetime(2026, 1, 1, tzinfo=dt.UTC)}])
+    repeat(Submission.objects.get(), 4_999)
+    seen: list[int] = []
+
+    def progress(rows: int) -> None:
+        seen.append(rows)
+        with transaction.atomic():
+            row(supervisor).save()
+            row(supervisor, submitted_at=dt.datetime(2020, 1, 1, tzinfo=dt.UTC)).save()
+
+    pieces: list[bytes] = []
+    told = write(
+        EVERYTHING, layout(format_, PLAIN), pieces.append, connection=own_connection, progress=progress
+    )
+    assert told.rows == 5_000
+    assert seen == [1_000, 2_000, 3_000, 4_000, 5_000]
+    assert Submission.objects.count() == 5_010
+    if format_ is Format.XLSX:
+        assert len(from_xlsx(b"".join(pieces), len(PLAIN))) == 5_000
+    elif format_ is not Format.JSONL:
+        assert len(b"".join(pieces).splitlines()) == 5_001
+
+
+def test_inside_a_transaction_nothing_is_written(supervisor: User) -> None:
+    with transaction.atomic(), pytest.raises(transaction.TransactionManagementError):
+        written(layout(Format.CSV))
+
+
+@pytest.mark.parametrize("format_", Format)
+@pytest.mark.parametrize("columns", [PLAIN, ("order_ref", "last_name")], ids=["plain", "personal"])
+def test_memory_does_not_grow_with_the_rows(
+    supervisor: User, format_: Format, columns: tuple[str, ...]
+) -> None:
+    stored(supervisor, [{"consumer": FULL, "order_href": "https://example.com/orders/" + "0" * 100}])
+
+    def peak() -> int:
+        tracemalloc.start()
+        try:
+            write(
+                EVERYTHING, layout(format_, columns), len, connection=connection, progress=lambda rows: None
+            )
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    submission = Submission.objects.get()
+    repeat(submission, 2_999)
+    peak()
+    few = peak()
+    repeat(submission, 12_000)
+    assert peak() < few * 1.2 + 200_000
+
+
+def _many_wide_rows(person: User) -> None:
+    """More than the sockets between server and client hold."""
+    stored(person, [{"order_href": "x" * 3_000, "consumer": FULL}])
+    repeat(Submission.objects.get(), 9_999)
+
+
+@pytest.mark.parametrize("format_", Format)
+def test_a_cancelled_statement_raises_and_the_connection_lives_on(
+    supervisor: User, own_connection: BaseDatabaseWrapper, format_: Format
+) -> None:
+    _many_wide_rows(supervisor)
+    seen: list[int] = []
+
+    def progress(rows: int) -> None:
+        if not seen:
+            other = threading.Thread(target=cancel_query, args=(own_connection,))
+            other.start()
+            other.join()
+        seen.append(rows)
+
+    pieces: list[bytes] = []
+    with pytest.raises(OperationalError):
+        write(EVERYTHING, layout(format_, PLAIN), pieces.append, connection=own_connection, progress=progress)
+    assert seen[-1] < 10_000
+    with own_connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        assert cursor.fetchone() == (1,)
+
+
+@pytest.mark.parametrize("format_", Format)
+@pytest.mark.parametrize("columns", [PLAIN, ("order_ref", "last_name")], ids=["plain", "personal"])
+@pytest.mark.parametrize("where", ["progress", "write_bytes"])
+def test_whoever_watches_may_stop_it(
+    supervisor: User,
+    own_connection: BaseDatabaseWrapper,
+    format_: Format,
+    columns: tuple[str, ...],
+    where: str,
+) -> None:
+    _many_wide_rows(supervisor)
+    taken = 0
+
+    def take(data: bytes) -> None:
+        nonlocal taken
+        taken += len(data)
+        if where == "write_bytes" and taken > 50_000:
+            raise Stopped
+
+    def progress(rows: int) -> None:
+        if where == "progress":
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        write(EVERYTHING, layout(format_, columns), take, connection=own_connection, progress=progress)
+    with own_connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        assert cursor.fetchone() == (1,)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid()"
+                " AND datname = current_database() AND backend_type = 'client backend'"
+            )
+            assert cursor.fetchone() == (0,)
+
+
+def test_to_cancel_where_nothing_runs_does_nothing(own_connection: BaseDatabaseWrapper) -> None:
+    cancel_query(own_connection)
+    own_connection.ensure_connection()
+    cancel_query(own_connection)
+    assert written(layout(Format.CSV), connection=own_connection)[1].rows == 0
+
+
+def test_more_rows_than_a_sheet_holds_are_in_further_ones(
+    supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored(supervisor, numbered(25))
+    wanted = layout(Format.XLSX, ("order_ref", "submitted_at"))
+    monkeypatch.setattr(workbook, "MOST_ROWS", 10)
+    data, _told = written(wanted)
+    book = openpyxl.load_workbook(io.BytesIO(data))
+    assert book.sheetnames == ["Submissions", "Submissions 2", "Submissions 3"]
+    assert [sheet.max_row for sheet in book] == [11, 11, 6]
+    assert {sheet["A1"].value for sheet in book} == {"order_ref"}
+    assert from_xlsx(data, 2) == expected(wanted)
+
+
+@needs_office
+def test_libreoffice_opens_excel_files_with_every_text_as_it_was(supervisor: User, tmp_path: Path) -> None:
+    # LibreOffice itself leaves out what no XML file of its own can hold, and ends lines with a line feed.
+    stored(supervisor, [{"order_ref": text} for text in HOSTILE if not _UNREADABLE_THERE.search(text)])
+    wanted = layout(Format.XLSX, ("order_ref", "http_status", "submitted_at"))
+    file = tmp_path / "export.xlsx"
+    file.write_bytes(written(wanted)[0])
+    [sheet] = converted([file], "fods", tmp_path)
+    head, *rows = _office_rows(sheet)
+    assert head == [*wanted.columns]
+    assert [line[0] for line in rows] == [cells[0] for cells in expected(wanted)]
+    assert [line[2] for line in rows] == [cells[2] for cells in expected(wanted)]
+
+
+@needs_office
+def test_libreoffice_makes_no_formula_of_any_cell(supervisor: User, tmp_path: Path) -> None:
+    stored(
+        supervisor,
+        [
+            {"order_ref": text, "actor_name": text, "consumer": NewConsumer(first_name="x", last_name=text)}
+            for text in HOSTILE
+        ],
+    )
+    columns = ("order_ref", "person", "last_name")
+    files = []
+    for name, format_, separator in (
+        ("whole.xlsx", Format.XLSX, ","),
+        ("comma.csv", Format.CSV, ","),
+        ("semicolon.csv", Format.CSV, ";"),
+        ("tab.csv", Format.CSV, "\t"),
+    ):
+        files.append(tmp_path / name)
+        files[-1].write_bytes(written(layout(format_, columns, separator=separator))[0])
+    [sheet] = converted(files[:1], "fods", tmp_path)
+    assert "table:formula" not in sheet.read_text()
+    # Each file also as by somebody whose spreadsheet expects another separator.
+    for code in (44, 59, 9):
+        folder = tmp_path / str(code)
+        folder.mkdir()
+        opened_as = f"Text - txt - csv (StarCalc):{code},34,76,1,,0,false,true,false,false,false,-1"
+        for sheet in converted(files[1:], "fods", folder, opened_as=opened_as):
+            formulas = [
+                cell.get(f"{TABLE}formula")
+                for cell in ET.parse(sheet).iter(f"{TABLE}table-cell")
+                if cell.get(f"{TABLE}formula")
+            ]
+            assert formulas == [], (code, sheet.name)
+
+
+@needs_office
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_libreoffice_opens_csv_with_every_text_as_it_was(
+    supervisor: User, tmp_path: Path, separator: str
+) -> None:
+    stored(supervisor, [{"order_ref": text} for text in HOSTILE if not _UNREADABLE_THERE.search(text)])
+    file = tmp_path / "export.csv"
+    wanted = layout(Format.CSV, ("order_ref", "error_code"), separator=separator)
+    file.write_bytes(written(wanted)[0])
+    # Columns as text (2), as a careful person imports them; no number is made of a reference then.
+    opened_as = (
+        f"Text - txt - csv (StarCalc):{ord(separator)},34,76,1,1/2/2/2,0,false,false,false,false,false,-1"
+    )
+    [sheet] = converted([file], "fods", tmp_path, opened_as=opened_as)
+    _head, *rows = _office_rows(sheet)
+    assert [restore(line[0]) for line in rows] == [cells[0] for cells in expected(wanted)]
+
+
+_UNREADABLE_THERE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff\u0085\u2028\u2029\x7f]")
+
+
+def _office_rows(sheet: Path) -> list[list[str]]:
+    """The cells of a sheet in LibreOffice's own XML, each with all of its blanks and lines."""
+    rows = []
+    for line in ET.parse(sheet).iter(f"{TABLE}table-row"):
+        cells: list[str] = []
+        for cell in line.iter(f"{TABLE}table-cell"):
+            text = "\n".join(map(_office_text, cell.iter(f"{TEXT}p")))
+            cells += [text] * int(cell.get(f"{TABLE}number-columns-repeated", "1"))
+        if any(cells):
+            rows.append(cells)
+    return rows
+
+
+def _office_text(paragraph: ET.Element) -> str:
+    special = {f"{TEXT}tab": "\t", f"{TEXT}line-break": "\n"}
+    text = paragraph.text or ""
+    for part in paragraph:
+        if part.tag == f"{TEXT}s":
+            text += " " * int(part.get(f"{TEXT}c", "1"))
+        text += special.get(part.tag, "") or (_office_text(part) if part.tag != f"{TEXT}s" else "")
+        text += part.tail or ""
+    return text
