@@ -25,7 +25,7 @@ from apps.accounts.roles import PERSONAL_DATA_EXPORT, SUPERVISOR
 from apps.audit.models import AuditEvent
 from apps.consumers.models import Outcome, Submission
 from apps.history.export_forms import values_of
-from apps.history.exports import delivery, services
+from apps.history.exports import delivery, making, services
 from apps.history.forms import SEARCH
 from apps.history.models import Export, State
 from tests.unit.accounts.people import PASSWORD, TESTS, events, make_person
@@ -295,7 +295,7 @@ def test_for_a_reader_of_http_1_0_a_broken_file_is_no_file(
         raise OSError
 
     export = choose(as_supervisor, format="csv")
-    monkeypatch.setattr(delivery, "_nameless_file", refuse)
+    monkeypatch.setattr(making, "_nameless_file", refuse)
     address = reverse("history:export_file", args=[export.public_id])
     answer = as_supervisor.post(address, SERVER_PROTOCOL="HTTP/1.0")
     assert answer.status_code == 303

@@ -15,7 +15,8 @@ from django.db import connection
 from apps.accounts.models import User
 from apps.consumers.models import Outcome, Submission
 from apps.history.exports import delivery, services
-from apps.history.exports.delivery import Delivery, ExportBroken
+from apps.history.exports.delivery import Delivery
+from apps.history.exports.making import ExportBroken
 from apps.history.models import Export, State
 from apps.history.writing import Written, write
 from benchmarks.filled import fill

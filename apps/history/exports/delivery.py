@@ -9,60 +9,25 @@ the file: nothing is left over, whoever dies.
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import logging
-import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
-from typing import IO, Protocol
 
 from django.conf import settings
-from django.db import (
-    DEFAULT_DB_ALIAS,
-    DatabaseError,
-    InterfaceError,
-    close_old_connections,
-    connections,
-)
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db import close_old_connections, connections
 
 from apps.core.actor import Actor
-from apps.core.connections import is_away, release_database_connections
+from apps.core.connections import release_database_connections
 from apps.history import writing
-from apps.history.exports import selections, services
+from apps.history.exports import services
+from apps.history.exports.making import DATABASE_ERRORS, ExportBroken, ExportFile, Write, code_of
 from apps.history.exports.services import FailureCode, Progress
 from apps.history.models import Export, State
-from apps.history.selection import Selection
-from apps.history.writing import Format, Layout, Written
 
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 1.0
-CHUNK = 128 * 1024  # bytes that the server takes at a time
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_DATABASE = (DatabaseError, InterfaceError)
-
-
-class ExportBroken(Exception):
-    """The file does not become whole: the server must break the download. The text is a code."""
-
-
-class Write(Protocol):
-    """:func:`apps.history.writing.write`."""
-
-    def __call__(
-        self,
-        selection: Selection,
-        layout: Layout,
-        write_bytes: Callable[[bytes], object],
-        *,
-        connection: BaseDatabaseWrapper,
-        progress: Callable[[int], None],
-    ) -> Written: ...
 
 
 class _Stopping:
@@ -79,132 +44,6 @@ _process = _Stopping()
 def end_when(is_stopping: Callable[[], bool], *, grace: float) -> None:
     """Break off what still runs so many seconds after the process was told to stop."""
     _process.is_stopping, _process.grace = is_stopping, grace
-
-
-class _File:
-    """The file while it is made: written by one thread, read by another."""
-
-    def __init__(self, export: Export, write: Write) -> None:
-        self.rows = self.unreadable = 0
-        self.written = 0  # bytes
-        self.is_whole = False
-        self.is_broken = False
-        self.code: FailureCode | None = None  # None where somebody else has written the end
-        self._digest = hashlib.sha256()
-        self._file: IO[bytes] | None = None
-        self._changed = threading.Condition()
-        self._connection: BaseDatabaseWrapper | None = None
-        self._connection_lock = threading.Lock()
-        self._selection = selections.from_json(export.selection)
-        self._layout = Layout(
-            format=Format(export.format),
-            columns=tuple(export.columns),
-            time_zone=export.time_zone,
-            separator=export.separator,
-            byte_order_mark=export.byte_order_mark,
-        )
-        self._write = write
-
-    @property
-    def sha256(self) -> str:
-        """Of what was written."""
-        return self._digest.hexdigest()
-
-    def make(self) -> None:
-        """Write the whole file; however that ends, the reader is told."""
-        try:
-            self._file = _nameless_file()
-            self._run_query(partial(self._append, self._file))
-        except ExportBroken:
-            pass
-        except Exception as error:  # whatever it is: the reader waits, and must not wait for ever
-            if not self.is_broken:  # else it is what stopping the query looks like
-                logger.exception("export_not_written")
-            self.break_off(_code_of(error))
-        else:
-            with self._changed:
-                self.is_whole = True
-                self._changed.notify_all()
-        finally:
-            connections.close_all()
-
-    def read(self, position: int) -> bytes:
-        """What stands there, as soon as something does; empty behind the end of the whole file.
-
-        Raises :class:`ExportBroken` where there is no whole file to come.
-        """
-        with self._changed:
-            self._changed.wait_for(lambda: self.is_broken or self.is_whole or self.written > position)
-            self._go_on()
-        if self._file is None:  # no first byte was ever written: it is whole and empty
-            return b""
-        return os.pread(self._file.fileno(), CHUNK, position)
-
-    def wait_until_whole(self) -> None:
-        """Return when the last byte is written. Raises :class:`ExportBroken`."""
-        with self._changed:
-            self._changed.wait_for(lambda: self.is_broken or self.is_whole)
-            self._go_on()
-
-    def break_off(self, code: FailureCode | None) -> None:
-        """Let there be no whole file; the first reason stays. Safe from any thread."""
-        with self._changed:
-            if not self.is_broken:
-                self.is_broken, self.code = True, code
-                self._changed.notify_all()
-        self.stop_query()
-
-    def stop_query(self) -> None:
-        """Tell the database to end a query that is of no use any more."""
-        with self._connection_lock:
-            if self._connection is not None:
-                try:
-                    with self._connection.wrap_database_errors:
-                        writing.cancel_query(self._connection)
-                except _DATABASE:
-                    logger.warning("export_query_not_cancelled")
-
-    def close(self) -> None:
-        """Give the room of the file back. Nobody may write or read any more."""
-        if self._file is not None:
-            self._file.close()
-
-    def _run_query(self, write_bytes: Callable[[bytes], object]) -> None:
-        connection = _connection_of_its_own()
-        try:
-            with self._connection_lock:
-                self._connection = connection
-            with connection.wrap_database_errors:
-                written = self._write(
-                    self._selection,
-                    self._layout,
-                    write_bytes,
-                    connection=connection,
-                    progress=self._count,
-                )
-            self.rows, self.unreadable = written.rows, written.unreadable
-        finally:
-            with self._connection_lock:
-                self._connection = None
-            connection.close()
-
-    def _append(self, file: IO[bytes], data: bytes) -> None:
-        self._go_on()
-        self._digest.update(data)
-        rest = memoryview(data)
-        while rest:  # a disk that is almost full takes a part
-            rest = rest[file.write(rest) :]
-        with self._changed:
-            self.written += len(data)
-            self._changed.notify_all()
-
-    def _count(self, rows: int) -> None:
-        self._go_on()
-        self.rows = rows
-
-    def _go_on(self) -> None:
-        if self.is_broken:
-            raise ExportBroken(self.code or "ended")
 
 
 class Delivery(Iterator[bytes]):
@@ -224,7 +63,7 @@ class Delivery(Iterator[bytes]):
         write: Write = writing.write,
     ) -> None:
         self._export, self._actor, self._hang_up = export, actor, hang_up
-        self._file = _File(export, write)
+        self._file = ExportFile(export, write)
         self._maker = threading.Thread(target=self._file.make, name="export-maker", daemon=True)
         self._watcher = threading.Thread(target=self._watch, name="export-watcher", daemon=True)
         self._sent = 0  # bytes that the server has taken
@@ -279,9 +118,9 @@ class Delivery(Iterator[bytes]):
         progress = self._progress()
         try:
             ended = services.finish(self._export, progress, self._file.sha256, self._actor)
-        except _DATABASE as error:
+        except DATABASE_ERRORS as error:
             logger.exception("export_end_not_written")
-            self._file.break_off(_code_of(error))
+            self._file.break_off(code_of(error))
             raise ExportBroken("not_recorded") from error
         if not ended:  # cancelled, or given up, in the last moment
             self._file.break_off(None)
@@ -313,7 +152,7 @@ class Delivery(Iterator[bytes]):
         state = State.DELIVERING if self._file.is_whole else State.RUNNING
         try:
             goes_on = services.beat(self._export, state, self._progress())
-        except _DATABASE:  # SQLite's lock, or a database that is away: the next beat comes in a second
+        except DATABASE_ERRORS:  # SQLite's lock, or a database that is away: the next beat comes in a second
             logger.info("export_beat_skipped")
             return
         finally:
@@ -337,7 +176,7 @@ class Delivery(Iterator[bytes]):
             return
         try:
             services.fail(self._export, self._file.code, self._progress(), self._actor)
-        except _DATABASE:
+        except DATABASE_ERRORS:
             logger.warning("export_failure_not_written %s", self._export.public_id)  # the worker's sweep does
         finally:
             close_old_connections()
@@ -345,24 +184,3 @@ class Delivery(Iterator[bytes]):
     def _progress(self) -> Progress:
         file = self._file
         return Progress(file.rows, file.unreadable, bytes=file.written, bytes_sent=self._sent)
-
-
-def _nameless_file() -> IO[bytes]:
-    """A file without a name: it is gone when nobody has it open any more, however that came."""
-    return tempfile.TemporaryFile(dir=settings.EXPORT_DIR or None, buffering=0)
-
-
-def _connection_of_its_own() -> BaseDatabaseWrapper:
-    """A connection of this export alone, beside the pool: pages keep theirs while the query runs."""
-    connection = connections.create_connection(DEFAULT_DB_ALIAS)
-    options = {name: value for name, value in connection.settings_dict["OPTIONS"].items() if name != "pool"}
-    connection.settings_dict = {**connection.settings_dict, "OPTIONS": options}
-    return connection
-
-
-def _code_of(error: Exception) -> FailureCode:
-    if isinstance(error, OSError):
-        return FailureCode.DISK_FULL if error.errno in _NO_ROOM else FailureCode.DISK_FAILED
-    if is_away(error):
-        return FailureCode.DATABASE_LOST
-    return FailureCode.DATABASE_FAILED if isinstance(error, DatabaseError) else FailureCode.FAULT

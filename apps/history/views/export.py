@@ -28,7 +28,8 @@ from apps.core.requests import actor_of
 from apps.history.export_forms import ExportForm, moved, values_of, wants_personal
 from apps.history.export_presenters import CONTENT_TYPES, file_name, shown
 from apps.history.exports import services
-from apps.history.exports.delivery import Delivery, ExportBroken
+from apps.history.exports.delivery import Delivery
+from apps.history.exports.making import ExportBroken
 from apps.history.models import Export
 from apps.history.presenters import chips
 from apps.history.views.selected import SEE_ALL, filter_form, selection_of

@@ -16,8 +16,9 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.history import writing
-from apps.history.exports import delivery, services
-from apps.history.exports.delivery import Delivery, ExportBroken
+from apps.history.exports import delivery, making, services
+from apps.history.exports.delivery import Delivery
+from apps.history.exports.making import ExportBroken
 from apps.history.models import Export, State
 from apps.history.writing import Written
 from tests.unit.accounts.people import acting, events
@@ -207,7 +208,7 @@ def test_what_stops_the_file_is_told_and_breaks_the_download(
 def test_a_full_disk_is_told(supervisor: User, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a real file: the kernel's own device without room."""
     with Path("/dev/full").open("r+b", buffering=0) as full:
-        monkeypatch.setattr(delivery, "_nameless_file", lambda: full)
+        monkeypatch.setattr(making, "_nameless_file", lambda: full)
         export, file = started(supervisor, Rows(1))
         with pytest.raises(ExportBroken, match="disk_full"):
             b"".join(file)
