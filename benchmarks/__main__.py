@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import create, in_flight, submissions_list
+from benchmarks import create, export, in_flight, submissions_list
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "create": create.main,
+    "export": export.main,
     "in_flight": in_flight.main,
     "submissions_list": submissions_list.main,
 }

@@ -1,0 +1,201 @@
+"""Exports of 100 thousand and of 1 million submissions, beside what one would take otherwise.
+
+Each export runs in a process of its own and writes to the null device; seconds count from when it has its
+database connection. Nothing here fails by the clock. ``BENCH_ROWS``: the numbers of rows, with commas between
+(100000,1000000). ``BENCH_TIMES``: how often each is measured (3; the medians are shown).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from benchmarks.figures import machine, table
+from benchmarks.servers import ROOT, run
+from tests.postgresql import find_binaries, temporary_server
+
+RESULT = ROOT / "var" / "bench-export.md"
+SIZES = [int(rows) for rows in os.environ.get("BENCH_ROWS", "100000,1000000").split(",")]
+TIMES = int(os.environ.get("BENCH_TIMES", "3"))
+LARGEST_OF_PEERS = 100_000  # rows: django-import-export would take gigabytes for more
+HEAD = (
+    "export",
+    "columns",
+    "seconds (least–most)",
+    "rows/s",
+    "first byte ms",
+    "peak memory MB",
+    "file MB",
+    "n",
+)
+FORMATS = {
+    "csv": "CSV for spreadsheets",
+    "csv_exact": "CSV, exact",
+    "jsonl": "JSON Lines",
+    "xlsx": "Excel",
+}
+OURS = [(name, way, columns) for way, name in FORMATS.items() for columns in ("plain", "personal")]
+RAW = (
+    "submitted_at, actor_name, outcome, order_ref, consumer_ref, guest_ref, finished_at, duration_ms,"
+    " http_status, error_code, error_field, settled_how, settled_at, settled_by_name, settle_reason,"
+    " late_outcome, late_consumer_ref, contradicted, consumer_href, order_href, guest_href, public_id,"
+    " resubmission_of_id"
+)
+LIMIT = f"SELECT {RAW} FROM consumers_submission ORDER BY submitted_at DESC, id DESC"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one export took: seconds and bytes; None where nobody could look."""
+
+    seconds: float
+    first: float | None = None
+    resident: int | None = None
+    bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a table."""
+
+    name: str
+    columns: str
+    runs: Sequence[Run]
+
+    @property
+    def seconds(self) -> float:
+        """The median."""
+        return statistics.median(run.seconds for run in self.runs)
+
+    def cells(self, rows: int) -> list[str]:
+        """The line in words."""
+        every = [run.seconds for run in self.runs]
+        one = self.runs[0]
+        firsts = [run.first for run in self.runs if run.first is not None]
+        resident = max((run.resident or 0 for run in self.runs), default=0)
+        return [
+            self.name,
+            self.columns,
+            f"{self.seconds:.2f} ({min(every):.2f}–{max(every):.2f})",
+            f"{rows / self.seconds:,.0f}",
+            f"{statistics.median(firsts) * 1000:.1f}" if firsts else "–",
+            f"{resident / 1e6:.0f}" if resident else "–",
+            f"{one.bytes / 1e6:.0f}" if one.bytes else "–",
+            str(len(self.runs)),
+        ]
+
+
+def main() -> None:
+    """Measure, print the tables and write them to ``var/bench-export.md``."""
+    parts = ["# Exports", machine() + "."]
+    with tempfile.TemporaryDirectory(prefix="portal-bench-") as name, ExitStack() as stack:
+        folder = Path(name)
+        binaries = find_binaries()
+        server = stack.enter_context(temporary_server(binaries, durable=True)) if binaries else ""
+        for rows in SIZES:
+            parts += [f"## {rows:,} submissions, SQLite"]
+            parts += measured(folder, f"sqlite:///{folder / f'{rows}.sqlite3'}", rows)
+            if server:
+                parts += [f"## {rows:,} submissions, PostgreSQL"]
+                parts += measured(folder, _made(server, rows), rows)
+        if not server:
+            parts.append("PostgreSQL is not installed: its tables are missing.")
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text("\n\n".join(parts) + "\n")
+    print(RESULT.read_text())
+
+
+def measured(folder: Path, url: str, rows: int) -> list[str]:
+    """The table of one database, which is empty yet, and what follows from it in words."""
+    environment = {
+        "PORTAL_MODE": "practice",
+        "DATABASE_URL": url,
+        "LOG_LEVEL": "WARNING",
+        "DJANGO_SETTINGS_MODULE": "consumerportal.settings",
+    }
+    log = folder / "log"
+    print(f"{url.partition(':')[0]}, {rows:,} rows …", file=sys.stderr, flush=True)
+    run([sys.executable, "manage.py", "migrate", "-v", "0"], environment, log=log)
+    run([sys.executable, "-m", "benchmarks.filled", str(rows)], environment, log=log)
+    peers = [("csv.writer over iterator()", "recipe", "plain")]
+    if rows <= LARGEST_OF_PEERS:
+        peers.append(("openpyxl, write-only", "openpyxl", "plain"))
+        if importlib.util.find_spec("import_export"):
+            peers.append(("django-import-export", "import-export", "plain"))
+    wanted = [*OURS, *peers]
+    found: dict[tuple[str, str, str], list[Run]] = {one: [] for one in wanted}
+    limits: list[Run] = []
+    for _time in range(TIMES):  # by turns, so that what else the machine does meets all of them
+        limits.append(_limit(url))
+        for one in wanted:
+            if one not in peers or not found[one]:
+                found[one].append(_inside(one[1], one[2], environment, log))
+    lines = [Line(name, columns, runs) for (name, _way, columns), runs in found.items()]
+    limit = Line(_limit_name(url), "plain, raw", limits)
+    by_way = {way + columns: line for (_name, way, columns), line in zip(found, lines, strict=True)}
+    csv, excel = by_way["csvplain"].seconds, by_way["xlsxplain"].seconds
+    said = [f"CSV for spreadsheets takes {csv / limit.seconds:.1f} times as long as {limit.name}"]
+    for way, what, ours in (
+        ("recipe", "the usual recipe takes {:.1f} times as long as it", csv),
+        ("import-export", "django-import-export {:.1f} times as long as it", csv),
+        ("openpyxl", "openpyxl {:.1f} times as long as Excel by the portal", excel),
+    ):
+        if way + "plain" in by_way:
+            said.append(what.format(by_way[way + "plain"].seconds / ours))
+    return [table(HEAD, [line.cells(rows) for line in (*lines, limit)]), "; ".join(said) + "."]
+
+
+def _inside(way: str, columns: str, environment: Mapping[str, str], log: Path) -> Run:
+    command = [sys.executable, "-m", "benchmarks.export_inside", way, columns]
+    return Run(**json.loads(run(command, environment, log=log)))
+
+
+def _limit_name(url: str) -> str:
+    return (
+        "psql, COPY"
+        if url.startswith("postgres")
+        else "the sqlite3 shell"
+        if _shell()
+        else "Python's sqlite3"
+    )
+
+
+def _shell() -> str | None:
+    return shutil.which("sqlite3")
+
+
+def _limit(url: str) -> Run:
+    """The database's own way to write the same columns, as it has them."""
+    if url.startswith("postgres"):
+        binaries = find_binaries()
+        assert binaries is not None
+        command = [str(binaries / "psql"), url, "-qXc", f"COPY ({LIMIT}) TO STDOUT (FORMAT csv)"]
+    elif shell := _shell():
+        command = [shell, "-csv", url.removeprefix("sqlite:///"), LIMIT]
+    else:
+        read = "import csv, os, sqlite3, sys; csv.writer(open(os.devnull, 'w')).writerows("
+        command = [sys.executable, "-c", f"{read}sqlite3.connect(sys.argv[1]).execute(sys.argv[2]))"]
+        command += [url.removeprefix("sqlite:///"), LIMIT]
+    begin = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return Run(time.perf_counter() - begin)
+
+
+def _made(server: str, rows: int) -> str:
+    """The address of a new database on that server."""
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE rows_{rows}")
+    return f"{server.rpartition('/')[0]}/rows_{rows}"

@@ -1,0 +1,117 @@
+"""One export in a process of its own, for export.py: ``python -m benchmarks.export_inside csv plain``.
+
+Writes to the null device and prints a line of JSON: seconds, seconds until the first byte, the largest
+resident memory in bytes, the bytes written.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "consumerportal.settings")
+
+import django
+from django.apps import apps
+
+if not apps.ready:
+    django.setup()  # before the portal is imported
+
+import openpyxl
+from django.db import connection
+
+from apps.consumers.models import Submission
+from apps.history.columns import COLUMNS
+from apps.history.selection import Selection, SubmissionFilter
+from apps.history.writing import Format, Layout, write
+from apps.history.writing.cells import SOURCES
+
+PLAIN = tuple(key for key, column in COLUMNS.items() if not column.personal)
+EVERYTHING = Selection(SubmissionFilter(), person_id="", everybody=True)
+FIELDS = [SOURCES[key].field or "resubmission_of_id" for key in PLAIN]
+
+
+def portal(way: str, columns: str, take: Callable[[bytes], object]) -> None:
+    """The portal's own."""
+    layout = Layout(Format(way), PLAIN if columns == "plain" else tuple(COLUMNS), "Europe/Berlin")
+    write(EVERYTHING, layout, take, connection=connection, progress=lambda rows: None)
+
+
+def recipe(take: Callable[[bytes], object]) -> None:
+    """The usual one: ``csv.writer`` into an echo, a row at a time, as StreamingHttpResponse takes it."""
+
+    class Echo:
+        def write(self, line: str) -> str:
+            return line
+
+    def lines() -> Iterator[str]:
+        writer = csv.writer(Echo())
+        yield writer.writerow(PLAIN)
+        for row in EVERYTHING.submissions().iterator():
+            yield writer.writerow([getattr(row, field) for field in FIELDS])
+
+    for line in lines():
+        take(line.encode())
+
+
+def import_export(take: Callable[[bytes], object]) -> None:
+    """django-import-export, as its documentation has it."""
+    # Not installed everywhere: the portal has no use for it.
+    resources = importlib.import_module("import_export.resources")
+    resource = resources.modelresource_factory(Submission)()
+    names = {field.removesuffix("_id") for field in FIELDS}
+    resource.fields = {name: field for name, field in resource.fields.items() if name in names}
+    take(resource.export(EVERYTHING.submissions()).csv.encode())
+
+
+def openpyxl_write_only(take: Callable[[bytes], object]) -> None:
+    """openpyxl's write-only mode over plain tuples of texts."""
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet()
+    sheet.append(PLAIN)
+    for row in EVERYTHING.submissions().values_list(*FIELDS).iterator():
+        sheet.append(["" if cell is None else str(cell) for cell in row])
+    with Path(os.devnull).open("wb") as null:
+        book.save(null)
+    take(b" ")
+
+
+def main(way: str, columns: str) -> None:
+    """Export once that way, and print what it took."""
+    connection.ensure_connection()
+    first: list[float] = []
+    size = 0
+    with Path(os.devnull).open("wb") as null:
+
+        def take(data: bytes) -> None:
+            nonlocal size
+            if not first:
+                first.append(time.perf_counter() - begin)
+            size += len(data)
+            null.write(data)
+
+        others: dict[str, Any] = {
+            "recipe": recipe,
+            "import-export": import_export,
+            "openpyxl": openpyxl_write_only,
+        }
+        begin = time.perf_counter()
+        if way in others:
+            others[way](take)
+        else:
+            portal(way, columns, take)
+        seconds = time.perf_counter() - begin
+    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({"seconds": seconds, "first": first[0], "resident": resident, "bytes": size}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
