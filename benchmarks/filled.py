@@ -66,9 +66,9 @@ def fill(connection: BaseDatabaseWrapper, rows: int) -> None:
 
     Writes past services and the audit log. Needs autocommit; what is written stays.
     """
-    chance = random.Random(20261001)
-    people, pool = _people(connection), [_pooled(number, chance) for number in range(DIFFERENT)]
     first = (Submission.objects.using(connection.alias).aggregate(last=Max("pk"))["last"] or 0) + 1
+    chance = random.Random(first)  # what is added later has other tokens
+    people, pool = _people(connection), [_pooled(number, chance) for number in range(DIFFERENT)]
     submissions = _House(connection, people, pool, chance).submissions(rows, first)
     indexes = Submission._meta.indexes
     if connection.vendor == "sqlite":

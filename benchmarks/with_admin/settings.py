@@ -2,6 +2,7 @@
 
 from consumerportal.settings import *  # noqa: F403  # these settings with a few changes
 from consumerportal.settings import INSTALLED_APPS as _APPS
+from consumerportal.settings import STORAGES as _STORAGES
 
 INSTALLED_APPS = [*_APPS, "django.contrib.admin"]
 ROOT_URLCONF = "benchmarks.with_admin.urls"
@@ -12,3 +13,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",  # will not be left out
 ]
+# The admin's own static files have not been collected.
+STORAGES = {
+    **_STORAGES,
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}

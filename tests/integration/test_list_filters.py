@@ -326,11 +326,13 @@ def test_the_list_is_not_shown_when_that_cannot_be_recorded(
     assert as_staff.get(PAGE).status_code == 500
 
 
-def test_submissions_of_one_moment_come_once_each_on_every_way(
-    as_staff: Client, staff: User, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("seconds", [0, 1], ids=["of one moment", "one after the other"])
+def test_submissions_come_once_each_on_every_way(
+    as_staff: Client, staff: User, monkeypatch: pytest.MonkeyPatch, seconds: int
 ) -> None:
     monkeypatch.setattr(views, "PAGE_SIZE", 3)
-    made = [store(staff, Outcome.REJECTED, clean(last_name="Same"), submitted_at=NOW) for _ in range(8)]
+    moments = [NOW - dt.timedelta(seconds=seconds * (8 - number)) for number in range(8)]
+    made = [store(staff, Outcome.REJECTED, clean(last_name="Same"), submitted_at=at) for at in moments]
     expected = [str(one.public_id) for one in reversed(made)]
     digest = search_digest(DigestKind.LAST_NAME, "Same")
     for query in ("", "outcome=rejected", f"order={made[0].order_ref}", f"last_name={digest}"):

@@ -1,0 +1,35 @@
+"""The full database of the benchmarks holds what the portal could have written."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+
+from apps.consumers.digests import search_digest
+from apps.consumers.models import DigestKind, Outcome, Submission, SubmissionDigest
+from apps.history.selection import Selection, SubmissionFilter
+from benchmarks.filled import COMMONEST, fill
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_full_database_holds_submissions_as_the_portal_stores_them() -> None:
+    before = set(connection.introspection.table_names())
+    for _ in range(2):  # the second time beside the first
+        fill(connection, 120)
+    assert Submission.objects.count() == 240
+    for one in Submission.objects.all():
+        one.validate_constraints()
+        assert one.consumer is not None
+        assert one.answer is not None or one.outcome != Outcome.CREATED
+    assert {Outcome.CREATED, Outcome.REJECTED, Outcome.UNKNOWN} <= {
+        *Submission.objects.values_list("outcome", flat=True)
+    }
+    assert SubmissionDigest.objects.filter(kind=DigestKind.LAST_NAME).count() == 240
+    commonest = (DigestKind.LAST_NAME, search_digest(DigestKind.LAST_NAME, COMMONEST))
+    asked = SubmissionFilter(searches=(commonest,))
+    found = Selection(asked, person_id="", everybody=True).submissions()
+    assert {one.consumer.last_name for one in found if one.consumer} <= {COMMONEST}
+    with connection.cursor() as cursor:
+        names = connection.introspection.get_constraints(cursor, Submission._meta.db_table)
+    assert {index.name for index in Submission._meta.indexes} <= names.keys()
+    assert set(connection.introspection.table_names()) == before
