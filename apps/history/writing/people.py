@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from json.encoder import encode_basestring
 from typing import Any, Final
 
 from apps.core.bulk_decryption import decrypt_all
@@ -28,9 +29,9 @@ _STORED: Final = {
     "country": "country",
     "identifiers": "identifiers",
 }
-_LISTS: Final = frozenset({"emails", "phone_numbers", "identifiers"})
+_LISTS: Final = frozenset({"emails", "phoneNumbers", "identifiers"})
+_EMPTY: Final[dict[str, Any]] = {name: [] if name in _LISTS else "" for name in _STORED.values()}
 
-_Person = Mapping[str, Any]
 Cells = tuple[str, ...]
 
 
@@ -42,9 +43,16 @@ class People:
         be several, null where nothing is known any more."""
         self.unreadable = 0
         """Rows so far whose consumer none of our keys opens."""
-        self._readers = [_json_reader(key) if json else _text_reader(key) for key in columns]
+        self._names = [_STORED[key] for key in columns]
+        shown = _JSON if json else _TEXT
+        usual = encode_basestring if json else None
+        self._shown = [
+            (place, show)
+            for place, name in enumerate(self._names)
+            if (show := shown.get(name, usual)) is not None
+        ]
         self._erased: Cells = ("null" if json else "",) * len(columns)
-        self._closed: Cells = (_json(UNREADABLE) if json else UNREADABLE,) * len(columns)
+        self._closed: Cells = (encode_basestring(UNREADABLE) if json else UNREADABLE,) * len(columns)
 
     def cells(self, tokens: Sequence[str]) -> list[Cells]:
         """The cells of each row. An empty token is a consumer who was erased."""
@@ -55,11 +63,15 @@ class People:
 
     def _of(self, text: str | None) -> Cells:
         try:
-            person: _Person = json.loads(text or "")
-            return tuple([read(person) for read in self._readers])
-        except (ValueError, TypeError, KeyError, AttributeError):
+            person = _EMPTY | json.loads(text or "")
+            cells = [person[name] for name in self._names]
+            for place, show in self._shown:
+                cells[place] = show(cells[place])
+            "".join(cells)  # or one of them is no text
+        except (ValueError, TypeError, KeyError):
             self.unreadable += 1
             return self._closed
+        return tuple(cells)
 
 
 def _opened(tokens: Sequence[str]) -> Iterable[str | None]:
@@ -67,27 +79,27 @@ def _opened(tokens: Sequence[str]) -> Iterable[str | None]:
     return [next(found) if token else None for token in tokens]
 
 
-def _text_reader(key: str) -> Callable[[_Person], str]:
-    stored = _STORED[key]
-    if key == "identifiers":
-        return lambda person: JOINT.join(
-            f"{pair['provider']}: {pair['id']}" for pair in person.get(stored, ())
-        )
-    if key in _LISTS:
-        return lambda person: JOINT.join(person.get(stored, ()))
-    if key == "date_of_birth":
-        return lambda person: person.get(stored, "")[:10]
-    return lambda person: person.get(stored, "")
+def _pairs(identifiers: Sequence[Mapping[str, str]]) -> str:
+    return JOINT.join([f"{pair['provider']}: {pair['id']}" for pair in identifiers])
 
 
-def _json_reader(key: str) -> Callable[[_Person], str]:
-    stored = _STORED[key]
-    if key in _LISTS:
-        return lambda person: _json(person.get(stored, []))
-    if key == "date_of_birth":
-        return lambda person: _json(person.get(stored, "")[:10] or None)
-    return lambda person: _json(person.get(stored, ""))
+def _day(moment: str) -> str:
+    return moment[:10]
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def _list(values: Sequence[object]) -> str:
+    return _encode(values) if values else "[]"
+
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+# How a value is shown that is not shown as it is.
+_TEXT: Final[dict[str, Callable[[Any], str]]] = {
+    "emails": JOINT.join,
+    "phoneNumbers": JOINT.join,
+    "identifiers": _pairs,
+    "dateOfBirth": _day,
+}
+_JSON: Final[dict[str, Callable[[Any], str]]] = {
+    **dict.fromkeys(_LISTS, _list),
+    "dateOfBirth": lambda moment: encode_basestring(_day(moment)) if moment else "null",
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from json.encoder import encode_basestring
 from typing import Final
@@ -16,6 +17,8 @@ from apps.history.writing.rows import Row
 BYTE_ORDER_MARK: Final = "\ufeff"
 """By which Excel knows that a CSV file is UTF-8."""
 
+# Cells that need neither quotes nor guards; not all of those.
+_ordinary: Final = re.compile(f'[0-9A-Za-z][^"{PARTED_BY}]*')
 _LETTERS: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -62,12 +65,15 @@ class Csv:
         return lines
 
     def _line(self, row: Row) -> bytes:
-        cells = map(protect, row) if self._protected else row
-        if len(row) == 1 and row == ("",):
+        if row == ("",):
             return b'""\n'  # an empty line would be none at all
-        return (self._separator.join(map(self._quoted, cells)) + "\n").encode()
+        ordinary = _ordinary.fullmatch
+        cells = [cell if not cell or ordinary(cell) else self._careful(cell) for cell in row]
+        return (self._separator.join(cells) + "\n").encode()
 
-    def _quoted(self, cell: str) -> str:
+    def _careful(self, cell: str) -> str:
+        if self._protected:
+            cell = protect(cell)
         if self._separator in cell or '"' in cell or "\n" in cell or "\r" in cell:
             return '"' + cell.replace('"', '""') + '"'
         return cell
