@@ -262,7 +262,9 @@ def _tell(action: Action, export: Export, actor: Actor, **facts: Any) -> None:
         "personal": "yes" if export.personal else "no",
         **facts,
     }
-    record(Event(action, actor, person=str(export.person_id), data=data))
+    # Whose export it was, where somebody else tells of it: the worker.
+    person = str(export.person_id)
+    record(Event(action, actor, person="" if person == actor.id else person, data=data))
 
 
 def _now() -> datetime.datetime:
