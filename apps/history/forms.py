@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.audit import selectors as accounts_known
 from apps.consumers.digests import search_digest
 from apps.consumers.forms.fields import PlainTextField
+from apps.consumers.forms.widgets import PlainSelect, QuickInputs
 from apps.consumers.models import DigestKind, Outcome
 from apps.core.filters import DayField, ReferenceField, UnreadableAddress, midnight
 from apps.core.form_input import PortalForm
@@ -51,17 +52,21 @@ class SubmissionFilterForm(PortalForm):
     of the portal has written.
     """
 
+    default_renderer = QuickInputs
+
     since = DayField(label=_("From"))
     until = DayField(label=_("To"))
     outcome = forms.ChoiceField(
         label=_("Outcome"),
         required=False,
         choices=[("", _("Any outcome")), *Outcome.choices],
+        widget=PlainSelect,
         error_messages={"invalid_choice": _("Choose one of the outcomes")},
     )
     person = forms.ChoiceField(
         label=_("Person"),
         required=False,
+        widget=PlainSelect,
         error_messages={"invalid_choice": _("Choose one of the people")},
     )
     order = _reference(_("Order reference"), _("Enter the reference of an order"))
@@ -127,6 +132,8 @@ class SubmissionFilterForm(PortalForm):
 
 class SearchForm(PortalForm):
     """Finds exactly one value of a consumer. It is sent by POST, and what leaves it are keyed digests."""
+
+    default_renderer = QuickInputs
 
     def __init__(self, values: QueryDict | None = None, *, kept: Mapping[str, str] | None = None) -> None:
         """``kept``: what was posted before, to be shown again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import lru_cache
 from typing import Any
 
 from django import forms, template
@@ -15,7 +16,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 
 from apps.core import requests
 
@@ -60,6 +61,17 @@ def moment(value: dt.datetime | None, seconds: bool = False) -> SafeString:
         gettext("%(moment)s UTC") % {"moment": date_format(utc, f"{DAY}, H:i:s")},
         date_format(local, f"{DAY}, H:i:s" if seconds else f"{DAY}, H:i"),
     )
+
+
+@register.simple_tag
+def outcome_badge(outcome: str) -> SafeString:
+    """The outcome of a submission in a word and a shape; for tables, where there are many of them."""
+    return _outcome_badge(outcome, get_language())
+
+
+@lru_cache(maxsize=64)
+def _outcome_badge(outcome: str, _language: str | None) -> SafeString:
+    return SafeString(render_to_string("components/outcome.html", {"outcome": outcome}).strip())
 
 
 @register.simple_block_tag
