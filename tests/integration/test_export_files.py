@@ -243,6 +243,17 @@ def test_more_rows_than_a_sheet_holds_are_in_further_ones(
     assert from_xlsx(data, 2) == expected(wanted)
 
 
+def test_a_sheet_that_becomes_too_large_is_followed_by_another(
+    supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored(supervisor, numbered(2_500))
+    monkeypatch.setattr(workbook, "_FULL", 50_000)
+    wanted = layout(Format.XLSX, ("order_ref",))
+    data, _told = written(wanted)
+    assert len(openpyxl.load_workbook(io.BytesIO(data)).sheetnames) == 3
+    assert from_xlsx(data, 1) == expected(wanted)
+
+
 @needs_office
 def test_libreoffice_opens_excel_files_with_every_text_as_it_was(supervisor: User, tmp_path: Path) -> None:
     # LibreOffice itself leaves out what no XML file of its own can hold, and ends lines with a line feed.

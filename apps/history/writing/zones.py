@@ -10,8 +10,8 @@ from typing import Final
 
 # No row of the portal is older, or will be younger: outside, the nearest offset stands.
 _FIRST: Final = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
-_DAYS: Final = 36_525
-_DAY: Final = dt.timedelta(days=1)
+_WEEKS: Final = 5_218
+_WEEK: Final = dt.timedelta(weeks=1)
 _SECOND: Final = dt.timedelta(seconds=1)
 
 
@@ -32,11 +32,11 @@ class Offset:
 
 @lru_cache(maxsize=32)
 def offsets(time_zone: str) -> tuple[Offset, ...]:
-    """The offsets of a time zone in this century, in order. One may be missed that holds less than a day."""
+    """The offsets of a time zone in this century, in order. One that holds for less than a week is missed."""
     zone = zoneinfo.ZoneInfo(time_zone)
     found = [Offset(_FIRST, _offset_at(_FIRST, zone))]
-    for number in range(_DAYS):
-        before, after = _FIRST + _DAY * number, _FIRST + _DAY * (number + 1)
+    for number in range(_WEEKS):
+        before, after = _FIRST + _WEEK * number, _FIRST + _WEEK * (number + 1)
         if _offset_at(after, zone) == found[-1].seconds:
             continue
         while after - before > _SECOND:
