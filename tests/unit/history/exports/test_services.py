@@ -162,7 +162,7 @@ def test_each_end_is_told_once_and_gives_the_slot_back(supervisor: User, end: st
     told = {name: len(events(f"export.{name}")) for name in names.values()}
     assert told == {name: int(name == names[end]) for name in names.values()}
     [event] = events(f"export.{names[end]}")
-    assert (event.actor_id, event.person) == (actor.id, ""), "Nothing was done to anybody else"
+    assert (event.actor_id, event.person) == (actor.id, None), "Nothing was done to anybody else"
     if end == "finish":
         facts = {"rows": 2, "unreadable": 1, "bytes": 9, "sha256": SUM}
         assert facts.items() <= event.details.items()
