@@ -33,6 +33,11 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/runtime.stamp
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+$(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
+	@echo "Installing the locked packages that benchmarks compare with ..."
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 env: $(VENV)/dev.stamp
 
 run: $(VENV)/runtime.stamp
@@ -50,7 +55,7 @@ check: $(VENV)/dev.stamp
 	@$(RUN) -m tests.check
 
 # Practice databases of its own in a temporary folder; the ones of make run are not touched.
-bench: $(VENV)/dev.stamp
+bench: $(VENV)/bench.stamp
 	@PORTAL_MODE=practice $(RUN) -m benchmarks $(ARGS)
 
 format: $(VENV)/dev.stamp
@@ -61,3 +66,4 @@ lock: $(VENV)/dev.stamp
 	@$(RUN) -m pip install --quiet --disable-pip-version-check uv
 	@$(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-header pyproject.toml -o requirements/runtime.txt
 	@$(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-header pyproject.toml --group dev -o requirements/dev.txt
+	@$(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-header pyproject.toml --group bench -c requirements/dev.txt -o requirements/bench.txt
