@@ -1,7 +1,7 @@
 """A full practice database: ``python -m benchmarks.filled 1000000`` fills the one of ``DATABASE_URL``.
 
 The rows are spread evenly over the last three years: forty people (four of whom left after the first third),
-outcomes as in a house where nine of ten creates succeed, a dozen that are unknown still, and a thousand
+outcomes as in a house where nine of ten creates succeed, a dozen that are unknown still, and ten thousand
 different consumers whose last names are as unevenly spread as names are. Ciphertexts and digests repeat with
 the consumers; references do not.
 """
@@ -41,7 +41,7 @@ from apps.core.encryption import encrypt
 
 YEARS = 3
 PEOPLE, GONE = 40, 4
-DIFFERENT = 1_000  # consumers
+DIFFERENT = 10_000  # consumers at most
 COMMONEST, SHARE_OF_COMMONEST = "Murphy", 0.02
 STILL_UNKNOWN = 12
 BATCH = 20_000
@@ -68,7 +68,7 @@ def fill(connection: BaseDatabaseWrapper, rows: int) -> None:
     """
     first = (Submission.objects.using(connection.alias).aggregate(last=Max("pk"))["last"] or 0) + 1
     chance = random.Random(first)  # what is added later has other tokens
-    people, pool = _people(connection), [_pooled(number, chance) for number in range(DIFFERENT)]
+    people, pool = _people(connection), _pool(rows, chance)
     submissions = _House(connection, people, pool, chance).submissions(rows, first)
     indexes = Submission._meta.indexes
     if connection.vendor == "sqlite":
@@ -107,8 +107,13 @@ def _people(connection: BaseDatabaseWrapper) -> list[tuple[int, str]]:
     return list(users.filter(username__startswith="bench-").order_by("username").values_list("pk", "name"))
 
 
-def _pooled(number: int, chance: random.Random) -> Pooled:
-    last_name = COMMONEST if number < DIFFERENT * SHARE_OF_COMMONEST else f"Name-{int(number**0.75)}"
+def _pool(rows: int, chance: random.Random) -> list[Pooled]:
+    different = min(DIFFERENT, max(rows, 50))
+    return [_pooled(number, number < different * SHARE_OF_COMMONEST, chance) for number in range(different)]
+
+
+def _pooled(number: int, common: bool, chance: random.Random) -> Pooled:
+    last_name = COMMONEST if common else f"Name-{int(number**0.75)}"
     id_ = f"{number:06}"
     given = NewConsumer(
         title=chance.choice(("", "Mr", "Mrs", "Ms", "Dr")),
@@ -195,7 +200,7 @@ class _House:
             # The lower a number, the more somebody did; those who left have the highest.
             here = PEOPLE if number < rows / 3 else PEOPLE - GONE
             person = self.people[int(here * self.chance.random() ** 1.5)]
-            consumer = self.pool[int(DIFFERENT * self.chance.random())]
+            consumer = self.pool[int(len(self.pool) * self.chance.random())]
             submitted = begin + step * (number + self.chance.random())
             columns = list(plain.values())
             for name, value in self._told(outcome, code, submitted, person, consumer).items():
