@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from apps.audit import actions, checkpoints
 from apps.audit.chain import GENESIS
@@ -20,14 +21,16 @@ from apps.audit.checkpoints import Checkpoint
 from apps.audit.diagnosis import Finding, Verdict, diagnose
 from apps.audit.events import Event
 from apps.audit.services import record
-from apps.audit.stored import Stored, read_head, rows_after
-from apps.audit.walk import ACTION, DATA, HASH, SEQ, StoredRow, follow, own_sequence
+from apps.audit.stored import Stored, batches_ahead, read_head, rows_after
+from apps.audit.walk import HASH, SEQ, Rows, StoredRow, Texts, follow, own_sequence
 from apps.core.actor import Actor
 
 logger = logging.getLogger("apps.audit")
 
 GOOD: Final = frozenset({Verdict.UNCHANGED, Verdict.UNSIGNED})
 """Verdicts under which the rows are what was written, as far as anybody can tell."""
+QUICK_FROM: Final = 5_000
+"""Rows from which on other threads read ahead, and batches are looked at as a whole before their rows are."""
 
 
 class Progress(NamedTuple):
@@ -119,6 +122,7 @@ class _Verification:
         self.doubt: Finding | None = None  # about the file of checkpoints: told when the rows are good
         self.held: Checkpoint | None = None  # the last one that holds
         self.seen: set[int] = set()  # sequences of checkpoints whose event has not come yet
+        self.held_back: list[str] = []  # the hash of the last good row
         self.file_id = checkpoints.file_id(self.path)
 
         last = checkpoints.last_valid(self.path, self.keys, end=self.end)
@@ -133,20 +137,47 @@ class _Verification:
         self.signed = self._signed(begin)
         self.next_signed = next(self.signed, None)
         if not self.whole:
-            self._hold_against([])
+            self._hold_against(self.begun_at, [])
 
     def run(self) -> Generator[Progress, None, Result]:
-        total = max(0, (self.head[0] if self.head else self.stored.last_sequence()) - self.expected + 1)
+        end = self.head[0] if self.head else self.stored.last_sequence()
+        total = max(0, end - self.expected + 1)
+        if total >= QUICK_FROM and not connection.in_atomic_block:  # other threads see what is committed
+            with closing(batches_ahead(self.start, self.expected, end)) as batches:
+                for last, batch in batches:
+                    hashes = batch.follow(self.expected, last, self.link) if batch else None
+                    if batch is None or hashes is None:
+                        break  # and row by row from here on
+                    if finding := self._hold_back_one(hashes):
+                        return self._result(finding)
+                    self._go_on(last, hashes[-1], batch)
+                    yield Progress(self.expected - self.begun_at, total)
         for rows in rows_after(self.start):
             good = follow(rows, self.expected, self.link)
-            if finding := self._hold_against(rows[: good if good == len(rows) else max(0, good - 1)]):
+            if finding := self._hold_back_one([row[HASH] for row in rows[:good]]):
                 return self._result(finding)
             if good < len(rows):
                 return self._result(self._diagnose(rows, good))
-            self.expected, self.link = rows[-1][SEQ] + 1, rows[-1][HASH]
-            self._compare_claims(rows)
+            self._go_on(rows[-1][SEQ], rows[-1][HASH], Rows(rows))
             yield Progress(self.expected - self.begun_at, total)
+        if self.held_back and (finding := self._hold_against(self.expected - 1, self.held_back)):
+            return self._result(finding)
         return self._result(self._end())
+
+    def _hold_back_one(self, hashes: Sequence[str]) -> Finding | None:
+        """Compare the hashes of the next good rows with the checkpoints, but not the last one yet.
+
+        Only the row behind it tells whether a row with another hash was changed alone or all behind it, too.
+        """
+        known = [*self.held_back, *hashes]
+        begin = self.expected - len(self.held_back)
+        self.held_back = known[-1:]
+        return self._hold_against(begin, known[:-1])
+
+    def _go_on(self, last: int, link: str, batch: Rows | Texts) -> None:
+        """Behind a batch that is good as a whole."""
+        self.start, self.expected, self.link = last, last + 1, link
+        self._compare_claims(batch)
 
     def _end(self) -> Finding:
         last = self.expected - 1
@@ -191,30 +222,31 @@ class _Verification:
         beyond = head is not None and head[0] < finding.seq and head == (expected - 1, link)
         return Finding(Verdict.INSERTED, finding.seq) if beyond else finding
 
-    def _hold_against(self, rows: list[StoredRow]) -> Finding | None:
-        """Compare good rows with the checkpoints that vouch for them."""
-        last = rows[-1][SEQ] if rows else self.begun_at - 1
+    def _hold_against(self, first: int, hashes: Sequence[str]) -> Finding | None:
+        """Compare the hashes of good rows, from ``first`` on, with the checkpoints that vouch for them."""
+        last = first + len(hashes) - 1
         while (signed := self.next_signed) is not None and signed.seq <= last:
-            if signed.seq >= self.begun_at and rows:
-                place = signed.seq - rows[0][SEQ]
-                if place < 0 or rows[place][HASH] != signed.hash:
+            if signed.seq >= self.begun_at and hashes:
+                place = signed.seq - first
+                if place < 0 or hashes[place] != signed.hash:
                     return Finding(Verdict.REWRITTEN, signed.seq)
             self.held = signed
             self.seen.add(signed.seq)
             self.next_signed = next(self.signed, None)
         return None
 
-    def _compare_claims(self, rows: list[StoredRow]) -> None:
+    def _compare_claims(self, batch: Rows | Texts) -> None:
         """Each event of a signature must have its line in the file, if it was this file's."""
         if self.doubt or self.head is None or self.file_id is None:
             return
-        signed = actions.AUDIT_CHECKPOINT_SIGNED.name
-        for row in [row for row in rows if row[ACTION] == signed and row[SEQ] <= self.head[0]]:
-            claimed = _claim(row[DATA], self.file_id)
+        for seq, data in batch.data_of(actions.AUDIT_CHECKPOINT_SIGNED.name):
+            if seq > self.head[0]:
+                return
+            claimed = _claim(data, self.file_id)
             if claimed is None or (0 < claimed < self.begun_at):
                 continue
             if claimed not in self.seen:
-                self.doubt = Finding(Verdict.CHECKPOINTS_DAMAGED, claimed or row[SEQ])
+                self.doubt = Finding(Verdict.CHECKPOINTS_DAMAGED, claimed or seq)
                 return
             self.seen = {seq for seq in self.seen if seq > claimed}
 

@@ -6,10 +6,11 @@ of the time; a property test holds the two against each other.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from hashlib import sha256
 from json.encoder import encode_basestring as text_of
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from apps.audit.chain import FORMAT, Row
 
@@ -119,3 +120,54 @@ def own_sequence(row: StoredRow, sequences: range) -> int | None:
         if attempt.hexdigest() == row[HASH]:
             return int(seq)
     return None
+
+
+class Rows(NamedTuple):
+    """Every row of a span of sequences, in their order."""
+
+    rows: Sequence[StoredRow]
+
+    def follow(self, first: int, last: int, previous: str) -> list[str] | None:
+        """The hashes of the rows if they are the ones from ``first`` to ``last`` and continue the chain."""
+        whole = len(self.rows) == last - first + 1 and follow(self.rows, first, previous) == len(self.rows)
+        return [row[HASH] for row in self.rows] if whole else None
+
+    def data_of(self, action: str) -> list[tuple[int, str]]:
+        """Sequence and ``data`` of each row of an action."""
+        return [(row[SEQ], row[DATA]) for row in self.rows if row[ACTION] == action]
+
+
+class Texts(NamedTuple):
+    """The same with the canonical text of each row made by the database, a line each: quicker than every
+    column as a value of its own. The texts are not believed but hashed: another one makes another hash.
+
+    The other columns are one text each, with commas between.
+    """
+
+    usual: object  # 1 where every row is of the known format and its hashes are texts
+    sequences: str
+    previous_hashes: str
+    hashes: str
+    lines: bytes
+
+    def follow(self, first: int, last: int, previous: str) -> list[str] | None:
+        """As :meth:`Rows.follow`."""
+        link = bytes.fromhex(previous)
+        made = [link]
+        for line in self.lines.split(b"\n"):  # none inside: JSON escapes it
+            link = sha256(link + line).digest()
+            made.append(link)
+        links = b"".join(made).hex(",", len(link))
+        whole = (
+            self.usual == 1
+            and self.sequences == ",".join(map(str, range(first, last + 1)))
+            and f"{self.previous_hashes},{links[-64:]}" == links
+            and f"{previous},{self.hashes}" == links
+        )
+        return self.hashes.split(",") if whole else None
+
+    def data_of(self, action: str) -> list[tuple[int, str]]:
+        """As :meth:`Rows.data_of`. Call it when the lines are known to be good."""
+        begin = f'{{"action":{text_of(action)},'.encode()
+        events = [json.loads(line) for line in self.lines.split(b"\n") if line.startswith(begin)]
+        return [(event["seq"], event["data"]) for event in events]

@@ -390,7 +390,7 @@ def explain(archive: Archive, event: Event | None, at: Break) -> Finding:
     # One more reading: who else claims to follow the last good event, and who follows this one.
     genuine, last, behind = False, expected, None
     for place, other in enumerate(archive.events()):
-        if other is None or place == at.place:
+        if other is None or (place == at.place and seq == expected):
             continue
         last = max(last, other["seq"])
         behind = other["previous_hash"] if other["seq"] == expected + 1 else behind

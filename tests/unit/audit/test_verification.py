@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -13,7 +15,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from pytest_django import Settings
 
-from apps.audit import actions, checkpoints
+from apps.audit import actions, checkpoints, verification
 from apps.audit import stored as stored_rows
 from apps.audit.chain import Row, row_hash
 from apps.audit.diagnosis import Verdict
@@ -55,9 +57,16 @@ def log() -> Path:
 
 
 def found() -> tuple[str, int | None]:
-    """What the portal's verification says; the one-file verifier has to say the same of the proof."""
+    """What the portal's verification says; the one-file verifier has to say the same of the proof.
+
+    So has the portal's where other threads read batches ahead, whatever their size.
+    """
     result = verify()
     told = result.verdict.value, result.seq
+    for size in (1, 4, 100):
+        with mock.patch.object(verification, "QUICK_FROM", 0), mock.patch.object(stored_rows, "AHEAD", size):
+            ahead = verify()
+        assert (ahead.verdict.value, ahead.seq) == told
     assert found_in_proof() == told
     return told
 
@@ -239,6 +248,11 @@ def test_swapped_rows_are_reordered(log: Path, one: int, other: int) -> None:
     assert found() == ("reordered", one)
 
 
+def test_rows_pushed_back_from_the_first_on_are_reordered(log: Path) -> None:
+    put([{**row, "seq": row["seq"] + 1} for row in stored().values()])
+    assert found() == ("reordered", 1)
+
+
 def test_a_row_moved_behind_the_end_is_reordered(log: Path) -> None:
     rows = stored()
     rows[4]["seq"] = 40
@@ -403,3 +417,50 @@ def test_readers_beside_writers_raise_no_false_alarm(log: Path, monkeypatch: pyt
 
     result = verify(report=write_more)
     assert (result.verdict, result.last) == (Verdict.UNCHANGED, EVENTS + 5 * 4)
+
+
+def test_readers_ahead_beside_writers_raise_no_false_alarm(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verification, "QUICK_FROM", 0)
+    monkeypatch.setattr(stored_rows, "AHEAD", 4)
+    seen: list[int] = []
+
+    def write_more(progress: Progress) -> None:
+        seen.append(progress.done)
+        if len(seen) < 4:
+            write(3)
+            sign_checkpoint(SIGNER)
+
+    result = verify(report=write_more)
+    assert seen[:3] == [4, 8, 12]
+    assert (result.verdict, result.last) == (Verdict.UNCHANGED, EVENTS + 3 * 4)
+
+
+@pytest.mark.parametrize(
+    "text", ['"', "\\", '\\"', "/", "'", "\x7f", "é", "\u2028", "\U0001f600", "</", ",", "null"]
+)
+def test_the_database_writes_a_text_as_the_chain_does(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with transaction.atomic():
+        record(Event(actions.ACCESS_DENIED, Actor(id="17", name=f"A{text}b"), data={"permission": text}))
+    write(2)
+    monkeypatch.setattr(verification, "QUICK_FROM", 0)
+    with mock.patch.object(verification, "rows_after", return_value=[]) as rows_after:
+        assert verify().verdict is Verdict.UNSIGNED
+    rows_after.assert_called_once_with(3)  # only what came after the head is read row by row
+
+
+def test_inside_a_transaction_what_it_wrote_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verification, "QUICK_FROM", 0)
+    with transaction.atomic():
+        write(2)
+        assert verify().last == 2
+
+
+def test_a_reader_that_is_left_leaves_no_thread_behind(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verification, "QUICK_FROM", 0)
+    monkeypatch.setattr(stored_rows, "AHEAD", 2)
+    steps = verification.verification()
+    next(steps)
+    steps.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("audit-reader")]
