@@ -71,6 +71,7 @@ class Delivery(Iterator[bytes]):
         self._taken_at: float | None = None  # since when the reader has the last piece; None: we are asked
         self._stop_seen_at: float | None = None
         self._is_over = threading.Event()
+        self._is_finishing = False  # from then on the row's end is this thread's to find out
         self._is_finished = False
 
     def __next__(self) -> bytes:
@@ -81,10 +82,10 @@ class Delivery(Iterator[bytes]):
         # to be on record before it leaves.
         if not piece or self._sent + len(piece) == self._length:
             self._finish()
+        self._sent += len(piece)
+        self._taken_at = time.monotonic()  # behind the last piece, too: the server still sends the end's mark
         if not piece:
             raise StopIteration
-        self._sent += len(piece)
-        self._taken_at = time.monotonic()
         return piece
 
     def wait_until_whole(self) -> int:
@@ -115,7 +116,7 @@ class Delivery(Iterator[bytes]):
     def _finish(self) -> None:
         if self._is_finished:
             return
-        progress = self._progress()
+        progress, self._is_finishing = self._progress(), True
         try:
             ended = services.finish(self._export, progress, self._file.sha256, self._actor)
         except DATABASE_ERRORS as error:
@@ -157,13 +158,13 @@ class Delivery(Iterator[bytes]):
             return
         finally:
             close_old_connections()
-        if not (goes_on or self._is_over.is_set() or self._is_finished):
+        if not (goes_on or self._is_over.is_set() or self._is_finishing):
             self._file.break_off(None)
             self._hang_up()
 
     def _reason_to_end(self) -> FailureCode | None:
         now, taken_at = time.monotonic(), self._taken_at
-        if _process.is_stopping():
+        if _process.is_stopping() and not self._is_finishing:
             self._stop_seen_at = self._stop_seen_at or now
             if now - self._stop_seen_at >= _process.grace:
                 return FailureCode.PORTAL_STOPPED

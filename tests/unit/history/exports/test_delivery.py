@@ -277,6 +277,54 @@ def test_an_end_that_cannot_be_told_breaks_the_download(
     assert export.is_active  # nothing can be told now; the worker's sweep does, later
 
 
+@pytest.mark.parametrize("stopping", [False, True], ids=["beat", "stop"])
+def test_a_look_at_the_row_that_has_just_finished_hangs_up_nothing(
+    supervisor: User, monkeypatch: pytest.MonkeyPatch, stopping: bool
+) -> None:
+    """Between the commit of the end and this thread's knowledge of it."""
+    beats, hung_up = threading.Semaphore(0), threading.Event()
+    beat, finish = services.beat, services.finish
+
+    def counted(*given: Any) -> bool:
+        try:
+            return beat(*given)
+        finally:
+            beats.release()
+
+    def watched(*given: Any) -> bool:
+        ended = finish(*given)
+        if stopping:
+            delivery.end_when(lambda: True, grace=0)
+        while beats.acquire(blocking=False):
+            pass
+        for _ in range(3):  # the second begins after the commit; with the third, the second is over
+            assert beats.acquire(timeout=PATIENCE)
+        return ended
+
+    monkeypatch.setattr(services, "beat", counted)
+    monkeypatch.setattr(services, "finish", watched)
+    export, file = started(supervisor, Rows(3), hang_up=hung_up.set)
+    try:
+        assert b"".join(file) == b"head\r\n" + LINE * 3
+    finally:
+        file.close()
+        delivery.end_when(lambda: False, grace=0)
+    assert not hung_up.is_set()
+    assert ended(export).state == State.FINISHED
+
+
+def test_a_reader_who_does_not_even_take_the_mark_of_the_end_is_left(
+    supervisor: User, settings: Settings
+) -> None:
+    hung_up = threading.Event()
+    export, file = started(supervisor, Rows(1), hang_up=hung_up.set)
+    b"".join(file)
+    settings.EXPORT_STALL_SECONDS = 0
+    assert hung_up.wait(PATIENCE)
+    file.close()
+    assert (ended(export).state, events("export.failed")) == (State.FINISHED, [])
+
+
 def test_beats_that_cannot_be_written_stop_nothing(supervisor: User, monkeypatch: pytest.MonkeyPatch) -> None:
     tries = threading.Event()
 
