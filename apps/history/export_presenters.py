@@ -51,6 +51,7 @@ class Shown:
     format: str
     columns: list[str]
     failure: str
+    note: str  # the person's own words on why, for nobody else
     list_url: str
     again_url: str
 
@@ -66,6 +67,7 @@ def shown(export: Export) -> Shown:
         format=str(Format(export.format).label),
         columns=[str(COLUMNS[key].label) if key in COLUMNS else key for key in export.columns],
         failure=str(FAILURES.get(export.failure_code, _TRY_AGAIN)),  # type: ignore[call-overload]  # its text
+        note=export.note,
         list_url=_with(reverse("history:submissions"), query),
         again_url=_with(reverse("history:export"), query),
     )

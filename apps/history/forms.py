@@ -109,6 +109,10 @@ class SubmissionFilterForm(PortalForm):
         names = ("period", "since", "until", "order", "consumer", "guest", *DigestKind.values)
         return not any(self.cleaned_data[name] for name in names)
 
+    def query(self) -> dict[str, str]:
+        """The filters as the address has them, and nothing else that stands there: for links, and to keep."""
+        return {name: str(self.data[name]) for name in self.data if name in self.fields}
+
     def asked(self) -> SubmissionFilter:
         """The filters as values; days are those of the reader's zone. Call it on a valid form."""
         data = self.cleaned_data

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 
+from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from apps.core.encryption import encrypt
+from apps.core.encryption import decrypt, encrypt
 
 
 class State(models.TextChoices):
@@ -126,6 +127,14 @@ class Export(models.Model):
         """Whether it takes a slot."""
         return self.state in ACTIVE
 
+    @property
+    def note(self) -> str:
+        """The person's own words on why; "" for none, and where no key opens them."""
+        try:
+            return decrypt(self.encrypted_note) if self.encrypted_note else ""
+        except InvalidToken:
+            return ""
+
     def keep_note(self, note: str) -> None:
-        """Seal the person's own words on why; nobody reads them but by the key."""
+        """Seal the person's own words on why."""
         self.encrypted_note = encrypt(note) if note else ""

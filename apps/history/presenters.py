@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from django import forms
-from django.http import QueryDict
 from django.utils.formats import date_format
 from django.utils.translation import gettext
 
@@ -28,7 +27,7 @@ class Filters(Protocol):
         """Whether the last days are meant, because nothing says when."""
 
 
-def chips(path: str, values: QueryDict, form: Filters) -> list[Chip]:
+def chips(path: str, values: Mapping[str, str], form: Filters) -> list[Chip]:
     """The filters in effect, each with the address of that page without it. ``form`` is valid.
 
     ``path`` is the page's address without its query, ``values`` that query.
@@ -36,7 +35,7 @@ def chips(path: str, values: QueryDict, form: Filters) -> list[Chip]:
     return list(_chips(path, values, form))
 
 
-def _chips(path: str, values: QueryDict, form: Filters) -> Iterator[Chip]:
+def _chips(path: str, values: Mapping[str, str], form: Filters) -> Iterator[Chip]:
     given = form.cleaned_data
     if form.is_of_late:
         yield Chip(gettext("Last 30 days"), "", with_query(path, values, period="all"))

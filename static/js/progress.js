@@ -15,20 +15,32 @@ export function startProgress(root) {
 }
 
 async function look(part, idle) {
-  let again = idle < PATIENCE;
+  let again;
   try {
     const answer = await fetch(part.dataset.progress, { redirect: "error" });
-    if (!answer.ok) return;
+    if (answer.status >= 400 && answer.status < 500) return standStill(part); // it will not be told any more
+    if (!answer.ok) throw new Error(`status ${answer.status}`);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const now = page.querySelector("[data-progress]");
     const running = "progressRunning" in now.dataset;
     if (now.dataset.state === "ready") idle += 1;
-    else show(part, now);
+    else {
+      show(part, now);
+      idle = 0;
+    }
     again = running || (now.dataset.state === "ready" && idle < PATIENCE);
   } catch {
     idle += 1; // the portal is away for a moment, or the session has ended
+    again = idle < PATIENCE;
   }
   if (again) setTimeout(() => look(part, idle), PAUSE);
+  else if ("progressRunning" in part.dataset) standStill(part);
+}
+
+/** What stands there is not kept up any more: the way to look again is shown, as for readers without script. */
+function standStill(part) {
+  const words = part.querySelector("[data-progress-stopped]");
+  if (words) words.hidden = false;
 }
 
 /** The numbers alone where nothing else has changed: a button that has the focus keeps it. */

@@ -47,7 +47,7 @@ SOON = 30  # seconds after which it is worth while to ask for a slot again
 def export(request: HttpRequest) -> HttpResponse:
     """The choice: what of the list, in which columns, as what kind of file. Nothing leaves the portal yet."""
     filters = filter_form(request)
-    list_url = with_query(reverse("history:submissions"), request.GET)
+    list_url = with_query(reverse("history:submissions"), filters.query())
     if not filters.is_valid():
         return HttpResponseSeeOther(list_url)  # which tells what is wrong, at the fields
     with_personal = request.user.has_perm(EXPORT_PERSONAL)
@@ -65,7 +65,7 @@ def export(request: HttpRequest) -> HttpResponse:
         prepared = services.prepare(
             selection,
             form.choice(),
-            query=with_query("", request.GET).removeprefix("?"),
+            query=with_query("", filters.query()).removeprefix("?"),
             rows=count,
             person=actor_of(request),
         )
@@ -73,7 +73,7 @@ def export(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "errors": form_errors(form),
-        "chips": chips(request.path, request.GET, filters),
+        "chips": chips(request.path, filters.query(), filters),
         "count": count,
         "list_url": list_url,
         "time_zones": dict.fromkeys([timezone.get_current_timezone_name(), "UTC"]),
@@ -129,14 +129,16 @@ def file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
     name = file_name(found, dt.datetime.now(dt.UTC))
     streaming["Content-Disposition"] = f'attachment; filename="{name}"'
     streaming["X-Accel-Buffering"] = "no"  # nginx would take the file at its own speed, not at the reader's
-    if request.META.get("SERVER_PROTOCOL") == "HTTP/1.0":
-        # There the end of the connection is the end of the file (RFC 9112, 6.3): a broken one looks whole,
-        # unless the length is known beforehand.
-        try:
+    try:
+        if request.META.get("SERVER_PROTOCOL") == "HTTP/1.0":
+            # There the end of the connection is the end of the file (RFC 9112, 6.3): a broken one looks
+            # whole, unless the length is known beforehand.
             streaming["Content-Length"] = str(delivery.wait_until_whole())
-        except ExportBroken:
-            delivery.close()
-            return HttpResponseSeeOther(_page_of(found))
+        else:
+            delivery.wait_until_begun()
+    except ExportBroken:
+        delivery.close()
+        return HttpResponseSeeOther(_page_of(found))
     return streaming
 
 

@@ -37,18 +37,18 @@ def figures(request: HttpRequest) -> HttpResponse:
     _record(request, selection, found.total)
     context = {
         "form": form,
-        "chips": presenters.chips(request.path, request.GET, form),
+        "chips": presenters.chips(request.path, form.query(), form),
         "everybody": selection.everybody,
-        **_drawn(request, selection, found),
+        **_drawn(request.path, form.query(), selection, found),
     }
     return render(request, "history/figures.html", context)
 
 
-def _drawn(request: HttpRequest, selection: Selection, found: Figures) -> dict[str, Any]:
-    address = partial(with_query, reverse("history:submissions"), request.GET)
+def _drawn(path: str, query: dict[str, str], selection: Selection, found: Figures) -> dict[str, Any]:
+    address = partial(with_query, reverse("history:submissions"), query)
     return {
         "list_url": address(),
-        "all_url": with_query(request.path, {}, period="all"),
+        "all_url": with_query(path, {}, period="all"),
         "figures": found,
         "time": plots.over_time(found, address) if found.bars else None,
         "people": plots.by_person(found.people, address),

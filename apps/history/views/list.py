@@ -25,7 +25,7 @@ from apps.history.selection import MOST_COUNTED, Selection, SubmissionFilter
 from apps.history.views.selected import SEE_ALL, SEE_OWN, filter_form, selection_of
 
 PAGE_SIZE = 50
-PINNED = 10
+PINNED = 5
 ONLY_UNKNOWN = SubmissionFilter(outcome=Outcome.UNKNOWN)
 
 
@@ -61,7 +61,7 @@ def _found(
     request: HttpRequest, form: SubmissionFilterForm, position: keyset.Position | None
 ) -> dict[str, Any]:
     """The page of the list that a valid form asks for. That it is seen is written down first."""
-    selection, path, values = selection_of(form, request.user), request.path, request.GET
+    selection, path, values = selection_of(form, request.user), request.path, form.query()
     page = selection.page(size=PAGE_SIZE, position=position)
     pinned = _pinned(selection) if position is None else {}
     events.record_listed(
@@ -112,11 +112,11 @@ def _pinned(selection: Selection) -> dict[str, tuple[list[Submission], int]]:
 def _searched_url(request: HttpRequest, digests: dict[str, str]) -> str:
     """The list with the filters that are in effect and these digests, from the first page.
 
-    The query is taken as it is: what is wrong with it, the list says.
+    The filters are taken as they are: what is wrong with them, the list says.
     """
     query = request.GET.copy()
-    for name in keyset.NAMES:
-        query.pop(name, None)
+    for name in query.keys() - SubmissionFilterForm.base_fields.keys():
+        del query[name]
     for name, digest in digests.items():
         query[name] = digest
     return f"{request.path}?{query.urlencode()}" if query else request.path
