@@ -242,6 +242,17 @@ def test_a_reader_who_takes_nothing_for_too_long_is_left(there: Place) -> None:
                 response.read()
 
 
+def test_without_room_for_the_file_the_reader_is_led_to_the_page_that_says_why(there: Place) -> None:
+    with portal(there, workers=1, threads=24, EXPORT_DIR="/nowhere/at/all") as without:
+        exports = Exports(without, there, without.sign_in("sue"))
+        address = exports.prepare()
+        with exports.browser.tab() as tab:
+            answer = tab.post(f"{address}file/", {})
+        assert (answer.status, answer.location) == (303, address)
+        assert "The portal could not write the file" in exports.page(address)
+        assert exports.state(address) == (State.FAILED, "disk_failed")
+
+
 def test_a_stop_of_the_portal_ends_an_export_within_its_grace(there: Place) -> None:
     grace = 20
     times = {"CDP_TOTAL_TIMEOUT": "3", "CDP_CONNECT_TIMEOUT": "1", "CDP_READ_TIMEOUT": "2"}

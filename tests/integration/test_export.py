@@ -23,8 +23,9 @@ from apps.accounts import services as accounts
 from apps.accounts.models import User
 from apps.accounts.roles import PERSONAL_DATA_EXPORT, SUPERVISOR
 from apps.audit.models import AuditEvent
-from apps.consumers.models import Outcome, Submission
+from apps.consumers.models import Outcome
 from apps.history.export_forms import values_of
+from apps.history.export_presenters import CONTENT_TYPES
 from apps.history.exports import delivery, making, services
 from apps.history.forms import SEARCH
 from apps.history.models import Export, State
@@ -288,8 +289,9 @@ def test_a_reader_of_http_1_0_knows_the_length_beforehand(as_supervisor: Client)
     assert int(answer["Content-Length"]) == len(b"".join(answer.streaming_content))
 
 
-def test_for_a_reader_of_http_1_0_a_broken_file_is_no_file(
-    as_supervisor: Client, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])
+def test_a_file_that_cannot_be_begun_leads_to_the_page_that_says_why(
+    as_supervisor: Client, monkeypatch: pytest.MonkeyPatch, version: str
 ) -> None:
     def refuse() -> None:
         raise OSError
@@ -297,9 +299,32 @@ def test_for_a_reader_of_http_1_0_a_broken_file_is_no_file(
     export = choose(as_supervisor, format="csv")
     monkeypatch.setattr(making, "_nameless_file", refuse)
     address = reverse("history:export_file", args=[export.public_id])
-    answer = as_supervisor.post(address, SERVER_PROTOCOL="HTTP/1.0")
+    answer = as_supervisor.post(address, SERVER_PROTOCOL=version)
     assert answer.status_code == 303
     assert "could not write the file" in text(as_supervisor.get(answer["Location"]))
+    export.refresh_from_db()
+    assert (export.state, export.slot) == (State.FAILED, None)
+
+
+@pytest.mark.parametrize("form", list(CONTENT_TYPES))
+def test_the_answer_waits_for_the_first_bytes_and_not_for_the_query(
+    as_supervisor: Client, supervisor: User, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    store(supervisor, Outcome.CREATED, clean(last_name="Held"))
+    may_go_on, counted = threading.Event(), making.ExportFile._count
+
+    def hold(self: making.ExportFile, rows: int) -> None:
+        may_go_on.wait(PATIENCE)
+        counted(self, rows)
+
+    monkeypatch.setattr(making.ExportFile, "_count", hold)
+    export = choose(as_supervisor, format=form)
+    answer: Any = as_supervisor.post(reverse("history:export_file", args=[export.public_id]))
+    pieces = iter(answer.streaming_content)
+    assert next(pieces)
+    assert not may_go_on.is_set()
+    may_go_on.set()
+    assert b"".join(pieces)
 
 
 # --- Who may ------------------------------------------------------------------------------------------
@@ -401,22 +426,6 @@ def test_a_failed_one_says_what_to_do_next(as_supervisor: Client, supervisor: Us
     page = as_supervisor.get(reverse("history:exported", args=[export.public_id]))
     assert "The export broke off" in text(page)
     assert f'href="{reverse("history:export")}?outcome=created"' in page.content.decode()
-
-
-def test_a_submission_is_stored_while_an_export_runs(as_supervisor: Client, supervisor: User) -> None:
-    """On SQLite a transaction around the query would keep every submission out."""
-    for number in range(300):
-        store(supervisor, Outcome.CREATED, clean(last_name=f"N{number}"))
-    export = choose(as_supervisor, format="csv", show_submission="on")
-    answer: Any = as_supervisor.post(reverse("history:export_file", args=[export.public_id]))
-    pieces = iter(answer.streaming_content)
-    content = next(pieces)
-    begun = time.monotonic()
-    late = store(supervisor, Outcome.CREATED, clean(last_name="Late"))
-    assert time.monotonic() - begun < 5
-    content += b"".join(pieces)
-    assert Submission.objects.count() == 301
-    assert str(late.public_id) not in content.decode() or len(cells(content)) == 301
 
 
 def test_the_events_stand_in_the_order_in_which_they_came(as_supervisor: Client) -> None:

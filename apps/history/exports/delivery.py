@@ -28,6 +28,7 @@ from apps.history.models import Export, State
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 1.0
+ABANDONED_SECONDS = 60.0  # after a break-off; longer than writing it down waits for a lock or for the pool
 
 
 class _Stopping:
@@ -49,8 +50,9 @@ def end_when(is_stopping: Callable[[], bool], *, grace: float) -> None:
 class Delivery(Iterator[bytes]):
     """The pieces of the file for the server, from an export that :func:`services.start` has started.
 
-    The threads begin with the first piece: who is never asked for one leaves nothing behind. ``hang_up``
-    wakes a server that waits for a reader who takes nothing. The last step before the end is the event; where
+    The threads begin when somebody waits for the file: who is never asked leaves nothing behind. ``hang_up``
+    wakes a server that waits for a reader who takes nothing; before the server asks for a piece, nobody does,
+    and the connection still serves to say why there is none. The last step before the end is the event; where
     it cannot be written the download breaks.
     """
 
@@ -70,12 +72,14 @@ class Delivery(Iterator[bytes]):
         self._length: int | None = None  # of the whole file, where the reader was told
         self._taken_at: float | None = None  # since when the reader has the last piece; None: we are asked
         self._stop_seen_at: float | None = None
+        self._is_asked = False  # whether the server has begun to send
+        self._broken_seen_at: float | None = None
         self._is_over = threading.Event()
         self._is_finishing = False  # from then on the row's end is this thread's to find out
         self._is_finished = False
 
     def __next__(self) -> bytes:
-        self._taken_at = None
+        self._taken_at, self._is_asked = None, True
         self._begin()
         piece = self._file.read(self._sent)
         # Who knows the length has a whole file with the last byte, and nothing is left to break: the end has
@@ -87,6 +91,12 @@ class Delivery(Iterator[bytes]):
         if not piece:
             raise StopIteration
         return piece
+
+    def wait_until_begun(self) -> None:
+        """Return when the first bytes are written: before the query. Raises :class:`ExportBroken`."""
+        self._begin()
+        self._file.wait_until_written(1)
+        self._taken_at = time.monotonic()
 
     def wait_until_whole(self) -> int:
         """The number of bytes, when all are written. Raises :class:`ExportBroken`.
@@ -102,10 +112,12 @@ class Delivery(Iterator[bytes]):
         """The server is done with it. Where not everything was sent, the export has failed."""
         if self._is_over.is_set():
             return
-        if not self._is_finished:
-            self._file.break_off(FailureCode.READER_GONE)
-            self._write_failure()
-        self._is_over.set()
+        try:
+            if not self._is_finished:
+                self._file.break_off(FailureCode.READER_GONE)
+                self._write_failure()
+        finally:
+            self._is_over.set()
 
     def _begin(self) -> None:
         if self._maker.ident is None:
@@ -130,9 +142,13 @@ class Delivery(Iterator[bytes]):
 
     def _watch(self) -> None:
         try:
-            while not self._is_over.wait(BEAT_SECONDS):
+            while not (self._is_over.wait(BEAT_SECONDS) or self._is_abandoned()):
                 self._look()
+            if not self._is_over.is_set():
+                self._write_failure()
         finally:
+            if not self._is_over.is_set():
+                self._file.break_off(FailureCode.FAULT)  # where it is broken already, that reason stays
             while self._maker.is_alive():
                 self._file.stop_query()
                 self._maker.join(0.2)
@@ -143,12 +159,12 @@ class Delivery(Iterator[bytes]):
         """Give a sign of life, or end what must not go on."""
         if self._file.is_broken:  # the thread that serves is about to tell; unless it waits for the reader
             self._file.stop_query()
-            self._hang_up()
+            self._end_connection()
             return
         if code := self._reason_to_end():
             self._file.break_off(code)
             self._write_failure()
-            self._hang_up()
+            self._end_connection()
             return
         state = State.DELIVERING if self._file.is_whole else State.RUNNING
         try:
@@ -160,7 +176,18 @@ class Delivery(Iterator[bytes]):
             close_old_connections()
         if not (goes_on or self._is_over.is_set() or self._is_finishing):
             self._file.break_off(None)
+            self._end_connection()
+
+    def _end_connection(self) -> None:
+        if self._is_asked:
             self._hang_up()
+
+    def _is_abandoned(self) -> bool:
+        """Whether the file is broken for long, and the server has not closed it: it will not any more."""
+        if not self._file.is_broken:
+            return False
+        self._broken_seen_at = self._broken_seen_at or time.monotonic()
+        return time.monotonic() - self._broken_seen_at > ABANDONED_SECONDS
 
     def _reason_to_end(self) -> FailureCode | None:
         now, taken_at = time.monotonic(), self._taken_at

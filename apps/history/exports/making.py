@@ -61,6 +61,7 @@ class ExportFile:
         self._digest = hashlib.sha256()
         self._file: IO[bytes] | None = None
         self._changed = threading.Condition()
+        self._reading = threading.Lock()
         self._connection: BaseDatabaseWrapper | None = None
         self._connection_lock = threading.Lock()
         self._selection = selections.from_json(export.selection)
@@ -101,12 +102,18 @@ class ExportFile:
 
         Raises :class:`ExportBroken` where there is no whole file to come.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: self.is_broken or self.is_whole or self.written > position)
+        self.wait_until_written(position + 1)
+        with self._reading:
             self._go_on()
-        if self._file is None:  # no first byte was ever written: it is whole and empty
-            return b""
-        return os.pread(self._file.fileno(), CHUNK, position)
+            if self._file is None:  # no first byte was ever written: it is whole and empty
+                return b""
+            return os.pread(self._file.fileno(), CHUNK, position)
+
+    def wait_until_written(self, size: int) -> None:
+        """Return when so many bytes are there, or no more come. Raises :class:`ExportBroken`."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.is_broken or self.is_whole or self.written >= size)
+            self._go_on()
 
     def wait_until_whole(self) -> None:
         """Return when the last byte is written. Raises :class:`ExportBroken`."""
@@ -133,9 +140,10 @@ class ExportFile:
                     logger.warning("export_query_not_cancelled")
 
     def close(self) -> None:
-        """Give the room of the file back. Nobody may write or read any more."""
-        if self._file is not None:
-            self._file.close()
+        """Give the room of the file back. Nobody may write any more; who still reads a broken one may."""
+        with self._reading:  # else its number could be another file's while somebody reads there
+            if self._file is not None:
+                self._file.close()
 
     def _run_query(self, write_bytes: Callable[[bytes], object]) -> None:
         connection = _connection_of_its_own()

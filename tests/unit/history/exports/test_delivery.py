@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -224,6 +225,97 @@ def test_a_folder_that_is_not_there_is_told(supervisor: User, settings: Settings
     file.close()
     settings.EXPORT_DIR = folder
     assert ended(export).failure_code == "disk_failed"
+
+
+def test_before_the_server_asks_a_broken_file_leaves_the_connection_for_saying_why(
+    supervisor: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, hung_up = threading.Semaphore(0), threading.Event()
+    look = Delivery._look
+
+    def counted(self: Delivery) -> None:
+        look(self)
+        looks.release()
+
+    monkeypatch.setattr(Delivery, "_look", counted)
+    folder, settings.EXPORT_DIR = settings.EXPORT_DIR, "/nowhere/at/all"
+    export, file = started(supervisor, Rows(1), hang_up=hung_up.set)
+    with pytest.raises(ExportBroken, match="disk_failed"):
+        file.wait_until_begun()
+    for _ in range(2):
+        assert looks.acquire(timeout=PATIENCE)
+    file.close()
+    settings.EXPORT_DIR = folder
+    assert ended(export).failure_code == "disk_failed"
+    assert not hung_up.is_set()
+
+
+def test_the_wait_for_the_beginning_does_not_wait_for_the_rows(supervisor: User) -> None:
+    rows = threading.Event()
+    _export, file = started(supervisor, Rows(1, go=lambda: rows.wait(PATIENCE)))
+    file.wait_until_begun()
+    assert not rows.is_set()
+    rows.set()
+    assert b"".join(file) == b"head\r\n" + LINE
+    file.close()
+
+
+def test_a_failure_that_cannot_be_told_for_whatever_reason_leaves_no_thread(
+    supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> bool:
+        raise RuntimeError
+
+    _export, file = started(supervisor, Rows(10**9, go=lambda: time.sleep(0.001)))
+    next(file)
+    with monkeypatch.context() as patched:
+        patched.setattr(services, "fail", refuse)
+        with pytest.raises(RuntimeError):
+            file.close()
+    # No thread is left: the fixture above looks.
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_broken_file_that_nobody_closes_ends_by_itself(
+    supervisor: User, monkeypatch: pytest.MonkeyPatch, asked: bool
+) -> None:
+    def fail() -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(delivery, "ABANDONED_SECONDS", 0.2)
+    export, file = started(supervisor, Rows(1, go=fail))
+    file.wait_until_begun()
+    if asked:
+        with pytest.raises(ExportBroken):
+            b"".join(file)
+    assert ended(export).failure_code == "disk_full"
+    until(lambda: not file._watcher.is_alive())
+    with pytest.raises(ExportBroken, match="disk_full"):  # not an error of the closed file
+        next(file)
+
+
+def test_a_file_is_not_closed_while_it_is_read(supervisor: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its number may be another file's at once."""
+    export, file = started(supervisor, Rows(10**9, go=lambda: time.sleep(0.001)))
+    file.wait_until_begun()
+    reading, pread = threading.Event(), os.pread
+    found: list[bytes] = []
+
+    def slow(descriptor: int, size: int, position: int) -> bytes:
+        reading.set()
+        time.sleep(0.5)
+        assert "exports" in str(Path(f"/proc/self/fd/{descriptor}").readlink())
+        return pread(descriptor, size, position)
+
+    monkeypatch.setattr(delivery, "ABANDONED_SECONDS", 0.0)
+    monkeypatch.setattr(os, "pread", slow)
+    reader = threading.Thread(target=lambda: found.append(next(file)))
+    reader.start()
+    assert reading.wait(PATIENCE)
+    services.cancel(export, acting(supervisor))
+    reader.join(PATIENCE)
+    assert found[0].startswith(b"head")
+    until(lambda: not file._watcher.is_alive())
 
 
 def test_a_reader_who_takes_nothing_for_too_long_is_left(supervisor: User, settings: Settings) -> None:
