@@ -192,6 +192,7 @@ VALUES: Mapping[str, Mapping[str, object]] = {
         "last_name": _("last name"),
     },
     "failure_code": {
+        "database_busy": _("the database was busy for too long"),
         "database_failed": _("the database refused the query"),
         "database_lost": _("the database was lost"),
         "disk_failed": _("the file could not be written"),

@@ -33,6 +33,9 @@ FAILURES: Final = {
     ),
     FailureCode.DISK_FAILED: _("The portal could not write the file. Tell an administrator."),
     FailureCode.DATABASE_LOST: _("The portal lost its database. Export again in a few minutes."),
+    FailureCode.DATABASE_BUSY: _(
+        "The portal's database was busy for too long. Export again in a few minutes."
+    ),
     FailureCode.DATABASE_FAILED: _TRY_AGAIN,
     FailureCode.PORTAL_STOPPED: _("The portal was restarted meanwhile. Export again."),
     FailureCode.PROCESS_LOST: _("The portal was interrupted. Export again."),

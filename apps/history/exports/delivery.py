@@ -28,6 +28,7 @@ from apps.history.models import Export, State
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 1.0
+FINISH_TRIES, FINISH_PAUSE_SECONDS = 3, 0.5
 ABANDONED_SECONDS = 60.0  # after a break-off; longer than writing it down waits for a lock or for the pool
 
 
@@ -130,7 +131,7 @@ class Delivery(Iterator[bytes]):
             return
         progress, self._is_finishing = self._progress(), True
         try:
-            ended = services.finish(self._export, progress, self._file.sha256, self._actor)
+            ended = self._write_finish(progress)
         except DATABASE_ERRORS as error:
             logger.exception("export_end_not_written")
             self._file.break_off(code_of(error))
@@ -139,6 +140,23 @@ class Delivery(Iterator[bytes]):
             self._file.break_off(None)
             raise ExportBroken("ended")
         self._is_finished = True
+
+    def _write_finish(self, progress: Progress) -> bool:
+        """Whether the row says that this file has left. A lock, or a connection that breaks, passes."""
+        sha256 = self._file.sha256
+        for tries_left in reversed(range(FINISH_TRIES)):
+            try:
+                # Where it had ended before, that may be our own commit whose answer was lost.
+                return services.finish(self._export, progress, sha256, self._actor) or services.has_finished(
+                    self._export, sha256
+                )
+            except DATABASE_ERRORS:
+                if not tries_left:
+                    raise
+                logger.info("export_end_tried_again")
+                close_old_connections()
+                time.sleep(FINISH_PAUSE_SECONDS)
+        raise AssertionError("FINISH_TRIES is at least one")
 
     def _watch(self) -> None:
         try:

@@ -6,12 +6,14 @@ import errno
 import hashlib
 import logging
 import os
+import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable
 from functools import partial
 from typing import IO, Protocol
 
+import psycopg.errors
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -196,10 +198,20 @@ def _connection_of_its_own() -> BaseDatabaseWrapper:
     return connection
 
 
+def _is_lock(error: BaseException | None) -> bool:
+    """Whether this error of the database's driver says that somebody else held a lock for too long."""
+    if isinstance(error, sqlite3.Error):
+        # The lowest byte is the kind (SQLite: result codes). Errors of the driver's own have none.
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return isinstance(error, psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected)
+
+
 def code_of(error: Exception) -> FailureCode:
     """Why an export broke off that this error has stopped."""
     if isinstance(error, OSError):
         return FailureCode.DISK_FULL if error.errno in _NO_ROOM else FailureCode.DISK_FAILED
+    if _is_lock(error.__cause__):
+        return FailureCode.DATABASE_BUSY
     if is_away(error):
         return FailureCode.DATABASE_LOST
     return FailureCode.DATABASE_FAILED if isinstance(error, DatabaseError) else FailureCode.FAULT

@@ -41,6 +41,7 @@ class FailureCode(StrEnum):
     DISK_FULL = "disk_full"
     DISK_FAILED = "disk_failed"
     DATABASE_LOST = "database_lost"
+    DATABASE_BUSY = "database_busy"
     DATABASE_FAILED = "database_failed"
     PORTAL_STOPPED = "portal_stopped"
     PROCESS_LOST = "process_lost"
@@ -187,6 +188,11 @@ def finish(export: Export, progress: Progress, sha256: str, actor: Actor) -> boo
     return ended
 
 
+def has_finished(export: Export, sha256: str) -> bool:
+    """Whether it is written down that the whole file with this checksum has left."""
+    return Export.objects.filter(pk=export.pk, state=State.FINISHED, sha256=sha256).exists()
+
+
 def fail(export: Export, code: FailureCode, progress: Progress, actor: Actor) -> bool:
     """Write down that the export broke off, and why; False where it had ended before."""
     with transaction.atomic(durable=True):
@@ -212,7 +218,9 @@ def cancel(export: Export, actor: Actor) -> bool:
 def sweep(actor: Actor) -> int:
     """End the exports whose process was lost, and free their slots; return how many."""
     swept = 0
-    for export in Export.objects.filter(state__in=ACTIVE, beat_at__lt=_now() - LOST_AFTER):
+    # Who is active has a slot: by its small index the worker does not read the whole table each second.
+    silent = Export.objects.filter(slot__gte=1, state__in=ACTIVE, beat_at__lt=_now() - LOST_AFTER)
+    for export in silent:
         try:
             swept += _end_lost(export, actor)
         except DatabaseError as error:

@@ -5,21 +5,24 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg.errors
 import pytest
-from django.db import DatabaseError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.history import writing
 from apps.history.exports import delivery, making, services
 from apps.history.exports.delivery import Delivery
-from apps.history.exports.making import ExportBroken
+from apps.history.exports.making import ExportBroken, code_of
 from apps.history.models import Export, State
 from apps.history.writing import Written
 from tests.unit.accounts.people import acting, events
@@ -34,6 +37,7 @@ LINE = b"one line of the file\r\n"
 @pytest.fixture(autouse=True)
 def _quick_beats(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(delivery, "FINISH_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(writing, "cancel_query", lambda _connection: None)  # no query runs here
 
 
@@ -98,6 +102,12 @@ def started(person: User, write: Any, **more: Any) -> tuple[Export, Delivery]:
     export = prepared(person)
     services.start(export, acting(person))
     return export, Delivery(export, acting(person), write=write, **more)
+
+
+def as_django_raises(cause: Exception) -> OperationalError:
+    error = OperationalError()
+    error.__cause__ = cause
+    return error
 
 
 def ended(export: Export) -> Export:
@@ -187,6 +197,8 @@ def test_cancelled_when_all_is_written_the_end_is_not_sent(supervisor: User) -> 
         (OSError(errno.ENOSPC, "full"), "disk_full"),
         (OSError(errno.EIO, "broken"), "disk_failed"),
         (OperationalError(), "database_lost"),
+        (as_django_raises(psycopg.errors.LockNotAvailable()), "database_busy"),
+        (as_django_raises(psycopg.errors.AdminShutdown()), "database_lost"),
         (DatabaseError(), "database_failed"),
         (ValueError("Marker"), "fault"),
     ],
@@ -279,12 +291,16 @@ def test_a_failure_that_cannot_be_told_for_whatever_reason_leaves_no_thread(
 def test_a_broken_file_that_nobody_closes_ends_by_itself(
     supervisor: User, monkeypatch: pytest.MonkeyPatch, asked: bool
 ) -> None:
+    begun = threading.Event()
+
     def fail() -> None:
+        begun.wait(PATIENCE)
         raise OSError(errno.ENOSPC, "full")
 
     monkeypatch.setattr(delivery, "ABANDONED_SECONDS", 0.2)
     export, file = started(supervisor, Rows(1, go=fail))
     file.wait_until_begun()
+    begun.set()
     if asked:
         with pytest.raises(ExportBroken):
             b"".join(file)
@@ -352,6 +368,63 @@ def test_what_ends_within_the_grace_is_whole(supervisor: User) -> None:
         delivery.end_when(lambda: False, grace=0)
     file.close()
     assert ended(export).state == State.FINISHED
+
+
+def test_sqlites_lock_is_told_as_one(tmp_path: Path) -> None:
+    """The error is the one that SQLite itself makes: by its number, not by its words."""
+    name = tmp_path / "locked.sqlite3"
+    with closing(sqlite3.connect(name)) as first, closing(sqlite3.connect(name, timeout=0)) as second:
+        first.execute("BEGIN IMMEDIATE")
+        with pytest.raises(sqlite3.OperationalError) as locked:
+            second.execute("BEGIN IMMEDIATE")
+    assert code_of(as_django_raises(locked.value)) == "database_busy"
+
+
+@pytest.mark.parametrize("committed", [False, True], ids=["not written", "its answer lost"])
+def test_an_end_that_is_not_written_at_once_is_tried_again(
+    supervisor: User, monkeypatch: pytest.MonkeyPatch, committed: bool
+) -> None:
+    finish, refusals = services.finish, [OperationalError(), InterfaceError()]
+
+    def refuse(*given: Any) -> bool:
+        if refusals:
+            if committed:
+                finish(*given)
+            raise refusals.pop()
+        return finish(*given)
+
+    monkeypatch.setattr(services, "finish", refuse)
+    export, file = started(supervisor, Rows(3))
+    assert b"".join(file) == b"head\r\n" + LINE * 3
+    file.close()
+    assert (refusals, ended(export).state) == ([], State.FINISHED)
+    assert (len(events("export.finished")), events("export.failed")) == (1, [])
+
+
+def test_an_end_with_another_checksum_is_not_this_ones(
+    supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export, file = started(supervisor, Rows(3))
+    file.wait_until_begun()
+    assert services.finish(export, services.Progress(), "0" * 64, acting(supervisor))
+    with pytest.raises(ExportBroken, match="ended"):
+        b"".join(file)
+    file.close()
+
+
+def test_a_lock_until_the_last_try_is_told_as_one(supervisor: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+
+    def locked(*_: object) -> bool:
+        tries.append(1)
+        raise as_django_raises(psycopg.errors.LockNotAvailable())
+
+    monkeypatch.setattr(services, "finish", locked)
+    export, file = started(supervisor, Rows(3))
+    with pytest.raises(ExportBroken, match="not_recorded"):
+        b"".join(file)
+    file.close()
+    assert (len(tries), ended(export).failure_code) == (delivery.FINISH_TRIES, "database_busy")
 
 
 def test_an_end_that_cannot_be_told_breaks_the_download(

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from apps.accounts.models import User
@@ -194,6 +195,20 @@ def test_the_sweep_ends_what_gives_no_sign_of_life(supervisor: User, state: Stat
     assert alive.state == state
     [event] = events("export.failed")
     assert (event.details["failure_code"], event.person) == ("process_lost", str(supervisor.pk))
+
+
+def test_the_sweep_finds_them_by_the_index_of_the_slots(supervisor: User) -> None:
+    """It comes each second, and the table keeps every export there ever was."""
+    stored(supervisor, State.RUNNING)
+    with CaptureQueriesContext(connection) as asked:
+        services.sweep(TESTS)
+    explain = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")  # which is cheaper for one row
+        cursor.execute(f"{explain} {asked.captured_queries[0]['sql']}")
+        plan = str(cursor.fetchall())
+    assert "export_slot_once" in plan
 
 
 def test_an_export_is_found_by_its_person_alone(supervisor: User, administrator: User) -> None:
