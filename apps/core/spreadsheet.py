@@ -1,7 +1,7 @@
 """Texts in CSV files that spreadsheets open: no cell becomes a formula, and every value can be restored.
 
-The whole rule is here, for every file that the portal writes, as one regular expression that Python and
-PostgreSQL read alike. JSON Lines and cells of Excel's own text type need none.
+The whole rule is here, for every file that the portal writes. JSON Lines and cells of Excel's own text type
+need none.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MAY_BE_UNSEEN: Final = (*range(0x20000), *range(0xE0000, 0xE0100))
 
 
 def _set(characters: str) -> str:
-    """The inside of a character class, in escapes that Python and PostgreSQL share."""
+    """The inside of a character class."""
     numbered = enumerate(sorted(map(ord, characters)))
     runs = [
         [point for _index, point in run] for _key, run in groupby(numbered, lambda pair: pair[1] - pair[0])
@@ -52,10 +52,7 @@ def _places() -> str:
     return f"{cell}|{part}"
 
 
-PLACES: Final = _places()
-"""The pattern: a guard stands wherever it matches. It has neither groups nor flags."""
-
-_places_in = re.compile(PLACES)
+_places_in = re.compile(_places())
 _guards_in = re.compile(f"\\A{GUARD}|(?<=[{_set(PARTED_BY)}]){GUARD}")
 _parted = re.compile(f"[{_set(PARTED_BY)}]")
 

@@ -12,7 +12,6 @@ from django.db.models import F, Func, OuterRef, Subquery, TextField
 from django.db.models.sql.compiler import SQLCompiler
 
 from apps.consumers.models import Submission
-from apps.core.spreadsheet import GUARD, PARTED_BY, PLACES
 from apps.history.writing.zones import Offset, offsets
 
 _Compiled = tuple[str, tuple[str | int, ...]]
@@ -105,32 +104,25 @@ class Cell(Func):
 
 
 class CopiedCell(Cell):
-    """A cell for PostgreSQL's own CSV (COPY), where what is absent may be null; guarded where it is asked."""
+    """A cell for PostgreSQL's own CSV (COPY), where null is what is absent: ``""`` in a line of one cell."""
 
-    def __init__(self, key: str, *, protected: bool, null: bool, time_zone: str, exact_times: bool) -> None:
+    def __init__(self, key: str, *, alone: bool, time_zone: str, exact_times: bool) -> None:
         super().__init__(key, time_zone=time_zone, exact_times=exact_times)
-        self.protected, self.null = protected, null
+        self.alone = alone
 
     def sql(self, column: str, *, on_postgresql: bool) -> str:
-        text = super().sql(column, on_postgresql=on_postgresql)
-        if self.kind is Kind.TEXT and self.protected:
-            text = guarded(column)
-        return f"NULLIF({text}, '')" if self.null else text
-
-
-def guarded(column: str) -> str:
-    """:func:`apps.core.spreadsheet.protect` in PostgreSQL. Most cells begin with an ASCII letter or digit."""
-    first = f"ascii({column})"
-    harmless = " OR ".join(
-        f"{first} BETWEEN {low} AND {high}" for low, high in ((48, 57), (97, 122), (65, 90))
-    )
-    whole = f"translate({column}, {' || '.join(f'chr({ord(one)})' for one in PARTED_BY)}, '') = {column}"
-    with_guards = f"regexp_replace({column}, {_literal(PLACES)}, {_literal(GUARD)}, 'g')"
-    return f"CASE WHEN {column} = '' OR ({harmless}) AND {whole} THEN {column} ELSE {with_guards} END"
+        """The cell of this column, given as SQL."""
+        if self.alone:
+            return super().sql(column, on_postgresql=on_postgresql)
+        if self.kind is Kind.TEXT:
+            return f"NULLIF({column}, '')"
+        if self.kind is Kind.MOMENT:
+            return local_time(column, self.time_zone, exact=self.exact_times, on_postgresql=on_postgresql)
+        return super().sql(column, on_postgresql=on_postgresql) if self.kind is Kind.FLAG else column
 
 
 def _literal(text: str) -> str:
-    # Backslashes are plain characters in a standard literal. Django takes % for a parameter.
+    # Django takes % for a parameter.
     return "'" + text.replace("'", "''").replace("%", "%%") + "'"
 
 
@@ -151,9 +143,13 @@ def _time_on_postgresql(column: str, time_zone: str, *, exact: bool) -> str:
     local, utc = (f"({column} AT TIME ZONE {_literal(zone)})" for zone in (time_zone, "UTC"))
     if not exact:
         return f"to_char({local}, 'YYYY-MM-DD HH24:MI:SS')"
+    # Quick for the few offsets that Python knows of the zone; PostgreSQL may know others.
+    known = {offset.seconds: offset.text for offset in offsets(time_zone)}
+    quick = "".join(f" WHEN interval '{seconds} s' THEN '{text}'" for seconds, text in known.items())
     sign = f"CASE WHEN {local} < {utc} THEN '-' ELSE '+' END"
-    offset = f"to_char(greatest({local} - {utc}, {utc} - {local}), 'HH24:MI')"
-    return f"""to_char({local}, 'YYYY-MM-DD"T"HH24:MI:SS.US') || {sign} || {offset}"""
+    other = f"{sign} || to_char(greatest({local} - {utc}, {utc} - {local}), 'HH24:MI')"
+    offset = f"CASE {local} - {utc}{quick} ELSE {other} END"
+    return f"""to_char({local}, 'YYYY-MM-DD"T"HH24:MI:SS.US') || {offset}"""
 
 
 def _choice(column: str, known: Sequence[Offset], leaf: Callable[[Offset], str]) -> str:

@@ -53,8 +53,8 @@ def chunks(statement: Statement, connection: BaseDatabaseWrapper) -> Generator[l
 
 def copied(
     statement: Statement, connection: BaseDatabaseWrapper, separator: str
-) -> Generator[tuple[int, bytes], None, None]:
-    """PostgreSQL only: the rows as the lines of a CSV file, some at a time, with their number.
+) -> Generator[list[bytes], None, None]:
+    """PostgreSQL only: the rows as the lines of a CSV file, some at a time.
 
     Given up early, the statement is stopped. Raises the database's errors.
     """
@@ -64,8 +64,8 @@ def copied(
         _stream_in_order(cursor)
         with cursor.cursor.copy(copy, params) as messages:
             # One message is one row (PostgreSQL's manual on its protocol, CopyData).
-            while lines := list(islice(messages, CHUNK)):
-                yield len(lines), b"".join(lines)
+            while lines := [*map(bytes, islice(messages, CHUNK))]:
+                yield lines
 
 
 def _stream_in_order(cursor: CursorWrapper) -> None:

@@ -44,7 +44,6 @@ _FILES: Final[dict[Format, Callable[[Layout, Callable[[bytes], object]], _File]]
     Format.CSV_EXACT: Csv,
     Format.JSONL: JsonLines,
 }
-_CSV: Final = (Format.CSV, Format.CSV_EXACT)
 _EXACT: Final = (Format.CSV_EXACT, Format.JSONL)
 
 
@@ -68,8 +67,8 @@ def write(
         raise transaction.TransactionManagementError("An export is written outside of transactions")
     file = _FILES[layout.format](layout, write_bytes)
     file.begin()
-    if connection.vendor == "postgresql" and layout.format in _CSV and not layout.is_personal:
-        written = Written(_copy(selection, layout, write_bytes, connection, progress))
+    if connection.vendor == "postgresql" and isinstance(file, Csv) and not layout.is_personal:
+        written = _copy(selection, layout, file, connection, progress)
     else:
         written = _format(selection, layout, file, connection, progress)
     file.end(written.rows, written.unreadable)
@@ -92,17 +91,15 @@ def cancel_query(connection: BaseDatabaseWrapper) -> None:
 def _copy(
     selection: Selection,
     layout: Layout,
-    write_bytes: Callable[[bytes], object],
+    file: Csv,
     connection: BaseDatabaseWrapper,
     progress: Callable[[int], None],
-) -> int:
-    """PostgreSQL writes the CSV itself; the number of rows."""
+) -> Written:
+    """PostgreSQL makes the lines of CSV itself."""
     cells = [
         CopiedCell(
             key,
-            protected=layout.format is Format.CSV,
-            # In a line of one cell "" has to be seen, or an empty line would be none at all.
-            null=len(layout.columns) > 1,
+            alone=len(layout.columns) == 1,
             time_zone=layout.time_zone,
             exact_times=layout.format in _EXACT,
         )
@@ -111,13 +108,13 @@ def _copy(
     statement = compiled(selection, cells, connection)
     rows = 0
     if statement is None:
-        return rows
+        return Written(rows)
     with closing(copied(statement, connection, layout.separator)) as found:
-        for count, lines in found:
-            write_bytes(lines)
-            rows += count
+        for lines in found:
+            file.lines(lines)
+            rows += len(lines)
             progress(rows)
-    return rows
+    return Written(rows)
 
 
 def _format(

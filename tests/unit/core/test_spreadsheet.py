@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 import sys
 import unicodedata
 
 import pytest
-from django.db import connection
-from hypothesis import HealthCheck, example, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from apps.core.spreadsheet import GUARD, PARTED_BY, protect, restore
-from apps.history.writing.cells import guarded
 
 STARTS = [*"=+-@", "\t", "\r", "\n", *"＝＋－＠", *"﹦﹢﹣﹫"]
 UNSEEN = [
@@ -98,31 +94,6 @@ def test_whatever_nobody_sees_is_passed_over() -> None:
         is not (unicodedata.category(character) in unseen or character in [*STARTS, *PARTED_BY, GUARD])
     ]
     assert odd == []
-
-
-@pytest.mark.django_db
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="Elsewhere Python applies the rule")
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(st.lists(TEXTS.map(lambda text: text.replace("\0", "")), min_size=1, max_size=20))
-def test_postgresql_reads_the_rule_alike(texts: list[str]) -> None:
-    texts = [text for text in texts if not re.search("[\ud800-\udfff]", text)]
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT t.x, {guarded('t.x')} FROM unnest(%s::text[]) AS t(x)", [texts])
-        assert cursor.fetchall() == [(text, protect(text)) for text in texts]
-
-
-@pytest.mark.django_db
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="Elsewhere Python applies the rule")
-def test_postgresql_passes_over_the_same_characters() -> None:
-    every = [
-        f"{before}{character}="
-        for character in map(chr, range(1, sys.maxunicode + 1))
-        if unicodedata.category(character) not in ("Cs", "Cn", "Co", "Lo")
-        for before in ("", "a\n")
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT t.x, {guarded('t.x')} FROM unnest(%s::text[]) AS t(x)", [every])
-        assert [pair for pair in cursor.fetchall() if pair[1] != protect(pair[0])] == []
 
 
 @given(TEXTS)

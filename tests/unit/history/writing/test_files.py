@@ -30,6 +30,8 @@ from apps.core.spreadsheet import restore
 from apps.history.columns import COLUMNS
 from apps.history.writing import SEPARATORS, UNREADABLE, Format, Layout, write
 from apps.history.writing.cells import SOURCES, Kind
+from apps.history.writing.texts import Csv
+from apps.history.writing.workbook import Workbook
 from tests.unit.history.writing.made import (
     EVERYTHING,
     HOSTILE,
@@ -50,6 +52,7 @@ some_rows = hypothesis_settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 CSV = (Format.CSV, Format.CSV_EXACT)
+_SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 _SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 
@@ -80,7 +83,10 @@ def from_xlsx(data: bytes, columns: int) -> list[list[str]]:
                 cells = [""] * columns
                 for cell in line:
                     assert cell.get("t") == "inlineStr"
-                    assert [part.tag for part in cell.iter()][1:] == [f"{_SHEET}is", f"{_SHEET}t"]
+                    [_cell, _is, part] = cell.iter()
+                    assert (_is.tag, part.tag) == (f"{_SHEET}is", f"{_SHEET}t")
+                    text = part.text or ""
+                    assert text == text.strip(" \t\r\n") or part.get(_SPACE) == "preserve"
                     cells[_number(cell.get("r", ""), line.get("r", ""))] = decoded("".join(cell.itertext()))
                 rows.append(cells)
     return rows
@@ -138,6 +144,29 @@ def test_excel_files_come_back_as_they_were(supervisor: User, rows: list[dict[st
     stored(supervisor, rows)
     wanted = layout(Format.XLSX)
     assert from_xlsx(written(wanted)[0], len(wanted.columns)) == expected(wanted)
+
+
+@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize("text", HOSTILE)
+def test_one_odd_text_among_ordinary_ones_comes_back(text: str, place: int) -> None:
+    """Where it alone decides that the rows around it are looked at with care."""
+    odd = ["d", "e", "f"]
+    odd[place] = text
+    rows = [(odd[0], "b", "c"), ("a", odd[1], "c"), ("a", "b", odd[2])]
+    columns = ("order_ref", "person", "outcome")
+    pieces: list[bytes] = []
+    book = Workbook(layout(Format.XLSX, columns), pieces.append)
+    book.begin()
+    book.rows(rows)
+    book.end(3, 0)
+    assert from_xlsx(b"".join(pieces), 3) == [[*row] for row in rows]
+    for format_ in CSV:
+        lines: list[bytes] = []
+        wanted = layout(format_, columns)
+        file = Csv(wanted, lines.append)
+        file.begin()
+        file.rows(rows)
+        assert from_csv(b"".join(lines), wanted) == [[*row] for row in rows]
 
 
 def hostile(person: User) -> None:
