@@ -136,14 +136,13 @@ def test_while_it_runs_the_page_shows_how_far_it_is_and_it_can_be_cancelled(
     page = windows.open(permitted)
     _to_the_choice(page)
     _prepare(page)
-    with page.expect_download() as started:
+    with page.expect_download():  # what the browser makes of its end: test_export_deployed.py
         page.get_by_role("button", name="Download").click()
     expect(page.get_by_role("heading", name="The export is running")).to_be_focused()
     expect(page.get_by_role("progressbar")).to_be_visible()
     expect(page.locator("main")).to_contain_text("3 of 3 rows are written")
     page.get_by_role("button", name="Cancel export").click()
     expect(page.locator(".panel-not_sent")).to_contain_text("The export was cancelled")
-    assert started.value.failure() or not slow.may_end
     assert AuditEvent.objects.filter(action="export.cancelled").count() == 1
     assert AuditEvent.objects.filter(action="export.finished").count() == 0
 
