@@ -23,7 +23,9 @@ from apps.accounts import services as accounts
 from apps.accounts.models import User
 from apps.accounts.roles import PERSONAL_DATA_EXPORT, SUPERVISOR
 from apps.audit.models import AuditEvent
-from apps.consumers.models import Outcome
+from apps.consumers.digests import search_digest
+from apps.consumers.models import DigestKind, Outcome, Submission, SubmissionDigest
+from apps.history import selection
 from apps.history.export_forms import values_of
 from apps.history.export_presenters import CONTENT_TYPES
 from apps.history.exports import delivery, making, services
@@ -32,6 +34,7 @@ from apps.history.models import Export, State
 from tests.unit.accounts.people import PASSWORD, TESTS, events, make_person
 from tests.unit.consumers.entries import FULL, clean, store
 from tests.unit.history.export_rows import prepared, stored
+from tests.unit.history.writing.made import numbered, row
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -219,6 +222,34 @@ def test_an_exact_search_is_exported_by_its_digest(as_permitted: Client, permitt
     assert [line["submission"] for line in lines[1:-1]] == [str(wanted.public_id)]
     assert "Searched" not in json.dumps(Export.objects.get().selection)
     assert "last_name" in events("export.started")[0].details["filters"]
+
+
+def test_the_file_has_the_rows_of_all_pages_of_a_common_name_in_their_order(
+    as_permitted: Client, permitted: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list looks for a name that many share in another way than the file does."""
+    monkeypatch.setattr(selection, "MANY", 20)
+    monkeypatch.setattr(selection, "NEAR", 70)
+    made = Submission.objects.bulk_create(row(permitted, **columns) for columns in numbered(160))
+    common = search_digest(DigestKind.LAST_NAME, "Common")
+    wanted = [one for number, one in enumerate(made) if number % 5]
+    SubmissionDigest.objects.bulk_create(
+        SubmissionDigest(submission=one, kind=DigestKind.LAST_NAME, digest=common) for one in wanted
+    )
+    address = reverse("history:submissions")
+    found = as_permitted.post(f"{address}?period=all", {f"{SEARCH}-last_name": "Common", "period": "all"})
+    export = choose(
+        as_permitted, f"?{found['Location'].partition('?')[2]}", format="csv", show_submission="on"
+    )
+    listed: list[str] = []
+    pages, older = 0, found["Location"]
+    while older:
+        page = as_permitted.get(older)
+        on_page = re.findall(r"/submissions/([0-9a-f-]{36})/", page.content.decode())
+        listed += dict.fromkeys(on_page)
+        pages, older = pages + 1, page.context["older_url"]
+    assert (pages, len(listed)) == (3, len(wanted))
+    assert [line["submission"] for line in cells(download(as_permitted, export))] == listed
 
 
 def test_personal_columns_come_with_a_reason_and_nothing_of_them_is_in_the_log(
