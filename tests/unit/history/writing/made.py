@@ -142,7 +142,7 @@ ROWS = st.fixed_dictionaries(
         "consumer_href": TEXTS,
         "order_href": TEXTS,
         "guest_href": TEXTS,
-        "error_code": TEXTS,
+        "error_code": TEXTS.map(lambda text: text[:40]),
         "error_field": TEXTS,
         "settled_by_name": TEXTS,
         "http_status": st.none() | st.integers(0, 32_000),
