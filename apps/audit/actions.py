@@ -145,11 +145,13 @@ EXPORT_FINISHED = define(
     bytes=Kind.NUMBER,
     sha256=Kind.CODE,
 )
-# rows: how many had been written when it ended; as many may have left, or fewer.
+# rows: how many had been written when it ended; as many may have left, or fewer. exporter: whose it was; the
+# worker may be the one who tells of it.
 EXPORT_FAILED = define(
     "export.failed",
     failure=True,
     export=Kind.WORD,
+    exporter=Kind.NAME,
     format=Kind.CODE,
     personal=Kind.CODE,
     failure_code=Kind.CODE,

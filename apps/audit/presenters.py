@@ -57,7 +57,7 @@ SENTENCES = {
     actions.EXPORT_FINISHED: _(
         "%(actor)s exported %(rows)s submissions (%(format)s, with personal data: %(personal)s)"
     ),
-    actions.EXPORT_FAILED: _("An export of submissions by %(actor)s broke off: %(failure_code)s"),
+    actions.EXPORT_FAILED: _("An export of submissions by %(exporter)s broke off: %(failure_code)s"),
     actions.EXPORT_CANCELLED: _("%(actor)s cancelled an export of submissions"),
     actions.SESSION_SIGNED_IN: _("%(actor)s signed in"),
     actions.SESSION_SIGN_IN_FAILED: _("A sign-in from %(address)s failed: %(reason)s"),

@@ -78,6 +78,7 @@ KEY_LABELS = {
     "event": _("Number of the event"),
     "expected": _("Rows expected"),
     "export": _("Export"),
+    "exporter": _("Export of"),
     "failure_code": _("What went wrong"),
     "fields": _("Fields"),
     "file": _("File of checkpoints"),

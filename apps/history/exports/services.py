@@ -198,7 +198,7 @@ def fail(export: Export, code: FailureCode, progress: Progress, actor: Actor) ->
     with transaction.atomic(durable=True):
         ended = _end(export, State.FAILED, progress, failure_code=code.value)
         if ended:
-            _tell(actions.EXPORT_FAILED, export, actor, failure_code=code.value, rows=progress.rows)
+            _tell_failed(export, actor, code, rows=progress.rows)
     return ended
 
 
@@ -240,7 +240,7 @@ def _end_lost(export: Export, actor: Actor) -> bool:
             silent.update(state=State.FAILED, slot=None, finished_at=_now(), failure_code=code.value)
         )
         if ended:
-            _tell(actions.EXPORT_FAILED, export, actor, failure_code=code.value, rows=export.rows)
+            _tell_failed(export, actor, code, rows=export.rows)
     return ended
 
 
@@ -261,6 +261,11 @@ def _end(export: Export, state: State, progress: Progress, **facts: str) -> bool
             **facts,
         )
     )
+
+
+def _tell_failed(export: Export, actor: Actor, code: FailureCode, *, rows: int) -> None:
+    facts = {"exporter": export.person_name, "failure_code": code.value, "rows": rows}
+    _tell(actions.EXPORT_FAILED, export, actor, **facts)
 
 
 def _tell(action: Action, export: Export, actor: Actor, **facts: Any) -> None:

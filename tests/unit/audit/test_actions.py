@@ -53,4 +53,5 @@ def test_free_text_is_declared_only_where_nothing_of_a_consumer_can_be_meant() -
         ("identity_rule.changed", "provider"),
         ("access.denied", "permission"),
         ("access.denied", "method"),
+        ("export.failed", "exporter"),
     }

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from apps.accounts.models import User
+from apps.audit.presenters import sentence
 from apps.consumers.models import DigestKind, Outcome
 from apps.core.encryption import decrypt
 from apps.history.exports import selections, services
@@ -195,6 +196,7 @@ def test_the_sweep_ends_what_gives_no_sign_of_life(supervisor: User, state: Stat
     assert alive.state == state
     [event] = events("export.failed")
     assert (event.details["failure_code"], event.person) == ("process_lost", str(supervisor.pk))
+    assert sentence(event).startswith(f"An export of submissions by {supervisor.name} broke off: ")
 
 
 def test_the_sweep_finds_them_by_the_index_of_the_slots(supervisor: User) -> None:
