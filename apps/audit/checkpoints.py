@@ -4,7 +4,8 @@ A checkpoint says "up to this sequence the log had this hash, at this time". It 
 (RFC 8032), carries the signature of the checkpoint before it, and is one line of a file of JSON Lines. The
 signed bytes are the line's JSON without ``signature``, written as in :mod:`apps.audit.chain`. Whoever has the
 database but not the key cannot write another history; whoever has the file but not the key cannot drop or
-change a line of it without a trace.
+change a line of it without a trace. Each carries the SHA-256 of the line before it, too, so that the last
+signature covers all of them: see :func:`covered_by_the_last`.
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ class Checkpoint(NamedTuple):
 
     ``seq`` and ``hash`` are those of the last row that it vouches for, ``first`` is the sequence with which
     the log begins (above 1 once the oldest rows were removed), ``time`` counts microseconds since 1970 in
-    UTC, ``key`` is the id of the signing key, ``previous`` the signature of the checkpoint before (empty in
-    the first); both signatures are 128 hex digits.
+    UTC, ``key`` is the id of the signing key, ``previous`` the signature of the checkpoint before and
+    ``previous_line`` the SHA-256 of its whole line, without the line's end (both empty in the first).
+    Signatures are 128 hex digits, the others 64.
     """
 
     seq: int
@@ -43,6 +45,7 @@ class Checkpoint(NamedTuple):
     first: int
     key: str
     previous: str
+    previous_line: str
     signature: str = ""
 
     def signed_bytes(self) -> bytes:
@@ -54,6 +57,17 @@ class Checkpoint(NamedTuple):
     def line(self) -> str:
         """The checkpoint as it stands in the file, without the line's end."""
         return canonical_json({**self._asdict(), "kind": KIND, "format": FORMAT})
+
+    def line_hash(self) -> str:
+        """What the next checkpoint carries of this one."""
+        return hashlib.sha256(self.line().encode()).hexdigest()
+
+    def follows(self, before: Checkpoint | None) -> bool:
+        """Whether it was made as the next one after that (None: as the first)."""
+        if before is None:
+            return (self.previous, self.previous_line) == ("", "")
+        links = (before.signature, before.line_hash())
+        return self.seq > before.seq and (self.previous, self.previous_line) == links
 
     def signed_with(self, key: Ed25519PrivateKey) -> Self:
         """The same with its signature."""
@@ -104,7 +118,7 @@ def parse(line: bytes) -> Checkpoint | None:
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         return None
     numbers = (checkpoint.seq, checkpoint.time, checkpoint.first)
-    texts = (checkpoint.hash, checkpoint.key, checkpoint.previous, checkpoint.signature)
+    texts = (checkpoint.hash, checkpoint.key, *checkpoint[-3:])
     if (kind, version) != (KIND, FORMAT) or not all(type(number) is int for number in numbers):
         return None
     if not all(isinstance(text, str) for text in texts) or checkpoint.line().encode() != line.rstrip(b"\n"):
@@ -136,6 +150,20 @@ def read(path: Path, *, begin: int = 0, end: int | None = None) -> Iterator[tupl
             if checkpoint := parse(line):
                 yield place, checkpoint
             place += len(line)
+
+
+def covered_by_the_last(path: Path, keys: Mapping[str, Ed25519PublicKey], *, end: int) -> bool:
+    """Whether one signature vouches for every line of the file up to that place: then no other is looked at.
+
+    It does if each line is named by the next one, by its hash, and the last one holds. Nobody without a key
+    can make another line with the same hash, and whoever signed the last one had found the one before good.
+    """
+    before: Checkpoint | None = None
+    for _place, checkpoint in read(path, end=end):
+        if checkpoint.key not in keys or not checkpoint.follows(before):
+            return False
+        before = checkpoint
+    return before is not None and before.holds_under(keys[before.key])
 
 
 def last_valid(

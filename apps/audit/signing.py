@@ -60,6 +60,7 @@ def sign_checkpoint(actor: Actor, *, first: int | None = None) -> Checkpoint | N
             first=first or (last.first if last else 1),
             key=checkpoints.key_id(key.public_key()),
             previous=last.signature if last else "",
+            previous_line=last.line_hash() if last else "",
         ).signed_with(key)
         checkpoints.append(path, checkpoint)
         facts: dict[str, Value] = {"last": checkpoint.seq, "key": checkpoint.key}

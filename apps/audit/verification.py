@@ -253,7 +253,12 @@ class _Verification:
     def _signed(self, begin: int) -> Iterator[Checkpoint]:
         """The checkpoints that count, in order; what is wrong with the others is remembered."""
         before: Checkpoint | None = None
+        covered = begin == 0 and checkpoints.covered_by_the_last(self.path, self.keys, end=self.end)
         for place, checkpoint in checkpoints.read(self.path, begin=begin, end=self.end):
+            if covered:
+                if checkpoint.seq >= self.first:
+                    yield checkpoint
+                continue
             if (key := self.keys.get(checkpoint.key)) is None:
                 self.doubt = self.doubt or Finding(Verdict.KEY_UNKNOWN, checkpoint.seq)
                 continue
@@ -262,9 +267,8 @@ class _Verification:
                 self.doubt = self.doubt or damaged
                 continue
             if place > begin or begin == 0:
-                follows = checkpoint.previous == (before.signature if before else "")
                 rises = before is None or checkpoint.seq > before.seq
-                self.doubt = self.doubt or (None if follows and rises else damaged)
+                self.doubt = self.doubt or (None if checkpoint.follows(before) else damaged)
                 if not rises:
                     continue
             before = checkpoint

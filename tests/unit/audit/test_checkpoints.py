@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from apps.audit.checkpoints import (
     Checkpoint,
     append,
+    covered_by_the_last,
     key_id,
     keys_by_id,
     last_valid,
@@ -26,18 +27,19 @@ KEY = signing_key(KEY_TEXT)
 KEYS = keys_by_id(KEY_TEXT)
 
 
-def checkpoint(seq: int, *, previous: str = "", key: Ed25519PrivateKey = KEY) -> Checkpoint:
-    plain = Checkpoint(seq, f"{seq:064x}", 1_795_441_234_567_890, 1, key_id(key.public_key()), previous)
+def checkpoint(seq: int, *, after: Checkpoint | None = None, key: Ed25519PrivateKey = KEY) -> Checkpoint:
+    links = (after.signature, after.line_hash()) if after else ("", "")
+    plain = Checkpoint(seq, f"{seq:064x}", 1_795_441_234_567_890, 1, key_id(key.public_key()), *links)
     return plain.signed_with(key)
 
 
 def test_the_signed_bytes_are_the_documented_ones() -> None:
     # Written by hand from the docstring, not by the code under test.
     assert (
-        checkpoint(7, previous="ab").signed_bytes()
+        checkpoint(7)._replace(previous="ab", previous_line="cd").signed_bytes()
         == (
             '{"first":1,"format":1,"hash":"' + f"{7:064x}" + '","key":"' + key_id(KEY.public_key()) + '",'
-            '"kind":"audit checkpoint","previous":"ab","seq":7,"time":1795441234567890}'
+            '"kind":"audit checkpoint","previous":"ab","previous_line":"cd","seq":7,"time":1795441234567890}'
         ).encode()
     )
 
@@ -45,7 +47,7 @@ def test_the_signed_bytes_are_the_documented_ones() -> None:
 def test_a_line_comes_back_as_the_checkpoint_that_it_was(tmp_path: Path) -> None:
     file = tmp_path / "new folder/checkpoints.jsonl"
     first = checkpoint(3)
-    second = checkpoint(9, previous=first.signature)
+    second = checkpoint(9, after=first)
     append(file, first)
     append(file, second)
     assert [found for _, found in read(file)] == [first, second]
@@ -108,3 +110,39 @@ def test_a_key_in_another_form_is_refused_without_being_shown(text: str) -> None
     with pytest.raises(ValueError, match="base64 of 32 bytes") as refused:
         signing_key(text)
     assert not text or text not in str(refused.value)
+
+
+def _file(path: Path, lines: list[Checkpoint]) -> bool:
+    path.write_text("".join(line.line() + "\n" for line in lines))
+    return covered_by_the_last(path, KEYS, end=path.stat().st_size)
+
+
+def test_the_last_signature_covers_every_line_that_the_next_one_names(tmp_path: Path) -> None:
+    first = checkpoint(3)
+    second = checkpoint(9, after=first)
+    third = checkpoint(12, after=second)
+    path = tmp_path / "checkpoints.jsonl"
+    assert _file(path, [first, second, third])
+    assert _file(path, [first])
+    assert not _file(path, [])
+    assert not _file(path, [second, third])
+    assert not _file(path, [first, third])
+    assert not _file(path, [second, first, third])
+    assert not _file(path, [first, second, third._replace(signature=second.signature)])
+    stranger = checkpoint(12, after=second, key=Ed25519PrivateKey.generate())
+    assert not _file(path, [first, second, stranger])
+    assert not _file(path, [first, second, stranger, checkpoint(14, after=stranger)])
+
+
+@pytest.mark.parametrize("field", Checkpoint._fields)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_no_field_of_any_line_can_be_changed_under_the_last_signature(
+    tmp_path: Path, field: str, place: int
+) -> None:
+    lines = [checkpoint(3)]
+    lines += [checkpoint(9, after=lines[0])]
+    lines += [checkpoint(12, after=lines[1])]
+    value = getattr(lines[place], field)
+    changed: dict[str, Any] = {field: value + 1 if isinstance(value, int) else "ab" + value[2:]}
+    lines[place] = lines[place]._replace(**changed)
+    assert not _file(tmp_path / "checkpoints.jsonl", lines)

@@ -21,8 +21,9 @@ from apps.audit.chain import Row, row_hash
 from apps.audit.diagnosis import Verdict
 from apps.audit.events import Event
 from apps.audit.models import AuditEvent
+from apps.audit.proof import verify_audit_log
 from apps.audit.proof.bundle import bundle
-from apps.audit.proof.verify_audit_log import Archive, check
+from apps.audit.proof.verify_audit_log import Archive, check, signature_holds
 from apps.audit.services import record
 from apps.audit.signing import NotSignedError, sign_checkpoint
 from apps.audit.verification import Progress, verify
@@ -319,6 +320,30 @@ def test_a_former_key_still_counts(log: Path, settings: Settings) -> None:
     assert found() == ("unchanged", None)
     sign_checkpoint(SIGNER)
     assert found() == ("unchanged", None)
+
+
+def test_one_signature_is_enough_while_every_line_names_the_one_before(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        write(1)
+        sign_checkpoint(SIGNER)
+    looked_at: list[bytes] = []
+
+    def counted(public: bytes, message: bytes, signature: bytes) -> bool:
+        looked_at.append(message)
+        return signature_holds(public, message, signature)
+
+    monkeypatch.setattr(verify_audit_log, "signature_holds", counted)
+    assert found() == ("unchanged", None)
+    assert len(looked_at) == 1
+    lines = log.read_text().splitlines(keepends=True)
+    time = checkpoints.parse(lines[1].encode())
+    assert time is not None
+    log.write_text("".join([lines[0], lines[1].replace(str(time.time), str(time.time + 1)), *lines[2:]]))
+    looked_at.clear()
+    assert found() == ("checkpoints_damaged", C2)
+    assert len(looked_at) == len(lines)
 
 
 def lines_without(number: int) -> Callable[[list[str]], list[str]]:
