@@ -42,6 +42,18 @@ def read_head() -> tuple[int, str] | None:
         return row
 
 
+def takes_events() -> bool:
+    """Whether the head row is the last row: if not, the triggers refuse every event."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM audit_head AS head"
+            " WHERE EXISTS (SELECT 1 FROM audit_event AS event WHERE event.seq > head.seq)"
+            " OR (head.seq > 0 AND NOT EXISTS (SELECT 1 FROM audit_event AS event"
+            " WHERE event.seq = head.seq AND event.hash = head.hash))"
+        )
+        return bool(cursor.fetchone() == (0,))
+
+
 def rows_after(seq: int | None, *, up_to: int | None = None) -> Iterator[list[StoredRow]]:
     """Every row behind a sequence (None: every row there is), in order, in batches."""
     while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 import zipfile
@@ -10,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.http import StreamingHttpResponse
 from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.models import User
+from apps.audit import integrity_views
 from apps.audit import stored as stored_rows
 from apps.audit.models import AuditEvent
 from apps.audit.signing import sign_checkpoint
@@ -84,6 +86,42 @@ def test_a_log_that_takes_no_events_is_verified_all_the_same(
     shown = posted(as_administrator, "audit:verify").decode()
     assert "disagree from event 2 on" in shown
     assert "could not be written into the log" in shown
+
+
+@pytest.mark.parametrize("bent", ["seq = 2", "seq = seq + 5", "hash = '{}'".format("5" * 64)])
+def test_the_proof_can_be_taken_from_a_log_that_takes_no_events(
+    *,
+    as_administrator: Client,
+    administrator: User,
+    signed_log: None,
+    caplog: pytest.LogCaptureFixture,
+    bent: str,
+    tmp_path: Path,
+) -> None:
+    assert "takes no new events" not in page(as_administrator)
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE audit_head SET {bent}")
+    assert "The log takes no new events" in page(as_administrator)
+    proof = tmp_path / "proof.zip"
+    proof.write_bytes(posted(as_administrator, "audit:proof"))
+    [said] = [one for one in caplog.records if one.message == "audit_proof_not_recorded"]
+    assert said.__dict__["actor_id"] == str(administrator.pk)
+    assert not AuditEvent.objects.filter(action="audit.proof_downloaded").exists()
+    with zipfile.ZipFile(proof) as archive:
+        assert json.loads(archive.read("manifest.json"))["recorded"] is False
+        archive.extractall(tmp_path)
+    assert alone(tmp_path, proof).returncode == 2
+
+
+def test_a_log_that_cannot_be_asked_gives_no_proof(
+    as_administrator: Client, signed_log: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(event: object) -> int:
+        raise OperationalError("locked")
+
+    monkeypatch.setattr(integrity_views, "record", locked)
+    as_administrator.raise_request_exception = False
+    assert as_administrator.post(reverse("audit:proof")).status_code >= 500
 
 
 def test_the_proof_is_checked_with_nothing_but_python(

@@ -22,10 +22,11 @@ from apps.audit.walk import COLUMNS, StoredRow
 VERIFIER: Final = Path(__file__).with_name("verify_audit_log.py")
 
 
-def bundle() -> Iterator[bytes]:
+def bundle(*, recorded: bool = True) -> Iterator[bytes]:
     """The archive in parts: every event, the checkpoints, the public keys, a manifest, and the verifier.
 
-    Raises the database's errors. The head and the end of the file are taken first, as in a verification.
+    ``recorded``: whether the log could be told that it was taken; the manifest says so. Raises the database's
+    errors. The head and the end of the file are taken first, as in a verification.
     """
     head, path = read_head(), settings.AUDIT_CHECKPOINT_FILE
     end = checkpoints.size_of(path)
@@ -51,6 +52,7 @@ def bundle() -> Iterator[bytes]:
             "portal_version": settings.VERSION,
             "head": _told(head),
             "head_afterwards": _told(read_head()),  # events that came meanwhile may be in it
+            "recorded": recorded,
             "files": digests,
         }
         archive.writestr(_entry("manifest.json"), json.dumps(manifest, indent=2) + "\n")
