@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
+import subprocess
+import threading
 import time
 import uuid
+from collections.abc import Generator
+from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -14,16 +19,20 @@ from playwright.sync_api import Locator, Page, expect
 from pytest_django import Settings
 
 from apps.accounts.models import User
-from apps.audit import actions
+from apps.audit import actions, integrity_views, stored, verification
 from apps.audit.events import Event
+from apps.audit.models import AuditEvent
 from apps.audit.services import record
+from apps.audit.signing import sign_checkpoint
+from apps.audit.verification import Progress, Result
 from apps.cdp.factory import get_client
 from apps.consumers import services
 from apps.consumers.models import Outcome, Submission
+from apps.core.actor import Actor
 from apps.sandbox.seed import SAMPLE_ORDER
 from tests.e2e.conftest import actions_of
 from tests.e2e.pages import sign_in
-from tests.e2e.windows import Windows
+from tests.e2e.windows import PATIENCE, Windows
 from tests.e2e.world import CONSUMER
 from tests.unit.accounts.people import acting
 
@@ -100,6 +109,71 @@ def test_an_administrator_finds_who_created_a_consumer_and_the_failed_attempts_b
 
     seen = actions_of(administrator)
     assert (seen.count("audit.viewed"), seen.count("audit.event_viewed")) == (5, 1)
+
+
+def test_an_administrator_verifies_the_log_and_the_proof_holds_without_the_portal(
+    windows: Windows,
+    administrator: User,
+    created: Submission,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sign_checkpoint(Actor.system("worker"))
+    read_on = _three_events_at_a_time(monkeypatch)
+    page = windows.open()
+    sign_in(page, "ada")
+    page.get_by_role("link", name="Audit log").first.click()
+    page.get_by_role("link", name="Integrity").click()
+    expect(page.get_by_text("The log has not been verified yet.")).to_be_visible()
+
+    page.get_by_role("button", name="Verify now").click(no_wait_after=True)
+    expect(page.get_by_role("progressbar")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("The audit log is unchanged.")).to_have_count(0)
+    read_on.set()
+    expect(page.get_by_text("The audit log is unchanged.")).to_be_visible()
+    expect(page.get_by_role("progressbar")).to_have_count(0)  # hidden from everybody
+    page.get_by_role("link", name="Integrity").click()
+    signed = AuditEvent.objects.get(action="audit.checkpoint_signed").details["last"]
+    expect(page.get_by_text(f"The last checkpoint is at event {signed}.")).to_be_visible()
+    key = page.locator("code").inner_text()
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download proof").click()
+    proof = tmp_path / download.value.suggested_filename
+    download.value.save_as(proof)
+    folder = tmp_path / "proof"
+    shutil.unpack_archive(proof, folder)
+    assert _checked(folder, "--key", key) == (0, "unchanged: The audit log is unchanged.")
+
+    events = folder / "events.jsonl"
+    lines = events.read_text().splitlines(keepends=True)
+    [place] = [n for n, line in enumerate(lines) if '"action":"consumer.created"' in line]
+    lines[place] = lines[place].replace("Sam Person", "Sue Person")
+    events.write_text("".join(lines))
+    assert _checked(folder) == (2, f"changed: Event {place + 1} was changed.")
+    assert actions_of(administrator)[-2:] == ["audit.verified", "audit.proof_downloaded"]
+
+
+def _three_events_at_a_time(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """The verification reads the first ones and then waits until it may go on, at most 20 seconds."""
+    read_on, whole = threading.Event(), verification.verification
+
+    def slow() -> Generator[Progress, None, Result]:
+        steps = whole()
+        yield next(steps)
+        read_on.wait(20)
+        return (yield from steps)
+
+    monkeypatch.setattr(stored, "BATCH", 3)
+    monkeypatch.setattr(integrity_views, "verification", slow)
+    return read_on
+
+
+def _checked(folder: Path, *arguments: str) -> tuple[int, str]:
+    """Exit code and verdict of the proof's own verifier, in a Python that knows nothing of the portal."""
+    command = ["python3", "-I", str(folder / "verify_audit_log.py"), str(folder), *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stdout.splitlines()[0]
 
 
 def test_without_a_hit_and_with_a_slip_the_page_says_what_to_do(
