@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import create, export, in_flight, submissions_list
+from benchmarks import audit_events, audit_pages, audit_verify, create, export, in_flight, submissions_list
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
+    "audit_events": audit_events.main,
+    "audit_pages": audit_pages.main,
+    "audit_verify": audit_verify.main,
     "create": create.main,
     "export": export.main,
     "in_flight": in_flight.main,

@@ -1,0 +1,75 @@
+"""The databases of the audit benchmarks: temporary, waiting for the disk as the portal's do."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.servers import run
+from tests.postgresql import find_binaries, temporary_server
+
+WITH_PEERS = "benchmarks.audit_site.settings"
+ONLY = os.environ.get("BENCH_DATABASE", "").lower()
+"""``sqlite`` or ``postgresql``: measure that one alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """An empty database of practice with the tables of the portal and of its peers."""
+
+    name: str
+    url: str
+    folder: Path
+
+    def inside(self, module: str, *arguments: str, settings: str = WITH_PEERS) -> Any:
+        """What a module of the benchmarks prints as JSON, run over this database in a process of its own."""
+        print(f"{self.name}: {module} {' '.join(arguments)} …", file=sys.stderr, flush=True)
+        command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
+        environment = self._environment() | {"DJANGO_SETTINGS_MODULE": settings}
+        return json.loads(run(command, environment, log=self.folder / "log"))
+
+    def prepare(self) -> None:
+        """Make the tables and the people of practice."""
+        for command in (["migrate", "--run-syncdb", "--verbosity", "0"], ["prepare_practice"]):
+            run([sys.executable, "manage.py", *command], self._environment(), log=self.folder / "log")
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "PORTAL_MODE": "practice",
+            "DATABASE_URL": self.url,
+            "AUDIT_CHECKPOINT_FILE": str(self.folder / "checkpoints.jsonl"),
+            "DJANGO_SETTINGS_MODULE": WITH_PEERS,
+            "CDP_BASE_URL": "http://127.0.0.1:9",  # nobody asks there
+            "LOG_LEVEL": "WARNING",
+        }
+
+
+@contextmanager
+def temporary(name: str) -> Iterator[Database]:
+    """A prepared ``SQLite`` or ``PostgreSQL`` for as long as the block lasts."""
+    with tempfile.TemporaryDirectory(prefix="portal-bench-") as made:
+        folder = Path(made)
+        if name == "SQLite":
+            database = Database(name, f"sqlite:///{folder / 'portal.sqlite3'}", folder)
+            database.prepare()
+            yield database
+            return
+        binaries = find_binaries()
+        assert binaries is not None, "names() leaves it out then"
+        with temporary_server(binaries, durable=True) as url:
+            database = Database(name, url, folder)
+            database.prepare()
+            yield database
+
+
+def names() -> list[str]:
+    """The databases that can be measured here."""
+    there = ["SQLite", *(["PostgreSQL"] if find_binaries() else [])]
+    return [name for name in there if ONLY in ("", name.lower())]

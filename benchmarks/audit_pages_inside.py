@@ -1,0 +1,125 @@
+"""Server times of the audit log's pages in one process: ``python -m benchmarks.audit_pages_inside portal``.
+
+Before, ``fill ROWS`` fills the log. ``admin`` asks the Django admin. Prints the seconds of each request as
+JSON, by what was asked for: from the WSGI handler's side, with all that is done for a page.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from urllib.parse import urlencode
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "consumerportal.settings")
+
+import django
+from django.apps import apps
+
+if not apps.ready:
+    django.setup()  # before the portal is imported
+
+from django.test import Client
+
+from apps.accounts.models import User
+from apps.audit import actions
+from apps.audit.models import AuditEvent
+from benchmarks import audit_rows
+
+REQUESTS = int(os.environ.get("BENCH_REQUESTS", "60"))
+WARM_UP = 3
+PATIENCE = 20.0  # seconds for one question; then fewer samples have to do
+DEEP = 100_000  # rows before the deep page
+PERSON = "ada"  # of practice: an administrator
+MARKS = {"portal": b'<a href="/audit/', "admin": b'class="field-at'}
+
+
+def asked_of_portal() -> Iterator[tuple[str, Mapping[str, object], int]]:
+    """What is asked for: its name, the query, and how many rows it leads to at least."""
+    last = AuditEvent.objects.order_by("-seq").values_list("seq", flat=True)[0]
+    created = actions.CONSUMER_CREATED.name
+    known = AuditEvent.objects.filter(action=created, seq__gte=last // 2).order_by("seq")[0]
+    day = known.at.date()
+    person, rare = {"person": "1"}, {"action": actions.PERSON_PASSWORD_SET.name}
+    left, common = {"person": str(audit_rows.LEFT)}, {"action": created}
+    address, failures = {"address": "192.0.2.3"}, {"failures": "1"}
+    heavy, dates = {"reference": audit_rows.HEAVY_ORDER}, {"since": day, "until": day}
+    yield "first page", {}, 50
+    yield "page after 100,000 rows, or in the middle", {"before": last - min(DEEP, last // 2)}, 50
+    yield "last page", {"sort": "oldest"}, 50
+    yield "a day", dates, 1
+    yield (
+        "until the first day",
+        {"until": dt.datetime.fromtimestamp(audit_rows.START / 1e6, dt.UTC).date()},
+        50,
+    )
+    yield "person", person, 50
+    yield "person who left", left, 1
+    yield "nobody", {"person": "no-such-person"}, 0
+    yield "done to", {"account": "3"}, 1
+    yield "action", common, 50
+    yield "rare action", rare, 1
+    yield "client address", address, 10
+    yield "failures and denials", failures, 10
+    yield "reference of a consumer", {"reference": known.consumer_ref}, 1
+    yield "reference of a large order", heavy, 50
+    yield "pair: person, action", {**person, **common}, 10
+    yield "pair: person, rare action", {**person, **rare}, 0
+    yield "pair: person who left, failures", {**left, **failures}, 0
+    yield "pair: person who left, last day", {**left, "since": day}, 0
+    yield "pair: person, failures", {**person, **failures}, 1
+    yield "pair: person, client address", {**person, **address}, 1
+    yield "pair: large order, failures", {**heavy, **failures}, 0
+    yield "pair: large order, person", {**heavy, **person}, 1
+    yield "pair: failures, a day", {**failures, **dates}, 1
+
+
+def asked_of_admin() -> Iterator[tuple[str, Mapping[str, object], int]]:
+    """The same questions, as far as the admin has them."""
+    last = AuditEvent.objects.order_by("-seq").values_list("seq", flat=True)[0]
+    yield "first page", {}, 50
+    yield "page after 100,000 rows, or in the middle", {"p": min(DEEP, last // 2) // 50}, 50
+    yield "person", {"actor_id": "1"}, 50
+    yield "person who left", {"actor_id": str(audit_rows.LEFT)}, 1
+    yield "action", {"action": actions.CONSUMER_CREATED.name}, 50
+    yield "rare action", {"action": actions.PERSON_PASSWORD_SET.name}, 1
+    yield "client address", {"client_address": "192.0.2.3"}, 10
+    yield "failures and denials", {"failure__exact": "1"}, 10
+    yield "reference of a large order", {"order_ref": audit_rows.HEAVY_ORDER}, 50
+    both = {"actor_id": str(audit_rows.LEFT), "failure__exact": "1"}
+    yield "pair: person who left, failures", both, 0
+
+
+def main(who: str) -> None:
+    """Ask for everything, a few times in vain first."""
+    client = Client(SERVER_NAME="127.0.0.1")
+    client.force_login(User.objects.get(username=PERSON))
+    path, asked = {
+        "portal": ("/audit/", asked_of_portal),
+        "admin": ("/admin/audit/auditevent/", asked_of_admin),
+    }[who]
+    seconds: dict[str, list[float]] = {}
+    for name, query, least in list(asked()):
+        times: list[float] = []
+        for _ in range(WARM_UP + REQUESTS):
+            begin = time.perf_counter()
+            answer = client.get(f"{path}?{urlencode(query)}")
+            times.append(time.perf_counter() - begin)
+            if sum(times) > PATIENCE and len(times) >= 2 * WARM_UP:
+                break
+        rows = answer.content.count(MARKS[who])
+        if answer.status_code != 200 or rows < least:
+            raise SystemExit(f"{name}: {answer.status_code}, {rows} rows")
+        seconds[name] = times[WARM_UP:]
+    json.dump(seconds, sys.stdout)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "fill":
+        audit_rows.fill(int(sys.argv[2]))
+        json.dump(None, sys.stdout)
+    else:
+        main(sys.argv[1])

@@ -1,0 +1,1 @@
+"""The portal with what others take for an audit log: two packages, and the Django admin."""

@@ -1,0 +1,84 @@
+"""One verification in a process of its own: ``python -m benchmarks.audit_verify_inside verify``.
+
+Before, ``fill ROWS`` fills the log. ``read`` only reads every row, ``hash`` only hashes the same
+bytes. Prints seconds, processor seconds, rows and the growth of the resident memory (bytes) as JSON.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from itertools import islice
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.audit_site.settings")
+
+import django
+from django.apps import apps
+
+if not apps.ready:
+    django.setup()  # before the portal is imported
+
+from django.db import connection
+
+from apps.audit.diagnosis import Verdict
+from apps.audit.stored import rows_after
+from apps.audit.verification import verify
+from apps.audit.walk import canonical_bytes_of
+from benchmarks import audit_rows
+
+
+def verified() -> int:
+    """The portal's verification of the whole log."""
+    result = verify()
+    if result.verdict is not Verdict.UNCHANGED or not result.whole:
+        raise SystemExit(f"The verdict is {result.verdict.value}")
+    return result.last
+
+
+def read() -> int:
+    """Every column of every row by the cursor, without looking at them."""
+    return sum(len(rows) for rows in rows_after(None))
+
+
+def hashed() -> int:
+    """The bytes of 10,000 rows again and again, as many as there are rows: SHA-256 alone."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM audit_event")
+        count = int(cursor.fetchone()[0])
+    texts = [canonical_bytes_of(row) for row in islice(audit_rows.rows(count), 10_000)]
+    link = bytes(32)
+    _begin()
+    for place in range(count):
+        link = hashlib.sha256(link + texts[place % len(texts)]).digest()
+    return count
+
+
+WAYS: dict[str, Callable[[], int]] = {"verify": verified, "read": read, "hash": hashed}
+_began = [0.0, 0.0]
+
+
+def _begin() -> None:
+    _began[:] = time.perf_counter(), time.process_time()
+
+
+def main(way: str, rows: int = 0) -> None:
+    """Do that once, and print what it took."""
+    connection.ensure_connection()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    _begin()
+    if way == "fill":
+        audit_rows.fill(rows)
+    else:
+        rows = WAYS[way]()
+    wall, processor = time.perf_counter() - _began[0], time.process_time() - _began[1]
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    json.dump({"seconds": wall, "processor": processor, "rows": rows, "grown": grown}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], *map(int, sys.argv[2:]))
