@@ -149,6 +149,18 @@ def test_whoever_sees_personal_data_leaves_an_event(name: str, person: User, rec
     assert left.exists()
 
 
+@pytest.mark.parametrize("entry", [{}, {"order_ref": "x"}, {"add": "emails"}, {"token": str(uuid.uuid4())}])
+def test_a_form_that_comes_back_shows_nothing_of_the_earlier_try(
+    entry: dict[str, str], person: User, records: Records
+) -> None:
+    client = Client()
+    client.force_login(person)
+    response = client.post(f"{reverse('consumers:new')}?from={records.rejected.public_id}", entry)
+    assert response.status_code == 200
+    hidden = not any(value in response.content for value in records.personal)
+    assert hidden, "Then it has to be recorded, as where the form is asked for"
+
+
 def test_no_other_address_shows_personal_data(person: User, records: Records) -> None:
     other = make_person("nora", "staff")
     rule = rules.add_rule(name="Rule", provider="Provider", actor=TESTS)
