@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from apps.audit.signing import NotSignedError, sign_checkpoint
 from apps.audit.verification import Progress, verify
 from apps.audit.walk import COLUMNS
 from apps.core.actor import Actor
+from benchmarks import audit_rows
 from tests.audit_flush import lift_triggers
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -489,3 +491,21 @@ def test_a_reader_that_is_left_leaves_no_thread_behind(log: Path, monkeypatch: p
     next(steps)
     steps.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("audit-reader")]
+
+
+@pytest.mark.parametrize("quick_from", [0, 10**9], ids=["ahead", "row by row"])
+def test_memory_does_not_grow_with_the_log(monkeypatch: pytest.MonkeyPatch, quick_from: int) -> None:
+    monkeypatch.setattr(verification, "QUICK_FROM", quick_from)
+    monkeypatch.setattr(stored_rows, "AHEAD", 100)
+    monkeypatch.setattr(stored_rows, "BATCH", 100)
+
+    def peak(rows: int) -> int:
+        audit_rows.fill(rows)
+        tracemalloc.start()
+        assert verify().last == rows
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    peak(100)  # what is loaded once
+    assert peak(4_000) < 2 * peak(500)
