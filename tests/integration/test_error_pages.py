@@ -122,7 +122,7 @@ def test_what_is_not_there_is_a_page(of_staff: Client, lines: Lines, path: str) 
 def test_a_method_that_an_address_does_not_have_is_a_page(of_staff: Client, lines: Lines) -> None:
     answer = of_staff.put("/submissions/")
     _expect_page(answer, 405, "This page cannot be opened like that", lines())
-    assert answer.headers["Allow"] == "GET"
+    assert answer.headers["Allow"] == "GET, POST"
 
 
 def test_more_fields_than_the_portal_takes_are_a_page(
