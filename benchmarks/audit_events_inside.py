@@ -147,7 +147,7 @@ def statements(act: Callable[[], None]) -> int:
 
     def counted(execute: Callable[..., object], sql: str, *rest: object) -> object:
         nonlocal count
-        count += not sql.startswith(("SAVEPOINT", "RELEASE"))
+        count += not sql.startswith(("BEGIN", "SAVEPOINT", "RELEASE"))
         return execute(sql, *rest)
 
     with connection.execute_wrapper(counted):
