@@ -30,7 +30,7 @@ logger = logging.getLogger("apps.audit")
 GOOD: Final = frozenset({Verdict.UNCHANGED, Verdict.UNSIGNED})
 """Verdicts under which the rows are what was written, as far as anybody can tell."""
 QUICK_FROM: Final = 5_000
-"""Rows from which on other threads read ahead, and batches are looked at as a whole before their rows are."""
+"""Rows from which on another thread reads ahead, and a batch is looked at as a whole before its rows are."""
 
 
 class Progress(NamedTuple):
@@ -142,7 +142,7 @@ class _Verification:
     def run(self) -> Generator[Progress, None, Result]:
         end = self.head[0] if self.head else self.stored.last_sequence()
         total = max(0, end - self.expected + 1)
-        if total >= QUICK_FROM and not connection.in_atomic_block:  # other threads see what is committed
+        if total >= QUICK_FROM and not connection.in_atomic_block:  # another thread sees what is committed
             with closing(batches_ahead(self.start, self.expected, end)) as batches:
                 for last, batch in batches:
                     hashes = batch.follow(self.expected, last, self.link) if batch else None

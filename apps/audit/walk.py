@@ -169,5 +169,6 @@ class Texts(NamedTuple):
     def data_of(self, action: str) -> list[tuple[int, str]]:
         """As :meth:`Rows.data_of`. Call it when the lines are known to be good."""
         begin = f'{{"action":{text_of(action)},'.encode()
-        events = [json.loads(line) for line in self.lines.split(b"\n") if line.startswith(begin)]
+        _, *ends = (b"\n" + self.lines).split(b"\n" + begin)
+        events = [json.loads(begin + end.partition(b"\n")[0]) for end in ends]
         return [(event["seq"], event["data"]) for event in events]

@@ -198,6 +198,14 @@ def test_a_value_that_no_portal_could_have_stored_is_a_change(log: Path, value: 
     assert found() == ("changed", 4)
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL's columns have one type")
+@pytest.mark.parametrize(("column", "told"), [("hash", 4), ("previous_hash", 4), ("actor_name", 4)])
+def test_the_same_letters_as_bytes_are_a_change(log: Path, column: str, told: int) -> None:
+    with lift_triggers(connection), connection.cursor() as cursor:
+        cursor.execute(f"UPDATE audit_event SET {column} = CAST({column} AS BLOB) WHERE seq = 4")
+    assert found() == ("changed", told)
+
+
 def test_every_field_is_among_them() -> None:
     assert {*OTHER, "seq"} == {*COLUMNS}
 
