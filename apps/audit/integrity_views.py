@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Generator, Iterator
 
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import DatabaseError, transaction
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.audit import actions, checkpoints, integrity_words, past_verifications
 from apps.audit.events import Event
 from apps.audit.proof.bundle import bundle
-from apps.audit.services import record
+from apps.audit.services import EventRefused, record
 from apps.audit.stored import read_head, takes_events
 from apps.audit.verification import GOOD, Progress, Result, record_result, verification
 from apps.core.actor import Actor
@@ -71,7 +71,7 @@ def download_proof(request: HttpRequest) -> StreamingHttpResponse:
             head = read_head()
             facts = {"last": head[0] if head else 0}
             record(Event(actions.AUDIT_PROOF_DOWNLOADED, actor, data=facts))
-    except IntegrityError:  # of the triggers alone: whatever else keeps an event out keeps the proof in
+    except EventRefused:  # whatever else keeps an event out keeps the proof in
         recorded = False
         logger.error("audit_proof_not_recorded", extra={"actor_id": actor.id})
     response = StreamingHttpResponse(bundle(recorded=recorded), content_type="application/zip")

@@ -6,7 +6,7 @@ import logging
 import time
 from functools import partial
 
-from django.db import connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from apps.audit.chain import FORMAT, GENESIS, Row, canonical_json, row_hash
@@ -29,12 +29,20 @@ _MAKE_HEAD = "INSERT INTO audit_head (id, seq, time, hash) VALUES (1, %s, %s, %s
 _READ_LAST = "SELECT seq, time, hash FROM audit_event ORDER BY seq DESC LIMIT 1"
 
 
+class EventRefused(DatabaseError):
+    """The triggers take no event: somebody has bent the end of the chain.
+
+    No ``IntegrityError``, by which a caller knows that a constraint of its own fact stands in the way.
+    """
+
+
 def record(event: Event) -> int:
     """Write the event at the end of the chain; returns its sequence number.
 
     Call it as the last statement of the transaction that makes the fact true: the end of the chain stays
     locked until the commit. Raises ``TransactionManagementError`` outside a transaction, where the event
     could be told without its fact, and ``DatabaseError`` when it cannot be written: then neither is the fact.
+    One of these is :class:`EventRefused`.
 
     After the commit one line goes to the log (sequence, hash, action): an anchor that nobody with access
     to the database alone can change.
@@ -47,11 +55,14 @@ def record(event: Event) -> int:
         row = _row(event, last_seq + 1, max(time.time_ns() // 1000, last_time), last_hash)
         own_hash = row_hash(row)
         end = (row.seq, row.time, own_hash)
-        if connection.vendor == "postgresql":
-            cursor.execute(_MOVE_AND_INSERT, (*end, *row, own_hash))
-        else:
-            cursor.execute(_INSERT_EVENT, (*row, own_hash))
-            cursor.execute(_MOVE_HEAD, end)
+        try:
+            if connection.vendor == "postgresql":
+                cursor.execute(_MOVE_AND_INSERT, (*end, *row, own_hash))
+            else:
+                cursor.execute(_INSERT_EVENT, (*row, own_hash))
+                cursor.execute(_MOVE_HEAD, end)
+        except IntegrityError as error:
+            raise EventRefused("The end of the audit log's chain is not its last row") from error
     anchor = {"seq": row.seq, "hash": own_hash, "action": row.action}
     transaction.on_commit(partial(logger.info, "audit event", extra=anchor), robust=True)
     return row.seq

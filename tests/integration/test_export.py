@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
@@ -429,6 +429,17 @@ def test_when_the_log_takes_no_event_nothing_leaves_and_the_choice_is_kept(
     assert "Download" in text(answer)
     export.refresh_from_db()
     assert export.state == State.READY
+
+
+def test_a_log_whose_end_was_bent_is_not_told_as_a_busy_portal(as_supervisor: Client) -> None:
+    export = choose(as_supervisor)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE audit_head SET seq = seq - 1")
+    answer = as_supervisor.post(reverse("history:export_file", args=[export.public_id]))
+    assert answer.status_code == 503
+    assert "could not write its record" in text(answer)
+    export.refresh_from_db()
+    assert (export.state, export.slot) == (State.READY, None)
 
 
 def test_cancel_ends_it_and_says_what_to_do_next(as_supervisor: Client, supervisor: User) -> None:

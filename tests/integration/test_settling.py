@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
+from apps.audit.services import EventRefused
 from apps.consumers import settling
 from apps.consumers.models import Outcome, SettledHow, SettleReason, Submission
 from apps.consumers.settling import MARGIN, NotUnknown, ReferenceClaimed, mark_overdue_unknown
@@ -195,6 +196,17 @@ def test_one_reference_settles_one_submission(
     assert len(events("consumer.settled")) == 1
     with pytest.raises(ReferenceClaimed):
         _settle(other, supervisor)
+
+
+def test_a_log_whose_end_was_bent_is_not_told_as_a_claimed_reference(
+    unknown: Submission, supervisor: User
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE audit_head SET seq = seq - 1")
+    with pytest.raises(EventRefused):
+        _settle(unknown, supervisor)
+    unknown.refresh_from_db()
+    assert unknown.outcome == Outcome.UNKNOWN
 
 
 def test_a_reference_that_the_vendor_itself_gave_to_another_does_not_stop_a_supervisor(
