@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -111,6 +113,16 @@ def _quick_and_plain(settings: Settings, tmp_path: Path) -> None:
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
+
+
+@pytest.fixture(autouse=True)
+def _no_export_is_left() -> Iterator[None]:
+    """What a test leaves running keeps its connection, and a later test meets the lock of it."""
+    yield
+    end = time.monotonic() + 10
+    while left := [one.name for one in threading.enumerate() if one.name.startswith("export-")]:
+        assert time.monotonic() < end, left
+        time.sleep(0.01)
 
 
 @pytest.fixture
