@@ -68,5 +68,5 @@ def _by_other_keys(token: str) -> str | None:
     """For the few: the usual way, which says by itself what it cannot open."""
     try:
         return decrypt(token)
-    except (InvalidToken, ValueError):  # it is no token at all, or what is in it is no text
+    except InvalidToken:
         return None

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import uuid
 
-from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from apps.core.encryption import decrypt, encrypt
+from apps.core.encryption import decrypt_column, encrypt
 
 
 class State(models.TextChoices):
@@ -130,10 +129,7 @@ class Export(models.Model):
     @property
     def note(self) -> str:
         """The person's own words on why; "" for none, and where no key opens them."""
-        try:
-            return decrypt(self.encrypted_note) if self.encrypted_note else ""
-        except InvalidToken:
-            return ""
+        return decrypt_column(self.encrypted_note)
 
     def keep_note(self, note: str) -> None:
         """Seal the person's own words on why."""

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import logging
 import uuid
 from typing import Any
 
-from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -15,9 +13,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from apps.cdp.consumers import NewConsumer, OrderConsumer
-from apps.core.encryption import decrypt, encrypt
-
-logger = logging.getLogger(__name__)
+from apps.core.encryption import decrypt_column, encrypt
 
 
 class Outcome(models.TextChoices):
@@ -237,7 +233,7 @@ class Submission(models.Model):
     @property
     def consumer(self) -> NewConsumer | None:
         """What was sent; None once it has been erased, or where no key reads it (``is_unreadable``)."""
-        sent = _opened(self.encrypted_consumer)
+        sent = decrypt_column(self.encrypted_consumer)
         return NewConsumer.from_json(json.loads(sent)) if sent else None
 
     @consumer.setter
@@ -252,7 +248,7 @@ class Submission(models.Model):
     @property
     def answer(self) -> OrderConsumer | None:
         """What came back, where the vendor's answer could be read; None otherwise, as for ``consumer``."""
-        came_back = _opened(self.encrypted_answer)
+        came_back = decrypt_column(self.encrypted_answer)
         return OrderConsumer.from_json(json.loads(came_back)) if came_back else None
 
     @answer.setter
@@ -262,23 +258,13 @@ class Submission(models.Model):
     @property
     def vendor_message(self) -> str:
         """The vendor's ``message``; personal data, because it may quote what was sent."""
-        return _opened(self.encrypted_vendor_message)
+        return decrypt_column(self.encrypted_vendor_message)
 
     @property
     def settle_note(self) -> str:
         """The supervisor's own words on a settled outcome."""
-        return _opened(self.encrypted_settle_note)
+        return decrypt_column(self.encrypted_settle_note)
 
 
 def _sealed(value: dict[str, Any]) -> str:
     return encrypt(json.dumps(value, ensure_ascii=False))
-
-
-def _opened(token: str) -> str:
-    """The text of an encrypted column; "" for an empty one and for one that no key opens."""
-    try:
-        return decrypt(token) if token else ""
-    except InvalidToken:
-        # One row must not take a page of fifty down. What is shown says that it could not be read.
-        logger.error("encrypted_value_unreadable")
-        return ""

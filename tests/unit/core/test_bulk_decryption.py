@@ -18,7 +18,7 @@ def _one_by_one(tokens: list[str]) -> list[str | None]:
     for token in tokens:
         try:
             texts.append(decrypt(token))
-        except (InvalidToken, ValueError):
+        except InvalidToken:
             texts.append(None)
     return texts
 
