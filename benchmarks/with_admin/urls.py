@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.contrib import admin
 from django.urls import path
 
 from apps.consumers.models import Submission
+from benchmarks.open_admin import OpenSite, ReadOnly
 
 if TYPE_CHECKING:
     Plain = admin.ModelAdmin[Submission]
@@ -15,14 +16,7 @@ else:
     Plain = admin.ModelAdmin
 
 
-class Site(admin.AdminSite):
-    """Accounts of the portal have no ``is_staff``: everybody comes in."""
-
-    def has_permission(self, request: Any) -> bool:
-        return True
-
-
-class SubmissionAdmin(Plain):
+class SubmissionAdmin(ReadOnly, Plain):
     """As anybody would write it down."""
 
     list_display = ("submitted_at", "actor_name", "order_ref", "outcome", "duration_ms")
@@ -31,22 +25,7 @@ class SubmissionAdmin(Plain):
     ordering = ("-submitted_at", "-id")
     list_per_page = 50
 
-    def has_view_permission(self, request: Any, obj: Any = None) -> bool:
-        return True
 
-    def has_module_permission(self, request: Any) -> bool:
-        return True
-
-    def has_add_permission(self, request: Any) -> bool:
-        return False
-
-    def has_change_permission(self, request: Any, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: Any, obj: Any = None) -> bool:
-        return False
-
-
-site = Site()
+site = OpenSite()
 site.register(Submission, SubmissionAdmin)
 urlpatterns = [path("admin/", site.urls)]
