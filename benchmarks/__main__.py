@@ -5,7 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import audit_events, audit_pages, audit_verify, create, export, in_flight, submissions_list
+from benchmarks import (
+    audit_events,
+    audit_pages,
+    audit_verify,
+    create,
+    export,
+    in_flight,
+    slow_reader,
+    submissions_list,
+)
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "audit_events": audit_events.main,
@@ -14,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "create": create.main,
     "export": export.main,
     "in_flight": in_flight.main,
+    "slow_reader": slow_reader.main,
     "submissions_list": submissions_list.main,
 }
 

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.cookies import SimpleCookie
 from urllib.parse import urlencode
 
@@ -54,6 +55,17 @@ class Browser:
         body = urlencode({**values, "csrfmiddlewaretoken": self._csrf})
         return self._send("POST", path, body)
 
+    def download(self, path: str, *, size: int) -> Iterator[bytes]:
+        """Post to that path and read the answer as it is asked for, in pieces of at most ``size`` bytes.
+
+        Raises ``UnexpectedAnswer`` where it is no file.
+        """
+        response = self._answer("POST", path, urlencode({"csrfmiddlewaretoken": self._csrf}))
+        if response.status != HTTPStatus.OK:
+            raise UnexpectedAnswer(f"{response.status} {response.read(300)!r}, expected a file")
+        while piece := response.read1(size):
+            yield piece
+
     def sign_in(self, username: str, password: str) -> None:
         """Through the sign-in page. Raises ``UnexpectedAnswer`` where that does not lead on."""
         self.get("/accounts/login/")
@@ -75,15 +87,19 @@ class Browser:
         self._connection.close()
 
     def _send(self, method: str, path: str, body: str | None) -> Answer:
+        response = self._answer(method, path, body)
+        text = response.read().decode()
+        return Answer(response.status, response.headers.get("Location", ""), text)
+
+    def _answer(self, method: str, path: str, body: str | None) -> http.client.HTTPResponse:
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
         if body is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         self._connection.request(method, path, body, headers)
         response = self._connection.getresponse()
-        text = response.read().decode()
         for line in response.headers.get_all("Set-Cookie", []):
             self._cookies |= {name: morsel.value for name, morsel in SimpleCookie(line).items()}
-        return Answer(response.status, response.headers.get("Location", ""), text)
+        return response
 
 
 def expect(answer: Answer, status: int, *, location: str = "") -> None:
