@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.audit import selectors
 from apps.audit.events import MAX_TEXT, REFERENCE
+from apps.audit.outcomes import EventOutcome
 from apps.audit.selectors import LogFilter
 from apps.audit.words import ACTION_NAMES
 from apps.core.filters import MONO, DayField, ReferenceField, midnight
@@ -66,6 +67,14 @@ class LogFilterForm(PortalForm):
         required=False,
         error_messages={"invalid_choice": _("Choose one of the actions")},
         widget=LongSelect,
+    )
+    outcome = forms.TypedChoiceField(
+        label=_("Outcome"),
+        required=False,
+        coerce=EventOutcome,
+        empty_value=None,
+        choices=[("", _("Any outcome")), *EventOutcome.choices],
+        error_messages={"invalid_choice": _("Choose one of the outcomes")},
     )
     reference = ReferenceField(
         label=_("Reference"),
@@ -120,7 +129,7 @@ class LogFilterForm(PortalForm):
             until=midnight(data["until"] + dt.timedelta(days=1)) if data["until"] else None,
             **{
                 name: data[name]
-                for name in ("person", "account", "action", "address", "reference", "failures")
+                for name in ("person", "account", "action", "outcome", "address", "reference", "failures")
             },
         )
 

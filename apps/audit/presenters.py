@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.audit import actions, words
 from apps.audit.models import AuditEvent
+from apps.audit.outcomes import EventOutcome, outcome_of
 from apps.core.filters import Chip, with_query
 
 SENTENCES = {
@@ -115,14 +116,15 @@ def actor_words(event: AuditEvent) -> str:
     return event.actor_name or gettext("A visitor")
 
 
-# The look (shape and colour) and the word of what came of it; everything else is done or failed.
-_OUTCOMES = {
-    actions.CONSUMER_OUTCOME_UNKNOWN.name: ("unknown", _("Unknown")),
-    actions.CONSUMER_LATE_ANSWER.name: ("unknown", _("To be checked")),
-    actions.SUBMISSION_REPEAT_BLOCKED.name: ("not_sent", _("Blocked")),
-    actions.ACCESS_DENIED.name: ("not_sent", _("Denied")),
-    actions.PERSON_PASSWORD_LINK_REFUSED.name: ("not_sent", _("Denied")),
+_LOOKS = {
+    EventOutcome.DONE: "created",
+    EventOutcome.FAILED: "rejected",
+    EventOutcome.DENIED: "not_sent",
+    EventOutcome.BLOCKED: "not_sent",
+    EventOutcome.UNKNOWN: "unknown",
+    EventOutcome.TO_BE_CHECKED: "unknown",
 }
+"""The shape and colour of each outcome."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +157,8 @@ def line(event: AuditEvent) -> Line:
 
 def outcome(event: AuditEvent) -> tuple[str, str]:
     """The look and the word of what came of it."""
-    other = ("rejected", _("Failed")) if event.failure else ("created", _("Done"))
-    look, word = _OUTCOMES.get(event.action, other)
-    return look, str(word)
+    found = outcome_of(event.action, failure=event.failure)
+    return _LOOKS[found], str(found.label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +227,7 @@ def chips(
         "person": lambda one: people.get(one, one),
         "account": lambda one: people.get(one, one),
         "action": words.action_name,
+        "outcome": lambda one: str(EventOutcome(one).label),
         "failures": lambda _given: "",
     }
     return [

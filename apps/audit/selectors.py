@@ -5,15 +5,20 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from dataclasses import dataclass
+from functools import reduce
+from operator import and_
 
 from django.contrib.auth import get_user_model
 from django.db.models import Q
 
 from apps.audit.models import AuditEvent
+from apps.audit.outcomes import EventOutcome, conditions_of
 from apps.core import keyset
 
 NEWEST_BY = ("seq",)
 REFERENCES = ("consumer_ref", "submission", "order_ref", "guest_ref")
+FEW = 200
+"""Events that are sooner asked for one by one than sought in the whole log."""
 RELATED = 50
 """Events that a page shows beside one; the whole timeline is a list of its own."""
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -28,6 +33,7 @@ class LogFilter:
     person: str = ""  # the id of who did it
     account: str = ""  # the id of the person to whom it was done
     action: str = ""
+    outcome: EventOutcome | None = None
     address: str = ""  # of the client
     reference: str = ""  # of an order, consumer, guest or submission
     failures: bool = False
@@ -43,7 +49,7 @@ def page_of_log(
     """A page of what is asked for. Raises ``UnreadableKey`` as :func:`apps.core.keyset.page_of` does.
 
     Each condition is a range of an index that ends in the sequence, so a page costs the same at any size of
-    the log. Of several the database follows one, between the first and the last event of each of them.
+    the log. Of several the database follows one, which :func:`_together` makes a good choice.
     """
     exactly = {
         "actor_id": asked.person,
@@ -54,12 +60,18 @@ def page_of_log(
     }
     conditions = [Q(**{name: value}) for name, value in exactly.items() if value]
     span = _span(asked.since, asked.until)
-    common = _common_span(conditions) if len(conditions) > 1 else Q()
-    if span is None or common is None:
+    if span is None:
         return keyset.Page([])
-    events = AuditEvent.objects.filter(span, common, *conditions)
-    lists = [events.filter(where) for where in _with_reference(asked.reference)]
-    return keyset.page_of(lists, NEWEST_BY, size=size, position=position, oldest_first=oldest_first)
+    lists = []
+    for of_outcome in conditions_of(asked.outcome) if asked.outcome else [Q()]:
+        together = _together([*conditions, *([of_outcome] if of_outcome else [])], span)
+        if together is not None:
+            events = AuditEvent.objects.filter(together)
+            lists += [events.filter(where) for where in _with_reference(asked.reference)]
+    whole = AuditEvent.objects.all()
+    return keyset.page_of(
+        lists, NEWEST_BY, size=size, position=position, oldest_first=oldest_first, whole=whole
+    )
 
 
 def find_event(seq: int) -> AuditEvent | None:
@@ -116,20 +128,24 @@ def _span(since: dt.datetime | None, until: dt.datetime | None) -> Q | None:
     return span
 
 
-def _common_span(conditions: list[Q]) -> Q | None:
-    """Where all of them can hold: between the first and the last event of each; None where one never holds.
+def _together(conditions: list[Q], span: Q) -> Q | None:
+    """All of them, and where they can hold together; None where they cannot.
 
     Of two conditions a database follows one index, or none, and expects the other to hold now and then. For
-    somebody who left years ago it would read everything since.
+    somebody who left years ago, or an action that is rare, it would read everything since. So the events of
+    a condition that has only a :data:`FEW` are found first; otherwise what is asked for lies between the
+    first and the last event of each.
     """
-    span = Q()
+    every = reduce(and_, conditions, span)
+    if len(conditions) < 2:
+        return every
     for condition in conditions:
-        found = AuditEvent.objects.filter(condition).values_list("seq", flat=True)
-        first, last = found.order_by("seq").first(), found.order_by("-seq").first()
-        if first is None or last is None:
-            return None
-        span &= Q(seq__gte=first, seq__lte=last)
-    return span
+        found = AuditEvent.objects.filter(span, condition).order_by("-seq").values_list("seq", flat=True)
+        newest = list(found[: FEW + 1])
+        if len(newest) <= FEW:
+            return Q(seq__in=newest) & every if newest else None
+        every &= Q(seq__gte=found.reverse()[0], seq__lte=newest[0])
+    return every
 
 
 def _with_reference(reference: str) -> list[Q]:

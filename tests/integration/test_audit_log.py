@@ -14,7 +14,7 @@ from django.db import transaction
 from django.test import Client
 
 from apps.accounts.models import User
-from apps.audit import actions, views
+from apps.audit import actions, selectors, views
 from apps.audit.actions import Action
 from apps.audit.events import Event
 from apps.audit.models import AuditEvent
@@ -90,11 +90,25 @@ def shown(client: Client, story: dict[str, int], query: str) -> list[str]:
         ("person=902&address=192.0.2.18&action=role.granted&account=901", ["role"]),
         ("reference=ord-1&failures=1", ["failed"]),
         ("reference=ord-1&sort=oldest", ["asked", "failed"]),
+        ("outcome=done&person=902", ["role", "created"]),
+        ("outcome=failed", ["failed"]),
+        ("outcome=denied", ["denied"]),
+        ("outcome=denied&person=901", []),
+        ("outcome=done&failures=1", []),
+        ("outcome=done&reference=ord-1", ["asked"]),
+        ("outcome=unknown", []),
     ],
 )
+@pytest.mark.parametrize("few", [0, selectors.FEW])
 def test_filters_hold_together(
-    as_administrator: Client, story: dict[str, int], query: str, names: list[str]
+    as_administrator: Client,
+    story: dict[str, int],
+    monkeypatch: pytest.MonkeyPatch,
+    query: str,
+    names: list[str],
+    few: int,
 ) -> None:
+    monkeypatch.setattr(selectors, "FEW", few)
     assert shown(as_administrator, story, query) == names
 
 

@@ -1,0 +1,36 @@
+"""The word beside an event and the filter of that name mean the same."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import transaction
+from django.db.models import Q
+
+from apps.audit.actions import ACTIONS
+from apps.audit.events import Event
+from apps.audit.models import AuditEvent
+from apps.audit.outcomes import EventOutcome, conditions_of, outcome_of
+from apps.audit.services import record
+from apps.core.actor import Actor
+
+
+@pytest.mark.django_db
+def test_each_event_is_found_by_the_outcome_that_it_shows_and_by_no_other(anna: Actor) -> None:
+    with transaction.atomic():
+        for action in ACTIONS.values():
+            record(Event(action, anna))
+    for outcome in EventOutcome:
+        shown = {
+            event.seq
+            for event in AuditEvent.objects.all()
+            if outcome_of(event.action, failure=event.failure) is outcome
+        }
+        found = [
+            seq
+            for condition in conditions_of(outcome)
+            for seq in AuditEvent.objects.filter(condition).values_list("seq", flat=True)
+        ]
+        assert shown, "an outcome that nothing has"
+        assert sorted(found) == sorted(shown)
+        failed = AuditEvent.objects.filter(Q(seq__in=shown), failure=True)
+        assert failed.count() == (0 if outcome is EventOutcome.DONE else len(shown))
