@@ -55,12 +55,19 @@ def moment(value: dt.datetime | None, seconds: bool = False) -> SafeString:
         return SafeString("")
     local = timezone.localtime(value)
     utc = timezone.localtime(value, dt.UTC)
+    language = get_language()
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
+        '<time datetime="{}" title="{}">{}, {}</time>',
         utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        gettext("%(moment)s UTC") % {"moment": date_format(utc, f"{DAY}, H:i:s")},
-        date_format(local, f"{DAY}, H:i:s" if seconds else f"{DAY}, H:i"),
+        gettext("%(moment)s UTC") % {"moment": f"{_day_words(utc.date(), language)}, {utc:%H:%M:%S}"},
+        _day_words(local.date(), language),
+        local.strftime("%H:%M:%S" if seconds else "%H:%M"),
     )
+
+
+@lru_cache(maxsize=512)  # a page of a list has fifty moments of a few days
+def _day_words(date: dt.date, _language: str | None) -> str:
+    return date_format(date, DAY)
 
 
 @register.simple_tag
