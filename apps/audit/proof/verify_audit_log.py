@@ -4,8 +4,9 @@
     python3 verify_audit_log.py PROOF.zip [--key ID]
 
 PROOF is the downloaded archive, or the folder into which it was unpacked. The program trusts nothing in it
-but the public key: compare the key's id, which it prints, with the one that you were given by another way, or
-give that one with --key. A log that was exchanged as a whole, with its key, shows in nothing else.
+but the public keys: with --key, name the id that you were given by another way, and the last signature has to
+be that key's; or compare the id that the program prints. A log that was exchanged as a whole, with its key,
+shows in nothing else.
 
 In the archive:
 
@@ -15,8 +16,9 @@ events.jsonl       One event a line, a JSON object with sorted keys and no blank
 checkpoints.jsonl  One checkpoint a line. Its "signature" is the Ed25519 signature (RFC 8032) over the line's
                    JSON without the key "signature". "seq" and "hash" are those of the last event that it
                    vouches for, "previous" is the signature of the checkpoint before, "previous_line" the
-                   SHA-256 of its line, "first" the event with which the log begins. Where each line names
-                   the one before it, the last signature vouches for all of them.
+                   SHA-256 of its line, "first" the event with which the log begins and "anchor" the hash
+                   before that one. Where each line names the one before it, the last signature vouches for
+                   all of them.
 public_keys.txt    The keys that may sign: the base64 of 32 bytes each, a line each.
 manifest.json      What the portal said when it made the archive: the head of the log, SHA-256 of the files.
 
@@ -59,6 +61,7 @@ EVENT_KEYS = {
     "time",
 }
 CHECKPOINT_KEYS = {
+    "anchor",
     "first",
     "format",
     "hash",
@@ -241,9 +244,10 @@ class Checkpoints:
     def __init__(self, archive: Archive) -> None:
         self.keys = keys_by_id(archive)
         self.hashes: dict[int, str] = {}
-        self.first = 1
+        self.first, self.anchor = 1, GENESIS
         self.doubt: Finding | None = None
         self.file: str | None = None
+        self.last: dict[str, Any] | None = None  # of those that count: its signature covers the others
         covered = self._covered_by_the_last(archive)
         before: dict[str, Any] | None = None
         for checkpoint in self._lines(archive):
@@ -259,8 +263,9 @@ class Checkpoints:
             if not self._follows(checkpoint, before):
                 self.doubt = self.doubt or ("checkpoints_damaged", seq)
             if rises:
-                before = checkpoint
-                self.hashes[seq], self.first = checkpoint["hash"], checkpoint["first"]
+                self.last = before = checkpoint
+                self.hashes[seq] = checkpoint["hash"]
+                self.first, self.anchor = checkpoint["first"], checkpoint["anchor"]
 
     @staticmethod
     def _lines(archive: Archive) -> Iterator[dict[str, Any]]:
@@ -268,7 +273,7 @@ class Checkpoints:
         with archive.open("checkpoints.jsonl") as file:
             for line in file:
                 checkpoint = parse_line(line, CHECKPOINT_KEYS)
-                texts = ("hash", "key", "previous", "previous_line", "signature")
+                texts = ("anchor", "hash", "key", "previous", "previous_line", "signature")
                 if checkpoint is not None and all(isinstance(checkpoint[key], str) for key in texts):
                     yield checkpoint
 
@@ -304,8 +309,33 @@ class Checkpoints:
 
 
 # --- The check --------------------------------------------------------------------------------------
-def check(archive: Archive, progress: Callable[[float], object] = lambda part: None) -> Finding:
+class Report(NamedTuple):
+    """What was found, and the last checkpoint that counts."""
+
+    finding: Finding
+    signed: dict[str, Any] | None
+
+
+def check(archive: Archive) -> Finding:
     """The verdict as a code, and the sequence that it is about (None when it is about the whole)."""
+    return examine(archive).finding
+
+
+def examine(
+    archive: Archive, key: str | None = None, progress: Callable[[float], object] = lambda part: None
+) -> Report:
+    """Look at the whole proof. With ``key``, the last signature has to be made by the key with that id."""
+    finding, checkpoints = look_at(archive, progress)
+    signed = checkpoints.last
+    if key is not None and signed is not None and signed["key"] != key:
+        finding = "key_unknown", signed["seq"]  # whatever was found rests on a key that anybody can have made
+    elif key is not None and signed is None and finding[0] in GOOD:
+        finding = "unsigned", None
+    return Report(finding, signed)
+
+
+def look_at(archive: Archive, progress: Callable[[float], object]) -> tuple[Finding, Checkpoints]:
+    """Hold events, checkpoints and manifest against each other."""
     try:
         manifest = json.loads(archive.read("manifest.json"))
         head, digests = manifest["head"] or {"seq": -1, "hash": ""}, manifest["files"]
@@ -313,7 +343,7 @@ def check(archive: Archive, progress: Callable[[float], object] = lambda part: N
         end = manifest["head_afterwards"]
         finding, digest, last = follow(archive, checkpoints, head, progress)
         if end and last > end["seq"] and finding[0] in (*GOOD, "checkpoints_damaged", "key_unknown"):
-            return "inserted", end["seq"] + 1
+            return ("inserted", end["seq"] + 1), checkpoints
     except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise UnreadableError(f"The proof cannot be read: {type(error).__name__}") from error
     if finding[0] in GOOD:
@@ -321,8 +351,8 @@ def check(archive: Archive, progress: Callable[[float], object] = lambda part: N
         for name in ("checkpoints.jsonl", "public_keys.txt"):
             own[name] = hashlib.sha256(archive.read(name)).hexdigest()
         if any(digests.get(name) != own[name] for name in own):
-            return "bundle_damaged", None
-    return finding
+            return ("bundle_damaged", None), checkpoints
+    return finding, checkpoints
 
 
 def follow(
@@ -340,7 +370,7 @@ def follow(
         read += len(line)
 
     first = checkpoints.first
-    expected, link = first, checkpoints.hashes.get(first - 1, GENESIS)
+    expected, link = first, checkpoints.anchor
     before: Event | None = None  # the event before, once it is sure that the one behind it knows it
     unclaimed: set[int] = set()
     head_hash = ""
@@ -454,7 +484,7 @@ def main() -> int:
     """Check what the command line names; the exit code."""
     parser = argparse.ArgumentParser(description="Checks a proof of the Consumer Portal's audit log.")
     parser.add_argument("proof", nargs="?", default=".", help="the archive, or the folder with its files")
-    parser.add_argument("--key", help="the id that the signing key must have")
+    parser.add_argument("--key", help="the id of the key that must have made the last signature")
     arguments = parser.parse_args()
 
     def draw(part: float) -> None:
@@ -464,20 +494,21 @@ def main() -> int:
     bar = sys.stderr.isatty()
     try:
         archive = Archive(arguments.proof)
-        keys = keys_by_id(archive)
-        verdict, seq = check(archive, draw if bar else lambda part: None)
+        (verdict, seq), signed = examine(archive, arguments.key, draw if bar else lambda part: None)
     except (UnreadableError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         print(f"The proof cannot be read: {error}", file=sys.stderr)
         return 3
     if bar:
         print("\r" + " " * 50 + "\r", end="", file=sys.stderr)
-    if arguments.key and arguments.key not in keys:
-        print(f"key_unknown: The proof was signed with another key than {arguments.key}.")
-        return 2
     print(f"{verdict}: {WORDS[verdict].format(seq)}")
-    print(
-        f"Keys that may sign, by their ids: {', '.join(keys)}. Compare them with the id that you were given."
-    )
+    if signed is None:
+        print("No key of the proof has made a signature.")
+    elif arguments.key is None:
+        print(
+            f"The last signature is by the key {signed['key']}: compare it with the id that you were given."
+        )
+    else:
+        print(f"The last signature is by the key {signed['key']}; the one that you named is {arguments.key}.")
     return {"unchanged": 0, "unsigned": 1}.get(verdict, 2)
 
 

@@ -1,0 +1,95 @@
+"""What the one-file verifier tells whoever holds a proof in their hands: whose signature, and how far it goes."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+
+from apps.audit import checkpoints
+from apps.audit.proof.bundle import VERIFIER, bundle
+from apps.audit.signing import sign_checkpoint
+from tests.unit.audit.test_verification import SIGNER, write
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def own_key(settings: Settings) -> str:
+    return checkpoints.key_id(checkpoints.signing_key(settings.AUDIT_SIGNING_KEY).public_key())
+
+
+def put_in_another_key(settings: Settings) -> None:
+    """The key of before may still sign, as after a change of keys; so a thief lists it beside their own."""
+    old = checkpoints.signing_key(settings.AUDIT_SIGNING_KEY).public_key().public_bytes_raw()
+    settings.AUDIT_FORMER_PUBLIC_KEYS = [base64.b64encode(old).decode()]
+    settings.AUDIT_SIGNING_KEY = base64.b64encode(bytes(range(32))).decode()
+
+
+def verifier(proof: Path, *arguments: str) -> tuple[int, list[str]]:
+    """Exit code and lines of the program, in a Python that has nothing but itself."""
+    command = [sys.executable, "-I", "-S", str(VERIFIER), str(proof), *arguments]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert answer.stderr == ""
+    return answer.returncode, answer.stdout.splitlines()
+
+
+def unpacked(folder: Path) -> Path:
+    """The proof of the log as it is now, as a folder."""
+    folder.mkdir()
+    packed = folder.with_suffix(".zip")
+    packed.write_bytes(b"".join(bundle()))
+    with zipfile.ZipFile(packed) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+def test_a_log_written_and_signed_with_a_strangers_key_is_found_though_the_real_key_is_listed(
+    settings: Settings, tmp_path: Path
+) -> None:
+    genuine = own_key(settings)
+    put_in_another_key(settings)
+    write(3)
+    sign_checkpoint(SIGNER)
+    proof = unpacked(tmp_path / "forged")
+    assert len((proof / "public_keys.txt").read_text().split()) == 2
+    code, said = verifier(proof, "--key", genuine)
+    assert (code, said[0]) == (2, "key_unknown: The checkpoint at event 3 was signed with another key.")
+    assert any(own_key(settings) in line for line in said)
+    code, said = verifier(proof)
+    assert code == 0
+    assert any(f"The last signature is by the key {own_key(settings)}" in line for line in said)
+    assert not any(genuine in line for line in said)
+
+
+def test_after_a_change_of_keys_the_new_one_vouches_for_what_the_old_one_signed(
+    settings: Settings, tmp_path: Path
+) -> None:
+    old = own_key(settings)
+    write(3)
+    sign_checkpoint(SIGNER)
+    put_in_another_key(settings)
+    write(3)
+    sign_checkpoint(SIGNER)
+    proof = unpacked(tmp_path / "proof")
+    assert verifier(proof, "--key", own_key(settings))[0] == 0
+    assert verifier(proof, "--key", old)[0] == 2
+
+
+@pytest.mark.parametrize("events", [0, 3])
+def test_where_a_key_is_named_a_log_without_a_signature_is_not_called_unchanged(
+    settings: Settings, tmp_path: Path, events: int
+) -> None:
+    write(events)
+    code, said = verifier(unpacked(tmp_path / "proof"), "--key", own_key(settings))
+    assert (code, said[0].split(":")[0]) == (1, "unsigned")
+
+
+def test_an_empty_name_of_a_key_is_no_key(settings: Settings, tmp_path: Path) -> None:
+    write(3)
+    sign_checkpoint(SIGNER)
+    assert verifier(unpacked(tmp_path / "proof"), "--key", "")[0] == 2
