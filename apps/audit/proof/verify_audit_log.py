@@ -6,7 +6,9 @@
 PROOF is the downloaded archive, or the folder into which it was unpacked. The program trusts nothing in it
 but the public keys: with --key, name the id that you were given by another way, and the last signature has to
 be that key's; or compare the id that the program prints. A log that was exchanged as a whole, with its key,
-shows in nothing else.
+shows in nothing else. It prints, too, up to which event the last signature reaches and from when it is: who
+cuts the checkpoints off at an early one can write anything behind it, so compare both with a copy of the
+checkpoints that was kept elsewhere.
 
 In the archive:
 
@@ -30,6 +32,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import datetime
 import hashlib
 import json
 import sys
@@ -274,7 +277,9 @@ class Checkpoints:
             for line in file:
                 checkpoint = parse_line(line, CHECKPOINT_KEYS)
                 texts = ("anchor", "hash", "key", "previous", "previous_line", "signature")
-                if checkpoint is not None and all(isinstance(checkpoint[key], str) for key in texts):
+                if checkpoint is None or not all(isinstance(checkpoint[key], str) for key in texts):
+                    continue
+                if type(checkpoint["first"]) is int and type(checkpoint["time"]) is int:
                     yield checkpoint
 
     @staticmethod
@@ -310,10 +315,12 @@ class Checkpoints:
 
 # --- The check --------------------------------------------------------------------------------------
 class Report(NamedTuple):
-    """What was found, and the last checkpoint that counts."""
+    """What was found, the last checkpoint that counts, the first event and the last (0: not read so far)."""
 
     finding: Finding
     signed: dict[str, Any] | None
+    first: int
+    last: int
 
 
 def check(archive: Archive) -> Finding:
@@ -325,16 +332,17 @@ def examine(
     archive: Archive, key: str | None = None, progress: Callable[[float], object] = lambda part: None
 ) -> Report:
     """Look at the whole proof. With ``key``, the last signature has to be made by the key with that id."""
-    finding, checkpoints = look_at(archive, progress)
-    signed = checkpoints.last
+    report = look_at(archive, progress)
+    signed = report.signed
     if key is not None and signed is not None and signed["key"] != key:
-        finding = "key_unknown", signed["seq"]  # whatever was found rests on a key that anybody can have made
-    elif key is not None and signed is None and finding[0] in GOOD:
-        finding = "unsigned", None
-    return Report(finding, signed)
+        # Whatever was found rests on a key that anybody can have made.
+        return report._replace(finding=("key_unknown", signed["seq"]))
+    if key is not None and signed is None and report.finding[0] in GOOD:
+        return report._replace(finding=("unsigned", None))
+    return report
 
 
-def look_at(archive: Archive, progress: Callable[[float], object]) -> tuple[Finding, Checkpoints]:
+def look_at(archive: Archive, progress: Callable[[float], object]) -> Report:
     """Hold events, checkpoints and manifest against each other."""
     try:
         manifest = json.loads(archive.read("manifest.json"))
@@ -343,7 +351,7 @@ def look_at(archive: Archive, progress: Callable[[float], object]) -> tuple[Find
         end = manifest["head_afterwards"]
         finding, digest, last = follow(archive, checkpoints, head, progress)
         if end and last > end["seq"] and finding[0] in (*GOOD, "checkpoints_damaged", "key_unknown"):
-            return ("inserted", end["seq"] + 1), checkpoints
+            finding = "inserted", end["seq"] + 1
     except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise UnreadableError(f"The proof cannot be read: {type(error).__name__}") from error
     if finding[0] in GOOD:
@@ -351,8 +359,8 @@ def look_at(archive: Archive, progress: Callable[[float], object]) -> tuple[Find
         for name in ("checkpoints.jsonl", "public_keys.txt"):
             own[name] = hashlib.sha256(archive.read(name)).hexdigest()
         if any(digests.get(name) != own[name] for name in own):
-            return ("bundle_damaged", None), checkpoints
-    return finding, checkpoints
+            finding = "bundle_damaged", None
+    return Report(finding, checkpoints.last, checkpoints.first, last)
 
 
 def follow(
@@ -480,6 +488,29 @@ def explain(archive: Archive, event: Event | None, at: Break) -> Finding:
     return "changed", expected - 1 if before_is_wrong else expected
 
 
+def reach(report: Report) -> str:
+    """How far the signatures go, for comparing with what was kept elsewhere."""
+    signed, first, last = report.signed, report.first, report.last
+    words = [f"Events {first} to {last}."] if last >= first else []
+    if signed is None:
+        return " ".join([*words, "No signature covers them." if words else "No signature covers anything."])
+    words.append(f"The last signature covers event {signed['seq']} and was made at {moment(signed['time'])}.")
+    if (behind := last - signed["seq"]) >= 0:
+        words.append(f"{behind} {'event after it is' if behind == 1 else 'events after it are'} unsigned.")
+    return " ".join(words)
+
+
+def moment(microseconds: int) -> str:
+    """The time in UTC of microseconds since 1970."""
+    try:
+        time = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(
+            microseconds=microseconds
+        )
+    except OverflowError:
+        return "no time that a calendar has"
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"
+
+
 def main() -> int:
     """Check what the command line names; the exit code."""
     parser = argparse.ArgumentParser(description="Checks a proof of the Consumer Portal's audit log.")
@@ -494,13 +525,15 @@ def main() -> int:
     bar = sys.stderr.isatty()
     try:
         archive = Archive(arguments.proof)
-        (verdict, seq), signed = examine(archive, arguments.key, draw if bar else lambda part: None)
+        report = examine(archive, arguments.key, draw if bar else lambda part: None)
     except (UnreadableError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         print(f"The proof cannot be read: {error}", file=sys.stderr)
         return 3
     if bar:
         print("\r" + " " * 50 + "\r", end="", file=sys.stderr)
+    (verdict, seq), signed = report.finding, report.signed
     print(f"{verdict}: {WORDS[verdict].format(seq)}")
+    print(reach(report))
     if signed is None:
         print("No key of the proof has made a signature.")
     elif arguments.key is None:

@@ -1,18 +1,23 @@
-"""What the one-file verifier tells whoever holds a proof in their hands: whose signature, and how far it goes."""
+"""What the one-file verifier tells whoever holds a proof: whose signature it has, and how far that goes."""
 
 from __future__ import annotations
 
 import base64
+import datetime as dt
+import hashlib
+import json
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from django.conf import settings as portal
 from pytest_django import Settings
 
 from apps.audit import checkpoints
 from apps.audit.proof.bundle import VERIFIER, bundle
+from apps.audit.proof.verify_audit_log import GENESIS, parse_event, write_json
 from apps.audit.signing import sign_checkpoint
 from tests.unit.audit.test_verification import SIGNER, write
 
@@ -93,3 +98,56 @@ def test_an_empty_name_of_a_key_is_no_key(settings: Settings, tmp_path: Path) ->
     write(3)
     sign_checkpoint(SIGNER)
     assert verifier(unpacked(tmp_path / "proof"), "--key", "")[0] == 2
+
+
+# --- How far the signatures go ----------------------------------------------------------------------
+def rewritten_behind(proof: Path, kept: int) -> None:
+    """The checkpoints end at the one over event ``kept``, and all behind it is another story, well told."""
+    lines = (proof / "checkpoints.jsonl").read_bytes().splitlines(keepends=True)
+    [place] = [place for place, line in enumerate(lines) if json.loads(line)["seq"] == kept]
+    events = [json.loads(line) for line in (proof / "events.jsonl").read_bytes().splitlines()]
+    link, story = GENESIS, b""
+    told = [one for one in events if one["seq"] <= kept or one["action"] != "audit.checkpoint_signed"]
+    for seq, event in enumerate(told, start=1):
+        event |= {"seq": seq, "previous_hash": link, "person": event["person"] if seq <= kept else "other"}
+        made = parse_event(write_json(event))
+        assert made is not None
+        event["hash"] = link = made["made"]
+        story += write_json(event) + b"\n"
+    files = {"checkpoints.jsonl": b"".join(lines[: place + 1]), "events.jsonl": story}
+    manifest = json.loads((proof / "manifest.json").read_bytes())
+    for name, content in files.items():
+        (proof / name).write_bytes(content)
+        manifest["files"][name] = hashlib.sha256(content).hexdigest()
+    manifest["head"] = manifest["head_afterwards"] = {"seq": len(told), "hash": link}
+    (proof / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_it_says_up_to_which_event_the_signatures_go_and_from_when_they_are(tmp_path: Path) -> None:
+    for _ in range(2):
+        write(5)
+        sign_checkpoint(SIGNER)
+    write(3)
+    signed = {one.seq: one.time for _, one in checkpoints.read(portal.AUDIT_CHECKPOINT_FILE)}
+    assert [*signed] == [5, 11]
+    at = {seq: dt.datetime.fromtimestamp(time // 1_000_000, dt.UTC) for seq, time in signed.items()}
+    proof = unpacked(tmp_path / "proof")
+    code, said = verifier(proof)
+    assert code == 0
+    assert said[1] == (
+        f"Events 1 to 15. The last signature covers event 11 and was made at {at[11]:%Y-%m-%d %H:%M:%S} UTC."
+        " 4 events after it are unsigned."
+    )
+    rewritten_behind(proof, 5)
+    code, said = verifier(proof)
+    assert said[:2] == [
+        "unchanged: The audit log is unchanged.",  # nothing inside the proof can tell
+        f"Events 1 to 13. The last signature covers event 5 and was made at {at[5]:%Y-%m-%d %H:%M:%S} UTC."
+        " 8 events after it are unsigned.",
+    ]
+
+
+def test_without_a_signature_it_says_that_nothing_is_covered(tmp_path: Path) -> None:
+    write(2)
+    _code, said = verifier(unpacked(tmp_path / "proof"))
+    assert said[1] == "Events 1 to 2. No signature covers them."
