@@ -114,7 +114,7 @@ class Selection:
         for name in REFERENCES:
             if reference := getattr(asked, name):
                 # Vendor: references are compared without regard to case.
-                found = found.exclude(**{name: ""}).alias(**{f"{name}_key": Lower(name)})
+                found = found.alias(**{f"{name}_key": Lower(name)})
                 found = found.filter(**{f"{name}_key": reference.lower()})
         return found
 

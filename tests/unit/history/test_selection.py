@@ -1,0 +1,28 @@
+"""How the database goes about what is asked for, where it once went wrong about it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.db import connection
+
+from apps.consumers.models import Submission
+from apps.history.selection import REFERENCES, Selection, SubmissionFilter
+from benchmarks.filled import fill
+
+ROWS = 3_000
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite expects nothing of a reference")
+def test_the_database_knows_that_a_reference_is_rare() -> None:
+    """Where it expects many, it reads the whole list from its newest row on until it has a page of them."""
+    fill(connection, ROWS)
+    for name in REFERENCES:
+        known = Submission.objects.exclude(**{name: ""}).earliest("pk")
+        asked = SubmissionFilter(**{name: getattr(known, name)})
+        rows = Selection(asked, person_id="", everybody=True).submissions().order_by()
+        assert rows.count() >= 1
+        [plan] = json.loads(rows.explain(format="JSON"))
+        assert plan["Plan"]["Plan Rows"] <= 5, name
