@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.test import Client
 
 from apps.audit import actions, export
@@ -22,7 +22,7 @@ from apps.audit.chain import Row, row_hash
 from apps.audit.events import Event
 from apps.audit.export import CSV_COLUMNS, Export, Format, find_range
 from apps.audit.models import AuditEvent
-from apps.audit.services import record
+from apps.audit.services import EventRefused, record
 from apps.core.actor import Actor, Origin
 from apps.core.spreadsheet import restore
 from tests.audit_flush import lift_triggers
@@ -254,8 +254,8 @@ def test_the_command_goes_on_where_the_last_run_ended_and_misses_nothing() -> No
     assert [line["seq"] for line in first] == [1, 2, 3, 4]
     fill(2)
     *second, _end = fetch(end["last"])
-    assert [line["seq"] for line in second] == [5, 6, 7]
-    assert second[0]["action"] == "audit.exported"
+    assert [line["seq"] for line in second] == [5, 6, 7, 8]
+    assert [line["action"] for line in second[:2]] == ["audit.export_started", "audit.exported"]
     assert second[0]["actor_name"] == "system:audit_export"
     assert second[0]["previous_hash"] == end["hash"]
 
@@ -264,7 +264,23 @@ def test_the_commands_own_events_are_no_news() -> None:
     fill(2)
     fetch(0)
     assert fetch(2) == []
-    assert AuditEvent.objects.count() == 3
+    assert AuditEvent.objects.count() == 4
+
+
+@pytest.mark.parametrize("error", [EventRefused("bent"), OperationalError("full")])
+def test_the_command_lets_nothing_out_before_the_log_knows_of_it(
+    monkeypatch: pytest.MonkeyPatch, error: DatabaseError
+) -> None:
+    def refuse(_event: object) -> int:
+        raise error
+
+    fill(2)
+    monkeypatch.setattr(export, "record", refuse)
+    out = io.StringIO()
+    with pytest.raises(CommandError) as raised:
+        call_command("audit_export", "--after=0", stdout=out)
+    assert (out.getvalue(), raised.value.returncode) == ("", 1)
+    assert ("takes no events" in str(raised.value)) is isinstance(error, EventRefused)
 
 
 @pytest.mark.parametrize("after", ["-1", "9"])

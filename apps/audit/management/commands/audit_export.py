@@ -13,6 +13,7 @@ from django.db import DatabaseError, InterfaceError
 
 from apps.audit import export
 from apps.audit.models import AuditEvent
+from apps.audit.services import EventRefused
 from apps.core.actor import Actor
 
 ACTOR = Actor.system("audit_export")
@@ -37,6 +38,8 @@ class Command(BaseCommand):
             # What is left in the buffer goes nowhere, so that Python does not try again at its end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise CommandError("The reader of the output has gone") from None
+        except EventRefused:
+            raise CommandError("The log takes no events, so this export cannot be recorded") from None
         except (DatabaseError, InterfaceError) as error:
             raise CommandError(f"The database does not answer ({type(error).__name__})") from None
 
@@ -52,6 +55,7 @@ class Command(BaseCommand):
         if not new.exclude(action__startswith="audit.export", actor_name=ACTOR.name).exists():
             return
         asked = export.Export(form, max(after + 1, first_there), last_there)
+        export.begin(asked, ACTOR)
         with closing(export.write(asked, ACTOR, delivered=self.stdout.flush)) as pieces:
             for piece in pieces:
                 self.stdout.write(piece, ending="")
