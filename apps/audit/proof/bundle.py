@@ -18,6 +18,7 @@ from apps.audit import checkpoints
 from apps.audit.chain import canonical_json
 from apps.audit.stored import read_head, rows_after
 from apps.audit.walk import COLUMNS, StoredRow
+from apps.core.connections import release_database_connections
 
 VERIFIER: Final = Path(__file__).with_name("verify_audit_log.py")
 
@@ -25,10 +26,11 @@ VERIFIER: Final = Path(__file__).with_name("verify_audit_log.py")
 def bundle(*, recorded: bool = True) -> Iterator[bytes]:
     """The archive in parts: every event, the checkpoints, the public keys, a manifest, and the verifier.
 
-    ``recorded``: whether the log could be told that it was taken; the manifest says so. Raises the database's
-    errors. The head and the end of the file are taken first, as in a verification.
+    ``recorded``: whether the log could be told that it was taken; the manifest says so. The head and the end
+    of the file are taken first, as in a verification. Whoever takes a part may be slow: no connection is held
+    meanwhile. Raises the database's errors, and ``TransactionManagementError`` inside a transaction.
     """
-    head, path = read_head(), settings.AUDIT_CHECKPOINT_FILE
+    head, path = _head(), settings.AUDIT_CHECKPOINT_FILE
     end = checkpoints.size_of(path)
     sink = _Sink()
     digests: dict[str, str] = {}
@@ -50,8 +52,8 @@ def bundle(*, recorded: bool = True) -> Iterator[bytes]:
         manifest = {
             "made_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "portal_version": settings.VERSION,
-            "head": _told(head),
-            "head_afterwards": _told(read_head()),  # events that came meanwhile may be in it
+            "head": head,
+            "head_afterwards": _head(),  # events that came meanwhile may be in it
             "recorded": recorded,
             "files": digests,
         }
@@ -59,13 +61,17 @@ def bundle(*, recorded: bool = True) -> Iterator[bytes]:
     yield from sink.taken()
 
 
-def _told(head: tuple[int, str] | None) -> dict[str, int | str] | None:
+def _head() -> dict[str, int | str] | None:
+    head = read_head()
+    release_database_connections()
     return None if head is None else {"seq": head[0], "hash": head[1]}
 
 
 def _event_lines() -> Iterator[bytes]:
     for rows in rows_after(None):
+        release_database_connections()
         yield b"".join(event_line(row) for row in rows)
+    release_database_connections()  # the end of the log was asked for, too
 
 
 def event_line(row: StoredRow) -> bytes:
