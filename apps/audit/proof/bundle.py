@@ -7,20 +7,44 @@ import datetime
 import hashlib
 import io
 import json
+import logging
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
+from django.db import transaction
 
-from apps.audit import checkpoints
+from apps.audit import actions, checkpoints
 from apps.audit.chain import canonical_json
+from apps.audit.events import Event
+from apps.audit.services import EventRefused, record
 from apps.audit.stored import read_head, rows_after
 from apps.audit.walk import COLUMNS, StoredRow
+from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 
+logger = logging.getLogger("apps.audit")
+
 VERIFIER: Final = Path(__file__).with_name("verify_audit_log.py")
+
+
+def tell_the_log(actor: Actor) -> bool:
+    """Record that the proof is taken, before any of it leaves; whether the log took the event.
+
+    Where somebody has bent the end of the chain, the log refuses every event, and the proof is wanted most:
+    then a line of the portal's own log stands for it. Raises whatever else the database does: without a
+    record nothing leaves.
+    """
+    try:
+        with transaction.atomic():
+            head = read_head()
+            record(Event(actions.AUDIT_PROOF_DOWNLOADED, actor, data={"last": head[0] if head else 0}))
+    except EventRefused:
+        logger.error("audit_proof_not_recorded", extra={"actor_id": actor.id, "actor_name": actor.name})
+        return False
+    return True
 
 
 def bundle(*, recorded: bool = True) -> Iterator[bytes]:

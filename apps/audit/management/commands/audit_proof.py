@@ -1,0 +1,78 @@
+"""The proof of the audit log as a file, without a sign-in."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, InterfaceError
+
+from apps.audit.proof.bundle import bundle, tell_the_log
+from apps.core.actor import Actor
+
+ACTOR = Actor.system("audit_proof")
+
+
+class Command(BaseCommand):
+    help = (
+        "Writes the proof of the audit log into a file, also where the log takes no events and so nobody can"
+        " sign in. Exit code: 0 written, 2 written but not recorded in the log, 1 not written."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path, help="the archive; it must not be there yet")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        path: Path = options["file"]
+        try:
+            recorded, size, digest = _write(path)
+        except FileExistsError:
+            raise CommandError("No proof was written: there is a file of that name") from None
+        except OSError as error:
+            raise CommandError(f"No proof was written: {error}") from None
+        except (DatabaseError, InterfaceError) as error:
+            name = type(error).__name__
+            raise CommandError(f"No proof was written: the database does not answer ({name})") from None
+        warning = "" if recorded else "; not recorded, for the log takes no events: write down who took it"
+        self.stdout.write(f"Wrote {path}: {size} bytes, SHA-256 {digest}{warning}")
+        if not recorded:
+            sys.exit(2)
+
+
+def _write(path: Path) -> tuple[bool, int, str]:
+    """Whether the log was told, the file's bytes and its SHA-256. The file is there whole or not at all."""
+    if os.path.lexists(path):
+        raise FileExistsError
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        digest = hashlib.sha256()
+        with os.fdopen(handle, "wb") as file:
+            recorded = tell_the_log(ACTOR)
+            for piece in bundle(recorded=recorded):
+                file.write(piece)
+                digest.update(piece)
+            size = file.tell()
+            file.flush()
+            os.fsync(handle)
+        _rename(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return recorded, size, digest.hexdigest()
+
+
+def _rename(part: Path, path: Path) -> None:
+    """As the system does, but never over another file. Raises ``FileExistsError``."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links, as on many a stick
+        if os.path.lexists(path):
+            raise FileExistsError from None
+        part.rename(path)
