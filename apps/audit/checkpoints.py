@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple, Self
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from apps.audit.chain import canonical_json
+from apps.audit.chain import GENESIS, canonical_json
 
 KIND: Final = "audit checkpoint"
 FORMAT: Final = 1
@@ -29,24 +29,36 @@ TAIL: Final = 64 * 1024
 """Bytes at the end of the file in which its last checkpoint is looked for; a line has about 500."""
 
 
+class Beginning(NamedTuple):
+    """With which sequence the log begins, and the hash before that row: above 1 once rows were removed."""
+
+    first: int = 1
+    anchor: str = GENESIS
+
+
 class Checkpoint(NamedTuple):
     """One line of the file.
 
-    ``seq`` and ``hash`` are those of the last row that it vouches for, ``first`` is the sequence with which
-    the log begins (above 1 once the oldest rows were removed), ``time`` counts microseconds since 1970 in
-    UTC, ``key`` is the id of the signing key, ``previous`` the signature of the checkpoint before and
-    ``previous_line`` the SHA-256 of its whole line, without the line's end (both empty in the first).
-    Signatures are 128 hex digits, the others 64.
+    ``seq`` and ``hash`` are those of the last row that it vouches for, ``first`` and ``anchor`` say where the
+    log begins, ``time`` counts microseconds since 1970 in UTC, ``key`` is the id of the signing key,
+    ``previous`` the signature of the checkpoint before and ``previous_line`` the SHA-256 of its whole line,
+    without the line's end (both empty in the first). Signatures are 128 hex digits, the others 64.
     """
 
     seq: int
     hash: str
     time: int
     first: int
+    anchor: str
     key: str
     previous: str
     previous_line: str
     signature: str = ""
+
+    @property
+    def beginning(self) -> Beginning:
+        """Where the log begins, as this checkpoint says."""
+        return Beginning(self.first, self.anchor)
 
     def signed_bytes(self) -> bytes:
         """What the signature is over."""
@@ -118,7 +130,7 @@ def parse(line: bytes) -> Checkpoint | None:
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         return None
     numbers = (checkpoint.seq, checkpoint.time, checkpoint.first)
-    texts = (checkpoint.hash, checkpoint.key, *checkpoint[-3:])
+    texts = (checkpoint.hash, *checkpoint[-5:])
     if (kind, version) != (KIND, FORMAT) or not all(type(number) is int for number in numbers):
         return None
     if not all(isinstance(text, str) for text in texts) or checkpoint.line().encode() != line.rstrip(b"\n"):

@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from apps.audit import actions, checkpoints
-from apps.audit.checkpoints import Checkpoint
+from apps.audit.checkpoints import Beginning, Checkpoint
 from apps.audit.events import Event, Value
 from apps.audit.models import AuditEvent
 from apps.audit.services import lock_head, record
@@ -47,6 +47,11 @@ class Removal:
     @property
     def rows(self) -> int:
         return self.last - self.first + 1
+
+    @property
+    def beginning_behind(self) -> Beginning:
+        """Where the log begins when the rows have gone."""
+        return Beginning(self.last + 1, self.hash)
 
 
 def sequence_before(days: int) -> int:
@@ -86,7 +91,7 @@ def apply(removal: Removal, actor: Actor) -> None:
 def _sign_away(removal: Removal, actor: Actor) -> None:
     _tell(actions.AUDIT_RETENTION_DECIDED, removal, actor)
     for _attempt in range(3):  # a worker may have signed what was to be signed; its event is the next to sign
-        if sign_checkpoint(actor, first=removal.last + 1) is not None:
+        if sign_checkpoint(actor, beginning=removal.beginning_behind) is not None:
             return
     raise RetentionError("The checkpoint could not be signed: others sign all the time")
 

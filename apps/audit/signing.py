@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from apps.audit import actions, checkpoints
-from apps.audit.checkpoints import Checkpoint
+from apps.audit.checkpoints import Beginning, Checkpoint
 from apps.audit.diagnosis import Verdict
 from apps.audit.events import Event, Value
 from apps.audit.services import lock_head, record
@@ -31,17 +31,29 @@ class NotSignedError(Exception):
         self.result = result
 
 
-def sign_checkpoint(actor: Actor, *, first: int | None = None) -> Checkpoint | None:
+def sign_checkpoint(actor: Actor, *, beginning: Beginning | None = None) -> Checkpoint | None:
     """Verify what came since the last checkpoint, sign it, append it to the file and print it.
 
-    Returns None when nothing came. ``first`` is the sequence with which the log begins from now on, for
-    whoever removes its oldest rows; otherwise it stays. Raises :class:`NotSignedError`, ``OSError`` when the
-    file cannot be written, and the database's errors.
+    Returns None when nothing came. ``beginning`` is where the log begins from now on, for whoever removes its
+    oldest rows; otherwise it stays. Raises :class:`NotSignedError`, ``OSError`` when the file cannot be read
+    or written, and the database's errors.
 
     The head of the chain stays locked from reading the file to writing it, so that of several workers one
     signs and the others find that nothing is left to sign.
     """
-    result = verify(from_checkpoint=True)
+    return _sign(verify(from_checkpoint=True), beginning, actor)
+
+
+def take_over_beginning(beginning: Beginning, actor: Actor) -> Checkpoint | None:
+    """Sign into the file of this machine where the log begins, as a signature of another machine says.
+
+    The rows from there on are verified first, unless the last checkpoint of this file still stands. Returns
+    and raises as :func:`sign_checkpoint` does.
+    """
+    return _sign(verify(from_checkpoint=True, beginning=beginning), beginning, actor)
+
+
+def _sign(result: Result, beginning: Beginning | None, actor: Actor) -> Checkpoint | None:
     if result.verdict not in _SIGNED_ALL_THE_SAME:
         raise NotSignedError(result)
     path, key = settings.AUDIT_CHECKPOINT_FILE, checkpoints.signing_key(settings.AUDIT_SIGNING_KEY)
@@ -53,11 +65,13 @@ def sign_checkpoint(actor: Actor, *, first: int | None = None) -> Checkpoint | N
         last = found[1] if found else None
         if result.last < result.first or (last is not None and last.seq >= result.last):
             return None
+        first, anchor = beginning or (last.beginning if last else Beginning())
         checkpoint = Checkpoint(
             seq=result.last,
             hash=result.last_hash,
             time=max(time.time_ns() // 1000, last.time if last else 0),
-            first=first or (last.first if last else 1),
+            first=first,
+            anchor=anchor,
             key=checkpoints.key_id(key.public_key()),
             previous=last.signature if last else "",
             previous_line=last.line_hash() if last else "",

@@ -16,14 +16,14 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from apps.audit import actions, checkpoints
-from apps.audit.chain import GENESIS
-from apps.audit.checkpoints import Checkpoint
+from apps.audit.checkpoints import Beginning, Checkpoint
 from apps.audit.diagnosis import Finding, Verdict, diagnose
 from apps.audit.events import Event
 from apps.audit.services import record
 from apps.audit.stored import Stored, batches_ahead, read_head, rows_after
 from apps.audit.walk import HASH, SEQ, Rows, StoredRow, Texts, follow, own_sequence
 from apps.core.actor import Actor
+from apps.core.connections import release_database_connections
 
 logger = logging.getLogger("apps.audit")
 
@@ -63,10 +63,16 @@ class Result:
 
 
 def verify(
-    *, from_checkpoint: bool = False, report: Callable[[Progress], object] = lambda progress: None
+    *,
+    from_checkpoint: bool = False,
+    beginning: Beginning | None = None,
+    report: Callable[[Progress], object] = lambda progress: None,
 ) -> Result:
-    """Look at the whole log, or at what came after the last checkpoint. Raises the database's errors."""
-    steps = verification(from_checkpoint=from_checkpoint)
+    """Look at the whole log, or at what came after the last checkpoint. Raises the database's errors.
+
+    ``beginning``: where the whole log begins; None for what the last checkpoint says.
+    """
+    steps = _Verification(from_checkpoint=from_checkpoint, beginning=beginning).run()
     while True:
         try:
             report(next(steps))
@@ -77,7 +83,7 @@ def verify(
 
 def verification(*, from_checkpoint: bool = False) -> Generator[Progress, None, Result]:
     """The same step by step, for a page that shows how far it is."""
-    return (yield from _Verification(from_checkpoint=from_checkpoint).run())
+    return (yield from _Verification(from_checkpoint=from_checkpoint, beginning=None).run())
 
 
 def record_result(actor: Actor, result: Result) -> int:
@@ -113,7 +119,7 @@ def _claim(data: str, file_id: str) -> int | None:
 class _Verification:
     """One run over the log."""
 
-    def __init__(self, *, from_checkpoint: bool) -> None:
+    def __init__(self, *, from_checkpoint: bool, beginning: Beginning | None) -> None:
         self.head = read_head()
         self.path = settings.AUDIT_CHECKPOINT_FILE
         self.end = checkpoints.size_of(self.path)
@@ -126,8 +132,8 @@ class _Verification:
         self.file_id = checkpoints.file_id(self.path)
 
         last = checkpoints.last_valid(self.path, self.keys, end=self.end)
-        self.first = last[1].first if last else 1
-        self.expected, self.link, begin = self.first, self._anchor(), 0
+        self.first, self.link = beginning or (last[1].beginning if last else Beginning())
+        self.expected, begin = self.first, 0
         self.start: int | None = None  # rows behind it; None: all
         if from_checkpoint and last is not None and self._stands(last[1]):
             begin, (self.expected, self.link) = last[0], (last[1].seq + 1, last[1].hash)
@@ -143,6 +149,7 @@ class _Verification:
         end = self.head[0] if self.head else self.stored.last_sequence()
         total = max(0, end - self.expected + 1)
         if total >= QUICK_FROM and not connection.in_atomic_block:  # another thread sees what is committed
+            release_database_connections()  # that thread takes one of its own
             with closing(batches_ahead(self.start, self.expected, end)) as batches:
                 for last, batch in batches:
                     hashes = batch.follow(self.expected, last, self.link) if batch else None
@@ -280,16 +287,6 @@ class _Verification:
         row = self.stored.at(checkpoint.seq)
         own = range(checkpoint.seq, checkpoint.seq + 1)
         return row is not None and row[HASH] == checkpoint.hash and own_sequence(row, own) == checkpoint.seq
-
-    def _anchor(self) -> str:
-        """The hash before the first row: of the checkpoint at which the oldest rows were cut off."""
-        if self.first == 1:
-            return GENESIS
-        for _, checkpoint in checkpoints.read(self.path, end=self.end):
-            key = self.keys.get(checkpoint.key)
-            if checkpoint.seq == self.first - 1 and key is not None and checkpoint.holds_under(key):
-                return checkpoint.hash
-        return GENESIS
 
     def _result(self, finding: Finding) -> Result:
         verdict = finding.verdict

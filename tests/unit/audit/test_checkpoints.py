@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from apps.audit.checkpoints import (
+    Beginning,
     Checkpoint,
     append,
     covered_by_the_last,
@@ -29,7 +30,9 @@ KEYS = keys_by_id(KEY_TEXT)
 
 def checkpoint(seq: int, *, after: Checkpoint | None = None, key: Ed25519PrivateKey = KEY) -> Checkpoint:
     links = (after.signature, after.line_hash()) if after else ("", "")
-    plain = Checkpoint(seq, f"{seq:064x}", 1_795_441_234_567_890, 1, key_id(key.public_key()), *links)
+    plain = Checkpoint(
+        seq, f"{seq:064x}", 1_795_441_234_567_890, *Beginning(), key_id(key.public_key()), *links
+    )
     return plain.signed_with(key)
 
 
@@ -38,7 +41,13 @@ def test_the_signed_bytes_are_the_documented_ones() -> None:
     assert (
         checkpoint(7)._replace(previous="ab", previous_line="cd").signed_bytes()
         == (
-            '{"first":1,"format":1,"hash":"' + f"{7:064x}" + '","key":"' + key_id(KEY.public_key()) + '",'
+            '{"anchor":"'
+            + "0" * 64
+            + '","first":1,"format":1,"hash":"'
+            + f"{7:064x}"
+            + '","key":"'
+            + key_id(KEY.public_key())
+            + '",'
             '"kind":"audit checkpoint","previous":"ab","previous_line":"cd","seq":7,"time":1795441234567890}'
         ).encode()
     )

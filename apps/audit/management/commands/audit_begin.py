@@ -1,0 +1,52 @@
+"""Where the log begins, taken over from the checkpoints of another machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, InterfaceError
+
+from apps.audit import checkpoints
+from apps.audit.signing import NotSignedError, take_over_beginning
+from apps.core.actor import Actor
+
+TRIES = 3
+
+
+class Command(BaseCommand):
+    help = (
+        "After the oldest events were removed on another machine: takes over from a copy of its file of"
+        " checkpoints where the log begins, verifies the log from there, and signs that into the file of this"
+        " machine. Also for a new machine, or one whose file was lost."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path, help="the copy; its last checkpoint is enough")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            self._take_over(options["file"])
+        except NotSignedError as error:
+            raise CommandError(f"{error}. Look at manage.py audit_verify.", returncode=2) from error
+        except OSError as error:
+            raise CommandError(f"A file of checkpoints cannot be used: {error.strerror}") from error
+        except (DatabaseError, InterfaceError) as error:
+            raise CommandError(f"The database refused or does not answer ({type(error).__name__})") from None
+
+    def _take_over(self, file: Path) -> None:
+        keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)
+        theirs = checkpoints.last_valid(file, keys)
+        if theirs is None:
+            raise CommandError("The file holds no checkpoint that a key of this portal has signed")
+        own = checkpoints.last_valid(settings.AUDIT_CHECKPOINT_FILE, keys)
+        beginning = theirs[1].beginning
+        if beginning.first <= (own[1].first if own else 1):
+            self.stdout.write("This machine knows already where the log begins.")
+            return
+        for _attempt in range(TRIES):  # a worker may have signed what was to be signed
+            if take_over_beginning(beginning, Actor.system("audit_begin")) is not None:
+                return
+        raise CommandError("The checkpoint could not be signed: others sign all the time")
