@@ -30,7 +30,7 @@ _READ_LAST = "SELECT seq, time, hash FROM audit_event ORDER BY seq DESC LIMIT 1"
 
 
 class EventRefused(DatabaseError):
-    """The triggers take no event: somebody has bent the end of the chain.
+    """The log takes no event: somebody has bent the end of the chain.
 
     No ``IntegrityError``, by which a caller knows that a constraint of its own fact stands in the way.
     """
@@ -52,7 +52,10 @@ def record(event: Event) -> int:
     with connection.cursor() as cursor:
         last_seq, last_time, last_hash = lock_head(cursor)
         # Never behind its predecessor, whatever the clocks of several machines say.
-        row = _row(event, last_seq + 1, max(time.time_ns() // 1000, last_time), last_hash)
+        now = time.time_ns() // 1000
+        if last_time > now:  # clocks differ a little; or somebody has set the head forward, for every event
+            _demand_the_time_of_the_last_row(cursor, last_time)
+        row = _row(event, last_seq + 1, max(now, last_time), last_hash)
         own_hash = row_hash(row)
         end = (row.seq, row.time, own_hash)
         try:
@@ -84,6 +87,13 @@ def lock_head(cursor: CursorWrapper) -> tuple[int, int, str]:
         cursor.execute(read)
         head = cursor.fetchone()
     return head  # type: ignore[no-any-return]  # a database row
+
+
+def _demand_the_time_of_the_last_row(cursor: CursorWrapper, last_time: int) -> None:
+    cursor.execute(_READ_LAST)
+    last = cursor.fetchone()
+    if last is None or last[1] != last_time:
+        raise EventRefused("The end of the audit log's chain has another time than its last row")
 
 
 def _row(event: Event, seq: int, time_us: int, previous_hash: str) -> Row:

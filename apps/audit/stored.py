@@ -7,6 +7,7 @@ hashed, the database works on the next one.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -40,13 +41,15 @@ def read_head() -> tuple[int, str] | None:
 
 
 def takes_events() -> bool:
-    """Whether the head row is the last row: if not, the triggers refuse every event."""
+    """Whether the head row is the last row, and not set forward in time: if not, every event is refused."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM audit_head AS head"
             " WHERE EXISTS (SELECT 1 FROM audit_event AS event WHERE event.seq > head.seq)"
             " OR (head.seq > 0 AND NOT EXISTS (SELECT 1 FROM audit_event AS event"
-            " WHERE event.seq = head.seq AND event.hash = head.hash))"
+            " WHERE event.seq = head.seq AND event.hash = head.hash"
+            " AND (event.time = head.time OR head.time <= %s)))",
+            [time.time_ns() // 1000],
         )
         return bool(cursor.fetchone() == (0,))
 
@@ -78,7 +81,13 @@ _FIELDS = ", ".join(
     else "'failure', json(CASE failure WHEN 0 THEN 'false' WHEN 1 THEN 'true' END)"
     for name in sorted(set(COLUMNS) - {"previous_hash", "hash"})
 )
-_TYPES = "typeof(seq) = 'integer' AND typeof(hash) = 'text' AND typeof(previous_hash) = 'text'"
+# From SQLite 3.45 on json_object takes a blob that happens to be its own binary JSON for what it means.
+_TYPES = " AND ".join(
+    f"typeof({name}) = '{'integer' if name == 'seq' else 'text'}'"
+    if name in ("seq", "hash", "previous_hash")
+    else f"typeof({name}) <> 'blob'"
+    for name in COLUMNS
+)
 _SELECT_TEXTS = f"""
     SELECT min(format IS {FORMAT} AND {_TYPES}),
            group_concat(seq), group_concat(previous_hash), group_concat(hash),

@@ -113,6 +113,16 @@ def test_the_proof_can_be_taken_from_a_log_that_takes_no_events(
     assert alone(tmp_path, proof).returncode == 2
 
 
+@pytest.mark.parametrize(("micros", "takes"), [(-1, True), (10**16, False)])
+def test_an_end_that_was_set_forward_in_time_is_told(
+    as_administrator: Client, signed_log: None, micros: int, takes: bool
+) -> None:
+    """Every event from then on would have that time. One that was set back makes no difference."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE audit_head SET time = time + %s", [micros])
+    assert ("takes no new events" not in page(as_administrator)) is takes
+
+
 def test_a_log_that_cannot_be_asked_gives_no_proof(
     as_administrator: Client, signed_log: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,7 @@ from pytest_django import Settings
 from apps.audit import actions, checkpoints, verification
 from apps.audit import stored as stored_rows
 from apps.audit.chain import Row, row_hash
+from apps.audit.checkpoints import Beginning
 from apps.audit.diagnosis import Verdict
 from apps.audit.events import Event
 from apps.audit.models import AuditEvent
@@ -191,7 +192,7 @@ def test_a_truth_that_is_neither_0_nor_1_is_a_change(log: Path, value: float) ->
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL stores nothing of the kind")
-@pytest.mark.parametrize("value", ["CAST(x'ff41' AS TEXT)", "x'41'", "9e999", "char(0)"])
+@pytest.mark.parametrize("value", ["CAST(x'ff41' AS TEXT)", "x'41'", "x'47416e6e61'", "9e999", "char(0)"])
 def test_a_value_that_no_portal_could_have_stored_is_a_change(log: Path, value: str) -> None:
     with lift_triggers(connection), connection.cursor() as cursor:
         cursor.execute(f"UPDATE audit_event SET actor_name = {value} WHERE seq = 4")
@@ -431,7 +432,7 @@ def test_the_log_of_a_lost_file_is_unsigned_until_it_is_signed_anew(log: Path) -
 
 
 def test_a_log_whose_oldest_rows_were_removed_up_to_a_checkpoint_still_verifies(log: Path) -> None:
-    sign_checkpoint(SIGNER, first=C1 + 1)
+    sign_checkpoint(SIGNER, beginning=Beginning(C1 + 1, str(AuditEvent.objects.get(seq=C1).hash)))
     put([row for seq, row in stored().items() if seq > C1])
     result = verify()
     assert (result.verdict, result.first) == (Verdict.UNCHANGED, C1 + 1)
