@@ -27,6 +27,7 @@ from django.test import Client
 from apps.accounts.models import User
 from apps.audit import actions
 from apps.audit.models import AuditEvent
+from apps.audit.outcomes import EventOutcome
 from benchmarks import audit_rows
 
 REQUESTS = int(os.environ.get("BENCH_REQUESTS", "60"))
@@ -64,10 +65,14 @@ def asked_of_portal() -> Iterator[tuple[str, Mapping[str, object], int]]:
     yield "rare action", rare, 1
     yield "client address", address, 10
     yield "failures and denials", failures, 10
+    for outcome in EventOutcome:
+        yield f"outcome {outcome.value}", {"outcome": outcome.value}, 0
     yield "reference of a consumer", {"reference": known.consumer_ref}, 1
     yield "reference of a large order", heavy, 50
     yield "pair: person, action", {**person, **common}, 10
     yield "pair: person, rare action", {**person, **rare}, 0
+    yield "pair: action, failures: never both", {**common, **failures}, 0
+    yield "pair: person, outcome denied", {**person, "outcome": "denied"}, 0
     yield "pair: person who left, failures", {**left, **failures}, 0
     yield "pair: person who left, last day", {**left, "since": day}, 0
     yield "pair: person, failures", {**person, **failures}, 1

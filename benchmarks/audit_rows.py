@@ -23,7 +23,7 @@ from django.db import connection, transaction
 from apps.audit import actions, checkpoints
 from apps.audit.actions import Action
 from apps.audit.chain import FORMAT, GENESIS, canonical_json
-from apps.audit.checkpoints import Checkpoint
+from apps.audit.checkpoints import Beginning, Checkpoint
 from apps.audit.models import AuditEvent
 from apps.audit.walk import COLUMNS, canonical_bytes_of
 from tests.audit_flush import lift_triggers
@@ -58,11 +58,12 @@ def fill(count: int) -> None:
             cursor.execute(
                 "INSERT INTO audit_head (id, seq, time, hash) VALUES (1, %s, %s, %s)", (seq, time, own_hash)
             )
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE audit_event" if connection.vendor == "postgresql" else "ANALYZE")
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE audit_event")  # as its own housekeeping does within a minute
     key = checkpoints.signing_key(settings.AUDIT_SIGNING_KEY)
-    signed = Checkpoint(seq, own_hash, time, 1, checkpoints.key_id(key.public_key()), "", "").signed_with(key)
-    checkpoints.append(settings.AUDIT_CHECKPOINT_FILE, signed)
+    unsigned = Checkpoint(seq, own_hash, time, *Beginning(), checkpoints.key_id(key.public_key()), "", "")
+    checkpoints.append(settings.AUDIT_CHECKPOINT_FILE, unsigned.signed_with(key))
 
 
 def rows(count: int) -> Iterator[Stored]:

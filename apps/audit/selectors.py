@@ -11,8 +11,9 @@ from operator import and_
 from django.contrib.auth import get_user_model
 from django.db.models import Q
 
+from apps.audit.actions import ACTIONS
 from apps.audit.models import AuditEvent
-from apps.audit.outcomes import EventOutcome, conditions_of
+from apps.audit.outcomes import EventOutcome, conditions_of, outcome_of
 from apps.core import keyset
 
 NEWEST_BY = ("seq",)
@@ -49,8 +50,12 @@ def page_of_log(
     """A page of what is asked for. Raises ``UnreadableKey`` as :func:`apps.core.keyset.page_of` does.
 
     Each condition is a range of an index that ends in the sequence, so a page costs the same at any size of
-    the log. Of several the database follows one, which :func:`_together` makes a good choice.
+    the log. Of several the database follows one, from and to where :func:`_together` finds reason to look.
     """
+    possible = _without_contradiction(asked)
+    if possible is None:
+        return keyset.Page([])
+    asked = possible
     exactly = {
         "actor_id": asked.person,
         "person": asked.account,
@@ -110,6 +115,22 @@ def _others(event: AuditEvent, column: str) -> list[AuditEvent]:
     if not value:
         return []
     return list(AuditEvent.objects.filter(**{column: value}).exclude(seq=event.seq).order_by("seq")[:RELATED])
+
+
+def _without_contradiction(asked: LogFilter) -> LogFilter | None:
+    """The same without what follows from the rest; None where nothing can be all of it.
+
+    What never meets would be sought in the whole log.
+    """
+    action = ACTIONS.get(asked.action)
+    outcome = outcome_of(action.name, failure=action.failure) if action else asked.outcome
+    if asked.outcome not in (None, outcome) or (asked.failures and outcome is EventOutcome.DONE):
+        return None
+    return dataclasses.replace(
+        asked,
+        outcome=None if action else outcome,
+        failures=asked.failures and outcome is None,
+    )
 
 
 def _span(since: dt.datetime | None, until: dt.datetime | None) -> Q | None:

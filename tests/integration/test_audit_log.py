@@ -97,6 +97,11 @@ def shown(client: Client, story: dict[str, int], query: str) -> list[str]:
         ("outcome=done&failures=1", []),
         ("outcome=done&reference=ord-1", ["asked"]),
         ("outcome=unknown", []),
+        ("action=consumer.created&failures=1", []),
+        ("action=consumer.created&outcome=failed", []),
+        ("action=consumer.created&outcome=done", ["created"]),
+        ("action=access.denied&outcome=denied&failures=1", ["denied"]),
+        ("outcome=failed&failures=1", ["failed"]),
     ],
 )
 @pytest.mark.parametrize("few", [0, selectors.FEW])
