@@ -64,7 +64,7 @@ def page_of_log(
         "failure": asked.failures,
     }
     conditions = [Q(**{name: value}) for name, value in exactly.items() if value]
-    span = _span(asked.since, asked.until)
+    span = span_of(asked.since, asked.until)
     if span is None:
         return keyset.Page([])
     lists = []
@@ -133,7 +133,7 @@ def _without_contradiction(asked: LogFilter) -> LogFilter | None:
     )
 
 
-def _span(since: dt.datetime | None, until: dt.datetime | None) -> Q | None:
+def span_of(since: dt.datetime | None, until: dt.datetime | None) -> Q | None:
     """A span of time as a span of the sequence, for both rise together; None where nothing is in it."""
     events, span = AuditEvent.objects.values_list("seq", flat=True), Q()
     if since is not None:
