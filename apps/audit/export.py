@@ -21,6 +21,7 @@ from apps.audit import actions
 from apps.audit.actions import Action
 from apps.audit.events import Event
 from apps.audit.models import AuditEvent
+from apps.audit.selectors import span_of
 from apps.audit.services import record
 from apps.audit.stored import rows_after
 from apps.audit.walk import COLUMNS, HASH, StoredRow
@@ -53,27 +54,22 @@ class Export:
 
 
 def find_range(
-    *, first: int = 1, last: int | None = None, since: int | None = None, until: int | None = None
+    *,
+    first: int = 1,
+    last: int | None = None,
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
 ) -> tuple[int, int] | None:
     """The sequences of the first and the last event there is within all of the bounds; None for no event.
 
-    ``since`` is included, ``until`` is not; both count microseconds since 1970. Times and sequences rise
-    together, so each end is one look into an index.
+    ``since`` is included, ``until`` is not.
     """
-    events = AuditEvent.objects.values_list("seq", flat=True)
-    if since is not None:
-        begin = events.filter(time__gte=since).order_by("time", "seq").first()
-        if begin is None:
-            return None
-        first = max(first, begin)
-    within = events.filter(seq__gte=first)
+    span = span_of(since, until)
+    if span is None:
+        return None
+    within = AuditEvent.objects.filter(span, seq__gte=first).values_list("seq", flat=True)
     if last is not None:
         within = within.filter(seq__lte=last)
-    if until is not None:
-        end = events.filter(time__lt=until).order_by("-time", "-seq").first()
-        if end is None:
-            return None
-        within = within.filter(seq__lte=end)
     lowest = within.order_by("seq").first()
     highest = within.order_by("-seq").first()
     return None if lowest is None or highest is None else (lowest, highest)

@@ -6,24 +6,13 @@ import datetime as dt
 from typing import Any
 
 from django import forms
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit import export
+from apps.core.filters import DayField, midnight
 from apps.core.form_input import PortalForm
 
 HIGHEST = 2**63 - 1
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-
-
-def _day(label: Any) -> forms.DateField:
-    return forms.DateField(
-        label=label,
-        required=False,
-        input_formats=["%Y-%m-%d"],  # what the browser's own picker sends
-        error_messages={"invalid": _("Enter a date, such as 2026-03-07")},
-        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date", "class": "w-medium"}),
-    )
 
 
 def _number(label: Any) -> forms.IntegerField:
@@ -51,8 +40,8 @@ class ExportForm(PortalForm):
         widget=forms.RadioSelect,
         error_messages={"required": _("Choose a format"), "invalid_choice": _("Choose a format")},
     )
-    since = _day(_("From (optional)"))
-    until = _day(_("To (optional)"))
+    since = DayField(label=_("From (optional)"))
+    until = DayField(label=_("To (optional)"))
     first = _number(_("First event (optional)"))
     last = _number(_("Last event (optional)"))
 
@@ -72,13 +61,7 @@ class ExportForm(PortalForm):
         found = export.find_range(
             first=data["first"] or 1,
             last=data["last"],
-            since=_microseconds(data["since"]) if data["since"] else None,
-            until=_microseconds(data["until"] + dt.timedelta(days=1)) if data["until"] else None,
+            since=midnight(data["since"]) if data["since"] else None,
+            until=midnight(data["until"] + dt.timedelta(days=1)) if data["until"] else None,
         )
         return export.Export(export.Format(data["format"]), *found) if found else None
-
-
-def _microseconds(day: dt.date) -> int:
-    """The midnight with which the day begins for the reader."""
-    midnight = dt.datetime.combine(day, dt.time(), tzinfo=timezone.get_current_timezone())
-    return (midnight - _EPOCH) // dt.timedelta(microseconds=1)

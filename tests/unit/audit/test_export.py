@@ -15,7 +15,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, OperationalError, connection, transaction
 from django.test import Client
+from django.utils import timezone
 
+from apps.accounts.models import User
 from apps.audit import actions, export
 from apps.audit import stored as stored_rows
 from apps.audit.chain import Row, row_hash
@@ -136,14 +138,17 @@ def test_memory_does_not_grow_with_the_range(
 def test_a_range_is_what_there_is_within_all_bounds() -> None:
     assert find_range() is None
     fill(5)
-    times = list(AuditEvent.objects.order_by("seq").values_list("time", flat=True))
+    begin = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    times = AuditEvent.objects.order_by("seq").values_list("time", flat=True)
+    at = [begin + dt.timedelta(microseconds=time) for time in times]
+    behind = at[-1] + dt.timedelta(microseconds=1)
     assert find_range() == (1, 5)
     assert find_range(first=2, last=4) == (2, 4)
     assert find_range(first=4, last=900) == (4, 5)
     assert find_range(first=6) is None
-    assert find_range(since=times[0], until=times[-1] + 1) == (1, 5)
-    assert find_range(until=times[0]) is None
-    assert find_range(since=times[-1] + 1) is None
+    assert find_range(since=at[0], until=behind) == (1, 5)
+    assert find_range(until=at[0]) is None
+    assert find_range(since=behind) is None
 
 
 # --- What the log tells of it ---------------------------------------------------------------------
@@ -225,6 +230,7 @@ def test_the_form_is_shown_to_those_who_may_read_the_log(as_administrator: Clien
         ({}, "Choose a format"),
         ({"format": "xml"}, "Choose a format"),
         ({"format": "csv", "since": "soon"}, "Enter a date, such as 2026-03-07"),
+        ({"format": "csv", "until": "9999-12-31"}, "Enter a date, such as 2026-03-07"),
         ({"format": "csv", "first": "0"}, "Enter the number of an event, such as 1200"),
         ({"format": "csv", "last": str(2**63)}, "Enter the number of an event, such as 1200"),
         ({"format": "csv", "since": "2026-02-02", "until": "2026-02-01"}, "must not be before the first day"),
@@ -239,6 +245,31 @@ def test_what_cannot_be_exported_is_told(as_administrator: Client, entry: dict[s
     assert not answer.streaming
     assert words in text(answer)
     assert events("audit.export_started") == []
+
+
+@pytest.mark.parametrize("spelling", ["%Y-%m-%d", "%-d %B %Y", "%d.%m.%Y"])
+def test_days_are_read_as_in_the_filters_of_the_log(as_administrator: Client, spelling: str) -> None:
+    fill()
+    today = timezone.localtime()
+    days = [(today + dt.timedelta(days=more)).strftime(spelling) for more in (-1, 1)]
+    answer = as_administrator.post(PAGE, {"format": "jsonl", "since": days[0], "until": days[1]})
+    assert answer.streaming
+    *lines, _end = json_lines(content(answer))
+    assert lines[0]["seq"] == 1
+    answer = as_administrator.post(PAGE, {"format": "jsonl", "until": days[0]})
+    assert "There is no event in this range" in text(answer)
+
+
+def test_a_day_is_the_readers(as_administrator: Client, administrator: User) -> None:
+    at = dt.datetime(2026, 3, 7, 16, tzinfo=dt.UTC)  # in Tokyo it is the next day
+    fill(2)
+    with lift_triggers(connection), connection.cursor() as cursor:
+        cursor.execute("UPDATE audit_event SET time = %s", [int(at.timestamp() * 1_000_000)])
+    User.objects.filter(pk=administrator.pk).update(time_zone="Asia/Tokyo")
+    on = {"format": "jsonl", "since": "2026-03-08", "until": "2026-03-08"}
+    assert as_administrator.post(PAGE, on).streaming
+    before = {"format": "jsonl", "since": "2026-03-07", "until": "2026-03-07"}
+    assert not as_administrator.post(PAGE, before).streaming
 
 
 # --- The command ----------------------------------------------------------------------------------
