@@ -18,7 +18,7 @@ from django.db import transaction
 
 from apps.audit import actions, checkpoints
 from apps.audit.chain import canonical_json
-from apps.audit.events import Event
+from apps.audit.events import Event, EventError
 from apps.audit.services import EventRefused, record
 from apps.audit.stored import read_head, rows_after
 from apps.audit.walk import COLUMNS, StoredRow
@@ -41,7 +41,7 @@ def tell_the_log(actor: Actor) -> bool:
         with transaction.atomic():
             head = read_head()
             record(Event(actions.AUDIT_PROOF_DOWNLOADED, actor, data={"last": head[0] if head else 0}))
-    except EventRefused:
+    except (EventRefused, EventError):  # the second: the head is beyond 2**53, which no event can tell
         logger.error("audit_proof_not_recorded", extra={"actor_id": actor.id, "actor_name": actor.name})
         return False
     return True

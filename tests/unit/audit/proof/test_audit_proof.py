@@ -56,7 +56,9 @@ def test_the_proof_is_one_file_for_its_owner_alone_and_an_event(folder: Path) ->
     assert out.getvalue() == f"Wrote {proof}: {len(content)} bytes, SHA-256 {digest}\n"
 
 
-@pytest.mark.parametrize("bent", ["seq = 2", "hash = '{}'".format("5" * 64)])
+@pytest.mark.parametrize(
+    "bent", ["seq = 2", f"seq = {2**60}", f"seq = {2**63 - 1}", "hash = '{}'".format("5" * 64)]
+)
 def test_it_is_taken_where_the_log_takes_no_events_and_says_so(
     folder: Path, bent: str, caplog: pytest.LogCaptureFixture
 ) -> None:
