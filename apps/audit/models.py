@@ -6,10 +6,12 @@ Rows stand alone: names, roles and references are text, there is no foreign key,
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn
+import sqlite3
+from collections.abc import Collection
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
+from typing import Any, NoReturn, Self
 
-from django.db import models
+from django.db import OperationalError, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -56,6 +58,20 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
     # The asynchronous twins call these.
     create = get_or_create = update_or_create = bulk_create = bulk_update = _refuse
     update = delete = _update = _raw_delete = _insert = _refuse
+
+    def _fetch_all(self) -> None:
+        # SQLite keeps any bytes as text. Such a row has to be seen, not to take a page away from others.
+        try:
+            super()._fetch_all()
+        except OperationalError as error:
+            raw = connections[self.db].connection
+            if not isinstance(raw, sqlite3.Connection) or "decode" not in str(error):
+                raise
+            strict, raw.text_factory = raw.text_factory, _text_of
+            try:
+                super()._fetch_all()
+            finally:
+                raw.text_factory = strict
 
 
 class AuditEvent(models.Model):
@@ -128,16 +144,53 @@ class AuditEvent(models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise AppendOnlyError
 
+    @classmethod
+    def from_db(
+        cls, db: str | None, field_names: Collection[str], values: Collection[Any], **options: Any
+    ) -> Self:
+        """A row as pages can show it: SQLite keeps bytes in a column of any type, and those become text."""
+        shown = [_text_of(value) if isinstance(value, bytes) else value for value in values]
+        return super().from_db(db, field_names, shown, **options)
+
     @property
-    def at(self) -> datetime:
-        """When it happened, in UTC, exact to the microsecond."""
-        return _EPOCH + timedelta(microseconds=self.time)
+    def at(self) -> datetime | None:
+        """When it happened, in UTC, exact to the microsecond; None for what no calendar of any zone has.
+
+        The portal writes no such time. Whoever has changed a row must not take the page away that shows it.
+        """
+        try:
+            moment = _EPOCH + timedelta(microseconds=self.time)
+        except (TypeError, OverflowError):
+            return None
+        return moment if MINYEAR < moment.year < MAXYEAR else None
 
     @property
     def details(self) -> dict[str, Any]:
-        """The values that the action carries, parsed."""
-        details: dict[str, Any] = json.loads(self.data)
-        return details
+        """The values that the action carries, parsed; empty where :attr:`is_readable` says so."""
+        return _values_of(self.data) or {}
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether what the action carries can be read. If not, somebody has changed it."""
+        return _values_of(self.data) is not None
+
+
+def _values_of(data: str) -> dict[str, Any] | None:
+    """Plain values and lists of them by name, as an event takes them; None for everything else."""
+    try:
+        values = json.loads(data)
+        json.dumps(values, ensure_ascii=False).encode()  # half a surrogate pair fits into no page
+    except (TypeError, ValueError, RecursionError):
+        return None
+    if not isinstance(values, dict):
+        return None
+    every = (one for value in values.values() for one in (value if isinstance(value, list) else [value]))
+    return None if any(isinstance(one, dict | list) for one in every) else values
+
+
+def _text_of(stored: bytes) -> str:
+    """Bytes as text; what is no UTF-8 is told in hexadecimal."""
+    return stored.decode("utf-8", "backslashreplace")
 
 
 class AuditHead(models.Model):

@@ -129,10 +129,13 @@ _LOOKS = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An event as a row: ``look`` is the shape of its outcome, ``word`` what it is called."""
+    """An event as a row: ``look`` is the shape of its outcome, ``word`` what it is called.
+
+    ``url`` is empty for a sequence that the portal never gives, ``at`` None for a time that it never writes.
+    """
 
     url: str
-    at: datetime
+    at: datetime | None
     sentence: str
     look: str
     word: str
@@ -145,7 +148,7 @@ def line(event: AuditEvent) -> Line:
     look, word = outcome(event)
     reference = event.consumer_ref or event.order_ref or event.guest_ref or event.submission or ""
     return Line(
-        url=reverse("audit:event", args=[event.seq]),
+        url=reverse("audit:event", args=[event.seq]) if event.seq >= 0 else "",
         at=event.at,
         sentence=sentence(event),
         look=look,
@@ -182,6 +185,7 @@ def fields(event: AuditEvent, people: Mapping[str, str]) -> list[Field]:
         Field(gettext("Guest reference"), event.guest_ref or "", mono=True),
         Field(gettext("Submission"), event.submission or "", mono=True),
         *(Field(words.key_label(key), words.value_words(key, value)) for key, value in event.details.items()),
+        Field(gettext("Details that cannot be read"), "" if event.is_readable else event.data, mono=True),
         Field(gettext("Client address"), event.client_address or "", mono=True),
         Field(gettext("Other end of the connection"), event.peer_address, mono=True),
         Field(gettext("Request"), event.request_id or "", mono=True),
@@ -193,7 +197,8 @@ def fields(event: AuditEvent, people: Mapping[str, str]) -> list[Field]:
 def as_json(event: AuditEvent) -> str:
     """The row as it is stored, for those who compare."""
     row = {field.name: getattr(event, field.name) for field in event._meta.concrete_fields}
-    return json.dumps({**row, "data": event.details}, ensure_ascii=False, indent=2)
+    data = event.details if event.is_readable else event.data
+    return json.dumps({**row, "data": data}, ensure_ascii=False, indent=2)
 
 
 @dataclass(frozen=True, slots=True)

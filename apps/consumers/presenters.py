@@ -47,7 +47,7 @@ class Link:
 class TimelineItem:
     """One event of the submission."""
 
-    moment: datetime
+    moment: datetime | None
     text: str
     by: str
     outcome: str = ""

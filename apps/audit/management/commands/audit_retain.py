@@ -62,5 +62,6 @@ def _days(text: str) -> int:
     return days
 
 
-def _day_of(seq: int) -> dt.date:
-    return AuditEvent.objects.get(seq=seq).at.date()
+def _day_of(seq: int) -> dt.date | str:
+    at = AuditEvent.objects.get(seq=seq).at
+    return at.date() if at else "–"
