@@ -233,8 +233,13 @@ def _readiness() -> Line:
 def _audit_log() -> Line:
     label = _("Audit log")
     if problem := past_verifications.standing_problem():
-        said = verdict_words(past_verifications.result_of(problem))
-        said = gettext("%(verdict)s Found at") % {"verdict": said}
+        result = past_verifications.result_of(problem)
+        if result is None:
+            said = gettext(
+                "The event of a verification cannot be read: somebody has altered it. Event %(seq)s"
+            )
+            return Line("audit_log", label, said % {"seq": problem.seq}, Level.PROBLEM)
+        said = gettext("%(verdict)s Found at") % {"verdict": verdict_words(result)}
         return Line("audit_log", label, said, Level.PROBLEM, problem.at)
     latest = past_verifications.latest_verification()
     if latest is None:

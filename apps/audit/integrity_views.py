@@ -15,7 +15,7 @@ from django.template.loader import render_to_string
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.audit import actions, checkpoints, integrity_words, past_verifications
-from apps.audit.events import Event
+from apps.audit.events import Event, EventError
 from apps.audit.proof.bundle import bundle
 from apps.audit.services import EventRefused, record
 from apps.audit.stored import read_head, takes_events
@@ -32,9 +32,10 @@ logger = logging.getLogger("apps.audit")
 def integrity(request: HttpRequest) -> HttpResponse:
     """The last verification in words, and what can be done."""
     latest = past_verifications.latest_verification()
+    found = past_verifications.result_of(latest) if latest else None
     context = {
         "latest": latest,
-        "found": _found(past_verifications.result_of(latest)) if latest else None,
+        "found": _found(found) if found else None,
         "problem": past_verifications.standing_problem(),
         "takes_events": takes_events(),
         "key_id": checkpoints.key_id(checkpoints.signing_key(settings.AUDIT_SIGNING_KEY).public_key()),
@@ -91,7 +92,7 @@ def _growing(before: str, actor: Actor, after: str) -> Iterator[str]:
         recorded = True
         try:
             record_result(actor, result)
-        except DatabaseError:
+        except (DatabaseError, EventError):  # no event can tell of a sequence beyond 2**53
             logger.exception("audit_verification_not_recorded")
             recorded = False
         yield render_to_string("audit/integrity_result.html", {**_found(result), "recorded": recorded})

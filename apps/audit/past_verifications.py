@@ -1,11 +1,14 @@
-"""What verifications have found so far, read from the log itself."""
+"""What verifications have found so far, read from the log itself.
+
+An event of a verification that says what no verification writes was itself altered: it is a problem, too.
+"""
 
 from __future__ import annotations
 
 from apps.audit import actions
 from apps.audit.diagnosis import Verdict
 from apps.audit.models import AuditEvent
-from apps.audit.verification import Result
+from apps.audit.verification import GOOD, Result
 
 _VERIFICATIONS = (actions.AUDIT_VERIFIED.name, actions.AUDIT_FOUND_ALTERED.name)
 _RECENT = 500  # days of a worker that verifies every ten minutes
@@ -18,31 +21,36 @@ def latest_verification() -> AuditEvent | None:
 
 def latest_whole_verification() -> AuditEvent | None:
     """The last one that left nothing out, as far as one can be found among the recent ones."""
-    return next((event for event in _recent() if event.details["scope"] == "whole"), None)
+    told = ((event, result_of(event)) for event in _recent())
+    return next((event for event, result in told if result is not None and result.whole), None)
 
 
 def standing_problem() -> AuditEvent | None:
     """The last verification that found the log altered, unless the whole log was found good after it."""
     for event in _recent():
-        if event.action == actions.AUDIT_FOUND_ALTERED.name:
+        result = result_of(event)
+        if result is None or result.verdict not in GOOD:
             return event
-        if event.details["scope"] == "whole":
+        if result.whole:
             return None
     return None
 
 
-def result_of(event: AuditEvent) -> Result:
-    """What a verification's event tells. Raises ``ValueError`` for a verdict of another version."""
+def result_of(event: AuditEvent) -> Result | None:
+    """What a verification's event tells; None for one that cannot be read, which somebody has altered."""
     told = event.details
-    return Result(
-        verdict=Verdict(told["verdict"]),
-        seq=told["about"],
-        checkpoint=told["checkpoint"],
-        first=told["first"],
-        last=told["last"],
-        last_hash="",
-        whole=told["scope"] == "whole",
-    )
+    verdict, about, checkpoint = told.get("verdict"), told.get("about"), told.get("checkpoint")
+    first, last, scope = told.get("first"), told.get("last"), told.get("scope")
+    if event.at is None or verdict not in [*Verdict] or scope not in ("whole", "rest"):
+        return None
+    good = verdict in GOOD
+    if good != (event.action == actions.AUDIT_VERIFIED.name) or good != (about is None):
+        return None
+    if type(first) is not int or type(last) is not int:
+        return None
+    if not all(number is None or type(number) is int for number in (about, checkpoint)):
+        return None
+    return Result(Verdict(str(verdict)), about, checkpoint, first, last, last_hash="", whole=scope == "whole")
 
 
 def _recent() -> list[AuditEvent]:
