@@ -39,7 +39,7 @@ class Watch:
         self.told: tuple[str, int | None] | None = None
 
     def keep(self) -> None:
-        """Do what is due now. Raises the database's errors; what is due stays due."""
+        """Do what is due now. Raises the database's errors; what failed is due again after its usual time."""
         if time.monotonic() >= self.not_before:
             self.not_before = time.monotonic() + SIGN_AFTER
             try:
@@ -51,8 +51,11 @@ class Watch:
             else:
                 self.not_before = 0.0
         if time.monotonic() - self.verified_at >= VERIFY_EVERY:
-            self._verify()
-            self.verified_at = time.monotonic()
+            self.verified_at = time.monotonic()  # first: what fails is tried again at the next turn
+            try:
+                self._verify()
+            except OSError as error:
+                logger.error("audit_log_not_verified", extra={"error": type(error).__name__})
 
     def _sign(self) -> None:
         head = read_head()
@@ -76,7 +79,8 @@ class Watch:
     def _verify(self) -> None:
         """Look at the rest, once a day at the whole; good news is recorded when something happened."""
         latest = latest_whole_verification()
-        whole = latest is None or time.time() - latest.time / 1e6 >= VERIFY_WHOLE_EVERY
+        # An event from a time to come, too: whoever has moved it there must not put off the next one.
+        whole = latest is None or abs(time.time() - latest.time / 1e6) >= VERIFY_WHOLE_EVERY
         result = verify(from_checkpoint=not whole)
         news = (result.verdict.value, result.seq)
         good = result.verdict in GOOD
@@ -84,8 +88,8 @@ class Watch:
             not good and news == self.told
         ):
             return
-        self.told = None if good else news
         record_result(self.actor, result)
+        self.told = None if good else news
 
 
 def _something_happened_after(seq: int) -> bool:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import InterfaceError, OperationalError
 from pytest_django import Settings
 
 from apps.audit import checkpoints, watch
+from apps.audit.management.commands import audit_verify
 from apps.audit.models import AuditEvent
 from apps.audit.past_verifications import standing_problem
 from apps.audit.signing import sign_checkpoint
+from apps.audit.verification import Result, verify
 from apps.audit.watch import Watch
 from apps.core.actor import Actor
 from consumerportal import status
@@ -34,7 +38,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
         @staticmethod
         def time() -> float:
-            return 1_795_000_000.0 + now
+            return time.time() + now - 1_000.0
 
     def forward(seconds: float) -> None:
         nonlocal now
@@ -161,6 +165,108 @@ def test_a_file_that_cannot_be_written_is_tried_again(
     assert signed(settings) == [1]
 
 
+@pytest.mark.parametrize("column", [{"data": "x"}, {"data": "{}"}, {"time": 9 * 10**18}])
+def test_an_altered_verification_does_not_stop_the_next_ones(
+    clock: Callable[[float], None], column: dict[str, Any]
+) -> None:
+    write(2)
+    sign_checkpoint(Actor.system("tests"))
+    call_command("audit_verify")
+    write(1)
+    rows = stored()
+    rows[4] |= column
+    put([*rows.values()])
+    worker = Watch(Actor.system("worker"))
+    clock(601)
+    worker.keep()
+    event = AuditEvent.objects.get(action="audit.found_altered")
+    assert (event.details["verdict"], event.details["about"], event.details["scope"]) == (
+        "changed",
+        4,
+        "whole",
+    )
+
+
+def test_a_verification_from_a_time_to_come_does_not_put_off_the_next_whole_one(
+    clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(2)
+    sign_checkpoint(Actor.system("tests"))
+    call_command("audit_verify")
+    write(1)
+    seen: list[bool] = []
+
+    def looked(*, from_checkpoint: bool) -> Result:
+        seen.append(not from_checkpoint)
+        return verify(from_checkpoint=from_checkpoint)
+
+    monkeypatch.setattr(watch, "verify", looked)
+    worker = Watch(Actor.system("worker"))
+    clock(601)
+    worker.keep()
+    rows = stored()
+    rows[4]["time"] += 10**15  # thirty years
+    put([*rows.values()])
+    clock(601)
+    worker.keep()
+    assert seen == [False, True]
+
+
+def test_a_verification_that_fails_has_its_next_turn_not_its_next_second(
+    clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(**_given: Any) -> None:
+        raise OperationalError("lost")
+
+    write(1)
+    worker = Watch(Actor.system("worker"))
+    with monkeypatch.context() as patched:
+        patched.setattr(watch, "verify", lost)
+        clock(601)
+        with pytest.raises(OperationalError):
+            worker.keep()
+        clock(1)
+        worker.keep()
+    clock(601)
+    worker.keep()
+    assert "audit.verified" in names()
+
+
+def test_a_file_that_cannot_be_read_is_told_once_a_turn(
+    clock: Callable[[float], None], settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(1)
+    settings.AUDIT_CHECKPOINT_FILE = tmp_path
+    worker = Watch(Actor.system("worker"))
+    clock(601)
+    for _ in range(3):
+        worker.keep()
+        clock(1)
+    assert [one.message for one in caplog.records].count("audit_log_not_verified") == 1
+    assert names() == ["submission.viewed"]
+
+
+def test_an_alteration_that_could_not_be_recorded_is_recorded_at_the_next_turn(
+    clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_given: Any) -> None:
+        raise OperationalError("lost")
+
+    write(3)
+    rows = stored()
+    rows[2]["person"] = "x"
+    put([*rows.values()])
+    worker = Watch(Actor.system("worker"))
+    clock(601)
+    with monkeypatch.context() as patched:
+        patched.setattr(watch, "record_result", lost)
+        with pytest.raises(OperationalError):
+            worker.keep()
+    clock(601)
+    worker.keep()
+    assert "audit.found_altered" in names()
+
+
 def exit_code(*arguments: str) -> Any:
     try:
         call_command(*arguments)
@@ -185,3 +291,27 @@ def test_the_commands_tell_by_their_exit_codes(capsys: pytest.CaptureFixture[str
         call_command("audit_checkpoint")
     call_command("audit_checkpoint", "--key")
     assert "(id a1baf30626b9bef8)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_the_command_tells_a_lost_database_from_a_verdict(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lost(**_given: Any) -> None:
+        raise error("lost")
+
+    monkeypatch.setattr(audit_verify, "verify", lost)
+    assert exit_code("audit_verify") == 3
+    said = capsys.readouterr()
+    assert (said.out, "The database did not answer" in said.err) == ("", True)
+
+
+def test_the_command_tells_a_file_that_cannot_be_read_from_a_verdict(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(1)
+    settings.AUDIT_CHECKPOINT_FILE = tmp_path
+    assert exit_code("audit_verify") == 3
+    said = capsys.readouterr()
+    assert (said.out, "The file of checkpoints could not be read" in said.err) == ("", True)
+    assert names() == ["submission.viewed"]

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Final, NoReturn
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 
 from apps.audit.diagnosis import Verdict
+from apps.audit.events import EventError
 from apps.audit.integrity_words import range_words, verdict_words
 from apps.audit.verification import Progress, record_result, verify
 from apps.core.actor import Actor
 
 WIDTH = 40  # characters of the bar
+UNREADABLE: Final = 3
+"""The exit code of an outage, which is no verdict; the verifier of the proof has the same."""
 
 
 class Command(BaseCommand):
     help = (
         "Verifies the audit log against its chain and its signed checkpoints."
-        " Exit code: 0 unchanged, 1 nothing vouches for it yet, 2 altered."
+        " Exit code: 0 unchanged, 1 nothing vouches for it yet, 2 altered, 3 it could not be read."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -29,17 +32,27 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         bar = sys.stderr.isatty()
-        result = verify(from_checkpoint=options["from_checkpoint"], report=_draw if bar else lambda _: None)
+        report = _draw if bar else lambda _: None
+        try:
+            result = verify(from_checkpoint=options["from_checkpoint"], report=report)
+        except (DatabaseError, InterfaceError) as error:
+            self._end(f"The database did not answer ({type(error).__name__}).")
+        except OSError as error:
+            self._end(f"The file of checkpoints could not be read ({type(error).__name__}).")
         if bar:
             sys.stderr.write("\r" + " " * (WIDTH + 8) + "\r")
         self.stdout.write(f"{result.verdict.value}: {verdict_words(result)}")
         self.stdout.write(range_words(result))
         try:
             record_result(Actor.system("audit_verify"), result)
-        except DatabaseError:
+        except (DatabaseError, InterfaceError, EventError):  # no event can tell of a sequence beyond 2**53
             self.stderr.write("The verification could not be recorded: the log takes no events.")
         if result.verdict is not Verdict.UNCHANGED:
             sys.exit(1 if result.verdict is Verdict.UNSIGNED else 2)
+
+    def _end(self, why: str) -> NoReturn:
+        self.stderr.write(f"{why} Nothing was found out about the log.")
+        sys.exit(UNREADABLE)
 
 
 def _draw(progress: Progress) -> None:
