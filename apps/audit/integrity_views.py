@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Generator, Iterator
 
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, InterfaceError, transaction
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -85,14 +85,15 @@ def _growing(before: str, actor: Actor, after: str) -> Iterator[str]:
     yield before
     try:
         result = yield from _steps()
-    except DatabaseError:
+    except (DatabaseError, InterfaceError, OSError) as error:
         logger.exception("audit_verification_failed")
-        yield render_to_string("audit/integrity_result.html", {"failed": True})
+        context = {"failed": True, "file_failed": isinstance(error, OSError)}
+        yield render_to_string("audit/integrity_result.html", context)
     else:
         recorded = True
         try:
             record_result(actor, result)
-        except (DatabaseError, EventError):  # no event can tell of a sequence beyond 2**53
+        except (DatabaseError, InterfaceError, EventError):  # no event can tell of a sequence beyond 2**53
             logger.exception("audit_verification_not_recorded")
             recorded = False
         yield render_to_string("audit/integrity_result.html", {**_found(result), "recorded": recorded})
