@@ -11,6 +11,7 @@ signature covers all of them: see :func:`covered_by_the_last`.
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import json
 import os
@@ -200,7 +201,7 @@ def append(path: Path, checkpoint: Checkpoint) -> None:
     """Write the checkpoint at the end of the file and wait for the disk. Raises ``OSError``.
 
     The file needs no other right than to be appended to (``chattr +a`` suits it), so a line that a power
-    cut has torn stays; the new one begins behind it.
+    cut or a full disk has torn stays; the new one begins behind it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -208,7 +209,9 @@ def append(path: Path, checkpoint: Checkpoint) -> None:
         size = os.fstat(file).st_size
         whole = size == 0 or os.pread(file, 1, size - 1) == b"\n"
         line = ("" if whole else "\n") + checkpoint.line() + "\n"
-        os.write(file, line.encode())
+        text = line.encode()
+        if os.write(file, text) < len(text):  # a disk that fills up takes a part, and that is no error yet
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(file)
         if size == 0:
             _sync_folder(path.parent)

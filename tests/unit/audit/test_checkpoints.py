@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import base64
+import errno
+import os
 import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.db import transaction
 
+from apps.audit import actions
 from apps.audit.checkpoints import (
     Beginning,
     Checkpoint,
@@ -22,6 +26,13 @@ from apps.audit.checkpoints import (
     read,
     signing_key,
 )
+from apps.audit.diagnosis import Verdict
+from apps.audit.events import Event
+from apps.audit.models import AuditEvent
+from apps.audit.services import record
+from apps.audit.signing import sign_checkpoint
+from apps.audit.verification import verify
+from apps.core.actor import Actor
 
 KEY_TEXT = base64.b64encode(bytes(range(32))).decode()
 KEY = signing_key(KEY_TEXT)
@@ -71,6 +82,51 @@ def test_a_torn_line_is_passed_over_and_the_next_begins_behind_it(tmp_path: Path
         torn.write(checkpoint(5).line()[:40])
     append(file, checkpoint(9))
     assert [found.seq for _, found in read(file)] == [3, 9]
+
+
+def fill_up(patched: pytest.MonkeyPatch, *, after: int) -> None:
+    """A disk that has room for so many bytes: it takes a part of a line, and says so by its number alone."""
+    write = os.write
+    patched.setattr(os, "write", lambda file, text: write(file, text[:after]))
+
+
+@pytest.mark.parametrize("after", [0, 40, -1])  # the last one leaves nothing out but the line's end
+def test_a_line_that_a_full_disk_took_in_part_is_no_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    file = tmp_path / "checkpoints.jsonl"
+    append(file, checkpoint(3))
+    with monkeypatch.context() as patched:
+        fill_up(patched, after=after)
+        with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+            append(file, checkpoint(5))
+    append(file, checkpoint(9))
+    assert [found.seq for _, found in read(file)] == ([3, 5, 9] if after == -1 else [3, 9])
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("after", [0, 40, -1])
+def test_no_event_tells_of_a_signature_that_is_not_in_the_file(
+    monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    worker = Actor.system("worker")
+    for _ in range(2):
+        with transaction.atomic():
+            record(Event(actions.SUBMISSION_VIEWED, worker))
+    sign_checkpoint(worker)
+    with transaction.atomic():
+        record(Event(actions.SUBMISSION_VIEWED, worker))
+    told = AuditEvent.objects.count()
+    with monkeypatch.context() as patched:
+        fill_up(patched, after=after)
+        with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+            sign_checkpoint(worker)
+    assert AuditEvent.objects.count() == told
+    assert verify().verdict is Verdict.UNCHANGED
+    with transaction.atomic():
+        record(Event(actions.SUBMISSION_VIEWED, worker))
+    assert sign_checkpoint(worker) is not None
+    assert verify().verdict is Verdict.UNCHANGED
 
 
 @pytest.mark.parametrize("field", ["seq", "hash", "time", "first", "key", "previous"])
