@@ -32,7 +32,7 @@ from tests.postgresql import find_binaries, temporary_server
 RESULT = ROOT / "var" / "bench-slow-reader.md"
 ROWS = int(os.environ.get("BENCH_ROWS", "1000000"))
 SUPERVISOR = ("sue", "practice-sue-2026")
-EXPORT = "/submissions/export/"
+EXPORT = "/submissions/export/?period=all"
 PACE = 1_000_000  # bytes a second
 PIECE = 64 * 1024  # bytes
 PROCESSES, POOL = 2, 10
