@@ -1,14 +1,16 @@
+import json
+
 import pytest
 
 from apps.audit import actions
 from apps.audit.actions import Action
 from apps.audit.models import AuditEvent
-from apps.audit.presenters import SENTENCES, actor_words, sentence
+from apps.audit.presenters import SENTENCES, actor_words, as_json, fields, line, sentence
 
 
-def event(action: Action | str, data: str = "{}", **fields: str | None) -> AuditEvent:
+def event(action: Action | str, data: str = "{}", **values: str | int | None) -> AuditEvent:
     name = action if isinstance(action, str) else action.name
-    return AuditEvent(**{"seq": 1, "action": name, "actor_name": "Anna Keller", "data": data, **fields})
+    return AuditEvent(**{"seq": 1, "action": name, "actor_name": "Anna Keller", "data": data, **values})
 
 
 def test_every_action_has_its_sentence() -> None:
@@ -75,3 +77,27 @@ def test_codes_are_told_in_words() -> None:
 def test_a_code_of_another_version_is_told_as_it_is() -> None:
     looked = event(actions.CONSUMER_LOOKED_UP, '{"result":"teleported"}', order_ref="ord-1")
     assert sentence(looked).endswith(": teleported")
+
+
+@pytest.mark.parametrize(
+    "data", ["x", "[]", "null", "", '{"role":{"a":1}}', r'{"role":"\ud800"}', "[" * 9_999]
+)
+def test_details_that_are_not_what_the_portal_writes_are_shown_as_they_stand(data: str) -> None:
+    changed = event(actions.ROLE_GRANTED, data, person="23", time=0)
+    assert sentence(changed) == "Anna Keller gave 23 the role –"
+    assert changed.details == {}
+    shown = [field.value for field in fields(changed, {}) if field.label == "Details that cannot be read"]
+    assert shown == ([data] if data else [])
+    assert json.loads(as_json(changed))["data"] == data
+
+
+@pytest.mark.parametrize("time", [9 * 10**18, -9 * 10**18, 253_402_300_799_999_999, -62_135_596_800_000_000])
+def test_a_time_that_no_calendar_has_is_shown_by_its_number_alone(time: int) -> None:
+    changed = AuditEvent(seq=1, action="session.signed_in", actor_name="Anna", data="{}", time=time)
+    assert line(changed).at is None
+    assert json.loads(as_json(changed))["time"] == time
+
+
+def test_a_sequence_that_the_portal_never_gives_has_no_page() -> None:
+    changed = AuditEvent(seq=-1, action="session.signed_in", actor_name="Anna", data="{}", time=0)
+    assert line(changed).url == ""
