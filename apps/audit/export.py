@@ -95,7 +95,7 @@ def write(
         yield form.head()
         for rows in rows_after(export.first - 1, up_to=export.last):
             release_database_connections()  # the reader may be slow
-            yield "".join(map(form.line, rows))
+            yield _told("".join(map(form.line, rows)))
             written, last_hash = written + len(rows), rows[-1][HASH]
         delivered()
     except BaseException:  # the reader's end, too (GeneratorExit): that is what has to be told
@@ -193,9 +193,16 @@ def _boolean(stored: object) -> object:
     return {0: False, 1: True}.get(stored, stored)  # type: ignore[call-overload]  # SQLite keeps 0 and 1
 
 
-def _is_one_line_of_json(text: str) -> bool:
+def _told(text: str) -> str:
+    """The same where all of it is text; what SQLite keeps as text and is none is spelt out (``\\udcff``)."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _is_one_line_of_json(text: object) -> bool:
+    if not isinstance(text, str):
+        return False
     try:
         json.loads(text)
-    except (ValueError, TypeError):
+    except (ValueError, RecursionError):
         return False
     return not any(end in text for end in "\r\n")

@@ -8,17 +8,16 @@ import secrets
 from collections.abc import Generator, Iterator
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, transaction
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.audit import actions, checkpoints, integrity_words, past_verifications
-from apps.audit.events import Event, EventError
-from apps.audit.proof.bundle import bundle
-from apps.audit.services import EventRefused, record
-from apps.audit.stored import read_head, takes_events
+from apps.audit import checkpoints, integrity_words, past_verifications
+from apps.audit.events import EventError
+from apps.audit.proof.bundle import bundle, tell_the_log
+from apps.audit.stored import takes_events
 from apps.audit.verification import GOOD, Progress, Result, record_result, verification
 from apps.core.actor import Actor
 from apps.core.permissions import requires
@@ -66,15 +65,7 @@ def download_proof(request: HttpRequest) -> StreamingHttpResponse:
     Where somebody has bent the end of the chain, the log refuses every event, and the proof is wanted most:
     then the portal's own log says who took it, and so does the manifest that nobody could write it down.
     """
-    actor, recorded = actor_of(request), True
-    try:
-        with transaction.atomic():
-            head = read_head()
-            facts = {"last": head[0] if head else 0}
-            record(Event(actions.AUDIT_PROOF_DOWNLOADED, actor, data=facts))
-    except EventRefused:  # whatever else keeps an event out keeps the proof in
-        recorded = False
-        logger.error("audit_proof_not_recorded", extra={"actor_id": actor.id})
+    recorded = tell_the_log(actor_of(request))
     response = StreamingHttpResponse(bundle(recorded=recorded), content_type="application/zip")
     now = datetime.datetime.now(datetime.UTC)
     response["Content-Disposition"] = f'attachment; filename="audit-proof_{now:%Y%m%dT%H%M%SZ}.zip"'

@@ -29,6 +29,8 @@ logger = logging.getLogger("apps.audit")
 
 GOOD: Final = frozenset({Verdict.UNCHANGED, Verdict.UNSIGNED})
 """Verdicts under which the rows are what was written, as far as anybody can tell."""
+_MOST: Final = 2**53 - 1
+"""The largest number that an event can tell: a row that somebody put in may have one far beyond."""
 QUICK_FROM: Final = 5_000
 """Rows from which on another thread reads ahead, and a batch is looked at as a whole before its rows are."""
 
@@ -93,7 +95,7 @@ def record_result(actor: Actor, result: Result) -> int:
         logger.error("audit_log_altered", extra={"verdict": result.verdict.value, "about": result.seq})
     data = {
         "verdict": result.verdict.value,
-        "about": result.seq,
+        "about": None if result.seq is None else max(-_MOST, min(result.seq, _MOST)),
         "checkpoint": result.checkpoint,
         "first": result.first,
         "last": result.last,

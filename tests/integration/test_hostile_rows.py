@@ -115,6 +115,8 @@ def pages(reader: Client, submission: str, seqs: tuple[int, ...]) -> Iterator[tu
     for address in addresses:
         yield address, read(reader.get(address))
     yield "Verify now", read(reader.post("/audit/integrity/verify/"))
+    for form in ("jsonl", "csv"):
+        yield form, read(reader.post("/audit/export/", {"format": form}))
 
 
 def broken(reader: Client, submission: str, row: int, columns: Sequence[str]) -> list[tuple[str, str, int]]:

@@ -42,7 +42,7 @@ def tell_the_log(actor: Actor) -> bool:
             head = read_head()
             record(Event(actions.AUDIT_PROOF_DOWNLOADED, actor, data={"last": head[0] if head else 0}))
     except (EventRefused, EventError):  # the second: the head is beyond 2**53, which no event can tell
-        logger.error("audit_proof_not_recorded", extra={"actor_id": actor.id, "actor_name": actor.name})
+        logger.error("audit_proof_not_recorded", extra={"actor_id": actor.id})
         return False
     return True
 

@@ -73,8 +73,7 @@ def test_it_is_taken_where_the_log_takes_no_events_and_says_so(
     assert [one.name for one in folder.iterdir()] == ["proof.zip"]
     assert not recorded(proof)
     assert not taken()
-    [said] = [one for one in caplog.records if one.message == "audit_proof_not_recorded"]
-    assert said.__dict__["actor_name"] == "system:audit_proof"
+    assert "audit_proof_not_recorded" in caplog.messages
 
 
 def test_without_its_event_no_proof_is_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
