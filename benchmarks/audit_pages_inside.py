@@ -43,7 +43,7 @@ def asked_of_portal() -> Iterator[tuple[str, Mapping[str, object], int]]:
     last = AuditEvent.objects.order_by("-seq").values_list("seq", flat=True)[0]
     created = actions.CONSUMER_CREATED.name
     known = AuditEvent.objects.filter(action=created, seq__gte=last // 2).order_by("seq")[0]
-    day = known.at.date()
+    day = dt.datetime.fromtimestamp(known.time / 1e6, dt.UTC).date()
     person, rare = {"person": "1"}, {"action": actions.PERSON_PASSWORD_SET.name}
     left, common = {"person": str(audit_rows.LEFT)}, {"action": created}
     address, failures = {"address": "192.0.2.3"}, {"failures": "1"}

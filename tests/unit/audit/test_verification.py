@@ -28,7 +28,7 @@ from apps.audit.proof.bundle import bundle
 from apps.audit.proof.verify_audit_log import Archive, check, signature_holds
 from apps.audit.services import record
 from apps.audit.signing import NotSignedError, sign_checkpoint
-from apps.audit.verification import Progress, verify
+from apps.audit.verification import Progress, Result, record_result, verify
 from apps.audit.walk import COLUMNS
 from apps.core.actor import Actor
 from benchmarks import audit_rows
@@ -438,6 +438,12 @@ def test_a_log_whose_oldest_rows_were_removed_up_to_a_checkpoint_still_verifies(
     assert (result.verdict, result.first) == (Verdict.UNCHANGED, C1 + 1)
     put([row for seq, row in stored().items() if seq > C1 + 1])
     assert found() == ("missing", C1 + 1)
+
+
+@pytest.mark.parametrize(("seq", "told"), [(-(2**63), -(2**53) + 1), (2**63 - 1, 2**53 - 1), (4, 4)])
+def test_an_alteration_is_recorded_wherever_its_row_was_put(log: Path, seq: int, told: int) -> None:
+    result = Result(Verdict.INSERTED, seq, None, 1, 3, "", whole=True)
+    assert AuditEvent.objects.get(seq=record_result(SIGNER, result)).details["about"] == told
 
 
 def test_readers_beside_writers_raise_no_false_alarm(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
