@@ -51,6 +51,8 @@ def record(event: Event) -> int:
         raise transaction.TransactionManagementError("An event is recorded in the transaction of its fact")
     with connection.cursor() as cursor:
         last_seq, last_time, last_hash = lock_head(cursor)
+        if last_seq >= 2**53:  # no log ever comes to that; JSON has no exact numbers beyond
+            raise EventRefused("The end of the audit log's chain is at no sequence")
         # Never behind its predecessor, whatever the clocks of several machines say.
         now = time.time_ns() // 1000
         if last_time > now:  # clocks differ a little; or somebody has set the head forward, for every event

@@ -166,7 +166,15 @@ def test_a_lost_head_is_made_again_from_the_last_row(anna: Actor) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "change",
-    ["seq = seq - 1", "seq = seq + 1", "hash = repeat_a", "time = time - 86400000000", "time = time + 1"],
+    [
+        "seq = seq - 1",
+        "seq = seq + 1",
+        f"seq = {2**60}",
+        f"seq = {2**63 - 1}",
+        "hash = repeat_a",
+        "time = time - 86400000000",
+        "time = time + 1",
+    ],
 )
 def test_a_head_that_was_bent_stops_the_writer(anna: Actor, change: str) -> None:
     with time_machine.travel(datetime(2041, 1, 1, tzinfo=UTC), tick=False):
