@@ -37,6 +37,8 @@ def verdict_words(result: Result) -> str:
 def range_words(result: Result) -> str:
     """Which events were looked at, and up to which of them a signature vouches."""
     if result.last < result.first:
+        if result.seq is not None:
+            return gettext("Nothing before it was looked at.")
         return gettext("There was no event to look at.")
     said = gettext("Events %(first)s to %(last)s hold together.")
     said = said % {"first": result.first, "last": result.last}

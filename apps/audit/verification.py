@@ -166,7 +166,9 @@ class _Verification:
             if finding := self._hold_back_one([row[HASH] for row in rows[:good]]):
                 return self._result(finding)
             if good < len(rows):
-                return self._result(self._diagnose(rows, good))
+                if good:
+                    self.expected, self.link = rows[good - 1][SEQ] + 1, rows[good - 1][HASH]
+                return self._result(self._diagnose(rows[good]))
             self._go_on(rows[-1][SEQ], rows[-1][HASH], Rows(rows))
             yield Progress(self.expected - self.begun_at, total)
         if self.held_back and (finding := self._hold_against(self.expected - 1, self.held_back)):
@@ -211,16 +213,16 @@ class _Verification:
             return Finding(Verdict.INSERTED, now[0] + 1) if agrees else Finding(Verdict.HEAD_DIFFERS, now[0])
         return None
 
-    def _diagnose(self, rows: list[StoredRow], good: int) -> Finding:
-        before = rows[good - 1] if good else None
-        expected, link = (before[SEQ] + 1, before[HASH]) if before is not None else (self.expected, self.link)
+    def _diagnose(self, row: StoredRow) -> Finding:
+        """What is wrong with the row that does not continue the chain."""
+        expected, link = self.expected, self.link
         signed = self.held
         vouched = signed is not None and (signed.seq, signed.hash) == (expected - 1, link)
         if self.next_signed is not None and self.next_signed.seq == expected - 1:
             vouched = self.next_signed.hash == link
         head = read_head()
         finding = diagnose(
-            rows[good],
+            row,
             expected,
             link,
             self.stored,

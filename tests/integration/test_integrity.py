@@ -67,15 +67,21 @@ def test_verify_now_tells_how_far_it_is_and_what_it_found(
     assert f"The last checkpoint is at event {signed}." in page(as_administrator)
 
 
+@pytest.mark.parametrize(
+    ("seq", "good"), [(1, "Nothing before it was looked at."), (3, "Events 1 to 2 hold together.")]
+)
 def test_an_altered_log_is_named_on_the_page_and_in_the_log(
-    as_administrator: Client, signed_log: None
+    as_administrator: Client, signed_log: None, seq: int, good: str
 ) -> None:
     rows = stored()
-    rows[2]["actor_name"] = "Bob"
+    rows[seq]["actor_name"] = "Bob"
     put([*rows.values()])
-    assert "Event 2 was changed." in posted(as_administrator, "audit:verify").decode()
-    assert AuditEvent.objects.get(action="audit.found_altered").failure
-    assert "Event 2 was changed." in page(as_administrator)
+    told = posted(as_administrator, "audit:verify").decode()
+    assert f"Event {seq} was changed." in told
+    assert good in told
+    event = AuditEvent.objects.get(action="audit.found_altered")
+    assert (event.failure, event.details["last"]) == (True, seq - 1)
+    assert f"Event {seq} was changed." in page(as_administrator)
 
 
 def test_a_log_that_takes_no_events_is_verified_all_the_same(
