@@ -7,6 +7,7 @@ import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -17,34 +18,53 @@ from tests.faults.deployed import Person, Place, Portal, place, portal, wait_unt
 pytestmark = pytest.mark.xdist_group("deployed")
 
 PAGE = "/audit/export/"
-GOOD, BAD = 20_000, 500
-UNREADABLE = b"\xff"  # no UTF-8: the driver refuses the row
+GOOD, BEHIND = 20_000, 500
+LONG = "x" * 20_000  # pages of its own, behind the row's
 
 
 @pytest.fixture(scope="module")
 def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with place(tmp_path_factory.mktemp("export")) as prepared:
         if not prepared.database_url.startswith("sqlite"):
-            pytest.skip("PostgreSQL takes no text that cannot be read again")
+            pytest.skip("Only the file of SQLite can be damaged from here")
         yield prepared
 
 
 @pytest.fixture(scope="module")
 def first_bad(there: Place) -> int:
-    """Many events, behind them some that cannot be read; the sequence of the first of those."""
-    with closing(sqlite3.connect(there.database_url.removeprefix("sqlite:///"))) as file, file:
+    """Many events, behind them one that the disk has lost a part of; its sequence."""
+    path = Path(there.database_url.removeprefix("sqlite:///"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
         seq, time, link = file.execute("SELECT seq, time, hash FROM audit_head").fetchone()
-        marks = ", ".join("CAST(? AS TEXT)" if name == "actor_name" else "?" for name in COLUMNS)
-        for number in range(seq + 1, seq + GOOD + BAD + 1):
-            name = b"Anna" if number <= seq + GOOD else UNREADABLE
-            own = f"{number:064d}"
-            row = (number, 1, time, "session.signed_in", False, "1", name, "", None, "", *[None] * 6)
+        bad, last = int(seq) + GOOD + 1, int(seq) + GOOD + 1 + BEHIND
+        marks = ", ".join("?" * len(COLUMNS))
+        file.execute("BEGIN")
+        for number in range(seq + 1, last + 1):
+            own, data = f"{number:064d}", LONG if number == bad else "{}"
+            row = (number, 1, time, "session.signed_in", False, "1", "Anna", "", None, "", *[None] * 6)
             file.execute(
-                f"INSERT INTO audit_event ({', '.join(COLUMNS)}) VALUES ({marks})", (*row, "{}", link, own)
+                f"INSERT INTO audit_event ({', '.join(COLUMNS)}) VALUES ({marks})", (*row, data, link, own)
             )
             link = own
-        file.execute("UPDATE audit_head SET seq = ?, hash = ?", (seq + GOOD + BAD, link))
-    return int(seq) + GOOD + 1
+        file.execute("UPDATE audit_head SET seq = ?, hash = ?", (last, link))
+        file.execute("COMMIT")
+        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        [size] = file.execute("PRAGMA page_size").fetchone()
+    _damage(path, size)
+    return bad
+
+
+def _damage(path: Path, size: int) -> None:
+    """Lead the pages of the long text nowhere: each begins with the number of the next one."""
+    own, damaged = LONG[: size - 4].encode(), 0
+    with path.open("r+b") as file:
+        for place in range(0, path.stat().st_size, size):
+            file.seek(place)
+            if file.read(size)[4:] == own:
+                file.seek(place)
+                file.write(b"\x7f\xff\xff\xff")
+                damaged += 1
+    assert damaged
 
 
 @pytest.fixture(scope="module")
