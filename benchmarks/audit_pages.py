@@ -6,14 +6,12 @@ hour; that is for PostgreSQL (``BENCH_DATABASE=postgresql``). Nothing fails by t
 
 from __future__ import annotations
 
-import os
-
 from benchmarks import audit_databases
-from benchmarks.figures import machine, percentile, table
+from benchmarks.figures import machine, percentile, sizes, table
 from benchmarks.servers import ROOT
 
 RESULT = ROOT / "var" / "bench-audit-pages.md"
-SIZES = [int(rows) for rows in os.environ.get("BENCH_ROWS", "10000,1000000").split(",")]
+SIZES = sizes("10000,1000000")
 SETTINGS = {"portal": "consumerportal.settings", "admin": "benchmarks.audit_site.settings"}
 ABOUT = (
     "p50 / p95 in milliseconds of server time, from the WSGI handler's side. The portal reads session and"

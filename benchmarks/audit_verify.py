@@ -10,11 +10,11 @@ from statistics import median
 from typing import Any
 
 from benchmarks import audit_databases
-from benchmarks.figures import machine, table
+from benchmarks.figures import machine, sizes, table
 from benchmarks.servers import ROOT
 
 RESULT = ROOT / "var" / "bench-audit-verify.md"
-SIZES = [int(rows) for rows in os.environ.get("BENCH_ROWS", "100000,1000000").split(",")]
+SIZES = sizes("100000,1000000")
 TIMES = int(os.environ.get("BENCH_TIMES", "3"))
 WAYS = {"verify": "verified", "read": "read, every column", "hash": "SHA-256 of the same bytes"}
 HEAD = (

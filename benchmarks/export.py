@@ -23,12 +23,12 @@ from pathlib import Path
 
 import psycopg
 
-from benchmarks.figures import machine, table
+from benchmarks.figures import machine, sizes, table
 from benchmarks.servers import ROOT, run
 from tests.postgresql import find_binaries, temporary_server
 
 RESULT = ROOT / "var" / "bench-export.md"
-SIZES = [int(rows) for rows in os.environ.get("BENCH_ROWS", "100000,1000000").split(",")]
+SIZES = sizes("100000,1000000")
 TIMES = int(os.environ.get("BENCH_TIMES", "3"))
 LARGEST_OF_PEERS = 100_000  # rows: django-import-export would take gigabytes for more
 HEAD = (

@@ -9,6 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 
+def sizes(default: str) -> list[int]:
+    """The numbers of rows that ``BENCH_ROWS`` asks for, with commas between; of ``default`` without it."""
+    return sorted(int(rows) for rows in os.environ.get("BENCH_ROWS", default).split(","))
+
+
 def percentile(values: Sequence[float], share: float) -> float:
     """The nearest-rank percentile: the smallest value that this share (0 to 1) of all does not exceed.
 

@@ -6,7 +6,6 @@ form page. ``BENCH_ROWS`` is the number of submissions (1 million). Nothing here
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
 import sys
@@ -24,13 +23,13 @@ import psycopg
 
 from benchmarks.browser import Answer, Browser, UnexpectedAnswer, expect
 from benchmarks.create import NEW, PERSON, portal
-from benchmarks.figures import machine, percentile, table
+from benchmarks.figures import machine, percentile, sizes, table
 from benchmarks.pace import Timed, paced
 from benchmarks.servers import ROOT, Server, run
 from tests.postgresql import find_binaries, temporary_server
 
 RESULT = ROOT / "var" / "bench-slow-reader.md"
-ROWS = int(os.environ.get("BENCH_ROWS", "1000000"))
+ROWS = sizes("1000000")[-1]
 SUPERVISOR = ("sue", "practice-sue-2026")
 EXPORT = "/submissions/export/?period=all"
 PACE = 1_000_000  # bytes a second

@@ -8,7 +8,6 @@ how often each is asked for (60).
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -16,12 +15,12 @@ from pathlib import Path
 
 import psycopg
 
-from benchmarks.figures import machine, percentile, table
+from benchmarks.figures import machine, percentile, sizes, table
 from benchmarks.servers import ROOT, run
 from tests.postgresql import find_binaries, temporary_server
 
 RESULT = ROOT / "var" / "bench-submissions-list.md"
-FEW, MANY = 1_000, int(os.environ.get("BENCH_ROWS", "1000000"))
+FEW, MANY = 1_000, sizes("1000000")[-1]
 HEAD = (
     "asked for",
     *(f"{share} ms, {rows:,} rows" for rows in (FEW, MANY) for share in ("p50", "p95")),
