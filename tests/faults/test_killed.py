@@ -18,7 +18,7 @@ from django.db import connection
 from tests.faults.storm import quick_worker
 from tests.faults.storm.entries import Entry, Pile
 from tests.faults.storm.people import Person, Told
-from tests.faults.storm.processes import send, wait_for
+from tests.faults.storm.processes import halt, send, wait_for
 from tests.faults.storm.world import World
 
 # The processes have a database of their own; this one only says of which kind.
@@ -139,7 +139,10 @@ def new_case(world: World, sam: Person) -> Case:
 
 def signal_web_workers(world: World, number: signal.Signals) -> None:
     for pid in world.portal.children:
-        send(pid, number)
+        if number is signal.SIGSTOP:
+            halt(pid)
+        else:
+            send(pid, number)
 
 
 # --- The web worker -----------------------------------------------------------------------------------
@@ -181,7 +184,7 @@ def test_a_killed_web_worker_whose_send_was_not_done_leaves_an_unknown(case: Cas
 
 def test_a_web_worker_stopped_across_the_deadline_before_the_first_byte_sends_nothing(case: Case) -> None:
     sandbox = case.world.sandbox.pid
-    send(sandbox, signal.SIGSTOP)  # a connection is accepted, but nobody shakes hands
+    halt(sandbox)  # a connection is accepted, but nobody shakes hands
     try:
         posting = case.post()
         case.until("sending", "not_sent")

@@ -182,6 +182,24 @@ def send(pid: int, number: signal.Signals) -> bool:
     return False
 
 
+def halt(pid: int) -> None:
+    """SIGSTOP, and wait until none of its threads runs any more.
+
+    One of them takes the signal for all; until it is scheduled on a busy machine, the others go on.
+    """
+    send(pid, signal.SIGSTOP)
+    assert wait_for(lambda: _stands_still(pid), STOP_SECONDS), f"{pid} goes on"
+
+
+def _stands_still(pid: int) -> bool:
+    with suppress(OSError):  # a thread that ended meanwhile
+        states = [
+            stat.read_text().rpartition(") ")[2][0] for stat in Path(f"/proc/{pid}/task").glob("*/stat")
+        ]
+        return set(states) <= {"T"}
+    return False
+
+
 def _accepts(port: int) -> bool:
     with suppress(OSError):
         socket.create_connection(("127.0.0.1", port), 1).close()
