@@ -47,10 +47,9 @@ def sign_checkpoint(actor: Actor, *, beginning: Beginning | None = None) -> Chec
 def take_over_beginning(beginning: Beginning, actor: Actor) -> Checkpoint | None:
     """Sign into the file of this machine where the log begins, as a signature of another machine says.
 
-    The rows from there on are verified first, unless the last checkpoint of this file still stands. Returns
-    and raises as :func:`sign_checkpoint` does.
+    All rows from there on are verified first. Returns and raises as :func:`sign_checkpoint` does.
     """
-    return _sign(verify(from_checkpoint=True, beginning=beginning), beginning, actor)
+    return _sign(verify(beginning=beginning), beginning, actor)
 
 
 def _sign(result: Result, beginning: Beginning | None, actor: Actor) -> Checkpoint | None:

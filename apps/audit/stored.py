@@ -73,7 +73,7 @@ def _where(after: int | None, up_to: int | None, *, limit: int = 0) -> tuple[str
 
 
 # SQLite writes the same JSON as apps.audit.chain (a test holds them against each other) and makes one text of
-# a whole batch in one step, in half the time that 19 values for each row take. It goes along the sequence; if
+# a whole batch in one step, in less time than 19 values for each row take. It goes along the sequence; if
 # it ever does not, the batch is read row by row. PostgreSQL takes longer to write JSON than to send values.
 _FIELDS = ", ".join(
     f"'{name}', {name}"
