@@ -15,6 +15,8 @@ from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext_lazy as _
 
+from apps.core.text import with_plain_blanks, without_invisible
+
 # What a paste brings along at the ends of a text. The last separator of Unicode is U+3000.
 BLANKS = "\t\r\n" + "".join(
     character
@@ -66,10 +68,20 @@ class PortalForm(forms.Form):
         return len(set(self.data.getlist(self.add_prefix(name)))) > 1
 
 
-class LineField(forms.CharField):
-    """One line of text, as typed but for the blanks around it.
+# The browser adds, changes and restores nothing, and sends no text to a spelling or translation service.
+VERBATIM = {
+    "autocomplete": "off",
+    "autocapitalize": "off",
+    "autocorrect": "off",
+    "spellcheck": "false",
+    "translate": "no",
+}
 
-    Django's own strips control characters at the ends without a word: here they are refused everywhere.
+
+class LineField(forms.CharField):
+    """One line of text, as typed but for blanks around it and characters that nobody sees.
+
+    Django's own field strips control characters at the ends without a word: here they are refused everywhere.
     """
 
     permitted_controls = ""
@@ -77,8 +89,14 @@ class LineField(forms.CharField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(strip=False, **kwargs)
 
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        """What the browser may do with the text: nothing, unless the widget says otherwise."""
+        given = widget.attrs
+        attrs = {name: value for name, value in VERBATIM.items() if name not in given}
+        return {**super().widget_attrs(widget), **attrs}
+
     def to_python(self, value: Any) -> str:
-        text = str(super().to_python(value)).strip(BLANKS)
+        text = self.visible(str(super().to_python(value)))
         for character in text:
             if unicodedata.category(character) in ("Cc", "Cs") and character not in self.permitted_controls:
                 raise ValidationError(self._remove(), code="control_characters")
@@ -90,15 +108,32 @@ class LineField(forms.CharField):
             )
         return text
 
+    def visible(self, text: str) -> str:
+        """What people see of the text: without invisible characters, and without blanks around it."""
+        return with_plain_blanks(without_invisible(text)).strip(BLANKS)
+
     def _remove(self) -> Any:
         return _("Remove the line breaks and control characters")
 
 
+class NameField(LineField):
+    """The name of a person: in any script, written in its own direction."""
+
+    def visible(self, text: str) -> str:
+        return without_invisible(text, keep_joiners=True).strip(BLANKS)
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        return {**super().widget_attrs(widget), "dir": "auto"}
+
+
 class LinesField(LineField):
-    """Text of several lines, as typed but for the blanks around it."""
+    """Prose of several lines, as typed but for blanks around it and characters that nobody sees."""
 
     widget = forms.Textarea
     permitted_controls = "\t\r\n"
+
+    def visible(self, text: str) -> str:
+        return without_invisible(text, keep_joiners=True).strip(BLANKS)
 
     def _remove(self) -> Any:
         return _("Remove the control characters")

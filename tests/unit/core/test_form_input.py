@@ -17,6 +17,7 @@ from apps.core.form_input import (
     LineField,
     LinesField,
     NamedTwice,
+    NameField,
     PortalForm,
     doubled,
     single,
@@ -135,11 +136,55 @@ def test_several_lines_are_for_the_field_of_several_lines() -> None:
         LineField().clean("one\r\ntwo")
 
 
-@pytest.mark.parametrize(
-    "text", ["e\N{COMBINING ACUTE ACCENT}", "\N{RIGHT-TO-LEFT OVERRIDE}a", "👩🏽\N{ZERO WIDTH JOINER}🚀"]
-)
+@pytest.mark.parametrize("text", ["e\N{COMBINING ACUTE ACCENT}", "👩🏽🚀", "مرحبا", "a\u0600b"])
 def test_everything_else_is_taken_as_typed(text: str) -> None:
     assert LineField().clean(text) == text
+
+
+INVISIBLE = "\u200b\ufeff\u202e\u2060\u3164\u2800"
+
+
+@pytest.mark.parametrize("field", [LineField, NameField, LinesField])
+def test_characters_that_nobody_sees_are_removed_and_nothing_visible_is_empty(
+    field: type[forms.CharField],
+) -> None:
+    for character in INVISIBLE:
+        assert field().clean(f"{character}Id{character}a {character}") == "Ida"
+    assert field(required=False).clean(INVISIBLE) == ""
+    with pytest.raises(ValidationError, match="required"):
+        field().clean(f" {INVISIBLE}\u200d\ufe0f ")
+
+
+def test_only_names_and_prose_keep_what_shapes_their_letters() -> None:
+    persian = "علی\u200cرضا"
+    assert NameField().clean(persian) == LinesField().clean(persian) == persian
+    assert LineField().clean(persian) == "علیرضا"
+
+
+def test_a_no_break_space_in_a_code_is_a_space() -> None:
+    assert LineField().clean("LP\u00a0004\u202f8213") == "LP 004 8213"
+    assert NameField().clean("Mary\u00a0Jane") == "Mary\u00a0Jane"
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
+def test_every_text_field_of_the_portal_removes_them_but_a_password_never(form: type[forms.BaseForm]) -> None:
+    for name, field in form.base_fields.items():
+        if isinstance(field.widget, forms.PasswordInput):
+            assert not isinstance(field, LineField)
+            assert field.clean(f" {INVISIBLE}pass\u200bword ") == f" {INVISIBLE}pass\u200bword ", name
+        elif isinstance(field, forms.CharField) and not field.widget.is_hidden:
+            assert isinstance(field, LineField), name
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
+def test_the_browser_keeps_its_hands_off_every_text_field(form: type[forms.BaseForm]) -> None:
+    for field in form.base_fields.values():
+        if isinstance(field, LineField):
+            attrs = field.widget.attrs
+            assert attrs["autocomplete"] in ("off", "username")
+            assert (attrs["autocapitalize"], attrs["autocorrect"]) == ("off", "off")
+            assert (attrs["spellcheck"], attrs["translate"]) == ("false", "no")
+            assert (attrs.get("dir") == "auto") is isinstance(field, NameField)
 
 
 def test_bytes_that_were_no_text_are_told() -> None:
