@@ -92,6 +92,7 @@ KEY_LABELS = {
     "last": _("Last event"),
     "matching": _("New consumers that match"),
     "method": _("HTTP method"),
+    "normalised": _("Sent in another form than typed"),
     "outcome": _("Outcome"),
     "overridden": _("Warnings overridden"),
     "permission": _("Permission wanted"),

@@ -107,9 +107,9 @@ def test_every_outcome_has_a_headline_of_its_own(outcome: Outcome) -> None:
     assert words.headline(outcome) not in others
 
 
-@pytest.mark.parametrize("code", [concerns.NO_IDENTITY, concerns.VERY_OLD, concerns.PHONE_NOT_READ])
+@pytest.mark.parametrize("code", [concerns.NO_IDENTITY, concerns.VERY_OLD, concerns.NOT_COMPARED])
 def test_every_reason_to_stop_has_words(code: str) -> None:
-    assert words.concern_words(Concern(code)) == str(words.CONCERNS[code])
+    assert words.concern_words(Concern(code, "order_ref")) == str(words.CONCERNS[code])
 
 
 @pytest.mark.parametrize(
@@ -123,18 +123,24 @@ def test_every_reason_to_stop_has_words(code: str) -> None:
 def test_a_similar_consumer_is_told_with_its_outcome_and_what_is_the_same(
     outcome: Outcome, start: str
 ) -> None:
-    concern = Concern(concerns.SIMILAR, Submission(outcome=outcome), ("last_name", "emails"))
+    concern = Concern(concerns.SIMILAR, "last_name", Submission(outcome=outcome), ("last_name", "emails"))
     assert words.concern_words(concern) == f"{start} The same: last name, email addresses."
 
 
 @pytest.mark.parametrize(
     ("message", "said"),
     [
-        ("gender: must be one of male, female", "Sitecore CDP says: must be one of male, female"),
-        ("dateOfBirth: Date must be in the past", "Sitecore CDP says: Date must be in the past"),
-        ("emails: a: b", "Sitecore CDP says: a: b"),
-        ("no colon at all", "Sitecore CDP says: no colon at all"),
-        ("emails:", "Sitecore CDP says: emails:"),
+        (
+            "gender: must be one of male, female",
+            "Sitecore CDP did not accept this value: must be one of male, female",
+        ),
+        (
+            "dateOfBirth: Date must be in the past",
+            "Sitecore CDP did not accept this value: Date must be in the past",
+        ),
+        ("emails: a: b", "Sitecore CDP did not accept this value: a: b"),
+        ("no colon at all", "Sitecore CDP did not accept this value: no colon at all"),
+        ("emails:", "Sitecore CDP did not accept this value: emails:"),
     ],
 )
 def test_the_vendors_message_is_told_without_its_technical_field_name(message: str, said: str) -> None:
