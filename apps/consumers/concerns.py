@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,14 +15,17 @@ from apps.consumers import phones, selectors
 from apps.consumers.digests import passport_key, search_digests
 from apps.consumers.models import DigestKind, Submission
 from apps.core.encryption import keyed_digest
-from apps.core.text import same_key, similar_key
+from apps.core.text import lookalikes, same_key, similar_key
 
 SIMILAR = "similar_consumer"
 NOT_COMPARED = "earlier_not_readable"
 NO_IDENTITY = "no_matching_identity"
 VERY_OLD = "born_over_120_years_ago"
 PHONE_NOT_READ = "phone_number_not_read"
+SEVERAL_PEOPLE = "several_people_in_a_name"
+LOOKALIKES = "lookalike_letters"
 OLDEST_YEARS = 120
+_JOINED_NAMES = re.compile(r"[&+/;]|\band\b", re.IGNORECASE)
 TELLING = (DigestKind.PASSPORT, DigestKind.IDENTIFIER, DigestKind.LAST_NAME)
 
 
@@ -29,8 +33,8 @@ TELLING = (DigestKind.PASSPORT, DigestKind.IDENTIFIER, DigestKind.LAST_NAME)
 class Concern:
     """One reason, and the field that it is about.
 
-    ``matching``: the fields in which a similar consumer is the same. ``value`` and ``reading``: a phone
-    number as it will be sent, and why it was not read.
+    ``matching``: the fields in which a similar consumer is the same. ``value``: what the reason is about, as
+    it will be sent. ``reading``: why a phone number was not read.
     """
 
     code: str
@@ -78,10 +82,23 @@ def _concerns(order_ref: str, consumer: NewConsumer, besides: Submission | None)
         yield Concern(NO_IDENTITY, "identifiers")
     if consumer.date_of_birth and _years_since(consumer.date_of_birth) > OLDEST_YEARS:
         yield Concern(VERY_OLD, "date_of_birth")
+    if _JOINED_NAMES.search(consumer.first_name):
+        yield Concern(SEVERAL_PEOPLE, "first_name", value=consumer.first_name)
+    yield from _lookalikes(consumer)
     for number in consumer.phone_numbers:
         reading = phones.read(number)
         if not reading.e164:
             yield Concern(PHONE_NOT_READ, "phone_numbers", value=number, reading=reading)
+
+
+def _lookalikes(consumer: NewConsumer) -> Iterator[Concern]:
+    """Codes whose letters look Latin and are not. An identifier may be a whole word of another alphabet."""
+    if found := lookalikes(consumer.passport_number):
+        yield Concern(LOOKALIKES, "passport_number", value=found)
+    for identifier in consumer.identifiers:
+        found = lookalikes(identifier.id)
+        if found and any(character.isascii() and character.isalnum() for character in identifier.id):
+            yield Concern(LOOKALIKES, "identifiers", value=found)
 
 
 def has_enough_identity(consumer: NewConsumer, providers: tuple[str, ...]) -> bool:

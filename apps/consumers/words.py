@@ -115,6 +115,13 @@ CONCERNS = {
         " compared."
     ),
     concerns.VERY_OLD: _("The date of birth is over 120 years ago."),
+    concerns.SEVERAL_PEOPLE: _(
+        "The first name looks like more than one person. Each person needs an order consumer of their own."
+    ),
+    concerns.LOOKALIKES: _(
+        "These letters look like Latin ones, but are Greek or Cyrillic: %(letters)s. Type them again if they"
+        " were copied by mistake."
+    ),
 }
 
 PHONE_FAULTS = {
@@ -229,7 +236,7 @@ def concern_words(concern: Concern) -> str:
     if concern.reading is not None:
         return phone_reading(concern.value, concern.reading)
     if concern.code in CONCERNS:
-        return str(CONCERNS[concern.code])
+        return str(CONCERNS[concern.code]) % {"letters": " ".join(concern.value)}
     labels = ", ".join(str(FIELD_LABELS[name]).lower() for name in concern.matching)
     outcome = concern.submission.outcome if concern.submission else ""
     # Any other outcome means that it exists: created, or so a late answer says.

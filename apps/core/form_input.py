@@ -108,7 +108,8 @@ class LineField(forms.CharField):
             )
         return text
 
-    def visible(self, text: str) -> str:
+    @staticmethod
+    def visible(text: str) -> str:
         """What people see of the text: without invisible characters, and without blanks around it."""
         return with_plain_blanks(without_invisible(text)).strip(BLANKS)
 
@@ -119,7 +120,8 @@ class LineField(forms.CharField):
 class NameField(LineField):
     """The name of a person: in any script, written in its own direction."""
 
-    def visible(self, text: str) -> str:
+    @staticmethod
+    def visible(text: str) -> str:
         return without_invisible(text, keep_joiners=True).strip(BLANKS)
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
@@ -132,7 +134,8 @@ class LinesField(LineField):
     widget = forms.Textarea
     permitted_controls = "\t\r\n"
 
-    def visible(self, text: str) -> str:
+    @staticmethod
+    def visible(text: str) -> str:
         return without_invisible(text, keep_joiners=True).strip(BLANKS)
 
     def _remove(self) -> Any:

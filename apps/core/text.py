@@ -102,6 +102,16 @@ def with_plain_blanks(text: str) -> str:
     return _OTHER_BLANKS.sub(" ", text)
 
 
+def lookalikes(text: str) -> str:
+    """The Greek and Cyrillic letters of a text that has no letters beside them but Latin ones, each once.
+
+    In a code such as a passport number they look like Latin letters, and match nothing.
+    """
+    letters = {character for character in text if character.isalpha()}
+    foreign = {one for one in letters if unicodedata.name(one, "").startswith(("GREEK ", "CYRILLIC "))}
+    return "".join(sorted(foreign)) if all(one.isascii() for one in letters - foreign) else ""
+
+
 def same(one: str, other: str) -> bool:
     """Whether two texts differ only in how they are encoded or typeset.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.conf import settings
 from django.forms.formsets import BaseFormSet, formset_factory
+from django.urls import reverse_lazy
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
@@ -38,7 +39,9 @@ class PhoneRow(PortalForm):
     value = PhoneListField(
         max_length=1000,
         too_long=_("Enter one phone number in a row"),
-        widget=forms.TextInput(attrs={"inputmode": "tel", "data-phone-echo": ""}),
+        widget=forms.TextInput(
+            attrs={"inputmode": "tel", "data-phone-echo": reverse_lazy("consumers:phone_reading")}
+        ),
     )
 
 
