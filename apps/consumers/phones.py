@@ -95,5 +95,5 @@ def _country_called(plain: str) -> str:
         code = phonenumbers.parse(plain, None).country_code
     except phonenumbers.NumberParseException:
         return ""
-    region = phonenumbers.region_code_for_country_code(code)
+    region = phonenumbers.region_code_for_country_code(code) if code else ""
     return "" if region in ("ZZ", "001") else region

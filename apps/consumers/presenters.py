@@ -84,8 +84,9 @@ def _compared(
         one, other = _texts(name, sent), _texts(name, answer)
         if one or other:
             # The vendor's documented answer has no identifiers: their absence says nothing.
-            silent = answer is None or (name == "identifiers" and not other)
-            differs = not silent and (sent is None or comparable(name, sent) != comparable(name, answer))
+            differs = False
+            if answer is not None and (other or name != "identifiers"):
+                differs = sent is None or comparable(name, sent) != comparable(name, answer)
             yield Compared(str(label), one, other, differs, tuple(notes.get(name, ())))
 
 

@@ -69,14 +69,14 @@ def test_a_form_that_nobody_sent_says_nothing() -> None:
     assert Choose({"note": "x"}).errors.keys() == {"name"}  # read again from what was kept: no list of values
 
 
-def _forms_of_the_portal() -> Iterator[type[forms.BaseForm]]:
+def _forms_of_the_portal() -> Iterator[type[forms.Form]]:
     """Every form that a module of ``apps`` defines."""
     for path in sorted(Path(settings.BASE_DIR, "apps").rglob("*.py")):
         name = ".".join(path.relative_to(settings.BASE_DIR).with_suffix("").parts)
         if "form" not in name:
             continue
         for value in vars(importlib.import_module(name)).values():
-            if isinstance(value, type) and issubclass(value, forms.BaseForm) and value.__module__ == name:
+            if isinstance(value, type) and issubclass(value, forms.Form) and value.__module__ == name:
                 yield value
 
 
@@ -84,7 +84,7 @@ FORMS = [form for form in _forms_of_the_portal() if form is not PortalForm]
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
-def test_every_form_of_the_portal_refuses_two_values_before_it_reads_on(form: type[forms.BaseForm]) -> None:
+def test_every_form_of_the_portal_refuses_two_values_before_it_reads_on(form: type[forms.Form]) -> None:
     assert issubclass(form, PortalForm)
     own = [kind for kind in form.__mro__ if "clean" in vars(kind) and kind is not PortalForm]
     calls_on = [kind for kind in own if "super" in kind.clean.__code__.co_names]  # type: ignore[attr-defined]
@@ -167,7 +167,7 @@ def test_a_no_break_space_in_a_code_is_a_space() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
-def test_every_text_field_of_the_portal_removes_them_but_a_password_never(form: type[forms.BaseForm]) -> None:
+def test_every_text_field_of_the_portal_removes_them_but_a_password_never(form: type[forms.Form]) -> None:
     for name, field in form.base_fields.items():
         if isinstance(field.widget, forms.PasswordInput):
             assert not isinstance(field, LineField)
@@ -177,7 +177,7 @@ def test_every_text_field_of_the_portal_removes_them_but_a_password_never(form: 
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
-def test_the_browser_keeps_its_hands_off_every_text_field(form: type[forms.BaseForm]) -> None:
+def test_the_browser_keeps_its_hands_off_every_text_field(form: type[forms.Form]) -> None:
     for field in form.base_fields.values():
         if isinstance(field, LineField):
             attrs = field.widget.attrs

@@ -169,4 +169,4 @@ def test_every_reference_field_says_what_it_was_given_instead(
         ("jane@example.com", "This is an email address. "),
     ):
         [message] = filled(form, name, typed).errors[name]
-        assert message.startswith(f"{said}Enter the ")
+        assert str(message).startswith(f"{said}Enter the ")
