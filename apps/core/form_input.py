@@ -6,6 +6,7 @@ nobody sees, are told to the person who sent them.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Any
 
@@ -66,7 +67,20 @@ class PortalForm(forms.Form):
         return len(set(self.data.getlist(self.add_prefix(name)))) > 1
 
 
-class LineField(forms.CharField):
+class UncutField(forms.CharField):
+    """Text that the browser does not cut: what is too long is an error, with the text kept.
+
+    Browsers count UTF-16 units for ``maxlength`` and cut a paste without a word.
+    """
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        attrs = super().widget_attrs(widget)
+        attrs.pop("maxlength", None)
+        attrs.pop("minlength", None)
+        return attrs
+
+
+class LineField(UncutField):
     """One line of text, as typed but for the blanks around it.
 
     Django's own strips control characters at the ends without a word: here they are refused everywhere.
@@ -76,6 +90,12 @@ class LineField(forms.CharField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(strip=False, **kwargs)
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        attrs = super().widget_attrs(widget)
+        if self.max_length is not None and not widget.is_hidden:
+            attrs["data-limit"] = str(self.max_length)  # static/js/counter.js says when it is near
+        return attrs
 
     def to_python(self, value: Any) -> str:
         text = str(super().to_python(value)).strip(BLANKS)
@@ -95,10 +115,16 @@ class LineField(forms.CharField):
 
 
 class LinesField(LineField):
-    """Text of several lines, as typed but for the blanks around it."""
+    """Text of several lines, as typed but for the blanks around it; a line break is one character.
+
+    Browsers send two for each (RFC 7578 asks for it), although they show and count one.
+    """
 
     widget = forms.Textarea
-    permitted_controls = "\t\r\n"
+    permitted_controls = "\t\n"
+
+    def to_python(self, value: Any) -> str:
+        return super().to_python(re.sub(r"\r\n?", "\n", value) if isinstance(value, str) else value)
 
     def _remove(self) -> Any:
         return _("Remove the control characters")
