@@ -56,6 +56,7 @@ class List {
     if (this.all.length > 1) row.remove();
     else for (const field of row.querySelectorAll(FIELDS)) empty(field);
     this.renumber();
+    changed(this.rows); // what the row held may be what a form has to lose
     this.all[Math.min(position, this.all.length - 1)].querySelector(FIELDS)?.focus();
     announce(word("rowRemoved", position + 1));
   }
