@@ -3,6 +3,7 @@
 
 let watched = new Map(); // form → its content as rendered; null where that is unsaved already
 let sending = false;
+let free = false; // nothing is asked any more: the page is being left on purpose
 
 export function startWarning(root) {
   const forms = [...root.querySelectorAll("form[data-warn-before-leaving]")];
@@ -11,13 +12,13 @@ export function startWarning(root) {
     form.addEventListener("input", update);
     form.addEventListener("change", update);
   }
+  free = false;
   update();
 }
 
 /** Leave without a question: what was typed has been sent, or is no longer shown. */
 export function allowLeaving() {
-  watched.clear();
-  sending = false;
+  free = true;
   update();
 }
 
@@ -27,6 +28,10 @@ export function setSending(now) {
   update();
 }
 
+export function isSending() {
+  return sending;
+}
+
 export function isWatched(form) {
   return watched.has(form);
 }
@@ -34,7 +39,7 @@ export function isWatched(form) {
 function update() {
   const changed = [...watched].some(([form, rendered]) => rendered === null || content(form) !== rendered);
   // Only while there is something to lose: a listener alone keeps some browsers from going back quickly.
-  if (changed || sending) addEventListener("beforeunload", ask);
+  if (!free && (changed || sending)) addEventListener("beforeunload", ask);
   else removeEventListener("beforeunload", ask);
 }
 

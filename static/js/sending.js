@@ -7,36 +7,28 @@ import { announce, word } from "./words.js";
 const PROBE = "/healthz";
 const PROBE_LIMIT = 10_000; // milliseconds
 
-let form = null; // the form that is being sent
-
-export function isSending() {
-  return form !== null;
-}
-
 /** Send a form. True when the page is left or has been replaced; false when the form stands and may be sent again. */
-export async function sendInPage(sent, submitter) {
-  const values = new URLSearchParams(new FormData(sent));
+export async function sendInPage(form, submitter) {
+  const values = new URLSearchParams(new FormData(form));
   if (submitter?.name) values.append(submitter.name, submitter.value);
-  form = sent;
   form.inert = true; // what is changed now would be lost with the answer
   setSending(true);
   const bar = showBar();
-  const done = await post(sent, values);
+  const done = await post(form, values);
   if (done) return true; // the bar goes with the page
   bar.remove();
-  form = null;
-  sent.inert = false;
+  form.inert = false;
   setSending(false);
-  sent.previousElementSibling?.focus();
+  form.previousElementSibling?.focus();
   return false;
 }
 
-async function post(sent, values) {
+async function post(form, values) {
   // What never left the browser is known not to have arrived.
-  if (!(await isReachable())) return stand(sent, "unreachable");
+  if (!(await isReachable())) return stand(form, "unreachable");
   let answer, html;
   try {
-    const address = sent.getAttribute("action") ?? location.pathname + location.search;
+    const address = form.getAttribute("action") ?? location.pathname + location.search;
     answer = await fetch(address, { method: "POST", body: values, headers: { "Portal-Form": "in-page" }, redirect: "error" });
     const next = answer.headers.get("Portal-Location");
     if (next !== null) {
@@ -46,13 +38,12 @@ async function post(sent, values) {
     }
     html = await answer.text();
   } catch {
-    return stand(sent, "lost");
+    return stand(form, "lost");
   }
   const page = new DOMParser().parseFromString(html, "text/html");
   const main = page.getElementById("main");
-  if (main === null) return stand(sent, "lost"); // the page of a proxy, not of the portal
-  if (main.querySelector("form[data-in-page], [data-replaces-form]") === null) return stand(sent, "refused", main);
-  form = null;
+  if (main === null) return stand(form, "lost"); // the page of a proxy, not of the portal
+  if (main.querySelector("form[data-in-page], [data-replaces-form]") === null) return stand(form, "refused", main);
   setSending(false);
   showPage(page, answer.url);
   return true;
@@ -68,7 +59,7 @@ async function isReachable() {
 }
 
 /** The panel of that name above the form, in place of an earlier one; with the words of a failure page where given. */
-function stand(sent, name, page = null) {
+function stand(form, name, page = null) {
   const template = document.querySelector(`template[data-in-page-answer="${name}"]`);
   const panel = template.content.firstElementChild.cloneNode(true);
   const title = panel.querySelector(".panel-title");
@@ -80,7 +71,7 @@ function stand(sent, name, page = null) {
     panel.querySelector(".panel-body").prepend(...page.querySelectorAll("p"));
   }
   document.querySelector("div[data-in-page-answer]")?.remove();
-  sent.before(panel);
+  form.before(panel);
   return false;
 }
 

@@ -1,6 +1,6 @@
 // dialog[data-session="seconds"]: two minutes before the session ends, asks whether to go on; Enter is enough.
 // Sending the form later loses nothing either: the server keeps it until the same person has signed in.
-import { isSending } from "./sending.js";
+import { isSending } from "./leaving.js";
 
 const WARN_BEFORE = 120; // seconds
 let timer = 0;

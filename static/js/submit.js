@@ -1,7 +1,7 @@
 // A second submit of a form within a second is ignored, and the pressed button says so. A courtesy: the rule against
 // sending twice is the token in the database. Names and values are posted as they are.
-import { allowLeaving, isWatched } from "./leaving.js";
-import { isSending, sendInPage } from "./sending.js";
+import { allowLeaving, isSending, isWatched } from "./leaving.js";
+import { sendInPage } from "./sending.js";
 import { word } from "./words.js";
 
 const PAUSE = 1000; // milliseconds

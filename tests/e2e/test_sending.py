@@ -1,4 +1,4 @@
-"""While the form is sent the page says so; when the connection fails nothing typed is lost, and nothing is sent twice."""
+"""While the form is sent the page says so; a lost connection loses nothing typed and sends nothing twice."""
 
 from __future__ import annotations
 
