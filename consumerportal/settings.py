@@ -138,6 +138,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "apps.core.middleware.NoStoreMiddleware",
+    "apps.core.middleware.InPageAnswerMiddleware",
     "apps.core.middleware.MethodNotAllowedPageMiddleware",
     "apps.accounts.middleware.PortalSessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.models import User, user_name_characters
 from apps.accounts.roles import GRANTS, LABELS
 from apps.accounts.services import NewPerson, PersonDetails
-from apps.core.form_input import LineField, NameField, PortalForm
+from apps.core.form_input import LineField, NameField, PortalForm, UncutField
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as StrPromise
@@ -36,8 +36,8 @@ def _layout(*fields: str | Field) -> FormHelper:
     return helper
 
 
-def _password_field(label: StrPromise, required: StrPromise, autocomplete: str) -> forms.CharField:
-    return forms.CharField(
+def _password_field(label: StrPromise, required: StrPromise, autocomplete: str) -> UncutField:
+    return UncutField(
         label=label,
         strip=False,
         max_length=MAX_PASSWORD,

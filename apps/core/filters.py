@@ -57,6 +57,8 @@ class DayField(LineField):
             return None
         try:
             day = dates.read_date(text, month_first=settings.DATE_ORDER == "month-day")
+        except dates.ShortYear:
+            raise ValidationError(dates.SHORT_YEAR, code="short_year") from None
         except ValueError:
             raise ValidationError(_NO_DATE, code="not_a_date") from None
         if not _FIRST_DAY <= day <= _LAST_DAY:

@@ -6,6 +6,7 @@ nobody sees, are told to the person who sent them.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Any
 
@@ -78,7 +79,20 @@ VERBATIM = {
 }
 
 
-class LineField(forms.CharField):
+class UncutField(forms.CharField):
+    """Text that the browser does not cut: what is too long is an error, with the text kept.
+
+    Browsers count UTF-16 units for ``maxlength`` and cut a paste without a word.
+    """
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        attrs = super().widget_attrs(widget)
+        attrs.pop("maxlength", None)
+        attrs.pop("minlength", None)
+        return attrs
+
+
+class LineField(UncutField):
     """One line of text, as typed but for blanks around it and characters that nobody sees.
 
     Django's own field strips control characters at the ends without a word: here they are refused everywhere.
@@ -90,9 +104,9 @@ class LineField(forms.CharField):
         super().__init__(strip=False, **kwargs)
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        """What the browser may do with the text: nothing, unless the widget says otherwise."""
-        given = widget.attrs
-        attrs = {name: value for name, value in VERBATIM.items() if name not in given}
+        attrs = {name: value for name, value in VERBATIM.items() if name not in widget.attrs}
+        if self.max_length is not None and not widget.is_hidden:
+            attrs["data-limit"] = str(self.max_length)  # static/js/counter.js says when it is near
         return {**super().widget_attrs(widget), **attrs}
 
     def to_python(self, value: Any) -> str:
@@ -129,10 +143,17 @@ class NameField(LineField):
 
 
 class LinesField(LineField):
-    """Prose of several lines, as typed but for blanks around it and characters that nobody sees."""
+    """Prose of several lines, as typed but for blanks around it and characters that nobody sees.
+
+    A line break is one character. Browsers send two for each (RFC 7578 asks for it), although they show and
+    count one.
+    """
 
     widget = forms.Textarea
-    permitted_controls = "\t\r\n"
+    permitted_controls = "\t\n"
+
+    def to_python(self, value: Any) -> str:
+        return super().to_python(re.sub(r"\r\n?", "\n", value) if isinstance(value, str) else value)
 
     @staticmethod
     def visible(text: str) -> str:

@@ -65,6 +65,24 @@ class NoStoreMiddleware:
         return response
 
 
+class InPageAnswerMiddleware:
+    """Tells a script that sends a form where a redirect leads: the browser then goes there itself.
+
+    The script could only follow a redirect unseen: the page would be read twice, and be on record twice.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if request.headers.get("Portal-Form") == "in-page" and response.has_header("Location"):
+            response["Portal-Location"] = response["Location"]
+            del response["Location"]
+            response.status_code = HTTPStatus.NO_CONTENT
+        return response
+
+
 class MethodNotAllowedPageMiddleware:
     """A 405 is a page in the portal's look; Django answers with an empty one and has no handler for it."""
 

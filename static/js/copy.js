@@ -1,4 +1,4 @@
-// [data-copy="text"]: copies the text. The button is hidden in the page and shown here, where it can do something.
+// [data-copy="text"]: copies the text. The button keeps its room and is made visible here, where it can do something.
 import { announce, word } from "./words.js";
 
 const SHOWN = 2000; // milliseconds that "Copied" stays on the button
@@ -9,7 +9,7 @@ export function startCopying(root) {
     const label = button.querySelector("[data-copy-label]") ?? button;
     const words = label.textContent;
     let timer = 0;
-    button.hidden = false;
+    button.classList.remove("needs-script");
     button.addEventListener("click", async () => {
       try {
         await navigator.clipboard.writeText(button.dataset.copy);

@@ -7,6 +7,9 @@ const SHOWN = new Intl.DateTimeFormat(LANGUAGE, { day: "numeric", month: "long",
 const MONTHS = [LANGUAGE, "en-GB"].map(monthNames);
 const LONGEST = 40; // characters, as the field takes them
 const SETTLED = 600; // milliseconds without a key before the reading is spoken
+const PAUSED = 2000; // milliseconds without a key before 7/3/19 is no longer on its way to 1991
+const MIDDLE_AGE = 40; // years: where the calendar opens for a date of birth that is not typed yet
+const CALENDAR_HEIGHT = 360; // CSS pixels that the browser's calendar takes below its field, about
 
 function monthNames(language) {
   const shown = new Intl.DateTimeFormat(language, { month: "long", timeZone: "UTC" });
@@ -18,32 +21,50 @@ export function startDates(root) {
 }
 
 function startDate(field) {
-  const echo = document.createElement("div");
-  echo.className = "form-text date-echo";
-  echo.id = `${field.id}_echo`;
-  field.after(echo);
-  field.setAttribute("aria-describedby", `${field.getAttribute("aria-describedby") ?? ""} ${echo.id}`.trim());
+  const echo = document.getElementById(`${field.id}_echo`);
+  const refusal = document.getElementById(`${field.id}_error`); // the server's, about the text as it was sent
+  const sent = field.defaultValue;
+  const described = (field.getAttribute("aria-describedby") ?? "").split(" ").filter(Boolean);
   let timer = 0;
-  const show = (spoken) => {
+  const show = ({ spoken = false, finished = false } = {}) => {
+    const refused = refusal !== null && field.value === sent;
     const reading = readDate(field.value, field.dataset.dateOrder);
-    const fault = faultOf(reading, field.dataset.dateAny !== undefined);
-    echo.textContent = fault || (reading === null ? "" : shown(reading));
+    const fault = faultOf(reading, field, finished);
+    const said = echo.textContent;
+    echo.textContent = fault ? (refused ? "" : fault) : reading instanceof Date ? shown(reading) : "";
     echo.classList.toggle("date-echo-wrong", fault !== "");
+    if (refusal) refusal.hidden = !refused; // one message for one fault
+    const texts = described.filter((id) => refused || id !== refusal?.id);
+    field.setAttribute("aria-describedby", [...texts, echo.id].join(" "));
     clearTimeout(timer);
-    if (spoken && echo.textContent) timer = setTimeout(() => announce(echo.textContent), SETTLED);
+    if (finished && echo.textContent !== said) announce(echo.textContent);
+    else if (spoken && echo.textContent) timer = setTimeout(() => announce(echo.textContent), SETTLED);
+    else if (spoken && reading === "short-year") timer = setTimeout(() => show({ finished: true }), PAUSED);
   };
-  field.addEventListener("input", () => show(true));
-  addEventListener("pageshow", () => show(false)); // a restored page has its old text
-  show(false);
-  addPicker(field);
+  field.addEventListener("input", () => show({ spoken: true }));
+  field.addEventListener("change", () => show({ finished: true })); // left, or Enter
+  addEventListener("pageshow", () => show()); // a restored page has its old text
+  show();
+  startPicker(field);
 }
 
-/** Why the server will refuse a reading; empty where it will not, or where nothing is read yet. anyDay: not only past ones. */
-function faultOf(reading, anyDay) {
+/** Why the server will refuse a reading; empty where it will not, or where nothing is read yet. */
+function faultOf(reading, field, finished) {
   if (reading === null) return "";
+  if (reading === "short-year") return finished || !mayGrow(field.value) ? word("shortYear") : "";
   if (reading === "impossible") return word("noSuchDate");
-  if (anyDay) return "";
-  return reading < Date.parse(new Date().toISOString().slice(0, 10)) ? "" : word("dateNotPast"); // before today in UTC
+  if (field.dataset.dateAny !== undefined) return "";
+  return reading < today() ? "" : word("dateNotPast");
+}
+
+/** Whether two digits at the end may be the first half of a year: 18, 19 or 20; or of eight digits in a row. */
+function mayGrow(text) {
+  return /(?:18|19|20)$/.test(text.trim()) || /^\d{6}$/.test(plain(text));
+}
+
+/** Midnight of today in UTC: as the server counts. */
+function today() {
+  return new Date(`${new Date().toISOString().slice(0, 10)}T00:00:00Z`);
 }
 
 /** A date as it is on the receipt, where every year has four digits. */
@@ -52,24 +73,18 @@ function shown(date) {
   return parts.map(({ type, value }) => (type === "year" ? value.padStart(4, "0") : value)).join("");
 }
 
-function addPicker(field) {
-  const native = document.createElement("input"); // without a name: it is never posted
-  if (!native.showPicker) return;
-  native.type = "date";
-  native.tabIndex = -1;
-  native.setAttribute("aria-hidden", "true");
-  if (field.dataset.dateMax) native.max = field.dataset.dateMax;
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "btn btn-secondary";
-  button.textContent = word("chooseDate");
-  const picker = document.createElement("span");
-  picker.className = "date-picker no-print";
-  picker.append(button, native);
-  field.after(picker);
-  button.addEventListener("click", () => {
+function startPicker(field) {
+  const picker = field.parentElement.querySelector(".date-picker");
+  const native = picker?.querySelector("[data-date-native]"); // without a name: it is never posted
+  if (!native?.showPicker) return;
+  const past = field.dataset.dateAny === undefined;
+  picker.classList.remove("needs-script");
+  document.getElementById(`${field.id}_echo`).classList.remove("needs-script");
+  picker.querySelector("[data-date-open]").addEventListener("click", () => {
     const reading = readDate(field.value, field.dataset.dateOrder);
-    native.value = reading instanceof Date ? reading.toISOString().slice(0, 10) : "";
+    if (past) native.max = isoDay(yearsBack(0, -1));
+    native.value = reading instanceof Date ? isoDay(reading) : past ? isoDay(yearsBack(MIDDLE_AGE)) : "";
+    makeRoom(native);
     native.showPicker();
   });
   native.addEventListener("change", () => {
@@ -80,28 +95,89 @@ function addPicker(field) {
   });
 }
 
+function yearsBack(years, days = 0) {
+  const date = today();
+  date.setUTCFullYear(date.getUTCFullYear() - years, date.getUTCMonth(), date.getUTCDate() + days);
+  return date;
+}
+
+function isoDay(date) {
+  return date.toISOString().slice(0, 10);
+}
+
+/** Scroll so that the calendar opens below its field: above it, it would cover the label and the hint. */
+function makeRoom(native) {
+  const missing = native.getBoundingClientRect().bottom + CALENDAR_HEIGHT - innerHeight;
+  if (missing > 0) scrollBy({ top: missing, behavior: "instant" });
+}
+
 // The shapes of apps/core/dates.py, one for one.
 const BLANKS_AROUND = /^[\t\r\n\p{Z}]+|[\t\r\n\p{Z}]+$/gu;
 const UNREADABLE = /[\p{Cc}\uFEFF]/u; // the server refuses them; JavaScript would take some for blanks
-const ISO = /^(\d{4})[\s./-]+(\d{1,2})[\s./-]+(\d{1,2})$/;
-const NUMBERS = /^(\d{1,2})[\s./-]+(\d{1,2})[\s./-]+(\d{4})$/;
-const DAY_WORD_YEAR = /^(\d{1,2})[\s./-]*(\p{L}+)\.?[\s,./-]*(\d{4})$/u;
-const WORD_DAY_YEAR = /^(\p{L}+)\.?[\s./-]*(\d{1,2})[\s,./-]+(\d{4})$/u;
+const FULL_WIDTH = /[\uFF01-\uFF5E]/g;
+const DASHES = /[\u2010-\u2013\u2212]/g;
+const GAP = "[\\s./-]";
+const DAY = "(\\d{1,2})";
+const ORDINAL = "(?:st|nd|rd|th)?";
+const WORD = "(\\p{L}+)";
+const YEAR = "(\\d{4}|\\d{2})";
+const MIDNIGHT = "(?:[Tt\\s]\\s*00:00(?::00(?:[.,]0+)?)?\\s*(?:[Zz]|[+-]\\d{2}:?\\d{2})?)?";
+const ISO = whole(`(\\d{4})${GAP}+${DAY}${GAP}+${DAY}${MIDNIGHT}`);
+const NUMBERS = whole(`${DAY}${GAP}+${DAY}${GAP}+${YEAR}`);
+const DIGITS = whole("\\d{6}|\\d{8}");
+const DAY_WORD_YEAR = whole(`${DAY}${ORDINAL}${GAP}*(?:of\\s+)?${WORD}\\.?[\\s,./-]*'?${YEAR}`);
+const WORD_DAY_YEAR = whole(`${WORD}\\.?${GAP}*${DAY}${ORDINAL}[\\s,./-]+'?${YEAR}`);
+const YEAR_WORD_DAY = whole(`(\\d{4})[\\s,./-]*${WORD}\\.?${GAP}*${DAY}${ORDINAL}`);
 
-/** A Date at midnight UTC; "impossible" for a date of a known shape that the calendar lacks; null for anything else. */
+function whole(pattern) {
+  return new RegExp(`^(?:${pattern})$`, "iu");
+}
+
+/** Without what stands around a date: blanks, a full stop; full-width forms and dashes as a keyboard has them. */
+function plain(text) {
+  return text
+    .replace(BLANKS_AROUND, "")
+    .replace(FULL_WIDTH, (wide) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0))
+    .replace(DASHES, "-")
+    .replace(/\u2019/g, "'")
+    .replace(/\s*\.$/, "");
+}
+
+/**
+ * A Date at midnight UTC; "impossible" for a date of a known shape that the calendar lacks; "short-year" where the year
+ * has two digits; null for anything else.
+ */
 export function readDate(text, order = "day-month") {
-  const typed = text.replace(BLANKS_AROUND, "");
-  if (typed.length > LONGEST || UNREADABLE.test(typed)) return null;
+  if (text.replace(BLANKS_AROUND, "").length > LONGEST || UNREADABLE.test(text.replace(BLANKS_AROUND, ""))) return null;
+  const typed = plain(text);
   let match = typed.match(ISO);
   if (match && match[3] === "0") return null; // 1991-03-0 is on its way to 1991-03-07
   if (match) return calendarDate(match[1], match[2], match[3]);
   match = typed.match(NUMBERS);
-  if (match && order === "month-day") return calendarDate(match[3], match[1], match[2]);
-  if (match) return calendarDate(match[3], match[2], match[1]);
+  if (match) return inOrder(match[1], match[2], match[3], order);
+  if (DIGITS.test(typed)) return fromDigits(typed, order);
   match = typed.match(DAY_WORD_YEAR);
   if (match) return namedDate(match[3], match[2], match[1]);
   match = typed.match(WORD_DAY_YEAR);
-  return match ? namedDate(match[3], match[1], match[2]) : null;
+  if (match) return namedDate(match[3], match[1], match[2]);
+  match = typed.match(YEAR_WORD_DAY);
+  if (match && match[3] === "0") return null;
+  return match ? namedDate(match[1], match[2], match[3]) : null;
+}
+
+function inOrder(first, second, year, order) {
+  return order === "month-day" ? calendarDate(year, first, second) : calendarDate(year, second, first);
+}
+
+/** Six digits lack the century; eight are read in the order of the house, or as year, month, day; not where both fit. */
+function fromDigits(digits, order) {
+  if (digits.length < 8) return "short-year";
+  const readings = [
+    inOrder(digits.slice(0, 2), digits.slice(2, 4), digits.slice(4), order),
+    calendarDate(digits.slice(0, 4), digits.slice(4, 6), digits.slice(6)),
+  ].filter((reading) => reading instanceof Date);
+  if (readings.length > 1) return null;
+  return readings[0] ?? "impossible";
 }
 
 /** A word that is no month is a word half typed: nothing to say about it yet. */
@@ -111,6 +187,7 @@ function namedDate(year, word, day) {
 }
 
 function calendarDate(year, month, day) {
+  if (year.length < 4) return "short-year";
   const date = new Date(0);
   date.setUTCFullYear(Number(year), Number(month) - 1, Number(day));
   const same = date.getUTCFullYear() === Number(year) && date.getUTCMonth() === month - 1 && date.getUTCDate() === Number(day);
@@ -119,6 +196,7 @@ function calendarDate(year, month, day) {
 
 /** 1 to 12 for a month's full name or its first three letters; 0 for anything else. */
 function monthOf(word) {
+  if (word === "sept") return 9;
   for (const names of MONTHS) {
     const month = names.findIndex((name) => word === name || word === name.slice(0, 3)) + 1;
     if (month) return month;

@@ -56,6 +56,7 @@ class List {
     if (this.all.length > 1) row.remove();
     else for (const field of row.querySelectorAll(FIELDS)) empty(field);
     this.renumber();
+    changed(this.rows); // what the row held may be what a form has to lose
     this.all[Math.min(position, this.all.length - 1)].querySelector(FIELDS)?.focus();
     announce(word("rowRemoved", position + 1));
   }
@@ -82,7 +83,9 @@ class List {
   split(event) {
     const field = event.target.closest("input[type=text], input[type=tel], input:not([type])");
     const text = event.clipboardData?.getData("text/plain") ?? "";
-    const values = text.split(/[,;\t\r\n]+/).map((part) => part.trim()).filter(Boolean);
+    // A comma in front of an address belongs to a name: Doe, Jane <jane@example.com>
+    const separators = text.includes("@") ? /[;\t\r\n]+|(?<=@[^,]*),/ : /[,;\t\r\n]+/;
+    const values = text.split(separators).map((part) => part.trim()).filter(Boolean);
     if (!field || values.length < 2) return;
     event.preventDefault();
     const count = values.length;

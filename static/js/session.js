@@ -1,15 +1,23 @@
 // dialog[data-session="seconds"]: two minutes before the session ends, asks whether to go on; Enter is enough.
 // Sending the form later loses nothing either: the server keeps it until the same person has signed in.
+import { isSending } from "./leaving.js";
+
 const WARN_BEFORE = 120; // seconds
+let timer = 0;
 
 export function startSession(root) {
   const dialog = root.querySelector("dialog[data-session]");
+  clearTimeout(timer); // of the page before
   if (!dialog) return;
-  let timer;
 
   const wait = (seconds) => {
     clearTimeout(timer);
-    timer = setTimeout(() => show(dialog, "question"), Math.max(seconds - WARN_BEFORE, 0) * 1000);
+    timer = setTimeout(ask, Math.max(seconds - WARN_BEFORE, 0) * 1000);
+  };
+  const ask = () => {
+    // What is being sent prolongs the session, and its answer comes with a dialog of its own.
+    if (isSending()) timer = setTimeout(ask, 1000);
+    else show(dialog, "question");
   };
 
   dialog.querySelector("form").addEventListener("submit", async (event) => {

@@ -1,5 +1,7 @@
 // A second submit of a form within a second is ignored, and the pressed button says so. A courtesy: the rule against
 // sending twice is the token in the database. Names and values are posted as they are.
+import { allowLeaving, isSending, isWatched } from "./leaving.js";
+import { sendInPage } from "./sending.js";
 import { word } from "./words.js";
 
 const PAUSE = 1000; // milliseconds
@@ -7,26 +9,34 @@ const PAUSE = 1000; // milliseconds
 export function startSubmitting(root) {
   const lastSubmit = new WeakMap();
   const labels = new Map();
+  const restore = () => {
+    for (const [button, label] of labels) setLabel(button, label);
+    labels.clear();
+  };
 
   root.addEventListener("submit", (event) => {
     const form = event.target;
     if (form.getAttribute("method")?.toLowerCase() !== "post") return; // form.method may be a field of that name
     const now = performance.now();
-    if (now - (lastSubmit.get(form) ?? -PAUSE) < PAUSE) {
+    if (now - (lastSubmit.get(form) ?? -PAUSE) < PAUSE || (isSending() && form.matches("[data-in-page]"))) {
       event.preventDefault();
       return;
     }
     if (event.defaultPrevented) return;
     lastSubmit.set(form, now);
+    if (form.matches("[data-in-page]")) {
+      event.preventDefault();
+      sendInPage(form, event.submitter).then((gone) => {
+        lastSubmit.delete(form);
+        if (!gone) restore();
+      });
+    } else if (isWatched(form)) allowLeaving();
     // After the browser has collected what it posts, since the text of an input button is its value.
     setTimeout(() => showSending(form, event.submitter, labels), 0);
   });
 
   // Back from the next page with the page as it was left: the form is there to be used again.
-  addEventListener("pageshow", () => {
-    for (const [button, label] of labels) setLabel(button, label);
-    labels.clear();
-  });
+  addEventListener("pageshow", restore);
 }
 
 function showSending(form, submitter, labels) {

@@ -18,7 +18,7 @@ from tests.e2e.traces import TYPED
 from tests.unit.accounts.people import PASSWORD
 
 RECEIPT = re.compile(r"/submissions/[0-9a-f-]{36}/$")
-CREATE_BUTTON = "form.entry .button-row button"  # the one that is seen, whatever it says
+CREATE_BUTTON = "form.entry > .button-row button"  # the one that is seen
 
 
 @dataclass(frozen=True)
@@ -145,8 +145,13 @@ def token_of(page: Page) -> str:
 
 
 def press_create(page: Page) -> None:
-    """The button that is seen: Create consumer, or Create anyway after a warning."""
+    """Create consumer, which is never Create anyway."""
     page.locator(CREATE_BUTTON).click()
+
+
+def press_create_anyway(page: Page) -> None:
+    """The button inside the warning, which names what it overrides."""
+    page.locator(".panel-warning").get_by_role("button", name="Create anyway").click()
 
 
 def create(page: Page, typed: Typed = SIMPLE) -> Submission:

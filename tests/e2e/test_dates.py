@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 
 import pytest
@@ -28,6 +29,7 @@ from tests.unit.consumers import date_texts
 pytestmark = pytest.mark.e2e
 
 NOT_PAST = "Date of birth must be before today"
+SHORT_YEAR = "Enter the year in four digits"
 NO_DATE = "Date of birth must be a real date, such as 7 March 1991"
 LOCALES = pytest.mark.parametrize("locale", ["en-US", "en-GB"])
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
@@ -71,6 +73,7 @@ def test_31_february_typed_is_an_error_with_the_text_kept(
         page.locator("#id_date_of_birth").press_sequentially(text)
         assert _echo(page) == "This is not a date of the calendar"
         _expect_refused_as_typed(page, text, sandbox)
+        assert _echo(page) == ""  # the error at the field says it already
 
 
 @LOCALES
@@ -94,7 +97,7 @@ def test_the_calendar_writes_a_date_into_the_text_and_an_impossible_one_changes_
     open_form(page)
     fill_entry(page, SIMPLE)
     text, native = page.locator("#id_date_of_birth"), page.locator(".date-picker input[type=date]")
-    expect(page.get_by_role("button", name="Choose date")).to_be_visible()
+    expect(page.get_by_role("button", name="Choose date of birth")).to_be_visible()
     text.fill("31 2 1991")
     native.focus()
     page.keyboard.type("02311991")  # the order is that of the browser's own language, not of the page's
@@ -176,6 +179,8 @@ def test_the_echo_claims_no_reading_that_the_server_would_refuse_or_read_otherwi
         refused = server == "" or not server[0].isdigit()
         # Of what may be half typed nothing is said; what the server takes, or finds too late, is said.
         fits = echo in ("", "This is not a date of the calendar") if refused else echo == server
+        if server == SHORT_YEAR:
+            fits = echo in ("", SHORT_YEAR)
         if server == NOT_PAST:
             fits = echo == NOT_PAST
         agreed += echo == server
@@ -184,6 +189,55 @@ def test_the_echo_claims_no_reading_that_the_server_would_refuse_or_read_otherwi
     assert wrong == []
     assert agreed > 25
     assert dict(zip(texts, echoes, strict=True))["1991-03-0"] == ""
+
+
+def test_a_year_of_two_digits_is_told_while_typing_and_by_the_server(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(page, SIMPLE)
+    field = page.locator("#id_date_of_birth")
+    field.press_sequentially("7/3/9")
+    assert _echo(page) == ""
+    field.press_sequentially("1")
+    assert _echo(page) == SHORT_YEAR
+    press_create(page)
+    expect_error(page, "id_date_of_birth", SHORT_YEAR)
+    expect(page.get_by_text(SHORT_YEAR)).to_have_count(2)  # in the summary and at the field, no third time
+
+    field.fill("")
+    field.press_sequentially("7/3/19")  # may become 1991
+    assert _echo(page) == ""
+    field.blur()
+    assert _echo(page) == SHORT_YEAR
+    expect(page.locator("#id_date_of_birth_error")).to_be_hidden()  # it was about 7/3/91
+    field.press("End")
+    field.press_sequentially("91")
+    assert _echo(page) == "7 March 1991"
+    assert creates(sandbox) == 0
+
+
+OPENED = """() => {
+  window.opened = [];
+  HTMLInputElement.prototype.showPicker = function () { opened.push([this.value, this.max]); };
+}"""
+
+
+def test_the_calendar_opens_where_people_were_born_and_knows_no_future(windows: Windows, staff: User) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    page.evaluate(OPENED)
+    field, button = page.locator("#id_date_of_birth"), page.get_by_role("button", name="Choose date of birth")
+    button.click()
+    field.fill("7 3 1991")
+    button.click()
+    today = datetime.datetime.now(datetime.UTC).date()
+    (empty, newest), (typed, _newest) = page.evaluate("opened")
+    assert int(empty[:4]) == today.year - 40
+    assert typed == "1991-03-07"
+    assert newest == (today - datetime.timedelta(days=1)).isoformat()
+    expect(field).to_have_value("7 3 1991")  # nothing was chosen
 
 
 def test_the_form_without_a_date_sends_none(windows: Windows, staff: User, sandbox: SandboxServer) -> None:

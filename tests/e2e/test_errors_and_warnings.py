@@ -19,6 +19,7 @@ from tests.e2e.pages import (
     fill_rows,
     open_form,
     press_create,
+    press_create_anyway,
     stored,
     typed_again,
 )
@@ -102,9 +103,11 @@ def test_the_page_stops_once_with_its_reasons_and_create_anyway_sends(
     expect(panel).to_contain_text("The date of birth is over 120 years ago.")
     expect(panel).to_contain_text("A phone number could not be read as one.")
     assert typed_again(page) == typed
+    press_create(page)  # overrides nothing
+    expect(panel).to_be_focused()
     assert creates(sandbox) == 0
 
-    page.get_by_role("button", name="Create anyway").click()
+    press_create_anyway(page)
     expect_receipt(page, "Consumer created")
     assert stored(sandbox)[0]["phoneNumbers"] == [DESK]
     requested = AuditEvent.objects.get(action="consumer.create_requested")
@@ -124,6 +127,6 @@ def test_a_reason_that_came_up_after_the_warning_stops_again(
     press_create(page)
     expect(page.locator(".panel-warning").get_by_role("listitem")).to_have_count(1)
     page.locator("#id_date_of_birth").fill("7 March 1891")
-    page.get_by_role("button", name="Create anyway").click()
+    press_create_anyway(page)
     expect(page.locator(".panel-warning")).to_contain_text("The date of birth is over 120 years ago.")
     assert creates(sandbox) == 0

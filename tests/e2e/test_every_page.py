@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
+from http import HTTPStatus
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -18,6 +19,7 @@ from apps.accounts.models import User
 from apps.history.models import Export, State
 from apps.sandbox.seed import GROUP_ORDER
 from apps.sandbox.seed_guests import GUEST_WITH_PROFILE
+from tests.e2e.layout_shift import shifted, watch_shifts
 from tests.e2e.pages import SIMPLE, fill_entry, press_create
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
@@ -29,6 +31,7 @@ pytestmark = pytest.mark.e2e
 
 NARROW: ViewportSize = {"width": 320, "height": 640}
 WIDE: ViewportSize = {"width": 1280, "height": 900}
+MOST_SHIFTED = 0.02  # Cumulative Layout Shift
 AXE = Axe()
 ALL_RULES = {"resultTypes": ["violations"]}
 # Dark changes colours and nothing else.
@@ -269,6 +272,7 @@ def test_every_page_keeps_its_promises(
         "administrator": administrator,
     }
     page = windows.open(people.get(who), viewport=WIDE, reduced_motion="reduce")
+    watch_shifts(page)
     documents: list[Response] = []
     page.on("response", lambda answer: documents.append(answer) if _is_document(answer) else None)
     broken: list[str] = []
@@ -281,16 +285,26 @@ def test_every_page_keeps_its_promises(
 
 BROKEN = """<!doctype html><html lang=en><title>Broken</title><script>1</script>
 <main><h1 onclick="1">One</h1><h1>Two</h1>
-<p style="color: #bbb; background: #fff">Hardly to be read</p><div style="width: 900px">wide</div></main>"""
+<p style="color: #bbb; background: #fff">Hardly to be read</p><div style="width: 900px">wide</div>
+<input aria-label=a maxlength=9></main>"""
+MOVE = """() => new Promise(resolve => requestAnimationFrame(() => setTimeout(() => {
+  document.querySelector("h1").style.paddingTop = "400px";
+  resolve();
+})))"""
 
 
 def test_the_promises_can_be_broken(windows: Windows) -> None:
     page = windows.open(viewport=WIDE)
+    watch_shifts(page)
+    page.goto("about:blank")
     page.set_content(BROKEN)
+    page.evaluate(MOVE)
     broken = " ".join(_broken_promises(page, BROKEN))
     for problem in ("inline script", "onclick at h1", "style at p", "2 headings", "light: color-contrast"):
         assert problem in broken
     assert "dark: color-contrast" in broken
+    assert "things moved by" in broken
+    assert "1 fields whose text the browser cuts" in broken
     assert "px wide at 320 px" in broken
 
 
@@ -311,12 +325,18 @@ def _names(patterns: list[URLPattern | URLResolver], namespace: str = "") -> Ite
 
 
 def _is_document(answer: Response) -> bool:
-    return answer.request.is_navigation_request() and answer.status not in range(300, 400)
+    """A page, whether the browser went there or a form was sent in the page."""
+    is_page = answer.request.is_navigation_request() or "portal-form" in answer.request.headers
+    return is_page and answer.status != HTTPStatus.NO_CONTENT and answer.status not in range(300, 400)
 
 
 def _broken_promises(page: Page, html: str) -> Iterator[str]:
     page.wait_for_load_state()
     yield from _inline_code(html)
+    if shifted(page) > MOST_SHIFTED:
+        yield f"things moved by {shifted(page)} after the page was loaded"
+    if uncut := page.locator("[maxlength], [minlength]").count():
+        yield f"{uncut} fields whose text the browser cuts"
     headings = page.get_by_role("heading", level=1).count()
     if headings != 1:
         yield f"{headings} headings of level 1"

@@ -67,8 +67,10 @@ def test_when_nobody_knows_the_page_says_so_and_offers_no_second_try(
     expect(panel).to_be_focused()
     expect(page.get_by_role("button", name="Create anyway")).to_have_count(0)
     assert creates(sandbox) == 1
-    panel.get_by_role("link", name="Open that receipt").click()
-    assert expect_receipt(page, UNKNOWN) == submission
+    with page.expect_popup() as beside:
+        panel.get_by_role("link", name="Open that receipt").click()
+    assert expect_receipt(beside.value, UNKNOWN) == submission
+    beside.value.close()
     page.goto("/")
     expect(page.locator(".panel-unknown")).to_contain_text("1 submission of unknown outcome")
 

@@ -14,6 +14,8 @@ PATIENCE = 10_000  # milliseconds that a step may take on a busy machine
 # What the browser says of each page that answers 4xx or 5xx; the tests look at those pages themselves.
 ANSWERED_WITH_A_FAILURE = "Failed to load resource: the server responded with a status of"
 
+NO_CONNECTION = "Failed to load resource: net::ERR_"
+
 
 class Kept:
     """The browser, with one store of files for windows with script and one for those without.
@@ -49,6 +51,11 @@ class Windows:
         page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
         self._pages.append(page)
         return page
+
+    def expect_lost_connection(self) -> None:
+        """Of the complaints, those of requests that a test let fail; there has to be one."""
+        assert any(NO_CONNECTION in complaint for complaint in self.complaints)
+        self.complaints = [complaint for complaint in self.complaints if NO_CONNECTION not in complaint]
 
     def close(self) -> None:
         """Close every window; what the kept ones remember of people is forgotten."""

@@ -57,6 +57,8 @@ class DateOfBirthField(PlainTextField):
             return None
         try:
             date = dates.read_date(text, month_first=settings.DATE_ORDER == "month-day")
+        except dates.ShortYear:
+            raise ValidationError(dates.SHORT_YEAR, code="short_year") from None
         except ValueError:
             raise ValidationError(
                 _("Date of birth must be a real date, such as 7 March 1991"), code="not_a_date"

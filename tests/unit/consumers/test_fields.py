@@ -149,12 +149,17 @@ def test_an_empty_name_says_what_to_do(field: str, words: str, typed: str) -> No
 
 
 # --- Date of birth --------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    "typed", ["31 February 1991", "31/02/1991", "1991-02-31", "7 3 91", "soon", "7" * 41]
-)
+@pytest.mark.parametrize("typed", ["31 February 1991", "31/02/1991", "1991-02-31", "soon", "7" * 41])
 def test_an_impossible_date_is_an_error_and_stays_in_the_field(typed: str) -> None:
     values = posted(FULL, date_of_birth=typed)
     assert messages(values) == {"#id_date_of_birth": NOT_A_DATE}
+    assert read(values).form["date_of_birth"].value() == typed
+
+
+@pytest.mark.parametrize("typed", ["7 3 91", "7/3/91", "7 March '91", "070391"])
+def test_a_year_of_two_digits_is_told_as_that(typed: str) -> None:
+    values = posted(FULL, date_of_birth=typed)
+    assert messages(values) == {"#id_date_of_birth": "Enter the year in four digits"}
     assert read(values).form["date_of_birth"].value() == typed
 
 

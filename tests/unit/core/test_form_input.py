@@ -131,9 +131,22 @@ def test_blanks_at_the_ends_are_trimmed(blank: str) -> None:
 
 
 def test_several_lines_are_for_the_field_of_several_lines() -> None:
-    assert LinesField().clean("one\r\ntwo\tthree\n") == "one\r\ntwo\tthree"
+    assert LinesField().clean("one\r\ntwo\tthree\n") == "one\ntwo\tthree"
     with pytest.raises(ValidationError, match="line breaks"):
         LineField().clean("one\r\ntwo")
+
+
+def test_a_line_break_is_one_character_however_it_was_sent() -> None:
+    for text in ("a\r\nb", "a\rb", "a\nb"):
+        assert LinesField(max_length=3).clean(text) == "a\nb"
+
+
+def test_the_browser_is_told_the_limit_and_cuts_nothing() -> None:
+    for field in (LineField(max_length=9, min_length=2), LinesField(max_length=9)):
+        assert field.widget.attrs["data-limit"] == "9"
+        assert not {"maxlength", "minlength"} & {*field.widget.attrs}
+        with pytest.raises(ValidationError, match="9"):
+            field.clean("0123456789")
 
 
 @pytest.mark.parametrize("text", ["e\N{COMBINING ACUTE ACCENT}", "👩🏽🚀", "مرحبا", "a\u0600b"])

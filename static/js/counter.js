@@ -1,0 +1,43 @@
+// [data-limit="100"]: says how many characters are left where a text comes near its limit, and how many are too many.
+// The browser cuts nothing; the server refuses what is too long and counts as this does: code points, without the
+// blanks around the text, a line break as one.
+import { announce, word } from "./words.js";
+
+const NEAR = 0.9; // of the limit
+const SETTLED = 1000; // milliseconds without a key before the count is spoken
+const AROUND = /^[\t\r\n\p{Z}]+|[\t\r\n\p{Z}]+$/gu;
+
+export function startCounting(root) {
+  const counters = new WeakMap();
+  let timer = 0;
+  // One listener for all: rows of lists come and go.
+  root.addEventListener("input", ({ target }) => {
+    if (!(target instanceof HTMLElement) || !target.matches("[data-limit]:not([data-date-echo])")) return;
+    const left = Number(target.dataset.limit) - countCharacters(target.value);
+    const text = sentence(left, Number(target.dataset.limit));
+    if (!text && !counters.has(target)) return;
+    if (!counters.has(target)) counters.set(target, addCounter(target));
+    const counter = counters.get(target);
+    counter.textContent = text;
+    counter.classList.toggle("counter-over", left < 0);
+    clearTimeout(timer);
+    if (text) timer = setTimeout(() => announce(text), SETTLED);
+  });
+}
+
+/** Characters as the server counts them. */
+function countCharacters(text) {
+  return [...text.replace(AROUND, "")].length;
+}
+
+function sentence(left, limit) {
+  if (left < 0) return word("charactersOver", -left);
+  return left <= limit * (1 - NEAR) ? word("charactersLeft", left) : "";
+}
+
+function addCounter(field) {
+  const counter = document.createElement("div");
+  counter.className = "form-text counter";
+  (field.closest("[id^='div_']") ?? field.parentElement).append(counter);
+  return counter;
+}

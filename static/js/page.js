@@ -1,0 +1,40 @@
+// Starts the behaviours of a page: of the one that was loaded, and of one that came as the answer to a form.
+import { startCopying } from "./copy.js";
+import { startDates } from "./dates.js";
+import { startFocus } from "./focus.js";
+import { startWarning } from "./leaving.js";
+import { startLists } from "./lists.js";
+import { startOrdering } from "./order.js";
+import { startPrinting } from "./print.js";
+import { startProgress } from "./progress.js";
+import { startSession } from "./session.js";
+
+/** Each behaviour looks for its own data attribute and does nothing where there is none. */
+export function startPage() {
+  startCopying(document);
+  startDates(document);
+  startLists(document);
+  startOrdering(document);
+  startPrinting(document);
+  startProgress(document);
+  startSession(document);
+  startWarning(document);
+  startFocus(document); // last: the others may have added what has to be focused
+}
+
+/**
+ * Show a parsed page of the portal in place of this one, without a navigation: there is no address that it could be
+ * read from again. `address` is the one that answered. Its scripts are those that run already, and do not run again.
+ */
+export function showPage(page, address) {
+  history.replaceState(null, "", address);
+  document.title = page.title;
+  for (const link of page.querySelectorAll("head link[rel=stylesheet]")) {
+    const known = [...document.head.querySelectorAll("link[rel=stylesheet]")];
+    if (!known.some((one) => one.getAttribute("href") === link.getAttribute("href"))) document.head.append(link);
+  }
+  document.body.replaceWith(document.adoptNode(page.body));
+  scrollTo(0, 0);
+  document.getElementById("main")?.focus({ preventScroll: true });
+  startPage();
+}

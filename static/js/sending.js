@@ -1,0 +1,90 @@
+// form[data-in-page]: sent by a request of the page, not by a navigation. When the connection fails, the entry stands as
+// it was typed, with the same token, and the page says what is known. Meanwhile a bar says that it is being sent.
+import { allowLeaving, setSending } from "./leaving.js";
+import { showPage } from "./page.js";
+import { announce, word } from "./words.js";
+
+const PROBE = "/healthz";
+const PROBE_LIMIT = 10_000; // milliseconds
+
+/** Send a form. True when the page is left or has been replaced; false when the form stands and may be sent again. */
+export async function sendInPage(form, submitter) {
+  const values = new URLSearchParams(new FormData(form));
+  if (submitter?.name) values.append(submitter.name, submitter.value);
+  form.inert = true; // what is changed now would be lost with the answer
+  setSending(true);
+  const bar = showBar();
+  const done = await post(form, values);
+  if (done) return true; // the bar goes with the page
+  bar.remove();
+  form.inert = false;
+  setSending(false);
+  form.previousElementSibling?.focus();
+  return false;
+}
+
+async function post(form, values) {
+  // What never left the browser is known not to have arrived.
+  if (!(await isReachable())) return stand(form, "unreachable");
+  let answer, html;
+  try {
+    const address = form.getAttribute("action") ?? location.pathname + location.search;
+    answer = await fetch(address, { method: "POST", body: values, headers: { "Portal-Form": "in-page" }, redirect: "error" });
+    const next = answer.headers.get("Portal-Location");
+    if (next !== null) {
+      allowLeaving();
+      location.assign(next);
+      return true;
+    }
+    html = await answer.text();
+  } catch {
+    return stand(form, "lost");
+  }
+  const page = new DOMParser().parseFromString(html, "text/html");
+  const main = page.getElementById("main");
+  if (main === null) return stand(form, "lost"); // the page of a proxy, not of the portal
+  if (main.querySelector("form[data-in-page], [data-replaces-form]") === null) return stand(form, "refused", main);
+  setSending(false);
+  showPage(page, answer.url);
+  return true;
+}
+
+async function isReachable() {
+  try {
+    await fetch(PROBE, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(PROBE_LIMIT) });
+    return true; // any answer will do: a proxy may keep the address to itself
+  } catch {
+    return false;
+  }
+}
+
+/** The panel of that name above the form, in place of an earlier one; with the words of a failure page where given. */
+function stand(form, name, page = null) {
+  const template = document.querySelector(`template[data-in-page-answer="${name}"]`);
+  const panel = template.content.firstElementChild.cloneNode(true);
+  const title = panel.querySelector(".panel-title");
+  title.id = "in-page-answer";
+  panel.setAttribute("aria-labelledby", title.id);
+  panel.dataset.inPageAnswer = name;
+  if (page) {
+    title.lastElementChild.textContent = page.querySelector("h1").textContent.trim();
+    panel.querySelector(".panel-body").prepend(...page.querySelectorAll("p"));
+  }
+  document.querySelector("div[data-in-page-answer]")?.remove();
+  form.before(panel);
+  return false;
+}
+
+/** In view wherever the person is. The counter is for the eye; the sentence is spoken once. */
+function showBar() {
+  const bar = document.createElement("div");
+  const since = performance.now();
+  const count = () => { bar.textContent = word("sendingFor", Math.floor((performance.now() - since) / 1000)); };
+  bar.className = "sending-bar no-print";
+  bar.setAttribute("aria-hidden", "true");
+  count();
+  document.body.append(bar);
+  const timer = setInterval(() => (bar.isConnected ? count() : clearInterval(timer)), 1000);
+  announce(word("sendingNow"));
+  return bar;
+}

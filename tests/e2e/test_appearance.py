@@ -1,0 +1,113 @@
+"""What is seen in forced colours, on paper, and while a page loads."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+
+from apps.accounts.models import User
+from apps.sandbox.server import SandboxServer
+from tests.e2e.layout_shift import shifted, watch_shifts
+from tests.e2e.pages import WHOLE, create, open_form
+from tests.e2e.windows import Windows
+from tests.e2e.world import World
+
+pytestmark = pytest.mark.e2e
+
+MOST = 0.02  # Cumulative Layout Shift
+PAINTED = """() => new Promise(resolve => {
+  const seen = list => { if (list.getEntriesByName("first-contentful-paint").length) resolve(); };
+  new PerformanceObserver(seen).observe({ type: "paint", buffered: true });
+})"""
+PAGE_OBJECT = re.compile(rb"/Type\s*/Page\b")
+
+
+def _picture(place: Locator) -> bytes:
+    return place.screenshot(animations="disabled", caret="hide")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_forced_colours_leave_what_is_chosen_visible(windows: Windows, staff: User, scheme: str) -> None:
+    page = windows.open(staff, color_scheme=scheme, forced_colors="active")
+    open_form(page)
+    radios = page.locator("[name=gender]")
+    chosen, other = _picture(radios.nth(0)), _picture(radios.nth(1))
+    radios.nth(1).evaluate("radio => { radio.checked = true; }")
+    assert _picture(radios.nth(0)) == other != chosen == _picture(radios.nth(1))
+
+    current = page.locator("nav [aria-current=page]")
+    marked = _picture(current)
+    current.evaluate("link => link.removeAttribute('aria-current')")
+    current = page.get_by_role("link", name="New order consumer").first
+    current.evaluate("link => { link.style.fontWeight = 650; }")  # it is not the weight alone
+    assert _picture(current) != marked
+
+
+@pytest.mark.parametrize("width", [1280, 320])
+def test_nothing_moves_when_the_scripts_come_after_the_first_paint(
+    windows: Windows, staff: User, supervisor: User, sandbox: SandboxServer, width: int
+) -> None:
+    world = World(staff, supervisor)
+    page = windows.open(supervisor, viewport={"width": width, "height": 900})
+    watch_shifts(page)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    for address in (
+        f"/submissions/{world.created.public_id}/",
+        f"/order-consumers/{world.created.consumer_ref}/",
+        "/consumers/new/",
+        "/submissions/?since=1+1+2026",
+    ):
+        held.clear()
+        page.route("**/js/portal*.js", hold, times=1)
+        with page.expect_request("**/js/portal*.js"):
+            page.goto(address, wait_until="commit")
+        page.evaluate(PAINTED)
+        held[0].continue_()
+        page.wait_for_load_state()
+        expect(page.locator(".needs-script:visible").first).to_be_hidden()
+        assert shifted(page) <= MOST, address
+        expect(page.locator(".needs-script")).to_have_count(0)
+
+
+def test_a_full_receipt_is_one_page_of_a4_and_a_table(
+    windows: Windows, staff: User, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    page = windows.open(staff)
+    create(page, WHOLE)
+    link = page.locator("a[href*='/v2.1/orderConsumers/']")
+    expect(link).to_be_visible()
+    page.pdf(path=tmp_path / "receipt.pdf", format="A4")
+    assert len(PAGE_OBJECT.findall((tmp_path / "receipt.pdf").read_bytes())) == 1
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 688, "height": 1000})  # A4 less its margins
+    row = page.get_by_role("row").filter(has_text="Last name")
+    heights = {cell.bounding_box()["y"] for cell in row.locator("th, td").all()}  # type: ignore[index]
+    assert len(heights) == 1  # side by side
+    expect(link).to_be_hidden()
+    expect(page.get_by_role("button", name="Print")).to_be_hidden()
+
+
+def test_the_links_of_the_vendor_stand_letter_for_letter_and_open_beside_the_page(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    submission = create(page)
+    for href in (submission.consumer_href, submission.order_href, submission.guest_href):
+        _expect_vendor_link(page, href)
+    page.goto(f"/order-consumers/{submission.consumer_ref}/")
+    _expect_vendor_link(page, submission.consumer_href)
+
+
+def _expect_vendor_link(page: Page, href: str) -> None:
+    link = page.locator(f'a[href="{href}"]')
+    expect(link).to_have_text(f"{href} (opens in a new tab)")
+    expect(link).to_have_attribute("target", "_blank")
+    expect(link).to_have_attribute("rel", "noreferrer noopener")
+    expect(page.locator("dd", has=link)).to_contain_text("asks for API credentials")

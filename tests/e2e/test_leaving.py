@@ -1,0 +1,127 @@
+"""Whoever leaves a form with something typed in it is asked first; nobody else is."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Dialog, Page, expect
+
+from apps.accounts.models import User
+from apps.consumers.models import Submission
+from apps.sandbox.faults import Armed
+from apps.sandbox.server import SandboxServer
+from tests.e2e.pages import SIMPLE, create, expect_receipt, fill_entry, open_form, press_create, typed_again
+from tests.e2e.traces import TYPED
+from tests.e2e.windows import Windows
+from tests.e2e.world import World
+
+pytestmark = pytest.mark.e2e
+
+
+class Questions:
+    """Answers each question of the browser whether to leave, and counts them."""
+
+    def __init__(self, page: Page, *, leave: bool = False) -> None:
+        self.asked = 0
+        self._leave = leave
+        page.on("dialog", self._answer)
+
+    def _answer(self, dialog: Dialog) -> None:
+        assert dialog.type == "beforeunload"
+        self.asked += 1
+        dialog.accept() if self._leave else dialog.dismiss()
+
+
+def _type(page: Page, field: str, text: str) -> None:
+    page.locator(field).press_sequentially(text)  # browsers ask only somebody who has done something
+
+
+def test_leaving_a_changed_form_asks_and_staying_keeps_it(windows: Windows, staff: User) -> None:
+    page = windows.open(staff)
+    page.goto("/")
+    page.get_by_role("link", name="New order consumer").first.click()
+    questions = Questions(page)
+    _type(page, "#id_first_name", TYPED["first name"])
+    with page.expect_event("dialog"):
+        page.get_by_role("link", name="Submissions").first.click(no_wait_after=True)
+    with page.expect_event("dialog"):
+        page.get_by_role("button", name="Sign out").click(no_wait_after=True)
+    with page.expect_event("dialog"):
+        page.evaluate("history.back()")
+    assert questions.asked == 3
+    expect(page.locator("#id_first_name")).to_have_value(TYPED["first name"])
+
+
+def test_an_unchanged_or_emptied_form_is_left_without_a_question(windows: Windows, staff: User) -> None:
+    page = windows.open(staff)
+    questions = Questions(page)
+    open_form(page)
+    _type(page, "#id_first_name", "x")
+    page.keyboard.press("Backspace")
+    page.get_by_role("button", name="Add another email address").click()  # an empty row more is no loss
+    page.get_by_role("link", name="Submissions").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Submissions")
+    assert questions.asked == 0
+
+
+def test_a_create_is_no_leaving(windows: Windows, staff: User, sandbox: SandboxServer) -> None:
+    page = windows.open(staff)
+    questions = Questions(page)
+    create(page)
+    page.goto("/")
+    assert questions.asked == 0
+
+
+def test_a_correction_asks_once_it_is_changed_and_the_previous_attempt_opens_beside_it(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(page, SIMPLE)
+    sandbox.sandbox.faults.arm(Armed("401"))
+    press_create(page)
+    page.wait_for_url("**/consumers/new/?from=*")
+    questions = Questions(page)
+    page.locator("#id_first_name").click()
+    page.reload()
+    assert questions.asked == 0  # it is as the server has it
+
+    _type(page, "#id_nationality", TYPED["nationality"])
+    typed = typed_again(page)
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="View previous attempt (opens in a new tab)").click()
+    expect(opened.value.get_by_role("heading", level=1)).to_be_visible()
+    assert opened.value.url.endswith(f"/submissions/{Submission.objects.get().public_id}/")
+    assert opened.value.evaluate("window.opener") is None
+    opened.value.close()
+    assert typed_again(page) == typed
+    assert questions.asked == 0
+
+
+def test_an_entry_that_came_back_with_errors_is_nowhere_else_and_asks(windows: Windows, staff: User) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(page, SIMPLE.but(last_name=""))
+    press_create(page)
+    expect(page.locator("[data-error-summary]")).to_be_focused()
+    questions = Questions(page)
+    with page.expect_event("dialog"):
+        page.get_by_role("link", name="Submissions").first.click(no_wait_after=True)
+    assert questions.asked == 1
+    expect(page.locator("#id_first_name")).to_have_value(SIMPLE.first_name)
+
+
+def test_a_resolution_half_written_asks_and_a_sent_one_does_not(
+    windows: Windows, staff: User, supervisor: User, sandbox: SandboxServer
+) -> None:
+    world = World(staff, supervisor)
+    page = windows.open(supervisor)
+    page.goto(f"/submissions/{world.unknown.public_id}/")
+    questions = Questions(page)
+    _type(page, "#id_not_created-note", TYPED["world note"])
+    with page.expect_event("dialog"):
+        page.get_by_role("link", name="Submissions").first.click(no_wait_after=True)
+    assert questions.asked == 1
+    page.locator("#id_not_created-reason").select_option("not_seen_in_cdp")
+    page.get_by_role("button", name="Mark as not created").click()
+    expect_receipt(page, "A supervisor found that the consumer was not created")
+    assert questions.asked == 1

@@ -1,0 +1,229 @@
+"""While the form is sent the page says so; a lost connection loses nothing typed and sends nothing twice."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.consumers.models import Submission
+from apps.sandbox.faults import Armed
+from apps.sandbox.server import SandboxServer
+from tests.e2e.pages import (
+    SIMPLE,
+    WHOLE,
+    creates,
+    expect_receipt,
+    fill_entry,
+    open_form,
+    press_create,
+    token_of,
+    typed_again,
+)
+from tests.e2e.traces import TYPED
+from tests.e2e.windows import Windows
+
+pytestmark = pytest.mark.e2e
+
+SENDING = "Sending to Sitecore CDP, {} s. Do not close this page."
+SPOKEN = "Sending to Sitecore CDP. Do not close this page."
+LOST = "The connection to the portal was lost"
+UNREACHABLE = "Nothing was sent: the portal cannot be reached"
+FORM = "**/consumers/new/"
+
+
+def _panel(page: Page, title: str) -> Locator:
+    """The panel above the form, which has the focus."""
+    panel = page.locator("[data-in-page-answer]", has_text=title)
+    expect(panel).to_be_focused()
+    expect(panel).to_be_in_viewport()
+    return panel
+
+
+def _hold(page: Page) -> list[Route]:
+    """Hold the next post of the form back; the list gets it."""
+    held: list[Route] = []
+    page.route(FORM, held.append, times=1)
+    return held
+
+
+def test_sending_is_in_view_wherever_enter_was_pressed_and_is_spoken_once(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff, viewport={"width": 800, "height": 400})
+    open_form(page)
+    fill_entry(page, SIMPLE)
+    page.clock.install()
+    held = _hold(page)
+    spoken: list[str] = []
+
+    def note(text: str) -> None:  # a built-in method is not taken
+        spoken.append(text)
+
+    page.expose_function("speak", note)
+    page.locator("[data-announcer]").evaluate(
+        """element => new MutationObserver(() => speak(element.textContent))
+        .observe(element, {childList: true})"""
+    )
+    page.locator("#id_order_ref").press("Enter")
+    bar = page.locator(".sending-bar")
+    expect(bar).to_have_text(SENDING.format(0))
+    expect(bar).to_be_in_viewport(ratio=1)
+    expect(page.get_by_role("button", name="Sending…").last).not_to_be_in_viewport()
+    page.clock.run_for(8_000)
+    expect(bar).to_have_text(SENDING.format(8))
+    expect(bar).to_have_attribute("aria-hidden", "true")
+    page.mouse.wheel(0, 5_000)
+    expect(bar).to_be_in_viewport(ratio=1)
+    assert [text for text in spoken if text] == [SPOKEN]
+    # Nothing is changed or sent meanwhile.
+    page.keyboard.type(TYPED["typed at once"])
+    page.keyboard.press("Enter")
+    expect(page.locator("#id_order_ref")).to_have_value(SIMPLE.order)
+    expect(page.locator("dialog[data-session]")).to_be_hidden()
+    held[0].continue_()
+    expect_receipt(page, "Consumer created")
+    assert creates(sandbox) == 1
+
+
+def test_the_question_whether_somebody_is_there_waits_until_it_is_sent(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    page.clock.install()
+    open_form(page)
+    fill_entry(page, SIMPLE)
+    held = _hold(page)
+    press_create(page)
+    expect(page.locator(".sending-bar")).to_be_visible()
+    page.clock.run_for(31 * 60 * 1000)
+    expect(page.locator("dialog[data-session]")).to_be_hidden()
+    held[0].abort()
+    _panel(page, LOST)
+    page.clock.run_for(2_000)
+    expect(page.locator("dialog[data-session]")).to_be_visible()
+    windows.expect_lost_connection()
+
+
+def test_offline_nothing_is_sent_and_the_entry_stands_with_its_token(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(page, WHOLE)
+    typed, token = typed_again(page), token_of(page)
+    page.context.set_offline(True)
+    press_create(page)
+    expect(_panel(page, UNREACHABLE)).to_contain_text(
+        "Press Create consumer again when the connection is back."
+    )
+    assert (typed_again(page), token_of(page)) == (typed, token)
+    assert not Submission.objects.exists()
+    expect(page.locator(".sending-bar")).to_have_count(0)
+    page.context.set_offline(False)
+    press_create(page)
+    expect_receipt(page, "Consumer created")
+    assert creates(sandbox) == 1
+    windows.expect_lost_connection()
+
+
+@pytest.mark.parametrize("arrived", [True, False], ids=["arrived", "not arrived"])
+def test_cut_off_while_sending_the_same_form_leads_to_the_one_consumer(
+    windows: Windows, staff: User, sandbox: SandboxServer, arrived: bool
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(page, WHOLE)
+    typed, token = typed_again(page), token_of(page)
+
+    def cut_off(route: Route) -> None:
+        if arrived:
+            route.fetch()
+        route.abort("connectionreset")
+
+    page.route(FORM, cut_off, times=1)
+    page.locator("#id_first_name").press("Enter")
+    expect(_panel(page, LOST)).to_contain_text(
+        "We do not know whether the form arrived. Press Create consumer again: "
+        "the same form never creates a second consumer."
+    )
+    assert (typed_again(page), token_of(page)) == (typed, token)
+    assert creates(sandbox) == int(arrived)
+    expect(page.locator("form.entry .btn-primary")).to_have_text("Create consumer")
+    press_create(page)
+    expect_receipt(page, "Consumer created")
+    assert creates(sandbox) == 1
+    windows.expect_lost_connection()
+
+
+def test_what_answers_in_place_of_the_portal_is_no_answer(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(page, SIMPLE)
+    typed = typed_again(page)
+    page.route(FORM, lambda route: route.fulfill(status=502, body="<h1>502 Bad Gateway</h1>"), times=1)
+    press_create(page)
+    _panel(page, LOST)
+    page.route("**/healthz", lambda route: route.fulfill(status=503, body="no"), times=1)
+    press_create(page)
+    _panel(page, UNREACHABLE)
+    expect(page.locator("div[data-in-page-answer]")).to_have_count(1)  # the last answer alone
+    assert typed_again(page) == typed
+    assert creates(sandbox) == 0
+
+
+def test_a_failure_page_of_the_portal_is_told_above_the_entry(
+    windows: Windows, staff: User, sandbox: SandboxServer, settings: Settings
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(page, SIMPLE)
+    typed, token = typed_again(page), token_of(page)
+    settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 5
+    press_create(page)
+    expect(_panel(page, "The form holds more than the portal takes")).to_contain_text("Nothing was done.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("New order consumer")
+    assert (typed_again(page), token_of(page)) == (typed, token)
+    settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+    press_create(page)
+    expect_receipt(page, "Consumer created")
+
+
+def test_the_page_that_comes_as_an_answer_works_like_one_that_was_loaded(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(page, SIMPLE.but(first_name="", emails=(), born="7 3 1991"))
+    for _ in range(2):  # twice: nothing is started twice
+        press_create(page)
+        expect(page.locator("[data-error-summary]")).to_be_focused()
+    page.get_by_role("button", name="Add another email address").click()
+    expect(page.locator("[name=emails-1-value]")).to_be_focused()
+    expect(page.locator("[name=emails-2-value]")).to_have_count(0)
+    expect(page.locator("#id_date_of_birth_echo")).to_have_text("7 March 1991")
+    page.locator("#id_first_name").fill(SIMPLE.first_name)
+    page.locator("[name=emails-1-value]").fill(SIMPLE.emails[0])
+    press_create(page)
+    expect_receipt(page, "Consumer created")
+    page.go_back()
+    assert typed_again(page) == {}
+
+
+def test_what_the_vendor_refused_comes_back_filled_at_an_address_of_its_own(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(page, SIMPLE)
+    typed = typed_again(page)
+    sandbox.sandbox.faults.arm(Armed("401"))
+    press_create(page)
+    page.wait_for_url("**/consumers/new/?from=*")
+    assert typed_again(page) == typed
+    page.reload()
+    assert typed_again(page) == typed
+    assert creates(sandbox) == 1
