@@ -70,6 +70,9 @@ EXPORT_DIR: str = env.str("EXPORT_DIR", default="")
 # Public keys of signing keys that were replaced: what they signed still counts.
 AUDIT_FORMER_PUBLIC_KEYS: list[str] = env.list("AUDIT_FORMER_PUBLIC_KEYS", default=[])
 
+# --- The country list beside ISO 3166-1 -------------------------------------------------------------
+EXTRA_COUNTRIES: list[str] = env.list("EXTRA_COUNTRIES", default=[])
+
 # --- In front of the portal ------------------------------------------------------------------------
 TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", default=[])
 
@@ -84,6 +87,7 @@ startup.audit_public_keys(AUDIT_FORMER_PUBLIC_KEYS)
 startup.calls_leave_threads(CDP_IN_FLIGHT, threads=WEB_THREADS, for_pages=THREADS_FOR_PAGES)
 startup.networks("TRUSTED_PROXIES", TRUSTED_PROXIES)
 startup.look_up_times(CDP_LOOK_UPS_AFTER)
+startup.country_codes(EXTRA_COUNTRIES)
 startup.stop_if_unsafe()
 
 DEBUG = False  # in every mode: a debug page shows request bodies
@@ -95,6 +99,7 @@ DATE_ORDER: str = env.str("DATE_ORDER", default="day-month")
 COMMON_TITLES: list[str] = env.list("COMMON_TITLES", default=["Mr", "Mrs", "Ms", "Miss", "Dr"])
 EXTRA_TITLES: list[str] = env.list("EXTRA_TITLES", default=[])
 REQUIRED_FIELDS: list[str] = env.list("REQUIRED_FIELDS", default=["first_name", "last_name"])
+COUNTRIES_OVERRIDE = dict(pair.split("=", 1) for pair in EXTRA_COUNTRIES)  # django-countries
 MAX_EMAILS: int = env.int("MAX_EMAILS", default=20)
 MAX_PHONE_NUMBERS: int = env.int("MAX_PHONE_NUMBERS", default=20)
 MAX_IDENTIFIERS: int = env.int("MAX_IDENTIFIERS", default=200)

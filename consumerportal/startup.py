@@ -7,6 +7,7 @@ error after the other.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from ipaddress import ip_network
 from urllib.parse import urlsplit
@@ -153,6 +154,11 @@ class Startup:
         """The waits before look-ups, in seconds: positive, and none beyond a month."""
         if not all(0 < seconds <= LONGEST_WAIT for seconds in after):  # false for "nan" and "inf" as well
             self.problems.append("CDP_LOOK_UPS_AFTER holds something else than seconds up to 30 days")
+
+    def country_codes(self, countries: list[str]) -> None:
+        """Countries beside ISO 3166-1: a code of two capital letters and a name each."""
+        if not all(re.fullmatch(r"[A-Z]{2}=.*\S.*", country) for country in countries):
+            self.problems.append("EXTRA_COUNTRIES holds something else than pairs such as XK=Kosovo")
 
     def stop_if_unsafe(self) -> None:
         """Raise ImproperlyConfigured with every problem in one message."""

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.models import User, user_name_characters
 from apps.accounts.roles import GRANTS, LABELS
 from apps.accounts.services import NewPerson, PersonDetails
-from apps.core.form_input import LineField, PortalForm, UncutField
+from apps.core.form_input import LineField, NameField, PortalForm, UncutField
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as StrPromise
@@ -55,9 +55,7 @@ class SignInForm(PortalForm, LoginForm):  # type: ignore[misc]  # allauth ships 
             label=_("User name"),
             max_length=150,
             error_messages={"required": _("Enter your user name")},
-            widget=forms.TextInput(
-                attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}
-            ),
+            widget=forms.TextInput(attrs={"autocomplete": "username"}),
         )
         self.fields["password"] = _password_field(_("Password"), _("Enter your password"), "current-password")
         self.order_fields(["login", "password"])
@@ -101,11 +99,8 @@ class TimeZoneForm(PortalForm):
 class DetailsForm(TimeZoneForm):
     """Name and time zone of a person."""
 
-    name = LineField(
-        label=_("Full name"),
-        max_length=150,
-        error_messages={"required": _("Enter the full name")},
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    name = NameField(
+        label=_("Full name"), max_length=150, error_messages={"required": _("Enter the full name")}
     )
     field_order = ["name", "time_zone"]
 
@@ -123,9 +118,6 @@ class NewPersonForm(DetailsForm):
         validators=[user_name_characters],
         help_text=_("What the person types to sign in. It cannot be changed later."),
         error_messages={"required": _("Enter the user name")},
-        widget=forms.TextInput(
-            attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
-        ),
     )
     roles = forms.MultipleChoiceField(
         label=_("Roles"),

@@ -54,8 +54,13 @@ def define(name: str, *, failure: bool = False, **keys: Kind) -> Action:
 
 # --- Creating an order consumer -------------------------------------------------------------------
 # fields: names of the JSON fields sent; overridden: codes of the warnings behind "Create anyway".
+# normalised: "field:how" for each value that was not sent as it was typed.
 CONSUMER_CREATE_REQUESTED = define(
-    "consumer.create_requested", fields=Kind.WORDS, overridden=Kind.CODES, resubmission_of=Kind.WORD
+    "consumer.create_requested",
+    fields=Kind.WORDS,
+    overridden=Kind.CODES,
+    normalised=Kind.CODES,
+    resubmission_of=Kind.WORD,
 )
 CONSUMER_CREATED = define("consumer.created", http_status=Kind.NUMBER, duration_ms=Kind.NUMBER)
 CONSUMER_REJECTED = define(

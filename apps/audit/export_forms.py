@@ -23,7 +23,7 @@ def _number(label: Any) -> forms.IntegerField:
         min_value=1,
         max_value=HIGHEST,
         error_messages={"invalid": words, "min_value": words, "max_value": words},
-        widget=forms.TextInput(attrs={"inputmode": "numeric", "class": "w-medium", "autocomplete": "off"}),
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "class": "w-medium"}),
     )
 
 

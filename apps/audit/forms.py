@@ -17,8 +17,9 @@ from apps.audit.events import MAX_TEXT, REFERENCE
 from apps.audit.outcomes import EventOutcome
 from apps.audit.selectors import LogFilter
 from apps.audit.words import ACTION_NAMES
-from apps.core.filters import MONO, DayField, ReferenceField, midnight
+from apps.core.filters import DayField, midnight
 from apps.core.form_input import LineField, PortalForm
+from apps.core.reference_field import ReferenceField
 
 _TOO_LONG = {"max_length": _("This is too long: copy it again")}
 _ONE_OF_THEM = {"invalid_choice": _("Choose one of the people")}
@@ -79,7 +80,8 @@ class LogFilterForm(PortalForm):
     reference = ReferenceField(
         label=_("Reference"),
         help_text=_("Of an order, consumer, guest or submission. A link from Sitecore CDP will do."),
-        not_a_reference=_("Enter the reference of an order, consumer, guest or submission"),
+        what_to_enter=_("Enter the reference of an order, consumer, guest or submission"),
+        uuid_shaped=False,
     )
     address = LineField(
         label=_("Client address"),
@@ -87,7 +89,7 @@ class LogFilterForm(PortalForm):
         max_length=MAX_TEXT,
         error_messages=_TOO_LONG,
         help_text=_("Such as 192.0.2.17, exactly as the log has it."),
-        widget=forms.TextInput(attrs=MONO),
+        widget=forms.TextInput(attrs={"class": "mono"}),
     )
     failures = forms.BooleanField(
         label=_("Only failures and denials"), required=False, widget=forms.CheckboxInput(attrs={"value": "1"})

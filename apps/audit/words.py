@@ -92,6 +92,7 @@ KEY_LABELS = {
     "last": _("Last event"),
     "matching": _("New consumers that match"),
     "method": _("HTTP method"),
+    "normalised": _("Sent in another form than typed"),
     "outcome": _("Outcome"),
     "overridden": _("Warnings overridden"),
     "permission": _("Permission wanted"),
@@ -218,6 +219,8 @@ VALUES: Mapping[str, Mapping[str, object]] = {
         "no_matching_identity": _("no identity that a rule matches"),
         "born_over_120_years_ago": _("a date of birth over 120 years ago"),
         "phone_number_not_read": _("a phone number that could not be read"),
+        "several_people_in_a_name": _("a first name of several people"),
+        "lookalike_letters": _("letters that look like Latin ones"),
     },
     "personal": {"yes": _("yes"), "no": _("no")},
     "reason": {

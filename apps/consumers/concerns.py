@@ -3,36 +3,56 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 
 from apps.cdp.consumers import NewConsumer
 from apps.consumers import phones, selectors
-from apps.consumers.digests import search_digests
+from apps.consumers.digests import passport_key, search_digests
 from apps.consumers.models import DigestKind, Submission
+from apps.core.encryption import keyed_digest
+from apps.core.text import lookalikes, same_key, similar_key
 
 SIMILAR = "similar_consumer"
 NOT_COMPARED = "earlier_not_readable"
 NO_IDENTITY = "no_matching_identity"
 VERY_OLD = "born_over_120_years_ago"
 PHONE_NOT_READ = "phone_number_not_read"
+SEVERAL_PEOPLE = "several_people_in_a_name"
+LOOKALIKES = "lookalike_letters"
 OLDEST_YEARS = 120
+_JOINED_NAMES = re.compile(r"[&+/;]|\band\b", re.IGNORECASE)
 TELLING = (DigestKind.PASSPORT, DigestKind.IDENTIFIER, DigestKind.LAST_NAME)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Concern:
-    """One reason. ``key`` is what Create anyway accepts: a new reason of the same kind has another key."""
+    """One reason, and the field that it is about.
+
+    ``matching``: the fields in which a similar consumer is the same. ``value``: what the reason is about, as
+    it will be sent. ``reading``: why a phone number was not read.
+    """
 
     code: str
+    field: str
     submission: Submission | None = None
     matching: tuple[str, ...] = ()
+    value: str = ""
+    reading: phones.PhoneReading | None = None
+
+    def __repr__(self) -> str:
+        return f"Concern({self.code}, <personal data>)"
 
     @property
     def key(self) -> str:
-        return f"{self.code}:{self.submission.public_id}" if self.submission else self.code
+        """What Create anyway accepts: a new reason of the same kind has another key. No personal data."""
+        if self.submission is not None:
+            return f"{self.code}:{self.submission.public_id}"
+        return f"{self.code}:{keyed_digest(self.code, self.value)[:16]}" if self.value else self.code
 
 
 def find_concerns(
@@ -54,15 +74,31 @@ def _concerns(order_ref: str, consumer: NewConsumer, besides: Submission | None)
         earlier = submission.consumer
         if earlier is not None:
             if _similar(earlier, consumer):
-                yield Concern(SIMILAR, submission, _matching_fields(earlier, consumer))
+                matching = _matching_fields(earlier, consumer)
+                yield Concern(SIMILAR, matching[0], submission, matching)
         elif submission.encrypted_consumer:  # no key opens it
-            yield Concern(NOT_COMPARED, submission)
+            yield Concern(NOT_COMPARED, "order_ref", submission)
     if not has_enough_identity(consumer, selectors.providers()):
-        yield Concern(NO_IDENTITY)
+        yield Concern(NO_IDENTITY, "identifiers")
     if consumer.date_of_birth and _years_since(consumer.date_of_birth) > OLDEST_YEARS:
-        yield Concern(VERY_OLD)
-    if any(phones.e164(number) is None for number in consumer.phone_numbers):
-        yield Concern(PHONE_NOT_READ)
+        yield Concern(VERY_OLD, "date_of_birth")
+    if _JOINED_NAMES.search(consumer.first_name):
+        yield Concern(SEVERAL_PEOPLE, "first_name", value=consumer.first_name)
+    yield from _lookalikes(consumer)
+    for number in consumer.phone_numbers:
+        reading = phones.read(number)
+        if not reading.e164:
+            yield Concern(PHONE_NOT_READ, "phone_numbers", value=number, reading=reading)
+
+
+def _lookalikes(consumer: NewConsumer) -> Iterator[Concern]:
+    """Codes whose letters look Latin and are not. An identifier may be a whole word of another alphabet."""
+    if found := lookalikes(consumer.passport_number):
+        yield Concern(LOOKALIKES, "passport_number", value=found)
+    for identifier in consumer.identifiers:
+        found = lookalikes(identifier.id)
+        if found and any(character.isascii() and character.isalnum() for character in identifier.id):
+            yield Concern(LOOKALIKES, "identifiers", value=found)
 
 
 def has_enough_identity(consumer: NewConsumer, providers: tuple[str, ...]) -> bool:
@@ -80,22 +116,30 @@ def _similar(one: NewConsumer, other: NewConsumer) -> bool:
 
     A shared e-mail address, phone number or last name alone is what families travel with.
     """
-    if one.passport_number and one.passport_number == other.passport_number:
-        return True
-    if set(one.identifiers) & set(other.identifiers):
-        return True
-    return {"first_name", "last_name"} <= set(_matching_fields(one, other))
+    matching = set(_matching_fields(one, other))
+    return bool(matching & {"passport_number", "identifiers"}) or {"first_name", "last_name"} <= matching
+
+
+# How two values of a field are compared; a list matches where it shares one.
+_COMPARABLE: dict[str, Callable[[Any], object]] = {
+    "first_name": similar_key,
+    "last_name": similar_key,
+    "date_of_birth": lambda born: born,
+    "passport_number": passport_key,
+    "emails": same_key,
+    "phone_numbers": lambda number: number,
+    "identifiers": lambda identifier: identifier,
+}
 
 
 def _matching_fields(one: NewConsumer, other: NewConsumer) -> tuple[str, ...]:
-    names = ("first_name", "last_name")
-    single = ("date_of_birth", "passport_number")
-    lists = ("emails", "phone_numbers", "identifiers")
-    return (
-        *(name for name in names if getattr(one, name).casefold() == getattr(other, name).casefold() != ""),
-        *(name for name in single if getattr(one, name) and getattr(one, name) == getattr(other, name)),
-        *(name for name in lists if set(getattr(one, name)) & set(getattr(other, name))),
-    )
+    return tuple(name for name in _COMPARABLE if _comparable(one, name) & _comparable(other, name))
+
+
+def _comparable(consumer: NewConsumer, name: str) -> set[object]:
+    value = getattr(consumer, name)
+    values = value if isinstance(value, tuple) else (value,)
+    return {_COMPARABLE[name](one) for one in values if one}
 
 
 def _years_since(born: datetime.date) -> int:

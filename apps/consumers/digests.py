@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 
 from apps.cdp.consumers import NewConsumer
-from apps.consumers import phones
+from apps.consumers import emails, phones
 from apps.consumers.models import DigestKind
 from apps.core.encryption import keyed_digest
+from apps.core.text import same_key, similar_key
 
 
 def content_digest(order_ref: str, consumer: NewConsumer) -> str:
@@ -37,9 +37,22 @@ def search_digests(consumer: NewConsumer) -> set[tuple[DigestKind, str]]:
     return {(kind, search_digest(kind, value)) for kind, value in values if value}
 
 
+def passport_key(number: str) -> str:
+    """What two spellings of one passport number share: its letters and digits, not blanks or hyphens."""
+    key = same_key(number)
+    return "".join(character for character in key if character.isalnum()) or key
+
+
 def _normalised(kind: DigestKind, value: str) -> str:
-    if kind is DigestKind.PHONE:
-        return phones.e164(value) or "".join(value.split())
-    # Identifiers are compared letter for letter (vendor); people's words are not.
-    text = unicodedata.normalize("NFC", " ".join(value.split()))
-    return text if kind is DigestKind.IDENTIFIER else text.casefold()
+    match kind:
+        case DigestKind.PHONE:
+            return phones.e164(value) or "".join(value.split())
+        case DigestKind.EMAIL:
+            addresses = emails.split_addresses(value)
+            return same_key(addresses[0] if len(addresses) == 1 else value)
+        case DigestKind.PASSPORT:
+            return passport_key(value)
+        case DigestKind.LAST_NAME:
+            return similar_key(value)
+        case DigestKind.IDENTIFIER:
+            return value.strip()  # vendor: compared letter for letter

@@ -1,29 +1,99 @@
-"""Reading a phone number as people write it."""
+"""Reading a phone number as people write it. A number is read whole, or it is sent as typed."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
 
 import phonenumbers
 from django.conf import settings
 
-# Anything else (letters, extensions) would be dropped by the reading, and nothing typed is dropped.
-_PLAIN = re.compile(r"\+?[\d\s()./-]+", re.ASCII)
+# Digits, separators, one pair of brackets. The library would drop anything else, such as an extension.
+_PART = r"[\d ./-]*"
+_GRAMMAR = re.compile(rf"\(\+{_PART}\){_PART}|\+?{_PART}(\({_PART}\))?{_PART}", re.ASCII)
+_DASHES = re.compile("[\u2010-\u2015\u2043\u2212\u2e3a\u2e3b\u301c\u30fc]")
+# Where a second number may begin: a slash, or a dash between blanks in front of a whole number.
+_SECOND_NUMBER = re.compile(r"/| - (?=(?:[ ./()-]*\d){6})", re.ASCII)
+
+
+class PhoneFault(StrEnum):
+    """Why a text is not read as a phone number."""
+
+    CHARACTERS = "characters"
+    SEVERAL = "several"
+    DECIMAL = "decimal"
+    NOT_VALID_HERE = "not_valid_here"
+    NOT_VALID = "not_valid"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PhoneReading:
+    """A text as a phone number: ``e164`` and ``region`` where it was read, else ``fault``.
+
+    ``region`` is the ISO 3166-1 alpha-2 code of the number's country, ``001`` for a number of no country. Of
+    what is not valid it is the country in which it was read, empty where none is known.
+    """
+
+    e164: str = ""
+    region: str = ""
+    fault: PhoneFault | None = None
+
+    def __repr__(self) -> str:
+        return "PhoneReading(<personal data>)"
+
+
+def read(text: str) -> PhoneReading:
+    """Read a phone number; a national one in the region of the setting ``PHONE_REGION``.
+
+    First the grammar, then whether the numbering plan has such a number. What is only possible is not read: a
+    local number without its area code would become another number.
+    """
+    plain = _plain(text)
+    if not _GRAMMAR.fullmatch(plain) or not any(character.isdigit() for character in plain):
+        return PhoneReading(fault=PhoneFault.CHARACTERS)
+    if re.search(r"\.\s*0\s*$", plain):
+        return PhoneReading(fault=PhoneFault.DECIMAL)
+    if any(_parsed(plain[: match.start()]) for match in _SECOND_NUMBER.finditer(plain)):
+        return PhoneReading(fault=PhoneFault.SEVERAL)
+    whole, _dot, decimals = plain.rpartition(".")
+    if decimals.strip() and _parsed(whole):
+        return PhoneReading(fault=PhoneFault.DECIMAL)
+    number = _parsed(plain)
+    if number is not None:
+        region = phonenumbers.region_code_for_number(number) or ""
+        return PhoneReading(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), region)
+    if "+" in plain:
+        return PhoneReading(region=_country_called(plain), fault=PhoneFault.NOT_VALID)
+    return PhoneReading(region=settings.PHONE_REGION, fault=PhoneFault.NOT_VALID_HERE)
 
 
 def e164(text: str) -> str | None:
-    """The number in E.164, such as ``+353851234567``; None when it cannot be read as one.
+    """The number in E.164, such as ``+353851234567``; None when it cannot be read as one."""
+    return read(text).e164 or None
 
-    A national number is read in the region of the setting ``PHONE_REGION`` (ISO 3166-1 alpha-2).
-    """
-    if not _PLAIN.fullmatch(text):
-        return None
+
+def _plain(text: str) -> str:
+    """The text with one kind of blank, dash, bracket and digit; everything else stays."""
+    typed = unicodedata.normalize("NFKC", text)
+    return " ".join(_DASHES.sub("-", typed).split())
+
+
+def _parsed(plain: str) -> phonenumbers.PhoneNumber | None:
+    """The number, if the numbering plan of its country has it."""
     try:
-        number = phonenumbers.parse(text, settings.PHONE_REGION)
+        number = phonenumbers.parse(plain, settings.PHONE_REGION)
     except phonenumbers.NumberParseException:
         return None
-    # A local number without its area code is possible too, but E.164 would make another number of it.
-    reason = phonenumbers.is_possible_number_with_reason(number)
-    if reason != phonenumbers.ValidationResult.IS_POSSIBLE:
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return number if phonenumbers.is_valid_number(number) else None
+
+
+def _country_called(plain: str) -> str:
+    """The country of a number's country code; empty where there is none of that code."""
+    try:
+        code = phonenumbers.parse(plain, None).country_code
+    except phonenumbers.NumberParseException:
+        return ""
+    region = phonenumbers.region_code_for_country_code(code) if code else ""
+    return "" if region in ("ZZ", "001") else region

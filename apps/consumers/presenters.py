@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,12 +12,14 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext
 
+from apps.audit.models import AuditEvent
 from apps.audit.presenters import actor_words, sentence
 from apps.audit.selectors import events_of_submission
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
 from apps.consumers import vocabulary, words
 from apps.consumers.concerns import Concern
+from apps.consumers.matching import comparable
 from apps.consumers.models import CORRECTABLE_OUTCOMES, Outcome, Submission
 from apps.consumers.selectors import has_repeated_reference
 
@@ -32,6 +34,7 @@ class Compared:
     sent: tuple[str, ...]
     came_back: tuple[str, ...]
     differs: bool
+    notes: tuple[str, ...] = ()  # how what was sent is not as it was typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +67,27 @@ class WarningLine:
     url: str = ""
 
 
-def compared(sent: NewConsumer | None, answer: OrderConsumer | None) -> tuple[Compared, ...]:
-    """Every field that was sent or came back, in the order of the form."""
-    return tuple(_compared(sent, answer))
+def compared(
+    sent: NewConsumer | None, answer: OrderConsumer | None, normalised: Iterable[object] = ()
+) -> tuple[Compared, ...]:
+    """Every field that was sent or came back, in the order of the form.
+
+    ``normalised``: which values were not sent as they were typed, as the event of the send says it.
+    """
+    return tuple(_compared(sent, answer, words.normalisation_notes(normalised)))
 
 
-def _compared(sent: NewConsumer | None, answer: OrderConsumer | None) -> Iterator[Compared]:
+def _compared(
+    sent: NewConsumer | None, answer: OrderConsumer | None, notes: Mapping[str, Sequence[str]]
+) -> Iterator[Compared]:
     for name, label in words.FIELD_LABELS.items():
         one, other = _texts(name, sent), _texts(name, answer)
-        if not one and not other:
-            continue
-        # The vendor's documented answer has no identifiers: their absence says nothing.
-        silent = answer is None or (name == "identifiers" and not other)
-        yield Compared(str(label), one, other, differs=not silent and one != other)
+        if one or other:
+            # The vendor's documented answer has no identifiers: their absence says nothing.
+            differs = False
+            if answer is not None and (other or name != "identifiers"):
+                differs = sent is None or comparable(name, sent) != comparable(name, answer)
+            yield Compared(str(label), one, other, differs, tuple(notes.get(name, ())))
 
 
 def _texts(name: str, person: NewConsumer | OrderConsumer | None) -> tuple[str, ...]:
@@ -104,9 +115,8 @@ def returned_links(submission: Submission, client: CdpClient) -> tuple[Link, ...
     return tuple(Link(str(label), href, client.is_own_link(href)) for label, href in named if href)
 
 
-def timeline(submission: Submission) -> tuple[TimelineItem, ...]:
-    """What happened to the submission, from its events; who merely looked at it is left out."""
-    events = events_of_submission(str(submission.public_id))
+def timeline(events: Iterable[AuditEvent]) -> tuple[TimelineItem, ...]:
+    """What happened to a submission, from its events; who merely looked at it is left out."""
     told = (event for event in events if event.action != "submission.viewed")
     return tuple(
         TimelineItem(
@@ -129,6 +139,15 @@ def _outcome_told(action: str, details: Mapping[str, Any]) -> str:
     }.get(action, "")
 
 
+def _normalised(events: Iterable[AuditEvent]) -> tuple[object, ...]:
+    """What the event of the send says about it. A row that was altered past the portal may hold anything."""
+    for event in events:
+        if event.action == "consumer.create_requested":
+            codes = event.details.get("normalised", ())
+            return tuple(codes) if isinstance(codes, list) else ()
+    return ()
+
+
 def own_page(name: str, reference: str) -> str:
     """The address of our page of a vendor's record; empty where there is no reference that it could take."""
     try:
@@ -145,6 +164,7 @@ def is_correctable(submission: Submission) -> bool:
 def receipt(submission: Submission, client: CdpClient) -> dict[str, Any]:
     """Everything that the receipt shows."""
     sent, answer = submission.consumer, submission.answer
+    events = events_of_submission(str(submission.public_id))
     return {
         "submission": submission,
         "outcome": submission.outcome,
@@ -154,10 +174,10 @@ def receipt(submission: Submission, client: CdpClient) -> dict[str, Any]:
         "erased": not submission.encrypted_consumer,
         "unreadable": submission.is_unreadable,
         "answered": answer is not None,
-        "rows": compared(sent, answer),
+        "rows": compared(sent, answer, _normalised(events)),
         "guest_path": own_page("lookups:guest", submission.guest_ref),
         "links": returned_links(submission, client),
-        "timeline": timeline(submission),
+        "timeline": timeline(events),
         "correctable": is_correctable(submission),
         "contradicted": submission.contradicted,
         "settled": submission.settled_how,

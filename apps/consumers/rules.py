@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unicodedata import normalize
+
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
@@ -27,7 +29,8 @@ def add_rule(*, name: str, provider: str, actor: Actor) -> IdentityRule:
             rules = list(IdentityRule.objects.select_for_update().order_by("priority"))
             if len(rules) >= MAX_IDENTITY_RULES:
                 raise RuleRefused("too_many")
-            if any(rule.provider == provider for rule in rules):
+            # Vendor: compared letter for letter. Two that look alike are still one too many for people.
+            if any(normalize("NFKC", rule.provider) == normalize("NFKC", provider) for rule in rules):
                 raise RuleRefused("provider_taken")
             rule = IdentityRule.objects.create(name=name, provider=provider, priority=len(rules) + 1)
             _record("added", rule, actor)

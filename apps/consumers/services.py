@@ -75,12 +75,14 @@ def submit(
     actor: Actor,
     client: CdpClient,
     accepted: frozenset[str] = frozenset(),
+    normalised: frozenset[str] = frozenset(),
     resubmission_of: Submission | None = None,
 ) -> Submission:
     """Create the consumer on the order, once, and return the submission with its outcome.
 
     The same token with the same content returns the submission that it led to. ``accepted`` holds the
-    keys of the concerns that the person has seen and overridden.
+    keys of the concerns that the person has seen and overridden, ``normalised`` says as ``field:how`` which
+    values are not as they were typed.
 
     Raises ``TokenUsed``, ``IdenticalOpen``, ``NotConfirmed`` or ``Busy`` when nothing is sent, and
     ``NotWritten`` when nothing is sent because the first transaction cannot be written. Whatever the vendor
@@ -104,7 +106,7 @@ def submit(
         with client.slot():
             submission.refs_before = _references_on_order(order_ref, client)
             with _nothing_is_sent_without_the_database():
-                earlier = _written_before(submission, consumer, actor, accepted)
+                earlier = _written_before(submission, consumer, actor, accepted, normalised)
             if earlier is not None:
                 return earlier
             release_database_connections()
@@ -144,7 +146,11 @@ def _references_on_order(order_ref: str, client: CdpClient) -> list[str] | None:
 
 
 def _written_before(
-    submission: Submission, consumer: NewConsumer, actor: Actor, accepted: frozenset[str]
+    submission: Submission,
+    consumer: NewConsumer,
+    actor: Actor,
+    accepted: frozenset[str],
+    normalised: frozenset[str],
 ) -> Submission | None:
     """Step 1, or the submission that this form led to meanwhile; raises where another one is in the way.
 
@@ -152,13 +158,13 @@ def _written_before(
     then nothing is in the way any more.
     """
     try:
-        _write_before(submission, consumer, actor, accepted)
+        _write_before(submission, consumer, actor, accepted, normalised)
     except IntegrityError:
         earlier = _earlier_submission(submission.token, submission.content_digest, actor)
         if earlier is not None:
             return earlier
         submission.pk = None
-        _write_before(submission, consumer, actor, accepted)
+        _write_before(submission, consumer, actor, accepted, normalised)
     return None
 
 
@@ -187,7 +193,11 @@ def _record_blocked(submission: Submission, why: str, actor: Actor) -> None:
 
 
 def _write_before(
-    submission: Submission, consumer: NewConsumer, actor: Actor, accepted: frozenset[str]
+    submission: Submission,
+    consumer: NewConsumer,
+    actor: Actor,
+    accepted: frozenset[str],
+    normalised: frozenset[str],
 ) -> None:
     """Step 1: the row says that something may happen before anything can.
 
@@ -214,6 +224,7 @@ def _write_before(
                 actor,
                 fields=sorted(consumer.to_json()),
                 overridden=sorted({concern.code for concern in concerns}),
+                normalised=sorted(normalised),
                 resubmission_of=str(earlier.public_id) if earlier else "",
             )
         )

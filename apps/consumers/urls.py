@@ -1,10 +1,11 @@
 from django.urls import path
 
-from apps.consumers.views import entry, rules, submissions
+from apps.consumers.views import entry, phones, rules, submissions
 
 app_name = "consumers"
 urlpatterns = [
     path("consumers/new/", entry.new, name="new"),
+    path("consumers/phone-reading/", phones.phone_reading, name="phone_reading"),
     path("submissions/<uuid:public_id>/", submissions.receipt, name="receipt"),
     path("submissions/<uuid:public_id>/settle/", submissions.settle, name="settle"),
     path("submissions/<uuid:public_id>/check/", submissions.check_now, name="check_now"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from functools import lru_cache
 
 from countryinfo import all_countries
@@ -9,6 +10,8 @@ from django.conf import settings
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from django_countries import countries
+
+from apps.core.text import similar_key
 
 # Vendor: the example values of `title` on the create-order-consumer page. Not an enumeration.
 TITLES = (
@@ -26,6 +29,55 @@ GENDERS = (
 )
 
 
+class Normalisation(StrEnum):
+    """How a value that is sent may differ from what was typed. The receipt names each."""
+
+    INVISIBLE = "invisible"  # characters that nobody sees were removed
+    BLANKS = "blanks"  # blanks around the text were removed, no-break spaces replaced
+    UPPER_CASE = "upper_case"
+    DOMAIN_CASE = "domain_case"
+    ADDRESS_ONLY = "address_only"  # a name in front of an e-mail address was left out
+    E164 = "e164"
+
+
+# Names that people use for countries, beside the name of the standard. Each stands in its own place of the
+# alphabet, so that it is found by typing it.
+COUNTRY_ALIASES = (
+    (_("America"), "US"),
+    (_("Bosnia"), "BA"),
+    (_("Britain"), "GB"),
+    (_("Burma"), "MM"),
+    (_("Cape Verde"), "CV"),
+    (_("Cote d'Ivoire"), "CI"),
+    (_("Curacao"), "CW"),
+    (_("Czech Republic"), "CZ"),
+    (_("DR Congo"), "CD"),
+    (_("East Timor"), "TL"),
+    (_("Eire"), "IE"),
+    (_("England"), "GB"),
+    (_("Great Britain"), "GB"),
+    (_("Holland"), "NL"),
+    (_("Holy See"), "VA"),
+    (_("Ivory Coast"), "CI"),
+    (_("Macau"), "MO"),
+    (_("Macedonia"), "MK"),
+    (_("Northern Ireland"), "GB"),
+    (_("Republic of Ireland"), "IE"),
+    (_("Reunion"), "RE"),
+    (_("Scotland"), "GB"),
+    (_("Swaziland"), "SZ"),
+    (_("The Gambia"), "GM"),
+    (_("The Netherlands"), "NL"),
+    (_("Turkey"), "TR"),
+    (_("Turkiye"), "TR"),
+    (_("UAE"), "AE"),
+    (_("UK"), "GB"),
+    (_("US"), "US"),
+    (_("USA"), "US"),
+    (_("Wales"), "GB"),
+)
+
+
 def title_choices() -> list[tuple[str, str]]:
     """ "No title", the house's commonest titles, the vendor's other examples, then the house's own."""
     titles = dict.fromkeys([*settings.COMMON_TITLES, *TITLES, *settings.EXTRA_TITLES])
@@ -33,14 +85,17 @@ def title_choices() -> list[tuple[str, str]]:
 
 
 def country_choices() -> list[tuple[str, str]]:
-    """Names of countries with their ISO 3166-1 alpha-2 codes, by name."""
+    """ISO 3166-1 alpha-2 codes with the names of the countries, by name; a country may have several names."""
     return [("", str(_("Not given"))), *_countries_by_name(get_language())]
 
 
 @lru_cache(maxsize=8)
 def _countries_by_name(_language: str) -> tuple[tuple[str, str], ...]:
     """Translated and sorted once for each language: 250 names are too many for each page."""
-    return tuple((code, str(name)) for code, name in countries)
+    names = [(str(code), str(name)) for code, name in countries]
+    offered = dict(names)
+    names += [(code, f"{alias} ({offered[code]})") for alias, code in COUNTRY_ALIASES if code in offered]
+    return tuple(sorted(names, key=lambda pair: similar_key(pair[1])))
 
 
 def country_name(code: str) -> str:

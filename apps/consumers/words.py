@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from apps.consumers import concerns
+from apps.consumers import concerns, vocabulary
 from apps.consumers.concerns import Concern
 from apps.consumers.models import LookResult, Outcome, Submission
+from apps.consumers.phones import PhoneFault, PhoneReading
+from apps.consumers.vocabulary import Normalisation
 
 FIELD_LABELS = {
     "title": _("Title"),
@@ -24,6 +28,15 @@ FIELD_LABELS = {
 }
 
 LINK_LABELS = {"consumer": _("Consumer link"), "order": _("Order link"), "guest": _("Guest link")}
+
+NORMALISATIONS = {
+    Normalisation.INVISIBLE: _("Invisible characters were removed."),
+    Normalisation.BLANKS: _("Blanks around the text were removed, or no-break spaces replaced."),
+    Normalisation.UPPER_CASE: _("Changed to upper case."),
+    Normalisation.DOMAIN_CASE: _("The domain was changed to lower case."),
+    Normalisation.ADDRESS_ONLY: _("Only the address was taken from what was pasted."),
+    Normalisation.E164: _("Changed to the international format."),
+}
 
 REASONS = {
     "invalid": _("Sitecore CDP did not accept the entry."),
@@ -102,8 +115,27 @@ CONCERNS = {
         " compared."
     ),
     concerns.VERY_OLD: _("The date of birth is over 120 years ago."),
-    concerns.PHONE_NOT_READ: _("A phone number could not be read as one. It will be sent as typed."),
+    concerns.SEVERAL_PEOPLE: _(
+        "The first name looks like more than one person. Each person needs an order consumer of their own."
+    ),
+    concerns.LOOKALIKES: _(
+        "These letters look like Latin ones, but are Greek or Cyrillic: %(letters)s. Type them again if they"
+        " were copied by mistake."
+    ),
 }
+
+PHONE_FAULTS = {
+    PhoneFault.CHARACTERS: _("%(number)s cannot be read as a phone number. It will be sent as typed."),
+    PhoneFault.SEVERAL: _("%(number)s looks like more than one number. Enter each in a field of its own."),
+    PhoneFault.DECIMAL: _(
+        "%(number)s has decimals, as spreadsheets write numbers. Remove the dot and what follows."
+    ),
+    PhoneFault.NOT_VALID_HERE: _(
+        "%(number)s is not a valid number in %(country)s. Add the country code, such as %(code)s."
+    ),
+    PhoneFault.NOT_VALID: _("%(number)s is not a valid number in %(country)s. Check it."),
+}
+UNKNOWN_COUNTRY_CODE = _("%(number)s has no country code that exists. Check it.")
 
 
 def reason(submission: Submission) -> str:
@@ -137,14 +169,54 @@ def line_note(submission: Submission) -> str:
 
 
 def vendor_field_message(submission: Submission) -> str:
-    """The vendor's own words about one field, without the field's technical name in front.
+    """What the vendor says about one field, at that field: without the field's technical name in front.
 
     Vendor: the only pointer to the field is the text before the first colon of ``message``.
     """
     _field, _colon, text = submission.vendor_message.partition(":")
     if not submission.vendor_message:  # it was not kept, or no key opens it
         return gettext("Sitecore CDP did not accept this value")
-    return gettext("Sitecore CDP says: %(message)s") % {"message": text.strip() or submission.vendor_message}
+    message = text.strip() or submission.vendor_message
+    return gettext("Sitecore CDP did not accept this value: %(message)s") % {"message": message}
+
+
+def vendor_field_summary(name: str) -> str:
+    """The same in the error summary. ``name``: the field's name of the form."""
+    return gettext("%(field)s: Sitecore CDP did not accept this value. No consumer was created.") % {
+        "field": FIELD_LABELS[name]
+    }
+
+
+def order_not_found(submission: Submission) -> str:
+    """That the vendor knows no such order, at the field of its reference."""
+    return f"{reason(submission)} {gettext('No consumer was created.')}"
+
+
+def phone_reading(number: str, reading: PhoneReading) -> str:
+    """How a phone number is read: its country and E.164, or why it is not read."""
+    if reading.fault is None:
+        country = (
+            gettext("International") if reading.region == "001" else vocabulary.country_name(reading.region)
+        )
+        return gettext("%(country)s: %(number)s") % {"country": country, "number": reading.e164}
+    text = PHONE_FAULTS[reading.fault]
+    if reading.fault is PhoneFault.NOT_VALID and not reading.region:
+        text = UNKNOWN_COUNTRY_CODE
+    return str(text) % {
+        "number": number,
+        "country": vocabulary.country_name(reading.region),
+        "code": "+44" if reading.region == "FR" else "+33",
+    }
+
+
+def normalisation_notes(normalised: Iterable[object]) -> dict[str, list[str]]:
+    """The notes of each field, from ``field:how`` as the event of a send has it; others say nothing."""
+    notes: dict[str, list[str]] = {}
+    for code in normalised:
+        name, _colon, how = str(code).partition(":")
+        if how in NORMALISATIONS:
+            notes.setdefault(name, []).append(str(NORMALISATIONS[Normalisation(how)]))
+    return notes
 
 
 def headline(outcome: Outcome) -> str:
@@ -161,8 +233,10 @@ def headline(outcome: Outcome) -> str:
 
 def concern_words(concern: Concern) -> str:
     """A reason to stop, without what its submission says."""
+    if concern.reading is not None:
+        return phone_reading(concern.value, concern.reading)
     if concern.code in CONCERNS:
-        return str(CONCERNS[concern.code])
+        return str(CONCERNS[concern.code]) % {"letters": " ".join(concern.value)}
     labels = ", ".join(str(FIELD_LABELS[name]).lower() for name in concern.matching)
     outcome = concern.submission.outcome if concern.submission else ""
     # Any other outcome means that it exists: created, or so a late answer says.

@@ -7,7 +7,6 @@ out of the question without a word.
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,10 +23,6 @@ from apps.core import dates, keyset
 from apps.core.form_input import LineField
 
 LONGEST_DATE = 40  # characters, as static/js/dates.js reads them
-LONGEST_LINK = 2_000  # characters
-# A blank or an @ says that it is a name or an e-mail address instead.
-REFERENCE = re.compile(r"[^\s@\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
-MONO = {"class": "mono", "autocomplete": "off", "spellcheck": "false"}
 _NO_DATE = _("Enter a date, such as 2026-03-07")
 # Before and after these there is no midnight in some zone.
 _FIRST_DAY, _LAST_DAY = dt.date(1970, 1, 1), dt.date(9998, 12, 31)
@@ -73,29 +68,6 @@ class DayField(LineField):
     def get_bound_field(self, form: forms.BaseForm, field_name: str) -> BoundField:
         self.widget.attrs["data-date-order"] = settings.DATE_ORDER
         return super().get_bound_field(form, field_name)
-
-
-class ReferenceField(LineField):
-    """A reference as the portal has stored it; a pasted link is reduced to the reference at its end."""
-
-    def __init__(self, *, label: Any, help_text: Any, not_a_reference: Any) -> None:
-        super().__init__(
-            label=label,
-            required=False,
-            max_length=LONGEST_LINK,
-            error_messages={"max_length": _("This is too long: copy it again")},
-            help_text=help_text,
-            widget=forms.TextInput(attrs=MONO),
-        )
-        self._not_a_reference = not_a_reference
-
-    def clean(self, value: Any) -> str:
-        text = str(super().clean(value))
-        if "://" in text:
-            text = re.split("[?#]", text, maxsplit=1)[0].rstrip("/").rpartition("/")[2]
-        if text and not REFERENCE.fullmatch(text):
-            raise ValidationError(self._not_a_reference, code="not_a_reference")
-        return text
 
 
 def midnight(day: dt.date) -> dt.datetime:

@@ -16,6 +16,8 @@ from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext_lazy as _
 
+from apps.core.text import with_plain_blanks, without_invisible
+
 # What a paste brings along at the ends of a text. The last separator of Unicode is U+3000.
 BLANKS = "\t\r\n" + "".join(
     character
@@ -67,6 +69,16 @@ class PortalForm(forms.Form):
         return len(set(self.data.getlist(self.add_prefix(name)))) > 1
 
 
+# The browser adds, changes and restores nothing, and sends no text to a spelling or translation service.
+VERBATIM = {
+    "autocomplete": "off",
+    "autocapitalize": "off",
+    "autocorrect": "off",
+    "spellcheck": "false",
+    "translate": "no",
+}
+
+
 class UncutField(forms.CharField):
     """Text that the browser does not cut: what is too long is an error, with the text kept.
 
@@ -81,9 +93,9 @@ class UncutField(forms.CharField):
 
 
 class LineField(UncutField):
-    """One line of text, as typed but for the blanks around it.
+    """One line of text, as typed but for blanks around it and characters that nobody sees.
 
-    Django's own strips control characters at the ends without a word: here they are refused everywhere.
+    Django's own field strips control characters at the ends without a word: here they are refused everywhere.
     """
 
     permitted_controls = ""
@@ -92,13 +104,15 @@ class LineField(UncutField):
         super().__init__(strip=False, **kwargs)
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        attrs = super().widget_attrs(widget)
+        """What the browser may do with the text: nothing, unless the widget says otherwise."""
+        given = widget.attrs
+        attrs = {name: value for name, value in VERBATIM.items() if name not in given}
         if self.max_length is not None and not widget.is_hidden:
             attrs["data-limit"] = str(self.max_length)  # static/js/counter.js says when it is near
-        return attrs
+        return {**super().widget_attrs(widget), **attrs}
 
     def to_python(self, value: Any) -> str:
-        text = str(super().to_python(value)).strip(BLANKS)
+        text = self.visible(str(super().to_python(value)))
         for character in text:
             if unicodedata.category(character) in ("Cc", "Cs") and character not in self.permitted_controls:
                 raise ValidationError(self._remove(), code="control_characters")
@@ -110,14 +124,30 @@ class LineField(UncutField):
             )
         return text
 
+    @staticmethod
+    def visible(text: str) -> str:
+        """What people see of the text: without invisible characters, and without blanks around it."""
+        return with_plain_blanks(without_invisible(text)).strip(BLANKS)
+
     def _remove(self) -> Any:
         return _("Remove the line breaks and control characters")
 
 
-class LinesField(LineField):
-    """Text of several lines, as typed but for the blanks around it; a line break is one character.
+class NameField(LineField):
+    """The name of a person: in any script, written in its own direction."""
 
-    Browsers send two for each (RFC 7578 asks for it), although they show and count one.
+    @staticmethod
+    def visible(text: str) -> str:
+        return without_invisible(text, keep_joiners=True).strip(BLANKS)
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        return {**super().widget_attrs(widget), "dir": "auto"}
+
+
+class LinesField(LineField):
+    """Prose of several lines, as typed but for blanks around it and characters that nobody sees.
+
+    A line break is one character. Browsers send two for each (RFC 7578 asks for it), although they count one.
     """
 
     widget = forms.Textarea
@@ -125,6 +155,10 @@ class LinesField(LineField):
 
     def to_python(self, value: Any) -> str:
         return super().to_python(re.sub(r"\r\n?", "\n", value) if isinstance(value, str) else value)
+
+    @staticmethod
+    def visible(text: str) -> str:
+        return without_invisible(text, keep_joiners=True).strip(BLANKS)
 
     def _remove(self) -> Any:
         return _("Remove the control characters")

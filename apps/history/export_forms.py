@@ -117,7 +117,7 @@ class ExportForm(PortalForm):
             "max_length": _("Enter a time zone, such as Europe/Dublin or UTC"),
         },
         help_text=_("Yours, UTC, or any other by its name, such as Europe/Dublin."),
-        widget=forms.TextInput(attrs={"list": "time-zones", "autocomplete": "off", "spellcheck": "false"}),
+        widget=forms.TextInput(attrs={"list": "time-zones"}),
     )
     separator = forms.ChoiceField(
         label=_("Separator"),

@@ -17,8 +17,10 @@ from apps.consumers.digests import search_digest
 from apps.consumers.forms.fields import PlainTextField
 from apps.consumers.forms.widgets import PlainSelect, QuickInputs
 from apps.consumers.models import DigestKind, Outcome
-from apps.core.filters import DayField, ReferenceField, UnreadableAddress, midnight
+from apps.core.filters import DayField, UnreadableAddress, midnight
 from apps.core.form_input import PortalForm
+from apps.core.reference_field import ReferenceField
+from apps.core.references import RecordKind
 from apps.history.selection import SubmissionFilter
 
 SEARCH = "search"  # in front of the names: those of the filters are the same
@@ -39,8 +41,10 @@ def _milliseconds() -> forms.IntegerField:
     )
 
 
-def _reference(label: Any, not_a_reference: Any) -> ReferenceField:
-    return ReferenceField(label=label, help_text=_LINK_WILL_DO, not_a_reference=not_a_reference)
+def _reference(kind: RecordKind, label: Any, what_to_enter: Any) -> ReferenceField:
+    return ReferenceField(
+        kind, label=label, help_text=_LINK_WILL_DO, what_to_enter=what_to_enter, uuid_shaped=False
+    )
 
 
 class SubmissionFilterForm(PortalForm):
@@ -69,9 +73,11 @@ class SubmissionFilterForm(PortalForm):
         widget=PlainSelect,
         error_messages={"invalid_choice": _("Choose one of the people")},
     )
-    order = _reference(_("Order reference"), _("Enter the reference of an order"))
-    consumer = _reference(_("Consumer reference"), _("Enter the reference of a consumer"))
-    guest = _reference(_("Guest reference"), _("Enter the reference of a guest"))
+    order = _reference(RecordKind.ORDER, _("Order reference"), _("Enter the reference of an order"))
+    consumer = _reference(
+        RecordKind.CONSUMER, _("Consumer reference"), _("Enter the reference of a consumer")
+    )
+    guest = _reference(RecordKind.GUEST, _("Guest reference"), _("Enter the reference of a guest"))
     period = forms.ChoiceField(required=False, choices=[("", ""), ("all", "")], widget=forms.HiddenInput)
     reason = _linked("[a-z0-9_]{1,40}")
     answered_from = _milliseconds()
@@ -148,7 +154,6 @@ class SearchForm(PortalForm):
                 label=kind.label,
                 max_length=LONGEST_SEARCH,
                 too_long=_("This is too long: copy it again"),
-                widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
             )
 
     def clean(self) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from django.core.exceptions import ValidationError
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from apps.cdp.answers import ref_from_href
-from apps.consumers.forms.fields import REFERENCE, SAMPLE_ORDER_REF, OrderReferenceField, PlainTextField
+from apps.consumers.forms.fields import SAMPLE_ORDER_REF, OrderReferenceField, PlainTextField
 from apps.core.form_input import PortalForm
+from apps.core.reference_field import ReferenceField
+from apps.core.references import RecordKind
 
 SAMPLE_ORDER_NUMBER = "B94TXY-1"  # the vendor's own example; the sandbox has it
 LONGEST_NUMBER = 200  # characters; the vendor names no limit
-LONGEST_LINK = 2_000  # characters
 _TOO_LONG = _("This is too long: copy it again")
 
 
@@ -26,21 +26,6 @@ class OrderNumberField(PlainTextField):
         text = super().clean(value)
         if "@" in text:  # an address of a person belongs neither into an address of ours nor to this search
             raise ValidationError(_("Enter an order number, not an email address"), code="not_a_number")
-        return text
-
-
-class GuestReferenceField(PlainTextField):
-    """A guest reference; a pasted link of the vendor's is reduced to the reference at its end."""
-
-    def clean(self, value: Any) -> str:
-        text = super().clean(value)
-        if "/" in text:
-            text = ref_from_href(text) or text
-        if text and not REFERENCE.fullmatch(text):
-            raise ValidationError(
-                _("Enter the guest reference in full: 36 characters with four hyphens"),
-                code="not_a_reference",
-            )
         return text
 
 
@@ -55,24 +40,20 @@ class FindOrderForm(PortalForm):
             _("Your organisation's own number, such as {sample}. Several orders can share one."),
             sample=SAMPLE_ORDER_NUMBER,
         ),
-        widget=forms.TextInput(attrs={"class": "w-medium", "autocomplete": "off", "spellcheck": "false"}),
+        widget=forms.TextInput(attrs={"class": "w-medium"}),
     )
-    guest_ref = GuestReferenceField(
+    guest_ref = ReferenceField(
+        RecordKind.GUEST,
         label=_("Guest reference"),
-        max_length=LONGEST_LINK,
-        too_long=_TOO_LONG,
+        what_to_enter=_("Enter the guest reference in full: 36 characters with four hyphens"),
         help_text=_("Finds the orders of a guest. A link from Sitecore CDP will do."),
-        widget=forms.TextInput(attrs={"class": "mono", "autocomplete": "off", "spellcheck": "false"}),
     )
     order_ref = OrderReferenceField(
         label=_("Order reference"),
-        max_length=LONGEST_LINK,
-        too_long=_TOO_LONG,
         help_text=format_lazy(
             _("Opens this order, such as {sample}. A link from Sitecore CDP will do."),
             sample=SAMPLE_ORDER_REF,
         ),
-        widget=forms.TextInput(attrs={"class": "mono", "autocomplete": "off", "spellcheck": "false"}),
     )
 
     @classmethod

@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.cdp.consumers import Identifier, NewConsumer
+from apps.consumers import words
 from apps.consumers.forms.entry import FORM_FIELD
 from apps.consumers.models import IdentityRule, Outcome, Submission
 from apps.core.encryption import encrypt
@@ -319,9 +320,11 @@ def test_the_page_stops_once_filled_and_create_anyway_sends(as_staff: Client, sa
     response = as_staff.post(NEW, values)
     assert response.status_code == 200
     page = response.content.decode()
-    assert "Look at this before you create the consumer" in page
-    assert "will probably create a new guest profile" in page
-    assert "A phone number could not be read as one" in page
+    assert "Check before creating" in page
+    assert page.count("will probably create a new guest profile") == 2  # in the panel, and at the identifiers
+    assert page.count("reception cannot be read as a phone number. It will be sent as typed.") == 2
+    assert '<div id="id_phone_numbers-0-value_warning" class="warning-feedback">' in page
+    assert 'aria-describedby="id_phone_numbers-0-value_warning"' in page
     assert typed(on_page(response)) == typed(values)
     assert on_page(response)["token"] == values["token"]
     assert creates(sandbox) == []
@@ -502,19 +505,22 @@ def test_the_vendors_message_stands_at_the_field_that_it_names(
     )
     response = as_staff.get(f"{NEW}?from={earlier.public_id}")
     page = text(response)
-    said = "Sitecore CDP says: must be &lt;b&gt;nicer&lt;/b&gt;"
-    [target] = re.findall(rf'<a href="#([^"]+)">{said}</a>', page)
+    said = "Sitecore CDP did not accept this value: must be &lt;b&gt;nicer&lt;/b&gt;"
+    summary = "Sitecore CDP did not accept this value. No consumer was created."
+    [(target, label)] = re.findall(rf'<a href="#([^"]+)">([^<]+): {summary}</a>', page)
+    assert label == words.FIELD_LABELS[ours]
     assert target.removeprefix("id_").startswith(ours)
     assert f'id="{target}"' in page
-    assert page.count(said) == 2
+    assert page.count(said) == 1
     assert sent(on_page(response)) == consumer
 
 
 def test_no_order_stands_at_the_order_reference(as_staff: Client, staff: User) -> None:
     earlier = store(staff, Outcome.REJECTED, error_code="not_found", http_status=404)
     page = text(as_staff.get(f"{NEW}?from={earlier.public_id}"))
-    assert '<a href="#id_order_ref">Sitecore CDP has no order with this reference.</a>' in page
-    assert page.count("Sitecore CDP has no order with this reference.") == 2
+    said = "Sitecore CDP has no order with this reference. No consumer was created."
+    assert f'<a href="#id_order_ref">{said}</a>' in page
+    assert page.count(said) == 2
 
 
 def test_a_message_without_a_known_field_is_shown_on_top(as_staff: Client, staff: User) -> None:

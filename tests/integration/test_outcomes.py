@@ -210,8 +210,9 @@ def test_a_field_that_the_vendor_refuses_is_told_at_that_field(
     assert (submission.outcome, submission.error_field) == (Outcome.REJECTED, "dateOfBirth")
     response = as_staff.get(location)
     page = text(response)
-    assert '<a href="#id_date_of_birth">Sitecore CDP says: ' in page
-    assert page.count("Sitecore CDP says: ") == 2
+    summary = "Date of birth: Sitecore CDP did not accept this value. No consumer was created."
+    assert f'<a href="#id_date_of_birth">{summary}</a>' in page
+    assert page.count("Sitecore CDP did not accept this value: ") == 1  # at the field, with the message
     assert sent(on_page(response)) == FULL
     receipt = text(as_staff.get(f"/submissions/{submission.public_id}/"))
     assert "The words of Sitecore CDP:" in receipt
@@ -223,7 +224,8 @@ def test_an_order_that_the_vendor_does_not_have_is_told_at_the_order_reference(
 ) -> None:
     nowhere = "00000000-0000-4000-8000-000000000000"
     page = as_staff.get(as_staff.post(NEW, posted(order=nowhere))["Location"])
-    assert '<a href="#id_order_ref">Sitecore CDP has no order with this reference.</a>' in text(page)
+    said = "Sitecore CDP has no order with this reference. No consumer was created."
+    assert f'<a href="#id_order_ref">{said}</a>' in text(page)
     assert on_page(page)["order_ref"] == nowhere
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 
@@ -17,7 +18,17 @@ from apps.core.encryption import encrypt
 from apps.sandbox.seed import SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
 from tests.unit.accounts.people import events, make_person
-from tests.unit.consumers.entries import FULL, REF, clean, creates, posted, store, text
+from tests.unit.consumers.entries import (
+    FULL,
+    REF,
+    clean,
+    creates,
+    identifier_rows,
+    posted,
+    rows,
+    store,
+    text,
+)
 
 pytestmark = pytest.mark.django_db
 REAL = pytest.mark.django_db(transaction=True)  # a create, or several connections
@@ -220,3 +231,27 @@ def test_only_the_page_of_one_that_is_being_sent_looks_again_by_itself(
     response = as_staff.get(address(store(staff, outcome)))
     assert response.get("Refresh") == ("3" if outcome == Outcome.SENDING else None)
     assert ("looks again by itself" in text(response)) is (outcome == Outcome.SENDING)
+
+
+@REAL
+def test_what_was_not_sent_as_it_was_typed_is_named_beside_what_was_sent(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    values = posted(
+        clean(),
+        last_name="Clean\u200b",
+        **rows("phone_numbers", ["085 123 4567"]),
+        **identifier_rows([("ProfileSystem", "LP-0048213\u2060")]),
+    )
+    receipt = as_staff.post("/consumers/new/", values)["Location"]
+    body = json.loads(sandbox.sandbox.consumers(SAMPLE_ORDER)[-1].body)
+    assert (body["lastName"], body["identifiers"][0]["id"]) == ("Clean", "LP-0048213")
+    page = text(as_staff.get(receipt))
+    assert page.count("Invisible characters were removed.") == 2
+    assert page.count("Changed to the international format.") == 1
+    [event] = events("consumer.create_requested")
+    assert event.details["normalised"] == [
+        "identifiers:invisible",
+        "last_name:invisible",
+        "phone_numbers:e164",
+    ]

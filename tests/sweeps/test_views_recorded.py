@@ -83,6 +83,7 @@ SHOWS_NOTHING = {
     "own_profile": NO_PERSON,
     "own_password": NO_PERSON,
     "status": NO_PERSON,
+    "consumers:phone_reading": "says back what the same person has just typed",
     "consumers:check_now": "leads back to the receipt",
     "consumers:identity_rules": NO_PERSON,
     "consumers:remove_identity_rule": NO_PERSON,

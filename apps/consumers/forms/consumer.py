@@ -16,6 +16,7 @@ from apps.consumers.forms.fields import (
     DateOfBirthField,
     OrderReferenceField,
     PassportNumberField,
+    PersonNameField,
     PlainTextField,
 )
 from apps.consumers.forms.layout import Group, Part, SideBySide, Suggestions
@@ -52,8 +53,7 @@ class ConsumerForm(PortalForm):
     token = forms.UUIDField(widget=forms.HiddenInput)
     order_ref = OrderReferenceField(
         label=_("Order reference"),
-        max_length=2000,
-        too_long=_("The order reference is longer than 2,000 characters"),
+        error_messages={"max_length": _("The order reference is longer than 2,000 characters")},
         help_text=_("36 characters, such as %(sample)s. A link copied from Sitecore CDP is fine too.")
         % {"sample": SAMPLE_ORDER_REF},
     )
@@ -64,10 +64,10 @@ class ConsumerForm(PortalForm):
         widget=PlainSelect,
         error_messages={"invalid_choice": _("Choose a title of the list")},
     )
-    first_name = PlainTextField(
+    first_name = PersonNameField(
         label=_("First name"), max_length=100, too_long=_("The first name has at most 100 characters")
     )
-    last_name = PlainTextField(
+    last_name = PersonNameField(
         label=_("Last name"), max_length=100, too_long=_("The last name has at most 100 characters")
     )
     gender = forms.ChoiceField(
@@ -110,8 +110,6 @@ class ConsumerForm(PortalForm):
                 field.widget.attrs["aria-required"] = "true"
             elif name != "token":
                 field.label = _("%(label)s (optional)") % {"label": field.label}
-            if name not in ("token", "title", "gender", "country"):
-                field.widget.attrs["autocomplete"] = "off"  # the person's own data are not the consumer's
         if settings.DATE_ORDER == "month-day":
             self.fields["date_of_birth"].help_text = _("For example 3 7 1991, 03/07/1991 or 7 March 1991")
         self.fields["date_of_birth"].widget.attrs["data-date-order"] = settings.DATE_ORDER

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import TooManyFieldsSent
+from django.forms.boundfield import BoundField
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
@@ -16,7 +17,10 @@ from apps.cdp.consumers import NewConsumer
 from apps.consumers.concerns import has_enough_identity
 from apps.consumers.forms.consumer import MISSING, ConsumerForm, required_fields
 from apps.consumers.forms.lists import LISTS, RowList
+from apps.consumers.forms.normalisations import normalisations
+from apps.consumers.vocabulary import Normalisation
 from apps.core.form_errors import FieldError, field_errors
+from apps.core.form_input import LineField
 
 # The vendor's field names, as a rejection names them, and where they stand on our form.
 FORM_FIELD = {
@@ -44,6 +48,7 @@ class Entry:
     def __init__(self, values: Mapping[str, str], *, read: bool, providers: tuple[str, ...]) -> None:
         self.form = ConsumerForm(data=values) if read else ConsumerForm(initial=dict(values.items()))
         self.providers = providers
+        self._summaries: dict[str, str] = {}
         self.lists: dict[str, RowList] = {}
         for prefix, row_list in LISTS.items():
             # One row at least: to type in, and for an error to stand at.
@@ -125,8 +130,40 @@ class Entry:
             identifiers=self.identifiers.values(),
         )
 
-    def add_error(self, name: str, message: Any) -> None:
-        """Put an error at the field (or the first row of the list) of that name, or on top of all."""
+    def normalised(self) -> frozenset[str]:
+        """Which values are not sent as they were typed, as ``field:how``; only after ``is_valid()``."""
+        found = {
+            (name, how)
+            for name, field in self.form.fields.items()
+            if isinstance(field, LineField) and isinstance(self.form.cleaned_data[name], str)
+            for how in _normalised(name, self.form[name], (self.form.cleaned_data[name],))
+        }
+        for prefix, rows in self.lists.items():
+            for row, values in rows.rows():
+                for name in rows.row_fields:
+                    sent = values if name == "value" else (row.cleaned_data[name],)
+                    found |= {(prefix, how) for how in _normalised(prefix, row[name], sent)}
+        return frozenset(f"{name}:{how.value}" for name, how in found if name != "order_ref")
+
+    def warn(self, name: str, text: str, *, value: str = "") -> None:
+        """Show a warning at a field, at a list, or at the row of the list that holds ``value``."""
+        rows = self.lists.get(name)
+        if rows is None:
+            _warnings(self.form[name]).append(text)
+            return
+        row = next((row for row, values in rows.rows() if value and value in values), None)
+        if row is None:
+            rows.warnings.append(text)
+        else:
+            _warnings(row["value"]).append(text)
+
+    def add_error(self, name: str, message: Any, *, summary: str = "") -> None:
+        """Put an error at the field (or the first row of the list) of that name, or on top of all.
+
+        ``summary``: what the error summary says instead.
+        """
+        if summary:
+            self._summaries[str(message)] = summary
         if name in self.lists:
             self.lists[name].forms[0].add_error(LISTS[name].row_fields[-1], message)
         else:
@@ -134,6 +171,10 @@ class Entry:
 
     def errors(self) -> Iterator[FieldError]:
         """Every error in the order of the page, for the summary."""
+        for error in self._errors():
+            yield FieldError(error.href, self._summaries.get(error.message, error.message))
+
+    def _errors(self) -> Iterator[FieldError]:
         for message in self.form.non_field_errors():
             yield FieldError("#main", str(message))
         for name in self.form.fields:
@@ -149,6 +190,18 @@ class Entry:
             for row in self.lists[prefix].forms:
                 for name in LISTS[prefix].row_fields:
                     yield from field_errors(row[name])
+
+
+def _warnings(field: BoundField) -> list[str]:
+    """The warnings at a field, for its template. Django keeps one bound field for each field of a form."""
+    return vars(field).setdefault("warnings", [])  # type: ignore[no-any-return]
+
+
+def _normalised(name: str, field: BoundField, sent: tuple[str, ...]) -> frozenset[Normalisation]:
+    typed = str(field.data or "")
+    if not isinstance(field.field, LineField) or typed in ("", *sent):  # nearly always
+        return frozenset()
+    return normalisations(name, typed, field.field.visible(typed), sent)
 
 
 def typed_rows(values: Mapping[str, str], prefix: str) -> list[dict[str, str]]:

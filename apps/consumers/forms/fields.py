@@ -5,24 +5,20 @@ from __future__ import annotations
 import datetime
 import re
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from apps.consumers import phones
+from apps.consumers import emails, phones
 from apps.core import dates
-from apps.core.form_input import LineField
+from apps.core.form_input import LineField, NameField
+from apps.core.reference_field import ReferenceField
+from apps.core.references import RecordKind
 
-# Vendor: references are UUID-shaped, in either case.
-REFERENCE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 SAMPLE_ORDER_REF = "2d7de9df-45a2-45ea-872c-30e45139007d"  # the vendor's own example; the sandbox has it
-
-
-LONGEST_EMAIL = 254  # characters, RFC 5321 4.5.3.1.3 less the angle brackets
 
 
 class PlainTextField(LineField):
@@ -40,29 +36,14 @@ class PlainTextField(LineField):
         return str(super().clean(value))
 
 
-class OrderReferenceField(PlainTextField):
-    """An order reference; a pasted link of the vendor's is reduced to the reference in it."""
+class OrderReferenceField(ReferenceField):
+    """The reference of an order, or any link to it."""
 
-    def clean(self, value: Any) -> str:
-        text = super().clean(value)
-        if "/" in text:
-            text = _reference_in_link(text)
-        if text and not REFERENCE.fullmatch(text):
-            raise ValidationError(
-                _("Enter the order reference in full, such as %(sample)s"),
-                code="not_a_reference",
-                params={"sample": SAMPLE_ORDER_REF},
-            )
-        return text
-
-
-def _reference_in_link(link: str) -> str:
-    """The segment behind ``orders``; the link itself where there is none."""
-    try:
-        segments = [unquote(segment) for segment in urlsplit(link).path.split("/")]
-    except ValueError:  # not even a link, such as http://[
-        return link
-    return segments[segments.index("orders") + 1] if "orders" in segments[:-1] else link
+    def __init__(self, **kwargs: Any) -> None:
+        what_to_enter = format_lazy(
+            _("Enter the order reference in full, such as {sample}"), sample=SAMPLE_ORDER_REF
+        )
+        super().__init__(RecordKind.ORDER, what_to_enter=what_to_enter, **kwargs)
 
 
 class DateOfBirthField(PlainTextField):
@@ -88,6 +69,15 @@ class DateOfBirthField(PlainTextField):
         return date
 
 
+class PersonNameField(NameField):
+    """A first or last name, sent as typed. Never required by itself, as :class:`PlainTextField`."""
+
+    def __init__(self, *, max_length: int, too_long: Any, **kwargs: Any) -> None:
+        super().__init__(
+            max_length=max_length, required=False, error_messages={"max_length": too_long}, **kwargs
+        )
+
+
 class PassportNumberField(PlainTextField):
     """A passport number, sent in upper case."""
 
@@ -99,35 +89,29 @@ def _on_one_line(value: Any) -> str:
     return re.sub(r"[\t\r\n]+", ", ", str(value or ""))
 
 
-def _several(text: str, separators: str) -> list[str]:
-    return [part.strip() for part in re.split(separators, text) if part.strip()]
-
-
 class EmailListField(PlainTextField):
     """One e-mail address, or several pasted at once. The domain part is lower-cased, nothing else."""
 
     def clean(self, value: Any) -> tuple[str, ...]:  # type: ignore[override]  # the field's own type
-        addresses = _several(super().clean(_on_one_line(value)), r"[,;\s]+")
+        addresses = emails.split_addresses(super().clean(_on_one_line(value)))
         for address in addresses:
-            if len(address) > LONGEST_EMAIL:
+            if len(address) > emails.MAX_ADDRESS:
                 raise ValidationError(_("An email address has at most 254 characters"), code="too_long")
-            try:
-                validate_email(address)
-            except ValidationError:
+            if not emails.is_address(address):
                 raise ValidationError(
                     _("Enter the email address in full, such as name@example.com"), code="not_an_address"
-                ) from None
-        return tuple(_lower_domain(address) for address in addresses)
-
-
-def _lower_domain(address: str) -> str:
-    local, at, domain = address.rpartition("@")
-    return f"{local}{at}{domain.lower()}"
+                )
+        return tuple(emails.with_lower_case_domain(address) for address in addresses)
 
 
 class PhoneListField(PlainTextField):
     """One phone number, or several pasted at once; E.164 where it can be read, else as typed."""
 
     def clean(self, value: Any) -> tuple[str, ...]:  # type: ignore[override]  # the field's own type
-        numbers = _several(super().clean(_on_one_line(value)), r"[,;]")
+        numbers = split_numbers(super().clean(_on_one_line(value)))
         return tuple(phones.e164(number) or number for number in numbers)
+
+
+def split_numbers(text: str) -> list[str]:
+    """The phone numbers that were pasted into one field."""
+    return [part.strip() for part in re.split("[,;]", text) if part.strip()]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.conf import settings
 from django.forms.formsets import BaseFormSet, formset_factory
+from django.urls import reverse_lazy
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
@@ -14,6 +15,7 @@ from apps.cdp.consumers import Identifier
 from apps.consumers.forms.fields import EmailListField, PhoneListField, PlainTextField
 from apps.consumers.forms.widgets import PlainSelect, QuickInputs
 from apps.core.form_input import PortalForm
+from apps.core.text import same_key
 
 if TYPE_CHECKING:
     _FormSet = BaseFormSet[forms.Form]  # Django's class takes its type argument only from its stubs
@@ -27,7 +29,7 @@ class EmailRow(PortalForm):
     value = EmailListField(
         max_length=1000,
         too_long=_("An email address has at most 254 characters"),
-        widget=forms.TextInput(attrs={"inputmode": "email", "autocomplete": "off", "spellcheck": "false"}),
+        widget=forms.TextInput(attrs={"inputmode": "email"}),
     )
 
 
@@ -37,7 +39,9 @@ class PhoneRow(PortalForm):
     value = PhoneListField(
         max_length=1000,
         too_long=_("Enter one phone number in a row"),
-        widget=forms.TextInput(attrs={"inputmode": "tel", "autocomplete": "off"}),
+        widget=forms.TextInput(
+            attrs={"inputmode": "tel", "data-phone-echo": reverse_lazy("consumers:phone_reading")}
+        ),
     )
 
 
@@ -51,7 +55,6 @@ class IdentifierRow(PortalForm):
         label=_("Identifier ID"),
         max_length=500,
         too_long=_("An identifier has at most 500 characters"),
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
 
     def clean(self) -> dict[str, Any]:
@@ -78,6 +81,7 @@ class RowList(_FormSet):
 
     def __init__(self, *args: Any, providers: tuple[str, ...] = (), **kwargs: Any) -> None:
         self.providers = providers
+        self.warnings: list[str] = []
         super().__init__(*args, **kwargs)
 
     @property
@@ -97,6 +101,11 @@ class RowList(_FormSet):
             choices = [("", _("Choose a provider")), *((name, name) for name in self.providers)]
             form.fields["provider"].widget = PlainSelect(choices=choices)
 
+    @staticmethod
+    def comparable(value: Any) -> Any:
+        """What makes two values of the list the same one."""
+        return value
+
     def rows(self) -> list[tuple[forms.Form, Any]]:
         """Each filled row with its value or values."""
         return [(form, form.cleaned_data["value"]) for form in self.forms if form.cleaned_data.get("value")]
@@ -110,7 +119,7 @@ class RowList(_FormSet):
             return
         seen: set[Any] = set()
         for form, values in self.rows():
-            for value in values:
+            for value in map(self.comparable, values):
                 if value in seen:
                     form.add_error(self.row_fields[-1], self.repeated)
                 seen.add(value)
@@ -128,6 +137,10 @@ class EmailList(RowList):
     @property
     def limit(self) -> int:
         return int(settings.MAX_EMAILS)
+
+    @staticmethod
+    def comparable(value: Any) -> Any:
+        return same_key(value)  # the case of a mailbox tells no two apart
 
 
 class PhoneList(RowList):

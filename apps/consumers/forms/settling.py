@@ -10,9 +10,10 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from apps.consumers.forms.fields import REFERENCE, PlainTextField
+from apps.consumers.forms.fields import PlainTextField
 from apps.consumers.models import Outcome, SettleReason
 from apps.core.form_input import LinesField, PortalForm
+from apps.core.references import UUID_SHAPED
 
 
 class SettleForm(PortalForm):
@@ -66,7 +67,7 @@ class MarkAsCreatedForm(SettleForm):
 
     def clean_consumer_ref(self) -> str:
         reference = str(self.cleaned_data["consumer_ref"])
-        if not REFERENCE.fullmatch(reference):
+        if not UUID_SHAPED.fullmatch(reference):
             raise forms.ValidationError(_("Enter the consumer reference in full"), code="not_a_reference")
         return reference
 

@@ -43,21 +43,25 @@ class PlainSelect(forms.Select):
     """A select of plain options, written in one go.
 
     Django renders a template for each option; with the countries that was a third of the page's time.
-    A value that is no choice (any more) stays on the page as the last option: whether it can be sent, the
-    field says.
+    Of several options of one value the shortest is shown as chosen: the others hold its label, too, such as
+    "UK (United Kingdom)". A value that is no choice (any more) stays on the page as the last option: whether
+    it can be sent, the field says.
     """
 
     def render(
         self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: BaseRenderer | None = None
     ) -> SafeString:
         chosen = "" if value is None else str(value)
-        labels = {str(key): str(label) for key, label in self.choices}
-        options = dict(_options(tuple(labels.items())))
-        if chosen or chosen in options:
-            label = labels.get(chosen, chosen)
-            options[chosen] = format_html('<option value="{}" selected>{}</option>', chosen, label)
+        choices = tuple((str(key), str(label)) for key, label in self.choices)
+        options = list(_options(choices))
+        labels = [label for key, label in choices if key == chosen]
+        if labels:
+            place = choices.index((chosen, min(labels, key=len)))
+            options[place] = _selected(*choices[place])
+        elif chosen:
+            options.append(_selected(chosen, chosen))
         attributes = _written(self.build_attrs(self.attrs, {**(attrs or {}), "name": name}))
-        return SafeString(f"<select{attributes}>{''.join(options.values())}</select>")
+        return SafeString(f"<select{attributes}>{''.join(options)}</select>")
 
 
 def _written(attributes: dict[str, Any]) -> str:
@@ -75,6 +79,10 @@ def _written(attributes: dict[str, Any]) -> str:
 
 
 @lru_cache(maxsize=32)
-def _options(choices: tuple[tuple[str, str], ...]) -> dict[str, SafeString]:
-    """The options by their values, none chosen. Written once: only what the house offers comes here."""
-    return {key: format_html('<option value="{}">{}</option>', key, label) for key, label in choices}
+def _options(choices: tuple[tuple[str, str], ...]) -> tuple[SafeString, ...]:
+    """The options, none chosen. Written once: only what the house offers comes here."""
+    return tuple(format_html('<option value="{}">{}</option>', key, label) for key, label in choices)
+
+
+def _selected(key: str, label: str) -> SafeString:
+    return format_html('<option value="{}" selected>{}</option>', key, label)

@@ -91,10 +91,13 @@ def _sent(request: HttpRequest, entry: Entry, earlier: Submission | None, actor:
             actor=actor,
             client=get_client(),
             accepted=frozenset(request.POST.get("accepted", "").split()),
+            normalised=entry.normalised(),
             resubmission_of=earlier,
         )
     except services.NotConfirmed as stop:
         lines = [presenters.warning_line(c, may_open=_may_open(request, c.submission)) for c in stop.concerns]
+        for concern, line in zip(stop.concerns, lines, strict=True):
+            entry.warn(concern.field, line.text, value=concern.value)
         accepted = " ".join(concern.key for concern in stop.concerns)
         return _page(request, entry, earlier=earlier, warnings=lines, accepted=accepted)
     except services.IdenticalOpen as stop:
@@ -194,9 +197,11 @@ def _entry_of_earlier_try(earlier: Submission) -> Entry:
     entry = Entry.posted(values, selectors.providers())
     entry.is_valid()
     if earlier.error_code == "not_found":
-        entry.add_error("order_ref", words.reason(earlier))
+        entry.add_error("order_ref", words.order_not_found(earlier))
     elif earlier.error_field in FORM_FIELD:
-        entry.add_error(FORM_FIELD[earlier.error_field], words.vendor_field_message(earlier))
+        name = FORM_FIELD[earlier.error_field]
+        message, summary = words.vendor_field_message(earlier), words.vendor_field_summary(name)
+        entry.add_error(name, message, summary=summary)
     return entry
 
 

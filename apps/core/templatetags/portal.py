@@ -40,9 +40,13 @@ def day(value: dt.date | None) -> str:
 
 @register.filter
 def control(field: BoundField) -> SafeString:
-    """The control of a field, with Bootstrap's classes."""
+    """The control of a field, with Bootstrap's classes, described by its hint, errors and warnings."""
     classes = "form-select" if isinstance(field.field.widget, forms.Select) else "form-control"
-    return field.as_widget(attrs={"class": f"{classes} is-invalid" if field.errors else classes})
+    attrs: dict[str, str | bool] = {"class": f"{classes} is-invalid" if field.errors else classes}
+    if getattr(field, "warnings", None):
+        described_by = field.field.widget.attrs.get("aria-describedby") or field.aria_describedby or ""
+        attrs["aria-describedby"] = f"{described_by} {field.auto_id}_warning".strip()
+    return field.as_widget(attrs=attrs)
 
 
 @register.simple_tag

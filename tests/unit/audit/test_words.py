@@ -83,9 +83,20 @@ CODES: dict[str, Iterable[str]] = {
     "why": ["same_form_again", "form_used_for_another_entry", "identical_one_is_open"],
 }
 # Purposes are not recorded yet; the others are numbers in a way, or name a page, a submission, a version.
-# The columns of an export are told as the file names them.
+# The columns of an export are told as the file names them, what was normalised as "field:how".
 NO_WORDS = {
-    *("columns", "export", "file", "hash", "key", "purpose", "resubmission_of", "settings_digest", "sha256"),
+    *(
+        "columns",
+        "export",
+        "file",
+        "hash",
+        "key",
+        "normalised",
+        "purpose",
+        "resubmission_of",
+        "settings_digest",
+        "sha256",
+    ),
     *("version", "view"),
 }
 

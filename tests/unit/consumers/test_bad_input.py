@@ -16,6 +16,7 @@ from pytest_django import Settings
 
 from apps.consumers.models import Submission
 from apps.core.form_input import ARRIVED_TWICE
+from apps.core.text import without_invisible
 from apps.sandbox.seed import SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
 from tests.unit.consumers.entries import (
@@ -118,7 +119,9 @@ def test_each_field_is_sent_exactly_or_told_and_kept(
         status, kept, told = post(as_staff, urlencode(values).encode())
         if status == 303:
             body = json.loads(sandbox.sandbox.consumers(SAMPLE_ORDER)[-1].body)
-            expected = text.strip().upper() if field == "passport_number" else text.strip()
+            expected = without_invisible(text).strip()  # no text here has a character that shapes a letter
+            if field == "passport_number":
+                expected = expected.upper()
             if field == "phone_numbers-0-value":
                 expected = expected.replace("\r\n", ",")  # several that were pasted at once are split
             if field.startswith("identifiers"):
@@ -334,7 +337,6 @@ REFERENCES = [
     SAMPLE_ORDER.replace("-", "\N{NON-BREAKING HYPHEN}"),
     SAMPLE_ORDER.replace("2", "２"),
     SAMPLE_ORDER.replace("d", "ｄ"),
-    f"{SAMPLE_ORDER[:-1]}\N{ZERO WIDTH SPACE}{SAMPLE_ORDER[-1]}",
     f"/v2.1/orders/{SAMPLE_ORDER}%2Fconsumers",
     "/v2.1/orders/../guests",
     "//orders/..",

@@ -11,8 +11,10 @@ from pytest_django import Settings
 from apps.accounts.models import User
 from apps.cdp.consumers import Identifier, NewConsumer
 from apps.consumers.concerns import (
+    LOOKALIKES,
     NO_IDENTITY,
     PHONE_NOT_READ,
+    SEVERAL_PEOPLE,
     SIMILAR,
     VERY_OLD,
     find_concerns,
@@ -68,7 +70,10 @@ def test_two_without_a_name_are_not_the_same_for_that(staff: User) -> None:
     ("consumer", "matching"),
     [
         (clean(passport_number=FULL.passport_number), ("passport_number",)),
+        (clean(passport_number="PZ 4a9565"), ("passport_number",)),
         (clean(identifiers=LOYAL), ("identifiers",)),
+        (clean(first_name="Aoifé Zaphodina", last_name="O'BEEBLEBROX"), ("first_name", "last_name")),
+        (clean(first_name="AoIfe\u0301  Zaphodina", last_name="O’Beeblebrox"), ("first_name", "last_name")),
         (clean(first_name="AOIFE zaphodina", last_name="o’beeblebrox"), ("first_name", "last_name")),
         (clean(first_name=FULL.first_name, last_name=FULL.last_name), ("first_name", "last_name")),
         (
@@ -172,3 +177,52 @@ def test_several_reasons_are_told_at_once(staff: User) -> None:
         date_of_birth=datetime.date(1800, 1, 1),
     )
     assert codes(odd) == [SIMILAR, NO_IDENTITY, VERY_OLD, PHONE_NOT_READ]
+
+
+# --- Inputs of public bug reports -----------------------------------------------------------------
+@pytest.mark.parametrize(
+    "first_name", ["Jack & Jill", "Jack and Jill", "Jack/Jill", "Jack + Jill", "Jack; Jill"]
+)
+def test_two_people_in_one_name_stop_once(first_name: str) -> None:
+    assert codes(clean(first_name=first_name)) == [SEVERAL_PEOPLE]
+
+
+@pytest.mark.parametrize(
+    "first_name", ["Andrea", "Sandy", "Jean-Luc", "N'golo", "O’Neill", "Mary Jane", "J. R."]
+)
+def test_one_person_does_not(first_name: str) -> None:
+    assert codes(clean(first_name=first_name, last_name="Ortega y Gasset")) == []
+
+
+@pytest.mark.parametrize(
+    "consumer",
+    [
+        clean(passport_number="МР1234567"),  # both letters Cyrillic
+        clean(passport_number="PZ4Α9565"),  # a Greek Alpha
+        clean(identifiers=(Identifier("LoyaltyProgramme", "LР-0048213"),)),  # a Cyrillic Er
+    ],
+)
+def test_letters_that_only_look_latin_stop_once(consumer: NewConsumer) -> None:
+    assert codes(consumer) == [LOOKALIKES]
+
+
+@pytest.mark.parametrize(
+    "consumer",
+    [
+        clean(passport_number="PZ4A9565"),
+        clean(first_name="Мария", last_name="Παπαδόπουλος"),
+        clean(identifiers=(Identifier("LoyaltyProgramme", "Мария"),)),
+        clean(identifiers=(Identifier("LoyaltyProgramme", "José-1"),)),
+    ],
+)
+def test_names_and_words_of_another_alphabet_do_not(consumer: NewConsumer) -> None:
+    assert codes(consumer) == []
+
+
+def test_a_new_reason_of_the_same_kind_has_another_key_without_personal_data() -> None:
+    one, other = (
+        find_concerns(SAMPLE_ORDER, clean(phone_numbers=(number,)))[0].key
+        for number in ("reception", "front desk")
+    )
+    assert one != other
+    assert "reception" not in one + repr(find_concerns(SAMPLE_ORDER, clean(phone_numbers=("reception",))))

@@ -16,6 +16,7 @@ from apps.sandbox.seed import SAMPLE_ORDER
 from tests.unit.consumers.entries import FULL, clean, identifier_rows, messages, posted, read, rows, sent
 
 UPPER = SAMPLE_ORDER.upper()
+API = "https://api-engage-eu.sitecorecloud.io/v2.1"
 NOT_A_REFERENCE = f"Enter the order reference in full, such as {SAMPLE_ORDER_REF}"
 NOT_A_DATE = "Date of birth must be a real date, such as 7 March 1991"
 CONTROL = "Remove the line breaks and control characters"
@@ -53,11 +54,6 @@ def test_an_order_reference_is_trimmed_and_a_pasted_link_reduced_to_it(typed: st
         SAMPLE_ORDER.replace("2d7de9df", "2d7de9dg"),
         unicodedata.normalize("NFKC", SAMPLE_ORDER).replace("2", "２"),  # a full-width two
         SAMPLE_ORDER.replace("4", "٤"),  # an Arabic four
-        f"https://api-engage-eu.sitecorecloud.io/v2.1/orders?guestRef={SAMPLE_ORDER}&offset=1",
-        f"https://api-engage-eu.sitecorecloud.io/v2.1/guests/{SAMPLE_ORDER}",
-        f"https://api-engage-eu.sitecorecloud.io/v2.1/orders/..%2F{SAMPLE_ORDER}",
-        f"../{SAMPLE_ORDER}",
-        "https://[orders/x",
     ],
 )
 def test_what_is_no_order_reference_is_refused_and_stays_in_the_field(typed: str) -> None:
@@ -66,7 +62,30 @@ def test_what_is_no_order_reference_is_refused_and_stays_in_the_field(typed: str
     assert read(values).form["order_ref"].value() == typed
 
 
-@pytest.mark.parametrize("typed", ["", "   ", "https://api-engage-eu.sitecorecloud.io/v2.1/orders/"])
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        (f"{API}/orders?guestRef={SAMPLE_ORDER}&offset=1", "This link leads to a guest."),
+        (f"{API}/guests/{SAMPLE_ORDER}", "This link leads to a guest."),
+        (f"{API}/orderConsumers/{SAMPLE_ORDER}", "This link leads to an order consumer."),
+        (
+            f"https://portal.example/submissions/{SAMPLE_ORDER}/",
+            "This link leads to a submission of the portal.",
+        ),
+        (f"{API}/orders/", "There is no such reference in this link."),
+        (f"{API}/orders/..%2F{SAMPLE_ORDER}", "There is no such reference in this link."),
+        (f"../{SAMPLE_ORDER}", "There is no such reference in this link."),
+        ("https://[orders/x", "There is no such reference in this link."),
+        ("jane@example.com", "This is an email address."),
+    ],
+)
+def test_what_was_entered_instead_of_an_order_is_told_and_stays_in_the_field(typed: str, why: str) -> None:
+    values = posted(order_ref=typed)
+    assert messages(values) == {"#id_order_ref": f"{why} {NOT_A_REFERENCE}"}
+    assert read(values).form["order_ref"].value() == typed
+
+
+@pytest.mark.parametrize("typed", ["", "   ", "\u200b\u2060"])
 def test_an_order_reference_is_always_required(typed: str, settings: Settings) -> None:
     settings.REQUIRED_FIELDS = []
     assert messages(posted(order_ref=typed)) == {"#id_order_ref": "Enter the order reference"}
@@ -82,7 +101,8 @@ NAMES = [
     "van der Berg",
     "J. R. R.",
     "Ida 🦊",
-    "👩\N{ZERO WIDTH JOINER}🚀",
+    "علی\N{ZERO WIDTH NON-JOINER}رضا",
+    "👩🚀",
     "SHOUTING",
     "whisper",
     "=SUM(1)",
@@ -178,7 +198,7 @@ def test_several_email_addresses_pasted_into_one_field_are_split(gap: str) -> No
 
 
 @pytest.mark.parametrize(
-    "typed", ["ida", "ida@", "@example.com", "one@example.com, two", "Ida <i@example.com>"]
+    "typed", ["ida", "ida@", "@example.com", "one@example.com, two", "Ida <i@example>", "Ida <>"]
 )
 def test_what_is_no_email_address_is_refused_at_its_row_and_kept(typed: str) -> None:
     values = posted(FULL, **rows("emails", ["ida@example.com", typed]))
@@ -201,6 +221,51 @@ def test_several_phone_numbers_pasted_into_one_field_are_split(gap: str) -> None
         "+353851234567",
         "+35316123345",
     )
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "Doe, Jane <jane@example.com>; Bob <bob@example.com>",
+        "mailto:jane@example.com\r\n<bob@EXAMPLE.com>",
+        "jane@example.com\u200b, bob@example.com",
+    ],
+)
+def test_email_addresses_are_read_as_a_mail_program_writes_them(pasted: str) -> None:
+    consumer = sent(posted(FULL, **rows("emails", [pasted])))
+    assert consumer.emails == ("jane@example.com", "bob@example.com")
+
+
+def test_one_mailbox_in_another_case_is_in_the_list_already() -> None:
+    said = messages(posted(FULL, **rows("emails", ["Jane@example.com", "jane@Example.com"])))
+    assert said == {"#id_emails-1-value": "This email address is in the list already"}
+
+
+# --- What is not sent as it was typed -------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("typed", "normalised"),
+    [
+        ({}, set()),
+        ({"first_name": " Ida\u200b "}, {"first_name:invisible", "first_name:blanks"}),
+        ({"last_name": "علی\u200cرضا"}, set()),
+        ({"nationality": "New\u00a0Zealander"}, {"nationality:blanks"}),
+        ({"passport_number": "pz4\u2060a"}, {"passport_number:invisible", "passport_number:upper_case"}),
+        (rows("emails", ["Ida@EXAMPLE.com"]), {"emails:domain_case"}),
+        (rows("emails", ["Ida <ida@example.com>\ufeff"]), {"emails:address_only", "emails:invisible"}),
+        (
+            rows("phone_numbers", ["\u202a085 123 4567\u202c"]),
+            {"phone_numbers:e164", "phone_numbers:invisible"},
+        ),
+        (rows("phone_numbers", ["+353851234567", "reception"]), set()),
+        (identifier_rows([("ProfileSystem", "LP-0048213\u200b")]), {"identifiers:invisible"}),
+        (identifier_rows([("ProfileSystem\u200b", "LP 1")]), {"identifiers:invisible"}),
+        ({"order_ref": f"{API}/orders/{SAMPLE_ORDER}"}, set()),
+    ],
+)
+def test_what_is_not_sent_as_it_was_typed_is_named(typed: dict[str, str], normalised: set[str]) -> None:
+    entry = read(posted(clean(), **typed))
+    assert list(entry.errors()) == []
+    assert entry.normalised() == normalised
 
 
 # --- Document -------------------------------------------------------------------------------------

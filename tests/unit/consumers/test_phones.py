@@ -1,19 +1,39 @@
-"""A phone number is read whole or not at all: nothing that was typed is dropped from it."""
+"""A phone number is read whole or not at all: nothing that was typed is dropped, none becomes another one."""
 
 from __future__ import annotations
 
+import phonenumbers
 import pytest
+from phonenumbers import PhoneNumberFormat, PhoneNumberType
 from pytest_django import Settings
 
-from apps.consumers.phones import e164
+from apps.consumers.phones import PhoneFault, e164, read
 
 
 @pytest.mark.parametrize(
     "text",
-    ["085 123 4567", "0851234567", "(085) 123-4567", "085/123.4567", "+353 85 123 4567", "+353851234567"],
+    [
+        "085 123 4567",
+        "0851234567",
+        "(085) 123-4567",
+        "085/123.4567",
+        "+353 85 123 4567",
+        "+353851234567",
+        "00353 85 123 4567",
+        "(+353) 85 123 4567",
+        "+353 (0)85 123 4567",
+        "353 85 123 4567",
+        "085\N{NO-BREAK SPACE}123\N{NARROW NO-BREAK SPACE}4567",
+        "085\N{NON-BREAKING HYPHEN}123\N{EN DASH}4567",
+        "085\N{MINUS SIGN}123\N{EM DASH}4567",
+        "０８５ １２３ ４５６７",
+        "＋353 85 123 4567",
+        "085 123 4567.",
+    ],
 )
 def test_a_number_is_read_in_the_region_of_the_house(text: str) -> None:
-    assert e164(text) == "+353851234567"
+    reading = read(text)
+    assert (reading.e164, reading.region, reading.fault) == ("+353851234567", "IE", None)
 
 
 def test_a_national_number_means_another_one_in_another_region(settings: Settings) -> None:
@@ -23,23 +43,56 @@ def test_a_national_number_means_another_one_in_another_region(settings: Setting
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "number", "region"),
     [
-        "085 123 4567 ext. 12",
-        "085 123 4567 x12",
-        "085 123 4567#12",
-        "1800 FLOWERS",
-        "tel:+353851234567",
-        "mobile 085 123 4567",
-        "08",
-        "+353",
-        "+999 123 456 789",
-        "085 123 4567 085 123 4568",
-        "٠٨٥١٢٣٤٥٦٧",
-        "",
+        ("+49 30/123456", "+4930123456", "DE"),
+        ("+49 (30) 123456-78", "+493012345678", "DE"),
+        ("+44 (0)20 7946 0018", "+442079460018", "GB"),
+        ("+39 06 1234 5678", "+390612345678", "IT"),
+        ("+800 1234 5678", "+80012345678", "001"),
     ],
 )
-def test_letters_extensions_and_what_is_too_short_or_long_are_not_read(text: str) -> None:
+def test_a_number_of_another_country_says_which(text: str, number: str, region: str) -> None:
+    assert (read(text).e164, read(text).region) == (number, region)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("085 123 4567 ext. 12", PhoneFault.CHARACTERS),
+        ("085 123 4567 x12", PhoneFault.CHARACTERS),
+        ("085 123 4567#12", PhoneFault.CHARACTERS),
+        ("1800 FLOWERS", PhoneFault.CHARACTERS),
+        ("tel:+353851234567", PhoneFault.CHARACTERS),
+        ("mobile 085 123 4567", PhoneFault.CHARACTERS),
+        ("085 1234567 or 085 1234568", PhoneFault.CHARACTERS),
+        ("(085) (123) 4567", PhoneFault.CHARACTERS),
+        ("(085 123 4567", PhoneFault.CHARACTERS),
+        ("++353 85 123 4567", PhoneFault.CHARACTERS),
+        ("085+123 4567", PhoneFault.CHARACTERS),
+        ("٠٨٥١٢٣٤٥٦٧", PhoneFault.CHARACTERS),
+        ("()", PhoneFault.CHARACTERS),
+        ("", PhoneFault.CHARACTERS),
+        ("+49 30 123456 / 123457", PhoneFault.SEVERAL),
+        ("085 1234567/8", PhoneFault.SEVERAL),
+        ("085 1234567 / 085 1234568", PhoneFault.SEVERAL),
+        ("+49 30 123456 - 123457", PhoneFault.SEVERAL),
+        ("+49 30 123456 – 123457", PhoneFault.SEVERAL),
+        ("353851234567.0", PhoneFault.DECIMAL),
+        ("0851234567.0", PhoneFault.DECIMAL),
+        ("851234567.0 ", PhoneFault.DECIMAL),
+        ("+353851234567.5", PhoneFault.DECIMAL),
+        ("+48 (0) 22 512 3456", PhoneFault.NOT_VALID),
+        ("+353", PhoneFault.NOT_VALID),
+        ("+999 123 456 789", PhoneFault.NOT_VALID),
+        ("06 12 34 56 78", PhoneFault.NOT_VALID_HERE),
+        ("08", PhoneFault.NOT_VALID_HERE),
+        ("085 123 4567 085 123 4568", PhoneFault.NOT_VALID_HERE),
+        ("3.53851E+11", PhoneFault.CHARACTERS),
+    ],
+)
+def test_what_is_not_one_valid_number_is_not_read_and_says_why(text: str, fault: PhoneFault) -> None:
+    assert (read(text).e164, read(text).fault) == ("", fault)
     assert e164(text) is None
 
 
@@ -47,3 +100,57 @@ def test_a_number_without_its_area_code_is_not_taken_for_a_whole_one(settings: S
     settings.PHONE_REGION = "US"
     assert e164("253 0000") is None
     assert e164("(650) 253-0000") == "+16502530000"
+
+
+# --- The library's own examples -------------------------------------------------------------------
+
+TYPES = [kind for kind in PhoneNumberType.values() if kind != PhoneNumberType.UNKNOWN]
+EXAMPLES = [
+    (region, kind, number)
+    for region in sorted(phonenumbers.SUPPORTED_REGIONS)
+    for kind in TYPES
+    if (number := phonenumbers.example_number_for_type(region, kind)) is not None
+]
+
+
+def test_no_example_number_of_any_region_and_type_becomes_another_number(settings: Settings) -> None:
+    """International everywhere, national at home: read as itself, or not at all and then sent as typed."""
+    assert len(EXAMPLES) > 1_000
+    wrong, read_at_home, read_abroad = [], 0, 0
+    for region, _kind, number in EXAMPLES:
+        itself = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+        international = phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
+        national = phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL)
+        settings.PHONE_REGION = region
+        read_at_home += e164(national) == itself
+        wrong += [(region, text) for text in _ways(national) if e164(text) not in (itself, None)]
+        settings.PHONE_REGION = "IE" if region != "IE" else "FR"
+        read_abroad += e164(international) == itself
+        wrong += [(region, text) for text in _ways(international) if e164(text) not in (itself, None)]
+    assert wrong == []
+    assert read_abroad == len(EXAMPLES)
+    assert read_at_home > 0.99 * len(EXAMPLES)
+
+
+def test_two_example_numbers_or_decimals_are_never_read_as_one(settings: Settings) -> None:
+    for region, _kind, number in EXAMPLES:
+        settings.PHONE_REGION = region
+        international = phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
+        national = phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL)
+        for text in (international, national):
+            if e164(text) is None:
+                continue
+            for more in (f"{text} / {text}", f"{text}/8", f"{text}.0", f"{text}.5", f"{text} - {national}"):
+                assert e164(more) is None, (region, more)
+
+
+def _ways(text: str) -> list[str]:
+    """The same number as people write it."""
+    return [
+        text,
+        text.replace(" ", ""),
+        text.replace(" ", "-"),
+        text.replace(" ", "\N{NO-BREAK SPACE}"),
+        text.replace("-", "\N{EN DASH}"),
+        f"{text}.",
+    ]

@@ -47,7 +47,7 @@ def test_what_came_back_as_it_was_sent_is_not_marked() -> None:
     ("label", "came_back"),
     [
         ("Title", replace(answer(), title="Mr")),
-        ("First name", replace(answer(), first_name="AOIFE ZAPHODINA")),
+        ("First name", replace(answer(), first_name="AOIFE ZAPHODIN")),
         ("Last name", replace(answer(), last_name="")),
         ("Gender", replace(answer(), gender="female")),
         ("Date of birth", replace(answer(), date_of_birth=datetime.date(1991, 3, 6))),
@@ -156,12 +156,14 @@ def test_a_similar_consumer_is_told_with_who_and_when_and_linked_only_for_who_ma
     staff: User, may_open: bool
 ) -> None:
     submission = store(staff, Outcome.CREATED)
-    line = presenters.warning_line(Concern(SIMILAR, submission, ("last_name",)), may_open=may_open)
+    line = presenters.warning_line(
+        Concern(SIMILAR, "last_name", submission, ("last_name",)), may_open=may_open
+    )
     assert (line.who, line.when, line.reference) == (staff.name, submission.submitted_at, REF)
     assert line.url == (f"/submissions/{submission.public_id}/" if may_open else "")
     assert "last name" in line.text
 
 
 def test_a_reason_without_an_earlier_submission_has_only_words() -> None:
-    line = presenters.warning_line(Concern(NO_IDENTITY), may_open=False)
+    line = presenters.warning_line(Concern(NO_IDENTITY, "identifiers"), may_open=False)
     assert line == presenters.WarningLine(line.text)

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pytest_django import Settings
 
 import apps.cdp
 from apps.cdp import errors
 from apps.cdp.errors import REJECTIONS, CdpError
-from apps.consumers import concerns, words
+from apps.consumers import concerns, phones, vocabulary, words
 from apps.consumers.concerns import Concern
 from apps.consumers.models import Outcome, Submission
 from apps.core.encryption import encrypt
@@ -107,9 +108,10 @@ def test_every_outcome_has_a_headline_of_its_own(outcome: Outcome) -> None:
     assert words.headline(outcome) not in others
 
 
-@pytest.mark.parametrize("code", [concerns.NO_IDENTITY, concerns.VERY_OLD, concerns.PHONE_NOT_READ])
+@pytest.mark.parametrize("code", [*words.CONCERNS])
 def test_every_reason_to_stop_has_words(code: str) -> None:
-    assert words.concern_words(Concern(code)) == str(words.CONCERNS[code])
+    said = words.concern_words(Concern(code, "order_ref", value="МР"))
+    assert said == str(words.CONCERNS[code]).replace("%(letters)s", "М Р")
 
 
 @pytest.mark.parametrize(
@@ -123,19 +125,70 @@ def test_every_reason_to_stop_has_words(code: str) -> None:
 def test_a_similar_consumer_is_told_with_its_outcome_and_what_is_the_same(
     outcome: Outcome, start: str
 ) -> None:
-    concern = Concern(concerns.SIMILAR, Submission(outcome=outcome), ("last_name", "emails"))
+    concern = Concern(concerns.SIMILAR, "last_name", Submission(outcome=outcome), ("last_name", "emails"))
     assert words.concern_words(concern) == f"{start} The same: last name, email addresses."
 
 
 @pytest.mark.parametrize(
     ("message", "said"),
     [
-        ("gender: must be one of male, female", "Sitecore CDP says: must be one of male, female"),
-        ("dateOfBirth: Date must be in the past", "Sitecore CDP says: Date must be in the past"),
-        ("emails: a: b", "Sitecore CDP says: a: b"),
-        ("no colon at all", "Sitecore CDP says: no colon at all"),
-        ("emails:", "Sitecore CDP says: emails:"),
+        (
+            "gender: must be one of male, female",
+            "Sitecore CDP did not accept this value: must be one of male, female",
+        ),
+        (
+            "dateOfBirth: Date must be in the past",
+            "Sitecore CDP did not accept this value: Date must be in the past",
+        ),
+        ("emails: a: b", "Sitecore CDP did not accept this value: a: b"),
+        ("no colon at all", "Sitecore CDP did not accept this value: no colon at all"),
+        ("emails:", "Sitecore CDP did not accept this value: emails:"),
     ],
 )
 def test_the_vendors_message_is_told_without_its_technical_field_name(message: str, said: str) -> None:
     assert words.vendor_field_message(Submission(encrypted_vendor_message=encrypt(message))) == said
+
+
+def test_a_normalisation_is_named_at_its_field_and_what_is_none_says_nothing() -> None:
+    codes = ["emails:domain_case", "emails:invisible", "emails:magic", "nothing", ":", 7, None]
+    assert words.normalisation_notes(codes) == {
+        "emails": ["The domain was changed to lower case.", "Invisible characters were removed."]
+    }
+
+
+def test_every_normalisation_and_every_fault_of_a_phone_number_has_words() -> None:
+    assert set(words.NORMALISATIONS) == set(vocabulary.Normalisation)
+    assert set(words.PHONE_FAULTS) == set(phones.PhoneFault)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        ("085 123 4567", "Ireland: +353851234567"),
+        ("+44 20 7946 0018", "United Kingdom: +442079460018"),
+        ("+800 1234 5678", "International: +80012345678"),
+        (
+            "06 12 34 56 78",
+            "06 12 34 56 78 is not a valid number in Ireland. Add the country code, such as +33.",
+        ),
+        ("+48 (0) 22 512 3456", "+48 (0) 22 512 3456 is not a valid number in Poland. Check it."),
+        ("+999 1", "+999 1 has no country code that exists. Check it."),
+        (
+            "085 1234567/8",
+            "085 1234567/8 looks like more than one number. Enter each in a field of its own.",
+        ),
+        (
+            "353851234567.0",
+            "353851234567.0 has decimals, as spreadsheets write numbers. Remove the dot and what follows.",
+        ),
+        ("reception", "reception cannot be read as a phone number. It will be sent as typed."),
+    ],
+)
+def test_a_phone_number_says_how_it_is_read_or_why_it_is_not(number: str, said: str) -> None:
+    assert words.phone_reading(number, phones.read(number)) == said
+
+
+def test_the_country_code_of_the_example_is_another_country(settings: Settings) -> None:
+    settings.PHONE_REGION = "FR"
+    said = words.phone_reading("08 123", phones.read("08 123"))
+    assert said == "08 123 is not a valid number in France. Add the country code, such as +44."

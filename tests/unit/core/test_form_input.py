@@ -17,6 +17,7 @@ from apps.core.form_input import (
     LineField,
     LinesField,
     NamedTwice,
+    NameField,
     PortalForm,
     doubled,
     single,
@@ -68,14 +69,14 @@ def test_a_form_that_nobody_sent_says_nothing() -> None:
     assert Choose({"note": "x"}).errors.keys() == {"name"}  # read again from what was kept: no list of values
 
 
-def _forms_of_the_portal() -> Iterator[type[forms.BaseForm]]:
+def _forms_of_the_portal() -> Iterator[type[forms.Form]]:
     """Every form that a module of ``apps`` defines."""
     for path in sorted(Path(settings.BASE_DIR, "apps").rglob("*.py")):
         name = ".".join(path.relative_to(settings.BASE_DIR).with_suffix("").parts)
         if "form" not in name:
             continue
         for value in vars(importlib.import_module(name)).values():
-            if isinstance(value, type) and issubclass(value, forms.BaseForm) and value.__module__ == name:
+            if isinstance(value, type) and issubclass(value, forms.Form) and value.__module__ == name:
                 yield value
 
 
@@ -83,7 +84,7 @@ FORMS = [form for form in _forms_of_the_portal() if form is not PortalForm]
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
-def test_every_form_of_the_portal_refuses_two_values_before_it_reads_on(form: type[forms.BaseForm]) -> None:
+def test_every_form_of_the_portal_refuses_two_values_before_it_reads_on(form: type[forms.Form]) -> None:
     assert issubclass(form, PortalForm)
     own = [kind for kind in form.__mro__ if "clean" in vars(kind) and kind is not PortalForm]
     calls_on = [kind for kind in own if "super" in kind.clean.__code__.co_names]  # type: ignore[attr-defined]
@@ -148,11 +149,55 @@ def test_the_browser_is_told_the_limit_and_cuts_nothing() -> None:
             field.clean("0123456789")
 
 
-@pytest.mark.parametrize(
-    "text", ["e\N{COMBINING ACUTE ACCENT}", "\N{RIGHT-TO-LEFT OVERRIDE}a", "👩🏽\N{ZERO WIDTH JOINER}🚀"]
-)
+@pytest.mark.parametrize("text", ["e\N{COMBINING ACUTE ACCENT}", "👩🏽🚀", "مرحبا", "a\u0600b"])
 def test_everything_else_is_taken_as_typed(text: str) -> None:
     assert LineField().clean(text) == text
+
+
+INVISIBLE = "\u200b\ufeff\u202e\u2060\u3164\u2800"
+
+
+@pytest.mark.parametrize("field", [LineField, NameField, LinesField])
+def test_characters_that_nobody_sees_are_removed_and_nothing_visible_is_empty(
+    field: type[forms.CharField],
+) -> None:
+    for character in INVISIBLE:
+        assert field().clean(f"{character}Id{character}a {character}") == "Ida"
+    assert field(required=False).clean(INVISIBLE) == ""
+    with pytest.raises(ValidationError, match="required"):
+        field().clean(f" {INVISIBLE}\u200d\ufe0f ")
+
+
+def test_only_names_and_prose_keep_what_shapes_their_letters() -> None:
+    persian = "علی\u200cرضا"
+    assert NameField().clean(persian) == LinesField().clean(persian) == persian
+    assert LineField().clean(persian) == "علیرضا"
+
+
+def test_a_no_break_space_in_a_code_is_a_space() -> None:
+    assert LineField().clean("LP\u00a0004\u202f8213") == "LP 004 8213"
+    assert NameField().clean("Mary\u00a0Jane") == "Mary\u00a0Jane"
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
+def test_every_text_field_of_the_portal_removes_them_but_a_password_never(form: type[forms.Form]) -> None:
+    for name, field in form.base_fields.items():
+        if isinstance(field.widget, forms.PasswordInput):
+            assert not isinstance(field, LineField)
+            assert field.clean(f" {INVISIBLE}pass\u200bword ") == f" {INVISIBLE}pass\u200bword ", name
+        elif isinstance(field, forms.CharField) and not field.widget.is_hidden:
+            assert isinstance(field, LineField), name
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
+def test_the_browser_keeps_its_hands_off_every_text_field(form: type[forms.Form]) -> None:
+    for field in form.base_fields.values():
+        if isinstance(field, LineField):
+            attrs = field.widget.attrs
+            assert attrs["autocomplete"] in ("off", "username")
+            assert (attrs["autocapitalize"], attrs["autocorrect"]) == ("off", "off")
+            assert (attrs["spellcheck"], attrs["translate"]) == ("false", "no")
+            assert (attrs.get("dir") == "auto") is isinstance(field, NameField)
 
 
 def test_bytes_that_were_no_text_are_told() -> None:

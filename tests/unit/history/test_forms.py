@@ -103,7 +103,7 @@ def test_a_pasted_link_is_reduced_to_its_reference(text: str, reference: str) ->
     [
         ("since=2026-03-08&until=2026-03-07", "until", "The last day must not be before the first day"),
         ("outcome=teleported", "outcome", "Choose one of the outcomes"),
-        ("order=ida@example.com", "order", "Enter the reference of an order"),
+        ("order=ida@example.com", "order", "This is an email address. Enter the reference of an order"),
         ("consumer=a+b", "consumer", "Enter the reference of a consumer"),
         ("guest=%00", "guest", "Remove the line breaks and control characters"),
         ("outcome=created&outcome=unknown", "outcome", "This arrived twice with different values."),

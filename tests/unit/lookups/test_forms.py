@@ -44,12 +44,22 @@ def test_the_vendor_takes_one_of_the_two_so_a_second_field_is_an_error() -> None
     assert _errors(order_number="B94TXY-1", guest_ref=GUEST) == {"guest_ref": ["Fill in one field only"]}
 
 
-@pytest.mark.parametrize("text", ["123", f"{ORDER}0", "https://elsewhere.example/", "../../guests"])
-def test_what_is_not_uuid_shaped_is_no_reference(text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("123", ""),
+        (f"{ORDER}0", ""),
+        ("https://elsewhere.example/", "There is no such reference in this link. "),
+        ("../../guests", "There is no such reference in this link. "),
+    ],
+)
+def test_what_is_not_uuid_shaped_is_no_reference(text: str, why: str) -> None:
     assert _errors(guest_ref=text) == {
-        "guest_ref": ["Enter the guest reference in full: 36 characters with four hyphens"]
+        "guest_ref": [f"{why}Enter the guest reference in full: 36 characters with four hyphens"]
     }
-    assert _errors(order_ref=text) == {"order_ref": [f"Enter the order reference in full, such as {ORDER}"]}
+    assert _errors(order_ref=text) == {
+        "order_ref": [f"{why}Enter the order reference in full, such as {ORDER}"]
+    }
 
 
 def test_an_email_address_is_no_order_number() -> None:

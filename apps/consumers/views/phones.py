@@ -1,0 +1,29 @@
+"""What a phone number is read as, told while it is typed."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.http import require_POST
+
+from apps.consumers import phones, words
+from apps.consumers.forms.fields import PhoneListField, split_numbers
+from apps.core.form_input import single
+from apps.core.permissions import requires
+
+MAX_LENGTH = 1000  # characters, as the field takes them
+
+
+@requires("consumers.create_order_consumer")
+@require_POST
+def phone_reading(request: HttpRequest) -> JsonResponse:
+    """How each number in ``number`` is read: its country and E.164, or why it is not read.
+
+    Posted, so that no number stands in an address. Nothing is stored, and the vendor is asked nothing.
+    """
+    typed = single(request.POST, "number")[:MAX_LENGTH]
+    numbers = [(number, phones.read(number)) for number in split_numbers(PhoneListField.visible(typed))]
+    readings = [
+        {"text": words.phone_reading(number, reading), "read": reading.fault is None}
+        for number, reading in numbers
+    ]
+    return JsonResponse({"readings": readings})

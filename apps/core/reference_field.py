@@ -1,0 +1,56 @@
+"""The form field for a reference. Every field of the portal that takes one is of this class."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from apps.core.form_input import LineField
+from apps.core.references import ANY_SHAPE, UUID_SHAPED, NoReference, RecordKind, is_link, reference_in_link
+
+MAX_LINK = 2_000  # characters; a mail filter makes long links
+_LEADS_TO = {
+    RecordKind.ORDER: _("This link leads to an order."),
+    RecordKind.GUEST: _("This link leads to a guest."),
+    RecordKind.CONSUMER: _("This link leads to an order consumer."),
+    RecordKind.SUBMISSION: _("This link leads to a submission of the portal."),
+}
+_NO_REFERENCE = _("There is no such reference in this link.")
+_EMAIL = _("This is an email address.")
+
+
+class ReferenceField(LineField):
+    """A reference: bare in either case, or in a link of Sitecore CDP, the portal or a mail filter.
+
+    ``kinds``: what it may belong to; anything where there are none. ``what_to_enter``: the sentence for
+    whatever is no such reference. ``uuid_shaped``: see :func:`apps.core.references.reference_in_link`.
+    """
+
+    def __init__(
+        self, *kinds: RecordKind, what_to_enter: Any, uuid_shaped: bool = True, **kwargs: Any
+    ) -> None:
+        kwargs.setdefault("widget", forms.TextInput(attrs={"class": "mono"}))
+        kwargs.setdefault("error_messages", {"max_length": _("This is too long: copy it again")})
+        super().__init__(required=False, max_length=MAX_LINK, **kwargs)
+        self._kinds = kinds
+        self._what_to_enter = what_to_enter
+        self._uuid_shaped = uuid_shaped
+
+    def clean(self, value: Any) -> str:
+        text = str(super().clean(value))
+        if is_link(text):
+            try:
+                return reference_in_link(text, *self._kinds, uuid_shaped=self._uuid_shaped)
+            except NoReference as error:
+                raise self._refused(_LEADS_TO.get(error.other, _NO_REFERENCE)) from None  # type: ignore[arg-type]  # None is no key
+        shape: re.Pattern[str] = UUID_SHAPED if self._uuid_shaped else ANY_SHAPE
+        if text and not shape.fullmatch(text):
+            raise self._refused(_EMAIL if "@" in text else "")
+        return text
+
+    def _refused(self, why: Any) -> ValidationError:
+        return ValidationError(f"{why} {self._what_to_enter}".strip(), code="not_a_reference")

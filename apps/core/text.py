@@ -1,0 +1,153 @@
+"""Text as people paste it: which characters nobody sees, and when two texts are the same or similar."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# Characters without a visible form. General categories do not tell them: the Hangul fillers are letters and
+# the variation selectors are marks. These are the property Default_Ignorable_Code_Point with its reserved
+# code points (Unicode 16.0, DerivedCoreProperties.txt), the blank braille pattern and the interlinear
+# annotation characters.
+INVISIBLE_RANGES = (
+    (0x00AD, 0x00AD),  # soft hyphen
+    (0x034F, 0x034F),  # combining grapheme joiner
+    (0x061C, 0x061C),  # Arabic letter mark
+    (0x115F, 0x1160),  # Hangul choseong and jungseong fillers
+    (0x17B4, 0x17B5),  # Khmer inherent vowels
+    (0x180B, 0x180F),  # Mongolian variation selectors and vowel separator
+    (0x200B, 0x200F),  # zero width space, non-joiner, joiner, direction marks
+    (0x202A, 0x202E),  # direction embeddings and overrides
+    (0x2060, 0x206F),  # word joiner, invisible operators, direction isolates, deprecated format characters
+    (0x2800, 0x2800),  # braille pattern blank
+    (0x3164, 0x3164),  # Hangul filler
+    (0xFE00, 0xFE0F),  # variation selectors
+    (0xFEFF, 0xFEFF),  # zero width no-break space, byte order mark
+    (0xFFA0, 0xFFA0),  # half-width Hangul filler
+    (0xFFF0, 0xFFFB),  # reserved; interlinear annotation
+    (0x1BCA0, 0x1BCA3),  # shorthand format controls
+    (0x1D173, 0x1D17A),  # musical format controls
+    (0xE0000, 0xE0FFF),  # tags, supplementary variation selectors
+)
+ZERO_WIDTH_NON_JOINER, ZERO_WIDTH_JOINER = "\u200c", "\u200d"
+MONGOLIAN_VOWEL_SEPARATOR = "\u180e"
+_VIRAMA_CLASS = 9  # canonical combining class of the signs that join two consonants
+
+_INVISIBLE = re.compile("[" + "".join(f"{chr(first)}-{chr(last)}" for first, last in INVISIBLE_RANGES) + "]")
+_MONGOLIAN_SELECTORS = frozenset("\u180b\u180c\u180d\u180f")
+_SELECTORS = _MONGOLIAN_SELECTORS | {
+    chr(code) for first, last in ((0xFE00, 0xFE0F), (0xE0100, 0xE01EF)) for code in range(first, last + 1)
+}
+_SHAPERS = _SELECTORS | {ZERO_WIDTH_JOINER, ZERO_WIDTH_NON_JOINER, MONGOLIAN_VOWEL_SEPARATOR}
+_NEVER_SHAPES = re.compile(f"(?![{''.join(sorted(_SHAPERS))}]){_INVISIBLE.pattern}")
+_OTHER_BLANKS = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")  # category Zs
+# Apostrophes as keyboards, word processors and transliterations write them.
+_APOSTROPHES = dict.fromkeys(
+    map(ord, "\u2018\u2019\u201b\u02bb\u02bc\u02bd\u2032\u0060\u00b4\u1fbd\u1fbf\u055a\ua78c"), "'"
+)
+_HYPHENS = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212\ufe63"), "-")
+_WITHOUT_DECOMPOSITION = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i"})
+
+
+def without_invisible(text: str, *, keep_joiners: bool = False) -> str:
+    """The text without the characters that nobody sees.
+
+    ``keep_joiners`` is for names and prose, whose letters some of these characters shape. What shapes nothing
+    goes there, too. Kept are:
+
+    - the zero width joiner and non-joiner between letters (a mark belongs to its letter), and after a virama,
+      as names end in older Malayalam and Sinhala texts (RFC 5892, appendix A);
+    - a variation selector after a base character, the Mongolian ones after a Mongolian letter;
+    - the Mongolian vowel separator between Mongolian letters.
+    """
+    if not _INVISIBLE.search(text):
+        return text
+    if not keep_joiners:
+        return _INVISIBLE.sub("", text)
+    text = _NEVER_SHAPES.sub("", text)
+    kept: list[str] = []
+    for index, character in enumerate(text):
+        before = kept[-1] if kept else ""
+        if character not in _SHAPERS or _shapes(before, character, text[index + 1 : index + 2]):
+            kept.append(character)
+    return "".join(kept)
+
+
+def _shapes(before: str, character: str, after: str) -> bool:
+    """Whether a character of ``_SHAPERS`` changes how its neighbours look; ``before`` was kept."""
+    if not before:
+        return False
+    if character in (ZERO_WIDTH_JOINER, ZERO_WIDTH_NON_JOINER):
+        after_virama = unicodedata.combining(before) == _VIRAMA_CLASS
+        return after_virama or (_in_word(before) and _in_word(after) and after not in _SHAPERS)
+    if character == MONGOLIAN_VOWEL_SEPARATOR:
+        behind_letter = _is_mongolian_letter(before) or before in _MONGOLIAN_SELECTORS
+        return behind_letter and _is_mongolian_letter(after)
+    if character in _MONGOLIAN_SELECTORS:
+        return _is_mongolian_letter(before)
+    return unicodedata.category(before)[0] in "LNPS"
+
+
+def _in_word(character: str) -> bool:
+    return bool(character) and unicodedata.category(character)[0] in "LM"
+
+
+def _is_mongolian_letter(character: str) -> bool:
+    """A letter of the Mongolian block: Mongolian, Todo, Sibe, Manchu."""
+    return "\u1820" <= character <= "\u18aa"
+
+
+def with_plain_blanks(text: str) -> str:
+    """The text with an ordinary space for every other one, such as a no-break space: they look the same."""
+    return _OTHER_BLANKS.sub(" ", text)
+
+
+def lookalikes(text: str) -> str:
+    """The Greek and Cyrillic letters of a text that has no letters beside them but Latin ones, each once.
+
+    In a code such as a passport number they look like Latin letters, and match nothing.
+    """
+    letters = {character for character in text if character.isalpha()}
+    foreign = {one for one in letters if unicodedata.name(one, "").startswith(("GREEK ", "CYRILLIC "))}
+    return "".join(sorted(foreign)) if all(one.isascii() for one in letters - foreign) else ""
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two texts differ only in how they are encoded or typeset.
+
+    Composition, width, case, blanks, invisible characters and the kind of apostrophe do not count. For
+    comparing what was sent with what Sitecore CDP returns.
+    """
+    return one == other or same_key(one) == same_key(other)
+
+
+def similar(one: str, other: str) -> bool:
+    """Whether two names may be spellings of one: :func:`same` without accents on Latin and Greek letters.
+
+    For warnings and exact searches. Kinds of hyphens do not count either.
+    """
+    return one == other or similar_key(one) == similar_key(other)
+
+
+def same_key(text: str) -> str:
+    """What :func:`same` compares."""
+    text = without_invisible(text).translate(_APOSTROPHES)  # before NFKC, which makes an accent of U+00B4
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return " ".join(folded.translate(_APOSTROPHES).split())
+
+
+def similar_key(text: str) -> str:
+    """What :func:`similar` compares."""
+    bare: list[str] = []
+    base = ""
+    for character in unicodedata.normalize("NFD", same_key(text)):
+        if unicodedata.category(character) != "Mn":
+            base = character
+        elif _is_latin_or_greek(base):
+            continue
+        bare.append(character)
+    return unicodedata.normalize("NFC", "".join(bare)).translate(_WITHOUT_DECOMPOSITION).translate(_HYPHENS)
+
+
+def _is_latin_or_greek(character: str) -> bool:
+    return unicodedata.name(character, "").startswith(("LATIN ", "GREEK ")) if character else False
