@@ -35,7 +35,7 @@ function countCharacters(text) {
 
 function sentence(left, limit) {
   if (left < 0) return word("charactersOver", -left);
-  return left <= limit * (1 - NEAR) ? word("charactersLeft", left) : "";
+  return limit - left >= limit * NEAR ? word("charactersLeft", left) : "";
 }
 
 function addCounter(field) {
