@@ -104,9 +104,7 @@ class LineField(UncutField):
         super().__init__(strip=False, **kwargs)
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        """What the browser may do with the text: nothing, unless the widget says otherwise."""
-        given = widget.attrs
-        attrs = {name: value for name, value in VERBATIM.items() if name not in given}
+        attrs = {name: value for name, value in VERBATIM.items() if name not in widget.attrs}
         if self.max_length is not None and not widget.is_hidden:
             attrs["data-limit"] = str(self.max_length)  # static/js/counter.js says when it is near
         return {**super().widget_attrs(widget), **attrs}
@@ -147,7 +145,8 @@ class NameField(LineField):
 class LinesField(LineField):
     """Prose of several lines, as typed but for blanks around it and characters that nobody sees.
 
-    A line break is one character. Browsers send two for each (RFC 7578 asks for it), although they count one.
+    A line break is one character. Browsers send two for each (RFC 7578 asks for it), although they show and
+    count one.
     """
 
     widget = forms.Textarea

@@ -83,7 +83,9 @@ class List {
   split(event) {
     const field = event.target.closest("input[type=text], input[type=tel], input:not([type])");
     const text = event.clipboardData?.getData("text/plain") ?? "";
-    const values = text.split(/[,;\t\r\n]+/).map((part) => part.trim()).filter(Boolean);
+    // A comma in front of an address belongs to a name: Doe, Jane <jane@example.com>
+    const separators = text.includes("@") ? /[;\t\r\n]+|(?<=@[^,]*),/ : /[,;\t\r\n]+/;
+    const values = text.split(separators).map((part) => part.trim()).filter(Boolean);
     if (!field || values.length < 2) return;
     event.preventDefault();
     const count = values.length;

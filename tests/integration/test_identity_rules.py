@@ -75,6 +75,9 @@ def test_a_removed_rule_lets_those_behind_it_move_up(as_administrator: Client) -
         ({"name": "n" * 101, "provider": "P"}, "name", "The name has at most 100 characters"),
         ({"name": "N", "provider": "p" * 101}, "provider", "The provider has at most 100 characters"),
         ({"name": "N", "provider": "Provider1"}, "provider", "Another rule has this provider"),
+        ({"name": "N", "provider": "Pro\u200bvider1"}, "provider", "Another rule has this provider"),
+        ({"name": "N", "provider": "Ｐrovider1"}, "provider", "Another rule has this provider"),
+        ({"name": "N", "provider": "\u200b"}, "provider", "Enter the provider"),
     ],
 )
 def test_what_cannot_be_a_rule_is_told_at_its_field(
