@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.browser import find_chromium
+from tests.browser import find_chromium, find_firefox
 from tests.office import WHAT as OFFICE
 from tests.office import find_office
 from tests.postgresql import find_binaries, temporary_server
@@ -43,6 +43,8 @@ def main() -> int:
     left_out: list[str] = []
     if browser is None:
         left_out.append("the browser tests (Debian: apt-get install chromium)")
+    elif find_firefox() is None:
+        left_out.append("the browser tests in Firefox (Debian: apt-get install firefox-esr)")
     if find_office() is None:
         left_out.append(f"the files opened by {OFFICE}")
     if binaries is None:

@@ -1,10 +1,12 @@
 // [data-limit="100"]: says how many characters are left where a text comes near its limit, and how many are too many.
 // The browser cuts nothing; the server refuses what is too long and counts as this does: code points, without the
-// blanks around the text, a line break as one.
+// blanks around the text and characters that nobody sees, a line break as one.
 import { announce, word } from "./words.js";
 
 const NEAR = 0.9; // of the limit
 const SETTLED = 1000; // milliseconds without a key before the count is spoken
+const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\u2800\uFFF9-\uFFFB]/gu;
+const SHAPING = /[\u200C\u200D\uFE00-\uFE0F]/; // a name may keep these
 const AROUND = /^[\t\r\n\p{Z}]+|[\t\r\n\p{Z}]+$/gu;
 
 export function startCounting(root) {
@@ -27,12 +29,13 @@ export function startCounting(root) {
 
 /** Characters as the server counts them. */
 function countCharacters(text) {
-  return [...text.replace(AROUND, "")].length;
+  const seen = text.replace(INVISIBLE, (character) => (SHAPING.test(character) ? character : ""));
+  return [...seen.replace(AROUND, "")].length;
 }
 
 function sentence(left, limit) {
   if (left < 0) return word("charactersOver", -left);
-  return left <= limit * (1 - NEAR) ? word("charactersLeft", left) : "";
+  return limit - left >= limit * NEAR ? word("charactersLeft", left) : "";
 }
 
 function addCounter(field) {

@@ -59,7 +59,7 @@ function faultOf(reading, field, finished) {
 
 /** Whether two digits at the end may be the first half of a year: 18, 19 or 20; or of eight digits in a row. */
 function mayGrow(text) {
-  return /(?:18|19|20)$/.test(text.trim()) || /^\d{6}$/.test(plain(text));
+  return /(?:18|19|20)$/.test(text.trim()) || /^\d{6}$/.test(plain(text.trim()));
 }
 
 /** Midnight of today in UTC: as the server counts. */
@@ -113,7 +113,8 @@ function makeRoom(native) {
 
 // The shapes of apps/core/dates.py, one for one.
 const BLANKS_AROUND = /^[\t\r\n\p{Z}]+|[\t\r\n\p{Z}]+$/gu;
-const UNREADABLE = /[\p{Cc}\uFEFF]/u; // the server refuses them; JavaScript would take some for blanks
+const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\u2800\uFFF9-\uFFFB]/gu; // as apps/core/text.py removes them
+const UNREADABLE = /\p{Cc}/u; // the server refuses them; JavaScript would take some for blanks
 const FULL_WIDTH = /[\uFF01-\uFF5E]/g;
 const DASHES = /[\u2010-\u2013\u2212]/g;
 const GAP = "[\\s./-]";
@@ -133,10 +134,9 @@ function whole(pattern) {
   return new RegExp(`^(?:${pattern})$`, "iu");
 }
 
-/** Without what stands around a date: blanks, a full stop; full-width forms and dashes as a keyboard has them. */
+/** Without a full stop at the end; full-width forms, dashes and apostrophes as a keyboard has them. */
 function plain(text) {
   return text
-    .replace(BLANKS_AROUND, "")
     .replace(FULL_WIDTH, (wide) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0))
     .replace(DASHES, "-")
     .replace(/\u2019/g, "'")
@@ -148,8 +148,9 @@ function plain(text) {
  * has two digits; null for anything else.
  */
 export function readDate(text, order = "day-month") {
-  if (text.replace(BLANKS_AROUND, "").length > LONGEST || UNREADABLE.test(text.replace(BLANKS_AROUND, ""))) return null;
-  const typed = plain(text);
+  const seen = text.replace(INVISIBLE, "").replace(BLANKS_AROUND, "");
+  if (seen.length > LONGEST || UNREADABLE.test(seen)) return null;
+  const typed = plain(seen);
   let match = typed.match(ISO);
   if (match && match[3] === "0") return null; // 1991-03-0 is on its way to 1991-03-07
   if (match) return calendarDate(match[1], match[2], match[3]);

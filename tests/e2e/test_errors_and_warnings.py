@@ -88,6 +88,21 @@ def test_a_link_pasted_as_order_reference_is_reduced_to_the_reference(
     assert expect_receipt(page, "Consumer created").order_ref == SIMPLE.order
 
 
+def test_an_identifier_with_a_character_that_nobody_sees_is_sent_without_it_and_the_receipt_says_so(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    identifier = f"LP-{TYPED['identifier']}"
+    pasted = f"{identifier}\N{ZERO WIDTH SPACE}"
+    fill_entry(page, SIMPLE.but(identifiers=(("LoyaltyProgramme", pasted),)))
+    press_create(page)
+    expect_receipt(page, "Consumer created")
+    assert stored(sandbox)[0]["identifiers"] == [{"provider": "LoyaltyProgramme", "id": identifier}]
+    row = page.get_by_role("row").filter(has_text="Identifiers")
+    expect(row).to_contain_text(re.compile("invisible", re.IGNORECASE))
+
+
 def test_the_page_stops_once_with_its_reasons_and_create_anyway_sends(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
@@ -101,7 +116,7 @@ def test_the_page_stops_once_with_its_reasons_and_create_anyway_sends(
     expect(panel.get_by_role("listitem")).to_have_count(3)
     expect(panel).to_contain_text("will probably create a new guest profile")
     expect(panel).to_contain_text("The date of birth is over 120 years ago.")
-    expect(panel).to_contain_text("A phone number could not be read as one.")
+    expect(panel).to_contain_text(f"{DESK} cannot be read as a phone number. It will be sent as typed.")
     assert typed_again(page) == typed
     press_create(page)  # overrides nothing
     expect(panel).to_be_focused()

@@ -42,7 +42,7 @@ class Windows:
         """A window of a person who is signed in, or of nobody. ``options`` are those of a browser context."""
         context = self._context(javascript, options)
         if person is not None:
-            cookie = {"name": settings.SESSION_COOKIE_NAME, "value": _session_of(person), "url": self.portal}
+            cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session_of(person), "url": self.portal}
             context.add_cookies([cookie])  # type: ignore[list-item]  # a plain dict is what it takes
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
@@ -88,7 +88,8 @@ class Windows:
             self.complaints.append(f"console {message.type}: {message.text}")
 
 
-def _session_of(person: User) -> str:
+def session_of(person: User) -> str:
+    """A session of a person who has just signed in, as the cookie has it."""
     client = Client()
     client.force_login(person)
     return client.cookies[settings.SESSION_COOKIE_NAME].value

@@ -77,7 +77,12 @@ def test_the_first_submit_button_of_the_form_is_create_so_that_enter_is_never_ad
     assert 'tabindex="-1"' in attributes
     assert 'aria-hidden="true"' in attributes
     assert "name=" not in attributes  # neither Add nor Remove, and it accepts no warning
-    assert others[-1][1] == ("Create anyway" if warned else "Create consumer")
+    assert others[-1][1] == "Create consumer"
+    accepting = [words for attributes, words in others if 'name="accepted"' in attributes]
+    assert accepting == (["Create anyway"] if warned else [])
+    if warned:
+        panel = page[page.index("panel-warning") : page.index("<fieldset")]
+        assert "Create anyway" in panel
 
 
 def test_an_administrator_has_no_form(as_administrator: Client) -> None:

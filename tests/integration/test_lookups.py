@@ -174,7 +174,7 @@ def test_an_order_consumer_shows_the_person_the_guest_and_the_links_of_the_vendo
     assert f'href="/guests/{GUESTS_SHARING_EMAIL[0]}/"' in page
     assert f'href="/orders/{FAMILY_ORDER}/"' in page
     href = f"{sandbox.base_url}/v2.1/orderConsumers/{ref}"
-    assert f'<a href="{href}" rel="noreferrer noopener">{href}</a>' in page
+    assert f'<a href="{href}" target="_blank" rel="noreferrer noopener">{href}<' in page
     assert _told() == [("vendor_record.viewed", {"kind": "order_consumer", "result": "found"})]
 
 

@@ -130,8 +130,9 @@ def test_a_returned_link_is_shown_word_for_word_and_linked_only_on_the_vendors_o
     page = text(as_staff.get(address(submission)))
     shown = escape(href)
     assert f">{shown}<" in page
-    assert (f'<a href="{shown}" rel="noreferrer noopener">{shown}</a>' in page) is linked
+    assert (f'<a href="{shown}" target="_blank" rel="noreferrer noopener">{shown}<' in page) is linked
     assert page.count(f'href="{shown}"') == int(linked)
+    assert page.count("asks for API credentials") == int(linked)
     assert 'href="javascript:' not in page.lower()
     assert 'onmouseover="' not in page
 
@@ -216,7 +217,7 @@ def test_the_receipt_of_a_real_create_stays_when_the_vendor_is_gone(
     page = text(as_staff.get(location))
     submission = Submission.objects.get()
     for href in (submission.consumer_href, submission.order_href, submission.guest_href):
-        assert f'<a href="{escape(href)}" rel="noreferrer noopener">{escape(href)}</a>' in page
+        assert f'<a href="{escape(href)}" target="_blank" rel="noreferrer noopener">{escape(href)}<' in page
     assert "Differs" not in page
     for words in ("asked to create an order consumer", "created the order consumer"):
         assert page.count(words) == 1

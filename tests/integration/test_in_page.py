@@ -1,0 +1,54 @@
+"""A form that the page's script sends is told where to go; everything else is as without the script."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from apps.consumers.models import Submission
+from apps.sandbox.seed import FAULT_ORDERS
+from apps.sandbox.server import SandboxServer
+from tests.unit.accounts.people import events
+from tests.unit.consumers.entries import FULL, creates, posted
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NEW = "/consumers/new/"
+IN_PAGE: dict[str, Any] = {"headers": {"Portal-Form": "in-page"}}
+RECEIPT = re.compile(r"/submissions/[0-9a-f-]{36}/")
+
+
+def test_the_script_is_told_the_address_of_the_receipt_and_has_not_read_it(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    answer = as_staff.post(NEW, posted(FULL), **IN_PAGE)
+    assert answer.status_code == 204
+    assert RECEIPT.fullmatch(answer["Portal-Location"])
+    assert "Location" not in answer
+    assert len(creates(sandbox)) == 1
+    assert events("submission.viewed") == []
+
+
+def test_the_correction_and_the_sign_in_page_are_told_in_the_same_way(
+    as_staff: Client, client: Client, sandbox: SandboxServer
+) -> None:
+    refused = as_staff.post(NEW, posted(FULL, order=FAULT_ORDERS["401"]), **IN_PAGE)
+    assert refused["Portal-Location"] == f"{NEW}?from={Submission.objects.get().public_id}"
+    signed_out = client.post(NEW, posted(FULL), **IN_PAGE)
+    assert signed_out.status_code == 204
+    assert signed_out["Portal-Location"].startswith("/accounts/login/?next=")
+
+
+def test_a_page_is_a_page_and_without_the_script_a_redirect_is_one(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    with_errors = as_staff.post(NEW, posted(FULL, last_name=""), **IN_PAGE)
+    assert with_errors.status_code == 200
+    assert "Portal-Location" not in with_errors
+    redirect = as_staff.post(NEW, posted(FULL))
+    assert redirect.status_code == 303
+    assert RECEIPT.fullmatch(redirect["Location"])
+    assert "Portal-Location" not in redirect
