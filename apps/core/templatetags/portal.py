@@ -81,6 +81,17 @@ def _day_words(date: dt.date, _language: str | None) -> str:
 
 
 @register.simple_tag
+def fixed_part(template_name: str) -> SafeString:
+    """A part of the page that depends on nothing but the language; rendered once for each language."""
+    return _fixed_part(template_name, get_language())
+
+
+@lru_cache(maxsize=32)
+def _fixed_part(template_name: str, _language: str | None) -> SafeString:
+    return SafeString(render_to_string(template_name).strip())
+
+
+@register.simple_tag
 def outcome_badge(outcome: str) -> SafeString:
     """The outcome of a submission in a word and a shape; for tables, where there are many of them."""
     return _outcome_badge(outcome, get_language())
