@@ -10,7 +10,15 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.form_input import LineField
-from apps.core.references import ANY_SHAPE, UUID_SHAPED, NoReference, RecordKind, is_link, reference_in_link
+from apps.core.references import (
+    ANY_SHAPE,
+    UUID_SHAPED,
+    NoReference,
+    RecordKind,
+    is_link,
+    reference_in_link,
+    with_dashes,
+)
 
 MAX_LINK = 2_000  # characters; a mail filter makes long links
 _LEADS_TO = {
@@ -24,7 +32,7 @@ _EMAIL = _("This is an email address.")
 
 
 class ReferenceField(LineField):
-    """A reference: bare in either case, or in a link of Sitecore CDP, the portal or a mail filter.
+    """A reference: bare, in either case and with or without dashes, or in a link to its record.
 
     ``kinds``: what it may belong to; anything where there are none. ``what_to_enter``: the sentence for
     whatever is no such reference. ``uuid_shaped``: see :func:`apps.core.references.reference_in_link`.
@@ -47,6 +55,8 @@ class ReferenceField(LineField):
                 return reference_in_link(text, *self._kinds, uuid_shaped=self._uuid_shaped)
             except NoReference as error:
                 raise self._refused(_LEADS_TO.get(error.other, _NO_REFERENCE)) from None  # type: ignore[arg-type]  # None is no key
+        if self._uuid_shaped:
+            text = with_dashes(text)
         shape: re.Pattern[str] = UUID_SHAPED if self._uuid_shaped else ANY_SHAPE
         if text and not shape.fullmatch(text):
             raise self._refused(_EMAIL if "@" in text else "")

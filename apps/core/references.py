@@ -1,4 +1,4 @@
-"""The reference in a pasted link: of Sitecore CDP, of the portal, or wrapped by a mail filter."""
+"""References: in a pasted link of Sitecore CDP, the portal or a mail filter, and whether two are the same."""
 
 from __future__ import annotations
 
@@ -134,3 +134,25 @@ def _in_query(parts: SplitResult) -> Iterator[_Named]:
             kind = _QUERY_NAMES.get(name.lower())
             if kind is not None and UUID_SHAPED.fullmatch(value):
                 yield _Named(kind, value)
+
+
+def same_reference(one: str, other: str) -> bool:
+    """Whether two references name the same record. Case and dashes do not count; two empty ones name none."""
+    return bool(one) and _plain(one) == _plain(other)
+
+
+def spellings(reference: str) -> tuple[str, ...]:
+    """How a reference can be stored, in lower case: with and without dashes, and as it came."""
+    plain = _plain(reference)
+    return tuple({reference.lower(), plain, with_dashes(plain)})
+
+
+def _plain(reference: str) -> str:
+    return reference.lower().replace("-", "")
+
+
+def with_dashes(text: str) -> str:
+    """A reference of 32 digits with its four dashes; everything else as it is."""
+    if not re.fullmatch("[0-9a-fA-F]{32}", text):
+        return text
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))

@@ -12,7 +12,7 @@ from django.http import QueryDict
 from apps.audit.forms import LogFilterForm
 from apps.consumers.forms.fields import OrderReferenceField
 from apps.core.reference_field import ReferenceField
-from apps.core.references import NoReference, RecordKind, reference_in_link
+from apps.core.references import NoReference, RecordKind, reference_in_link, same_reference, spellings
 from apps.history.forms import SubmissionFilterForm
 from apps.lookups.forms import FindOrderForm
 
@@ -170,3 +170,19 @@ def test_every_reference_field_says_what_it_was_given_instead(
     ):
         [message] = filled(form, name, typed).errors[name]
         assert str(message).startswith(f"{said}Enter the ")
+
+
+# --- The same reference ---------------------------------------------------------------------------
+PLAIN = REF.replace("-", "")
+
+
+def test_case_and_dashes_do_not_count() -> None:
+    assert same_reference(REF, PLAIN.upper())
+    assert not same_reference(REF, f"1{REF[1:]}")
+    assert not same_reference("", "")
+    assert not same_reference(REF, "")
+
+
+def test_every_spelling_is_looked_for_in_lower_case() -> None:
+    assert set(spellings(PLAIN.upper())) == set(spellings(REF)) == {REF.lower(), PLAIN.lower()}
+    assert "odd-one" in spellings("Odd-One")
