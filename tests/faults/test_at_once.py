@@ -106,9 +106,9 @@ def what_is_told(answer: Answer | Exception) -> str:
     if answer.status == 303 and answer.location.startswith("/submissions/"):
         return "receipt"
     assert answer.status == 200, answer.status
-    if "is sending exactly this consumer to this order right now" in answer.text:
+    if "already sending this consumer." in answer.text:
         return "being sent"
-    assert "Look at this before you create the consumer" in answer.text
+    assert "Check before creating" in answer.text
     assert "A similar consumer" in answer.text
     return "similar"
 

@@ -404,7 +404,9 @@ def test_an_identical_one_that_may_exist_leads_to_its_receipt_without_create_any
     page = text(response)
     assert response.status_code == 200
     assert "Create anyway" not in page
-    assert "exactly this consumer to this order" in page
+    said = "sending this consumer." if outcome == Outcome.SENDING else "sent this consumer to this order, and"
+    assert f"already {said}" in page
+    assert "You " in page
     assert f'href="/submissions/{mine.public_id}/"' in page
     assert typed(on_page(response)) == typed(values)
     assert creates(sandbox) == []
@@ -415,8 +417,8 @@ def test_an_identical_one_of_somebody_else_is_told_without_a_link(
 ) -> None:
     theirs = store(make_person("sid", "staff"), Outcome.UNKNOWN)
     page = text(as_staff.post(NEW, posted()))
-    assert "Sid Person sent exactly this consumer to this order" in page
-    assert "A supervisor has to settle that first." in page
+    assert "Sid Person has already sent this consumer to this order, and the outcome is unknown." in page
+    assert "It has to be resolved first: by reconciliation or by a supervisor." in page
     assert str(theirs.public_id) not in page
 
 

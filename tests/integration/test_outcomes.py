@@ -215,7 +215,7 @@ def test_a_field_that_the_vendor_refuses_is_told_at_that_field(
     assert page.count("Sitecore CDP did not accept this value: ") == 1  # at the field, with the message
     assert sent(on_page(response)) == FULL
     receipt = text(as_staff.get(f"/submissions/{submission.public_id}/"))
-    assert "The words of Sitecore CDP:" in receipt
+    assert "Sitecore CDP's message:" in receipt
     assert "dateOfBirth" in receipt
 
 

@@ -59,7 +59,7 @@ def test_what_was_sent_stands_beside_what_came_back_and_differences_are_marked(
 ) -> None:
     other = replace(ANSWER, last_name="Beeblebrox", emails=FULL.emails[:1])
     page = text(as_staff.get(address(store(staff, Outcome.CREATED, answer=other))))
-    assert "What was sent, and what came back" in page
+    assert "Sent and returned" in page
     assert page.count("Differs") == 2
     for label in ("Last name", "Email addresses"):
         assert "Differs" in row(page, label)
@@ -78,7 +78,7 @@ def test_identifiers_that_do_not_come_back_are_not_marked(as_staff: Client, staf
 
 def test_without_an_answer_there_is_no_column_for_it(as_staff: Client, staff: User) -> None:
     page = text(as_staff.get(address(store(staff, Outcome.UNKNOWN))))
-    assert "Came back" not in page
+    assert "Returned" not in page
     assert "<h2>What was sent</h2>" in page
     page = text(as_staff.get(address(store(staff, Outcome.NOT_SENT))))
     assert "<h2>What was to be sent</h2>" in page

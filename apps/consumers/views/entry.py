@@ -216,4 +216,8 @@ def _may_open(request: HttpRequest, submission: Submission | None) -> bool:
 
 def _shown(request: HttpRequest, submission: Submission) -> dict[str, Any]:
     """An earlier submission for the page: a link where the reader may open it."""
-    return {"submission": submission, "may_open": _may_open(request, submission)}
+    return {
+        "submission": submission,
+        "may_open": _may_open(request, submission),
+        "is_own": submission.actor_id == request.user.pk,
+    }
