@@ -89,6 +89,8 @@ class MarkAsCreatedForm(SettleForm):
 
     def clean_consumer_ref(self) -> str:
         reference = str(self.cleaned_data["consumer_ref"])
+        if not reference:
+            raise ValidationError(_IN_FULL, code="not_a_reference")
         if same_reference(reference, self.submission.order_ref):
             raise ValidationError(
                 _("This is the reference of the order. Enter the reference of the consumer"),
