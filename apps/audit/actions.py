@@ -57,7 +57,10 @@ def define(name: str, *, failure: bool = False, **keys: Kind) -> Action:
 CONSUMER_CREATE_REQUESTED = define(
     "consumer.create_requested", fields=Kind.WORDS, overridden=Kind.CODES, resubmission_of=Kind.WORD
 )
-CONSUMER_CREATED = define("consumer.created", http_status=Kind.NUMBER, duration_ms=Kind.NUMBER)
+# doubt: why a supervisor has to check it, where there is a reason.
+CONSUMER_CREATED = define(
+    "consumer.created", http_status=Kind.NUMBER, duration_ms=Kind.NUMBER, doubt=Kind.CODE
+)
 CONSUMER_REJECTED = define(
     "consumer.rejected",
     failure=True,

@@ -120,6 +120,8 @@ def _outcome_told(action: str, details: Mapping[str, Any]) -> str:
     """The outcome that an event brought, for its colour and shape; empty where it brought none."""
     if action == "consumer.settled":
         return str(details.get("outcome", ""))
+    if details.get("doubt"):
+        return Outcome.UNKNOWN.value
     return {
         "consumer.create_requested": Outcome.SENDING.value,
         "consumer.created": Outcome.CREATED.value,
@@ -145,10 +147,14 @@ def is_correctable(submission: Submission) -> bool:
 def receipt(submission: Submission, client: CdpClient) -> dict[str, Any]:
     """Everything that the receipt shows."""
     sent, answer = submission.consumer, submission.answer
+    repeated = has_repeated_reference(submission)
+    doubt = bool(submission.doubt_code) or repeated
     return {
         "submission": submission,
         "outcome": submission.outcome,
-        "headline": words.headline(Outcome(submission.outcome)),
+        "doubt": words.doubt(submission),
+        "panel": "warning" if doubt else submission.outcome,
+        "headline": words.headline(Outcome(submission.outcome), doubt=doubt),
         "reason": words.reason(submission),
         "vendor_message": submission.vendor_message,
         "erased": not submission.encrypted_consumer,
@@ -162,7 +168,7 @@ def receipt(submission: Submission, client: CdpClient) -> dict[str, Any]:
         "contradicted": submission.contradicted,
         "settled": submission.settled_how,
         "looks": looks(submission),
-        "repeated": has_repeated_reference(submission),
+        "repeated": repeated,
     }
 
 
@@ -196,7 +202,7 @@ class Looks:
 
 def looks(submission: Submission) -> Looks:
     """The state of finding out, for the page of an unknown outcome."""
-    matching = words.MATCHING if submission.refs_before is None else words.MATCHING_NEW
+    matching = words.MATCHING_NEW if submission.refs_before_whole else words.MATCHING
     groups = (
         (matching, submission.matching_refs),
         (words.DIFFERENT, submission.different_refs),

@@ -20,8 +20,8 @@ from apps.core.encryption import encrypt
 
 logger = logging.getLogger(__name__)
 
-# Unknown, or settled otherwise than a late answer says.
-SETTLEABLE = Q(outcome=Outcome.UNKNOWN) | Q(contradicted=True)
+# Unknown, or settled otherwise than a late answer says, or created by an answer that has to be checked.
+SETTLEABLE = Q(outcome=Outcome.UNKNOWN) | Q(contradicted=True) | ~Q(doubt_code="")
 # Seconds beyond the last moment at which an answer can come, for a write that waits for a lock.
 MARGIN = 30.0
 
@@ -60,6 +60,7 @@ def settle(
                 consumer_ref=consumer_ref,
                 next_look_at=None,
                 contradicted=False,
+                doubt_code="",
                 settled_how=SettledHow.BY_HAND,
                 settled_at=now,
                 settled_by_id=actor.id,
@@ -83,7 +84,7 @@ def settle(
 
 def can_be_settled(submission: Submission) -> bool:
     """Whether a supervisor may (still) say which."""
-    return submission.outcome == Outcome.UNKNOWN or submission.contradicted
+    return submission.outcome == Outcome.UNKNOWN or submission.contradicted or bool(submission.doubt_code)
 
 
 def longest_send() -> datetime.timedelta:

@@ -17,11 +17,11 @@ from django.test import Client
 from pytest_django import Settings
 
 from apps.accounts.models import User
-from apps.cdp.client import CdpClient
+from apps.cdp.client import CdpClient, ListedRefs
 from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
 from apps.cdp.errors import CdpRateLimited
 from apps.cdp.factory import get_client
-from apps.consumers import looks, pacing, selectors, storing
+from apps.consumers import evidence, looks, pacing, selectors, storing
 from apps.consumers.models import LookResult, Outcome, SettledHow, Submission
 from apps.consumers.results import Result
 from apps.consumers.settling import settle
@@ -456,7 +456,7 @@ def test_a_look_whose_process_was_lost_is_due_again_after_its_lease(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(looks, "_find", killed)
+        patch.setattr(evidence, "read_order", killed)
         with pytest.raises(KeyboardInterrupt):
             look()
     found = fresh(submission)
@@ -472,14 +472,14 @@ def test_while_the_order_is_read_no_database_connection_is_held(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lost(as_staff, sandbox)
-    real = CdpClient.list_order_consumer_refs
+    real = CdpClient.observe_order_consumers
     held: list[bool] = []
 
-    def watched(self: CdpClient, order_ref: str, *, within: float | None = None) -> tuple[str, ...]:
+    def watched(self: CdpClient, order_ref: str, *, within: float | None = None) -> ListedRefs:
         held.append(connection.vendor != "sqlite" and connection.connection is not None)
         return real(self, order_ref, within=within)
 
-    monkeypatch.setattr(CdpClient, "list_order_consumer_refs", watched)
+    monkeypatch.setattr(CdpClient, "observe_order_consumers", watched)
     assert look()
     as_staff.post(NEW, posted(clean()))
     assert held == [False, False]
@@ -491,16 +491,16 @@ def test_a_supervisor_who_settles_meanwhile_wins(
     from apps.consumers.models import SettleReason
 
     submission = lost(as_staff, sandbox)
-    real = looks._find
+    real = evidence.read_order
 
-    def slow(*args: object) -> looks.Found:
+    def slow(*args: object) -> evidence.Found:
         settle(
             submission, outcome=Outcome.CREATED, reason=SettleReason.SEEN_IN_CDP, note="", consumer_ref=REF,
             actor=acting(supervisor),
         )  # fmt: skip
         return real(*args)  # type: ignore[arg-type]  # the same arguments
 
-    monkeypatch.setattr(looks, "_find", slow)
+    monkeypatch.setattr(evidence, "read_order", slow)
     assert look()
     found = fresh(submission)
     assert (found.consumer_ref, found.settled_how) == (REF, SettledHow.BY_HAND)

@@ -7,6 +7,7 @@ from apps.consumers.models.rules import MAX_IDENTITY_RULES, IdentityRule
 from apps.consumers.models.submission import (
     CORRECTABLE_OUTCOMES,
     OPEN_OUTCOMES,
+    Doubt,
     LookResult,
     Outcome,
     SettledHow,
@@ -19,6 +20,7 @@ __all__ = [
     "MAX_IDENTITY_RULES",
     "OPEN_OUTCOMES",
     "DigestKind",
+    "Doubt",
     "IdentityRule",
     "LookPace",
     "LookResult",

@@ -21,7 +21,7 @@ from apps.audit.words import ACTION_NAMES, KEY_LABELS, VALUES, action_name, key_
 from apps.cdp.consumers import Identifier, NewConsumer
 from apps.cdp.errors import CdpError
 from apps.consumers import concerns, looks
-from apps.consumers.models import LookResult, Outcome, SettleReason
+from apps.consumers.models import Doubt, LookResult, Outcome, SettleReason
 from apps.consumers.words import REASONS
 from apps.history.exports.services import FailureCode
 from apps.history.models import ExportReason
@@ -53,6 +53,7 @@ CODES: dict[str, Iterable[str]] = {
     "answer_outcome": Outcome.values,
     "by": ["order_number", "guest_ref"],
     "change": ["added", "removed"],
+    "doubt": Doubt.values,
     "error_code": ERRORS,
     "failure_code": FailureCode,
     "fields": [*FULL.to_json(), "name", "time_zone"],

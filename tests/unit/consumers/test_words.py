@@ -12,7 +12,8 @@ import pytest
 
 import apps.cdp
 from apps.cdp import errors
-from apps.cdp.errors import REJECTIONS, CdpError
+from apps.cdp.errors import CdpError
+from apps.cdp.refusals import REFUSALS
 from apps.consumers import concerns, words
 from apps.consumers.concerns import Concern
 from apps.consumers.models import Outcome, Submission
@@ -53,7 +54,7 @@ def _written() -> Iterator[str]:
 CODES = sorted(
     {
         *(kind.default_code for kind in _classes()),
-        *(code for _kind, code in REJECTIONS.values()),
+        *(code for _kind, code in REFUSALS.values()),
         *_documented(),
         *_written(),
     }
