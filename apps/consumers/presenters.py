@@ -202,11 +202,11 @@ class Looks:
 
 def looks(submission: Submission) -> Looks:
     """The state of finding out, for the page of an unknown outcome."""
-    matching = words.MATCHING_NEW if submission.refs_before_whole else words.MATCHING
+    is_whole = submission.refs_before_whole
     groups = (
-        (matching, submission.matching_refs),
-        (words.DIFFERENT, submission.different_refs),
-        (words.UNREAD, submission.unread_refs),
+        (words.MATCHING_NEW if is_whole else words.MATCHING, submission.matching_refs),
+        (words.DIFFERENT if is_whole else words.DIFFERENT_PERHAPS_NEW, submission.different_refs),
+        (words.UNREAD if is_whole else words.UNREAD_PERHAPS_NEW, submission.unread_refs),
     )
     due = submission.next_look_at if settings.CDP_LOOK_UPS else None
     overdue = due is not None and datetime.now(UTC) - due > OVERDUE

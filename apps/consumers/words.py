@@ -65,6 +65,9 @@ MATCHING_NEW = _("New on the order since the send, and the same in every field t
 MATCHING = _("On the order, and the same in every field that Sitecore CDP returns:")
 DIFFERENT = _("New on the order since the send, but not the same in every field:")
 UNREAD = _("New on the order since the send, but not to be read or not compared:")
+# Where the list before the send may have lacked some.
+DIFFERENT_PERHAPS_NEW = _("Not seen on the order before the send, but not the same in every field:")
+UNREAD_PERHAPS_NEW = _("Not seen on the order before the send, but not to be read or not compared:")
 
 LOOKS = {
     LookResult.NONE: _(

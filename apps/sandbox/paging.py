@@ -42,7 +42,7 @@ def collection(call: Call, entries: Sequence[T], show: Callable[[T], JsonObject]
     links = {"first": at(0), "last": at(last)}
     following = offset + (len(page) or size)
     match call.switches.next_link:
-        case _ if offset >= len(entries) or following >= len(entries):
+        case _ if offset >= len(entries) or (page and following >= len(entries)):
             pass
         case "right":
             links["next"] = at(following)
