@@ -21,7 +21,7 @@ from apps.cdp.errors import (
     CdpBusy,
     CdpError,
 )
-from apps.consumers import contact, evidence, pacing, schedule, selectors
+from apps.consumers import contact, findings, pacing, schedule, selectors
 from apps.consumers.events import event_of
 from apps.consumers.models import LookResult, Outcome, SettledHow, Submission
 from apps.core.actor import Actor
@@ -96,10 +96,10 @@ def _claimed(submission: Submission, now: datetime.datetime) -> bool:
 
 def _look(submission: Submission, actor: Actor, client: CdpClient) -> None:
     began = datetime.datetime.now(datetime.UTC)
-    known = evidence.keys_of(submission.refs_before or []) | selectors.claimed_refs_on_order(submission)
+    known = findings.keys_of(submission.refs_before or []) | selectors.claimed_refs_on_order(submission)
     release_database_connections()
     try:
-        found = evidence.read_order(submission.order_ref, known, client)
+        found = findings.read_order(submission.order_ref, known, client)
     except CdpError as error:
         _store_failure(submission, error, actor)
         return
@@ -111,7 +111,7 @@ def _look(submission: Submission, actor: Actor, client: CdpClient) -> None:
         _conclude(submission, found, actor)
 
 
-def _conclude(submission: Submission, found: evidence.Found, actor: Actor) -> None:
+def _conclude(submission: Submission, found: findings.Found, actor: Actor) -> None:
     """Compare, and store what it means. Only what is still unknown changes.
 
     Who else could have made a found consumer is asked after the order was read: whoever made it had written
@@ -119,7 +119,7 @@ def _conclude(submission: Submission, found: evidence.Found, actor: Actor) -> No
     """
     now = datetime.datetime.now(datetime.UTC)
     with transaction.atomic(durable=True):
-        conclusion = evidence.conclude(submission, found)
+        conclusion = findings.conclude(submission, found)
         changes: dict[str, Any] = {
             "looks": F("looks") + 1,
             "failed_looks": 0,
@@ -157,7 +157,7 @@ def _columns_of(consumer: OrderConsumer, actor: Actor, now: datetime.datetime) -
     }
 
 
-def _record_look(submission: Submission, conclusion: evidence.Conclusion, actor: Actor) -> None:
+def _record_look(submission: Submission, conclusion: findings.Conclusion, actor: Actor) -> None:
     facts = {
         "result": conclusion.result.value,
         "before": None if submission.refs_before is None else len(submission.refs_before),

@@ -153,7 +153,7 @@ def receipt(submission: Submission, client: CdpClient) -> dict[str, Any]:
         "submission": submission,
         "outcome": submission.outcome,
         "doubt": words.doubt(submission),
-        "panel": "warning" if doubt else submission.outcome,
+        "panel_kind": "warning" if doubt else submission.outcome,
         "headline": words.headline(Outcome(submission.outcome), doubt=doubt),
         "reason": words.reason(submission),
         "vendor_message": submission.vendor_message,

@@ -22,7 +22,7 @@ from apps.cdp.client import CdpClient, ListedRefs
 from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
 from apps.cdp.errors import CdpRateLimited
 from apps.cdp.factory import get_client
-from apps.consumers import evidence, looks, pacing, selectors, storing
+from apps.consumers import findings, looks, pacing, selectors, storing
 from apps.consumers.models import LookResult, Outcome, SettledHow, Submission, VendorContact
 from apps.consumers.results import Result
 from apps.consumers.settling import settle
@@ -458,7 +458,7 @@ def test_a_look_whose_process_was_lost_is_due_again_after_its_lease(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(evidence, "read_order", killed)
+        patch.setattr(findings, "read_order", killed)
         with pytest.raises(KeyboardInterrupt):
             look()
     found = fresh(submission)
@@ -493,16 +493,16 @@ def test_a_supervisor_who_settles_meanwhile_wins(
     from apps.consumers.models import SettleReason
 
     submission = lost(as_staff, sandbox)
-    real = evidence.read_order
+    real = findings.read_order
 
-    def slow(*args: object) -> evidence.Found:
+    def slow(*args: object) -> findings.Found:
         settle(
             submission, outcome=Outcome.CREATED, reason=SettleReason.SEEN_IN_CDP, note="", consumer_ref=REF,
             actor=acting(supervisor),
         )  # fmt: skip
         return real(*args)  # type: ignore[arg-type]  # the same arguments
 
-    monkeypatch.setattr(evidence, "read_order", slow)
+    monkeypatch.setattr(findings, "read_order", slow)
     assert look()
     found = fresh(submission)
     assert (found.consumer_ref, found.settled_how) == (REF, SettledHow.BY_HAND)

@@ -21,7 +21,7 @@ from django.db import connection
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
-from apps.consumers import evidence, selectors
+from apps.consumers import findings, selectors
 from apps.consumers.models import LookResult, Submission
 from apps.consumers.services import submit
 from tests.faults.truth.cases import cases, ordinary_cases
@@ -97,8 +97,8 @@ def _tried(world: World, strategy: SearchStrategy[Case], count: int, number: int
 
 def _checked(submission: Submission, world: World) -> tuple[LookResult, str]:
     """What one check would conclude; nothing is stored."""
-    known = evidence.keys_of(submission.refs_before or []) | selectors.claimed_refs_on_order(submission)
-    conclusion = evidence.conclude(submission, evidence.read_order(world.order, known, world.client))
+    known = findings.keys_of(submission.refs_before or []) | selectors.claimed_refs_on_order(submission)
+    conclusion = findings.conclude(submission, findings.read_order(world.order, known, world.client))
     return conclusion.result, conclusion.matching[0].ref if len(conclusion.matching) == 1 else ""
 
 
