@@ -21,6 +21,7 @@ NEXT_LINKS = ("right", "documented", "same", "elsewhere", "missing")
 LINK_NAMES = ("lower", "capitalised")
 CREATED_AT = ("flavour", "always", "never")
 CACHES = ("none", "obeying", "stubborn", "silent")
+RETRIEVED = ("own", "oldest")
 PAGING = ("steady", "shuffled", "overlapping", "gap")
 TLS_MODES = ("", "good", "wrong_host", "expired", "self_signed")  # empty: plain HTTP
 
@@ -90,6 +91,7 @@ class Switches:
     links. `next_link` is where `next` leads, `page_size` the most that a page holds whatever `limit` says
     (0: no such limit). `created_at` says whether consumers have `createdAt`, whatever the flavour. `paging`
     is how the pages of one list fit together, `cache` what stands before the lists of order consumers.
+    `retrieved` is which consumer is answered under a reference: its own one, or the oldest of its order.
     """
 
     create_status: int = 200
@@ -105,6 +107,7 @@ class Switches:
     created_at: str = "flavour"
     paging: str = "steady"
     cache: str = "none"
+    retrieved: str = "own"
 
     def changed(self, changes: Mapping[str, object]) -> "Switches":
         """These switches with some set anew. Raises ValueError naming the switch and what it takes."""
@@ -137,6 +140,7 @@ _CHOICES: dict[str, tuple[object, ...]] = {
     "created_at": CREATED_AT,
     "paging": PAGING,
     "cache": CACHES,
+    "retrieved": RETRIEVED,
 }
 
 

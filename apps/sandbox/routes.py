@@ -160,6 +160,8 @@ def retrieve_order_consumer(call: Call) -> Answer:
     consumer = call.tx.consumer(call.ref)
     if consumer is None:
         return call.no_such("Order consumer")
+    if call.switches.retrieved == "oldest":
+        consumer = call.tx.consumers(consumer.order_ref)[0]
     return as_json(call.switches.retrieve_status, consumer_json(call, consumer))
 
 

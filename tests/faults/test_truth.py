@@ -85,7 +85,7 @@ def reconciled(world: World, case: Case, staff: User) -> Submission:
 @example(
     case=Case(
         done=False,
-        misread="known_ref",
+        retrieved="oldest",
         writers=(Writer(-30.0, -30.0), Writer(1.0, 1.0, is_twin=False)),
     )
 )

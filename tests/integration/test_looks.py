@@ -626,6 +626,18 @@ def test_a_new_reference_under_which_another_one_is_answered_proves_nothing(
     assert "answered about another consumer" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
 
 
+def test_an_older_twin_that_is_answered_under_a_new_reference_is_not_taken(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    add_elsewhere()
+    submission = lost(as_staff, sandbox, done=False)
+    sandbox.sandbox.add_consumer(SAMPLE_ORDER, clean().to_json())
+    sandbox.sandbox.switches = Switches().changed({"retrieved": "oldest"})
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.look_result) == (Outcome.UNKNOWN, LookResult.MISREAD)
+
+
 def test_a_reference_is_known_whatever_its_case_and_dashes(as_staff: Client, sandbox: SandboxServer) -> None:
     twin = add_elsewhere()
     submission = lost(as_staff, sandbox, done=False)

@@ -30,6 +30,7 @@ def cases() -> st.SearchStrategy[Case]:
         paging=st.sampled_from(["steady", "steady", "steady", "shuffled", "overlapping", "gap"]),
         cache=st.sampled_from(["none", "none", "none", "obeying", "stubborn", "silent"]),
         is_cache_warm=st.booleans(),
+        retrieved=st.sampled_from(["own", "own", "own", "oldest"]),
         misread=st.sampled_from(["", "", "", "known_ref", "another_consumer_after"]),
         writers=st.lists(writers(), max_size=5).map(tuple),
     )

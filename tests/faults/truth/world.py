@@ -64,6 +64,7 @@ class Case:
     cache: str = "none"
     is_cache_warm: bool = False  # somebody had read the list before the others were added
     misread: str = ""  # the fault of the first retrieval
+    retrieved: str = "own"  # which consumer is answered under a reference
     writers: tuple[Writer, ...] = ()
 
 
@@ -102,6 +103,7 @@ class World:
             created_at="always" if case.dated else "never",
             paging=case.paging,
             cache=case.cache,
+            retrieved=case.retrieved,
             page_size=case.page_size,
             lag_seconds=case.lag,
         )

@@ -79,6 +79,14 @@ def test_what_was_added_is_there_after_a_restart(caller: Caller, server: Sandbox
     assert stored.listed_at > stored.created_at
 
 
+def test_under_a_reference_the_oldest_consumer_of_the_order_can_be_answered(caller: Caller) -> None:
+    oldest, newest = (caller.create(SAMPLE_ORDER, lastName=name).json["ref"] for name in ("One", "Two"))
+    switch(caller, retrieved="oldest")
+    assert caller.get(f"/v2.1/orderConsumers/{newest}").json["ref"] == oldest
+    switch(caller, retrieved="own")
+    assert caller.get(f"/v2.1/orderConsumers/{newest}").json["ref"] == newest
+
+
 # --- Lists that do not hold still -----------------------------------------------------------------
 def test_each_request_finds_a_shuffled_list_in_another_order(caller: Caller) -> None:
     whole = listed(caller, order=GROUP_ORDER)
