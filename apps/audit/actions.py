@@ -82,16 +82,27 @@ CONSUMER_OUTCOME_UNKNOWN = define(
     error_code=Kind.WORD,
     duration_ms=Kind.NUMBER,
 )
-# reason: a supervisor's, or "look_up". The numbers are the evidence of a look-up: how many consumers were on
+# reason: a supervisor's, or "look_up". verification: whether the portal itself had read the consumer that a
+# supervisor marked as created. The numbers are the evidence of a look-up: how many consumers were on
 # the order before the send, how many new ones match field by field, and how many new ones do not.
 CONSUMER_SETTLED = define(
     "consumer.settled",
     outcome=Kind.CODE,
     reason=Kind.CODE,
+    verification=Kind.CODE,
     result=Kind.CODE,
     before=Kind.NUMBER,
     matching=Kind.NUMBER,
     different=Kind.NUMBER,
+)
+# A supervisor replaced an earlier resolution. previous_ref: the consumer reference of the earlier one.
+CONSUMER_RESOLUTION_CORRECTED = define(
+    "consumer.resolution_corrected",
+    previous_outcome=Kind.CODE,
+    previous_ref=Kind.WORD,
+    outcome=Kind.CODE,
+    reason=Kind.CODE,
+    verification=Kind.CODE,
 )
 CONSUMER_LOOKED_UP = define(
     "consumer.looked_up",
@@ -101,6 +112,8 @@ CONSUMER_LOOKED_UP = define(
     matching=Kind.NUMBER,
     different=Kind.NUMBER,
 )
+# The order could not be read: nothing was found out.
+CONSUMER_CHECK_FAILED = define("consumer.check_failed", failure=True, error_code=Kind.WORD)
 # A failure: the vendor's answer came after a person had settled, and may contradict them.
 CONSUMER_LATE_ANSWER = define(
     "consumer.late_answer",

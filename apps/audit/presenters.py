@@ -33,14 +33,20 @@ SENTENCES = {
         "It is unknown whether the order consumer of %(actor)s on order %(order)s was created: %(error_code)s"
     ),
     actions.CONSUMER_SETTLED: _(
-        "%(actor)s settled an unknown order consumer on order %(order)s as %(outcome)s"
+        "%(actor)s marked an unknown order consumer on order %(order)s as %(outcome)s: %(reason)s"
+    ),
+    actions.CONSUMER_RESOLUTION_CORRECTED: _(
+        "%(actor)s corrected a resolution on order %(order)s from %(previous_outcome)s to %(outcome)s:"
+        " %(reason)s"
     ),
     actions.CONSUMER_LOOKED_UP: _(
-        "%(actor)s looked for an unknown order consumer on order %(order)s: %(result)s"
+        "Reconciliation checked order %(order)s for an unknown order consumer: %(result)s"
+    ),
+    actions.CONSUMER_CHECK_FAILED: _(
+        "Reconciliation could not check order %(order)s for an unknown order consumer: %(error_code)s"
     ),
     actions.CONSUMER_LATE_ANSWER: _(
-        "An answer of Sitecore CDP for order %(order)s came after the outcome was settled:"
-        " it says %(answer_outcome)s"
+        "An answer of Sitecore CDP for order %(order)s came after the resolution: it says %(answer_outcome)s"
     ),
     actions.SUBMISSION_REPEAT_BLOCKED: _(
         "%(actor)s was kept from sending submission %(submission)s twice: %(why)s"
@@ -100,13 +106,40 @@ SENTENCES = {
 """One for each action, which a test holds against :data:`apps.audit.actions.ACTIONS`."""
 
 
+RECONCILED = "look_up"
+"""The reason of a resolution that no person gave."""
+_BY_RECONCILIATION = _(
+    "Confirmed by reconciliation: the order consumer %(consumer)s on order %(order)s was created"
+)
+_OF_RECONCILIATION = (actions.CONSUMER_LOOKED_UP.name, actions.CONSUMER_CHECK_FAILED.name)
+
+
+def is_reconciliation(event: AuditEvent) -> bool:
+    """Whether reconciliation did it, whoever asked for the check."""
+    resolved = event.action == actions.CONSUMER_SETTLED.name and event.details.get("reason") == RECONCILED
+    return resolved or event.action in _OF_RECONCILIATION
+
+
 def sentence(event: AuditEvent) -> str:
     """What happened, in one sentence for people. An action of another version gets a neutral line."""
     action = actions.ACTIONS.get(event.action)
     values = _values(event)
     if action is None or action not in SENTENCES:
         return gettext("%(actor)s did something that this version has no words for (%(action)s)") % values
-    return str(SENTENCES[action]) % values
+    if action is actions.CONSUMER_SETTLED and is_reconciliation(event):
+        return str(_BY_RECONCILIATION) % values
+    said = str(SENTENCES[action]) % values
+    verification = event.details.get("verification")
+    return f"{said} ({words.value_words('verification', verification)})" if verification else said
+
+
+def agent_words(event: AuditEvent) -> str:
+    """Who did it, for the history of a submission: reconciliation, where a person only asked for a check."""
+    if not is_reconciliation(event):
+        return actor_words(event)
+    if event.actor_name.startswith("system:"):
+        return gettext("reconciliation")
+    return gettext("reconciliation, asked for by %(person)s") % {"person": actor_words(event)}
 
 
 def actor_words(event: AuditEvent) -> str:

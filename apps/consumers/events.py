@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
@@ -31,6 +32,17 @@ def record_viewed(submission: Submission, actor: Actor) -> None:
     """Write down that a person saw a submission's personal data."""
     with transaction.atomic():
         record(event_of(actions.SUBMISSION_VIEWED, submission, actor))
+
+
+def record_consumer_read(submission: Submission, ref: str, *, result: str, actor: Actor) -> None:
+    """Write down that a person had the portal read a consumer of the submission's order.
+
+    ``result`` is "found" or a code that says why not.
+    """
+    data = {"kind": "order_consumer", "result": result}
+    read = event_of(actions.VENDOR_RECORD_VIEWED, submission, actor, **data)
+    with transaction.atomic():
+        record(replace(read, consumer_ref=ref))
 
 
 def record_listed(*, count: int, everybody: bool, actor: Actor, filters: Sequence[str] = ()) -> None:

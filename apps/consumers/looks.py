@@ -131,7 +131,7 @@ def _conclude(submission: Submission, found: findings.Found, actor: Actor) -> No
             "next_look_at": schedule.next_look(submission.finished_at or now, now),
         }
         if conclusion.result is LookResult.ONE:
-            changes |= {**_columns_of(conclusion.matching[0], actor, now), "next_look_at": None}
+            changes |= {**_columns_of(conclusion.matching[0], now), "next_look_at": None}
         changed = Submission.objects.filter(pk=submission.pk, outcome=Outcome.UNKNOWN).update(**changes)
         submission.refresh_from_db()
         if not changed:
@@ -139,7 +139,7 @@ def _conclude(submission: Submission, found: findings.Found, actor: Actor) -> No
         _record_look(submission, conclusion, actor)
 
 
-def _columns_of(consumer: OrderConsumer, actor: Actor, now: datetime.datetime) -> dict[str, Any]:
+def _columns_of(consumer: OrderConsumer, now: datetime.datetime) -> dict[str, Any]:
     kept = Submission()
     kept.answer = consumer
     return {
@@ -152,8 +152,8 @@ def _columns_of(consumer: OrderConsumer, actor: Actor, now: datetime.datetime) -
         "guest_ref": consumer.guest_ref,
         "settled_how": SettledHow.BY_LOOK_UP,
         "settled_at": now,
-        "settled_by_id": actor.id or None,
-        "settled_by_name": actor.name,
+        "settled_by_id": None,  # who asked for the check is in the event
+        "settled_by_name": "",
     }
 
 
@@ -195,5 +195,4 @@ def _store_failure(submission: Submission, error: CdpError, actor: Actor) -> Non
             ),
         )
         if changed:
-            facts = {"result": LookResult.FAILED.value, "error_code": error.code}
-            record(event_of(actions.CONSUMER_LOOKED_UP, submission, actor, **facts))
+            record(event_of(actions.CONSUMER_CHECK_FAILED, submission, actor, error_code=error.code))

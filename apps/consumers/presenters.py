@@ -12,7 +12,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext
 
-from apps.audit.presenters import actor_words, sentence
+from apps.audit.presenters import agent_words, sentence
 from apps.audit.selectors import events_of_submission
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
@@ -110,16 +110,20 @@ def timeline(submission: Submission) -> tuple[TimelineItem, ...]:
     told = (event for event in events if event.action != "submission.viewed")
     return tuple(
         TimelineItem(
-            event.at, sentence(event), actor_words(event), _outcome_told(event.action, event.details)
+            event.at, sentence(event), agent_words(event), _outcome_told(event.action, event.details)
         )
         for event in told
     )
 
 
 def _outcome_told(action: str, details: Mapping[str, Any]) -> str:
-    """The outcome that an event brought, for its colour and shape; empty where it brought none."""
-    if action == "consumer.settled":
-        return str(details.get("outcome", ""))
+    """The outcome that an event brought, for its colour and shape; empty where it brought none.
+
+    That of unknown where nobody but a person says so, and where a supervisor has to check it.
+    """
+    if action in ("consumer.settled", "consumer.resolution_corrected"):
+        unsure = details.get("verification") == "not_verified"
+        return Outcome.UNKNOWN.value if unsure else str(details.get("outcome", ""))
     if details.get("doubt"):
         return Outcome.UNKNOWN.value
     return {
@@ -128,6 +132,7 @@ def _outcome_told(action: str, details: Mapping[str, Any]) -> str:
         "consumer.rejected": Outcome.REJECTED.value,
         "consumer.not_sent": Outcome.NOT_SENT.value,
         "consumer.outcome_unknown": Outcome.UNKNOWN.value,
+        "consumer.late_answer": Outcome.UNKNOWN.value,  # somebody has to compare it with the resolution
     }.get(action, "")
 
 

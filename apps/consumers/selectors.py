@@ -5,15 +5,17 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
 
 from apps.cdp.answers import reference_key
+from apps.consumers import references
 from apps.consumers.models import (
     OPEN_OUTCOMES,
     DigestKind,
     IdentityRule,
     Outcome,
+    PastResolution,
     Submission,
     SubmissionDigest,
 )
@@ -66,8 +68,13 @@ def submissions_in_the_way(token: uuid.UUID, digest: str) -> tuple[Submission | 
 def possibly_similar_on_order(
     order_ref: str, digests: Iterable[tuple[DigestKind, str]]
 ) -> QuerySet[Submission]:
-    """Submissions on that order whose consumer exists or may exist and that share a digest, newest first."""
+    """Submissions on that order whose consumer exists or may exist and that share a digest, newest first.
+
+    One whose resolution was corrected from created to not created counts: the correction may be wrong.
+    """
+    once_created = PastResolution.objects.filter(submission=OuterRef("pk"), outcome=Outcome.CREATED)
     exists = Q(outcome__in=[Outcome.CREATED, *OPEN_OUTCOMES]) | ~Q(late_consumer_ref="")
+    exists |= Q(Exists(once_created), outcome=Outcome.NOT_CREATED)
     by_kind: dict[DigestKind, list[str]] = {}
     for kind, digest in digests:
         by_kind.setdefault(kind, []).append(digest)
@@ -95,6 +102,28 @@ def refs_claimed_elsewhere(submission: Submission, refs: Iterable[str]) -> froze
     others = _with_reference("consumer_ref", refs).exclude(pk=submission.pk)
     on_others = others.alias(order_key=Lower("order_ref")).exclude(order_key=submission.order_ref.lower())
     return frozenset(reference_key(ref) for ref in on_others.values_list("consumer_ref", flat=True))
+
+
+def submissions_with_reference(ref: str, *, besides: Submission) -> list[Submission]:
+    """The other submissions, to any order, that this consumer reference belongs to; case and dashes aside."""
+    keys = references.spellings(ref)
+    columns = ("consumer_ref", "late_consumer_ref")
+    found = [one for column in columns for one in _with_reference(column, keys).defer("refs_before")]
+    return [one for one in found if one.pk != besides.pk]
+
+
+def sent_again(submission: Submission) -> list[Submission]:
+    """Later submissions of the same consumer to the same order whose consumer exists or may exist.
+
+    Those that were corrected from this one, and those of the same content.
+    """
+    exists = Q(outcome__in=[Outcome.CREATED, *OPEN_OUTCOMES]) | ~Q(late_consumer_ref="")
+    corrected = Submission.objects.filter(exists, resubmission_of=submission.pk)
+    same = _on_order(submission.order_ref).filter(exists, content_digest=submission.content_digest)
+    later = same.filter(submitted_at__gt=submission.submitted_at)
+    found = {one.pk: one for one in (*corrected.defer("refs_before"), *later.defer("refs_before"))}
+    found.pop(submission.pk, None)
+    return sorted(found.values(), key=lambda one: one.pk)
 
 
 def has_repeated_reference(submission: Submission) -> bool:

@@ -1,27 +1,29 @@
-"""From unknown to known: what nobody saw happen is found out later, and never guessed."""
+"""From unknown to known: a supervisor resolves and corrects, and what lost its process becomes unknown."""
 
 from __future__ import annotations
 
 import datetime
+import hashlib
 import logging
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from apps.audit import actions
+from apps.audit.events import WORD
 from apps.audit.services import record
-from apps.consumers import schedule
+from apps.consumers import schedule, selectors
 from apps.consumers.events import event_of
-from apps.consumers.models import Outcome, SettledHow, SettleReason, Submission
+from apps.consumers.evidence import Evidence
+from apps.consumers.models import Outcome, PastResolution, SettledHow, SettleReason, Submission
 from apps.core.actor import Actor
 from apps.core.connections import is_away
 from apps.core.encryption import encrypt
 
 logger = logging.getLogger(__name__)
 
-# Unknown, or settled otherwise than a late answer says, or created by an answer that has to be checked.
-SETTLEABLE = Q(outcome=Outcome.UNKNOWN) | Q(contradicted=True) | ~Q(doubt_code="")
 # Seconds beyond the last moment at which an answer can come, for a write that waits for a lock.
 MARGIN = 30.0
 
@@ -31,11 +33,11 @@ class NotSettled(Exception):
 
 
 class NotUnknown(NotSettled):
-    """The outcome is not unknown (any more): somebody settled it, or a late answer did."""
+    """The submission is not as the supervisor saw it: somebody else, or an answer, has resolved it."""
 
 
 class ReferenceClaimed(NotSettled):
-    """Another submission has been settled with this consumer reference."""
+    """The consumer reference belongs to another submission."""
 
 
 def settle(
@@ -46,16 +48,27 @@ def settle(
     note: str,
     actor: Actor,
     consumer_ref: str = "",
+    evidence: Evidence | None = None,
 ) -> None:
-    """Write down what a supervisor found out about an unknown outcome, and why.
+    """Resolve an unknown submission as a supervisor says, or correct an earlier resolution.
 
-    ``outcome`` is created (with the consumer's reference) or not created. The note stays encrypted on the
-    submission; the event carries the reason's code. Raises ``NotUnknown`` and ``ReferenceClaimed``.
+    ``submission`` is as the supervisor saw it. ``outcome`` is created (with the consumer's reference) or not
+    created. ``evidence``: what the portal read of that consumer; without it the resolution is not verified.
+    The note stays encrypted on the row; the event carries the reason's code. An earlier resolution is kept as
+    a ``PastResolution``. Raises ``NotUnknown`` and ``ReferenceClaimed``; then nothing was changed.
     """
     now = datetime.datetime.now(datetime.UTC)
     try:
         with transaction.atomic(durable=True):
-            changed = Submission.objects.filter(SETTLEABLE, pk=submission.pk).update(
+            row = Submission.objects.select_for_update().get(pk=submission.pk)
+            if not can_be_resolved(row) or version_of(row) != version_of(submission):
+                raise NotUnknown("The submission is not as it was seen")
+            if consumer_ref and selectors.submissions_with_reference(consumer_ref, besides=row):
+                raise ReferenceClaimed("The reference belongs to another submission")
+            if row.is_resolved:
+                _keep_past(row, now)
+            Submission.objects.filter(pk=row.pk).update(
+                **_read_columns(row, outcome, evidence),
                 outcome=outcome,
                 consumer_ref=consumer_ref,
                 next_look_at=None,
@@ -68,14 +81,8 @@ def settle(
                 settle_reason=reason,
                 encrypted_settle_note=encrypt(note) if note else "",
             )
-            if not changed:
-                raise NotUnknown("The submission is not of unknown outcome")
             submission.refresh_from_db()
-            record(
-                event_of(
-                    actions.CONSUMER_SETTLED, submission, actor, outcome=outcome.value, reason=reason.value
-                )
-            )
+            _record_resolution(submission, row, actor)
     except IntegrityError:
         if not consumer_ref:
             raise
@@ -83,8 +90,84 @@ def settle(
 
 
 def can_be_settled(submission: Submission) -> bool:
-    """Whether a supervisor may (still) say which."""
+    """Whether a supervisor has to say which: unknown, contradicted by a later answer, or doubted."""
     return submission.outcome == Outcome.UNKNOWN or submission.contradicted or bool(submission.doubt_code)
+
+
+def can_be_resolved(submission: Submission) -> bool:
+    """Whether a supervisor may resolve it: it is unknown or doubted, or a resolution is to be corrected.
+
+    Any other outcome that the vendor's own answer gave stays.
+    """
+    return can_be_settled(submission) or submission.is_resolved
+
+
+def version_of(submission: Submission) -> str:
+    """Which resolution somebody saw: another one, or a later answer, has another version.
+
+    Empty where there is none yet.
+    """
+    if not submission.is_resolved or submission.settled_at is None:
+        return ""
+    parts = (
+        submission.outcome,
+        submission.consumer_ref,
+        submission.settled_at.astimezone(datetime.UTC).isoformat(),
+        submission.late_outcome,
+        submission.late_consumer_ref,
+    )
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _keep_past(row: Submission, now: datetime.datetime) -> None:
+    PastResolution.objects.create(
+        submission=row,
+        outcome=row.outcome,
+        consumer_ref=row.consumer_ref,
+        settled_how=row.settled_how,
+        settled_at=row.settled_at,  # type: ignore[misc]  # of a resolved one it is there: a constraint
+        settled_by_id=row.settled_by_id,
+        settled_by_name=row.settled_by_name,
+        settle_reason=row.settle_reason,
+        settled_read_at=row.settled_read_at,
+        encrypted_settle_note=row.encrypted_settle_note,
+        encrypted_answer=row.encrypted_answer,
+        replaced_at=now,
+    )
+
+
+def _read_columns(row: Submission, outcome: Outcome, evidence: Evidence | None) -> dict[str, Any]:
+    """What was read of the consumer that is marked. What was read of another one does not stay."""
+    if evidence is not None and evidence.consumer is not None:
+        consumer, kept = evidence.consumer, Submission()
+        kept.answer = consumer
+        return {
+            "settled_read_at": evidence.at,
+            "encrypted_answer": kept.encrypted_answer,
+            "consumer_href": consumer.href,
+            "order_href": consumer.order_href,
+            "guest_href": consumer.guest_href,
+            "guest_ref": consumer.guest_ref,
+        }
+    if not row.is_resolved and outcome is not Outcome.CREATED:
+        return {}
+    texts = ("encrypted_answer", "consumer_href", "order_href", "guest_href", "guest_ref")
+    return {"settled_read_at": None, **dict.fromkeys(texts, "")}
+
+
+def _record_resolution(submission: Submission, before: Submission, actor: Actor) -> None:
+    verified = "verified" if submission.settled_read_at else "not_verified"
+    facts = {
+        "outcome": submission.outcome,
+        "reason": submission.settle_reason,
+        "verification": verified if submission.outcome == Outcome.CREATED else "",
+    }
+    if before.is_resolved:
+        told = WORD.fullmatch(before.consumer_ref) is not None  # an odd one is in the row alone
+        facts |= {"previous_outcome": before.outcome, "previous_ref": before.consumer_ref if told else ""}
+        record(event_of(actions.CONSUMER_RESOLUTION_CORRECTED, submission, actor, **facts))
+    else:
+        record(event_of(actions.CONSUMER_SETTLED, submission, actor, **facts))
 
 
 def longest_send() -> datetime.timedelta:

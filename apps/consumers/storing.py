@@ -90,7 +90,8 @@ def write_after(submission: Submission, result: Result, actor: Actor) -> Submiss
             for name, value in columns.items():
                 setattr(submission, name, value)
         else:
-            submission.refresh_from_db()
+            # Locked: a supervisor may correct the resolution that the answer is compared with.
+            submission.refresh_from_db(from_queryset=Submission.objects.select_for_update())
         if not changed and _is_stored_already(submission, result):
             return submission
         facts: dict[str, Any] = {name: result.columns.get(name) for name in ("http_status", "duration_ms")}

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.consumers import concerns
 from apps.consumers.concerns import Concern
-from apps.consumers.models import Doubt, LookResult, Outcome, Submission
+from apps.consumers.models import Doubt, LookResult, Outcome, SettledHow, Submission
 
 FIELD_LABELS = {
     "title": _("Title"),
@@ -175,9 +175,12 @@ def look_found(submission: Submission) -> str:
 
 
 def line_note(submission: Submission) -> str:
-    """What a list says beside an outcome, where somebody has to look at it."""
+    """What a list says beside an outcome that somebody has to look at, or that the portal did not verify."""
     if submission.doubt_code:
         return str(DOUBT_NOTE)
+    by_hand = submission.settled_how == SettledHow.BY_HAND and submission.outcome == Outcome.CREATED
+    if by_hand and submission.settled_read_at is None:
+        return gettext("Not verified")
     if submission.outcome != Outcome.UNKNOWN or submission.look_result not in LINE_NOTES:
         return ""
     return str(LINE_NOTES[LookResult(submission.look_result)])
@@ -213,15 +216,22 @@ def headline(outcome: Outcome, *, doubt: bool = False) -> str:
     }[outcome]
 
 
+def _similar_words(submission: Submission | None) -> str:
+    outcome = submission.outcome if submission else ""
+    if outcome == Outcome.NOT_CREATED and submission and not submission.late_consumer_ref:
+        return gettext(
+            "A similar consumer on this order was marked as created, and that was corrected to not created."
+        )
+    # Any other outcome means that it exists: created, or so a late answer says.
+    return {
+        "sending": gettext("A similar consumer is being sent to this order."),
+        "unknown": gettext("A similar consumer was sent to this order; it is unknown whether it exists."),
+    }.get(outcome, gettext("A similar consumer was created on this order."))
+
+
 def concern_words(concern: Concern) -> str:
     """A reason to stop, without what its submission says."""
     if concern.code in CONCERNS:
         return str(CONCERNS[concern.code])
     labels = ", ".join(str(FIELD_LABELS[name]).lower() for name in concern.matching)
-    outcome = concern.submission.outcome if concern.submission else ""
-    # Any other outcome means that it exists: created, or so a late answer says.
-    sentence = {
-        "sending": gettext("A similar consumer is being sent to this order."),
-        "unknown": gettext("A similar consumer was sent to this order; it is unknown whether it exists."),
-    }.get(outcome, gettext("A similar consumer was created on this order."))
-    return f"{sentence} " + gettext("The same: %(fields)s.") % {"fields": labels}
+    return f"{_similar_words(concern.submission)} " + gettext("The same: %(fields)s.") % {"fields": labels}

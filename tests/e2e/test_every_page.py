@@ -11,10 +11,12 @@ from html.parser import HTMLParser
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.test import override_settings
 from django.urls import URLPattern, URLResolver, get_resolver
 from playwright.sync_api import Page, Response, Route, ViewportSize
 
 from apps.accounts.models import User
+from apps.cdp.factory import get_client
 from apps.history.models import Export, State
 from apps.sandbox.seed import GROUP_ORDER
 from apps.sandbox.seed_guests import GUEST_WITH_PROFILE
@@ -102,6 +104,40 @@ def _sending(page: Page, world: World) -> None:
     address = f"/submissions/{world.sending.public_id}/"
     page.route(f"**{address}", hold_still, times=1)
     page.goto(address)
+
+
+def _enter_as_created(page: Page, world: World) -> None:
+    page.goto(f"/submissions/{world.unknown.public_id}/")
+    [consumer] = get_client().list_order_consumer_refs(world.unknown.order_ref)
+    page.get_by_label("Consumer reference").fill(consumer)
+    page.locator("#id_created-reason").select_option("seen_in_cdp")
+    page.locator("#id_created-note").fill(f"About {TYPED['compared']}")
+
+
+def _mark_as_created(page: Page) -> None:
+    with page.expect_navigation():
+        page.get_by_role("button", name="Mark as created").click()
+
+
+def _compared(page: Page, world: World) -> None:
+    _enter_as_created(page, world)
+    with override_settings(CDP_LOOK_UPS=True):
+        _mark_as_created(page)
+    page.get_by_role("columnheader", name="In Sitecore CDP").wait_for()
+
+
+def _not_read(page: Page, world: World) -> None:
+    _enter_as_created(page, world)
+    _mark_as_created(page)
+    _mark_as_created(page)
+    page.get_by_role("link", name="Confirm that you compared it in Sitecore CDP").wait_for()
+
+
+def _too_late(page: Page, world: World) -> None:
+    _enter_as_created(page, world)
+    page.locator("[name=seen]").first.evaluate("field => { field.value = 'another'; }")
+    _mark_as_created(page)
+    page.get_by_text("Yours was not saved:").wait_for()
 
 
 def _export_with_errors(page: Page, world: World) -> None:
@@ -200,6 +236,11 @@ PAGES = [
     at("history:figures", "supervisor", "/submissions/figures/?order=nothing", "without a row"),
     at(RECEIPT, "supervisor", "/submissions/{world.unknown.public_id}/", "to be settled"),
     at(RECEIPT, "supervisor", "/submissions/{world.settled.public_id}/", "settled"),
+    at(RECEIPT, "supervisor", "/submissions/{world.corrected.public_id}/", "corrected"),
+    at("consumers:settle", "supervisor", "/submissions/{world.settled.public_id}/settle/", "to be corrected"),
+    Seen("consumers:settle", "supervisor", _compared, "to be compared"),
+    Seen("consumers:settle", "supervisor", _not_read, "not read"),
+    Seen("consumers:settle", "supervisor", _too_late, "too late"),
     after(
         "consumers:settle",
         "supervisor",

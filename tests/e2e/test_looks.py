@@ -46,7 +46,7 @@ def test_check_now_finds_the_consumer_whose_answer_was_lost(
     expect(page.locator(".panel-unknown")).to_contain_text("the portal reads the order again at")
     page.get_by_role("button", name="Check now").click()
     expect_receipt(page, "Consumer created")
-    expect(page.locator(".panel-created")).to_contain_text("confirmed by look-up")
+    expect(page.locator(".panel-created")).to_contain_text("Confirmed by reconciliation")
 
 
 def test_the_page_of_an_unknown_one_tells_by_itself_what_the_worker_has_found(
@@ -55,7 +55,7 @@ def test_the_page_of_an_unknown_one_tells_by_itself_what_the_worker_has_found(
     page = _lost(windows, staff, sandbox)
     Submission.objects.update(next_look_at=datetime.datetime.now(datetime.UTC))
     assert take_due_look(actor=Actor.system("worker"), client=get_client())
-    expect(page.locator(".panel-created")).to_contain_text("confirmed by look-up", timeout=15_000)
+    expect(page.locator(".panel-created")).to_contain_text("Confirmed by reconciliation", timeout=15_000)
 
 
 def test_a_suspected_duplicate_leads_a_supervisor_to_every_candidate(

@@ -23,9 +23,11 @@ from tests.e2e.pages import (
 from tests.e2e.test_outcomes import UNKNOWN
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
+from tests.unit.accounts.people import make_person
 
 pytestmark = pytest.mark.e2e
 
+COMPARE = "Compare before you mark as created"
 NOTE = f"Seen on the order page of {TYPED['note']}"
 OF_SAM = f"Of Sam {TYPED['of Sam']}"
 
@@ -52,8 +54,9 @@ def _open_from_start(windows: Windows) -> Page:
 
 
 def test_a_supervisor_marks_an_unknown_one_as_created(
-    windows: Windows, supervisor: User, unknown: Page, sandbox: SandboxServer
+    windows: Windows, supervisor: User, unknown: Page, sandbox: SandboxServer, settings: Settings
 ) -> None:
+    settings.CDP_LOOK_UPS = True
     page = _open_from_start(windows)
     page.get_by_role("button", name="Mark as created").click()
     expect_error(page, "id_created-consumer_ref", "Enter the consumer reference in full")
@@ -63,15 +66,57 @@ def test_a_supervisor_marks_an_unknown_one_as_created(
     page.locator("#id_created-reason").select_option("seen_in_cdp")
     page.locator("#id_created-note").fill(NOTE)
     page.get_by_role("button", name="Mark as created").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(COMPARE)
+    expect(page.locator("tr", has_text="Last name")).to_contain_text(f"{SIMPLE.last_name} {SIMPLE.last_name}")
+    expect(page.locator("main")).not_to_contain_text("Differs")
+    page.get_by_role("button", name="Change").click()
+    expect(page.get_by_label("Consumer reference")).to_have_value(done.ref)
+    expect(page.locator("#id_created-note")).to_have_value(NOTE)
+    page.get_by_role("button", name="Mark as created").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(COMPARE)
+    page.get_by_role("button", name="Mark as created").click()
     submission = expect_receipt(page, "Consumer created")
     assert (submission.consumer_ref, submission.settled_by) == (done.ref, supervisor)
-    expect(page.locator("main")).to_contain_text("Sue Person confirmed it")
+    expect(page.locator(".panel-created")).to_contain_text("Resolved by Sue Person: seen in Sitecore CDP.")
+    expect(page.locator(".panel-created")).to_contain_text("Verified by the portal")
     expect(page.locator("main")).to_contain_text(NOTE)
 
     unknown.reload()
     expect_receipt(unknown, "Consumer created")
     expect(unknown.locator(".panel-created")).to_contain_text(done.ref)
     expect(unknown.locator("main")).not_to_contain_text(NOTE)
+    assert creates(sandbox) == 1
+
+
+def test_without_the_vendor_a_supervisor_states_it_and_a_second_one_corrects_it(
+    windows: Windows, supervisor: User, unknown: Page, sandbox: SandboxServer
+) -> None:
+    late = windows.open(make_person("sol", "supervisor"), javascript=False)
+    late.goto(unknown.url)
+    page = _open_from_start(windows)
+    done = sandbox.sandbox.consumers(fault_order("no_answer_after"))[-1]
+    page.get_by_label("Consumer reference").fill(f"https://cdp.example/v2.1/orderConsumers/{done.ref}")
+    page.locator("#id_created-reason").select_option("seen_in_cdp")
+    page.get_by_role("button", name="Mark as created").click()
+    expect(page.locator(".panel-warning")).to_contain_text("The portal could not read this consumer")
+    page.get_by_role("button", name="Mark as created").click()
+    expect_error(page, "id_created-compared", "Confirm that you compared it in Sitecore CDP")
+    page.get_by_label("I compared it in Sitecore CDP myself").check()
+    page.get_by_role("button", name="Mark as created").click()
+    expect_receipt(page, "Marked as created by Sue Person, not verified")
+    expect(page.locator(".panel-warning")).to_contain_text("Not verified by the portal.")
+
+    late.locator("#id_not_created-reason").select_option("not_seen_in_cdp")
+    late.locator("#id_not_created-note").fill(NOTE)
+    late.get_by_role("button", name="Mark as not created").click()
+    expect(late.get_by_role("heading", level=1)).to_have_text("Already resolved by Sue Person")
+    expect(late.locator(".panel-warning")).to_contain_text("Yours was not saved:")
+    expect(late.locator(".panel-warning")).to_contain_text(NOTE)
+    expect(late.locator("#id_not_created-note")).to_have_value(NOTE)
+    late.get_by_role("button", name="Mark as not created").click()
+    expect_receipt(late, "A supervisor found that the consumer was not created")
+    expect(late.locator("main")).to_contain_text("Earlier resolutions")
+    expect(late.locator("main")).to_contain_text(done.ref)
     assert creates(sandbox) == 1
 
 

@@ -56,7 +56,9 @@ def test_a_supervisor_looks_settles_exports_and_an_administrator_finds_it(
     page.get_by_label("Consumer reference").fill(SEEN)
     page.locator("#id_created-reason").select_option("seen_in_cdp")
     page.get_by_role("button", name="Mark as created").click()
-    expect(page.locator("main")).to_contain_text("Consumer created")
+    page.get_by_label("I compared it in Sitecore CDP myself").check()
+    page.get_by_role("button", name="Mark as created").click()
+    expect(page.locator("main")).to_contain_text("Marked as created by Sue Person, not verified")
 
     page.goto("/submissions/")
     page.locator("summary", has_text="Filters").click()

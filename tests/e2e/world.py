@@ -51,6 +51,7 @@ class World:
             consumer_ref=str(uuid.uuid4()),
             actor=acting(supervisor),
         )
+        self.corrected = self._corrected(supervisor)
         self.not_created = self._submit(FAULT_ORDERS["500_before"])
         settling.settle(
             self.not_created,
@@ -66,6 +67,26 @@ class World:
         self.link = "/accounts/set-password/{}/{}/".format(
             *people.issue_password_link(person_id=self.person.pk, actor=acting(supervisor))
         )
+
+    def _corrected(self, supervisor: User) -> Submission:
+        """Marked as created with a note, and corrected since."""
+        submission = self._submit(FAULT_ORDERS["truncated_json"])
+        settling.settle(
+            submission,
+            outcome=Outcome.CREATED,
+            reason=SettleReason.SEEN_IN_CDP,
+            note=f"A note about {TYPED['world earlier note']}",
+            consumer_ref=str(uuid.uuid4()),
+            actor=acting(supervisor),
+        )
+        settling.settle(
+            submission,
+            outcome=Outcome.NOT_CREATED,
+            reason=SettleReason.NOT_SEEN_IN_CDP,
+            note="",
+            actor=acting(supervisor),
+        )
+        return submission
 
     def _submit(self, order_ref: str) -> Submission:
         return services.submit(

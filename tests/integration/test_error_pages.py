@@ -201,7 +201,7 @@ def test_a_database_that_is_away_is_a_page(
 
 
 # --- What became of an act ------------------------------------------------------------------------
-SETTLED = {"outcome": "created", "created-consumer_ref": REF, "created-reason": "seen_in_cdp"}
+SETTLED = {"outcome": "not_created", "not_created-reason": "not_seen_in_cdp"}
 NOTHING = "Nothing was changed."
 PERSON = {"username": "new", "name": "New Person", "time_zone": "", "roles": ["staff"]}
 

@@ -22,6 +22,7 @@ from apps.consumers.settling import can_be_settled
 from apps.sandbox.server import SandboxServer
 from tests.unit.accounts.people import events
 from tests.unit.consumers.entries import FULL, REF, clean, creates, on_page, posted, store, text
+from tests.unit.consumers.resolving import mark_created
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -141,7 +142,7 @@ def test_what_a_late_answer_has_created_is_not_sent_again(
     as_staff: Client, sandbox: SandboxServer, contradicted: Submission
 ) -> None:
     receipt = as_staff.get(f"/submissions/{contradicted.public_id}/")
-    assert "An answer came after this was settled" in text(receipt)
+    assert "An answer came after this was resolved" in text(receipt)
     assert LATE in text(receipt)
     assert "Correct and send again" not in text(receipt)
     assert as_staff.get(f"{NEW}?from={contradicted.public_id}").status_code == 404
@@ -158,8 +159,7 @@ def test_a_contradiction_is_pinned_until_a_supervisor_has_settled_it_anew(
     page = as_supervisor.get(receipt)
     assert "Mark as created" in text(page)
     assert "Mark as not created" not in text(page)
-    form = {"outcome": "created", "created-consumer_ref": LATE, "created-reason": "seen_in_cdp"}
-    assert as_supervisor.post(f"{receipt}settle/", form).status_code == 303
+    assert mark_created(as_supervisor, contradicted, LATE).status_code == 303
     contradicted.refresh_from_db()
     assert (contradicted.outcome, contradicted.consumer_ref) == (Outcome.CREATED, LATE)
     assert not can_be_settled(contradicted)
@@ -172,7 +172,8 @@ def test_what_is_not_unknown_shows_no_settle_form_and_no_data_by_one(
 ) -> None:
     submission = store(staff, outcome)
     response = as_supervisor.post(f"/submissions/{submission.public_id}/settle/", {"outcome": "created"})
-    assert response.status_code == 303
+    assert response.status_code == 409
+    assert FULL.last_name not in text(response)
     assert events("submission.viewed") == []
 
 

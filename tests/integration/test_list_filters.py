@@ -390,7 +390,7 @@ def test_a_late_answer_that_says_otherwise_is_above_the_list_as_well(
         late_consumer_ref=CONSUMER, contradicted=True,
     )  # fmt: skip
     page = text(as_supervisor.get(f"{PAGE}?outcome=rejected"))
-    assert "Answers that came after somebody had settled" in page
+    assert "Answers that came after the resolution" in page
     assert names(page, {"late": late}) == ["late"]
 
 

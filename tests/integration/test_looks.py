@@ -34,6 +34,7 @@ from apps.sandbox.server import SandboxServer
 from apps.sandbox.store import StoredConsumer
 from tests.unit.accounts.people import acting, events
 from tests.unit.consumers.entries import FULL, REF, clean, creates, posted, settled_by, store, text
+from tests.unit.consumers.resolving import enter
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -115,7 +116,7 @@ def test_a_new_consumer_that_matches_is_taken_as_created_with_its_evidence(
     assert not look()
     page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
     assert "Consumer created" in page
-    assert "confirmed by look-up" in page
+    assert "Confirmed by reconciliation" in page
     assert len(creates(sandbox)) == 2
 
 
@@ -372,7 +373,7 @@ def test_a_late_no_after_a_look_up_is_pinned_until_a_supervisor_has_settled_it_a
     assert "that it had not created this consumer" in page
     assert "Mark as not created" in page
     form = {"outcome": "not_created", "not_created-reason": "vendor_confirmed", "not_created-note": ""}
-    assert as_supervisor.post(f"{receipt}settle/", form).status_code == 303
+    assert enter(as_supervisor, submission, form).status_code == 303
     assert (fresh(submission).outcome, fresh(submission).contradicted) == (Outcome.NOT_CREATED, False)
     assert receipt not in text(as_supervisor.get("/"))
 
@@ -428,7 +429,9 @@ def test_a_look_that_is_not_answered_says_nothing_and_comes_again(
         Outcome.UNKNOWN, LookResult.FAILED, 0, 1,
     )  # fmt: skip
     assert found.next_look_at is not None
-    assert events("consumer.looked_up")[0].details == {"result": "failed", "error_code": "http_503"}
+    [failed] = events("consumer.check_failed")
+    assert (failed.failure, failed.details) == (True, {"error_code": "http_503"})
+    assert events("consumer.looked_up") == []
     make_due(submission)
     assert look()
     assert fresh(submission).outcome == Outcome.CREATED

@@ -21,6 +21,7 @@ from apps.core.actor import Actor
 from apps.sandbox.server import SandboxServer
 from tests.unit.accounts.people import acting, events, make_person
 from tests.unit.consumers.entries import FULL, REF, clean, creates, on_page, posted, sent, store, text
+from tests.unit.consumers.resolving import AS_NOT_CREATED, mark_created, receipt
 
 pytestmark = pytest.mark.django_db
 REAL = pytest.mark.django_db(transaction=True)  # a create, or several connections
@@ -32,11 +33,6 @@ AS_CREATED = {
     "created-reason": "seen_in_cdp",
     "created-note": NOTE,
 }
-AS_NOT_CREATED = {"outcome": "not_created", "not_created-reason": "vendor_confirmed", "not_created-note": ""}
-
-
-def receipt(submission: Submission) -> str:
-    return f"/submissions/{submission.public_id}/"
 
 
 @pytest.fixture
@@ -61,13 +57,16 @@ def test_a_supervisor_sees_both_ways_to_settle_and_staff_none(
 
 
 @pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome != Outcome.UNKNOWN])
-def test_only_an_unknown_outcome_can_be_settled(as_supervisor: Client, staff: User, outcome: Outcome) -> None:
+def test_what_is_not_unknown_is_not_settled_by_an_old_form(
+    as_supervisor: Client, staff: User, outcome: Outcome
+) -> None:
     submission = store(staff, outcome)
     assert "Mark as" not in text(as_supervisor.get(receipt(submission)))
     before = Submission.objects.filter(pk=submission.pk).values().get()
     for way in (AS_CREATED, AS_NOT_CREATED):
         response = as_supervisor.post(f"{receipt(submission)}settle/", way)
-        assert (response.status_code, response["Location"]) == (303, receipt(submission))
+        assert response.status_code == 409
+        assert "Yours was not saved:" in text(response)
     assert Submission.objects.filter(pk=submission.pk).values().get() == before
     assert events("consumer.settled") == []
 
@@ -86,9 +85,7 @@ def test_only_a_supervisor_may_settle(
 def test_marked_as_created_it_has_the_reference_the_reason_and_who_found_out(
     as_supervisor: Client, supervisor: User, unknown: Submission, sandbox: SandboxServer
 ) -> None:
-    response = as_supervisor.post(
-        f"{receipt(unknown)}settle/", {**AS_CREATED, "created-consumer_ref": f" {REF} "}
-    )
+    response = mark_created(as_supervisor, unknown, f" {REF} ", **{"created-note": NOTE})
     assert (response.status_code, response["Location"]) == (303, receipt(unknown))
     unknown.refresh_from_db()
     assert (unknown.outcome, unknown.consumer_ref) == (Outcome.CREATED, REF)
@@ -97,11 +94,13 @@ def test_marked_as_created_it_has_the_reference_the_reason_and_who_found_out(
     assert unknown.settled_at is not None
     assert unknown.settle_note == NOTE
     [event] = events("consumer.settled")
-    assert event.details == {"outcome": "created", "reason": "seen_in_cdp"}
+    assert event.details == {"outcome": "created", "reason": "seen_in_cdp", "verification": "not_verified"}
     assert (event.consumer_ref, event.actor_id) == (REF, str(supervisor.pk))
     page = text(as_supervisor.get(receipt(unknown)))
-    assert "Consumer created" in page
-    assert f"{supervisor.name} confirmed it: The consumer is on the order in Sitecore CDP" in page
+    assert f"Marked as created by {supervisor.name}, not verified" in page
+    assert f"Resolved by {supervisor.name}: seen in Sitecore CDP." in page
+    assert "Not verified by the portal." in page
+    assert "Consumer created" not in page
     assert sandbox.sandbox.requests() == []
 
 
@@ -127,7 +126,7 @@ def test_marked_as_not_created_it_can_be_corrected_and_sent_again(
 def test_the_note_is_not_readable_in_any_row_and_shown_to_supervisors_only(
     as_staff: Client, as_supervisor: Client, unknown: Submission
 ) -> None:
-    as_supervisor.post(f"{receipt(unknown)}settle/", AS_CREATED)
+    mark_created(as_supervisor, unknown, **{"created-note": NOTE})
     for model in (Submission, AuditEvent):
         assert "Marvin" not in str(list(model._default_manager.values()))
     assert NOTE in text(as_supervisor.get(receipt(unknown)))
@@ -187,10 +186,10 @@ def test_there_is_no_third_way(as_supervisor: Client, unknown: Submission, outco
 def test_one_reference_settles_one_submission(
     as_supervisor: Client, staff: User, supervisor: User, unknown: Submission
 ) -> None:
-    as_supervisor.post(f"{receipt(unknown)}settle/", AS_CREATED)
+    mark_created(as_supervisor, unknown)
     other = store(staff, Outcome.UNKNOWN, clean())
     page = text(as_supervisor.post(f"{receipt(other)}settle/", AS_CREATED))
-    assert "Another submission was settled with this consumer reference" in page
+    assert "This consumer belongs to another submission" in page
     other.refresh_from_db()
     assert (other.outcome, other.settled_how) == (Outcome.UNKNOWN, "")
     assert len(events("consumer.settled")) == 1
@@ -207,15 +206,6 @@ def test_a_log_whose_end_was_bent_is_not_told_as_a_claimed_reference(
         _settle(unknown, supervisor)
     unknown.refresh_from_db()
     assert unknown.outcome == Outcome.UNKNOWN
-
-
-def test_a_reference_that_the_vendor_itself_gave_to_another_does_not_stop_a_supervisor(
-    staff: User, supervisor: User, unknown: Submission
-) -> None:
-    store(staff, Outcome.CREATED, clean(), consumer_ref=REF)
-    _settle(unknown, supervisor)
-    unknown.refresh_from_db()
-    assert unknown.consumer_ref == REF
 
 
 def _settle(submission: Submission, person: User, outcome: Outcome = Outcome.CREATED) -> None:

@@ -148,7 +148,7 @@ def test_a_supervisors_start_page_has_everybodys_unknown_ones_and_their_own_late
     page = text(as_supervisor.get("/"))
     assert listed(page) == [*(str(one.public_id) for one in unknown), str(own.public_id)]
     assert "2 submissions of unknown outcome" in page
-    assert "settle each of them" in page
+    assert "resolve each of them" in page
 
 
 def test_that_a_list_of_names_was_seen_is_on_record(

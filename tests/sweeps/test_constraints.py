@@ -17,6 +17,7 @@ from apps.consumers.models import (
     IdentityRule,
     LookPace,
     Outcome,
+    PastResolution,
     Submission,
     SubmissionDigest,
     VendorContact,
@@ -43,6 +44,12 @@ def _turn(was: Outcome, /, **columns: Any) -> None:
 
 def _settled_not_created(**columns: Any) -> None:
     _turn(Outcome.NOT_CREATED, **columns)
+
+
+def _past(**columns: Any) -> None:
+    submission = store(_person(), Outcome.NOT_CREATED)
+    kept = {"settled_how": "by_hand", "settled_at": NOW, "replaced_at": NOW}
+    PastResolution.objects.create(submission=submission, **kept, **columns)
 
 
 def _open_twice() -> None:
@@ -122,6 +129,15 @@ BREAKS: dict[str, list[Break]] = {
         lambda: _turn(Outcome.CREATED, **{**settled_by(_person()), "settled_how": "by_magic"}),
         lambda: _settled_not_created(settled_how="by_look_up", settle_reason=""),
         lambda: _turn(Outcome.CREATED, settled_how="by_look_up"),
+    ],
+    "submission_read_only_when_marked_created": [
+        lambda: _turn(Outcome.CREATED, settled_read_at=NOW),
+        lambda: _settled_not_created(settled_read_at=NOW),
+    ],
+    "past_resolution_reference_exactly_when_created": [
+        lambda: _past(outcome="created"),
+        lambda: _past(outcome="not_created", consumer_ref=REF),
+        lambda: _past(outcome="unknown"),
     ],
     "submission_not_created_is_settled": [
         lambda: _settled_not_created(settled_how="", settled_at=None, settled_by=None, settle_reason=""),

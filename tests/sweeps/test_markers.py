@@ -32,6 +32,7 @@ from apps.sandbox.server import SandboxServer
 from tests.markers import Markers, database_bytes, logged_at_debug, rows
 from tests.unit.accounts.people import PASSWORD
 from tests.unit.consumers.entries import on_page, posted, store
+from tests.unit.consumers.resolving import confirm, enter
 
 NEW = "/consumers/new/"
 ORDERS = "/orders/"
@@ -197,7 +198,14 @@ def _settle(supervisor: Visitor, person: User, markers: Markers) -> None:
         refused = supervisor.post(f"{page}settle/", {"outcome": outcome, **wrong, **note})
         assert refused.status_code == 200
         right = {f"{outcome}-reason": "other", f"{outcome}-consumer_ref": _next_order()}
-        assert supervisor.post(f"{page}settle/", {"outcome": outcome, **right, **note}).status_code == 303
+        answer = supervisor.post(f"{page}settle/", {"outcome": outcome, **right, **note})
+        if outcome == "created":
+            too_late = {"outcome": outcome, **right, "created-note": f"Also {markers['note too late']}"}
+            answer = confirm(supervisor, unknown, answer)
+            assert supervisor.post(f"{page}settle/", too_late).status_code == 409
+            corrected = {"not_created-reason": "other", "not_created-note": markers["note of a correction"]}
+            assert enter(supervisor, unknown, {"outcome": "not_created", **corrected}).status_code == 303
+        assert answer.status_code == 303
         supervisor.get(page)
         supervisor.post(f"{page}settle/", {"outcome": markers["no outcome"]})
 

@@ -1,18 +1,34 @@
-"""The forms by which a supervisor settles an unknown outcome."""
+"""The forms by which a supervisor resolves an unknown submission, or corrects a resolution."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crispy_forms.helper import FormHelper
 from django import forms
+from django.core.exceptions import ValidationError
 from django.http import QueryDict
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from apps.consumers.forms.fields import REFERENCE, PlainTextField
-from apps.consumers.models import Outcome, SettleReason
+from apps.consumers.forms.fields import PlainTextField
+from apps.consumers.models import Outcome, SettleReason, Submission
+from apps.consumers.references import read_reference, same_reference
 from apps.core.form_input import LinesField, PortalForm
+
+LONGEST_LINK = 2_000  # characters
+_IN_FULL = _("Enter the consumer reference in full")
+
+
+class ConsumerReferenceField(PlainTextField):
+    """The reference of an order consumer, or a link that ends in it."""
+
+    def clean(self, value: Any) -> str:
+        reference = read_reference(super().clean(value))
+        if not reference:
+            raise ValidationError(_IN_FULL, code="not_a_reference")
+        return reference
 
 
 class SettleForm(PortalForm):
@@ -20,6 +36,8 @@ class SettleForm(PortalForm):
 
     outcome: Outcome
     reasons: tuple[SettleReason, ...]
+    owners: Sequence[str] = ()
+    """Receipts of the submissions that the reference belongs to, where it cannot be taken."""
 
     reason = forms.ChoiceField(label=_("Reason"), error_messages={"required": _("Choose the reason")})
     note = LinesField(
@@ -30,11 +48,18 @@ class SettleForm(PortalForm):
         error_messages={"max_length": _("The note has at most 2,000 characters")},
     )
 
-    def __init__(self, data: QueryDict | None = None, *, initial: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        submission: Submission,
+        data: QueryDict | None = None,
+        *,
+        initial: Mapping[str, str] | None = None,
+    ) -> None:
         """``initial`` holds posted names and values, as an entry that was kept has them."""
         prefix = self.outcome.value
         values = {name.removeprefix(f"{prefix}-"): value for name, value in (initial or {}).items()}
         super().__init__(data, prefix=prefix, initial=values)
+        self.submission = submission
         self.use_required_attribute = False
         self.fields["reason"].choices = [  # type: ignore[attr-defined]  # a ChoiceField, as declared
             ("", _("Choose a reason")),
@@ -50,6 +75,14 @@ class SettleForm(PortalForm):
             self.add_error("note", _("Enter the reason in the note"))
         return self.cleaned_data
 
+    def typed(self) -> list[tuple[str, str]]:
+        """What each field is, and what was posted in it; a reason in words."""
+        reasons = {str(value): str(label) for value, label in self.fields["reason"].choices if value}  # type: ignore[attr-defined]  # as above
+        posted = {name: str(self[name].value() or "") for name in self.fields}
+        posted["reason"] = reasons.get(posted["reason"], posted["reason"])
+        labels = {name: str(field.label) for name, field in self.fields.items()} | {"note": gettext("Note")}
+        return [(labels[name], text) for name, text in posted.items() if text]
+
 
 class MarkAsCreatedForm(SettleForm):
     """The consumer exists: with its reference, so that the receipt leads to it."""
@@ -57,18 +90,34 @@ class MarkAsCreatedForm(SettleForm):
     outcome = Outcome.CREATED
     reasons = (SettleReason.SEEN_IN_CDP, SettleReason.VENDOR_CONFIRMED, SettleReason.OTHER)
 
-    consumer_ref = PlainTextField(
+    consumer_ref = ConsumerReferenceField(
         label=_("Consumer reference"),
-        max_length=200,
-        too_long=_("Enter the consumer reference in full"),
+        max_length=LONGEST_LINK,
+        too_long=_IN_FULL,
+        help_text=_("A link from Sitecore CDP will do."),
+        widget=forms.TextInput(attrs={"class": "mono", "autocomplete": "off", "spellcheck": "false"}),
     )
     field_order = ("consumer_ref", "reason", "note")
 
     def clean_consumer_ref(self) -> str:
         reference = str(self.cleaned_data["consumer_ref"])
-        if not REFERENCE.fullmatch(reference):
-            raise forms.ValidationError(_("Enter the consumer reference in full"), code="not_a_reference")
+        if same_reference(reference, self.submission.order_ref):
+            raise ValidationError(
+                _("This is the reference of the order. Enter the reference of the consumer"),
+                code="of_the_order",
+            )
+        if self._is_verified_already(reference):
+            raise ValidationError(
+                _("This submission is marked as created with this reference already. Enter another one"),
+                code="no_change",
+            )
         return reference
+
+    def _is_verified_already(self, reference: str) -> bool:
+        """Whether a correction would change nothing. One that is not verified can be verified."""
+        seen = self.submission
+        unchanged = seen.is_resolved and same_reference(reference, seen.consumer_ref)
+        return unchanged and not seen.contradicted and seen.settled_read_at is not None
 
 
 class MarkAsNotCreatedForm(SettleForm):
@@ -78,4 +127,34 @@ class MarkAsNotCreatedForm(SettleForm):
     reasons = (SettleReason.NOT_SEEN_IN_CDP, SettleReason.VENDOR_CONFIRMED, SettleReason.OTHER)
 
 
-SETTLE_FORMS = {form.outcome.value: form for form in (MarkAsCreatedForm, MarkAsNotCreatedForm)}
+SETTLE_FORMS: dict[str, type[SettleForm]] = {
+    form.outcome.value: form for form in (MarkAsCreatedForm, MarkAsNotCreatedForm)
+}
+
+
+def settle_forms(submission: Submission, initial: Mapping[str, str] | None = None) -> list[SettleForm]:
+    """The forms that a supervisor gets, filled with what was typed or with what is known."""
+    return [
+        kind(submission, initial=initial or _known(submission, kind)) for kind in settle_kinds(submission)
+    ]
+
+
+def settle_kinds(submission: Submission) -> list[type[SettleForm]]:
+    """The ways in which a submission can be resolved as it is now.
+
+    Only "created" where a late answer has named the consumer, and where it is not created so far.
+    """
+    not_created = submission.outcome == Outcome.NOT_CREATED and not submission.contradicted
+    if submission.late_consumer_ref or not_created:
+        return [MarkAsCreatedForm]
+    return list(SETTLE_FORMS.values())
+
+
+def _known(submission: Submission, kind: type[SettleForm]) -> dict[str, str]:
+    """The reference that a check, a late answer or a resolution without verification names, if only one."""
+    if kind is not MarkAsCreatedForm:
+        return {}
+    found = [submission.late_consumer_ref] if submission.late_consumer_ref else submission.matching_refs
+    if submission.consumer_ref and not submission.contradicted:
+        found = [] if submission.settled_read_at else [submission.consumer_ref]
+    return {"consumer_ref": found[0]} if len(found) == 1 else {}

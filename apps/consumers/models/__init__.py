@@ -3,6 +3,7 @@
 from apps.consumers.models.contact import VendorContact
 from apps.consumers.models.digests import DigestKind, SubmissionDigest
 from apps.consumers.models.pace import LookPace
+from apps.consumers.models.resolutions import PastResolution
 from apps.consumers.models.rules import MAX_IDENTITY_RULES, IdentityRule
 from apps.consumers.models.submission import (
     CORRECTABLE_OUTCOMES,
@@ -25,6 +26,7 @@ __all__ = [
     "LookPace",
     "LookResult",
     "Outcome",
+    "PastResolution",
     "SettleReason",
     "SettledHow",
     "Submission",

@@ -127,6 +127,8 @@ class Submission(models.Model):
     settled_by_name = models.CharField(max_length=200, blank=True)
     settle_reason = models.CharField(max_length=20, choices=SettleReason, blank=True)
     encrypted_settle_note = models.TextField(blank=True)
+    # When the portal read the consumer that a supervisor then marked; null: nobody but the supervisor saw it.
+    settled_read_at = models.DateTimeField(null=True)
     # Of an answer that came after somebody had settled. Contradicted: it says otherwise, until settled anew.
     late_outcome = models.CharField(max_length=12, choices=Outcome, blank=True)
     late_consumer_ref = models.CharField(max_length=200, blank=True)
@@ -177,6 +179,7 @@ class Submission(models.Model):
             models.Index(Lower("order_ref"), name="submission_of_order"),
             models.Index(Lower("consumer_ref"), name="submission_by_reference"),
             models.Index(Lower("guest_ref"), name="submission_of_guest"),
+            models.Index(Lower("late_consumer_ref"), name="submission_by_late_reference"),
             models.Index(
                 fields=["next_look_at", "id"],
                 condition=Q(next_look_at__isnull=False),
@@ -247,6 +250,10 @@ class Submission(models.Model):
                 | Q(settled_how="by_look_up", settled_at__isnull=False, settle_reason="", outcome="created"),
             ),
             models.CheckConstraint(
+                name="submission_read_only_when_marked_created",
+                condition=Q(settled_read_at__isnull=True) | Q(settled_how="by_hand", outcome="created"),
+            ),
+            models.CheckConstraint(
                 name="submission_look_due_only_while_unknown",
                 condition=Q(next_look_at__isnull=True) | Q(outcome="unknown"),
             ),
@@ -288,6 +295,11 @@ class Submission(models.Model):
     def vendor_message(self) -> str:
         """The vendor's ``message``; personal data, because it may quote what was sent."""
         return decrypt_column(self.encrypted_vendor_message)
+
+    @property
+    def is_resolved(self) -> bool:
+        """Whether reconciliation or a supervisor gave the outcome, and not the vendor's own answer."""
+        return bool(self.settled_how)
 
     @property
     def settle_note(self) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime
 import uuid
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -18,12 +19,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from apps.cdp.factory import get_client
-from apps.consumers import events, looks, presenters, selectors, settling
-from apps.consumers.forms.settling import SETTLE_FORMS, MarkAsCreatedForm, SettleForm
-from apps.consumers.models import Outcome, SettleReason, Submission
+from apps.consumers import events, looks, presenters, resolution_presenters, selectors, settling
+from apps.consumers.forms.settling import SETTLE_FORMS, SettleForm, settle_forms
+from apps.consumers.models import Outcome, Submission
+from apps.consumers.resolution_presenters import Reader
 from apps.core import kept_entries
 from apps.core.form_errors import form_errors
-from apps.core.form_input import single
 from apps.core.permissions import requires
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import actor_of
@@ -33,6 +34,7 @@ ON_START_PAGE = 5
 LOOKS_SOON = datetime.timedelta(seconds=90)  # a reader may be waiting for it
 STILL_EXPECTED = datetime.timedelta(seconds=60)  # after the time at which something should have happened
 SEE_ALL = "consumers.view_all_submissions"
+RESOLVE = "consumers.settle_submission"
 SEE_OWN = "consumers.view_own_submissions"
 
 
@@ -66,18 +68,24 @@ def start(request: HttpRequest, *, problems: Sequence[object] = ()) -> HttpRespo
 @require_GET
 def receipt(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """The permanent address of a submission. It only reads: a reload never sends."""
-    submission = _find(request, public_id)
-    forms = _settle_forms(request, submission)
+    submission = find(request, public_id)
+    forms: list[SettleForm] = []
+    if request.user.has_perm(RESOLVE):
+        typed = typed_before(request, submission)
+        if isinstance(typed, HttpResponse):
+            return typed
+        if settling.can_be_settled(submission) or typed:
+            forms = settle_forms(submission, typed)
     if submission.outcome != Outcome.SENDING:  # whose page shows no personal data, and looks again by itself
         events.record_viewed(submission, actor_of(request))
-    return _receipt_page(request, submission, forms)
+    return receipt_page(request, submission, forms)
 
 
 @requires("consumers.look_up_vendor_records")
 @require_http_methods(["POST"])
 def check_now(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Check now: read the order at once, instead of at the next set time."""
-    submission = _find(request, public_id)
+    submission = find(request, public_id)
     try:
         looks.look_now(submission, actor=actor_of(request), client=get_client())
     except looks.LookNotTaken as refusal:
@@ -93,42 +101,12 @@ def _not_taken_words(refusal: looks.LookNotTaken) -> str:
     return _("Sitecore CDP does not answer look-ups. The portal waits until %(time)s.") % {"time": until}
 
 
-@requires("consumers.settle_submission")
-@require_http_methods(["POST"])
-def settle(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    """Mark as created, or Mark as not created."""
-    submission = _find(request, public_id)
-    if not settling.can_be_settled(submission):
-        return HttpResponseSeeOther(reverse("consumers:receipt", args=[public_id]))
-    chosen = SETTLE_FORMS.get(single(request.POST, "outcome"))
-    if chosen is None:
-        raise Http404
-    form = chosen(request.POST)
-    if form.is_valid():
-        try:
-            settling.settle(
-                submission,
-                outcome=form.outcome,
-                reason=SettleReason(form.cleaned_data["reason"]),
-                note=form.cleaned_data["note"],
-                consumer_ref=form.cleaned_data.get("consumer_ref", ""),
-                actor=actor_of(request),
-            )
-        except settling.ReferenceClaimed:
-            form.add_error("consumer_ref", _("Another submission was settled with this consumer reference"))
-        except settling.NotUnknown:
-            return HttpResponseSeeOther(reverse("consumers:receipt", args=[public_id]))
-        else:
-            return HttpResponseSeeOther(reverse("consumers:receipt", args=[public_id]))
-    forms = [form if isinstance(form, kind) else kind() for kind in _settle_kinds(submission)]
-    events.record_viewed(submission, actor_of(request))
-    return _receipt_page(request, submission, forms)
-
-
-def _receipt_page(request: HttpRequest, submission: Submission, forms: Sequence[SettleForm]) -> HttpResponse:
+def receipt_page(request: HttpRequest, submission: Submission, forms: Sequence[SettleForm]) -> HttpResponse:
+    """The receipt, with the forms that a supervisor resolves it by, if any."""
     errors = [error for form in forms for error in form_errors(form)]
     context = {
         **presenters.receipt(submission, get_client()),
+        **resolution_presenters.receipt(submission, reader_of(request), forms=forms),
         "settle_forms": forms,
         "errors": errors,
         "entry_of": kept_entries.mark(request),
@@ -154,27 +132,43 @@ def _looks_again_in(submission: Submission) -> int:
     return max(round(wait.total_seconds()), 2) + 3 if -STILL_EXPECTED < wait < LOOKS_SOON else 0
 
 
-def _settle_forms(request: HttpRequest, submission: Submission) -> list[SettleForm]:
-    if not (settling.can_be_settled(submission) and request.user.has_perm("consumers.settle_submission")):
-        return []
-    kept = kept_entries.take(request, path=reverse("consumers:settle", args=[submission.public_id]))
-    return [kind(initial=kept or _suggested(submission, kind)) for kind in _settle_kinds(submission)]
+def reader_of(request: HttpRequest) -> Reader:
+    """What the signed-in person may see and do."""
+    user = request.user
+    return Reader(str(user.pk), sees_all=user.has_perm(SEE_ALL), may_resolve=user.has_perm(RESOLVE))
 
 
-def _suggested(submission: Submission, kind: type[SettleForm]) -> dict[str, str]:
-    """The reference that a look-up or a late answer found, where it is the only one."""
-    if kind is not MarkAsCreatedForm:
-        return {}
-    found = [submission.late_consumer_ref] if submission.late_consumer_ref else submission.matching_refs
-    return {"consumer_ref": found[0]} if len(found) == 1 else {}
+def typed_before(request: HttpRequest, submission: Submission) -> dict[str, str] | HttpResponse:
+    """What a supervisor had posted when their session had ended, by the names of the form; empty for nothing.
+
+    The page that says so, where the submission was resolved meanwhile.
+    """
+    path = reverse("consumers:settle", args=[submission.public_id])
+    kept = kept_entries.take(request, path=path) or {}
+    chosen = SETTLE_FORMS.get(kept.get("outcome", ""))
+    as_seen = kept.get("seen", "") == settling.version_of(submission)
+    if chosen is None or (as_seen and settling.can_be_resolved(submission)):
+        return kept
+    values = QueryDict(mutable=True)
+    values.update(kept)
+    return lost_page(request, submission, chosen(submission, values))
 
 
-def _settle_kinds(submission: Submission) -> list[type[SettleForm]]:
-    """Both ways; only "created" where a late answer has named the consumer."""
-    return [MarkAsCreatedForm] if submission.late_consumer_ref else list(SETTLE_FORMS.values())
+def lost_page(request: HttpRequest, submission: Submission, form: SettleForm) -> HttpResponse:
+    """Already resolved: what the supervisor entered was not saved, and is shown."""
+    typed = {form.add_prefix(name): str(form[name].value() or "") for name in form.fields}
+    context = {
+        "lost": resolution_presenters.lost(submission, form),
+        "submission": submission,
+        "version": settling.version_of(submission),
+        "settle_forms": settle_forms(submission, typed) if settling.can_be_resolved(submission) else [],
+        "correcting": submission.is_resolved,
+        "entry_of": kept_entries.mark(request),
+    }
+    return render(request, "consumers/resolve_lost.html", context, status=HTTPStatus.CONFLICT)
 
 
-def _find(request: HttpRequest, public_id: uuid.UUID) -> Submission:
+def find(request: HttpRequest, public_id: uuid.UUID) -> Submission:
     """The submission, or 404: one that the person may not see is no different from none."""
     everybody = request.user.has_perm(SEE_ALL)
     submission = selectors.find_visible(public_id, str(request.user.pk), everybody=everybody)

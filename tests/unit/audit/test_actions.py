@@ -7,6 +7,7 @@ FAILURES = {
     "consumer.rejected",
     "consumer.not_sent",
     "consumer.outcome_unknown",
+    "consumer.check_failed",
     "consumer.late_answer",
     "submission.repeat_blocked",
     "session.sign_in_failed",

@@ -5,7 +5,16 @@ import pytest
 from apps.audit import actions
 from apps.audit.actions import Action
 from apps.audit.models import AuditEvent
-from apps.audit.presenters import SENTENCES, actor_words, as_json, fields, line, sentence
+from apps.audit.presenters import (
+    SENTENCES,
+    actor_words,
+    agent_words,
+    as_json,
+    fields,
+    line,
+    outcome,
+    sentence,
+)
 
 
 def event(action: Action | str, data: str = "{}", **values: str | int | None) -> AuditEvent:
@@ -68,10 +77,38 @@ def test_the_actor_is_a_person_a_process_or_a_visitor(name: str, words: str) -> 
 def test_codes_are_told_in_words() -> None:
     looked = event(actions.CONSUMER_LOOKED_UP, '{"result":"several"}', order_ref="ord-1")
     assert sentence(looked) == (
-        "Anna Keller looked for an unknown order consumer on order ord-1: several new consumers match"
+        "Reconciliation checked order ord-1 for an unknown order consumer: several new consumers match"
     )
     failed = event(actions.SESSION_SIGN_IN_FAILED, '{"reason":"limited"}', client_address="192.0.2.7")
     assert sentence(failed) == "A sign-in from 192.0.2.7 failed: too many attempts"
+
+
+def test_what_reconciliation_did_is_not_told_as_done_by_who_asked_for_the_check() -> None:
+    references = {"order_ref": "ord-1", "consumer_ref": "con-1"}
+    confirmed = event(actions.CONSUMER_SETTLED, '{"outcome":"created","reason":"look_up"}', **references)
+    assert sentence(confirmed) == (
+        "Confirmed by reconciliation: the order consumer con-1 on order ord-1 was created"
+    )
+    failed = event(
+        actions.CONSUMER_CHECK_FAILED, '{"error_code":"http_503"}', order_ref="ord-1", failure=True
+    )
+    assert "Anna Keller" not in sentence(failed)
+    assert outcome(failed) == ("rejected", "Failed")
+    checked = event(actions.CONSUMER_LOOKED_UP, '{"result":"none"}', order_ref="ord-1")
+    for one in (confirmed, failed, checked):
+        assert agent_words(one) == "reconciliation, asked for by Anna Keller"
+        one.actor_name = "system:worker"
+        assert agent_words(one) == "reconciliation"
+
+
+def test_a_supervisors_resolution_says_whether_the_portal_verified_it() -> None:
+    data = '{"outcome":"created","reason":"seen_in_cdp","verification":"not_verified"}'
+    marked = event(actions.CONSUMER_SETTLED, data, order_ref="ord-1")
+    assert sentence(marked) == (
+        "Anna Keller marked an unknown order consumer on order ord-1 as created: seen in Sitecore CDP"
+        " (not verified by the portal)"
+    )
+    assert agent_words(marked) == "Anna Keller"
 
 
 def test_a_code_of_another_version_is_told_as_it_is() -> None:

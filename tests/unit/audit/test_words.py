@@ -21,6 +21,7 @@ from apps.audit.words import ACTION_NAMES, KEY_LABELS, VALUES, action_name, key_
 from apps.cdp.consumers import Identifier, NewConsumer
 from apps.cdp.errors import CdpError
 from apps.consumers import concerns, looks
+from apps.consumers.evidence import ANOTHER_REFERENCE, NOT_ON_ORDER
 from apps.consumers.models import Doubt, LookResult, Outcome, SettleReason
 from apps.consumers.words import REASONS
 from apps.history.exports.services import FailureCode
@@ -61,6 +62,7 @@ CODES: dict[str, Iterable[str]] = {
     "format": [*Format, "csv_exact", "xlsx"],
     "kind": ["order", "guest", "order_consumer"],
     "outcome": Outcome.values,
+    "previous_outcome": Outcome.values,
     "personal": ["yes", "no"],
     "overridden": [
         concerns.SIMILAR,
@@ -77,17 +79,18 @@ CODES: dict[str, Iterable[str]] = {
         Refusal.LINK_USED_UP.value,
         *("wrong_password", "no_account", "deactivated", "limited"),
     ],
-    "result": [*LookResult.values, *ERRORS, "found", "not_found"],
+    "result": [*LookResult.values, *ERRORS, "found", "not_found", *(NOT_ON_ORDER, ANOTHER_REFERENCE)],
     "role": GRANTS,
     "scope": ["own", "everybody", "whole", "rest"],
     "verdict": [*Verdict],
+    "verification": ["verified", "not_verified"],
     "why": ["same_form_again", "form_used_for_another_entry", "identical_one_is_open"],
 }
 # Purposes are not recorded yet; the others are numbers in a way, or name a page, a submission, a version.
 # The columns of an export are told as the file names them.
 NO_WORDS = {
     *("columns", "export", "file", "hash", "key", "purpose", "resubmission_of", "settings_digest", "sha256"),
-    *("version", "view"),
+    *("previous_ref", "version", "view"),
 }
 
 

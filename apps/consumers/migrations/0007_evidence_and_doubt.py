@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('consumers', '0004_whole_reference_indexes'),
+        ('consumers', '0006_reconciliation_names_nobody'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,0 +1,210 @@
+"""Resolutions into what the pages show: who gave which outcome, what the portal itself read, and what was
+replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext
+
+from apps.audit.words import value_words
+from apps.cdp.consumers import OrderConsumer
+from apps.consumers import presenters, selectors, settling
+from apps.consumers.evidence import LOOK_UPS_OFF, Evidence
+from apps.consumers.forms.settling import SettleForm
+from apps.consumers.models import Outcome, PastResolution, SettledHow, Submission
+from apps.consumers.references import same_reference
+
+CLOCKS_DIFFER = timedelta(seconds=120)  # between the vendor's clock and ours, at most
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """A resolution, for the receipt. ``note`` is for supervisors only."""
+
+    words: str
+    at: datetime | None
+    verification: str
+    read_at: datetime | None
+    outcome: str
+    reference: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads the page."""
+
+    person_id: str
+    sees_all: bool
+    may_resolve: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A later submission of the same consumer; ``url`` is empty for who may not open it."""
+
+    url: str
+    submitted_at: datetime
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Why what a supervisor entered was not saved, and what it was: labels and texts."""
+
+    title: str
+    outcome: str
+    reference: str
+    at: datetime | None
+    button: str
+    typed: tuple[tuple[str, str], ...]
+
+
+def receipt(submission: Submission, reader: Reader, *, forms: Sequence[SettleForm]) -> dict[str, Any]:
+    """What the receipt shows of the resolution, beside what :func:`presenters.receipt` gives."""
+    if not submission.is_resolved:
+        return {"version": ""}
+    past = list(submission.past_resolutions.order_by("id"))
+    correctable = not settling.can_be_settled(submission)
+    context = {
+        "version": settling.version_of(submission),
+        "resolution": _resolution(submission),
+        "past_resolutions": [_resolution(one) for one in past],
+        "correcting": correctable and bool(forms),
+    }
+    if correctable and reader.may_resolve and not forms:
+        context["correct_url"] = reverse("consumers:settle", args=[submission.public_id])
+    if forms or Outcome.CREATED in (submission.outcome, *(one.outcome for one in past)):
+        context["sent_again"] = _sent_again(submission, reader)
+    if submission.outcome == Outcome.CREATED and not is_verified(submission):
+        context |= {"panel_kind": "warning", "headline": unverified_headline(submission)}
+    return context
+
+
+def is_verified(resolved: Submission | PastResolution) -> bool:
+    """Whether the portal itself read the consumer that a submission is resolved with."""
+    return resolved.settled_how == SettledHow.BY_LOOK_UP or resolved.settled_read_at is not None
+
+
+def unverified_headline(submission: Submission) -> str:
+    """The receipt's title where nobody but a person says that the consumer exists."""
+    return gettext("Marked as created by %(who)s, not verified") % {"who": submission.settled_by_name}
+
+
+def confirmation(
+    submission: Submission, evidence: Evidence, form: SettleForm, *, sealed: str, reader: Reader
+) -> dict[str, Any]:
+    """What was sent beside what was read, before a submission is marked as created."""
+    return {
+        "submission": submission,
+        "version": settling.version_of(submission),
+        "reference": evidence.consumer_ref,
+        "entered": form.typed()[1:],  # the reference stands above
+        "read": evidence.consumer is not None,
+        "read_at": evidence.at,
+        "unread": _unread_words(evidence),
+        "rows": presenters.compared(submission.consumer, evidence.consumer),
+        "erased": not submission.encrypted_consumer,
+        "unreadable": submission.is_unreadable,
+        "doubts": doubts(submission, evidence.consumer_ref, evidence.consumer),
+        "sent_again": _sent_again(submission, reader),
+        "hidden": [
+            ("created-consumer_ref", evidence.consumer_ref),
+            ("created-reason", form["reason"].value()),
+            ("created-note", form["note"].value() or ""),
+            ("created-evidence", sealed),
+        ],
+    }
+
+
+def doubts(submission: Submission, reference: str, consumer: OrderConsumer | None) -> list[str]:
+    """What speaks against this consumer being the one that was sent, one sentence each."""
+    found = []
+    if any(same_reference(reference, ref) for ref in submission.refs_before or []):
+        found.append(gettext("This consumer was on the order before this submission was sent."))
+    elif consumer and consumer.created_at and consumer.created_at < submission.submitted_at - CLOCKS_DIFFER:
+        found.append(
+            gettext("Sitecore CDP says that this consumer was created before this submission was sent.")
+        )
+    late = submission.late_consumer_ref
+    if late and not same_reference(reference, late):
+        found.append(gettext("Sitecore CDP's own answer named another consumer: %(ref)s") % {"ref": late})
+    return found
+
+
+def lost(submission: Submission, form: SettleForm) -> Lost:
+    """For the supervisor whose resolution came too late."""
+    if submission.outcome == Outcome.SENDING:
+        title = gettext("This submission is being sent")
+    else:
+        title = gettext("Already resolved by %(who)s") % {"who": _who(submission)}
+    created = form.outcome is Outcome.CREATED
+    return Lost(
+        title,
+        outcome=submission.outcome,
+        reference=submission.consumer_ref,
+        at=submission.settled_at or submission.finished_at,
+        button=gettext("Mark as created") if created else gettext("Mark as not created"),
+        typed=tuple(form.typed()),
+    )
+
+
+def _resolution(resolved: Submission | PastResolution) -> Resolution:
+    return Resolution(
+        words=_words(resolved),
+        at=resolved.settled_at,
+        verification=_verification(resolved),
+        read_at=resolved.settled_read_at,
+        outcome=resolved.outcome,
+        reference=resolved.consumer_ref,
+        note=resolved.settle_note,
+    )
+
+
+def _words(resolved: Submission | PastResolution) -> str:
+    if resolved.settled_how == SettledHow.BY_LOOK_UP:
+        return gettext(
+            "Confirmed by reconciliation: this consumer was new on the order and matches in every field that"
+            " Sitecore CDP returns."
+        )
+    reason = value_words("reason", resolved.settle_reason)
+    return gettext("Resolved by %(who)s: %(reason)s.") % {"who": _who(resolved), "reason": reason}
+
+
+def _verification(resolved: Submission | PastResolution) -> str:
+    if resolved.settled_how == SettledHow.BY_LOOK_UP:
+        return gettext("Verified by the portal.")
+    if resolved.outcome == Outcome.NOT_CREATED:
+        return gettext("Not verified by the portal: no check proves that a consumer does not exist.")
+    if resolved.settled_read_at:
+        return gettext("Verified by the portal: it read this consumer on the order.")
+    return gettext("Not verified by the portal.")
+
+
+def _who(resolved: Submission | PastResolution) -> str:
+    if resolved.settled_how == SettledHow.BY_LOOK_UP:
+        return gettext("reconciliation")
+    return resolved.settled_by_name or gettext("Sitecore CDP’s answer")
+
+
+def _sent_again(submission: Submission, reader: Reader) -> list[Again]:
+    return [_again(later, reader) for later in selectors.sent_again(submission)]
+
+
+def _again(later: Submission, reader: Reader) -> Again:
+    may_open = reader.sees_all or str(later.actor_id) == reader.person_id
+    url = reverse("consumers:receipt", args=[later.public_id]) if may_open else ""
+    return Again(url, later.submitted_at, later.outcome)
+
+
+def _unread_words(evidence: Evidence) -> str:
+    if not evidence.error_code:
+        return ""
+    if evidence.error_code == LOOK_UPS_OFF:
+        return gettext("look-ups are turned off")
+    return value_words("error_code", evidence.error_code)

@@ -1,0 +1,326 @@
+"""A wrong resolution is corrected once, and the receipt shows both; the history names who did it."""
+
+from __future__ import annotations
+
+import datetime
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from importlib import import_module
+from types import SimpleNamespace
+
+import pytest
+from django.apps import apps as all_apps
+from django.db import connection
+from django.test import Client
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.cdp.factory import get_client
+from apps.consumers import looks, pacing, storing
+from apps.consumers.models import Outcome, PastResolution, SettledHow, Submission
+from apps.consumers.results import Result
+from apps.consumers.settling import NotUnknown, ReferenceClaimed
+from apps.core.actor import Actor
+from apps.sandbox.seed import FAMILY_ORDER, SAMPLE_ORDER
+from apps.sandbox.server import SandboxServer
+from tests.unit.accounts.people import events, make_person
+from tests.unit.consumers.entries import FULL, REF, clean, creates, on_page, posted, settled_by, store, text
+from tests.unit.consumers.resolving import (
+    AS_NOT_CREATED,
+    NOTE,
+    add_elsewhere,
+    confirm,
+    created_with,
+    enter,
+    fresh,
+    lost_create,
+    mark_created,
+    receipt,
+    resolve,
+    seen,
+    settle_url,
+    vendor_down,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NEW = "/consumers/new/"
+OTHER = "11111111-2222-4333-8444-555555555555"
+
+
+@pytest.fixture(autouse=True)
+def _on(settings: Settings) -> None:
+    settings.CDP_LOOK_UPS = True
+    settings.CDP_LOOK_UPS_AFTER = [3600]
+
+
+@pytest.fixture
+def unknown(as_staff: Client, sandbox: SandboxServer) -> Submission:
+    return lost_create(as_staff, sandbox)
+
+
+@pytest.fixture
+def theirs(unknown: Submission, sandbox: SandboxServer) -> str:
+    """The reference of the consumer that the lost create made."""
+    [consumer] = sandbox.sandbox.consumers(SAMPLE_ORDER)
+    return consumer.ref
+
+
+@pytest.fixture
+def as_sol(db: None) -> Client:
+    """Another supervisor."""
+    client = Client()
+    client.force_login(make_person("sol", "supervisor"))
+    return client
+
+
+# --- Corrected ------------------------------------------------------------------------------------
+@pytest.fixture
+def verified(as_supervisor: Client, unknown: Submission, theirs: str) -> Submission:
+    assert mark_created(as_supervisor, unknown, theirs, **{"created-note": NOTE}).status_code == 303
+    return fresh(unknown)
+
+
+def test_created_is_corrected_to_not_created_and_the_receipt_shows_both(
+    as_supervisor: Client, as_staff: Client, as_sol: Client, verified: Submission, theirs: str
+) -> None:
+    assert "Correct this resolution" not in text(as_staff.get(receipt(verified)))
+    assert "Correct this resolution" in text(as_supervisor.get(receipt(verified)))
+    form = {**AS_NOT_CREATED, "not_created-note": "It was somebody else"}
+    assert enter(as_sol, verified, form)["Location"] == receipt(verified)
+    found = fresh(verified)
+    assert (found.outcome, found.consumer_ref, found.settled_read_at) == (Outcome.NOT_CREATED, "", None)
+    assert (found.encrypted_answer, found.guest_ref, found.guest_href) == ("", "", "")
+    assert (found.settled_by_name, found.settle_note) == ("Sol Person", "It was somebody else")
+    [past] = PastResolution.objects.all()
+    assert (past.submission, past.outcome, past.consumer_ref) == (verified, Outcome.CREATED, theirs)
+    assert (past.settle_note, past.settled_by_name) == (NOTE, "Sue Person")
+    assert past.answer is not None
+    assert past.answer.last_name == FULL.last_name
+    assert NOTE not in str(PastResolution.objects.values())
+    [event] = events("consumer.resolution_corrected")
+    assert event.details == {
+        "previous_outcome": "created",
+        "previous_ref": theirs,
+        "outcome": "not_created",
+        "reason": "vendor_confirmed",
+    }
+    assert event.actor_name == "Sol Person"
+    page = text(as_supervisor.get(receipt(verified)))
+    assert "Resolved by Sol Person: confirmed by Sitecore support." in page
+    assert "no check proves that a consumer does not exist" in page
+    earlier = page[page.index("Earlier resolutions") :]
+    for words in (theirs, "Resolved by Sue Person: seen in Sitecore CDP.", "Verified by the portal", NOTE):
+        assert words in earlier
+    assert "corrected a resolution" in page
+    assert "from created to not created" in page
+    of_staff = text(as_staff.get(receipt(verified)))
+    assert theirs in of_staff
+    assert NOTE not in of_staff
+
+
+def test_after_a_correction_nothing_is_sent_again_without_a_word(
+    as_staff: Client, as_supervisor: Client, sandbox: SandboxServer, verified: Submission
+) -> None:
+    assert enter(as_supervisor, verified, AS_NOT_CREATED).status_code == 303
+    again = f"{NEW}?from={verified.public_id}"
+    stopped = as_staff.post(again, on_page(as_staff.get(again)))
+    assert "was marked as created, and that was corrected to not created" in text(stopped)
+    assert len(creates(sandbox)) == 1
+
+
+def test_marked_as_created_after_it_was_sent_again_it_says_that_there_may_be_two(
+    as_staff: Client, as_supervisor: Client, sandbox: SandboxServer, unknown: Submission, theirs: str
+) -> None:
+    assert enter(as_supervisor, unknown, AS_NOT_CREATED).status_code == 303
+    assert "sent again later" not in text(as_supervisor.get(receipt(unknown)))
+    assert as_staff.post(NEW, posted()).status_code == 303
+    assert len(creates(sandbox)) == 2
+    later = Submission.objects.latest("id")
+    assert "sent again later" not in text(as_staff.get(receipt(unknown))), "That is the usual way"
+    assert "Mark as not created" not in text(as_supervisor.get(settle_url(unknown)))
+    entered = enter(as_supervisor, unknown, created_with(theirs))
+    for page in (text(entered), text(as_supervisor.get(settle_url(unknown)))):
+        assert "This consumer was sent again later" in page
+        assert receipt(later) in page
+    assert confirm(as_supervisor, unknown, entered).status_code == 303
+    assert "The consumer may exist twice" in text(as_supervisor.get(receipt(unknown)))
+
+
+def test_the_reference_is_corrected_and_the_consumer_of_before_does_not_stay(
+    as_supervisor: Client, sandbox: SandboxServer, verified: Submission, theirs: str
+) -> None:
+    same = text(enter(as_supervisor, verified, created_with(theirs.upper())))
+    assert "marked as created with this reference already" in same
+    other = add_elsewhere(replace(FULL, last_name="Dent"))
+    assert mark_created(as_supervisor, verified, other.ref).status_code == 303
+    found = fresh(verified)
+    assert found.consumer_ref == other.ref
+    assert found.answer is not None
+    assert found.answer.last_name == "Dent"
+    [event] = events("consumer.resolution_corrected")
+    assert (event.consumer_ref, event.details["previous_ref"]) == (other.ref, theirs)
+
+    sandbox.stop()
+    assert mark_created(as_supervisor, verified, OTHER).status_code == 303
+    found = fresh(verified)
+    assert (found.consumer_ref, found.answer, found.consumer_href, found.guest_ref) == (OTHER, None, "", "")
+    assert [past.consumer_ref for past in PastResolution.objects.order_by("id")] == [theirs, other.ref]
+    sandbox.start()
+
+
+def test_what_is_not_verified_can_be_verified_later(
+    as_supervisor: Client, sandbox: SandboxServer, unknown: Submission, theirs: str
+) -> None:
+    vendor_down(sandbox)
+    assert mark_created(as_supervisor, unknown, theirs).status_code == 303
+    assert fresh(unknown).settled_read_at is None
+    sandbox.sandbox.faults.clear()
+    assert f'value="{theirs}"' in text(as_supervisor.get(settle_url(unknown)))
+    assert mark_created(as_supervisor, unknown, theirs).status_code == 303
+    assert fresh(unknown).settled_read_at is not None
+
+
+def test_a_resolution_of_reconciliation_is_corrected_too(
+    as_supervisor: Client, unknown: Submission, theirs: str
+) -> None:
+    looks.look_now(unknown, actor=Actor.system("worker"), client=get_client())
+    assert fresh(unknown).settled_how == SettledHow.BY_LOOK_UP
+    assert enter(as_supervisor, unknown, AS_NOT_CREATED).status_code == 303
+    [past] = PastResolution.objects.all()
+    assert (past.settled_how, past.consumer_ref, past.settled_by_name) == ("by_look_up", theirs, "")
+    page = text(as_supervisor.get(receipt(unknown)))
+    assert "Confirmed by reconciliation" in page[page.index("Earlier resolutions") :]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.CREATED, Outcome.REJECTED, Outcome.NOT_SENT, Outcome.SENDING])
+def test_what_the_vendors_own_answer_said_is_not_corrected(
+    as_supervisor: Client, staff: User, supervisor: User, outcome: Outcome
+) -> None:
+    submission = store(staff, outcome)
+    assert "Correct this resolution" not in text(as_supervisor.get(receipt(submission)))
+    assert as_supervisor.get(settle_url(submission))["Location"] == receipt(submission)
+    with pytest.raises(NotUnknown):
+        resolve(submission, supervisor, Outcome.NOT_CREATED)
+
+
+def test_a_late_answer_in_the_middle_of_a_correction_is_not_corrected_away(
+    as_supervisor: Client, verified: Submission
+) -> None:
+    version = seen(as_supervisor, verified)
+    late = Result(Outcome.CREATED, {"consumer_ref": OTHER, "http_status": 200})
+    storing.write_after(fresh(verified), late, Actor.system("worker"))
+    answer = as_supervisor.post(settle_url(verified), {"seen": version, **AS_NOT_CREATED})
+    assert answer.status_code == 409
+    assert fresh(verified).contradicted
+
+
+# --- At once --------------------------------------------------------------------------------------
+def _at_once(*acts: Callable[[], None]) -> list[str]:
+    barrier = threading.Barrier(len(acts), timeout=20)
+
+    def run(act: Callable[[], None]) -> str:
+        connection.ensure_connection()
+        barrier.wait()
+        try:
+            act()
+        except (NotUnknown, ReferenceClaimed, looks.LookNotTaken) as error:
+            return type(error).__name__
+        finally:
+            connection.close()
+        return "done"
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return sorted(pool.map(run, acts, timeout=30))
+
+
+def test_two_corrections_at_once_make_one(staff: User, supervisor: User) -> None:
+    submission = store(staff, Outcome.CREATED, **settled_by(supervisor))
+    sol = make_person("sol", "supervisor")
+    ends = _at_once(
+        lambda: resolve(fresh(submission), supervisor, Outcome.NOT_CREATED),
+        lambda: resolve(fresh(submission), sol, ref=OTHER),
+    )
+    assert ends in (["NotUnknown", "done"], ["done", "done"])
+    assert PastResolution.objects.count() == ends.count("done")
+    assert len(events("consumer.resolution_corrected")) == ends.count("done")
+
+
+def test_two_corrections_of_what_both_saw_make_one(staff: User, supervisor: User) -> None:
+    submission = store(staff, Outcome.CREATED, **settled_by(supervisor))
+    one, other = fresh(submission), fresh(submission)
+    ends = _at_once(
+        lambda: resolve(one, supervisor, Outcome.NOT_CREATED), lambda: resolve(other, supervisor, ref=OTHER)
+    )
+    assert ends == ["NotUnknown", "done"]
+    assert PastResolution.objects.count() == 1
+
+
+def test_one_reference_for_two_submissions_at_once_is_taken_once(staff: User, supervisor: User) -> None:
+    one, other = store(staff, Outcome.UNKNOWN), store(staff, Outcome.UNKNOWN, clean(), order=FAMILY_ORDER)
+    ends = _at_once(lambda: resolve(one, supervisor), lambda: resolve(other, supervisor, ref=REF.upper()))
+    assert ends == ["ReferenceClaimed", "done"]
+    assert Submission.objects.filter(outcome=Outcome.CREATED).count() == 1
+
+
+def test_a_supervisor_and_reconciliation_at_once_resolve_it_once(
+    unknown: Submission, supervisor: User, theirs: str
+) -> None:
+    one, other = fresh(unknown), fresh(unknown)
+
+    def check() -> None:
+        looks.look_now(other, actor=Actor.system("worker"), client=get_client())
+
+    _at_once(lambda: resolve(one, supervisor, Outcome.NOT_CREATED), check)
+    assert len(events("consumer.settled")) == 1
+    assert PastResolution.objects.count() == 0
+    found = fresh(unknown)
+    by_hand = found.settled_how == SettledHow.BY_HAND
+    assert found.outcome == (Outcome.NOT_CREATED if by_hand else Outcome.CREATED)
+
+
+# --- Who did it -----------------------------------------------------------------------------------
+def test_the_history_names_reconciliation_and_not_who_pressed_check_now(
+    as_staff: Client,
+    staff: User,
+    sandbox: SandboxServer,
+    unknown: Submission,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(looks, "BETWEEN", datetime.timedelta(0))
+    vendor_down(sandbox)
+    as_staff.post(f"{receipt(unknown)}check/")
+    sandbox.sandbox.faults.clear()
+    failed = text(as_staff.get(receipt(unknown)))
+    failed = failed[failed.index("What happened") :]
+    assert "Reconciliation could not check order" in failed
+    assert "timeline-created" not in failed
+    pacing.note_answered(datetime.datetime.now(datetime.UTC))
+    as_staff.post(f"{receipt(unknown)}check/")
+    found = fresh(unknown)
+    assert (found.outcome, found.settled_by, found.settled_by_name) == (Outcome.CREATED, None, "")
+    page = text(as_staff.get(receipt(unknown)))
+    assert "Confirmed by reconciliation: this consumer was new on the order" in page
+    assert f"by reconciliation, asked for by {staff.name}" in page
+    assert "Correct this resolution" not in page
+    assert [event.actor_name for event in events("consumer.settled")] == [staff.name]
+
+
+def test_the_names_of_who_asked_for_a_check_leave_what_reconciliation_resolved(staff: User) -> None:
+    by_look_up = {"settled_how": "by_look_up", "settle_reason": ""}
+    checked = store(staff, Outcome.CREATED, **{**settled_by(staff), **by_look_up})
+    marked = store(staff, Outcome.CREATED, clean(), **{**settled_by(staff), "consumer_ref": OTHER})
+    migration = import_module("apps.consumers.migrations.0006_reconciliation_names_nobody")
+    migration.name_nobody(all_apps, SimpleNamespace(connection=connection))
+    assert (fresh(checked).settled_by, fresh(checked).settled_by_name) == (None, "")
+    assert (fresh(marked).settled_by, fresh(marked).settled_by_name) == (staff, staff.name)
+
+
+def test_an_odd_reference_of_the_vendor_does_not_keep_a_correction_out(staff: User, supervisor: User) -> None:
+    submission = store(staff, Outcome.CREATED, **{**settled_by(supervisor), "consumer_ref": "~odd~" * 30})
+    resolve(submission, supervisor, Outcome.NOT_CREATED)
+    [event] = events("consumer.resolution_corrected")
+    assert "previous_ref" not in event.details
+    assert PastResolution.objects.get().consumer_ref == "~odd~" * 30

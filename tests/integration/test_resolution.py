@@ -1,0 +1,353 @@
+"""A submission is marked as created after the portal has read the consumer, and both were compared."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.cdp.client import CdpClient
+from apps.cdp.consumers import OrderConsumer
+from apps.consumers import evidence
+from apps.consumers.models import Outcome, Submission
+from apps.consumers.references import same_reference
+from apps.consumers.settling import ReferenceClaimed
+from apps.sandbox.faults import Armed
+from apps.sandbox.seed import FAMILY_ORDER, SAMPLE_ORDER
+from apps.sandbox.server import SandboxServer
+from tests.unit.accounts.people import events, make_person
+from tests.unit.consumers.entries import FULL, REF, clean, on_page, store, text
+from tests.unit.consumers.resolving import (
+    NOTE,
+    add_elsewhere,
+    confirm,
+    created_with,
+    enter,
+    fresh,
+    lost_create,
+    receipt,
+    resolve,
+    settle_url,
+    vendor_down,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+OTHER = "11111111-2222-4333-8444-555555555555"
+COMPARE = "Compare before you mark as created"
+
+
+@pytest.fixture(autouse=True)
+def _on(settings: Settings) -> None:
+    settings.CDP_LOOK_UPS = True
+    settings.CDP_LOOK_UPS_AFTER = [3600]
+
+
+@pytest.fixture
+def unknown(as_staff: Client, sandbox: SandboxServer) -> Submission:
+    return lost_create(as_staff, sandbox)
+
+
+@pytest.fixture
+def theirs(unknown: Submission, sandbox: SandboxServer) -> str:
+    """The reference of the consumer that the lost create made."""
+    [consumer] = sandbox.sandbox.consumers(SAMPLE_ORDER)
+    return consumer.ref
+
+
+@pytest.fixture
+def as_sol(db: None) -> Client:
+    """Another supervisor."""
+    client = Client()
+    client.force_login(make_person("sol", "supervisor"))
+    return client
+
+
+def reads(sandbox: SandboxServer) -> int:
+    return len(sandbox.sandbox.requests())
+
+
+# --- Read and compared first ----------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "spelled",
+    [str.lower, str.upper, lambda ref: ref.replace("-", ""), "https://cdp.example/v2.1/orderConsumers/{}?a=b".format],
+)  # fmt: skip
+def test_what_was_sent_stands_beside_what_the_portal_read_before_the_button(
+    as_supervisor: Client,
+    supervisor: User,
+    sandbox: SandboxServer,
+    unknown: Submission,
+    theirs: str,
+    spelled: Callable[[str], str],
+) -> None:
+    before = reads(sandbox)
+    entered = enter(as_supervisor, unknown, created_with(spelled(theirs)))
+    page = text(entered)
+    assert COMPARE in page
+    assert "In Sitecore CDP" in page
+    assert FULL.passport_number in page
+    assert "Differs" not in page
+    assert "I compared it" not in page
+    assert fresh(unknown).outcome == Outcome.UNKNOWN
+    after = reads(sandbox)
+    assert after > before
+
+    assert confirm(as_supervisor, unknown, entered)["Location"] == receipt(unknown)
+    assert reads(sandbox) == after, "What was seen is what is stored: the vendor is not asked again"
+    found = fresh(unknown)
+    assert (found.outcome, found.consumer_ref) == (Outcome.CREATED, theirs)
+    assert (found.settled_by, found.settle_note) == (supervisor, NOTE)
+    assert found.settled_read_at is not None
+    assert found.answer is not None
+    assert found.answer.passport_number == FULL.passport_number
+    assert found.guest_ref
+    [event] = events("consumer.settled")
+    assert event.details == {"outcome": "created", "reason": "seen_in_cdp", "verification": "verified"}
+    [viewed] = events("vendor_record.viewed")
+    assert viewed.details == {"kind": "order_consumer", "result": "found"}
+    assert same_reference(str(viewed.consumer_ref), theirs)
+
+    sandbox.stop()
+    shown = text(as_supervisor.get(receipt(unknown)))
+    assert "Consumer created" in shown
+    assert f"Resolved by {supervisor.name}: seen in Sitecore CDP." in shown
+    assert "Verified by the portal: it read this consumer on the order." in shown
+    assert "Not verified" not in shown
+    sandbox.start()
+
+
+def test_differences_are_marked_and_the_supervisor_decides(
+    as_supervisor: Client, sandbox: SandboxServer, unknown: Submission
+) -> None:
+    other = add_elsewhere(replace(FULL, last_name="Dent", passport_number="X1"))
+    entered = enter(as_supervisor, unknown, created_with(other.ref))
+    assert text(entered).count("Differs") == 2
+    assert confirm(as_supervisor, unknown, entered).status_code == 303
+    page = text(as_supervisor.get(receipt(unknown)))
+    assert page.count("Differs") == 2
+
+
+def test_a_consumer_that_was_there_before_the_send_is_doubted(
+    as_supervisor: Client, sandbox: SandboxServer, staff: User
+) -> None:
+    older = add_elsewhere(FULL)
+    unknown = store(staff, Outcome.UNKNOWN, refs_before=[older.ref.upper()])
+    page = text(enter(as_supervisor, unknown, created_with(older.ref)))
+    assert "This consumer was on the order before this submission was sent." in page
+
+
+def test_what_was_entered_can_be_changed(as_supervisor: Client, unknown: Submission, theirs: str) -> None:
+    entered = enter(as_supervisor, unknown, created_with(theirs))
+    back = as_supervisor.post(settle_url(unknown), {**on_page(entered), "step": "change"})
+    page = text(back)
+    assert theirs in page
+    assert NOTE in page
+    assert '<option value="seen_in_cdp" selected>' in page
+    assert "Resolve this submission" in page
+    assert "<title>Error" not in page
+
+
+# --- What is refused ------------------------------------------------------------------------------
+def _refused(client: Client, submission: Submission, ref: str, said: str) -> None:
+    answer = enter(client, submission, created_with(ref))
+    page = text(answer)
+    assert f'<a href="#id_created-consumer_ref">{said}' in page
+    assert NOTE in page
+    assert COMPARE not in page
+    assert fresh(submission).outcome == Outcome.UNKNOWN
+
+
+def test_a_consumer_of_another_order_is_refused(
+    as_supervisor: Client, sandbox: SandboxServer, unknown: Submission
+) -> None:
+    other = add_elsewhere(FULL, FAMILY_ORDER)
+    said = "The order in Sitecore CDP has no consumer with this reference"
+    _refused(as_supervisor, unknown, other.ref, said)
+    assert [event.details["result"] for event in events("vendor_record.viewed")] == ["not_on_order"]
+
+
+def test_a_consumer_that_answers_with_another_reference_is_refused(
+    as_supervisor: Client, unknown: Submission, theirs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = CdpClient.retrieve_order_consumer
+
+    def another(self: CdpClient, ref: str, *, within: float | None = None) -> OrderConsumer:
+        return replace(real(self, ref, within=within), ref=OTHER)
+
+    monkeypatch.setattr(CdpClient, "retrieve_order_consumer", another)
+    _refused(
+        as_supervisor, unknown, theirs, "Sitecore CDP answers with another consumer under this reference"
+    )
+
+
+@pytest.mark.parametrize("spelled", [str.upper, lambda ref: ref.replace("-", "")])
+def test_the_reference_of_the_order_is_refused_unread(
+    as_supervisor: Client, sandbox: SandboxServer, unknown: Submission, spelled: Callable[[str], str]
+) -> None:
+    before = reads(sandbox)
+    _refused(as_supervisor, unknown, spelled(SAMPLE_ORDER), "This is the reference of the order")
+    assert reads(sandbox) == before
+
+
+@pytest.mark.parametrize("order", [SAMPLE_ORDER, FAMILY_ORDER])
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"outcome": Outcome.CREATED, "consumer_ref": REF.upper()},
+        {"outcome": Outcome.CREATED, "consumer_ref": REF.replace("-", "")},
+        {"outcome": Outcome.NOT_CREATED, "late_outcome": "created", "late_consumer_ref": REF.upper()},
+    ],
+    ids=["upper case", "without dashes", "late"],
+)
+@pytest.mark.parametrize("look_ups", [True, False])
+def test_a_consumer_of_another_submission_is_refused_unread(
+    as_supervisor: Client,
+    staff: User,
+    supervisor: User,
+    sandbox: SandboxServer,
+    settings: Settings,
+    order: str,
+    columns: dict[str, Any],
+    look_ups: bool,
+) -> None:
+    settings.CDP_LOOK_UPS = look_ups
+    unknown = store(staff, Outcome.UNKNOWN)
+    owner = store(staff, consumer=clean(), order=order, **columns)
+    _refused(as_supervisor, unknown, REF, "This consumer belongs to another submission")
+    page = text(enter(as_supervisor, unknown, created_with(REF)))
+    assert f'<a href="{receipt(owner)}">Open the submission that it belongs to</a>' in page
+    assert sandbox.sandbox.requests() == []
+    with pytest.raises(ReferenceClaimed):
+        resolve(unknown, supervisor)
+
+
+# --- Where it cannot be read ----------------------------------------------------------------------
+@pytest.mark.parametrize("why", ["off", "down", "gone", "consumer"])
+def test_what_cannot_be_read_has_to_be_stated_and_is_shown_as_not_verified(
+    as_supervisor: Client,
+    supervisor: User,
+    sandbox: SandboxServer,
+    settings: Settings,
+    unknown: Submission,
+    theirs: str,
+    why: str,
+) -> None:
+    if why == "off":
+        settings.CDP_LOOK_UPS = False
+    elif why == "down":
+        vendor_down(sandbox)
+    elif why == "consumer":
+        sandbox.sandbox.faults.arm(Armed("404", times=9, operation="retrieve_order_consumer"))
+    else:
+        sandbox.stop()
+    entered = enter(as_supervisor, unknown, created_with(theirs))
+    page = text(entered)
+    assert "The portal could not read this consumer" in page
+    assert "I compared it in Sitecore CDP myself" in page
+    assert FULL.passport_number in page
+    demanded = confirm(as_supervisor, unknown, entered, compared=False)
+    assert '<a href="#id_created-compared">Confirm that you compared it in Sitecore CDP' in text(demanded)
+    assert "<title>Error: " in text(demanded)
+    assert fresh(unknown).outcome == Outcome.UNKNOWN
+
+    assert confirm(as_supervisor, unknown, demanded).status_code == 303
+    found = fresh(unknown)
+    assert (found.outcome, found.consumer_ref) == (Outcome.CREATED, theirs)
+    assert (found.settled_read_at, found.encrypted_answer, found.guest_ref) == (None, "", "")
+    [event] = events("consumer.settled")
+    assert event.details["verification"] == "not_verified"
+    shown = text(as_supervisor.get(receipt(unknown)))
+    assert '<h1 class="panel-title">' in shown
+    assert f"Marked as created by {supervisor.name}, not verified" in shown
+    assert "Not verified by the portal." in shown
+    assert "Consumer created" not in shown
+    assert "panel-created" not in shown
+    assert "Not verified" in text(as_supervisor.get("/submissions/"))
+    if why == "gone":
+        sandbox.start()
+
+
+def test_the_statement_alone_does_not_spare_the_reading(
+    as_supervisor: Client,
+    as_sol: Client,
+    sandbox: SandboxServer,
+    unknown: Submission,
+    theirs: str,
+    staff: User,
+) -> None:
+    other = store(staff, Outcome.UNKNOWN, clean())
+    vendor_down(sandbox)
+    unread = {
+        "another submission": on_page(enter(as_supervisor, other, created_with(theirs))),
+        "another person": on_page(enter(as_sol, unknown, created_with(theirs))),
+        "another reference": on_page(enter(as_supervisor, unknown, created_with(OTHER))),
+        "nothing": {"created-evidence": ""},
+        "no such text": {"created-evidence": "gAAAA"},
+    }
+    sandbox.sandbox.faults.clear()
+    for whose, page in unread.items():
+        forged = {
+            **created_with(theirs),
+            "created-evidence": page["created-evidence"],
+            "created-compared": "yes",
+            "step": "confirm",
+        }
+        answer = enter(as_supervisor, unknown, forged)
+        assert "Sent and read" in text(answer), whose
+        assert fresh(unknown).outcome == Outcome.UNKNOWN
+
+
+def test_a_reading_of_long_ago_is_read_again(
+    as_supervisor: Client,
+    sandbox: SandboxServer,
+    unknown: Submission,
+    theirs: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entered = enter(as_supervisor, unknown, created_with(theirs))
+    before = reads(sandbox)
+    with monkeypatch.context() as patch:
+        patch.setattr(evidence, "VALID", datetime.timedelta(0))
+        again = confirm(as_supervisor, unknown, entered)
+    assert COMPARE in text(again)
+    assert reads(sandbox) > before
+    assert confirm(as_supervisor, unknown, again).status_code == 303
+
+
+def test_read_again_reads_again(
+    as_supervisor: Client, sandbox: SandboxServer, unknown: Submission, theirs: str
+) -> None:
+    vendor_down(sandbox)
+    entered = enter(as_supervisor, unknown, created_with(theirs))
+    sandbox.sandbox.faults.clear()
+    values = {name: value for name, value in on_page(entered).items() if name != "created-compared"}
+    again = as_supervisor.post(settle_url(unknown), {**values, "step": ""})
+    assert "Sent and read" in text(again)
+
+
+def test_while_the_consumer_is_read_no_database_connection_is_held(
+    as_supervisor: Client, unknown: Submission, theirs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[bool] = []
+
+    def watch(name: str) -> None:
+        real = getattr(CdpClient, name)
+
+        def watched(self: CdpClient, ref: str, *, within: float) -> Any:
+            assert within <= evidence.READ_SECONDS
+            held.append(connection.vendor != "sqlite" and connection.connection is not None)
+            return real(self, ref, within=within)
+
+        monkeypatch.setattr(CdpClient, name, watched)
+
+    watch("list_order_consumer_refs")
+    watch("retrieve_order_consumer")
+    assert COMPARE in text(enter(as_supervisor, unknown, created_with(theirs)))
+    assert held == [False, False]

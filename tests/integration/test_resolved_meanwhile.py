@@ -1,0 +1,211 @@
+"""A resolution that comes too late is not saved, and nothing of what was typed is lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.cdp.factory import get_client
+from apps.consumers import looks, settling, storing
+from apps.consumers.models import Outcome, PastResolution, SettledHow, Submission
+from apps.consumers.results import Result
+from apps.core.actor import Actor
+from apps.sandbox.seed import SAMPLE_ORDER
+from apps.sandbox.server import SandboxServer
+from tests.unit.accounts.people import acting, events, make_person
+from tests.unit.consumers.entries import on_page, text
+from tests.unit.consumers.resolving import (
+    AS_NOT_CREATED,
+    NOTE,
+    confirm,
+    created_with,
+    enter,
+    fresh,
+    lost_create,
+    mark_created,
+    receipt,
+    seen,
+    settle_url,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NOT_SAVED = "Yours was not saved:"
+
+
+@pytest.fixture(autouse=True)
+def _on(settings: Settings) -> None:
+    settings.CDP_LOOK_UPS = True
+    settings.CDP_LOOK_UPS_AFTER = [3600]
+
+
+@pytest.fixture
+def unknown(as_staff: Client, sandbox: SandboxServer) -> Submission:
+    return lost_create(as_staff, sandbox)
+
+
+@pytest.fixture
+def theirs(unknown: Submission, sandbox: SandboxServer) -> str:
+    """The reference of the consumer that the lost create made."""
+    [consumer] = sandbox.sandbox.consumers(SAMPLE_ORDER)
+    return consumer.ref
+
+
+@pytest.fixture
+def as_sol(db: None) -> Client:
+    """Another supervisor."""
+    client = Client()
+    client.force_login(make_person("sol", "supervisor"))
+    return client
+
+
+@pytest.fixture
+def verified(as_supervisor: Client, unknown: Submission, theirs: str) -> Submission:
+    assert mark_created(as_supervisor, unknown, theirs, **{"created-note": NOTE}).status_code == 303
+    return fresh(unknown)
+
+
+# --- Too late -------------------------------------------------------------------------------------
+FIRST = {**AS_NOT_CREATED, "not_created-note": "Not on the order"}
+
+
+def _told(answer: Any, who: str, *words: str) -> None:
+    page = text(answer)
+    assert answer.status_code == 409
+    for said in (f"Already resolved by {who}", NOT_SAVED, *words):
+        assert said in page
+
+
+def test_the_second_supervisor_is_told_and_keeps_what_they_typed(
+    as_supervisor: Client, as_sol: Client, unknown: Submission, theirs: str
+) -> None:
+    seen(as_sol, unknown)
+    assert enter(as_supervisor, unknown, FIRST).status_code == 303
+    answer = as_sol.post(settle_url(unknown), created_with(theirs))
+    _told(answer, "Sue Person", "Mark as created", theirs, "The consumer is on the order", NOTE)
+    assert "Correct this resolution" in text(answer)
+    assert on_page(answer)["created-consumer_ref"] == theirs
+    assert fresh(unknown).outcome == Outcome.NOT_CREATED
+    broken = as_sol.post(settle_url(unknown), created_with("B94", **{"created-reason": ""}))
+    _told(broken, "Sue Person", "B94", NOTE)
+
+
+def test_whoever_is_late_at_the_confirmation_is_told_too(
+    as_supervisor: Client, as_sol: Client, unknown: Submission, theirs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered = enter(as_sol, unknown, created_with(theirs))
+    looks.look_now(unknown, actor=Actor.system("worker"), client=get_client())
+    _told(confirm(as_sol, unknown, entered), "reconciliation", theirs, NOTE)
+    assert fresh(unknown).settled_how == SettledHow.BY_LOOK_UP
+
+
+def test_between_the_check_and_the_write_the_first_wins(
+    as_supervisor: Client,
+    as_sol: Client,
+    unknown: Submission,
+    supervisor: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = settling.settle
+
+    def slow(submission: Submission, **values: Any) -> None:
+        real(
+            fresh(submission),
+            **{**values, "outcome": Outcome.NOT_CREATED, "note": "First", "actor": acting(supervisor)},
+        )
+        real(submission, **values)
+
+    monkeypatch.setattr(settling, "settle", slow)
+    answer = enter(as_sol, unknown, FIRST)
+    _told(answer, "Sue Person", "Not on the order")
+    assert fresh(unknown).settle_note == "First"
+
+
+def test_an_answer_that_came_meanwhile_is_told(
+    as_supervisor: Client, unknown: Submission, theirs: str
+) -> None:
+    entered = enter(as_supervisor, unknown, created_with(theirs))
+    answer = Result(Outcome.CREATED, {"consumer_ref": theirs, "http_status": 200})
+    storing.write_after(fresh(unknown), answer, Actor.system("worker"))
+    _told(confirm(as_supervisor, unknown, entered), "Sitecore CDP’s answer", NOTE)
+
+
+def test_the_second_of_two_corrections_is_told(
+    as_supervisor: Client, as_sol: Client, verified: Submission
+) -> None:
+    version = seen(as_sol, verified)
+    assert enter(as_supervisor, verified, AS_NOT_CREATED).status_code == 303
+    answer = as_sol.post(settle_url(verified), {"seen": version, **FIRST})
+    _told(answer, "Sue Person", "Mark as not created", "Not on the order")
+    assert PastResolution.objects.count() == 1
+
+
+def test_the_same_form_twice_leads_to_the_receipt(
+    as_supervisor: Client, unknown: Submission, theirs: str
+) -> None:
+    entered = enter(as_supervisor, unknown, created_with(theirs))
+    for _ in range(2):
+        assert confirm(as_supervisor, unknown, entered)["Location"] == receipt(unknown)
+    assert len(events("consumer.settled")) == 1
+    assert events("consumer.resolution_corrected") == []
+
+
+# --- An ended session, a lost database ------------------------------------------------------------
+def _session_ended(client: Client, person: User, submission: Submission, values: dict[str, str]) -> Client:
+    """Post without a session, sign in again: the client that has the entry kept."""
+    address = settle_url(submission)
+    late = Client()
+    answer = late.post(address, values, headers={"Referer": f"http://testserver{address}"})
+    assert answer["Location"] == f"/accounts/login/?next={address}"
+    kept = late.session["kept_entry"]
+    late.force_login(person)
+    session = late.session
+    session["kept_entry"] = kept
+    session.save()
+    return late
+
+
+def test_a_confirmation_after_the_session_ended_comes_back_filled(
+    as_supervisor: Client, supervisor: User, unknown: Submission, theirs: str
+) -> None:
+    entered = enter(as_supervisor, unknown, created_with(theirs))
+    again = _session_ended(as_supervisor, supervisor, unknown, {**on_page(entered), "step": "confirm"})
+    page = text(again.get(settle_url(unknown)))
+    assert f'value="{theirs}"' in page
+    assert NOTE in page
+    assert fresh(unknown).outcome == Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("page", [receipt, settle_url])
+def test_resolved_while_the_session_was_over_what_was_typed_is_still_shown(
+    as_supervisor: Client, as_sol: Client, supervisor: User, unknown: Submission, theirs: str, page: Any
+) -> None:
+    entered = enter(as_supervisor, unknown, created_with(theirs))
+    again = _session_ended(as_supervisor, supervisor, unknown, {**on_page(entered), "step": "confirm"})
+    assert enter(as_sol, unknown, FIRST).status_code == 303
+    _told(again.get(page(unknown)), "Sol Person", theirs, NOTE)
+
+
+def test_a_lost_database_changes_nothing_and_keeps_what_was_typed(
+    as_supervisor: Client, unknown: Submission, theirs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_supervisor.raise_request_exception = False
+    entered = enter(as_supervisor, unknown, created_with(theirs))
+
+    def lost(*_: object) -> int:
+        raise OperationalError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(settling, "record", lost)
+        answer = confirm(as_supervisor, unknown, entered)
+    assert answer.status_code == 503
+    assert "Nothing was changed." in text(answer)
+    assert NOTE in text(answer)
+    assert fresh(unknown).outcome == Outcome.UNKNOWN
+    assert confirm(as_supervisor, unknown, answer).status_code == 303
+    assert fresh(unknown).consumer_ref == theirs

@@ -1,0 +1,104 @@
+"""A supervisor at the receipt: the forms, the confirmation page, and both in one go."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import Any
+
+from django.test import Client
+
+from apps.accounts.models import User
+from apps.cdp.consumers import NewConsumer, OrderConsumer
+from apps.cdp.factory import get_client
+from apps.consumers import settling
+from apps.consumers.models import Outcome, SettleReason, Submission
+from apps.sandbox.faults import Armed
+from apps.sandbox.seed import SAMPLE_ORDER
+from apps.sandbox.server import SandboxServer
+from tests.unit.accounts.people import acting
+from tests.unit.consumers.entries import REF, Page, on_page, posted
+
+NOTE = "Marvin at Sitecore said so"
+AS_CREATED = {"outcome": "created", "created-consumer_ref": REF, "created-reason": "seen_in_cdp"}
+AS_NOT_CREATED = {"outcome": "not_created", "not_created-reason": "vendor_confirmed", "not_created-note": ""}
+
+
+def receipt(submission: Submission) -> str:
+    """The address of the receipt."""
+    return f"/submissions/{submission.public_id}/"
+
+
+def settle_url(submission: Submission) -> str:
+    """Where the forms post to."""
+    return f"{receipt(submission)}settle/"
+
+
+def seen(client: Client, submission: Submission) -> str:
+    """Which resolution the forms were made for, as the page of the forms has it."""
+    page = client.get(settle_url(submission)).content.decode()
+    found = re.search(r'name="seen" value="([^"]*)"', page)
+    assert found is not None
+    return found[1]
+
+
+def enter(client: Client, submission: Submission, values: dict[str, str], **changes: str) -> Any:
+    """Open the forms, enter these values and press the button: the answer."""
+    return client.post(settle_url(submission), {"seen": seen(client, submission), **values, **dict(changes)})
+
+
+def confirm(client: Client, submission: Submission, page: Page, *, compared: bool = True) -> Any:
+    """Press Mark as created on the confirmation page: the answer. ``compared`` is the check box, if any."""
+    values = {**on_page(page), "step": "confirm"}
+    if not compared:
+        values.pop("created-compared", None)
+    return client.post(settle_url(submission), values)
+
+
+def mark_created(client: Client, submission: Submission, ref: str = REF, **changes: str) -> Any:
+    """Mark as created, both pages: the last answer."""
+    entered = enter(client, submission, {**AS_CREATED, "created-consumer_ref": ref, **changes})
+    assert entered.status_code == 200, entered
+    return confirm(client, submission, entered)
+
+
+def lost_create(client: Client, sandbox: SandboxServer) -> Submission:
+    """A create that was done, but whose answer was lost."""
+    sandbox.sandbox.faults.arm(Armed("reset_after"))
+    assert client.post("/consumers/new/", posted()).status_code == 303
+    submission = Submission.objects.latest("id")
+    assert submission.outcome == Outcome.UNKNOWN
+    return submission
+
+
+def fresh(submission: Submission) -> Submission:
+    """The row as it is now."""
+    return Submission.objects.get(pk=submission.pk)
+
+
+def add_elsewhere(consumer: NewConsumer, order: str = SAMPLE_ORDER) -> OrderConsumer:
+    """A consumer that another system creates, past the portal."""
+    deadline = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=30)
+    return get_client().create_order_consumer(order, consumer, deadline=deadline).consumer
+
+
+def created_with(ref: str, **changes: str) -> dict[str, str]:
+    """What a supervisor enters who marks as created with this reference and a note."""
+    return {**AS_CREATED, "created-consumer_ref": ref, "created-note": NOTE, **changes}
+
+
+def vendor_down(sandbox: SandboxServer) -> None:
+    """From now on no list of consumers is answered."""
+    sandbox.sandbox.faults.arm(Armed("503_html_before", times=9, operation="list_order_consumers"))
+
+
+def resolve(submission: Submission, person: User, outcome: Outcome = Outcome.CREATED, ref: str = REF) -> None:
+    """Past the pages, as the service takes it."""
+    settling.settle(
+        submission,
+        outcome=outcome,
+        reason=SettleReason.VENDOR_CONFIRMED,
+        note="",
+        actor=acting(person),
+        consumer_ref=ref if outcome == Outcome.CREATED else "",
+    )
