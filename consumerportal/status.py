@@ -68,6 +68,7 @@ def lines() -> tuple[Line, ...]:
         _unknowns(),
         _overdue(),
         _contradicted(),
+        _doubtful(),
         _look_ups(),
         _worker(),
         _spool(),
@@ -129,6 +130,14 @@ def _contradicted() -> Line:
     if not count:
         return Line("contradicted", label, gettext("None"))
     return Line("contradicted", label, str(count), Level.ATTENTION)
+
+
+def _doubtful() -> Line:
+    label = _("Created, to be checked by a supervisor")
+    count = Submission.objects.exclude(doubt_code="").count()
+    if not count:
+        return Line("doubtful", label, gettext("None"))
+    return Line("doubtful", label, str(count), Level.ATTENTION)
 
 
 def _look_ups() -> Line:

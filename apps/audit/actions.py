@@ -62,7 +62,10 @@ CONSUMER_CREATE_REQUESTED = define(
     normalised=Kind.CODES,
     resubmission_of=Kind.WORD,
 )
-CONSUMER_CREATED = define("consumer.created", http_status=Kind.NUMBER, duration_ms=Kind.NUMBER)
+# doubt: why a supervisor has to check it, where there is a reason.
+CONSUMER_CREATED = define(
+    "consumer.created", http_status=Kind.NUMBER, duration_ms=Kind.NUMBER, doubt=Kind.CODE
+)
 CONSUMER_REJECTED = define(
     "consumer.rejected",
     failure=True,

@@ -76,6 +76,7 @@ KEY_LABELS = {
     "count": _("Number"),
     "different": _("New consumers that do not match"),
     "duration_ms": _("Duration in milliseconds"),
+    "doubt": _("To be checked because"),
     "error_code": _("Error"),
     "event": _("Number of the event"),
     "expected": _("Rows expected"),
@@ -132,6 +133,8 @@ _OUTCOMES = {
     "not_created": _("not created"),
 }
 _ERRORS = {
+    "another_person": _("the answer was about another person"),
+    "another_record": _("the answer was about another record"),
     "answer_too_large": _("the answer was too large"),
     "bad_reference": _("the reference cannot be sent"),
     "busy": _("too many calls were under way"),
@@ -147,6 +150,7 @@ _ERRORS = {
     "name_not_resolved": _("the address was not found"),
     "not_configured": _("the connection is not set up"),
     "not_found": _("not found"),
+    "order_reference": _("the answer had the reference of the order"),
     "process_lost": _("the portal was interrupted"),
     "proxy_failed": _("the proxy did not let the portal through"),
     "rate_limited": _("Sitecore CDP had too many requests"),
@@ -155,11 +159,16 @@ _ERRORS = {
     "total_timeout": _("the call took too long"),
     "transport_fault": _("the portal failed while it was sending"),
     "unauthorized": _("the portal could not sign in to Sitecore CDP"),
+    "unrecognised_refusal": _("a refusal that was not in the form of Sitecore CDP"),
 }
 VALUES: Mapping[str, Mapping[str, object]] = {
     "answer_outcome": _OUTCOMES,
     "by": {"order_number": _("order number"), "guest_ref": _("guest reference")},
     "change": {"added": _("added"), "removed": _("removed")},
+    "doubt": {
+        "known_before": _("the reference was on the order before the send"),
+        "claimed": _("another submission has the reference"),
+    },
     "error_code": _ERRORS,
     "fields": {
         "title": _("title"),
@@ -260,6 +269,11 @@ VALUES: Mapping[str, Mapping[str, object]] = {
         "several": _("several new consumers match"),
         "shared": _("a new consumer matches this and another submission"),
         "not_proven": _("a consumer matches, but it may have been there before"),
+        "before_part": _("a consumer matches, but the list before the send may have lacked it"),
+        "now_part": _("a consumer matches, but the list may lack another one"),
+        "other_time": _("a consumer matches, but it was created at another time"),
+        "misread": _("Sitecore CDP answered about another consumer than the new one"),
+        "too_many": _("the order has more consumers than can be read"),
         "not_all_read": _("a new consumer could not be read"),
         "not_compared": _("the submission's own data could not be read"),
         "failed": _("the order could not be read"),

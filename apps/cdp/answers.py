@@ -17,6 +17,7 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 from apps.cdp.errors import CdpMalformedAnswer
+from apps.cdp.masking import MASK
 
 LONGEST_REFERENCE = 200  # characters
 LONGEST_LINK = 2_000  # characters
@@ -121,12 +122,13 @@ class Fields:
         return link if len(link) <= LONGEST_LINK and link.isprintable() and " " not in link else ""
 
     def ref(self) -> str:
-        """The object's reference: not empty, no blanks, no control characters, at most 200 characters.
+        """The object's reference: not empty, no blanks, no control characters, at most 200 characters, and
+        nothing in it that had to be masked.
 
         Raises `CdpMalformedAnswer`: without it nobody can say which record this is.
         """
         ref = self.text("ref")
-        if not ref or len(ref) > LONGEST_REFERENCE or not ref.isprintable() or " " in ref:
+        if not ref or len(ref) > LONGEST_REFERENCE or not ref.isprintable() or " " in ref or MASK in ref:
             raise CdpMalformedAnswer
         return ref
 

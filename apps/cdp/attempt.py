@@ -7,7 +7,7 @@ import datetime as dt
 import math
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -55,7 +55,7 @@ class Attempt:
 
     `request_started` becomes true immediately before the first byte of the request is written, and never
     before the way to the vendor stands; so false means for certain that nothing was sent. `expired` means
-    that the total limit cut the connection: an answer read after that is not trusted unless it is complete.
+    that a limit cut the connection: an answer read after that is not trusted unless it is complete.
     """
 
     def __init__(
@@ -89,6 +89,17 @@ class Attempt:
             self._socket = connection
             if self.expired:
                 raise TooLateError("connect_timeout")
+
+    @contextlib.contextmanager
+    def cut_after(self, seconds: float) -> Iterator[None]:
+        """Cut the connection unless the block is over within so many seconds."""
+        timer = threading.Timer(max(seconds, 0.0), self._cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def before_write(self) -> None:
         """Called before each write of the request. Raises `TooLateError` once the deadline has passed, but

@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TypeVar
 
 from apps.cdp.consumers import Creation, Identifier, NewConsumer, OrderConsumer
-from apps.cdp.errors import CdpNotConfigured, CdpNotFound
+from apps.cdp.errors import CdpAnotherRecord, CdpNotConfigured, CdpNotFound
 from apps.cdp.exchange import Exchange
 from apps.cdp.links import Path
-from apps.cdp.paging import Item, Page, items_of_all_pages
+from apps.cdp.paging import Page, Reading
+from apps.cdp.recognition import check_answer
 from apps.cdp.records import Guest, Order
+from apps.core.references import reference_key
 
 DETAILS = 25  # entries of a list without expanded objects that are fetched one by one
 
@@ -26,7 +28,18 @@ ORDER_CONSUMER = "/v2.1/orderConsumers/{consumer_ref}"
 GUESTS = "/v2.1/guests"
 GUEST = "/v2.1/guests/{guest_ref}"
 
-R = TypeVar("R", Order, Guest)
+R = TypeVar("R", Order, Guest, OrderConsumer)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRefs:
+    """References in the order of a list. `is_whole`: nothing that was on the list can be missing.
+
+    Not whole: a page repeated an entry, gave none and linked to a next one, or came from a cache.
+    """
+
+    refs: tuple[str, ...]
+    is_whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +64,32 @@ class CdpClient:
         """Add a consumer to an order: at most one request, its first byte before `deadline` (with a zone).
 
         Not repeatable: two equal calls make two consumers. `CdpError.outcome` says whether it may have been
-        done.
+        done. An answer about somebody else is a `CdpAnotherRecord`, and the outcome unknown.
         """
+
+        def checked(data: object) -> OrderConsumer:
+            answered = OrderConsumer.from_json(data)
+            check_answer(order_ref, consumer, answered)
+            return answered
+
         path = Path.fill(ORDER_CONSUMERS_OF_ORDER, order_ref=order_ref)
-        created, status = self._wire().create(
-            path, consumer.to_json(), OrderConsumer.from_json, deadline=deadline
-        )
-        return Creation(created, status)
+        answered = self._wire().create(path, consumer.to_json(), checked, deadline=deadline)
+        return Creation(answered.value, answered.status)
 
     def list_order_consumer_refs(self, order_ref: str, *, within: float | None = None) -> tuple[str, ...]:
         """The references of all consumers of an order; `within` seconds, if given, for all of it."""
+        return self.observe_order_consumers(order_ref, within=within).refs
+
+    def observe_order_consumers(self, order_ref: str, *, within: float | None = None) -> ListedRefs:
+        """The same list, with what it is worth as evidence."""
         path = Path.fill(ORDER_CONSUMERS_OF_ORDER, order_ref=order_ref)
-        return tuple(item.ref for item in self._items(path, {}, self._end(within)))
+        reading = self._reading(path, {}, self._end(within))
+        refs = tuple(item.ref for item in reading)
+        return ListedRefs(refs, is_whole=reading.is_whole)
 
     def retrieve_order_consumer(self, ref: str, *, within: float | None = None) -> OrderConsumer:
         """One order consumer; `within` seconds, if given."""
-        path = Path.fill(ORDER_CONSUMER, consumer_ref=ref)
-        return self._wire().read(path, {}, OrderConsumer.from_json, end=self._end(within))
+        return self._record(ORDER_CONSUMER, "consumer_ref", ref, OrderConsumer.from_json, self._end(within))
 
     def list_orders(self, *, reference_id: str = "", guest_ref: str = "") -> tuple[Order, ...]:
         """Orders by the organisation's own number or by guest; the number is not unique (contract 7.1).
@@ -120,18 +142,30 @@ class CdpClient:
         return time.monotonic() + (total if within is None else min(within, total))
 
     def _order(self, ref: str, end: float) -> Order:
-        return self._wire().read(Path.fill(ORDER, order_ref=ref), {}, Order.from_json, end=end)
+        return self._record(ORDER, "order_ref", ref, Order.from_json, end)
 
     def _guest(self, ref: str, end: float) -> Guest:
-        return self._wire().read(Path.fill(GUEST, guest_ref=ref), {}, Guest.from_json, end=end)
+        return self._record(GUEST, "guest_ref", ref, Guest.from_json, end)
 
-    def _items(self, path: Path, query: dict[str, str], end: float) -> Iterator[Item]:
+    def _record(self, template: str, name: str, ref: str, parse: Callable[[object], R], end: float) -> R:
+        """The record under a reference. Raises `CdpAnotherRecord` for an answer about another one."""
+
+        def checked(data: object) -> R:
+            record = parse(data)
+            if reference_key(record.ref) != reference_key(ref):
+                raise CdpAnotherRecord
+            return record
+
+        return self._wire().read(Path.fill(template, **{name: ref}), {}, checked, end=end).value
+
+    def _reading(self, path: Path, query: dict[str, str], end: float) -> Reading:
         wire = self._wire()
 
-        def fetch(ask: dict[str, str]) -> Page:
-            return wire.read(path, ask, Page.from_json, end=end)
+        def fetch(ask: dict[str, str]) -> tuple[Page, bool]:
+            answered = wire.read(path, ask, Page.from_json, end=end)
+            return answered.value, answered.from_cache
 
-        return items_of_all_pages(fetch, path=path, base=wire.transport.base, query=query)
+        return Reading(fetch, path=path, base=wire.transport.base, query=query)
 
     def _records(
         self,
@@ -145,7 +179,7 @@ class CdpClient:
         end = self._end()
         records: list[R] = []
         fetched = 0
-        for item in self._items(Path.fill(collection), query, end):
+        for item in self._reading(Path.fill(collection), query, end):
             record = parse(item.data)
             if item.bare and fetched < DETAILS:
                 fetched += 1

@@ -18,7 +18,7 @@ tls_failed                certificate or TLS handshake not accepted
 ========================  ==========================================================================
 
 ========================  ==========================================================================
-rejected                  the vendor said no; nothing was created
+rejected                  the vendor said no, in its own error shape (`refusals.py`); nothing was created
 ========================  ==========================================================================
 invalid                   400, 422: what was sent is not accepted; see `field`
 unauthorized              401: client key or API token not accepted
@@ -38,6 +38,10 @@ malformed_answer          an answer that cannot be understood
 answer_too_large          an answer above the size limit
 list_too_long             a list that does not end within the page limit
 http_<status>             any other status: 3xx, other 4xx, 5xx, 2xx other than 200 and 201
+unrecognised_refusal      a status of the table of refusals, but not in the vendor's own error shape
+another_record            a record was read, and the answer is about another one
+order_reference           a create was answered with the reference of the order itself
+another_person            a create was answered with the data of somebody else
 transport_fault           a fault in our own stack after the first byte
 ========================  ==========================================================================
 """
@@ -169,6 +173,18 @@ class CdpMalformedAnswer(CdpUnknown):
     default_code = "malformed_answer"
 
 
+class CdpAnotherRecord(CdpMalformedAnswer):
+    """The answer is about another record than the one that was read or created."""
+
+    default_code = "another_record"
+
+
+class CdpUnrecognisedRefusal(CdpUnknown):
+    """A status that refuses, without the vendor's own error body: a firewall or proxy may have answered."""
+
+    default_code = "unrecognised_refusal"
+
+
 class CdpTimeout(CdpUnknown):
     """The answer did not come in time."""
 
@@ -185,35 +201,3 @@ class CdpUnexpected(CdpUnknown):
     """A status that the contract does not know."""
 
     default_code = "transport_fault"
-
-
-# The whole table of statuses that say "no". Everything else but 200 and 201 is unknown.
-REJECTIONS: dict[int, tuple[type[CdpRejected], str]] = {
-    400: (CdpInvalid, "invalid"),
-    401: (CdpUnauthorized, "unauthorized"),
-    403: (CdpRefused, "forbidden"),
-    404: (CdpNotFound, "not_found"),
-    405: (CdpRefused, "http_405"),
-    413: (CdpRefused, "http_413"),
-    415: (CdpRefused, "http_415"),
-    422: (CdpInvalid, "invalid"),
-    429: (CdpRateLimited, "rate_limited"),
-}
-
-
-def error_for_status(
-    status: int, *, field: str = "", vendor_message: str = "", retry_after: float | None = None
-) -> CdpError:
-    """The error that a status other than 200 and 201 stands for. When in doubt, unknown."""
-    kind: type[CdpError]
-    if status in REJECTIONS:
-        kind, code = REJECTIONS[status]
-    else:
-        kind, code = (CdpServerFault if status >= 500 else CdpUnexpected), f"http_{status}"
-    return kind(
-        code,
-        http_status=status,
-        field=field if issubclass(kind, CdpInvalid) else "",
-        vendor_message=vendor_message,
-        retry_after=retry_after,
-    )

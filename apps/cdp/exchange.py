@@ -11,24 +11,22 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Generic, TypeVar
 from urllib.parse import quote, urlencode
 
-from apps.cdp.answers import field_in_message, parse_json, vendor_message
+from apps.cdp.answers import parse_json, vendor_message
 from apps.cdp.attempt import Attempt, Clock, Limits, TooLateError, utc_now
-from apps.cdp.consumers import FIELD_NAMES
 from apps.cdp.errors import (
     CdpConnectionLost,
     CdpError,
     CdpMalformedAnswer,
-    CdpRateLimited,
     CdpServerFault,
     CdpTimeout,
     CdpUnexpected,
     CdpUnreachable,
-    error_for_status,
 )
 from apps.cdp.links import Path
+from apps.cdp.refusals import error_of_answer, is_vendors_error
 from apps.cdp.slots import Slots
 from apps.cdp.transport import RawAnswer, Transport
 
@@ -41,7 +39,13 @@ _HEADERS = {
     "Accept-Encoding": "gzip",
     "User-Agent": "consumer-portal",
 }
-_WORTH_REPEATING = (CdpUnreachable, CdpConnectionLost, CdpServerFault, CdpRateLimited)
+_OF_METHOD = {
+    "POST": {"Content-Type": "application/json"},
+    # What was true a minute ago is no evidence. `Pragma` is for caches of HTTP/1.0 (RFC 9111, 5.4).
+    "GET": {"Cache-Control": "no-cache", "Pragma": "no-cache"},
+}
+TOO_MANY_REQUESTS = 429
+_WORTH_REPEATING = (CdpUnreachable, CdpConnectionLost, CdpServerFault)
 
 logger = logging.getLogger("apps.cdp")
 
@@ -51,11 +55,20 @@ Parse = Callable[[object], T]
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """What an answer says about the connection: its status, and the seconds by which our clock is ahead of
-    the vendor's (None without a readable ``Date``)."""
+    """What an answer of the vendor says about the connection: its status, and the seconds by which our clock
+    is ahead of the vendor's (None without a readable ``Date``)."""
 
     status: int
     clock_ahead: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Generic[T]):
+    """A value that was read, the status of its answer, and whether a cache on the way gave it."""
+
+    value: T
+    status: int
+    from_cache: bool = False
 
 
 def tell_nobody(_contact: Contact) -> None:
@@ -77,11 +90,11 @@ class Exchange:
         """Hold one of the slots for the calls of this thread. Raises `CdpBusy` where none is free."""
         return self.slots.taken()
 
-    def create(self, path: Path, body: object, parse: Parse[T], *, deadline: dt.datetime) -> tuple[T, int]:
+    def create(self, path: Path, body: object, parse: Parse[T], *, deadline: dt.datetime) -> Answered[T]:
         """POST once, on a connection of its own, with its first byte before `deadline`.
 
-        Returns what `parse` made of the answer, and its status. Raises `CdpError`; `ValueError` for a
-        deadline without a zone.
+        Returns what `parse` made of the answer. Raises `CdpError`; `ValueError` for a deadline without a
+        zone.
         """
         if deadline.tzinfo is None:
             raise ValueError("a deadline needs a time zone")
@@ -90,7 +103,7 @@ class Exchange:
         with self.slot():
             return self._once("POST", path, attempt, parse, target=path.filled, body=sent)
 
-    def read(self, path: Path, query: Mapping[str, str], parse: Parse[T], *, end: float) -> T:
+    def read(self, path: Path, query: Mapping[str, str], parse: Parse[T], *, end: float) -> Answered[T]:
         """GET over a pooled connection; once more after a connect failure, a lost connection, 429 or 5xx.
 
         `end` is the moment (`time.monotonic`) by which both tries and the pause must be over. Raises
@@ -100,17 +113,18 @@ class Exchange:
         with self.slot():
             return self._read(path, target, parse, end=end)
 
-    def _read(self, path: Path, target: str, parse: Parse[T], *, end: float) -> T:
+    def _read(self, path: Path, target: str, parse: Parse[T], *, end: float) -> Answered[T]:
         for is_last in (False, True):
             left = end - time.monotonic()
             if left <= 0:
                 break
             try:
                 attempt = Attempt(self.limits.within(left), clock=self.clock)
-                return self._once("GET", path, attempt, parse, target=target)[0]
-            except _WORTH_REPEATING as error:
+                return self._once("GET", path, attempt, parse, target=target)
+            except CdpError as error:
                 pause = RETRY_PAUSE if error.retry_after is None else error.retry_after
-                if is_last or pause > LONGEST_RETRY_WAIT or pause >= end - time.monotonic():
+                too_long = pause > LONGEST_RETRY_WAIT or pause >= end - time.monotonic()
+                if is_last or too_long or not _is_worth_repeating(error):
                     raise
             self.sleep(pause)
         raise CdpTimeout("total_timeout")
@@ -124,8 +138,8 @@ class Exchange:
         *,
         target: str,
         body: bytes | None = None,
-    ) -> tuple[T, int]:
-        headers = _HEADERS if body is None else {**_HEADERS, "Content-Type": "application/json"}
+    ) -> Answered[T]:
+        headers = {**_HEADERS, **_OF_METHOD[method]}
         began = time.monotonic()
         failure: CdpError | None = None
         cause = ""
@@ -134,8 +148,7 @@ class Exchange:
             raw = self.transport.send(
                 method, target, attempt=attempt, headers=headers, body=body, fresh=body is not None
             )
-            self.tell(Contact(raw.status, self._clock_ahead(raw.date)))
-            result = self._understand(raw, attempt, parse), raw.status
+            result = Answered(self._understand(raw, attempt, parse), raw.status, raw.from_cache)
         except CdpError as error:
             failure = error
         except Exception as error:  # noqa: BLE001  # whatever broke, the attempt knows whether it was sent
@@ -149,26 +162,39 @@ class Exchange:
     def _understand(self, raw: RawAnswer, attempt: Attempt, parse: Parse[T]) -> T:
         payload: object = None
         unreadable: CdpMalformedAnswer | None = None
+        done = raw.status in {200, 201}
         try:
             if raw.body is None:
                 raise CdpMalformedAnswer("answer_too_large" if raw.too_large else "")
-            payload = parse_json(raw.body)
-            if raw.status in {200, 201}:
+            payload = self._payload(raw.body)
+            self._tell(raw, payload)
+            if done:
                 return parse(payload)
         except CdpMalformedAnswer as error:
             unreadable = error
         if unreadable is not None and attempt.expired:
             # After the cut http.client may hand over an empty or shortened answer as if it were whole.
             raise CdpTimeout("total_timeout", http_status=raw.status)
-        if unreadable is not None and raw.status in {200, 201}:
-            raise CdpMalformedAnswer(unreadable.code, http_status=raw.status)
-        message = vendor_message(payload)
-        raise error_for_status(
+        if unreadable is not None and done:
+            raise type(unreadable)(unreadable.code, http_status=raw.status)
+        raise error_of_answer(
             raw.status,
-            field=field_in_message(message, FIELD_NAMES),
-            vendor_message=message,
+            payload,
+            message=vendor_message(payload),
             retry_after=self._retry_after(raw.retry_after),
         )
+
+    def _payload(self, body: bytes) -> object:
+        """The JSON value of a body, without our own credentials. Raises `CdpMalformedAnswer`."""
+        payload = parse_json(body)
+        secrets = self.transport.secrets
+        return secrets.masked(payload) if secrets.occur_in(body.decode("utf-8", "replace")) else payload
+
+    def _tell(self, raw: RawAnswer, payload: object) -> None:
+        """Tell of an answer of the vendor itself. A page of somebody else says nothing of the connection."""
+        its_own = isinstance(payload, dict) if raw.status < 300 else is_vendors_error(raw.status, payload)
+        if its_own and not raw.from_cache:
+            self.tell(Contact(raw.status, self._clock_ahead(raw.date)))
 
     def _clock_ahead(self, header: str) -> float | None:
         """Seconds by which our clock is ahead of a Date header (RFC 9110, 6.6.1), which has whole seconds."""
@@ -193,6 +219,10 @@ class Exchange:
         except (ValueError, OverflowError):
             return None
         return seconds if seconds <= LONGEST_RETRY_AFTER else None
+
+
+def _is_worth_repeating(error: CdpError) -> bool:
+    return isinstance(error, _WORTH_REPEATING) or error.http_status == TOO_MANY_REQUESTS
 
 
 def _failure_of(error: Exception, attempt: Attempt) -> CdpError:

@@ -17,7 +17,7 @@ from apps.cdp.links import BaseUrl
 from apps.cdp.slots import Slots
 from apps.cdp.transport import Credentials, Transport
 
-# Sent in the thread of the call with `contact`, for every answer, before it is understood.
+# Sent in the thread of the call with `contact`, for every answer of the vendor, before it is used.
 vendor_answered = Signal()
 
 

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 from apps.cdp.answers import Fields, ref_from_href
 from apps.cdp.errors import CdpMalformedAnswer, CdpUnexpected
 from apps.cdp.links import BaseUrl, Path
+from apps.core.references import reference_key
 
 PAGE_SIZE = 100  # the vendor's maximum
 PAGE_LIMIT = 50  # pages; 5,000 records are more than one order or guest can have
@@ -49,35 +50,74 @@ def _item(entry: object) -> Item:
     return Item(ref, {**entry, "ref": ref}, bare=fields.names() <= {"ref", "href"})
 
 
-def items_of_all_pages(
-    fetch: Callable[[dict[str, str]], Page], *, path: Path, base: BaseUrl, query: dict[str, str]
-) -> Iterator[Item]:
-    """Every entry of a collection once, in the vendor's order.
+class Reading:
+    """Every entry of a collection once, in the vendor's order, by iterating once over it.
 
-    `fetch` reads one page for a query. The vendor's own link to the next page is taken when it leads to the
-    same collection on our host; otherwise the offset advances. The published examples of that link do not fit
-    an offset of items, so a link that brings nothing new is checked by the offset before the list counts as
-    ended. Raises `CdpUnexpected` ("list_too_long") when the list has not ended after `PAGE_LIMIT` pages.
+    `fetch` reads one page for a query and says whether it came from a cache. The vendor's own link to the
+    next page is taken when it leads to the same collection on our host; otherwise the offset advances. The
+    published examples of that link do not fit an offset of items, so a link that brings nothing new is
+    checked by the offset before the list counts as ended. Iterating raises `CdpUnexpected` ("list_too_long")
+    when the list has not ended after `PAGE_LIMIT` pages.
     """
-    start = {**query, "expand": "true", "limit": str(PAGE_SIZE)}
-    ask, by_link = start, False
-    asked: list[dict[str, str]] = []
-    seen: set[str] = set()
-    for _ in range(PAGE_LIMIT):
-        page = fetch(ask)
-        asked.append(ask)
-        before = len(seen)
-        for item in page.items:
-            if item.ref.lower() not in seen:  # references are compared without case (contract 1.4)
-                seen.add(item.ref.lower())
+
+    def __init__(
+        self,
+        fetch: Callable[[dict[str, str]], tuple[Page, bool]],
+        *,
+        path: Path,
+        base: BaseUrl,
+        query: dict[str, str],
+    ) -> None:
+        self._fetch, self._path, self._base = fetch, path, base
+        self._start = {**query, "expand": "true", "limit": str(PAGE_SIZE)}
+        self._keys: list[str] = []  # of the entries so far, in their order
+        self._seen: set[str] = set()
+        self._is_doubtful = False
+        self._has_ended = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the list was read to its end, and nothing suggests that an entry was missed.
+
+        While a list changes or its order is not fixed, entries move between pages. As long as the list keeps
+        its length, an entry that is missed makes another one appear twice. So each entry has to appear at one
+        position only, no position may be skipped, no page may come from a cache, and there must be no link to
+        a further page behind the last one.
+        """
+        return self._has_ended and not self._is_doubtful
+
+    def __iter__(self) -> Iterator[Item]:
+        ask, by_link = self._start, False
+        asked: list[dict[str, str]] = []
+        for _ in range(PAGE_LIMIT):
+            page, from_cache = self._fetch(ask)
+            asked.append(ask)
+            self._is_doubtful |= from_cache
+            new = list(self._new_entries(page, ask.get("offset", "0")))
+            yield from new
+            if not page.items or (not new and not by_link):
+                self._is_doubtful |= bool(page.next_href)
+                self._has_ended = True
+                return
+            link = _followed(page.next_href, self._path, self._base, self._start)
+            by_link = bool(link) and link not in asked and bool(new)
+            ask = link if by_link else {**self._start, "offset": str(len(self._keys))}
+        raise CdpUnexpected("list_too_long")
+
+    def _new_entries(self, page: Page, offset: str) -> Iterator[Item]:
+        """The entries that were on no earlier page. Pages may overlap, but must then agree."""
+        is_number = offset.isascii() and offset.isdigit() and len(offset) < 10
+        position = int(offset) if is_number else -1
+        self._is_doubtful |= not is_number or position > len(self._keys)
+        for number, item in enumerate(page.items, start=position):
+            key = reference_key(item.ref)
+            is_known = 0 <= number < len(self._keys)
+            agrees = self._keys[number] == key if is_known else key not in self._seen
+            self._is_doubtful |= not agrees
+            if key not in self._seen:
+                self._seen.add(key)
+                self._keys.append(key)
                 yield item
-        nothing_new = len(seen) == before
-        if not page.items or (nothing_new and not by_link):
-            return
-        link = _followed(page.next_href, path, base, start)
-        by_link = bool(link) and link not in asked and not nothing_new
-        ask = link if by_link else {**start, "offset": str(len(seen))}
-    raise CdpUnexpected("list_too_long")
 
 
 def _followed(href: str, path: Path, base: BaseUrl, start: dict[str, str]) -> dict[str, str]:

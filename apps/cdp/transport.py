@@ -10,12 +10,14 @@ from __future__ import annotations
 import base64
 import contextlib
 import contextvars
+import http.client
 import logging
+import re
 import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,8 +33,13 @@ from urllib3.util.connection import create_connection
 from apps.cdp.attempt import Attempt
 from apps.cdp.errors import CdpNotConfigured
 from apps.cdp.links import BaseUrl
+from apps.cdp.masking import Secrets
+
+SWITCHING_PROTOCOLS = 101  # a final answer to this client, which asks for no other protocol
 
 _CHUNK = 65_536  # bytes
+
+_HIT = re.compile(r"\bhit\b")
 
 _current: contextvars.ContextVar[Attempt] = contextvars.ContextVar("cdp_attempt")
 
@@ -46,6 +53,7 @@ class Credentials(AuthBase):
             raise CdpNotConfigured(detail="CDP_CLIENT_KEY or CDP_API_TOKEN is empty")
         pair = base64.b64encode(f"{client_key}:{api_token}".encode()).decode("ascii")
         self._header = f"Basic {pair}"
+        self.secrets = Secrets(client_key, api_token)
 
     def __repr__(self) -> str:
         return "Credentials(****)"
@@ -57,19 +65,36 @@ class Credentials(AuthBase):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RawAnswer:
-    """What came back. `body` is None when it could not be decoded or was larger than allowed."""
+    """What came back. `body` is None when it could not be decoded or was larger than allowed.
+
+    `from_cache`: a cache on the way says that it answered by itself.
+    """
 
     status: int
     retry_after: str
     body: bytes | None
     too_large: bool = False
     date: str = ""
+    from_cache: bool = False
+
+
+class _FinalResponse(http.client.HTTPResponse):
+    """Reads past every interim answer. `http.client` itself reads past 100 only (RFC 9110, 15.2)."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # not in the stubs
+            if not 100 < status < 200 or status == SWITCHING_PROTOCOLS:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
 
 
 class _WatchedConnection(HTTPConnection):
     """A connection that tells the current attempt about its socket and its first byte."""
 
+    response_class = _FinalResponse
     _connecting = False
+    _connect_by = 0.0  # time.monotonic
 
     def connect(self) -> None:
         self._connecting = True
@@ -95,7 +120,7 @@ class _WatchedConnection(HTTPConnection):
         urllib3 itself grants the limit to each address anew.
         """
         seconds = float(self.timeout or 0)
-        end = time.monotonic() + seconds
+        end = self._connect_by = time.monotonic() + seconds
         try:
             found = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
         except (socket.gaierror, UnicodeError):
@@ -118,6 +143,16 @@ class _WatchedConnection(HTTPConnection):
                 connection.settimeout(max(end - time.monotonic(), 0.001))
                 return connection
         raise failure
+
+    def _tunnel(self) -> None:
+        """Ask the proxy for the tunnel within the connect limit, however slowly its answer arrives.
+
+        The time limit of a socket holds for each read anew: a proxy that sends single bytes never meets it.
+        """
+        with _current.get().cut_after(self._connect_by - time.monotonic()):
+            super()._tunnel()
+        if self.sock is not None:
+            self.sock.settimeout(max(self._connect_by - time.monotonic(), 0.001))
 
 
 class _WatchedTLSConnection(_WatchedConnection, HTTPSConnection):
@@ -173,6 +208,7 @@ class Transport:
         through a proxy over http. Raises `CdpNotConfigured` for a file or a proxy that cannot be used."""
         self.base = base
         self._credentials = credentials
+        self.secrets = credentials.secrets
         self._max_answer_bytes = max_answer_bytes
         self._tls = _tls_context(ca_file)
         self._proxies = _proxies(proxy)
@@ -208,17 +244,29 @@ class Transport:
             return self._read(response)
 
     def _read(self, response: requests.Response) -> RawAnswer:
-        status, retry_after = response.status_code, response.headers.get("Retry-After", "")
-        date = response.headers.get("Date", "")
+        headers = response.headers
+        head = RawAnswer(
+            response.status_code,
+            headers.get("Retry-After", ""),
+            None,
+            date=headers.get("Date", ""),
+            from_cache=_is_from_cache(headers),
+        )
         answer = bytearray()
         try:
             for chunk in response.raw.stream(_CHUNK, decode_content=True):
                 answer += chunk
                 if len(answer) > self._max_answer_bytes:
-                    return RawAnswer(status, retry_after, None, too_large=True, date=date)
+                    return replace(head, too_large=True)
         except DecodeError:
-            return RawAnswer(status, retry_after, None, date=date)
-        return RawAnswer(status, retry_after, bytes(answer), date=date)
+            return head
+        return replace(head, body=bytes(answer))
+
+
+def _is_from_cache(headers: Mapping[str, str]) -> bool:
+    """Whether a cache says that it answered: `Age` (RFC 9111, 5.1), `Cache-Status` (RFC 9211), `X-Cache`."""
+    said = f"{headers.get('Cache-Status', '')} {headers.get('X-Cache', '')}".lower()
+    return "Age" in headers or _HIT.search(said) is not None
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from apps.consumers.models import VendorContact
 logger = logging.getLogger(__name__)
 
 REFUSALS = (401, 403)
-# The vendor knew who asked. Of others, such as a 503 or a gateway's 413, nobody can tell.
+# The vendor knew who asked. Of others, such as a 503, nobody can tell.
 ACCEPTED = frozenset({200, 201, 204, 400, 404, 409, 422})
 EVERY = 60.0  # seconds between two writes that say the same
 
@@ -82,6 +82,12 @@ def store_news() -> None:
     except (DatabaseError, InterfaceError):
         _news.forget()
         logger.warning("vendor_contact_not_stored")
+
+
+def clock_ahead() -> datetime.timedelta:
+    """By how much our clock is ahead of the vendor's, as last measured; zero before the first measurement."""
+    measured = VendorContact.objects.filter(pk=1).values_list("clock_ahead", flat=True).first()
+    return datetime.timedelta(seconds=measured or 0.0)
 
 
 def _refusal(contact: Contact) -> int:

@@ -16,7 +16,7 @@ from django.conf import settings
 
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import OrderConsumer
-from apps.cdp.errors import CdpError
+from apps.cdp.errors import CdpAnotherRecord, CdpError
 from apps.consumers import contact, events
 from apps.consumers.models import Submission
 from apps.core.actor import Actor
@@ -95,7 +95,10 @@ def _read_listed(order_ref: str, ref: str, client: CdpClient) -> OrderConsumer:
         spelled = next((one for one in listed if same_reference(one, ref)), None)
         if spelled is None:
             raise NotThisConsumer(NOT_ON_ORDER)
-        consumer = client.retrieve_order_consumer(spelled, within=max(end - time.monotonic(), 0.001))
+        try:
+            consumer = client.retrieve_order_consumer(spelled, within=max(end - time.monotonic(), 0.001))
+        except CdpAnotherRecord:
+            raise NotThisConsumer(ANOTHER_REFERENCE) from None
     if not same_reference(consumer.ref, ref):
         raise NotThisConsumer(ANOTHER_REFERENCE)
     return consumer

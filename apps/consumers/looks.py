@@ -7,8 +7,6 @@ as evidence; nothing is ever sent again by it.
 from __future__ import annotations
 
 import datetime
-import time
-from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -21,24 +19,16 @@ from apps.cdp.client import CdpClient
 from apps.cdp.consumers import OrderConsumer
 from apps.cdp.errors import (
     CdpBusy,
-    CdpConnectionLost,
     CdpError,
-    CdpRateLimited,
-    CdpTimeout,
-    CdpUnreachable,
 )
-from apps.consumers import contact, pacing, schedule, selectors
+from apps.consumers import contact, findings, pacing, schedule, selectors
 from apps.consumers.events import event_of
-from apps.consumers.matching import matches
 from apps.consumers.models import LookResult, Outcome, SettledHow, Submission
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 
 LEASE = datetime.timedelta(seconds=60)  # a look whose process was lost is due again after it
-LOOK_SECONDS = 15.0  # the longest that one look may take
 BETWEEN = datetime.timedelta(seconds=2)  # two looks for one submission, however often somebody asks
-MOST_COMPARED = 25  # new consumers that one look reads
-NOT_ANSWERED = (CdpBusy, CdpUnreachable, CdpTimeout, CdpConnectionLost, CdpRateLimited)
 LOOK_UP = "look_up"  # the reason in the event
 
 
@@ -51,24 +41,6 @@ class LookNotTaken(Exception):
     def __init__(self, until: datetime.datetime | None = None) -> None:
         super().__init__("No look was taken")
         self.until = until
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What is on the order that was not there before and that no other submission is known to have made."""
-
-    read: tuple[OrderConsumer, ...] = ()
-    unread: tuple[str, ...] = ()  # references whose consumer could not be read, or were too many to read
-
-
-@dataclass(frozen=True, slots=True)
-class Conclusion:
-    """What a look says: a result, and the references behind it."""
-
-    result: LookResult
-    matching: tuple[OrderConsumer, ...] = ()
-    different: tuple[str, ...] = ()
-    unread: tuple[str, ...] = ()
 
 
 def take_due_look(*, actor: Actor, client: CdpClient) -> bool:
@@ -124,10 +96,10 @@ def _claimed(submission: Submission, now: datetime.datetime) -> bool:
 
 def _look(submission: Submission, actor: Actor, client: CdpClient) -> None:
     began = datetime.datetime.now(datetime.UTC)
-    known = _lower(submission.refs_before or []) | selectors.claimed_refs_on_order(submission)
+    known = findings.keys_of(submission.refs_before or []) | selectors.claimed_refs_on_order(submission)
     release_database_connections()
     try:
-        found = _find(submission.order_ref, known, client)
+        found = findings.read_order(submission.order_ref, known, client)
     except CdpError as error:
         _store_failure(submission, error, actor)
         return
@@ -139,24 +111,7 @@ def _look(submission: Submission, actor: Actor, client: CdpClient) -> None:
         _conclude(submission, found, actor)
 
 
-def _find(order_ref: str, known: frozenset[str], client: CdpClient) -> Found:
-    """Read what is new on the order. Raises ``CdpError`` where the list or a consumer cannot be read."""
-    end = time.monotonic() + LOOK_SECONDS
-    with client.slot():
-        refs = client.list_order_consumer_refs(order_ref, within=LOOK_SECONDS)
-        new = [ref for ref in refs if ref.lower() not in known]
-        read, unread = [], new[MOST_COMPARED:]
-        for ref in new[:MOST_COMPARED]:
-            try:
-                read.append(client.retrieve_order_consumer(ref, within=max(end - time.monotonic(), 0.001)))
-            except NOT_ANSWERED:
-                raise
-            except CdpError:  # listed, but not to be read: this one alone, and whose it is stays open
-                unread.append(ref)
-    return Found(tuple(read), tuple(unread))
-
-
-def _conclude(submission: Submission, found: Found, actor: Actor) -> None:
+def _conclude(submission: Submission, found: findings.Found, actor: Actor) -> None:
     """Compare, and store what it means. Only what is still unknown changes.
 
     Who else could have made a found consumer is asked after the order was read: whoever made it had written
@@ -164,7 +119,7 @@ def _conclude(submission: Submission, found: Found, actor: Actor) -> None:
     """
     now = datetime.datetime.now(datetime.UTC)
     with transaction.atomic(durable=True):
-        conclusion = _concluded(submission, found)
+        conclusion = findings.conclude(submission, found)
         changes: dict[str, Any] = {
             "looks": F("looks") + 1,
             "failed_looks": 0,
@@ -182,54 +137,6 @@ def _conclude(submission: Submission, found: Found, actor: Actor) -> None:
         if not changed:
             return
         _record_look(submission, conclusion, actor)
-
-
-def _concluded(submission: Submission, found: Found) -> Conclusion:
-    # Rivals before claims: a rival only goes from open to claimed, so one of the two reads sees it, although
-    # each of them sees its own moment (PostgreSQL's READ COMMITTED).
-    rivals = selectors.open_on_order(submission)
-    claimed = selectors.claimed_refs_on_order(submission)
-    new = [consumer for consumer in found.read if consumer.ref.lower() not in claimed]
-    unread = tuple(ref for ref in found.unread if ref.lower() not in claimed)
-    sent = submission.consumer
-    if sent is None:
-        return Conclusion(LookResult.NOT_COMPARED, unread=(*(one.ref for one in new), *unread))
-    matching = tuple(consumer for consumer in new if matches(sent, consumer))
-    if submission.refs_before is None:
-        # Then nothing is known to be new, and others are just other travellers.
-        return Conclusion(LookResult.NOT_PROVEN if matching else LookResult.NONE, matching)
-    different = tuple(consumer.ref for consumer in new if consumer not in matching)
-    result = _result_of(submission, matching, unread, rivals)
-    return Conclusion(result, matching, different, unread)
-
-
-def _result_of(
-    submission: Submission,
-    matching: tuple[OrderConsumer, ...],
-    unread: tuple[str, ...],
-    rivals: list[Submission],
-) -> LookResult:
-    if len(matching) > 1:
-        return LookResult.SEVERAL
-    if unread:
-        return LookResult.NOT_ALL_READ
-    if not matching:
-        return LookResult.NONE
-    [candidate] = matching
-    if any(_may_have_made(rival, candidate) for rival in rivals):
-        return LookResult.SHARED
-    if selectors.refs_claimed_elsewhere(submission, [candidate.ref]):
-        return LookResult.SHARED
-    return LookResult.ONE
-
-
-def _may_have_made(rival: Submission, consumer: OrderConsumer) -> bool:
-    """Whether another submission that is being sent or unknown could have made this consumer as well."""
-    sent = rival.consumer
-    if sent is None:  # it cannot be read, so nothing excludes it
-        return True
-    was_there = consumer.ref.lower() in _lower(rival.refs_before or [])
-    return matches(sent, consumer) and not was_there
 
 
 def _columns_of(consumer: OrderConsumer, now: datetime.datetime) -> dict[str, Any]:
@@ -250,7 +157,7 @@ def _columns_of(consumer: OrderConsumer, now: datetime.datetime) -> dict[str, An
     }
 
 
-def _record_look(submission: Submission, conclusion: Conclusion, actor: Actor) -> None:
+def _record_look(submission: Submission, conclusion: findings.Conclusion, actor: Actor) -> None:
     facts = {
         "result": conclusion.result.value,
         "before": None if submission.refs_before is None else len(submission.refs_before),
@@ -289,8 +196,3 @@ def _store_failure(submission: Submission, error: CdpError, actor: Actor) -> Non
         )
         if changed:
             record(event_of(actions.CONSUMER_CHECK_FAILED, submission, actor, error_code=error.code))
-
-
-def _lower(refs: list[str]) -> frozenset[str]:
-    """References are compared without case (contract 1.4)."""
-    return frozenset(ref.lower() for ref in refs)

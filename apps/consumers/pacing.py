@@ -13,7 +13,15 @@ from apps.consumers.models import LookPace
 PATIENCE = 3  # failures in a row before there is a pause
 FIRST_PAUSE, LONGEST_PAUSE = 30.0, 900.0  # seconds
 # The vendor answered: whatever it said, it is not down.
-ANSWERED = ("not_found", "invalid", "bad_reference", "malformed_answer", "list_too_long", "answer_too_large")
+ANSWERED = (
+    "not_found",
+    "invalid",
+    "bad_reference",
+    "malformed_answer",
+    "another_record",
+    "list_too_long",
+    "answer_too_large",
+)
 
 
 def pace() -> LookPace:

@@ -129,11 +129,13 @@ def timeline(events: Iterable[AuditEvent]) -> tuple[TimelineItem, ...]:
 def _outcome_told(action: str, details: Mapping[str, Any]) -> str:
     """The outcome that an event brought, for its colour and shape; empty where it brought none.
 
-    That of unknown where nobody but a person says so.
+    That of unknown where nobody but a person says so, and where a supervisor has to check it.
     """
     if action in ("consumer.settled", "consumer.resolution_corrected"):
         unsure = details.get("verification") == "not_verified"
         return Outcome.UNKNOWN.value if unsure else str(details.get("outcome", ""))
+    if details.get("doubt"):
+        return Outcome.UNKNOWN.value
     return {
         "consumer.create_requested": Outcome.SENDING.value,
         "consumer.created": Outcome.CREATED.value,
@@ -170,10 +172,14 @@ def receipt(submission: Submission, client: CdpClient) -> dict[str, Any]:
     """Everything that the receipt shows."""
     sent, answer = submission.consumer, submission.answer
     events = events_of_submission(str(submission.public_id))
+    repeated = has_repeated_reference(submission)
+    doubt = bool(submission.doubt_code) or repeated
     return {
         "submission": submission,
         "outcome": submission.outcome,
-        "headline": words.headline(Outcome(submission.outcome)),
+        "doubt": words.doubt(submission),
+        "panel_kind": "warning" if doubt else submission.outcome,
+        "headline": words.headline(Outcome(submission.outcome), doubt=doubt),
         "reason": words.reason(submission),
         "vendor_message": submission.vendor_message,
         "erased": not submission.encrypted_consumer,
@@ -187,7 +193,7 @@ def receipt(submission: Submission, client: CdpClient) -> dict[str, Any]:
         "contradicted": submission.contradicted,
         "settled": submission.settled_how,
         "looks": looks(submission),
-        "repeated": has_repeated_reference(submission),
+        "repeated": repeated,
     }
 
 
@@ -221,11 +227,11 @@ class Looks:
 
 def looks(submission: Submission) -> Looks:
     """The state of finding out, for the page of an unknown outcome."""
-    matching = words.MATCHING if submission.refs_before is None else words.MATCHING_NEW
+    is_whole = submission.refs_before_whole
     groups = (
-        (matching, submission.matching_refs),
-        (words.DIFFERENT, submission.different_refs),
-        (words.UNREAD, submission.unread_refs),
+        (words.MATCHING_NEW if is_whole else words.MATCHING, submission.matching_refs),
+        (words.DIFFERENT if is_whole else words.DIFFERENT_PERHAPS_NEW, submission.different_refs),
+        (words.UNREAD if is_whole else words.UNREAD_PERHAPS_NEW, submission.unread_refs),
     )
     due = submission.next_look_at if settings.CDP_LOOK_UPS else None
     overdue = due is not None and datetime.now(UTC) - due > OVERDUE

@@ -68,11 +68,10 @@ class Lost:
 def receipt(submission: Submission, reader: Reader, *, forms: Sequence[SettleForm]) -> dict[str, Any]:
     """What the receipt shows of the resolution, beside what :func:`presenters.receipt` gives."""
     if not submission.is_resolved:
-        return {"panel_kind": submission.outcome, "version": ""}
+        return {"version": ""}
     past = list(submission.past_resolutions.order_by("id"))
     correctable = not settling.can_be_settled(submission)
     context = {
-        "panel_kind": submission.outcome,
         "version": settling.version_of(submission),
         "resolution": _resolution(submission),
         "past_resolutions": [_resolution(one) for one in past],

@@ -7,8 +7,9 @@ from typing import Any
 
 from apps.cdp.consumers import Creation
 from apps.cdp.errors import CdpError
-from apps.consumers.models import Outcome, Submission
+from apps.consumers.models import Doubt, Outcome, Submission
 from apps.core.encryption import encrypt
+from apps.core.references import reference_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,14 @@ class Result:
         return Result(self.outcome, {**self.columns, "duration_ms": duration_ms})
 
     @classmethod
-    def of_creation(cls, creation: Creation) -> Result:
-        """The vendor answered with the new consumer."""
+    def of_creation(cls, creation: Creation, submission: Submission) -> Result:
+        """The vendor answered with the new consumer.
+
+        Its reference must not have been on the order before the send, or somebody has to look at it.
+        """
         answer = creation.consumer
+        before = {reference_key(ref) for ref in submission.refs_before or []}
+        doubt = Doubt.KNOWN_BEFORE if reference_key(answer.ref) in before else ""
         kept = Submission()
         kept.answer = answer
         return cls(
@@ -43,6 +49,7 @@ class Result:
                 "guest_href": answer.guest_href,
                 "guest_ref": answer.guest_ref,
                 "http_status": creation.http_status,
+                "doubt_code": doubt,
             },
         )
 

@@ -18,6 +18,7 @@ from apps.consumers.models import (
     SubmissionDigest,
 )
 from apps.core import references
+from apps.core.references import reference_key
 
 NEWEST_BY = ("submitted_at", "id")
 """What the list of submissions is sorted and paged by."""
@@ -44,6 +45,11 @@ def unknown_submissions(person_id: str, *, everybody: bool) -> QuerySet[Submissi
 def contradicted_submissions(person_id: str, *, everybody: bool) -> QuerySet[Submission]:
     """Settled submissions whose late answer says otherwise, and that nobody has settled anew."""
     return visible_submissions(person_id, everybody=everybody).filter(contradicted=True)
+
+
+def doubtful_submissions(person_id: str, *, everybody: bool) -> QuerySet[Submission]:
+    """Submissions that an answer says are created, and that a supervisor has to check."""
+    return visible_submissions(person_id, everybody=everybody).exclude(doubt_code="")
 
 
 def submissions_in_the_way(token: uuid.UUID, digest: str) -> tuple[Submission | None, Submission | None]:
@@ -81,22 +87,21 @@ def possibly_similar_on_order(
 
 
 def claimed_refs_on_order(submission: Submission) -> frozenset[str]:
-    """The consumer references on its order, in lower case, that other submissions are known to have made."""
+    """The keys of the consumer references on its order that other submissions are known to have made."""
     others = _on_order(submission.order_ref).exclude(pk=submission.pk)
     named = others.exclude(consumer_ref="", late_consumer_ref="")
     pairs = named.values_list("consumer_ref", "late_consumer_ref")
-    return frozenset(ref.lower() for pair in pairs for ref in pair if ref)
+    return frozenset(reference_key(ref) for pair in pairs for ref in pair if ref)
 
 
 def refs_claimed_elsewhere(submission: Submission, refs: Iterable[str]) -> frozenset[str]:
-    """Which of these references, in lower case, submissions to other orders have been stored with.
+    """Which of these references, by their keys, submissions to other orders have been stored with.
 
     A reference belongs to one order: somebody has settled one of the two wrongly.
     """
-    wanted = {ref.lower() for ref in refs}
-    others = _with_reference("consumer_ref", wanted).exclude(pk=submission.pk)
+    others = _with_reference("consumer_ref", refs).exclude(pk=submission.pk)
     on_others = others.alias(order_key=Lower("order_ref")).exclude(order_key=submission.order_ref.lower())
-    return frozenset(ref.lower() for ref in on_others.values_list("consumer_ref", flat=True))
+    return frozenset(reference_key(ref) for ref in on_others.values_list("consumer_ref", flat=True))
 
 
 def submissions_with_reference(ref: str, *, besides: Submission) -> list[Submission]:
@@ -123,8 +128,12 @@ def sent_again(submission: Submission) -> list[Submission]:
 
 def has_repeated_reference(submission: Submission) -> bool:
     """Whether the vendor gave this submission's consumer reference to another submission as well."""
-    same = _with_reference("consumer_ref", {submission.consumer_ref.lower()}).exclude(pk=submission.pk)
-    return bool(submission.consumer_ref) and same.exists()
+    return bool(submission.consumer_ref) and is_claimed(submission.consumer_ref, besides=submission)
+
+
+def is_claimed(ref: str, *, besides: Submission) -> bool:
+    """Whether another submission than this one has a consumer reference."""
+    return _with_reference("consumer_ref", [ref]).exclude(pk=besides.pk).exists()
 
 
 def open_on_order(submission: Submission) -> list[Submission]:
@@ -138,8 +147,18 @@ def _on_order(order_ref: str) -> QuerySet[Submission]:
 
 
 def _with_reference(column: str, refs: Iterable[str]) -> QuerySet[Submission]:
+    """Whatever the case of a reference, and whether a UUID has its dashes (contract 1.4)."""
+    spellings = {spelling for ref in refs for spelling in (ref.lower(), *_uuid_spellings(ref))}
     found = Submission.objects.exclude(**{column: ""}).alias(reference_key=Lower(column))
-    return found.filter(reference_key__in=list(refs))
+    return found.filter(reference_key__in=sorted(spellings))
+
+
+def _uuid_spellings(ref: str) -> tuple[str, ...]:
+    try:
+        value = uuid.UUID(hex=reference_key(ref))
+    except ValueError:
+        return ()
+    return (value.hex, str(value))
 
 
 def identity_rules() -> QuerySet[IdentityRule]:

@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 
 from apps.audit import actions
 from apps.audit.services import record
-from apps.cdp.client import CdpClient
+from apps.cdp.client import CdpClient, ListedRefs
 from apps.cdp.consumers import NewConsumer
 from apps.cdp.errors import CdpBusy, CdpError
 from apps.consumers import contact, selectors, storing
@@ -104,7 +104,9 @@ def submit(
     submission.consumer = consumer
     try:
         with client.slot():
-            submission.refs_before = _references_on_order(order_ref, client)
+            before = _list_before(order_ref, client)
+            if before is not None:
+                submission.refs_before, submission.refs_before_whole = list(before.refs), before.is_whole
             with _nothing_is_sent_without_the_database():
                 earlier = _written_before(submission, consumer, actor, accepted, normalised)
             if earlier is not None:
@@ -131,16 +133,16 @@ def _nothing_is_sent_without_the_database() -> Iterator[None]:
         raise NotWritten("The record before the send could not be written") from error
 
 
-def _references_on_order(order_ref: str, client: CdpClient) -> list[str] | None:
-    """Step 0: what is on the order already, so that a look can tell what is new.
+def _list_before(order_ref: str, client: CdpClient) -> ListedRefs | None:
+    """Step 0: what is on the order already, so that a check can tell what is new.
 
-    A failure costs the evidence, never the create.
+    A failure, or a list that is not whole, costs the evidence, never the create.
     """
     if not settings.CDP_LOOK_UPS:
         return None
     release_database_connections()
     try:
-        return list(client.list_order_consumer_refs(order_ref, within=SNAPSHOT_SECONDS))
+        return client.observe_order_consumers(order_ref, within=SNAPSHOT_SECONDS)
     except CdpError:
         return None
 
@@ -238,5 +240,5 @@ def _send(submission: Submission, consumer: NewConsumer, client: CdpClient) -> R
     except CdpError as error:
         result = Result.of_error(error)
     else:
-        result = Result.of_creation(creation)
+        result = Result.of_creation(creation, submission)
     return result.taking(round((time.monotonic() - started) * 1000))

@@ -73,6 +73,7 @@ def settle(
                 consumer_ref=consumer_ref,
                 next_look_at=None,
                 contradicted=False,
+                doubt_code="",
                 settled_how=SettledHow.BY_HAND,
                 settled_at=now,
                 settled_by_id=actor.id,
@@ -89,16 +90,16 @@ def settle(
 
 
 def can_be_settled(submission: Submission) -> bool:
-    """Whether a supervisor has to say which: unknown, or contradicted by a later answer."""
-    return submission.outcome == Outcome.UNKNOWN or submission.contradicted
+    """Whether a supervisor has to say which: unknown, contradicted by a later answer, or doubted."""
+    return submission.outcome == Outcome.UNKNOWN or submission.contradicted or bool(submission.doubt_code)
 
 
 def can_be_resolved(submission: Submission) -> bool:
-    """Whether a supervisor may resolve it: it is unknown, or was resolved, which is corrected then.
+    """Whether a supervisor may resolve it: it is unknown or doubted, or a resolution is to be corrected.
 
-    An outcome that the vendor's own answer gave stays.
+    Any other outcome that the vendor's own answer gave stays.
     """
-    return submission.outcome == Outcome.UNKNOWN or submission.is_resolved
+    return can_be_settled(submission) or submission.is_resolved
 
 
 def version_of(submission: Submission) -> str:

@@ -33,6 +33,7 @@ _KEPT = (
     "guest_ref",
     "http_status",
     "duration_ms",
+    "doubt_code",
     "error_code",
     "error_field",
 )

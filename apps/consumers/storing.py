@@ -11,9 +11,9 @@ from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, 
 
 from apps.audit import actions
 from apps.audit.services import record
-from apps.consumers import schedule, spool
+from apps.consumers import schedule, selectors, spool
 from apps.consumers.events import event_of
-from apps.consumers.models import OPEN_OUTCOMES, Outcome, Submission
+from apps.consumers.models import OPEN_OUTCOMES, Doubt, Outcome, Submission
 from apps.consumers.results import Result
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
@@ -83,6 +83,7 @@ def write_after(submission: Submission, result: Result, actor: Actor) -> Submiss
             "outcome": result.outcome,
             "finished_at": now,
             "next_look_at": schedule.first_look(now) if result.outcome is Outcome.UNKNOWN else None,
+            "doubt_code": _doubt(submission, result),
         }
         changed = Submission.objects.filter(pk=submission.pk, outcome__in=open_).update(**columns)
         if changed:
@@ -93,14 +94,25 @@ def write_after(submission: Submission, result: Result, actor: Actor) -> Submiss
             submission.refresh_from_db(from_queryset=Submission.objects.select_for_update())
         if not changed and _is_stored_already(submission, result):
             return submission
-        facts = {name: result.columns.get(name) for name in ("http_status", "duration_ms")}
+        facts: dict[str, Any] = {name: result.columns.get(name) for name in ("http_status", "duration_ms")}
         if changed:
-            if result.outcome is not Outcome.CREATED:
+            if result.outcome is Outcome.CREATED:
+                facts["doubt"] = columns["doubt_code"]
+            else:
                 facts["error_code"] = result.columns["error_code"]
             record(event_of(EVENT_OF_OUTCOME[result.outcome], submission, actor, **facts))
         elif result.outcome is not Outcome.UNKNOWN or facts["http_status"]:  # otherwise there was no answer
             _write_late(submission, result, actor, facts)
     return submission
+
+
+def _doubt(submission: Submission, result: Result) -> str:
+    """Why an answer that says "created" has to be checked; empty where nothing is odd about it."""
+    doubt = str(result.columns.get("doubt_code", ""))
+    reference = result.references["consumer_ref"]
+    if not doubt and reference and selectors.is_claimed(reference, besides=submission):
+        return Doubt.CLAIMED
+    return doubt
 
 
 def _write_late(submission: Submission, result: Result, actor: Actor, facts: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.consumers import concerns, vocabulary
 from apps.consumers.concerns import Concern
-from apps.consumers.models import LookResult, Outcome, SettledHow, Submission
+from apps.consumers.models import Doubt, LookResult, Outcome, SettledHow, Submission
 from apps.consumers.phones import PhoneFault, PhoneReading
 from apps.consumers.vocabulary import Normalisation
 
@@ -63,6 +63,13 @@ REASONS = {
     "malformed_answer": _("The answer of Sitecore CDP could not be read."),
     "answer_too_large": _("The answer of Sitecore CDP could not be read."),
     "list_too_long": _("The answer of Sitecore CDP could not be read."),
+    "unrecognised_refusal": _(
+        "An answer refused the request, but not in the form of Sitecore CDP. A firewall or proxy may have"
+        " sent it after the consumer was created."
+    ),
+    "another_record": _("Sitecore CDP answered about another record than the one asked for."),
+    "order_reference": _("Sitecore CDP answered with the reference of the order instead of a consumer's."),
+    "another_person": _("Sitecore CDP answered with the data of another person."),
     "transport_fault": _("The portal failed after it had begun to send."),
     "process_lost": _("The portal was interrupted while it was sending, and could not store what happened."),
 }
@@ -71,6 +78,9 @@ MATCHING_NEW = _("New on the order since the send, and the same in every field t
 MATCHING = _("On the order, and the same in every field that Sitecore CDP returns:")
 DIFFERENT = _("New on the order since the send, but not the same in every field:")
 UNREAD = _("New on the order since the send, but not to be read or not compared:")
+# Where the list before the send may have lacked some.
+DIFFERENT_PERHAPS_NEW = _("Not seen on the order before the send, but not the same in every field:")
+UNREAD_PERHAPS_NEW = _("Not seen on the order before the send, but not to be read or not compared:")
 
 LOOKS = {
     LookResult.NONE: _(
@@ -88,6 +98,25 @@ LOOKS = {
         "A consumer on the order matches, but the order could not be read before the send: it may have been"
         " there before. A supervisor has to say whether it is this one."
     ),
+    LookResult.BEFORE_PARTIAL: _(
+        "A consumer on the order matches, but the list of the order was not read whole before the send: it"
+        " may have been there before. A supervisor has to say whether it is this one."
+    ),
+    LookResult.NOW_PARTIAL: _(
+        "A new consumer on the order matches, but the list of the order could not be read whole: there may be"
+        " another one that matches."
+    ),
+    LookResult.OTHER_TIME: _(
+        "A consumer on the order matches, but Sitecore CDP says that it was created at another time than this"
+        " send. A supervisor has to say whether it is this one."
+    ),
+    LookResult.MISREAD: _(
+        "Sitecore CDP answered about another consumer than the new one on the order. A supervisor has to look"
+        " at the order."
+    ),
+    LookResult.TOO_MANY: _(
+        "The order has more consumers than the portal can read. A supervisor has to look at the order."
+    ),
     LookResult.NOT_ALL_READ: _(
         "There are new consumers on the order that the portal could not read. A supervisor has to look at"
         " each."
@@ -102,8 +131,24 @@ LINE_NOTES = {
     LookResult.SEVERAL: _("Duplicate suspected"),
     LookResult.SHARED: _("Matches another one too"),
     LookResult.NOT_PROVEN: _("A consumer matches"),
+    LookResult.BEFORE_PARTIAL: _("A consumer matches"),
+    LookResult.NOW_PARTIAL: _("A consumer matches"),
+    LookResult.OTHER_TIME: _("A consumer of another time matches"),
+    LookResult.MISREAD: _("New consumers not read"),
+    LookResult.TOO_MANY: _("More consumers than can be read"),
     LookResult.NOT_ALL_READ: _("New consumers not read"),
 }
+DOUBTS = {
+    Doubt.KNOWN_BEFORE: _(
+        "Sitecore CDP answered with the reference of a consumer that was on the order before the send. A"
+        " supervisor has to check whether this consumer was created."
+    ),
+    Doubt.CLAIMED: _(
+        "Sitecore CDP answered with a consumer reference that another submission has. A supervisor has to"
+        " check whether this consumer was created."
+    ),
+}
+DOUBT_NOTE = _("Created, to be checked")
 
 CONCERNS = {
     concerns.NO_IDENTITY: _(
@@ -163,12 +208,19 @@ def look_found(submission: Submission) -> str:
 
 def line_note(submission: Submission) -> str:
     """What a list says beside an outcome that somebody has to look at, or that the portal did not verify."""
+    if submission.doubt_code:
+        return str(DOUBT_NOTE)
     by_hand = submission.settled_how == SettledHow.BY_HAND and submission.outcome == Outcome.CREATED
     if by_hand and submission.settled_read_at is None:
         return gettext("Not verified")
     if submission.outcome != Outcome.UNKNOWN or submission.look_result not in LINE_NOTES:
         return ""
     return str(LINE_NOTES[LookResult(submission.look_result)])
+
+
+def doubt(submission: Submission) -> str:
+    """Why a created submission has to be checked; empty where nothing is odd about it."""
+    return str(DOUBTS[Doubt(submission.doubt_code)]) if submission.doubt_code else ""
 
 
 def vendor_field_message(submission: Submission) -> str:
@@ -222,8 +274,10 @@ def normalisation_notes(normalised: Iterable[object]) -> dict[str, list[str]]:
     return notes
 
 
-def headline(outcome: Outcome) -> str:
-    """What happened, as the title of the receipt's panel."""
+def headline(outcome: Outcome, *, doubt: bool = False) -> str:
+    """What happened, as the title of the receipt's panel. ``doubt``: a supervisor has to check it."""
+    if doubt:
+        return gettext("Consumer created, but it has to be checked")
     return {
         Outcome.SENDING: gettext("The consumer is being sent"),
         Outcome.CREATED: gettext("Consumer created"),

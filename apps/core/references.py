@@ -138,16 +138,17 @@ def _in_query(parts: SplitResult) -> Iterator[_Named]:
 
 def same_reference(one: str, other: str) -> bool:
     """Whether two references name the same record. Case and dashes do not count; two empty ones name none."""
-    return bool(one) and _plain(one) == _plain(other)
+    return bool(one) and reference_key(one) == reference_key(other)
 
 
 def spellings(reference: str) -> tuple[str, ...]:
     """How a reference can be stored, in lower case: with and without dashes, and as it came."""
-    plain = _plain(reference)
+    plain = reference_key(reference)
     return tuple({reference.lower(), plain, with_dashes(plain)})
 
 
-def _plain(reference: str) -> str:
+def reference_key(reference: str) -> str:
+    """What two spellings of one reference share. Vendor: examples are in either case (contract 1.4)."""
     return reference.lower().replace("-", "")
 
 

@@ -44,6 +44,10 @@ _OWN_REASONS = {
     "bad_reference": _("The reference cannot be sent."),
     "tls_failed": _("The connection to Sitecore CDP is not trustworthy."),
     "list_too_long": _("The list is too long to be read."),
+    "unrecognised_refusal": _(
+        "An answer refused the request, but not in the form of Sitecore CDP. A firewall or proxy may have"
+        " sent it."
+    ),
 }
 _ADMINISTRATOR = {
     "unauthorized": _("An administrator has to check the API credentials."),

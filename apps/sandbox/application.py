@@ -3,9 +3,11 @@
 import base64
 import binascii
 import hmac
+import json
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from apps.sandbox import control, seed
 from apps.sandbox.answers import Answer, method_not_allowed, no_such_path, unauthorized
@@ -13,10 +15,12 @@ from apps.sandbox.calls import Call, Request
 from apps.sandbox.database import Store
 from apps.sandbox.faults import CONNECTION_FAULTS, REQUEST_FAULTS, Armed, Fault, FaultBoard
 from apps.sandbox.key_case import in_key_case
+from apps.sandbox.list_cache import ListCache
 from apps.sandbox.options import Options, Switches
-from apps.sandbox.routes import Found, resolve
+from apps.sandbox.routes import LIST, Found, resolve
 from apps.sandbox.spoiling import Scene
 from apps.sandbox.store import StoredConsumer, Transaction, WireRequest
+from apps.sandbox.validation import JsonObject
 from apps.sandbox.wire import Close, Later, Script, Send, Wait, status_sent
 
 Clock = Callable[[], datetime]
@@ -60,6 +64,7 @@ class Sandbox:
         self._clock = clock
         self._report = report
         self._store = Store(options.data)
+        self.list_cache = ListCache()
         with self._store.transaction() as tx:
             seed.fill(tx)
 
@@ -71,6 +76,41 @@ class Sandbox:
         """The stored consumers of an order, or of all."""
         with self._store.transaction() as tx:
             return tx.consumers(order_ref)
+
+    def add_consumer(
+        self, order_ref: str, body: JsonObject, *, created_at: datetime | None = None, listed_in: float = 0
+    ) -> StoredConsumer:
+        """Add a consumer as another system would, past the API: no request is counted and no guest matched.
+
+        It is in its order's list after `listed_in` seconds. Raises ValueError for an unknown order.
+        """
+        now = self._clock()
+        with self._store.transaction() as tx:
+            if tx.order(order_ref) is None:
+                raise ValueError("order: there is no such order")
+            ref, guest_ref = str(uuid.uuid4()), str(uuid.uuid4())
+            tx.add_guest(guest_ref, {"guestType": "traveller"}, [])
+            consumer = StoredConsumer(
+                ref=ref,
+                order_ref=order_ref.lower(),
+                guest_ref=guest_ref,
+                body=json.dumps(body, ensure_ascii=False),
+                guest_effect="seeded",
+                matched_by="",
+                created_at=created_at or now,
+                listed_at=now + timedelta(seconds=listed_in),
+            )
+            tx.add_consumer(consumer)
+        return consumer
+
+    def list_consumer(self, ref: str, *, listed_in: float = 0) -> StoredConsumer:
+        """Have a consumer in its order's list after so many seconds. Raises ValueError for an unknown one."""
+        with self._store.transaction() as tx:
+            tx.list_consumer(ref, self._clock() + timedelta(seconds=listed_in))
+            consumer = tx.consumer(ref)
+        if consumer is None:
+            raise ValueError("ref: there is no such consumer")
+        return consumer
 
     def requests(self, after: int = 0) -> list[WireRequest]:
         """The requests on the wire with a number above `after`; the control address does not count."""
@@ -101,6 +141,10 @@ class Sandbox:
         operation = found.route.operation
         armed = self.faults.take(operation, found.ref)
         struck = _Struck.by(armed) if armed else None
+        if struck is None and operation == LIST:
+            cached = self.list_cache.answer(request, self.switches.cache, self._clock())
+            if cached is not None:
+                return self._counted(request, cached, operation=operation)
         if struck is None or not struck.fault.late:
             return self._work(request, found, struck)
         with self._store.transaction() as tx:
@@ -117,6 +161,10 @@ class Sandbox:
             call = Call(request, operation, found.ref, tx, self.options, self.switches, self._clock())
             with tx.rehearsal(undo=fault is not None and not fault.done):
                 answer = in_key_case(found.route.handle(call), self.switches.key_case)
+                if fault is not None and fault.makes > 1 and answer.done:
+                    found.route.handle(call)
+                if fault is None and operation == LIST:
+                    self.list_cache.keep(request, answer, call.now)
             # After a refusal there is no work that a fault could follow; a read has always worked.
             worked = answer.done or (request.method == "GET" and answer.status < 300)
             script: Script = (Send(answer),)
@@ -130,10 +178,10 @@ class Sandbox:
                 self._count(tx, request, script, operation=operation, done=done, fault=name)
         return script
 
-    def _counted(self, request: Request, answer: Answer) -> Script:
+    def _counted(self, request: Request, answer: Answer, *, operation: str = "") -> Script:
         script: Script = (Send(answer),)
         with self._store.transaction() as tx:
-            self._count(tx, request, script)
+            self._count(tx, request, script, operation=operation)
         return script
 
     def _count(

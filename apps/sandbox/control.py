@@ -10,10 +10,11 @@ from apps.sandbox.answers import Answer, as_json, error, method_not_allowed
 from apps.sandbox.calls import Request
 from apps.sandbox.fault_table import ROWS
 from apps.sandbox.faults import CONNECTION_FAULTS, REQUEST_FAULTS, Armed, FaultBoard
+from apps.sandbox.list_cache import ListCache
 from apps.sandbox.options import Switches
 from apps.sandbox.routes import CREATE, ROUTES
 from apps.sandbox.store import StoredConsumer, WireRequest
-from apps.sandbox.validation import JsonObject, read_json_object
+from apps.sandbox.validation import JsonObject, parse_moment, read_json_object
 
 PREFIX = "_sandbox"
 MAX_TIMES = 1_000_000
@@ -26,7 +27,13 @@ class Controlled(Protocol):
     faults: FaultBoard
     switches: Switches
 
+    list_cache: ListCache
+
     def consumers(self, order_ref: str = "") -> list[StoredConsumer]: ...
+    def add_consumer(
+        self, order_ref: str, body: JsonObject, *, created_at: datetime | None = None, listed_in: float = 0
+    ) -> StoredConsumer: ...
+    def list_consumer(self, ref: str, *, listed_in: float = 0) -> StoredConsumer: ...
     def requests(self, after: int = 0) -> list[WireRequest]: ...
 
 
@@ -95,12 +102,34 @@ def _show_switches(sandbox: Controlled, _request: Request) -> Answer:
 
 def _turn_switches(sandbox: Controlled, request: Request) -> Answer:
     sandbox.switches = sandbox.switches.changed(_body(request))
+    sandbox.list_cache.clear()
     return _show_switches(sandbox, request)
 
 
 def _list_consumers(sandbox: Controlled, request: Request) -> Answer:
     consumers = sandbox.consumers(request.query.get("order", ""))
     return as_json(200, {"consumers": [_plain(asdict(one)) for one in consumers]})
+
+
+def _add_consumer(sandbox: Controlled, request: Request) -> Answer:
+    """Add a consumer as another system would, or say when a stored one is listed."""
+    values = _body(request)
+    if unknown := set(values) - {"order", "body", "ref", "created_at", "listed_in"}:
+        raise ValueError(f"{min(unknown)}: not known; give order and body, or ref")
+    seconds = values.get("listed_in", 0)
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= 86_400:
+        raise ValueError("listed_in: must be a number of seconds from 0 to 86400")
+    ref, order, body = values.get("ref"), values.get("order"), values.get("body")
+    if isinstance(ref, str) and order is None and body is None:
+        return as_json(200, _plain(asdict(sandbox.list_consumer(ref, listed_in=seconds))))
+    if not isinstance(order, str) or not isinstance(body, dict):
+        raise ValueError("order, body: must be an order reference and an object")
+    created_at = values.get("created_at")
+    moment = parse_moment(created_at) if isinstance(created_at, str) else None
+    if created_at is not None and moment is None:
+        raise ValueError("created_at: must be a moment as in ISO 8601")
+    added = sandbox.add_consumer(order, body, created_at=moment, listed_in=seconds)
+    return as_json(201, _plain(asdict(added)))
 
 
 def _list_requests(sandbox: Controlled, request: Request) -> Answer:
@@ -127,7 +156,7 @@ _Action = Callable[[Controlled, Request], Answer]
 _ACTIONS: dict[tuple[str, ...], dict[str, _Action]] = {
     ("faults",): {"GET": _list_faults, "POST": _arm, "DELETE": _clear_faults},
     ("switches",): {"GET": _show_switches, "POST": _turn_switches},
-    ("consumers",): {"GET": _list_consumers},
+    ("consumers",): {"GET": _list_consumers, "POST": _add_consumer},
     ("requests",): {"GET": _list_requests},
 }
 

@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS contacts (
 CREATE TABLE IF NOT EXISTS consumers (
     seq INTEGER PRIMARY KEY, ref TEXT NOT NULL UNIQUE, order_ref TEXT NOT NULL, guest_ref TEXT NOT NULL,
     body TEXT NOT NULL, guest_effect TEXT NOT NULL, matched_by TEXT NOT NULL, created_at TEXT NOT NULL,
-    modified_at TEXT);
+    modified_at TEXT, listed_at TEXT);
 CREATE INDEX IF NOT EXISTS consumers_by_order ON consumers (order_ref);
 CREATE TABLE IF NOT EXISTS requests (
     seq INTEGER PRIMARY KEY, at TEXT NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL,
@@ -44,8 +44,9 @@ class Store:
         self._connection.execute("PRAGMA synchronous=FULL")
         self._connection.executescript(_TABLES)
         columns = {row[1] for row in self._connection.execute("PRAGMA table_info(consumers)")}
-        if "modified_at" not in columns:  # a file from before consumers could be changed
-            self._connection.execute("ALTER TABLE consumers ADD COLUMN modified_at TEXT")
+        for added in ("modified_at", "listed_at"):  # a file of an earlier version has no such column
+            if added not in columns:
+                self._connection.execute(f"ALTER TABLE consumers ADD COLUMN {added} TEXT")
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

@@ -19,7 +19,8 @@ class Row:
     `when` is the moment: nobody is listening, the connection has just been made, before or after the work of
     a request. `done` says whether the consumer is there afterwards, `says` what the caller sees. `outcome` is
     what a caller of a create may conclude over plain HTTP, None where the fault needs TLS; `outcome_over_tls`
-    is the same over TLS. `order` is the order that has the fault every time, if any.
+    is the same over TLS. `order` is the order that has the fault every time, if any. `makes` is the number of
+    consumers that are made where the work is done.
     """
 
     fault: str
@@ -29,6 +30,12 @@ class Row:
     outcome: Outcome | None
     outcome_over_tls: Outcome
     order: str
+    makes: int = 1
+
+    @property
+    def made(self) -> int:
+        """How many consumers are there afterwards."""
+        return self.makes if self.done else 0
 
 
 ROWS: tuple[Row, ...] = (
@@ -53,6 +60,7 @@ ROWS: tuple[Row, ...] = (
             fault.outcome,
             fault.outcome,
             order=FAULT_ORDERS.get(name, ""),
+            makes=fault.makes,
         )
         for name, fault in REQUEST_FAULTS.items()
     ),
@@ -83,7 +91,8 @@ def fault_orders() -> str:
 
 
 def _yes_or_no(row: Row) -> str:
-    return "yes" if row.done else "no"
+    done = "yes" if row.done else "no"
+    return f"{done}, {row.makes} times" if row.done and row.makes > 1 else done
 
 
 def _outcome(row: Row) -> str:

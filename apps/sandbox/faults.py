@@ -7,13 +7,22 @@ always before, a good answer always after: the sandbox never lies about what it 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Literal
 
 from apps.sandbox import spoiling
-from apps.sandbox.answers import Answer, as_html, error, field_problem, method_not_allowed, unauthorized
+from apps.sandbox.answers import (
+    Answer,
+    as_html,
+    as_json,
+    error,
+    field_problem,
+    method_not_allowed,
+    not_parsed,
+    unauthorized,
+)
 from apps.sandbox.answers import unsupported_media_type as not_json
 from apps.sandbox.fault_board import REFUSE, Armed, FaultBoard
 from apps.sandbox.seed import FAULT_ORDERS
@@ -48,6 +57,7 @@ class Fault:
     shorter than `HOLD_SECONDS` (portal: section 5 of its design). `done` says whether the work is done.
     Where `spoils` is set the true answer is used, so that a refused request gets its refusal.
     A `late` one is done, but only after the pause. `seconds` is the length of a pause, if there is any.
+    `makes` is the number of consumers that are made where it is done.
     """
 
     sees: str
@@ -57,6 +67,7 @@ class Fault:
     spoils: bool = False
     late: bool = False
     seconds: float = 0
+    makes: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +116,16 @@ def _spoilt(name: str, sees: str, script: Spoil, *, seconds: float = 0) -> dict[
     return _doubt(f"{name}_before", f"{name}_after", sees, script, spoils=True, seconds=seconds)
 
 
+def _in_front(name: str, sees: str, page: Answer) -> dict[str, Fault]:
+    """A page of a firewall or a gateway, before the work (by this name) and after it."""
+    return _doubt(name, f"{name}_after", sees, always(page))
+
+
+def _doubled(name: str, sees: str, script: Spoil) -> dict[str, Fault]:
+    faults = _both(name, sees, script)
+    return {one: replace(fault, makes=2) if fault.done else fault for one, fault in faults.items()}
+
+
 def _too_many(retry_after: str = "") -> Answer:
     headers = (("Retry-After", retry_after),) if retry_after else ()
     return error(429, "Too many requests.", "The rate limit has been reached.", headers=headers)
@@ -116,6 +137,9 @@ def _too_many_until(_scene: Scene) -> Script:
     return (Send(_too_many(format_datetime(moment, usegmt=True))),)
 
 
+_FORBIDDEN = error(403, "Access is denied.", "The client key has no access to this resource.")
+_OF_A_GATEWAY = as_json(403, {"message": "Forbidden", "requestId": "7d6c3f10"})
+_NOT_PARSED = not_parsed(7, 6)
 _SERVER_ERROR = error(500, "Internal server error.", "An unexpected condition was met.")
 _CONFLICT = error(409, "Conflict.", "The resource is being changed by another request.")
 _SIGN_IN = as_html(200, "Sign in to the network")
@@ -167,15 +191,28 @@ REQUEST_FAULTS: Mapping[str, Fault] = {
     **_spoilt("bad_utf8", "success that is not UTF-8", spoiling.prefixed(b'"note": "\xff\xfe"')),
     **_spoilt("broken_gzip", "success announced as gzip, which it is not", spoiling.broken_gzip),
     **_spoilt("broken_chunked", "success whose second chunk has no length", spoiling.broken_chunked),
+    **_spoilt("another_consumer", "success about another person on the order", spoiling.about_another),
+    **_spoilt("order_ref", "success whose `ref` is that of the order", spoiling.with_order_ref),
+    # Pages that stand in front of the API: the same before the work and after it
+    **_in_front("400_html", "400 as an HTML page", as_html(400, "400 Bad Request")),
+    **_in_front("401_html", "401 as an HTML page", as_html(401, "401 Authorization Required")),
+    **_in_front("403_html", "403 as an HTML page", as_html(403, "403 Forbidden")),
+    **_in_front("403_gateway", "403 in JSON that is not the vendor's", _OF_A_GATEWAY),
+    **_in_front("404_html", "404 as an HTML page", as_html(404, "404 Not Found")),
+    **_in_front("413_html", "413 as an HTML page", as_html(413, "413 Request Entity Too Large")),
+    **_in_front("429_html", "429 as an HTML page", as_html(429, "429 Too Many Requests")),
+    # A refusal that nobody reads to its end
+    **_in_front("400_long", "400 with a megabyte of message", error(400, _LONG, _LONG)),
+    **_both("400_cut_head", "400 that ends within its headers", spoiling.cut_in_the_head(_NOT_PARSED)),
+    # Two consumers for one request
+    **_doubled("doubled_no_answer", "connection reset, no answer; two consumers if any", spoiling.reset),
     # Refusals
+    "400_secrets": _refused("400 that quotes the credentials, plain and encoded", spoiling.quoting_secrets),
     "400_quoting": _refused("400 that quotes every value that was sent", spoiling.quoting_everything),
-    "400_long": _refused("400 with a megabyte of message", error(400, _LONG, _LONG)),
     "401": _refused("401 though the credentials are right", unauthorized()),
-    "401_html": _refused("401 as an HTML page", as_html(401, "401 Authorization Required")),
-    "403_html": _refused("403 as an HTML page", as_html(403, "403 Forbidden")),
+    "403": _refused("403 in JSON", _FORBIDDEN),
     "404": _refused("404 though the order exists", lambda scene: (Send(scene.call.no_such("Order")),)),
     "405": _refused("405 in JSON", method_not_allowed(("GET",))),
-    "413_html": _refused("413 as an HTML page", as_html(413, "413 Request Entity Too Large")),
     "415": _refused("415 in JSON", not_json()),
     "422": _refused("422 for one field", field_problem("country: not a valid value.", 422)),
     "429": _refused(f"429 with `Retry-After: {RETRY_AFTER_SECONDS}`", _too_many(str(RETRY_AFTER_SECONDS))),
@@ -190,6 +227,21 @@ REQUEST_FAULTS: Mapping[str, Fault] = {
         seconds=SLOW_SECONDS,
     ),
     "100_first": _created("100, then the right answer", spoiling.after_100),
+    "102_first": _created("102, then the right answer", spoiling.after_interim(102)),
+    "103_first": _created("103, then the right answer", spoiling.after_interim(103)),
+    "known_ref": _created(
+        "success whose `ref` is that of another consumer of the order, if there is one",
+        spoiling.with_known_ref,
+    ),
+    "doubled": Fault(
+        "the right answer; two consumers were made",
+        "created",
+        lambda scene: (Send(scene.answer),),
+        done=True,
+        spoils=True,
+        makes=2,
+    ),
+    "secrets": _created("success whose fields and links quote the credentials", spoiling.with_secrets),
     "gzip": _created("the right answer, compressed", spoiling.gzipped),
     "chunked": _created("the right answer, in chunks", spoiling.chunked),
     "wrong_type": _created("the right answer, announced as `text/plain`", spoiling.typed("text/plain")),

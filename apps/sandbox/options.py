@@ -19,6 +19,10 @@ LIST_ITEMS = ("asked", "links", "refs", "expanded")
 FLAVOURS = ("current", "legacy")
 NEXT_LINKS = ("right", "documented", "same", "elsewhere", "missing")
 LINK_NAMES = ("lower", "capitalised")
+CREATED_AT = ("flavour", "always", "never")
+CACHES = ("none", "obeying", "stubborn", "silent")
+RETRIEVED = ("own", "oldest")
+PAGING = ("steady", "shuffled", "overlapping", "gap")
 TLS_MODES = ("", "good", "wrong_host", "expired", "self_signed")  # empty: plain HTTP
 
 
@@ -85,7 +89,9 @@ class Switches:
     `lag_seconds` is how long a created consumer stays out of its order's list. `updates` lets consumers be
     changed. `key_case` is the case of the names in every answer, `link_names` of those of a collection's
     links. `next_link` is where `next` leads, `page_size` the most that a page holds whatever `limit` says
-    (0: no such limit).
+    (0: no such limit). `created_at` says whether consumers have `createdAt`, whatever the flavour. `paging`
+    is how the pages of one list fit together, `cache` what stands before the lists of order consumers.
+    `retrieved` is which consumer is answered under a reference: its own one, or the oldest of its order.
     """
 
     create_status: int = 200
@@ -98,6 +104,10 @@ class Switches:
     link_names: str = "lower"
     next_link: str = "right"
     page_size: int = 0
+    created_at: str = "flavour"
+    paging: str = "steady"
+    cache: str = "none"
+    retrieved: str = "own"
 
     def changed(self, changes: Mapping[str, object]) -> "Switches":
         """These switches with some set anew. Raises ValueError naming the switch and what it takes."""
@@ -127,6 +137,10 @@ _CHOICES: dict[str, tuple[object, ...]] = {
     "key_case": KEY_CASES,
     "link_names": LINK_NAMES,
     "next_link": NEXT_LINKS,
+    "created_at": CREATED_AT,
+    "paging": PAGING,
+    "cache": CACHES,
+    "retrieved": RETRIEVED,
 }
 
 

@@ -29,7 +29,8 @@ def collection(call: Call, entries: Sequence[T], show: Callable[[T], JsonObject]
             return field_problem(f"{name}: must be a number not less than {least}.")
         numbers[name] = int(text)
     offset, limit = numbers["offset"], min(numbers["limit"], MAX_LIMIT)
-    page = entries[offset : offset + min(limit, call.switches.page_size or limit)]
+    size = min(limit, call.switches.page_size or limit)
+    page = _page(call, entries, offset, size)
 
     address = "/".join((call.request.base_url, *call.request.segments))
     kept = {name: value for name, value in query.items() if name not in numbers}
@@ -39,9 +40,9 @@ def collection(call: Call, entries: Sequence[T], show: Callable[[T], JsonObject]
 
     last = (len(entries) - 1) // limit * limit if entries else 0
     links = {"first": at(0), "last": at(last)}
-    following = offset + len(page)
+    following = offset + (len(page) or size)
     match call.switches.next_link:
-        case _ if not page or following >= len(entries):
+        case _ if offset >= len(entries) or (page and following >= len(entries)):
             pass
         case "right":
             links["next"] = at(following)
@@ -58,6 +59,23 @@ def collection(call: Call, entries: Sequence[T], show: Callable[[T], JsonObject]
         links = {name.capitalize(): link for name, link in links.items()}
     envelope: JsonObject = {**at(offset), "offset": offset, "limit": limit, **links}
     return as_json(200, {**envelope, "items": [show(entry) for entry in page]})
+
+
+def _page(call: Call, entries: Sequence[T], offset: int, size: int) -> Sequence[T]:
+    """The entries of one page, as the switch `paging` has it.
+
+    `shuffled`: the order of the list is another one with each request. `overlapping`: a page begins with the
+    last entry of the page before. `gap`: a page behind the first one is empty, and links to a next one.
+    """
+    match call.switches.paging:
+        case "shuffled" if entries:
+            turn = call.tx.number_of_requests() % len(entries)
+            entries = [*entries[turn:], *entries[:turn]]
+        case "overlapping" if offset:
+            return entries[offset - 1 : offset - 1 + size]
+        case "gap" if offset:
+            return ()
+    return entries[offset : offset + size]
 
 
 def in_order(

@@ -45,9 +45,11 @@ def consumer_json(call: Call, stored: StoredConsumer) -> JsonObject:
     """An order consumer (vendor: create-order-consumer page).
 
     The current flavour has no identifiers and no dates, its items are under `orderItems`, and its order link
-    is a list by guest; the legacy flavour has dates, items under `items`, and the order's own address.
+    is a list by guest; the legacy flavour has dates, items under `items`, and the order's own address. The
+    switch `created_at` gives `createdAt` to both flavours, or to none.
     """
     legacy = call.switches.flavour == "legacy"
+    dated = {"flavour": legacy, "always": True, "never": False}[call.switches.created_at]
     items = _item_links(call, stored.order_ref)
     times = (stored.created_at, stored.modified_at or stored.created_at)
     created, modified = (moment.strftime("%Y-%m-%dT%H:%M:%SZ") for moment in times)
@@ -56,7 +58,8 @@ def consumer_json(call: Call, stored: StoredConsumer) -> JsonObject:
     return {
         "ref": stored.ref,
         "href": call.url("orderConsumers", stored.ref),
-        **({"createdAt": created, "modifiedAt": modified} if legacy else {}),
+        **({"createdAt": created} if dated else {}),
+        **({"modifiedAt": modified} if legacy else {}),
         **_person(json.loads(stored.body), "%Y-%m-%dT%H:%M:%SZ"),
         "orderItems": {"items" if legacy else "orderItems": items},
         "order": {"href": order_href},

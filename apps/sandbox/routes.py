@@ -27,6 +27,7 @@ from apps.sandbox.validation import JsonObject, first_problem, read_json_object
 
 CREATE = "create_order_consumer"
 UPDATE = "update_order_consumer"
+LIST = "list_order_consumers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +142,10 @@ def list_order_consumers(call: Call) -> Answer:
     """The consumers of an order (vendor: legacy page, and the list of contacts beside it)."""
     if call.tx.order(call.ref) is None:
         return call.no_such("Order")
-    newest = call.now - timedelta(seconds=call.switches.lag_seconds)
-    consumers = [one for one in call.tx.consumers(call.ref) if one.created_at <= newest]
+    lag = timedelta(seconds=call.switches.lag_seconds)
+    consumers = [
+        one for one in call.tx.consumers(call.ref) if (one.listed_at or one.created_at + lag) <= call.now
+    ]
     shape = call.switches.list_items
     if shape == "asked":
         shape = "expanded" if _expand(call) else "links"
@@ -157,6 +160,8 @@ def retrieve_order_consumer(call: Call) -> Answer:
     consumer = call.tx.consumer(call.ref)
     if consumer is None:
         return call.no_such("Order consumer")
+    if call.switches.retrieved == "oldest":
+        consumer = call.tx.consumers(consumer.order_ref)[0]
     return as_json(call.switches.retrieve_status, consumer_json(call, consumer))
 
 
@@ -272,7 +277,7 @@ def _expand(call: Call) -> bool:
 
 ROUTES = (
     Route(CREATE, "POST", "/v2.1/orders/{ref}/consumers", create_order_consumer),
-    Route("list_order_consumers", "GET", "/v2.1/orders/{ref}/consumers", list_order_consumers),
+    Route(LIST, "GET", "/v2.1/orders/{ref}/consumers", list_order_consumers),
     Route("retrieve_order_consumer", "GET", "/v2.1/orderConsumers/{ref}", retrieve_order_consumer),
     Route(UPDATE, "PUT", "/v2.1/orderConsumers/{ref}", update_order_consumer, update=True),
     Route(UPDATE, "PATCH", "/v2.1/orderConsumers/{ref}", update_order_consumer, update=True),

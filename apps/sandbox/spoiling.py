@@ -2,16 +2,28 @@
 
 import gzip
 import json
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from http import HTTPStatus
+from urllib.parse import urlencode
 
 from apps.sandbox.answers import Answer, as_html, error
 from apps.sandbox.calls import Call
+from apps.sandbox.resources import consumer_json
+from apps.sandbox.store import StoredConsumer
 from apps.sandbox.validation import JsonObject
 from apps.sandbox.wire import Close, Drip, Hold, Reset, Script, Send, Wait, Write
 
 ELSEWHERE = "https://elsewhere.example"  # nobody can have this host (RFC 2606)
 MEGABYTE = 1024 * 1024
+STRANGER = {
+    "ref": "00000000-0000-4000-8000-00000000000e",
+    "firstName": "Zephyrine",
+    "lastName": "Nobody",
+    "emails": ["zephyrine.nobody@example.net"],
+    "passportNumber": "XX0000000",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +115,19 @@ def after_100(scene: Scene) -> Script:
     return (Write(b"HTTP/1.1 100 Continue\r\n\r\n"), Send(scene.answer))
 
 
+def after_interim(status: int) -> Spoil:
+    """The right answer behind an interim one: 102 (RFC 2518) or 103 (RFC 8297)."""
+    phrase = HTTPStatus(status).phrase
+    interim = f"HTTP/1.1 {status} {phrase}\r\nX-Interim: yes\r\n\r\n".encode()
+    return lambda scene: (Write(interim), Send(scene.answer))
+
+
+def cut_in_the_head(answer: Answer) -> Spoil:
+    """An answer that ends within its headers."""
+    head = answer.to_bytes(close=True).partition(b"\r\n\r\n")[0]
+    return lambda _scene: (Write(head[:-7], answer.status), Close())
+
+
 def only_103(_scene: Scene) -> Script:
     """An interim answer and no final one (RFC 8297)."""
     return (Write(b"HTTP/1.1 103 Early Hints\r\nLink: </>; rel=preload\r\n\r\n", 103), Close())
@@ -175,6 +200,57 @@ def linking_to(start: str) -> Spoil:
         return _changed(scene, _relinked(_fields(scene), scene.call.request.base_url, start))
 
     return script
+
+
+def about_another(scene: Scene) -> Script:
+    """A success about another person: the oldest of the order's other ones, else one that nobody added."""
+    name = _fields(scene).get("lastName")
+    shown = (consumer_json(scene.call, one) for one in _others(scene))
+    another = next((one for one in shown if one.get("lastName") != name), None)
+    return _changed(scene, another or {**_fields(scene), **STRANGER})
+
+
+def with_known_ref(scene: Scene) -> Script:
+    """A success whose `ref` is that of another consumer of the order, where there is one."""
+    others = _others(scene)
+    return _changed(scene, {**_fields(scene), "ref": others[0].ref} if others else _fields(scene))
+
+
+def with_order_ref(scene: Scene) -> Script:
+    """A success whose `ref` is that of the order."""
+    return _changed(scene, {**_fields(scene), "ref": scene.call.ref})
+
+
+def quoting_secrets(scene: Scene) -> Script:
+    """A 400 whose messages quote the credentials of the request, plain and encoded."""
+    quoted = f"firstName: not accepted for {', '.join(_secrets(scene))}"
+    return (Send(error(400, quoted, quoted)),)
+
+
+def with_secrets(scene: Scene) -> Script:
+    """A success whose fields and links quote the credentials of the request."""
+    secrets = _secrets(scene)
+    query = urlencode({"by": secrets[0], "with": secrets[-1]})
+    fields = _fields(scene)
+    return _changed(
+        scene, {**fields, "href": f"{fields['href']}?{query}", "nationality": secrets[1], "title": secrets[2]}
+    )
+
+
+def _secrets(scene: Scene) -> tuple[str, ...]:
+    options = scene.call.options
+    basic = scene.call.request.headers.get("authorization", "")
+    token = options.api_token
+    coded = "".join(f"%{byte:02x}" for byte in token.encode())
+    return (options.client_key, token, basic, coded, b64encode(token.encode()).decode())
+
+
+def _others(scene: Scene) -> list[StoredConsumer]:
+    """The other consumers of the order that the answer is about, oldest first."""
+    ref = _fields(scene).get("ref")
+    own = scene.call.tx.consumer(ref) if isinstance(ref, str) else None
+    order_ref = own.order_ref if own else scene.call.ref
+    return [one for one in scene.call.tx.consumers(order_ref) if one.ref != ref]
 
 
 def quoting_everything(scene: Scene) -> Script:

@@ -16,6 +16,7 @@ class StoredConsumer:
     """A consumer as it arrived: `body` is the text of the request, to the character, until it is changed.
 
     `guest_effect` is `matched` (then `matched_by` names the identity provider), `created` or `seeded`.
+    `listed_at` is the moment from which its order's list has it; None: as the switch `lag_seconds` says.
     """
 
     ref: str
@@ -26,6 +27,7 @@ class StoredConsumer:
     matched_by: str
     created_at: datetime
     modified_at: datetime | None = None
+    listed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ class Transaction:
         """Keep a consumer; False when the reference is there already."""
         return self._write(
             "INSERT OR IGNORE INTO consumers (ref, order_ref, guest_ref, body, guest_effect, matched_by,"
-            " created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            " created_at, listed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             consumer.ref,
             consumer.order_ref,
             consumer.guest_ref,
@@ -152,11 +154,16 @@ class Transaction:
             consumer.guest_effect,
             consumer.matched_by,
             consumer.created_at.isoformat(),
+            consumer.listed_at.isoformat() if consumer.listed_at else None,
         )
 
     def change_consumer(self, ref: str, body: str, at: datetime) -> None:
         """Give a consumer another body."""
         self._write("UPDATE consumers SET body = ?, modified_at = ? WHERE ref = ?", body, at.isoformat(), ref)
+
+    def list_consumer(self, ref: str, at: datetime) -> bool:
+        """Have a consumer in its order's list from a moment on; False where there is no such consumer."""
+        return self._write("UPDATE consumers SET listed_at = ? WHERE ref = ?", at.isoformat(), ref.lower())
 
     def consumer(self, ref: str) -> StoredConsumer | None:
         """A consumer by its reference, in whichever case it is written."""
@@ -192,6 +199,10 @@ class Transaction:
             VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
         values = (at.isoformat(), method, path, operation, body_read, done, status, fault)
         return self._connection.execute(statement, values).lastrowid or 0
+
+    def number_of_requests(self) -> int:
+        """How many requests have been counted."""
+        return int(self._connection.execute("SELECT COUNT(*) FROM requests").fetchone()[0])
 
     def finish_request(self, seq: int, *, done: bool, status: int | None) -> None:
         """Say how a request ended that was counted before."""
@@ -230,6 +241,7 @@ class Transaction:
 
 def _consumer(row: dict[str, Any]) -> StoredConsumer:
     moments = {
-        name: row[name] and datetime.fromisoformat(row[name]) for name in ("created_at", "modified_at")
+        name: row[name] and datetime.fromisoformat(row[name])
+        for name in ("created_at", "modified_at", "listed_at")
     }
     return StoredConsumer(**{**row, **moments})

@@ -73,7 +73,7 @@ def test_what_the_vendor_quotes_back_is_shown_at_most(
     page = windows.open(staff)
     open_form(page)
     fill_entry(page, WHOLE)
-    for fault in ("400_quoting", "400_long", "500_long_before"):
+    for fault in ("400_quoting", "422", "500_long_before"):
         sandbox.sandbox.faults.arm(Armed(fault))
         with page.expect_navigation():
             press_create(page)

@@ -17,16 +17,18 @@ from django.test import Client
 from pytest_django import Settings
 
 from apps.accounts.models import User
-from apps.cdp.client import CdpClient
+from apps.cdp import paging
+from apps.cdp.client import CdpClient, ListedRefs
 from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
 from apps.cdp.errors import CdpRateLimited
 from apps.cdp.factory import get_client
-from apps.consumers import looks, pacing, selectors, storing
-from apps.consumers.models import LookResult, Outcome, SettledHow, Submission
+from apps.consumers import findings, looks, pacing, selectors, storing
+from apps.consumers.models import LookResult, Outcome, SettledHow, Submission, VendorContact
 from apps.consumers.results import Result
 from apps.consumers.settling import settle
 from apps.core.actor import Actor
 from apps.sandbox.faults import Armed
+from apps.sandbox.options import Switches
 from apps.sandbox.seed import FAMILY_ORDER, SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
 from apps.sandbox.store import StoredConsumer
@@ -459,7 +461,7 @@ def test_a_look_whose_process_was_lost_is_due_again_after_its_lease(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(looks, "_find", killed)
+        patch.setattr(findings, "read_order", killed)
         with pytest.raises(KeyboardInterrupt):
             look()
     found = fresh(submission)
@@ -475,14 +477,14 @@ def test_while_the_order_is_read_no_database_connection_is_held(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lost(as_staff, sandbox)
-    real = CdpClient.list_order_consumer_refs
+    real = CdpClient.observe_order_consumers
     held: list[bool] = []
 
-    def watched(self: CdpClient, order_ref: str, *, within: float | None = None) -> tuple[str, ...]:
+    def watched(self: CdpClient, order_ref: str, *, within: float | None = None) -> ListedRefs:
         held.append(connection.vendor != "sqlite" and connection.connection is not None)
         return real(self, order_ref, within=within)
 
-    monkeypatch.setattr(CdpClient, "list_order_consumer_refs", watched)
+    monkeypatch.setattr(CdpClient, "observe_order_consumers", watched)
     assert look()
     as_staff.post(NEW, posted(clean()))
     assert held == [False, False]
@@ -494,19 +496,203 @@ def test_a_supervisor_who_settles_meanwhile_wins(
     from apps.consumers.models import SettleReason
 
     submission = lost(as_staff, sandbox)
-    real = looks._find
+    real = findings.read_order
 
-    def slow(*args: object) -> looks.Found:
+    def slow(*args: object) -> findings.Found:
         settle(
             submission, outcome=Outcome.CREATED, reason=SettleReason.SEEN_IN_CDP, note="", consumer_ref=REF,
             actor=acting(supervisor),
         )  # fmt: skip
         return real(*args)  # type: ignore[arg-type]  # the same arguments
 
-    monkeypatch.setattr(looks, "_find", slow)
+    monkeypatch.setattr(findings, "read_order", slow)
     assert look()
     found = fresh(submission)
     assert (found.consumer_ref, found.settled_how) == (REF, SettledHow.BY_HAND)
+
+
+# --- What makes evidence worthless ----------------------------------------------------------------
+def test_an_older_twin_that_was_hidden_before_the_send_is_told_by_its_moment(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"created_at": "always"})
+    old = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    twin = sandbox.sandbox.add_consumer(SAMPLE_ORDER, FULL.to_json(), created_at=old, listed_in=3600)
+    submission = lost(as_staff, sandbox, done=False)
+    sandbox.sandbox.list_consumer(twin.ref)
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.look_result) == (Outcome.UNKNOWN, LookResult.OTHER_TIME)
+    assert found.matching_refs == [twin.ref]
+    page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert "created at another time than this send" in page
+
+
+def test_beside_an_older_twin_the_one_of_the_send_is_taken(as_staff: Client, sandbox: SandboxServer) -> None:
+    sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"created_at": "always"})
+    old = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    twin = sandbox.sandbox.add_consumer(SAMPLE_ORDER, FULL.to_json(), created_at=old, listed_in=3600)
+    submission = lost(as_staff, sandbox)
+    sandbox.sandbox.list_consumer(twin.ref)
+    assert look()
+    found = fresh(submission)
+    [ours] = [one.ref for one in sandbox.sandbox.consumers(SAMPLE_ORDER) if one.ref != twin.ref]
+    assert (found.outcome, found.consumer_ref) == (Outcome.CREATED, ours)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ahead", "result"),
+    [
+        (-100, 0.0, LookResult.ONE),
+        (-130, 0.0, LookResult.OTHER_TIME),
+        (-3700, 3600.0, LookResult.ONE),  # our clock is ahead of the vendor's by an hour
+        (-3730, 3600.0, LookResult.OTHER_TIME),
+        (3500, -3600.0, LookResult.ONE),
+        (3460, -3600.0, LookResult.OTHER_TIME),
+        (-100, -3600.0, LookResult.OTHER_TIME),
+        (600, 0.0, LookResult.OTHER_TIME),  # long after any answer could have come
+    ],
+)
+def test_the_moment_of_creation_is_judged_by_the_vendors_clock(
+    as_staff: Client, sandbox: SandboxServer, seconds: int, ahead: float, result: LookResult
+) -> None:
+    sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"created_at": "always"})
+    submission = lost(as_staff, sandbox, done=False)
+    moment = submission.submitted_at + datetime.timedelta(seconds=seconds)
+    sandbox.sandbox.add_consumer(SAMPLE_ORDER, FULL.to_json(), created_at=moment)
+    VendorContact.objects.update_or_create(pk=1, defaults={"clock_ahead": ahead})
+    assert look()
+    assert fresh(submission).look_result == result
+
+
+@pytest.mark.parametrize(
+    ("switches", "result"),
+    [
+        ({"paging": "gap", "page_size": 1}, LookResult.BEFORE_PARTIAL),
+        ({"paging": "overlapping", "page_size": 1}, LookResult.BEFORE_PARTIAL),
+        ({"paging": "shuffled", "page_size": 2}, LookResult.BEFORE_PARTIAL),
+        ({"cache": "stubborn"}, LookResult.BEFORE_PARTIAL),
+        ({"cache": "obeying"}, LookResult.ONE),
+    ],
+)
+def test_a_list_before_the_send_that_was_not_whole_proves_nothing(
+    as_staff: Client, sandbox: SandboxServer, switches: dict[str, Any], result: LookResult
+) -> None:
+    for _ in range(3):
+        add_elsewhere(clean())
+    sandbox.sandbox.switches = sandbox.sandbox.switches.changed(switches)
+    get_client().list_order_consumer_refs(SAMPLE_ORDER)  # what a cache gives again
+    submission = lost(as_staff, sandbox)
+    assert submission.refs_before_whole is (result is LookResult.ONE)
+    sandbox.sandbox.switches = Switches()
+    sandbox.sandbox.list_cache.clear()
+    assert look()
+    found = fresh(submission)
+    assert found.look_result == result
+    assert (found.outcome == Outcome.CREATED) is (result is LookResult.ONE)
+    if result is LookResult.BEFORE_PARTIAL:
+        page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
+        assert "was not read whole before the send" in page
+        assert "New on the order since the send" not in page
+
+
+def test_a_list_that_is_not_whole_now_may_lack_a_second_one_that_matches(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    submission = lost(as_staff, sandbox)
+    sandbox.sandbox.switches = Switches().changed({"paging": "gap", "page_size": 1})
+    add_elsewhere()
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.look_result) == (Outcome.UNKNOWN, LookResult.NOW_PARTIAL)
+    assert "there may be another one that matches" in text(
+        as_staff.get(f"/submissions/{submission.public_id}/")
+    )
+    sandbox.sandbox.switches = Switches()
+    make_due(submission)
+    assert look()
+    assert fresh(submission).look_result == LookResult.SEVERAL
+
+
+@pytest.mark.parametrize("fault", ["known_ref", "another_consumer_after"])
+def test_a_new_reference_under_which_another_one_is_answered_proves_nothing(
+    as_staff: Client, sandbox: SandboxServer, fault: str
+) -> None:
+    add_elsewhere()  # an older twin
+    submission = lost(as_staff, sandbox, done=False)
+    new = sandbox.sandbox.add_consumer(SAMPLE_ORDER, clean().to_json())
+    sandbox.sandbox.faults.arm(Armed(fault, operation="retrieve_order_consumer"))
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.look_result) == (Outcome.UNKNOWN, LookResult.MISREAD)
+    assert found.unread_refs == [new.ref]
+    assert "answered about another consumer" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
+
+
+def test_an_older_twin_that_is_answered_under_a_new_reference_is_not_taken(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    add_elsewhere()
+    submission = lost(as_staff, sandbox, done=False)
+    sandbox.sandbox.add_consumer(SAMPLE_ORDER, clean().to_json())
+    sandbox.sandbox.switches = Switches().changed({"retrieved": "oldest"})
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.look_result) == (Outcome.UNKNOWN, LookResult.MISREAD)
+
+
+def test_a_reference_is_known_whatever_its_case_and_dashes(as_staff: Client, sandbox: SandboxServer) -> None:
+    twin = add_elsewhere()
+    submission = lost(as_staff, sandbox, done=False)
+    for spelling in (twin.ref.upper(), twin.ref.replace("-", "")):
+        Submission.objects.filter(pk=submission.pk).update(refs_before=[spelling])
+        make_due(submission)
+        assert look()
+        assert fresh(submission).look_result == LookResult.NONE
+
+
+def test_two_consumers_of_one_request_are_a_suspected_duplicate(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    sandbox.sandbox.faults.arm(Armed("doubled_no_answer_after"))
+    as_staff.post(NEW, posted())
+    submission = Submission.objects.get()
+    assert look()
+    assert fresh(submission).look_result == LookResult.SEVERAL
+
+
+def test_an_order_that_is_too_large_to_be_read_is_for_a_supervisor(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "PAGE_LIMIT", 2)
+    add_elsewhere(clean())
+    sandbox.sandbox.switches = Switches().changed({"page_size": 1})
+    submission = lost(as_staff, sandbox)
+    assert (submission.refs_before, submission.refs_before_whole) == (
+        [sandbox.sandbox.consumers(SAMPLE_ORDER)[0].ref],
+        True,
+    )
+    add_elsewhere(clean(first_name="Ina"))
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.look_result) == (Outcome.UNKNOWN, LookResult.TOO_MANY)
+    page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert "more consumers than the portal can read" in page
+
+
+def test_a_page_of_a_firewall_in_place_of_the_order_is_no_look(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    submission = lost(as_staff, sandbox)
+    for operation in ("list_order_consumers", "retrieve_order_consumer"):
+        sandbox.sandbox.faults.arm(Armed("404_html", operation=operation))
+        make_due(submission)
+        assert look()
+        found = fresh(submission)
+        assert (found.outcome, found.look_result) == (Outcome.UNKNOWN, LookResult.FAILED)
+    make_due(submission)
+    assert look()
+    assert fresh(submission).outcome == Outcome.CREATED
 
 
 # --- Check now ------------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ def test_refused_credentials_reach_the_administrators_start_page_and_end_with_a_
 
 
 def test_a_look_up_tells_of_the_credentials_too(as_staff: Client, sandbox: SandboxServer) -> None:
-    sandbox.sandbox.faults.arm(Armed("403_html", operation="retrieve_order"))
+    sandbox.sandbox.faults.arm(Armed("403", operation="retrieve_order"))
     as_staff.get(f"/orders/{SAMPLE_ORDER}/")
     assert VendorContact.objects.get().refused_status == 403
 

@@ -146,6 +146,12 @@ BREAKS: dict[str, list[Break]] = {
         lambda: _turn(Outcome.CREATED, next_look_at=NOW),
         lambda: _turn(Outcome.SENDING, next_look_at=NOW),
     ],
+    "submission_doubted_only_where_created": [
+        lambda: _turn(Outcome.UNKNOWN, doubt_code="known_before"),
+        lambda: _turn(Outcome.CREATED, doubt_code="odd"),
+        lambda: _turn(Outcome.CREATED, doubt_code="claimed", **settled_by(_person())),
+    ],
+    "submission_list_is_whole_only_where_read": [lambda: _turn(Outcome.CREATED, refs_before_whole=True)],
     "look_pace_is_one_row": [lambda: LookPace.objects.create(pk=2)],
     "vendor_contact_is_one_row": [lambda: VendorContact.objects.create(pk=2)],
     "vendor_contact_refused_with_its_status": [

@@ -8,6 +8,7 @@ from apps.consumers.models.rules import MAX_IDENTITY_RULES, IdentityRule
 from apps.consumers.models.submission import (
     CORRECTABLE_OUTCOMES,
     OPEN_OUTCOMES,
+    Doubt,
     LookResult,
     Outcome,
     SettledHow,
@@ -20,6 +21,7 @@ __all__ = [
     "MAX_IDENTITY_RULES",
     "OPEN_OUTCOMES",
     "DigestKind",
+    "Doubt",
     "IdentityRule",
     "LookPace",
     "LookResult",

@@ -48,9 +48,21 @@ class LookResult(models.TextChoices):
     SEVERAL = "several", _("Several new consumers match")
     SHARED = "shared", _("A new consumer matches this submission and another one")
     NOT_PROVEN = "not_proven", _("A consumer matches, but it may have been there before")
+    BEFORE_PARTIAL = "before_part", _("A consumer matches, but the list before the send may have lacked it")
+    NOW_PARTIAL = "now_part", _("A consumer matches, but the list may lack another one")
+    OTHER_TIME = "other_time", _("A consumer matches, but it was created at another time")
+    MISREAD = "misread", _("Sitecore CDP answered about another consumer than the new one")
+    TOO_MANY = "too_many", _("The order has more consumers than can be read")
     NOT_ALL_READ = "not_all_read", _("New consumers could not be read")
     NOT_COMPARED = "not_compared", _("The submission's own data could not be read")
     FAILED = "failed", _("The order could not be read")
+
+
+class Doubt(models.TextChoices):
+    """Why the vendor's answer "created" has to be checked by a supervisor."""
+
+    KNOWN_BEFORE = "known_before", _("The answer has a reference that was on the order before the send")
+    CLAIMED = "claimed", _("The answer has a reference that another submission has")
 
 
 class SettleReason(models.TextChoices):
@@ -90,11 +102,15 @@ class Submission(models.Model):
     guest_ref = models.CharField(max_length=200, blank=True)
     http_status = models.PositiveSmallIntegerField(null=True)
     duration_ms = models.PositiveIntegerField(null=True)
+    # Of a created one: why a supervisor has to check it, until one has resolved it.
+    doubt_code = models.CharField(max_length=20, choices=Doubt, blank=True)
     error_code = models.CharField(max_length=40, blank=True)
     error_field = models.CharField(max_length=60, blank=True)
     encrypted_vendor_message = models.TextField(blank=True)
     # What was on the order before the send; null where it could not be read, or look-ups are off.
     refs_before = models.JSONField(null=True)
+    # Whether nothing can be missing from them: read page by page to the end, and from no cache.
+    refs_before_whole = models.BooleanField(default=False)
     looks = models.PositiveSmallIntegerField(default=0)
     failed_looks = models.PositiveSmallIntegerField(default=0)  # in a row
     next_look_at = models.DateTimeField(null=True)
@@ -153,6 +169,11 @@ class Submission(models.Model):
                 condition=Q(contradicted=True),
                 name="submission_contradicted",
             ),
+            models.Index(
+                fields=["submitted_at", "id"],
+                condition=~Q(doubt_code=""),
+                name="submission_doubted",
+            ),
             # Vendor: references are compared without regard to case. Of every row, also those without one:
             # PostgreSQL does not learn from a partial index how rare a reference is, and reads the table.
             models.Index(Lower("order_ref"), name="submission_of_order"),
@@ -193,6 +214,15 @@ class Submission(models.Model):
                 name="submission_reference_exactly_when_created",
                 condition=(Q(outcome="created") & ~Q(consumer_ref=""))
                 | (~Q(outcome="created") & Q(consumer_ref="")),
+            ),
+            models.CheckConstraint(
+                name="submission_doubted_only_where_created",
+                condition=Q(doubt_code="")
+                | Q(doubt_code__in=["known_before", "claimed"], outcome="created", settled_how=""),
+            ),
+            models.CheckConstraint(
+                name="submission_list_is_whole_only_where_read",
+                condition=Q(refs_before_whole=False) | Q(refs_before__isnull=False),
             ),
             models.CheckConstraint(
                 name="submission_failure_says_why",

@@ -50,10 +50,12 @@ def start(request: HttpRequest, *, problems: Sequence[object] = ()) -> HttpRespo
         every_unknown = selectors.unknown_submissions(person, everybody=everybody)
         unknown = every_unknown[:MOST_UNKNOWN]
         contradicted = selectors.contradicted_submissions(person, everybody=everybody)[:MOST_UNKNOWN]
+        doubtful = selectors.doubtful_submissions(person, everybody=everybody)[:MOST_UNKNOWN]
         latest = selectors.visible_submissions(person, everybody=False)[:ON_START_PAGE]
         context = {
             "unknown": [presenters.line(submission) for submission in unknown],
             "contradicted": [presenters.line(submission) for submission in contradicted],
+            "doubtful": [presenters.line(submission) for submission in doubtful],
             "latest": [presenters.line(submission) for submission in latest],
         }
         shown = sum(len(lines) for lines in context.values())

@@ -96,6 +96,7 @@ def _pinned(selection: Selection) -> dict[str, tuple[list[Submission], int]]:
     """What waits for people, whatever the filters: the first few of each kind, and how many there are."""
     waiting = {
         "contradicted": selectors.contradicted_submissions,
+        "doubtful": selectors.doubtful_submissions,
         "unknown": selectors.unknown_submissions,
     }
     if selection.asked == ONLY_UNKNOWN:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from apps.audit.chain import GENESIS, Row, row_hash
 from apps.audit.models import AuditEvent, AuditHead
@@ -22,10 +23,12 @@ OUTCOME_EVENTS = {
     "consumer.settled",
 }
 # Why a consumer that exists may stay unknown though it was looked for.
-NOT_DECIDABLE = (LookResult.NOT_PROVEN, LookResult.SHARED, LookResult.SEVERAL)
+NOT_DECIDABLE = (LookResult.NOT_PROVEN, LookResult.SHARED, LookResult.SEVERAL, LookResult.MISREAD)
 # The answer came, but the process that should have read it was killed, or stopped until it was too late.
 NOBODY_READ_IT = {"process_lost", "read_timeout", "total_timeout"}
 _OUTCOME_OF = {row.fault: row.outcome_over_tls for row in ROWS}
+# Faults by which the vendor itself makes two consumers of one request.
+_DOUBLING = frozenset(row.fault for row in ROWS if row.done and row.makes > 1)
 
 
 @dataclass
@@ -117,7 +120,8 @@ def _holds(told: Told, line: Line | None) -> bool:
 
 def _nothing_doubled(account: Account) -> None:
     account.note(
-        "consumers that exist twice", (key for key, found in account.wire.consumers.items() if len(found) > 1)
+        "consumers that exist twice",
+        (key for key, found in account.wire.consumers.items() if len(found) > 1 + _doubled(account, found)),
     )
     account.note(
         "sent more than once", (line for line in account.lines if line.alone and len(line.creates) > 1)
@@ -127,8 +131,24 @@ def _nothing_doubled(account: Account) -> None:
         "more sends than submissions on an order",
         (order for order, sends in account.wire.creates.items() if len(sends) > submissions[order]),
     )
-    refs = Counter(line.submission.consumer_ref for line in account.lines if line.submission.consumer_ref)
+    told = (line.submission for line in account.lines if not _was_told_another_ref(line))
+    refs = Counter(submission.consumer_ref for submission in told if submission.consumer_ref)
     account.note("references with several submissions", (ref for ref, n in refs.items() if n > 1))
+
+
+def _doubled(account: Account, consumers: Sequence[dict[str, Any]]) -> int:
+    """How many requests on the order of these consumers the vendor itself doubled."""
+    orders = {consumer["order_ref"].lower() for consumer in consumers}
+    creates = (create for order in orders for create in account.wire.creates.get(order, ()))
+    return sum(create["fault"] in _DOUBLING for create in creates)
+
+
+def _was_told_another_ref(line: Line) -> bool:
+    """Whether the vendor may have answered with the reference of another consumer of the order.
+
+    Where that one had been made only since our list, and its own outcome is not known yet, nothing tells it.
+    """
+    return not line.alone and any(create["fault"] == "known_ref" for create in line.creates)
 
 
 def _all_true(account: Account) -> None:
@@ -140,6 +160,7 @@ def _all_true(account: Account) -> None:
         where(
             lambda line: (
                 line.outcome == Outcome.CREATED
+                and not _was_told_another_ref(line)
                 and line.submission.consumer_ref not in [consumer["ref"] for consumer in line.consumers]
             )
         ),
@@ -158,6 +179,7 @@ def _all_true(account: Account) -> None:
             lambda line: (
                 line.outcome == Outcome.UNKNOWN
                 and line.exists
+                and not _was_told_another_ref(line)
                 and line.submission.look_result not in NOT_DECIDABLE
             )
         ),
@@ -179,6 +201,7 @@ def _all_true(account: Account) -> None:
                 line.outcome == Outcome.UNKNOWN
                 and line.submission.look_result in (LookResult.SHARED, LookResult.SEVERAL)
                 and line.alone
+                and line.fault not in _DOUBLING
             )
         ),
     )

@@ -22,7 +22,7 @@ from apps.cdp.consumers import Identifier, NewConsumer
 from apps.cdp.errors import CdpError
 from apps.consumers import concerns, looks
 from apps.consumers.evidence import ANOTHER_REFERENCE, NOT_ON_ORDER
-from apps.consumers.models import LookResult, Outcome, SettleReason
+from apps.consumers.models import Doubt, LookResult, Outcome, SettleReason
 from apps.consumers.words import REASONS
 from apps.history.exports.services import FailureCode
 from apps.history.models import ExportReason
@@ -54,6 +54,7 @@ CODES: dict[str, Iterable[str]] = {
     "answer_outcome": Outcome.values,
     "by": ["order_number", "guest_ref"],
     "change": ["added", "removed"],
+    "doubt": Doubt.values,
     "error_code": ERRORS,
     "failure_code": FailureCode,
     "fields": [*FULL.to_json(), "name", "time_zone"],

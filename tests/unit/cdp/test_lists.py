@@ -175,7 +175,7 @@ def test_bare_links_are_fetched_and_a_missing_one_stays_a_reference(serve: Serve
             elif path.endswith("/one"):
                 peer.send(answer(200, {"ref": "one", "status": "CONFIRMED", "price": 99.95}))
             else:
-                peer.send(answer(404, {}))
+                peer.send(answer(404, {"status": 404, "code": 404, "message": "no"}))
 
     server = serve(script)
     one, two = client_of(server.url).list_orders(reference_id="B94TXY-1")
@@ -190,3 +190,81 @@ def test_expanded_entries_are_not_fetched_again(serve: Serve) -> None:
     (guest,) = client_of(server.url).search_guests(order_ref=ORDER)
     assert (guest.guest_type, guest.email) == ("traveller", "a@b.example")
     assert all(request.target.startswith("/v2.1/guests?") for request in server.requests)
+
+
+# --- What a list is worth as evidence -------------------------------------------------------------
+def page(*refs: str, link: str = "", headers: dict[str, str] | None = None) -> bytes:
+    """One page; `link` is the query of its next one."""
+    body: dict[str, object] = {"items": [{"ref": ref} for ref in refs]}
+    if link:
+        body["next"] = {"href": f"https://elsewhere.example/v2.1/orders/{ORDER}/consumers?{link}"}
+    return answer(200, body, headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("pages", "refs", "is_whole"),
+    [
+        ([page()], (), True),
+        ([page("a", "b"), page()], ("a", "b"), True),
+        ([page("a", "b"), page("c"), page()], ("a", "b", "c"), True),
+        # One that appears twice stands for one that was missed, whatever its case and dashes.
+        ([page("a", "b"), page("b"), page()], ("a", "b"), False),
+        ([page("a-1", "b"), page("A1", "c"), page()], ("a-1", "b", "c"), False),
+        ([page("a", "a"), page()], ("a",), False),
+        # The server gives the same page whatever is asked: what is behind it was never seen.
+        ([page("a", "b"), page("a", "b")], ("a", "b"), False),
+        # The last page says that there is another one.
+        ([page("a"), page(link="offset=1")], ("a",), False),
+        ([page(link="offset=100")], (), False),
+        # A cache answered, though it was told not to.
+        ([page("a", headers={"Age": "0"}), page()], ("a",), False),
+        ([page("a"), page(headers={"Age": "7"})], ("a",), False),
+        ([page("a", headers={"X-Cache": "HIT from edge"}), page()], ("a",), False),
+        ([page("a", headers={"Cache-Status": "Edge; hit; ttl=30"}), page()], ("a",), False),
+        (
+            [page("a", headers={"X-Cache": "MISS", "Cache-Status": "Edge; fwd=uri-miss"}), page()],
+            ("a",),
+            True,
+        ),
+    ],
+)
+def test_a_list_is_whole_where_nothing_can_have_been_missed(
+    serve: Serve, pages: list[bytes], refs: tuple[str, ...], is_whole: bool
+) -> None:
+    def script(peer: Peer) -> None:
+        while peer.read_request():
+            peer.send(pages[min(len(peer.server.requests), len(pages)) - 1])
+
+    observed = client_of(serve(script).url).observe_order_consumers(ORDER)
+    assert (observed.refs, observed.is_whole) == (refs, is_whole)
+
+
+@pytest.mark.parametrize(
+    ("links", "is_whole"),
+    [
+        ({0: "offset=10&limit=10", 10: "offset=20&limit=10", 20: ""}, True),
+        ({0: "offset=1&limit=10", 10: "offset=1&limit=10"}, True),  # as printed: overlapping, and agreeing
+        ({0: "offset=0&limit=10"}, True),
+        ({0: "offset=12&limit=10"}, False),  # a gap
+        ({0: "page=2"}, False),  # nobody knows where that page begins
+    ],
+)
+def test_pages_that_overlap_agree_and_leave_no_gap(
+    serve: Serve, links: dict[int, str], is_whole: bool
+) -> None:
+    refs = [f"r{number}" for number in range(25)]
+
+    def script(peer: Peer) -> None:
+        while request := peer.read_request():
+            asked = _query(request)
+            offset = 10 if "page" in asked else int(asked.get("offset", "0"))
+            body: dict[str, object] = {"items": [{"ref": ref} for ref in refs[offset : offset + 10]]}
+            if links.get(offset):
+                path = f"/v2.1/orders/{ORDER}/consumers"
+                body["next"] = {"href": f"{peer.server.url}{path}?{links[offset]}"}
+            peer.send(answer(200, body))
+
+    observed = client_of(serve(script).url).observe_order_consumers(ORDER)
+    assert observed.is_whole is is_whole
+    if is_whole:
+        assert observed.refs == tuple(refs)

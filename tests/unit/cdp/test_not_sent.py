@@ -221,6 +221,36 @@ def test_a_create_passes_through_a_proxy(serve: Serve, certificate: Certificate)
     assert "authorization" not in proxy.requests[0].headers
 
 
+@pytest.mark.parametrize("drip", [b"H", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nX: "])
+def test_a_proxy_that_drips_its_answer_ends_at_the_connect_limit(serve: Serve, drip: bytes) -> None:
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(drip)
+        while not peer.server.stopping.is_set():
+            peer.send(b"x")
+            time.sleep(0.05)
+
+    proxy = serve(script)
+    began = time.monotonic()
+    error = failed_create(client_of("https://127.0.0.1:9", proxy=proxy.url, connect=0.4, read=5, total=10))
+    _assert_not_sent(error, "connect_timeout")
+    assert time.monotonic() - began < 3
+
+
+def test_what_a_proxy_takes_of_the_connect_limit_is_missing_for_the_handshake(serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        time.sleep(1.6)
+        peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        peer.wait_for_end()
+
+    proxy = serve(script)
+    began = time.monotonic()
+    error = failed_create(client_of("https://127.0.0.1:9", proxy=proxy.url, connect=2, total=10))
+    _assert_not_sent(error, "connect_timeout")
+    assert 1.6 < time.monotonic() - began < 3
+
+
 def test_an_unreachable_proxy_is_not_sent() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -5,20 +5,24 @@ from __future__ import annotations
 import datetime as dt
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
 from apps.cdp.consumers import Identifier
 from apps.cdp.errors import (
+    CdpAnotherRecord,
     CdpConnectionLost,
     CdpError,
+    CdpMalformedAnswer,
     CdpNotFound,
     CdpRateLimited,
     CdpServerFault,
     CdpTimeout,
     CdpUnreachable,
+    CdpUnrecognisedRefusal,
 )
-from tests.unit.cdp.clients import ORDER, client_of
+from tests.unit.cdp.clients import ORDER, client_of, create
 from tests.unit.cdp.conftest import Serve
 from tests.unit.cdp.servers import Peer, Script, always, answer
 
@@ -49,7 +53,7 @@ def test_a_read_is_repeated_once(serve: Serve, status: int) -> None:
     server = serve(_in_turn(answer(status, {}), answer(200, THE_ORDER)))
     assert client_of(server.url).retrieve_order(ORDER).ref == ORDER
     server = serve(always(answer(status, {})))
-    with pytest.raises((CdpServerFault, CdpRateLimited)):
+    with pytest.raises((CdpServerFault, CdpUnrecognisedRefusal)):
         client_of(server.url).retrieve_order(ORDER)
     assert len(server.requests) == 2
 
@@ -67,7 +71,8 @@ def test_the_vendors_wait_is_honoured_within_a_cap(serve: Serve) -> None:
     server = serve(_in_turn(answer(429, {}, headers={"Retry-After": "1"}), answer(200, THE_ORDER)))
     client_of(server.url, pauses=pauses, total=5).retrieve_order(ORDER)
     assert pauses == [1.0]
-    server = serve(always(answer(429, {}, headers={"Retry-After": "3"})))
+    too_many = {"status": 429, "code": 429, "message": "Too many requests."}
+    server = serve(always(answer(429, too_many, headers={"Retry-After": "3"})))
     with pytest.raises(CdpRateLimited) as caught:
         client_of(server.url, pauses=pauses, total=20).retrieve_order(ORDER)
     assert (pauses, caught.value.retry_after, len(server.requests)) == ([1.0], 3.0, 1)
@@ -145,8 +150,9 @@ def test_query_values_are_encoded(serve: Serve) -> None:
     ],
 )
 def test_no_reference_reaches_another_path(serve: Serve, reference: str, segment: str) -> None:
-    server = serve(always(answer(200, THE_ORDER)))
-    client_of(server.url).retrieve_order(reference)
+    server = serve(always(answer(200, {**THE_ORDER, "ref": reference})))
+    with suppress(CdpMalformedAnswer):  # not each of them is one that an answer may hold
+        client_of(server.url).retrieve_order(reference)
     assert server.requests[0].target == f"/v2.1/orders/{segment}"
 
 
@@ -171,7 +177,7 @@ def test_single_records_are_read(serve: Serve) -> None:
         _in_turn(
             answer(201, {"ref": "c", "firstName": "Jane", "createdAt": "2024-05-06T07:08Z"}),
             answer(200, {"ref": "g", "guestType": "customer", "firstSeen": "2020-01-01T00:00:00.000Z"}),
-            answer(404, {"message": "The specified resource does not exist."}),
+            answer(404, {"status": 404, "code": 404, "message": "The specified resource does not exist."}),
         )
     )
     client = client_of(server.url)
@@ -195,3 +201,27 @@ def test_one_client_serves_many_threads(serve: Serve) -> None:
         found = list(threads.map(lambda number: client.retrieve_order(f"o{number}").ref, range(200)))
     assert found == [f"o{number}" for number in range(200)]
     assert len(server.requests) == 200
+
+
+def test_a_read_asks_no_cache_and_a_create_has_no_such_header(serve: Serve) -> None:
+    server = serve(always(answer(200, THE_ORDER)))
+    client = client_of(server.url)
+    client.retrieve_order(ORDER)
+    create(client)
+    [read, sent] = server.requests
+    assert (read.headers["cache-control"], read.headers["pragma"]) == ("no-cache", "no-cache")
+    assert "cache-control" not in sent.headers
+
+
+@pytest.mark.parametrize("said", [ORDER, ORDER.upper(), ORDER.replace("-", "")])
+def test_a_record_may_spell_its_reference_in_another_way(serve: Serve, said: str) -> None:
+    server = serve(always(answer(200, {**THE_ORDER, "ref": said})))
+    assert client_of(server.url).retrieve_order(ORDER).ref == said
+
+
+def test_an_answer_about_another_record_is_not_taken_for_the_one_asked_for(serve: Serve) -> None:
+    client = client_of(serve(always(answer(200, {"ref": "b2f2d1d0-0000-4000-8000-000000000009"}))).url)
+    for read in (client.retrieve_order, client.retrieve_guest, client.retrieve_order_consumer):
+        with pytest.raises(CdpAnotherRecord) as caught:
+            read(ORDER)
+        assert (caught.value.code, caught.value.http_status) == ("another_record", 200)

@@ -18,7 +18,7 @@ from apps.cdp.errors import (
 )
 from tests.unit.cdp.clients import client_of, create, failed_create
 from tests.unit.cdp.conftest import Serve
-from tests.unit.cdp.servers import always, answer
+from tests.unit.cdp.servers import always, answer, once_then_close
 
 NO = [
     (400, CdpInvalid, "invalid"),
@@ -33,23 +33,94 @@ NO = [
 ]
 
 
+def refusal(number: int, message: object = "no", **changes: object) -> dict[str, object]:
+    """An error body as the vendor writes it; a change to None leaves a name out."""
+    body = {"status": number, "code": number, "message": message, "moreInfoUrl": "https://x", **changes}
+    return {name: value for name, value in body.items() if value is not None}
+
+
 @pytest.mark.parametrize(("status", "kind", "code"), NO)
 @pytest.mark.parametrize(
-    "raw", [b"", b"<html>No</html>", b'{"status": "NO", "message": "no"}', b"[1]", b"\xff"]
+    "changes",
+    [
+        {},
+        {"status": None, "moreInfoUrl": None},
+        {"moreInfo": "https://support.sitecore.com", "developerMessage": "no"},
+    ],
 )
-def test_a_rejection_is_one_whatever_its_body(
-    serve: Serve, status: int, kind: type[CdpError], code: str, raw: bytes
+def test_a_refusal_in_the_vendors_own_shape_is_a_rejection(
+    serve: Serve, status: int, kind: type[CdpError], code: str, changes: dict[str, object]
 ) -> None:
-    server = serve(always(answer(status, raw=raw)))
+    server = serve(always(answer(status, refusal(status, **changes))))
     error = failed_create(client_of(server.url))
     assert type(error) is kind
     assert (error.outcome, error.code, error.http_status) == ("rejected", code, status)
+    assert error.vendor_message == "no"
     assert (server.connections, len(server.requests)) == (1, 1)
 
 
-def test_a_rejection_stands_when_its_body_is_too_large(serve: Serve) -> None:
+@pytest.mark.parametrize("said", ["UNAUTHORIZED", "401", 401])
+def test_the_401_may_have_its_status_as_a_word(serve: Serve, said: object) -> None:
+    server = serve(always(answer(401, refusal(401, status=said))))
+    assert failed_create(client_of(server.url)).code == "unauthorized"
+
+
+def test_the_names_of_a_refusal_may_be_written_in_another_case(serve: Serve) -> None:
+    server = serve(always(answer(403, {"Status": "FORBIDDEN", "CODE": 403, "Message": "no"})))
+    assert failed_create(client_of(server.url)).code == "forbidden"
+
+
+@pytest.mark.parametrize("status", [status for status, _kind, _code in NO])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"<html>No</html>",
+        b'{"message": "Forbidden"}',
+        b'{"status": "NO", "message": "no"}',
+        b'{"code": "%d", "message": "no"}',
+        b'{"code": %d.0, "message": "no"}',
+        b'{"code": true, "message": "no"}',
+        b'{"code": %d, "message": null}',
+        b'{"code": %d}',
+        b'{"code": 200, "message": "no"}',
+        b'{"status": 500, "code": %d, "message": "no"}',
+        b'{"status": "OK", "code": %d, "message": "no"}',
+        b'{"error": {"code": %d, "message": "no"}}',
+        b'[{"code": %d, "message": "no"}]',
+        b'"no"',
+        b"[1]",
+        b"\xff",
+        b'{"status": %d, "code": %d, "message": "n',
+    ],
+)
+def test_any_other_refusal_is_unknown_because_it_may_stand_in_front_of_a_finished_create(
+    serve: Serve, status: int, raw: bytes
+) -> None:
+    server = serve(always(answer(status, raw=raw.replace(b"%d", b"%d" % status))))
+    error = failed_create(client_of(server.url))
+    assert (error.outcome, error.code, error.http_status) == ("unknown", "unrecognised_refusal", status)
+    assert error.vendor_message == ""
+    assert (server.connections, len(server.requests)) == (1, 1)
+
+
+def test_a_refusal_that_is_too_large_to_be_read_is_unknown(serve: Serve) -> None:
     server = serve(always(answer(413, raw=b"x" * 300_000)))
-    assert failed_create(client_of(server.url)).outcome == "rejected"
+    assert failed_create(client_of(server.url)).outcome == "unknown"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 400 Bad Request\r\n",
+        b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Le",
+        b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n",
+        b'HTTP/1.1 400 Bad Request\r\nX: y\r\n{"status": 400, "code": 400, "message": "no"}',
+    ],
+)
+def test_a_400_whose_header_section_is_cut_off_is_no_refusal(serve: Serve, head: bytes) -> None:
+    server = serve(once_then_close(head))
+    assert failed_create(client_of(server.url)).outcome == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -76,12 +147,13 @@ def test_the_field_is_the_known_name_before_the_first_colon(serve: Serve, messag
 
 @pytest.mark.parametrize("message", [None, 17, ["a"], {"a": "b"}])
 def test_a_message_that_is_no_text_is_left_out(serve: Serve, message: object) -> None:
-    server = serve(always(answer(400, {"message": message})))
+    server = serve(always(answer(400, refusal(400, message))))
     assert failed_create(client_of(server.url)).vendor_message == ""
 
 
 def test_a_message_can_be_stored(serve: Serve) -> None:
-    server = serve(always(answer(400, raw=b'{"message": "emails: \\u0000bad\\ud800 ' + b"x" * 5_000 + b'"}')))
+    start = b'{"status": 400, "code": 400, "message": "emails'
+    server = serve(always(answer(400, raw=start + b": \\u0000bad\\ud800 " + b"x" * 5_000 + b'"}')))
     error = failed_create(client_of(server.url))
     assert error.field == "emails"
     assert error.vendor_message.startswith("emails: bad x")
@@ -89,10 +161,11 @@ def test_a_message_can_be_stored(serve: Serve) -> None:
 
 
 def test_the_vendors_words_are_in_no_text_of_the_error(serve: Serve) -> None:
-    body = {
-        "message": "passportNumber: PASSPORT-MARKER is taken",
-        "developerMessage": "for client key CLIENT-KEY-MARKER",
-    }
+    body = refusal(
+        400,
+        "passportNumber: PASSPORT-MARKER is taken",
+        developerMessage="for client key CLIENT-KEY-MARKER",
+    )
     server = serve(always(answer(400, body)))
     error = failed_create(client_of(server.url))
     assert error.vendor_message == body["message"]
@@ -126,7 +199,7 @@ def test_an_error_survives_pickling(serve: Serve) -> None:
     ],
 )
 def test_the_wait_is_told_in_seconds(serve: Serve, header: str, seconds: float | None) -> None:
-    server = serve(always(answer(429, {}, headers={"Retry-After": header})))
+    server = serve(always(answer(429, refusal(429), headers={"Retry-After": header})))
     now = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
     error = failed_create(client_of(server.url, clock=lambda: now), deadline=now + dt.timedelta(seconds=1))
     assert isinstance(error, CdpRateLimited)

@@ -287,9 +287,9 @@ def test_a_create_never_takes_the_idle_connection_of_a_read(serve: Serve) -> Non
             peer.send(answer(body=GOOD))
 
     client = client_of(serve(script).url)
-    client.retrieve_order("1")
+    client.retrieve_order(GOOD["ref"])
     create(client)
-    client.retrieve_order("2")
+    client.retrieve_order(GOOD["ref"])
     assert seen == [("GET", 1), ("POST", 2), ("GET", 1)]
 
 
@@ -328,3 +328,44 @@ def test_no_error_drags_a_chain_of_exceptions_along(serve: Serve) -> None:
     error = failed_create(client_of(server.url))
     assert error.__cause__ is None
     assert error.__context__ is None
+
+
+# --- Interim answers (RFC 9110, 15.2) -------------------------------------------------------------
+@pytest.mark.parametrize(
+    "interim",
+    [
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"HTTP/1.1 102 Processing\r\n\r\n",
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n",
+        b"HTTP/1.1 199 Anything\r\nContent-Length: 5\r\n\r\n",
+        b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n",
+    ],
+)
+def test_every_interim_answer_is_read_past(serve: Serve, interim: bytes) -> None:
+    server = serve(always(interim + answer(body=GOOD)))
+    creation = create(client_of(server.url))
+    assert (creation.http_status, creation.consumer.ref) == (200, GOOD["ref"])
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [102, 103])
+def test_interim_answers_without_a_final_one_are_unknown(serve: Serve, status: int) -> None:
+    server = serve(once_then_close(f"HTTP/1.1 {status} Interim\r\n\r\n".encode() * 3))
+    error = failed_create(client_of(server.url))
+    assert (error.outcome, error.code) == ("unknown", "connection_lost")
+
+
+def test_interim_answers_without_end_are_cut_at_the_total_limit(serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        while not peer.server.stopping.is_set():
+            peer.send(b"HTTP/1.1 102 Processing\r\n\r\n")
+            time.sleep(0.05)
+
+    error = failed_create(client_of(serve(script).url, read=1, total=0.4))
+    assert (error.outcome, error.code) == ("unknown", "total_timeout")
+
+
+def test_a_switch_of_protocols_is_no_interim_answer(serve: Serve) -> None:
+    server = serve(once_then_close(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"))
+    assert failed_create(client_of(server.url)).outcome == "unknown"

@@ -13,7 +13,8 @@ from pytest_django import Settings
 
 import apps.cdp
 from apps.cdp import errors
-from apps.cdp.errors import REJECTIONS, CdpError
+from apps.cdp.errors import CdpError
+from apps.cdp.refusals import REFUSALS
 from apps.consumers import concerns, phones, vocabulary, words
 from apps.consumers.concerns import Concern
 from apps.consumers.models import Outcome, Submission
@@ -54,7 +55,7 @@ def _written() -> Iterator[str]:
 CODES = sorted(
     {
         *(kind.default_code for kind in _classes()),
-        *(code for _kind, code in REJECTIONS.values()),
+        *(code for _kind, code in REFUSALS.values()),
         *_documented(),
         *_written(),
     }

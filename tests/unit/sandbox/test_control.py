@@ -41,6 +41,7 @@ def test_the_list_of_faults_says_what_each_does_and_where(caller: Caller) -> Non
         "outcome": "unknown",
         "outcome_over_tls": "unknown",
         "order": FAULT_ORDERS["reset_after"],
+        "makes": 1,
     }
     assert (known["reset_before"]["when"], known["reset_before"]["done"]) == ("before", False)
     assert (known["expired"]["outcome"], known["expired"]["outcome_over_tls"]) == (None, "not_sent")
@@ -125,6 +126,7 @@ def test_the_stored_consumers_are_shown_with_their_text_and_the_guest_effect(cal
         "matched_by": "",
         "created_at": "2026-11-23T12:00:00+00:00",
         "modified_at": None,
+        "listed_at": None,
     }
     assert len(caller.get("/_sandbox/consumers").json["consumers"]) > 1
 

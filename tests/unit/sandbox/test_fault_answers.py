@@ -12,7 +12,7 @@ from apps.sandbox import faults
 from apps.sandbox.faults import REQUEST_FAULTS, Armed
 from apps.sandbox.seed import SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
-from tests.unit.sandbox.caller import Caller, Reply, consumers_path, create_text
+from tests.unit.sandbox.caller import Caller, Reply, basic, consumers_path, create_text
 
 JSON, HTML = "application/json", "text/html"
 STATUS_AND_TYPE = {
@@ -44,8 +44,19 @@ STATUS_AND_TYPE = {
     "400_quoting": (400, JSON),
     "400_long": (400, JSON),
     "401": (401, JSON),
+    "400_html": (400, HTML),
     "401_html": (401, HTML),
     "403_html": (403, HTML),
+    "403_gateway": (403, JSON),
+    "404_html": (404, HTML),
+    "429_html": (429, HTML),
+    "403": (403, JSON),
+    "400_secrets": (400, JSON),
+    "another_consumer": (200, JSON),
+    "order_ref": (200, JSON),
+    "known_ref": (200, JSON),
+    "doubled": (200, JSON),
+    "secrets": (200, JSON),
     "404": (404, JSON),
     "405": (405, JSON),
     "413_html": (413, HTML),
@@ -67,7 +78,11 @@ STATUS_AND_TYPE = {
 WITHOUT_AN_ANSWER = {"no_answer", "reset", "hang_up", "bad_record", "reset_half_way", "end_half_way"} | {
     "drip_head",
     "drip_body",
+    "102_first",  # http.client takes them for the answer
+    "103_first",
     "103_alone",
+    "400_cut_head",
+    "doubled_no_answer",
     "broken_chunked",
 }
 
@@ -108,7 +123,8 @@ def test_a_fault_with_an_answer_gives_it_and_the_work_is_done_or_not(
     answer = struck(caller, server, name)
 
     assert (answer.status, answer.headers.get("Content-Type")) == STATUS_AND_TYPE[stem(name)]
-    assert len(server.sandbox.consumers(SAMPLE_ORDER)) == REQUEST_FAULTS[name].done
+    fault = REQUEST_FAULTS[name]
+    assert len(server.sandbox.consumers(SAMPLE_ORDER)) == fault.done * fault.makes
     (counted,) = server.sandbox.requests()
     assert (counted.fault, counted.done, counted.status) == (name, REQUEST_FAULTS[name].done, answer.status)
     if answer.headers.get("Content-Type") == HTML:
@@ -122,6 +138,51 @@ def test_a_consumer_comes_out_whole_of_an_unusual_but_right_answer(
     server.sandbox.faults.arm(Armed(name, seconds=0.001))
 
     assert caller.create(SAMPLE_ORDER).json["ref"] == server.sandbox.consumers(SAMPLE_ORDER)[0].ref
+
+
+@pytest.mark.parametrize("status", [102, 103])
+def test_an_interim_answer_comes_before_the_right_one(
+    caller: Caller, server: SandboxServer, status: int
+) -> None:
+    server.sandbox.faults.arm(Armed(f"{status}_first"))
+    address = Caller(server.base_url)
+    with socket.create_connection((address.host, address.port), timeout=5) as connection:
+        connection.sendall(create_text(SAMPLE_ORDER).replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        received = b"".join(iter(lambda: connection.recv(65_536), b""))
+    interim, final, body = received.split(b"\r\n\r\n")
+    assert interim.startswith(b"HTTP/1.1 %d " % status)
+    assert final.startswith(b"HTTP/1.1 200 ")
+    assert json.loads(body)["ref"] == server.sandbox.consumers(SAMPLE_ORDER)[0].ref
+
+
+def test_a_refusal_can_end_within_its_headers(server: SandboxServer) -> None:
+    received, was_reset = raw(server, "400_cut_head_after")
+    assert received.startswith(b"HTTP/1.1 400 ")
+    assert b"\r\n\r\n" not in received
+    assert not was_reset
+
+
+def test_the_credentials_are_quoted_plain_and_encoded(caller: Caller, server: SandboxServer) -> None:
+    message = struck(caller, server, "400_secrets").json["message"]
+    for quoted in ("practice-client-key", "practice-api-token", basic(), "%70%72%61", "cHJhY3Rp"):
+        assert quoted in message
+    body = struck(caller, server, "secrets").body.decode()
+    assert "practice-client-key" in body
+    assert "practice-api-token" in body
+
+
+def test_an_answer_about_another_one_takes_it_from_the_order(caller: Caller, server: SandboxServer) -> None:
+    first = caller.create(SAMPLE_ORDER, lastName="First").json
+    assert struck(caller, server, "known_ref").json["ref"] == first["ref"]
+    assert struck(caller, server, "another_consumer_after").json == first
+    assert struck(caller, server, "order_ref_after").json["ref"] == SAMPLE_ORDER
+    newest = server.sandbox.consumers(SAMPLE_ORDER)[-1].ref
+    path = f"/v2.1/orderConsumers/{newest}"
+    for fault, name in (("known_ref", "Tully"), ("another_consumer_after", "First")):
+        server.sandbox.faults.arm(Armed(fault, operation="retrieve_order_consumer"))
+        said = caller.get(path).json
+        assert (said["ref"], said["lastName"]) == (first["ref"], name)
+    assert caller.get(path).json["ref"] == newest
 
 
 def test_a_success_without_ref_has_everything_else(caller: Caller, server: SandboxServer) -> None:

@@ -55,7 +55,7 @@ def test_under_every_fault_the_outcome_the_work_and_the_requests_are_those_of_th
         made = len(server.sandbox.consumers()) - consumers
         counted = server.sandbox.requests(requests[-1].seq if requests else 0)
         seen[row.fault] = (concluded, made, len(counted))
-        expected[row.fault] = (outcome, int(row.done), int(row.when in ("before", "after")))
+        expected[row.fault] = (outcome, row.made, int(row.when in ("before", "after")))
         assert server.sandbox.faults.armed() == ()
 
     assert seen == expected

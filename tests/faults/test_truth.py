@@ -1,0 +1,131 @@
+"""A property: reconciliation never says "created" of somebody else's consumer where that can be told.
+
+The model that knows the truth is in ``tests/faults/truth``; `python -m tests.faults.truth` tries thousands of
+cases and says how often an outcome stays unknown, and why.
+"""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, event, example, given
+from hypothesis import settings as hypothesis_settings
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.consumers import looks
+from apps.consumers.models import Outcome, Submission
+from apps.consumers.services import submit
+from apps.core.actor import Actor
+from tests.faults.truth.cases import cases
+from tests.faults.truth.world import CHECKS, NEVER, OURS, Case, World, Writer
+from tests.unit.accounts.people import acting
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+EXAMPLES = 60
+LONG_AGO = -150_000_000.0
+
+
+@pytest.fixture
+def world(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    settings.CDP_LOOK_UPS = True
+    settings.CDP_TOTAL_TIMEOUT = 30.0
+    monkeypatch.setattr(looks, "BETWEEN", datetime.timedelta(0))
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA synchronous=OFF")  # thousands of commits, and nobody pulls the plug
+    world = World(tmp_path)
+    yield world
+    world.close()
+
+
+def reconciled(world: World, case: Case, staff: User) -> Submission:
+    """The lost create of a case after all its checks."""
+    order = str(uuid.uuid4())
+    world.begin(case, order)
+    submission = submit(
+        order_ref=order,
+        consumer=OURS,
+        token=uuid.uuid4(),
+        actor=acting(staff),
+        client=world.client,
+    )
+    assert submission.outcome == Outcome.UNKNOWN
+    for seconds in CHECKS:
+        world.pass_to(seconds)
+        if submission.outcome == Outcome.UNKNOWN:
+            submission = looks.look_now(submission, actor=Actor.system("worker"), client=world.client)
+    return submission
+
+
+@hypothesis_settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(case=cases())
+# An older twin that no list showed before the send, with and without the moment of its creation.
+@example(case=Case(done=False, dated=True, writers=(Writer(LONG_AGO, 1.5),)))
+@example(case=Case(done=True, dated=True, lag=6.0, writers=(Writer(LONG_AGO, 1.5),)))
+@example(case=Case(done=False, dated=True, skew=3600.0, writers=(Writer(-300.0, 1.5),)))
+@example(case=Case(done=False, dated=True, skew=-3600.0, writers=(Writer(-300.0, 1.5),)))
+# Twins that the pages hid, and one that a cache hid.
+@example(case=Case(done=False, page_size=2, paging="shuffled", writers=(Writer(-30.0, -30.0),) * 5))
+@example(case=Case(done=False, page_size=1, paging="gap", writers=(Writer(-30.0, -30.0),) * 2))
+@example(case=Case(done=False, cache="stubborn", is_cache_warm=True, writers=(Writer(-30.0, -30.0),)))
+# A new reference under which an older twin is answered.
+@example(
+    case=Case(
+        done=False,
+        retrieved="oldest",
+        writers=(Writer(-30.0, -30.0), Writer(1.0, 1.0, is_twin=False)),
+    )
+)
+def test_created_is_never_said_of_somebody_elses_consumer_where_that_can_be_told(
+    staff: User, world: World, case: Case
+) -> None:
+    submission = reconciled(world, case, staff)
+
+    event(f"outcome {submission.outcome} {submission.look_result}")
+    if submission.outcome == Outcome.CREATED:
+        is_ours = submission.consumer_ref == world.own_ref
+        event("true" if is_ours else "not ours, and nobody could tell")
+        assert is_ours or not world.is_decidable()
+    else:
+        assert submission.outcome == Outcome.UNKNOWN, "No check proves absence"
+
+
+@pytest.mark.parametrize("dated", [False, True])
+def test_where_nothing_is_in_the_way_the_consumer_is_found(staff: User, world: World, dated: bool) -> None:
+    case = Case(
+        dated=dated,
+        lag=6.0,
+        page_size=2,
+        skew=-3600.0,
+        cache="obeying",
+        is_cache_warm=True,
+        writers=(Writer(LONG_AGO, LONG_AGO), Writer(-30.0, -30.0), Writer(1.0, 1.0, is_twin=False)),
+    )
+    submission = reconciled(world, case, staff)
+    assert (submission.outcome, submission.consumer_ref) == (Outcome.CREATED, world.own_ref)
+
+
+def test_what_stays_undecidable_is_an_equal_consumer_of_another_system_in_the_same_seconds(
+    staff: User, world: World
+) -> None:
+    """Documented in the decisions: no field of the API tells the two apart."""
+    submission = reconciled(world, Case(done=False, writers=(Writer(1.0, 1.0),)), staff)
+    assert (submission.outcome, world.own_ref, world.is_decidable()) == (Outcome.CREATED, "", False)
+
+
+def test_a_twin_beside_ours_is_taken_by_nobody(staff: User, world: World) -> None:
+    submission = reconciled(world, Case(writers=(Writer(1.0, 1.0), Writer(-30.0, NEVER))), staff)
+    assert (submission.outcome, submission.look_result) == (Outcome.UNKNOWN, "several")

@@ -1,0 +1,132 @@
+"""What reconciliation concludes in random cases, held against the truth.
+
+Each case is read at every check, and two rules are held against the truth: to take a consumer at the first
+check that finds it, or at the second one in a row that agrees. Prints tables in Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import tempfile
+import uuid
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from django.conf import settings as project
+from django.db import connection
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.strategies import SearchStrategy
+
+from apps.consumers import findings, selectors
+from apps.consumers.models import LookResult, Submission
+from apps.consumers.services import submit
+from tests.faults.truth.cases import cases, ordinary_cases
+from tests.faults.truth.world import CHECKS, OURS, Case, World
+from tests.unit.accounts.people import acting, make_person
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What the checks of one case said, one after the other, and what is true."""
+
+    results: tuple[tuple[LookResult, str], ...]
+    own_ref: str
+    is_decidable: bool
+
+    def taken(self, agreeing: int) -> tuple[str, float]:
+        """The reference that is taken once so many checks in a row agree, and when; empty for none."""
+        row: list[str] = []
+        for (result, ref), seconds in zip(self.results, CHECKS, strict=True):
+            row = [*row, ref] if result is LookResult.ONE and (not row or row[-1] == ref) else [ref]
+            row = row if result is LookResult.ONE else []
+            if len(row) >= agreeing:
+                return ref, seconds
+        return "", 0.0
+
+
+def measure() -> None:
+    """Read the arguments, try the cases, print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    logging.disable(logging.CRITICAL)
+    project.CDP_LOOK_UPS, project.CDP_TOTAL_TIMEOUT = True, 30.0
+    connection.creation.create_test_db(verbosity=0)
+    with tempfile.TemporaryDirectory() as folder:
+        world = World(Path(folder))
+        for title, strategy in (("Adverse cases", cases()), ("Ordinary cases", ordinary_cases())):
+            reads = _tried(world, strategy, options.cases, options.seed)
+            print(f"## {title}: {len(reads)}", "", *_table(reads), "", *_reasons(reads), "", sep="\n")
+        world.close()
+
+
+def _tried(world: World, strategy: SearchStrategy[Case], count: int, number: int) -> list[Read]:
+    person = make_person(f"measure-{uuid.uuid4().hex[:8]}", "staff")
+    reads: list[Read] = []
+
+    @seed(number)
+    @settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=strategy)
+    def collect(case: Case) -> None:
+        order = str(uuid.uuid4())
+        world.begin(case, order)
+        submission = submit(
+            order_ref=order, consumer=OURS, token=uuid.uuid4(), actor=acting(person), client=world.client
+        )
+        results = []
+        for seconds in CHECKS:
+            world.pass_to(seconds)
+            results.append(_checked(submission, world))
+        reads.append(Read(tuple(results), world.own_ref, world.is_decidable()))
+        Submission.objects.filter(pk=submission.pk).update(content_digest=uuid.uuid4().hex)
+
+    collect()
+    return reads
+
+
+def _checked(submission: Submission, world: World) -> tuple[LookResult, str]:
+    """What one check would conclude; nothing is stored."""
+    known = findings.keys_of(submission.refs_before or []) | selectors.claimed_refs_on_order(submission)
+    conclusion = findings.conclude(submission, findings.read_order(world.order, known, world.client))
+    return conclusion.result, conclusion.matching[0].ref if len(conclusion.matching) == 1 else ""
+
+
+def _table(reads: list[Read]) -> Iterable[str]:
+    yield (
+        "| agreeing checks | created, true | created, false, undecidable | created, false, decidable"
+        " | unknown, exists | unknown, does not | seconds to created, median | mean |"
+    )
+    yield "|---|---|---|---|---|---|---|---|"
+    for agreeing in (1, 2):
+        taken = [(read, *read.taken(agreeing)) for read in reads]
+        true = sum(bool(ref) and ref == read.own_ref for read, ref, _at in taken)
+        wrong = [read for read, ref, _at in taken if ref and ref != read.own_ref]
+        unknown = [read for read, ref, _at in taken if not ref]
+        times = [at for read, ref, at in taken if ref and ref == read.own_ref]
+        undecidable = sum(not read.is_decidable for read in wrong)
+        exist = sum(bool(read.own_ref) for read in unknown)
+        yield (
+            f"| {agreeing} | {true} | {undecidable} | {len(wrong) - undecidable} | {exist}"
+            f" | {len(unknown) - exist} | {median(times or [0]):g} | {sum(times) / max(len(times), 1):.1f} |"
+        )
+
+
+def _reasons(reads: list[Read]) -> Iterable[str]:
+    yield "| still unknown, last check says | exists | does not |"
+    yield "|---|---|---|"
+    counted: Counter[tuple[str, bool]] = Counter(
+        (read.results[-1][0].value, bool(read.own_ref)) for read in reads if not read.taken(1)[0]
+    )
+    for result in sorted({result for result, _exists in counted}):
+        yield f"| {result} | {counted[result, True]} | {counted[result, False]} |"

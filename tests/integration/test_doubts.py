@@ -1,0 +1,161 @@
+"""An answer "created" that does not fit: never a plain green page, and a supervisor says what it was."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.cdp.consumers import Identifier
+from apps.consumers import spool, storing
+from apps.consumers.models import Doubt, Outcome, Submission
+from apps.consumers.results import Result
+from apps.core.actor import Actor
+from apps.sandbox.faults import Armed
+from apps.sandbox.seed import FAMILY_ORDER, SAMPLE_ORDER
+from apps.sandbox.server import SandboxServer
+from consumerportal.status import Level, lines
+from tests.unit.accounts.people import events
+from tests.unit.consumers.entries import FULL, REF, clean, posted, store, text
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NEW = "/consumers/new/"
+CHECKED = "Consumer created, but it has to be checked"
+PINNED = "Created, but they have to be checked"
+
+
+@pytest.fixture(autouse=True)
+def _on(settings: Settings) -> None:
+    settings.CDP_LOOK_UPS = True
+    settings.CDP_LOOK_UPS_AFTER = [3600]
+
+
+def known(sandbox: SandboxServer) -> str:
+    """A consumer that another system has put on the order; its reference."""
+    return sandbox.sandbox.add_consumer(SAMPLE_ORDER, clean().to_json()).ref
+
+
+def created_with(client: Client, sandbox: SandboxServer, fault: str) -> Submission:
+    sandbox.sandbox.faults.arm(Armed(fault))
+    assert client.post(NEW, posted()).status_code == 303
+    return Submission.objects.get()
+
+
+def test_a_reference_that_was_on_the_order_before_is_created_with_a_doubt_that_supervisors_see(
+    as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
+) -> None:
+    ref = known(sandbox)
+    submission = created_with(as_staff, sandbox, "known_ref")
+    assert (submission.outcome, submission.doubt_code) == (Outcome.CREATED, Doubt.KNOWN_BEFORE)
+    assert (submission.consumer_ref, submission.refs_before) == (ref, [ref])
+    [event] = events("consumer.created")
+    assert event.details["doubt"] == "known_before"
+
+    page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert CHECKED in page
+    assert 'class="panel panel-warning' in page
+    assert "panel-created" not in page
+    assert "was on the order before the send" in page
+    for address in ("/", "/submissions/"):
+        pinned = text(as_supervisor.get(address))
+        assert PINNED in pinned
+        assert "Created, to be checked" in pinned
+    [line] = [line for line in lines() if line.name == "doubtful"]
+    assert (line.words, line.level) == ("1", Level.ATTENTION)
+
+
+def test_a_supervisor_says_what_it_was_and_the_doubt_is_over(
+    as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
+) -> None:
+    known(sandbox)
+    submission = created_with(as_staff, sandbox, "known_ref")
+    page = text(as_supervisor.get(f"/submissions/{submission.public_id}/"))
+    assert f'action="/submissions/{submission.public_id}/settle/"' in page
+    response = as_supervisor.post(
+        f"/submissions/{submission.public_id}/settle/",
+        {"outcome": "not_created", "not_created-reason": "not_seen_in_cdp", "not_created-note": ""},
+    )
+    assert response.status_code == 303
+    submission.refresh_from_db()
+    assert (submission.outcome, submission.doubt_code) == (Outcome.NOT_CREATED, "")
+    assert PINNED not in text(as_supervisor.get("/"))
+    assert "Correct and send again" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
+
+
+def test_an_ordinary_answer_is_green_and_pinned_nowhere(
+    as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
+) -> None:
+    known(sandbox)
+    as_staff.post(NEW, posted())
+    submission = Submission.objects.get()
+    assert (submission.outcome, submission.doubt_code, submission.refs_before_whole) == ("created", "", True)
+    assert 'class="panel panel-created' in text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert PINNED not in text(as_supervisor.get("/"))
+    [line] = [line for line in lines() if line.name == "doubtful"]
+    assert line.level is Level.WELL
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "words"),
+    [
+        ("another_consumer_after", "another_person", "with the data of another person"),
+        ("order_ref_after", "order_reference", "with the reference of the order"),
+    ],
+)
+def test_an_answer_about_somebody_else_or_the_order_itself_is_unknown(
+    as_staff: Client, sandbox: SandboxServer, fault: str, code: str, words: str
+) -> None:
+    known(sandbox)
+    submission = created_with(as_staff, sandbox, fault)
+    assert (submission.outcome, submission.error_code, submission.http_status) == ("unknown", code, 200)
+    assert submission.answer is None
+    page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert words in page
+    assert "Do not enter it again" in page
+
+
+@pytest.mark.parametrize("spelling", [str.upper, lambda ref: ref.replace("-", "")])
+def test_a_reference_of_another_submission_is_a_doubt_whatever_its_spelling(
+    as_staff: Client, staff: User, sandbox: SandboxServer, settings: Settings, spelling: object
+) -> None:
+    settings.CDP_LOOK_UPS = False
+    ref = known(sandbox)
+    assert callable(spelling)
+    store(staff, Outcome.CREATED, clean(), order=FAMILY_ORDER, consumer_ref=spelling(ref))
+    sandbox.sandbox.faults.arm(Armed("known_ref"))
+    as_staff.post(NEW, posted())
+    submission = Submission.objects.latest("id")
+    assert (submission.outcome, submission.doubt_code) == (Outcome.CREATED, Doubt.CLAIMED)
+    earlier = Submission.objects.earliest("id")
+    assert CHECKED in text(as_staff.get(f"/submissions/{earlier.public_id}/"))
+
+
+def test_a_doubt_survives_the_spool(staff: User, sandbox: SandboxServer) -> None:
+    sending = store(staff, Outcome.SENDING)
+    columns = {"consumer_ref": REF, "http_status": 200, "doubt_code": Doubt.KNOWN_BEFORE}
+    assert spool.keep(sending.public_id, Result(Outcome.CREATED, columns))
+    assert storing.drain_spool(Actor.system("worker")) == 1
+    sending.refresh_from_db()
+    assert (sending.outcome, sending.doubt_code) == (Outcome.CREATED, Doubt.KNOWN_BEFORE)
+
+
+def test_no_page_shows_a_secret_that_the_vendor_echoed(as_staff: Client, sandbox: SandboxServer) -> None:
+    for fault in ("400_secrets", "secrets"):
+        sandbox.sandbox.faults.arm(Armed(fault))
+        response = as_staff.post(
+            NEW, posted(replace(FULL, identifiers=(Identifier("ProfileSystem", fault),)))
+        )
+        submission = Submission.objects.latest("id")
+        pages = (as_staff.get(response["Location"]), as_staff.get(f"/submissions/{submission.public_id}/"))
+        for page in map(text, pages):
+            assert "practice-" not in page
+            assert "****" in page
+        stored = f"{submission.vendor_message} {submission.answer and submission.answer.to_json()}"
+        assert "practice-" not in stored
+        assert "practice-" not in " ".join(
+            [submission.consumer_href, submission.guest_href, submission.order_href]
+        )

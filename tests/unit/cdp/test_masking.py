@@ -1,0 +1,120 @@
+"""Our own credentials in an answer are masked, however they are encoded, before anybody gets them."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+
+from apps.cdp.masking import MASK, Secrets
+from tests.unit.cdp.clients import ORDER, client_of, create, failed_create
+from tests.unit.cdp.conftest import Serve
+from tests.unit.cdp.servers import always, answer
+
+KEY, TOKEN = "psfu6uh05hsr9c34rptl", 'N0/+x=Tok"en&w\u00f6rd:9f7'
+SECRETS = Secrets(KEY, TOKEN)
+
+
+def encodings(text: str) -> Iterator[str]:
+    """The ways in which an answer may quote a value."""
+    yield from (text, text.upper(), text.lower())
+    once = quote(text, safe="")
+    yield from (once, once.lower(), quote(once, safe=""), quote(text))
+    yield from ("".join(f"%{byte:02x}" for byte in text.encode()), text.encode().hex())
+    yield from (json.dumps(text)[1:-1], json.dumps(json.dumps(text)), text.replace("/", "\\/"))
+    yield "".join(f"\\u{ord(character):04X}" for character in text)
+    yield from (
+        html.escape(text),
+        "".join(f"&#{ord(c)};" for c in text),
+        "".join(f"&#x{ord(c):X};" for c in text),
+    )
+    yield "\u200b".join(text)
+    yield "\x01".join(text)
+    for before in ("", "a", "ab", "Basic "):
+        coded = base64.b64encode(f"{before}{text}{before}".encode()).decode()
+        yield from (coded, coded.rstrip("="), quote(coded, safe=""), coded[:30] + "\r\n" + coded[30:])
+        yield base64.urlsafe_b64encode(f"{before}{text}".encode()).decode()
+
+
+@pytest.mark.parametrize("secret", [KEY, TOKEN, f"{KEY}:{TOKEN}"], ids=["key", "token", "pair"])
+def test_a_secret_is_found_and_masked_in_every_encoding(secret: str) -> None:
+    for coded in encodings(secret):
+        text = f"before {coded} after"
+        assert SECRETS.occur_in(text), coded
+        masked = SECRETS.mask(text)
+        assert MASK in masked, coded
+        # What is left of a Base64 text are the characters that neighbours have a part in.
+        assert len(masked) <= len("before  after") + len(MASK) * 4 + 12, coded
+        assert masked.startswith("before ")
+        assert masked.endswith(" after")
+
+
+def test_ordinary_texts_stay_as_they_are() -> None:
+    for text in (
+        "",
+        "firstName: may not be null.",
+        "100 % \\ &amp; %2525 \\u00e9",
+        ORDER,
+        "psfu6uh05hsr9c34rpt",
+    ):
+        assert not SECRETS.occur_in(text)
+        assert SECRETS.mask(text) == text
+
+
+def test_a_value_too_short_to_be_told_from_ordinary_words_is_not_looked_for() -> None:
+    short = Secrets("key", "id")
+    assert short.mask("the key of this id: key:id") == "the key of this id: ****"
+
+
+def test_the_secrets_are_in_no_text_about_them() -> None:
+    assert KEY not in repr(SECRETS)
+
+
+AUTHORIZATION = base64.b64encode(b"KEY-MARKER:TOKEN-MARKER").decode()
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        "KEY-MARKER",
+        "token-marker",
+        "KEY%2DMARKER",
+        "KEY%2dMARKER and TOKEN%252DMARKER",
+        f"Authorization: Basic {AUTHORIZATION}",
+        quote(AUTHORIZATION, safe=""),
+        "\\u004bEY-MARKER",
+        "KEY\u0000-MARKER",
+        base64.b64encode(b"user TOKEN-MARKER").decode(),
+        "x" * 980 + "TOKEN-MARKER",
+    ],
+)
+def test_what_the_vendor_echoes_is_masked_in_its_message(serve: Serve, echo: str) -> None:
+    body = {"status": 400, "code": 400, "message": f"firstName: {echo}", "developerMessage": echo}
+    error = failed_create(client_of(serve(always(answer(400, body))).url))
+    assert (error.outcome, error.field) == ("rejected", "firstName")
+    assert error.vendor_message.startswith("firstName: ")
+    kept = error.vendor_message.upper()
+    assert not any(part in kept for part in ("MARKER", "TOKEN-M", "VE9LRU4", AUTHORIZATION[:12].upper()))
+
+
+def test_what_the_vendor_echoes_is_masked_in_every_field(serve: Serve) -> None:
+    link = "https://x.example/v2.1/guests/1?client=KEY-MARKER&token=TOKEN%2DMARKER"
+    body = {
+        "ref": "b2f2d1d0-0000-4000-8000-000000000001",
+        "href": link,
+        "firstName": "KEY-MARKER",
+        "emails": ["TOKEN-MARKER@example.com"],
+        "guest": {"href": link},
+    }
+    consumer = create(client_of(serve(always(answer(200, body))).url)).consumer
+    assert "MARKER" not in json.dumps(consumer.to_json())
+    assert (consumer.first_name, consumer.emails) == (MASK, (f"{MASK}@example.com",))
+
+
+def test_a_reference_that_holds_a_secret_is_none(serve: Serve) -> None:
+    error = failed_create(client_of(serve(always(answer(200, {"ref": "KEY-MARKER"}))).url))
+    assert (error.outcome, error.code) == ("unknown", "malformed_answer")
