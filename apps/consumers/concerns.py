@@ -34,7 +34,7 @@ class Concern:
     """One reason, and the field that it is about.
 
     ``matching``: the fields in which a similar consumer is the same. ``value``: what the reason is about, as
-    it will be sent. ``reading``: why a phone number was not read.
+    it will be sent; ``part``: the part of it that is odd. ``reading``: why a phone number was not read.
     """
 
     code: str
@@ -42,6 +42,7 @@ class Concern:
     submission: Submission | None = None
     matching: tuple[str, ...] = ()
     value: str = ""
+    part: str = ""
     reading: phones.PhoneReading | None = None
 
     def __repr__(self) -> str:
@@ -52,7 +53,9 @@ class Concern:
         """What Create anyway accepts: a new reason of the same kind has another key. No personal data."""
         if self.submission is not None:
             return f"{self.code}:{self.submission.public_id}"
-        return f"{self.code}:{keyed_digest(self.code, self.value)[:16]}" if self.value else self.code
+        if not self.value:
+            return self.code
+        return f"{self.code}:{keyed_digest(self.code, self.field, self.value, self.part)[:16]}"
 
 
 def find_concerns(
@@ -94,11 +97,11 @@ def _concerns(order_ref: str, consumer: NewConsumer, besides: Submission | None)
 def _lookalikes(consumer: NewConsumer) -> Iterator[Concern]:
     """Codes whose letters look Latin and are not. An identifier may be a whole word of another alphabet."""
     if found := lookalikes(consumer.passport_number):
-        yield Concern(LOOKALIKES, "passport_number", value=found)
+        yield Concern(LOOKALIKES, "passport_number", value=consumer.passport_number, part=found)
     for identifier in consumer.identifiers:
         found = lookalikes(identifier.id)
         if found and any(character.isascii() and character.isalnum() for character in identifier.id):
-            yield Concern(LOOKALIKES, "identifiers", value=found)
+            yield Concern(LOOKALIKES, "identifiers", value=identifier.id, part=found)
 
 
 def has_enough_identity(consumer: NewConsumer, providers: tuple[str, ...]) -> bool:

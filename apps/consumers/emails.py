@@ -11,6 +11,7 @@ from django.core.validators import validate_email
 
 MAX_ADDRESS = 254  # characters, RFC 5321 section 4.5.3.1.3 less the angle brackets
 _IN_BRACKETS = re.compile(r"<([^<>]*)>|\[(mailto:[^\[\]]*)\]", re.IGNORECASE)
+_MEANT_AS_ADDRESS = re.compile(r"@|\w{2,}\.\w{2,}")  # a name has no such dot: J. R. Smith
 _SEPARATORS = re.compile(r"[,;\s]+")
 _QUOTES = "\"'“”‘’"
 
@@ -25,8 +26,9 @@ def split_addresses(text: str) -> tuple[str, ...]:
     end = 0
     for match in _IN_BRACKETS.finditer(text):
         address = match[1] or match[2] or match[0]  # empty brackets stay: nothing is dropped with them
-        # Before it: addresses of their own, then the name in front of the brackets, or the same address.
-        before = [part for part in _parts(text[end : match.start()]) if "@" in part]
+        # Before it: what stands by itself, then the name in front of the brackets, or the same address.
+        apart, _semicolon, beside = text[end : match.start()].rpartition(";")
+        before = [*_parts(apart), *(part for part in _parts(beside) if _MEANT_AS_ADDRESS.search(part))]
         found += [part for part in before if _address(part).casefold() != _address(address).casefold()]
         found.append(address)
         end = match.end()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,9 +12,11 @@ from django.conf import settings
 # Digits, separators, one pair of brackets. The library would drop anything else, such as an extension.
 _PART = r"[\d ./-]*"
 _GRAMMAR = re.compile(rf"\(\+{_PART}\){_PART}|\+?{_PART}(\({_PART}\))?{_PART}", re.ASCII)
+# Full-width forms. Compatibility mapping would make digits of superscripts, such as the mark of a footnote.
+_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: " "}
 _DASHES = re.compile("[\u2010-\u2015\u2043\u2212\u2e3a\u2e3b\u301c\u30fc]")
-# Where a second number may begin: a slash, or a dash between blanks in front of a whole number.
-_SECOND_NUMBER = re.compile(r"/| - (?=(?:[ ./()-]*\d){6})", re.ASCII)
+# Where a second number may begin: at a slash or a bracket, or at any separator in front of a whole number.
+_SECOND_NUMBER = re.compile(r"[/(]|[ .-](?=(?:[ ./()-]*\d){6})", re.ASCII)
 
 
 class PhoneFault(StrEnum):
@@ -47,8 +48,8 @@ class PhoneReading:
 def read(text: str) -> PhoneReading:
     """Read a phone number; a national one in the region of the setting ``PHONE_REGION``.
 
-    First the grammar, then whether the numbering plan has such a number. What is only possible is not read: a
-    local number without its area code would become another number.
+    First the grammar, then whether the numbering plan has such a number. One that is only possible is not
+    accepted: a local number without its area code would become another number.
     """
     plain = _plain(text)
     if not _GRAMMAR.fullmatch(plain) or not any(character.isdigit() for character in plain):
@@ -76,8 +77,7 @@ def e164(text: str) -> str | None:
 
 def _plain(text: str) -> str:
     """The text with one kind of blank, dash, bracket and digit; everything else stays."""
-    typed = unicodedata.normalize("NFKC", text)
-    return " ".join(_DASHES.sub("-", typed).split())
+    return " ".join(_DASHES.sub("-", text.translate(_FULL_WIDTH)).split())
 
 
 def _parsed(plain: str) -> phonenumbers.PhoneNumber | None:

@@ -306,6 +306,6 @@ def concern_words(concern: Concern) -> str:
     if concern.reading is not None:
         return phone_reading(concern.value, concern.reading)
     if concern.code in CONCERNS:
-        return str(CONCERNS[concern.code]) % {"letters": " ".join(concern.value)}
+        return str(CONCERNS[concern.code]) % {"letters": " ".join(concern.part)}
     labels = ", ".join(str(FIELD_LABELS[name]).lower() for name in concern.matching)
     return f"{_similar_words(concern.submission)} " + gettext("The same: %(fields)s.") % {"fields": labels}

@@ -1,7 +1,7 @@
 """What arrives in a form or an address is taken as it is, or it is refused in words.
 
-Nothing is picked or dropped without a word: a name that came twice with two values, and characters that
-nobody sees, are told to the person who sent them.
+A name that came twice with two values, and control characters, are told to the person who sent them.
+Characters that nobody sees are removed.
 """
 
 from __future__ import annotations
@@ -79,6 +79,9 @@ VERBATIM = {
 }
 
 
+_REFUSED = ("Cc", "Cs", "Zl", "Zp")  # control characters, halves of surrogates, line and paragraph separators
+
+
 class UncutField(forms.CharField):
     """Text that the browser does not cut: what is too long is an error, with the text kept.
 
@@ -112,7 +115,7 @@ class LineField(UncutField):
     def to_python(self, value: Any) -> str:
         text = self.visible(str(super().to_python(value)))
         for character in text:
-            if unicodedata.category(character) in ("Cc", "Cs") and character not in self.permitted_controls:
+            if unicodedata.category(character) in _REFUSED and character not in self.permitted_controls:
                 raise ValidationError(self._remove(), code="control_characters")
         # What was no UTF-8 arrives as this; the text that was meant is lost already.
         if "\N{REPLACEMENT CHARACTER}" in text:
@@ -153,7 +156,9 @@ class LinesField(LineField):
     permitted_controls = "\t\n"
 
     def to_python(self, value: Any) -> str:
-        return super().to_python(re.sub(r"\r\n?", "\n", value) if isinstance(value, str) else value)
+        return super().to_python(
+            re.sub("\r\n?|[\u2028\u2029]", "\n", value) if isinstance(value, str) else value
+        )
 
     @staticmethod
     def visible(text: str) -> str:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.core.form_input import LineField
 from apps.core.references import (
     ANY_SHAPE,
+    AROUND,
     UUID_SHAPED,
     NoReference,
     RecordKind,
@@ -56,7 +57,7 @@ class ReferenceField(LineField):
             except NoReference as error:
                 raise self._refused(_LEADS_TO.get(error.other, _NO_REFERENCE)) from None  # type: ignore[arg-type]  # None is no key
         if self._uuid_shaped:
-            text = with_dashes(text)
+            text = with_dashes(text.strip(AROUND))
         shape: re.Pattern[str] = UUID_SHAPED if self._uuid_shaped else ANY_SHAPE
         if text and not shape.fullmatch(text):
             raise self._refused(_EMAIL if "@" in text else "")

@@ -14,7 +14,7 @@ UUID_SHAPED = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII 
 # A blank or an @ says that it is a name or an e-mail address instead.
 ANY_SHAPE = re.compile(r"[^\s@/\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
 MAX_WRAPPINGS = 3  # one mail filter may wrap the link of another
-_AROUND = "<>\"'“”‘’()[].,; "  # what a sentence or a mail program puts around a link
+AROUND = "<>\"'“”‘’()[]{}.,; "  # what a sentence or a mail program puts around a link
 
 
 class RecordKind(StrEnum):
@@ -71,12 +71,12 @@ def is_link(text: str) -> bool:
 def reference_in_link(link: str, *kinds: RecordKind, uuid_shaped: bool = True) -> str:
     """The reference of one of these kinds (of any, where none is named) in a link, as it is spelled there.
 
-    ``uuid_shaped``: whether only such references are taken; a filter takes whatever an answer of the vendor
-    may have been stored with. Nothing is fetched. Raises :class:`NoReference` where the link holds none of
-    these kinds, or two different ones.
+    ``uuid_shaped``: whether only such references are taken. A filter takes whatever an answer of the vendor
+    may have been stored with, if it has a digit: a word is a page. Nothing is fetched. Raises
+    :class:`NoReference` where the link holds none of these kinds, or two different ones.
     """
     wanted = kinds or tuple(RecordKind)
-    parts = _split(_unwrapped(link.strip(_AROUND)))
+    parts = _split(_unwrapped(link.strip(AROUND)))
     shape = UUID_SHAPED if uuid_shaped else ANY_SHAPE
     # What the path says goes first: ?order= only says where the reader came from.
     for named in ([*_in_path(parts, shape)], [*_in_query(parts)]):
@@ -124,7 +124,7 @@ def _in_path(parts: SplitResult, shape: re.Pattern[str]) -> Iterator[_Named]:
         segments = [unquote(segment) for segment in path.split("/")]
         for word, segment in pairwise(segments):
             kind = _PATH_WORDS.get(word.lower())
-            if kind is not None and segment.lower() not in _PATH_WORDS and shape.fullmatch(segment):
+            if kind is not None and shape.fullmatch(segment) and any(map(str.isdigit, segment)):
                 yield _Named(kind, segment)
 
 

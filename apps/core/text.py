@@ -52,8 +52,8 @@ _WITHOUT_DECOMPOSITION = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "
 def without_invisible(text: str, *, keep_joiners: bool = False) -> str:
     """The text without the characters that nobody sees.
 
-    ``keep_joiners`` is for names and prose, whose letters some of these characters shape. What shapes nothing
-    goes there, too. Kept are:
+    ``keep_joiners`` is for names and prose, whose letters some of these characters shape. Those that shape no
+    letter are removed as well. Kept are:
 
     - the zero width joiner and non-joiner between letters (a mark belongs to its letter), and after a virama,
       as names end in older Malayalam and Sinhala texts (RFC 5892, appendix A);

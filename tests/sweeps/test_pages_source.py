@@ -41,3 +41,16 @@ def test_no_code_stands_in_a_template(path: Path) -> None:
     assert re.findall(r"<[^>{]*\son[a-z]+\s*=", text) == []
     assert re.findall(r"javascript:", text) == []
     assert re.findall(r"\|\s*safe\b|\bautoescape off\b|\bmark_safe\b", text) == []
+
+
+def test_the_browser_restores_nothing_into_a_form() -> None:
+    """Back would bring the last person's choices into the form of the next; only sign-in may be filled."""
+    seen, wrong = 0, []
+    for path in TEMPLATES:
+        for form in re.finditer(r"(<form\b[^>]*>)(.*?)</form>", path.read_text(encoding="utf-8"), re.DOTALL):
+            if re.search(r"{% crispy|fields\.html|<input (?!type=\"hidden\")|<select|<textarea", form[2]):
+                seen += 1
+                if 'autocomplete="off"' not in form[1]:
+                    wrong.append(f"{path.name}: {form[1]}")
+    assert wrong == []
+    assert seen >= 8

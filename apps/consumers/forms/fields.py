@@ -22,7 +22,7 @@ SAMPLE_ORDER_REF = "2d7de9df-45a2-45ea-872c-30e45139007d"  # the vendor's own ex
 
 
 class PlainTextField(LineField):
-    """One line of text, sent as typed but for surrounding blanks. Never required by itself.
+    """One line of text, sent as :class:`LineField` reads it. Never required by itself.
 
     Which fields are required is the house's rule, not the field's: the form says so in its own words.
     """
@@ -86,7 +86,7 @@ class PassportNumberField(PlainTextField):
 
 
 def _on_one_line(value: Any) -> str:
-    return re.sub(r"[\t\r\n]+", ", ", str(value or ""))
+    return re.sub("[\t\r\n\u2028\u2029]+", ", ", str(value or ""))
 
 
 class EmailListField(PlainTextField):

@@ -219,6 +219,14 @@ def test_names_and_words_of_another_alphabet_do_not(consumer: NewConsumer) -> No
     assert codes(consumer) == []
 
 
+def test_the_same_letters_in_another_code_are_another_reason() -> None:
+    [passport] = find_concerns(SAMPLE_ORDER, clean(passport_number="МР1234567"))
+    [identifier] = find_concerns(
+        SAMPLE_ORDER, clean(identifiers=(Identifier("LoyaltyProgramme", "МР1234567"),))
+    )
+    assert passport.key != identifier.key
+
+
 def test_a_new_reason_of_the_same_kind_has_another_key_without_personal_data() -> None:
     one, other = (
         find_concerns(SAMPLE_ORDER, clean(phone_numbers=(number,)))[0].key

@@ -24,6 +24,9 @@ from apps.consumers.emails import is_address, split_addresses, with_lower_case_d
         # What is no address stays, to be told.
         ("one@example.com, two", ["one@example.com", "two"]),
         ("Bob <>", ["<>"]),
+        ("bobexample.com; Jane <jane@example.com>", ["bobexample.com", "jane@example.com"]),
+        ("bobexample.com, Jane <jane@example.com>", ["bobexample.com", "jane@example.com"]),
+        ("Smith, J. R. <jr@example.com>", ["jr@example.com"]),
         ("Bob <bob>", ["bob"]),
         ("Bob <bob@example.com> or so", ["bob@example.com", "or", "so"]),
         ("", []),

@@ -87,7 +87,15 @@ def test_a_number_of_another_country_says_which(text: str, number: str, region: 
         ("+999 123 456 789", PhoneFault.NOT_VALID),
         ("06 12 34 56 78", PhoneFault.NOT_VALID_HERE),
         ("08", PhoneFault.NOT_VALID_HERE),
-        ("085 123 4567 085 123 4568", PhoneFault.NOT_VALID_HERE),
+        ("085 123 4567 085 123 4568", PhoneFault.SEVERAL),
+        ("+49 30 123456 123457", PhoneFault.SEVERAL),
+        ("+49 30 123456-123457", PhoneFault.SEVERAL),
+        ("+49 30 123456- 123457", PhoneFault.SEVERAL),
+        ("+49 30 123456 (123457)", PhoneFault.SEVERAL),
+        ("+49 30 123456 (78)", PhoneFault.SEVERAL),
+        ("01 234 5678²", PhoneFault.CHARACTERS),
+        ("+49 30 123456¹", PhoneFault.CHARACTERS),
+        ("+49 30 123456①", PhoneFault.CHARACTERS),
         ("3.53851E+11", PhoneFault.CHARACTERS),
     ],
 )
@@ -140,7 +148,11 @@ def test_two_example_numbers_or_decimals_are_never_read_as_one(settings: Setting
         for text in (international, national):
             if e164(text) is None:
                 continue
-            for more in (f"{text} / {text}", f"{text}/8", f"{text}.0", f"{text}.5", f"{text} - {national}"):
+            joined = [
+                f"{text}{separator}{national}" for separator in (" ", "-", " - ", "- ", ".", "/", " / ")
+            ]
+            odd = [f"{text}/8", f"{text}.0", f"{text}.5", f"{text} ({national})", f"{text} (8)", f"{text}²"]
+            for more in (*joined, *odd):
                 assert e164(more) is None, (region, more)
 
 

@@ -111,7 +111,7 @@ def test_every_outcome_has_a_headline_of_its_own(outcome: Outcome) -> None:
 
 @pytest.mark.parametrize("code", [*words.CONCERNS])
 def test_every_reason_to_stop_has_words(code: str) -> None:
-    said = words.concern_words(Concern(code, "order_ref", value="МР"))
+    said = words.concern_words(Concern(code, "order_ref", part="МР"))
     assert said == str(words.CONCERNS[code]).replace("%(letters)s", "М Р")
 
 

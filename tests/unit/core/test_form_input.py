@@ -23,6 +23,7 @@ from apps.core.form_input import (
     single,
 )
 
+LINE_SEPARATORS = ["\u2028", "\u2029"]
 CONTROLS_THAT_PYTHON_STRIPS = ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x1f", "\x85"]
 
 
@@ -128,6 +129,13 @@ def test_blanks_at_the_ends_are_trimmed(blank: str) -> None:
     assert LineField(required=False).clean(blank) == ""
     with pytest.raises(ValidationError, match="required"):
         LineField().clean(blank)
+
+
+@pytest.mark.parametrize("separator", LINE_SEPARATORS)
+def test_a_line_separator_is_a_line_break(separator: str) -> None:
+    assert LinesField().clean(f"one{separator}two") == "one\ntwo"
+    with pytest.raises(ValidationError, match="line breaks"):
+        LineField().clean(f"one{separator}two")
 
 
 def test_several_lines_are_for_the_field_of_several_lines() -> None:

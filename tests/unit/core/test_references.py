@@ -110,6 +110,18 @@ def test_what_leads_to_no_record_is_no_reference(link: str) -> None:
         reference_in_link(link, RecordKind.ORDER)
 
 
+def test_a_word_behind_the_kind_is_a_page_and_no_reference() -> None:
+    for link in ("https://portal/consumers/new/?tab=1", "https://app.boxever.com/#/guests/search"):
+        with pytest.raises(NoReference):
+            reference_in_link(link, uuid_shaped=False)
+    assert reference_in_link(f"{API}/orders/ord-1/consumers", RecordKind.ORDER, uuid_shaped=False) == "ord-1"
+
+
+def test_what_a_sentence_puts_around_a_reference_is_left_out() -> None:
+    for typed in (f"<{REF}>.", f'"{REF}"', f"({REF}),", f"{{{REF}}}"):
+        assert filled(EntryOrder, "order_ref", typed).is_valid(), typed
+
+
 def test_two_orders_in_one_link_are_not_chosen_from() -> None:
     with pytest.raises(NoReference):
         reference_in_link(f"{API}/orders/{REF}/orders/{OTHER}", RecordKind.ORDER)
