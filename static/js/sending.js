@@ -26,10 +26,12 @@ export async function sendInPage(form, submitter) {
 async function post(form, values) {
   // What never left the browser is known not to have arrived.
   if (!(await isReachable())) return stand(form, "unreachable");
+  const limit = new AbortController(); // a route that is gone answers nothing, for minutes
+  const timer = setTimeout(() => limit.abort(), Number(form.dataset.inPage) * 1000);
   let answer, html;
   try {
     const address = form.getAttribute("action") ?? location.pathname + location.search;
-    answer = await fetch(address, { method: "POST", body: values, headers: { "Portal-Form": "in-page" }, redirect: "error" });
+    answer = await fetch(address, { method: "POST", body: values, headers: { "Portal-Form": "in-page" }, redirect: "error", signal: limit.signal });
     const next = answer.headers.get("Portal-Location");
     if (next !== null) {
       allowLeaving();
@@ -39,6 +41,8 @@ async function post(form, values) {
     html = await answer.text();
   } catch {
     return stand(form, "lost");
+  } finally {
+    clearTimeout(timer);
   }
   const page = new DOMParser().parseFromString(html, "text/html");
   const main = page.getElementById("main");
@@ -60,6 +64,9 @@ async function isReachable() {
 
 /** The panel of that name above the form, in place of an earlier one; with the words of a failure page where given. */
 function stand(form, name, page = null) {
+  // Once a send may have arrived, what became of a later one says nothing about it.
+  if ("mayHaveArrived" in form.dataset) [name, page] = ["lost", null];
+  if (name === "lost") form.dataset.mayHaveArrived = "";
   const template = document.querySelector(`template[data-in-page-answer="${name}"]`);
   const panel = template.content.firstElementChild.cloneNode(true);
   const title = panel.querySelector(".panel-title");

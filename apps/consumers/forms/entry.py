@@ -65,9 +65,13 @@ class Entry:
         return cls(values, read=True, providers=providers)
 
     @classmethod
-    def typed(cls, values: Mapping[str, str], providers: tuple[str, ...]) -> Entry:
-        """The same values on the page again, with a new token and without a word about them."""
-        return cls({**dict(values.items()), "token": str(uuid.uuid4())}, read=False, providers=providers)
+    def typed(
+        cls, values: Mapping[str, str], providers: tuple[str, ...], *, token: uuid.UUID | None = None
+    ) -> Entry:
+        """The same values on the page again, without errors; with a new token where none is given."""
+        return cls(
+            {**dict(values.items()), "token": str(token or uuid.uuid4())}, read=False, providers=providers
+        )
 
     @property
     def emails(self) -> RowList:

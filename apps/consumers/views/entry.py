@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -37,6 +38,9 @@ from apps.core.requests import actor_of, support_code
 
 logger = logging.getLogger(__name__)
 
+# Seconds beyond the call's total limit after which the script stops to wait for the answer to a send.
+ANSWER_MARGIN = 30
+
 
 @requires("consumers.create_order_consumer")
 @require_http_methods(["GET", "POST"])
@@ -47,12 +51,21 @@ def new(request: HttpRequest) -> HttpResponse:
     earlier = _earlier_try(request)
     kept = kept_entries.take(request)
     if kept is not None:
-        return _page(request, Entry.typed(kept, selectors.providers()), earlier=earlier, kept=True)
+        # The same token: an earlier send of this form, whose answer was lost, is recognised by it.
+        entry = Entry.typed(kept, selectors.providers(), token=_token_of(kept))
+        return _page(request, entry, earlier=earlier, kept=True)
     if earlier is None:
         entry = Entry.typed(values_of(single(request.GET, "order"), None), selectors.providers())
         return _page(request, entry)
     events.record_viewed(earlier, actor_of(request))
     return _page(request, _entry_of_earlier_try(earlier), earlier=earlier)
+
+
+def _token_of(values: Mapping[str, str]) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(values.get("token", ""))
+    except ValueError:
+        return None
 
 
 def _posted(request: HttpRequest) -> HttpResponse:
@@ -131,6 +144,7 @@ def _page(
             "errors": errors,
             "entry_of": kept_entries.mark(request),
             "required_fields": required_fields(),
+            "seconds_to_wait": round(settings.CDP_TOTAL_TIMEOUT) + ANSWER_MARGIN,
             "earlier_headline": words.headline(Outcome(earlier.outcome)) if earlier else "",
             "earlier_reason": words.reason(earlier) if earlier else "",
             **context,
