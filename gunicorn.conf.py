@@ -33,7 +33,10 @@ limit_request_line = 4094
 
 def when_ready(server: object) -> None:
     """Write the start down before a worker answers; no database connection outlives the fork."""
-    record_start()
+    try:
+        record_start()
+    except ImproperlyConfigured as refused:
+        raise SystemExit(str(refused)) from None  # the message alone, without a traceback
 
 
 def post_worker_init(worker: Any) -> None:

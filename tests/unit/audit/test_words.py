@@ -97,7 +97,7 @@ NO_WORDS = {
         "settings_digest",
         "sha256",
     ),
-    *("version", "view"),
+    *("keys", "version", "view"),
 }
 
 
