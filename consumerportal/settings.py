@@ -88,6 +88,7 @@ startup.calls_leave_threads(CDP_IN_FLIGHT, threads=WEB_THREADS, for_pages=THREAD
 startup.networks("TRUSTED_PROXIES", TRUSTED_PROXIES)
 startup.look_up_times(CDP_LOOK_UPS_AFTER)
 startup.country_codes(EXTRA_COUNTRIES)
+startup.positive("WORKER_SILENT_SECONDS", WORKER_SILENT_SECONDS)
 startup.stop_if_unsafe()
 
 DEBUG = False  # in every mode: a debug page shows request bodies

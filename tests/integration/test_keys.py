@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,6 @@ from apps.audit.models import AuditEvent
 from apps.core import key_fingerprints
 from apps.core.actor import Actor
 from apps.core.models import KeyFingerprint
-from consumerportal import keys
 from consumerportal.announcement import record_start
 from consumerportal.keys import KeysNotAcceptedError, accept_keys, register_keys
 from consumerportal.management.commands import worker
@@ -106,7 +106,7 @@ def test_whoever_finds_the_set_filled_meanwhile_does_not_register_beside_it(
         found = read()
         return {name: set() for name in found} if len(calls) == 1 else found
 
-    monkeypatch.setattr(keys.key_fingerprints, "registered", empty_at_first)
+    monkeypatch.setattr(key_fingerprints, "registered", empty_at_first)
     with pytest.raises(KeysNotAcceptedError, match="DIGEST_KEY"):
         accept_keys(ACTOR)
     assert KeyFingerprint.objects.filter(kind="digest").count() == 1
@@ -241,7 +241,7 @@ def test_the_worker_waits_for_the_database_before_it_compares_keys(
 
     monkeypatch.setattr(worker, "PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(worker, "accept_keys", accept)
-    assert worker.keys_are_accepted(worker.threading.Event())
+    assert worker.keys_are_accepted(threading.Event())
     assert caplog.text.count("worker_waits_for_the_database") == 2
 
 
