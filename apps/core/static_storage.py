@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.staticfiles.storage import HashedFilesMixin, staticfiles_storage
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
@@ -29,11 +31,12 @@ def page_files_are_there() -> bool:
 
     Without ``collectstatic``, or with that of another release, every page would fail.
     """
+    storage: Any = staticfiles_storage  # a lazy object of the configured class
+    hashed = isinstance(storage, HashedFilesMixin)
     try:
         for name in PAGE_FILES:
-            staticfiles_storage.url(name)
-            hashed = isinstance(staticfiles_storage, HashedFilesMixin)
-            if hashed and not staticfiles_storage.exists(staticfiles_storage.stored_name(name)):
+            storage.url(name)
+            if hashed and not storage.exists(storage.stored_name(name)):
                 return False
     except ValueError:  # the manifest does not name it
         return False

@@ -26,8 +26,8 @@ pytestmark = [
     pytest.mark.skipif(connection.vendor == "sqlite", reason="A file does not go away: on PostgreSQL alone"),
 ]
 
-# Between two attempts of a pool that doubles its waits (at 7 and at 15 s): the next one would be far away.
-AWAY_SECONDS = 9.0
+# Between two attempts of a pool that doubles its waits (at 15 and at 31 s): the next one would be far away.
+AWAY_SECONDS = 20.0
 PROMISED_SECONDS = 5.0  # from the return of the database to the first page
 READINESS_SECONDS = 2.0
 RESTARTS = 5

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.management import call_command
 from django.test import Client
 from pytest_django import Settings
 
-from apps.core import static_storage
 from apps.core.static_storage import PAGE_FILES, page_files_are_there
 from tests.sweeps.source import ROOT
 
@@ -42,7 +42,7 @@ def test_static_files_that_were_not_collected_make_a_portal_whose_pages_fail_not
 
 def test_collected_files_are_there_until_one_of_them_is_removed(production: Path) -> None:
     call_command("collectstatic", interactive=False, verbosity=0)
-    static_storage.staticfiles_storage._setup()  # as a process that starts now
+    staticfiles_storage._setup()  # type: ignore[attr-defined]  # as a process that starts now
     assert page_files_are_there()
     [portal] = production.glob("css/portal.*.css")
     portal.unlink()
