@@ -12,6 +12,7 @@ from django.conf import settings  # noqa: E402  (after setup)
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 
 from apps.cdp.factory import get_client  # noqa: E402
+from apps.core import readiness  # noqa: E402
 from apps.history.exports.delivery import end_when  # noqa: E402
 from consumerportal.announcement import record_start  # noqa: E402
 
@@ -33,7 +34,11 @@ limit_request_line = 4094
 
 def when_ready(server: object) -> None:
     """Write the start down before a worker answers; no database connection outlives the fork."""
-    record_start()
+    try:
+        record_start()
+    except ImproperlyConfigured as refused:
+        raise SystemExit(str(refused)) from None  # the message alone, without a traceback
+    readiness.prepare()
 
 
 def post_worker_init(worker: Any) -> None:
@@ -42,6 +47,8 @@ def post_worker_init(worker: Any) -> None:
     It also keeps first requests that come at once from making one each, with slots of its own.
     """
     get_client()
+    # The life of this process alone: after a reload the new processes are ready.
+    readiness.register("draining", lambda: worker.alive)
     # A download may be longer than any grace: what still runs at half of it is broken off and told.
     end_when(lambda: not worker.alive, grace=graceful_timeout / 2)
     # At the end of the graceful time gunicorn (27.0) closes the pipe by which its threads wake it, although

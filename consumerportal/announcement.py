@@ -18,6 +18,7 @@ from apps.audit.services import record
 from apps.consumers.storing import drain_spool
 from apps.core.actor import Actor
 from apps.core.encryption import keyed_digest
+from consumerportal.keys import KeysNotAcceptedError, accept_keys
 
 logger = logging.getLogger(__name__)
 
@@ -41,12 +42,17 @@ def record_start() -> None:
 
     Leaves no database connection open, because workers are forked after it.
 
-    Raises ``ImproperlyConfigured`` when production holds somebody with a practice password: those are public.
+    Raises ``ImproperlyConfigured`` when production holds somebody with a practice password (those are
+    public), and when the keys of this process are not those of the database.
     """
     if not settings.PRACTICE_MODE and has_practice_people():
         raise ImproperlyConfigured("The database holds people with practice passwords, which everybody knows")
     data = {"version": settings.VERSION, "settings_digest": settings_digest()}
     actor = Actor.system("portal")
+    try:
+        accept_keys(actor)
+    except KeysNotAcceptedError as refused:
+        raise ImproperlyConfigured(f"The portal does not start. {refused}") from None
     with transaction.atomic():
         record(Event(action=actions.PORTAL_STARTED, actor=actor, data=data))
     try:

@@ -88,6 +88,7 @@ startup.calls_leave_threads(CDP_IN_FLIGHT, threads=WEB_THREADS, for_pages=THREAD
 startup.networks("TRUSTED_PROXIES", TRUSTED_PROXIES)
 startup.look_up_times(CDP_LOOK_UPS_AFTER)
 startup.country_codes(EXTRA_COUNTRIES)
+startup.positive("WORKER_SILENT_SECONDS", WORKER_SILENT_SECONDS)
 startup.stop_if_unsafe()
 
 DEBUG = False  # in every mode: a debug page shows request bodies
@@ -189,12 +190,26 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
 else:
+    _database["ENGINE"] = "apps.core.postgresql"
     _database["CONN_MAX_AGE"] = 0  # the pool keeps the connections
     _database["OPTIONS"] = {
         # Somebody who keeps the end of the audit log locked makes a page that says so, not one that hangs.
         "options": "-c lock_timeout=10s",
+        # A server that vanished without a word is noticed within seconds, not after the system's minutes.
+        "connect_timeout": 3,
+        "tcp_user_timeout": 10_000,  # milliseconds
+        "keepalives_idle": 30,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
         **_database.get("OPTIONS", {}),
-        "pool": {"min_size": 2, "max_size": env.int("DATABASE_POOL_SIZE", default=10), "timeout": 10},
+        "pool": {
+            "min_size": 2,
+            "max_size": env.int("DATABASE_POOL_SIZE", default=10),
+            "timeout": 0.5,  # after which apps.core.postgresql decides whether to wait on
+            # How long the pool tries by itself, at growing distances: after a long outage the next attempt
+            # would be minutes away. Beyond it the next request makes the next attempt.
+            "reconnect_timeout": 2,
+        },
     }
 DATABASES = {"default": _database}
 # Signed checkpoints: the truth about the audit log outside the database. Each log has a file of its own.

@@ -155,6 +155,11 @@ class Startup:
         if not all(0 < seconds <= LONGEST_WAIT for seconds in after):  # false for "nan" and "inf" as well
             self.problems.append("CDP_LOOK_UPS_AFTER holds something else than seconds up to 30 days")
 
+    def positive(self, name: str, number: int) -> None:
+        """A number of seconds that must be at least one."""
+        if number < 1:
+            self.problems.append(f"{name} ({number}) is not at least 1")
+
     def country_codes(self, countries: list[str]) -> None:
         """Countries beside ISO 3166-1: a code of two capital letters and a name each."""
         if not all(re.fullmatch(r"[A-Z]{2}=.*\S.*", country) for country in countries):

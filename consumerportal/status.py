@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.audit import past_verifications
 from apps.audit.integrity_words import verdict_words
+from apps.audit.triggers import missing_triggers
 from apps.consumers import pacing, settling, spool, words
 from apps.consumers.models import Outcome, Submission, VendorContact
 from apps.core import readiness, signs
@@ -231,7 +232,9 @@ def _disks() -> Iterator[Line]:
 
 def _readiness() -> Line:
     label = _("Database")
-    failed = [name for name in readiness.failures() if name != "worker"]  # which has a line of its own
+    failed = readiness.failures()
+    if missing_triggers(connection):  # status alone: the portal writes without them as well as with them
+        failed.append("audit triggers")
     if failed:
         return Line(
             "database", label, gettext("Not ready: %(what)s") % {"what": ", ".join(failed)}, Level.PROBLEM

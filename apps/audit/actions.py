@@ -263,3 +263,6 @@ AUDIT_RETENTION_APPLIED = define(
 )
 AUDIT_PROOF_DOWNLOADED = define("audit.proof_downloaded", first=Kind.NUMBER, last=Kind.NUMBER)
 PORTAL_STARTED = define("portal.started", version=Kind.WORD, settings_digest=Kind.CODE)
+# keys: "kind:beginning of the fingerprint" of each key that this database accepts from now on, or no longer.
+KEYS_REGISTERED = define("keys.registered", keys=Kind.CODES)
+KEYS_FORGOTTEN = define("keys.forgotten", keys=Kind.CODES)

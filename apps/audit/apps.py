@@ -8,16 +8,17 @@ from django.apps import AppConfig
 from django.db import connections
 from django.db.models.signals import post_migrate
 
-from apps.core import readiness
-
 
 class AuditConfig(AppConfig):
     name = "apps.audit"
     label = "audit"
 
     def ready(self) -> None:
+        from apps.audit import key_fingerprint  # noqa: PLC0415  # models are not there yet at import
+        from apps.core.key_fingerprints import register_kind  # noqa: PLC0415  # likewise
+
+        register_kind(key_fingerprint.AUDIT_SIGNING)
         post_migrate.connect(_install_triggers, sender=self)
-        readiness.register("audit triggers", _triggers_stand)
 
 
 def _install_triggers(*, using: str, **_: Any) -> None:
@@ -25,9 +26,3 @@ def _install_triggers(*, using: str, **_: Any) -> None:
     from apps.audit.triggers import install_triggers  # noqa: PLC0415  # models are not there yet at import
 
     install_triggers(connections[using])
-
-
-def _triggers_stand() -> bool:
-    from apps.audit.triggers import missing_triggers  # noqa: PLC0415  # models are not there yet at import
-
-    return not missing_triggers(connections["default"])

@@ -102,6 +102,8 @@ SENTENCES = {
     ),
     actions.AUDIT_RETENTION_APPLIED: _("%(actor)s removed events %(first)s to %(last)s, whose time was over"),
     actions.PORTAL_STARTED: _("The portal started (version %(version)s)"),
+    actions.KEYS_REGISTERED: _("%(actor)s made these keys known to the database: %(keys)s"),
+    actions.KEYS_FORGOTTEN: _("%(actor)s removed these keys from those that the database needs: %(keys)s"),
 }
 """One for each action, which a test holds against :data:`apps.audit.actions.ACTIONS`."""
 

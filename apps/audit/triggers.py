@@ -5,7 +5,7 @@ next sequence, the last row's hash as its previous hash, a time that is not befo
 also closes ``INSERT OR REPLACE``, which deletes without a delete trigger: neither of the two unique columns
 of a row that passes can collide.
 
-The product has no switch for them. :func:`missing_triggers` tells readiness whether they stand.
+The product has no switch for them. :func:`missing_triggers` tells status whether they stand.
 """
 
 from __future__ import annotations

@@ -61,6 +61,8 @@ ACTION_NAMES = {
     actions.AUDIT_FOUND_ALTERED: _("Audit log found altered"),
     actions.AUDIT_PROOF_DOWNLOADED: _("Proof downloaded"),
     actions.PORTAL_STARTED: _("Portal started"),
+    actions.KEYS_REGISTERED: _("Keys accepted"),
+    actions.KEYS_FORGOTTEN: _("Keys no longer needed"),
 }
 """One for each action: what the filter offers."""
 
@@ -91,6 +93,7 @@ KEY_LABELS = {
     "hash": _("Hash of the last one"),
     "http_status": _("HTTP status"),
     "key": _("Signing key"),
+    "keys": _("Keys"),
     "kind": _("Kind of record"),
     "last": _("Last event"),
     "matching": _("New consumers that match"),

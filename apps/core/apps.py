@@ -8,6 +8,10 @@ class CoreConfig(AppConfig):
     label = "core"
 
     def ready(self) -> None:
-        from apps.core import signs  # noqa: PLC0415  # models are not there yet at import
+        # Models and settings are not there yet at import.
+        from apps.core import key_fingerprints, static_storage  # noqa: PLC0415
 
-        readiness.register("worker", signs.worker_is_alive)
+        key_fingerprints.register_kind(key_fingerprints.ENCRYPTION)
+        key_fingerprints.register_kind(key_fingerprints.DIGEST)
+        readiness.register("static files", static_storage.page_files_are_there)
+        readiness.register("key fingerprints", key_fingerprints.are_accepted)

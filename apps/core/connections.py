@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from django.contrib.sessions.backends.base import UpdateError
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.db import InterfaceError, OperationalError, connections, transaction
+
+# A session that could not be written, and a query after the one that failed. Each carries what came first.
+_IN_PLACE_OF_A_LOST_CONNECTION = (UpdateError, SessionInterrupted, transaction.TransactionManagementError)
 
 
 def release_database_connections() -> None:
@@ -23,5 +28,10 @@ def release_database_connections() -> None:
 
 
 def is_away(error: BaseException | None) -> bool:
-    """Whether the database does not answer, or the connection to it is closed already: that passes."""
+    """Whether the database does not answer, or the connection to it is closed already: that passes.
+
+    Also where Django raises something else in place of that.
+    """
+    while isinstance(error, _IN_PLACE_OF_A_LOST_CONNECTION):
+        error = error.__cause__ or error.__context__
     return isinstance(error, OperationalError | InterfaceError)

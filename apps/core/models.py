@@ -18,3 +18,20 @@ class SignOfLife(models.Model):
 
     def __str__(self) -> str:
         return self.process
+
+
+class KeyFingerprint(models.Model):
+    """A key that this database accepts, by a fingerprint from which nobody can compute the key."""
+
+    kind = models.CharField(max_length=20)  # the name of a KeyKind
+    fingerprint = models.CharField(max_length=64)  # hex digits
+    registered_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "fingerprint"], name="core_key_fingerprint_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.fingerprint[:16]}"

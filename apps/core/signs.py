@@ -11,7 +11,6 @@ from django.conf import settings
 from apps.core.models import SignOfLife
 
 WORKER = "worker"
-DEFAULT_SILENCE = 120  # seconds, where nobody asks for readiness but somebody looks at the status
 FORGET_AFTER = datetime.timedelta(days=1)
 
 
@@ -44,10 +43,5 @@ def alive(kind: str) -> list[SignOfLife]:
     return list(SignOfLife.objects.filter(process__startswith=f"{kind}:", seen_at__gte=since))
 
 
-def worker_is_alive() -> bool:
-    """Whether a worker was seen within ``WORKER_SILENT_SECONDS``; yes where that is 0: nobody asks then."""
-    return not settings.WORKER_SILENT_SECONDS or bool(alive(WORKER))
-
-
 def _silence() -> datetime.timedelta:
-    return datetime.timedelta(seconds=settings.WORKER_SILENT_SECONDS or DEFAULT_SILENCE)
+    return datetime.timedelta(seconds=settings.WORKER_SILENT_SECONDS)

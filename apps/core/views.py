@@ -39,7 +39,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
     """The process may be given people. What fails is in the log, not in the answer: it is public."""
-    if readiness.failures():
+    if readiness.failures_in_time():
         return HttpResponse("not ready", status=HTTPStatus.SERVICE_UNAVAILABLE, content_type="text/plain")
     return HttpResponse("ready", content_type="text/plain")
 

@@ -93,7 +93,6 @@ class Place:
             "SPOOL_DIR": str(self.folder / "spool"),
             "STATIC_ROOT": str(self.folder / "static"),  # two that collect into one folder disturb each other
             "AUDIT_CHECKPOINT_FILE": str(self.folder / "checkpoints.jsonl"),
-            "WORKER_SILENT_SECONDS": "0",
             "DJANGO_SETTINGS_MODULE": "consumerportal.settings",
         }
 

@@ -34,9 +34,8 @@ NEW = "/consumers/new/"
 
 
 @pytest.fixture(autouse=True)
-def _as_in_production(settings: Settings) -> None:
+def _no_news() -> None:
     contact.forget_news()
-    settings.WORKER_SILENT_SECONDS = 120
 
 
 def line(name: str) -> Line:
@@ -167,16 +166,25 @@ def test_a_pause_of_the_look_ups_is_seen_with_its_reason(settings: Settings) -> 
     assert found.moment > ago()
 
 
-def test_a_silent_worker_is_a_problem_and_the_portal_is_not_ready(client: Client, settings: Settings) -> None:
+def test_a_silent_worker_is_a_problem_of_status_and_the_portal_stays_ready(
+    client: Client, settings: Settings
+) -> None:
     assert line("worker").level is Level.PROBLEM
-    assert client.get("/readyz").status_code == 503
+    assert client.get("/readyz").status_code == 200
     signs.give(signs.WORKER)
     assert line("worker").level is Level.WELL
-    assert client.get("/readyz").status_code == 200
     SignOfLife.objects.update(seen_at=ago(seconds=settings.WORKER_SILENT_SECONDS + 1))
     assert line("worker").level is Level.PROBLEM
-    assert client.get("/readyz").status_code == 503
-    settings.WORKER_SILENT_SECONDS = 0
+    assert client.get("/readyz").status_code == 200
+
+
+def test_a_missing_trigger_is_a_problem_of_status_and_the_portal_stays_ready(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert line("database").level is Level.WELL
+    monkeypatch.setattr(status, "missing_triggers", lambda _connection: ["audit_event_no_update"])
+    assert line("database").level is Level.PROBLEM
+    assert "audit triggers" in line("database").words
     assert client.get("/readyz").status_code == 200
 
 

@@ -94,6 +94,7 @@ def test_practice_values_are_refused_by_name() -> None:
         ("PORTAL_MODE", "staging", "is neither practice nor production"),
         ("TRUSTED_PROXIES", "10.0.0.0/8,my-proxy", "TRUSTED_PROXIES holds something else than addresses"),
         ("CDP_LOOK_UPS_AFTER", "2,inf", "CDP_LOOK_UPS_AFTER holds something else than seconds"),
+        ("WORKER_SILENT_SECONDS", "0", "WORKER_SILENT_SECONDS (0) is not at least 1"),
         ("CDP_LOOK_UPS_AFTER", "0", "CDP_LOOK_UPS_AFTER holds something else than seconds"),
     ],
 )

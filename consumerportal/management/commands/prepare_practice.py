@@ -14,6 +14,7 @@ from apps.accounts.selectors import has_people
 from apps.consumers.rules import add_rule
 from apps.consumers.selectors import identity_rules
 from apps.core.actor import Actor
+from apps.core.key_fingerprints import require_accepted_keys
 
 # The sandbox matches guests by the same providers, in the same order.
 PRACTICE_RULES = (
@@ -30,6 +31,7 @@ class Command(BaseCommand):
         if not settings.PRACTICE_MODE:
             raise CommandError("This is not practice mode. Production is set up as the README describes.")
         call_command("migrate", interactive=False, verbosity=0)
+        require_accepted_keys()
         if has_people() and not has_practice_people():
             raise CommandError("This database has people of its own. It is not for practice.")
         call_command("createcachetable", verbosity=0)

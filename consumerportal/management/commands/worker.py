@@ -10,8 +10,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from django.core.management.base import BaseCommand
-from django.db import close_old_connections
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from apps.accounts.sessions import close_expired_sessions
 from apps.audit.watch import Watch
@@ -24,6 +24,7 @@ from apps.core import signs
 from apps.core.actor import Actor
 from apps.core.connections import is_away
 from apps.history.exports.services import sweep as sweep_exports
+from consumerportal.keys import KeysNotAcceptedError, accept_keys
 
 logger = logging.getLogger("apps.worker")
 PAUSE_SECONDS = 1.0
@@ -41,7 +42,28 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        Worker(stop).work()
+        if keys_are_accepted(stop):
+            Worker(stop).work()
+
+
+def keys_are_accepted(stop: threading.Event) -> bool:
+    """Wait for a database and compare the keys with it; False when told to stop meanwhile.
+
+    Raises ``CommandError`` when the keys of this worker are not those of the database.
+    """
+    while not stop.is_set():
+        try:
+            accept_keys(ACTOR)
+        except KeysNotAcceptedError as refused:
+            raise CommandError(f"The worker does not start. {refused}") from None
+        except (DatabaseError, InterfaceError) as error:  # also one that is not migrated yet
+            logger.warning("worker_waits_for_the_database (%s)", type(error).__name__)
+            stop.wait(PAUSE_SECONDS)
+        else:
+            return True
+        finally:
+            close_old_connections()
+    return False
 
 
 class Worker:

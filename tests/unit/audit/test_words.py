@@ -101,7 +101,7 @@ NO_WORDS = {
         "settings_digest",
         "sha256",
     ),
-    *("previous_ref", "version", "view"),
+    *("keys", "previous_ref", "version", "view"),
 }
 
 

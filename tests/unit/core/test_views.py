@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -79,7 +81,7 @@ def test_readiness_asks_every_registered_check(browser: Client, checks: dict[str
 
 
 def test_readiness_says_no_without_detail(browser: Client, checks: dict[str, readiness.Check]) -> None:
-    readiness.register("audit triggers", lambda: False)
+    readiness.register("static files", lambda: False)
     answer = browser.get("/readyz")
     assert (answer.status_code, answer.content) == (503, b"not ready")
 
@@ -93,6 +95,44 @@ def test_a_lost_database_makes_the_portal_unready_and_ends_the_round(
     monkeypatch.setattr(readiness, "_database_answers", lost)
     readiness.register("never asked", lost)
     assert readiness.failures() == ["database"]
+
+
+@pytest.mark.parametrize("silent_for", ["a moment", "ever"])
+def test_a_silent_database_is_told_within_two_seconds_and_the_next_round_is_a_new_one(
+    browser: Client, checks: dict[str, readiness.Check], monkeypatch: pytest.MonkeyPatch, silent_for: str
+) -> None:
+    """The driver may be silent for longer than any health check waits: nothing but a thread can leave it."""
+    answers, asked = threading.Event(), []
+
+    def hangs() -> bool:
+        asked.append(1)
+        return answers.wait(20)
+
+    monkeypatch.setattr(readiness, "_database_answers", hangs)
+    begin = time.monotonic()
+    assert browser.get("/readyz").status_code == 503
+    if silent_for == "ever":
+        assert browser.get("/readyz").status_code == 503
+        assert asked == [1], "Who asks meanwhile does not start a thread of its own"
+        assert time.monotonic() - begin < 4
+    else:
+        assert time.monotonic() - begin < 2
+    answers.set()
+    _the_round_ends()
+    assert browser.get("/readyz").status_code == 200
+    assert asked == [1, 1]
+
+
+def _the_round_ends() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "readiness":
+            thread.join(20)
+
+
+def test_a_fault_of_a_check_itself_reaches_whoever_asked(checks: dict[str, readiness.Check]) -> None:
+    readiness.register("faulty", lambda: bool(1 / 0))
+    with pytest.raises(ZeroDivisionError):
+        readiness.failures_in_time()
 
 
 def test_a_fault_of_a_check_itself_is_not_taken_for_an_answer(checks: dict[str, readiness.Check]) -> None:

@@ -16,6 +16,7 @@ from apps.accounts.forms import NewPasswordForm, NewPersonForm
 from apps.accounts.models import User
 from apps.accounts.roles import ADMINISTRATOR
 from apps.core.actor import Actor
+from apps.core.key_fingerprints import require_accepted_keys
 
 ACTOR = Actor.system("create_administrator")
 
@@ -32,6 +33,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        require_accepted_keys()
         form = NewPersonForm(
             {
                 "username": options["user_name"] or input("User name: "),

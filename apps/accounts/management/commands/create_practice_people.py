@@ -13,6 +13,7 @@ from apps.accounts.practice import PRACTICE_PEOPLE, PracticePerson
 from apps.accounts.selectors import find_by_username
 from apps.accounts.services import NewPerson, PersonDetails
 from apps.core.actor import Actor
+from apps.core.key_fingerprints import require_accepted_keys
 
 ACTOR = Actor.system("create_practice_people")
 
@@ -25,6 +26,7 @@ class Command(BaseCommand):
             raise CommandError(
                 "The passwords of practice people are public. They exist in practice mode only."
             )
+        require_accepted_keys()
         for person in PRACTICE_PEOPLE:
             _bring_into_being(person)
         self.stdout.write(f"\n{'User name':<12}{'Password':<22}Role")

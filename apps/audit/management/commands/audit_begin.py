@@ -12,6 +12,7 @@ from django.db import DatabaseError, InterfaceError
 from apps.audit import checkpoints
 from apps.audit.signing import NotSignedError, take_over_beginning
 from apps.core.actor import Actor
+from apps.core.key_fingerprints import require_accepted_keys
 
 TRIES = 3
 
@@ -27,6 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path, help="the copy; its last checkpoint is enough")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        require_accepted_keys()
         try:
             self._take_over(options["file"])
         except NotSignedError as error:

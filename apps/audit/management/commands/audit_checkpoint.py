@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from apps.audit import checkpoints
 from apps.audit.signing import NotSignedError, sign_checkpoint
 from apps.core.actor import Actor
+from apps.core.key_fingerprints import require_accepted_keys
 
 
 class Command(BaseCommand):
@@ -27,6 +28,7 @@ class Command(BaseCommand):
             public = base64.b64encode(key.public_bytes_raw()).decode()
             self.stdout.write(f"{public} (id {checkpoints.key_id(key)})")
             return
+        require_accepted_keys()
         try:
             signed = sign_checkpoint(Actor.system("audit_checkpoint"))
         except NotSignedError as error:

@@ -13,6 +13,7 @@ from apps.audit import retention
 from apps.audit.models import AuditEvent
 from apps.audit.signing import NotSignedError
 from apps.core.actor import Actor
+from apps.core.key_fingerprints import require_accepted_keys
 
 ACTOR = Actor.system("audit_retain")
 
@@ -30,6 +31,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="say what would go, and remove nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        require_accepted_keys()
         try:
             self._retain(options["up_to"], options["older_than"], dry_run=options["dry_run"])
         except (retention.RetentionError, NotSignedError) as refused:

@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend, for a pool that outlives an outage."""

@@ -1,0 +1,45 @@
+"""Accepts new keys on purpose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, InterfaceError
+
+from apps.core.actor import Actor
+from consumerportal.keys import KeysNotAcceptedError, register_keys
+
+ACTOR = Actor.system("register_keys")
+
+
+class Command(BaseCommand):
+    help = (
+        "Makes every key of this machine (ENCRYPTION_KEYS, DIGEST_KEY, AUDIT_SIGNING_KEY) known to the"
+        " database. Every machine has to hold all of them from then on."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--forget-missing",
+            action="store_true",
+            help=(
+                "for keys that are lost or no longer needed: removes the known keys that this machine does"
+                " not hold. What they encrypted cannot be read any more, and after another DIGEST_KEY the"
+                " submissions of before are not found and do not stop a repeat."
+            ),
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            change = register_keys(ACTOR, forget_missing=options["forget_missing"])
+        except KeysNotAcceptedError as refused:
+            raise CommandError(str(refused)) from None
+        except (DatabaseError, InterfaceError) as error:
+            raise CommandError(f"The database refused or does not answer ({type(error).__name__})") from None
+        for key in change.forgotten:
+            self.stdout.write(f"Forgotten: {key}")
+        for key in change.added:
+            self.stdout.write(f"Accepted: {key}")
+        if not any(change):
+            self.stdout.write("The database knows these keys already.")

@@ -1,0 +1,171 @@
+"""PostgreSQL goes away and comes back, with the deployed portal over it."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection
+
+from apps.sandbox.server import SandboxServer
+from benchmarks.browser import Answer, Browser
+from benchmarks.entries import consumer
+from benchmarks.sandboxes import add_orders
+from benchmarks.servers import run
+from tests.faults.deployed import NEW, Person, Place, Portal, portal
+from tests.faults.storm.processes import Cluster
+from tests.unit.consumers.entries import posted
+
+pytestmark = [
+    pytest.mark.postgresql,
+    pytest.mark.xdist_group("deployed"),
+    pytest.mark.skipif(connection.vendor == "sqlite", reason="A file does not go away: on PostgreSQL alone"),
+]
+
+# Between two attempts of a pool that doubles its waits (at 15 and at 31 s): the next one would be far away.
+AWAY_SECONDS = 20.0
+PROMISED_SECONDS = 5.0  # from the return of the database to the first page
+READINESS_SECONDS = 2.0
+RESTARTS = 5
+PATIENCE = 60.0
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    server = Cluster()
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def there(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    folder = tmp_path_factory.mktemp("outage")
+    data = folder / "sandbox.sqlite3"
+    with SandboxServer(data=data) as sandbox:
+        prepared = Place(folder, cluster.url, sandbox, iter(add_orders(data, 500)))
+        run([sys.executable, "manage.py", "prepare_practice"], prepared.environment, log=folder / "log")
+        yield prepared
+
+
+@pytest.fixture(scope="module")
+def one(there: Place) -> Iterator[Portal]:
+    with portal(there, workers=1, threads=40) as started:
+        yield started
+
+
+class Load(threading.Thread):
+    """Somebody who asks for one page after the other, and notes what came and when."""
+
+    def __init__(self, person: Person, path: str) -> None:
+        super().__init__(daemon=True)
+        self.answers: list[tuple[float, Answer]] = []
+        self._person, self._path = person, path
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        while not self._over.wait(0.1):
+            answer = self._person.get(self._path)
+            self.answers.append((time.monotonic(), answer))
+
+    def end(self) -> None:
+        self._over.set()
+        self.join(PATIENCE)
+
+
+def ask_readiness(one: Portal) -> tuple[int, float]:
+    """Status, and how long it took."""
+    begin = time.monotonic()
+    with Browser(one.server.port).tab() as tab:
+        return tab.get("/readyz").status, time.monotonic() - begin
+
+
+def test_pages_are_back_within_seconds_of_the_database_and_readiness_never_waits_for_it(
+    one: Portal, cluster: Cluster
+) -> None:
+    person = one.sign_in("sam")
+    loads = [Load(person, path) for path in ("/", "/submissions/", NEW)]
+    assert ask_readiness(one)[0] == 200
+    for load in loads:
+        load.start()
+    cluster.crash()
+    gone = time.monotonic()
+    waits = []
+    while time.monotonic() < gone + AWAY_SECONDS:
+        status, wait = ask_readiness(one)
+        assert status == 503
+        waits.append(wait)
+    cluster.start()
+    returned = time.monotonic()
+    while not all(load.answers[-1][1].status == 200 for load in loads):
+        assert time.monotonic() < returned + PATIENCE
+        time.sleep(0.05)
+    back = time.monotonic() - returned
+    for load in loads:
+        load.end()
+    print(f"away {AWAY_SECONDS:g} s: pages after {back:.2f} s, readiness at most {max(waits):.2f} s")
+    assert back < PROMISED_SECONDS
+    assert max(waits) < READINESS_SECONDS
+    assert ask_readiness(one)[0] == 200
+    answers = [answer for load in loads for _, answer in load.answers]
+    assert {answer.status for answer in answers} == {200, 503}
+    assert all("cannot reach its database" in answer.text for answer in answers if answer.status == 503)
+
+
+def test_a_restart_of_the_database_in_the_middle_of_requests_gives_nobody_a_bare_error(
+    there: Place, one: Portal, cluster: Cluster
+) -> None:
+    person = one.sign_in("sam")
+    told: Counter[int] = Counter()
+    bare: list[tuple[str, int, str]] = []
+    over = threading.Event()
+
+    def go_on(number: int) -> None:
+        while not over.is_set():
+            path, answer = "/", person.get("/submissions/")
+            note(path, answer)
+            entry = posted(consumer(), order=there.order())
+            note(NEW, person.post(entry))
+
+    def note(path: str, answer: Answer) -> None:
+        told[answer.status] += 1
+        page = answer.status in (200, 302, 303, 204)
+        if not page and (answer.status != 503 or "</html>" not in answer.text):
+            bare.append((path, answer.status, answer.text[:300]))
+
+    people = [threading.Thread(target=go_on, args=(number,), daemon=True) for number in range(6)]
+    for thread in people:
+        thread.start()
+    for _ in range(RESTARTS):
+        before = sum(told.values())
+        while sum(told.values()) < before + 20:
+            time.sleep(0.02)
+        cluster.crash()
+        cluster.start()
+    over.set()
+    for thread in people:
+        thread.join(PATIENCE)
+    print(f"{RESTARTS} restarts: {dict(told)}")
+    assert bare == []
+    assert told[503]
+
+
+def test_connections_that_the_server_has_closed_are_given_to_nobody(one: Portal, cluster: Cluster) -> None:
+    """A pool full of connections of before: without a look at them each costs somebody a page."""
+    person = one.sign_in("sam")
+    loads = [Load(person, "/submissions/") for _ in range(8)]
+    for load in loads:
+        load.start()
+    while any(len(load.answers) < 5 for load in loads):
+        time.sleep(0.05)
+    for load in loads:
+        load.end()
+    cluster.crash()
+    cluster.start()
+    assert [person.get("/submissions/").status for _ in range(10)] == [200] * 10

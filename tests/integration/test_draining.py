@@ -1,0 +1,35 @@
+"""A web process that was told to stop is not ready; the one that replaces it is."""
+
+from __future__ import annotations
+
+import runpy
+from types import SimpleNamespace
+
+import pytest
+from django.test import Client
+
+from apps.core import readiness
+from tests.sweeps.source import ROOT
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_that_was_told_to_stop_is_not_ready_and_a_new_one_is(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readiness, "_checks", {**readiness._checks})
+    monkeypatch.setattr("apps.history.exports.delivery.end_when", lambda *_, **__: None)
+    hooks = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
+
+    def forked() -> SimpleNamespace:
+        """A worker of gunicorn, as far as the hooks look at one; SIGTERM makes ``alive`` false."""
+        worker = SimpleNamespace(alive=True, method_queue=SimpleNamespace(close=None))
+        hooks["post_worker_init"](worker)
+        return worker
+
+    worker = forked()
+    assert client.get("/readyz").status_code == 200
+    worker.alive = False
+    assert client.get("/readyz").status_code == 503
+    assert readiness.failures() == ["draining"]
+    forked()  # what a reload does, in a process of its own
+    assert client.get("/readyz").status_code == 200

@@ -1,0 +1,292 @@
+"""Machines with different keys over one database: the one whose keys are not the database's does not work."""
+
+from __future__ import annotations
+
+import base64
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import OperationalError
+from django.test import Client
+from pytest_django import Settings
+
+from apps.audit import checkpoints
+from apps.audit.models import AuditEvent
+from apps.core import key_fingerprints
+from apps.core.actor import Actor
+from apps.core.models import KeyFingerprint
+from consumerportal.announcement import record_start
+from consumerportal.keys import KeysNotAcceptedError, accept_keys, register_keys
+from consumerportal.management.commands import worker
+from tests.sweeps.source import ROOT
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ACTOR = Actor.system("test")
+OTHER = {
+    "ENCRYPTION_KEYS": [Fernet.generate_key().decode()],
+    "DIGEST_KEY": "another digest key of this test alone, 0123456789",
+    "AUDIT_SIGNING_KEY": base64.b64encode(bytes(range(32))).decode(),
+}
+# What a command that writes would do first, with arguments that lead there.
+WRITING_COMMANDS = [
+    ["create_administrator", "--user-name", "x", "--name", "X"],
+    ["create_practice_people"],
+    ["prepare_practice"],
+    ["audit_begin", "no-such-file"],
+    ["audit_checkpoint"],
+    ["audit_retain", "--up-to", "1"],
+    ["worker"],
+]
+# What these do depends on no key, and they are there to find out what is wrong. The last one is what accepts.
+NOT_STOPPED = {"audit_export", "audit_proof", "audit_verify", "status", "register_keys"}
+
+
+@pytest.fixture(autouse=True)
+def _registered() -> None:
+    accept_keys(ACTOR)
+
+
+@pytest.fixture(params=OTHER)
+def foreign(request: pytest.FixtureRequest, settings: Settings) -> str:
+    """The name of a setting that holds another machine's key."""
+    name = str(request.param)
+    setattr(settings, name, OTHER[name])
+    return name
+
+
+def changes() -> list[tuple[str, list[str]]]:
+    """The events about keys, oldest first: action, keys."""
+    told = AuditEvent.objects.filter(action__startswith="keys.").order_by("seq")
+    return [(event.action, event.details["keys"]) for event in told]
+
+
+# --- The first start ------------------------------------------------------------------------------
+def test_the_first_start_registers_each_kind_once_with_one_event_and_no_key_is_stored(
+    settings: Settings,
+) -> None:
+    KeyFingerprint.objects.all().delete()
+    settings.ENCRYPTION_KEYS = [OTHER["ENCRYPTION_KEYS"][0], *settings.ENCRYPTION_KEYS]
+    before = len(changes())
+    record_start()
+    record_start()
+    rows = list(KeyFingerprint.objects.values_list("kind", "fingerprint"))
+    assert sorted(kind for kind, _ in rows) == ["audit_signing", "digest", "encryption", "encryption"]
+    [(action, named)] = changes()[before:]
+    assert action == "keys.registered"
+    assert sorted(named) == sorted(f"{kind}:{fingerprint[:16]}" for kind, fingerprint in rows)
+    stored = " ".join(fingerprint for _, fingerprint in rows)
+    for secret in (*settings.ENCRYPTION_KEYS, settings.DIGEST_KEY, settings.AUDIT_SIGNING_KEY):
+        assert secret not in stored
+
+
+def test_the_fingerprint_of_a_signing_key_begins_with_its_id(settings: Settings) -> None:
+    key_id = checkpoints.key_id(checkpoints.signing_key(settings.AUDIT_SIGNING_KEY).public_key())
+    assert KeyFingerprint.objects.get(kind="audit_signing").fingerprint.startswith(key_id)
+
+
+def test_whoever_finds_the_set_filled_meanwhile_does_not_register_beside_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two machines start at once over an empty set: the second one read it before the first had committed."""
+    settings.DIGEST_KEY = OTHER["DIGEST_KEY"]
+    read, calls = key_fingerprints.registered, []
+
+    def empty_at_first() -> dict[str, set[str]]:
+        calls.append(1)
+        found = read()
+        return {name: set() for name in found} if len(calls) == 1 else found
+
+    monkeypatch.setattr(key_fingerprints, "registered", empty_at_first)
+    with pytest.raises(KeysNotAcceptedError, match="DIGEST_KEY"):
+        accept_keys(ACTOR)
+    assert KeyFingerprint.objects.filter(kind="digest").count() == 1
+
+
+# --- Another machine's key ------------------------------------------------------------------------
+def test_a_foreign_key_stops_the_web_server_with_one_message_that_shows_no_value(
+    foreign: str, settings: Settings
+) -> None:
+    starts = AuditEvent.objects.filter(action="portal.started").count()
+    with pytest.raises(ImproperlyConfigured) as stopped:
+        record_start()
+    message = str(stopped.value)
+    assert message.count("  - ") == 1
+    assert f"  - {foreign}" in message
+    value = OTHER[foreign]
+    assert (value if isinstance(value, str) else value[0]) not in message
+    assert AuditEvent.objects.filter(action="portal.started").count() == starts
+
+
+@pytest.mark.parametrize("command", WRITING_COMMANDS, ids=lambda command: command[0])
+def test_a_foreign_key_stops_every_command_that_writes(command: list[str], settings: Settings) -> None:
+    settings.DIGEST_KEY = OTHER["DIGEST_KEY"]
+    events = AuditEvent.objects.count()
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        with pytest.raises(CommandError, match="DIGEST_KEY"):
+            call_command(*command)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert AuditEvent.objects.count() == events
+
+
+def test_every_command_of_ours_is_stopped_or_named_as_one_that_need_not_be() -> None:
+    ours = {
+        path.stem
+        for folder in ("apps", "consumerportal")
+        for path in (ROOT / folder).rglob("management/commands/[a-z]*.py")
+    }
+    assert ours == {command[0] for command in WRITING_COMMANDS} | NOT_STOPPED | {"sandbox"}
+
+
+def test_a_foreign_key_fails_readiness_and_the_log_names_the_setting(
+    foreign: str, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.content) == (503, b"not ready")
+    assert foreign in caplog.text
+
+
+def test_the_right_keys_are_ready(client: Client) -> None:
+    assert client.get("/readyz").status_code == 200
+
+
+def test_a_machine_that_lacks_a_key_of_the_database_does_not_start(settings: Settings) -> None:
+    old = settings.ENCRYPTION_KEYS
+    settings.ENCRYPTION_KEYS = [*old, *OTHER["ENCRYPTION_KEYS"]]
+    register_keys(ACTOR)
+    settings.ENCRYPTION_KEYS = old
+    with pytest.raises(KeysNotAcceptedError, match="ENCRYPTION_KEYS: a key is missing"):
+        accept_keys(ACTOR)
+
+
+# --- Keys that are accepted on purpose --------------------------------------------------------------
+def test_a_new_encryption_key_in_front_works_once_it_is_accepted(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.ENCRYPTION_KEYS = [*OTHER["ENCRYPTION_KEYS"], *settings.ENCRYPTION_KEYS]
+    with pytest.raises(KeysNotAcceptedError, match="ENCRYPTION_KEYS"):
+        accept_keys(ACTOR)
+    call_command("register_keys")
+    accept_keys(ACTOR)
+    new = key_fingerprints.ENCRYPTION.held()[0]
+    assert changes()[-1] == ("keys.registered", [f"encryption:{new[:16]}"])
+    assert f"Accepted: encryption:{new[:16]}" in capsys.readouterr().out
+    events = AuditEvent.objects.count()
+    call_command("register_keys")
+    assert "knows these keys already" in capsys.readouterr().out
+    assert AuditEvent.objects.count() == events
+
+
+def test_several_machines_take_a_new_encryption_key_without_one_of_them_stopping(settings: Settings) -> None:
+    old, new = settings.ENCRYPTION_KEYS, OTHER["ENCRYPTION_KEYS"]
+    settings.ENCRYPTION_KEYS = [*old, *new]  # on every machine, each started again
+    accept_keys(ACTOR)
+    call_command("register_keys")  # on one
+    accept_keys(ACTOR)
+    settings.ENCRYPTION_KEYS = [*new, *old]  # on each in turn
+    accept_keys(ACTOR)
+
+
+def test_a_new_signing_key_is_accepted_beside_the_former_public_key(settings: Settings) -> None:
+    former = checkpoints.signing_key(settings.AUDIT_SIGNING_KEY).public_key().public_bytes_raw()
+    settings.AUDIT_SIGNING_KEY = OTHER["AUDIT_SIGNING_KEY"]
+    with pytest.raises(CommandError, match="AUDIT_FORMER_PUBLIC_KEYS: a key is missing"):
+        call_command("register_keys")
+    settings.AUDIT_FORMER_PUBLIC_KEYS = [base64.b64encode(former).decode()]
+    call_command("register_keys")
+    accept_keys(ACTOR)
+
+
+def test_a_second_digest_key_is_never_accepted_beside_the_first(settings: Settings) -> None:
+    settings.DIGEST_KEY = OTHER["DIGEST_KEY"]
+    before = set(KeyFingerprint.objects.values_list("fingerprint", flat=True))
+    with pytest.raises(CommandError, match="DIGEST_KEY: a key is missing"):
+        call_command("register_keys")
+    assert set(KeyFingerprint.objects.values_list("fingerprint", flat=True)) == before
+
+
+def test_a_lost_key_can_be_given_up_on_purpose_and_that_is_on_record(settings: Settings) -> None:
+    old = key_fingerprints.DIGEST.held()[0]
+    settings.DIGEST_KEY = OTHER["DIGEST_KEY"]
+    call_command("register_keys", forget_missing=True)
+    accept_keys(ACTOR)
+    new = key_fingerprints.DIGEST.held()[0]
+    assert changes()[-2:] == [
+        ("keys.forgotten", [f"digest:{old[:16]}"]),
+        ("keys.registered", [f"digest:{new[:16]}"]),
+    ]
+
+
+# --- A database that does not answer is no wrong key ------------------------------------------------
+def test_the_worker_waits_for_the_database_before_it_compares_keys(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = iter([True, True, False])
+
+    def accept(actor: Actor) -> None:
+        if next(away):
+            raise OperationalError
+
+    monkeypatch.setattr(worker, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(worker, "accept_keys", accept)
+    assert worker.keys_are_accepted(threading.Event())
+    assert caplog.text.count("worker_waits_for_the_database") == 2
+
+
+def test_a_command_reports_a_lost_database_in_its_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone() -> list[str]:
+        raise OperationalError
+
+    monkeypatch.setattr(key_fingerprints, "problems", gone)
+    key_fingerprints.require_accepted_keys()
+
+
+def test_gunicorn_does_not_start_with_a_foreign_key(tmp_path: Path) -> None:
+    """The real thing: exit code, the message alone, no traceback."""
+    environment = {
+        **os.environ,
+        "PORTAL_MODE": "practice",
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'portal.sqlite3'}",
+        "AUDIT_CHECKPOINT_FILE": str(tmp_path / "checkpoints.jsonl"),
+        "SPOOL_DIR": str(tmp_path / "spool"),
+        "STATIC_ROOT": str(tmp_path / "static"),
+        "DJANGO_SETTINGS_MODULE": "consumerportal.settings",
+        "PORTAL_BIND": "127.0.0.1:0",
+    }
+
+    def run(*command: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env={**environment, **more},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    assert run("manage.py", "migrate", "--verbosity", "0").returncode == 0
+    assert run("manage.py", "register_keys").returncode == 0
+    started = run(
+        "-m",
+        "gunicorn",
+        "--config",
+        "gunicorn.conf.py",
+        "consumerportal.wsgi",
+        DIGEST_KEY=str(OTHER["DIGEST_KEY"]),
+    )
+    assert started.returncode == 1
+    assert started.stderr.count("DIGEST_KEY") == 1
+    assert "Traceback" not in started.stderr

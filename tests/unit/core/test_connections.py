@@ -1,0 +1,73 @@
+"""Which exceptions mean that the database is away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.sessions.backends.base import UpdateError
+from django.contrib.sessions.exceptions import SessionInterrupted
+from django.contrib.sessions.models import Session
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.test import Client
+
+from apps.accounts.models import User
+from apps.core.connections import is_away
+from tests.unit.accounts.people import PASSWORD
+
+
+def raised(error: Exception, first: Exception | None) -> Exception:
+    """The error as Python leaves it where it was raised while the first one was being handled."""
+    error.__context__ = first
+    return error
+
+
+@pytest.mark.parametrize("error", [OperationalError(), InterfaceError()])
+def test_a_database_that_does_not_answer_is_away(error: Exception) -> None:
+    assert is_away(error)
+
+
+@pytest.mark.parametrize("kind", [UpdateError, SessionInterrupted, transaction.TransactionManagementError])
+def test_what_django_raises_in_place_of_it_is_away_only_where_that_came_first(kind: type[Exception]) -> None:
+    assert is_away(raised(kind(), OperationalError()))
+    assert not is_away(raised(kind(), DatabaseError()))
+    assert not is_away(raised(kind(), None))
+
+
+def test_a_fault_in_the_handling_of_it_is_a_fault() -> None:
+    assert not is_away(raised(KeyError(), OperationalError()))
+    assert not is_away(None)
+
+
+def test_the_query_after_a_lost_connection_in_a_transaction_is_away_too(transactional_db: None) -> None:
+    def lost(*_: object) -> None:
+        raise OperationalError
+
+    @transaction.atomic
+    def goes_on() -> None:
+        try:
+            with transaction.atomic(savepoint=False), connection.execute_wrapper(lost):
+                Session.objects.count()
+        except OperationalError:
+            Session.objects.count()
+
+    with pytest.raises(transaction.TransactionManagementError) as told:
+        goes_on()
+    assert is_away(told.value)
+
+
+def test_a_sign_in_whose_session_cannot_be_written_is_told_as_something_that_passes(
+    staff: User, monkeypatch: pytest.MonkeyPatch, client: Client
+) -> None:
+    save = Session.save
+
+    def lost(session: Session, *, force_update: bool = False, **how: Any) -> None:
+        if force_update:
+            raise OperationalError
+        save(session, force_update=force_update, **how)
+
+    monkeypatch.setattr(Session, "save", lost)
+    client.raise_request_exception = False
+    answer = client.post("/accounts/login/", {"login": "sam", "password": PASSWORD})
+    assert answer.status_code == 503
+    assert "It cannot reach its database" in answer.content.decode()

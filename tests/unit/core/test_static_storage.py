@@ -1,0 +1,49 @@
+"""Whether the static files of every page are there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.management import call_command
+from django.test import Client
+from pytest_django import Settings
+
+from apps.core.static_storage import PAGE_FILES, page_files_are_there
+from tests.sweeps.source import ROOT
+
+
+def test_the_files_asked_for_are_those_that_every_page_names() -> None:
+    base = (ROOT / "templates/base.html").read_text()
+    assert {*PAGE_FILES} == {*re.findall(r'{% static "([^"]+)" %}', base)}
+
+
+@pytest.fixture
+def production(settings: Settings) -> Path:
+    """The storage of production, with nothing collected yet; its folder."""
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "apps.core.static_storage.PortalStaticFilesStorage"},
+    }
+    return Path(settings.STATIC_ROOT)
+
+
+def test_static_files_that_were_not_collected_make_a_portal_whose_pages_fail_not_ready(
+    production: Path, client: Client, transactional_db: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(ValueError, match="manifest"):
+        Client().get("/accounts/login/")
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.content) == (503, b"not ready")
+    assert "static files" in caplog.text
+
+
+def test_collected_files_are_there_until_one_of_them_is_removed(production: Path) -> None:
+    call_command("collectstatic", interactive=False, verbosity=0)
+    staticfiles_storage._setup()  # type: ignore[attr-defined]  # as a process that starts now
+    assert page_files_are_there()
+    [portal] = production.glob("css/portal.*.css")
+    portal.unlink()
+    assert not page_files_are_there()
