@@ -18,6 +18,7 @@ from apps.audit.services import record
 from apps.consumers.storing import drain_spool
 from apps.core.actor import Actor
 from apps.core.encryption import keyed_digest
+from consumerportal.private_files import tell_readable_files
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ def record_start() -> None:
     """
     if not settings.PRACTICE_MODE and has_practice_people():
         raise ImproperlyConfigured("The database holds people with practice passwords, which everybody knows")
+    tell_readable_files()
     data = {"version": settings.VERSION, "settings_digest": settings_digest()}
     actor = Actor.system("portal")
     with transaction.atomic():

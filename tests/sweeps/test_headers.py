@@ -47,6 +47,9 @@ def _faults(response: HttpResponseBase) -> list[str]:
     found = [
         f"{name}: {response.get(name)}" for name, value in HEADERS.items() if response.get(name) != value
     ]
+    devices = response.get("Permissions-Policy", "")
+    if not {"camera=()", "geolocation=()", "microphone=()"} <= {*devices.split(", ")}:
+        found.append(f"Permissions-Policy: {devices}")
     policy = {part.strip() for part in response.get("Content-Security-Policy", "").split(";") if part.strip()}
     if policy != POLICY:
         found.append(f"Content-Security-Policy: {sorted(policy ^ POLICY)}")
