@@ -218,7 +218,7 @@ _CHECKPOINTS = (
 )
 AUDIT_CHECKPOINT_FILE = Path(env.str("AUDIT_CHECKPOINT_FILE", default=str(_CHECKPOINTS)))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# Shared by all processes: the sign-in limits count here. With Django's 300 entries a guesser with many names
+# Shared by all processes: limits of the password pages count here. With Django's 300 entries many addresses
 # would push the counters out.
 CACHES = {
     "default": {
@@ -252,8 +252,9 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_USER_MODEL_EMAIL_FIELD = None  # people of the portal have no e-mail address in it
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = False
-# Per address and per account: a person who mistypes is not locked out, a guesser is slowed down.
-ACCOUNT_RATE_LIMITS = {"login": "60/m/ip", "login_failed": "20/m/ip,5/5m/key"}
+# The sign-in has limits of its own (accounts/sign_in_limits.py): allauth's keep digests of what was typed.
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}
+SIGN_IN_ADDRESS_FAILURES: int = env.int("SIGN_IN_ADDRESS_FAILURES", default=20)  # a minute
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"  # the portal sends no mail
 
 SESSION_IDLE_SECONDS: int = env.int("SESSION_IDLE_SECONDS", default=30 * 60)
@@ -271,6 +272,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not PRACTICE_MODE  # practice is pl
 SESSION_COOKIE_NAME = "portal_session" if PRACTICE_MODE else "__Host-portal_session"
 CSRF_COOKIE_NAME = "portal_csrf" if PRACTICE_MODE else "__Host-portal_csrf"
 CSRF_COOKIE_HTTPONLY = True
+KNOWN_DEVICE_COOKIE_NAME = "portal_device" if PRACTICE_MODE else "__Host-portal_device"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 MESSAGE_STORAGE = (
     "django.contrib.messages.storage.session.SessionStorage"  # names of people stay on the server

@@ -109,6 +109,15 @@ def reactivate(request: HttpRequest, person_id: int) -> HttpResponse:
 
 @require_POST
 @manages_people
+def unlock_sign_in(request: HttpRequest, person_id: int) -> HttpResponse:
+    """Let the person sign in from any browser again."""
+    with _refusals_shown(request):
+        services.unlock_sign_in(person_id=person_id, actor=actor_of(request))
+    return redirect("accounts:person", person_id)
+
+
+@require_POST
+@manages_people
 def issue_password_link(request: HttpRequest, person_id: int) -> HttpResponse:
     """Make a one-time link and show it, once.
 

@@ -37,6 +37,7 @@ ACTION_NAMES = {
     actions.SESSION_SIGN_IN_FAILED: _("Sign-in failed"),
     actions.SESSION_SIGNED_OUT: _("Session ended"),
     actions.ACCESS_DENIED: _("Page refused"),
+    actions.ACCESS_LIMITED: _("Limit reached"),
     actions.PERSON_ADDED: _("Person added"),
     actions.PERSON_CHANGED: _("Person changed"),
     actions.PERSON_DEACTIVATED: _("Person deactivated"),
@@ -44,6 +45,8 @@ ACTION_NAMES = {
     actions.PERSON_PASSWORD_LINK_ISSUED: _("Password link issued"),
     actions.PERSON_PASSWORD_LINK_REFUSED: _("Password link refused"),
     actions.PERSON_PASSWORD_SET: _("Password set"),
+    actions.PERSON_SIGN_IN_BLOCKED: _("Sign-in blocked"),
+    actions.PERSON_SIGN_IN_UNLOCKED: _("Sign-in unlocked"),
     actions.ROLE_GRANTED: _("Role granted"),
     actions.ROLE_REVOKED: _("Role revoked"),
     actions.AUDIT_VIEWED: _("Audit log opened"),
@@ -115,6 +118,7 @@ KEY_LABELS = {
     "verdict": _("Verdict"),
     "version": _("Version"),
     "view": _("Page"),
+    "what": _("What too often"),
     "why": _("Reason"),
 }
 
@@ -240,6 +244,7 @@ VALUES: Mapping[str, Mapping[str, object]] = {
         "no_account": _("no account of that name"),
         "deactivated": _("the account is deactivated"),
         "limited": _("too many attempts"),
+        "blocked": _("the account is blocked in unknown browsers"),
         # a session that ended
         "button": _("signed out"),
         "idle": _("idle for too long"),
@@ -283,6 +288,11 @@ VALUES: Mapping[str, Mapping[str, object]] = {
         "checkpoints_damaged": _("the checkpoints were altered"),
         "head_differs": _("the head is not the last event"),
         "unsigned": _("unchanged, but not signed yet"),
+    },
+    "what": {
+        "search": _("searches"),
+        "export": _("exports"),
+        "denial": _("pages that were refused"),
     },
     "why": {
         "same_form_again": _("the same form came again"),
