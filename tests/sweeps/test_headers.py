@@ -191,7 +191,7 @@ def test_production_answers_over_https_alone_with_cookies_of_this_host_alone(tmp
         assert "unsafe" not in answer["headers"]["Content-Security-Policy"], name
         assert "no-store" in answer["headers"]["Cache-Control"], name
         cookies |= answer["cookies"]
-    assert cookies.keys() == {"__Host-portal_session", "__Host-portal_csrf"}
+    assert cookies.keys() == {"__Host-portal_session", "__Host-portal_csrf", "__Host-portal_device"}
     for cookie in cookies.values():
         parts = {part.strip() for part in cookie.split(";")}
         assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= parts
