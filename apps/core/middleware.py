@@ -57,12 +57,15 @@ def name_the_status_of_the_page(exception: Exception, log_kwargs: dict[str, Any]
 
 
 class PermissionsPolicyMiddleware:
-    """Every answer says that no page uses a device or a sensor. Copy buttons write to the clipboard."""
+    """Every answer says that no page uses a device or a sensor. Copy buttons write to the clipboard.
+
+    Only features that browsers know: Chromium warns about others with each page.
+    """
 
     POLICY = ", ".join(
         [
             *(f"{feature}=()" for feature in (
-                "accelerometer", "autoplay", "bluetooth", "browsing-topics", "camera", "clipboard-read",
+                "accelerometer", "autoplay", "camera", "clipboard-read",
                 "display-capture", "geolocation", "gyroscope", "hid", "idle-detection", "magnetometer",
                 "microphone", "midi", "payment", "screen-wake-lock", "serial", "usb", "xr-spatial-tracking",
             )),
