@@ -19,6 +19,7 @@ from apps.consumers.storing import drain_spool
 from apps.core.actor import Actor
 from apps.core.encryption import keyed_digest
 from consumerportal.keys import KeysNotAcceptedError, accept_keys
+from consumerportal.private_files import tell_readable_files
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ def record_start() -> None:
     """
     if not settings.PRACTICE_MODE and has_practice_people():
         raise ImproperlyConfigured("The database holds people with practice passwords, which everybody knows")
+    tell_readable_files()
     data = {"version": settings.VERSION, "settings_digest": settings_digest()}
     actor = Actor.system("portal")
     try:

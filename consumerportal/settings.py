@@ -16,12 +16,15 @@ from apps.accounts.redaction import hide_addresses
 from apps.core.tracebacks import without_text
 from consumerportal.startup import Startup, audit_signing_key, fernet_keys, host_names, listed, long_enough
 
+# Whatever a process of the portal creates is its user's alone: SQLite's files, exports, the spool.
+os.umask(0o077)
 BASE_DIR = Path(__file__).resolve().parent.parent
 
+ENV_FILE = BASE_DIR / ".env"
 env = environ.Env()
 if os.environ.get("PORTAL_MODE") != "practice":
     # Practice never reads the file of a production that lives in the same folder. The real environment wins.
-    environ.Env.read_env(BASE_DIR / ".env")
+    environ.Env.read_env(ENV_FILE)
 
 # --- Mode and what has to be safe -----------------------------------------------------------------
 startup = Startup(env)
@@ -75,6 +78,7 @@ EXTRA_COUNTRIES: list[str] = env.list("EXTRA_COUNTRIES", default=[])
 
 # --- In front of the portal ------------------------------------------------------------------------
 TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", default=[])
+TLS_AT_PROXY: bool = env.bool("TLS_AT_PROXY", default=False)
 
 # --- What is wrong with all that, in one message --------------------------------------------------
 startup.practice_stays_home(CDP_BASE_URL)
@@ -86,6 +90,7 @@ startup.client_settings(
 startup.audit_public_keys(AUDIT_FORMER_PUBLIC_KEYS)
 startup.calls_leave_threads(CDP_IN_FLIGHT, threads=WEB_THREADS, for_pages=THREADS_FOR_PAGES)
 startup.networks("TRUSTED_PROXIES", TRUSTED_PROXIES)
+startup.client_addresses(TRUSTED_PROXIES, tls_at_proxy=TLS_AT_PROXY)
 startup.look_up_times(CDP_LOOK_UPS_AFTER)
 startup.country_codes(EXTRA_COUNTRIES)
 startup.positive("WORKER_SILENT_SECONDS", WORKER_SILENT_SECONDS)
@@ -108,6 +113,13 @@ IDENTITY_REQUIRED: bool = env.bool("IDENTITY_REQUIRED", default=False)
 EMAIL_IDENTIFIES: bool = env.bool("EMAIL_IDENTIFIES", default=True)
 # Two of each row's fields for twice the permitted rows: the clear error, not a bare 400, up to there.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 4 * (MAX_IDENTIFIERS + MAX_EMAILS + MAX_PHONE_NUMBERS) + 200
+
+# The first one refuses every file that no view takes, before the others store it.
+FILE_UPLOAD_HANDLERS = [
+    "apps.core.uploads.GuardingUploadHandler",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 # --- Applications ---------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -135,6 +147,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "apps.core.middleware.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "apps.core.middleware.PermissionsPolicyMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -220,7 +233,7 @@ _CHECKPOINTS = (
 )
 AUDIT_CHECKPOINT_FILE = Path(env.str("AUDIT_CHECKPOINT_FILE", default=str(_CHECKPOINTS)))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# Shared by all processes: the sign-in limits count here. With Django's 300 entries a guesser with many names
+# Shared by all processes: limits of the password pages count here. With Django's 300 entries many addresses
 # would push the counters out.
 CACHES = {
     "default": {
@@ -254,9 +267,14 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_USER_MODEL_EMAIL_FIELD = None  # people of the portal have no e-mail address in it
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = False
-# Per address and per account: a person who mistypes is not locked out, a guesser is slowed down.
-ACCOUNT_RATE_LIMITS = {"login": "60/m/ip", "login_failed": "20/m/ip,5/5m/key"}
+# The sign-in has limits of its own (accounts/sign_in_limits.py): allauth's keep digests of what was typed.
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}
+SIGN_IN_ADDRESS_FAILURES: int = env.int("SIGN_IN_ADDRESS_FAILURES", default=20)  # a minute
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"  # the portal sends no mail
+# Of one person (audit/person_limits.py).
+SEARCHES_PER_HOUR: int = env.int("SEARCHES_PER_HOUR", default=300)
+EXPORTS_PER_HOUR: int = env.int("EXPORTS_PER_HOUR", default=30)
+DENIALS_PER_HOUR: int = env.int("DENIALS_PER_HOUR", default=200)
 
 SESSION_IDLE_SECONDS: int = env.int("SESSION_IDLE_SECONDS", default=30 * 60)
 SESSION_ABSOLUTE_SECONDS: int = env.int("SESSION_ABSOLUTE_SECONDS", default=10 * 60 * 60)
@@ -273,6 +291,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not PRACTICE_MODE  # practice is pl
 SESSION_COOKIE_NAME = "portal_session" if PRACTICE_MODE else "__Host-portal_session"
 CSRF_COOKIE_NAME = "portal_csrf" if PRACTICE_MODE else "__Host-portal_csrf"
 CSRF_COOKIE_HTTPONLY = True
+KNOWN_DEVICE_COOKIE_NAME = "portal_device" if PRACTICE_MODE else "__Host-portal_device"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 MESSAGE_STORAGE = (
     "django.contrib.messages.storage.session.SessionStorage"  # names of people stay on the server
@@ -282,7 +301,7 @@ SECURE_SSL_REDIRECT = not PRACTICE_MODE
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 0 if PRACTICE_MODE else 365 * 24 * 60 * 60
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not PRACTICE_MODE
-if env.bool("TLS_AT_PROXY", default=False):
+if TLS_AT_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

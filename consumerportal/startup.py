@@ -19,6 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 from apps.audit.checkpoints import public_key, signing_key
 from apps.cdp.attempt import Limits
 from apps.cdp.links import BaseUrl
+from apps.core.requests import UNIX_SOCKET
 
 LONGEST_WAIT = 30 * 24 * 3600.0  # seconds
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -146,9 +147,20 @@ class Startup:
         """Addresses or networks: a wrong one would fail every request whose address is asked for."""
         try:
             for value in values:
-                ip_network(value, strict=False)
+                if value != UNIX_SOCKET:
+                    ip_network(value, strict=False)
         except ValueError:
             self.problems.append(f"{name} holds something else than addresses and networks")
+
+    def client_addresses(self, proxies: list[str], *, tls_at_proxy: bool) -> None:
+        """Behind a proxy that is not trusted, everybody would count as one address, in limits and events."""
+        if tls_at_proxy and not proxies:
+            self.problems.append("TLS_AT_PROXY is on, but TRUSTED_PROXIES does not name the proxy")
+        on_unix_socket = str(self.env.ENVIRON.get("PORTAL_BIND", "")).startswith("unix:")
+        if on_unix_socket and UNIX_SOCKET not in proxies:
+            self.problems.append(
+                f"PORTAL_BIND is a Unix socket, but TRUSTED_PROXIES does not hold {UNIX_SOCKET}"
+            )
 
     def look_up_times(self, after: list[float]) -> None:
         """The waits before look-ups, in seconds: positive, and none beyond a month."""

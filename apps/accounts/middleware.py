@@ -15,7 +15,8 @@ from django.contrib.auth.views import redirect_to_login
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.db import DatabaseError, InterfaceError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -23,6 +24,13 @@ from django.utils.translation import gettext as _
 from apps.accounts import sessions
 from apps.core import kept_entries
 from apps.core.connections import is_away
+from apps.core.limits import Limit, network_of
+from apps.core.requests import origin_of
+
+KEPT_ENTRIES = Limit("kept_entry", most=20, seconds=60 * 60)
+"""Entries that wait for one person. Only who was signed in has a mark, but it may be sent again and again."""
+ANONYMOUS_SESSIONS = Limit("anonymous_session", most=60, seconds=10 * 60)
+"""Sessions of one address that hold nothing but a message. Beyond it the sign-in page lacks the words."""
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -90,20 +98,32 @@ class SessionLimitsMiddleware:
 class SignInFirstMiddleware(LoginRequiredMiddleware):
     """Leads nobody to the sign-in page, and keeps what they had sent from a marked form."""
 
-    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponseRedirect:
+    def handle_no_permission(  # type: ignore[override]  # a page is an answer, too
+        self, request: HttpRequest, view_func: Any
+    ) -> HttpResponseBase:
         if request.method in ("GET", "HEAD"):
             return super().handle_no_permission(request, view_func)
+        owner = kept_entries.owner_of(request)
+        if owner and KEPT_ENTRIES.take(owner) is None:
+            return render(request, "errors/entry_not_kept.html", status=HTTPStatus.TOO_MANY_REQUESTS)
         if kept_entries.keep(request):
-            words = _(
-                "Your session had ended. Nothing was sent. Sign in, and your entry comes back filled in."
+            messages.warning(
+                request,
+                _("Your session had ended. Nothing was sent. Sign in, and your entry comes back filled in."),
             )
             otherwise = request.get_full_path()
         else:
-            words = _("Your session had ended. Nothing was done.")
+            if _may_have_a_session(request):
+                messages.warning(request, _("Your session had ended. Nothing was done."))
             otherwise = reverse("start")
-        messages.warning(request, words)
         # Back to the page that the form stood on: the form's own address may take nothing but a POST.
         return redirect_to_login(_page_of_the_form(request, otherwise=otherwise))
+
+
+def _may_have_a_session(request: HttpRequest) -> bool:
+    """Whether a message may wait in the visitor's session: in the row that is there, or in a new one."""
+    address = network_of(origin_of(request).client_address)
+    return bool(request.session.keys()) or ANONYMOUS_SESSIONS.take(address) is not None
 
 
 def _page_of_the_form(request: HttpRequest, *, otherwise: str) -> str:

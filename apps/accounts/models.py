@@ -45,6 +45,9 @@ class User(AbstractBaseUser):
     session_series = models.PositiveIntegerField(default=0)
     # Enters the token of the one-time link; one more makes all earlier links useless.
     password_links = models.PositiveIntegerField(default=0)
+    # Without a good sign-in in between. At services.BLOCK_AFTER only browsers that are known sign in.
+    failed_sign_ins = models.PositiveIntegerField(default=0)
+    sign_in_blocked_at = models.DateTimeField(null=True, blank=True)
     groups = models.ManyToManyField(
         Group, verbose_name=_("roles"), blank=True, related_name="user_set", related_query_name="user"
     )

@@ -63,6 +63,7 @@ class PersonPage:
     roles: tuple[RoleRow, ...]
     added_at: datetime
     last_signed_in_at: datetime | None
+    sign_in_blocked_at: datetime | None
 
 
 def person_rows(people: Iterable[Person]) -> list[PersonRow]:
@@ -93,10 +94,13 @@ def person_page(person: Person, *, reader_id: int) -> PersonPage:
         roles=tuple(RoleRow(name, str(LABELS[name]), name in person.roles) for name in GRANTS),
         added_at=person.added_at,
         last_signed_in_at=person.last_signed_in_at,
+        sign_in_blocked_at=person.sign_in_blocked_at,
     )
 
 
 def _state(person: Person) -> str:
     if not person.is_active:
         return _("Deactivated")
+    if person.sign_in_blocked_at is not None:
+        return _("Active, sign-in blocked in unknown browsers")
     return _("Active") if person.has_password else _("Active, no password yet")

@@ -23,6 +23,7 @@ class Person:
     has_password: bool
     added_at: datetime
     last_signed_in_at: datetime | None
+    sign_in_blocked_at: datetime | None
 
 
 def people() -> list[Person]:
@@ -71,4 +72,5 @@ def _person(user: User) -> Person:
         has_password=user.has_usable_password(),
         added_at=user.date_joined,
         last_signed_in_at=user.last_login,
+        sign_in_blocked_at=user.sign_in_blocked_at,
     )

@@ -9,6 +9,7 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 from django.db.models import F
+from django.utils import timezone
 
 from apps.accounts import password_links
 from apps.accounts.models import User
@@ -18,6 +19,9 @@ from apps.audit.actions import Action
 from apps.audit.events import Event
 from apps.audit.services import record
 from apps.core.actor import Actor
+
+BLOCK_AFTER = 100
+"""Failed sign-ins in a row after which an account is blocked in unknown browsers (NIST SP 800-63B, 5.2.2)."""
 
 
 class Refusal(Enum):
@@ -185,6 +189,37 @@ def set_password(*, person_id: int, password: str, actor: Actor) -> None:
     password_hash = make_password(password)
     with transaction.atomic():
         _set_password(_locked(person_id), password_hash, actor)
+
+
+@transaction.atomic
+def note_failed_sign_in(*, person_id: int, reason: str, actor: Actor) -> None:
+    """Record a sign-in that failed, and block the account after ``BLOCK_AFTER`` in a row.
+
+    ``person_id``: 0 where what was typed names no account. ``reason``: a code; "limited" was not tried
+    and does not count.
+    """
+    person = User.objects.filter(pk=person_id)
+    blocked = 0
+    if reason != "limited":
+        person.update(failed_sign_ins=F("failed_sign_ins") + 1)
+        newly = person.filter(failed_sign_ins__gte=BLOCK_AFTER, sign_in_blocked_at=None)
+        blocked = newly.update(sign_in_blocked_at=timezone.now())
+    about = str(person_id) if person_id else ""
+    record(Event(actions.SESSION_SIGN_IN_FAILED, actor, person=about, data={"reason": reason}))
+    if blocked:
+        _record(actions.PERSON_SIGN_IN_BLOCKED, person.get(), actor)
+
+
+@transaction.atomic
+def unlock_sign_in(*, person_id: int, actor: Actor) -> None:
+    """Let the person sign in from any browser again. Not blocked, nothing happens."""
+    person = _locked(person_id)
+    if person.sign_in_blocked_at is None:
+        return
+    person.sign_in_blocked_at = None
+    person.failed_sign_ins = 0
+    person.save(update_fields=["sign_in_blocked_at", "failed_sign_ins"])
+    _record(actions.PERSON_SIGN_IN_UNLOCKED, person, actor)
 
 
 @transaction.atomic

@@ -45,6 +45,8 @@ def begin(request: HttpRequest, user: User) -> None:
     """
     request.session[SIGNED_IN_AT] = int(time.time())
     request.session.save()
+    # The failures before it are over; a block stays until an administrator unlocks.
+    User.objects.filter(pk=user.pk, failed_sign_ins__gt=0, sign_in_blocked_at=None).update(failed_sign_ins=0)
     actor = actor_for(user, origin_of(request))
     record(Event(action=actions.SESSION_SIGNED_IN, actor=actor, person=actor.id))
 

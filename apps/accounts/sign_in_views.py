@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from apps.accounts import password_links, services, sessions
+from apps.accounts import known_devices, password_links, services, sessions
 from apps.accounts.forms import NewPasswordForm, OwnPasswordForm, SignInForm, TimeZoneForm
 from apps.accounts.models import User
 from apps.accounts.selectors import actor_for, find_account
@@ -42,6 +42,13 @@ class SignInView(OneWayOn, LoginView):  # type: ignore[misc]  # allauth ships no
     """User name and password."""
 
     form_class = SignInForm
+
+    def form_valid(self, form: SignInForm) -> HttpResponse:
+        """Sign in; the browser is known from now on."""
+        response: HttpResponse = super().form_valid(form)
+        if isinstance(self.request.user, User):
+            known_devices.remember(self.request, response, self.request.user)
+        return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
@@ -90,7 +97,8 @@ def password_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
             return _link_used_up(request)
         del request.session[TOKEN_IN_SESSION]
         messages.success(request, _("Your password is set. Sign in with it."))
-        return redirect("account_login")
+        person.refresh_from_db()
+        return _known(request, redirect("account_login"), person)
     context = {"form": form, "errors": form_errors(form), "username": person.username}
     return render(request, "accounts/set_password.html", context)
 
@@ -108,7 +116,7 @@ def own_password(request: HttpRequest) -> HttpResponse:
         user.refresh_from_db()
         update_session_auth_hash(request, user)
         messages.success(request, _("Your password was changed"))
-        return redirect("own_profile")
+        return _known(request, redirect("own_profile"), user)
     context = {"form": form, "errors": form_errors(form)}
     return render(request, "accounts/own_password.html", context)
 
@@ -130,6 +138,11 @@ def extend_session(request: HttpRequest) -> HttpResponse:
     """Go on: every request restarts the idle time, this one does nothing else. Answers the seconds left."""
     sessions.renew(request, at_once=True)
     return JsonResponse({"seconds": sessions.seconds_left(request)})
+
+
+def _known(request: HttpRequest, response: HttpResponse, person: User) -> HttpResponse:
+    known_devices.remember(request, response, person)
+    return response
 
 
 def _signed_in(request: HttpRequest) -> User:

@@ -11,5 +11,6 @@ urlpatterns = [
     path("<int:person_id>/revoke/<slug:role>/", views.revoke_role, name="revoke_role"),
     path("<int:person_id>/deactivate/", views.deactivate, name="deactivate"),
     path("<int:person_id>/reactivate/", views.reactivate, name="reactivate"),
+    path("<int:person_id>/unlock/", views.unlock_sign_in, name="unlock_sign_in"),
     path("<int:person_id>/password-link/", views.issue_password_link, name="issue_password_link"),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 
 from django.contrib import messages
 from django.db import transaction
@@ -19,7 +20,7 @@ from apps.accounts.models import User
 from apps.accounts.presenters import REFUSAL_WORDS, person_page, person_rows
 from apps.accounts.roles import PERMISSIONS
 from apps.accounts.selectors import find_person, people
-from apps.audit import actions
+from apps.audit import actions, person_limits
 from apps.audit.events import Event
 from apps.audit.services import record
 from apps.core.form_errors import form_errors
@@ -109,6 +110,15 @@ def reactivate(request: HttpRequest, person_id: int) -> HttpResponse:
 
 @require_POST
 @manages_people
+def unlock_sign_in(request: HttpRequest, person_id: int) -> HttpResponse:
+    """Let the person sign in from any browser again."""
+    with _refusals_shown(request):
+        services.unlock_sign_in(person_id=person_id, actor=actor_of(request))
+    return redirect("accounts:person", person_id)
+
+
+@require_POST
+@manages_people
 def issue_password_link(request: HttpRequest, person_id: int) -> HttpResponse:
     """Make a one-time link and show it, once.
 
@@ -124,10 +134,14 @@ def issue_password_link(request: HttpRequest, person_id: int) -> HttpResponse:
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """The portal's 403 page (handler403). What was wanted is recorded, for everybody who is signed in or not.
 
+    Beyond the limit of the person the answer is 429, and the log is not filled any further.
+
     Of the exception's text only names of permissions are taken: other text could hold personal data.
     """
     wanted = [word for word in str(exception).split(" or ") if word in PERMISSIONS]
     view = request.resolver_match.view_name if request.resolver_match else ""
+    if not person_limits.allows(person_limits.Act.DENIAL, actor_of(request)):
+        return render(request, "errors/limited.html", status=HTTPStatus.TOO_MANY_REQUESTS)
     with transaction.atomic():
         record(
             Event(

@@ -197,6 +197,9 @@ ACCESS_DENIED = define(
     reason=Kind.CODE,
 )
 
+# what: the kind of act that a person did too often. Told once in the limit's time, not with each try.
+ACCESS_LIMITED = define("access.limited", failure=True, what=Kind.CODE)
+
 # --- People and roles (username: rows stand alone, so the account's name is copied beside its id) --
 PERSON_ADDED = define("person.added", username=Kind.NAME)
 PERSON_CHANGED = define("person.changed", username=Kind.NAME, fields=Kind.WORDS)
@@ -207,6 +210,8 @@ PERSON_PASSWORD_LINK_REFUSED = define(
     "person.password_link_refused", failure=True, username=Kind.NAME, reason=Kind.CODE
 )
 PERSON_PASSWORD_SET = define("person.password_set", username=Kind.NAME)
+PERSON_SIGN_IN_BLOCKED = define("person.sign_in_blocked", failure=True, username=Kind.NAME)
+PERSON_SIGN_IN_UNLOCKED = define("person.sign_in_unlocked", username=Kind.NAME)
 ROLE_GRANTED = define("role.granted", username=Kind.NAME, role=Kind.CODE)
 ROLE_REVOKED = define("role.revoked", username=Kind.NAME, role=Kind.CODE)
 

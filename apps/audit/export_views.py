@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from apps.audit import export
+from apps.audit import export, person_limits
 from apps.audit.export_forms import ExportForm
 from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
@@ -34,6 +35,10 @@ def export_log(request: HttpRequest) -> HttpResponseBase:
     if asked is None:
         return render(request, "audit/export.html", {"form": form, "errors": form_errors(form)})
     actor = actor_of(request)
+    if not person_limits.allows(person_limits.Act.EXPORT, actor):
+        form.add_error(None, person_limits.refusal(person_limits.Act.EXPORT))
+        context = {"form": form, "errors": form_errors(form)}
+        return render(request, "audit/export.html", context, status=HTTPStatus.TOO_MANY_REQUESTS)
     export.begin(asked, actor)
     response = StreamingHttpResponse(export.write(asked, actor), content_type=CONTENT_TYPES[asked.format])
     response["Content-Disposition"] = f'attachment; filename="{_file_name(asked)}"'

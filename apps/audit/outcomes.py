@@ -24,6 +24,8 @@ _OF_ACTION = {
     actions.CONSUMER_LATE_ANSWER.name: EventOutcome.TO_BE_CHECKED,
     actions.SUBMISSION_REPEAT_BLOCKED.name: EventOutcome.BLOCKED,
     actions.ACCESS_DENIED.name: EventOutcome.DENIED,
+    actions.ACCESS_LIMITED.name: EventOutcome.DENIED,
+    actions.PERSON_SIGN_IN_BLOCKED.name: EventOutcome.BLOCKED,
     actions.PERSON_PASSWORD_LINK_REFUSED.name: EventOutcome.DENIED,
 }
 

@@ -70,6 +70,7 @@ SENTENCES = {
     actions.SESSION_SIGN_IN_FAILED: _("A sign-in from %(address)s failed: %(reason)s"),
     actions.SESSION_SIGNED_OUT: _("The session of %(actor)s ended: %(reason)s"),
     actions.ACCESS_DENIED: _("%(actor)s was refused a page (%(view)s)"),
+    actions.ACCESS_LIMITED: _("%(actor)s reached a limit (%(what)s)"),
     actions.PERSON_ADDED: _("%(actor)s added the person %(username)s"),
     actions.PERSON_CHANGED: _("%(actor)s changed the person %(username)s"),
     actions.PERSON_DEACTIVATED: _("%(actor)s deactivated the person %(username)s"),
@@ -77,6 +78,10 @@ SENTENCES = {
     actions.PERSON_PASSWORD_LINK_ISSUED: _("%(actor)s issued a password link for %(username)s"),
     actions.PERSON_PASSWORD_LINK_REFUSED: _("A password link from %(address)s was refused"),
     actions.PERSON_PASSWORD_SET: _("The password of %(username)s was set"),
+    actions.PERSON_SIGN_IN_BLOCKED: _(
+        "Too many sign-ins of %(username)s failed: unknown browsers are blocked"
+    ),
+    actions.PERSON_SIGN_IN_UNLOCKED: _("%(actor)s unlocked the sign-in of %(username)s"),
     actions.ROLE_GRANTED: _("%(actor)s gave %(username)s the role %(role)s"),
     actions.ROLE_REVOKED: _("%(actor)s took the role %(role)s from %(username)s"),
     actions.AUDIT_VIEWED: _("%(actor)s opened the audit log (filters: %(filters)s)"),

@@ -39,6 +39,7 @@ ACTION_NAMES = {
     actions.SESSION_SIGN_IN_FAILED: _("Sign-in failed"),
     actions.SESSION_SIGNED_OUT: _("Session ended"),
     actions.ACCESS_DENIED: _("Page refused"),
+    actions.ACCESS_LIMITED: _("Limit reached"),
     actions.PERSON_ADDED: _("Person added"),
     actions.PERSON_CHANGED: _("Person changed"),
     actions.PERSON_DEACTIVATED: _("Person deactivated"),
@@ -46,6 +47,8 @@ ACTION_NAMES = {
     actions.PERSON_PASSWORD_LINK_ISSUED: _("Password link issued"),
     actions.PERSON_PASSWORD_LINK_REFUSED: _("Password link refused"),
     actions.PERSON_PASSWORD_SET: _("Password set"),
+    actions.PERSON_SIGN_IN_BLOCKED: _("Sign-in blocked"),
+    actions.PERSON_SIGN_IN_UNLOCKED: _("Sign-in unlocked"),
     actions.ROLE_GRANTED: _("Role granted"),
     actions.ROLE_REVOKED: _("Role revoked"),
     actions.AUDIT_VIEWED: _("Audit log opened"),
@@ -124,6 +127,7 @@ KEY_LABELS = {
     "verification": _("Verification"),
     "version": _("Version"),
     "view": _("Page"),
+    "what": _("What too often"),
     "why": _("Reason"),
 }
 
@@ -258,6 +262,7 @@ VALUES: Mapping[str, Mapping[str, object]] = {
         "no_account": _("no account of that name"),
         "deactivated": _("the account is deactivated"),
         "limited": _("too many attempts"),
+        "blocked": _("the account is blocked in unknown browsers"),
         # a session that ended
         "button": _("signed out"),
         "idle": _("idle for too long"),
@@ -312,6 +317,11 @@ VALUES: Mapping[str, Mapping[str, object]] = {
     "verification": {
         "verified": _("verified by the portal"),
         "not_verified": _("not verified by the portal"),
+    },
+    "what": {
+        "search": _("searches"),
+        "export": _("exports"),
+        "denial": _("pages that were refused"),
     },
     "why": {
         "same_form_again": _("the same form came again"),

@@ -33,14 +33,21 @@ def mark(request: HttpRequest) -> str:
     return signing.dumps(str(request.user.pk), salt=_SALT)
 
 
+def owner_of(request: HttpRequest) -> str:
+    """The id of the person whose mark the posted form carries; empty without a true mark."""
+    try:
+        return str(signing.loads(request.POST.get(MARK_FIELD, ""), salt=_SALT))
+    except signing.BadSignature:
+        return ""
+
+
 def keep(request: HttpRequest) -> bool:
     """Keep the posted values of a marked form for its person; False where there is nothing to keep.
 
     Call it where the request is refused. Nothing of the values is readable in the session's row.
     """
-    try:
-        owner = signing.loads(request.POST.get(MARK_FIELD, ""), salt=_SALT)
-    except signing.BadSignature:
+    owner = owner_of(request)
+    if not owner:
         return False
     values = {name: value for name, value in request.POST.items() if name not in _NOT_KEPT}
     entry = {"owner": owner, "path": request.path, "values": values}

@@ -7,6 +7,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from django.dispatch import receiver
@@ -18,7 +19,7 @@ from django_structlog.middlewares import RequestMiddleware
 from django_structlog.signals import bind_extra_request_failed_metadata
 
 from apps.core.connections import is_away
-from apps.core.requests import support_code
+from apps.core.requests import origin_of, support_code
 
 
 class RequestLogMiddleware(RequestMiddleware):
@@ -36,6 +37,11 @@ class RequestLogMiddleware(RequestMiddleware):
         except Resolver404:
             return f"{request.method} (no such address)"
 
+    @classmethod
+    def bind_ip(cls, request: HttpRequest) -> None:
+        """Name the client's address as the audit log and the limits do, whatever a stranger's header says."""
+        structlog.contextvars.bind_contextvars(ip=origin_of(request).client_address)
+
     @staticmethod
     def bind_user_id(request: HttpRequest) -> None:
         """Name the person in the line; a database that is away must not take the line itself away."""
@@ -48,6 +54,32 @@ def name_the_status_of_the_page(exception: Exception, log_kwargs: dict[str, Any]
     """The line of a fault says 503 where the page does; django-structlog takes every fault for a 500."""
     if is_away(exception):
         log_kwargs["code"] = int(HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+class PermissionsPolicyMiddleware:
+    """Every answer says that no page uses a device or a sensor. Copy buttons write to the clipboard.
+
+    Only features that browsers know: Chromium warns about others with each page.
+    """
+
+    POLICY = ", ".join(
+        [
+            *(f"{feature}=()" for feature in (
+                "accelerometer", "autoplay", "camera", "clipboard-read",
+                "display-capture", "geolocation", "gyroscope", "hid", "idle-detection", "magnetometer",
+                "microphone", "midi", "payment", "screen-wake-lock", "serial", "usb", "xr-spatial-tracking",
+            )),
+            "clipboard-write=(self)",
+        ]
+    )  # fmt: skip
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        response["Permissions-Policy"] = self.POLICY
+        return response
 
 
 class NoStoreMiddleware:

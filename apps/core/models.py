@@ -35,3 +35,18 @@ class KeyFingerprint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.fingerprint[:16]}"
+
+
+class LimitedAct(models.Model):
+    """One act that counts towards a limit (``core.limits``), until it expires. Keys are keyed digests."""
+
+    key = models.CharField(max_length=64)
+    at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index(fields=["key", "at"], name="core_limited_acts")]
+
+    def __str__(self) -> str:
+        return self.key

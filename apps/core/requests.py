@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import structlog
 from django.conf import settings
 from django.http import HttpRequest
 
 from apps.core.actor import Actor, Origin
+
+UNIX_SOCKET = "unix"
+"""In ``TRUSTED_PROXIES``: whoever connects to the portal's Unix socket, which has no address."""
 
 
 def origin_of(request: HttpRequest) -> Origin:
@@ -41,17 +44,21 @@ def _client_address(peer: str, forwarded_for: str) -> str:
     Whatever a stranger puts at the front of the header is never reached, so it cannot be forged. What is no
     address ends the walk at the proxy that let it through.
     """
-    networks = [ip_network(proxy, strict=False) for proxy in settings.TRUSTED_PROXIES]
+    proxies = settings.TRUSTED_PROXIES
+    networks = [ip_network(proxy, strict=False) for proxy in proxies if proxy != UNIX_SOCKET]
     address = _address(peer)
-    if address is None:  # a Unix socket has none
-        return peer
+    trusted = UNIX_SOCKET in proxies if address is None else _is_in(address, networks)
     # Empty elements count for nothing (RFC 9110, 5.6.1).
     for part in reversed([part for part in forwarded_for.split(",") if part.strip()]):
         hop = _address(part)
-        if hop is None or not any(address in network for network in networks):
+        if hop is None or not trusted:
             break
-        address = hop
-    return str(address)
+        address, trusted = hop, _is_in(hop, networks)
+    return peer if address is None else str(address)
+
+
+def _is_in(address: IPv4Address | IPv6Address, networks: list[IPv4Network | IPv6Network]) -> bool:
+    return any(address in network for network in networks)
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:

@@ -23,6 +23,7 @@ from apps.core.form_input import NamedTwice
 from apps.core.keyset import UnreadableKey
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import support_code
+from apps.core.uploads import FileRefused
 
 TOO_MUCH = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
 SENDS = "consumers:new"  # the one form behind which something leaves the portal
@@ -55,6 +56,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         named_twice=isinstance(exception, NamedTwice),
         unreadable_key=isinstance(exception, UnreadableKey),
         unreadable_address=isinstance(exception, UnreadableAddress),
+        file_refused=isinstance(exception, FileRefused),
     )
 
 

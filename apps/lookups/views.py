@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
+from apps.audit import person_limits
 from apps.cdp.errors import CdpError, CdpNotFound, CdpNotSent, CdpRateLimited, CdpTimeout
 from apps.cdp.factory import get_client
 from apps.core.form_errors import form_errors
@@ -33,11 +34,16 @@ def orders(request: HttpRequest) -> HttpResponse:
     asked = form.cleaned_data
     if asked["order_ref"]:
         return HttpResponseRedirect(reverse("lookups:order", args=[asked["order_ref"]]))
+    actor = actor_of(request)
+    if not person_limits.allows(person_limits.Act.SEARCH, actor):
+        form.add_error(None, person_limits.refusal(person_limits.Act.SEARCH))
+        context = {"form": form, "errors": form_errors(form)}
+        return render(request, "lookups/orders.html", context, status=HTTPStatus.TOO_MANY_REQUESTS)
     try:
         hits = services.search_orders(
             order_number=asked["order_number"],
             guest_ref=asked["guest_ref"],
-            actor=actor_of(request),
+            actor=actor,
             client=get_client(),
         )
     except CdpError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pytest_django import Settings
 
@@ -22,3 +24,17 @@ def test_the_digest_changes_with_a_setting_and_with_nothing_else(settings: Setti
     assert first == settings_digest()
     settings.CDP_API_TOKEN = "another token"
     assert settings_digest() != first
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_of_secrets_that_others_may_read_is_told_at_the_start(
+    settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.ENV_FILE = tmp_path / ".env"
+    settings.ENV_FILE.write_text("SECRET_KEY=x")
+    for mode, told in ((0o600, False), (0o640, True), (0o604, True)):
+        settings.ENV_FILE.chmod(mode)
+        caplog.clear()
+        record_start()
+        lines = [record.getMessage() for record in caplog.records]
+        assert any("readable_by_others" in line and ".env" in line for line in lines) is told

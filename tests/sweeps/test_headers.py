@@ -47,6 +47,9 @@ def _faults(response: HttpResponseBase) -> list[str]:
     found = [
         f"{name}: {response.get(name)}" for name, value in HEADERS.items() if response.get(name) != value
     ]
+    devices = response.get("Permissions-Policy", "")
+    if not {"camera=()", "geolocation=()", "microphone=()"} <= {*devices.split(", ")}:
+        found.append(f"Permissions-Policy: {devices}")
     policy = {part.strip() for part in response.get("Content-Security-Policy", "").split(";") if part.strip()}
     if policy != POLICY:
         found.append(f"Content-Security-Policy: {sorted(policy ^ POLICY)}")
@@ -188,7 +191,7 @@ def test_production_answers_over_https_alone_with_cookies_of_this_host_alone(tmp
         assert "unsafe" not in answer["headers"]["Content-Security-Policy"], name
         assert "no-store" in answer["headers"]["Cache-Control"], name
         cookies |= answer["cookies"]
-    assert cookies.keys() == {"__Host-portal_session", "__Host-portal_csrf"}
+    assert cookies.keys() == {"__Host-portal_session", "__Host-portal_csrf", "__Host-portal_device"}
     for cookie in cookies.values():
         parts = {part.strip() for part in cookie.split(";")}
         assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= parts

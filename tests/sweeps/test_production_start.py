@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -93,6 +94,12 @@ def test_practice_values_are_refused_by_name() -> None:
         ("WEB_THREADS", "20", "CDP_IN_FLIGHT (0) is not at least 1"),
         ("PORTAL_MODE", "staging", "is neither practice nor production"),
         ("TRUSTED_PROXIES", "10.0.0.0/8,my-proxy", "TRUSTED_PROXIES holds something else than addresses"),
+        ("TLS_AT_PROXY", "True", "TLS_AT_PROXY is on, but TRUSTED_PROXIES does not name the proxy"),
+        (
+            "PORTAL_BIND",
+            "unix:/run/portal.sock",
+            "PORTAL_BIND is a Unix socket, but TRUSTED_PROXIES does not",
+        ),
         ("CDP_LOOK_UPS_AFTER", "2,inf", "CDP_LOOK_UPS_AFTER holds something else than seconds"),
         ("WORKER_SILENT_SECONDS", "0", "WORKER_SILENT_SECONDS (0) is not at least 1"),
         ("CDP_LOOK_UPS_AFTER", "0", "CDP_LOOK_UPS_AFTER holds something else than seconds"),
@@ -110,6 +117,36 @@ def test_with_everything_set_the_deployment_check_passes(database: str) -> None:
     answer = _manage("check", "--deploy", "--fail-level", "WARNING", **COMPLETE, DATABASE_URL=database)
     assert answer.returncode == 0, answer.stderr
     assert "no issues" in answer.stdout
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        {"TLS_AT_PROXY": "True", "TRUSTED_PROXIES": "10.0.0.0/8"},
+        {"TLS_AT_PROXY": "True", "TRUSTED_PROXIES": "unix", "PORTAL_BIND": "unix:/run/portal.sock"},
+    ],
+)
+def test_behind_a_proxy_that_is_named_it_starts(behind: dict[str, str], database: str) -> None:
+    answer = _manage("check", **COMPLETE, **behind, DATABASE_URL=database)
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_what_a_process_of_the_portal_creates_is_its_users_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "var"
+    environment = {"PORTAL_MODE": "practice", "DATABASE_URL": f"sqlite:///{folder / 'portal.sqlite3'}"}
+    environment |= {"DJANGO_SETTINGS_MODULE": "consumerportal.settings", "LOG_LEVEL": "WARNING"}
+    shown = (
+        "import os; os.umask(0o022); import consumerportal.wsgi; from pathlib import Path;"
+        "from django.db import connection; connection.cursor().execute('CREATE TABLE a (b)');"
+        f"Path({str(folder / 'export')!r}).write_text('x');"
+        f"print({{p.name: oct(p.stat().st_mode & 0o777) for p in Path({str(folder)!r}).iterdir()}})"
+    )
+    answer = _run("-c", shown, **environment)
+    assert answer.returncode == 0, answer.stderr
+    modes = ast.literal_eval(answer.stdout.strip().splitlines()[-1])
+    assert {"portal.sqlite3", "portal.sqlite3-wal", "portal.sqlite3-shm", "export"} == modes.keys()
+    assert {*modes.values()} == {"0o600"}
+    assert folder.stat().st_mode & 0o777 == 0o700
 
 
 def test_as_many_calls_as_leave_twenty_threads_are_allowed(database: str) -> None:

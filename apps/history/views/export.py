@@ -19,6 +19,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from apps.audit import person_limits
 from apps.core import kept_entries
 from apps.core.filters import with_query
 from apps.core.form_errors import form_errors
@@ -61,7 +62,11 @@ def export(request: HttpRequest) -> HttpResponse:
     else:
         form = ExportForm(request.POST, with_personal=with_personal)
     count = selection.submissions().count()
-    if form.is_valid():
+    status = HTTPStatus.OK
+    if form.is_valid() and not person_limits.allows(person_limits.Act.EXPORT, actor_of(request)):
+        form.add_error(None, person_limits.refusal(person_limits.Act.EXPORT))
+        status = HTTPStatus.TOO_MANY_REQUESTS
+    elif form.is_valid():
         prepared = services.prepare(
             selection,
             form.choice(),
@@ -79,7 +84,7 @@ def export(request: HttpRequest) -> HttpResponse:
         "time_zones": dict.fromkeys([timezone.get_current_timezone_name(), "UTC"]),
         "entry_of": kept_entries.mark(request),
     }
-    return render(request, "history/export.html", context)
+    return render(request, "history/export.html", context, status=status)
 
 
 @requires(EXPORT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -10,6 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from apps.audit import person_limits
 from apps.consumers import events, selectors
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.presenters import line
@@ -33,10 +35,14 @@ ONLY_UNKNOWN = SubmissionFilter(outcome=Outcome.UNKNOWN)
 @require_http_methods(["GET", "POST"])
 def submissions(request: HttpRequest) -> HttpResponse:
     """The list, newest first. What must never stand in an address is searched for by POST."""
+    status = HTTPStatus.OK
     if request.method == "POST":
         search = SearchForm(request.POST)
         if search.is_valid():
-            return HttpResponseSeeOther(_searched_url(request, search.digests()))
+            if person_limits.allows(person_limits.Act.SEARCH, actor_of(request)):
+                return HttpResponseSeeOther(_searched_url(request, search.digests()))
+            search.add_error(None, person_limits.refusal(person_limits.Act.SEARCH))
+            status = HTTPStatus.TOO_MANY_REQUESTS
     else:
         search = SearchForm(kept=kept_entries.take(request))
     position = keyset.read_position(request.GET, selectors.NEWEST_BY)
@@ -53,7 +59,7 @@ def submissions(request: HttpRequest) -> HttpResponse:
     }
     errors = [*(form_errors(form) if not form.is_valid() else []), *context["search_errors"]]
     if errors:
-        return render(request, "history/submissions.html", {**context, "errors": errors})
+        return render(request, "history/submissions.html", {**context, "errors": errors}, status=status)
     return render(request, "history/submissions.html", {**context, **_found(request, form, position)})
 
 

@@ -20,7 +20,7 @@ from apps.consumers import spool
 from apps.consumers.looks import take_due_look
 from apps.consumers.settling import mark_overdue_unknown
 from apps.consumers.storing import drain_spool
-from apps.core import signs
+from apps.core import limits, signs
 from apps.core.actor import Actor
 from apps.core.connections import is_away
 from apps.history.exports.services import sweep as sweep_exports
@@ -79,6 +79,7 @@ class Worker:
             "take_due_looks": self.take_due_looks,
             "sweep_exports": lambda: sweep_exports(ACTOR),
             "close_expired_sessions": close_expired_sessions,
+            "forget_expired_limits": limits.forget_expired,
             "watch_audit_log": Watch(ACTOR).keep,
         }
 

@@ -77,13 +77,14 @@ CODES: dict[str, Iterable[str]] = {
         *ExportReason.values,
         *EndReason,
         Refusal.LINK_USED_UP.value,
-        *("wrong_password", "no_account", "deactivated", "limited"),
+        *("wrong_password", "no_account", "deactivated", "limited", "blocked"),
     ],
     "result": [*LookResult.values, *ERRORS, "found", "not_found", *(NOT_ON_ORDER, ANOTHER_REFERENCE)],
     "role": GRANTS,
     "scope": ["own", "everybody", "whole", "rest"],
     "verdict": [*Verdict],
     "verification": ["verified", "not_verified"],
+    "what": ["search", "export", "denial"],
     "why": ["same_form_again", "form_used_for_another_entry", "identical_one_is_open"],
 }
 # Purposes are not recorded yet; the others are numbers in a way, or name a page, a submission, a version.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client, RequestFactory
 from hypothesis import HealthCheck, given
@@ -94,6 +96,14 @@ def test_only_a_trusted_peer_is_believed(trusted: None, peer: str, address: str)
     assert client_address(peer, CLIENT) == address
 
 
+def test_a_proxy_in_front_of_a_unix_socket_is_believed_where_the_setting_names_it(settings: Settings) -> None:
+    settings.TRUSTED_PROXIES = ["unix", "10.0.0.0/16"]
+    assert client_address("", f"198.51.100.1, {CLIENT}") == CLIENT
+    assert client_address("", f"{CLIENT}, {PROXY}") == CLIENT
+    assert client_address("", "unknown") == ""
+    assert client_address("192.0.2.1", CLIENT) == "192.0.2.1"  # came over TCP
+
+
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.characters(codec="latin-1", exclude_categories=["Cc"])))
 def test_whatever_a_stranger_sends_first_changes_nothing(trusted: None, forged: str) -> None:
@@ -107,3 +117,15 @@ def test_the_log_keeps_both_addresses(trusted: None, as_staff: Client) -> None:
     assert as_staff.get("/people/", headers=headers, REMOTE_ADDR=PROXY).status_code == 403
     event = AuditEvent.objects.get(action="access.denied")
     assert (event.peer_address, event.client_address) == (PROXY, CLIENT)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("peer", [PROXY, "198.51.100.4"])
+def test_the_lines_of_a_request_name_the_address_of_the_audit_log(
+    trusted: None, as_staff: Client, caplog: pytest.LogCaptureFixture, peer: str
+) -> None:
+    with caplog.at_level("INFO", logger="django_structlog"):
+        as_staff.get("/people/", headers={"X-Forwarded-For": f"203.0.113.9, {CLIENT}"}, REMOTE_ADDR=peer)
+    event = AuditEvent.objects.get(action="access.denied")
+    lines: list[Any] = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+    assert {line["ip"] for line in lines} == {event.client_address}

@@ -1,0 +1,109 @@
+"""Files are stored for signed-in people at views that take files, and for nobody else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
+from django.core.files.uploadhandler import TemporaryFileUploadHandler
+from django.http import HttpRequest, HttpResponse
+from django.test import Client
+from django.urls import include, path
+from pytest_django import Settings
+
+from apps.core.uploads import takes_files
+
+pytestmark = pytest.mark.django_db
+
+LIMIT = 3_000_000
+BIG = b"x" * 2_700_000  # more than Django keeps in memory
+
+
+@takes_files(up_to=LIMIT)
+def _taking(request: HttpRequest) -> HttpResponse:
+    file = request.FILES["file"]
+    assert isinstance(file, UploadedFile)
+    return HttpResponse(str(file.size))
+
+
+urlpatterns = [path("taking/", _taking), path("", include("consumerportal.urls"))]
+handler400 = "apps.core.views.bad_request"
+
+
+@pytest.fixture(autouse=True)
+def stored(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The bytes of each file that a handler stored, in the order of their parts."""
+    settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path)
+    written: list[int] = []
+    receive = TemporaryFileUploadHandler.receive_data_chunk
+
+    def counted(self: TemporaryFileUploadHandler, raw_data: bytes, start: int) -> Any:
+        written.append(len(raw_data))
+        return receive(self, raw_data, start)
+
+    monkeypatch.setattr(TemporaryFileUploadHandler, "receive_data_chunk", counted)
+    return written
+
+
+def _file(content: bytes = BIG) -> SimpleUploadedFile:
+    return SimpleUploadedFile("a.bin", content)
+
+
+def _visitor(*, checks: bool) -> Client:
+    """Nobody, with the cookie of the CSRF check: without it the body is not even read."""
+    visitor = Client(enforce_csrf_checks=checks)
+    visitor.get("/accounts/login/")
+    return visitor
+
+
+@pytest.mark.parametrize("address", ["/accounts/login/", "/consumers/new/", "/no/such/page/"])
+@pytest.mark.parametrize("checks", [True, False])
+def test_a_file_from_somebody_who_is_not_signed_in_is_never_stored(
+    address: str, checks: bool, stored: list[int]
+) -> None:
+    visitor = _visitor(checks=checks)
+    answer = visitor.post(address, {"login": "pat", "password": "x", "file": _file()})
+    assert stored == []
+    if address == "/accounts/login/":
+        assert answer.status_code == 400
+        assert "this page takes none" in answer.content.decode()
+
+
+def test_a_file_for_a_page_that_takes_none_is_refused_in_words(as_staff: Client, stored: list[int]) -> None:
+    answer = as_staff.post("/consumers/new/", {"last_name": "Lee", "file": _file(b"small")})
+    assert (answer.status_code, stored) == (400, [])
+    assert "this page takes none" in answer.content.decode()
+
+
+def test_a_form_in_parts_without_a_file_is_read(as_staff: Client) -> None:
+    answer = as_staff.post("/accounts/profile/", {"time_zone": "Europe/Dublin"})  # the client sends multipart
+    assert answer.status_code == 302
+
+
+@pytest.mark.urls("tests.integration.test_uploads")
+def test_a_view_that_takes_files_gets_them_from_signed_in_people_only(
+    as_staff: Client, stored: list[int]
+) -> None:
+    assert as_staff.post("/taking/", {"file": _file()}).content == str(len(BIG)).encode()
+    assert sum(stored) == len(BIG)
+    stored.clear()
+    assert _visitor(checks=True).post("/taking/", {"file": _file()}).status_code == 400
+    assert stored == []
+
+
+@pytest.mark.urls("tests.integration.test_uploads")
+def test_the_limit_of_a_view_is_kept_before_the_rest_is_stored(
+    as_staff: Client, stored: list[int], tmp_path: Path
+) -> None:
+    answer = as_staff.post("/taking/", {"one": _file(), "two": _file()})  # together, not each
+    assert answer.status_code == 413
+    assert sum(stored) <= LIMIT
+    assert list(tmp_path.glob("*.upload*")) == []
+
+
+@pytest.mark.urls("tests.integration.test_uploads")
+def test_what_must_exceed_the_limit_is_not_even_read(as_staff: Client, stored: list[int]) -> None:
+    answer = as_staff.post("/taking/", {"one": _file(BIG * 3)})
+    assert (answer.status_code, stored) == (413, [])
