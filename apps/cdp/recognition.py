@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from apps.cdp.consumers import NewConsumer, OrderConsumer
 from apps.cdp.errors import CdpAnotherRecord
+from apps.cdp.masking import MASK
 from apps.core.references import reference_key
 from apps.core.text import similar_key
 
@@ -37,5 +38,5 @@ def _words(*texts: str) -> frozenset[str]:
 
 
 def _plain(texts: Iterable[str]) -> frozenset[str]:
-    """The texts as they are compared; none for empty ones."""
-    return frozenset(key for key in map(similar_key, texts) if key)
+    """The texts as they are compared; none for empty ones, or where something had to be masked."""
+    return frozenset(key for key in map(similar_key, texts) if key and MASK not in key)
