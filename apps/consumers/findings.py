@@ -158,6 +158,8 @@ def _result_for(
         return LookResult.SHARED
     if selectors.refs_claimed_elsewhere(submission, [candidate.ref]):
         return LookResult.SHARED
+    if candidate.is_created_at_unreadable:  # it may be any moment: nothing excludes it, nothing proves it
+        return LookResult.OTHER_TIME
     if not submission.refs_before_whole:
         return LookResult.BEFORE_PARTIAL
     return LookResult.ONE if found.is_whole else LookResult.NOW_PARTIAL

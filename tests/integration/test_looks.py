@@ -528,6 +528,28 @@ def test_an_older_twin_that_was_hidden_before_the_send_is_told_by_its_moment(
     assert "created at another time than this send" in page
 
 
+def test_a_moment_that_cannot_be_read_excludes_nothing_and_proves_nothing(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"created_at": "number"})
+    old = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    twin = sandbox.sandbox.add_consumer(SAMPLE_ORDER, FULL.to_json(), created_at=old, listed_in=3600)
+    submission = lost(as_staff, sandbox, done=False)
+    sandbox.sandbox.list_consumer(twin.ref)
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.look_result) == (Outcome.UNKNOWN, LookResult.OTHER_TIME)
+    assert found.matching_refs == [twin.ref]
+    page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert "when it was created cannot be read" in page
+    second = sandbox.sandbox.add_consumer(SAMPLE_ORDER, FULL.to_json())
+    make_due(submission)
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.look_result) == (Outcome.UNKNOWN, LookResult.SEVERAL)
+    assert set(found.matching_refs) == {twin.ref, second.ref}
+
+
 def test_beside_an_older_twin_the_one_of_the_send_is_taken(as_staff: Client, sandbox: SandboxServer) -> None:
     sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"created_at": "always"})
     old = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
