@@ -19,6 +19,19 @@ def check_answer(order_ref: str, sent: NewConsumer, answered: OrderConsumer) -> 
         raise CdpAnotherRecord("another_person")
 
 
+def may_be_a_relative(sent: NewConsumer, answered: OrderConsumer) -> bool:
+    """Whether e-mail addresses and passport number are there on both sides, and both differ.
+
+    A family shares its name, so a name in common does not make it the same person. But the vendor may have
+    newer data of the same person: somebody has to look at it.
+    """
+    pairs = (
+        (_plain(sent.emails), _plain(answered.emails)),
+        (_plain([sent.passport_number]), _plain([answered.passport_number])),
+    )
+    return all(one and other and one.isdisjoint(other) for one, other in pairs)
+
+
 def _is_another_person(sent: NewConsumer, answered: OrderConsumer) -> bool:
     """Whether name, e-mail addresses and passport number, as far as both sides have them, all differ.
 

@@ -147,6 +147,10 @@ DOUBTS = {
         "Sitecore CDP answered with a consumer reference that another submission has. A supervisor has to"
         " check whether this consumer was created."
     ),
+    Doubt.ANOTHER_DATA: _(
+        "Sitecore CDP answered with another email address and another passport number than were sent. A"
+        " supervisor has to check whether this consumer was created."
+    ),
 }
 DOUBT_NOTE = _("Created, to be checked")
 
