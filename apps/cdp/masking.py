@@ -12,7 +12,7 @@ import functools
 import html
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html.entities import html5
 from typing import TypeVar
 from urllib.parse import unquote
@@ -179,10 +179,11 @@ def _decoded(text: str) -> Iterator[str]:
     """
     yield text
     left, unchanged = _DEPTH, 0
-    for decode in itertools.cycle((unquote, _html_unescape, _unescape)):
+    steps: tuple[Callable[[str], str], ...] = (unquote, _html_unescape, _unescape)
+    for decode in itertools.cycle(steps):
         decoded = decode(text)
         unchanged = unchanged + 1 if decoded == text else 0
-        if unchanged == 3 or not left:
+        if unchanged == len(steps) or not left:
             return
         if decoded != text:
             left -= 1
