@@ -175,6 +175,7 @@ VALUES: Mapping[str, Mapping[str, object]] = {
     "doubt": {
         "known_before": _("the reference was on the order before the send"),
         "claimed": _("another submission has the reference"),
+        "another_data": _("the answer has another email address and another passport number"),
     },
     "error_code": _ERRORS,
     "fields": {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from apps.cdp.consumers import Creation, Identifier, NewConsumer, OrderConsumer
-from apps.cdp.errors import CdpAnotherRecord, CdpNotConfigured, CdpNotFound
+from apps.cdp.errors import CdpAnotherRecord, CdpListUnfinished, CdpNotConfigured, CdpNotFound, CdpTimeout
 from apps.cdp.exchange import Exchange
 from apps.cdp.links import Path
 from apps.cdp.paging import Page, Reading
@@ -81,11 +81,19 @@ class CdpClient:
         return self.observe_order_consumers(order_ref, within=within).refs
 
     def observe_order_consumers(self, order_ref: str, *, within: float | None = None) -> ListedRefs:
-        """The same list, with what it is worth as evidence."""
+        """The same list, with what it is worth as evidence.
+
+        Raises `CdpListUnfinished` where a page was answered and the time ran out before the last one.
+        """
         path = Path.fill(ORDER_CONSUMERS_OF_ORDER, order_ref=order_ref)
-        reading = self._reading(path, {}, self._end(within))
-        refs = tuple(item.ref for item in reading)
-        return ListedRefs(refs, is_whole=reading.is_whole)
+        end = self._end(within)
+        reading = self._reading(path, {}, end)
+        try:
+            return ListedRefs(tuple(item.ref for item in reading), is_whole=reading.is_whole)
+        except CdpTimeout as error:
+            if not reading.pages or (error.code != "total_timeout" and time.monotonic() < end):
+                raise
+        raise CdpListUnfinished
 
     def retrieve_order_consumer(self, ref: str, *, within: float | None = None) -> OrderConsumer:
         """One order consumer; `within` seconds, if given."""

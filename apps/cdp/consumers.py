@@ -23,6 +23,9 @@ _TEXTS = {
 }
 _LISTS = {"emails": "emails", "phone_numbers": "phoneNumbers"}
 
+# Written in place of a moment that was there and could not be read.
+_UNREADABLE = "unreadable"
+
 # The names that an error message of the vendor may point at.
 FIELD_NAMES = frozenset([*_TEXTS.values(), *_LISTS.values(), "dateOfBirth", "identifiers"])
 
@@ -88,6 +91,9 @@ class NewConsumer:
 class OrderConsumer:
     """An order consumer as the vendor has it. Only `ref` is certain; whatever was not readable is empty.
 
+    `is_created_at_unreadable`: the vendor gave a moment of creation that could not be read. That is not the
+    same as none: it may be any moment.
+
     `order_items`, `order_href` and `guest_href` are links as the vendor wrote them, on any host: show them as
     text unless `CdpClient.is_own_link` says otherwise. The order's reference cannot be derived from
     `order_href` (contract 3.3).
@@ -111,6 +117,7 @@ class OrderConsumer:
     guest_ref: str = ""
     identifiers: tuple[Identifier, ...] = ()
     created_at: dt.datetime | None = None
+    is_created_at_unreadable: bool = False
 
     def __repr__(self) -> str:
         return f"OrderConsumer(ref={self.ref!r}, <personal data>)"
@@ -120,6 +127,7 @@ class OrderConsumer:
         """Read the vendor's form, v2.1 or legacy. Raises `CdpMalformedAnswer` when `ref` is not readable."""
         fields = Fields(data)
         guest_href = fields.inner("guest").href()
+        created_at = fields.moment("createdAt")
         return cls(
             ref=fields.ref(),
             href=fields.href(),
@@ -138,7 +146,8 @@ class OrderConsumer:
             guest_href=guest_href,
             guest_ref=ref_from_href(guest_href),
             identifiers=identifiers_of(fields),
-            created_at=fields.moment("createdAt"),
+            created_at=created_at,
+            is_created_at_unreadable=created_at is None and fields.value("createdAt") not in (None, ""),
         )
 
     def to_json(self) -> dict[str, object]:
@@ -150,6 +159,8 @@ class OrderConsumer:
         data["order"] = {"href": self.order_href} if self.order_href else ""
         data["guest"] = {"href": self.guest_href} if self.guest_href else ""
         data["createdAt"] = self.created_at.isoformat() if self.created_at else ""
+        if self.is_created_at_unreadable:
+            data["createdAt"] = _UNREADABLE
         return {name: value for name, value in data.items() if value}
 
 

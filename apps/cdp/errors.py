@@ -191,6 +191,12 @@ class CdpTimeout(CdpUnknown):
     default_code = "read_timeout"
 
 
+class CdpListUnfinished(CdpTimeout):
+    """A list was answered, but not read to its end in its time: too much of it, or too slow."""
+
+    default_code = "total_timeout"
+
+
 class CdpConnectionLost(CdpUnknown):
     """The connection ended before the answer did."""
 

@@ -187,8 +187,11 @@ class Exchange:
     def _payload(self, body: bytes) -> object:
         """The JSON value of a body, without our own credentials. Raises `CdpMalformedAnswer`."""
         payload = parse_json(body)
-        secrets = self.transport.secrets
-        return secrets.masked(payload) if secrets.occur_in(body.decode("utf-8", "replace")) else payload
+        try:
+            return self.transport.secrets.masked(payload)
+        except RecursionError:
+            pass
+        raise CdpMalformedAnswer  # outside the handler, so that no secret travels on in a chained exception
 
     def _tell(self, raw: RawAnswer, payload: object) -> None:
         """Tell of an answer of the vendor itself. A page of somebody else says nothing of the connection."""

@@ -10,22 +10,31 @@ from __future__ import annotations
 import base64
 import functools
 import html
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html.entities import html5
 from typing import TypeVar
 from urllib.parse import unquote
 
 MASK = "****"
 SHORTEST = 6  # characters; a shorter text occurs in ordinary words and references
-_DEPTH = 4  # times that a text may have been encoded over itself
+_DEPTH = 12  # times that a text may have been encoded over itself
 
 T = TypeVar("T")
 
-# What can stand between two characters without being seen, and is dropped before a text is shown.
-_UNSEEN = "[\\x00-\\x1f\\x7f-\\xa0\\u00ad\\u200b-\\u200f\\u2060\\ufeff]*"
-_UNSEEN_ANYWHERE = re.compile(_UNSEEN.removesuffix("*") + "+")
-_JSON_ESCAPE = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([^ux]))")
+# What can stand between two characters and does not count: escapes, and what is not seen. Control characters
+# and halves of surrogate pairs are dropped before a text is stored.
+_IGNORED = (
+    r"\\\x00-\x1f\x7f-\xa0\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
+    r"\ud800-\udfff"
+)
+_BETWEEN = f"[{_IGNORED}]*"
+_IGNORED_ANYWHERE = re.compile(f"[{_IGNORED}]+")
+# One backslash is enough: the others in front of it are ignored. A repetition here would take quadratic time.
+_JSON_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
+_HTML_LEADING_ZEROS = re.compile("(&#[xX]?)0+(?=[0-9a-fA-F])")
+_HTML_NUMBER_TOO_LONG = re.compile("&#[0-9]{8,}")
 
 
 class Secrets:
@@ -34,46 +43,65 @@ class Secrets:
     def __init__(self, client_key: str, api_token: str) -> None:
         """Values shorter than `SHORTEST` characters are not looked for."""
         whole = (client_key, api_token, f"{client_key}:{api_token}")
-        self._texts = tuple(text for text in whole if len(text) >= SHORTEST)
+        self._texts = tuple(text for text in whole if len(_counting(text)) >= SHORTEST)
         self._coded = tuple(sorted({form for text in self._texts for form in _coded(text.encode())}))
-        self._lower = tuple(form.lower() for form in (*self._texts, *self._coded))
+        # A secret that itself looks encoded is decoded along with the text around it.
+        decoded = {
+            text for form in self._texts for text in _decoded(form) if len(_counting(text)) >= SHORTEST
+        }
+        self._bare = tuple(sorted({_bare(form) for form in (*self._texts, *self._coded, *decoded)}))
 
     def __repr__(self) -> str:
         return "Secrets(****)"
 
     def occur_in(self, text: str) -> bool:
-        """Whether a text holds one of them in any encoding. Quick where it does not."""
-        for _ in range(_DEPTH):
-            plain = (_UNSEEN_ANYWHERE.sub("", text) if _UNSEEN_ANYWHERE.search(text) else text).lower()
-            if any(form in plain for form in self._lower):
+        """Whether a text holds one of them in any encoding. Quick where it does not.
+
+        The text must have been parsed: in the raw JSON a line break is a backslash and a letter.
+        """
+        if not self._bare:
+            return False
+        steps = 0
+        for decoded in _decoded(text):
+            bare = _bare(decoded)
+            if any(form in bare for form in self._bare):
                 return True
-            decoded = _JSON_ESCAPE.sub(_unescaped, html.unescape(unquote(text)))
-            if decoded == text:
-                return False
-            text = decoded
-        return True  # encoded over itself more often than anybody does: look closely
+            steps += 1
+        return steps > _DEPTH  # encoded over itself more often than anybody does: nobody knows what is in it
 
     def mask(self, text: str) -> str:
-        """The text with each of them replaced by `MASK`."""
-        return self._pattern.sub(MASK, text) if self._texts else text
+        """The text with each of them replaced by `MASK`; `MASK` alone where one of them would be left."""
+        if not self.occur_in(text):
+            return text
+        masked = self._pattern.sub(MASK, text)
+        return MASK if self.occur_in(masked) else masked
 
     def masked(self, value: T) -> T:
-        """A JSON value with every text in it masked, names included."""
+        """A JSON value with every text in it masked, names included. Quick where there is nothing to mask.
+
+        Raises `RecursionError` for a value with a secret that is nested hundreds of times.
+        """
+        return self._masked(value) if self.occur_in(" ".join(_texts_of(value))) else value
+
+    def _masked(self, value: T) -> T:
         masked: object = value
         if isinstance(value, str):
             masked = self.mask(value)
         elif isinstance(value, list):
-            masked = [self.masked(entry) for entry in value]
+            masked = [self._masked(entry) for entry in value]
         elif isinstance(value, dict):
-            masked = {self.masked(name): self.masked(inner) for name, inner in value.items()}
+            masked = {self._masked(name): self._masked(inner) for name, inner in value.items()}
         return masked  # type: ignore[return-value]  # of the same type as it came
 
     @functools.cached_property
     def _pattern(self) -> re.Pattern[str]:
         forms = [(text, _in_any_encoding(text)) for text in self._texts]
-        forms += [(form, _UNSEEN.join(map(_coded_character, form))) for form in self._coded]
+        forms += [(form, _BETWEEN.join(map(_coded_character, form))) for form in self._coded]
         longest_first = sorted(forms, key=lambda form: len(form[0]), reverse=True)
-        return re.compile("|".join(pattern for _form, pattern in longest_first), re.IGNORECASE)
+        # Most characters begin none of the forms: the look-ahead spares trying each.
+        begins = "".join({re.escape(_counting(form)[:1]) for form, _pattern in forms})
+        alternatives = "|".join(pattern for _form, pattern in longest_first)
+        return re.compile(f"(?=[{begins}%&ux+])(?:{alternatives})", re.IGNORECASE)
 
 
 def _coded(content: bytes) -> Iterator[str]:
@@ -90,9 +118,34 @@ def _coded(content: bytes) -> Iterator[str]:
             yield inner.translate(str.maketrans("+/", "-_"))
 
 
+def _texts_of(value: object) -> Iterator[str]:
+    """Every text in a JSON value, names included."""
+    waiting = [value]
+    while waiting:
+        entry = waiting.pop()
+        if isinstance(entry, str):
+            yield entry
+        elif isinstance(entry, list):
+            waiting += entry
+        elif isinstance(entry, dict):
+            yield from entry
+            waiting += entry.values()
+
+
 def _in_any_encoding(text: str) -> str:
     """A pattern for a text each of whose characters may be encoded in a way of its own."""
-    return _UNSEEN.join(map(_character, text))
+    return _BETWEEN.join(map(_character, _counting(text)))
+
+
+def _counting(text: str) -> str:
+    """The text without the characters that do not count."""
+    return _IGNORED_ANYWHERE.sub("", text)
+
+
+def _bare(text: str) -> str:
+    """What is compared: the characters that count, in lower case, a plus as the blank that it may stand
+    for."""
+    return _counting(text).lower().replace("+", " ")
 
 
 def _coded_character(character: str) -> str:
@@ -105,13 +158,13 @@ def _character(character: str) -> str:
     units = [utf16[at : at + 2].hex() for at in range(0, len(utf16), 2)]
     names = "|".join(re.escape(name.rstrip(";")) for name, value in html5.items() if value == character)
     forms = [
-        rf"\\*{re.escape(character)}",
+        re.escape(character),
         "".join(rf"%(?:25)*{byte:02x}" for byte in utf8),
-        "".join(rf"\\+u{unit}" for unit in units),
+        r"\\+".join(rf"(?<=\\)u{unit}" for unit in units),
         rf"&(?:amp;)*#(?:0*{number}|x0*{number:x});?",
     ]
     if number < 256:
-        forms.append(rf"\\+x{number:02x}")
+        forms.append(rf"(?<=\\)x{number:02x}")
     if names:
         forms.append(f"&(?:amp;)*(?:{names});?")
     if character == " ":
@@ -119,6 +172,30 @@ def _character(character: str) -> str:
     return f"(?:{'|'.join(forms)})"
 
 
-def _unescaped(match: re.Match[str]) -> str:
-    code = match[1] or match[2]
-    return chr(int(code, 16)) if code else match[3]
+def _decoded(text: str) -> Iterator[str]:
+    """The text and what each further decoding makes of it, at most `_DEPTH` times.
+
+    Each step counts, because the next one may take a part of a secret for an encoding.
+    """
+    yield text
+    left, unchanged = _DEPTH, 0
+    steps: tuple[Callable[[str], str], ...] = (unquote, _html_unescape, _unescape)
+    for decode in itertools.cycle(steps):
+        decoded = decode(text)
+        unchanged = unchanged + 1 if decoded == text else 0
+        if unchanged == len(steps) or not left:
+            return
+        if decoded != text:
+            left -= 1
+            yield decoded
+        text = decoded
+
+
+def _html_unescape(text: str) -> str:
+    """As `html.unescape`, which raises `ValueError` for a number of thousands of digits."""
+    return html.unescape(_HTML_NUMBER_TOO_LONG.sub("", _HTML_LEADING_ZEROS.sub(r"\1", text)))
+
+
+def _unescape(text: str) -> str:
+    """The text with its numbered escapes decoded; the backslashes of all others are ignored anyhow."""
+    return _JSON_ESCAPE.sub(lambda match: chr(int(match[1] or match[2], 16)), text)

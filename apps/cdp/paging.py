@@ -74,6 +74,7 @@ class Reading:
         self._seen: set[str] = set()
         self._is_doubtful = False
         self._has_ended = False
+        self.pages = 0  # that were answered
 
     @property
     def is_whole(self) -> bool:
@@ -91,6 +92,7 @@ class Reading:
         asked: list[dict[str, str]] = []
         for _ in range(PAGE_LIMIT):
             page, from_cache = self._fetch(ask)
+            self.pages += 1
             asked.append(ask)
             self._is_doubtful |= from_cache
             new = list(self._new_entries(page, ask.get("offset", "0")))

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from apps.cdp.consumers import NewConsumer, OrderConsumer
 from apps.cdp.errors import CdpAnotherRecord
+from apps.cdp.masking import MASK
 from apps.core.references import reference_key
 from apps.core.text import similar_key
 
@@ -16,6 +17,19 @@ def check_answer(order_ref: str, sent: NewConsumer, answered: OrderConsumer) -> 
         raise CdpAnotherRecord("order_reference")
     if _is_another_person(sent, answered):
         raise CdpAnotherRecord("another_person")
+
+
+def may_be_a_relative(sent: NewConsumer, answered: OrderConsumer) -> bool:
+    """Whether e-mail addresses and passport number are there on both sides, and both differ.
+
+    A family shares its name, so a name in common does not make it the same person. But the vendor may have
+    newer data of the same person: somebody has to look at it.
+    """
+    pairs = (
+        (_plain(sent.emails), _plain(answered.emails)),
+        (_plain([sent.passport_number]), _plain([answered.passport_number])),
+    )
+    return all(one and other and one.isdisjoint(other) for one, other in pairs)
 
 
 def _is_another_person(sent: NewConsumer, answered: OrderConsumer) -> bool:
@@ -37,5 +51,5 @@ def _words(*texts: str) -> frozenset[str]:
 
 
 def _plain(texts: Iterable[str]) -> frozenset[str]:
-    """The texts as they are compared; none for empty ones."""
-    return frozenset(key for key in map(similar_key, texts) if key)
+    """The texts as they are compared; none for empty ones, or where something had to be masked."""
+    return frozenset(key for key in map(similar_key, texts) if key and MASK not in key)

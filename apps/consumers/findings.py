@@ -19,6 +19,7 @@ from apps.cdp.errors import (
     CdpBusy,
     CdpConnectionLost,
     CdpError,
+    CdpListUnfinished,
     CdpRateLimited,
     CdpTimeout,
     CdpUnexpected,
@@ -69,7 +70,11 @@ class Conclusion:
 
 
 def read_order(order_ref: str, known: frozenset[str], client: CdpClient) -> Found:
-    """Read what is new on the order. Raises ``CdpError`` where the list or a consumer cannot be read."""
+    """Read what is new on the order. Raises ``CdpError`` where the list or a consumer cannot be read.
+
+    Where the vendor answers and only the time runs out, that says something of this order, and nothing of the
+    vendor: the list is too long, or its last consumers are unread.
+    """
     end = time.monotonic() + LOOK_SECONDS
     with client.slot():
         try:
@@ -78,14 +83,19 @@ def read_order(order_ref: str, known: frozenset[str], client: CdpClient) -> Foun
             if error.code != "list_too_long":
                 raise
             return Found(is_too_long=True)
+        except CdpListUnfinished:
+            return Found(is_too_long=True)
         new = [ref for ref in listed.refs if reference_key(ref) not in known]
         read: list[OrderConsumer] = []
         unread, misread = new[MOST_COMPARED:], []
-        for ref in new[:MOST_COMPARED]:
+        for number, ref in enumerate(new[:MOST_COMPARED]):
             try:
                 read.append(client.retrieve_order_consumer(ref, within=max(end - time.monotonic(), 0.001)))
-            except NOT_ANSWERED:
-                raise
+            except NOT_ANSWERED as error:
+                if not read or (error.code != "total_timeout" and time.monotonic() < end):
+                    raise
+                unread += new[number:MOST_COMPARED]
+                break
             except CdpAnotherRecord:
                 misread.append(ref)
             except CdpError:  # listed, but not to be read: this one alone, and whose it is stays open
@@ -158,6 +168,8 @@ def _result_for(
         return LookResult.SHARED
     if selectors.refs_claimed_elsewhere(submission, [candidate.ref]):
         return LookResult.SHARED
+    if candidate.is_created_at_unreadable:  # it may be any moment: nothing excludes it, nothing proves it
+        return LookResult.OTHER_TIME
     if not submission.refs_before_whole:
         return LookResult.BEFORE_PARTIAL
     return LookResult.ONE if found.is_whole else LookResult.NOW_PARTIAL

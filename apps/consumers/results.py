@@ -7,6 +7,7 @@ from typing import Any
 
 from apps.cdp.consumers import Creation
 from apps.cdp.errors import CdpError
+from apps.cdp.recognition import may_be_a_relative
 from apps.consumers.models import Doubt, Outcome, Submission
 from apps.core.encryption import encrypt
 from apps.core.references import reference_key
@@ -32,11 +33,17 @@ class Result:
     def of_creation(cls, creation: Creation, submission: Submission) -> Result:
         """The vendor answered with the new consumer.
 
-        Its reference must not have been on the order before the send, or somebody has to look at it.
+        Its reference must not have been on the order before the send, and its data must not be those of a
+        relative, or somebody has to look at it.
         """
         answer = creation.consumer
         before = {reference_key(ref) for ref in submission.refs_before or []}
-        doubt = Doubt.KNOWN_BEFORE if reference_key(answer.ref) in before else ""
+        sent = submission.consumer
+        doubt = ""
+        if reference_key(answer.ref) in before:
+            doubt = Doubt.KNOWN_BEFORE
+        elif sent is not None and may_be_a_relative(sent, answer):
+            doubt = Doubt.ANOTHER_DATA
         kept = Submission()
         kept.answer = answer
         return cls(

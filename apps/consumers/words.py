@@ -108,7 +108,7 @@ LOOKS = {
     ),
     LookResult.OTHER_TIME: _(
         "A consumer on the order matches, but Sitecore CDP says that it was created at another time than this"
-        " send. A supervisor has to say whether it is this one."
+        " send, or when it was created cannot be read. A supervisor has to say whether it is this one."
     ),
     LookResult.MISREAD: _(
         "Sitecore CDP answered about another consumer than the new one on the order. A supervisor has to look"
@@ -146,6 +146,10 @@ DOUBTS = {
     Doubt.CLAIMED: _(
         "Sitecore CDP answered with a consumer reference that another submission has. A supervisor has to"
         " check whether this consumer was created."
+    ),
+    Doubt.ANOTHER_DATA: _(
+        "Sitecore CDP answered with another email address and another passport number than were sent. A"
+        " supervisor has to check whether this consumer was created."
     ),
 }
 DOUBT_NOTE = _("Created, to be checked")

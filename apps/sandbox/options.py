@@ -19,7 +19,7 @@ LIST_ITEMS = ("asked", "links", "refs", "expanded")
 FLAVOURS = ("current", "legacy")
 NEXT_LINKS = ("right", "documented", "same", "elsewhere", "missing")
 LINK_NAMES = ("lower", "capitalised")
-CREATED_AT = ("flavour", "always", "never")
+CREATED_AT = ("flavour", "always", "never", "number")
 CACHES = ("none", "obeying", "stubborn", "silent")
 RETRIEVED = ("own", "oldest")
 PAGING = ("steady", "shuffled", "overlapping", "gap")
@@ -89,7 +89,8 @@ class Switches:
     `lag_seconds` is how long a created consumer stays out of its order's list. `updates` lets consumers be
     changed. `key_case` is the case of the names in every answer, `link_names` of those of a collection's
     links. `next_link` is where `next` leads, `page_size` the most that a page holds whatever `limit` says
-    (0: no such limit). `created_at` says whether consumers have `createdAt`, whatever the flavour. `paging`
+    (0: no such limit). `created_at` says whether consumers have `createdAt`, whatever the flavour; `number`
+    writes it in milliseconds since 1970, which no page of the vendor's documents. `paging`
     is how the pages of one list fit together, `cache` what stands before the lists of order consumers.
     `retrieved` is which consumer is answered under a reference: its own one, or the oldest of its order.
     """

@@ -46,19 +46,20 @@ def consumer_json(call: Call, stored: StoredConsumer) -> JsonObject:
 
     The current flavour has no identifiers and no dates, its items are under `orderItems`, and its order link
     is a list by guest; the legacy flavour has dates, items under `items`, and the order's own address. The
-    switch `created_at` gives `createdAt` to both flavours, or to none.
+    switch `created_at` gives `createdAt` to both flavours, as a moment or as a number, or to none.
     """
     legacy = call.switches.flavour == "legacy"
-    dated = {"flavour": legacy, "always": True, "never": False}[call.switches.created_at]
+    dated = {"flavour": legacy, "never": False}.get(call.switches.created_at, True)
     items = _item_links(call, stored.order_ref)
     times = (stored.created_at, stored.modified_at or stored.created_at)
     created, modified = (moment.strftime("%Y-%m-%dT%H:%M:%SZ") for moment in times)
+    as_number = call.switches.created_at == "number"
     by_guest = urlencode({"guestRef": stored.guest_ref, "offset": 1, "limit": DEFAULT_LIMIT})
     order_href = call.url("orders", stored.order_ref) if legacy else f"{call.url('orders')}?{by_guest}"
     return {
         "ref": stored.ref,
         "href": call.url("orderConsumers", stored.ref),
-        **({"createdAt": created} if dated else {}),
+        **({"createdAt": round(times[0].timestamp() * 1000) if as_number else created} if dated else {}),
         **({"modifiedAt": modified} if legacy else {}),
         **_person(json.loads(stored.body), "%Y-%m-%dT%H:%M:%SZ"),
         "orderItems": {"items" if legacy else "orderItems": items},

@@ -9,7 +9,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from apps.accounts.models import User
-from apps.cdp.consumers import Identifier
+from apps.cdp.consumers import Creation, Identifier, NewConsumer, OrderConsumer
 from apps.consumers import spool, storing
 from apps.consumers.models import Doubt, Outcome, Submission
 from apps.consumers.results import Result
@@ -132,6 +132,36 @@ def test_a_reference_of_another_submission_is_a_doubt_whatever_its_spelling(
     assert (submission.outcome, submission.doubt_code) == (Outcome.CREATED, Doubt.CLAIMED)
     earlier = Submission.objects.earliest("id")
     assert CHECKED in text(as_staff.get(f"/submissions/{earlier.public_id}/"))
+
+
+IDA = NewConsumer("Ida", "Twin", emails=("ida@example.com", "i@example.com"), passport_number="P1234567")
+
+
+@pytest.mark.parametrize(
+    ("answered", "doubt"),
+    [
+        ({"firstName": "Ben", "emails": ["ben@example.com"], "passportNumber": "X7"}, Doubt.ANOTHER_DATA),
+        ({"firstName": "Ida", "emails": ["ben@example.com"], "passportNumber": "X7"}, Doubt.ANOTHER_DATA),
+        ({"firstName": "Ben", "emails": ["I@EXAMPLE.COM"], "passportNumber": "X7"}, ""),
+        ({"firstName": "Ben", "emails": ["ben@example.com"], "passportNumber": "p1234567"}, ""),
+        ({"firstName": "Ben", "emails": ["ben@example.com"]}, ""),
+        ({"firstName": "Ben", "passportNumber": "X7"}, ""),
+    ],
+)
+def test_the_data_of_a_relative_are_a_doubt(
+    as_staff: Client, as_supervisor: Client, staff: User, answered: dict[str, object], doubt: str
+) -> None:
+    sending = store(staff, Outcome.SENDING, IDA)
+    consumer = OrderConsumer.from_json({"ref": REF, "lastName": "Twin", **answered})
+    result = Result.of_creation(Creation(consumer, 200), sending)
+    storing.write_after(sending, result, Actor.system("worker"))
+    sending.refresh_from_db()
+    assert (sending.outcome, sending.doubt_code) == (Outcome.CREATED, doubt)
+    page = text(as_staff.get(f"/submissions/{sending.public_id}/"))
+    assert (CHECKED in page) is bool(doubt)
+    assert ("another email address and another passport number" in page) is bool(doubt)
+    assert ('class="panel panel-warning' in page) is bool(doubt)
+    assert (PINNED in text(as_supervisor.get("/submissions/"))) is bool(doubt)
 
 
 def test_a_doubt_survives_the_spool(staff: User, sandbox: SandboxServer) -> None:

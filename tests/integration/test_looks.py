@@ -20,7 +20,7 @@ from apps.accounts.models import User
 from apps.cdp import paging
 from apps.cdp.client import CdpClient, ListedRefs
 from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
-from apps.cdp.errors import CdpRateLimited
+from apps.cdp.errors import CdpRateLimited, CdpTimeout
 from apps.cdp.factory import get_client
 from apps.consumers import findings, looks, pacing, selectors, storing
 from apps.consumers.models import LookResult, Outcome, SettledHow, Submission, VendorContact
@@ -528,6 +528,28 @@ def test_an_older_twin_that_was_hidden_before_the_send_is_told_by_its_moment(
     assert "created at another time than this send" in page
 
 
+def test_a_moment_that_cannot_be_read_excludes_nothing_and_proves_nothing(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"created_at": "number"})
+    old = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    twin = sandbox.sandbox.add_consumer(SAMPLE_ORDER, FULL.to_json(), created_at=old, listed_in=3600)
+    submission = lost(as_staff, sandbox, done=False)
+    sandbox.sandbox.list_consumer(twin.ref)
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.look_result) == (Outcome.UNKNOWN, LookResult.OTHER_TIME)
+    assert found.matching_refs == [twin.ref]
+    page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert "when it was created cannot be read" in page
+    second = sandbox.sandbox.add_consumer(SAMPLE_ORDER, FULL.to_json())
+    make_due(submission)
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.look_result) == (Outcome.UNKNOWN, LookResult.SEVERAL)
+    assert set(found.matching_refs) == {twin.ref, second.ref}
+
+
 def test_beside_an_older_twin_the_one_of_the_send_is_taken(as_staff: Client, sandbox: SandboxServer) -> None:
     sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"created_at": "always"})
     old = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
@@ -678,6 +700,50 @@ def test_an_order_that_is_too_large_to_be_read_is_for_a_supervisor(
     assert (found.outcome, found.look_result) == (Outcome.UNKNOWN, LookResult.TOO_MANY)
     page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
     assert "more consumers than the portal can read" in page
+
+
+def test_an_order_that_is_not_read_in_time_is_for_a_supervisor_and_stops_no_other_check(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission = lost(as_staff, sandbox)
+    add_elsewhere(clean())
+    sandbox.sandbox.switches = Switches().changed({"page_size": 1})
+    real, left = paging.Page.from_json, [0]
+
+    def late(data: object) -> paging.Page:
+        left[0] -= 1
+        if left[0] < 0:
+            raise CdpTimeout("total_timeout")
+        return real(data)
+
+    monkeypatch.setattr(paging.Page, "from_json", late)
+    for _ in range(pacing.PATIENCE + 1):
+        make_due(submission)
+        left[0] = 1
+        assert look()
+        found = fresh(submission)
+        assert (found.outcome, found.look_result, found.failed_looks) == ("unknown", LookResult.TOO_MANY, 0)
+    assert pacing.paused_until(datetime.datetime.now(datetime.UTC)) is None
+
+
+def test_new_consumers_that_are_not_read_in_time_are_unread(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission = lost(as_staff, sandbox)
+    others = [add_elsewhere(clean()), add_elsewhere(clean())]
+    real, left = OrderConsumer.from_json, [1]
+
+    def late(data: object) -> OrderConsumer:
+        left[0] -= 1
+        if left[0] < 0:
+            raise CdpTimeout("total_timeout")
+        return real(data)
+
+    monkeypatch.setattr(OrderConsumer, "from_json", late)
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.look_result, found.failed_looks) == ("unknown", LookResult.NOT_ALL_READ, 0)
+    assert found.unread_refs == [one.ref for one in others]
 
 
 def test_a_page_of_a_firewall_in_place_of_the_order_is_no_look(

@@ -63,6 +63,7 @@ class Doubt(models.TextChoices):
 
     KNOWN_BEFORE = "known_before", _("The answer has a reference that was on the order before the send")
     CLAIMED = "claimed", _("The answer has a reference that another submission has")
+    ANOTHER_DATA = "another_data", _("The answer has another email address and another passport number")
 
 
 class SettleReason(models.TextChoices):
@@ -218,7 +219,11 @@ class Submission(models.Model):
             models.CheckConstraint(
                 name="submission_doubted_only_where_created",
                 condition=Q(doubt_code="")
-                | Q(doubt_code__in=["known_before", "claimed"], outcome="created", settled_how=""),
+                | Q(
+                    doubt_code__in=["known_before", "claimed", "another_data"],
+                    outcome="created",
+                    settled_how="",
+                ),
             ),
             models.CheckConstraint(
                 name="submission_list_is_whole_only_where_read",

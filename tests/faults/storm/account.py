@@ -10,6 +10,7 @@ from typing import Any
 from apps.audit.chain import GENESIS, Row, row_hash
 from apps.audit.models import AuditEvent, AuditHead
 from apps.consumers.models import LookResult, Outcome, Submission
+from apps.core.references import reference_key
 from apps.sandbox.fault_table import ROWS
 from tests.faults.storm.entries import Entry
 from tests.faults.storm.people import Told
@@ -147,8 +148,17 @@ def _was_told_another_ref(line: Line) -> bool:
     """Whether the vendor may have answered with the reference of another consumer of the order.
 
     Where that one had been made only since our list, and its own outcome is not known yet, nothing tells it.
+    Where it was in our list, the row has to have a doubt.
     """
-    return not line.alone and any(create["fault"] == "known_ref" for create in line.creates)
+    may_be_told = not line.alone and any(create["fault"] == "known_ref" for create in line.creates)
+    return may_be_told and (bool(line.submission.doubt_code) or not _was_there_before(line))
+
+
+def _was_there_before(line: Line) -> bool:
+    """Whether the reference of a submission was on the order before its send."""
+    row = line.submission
+    before = {reference_key(ref) for ref in row.refs_before or []}
+    return bool(row.consumer_ref) and reference_key(row.consumer_ref) in before
 
 
 def _all_true(account: Account) -> None:
@@ -162,6 +172,14 @@ def _all_true(account: Account) -> None:
                 line.outcome == Outcome.CREATED
                 and not _was_told_another_ref(line)
                 and line.submission.consumer_ref not in [consumer["ref"] for consumer in line.consumers]
+            )
+        ),
+    )
+    account.note(
+        "created with a reference that was there before, and no doubt",
+        where(
+            lambda line: (
+                line.outcome == Outcome.CREATED and _was_there_before(line) and not line.submission.doubt_code
             )
         ),
     )

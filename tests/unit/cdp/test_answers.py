@@ -238,6 +238,15 @@ def test_an_order_consumer_survives_its_json() -> None:
     assert OrderConsumer(ref="a").to_json() == {"ref": "a"}
 
 
+@pytest.mark.parametrize("written", [1577836800000, "1577836800000", "yesterday", True, {"at": 1}, []])
+def test_a_moment_of_creation_that_cannot_be_read_is_not_taken_for_none(written: object) -> None:
+    consumer = OrderConsumer.from_json({"ref": "a", "createdAt": written})
+    assert (consumer.created_at, consumer.is_created_at_unreadable) == (None, True)
+    assert OrderConsumer.from_json(consumer.to_json()) == consumer
+    for absent in ({}, {"createdAt": None}, {"createdAt": ""}, {"createdAt": "2024-05-06T07:08:00Z"}):
+        assert not OrderConsumer.from_json({"ref": "a", **absent}).is_created_at_unreadable
+
+
 def test_no_record_shows_a_person_in_its_repr() -> None:
     person = {
         "ref": "r1",

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from apps.cdp.errors import (
+    CdpListUnfinished,
     CdpMalformedAnswer,
     CdpTimeout,
     CdpUnexpected,
@@ -42,7 +43,7 @@ def test_a_list_keeps_its_limit_as_a_whole(serve: Serve) -> None:
 
     server = serve(script)
     began = time.monotonic()
-    with pytest.raises(CdpTimeout) as caught:
+    with pytest.raises(CdpListUnfinished) as caught:
         client_of(server.url, total=20).list_order_consumer_refs(ORDER, within=0.5)
     assert caught.value.code == "total_timeout"
     assert time.monotonic() - began < 1.5
@@ -51,9 +52,21 @@ def test_a_list_keeps_its_limit_as_a_whole(serve: Serve) -> None:
 def test_no_attempt_outlives_the_limit_of_its_list(serve: Serve) -> None:
     server = serve(Peer.wait_for_end)
     began = time.monotonic()
-    with pytest.raises(CdpTimeout):
+    with pytest.raises(CdpTimeout) as caught:
         client_of(server.url, read=5, total=20).list_order_consumer_refs(ORDER, within=0.3)
+    assert not isinstance(caught.value, CdpListUnfinished), "No page was answered"
     assert time.monotonic() - began < 2
+
+
+def test_a_page_that_is_not_answered_while_there_is_time_does_not_make_a_list_too_long(serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(answer(200, {"items": [{"ref": "a"}]}))
+        peer.wait_for_end()
+
+    with pytest.raises(CdpTimeout) as caught:
+        client_of(serve(script).url, read=0.3, total=20).list_order_consumer_refs(ORDER, within=10)
+    assert (type(caught.value), caught.value.code) == (CdpTimeout, "read_timeout")
 
 
 def test_a_list_follows_offsets_until_an_empty_page(serve: Serve) -> None:

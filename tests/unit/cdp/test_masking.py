@@ -5,17 +5,19 @@ from __future__ import annotations
 import base64
 import html
 import json
+import time
 from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
 
+from apps.cdp.errors import CdpMalformedAnswer
 from apps.cdp.masking import MASK, Secrets
 from tests.unit.cdp.clients import ORDER, client_of, create, failed_create
 from tests.unit.cdp.conftest import Serve
 from tests.unit.cdp.servers import always, answer
 
-KEY, TOKEN = "psfu6uh05hsr9c34rptl", 'N0/+x=Tok"en&w\u00f6rd:9f7'
+KEY, TOKEN = "psfu6uh05hsr9c34rptl", 'N0/+x=T ok"en&w\u00f6rd:9f7'
 SECRETS = Secrets(KEY, TOKEN)
 
 
@@ -32,12 +34,38 @@ def encodings(text: str) -> Iterator[str]:
         "".join(f"&#{ord(c)};" for c in text),
         "".join(f"&#x{ord(c):X};" for c in text),
     )
-    yield "\u200b".join(text)
-    yield "\x01".join(text)
+    # One character percent-encoded, the others escaped as in JSON; a blank as in a form.
+    yield json.dumps(f"%{ord(text[0]):02x}{text[1:]}")[1:-1]
+    yield f"%{ord(text[0]):02x}{text[1:]}".replace(" ", "+")
+    yield "".join(f"\\x{byte:02x}" for byte in text.encode("latin-1"))
+    for unseen in (
+        "\n",
+        "\r",
+        "\t",
+        "\b",
+        "\f",
+        "\x01",
+        "\x7f",
+        "\u200b",
+        "\u2028",
+        "\u2063",
+        "\ud800",
+        "\\",
+    ):
+        yield unseen.join(text)
+        yield text[:3] + unseen + text[3:]
     for before in ("", "a", "ab", "Basic "):
         coded = base64.b64encode(f"{before}{text}{before}".encode()).decode()
         yield from (coded, coded.rstrip("="), quote(coded, safe=""), coded[:30] + "\r\n" + coded[30:])
         yield base64.urlsafe_b64encode(f"{before}{text}".encode()).decode()
+
+
+def read(text: str, credentials: tuple[str, str] = (KEY, TOKEN)) -> str:
+    """The text as the client hands it on from the JSON body of an answer."""
+    wire = client_of("http://127.0.0.1:1", credentials=credentials)._wire()
+    payload = wire._payload(json.dumps({"message": text}).encode())
+    assert isinstance(payload, dict)
+    return str(payload["message"])
 
 
 @pytest.mark.parametrize("secret", [KEY, TOKEN, f"{KEY}:{TOKEN}"], ids=["key", "token", "pair"])
@@ -45,7 +73,7 @@ def test_a_secret_is_found_and_masked_in_every_encoding(secret: str) -> None:
     for coded in encodings(secret):
         text = f"before {coded} after"
         assert SECRETS.occur_in(text), coded
-        masked = SECRETS.mask(text)
+        masked = read(text)
         assert MASK in masked, coded
         # What is left of a Base64 text are the characters that neighbours have a part in.
         assert len(masked) <= len("before  after") + len(MASK) * 4 + 12, coded
@@ -63,6 +91,67 @@ def test_ordinary_texts_stay_as_they_are() -> None:
     ):
         assert not SECRETS.occur_in(text)
         assert SECRETS.mask(text) == text
+
+
+@pytest.mark.parametrize(
+    ("secret", "echo"),
+    [
+        ('a%41"\\tail-of-it', '%61%41"\\tail-of-it'),  # an encoding within the secret
+        ("back\\slash-token", "back%5Cslash-token"),
+        ("back\\slash-token", "b\\u0061ck\\\\slash-token"),
+        ("plain-token", "".join(f"\\u{ord(char):04x}" for char in base64.b64encode(b"plain-token").decode())),
+    ],
+)
+def test_a_text_in_which_a_secret_would_be_left_is_masked_as_a_whole(secret: str, echo: str) -> None:
+    masked = read(f"before {echo}", credentials=("client-key", secret))
+    assert masked in (MASK, f"before {MASK}", f"before \\{MASK}")
+
+
+def test_a_secret_in_a_name_of_the_answer_is_masked() -> None:
+    wire = client_of("http://127.0.0.1:1", credentials=(KEY, TOKEN))._wire()
+    assert wire._payload(json.dumps({"a": [{f"{KEY[:4]}\n{KEY[4:]}": 1}]}).encode()) == {"a": [{MASK: 1}]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\\" * 300_000,
+        "\\" * 300_000 + "u",
+        "%" + "25" * 150_000 + "41",
+        "&" + "amp;" * 100_000 + "#65",
+        "&#" + "0" * 300_000,
+        "&#" + "9" * 300_000,
+        "\u200b" * 300_000,
+        f"{KEY[0]}\\" * 150_000,
+        f"{KEY[0]}" + "\\\u200b" * 150_000 + "%25252525252525252541",
+        "%41" * 100_000,
+    ],
+    ids=[
+        "backslashes",
+        "escape",
+        "percent",
+        "ampersand",
+        "zeros",
+        "number",
+        "unseen",
+        "begun",
+        "mixed",
+        "encoded",
+    ],
+)
+def test_the_work_grows_with_the_text_and_no_faster(text: str) -> None:
+    """Counted in seconds of this process's own work. Growth with the square of the length takes minutes."""
+    began = time.process_time()
+    SECRETS.mask(text)
+    SECRETS._pattern.sub(MASK, text)  # also where the quick search lets nothing through
+    assert time.process_time() - began < 10
+
+
+def test_an_answer_nested_too_deep_to_be_masked_is_malformed() -> None:
+    wire = client_of("http://127.0.0.1:1", credentials=(KEY, TOKEN))._wire()
+    with pytest.raises(CdpMalformedAnswer):
+        wire._payload(b"[" * 700 + json.dumps(KEY).encode() + b"]" * 700)
+    assert wire._payload(b"[" * 500 + b"]" * 500) is not None
 
 
 def test_a_value_too_short_to_be_told_from_ordinary_words_is_not_looked_for() -> None:
@@ -88,6 +177,9 @@ AUTHORIZATION = base64.b64encode(b"KEY-MARKER:TOKEN-MARKER").decode()
         quote(AUTHORIZATION, safe=""),
         "\\u004bEY-MARKER",
         "KEY\u0000-MARKER",
+        "TOKEN\n-MARKER",
+        "TOKEN\ud800-MARKER",
+        "\u200bTOK\rEN-\tMARKER",
         base64.b64encode(b"user TOKEN-MARKER").decode(),
         "x" * 980 + "TOKEN-MARKER",
     ],

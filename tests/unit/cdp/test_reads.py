@@ -22,7 +22,7 @@ from apps.cdp.errors import (
     CdpUnreachable,
     CdpUnrecognisedRefusal,
 )
-from tests.unit.cdp.clients import ORDER, client_of, create
+from tests.unit.cdp.clients import ORDER, client_of, failed_create
 from tests.unit.cdp.conftest import Serve
 from tests.unit.cdp.servers import Peer, Script, always, answer
 
@@ -207,7 +207,7 @@ def test_a_read_asks_no_cache_and_a_create_has_no_such_header(serve: Serve) -> N
     server = serve(always(answer(200, THE_ORDER)))
     client = client_of(server.url)
     client.retrieve_order(ORDER)
-    create(client)
+    failed_create(client)  # the answer is about the order
     [read, sent] = server.requests
     assert (read.headers["cache-control"], read.headers["pragma"]) == ("no-cache", "no-cache")
     assert "cache-control" not in sent.headers
