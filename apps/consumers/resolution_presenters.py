@@ -68,7 +68,7 @@ class Lost:
 def receipt(submission: Submission, reader: Reader, *, forms: Sequence[SettleForm]) -> dict[str, Any]:
     """What the receipt shows of the resolution, beside what :func:`presenters.receipt` gives."""
     if not submission.is_resolved:
-        return {"version": ""}
+        return {"version": settling.version_of(submission)}
     past = list(submission.past_resolutions.order_by("id"))
     correctable = not settling.can_be_settled(submission)
     context = {

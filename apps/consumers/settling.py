@@ -17,7 +17,7 @@ from apps.audit.services import record
 from apps.consumers import schedule, selectors
 from apps.consumers.events import event_of
 from apps.consumers.evidence import Evidence
-from apps.consumers.models import Outcome, PastResolution, SettledHow, SettleReason, Submission
+from apps.consumers.models import OPEN_OUTCOMES, Outcome, PastResolution, SettledHow, SettleReason, Submission
 from apps.core.actor import Actor
 from apps.core.connections import is_away
 from apps.core.encryption import encrypt
@@ -103,16 +103,18 @@ def can_be_resolved(submission: Submission) -> bool:
 
 
 def version_of(submission: Submission) -> str:
-    """Which resolution somebody saw: another one, or a later answer, has another version.
+    """Which outcome somebody saw: another resolution, or a later answer, has another version.
 
-    Empty where there is none yet.
+    Empty where there is no outcome yet: unknown, or being sent.
     """
-    if not submission.is_resolved or submission.settled_at is None:
+    since = submission.settled_at or submission.finished_at
+    if submission.outcome in OPEN_OUTCOMES or since is None:
         return ""
     parts = (
         submission.outcome,
         submission.consumer_ref,
-        submission.settled_at.astimezone(datetime.UTC).isoformat(),
+        submission.doubt_code,
+        since.astimezone(datetime.UTC).isoformat(),
         submission.late_outcome,
         submission.late_consumer_ref,
     )

@@ -20,6 +20,7 @@ from apps.sandbox.server import SandboxServer
 from consumerportal.status import Level, lines
 from tests.unit.accounts.people import events
 from tests.unit.consumers.entries import FULL, REF, clean, posted, store, text
+from tests.unit.consumers.resolving import AS_NOT_CREATED, enter
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -75,11 +76,7 @@ def test_a_supervisor_says_what_it_was_and_the_doubt_is_over(
     submission = created_with(as_staff, sandbox, "known_ref")
     page = text(as_supervisor.get(f"/submissions/{submission.public_id}/"))
     assert f'action="/submissions/{submission.public_id}/settle/"' in page
-    response = as_supervisor.post(
-        f"/submissions/{submission.public_id}/settle/",
-        {"outcome": "not_created", "not_created-reason": "not_seen_in_cdp", "not_created-note": ""},
-    )
-    assert response.status_code == 303
+    assert enter(as_supervisor, submission, AS_NOT_CREATED).status_code == 303
     submission.refresh_from_db()
     assert (submission.outcome, submission.doubt_code) == (Outcome.NOT_CREATED, "")
     assert PINNED not in text(as_supervisor.get("/"))
