@@ -5,21 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext
 
 from apps.audit.words import value_words
-from apps.cdp.consumers import OrderConsumer
 from apps.consumers import presenters, selectors, settling
 from apps.consumers.evidence import LOOK_UPS_OFF, Evidence
 from apps.consumers.forms.settling import SettleForm
 from apps.consumers.models import Outcome, PastResolution, SettledHow, Submission
-from apps.core.references import same_reference
-
-CLOCKS_DIFFER = timedelta(seconds=120)  # between the vendor's clock and ours, at most
+from apps.consumers.resolution_doubts import doubts, resolution_doubts
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +78,11 @@ def receipt(submission: Submission, reader: Reader, *, forms: Sequence[SettleFor
         context["correct_url"] = reverse("consumers:settle", args=[submission.public_id])
     if forms or Outcome.CREATED in (submission.outcome, *(one.outcome for one in past)):
         context["sent_again"] = _sent_again(submission, reader)
+    context["resolution_doubts"] = resolution_doubts(submission)
     if submission.outcome == Outcome.CREATED and not is_verified(submission):
         context |= {"panel_kind": "warning", "headline": unverified_headline(submission)}
+    elif context["resolution_doubts"]:
+        context |= {"panel_kind": "warning", "headline": doubted_headline(submission)}
     return context
 
 
@@ -94,6 +94,13 @@ def is_verified(resolved: Submission | PastResolution) -> bool:
 def unverified_headline(submission: Submission) -> str:
     """The receipt's title where nobody but a person says that the consumer exists."""
     return gettext("Marked as created by %(who)s, not verified") % {"who": submission.settled_by_name}
+
+
+def doubted_headline(submission: Submission) -> str:
+    """The receipt's title where something speaks against the consumer that a person marked."""
+    return gettext("Marked as created by %(who)s, but there are warnings") % {
+        "who": submission.settled_by_name
+    }
 
 
 def confirmation(
@@ -120,21 +127,6 @@ def confirmation(
             ("created-evidence", sealed),
         ],
     }
-
-
-def doubts(submission: Submission, reference: str, consumer: OrderConsumer | None) -> list[str]:
-    """What speaks against this consumer being the one that was sent, one sentence each."""
-    found = []
-    if any(same_reference(reference, ref) for ref in submission.refs_before or []):
-        found.append(gettext("This consumer was on the order before this submission was sent."))
-    elif consumer and consumer.created_at and consumer.created_at < submission.submitted_at - CLOCKS_DIFFER:
-        found.append(
-            gettext("Sitecore CDP says that this consumer was created before this submission was sent.")
-        )
-    late = submission.late_consumer_ref
-    if late and not same_reference(reference, late):
-        found.append(gettext("Sitecore CDP's own answer named another consumer: %(ref)s") % {"ref": late})
-    return found
 
 
 def lost(submission: Submission, form: SettleForm) -> Lost:
