@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 
 from apps.audit.words import value_words
 from apps.consumers import presenters, selectors, settling
-from apps.consumers.evidence import LOOK_UPS_OFF, Evidence
+from apps.consumers.evidence import LIST_NOT_WHOLE, LOOK_UPS_OFF, Evidence
 from apps.consumers.forms.settling import SettleForm
 from apps.consumers.models import Outcome, PastResolution, SettledHow, Submission
 from apps.consumers.resolution_doubts import doubts, resolution_doubts
@@ -199,4 +199,6 @@ def _unread_words(evidence: Evidence) -> str:
         return ""
     if evidence.error_code == LOOK_UPS_OFF:
         return gettext("look-ups are turned off")
+    if evidence.error_code == LIST_NOT_WHOLE:
+        return gettext("it is not in the list of the order, but that list may lack consumers")
     return value_words("error_code", evidence.error_code)

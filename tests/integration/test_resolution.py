@@ -15,11 +15,13 @@ from pytest_django import Settings
 from apps.accounts.models import User
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import OrderConsumer
+from apps.cdp.factory import get_client
 from apps.consumers import contact, evidence
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.settling import ReferenceClaimed
 from apps.core.references import same_reference
 from apps.sandbox.faults import Armed
+from apps.sandbox.options import Switches
 from apps.sandbox.seed import FAMILY_ORDER, SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
 from tests.unit.accounts.people import events, make_person
@@ -328,6 +330,37 @@ def test_what_cannot_be_read_has_to_be_stated_and_is_shown_as_not_verified(
         sandbox.start()
 
 
+@pytest.mark.parametrize("kind", ["gap", "stubborn"])
+def test_a_list_that_may_lack_the_consumer_does_not_refuse_it(
+    as_supervisor: Client, sandbox: SandboxServer, unknown: Submission, kind: str
+) -> None:
+    """The list has a gap before the consumer, or comes from a cache that filled before it was created."""
+    if kind == "stubborn":
+        sandbox.sandbox.switches = Switches().changed({"cache": "stubborn"})
+        get_client().list_order_consumer_refs(SAMPLE_ORDER)
+    theirs = add_elsewhere(replace(FULL, last_name="Dent")).ref
+    if kind == "gap":
+        sandbox.sandbox.switches = Switches().changed({"paging": "gap", "page_size": 1})
+    entered = enter(as_supervisor, unknown, created_with(theirs))
+    page = text(entered)
+    assert "The portal could not read this consumer" in page
+    assert "it is not in the list of the order, but that list may lack consumers" in page
+    [viewed] = events("vendor_record.viewed")
+    assert viewed.details["result"] == "list_not_whole"
+    assert confirm(as_supervisor, unknown, entered).status_code == 303
+    found = fresh(unknown)
+    assert (found.consumer_ref, found.settled_read_at) == (theirs, None)
+    assert "not verified" in text(as_supervisor.get(receipt(unknown)))
+
+
+def test_a_list_that_is_not_whole_but_has_the_consumer_is_enough(
+    as_supervisor: Client, sandbox: SandboxServer, unknown: Submission, theirs: str
+) -> None:
+    add_elsewhere(replace(FULL, last_name="Dent"))
+    sandbox.sandbox.switches = Switches().changed({"paging": "gap", "page_size": 1})
+    assert "Sent and read" in text(enter(as_supervisor, unknown, created_with(theirs)))
+
+
 def test_the_statement_alone_does_not_spare_the_reading(
     as_supervisor: Client,
     as_sol: Client,
@@ -401,7 +434,7 @@ def test_while_the_consumer_is_read_no_database_connection_is_held(
 
         monkeypatch.setattr(CdpClient, name, watched)
 
-    watch("list_order_consumer_refs")
+    watch("observe_order_consumers")
     watch("retrieve_order_consumer")
     assert COMPARE in text(enter(as_supervisor, unknown, created_with(theirs)))
     assert held == [False, False]
