@@ -21,9 +21,13 @@ from apps.consumers.resolution_doubts import doubts, resolution_doubts
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """A resolution, for the receipt. ``note`` is for supervisors only."""
+    """A resolution, for the receipt. ``note`` is for supervisors only.
+
+    ``is_answer``: it is an answer of Sitecore CDP that a supervisor's resolution has replaced.
+    """
 
     words: str
+    is_answer: bool
     at: datetime | None
     verification: str
     read_at: datetime | None
@@ -149,6 +153,7 @@ def lost(submission: Submission, form: SettleForm) -> Lost:
 def _resolution(resolved: Submission | PastResolution) -> Resolution:
     return Resolution(
         words=_words(resolved),
+        is_answer=not resolved.settled_how,
         at=resolved.settled_at,
         verification=_verification(resolved),
         read_at=resolved.settled_read_at,
@@ -164,11 +169,15 @@ def _words(resolved: Submission | PastResolution) -> str:
             "Confirmed by reconciliation: this consumer was new on the order and matches in every field that"
             " Sitecore CDP returns."
         )
+    if not resolved.settled_how:
+        return gettext("Sitecore CDP answered that it had created this consumer.")
     reason = value_words("reason", resolved.settle_reason)
     return gettext("Resolved by %(who)s: %(reason)s.") % {"who": _who(resolved), "reason": reason}
 
 
 def _verification(resolved: Submission | PastResolution) -> str:
+    if not resolved.settled_how:
+        return gettext("There were doubts about this answer.")
     if resolved.settled_how == SettledHow.BY_LOOK_UP:
         return gettext("Verified by the portal.")
     if resolved.outcome == Outcome.NOT_CREATED:

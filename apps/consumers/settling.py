@@ -54,8 +54,9 @@ def settle(
 
     ``submission`` is as the supervisor saw it. ``outcome`` is created (with the consumer's reference) or not
     created. ``evidence``: what the portal read of that consumer; without it the resolution is not verified.
-    The note stays encrypted on the row; the event carries the reason's code. An earlier resolution is kept as
-    a ``PastResolution``. Raises ``NotUnknown`` and ``ReferenceClaimed``; then nothing was changed.
+    The note stays encrypted on the row; the event carries the reason's code. An earlier resolution, or a
+    doubted answer of the vendor, is kept as a ``PastResolution``. Raises ``NotUnknown`` and
+    ``ReferenceClaimed``; then nothing was changed.
     """
     now = datetime.datetime.now(datetime.UTC)
     try:
@@ -65,7 +66,7 @@ def settle(
                 raise NotUnknown("The submission is not as it was seen")
             if consumer_ref and selectors.submissions_with_reference(consumer_ref, besides=row):
                 raise ReferenceClaimed("The reference belongs to another submission")
-            if row.is_resolved:
+            if _replaces_an_outcome(row):
                 _keep_past(row, now)
             Submission.objects.filter(pk=row.pk).update(
                 **_read_columns(row, outcome, evidence),
@@ -121,13 +122,18 @@ def version_of(submission: Submission) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
+def _replaces_an_outcome(row: Submission) -> bool:
+    """Whether a resolution of this row replaces another one, or a doubted answer of the vendor."""
+    return row.is_resolved or bool(row.doubt_code)
+
+
 def _keep_past(row: Submission, now: datetime.datetime) -> None:
     PastResolution.objects.create(
         submission=row,
         outcome=row.outcome,
         consumer_ref=row.consumer_ref,
         settled_how=row.settled_how,
-        settled_at=row.settled_at,  # type: ignore[misc]  # of a resolved one it is there: a constraint
+        settled_at=row.settled_at or row.finished_at,  # type: ignore[misc]  # one of them is there: constraints
         settled_by_id=row.settled_by_id,
         settled_by_name=row.settled_by_name,
         settle_reason=row.settle_reason,
@@ -152,7 +158,7 @@ def _read_columns(row: Submission, outcome: Outcome, evidence: Evidence | None) 
             "guest_ref": consumer.guest_ref,
         }
     if not row.is_resolved and outcome is not Outcome.CREATED:
-        return {}
+        return {}  # what the vendor's own answer said, if there was one
     texts = ("encrypted_answer", "consumer_href", "order_href", "guest_href", "guest_ref")
     return {"settled_read_at": None, **dict.fromkeys(texts, "")}
 
@@ -164,7 +170,7 @@ def _record_resolution(submission: Submission, before: Submission, actor: Actor)
         "reason": submission.settle_reason,
         "verification": verified if submission.outcome == Outcome.CREATED else "",
     }
-    if before.is_resolved:
+    if _replaces_an_outcome(before):
         told = WORD.fullmatch(before.consumer_ref) is not None  # an odd one is in the row alone
         facts |= {"previous_outcome": before.outcome, "previous_ref": before.consumer_ref if told else ""}
         record(event_of(actions.CONSUMER_RESOLUTION_CORRECTED, submission, actor, **facts))

@@ -20,8 +20,8 @@ from apps.sandbox.seed import FAMILY_ORDER, SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
 from consumerportal.status import Level, lines
 from tests.unit.accounts.people import events
-from tests.unit.consumers.entries import FULL, REF, clean, posted, settled_by, store, text
-from tests.unit.consumers.resolving import AS_NOT_CREATED, enter, mark_created
+from tests.unit.consumers.entries import FULL, REF, clean, creates, posted, settled_by, store, text
+from tests.unit.consumers.resolving import AS_NOT_CREATED, add_elsewhere, enter, mark_created
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -82,6 +82,46 @@ def test_a_supervisor_says_what_it_was_and_the_doubt_is_over(
     assert (submission.outcome, submission.doubt_code) == (Outcome.NOT_CREATED, "")
     assert PINNED not in text(as_supervisor.get("/"))
     assert "Correct and send again" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
+
+
+@pytest.mark.parametrize("outcome", ["not_created", "created"])
+def test_the_answer_that_a_resolution_replaces_stays_with_what_it_said(
+    as_staff: Client, as_supervisor: Client, sandbox: SandboxServer, outcome: str
+) -> None:
+    ref = known(sandbox)
+    submission = created_with(as_staff, sandbox, "known_ref")
+    answered = submission.answer
+    assert answered is not None
+    other = add_elsewhere(replace(FULL, last_name="Dent"))
+    if outcome == "created":
+        assert mark_created(as_supervisor, submission, other.ref).status_code == 303
+    else:
+        assert enter(as_supervisor, submission, AS_NOT_CREATED).status_code == 303
+    [past] = submission.past_resolutions.all()
+    assert (past.outcome, past.consumer_ref, past.settled_how) == (Outcome.CREATED, ref, "")
+    assert past.settled_at == submission.finished_at
+    assert past.answer == answered
+    [event] = events("consumer.resolution_corrected")
+    assert (event.details["previous_outcome"], event.details["previous_ref"]) == ("created", ref)
+    assert event.details["outcome"] == outcome
+    assert events("consumer.settled") == []
+    page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert "marked an unknown order consumer" not in page
+    earlier = page[page.index("Earlier resolutions") :]
+    for words in (ref, "Sitecore CDP answered that it had created this consumer.", "Answered:"):
+        assert words in earlier
+
+
+def test_after_a_doubted_answer_was_marked_as_not_created_a_similar_consumer_meets_a_warning(
+    as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
+) -> None:
+    known(sandbox)
+    submission = created_with(as_staff, sandbox, "known_ref")
+    assert enter(as_supervisor, submission, AS_NOT_CREATED).status_code == 303
+    sent_before = len(creates(sandbox))
+    stopped = as_staff.post(NEW, posted())
+    assert "was marked as created, and that was corrected to not created" in text(stopped)
+    assert len(creates(sandbox)) == sent_before
 
 
 def test_an_ordinary_answer_is_green_and_pinned_nowhere(
