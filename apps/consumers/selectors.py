@@ -101,7 +101,8 @@ def refs_claimed_elsewhere(submission: Submission, refs: Iterable[str]) -> froze
 
     A reference belongs to one order: somebody has settled one of the two wrongly.
     """
-    wanted, found = list(refs), []
+    wanted = list(refs)
+    found: list[str] = []
     for column in REFERENCE_COLUMNS:
         others = _with_reference(column, wanted).exclude(pk=submission.pk).alias(order_key=Lower("order_ref"))
         found += others.exclude(order_key=submission.order_ref.lower()).values_list(column, flat=True)
@@ -109,11 +110,12 @@ def refs_claimed_elsewhere(submission: Submission, refs: Iterable[str]) -> froze
 
 
 def submissions_with_reference(ref: str, *, besides: Submission) -> list[Submission]:
-    """The other submissions, to any order, that this consumer reference belongs to; case and dashes aside."""
+    """The other submissions, to any order, that this consumer reference belongs to; case and dashes aside.
+
+    A reference by a late answer that a supervisor has overruled belongs to nobody by it.
+    """
     found = {
-        one.pk: one
-        for column in REFERENCE_COLUMNS
-        for one in _with_reference(column, [ref]).defer("refs_before")
+        one.pk: one for column in REFERENCE_COLUMNS for one in _claiming(column, ref).defer("refs_before")
     }
     found.pop(besides.pk, None)
     return list(found.values())
@@ -140,13 +142,26 @@ def has_repeated_reference(submission: Submission) -> bool:
 
 def is_claimed(ref: str, *, besides: Submission) -> bool:
     """Whether another submission than this one has a consumer reference, be it by a late answer."""
-    return any(_with_reference(column, [ref]).exclude(pk=besides.pk).exists() for column in REFERENCE_COLUMNS)
+    return any(_claiming(column, ref).exclude(pk=besides.pk).exists() for column in REFERENCE_COLUMNS)
+
+
+def _claiming(column: str, ref: str) -> QuerySet[Submission]:
+    """The submissions that a reference in this column belongs to."""
+    found = _with_reference(column, [ref])
+    # Once somebody has resolved it anew, the outcome says whose the reference is.
+    return found.filter(contradicted=True) if column == "late_consumer_ref" else found
 
 
 def created_by_answer_with(ref: str, *, besides: Submission) -> QuerySet[Submission]:
     """The other submissions that the vendor's own answer created with a reference; without doubt so far."""
     found = _with_reference("consumer_ref", [ref]).exclude(pk=besides.pk)
     return found.filter(outcome=Outcome.CREATED, settled_how="", doubt_code="")
+
+
+def is_late_answer_doubtful(submission: Submission) -> bool:
+    """Whether the reference of a late answer was on the order before the send, or is another submission's."""
+    ref = submission.late_consumer_ref
+    return submission.is_late_ref_of_before or bool(ref and is_claimed(ref, besides=submission))
 
 
 def open_on_order(submission: Submission) -> list[Submission]:

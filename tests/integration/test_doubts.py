@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -218,7 +219,7 @@ def test_what_a_supervisor_resolved_and_what_is_doubted_already_stay_as_they_are
 def test_a_reference_that_a_late_answer_gave_to_another_submission_is_claimed(
     staff: User, order: str
 ) -> None:
-    late = {"late_outcome": "created", "late_consumer_ref": REF.upper(), "contradicted": True}
+    late: dict[str, Any] = {"late_outcome": "created", "late_consumer_ref": REF.upper(), "contradicted": True}
     store(staff, Outcome.NOT_CREATED, order=order, **late)
     submission = _answered(staff, "Two", REF)
     assert submission.doubt_code == Doubt.CLAIMED

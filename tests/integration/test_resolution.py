@@ -258,7 +258,12 @@ def test_the_reference_of_the_order_is_refused_unread(
     [
         {"outcome": Outcome.CREATED, "consumer_ref": REF.upper()},
         {"outcome": Outcome.CREATED, "consumer_ref": REF.replace("-", "")},
-        {"outcome": Outcome.NOT_CREATED, "late_outcome": "created", "late_consumer_ref": REF.upper()},
+        {
+            "outcome": Outcome.NOT_CREATED,
+            "late_outcome": "created",
+            "late_consumer_ref": REF.upper(),
+            "contradicted": True,
+        },
     ],
     ids=["upper case", "without dashes", "late"],
 )
