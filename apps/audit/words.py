@@ -288,6 +288,7 @@ VALUES: Mapping[str, Mapping[str, object]] = {
         "failed": _("the order could not be read"),
         "found": _("found"),
         "not_on_order": _("not on the order"),
+        "list_not_whole": _("not in a list that may lack consumers"),
         "another_reference": _("the answer has another reference"),
     },
     "role": {

@@ -27,15 +27,20 @@ from apps.core.references import same_reference
 READ_SECONDS = 15.0  # the longest that both calls together may take
 VALID = datetime.timedelta(minutes=15)  # between the reading and the confirmation
 LOOK_UPS_OFF = "look_ups_off"
+LIST_NOT_WHOLE = "list_not_whole"
 NOT_ON_ORDER = "not_on_order"
 ANOTHER_REFERENCE = "another_reference"
+
+
+class _ListNotWhole(Exception):
+    """The reference is not in the list, but the list may lack entries: that proves nothing."""
 
 
 class NotThisConsumer(Exception):
     """The vendor answered, and this is not a consumer of the order.
 
-    ``code`` is ``not_on_order`` (the order's list does not have the reference) or ``another_reference`` (the
-    record read under the reference says another one).
+    ``code`` is ``not_on_order`` (the order's list is whole and does not have the reference) or
+    ``another_reference`` (the record read under the reference says another one).
     """
 
     def __init__(self, code: str) -> None:
@@ -75,6 +80,8 @@ def read_consumer(submission: Submission, ref: str, *, actor: Actor, client: Cdp
         consumer = _read_listed(submission.order_ref, ref, client)
     except CdpError as error:
         found = Evidence(ref, now, error_code=error.code)
+    except _ListNotWhole:
+        found = Evidence(ref, now, error_code=LIST_NOT_WHOLE)
     except NotThisConsumer as refusal:
         refused = refusal
     else:
@@ -88,11 +95,13 @@ def read_consumer(submission: Submission, ref: str, *, actor: Actor, client: Cdp
 
 
 def _read_listed(order_ref: str, ref: str, client: CdpClient) -> OrderConsumer:
-    """Raises ``CdpError`` and ``NotThisConsumer``."""
+    """Raises ``CdpError``, ``_ListNotWhole`` and ``NotThisConsumer``."""
     end = time.monotonic() + READ_SECONDS
     with client.slot():
-        listed = client.list_order_consumer_refs(order_ref, within=READ_SECONDS)
-        spelled = next((one for one in listed if same_reference(one, ref)), None)
+        listed = client.observe_order_consumers(order_ref, within=READ_SECONDS)
+        spelled = next((one for one in listed.refs if same_reference(one, ref)), None)
+        if spelled is None and not listed.is_whole:
+            raise _ListNotWhole
         if spelled is None:
             raise NotThisConsumer(NOT_ON_ORDER)
         try:

@@ -126,7 +126,7 @@ def conclude(submission: Submission, found: Found) -> Conclusion:
         # Then nothing is known to be new, and others are just other travellers.
         return Conclusion(LookResult.NOT_PROVEN if matching else LookResult.NONE, matching)
     different = tuple(consumer.ref for consumer in new if consumer not in matching)
-    first, last = _times_of_the_send(submission)
+    first, last = times_of_the_send(submission)
     ours = tuple(one for one in matching if one.created_at is None or first <= one.created_at <= last)
     result = _result_without_certainty(matching, ours, unread, misread)
     if result is None:
@@ -135,7 +135,7 @@ def conclude(submission: Submission, found: Found) -> Conclusion:
     return Conclusion(result, ours or matching, different, (*unread, *misread))
 
 
-def _times_of_the_send(submission: Submission) -> tuple[datetime.datetime, datetime.datetime]:
+def times_of_the_send(submission: Submission) -> tuple[datetime.datetime, datetime.datetime]:
     """The first and the last moment, by the vendor's clock, at which this send can have created something."""
     ahead = contact.clock_ahead()
     answered = submission.deadline + datetime.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT)

@@ -20,7 +20,7 @@ from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
 from apps.consumers import vocabulary, words
 from apps.consumers.concerns import Concern
 from apps.consumers.matching import comparable
-from apps.consumers.models import CORRECTABLE_OUTCOMES, Outcome, Submission
+from apps.consumers.models import CORRECTABLE_OUTCOMES, UNCERTAIN_MATCHES, Outcome, Submission
 from apps.consumers.selectors import has_repeated_reference
 
 OVERDUE = timedelta(minutes=2)  # beyond it nobody is told any more that a look is about to be taken
@@ -164,8 +164,11 @@ def own_page(name: str, reference: str) -> str:
 
 
 def is_correctable(submission: Submission) -> bool:
-    """Whether the entry may be sent again: the consumer does not exist, and no late answer says otherwise."""
-    return submission.outcome in CORRECTABLE_OUTCOMES and not submission.late_consumer_ref
+    """Whether the entry may be sent again: the consumer does not exist, and no late answer says otherwise.
+
+    A late answer that a supervisor has overruled since does not count.
+    """
+    return submission.outcome in CORRECTABLE_OUTCOMES and not submission.contradicted
 
 
 def receipt(submission: Submission, client: CdpClient) -> dict[str, Any]:
@@ -222,14 +225,16 @@ class Looks:
     next_at: datetime | None
     overdue: bool  # the worker should have looked long ago
     can_check: bool
+    can_conclude: bool  # whether a match can prove that the consumer is this one
     groups: tuple[ReferenceGroup, ...]
 
 
 def looks(submission: Submission) -> Looks:
     """The state of finding out, for the page of an unknown outcome."""
     is_whole = submission.refs_before_whole
+    is_new = is_whole and submission.look_result not in UNCERTAIN_MATCHES
     groups = (
-        (words.MATCHING_NEW if is_whole else words.MATCHING, submission.matching_refs),
+        (words.MATCHING_NEW if is_new else words.MATCHING, submission.matching_refs),
         (words.DIFFERENT if is_whole else words.DIFFERENT_PERHAPS_NEW, submission.different_refs),
         (words.UNREAD if is_whole else words.UNREAD_PERHAPS_NEW, submission.unread_refs),
     )
@@ -241,6 +246,7 @@ def looks(submission: Submission) -> Looks:
         next_at=None if overdue else due,
         overdue=overdue,
         can_check=settings.CDP_LOOK_UPS,
+        can_conclude=is_whole,
         groups=tuple(
             ReferenceGroup(
                 str(said), tuple(Reference(ref, own_page("lookups:order_consumer", ref)) for ref in refs)

@@ -5,28 +5,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext
 
 from apps.audit.words import value_words
-from apps.cdp.consumers import OrderConsumer
 from apps.consumers import presenters, selectors, settling
-from apps.consumers.evidence import LOOK_UPS_OFF, Evidence
+from apps.consumers.evidence import LIST_NOT_WHOLE, LOOK_UPS_OFF, Evidence
 from apps.consumers.forms.settling import SettleForm
 from apps.consumers.models import Outcome, PastResolution, SettledHow, Submission
-from apps.core.references import same_reference
-
-CLOCKS_DIFFER = timedelta(seconds=120)  # between the vendor's clock and ours, at most
+from apps.consumers.resolution_doubts import doubts, resolution_doubts
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """A resolution, for the receipt. ``note`` is for supervisors only."""
+    """A resolution, for the receipt. ``note`` is for supervisors only.
+
+    ``is_answer``: it is an answer of Sitecore CDP that a supervisor's resolution has replaced.
+    """
 
     words: str
+    is_answer: bool
     at: datetime | None
     verification: str
     read_at: datetime | None
@@ -68,7 +69,7 @@ class Lost:
 def receipt(submission: Submission, reader: Reader, *, forms: Sequence[SettleForm]) -> dict[str, Any]:
     """What the receipt shows of the resolution, beside what :func:`presenters.receipt` gives."""
     if not submission.is_resolved:
-        return {"version": ""}
+        return {"version": settling.version_of(submission)}
     past = list(submission.past_resolutions.order_by("id"))
     correctable = not settling.can_be_settled(submission)
     context = {
@@ -81,8 +82,11 @@ def receipt(submission: Submission, reader: Reader, *, forms: Sequence[SettleFor
         context["correct_url"] = reverse("consumers:settle", args=[submission.public_id])
     if forms or Outcome.CREATED in (submission.outcome, *(one.outcome for one in past)):
         context["sent_again"] = _sent_again(submission, reader)
+    context["resolution_doubts"] = resolution_doubts(submission)
     if submission.outcome == Outcome.CREATED and not is_verified(submission):
         context |= {"panel_kind": "warning", "headline": unverified_headline(submission)}
+    elif context["resolution_doubts"]:
+        context |= {"panel_kind": "warning", "headline": doubted_headline(submission)}
     return context
 
 
@@ -94,6 +98,13 @@ def is_verified(resolved: Submission | PastResolution) -> bool:
 def unverified_headline(submission: Submission) -> str:
     """The receipt's title where nobody but a person says that the consumer exists."""
     return gettext("Marked as created by %(who)s, not verified") % {"who": submission.settled_by_name}
+
+
+def doubted_headline(submission: Submission) -> str:
+    """The receipt's title where something speaks against the consumer that a person marked."""
+    return gettext("Marked as created by %(who)s, but there are warnings") % {
+        "who": submission.settled_by_name
+    }
 
 
 def confirmation(
@@ -122,21 +133,6 @@ def confirmation(
     }
 
 
-def doubts(submission: Submission, reference: str, consumer: OrderConsumer | None) -> list[str]:
-    """What speaks against this consumer being the one that was sent, one sentence each."""
-    found = []
-    if any(same_reference(reference, ref) for ref in submission.refs_before or []):
-        found.append(gettext("This consumer was on the order before this submission was sent."))
-    elif consumer and consumer.created_at and consumer.created_at < submission.submitted_at - CLOCKS_DIFFER:
-        found.append(
-            gettext("Sitecore CDP says that this consumer was created before this submission was sent.")
-        )
-    late = submission.late_consumer_ref
-    if late and not same_reference(reference, late):
-        found.append(gettext("Sitecore CDP's own answer named another consumer: %(ref)s") % {"ref": late})
-    return found
-
-
 def lost(submission: Submission, form: SettleForm) -> Lost:
     """For the supervisor whose resolution came too late."""
     if submission.outcome == Outcome.SENDING:
@@ -157,6 +153,7 @@ def lost(submission: Submission, form: SettleForm) -> Lost:
 def _resolution(resolved: Submission | PastResolution) -> Resolution:
     return Resolution(
         words=_words(resolved),
+        is_answer=not resolved.settled_how,
         at=resolved.settled_at,
         verification=_verification(resolved),
         read_at=resolved.settled_read_at,
@@ -172,11 +169,15 @@ def _words(resolved: Submission | PastResolution) -> str:
             "Confirmed by reconciliation: this consumer was new on the order and matches in every field that"
             " Sitecore CDP returns."
         )
+    if not resolved.settled_how:
+        return gettext("Sitecore CDP answered that it had created this consumer.")
     reason = value_words("reason", resolved.settle_reason)
     return gettext("Resolved by %(who)s: %(reason)s.") % {"who": _who(resolved), "reason": reason}
 
 
 def _verification(resolved: Submission | PastResolution) -> str:
+    if not resolved.settled_how:
+        return gettext("There were doubts about this answer.")
     if resolved.settled_how == SettledHow.BY_LOOK_UP:
         return gettext("Verified by the portal.")
     if resolved.outcome == Outcome.NOT_CREATED:
@@ -207,4 +208,6 @@ def _unread_words(evidence: Evidence) -> str:
         return ""
     if evidence.error_code == LOOK_UPS_OFF:
         return gettext("look-ups are turned off")
+    if evidence.error_code == LIST_NOT_WHOLE:
+        return gettext("it is not in the list of the order, but that list may lack consumers")
     return value_words("error_code", evidence.error_code)

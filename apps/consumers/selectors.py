@@ -22,6 +22,8 @@ from apps.core.references import reference_key
 
 NEWEST_BY = ("submitted_at", "id")
 """What the list of submissions is sorted and paged by."""
+REFERENCE_COLUMNS = ("consumer_ref", "late_consumer_ref")
+"""Where the reference of a submission's consumer stands: as its outcome has it, or by a late answer."""
 
 
 def visible_submissions(person_id: str, *, everybody: bool) -> QuerySet[Submission]:
@@ -95,21 +97,28 @@ def claimed_refs_on_order(submission: Submission) -> frozenset[str]:
 
 
 def refs_claimed_elsewhere(submission: Submission, refs: Iterable[str]) -> frozenset[str]:
-    """Which of these references, by their keys, submissions to other orders have been stored with.
+    """Which of these references, by their keys, submissions to other orders have.
 
     A reference belongs to one order: somebody has settled one of the two wrongly.
     """
-    others = _with_reference("consumer_ref", refs).exclude(pk=submission.pk)
-    on_others = others.alias(order_key=Lower("order_ref")).exclude(order_key=submission.order_ref.lower())
-    return frozenset(reference_key(ref) for ref in on_others.values_list("consumer_ref", flat=True))
+    wanted = list(refs)
+    found: list[str] = []
+    for column in REFERENCE_COLUMNS:
+        others = _with_reference(column, wanted).exclude(pk=submission.pk).alias(order_key=Lower("order_ref"))
+        found += others.exclude(order_key=submission.order_ref.lower()).values_list(column, flat=True)
+    return frozenset(map(reference_key, found))
 
 
 def submissions_with_reference(ref: str, *, besides: Submission) -> list[Submission]:
-    """The other submissions, to any order, that this consumer reference belongs to; case and dashes aside."""
-    keys = references.spellings(ref)
-    columns = ("consumer_ref", "late_consumer_ref")
-    found = [one for column in columns for one in _with_reference(column, keys).defer("refs_before")]
-    return [one for one in found if one.pk != besides.pk]
+    """The other submissions, to any order, that this consumer reference belongs to; case and dashes aside.
+
+    A reference by a late answer that a supervisor has overruled belongs to nobody by it.
+    """
+    found = {
+        one.pk: one for column in REFERENCE_COLUMNS for one in _claiming(column, ref).defer("refs_before")
+    }
+    found.pop(besides.pk, None)
+    return list(found.values())
 
 
 def sent_again(submission: Submission) -> list[Submission]:
@@ -132,8 +141,27 @@ def has_repeated_reference(submission: Submission) -> bool:
 
 
 def is_claimed(ref: str, *, besides: Submission) -> bool:
-    """Whether another submission than this one has a consumer reference."""
-    return _with_reference("consumer_ref", [ref]).exclude(pk=besides.pk).exists()
+    """Whether another submission than this one has a consumer reference, be it by a late answer."""
+    return any(_claiming(column, ref).exclude(pk=besides.pk).exists() for column in REFERENCE_COLUMNS)
+
+
+def _claiming(column: str, ref: str) -> QuerySet[Submission]:
+    """The submissions that a reference in this column belongs to."""
+    found = _with_reference(column, [ref])
+    # Once somebody has resolved it anew, the outcome says whose the reference is.
+    return found.filter(contradicted=True) if column == "late_consumer_ref" else found
+
+
+def created_by_answer_with(ref: str, *, besides: Submission) -> QuerySet[Submission]:
+    """The other submissions that the vendor's own answer created with a reference; without doubt so far."""
+    found = _with_reference("consumer_ref", [ref]).exclude(pk=besides.pk)
+    return found.filter(outcome=Outcome.CREATED, settled_how="", doubt_code="")
+
+
+def is_late_answer_doubtful(submission: Submission) -> bool:
+    """Whether the reference of a late answer was on the order before the send, or is another submission's."""
+    ref = submission.late_consumer_ref
+    return submission.is_late_ref_of_before or bool(ref and is_claimed(ref, besides=submission))
 
 
 def open_on_order(submission: Submission) -> list[Submission]:
@@ -148,17 +176,9 @@ def _on_order(order_ref: str) -> QuerySet[Submission]:
 
 def _with_reference(column: str, refs: Iterable[str]) -> QuerySet[Submission]:
     """Whatever the case of a reference, and whether a UUID has its dashes (contract 1.4)."""
-    spellings = {spelling for ref in refs for spelling in (ref.lower(), *_uuid_spellings(ref))}
+    spellings = {spelling for ref in refs for spelling in references.spellings(ref)}
     found = Submission.objects.exclude(**{column: ""}).alias(reference_key=Lower(column))
     return found.filter(reference_key__in=sorted(spellings))
-
-
-def _uuid_spellings(ref: str) -> tuple[str, ...]:
-    try:
-        value = uuid.UUID(hex=reference_key(ref))
-    except ValueError:
-        return ()
-    return (value.hex, str(value))
 
 
 def identity_rules() -> QuerySet[IdentityRule]:

@@ -17,7 +17,7 @@ from apps.audit.services import record
 from apps.consumers import schedule, selectors
 from apps.consumers.events import event_of
 from apps.consumers.evidence import Evidence
-from apps.consumers.models import Outcome, PastResolution, SettledHow, SettleReason, Submission
+from apps.consumers.models import OPEN_OUTCOMES, Outcome, PastResolution, SettledHow, SettleReason, Submission
 from apps.core.actor import Actor
 from apps.core.connections import is_away
 from apps.core.encryption import encrypt
@@ -54,8 +54,9 @@ def settle(
 
     ``submission`` is as the supervisor saw it. ``outcome`` is created (with the consumer's reference) or not
     created. ``evidence``: what the portal read of that consumer; without it the resolution is not verified.
-    The note stays encrypted on the row; the event carries the reason's code. An earlier resolution is kept as
-    a ``PastResolution``. Raises ``NotUnknown`` and ``ReferenceClaimed``; then nothing was changed.
+    The note stays encrypted on the row; the event carries the reason's code. An earlier resolution, or a
+    doubted answer of the vendor, is kept as a ``PastResolution``. Raises ``NotUnknown`` and
+    ``ReferenceClaimed``; then nothing was changed.
     """
     now = datetime.datetime.now(datetime.UTC)
     try:
@@ -65,7 +66,7 @@ def settle(
                 raise NotUnknown("The submission is not as it was seen")
             if consumer_ref and selectors.submissions_with_reference(consumer_ref, besides=row):
                 raise ReferenceClaimed("The reference belongs to another submission")
-            if row.is_resolved:
+            if _replaces_an_outcome(row):
                 _keep_past(row, now)
             Submission.objects.filter(pk=row.pk).update(
                 **_read_columns(row, outcome, evidence),
@@ -103,20 +104,27 @@ def can_be_resolved(submission: Submission) -> bool:
 
 
 def version_of(submission: Submission) -> str:
-    """Which resolution somebody saw: another one, or a later answer, has another version.
+    """Which outcome somebody saw: another resolution, or a later answer, has another version.
 
-    Empty where there is none yet.
+    Empty where there is no outcome yet: unknown, or being sent.
     """
-    if not submission.is_resolved or submission.settled_at is None:
+    since = submission.settled_at or submission.finished_at
+    if submission.outcome in OPEN_OUTCOMES or since is None:
         return ""
     parts = (
         submission.outcome,
         submission.consumer_ref,
-        submission.settled_at.astimezone(datetime.UTC).isoformat(),
+        submission.doubt_code,
+        since.astimezone(datetime.UTC).isoformat(),
         submission.late_outcome,
         submission.late_consumer_ref,
     )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _replaces_an_outcome(row: Submission) -> bool:
+    """Whether a resolution of this row replaces another one, or a doubted answer of the vendor."""
+    return row.is_resolved or bool(row.doubt_code)
 
 
 def _keep_past(row: Submission, now: datetime.datetime) -> None:
@@ -125,7 +133,7 @@ def _keep_past(row: Submission, now: datetime.datetime) -> None:
         outcome=row.outcome,
         consumer_ref=row.consumer_ref,
         settled_how=row.settled_how,
-        settled_at=row.settled_at,  # type: ignore[misc]  # of a resolved one it is there: a constraint
+        settled_at=row.settled_at or row.finished_at,  # type: ignore[misc]  # one of them is there: constraints
         settled_by_id=row.settled_by_id,
         settled_by_name=row.settled_by_name,
         settle_reason=row.settle_reason,
@@ -150,7 +158,7 @@ def _read_columns(row: Submission, outcome: Outcome, evidence: Evidence | None) 
             "guest_ref": consumer.guest_ref,
         }
     if not row.is_resolved and outcome is not Outcome.CREATED:
-        return {}
+        return {}  # what the vendor's own answer said, if there was one
     texts = ("encrypted_answer", "consumer_href", "order_href", "guest_href", "guest_ref")
     return {"settled_read_at": None, **dict.fromkeys(texts, "")}
 
@@ -162,7 +170,7 @@ def _record_resolution(submission: Submission, before: Submission, actor: Actor)
         "reason": submission.settle_reason,
         "verification": verified if submission.outcome == Outcome.CREATED else "",
     }
-    if before.is_resolved:
+    if _replaces_an_outcome(before):
         told = WORD.fullmatch(before.consumer_ref) is not None  # an odd one is in the row alone
         facts |= {"previous_outcome": before.outcome, "previous_ref": before.consumer_ref if told else ""}
         record(event_of(actions.CONSUMER_RESOLUTION_CORRECTED, submission, actor, **facts))

@@ -17,6 +17,7 @@ from apps.consumers.models import OPEN_OUTCOMES, Doubt, Outcome, Submission
 from apps.consumers.results import Result
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
+from apps.core.references import reference_key, same_reference
 
 logger = logging.getLogger(__name__)
 
@@ -96,6 +97,8 @@ def write_after(submission: Submission, result: Result, actor: Actor) -> Submiss
             return submission
         facts: dict[str, Any] = {name: result.columns.get(name) for name in ("http_status", "duration_ms")}
         if changed:
+            if columns["doubt_code"] == Doubt.CLAIMED:
+                _doubt_the_others(submission)
             if result.outcome is Outcome.CREATED:
                 facts["doubt"] = columns["doubt_code"]
             else:
@@ -113,6 +116,15 @@ def _doubt(submission: Submission, result: Result) -> str:
     if not doubt and reference and selectors.is_claimed(reference, besides=submission):
         return Doubt.CLAIMED
     return doubt
+
+
+def _doubt_the_others(submission: Submission) -> None:
+    """Doubt the other submissions that an answer created with the same reference.
+
+    Whose consumer it is nobody knows: a supervisor must be able to free the reference on either side.
+    """
+    ref = submission.consumer_ref
+    selectors.created_by_answer_with(ref, besides=submission).update(doubt_code=Doubt.CLAIMED)
 
 
 def _write_late(submission: Submission, result: Result, actor: Actor, facts: dict[str, Any]) -> None:
@@ -133,7 +145,7 @@ def _contradicts(submission: Submission, result: Result) -> bool:
     if result.outcome is Outcome.UNKNOWN:
         return False
     if result.outcome is Outcome.CREATED:
-        return submission.consumer_ref.lower() != result.references["consumer_ref"].lower()
+        return not same_reference(submission.consumer_ref, result.references["consumer_ref"])
     return submission.outcome == Outcome.CREATED
 
 
@@ -163,7 +175,10 @@ def drain_spool(actor: Actor) -> int:
 
 def _is_stored_already(submission: Submission, result: Result) -> bool:
     """Whether an earlier try was committed although its confirmation was lost."""
-    late_ref = result.references["consumer_ref"]
     if submission.settled_how:
-        return (submission.late_outcome, submission.late_consumer_ref) == (result.outcome, late_ref)
-    return (submission.outcome, submission.consumer_ref) == (result.outcome, late_ref)
+        outcome, reference = submission.late_outcome, submission.late_consumer_ref
+    else:
+        outcome, reference = submission.outcome, submission.consumer_ref
+    # Two empty ones agree: neither names a consumer.
+    agrees = reference_key(reference) == reference_key(result.references["consumer_ref"])
+    return outcome == result.outcome and agrees

@@ -11,6 +11,7 @@ from apps.consumers import concerns, vocabulary
 from apps.consumers.concerns import Concern
 from apps.consumers.models import Doubt, LookResult, Outcome, SettledHow, Submission
 from apps.consumers.phones import PhoneFault, PhoneReading
+from apps.consumers.resolution_doubts import resolution_doubts
 from apps.consumers.vocabulary import Normalisation
 
 FIELD_LABELS = {
@@ -217,6 +218,8 @@ def line_note(submission: Submission) -> str:
     by_hand = submission.settled_how == SettledHow.BY_HAND and submission.outcome == Outcome.CREATED
     if by_hand and submission.settled_read_at is None:
         return gettext("Not verified")
+    if resolution_doubts(submission):
+        return gettext("With warnings")
     if submission.outcome != Outcome.UNKNOWN or submission.look_result not in LINE_NOTES:
         return ""
     return str(LINE_NOTES[LookResult(submission.look_result)])

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from apps.consumers import vocabulary, words
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.presenters import Compared
+from apps.core.form_input import LineField, NameField
 from apps.sandbox.seed import SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
 from tests.unit.consumers.entries import creates, identifier_rows, on_page, rows, typed
@@ -81,7 +82,8 @@ PHONES = st.one_of(
             ("(01) 611-23345", "(01) 611-23345"),  # too long to be a number of any kind
             ("reception ☎", "reception ☎"),
             ("085 123 4567 ext. 3", "085 123 4567 ext. 3"),
-            ("０８５ 1234567", "０８５ 1234567"),
+            ("０８５ 1234567", "+353851234567"),
+            ("085 1234567/8", "085 1234567/8"),
         ]
     ),
     st.integers(0, 9999999).map(lambda n: (f"085 {n:07}", f"+35385{n:07}")),
@@ -137,17 +139,21 @@ def entries(draw: st.DrawFn) -> Typed:
         **identifier_rows([("", ""), *pairs]),  # an empty row is ignored wherever it stands
     }
     wire = {
-        "firstName": texts["first_name"].strip(),
-        "lastName": texts["last_name"].strip(),
-        "nationality": texts["nationality"].strip(),
-        "passportNumber": texts["passport_number"].strip().upper(),
+        "firstName": NameField.visible(texts["first_name"]),
+        "lastName": NameField.visible(texts["last_name"]),
+        "nationality": LineField.visible(texts["nationality"]),
+        "passportNumber": LineField.visible(texts["passport_number"]).upper(),
         "title": texts["title"],
         "gender": texts["gender"],
         "country": texts["country"],
         "dateOfBirth": born[1],
         "emails": [f"{local}@{domain.lower()}.example" for local, domain in emails],
         "phoneNumbers": [read for _number, read in numbers],
-        "identifiers": [{"provider": provider.strip(), "id": id_.strip()} for provider, id_ in pairs],
+        "identifiers": [
+            {"provider": provider, "id": id_}
+            for provider, id_ in ((LineField.visible(one), LineField.visible(other)) for one, other in pairs)
+            if provider or id_
+        ],
     }
     return Typed(values, {name: value for name, value in wire.items() if value})
 

@@ -217,6 +217,56 @@ def test_a_late_answer_in_the_middle_of_a_correction_is_not_corrected_away(
     assert fresh(verified).contradicted
 
 
+# --- A late answer that something speaks against ---------------------------------------------------
+def _late(submission: Submission, ref: str) -> None:
+    late = Result(Outcome.CREATED, {"consumer_ref": ref, "http_status": 200})
+    storing.write_after(fresh(submission), late, Actor.system("worker"))
+
+
+def test_a_late_answer_that_names_the_consumer_can_only_be_marked_as_created(
+    as_supervisor: Client, staff: User
+) -> None:
+    submission = store(staff, Outcome.NOT_CREATED, refs_before=[OTHER])
+    _late(submission, REF)
+    page = as_supervisor.get(receipt(submission))
+    assert on_page(page)["created-consumer_ref"] == REF
+    assert "Mark as not created" not in text(page)
+
+
+@pytest.mark.parametrize("why", ["known_before", "claimed"])
+def test_a_late_answer_that_something_speaks_against_leaves_both_ways_and_fills_in_nothing(
+    as_supervisor: Client, as_staff: Client, staff: User, supervisor: User, why: str
+) -> None:
+    before = [REF.upper()] if why == "known_before" else []
+    submission = store(staff, Outcome.NOT_CREATED, refs_before=before)
+    if why == "claimed":
+        store(staff, Outcome.CREATED, clean(), consumer_ref=REF.replace("-", ""))
+    _late(submission, REF)
+    assert fresh(submission).contradicted
+    page = as_supervisor.get(receipt(submission))
+    assert on_page(page)["created-consumer_ref"] == ""
+    assert "Mark as not created" in text(page)
+    assert "Correct and send again" not in text(as_staff.get(receipt(submission)))
+    assert enter(as_supervisor, submission, AS_NOT_CREATED).status_code == 303
+    found = fresh(submission)
+    assert (found.outcome, found.contradicted) == (Outcome.NOT_CREATED, False)
+    assert "Correct and send again" in text(as_staff.get(receipt(submission)))
+
+
+def test_a_late_reference_that_a_supervisor_has_overruled_belongs_to_who_it_is_given_to(
+    as_supervisor: Client, staff: User, supervisor: User
+) -> None:
+    overruled = store(staff, Outcome.NOT_CREATED, refs_before=[REF])
+    _late(overruled, REF)
+    other = store(staff, Outcome.UNKNOWN, clean())
+    with pytest.raises(ReferenceClaimed):
+        resolve(other, supervisor)
+    resolve(fresh(overruled), supervisor, Outcome.NOT_CREATED)
+    resolve(other, supervisor)
+    assert fresh(other).consumer_ref == REF
+    assert "gave this reference to another submission" not in text(as_supervisor.get(receipt(other)))
+
+
 # --- At once --------------------------------------------------------------------------------------
 def _at_once(*acts: Callable[[], None]) -> list[str]:
     barrier = threading.Barrier(len(acts), timeout=20)

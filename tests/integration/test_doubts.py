@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -10,7 +12,7 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.cdp.consumers import Creation, Identifier, NewConsumer, OrderConsumer
-from apps.consumers import spool, storing
+from apps.consumers import selectors, spool, storing
 from apps.consumers.models import Doubt, Outcome, Submission
 from apps.consumers.results import Result
 from apps.core.actor import Actor
@@ -19,7 +21,8 @@ from apps.sandbox.seed import FAMILY_ORDER, SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
 from consumerportal.status import Level, lines
 from tests.unit.accounts.people import events
-from tests.unit.consumers.entries import FULL, REF, clean, posted, store, text
+from tests.unit.consumers.entries import FULL, REF, clean, creates, posted, settled_by, store, text
+from tests.unit.consumers.resolving import AS_NOT_CREATED, add_elsewhere, enter, mark_created
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -75,15 +78,51 @@ def test_a_supervisor_says_what_it_was_and_the_doubt_is_over(
     submission = created_with(as_staff, sandbox, "known_ref")
     page = text(as_supervisor.get(f"/submissions/{submission.public_id}/"))
     assert f'action="/submissions/{submission.public_id}/settle/"' in page
-    response = as_supervisor.post(
-        f"/submissions/{submission.public_id}/settle/",
-        {"outcome": "not_created", "not_created-reason": "not_seen_in_cdp", "not_created-note": ""},
-    )
-    assert response.status_code == 303
+    assert enter(as_supervisor, submission, AS_NOT_CREATED).status_code == 303
     submission.refresh_from_db()
     assert (submission.outcome, submission.doubt_code) == (Outcome.NOT_CREATED, "")
     assert PINNED not in text(as_supervisor.get("/"))
     assert "Correct and send again" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
+
+
+@pytest.mark.parametrize("outcome", ["not_created", "created"])
+def test_the_answer_that_a_resolution_replaces_stays_with_what_it_said(
+    as_staff: Client, as_supervisor: Client, sandbox: SandboxServer, outcome: str
+) -> None:
+    ref = known(sandbox)
+    submission = created_with(as_staff, sandbox, "known_ref")
+    answered = submission.answer
+    assert answered is not None
+    other = add_elsewhere(replace(FULL, last_name="Dent"))
+    if outcome == "created":
+        assert mark_created(as_supervisor, submission, other.ref).status_code == 303
+    else:
+        assert enter(as_supervisor, submission, AS_NOT_CREATED).status_code == 303
+    [past] = submission.past_resolutions.all()
+    assert (past.outcome, past.consumer_ref, past.settled_how) == (Outcome.CREATED, ref, "")
+    assert past.settled_at == submission.finished_at
+    assert past.answer == answered
+    [event] = events("consumer.resolution_corrected")
+    assert (event.details["previous_outcome"], event.details["previous_ref"]) == ("created", ref)
+    assert event.details["outcome"] == outcome
+    assert events("consumer.settled") == []
+    page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert "marked an unknown order consumer" not in page
+    earlier = page[page.index("Earlier resolutions") :]
+    for words in (ref, "Sitecore CDP answered that it had created this consumer.", "Answered:"):
+        assert words in earlier
+
+
+def test_after_a_doubted_answer_was_marked_as_not_created_a_similar_consumer_meets_a_warning(
+    as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
+) -> None:
+    known(sandbox)
+    submission = created_with(as_staff, sandbox, "known_ref")
+    assert enter(as_supervisor, submission, AS_NOT_CREATED).status_code == 303
+    sent_before = len(creates(sandbox))
+    stopped = as_staff.post(NEW, posted())
+    assert "was marked as created, and that was corrected to not created" in text(stopped)
+    assert len(creates(sandbox)) == sent_before
 
 
 def test_an_ordinary_answer_is_green_and_pinned_nowhere(
@@ -132,6 +171,80 @@ def test_a_reference_of_another_submission_is_a_doubt_whatever_its_spelling(
     assert (submission.outcome, submission.doubt_code) == (Outcome.CREATED, Doubt.CLAIMED)
     earlier = Submission.objects.earliest("id")
     assert CHECKED in text(as_staff.get(f"/submissions/{earlier.public_id}/"))
+    assert earlier.doubt_code == Doubt.CLAIMED, "Either of the two may be wrong"
+
+
+def _answered(staff: User, name: str, ref: str, **columns: str) -> Submission:
+    """A submission for which the vendor answered "created" with this reference."""
+    sending = store(staff, Outcome.SENDING, clean(last_name=name))
+    result = Result(Outcome.CREATED, {"consumer_ref": ref, "http_status": 200, **columns})
+    return storing.write_after(sending, result, Actor.system("worker"))
+
+
+@pytest.mark.parametrize("owner", ["first", "second"])
+def test_one_reference_for_two_submissions_can_be_given_to_either(
+    as_supervisor: Client, staff: User, settings: Settings, owner: str
+) -> None:
+    settings.CDP_LOOK_UPS = False
+    first = _answered(staff, "One", REF)
+    second = _answered(staff, "Two", REF.replace("-", "").upper())
+    first.refresh_from_db()
+    assert (first.doubt_code, second.doubt_code) == (Doubt.CLAIMED, Doubt.CLAIMED)
+    pinned = text(as_supervisor.get("/"))
+    assert pinned.count("Created, to be checked") >= 2
+    right, wrong = (first, second) if owner == "first" else (second, first)
+    assert enter(as_supervisor, wrong, AS_NOT_CREATED).status_code == 303
+    assert mark_created(as_supervisor, right, REF).status_code == 303
+    right.refresh_from_db()
+    wrong.refresh_from_db()
+    assert (right.outcome, right.doubt_code, right.settled_how) == (Outcome.CREATED, "", "by_hand")
+    assert (wrong.outcome, wrong.consumer_ref, wrong.doubt_code) == (Outcome.NOT_CREATED, "", "")
+    assert PINNED not in text(as_supervisor.get("/"))
+
+
+def test_what_a_supervisor_resolved_and_what_is_doubted_already_stay_as_they_are(
+    staff: User, supervisor: User
+) -> None:
+    resolved = store(staff, Outcome.CREATED, **settled_by(supervisor))
+    known_before = store(
+        staff, Outcome.CREATED, clean(), consumer_ref=REF.upper(), doubt_code=Doubt.KNOWN_BEFORE
+    )
+    assert _answered(staff, "Two", REF).doubt_code == Doubt.CLAIMED
+    resolved.refresh_from_db()
+    known_before.refresh_from_db()
+    assert (resolved.doubt_code, known_before.doubt_code) == ("", Doubt.KNOWN_BEFORE)
+
+
+@pytest.mark.parametrize("order", [SAMPLE_ORDER, FAMILY_ORDER])
+def test_a_reference_that_a_late_answer_gave_to_another_submission_is_claimed(
+    staff: User, order: str
+) -> None:
+    late: dict[str, Any] = {"late_outcome": "created", "late_consumer_ref": REF.upper(), "contradicted": True}
+    store(staff, Outcome.NOT_CREATED, order=order, **late)
+    submission = _answered(staff, "Two", REF)
+    assert submission.doubt_code == Doubt.CLAIMED
+    elsewhere = selectors.refs_claimed_elsewhere(submission, [REF.replace("-", "")])
+    assert bool(elsewhere) == (order == FAMILY_ORDER)
+
+
+@pytest.mark.parametrize("spelled", [str.upper, lambda ref: ref.replace("-", "")])
+def test_a_late_answer_with_the_same_reference_in_another_spelling_contradicts_nothing(
+    staff: User, supervisor: User, spelled: Callable[[str], str]
+) -> None:
+    resolved = store(staff, Outcome.CREATED, **settled_by(supervisor))
+    for ref in (spelled(REF), REF):
+        late = Result(Outcome.CREATED, {"consumer_ref": ref, "http_status": 200})
+        storing.write_after(resolved, late, Actor.system("worker"))
+    resolved.refresh_from_db()
+    assert (resolved.contradicted, resolved.late_consumer_ref) == (False, spelled(REF))
+    assert len(events("consumer.late_answer")) == 1, "The second is the same answer"
+
+
+def test_an_answer_that_is_stored_already_is_not_late_in_another_spelling(staff: User) -> None:
+    submission = _answered(staff, "One", REF)
+    again = Result(Outcome.CREATED, {"consumer_ref": REF.replace("-", ""), "http_status": 200})
+    storing.write_after(submission, again, Actor.system("worker"))
+    assert events("consumer.late_answer") == []
 
 
 IDA = NewConsumer("Ida", "Twin", emails=("ida@example.com", "i@example.com"), passport_number="P1234567")

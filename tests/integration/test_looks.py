@@ -33,7 +33,7 @@ from apps.sandbox.seed import FAMILY_ORDER, SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
 from apps.sandbox.store import StoredConsumer
 from tests.unit.accounts.people import acting, events
-from tests.unit.consumers.entries import FULL, REF, clean, creates, posted, settled_by, store, text
+from tests.unit.consumers.entries import FULL, REF, clean, creates, on_page, posted, settled_by, store, text
 from tests.unit.consumers.resolving import enter
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -156,14 +156,20 @@ def test_a_consumer_that_another_submission_made_is_not_taken(
     assert fresh(submission).look_result == LookResult.NONE
 
 
-def test_without_the_references_before_nothing_is_proven(as_staff: Client, sandbox: SandboxServer) -> None:
+def test_without_the_references_before_nothing_is_proven(
+    as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
+) -> None:
     sandbox.sandbox.faults.arm(Armed("404", operation="list_order_consumers"))
     submission = lost(as_staff, sandbox)
     assert submission.refs_before is None
+    page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert A_SUPERVISOR_DECIDES in page
+    assert WOULD_MARK not in page
     assert look()
     found = fresh(submission)
     assert (found.outcome, found.look_result) == (Outcome.UNKNOWN, LookResult.NOT_PROVEN)
     assert found.matching_refs == [only(sandbox).ref]
+    _names_without_filling_in(as_supervisor, submission, only(sandbox).ref)
 
 
 def test_several_that_match_are_a_suspected_duplicate_that_a_supervisor_is_led_to(
@@ -512,8 +518,22 @@ def test_a_supervisor_who_settles_meanwhile_wins(
 
 
 # --- What makes evidence worthless ----------------------------------------------------------------
+WOULD_MARK = "If a new consumer matches every returned field, this is marked as created."
+A_SUPERVISOR_DECIDES = "A supervisor then decides"
+
+
+def _names_without_filling_in(client: Client, submission: Submission, ref: str) -> None:
+    """The receipt names a consumer that nobody knows to be new, and does not call it new."""
+    response = client.get(f"/submissions/{submission.public_id}/")
+    page = text(response)
+    assert "On the order, and the same in every field that Sitecore CDP returns:" in page
+    assert ref in page
+    assert "New on the order since the send" not in page
+    assert on_page(response)["created-consumer_ref"] == ""
+
+
 def test_an_older_twin_that_was_hidden_before_the_send_is_told_by_its_moment(
-    as_staff: Client, sandbox: SandboxServer
+    as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
 ) -> None:
     sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"created_at": "always"})
     old = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
@@ -526,6 +546,7 @@ def test_an_older_twin_that_was_hidden_before_the_send_is_told_by_its_moment(
     assert found.matching_refs == [twin.ref]
     page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
     assert "created at another time than this send" in page
+    _names_without_filling_in(as_supervisor, submission, twin.ref)
 
 
 def test_a_moment_that_cannot_be_read_excludes_nothing_and_proves_nothing(
@@ -598,7 +619,11 @@ def test_the_moment_of_creation_is_judged_by_the_vendors_clock(
     ],
 )
 def test_a_list_before_the_send_that_was_not_whole_proves_nothing(
-    as_staff: Client, sandbox: SandboxServer, switches: dict[str, Any], result: LookResult
+    as_staff: Client,
+    as_supervisor: Client,
+    sandbox: SandboxServer,
+    switches: dict[str, Any],
+    result: LookResult,
 ) -> None:
     for _ in range(3):
         add_elsewhere(clean())
@@ -606,6 +631,9 @@ def test_a_list_before_the_send_that_was_not_whole_proves_nothing(
     get_client().list_order_consumer_refs(SAMPLE_ORDER)  # what a cache gives again
     submission = lost(as_staff, sandbox)
     assert submission.refs_before_whole is (result is LookResult.ONE)
+    page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert (WOULD_MARK in page) is (result is LookResult.ONE)
+    assert (A_SUPERVISOR_DECIDES in page) is (result is not LookResult.ONE)
     sandbox.sandbox.switches = Switches()
     sandbox.sandbox.list_cache.clear()
     assert look()
@@ -615,7 +643,8 @@ def test_a_list_before_the_send_that_was_not_whole_proves_nothing(
     if result is LookResult.BEFORE_PARTIAL:
         page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
         assert "was not read whole before the send" in page
-        assert "New on the order since the send" not in page
+        [matching] = found.matching_refs
+        _names_without_filling_in(as_supervisor, submission, matching)
 
 
 def test_a_list_that_is_not_whole_now_may_lack_a_second_one_that_matches(
@@ -784,7 +813,7 @@ def test_check_now_is_kept_from_flooding_the_vendor(
     asked = len(sandbox.sandbox.requests())
     check(as_staff, submission)
     once = len(sandbox.sandbox.requests()) - asked
-    assert "The order was not read just now" in check(as_staff, submission)
+    assert "Checked moments ago. Try again in a few seconds." in check(as_staff, submission)
     assert len(sandbox.sandbox.requests()) - asked == once
 
 

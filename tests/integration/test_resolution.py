@@ -15,11 +15,13 @@ from pytest_django import Settings
 from apps.accounts.models import User
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import OrderConsumer
-from apps.consumers import evidence
+from apps.cdp.factory import get_client
+from apps.consumers import contact, evidence
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.settling import ReferenceClaimed
 from apps.core.references import same_reference
 from apps.sandbox.faults import Armed
+from apps.sandbox.options import Switches
 from apps.sandbox.seed import FAMILY_ORDER, SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
 from tests.unit.accounts.people import events, make_person
@@ -134,13 +136,67 @@ def test_differences_are_marked_and_the_supervisor_decides(
     assert page.count("Differs") == 2
 
 
-def test_a_consumer_that_was_there_before_the_send_is_doubted(
-    as_supervisor: Client, sandbox: SandboxServer, staff: User
+MARKED_WITH_WARNINGS = "Marked as created by Sue Person, but there are warnings"
+BEFORE_THE_SEND = "This consumer was on the order before this submission was sent."
+
+
+def test_a_consumer_that_was_there_before_the_send_is_doubted_and_its_receipt_is_never_plainly_green(
+    as_supervisor: Client, as_staff: Client, sandbox: SandboxServer, staff: User
 ) -> None:
     older = add_elsewhere(FULL)
     unknown = store(staff, Outcome.UNKNOWN, refs_before=[older.ref.upper()])
-    page = text(enter(as_supervisor, unknown, created_with(older.ref)))
-    assert "This consumer was on the order before this submission was sent." in page
+    entered = enter(as_supervisor, unknown, created_with(older.ref))
+    assert BEFORE_THE_SEND in text(entered)
+    assert confirm(as_supervisor, unknown, entered).status_code == 303
+    page = text(as_staff.get(receipt(unknown)))
+    for words in (MARKED_WITH_WARNINGS, BEFORE_THE_SEND, 'class="panel panel-warning'):
+        assert words in page
+    assert "panel-created" not in page
+    assert "Consumer created" not in page
+    assert "With warnings" in text(as_staff.get("/submissions/"))
+
+
+def _created_at(monkeypatch: pytest.MonkeyPatch, moment: datetime.datetime) -> None:
+    real = CdpClient.retrieve_order_consumer
+
+    def dated(self: CdpClient, ref: str, *, within: float | None = None) -> OrderConsumer:
+        return replace(real(self, ref, within=within), created_at=moment)
+
+    monkeypatch.setattr(CdpClient, "retrieve_order_consumer", dated)
+
+
+@pytest.mark.parametrize(
+    ("clock_ahead", "late_by", "said"),
+    [
+        (0.0, -125, "was created before this submission was sent"),
+        (0.0, -115, ""),
+        (900.0, -905, ""),  # their clock is 15 minutes behind ours
+        (900.0, -1025, "was created before this submission was sent"),
+        (0.0, 600, "was created after this submission had ended"),
+        (-900.0, 950, ""),  # and here ahead of it
+        (-900.0, 600, "was created before this submission was sent"),
+    ],
+)
+def test_a_consumer_of_another_time_is_doubted_by_the_vendors_clock(
+    as_supervisor: Client,
+    unknown: Submission,
+    theirs: str,
+    monkeypatch: pytest.MonkeyPatch,
+    clock_ahead: float,
+    late_by: int,
+    said: str,
+) -> None:
+    monkeypatch.setattr(contact, "clock_ahead", lambda: datetime.timedelta(seconds=clock_ahead))
+    _created_at(monkeypatch, unknown.submitted_at + datetime.timedelta(seconds=late_by))
+    entered = enter(as_supervisor, unknown, created_with(theirs))
+    assert ("Sitecore CDP says that this consumer" in text(entered)) == bool(said)
+    assert confirm(as_supervisor, unknown, entered).status_code == 303
+    page = text(as_supervisor.get(receipt(unknown)))
+    assert said in page
+    assert (MARKED_WITH_WARNINGS in page) == bool(said)
+    assert ('class="panel panel-warning' in page) == bool(said)
+    assert ('class="panel panel-created' in page) != bool(said)
+    assert ("With warnings" in text(as_supervisor.get("/submissions/"))) == bool(said)
 
 
 def test_what_was_entered_can_be_changed(as_supervisor: Client, unknown: Submission, theirs: str) -> None:
@@ -202,7 +258,12 @@ def test_the_reference_of_the_order_is_refused_unread(
     [
         {"outcome": Outcome.CREATED, "consumer_ref": REF.upper()},
         {"outcome": Outcome.CREATED, "consumer_ref": REF.replace("-", "")},
-        {"outcome": Outcome.NOT_CREATED, "late_outcome": "created", "late_consumer_ref": REF.upper()},
+        {
+            "outcome": Outcome.NOT_CREATED,
+            "late_outcome": "created",
+            "late_consumer_ref": REF.upper(),
+            "contradicted": True,
+        },
     ],
     ids=["upper case", "without dashes", "late"],
 )
@@ -272,6 +333,37 @@ def test_what_cannot_be_read_has_to_be_stated_and_is_shown_as_not_verified(
     assert "Not verified" in text(as_supervisor.get("/submissions/"))
     if why == "gone":
         sandbox.start()
+
+
+@pytest.mark.parametrize("kind", ["gap", "stubborn"])
+def test_a_list_that_may_lack_the_consumer_does_not_refuse_it(
+    as_supervisor: Client, sandbox: SandboxServer, unknown: Submission, kind: str
+) -> None:
+    """The list has a gap before the consumer, or comes from a cache that filled before it was created."""
+    if kind == "stubborn":
+        sandbox.sandbox.switches = Switches().changed({"cache": "stubborn"})
+        get_client().list_order_consumer_refs(SAMPLE_ORDER)
+    theirs = add_elsewhere(replace(FULL, last_name="Dent")).ref
+    if kind == "gap":
+        sandbox.sandbox.switches = Switches().changed({"paging": "gap", "page_size": 1})
+    entered = enter(as_supervisor, unknown, created_with(theirs))
+    page = text(entered)
+    assert "The portal could not read this consumer" in page
+    assert "it is not in the list of the order, but that list may lack consumers" in page
+    [viewed] = events("vendor_record.viewed")
+    assert viewed.details["result"] == "list_not_whole"
+    assert confirm(as_supervisor, unknown, entered).status_code == 303
+    found = fresh(unknown)
+    assert (found.consumer_ref, found.settled_read_at) == (theirs, None)
+    assert "not verified" in text(as_supervisor.get(receipt(unknown)))
+
+
+def test_a_list_that_is_not_whole_but_has_the_consumer_is_enough(
+    as_supervisor: Client, sandbox: SandboxServer, unknown: Submission, theirs: str
+) -> None:
+    add_elsewhere(replace(FULL, last_name="Dent"))
+    sandbox.sandbox.switches = Switches().changed({"paging": "gap", "page_size": 1})
+    assert "Sent and read" in text(enter(as_supervisor, unknown, created_with(theirs)))
 
 
 def test_the_statement_alone_does_not_spare_the_reading(
@@ -347,7 +439,7 @@ def test_while_the_consumer_is_read_no_database_connection_is_held(
 
         monkeypatch.setattr(CdpClient, name, watched)
 
-    watch("list_order_consumer_refs")
+    watch("observe_order_consumers")
     watch("retrieve_order_consumer")
     assert COMPARE in text(enter(as_supervisor, unknown, created_with(theirs)))
     assert held == [False, False]

@@ -12,8 +12,9 @@ from pytest_django import Settings
 from apps.accounts.models import User
 from apps.cdp.factory import get_client
 from apps.consumers import looks, settling, storing
-from apps.consumers.models import Outcome, PastResolution, SettledHow, Submission
+from apps.consumers.models import Doubt, Outcome, PastResolution, SettledHow, Submission
 from apps.consumers.results import Result
+from apps.consumers.settling import NotUnknown
 from apps.core.actor import Actor
 from apps.sandbox.seed import SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
@@ -29,6 +30,7 @@ from tests.unit.consumers.resolving import (
     lost_create,
     mark_created,
     receipt,
+    resolve,
     seen,
     settle_url,
 )
@@ -133,6 +135,26 @@ def test_an_answer_that_came_meanwhile_is_told(
     answer = Result(Outcome.CREATED, {"consumer_ref": theirs, "http_status": 200})
     storing.write_after(fresh(unknown), answer, Actor.system("worker"))
     _told(confirm(as_supervisor, unknown, entered), "Sitecore CDP’s answer", NOTE)
+
+
+@pytest.mark.parametrize("doubt", [Doubt.KNOWN_BEFORE, Doubt.CLAIMED])
+def test_a_doubtful_answer_that_came_meanwhile_is_not_overwritten_by_the_form_of_before(
+    as_supervisor: Client, supervisor: User, unknown: Submission, theirs: str, doubt: Doubt
+) -> None:
+    version = seen(as_supervisor, unknown)
+    entered = enter(as_supervisor, unknown, created_with(theirs))
+    as_seen = fresh(unknown)
+    columns = {"consumer_ref": theirs, "http_status": 200, "doubt_code": doubt}
+    storing.write_after(fresh(unknown), Result(Outcome.CREATED, columns), Actor.system("worker"))
+    answer = as_supervisor.post(settle_url(unknown), {"seen": version, **FIRST})
+    _told(answer, "Sitecore CDP’s answer", "Mark as not created", "Not on the order")
+    _told(confirm(as_supervisor, unknown, entered), "Sitecore CDP’s answer", NOTE)
+    with pytest.raises(NotUnknown):
+        resolve(as_seen, supervisor, Outcome.NOT_CREATED)
+    found = fresh(unknown)
+    assert (found.outcome, found.consumer_ref, found.doubt_code) == (Outcome.CREATED, theirs, doubt)
+    assert enter(as_supervisor, unknown, FIRST).status_code == 303, "The form of now is taken"
+    assert fresh(unknown).outcome == Outcome.NOT_CREATED
 
 
 def test_the_second_of_two_corrections_is_told(

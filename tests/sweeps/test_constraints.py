@@ -48,8 +48,10 @@ def _settled_not_created(**columns: Any) -> None:
 
 def _past(**columns: Any) -> None:
     submission = store(_person(), Outcome.NOT_CREATED)
-    kept = {"settled_how": "by_hand", "settled_at": NOW, "replaced_at": NOW}
-    PastResolution.objects.create(submission=submission, **kept, **columns)
+    kept = {**settled_by(_person()), "replaced_at": NOW, "outcome": "not_created", "consumer_ref": ""}
+    names = {field.name for field in PastResolution._meta.fields}
+    sound = {name: value for name, value in {**kept, **columns}.items() if name in names}
+    PastResolution.objects.create(submission=submission, **sound)
 
 
 def _open_twice() -> None:
@@ -139,6 +141,36 @@ BREAKS: dict[str, list[Break]] = {
         lambda: _past(outcome="not_created", consumer_ref=REF),
         lambda: _past(outcome="unknown"),
     ],
+    "past_resolution_settled_completely": [
+        lambda: _past(settled_by=None),
+        lambda: _past(settle_reason=""),
+        lambda: _past(settled_how="", settled_by=None, settle_reason=""),
+        lambda: _past(settled_how="by_look_up", settle_reason=""),
+        *(
+            lambda columns=columns: _past(outcome="created", consumer_ref=REF, **columns)
+            for columns in (
+                {"settled_how": ""},
+                {"settled_how": "", "settled_by": None},
+                {"settled_how": "", "settle_reason": ""},
+                {"settled_how": "by_look_up"},
+                {"settled_how": "by_magic"},
+            )
+        ),
+    ],
+    "past_resolution_read_only_when_marked_created": [
+        lambda: _past(settled_read_at=NOW),
+        *(
+            lambda how=how: _past(
+                outcome="created",
+                consumer_ref=REF,
+                settled_how=how,
+                settled_by=None,
+                settle_reason="",
+                settled_read_at=NOW,
+            )
+            for how in ("", "by_look_up")
+        ),
+    ],
     "submission_not_created_is_settled": [
         lambda: _settled_not_created(settled_how="", settled_at=None, settled_by=None, settle_reason=""),
     ],
@@ -225,6 +257,27 @@ def test_no_constraint_is_without_a_case_and_no_case_without_its_constraint() ->
 def test_a_sound_submission_of_every_outcome_is_taken(outcome: Outcome) -> None:
     store(_person(), outcome)
     assert Submission.objects.get().outcome == outcome
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {},
+        {"outcome": "created", "consumer_ref": REF, "settled_read_at": NOW},
+        {
+            "outcome": "created",
+            "consumer_ref": REF,
+            "settled_how": "",
+            "settled_by": None,
+            "settle_reason": "",
+        },
+        {"outcome": "created", "consumer_ref": REF, "settled_how": "by_look_up", "settle_reason": ""},
+    ],
+    ids=["not created", "created and read", "the vendor's answer", "reconciliation"],
+)
+def test_a_sound_past_resolution_is_taken(columns: dict[str, Any]) -> None:
+    _past(**columns)
+    assert PastResolution.objects.count() == 1
 
 
 @pytest.mark.parametrize("state", list(State))

@@ -12,7 +12,8 @@ from django.http import QueryDict
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from apps.consumers.models import Outcome, SettleReason, Submission
+from apps.consumers.models import UNCERTAIN_MATCHES, Outcome, SettleReason, Submission
+from apps.consumers.selectors import is_late_answer_doubtful
 from apps.core.form_input import LinesField, PortalForm
 from apps.core.reference_field import ReferenceField
 from apps.core.references import RecordKind, same_reference
@@ -132,19 +133,27 @@ def settle_forms(submission: Submission, initial: Mapping[str, str] | None = Non
 def settle_kinds(submission: Submission) -> list[type[SettleForm]]:
     """The ways in which a submission can be resolved as it is now.
 
-    Only "created" where a late answer has named the consumer, and where it is not created so far.
+    Only "created" where a late answer that nothing speaks against has named the consumer, and where it is not
+    created so far.
     """
+    named = bool(submission.late_consumer_ref) and not is_late_answer_doubtful(submission)
     not_created = submission.outcome == Outcome.NOT_CREATED and not submission.contradicted
-    if submission.late_consumer_ref or not_created:
+    if named or not_created:
         return [MarkAsCreatedForm]
     return list(SETTLE_FORMS.values())
 
 
 def _known(submission: Submission, kind: type[SettleForm]) -> dict[str, str]:
-    """The reference that a check, a late answer or a resolution without verification names, if only one."""
+    """The reference that a check, a late answer or a resolution without verification names, if only one.
+
+    None that something speaks against: whoever enters it has looked at it.
+    """
     if kind is not MarkAsCreatedForm:
         return {}
-    found = [submission.late_consumer_ref] if submission.late_consumer_ref else submission.matching_refs
     if submission.consumer_ref and not submission.contradicted:
         found = [] if submission.settled_read_at else [submission.consumer_ref]
+    elif submission.late_consumer_ref:
+        found = [] if is_late_answer_doubtful(submission) else [submission.late_consumer_ref]
+    else:
+        found = [] if submission.look_result in UNCERTAIN_MATCHES else submission.matching_refs
     return {"consumer_ref": found[0]} if len(found) == 1 else {}

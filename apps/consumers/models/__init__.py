@@ -8,6 +8,7 @@ from apps.consumers.models.rules import MAX_IDENTITY_RULES, IdentityRule
 from apps.consumers.models.submission import (
     CORRECTABLE_OUTCOMES,
     OPEN_OUTCOMES,
+    UNCERTAIN_MATCHES,
     Doubt,
     LookResult,
     Outcome,
@@ -20,6 +21,7 @@ __all__ = [
     "CORRECTABLE_OUTCOMES",
     "MAX_IDENTITY_RULES",
     "OPEN_OUTCOMES",
+    "UNCERTAIN_MATCHES",
     "DigestKind",
     "Doubt",
     "IdentityRule",

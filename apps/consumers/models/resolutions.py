@@ -1,4 +1,4 @@
-"""Resolutions that a supervisor has corrected."""
+"""What a supervisor's resolution has replaced."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from apps.core.encryption import decrypt_column
 
 
 class PastResolution(models.Model):
-    """A resolution that another one has replaced, so that a receipt can show both.
+    """What another resolution has replaced, so that a receipt can show both.
 
-    The columns are those of the submission, as they were before the correction. Note and consumer stay
-    encrypted.
+    It is a resolution, or an answer of the vendor that was doubted: then ``settled_how`` is empty, and
+    ``settled_at`` is when the answer came. The columns are those of the submission, as they were before. Note
+    and consumer stay encrypted.
     """
 
     id = models.BigAutoField(primary_key=True)
     submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="past_resolutions")
     outcome = models.CharField(max_length=12, choices=Outcome)
     consumer_ref = models.CharField(max_length=200, blank=True)
-    settled_how = models.CharField(max_length=10, choices=SettledHow)
+    settled_how = models.CharField(max_length=10, choices=SettledHow, blank=True)
     settled_at = models.DateTimeField()
     settled_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
@@ -43,6 +44,17 @@ class PastResolution(models.Model):
                 name="past_resolution_reference_exactly_when_created",
                 condition=(Q(outcome="created") & ~Q(consumer_ref=""))
                 | Q(outcome="not_created", consumer_ref=""),
+            ),
+            models.CheckConstraint(
+                name="past_resolution_settled_completely",
+                # As for a submission; an answer of the vendor that was replaced said that it is created.
+                condition=Q(settled_how="", settled_by__isnull=True, settle_reason="", outcome="created")
+                | (Q(settled_how="by_hand", settled_by__isnull=False) & ~Q(settle_reason=""))
+                | Q(settled_how="by_look_up", settle_reason="", outcome="created"),
+            ),
+            models.CheckConstraint(
+                name="past_resolution_read_only_when_marked_created",
+                condition=Q(settled_read_at__isnull=True) | Q(settled_how="by_hand", outcome="created"),
             ),
         ]
 

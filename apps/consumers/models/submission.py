@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.cdp.consumers import NewConsumer, OrderConsumer
 from apps.core.encryption import decrypt_column, encrypt
+from apps.core.references import same_reference
 
 
 class Outcome(models.TextChoices):
@@ -56,6 +57,10 @@ class LookResult(models.TextChoices):
     NOT_ALL_READ = "not_all_read", _("New consumers could not be read")
     NOT_COMPARED = "not_compared", _("The submission's own data could not be read")
     FAILED = "failed", _("The order could not be read")
+
+
+# A consumer matches, but nothing says that it is new.
+UNCERTAIN_MATCHES = (LookResult.NOT_PROVEN, LookResult.BEFORE_PARTIAL, LookResult.OTHER_TIME)
 
 
 class Doubt(models.TextChoices):
@@ -305,6 +310,11 @@ class Submission(models.Model):
     def is_resolved(self) -> bool:
         """Whether reconciliation or a supervisor gave the outcome, and not the vendor's own answer."""
         return bool(self.settled_how)
+
+    @property
+    def is_late_ref_of_before(self) -> bool:
+        """Whether a late answer named a consumer that was on the order before the send."""
+        return any(same_reference(self.late_consumer_ref, ref) for ref in self.refs_before or [])
 
     @property
     def settle_note(self) -> str:

@@ -95,8 +95,10 @@ def check_now(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 
 def _not_taken_words(refusal: looks.LookNotTaken) -> str:
+    if not settings.CDP_LOOK_UPS:
+        return _("Look-ups are turned off.")
     if refusal.until is None:
-        return _("The order was not read just now. Look again in a moment.")
+        return _("Checked moments ago. Try again in a few seconds.")
     until = date_format(timezone.localtime(refusal.until), "H:i:s")
     return _("Sitecore CDP does not answer look-ups. The portal waits until %(time)s.") % {"time": until}
 

@@ -21,7 +21,7 @@ from apps.audit.words import ACTION_NAMES, KEY_LABELS, VALUES, action_name, key_
 from apps.cdp.consumers import Identifier, NewConsumer
 from apps.cdp.errors import CdpError
 from apps.consumers import concerns, looks
-from apps.consumers.evidence import ANOTHER_REFERENCE, NOT_ON_ORDER
+from apps.consumers.evidence import ANOTHER_REFERENCE, LIST_NOT_WHOLE, NOT_ON_ORDER
 from apps.consumers.models import Doubt, LookResult, Outcome, SettleReason
 from apps.consumers.words import REASONS
 from apps.history.exports.services import FailureCode
@@ -79,7 +79,13 @@ CODES: dict[str, Iterable[str]] = {
         Refusal.LINK_USED_UP.value,
         *("wrong_password", "no_account", "deactivated", "limited", "blocked"),
     ],
-    "result": [*LookResult.values, *ERRORS, "found", "not_found", *(NOT_ON_ORDER, ANOTHER_REFERENCE)],
+    "result": [
+        *LookResult.values,
+        *ERRORS,
+        "found",
+        "not_found",
+        *(NOT_ON_ORDER, LIST_NOT_WHOLE, ANOTHER_REFERENCE),
+    ],
     "role": GRANTS,
     "scope": ["own", "everybody", "whole", "rest"],
     "verdict": [*Verdict],
