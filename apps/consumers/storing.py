@@ -113,7 +113,9 @@ def _doubt(submission: Submission, result: Result) -> str:
     """Why an answer that says "created" has to be checked; empty where nothing is odd about it."""
     doubt = str(result.columns.get("doubt_code", ""))
     reference = result.references["consumer_ref"]
-    if not doubt and reference and selectors.is_claimed(reference, besides=submission):
+    # Another owner of the reference goes first: then both submissions are doubted.
+    may_be_claimed = reference and doubt in ("", Doubt.ANOTHER_DATA)
+    if may_be_claimed and selectors.is_claimed(reference, besides=submission):
         return Doubt.CLAIMED
     return doubt
 

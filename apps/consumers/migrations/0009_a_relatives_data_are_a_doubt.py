@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('consumers', '0007_evidence_and_doubt'),
+        ('consumers', '0008_past_resolutions_complete'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
