@@ -10,7 +10,7 @@ import pytest
 
 from apps.cdp.consumers import Identifier, NewConsumer
 from tests.contract import published
-from tests.unit.cdp.clients import client_of, soon
+from tests.unit.cdp.clients import GOOD, client_of, soon
 from tests.unit.cdp.conftest import Serve
 from tests.unit.cdp.servers import Request, always, answer
 
@@ -31,7 +31,7 @@ MINIMAL = NewConsumer("John", "Doe")
 
 
 def _sent(serve: Serve, consumer: NewConsumer) -> Request:
-    server = serve(always(answer(200, published.CREATED)))
+    server = serve(always(answer(200, GOOD)))  # the published answer has the order's own reference
     client_of(server.url).create_order_consumer(published.ORDER_REF, consumer, deadline=soon())
     (request,) = server.requests
     return request

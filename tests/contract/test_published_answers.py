@@ -8,15 +8,23 @@ from typing import Any
 
 import pytest
 
-from apps.cdp.consumers import Identifier
+from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
 from apps.cdp.errors import CdpError, CdpInvalid, CdpNotFound, CdpUnauthorized
 from tests.contract import published
-from tests.unit.cdp.clients import client_of, create, failed_create
+from tests.unit.cdp.clients import client_of, failed_create, soon
 from tests.unit.cdp.conftest import Serve
 from tests.unit.cdp.servers import Peer, always, answer
 
 GUEST_REF = "f7aabbca-1c1b-4fc2-be72-3e16294a4f03"
 CONSUMERS = f"{published.HOST}/v2.1/orderConsumers"
+# The published examples give one reference to the order and to its consumer, which is never believed.
+ANOTHER_ORDER = "b2f2d1d0-0000-4000-8000-00000000000a"
+
+
+def created(url: str) -> OrderConsumer:
+    """The published person, created on an order of another reference than the answer has."""
+    client = client_of(url)
+    return client.create_order_consumer(ANOTHER_ORDER, NewConsumer("John", "Doe"), deadline=soon()).consumer
 
 
 @pytest.mark.parametrize("status", [200, 201])
@@ -24,7 +32,7 @@ CONSUMERS = f"{published.HOST}/v2.1/orderConsumers"
 def test_a_created_consumer_is_read_whole(serve: Serve, status: int, body: published.JSON) -> None:
     server = serve(always(answer(status, body)))
     for consumer in (
-        create(client_of(server.url)).consumer,
+        created(server.url),
         client_of(server.url).retrieve_order_consumer(body["ref"].upper()),
     ):
         assert (consumer.ref, consumer.href) == (body["ref"], body["href"])
@@ -57,7 +65,7 @@ def test_a_created_consumer_is_read_whole(serve: Serve, status: int, body: publi
 )
 def test_what_is_odd_beside_the_reference_does_no_harm(serve: Serve, odd: dict[str, Any]) -> None:
     server = serve(always(answer(200, {**published.CREATED, **odd})))
-    consumer = create(client_of(server.url)).consumer
+    consumer = created(server.url)
     assert consumer.ref.lower() == published.CREATED["ref"]
     assert consumer.identifiers == (
         (Identifier("ProfileSystem", "B7524AE6"),) if "identifiers" in odd else ()
