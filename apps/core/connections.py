@@ -32,6 +32,7 @@ def is_away(error: BaseException | None) -> bool:
 
     Also where Django raises something else in place of that.
     """
-    while isinstance(error, _IN_PLACE_OF_A_LOST_CONNECTION):
-        error = error.__cause__ or error.__context__
+    if isinstance(error, _IN_PLACE_OF_A_LOST_CONNECTION):
+        # Both: the cause of a broken transaction may be one that Django remembers of an earlier transaction.
+        return is_away(error.__cause__) or is_away(error.__context__)
     return isinstance(error, OperationalError | InterfaceError)

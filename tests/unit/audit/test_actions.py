@@ -12,6 +12,8 @@ FAILURES = {
     "submission.repeat_blocked",
     "session.sign_in_failed",
     "access.denied",
+    "access.limited",
+    "person.sign_in_blocked",
     "audit.export_failed",
     "export.failed",
     "audit.found_altered",

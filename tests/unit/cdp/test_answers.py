@@ -138,7 +138,12 @@ def test_unreadable_optional_values_become_empty() -> None:
             "somethingNew": {"a": [1]},
         }
     )
-    assert consumer == OrderConsumer(ref="a", phone_numbers=("+353",), identifiers=(Identifier("p", "i"),))
+    assert consumer == OrderConsumer(
+        ref="a",
+        phone_numbers=("+353",),
+        identifiers=(Identifier("p", "i"),),
+        is_created_at_unreadable=True,
+    )
 
 
 def test_names_are_read_in_either_case() -> None:

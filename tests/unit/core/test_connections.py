@@ -39,7 +39,9 @@ def test_a_fault_in_the_handling_of_it_is_a_fault() -> None:
     assert not is_away(None)
 
 
-def test_the_query_after_a_lost_connection_in_a_transaction_is_away_too(transactional_db: None) -> None:
+def test_the_query_after_a_lost_connection_in_a_transaction_is_away_too(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def lost(*_: object) -> None:
         raise OperationalError
 
@@ -51,6 +53,8 @@ def test_the_query_after_a_lost_connection_in_a_transaction_is_away_too(transact
         except OperationalError:
             Session.objects.count()
 
+    # Django remembers the error of an earlier transaction of the connection, and names it as the cause.
+    monkeypatch.setattr(connection, "rollback_exc", DatabaseError("of an earlier transaction"))
     with pytest.raises(transaction.TransactionManagementError) as told:
         goes_on()
     assert is_away(told.value)
