@@ -29,6 +29,8 @@ def running_firefox(path: str, folder: Path) -> Iterator[FirefoxWindow]:
     """A Firefox of its own in an empty profile, without a screen; its one window."""
     profile = folder / "profile"
     profile.mkdir()
+    # On a busy machine Firefox does not always count injected keys as the interaction that a question needs.
+    (profile / "user.js").write_text('user_pref("dom.require_user_interaction_for_beforeunload", false);\n')
     log = folder / "firefox.log"
     command = [path, "--headless", "--no-remote", "--profile", str(profile), "--remote-debugging-port=0"]
     with log.open("w") as output:

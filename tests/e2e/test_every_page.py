@@ -287,12 +287,14 @@ NO_PAGE = {
     "history:export_progress": "a part of a page",
     "history:export_cancel": "leads back to the export",
     "extend_session": "an answer to a script",
+    "consumers:phone_reading": "answers a script",
     "consumers:check_now": "leads back to the receipt",
     "consumers:remove_identity_rule": "leads back to the list",
     "accounts:grant_role": "leads back to the person",
     "accounts:revoke_role": "leads back to the person",
     "accounts:deactivate": "leads back to the person",
     "accounts:reactivate": "leads back to the person",
+    "accounts:unlock_sign_in": "leads back to the person",
 }
 PEOPLE = ["nobody", "without a role", "staff", "supervisor", "administrator"]
 

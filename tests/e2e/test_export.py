@@ -22,6 +22,7 @@ from apps.history.exports import delivery
 from apps.history.models import Export
 from apps.history.views import export
 from apps.history.writing import Written, write
+from tests.e2e.layout_shift import watch_shifts
 from tests.e2e.test_every_page import _broken_promises
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
@@ -177,6 +178,7 @@ def test_the_page_with_personal_columns_keeps_the_promises_of_every_page(
     windows: Windows, permitted: User
 ) -> None:
     page = windows.open(permitted, viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    watch_shifts(page)
     answer = page.goto("/submissions/export/")
     assert answer is not None
     assert [*_broken_promises(page, answer.text())] == []

@@ -82,6 +82,7 @@ def test_a_long_paste_is_kept_whole_and_refused_by_the_server(
 
 def test_leaving_a_changed_form_asks(firefox: FirefoxWindow) -> None:
     firefox.type("#id_first_name", TYPED["first name"])
+    firefox.wait_for(f"document.querySelector('#id_first_name').value === '{TYPED['first name']}'")
     firefox.click("nav a[href='/orders/']")
     assert firefox.refuse_to_leave() == "beforeunload"
     assert firefox.read("document.querySelector('#id_first_name').value") == TYPED["first name"]
