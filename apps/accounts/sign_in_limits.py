@@ -20,7 +20,7 @@ from apps.core.requests import origin_of
 ACCOUNT_AT_ONE_PLACE = Limit("sign_in_account", most=5, seconds=5 * 60)
 """Failures of one account from one address, or in one known browser."""
 TOLD = Limit("sign_in_limit_told", most=1, seconds=5 * 60)
-"""That a guesser ran into a limit is told to the audit log once in this time, not with each try."""
+"""One event within this time says that sign-ins were limited, not one for each attempt."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ class Secrets:
             if any(form in bare for form in self._bare):
                 return True
             steps += 1
-        return steps > _DEPTH  # encoded over itself more often than anybody does: nobody knows what is in it
+        return steps > _DEPTH  # encoded more often than anybody does: its content cannot be known
 
     def mask(self, text: str) -> str:
         """The text with each of them replaced by `MASK`; `MASK` alone where one of them would be left."""
