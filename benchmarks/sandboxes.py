@@ -13,10 +13,10 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from apps.sandbox.options import PRACTICE_API_TOKEN, PRACTICE_CLIENT_KEY
-from apps.sandbox.seed import SAMPLE_ORDER
-from benchmarks.entries import Orders
-from benchmarks.servers import free_port, serving
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.options import PRACTICE_API_TOKEN, PRACTICE_CLIENT_KEY
+from tests.support.processes import free_port, serving
+from tests.support.unique_entries import Orders
 
 ORDERS = 8000
 
@@ -55,9 +55,8 @@ class BenchSandbox:
 def running(folder: Path) -> Iterator[BenchSandbox]:
     """A sandbox whose data are in that folder, while it runs."""
     data, port = folder / "sandbox.sqlite3", free_port()
-    command = [sys.executable, "manage.py", "sandbox", "--port", str(port), "--data", str(data)]
-    environment = {"PORTAL_MODE": "practice", "LOG_LEVEL": "WARNING"}
-    with serving(command, port=port, environment=environment, log=folder / "sandbox.log"):
+    command = [sys.executable, "-m", "sandbox", "--port", str(port), "--data", str(data)]
+    with serving(command, port=port, environment={}, log=folder / "sandbox.log"):
         yield BenchSandbox(port, Orders(add_orders(data, ORDERS)))
 
 

@@ -141,7 +141,6 @@ INSTALLED_APPS = [
     "apps.consumers",
     "apps.lookups",
     "apps.history",
-    "apps.sandbox",
     "consumerportal",
 ]
 MIDDLEWARE = [

@@ -1,6 +1,6 @@
-"""The sandbox: our stand-in of the vendor's API, a process of its own that is reached over real HTTP.
+"""The sandbox: our stand-in for the vendor's API, a separate process that is called over real HTTP.
 
-It imports nothing of the portal and nothing of the portal imports it, so that a mistake in the client
-cannot be repeated here and hide. Specification: the vendor's pages as far as they go, and `docs/sandbox.md`
-for what the sandbox decides where they are silent.
+The sandbox and the portal share no code, so that the sandbox cannot repeat a mistake of the client and hide
+it. The specification is the vendor's documentation. `docs/sandbox.md` lists what we decided where it says
+nothing. It uses no Django. `python -m sandbox` starts it.
 """

@@ -1,4 +1,4 @@
-"""What the sandbox does with a request, from the credentials to the steps on the wire. No sockets here."""
+"""What the sandbox does with a request: from the credentials to the script for the wire. No sockets here."""
 
 import base64
 import binascii
@@ -9,19 +9,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from apps.sandbox import control, seed
-from apps.sandbox.answers import Answer, method_not_allowed, no_such_path, unauthorized
-from apps.sandbox.calls import Call, Request
-from apps.sandbox.database import Store
-from apps.sandbox.faults import CONNECTION_FAULTS, REQUEST_FAULTS, Armed, Fault, FaultBoard
-from apps.sandbox.key_case import in_key_case
-from apps.sandbox.list_cache import ListCache
-from apps.sandbox.options import Options, Switches
-from apps.sandbox.routes import LIST, Found, resolve
-from apps.sandbox.spoiling import Scene
-from apps.sandbox.store import StoredConsumer, Transaction, WireRequest
-from apps.sandbox.validation import JsonObject
-from apps.sandbox.wire import Close, Later, Script, Send, Wait, status_sent
+from sandbox import control
+from sandbox.api.answers import Answer, method_not_allowed, no_such_path, unauthorized
+from sandbox.api.calls import Call, Request
+from sandbox.api.key_case import in_key_case
+from sandbox.api.list_cache import ListCache
+from sandbox.api.routes import LIST, Found, resolve
+from sandbox.data import seed
+from sandbox.data.database import Database
+from sandbox.data.store import JsonObject, StoredConsumer, Transaction, WireRequest
+from sandbox.faults.armed import Armed, ArmedFaults
+from sandbox.faults.catalogue import CONNECTION_FAULTS, REQUEST_FAULTS
+from sandbox.faults.damage import FaultContext
+from sandbox.faults.kinds import Fault
+from sandbox.faults.script import Close, Deferred, Script, Send, Wait, status_sent
+from sandbox.options import Options, Switches
 
 Clock = Callable[[], datetime]
 Report = Callable[[str], None]
@@ -33,59 +35,61 @@ def utc_now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class _Struck:
-    """The fault that a request has, and the length of its pause in seconds."""
+class _ActiveFault:
+    """The fault of a request, and the length of its pause in seconds."""
 
     name: str
     fault: Fault
     seconds: float
 
     @classmethod
-    def by(cls, armed: Armed) -> "_Struck":
+    def from_armed(cls, armed: Armed) -> "_ActiveFault":
         fault = REQUEST_FAULTS[armed.fault]
         return cls(armed.fault, fault, fault.seconds if armed.seconds is None else armed.seconds)
 
 
 class Sandbox:
-    """The stand-in without its server. Safe to use from several threads.
+    """The sandbox without its server. Safe to use from several threads.
 
-    `clock` gives the time; `report` gets a line per request: operation and status, nothing that was sent.
-    Raises OSError or sqlite3.Error where the data file cannot be opened.
+    `clock` returns the time. `report` receives a line per request: operation and status, never the content.
+    Raises OSError or sqlite3.Error if the data file cannot be opened.
     """
 
     def __init__(self, options: Options, *, clock: Clock = utc_now, report: Report | None = None) -> None:
         self.options = options
         self.switches = Switches(create_status=options.create_status)
-        self.faults = FaultBoard(
+        self.faults = ArmedFaults(
             {ref: fault for fault, ref in seed.FAULT_ORDERS.items()},
-            of_requests=REQUEST_FAULTS.keys(),
-            of_connections=[name for name, fault in CONNECTION_FAULTS.items() if fault.possible(options.tls)],
+            request_faults=REQUEST_FAULTS.keys(),
+            connection_faults=[
+                name for name, fault in CONNECTION_FAULTS.items() if fault.possible(options.tls)
+            ],
         )
         self._clock = clock
         self._report = report
-        self._store = Store(options.data)
+        self._database = Database(options.data)
         self.list_cache = ListCache()
-        with self._store.transaction() as tx:
+        with self._database.transaction() as tx:
             seed.fill(tx)
 
     def close(self) -> None:
         """Close the data file."""
-        self._store.close()
+        self._database.close()
 
     def consumers(self, order_ref: str = "") -> list[StoredConsumer]:
         """The stored consumers of an order, or of all."""
-        with self._store.transaction() as tx:
+        with self._database.transaction() as tx:
             return tx.consumers(order_ref)
 
     def add_consumer(
         self, order_ref: str, body: JsonObject, *, created_at: datetime | None = None, listed_in: float = 0
     ) -> StoredConsumer:
-        """Add a consumer as another system would, past the API: no request is counted and no guest matched.
+        """Add a consumer like another system, without a request: none is counted and no guest is matched.
 
-        It is in its order's list after `listed_in` seconds. Raises ValueError for an unknown order.
+        The list of its order contains it after `listed_in` seconds. Raises ValueError for an unknown order.
         """
         now = self._clock()
-        with self._store.transaction() as tx:
+        with self._database.transaction() as tx:
             if tx.order(order_ref) is None:
                 raise ValueError("order: there is no such order")
             ref, guest_ref = str(uuid.uuid4()), str(uuid.uuid4())
@@ -104,8 +108,8 @@ class Sandbox:
         return consumer
 
     def list_consumer(self, ref: str, *, listed_in: float = 0) -> StoredConsumer:
-        """Have a consumer in its order's list after so many seconds. Raises ValueError for an unknown one."""
-        with self._store.transaction() as tx:
+        """Add a consumer to its order's list in `listed_in` seconds. Raises ValueError if unknown."""
+        with self._database.transaction() as tx:
             tx.list_consumer(ref, self._clock() + timedelta(seconds=listed_in))
             consumer = tx.consumer(ref)
         if consumer is None:
@@ -113,12 +117,12 @@ class Sandbox:
         return consumer
 
     def requests(self, after: int = 0) -> list[WireRequest]:
-        """The requests on the wire with a number above `after`; the control address does not count."""
-        with self._store.transaction() as tx:
+        """The requests with a number above `after`, without those to the control address."""
+        with self._database.transaction() as tx:
             return tx.requests(after)
 
     def handle(self, request: Request) -> Script:
-        """Do what a whole request asks for; count and work are durable before the script is played."""
+        """Process a complete request. Its record and its changes are durable before the script runs."""
         is_control = request.segments[:1] == (control.PREFIX,)
         if not self._authorised(request):
             return (Send(unauthorized()),) if is_control else self._counted(request, unauthorized())
@@ -131,56 +135,56 @@ class Sandbox:
         return self._counted(request, method_not_allowed(found) if found else no_such_path(key))
 
     def refuse(self, request: Request, answer: Answer | None) -> Script:
-        """Count a request whose body did not arrive whole, answer it if there is an answer, and hang up."""
+        """Record a request with an incomplete body. The script sends the answer, if any, and closes."""
         script: Script = (Close(),) if answer is None else (Send(answer), Close())
-        with self._store.transaction() as tx:
+        with self._database.transaction() as tx:
             self._count(tx, request, script, body_read=False)
         return script
 
     def _perform(self, request: Request, found: Found) -> Script:
         operation = found.route.operation
         armed = self.faults.take(operation, found.ref)
-        struck = _Struck.by(armed) if armed else None
-        if struck is None and operation == LIST:
+        active = _ActiveFault.from_armed(armed) if armed else None
+        if active is None and operation == LIST:
             cached = self.list_cache.answer(request, self.switches.cache, self._clock())
             if cached is not None:
                 return self._counted(request, cached, operation=operation)
-        if struck is None or not struck.fault.late:
-            return self._work(request, found, struck)
-        with self._store.transaction() as tx:
-            seq = self._count(tx, request, (), operation=operation, fault=struck.name)
-        return Wait(struck.seconds), Later(lambda: self._work(request, found, struck, counted=seq))
+        if active is None or not active.fault.late:
+            return self._work(request, found, active)
+        with self._database.transaction() as tx:
+            seq = self._count(tx, request, (), operation=operation, fault=active.name)
+        return Wait(active.seconds), Deferred(lambda: self._work(request, found, active, counted=seq))
 
     def _work(
-        self, request: Request, found: Found, struck: "_Struck | None" = None, *, counted: int = 0
+        self, request: Request, found: Found, active: "_ActiveFault | None" = None, *, counted: int = 0
     ) -> Script:
-        """Do the work and give the steps that tell of it; `counted` is the number of one counted before."""
+        """Do the work and return the script. `counted`: number of the request, if recorded before."""
         operation = found.route.operation
-        fault = struck.fault if struck else None
-        with self._store.transaction() as tx:
+        fault = active.fault if active else None
+        with self._database.transaction() as tx:
             call = Call(request, operation, found.ref, tx, self.options, self.switches, self._clock())
-            with tx.rehearsal(undo=fault is not None and not fault.done):
+            with tx.savepoint(undo=fault is not None and not fault.done):
                 answer = in_key_case(found.route.handle(call), self.switches.key_case)
                 if fault is not None and fault.makes > 1 and answer.done:
                     found.route.handle(call)
                 if fault is None and operation == LIST:
-                    self.list_cache.keep(request, answer, call.now)
-            # After a refusal there is no work that a fault could follow; a read has always worked.
+                    self.list_cache.store(request, answer, call.now)
+            # After a rejection there is no work that a fault could follow. A successful read counts as work.
             worked = answer.done or (request.method == "GET" and answer.status < 300)
             script: Script = (Send(answer),)
-            if struck and (worked or not (struck.fault.done or struck.fault.spoils)):
-                script = struck.fault.script(Scene(call, answer, struck.seconds))
+            if active and (worked or not (active.fault.done or active.fault.uses_answer)):
+                script = active.fault.script(FaultContext(call, answer, active.seconds))
             done = answer.done and (fault is None or fault.done)
             if counted:
                 tx.finish_request(counted, done=done, status=status_sent(script))
             else:
-                name = struck.name if struck else ""
+                name = active.name if active else ""
                 self._count(tx, request, script, operation=operation, done=done, fault=name)
         return script
 
     def _counted(self, request: Request, answer: Answer, *, operation: str = "") -> Script:
         script: Script = (Send(answer),)
-        with self._store.transaction() as tx:
+        with self._database.transaction() as tx:
             self._count(tx, request, script, operation=operation)
         return script
 

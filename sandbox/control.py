@@ -1,4 +1,4 @@
-"""The control address `/_sandbox/`: arm faults, turn switches, read what arrived. The vendor has no such."""
+"""The control address `/_sandbox/`, which the vendor does not have: faults, switches, requests."""
 
 from collections.abc import Callable
 from dataclasses import asdict, fields
@@ -6,25 +6,26 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Protocol
 
-from apps.sandbox.answers import Answer, as_json, error, method_not_allowed
-from apps.sandbox.calls import Request
-from apps.sandbox.fault_table import ROWS
-from apps.sandbox.faults import CONNECTION_FAULTS, REQUEST_FAULTS, Armed, FaultBoard
-from apps.sandbox.list_cache import ListCache
-from apps.sandbox.options import Switches
-from apps.sandbox.routes import CREATE, ROUTES
-from apps.sandbox.store import StoredConsumer, WireRequest
-from apps.sandbox.validation import JsonObject, parse_moment, read_json_object
+from sandbox.api.answers import Answer, as_json, error, method_not_allowed
+from sandbox.api.calls import Request
+from sandbox.api.list_cache import ListCache
+from sandbox.api.routes import CREATE, ROUTES
+from sandbox.api.validation import parse_moment, read_json_object
+from sandbox.data.store import JsonObject, StoredConsumer, WireRequest
+from sandbox.faults.armed import Armed, ArmedFaults
+from sandbox.faults.catalogue import CONNECTION_FAULTS, REQUEST_FAULTS
+from sandbox.faults.table import ROWS
+from sandbox.options import Switches
 
 PREFIX = "_sandbox"
 MAX_TIMES = 1_000_000
 MAX_SECONDS = 3_600
 
 
-class Controlled(Protocol):
-    """What the control address reads and turns."""
+class ControlledSandbox(Protocol):
+    """The part of the application that the control address uses."""
 
-    faults: FaultBoard
+    faults: ArmedFaults
     switches: Switches
 
     list_cache: ListCache
@@ -37,7 +38,7 @@ class Controlled(Protocol):
     def requests(self, after: int = 0) -> list[WireRequest]: ...
 
 
-def answer(sandbox: Controlled, request: Request) -> Answer:
+def answer(sandbox: ControlledSandbox, request: Request) -> Answer:
     """Answer a request to the control address."""
     methods = _ACTIONS.get(request.segments[1:])
     if methods is None:
@@ -52,7 +53,7 @@ def answer(sandbox: Controlled, request: Request) -> Answer:
 
 
 def armed_from(values: JsonObject) -> Armed:
-    """A fault to arm from its JSON. Raises ValueError saying what is wrong."""
+    """Parse the JSON of a fault to arm. Raises ValueError with the reason if it is invalid."""
     known = [field.name for field in fields(Armed)]
     if unknown := set(values) - set(known):
         raise ValueError(f"{min(unknown)}: not known; give {', '.join(known)}")
@@ -61,7 +62,7 @@ def armed_from(values: JsonObject) -> Armed:
     if not isinstance(fault, str) or fault not in {**REQUEST_FAULTS, **CONNECTION_FAULTS}:
         raise ValueError(f"fault: must be one of {', '.join([*REQUEST_FAULTS, *CONNECTION_FAULTS])}")
     if fault in CONNECTION_FAULTS and (order or "operation" in values):
-        raise ValueError("order and operation: a connection's fault comes before they are known")
+        raise ValueError("order and operation: a connection fault occurs before they are known")
     if isinstance(times, bool) or not isinstance(times, int) or not 1 <= times <= MAX_TIMES:
         raise ValueError(f"times: must be a whole number from 1 to {MAX_TIMES}")
     if not isinstance(order, str):
@@ -80,39 +81,39 @@ def _seconds(value: object) -> float | None:
     return value
 
 
-def _list_faults(sandbox: Controlled, _request: Request) -> Answer:
+def _list_faults(sandbox: ControlledSandbox, _request: Request) -> Answer:
     known = [asdict(row) for row in ROWS]
     return as_json(200, {"armed": [asdict(armed) for armed in sandbox.faults.armed()], "known": known})
 
 
-def _arm(sandbox: Controlled, request: Request) -> Answer:
+def _arm(sandbox: ControlledSandbox, request: Request) -> Answer:
     armed = armed_from(_body(request))
     sandbox.faults.arm(armed)
     return as_json(201, asdict(armed))
 
 
-def _clear_faults(sandbox: Controlled, _request: Request) -> Answer:
+def _clear_faults(sandbox: ControlledSandbox, _request: Request) -> Answer:
     sandbox.faults.clear()
     return Answer(HTTPStatus.NO_CONTENT)
 
 
-def _show_switches(sandbox: Controlled, _request: Request) -> Answer:
+def _show_switches(sandbox: ControlledSandbox, _request: Request) -> Answer:
     return as_json(200, asdict(sandbox.switches))
 
 
-def _turn_switches(sandbox: Controlled, request: Request) -> Answer:
+def _set_switches(sandbox: ControlledSandbox, request: Request) -> Answer:
     sandbox.switches = sandbox.switches.changed(_body(request))
     sandbox.list_cache.clear()
     return _show_switches(sandbox, request)
 
 
-def _list_consumers(sandbox: Controlled, request: Request) -> Answer:
+def _list_consumers(sandbox: ControlledSandbox, request: Request) -> Answer:
     consumers = sandbox.consumers(request.query.get("order", ""))
     return as_json(200, {"consumers": [_plain(asdict(one)) for one in consumers]})
 
 
-def _add_consumer(sandbox: Controlled, request: Request) -> Answer:
-    """Add a consumer as another system would, or say when a stored one is listed."""
+def _add_consumer(sandbox: ControlledSandbox, request: Request) -> Answer:
+    """Add a consumer like another system, or set when a stored consumer is listed."""
     values = _body(request)
     if unknown := set(values) - {"order", "body", "ref", "created_at", "listed_in"}:
         raise ValueError(f"{min(unknown)}: not known; give order and body, or ref")
@@ -132,7 +133,7 @@ def _add_consumer(sandbox: Controlled, request: Request) -> Answer:
     return as_json(201, _plain(asdict(added)))
 
 
-def _list_requests(sandbox: Controlled, request: Request) -> Answer:
+def _list_requests(sandbox: ControlledSandbox, request: Request) -> Answer:
     after = request.query.get("after", "0")
     if not (after.isascii() and after.isdigit() and len(after) < 10):
         raise ValueError("after: must be the number of a request")
@@ -152,10 +153,10 @@ def _body(request: Request) -> JsonObject:
     return body
 
 
-_Action = Callable[[Controlled, Request], Answer]
+_Action = Callable[[ControlledSandbox, Request], Answer]
 _ACTIONS: dict[tuple[str, ...], dict[str, _Action]] = {
     ("faults",): {"GET": _list_faults, "POST": _arm, "DELETE": _clear_faults},
-    ("switches",): {"GET": _show_switches, "POST": _turn_switches},
+    ("switches",): {"GET": _show_switches, "POST": _set_switches},
     ("consumers",): {"GET": _list_consumers, "POST": _add_consumer},
     ("requests",): {"GET": _list_requests},
 }

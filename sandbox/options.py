@@ -1,11 +1,11 @@
-"""What the sandbox is started with, and what can be switched while it runs."""
+"""The options of a sandbox at its start, and the switches that change it while it runs."""
 
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from apps.sandbox.key_case import KEY_CASES
+from sandbox.api.key_case import KEY_CASES
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8031
@@ -28,11 +28,12 @@ TLS_MODES = ("", "good", "wrong_host", "expired", "self_signed")  # empty: plain
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How one sandbox is started.
+    """The options that a sandbox is started with.
 
-    `host` must be a loopback address: the practice credentials are public, so nobody else may reach it.
-    `identity_providers` are the tenant's identity rules, first rule first. `tls` names the certificate that
-    is shown; empty means plain HTTP.
+    `host` must be a loopback address, because the practice credentials are public. `identity_providers` are
+    the tenant's identity rules in their order. `tls` names the certificate to present; empty means plain
+    HTTP.
+    Raises ValueError for an invalid option.
     """
 
     host: str = DEFAULT_HOST
@@ -58,7 +59,7 @@ class Options:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Options":
-        """Read the SANDBOX_ variables; one that is absent or empty keeps its default. Raises ValueError."""
+        """Read the SANDBOX_ variables; an absent or empty one has its default. Raises ValueError."""
 
         def number(name: str, default: int) -> int:
             text = environment.get(name) or str(default)
@@ -81,18 +82,21 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Switches:
-    """Behaviour on which the vendor's pages contradict each other or are silent.
+    """Behaviour that the vendor's pages describe inconsistently or not at all.
 
-    `create_status` 200 or 201 and `retrieve_status` 200 or 201: both are documented.
-    `list_items` is the shape of an order's consumers in their list: `asked` follows the `expand` parameter,
-    the others are given whatever was asked. `flavour` `legacy` answers consumers as v2 does.
-    `lag_seconds` is how long a created consumer stays out of its order's list. `updates` lets consumers be
-    changed. `key_case` is the case of the names in every answer, `link_names` of those of a collection's
-    links. `next_link` is where `next` leads, `page_size` the most that a page holds whatever `limit` says
-    (0: no such limit). `created_at` says whether consumers have `createdAt`, whatever the flavour; `number`
-    writes it in milliseconds since 1970, which no page of the vendor's documents. `paging`
-    is how the pages of one list fit together, `cache` what stands before the lists of order consumers.
-    `retrieved` is which consumer is answered under a reference: its own one, or the oldest of its order.
+    `create_status`, `retrieve_status`: 200 or 201; the vendor documents both.
+    `list_items`: format of the items in the list of an order's consumers. `asked` follows the `expand`
+    parameter; the other values ignore it.
+    `flavour`: `legacy` formats consumers as v2 does.
+    `lag_seconds`: seconds after its creation for which a consumer is missing from the list of its order.
+    `updates`: whether consumers can be changed.
+    `key_case`: case of the names in every answer. `link_names`: case of the names of a collection's links.
+    `next_link`: target of the link `next`. `page_size`: maximum page size, whatever `limit` says (0: none).
+    `created_at`: whether consumers have `createdAt`, in either flavour. `number` writes it in milliseconds
+    since 1970, which no page of the vendor documents.
+    `paging`: how the pages of a list relate to each other.
+    `cache`: the cache in front of the lists of order consumers.
+    `retrieved`: the consumer that is returned for a reference: the right one, or the oldest of its order.
     """
 
     create_status: int = 200
@@ -111,10 +115,10 @@ class Switches:
     retrieved: str = "own"
 
     def changed(self, changes: Mapping[str, object]) -> "Switches":
-        """These switches with some set anew. Raises ValueError naming the switch and what it takes."""
+        """A copy with changed switches. Raises ValueError with the name and the valid values of a switch."""
         for name, value in changes.items():
             if name in _CHOICES:
-                # Plain equality would take 200.0 for 200 and 1 for True.
+                # Equality alone would accept 200.0 for 200 and 1 for True.
                 if not any(type(value) is type(choice) and value == choice for choice in _CHOICES[name]):
                     raise ValueError(f"{name}: must be one of {', '.join(map(str, _CHOICES[name]))}")
             elif name == "lag_seconds":
@@ -146,7 +150,7 @@ _CHOICES: dict[str, tuple[object, ...]] = {
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address can only be this machine."""
+    """Whether a host name or address is a loopback address."""
     if host == "localhost":
         return True
     try:

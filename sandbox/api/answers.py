@@ -1,4 +1,4 @@
-"""Answers as the vendor words them: JSON bodies, the error shapes, and their form on the wire."""
+"""HTTP answers in the vendor's format: JSON bodies, error bodies, and their bytes on the wire."""
 
 import json
 from dataclasses import dataclass
@@ -20,16 +20,16 @@ class Answer:
     done: bool = False
 
     def to_bytes(self, *, close: bool = False, head: bool = False) -> bytes:
-        """The whole answer, so that it goes out in one write.
+        """The whole answer as bytes, to be sent in one write.
 
-        `close` announces the end of the connection; `head` leaves the body out (RFC 9110 9.3.2).
+        `close` adds `Connection: close`; `head` leaves the body out (RFC 9110 9.3.2).
         """
         length = str(len(self.body))
         framing = () if self.status == HTTPStatus.NO_CONTENT else (("Content-Length", length),)
         return self.head_bytes(framing, close=close) + (b"" if head else self.body)
 
     def head_bytes(self, framing: tuple[tuple[str, str], ...], *, close: bool = False) -> bytes:
-        """The status line and the headers. `framing` are those that say where the body ends (RFC 9112 6)."""
+        """The status line and the headers. `framing`: the headers that delimit the body (RFC 9112 6)."""
         headers = [("Date", formatdate(usegmt=True)), *self.headers]
         if self.status != HTTPStatus.NO_CONTENT:
             headers.append(("Content-Type", self.content_type))
@@ -43,14 +43,14 @@ class Answer:
 def as_json(
     status: int, value: object, *, headers: tuple[tuple[str, str], ...] = (), done: bool = False
 ) -> Answer:
-    """An answer in JSON, UTF-8 unescaped as the vendor's servers write it."""
-    # A lone surrogate has no UTF-8 form; backslashreplace turns it into the very escape JSON has for it.
+    """An answer in JSON, in UTF-8 without escapes, as the vendor's servers write it."""
+    # A lone surrogate has no UTF-8 form; backslashreplace writes it as a JSON escape.
     body = json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")
     return Answer(status, body, headers=headers, done=done)
 
 
 def as_html(status: int, title: str) -> Answer:
-    """An error page of something between caller and API: a load balancer, a firewall."""
+    """An HTML error page, as a load balancer or a firewall between the caller and the API sends it."""
     page = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n"
     return Answer(status, page.encode(), content_type="text/html")
 
@@ -82,7 +82,7 @@ def unauthorized() -> Answer:
 
 
 def field_problem(problem: str, status: int = 400) -> Answer:
-    """A 400 for one field; the order family repeats the message for developers (vendor: order contact)."""
+    """A 400 for one field, with the same text in both messages (vendor: order contact page)."""
     return error(status, problem, problem)
 
 
@@ -92,12 +92,12 @@ def not_parsed(line: int, column: int) -> Answer:
 
 
 def not_found(kind: str, ref: str, client_key: str) -> Answer:
-    """A 404; like the vendor's it shows the client key to whoever reads `developerMessage`."""
+    """A 404. Like the vendor's, its `developerMessage` contains the client key."""
     return error(404, DOES_NOT_EXIST, f"{kind} with ref {ref} for client key {client_key} was not found")
 
 
 def no_such_path(client_key: str) -> Answer:
-    """A 404 for a path that the API does not have."""
+    """The 404 for a path that the API does not have."""
     return error(404, DOES_NOT_EXIST, f"Resource for client key {client_key} was not found")
 
 
@@ -108,5 +108,5 @@ def method_not_allowed(allowed: tuple[str, ...]) -> Answer:
 
 
 def unsupported_media_type() -> Answer:
-    """A 415: the body was not announced as JSON."""
+    """A 415: the `Content-Type` is not JSON."""
     return error(415, "Unsupported media type.", "Content-Type must be application/json.")

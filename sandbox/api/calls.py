@@ -1,18 +1,18 @@
-"""One request as the sandbox sees it, without its socket."""
+"""One request, independent of its socket."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import parse_qsl, unquote
 
-from apps.sandbox.answers import Answer, not_found
-from apps.sandbox.options import Options, Switches
-from apps.sandbox.store import Transaction
+from sandbox.api.answers import Answer, not_found
+from sandbox.data.store import Transaction
+from sandbox.options import Options, Switches
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as it was read; `headers` by lower-case name, `base_url` as the caller calls this server."""
+    """A request that was read. `headers` have lower-case names; `base_url` is the address the caller used."""
 
     method: str
     target: str
@@ -22,18 +22,18 @@ class Request:
 
     @property
     def segments(self) -> tuple[str, ...]:
-        """The path's segments, decoded one by one: an encoded slash does not make two of one."""
+        """The path's segments. Each is decoded by itself, so an encoded slash does not split a segment."""
         return tuple(unquote(segment) for segment in self.target.partition("?")[0].split("/")[1:])
 
     @property
     def query(self) -> dict[str, str]:
-        """The query's parameters, the last of a repeated one."""
+        """The query's parameters. The last value of a repeated parameter counts."""
         return dict(parse_qsl(self.target.partition("?")[2], keep_blank_values=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request to one of the API's operations, with all that its handler may use.
+    """A request to one of the API's operations, with everything its handler needs.
 
     `ref` is the reference in the path, empty where the path has none.
     """
@@ -50,6 +50,6 @@ class Call:
         """The address of a resource of this API."""
         return "/".join((self.request.base_url, "v2.1", *segments))
 
-    def no_such(self, kind: str) -> Answer:
+    def not_found_answer(self, kind: str) -> Answer:
         """The 404 for the reference in the path."""
         return not_found(kind, self.ref, self.options.client_key)

@@ -1,10 +1,10 @@
-"""The names in a JSON answer in another case: the vendor's own pages write `First` and `first`."""
+"""Change the case of the names in a JSON answer: the vendor's pages write both `First` and `first`."""
 
 import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from apps.sandbox.answers import Answer
+from sandbox.api.answers import Answer
 
 _CASES: dict[str, Callable[[str], str]] = {
     "capitalised": lambda name: name[:1].upper() + name[1:],
@@ -15,11 +15,11 @@ KEY_CASES = ("documented", *_CASES)
 
 
 def in_key_case(answer: Answer, case: str) -> Answer:
-    """The answer with all its names in one of KEY_CASES; `documented` leaves them as they are."""
+    """The answer with all names in the given case (one of KEY_CASES); `documented` changes nothing."""
     if case == "documented" or not answer.body:
         return answer
     renamed = _renamed(json.loads(answer.body), _CASES[case])
-    # As in `as_json`: a lone surrogate becomes its escape again.
+    # As in `as_json`: a lone surrogate is written as its escape.
     body = json.dumps(renamed, ensure_ascii=False).encode("utf-8", "backslashreplace")
     return replace(answer, body=body)
 

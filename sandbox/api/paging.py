@@ -1,12 +1,12 @@
-"""Collections: one page in the vendor's envelope, with the oddities of its published examples by switch."""
+"""Collections: one page in the vendor's envelope. Switches reproduce oddities of the published examples."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 from urllib.parse import urlencode
 
-from apps.sandbox.answers import Answer, as_json, field_problem
-from apps.sandbox.calls import Call
-from apps.sandbox.validation import JsonObject
+from sandbox.api.answers import Answer, as_json, field_problem
+from sandbox.api.calls import Call
+from sandbox.data.store import JsonObject
 
 DEFAULT_LIMIT = 10
 MAX_LIMIT = 100  # a larger limit gives a shorter page (vendor: using a collection resource)
@@ -16,10 +16,10 @@ T = TypeVar("T")
 
 
 def collection(call: Call, entries: Sequence[T], show: Callable[[T], JsonObject]) -> Answer:
-    """A page of a collection in the vendor's envelope, each entry as `show` gives it.
+    """One page of a collection in the vendor's envelope; `show` converts an entry to JSON.
 
     Offsets count items (vendor: using a collection resource).
-    Answers 400 where `offset` or `limit` is not a number that makes sense.
+    The answer is a 400 if `offset` or `limit` is invalid.
     """
     query = call.request.query
     numbers: dict[str, int] = {}
@@ -33,10 +33,10 @@ def collection(call: Call, entries: Sequence[T], show: Callable[[T], JsonObject]
     page = _page(call, entries, offset, size)
 
     address = "/".join((call.request.base_url, *call.request.segments))
-    kept = {name: value for name, value in query.items() if name not in numbers}
+    other_parameters = {name: value for name, value in query.items() if name not in numbers}
 
     def at(position: int, start: str = address) -> JsonObject:
-        return {"href": f"{start}?{urlencode({**kept, 'offset': position, 'limit': limit})}"}
+        return {"href": f"{start}?{urlencode({**other_parameters, 'offset': position, 'limit': limit})}"}
 
     last = (len(entries) - 1) // limit * limit if entries else 0
     links = {"first": at(0), "last": at(last)}
@@ -47,8 +47,8 @@ def collection(call: Call, entries: Sequence[T], show: Callable[[T], JsonObject]
         case "right":
             links["next"] = at(following)
         case "documented":
-            # As on the pages for order contacts and order items, where it fits no count of items.
-            links["next"] = {"href": f"{address}?{urlencode({**kept, 'offset': 1, 'limit': 10})}"}
+            # As the vendor's pages for order contacts and order items print it; the offset is wrong there.
+            links["next"] = {"href": f"{address}?{urlencode({**other_parameters, 'offset': 1, 'limit': 10})}"}
         case "same":
             links["next"] = at(offset)
         case "elsewhere":
@@ -62,10 +62,10 @@ def collection(call: Call, entries: Sequence[T], show: Callable[[T], JsonObject]
 
 
 def _page(call: Call, entries: Sequence[T], offset: int, size: int) -> Sequence[T]:
-    """The entries of one page, as the switch `paging` has it.
+    """The entries of one page, according to the switch `paging`.
 
-    `shuffled`: the order of the list is another one with each request. `overlapping`: a page begins with the
-    last entry of the page before. `gap`: a page behind the first one is empty, and links to a next one.
+    `shuffled`: each request sorts the list differently. `overlapping`: a page begins with the last entry of
+    the previous page. `gap`: every page after the first is empty and links to a next page.
     """
     match call.switches.paging:
         case "shuffled" if entries:
@@ -81,11 +81,12 @@ def _page(call: Call, entries: Sequence[T], offset: int, size: int) -> Sequence[
 def in_order(
     call: Call, refs: list[str], attributes: dict[str, str], record: Callable[[str], JsonObject | None]
 ) -> list[str] | Answer:
-    """References in the order that `sort` asks for: `attribute::ASC` or `attribute::DESC`
+    """The references, sorted as the query parameter `sort` says: `attribute::ASC` or `attribute::DESC`
     (vendor: Guest API).
 
-    `attributes` gives the field for each attribute that may be asked for; a record without the field goes
-    first. Both words are case-sensitive. Answers 400 for anything else, about which the vendor is silent.
+    `attributes` maps each sortable attribute to its field. A record without the field comes first. Attribute
+    and direction are case-sensitive. The answer is a 400 for any other value; the vendor does not document
+    this case.
     """
     asked = call.request.query.get("sort")
     if asked is None:

@@ -1,18 +1,18 @@
-"""How orders, contacts, consumers and guests look in an answer, one by one and in collections."""
+"""The JSON of orders, contacts, consumers and guests, alone and in collections."""
 
 import json
 from urllib.parse import urlencode
 
-from apps.sandbox.calls import Call
-from apps.sandbox.paging import DEFAULT_LIMIT
-from apps.sandbox.store import StoredConsumer
-from apps.sandbox.validation import FIELDS, JsonObject, parse_moment
+from sandbox.api.calls import Call
+from sandbox.api.paging import DEFAULT_LIMIT
+from sandbox.api.validation import FIELDS, parse_moment
+from sandbox.data.store import JsonObject, StoredConsumer
 
 PERSON_FIELDS = tuple(field for field in FIELDS if field != "identifiers")
 
 
 def order_json(call: Call, ref: str, *, with_items: bool = False) -> JsonObject:
-    """An order (vendor: update-order and create-order pages), its items as links or whole."""
+    """An order (vendor: update-order and create-order pages), with links to its items or with whole items."""
     body = call.tx.order(ref) or {}
     items = (
         [item_json(call, item, ref) for item in item_refs(call, ref)]
@@ -44,9 +44,9 @@ def contact_json(call: Call, ref: str) -> JsonObject:
 def consumer_json(call: Call, stored: StoredConsumer) -> JsonObject:
     """An order consumer (vendor: create-order-consumer page).
 
-    The current flavour has no identifiers and no dates, its items are under `orderItems`, and its order link
-    is a list by guest; the legacy flavour has dates, items under `items`, and the order's own address. The
-    switch `created_at` gives `createdAt` to both flavours, as a moment or as a number, or to none.
+    The current flavour has no identifiers and no dates, has its items under `orderItems`, and links to the
+    list of the guest's orders. The legacy flavour has dates, has its items under `items`, and links to the
+    order. The switch `created_at` adds `createdAt` to both flavours, as a date or as a number, or removes it.
     """
     legacy = call.switches.flavour == "legacy"
     dated = {"flavour": legacy, "never": False}.get(call.switches.created_at, True)
@@ -69,7 +69,7 @@ def consumer_json(call: Call, stored: StoredConsumer) -> JsonObject:
 
 
 def guest_json(call: Call, ref: str) -> JsonObject:
-    """A guest; its dates have milliseconds (vendor: Guest API)."""
+    """A guest. Its dates include milliseconds (vendor: Guest API)."""
     body = call.tx.guest(ref) or {}
     person = _person(body, "%Y-%m-%dT%H:%M:%S.000Z")
     emails = person.get("emails")
@@ -84,17 +84,17 @@ def item_refs(call: Call, order_ref: str) -> list[str]:
 
 
 def link_only(call: Call, collection: str, ref: str) -> JsonObject:
-    """A collection's item as guests and consumers have it: a bare link."""
+    """An item of a collection of guests or consumers: only a link."""
     return {"href": call.url(collection, ref)}
 
 
 def ref_and_link(call: Call, collection: str, ref: str) -> JsonObject:
-    """A collection's item as orders and order contacts have it."""
+    """An item of a collection of orders or order contacts: reference and link."""
     return {"ref": ref, "href": call.url(collection, ref)}
 
 
 def item_json(call: Call, ref: str, order_ref: str) -> JsonObject:
-    """An order item: of its fields only the links are documented where this API is."""
+    """An order item. The vendor documents only its links for this API."""
     return {**ref_and_link(call, "orderItems", ref), "order": {"href": call.url("orders", order_ref)}}
 
 
@@ -107,6 +107,6 @@ def _person(body: JsonObject, date_format: str) -> JsonObject:
     born = person.get("dateOfBirth")
     moment = parse_moment(born) if isinstance(born, str) else None
     if moment is not None:
-        # strftime leaves out the leading zeros of a year before 1000
+        # strftime omits the leading zeros of a year before 1000
         person["dateOfBirth"] = f"{moment.year:04}" + moment.strftime(date_format.removeprefix("%Y"))
     return person

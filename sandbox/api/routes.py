@@ -1,4 +1,4 @@
-"""The operations of the API that the sandbox has, and what each answers when nothing goes wrong."""
+"""The operations of the API that the sandbox implements, and their answers without a fault."""
 
 import json
 import uuid
@@ -6,12 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from apps.sandbox import matching
-from apps.sandbox.answers import Answer, as_json, field_problem, unsupported_media_type
-from apps.sandbox.calls import Call
-from apps.sandbox.options import Switches
-from apps.sandbox.paging import collection, in_order
-from apps.sandbox.resources import (
+from sandbox.api.answers import Answer, as_json, field_problem, unsupported_media_type
+from sandbox.api.calls import Call
+from sandbox.api.paging import collection, in_order
+from sandbox.api.resources import (
     PERSON_FIELDS,
     consumer_json,
     contact_json,
@@ -22,8 +20,10 @@ from apps.sandbox.resources import (
     order_json,
     ref_and_link,
 )
-from apps.sandbox.store import StoredConsumer
-from apps.sandbox.validation import JsonObject, first_problem, read_json_object
+from sandbox.api.validation import first_problem, read_json_object
+from sandbox.data import identity_rules
+from sandbox.data.store import JsonObject, StoredConsumer
+from sandbox.options import Switches
 
 CREATE = "create_order_consumer"
 UPDATE = "update_order_consumer"
@@ -32,7 +32,7 @@ LIST = "list_order_consumers"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method on one path; `{ref}` stands for one segment. An `update` is there only by its switch."""
+    """One method on one path; `{ref}` matches one segment. An `update` needs the switch `updates`."""
 
     operation: str
     method: str
@@ -41,7 +41,7 @@ class Route:
     update: bool = False
 
     def ref_in(self, segments: tuple[str, ...]) -> str | None:
-        """The reference in a path that this route serves, empty where it has none; None for another path."""
+        """The reference in a path that this route matches (empty if it has none); None for any other path."""
         pattern = self.path.split("/")[1:]
         if len(pattern) != len(segments):
             return None
@@ -56,14 +56,14 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The route for a request, and the reference in its path."""
+    """The route of a request, and the reference in its path."""
 
     route: Route
     ref: str
 
 
 def resolve(method: str, segments: tuple[str, ...], switches: Switches) -> Found | tuple[str, ...]:
-    """The route for a request, or else the methods that its path does have: none for an unknown path."""
+    """The route of a request, or else the methods that its path allows: none for an unknown path."""
     on_path = [
         Found(route, ref)
         for route in ROUTES
@@ -79,11 +79,11 @@ def create_order_consumer(call: Call) -> Answer:
     if isinstance(body, Answer):
         return body
     if call.tx.order(call.ref) is None:
-        return call.no_such("Order")
+        return call.not_found_answer("Order")
     if problem := first_problem(body, now=call.now):
         return problem
 
-    found = matching.match(call.tx, body, call.options.identity_providers)
+    found = identity_rules.match(call.tx, body, call.options.identity_providers)
     guest_ref, matched_by = found or (_new_traveller(call, body), "")
     consumer = StoredConsumer(
         ref=str(uuid.uuid4()),
@@ -99,17 +99,17 @@ def create_order_consumer(call: Call) -> Answer:
 
 
 def update_order_consumer(call: Call) -> Answer:
-    """Change a consumer: PUT replaces it, PATCH sets the fields that are sent, null takes one away.
+    """Change a consumer: PUT replaces it, PATCH sets the sent fields and removes null ones.
 
-    The vendor says that an update exists, not which verb it has. A guest is left as it is (vendor: rectify
-    personal data, which corrects guest and consumers one by one).
+    The vendor says that an update exists, but not its method. The guest does not change (vendor: rectify
+    personal data, where guest and consumers are corrected separately).
     """
     body = _json_in(call)
     if isinstance(body, Answer):
         return body
     stored = call.tx.consumer(call.ref)
     if stored is None:
-        return call.no_such("Order consumer")
+        return call.not_found_answer("Order consumer")
     text = call.request.body.decode("utf-8")
     if call.request.method == "PATCH":
         body = json.loads(stored.body) | body
@@ -129,19 +129,19 @@ def _json_in(call: Call) -> JsonObject | Answer:
 
 
 def _new_traveller(call: Call, body: JsonObject) -> str:
-    """Make a guest of a consumer whom no rule found (vendor: understanding transactional data)."""
+    """Create a guest for a consumer without a match (vendor: understanding transactional data)."""
     ref = str(uuid.uuid4())
     moment = call.now.strftime("%Y-%m-%dT%H:%M:%S.000Z")
     person = {name: body[name] for name in (*PERSON_FIELDS, "identifiers") if body.get(name) is not None}
     times = dict.fromkeys(("createdAt", "modifiedAt", "firstSeen", "lastSeen"), moment)
-    call.tx.add_guest(ref, {"guestType": "traveller", **times, **person}, matching.guest_keys(person))
+    call.tx.add_guest(ref, {"guestType": "traveller", **times, **person}, identity_rules.guest_keys(person))
     return ref
 
 
 def list_order_consumers(call: Call) -> Answer:
     """The consumers of an order (vendor: legacy page, and the list of contacts beside it)."""
     if call.tx.order(call.ref) is None:
-        return call.no_such("Order")
+        return call.not_found_answer("Order")
     lag = timedelta(seconds=call.switches.lag_seconds)
     consumers = [
         one for one in call.tx.consumers(call.ref) if (one.listed_at or one.created_at + lag) <= call.now
@@ -159,25 +159,25 @@ def retrieve_order_consumer(call: Call) -> Answer:
     """One consumer (vendor: retrieve-order-consumer page, which documents 201)."""
     consumer = call.tx.consumer(call.ref)
     if consumer is None:
-        return call.no_such("Order consumer")
+        return call.not_found_answer("Order consumer")
     if call.switches.retrieved == "oldest":
         consumer = call.tx.consumers(consumer.order_ref)[0]
     return as_json(call.switches.retrieve_status, consumer_json(call, consumer))
 
 
 def list_consumer_items(call: Call) -> Answer:
-    """The order items of a consumer: all of its order's, for a create cannot choose."""
+    """The order items of a consumer: all items of its order, because a create cannot select items."""
     consumer = call.tx.consumer(call.ref)
     if consumer is None:
-        return call.no_such("Order consumer")
+        return call.not_found_answer("Order consumer")
     refs = item_refs(call, consumer.order_ref)
     return collection(call, refs, lambda ref: link_only(call, "orderItems", ref))
 
 
 def list_orders(call: Call) -> Answer:
-    """Orders by the organisation's reference id or by guest: exactly one of them (vendor: list orders).
+    """Orders by reference id or by guest, exactly one of the two (vendor: list orders).
 
-    `sort` takes `created`, and `orderedAt` together with a guest.
+    `sort` accepts `created`, and `orderedAt` if a guest is given.
     """
     reference_id, guest_ref = call.request.query.get("referenceId"), call.request.query.get("guestRef")
     if bool(reference_id) == bool(guest_ref):
@@ -197,25 +197,25 @@ def list_orders(call: Call) -> Answer:
 
 
 def retrieve_order(call: Call) -> Answer:
-    """One order; `expand=orderItems` gives its items whole (vendor: legacy page)."""
+    """One order; `expand=orderItems` includes whole items (vendor: legacy page)."""
     if call.tx.order(call.ref) is None:
-        return call.no_such("Order")
+        return call.not_found_answer("Order")
     with_items = call.request.query.get("expand") == "orderItems"
     return as_json(200, order_json(call, call.ref.lower(), with_items=with_items))
 
 
 def retrieve_order_item(call: Call) -> Answer:
-    """One order item: the vendor's lists link to this path, its page was not found."""
+    """One order item. The vendor's lists link to this path but we found no page about it."""
     order_ref = call.tx.order_ref_of_item(call.ref)
     if order_ref is None:
-        return call.no_such("Order item")
+        return call.not_found_answer("Order item")
     return as_json(200, item_json(call, call.ref.lower(), order_ref))
 
 
 def list_order_contacts(call: Call) -> Answer:
     """The contacts of an order (vendor: retrieve-order-contacts page)."""
     if call.tx.order(call.ref) is None:
-        return call.no_such("Order")
+        return call.not_found_answer("Order")
     refs = call.tx.contact_refs(call.ref)
     if _expand(call):
         return collection(call, refs, lambda ref: contact_json(call, ref))
@@ -225,12 +225,12 @@ def list_order_contacts(call: Call) -> Answer:
 def retrieve_order_contact(call: Call) -> Answer:
     """One order contact."""
     if call.tx.contact(call.ref) is None:
-        return call.no_such("Order contact")
+        return call.not_found_answer("Order contact")
     return as_json(200, contact_json(call, call.ref.lower()))
 
 
 def search_guests(call: Call) -> Answer:
-    """Guests by e-mail, order or identifier, each compared exactly; several conditions must all hold."""
+    """Guests by e-mail, order or identifier, compared exactly. A guest has to match every condition."""
     query = call.request.query
     provider, value = query.get("identifiers.provider"), query.get("identifiers.id")
     if (provider is None) != (value is None):
@@ -238,9 +238,9 @@ def search_guests(call: Call) -> Answer:
         return field_problem(f"identifiers.{missing}: provider and id go together.")
     found: list[list[str]] = []
     if "email" in query:
-        found.append(call.tx.guest_refs_by_key(matching.email_key(query["email"])))
+        found.append(call.tx.guest_refs_by_key(identity_rules.email_key(query["email"])))
     if provider is not None and value is not None:
-        found.append(call.tx.guest_refs_by_key(matching.identifier_key(provider, value)))
+        found.append(call.tx.guest_refs_by_key(identity_rules.identifier_key(provider, value)))
     if "orderRef" in query:
         found.append(call.tx.guest_refs_of_order(query["orderRef"]))
     if "orderReferenceId" in query:
@@ -261,7 +261,7 @@ def search_guests(call: Call) -> Answer:
 def retrieve_guest(call: Call) -> Answer:
     """One guest (vendor: retrieve-guest page)."""
     if call.tx.guest(call.ref) is None:
-        return call.no_such("Guest")
+        return call.not_found_answer("Guest")
     return as_json(200, guest_json(call, call.ref.lower()))
 
 

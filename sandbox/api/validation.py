@@ -1,12 +1,13 @@
-"""What the API refuses in a consumer's body. It reports the first problem only, as the vendor does."""
+"""Validation of a consumer's body. Like the vendor, it reports the first problem only."""
 
 import json
 from datetime import UTC, datetime
 
-from apps.sandbox.answers import Answer, field_problem, not_parsed
+from sandbox.api.answers import Answer, field_problem, not_parsed
+from sandbox.data.store import JsonObject
 
 LIST_FIELDS = ("emails", "phoneNumbers")
-FIELDS = (  # in the order of the vendor's page, which is the order of checking
+FIELDS = (  # in the order of the vendor's page; they are validated in this order
     "title",
     "firstName",
     "lastName",
@@ -22,11 +23,9 @@ FIELDS = (  # in the order of the vendor's page, which is the order of checking
 REQUIRED = ("firstName", "lastName")
 GENDERS = ("male", "female", "unknown")
 
-JsonObject = dict[str, object]
-
 
 def read_json_object(body: bytes) -> JsonObject | Answer:
-    """The JSON object in a body, or the 400 that says why there is none."""
+    """The JSON object in a body, or a 400 if there is none."""
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
     except json.JSONDecodeError as problem:
@@ -37,7 +36,7 @@ def read_json_object(body: bytes) -> JsonObject | Answer:
 
 
 def first_problem(consumer: JsonObject, *, now: datetime) -> Answer | None:
-    """The 400 for the first field that is not as the vendor's page says, or None."""
+    """A 400 for the first field that is not valid according to the vendor's page, or None."""
     for field in FIELDS:
         problem = _problem_of(field, consumer.get(field), now)
         if problem:
@@ -46,7 +45,7 @@ def first_problem(consumer: JsonObject, *, now: datetime) -> Answer | None:
 
 
 def parse_moment(text: str) -> datetime | None:
-    """An ISO 8601 date or moment as UTC, midnight where it has no time; None where it is neither."""
+    """An ISO 8601 date or date and time, in UTC. A date becomes midnight; None for any other text."""
     try:
         moment = datetime.fromisoformat(text)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
@@ -57,7 +56,7 @@ def parse_moment(text: str) -> datetime | None:
 def _problem_of(field: str, value: object, now: datetime) -> str:
     if field in REQUIRED and (value is None or (isinstance(value, str) and not value.strip())):
         return f"{field}: may not be null."
-    if value is None:  # an optional field that is null counts as absent
+    if value is None:  # null is the same as absent for an optional field
         return ""
     if field == "identifiers":
         return _identifiers_problem(value)

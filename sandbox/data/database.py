@@ -1,4 +1,4 @@
-"""The sandbox's SQLite file: its tables, and one transaction at a time."""
+"""The sandbox's SQLite file: its tables and its transactions."""
 
 import sqlite3
 import threading
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from apps.sandbox.store import Transaction
+from sandbox.data.store import Transaction
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS orders (
@@ -29,11 +29,12 @@ CREATE TABLE IF NOT EXISTS requests (
 """
 
 
-class Store:
-    """The file. Threads share one connection under a lock: a request is one short transaction.
+class Database:
+    """The SQLite file.
 
-    Commits are durable before the answer goes out (WAL, `synchronous=FULL`), so an answered create survives
-    a power cut as the vendor's would. Raises OSError or sqlite3.Error where the file cannot be opened.
+    Threads share one connection under a lock, because each request is one short transaction. A commit is
+    durable before the answer is sent (WAL, `synchronous=FULL`), so an answered create survives a power
+    failure, as it would at the vendor's. Raises OSError or sqlite3.Error if the file cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,13 +45,13 @@ class Store:
         self._connection.execute("PRAGMA synchronous=FULL")
         self._connection.executescript(_TABLES)
         columns = {row[1] for row in self._connection.execute("PRAGMA table_info(consumers)")}
-        for added in ("modified_at", "listed_at"):  # a file of an earlier version has no such column
+        for added in ("modified_at", "listed_at"):  # files of earlier versions lack this column
             if added not in columns:
                 self._connection.execute(f"ALTER TABLE consumers ADD COLUMN {added} TEXT")
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """One transaction, committed at the end and undone when an exception leaves it."""
+        """One transaction: committed at the end, rolled back after an exception."""
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -61,6 +62,6 @@ class Store:
             self._connection.execute("COMMIT")
 
     def close(self) -> None:
-        """Close the file; what was committed stays."""
+        """Close the file. Committed data stays in it."""
         with self._lock:
             self._connection.close()

@@ -1,16 +1,15 @@
-"""Which guest a consumer becomes: the tenant's identity rules, and the keys under which guests are found."""
+"""Identity rules: which existing guest a new consumer belongs to, and the keys that find guests."""
 
 import json
 
-from apps.sandbox.store import Transaction
-from apps.sandbox.validation import JsonObject
+from sandbox.data.store import JsonObject, Transaction
 
 
 def match(tx: Transaction, consumer: JsonObject, providers: tuple[str, ...]) -> tuple[str, str] | None:
-    """The guest that the identity rules find for a consumer, and the provider that found it.
+    """The guest that matches a consumer's identifiers, and the provider of the rule that matched.
 
-    Rules are tried in their order, whatever the order of the identifiers; the oldest of several guests wins
-    (vendor: configure identity rules; which of several guests wins is not documented).
+    Rules apply in their own order, not in the order of the identifiers. Of several guests the oldest is
+    returned (vendor: configure identity rules; the vendor does not document which of several guests is used).
     """
     pairs = identifiers_of(consumer)
     for rule in providers:
@@ -21,7 +20,7 @@ def match(tx: Transaction, consumer: JsonObject, providers: tuple[str, ...]) -> 
 
 
 def guest_keys(person: JsonObject) -> list[str]:
-    """Under which keys a guest with these fields is found: its addresses and its identifiers."""
+    """The keys that find a guest with these fields: its e-mail addresses and its identifiers."""
     return [email_key(email) for email in emails_of(person)] + [
         identifier_key(provider, value) for provider, value in identifiers_of(person)
     ]
@@ -33,7 +32,7 @@ def email_key(email: str) -> str:
 
 
 def identifier_key(provider: str, value: str) -> str:
-    """The key for an identifier pair, compared exactly: the vendor does not say that case is ignored."""
+    """The key for an identifier pair, compared exactly: the vendor does not document that case is ignored."""
     return json.dumps(["identifier", provider, value])
 
 

@@ -1,14 +1,13 @@
-"""The orders a new sandbox starts with, and who is on them; `docs/sandbox.md` names their references."""
+"""The orders of a new sandbox, with their contacts and consumers. `docs/sandbox.md` lists them."""
 
 import json
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from apps.sandbox.matching import guest_keys
-from apps.sandbox.seed_guests import GUESTS, SeedGuest
-from apps.sandbox.store import StoredConsumer, Transaction
-from apps.sandbox.validation import JsonObject
+from sandbox.data.identity_rules import guest_keys
+from sandbox.data.seed_guests import GUESTS, SeedGuest
+from sandbox.data.store import JsonObject, StoredConsumer, Transaction
 
 SAMPLE_ORDER = "2d7de9df-45a2-45ea-872c-30e45139007d"  # the vendor's own example, and the form's hint
 SAMPLE_REFERENCE_ID = "B94TXY-1"
@@ -21,8 +20,7 @@ ORDERS_SHARING_REFERENCE_ID = (
 )
 CANCELLED_ORDER = "670c1cd3-5555-4e31-84be-37c1dfe6c55b"
 
-# Orders for the faults of `faults.py` that a person at the form wants to see: a create on one of them meets
-# its fault every time.
+# Orders for faults that a person at the form may want to see: every create on such an order has its fault.
 FAULT_ORDERS = {
     "no_answer_after": "fa017000-0000-4000-8000-000000000001",
     "no_answer_before": "fa017000-0000-4000-8000-000000000002",
@@ -61,7 +59,7 @@ class SeedOrder:
 
 
 def fault_reference_id(fault: str) -> str:
-    """The reference id under which a fault's order is found: FAULT-RESET-AFTER."""
+    """The reference id of a fault's order, for example FAULT-RESET-AFTER."""
     return f"FAULT-{fault.upper().replace('_', '-')}"
 
 
@@ -119,7 +117,7 @@ ORDERS = (
 
 
 def derived_ref(*parts: str) -> str:
-    """A reference that is the same in every sandbox, for what hangs on orders (RFC 9562, version 5)."""
+    """A reference that is the same in every sandbox (a UUID of version 5, RFC 9562)."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, "/".join(("https://sandbox.example", *parts))))
 
 
@@ -129,7 +127,7 @@ def consumer_ref(order_ref: str, guest_ref: str) -> str:
 
 
 def fill(tx: Transaction) -> None:
-    """Add every seeded record that the file does not have yet; what is there is left alone."""
+    """Add every seeded record that is missing from the file; existing records stay as they are."""
     for guest in GUESTS:
         tx.add_guest(guest.ref, _guest_body(guest), guest_keys(guest.person()))
     for order in ORDERS:

@@ -1,12 +1,12 @@
-"""The guests a new sandbox starts with. Nobody in this list exists.
+"""The guests of a new sandbox. All of them are invented.
 
-Addresses are in domains reserved for examples (RFC 2606); telephone numbers are in ranges that the regulators
-of GB, US, AU, FR and DE keep for drama; passport numbers are made up.
+E-mail addresses are in domains reserved for examples (RFC 2606). Phone numbers are in ranges that the
+regulators of GB, US, AU, FR and DE reserve for drama. Passport numbers are invented.
 """
 
 from dataclasses import dataclass
 
-from apps.sandbox.validation import JsonObject
+from sandbox.data.store import JsonObject
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the sandbox remembers, read and written by the requests it serves."""
+"""The stored records, and the reads and writes of one request."""
 
 import json
 import sqlite3
@@ -8,15 +8,15 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from apps.sandbox.validation import JsonObject
+JsonObject = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class StoredConsumer:
-    """A consumer as it arrived: `body` is the text of the request, to the character, until it is changed.
+    """A stored consumer. `body` is the exact text of the create request until the consumer is changed.
 
     `guest_effect` is `matched` (then `matched_by` names the identity provider), `created` or `seeded`.
-    `listed_at` is the moment from which its order's list has it; None: as the switch `lag_seconds` says.
+    From `listed_at` on the list of its order contains it; None: the switch `lag_seconds` decides.
     """
 
     ref: str
@@ -34,8 +34,8 @@ class StoredConsumer:
 class WireRequest:
     """One request that reached the sandbox.
 
-    `body_read` says whether it arrived whole, `done` whether it changed what is stored; `status` is None
-    where nothing was answered; `fault` and `operation` are empty where there was none.
+    `body_read` says whether the body arrived completely, `done` whether the request changed stored data.
+    `status` is None if there was no answer. `fault` and `operation` are empty if there was none.
     """
 
     seq: int
@@ -50,37 +50,37 @@ class WireRequest:
 
 
 class Transaction:
-    """Reads and writes of one request; they become durable together, when the transaction ends."""
+    """The reads and writes of one request, committed together at the end."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     @contextmanager
-    def rehearsal(self, *, undo: bool) -> Iterator[None]:
-        """With `undo` whatever is written inside is undone at the end."""
-        self._connection.execute("SAVEPOINT rehearsal")
+    def savepoint(self, *, undo: bool) -> Iterator[None]:
+        """A savepoint. With `undo` all writes inside it are rolled back at the end."""
+        self._connection.execute("SAVEPOINT work")
         yield
         if undo:
-            self._connection.execute("ROLLBACK TO rehearsal")
-        self._connection.execute("RELEASE rehearsal")
+            self._connection.execute("ROLLBACK TO work")
+        self._connection.execute("RELEASE work")
 
     # Orders
 
     def add_order(self, ref: str, reference_id: str, body: JsonObject) -> bool:
-        """Add an order; False when its reference is there already."""
+        """Add an order; False if its reference exists already."""
         statement = "INSERT OR IGNORE INTO orders (ref, reference_id, body) VALUES (?, ?, ?)"
         return self._write(statement, ref, reference_id, json.dumps(body))
 
     def order(self, ref: str) -> JsonObject | None:
-        """An order by its reference, in whichever case it is written."""
+        """An order by its reference, in upper or lower case."""
         return self._body("SELECT body FROM orders WHERE ref = ?", ref.lower())
 
     def order_refs_by_reference_id(self, reference_id: str) -> list[str]:
-        """References of the orders with this reference id; organisations recycle them."""
+        """References of the orders with this reference id. Organisations reuse reference ids."""
         return self._refs("SELECT ref FROM orders WHERE reference_id = ? ORDER BY seq", reference_id)
 
     def order_refs_of_guest(self, guest_ref: str) -> list[str]:
-        """References of the orders on which a guest is contact or consumer."""
+        """References of the orders that have a guest as contact or consumer."""
         statement = """SELECT ref FROM orders WHERE ref IN (
             SELECT order_ref FROM contacts WHERE guest_ref = :guest
             UNION SELECT order_ref FROM consumers WHERE guest_ref = :guest) ORDER BY seq"""
@@ -95,7 +95,7 @@ class Transaction:
     # Guests
 
     def add_guest(self, ref: str, body: JsonObject, keys: list[str]) -> bool:
-        """Add a guest that is found under `keys`; False when the reference is there already."""
+        """Add a guest with its search keys; False if the reference exists already."""
         added = self._write("INSERT OR IGNORE INTO guests (ref, body) VALUES (?, ?)", ref, json.dumps(body))
         if added:
             rows = [(key, ref) for key in keys]
@@ -103,7 +103,7 @@ class Transaction:
         return added
 
     def guest(self, ref: str) -> JsonObject | None:
-        """A guest by its reference, in whichever case it is written."""
+        """A guest by its reference, in upper or lower case."""
         return self._body("SELECT body FROM guests WHERE ref = ?", ref.lower())
 
     def guest_refs(self) -> list[str]:
@@ -111,13 +111,13 @@ class Transaction:
         return self._refs("SELECT ref FROM guests ORDER BY seq")
 
     def guest_refs_by_key(self, key: str) -> list[str]:
-        """References of the guests found under a key, oldest first."""
+        """References of the guests with a search key, oldest first."""
         statement = """SELECT DISTINCT guests.ref FROM guests JOIN guest_keys ON guest_ref = guests.ref
             WHERE key = ? ORDER BY seq"""
         return self._refs(statement, key)
 
     def guest_refs_of_order(self, order_ref: str) -> list[str]:
-        """References of an order's guests, contacts and consumers alike, oldest first."""
+        """References of the guests who are contacts or consumers of an order, oldest first."""
         statement = """SELECT ref FROM guests WHERE ref IN (
             SELECT guest_ref FROM contacts WHERE order_ref = :order
             UNION SELECT guest_ref FROM consumers WHERE order_ref = :order) ORDER BY seq"""
@@ -126,7 +126,7 @@ class Transaction:
     # Contacts
 
     def add_contact(self, ref: str, order_ref: str, guest_ref: str) -> bool:
-        """Make a guest a contact of an order; False when the reference is there already."""
+        """Make a guest a contact of an order; False if the reference exists already."""
         statement = "INSERT OR IGNORE INTO contacts (ref, order_ref, guest_ref) VALUES (?, ?, ?)"
         return self._write(statement, ref, order_ref, guest_ref)
 
@@ -143,7 +143,7 @@ class Transaction:
     # Consumers
 
     def add_consumer(self, consumer: StoredConsumer) -> bool:
-        """Keep a consumer; False when the reference is there already."""
+        """Store a consumer; False if the reference exists already."""
         return self._write(
             "INSERT OR IGNORE INTO consumers (ref, order_ref, guest_ref, body, guest_effect, matched_by,"
             " created_at, listed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -158,15 +158,15 @@ class Transaction:
         )
 
     def change_consumer(self, ref: str, body: str, at: datetime) -> None:
-        """Give a consumer another body."""
+        """Replace the body of a consumer."""
         self._write("UPDATE consumers SET body = ?, modified_at = ? WHERE ref = ?", body, at.isoformat(), ref)
 
     def list_consumer(self, ref: str, at: datetime) -> bool:
-        """Have a consumer in its order's list from a moment on; False where there is no such consumer."""
+        """Set when the list of the order begins to contain a consumer; False if it is unknown."""
         return self._write("UPDATE consumers SET listed_at = ? WHERE ref = ?", at.isoformat(), ref.lower())
 
     def consumer(self, ref: str) -> StoredConsumer | None:
-        """A consumer by its reference, in whichever case it is written."""
+        """A consumer by its reference, in upper or lower case."""
         found = self._consumers("WHERE ref = ?", ref.lower())
         return found[0] if found else None
 
@@ -194,18 +194,18 @@ class Transaction:
         status: int | None,
         fault: str,
     ) -> int:
-        """Count a request and give it its number."""
+        """Store a request and return its number."""
         statement = """INSERT INTO requests (at, method, path, operation, body_read, done, status, fault)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
         values = (at.isoformat(), method, path, operation, body_read, done, status, fault)
         return self._connection.execute(statement, values).lastrowid or 0
 
     def number_of_requests(self) -> int:
-        """How many requests have been counted."""
+        """The number of stored requests."""
         return int(self._connection.execute("SELECT COUNT(*) FROM requests").fetchone()[0])
 
     def finish_request(self, seq: int, *, done: bool, status: int | None) -> None:
-        """Say how a request ended that was counted before."""
+        """Store the result of a request that was added before."""
         self._write("UPDATE requests SET done = ?, status = ? WHERE seq = ?", done, status, seq)
 
     def requests(self, after: int = 0) -> list[WireRequest]:

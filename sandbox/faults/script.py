@@ -1,7 +1,6 @@
-"""What the server does on the socket for one request: a short script of steps.
+"""Scripts: the steps that the server takes on the socket for one request.
 
-A normal answer is a script of one step. Whatever a fault does is a longer script, so that the server never
-needs to know which faults there are.
+A normal answer is a script of one step. A fault is a longer script, so the server does not know any fault.
 """
 
 from __future__ import annotations
@@ -9,21 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from apps.sandbox.answers import Answer
+from sandbox.api.answers import Answer
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Write a whole answer in one write."""
+    """Send a whole answer in one write."""
 
     answer: Answer
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Write bytes as they are, in one write. `status` is that of the answer they begin, if they begin one.
+    """Send raw bytes in one write. `status` is the status of the answer that they begin, if any.
 
-    `below_tls` puts them on the bare connection, under the encryption where there is any.
+    `below_tls` sends them without encryption on a TLS connection.
     """
 
     data: bytes
@@ -33,7 +32,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Drip:
-    """Write bytes one by one, with a pause of some seconds before each."""
+    """Send bytes one by one, with a pause of `seconds` before each."""
 
     data: bytes
     seconds: float
@@ -42,48 +41,48 @@ class Drip:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Do nothing for a number of seconds."""
+    """Wait for `seconds`."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Await:
-    """Read nothing, but wait until the client has sent something, at most for a number of seconds."""
+class WaitForData:
+    """Wait until the client has sent data, at most for `seconds`. Reads nothing."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Keep the connection open and silent until the client goes, at most for a number of seconds."""
+    """Keep the connection open without sending until the client closes it, at most for `seconds`."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Later:
-    """Find out only now how the script goes on."""
+class Deferred:
+    """Build the rest of the script when this step is reached."""
 
     script: Callable[[], Script]
 
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """End the connection in the ordinary way."""
+    """Close the connection normally."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """End the connection with RST, as a machine that lost it does."""
+    """Close the connection with RST."""
 
 
-Step = Send | Write | Drip | Wait | Await | Hold | Later | Close | Reset
+Step = Send | Write | Drip | Wait | WaitForData | Hold | Deferred | Close | Reset
 Script = tuple[Step, ...]
 
 
 def status_sent(script: Script) -> int | None:
-    """The status of the answer in a script, None where it has none."""
+    """The status of the answer in a script, or None if it has no answer."""
     for step in script:
         if isinstance(step, Send):
             return step.answer.status

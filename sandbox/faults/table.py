@@ -1,13 +1,15 @@
-"""The table of all faults, for tests to go through and for people to read.
+"""The table of all faults, for tests and for people.
 
-`python -m apps.sandbox.fault_table` prints it as `docs/sandbox.md` has it.
+`python -m sandbox.faults.table` prints the tables of `docs/sandbox.md`.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
-from apps.sandbox.faults import CONNECTION_FAULTS, REFUSE, REQUEST_FAULTS, Outcome
-from apps.sandbox.seed import FAULT_ORDERS, fault_reference_id
+from sandbox.data.seed import FAULT_ORDERS, fault_reference_id
+from sandbox.faults.armed import REFUSE
+from sandbox.faults.catalogue import CONNECTION_FAULTS, REQUEST_FAULTS
+from sandbox.faults.kinds import Outcome
 
 When = Literal["listening", "connecting", "before", "after"]
 
@@ -16,17 +18,18 @@ When = Literal["listening", "connecting", "before", "after"]
 class Row:
     """One fault.
 
-    `when` is the moment: nobody is listening, the connection has just been made, before or after the work of
-    a request. `done` says whether the consumer is there afterwards, `says` what the caller sees. `outcome` is
-    what a caller of a create may conclude over plain HTTP, None where the fault needs TLS; `outcome_over_tls`
-    is the same over TLS. `order` is the order that has the fault every time, if any. `makes` is the number of
-    consumers that are made where the work is done.
+    `when`: the port is closed, the connection was just accepted, before or after the work of a request.
+    `done`: whether the consumer exists afterwards. `description`: what the caller sees.
+    `outcome`: what the caller of a create may conclude over plain HTTP, None if the fault needs TLS.
+    `outcome_over_tls`: the same over TLS.
+    `order`: the order on which every create has the fault, or empty.
+    `makes`: the number of consumers that one request creates if the work is done.
     """
 
     fault: str
     when: When
     done: bool
-    says: str
+    description: str
     outcome: Outcome | None
     outcome_over_tls: Outcome
     order: str
@@ -34,7 +37,7 @@ class Row:
 
     @property
     def made(self) -> int:
-        """How many consumers are there afterwards."""
+        """The number of consumers that exist afterwards."""
         return self.makes if self.done else 0
 
 
@@ -44,7 +47,7 @@ ROWS: tuple[Row, ...] = (
             name,
             "listening" if name == REFUSE else "connecting",
             False,
-            fault.sees,
+            fault.description,
             fault.over_http,
             fault.over_tls,
             order="",
@@ -56,7 +59,7 @@ ROWS: tuple[Row, ...] = (
             name,
             "after" if fault.done and not fault.late else "before",
             fault.done,
-            fault.sees,
+            fault.description,
             fault.outcome,
             fault.outcome,
             order=FAULT_ORDERS.get(name, ""),
@@ -68,16 +71,16 @@ ROWS: tuple[Row, ...] = (
 
 
 def all_faults() -> str:
-    """Every fault as a table in Markdown."""
+    """A Markdown table of all faults."""
     lines = ["| fault | when | done | what the caller sees | outcome |", "|---|---|---|---|---|"]
     for row in ROWS:
-        cells = (f"`{row.fault}`", row.when, _yes_or_no(row), row.says, _outcome(row))
+        cells = (f"`{row.fault}`", row.when, _yes_or_no(row), row.description, _outcome(row))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def fault_orders() -> str:
-    """The faults that have an order of their own, by its reference, as a table in Markdown."""
+    """A Markdown table of the fault orders."""
     rows = {row.fault: row for row in ROWS}
     lines = [
         "| order reference | reference id | fault | done | what the caller sees |",
@@ -85,7 +88,7 @@ def fault_orders() -> str:
     ]
     for fault, ref in FAULT_ORDERS.items():
         row = rows[fault]
-        cells = (f"`{ref}`", f"`{fault_reference_id(fault)}`", f"`{fault}`", _yes_or_no(row), row.says)
+        cells = (f"`{ref}`", f"`{fault_reference_id(fault)}`", f"`{fault}`", _yes_or_no(row), row.description)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -1,7 +1,7 @@
-"""Certificates for the sandbox's TLS, made on the spot: a good one, and those that a client must not accept.
+"""Create the certificates of a sandbox with TLS: a good one, and those that a client must not accept.
 
-All but the self-signed one are signed by an authority of this sandbox alone, whose private key is never
-written. Its certificate is `ca.pem`, which is what a client is given to trust.
+All but the self-signed one are signed by the sandbox's own certificate authority, whose private key is never
+stored. A client has to trust its certificate, `ca.pem`.
 """
 
 import contextlib
@@ -28,15 +28,15 @@ _OWN_NAMES = (
 
 
 def folder_for(data: Path) -> Path:
-    """Where the certificates of the sandbox with this data file are."""
+    """The folder for the certificates of the sandbox with this data file."""
     return data.with_name(data.name + ".tls")
 
 
 def contexts(folder: Path) -> dict[str, ssl.SSLContext]:
     """A TLS context for each certificate: `good`, `wrong_host`, `expired`, `self_signed`.
 
-    Files that are there are used again while they last, so that a client may keep its copy of `ca.pem`.
-    Raises OSError where the folder cannot be written.
+    Existing files are used until they expire, so that a client may keep its copy of `ca.pem`.
+    Raises OSError if the folder cannot be written.
     """
     if not _usable(folder):
         _make(folder)
@@ -74,7 +74,7 @@ def _usable(folder: Path) -> bool:
 
 def _make(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (folder / CA_FILE).unlink(missing_ok=True)  # written last: it says that all the others are there
+    (folder / CA_FILE).unlink(missing_ok=True)  # written last: its existence means that all others exist
     (folder / ".gitignore").write_text("*\n", encoding="ascii")  # private keys, wherever the data file is
     now = datetime.now(UTC)
     authority_key = ec.generate_private_key(ec.SECP256R1())

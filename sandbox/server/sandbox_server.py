@@ -1,4 +1,4 @@
-"""The sandbox as a server: started, stopped, and its address."""
+"""The sandbox as a server: start, stop, and its address."""
 
 import threading
 from dataclasses import fields
@@ -6,15 +6,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from apps.sandbox import certificates
-from apps.sandbox.application import Clock, Report, Sandbox, utc_now
-from apps.sandbox.listener import STOP_SECONDS, Listener, listener_for
-from apps.sandbox.options import (
+from sandbox.application import Clock, Report, Sandbox, utc_now
+from sandbox.options import (
     DEFAULT_IDENTITY_PROVIDERS,
     PRACTICE_API_TOKEN,
     PRACTICE_CLIENT_KEY,
     Options,
 )
+from sandbox.server import certificates
+from sandbox.server.listener import STOP_SECONDS, Listener, listener_for
 
 T = TypeVar("T")
 
@@ -22,10 +22,9 @@ T = TypeVar("T")
 class SandboxServer:
     """A running sandbox: `with SandboxServer(data=path) as server: ... server.base_url`.
 
-    Port 0 takes a free port at the first start; a later start uses the same one again. `tls` names the
-    certificate that is shown (`good`, `wrong_host`, `expired`, `self_signed`); `ca_file` is what a client has
-    to trust then.
-    Raises ValueError for a host that is not loopback, OSError where the port is taken.
+    Port 0 selects a free port at the first start; later starts use the same port. `tls` names the certificate
+    to present (`good`, `wrong_host`, `expired`, `self_signed`); a client then has to trust `ca_file`.
+    Raises ValueError for an invalid option, such as a host that is not loopback.
     """
 
     def __init__(
@@ -53,11 +52,15 @@ class SandboxServer:
 
     @classmethod
     def from_options(cls, options: Options, *, report: Report | None = None) -> "SandboxServer":
-        """A server as the options say."""
+        """A server with these options."""
         return cls(**{field.name: getattr(options, field.name) for field in fields(options)}, report=report)
 
     def start(self) -> "SandboxServer":
-        """Open the data file, listen, and answer in threads of its own."""
+        """Open the data file, listen, and answer in background threads.
+
+        Raises OSError if the port is in use or a file cannot be opened, sqlite3.Error if the data file is
+        invalid, RuntimeError if the server runs already.
+        """
         if self._listener is not None:
             raise RuntimeError("The sandbox is running already.")
         tls = self._options.tls
@@ -77,7 +80,7 @@ class SandboxServer:
         return self
 
     def stop(self) -> None:
-        """Stop listening, cut what is still open, close the data file. Does nothing where nothing runs."""
+        """Stop listening, close all connections and the data file. Does nothing if not running."""
         if self._listener is None or self._sandbox is None or self._thread is None:
             return
         self._listener.stop()
@@ -87,26 +90,26 @@ class SandboxServer:
 
     @property
     def base_url(self) -> str:
-        """Where the sandbox is reached, once it has been started."""
+        """The address of the sandbox, after its first start."""
         scheme = "https" if self._options.tls else "http"
         host = f"[{self._options.host}]" if ":" in self._options.host else self._options.host
         return f"{scheme}://{host}:{self._port}"
 
     @property
     def ca_file(self) -> Path:
-        """The authority that a client has to trust, once started with TLS. Raises RuntimeError without."""
+        """The certificate that a client has to trust. Raises RuntimeError for a sandbox without TLS."""
         if not self._options.tls:
             raise RuntimeError("The sandbox has no TLS.")
         return self._certificates / certificates.CA_FILE
 
     @property
     def connections(self) -> int:
-        """How many connections were accepted since the start. Raises RuntimeError if stopped."""
+        """The number of accepted connections since the start. Raises RuntimeError if stopped."""
         return self._running(self._listener).connections
 
     @property
     def sandbox(self) -> Sandbox:
-        """The application behind the server, for tests in this process. Raises RuntimeError if stopped."""
+        """The application of the server, for tests in this process. Raises RuntimeError if stopped."""
         return self._running(self._sandbox)
 
     @property

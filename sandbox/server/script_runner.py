@@ -1,4 +1,4 @@
-"""Plays a script on a connection."""
+"""Runs a script on a connection."""
 
 import select
 import socket
@@ -6,16 +6,29 @@ import struct
 import threading
 import time
 
-from apps.sandbox.wire import Await, Close, Drip, Hold, Later, Reset, Script, Send, Step, Wait, Write
+from sandbox.faults.script import (
+    Close,
+    Deferred,
+    Drip,
+    Hold,
+    Reset,
+    Script,
+    Send,
+    Step,
+    Wait,
+    WaitForData,
+    Write,
+)
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 seconds: close sends RST
-_LOOK_SECONDS = 0.1  # how often a held connection is looked at
+_POLL_SECONDS = 0.1  # interval for checking a held connection
 
 
-class Player:
-    """Does the steps one after the other, and no further once `stopping` is set.
+class ScriptRunner:
+    """Runs the steps of a script in order, and stops after the current step once `stopping` is set.
 
-    `ended` says that the connection must not be used for another request. `head` leaves bodies out.
+    `ended`: the connection must not be used for another request. `last`: the answer announces the end of the
+    connection. `head`: bodies are left out.
     """
 
     def __init__(
@@ -25,8 +38,8 @@ class Player:
         self._connection, self._stopping, self._head = connection, stopping, head
         self._last = last
 
-    def play(self, script: Script) -> None:
-        """Do all steps. Raises OSError where the client has gone."""
+    def run(self, script: Script) -> None:
+        """Run all steps. Raises OSError if the client has closed the connection."""
         self._last = self._last or any(isinstance(step, Close) for step in script)
         for step in script:
             self._do(step)
@@ -48,12 +61,12 @@ class Player:
                 self._drip(data, seconds)
             case Wait(seconds):
                 self._stopping.wait(seconds)
-            case Await(seconds):
+            case WaitForData(seconds):
                 select.select([self._connection], [], [], seconds)
             case Hold(seconds):
                 self._hold(seconds)
-            case Later(script):
-                self.play(script())
+            case Deferred(script):
+                self.run(script())
             case Close():
                 self.ended = True
             case Reset():
@@ -67,9 +80,9 @@ class Player:
             self._connection.sendall(bytes([number]))
 
     def _hold(self, seconds: float) -> None:
-        # Reads below TLS and throws it away: only the end of what comes is of interest.
+        # Reads below TLS and discards the data: only the end of the connection matters.
         end = time.monotonic() + seconds
-        self._connection.settimeout(_LOOK_SECONDS)
+        self._connection.settimeout(_POLL_SECONDS)
         while time.monotonic() < end and not self._stopping.is_set():
             try:
                 if not socket.socket.recv(self._connection, 65_536):

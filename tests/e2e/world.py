@@ -14,9 +14,9 @@ from apps.cdp.consumers import Identifier, NewConsumer
 from apps.cdp.factory import get_client
 from apps.consumers import services, settling
 from apps.consumers.models import Outcome, SettleReason, Submission
-from apps.sandbox.seed import FAULT_ORDERS, SAMPLE_ORDER
+from sandbox.data.seed import FAULT_ORDERS, SAMPLE_ORDER
 from tests.e2e.traces import TYPED
-from tests.unit.accounts.people import acting, make_person
+from tests.support.people import acting, make_person
 
 CONSUMER = NewConsumer(
     title="Dr",

@@ -18,8 +18,8 @@ import pytest
 
 from apps.history.export_forms import PLAIN, values_of
 from apps.history.models import State
-from benchmarks.servers import run
-from tests.faults.deployed import Person, Place, Portal, place, portal, wait_until
+from tests.support.deployed import Person, Place, Portal, place, portal, wait_until
+from tests.support.processes import run
 
 pytestmark = pytest.mark.xdist_group("deployed")
 
@@ -39,7 +39,7 @@ print(sweep(Actor.system("worker")))
 @pytest.fixture(scope="module")
 def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with place(tmp_path_factory.mktemp("exports")) as prepared:
-        fill = [sys.executable, "-m", "benchmarks.filled", str(ROWS)]
+        fill = [sys.executable, "-m", "tests.support.filled_database", str(ROWS)]
         run(fill, prepared.environment, log=prepared.folder / "log")
         yield prepared
 

@@ -23,11 +23,11 @@ from apps.consumers.models import Outcome, PastResolution, SettledHow, Submissio
 from apps.consumers.results import Result
 from apps.consumers.settling import NotUnknown, ReferenceClaimed
 from apps.core.actor import Actor
-from apps.sandbox.seed import FAMILY_ORDER, SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.unit.accounts.people import events, make_person
-from tests.unit.consumers.entries import FULL, REF, clean, creates, on_page, posted, settled_by, store, text
-from tests.unit.consumers.resolving import (
+from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import FULL, REF, clean, creates, on_page, posted, settled_by, store, text
+from tests.support.people import events, make_person
+from tests.support.resolving import (
     AS_NOT_CREATED,
     NOTE,
     add_elsewhere,

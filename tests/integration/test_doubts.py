@@ -16,13 +16,13 @@ from apps.consumers import selectors, spool, storing
 from apps.consumers.models import Doubt, Outcome, Submission
 from apps.consumers.results import Result
 from apps.core.actor import Actor
-from apps.sandbox.faults import Armed
-from apps.sandbox.seed import FAMILY_ORDER, SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
 from consumerportal.status import Level, lines
-from tests.unit.accounts.people import events
-from tests.unit.consumers.entries import FULL, REF, clean, creates, posted, settled_by, store, text
-from tests.unit.consumers.resolving import AS_NOT_CREATED, add_elsewhere, enter, mark_created
+from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
+from sandbox.faults.armed import Armed
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import FULL, REF, clean, creates, posted, settled_by, store, text
+from tests.support.people import events
+from tests.support.resolving import AS_NOT_CREATED, add_elsewhere, enter, mark_created
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

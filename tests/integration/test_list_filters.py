@@ -22,8 +22,8 @@ from apps.consumers.digests import search_digest
 from apps.consumers.models import DigestKind, Outcome, Submission
 from apps.history import selection as selections
 from apps.history.views import list as views
-from tests.unit.accounts.people import events, make_person
-from tests.unit.consumers.entries import clean, settled_by, store, text
+from tests.support.entries import clean, settled_by, store, text
+from tests.support.people import events, make_person
 
 pytestmark = pytest.mark.django_db
 

@@ -27,14 +27,14 @@ from apps.consumers.models import LookResult, Outcome, SettledHow, Submission, V
 from apps.consumers.results import Result
 from apps.consumers.settling import settle
 from apps.core.actor import Actor
-from apps.sandbox.faults import Armed
-from apps.sandbox.options import Switches
-from apps.sandbox.seed import FAMILY_ORDER, SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from apps.sandbox.store import StoredConsumer
-from tests.unit.accounts.people import acting, events
-from tests.unit.consumers.entries import FULL, REF, clean, creates, on_page, posted, settled_by, store, text
-from tests.unit.consumers.resolving import enter
+from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
+from sandbox.data.store import StoredConsumer
+from sandbox.faults.armed import Armed
+from sandbox.options import Switches
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import FULL, REF, clean, creates, on_page, posted, settled_by, store, text
+from tests.support.people import acting, events
+from tests.support.resolving import enter
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

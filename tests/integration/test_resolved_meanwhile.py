@@ -16,11 +16,11 @@ from apps.consumers.models import Doubt, Outcome, PastResolution, SettledHow, Su
 from apps.consumers.results import Result
 from apps.consumers.settling import NotUnknown
 from apps.core.actor import Actor
-from apps.sandbox.seed import SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.unit.accounts.people import acting, events, make_person
-from tests.unit.consumers.entries import on_page, text
-from tests.unit.consumers.resolving import (
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import on_page, text
+from tests.support.people import acting, events, make_person
+from tests.support.resolving import (
     AS_NOT_CREATED,
     NOTE,
     confirm,

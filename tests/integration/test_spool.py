@@ -19,11 +19,11 @@ from apps.consumers import spool, storing
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.results import Result
 from apps.core.actor import Actor
-from apps.sandbox.seed import FAULT_ORDERS
-from apps.sandbox.server import SandboxServer
 from consumerportal.announcement import record_start
-from tests.unit.accounts.people import events
-from tests.unit.consumers.entries import FULL, REF, clean, creates, posted, store, text
+from sandbox.data.seed import FAULT_ORDERS
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import FULL, REF, clean, creates, posted, store, text
+from tests.support.people import events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -21,12 +21,12 @@ from apps.consumers.models import Outcome, VendorContact
 from apps.consumers.results import Result
 from apps.core import signs
 from apps.core.models import SignOfLife
-from apps.sandbox.faults import Armed
-from apps.sandbox.seed import FAULT_ORDERS, SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
 from consumerportal import status
 from consumerportal.status import Level, Line
-from tests.unit.consumers.entries import REF, clean, posted, store, text
+from sandbox.data.seed import FAULT_ORDERS, SAMPLE_ORDER
+from sandbox.faults.armed import Armed
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import REF, clean, posted, store, text
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

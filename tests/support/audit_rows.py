@@ -26,7 +26,7 @@ from apps.audit.chain import FORMAT, GENESIS, canonical_json
 from apps.audit.checkpoints import Beginning, Checkpoint
 from apps.audit.models import AuditEvent
 from apps.audit.walk import COLUMNS, canonical_bytes_of
-from tests.audit_flush import lift_triggers
+from tests.support.audit_flush import lift_triggers
 
 START: Final = 1_735_689_600_000_000
 """Microseconds since 1970 at the beginning of the log (2025-01-01)."""

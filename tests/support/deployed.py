@@ -20,13 +20,13 @@ import psycopg
 from django.conf import settings
 
 from apps.accounts.practice import PRACTICE_PEOPLE
-from apps.sandbox.faults import Armed
-from apps.sandbox.server import SandboxServer
-from apps.sandbox.store import WireRequest
-from benchmarks.browser import Answer, Browser
 from benchmarks.sandboxes import add_orders
-from benchmarks.servers import BIN, Server, free_port, run, serving
-from tests.unit.consumers.entries import creates
+from sandbox.data.store import WireRequest
+from sandbox.faults.armed import Armed
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import creates
+from tests.support.http_browser import Answer, Browser
+from tests.support.processes import BIN, Server, free_port, run, serving
 
 NEW = "/consumers/new/"
 ORDERS = 1000

@@ -13,9 +13,9 @@ from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
 from apps.consumers.digests import content_digest, search_digests
 from apps.consumers.forms.entry import Entry
 from apps.consumers.models import Outcome, SettledHow, SettleReason, Submission, SubmissionDigest
-from apps.sandbox.seed import SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from apps.sandbox.store import WireRequest
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.data.store import WireRequest
+from sandbox.server.sandbox_server import SandboxServer
 
 CREATE = "create_order_consumer"
 REF = "0f0e0d0c-0b0a-4908-8706-050403020100"

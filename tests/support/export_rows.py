@@ -10,7 +10,7 @@ from apps.history.exports import services
 from apps.history.exports.services import Choice
 from apps.history.models import Export, State
 from apps.history.selection import Selection, SubmissionFilter
-from tests.unit.accounts.people import acting
+from tests.support.people import acting
 
 PLAIN = Choice(
     format="csv",

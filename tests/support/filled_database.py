@@ -1,4 +1,4 @@
-"""A full practice database: ``python -m benchmarks.filled 1000000`` fills the one of ``DATABASE_URL``.
+"""A full practice database: ``python -m tests.support.filled_database ROWS`` fills ``DATABASE_URL``.
 
 The rows are spread evenly over the last three years: forty people (four of whom left after the first third),
 outcomes as in a house where nine of ten creates succeed, a dozen that are unknown still, and ten thousand

@@ -9,7 +9,7 @@ from typing import Any
 
 from apps.accounts.models import User
 from apps.consumers.models import Outcome, Submission
-from tests.unit.consumers.entries import settled_by
+from tests.support.entries import settled_by
 
 _FACTS: dict[Outcome, dict[str, Any]] = {
     Outcome.REJECTED: {"error_code": "invalid", "http_status": 400},

@@ -15,7 +15,7 @@ from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.db import connection
 
-from tests.postgresql import find_binaries
+from tests.support.postgresql import find_binaries
 
 
 class Markers(dict[str, str]):

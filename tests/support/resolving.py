@@ -13,11 +13,11 @@ from apps.cdp.consumers import NewConsumer, OrderConsumer
 from apps.cdp.factory import get_client
 from apps.consumers import settling
 from apps.consumers.models import Outcome, SettleReason, Submission
-from apps.sandbox.faults import Armed
-from apps.sandbox.seed import SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.unit.accounts.people import acting
-from tests.unit.consumers.entries import REF, Page, on_page, posted
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.faults.armed import Armed
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import REF, Page, on_page, posted
+from tests.support.people import acting
 
 NOTE = "Marvin at Sitecore said so"
 AS_CREATED = {"outcome": "created", "created-consumer_ref": REF, "created-reason": "seen_in_cdp"}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from apps.sandbox.options import PRACTICE_API_TOKEN, PRACTICE_CLIENT_KEY
+from sandbox.options import PRACTICE_API_TOKEN, PRACTICE_CLIENT_KEY
 
 JSON_TYPE = "application/json"
 

@@ -21,10 +21,10 @@ from apps.audit.models import AuditEvent
 from apps.cdp.consumers import NewConsumer
 from apps.cdp.factory import get_client
 from apps.consumers import rules, services
-from apps.sandbox.seed import SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.unit.accounts.people import TESTS, acting, make_person
-from tests.unit.history.export_rows import prepared
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.export_rows import prepared
+from tests.support.people import TESTS, acting, make_person
 
 # Without signing in. Whoever adds one says here why strangers may come.
 PUBLIC = {

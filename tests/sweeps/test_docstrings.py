@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.sweeps.source import APPS, ROOT, Function, modules, relative, tree_of
+from tests.support.source import APPS, ROOT, Function, modules, relative, tree_of
 
 
 def _undocumented(path: Path) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.sweeps.source import APPS, imports_of, modules, relative
+from tests.support.source import APPS, imports_of, modules, relative
 
 KNOWS_NO_REQUEST = {"services.py", "selectors.py", "models.py", "settling.py", "rules.py", "concerns.py"}
 OF_REQUESTS = ("django.http", "django.shortcuts", "django.template", "django.contrib.messages")

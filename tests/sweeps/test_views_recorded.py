@@ -21,13 +21,13 @@ from apps.audit.models import AuditEvent
 from apps.cdp.factory import get_client
 from apps.consumers import rules, services
 from apps.consumers.models import Outcome, Submission
-from apps.sandbox.seed import SAMPLE_ORDER
-from apps.sandbox.seed_guests import GUEST_WITH_PROFILE
-from apps.sandbox.server import SandboxServer
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.data.seed_guests import GUEST_WITH_PROFILE
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import FULL, store
+from tests.support.export_rows import prepared
+from tests.support.people import TESTS, acting, make_person
 from tests.sweeps.test_addresses import ADDRESSES, METHODS
-from tests.unit.accounts.people import TESTS, acting, make_person
-from tests.unit.consumers.entries import FULL, store
-from tests.unit.history.export_rows import prepared
 
 SEEN = {"submission.viewed", "submissions.listed", "vendor_record.viewed"}
 """The events that tell that somebody saw personal data."""

@@ -21,14 +21,14 @@ from apps.cdp.links import BaseUrl
 from apps.cdp.masking import Secrets
 from apps.cdp.transport import RawAnswer, Transport
 from apps.consumers.models import VendorContact
-from apps.sandbox.application import Sandbox
-from apps.sandbox.calls import Request
-from apps.sandbox.faults import Armed
-from apps.sandbox.options import Options
-from apps.sandbox.seed import SAMPLE_ORDER
-from apps.sandbox.store import StoredConsumer
-from apps.sandbox.wire import Send
-from tests.unit.sandbox.caller import basic
+from sandbox.api.calls import Request
+from sandbox.application import Sandbox
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.data.store import StoredConsumer
+from sandbox.faults.armed import Armed
+from sandbox.faults.script import Send
+from sandbox.options import Options
+from tests.support.sandbox_caller import basic
 
 OURS = NewConsumer("Ida", "Twin", emails=("ida.twin@example.com",), passport_number="P1234567")
 OTHER = NewConsumer("Olaf", "Other", emails=("olaf@example.com",))

@@ -31,8 +31,8 @@ from apps.audit.signing import NotSignedError, sign_checkpoint
 from apps.audit.verification import Progress, Result, record_result, verify
 from apps.audit.walk import COLUMNS
 from apps.core.actor import Actor
-from benchmarks import audit_rows
-from tests.audit_flush import lift_triggers
+from tests.support import audit_rows
+from tests.support.audit_flush import lift_triggers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

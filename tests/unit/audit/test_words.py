@@ -26,7 +26,7 @@ from apps.consumers.models import Doubt, LookResult, Outcome, SettleReason
 from apps.consumers.words import REASONS
 from apps.history.exports.services import FailureCode
 from apps.history.models import ExportReason
-from tests.sweeps.source import APPS, tree_of
+from tests.support.source import APPS, tree_of
 
 FULL = NewConsumer(
     first_name="A",

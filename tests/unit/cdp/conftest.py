@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.unit.cdp.servers import Script, Server
+from tests.support.scripted_servers import Script, Server
 
 Serve = Callable[..., Server]
 

@@ -24,8 +24,8 @@ from apps.consumers.forms.entry import (
     with_row_removed,
 )
 from apps.consumers.words import FIELD_LABELS
-from apps.sandbox.seed import SAMPLE_ORDER
-from tests.unit.consumers.entries import FULL, clean, identifier_rows, messages, posted, read, rows, sent
+from sandbox.data.seed import SAMPLE_ORDER
+from tests.support.entries import FULL, clean, identifier_rows, messages, posted, read, rows, sent
 
 
 # --- What is sent ---------------------------------------------------------------------------------

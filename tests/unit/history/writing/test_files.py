@@ -32,7 +32,7 @@ from apps.history.writing import SEPARATORS, UNREADABLE, Format, Layout, write
 from apps.history.writing.cells import SOURCES, Kind
 from apps.history.writing.texts import Csv
 from apps.history.writing.workbook import Workbook
-from tests.unit.history.writing.made import (
+from tests.support.export_files import (
     EVERYTHING,
     HOSTILE,
     PERSONAL,
