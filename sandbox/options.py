@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from sandbox.api.key_case import KEY_CASES
-
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8031
 DEFAULT_DATA = Path("var/sandbox.sqlite3")
@@ -19,6 +17,7 @@ LIST_ITEMS = ("asked", "links", "refs", "expanded")
 FLAVOURS = ("current", "legacy")
 NEXT_LINKS = ("right", "documented", "same", "elsewhere", "missing")
 LINK_NAMES = ("lower", "capitalised")
+KEY_CASES = ("documented", "capitalised", "lower", "upper")
 CREATED_AT = ("flavour", "always", "never", "number")
 CACHES = ("none", "obeying", "stubborn", "silent")
 RETRIEVED = ("own", "oldest")

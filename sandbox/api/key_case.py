@@ -11,11 +11,10 @@ _CASES: dict[str, Callable[[str], str]] = {
     "lower": str.lower,
     "upper": str.upper,
 }
-KEY_CASES = ("documented", *_CASES)
 
 
 def in_key_case(answer: Answer, case: str) -> Answer:
-    """The answer with all names in the given case (one of KEY_CASES); `documented` changes nothing."""
+    """The answer with all names in the given case (`options.KEY_CASES`); `documented` changes nothing."""
     if case == "documented" or not answer.body:
         return answer
     renamed = _renamed(json.loads(answer.body), _CASES[case])

@@ -11,8 +11,7 @@ import pytest
 from apps.cdp.consumers import Identifier, NewConsumer
 from tests.contract import published
 from tests.support.cdp_clients import GOOD, client_of, soon
-from tests.support.scripted_servers import Request, always, answer
-from tests.unit.cdp.conftest import Serve
+from tests.support.scripted_servers import Request, Serve, always, answer
 
 FULL = NewConsumer(
     title="Mr",

@@ -17,8 +17,8 @@ from playwright.sync_api import Page, expect
 
 from apps.history.models import State
 from tests.e2e.windows import PATIENCE, Kept
-from tests.faults.test_exports import ROWS, Exports
 from tests.support.deployed import place, portal
+from tests.support.deployed_exports import ROWS, Exports
 from tests.support.processes import run
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("deployed")]

@@ -26,10 +26,10 @@ from apps.consumers import rules, services
 from apps.consumers.models import Outcome, Submission
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
+from tests.support.addresses import ADDRESSES, Address
 from tests.support.entries import FULL, creates, posted, store
 from tests.support.export_rows import prepared
 from tests.support.people import TESTS, acting, make_person
-from tests.sweeps.test_addresses import ADDRESSES, Address
 
 REQUESTS = 1200
 SEED = 20260923

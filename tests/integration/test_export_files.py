@@ -41,7 +41,7 @@ from tests.support.export_files import (
 )
 from tests.support.office import WHAT, converted, find_office
 from tests.support.people import make_person
-from tests.unit.history.writing.test_files import from_xlsx
+from tests.support.spreadsheets import from_xlsx
 
 pytestmark = pytest.mark.django_db(transaction=True)
 needs_office = pytest.mark.skipif(find_office() is None, reason=f"needs {WHAT}")

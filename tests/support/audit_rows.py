@@ -1,4 +1,4 @@
-"""A large audit log for the benchmarks: a correct chain, as a portal that many use would have written it."""
+"""A large audit log: a correct chain, as a portal with many users would have written it."""
 
 from __future__ import annotations
 

@@ -20,13 +20,13 @@ import psycopg
 from django.conf import settings
 
 from apps.accounts.practice import PRACTICE_PEOPLE
-from benchmarks.sandboxes import add_orders
 from sandbox.data.store import WireRequest
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import creates
 from tests.support.http_browser import Answer, Browser
 from tests.support.processes import BIN, Server, free_port, run, serving
+from tests.support.sandbox_orders import add_orders
 
 NEW = "/consumers/new/"
 ORDERS = 1000

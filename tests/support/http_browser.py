@@ -1,28 +1,23 @@
-"""A browser without a window: keeps its connection and its cookies, reads the form, posts it."""
+"""An HTTP client that acts like a browser: keeps connection and cookies, reads the form, posts it."""
 
 from __future__ import annotations
 
 import http.client
 import re
-import threading
-import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.cookies import SimpleCookie
 from urllib.parse import urlencode
 
-from benchmarks.figures import Samples
-
 TIMEOUT_SECONDS = 120.0
-WARM_UP = 8  # requests of each client before the clock runs: both workers have loaded everything then
 _CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
 class UnexpectedAnswer(Exception):
-    """An answer that is not what is being measured. The benchmark ends: its numbers would mean nothing."""
+    """An answer other than the expected one. A benchmark then ends, because its figures would be wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,47 +102,6 @@ def expect(answer: Answer, status: int, *, location: str = "") -> None:
     if answer.status != status or not answer.location.startswith(location):
         said = answer.location or answer.text[:300]
         raise UnexpectedAnswer(f"{answer.status} {said}, expected {status} {location}")
-
-
-def measure(browsers: Sequence[Browser], act: Callable[[Browser], None], count: int) -> Samples:
-    """Let all browsers act ``count`` times altogether, at the same time, each time measured.
-
-    Raises the first error of any of them.
-    """
-    each = count // len(browsers)
-    seconds: list[float] = []
-    errors: list[Exception] = []
-    start = threading.Barrier(len(browsers) + 1)
-
-    def work(browser: Browser) -> None:
-        try:
-            browser.reconnect()
-            for _ in range(WARM_UP):
-                act(browser)
-            start.wait(TIMEOUT_SECONDS)
-            for _ in range(each):
-                began = time.perf_counter()
-                act(browser)
-                seconds.append(time.perf_counter() - began)
-        except (OSError, http.client.HTTPException, UnexpectedAnswer, threading.BrokenBarrierError) as error:
-            errors.append(error)
-            start.abort()
-
-    threads = [threading.Thread(target=work, args=[browser]) for browser in browsers]
-    for thread in threads:
-        thread.start()
-    began = time.perf_counter()
-    try:
-        start.wait(TIMEOUT_SECONDS)
-        began = time.perf_counter()
-    except threading.BrokenBarrierError:  # somebody had an error: it is in the list
-        pass
-    for thread in threads:
-        thread.join()
-    elapsed = time.perf_counter() - began
-    if errors:
-        raise errors[0]
-    return Samples(tuple(seconds), elapsed)
 
 
 def new_token() -> str:

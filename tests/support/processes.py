@@ -1,4 +1,4 @@
-"""The servers of a benchmark: each a process of its own on a free loopback port, gone afterwards."""
+"""Server processes on free loopback ports, stopped afterwards, and commands that run to their end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 START_SECONDS = 30.0
 STOP_SECONDS = 60.0

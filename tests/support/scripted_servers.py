@@ -10,8 +10,10 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+
+import pytest
 
 Script = Callable[["Peer"], None]
 
@@ -185,3 +187,21 @@ class Server:
             self.script(Peer(self, connection, number))
         connection.close()
         self.finished += 1
+
+
+Serve = Callable[..., Server]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Start a server for a script; every one is stopped at the end of the test."""
+    running: list[Server] = []
+
+    def start(script: Script, tls: ssl.SSLContext | None = None) -> Server:
+        server = Server(script, tls)
+        running.append(server)
+        return server
+
+    yield start
+    for server in running:
+        server.stop()

@@ -1,4 +1,4 @@
-"""What is typed: a whole consumer, another one each time, on an order that nobody has used."""
+"""Complete consumers, a different one each time, and orders without consumers."""
 
 from __future__ import annotations
 

@@ -18,9 +18,10 @@ from pytest_django import Settings
 
 from apps.accounts.roles import ROLES
 from sandbox.server.sandbox_server import SandboxServer
+from tests.support.addresses import ADDRESSES, METHODS
 from tests.support.people import PASSWORD, make_person
 from tests.support.source import ROOT
-from tests.sweeps.test_addresses import ADDRESSES, METHODS, _values
+from tests.sweeps.test_addresses import _values
 from tests.sweeps.test_production_start import COMPLETE
 
 POLICY = {

@@ -24,10 +24,10 @@ from apps.consumers.models import Outcome, Submission
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.data.seed_guests import GUEST_WITH_PROFILE
 from sandbox.server.sandbox_server import SandboxServer
+from tests.support.addresses import ADDRESSES, METHODS
 from tests.support.entries import FULL, store
 from tests.support.export_rows import prepared
 from tests.support.people import TESTS, acting, make_person
-from tests.sweeps.test_addresses import ADDRESSES, METHODS
 
 SEEN = {"submission.viewed", "submissions.listed", "vendor_record.viewed"}
 """The events that tell that somebody saw personal data."""

@@ -74,7 +74,7 @@ class World:
     def __init__(self, folder: Path) -> None:
         self._offset = 0.0
         self.sandbox = Sandbox(Options(data=folder / "truth.sqlite3"), clock=self._now)
-        self.sandbox._store._connection.execute("PRAGMA synchronous=OFF")  # nobody pulls the plug here
+        self.sandbox._database._connection.execute("PRAGMA synchronous=OFF")  # nobody pulls the plug here
         self.client = CdpClient(
             Exchange(
                 cast(Transport, _InProcess(self)),
@@ -180,7 +180,7 @@ class World:
         return self.sandbox.consumers(self.order)
 
     def _add_order(self) -> None:
-        with self.sandbox._store.transaction() as tx:
+        with self.sandbox._database.transaction() as tx:
             body: dict[str, Any] = tx.order(SAMPLE_ORDER) or {}
             tx.add_order(self.order, "TRUTH", json.loads(json.dumps(body)))
 

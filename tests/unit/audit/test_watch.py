@@ -21,7 +21,7 @@ from apps.audit.verification import Result, verify
 from apps.audit.watch import Watch
 from apps.core.actor import Actor
 from consumerportal import status
-from tests.unit.audit.test_verification import put, stored, write
+from tests.support.audit_logs import put, stored, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -8,8 +8,7 @@ import pytest
 
 from apps.cdp.exchange import Contact
 from tests.support.cdp_clients import GOOD, ORDER, client_of, create, failed_create
-from tests.support.scripted_servers import always, answer
-from tests.unit.cdp.conftest import Serve
+from tests.support.scripted_servers import Serve, always, answer
 
 UNAUTHORIZED = {"status": "UNAUTHORIZED", "code": 401, "message": "no"}
 

@@ -16,8 +16,7 @@ from apps.cdp.errors import (
 )
 from apps.cdp.paging import PAGE_LIMIT
 from tests.support.cdp_clients import ORDER, client_of
-from tests.support.scripted_servers import Peer, Request, Script, always, answer
-from tests.unit.cdp.conftest import Serve
+from tests.support.scripted_servers import Peer, Request, Script, Serve, always, answer
 
 
 def _by_query(reply: Mapping[str, object]) -> Script:

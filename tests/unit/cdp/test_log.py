@@ -8,8 +8,7 @@ import pytest
 
 from apps.cdp.errors import CdpError
 from tests.support.cdp_clients import ORDER, client_of, create, failed_create
-from tests.support.scripted_servers import Peer, always, answer
-from tests.unit.cdp.conftest import Serve
+from tests.support.scripted_servers import Peer, Serve, always, answer
 
 
 def _lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:

@@ -17,8 +17,7 @@ from apps.cdp.errors import (
     CdpUnauthorized,
 )
 from tests.support.cdp_clients import client_of, create, failed_create
-from tests.support.scripted_servers import always, answer, once_then_close
-from tests.unit.cdp.conftest import Serve
+from tests.support.scripted_servers import Serve, always, answer, once_then_close
 
 NO = [
     (400, CdpInvalid, "invalid"),
