@@ -8,11 +8,13 @@ from collections.abc import Callable
 
 import pytest
 from django.core.exceptions import TooManyFieldsSent
+from django_countries import countries
 from pytest_django import Settings
 
 from apps.cdp.consumers import FIELD_NAMES, Identifier
 from apps.consumers import vocabulary
 from apps.consumers.checks import REQUIRABLE, check_form_settings
+from apps.consumers.demonyms import DEMONYMS
 from apps.consumers.forms.consumer import MISSING
 from apps.consumers.forms.entry import (
     FORM_FIELD,
@@ -120,8 +122,25 @@ def test_what_is_not_on_offer_is_an_error_at_its_field(field: str, value: str) -
 
 
 def test_nationalities_are_suggested_and_any_other_word_is_welcome() -> None:
-    assert {"Irish", "Spanish", "French"} <= set(vocabulary.nationalities())
+    usual = {
+        "Irish",
+        "Spanish",
+        "French",
+        "Welsh",
+        "Emirati",
+        "Congolese",
+        "I-Kiribati",
+        "Palestinian",
+        "Kosovar",
+    }
+    assert usual <= set(vocabulary.nationalities())
+    assert len(vocabulary.nationalities()) == 301
     assert sent(posted(clean(), nationality="Klingon")).nationality == "Klingon"
+
+
+def test_every_country_of_the_list_has_a_nationality() -> None:
+    assert all(words and all(word and word == word.strip() for word in words) for words in DEMONYMS.values())
+    assert DEMONYMS.keys() == {code for code, _name in countries} | {"XK"}
 
 
 # --- Required fields ------------------------------------------------------------------------------
