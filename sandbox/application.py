@@ -30,7 +30,7 @@ Report = Callable[[str], None]
 
 
 def utc_now() -> datetime:
-    """The time now, in UTC."""
+    """The current time in UTC."""
     return datetime.now(UTC)
 
 

@@ -35,7 +35,7 @@ class Request:
 class Call:
     """A request to one of the API's operations, with everything its handler needs.
 
-    `ref` is the reference in the path, empty where the path has none.
+    `ref` is the reference in the path, empty if the path has none.
     """
 
     request: Request

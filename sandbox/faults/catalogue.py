@@ -84,14 +84,14 @@ def _too_many(retry_after: str = "") -> Answer:
     return error(429, "Too many requests.", "The rate limit has been reached.", headers=headers)
 
 
-def _too_many_until(_context: FaultContext) -> Script:
+def _too_many_with_date(_context: FaultContext) -> Script:
     # The machine's clock, not the sandbox's, because the caller compares the date with its own clock.
     moment = datetime.now(UTC) + timedelta(seconds=RETRY_AFTER_SECONDS)
     return (Send(_too_many(format_datetime(moment, usegmt=True))),)
 
 
 _FORBIDDEN = error(403, "Access is denied.", "The client key has no access to this resource.")
-_OF_A_GATEWAY = as_json(403, {"message": "Forbidden", "requestId": "7d6c3f10"})
+_GATEWAY_ANSWER = as_json(403, {"message": "Forbidden", "requestId": "7d6c3f10"})
 _NOT_PARSED = not_parsed(7, 6)
 _SERVER_ERROR = error(500, "Internal server error.", "An unexpected condition was met.")
 _CONFLICT = error(409, "Conflict.", "The resource is being changed by another request.")
@@ -108,7 +108,7 @@ REQUEST_FAULTS: Mapping[str, Fault] = {
         "bad_record", "a bad TLS record; without TLS bytes that are not HTTP", damage.bad_record
     ),
     **_damaged("reset_half_way", "connection reset in the middle of the body", damage.reset_half_way),
-    **_damaged("end_half_way", "`Content-Length` announces more than comes", damage.end_half_way),
+    **_damaged("end_half_way", "body shorter than its `Content-Length`", damage.end_half_way),
     **_damaged("drip_head", "headers byte by byte", damage.drip_head, seconds=DRIP_SECONDS),
     **_damaged("drip_body", "body byte by byte", damage.drip_body, seconds=DRIP_SECONDS),
     **_before_and_after("103_alone", "103 and no final answer", damage.only_103),
@@ -142,7 +142,7 @@ REQUEST_FAULTS: Mapping[str, Fault] = {
     **_ambiguous(
         "truncated_json_before",
         "truncated_json",
-        "success whose JSON ends half-way; the HTTP answer itself is whole",
+        "success whose JSON is cut; the HTTP answer is complete",
         body_damage.truncated,
         uses_answer=True,
     ),
@@ -152,7 +152,7 @@ REQUEST_FAULTS: Mapping[str, Fault] = {
     **_damaged("duplicate_keys", "success that has `ref` twice", body_damage.prefixed(_REPEATED_REF)),
     **_damaged("nan", "success with NaN in its JSON", body_damage.prefixed(b'"price": NaN')),
     **_damaged("bad_utf8", "success that is not UTF-8", body_damage.prefixed(b'"note": "\xff\xfe"')),
-    **_damaged("broken_gzip", "success announced as gzip, which it is not", damage.broken_gzip),
+    **_damaged("broken_gzip", "success declared as gzip that is not gzip", damage.broken_gzip),
     **_damaged("broken_chunked", "success whose second chunk has no length", damage.broken_chunked),
     **_damaged(
         "another_consumer", "success about another person on the order", body_damage.with_other_person
@@ -162,7 +162,7 @@ REQUEST_FAULTS: Mapping[str, Fault] = {
     **_from_gateway("400_html", "400 as an HTML page", as_html(400, "400 Bad Request")),
     **_from_gateway("401_html", "401 as an HTML page", as_html(401, "401 Authorization Required")),
     **_from_gateway("403_html", "403 as an HTML page", as_html(403, "403 Forbidden")),
-    **_from_gateway("403_gateway", "403 in JSON that is not the vendor's", _OF_A_GATEWAY),
+    **_from_gateway("403_gateway", "403 in JSON that is not the vendor's", _GATEWAY_ANSWER),
     **_from_gateway("404_html", "404 as an HTML page", as_html(404, "404 Not Found")),
     **_from_gateway("413_html", "413 as an HTML page", as_html(413, "413 Request Entity Too Large")),
     **_from_gateway("429_html", "429 as an HTML page", as_html(429, "429 Too Many Requests")),
@@ -187,7 +187,9 @@ REQUEST_FAULTS: Mapping[str, Fault] = {
     "415": _rejected("415 in JSON", not_json()),
     "422": _rejected("422 for one field", field_problem("country: not a valid value.", 422)),
     "429": _rejected(f"429 with `Retry-After: {RETRY_AFTER_SECONDS}`", _too_many(str(RETRY_AFTER_SECONDS))),
-    "429_date": _rejected(f"429 with a date in {RETRY_AFTER_SECONDS} s as `Retry-After`", _too_many_until),
+    "429_date": _rejected(
+        f"429 with a date in {RETRY_AFTER_SECONDS} s as `Retry-After`", _too_many_with_date
+    ),
     "429_plain": _rejected("429 without `Retry-After`", _too_many()),
     # Unusual but correct answers
     "slow": _created(f"the right answer, {SLOW_SECONDS:g} seconds late", damage.late, seconds=SLOW_SECONDS),
@@ -215,7 +217,7 @@ REQUEST_FAULTS: Mapping[str, Fault] = {
     "secrets": _created("success whose fields and links quote the credentials", body_damage.with_secrets),
     "gzip": _created("the right answer, compressed", damage.gzipped),
     "chunked": _created("the right answer, in chunks", damage.chunked),
-    "wrong_type": _created("the right answer, announced as `text/plain`", body_damage.typed("text/plain")),
+    "wrong_type": _created("the right answer, declared as `text/plain`", body_damage.typed("text/plain")),
     "null_links": _created(
         "success whose `order` and `guest` are null", body_damage.changed(order=None, guest=None)
     ),
@@ -231,12 +233,12 @@ REQUEST_FAULTS: Mapping[str, Fault] = {
 _FIRST_BYTE = WaitForData(1.0)
 
 CONNECTION_FAULTS: Mapping[str, ConnectionFault] = {
-    REFUSE: ConnectionFault("nobody listens on the port", "not_sent", "not_sent"),
+    REFUSE: ConnectionFault("the port is closed", "not_sent", "not_sent"),
     "reset_on_accept": ConnectionFault(
         "connection reset, nothing read", "not_sent", "unknown", (_FIRST_BYTE, Reset())
     ),
     "hang_on_accept": ConnectionFault(
-        "nothing read, nothing said; over TLS a handshake that hangs",
+        "nothing read, nothing sent; over TLS the handshake hangs",
         "not_sent",
         "unknown",
         (Hold(HOLD_SECONDS),),

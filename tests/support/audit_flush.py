@@ -1,4 +1,4 @@
-"""Emptying the audit log between tests, and nowhere else: the product has no way to lift its triggers.
+"""Empty the audit log between tests. The product itself has no way to lift its triggers.
 
 pytest-django empties every table after a transactional test with Django's ``flush``: DELETE on SQLite,
 TRUNCATE on PostgreSQL. The audit log refuses both. :func:`flushes_lift_the_triggers` wraps the one function

@@ -1,4 +1,4 @@
-"""Where the browsers of the e2e tests are."""
+"""Find the browsers of the e2e tests."""
 
 from __future__ import annotations
 

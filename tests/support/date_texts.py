@@ -1,4 +1,4 @@
-"""Texts for the field of the date of birth: whole dates, dates half typed, and what only looks like one.
+"""Texts for the date of birth: complete dates, incomplete dates, and texts that only resemble dates.
 
 The server and the script of the page read each of them; both tests take them from here.
 """

@@ -1,4 +1,4 @@
-"""The portal as it is deployed, beside a test: gunicorn with its processes, on a database of its own."""
+"""A deployed portal beside a test: gunicorn with its processes, on a separate database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Submissions that files have to survive, and what stands in the cells of each by plain Python."""
+"""Submissions with difficult values, and the expected cells of their exports in plain Python."""
 
 from __future__ import annotations
 

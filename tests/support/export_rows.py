@@ -1,4 +1,4 @@
-"""Exports for the tests: prepared, under way, ended."""
+"""Export rows in each state: prepared, running, ended."""
 
 from __future__ import annotations
 

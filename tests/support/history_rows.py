@@ -1,4 +1,4 @@
-"""Submissions that figures are made of: no consumer in them, many at once."""
+"""Many submissions without consumers, for lists and figures."""
 
 from __future__ import annotations
 

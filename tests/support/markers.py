@@ -1,4 +1,4 @@
-"""Random letters that stand for personal data, and the places of the portal where they are looked for."""
+"""Random letters in place of personal data, and the places of the portal that are searched for them."""
 
 from __future__ import annotations
 

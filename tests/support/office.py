@@ -1,4 +1,4 @@
-"""LibreOffice without its windows: what it makes of the files that the portal writes."""
+"""Convert exported files with LibreOffice, without its windows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People with a role, made the way the portal makes them."""
+"""People with roles, created by the portal's own services."""
 
 from __future__ import annotations
 

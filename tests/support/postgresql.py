@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the suite's own: made in a temporary folder, gone afterwards."""
+"""A temporary PostgreSQL server in a temporary folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The flush after each transactional test, with the same result in a hundredth of the time.
+"""A faster flush after each transactional test, with the same result in a hundredth of the time.
 
 pytest-django ends such a test with Django's ``flush``. That empties every table and then sends
 ``post_migrate`` once for each app, so that content types, permissions and groups come back: hundreds of

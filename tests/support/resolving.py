@@ -1,4 +1,4 @@
-"""A supervisor at the receipt: the forms, the confirmation page, and both in one go."""
+"""Post a supervisor's resolution: the form, the confirmation page, or both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A caller of the sandbox that shares nothing with the portal's client: http.client and no more."""
+"""An HTTP client for the sandbox that shares nothing with the portal's client."""
 
 import base64
 import http.client

@@ -1,4 +1,4 @@
-"""Small servers on this machine that do exactly what a test tells them, and count what reaches them."""
+"""Small local servers that run a test's script and record what reaches them."""
 
 from __future__ import annotations
 
