@@ -15,9 +15,9 @@ from django.test import Client
 from pytest_django import Settings
 
 from apps.accounts.models import User
-from apps.consumers import spool, storing
 from apps.consumers.models import Outcome, Submission
-from apps.consumers.results import Result
+from apps.consumers.sending import spool, storing
+from apps.consumers.sending.result import Result
 from apps.core.actor import Actor
 from apps.sandbox.seed import FAULT_ORDERS
 from apps.sandbox.server import SandboxServer
@@ -35,14 +35,14 @@ SPOOL = Actor.system("worker")
 def lost_database(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The database takes no outcome while there is something in this list."""
     away = [1]
-    real = storing.write_after
+    real = storing.store_outcome
 
     def flawed(*args: Any) -> Submission:
         if away:
             raise OperationalError("gone")
         return real(*args)
 
-    monkeypatch.setattr(storing, "write_after", flawed)
+    monkeypatch.setattr(storing, "store_outcome", flawed)
     return away
 
 
@@ -114,7 +114,7 @@ def test_stored_twice_it_changes_nothing(staff: User) -> None:
     assert events("consumer.late_answer") == []
 
 
-def test_after_a_person_has_settled_it_is_a_late_answer(staff: User) -> None:
+def test_after_a_person_has_resolved_it_is_a_late_answer(staff: User) -> None:
     submission = store(staff, Outcome.NOT_CREATED)
     spool.keep(submission.public_id, Result(Outcome.CREATED, {"consumer_ref": REF, "http_status": 200}))
     storing.drain_spool(SPOOL)
@@ -193,14 +193,14 @@ def test_a_fault_of_ours_after_the_send_does_not_lose_what_the_vendor_answered(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faults: list[Exception] = [OperationalError("gone"), ZeroDivisionError()]
-    real = storing.write_after
+    real = storing.store_outcome
 
     def flawed(*args: Any) -> Submission:
         if faults:
             raise faults.pop(0)
         return real(*args)
 
-    monkeypatch.setattr(storing, "write_after", flawed)
+    monkeypatch.setattr(storing, "store_outcome", flawed)
     assert as_staff.post(NEW, posted()).status_code == 503
     assert storing.drain_spool(SPOOL) == 1
     assert Submission.objects.get().outcome == Outcome.CREATED

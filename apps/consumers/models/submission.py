@@ -34,14 +34,14 @@ OPEN_OUTCOMES = (Outcome.SENDING, Outcome.UNKNOWN)
 CORRECTABLE_OUTCOMES = (Outcome.REJECTED, Outcome.NOT_SENT, Outcome.NOT_CREATED)
 
 
-class SettledHow(models.TextChoices):
+class ResolvedHow(models.TextChoices):
     """How an unknown outcome became known. Empty where the vendor's own answer said it."""
 
-    BY_HAND = "by_hand", _("by a supervisor")
-    BY_LOOK_UP = "by_look_up", _("by a look-up")
+    BY_SUPERVISOR = "by_supervisor", _("by a supervisor")
+    BY_RECONCILIATION = "by_reconciliation", _("by a look-up")
 
 
-class LookResult(models.TextChoices):
+class CheckResult(models.TextChoices):
     """What the last look-up of an unknown outcome found on the order."""
 
     ONE = "one", _("One new consumer matches")
@@ -60,7 +60,7 @@ class LookResult(models.TextChoices):
 
 
 # A consumer matches, but nothing says that it is new.
-UNCERTAIN_MATCHES = (LookResult.NOT_PROVEN, LookResult.BEFORE_PARTIAL, LookResult.OTHER_TIME)
+UNCERTAIN_MATCHES = (CheckResult.NOT_PROVEN, CheckResult.BEFORE_PARTIAL, CheckResult.OTHER_TIME)
 
 
 class Doubt(models.TextChoices):
@@ -71,8 +71,8 @@ class Doubt(models.TextChoices):
     ANOTHER_DATA = "another_data", _("The answer has another email address and another passport number")
 
 
-class SettleReason(models.TextChoices):
-    """Why a supervisor settled an unknown outcome as they did; codes, so that events may carry them."""
+class ResolutionReason(models.TextChoices):
+    """Why a supervisor resolved an unknown outcome as they did; codes, so that events may carry them."""
 
     SEEN_IN_CDP = "seen_in_cdp", _("The consumer is on the order in Sitecore CDP")
     NOT_SEEN_IN_CDP = "not_seen_in_cdp", _("The consumer is not on the order in Sitecore CDP")
@@ -117,25 +117,25 @@ class Submission(models.Model):
     refs_before = models.JSONField(null=True)
     # Whether nothing can be missing from them: read page by page to the end, and from no cache.
     refs_before_whole = models.BooleanField(default=False)
-    looks = models.PositiveSmallIntegerField(default=0)
-    failed_looks = models.PositiveSmallIntegerField(default=0)  # in a row
-    next_look_at = models.DateTimeField(null=True)
-    last_look_at = models.DateTimeField(null=True)
-    look_result = models.CharField(max_length=12, choices=LookResult, blank=True)
+    check_count = models.PositiveSmallIntegerField(default=0)
+    failed_check_count = models.PositiveSmallIntegerField(default=0)  # in a row
+    next_check_at = models.DateTimeField(null=True)
+    last_check_at = models.DateTimeField(null=True)
+    check_result = models.CharField(max_length=12, choices=CheckResult, blank=True)
     matching_refs = models.JSONField(default=list)  # that could be this submission's consumer
     different_refs = models.JSONField(default=list)  # new on the order, but of somebody else
     unread_refs = models.JSONField(default=list)  # new on the order, but not to be read
-    settled_how = models.CharField(max_length=10, choices=SettledHow, blank=True)
-    settled_at = models.DateTimeField(null=True)
-    settled_by = models.ForeignKey(
+    resolved_how = models.CharField(max_length=20, choices=ResolvedHow, blank=True)
+    resolved_at = models.DateTimeField(null=True)
+    resolved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
-    settled_by_name = models.CharField(max_length=200, blank=True)
-    settle_reason = models.CharField(max_length=20, choices=SettleReason, blank=True)
-    encrypted_settle_note = models.TextField(blank=True)
-    # When the portal read the consumer that a supervisor then marked; null: nobody but the supervisor saw it.
-    settled_read_at = models.DateTimeField(null=True)
-    # Of an answer that came after somebody had settled. Contradicted: it says otherwise, until settled anew.
+    resolved_by_name = models.CharField(max_length=200, blank=True)
+    resolution_reason = models.CharField(max_length=20, choices=ResolutionReason, blank=True)
+    encrypted_resolution_note = models.TextField(blank=True)
+    # When the portal read the consumer that a supervisor named; null: only the supervisor saw it.
+    consumer_read_at = models.DateTimeField(null=True)
+    # An answer that arrived after a resolution. ``contradicted``: it disagrees with it.
     late_outcome = models.CharField(max_length=12, choices=Outcome, blank=True)
     late_consumer_ref = models.CharField(max_length=200, blank=True)
     contradicted = models.BooleanField(default=False)
@@ -147,8 +147,8 @@ class Submission(models.Model):
             ("create_order_consumer", "Create order consumers"),
             ("view_own_submissions", "See one's own submissions"),
             ("view_all_submissions", "See everybody's submissions"),
-            ("look_up_vendor_records", "Look up orders, guests and consumers at the vendor"),
-            ("settle_submission", "Settle unknown outcomes"),
+            ("view_vendor_records", "Look up orders, guests and consumers at the vendor"),
+            ("resolve_submission", "Resolve unknown outcomes"),
             ("export_submissions", "Export submissions"),
             ("export_personal_data", "Export personal data of consumers"),
             ("view_figures", "See figures over all submissions"),
@@ -187,9 +187,9 @@ class Submission(models.Model):
             models.Index(Lower("guest_ref"), name="submission_of_guest"),
             models.Index(Lower("late_consumer_ref"), name="submission_by_late_reference"),
             models.Index(
-                fields=["next_look_at", "id"],
-                condition=Q(next_look_at__isnull=False),
-                name="submission_look_due",
+                fields=["next_check_at", "id"],
+                condition=Q(next_check_at__isnull=False),
+                name="submission_check_due",
             ),
         ]
         constraints = [
@@ -205,11 +205,11 @@ class Submission(models.Model):
                 # Vendor: references are compared without regard to case.
                 Lower("consumer_ref"),
                 name="submission_claimed_reference_once",
-                condition=~Q(settled_how="") & ~Q(consumer_ref=""),
+                condition=~Q(resolved_how="") & ~Q(consumer_ref=""),
             ),
             models.CheckConstraint(
-                name="submission_late_reference_after_settling",
-                condition=Q(late_consumer_ref="", late_outcome="", contradicted=False) | ~Q(settled_how=""),
+                name="submission_late_reference_after_resolution",
+                condition=Q(late_consumer_ref="", late_outcome="", contradicted=False) | ~Q(resolved_how=""),
             ),
             models.CheckConstraint(
                 name="submission_finished_unless_sending",
@@ -227,7 +227,7 @@ class Submission(models.Model):
                 | Q(
                     doubt_code__in=["known_before", "claimed", "another_data"],
                     outcome="created",
-                    settled_how="",
+                    resolved_how="",
                 ),
             ),
             models.CheckConstraint(
@@ -247,29 +247,35 @@ class Submission(models.Model):
                 condition=~Q(outcome="not_sent") | Q(http_status__isnull=True),
             ),
             models.CheckConstraint(
-                name="submission_settled_completely",
+                name="submission_resolved_completely",
                 condition=Q(
-                    settled_how="", settled_at__isnull=True, settle_reason="", settled_by__isnull=True
+                    resolved_how="", resolved_at__isnull=True, resolution_reason="", resolved_by__isnull=True
                 )
                 | (
-                    Q(settled_how="by_hand", settled_at__isnull=False, settled_by__isnull=False)
-                    & ~Q(settle_reason="")
+                    Q(resolved_how="by_supervisor", resolved_at__isnull=False, resolved_by__isnull=False)
+                    & ~Q(resolution_reason="")
                     & Q(outcome__in=["created", "not_created"])
                 )
                 # No look-up proves absence.
-                | Q(settled_how="by_look_up", settled_at__isnull=False, settle_reason="", outcome="created"),
+                | Q(
+                    resolved_how="by_reconciliation",
+                    resolved_at__isnull=False,
+                    resolution_reason="",
+                    outcome="created",
+                ),
             ),
             models.CheckConstraint(
                 name="submission_read_only_when_marked_created",
-                condition=Q(settled_read_at__isnull=True) | Q(settled_how="by_hand", outcome="created"),
+                condition=Q(consumer_read_at__isnull=True)
+                | Q(resolved_how="by_supervisor", outcome="created"),
             ),
             models.CheckConstraint(
-                name="submission_look_due_only_while_unknown",
-                condition=Q(next_look_at__isnull=True) | Q(outcome="unknown"),
+                name="submission_check_due_only_while_unknown",
+                condition=Q(next_check_at__isnull=True) | Q(outcome="unknown"),
             ),
             models.CheckConstraint(
-                name="submission_not_created_is_settled",
-                condition=~Q(outcome="not_created") | ~Q(settled_how=""),
+                name="submission_not_created_is_resolved",
+                condition=~Q(outcome="not_created") | ~Q(resolved_how=""),
             ),
         ]
 
@@ -309,7 +315,7 @@ class Submission(models.Model):
     @property
     def is_resolved(self) -> bool:
         """Whether reconciliation or a supervisor gave the outcome, and not the vendor's own answer."""
-        return bool(self.settled_how)
+        return bool(self.resolved_how)
 
     @property
     def is_late_ref_of_before(self) -> bool:
@@ -317,9 +323,9 @@ class Submission(models.Model):
         return any(same_reference(self.late_consumer_ref, ref) for ref in self.refs_before or [])
 
     @property
-    def settle_note(self) -> str:
-        """The supervisor's own words on a settled outcome."""
-        return decrypt_column(self.encrypted_settle_note)
+    def resolution_note(self) -> str:
+        """The supervisor's own words on a resolved outcome."""
+        return decrypt_column(self.encrypted_resolution_note)
 
 
 def _sealed(value: dict[str, Any]) -> str:

@@ -1,0 +1,147 @@
+"""What the portal reads of a consumer before a supervisor marks a submission as created.
+
+The reading is shown beside what was sent, travels through the confirmation page encrypted, and is stored with
+the resolution. So the receipt keeps what the supervisor saw, and the vendor is asked once.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import time
+from dataclasses import dataclass
+
+from cryptography.fernet import InvalidToken
+from django.conf import settings
+
+from apps.cdp.client import CdpClient
+from apps.cdp.consumers import OrderConsumer
+from apps.cdp.errors import CdpAnotherRecord, CdpError
+from apps.consumers import connection_health, events
+from apps.consumers.models import Submission
+from apps.core.actor import Actor
+from apps.core.connections import release_database_connections
+from apps.core.encryption import decrypt, encrypt
+from apps.core.references import same_reference
+
+READ_SECONDS = 15.0  # the longest that both calls together may take
+VALID = datetime.timedelta(minutes=15)  # between the reading and the confirmation
+RECONCILIATION_OFF = "reconciliation_off"
+LIST_NOT_WHOLE = "list_not_whole"
+NOT_ON_ORDER = "not_on_order"
+ANOTHER_REFERENCE = "another_reference"
+
+
+class _ListNotWhole(Exception):
+    """The reference is not in the list, but the list may lack entries: that proves nothing."""
+
+
+class NotThisConsumer(Exception):
+    """The vendor answered, and this is not a consumer of the order.
+
+    ``code`` is ``not_on_order`` (the order's list is whole and does not have the reference) or
+    ``another_reference`` (the record read under the reference says another one).
+    """
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Evidence:
+    """What was read, or why nothing could be read.
+
+    ``consumer_ref`` is spelled as the vendor spells it where the consumer was read, otherwise as it was
+    entered. ``error_code`` is empty exactly where ``consumer`` is there.
+    """
+
+    consumer_ref: str
+    at: datetime.datetime
+    consumer: OrderConsumer | None = None
+    error_code: str = ""
+
+    def __repr__(self) -> str:
+        return f"Evidence({self.consumer_ref!r}, {self.error_code!r}, <personal data>)"
+
+
+def read_consumer(submission: Submission, ref: str, *, actor: Actor, client: CdpClient) -> Evidence:
+    """Read the consumer with this reference from the submission's order.
+
+    A vendor that cannot be read is no exception: then the evidence says so. Raises ``NotThisConsumer`` where
+    the vendor's answer excludes the consumer. Records that the person looked at the consumer.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    if not settings.CDP_RECONCILIATION:
+        return Evidence(ref, now, error_code=RECONCILIATION_OFF)
+    release_database_connections()
+    refused = None
+    try:
+        consumer = _read_listed(submission.order_ref, ref, client)
+    except CdpError as error:
+        found = Evidence(ref, now, error_code=error.code)
+    except _ListNotWhole:
+        found = Evidence(ref, now, error_code=LIST_NOT_WHOLE)
+    except NotThisConsumer as refusal:
+        refused = refusal
+    else:
+        found = Evidence(consumer.ref, now, consumer)
+    result = refused.code if refused else found.error_code or "found"
+    events.record_consumer_read(submission, ref, result=result, actor=actor)
+    connection_health.store_latest()
+    if refused:
+        raise refused
+    return found
+
+
+def _read_listed(order_ref: str, ref: str, client: CdpClient) -> OrderConsumer:
+    """Raises ``CdpError``, ``_ListNotWhole`` and ``NotThisConsumer``."""
+    end = time.monotonic() + READ_SECONDS
+    with client.slot():
+        listed = client.observe_order_consumers(order_ref, within=READ_SECONDS)
+        spelled = next((one for one in listed.refs if same_reference(one, ref)), None)
+        if spelled is None and not listed.is_whole:
+            raise _ListNotWhole
+        if spelled is None:
+            raise NotThisConsumer(NOT_ON_ORDER)
+        try:
+            consumer = client.retrieve_order_consumer(spelled, within=max(end - time.monotonic(), 0.001))
+        except CdpAnotherRecord:
+            raise NotThisConsumer(ANOTHER_REFERENCE) from None
+    if not same_reference(consumer.ref, ref):
+        raise NotThisConsumer(ANOTHER_REFERENCE)
+    return consumer
+
+
+def seal(evidence: Evidence, submission: Submission, actor: Actor) -> str:
+    """The evidence as an encrypted text that is valid for this submission and person only."""
+    consumer = evidence.consumer
+    return encrypt(
+        json.dumps(
+            {
+                "submission": str(submission.public_id),
+                "person": actor.id,
+                "ref": evidence.consumer_ref,
+                "at": evidence.at.isoformat(),
+                "consumer": consumer.to_json() if consumer else None,
+                "error_code": evidence.error_code,
+            }
+        )
+    )
+
+
+def unseal(sealed: str, submission: Submission, ref: str, actor: Actor) -> Evidence | None:
+    """The evidence of :func:`seal`, or None.
+
+    None where it is of another submission, person or reference, older than ``VALID``, or no such text.
+    """
+    try:
+        data = json.loads(decrypt(sealed))
+        at = datetime.datetime.fromisoformat(data["at"])
+        of_this = (data["submission"], data["person"]) == (str(submission.public_id), actor.id)
+        consumer = OrderConsumer.from_json(data["consumer"]) if data["consumer"] else None
+        evidence = Evidence(data["ref"], at, consumer, data["error_code"])
+    except (InvalidToken, ValueError, KeyError, TypeError):  # whatever else a key of ours has encrypted
+        return None
+    fresh = datetime.timedelta() <= datetime.datetime.now(datetime.UTC) - at <= VALID
+    return evidence if of_this and fresh and same_reference(evidence.consumer_ref, ref) else None
