@@ -147,7 +147,7 @@ def _look_ups() -> Line:
     label = _("Look-ups")
     if not settings.CDP_RECONCILIATION:
         return Line("look_ups", label, gettext("Off: supervisors resolve unknown outcomes by hand"))
-    pace = circuit_breaker.pace()
+    pace = circuit_breaker.state()
     if not pace.failures:
         return Line("look_ups", label, gettext("On"))
     why = labels.code_words(pace.error_code)

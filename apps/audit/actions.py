@@ -87,9 +87,9 @@ CONSUMER_OUTCOME_UNKNOWN = define(
     error_code=Kind.WORD,
     duration_ms=Kind.NUMBER,
 )
-# reason: a supervisor's, or "look_up". verification: whether the portal itself had read the consumer that a
-# supervisor marked as created. The numbers are the evidence of a look-up: how many consumers were on
-# the order before the send, how many new ones match field by field, and how many new ones do not.
+# reason: a supervisor's, or "reconciliation". verification: whether the portal had read the consumer that a
+# supervisor marked as created. The numbers are the evidence of a check: how many consumers were on the order
+# before the send, how many new ones match in every field, and how many new ones do not.
 CONSUMER_SETTLED = define(
     "consumer.resolved",
     outcome=Kind.CODE,

@@ -36,7 +36,7 @@ LONG_AGO = -150_000_000.0
 def world(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     settings.CDP_RECONCILIATION = True
     settings.CDP_TOTAL_TIMEOUT = 30.0
-    monkeypatch.setattr(checks, "BETWEEN", datetime.timedelta(0))
+    monkeypatch.setattr(checks, "MIN_CHECK_INTERVAL", datetime.timedelta(0))
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA synchronous=OFF")  # thousands of commits, and nobody pulls the plug

@@ -340,7 +340,7 @@ def test_the_history_names_reconciliation_and_not_who_pressed_check_now(
     unknown: Submission,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(checks, "BETWEEN", datetime.timedelta(0))
+    monkeypatch.setattr(checks, "MIN_CHECK_INTERVAL", datetime.timedelta(0))
     vendor_down(sandbox)
     as_staff.post(f"{receipt(unknown)}check/")
     sandbox.sandbox.faults.clear()
@@ -348,7 +348,7 @@ def test_the_history_names_reconciliation_and_not_who_pressed_check_now(
     failed = failed[failed.index("What happened") :]
     assert "Reconciliation could not check order" in failed
     assert "timeline-created" not in failed
-    circuit_breaker.note_answered(datetime.datetime.now(datetime.UTC))
+    circuit_breaker.record_success(datetime.datetime.now(datetime.UTC))
     as_staff.post(f"{receipt(unknown)}check/")
     found = fresh(unknown)
     assert (found.outcome, found.resolved_by, found.resolved_by_name) == (Outcome.CREATED, None, "")

@@ -281,7 +281,7 @@ def test_the_data_of_a_relative_are_a_doubt(
 def test_a_doubt_survives_the_spool(staff: User, sandbox: SandboxServer) -> None:
     sending = store(staff, Outcome.SENDING)
     columns = {"consumer_ref": REF, "http_status": 200, "doubt_code": Doubt.KNOWN_BEFORE}
-    assert spool.keep(sending.public_id, Result(Outcome.CREATED, columns))
+    assert spool.write(sending.public_id, Result(Outcome.CREATED, columns))
     assert storing.drain_spool(Actor.system("worker")) == 1
     sending.refresh_from_db()
     assert (sending.outcome, sending.doubt_code) == (Outcome.CREATED, Doubt.KNOWN_BEFORE)

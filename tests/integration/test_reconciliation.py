@@ -52,7 +52,7 @@ def _on(settings: Settings) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "BETWEEN", datetime.timedelta(0))
+    monkeypatch.setattr(checks, "MIN_CHECK_INTERVAL", datetime.timedelta(0))
 
 
 def lost(
@@ -117,7 +117,7 @@ def test_a_new_consumer_that_matches_is_taken_as_created_with_its_evidence(
     assert (event.consumer_ref, event.actor_name) == (new.ref, "system:worker")
     assert event.details == {
         "outcome": "created",
-        "reason": "look_up",
+        "reason": "reconciliation",
         "result": "one",
         "before": 1,
         "matching": 1,
@@ -467,8 +467,8 @@ def test_a_vendor_that_is_down_is_asked_once_for_each_pause_whatever_is_due(
         for submission in unknown:
             make_due(submission)
         taken += look()
-    assert taken == circuit_breaker.PATIENCE
-    assert circuit_breaker.pace().failures == circuit_breaker.PATIENCE
+    assert taken == circuit_breaker.FAILURE_THRESHOLD
+    assert circuit_breaker.state().failures == circuit_breaker.FAILURE_THRESHOLD
     sandbox.start()
 
 
@@ -764,7 +764,7 @@ def test_an_order_that_is_not_read_in_time_is_for_a_supervisor_and_stops_no_othe
         return real(data)
 
     monkeypatch.setattr(paging.Page, "from_json", late)
-    for _ in range(circuit_breaker.PATIENCE + 1):
+    for _ in range(circuit_breaker.FAILURE_THRESHOLD + 1):
         make_due(submission)
         left[0] = 1
         assert look()
@@ -835,7 +835,7 @@ def test_check_now_is_kept_from_flooding_the_vendor(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     submission = lost(as_staff, sandbox, done=False)
-    monkeypatch.setattr(checks, "BETWEEN", datetime.timedelta(seconds=2))
+    monkeypatch.setattr(checks, "MIN_CHECK_INTERVAL", datetime.timedelta(seconds=2))
     asked = len(sandbox.sandbox.requests())
     check(as_staff, submission)
     once = len(sandbox.sandbox.requests()) - asked
@@ -866,7 +866,7 @@ def test_check_now_is_for_those_who_may_see_the_submission(
 
 def test_check_now_in_a_pause_says_until_when(as_staff: Client, sandbox: SandboxServer) -> None:
     submission = lost(as_staff, sandbox)
-    circuit_breaker.note_failed(CdpRateLimited(retry_after=600.0), datetime.datetime.now(datetime.UTC))
+    circuit_breaker.record_failure(CdpRateLimited(retry_after=600.0), datetime.datetime.now(datetime.UTC))
     assert "The portal waits until" in check(as_staff, submission)
     assert fresh(submission).check_count == 0
 

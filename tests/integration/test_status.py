@@ -159,8 +159,8 @@ def test_a_pause_of_the_look_ups_is_seen_with_its_reason(settings: Settings) -> 
     assert "by hand" in line("look_ups").words
     settings.CDP_RECONCILIATION = True
     assert line("look_ups").level is Level.WELL
-    for _ in range(circuit_breaker.PATIENCE):
-        circuit_breaker.note_failed(CdpUnreachable("connect_refused"), datetime.datetime.now(datetime.UTC))
+    for _ in range(circuit_breaker.FAILURE_THRESHOLD):
+        circuit_breaker.record_failure(CdpUnreachable("connect_refused"), datetime.datetime.now(datetime.UTC))
     found = line("look_ups")
     assert "did not accept the connection" in found.words
     assert "Paused until" in found.words
@@ -197,9 +197,9 @@ def test_what_waits_on_a_machine_whose_worker_died_stays_a_problem() -> None:
 
 
 def test_what_an_earlier_process_said_of_the_same_folder_is_past_whatever_its_host_was_called() -> None:
-    place = spool.place()
+    place = spool.folder_id()
     assert place
-    assert place == spool.place()
+    assert place == spool.folder_id()
     earlier = f"worker:{place}:a-container-of-yesterday:1"
     SignOfLife.objects.create(process=earlier, seen_at=ago(seconds=60), waiting_files=2)
     signs.give(signs.WORKER, place=place)
@@ -239,7 +239,7 @@ def test_processes_of_yesterday_are_forgotten() -> None:
 
 def test_what_waits_in_the_spool_of_any_machine_is_a_problem(staff: User) -> None:
     assert line("spool").level is Level.WELL
-    spool.keep(store(staff, Outcome.SENDING).public_id, Result(Outcome.CREATED, {"consumer_ref": REF}))
+    spool.write(store(staff, Outcome.SENDING).public_id, Result(Outcome.CREATED, {"consumer_ref": REF}))
     assert line("spool").words == "1"
     signs.give(signs.WORKER, waiting_files=3)
     assert line("spool").words == "3"

@@ -1,4 +1,4 @@
-"""How fast unknown outcomes are looked up, shared by all workers."""
+"""The circuit breaker of reconciliation, shared by all workers."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from django.db.models import Q
 
 
 class CircuitBreaker(models.Model):
-    """The one row that slows look-ups down while Sitecore CDP does not answer them."""
+    """The one row that pauses checks while Sitecore CDP does not answer them."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
-    failures = models.PositiveIntegerField(default=0)  # in a row, since the last look that was answered
+    failures = models.PositiveIntegerField(default=0)  # in a row, since the last check that was answered
     failed_at = models.DateTimeField(null=True)
     error_code = models.CharField(max_length=40, blank=True)
     paused_until = models.DateTimeField(null=True)

@@ -35,14 +35,14 @@ CORRECTABLE_OUTCOMES = (Outcome.REJECTED, Outcome.NOT_SENT, Outcome.NOT_CREATED)
 
 
 class ResolvedHow(models.TextChoices):
-    """How an unknown outcome became known. Empty where the vendor's own answer said it."""
+    """How an unknown submission got its outcome. Empty if the vendor's answer gave it."""
 
     BY_SUPERVISOR = "by_supervisor", _("by a supervisor")
-    BY_RECONCILIATION = "by_reconciliation", _("by a look-up")
+    BY_RECONCILIATION = "by_reconciliation", _("by reconciliation")
 
 
 class CheckResult(models.TextChoices):
-    """What the last look-up of an unknown outcome found on the order."""
+    """The result of the last check of an unknown submission."""
 
     ONE = "one", _("One new consumer matches")
     NONE = "none", _("No new consumer matches")
@@ -59,7 +59,7 @@ class CheckResult(models.TextChoices):
     FAILED = "failed", _("The order could not be read")
 
 
-# A consumer matches, but nothing says that it is new.
+# A consumer matches, but may have been on the order before.
 UNCERTAIN_MATCHES = (CheckResult.NOT_PROVEN, CheckResult.BEFORE_PARTIAL, CheckResult.OTHER_TIME)
 
 
@@ -72,7 +72,7 @@ class Doubt(models.TextChoices):
 
 
 class ResolutionReason(models.TextChoices):
-    """Why a supervisor resolved an unknown outcome as they did; codes, so that events may carry them."""
+    """A supervisor's reason for a resolution; codes, so that events may carry them."""
 
     SEEN_IN_CDP = "seen_in_cdp", _("The consumer is on the order in Sitecore CDP")
     NOT_SEEN_IN_CDP = "not_seen_in_cdp", _("The consumer is not on the order in Sitecore CDP")
@@ -81,7 +81,7 @@ class ResolutionReason(models.TextChoices):
 
 
 class Submission(models.Model):
-    """One attempt by a member of staff to create an order consumer: our row, their receipt.
+    """One attempt by a member of staff to create an order consumer. Its page is the receipt.
 
     The consumer's data are encrypted: a dump of this table shows no personal data of a consumer.
     """
@@ -108,14 +108,14 @@ class Submission(models.Model):
     guest_ref = models.CharField(max_length=200, blank=True)
     http_status = models.PositiveSmallIntegerField(null=True)
     duration_ms = models.PositiveIntegerField(null=True)
-    # Of a created one: why a supervisor has to check it, until one has resolved it.
+    # Why a supervisor has to check a created submission; empty again once it is resolved.
     doubt_code = models.CharField(max_length=20, choices=Doubt, blank=True)
     error_code = models.CharField(max_length=40, blank=True)
     error_field = models.CharField(max_length=60, blank=True)
     encrypted_vendor_message = models.TextField(blank=True)
-    # What was on the order before the send; null where it could not be read, or look-ups are off.
+    # Consumers on the order before the send; null if it could not be read or reconciliation is off.
     refs_before = models.JSONField(null=True)
-    # Whether nothing can be missing from them: read page by page to the end, and from no cache.
+    # Whether that list is complete: read page by page to its end, and not from a cache.
     refs_before_whole = models.BooleanField(default=False)
     check_count = models.PositiveSmallIntegerField(default=0)
     failed_check_count = models.PositiveSmallIntegerField(default=0)  # in a row
@@ -147,8 +147,8 @@ class Submission(models.Model):
             ("create_order_consumer", "Create order consumers"),
             ("view_own_submissions", "See one's own submissions"),
             ("view_all_submissions", "See everybody's submissions"),
-            ("view_vendor_records", "Look up orders, guests and consumers at the vendor"),
-            ("resolve_submission", "Resolve unknown outcomes"),
+            ("view_vendor_records", "View orders, guests and order consumers of Sitecore CDP"),
+            ("resolve_submission", "Resolve unknown submissions"),
             ("export_submissions", "Export submissions"),
             ("export_personal_data", "Export personal data of consumers"),
             ("view_figures", "See figures over all submissions"),
@@ -256,7 +256,7 @@ class Submission(models.Model):
                     & ~Q(resolution_reason="")
                     & Q(outcome__in=["created", "not_created"])
                 )
-                # No look-up proves absence.
+                # No check proves absence.
                 | Q(
                     resolved_how="by_reconciliation",
                     resolved_at__isnull=False,
@@ -284,7 +284,7 @@ class Submission(models.Model):
 
     @property
     def consumer(self) -> NewConsumer | None:
-        """What was sent; None once it has been erased, or where no key reads it (``is_unreadable``)."""
+        """What was sent; None if it was erased or no key decrypts it (``is_unreadable``)."""
         sent = decrypt_column(self.encrypted_consumer)
         return NewConsumer.from_json(json.loads(sent)) if sent else None
 
@@ -294,12 +294,12 @@ class Submission(models.Model):
 
     @property
     def is_unreadable(self) -> bool:
-        """Whether there is a consumer that none of the keys opens."""
+        """Whether there is a consumer that no key decrypts."""
         return bool(self.encrypted_consumer) and self.consumer is None
 
     @property
     def answer(self) -> OrderConsumer | None:
-        """What came back, where the vendor's answer could be read; None otherwise, as for ``consumer``."""
+        """What the vendor returned; None if there was no readable answer, or as for ``consumer``."""
         came_back = decrypt_column(self.encrypted_answer)
         return OrderConsumer.from_json(json.loads(came_back)) if came_back else None
 
@@ -314,7 +314,7 @@ class Submission(models.Model):
 
     @property
     def is_resolved(self) -> bool:
-        """Whether reconciliation or a supervisor gave the outcome, and not the vendor's own answer."""
+        """Whether reconciliation or a supervisor gave the outcome, not the vendor's answer."""
         return bool(self.resolved_how)
 
     @property
@@ -324,7 +324,7 @@ class Submission(models.Model):
 
     @property
     def resolution_note(self) -> str:
-        """The supervisor's own words on a resolved outcome."""
+        """The supervisor's note on the resolution."""
         return decrypt_column(self.encrypted_resolution_note)
 
 

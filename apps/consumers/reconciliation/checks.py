@@ -1,7 +1,7 @@
-"""A look at an order after an unknown outcome: what is new on it, and is one of it ours?
+"""Reconciliation checks: read the order of an unknown submission and look for its consumer.
 
-A look can prove that the consumer exists, never that it does not. Whatever it finds is kept on the submission
-as evidence; nothing is ever sent again by it.
+A check can prove that the consumer exists, never that it does not. It stores what it finds on the submission
+and sends nothing.
 """
 
 from __future__ import annotations
@@ -28,74 +28,76 @@ from apps.consumers.reconciliation import circuit_breaker, findings, schedule
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 
-LEASE = datetime.timedelta(seconds=60)  # a look whose process was lost is due again after it
-BETWEEN = datetime.timedelta(seconds=2)  # two looks for one submission, however often somebody asks
-LOOK_UP = "look_up"  # the reason in the event
+LEASE = datetime.timedelta(seconds=60)  # a check whose process was lost is due again after this time
+MIN_CHECK_INTERVAL = datetime.timedelta(seconds=2)  # between two checks of one submission
+RECONCILIATION = "reconciliation"  # the reason in the event
 
 
 class CheckNotRun(Exception):
-    """No look was taken: it is not unknown any more, or look-ups are off, paused or too frequent.
+    """No check was run: the outcome is not unknown, or checks are off, paused or too frequent.
 
-    ``until``: the end of the pause, where there is one.
+    ``until``: the end of the pause, if there is one.
     """
 
     def __init__(self, until: datetime.datetime | None = None) -> None:
-        super().__init__("No look was taken")
+        super().__init__("No check was run")
         self.until = until
 
 
 def run_due_check(*, actor: Actor, client: CdpClient) -> bool:
-    """Take the look that has been due longest; False where none is due, or look-ups are paused.
+    """Run the check that has been due longest. Return False if none is due or checks are paused.
 
-    Any number of workers may call it at the same time: a look is claimed with a lease before it is taken.
+    Any number of workers may call this at the same time: a check is claimed with a lease before it runs.
     """
     now = datetime.datetime.now(datetime.UTC)
-    if not settings.CDP_RECONCILIATION or not _is_one_due(now) or not circuit_breaker.take_turn(now):
+    if not settings.CDP_RECONCILIATION or not _is_one_due(now) or not circuit_breaker.acquire(now):
         return False
     with transaction.atomic():
-        due = Submission.objects.filter(_rested(now), outcome=Outcome.UNKNOWN, next_check_at__lte=now)
+        due = Submission.objects.filter(_has_waited(now), outcome=Outcome.UNKNOWN, next_check_at__lte=now)
         submission = due.order_by("next_check_at", "id").select_for_update(skip_locked=True).first()
-        if submission is None or not _claimed(submission, now):
+        if submission is None or not _claim(submission, now):
             return False
-    _look(submission, actor, client)
+    _run_check(submission, actor, client)
     connection_health.store_latest()
     return True
 
 
 def check_now(submission: Submission, *, actor: Actor, client: CdpClient) -> Submission:
-    """Take a look because a person asks for it, and return the submission as it is then.
+    """Run a check at a person's request and return the submission as it is afterwards.
 
-    Raises ``CheckNotRun``. An order that cannot be read is a result of the look and no exception.
+    Raises ``CheckNotRun``. An order that cannot be read is a result of the check, not an exception.
     """
     now = datetime.datetime.now(datetime.UTC)
     if not settings.CDP_RECONCILIATION:
         raise CheckNotRun
     until = circuit_breaker.paused_until(now)
-    if until is not None or not _claimed(submission, now):
+    if until is not None or not _claim(submission, now):
         raise CheckNotRun(until)
-    if not circuit_breaker.take_turn(now):  # another look goes ahead after a pause
+    if not circuit_breaker.acquire(now):  # after a pause one check runs first
         raise CheckNotRun(circuit_breaker.paused_until(now))
-    _look(submission, actor, client)
+    _run_check(submission, actor, client)
     connection_health.store_latest()
     submission.refresh_from_db()
     return submission
 
 
 def _is_one_due(now: datetime.datetime) -> bool:
-    return Submission.objects.filter(_rested(now), outcome=Outcome.UNKNOWN, next_check_at__lte=now).exists()
+    return Submission.objects.filter(
+        _has_waited(now), outcome=Outcome.UNKNOWN, next_check_at__lte=now
+    ).exists()
 
 
-def _rested(now: datetime.datetime) -> Q:
-    return Q(last_check_at__isnull=True) | Q(last_check_at__lte=now - BETWEEN)
+def _has_waited(now: datetime.datetime) -> Q:
+    return Q(last_check_at__isnull=True) | Q(last_check_at__lte=now - MIN_CHECK_INTERVAL)
 
 
-def _claimed(submission: Submission, now: datetime.datetime) -> bool:
-    """Whether this look is ours: nobody else took one a moment ago."""
-    open_ = Submission.objects.filter(_rested(now), pk=submission.pk, outcome=Outcome.UNKNOWN)
+def _claim(submission: Submission, now: datetime.datetime) -> bool:
+    """Claim the next check of the submission; False if another process ran one a moment ago."""
+    open_ = Submission.objects.filter(_has_waited(now), pk=submission.pk, outcome=Outcome.UNKNOWN)
     return bool(open_.update(last_check_at=now, next_check_at=now + LEASE))
 
 
-def _look(submission: Submission, actor: Actor, client: CdpClient) -> None:
+def _run_check(submission: Submission, actor: Actor, client: CdpClient) -> None:
     began = datetime.datetime.now(datetime.UTC)
     known = findings.keys_of(submission.refs_before or []) | selectors.claimed_refs_on_order(submission)
     release_database_connections()
@@ -104,19 +106,19 @@ def _look(submission: Submission, actor: Actor, client: CdpClient) -> None:
     except CdpError as error:
         _store_failure(submission, error, actor)
         return
-    circuit_breaker.note_answered(began)
+    circuit_breaker.record_success(began)
     try:
         _conclude(submission, found, actor)
     except IntegrityError:
-        # Another submission was resolved with this very reference a moment ago: it is claimed by now.
+        # Another submission was resolved with the same reference a moment ago.
         _conclude(submission, found, actor)
 
 
 def _conclude(submission: Submission, found: findings.Found, actor: Actor) -> None:
-    """Compare, and store what it means. Only what is still unknown changes.
+    """Compare what was read with what was sent. Store the result if the outcome is still unknown.
 
-    Who else could have made a found consumer is asked after the order was read: whoever made it had written
-    their own submission before they sent it.
+    Other submissions that could have created a consumer are read after the order: each of them was stored
+    before it was sent.
     """
     now = datetime.datetime.now(datetime.UTC)
     with transaction.atomic(durable=True):
@@ -153,7 +155,7 @@ def _columns_of(consumer: OrderConsumer, now: datetime.datetime) -> dict[str, An
         "guest_ref": consumer.guest_ref,
         "resolved_how": ResolvedHow.BY_RECONCILIATION,
         "resolved_at": now,
-        "resolved_by_id": None,  # who asked for the check is in the event
+        "resolved_by_id": None,  # the event says who asked for the check
         "resolved_by_name": "",
     }
 
@@ -172,7 +174,7 @@ def _record_check(submission: Submission, conclusion: findings.Conclusion, actor
                 submission,
                 actor,
                 outcome=Outcome.CREATED.value,
-                reason=LOOK_UP,
+                reason=RECONCILIATION,
                 **facts,
             )
         )
@@ -181,15 +183,15 @@ def _record_check(submission: Submission, conclusion: findings.Conclusion, actor
 
 
 def _store_failure(submission: Submission, error: CdpError, actor: Actor) -> None:
-    """The order could not be read: that says nothing about the consumer. It is tried again, ever later."""
+    """Store that the order could not be read, and when the next check is due."""
     now = datetime.datetime.now(datetime.UTC)
     if not isinstance(error, CdpBusy):
-        circuit_breaker.note_failed(error, now)
+        circuit_breaker.record_failure(error, now)
     failed = submission.failed_check_count + 1
     with transaction.atomic(durable=True):
         changed = Submission.objects.filter(pk=submission.pk, outcome=Outcome.UNKNOWN).update(
             failed_check_count=F("failed_check_count") + 1,
-            # What an earlier look has found stays to be seen.
+            # The result of an earlier check stays visible.
             check_result=submission.check_result or CheckResult.FAILED,
             next_check_at=schedule.retry(
                 submission.finished_at or now, now, failed=failed, retry_after=error.retry_after

@@ -1,4 +1,4 @@
-"""What speaks against a consumer being the one that was sent."""
+"""Reasons to doubt that a consumer is the one that was sent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from apps.core.references import same_reference
 
 
 def doubts(submission: Submission, reference: str, consumer: OrderConsumer | None) -> list[str]:
-    """One sentence for each doubt. ``consumer``: what was read under the reference, if anything."""
+    """One sentence per doubt. ``consumer``: what was read at the reference, if it was read."""
     found = []
     if any(same_reference(reference, ref) for ref in submission.refs_before or []):
         found.append(gettext("This consumer was on the order before this submission was sent."))
@@ -32,8 +32,8 @@ def doubts(submission: Submission, reference: str, consumer: OrderConsumer | Non
 
 
 def resolution_doubts(submission: Submission) -> list[str]:
-    """The doubts about the consumer that a supervisor has marked a submission as created with; else none."""
+    """The doubts about the consumer that a supervisor named; empty for any other outcome."""
     if submission.resolved_how != ResolvedHow.BY_SUPERVISOR or submission.outcome != Outcome.CREATED:
         return []
-    # A list of submissions defers ``refs_before``: it is read here for the few that were marked by hand.
+    # Lists of submissions defer ``refs_before``: it is loaded here, for the few that supervisors resolved.
     return doubts(submission, submission.consumer_ref, submission.answer)

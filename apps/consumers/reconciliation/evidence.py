@@ -1,7 +1,7 @@
 """What the portal reads of a consumer before a supervisor marks a submission as created.
 
-The reading is shown beside what was sent, travels through the confirmation page encrypted, and is stored with
-the resolution. So the receipt keeps what the supervisor saw, and the vendor is asked once.
+The confirmation page shows it beside what was sent and carries it encrypted; the resolution stores it. So the
+receipt shows what the supervisor saw, and the vendor is called once.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from apps.core.connections import release_database_connections
 from apps.core.encryption import decrypt, encrypt
 from apps.core.references import same_reference
 
-READ_SECONDS = 15.0  # the longest that both calls together may take
-VALID = datetime.timedelta(minutes=15)  # between the reading and the confirmation
+READ_SECONDS = 15.0  # limit for both calls together
+VALID = datetime.timedelta(minutes=15)  # from the reading to the confirmation
 RECONCILIATION_OFF = "reconciliation_off"
 LIST_NOT_WHOLE = "list_not_whole"
 NOT_ON_ORDER = "not_on_order"
@@ -33,14 +33,14 @@ ANOTHER_REFERENCE = "another_reference"
 
 
 class _ListNotWhole(Exception):
-    """The reference is not in the list, but the list may lack entries: that proves nothing."""
+    """The reference is not in the list, but the list may lack entries."""
 
 
 class NotThisConsumer(Exception):
-    """The vendor answered, and this is not a consumer of the order.
+    """The vendor's answer shows that this is not a consumer of the order.
 
-    ``code`` is ``not_on_order`` (the order's list is whole and does not have the reference) or
-    ``another_reference`` (the record read under the reference says another one).
+    ``code`` is ``not_on_order`` (the order's complete list lacks the reference) or ``another_reference`` (the
+    record at the reference has another reference).
     """
 
     def __init__(self, code: str) -> None:
@@ -50,10 +50,10 @@ class NotThisConsumer(Exception):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Evidence:
-    """What was read, or why nothing could be read.
+    """The consumer that was read, or the reason why none could be read.
 
-    ``consumer_ref`` is spelled as the vendor spells it where the consumer was read, otherwise as it was
-    entered. ``error_code`` is empty exactly where ``consumer`` is there.
+    ``consumer_ref`` has the vendor's spelling if the consumer was read, else the spelling that was entered.
+    ``error_code`` is empty if and only if ``consumer`` is set.
     """
 
     consumer_ref: str
@@ -68,8 +68,8 @@ class Evidence:
 def read_consumer(submission: Submission, ref: str, *, actor: Actor, client: CdpClient) -> Evidence:
     """Read the consumer with this reference from the submission's order.
 
-    A vendor that cannot be read is no exception: then the evidence says so. Raises ``NotThisConsumer`` where
-    the vendor's answer excludes the consumer. Records that the person looked at the consumer.
+    If the vendor cannot be read, the evidence says so. Raises ``NotThisConsumer`` if the vendor's answer
+    excludes the consumer. Records that the person viewed the consumer.
     """
     now = datetime.datetime.now(datetime.UTC)
     if not settings.CDP_RECONCILIATION:
@@ -114,7 +114,7 @@ def _read_listed(order_ref: str, ref: str, client: CdpClient) -> OrderConsumer:
 
 
 def seal(evidence: Evidence, submission: Submission, actor: Actor) -> str:
-    """The evidence as an encrypted text that is valid for this submission and person only."""
+    """The evidence as encrypted text, valid for this submission and person only."""
     consumer = evidence.consumer
     return encrypt(
         json.dumps(
@@ -131,9 +131,10 @@ def seal(evidence: Evidence, submission: Submission, actor: Actor) -> str:
 
 
 def unseal(sealed: str, submission: Submission, ref: str, actor: Actor) -> Evidence | None:
-    """The evidence of :func:`seal`, or None.
+    """The evidence of :func:`seal`.
 
-    None where it is of another submission, person or reference, older than ``VALID``, or no such text.
+    None if the text is no evidence, is older than ``VALID``, or belongs to another submission, person or
+    reference.
     """
     try:
         data = json.loads(decrypt(sealed))
@@ -141,7 +142,7 @@ def unseal(sealed: str, submission: Submission, ref: str, actor: Actor) -> Evide
         of_this = (data["submission"], data["person"]) == (str(submission.public_id), actor.id)
         consumer = OrderConsumer.from_json(data["consumer"]) if data["consumer"] else None
         evidence = Evidence(data["ref"], at, consumer, data["error_code"])
-    except (InvalidToken, ValueError, KeyError, TypeError):  # whatever else a key of ours has encrypted
+    except (InvalidToken, ValueError, KeyError, TypeError):  # another text that our key encrypted
         return None
     fresh = datetime.timedelta() <= datetime.datetime.now(datetime.UTC) - at <= VALID
     return evidence if of_this and fresh and same_reference(evidence.consumer_ref, ref) else None

@@ -1,7 +1,6 @@
-"""What the vendor's order says about a submission of unknown outcome: reading it, and what follows from it.
+"""Read the order of an unknown submission, and conclude what the result means for the submission.
 
-Nothing here changes anything. A conclusion can be that a consumer is this submission's, never that there is
-none.
+Nothing here writes. A conclusion can be that a consumer belongs to the submission, never that there is none.
 """
 
 from __future__ import annotations
@@ -31,9 +30,9 @@ from apps.consumers.models import CheckResult, Submission
 from apps.consumers.reconciliation.matching import matches
 from apps.core.references import reference_key
 
-CHECK_SECONDS = 15.0  # the longest that reading an order may take
-CLOCK_TOLERANCE = datetime.timedelta(seconds=120)  # the vendor's machines may not agree to the second
-MAX_COMPARED = 25  # new consumers that one look reads
+CHECK_SECONDS = 15.0  # limit for reading an order
+CLOCK_TOLERANCE = datetime.timedelta(seconds=120)  # the clocks of the vendor's machines may differ
+MAX_COMPARED = 25  # new consumers that one check reads
 NOT_ANSWERED = (
     CdpBusy,
     CdpUnreachable,
@@ -46,10 +45,10 @@ NOT_ANSWERED = (
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is on the order that was not there before and that no other submission is known to have made.
+    """The consumers on the order that are new and belong to no other submission, as far as is known.
 
-    ``is_whole``: nothing that is on the order can be missing from the list. ``is_too_long``: it was not read
-    to its end, and nothing is known of its entries.
+    ``is_whole``: the list cannot lack a consumer of the order. ``is_too_long``: the list was not read to its
+    end, so none of its entries is used.
     """
 
     read: tuple[OrderConsumer, ...] = ()
@@ -61,7 +60,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """What a look says: a result, and the references behind it."""
+    """The result of a check, with the references that it is based on."""
 
     result: CheckResult
     matching: tuple[OrderConsumer, ...] = ()
@@ -70,10 +69,10 @@ class Conclusion:
 
 
 def read_order(order_ref: str, known: frozenset[str], client: CdpClient) -> Found:
-    """Read what is new on the order. Raises ``CdpError`` where the list or a consumer cannot be read.
+    """Read the consumers on the order whose references are not in ``known``.
 
-    Where the vendor answers and only the time runs out, that says something of this order, and nothing of the
-    vendor: the list is too long, or its last consumers are unread.
+    Raises ``CdpError`` if the list or a consumer cannot be read. If the vendor answers and only the time
+    limit is reached, the result says so: the list is too long, or its last consumers are unread.
     """
     end = time.monotonic() + CHECK_SECONDS
     with client.slot():
@@ -98,19 +97,19 @@ def read_order(order_ref: str, known: frozenset[str], client: CdpClient) -> Foun
                 break
             except CdpAnotherRecord:
                 misread.append(ref)
-            except CdpError:  # listed, but not to be read: this one alone, and whose it is stays open
+            except CdpError:  # only this consumer cannot be read: whose it is stays open
                 unread.append(ref)
     return Found(tuple(read), tuple(unread), tuple(misread), is_whole=listed.is_whole)
 
 
 def conclude(submission: Submission, found: Found) -> Conclusion:
-    """What was found on the order means for a submission.
+    """Conclude what was found on the order means for the submission.
 
-    Who else may have made a found consumer is asked now, after the order was read: whoever made it had
-    written their own submission before they sent it.
+    Other submissions that could have created a consumer are read now, after the order: each of them was
+    stored before it was sent.
     """
-    # Rivals before claims: a rival only goes from open to claimed, so one of the two reads sees it, although
-    # each of them sees its own moment (PostgreSQL's READ COMMITTED).
+    # Read rivals before claims. A rival changes from open to claimed, so at least one of the two queries
+    # sees it, although each has its own snapshot (READ COMMITTED).
     rivals = selectors.open_on_order(submission)
     claimed = selectors.claimed_refs_on_order(submission)
     new = [consumer for consumer in found.read if reference_key(consumer.ref) not in claimed]
@@ -123,7 +122,7 @@ def conclude(submission: Submission, found: Found) -> Conclusion:
         return Conclusion(CheckResult.NOT_COMPARED, unread=(*(one.ref for one in new), *unread, *misread))
     matching = tuple(consumer for consumer in new if matches(sent, consumer))
     if submission.refs_before is None:
-        # Then nothing is known to be new, and others are just other travellers.
+        # Nothing is known to be new: consumers that do not match are other travellers.
         return Conclusion(CheckResult.NOT_PROVEN if matching else CheckResult.NONE, matching)
     different = tuple(consumer.ref for consumer in new if consumer not in matching)
     first, last = times_of_the_send(submission)
@@ -136,7 +135,7 @@ def conclude(submission: Submission, found: Found) -> Conclusion:
 
 
 def times_of_the_send(submission: Submission) -> tuple[datetime.datetime, datetime.datetime]:
-    """The first and the last moment, by the vendor's clock, at which this send can have created something."""
+    """The first and last time, by the vendor's clock, at which this send can have created a consumer."""
     ahead = connection_health.clock_ahead()
     answered = submission.deadline + datetime.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT)
     return submission.submitted_at - ahead - CLOCK_TOLERANCE, answered - ahead + CLOCK_TOLERANCE
@@ -148,7 +147,7 @@ def _result_without_certainty(
     unread: tuple[str, ...],
     misread: tuple[str, ...],
 ) -> CheckResult | None:
-    """Why no consumer can be this submission's; None where exactly one can."""
+    """Why no single consumer can be the submission's; None if exactly one can."""
     if len(ours) > 1:
         return CheckResult.SEVERAL
     if misread:
@@ -163,12 +162,12 @@ def _result_without_certainty(
 def _result_for(
     submission: Submission, candidate: OrderConsumer, rivals: list[Submission], found: Found
 ) -> CheckResult:
-    """What it means that this consumer alone can be the submission's."""
+    """The result if only this consumer can be the submission's."""
     if any(_may_have_made(rival, candidate) for rival in rivals):
         return CheckResult.SHARED
     if selectors.refs_claimed_elsewhere(submission, [candidate.ref]):
         return CheckResult.SHARED
-    if candidate.is_created_at_unreadable:  # it may be any moment: nothing excludes it, nothing proves it
+    if candidate.is_created_at_unreadable:  # any time is possible: neither excluded nor proven
         return CheckResult.OTHER_TIME
     if not submission.refs_before_whole:
         return CheckResult.BEFORE_PARTIAL
@@ -176,14 +175,14 @@ def _result_for(
 
 
 def _may_have_made(rival: Submission, consumer: OrderConsumer) -> bool:
-    """Whether another submission that is being sent or unknown could have made this consumer as well."""
+    """Whether another open submission could have created this consumer."""
     sent = rival.consumer
-    if sent is None:  # it cannot be read, so nothing excludes it
+    if sent is None:  # unreadable, so it cannot be excluded
         return True
     was_there = reference_key(consumer.ref) in keys_of(rival.refs_before or [])
     return matches(sent, consumer) and not was_there
 
 
 def keys_of(refs: list[str]) -> frozenset[str]:
-    """References without the differences in spelling that do not count."""
+    """The comparison keys of references."""
     return frozenset(map(reference_key, refs))

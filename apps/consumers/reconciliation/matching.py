@@ -1,4 +1,4 @@
-"""Is a consumer that the vendor has the one that was sent? Field by field, and never by half."""
+"""Compare a consumer that was sent with one that the vendor has, field by field."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _TEXTS = ("title", "first_name", "last_name", "gender", "nationality", "passport
 
 
 def matches(sent: NewConsumer, found: OrderConsumer) -> bool:
-    """Whether every field that was sent is there, and nothing that was not sent.
+    """Whether all fields are equal: every field that was sent is present, and no other.
 
-    Identifiers are compared where the answer has some; the vendor's documented one has none. What
-    :func:`apps.core.text.same` takes for one text, the order of lists and the punctuation of phone numbers do
-    not count, because the vendor may write them in its own way.
+    Identifiers are compared only if the answer has any (vendor: the documented answer has none). Differences
+    that :func:`apps.core.text.same` ignores, the order of lists and the punctuation of phone numbers do not
+    count: the vendor may change them.
     """
     names = [name for name in _COMPARABLE if name != "identifiers" or found.identifiers]
     return all({*comparable(name, sent)} == {*comparable(name, found)} for name in names)
 
 
 def comparable(name: str, person: NewConsumer | OrderConsumer) -> list[object]:
-    """The values of one field, each as it is compared; empty where there is none."""
+    """The comparison keys of one field's values; empty if there is no value."""
     value = getattr(person, name)
     values = value if isinstance(value, tuple) else (value,)
     return [_COMPARABLE[name](one) for one in values if one]

@@ -1,4 +1,4 @@
-"""From unknown to known: a supervisor resolves and corrects, and what lost its process becomes unknown."""
+"""Resolve unknown submissions, correct resolutions, and find submissions whose process was lost."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from apps.core.encryption import encrypt
 
 logger = logging.getLogger(__name__)
 
-# Seconds beyond the last moment at which an answer can come, for a write that waits for a lock.
+# Seconds after the last possible answer, for a write that waits for a lock.
 MARGIN = 30.0
 
 
@@ -41,7 +41,7 @@ class NotResolved(Exception):
 
 
 class NotUnknown(NotResolved):
-    """The submission is not as the supervisor saw it: somebody else, or an answer, has resolved it."""
+    """The submission has changed since the supervisor saw it."""
 
 
 class ReferenceClaimed(NotResolved):
@@ -58,13 +58,14 @@ def resolve(
     consumer_ref: str = "",
     evidence: Evidence | None = None,
 ) -> None:
-    """Resolve an unknown submission as a supervisor says, or correct an earlier resolution.
+    """Store a supervisor's resolution of an unknown submission, or the correction of an earlier resolution.
 
-    ``submission`` is as the supervisor saw it. ``outcome`` is created (with the consumer's reference) or not
+    ``submission``: as the supervisor saw it. ``outcome``: created, with the consumer's reference, or not
     created. ``evidence``: what the portal read of that consumer; without it the resolution is not verified.
-    The note stays encrypted on the row; the event carries the reason's code. An earlier resolution, or a
-    doubted answer of the vendor, is kept as a ``PastResolution``. Raises ``NotUnknown`` and
-    ``ReferenceClaimed``; then nothing was changed.
+    The note is stored encrypted; the event has only the code of the reason. An earlier resolution, or a
+    doubted answer of the vendor, is stored as a ``PastResolution``.
+
+    Raises ``NotUnknown`` and ``ReferenceClaimed``; then nothing was changed.
     """
     now = datetime.datetime.now(datetime.UTC)
     try:
@@ -75,7 +76,7 @@ def resolve(
             if consumer_ref and selectors.submissions_with_reference(consumer_ref, besides=row):
                 raise ReferenceClaimed("The reference belongs to another submission")
             if _replaces_an_outcome(row):
-                _keep_past(row, now)
+                _store_past_resolution(row, now)
             Submission.objects.filter(pk=row.pk).update(
                 **_read_columns(row, outcome, evidence),
                 outcome=outcome,
@@ -99,22 +100,22 @@ def resolve(
 
 
 def needs_resolution(submission: Submission) -> bool:
-    """Whether a supervisor has to say which: unknown, contradicted by a later answer, or doubted."""
+    """Whether a supervisor has to decide: unknown, contradicted by a late answer, or doubted."""
     return submission.outcome == Outcome.UNKNOWN or submission.contradicted or bool(submission.doubt_code)
 
 
 def can_be_resolved(submission: Submission) -> bool:
-    """Whether a supervisor may resolve it: it is unknown or doubted, or a resolution is to be corrected.
+    """Whether a supervisor may resolve it or correct its resolution.
 
-    Any other outcome that the vendor's own answer gave stays.
+    An outcome that the vendor's answer gave cannot be changed, unless it is doubted.
     """
     return needs_resolution(submission) or submission.is_resolved
 
 
 def version_of(submission: Submission) -> str:
-    """Which outcome somebody saw: another resolution, or a later answer, has another version.
+    """A version of the outcome: it changes with another resolution or a late answer.
 
-    Empty where there is no outcome yet: unknown, or being sent.
+    Empty while the submission is being sent or unknown.
     """
     since = submission.resolved_at or submission.finished_at
     if submission.outcome in OPEN_OUTCOMES or since is None:
@@ -135,7 +136,7 @@ def _replaces_an_outcome(row: Submission) -> bool:
     return row.is_resolved or bool(row.doubt_code)
 
 
-def _keep_past(row: Submission, now: datetime.datetime) -> None:
+def _store_past_resolution(row: Submission, now: datetime.datetime) -> None:
     PastResolution.objects.create(
         submission=row,
         outcome=row.outcome,
@@ -153,7 +154,7 @@ def _keep_past(row: Submission, now: datetime.datetime) -> None:
 
 
 def _read_columns(row: Submission, outcome: Outcome, evidence: Evidence | None) -> dict[str, Any]:
-    """What was read of the consumer that is marked. What was read of another one does not stay."""
+    """The columns of the consumer that was read; emptied if they belong to another consumer."""
     if evidence is not None and evidence.consumer is not None:
         consumer, kept = evidence.consumer, Submission()
         kept.answer = consumer
@@ -166,7 +167,7 @@ def _read_columns(row: Submission, outcome: Outcome, evidence: Evidence | None) 
             "guest_ref": consumer.guest_ref,
         }
     if not row.is_resolved and outcome is not Outcome.CREATED:
-        return {}  # what the vendor's own answer said, if there was one
+        return {}  # keep what the vendor's answer said
     texts = ("encrypted_answer", "consumer_href", "order_href", "guest_href", "guest_ref")
     return {"consumer_read_at": None, **dict.fromkeys(texts, "")}
 
@@ -179,29 +180,30 @@ def _record_resolution(submission: Submission, before: Submission, actor: Actor)
         "verification": verified if submission.outcome == Outcome.CREATED else "",
     }
     if _replaces_an_outcome(before):
-        told = WORD.fullmatch(before.consumer_ref) is not None  # an odd one is in the row alone
-        facts |= {"previous_outcome": before.outcome, "previous_ref": before.consumer_ref if told else ""}
+        # A reference that an event cannot carry is in the row only.
+        fits = WORD.fullmatch(before.consumer_ref) is not None
+        facts |= {"previous_outcome": before.outcome, "previous_ref": before.consumer_ref if fits else ""}
         record(event_of(actions.CONSUMER_RESOLUTION_CORRECTED, submission, actor, **facts))
     else:
         record(event_of(actions.CONSUMER_SETTLED, submission, actor, **facts))
 
 
 def longest_send() -> datetime.timedelta:
-    """How long after its deadline a submission may still be "being sent", a margin included."""
+    """How long after its deadline a submission can still be sending, margin included."""
     return datetime.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT + MARGIN)
 
 
 def overdue(*, by: datetime.timedelta = datetime.timedelta()) -> QuerySet[Submission]:
-    """What says "being sent" but cannot be any more, since so long at least."""
+    """Submissions that are stored as sending but cannot be sending any more, since at least ``by``."""
     too_late = datetime.datetime.now(datetime.UTC) - longest_send() - by
     return Submission.objects.filter(outcome=Outcome.SENDING, deadline__lt=too_late)
 
 
 def mark_overdue_unknown(actor: Actor) -> int:
-    """Turn submissions that say "being sent" but cannot be any more into unknown; return how many.
+    """Mark submissions as unknown whose process was lost while sending. Return their number.
 
-    No first byte is written after the deadline, and no answer is waited for longer than the total limit
-    after it. Whatever still says "sending" a margin later has lost its process.
+    The client writes no first byte after the deadline and waits for no answer longer than the total limit.
+    A submission that is still sending a margin later has lost its process.
     """
     marked = 0
     for submission in overdue():
@@ -210,7 +212,7 @@ def mark_overdue_unknown(actor: Actor) -> int:
         except DatabaseError as error:
             if is_away(error):
                 raise
-            # One row that the database refuses must not keep the others "being sent" for ever.
+            # A row that the database refuses must not stop the others.
             logger.exception("overdue_not_marked %s", submission.public_id)
     return marked
 

@@ -1,4 +1,4 @@
-"""When an unknown outcome is looked up: a few times, further and further apart, never all at once."""
+"""When the checks of an unknown outcome are due: a few, further and further apart, spread in time."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import random
 
 from django.conf import settings
 
-JITTER = 0.1  # part of each wait: submissions of one bad minute do not come back in one second
-FIRST_RETRY, LONGEST_RETRY = 10.0, 3600.0  # seconds after a look that the vendor did not answer
-GIVE_UP = datetime.timedelta(days=7)  # of looks that are not answered
+JITTER = 0.1  # share of each wait, so that submissions of one outage are not checked in the same second
+FIRST_RETRY, LONGEST_RETRY = 10.0, 3600.0  # seconds after a check that the vendor did not answer
+GIVE_UP = datetime.timedelta(days=7)  # of checks that are not answered
 
 
 def first_check(unknown_since: datetime.datetime) -> datetime.datetime | None:
-    """The first look after an outcome became unknown; None where look-ups are off."""
+    """When the first check is due; None if reconciliation is off."""
     return next_check(unknown_since, unknown_since)
 
 
 def next_check(unknown_since: datetime.datetime, now: datetime.datetime) -> datetime.datetime | None:
-    """The first of the set times that is still to come; None after the last, and where look-ups are off."""
+    """The next of the configured times; None after the last one, or if reconciliation is off."""
     if not settings.CDP_RECONCILIATION:
         return None
     for seconds in sorted(settings.CDP_RECONCILIATION_AFTER):
@@ -30,9 +30,9 @@ def next_check(unknown_since: datetime.datetime, now: datetime.datetime) -> date
 def retry(
     unknown_since: datetime.datetime, now: datetime.datetime, *, failed: int, retry_after: float | None
 ) -> datetime.datetime | None:
-    """When to try again after ``failed`` looks in a row that were not answered; None when it is given up.
+    """When to check again after ``failed`` checks in a row were not answered; None after ``GIVE_UP``.
 
-    ``retry_after``: what the vendor asked for, in seconds.
+    ``retry_after``: the wait that the vendor asked for, in seconds.
     """
     if not settings.CDP_RECONCILIATION or now - unknown_since > GIVE_UP:
         return None

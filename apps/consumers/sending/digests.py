@@ -1,4 +1,4 @@
-"""Keyed digests of a consumer: of the whole content, and of the values that it can be found by."""
+"""Keyed digests of a consumer: of its whole content, and of the values that searches find it by."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from apps.core.text import same_key, similar_key
 
 
 def content_digest(order_ref: str, consumer: NewConsumer) -> str:
-    """One digest over the order and everything that is sent: equal when nothing tells two sends apart.
+    """Digest over the order and everything that is sent: equal for two identical sends.
 
     Vendor: references are compared without regard to case.
     """
@@ -21,12 +21,12 @@ def content_digest(order_ref: str, consumer: NewConsumer) -> str:
 
 
 def search_digest(kind: DigestKind, value: str) -> str:
-    """The digest by which one value of that kind is found, however it was typed."""
+    """The digest that finds a value of that kind, whatever its spelling."""
     return keyed_digest(kind.value, _normalised(kind, value))
 
 
 def search_digests(consumer: NewConsumer) -> set[tuple[DigestKind, str]]:
-    """Kind and digest of every value that a submission of this consumer can be found by."""
+    """Kind and digest of every searchable value of a consumer."""
     values = [
         *((DigestKind.EMAIL, email) for email in consumer.emails),
         *((DigestKind.PHONE, number) for number in consumer.phone_numbers),
@@ -38,7 +38,7 @@ def search_digests(consumer: NewConsumer) -> set[tuple[DigestKind, str]]:
 
 
 def passport_key(number: str) -> str:
-    """What two spellings of one passport number share: its letters and digits, not blanks or hyphens."""
+    """The letters and digits of a passport number, for comparing spellings with blanks or hyphens."""
     key = same_key(number)
     return "".join(character for character in key if character.isalnum()) or key
 

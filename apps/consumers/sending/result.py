@@ -1,4 +1,4 @@
-"""What one send led to, as the columns of the submission that keep it."""
+"""The result of one send, as columns of the submission."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from apps.core.references import reference_key
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What the one send led to: the outcome and the columns that keep it."""
+    """The result of one send: the outcome and the columns that store it."""
 
     outcome: Outcome
     columns: dict[str, Any] = field(default_factory=dict)
 
     @property
     def references(self) -> dict[str, str]:
-        """The references in the answer; empty where there was none. Nothing personal."""
+        """The references in the answer; empty if there is none. No personal data."""
         return {name: self.columns.get(name, "") for name in ("consumer_ref", "guest_ref")}
 
-    def taking(self, duration_ms: int) -> Result:
-        """The same with how long the call took, in milliseconds."""
+    def with_duration(self, duration_ms: int) -> Result:
+        """The same result with the duration of the call in milliseconds."""
         return Result(self.outcome, {**self.columns, "duration_ms": duration_ms})
 
     @classmethod
     def of_creation(cls, creation: Creation, submission: Submission) -> Result:
-        """The vendor answered with the new consumer.
+        """The result of an answer with the new consumer.
 
-        Its reference must not have been on the order before the send, and its data must not be those of a
-        relative, or somebody has to look at it.
+        It is doubted, and a supervisor has to check it, if its reference was on the order before the send or
+        if its data may be those of a relative.
         """
         answer = creation.consumer
         before = {reference_key(ref) for ref in submission.refs_before or []}
@@ -62,7 +62,7 @@ class Result:
 
     @classmethod
     def of_error(cls, error: CdpError) -> Result:
-        """The call ended in an error, which knows its outcome."""
+        """The result of an error, which says its outcome."""
         return cls(
             Outcome(error.outcome),
             {

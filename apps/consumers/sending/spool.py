@@ -1,7 +1,7 @@
-"""The spool: outcomes that the database did not take wait here, in files of this machine.
+"""The spool: files on this machine with outcomes that the database did not store.
 
-One file holds one outcome. It is written under another name, made durable and then renamed, so that a file is
-whole or not there. It holds the submission's id, the outcome, references, links and codes: nothing personal.
+One file per outcome. It is written under another name, synced to disk and renamed, so that a file is complete
+or missing. It holds the submission's id, the outcome, references, links and codes; no personal data.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from apps.consumers.sending.result import Result
 
 logger = logging.getLogger(__name__)
 
-SURELY_OVER = 3600.0  # seconds: no process still writes its few hundred bytes
-_told: set[Path] = set()
-_KEPT = (
+ABANDONED_AFTER = 3600.0  # seconds after which no process is still writing an unfinished file
+_logged: set[Path] = set()
+_COLUMNS = (
     "consumer_ref",
     "consumer_href",
     "order_href",
@@ -40,17 +40,17 @@ _KEPT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """One outcome that waits."""
+class SpooledOutcome:
+    """An outcome in the spool."""
 
     path: Path
     submission: uuid.UUID
     result: Result
 
 
-def keep(submission: uuid.UUID, result: Result) -> bool:
-    """Write an outcome down; False where not even that was possible. Raises nothing: somebody waits."""
-    columns = {name: value for name, value in result.columns.items() if name in _KEPT}
+def write(submission: uuid.UUID, result: Result) -> bool:
+    """Write an outcome to the spool. Return False if that fails; raise nothing."""
+    columns = {name: value for name, value in result.columns.items() if name in _COLUMNS}
     line = json.dumps({"submission": str(submission), "outcome": result.outcome.value, "columns": columns})
     path = settings.SPOOL_DIR / f"{uuid.uuid4()}.json"
     unfinished = path.with_suffix(".unfinished")
@@ -68,39 +68,39 @@ def keep(submission: uuid.UUID, result: Result) -> bool:
     return True
 
 
-def waiting() -> Iterator[Kept]:
-    """What waits, in no order. A file that nobody can read as an outcome is logged and left alone."""
+def waiting() -> Iterator[SpooledOutcome]:
+    """The outcomes in the spool, in no order. An unreadable file is logged and left in place."""
     for path in paths():
         try:
             data = json.loads(path.read_text(encoding="ascii"))
             submission, result = uuid.UUID(data["submission"]), _result(data)
-        except FileNotFoundError:  # another process has stored it
+        except FileNotFoundError:  # another process stored it
             continue
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            if path not in _told:  # once, not every second
-                _told.add(path)
+            if path not in _logged:  # once per process
+                _logged.add(path)
                 logger.error("spool_file_unreadable %s %s", path.name, type(error).__name__)
             continue
-        yield Kept(path, submission, result)
+        yield SpooledOutcome(path, submission, result)
 
 
 def _result(data: dict[str, Any]) -> Result:
-    """The outcome that a file holds. Raises ``ValueError`` for columns of another version."""
+    """The outcome in a file. Raises ``ValueError`` for columns of another version."""
     columns = data["columns"]
-    known = all(name in _KEPT and isinstance(value, str | int | None) for name, value in columns.items())
+    known = all(name in _COLUMNS and isinstance(value, str | int | None) for name, value in columns.items())
     if not known:
         raise ValueError("not the columns of an outcome")
     return Result(Outcome(data["outcome"]), dict(columns))
 
 
-def finish_old() -> None:
-    """Take up files whose writer was killed before it could rename them: whole ones wait, others go.
+def recover_unfinished() -> None:
+    """Recover files whose writer was killed before the rename: keep complete ones, delete the others.
 
-    One that is not whole tells nothing; its submission becomes unknown, and looks find out. Raises nothing.
+    The submission of an incomplete file becomes unknown and is reconciled. Raises nothing.
     """
     for path in settings.SPOOL_DIR.glob("*.unfinished"):
         try:
-            if time.time() - path.stat().st_mtime < SURELY_OVER:
+            if time.time() - path.stat().st_mtime < ABANDONED_AFTER:
                 continue
             data = json.loads(path.read_text(encoding="ascii"))
             uuid.UUID(data["submission"]), _result(data)
@@ -108,19 +108,19 @@ def finish_old() -> None:
         except (ValueError, KeyError, TypeError, AttributeError):
             logger.error("spool_file_unfinished %s", path.name)
             path.unlink(missing_ok=True)
-        except OSError:  # another worker was quicker, or the next round will say
+        except OSError:  # another worker recovered it, or the next round will
             continue
 
 
 def paths() -> list[Path]:
-    """The files that wait, whole ones only."""
+    """The complete files in the spool."""
     return sorted(settings.SPOOL_DIR.glob("*.json"))
 
 
-def place() -> str:
-    """The name of this folder, which it keeps in a file; empty where that cannot be read or made.
+def folder_id() -> str:
+    """The id of the spool's folder, stored in a file in it; empty if it cannot be read or created.
 
-    In a container the host has another name after each restart, while the folder is the same.
+    A container's host name changes at each restart; the folder stays the same.
     """
     name = settings.SPOOL_DIR / "place"
     try:
@@ -129,24 +129,24 @@ def place() -> str:
             with open(name, "x", encoding="ascii", opener=_for_this_user) as file:
                 file.write(uuid.uuid4().hex)
         return name.read_text(encoding="ascii")[:40]
-    except (OSError, ValueError):  # or another worker makes it this moment: the next sign has it
+    except (OSError, ValueError):  # another worker may be creating it: the next heartbeat has it
         return ""
 
 
 def can_be_written() -> bool:
-    """Whether this process could write an outcome down."""
+    """Whether this process could write to the spool."""
     folder = next(path for path in (settings.SPOOL_DIR, *settings.SPOOL_DIR.parents) if path.exists())
     return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
 
 
-def remove(kept: Kept) -> None:
-    """Its outcome is stored."""
+def remove(spooled: SpooledOutcome) -> None:
+    """Delete the file of an outcome that has been stored."""
     try:
-        kept.path.unlink()
+        spooled.path.unlink()
     except FileNotFoundError:
         return
-    except OSError as error:  # it is stored; that it stays behind does no harm
-        logger.error("spool_file_not_removed %s %s", kept.path.name, type(error).__name__)
+    except OSError as error:  # harmless: storing it again changes nothing
+        logger.error("spool_file_not_removed %s %s", spooled.path.name, type(error).__name__)
 
 
 def _for_this_user(path: str, flags: int) -> int:
@@ -154,7 +154,7 @@ def _for_this_user(path: str, flags: int) -> int:
 
 
 def _make_durable(folder: Path) -> None:
-    """The name of a new file survives a power cut once its folder is written (fsync(2))."""
+    """Sync the folder: only then a new file's name survives a power cut (fsync(2))."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""What came of a send goes into its row: by compare-and-set, twice if need be, through the spool at last."""
+"""Store the outcome: compare-and-set, one retry, then the spool."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ EVENT_OF_OUTCOME = {
     Outcome.NOT_SENT: actions.CONSUMER_NOT_SENT,
     Outcome.UNKNOWN: actions.CONSUMER_OUTCOME_UNKNOWN,
 }
-# The second: a connection that is closed already.
+# InterfaceError: the connection is already closed.
 DATABASE_LOST = (DatabaseError, InterfaceError)
 
 
 class OutcomeNotStored(Exception):
-    """It was sent, and what came of it is known, but the database took no word of it.
+    """The outcome is known, but the database did not store it.
 
-    ``result`` is the truth for the person who waits. ``spooled``: the worker stores it later; otherwise the
-    log alone has its outcome and references.
+    ``result``: the true result, for the person who waits. ``spooled``: the worker will store it later;
+    otherwise only the log has outcome and references.
     """
 
     def __init__(self, submission: Submission, result: Result, *, spooled: bool) -> None:
@@ -48,9 +48,9 @@ class OutcomeNotStored(Exception):
 
 
 def store(submission: Submission, result: Result, actor: Actor) -> Submission:
-    """The submission with its outcome, stored. Raises ``OutcomeNotStored``.
+    """Store the outcome and return the submission. Raises ``OutcomeNotStored``.
 
-    Tried twice: a connection that was lost meanwhile must not cost the answer.
+    Tried twice, because the connection may have been lost during the call.
     """
     try:
         return store_outcome(submission, result, actor)
@@ -58,13 +58,13 @@ def store(submission: Submission, result: Result, actor: Actor) -> Submission:
         release_database_connections()
     try:
         return store_outcome(submission, result, actor)
-    except Exception as error:  # whatever it is: what the vendor answered must not be lost with it
+    except Exception as error:  # any failure: the vendor's answer must not be lost
         facts = {
             "submission": str(submission.public_id),
             "outcome": result.outcome.value,
             **result.references,
         }
-        spooled = spool.keep(submission.public_id, result)
+        spooled = spool.write(submission.public_id, result)
         logger.exception("outcome_not_stored %s", facts, extra={**facts, "spooled": spooled})
         raise OutcomeNotStored(submission, result, spooled=spooled) from error
 
@@ -93,7 +93,7 @@ def store_outcome(submission: Submission, result: Result, actor: Actor) -> Submi
             for name, value in columns.items():
                 setattr(submission, name, value)
         else:
-            # Locked: a supervisor may correct the resolution that the answer is compared with.
+            # Lock the row: a supervisor may correct the resolution at the same time.
             submission.refresh_from_db(from_queryset=Submission.objects.select_for_update())
         if not changed and _is_stored_already(submission, result):
             return submission
@@ -112,10 +112,10 @@ def store_outcome(submission: Submission, result: Result, actor: Actor) -> Submi
 
 
 def _doubt(submission: Submission, result: Result) -> str:
-    """Why an answer that says "created" has to be checked; empty where nothing is odd about it."""
+    """Why a supervisor has to check an answer "created"; empty if there is no doubt."""
     doubt = str(result.columns.get("doubt_code", ""))
     reference = result.references["consumer_ref"]
-    # Another owner of the reference goes first: then both submissions are doubted.
+    # A reference of two submissions takes precedence: then both are doubted.
     may_be_claimed = reference and doubt in ("", Doubt.ANOTHER_DATA)
     if may_be_claimed and selectors.is_claimed(reference, besides=submission):
         return Doubt.CLAIMED
@@ -123,9 +123,9 @@ def _doubt(submission: Submission, result: Result) -> str:
 
 
 def _doubt_the_others(submission: Submission) -> None:
-    """Doubt the other submissions that an answer created with the same reference.
+    """Mark the other submissions that were created with the same reference as doubted.
 
-    Whose consumer it is nobody knows: a supervisor must be able to free the reference on either side.
+    A supervisor has to decide whose consumer it is, and can correct either submission.
     """
     ref = submission.consumer_ref
     selectors.created_by_answer_with(ref, besides=submission).update(doubt_code=Doubt.CLAIMED)
@@ -145,7 +145,7 @@ def _store_late_answer(submission: Submission, result: Result, actor: Actor, fac
 
 
 def _contradicts(submission: Submission, result: Result) -> bool:
-    """Whether a late answer says otherwise than what was resolved."""
+    """Whether a late answer disagrees with the resolution."""
     if result.outcome is Outcome.UNKNOWN:
         return False
     if result.outcome is Outcome.CREATED:
@@ -154,35 +154,36 @@ def _contradicts(submission: Submission, result: Result) -> bool:
 
 
 def drain_spool(actor: Actor) -> int:
-    """Store what waits in the spool of this machine; returns how many outcomes were stored.
+    """Store the outcomes in this machine's spool. Return how many were stored.
 
-    Storing twice does no harm: a process that ends between the commit and the removal leaves a file whose
-    outcome is stored already. Raises the database's errors; what was not stored stays in the spool.
+    Storing an outcome twice changes nothing: a process that is killed between commit and removal leaves a
+    file whose outcome is already stored. Raises database errors; outcomes that were not stored stay in the
+    spool.
     """
     stored = 0
-    spool.finish_old()
-    for kept in spool.waiting():
-        submission = Submission.objects.filter(public_id=kept.submission).first()
+    spool.recover_unfinished()
+    for spooled in spool.waiting():
+        submission = Submission.objects.filter(public_id=spooled.submission).first()
         if submission is None:
-            logger.error("spooled_outcome_of_unknown_submission %s", kept.submission)
+            logger.error("spooled_outcome_of_unknown_submission %s", spooled.submission)
             continue
         try:
-            store_outcome(submission, kept.result, actor)
+            store_outcome(submission, spooled.result, actor)
         except (IntegrityError, DataError) as error:
-            # Not by waiting: somebody has to look at this file, and the others have their turn.
-            logger.error("spooled_outcome_refused %s %s", kept.path.name, type(error).__name__)
+            # Waiting does not help: an administrator has to read this file. Go on with the others.
+            logger.error("spooled_outcome_refused %s %s", spooled.path.name, type(error).__name__)
             continue
-        spool.remove(kept)
+        spool.remove(spooled)
         stored += 1
     return stored
 
 
 def _is_stored_already(submission: Submission, result: Result) -> bool:
-    """Whether an earlier try was committed although its confirmation was lost."""
+    """Whether an earlier attempt was committed although its confirmation was lost."""
     if submission.resolved_how:
         outcome, reference = submission.late_outcome, submission.late_consumer_ref
     else:
         outcome, reference = submission.outcome, submission.consumer_ref
-    # Two empty ones agree: neither names a consumer.
+    # Two empty references agree.
     agrees = reference_key(reference) == reference_key(result.references["consumer_ref"])
     return outcome == result.outcome and agrees

@@ -1,4 +1,4 @@
-"""The main job: one create, written down before and after, sent at most once."""
+"""The main job: create one order consumer. Stored before and after the call, sent at most once."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from apps.core.connections import release_database_connections
 
 logger = logging.getLogger(__name__)
 
-SNAPSHOT_SECONDS = 2.0  # the longest that reading the order before a send may take
+SNAPSHOT_SECONDS = 2.0  # limit for reading the order before a send
 
 
 class NotSubmitted(Exception):
-    """Nothing was sent and nothing was stored but an event; the entry stays on the page."""
+    """Nothing was sent, and only an event was stored. The entry stays on the page."""
 
 
 class TokenUsed(NotSubmitted):
-    """The rendered form has already led to a submission, with another content."""
+    """The token of this form already belongs to a submission with other content."""
 
     def __init__(self, submission: Submission) -> None:
         super().__init__("The token belongs to another submission")
@@ -45,7 +45,7 @@ class TokenUsed(NotSubmitted):
 
 
 class IdenticalOpen(NotSubmitted):
-    """The same consumer is being sent to the same order, or was and nobody knows whether it exists."""
+    """A submission of the same consumer to the same order is being sent or unknown."""
 
     def __init__(self, submission: Submission) -> None:
         super().__init__("The same content is being sent or unknown")
@@ -53,19 +53,19 @@ class IdenticalOpen(NotSubmitted):
 
 
 class NotConfirmed(NotSubmitted):
-    """There are reasons to stop that the person has not accepted yet."""
+    """There are warnings that the person has not confirmed."""
 
     def __init__(self, warnings: tuple[EntryWarning, ...]) -> None:
-        super().__init__("There are reasons to stop")
+        super().__init__("There are warnings to confirm")
         self.warnings = warnings
 
 
 class Busy(NotSubmitted):
-    """As many calls to the vendor as this process makes at a time are under way."""
+    """This process is already making as many calls to the vendor as it may at the same time."""
 
 
 class NotWritten(NotSubmitted):
-    """The database did not take the record that has to stand before a send. Its error is the cause."""
+    """The submission could not be stored, so nothing was sent. The database error is the cause."""
 
 
 def submit(
@@ -81,16 +81,17 @@ def submit(
 ) -> Submission:
     """Create the consumer on the order, once, and return the submission with its outcome.
 
-    The same token with the same content returns the submission that it led to. ``accepted`` holds the
-    keys of the warnings that the person has seen and overridden, ``normalised`` says as ``field:how`` which
-    values are not as they were typed.
+    The same token with the same content returns the existing submission. ``accepted``: the keys of the
+    warnings that the person has confirmed. ``normalised``: the values that differ from what was typed, as
+    ``field:how``.
 
-    Raises ``TokenUsed``, ``IdenticalOpen``, ``NotConfirmed`` or ``Busy`` when nothing is sent, and
-    ``NotWritten`` when nothing is sent because the first transaction cannot be written. Whatever the vendor
-    answers, or does not, is an outcome and no exception; ``OutcomeNotStored`` when that cannot be written.
+    Raises ``TokenUsed``, ``IdenticalOpen``, ``NotConfirmed`` or ``Busy`` if nothing is sent, and
+    ``NotWritten`` if nothing is sent because the first transaction fails. Every answer of the vendor, and
+    every missing answer, is an outcome and not an exception. Raises ``OutcomeNotStored`` if the outcome
+    cannot be stored.
     """
     digest = content_digest(order_ref, consumer)
-    with _nothing_is_sent_without_the_database():
+    with _database_required_before_send():
         earlier = _earlier_submission(token, digest, actor)
     if earlier is not None:
         return earlier
@@ -108,8 +109,8 @@ def submit(
             before = _list_before(order_ref, client)
             if before is not None:
                 submission.refs_before, submission.refs_before_whole = list(before.refs), before.is_whole
-            with _nothing_is_sent_without_the_database():
-                earlier = _store_submission_or_earlier(submission, consumer, actor, accepted, normalised)
+            with _database_required_before_send():
+                earlier = _store_or_find_earlier(submission, consumer, actor, accepted, normalised)
             if earlier is not None:
                 return earlier
             release_database_connections()
@@ -122,11 +123,8 @@ def submit(
 
 
 @contextmanager
-def _nothing_is_sent_without_the_database() -> Iterator[None]:
-    """Before a send every error of the database means the same, whatever its class.
-
-    A full disk, a lock that is not given up, a trigger that refuses, a table that is gone.
-    """
+def _database_required_before_send() -> Iterator[None]:
+    """Turn any database error before the send into ``NotWritten``: full disk, lock, missing table."""
     try:
         yield
     except storing.DATABASE_LOST as error:
@@ -135,9 +133,9 @@ def _nothing_is_sent_without_the_database() -> Iterator[None]:
 
 
 def _list_before(order_ref: str, client: CdpClient) -> ListedRefs | None:
-    """Step 0: what is on the order already, so that a check can tell what is new.
+    """Step 0: the consumers on the order before the send, so that a check can tell which are new.
 
-    A failure, or a list that is not whole, costs the evidence, never the create.
+    A failure, or a list that is not whole, weakens the evidence. It never stops the create.
     """
     if not settings.CDP_RECONCILIATION:
         return None
@@ -148,17 +146,17 @@ def _list_before(order_ref: str, client: CdpClient) -> ListedRefs | None:
         return None
 
 
-def _store_submission_or_earlier(
+def _store_or_find_earlier(
     submission: Submission,
     consumer: NewConsumer,
     actor: Actor,
     accepted: frozenset[str],
     normalised: frozenset[str],
 ) -> Submission | None:
-    """Step 1, or the submission that this form led to meanwhile; raises where another one is in the way.
+    """Step 1. Return the existing submission of this form if it was stored at the same time.
 
-    Somebody else may be first, between the look and the write. Their submission may have ended since, and
-    then nothing is in the way any more.
+    Raises ``TokenUsed`` or ``IdenticalOpen`` if another submission blocks this one. A submission that blocked
+    the insert may have finished since; then the insert is tried again.
     """
     try:
         _store_submission(submission, consumer, actor, accepted, normalised)
@@ -172,7 +170,7 @@ def _store_submission_or_earlier(
 
 
 def _earlier_submission(token: uuid.UUID, digest: str, actor: Actor) -> Submission | None:
-    """The submission that this very form and content led to; raises where another one is in the way."""
+    """The existing submission of this form and content. Raises if another submission blocks this one."""
     same_token, identical = selectors.submissions_in_the_way(token, digest)
     if (
         same_token is not None
@@ -202,10 +200,10 @@ def _store_submission(
     accepted: frozenset[str],
     normalised: frozenset[str],
 ) -> None:
-    """Step 1: the row says that something may happen before anything can.
+    """Step 1: store the submission and its event before anything is sent.
 
-    The look at what is on the order comes after the row, whose constraint keeps identical ones out from
-    then on: one that was sent and created in between is seen, and no moment is left for another.
+    Warnings are computed after the insert. From then on the constraint refuses an identical submission, and
+    one that was created just before the insert is found.
     """
     now = datetime.datetime.now(datetime.UTC)
     submission.submitted_at = now
@@ -242,4 +240,4 @@ def _send(submission: Submission, consumer: NewConsumer, client: CdpClient) -> R
         result = Result.of_error(error)
     else:
         result = Result.of_creation(creation, submission)
-    return result.taking(round((time.monotonic() - started) * 1000))
+    return result.with_duration(round((time.monotonic() - started) * 1000))

@@ -1,4 +1,4 @@
-"""Reasons to stop once before sending. Nothing interrupts a clean form."""
+"""Warnings: reasons to stop once before sending. An entry without a reason is not interrupted."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ SEVERAL_PEOPLE = "several_people_in_a_name"
 LOOKALIKES = "lookalike_letters"
 OLDEST_YEARS = 120
 _JOINED_NAMES = re.compile(r"[&+/;]|\band\b", re.IGNORECASE)
-TELLING = (DigestKind.PASSPORT, DigestKind.IDENTIFIER, DigestKind.LAST_NAME)
+DISTINCTIVE_KINDS = (DigestKind.PASSPORT, DigestKind.IDENTIFIER, DigestKind.LAST_NAME)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class EntryWarning:
-    """One reason, and the field that it is about.
+    """One warning, and the field that it is about.
 
-    ``matching``: the fields in which a similar consumer is the same. ``value``: what the reason is about, as
-    it will be sent; ``part``: the part of it that is odd. ``reading``: why a phone number was not read.
+    ``matching``: the fields in which a similar consumer is equal. ``value``: the value concerned, as it
+    will be sent; ``part``: the unusual part of the value. ``reading``: why a phone number was not read.
     """
 
     code: str
@@ -50,7 +50,7 @@ class EntryWarning:
 
     @property
     def key(self) -> str:
-        """What Create anyway accepts: a new reason of the same kind has another key. No personal data."""
+        """The key that Create anyway confirms, without personal data. Another warning has another key."""
         if self.submission is not None:
             return f"{self.code}:{self.submission.public_id}"
         if not self.value:
@@ -61,17 +61,17 @@ class EntryWarning:
 def find_warnings(
     order_ref: str, consumer: NewConsumer, *, besides: Submission | None = None
 ) -> tuple[EntryWarning, ...]:
-    """Every reason why somebody might not want to send this consumer to this order.
+    """All warnings about sending this consumer to this order.
 
-    ``besides`` is the consumer's own submission, where it has been written already.
+    ``besides``: the consumer's own submission, if it is already stored.
     """
     return tuple(_warnings(order_ref, consumer, besides))
 
 
 def _warnings(order_ref: str, consumer: NewConsumer, besides: Submission | None) -> Iterator[EntryWarning]:
-    # Whatever is similar shares one of these; the rest of a large order need not be decrypted.
-    telling = [pair for pair in search_digests(consumer) if pair[0] in TELLING]
-    for submission in selectors.possibly_similar_on_order(order_ref, telling):
+    # Similar consumers share one of these digests; the rest of a large order is not decrypted.
+    distinctive = [pair for pair in search_digests(consumer) if pair[0] in DISTINCTIVE_KINDS]
+    for submission in selectors.possibly_similar_on_order(order_ref, distinctive):
         if submission == besides:
             continue
         earlier = submission.consumer
@@ -95,7 +95,7 @@ def _warnings(order_ref: str, consumer: NewConsumer, besides: Submission | None)
 
 
 def _lookalikes(consumer: NewConsumer) -> Iterator[EntryWarning]:
-    """Codes whose letters look Latin and are not. An identifier may be a whole word of another alphabet."""
+    """Codes with letters that look Latin but are not. An identifier that is not Latin at all is fine."""
     if found := lookalikes(consumer.passport_number):
         yield EntryWarning(LOOKALIKES, "passport_number", value=consumer.passport_number, part=found)
     for identifier in consumer.identifiers:
@@ -105,9 +105,9 @@ def _lookalikes(consumer: NewConsumer) -> Iterator[EntryWarning]:
 
 
 def has_enough_identity(consumer: NewConsumer, providers: tuple[str, ...]) -> bool:
-    """Whether an identity rule can match: an identifier of a rule's provider or, by setting, an e-mail.
+    """Whether an identity rule can match: by an identifier of a rule's provider or, by setting, an e-mail.
 
-    Vendor: the provider is compared letter for letter. Where no rule is entered here, any identifier counts.
+    Vendor: the provider is compared letter for letter. If no rules are stored here, any identifier counts.
     """
     if settings.EMAIL_IDENTIFIES and consumer.emails:
         return True
@@ -115,15 +115,15 @@ def has_enough_identity(consumer: NewConsumer, providers: tuple[str, ...]) -> bo
 
 
 def _similar(one: NewConsumer, other: NewConsumer) -> bool:
-    """The same passport, a common identifier, or the same whole name.
+    """Whether two consumers have the same passport number, a common identifier, or the same full name.
 
-    A shared e-mail address, phone number or last name alone is what families travel with.
+    Families share an e-mail address, a phone number and a last name.
     """
     matching = set(_matching_fields(one, other))
     return bool(matching & {"passport_number", "identifiers"}) or {"first_name", "last_name"} <= matching
 
 
-# How two values of a field are compared; a list matches where it shares one.
+# The comparison key of a field's value. Lists match if they share a key.
 _COMPARABLE: dict[str, Callable[[Any], object]] = {
     "first_name": similar_key,
     "last_name": similar_key,

@@ -108,7 +108,9 @@ class Worker:
             return
         failing = ", ".join(sorted(self.failing))
         waiting = len(spool.paths())
-        sign = partial(signs.give, signs.WORKER, place=spool.place(), waiting_files=waiting, failing=failing)
+        sign = partial(
+            signs.give, signs.WORKER, place=spool.folder_id(), waiting_files=waiting, failing=failing
+        )
         if done("give_sign", sign):
             self.signed_at = time.monotonic()
             self.failing.clear()

@@ -73,7 +73,7 @@ CODES: dict[str, Iterable[str]] = {
         warnings.PHONE_NOT_READ,
     ],
     "reason": [
-        checks.LOOK_UP,
+        checks.RECONCILIATION,
         *ResolutionReason.values,
         *ExportReason.values,
         *EndReason,
