@@ -13,8 +13,8 @@ from django.conf import settings as project
 from django.test import Client
 from pytest_django import Settings
 
+from apps.consumers.labels import headline
 from apps.consumers.models import Outcome, Submission
-from apps.consumers.words import headline
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.faults.armed import Armed
 from sandbox.faults.table import ROWS, Row
