@@ -47,7 +47,7 @@ def _is_outdated() -> bool:
     recorded = MigrationRecorder(connection).applied_migrations()
     ours = {config.label for config in apps.get_app_configs() if config.name.startswith(OURS)}
     applied = {key for key in recorded if key[0] in ours}
-    known = {key for key in MigrationLoader(None, ignore_no_initial=True).disk_migrations if key[0] in ours}
+    known = {key for key in MigrationLoader(None).disk_migrations if key[0] in ours}
     if not applied <= known:
         return True
     complete = {label for label in ours if {k for k in known if k[0] == label} <= applied}
