@@ -261,7 +261,7 @@ def test_a_twin_whose_answer_comes_between_the_two_questions_keeps_its_consumer(
     first = lost(as_staff, sandbox, done=False)
     theirs = add_elsewhere(replace(FULL, identifiers=()))  # what the twin's send has made
     twin = store(staff, Outcome.SENDING, replace(FULL, identifiers=()))
-    result = Result(Outcome.CREATED, {"consumer_ref": theirs.ref, "http_status": 200})
+    result = Result(Outcome.CREATED, consumer_ref=theirs.ref, http_status=200)
     real = selectors.open_on_order
     asked: list[int] = []
 
@@ -381,7 +381,7 @@ def test_a_late_no_after_a_look_up_is_pinned_until_a_supervisor_has_resolved_it_
     submission = lost(as_staff, sandbox)
     assert look()
     taken = fresh(submission)
-    late = Result(Outcome.REJECTED, {"http_status": 400, "error_code": "invalid"})
+    late = Result(Outcome.REJECTED, http_status=400, error_code="invalid")
     storing.store_outcome(taken, late, WORKER)
     storing.store_outcome(taken, late, WORKER)
     found = fresh(submission)
@@ -403,9 +403,9 @@ def test_a_late_answer_that_agrees_contradicts_nobody(as_staff: Client, sandbox:
     assert look()
     taken = fresh(submission)
     storing.store_outcome(
-        taken, Result(Outcome.CREATED, {"consumer_ref": taken.consumer_ref, "http_status": 200}), WORKER
+        taken, Result(Outcome.CREATED, consumer_ref=taken.consumer_ref, http_status=200), WORKER
     )
-    storing.store_outcome(taken, Result(Outcome.UNKNOWN, {"error_code": "read_timeout"}), WORKER)
+    storing.store_outcome(taken, Result(Outcome.UNKNOWN, error_code="read_timeout"), WORKER)
     assert not fresh(submission).contradicted
     assert [event.details["answer_outcome"] for event in events("consumer.late_answer")] == ["created"]
 

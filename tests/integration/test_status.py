@@ -239,7 +239,7 @@ def test_processes_of_yesterday_are_forgotten() -> None:
 
 def test_what_waits_in_the_spool_of_any_machine_is_a_problem(staff: User) -> None:
     assert line("spool").level is Level.WELL
-    spool.write(store(staff, Outcome.SENDING).public_id, Result(Outcome.CREATED, {"consumer_ref": REF}))
+    spool.write(store(staff, Outcome.SENDING).public_id, Result(Outcome.CREATED, consumer_ref=REF))
     assert line("spool").words == "1"
     signs.give(signs.WORKER, waiting_files=3)
     assert line("spool").words == "3"
