@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 
+from apps.cdp.errors import ErrorCode
+
 Clock = Callable[[], dt.datetime]
 
 
@@ -88,7 +90,7 @@ class Attempt:
         with self._lock:
             self._socket = connection
             if self.expired:
-                raise TooLateError("connect_timeout")
+                raise TooLateError(ErrorCode.CONNECT_TIMEOUT)
 
     @contextlib.contextmanager
     def cut_after(self, seconds: float) -> Iterator[None]:
@@ -107,7 +109,7 @@ class Attempt:
         if self.request_started:
             return
         if self._deadline is not None and self._clock() >= self._deadline:
-            raise TooLateError("deadline_passed")
+            raise TooLateError(ErrorCode.DEADLINE_PASSED)
         self.request_started = True
 
     def _cut(self) -> None:

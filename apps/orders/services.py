@@ -16,14 +16,14 @@ from apps.audit.events import Event, Value
 from apps.audit.services import record
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import OrderConsumer
-from apps.cdp.errors import CdpError
+from apps.cdp.errors import CdpError, ErrorCode
 from apps.cdp.records import Guest, Order
 from apps.consumers.connection_health import store_latest
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 
 FOUND = "found"
-NOT_FOUND = "not_found"
+NOT_FOUND = ErrorCode.NOT_FOUND
 
 
 @dataclass(frozen=True, slots=True)

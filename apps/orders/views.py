@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from apps.audit import person_limits
-from apps.cdp.errors import CdpError, CdpNotFound, CdpNotSent, CdpRateLimited, CdpTimeout
+from apps.cdp.errors import CdpError, CdpNotFound, CdpNotSent, CdpRateLimited, CdpTimeout, ErrorCode
 from apps.cdp.factory import get_client
 from apps.core.form_errors import form_errors
 from apps.core.form_input import single
@@ -132,7 +132,7 @@ def _failure(request: HttpRequest, what: str, error: CdpError) -> HttpResponse:
 def _status_of(error: CdpError) -> HTTPStatus:
     if isinstance(error, CdpNotFound):
         return HTTPStatus.NOT_FOUND
-    if isinstance(error, CdpTimeout) or error.code == "connect_timeout":
+    if isinstance(error, CdpTimeout) or error.code == ErrorCode.CONNECT_TIMEOUT:
         return HTTPStatus.GATEWAY_TIMEOUT
     if isinstance(error, CdpNotSent | CdpRateLimited):
         return HTTPStatus.SERVICE_UNAVAILABLE

@@ -22,21 +22,6 @@ from apps.consumers.value_lists import Normalisation
 from apps.core.form_errors import FieldError, field_errors
 from apps.core.form_input import LineField
 
-# The vendor's field names, as a rejection names them, and where they stand on our form.
-FORM_FIELD = {
-    "title": "title",
-    "firstName": "first_name",
-    "lastName": "last_name",
-    "gender": "gender",
-    "dateOfBirth": "date_of_birth",
-    "emails": "emails",
-    "phoneNumbers": "phone_numbers",
-    "nationality": "nationality",
-    "passportNumber": "passport_number",
-    "country": "country",
-    "identifiers": "identifiers",
-}
-
 
 class Entry:
     """The whole entry on the page: the form and its three lists, which are read and shown as one.

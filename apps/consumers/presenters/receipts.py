@@ -9,16 +9,18 @@ from typing import Any
 
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
-from django.utils.formats import date_format, number_format
+from django.utils.formats import number_format
 from django.utils.translation import gettext
 
 from apps.audit.models import AuditEvent
 from apps.audit.presenters import agent_words, sentence
 from apps.audit.selectors import events_of_submission
 from apps.cdp.client import CdpClient
-from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
-from apps.consumers import labels, value_lists
+from apps.cdp.consumers import NewConsumer, OrderConsumer
+from apps.consumers import labels
+from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import CORRECTABLE_OUTCOMES, UNCERTAIN_MATCHES, Outcome, Submission
+from apps.consumers.presenters.fields import field_texts
 from apps.consumers.reconciliation.matching import comparable
 from apps.consumers.selectors import has_repeated_reference
 from apps.consumers.sending.warnings import EntryWarning
@@ -80,7 +82,7 @@ def compared(
 def _compared(
     sent: NewConsumer | None, answer: OrderConsumer | None, notes: Mapping[str, Sequence[str]]
 ) -> Iterator[Compared]:
-    for name, label in labels.FIELD_LABELS.items():
+    for name, label in FIELD_LABELS.items():
         one, other = _texts(name, sent), _texts(name, answer)
         if one or other:
             # The vendor's documented answer has no identifiers: their absence says nothing.
@@ -91,18 +93,7 @@ def _compared(
 
 
 def _texts(name: str, person: NewConsumer | OrderConsumer | None) -> tuple[str, ...]:
-    value: Any = getattr(person, name) if person is not None else None
-    if not value:
-        return ()
-    if name == "date_of_birth":
-        return (date_format(value, "j F Y"),)
-    if name == "country":
-        return (f"{value_lists.country_name(value)} ({value})",)
-    if name == "gender":
-        return (str(dict(value_lists.GENDERS).get(value, value)),)
-    if isinstance(value, tuple):
-        return tuple(f"{v.provider}: {v.id}" if isinstance(v, Identifier) else str(v) for v in value)
-    return (str(value),)
+    return field_texts(name, getattr(person, name)) if person is not None else ()
 
 
 def returned_links(submission: Submission, client: CdpClient) -> tuple[Link, ...]:

@@ -15,11 +15,12 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from apps.cdp.errors import ErrorCode
 from apps.cdp.factory import get_client
+from apps.cdp.fields import NAME_OF_VENDOR_NAME
 from apps.consumers import events, labels, selectors
 from apps.consumers.forms.consumer import required_fields
 from apps.consumers.forms.entry import (
-    FORM_FIELD,
     Entry,
     is_complete,
     values_of,
@@ -208,14 +209,14 @@ def _earlier_try(request: HttpRequest) -> Submission | None:
 
 def _entry_of_earlier_try(earlier: Submission) -> Entry:
     values = values_of(earlier.order_ref, earlier.consumer)
-    if earlier.error_code not in ("invalid", "not_found"):
+    if earlier.error_code not in (ErrorCode.INVALID, ErrorCode.NOT_FOUND):
         return Entry.typed(values, selectors.providers())
     entry = Entry.posted(values, selectors.providers())
     entry.is_valid()
-    if earlier.error_code == "not_found":
+    if earlier.error_code == ErrorCode.NOT_FOUND:
         entry.add_error("order_ref", labels.order_not_found(earlier))
-    elif earlier.error_field in FORM_FIELD:
-        name = FORM_FIELD[earlier.error_field]
+    elif earlier.error_field in NAME_OF_VENDOR_NAME:
+        name = NAME_OF_VENDOR_NAME[earlier.error_field]
         message, summary = labels.vendor_field_message(earlier), labels.vendor_field_summary(name)
         entry.add_error(name, message, summary=summary)
     return entry
