@@ -19,6 +19,7 @@ from apps.cdp.consumers import OrderConsumer
 from apps.cdp.errors import CdpAnotherRecord, CdpError
 from apps.consumers import contact, events
 from apps.consumers.models import Submission
+from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 from apps.core.encryption import decrypt, encrypt
@@ -71,7 +72,7 @@ def read_consumer(submission: Submission, ref: str, *, actor: Actor, client: Cdp
     A vendor that cannot be read is no exception: then the evidence says so. Raises ``NotThisConsumer`` where
     the vendor's answer excludes the consumer. Records that the person looked at the consumer.
     """
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     if not settings.CDP_LOOK_UPS:
         return Evidence(ref, now, error_code=LOOK_UPS_OFF)
     release_database_connections()
@@ -143,5 +144,5 @@ def unseal(sealed: str, submission: Submission, ref: str, actor: Actor) -> Evide
         evidence = Evidence(data["ref"], at, consumer, data["error_code"])
     except (InvalidToken, ValueError, KeyError, TypeError):  # whatever else a key of ours has encrypted
         return None
-    fresh = datetime.timedelta() <= datetime.datetime.now(datetime.UTC) - at <= VALID
+    fresh = datetime.timedelta() <= clock.now() - at <= VALID
     return evidence if of_this and fresh and same_reference(evidence.consumer_ref, ref) else None

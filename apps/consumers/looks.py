@@ -24,6 +24,7 @@ from apps.cdp.errors import (
 from apps.consumers import contact, findings, pacing, schedule, selectors
 from apps.consumers.events import event_of
 from apps.consumers.models import LookResult, Outcome, SettledHow, Submission
+from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 
@@ -48,7 +49,7 @@ def take_due_look(*, actor: Actor, client: CdpClient) -> bool:
 
     Any number of workers may call it at the same time: a look is claimed with a lease before it is taken.
     """
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     if not settings.CDP_LOOK_UPS or not _is_one_due(now) or not pacing.take_turn(now):
         return False
     with transaction.atomic():
@@ -66,7 +67,7 @@ def look_now(submission: Submission, *, actor: Actor, client: CdpClient) -> Subm
 
     Raises ``LookNotTaken``. An order that cannot be read is a result of the look and no exception.
     """
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     if not settings.CDP_LOOK_UPS:
         raise LookNotTaken
     until = pacing.paused_until(now)
@@ -95,7 +96,7 @@ def _claimed(submission: Submission, now: datetime.datetime) -> bool:
 
 
 def _look(submission: Submission, actor: Actor, client: CdpClient) -> None:
-    began = datetime.datetime.now(datetime.UTC)
+    began = clock.now()
     known = findings.keys_of(submission.refs_before or []) | selectors.claimed_refs_on_order(submission)
     release_database_connections()
     try:
@@ -117,7 +118,7 @@ def _conclude(submission: Submission, found: findings.Found, actor: Actor) -> No
     Who else could have made a found consumer is asked after the order was read: whoever made it had written
     their own submission before they sent it.
     """
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     with transaction.atomic(durable=True):
         conclusion = findings.conclude(submission, found)
         changes: dict[str, Any] = {
@@ -181,7 +182,7 @@ def _record_look(submission: Submission, conclusion: findings.Conclusion, actor:
 
 def _store_failure(submission: Submission, error: CdpError, actor: Actor) -> None:
     """The order could not be read: that says nothing about the consumer. It is tried again, ever later."""
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     if not isinstance(error, CdpBusy):
         pacing.note_failed(error, now)
     failed = submission.failed_looks + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -22,6 +22,7 @@ from apps.consumers.concerns import Concern
 from apps.consumers.matching import comparable
 from apps.consumers.models import CORRECTABLE_OUTCOMES, UNCERTAIN_MATCHES, Outcome, Submission
 from apps.consumers.selectors import has_repeated_reference
+from apps.core import clock
 
 OVERDUE = timedelta(minutes=2)  # beyond it nobody is told any more that a look is about to be taken
 
@@ -239,7 +240,7 @@ def looks(submission: Submission) -> Looks:
         (words.UNREAD if is_whole else words.UNREAD_PERHAPS_NEW, submission.unread_refs),
     )
     due = submission.next_look_at if settings.CDP_LOOK_UPS else None
-    overdue = due is not None and datetime.now(UTC) - due > OVERDUE
+    overdue = due is not None and clock.now() - due > OVERDUE
     return Looks(
         found=words.look_found(submission),
         last_at=submission.last_look_at,

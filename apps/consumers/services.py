@@ -23,6 +23,7 @@ from apps.consumers.digests import content_digest, search_digests
 from apps.consumers.events import event_of
 from apps.consumers.models import Submission, SubmissionDigest
 from apps.consumers.results import Result
+from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 
@@ -206,7 +207,7 @@ def _write_before(
     The look at what is on the order comes after the row, whose constraint keeps identical ones out from
     then on: one that was sent and created in between is seen, and no moment is left for another.
     """
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     submission.submitted_at = now
     submission.deadline = now + datetime.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT)
     with transaction.atomic(durable=True):

@@ -18,6 +18,7 @@ from apps.consumers import schedule, selectors
 from apps.consumers.events import event_of
 from apps.consumers.evidence import Evidence
 from apps.consumers.models import OPEN_OUTCOMES, Outcome, PastResolution, SettledHow, SettleReason, Submission
+from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import is_away
 from apps.core.encryption import encrypt
@@ -58,7 +59,7 @@ def settle(
     doubted answer of the vendor, is kept as a ``PastResolution``. Raises ``NotUnknown`` and
     ``ReferenceClaimed``; then nothing was changed.
     """
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     try:
         with transaction.atomic(durable=True):
             row = Submission.objects.select_for_update().get(pk=submission.pk)
@@ -185,7 +186,7 @@ def longest_send() -> datetime.timedelta:
 
 def overdue(*, by: datetime.timedelta = datetime.timedelta()) -> QuerySet[Submission]:
     """What says "being sent" but cannot be any more, since so long at least."""
-    too_late = datetime.datetime.now(datetime.UTC) - longest_send() - by
+    too_late = clock.now() - longest_send() - by
     return Submission.objects.filter(outcome=Outcome.SENDING, deadline__lt=too_late)
 
 
@@ -208,7 +209,7 @@ def mark_overdue_unknown(actor: Actor) -> int:
 
 
 def _mark_unknown(submission: Submission, actor: Actor) -> bool:
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     with transaction.atomic(durable=True):
         changed = Submission.objects.filter(pk=submission.pk, outcome=Outcome.SENDING).update(
             outcome=Outcome.UNKNOWN,

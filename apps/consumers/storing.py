@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import logging
 from dataclasses import replace
 from typing import Any
@@ -15,6 +14,7 @@ from apps.consumers import schedule, selectors, spool
 from apps.consumers.events import event_of
 from apps.consumers.models import OPEN_OUTCOMES, Doubt, Outcome, Submission
 from apps.consumers.results import Result
+from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 from apps.core.references import reference_key, same_reference
@@ -75,7 +75,7 @@ def write_after(submission: Submission, result: Result, actor: Actor) -> Submiss
     An answer that comes after a person or a look-up has settled does not change the outcome; it is on record,
     and a reference in it is kept beside, so that nobody sends again what exists.
     """
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     open_ = (Outcome.SENDING,) if result.outcome is Outcome.UNKNOWN else OPEN_OUTCOMES
     with transaction.atomic(durable=True):
         columns = {

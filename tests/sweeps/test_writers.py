@@ -12,7 +12,7 @@ from tests.sweeps.source import Function, called_names, modules, relative, tree_
 WRITERS = {"events.py", "looks.py", "rules.py", "services.py", "settling.py", "storing.py"}
 RECORD = {"record"}
 # Outside the services: groups follow the matrix, sessions are signed in and out of, models guard themselves,
-# and nobody acts when the pace of look-ups, the connection, a counted act or a sign of life changes.
+# and nobody acts when the pace of look-ups, the connection, a counted act, a sign of life or a clock changes.
 MAY_WRITE = {
     "apps/accounts/groups.py",
     "apps/accounts/sessions.py",
@@ -20,6 +20,7 @@ MAY_WRITE = {
     "apps/consumers/contact.py",
     "apps/consumers/pacing.py",
     "apps/core/limits.py",
+    "apps/core/machine_clocks.py",
     "apps/core/signs.py",
 }
 WRITING = re.compile(

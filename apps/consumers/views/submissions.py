@@ -23,7 +23,7 @@ from apps.consumers import events, looks, presenters, resolution_presenters, sel
 from apps.consumers.forms.settling import SETTLE_FORMS, SettleForm, settle_forms
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.resolution_presenters import Reader
-from apps.core import kept_entries
+from apps.core import clock, kept_entries
 from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
 from apps.core.redirects import HttpResponseSeeOther
@@ -125,7 +125,7 @@ def _looks_again_in(submission: Submission) -> int:
 
     Not for ever: each time renews the session and is a view on record.
     """
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     if submission.outcome == Outcome.SENDING:
         return 3 if now - submission.deadline < settling.longest_send() + STILL_EXPECTED else 0
     if submission.outcome != Outcome.UNKNOWN or submission.next_look_at is None or not settings.CDP_LOOK_UPS:
