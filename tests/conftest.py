@@ -119,6 +119,7 @@ def _quick_and_plain(settings: Settings, tmp_path: Path) -> None:
 def _clock_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time by the clock that a test can set, on PostgreSQL too. Tests of the clock measure themselves."""
     monkeypatch.setattr(clock, "measure_if_due", lambda database: False)
+    monkeypatch.setattr(clock, "_last", None)  # of the making of the test's database
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.signals import connection_created
 
 from apps.core import clock, readiness
@@ -15,7 +16,8 @@ class CoreConfig(AppConfig):
         from apps.core import key_fingerprints, machine_clocks, static_storage  # noqa: PLC0415
 
         def measure(connection: Any, **_: object) -> None:
-            if clock.measure_if_due(connection):
+            # Not on one to the server's own database, by which Django makes others.
+            if connection.alias == DEFAULT_DB_ALIAS and clock.measure_if_due(connection):
                 machine_clocks.report()
 
         connection_created.connect(measure, weak=False, dispatch_uid="core.clock")
