@@ -101,6 +101,11 @@ def test_a_machine_that_is_behind_lets_nobody_in_with_a_session_that_has_ended(s
     assert AuditEvent.objects.filter(action=actions.SESSION_SIGNED_OUT.name).count() == 1
 
 
+def test_django_writes_no_last_sign_in_by_the_clock_of_the_machine(staff: User) -> None:
+    Client().force_login(staff)
+    assert User.objects.get(pk=staff.pk).last_login is None
+
+
 # --- Limits, links, devices -----------------------------------------------------------------------
 @BOTH_WAYS
 def test_an_act_counts_on_every_machine(ahead: dt.timedelta) -> None:
