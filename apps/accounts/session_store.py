@@ -6,6 +6,7 @@ import datetime
 from typing import Any
 
 from django.contrib.sessions.backends import db
+from django.db import connection
 
 from apps.core import clock
 
@@ -15,6 +16,8 @@ class SessionStore(db.SessionStore):
 
     def load(self) -> dict[str, Any]:
         """The session's data; empty, and without a key, where its row has expired or is gone."""
+        # The clock is compared as a connection is taken: before it is asked whether the session has ended.
+        connection.ensure_connection()
         row = self.model.objects.filter(session_key=self.session_key, expire_date__gt=clock.now()).first()
         if row is None:
             self._session_key = None

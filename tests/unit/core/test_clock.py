@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.db import OperationalError, connection
+from django.test import Client
 
 from apps.cdp.factory import get_client
 from apps.core import clock
@@ -189,3 +190,16 @@ def test_the_age_of_a_file_is_counted_by_the_clock_that_stamped_it(machine: Mach
         os.utime(path, (stamp, stamp))
         clock.now()
         assert clock.seconds_since_written(path) == pytest.approx(0, abs=1)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="One machine and its clock")
+def test_the_first_session_of_a_process_is_not_judged_by_the_clock_of_the_machine(
+    as_staff: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process was started while the database was away, so it has asked in vain a moment ago."""
+    monkeypatch.setattr(clock, "measure_if_due", measure_if_due)
+    monkeypatch.setattr(clock, "_tried_at", time.monotonic())
+    connection.close()
+    with time_machine.travel(dt.datetime.now(dt.UTC) + AHEAD):
+        assert as_staff.get("/").status_code == 200
