@@ -28,7 +28,7 @@ from apps.accounts.models import User
 from apps.audit import actions
 from apps.audit.models import AuditEvent
 from apps.audit.outcomes import EventOutcome
-from benchmarks import audit_rows
+from tests.support import audit_rows
 
 REQUESTS = int(os.environ.get("BENCH_REQUESTS", "60"))
 WARM_UP = 3

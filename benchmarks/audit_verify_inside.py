@@ -29,7 +29,7 @@ from apps.audit.diagnosis import Verdict
 from apps.audit.stored import rows_after
 from apps.audit.verification import verify
 from apps.audit.walk import canonical_bytes_of
-from benchmarks import audit_rows
+from tests.support import audit_rows
 
 
 def verified() -> int:

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import sandboxes
-from benchmarks.browser import Browser, expect, measure
-from benchmarks.entries import consumer, posted
 from benchmarks.figures import Samples, machine, table
+from benchmarks.measure import measure
 from benchmarks.sandboxes import BenchSandbox
-from benchmarks.servers import BIN, ROOT, Server, free_port, run, serving
-from tests.postgresql import find_binaries, temporary_server
+from tests.support.http_browser import Browser, expect
+from tests.support.postgresql import find_binaries, temporary_server
+from tests.support.processes import BIN, ROOT, Server, free_port, run, serving
+from tests.support.unique_entries import consumer, posted
 
 RESULT = ROOT / "var" / "bench-create.md"
 DELAYS = (0.0, 0.05)  # seconds
@@ -118,7 +119,7 @@ def _environment(url: str, sandbox: BenchSandbox) -> dict[str, str]:
         "PORTAL_MODE": "practice",
         "DATABASE_URL": url,
         "CDP_BASE_URL": sandbox.address,
-        "CDP_LOOK_UPS": "false",  # practice's own; one more call before each create where it is on
+        "CDP_RECONCILIATION": "false",  # practice's own; one more call before each create where it is on
         "LOG_LEVEL": "INFO",
         "DJANGO_SETTINGS_MODULE": "consumerportal.settings",
     }

@@ -24,8 +24,8 @@ from pathlib import Path
 import psycopg
 
 from benchmarks.figures import machine, sizes, table
-from benchmarks.servers import ROOT, run
-from tests.postgresql import find_binaries, temporary_server
+from tests.support.postgresql import find_binaries, temporary_server
+from tests.support.processes import ROOT, run
 
 RESULT = ROOT / "var" / "bench-export.md"
 SIZES = sizes("100000,1000000")
@@ -50,7 +50,7 @@ FORMATS = {
 OURS = [(name, way, columns) for way, name in FORMATS.items() for columns in ("plain", "personal")]
 RAW = (
     "submitted_at, actor_name, outcome, order_ref, consumer_ref, guest_ref, finished_at, duration_ms,"
-    " http_status, error_code, error_field, settled_how, settled_at, settled_by_name, settle_reason,"
+    " http_status, error_code, error_field, resolved_how, resolved_at, resolved_by_name, resolution_reason,"
     " late_outcome, late_consumer_ref, contradicted, consumer_href, order_href, guest_href, public_id,"
     " resubmission_of_id"
 )
@@ -129,7 +129,7 @@ def measured(folder: Path, url: str, rows: int) -> list[str]:
     log = folder / "log"
     print(f"{url.partition(':')[0]}, {rows:,} rows …", file=sys.stderr, flush=True)
     run([sys.executable, "manage.py", "migrate", "-v", "0"], environment, log=log)
-    run([sys.executable, "-m", "benchmarks.filled", str(rows)], environment, log=log)
+    run([sys.executable, "-m", "tests.support.filled_database", str(rows)], environment, log=log)
     peers = [("csv.writer over iterator()", "recipe", "plain")]
     if rows <= LARGEST_OF_PEERS:
         peers.append(("openpyxl, write-only", "openpyxl", "plain"))

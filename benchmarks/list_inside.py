@@ -24,9 +24,9 @@ if not apps.ready:
 from django.test import Client
 
 from apps.accounts.models import User
-from apps.consumers.digests import search_digest
 from apps.consumers.models import DigestKind, Outcome, Submission, SubmissionDigest
-from benchmarks.filled import COMMONEST, PEOPLE
+from apps.consumers.sending.digests import search_digest
+from tests.support.filled_database import COMMONEST, PEOPLE
 
 REQUESTS = int(os.environ.get("BENCH_REQUESTS", "60"))
 WARM_UP = 5

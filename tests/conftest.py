@@ -24,10 +24,10 @@ from requests.adapters import DEFAULT_CA_BUNDLE_PATH
 from apps.accounts.models import User
 from apps.cdp import transport
 from apps.core import clock
-from apps.sandbox.server import SandboxServer
-from tests.audit_flush import flushes_lift_the_triggers
-from tests.quick_flush import flushes_are_quick
-from tests.unit.accounts.people import make_person
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.audit_flush import flushes_lift_the_triggers
+from tests.support.people import make_person
+from tests.support.quick_flush import flushes_are_quick
 
 Path("var/static").mkdir(parents=True, exist_ok=True)  # WhiteNoise warns where nothing was collected yet
 
@@ -103,7 +103,7 @@ def django_db_modify_db_settings(
 def _quick_and_plain(settings: Settings, tmp_path: Path) -> None:
     """Quick password hashes, static files that nobody has to collect, and no vendor but a test's own."""
     settings.CDP_BASE_URL = "http://127.0.0.1:9"  # nobody listens there
-    settings.CDP_LOOK_UPS = False  # as in a new production; what looks do is turned on where it is told
+    settings.CDP_RECONCILIATION = False  # as in a new production; what looks do is turned on where it is told
     settings.STATIC_ROOT = tmp_path / "static"  # var/static changes while another test prepares a portal
     settings.STATIC_ROOT.mkdir()
     settings.SPOOL_DIR = tmp_path / "spool"

@@ -14,13 +14,13 @@ from pytest_django.live_server_helper import LiveServer
 
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
-from apps.consumers import rules
-from apps.sandbox.server import SandboxServer
-from tests.browser import ARGUMENTS, find_chromium
+from apps.consumers import identity_rules
+from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.traces import Traces
 from tests.e2e.windows import Kept, Windows
-from tests.markers import logged_at_debug
-from tests.unit.accounts.people import TESTS
+from tests.support.browser import ARGUMENTS, find_chromium
+from tests.support.markers import logged_at_debug
+from tests.support.people import TESTS
 
 
 @pytest.fixture(scope="package")
@@ -79,7 +79,7 @@ def windows(
     printed. The tables are emptied after each test, hence the look after each.
     """
     for name, provider in (("Profile system", "ProfileSystem"), ("Loyalty", "LoyaltyProgramme")):
-        rules.add_rule(name=name, provider=provider, actor=TESTS)
+        identity_rules.add_rule(name=name, provider=provider, actor=TESTS)
     opened = Windows(chromium, live_server.url)
     yield opened
     opened.close()

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from apps.accounts.models import User
 from apps.consumers.models import Submission
-from apps.sandbox.server import SandboxServer
+from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.pages import SIMPLE, creates, expect_error, fill_entry, open_form, press_create
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
@@ -67,4 +67,4 @@ def test_a_line_break_of_a_note_is_one_character_here_and_there(
     page.get_by_role("button", name="Mark as not created").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("was not created")
     world.unknown.refresh_from_db()
-    assert world.unknown.settle_note == note
+    assert world.unknown.resolution_note == note

@@ -19,9 +19,9 @@ from apps.audit.events import Event
 from apps.audit.models import AuditEvent
 from apps.audit.services import record
 from apps.core.actor import Actor, Origin
-from tests.unit.accounts.people import events, make_person
-from tests.unit.audit.moments import events_at
-from tests.unit.consumers.entries import text
+from tests.support.entries import text
+from tests.support.moments import events_at
+from tests.support.people import events, make_person
 
 pytestmark = pytest.mark.django_db
 

@@ -22,7 +22,7 @@ from apps.audit.models import AuditEvent
 from apps.audit.proof import bundle as proof_bundle
 from apps.audit.signing import sign_checkpoint
 from apps.core.actor import Actor
-from tests.unit.audit.test_verification import put, stored, write
+from tests.support.audit_logs import put, stored, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

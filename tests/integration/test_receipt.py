@@ -15,10 +15,9 @@ from apps.accounts.models import User
 from apps.cdp.consumers import OrderConsumer
 from apps.consumers.models import Outcome, Submission
 from apps.core.encryption import encrypt
-from apps.sandbox.seed import SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.unit.accounts.people import events, make_person
-from tests.unit.consumers.entries import (
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import (
     FULL,
     REF,
     clean,
@@ -29,6 +28,7 @@ from tests.unit.consumers.entries import (
     store,
     text,
 )
+from tests.support.people import events, make_person
 
 pytestmark = pytest.mark.django_db
 REAL = pytest.mark.django_db(transaction=True)  # a create, or several connections
@@ -147,12 +147,16 @@ def test_whatever_somebody_is_called_is_only_text(
     consumer = clean(first_name=HOSTILE, last_name=HOSTILE, nationality=HOSTILE, passport_number=HOSTILE)
     answer = OrderConsumer(ref=REF, first_name=HOSTILE[1:], title=HOSTILE, country=HOSTILE, gender=HOSTILE)
     created = store(staff, Outcome.CREATED, consumer, answer=answer)
-    settled = store(
-        staff, Outcome.NOT_CREATED, consumer, encrypted_settle_note=encrypt(HOSTILE), settled_by_name=HOSTILE
+    resolved = store(
+        staff,
+        Outcome.NOT_CREATED,
+        consumer,
+        encrypted_resolution_note=encrypt(HOSTILE),
+        resolved_by_name=HOSTILE,
     )
     rejected = store(staff, Outcome.REJECTED, consumer, encrypted_vendor_message=encrypt(HOSTILE))
     pages = ["/", "/submissions/", f"/consumers/new/?from={rejected.public_id}"]
-    for path in [*pages, address(created), address(settled), address(rejected)]:
+    for path in [*pages, address(created), address(resolved), address(rejected)]:
         for client in (as_staff, as_supervisor):
             page = client.get(path).content.decode()
             assert "<img src=x" not in page

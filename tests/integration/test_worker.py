@@ -19,13 +19,13 @@ from django.db import OperationalError
 
 from apps.accounts.models import User
 from apps.consumers.models import Outcome
-from apps.consumers.settling import mark_overdue_unknown
+from apps.consumers.reconciliation.resolution import mark_overdue_unknown
 from apps.core import signs
 from apps.core.actor import Actor
 from consumerportal import status
 from consumerportal.management.commands import worker
-from tests.unit.accounts.people import events
-from tests.unit.consumers.entries import store
+from tests.support.entries import store
+from tests.support.people import events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -24,16 +24,16 @@ from apps.audit.events import Event
 from apps.audit.models import AuditEvent
 from apps.audit.services import record
 from apps.consumers.models import Outcome, Submission
-from apps.consumers.settling import mark_overdue_unknown
+from apps.consumers.reconciliation.resolution import mark_overdue_unknown
 from apps.core import clock, machine_clocks, signs
 from apps.core.clock import Measurement
 from apps.core.limits import Limit
 from apps.core.models import MachineClock, SignOfLife
-from apps.sandbox.server import SandboxServer
 from consumerportal import status
 from consumerportal.status import Level, Line
-from tests.unit.accounts.people import PASSWORD, TESTS
-from tests.unit.consumers.entries import posted, store
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import posted, store
+from tests.support.people import PASSWORD, TESTS
 
 pytestmark = pytest.mark.django_db
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sweeps.source import ROOT, modules, relative, tree_of
+from tests.support.source import ROOT, modules, relative, tree_of
 
 MAY_READ = {
     "apps/core/clock.py",

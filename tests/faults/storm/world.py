@@ -19,7 +19,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from apps.sandbox.seed import SAMPLE_ORDER
+from sandbox.data.seed import SAMPLE_ORDER
 from tests.faults.storm.processes import ROOT, START_SECONDS, Cluster, Service, free_port, wait_for
 from tests.faults.storm.vendor import Vendor
 from tests.faults.wrong_clock import clock_ahead
@@ -32,7 +32,7 @@ TIMES = {
     "CDP_CONNECT_TIMEOUT": "1",
     "CDP_READ_TIMEOUT": "1.5",
     "CDP_TOTAL_TIMEOUT": "3",
-    "CDP_LOOK_UPS_AFTER": "1,3,8,20",
+    "CDP_RECONCILIATION_AFTER": "1,3,8,20",
 }
 
 
@@ -77,11 +77,11 @@ class World:
             "SANDBOX_TLS": "good",
             "CDP_BASE_URL": f"https://127.0.0.1:{sandbox_port}",
             "CDP_CA_FILE": str(ca_file),
-            "CDP_LOOK_UPS": "true",
+            "CDP_RECONCILIATION": "true",
             **TIMES,
             **(environment or {}),
         }
-        self.sandbox = self._service("sandbox", sys.executable, "manage.py", "sandbox")
+        self.sandbox = self._service("sandbox", sys.executable, "-m", "sandbox")
         gunicorn = (str(BIN / "gunicorn"), "--config", "gunicorn.conf.py", "consumerportal.wsgi")
         self.portal = self._service("portal", *gunicorn)
         self.portals, self.ports = [self.portal], [self.port]

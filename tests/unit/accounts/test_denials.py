@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.test import RequestFactory
 
 from apps.accounts.views import permission_denied
-from tests.unit.accounts.people import events
+from tests.support.people import events
 
 pytestmark = pytest.mark.django_db
 

@@ -22,7 +22,7 @@ from apps.audit.services import record
 from apps.audit.signing import NotSignedError, sign_checkpoint
 from apps.audit.verification import verify
 from apps.core.actor import Actor
-from tests.audit_flush import lift_triggers
+from tests.support.audit_flush import lift_triggers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -18,7 +18,7 @@ from apps.audit.past_verifications import (
 from apps.audit.signing import sign_checkpoint
 from apps.core.actor import Actor
 from consumerportal import status
-from tests.unit.audit.test_verification import put, stored, write
+from tests.support.audit_logs import put, stored, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

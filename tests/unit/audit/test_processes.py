@@ -15,7 +15,7 @@ from apps.audit import checkpoints
 from apps.audit.diagnosis import Verdict
 from apps.audit.models import AuditEvent
 from apps.audit.verification import verify
-from tests.sweeps.source import ROOT
+from tests.support.source import ROOT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -18,7 +18,7 @@ from apps.audit.diagnosis import Verdict
 from apps.audit.signing import sign_checkpoint
 from apps.audit.verification import verify
 from apps.audit.walk import COLUMNS
-from tests.unit.audit.test_verification import SIGNER, found, move_head, put, rechained, stored, write
+from tests.support.audit_logs import SIGNER, found, move_head, put, rechained, stored, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

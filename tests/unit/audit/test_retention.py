@@ -28,9 +28,9 @@ from apps.audit.triggers import install_triggers, missing_triggers
 from apps.audit.verification import verify
 from apps.core import clock
 from apps.core.actor import Actor
-from tests.audit_flush import lift_triggers
-from tests.sweeps.source import APPS, ROOT, modules, relative
-from tests.unit.accounts.people import events
+from tests.support.audit_flush import lift_triggers
+from tests.support.people import events
+from tests.support.source import APPS, ROOT, modules, relative
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,7 +11,7 @@ from apps.audit import actions
 from apps.audit.events import Event
 from apps.audit.services import record
 from apps.core.actor import Actor
-from tests.sweeps.source import ROOT
+from tests.support.source import ROOT
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 

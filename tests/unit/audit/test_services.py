@@ -12,8 +12,8 @@ from apps.audit.events import Event
 from apps.audit.models import AuditEvent, AuditHead
 from apps.audit.services import EventRefused, record
 from apps.core.actor import Actor, Origin
-from tests.audit_flush import lift_triggers
-from tests.unit.audit.moments import events_at
+from tests.support.audit_flush import lift_triggers
+from tests.support.moments import events_at
 
 COLUMNS = ", ".join((*Row._fields, "hash"))
 

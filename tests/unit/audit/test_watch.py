@@ -22,7 +22,7 @@ from apps.audit.watch import Watch
 from apps.core import clock as portal_clock
 from apps.core.actor import Actor
 from consumerportal import status
-from tests.unit.audit.test_verification import put, stored, write
+from tests.support.audit_logs import put, stored, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

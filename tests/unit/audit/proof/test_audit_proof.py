@@ -19,7 +19,7 @@ from apps.audit.models import AuditEvent
 from apps.audit.proof import bundle as making
 from apps.audit.proof.verify_audit_log import Archive, check
 from apps.audit.signing import sign_checkpoint
-from tests.unit.audit.test_verification import SIGNER, write
+from tests.support.audit_logs import SIGNER, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,0 +1,68 @@
+"""What an answer says about the connection itself; an odd Date costs nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from apps.cdp.exchange import Contact
+from tests.support.cdp_clients import GOOD, ORDER, client_of, create, failed_create
+from tests.support.scripted_servers import Serve, always, answer
+
+UNAUTHORIZED = {"status": "UNAUTHORIZED", "code": 401, "message": "no"}
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "",
+        "yesterday",
+        "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+        "Mon, 99 Jan 2026 00:00:00 GMT",
+        "Mon, 01 Jan 2026 99:99:99 GMT",
+        "Mon, 01 Jan 2026 00:00:00 +99999999999999999999",
+        "Mon, 01 Jan 0001 00:00:00 +2359",
+        "Fri, 31 Dec 9999 23:59:59 -2359",
+    ],
+)
+def test_a_date_that_cannot_be_read_costs_no_answer(serve: Serve, date: str) -> None:
+    told: list[Contact] = []
+    server = serve(always(answer(200, GOOD, headers={"Date": date})))
+    assert create(client_of(server.url, tell=told.append)).consumer.ref == GOOD["ref"]
+    assert [contact.status for contact in told] == [200]
+
+
+def test_the_difference_of_the_clocks_is_in_seconds(serve: Serve) -> None:
+    told: list[Contact] = []
+    now = dt.datetime(2026, 3, 7, 12, 0, 30, tzinfo=dt.UTC)
+    server = serve(always(answer(401, UNAUTHORIZED, headers={"Date": "Sat, 07 Mar 2026 12:00:00 GMT"})))
+    client = client_of(server.url, tell=told.append, clock=lambda: now)
+    failed_create(client, deadline=now + dt.timedelta(days=1))
+    assert told == [Contact(401, 30.0)]
+
+
+@pytest.mark.parametrize(
+    ("status", "raw"),
+    [
+        (401, b"<html>Sign in to the proxy</html>"),
+        (403, b'{"message": "Forbidden"}'),
+        (404, b"<html>Not found</html>"),
+        (200, b"<html>Sign in to the network</html>"),
+        (503, b"<html>Try later</html>"),
+    ],
+)
+def test_a_page_of_somebody_else_says_nothing_of_the_connection(
+    serve: Serve, status: int, raw: bytes
+) -> None:
+    told: list[Contact] = []
+    server = serve(always(answer(status, raw=raw, headers={"Date": "Sat, 07 Mar 2026 12:00:00 GMT"})))
+    failed_create(client_of(server.url, tell=told.append))
+    assert told == []
+
+
+def test_an_answer_of_a_cache_says_nothing_of_the_connection(serve: Serve) -> None:
+    told: list[Contact] = []
+    server = serve(always(answer(200, {"items": []}, headers={"Age": "30"})))
+    client_of(server.url, tell=told.append).list_order_consumer_refs(ORDER)
+    assert told == []
