@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ CDP_RECONCILIATION: bool = env.bool("CDP_RECONCILIATION", default=PRACTICE_MODE)
 CDP_RECONCILIATION_AFTER: list[float] = env.list(
     "CDP_RECONCILIATION_AFTER", float, [2, 10, 60, 600, 3600, 86400]
 )  # seconds
+MACHINE_NAME: str = env.str("MACHINE_NAME", default="") or socket.gethostname()
 WORKER_SILENT_SECONDS: int = env.int("WORKER_SILENT_SECONDS", default=120)
 # Where an outcome waits that the database did not take: references and codes, nothing personal.
 SPOOL_DIR = Path(env.str("SPOOL_DIR", default=str(BASE_DIR / "var/spool")))
@@ -278,6 +280,7 @@ DENIALS_PER_HOUR: int = env.int("DENIALS_PER_HOUR", default=200)
 SESSION_IDLE_SECONDS: int = env.int("SESSION_IDLE_SECONDS", default=30 * 60)
 SESSION_ABSOLUTE_SECONDS: int = env.int("SESSION_ABSOLUTE_SECONDS", default=10 * 60 * 60)
 SESSION_COOKIE_AGE = SESSION_IDLE_SECONDS
+SESSION_ENGINE = "apps.accounts.session_store"
 SESSION_SAVE_EVERY_REQUEST = (
     False  # the idle time starts again with each request, to the minute (sessions.renew)
 )

@@ -9,7 +9,6 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 from django.db.models import F
-from django.utils import timezone
 
 from apps.accounts import password_links
 from apps.accounts.models import User
@@ -18,6 +17,7 @@ from apps.audit import actions
 from apps.audit.actions import Action
 from apps.audit.events import Event
 from apps.audit.services import record
+from apps.core import clock
 from apps.core.actor import Actor
 
 BLOCK_AFTER = 100
@@ -203,7 +203,7 @@ def note_failed_sign_in(*, person_id: int, reason: str, actor: Actor) -> None:
     if reason != "limited":
         person.update(failed_sign_ins=F("failed_sign_ins") + 1)
         newly = person.filter(failed_sign_ins__gte=BLOCK_AFTER, sign_in_blocked_at=None)
-        blocked = newly.update(sign_in_blocked_at=timezone.now())
+        blocked = newly.update(sign_in_blocked_at=clock.now())
     about = str(person_id) if person_id else ""
     record(Event(actions.SESSION_SIGN_IN_FAILED, actor, person=about, data={"reason": reason}))
     if blocked:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
@@ -12,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from apps.audit import export, person_limits
 from apps.audit.export_forms import ExportForm
+from apps.core import clock
 from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
 from apps.core.requests import actor_of
@@ -46,5 +46,5 @@ def export_log(request: HttpRequest) -> HttpResponseBase:
 
 
 def _file_name(asked: export.Export) -> str:
-    now = dt.datetime.now(dt.UTC)
+    now = clock.now()
     return f"audit-log_{asked.first}_{asked.last}_{now:%Y%m%dT%H%M%SZ}.{asked.format.value}"

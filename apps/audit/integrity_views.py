@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import logging
 import secrets
 from collections.abc import Generator, Iterator
@@ -18,6 +17,7 @@ from apps.audit import checkpoints, integrity_words, past_verifications
 from apps.audit.proof.bundle import bundle, tell_the_log
 from apps.audit.stored import takes_events
 from apps.audit.verification import GOOD, Progress, Result, record_result, verification
+from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.permissions import requires
 from apps.core.requests import actor_of
@@ -66,7 +66,7 @@ def download_proof(request: HttpRequest) -> StreamingHttpResponse:
     """
     recorded = tell_the_log(actor_of(request))
     response = StreamingHttpResponse(bundle(recorded=recorded), content_type="application/zip")
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     response["Content-Disposition"] = f'attachment; filename="audit-proof_{now:%Y%m%dT%H%M%SZ}.zip"'
     return response
 

@@ -10,7 +10,6 @@ that deletes, so nobody else ever sees the table without it, and whatever ends t
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,6 +25,7 @@ from apps.audit.services import lock_head, record
 from apps.audit.signing import sign_checkpoint
 from apps.audit.triggers import TABLE, install_triggers, missing_triggers
 from apps.audit.verification import GOOD, verify
+from apps.core import clock
 from apps.core.actor import Actor
 
 DELETE_TRIGGER: Final = "audit_event_no_delete"
@@ -56,7 +56,7 @@ class Removal:
 
 def sequence_before(days: int) -> int:
     """The last event that is at least so many days old; 0 where there is none."""
-    before = time.time_ns() // 1000 - days * _MICROSECONDS_A_DAY
+    before = clock.microseconds() - days * _MICROSECONDS_A_DAY
     events = AuditEvent.objects.filter(time__lte=before).order_by("-time", "-seq")
     return events.values_list("seq", flat=True).first() or 0
 

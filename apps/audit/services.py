@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-import time
 from functools import partial
+from typing import Any
 
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from apps.audit.chain import FORMAT, GENESIS, Row, canonical_json, row_hash
 from apps.audit.events import Event, storable
+from apps.core import clock
 
 logger = logging.getLogger("apps.audit")
 
@@ -22,6 +23,11 @@ _INSERT_EVENT = "INSERT INTO audit_event ({}) VALUES ({})".format(  # noqa: S608
     ", ".join(_COLUMNS), ", ".join(["%s"] * len(_COLUMNS))
 )
 _READ_HEAD = "SELECT seq, time, hash FROM audit_head WHERE id = 1"
+# The time is read behind the lock: in one and the same SELECT it could be that of before the wait.
+_READ_HEAD_AND_TIME = (
+    f"WITH head AS MATERIALIZED ({_READ_HEAD} FOR UPDATE)"  # noqa: S608  # as above
+    " SELECT seq, time, hash, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint FROM head"
+)
 _MOVE_HEAD = "UPDATE audit_head SET seq = %s, time = %s, hash = %s WHERE id = 1"
 # In one go where the database can: one journey less while the end of the chain is locked.
 _MOVE_AND_INSERT = f"WITH moved AS ({_MOVE_HEAD}) {_INSERT_EVENT}"
@@ -50,12 +56,11 @@ def record(event: Event) -> int:
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("An event is recorded in the transaction of its fact")
     with connection.cursor() as cursor:
-        last_seq, last_time, last_hash = lock_head(cursor)
+        last_seq, last_time, last_hash, now = _lock_head_and_read_time(cursor)
         if last_seq >= 2**53:  # no log ever comes to that; JSON has no exact numbers beyond
             raise EventRefused("The end of the audit log's chain is at no sequence")
-        # Never behind its predecessor, whatever the clocks of several machines say.
-        now = time.time_ns() // 1000
-        if last_time > now:  # clocks differ a little; or somebody has set the head forward, for every event
+        # Never behind its predecessor: the clock may have been set back.
+        if last_time > now:  # that; or somebody has set the head forward, for every event
             _demand_the_time_of_the_last_row(cursor, last_time)
         row = _row(event, last_seq + 1, max(now, last_time), last_hash)
         own_hash = row_hash(row)
@@ -78,7 +83,21 @@ def lock_head(cursor: CursorWrapper) -> tuple[int, int, str]:
 
     SQLite's write transactions are IMMEDIATE (settings): they hold the one write lock already.
     """
-    read = _READ_HEAD if connection.vendor == "sqlite" else f"{_READ_HEAD} FOR UPDATE"
+    seq, time, own_hash, _ = _lock_head_and_read_time(cursor)
+    return seq, time, own_hash
+
+
+def _lock_head_and_read_time(cursor: CursorWrapper) -> tuple[int, int, str, int]:
+    """As :func:`lock_head`, and the time once the lock is held, in microseconds since 1970.
+
+    On PostgreSQL it is the database's, so the events of all machines have the time of one clock.
+    """
+    if connection.vendor == "sqlite":
+        return *_read_head(cursor, _READ_HEAD), clock.microseconds()
+    return _read_head(cursor, _READ_HEAD_AND_TIME)
+
+
+def _read_head(cursor: CursorWrapper, read: str) -> tuple[Any, ...]:
     cursor.execute(read)
     head = cursor.fetchone()
     if head is None:
@@ -88,7 +107,7 @@ def lock_head(cursor: CursorWrapper) -> tuple[int, int, str]:
         cursor.execute(_MAKE_HEAD, cursor.fetchone() or (0, 0, GENESIS))
         cursor.execute(read)
         head = cursor.fetchone()
-    return head  # type: ignore[no-any-return]  # a database row
+    return tuple(head)
 
 
 def _demand_the_time_of_the_last_row(cursor: CursorWrapper, last_time: int) -> None:

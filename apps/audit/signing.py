@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -15,6 +14,7 @@ from apps.audit.diagnosis import Verdict
 from apps.audit.events import Event, Value
 from apps.audit.services import lock_head, record
 from apps.audit.verification import GOOD, Result, verify
+from apps.core import clock
 from apps.core.actor import Actor
 
 logger = logging.getLogger("apps.audit")
@@ -68,7 +68,7 @@ def _sign(result: Result, beginning: Beginning | None, actor: Actor) -> Checkpoi
         checkpoint = Checkpoint(
             seq=result.last,
             hash=result.last_hash,
-            time=max(time.time_ns() // 1000, last.time if last else 0),
+            time=max(clock.microseconds(), last.time if last else 0),
             first=first,
             anchor=anchor,
             key=checkpoints.key_id(key.public_key()),

@@ -7,7 +7,6 @@ hashed, the database works on the next one.
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from django.db import DatabaseError, OperationalError, connection
 
 from apps.audit.chain import FORMAT
 from apps.audit.walk import COLUMNS, SEQ, Rows, StoredRow, Texts
+from apps.core import clock
 
 BATCH: Final = 5_000
 """Rows read at a time."""
@@ -49,7 +49,7 @@ def takes_events() -> bool:
             " OR (head.seq > 0 AND NOT EXISTS (SELECT 1 FROM audit_event AS event"
             " WHERE event.seq = head.seq AND event.hash = head.hash"
             " AND (event.time = head.time OR head.time <= %s)))",
-            [time.time_ns() // 1000],
+            [clock.microseconds()],
         )
         return bool(cursor.fetchone() == (0,))
 

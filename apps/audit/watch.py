@@ -14,6 +14,7 @@ from apps.audit.past_verifications import latest_whole_verification
 from apps.audit.signing import NotSignedError, sign_checkpoint
 from apps.audit.stored import read_head
 from apps.audit.verification import GOOD, record_result, verify
+from apps.core import clock
 from apps.core.actor import Actor
 
 logger = logging.getLogger("apps.audit")
@@ -80,7 +81,7 @@ class Watch:
         """Look at the rest, once a day at the whole; good news is recorded when something happened."""
         latest = latest_whole_verification()
         # An event from a time to come, too: whoever has moved it there must not put off the next one.
-        whole = latest is None or abs(time.time() - latest.time / 1e6) >= VERIFY_WHOLE_EVERY
+        whole = latest is None or abs(clock.seconds() - latest.time / 1e6) >= VERIFY_WHOLE_EVERY
         result = verify(from_checkpoint=not whole)
         news = (result.verdict.value, result.seq)
         good = result.verdict in GOOD

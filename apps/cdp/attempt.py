@@ -17,7 +17,7 @@ Clock = Callable[[], dt.datetime]
 
 
 def utc_now() -> dt.datetime:
-    """The clock of the machine."""
+    """The clock of the machine, for a client without the portal. The portal's takes ``core.clock.now``."""
     return dt.datetime.now(dt.UTC)
 
 

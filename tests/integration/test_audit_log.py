@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import time
 from collections.abc import Iterator
 from typing import Any
 from unittest import mock
@@ -21,6 +20,7 @@ from apps.audit.models import AuditEvent
 from apps.audit.services import record
 from apps.core.actor import Actor, Origin
 from tests.support.entries import text
+from tests.support.moments import events_at
 from tests.support.people import events, make_person
 
 pytestmark = pytest.mark.django_db
@@ -33,8 +33,7 @@ DAY = dt.datetime(2030, 3, 7, tzinfo=dt.UTC)
 
 def tell(action: Action, actor: Actor = ANNA, at: dt.datetime | None = None, **facts: Any) -> int:
     """An event, as if it had happened at that moment."""
-    moment = (at or DAY).timestamp()
-    with mock.patch.object(time, "time_ns", return_value=int(moment * 1e9)), transaction.atomic():
+    with events_at(at or DAY), transaction.atomic():
         return record(Event(action, actor, **facts))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import datetime
 import hashlib
 import io
 import json
@@ -22,6 +21,7 @@ from apps.audit.events import Event, EventError
 from apps.audit.services import EventRefused, record
 from apps.audit.stored import read_head, rows_after
 from apps.audit.walk import COLUMNS, StoredRow
+from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 
@@ -74,7 +74,7 @@ def bundle(*, recorded: bool = True) -> Iterator[bytes]:
                     yield from sink.taken()
             digests[name] = digest.hexdigest()
         manifest = {
-            "made_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "made_at": clock.now().isoformat(timespec="seconds"),
             "portal_version": settings.VERSION,
             "head": head,
             "head_afterwards": _head(),  # events that came meanwhile may be in it
@@ -128,7 +128,7 @@ def _public_keys() -> bytes:
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     entry = zipfile.ZipInfo(name, now.timetuple()[:6])
     entry.compress_type = zipfile.ZIP_DEFLATED
     return entry

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -24,6 +24,7 @@ from apps.consumers.presenters.fields import field_texts
 from apps.consumers.reconciliation.matching import comparable
 from apps.consumers.selectors import has_repeated_reference
 from apps.consumers.sending.warnings import EntryWarning
+from apps.core import clock
 
 OVERDUE = timedelta(minutes=2)  # beyond it nobody is told any more that a look is about to be taken
 
@@ -230,7 +231,7 @@ def looks(submission: Submission) -> Looks:
         (labels.UNREAD if is_whole else labels.UNREAD_PERHAPS_NEW, submission.unread_refs),
     )
     due = submission.next_check_at if settings.CDP_RECONCILIATION else None
-    overdue = due is not None and datetime.now(UTC) - due > OVERDUE
+    overdue = due is not None and clock.now() - due > OVERDUE
     return Looks(
         found=labels.check_found(submission),
         last_at=submission.last_check_at,

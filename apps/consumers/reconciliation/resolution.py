@@ -27,6 +27,7 @@ from apps.consumers.models import (
 )
 from apps.consumers.reconciliation import schedule
 from apps.consumers.reconciliation.evidence import Evidence
+from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import is_away
 from apps.core.encryption import encrypt
@@ -68,7 +69,7 @@ def resolve(
 
     Raises ``NotUnknown`` and ``ReferenceClaimed``; then nothing was changed.
     """
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     try:
         with transaction.atomic(durable=True):
             row = Submission.objects.select_for_update().get(pk=submission.pk)
@@ -188,7 +189,7 @@ def longest_send() -> datetime.timedelta:
 
 def overdue(*, by: datetime.timedelta = datetime.timedelta()) -> QuerySet[Submission]:
     """Submissions that are stored as sending but cannot be sending any more, since at least ``by``."""
-    too_late = datetime.datetime.now(datetime.UTC) - longest_send() - by
+    too_late = clock.now() - longest_send() - by
     return Submission.objects.filter(outcome=Outcome.SENDING, deadline__lt=too_late)
 
 
@@ -211,7 +212,7 @@ def mark_overdue_unknown(actor: Actor) -> int:
 
 
 def _mark_unknown(submission: Submission, actor: Actor) -> bool:
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     with transaction.atomic(durable=True):
         changed = Submission.objects.filter(pk=submission.pk, outcome=Outcome.SENDING).update(
             outcome=Outcome.UNKNOWN,

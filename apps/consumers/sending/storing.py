@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import logging
 from dataclasses import replace
 from typing import Any
@@ -17,6 +16,7 @@ from apps.consumers.models import OPEN_OUTCOMES, Doubt, Outcome, Submission
 from apps.consumers.reconciliation import schedule
 from apps.consumers.sending import spool
 from apps.consumers.sending.result import Result
+from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 from apps.core.references import reference_key, same_reference
@@ -78,7 +78,7 @@ def store_outcome(submission: Submission, result: Result, actor: Actor) -> Submi
     An answer that arrives after a resolution does not change the outcome. It is recorded, and its reference
     is stored in a column of its own, so that nobody sends a consumer again that exists.
     """
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     open_ = (Outcome.SENDING,) if result.outcome is Outcome.UNKNOWN else OPEN_OUTCOMES
     with transaction.atomic(durable=True):
         columns = {

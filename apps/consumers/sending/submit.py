@@ -24,6 +24,7 @@ from apps.consumers.sending import storing
 from apps.consumers.sending.digests import content_digest, search_digests
 from apps.consumers.sending.result import Result
 from apps.consumers.sending.warnings import EntryWarning, find_warnings
+from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 
@@ -205,7 +206,7 @@ def _store_submission(
     Warnings are computed after the insert. From then on the constraint refuses an identical submission, and
     one that was created just before the insert is found.
     """
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     submission.submitted_at = now
     submission.deadline = now + datetime.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT)
     with transaction.atomic(durable=True):

@@ -25,7 +25,7 @@ from apps.consumers.models import Outcome, Submission
 from apps.consumers.presenters import receipts, resolutions
 from apps.consumers.presenters.resolutions import Reader
 from apps.consumers.reconciliation import checks, resolution
-from apps.core import sealed_entries
+from apps.core import clock, sealed_entries
 from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
 from apps.core.redirects import HttpResponseSeeOther
@@ -129,7 +129,7 @@ def _looks_again_in(submission: Submission) -> int:
 
     Not for ever: each time renews the session and is a view on record.
     """
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     if submission.outcome == Outcome.SENDING:
         return 3 if now - submission.deadline < resolution.longest_send() + STILL_EXPECTED else 0
     if (

@@ -21,6 +21,7 @@ from apps.audit import actions
 from apps.audit.actions import Action
 from apps.audit.events import Event
 from apps.audit.services import record
+from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import is_away
 from apps.history.exports import selections
@@ -281,4 +282,4 @@ def _tell(action: Action, export: Export, actor: Actor, **facts: Any) -> None:
 
 
 def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
+    return clock.now()

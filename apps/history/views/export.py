@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import socket
 import uuid
@@ -20,7 +19,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.audit import person_limits
-from apps.core import sealed_entries
+from apps.core import clock, sealed_entries
 from apps.core.filters import with_query
 from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
@@ -131,7 +130,7 @@ def file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
         return _exported(request, found, not_written=True, status=HTTPStatus.SERVICE_UNAVAILABLE)
     delivery = Delivery(found, actor, hang_up=_hang_up(request))
     streaming = StreamingHttpResponse(delivery, content_type=CONTENT_TYPES[Format(found.format)])
-    name = file_name(found, dt.datetime.now(dt.UTC))
+    name = file_name(found, clock.now())
     streaming["Content-Disposition"] = f'attachment; filename="{name}"'
     streaming["X-Accel-Buffering"] = "no"  # nginx would take the file at its own speed, not at the reader's
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from functools import partial
 from typing import Any
 
@@ -15,6 +14,7 @@ from django.views.decorators.http import require_GET
 from apps.audit import actions
 from apps.audit.events import Event, Value
 from apps.audit.services import record
+from apps.core import clock
 from apps.core.filters import with_query
 from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
@@ -33,7 +33,7 @@ def figures(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return render(request, "history/figures.html", {"form": form, "errors": form_errors(form)})
     selection = selection_of(form, request.user)
-    found = figures_of(selection, now=dt.datetime.now(dt.UTC))
+    found = figures_of(selection, now=clock.now())
     _record(request, selection, found.total)
     context = {
         "form": form,

@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import re
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from apps.audit.services import record
 from apps.audit.signing import sign_checkpoint
 from apps.audit.triggers import install_triggers, missing_triggers
 from apps.audit.verification import verify
+from apps.core import clock
 from apps.core.actor import Actor
 from tests.support.audit_flush import lift_triggers
 from tests.support.people import events
@@ -118,7 +118,7 @@ def test_without_a_checkpoint_that_is_old_enough_nothing_goes(log: None, options
 
 def test_days_are_counted_back_from_now(log: None, monkeypatch: pytest.MonkeyPatch) -> None:
     later = AuditEvent.objects.get(seq=C2 - 1).time + 30 * 24 * 60 * 60 * 1_000_000
-    monkeypatch.setattr(time, "time_ns", lambda: later * 1000)
+    monkeypatch.setattr(clock, "microseconds", lambda: later)
     assert retention.sequence_before(31) == 0
     assert retention.sequence_before(30) == C2 - 1
 

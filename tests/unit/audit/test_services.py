@@ -3,7 +3,6 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import time_machine
 from django.db import DatabaseError, connection, transaction
 from django.test import TestCase
 
@@ -14,6 +13,7 @@ from apps.audit.models import AuditEvent, AuditHead
 from apps.audit.services import EventRefused, record
 from apps.core.actor import Actor, Origin
 from tests.support.audit_flush import lift_triggers
+from tests.support.moments import events_at
 
 COLUMNS = ", ".join((*Row._fields, "hash"))
 
@@ -108,11 +108,11 @@ def test_the_event_goes_with_its_fact(anna: Actor) -> None:
 @pytest.mark.django_db
 def test_time_is_utc_to_the_microsecond_and_never_runs_back(anna: Actor) -> None:
     noon = datetime(2031, 3, 7, 12, 0, 0, 123456, tzinfo=UTC)
-    with time_machine.travel(noon, tick=False) as clock:
+    with events_at(noon):
         first = record(Event(actions.SESSION_SIGNED_IN, anna))
-        clock.move_to(noon - timedelta(hours=1))
+    with events_at(noon - timedelta(hours=1)):
         second = record(Event(actions.SUBMISSION_VIEWED, anna))
-        clock.move_to(noon + timedelta(seconds=1))
+    with events_at(noon + timedelta(seconds=1)):
         third = record(Event(actions.SESSION_SIGNED_OUT, anna))
     times = [AuditEvent.objects.get(seq=seq).at for seq in (first, second, third)]
     assert times == [noon, noon, noon + timedelta(seconds=1)]
@@ -177,7 +177,7 @@ def test_a_lost_head_is_made_again_from_the_last_row(anna: Actor) -> None:
     ],
 )
 def test_a_head_that_was_bent_stops_the_writer(anna: Actor, change: str) -> None:
-    with time_machine.travel(datetime(2041, 1, 1, tzinfo=UTC), tick=False):
+    with events_at(datetime(2041, 1, 1, tzinfo=UTC)):
         record(Event(actions.SESSION_SIGNED_IN, anna))
     count = AuditEvent.objects.count()
     with connection.cursor() as cursor:

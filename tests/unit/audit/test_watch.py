@@ -19,6 +19,7 @@ from apps.audit.past_verifications import standing_problem
 from apps.audit.signing import sign_checkpoint
 from apps.audit.verification import Result, verify
 from apps.audit.watch import Watch
+from apps.core import clock as portal_clock
 from apps.core.actor import Actor
 from consumerportal import status
 from tests.support.audit_logs import put, stored, write
@@ -36,15 +37,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
         def monotonic() -> float:
             return now
 
-        @staticmethod
-        def time() -> float:
-            return time.time() + now - 1_000.0
-
     def forward(seconds: float) -> None:
         nonlocal now
         now += seconds
 
     monkeypatch.setattr(watch, "time", Clock)
+    monkeypatch.setattr(portal_clock, "seconds", lambda: int(time.time() + now - 1_000.0))
     return forward
 
 
