@@ -20,12 +20,13 @@ if not apps.ready:
 from django.conf import settings
 from django.db import connection, transaction
 
-from apps.audit import actions, checkpoints
+from apps.audit import actions
 from apps.audit.actions import Action
 from apps.audit.chain import FORMAT, GENESIS, canonical_json
-from apps.audit.checkpoints import Beginning, Checkpoint
+from apps.audit.integrity import checkpoints
+from apps.audit.integrity.bulk_hashing import COLUMNS, canonical_bytes_of
+from apps.audit.integrity.checkpoints import Beginning, Checkpoint
 from apps.audit.models import AuditEvent
-from apps.audit.walk import COLUMNS, canonical_bytes_of
 from tests.audit_flush import lift_triggers
 
 START: Final = 1_735_689_600_000_000

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from apps.audit import actions
 from apps.audit.events import Event
-from apps.audit.services import lock_head, record
+from apps.audit.recording import lock_head, record
 from apps.core import key_fingerprints
 from apps.core.actor import Actor
 from apps.core.models import KeyFingerprint

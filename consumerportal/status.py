@@ -18,8 +18,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from apps.audit import past_verifications
-from apps.audit.integrity_words import verdict_words
+from apps.audit.integrity import past_verifications
+from apps.audit.presenters.integrity import verdict_words
 from apps.audit.triggers import missing_triggers
 from apps.consumers import pacing, settling, spool, words
 from apps.consumers.models import Outcome, Submission, VendorContact

@@ -17,7 +17,7 @@ from apps.accounts.roles import ADMINISTRATOR, GRANTS
 from apps.audit import actions
 from apps.audit.actions import Action
 from apps.audit.events import Event
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.core.actor import Actor
 
 BLOCK_AFTER = 100

@@ -21,7 +21,7 @@ from apps.accounts.models import User
 from apps.accounts.selectors import actor_for
 from apps.audit import actions
 from apps.audit.events import Event
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.core.actor import Actor, Origin
 from apps.core.requests import actor_of, origin_of
 

@@ -22,7 +22,7 @@ from apps.accounts.roles import PERMISSIONS
 from apps.accounts.selectors import find_person, people
 from apps.audit import actions, person_limits
 from apps.audit.events import Event
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
 from apps.core.requests import actor_of, support_code

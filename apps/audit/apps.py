@@ -14,7 +14,7 @@ class AuditConfig(AppConfig):
     label = "audit"
 
     def ready(self) -> None:
-        from apps.audit import key_fingerprint  # noqa: PLC0415  # models are not there yet at import
+        from apps.audit.integrity import key_fingerprint  # noqa: PLC0415  # models are not there yet at import
         from apps.core.key_fingerprints import register_kind  # noqa: PLC0415  # likewise
 
         register_kind(key_fingerprint.AUDIT_SIGNING)

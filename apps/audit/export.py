@@ -20,11 +20,11 @@ from django.db import transaction
 from apps.audit import actions
 from apps.audit.actions import Action
 from apps.audit.events import Event
+from apps.audit.integrity.bulk_hashing import COLUMNS, HASH, StoredRow
+from apps.audit.integrity.stored_rows import rows_after
 from apps.audit.models import AuditEvent
+from apps.audit.recording import record
 from apps.audit.selectors import span_of
-from apps.audit.services import record
-from apps.audit.stored import rows_after
-from apps.audit.walk import COLUMNS, HASH, StoredRow
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 from apps.core.spreadsheet import protect

@@ -20,10 +20,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class AppendOnlyError(TypeError):
-    """Somebody tried to write, change or delete a row of the audit log past ``audit.services.record``."""
+    """Somebody tried to write, change or delete a row of the audit log past ``audit.recording.record``."""
 
     def __init__(self) -> None:
-        super().__init__("The audit log is written by audit.services.record alone and never changed")
+        super().__init__("The audit log is written by audit.recording.record alone and never changed")
 
 
 class SequenceField(models.BigIntegerField):  # type: ignore[type-arg]  # generic in the stubs alone

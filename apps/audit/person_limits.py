@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.audit import actions
 from apps.audit.events import Event
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.core.actor import Actor
 from apps.core.limits import Limit, network_of
 

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from apps.audit import actions
 from apps.audit.events import Event, Value
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.consumers.models import Submission
 from apps.core.actor import Actor
 

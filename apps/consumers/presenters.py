@@ -13,7 +13,7 @@ from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext
 
 from apps.audit.models import AuditEvent
-from apps.audit.presenters import agent_words, sentence
+from apps.audit.presenters.events import agent_words, sentence
 from apps.audit.selectors import events_of_submission
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer

@@ -11,7 +11,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import gettext
 
-from apps.audit.words import value_words
+from apps.audit.labels import value_words
 from apps.consumers import presenters, selectors, settling
 from apps.consumers.evidence import LIST_NOT_WHOLE, LOOK_UPS_OFF, Evidence
 from apps.consumers.forms.settling import SettleForm

@@ -9,7 +9,7 @@ from django.db.models import F
 
 from apps.audit import actions
 from apps.audit.events import Event
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.consumers.models import MAX_IDENTITY_RULES, IdentityRule
 from apps.core.actor import Actor
 

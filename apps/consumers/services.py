@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from apps.audit import actions
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.cdp.client import CdpClient, ListedRefs
 from apps.cdp.consumers import NewConsumer
 from apps.cdp.errors import CdpBusy, CdpError

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 
 from apps.audit import actions
 from apps.audit.events import WORD
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.consumers import schedule, selectors
 from apps.consumers.events import event_of
 from apps.consumers.evidence import Evidence

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, transaction
 
 from apps.audit import actions
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.consumers import schedule, selectors, spool
 from apps.consumers.events import event_of
 from apps.consumers.models import OPEN_OUTCOMES, Doubt, Outcome, Submission

@@ -15,7 +15,7 @@ from django.utils.formats import date_format, number_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 
-from apps.audit.words import value_words
+from apps.audit.labels import value_words
 from apps.consumers.models import Outcome
 from apps.history.figures import Answered, Answers, Bar, Figures, Open, Person, Reason, Unit
 from apps.history.selection import SubmissionFilter

@@ -13,7 +13,7 @@ from django.db import transaction
 from apps.audit import actions
 from apps.audit.actions import Action
 from apps.audit.events import Event, Value
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import OrderConsumer
 from apps.cdp.errors import CdpError

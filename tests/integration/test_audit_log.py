@@ -14,11 +14,12 @@ from django.db import transaction
 from django.test import Client
 
 from apps.accounts.models import User
-from apps.audit import actions, selectors, views
+from apps.audit import actions, selectors
 from apps.audit.actions import Action
 from apps.audit.events import Event
 from apps.audit.models import AuditEvent
-from apps.audit.services import record
+from apps.audit.recording import record
+from apps.audit.views import log as views
 from apps.core.actor import Actor, Origin
 from tests.unit.accounts.people import events, make_person
 from tests.unit.consumers.entries import text

@@ -14,10 +14,11 @@ from django.test import Client
 from pytest_django import Settings
 
 from apps.accounts.models import User
-from apps.audit import actions, past_verifications
+from apps.audit import actions
 from apps.audit.events import Event
-from apps.audit.services import record
-from apps.audit.walk import COLUMNS
+from apps.audit.integrity import past_verifications
+from apps.audit.integrity.bulk_hashing import COLUMNS
+from apps.audit.recording import record
 from apps.consumers.models import Outcome
 from apps.core.actor import Actor, Origin
 from tests.audit_flush import lift_triggers

@@ -10,10 +10,10 @@ from django.db import InterfaceError, OperationalError
 from django.test import Client
 from pytest_django import Settings
 
-from apps.audit import integrity_views
 from apps.audit.models import AuditEvent
+from apps.audit.views import integrity as integrity_views
 from tests.integration.test_integrity import posted
-from tests.unit.audit.test_verification import write
+from tests.unit.audit.integrity.test_verification import write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

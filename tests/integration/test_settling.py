@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
-from apps.audit.services import EventRefused
+from apps.audit.recording import EventRefused
 from apps.consumers import settling
 from apps.consumers.models import Outcome, SettledHow, SettleReason, Submission
 from apps.consumers.settling import MARGIN, NotUnknown, ReferenceClaimed, mark_overdue_unknown

@@ -20,7 +20,7 @@ from django.db.models import Q, QuerySet
 from apps.audit import actions
 from apps.audit.actions import Action
 from apps.audit.events import Event
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.core.actor import Actor
 from apps.core.connections import is_away
 from apps.history.exports import selections

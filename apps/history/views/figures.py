@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 
 from apps.audit import actions
 from apps.audit.events import Event, Value
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.core.filters import with_query
 from apps.core.form_errors import form_errors
 from apps.core.permissions import requires

@@ -11,9 +11,9 @@ from apps.audit import actions
 from apps.audit.chain import GENESIS, row_hash
 from apps.audit.events import Event
 from apps.audit.models import AuditHead
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.core.actor import Actor
-from tests.unit.audit.test_services import stored_rows
+from tests.unit.audit.test_recording import stored_rows
 
 # Real commits; on SQLite the suite's database is a file, with the locks of one (tests/conftest.py).
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -108,7 +108,7 @@ def test_an_actor_that_cannot_be_stored_is_refused(actor: Actor) -> None:
         Event(actions.SESSION_SIGNED_IN, actor)
 
 
-@pytest.mark.parametrize("actor", [Actor.system("create_administrator"), Actor.nobody(Origin())])
+@pytest.mark.parametrize("actor", [Actor.system("create_administrator"), Actor.anonymous(Origin())])
 def test_a_process_and_a_visitor_can_act(actor: Actor) -> None:
     assert Event(actions.ACCESS_DENIED, actor).actor == actor
 

@@ -19,12 +19,12 @@ from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.audit import actions, export
-from apps.audit import stored as stored_rows
 from apps.audit.chain import Row, row_hash
 from apps.audit.events import Event
 from apps.audit.export import CSV_COLUMNS, Export, Format, find_range
+from apps.audit.integrity import stored_rows
 from apps.audit.models import AuditEvent
-from apps.audit.services import EventRefused, record
+from apps.audit.recording import EventRefused, record
 from apps.core.actor import Actor, Origin
 from apps.core.spreadsheet import restore
 from tests.audit_flush import lift_triggers

@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from apps.audit import actions
 from apps.audit.events import Event
 from apps.audit.models import AuditEvent, AuditHead
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.audit.triggers import missing_triggers
 from apps.core.actor import Actor
 from tests.audit_flush import flushes_lift_the_triggers, lift_triggers

@@ -9,7 +9,7 @@ from apps.audit import actions
 from apps.audit.chain import GENESIS, Row
 from apps.audit.events import Event
 from apps.audit.models import AppendOnlyError, AuditEvent, AuditHead
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.core.actor import Actor
 
 pytestmark = pytest.mark.django_db

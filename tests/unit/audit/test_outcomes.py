@@ -10,7 +10,7 @@ from apps.audit.actions import ACTIONS
 from apps.audit.events import Event
 from apps.audit.models import AuditEvent
 from apps.audit.outcomes import EventOutcome, conditions_of, outcome_of
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.core.actor import Actor
 
 

@@ -5,7 +5,7 @@ import pytest
 from apps.audit import actions
 from apps.audit.actions import Action
 from apps.audit.models import AuditEvent
-from apps.audit.presenters import (
+from apps.audit.presenters.events import (
     SENTENCES,
     actor_words,
     agent_words,

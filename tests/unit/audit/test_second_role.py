@@ -9,7 +9,7 @@ from django.db import ProgrammingError, connection, transaction
 
 from apps.audit import actions
 from apps.audit.events import Event
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.core.actor import Actor
 from tests.sweeps.source import ROOT
 

@@ -2,8 +2,8 @@ import pytest
 
 from apps.audit import actions
 from apps.audit.events import Event
+from apps.audit.recording import record
 from apps.audit.selectors import events_of_person, events_of_submission
-from apps.audit.services import record
 from apps.core.actor import Actor
 
 pytestmark = pytest.mark.django_db

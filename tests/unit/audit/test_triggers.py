@@ -11,10 +11,10 @@ from django.db import IntegrityError, connection, transaction
 from apps.audit import actions
 from apps.audit.chain import Row, row_hash
 from apps.audit.events import Event
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.audit.triggers import install_triggers, missing_triggers
 from apps.core.actor import Actor
-from tests.unit.audit.test_services import stored_rows
+from tests.unit.audit.test_recording import stored_rows
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError
 
-from apps.audit.proof.bundle import bundle, tell_the_log
+from apps.audit.integrity.proof.bundle import bundle, tell_the_log
 from apps.core.actor import Actor
 
 ACTOR = Actor.system("audit_proof")

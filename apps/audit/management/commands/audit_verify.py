@@ -8,9 +8,9 @@ from typing import Any, Final, NoReturn
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, InterfaceError
 
-from apps.audit.diagnosis import Verdict
-from apps.audit.integrity_words import range_words, verdict_words
-from apps.audit.verification import Progress, record_result, verify
+from apps.audit.integrity.diagnosis import Verdict
+from apps.audit.integrity.verification import Progress, record_result, verify
+from apps.audit.presenters.integrity import range_words, verdict_words
 from apps.core.actor import Actor
 
 WIDTH = 40  # characters of the bar
