@@ -17,13 +17,13 @@ from typing import Final, Protocol
 
 from django.db import transaction
 
-from apps.audit import actions
-from apps.audit.actions import Action
+from apps.audit.audit_events import AUDIT_EXPORT_FAILED, AUDIT_EXPORT_STARTED, AUDIT_EXPORTED
 from apps.audit.events import Event
 from apps.audit.integrity.bulk_hashing import COLUMNS, HASH, StoredRow
 from apps.audit.integrity.stored_rows import rows_after
 from apps.audit.models import AuditEvent
 from apps.audit.recording import record
+from apps.audit.registry import EventType
 from apps.audit.selectors import span_of
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
@@ -77,7 +77,7 @@ def find_range(
 
 def begin(export: Export, actor: Actor) -> None:
     """Tell the log that an export begins. Without this event no row leaves the portal."""
-    _tell(actions.AUDIT_EXPORT_STARTED, export, actor)
+    _record(AUDIT_EXPORT_STARTED, export, actor)
 
 
 def write(
@@ -99,16 +99,16 @@ def write(
             written, last_hash = written + len(rows), rows[-1][HASH]
         delivered()
     except BaseException:  # the reader's end, too (GeneratorExit): that is what has to be told
-        _tell(actions.AUDIT_EXPORT_FAILED, export, actor, rows=written)
+        _record(AUDIT_EXPORT_FAILED, export, actor, rows=written)
         raise
-    _tell(actions.AUDIT_EXPORTED, export, actor, rows=written)
+    _record(AUDIT_EXPORTED, export, actor, rows=written)
     yield form.end(export, written, last_hash)
 
 
-def _tell(action: Action, export: Export, actor: Actor, **facts: int) -> None:
+def _record(event_type: EventType, export: Export, actor: Actor, **facts: int) -> None:
     data = {"format": export.format.value, "first": export.first, "last": export.last, **facts}
     with transaction.atomic():
-        record(Event(action, actor, data=data))
+        record(Event(event_type, actor, data=data))
 
 
 class _Form(Protocol):

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from apps.audit import actions
+from apps.audit.audit_events import LIMIT_REACHED
 from apps.audit.events import Event
 from apps.audit.recording import record
 from apps.core.actor import Actor
@@ -49,7 +49,7 @@ def allows(act: Act, actor: Actor) -> bool:
         return True
     if Limit(f"person_{act}_told", 1, SECONDS).take(*who) is not None:
         with transaction.atomic():
-            record(Event(actions.ACCESS_LIMITED, actor, data={"what": act.value}))
+            record(Event(LIMIT_REACHED, actor, data={"what": act.value}))
     return False
 
 

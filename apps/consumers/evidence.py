@@ -17,7 +17,7 @@ from django.conf import settings
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import OrderConsumer
 from apps.cdp.errors import CdpAnotherRecord, CdpError
-from apps.consumers import contact, events
+from apps.consumers import contact, recording
 from apps.consumers.models import Submission
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
@@ -87,7 +87,7 @@ def read_consumer(submission: Submission, ref: str, *, actor: Actor, client: Cdp
     else:
         found = Evidence(consumer.ref, now, consumer)
     result = refused.code if refused else found.error_code or "found"
-    events.record_consumer_read(submission, ref, result=result, actor=actor)
+    recording.record_consumer_read(submission, ref, result=result, actor=actor)
     contact.store_news()
     if refused:
         raise refused

@@ -13,7 +13,6 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
-from apps.audit import actions
 from apps.audit.recording import record
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import OrderConsumer
@@ -22,8 +21,9 @@ from apps.cdp.errors import (
     CdpError,
 )
 from apps.consumers import contact, findings, pacing, schedule, selectors
-from apps.consumers.events import event_of
+from apps.consumers.audit_events import CONSUMER_CHECK_FAILED, CONSUMER_CHECKED, CONSUMER_RESOLVED
 from apps.consumers.models import LookResult, Outcome, SettledHow, Submission
+from apps.consumers.recording import event_of
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 
@@ -167,7 +167,7 @@ def _record_look(submission: Submission, conclusion: findings.Conclusion, actor:
     if conclusion.result is LookResult.ONE:
         record(
             event_of(
-                actions.CONSUMER_SETTLED,
+                CONSUMER_RESOLVED,
                 submission,
                 actor,
                 outcome=Outcome.CREATED.value,
@@ -176,7 +176,7 @@ def _record_look(submission: Submission, conclusion: findings.Conclusion, actor:
             )
         )
     else:
-        record(event_of(actions.CONSUMER_LOOKED_UP, submission, actor, **facts))
+        record(event_of(CONSUMER_CHECKED, submission, actor, **facts))
 
 
 def _store_failure(submission: Submission, error: CdpError, actor: Actor) -> None:
@@ -195,4 +195,4 @@ def _store_failure(submission: Submission, error: CdpError, actor: Actor) -> Non
             ),
         )
         if changed:
-            record(event_of(actions.CONSUMER_CHECK_FAILED, submission, actor, error_code=error.code))
+            record(event_of(CONSUMER_CHECK_FAILED, submission, actor, error_code=error.code))

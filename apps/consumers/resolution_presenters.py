@@ -11,8 +11,9 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import gettext
 
-from apps.audit.labels import value_words
+from apps.audit.labels import value_label
 from apps.consumers import presenters, selectors, settling
+from apps.consumers.audit_keys import ERROR_CODE, RESOLUTION_REASON
 from apps.consumers.evidence import LIST_NOT_WHOLE, LOOK_UPS_OFF, Evidence
 from apps.consumers.forms.settling import SettleForm
 from apps.consumers.models import Outcome, PastResolution, SettledHow, Submission
@@ -171,7 +172,7 @@ def _words(resolved: Submission | PastResolution) -> str:
         )
     if not resolved.settled_how:
         return gettext("Sitecore CDP answered that it had created this consumer.")
-    reason = value_words("reason", resolved.settle_reason)
+    reason = value_label(RESOLUTION_REASON, resolved.settle_reason)
     return gettext("Resolved by %(who)s: %(reason)s.") % {"who": _who(resolved), "reason": reason}
 
 
@@ -210,4 +211,4 @@ def _unread_words(evidence: Evidence) -> str:
         return gettext("look-ups are turned off")
     if evidence.error_code == LIST_NOT_WHOLE:
         return gettext("it is not in the list of the order, but that list may lack consumers")
-    return value_words("error_code", evidence.error_code)
+    return value_label(ERROR_CODE, evidence.error_code)

@@ -9,11 +9,17 @@ from typing import Any
 
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, transaction
 
-from apps.audit import actions
 from apps.audit.recording import record
 from apps.consumers import schedule, selectors, spool
-from apps.consumers.events import event_of
+from apps.consumers.audit_events import (
+    CONSUMER_CREATED,
+    CONSUMER_LATE_ANSWER,
+    CONSUMER_NOT_SENT,
+    CONSUMER_OUTCOME_UNKNOWN,
+    CONSUMER_REJECTED,
+)
 from apps.consumers.models import OPEN_OUTCOMES, Doubt, Outcome, Submission
+from apps.consumers.recording import event_of
 from apps.consumers.results import Result
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
@@ -22,10 +28,10 @@ from apps.core.references import reference_key, same_reference
 logger = logging.getLogger(__name__)
 
 EVENT_OF_OUTCOME = {
-    Outcome.CREATED: actions.CONSUMER_CREATED,
-    Outcome.REJECTED: actions.CONSUMER_REJECTED,
-    Outcome.NOT_SENT: actions.CONSUMER_NOT_SENT,
-    Outcome.UNKNOWN: actions.CONSUMER_OUTCOME_UNKNOWN,
+    Outcome.CREATED: CONSUMER_CREATED,
+    Outcome.REJECTED: CONSUMER_REJECTED,
+    Outcome.NOT_SENT: CONSUMER_NOT_SENT,
+    Outcome.UNKNOWN: CONSUMER_OUTCOME_UNKNOWN,
 }
 # The second: a connection that is closed already.
 DATABASE_LOST = (DatabaseError, InterfaceError)
@@ -138,7 +144,7 @@ def _write_late(submission: Submission, result: Result, actor: Actor, facts: dic
         contradicted=contradicted or submission.contradicted,
     )
     facts = {**facts, "answer_outcome": result.outcome.value}
-    late = event_of(actions.CONSUMER_LATE_ANSWER, submission, actor, **facts)
+    late = event_of(CONSUMER_LATE_ANSWER, submission, actor, **facts)
     record(replace(late, consumer_ref=late_ref))
 
 

@@ -19,7 +19,6 @@ from playwright.sync_api import Locator, Page, expect
 from pytest_django import Settings
 
 from apps.accounts.models import User
-from apps.audit import actions
 from apps.audit.events import Event
 from apps.audit.integrity import stored_rows, verification
 from apps.audit.integrity.signing import sign_checkpoint
@@ -29,6 +28,7 @@ from apps.audit.recording import record
 from apps.audit.views import integrity as integrity_views
 from apps.cdp.factory import get_client
 from apps.consumers import services
+from apps.consumers.audit_events import CONSUMER_CREATE_REQUESTED
 from apps.consumers.models import Outcome, Submission
 from apps.core.actor import Actor
 from apps.sandbox.seed import SAMPLE_ORDER
@@ -62,7 +62,7 @@ def created(windows: Windows, staff: User, settings: Settings) -> Submission:
     submission = _send(staff)
     later = time.time_ns() + TEN_DAYS
     with mock.patch.object(time, "time_ns", return_value=later), transaction.atomic():
-        record(Event(actions.CONSUMER_CREATE_REQUESTED, acting(staff), order_ref=SAMPLE_ORDER))
+        record(Event(CONSUMER_CREATE_REQUESTED, acting(staff), order_ref=SAMPLE_ORDER))
     assert submission.outcome == Outcome.CREATED
     return submission
 

@@ -162,7 +162,7 @@ def test_a_killed_web_worker_leaves_an_unknown_that_a_look_makes_created(
     [ref] = case.consumers()
     row = case.row()
     assert (row["consumer_ref"], row["settled_how"], row["error_code"]) == (ref, "by_look_up", "process_lost")
-    assert case.events() == ["consumer.create_requested", "consumer.outcome_unknown", "consumer.settled"]
+    assert case.events() == ["consumer.create_requested", "consumer.outcome_unknown", "consumer.resolved"]
     [told] = case.told
     assert told is not None
     assert told.submission != ""
@@ -227,7 +227,7 @@ def test_a_web_worker_that_comes_back_after_it_was_given_up_and_knows_nothing_ei
     signal_web_workers(case.world, signal.SIGCONT)
     posting.join(BOUND)
     assert wait_for(lambda: case.row()["looks"] == 2, BOUND)
-    looked_up = ["consumer.looked_up"] * 2
+    looked_up = ["consumer.checked"] * 2
     assert case.events() == ["consumer.create_requested", "consumer.outcome_unknown", *looked_up]
     assert len(case.requests(CREATE)) == 1
 
@@ -255,7 +255,7 @@ def test_many_workers_at_once_take_each_look_once(world: World, sam: Person) -> 
         posting.join(BOUND)
     for case in cases:
         assert wait_for(lambda case=case: case.row()["looks"] == 2, BOUND)  # type: ignore[misc]  # bound now
-        assert case.events().count("consumer.looked_up") == 2
+        assert case.events().count("consumer.checked") == 2
         assert len(case.requests(LIST)) == 1 + 2
         assert case.row()["next_look_at"] is None
 

@@ -324,7 +324,7 @@ def test_a_supervisor_and_reconciliation_at_once_resolve_it_once(
         looks.look_now(other, actor=Actor.system("worker"), client=get_client())
 
     _at_once(lambda: resolve(one, supervisor, Outcome.NOT_CREATED), check)
-    assert len(events("consumer.settled")) == 1
+    assert len(events("consumer.resolved")) == 1
     assert PastResolution.objects.count() == 0
     found = fresh(unknown)
     by_hand = found.settled_how == SettledHow.BY_HAND
@@ -355,7 +355,7 @@ def test_the_history_names_reconciliation_and_not_who_pressed_check_now(
     assert "Confirmed by reconciliation: this consumer was new on the order" in page
     assert f"by reconciliation, asked for by {staff.name}" in page
     assert "Correct this resolution" not in page
-    assert [event.actor_name for event in events("consumer.settled")] == [staff.name]
+    assert [event.actor_name for event in events("consumer.resolved")] == [staff.name]
 
 
 def test_the_names_of_who_asked_for_a_check_leave_what_reconciliation_resolved(staff: User) -> None:

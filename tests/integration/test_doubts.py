@@ -105,7 +105,7 @@ def test_the_answer_that_a_resolution_replaces_stays_with_what_it_said(
     [event] = events("consumer.resolution_corrected")
     assert (event.details["previous_outcome"], event.details["previous_ref"]) == ("created", ref)
     assert event.details["outcome"] == outcome
-    assert events("consumer.settled") == []
+    assert events("consumer.resolved") == []
     page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
     assert "marked an unknown order consumer" not in page
     earlier = page[page.index("Earlier resolutions") :]

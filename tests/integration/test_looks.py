@@ -103,7 +103,7 @@ def test_a_new_consumer_that_matches_is_taken_as_created_with_its_evidence(
     assert (found.refs_before, found.matching_refs, found.look_result) == (before, [new.ref], LookResult.ONE)
     assert found.answer is not None
     assert found.guest_ref
-    [event] = events("consumer.settled")
+    [event] = events("consumer.resolved")
     assert (event.consumer_ref, event.actor_name) == (new.ref, "system:worker")
     assert event.details == {
         "outcome": "created",
@@ -241,7 +241,7 @@ def test_two_that_take_the_same_reference_at_one_moment_do_not_both_get_it(
     monkeypatch.setattr(looks, "_record_look", refused)
     assert look()
     assert fresh(submission).outcome == Outcome.CREATED
-    assert len(events("consumer.settled")) == 1
+    assert len(events("consumer.resolved")) == 1
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite lets nobody write during the conclusion")
@@ -408,7 +408,7 @@ def test_after_the_last_look_it_stays_unknown_and_pinned(
     assert not look()
     assert str(submission.public_id) in text(as_supervisor.get("/"))
     assert "a supervisor looks at the order" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
-    assert [event.details["result"] for event in events("consumer.looked_up")] == ["none"]
+    assert [event.details["result"] for event in events("consumer.checked")] == ["none"]
 
 
 def test_a_consumer_that_the_list_shows_late_is_found_by_a_later_look(
@@ -437,7 +437,7 @@ def test_a_look_that_is_not_answered_says_nothing_and_comes_again(
     assert found.next_look_at is not None
     [failed] = events("consumer.check_failed")
     assert (failed.failure, failed.details) == (True, {"error_code": "http_503"})
-    assert events("consumer.looked_up") == []
+    assert events("consumer.checked") == []
     make_due(submission)
     assert look()
     assert fresh(submission).outcome == Outcome.CREATED
@@ -801,7 +801,7 @@ def test_check_now_reads_the_order_for_the_one_who_sent_it(as_staff: Client, san
     submission = lost(as_staff, sandbox)
     assert "Check now" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
     assert "Consumer created" in check(as_staff, submission)
-    [event] = events("consumer.settled")
+    [event] = events("consumer.resolved")
     assert event.actor_name == "Sam Person"
 
 

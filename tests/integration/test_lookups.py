@@ -93,7 +93,7 @@ def test_a_recycled_number_lets_the_person_choose_by_date_price_and_status(
         assert f'href="/consumers/new/?order={ref}"' in page
     assert _told() == [
         (
-            "vendor_record.searched",
+            "vendor_records.searched",
             {"kind": "order", "by": ["order_number"], "result": "found", "count": 2},
         )
     ]

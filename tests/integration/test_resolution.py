@@ -110,7 +110,7 @@ def test_what_was_sent_stands_beside_what_the_portal_read_before_the_button(
     assert found.answer is not None
     assert found.answer.passport_number == FULL.passport_number
     assert found.guest_ref
-    [event] = events("consumer.settled")
+    [event] = events("consumer.resolved")
     assert event.details == {"outcome": "created", "reason": "seen_in_cdp", "verification": "verified"}
     [viewed] = events("vendor_record.viewed")
     assert viewed.details == {"kind": "order_consumer", "result": "found"}
@@ -322,7 +322,7 @@ def test_what_cannot_be_read_has_to_be_stated_and_is_shown_as_not_verified(
     found = fresh(unknown)
     assert (found.outcome, found.consumer_ref) == (Outcome.CREATED, theirs)
     assert (found.settled_read_at, found.encrypted_answer, found.guest_ref) == (None, "", "")
-    [event] = events("consumer.settled")
+    [event] = events("consumer.resolved")
     assert event.details["verification"] == "not_verified"
     shown = text(as_supervisor.get(receipt(unknown)))
     assert '<h1 class="panel-title">' in shown

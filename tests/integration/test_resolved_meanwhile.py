@@ -173,7 +173,7 @@ def test_the_same_form_twice_leads_to_the_receipt(
     entered = enter(as_supervisor, unknown, created_with(theirs))
     for _ in range(2):
         assert confirm(as_supervisor, unknown, entered)["Location"] == receipt(unknown)
-    assert len(events("consumer.settled")) == 1
+    assert len(events("consumer.resolved")) == 1
     assert events("consumer.resolution_corrected") == []
 
 

@@ -68,7 +68,7 @@ def test_what_is_not_unknown_is_not_settled_by_an_old_form(
         assert response.status_code == 409
         assert "Yours was not saved:" in text(response)
     assert Submission.objects.filter(pk=submission.pk).values().get() == before
-    assert events("consumer.settled") == []
+    assert events("consumer.resolved") == []
 
 
 def test_only_a_supervisor_may_settle(
@@ -93,7 +93,7 @@ def test_marked_as_created_it_has_the_reference_the_reason_and_who_found_out(
     assert (unknown.settled_by_name, unknown.settle_reason) == (supervisor.name, SettleReason.SEEN_IN_CDP)
     assert unknown.settled_at is not None
     assert unknown.settle_note == NOTE
-    [event] = events("consumer.settled")
+    [event] = events("consumer.resolved")
     assert event.details == {"outcome": "created", "reason": "seen_in_cdp", "verification": "not_verified"}
     assert (event.consumer_ref, event.actor_id) == (REF, str(supervisor.pk))
     page = text(as_supervisor.get(receipt(unknown)))
@@ -164,7 +164,7 @@ def test_what_is_missing_is_told_at_its_field_and_changes_nothing(
     assert "<title>Error: " in page
     unknown.refresh_from_db()
     assert unknown.outcome == Outcome.UNKNOWN
-    assert events("consumer.settled") == []
+    assert events("consumer.resolved") == []
 
 
 def test_another_reason_with_a_note_is_taken(as_supervisor: Client, unknown: Submission) -> None:
@@ -192,7 +192,7 @@ def test_one_reference_settles_one_submission(
     assert "This consumer belongs to another submission" in page
     other.refresh_from_db()
     assert (other.outcome, other.settled_how) == (Outcome.UNKNOWN, "")
-    assert len(events("consumer.settled")) == 1
+    assert len(events("consumer.resolved")) == 1
     with pytest.raises(ReferenceClaimed):
         _settle(other, supervisor)
 
@@ -240,7 +240,7 @@ def test_two_supervisors_at_once_settle_it_once(supervisor: User, unknown: Submi
         ends = list(pool.map(run, people, timeout=30))
     unknown.refresh_from_db()
     assert sorted(ends) == sorted(["too late", unknown.outcome])
-    assert len(events("consumer.settled")) == 1
+    assert len(events("consumer.resolved")) == 1
 
 
 @REAL

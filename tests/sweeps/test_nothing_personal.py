@@ -121,7 +121,7 @@ def test_no_trace_of_what_was_typed_but_where_it_is_encrypted(
     actions = {*AuditEvent.objects.values_list("action", flat=True)}
     assert {
         "session.signed_in", "consumer.create_requested", "consumer.created", "consumer.rejected",
-        "consumer.outcome_unknown", "consumer.settled", "submission.viewed", "submission.repeat_blocked",
+        "consumer.outcome_unknown", "consumer.resolved", "submission.viewed", "submission.repeat_blocked",
         "submissions.listed", "vendor_record.viewed",
     } <= actions  # fmt: skip
     assert {*Submission.objects.values_list("outcome", flat=True)} == {"created", "rejected", "not_created"}

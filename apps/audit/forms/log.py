@@ -14,8 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.audit import selectors
 from apps.audit.events import MAX_TEXT, REFERENCE
-from apps.audit.labels import ACTION_NAMES
-from apps.audit.outcomes import EventOutcome
+from apps.audit.registry import EventOutcome, event_types
 from apps.audit.selectors import LogFilter
 from apps.core.filters import DayField, midnight
 from apps.core.form_input import LineField, PortalForm
@@ -104,8 +103,8 @@ class LogFilterForm(PortalForm):
     def __init__(self, values: QueryDict) -> None:
         super().__init__(values)
         people = dict(selectors.people())
-        by_name = sorted(((action.name, str(words)) for action, words in ACTION_NAMES.items()), key=_second)
-        self._offer("action", [("", _("Any action")), *by_name])
+        by_label = sorted(((one.name, str(one.label)) for one in event_types()), key=_second)
+        self._offer("action", [("", _("Any action")), *by_label])
         for name in ("person", "account"):
             # An address may name an account of which only the log still knows.
             gone = [

@@ -8,7 +8,7 @@ from typing import Final
 
 from django.conf import settings
 
-from apps.audit import actions
+from apps.audit.audit_events import AUDIT_CHECKPOINT_SIGNED, AUDIT_VERIFIED
 from apps.audit.integrity import checkpoints
 from apps.audit.integrity.past_verifications import latest_whole_verification
 from apps.audit.integrity.signing import NotSignedError, sign_checkpoint
@@ -25,7 +25,7 @@ VERIFY_EVERY: Final = 600.0  # seconds: what came after the last checkpoint
 VERIFY_WHOLE_EVERY: Final = 24 * 60 * 60.0  # seconds: from the first event
 
 # What the watch leaves behind itself; if it counted as activity, a quiet log would never be quiet.
-_OWN = (actions.AUDIT_CHECKPOINT_SIGNED.name, actions.AUDIT_VERIFIED.name)
+_OWN = (AUDIT_CHECKPOINT_SIGNED.name, AUDIT_VERIFIED.name)
 
 
 class IntegrityMonitor:
@@ -98,5 +98,5 @@ def _something_happened_after(seq: int) -> bool:
 
 
 def _last_verification() -> int:
-    verified = AuditEvent.objects.filter(action=actions.AUDIT_VERIFIED.name).order_by("-seq")
+    verified = AuditEvent.objects.filter(action=AUDIT_VERIFIED.name).order_by("-seq")
     return verified.values_list("seq", flat=True).first() or 0

@@ -5,12 +5,12 @@ An event of a verification that says what no verification writes was itself alte
 
 from __future__ import annotations
 
-from apps.audit import actions
+from apps.audit.audit_events import AUDIT_FOUND_ALTERED, AUDIT_VERIFIED
 from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.integrity.verification import GOOD, Result
 from apps.audit.models import AuditEvent
 
-_VERIFICATIONS = (actions.AUDIT_VERIFIED.name, actions.AUDIT_FOUND_ALTERED.name)
+_VERIFICATIONS = (AUDIT_VERIFIED.name, AUDIT_FOUND_ALTERED.name)
 _RECENT = 500  # days of a worker that verifies every ten minutes
 
 
@@ -44,7 +44,7 @@ def result_of(event: AuditEvent) -> Result | None:
     if event.at is None or verdict not in [*Verdict] or scope not in ("whole", "rest"):
         return None
     good = verdict in GOOD
-    if good != (event.action == actions.AUDIT_VERIFIED.name) or good != (about is None):
+    if good != (event.action == AUDIT_VERIFIED.name) or good != (about is None):
         return None
     if type(first) is not int or type(last) is not int:
         return None

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from apps.audit import actions
+from apps.audit.audit_events import AUDIT_RETENTION_APPLIED, AUDIT_RETENTION_DECIDED
 from apps.audit.events import Event, Value
 from apps.audit.integrity import checkpoints
 from apps.audit.integrity.checkpoints import Beginning, Checkpoint
@@ -26,6 +26,7 @@ from apps.audit.integrity.signing import sign_checkpoint
 from apps.audit.integrity.verification import GOOD, verify
 from apps.audit.models import AuditEvent
 from apps.audit.recording import lock_head, record
+from apps.audit.registry import EventType
 from apps.audit.triggers import TABLE, install_triggers, missing_triggers
 from apps.core.actor import Actor
 
@@ -91,7 +92,7 @@ def apply(removal: Removal, actor: Actor) -> None:
 
 
 def _sign_away(removal: Removal, actor: Actor) -> None:
-    _tell(actions.AUDIT_RETENTION_DECIDED, removal, actor)
+    _record(AUDIT_RETENTION_DECIDED, removal, actor)
     for _attempt in range(3):  # a worker may have signed what was to be signed; its event is the next to sign
         if sign_checkpoint(actor, beginning=removal.beginning_behind) is not None:
             return
@@ -110,7 +111,7 @@ def _delete(removal: Removal, actor: Actor) -> None:
         install_triggers(connection)
         if deleted != removal.rows or missing_triggers(connection):
             raise RetentionError(f"{deleted} rows instead of {removal.rows}, or a trigger does not stand")
-        _tell(actions.AUDIT_RETENTION_APPLIED, removal, actor)
+        _record(AUDIT_RETENTION_APPLIED, removal, actor)
 
 
 def _lift_the_delete_trigger(cursor: CursorWrapper) -> None:
@@ -120,7 +121,7 @@ def _lift_the_delete_trigger(cursor: CursorWrapper) -> None:
         cursor.execute(f"ALTER TABLE {TABLE} DISABLE TRIGGER {DELETE_TRIGGER}")
 
 
-def _tell(action: actions.Action, removal: Removal, actor: Actor) -> None:
+def _record(event_type: EventType, removal: Removal, actor: Actor) -> None:
     data: dict[str, Value] = {
         "first": removal.first,
         "last": removal.last,
@@ -128,7 +129,7 @@ def _tell(action: actions.Action, removal: Removal, actor: Actor) -> None:
         "hash": removal.hash,
     }
     with transaction.atomic():
-        record(Event(action, actor, data=data))
+        record(Event(event_type, actor, data=data))
 
 
 def _removal_of(first: int, last: int) -> Removal:

@@ -9,7 +9,7 @@ import time
 from django.conf import settings
 from django.db import connection, transaction
 
-from apps.audit import actions
+from apps.audit.audit_events import AUDIT_CHECKPOINT_SIGNED
 from apps.audit.events import Event, Value
 from apps.audit.integrity import checkpoints
 from apps.audit.integrity.checkpoints import Beginning, Checkpoint
@@ -79,7 +79,7 @@ def _sign(result: Result, beginning: Beginning | None, actor: Actor) -> Checkpoi
         checkpoints.append(path, checkpoint)
         facts: dict[str, Value] = {"last": checkpoint.seq, "key": checkpoint.key}
         facts["file"] = checkpoints.file_id(path)
-        record(Event(actions.AUDIT_CHECKPOINT_SIGNED, actor, data=facts))
+        record(Event(AUDIT_CHECKPOINT_SIGNED, actor, data=facts))
     # For a log shipper: the line of the file, on standard output.
     sys.stdout.write(checkpoint.line() + "\n")
     sys.stdout.flush()

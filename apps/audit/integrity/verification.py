@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from django.conf import settings
 from django.db import connection, transaction
 
-from apps.audit import actions
+from apps.audit.audit_events import AUDIT_CHECKPOINT_SIGNED, AUDIT_FOUND_ALTERED, AUDIT_VERIFIED
 from apps.audit.events import Event
 from apps.audit.integrity import checkpoints
 from apps.audit.integrity.bulk_hashing import HASH, SEQ, Rows, StoredRow, Texts, follow, own_sequence
@@ -102,9 +102,9 @@ def record_result(actor: Actor, result: Result) -> int:
         "last": result.last,
         "scope": "whole" if result.whole else "rest",
     }
-    action = actions.AUDIT_VERIFIED if good else actions.AUDIT_FOUND_ALTERED
+    event_type = AUDIT_VERIFIED if good else AUDIT_FOUND_ALTERED
     with transaction.atomic():
-        return record(Event(action, actor, data=data))
+        return record(Event(event_type, actor, data=data))
 
 
 def _claim(data: str, file_id: str) -> int | None:
@@ -251,7 +251,7 @@ class _Verification:
         """Each event of a signature must have its line in the file, if it was this file's."""
         if self.doubt or self.head is None or self.file_id is None:
             return
-        for seq, data in batch.data_of(actions.AUDIT_CHECKPOINT_SIGNED.name):
+        for seq, data in batch.data_of(AUDIT_CHECKPOINT_SIGNED.name):
             if seq > self.head[0]:
                 return
             claimed = _claim(data, self.file_id)

@@ -15,7 +15,7 @@ from django.template.loader import render_to_string
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.audit.integrity import checkpoints, past_verifications
-from apps.audit.integrity.proof.bundle import bundle, tell_the_log
+from apps.audit.integrity.proof.bundle import bundle, record_download
 from apps.audit.integrity.stored_rows import takes_events
 from apps.audit.integrity.verification import GOOD, Progress, Result, record_result, verification
 from apps.audit.presenters import integrity as integrity_words
@@ -65,7 +65,7 @@ def download_proof(request: HttpRequest) -> StreamingHttpResponse:
     Where somebody has bent the end of the chain, the log refuses every event, and the proof is wanted most:
     then the portal's own log says who took it, and so does the manifest that nobody could write it down.
     """
-    recorded = tell_the_log(actor_of(request))
+    recorded = record_download(actor_of(request))
     response = StreamingHttpResponse(bundle(recorded=recorded), content_type="application/zip")
     now = datetime.datetime.now(datetime.UTC)
     response["Content-Disposition"] = f'attachment; filename="audit-proof_{now:%Y%m%dT%H%M%SZ}.zip"'

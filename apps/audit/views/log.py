@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from apps.audit import actions, selectors
-from apps.audit.actions import Action
-from apps.audit.events import Event, Value
+from apps.audit import selectors, services
 from apps.audit.forms.log import LogFilterForm
 from apps.audit.presenters import events as presenters
-from apps.audit.recording import record
 from apps.core import keyset
 from apps.core.filters import page_url, with_query
 from apps.core.form_errors import form_errors
@@ -35,7 +31,7 @@ def log(request: HttpRequest) -> HttpResponse:
         return render(request, "audit/log.html", {"form": form, "errors": form_errors(form)})
     asked, oldest_first = form.asked(), form.cleaned_data["sort"] == "oldest"
     page = selectors.page_of_log(asked, size=PAGE_SIZE, position=position, oldest_first=oldest_first)
-    _record(request, actions.AUDIT_VIEWED, filters=asked.kinds(), count=len(page.rows))
+    services.record_log_viewed(asked, count=len(page.rows), actor=actor_of(request))
     labels = {name: field.label for name, field in form.fields.items()}
     context: dict[str, Any] = {
         "form": form,
@@ -58,7 +54,7 @@ def event(request: HttpRequest, seq: int) -> HttpResponse:
     found = selectors.find_event(seq)
     if found is None:
         raise Http404
-    _record(request, actions.AUDIT_EVENT_VIEWED, event=seq)
+    services.record_event_viewed(seq, actor=actor_of(request))
     look, word = presenters.outcome(found)
     context = {
         "event": found,
@@ -72,9 +68,3 @@ def event(request: HttpRequest, seq: int) -> HttpResponse:
         "json": presenters.as_json(found),
     }
     return render(request, "audit/event.html", context)
-
-
-def _record(request: HttpRequest, action: Action, **data: Value) -> None:
-    """Write down that somebody read the log, before they do."""
-    with transaction.atomic():
-        record(Event(action=action, actor=actor_of(request), data=data))

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from apps.cdp.factory import get_client
-from apps.consumers import events, presenters, selectors, services, storing, words
+from apps.consumers import presenters, recording, selectors, services, storing, words
 from apps.consumers.forms.consumer import required_fields
 from apps.consumers.forms.entry import (
     FORM_FIELD,
@@ -57,7 +57,7 @@ def new(request: HttpRequest) -> HttpResponse:
     if earlier is None:
         entry = Entry.typed(values_of(single(request.GET, "order"), None), selectors.providers())
         return _page(request, entry)
-    events.record_viewed(earlier, actor_of(request))
+    recording.record_viewed(earlier, actor_of(request))
     return _page(request, _entry_of_earlier_try(earlier), earlier=earlier)
 
 

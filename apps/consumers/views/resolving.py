@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from apps.cdp.factory import get_client
-from apps.consumers import events, evidence, resolution_presenters, selectors, settling
+from apps.consumers import evidence, recording, resolution_presenters, selectors, settling
 from apps.consumers.evidence import Evidence
 from apps.consumers.forms.settling import SETTLE_FORMS, SettleForm, settle_forms, settle_kinds
 from apps.consumers.models import Outcome, SettleReason, Submission
@@ -100,7 +100,7 @@ def _confirmation(
     if demanded:
         said = _("Confirm that you compared it in Sitecore CDP")
         context["errors"] = [FieldError("#id_created-compared", said)]
-    events.record_viewed(submission, actor)
+    recording.record_viewed(submission, actor)
     return render(
         request, "consumers/resolve_confirm.html", {**context, "entry_of": kept_entries.mark(request)}
     )
@@ -163,7 +163,7 @@ def _with_errors(request: HttpRequest, submission: Submission, form: SettleForm)
 
 
 def _forms_page(request: HttpRequest, submission: Submission, forms: list[SettleForm]) -> HttpResponse:
-    events.record_viewed(submission, actor_of(request))
+    recording.record_viewed(submission, actor_of(request))
     return receipt_page(request, submission, forms)
 
 

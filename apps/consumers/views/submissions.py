@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from apps.cdp.factory import get_client
-from apps.consumers import events, looks, presenters, resolution_presenters, selectors, settling
+from apps.consumers import looks, presenters, recording, resolution_presenters, selectors, settling
 from apps.consumers.forms.settling import SETTLE_FORMS, SettleForm, settle_forms
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.resolution_presenters import Reader
@@ -60,7 +60,7 @@ def start(request: HttpRequest, *, problems: Sequence[object] = ()) -> HttpRespo
         }
         shown = sum(len(lines) for lines in context.values())
         context["unknown_count"] = every_unknown.count()  # by the index of the open ones, which are few
-        events.record_listed(count=shown, everybody=everybody, actor=actor_of(request))
+        recording.record_listed(count=shown, everybody=everybody, actor=actor_of(request))
     return render(request, "consumers/start.html", {**context, "problems": problems})
 
 
@@ -77,7 +77,7 @@ def receipt(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         if settling.can_be_settled(submission) or typed:
             forms = settle_forms(submission, typed)
     if submission.outcome != Outcome.SENDING:  # whose page shows no personal data, and looks again by itself
-        events.record_viewed(submission, actor_of(request))
+        recording.record_viewed(submission, actor_of(request))
     return receipt_page(request, submission, forms)
 
 

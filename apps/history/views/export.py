@@ -11,7 +11,6 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
@@ -23,7 +22,7 @@ from apps.audit import person_limits
 from apps.core import kept_entries
 from apps.core.filters import with_query
 from apps.core.form_errors import form_errors
-from apps.core.permissions import requires
+from apps.core.permissions import PermissionMissing, requires
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import actor_of
 from apps.history.export_forms import ExportForm, moved, values_of, wants_personal
@@ -53,7 +52,7 @@ def export(request: HttpRequest) -> HttpResponse:
         return HttpResponseSeeOther(list_url)  # which tells what is wrong, at the fields
     with_personal = request.user.has_perm(EXPORT_PERSONAL)
     if wants_personal(request.POST) and not with_personal:
-        raise PermissionDenied(EXPORT_PERSONAL)
+        raise PermissionMissing(EXPORT_PERSONAL)
     selection = selection_of(filters, request.user)
     if request.method == "GET":
         form = ExportForm(values=_to_begin_with(request), with_personal=with_personal)
@@ -155,11 +154,11 @@ def _to_begin_with(request: HttpRequest) -> dict[str, str]:
 
 
 def _still_permitted(request: HttpRequest, found: Export) -> None:
-    """Raise ``PermissionDenied`` where the person may do less than when they chose."""
+    """Raise ``PermissionMissing`` where the person may do less than when they chose."""
     wanted = {EXPORT_PERSONAL: found.personal, SEE_ALL: found.selection["everybody"]}
     for permission, needed in wanted.items():
         if needed and not request.user.has_perm(permission):
-            raise PermissionDenied(permission)
+            raise PermissionMissing(permission)
 
 
 def _hang_up(request: HttpRequest) -> Callable[[], None]:

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from apps.audit import person_limits
-from apps.consumers import events, selectors
+from apps.consumers import recording, selectors
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.presenters import line
 from apps.core import kept_entries, keyset
@@ -70,7 +70,7 @@ def _found(
     selection, path, values = selection_of(form, request.user), request.path, form.query()
     page = selection.page(size=PAGE_SIZE, position=position)
     pinned = _pinned(selection) if position is None else {}
-    events.record_listed(
+    recording.record_listed(
         count=len(page.rows) + sum(len(rows) for rows, _count in pinned.values()),
         everybody=selection.everybody,
         filters=selection.asked.kinds(),

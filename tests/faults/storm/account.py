@@ -21,7 +21,7 @@ OUTCOME_EVENTS = {
     "consumer.rejected",
     "consumer.not_sent",
     "consumer.outcome_unknown",
-    "consumer.settled",
+    "consumer.resolved",
 }
 # Why a consumer that exists may stay unknown though it was looked for.
 NOT_DECIDABLE = (LookResult.NOT_PROVEN, LookResult.SHARED, LookResult.SEVERAL, LookResult.MISREAD)
@@ -275,7 +275,7 @@ def _told_in_full(line: Line) -> bool:
     if line.outcome == Outcome.UNKNOWN:
         return outcomes == unknown
     if line.by_look_up:
-        return outcomes == [*unknown, "consumer.settled"]
+        return outcomes == [*unknown, "consumer.resolved"]
     own = f"consumer.{line.outcome}"
     return outcomes in ([own], [*unknown, own])
 

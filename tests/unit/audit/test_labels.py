@@ -1,4 +1,4 @@
-"""Every code that the portal can record has words."""
+"""Every code that the portal can record has a label."""
 
 from __future__ import annotations
 
@@ -9,23 +9,37 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
+from apps.accounts import audit_events as accounts_events
+from apps.accounts.audit_events import PERSON_CHANGED, PERSON_PASSWORD_LINK_REFUSED
 from apps.accounts.roles import GRANTS
 from apps.accounts.services import Refusal
 from apps.accounts.sessions import EndReason
-from apps.audit import actions
-from apps.audit.actions import Kind
-from apps.audit.export import Format
+from apps.audit import audit_events
+from apps.audit import export as audit_export
+from apps.audit.audit_events import AUDIT_VERIFIED
 from apps.audit.integrity.diagnosis import Verdict
-from apps.audit.labels import ACTION_NAMES, KEY_LABELS, VALUES, action_name, key_label, value_words
+from apps.audit.labels import action_label, detail_label, key_label, roles_label, value_label
+from apps.audit.person_limits import Act
+from apps.audit.registry import Key, ValueType, event_types
 from apps.audit.selectors import LogFilter
 from apps.cdp.consumers import Identifier, NewConsumer
 from apps.cdp.errors import CdpError
-from apps.consumers import concerns, looks
+from apps.consumers import audit_keys, concerns, looks
+from apps.consumers.audit_events import (
+    CONSUMER_LATE_ANSWER,
+    CONSUMER_RESOLUTION_CORRECTED,
+    IDENTITY_RULE_CHANGED,
+    SUBMISSION_REPEAT_BLOCKED,
+)
 from apps.consumers.evidence import ANOTHER_REFERENCE, LIST_NOT_WHOLE, NOT_ON_ORDER
-from apps.consumers.models import Doubt, LookResult, Outcome, SettleReason
+from apps.consumers.models import DigestKind, Doubt, LookResult, Outcome, SettleReason
 from apps.consumers.words import REASONS
+from apps.history import audit_events as history_events
 from apps.history.exports.services import FailureCode
 from apps.history.models import ExportReason
+from apps.history.selection import SubmissionFilter
+from apps.history.writing import Format
+from apps.lookups.audit_events import VENDOR_RECORDS_SEARCHED
 from tests.sweeps.source import APPS, tree_of
 
 FULL = NewConsumer(
@@ -50,95 +64,96 @@ def _error_codes(kind: type[CdpError] = CdpError) -> Iterator[str]:
 
 
 ERRORS = {*_error_codes(), *REASONS}
-CODES: dict[str, Iterable[str]] = {
-    "answer_outcome": Outcome.values,
-    "by": ["order_number", "guest_ref"],
-    "change": ["added", "removed"],
-    "doubt": Doubt.values,
-    "error_code": ERRORS,
-    "failure_code": FailureCode,
-    "fields": [*FULL.to_json(), "name", "time_zone"],
-    "filters": [field.name for field in dataclasses.fields(LogFilter)],
-    "format": [*Format, "csv_exact", "xlsx"],
-    "kind": ["order", "guest", "order_consumer"],
-    "outcome": Outcome.values,
-    "previous_outcome": Outcome.values,
-    "personal": ["yes", "no"],
-    "overridden": [
+NUMBERS_AND_NAMES = (ValueType.NUMBER, ValueType.NAME)
+OF_FILTER = [field.name for field in dataclasses.fields(SubmissionFilter) if field.name != "searches"]
+CODES: dict[Key, Iterable[str]] = {
+    audit_events.FILTERS: [field.name for field in dataclasses.fields(LogFilter)],
+    audit_events.FORMAT: audit_export.Format,
+    audit_events.LIMITED_ACT: Act,
+    audit_events.VERDICT: [*Verdict],
+    AUDIT_VERIFIED.keys["scope"]: ["whole", "rest"],
+    accounts_events.ROLE: GRANTS,
+    accounts_events.SESSION_END: EndReason,
+    accounts_events.SIGN_IN_FAILURE: ["wrong_password", "no_account", "deactivated", "limited", "blocked"],
+    PERSON_PASSWORD_LINK_REFUSED.keys["reason"]: [Refusal.LINK_USED_UP.value],
+    PERSON_CHANGED.keys["fields"]: ["name", "time_zone"],
+    CONSUMER_LATE_ANSWER.keys["answer_outcome"]: Outcome.values,
+    CONSUMER_RESOLUTION_CORRECTED.keys["previous_outcome"]: Outcome.values,
+    IDENTITY_RULE_CHANGED.keys["change"]: ["added", "removed"],
+    SUBMISSION_REPEAT_BLOCKED.keys["why"]: [
+        "same_form_again",
+        "form_used_for_another_entry",
+        "identical_one_is_open",
+    ],
+    audit_keys.CHECK_RESULT: [*LookResult.values, *ERRORS],
+    audit_keys.DOUBT: Doubt.values,
+    audit_keys.ERROR_CODE: ERRORS,
+    audit_keys.OUTCOME: Outcome.values,
+    audit_keys.OVERRIDDEN_WARNINGS: [
         concerns.SIMILAR,
         concerns.NOT_COMPARED,
         concerns.NO_IDENTITY,
         concerns.VERY_OLD,
         concerns.PHONE_NOT_READ,
     ],
-    "reason": [
-        looks.LOOK_UP,
-        *SettleReason.values,
-        *ExportReason.values,
-        *EndReason,
-        Refusal.LINK_USED_UP.value,
-        *("wrong_password", "no_account", "deactivated", "limited", "blocked"),
-    ],
-    "result": [
-        *LookResult.values,
+    audit_keys.READ_RESULT: [
         *ERRORS,
         "found",
         "not_found",
         *(NOT_ON_ORDER, LIST_NOT_WHOLE, ANOTHER_REFERENCE),
     ],
-    "role": GRANTS,
-    "scope": ["own", "everybody", "whole", "rest"],
-    "verdict": [*Verdict],
-    "verification": ["verified", "not_verified"],
-    "what": ["search", "export", "denial"],
-    "why": ["same_form_again", "form_used_for_another_entry", "identical_one_is_open"],
+    audit_keys.RECORD_KIND: ["order", "guest", "order_consumer"],
+    audit_keys.RESOLUTION_REASON: [looks.LOOK_UP, *SettleReason.values],
+    audit_keys.SENT_FIELDS: FULL.to_json(),
+    audit_keys.SUBMISSION_FILTERS: [*OF_FILTER, *DigestKind.values],
+    audit_keys.SUBMISSION_SCOPE: ["own", "everybody"],
+    audit_keys.VERIFICATION: ["verified", "not_verified"],
+    VENDOR_RECORDS_SEARCHED.keys["by"]: ["order_number", "guest_ref"],
+    history_events.EXPORT_REASON: ExportReason.values,
+    history_events.FAILURE_CODE: FailureCode,
+    history_events.FORMAT: [*Format],
+    history_events.PERSONAL: ["yes", "no"],
 }
-# Purposes are not recorded yet; the others are numbers in a way, or name a page, a submission, a version.
-# The columns of an export are told as the file names them, what was normalised as "field:how".
-NO_WORDS = {
-    *(
-        "columns",
-        "export",
-        "file",
-        "hash",
-        "key",
-        "normalised",
-        "purpose",
-        "resubmission_of",
-        "settings_digest",
-        "sha256",
-    ),
-    *("keys", "previous_ref", "version", "view"),
+# They name a page, a submission, a key or a version. The columns of an export are shown as the file names
+# them, what was normalised as "field:how".
+NO_LABELS = {
+    *("columns", "export", "file", "hash", "key", "keys", "normalised", "previous_ref", "resubmission_of"),
+    *("settings_digest", "sha256", "version", "view"),
 }
+KEYS = {key for one in event_types() for key in one.keys.values()}
 
 
-@pytest.mark.parametrize("key", CODES)
-def test_every_code_has_words(key: str) -> None:
-    assert [code for code in CODES[key] if not _has_words(key, code)] == []
+@pytest.mark.parametrize("key", CODES, ids=lambda key: key.name)
+def test_every_code_has_a_label(key: Key) -> None:
+    assert [code for code in CODES[key] if not _has_label(key, code)] == []
 
 
 def test_every_key_that_holds_codes_is_looked_at() -> None:
-    of_codes = (Kind.CODE, Kind.CODES, Kind.WORD, Kind.WORDS)
-    holding = {
-        key for action in actions.ACTIONS.values() for key, kind in action.keys.items() if kind in of_codes
-    }
-    assert holding == {*CODES} | NO_WORDS
-    assert {*VALUES} <= {*CODES}
+    holding = {key for key in KEYS if key.type not in NUMBERS_AND_NAMES}
+    assert {key.name for key in holding - {*CODES}} == NO_LABELS
+    assert {*CODES} <= holding
+    assert [key.name for key in holding - {*CODES} if key.labels] == []
 
 
-def test_codes_that_are_written_out_where_they_are_recorded_have_words() -> None:
+def test_codes_that_are_written_out_where_they_are_recorded_have_labels() -> None:
     """Data of events in the source, such as ``{"kind": "order"}`` or ``result="found"``."""
     found = {(key, code) for path in APPS.rglob("*.py") for key, code in _written_out(tree_of(path))}
     assert ("kind", "order_consumer") in found
-    assert [pair for pair in found if not _has_words(*pair)] == []
+    unlabelled = [
+        (name, code)
+        for name, code in found
+        if not any(_has_label(key, code) for key in CODES if key.name == name)
+    ]
+    assert unlabelled == []
 
 
-def _has_words(key: str, code: str) -> bool:
-    # Some words are spelled as their code is: "found".
-    return code in VALUES[key] or value_words(key, code) != code
+def _has_label(key: Key, code: str) -> bool:
+    # Some labels are spelled as their code is: "found".
+    return code in key.labels or value_label(key, code) != code
 
 
 def _written_out(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    names = {key.name for key in CODES}
     for call in ast.walk(tree):
         if not isinstance(call, ast.Call) or not ast.unparse(call.func).endswith(
             ("Event", "event_of", "_recorded")
@@ -149,21 +164,18 @@ def _written_out(tree: ast.Module) -> Iterator[tuple[str, str]]:
             named = [(key.value, value) for key, value in pairs if isinstance(key, ast.Constant)]
             named += [(node.arg, node.value)] if isinstance(node, ast.keyword) and node.arg else []
             for key, value in named:
-                if key in CODES and isinstance(value, ast.Constant) and isinstance(value.value, str):
+                if key in names and isinstance(value, ast.Constant) and isinstance(value.value, str):
                     yield str(key), value.value
 
 
-def test_every_action_and_every_key_has_a_name() -> None:
-    assert {action.name for action in ACTION_NAMES} == {*actions.ACTIONS}
-    assert {key for action in actions.ACTIONS.values() for key in action.keys} - {*KEY_LABELS} == set()
-    names = [str(name) for name in ACTION_NAMES.values()]
-    assert len({*names}) == len(names)  # the filter offers them side by side
-
-
-def test_what_has_no_words_is_shown_as_it_is() -> None:
-    assert value_words("result", "teleported") == "teleported"
-    assert value_words("error_code", "http_599") == "an answer of status 599"
-    assert value_words("count", 0) == "0"
-    assert value_words("result", None) == "–"
-    assert value_words("fields", ["firstName", "lastName", "beam"]) == "first name, last name and beam"
-    assert (key_label("beam"), action_name("consumer.teleported")) == ("beam", "consumer.teleported")
+def test_a_code_without_a_label_is_shown_as_it_is() -> None:
+    assert value_label(audit_keys.CHECK_RESULT, "teleported") == "teleported"
+    assert value_label(audit_keys.ERROR_CODE, "http_599") == "an answer of status 599"
+    assert value_label(audit_keys.COUNT, 0) == "0"
+    assert value_label(audit_keys.CHECK_RESULT, None) == "–"
+    of_fields = value_label(audit_keys.SENT_FIELDS, ["firstName", "lastName", "beam"])
+    assert of_fields == "first name, last name and beam"
+    assert key_label("consumer.created", "beam") == "beam"
+    assert action_label("consumer.teleported") == "consumer.teleported"
+    assert detail_label("consumer.teleported", "result", ["one", "two"]) == "one and two"
+    assert roles_label("staff,pilot") == "Staff and pilot"

@@ -28,7 +28,7 @@ import sys, threading
 import django
 django.setup()
 from django.db import connection, transaction
-from apps.audit import actions
+from apps.consumers.audit_events import SUBMISSION_VIEWED
 from apps.audit.events import Event
 from apps.audit.recording import record
 from apps.audit.integrity.signing import sign_checkpoint
@@ -40,7 +40,7 @@ def write(number):
     actor = Actor.system(f"writer-{process}-{number}")
     for turn in range(events):
         with transaction.atomic():
-            record(Event(actions.SUBMISSION_VIEWED, actor))
+            record(Event(SUBMISSION_VIEWED, actor))
         if number == 0 and turn % 4 == 3:
             sign_checkpoint(actor)
     connection.close()

@@ -7,11 +7,18 @@ import time_machine
 from django.db import DatabaseError, connection, transaction
 from django.test import TestCase
 
-from apps.audit import actions
+from apps.accounts.audit_events import ACCESS_DENIED, PERSON_ADDED, SESSION_SIGNED_IN, SESSION_SIGNED_OUT
 from apps.audit.chain import FORMAT, GENESIS, Row, row_hash
 from apps.audit.events import Event
 from apps.audit.models import AuditEvent, AuditHead
 from apps.audit.recording import EventRefused, record
+from apps.consumers.audit_events import (
+    CONSUMER_CREATE_REQUESTED,
+    CONSUMER_CREATED,
+    CONSUMER_NOT_SENT,
+    CONSUMER_REJECTED,
+    SUBMISSION_VIEWED,
+)
 from apps.core.actor import Actor, Origin
 from tests.audit_flush import lift_triggers
 
@@ -28,7 +35,7 @@ def stored_rows() -> list[tuple[Row, str]]:
 @pytest.mark.django_db
 def test_an_event_is_stored_field_by_field(anna: Actor) -> None:
     event = Event(
-        actions.CONSUMER_REJECTED,
+        CONSUMER_REJECTED,
         anna,
         submission="b7a0",
         order_ref="ord-1",
@@ -68,9 +75,9 @@ def test_the_row_comes_back_from_the_database_as_it_was_hashed(anna: Actor) -> N
         "🜁",
     ]
     for name in names:
-        record(Event(actions.PERSON_ADDED, Actor(id="1", name=name), data={"username": name}))
-    record(Event(actions.CONSUMER_NOT_SENT, anna, data={"http_status": None, "duration_ms": 2**53 - 1}))
-    record(Event(actions.SESSION_SIGNED_IN, Actor.anonymous(Origin())))
+        record(Event(PERSON_ADDED, Actor(id="1", name=name), data={"username": name}))
+    record(Event(CONSUMER_NOT_SENT, anna, data={"http_status": None, "duration_ms": 2**53 - 1}))
+    record(Event(SESSION_SIGNED_IN, Actor.anonymous(Origin())))
     rows = stored_rows()
     assert [row.actor_name for row, _ in rows[: len(names)]] == names
     assert [row_hash(row) for row, _ in rows] == [own_hash for _, own_hash in rows]
@@ -78,8 +85,8 @@ def test_the_row_comes_back_from_the_database_as_it_was_hashed(anna: Actor) -> N
 
 @pytest.mark.django_db
 def test_rows_are_numbered_without_a_gap_and_linked(anna: Actor) -> None:
-    first = record(Event(actions.SESSION_SIGNED_IN, anna))
-    numbers = [first, *(record(Event(actions.SUBMISSION_VIEWED, anna)) for _ in range(3))]
+    first = record(Event(SESSION_SIGNED_IN, anna))
+    numbers = [first, *(record(Event(SUBMISSION_VIEWED, anna)) for _ in range(3))]
     rows = stored_rows()
     assert [row.seq for row, _ in rows] == list(range(1, len(rows) + 1))
     assert numbers == [row.seq for row, _ in rows[-4:]]
@@ -91,17 +98,17 @@ def test_rows_are_numbered_without_a_gap_and_linked(anna: Actor) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_outside_a_transaction_nothing_is_recorded(anna: Actor) -> None:
     with pytest.raises(transaction.TransactionManagementError):
-        record(Event(actions.SESSION_SIGNED_IN, anna))
+        record(Event(SESSION_SIGNED_IN, anna))
     assert not AuditEvent.objects.exists()
 
 
 @pytest.mark.django_db
 def test_the_event_goes_with_its_fact(anna: Actor) -> None:
-    before = record(Event(actions.SESSION_SIGNED_IN, anna))
+    before = record(Event(SESSION_SIGNED_IN, anna))
     with transaction.atomic():
-        record(Event(actions.SUBMISSION_VIEWED, anna))
+        record(Event(SUBMISSION_VIEWED, anna))
         transaction.set_rollback(True)
-    assert record(Event(actions.SESSION_SIGNED_OUT, anna)) == before + 1
+    assert record(Event(SESSION_SIGNED_OUT, anna)) == before + 1
     assert [row.action for row, _ in stored_rows()][-2:] == ["session.signed_in", "session.signed_out"]
 
 
@@ -109,11 +116,11 @@ def test_the_event_goes_with_its_fact(anna: Actor) -> None:
 def test_time_is_utc_to_the_microsecond_and_never_runs_back(anna: Actor) -> None:
     noon = datetime(2031, 3, 7, 12, 0, 0, 123456, tzinfo=UTC)
     with time_machine.travel(noon, tick=False) as clock:
-        first = record(Event(actions.SESSION_SIGNED_IN, anna))
+        first = record(Event(SESSION_SIGNED_IN, anna))
         clock.move_to(noon - timedelta(hours=1))
-        second = record(Event(actions.SUBMISSION_VIEWED, anna))
+        second = record(Event(SUBMISSION_VIEWED, anna))
         clock.move_to(noon + timedelta(seconds=1))
-        third = record(Event(actions.SESSION_SIGNED_OUT, anna))
+        third = record(Event(SESSION_SIGNED_OUT, anna))
     times = [AuditEvent.objects.get(seq=seq).at for seq in (first, second, third)]
     assert times == [noon, noon, noon + timedelta(seconds=1)]
 
@@ -121,7 +128,7 @@ def test_time_is_utc_to_the_microsecond_and_never_runs_back(anna: Actor) -> None
 @pytest.mark.django_db
 def test_an_odd_header_or_name_does_not_keep_an_event_out() -> None:
     origin = Origin(request_id="x" * 5000, peer_address="", client_address="fe80::1%a\x00b")
-    seq = record(Event(actions.ACCESS_DENIED, Actor(id="1", name="A\x00", origin=origin)))
+    seq = record(Event(ACCESS_DENIED, Actor(id="1", name="A\x00", origin=origin)))
     stored = AuditEvent.objects.get(seq=seq)
     assert (stored.request_id, stored.peer_address, stored.client_address) == ("x" * 200, "", "fe80::1%a?b")
     assert stored.actor_name == "A?"
@@ -133,7 +140,7 @@ def test_the_anchor_is_logged_after_the_commit_and_says_no_more(
 ) -> None:
     caplog.set_level(logging.INFO, logger="apps.audit")
     with TestCase.captureOnCommitCallbacks(execute=True):
-        seq = record(Event(actions.CONSUMER_CREATED, anna, order_ref="ord-1"))
+        seq = record(Event(CONSUMER_CREATED, anna, order_ref="ord-1"))
         assert not caplog.records
     (line,) = caplog.records
     usual = set(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
@@ -151,16 +158,16 @@ def test_no_anchor_is_logged_of_an_event_that_was_rolled_back(
 ) -> None:
     caplog.set_level(logging.INFO, logger="apps.audit")
     with TestCase.captureOnCommitCallbacks(execute=True), transaction.atomic():
-        record(Event(actions.SESSION_SIGNED_IN, anna))
+        record(Event(SESSION_SIGNED_IN, anna))
         transaction.set_rollback(True)
     assert not caplog.records
 
 
 @pytest.mark.django_db
 def test_a_lost_head_is_made_again_from_the_last_row(anna: Actor) -> None:
-    first = record(Event(actions.SESSION_SIGNED_IN, anna))
+    first = record(Event(SESSION_SIGNED_IN, anna))
     AuditHead.objects.all().delete()
-    assert record(Event(actions.SESSION_SIGNED_OUT, anna)) == first + 1
+    assert record(Event(SESSION_SIGNED_OUT, anna)) == first + 1
 
 
 @pytest.mark.django_db
@@ -178,23 +185,23 @@ def test_a_lost_head_is_made_again_from_the_last_row(anna: Actor) -> None:
 )
 def test_a_head_that_was_bent_stops_the_writer(anna: Actor, change: str) -> None:
     with time_machine.travel(datetime(2041, 1, 1, tzinfo=UTC), tick=False):
-        record(Event(actions.SESSION_SIGNED_IN, anna))
+        record(Event(SESSION_SIGNED_IN, anna))
     count = AuditEvent.objects.count()
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE audit_head SET {change}".replace("repeat_a", f"'{'a' * 64}'"))
     with pytest.raises(EventRefused), transaction.atomic():
-        record(Event(actions.SESSION_SIGNED_OUT, anna))
+        record(Event(SESSION_SIGNED_OUT, anna))
     assert AuditEvent.objects.count() == count
 
 
 @pytest.mark.django_db
 def test_a_cut_tail_stops_the_writer(anna: Actor) -> None:
     for _ in range(3):
-        last = record(Event(actions.SESSION_SIGNED_IN, anna))
+        last = record(Event(SESSION_SIGNED_IN, anna))
     with lift_triggers(connection), connection.cursor() as cursor:
         cursor.execute("DELETE FROM audit_event WHERE seq = %s", [last])
     with pytest.raises(DatabaseError), transaction.atomic():
-        record(Event(actions.SESSION_SIGNED_OUT, anna))
+        record(Event(SESSION_SIGNED_OUT, anna))
 
 
 @pytest.mark.django_db
@@ -204,7 +211,7 @@ def test_the_longest_event_fits(anna: Actor) -> None:
     reference = "é" * 200
     seq = record(
         Event(
-            actions.CONSUMER_CREATE_REQUESTED,
+            CONSUMER_CREATE_REQUESTED,
             actor,
             reference,
             reference,

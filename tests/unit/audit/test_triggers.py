@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 
-from apps.audit import actions
+from apps.accounts.audit_events import SESSION_SIGNED_IN
 from apps.audit.chain import Row, row_hash
 from apps.audit.events import Event
 from apps.audit.recording import record
@@ -24,7 +24,7 @@ INSERT = "INSERT"
 @pytest.fixture
 def rows(anna: Actor) -> list[tuple[Row, str]]:
     for _ in range(3):
-        record(Event(actions.SESSION_SIGNED_IN, anna))
+        record(Event(SESSION_SIGNED_IN, anna))
     return stored_rows()
 
 

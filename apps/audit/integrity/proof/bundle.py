@@ -16,7 +16,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import transaction
 
-from apps.audit import actions
+from apps.audit.audit_events import AUDIT_PROOF_DOWNLOADED
 from apps.audit.chain import canonical_json
 from apps.audit.events import Event, EventError
 from apps.audit.integrity import checkpoints
@@ -31,8 +31,8 @@ logger = logging.getLogger("apps.audit")
 VERIFIER: Final = Path(__file__).with_name("verify_audit_log.py")
 
 
-def tell_the_log(actor: Actor) -> bool:
-    """Record that the proof is taken, before any of it leaves; whether the log took the event.
+def record_download(actor: Actor) -> bool:
+    """Record that the proof is downloaded, before any of it is sent. Returns whether the log took the event.
 
     Where somebody has bent the end of the chain, the log refuses every event, and the proof is wanted most:
     then a line of the portal's own log stands for it. Raises whatever else the database does: without a
@@ -41,7 +41,7 @@ def tell_the_log(actor: Actor) -> bool:
     try:
         with transaction.atomic():
             head = read_head()
-            record(Event(actions.AUDIT_PROOF_DOWNLOADED, actor, data={"last": head[0] if head else 0}))
+            record(Event(AUDIT_PROOF_DOWNLOADED, actor, data={"last": head[0] if head else 0}))
     except (EventRefused, EventError):  # the second: the head is beyond 2**53, which no event can tell
         logger.error("audit_proof_not_recorded", extra={"actor_id": actor.id})
         return False

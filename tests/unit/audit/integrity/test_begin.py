@@ -11,7 +11,6 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from pytest_django import Settings
 
-from apps.audit import actions
 from apps.audit.events import Event
 from apps.audit.integrity import checkpoints
 from apps.audit.integrity.checkpoints import Beginning
@@ -22,6 +21,7 @@ from apps.audit.integrity.signing import NotSignedError, sign_checkpoint
 from apps.audit.integrity.verification import verify
 from apps.audit.models import AuditEvent
 from apps.audit.recording import record
+from apps.consumers.audit_events import SUBMISSION_VIEWED
 from apps.core.actor import Actor
 from tests.audit_flush import lift_triggers
 
@@ -33,7 +33,7 @@ SIGNER = Actor.system("tests")
 def write(number: int) -> None:
     for _ in range(number):
         with transaction.atomic():
-            record(Event(actions.SUBMISSION_VIEWED, Actor(id="17", name="Anna")))
+            record(Event(SUBMISSION_VIEWED, Actor(id="17", name="Anna")))
 
 
 def begin(file: Path) -> str:

@@ -13,7 +13,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import transaction
 
-from apps.audit import actions
 from apps.audit.events import Event
 from apps.audit.integrity.checkpoints import (
     Beginning,
@@ -32,6 +31,7 @@ from apps.audit.integrity.signing import sign_checkpoint
 from apps.audit.integrity.verification import verify
 from apps.audit.models import AuditEvent
 from apps.audit.recording import record
+from apps.consumers.audit_events import SUBMISSION_VIEWED
 from apps.core.actor import Actor
 
 KEY_TEXT = base64.b64encode(bytes(range(32))).decode()
@@ -112,10 +112,10 @@ def test_no_event_tells_of_a_signature_that_is_not_in_the_file(
     worker = Actor.system("worker")
     for _ in range(2):
         with transaction.atomic():
-            record(Event(actions.SUBMISSION_VIEWED, worker))
+            record(Event(SUBMISSION_VIEWED, worker))
     sign_checkpoint(worker)
     with transaction.atomic():
-        record(Event(actions.SUBMISSION_VIEWED, worker))
+        record(Event(SUBMISSION_VIEWED, worker))
     told = AuditEvent.objects.count()
     with monkeypatch.context() as patched:
         fill_up(patched, after=after)
@@ -124,7 +124,7 @@ def test_no_event_tells_of_a_signature_that_is_not_in_the_file(
     assert AuditEvent.objects.count() == told
     assert verify().verdict is Verdict.UNCHANGED
     with transaction.atomic():
-        record(Event(actions.SUBMISSION_VIEWED, worker))
+        record(Event(SUBMISSION_VIEWED, worker))
     assert sign_checkpoint(worker) is not None
     assert verify().verdict is Verdict.UNCHANGED
 

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 
-from apps.audit import actions
+from apps.audit.audit_events import AUDIT_RETENTION_APPLIED
 from apps.audit.events import Event
 from apps.audit.integrity import checkpoints, retention
 from apps.audit.integrity.diagnosis import Verdict
@@ -28,6 +28,7 @@ from apps.audit.integrity.verification import verify
 from apps.audit.models import AuditEvent
 from apps.audit.recording import record
 from apps.audit.triggers import install_triggers, missing_triggers
+from apps.consumers.audit_events import SUBMISSION_VIEWED
 from apps.core.actor import Actor
 from tests.audit_flush import lift_triggers
 from tests.sweeps.source import APPS, ROOT, modules, relative
@@ -42,7 +43,7 @@ C1, C2 = 5, 11  # what the two checkpoints vouch for; each is followed by the ev
 def write(number: int) -> None:
     for turn in range(number):
         with transaction.atomic():
-            record(Event(actions.SUBMISSION_VIEWED, Actor(id="17", name="Anna"), order_ref=f"ord-{turn}"))
+            record(Event(SUBMISSION_VIEWED, Actor(id="17", name="Anna"), order_ref=f"ord-{turn}"))
 
 
 @pytest.fixture
@@ -174,7 +175,7 @@ def test_what_fails_before_the_commit_leaves_every_row_and_trigger_and_is_finish
     before = sequences()
 
     def full(_event: Event) -> int:
-        if _event.action is actions.AUDIT_RETENTION_APPLIED:
+        if _event.type is AUDIT_RETENTION_APPLIED:
             raise OperationalError("full")
         return record(_event)
 

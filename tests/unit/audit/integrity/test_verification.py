@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from pytest_django import Settings
 
-from apps.audit import actions
+from apps.accounts.audit_events import ACCESS_DENIED
 from apps.audit.chain import Row, row_hash
 from apps.audit.events import Event
 from apps.audit.integrity import checkpoints, stored_rows, verification
@@ -30,6 +30,7 @@ from apps.audit.integrity.signing import NotSignedError, sign_checkpoint
 from apps.audit.integrity.verification import Progress, Result, record_result, verify
 from apps.audit.models import AuditEvent
 from apps.audit.recording import record
+from apps.consumers.audit_events import SUBMISSION_VIEWED
 from apps.core.actor import Actor
 from benchmarks import audit_rows
 from tests.audit_flush import lift_triggers
@@ -44,7 +45,7 @@ C1, C2 = 5, 11  # what the two checkpoints vouch for; each is followed by the ev
 def write(number: int) -> None:
     for turn in range(number):
         with transaction.atomic():
-            record(Event(actions.SUBMISSION_VIEWED, Actor(id="17", name="Anna"), order_ref=f"ord-{turn}"))
+            record(Event(SUBMISSION_VIEWED, Actor(id="17", name="Anna"), order_ref=f"ord-{turn}"))
 
 
 @pytest.fixture
@@ -484,7 +485,7 @@ def test_readers_ahead_beside_writers_raise_no_false_alarm(
 )
 def test_the_database_writes_a_text_as_the_chain_does(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with transaction.atomic():
-        record(Event(actions.ACCESS_DENIED, Actor(id="17", name=f"A{text}b"), data={"permission": text}))
+        record(Event(ACCESS_DENIED, Actor(id="17", name=f"A{text}b"), data={"permission": text}))
     write(2)
     monkeypatch.setattr(verification, "QUICK_FROM", 0)
     with mock.patch.object(verification, "rows_after", return_value=[]) as rows_after:

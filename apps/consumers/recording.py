@@ -1,4 +1,4 @@
-"""What the audit log is told about submissions."""
+"""What is recorded in the audit log about submissions."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import Any
 
 from django.db import transaction
 
-from apps.audit import actions
 from apps.audit.events import Event, Value
 from apps.audit.recording import record
+from apps.audit.registry import EventType
+from apps.consumers.audit_events import SUBMISSION_VIEWED, SUBMISSIONS_LISTED, VENDOR_RECORD_VIEWED
 from apps.consumers.models import Submission
 from apps.core.actor import Actor
 
 
-def event_of(action: actions.Action, submission: Submission, actor: Actor, **data: Any) -> Event:
+def event_of(event_type: EventType, submission: Submission, actor: Actor, **data: Any) -> Event:
     """An event about a submission; what is not known is left out of its data."""
     return Event(
-        action=action,
+        type=event_type,
         actor=actor,
         submission=str(submission.public_id),
         order_ref=submission.order_ref,
@@ -29,29 +30,29 @@ def event_of(action: actions.Action, submission: Submission, actor: Actor, **dat
 
 
 def record_viewed(submission: Submission, actor: Actor) -> None:
-    """Write down that a person saw a submission's personal data."""
+    """Record that a person saw a submission's personal data."""
     with transaction.atomic():
-        record(event_of(actions.SUBMISSION_VIEWED, submission, actor))
+        record(event_of(SUBMISSION_VIEWED, submission, actor))
 
 
 def record_consumer_read(submission: Submission, ref: str, *, result: str, actor: Actor) -> None:
-    """Write down that a person had the portal read a consumer of the submission's order.
+    """Record that a person had the portal read a consumer of the submission's order.
 
     ``result`` is "found" or a code that says why not.
     """
     data = {"kind": "order_consumer", "result": result}
-    read = event_of(actions.VENDOR_RECORD_VIEWED, submission, actor, **data)
+    read = event_of(VENDOR_RECORD_VIEWED, submission, actor, **data)
     with transaction.atomic():
         record(replace(read, consumer_ref=ref))
 
 
 def record_listed(*, count: int, everybody: bool, actor: Actor, filters: Sequence[str] = ()) -> None:
-    """Write down that a person saw a list of submissions with consumers' names.
+    """Record that a person saw a list of submissions with consumers' names.
 
-    ``filters``: the kinds of what was asked for, never the values.
+    ``filters``: what was asked for, as codes, never the values.
     """
     data: dict[str, Value] = {"count": count, "scope": "everybody" if everybody else "own"}
     if filters:
         data["filters"] = filters
     with transaction.atomic():
-        record(Event(action=actions.SUBMISSIONS_LISTED, actor=actor, data=data))
+        record(Event(type=SUBMISSIONS_LISTED, actor=actor, data=data))
