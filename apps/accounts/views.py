@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from apps.accounts import services
 from apps.accounts.forms import DetailsForm, NewPersonForm
 from apps.accounts.models import User
+from apps.accounts.permissions import MANAGE_PEOPLE
 from apps.accounts.presenters import REFUSAL_WORDS, person_page, person_rows
 from apps.accounts.selectors import find_person, people
 from apps.audit import person_limits
@@ -23,7 +24,7 @@ from apps.core.form_errors import form_errors
 from apps.core.permissions import PermissionMissing, requires
 from apps.core.requests import actor_of, support_code
 
-manages_people = requires("accounts.manage_people")
+manages_people = requires(MANAGE_PEOPLE)
 
 
 @require_GET

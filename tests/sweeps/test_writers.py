@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.sweeps.source import Function, called_names, modules, relative, tree_of
 
-WRITERS = {"events.py", "looks.py", "rules.py", "services.py", "settling.py", "storing.py"}
+WRITERS = {"looks.py", "recording.py", "rules.py", "services.py", "settling.py", "storing.py"}
 RECORD = {"record"}
 # Outside the services: groups follow the matrix, sessions are signed in and out of, models guard themselves,
 # and nobody acts when the pace of look-ups, the connection, a counted act or a sign of life changes.

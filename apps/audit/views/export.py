@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from apps.audit import export, person_limits
 from apps.audit.forms.export import ExportForm
+from apps.audit.permissions import VIEW_LOG
 from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
 from apps.core.requests import actor_of
@@ -22,7 +23,7 @@ CONTENT_TYPES = {
 }
 
 
-@requires("audit.view_log")
+@requires(VIEW_LOG)
 @require_http_methods(["GET", "POST"])
 def export_log(request: HttpRequest) -> HttpResponseBase:
     """The form; sent, the file. It leaves piece by piece while it is made, so there is no size to tell."""

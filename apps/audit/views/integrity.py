@@ -18,6 +18,7 @@ from apps.audit.integrity import checkpoints, past_verifications
 from apps.audit.integrity.proof.bundle import bundle, record_download
 from apps.audit.integrity.stored_rows import takes_events
 from apps.audit.integrity.verification import GOOD, Progress, Result, record_result, verification
+from apps.audit.permissions import VERIFY_LOG
 from apps.audit.presenters import integrity as integrity_words
 from apps.core.actor import Actor
 from apps.core.permissions import requires
@@ -26,7 +27,7 @@ from apps.core.requests import actor_of
 logger = logging.getLogger("apps.audit")
 
 
-@requires("audit.verify_log")
+@requires(VERIFY_LOG)
 @require_safe
 def integrity(request: HttpRequest) -> HttpResponse:
     """The last verification in words, and what can be done."""
@@ -42,7 +43,7 @@ def integrity(request: HttpRequest) -> HttpResponse:
     return render(request, "audit/integrity.html", context)
 
 
-@requires("audit.verify_log")
+@requires(VERIFY_LOG)
 @require_POST
 def verify_now(request: HttpRequest) -> StreamingHttpResponse:
     """Verify the whole log, telling how far it is: the page grows while it runs, also without a script.
@@ -57,7 +58,7 @@ def verify_now(request: HttpRequest) -> StreamingHttpResponse:
     return response
 
 
-@requires("audit.verify_log")
+@requires(VERIFY_LOG)
 @require_POST
 def download_proof(request: HttpRequest) -> StreamingHttpResponse:
     """The archive with every event, the checkpoints and the verifier. That it was taken is an event first.

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET
 
 from apps.audit import selectors, services
 from apps.audit.forms.log import LogFilterForm
+from apps.audit.permissions import VIEW_LOG
 from apps.audit.presenters import events as presenters
 from apps.core import keyset
 from apps.core.filters import page_url, with_query
@@ -18,10 +19,9 @@ from apps.core.permissions import requires
 from apps.core.requests import actor_of
 
 PAGE_SIZE = 50
-SEE_LOG = "audit.view_log"
 
 
-@requires(SEE_LOG)
+@requires(VIEW_LOG)
 @require_GET
 def log(request: HttpRequest) -> HttpResponse:
     """The log, newest first or as a timeline, with the filters of the address."""
@@ -47,7 +47,7 @@ def log(request: HttpRequest) -> HttpResponse:
     return render(request, "audit/log.html", context)
 
 
-@requires(SEE_LOG)
+@requires(VIEW_LOG)
 @require_GET
 def event(request: HttpRequest, seq: int) -> HttpResponse:
     """One event with what belongs to it."""

@@ -28,6 +28,7 @@ from apps.consumers.forms.entry import (
 )
 from apps.consumers.forms.lists import LISTS
 from apps.consumers.models import Outcome, Submission
+from apps.consumers.permissions import CREATE_ORDER_CONSUMER, VIEW_ALL_SUBMISSIONS
 from apps.core import kept_entries
 from apps.core.actor import Actor
 from apps.core.context_processors import environment_words
@@ -42,7 +43,7 @@ logger = logging.getLogger(__name__)
 ANSWER_MARGIN = 30
 
 
-@requires("consumers.create_order_consumer")
+@requires(CREATE_ORDER_CONSUMER)
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
     """New order consumer: the empty form, or filled from an earlier try (``?from=``) or an order."""
@@ -220,7 +221,7 @@ def _entry_of_earlier_try(earlier: Submission) -> Entry:
 
 
 def _visible(request: HttpRequest, public_id: uuid.UUID) -> Submission | None:
-    everybody = request.user.has_perm("consumers.view_all_submissions")
+    everybody = request.user.has_perm(VIEW_ALL_SUBMISSIONS)
     return selectors.find_visible(public_id, str(request.user.pk), everybody=everybody)
 
 

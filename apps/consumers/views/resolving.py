@@ -15,6 +15,7 @@ from apps.consumers import evidence, recording, resolution_presenters, selectors
 from apps.consumers.evidence import Evidence
 from apps.consumers.forms.settling import SETTLE_FORMS, SettleForm, settle_forms, settle_kinds
 from apps.consumers.models import Outcome, SettleReason, Submission
+from apps.consumers.permissions import RESOLVE_SUBMISSION
 from apps.consumers.views.submissions import find, lost_page, reader_of, receipt_page, typed_before
 from apps.core import kept_entries
 from apps.core.form_errors import FieldError
@@ -28,7 +29,7 @@ CONFIRM, CHANGE = "confirm", "change"
 """What a form asks for: mark as shown, or change what was entered. Otherwise the consumer is read first."""
 
 
-@requires("consumers.settle_submission")
+@requires(RESOLVE_SUBMISSION)
 @require_http_methods(["GET", "POST"])
 def settle(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Mark as created, after what was sent was compared with what the portal read; or as not created."""

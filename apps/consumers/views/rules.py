@@ -10,13 +10,14 @@ from django.views.decorators.http import require_http_methods
 from apps.consumers import rules, selectors
 from apps.consumers.forms.rules import REFUSALS, RuleForm
 from apps.consumers.models import IdentityRule
+from apps.consumers.permissions import CHANGE_IDENTITY_RULES
 from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import actor_of
 
 
-@requires("consumers.change_identity_rules")
+@requires(CHANGE_IDENTITY_RULES)
 @require_http_methods(["GET", "POST"])
 def identity_rules(request: HttpRequest) -> HttpResponse:
     """The rules in order of priority, and a form to add one."""
@@ -32,7 +33,7 @@ def identity_rules(request: HttpRequest) -> HttpResponse:
     return render(request, "consumers/identity_rules.html", context)
 
 
-@requires("consumers.change_identity_rules")
+@requires(CHANGE_IDENTITY_RULES)
 @require_http_methods(["POST"])
 def remove_identity_rule(request: HttpRequest, pk: int) -> HttpResponse:
     """Remove one rule; those behind it move up."""

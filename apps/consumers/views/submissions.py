@@ -22,6 +22,12 @@ from apps.cdp.factory import get_client
 from apps.consumers import looks, presenters, recording, resolution_presenters, selectors, settling
 from apps.consumers.forms.settling import SETTLE_FORMS, SettleForm, settle_forms
 from apps.consumers.models import Outcome, Submission
+from apps.consumers.permissions import (
+    LOOK_UP_VENDOR_RECORDS,
+    RESOLVE_SUBMISSION,
+    VIEW_ALL_SUBMISSIONS,
+    VIEW_OWN_SUBMISSIONS,
+)
 from apps.consumers.resolution_presenters import Reader
 from apps.core import kept_entries
 from apps.core.form_errors import form_errors
@@ -33,9 +39,6 @@ MOST_UNKNOWN = 50
 ON_START_PAGE = 5
 LOOKS_SOON = datetime.timedelta(seconds=90)  # a reader may be waiting for it
 STILL_EXPECTED = datetime.timedelta(seconds=60)  # after the time at which something should have happened
-SEE_ALL = "consumers.view_all_submissions"
-RESOLVE = "consumers.settle_submission"
-SEE_OWN = "consumers.view_own_submissions"
 
 
 @require_GET
@@ -45,8 +48,8 @@ def start(request: HttpRequest, *, problems: Sequence[object] = ()) -> HttpRespo
     ``problems``: lines of the portal's state that the person has to know of.
     """
     context: dict[str, Any] = {}
-    if request.user.has_perm(SEE_OWN) or request.user.has_perm(SEE_ALL):
-        person, everybody = str(request.user.pk), request.user.has_perm(SEE_ALL)
+    if request.user.has_perm(VIEW_OWN_SUBMISSIONS) or request.user.has_perm(VIEW_ALL_SUBMISSIONS):
+        person, everybody = str(request.user.pk), request.user.has_perm(VIEW_ALL_SUBMISSIONS)
         every_unknown = selectors.unknown_submissions(person, everybody=everybody)
         unknown = every_unknown[:MOST_UNKNOWN]
         contradicted = selectors.contradicted_submissions(person, everybody=everybody)[:MOST_UNKNOWN]
@@ -64,13 +67,13 @@ def start(request: HttpRequest, *, problems: Sequence[object] = ()) -> HttpRespo
     return render(request, "consumers/start.html", {**context, "problems": problems})
 
 
-@requires(SEE_OWN, SEE_ALL)
+@requires(VIEW_OWN_SUBMISSIONS, VIEW_ALL_SUBMISSIONS)
 @require_GET
 def receipt(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """The permanent address of a submission. It only reads: a reload never sends."""
     submission = find(request, public_id)
     forms: list[SettleForm] = []
-    if request.user.has_perm(RESOLVE):
+    if request.user.has_perm(RESOLVE_SUBMISSION):
         typed = typed_before(request, submission)
         if isinstance(typed, HttpResponse):
             return typed
@@ -81,7 +84,7 @@ def receipt(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     return receipt_page(request, submission, forms)
 
 
-@requires("consumers.look_up_vendor_records")
+@requires(LOOK_UP_VENDOR_RECORDS)
 @require_http_methods(["POST"])
 def check_now(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Check now: read the order at once, instead of at the next set time."""
@@ -137,7 +140,11 @@ def _looks_again_in(submission: Submission) -> int:
 def reader_of(request: HttpRequest) -> Reader:
     """What the signed-in person may see and do."""
     user = request.user
-    return Reader(str(user.pk), sees_all=user.has_perm(SEE_ALL), may_resolve=user.has_perm(RESOLVE))
+    return Reader(
+        str(user.pk),
+        sees_all=user.has_perm(VIEW_ALL_SUBMISSIONS),
+        may_resolve=user.has_perm(RESOLVE_SUBMISSION),
+    )
 
 
 def typed_before(request: HttpRequest, submission: Submission) -> dict[str, str] | HttpResponse:
@@ -172,7 +179,7 @@ def lost_page(request: HttpRequest, submission: Submission, form: SettleForm) ->
 
 def find(request: HttpRequest, public_id: uuid.UUID) -> Submission:
     """The submission, or 404: one that the person may not see is no different from none."""
-    everybody = request.user.has_perm(SEE_ALL)
+    everybody = request.user.has_perm(VIEW_ALL_SUBMISSIONS)
     submission = selectors.find_visible(public_id, str(request.user.pk), everybody=everybody)
     if submission is None:
         raise Http404

@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
+from apps.consumers.permissions import VIEW_FIGURES
 from apps.core.filters import with_query
 from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
@@ -22,7 +23,7 @@ from apps.history.selection import Selection
 from apps.history.views.selected import filter_form, selection_of
 
 
-@requires("consumers.view_figures")
+@requires(VIEW_FIGURES)
 @require_GET
 def figures(request: HttpRequest) -> HttpResponse:
     """Figures of the submissions that the address asks for. Each leads to the rows behind it."""
