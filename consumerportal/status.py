@@ -19,7 +19,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.integrity import past_verifications
-from apps.audit.presenters.integrity import verdict_words
+from apps.audit.presenters.integrity import verdict_sentence
 from apps.audit.triggers import missing_triggers
 from apps.consumers import pacing, settling, spool, words
 from apps.consumers.models import Outcome, Submission, VendorContact
@@ -251,7 +251,7 @@ def _audit_log() -> Line:
                 "The event of a verification cannot be read: somebody has altered it. Event %(seq)s"
             )
             return Line("audit_log", label, said % {"seq": problem.seq}, Level.PROBLEM)
-        said = gettext("%(verdict)s Found at") % {"verdict": verdict_words(result)}
+        said = gettext("%(verdict)s Found at") % {"verdict": verdict_sentence(result)}
         return Line("audit_log", label, said, Level.PROBLEM, problem.at)
     latest = past_verifications.latest_verification()
     if latest is None:

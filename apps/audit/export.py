@@ -1,6 +1,6 @@
 """The audit log as a file: a range of events, oldest first, in memory that does not grow with the range.
 
-An export is itself told in the log. A broken file cannot be taken for a whole one: JSON Lines end in a line
+An export is itself recorded. A broken file cannot be taken for a whole one: JSON Lines end in a line
 that says so, and whatever stops the export is raised through to the server, which breaks the connection.
 """
 
@@ -76,16 +76,16 @@ def find_range(
 
 
 def begin(export: Export, actor: Actor) -> None:
-    """Tell the log that an export begins. Without this event no row leaves the portal."""
+    """Record that an export begins. Without this event no row is sent."""
     _record(AUDIT_EXPORT_STARTED, export, actor)
 
 
 def write(
     export: Export, actor: Actor, *, delivered: Callable[[], object] = lambda: None
 ) -> Generator[str, None, None]:
-    """The text of the file, piece by piece. What came of it is in the log: exported, or failed with the rows.
+    """The text of the file, piece by piece. Its end is recorded: exported, or failed after how many rows.
 
-    ``delivered`` is called before the log is told that all rows have left; whoever holds a buffer empties it
+    ``delivered`` is called before it is recorded that all rows were sent; whoever holds a buffer empties it
     there. Raises the database's errors, and whatever ``delivered`` raises. Given up early (the reader went
     away), it is a failed export.
     """
@@ -95,10 +95,10 @@ def write(
         yield form.head()
         for rows in rows_after(export.first - 1, up_to=export.last):
             release_database_connections()  # the reader may be slow
-            yield _told("".join(map(form.line, rows)))
+            yield _printable("".join(map(form.line, rows)))
             written, last_hash = written + len(rows), rows[-1][HASH]
         delivered()
-    except BaseException:  # the reader's end, too (GeneratorExit): that is what has to be told
+    except BaseException:  # the reader's end, too (GeneratorExit): that has to be recorded
         _record(AUDIT_EXPORT_FAILED, export, actor, rows=written)
         raise
     _record(AUDIT_EXPORTED, export, actor, rows=written)
@@ -193,7 +193,7 @@ def _boolean(stored: object) -> object:
     return {0: False, 1: True}.get(stored, stored)  # type: ignore[call-overload]  # SQLite keeps 0 and 1
 
 
-def _told(text: str) -> str:
+def _printable(text: str) -> str:
     """The same where all of it is text; what SQLite keeps as text and is none is spelt out (``\\udcff``)."""
     return text.encode("utf-8", "backslashreplace").decode()
 

@@ -1,4 +1,4 @@
-"""The one way into the audit log."""
+"""Recording events: the only code that writes rows of the audit log."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from apps.audit.events import Event, storable
 
 logger = logging.getLogger("apps.audit")
 
-# Plain SQL, because this statement is part of every write of the portal and the head stays locked meanwhile:
-# measured for one chain entry in one thread, the ORM's form takes 2.4 times as long on SQLite, 1.3 times on
+# Plain SQL: these statements are part of every write of the portal, and they run while the head is locked.
+# Measured for one event in one thread, the ORM takes 2.4 times as long on SQLite and 1.3 times as long on
 # PostgreSQL. The names come from the code, the values are parameters.
 _COLUMNS = (*Row._fields, "hash")
 _INSERT_EVENT = "INSERT INTO audit_event ({}) VALUES ({})".format(  # noqa: S608  # names of ours, no values
@@ -23,40 +23,40 @@ _INSERT_EVENT = "INSERT INTO audit_event ({}) VALUES ({})".format(  # noqa: S608
 )
 _READ_HEAD = "SELECT seq, time, hash FROM audit_head WHERE id = 1"
 _MOVE_HEAD = "UPDATE audit_head SET seq = %s, time = %s, hash = %s WHERE id = 1"
-# In one go where the database can: one journey less while the end of the chain is locked.
+# One statement where the database supports it: one round trip less while the head is locked.
 _MOVE_AND_INSERT = f"WITH moved AS ({_MOVE_HEAD}) {_INSERT_EVENT}"
 _MAKE_HEAD = "INSERT INTO audit_head (id, seq, time, hash) VALUES (1, %s, %s, %s) ON CONFLICT DO NOTHING"
 _READ_LAST = "SELECT seq, time, hash FROM audit_event ORDER BY seq DESC LIMIT 1"
 
 
 class EventRefused(DatabaseError):
-    """The log takes no event: somebody has bent the end of the chain.
+    """No event can be recorded, because the head row does not match the last event.
 
-    No ``IntegrityError``, by which a caller knows that a constraint of its own fact stands in the way.
+    Not an ``IntegrityError``: callers read that as a violated constraint of their own rows.
     """
 
 
 def record(event: Event) -> int:
-    """Write the event at the end of the chain; returns its sequence number.
+    """Append the event to the chain and return its sequence number.
 
-    Call it as the last statement of the transaction that makes the fact true: the end of the chain stays
-    locked until the commit. Raises ``TransactionManagementError`` outside a transaction, where the event
-    could be told without its fact, and ``DatabaseError`` when it cannot be written: then neither is the fact.
-    One of these is :class:`EventRefused`.
+    Call it as the last statement of the transaction that stores the fact: the head stays locked until the
+    commit. Raises ``TransactionManagementError`` outside a transaction, where the event could be stored
+    without its fact, and ``DatabaseError`` (also as :class:`EventRefused`) when it cannot be written; the
+    transaction is rolled back then, and the fact with it.
 
-    After the commit one line goes to the log (sequence, hash, action): an anchor that nobody with access
-    to the database alone can change.
+    After the commit, the sequence, the hash and the action are logged. Access to the database alone does not
+    suffice to change that line.
     """
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("An event is recorded in the transaction of its fact")
     with connection.cursor() as cursor:
         last_seq, last_time, last_hash = lock_head(cursor)
-        if last_seq >= 2**53:  # no log ever comes to that; JSON has no exact numbers beyond
+        if last_seq >= 2**53:  # JSON has no exact numbers beyond (RFC 8259, section 6)
             raise EventRefused("The end of the audit log's chain is at no sequence")
-        # Never behind its predecessor, whatever the clocks of several machines say.
+        # Never before the last event, although the clocks of several machines differ.
         now = time.time_ns() // 1000
-        if last_time > now:  # clocks differ a little; or somebody has set the head forward, for every event
-            _demand_the_time_of_the_last_row(cursor, last_time)
+        if last_time > now:  # the clocks differ, or the head row was altered
+            _require_time_of_last_row(cursor, last_time)
         row = _row(event, last_seq + 1, max(now, last_time), last_hash)
         own_hash = row_hash(row)
         end = (row.seq, row.time, own_hash)
@@ -74,7 +74,7 @@ def record(event: Event) -> int:
 
 
 def lock_head(cursor: CursorWrapper) -> tuple[int, int, str]:
-    """Sequence, time and hash of the last row, locked until the commit.
+    """Lock the head until the commit; return sequence, time and hash of the last event.
 
     SQLite's write transactions are IMMEDIATE (settings): they hold the one write lock already.
     """
@@ -82,8 +82,8 @@ def lock_head(cursor: CursorWrapper) -> tuple[int, int, str]:
     cursor.execute(read)
     head = cursor.fetchone()
     if head is None:
-        # The first event of a database. Of several writers here at once one makes the row; the others wait at
-        # its key until that one has committed, make nothing, and then read what it left.
+        # The first event of a database. Of several concurrent writers, one inserts the row; the others wait
+        # for its key until that one has committed, insert nothing and read its row.
         cursor.execute(_READ_LAST)
         cursor.execute(_MAKE_HEAD, cursor.fetchone() or (0, 0, GENESIS))
         cursor.execute(read)
@@ -91,7 +91,7 @@ def lock_head(cursor: CursorWrapper) -> tuple[int, int, str]:
     return head  # type: ignore[no-any-return]  # a database row
 
 
-def _demand_the_time_of_the_last_row(cursor: CursorWrapper, last_time: int) -> None:
+def _require_time_of_last_row(cursor: CursorWrapper, last_time: int) -> None:
     cursor.execute(_READ_LAST)
     last = cursor.fetchone()
     if last is None or last[1] != last_time:

@@ -1,4 +1,4 @@
-"""What the worker does for the audit log: it signs while something happens, and verifies again and again."""
+"""The worker's duty for the audit log: sign checkpoints while events arrive, and verify regularly."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ SIGN_AFTER: Final = 60.0  # seconds with something unsigned
 VERIFY_EVERY: Final = 600.0  # seconds: what came after the last checkpoint
 VERIFY_WHOLE_EVERY: Final = 24 * 60 * 60.0  # seconds: from the first event
 
-# What the watch leaves behind itself; if it counted as activity, a quiet log would never be quiet.
+# The events of this duty do not count as activity; otherwise it would record new ones for ever.
 _OWN = (AUDIT_CHECKPOINT_SIGNED.name, AUDIT_VERIFIED.name)
 
 
 class IntegrityMonitor:
-    """One for each worker process. Any number of them may run: only one signs, and looking harms nobody."""
+    """One for each worker process. Any number of them may run: only one signs at a time."""
 
     def __init__(self, actor: Actor) -> None:
         self.actor = actor
         self.signed = 0  # the sequence up to which nothing is left to sign
         self.unsigned_since: float | None = None
-        self.not_before = 0.0  # a failure is not tried again at once
+        self.not_before = 0.0  # after a failure, the time of the next attempt
         self.verified_at = time.monotonic()
-        self.told: tuple[str, int | None] | None = None
+        self.reported: tuple[str, int | None] | None = None
 
     def run_due(self) -> None:
         """Do what is due now. Raises the database's errors; what failed is due again after its usual time."""
@@ -78,19 +78,22 @@ class IntegrityMonitor:
         return found[1].seq if found else 0
 
     def _verify(self) -> None:
-        """Look at the rest, once a day at the whole; good news is recorded when something happened."""
+        """Verify what came since the last checkpoint, once a day the whole log.
+
+        A good result is recorded if there were events since the last one, a bad one once.
+        """
         latest = latest_whole_verification()
         # An event from a time to come, too: whoever has moved it there must not put off the next one.
         whole = latest is None or abs(time.time() - latest.time / 1e6) >= VERIFY_WHOLE_EVERY
         result = verify(from_checkpoint=not whole)
-        news = (result.verdict.value, result.seq)
+        finding = (result.verdict.value, result.seq)
         good = result.verdict in GOOD
         if (good and not whole and not _something_happened_after(_last_verification())) or (
-            not good and news == self.told
+            not good and finding == self.reported
         ):
             return
         record_result(self.actor, result)
-        self.told = None if good else news
+        self.reported = None if good else finding
 
 
 def _something_happened_after(seq: int) -> bool:

@@ -1,6 +1,6 @@
-"""What verifications have found so far, read from the log itself.
+"""The results of earlier verifications, read from the log itself.
 
-An event of a verification that says what no verification writes was itself altered: it is a problem, too.
+An event that holds what no verification writes was itself altered, which is a problem, too.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ def latest_verification() -> AuditEvent | None:
 
 def latest_whole_verification() -> AuditEvent | None:
     """The last one that left nothing out, as far as one can be found among the recent ones."""
-    told = ((event, result_of(event)) for event in _recent())
-    return next((event for event, result in told if result is not None and result.whole), None)
+    results = ((event, result_of(event)) for event in _recent())
+    return next((event for event, result in results if result is not None and result.whole), None)
 
 
 def standing_problem() -> AuditEvent | None:
@@ -37,10 +37,10 @@ def standing_problem() -> AuditEvent | None:
 
 
 def result_of(event: AuditEvent) -> Result | None:
-    """What a verification's event tells; None for one that cannot be read, which somebody has altered."""
-    told = event.details
-    verdict, about, checkpoint = told.get("verdict"), told.get("about"), told.get("checkpoint")
-    first, last, scope = told.get("first"), told.get("last"), told.get("scope")
+    """The result that a verification's event holds; None for an event that was altered and cannot be read."""
+    data = event.details
+    verdict, about, checkpoint = data.get("verdict"), data.get("about"), data.get("checkpoint")
+    first, last, scope = data.get("first"), data.get("last"), data.get("scope")
     if event.at is None or verdict not in [*Verdict] or scope not in ("whole", "rest"):
         return None
     good = verdict in GOOD

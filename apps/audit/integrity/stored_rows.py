@@ -163,7 +163,7 @@ def _fetch(condition: str, values: list[int] | list[str]) -> list[StoredRow]:
         except OperationalError as error:
             if connection.vendor != "sqlite" or "decode" not in str(error):
                 raise
-            # SQLite keeps any bytes as text. Such a row has to be told, not to end the verification.
+            # SQLite stores any bytes as text. Such a row must be reported and not end the verification.
             strict, connection.connection.text_factory = connection.connection.text_factory, _lenient
             try:
                 cursor.execute(statement, values)

@@ -31,7 +31,7 @@ logger = logging.getLogger("apps.audit")
 GOOD: Final = frozenset({Verdict.UNCHANGED, Verdict.UNSIGNED})
 """Verdicts under which the rows are what was written, as far as anybody can tell."""
 _MOST: Final = 2**53 - 1
-"""The largest number that an event can tell: a row that somebody put in may have one far beyond."""
+"""The largest number that an event can hold; an inserted row may have a larger one."""
 QUICK_FROM: Final = 5_000
 """Rows from which on another thread reads ahead, and a batch is looked at as a whole before its rows are."""
 
@@ -90,7 +90,7 @@ def verification(*, from_checkpoint: bool = False) -> Generator[Progress, None, 
 
 
 def record_result(actor: Actor, result: Result) -> int:
-    """Write into the log that it was verified, by whom, with which verdict. Raises the database's errors."""
+    """Record that the log was verified, by whom, with which verdict. Raises the database's errors."""
     good = result.verdict in GOOD
     if not good:
         logger.error("audit_log_altered", extra={"verdict": result.verdict.value, "about": result.seq})

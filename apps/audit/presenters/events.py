@@ -31,13 +31,13 @@ def sentence(event: AuditEvent) -> str:
 
 
 def actor_label(event: AuditEvent) -> str:
-    """Who it was: a name, a process of the portal, or a visitor who had not signed in."""
+    """Who did it: a name, a process of the portal, or a visitor who had not signed in."""
     if event.actor_name.startswith("system:"):
         return gettext("The portal (%(process)s)") % {"process": event.actor_name.removeprefix("system:")}
     return event.actor_name or gettext("A visitor")
 
 
-_LOOKS = {
+_SHAPES = {
     EventOutcome.DONE: "created",
     EventOutcome.FAILED: "rejected",
     EventOutcome.DENIED: "not_sent",
@@ -45,44 +45,45 @@ _LOOKS = {
     EventOutcome.UNKNOWN: "unknown",
     EventOutcome.TO_BE_CHECKED: "unknown",
 }
-"""The shape and colour of each outcome."""
+"""The icon and the colour of each outcome."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An event as a row: ``look`` is the shape of its outcome, ``word`` what it is called.
+    """An event as a row. ``shape`` is the icon and colour of its outcome, ``outcome`` its label.
 
-    ``url`` is empty for a sequence that the portal never gives, ``at`` None for a time that it never writes.
+    ``url`` is empty for a sequence that the portal never assigns; ``at`` is None for a time that no calendar
+    has.
     """
 
     url: str
     at: datetime | None
     sentence: str
-    look: str
-    word: str
+    shape: str
+    outcome: str
     reference: str
     reference_url: str
 
 
 def line(event: AuditEvent) -> Line:
-    """An event as a row of the list; of its references the one that says most."""
-    look, word = outcome(event)
+    """An event as a row of the list, with the most specific of its references."""
+    shape, label = outcome(event)
     reference = event.consumer_ref or event.order_ref or event.guest_ref or event.submission or ""
     return Line(
         url=reverse("audit:event", args=[event.seq]) if event.seq >= 0 else "",
         at=event.at,
         sentence=sentence(event),
-        look=look,
-        word=word,
+        shape=shape,
+        outcome=label,
         reference=reference,
         reference_url=log_url(reference=reference) if reference else "",
     )
 
 
 def outcome(event: AuditEvent) -> tuple[str, str]:
-    """The look and the word of what came of it."""
+    """The shape and the label of the event's outcome."""
     found = outcome_of(event.action, failure=event.failure)
-    return _LOOKS[found], str(found.label)
+    return _SHAPES[found], str(found.label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class Field:
 
 
 def fields(event: AuditEvent, people: Mapping[str, str]) -> list[Field]:
-    """Everything that an event says, in words; what it does not say is left out."""
+    """Everything that an event carries, for people; empty values are left out."""
     named = [
         Field(gettext("Action"), action_label(event.action)),
         Field(gettext("Person"), actor_label(event)),
@@ -127,15 +128,15 @@ def as_json(event: AuditEvent) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """A way to the whole story of something, oldest first."""
+    """A link to all events of something, oldest first."""
 
-    words: str
+    label: str
     url: str
 
 
 def timelines(event: AuditEvent) -> list[Timeline]:
-    """The stories that an event is part of."""
-    ways = (
+    """The timelines that the event is part of."""
+    links = (
         (gettext("Timeline of this submission"), "reference", event.submission),
         (gettext("Timeline of this order"), "reference", event.order_ref),
         (gettext("Timeline of this consumer reference"), "reference", event.consumer_ref),
@@ -143,14 +144,14 @@ def timelines(event: AuditEvent) -> list[Timeline]:
         (gettext("Everything that was done to this account"), "account", event.person),
         (gettext("Everything from this client address"), "address", event.client_address),
     )
-    return [Timeline(said, log_url(sort="oldest", **{name: value})) for said, name, value in ways if value]
+    return [Timeline(label, log_url(sort="oldest", **{name: value})) for label, name, value in links if value]
 
 
 def chips(
     values: QueryDict, given: Mapping[str, Any], labels: Mapping[str, Any], people: Mapping[str, str]
 ) -> list[Chip]:
     """The filters in effect, in the order of the form. ``given``: the cleaned values by name."""
-    said: dict[str, Callable[[Any], str]] = {
+    shown: dict[str, Callable[[Any], str]] = {
         "since": lambda day: date_format(day, "j F Y"),
         "until": lambda day: date_format(day, "j F Y"),
         "person": lambda one: people.get(one, one),
@@ -162,7 +163,7 @@ def chips(
     return [
         Chip(
             str(labels[name]),
-            said.get(name, str)(value),
+            shown.get(name, str)(value),
             with_query(reverse("audit:log"), values, **{name: ""}),
         )
         for name, value in given.items()

@@ -1,4 +1,4 @@
-"""What a verification found, in words for people."""
+"""The sentences that say what a verification found."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _VERDICTS = {
 }
 
 
-def verdict_words(result: Result) -> str:
+def verdict_sentence(result: Result) -> str:
     """One sentence, and for a cut or rewritten log the checkpoint up to which it can be trusted."""
     said = str(_VERDICTS[result.verdict]) % {"seq": result.seq}
     if result.verdict is Verdict.TAIL_CUT and result.checkpoint:
@@ -34,7 +34,7 @@ def verdict_words(result: Result) -> str:
     return said
 
 
-def range_words(result: Result) -> str:
+def range_sentence(result: Result) -> str:
     """Which events were looked at, and up to which of them a signature vouches."""
     if result.last < result.first:
         if result.seq is not None:

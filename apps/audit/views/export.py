@@ -26,7 +26,7 @@ CONTENT_TYPES = {
 @requires(VIEW_LOG)
 @require_http_methods(["GET", "POST"])
 def export_log(request: HttpRequest) -> HttpResponseBase:
-    """The form; sent, the file. It leaves piece by piece while it is made, so there is no size to tell."""
+    """The form; after a POST, the file. It is sent while it is made, so its size is not known."""
     if request.method == "GET":
         return render(request, "audit/export.html", {"form": ExportForm()})
     form = ExportForm(request.POST)

@@ -19,7 +19,7 @@ from apps.audit.integrity.proof.bundle import bundle, record_download
 from apps.audit.integrity.stored_rows import takes_events
 from apps.audit.integrity.verification import GOOD, Progress, Result, record_result, verification
 from apps.audit.permissions import VERIFY_LOG
-from apps.audit.presenters import integrity as integrity_words
+from apps.audit.presenters import integrity as presenters
 from apps.core.actor import Actor
 from apps.core.permissions import requires
 from apps.core.requests import actor_of
@@ -46,7 +46,7 @@ def integrity(request: HttpRequest) -> HttpResponse:
 @requires(VERIFY_LOG)
 @require_POST
 def verify_now(request: HttpRequest) -> StreamingHttpResponse:
-    """Verify the whole log, telling how far it is: the page grows while it runs, also without a script.
+    """Verify the whole log, and show the progress: the page grows while it runs, also without a script.
 
     In the request, not by the worker: a million events take seconds, and a page that is left ends the work.
     """
@@ -63,8 +63,8 @@ def verify_now(request: HttpRequest) -> StreamingHttpResponse:
 def download_proof(request: HttpRequest) -> StreamingHttpResponse:
     """The archive with every event, the checkpoints and the verifier. That it was taken is an event first.
 
-    Where somebody has bent the end of the chain, the log refuses every event, and the proof is wanted most:
-    then the portal's own log says who took it, and so does the manifest that nobody could write it down.
+    Where the head row was altered, no event can be recorded, and the proof is needed most: then the portal's
+    own log says who downloaded it, and the manifest says that no event was recorded.
     """
     recorded = record_download(actor_of(request))
     response = StreamingHttpResponse(bundle(recorded=recorded), content_type="application/zip")
@@ -94,7 +94,7 @@ def _growing(before: str, actor: Actor, after: str) -> Iterator[str]:
 
 def _steps() -> Generator[str, None, Result]:
     """A line of progress for each new percent; returns the result."""
-    told = -1
+    shown = -1
     steps = verification()
     while True:
         try:
@@ -102,8 +102,8 @@ def _steps() -> Generator[str, None, Result]:
         except StopIteration as end:
             result: Result = end.value
             return result
-        if progress.percent > told:
-            told = progress.percent
+        if progress.percent > shown:
+            shown = progress.percent
             yield render_to_string("audit/integrity_step.html", {"progress": progress})
 
 
@@ -111,7 +111,7 @@ def _found(result: Result) -> dict[str, object]:
     return {
         "good": result.verdict in GOOD,
         "unsigned": result.verdict.value == "unsigned",
-        "verdict": integrity_words.verdict_words(result),
-        "range": integrity_words.range_words(result),
+        "verdict": presenters.verdict_sentence(result),
+        "range": presenters.range_sentence(result),
         "whole": result.whole,
     }

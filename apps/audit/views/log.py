@@ -55,12 +55,12 @@ def event(request: HttpRequest, seq: int) -> HttpResponse:
     if found is None:
         raise Http404
     services.record_event_viewed(seq, actor=actor_of(request))
-    look, word = presenters.outcome(found)
+    shape, outcome = presenters.outcome(found)
     context = {
         "event": found,
         "sentence": presenters.sentence(found),
-        "look": look,
-        "word": word,
+        "shape": shape,
+        "outcome": outcome,
         "fields": presenters.fields(found, dict(selectors.people())),
         "timelines": presenters.timelines(found),
         "same_request": [presenters.line(one) for one in selectors.same_request(found)],

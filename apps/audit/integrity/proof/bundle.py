@@ -34,15 +34,14 @@ VERIFIER: Final = Path(__file__).with_name("verify_audit_log.py")
 def record_download(actor: Actor) -> bool:
     """Record that the proof is downloaded, before any of it is sent. Returns whether the log took the event.
 
-    Where somebody has bent the end of the chain, the log refuses every event, and the proof is wanted most:
-    then a line of the portal's own log stands for it. Raises whatever else the database does: without a
-    record nothing leaves.
+    Where the head row was altered, no event can be recorded, and the proof is needed most: then a line of the
+    portal's own log replaces the event. Other errors of the database are raised, and nothing is sent.
     """
     try:
         with transaction.atomic():
             head = read_head()
             record(Event(AUDIT_PROOF_DOWNLOADED, actor, data={"last": head[0] if head else 0}))
-    except (EventRefused, EventError):  # the second: the head is beyond 2**53, which no event can tell
+    except (EventRefused, EventError):  # the second: the head is beyond 2**53, which no event can hold
         logger.error("audit_proof_not_recorded", extra={"actor_id": actor.id})
         return False
     return True
@@ -51,7 +50,7 @@ def record_download(actor: Actor) -> bool:
 def bundle(*, recorded: bool = True) -> Iterator[bytes]:
     """The archive in parts: every event, the checkpoints, the public keys, a manifest, and the verifier.
 
-    ``recorded``: whether the log could be told that it was taken; the manifest says so. The head and the end
+    ``recorded``: whether the download was recorded, for the manifest. The head and the end
     of the file are taken first, as in a verification. Whoever takes a part may be slow: no connection is held
     meanwhile. Raises the database's errors, and ``TransactionManagementError`` inside a transaction.
     """
@@ -102,7 +101,7 @@ def _event_lines() -> Iterator[bytes]:
 def event_line(row: StoredRow) -> bytes:
     """One line of ``events.jsonl``: the row as JSON in the chain's own spelling."""
     fields: dict[str, Any] = dict(zip(COLUMNS, row, strict=True))
-    if fields["failure"] in (0, 1):  # as SQLite gives it back; anything else is told as it stands there
+    if fields["failure"] in (0, 1):  # as SQLite gives it back; anything else is written as it is
         fields["failure"] = bool(fields["failure"])
     try:
         text = canonical_json(fields)
