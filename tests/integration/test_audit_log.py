@@ -15,7 +15,7 @@ from django.test import Client
 
 from apps.accounts.audit_events import ACCESS_DENIED, ROLE_GRANTED
 from apps.accounts.models import User
-from apps.audit import selectors
+from apps.audit import selectors, services
 from apps.audit.events import Event
 from apps.audit.models import AuditEvent
 from apps.audit.recording import record
@@ -254,7 +254,7 @@ def test_to_read_the_log_is_an_event_that_tells_kinds_and_never_values(
 
 def test_the_log_is_not_shown_when_that_cannot_be_recorded(as_administrator: Client) -> None:
     as_administrator.raise_request_exception = False
-    with mock.patch.object(views, "record", side_effect=RuntimeError):
+    with mock.patch.object(services, "record", side_effect=RuntimeError):
         assert as_administrator.get(PAGE).status_code == 500
 
 

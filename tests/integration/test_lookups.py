@@ -61,7 +61,7 @@ def _text(response: HttpResponseBase) -> str:
 
 def _told() -> list[tuple[str, dict[str, Any]]]:
     """Action and data of every vendor record event, oldest first."""
-    events = AuditEvent.objects.filter(action__startswith="vendor_record.").order_by("seq")
+    events = AuditEvent.objects.filter(action__startswith="vendor_record").order_by("seq")
     return [(e.action, json.loads(e.data) if isinstance(e.data, str) else e.data) for e in events]
 
 
