@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from apps.accounts.practice import has_practice_people
 from apps.audit.events import Event
 from apps.audit.recording import record
-from apps.consumers.storing import drain_spool
+from apps.consumers.sending.storing import drain_spool
 from apps.core.actor import Actor
 from apps.core.encryption import keyed_digest
 from consumerportal.audit_events import PORTAL_STARTED

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.audit.registry import Key, ValueType
 
-BY_RECONCILIATION = "look_up"
+BY_RECONCILIATION = "reconciliation"
 """The reason of a resolution that reconciliation made."""
 
 OUTCOME_LABELS = {

@@ -27,9 +27,9 @@ from apps.audit.models import AuditEvent
 from apps.audit.recording import record
 from apps.audit.views import integrity as integrity_views
 from apps.cdp.factory import get_client
-from apps.consumers import services
 from apps.consumers.audit_events import CONSUMER_CREATE_REQUESTED
 from apps.consumers.models import Outcome, Submission
+from apps.consumers.sending import submit
 from apps.core.actor import Actor
 from apps.sandbox.seed import SAMPLE_ORDER
 from tests.e2e.conftest import actions_of
@@ -44,7 +44,7 @@ TEN_DAYS = 10 * 24 * 3600 * 10**9  # nanoseconds
 
 
 def _send(person: User) -> Submission:
-    return services.submit(
+    return submit.submit(
         order_ref=SAMPLE_ORDER,
         consumer=CONSUMER,
         token=uuid.uuid4(),

@@ -15,8 +15,8 @@ from apps.audit import person_limits
 from apps.consumers import recording, selectors
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.permissions import VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS
-from apps.consumers.presenters import line
-from apps.core import kept_entries, keyset
+from apps.consumers.presenters.receipts import line
+from apps.core import keyset, sealed_entries
 from apps.core.filters import page_url, with_query
 from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
@@ -24,7 +24,7 @@ from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import actor_of
 from apps.history import presenters
 from apps.history.forms import SearchForm, SubmissionFilterForm
-from apps.history.selection import MOST_COUNTED, Selection, SubmissionFilter
+from apps.history.selection import MAX_COUNTED, Selection, SubmissionFilter
 from apps.history.views.selected import filter_form, selection_of
 
 PAGE_SIZE = 50
@@ -45,7 +45,7 @@ def submissions(request: HttpRequest) -> HttpResponse:
             search.add_error(None, person_limits.refusal(person_limits.Act.SEARCH))
             status = HTTPStatus.TOO_MANY_REQUESTS
     else:
-        search = SearchForm(kept=kept_entries.take(request))
+        search = SearchForm(kept=sealed_entries.take(request))
     position = keyset.read_position(request.GET, selectors.NEWEST_BY)
     form = filter_form(request)
     context: dict[str, Any] = {
@@ -53,7 +53,7 @@ def submissions(request: HttpRequest) -> HttpResponse:
         "search": search,
         "search_url": _searched_url(request, {}),
         "search_errors": form_errors(search),
-        "entry_of": kept_entries.mark(request),
+        "entry_of": sealed_entries.mark(request),
         "everybody": request.user.has_perm(VIEW_ALL_SUBMISSIONS),
         "own": not request.user.has_perm(VIEW_ALL_SUBMISSIONS),
         "path": request.path,
@@ -80,7 +80,7 @@ def _found(
     return {
         "lines": [line(submission) for submission in page.rows],
         "count": selection.count() if page.rows else None,
-        "most_counted": MOST_COUNTED,
+        "most_counted": MAX_COUNTED,
         "chips": presenters.chips(path, values, form),
         "has_none": not page.rows and not selection.visible().exists(),
         "narrowed": not form.is_of_late or replace(selection.asked, since=None) != SubmissionFilter(),

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from apps.accounts.practice import has_practice_people
 from apps.accounts.selectors import has_people
-from apps.consumers.rules import add_rule
+from apps.consumers.identity_rules import add_rule
 from apps.consumers.selectors import identity_rules
 from apps.core.actor import Actor
 from apps.core.key_fingerprints import require_accepted_keys

@@ -24,22 +24,24 @@ from apps.audit.registry import Key, ValueType, event_types
 from apps.audit.selectors import LogFilter
 from apps.cdp.consumers import Identifier, NewConsumer
 from apps.cdp.errors import CdpError
-from apps.consumers import audit_keys, concerns, looks
+from apps.consumers import audit_keys
 from apps.consumers.audit_events import (
     CONSUMER_LATE_ANSWER,
     CONSUMER_RESOLUTION_CORRECTED,
     IDENTITY_RULE_CHANGED,
     SUBMISSION_REPEAT_BLOCKED,
 )
-from apps.consumers.evidence import ANOTHER_REFERENCE, LIST_NOT_WHOLE, NOT_ON_ORDER
-from apps.consumers.models import DigestKind, Doubt, LookResult, Outcome, SettleReason
-from apps.consumers.words import REASONS
+from apps.consumers.labels import REASONS
+from apps.consumers.models import CheckResult, DigestKind, Doubt, Outcome, ResolutionReason
+from apps.consumers.reconciliation import checks
+from apps.consumers.reconciliation.evidence import ANOTHER_REFERENCE, LIST_NOT_WHOLE, NOT_ON_ORDER
+from apps.consumers.sending import warnings
 from apps.history import audit_events as history_events
 from apps.history.exports.services import FailureCode
 from apps.history.models import ExportReason
 from apps.history.selection import SubmissionFilter
 from apps.history.writing import Format
-from apps.lookups.audit_events import VENDOR_RECORDS_SEARCHED
+from apps.orders.audit_events import VENDOR_RECORDS_SEARCHED
 from tests.sweeps.source import APPS, tree_of
 
 FULL = NewConsumer(
@@ -85,16 +87,16 @@ CODES: dict[Key, Iterable[str]] = {
         "form_used_for_another_entry",
         "identical_one_is_open",
     ],
-    audit_keys.CHECK_RESULT: [*LookResult.values, *ERRORS],
+    audit_keys.CHECK_RESULT: [*CheckResult.values, *ERRORS],
     audit_keys.DOUBT: Doubt.values,
     audit_keys.ERROR_CODE: ERRORS,
     audit_keys.OUTCOME: Outcome.values,
     audit_keys.OVERRIDDEN_WARNINGS: [
-        concerns.SIMILAR,
-        concerns.NOT_COMPARED,
-        concerns.NO_IDENTITY,
-        concerns.VERY_OLD,
-        concerns.PHONE_NOT_READ,
+        warnings.SIMILAR,
+        warnings.NOT_COMPARED,
+        warnings.NO_IDENTITY,
+        warnings.VERY_OLD,
+        warnings.PHONE_NOT_READ,
     ],
     audit_keys.READ_RESULT: [
         *ERRORS,
@@ -103,7 +105,7 @@ CODES: dict[Key, Iterable[str]] = {
         *(NOT_ON_ORDER, LIST_NOT_WHOLE, ANOTHER_REFERENCE),
     ],
     audit_keys.RECORD_KIND: ["order", "guest", "order_consumer"],
-    audit_keys.RESOLUTION_REASON: [looks.LOOK_UP, *SettleReason.values],
+    audit_keys.RESOLUTION_REASON: [checks.RECONCILIATION, *ResolutionReason.values],
     audit_keys.SENT_FIELDS: FULL.to_json(),
     audit_keys.SUBMISSION_FILTERS: [*OF_FILTER, *DigestKind.values],
     audit_keys.SUBMISSION_SCOPE: ["own", "everybody"],

@@ -12,7 +12,7 @@ from apps.consumers.audit_events import (
     CONSUMER_CREATED,
     CONSUMER_RESOLVED,
 )
-from apps.consumers.presenters import agent_label
+from apps.consumers.presenters.receipts import agent_label
 
 
 def event(action: EventType | str, data: str = "{}", **values: str | int | None) -> AuditEvent:
@@ -76,7 +76,7 @@ def test_codes_are_told_in_words() -> None:
 
 def test_what_reconciliation_did_is_not_told_as_done_by_who_asked_for_the_check() -> None:
     references = {"order_ref": "ord-1", "consumer_ref": "con-1"}
-    confirmed = event(CONSUMER_RESOLVED, '{"outcome":"created","reason":"look_up"}', **references)
+    confirmed = event(CONSUMER_RESOLVED, '{"outcome":"created","reason":"reconciliation"}', **references)
     assert sentence(confirmed) == (
         "Confirmed by reconciliation: the order consumer con-1 on order ord-1 was created"
     )
