@@ -28,6 +28,10 @@ $(VENV)/runtime.stamp: requirements/runtime.txt | $(VENV)/bin/python
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+$(VENV)/run.stamp: requirements/run.txt $(VENV)/runtime.stamp
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/runtime.stamp
 	@echo "Installing the locked packages for tests and checks ..."
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
@@ -40,7 +44,7 @@ $(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
 
 env: $(VENV)/dev.stamp
 
-run: $(VENV)/runtime.stamp
+run: $(VENV)/run.stamp
 	@LOG_LEVEL=WARNING $(RUN) manage.py prepare_practice
 	@exec $(VENV)/bin/honcho --env /dev/null start
 
@@ -65,5 +69,6 @@ format: $(VENV)/dev.stamp
 lock: $(VENV)/dev.stamp
 	@$(RUN) -m pip install --quiet --disable-pip-version-check uv
 	@$(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-header pyproject.toml -o requirements/runtime.txt
+	@$(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-header --group run -o requirements/run.txt
 	@$(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-header pyproject.toml --group dev -o requirements/dev.txt
 	@$(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-header pyproject.toml --group bench -c requirements/dev.txt -o requirements/bench.txt

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.servers import run
-from tests.postgresql import find_binaries, temporary_server
+from tests.support.postgresql import find_binaries, temporary_server
+from tests.support.processes import run
 
 WITH_PEERS = "benchmarks.audit_site.settings"
 ONLY = os.environ.get("BENCH_DATABASE", "").lower()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks import audit_databases
 from benchmarks.figures import Samples, machine, table
-from benchmarks.servers import ROOT
+from tests.support.processes import ROOT
 
 ALONE = "the fact alone"
 RESULT = ROOT / "var" / "bench-audit-events.md"

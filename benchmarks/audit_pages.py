@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from benchmarks import audit_databases
 from benchmarks.figures import machine, percentile, sizes, table
-from benchmarks.servers import ROOT
+from tests.support.processes import ROOT
 
 RESULT = ROOT / "var" / "bench-audit-pages.md"
 SIZES = sizes("10000,1000000")

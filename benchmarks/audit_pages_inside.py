@@ -29,7 +29,7 @@ from apps.accounts.models import User
 from apps.audit.models import AuditEvent
 from apps.audit.registry import EventOutcome
 from apps.consumers.audit_events import CONSUMER_CREATED
-from benchmarks import audit_rows
+from tests.support import audit_rows
 
 REQUESTS = int(os.environ.get("BENCH_REQUESTS", "60"))
 WARM_UP = 3

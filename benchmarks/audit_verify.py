@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks import audit_databases
 from benchmarks.figures import machine, sizes, table
-from benchmarks.servers import ROOT
+from tests.support.processes import ROOT
 
 RESULT = ROOT / "var" / "bench-audit-verify.md"
 SIZES = sizes("100000,1000000")

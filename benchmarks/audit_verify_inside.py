@@ -29,7 +29,7 @@ from apps.audit.integrity.bulk_hashing import canonical_bytes_of
 from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.integrity.stored_rows import rows_after
 from apps.audit.integrity.verification import verify
-from benchmarks import audit_rows
+from tests.support import audit_rows
 
 
 def verified() -> int:

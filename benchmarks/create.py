@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import sandboxes
-from benchmarks.browser import Browser, expect, measure
-from benchmarks.entries import consumer, posted
 from benchmarks.figures import Samples, machine, table
+from benchmarks.measure import measure
 from benchmarks.sandboxes import BenchSandbox
-from benchmarks.servers import BIN, ROOT, Server, free_port, run, serving
-from tests.postgresql import find_binaries, temporary_server
+from tests.support.http_browser import Browser, expect
+from tests.support.postgresql import find_binaries, temporary_server
+from tests.support.processes import BIN, ROOT, Server, free_port, run, serving
+from tests.support.unique_entries import consumer, posted
 
 RESULT = ROOT / "var" / "bench-create.md"
 DELAYS = (0.0, 0.05)  # seconds

@@ -24,8 +24,8 @@ from pathlib import Path
 import psycopg
 
 from benchmarks.figures import machine, sizes, table
-from benchmarks.servers import ROOT, run
-from tests.postgresql import find_binaries, temporary_server
+from tests.support.postgresql import find_binaries, temporary_server
+from tests.support.processes import ROOT, run
 
 RESULT = ROOT / "var" / "bench-export.md"
 SIZES = sizes("100000,1000000")
@@ -129,7 +129,7 @@ def measured(folder: Path, url: str, rows: int) -> list[str]:
     log = folder / "log"
     print(f"{url.partition(':')[0]}, {rows:,} rows …", file=sys.stderr, flush=True)
     run([sys.executable, "manage.py", "migrate", "-v", "0"], environment, log=log)
-    run([sys.executable, "-m", "benchmarks.filled", str(rows)], environment, log=log)
+    run([sys.executable, "-m", "tests.support.filled_database", str(rows)], environment, log=log)
     peers = [("csv.writer over iterator()", "recipe", "plain")]
     if rows <= LARGEST_OF_PEERS:
         peers.append(("openpyxl, write-only", "openpyxl", "plain"))

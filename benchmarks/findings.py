@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from benchmarks.browser import Answer, Browser
-from benchmarks.entries import consumer, posted
 from benchmarks.figures import percentile, table
 from benchmarks.pace import Timed
 from benchmarks.sandboxes import BenchSandbox
-from benchmarks.servers import Server
+from tests.support.http_browser import Answer, Browser
+from tests.support.processes import Server
+from tests.support.unique_entries import consumer, posted
 
 WANTED = int(os.environ.get("BENCH_IN_FLIGHT", "500"))
 DELAYS = (0.05, 2.0)  # seconds until the vendor answers, while the rate rises

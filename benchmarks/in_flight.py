@@ -24,15 +24,15 @@ from pathlib import Path
 import psycopg
 
 from benchmarks import sandboxes
-from benchmarks.browser import Answer, Browser
 from benchmarks.create import NEW, PERSON, portal
-from benchmarks.entries import consumer, posted
 from benchmarks.figures import machine, percentile
 from benchmarks.findings import BUSY, DELAYS, WANTED, Findings, Peer, shown
 from benchmarks.pace import Timed, highest_rate, paced
 from benchmarks.sandboxes import BenchSandbox
-from benchmarks.servers import BIN, ROOT, free_port, run, serving
-from tests.postgresql import find_binaries, temporary_server
+from tests.support.http_browser import Answer, Browser
+from tests.support.postgresql import find_binaries, temporary_server
+from tests.support.processes import BIN, ROOT, free_port, run, serving
+from tests.support.unique_entries import consumer, posted
 
 RESULT = ROOT / "var" / "bench-in-flight.md"
 WAIT = float(os.environ.get("BENCH_WAIT", "20"))  # seconds until the vendor answers

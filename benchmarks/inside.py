@@ -36,7 +36,7 @@ from apps.cdp.factory import get_client
 from apps.consumers.forms.entry import Entry
 from apps.consumers.sending import storing, submit
 from apps.consumers.views import entry as entry_views
-from benchmarks.entries import consumer, posted
+from tests.support.unique_entries import consumer, posted
 
 NEW = "/consumers/new/"
 AS_BROWSERS_DO = "application/x-www-form-urlencoded"

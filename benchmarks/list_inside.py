@@ -26,7 +26,7 @@ from django.test import Client
 from apps.accounts.models import User
 from apps.consumers.models import DigestKind, Outcome, Submission, SubmissionDigest
 from apps.consumers.sending.digests import search_digest
-from benchmarks.filled import COMMONEST, PEOPLE
+from tests.support.filled_database import COMMONEST, PEOPLE
 
 REQUESTS = int(os.environ.get("BENCH_REQUESTS", "60"))
 WARM_UP = 5

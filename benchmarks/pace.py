@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 
-from benchmarks.browser import Answer
+from tests.support.http_browser import Answer
 
 LIMIT = 0.1  # seconds: what p95 of the form page may be for a rate of creates to count
 FIRST_RATE, LAST_RATE, HALVINGS = 8.0, 256.0, 2

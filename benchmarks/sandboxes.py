@@ -1,22 +1,20 @@
-"""The sandbox of a benchmark: the portal's own, with thousands of orders and a delay at will."""
+"""The sandbox of a benchmark: the usual one, with thousands of orders and a configurable delay."""
 
 from __future__ import annotations
 
 import base64
 import http.client
 import json
-import sqlite3
 import sys
-import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from apps.sandbox.options import PRACTICE_API_TOKEN, PRACTICE_CLIENT_KEY
-from apps.sandbox.seed import SAMPLE_ORDER
-from benchmarks.entries import Orders
-from benchmarks.servers import free_port, serving
+from sandbox.options import PRACTICE_API_TOKEN, PRACTICE_CLIENT_KEY
+from tests.support.processes import free_port, serving
+from tests.support.sandbox_orders import add_orders
+from tests.support.unique_entries import Orders
 
 ORDERS = 8000
 
@@ -55,19 +53,6 @@ class BenchSandbox:
 def running(folder: Path) -> Iterator[BenchSandbox]:
     """A sandbox whose data are in that folder, while it runs."""
     data, port = folder / "sandbox.sqlite3", free_port()
-    command = [sys.executable, "manage.py", "sandbox", "--port", str(port), "--data", str(data)]
-    environment = {"PORTAL_MODE": "practice", "LOG_LEVEL": "WARNING"}
-    with serving(command, port=port, environment=environment, log=folder / "sandbox.log"):
+    command = [sys.executable, "-m", "sandbox", "--port", str(port), "--data", str(data)]
+    with serving(command, port=port, environment={}, log=folder / "sandbox.log"):
         yield BenchSandbox(port, Orders(add_orders(data, ORDERS)))
-
-
-def add_orders(data: Path, count: int) -> list[str]:
-    """Copies of the sample order in a sandbox's file, each with a reference of its own; their references."""
-    refs = [str(uuid.uuid4()) for _ in range(count)]
-    with closing(sqlite3.connect(data, timeout=10)) as file, file:
-        [body] = file.execute("SELECT body FROM orders WHERE ref = ?", [SAMPLE_ORDER]).fetchone()
-        file.executemany(
-            "INSERT INTO orders (ref, reference_id, body) VALUES (?, ?, ?)",
-            [(ref, f"BENCH-{number}", body.replace(SAMPLE_ORDER, ref)) for number, ref in enumerate(refs)],
-        )
-    return refs

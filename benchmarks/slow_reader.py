@@ -21,12 +21,12 @@ from typing import Final, LiteralString
 
 import psycopg
 
-from benchmarks.browser import Answer, Browser, UnexpectedAnswer, expect
 from benchmarks.create import NEW, PERSON, portal
 from benchmarks.figures import machine, percentile, sizes, table
 from benchmarks.pace import Timed, paced
-from benchmarks.servers import ROOT, Server, run
-from tests.postgresql import find_binaries, temporary_server
+from tests.support.http_browser import Answer, Browser, UnexpectedAnswer, expect
+from tests.support.postgresql import find_binaries, temporary_server
+from tests.support.processes import ROOT, Server, run
 
 RESULT = ROOT / "var" / "bench-slow-reader.md"
 ROWS = sizes("1000000")[-1]
@@ -132,7 +132,7 @@ def full_portal(folder: Path, url: str) -> Iterator[Site]:
     log = folder / "log"
     print(f"{url.partition(':')[0]}, {ROWS:,} rows …", file=sys.stderr, flush=True)
     run([sys.executable, "manage.py", "prepare_practice"], environment, log=log)
-    run([sys.executable, "-m", "benchmarks.filled", str(ROWS)], environment, log=log)
+    run([sys.executable, "-m", "tests.support.filled_database", str(ROWS)], environment, log=log)
     with portal(folder, environment) as server:
         people = []
         for credentials in (PERSON, SUPERVISOR):

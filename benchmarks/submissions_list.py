@@ -16,8 +16,8 @@ from pathlib import Path
 import psycopg
 
 from benchmarks.figures import machine, percentile, sizes, table
-from benchmarks.servers import ROOT, run
-from tests.postgresql import find_binaries, temporary_server
+from tests.support.postgresql import find_binaries, temporary_server
+from tests.support.processes import ROOT, run
 
 RESULT = ROOT / "var" / "bench-submissions-list.md"
 FEW, MANY = 1_000, sizes("1000000")[-1]
@@ -69,7 +69,7 @@ def _times(folder: Path, url: str, rows: int) -> Times:
     log = folder / "log"
     print(f"{url.partition(':')[0]}, {rows:,} rows …", file=sys.stderr, flush=True)
     run([sys.executable, "manage.py", "prepare_practice"], environment, log=log)
-    run([sys.executable, "-m", "benchmarks.filled", str(rows)], environment, log=log)
+    run([sys.executable, "-m", "tests.support.filled_database", str(rows)], environment, log=log)
     inside = [sys.executable, "-m", "benchmarks.list_inside"]
     times: Times = json.loads(run([*inside, "portal"], environment, log=log))
     environment["DJANGO_SETTINGS_MODULE"] = "benchmarks.with_admin.settings"

@@ -141,7 +141,6 @@ INSTALLED_APPS = [
     "apps.consumers",
     "apps.orders",
     "apps.history",
-    "apps.sandbox",
     "consumerportal",
 ]
 MIDDLEWARE = [

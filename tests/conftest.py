@@ -23,10 +23,10 @@ from requests.adapters import DEFAULT_CA_BUNDLE_PATH
 
 from apps.accounts.models import User
 from apps.cdp import transport
-from apps.sandbox.server import SandboxServer
-from tests.audit_flush import flushes_lift_the_triggers
-from tests.quick_flush import flushes_are_quick
-from tests.unit.accounts.people import make_person
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.audit_flush import flushes_lift_the_triggers
+from tests.support.people import make_person
+from tests.support.quick_flush import flushes_are_quick
 
 Path("var/static").mkdir(parents=True, exist_ok=True)  # WhiteNoise warns where nothing was collected yet
 

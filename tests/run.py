@@ -19,10 +19,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.browser import find_chromium, find_firefox
-from tests.office import WHAT as OFFICE
-from tests.office import find_office
-from tests.postgresql import find_binaries, temporary_server
+from tests.support.browser import find_chromium, find_firefox
+from tests.support.office import WHAT as OFFICE
+from tests.support.office import find_office
+from tests.support.postgresql import find_binaries, temporary_server
 
 # Tests of one xdist_group share a process. More than eight take longer to start than they save.
 ON_ALL_CORES = ["-n", "auto", "--maxprocesses", "8", "--dist", "loadgroup"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 from functools import lru_cache
 
-from countryinfo import all_countries
 from django.conf import settings
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from django_countries import countries
 
+from apps.consumers.demonyms import DEMONYMS
 from apps.core.text import similar_key
 
 # Vendor: the example values of `title` on the create-order-consumer page. Not an enumeration.
@@ -106,10 +106,4 @@ def country_name(code: str) -> str:
 @lru_cache(maxsize=1)
 def nationalities() -> tuple[str, ...]:
     """Suggestions for the nationality, such as "Irish". Any other word may be typed."""
-    words = {
-        word.strip()
-        for country in all_countries()
-        for word in (country.demonym() or "").split(",")
-        if word.strip()
-    }
-    return tuple(sorted(words))
+    return tuple(sorted({word for words in DEMONYMS.values() for word in words}))

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from tests.unit.cdp.conftest import serve as serve  # noqa: PLC0414  # a fixture is used by being in this module
+from tests.support.scripted_servers import serve as serve  # noqa: PLC0414  # a fixture is used by being in this module

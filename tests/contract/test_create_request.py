@@ -10,9 +10,8 @@ import pytest
 
 from apps.cdp.consumers import Identifier, NewConsumer
 from tests.contract import published
-from tests.unit.cdp.clients import GOOD, client_of, soon
-from tests.unit.cdp.conftest import Serve
-from tests.unit.cdp.servers import Request, always, answer
+from tests.support.cdp_clients import GOOD, client_of, soon
+from tests.support.scripted_servers import Request, Serve, always, answer
 
 FULL = NewConsumer(
     title="Mr",

@@ -11,9 +11,8 @@ import pytest
 from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
 from apps.cdp.errors import CdpError, CdpInvalid, CdpNotFound, CdpUnauthorized
 from tests.contract import published
-from tests.unit.cdp.clients import client_of, failed_create, soon
-from tests.unit.cdp.conftest import Serve
-from tests.unit.cdp.servers import Peer, always, answer
+from tests.support.cdp_clients import client_of, failed_create, soon
+from tests.support.scripted_servers import Peer, Serve, always, answer
 
 GUEST_REF = "f7aabbca-1c1b-4fc2-be72-3e16294a4f03"
 CONSUMERS = f"{published.HOST}/v2.1/orderConsumers"

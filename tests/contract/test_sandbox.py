@@ -16,8 +16,8 @@ import pytest
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import Identifier, NewConsumer
 from apps.cdp.errors import CdpError, CdpInvalid, CdpNotFound, CdpUnauthorized
-from apps.sandbox.server import SandboxServer
-from tests.unit.cdp.clients import client_of, soon
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.cdp_clients import client_of, soon
 
 ORDER = "2d7de9df-45a2-45ea-872c-30e45139007d"
 ORDER_NUMBER = "B94TXY-1"

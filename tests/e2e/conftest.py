@@ -15,12 +15,12 @@ from pytest_django.live_server_helper import LiveServer
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
 from apps.consumers import identity_rules
-from apps.sandbox.server import SandboxServer
-from tests.browser import ARGUMENTS, find_chromium
+from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.traces import Traces
 from tests.e2e.windows import Kept, Windows
-from tests.markers import logged_at_debug
-from tests.unit.accounts.people import TESTS
+from tests.support.browser import ARGUMENTS, find_chromium
+from tests.support.markers import logged_at_debug
+from tests.support.people import TESTS
 
 
 @pytest.fixture(scope="package")

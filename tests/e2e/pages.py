@@ -11,11 +11,11 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from apps.consumers.models import Submission
-from apps.sandbox.routes import CREATE
-from apps.sandbox.seed import FAULT_ORDERS, SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
+from sandbox.api.routes import CREATE
+from sandbox.data.seed import FAULT_ORDERS, SAMPLE_ORDER
+from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.traces import TYPED
-from tests.unit.accounts.people import PASSWORD
+from tests.support.people import PASSWORD
 
 RECEIPT = re.compile(r"/submissions/[0-9a-f-]{36}/$")
 CREATE_BUTTON = "form.entry > .button-row button"  # the one that is seen

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from apps.accounts.models import User
-from apps.sandbox.server import SandboxServer
+from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.layout_shift import shifted, watch_shifts
 from tests.e2e.pages import WHOLE, create, open_form
 from tests.e2e.windows import Windows

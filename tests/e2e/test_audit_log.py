@@ -31,12 +31,12 @@ from apps.consumers.audit_events import CONSUMER_CREATE_REQUESTED
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.sending import submit
 from apps.core.actor import Actor
-from apps.sandbox.seed import SAMPLE_ORDER
+from sandbox.data.seed import SAMPLE_ORDER
 from tests.e2e.conftest import actions_of
 from tests.e2e.pages import sign_in
 from tests.e2e.windows import PATIENCE, Windows
 from tests.e2e.world import CONSUMER
-from tests.unit.accounts.people import acting
+from tests.support.people import acting
 
 pytestmark = pytest.mark.e2e
 

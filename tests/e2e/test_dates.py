@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.consumers.forms.fields import DateOfBirthField
-from apps.sandbox.server import SandboxServer
+from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.pages import (
     SIMPLE,
     creates,
@@ -24,7 +24,7 @@ from tests.e2e.pages import (
     stored,
 )
 from tests.e2e.windows import Windows
-from tests.unit.consumers import date_texts
+from tests.support import date_texts
 
 pytestmark = pytest.mark.e2e
 

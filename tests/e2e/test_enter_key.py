@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from apps.accounts.models import User
 from apps.consumers.models import Submission
-from apps.sandbox.server import SandboxServer
+from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.pages import SIMPLE, WHOLE, creates, expect_receipt, fill_entry, open_form
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
-from apps.sandbox.server import SandboxServer
+from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.pages import (
     SIMPLE,
     creates,

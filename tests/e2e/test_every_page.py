@@ -19,15 +19,15 @@ from playwright.sync_api import Page, Response, Route, ViewportSize
 from apps.accounts.models import User
 from apps.cdp.factory import get_client
 from apps.history.models import Export, State
-from apps.sandbox.seed import GROUP_ORDER
-from apps.sandbox.seed_guests import GUEST_WITH_PROFILE
+from sandbox.data.seed import GROUP_ORDER
+from sandbox.data.seed_guests import GUEST_WITH_PROFILE
 from tests.e2e.layout_shift import shifted, watch_shifts
 from tests.e2e.pages import SIMPLE, fill_entry, press_create
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
 from tests.e2e.world import World
-from tests.unit.accounts.people import make_person
-from tests.unit.history.export_rows import stored
+from tests.support.export_rows import stored
+from tests.support.people import make_person
 
 pytestmark = pytest.mark.e2e
 

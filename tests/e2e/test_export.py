@@ -26,8 +26,8 @@ from tests.e2e.layout_shift import watch_shifts
 from tests.e2e.test_every_page import _broken_promises
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
-from tests.unit.accounts.people import TESTS
-from tests.unit.consumers.entries import clean, store
+from tests.support.entries import clean, store
+from tests.support.people import TESTS
 
 pytestmark = pytest.mark.e2e
 

@@ -16,10 +16,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from apps.history.models import State
-from benchmarks.servers import run
 from tests.e2e.windows import PATIENCE, Kept
-from tests.faults.deployed import place, portal
-from tests.faults.test_exports import ROWS, Exports
+from tests.support.deployed import place, portal
+from tests.support.deployed_exports import ROWS, Exports
+from tests.support.processes import run
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("deployed")]
 
@@ -29,7 +29,7 @@ SLOW = 400_000  # bytes a second: the file is not through before somebody presse
 @pytest.fixture(scope="module")
 def exports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exports]:
     with place(tmp_path_factory.mktemp("exports")) as there:
-        fill = [sys.executable, "-m", "benchmarks.filled", str(ROWS)]
+        fill = [sys.executable, "-m", "tests.support.filled_database", str(ROWS)]
         run(fill, there.environment, log=there.folder / "log")
         with portal(there, workers=1, threads=24) as started:
             yield Exports(started, there, started.sign_in("sue"))

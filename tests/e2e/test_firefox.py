@@ -11,14 +11,14 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.consumers.models import Submission
-from apps.sandbox.faults import Armed
-from apps.sandbox.server import SandboxServer
-from tests.browser import find_firefox
+from sandbox.faults.armed import Armed
+from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.firefox import FirefoxWindow, running_firefox
 from tests.e2e.pages import SIMPLE, creates
 from tests.e2e.test_long_paste import LONG_NAME
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows, session_of
+from tests.support.browser import find_firefox
 
 # The windows fixture brings the portal, its sandbox and the look at what is left behind.
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("firefox")]

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, Route, expect
 
 from apps.accounts.models import User
 from apps.consumers.models import Submission
-from apps.sandbox.server import SandboxServer
+from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.conftest import actions_of
 from tests.e2e.pages import (
     SIMPLE,

@@ -6,10 +6,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from apps.accounts.models import User
-from apps.sandbox.server import SandboxServer
+from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.pages import WHOLE, WHOLE_AS_SENT, expect_receipt, stored
 from tests.e2e.windows import Windows
-from tests.unit.accounts.people import PASSWORD
+from tests.support.people import PASSWORD
 
 pytestmark = pytest.mark.e2e
 

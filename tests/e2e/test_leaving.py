@@ -7,8 +7,8 @@ from playwright.sync_api import Dialog, Page, expect
 
 from apps.accounts.models import User
 from apps.consumers.models import Submission
-from apps.sandbox.faults import Armed
-from apps.sandbox.server import SandboxServer
+from sandbox.faults.armed import Armed
+from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.pages import SIMPLE, create, expect_receipt, fill_entry, open_form, press_create, typed_again
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from apps.accounts.models import User
-from apps.sandbox.server import SandboxServer
+from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.pages import SIMPLE, expect_receipt, fill_entry, open_form, press_create, stored, typed_again
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows

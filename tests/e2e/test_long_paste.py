@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from apps.accounts.models import User
 from apps.consumers.models import Submission
-from apps.sandbox.server import SandboxServer
+from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.pages import SIMPLE, creates, expect_error, fill_entry, open_form, press_create
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows

@@ -9,10 +9,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from apps.accounts.models import User
 from apps.core import middleware
-from apps.sandbox.server import SandboxServer
-from tests.browser import ARGUMENTS, find_chromium
+from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.pages import WHOLE, creates, expect_receipt, fill_entry, open_form, press_create, typed_again
 from tests.e2e.windows import Kept, Windows
+from tests.support.browser import ARGUMENTS, find_chromium
 
 pytestmark = pytest.mark.e2e
 

@@ -23,15 +23,15 @@ from pytest_django import Settings
 from apps.accounts.models import User
 from apps.consumers.models import Outcome
 from apps.consumers.reconciliation import resolution
-from apps.sandbox.faults import Armed
-from apps.sandbox.server import SandboxServer
+from sandbox.faults.armed import Armed
+from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.pages import WHOLE, creates, fill_entry, open_form, press_create
 from tests.e2e.test_outcomes import UNKNOWN
 from tests.e2e.traces import TYPED, Traces
 from tests.e2e.windows import Windows
 from tests.e2e.world import CONSUMER
-from tests.markers import Markers, logged_at_debug
-from tests.unit.consumers.entries import store
+from tests.support.entries import store
+from tests.support.markers import Markers, logged_at_debug
 
 pytestmark = pytest.mark.e2e
 

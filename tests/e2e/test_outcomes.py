@@ -8,8 +8,8 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.consumers.models import Outcome, Submission
-from apps.sandbox.seed import SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.pages import (
     SIMPLE,
     WHOLE,

@@ -13,8 +13,8 @@ from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.reconciliation.checks import run_due_check
 from apps.core.actor import Actor
-from apps.sandbox.faults import Armed
-from apps.sandbox.server import SandboxServer
+from sandbox.faults.armed import Armed
+from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.pages import SIMPLE, expect_receipt, fill_entry, open_form, press_create
 from tests.e2e.test_outcomes import UNKNOWN
 from tests.e2e.windows import Windows

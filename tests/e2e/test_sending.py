@@ -10,8 +10,8 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.consumers.models import Submission
-from apps.sandbox.faults import Armed
-from apps.sandbox.server import SandboxServer
+from sandbox.faults.armed import Armed
+from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.pages import (
     SIMPLE,
     WHOLE,

@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.consumers.models import Submission
-from apps.sandbox.server import SandboxServer
+from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.pages import (
     WHOLE,
     expect_receipt,
@@ -21,7 +21,7 @@ from tests.e2e.pages import (
 )
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
-from tests.unit.accounts.people import PASSWORD
+from tests.support.people import PASSWORD
 
 pytestmark = pytest.mark.e2e
 

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from pytest_django import Settings
 
 from apps.accounts.models import User
-from apps.sandbox.server import SandboxServer
+from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.pages import (
     SIMPLE,
     create,
@@ -23,7 +23,7 @@ from tests.e2e.pages import (
 from tests.e2e.test_outcomes import UNKNOWN
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
-from tests.unit.accounts.people import make_person
+from tests.support.people import make_person
 
 pytestmark = pytest.mark.e2e
 

@@ -15,8 +15,8 @@ from apps.consumers.models import Outcome
 from tests.e2e.pages import sign_in
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
-from tests.unit.accounts.people import TESTS
-from tests.unit.consumers.entries import clean, store
+from tests.support.entries import clean, store
+from tests.support.people import TESTS
 
 pytestmark = pytest.mark.e2e
 

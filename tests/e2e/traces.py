@@ -14,7 +14,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from tests.markers import Markers, database_bytes, rows
+from tests.support.markers import Markers, database_bytes, rows
 
 TYPED = Markers(
     {

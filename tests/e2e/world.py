@@ -15,9 +15,9 @@ from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, ResolutionReason, Submission
 from apps.consumers.reconciliation import resolution
 from apps.consumers.sending import submit
-from apps.sandbox.seed import FAULT_ORDERS, SAMPLE_ORDER
+from sandbox.data.seed import FAULT_ORDERS, SAMPLE_ORDER
 from tests.e2e.traces import TYPED
-from tests.unit.accounts.people import acting, make_person
+from tests.support.people import acting, make_person
 
 CONSUMER = NewConsumer(
     title="Dr",

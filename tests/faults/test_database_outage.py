@@ -11,14 +11,14 @@ from collections.abc import Iterator
 import pytest
 from django.db import connection
 
-from apps.sandbox.server import SandboxServer
-from benchmarks.browser import Answer, Browser
-from benchmarks.entries import consumer
-from benchmarks.sandboxes import add_orders
-from benchmarks.servers import run
-from tests.faults.deployed import NEW, Person, Place, Portal, portal
+from sandbox.server.sandbox_server import SandboxServer
 from tests.faults.storm.processes import Cluster
-from tests.unit.consumers.entries import posted
+from tests.support.deployed import NEW, Person, Place, Portal, portal
+from tests.support.entries import posted
+from tests.support.http_browser import Answer, Browser
+from tests.support.processes import run
+from tests.support.sandbox_orders import add_orders
+from tests.support.unique_entries import consumer
 
 pytestmark = [
     pytest.mark.postgresql,

@@ -15,11 +15,11 @@ from pytest_django import Settings
 
 from apps.consumers.labels import headline
 from apps.consumers.models import Outcome, Submission
-from apps.sandbox.fault_table import ROWS, Row
-from apps.sandbox.faults import Armed
-from apps.sandbox.seed import SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.unit.consumers.entries import FULL, creates, on_page, posted, sent, text
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.faults.armed import Armed
+from sandbox.faults.table import ROWS, Row
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import FULL, creates, on_page, posted, sent, text
 
 # One process runs them all: they write one table.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("every fault")]

@@ -25,12 +25,12 @@ from apps.cdp.factory import get_client
 from apps.consumers import identity_rules
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.sending import submit
-from apps.sandbox.seed import SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.sweeps.test_addresses import ADDRESSES, Address
-from tests.unit.accounts.people import TESTS, acting, make_person
-from tests.unit.consumers.entries import FULL, creates, posted, store
-from tests.unit.history.export_rows import prepared
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.addresses import ADDRESSES, Address
+from tests.support.entries import FULL, creates, posted, store
+from tests.support.export_rows import prepared
+from tests.support.people import TESTS, acting, make_person
 
 REQUESTS = 1200
 SEED = 20260923

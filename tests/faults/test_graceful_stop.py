@@ -12,10 +12,10 @@ from functools import partial
 
 import pytest
 
-from benchmarks.browser import Answer
-from benchmarks.entries import consumer
-from tests.faults.deployed import Place, Portal, at_once, place, portal, wait_until
-from tests.unit.consumers.entries import posted
+from tests.support.deployed import Place, Portal, at_once, place, portal, wait_until
+from tests.support.entries import posted
+from tests.support.http_browser import Answer
+from tests.support.unique_entries import consumer
 
 pytestmark = pytest.mark.xdist_group("deployed")
 

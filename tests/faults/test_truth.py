@@ -24,7 +24,7 @@ from apps.consumers.sending.submit import submit
 from apps.core.actor import Actor
 from tests.faults.truth.cases import cases
 from tests.faults.truth.world import CHECKS, NEVER, OURS, Case, World, Writer
-from tests.unit.accounts.people import acting
+from tests.support.people import acting
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

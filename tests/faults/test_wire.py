@@ -23,9 +23,9 @@ from apps.consumers import labels, value_lists
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.presenters.receipts import Compared
 from apps.core.form_input import LineField, NameField
-from apps.sandbox.seed import SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.unit.consumers.entries import creates, identifier_rows, on_page, rows, typed
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import creates, identifier_rows, on_page, rows, typed
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Response

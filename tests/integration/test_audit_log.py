@@ -23,8 +23,8 @@ from apps.audit.registry import EventType
 from apps.audit.views import log as views
 from apps.consumers.audit_events import CONSUMER_CREATE_REQUESTED, CONSUMER_CREATED, CONSUMER_NOT_SENT
 from apps.core.actor import Actor, Origin
-from tests.unit.accounts.people import events, make_person
-from tests.unit.consumers.entries import text
+from tests.support.entries import text
+from tests.support.people import events, make_person
 
 pytestmark = pytest.mark.django_db
 

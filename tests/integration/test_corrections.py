@@ -7,11 +7,8 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from importlib import import_module
-from types import SimpleNamespace
 
 import pytest
-from django.apps import apps as all_apps
 from django.db import connection
 from django.test import Client
 from pytest_django import Settings
@@ -24,11 +21,11 @@ from apps.consumers.reconciliation.resolution import NotUnknown, ReferenceClaime
 from apps.consumers.sending import storing
 from apps.consumers.sending.result import Result
 from apps.core.actor import Actor
-from apps.sandbox.seed import FAMILY_ORDER, SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.unit.accounts.people import events, make_person
-from tests.unit.consumers.entries import FULL, REF, clean, creates, on_page, posted, resolved_by, store, text
-from tests.unit.consumers.resolving import (
+from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import FULL, REF, clean, creates, on_page, posted, resolved_by, store, text
+from tests.support.people import events, make_person
+from tests.support.resolving import (
     AS_NOT_CREATED,
     NOTE,
     add_elsewhere,
@@ -211,7 +208,7 @@ def test_a_late_answer_in_the_middle_of_a_correction_is_not_corrected_away(
     as_supervisor: Client, verified: Submission
 ) -> None:
     version = seen(as_supervisor, verified)
-    late = Result(Outcome.CREATED, {"consumer_ref": OTHER, "http_status": 200})
+    late = Result(Outcome.CREATED, consumer_ref=OTHER, http_status=200)
     storing.store_outcome(fresh(verified), late, Actor.system("worker"))
     answer = as_supervisor.post(resolve_url(verified), {"seen": version, **AS_NOT_CREATED})
     assert answer.status_code == 409
@@ -220,7 +217,7 @@ def test_a_late_answer_in_the_middle_of_a_correction_is_not_corrected_away(
 
 # --- A late answer that something speaks against ---------------------------------------------------
 def _late(submission: Submission, ref: str) -> None:
-    late = Result(Outcome.CREATED, {"consumer_ref": ref, "http_status": 200})
+    late = Result(Outcome.CREATED, consumer_ref=ref, http_status=200)
     storing.store_outcome(fresh(submission), late, Actor.system("worker"))
 
 
@@ -357,16 +354,6 @@ def test_the_history_names_reconciliation_and_not_who_pressed_check_now(
     assert f"by reconciliation, asked for by {staff.name}" in page
     assert "Correct this resolution" not in page
     assert [event.actor_name for event in events("consumer.resolved")] == [staff.name]
-
-
-def test_the_names_of_who_asked_for_a_check_leave_what_reconciliation_resolved(staff: User) -> None:
-    by_reconciliation = {"resolved_how": "by_reconciliation", "resolution_reason": ""}
-    checked = store(staff, Outcome.CREATED, **{**resolved_by(staff), **by_reconciliation})
-    marked = store(staff, Outcome.CREATED, clean(), **{**resolved_by(staff), "consumer_ref": OTHER})
-    migration = import_module("apps.consumers.migrations.0006_reconciliation_names_nobody")
-    migration.name_nobody(all_apps, SimpleNamespace(connection=connection))
-    assert (fresh(checked).resolved_by, fresh(checked).resolved_by_name) == (None, "")
-    assert (fresh(marked).resolved_by, fresh(marked).resolved_by_name) == (staff, staff.name)
 
 
 def test_an_odd_reference_of_the_vendor_does_not_keep_a_correction_out(staff: User, supervisor: User) -> None:

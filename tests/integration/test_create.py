@@ -17,10 +17,9 @@ from apps.consumers import labels
 from apps.consumers.forms.entry import FORM_FIELD
 from apps.consumers.models import IdentityRule, Outcome, Submission
 from apps.core.encryption import encrypt
-from apps.sandbox.seed import FAULT_ORDERS, SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.unit.accounts.people import events, make_person
-from tests.unit.consumers.entries import (
+from sandbox.data.seed import FAULT_ORDERS, SAMPLE_ORDER
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import (
     FULL,
     clean,
     creates,
@@ -33,6 +32,7 @@ from tests.unit.consumers.entries import (
     text,
     typed,
 )
+from tests.support.people import events, make_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -17,13 +17,13 @@ from apps.consumers.models import Doubt, Outcome, Submission
 from apps.consumers.sending import spool, storing
 from apps.consumers.sending.result import Result
 from apps.core.actor import Actor
-from apps.sandbox.faults import Armed
-from apps.sandbox.seed import FAMILY_ORDER, SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
 from consumerportal.status import Level, lines
-from tests.unit.accounts.people import events
-from tests.unit.consumers.entries import FULL, REF, clean, creates, posted, resolved_by, store, text
-from tests.unit.consumers.resolving import AS_NOT_CREATED, add_elsewhere, enter, mark_created
+from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
+from sandbox.faults.armed import Armed
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import FULL, REF, clean, creates, posted, resolved_by, store, text
+from tests.support.people import events
+from tests.support.resolving import AS_NOT_CREATED, add_elsewhere, enter, mark_created
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -175,10 +175,10 @@ def test_a_reference_of_another_submission_is_a_doubt_whatever_its_spelling(
     assert earlier.doubt_code == Doubt.CLAIMED, "Either of the two may be wrong"
 
 
-def _answered(staff: User, name: str, ref: str, **columns: str) -> Submission:
+def _answered(staff: User, name: str, ref: str, **columns: Any) -> Submission:
     """A submission for which the vendor answered "created" with this reference."""
     sending = store(staff, Outcome.SENDING, clean(last_name=name))
-    result = Result(Outcome.CREATED, {"consumer_ref": ref, "http_status": 200, **columns})
+    result = Result(Outcome.CREATED, consumer_ref=ref, http_status=200, **columns)
     return storing.store_outcome(sending, result, Actor.system("worker"))
 
 
@@ -234,7 +234,7 @@ def test_a_late_answer_with_the_same_reference_in_another_spelling_contradicts_n
 ) -> None:
     resolved = store(staff, Outcome.CREATED, **resolved_by(supervisor))
     for ref in (spelled(REF), REF):
-        late = Result(Outcome.CREATED, {"consumer_ref": ref, "http_status": 200})
+        late = Result(Outcome.CREATED, consumer_ref=ref, http_status=200)
         storing.store_outcome(resolved, late, Actor.system("worker"))
     resolved.refresh_from_db()
     assert (resolved.contradicted, resolved.late_consumer_ref) == (False, spelled(REF))
@@ -243,7 +243,7 @@ def test_a_late_answer_with_the_same_reference_in_another_spelling_contradicts_n
 
 def test_an_answer_that_is_stored_already_is_not_late_in_another_spelling(staff: User) -> None:
     submission = _answered(staff, "One", REF)
-    again = Result(Outcome.CREATED, {"consumer_ref": REF.replace("-", ""), "http_status": 200})
+    again = Result(Outcome.CREATED, consumer_ref=REF.replace("-", ""), http_status=200)
     storing.store_outcome(submission, again, Actor.system("worker"))
     assert events("consumer.late_answer") == []
 
@@ -267,7 +267,7 @@ def test_the_data_of_a_relative_are_a_doubt(
 ) -> None:
     sending = store(staff, Outcome.SENDING, IDA)
     consumer = OrderConsumer.from_json({"ref": REF, "lastName": "Twin", **answered})
-    result = Result.of_creation(Creation(consumer, 200), sending)
+    result = Result.of_creation(Creation(consumer, 200), sending, duration_ms=5)
     storing.store_outcome(sending, result, Actor.system("worker"))
     sending.refresh_from_db()
     assert (sending.outcome, sending.doubt_code) == (Outcome.CREATED, doubt)
@@ -280,8 +280,8 @@ def test_the_data_of_a_relative_are_a_doubt(
 
 def test_a_doubt_survives_the_spool(staff: User, sandbox: SandboxServer) -> None:
     sending = store(staff, Outcome.SENDING)
-    columns = {"consumer_ref": REF, "http_status": 200, "doubt_code": Doubt.KNOWN_BEFORE}
-    assert spool.write(sending.public_id, Result(Outcome.CREATED, columns))
+    answered = Result(Outcome.CREATED, consumer_ref=REF, http_status=200, doubt_code=Doubt.KNOWN_BEFORE)
+    assert spool.write(sending.public_id, answered)
     assert storing.drain_spool(Actor.system("worker")) == 1
     sending.refresh_from_db()
     assert (sending.outcome, sending.doubt_code) == (Outcome.CREATED, Doubt.KNOWN_BEFORE)

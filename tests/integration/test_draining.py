@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from apps.core import readiness
-from tests.sweeps.source import ROOT
+from tests.support.source import ROOT
 
 
 @pytest.mark.django_db(transaction=True)

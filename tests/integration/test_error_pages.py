@@ -16,8 +16,8 @@ from pytest_django import Settings
 from apps.accounts import services
 from apps.accounts.models import User
 from apps.consumers.models import IdentityRule, Outcome
-from tests.unit.accounts.people import PASSWORD, make_person
-from tests.unit.consumers.entries import REF, store, text
+from tests.support.entries import REF, store, text
+from tests.support.people import PASSWORD, make_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

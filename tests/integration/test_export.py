@@ -31,10 +31,10 @@ from apps.history.export_presenters import CONTENT_TYPES
 from apps.history.exports import delivery, making, services
 from apps.history.forms import SEARCH
 from apps.history.models import Export, State
-from tests.unit.accounts.people import PASSWORD, TESTS, events, make_person
-from tests.unit.consumers.entries import FULL, clean, store
-from tests.unit.history.export_rows import prepared, stored
-from tests.unit.history.writing.made import numbered, row
+from tests.support.entries import FULL, clean, store
+from tests.support.export_files import numbered, row
+from tests.support.export_rows import prepared, stored
+from tests.support.people import PASSWORD, TESTS, events, make_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -25,10 +25,8 @@ from apps.consumers.sending.digests import search_digest
 from apps.core.spreadsheet import restore
 from apps.history.selection import Selection, SubmissionFilter
 from apps.history.writing import Format, cancel_query, workbook, write
-from tests.office import WHAT, converted, find_office
-from tests.unit.accounts.people import make_person
-from tests.unit.consumers.entries import FULL
-from tests.unit.history.writing.made import (
+from tests.support.entries import FULL
+from tests.support.export_files import (
     EVERYTHING,
     HOSTILE,
     PLAIN,
@@ -41,7 +39,9 @@ from tests.unit.history.writing.made import (
     stored,
     written,
 )
-from tests.unit.history.writing.test_files import from_xlsx
+from tests.support.office import WHAT, converted, find_office
+from tests.support.people import make_person
+from tests.support.spreadsheets import from_xlsx
 
 pytestmark = pytest.mark.django_db(transaction=True)
 needs_office = pytest.mark.skipif(find_office() is None, reason=f"needs {WHAT}")

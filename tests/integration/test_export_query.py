@@ -19,10 +19,10 @@ from apps.history.exports.delivery import Delivery
 from apps.history.exports.making import ExportBroken
 from apps.history.models import Export, State
 from apps.history.writing import Written, write
-from benchmarks.filled import fill
-from tests.unit.accounts.people import acting
-from tests.unit.consumers.entries import store
-from tests.unit.history.export_rows import prepared
+from tests.support.entries import store
+from tests.support.export_rows import prepared
+from tests.support.filled_database import fill
+from tests.support.people import acting
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 

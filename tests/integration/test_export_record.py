@@ -11,7 +11,7 @@ from apps.accounts.models import User
 from apps.accounts.roles import PERSONAL_DATA_EXPORT
 from apps.history.export_forms import values_of
 from apps.history.models import Export
-from tests.unit.accounts.people import TESTS
+from tests.support.people import TESTS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

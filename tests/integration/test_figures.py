@@ -19,9 +19,9 @@ from apps.accounts.models import User
 from apps.consumers.models import Outcome
 from apps.history.forms import SubmissionFilterForm
 from apps.history.selection import Selection
-from tests.unit.accounts.people import events, make_person
-from tests.unit.consumers.entries import FULL, store, text
-from tests.unit.history.rows import bare, stored
+from tests.support.entries import FULL, store, text
+from tests.support.history_rows import bare, stored
+from tests.support.people import events, make_person
 
 pytestmark = pytest.mark.django_db
 

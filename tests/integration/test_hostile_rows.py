@@ -21,9 +21,9 @@ from apps.audit.recording import record
 from apps.consumers.audit_events import CONSUMER_RESOLVED
 from apps.consumers.models import Outcome
 from apps.core.actor import Actor, Origin
-from tests.audit_flush import lift_triggers
-from tests.unit.accounts.people import make_person
-from tests.unit.consumers.entries import store
+from tests.support.audit_flush import lift_triggers
+from tests.support.entries import store
+from tests.support.people import make_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -15,8 +15,8 @@ from apps.consumers.identity_rules import RuleRefused, add_rule, remove_rule
 from apps.consumers.models import MAX_IDENTITY_RULES, IdentityRule
 from apps.consumers.selectors import providers
 from apps.core.actor import Actor
-from tests.unit.accounts.people import events
-from tests.unit.consumers.entries import text
+from tests.support.entries import text
+from tests.support.people import events
 
 pytestmark = pytest.mark.django_db
 REAL = pytest.mark.django_db(transaction=True)  # a create, or several connections

@@ -9,10 +9,10 @@ import pytest
 from django.test import Client
 
 from apps.consumers.models import Submission
-from apps.sandbox.seed import FAULT_ORDERS
-from apps.sandbox.server import SandboxServer
-from tests.unit.accounts.people import events
-from tests.unit.consumers.entries import FULL, creates, posted
+from sandbox.data.seed import FAULT_ORDERS
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import FULL, creates, posted
+from tests.support.people import events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -22,7 +22,7 @@ from apps.audit.integrity.proof import bundle as proof_bundle
 from apps.audit.integrity.signing import sign_checkpoint
 from apps.audit.models import AuditEvent
 from apps.core.actor import Actor
-from tests.unit.audit.integrity.test_verification import put, stored, write
+from tests.support.audit_logs import put, stored, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

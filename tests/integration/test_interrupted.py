@@ -19,10 +19,10 @@ from apps.accounts.sessions import close_expired_sessions
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.reconciliation.resolution import needs_resolution
 from apps.consumers.sending import storing, submit
-from apps.sandbox.server import SandboxServer
-from tests.unit.accounts.people import events
-from tests.unit.consumers.entries import FULL, REF, clean, creates, on_page, posted, store, text
-from tests.unit.consumers.resolving import mark_created
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import FULL, REF, clean, creates, on_page, posted, store, text
+from tests.support.people import events
+from tests.support.resolving import mark_created
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -27,7 +27,7 @@ from apps.core.models import KeyFingerprint
 from consumerportal.announcement import record_start
 from consumerportal.keys import KeysNotAcceptedError, accept_keys, register_keys
 from consumerportal.management.commands import worker
-from tests.sweeps.source import ROOT
+from tests.support.source import ROOT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -147,7 +147,7 @@ def test_every_command_of_ours_is_stopped_or_named_as_one_that_need_not_be() -> 
         for folder in ("apps", "consumerportal")
         for path in (ROOT / folder).rglob("management/commands/[a-z]*.py")
     }
-    assert ours == {command[0] for command in WRITING_COMMANDS} | NOT_STOPPED | {"sandbox"}
+    assert ours == {command[0] for command in WRITING_COMMANDS} | NOT_STOPPED
 
 
 def test_a_foreign_key_fails_readiness_and_the_log_names_the_setting(

@@ -22,8 +22,8 @@ from apps.consumers.models import DigestKind, Outcome, Submission
 from apps.consumers.sending.digests import search_digest
 from apps.history import selection as selections
 from apps.history.views import list as views
-from tests.unit.accounts.people import events, make_person
-from tests.unit.consumers.entries import clean, resolved_by, store, text
+from tests.support.entries import clean, resolved_by, store, text
+from tests.support.people import events, make_person
 
 pytestmark = pytest.mark.django_db
 

@@ -19,8 +19,8 @@ from apps.audit.triggers import install_triggers
 from apps.consumers import selectors
 from apps.consumers.models import IdentityRule, Outcome, Submission, SubmissionDigest
 from apps.consumers.sending import submit
-from apps.sandbox.server import SandboxServer
-from tests.unit.consumers.entries import FULL, creates, on_page, posted, store, text, typed
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import FULL, creates, on_page, posted, store, text, typed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

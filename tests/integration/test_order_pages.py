@@ -30,16 +30,16 @@ from apps.cdp.errors import (
 )
 from apps.cdp.records import Order
 from apps.orders import views
-from apps.sandbox.faults import Armed
-from apps.sandbox.seed import (
+from sandbox.data.seed import (
     FAMILY_ORDER,
     ORDERS_SHARING_REFERENCE_ID,
     REPEATED_REFERENCE_ID,
     SAMPLE_ORDER,
     consumer_ref,
 )
-from apps.sandbox.seed_guests import GUEST_WITH_PROFILE, GUESTS_SHARING_EMAIL
-from apps.sandbox.server import SandboxServer
+from sandbox.data.seed_guests import GUEST_WITH_PROFILE, GUESTS_SHARING_EMAIL
+from sandbox.faults.armed import Armed
+from sandbox.server.sandbox_server import SandboxServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

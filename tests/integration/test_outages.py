@@ -13,7 +13,7 @@ from pytest_django import Settings
 from apps.audit.models import AuditEvent
 from apps.audit.views import integrity as integrity_views
 from tests.integration.test_integrity import posted
-from tests.unit.audit.integrity.test_verification import write
+from tests.support.audit_logs import write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

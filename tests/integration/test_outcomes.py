@@ -12,10 +12,10 @@ from pytest_django import Settings
 
 from apps.audit.models import AuditEvent
 from apps.consumers.models import Outcome, Submission
-from apps.sandbox.faults import Armed
-from apps.sandbox.seed import FAULT_ORDERS, SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.unit.consumers.entries import FULL, creates, on_page, posted, sent, text
+from sandbox.data.seed import FAULT_ORDERS, SAMPLE_ORDER
+from sandbox.faults.armed import Armed
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import FULL, creates, on_page, posted, sent, text
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

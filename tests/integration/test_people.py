@@ -20,7 +20,7 @@ from apps.accounts import services
 from apps.accounts.models import User
 from apps.accounts.roles import ADMINISTRATOR, STAFF, SUPERVISOR
 from apps.accounts.services import ActRefusedError
-from tests.unit.accounts.people import PASSWORD, TESTS, acting, events, make_person
+from tests.support.people import PASSWORD, TESTS, acting, events, make_person
 
 NEW = "the rain in a long walk"
 

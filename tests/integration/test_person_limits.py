@@ -15,9 +15,9 @@ from apps.accounts import middleware
 from apps.accounts.models import User
 from apps.core.sealed_entries import MARK_FIELD
 from apps.history.models import Export
-from apps.sandbox.server import SandboxServer
+from sandbox.server.sandbox_server import SandboxServer
 from tests.integration.test_export import entry
-from tests.unit.accounts.people import PASSWORD, events, make_person
+from tests.support.people import PASSWORD, events, make_person
 
 pytestmark = pytest.mark.django_db
 

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from apps.audit.models import AuditEvent
-from tests.unit.accounts.people import make_person
+from tests.support.people import make_person
 
 pytestmark = pytest.mark.django_db
 

@@ -15,10 +15,9 @@ from apps.accounts.models import User
 from apps.cdp.consumers import OrderConsumer
 from apps.consumers.models import Outcome, Submission
 from apps.core.encryption import encrypt
-from apps.sandbox.seed import SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.unit.accounts.people import events, make_person
-from tests.unit.consumers.entries import (
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import (
     FULL,
     REF,
     clean,
@@ -29,6 +28,7 @@ from tests.unit.consumers.entries import (
     store,
     text,
 )
+from tests.support.people import events, make_person
 
 pytestmark = pytest.mark.django_db
 REAL = pytest.mark.django_db(transaction=True)  # a create, or several connections

@@ -29,14 +29,14 @@ from apps.consumers.reconciliation.resolution import resolve
 from apps.consumers.sending import storing
 from apps.consumers.sending.result import Result
 from apps.core.actor import Actor
-from apps.sandbox.faults import Armed
-from apps.sandbox.options import Switches
-from apps.sandbox.seed import FAMILY_ORDER, SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from apps.sandbox.store import StoredConsumer
-from tests.unit.accounts.people import acting, events
-from tests.unit.consumers.entries import FULL, REF, clean, creates, on_page, posted, resolved_by, store, text
-from tests.unit.consumers.resolving import enter
+from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
+from sandbox.data.store import StoredConsumer
+from sandbox.faults.armed import Armed
+from sandbox.options import Switches
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import FULL, REF, clean, creates, on_page, posted, resolved_by, store, text
+from tests.support.people import acting, events
+from tests.support.resolving import enter
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -261,7 +261,7 @@ def test_a_twin_whose_answer_comes_between_the_two_questions_keeps_its_consumer(
     first = lost(as_staff, sandbox, done=False)
     theirs = add_elsewhere(replace(FULL, identifiers=()))  # what the twin's send has made
     twin = store(staff, Outcome.SENDING, replace(FULL, identifiers=()))
-    result = Result(Outcome.CREATED, {"consumer_ref": theirs.ref, "http_status": 200})
+    result = Result(Outcome.CREATED, consumer_ref=theirs.ref, http_status=200)
     real = selectors.open_on_order
     asked: list[int] = []
 
@@ -381,7 +381,7 @@ def test_a_late_no_after_a_look_up_is_pinned_until_a_supervisor_has_resolved_it_
     submission = lost(as_staff, sandbox)
     assert look()
     taken = fresh(submission)
-    late = Result(Outcome.REJECTED, {"http_status": 400, "error_code": "invalid"})
+    late = Result(Outcome.REJECTED, http_status=400, error_code="invalid")
     storing.store_outcome(taken, late, WORKER)
     storing.store_outcome(taken, late, WORKER)
     found = fresh(submission)
@@ -403,9 +403,9 @@ def test_a_late_answer_that_agrees_contradicts_nobody(as_staff: Client, sandbox:
     assert look()
     taken = fresh(submission)
     storing.store_outcome(
-        taken, Result(Outcome.CREATED, {"consumer_ref": taken.consumer_ref, "http_status": 200}), WORKER
+        taken, Result(Outcome.CREATED, consumer_ref=taken.consumer_ref, http_status=200), WORKER
     )
-    storing.store_outcome(taken, Result(Outcome.UNKNOWN, {"error_code": "read_timeout"}), WORKER)
+    storing.store_outcome(taken, Result(Outcome.UNKNOWN, error_code="read_timeout"), WORKER)
     assert not fresh(submission).contradicted
     assert [event.details["answer_outcome"] for event in events("consumer.late_answer")] == ["created"]
 

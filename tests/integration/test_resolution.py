@@ -21,13 +21,13 @@ from apps.consumers.models import Outcome, Submission
 from apps.consumers.reconciliation import evidence
 from apps.consumers.reconciliation.resolution import ReferenceClaimed
 from apps.core.references import same_reference
-from apps.sandbox.faults import Armed
-from apps.sandbox.options import Switches
-from apps.sandbox.seed import FAMILY_ORDER, SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.unit.accounts.people import events, make_person
-from tests.unit.consumers.entries import FULL, REF, clean, on_page, store, text
-from tests.unit.consumers.resolving import (
+from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
+from sandbox.faults.armed import Armed
+from sandbox.options import Switches
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import FULL, REF, clean, on_page, store, text
+from tests.support.people import events, make_person
+from tests.support.resolving import (
     NOTE,
     add_elsewhere,
     confirm,

@@ -17,11 +17,11 @@ from apps.consumers.reconciliation.resolution import NotUnknown
 from apps.consumers.sending import storing
 from apps.consumers.sending.result import Result
 from apps.core.actor import Actor
-from apps.sandbox.seed import SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.unit.accounts.people import acting, events, make_person
-from tests.unit.consumers.entries import on_page, text
-from tests.unit.consumers.resolving import (
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import on_page, text
+from tests.support.people import acting, events, make_person
+from tests.support.resolving import (
     AS_NOT_CREATED,
     NOTE,
     confirm,
@@ -133,7 +133,7 @@ def test_an_answer_that_came_meanwhile_is_told(
     as_supervisor: Client, unknown: Submission, theirs: str
 ) -> None:
     entered = enter(as_supervisor, unknown, created_with(theirs))
-    answer = Result(Outcome.CREATED, {"consumer_ref": theirs, "http_status": 200})
+    answer = Result(Outcome.CREATED, consumer_ref=theirs, http_status=200)
     storing.store_outcome(fresh(unknown), answer, Actor.system("worker"))
     _told(confirm(as_supervisor, unknown, entered), "Sitecore CDP’s answer", NOTE)
 
@@ -145,8 +145,8 @@ def test_a_doubtful_answer_that_came_meanwhile_is_not_overwritten_by_the_form_of
     version = seen(as_supervisor, unknown)
     entered = enter(as_supervisor, unknown, created_with(theirs))
     as_seen = fresh(unknown)
-    columns = {"consumer_ref": theirs, "http_status": 200, "doubt_code": doubt}
-    storing.store_outcome(fresh(unknown), Result(Outcome.CREATED, columns), Actor.system("worker"))
+    answered = Result(Outcome.CREATED, consumer_ref=theirs, http_status=200, doubt_code=doubt)
+    storing.store_outcome(fresh(unknown), answered, Actor.system("worker"))
     answer = as_supervisor.post(resolve_url(unknown), {"seen": version, **FIRST})
     _told(answer, "Sitecore CDP’s answer", "Mark as not created", "Not on the order")
     _told(confirm(as_supervisor, unknown, entered), "Sitecore CDP’s answer", NOTE)

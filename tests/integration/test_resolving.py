@@ -23,10 +23,10 @@ from apps.consumers.reconciliation.resolution import (
     mark_overdue_unknown,
 )
 from apps.core.actor import Actor
-from apps.sandbox.server import SandboxServer
-from tests.unit.accounts.people import acting, events, make_person
-from tests.unit.consumers.entries import FULL, REF, clean, creates, on_page, posted, sent, store, text
-from tests.unit.consumers.resolving import AS_NOT_CREATED, mark_created, receipt
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import FULL, REF, clean, creates, on_page, posted, sent, store, text
+from tests.support.people import acting, events, make_person
+from tests.support.resolving import AS_NOT_CREATED, mark_created, receipt
 
 pytestmark = pytest.mark.django_db
 REAL = pytest.mark.django_db(transaction=True)  # a create, or several connections

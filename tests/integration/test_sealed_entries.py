@@ -10,7 +10,7 @@ from django.urls import reverse
 from apps.accounts.models import User
 from apps.consumers.models import Submission
 from apps.core.sealed_entries import MARK_FIELD
-from tests.unit.accounts.people import PASSWORD, make_person
+from tests.support.people import PASSWORD, make_person
 
 pytestmark = pytest.mark.django_db
 

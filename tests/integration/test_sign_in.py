@@ -18,7 +18,7 @@ from apps.accounts import services
 from apps.accounts.models import User
 from apps.accounts.roles import ADMINISTRATOR, STAFF
 from apps.core.form_input import ARRIVED_TWICE
-from tests.unit.accounts.people import PASSWORD, TESTS, events, make_person
+from tests.support.people import PASSWORD, TESTS, events, make_person
 
 pytestmark = pytest.mark.django_db
 

@@ -20,7 +20,7 @@ from apps.accounts.models import User
 from apps.accounts.roles import ADMINISTRATOR, STAFF
 from apps.core import limits
 from apps.core.models import LimitedAct
-from tests.unit.accounts.people import PASSWORD, TESTS, events, make_person
+from tests.support.people import PASSWORD, TESTS, events, make_person
 
 SIGN_IN = "/accounts/login/"
 NEW = "the rain in a long walk"

@@ -19,11 +19,11 @@ from apps.consumers.models import Outcome, Submission
 from apps.consumers.sending import spool, storing
 from apps.consumers.sending.result import Result
 from apps.core.actor import Actor
-from apps.sandbox.seed import FAULT_ORDERS
-from apps.sandbox.server import SandboxServer
 from consumerportal.announcement import record_start
-from tests.unit.accounts.people import events
-from tests.unit.consumers.entries import FULL, REF, clean, creates, posted, store, text
+from sandbox.data.seed import FAULT_ORDERS
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import FULL, REF, clean, creates, posted, store, text
+from tests.support.people import events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -97,7 +97,7 @@ def test_the_file_holds_no_personal_data_and_is_for_this_user_alone(
 
 def test_the_start_of_the_portal_stores_what_waits(staff: User) -> None:
     submission = store(staff, Outcome.SENDING)
-    spool.write(submission.public_id, Result(Outcome.CREATED, {"consumer_ref": REF, "http_status": 200}))
+    spool.write(submission.public_id, Result(Outcome.CREATED, consumer_ref=REF, http_status=200))
     record_start()
     assert Submission.objects.get().consumer_ref == REF
     assert spool.paths() == []
@@ -105,7 +105,7 @@ def test_the_start_of_the_portal_stores_what_waits(staff: User) -> None:
 
 def test_stored_twice_it_changes_nothing(staff: User) -> None:
     submission = store(staff, Outcome.SENDING)
-    result = Result(Outcome.CREATED, {"consumer_ref": REF, "http_status": 200})
+    result = Result(Outcome.CREATED, consumer_ref=REF, http_status=200)
     assert spool.write(submission.public_id, result)
     assert spool.write(submission.public_id, result)
     assert storing.drain_spool(SPOOL) == 2
@@ -116,7 +116,7 @@ def test_stored_twice_it_changes_nothing(staff: User) -> None:
 
 def test_after_a_person_has_resolved_it_is_a_late_answer(staff: User) -> None:
     submission = store(staff, Outcome.NOT_CREATED)
-    spool.write(submission.public_id, Result(Outcome.CREATED, {"consumer_ref": REF, "http_status": 200}))
+    spool.write(submission.public_id, Result(Outcome.CREATED, consumer_ref=REF, http_status=200))
     storing.drain_spool(SPOOL)
     submission.refresh_from_db()
     assert (submission.outcome, submission.late_consumer_ref) == (Outcome.NOT_CREATED, REF)
@@ -126,11 +126,11 @@ def test_what_cannot_be_read_or_belongs_to_nobody_stays_and_keeps_nothing_else_b
     staff: User, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     submission = store(staff, Outcome.SENDING)
-    result = Result(Outcome.CREATED, {"consumer_ref": REF, "http_status": 200})
+    result = Result(Outcome.CREATED, consumer_ref=REF, http_status=200)
     spool.write(uuid.UUID(int=0), result)
     spool.write(submission.public_id, result)
     spool.write(
-        store(staff, Outcome.SENDING, clean()).public_id, Result(Outcome.REJECTED, {})
+        store(staff, Outcome.SENDING, clean()).public_id, Result(Outcome.REJECTED)
     )  # without its status
     (settings.SPOOL_DIR / "00000000.json").write_text("{")
     for number, (name, value) in enumerate(
@@ -154,9 +154,7 @@ def test_a_file_whose_writer_was_killed_before_its_new_name_is_taken_up(
     staff: User, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     submission = store(staff, Outcome.SENDING)
-    assert spool.write(
-        submission.public_id, Result(Outcome.CREATED, {"consumer_ref": REF, "http_status": 200})
-    )
+    assert spool.write(submission.public_id, Result(Outcome.CREATED, consumer_ref=REF, http_status=200))
     [whole] = spool.paths()
     killed = whole.rename(whole.with_suffix(".unfinished"))
     half = settings.SPOOL_DIR / f"{uuid.uuid4()}.unfinished"

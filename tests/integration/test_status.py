@@ -23,12 +23,12 @@ from apps.consumers.sending import spool
 from apps.consumers.sending.result import Result
 from apps.core import signs
 from apps.core.models import SignOfLife
-from apps.sandbox.faults import Armed
-from apps.sandbox.seed import FAULT_ORDERS, SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
 from consumerportal import status
 from consumerportal.status import Level, Line
-from tests.unit.consumers.entries import REF, clean, posted, store, text
+from sandbox.data.seed import FAULT_ORDERS, SAMPLE_ORDER
+from sandbox.faults.armed import Armed
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import REF, clean, posted, store, text
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -239,7 +239,7 @@ def test_processes_of_yesterday_are_forgotten() -> None:
 
 def test_what_waits_in_the_spool_of_any_machine_is_a_problem(staff: User) -> None:
     assert line("spool").level is Level.WELL
-    spool.write(store(staff, Outcome.SENDING).public_id, Result(Outcome.CREATED, {"consumer_ref": REF}))
+    spool.write(store(staff, Outcome.SENDING).public_id, Result(Outcome.CREATED, consumer_ref=REF))
     assert line("spool").words == "1"
     signs.give(signs.WORKER, waiting_files=3)
     assert line("spool").words == "3"

@@ -14,8 +14,8 @@ from apps.consumers import selectors
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.sending.digests import search_digests
 from apps.history.views import list as views
-from tests.unit.accounts.people import events, make_person
-from tests.unit.consumers.entries import FULL, clean, store, text
+from tests.support.entries import FULL, clean, store, text
+from tests.support.people import events, make_person
 
 pytestmark = pytest.mark.django_db
 

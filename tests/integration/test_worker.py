@@ -24,8 +24,8 @@ from apps.core import signs
 from apps.core.actor import Actor
 from consumerportal import status
 from consumerportal.management.commands import worker
-from tests.unit.accounts.people import events
-from tests.unit.consumers.entries import store
+from tests.support.entries import store
+from tests.support.people import events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 from django.apps import apps
 from django.conf import settings
 from django.http import HttpResponseBase
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.accounts.roles import PERMISSIONS, ROLES
@@ -22,10 +19,11 @@ from apps.cdp.consumers import NewConsumer
 from apps.cdp.factory import get_client
 from apps.consumers import identity_rules
 from apps.consumers.sending import submit
-from apps.sandbox.seed import SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.unit.accounts.people import TESTS, acting, make_person
-from tests.unit.history.export_rows import prepared
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.addresses import ADDRESSES, METHODS, Address
+from tests.support.export_rows import prepared
+from tests.support.people import TESTS, acting, make_person
 
 # Without signing in. Whoever adds one says here why strangers may come.
 PUBLIC = {
@@ -42,36 +40,6 @@ SIGNED_IN = {
     "own_password": "one's own password",
     "extend_session": "one's own session",
 }
-METHODS = ("get", "post")
-
-
-@dataclass(frozen=True)
-class Address:
-    """An address of the portal with the view behind it."""
-
-    name: str
-    view: Callable[..., Any]
-    arguments: tuple[str, ...]
-
-    @property
-    def permissions(self) -> tuple[str, ...] | None:
-        """What the view asks for (one of them is enough); None when it asks for nothing."""
-        return getattr(self.view, "required_permissions", None)
-
-
-def _addresses(
-    patterns: list[URLPattern | URLResolver], namespace: str = "", outer: tuple[str, ...] = ()
-) -> Iterator[Address]:
-    for pattern in patterns:
-        arguments = (*outer, *pattern.pattern.converters)
-        if isinstance(pattern, URLResolver):
-            inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
-            yield from _addresses(pattern.url_patterns, inner, arguments)
-        else:
-            yield Address(f"{namespace}{pattern.name}", pattern.callback, arguments)
-
-
-ADDRESSES = [*_addresses(get_resolver().url_patterns)]
 
 
 def test_every_view_is_guarded_or_named_with_a_reason() -> None:

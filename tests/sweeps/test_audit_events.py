@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from apps.audit.registry import SENTENCE_VALUES, AppEvents, EventType, event_types
-from tests.sweeps.source import APPS, ROOT, called_names, modules, relative, tree_of
+from tests.support.source import APPS, ROOT, called_names, modules, relative, tree_of
 
 PLACES = [*APPS.rglob("audit_events.py"), ROOT / "consumerportal" / "audit_events.py"]
 MODULES = [*modules(APPS), *modules(ROOT / "consumerportal")]

@@ -23,9 +23,9 @@ from apps.consumers.models import (
     SubmissionDigest,
 )
 from apps.history.models import Export, State
-from tests.unit.accounts.people import make_person
-from tests.unit.consumers.entries import REF, clean, resolved_by, store
-from tests.unit.history.export_rows import stored
+from tests.support.entries import REF, clean, resolved_by, store
+from tests.support.export_rows import stored
+from tests.support.people import make_person
 
 pytestmark = pytest.mark.django_db
 

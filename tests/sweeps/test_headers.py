@@ -17,11 +17,12 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from apps.accounts.roles import ROLES
-from apps.sandbox.server import SandboxServer
-from tests.sweeps.source import ROOT
-from tests.sweeps.test_addresses import ADDRESSES, METHODS, _values
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.addresses import ADDRESSES, METHODS
+from tests.support.people import PASSWORD, make_person
+from tests.support.source import ROOT
+from tests.sweeps.test_addresses import _values
 from tests.sweeps.test_production_start import COMPLETE
-from tests.unit.accounts.people import PASSWORD, make_person
 
 POLICY = {
     "default-src 'none'",
@@ -133,7 +134,7 @@ call_command("createcachetable", verbosity=0)
 from django.conf import settings
 settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
 from django.test import Client
-from tests.unit.accounts.people import PASSWORD, make_person
+from tests.support.people import PASSWORD, make_person
 make_person("sam", "staff")
 client = Client(headers={"Host": "portal.example.com"}, raise_request_exception=False)
 answers = {

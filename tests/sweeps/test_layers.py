@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.sweeps.source import APPS, ROOT, imports_of, modules, relative
+from tests.support.source import APPS, ROOT, imports_of, modules, relative
 
 OF_REQUESTS = ("django.http", "django.shortcuts", "django.template", "django.contrib.messages")
 # The layers of the page: they read requests, answer them, or show something.
@@ -46,11 +46,17 @@ def test_services_selectors_models_and_values_know_no_request() -> None:
 
 def test_no_module_is_called_after_nothing() -> None:
     empty_names = {"utils.py", "helpers.py", "common.py", "misc.py"}
-    assert [relative(path) for path in modules(APPS.parent / "tests") if path.name in empty_names] == []
-    assert [relative(path) for path in modules() if path.name in empty_names] == []
+    folders = [APPS, *(ROOT / name for name in ("benchmarks", "consumerportal", "sandbox", "tests"))]
+    assert [relative(path) for under in folders for path in modules(under) if path.name in empty_names] == []
 
 
 def test_the_admin_site_is_not_installed() -> None:
     from django.conf import settings
 
     assert "django.contrib.admin" not in settings.INSTALLED_APPS  # it would write past record()
+
+
+def test_the_sandbox_is_not_installed() -> None:
+    from django.apps import apps
+
+    assert "sandbox" not in {config.name.rpartition(".")[2] for config in apps.get_app_configs()}

@@ -25,14 +25,14 @@ from apps.accounts.models import User
 from apps.audit.models import AuditEvent
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.sending import submit
-from apps.sandbox.faults import Armed
-from apps.sandbox.routes import ROUTES
-from apps.sandbox.seed import SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.markers import Markers, database_bytes, logged_at_debug, rows
-from tests.unit.accounts.people import PASSWORD
-from tests.unit.consumers.entries import on_page, posted, store
-from tests.unit.consumers.resolving import confirm, enter
+from sandbox.api.routes import ROUTES
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.faults.armed import Armed
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import on_page, posted, store
+from tests.support.markers import Markers, database_bytes, logged_at_debug, rows
+from tests.support.people import PASSWORD
+from tests.support.resolving import confirm, enter
 
 NEW = "/consumers/new/"
 ORDERS = "/orders/"

@@ -14,9 +14,9 @@ from django.test import Client
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
 from apps.consumers.models import Submission
-from apps.sandbox.seed import FAULT_ORDERS, SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.unit.accounts.people import PASSWORD
+from sandbox.data.seed import FAULT_ORDERS, SAMPLE_ORDER
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.people import PASSWORD
 
 # No two of them share a piece that something else could hold by chance.
 TYPED = {

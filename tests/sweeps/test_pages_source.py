@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sweeps.source import ROOT
+from tests.support.source import ROOT
 
 SOURCES = sorted(
     path

@@ -8,7 +8,7 @@ from importlib import import_module
 from django.apps import apps
 
 from apps.accounts.roles import PERMISSIONS
-from tests.sweeps.source import APPS, ROOT, modules, relative, tree_of
+from tests.support.source import APPS, ROOT, modules, relative, tree_of
 
 DEFINED = {
     f"{model._meta.app_label}.{codename}"

@@ -13,7 +13,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from consumerportal.startup import PRACTICE_VALUES
-from tests.sweeps.source import ROOT
+from tests.support.source import ROOT
 
 COMPLETE = {
     "SECRET_KEY": "a secret of this test alone, 0123456789 0123456789 0123456789",

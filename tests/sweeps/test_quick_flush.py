@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.core.management.sql import emit_post_migrate_signal
 from django.db import connection
 
-from tests.unit.accounts.people import make_person
+from tests.support.people import make_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -22,13 +22,13 @@ from apps.cdp.factory import get_client
 from apps.consumers import identity_rules
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.sending import submit
-from apps.sandbox.seed import SAMPLE_ORDER
-from apps.sandbox.seed_guests import GUEST_WITH_PROFILE
-from apps.sandbox.server import SandboxServer
-from tests.sweeps.test_addresses import ADDRESSES, METHODS
-from tests.unit.accounts.people import TESTS, acting, make_person
-from tests.unit.consumers.entries import FULL, store
-from tests.unit.history.export_rows import prepared
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.data.seed_guests import GUEST_WITH_PROFILE
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.addresses import ADDRESSES, METHODS
+from tests.support.entries import FULL, store
+from tests.support.export_rows import prepared
+from tests.support.people import TESTS, acting, make_person
 
 SEEN = {"submission.viewed", "submissions.listed", "vendor_record.viewed"}
 """The events that tell that somebody saw personal data."""

@@ -15,6 +15,7 @@ from apps.consumers.models.submission import (
     ResolutionReason,
     ResolvedHow,
     Submission,
+    answer_columns,
 )
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "ResolvedHow",
     "Submission",
     "SubmissionDigest",
+    "answer_columns",
 ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -13,7 +12,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from apps.cdp.consumers import NewConsumer, OrderConsumer
-from apps.core.encryption import decrypt_column, encrypt
+from apps.core.encryption import decrypt_column, encrypt_json
 from apps.core.references import same_reference
 
 
@@ -290,7 +289,7 @@ class Submission(models.Model):
 
     @consumer.setter
     def consumer(self, consumer: NewConsumer) -> None:
-        self.encrypted_consumer = _sealed(consumer.to_json())
+        self.encrypted_consumer = encrypt_json(consumer.to_json())
 
     @property
     def is_unreadable(self) -> bool:
@@ -305,7 +304,7 @@ class Submission(models.Model):
 
     @answer.setter
     def answer(self, answer: OrderConsumer) -> None:
-        self.encrypted_answer = _sealed(answer.to_json())
+        self.encrypted_answer = encrypt_json(answer.to_json())
 
     @property
     def vendor_message(self) -> str:
@@ -328,5 +327,13 @@ class Submission(models.Model):
         return decrypt_column(self.encrypted_resolution_note)
 
 
-def _sealed(value: dict[str, Any]) -> str:
-    return encrypt(json.dumps(value, ensure_ascii=False))
+def answer_columns(consumer: OrderConsumer) -> dict[str, str]:
+    """The columns that store an order consumer that the vendor returned."""
+    return {
+        "encrypted_answer": encrypt_json(consumer.to_json()),
+        "consumer_ref": consumer.ref,
+        "consumer_href": consumer.href,
+        "order_href": consumer.order_href,
+        "guest_href": consumer.guest_href,
+        "guest_ref": consumer.guest_ref,
+    }

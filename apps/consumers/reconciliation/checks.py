@@ -22,7 +22,7 @@ from apps.cdp.errors import (
 )
 from apps.consumers import connection_health, selectors
 from apps.consumers.audit_events import CONSUMER_CHECK_FAILED, CONSUMER_CHECKED, CONSUMER_RESOLVED
-from apps.consumers.models import CheckResult, Outcome, ResolvedHow, Submission
+from apps.consumers.models import CheckResult, Outcome, ResolvedHow, Submission, answer_columns
 from apps.consumers.reconciliation import circuit_breaker, findings, schedule
 from apps.consumers.recording import event_of
 from apps.core.actor import Actor
@@ -143,16 +143,9 @@ def _conclude(submission: Submission, found: findings.Found, actor: Actor) -> No
 
 
 def _columns_of(consumer: OrderConsumer, now: datetime.datetime) -> dict[str, Any]:
-    kept = Submission()
-    kept.answer = consumer
     return {
+        **answer_columns(consumer),
         "outcome": Outcome.CREATED,
-        "encrypted_answer": kept.encrypted_answer,
-        "consumer_ref": consumer.ref,
-        "consumer_href": consumer.href,
-        "order_href": consumer.order_href,
-        "guest_href": consumer.guest_href,
-        "guest_ref": consumer.guest_ref,
         "resolved_how": ResolvedHow.BY_RECONCILIATION,
         "resolved_at": now,
         "resolved_by_id": None,  # the event says who asked for the check

@@ -26,6 +26,7 @@ from apps.consumers.models import (
     ResolutionReason,
     ResolvedHow,
     Submission,
+    answer_columns,
 )
 from apps.consumers.reconciliation import schedule
 from apps.consumers.reconciliation.evidence import Evidence
@@ -81,20 +82,21 @@ def resolve(
                 raise ReferenceClaimed("The reference belongs to another submission")
             if _replaces_an_outcome(row):
                 _store_past_resolution(row, now)
-            Submission.objects.filter(pk=row.pk).update(
+            columns = {
                 **_read_columns(row, outcome, evidence),
-                outcome=outcome,
-                consumer_ref=consumer_ref,
-                next_check_at=None,
-                contradicted=False,
-                doubt_code="",
-                resolved_how=ResolvedHow.BY_SUPERVISOR,
-                resolved_at=now,
-                resolved_by_id=actor.id,
-                resolved_by_name=actor.name,
-                resolution_reason=reason,
-                encrypted_resolution_note=encrypt(note) if note else "",
-            )
+                "outcome": outcome,
+                "consumer_ref": consumer_ref,
+                "next_check_at": None,
+                "contradicted": False,
+                "doubt_code": "",
+                "resolved_how": ResolvedHow.BY_SUPERVISOR,
+                "resolved_at": now,
+                "resolved_by_id": actor.id,
+                "resolved_by_name": actor.name,
+                "resolution_reason": reason,
+                "encrypted_resolution_note": encrypt(note) if note else "",
+            }
+            Submission.objects.filter(pk=row.pk).update(**columns)
             submission.refresh_from_db()
             _record_resolution(submission, row, actor)
     except IntegrityError:
@@ -160,16 +162,7 @@ def _store_past_resolution(row: Submission, now: datetime.datetime) -> None:
 def _read_columns(row: Submission, outcome: Outcome, evidence: Evidence | None) -> dict[str, Any]:
     """The columns of the consumer that was read; emptied if they belong to another consumer."""
     if evidence is not None and evidence.consumer is not None:
-        consumer, kept = evidence.consumer, Submission()
-        kept.answer = consumer
-        return {
-            "consumer_read_at": evidence.at,
-            "encrypted_answer": kept.encrypted_answer,
-            "consumer_href": consumer.href,
-            "order_href": consumer.order_href,
-            "guest_href": consumer.guest_href,
-            "guest_ref": consumer.guest_ref,
-        }
+        return {**answer_columns(evidence.consumer), "consumer_read_at": evidence.at}
     if not row.is_resolved and outcome is not Outcome.CREATED:
         return {}  # keep what the vendor's answer said
     texts = ("encrypted_answer", "consumer_href", "order_href", "guest_href", "guest_ref")

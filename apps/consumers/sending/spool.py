@@ -12,7 +12,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +25,12 @@ logger = logging.getLogger(__name__)
 
 ABANDONED_AFTER = 3600.0  # seconds after which no process is still writing an unfinished file
 _logged: set[Path] = set()
-_COLUMNS = (
-    "consumer_ref",
-    "consumer_href",
-    "order_href",
-    "guest_href",
-    "guest_ref",
-    "http_status",
-    "duration_ms",
-    "doubt_code",
-    "error_code",
-    "error_field",
-)
+# The spool holds no personal data, and the outcome has a place of its own.
+_COLUMNS = {field.name for field in fields(Result)} - {
+    "outcome",
+    "encrypted_answer",
+    "encrypted_vendor_message",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +44,7 @@ class SpooledOutcome:
 
 def write(submission: uuid.UUID, result: Result) -> bool:
     """Write an outcome to the spool. Return False if that fails; raise nothing."""
-    columns = {name: value for name, value in result.columns.items() if name in _COLUMNS}
+    columns = {name: value for name, value in result.columns().items() if name in _COLUMNS}
     line = json.dumps({"submission": str(submission), "outcome": result.outcome.value, "columns": columns})
     path = settings.SPOOL_DIR / f"{uuid.uuid4()}.json"
     unfinished = path.with_suffix(".unfinished")
@@ -90,7 +84,7 @@ def _result(data: dict[str, Any]) -> Result:
     known = all(name in _COLUMNS and isinstance(value, str | int | None) for name, value in columns.items())
     if not known:
         raise ValueError("not the columns of an outcome")
-    return Result(Outcome(data["outcome"]), dict(columns))
+    return Result(Outcome(data["outcome"]), **columns)
 
 
 def recover_unfinished() -> None:

@@ -68,7 +68,8 @@ def store(submission: Submission, result: Result, actor: Actor) -> Submission:
         facts = {
             "submission": str(submission.public_id),
             "outcome": result.outcome.value,
-            **result.references,
+            "consumer_ref": result.consumer_ref,
+            "guest_ref": result.guest_ref,
         }
         spooled = spool.write(submission.public_id, result)
         logger.exception("outcome_not_stored %s", facts, extra={**facts, "spooled": spooled})
@@ -87,9 +88,7 @@ def store_outcome(submission: Submission, result: Result, actor: Actor) -> Submi
     open_ = (Outcome.SENDING,) if result.outcome is Outcome.UNKNOWN else OPEN_OUTCOMES
     with transaction.atomic(durable=True):
         columns = {
-            "error_code": "",
-            **result.columns,
-            "outcome": result.outcome,
+            **result.columns(),
             "finished_at": now,
             "next_check_at": schedule.first_check(now) if result.outcome is Outcome.UNKNOWN else None,
             "doubt_code": _doubt(submission, result),
@@ -103,14 +102,14 @@ def store_outcome(submission: Submission, result: Result, actor: Actor) -> Submi
             submission.refresh_from_db(from_queryset=Submission.objects.select_for_update())
         if not changed and _is_stored_already(submission, result):
             return submission
-        facts: dict[str, Any] = {name: result.columns.get(name) for name in ("http_status", "duration_ms")}
+        facts: dict[str, Any] = {"http_status": result.http_status, "duration_ms": result.duration_ms}
         if changed:
             if columns["doubt_code"] == Doubt.CLAIMED:
                 _doubt_the_others(submission)
             if result.outcome is Outcome.CREATED:
                 facts["doubt"] = columns["doubt_code"]
             else:
-                facts["error_code"] = result.columns["error_code"]
+                facts["error_code"] = result.error_code
             record(event_of(EVENT_OF_OUTCOME[result.outcome], submission, actor, **facts))
         elif result.outcome is not Outcome.UNKNOWN or facts["http_status"]:  # otherwise there was no answer
             _store_late_answer(submission, result, actor, facts)
@@ -119,8 +118,7 @@ def store_outcome(submission: Submission, result: Result, actor: Actor) -> Submi
 
 def _doubt(submission: Submission, result: Result) -> str:
     """Why a supervisor has to check an answer "created"; empty if there is no doubt."""
-    doubt = str(result.columns.get("doubt_code", ""))
-    reference = result.references["consumer_ref"]
+    doubt, reference = result.doubt_code, result.consumer_ref
     # A reference of two submissions takes precedence: then both are doubted.
     may_be_claimed = reference and doubt in ("", Doubt.ANOTHER_DATA)
     if may_be_claimed and selectors.is_claimed(reference, besides=submission):
@@ -138,7 +136,7 @@ def _doubt_the_others(submission: Submission) -> None:
 
 
 def _store_late_answer(submission: Submission, result: Result, actor: Actor, facts: dict[str, Any]) -> None:
-    late_ref = result.references["consumer_ref"]
+    late_ref = result.consumer_ref
     contradicted = _contradicts(submission, result)
     Submission.objects.filter(pk=submission.pk).update(
         late_outcome=result.outcome,
@@ -155,7 +153,7 @@ def _contradicts(submission: Submission, result: Result) -> bool:
     if result.outcome is Outcome.UNKNOWN:
         return False
     if result.outcome is Outcome.CREATED:
-        return not same_reference(submission.consumer_ref, result.references["consumer_ref"])
+        return not same_reference(submission.consumer_ref, result.consumer_ref)
     return submission.outcome == Outcome.CREATED
 
 
@@ -191,5 +189,5 @@ def _is_stored_already(submission: Submission, result: Result) -> bool:
     else:
         outcome, reference = submission.outcome, submission.consumer_ref
     # Two empty references agree.
-    agrees = reference_key(reference) == reference_key(result.references["consumer_ref"])
+    agrees = reference_key(reference) == reference_key(result.consumer_ref)
     return outcome == result.outcome and agrees

@@ -237,7 +237,9 @@ def _send(submission: Submission, consumer: NewConsumer, client: CdpClient) -> R
     try:
         creation = client.create_order_consumer(submission.order_ref, consumer, deadline=submission.deadline)
     except CdpError as error:
-        result = Result.of_error(error)
-    else:
-        result = Result.of_creation(creation, submission)
-    return result.with_duration(round((time.monotonic() - started) * 1000))
+        return Result.of_error(error, duration_ms=_milliseconds_since(started))
+    return Result.of_creation(creation, submission, duration_ms=_milliseconds_since(started))
+
+
+def _milliseconds_since(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)

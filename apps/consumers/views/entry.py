@@ -172,7 +172,7 @@ def _not_stored(request: HttpRequest, failure: storing.OutcomeNotStored) -> Http
         {
             "outcome": failure.result.outcome.value,
             "headline": labels.headline(failure.result.outcome),
-            "consumer_ref": failure.result.references["consumer_ref"],
+            "consumer_ref": failure.result.consumer_ref,
             "order_ref": failure.submission.order_ref,
             "spooled": failure.spooled,
             "environment_words": environment_words(),

@@ -128,7 +128,7 @@ def _people(world: World, options: Options, pile: Pile, weather: Weather) -> lis
     from django.contrib.auth.hashers import make_password
 
     from apps.accounts.models import User
-    from tests.unit.accounts.people import make_person
+    from tests.support.people import make_person
 
     names = [f"storm-{number:02}" for number in range(options.people)]
     for name in names:

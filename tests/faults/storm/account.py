@@ -11,7 +11,7 @@ from apps.audit.chain import GENESIS, Row, row_hash
 from apps.audit.models import AuditEvent, AuditHead
 from apps.consumers.models import CheckResult, Outcome, Submission
 from apps.core.references import reference_key
-from apps.sandbox.fault_table import ROWS
+from sandbox.faults.table import ROWS
 from tests.faults.storm.entries import Entry
 from tests.faults.storm.people import Told
 from tests.faults.storm.rows import Line, Wire

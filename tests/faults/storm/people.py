@@ -212,7 +212,7 @@ class Person(threading.Thread):
         return self._shown(page)
 
     def _shown(self, page: requests.Response) -> dict[str, str]:
-        from tests.unit.consumers.entries import on_page  # which needs Django, that is set up by now
+        from tests.support.entries import on_page  # which needs Django, that is set up by now
 
         csrf = _CSRF.search(page.text)
         assert csrf is not None

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from tests.postgresql import find_binaries
+from tests.support.postgresql import find_binaries
 
 ROOT = Path(__file__).resolve().parents[3]
 CHECK_SECONDS = 0.2

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
 from apps.consumers.models import Outcome
-from apps.sandbox.fault_table import ROWS
+from sandbox.faults.table import ROWS
 from tests.faults.storm.account import Account
 from tests.faults.storm.rows import Line
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from apps.sandbox.options import PRACTICE_API_TOKEN, PRACTICE_CLIENT_KEY
+from sandbox.options import PRACTICE_API_TOKEN, PRACTICE_CLIENT_KEY
 
 PATIENCE = 60.0  # seconds
 _PAIR = base64.b64encode(f"{PRACTICE_CLIENT_KEY}:{PRACTICE_API_TOKEN}".encode()).decode()

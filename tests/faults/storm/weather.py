@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from apps.sandbox.fault_table import ROWS, Row
+from sandbox.faults.table import ROWS, Row
 from tests.faults.storm.vendor import Vendor
 
 OFTEN = 0.65  # part of the entries before which a fault is armed

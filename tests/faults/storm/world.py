@@ -19,7 +19,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from apps.sandbox.seed import SAMPLE_ORDER
+from sandbox.data.seed import SAMPLE_ORDER
 from tests.faults.storm.processes import ROOT, START_SECONDS, Cluster, Service, free_port, wait_for
 from tests.faults.storm.vendor import Vendor
 
@@ -75,7 +75,7 @@ class World:
             **TIMES,
             **(environment or {}),
         }
-        self.sandbox = self._service("sandbox", sys.executable, "manage.py", "sandbox")
+        self.sandbox = self._service("sandbox", sys.executable, "-m", "sandbox")
         gunicorn = (str(BIN / "gunicorn"), "--config", "gunicorn.conf.py", "consumerportal.wsgi")
         self.portal = self._service("portal", *gunicorn)
         self.workers = [

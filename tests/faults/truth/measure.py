@@ -27,7 +27,7 @@ from apps.consumers.reconciliation import findings
 from apps.consumers.sending.submit import submit
 from tests.faults.truth.cases import cases, ordinary_cases
 from tests.faults.truth.world import CHECKS, OURS, Case, World
-from tests.unit.accounts.people import acting, make_person
+from tests.support.people import acting, make_person
 
 
 @dataclass(frozen=True, slots=True)

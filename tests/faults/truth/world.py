@@ -21,14 +21,14 @@ from apps.cdp.links import BaseUrl
 from apps.cdp.masking import Secrets
 from apps.cdp.transport import RawAnswer, Transport
 from apps.consumers.models import ConnectionHealth
-from apps.sandbox.application import Sandbox
-from apps.sandbox.calls import Request
-from apps.sandbox.faults import Armed
-from apps.sandbox.options import Options
-from apps.sandbox.seed import SAMPLE_ORDER
-from apps.sandbox.store import StoredConsumer
-from apps.sandbox.wire import Send
-from tests.unit.sandbox.caller import basic
+from sandbox.api.calls import Request
+from sandbox.application import Sandbox
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.data.store import StoredConsumer
+from sandbox.faults.armed import Armed
+from sandbox.faults.script import Send
+from sandbox.options import Options
+from tests.support.sandbox_caller import basic
 
 OURS = NewConsumer("Ida", "Twin", emails=("ida.twin@example.com",), passport_number="P1234567")
 OTHER = NewConsumer("Olaf", "Other", emails=("olaf@example.com",))
@@ -74,7 +74,7 @@ class World:
     def __init__(self, folder: Path) -> None:
         self._offset = 0.0
         self.sandbox = Sandbox(Options(data=folder / "truth.sqlite3"), clock=self._now)
-        self.sandbox._store._connection.execute("PRAGMA synchronous=OFF")  # nobody pulls the plug here
+        self.sandbox._database._connection.execute("PRAGMA synchronous=OFF")  # nobody pulls the plug here
         self.client = CdpClient(
             Exchange(
                 cast(Transport, _InProcess(self)),
@@ -180,7 +180,7 @@ class World:
         return self.sandbox.consumers(self.order)
 
     def _add_order(self) -> None:
-        with self.sandbox._store.transaction() as tx:
+        with self.sandbox._database.transaction() as tx:
             body: dict[str, Any] = tx.order(SAMPLE_ORDER) or {}
             tx.add_order(self.order, "TRUTH", json.loads(json.dumps(body)))
 

@@ -14,7 +14,7 @@ from apps.accounts import services
 from apps.accounts.models import User
 from apps.accounts.roles import ADMINISTRATOR, STAFF, SUPERVISOR
 from apps.audit.models import AuditEvent
-from tests.unit.accounts.people import TESTS, events, make_person
+from tests.support.people import TESTS, events, make_person
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from django.test import RequestFactory
 
 from apps.accounts.views import permission_denied
 from apps.core.permissions import PermissionMissing
-from tests.unit.accounts.people import events
+from tests.support.people import events
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ from apps.accounts import password_links, services
 from apps.accounts.models import User
 from apps.accounts.redaction import hide_addresses
 from apps.accounts.services import ActRefusedError, Refusal
-from tests.unit.accounts.people import TESTS, events, make_person
+from tests.support.people import TESTS, events, make_person
 
 NEW = "the rain in a long walk"
 START = dt.datetime(2026, 3, 7, 12, 0, tzinfo=dt.UTC)

@@ -11,7 +11,7 @@ from django.db import IntegrityError
 
 from apps.accounts.models import User
 from apps.accounts.roles import ADMINISTRATOR, GRANTS, LABELS, PERMISSIONS, ROLES, STAFF, SUPERVISOR
-from tests.unit.accounts.people import make_person
+from tests.support.people import make_person
 
 pytestmark = pytest.mark.django_db
 

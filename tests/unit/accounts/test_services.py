@@ -13,7 +13,7 @@ from apps.accounts.models import User
 from apps.accounts.roles import ADMINISTRATOR, STAFF, SUPERVISOR
 from apps.accounts.services import ActRefusedError, NewPerson, PersonDetails, Refusal, UnknownRoleError
 from apps.audit.models import AuditEvent
-from tests.unit.accounts.people import TESTS, acting, events, make_person
+from tests.support.people import TESTS, acting, events, make_person
 
 pytestmark = pytest.mark.django_db
 

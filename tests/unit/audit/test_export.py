@@ -28,9 +28,9 @@ from apps.audit.recording import EventRefused, record
 from apps.consumers.audit_events import SUBMISSIONS_LISTED
 from apps.core.actor import Actor, Origin
 from apps.core.spreadsheet import restore
-from tests.audit_flush import lift_triggers
-from tests.unit.accounts.people import events
-from tests.unit.consumers.entries import text
+from tests.support.audit_flush import lift_triggers
+from tests.support.entries import text
+from tests.support.people import events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

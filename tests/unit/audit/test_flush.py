@@ -12,7 +12,7 @@ from apps.audit.models import AuditEvent, AuditHead
 from apps.audit.recording import record
 from apps.audit.triggers import missing_triggers
 from apps.core.actor import Actor
-from tests.audit_flush import flushes_lift_the_triggers, lift_triggers
+from tests.support.audit_flush import flushes_lift_the_triggers, lift_triggers
 
 
 @pytest.mark.django_db(transaction=True)

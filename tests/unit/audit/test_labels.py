@@ -42,7 +42,7 @@ from apps.history.models import ExportReason
 from apps.history.selection import SubmissionFilter
 from apps.history.writing import Format
 from apps.orders.audit_events import VENDOR_RECORDS_SEARCHED
-from tests.sweeps.source import APPS, tree_of
+from tests.support.source import APPS, tree_of
 
 FULL = NewConsumer(
     first_name="A",

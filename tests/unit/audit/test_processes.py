@@ -15,7 +15,7 @@ from apps.audit.integrity import checkpoints
 from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.integrity.verification import verify
 from apps.audit.models import AuditEvent
-from tests.sweeps.source import ROOT
+from tests.support.source import ROOT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

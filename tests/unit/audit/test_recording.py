@@ -20,7 +20,7 @@ from apps.consumers.audit_events import (
     SUBMISSION_VIEWED,
 )
 from apps.core.actor import Actor, Origin
-from tests.audit_flush import lift_triggers
+from tests.support.audit_flush import lift_triggers
 
 COLUMNS = ", ".join((*Row._fields, "hash"))
 

@@ -11,7 +11,7 @@ from apps.audit.events import Event
 from apps.audit.recording import record
 from apps.consumers.audit_events import SUBMISSION_VIEWED
 from apps.core.actor import Actor
-from tests.sweeps.source import ROOT
+from tests.support.source import ROOT
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 

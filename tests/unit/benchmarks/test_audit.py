@@ -13,8 +13,9 @@ from apps.audit.integrity.stored_rows import takes_events
 from apps.audit.integrity.verification import verify
 from apps.audit.models import AuditEvent
 from apps.audit.triggers import missing_triggers
-from benchmarks import audit_events, audit_pages, audit_rows, audit_verify
+from benchmarks import audit_events, audit_pages, audit_verify
 from benchmarks.figures import Samples
+from tests.support import audit_rows
 
 
 def test_the_rows_of_the_benchmarks_are_one_chain_and_the_same_each_time() -> None:

@@ -8,7 +8,7 @@ from django.db import connection
 from apps.consumers.models import DigestKind, Outcome, Submission, SubmissionDigest
 from apps.consumers.sending.digests import search_digest
 from apps.history.selection import Selection, SubmissionFilter
-from benchmarks.filled import COMMONEST, fill
+from tests.support.filled_database import COMMONEST, fill
 
 
 @pytest.mark.django_db(transaction=True)

@@ -3,8 +3,8 @@ from __future__ import annotations
 import math
 import time
 
-from benchmarks.browser import Answer
 from benchmarks.pace import highest_rate, paced
+from tests.support.http_browser import Answer
 
 
 def test_the_highest_rate_is_found_by_doubling_and_then_halving() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import ssl
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,24 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.unit.cdp.servers import Script, Server
-
-Serve = Callable[..., Server]
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Start a server for a script; every one is stopped at the end of the test."""
-    running: list[Server] = []
-
-    def start(script: Script, tls: ssl.SSLContext | None = None) -> Server:
-        server = Server(script, tls)
-        running.append(server)
-        return server
-
-    yield start
-    for server in running:
-        server.stop()
+from tests.support.scripted_servers import serve as serve  # noqa: PLC0414  # a fixture is used by being in this module
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,8 @@ from apps.cdp import factory
 from apps.cdp.errors import CdpNotConfigured
 from apps.cdp.exchange import Exchange
 from apps.cdp.factory import get_client
-from tests.unit.cdp.clients import GOOD, create, failed_create
-from tests.unit.cdp.conftest import Serve
-from tests.unit.cdp.servers import Peer, always, answer
+from tests.support.cdp_clients import GOOD, create, failed_create
+from tests.support.scripted_servers import Peer, Serve, always, answer
 
 SETTINGS = {
     "CDP_CLIENT_KEY": "key",

@@ -7,9 +7,8 @@ import datetime as dt
 import pytest
 
 from apps.cdp.exchange import Contact
-from tests.unit.cdp.clients import GOOD, ORDER, client_of, create, failed_create
-from tests.unit.cdp.conftest import Serve
-from tests.unit.cdp.servers import always, answer
+from tests.support.cdp_clients import GOOD, ORDER, client_of, create, failed_create
+from tests.support.scripted_servers import Serve, always, answer
 
 UNAUTHORIZED = {"status": "UNAUTHORIZED", "code": 401, "message": "no"}
 

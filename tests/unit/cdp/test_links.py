@@ -7,7 +7,7 @@ import pytest
 from apps.cdp.errors import CdpNotConfigured
 from apps.cdp.links import BaseUrl
 from apps.cdp.transport import Credentials, Transport
-from tests.unit.cdp.clients import client_of
+from tests.support.cdp_clients import client_of
 
 EU = "https://api-engage-eu.sitecorecloud.io"
 

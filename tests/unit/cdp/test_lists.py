@@ -15,9 +15,8 @@ from apps.cdp.errors import (
     CdpUnexpected,
 )
 from apps.cdp.paging import PAGE_LIMIT
-from tests.unit.cdp.clients import ORDER, client_of
-from tests.unit.cdp.conftest import Serve
-from tests.unit.cdp.servers import Peer, Request, Script, always, answer
+from tests.support.cdp_clients import ORDER, client_of
+from tests.support.scripted_servers import Peer, Request, Script, Serve, always, answer
 
 
 def _by_query(reply: Mapping[str, object]) -> Script:

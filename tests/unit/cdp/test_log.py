@@ -7,9 +7,8 @@ import logging
 import pytest
 
 from apps.cdp.errors import CdpError
-from tests.unit.cdp.clients import ORDER, client_of, create, failed_create
-from tests.unit.cdp.conftest import Serve
-from tests.unit.cdp.servers import Peer, always, answer
+from tests.support.cdp_clients import ORDER, client_of, create, failed_create
+from tests.support.scripted_servers import Peer, Serve, always, answer
 
 
 def _lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:

@@ -13,9 +13,8 @@ import pytest
 
 from apps.cdp.errors import CdpMalformedAnswer
 from apps.cdp.masking import MASK, Secrets
-from tests.unit.cdp.clients import ORDER, client_of, create, failed_create
-from tests.unit.cdp.conftest import Serve
-from tests.unit.cdp.servers import always, answer
+from tests.support.cdp_clients import ORDER, client_of, create, failed_create
+from tests.support.scripted_servers import Serve, always, answer
 
 KEY, TOKEN = "psfu6uh05hsr9c34rptl", 'N0/+x=T ok"en&w\u00f6rd:9f7'
 SECRETS = Secrets(KEY, TOKEN)

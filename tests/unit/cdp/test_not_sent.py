@@ -11,9 +11,9 @@ import pytest
 from apps.cdp.attempt import utc_now
 from apps.cdp.client import CdpClient
 from apps.cdp.errors import CdpBadReference, CdpError, CdpNotConfigured, CdpUnreachable
-from tests.unit.cdp.clients import GOOD, JANE, client_of, create, failed_create, soon
-from tests.unit.cdp.conftest import Certificate, Serve
-from tests.unit.cdp.servers import Peer, always, answer
+from tests.support.cdp_clients import GOOD, JANE, client_of, create, failed_create, soon
+from tests.support.scripted_servers import Peer, Serve, always, answer
+from tests.unit.cdp.conftest import Certificate
 
 
 def _assert_not_sent(error: CdpError, code: str) -> None:

@@ -22,9 +22,8 @@ from apps.cdp.errors import (
     CdpUnreachable,
     CdpUnrecognisedRefusal,
 )
-from tests.unit.cdp.clients import ORDER, client_of, failed_create
-from tests.unit.cdp.conftest import Serve
-from tests.unit.cdp.servers import Peer, Script, always, answer
+from tests.support.cdp_clients import ORDER, client_of, failed_create
+from tests.support.scripted_servers import Peer, Script, Serve, always, answer
 
 THE_ORDER = {"ref": ORDER, "referenceId": "B94TXY-1", "price": 12.5}
 

@@ -16,9 +16,8 @@ from apps.cdp.errors import (
     CdpRefused,
     CdpUnauthorized,
 )
-from tests.unit.cdp.clients import client_of, create, failed_create
-from tests.unit.cdp.conftest import Serve
-from tests.unit.cdp.servers import always, answer, once_then_close
+from tests.support.cdp_clients import client_of, create, failed_create
+from tests.support.scripted_servers import Serve, always, answer, once_then_close
 
 NO = [
     (400, CdpInvalid, "invalid"),

@@ -17,9 +17,9 @@ from pytest_django import Settings
 from apps.consumers.models import Submission
 from apps.core.form_input import ARRIVED_TWICE
 from apps.core.text import without_invisible
-from apps.sandbox.seed import SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.unit.consumers.entries import (
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import (
     clean,
     creates,
     identifier_rows,
@@ -30,7 +30,7 @@ from tests.unit.consumers.entries import (
     sent,
     typed,
 )
-from tests.unit.consumers.entries import text as page_text
+from tests.support.entries import text as page_text
 
 NEW = "/consumers/new/"
 FORM = "application/x-www-form-urlencoded"

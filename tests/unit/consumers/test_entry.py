@@ -8,10 +8,12 @@ from collections.abc import Callable
 
 import pytest
 from django.core.exceptions import TooManyFieldsSent
+from django_countries import countries
 from pytest_django import Settings
 
 from apps.cdp.consumers import FIELD_NAMES, Identifier
 from apps.consumers import value_lists
+from apps.consumers.demonyms import DEMONYMS
 from apps.consumers.forms.consumer import MISSING
 from apps.consumers.forms.entry import (
     FORM_FIELD,
@@ -24,8 +26,8 @@ from apps.consumers.forms.entry import (
 )
 from apps.consumers.labels import FIELD_LABELS
 from apps.consumers.system_checks import REQUIRABLE, check_form_settings
-from apps.sandbox.seed import SAMPLE_ORDER
-from tests.unit.consumers.entries import FULL, clean, identifier_rows, messages, posted, read, rows, sent
+from sandbox.data.seed import SAMPLE_ORDER
+from tests.support.entries import FULL, clean, identifier_rows, messages, posted, read, rows, sent
 
 
 # --- What is sent ---------------------------------------------------------------------------------
@@ -120,8 +122,15 @@ def test_what_is_not_on_offer_is_an_error_at_its_field(field: str, value: str) -
 
 
 def test_nationalities_are_suggested_and_any_other_word_is_welcome() -> None:
-    assert {"Irish", "Spanish", "French"} <= set(value_lists.nationalities())
+    usual = {"Irish", "Spanish", "French", "Welsh", "I-Kiribati", "Palestinian", "Kosovar"}
+    assert usual <= set(value_lists.nationalities())
+    assert len(value_lists.nationalities()) == 301
     assert sent(posted(clean(), nationality="Klingon")).nationality == "Klingon"
+
+
+def test_every_country_of_the_list_has_a_nationality() -> None:
+    assert all(words and all(word and word == word.strip() for word in words) for words in DEMONYMS.values())
+    assert DEMONYMS.keys() == {code for code, _name in countries} | {"XK"}
 
 
 # --- Required fields ------------------------------------------------------------------------------

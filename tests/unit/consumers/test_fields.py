@@ -12,8 +12,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from apps.consumers.forms.fields import SAMPLE_ORDER_REF
-from apps.sandbox.seed import SAMPLE_ORDER
-from tests.unit.consumers.entries import FULL, clean, identifier_rows, messages, posted, read, rows, sent
+from sandbox.data.seed import SAMPLE_ORDER
+from tests.support.entries import FULL, clean, identifier_rows, messages, posted, read, rows, sent
 
 UPPER = SAMPLE_ORDER.upper()
 API = "https://api-engage-eu.sitecorecloud.io/v2.1"

@@ -14,7 +14,7 @@ from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.presenters import receipts
 from apps.consumers.sending.warnings import NO_IDENTITY, SIMILAR, EntryWarning
-from tests.unit.consumers.entries import FULL, REF, clean, store
+from tests.support.entries import FULL, REF, clean, store
 
 
 def answer(consumer: NewConsumer = FULL) -> OrderConsumer:

@@ -13,7 +13,7 @@ from django.test import Client
 
 from apps.accounts.models import User
 from apps.core.connections import is_away
-from tests.unit.accounts.people import PASSWORD
+from tests.support.people import PASSWORD
 
 
 def raised(error: Exception, first: Exception | None) -> Exception:

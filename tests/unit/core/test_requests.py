@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -129,3 +130,4 @@ def test_the_lines_of_a_request_name_the_address_of_the_audit_log(
     event = AuditEvent.objects.get(action="access.denied")
     lines: list[Any] = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
     assert {line["ip"] for line in lines} == {event.client_address}
+    assert "ipware" not in sys.modules  # django-structlog's own reading of the address

@@ -12,7 +12,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from apps.core.static_storage import PAGE_FILES, page_files_are_there
-from tests.sweeps.source import ROOT
+from tests.support.source import ROOT
 
 
 def test_the_files_asked_for_are_those_that_every_page_names() -> None:

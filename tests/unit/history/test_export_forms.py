@@ -16,7 +16,7 @@ from apps.history.export_forms import (
 from apps.history.exports.services import Choice
 from apps.history.models import ExportReason
 from apps.history.writing import Format, Layout
-from tests.unit.history.export_rows import prepared
+from tests.support.export_rows import prepared
 
 
 def posted(**changed: str) -> QueryDict:

@@ -20,8 +20,8 @@ from apps.consumers.models import Outcome, Submission
 from apps.core.filters import midnight
 from apps.history.figures import AGE_EDGES, LONGEST_TOLD, MAX_BARS, MAX_PEOPLE, Figures, Unit, figures_of
 from apps.history.selection import Selection, SubmissionFilter
-from tests.unit.accounts.people import make_person
-from tests.unit.history.rows import bare, stored
+from tests.support.history_rows import bare, stored
+from tests.support.people import make_person
 
 pytestmark = pytest.mark.django_db
 

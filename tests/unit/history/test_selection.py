@@ -9,7 +9,7 @@ from django.db import connection
 
 from apps.consumers.models import Submission
 from apps.history.selection import REFERENCES, Selection, SubmissionFilter
-from benchmarks.filled import fill
+from tests.support.filled_database import fill
 
 ROWS = 3_000
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from apps.sandbox.application import Sandbox
-from apps.sandbox.options import Options
-from apps.sandbox.server import SandboxServer
-from tests.unit.sandbox.caller import Caller
+from sandbox.application import Sandbox
+from sandbox.options import Options
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.sandbox_caller import Caller
 
 
 class Clock:

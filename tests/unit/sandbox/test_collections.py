@@ -2,11 +2,11 @@
 
 import pytest
 
-from apps.sandbox.options import Switches
-from apps.sandbox.seed import FAMILY_ORDER, GROUP_ORDER, ORDERS, SAMPLE_ORDER
-from apps.sandbox.seed_guests import GUEST_WITH_PROFILE, GUESTS
-from apps.sandbox.server import SandboxServer
-from tests.unit.sandbox.caller import Caller, consumers_path, ref_of
+from sandbox.data.seed import FAMILY_ORDER, GROUP_ORDER, ORDERS, SAMPLE_ORDER
+from sandbox.data.seed_guests import GUEST_WITH_PROFILE, GUESTS
+from sandbox.options import Switches
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.sandbox_caller import Caller, consumers_path, ref_of
 
 PATH = consumers_path(GROUP_ORDER)
 NUMBER = len(next(order for order in ORDERS if order.ref == GROUP_ORDER).consumers)

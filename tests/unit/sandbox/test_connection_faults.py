@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from apps.sandbox.faults import Armed
-from apps.sandbox.seed import SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.unit.sandbox.caller import Caller, basic, create_text
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.faults.armed import Armed
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.sandbox_caller import Caller, basic, create_text
 from tests.unit.sandbox.conftest import Start
 
 ORDER = f"/v2.1/orders/{SAMPLE_ORDER}"

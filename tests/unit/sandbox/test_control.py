@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from apps.sandbox.faults import CONNECTION_FAULTS, REQUEST_FAULTS
-from apps.sandbox.options import Switches
-from apps.sandbox.seed import FAULT_ORDERS, SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.unit.sandbox.caller import Caller, consumers_path
+from sandbox.data.seed import FAULT_ORDERS, SAMPLE_ORDER
+from sandbox.faults.catalogue import CONNECTION_FAULTS, REQUEST_FAULTS
+from sandbox.options import Switches
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.sandbox_caller import Caller, consumers_path
 
 
 def test_a_fault_is_armed_listed_and_cleared(caller: Caller) -> None:
@@ -37,7 +37,7 @@ def test_the_list_of_faults_says_what_each_does_and_where(caller: Caller) -> Non
         "fault": "reset_after",
         "when": "after",
         "done": True,
-        "says": "connection reset, no answer",
+        "description": "connection reset, no answer",
         "outcome": "unknown",
         "outcome_over_tls": "unknown",
         "order": FAULT_ORDERS["reset_after"],

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from apps.sandbox.seed import GROUP_ORDER, SAMPLE_ORDER
-from apps.sandbox.seed_guests import (
+from sandbox.data.seed import GROUP_ORDER, SAMPLE_ORDER
+from sandbox.data.seed_guests import (
     GUEST_WITH_EMAIL,
     GUEST_WITH_LOYALTY,
     GUEST_WITH_PROFILE,
     GUESTS,
     SHARED_EMAIL,
 )
-from apps.sandbox.server import SandboxServer
-from tests.unit.sandbox.caller import Caller, consumers_path, ref_of
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.sandbox_caller import Caller, consumers_path, ref_of
 
 EVERYTHING = {
     "title": "Mr",

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from apps.sandbox.fault_table import all_faults, fault_orders
-from apps.sandbox.faults import DRIP_SECONDS, HOLD_SECONDS, SLOW_SECONDS
-from apps.sandbox.options import Switches
-from apps.sandbox.routes import ROUTES
-from apps.sandbox.seed import FAULT_ORDERS, ORDERS, SAMPLE_ORDER
-from apps.sandbox.seed_guests import GUESTS
+from sandbox.api.routes import ROUTES
+from sandbox.data.seed import FAULT_ORDERS, ORDERS, SAMPLE_ORDER
+from sandbox.data.seed_guests import GUESTS
+from sandbox.faults.catalogue import DRIP_SECONDS, HOLD_SECONDS, SLOW_SECONDS
+from sandbox.faults.table import all_faults, fault_orders
+from sandbox.options import Switches
 
 TEXT = (Path(__file__).parents[3] / "docs" / "sandbox.md").read_text(encoding="utf-8")
 UUID = re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b")
@@ -41,14 +41,14 @@ def test_every_named_order_has_the_reference_id_beside_it() -> None:
 
 @pytest.mark.parametrize(("label", "table"), [("fault orders", fault_orders()), ("all faults", all_faults())])
 def test_the_tables_of_faults_are_those_of_the_code(label: str, table: str) -> None:
-    """`python -m apps.sandbox.fault_table` prints them."""
+    """`python -m sandbox.faults.table` prints them."""
     assert f"<!-- {label} -->\n{table}\n<!-- end -->" in TEXT
 
 
 def test_the_numbers_of_the_faults_are_those_of_the_code() -> None:
     assert f"at most {HOLD_SECONDS:g} s" in TEXT
     assert f"a byte every {DRIP_SECONDS:g} s" in TEXT
-    assert f"patient for more than {SLOW_SECONDS:g} seconds" in TEXT
+    assert f"time-out is between {SLOW_SECONDS:g} and {HOLD_SECONDS:g} seconds" in TEXT
 
 
 def test_every_named_guest_has_the_identifier_beside_it() -> None:

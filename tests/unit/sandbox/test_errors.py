@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from apps.sandbox.options import PRACTICE_CLIENT_KEY
-from apps.sandbox.seed import SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.unit.sandbox.caller import Caller, basic, consumers_path
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.options import PRACTICE_CLIENT_KEY
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.sandbox_caller import Caller, basic, consumers_path
 
 PATH = consumers_path(SAMPLE_ORDER)
 PERSON = '{"firstName": "Maeve", "lastName": "Tully"}'

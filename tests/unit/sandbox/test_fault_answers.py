@@ -8,11 +8,12 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from apps.sandbox import faults
-from apps.sandbox.faults import REQUEST_FAULTS, Armed
-from apps.sandbox.seed import SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.unit.sandbox.caller import Caller, Reply, basic, consumers_path, create_text
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.faults import catalogue
+from sandbox.faults.armed import Armed
+from sandbox.faults.catalogue import REQUEST_FAULTS
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.sandbox_caller import Caller, Reply, basic, consumers_path, create_text
 
 JSON, HTML = "application/json", "text/html"
 STATUS_AND_TYPE = {
@@ -324,5 +325,5 @@ def test_a_drip_lasts_longer_than_any_limit_and_comes_byte_by_byte(
     single = [piece for piece in pieces if len(piece) == 1]
     head, _, body = received.partition(b"\r\n\r\n")
     assert len(single) == (len(head) + 4 if name == "drip_head_after" else len(body))
-    assert len(single) * faults.DRIP_SECONDS > 35
+    assert len(single) * catalogue.DRIP_SECONDS > 35
     assert b"".join(pieces) == received

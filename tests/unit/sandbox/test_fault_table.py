@@ -4,12 +4,12 @@ import pytest
 
 from apps.cdp.client import CdpClient
 from apps.cdp.errors import CdpError
-from apps.sandbox.fault_table import ROWS, Row
-from apps.sandbox.faults import REFUSE, Armed
-from apps.sandbox.options import PRACTICE_API_TOKEN, PRACTICE_CLIENT_KEY
-from apps.sandbox.seed import SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.unit.cdp.clients import JANE, client_of, soon
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.faults.armed import REFUSE, Armed
+from sandbox.faults.table import ROWS, Row
+from sandbox.options import PRACTICE_API_TOKEN, PRACTICE_CLIENT_KEY
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.cdp_clients import JANE, client_of, soon
 from tests.unit.sandbox.conftest import Start
 
 PAUSES = {"slow": 0.1, "late_work": 0.1}  # seconds

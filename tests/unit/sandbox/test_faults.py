@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from apps.sandbox.faults import REQUEST_FAULTS, Armed
-from apps.sandbox.seed import FAULT_ORDERS, SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.unit.sandbox.caller import Caller, basic, consumers_path, create_text
+from sandbox.data.seed import FAULT_ORDERS, SAMPLE_ORDER
+from sandbox.faults.armed import Armed
+from sandbox.faults.catalogue import REQUEST_FAULTS
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.sandbox_caller import Caller, basic, consumers_path, create_text
 
 DONE = {name for name, fault in REQUEST_FAULTS.items() if fault.done}
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from apps.sandbox.options import Options
+from sandbox.options import Options
 
 
 def test_without_variables_the_practice_values_hold() -> None:

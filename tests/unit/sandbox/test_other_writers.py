@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from apps.sandbox.seed import GROUP_ORDER, SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.unit.sandbox.caller import Caller, consumers_path, ref_of
+from sandbox.data.seed import GROUP_ORDER, SAMPLE_ORDER
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.sandbox_caller import Caller, consumers_path, ref_of
 
 TWIN = {"firstName": "Maeve", "lastName": "Tully"}
 CONSUMERS = "/_sandbox/consumers"

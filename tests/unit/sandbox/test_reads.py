@@ -2,8 +2,7 @@
 
 import pytest
 
-from apps.sandbox.options import Switches
-from apps.sandbox.seed import (
+from sandbox.data.seed import (
     FAMILY_ORDER,
     GROUP_ORDER,
     ORDERS,
@@ -12,9 +11,10 @@ from apps.sandbox.seed import (
     SAMPLE_ORDER,
     SAMPLE_REFERENCE_ID,
 )
-from apps.sandbox.seed_guests import GUEST_WITH_PROFILE, GUESTS, GUESTS_SHARING_EMAIL, SHARED_EMAIL
-from apps.sandbox.server import SandboxServer
-from tests.unit.sandbox.caller import Caller, consumers_path, ref_of
+from sandbox.data.seed_guests import GUEST_WITH_PROFILE, GUESTS, GUESTS_SHARING_EMAIL, SHARED_EMAIL
+from sandbox.options import Switches
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.sandbox_caller import Caller, consumers_path, ref_of
 from tests.unit.sandbox.conftest import Clock
 
 GROUP = next(order for order in ORDERS if order.ref == GROUP_ORDER)

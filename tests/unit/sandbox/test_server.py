@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from apps.sandbox.handler import MAX_BODY_BYTES
-from apps.sandbox.listener import LISTEN_QUEUE, Listener
-from apps.sandbox.seed import FAULT_ORDERS, SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.unit.sandbox.caller import Caller, basic, consumers_path
+from sandbox.data.seed import FAULT_ORDERS, SAMPLE_ORDER
+from sandbox.server.handler import MAX_BODY_BYTES
+from sandbox.server.listener import LISTEN_QUEUE, Listener
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.sandbox_caller import Caller, basic, consumers_path
 
 ROOT = Path(__file__).parents[3]
 
@@ -167,11 +167,10 @@ def test_a_port_that_is_taken_is_an_error_at_the_start(server: SandboxServer, tm
 
 def test_the_sandbox_needs_nothing_of_django_and_nothing_else_of_ours() -> None:
     code = (
-        "import sys, apps.sandbox.server\n"
-        "ours = {name for name in sys.modules if name.startswith('apps.')}\n"
-        "assert all(name.startswith('apps.sandbox') for name in ours), ours\n"
-        "outside = {name.partition('.')[0] for name in sys.modules} & {'django', 'requests', 'urllib3'}\n"
-        "assert not outside, outside\n"
+        "import sys, sandbox.__main__\n"
+        "loaded = {name.partition('.')[0] for name in sys.modules}\n"
+        "refused = loaded & {'apps', 'consumerportal', 'django', 'requests', 'urllib3'}\n"
+        "assert not refused, refused\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
@@ -183,12 +182,11 @@ def test_the_command_serves_and_stops_cleanly_on_a_signal(tmp_path: Path, number
         port = probe.getsockname()[1]
     environment = {
         **os.environ,
-        "PORTAL_MODE": "practice",
         "SANDBOX_PORT": str(port),
         "SANDBOX_DATA": str(tmp_path / "deep" / "sandbox.sqlite3"),
         "SANDBOX_API_TOKEN": "another-token",
     }
-    command = [sys.executable, "manage.py", "sandbox"]
+    command = [sys.executable, "-m", "sandbox"]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

@@ -1,6 +1,5 @@
 """The sandbox over HTTPS: a certificate that is good, and those that a client must not accept."""
 
-import os
 import re
 import ssl
 import subprocess
@@ -9,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from apps.sandbox import certificates
-from apps.sandbox.faults import Armed
-from apps.sandbox.seed import SAMPLE_ORDER
-from tests.unit.sandbox.caller import Caller
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.faults.armed import Armed
+from sandbox.server import certificates
+from tests.support.sandbox_caller import Caller
 from tests.unit.sandbox.conftest import Start
 
 ORDER = f"/v2.1/orders/{SAMPLE_ORDER}"
@@ -102,10 +101,9 @@ def test_certificates_serve_again_until_one_is_missing(tmp_path: Path) -> None:
 
 
 def test_the_command_serves_over_tls_and_names_the_file_to_trust(tmp_path: Path) -> None:
-    environment = {**os.environ, "PORTAL_MODE": "practice"}
-    command = [sys.executable, "manage.py", "sandbox", "--tls", "good", "--port", "0"]
+    command = [sys.executable, "-m", "sandbox", "--tls", "good", "--port", "0"]
     command += ["--data", str(tmp_path / "sandbox.sqlite3")]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             address = re.search(r"https://127\.0\.0\.1:\d+", process.stdout.readline())

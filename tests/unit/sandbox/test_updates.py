@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from apps.sandbox.options import Switches
-from apps.sandbox.seed import SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.unit.sandbox.caller import Caller
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.options import Switches
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.sandbox_caller import Caller
 from tests.unit.sandbox.conftest import Clock
 
 

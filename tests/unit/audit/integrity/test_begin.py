@@ -23,7 +23,7 @@ from apps.audit.models import AuditEvent
 from apps.audit.recording import record
 from apps.consumers.audit_events import SUBMISSION_VIEWED
 from apps.core.actor import Actor
-from tests.audit_flush import lift_triggers
+from tests.support.audit_flush import lift_triggers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

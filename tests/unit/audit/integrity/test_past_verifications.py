@@ -18,7 +18,7 @@ from apps.audit.integrity.signing import sign_checkpoint
 from apps.audit.models import AuditEvent
 from apps.core.actor import Actor
 from consumerportal import status
-from tests.unit.audit.integrity.test_verification import put, stored, write
+from tests.support.audit_logs import put, stored, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

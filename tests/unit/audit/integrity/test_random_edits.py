@@ -18,15 +18,7 @@ from apps.audit.integrity.bulk_hashing import COLUMNS
 from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.integrity.signing import sign_checkpoint
 from apps.audit.integrity.verification import verify
-from tests.unit.audit.integrity.test_verification import (
-    SIGNER,
-    found,
-    move_head,
-    put,
-    rechained,
-    stored,
-    write,
-)
+from tests.support.audit_logs import SIGNER, found, move_head, put, rechained, stored, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

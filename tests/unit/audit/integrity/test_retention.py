@@ -30,9 +30,9 @@ from apps.audit.recording import record
 from apps.audit.triggers import install_triggers, missing_triggers
 from apps.consumers.audit_events import SUBMISSION_VIEWED
 from apps.core.actor import Actor
-from tests.audit_flush import lift_triggers
-from tests.sweeps.source import APPS, ROOT, modules, relative
-from tests.unit.accounts.people import events
+from tests.support.audit_flush import lift_triggers
+from tests.support.people import events
+from tests.support.source import APPS, ROOT, modules, relative
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -24,28 +24,20 @@ from apps.audit.integrity.bulk_hashing import COLUMNS
 from apps.audit.integrity.checkpoints import Beginning
 from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.integrity.proof import verify_audit_log
-from apps.audit.integrity.proof.bundle import bundle
-from apps.audit.integrity.proof.verify_audit_log import Archive, check, signature_holds
+from apps.audit.integrity.proof.verify_audit_log import signature_holds
 from apps.audit.integrity.signing import NotSignedError, sign_checkpoint
 from apps.audit.integrity.verification import Progress, Result, record_result, verify
 from apps.audit.models import AuditEvent
 from apps.audit.recording import record
-from apps.consumers.audit_events import SUBMISSION_VIEWED
 from apps.core.actor import Actor
-from benchmarks import audit_rows
-from tests.audit_flush import lift_triggers
+from tests.support import audit_rows
+from tests.support.audit_flush import lift_triggers
+from tests.support.audit_logs import SIGNER, found, move_head, put, rechained, stored, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-SIGNER = Actor.system("tests")
 EVENTS = 12
 C1, C2 = 5, 11  # what the two checkpoints vouch for; each is followed by the event of its signature
-
-
-def write(number: int) -> None:
-    for turn in range(number):
-        with transaction.atomic():
-            record(Event(SUBMISSION_VIEWED, Actor(id="17", name="Anna"), order_ref=f"ord-{turn}"))
 
 
 @pytest.fixture
@@ -61,67 +53,9 @@ def log() -> Path:
     return path
 
 
-def found() -> tuple[str, int | None]:
-    """What the portal's verification says; the one-file verifier has to say the same of the proof.
-
-    So has the portal's where other threads read batches ahead, whatever their size.
-    """
-    result = verify()
-    told = result.verdict.value, result.seq
-    for size in (1, 4, 100):
-        with mock.patch.object(verification, "QUICK_FROM", 0), mock.patch.object(stored_rows, "AHEAD", size):
-            ahead = verify()
-        assert (ahead.verdict.value, ahead.seq) == told
-    assert found_in_proof() == told
-    return told
-
-
-def found_in_proof() -> tuple[str, int | None]:
-    proof = Path(settings.AUDIT_CHECKPOINT_FILE).with_name("proof.zip")
-    proof.write_bytes(b"".join(bundle()))
-    return check(Archive(proof))
-
-
 def found_after_checkpoint() -> tuple[str, int | None]:
     result = verify(from_checkpoint=True)
     return result.verdict.value, result.seq
-
-
-def stored() -> dict[int, dict[str, Any]]:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(COLUMNS)} FROM audit_event ORDER BY seq")
-        return {row[0]: dict(zip(COLUMNS, row, strict=True)) for row in cursor.fetchall()}
-
-
-def put(rows: list[dict[str, Any]]) -> None:
-    """Make these the rows of the log; as a thief with every right in the database."""
-    with lift_triggers(connection), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("DELETE FROM audit_event")
-        marks = ", ".join(["%s"] * len(COLUMNS))
-        cursor.executemany(
-            f"INSERT INTO audit_event ({', '.join(COLUMNS)}) VALUES ({marks})",
-            [tuple(row[name] for name in COLUMNS) for row in rows],
-        )
-
-
-def move_head() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM audit_head")
-        cursor.execute(
-            "INSERT INTO audit_head (id, seq, time, hash)"
-            " SELECT 1, seq, time, hash FROM audit_event ORDER BY seq DESC LIMIT 1"
-        )
-
-
-def rechained(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same rows as one good chain, as whoever knows the source can write it."""
-    previous, chain = "0" * 64, []
-    for seq, row in enumerate(rows, start=1):
-        fields = {**row, "seq": seq, "previous_hash": previous}
-        fields.pop("hash")
-        previous = row_hash(Row(**fields))
-        chain.append({**fields, "hash": previous})
-    return chain
 
 
 def test_an_untouched_log_is_unchanged_from_wherever_it_is_read(log: Path) -> None:

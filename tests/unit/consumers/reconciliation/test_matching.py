@@ -10,7 +10,7 @@ import pytest
 
 from apps.cdp.consumers import NewConsumer, OrderConsumer
 from apps.consumers.reconciliation.matching import matches
-from tests.unit.consumers.entries import FULL
+from tests.support.entries import FULL
 
 FOUND = OrderConsumer.from_json({"ref": "c-1", **FULL.to_json(), "identifiers": None})
 

@@ -12,8 +12,8 @@ from pytest_django import Settings
 from apps.cdp.consumers import Identifier, NewConsumer
 from apps.consumers.models import DigestKind
 from apps.consumers.sending.digests import content_digest, search_digest
-from apps.sandbox.seed import FAMILY_ORDER, SAMPLE_ORDER
-from tests.unit.consumers.entries import FULL, clean
+from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
+from tests.support.entries import FULL, clean
 
 OTHER: dict[str, Any] = {
     "first_name": "Aoife",

@@ -29,11 +29,11 @@ from apps.consumers.sending.digests import content_digest, search_digest
 from apps.consumers.sending.submit import IdenticalOpen, NotConfirmed, NotSubmitted, TokenUsed
 from apps.consumers.sending.warnings import find_warnings
 from apps.core.actor import Actor
-from apps.sandbox.faults import Armed
-from apps.sandbox.seed import FAULT_ORDERS, SAMPLE_ORDER
-from apps.sandbox.server import SandboxServer
-from tests.unit.accounts.people import acting, events, make_person
-from tests.unit.consumers.entries import FULL, REF, clean, creates, store
+from sandbox.data.seed import FAULT_ORDERS, SAMPLE_ORDER
+from sandbox.faults.armed import Armed
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import FULL, REF, clean, creates, store
+from tests.support.people import acting, events, make_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

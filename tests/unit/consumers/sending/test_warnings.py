@@ -21,8 +21,8 @@ from apps.consumers.sending.warnings import (
     find_warnings,
     has_enough_identity,
 )
-from apps.sandbox.seed import FAMILY_ORDER, SAMPLE_ORDER
-from tests.unit.consumers.entries import FULL, clean, store
+from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
+from tests.support.entries import FULL, clean, store
 
 pytestmark = pytest.mark.django_db
 

@@ -25,8 +25,8 @@ from apps.history.exports.delivery import Delivery
 from apps.history.exports.making import ExportBroken, code_of
 from apps.history.models import Export, State
 from apps.history.writing import Written
-from tests.unit.accounts.people import acting, events
-from tests.unit.history.export_rows import prepared
+from tests.support.export_rows import prepared
+from tests.support.people import acting, events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

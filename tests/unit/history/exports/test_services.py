@@ -16,9 +16,9 @@ from apps.history.exports import selections, services
 from apps.history.exports.services import Choice, FailureCode, Progress
 from apps.history.models import Export, State
 from apps.history.selection import Selection, SubmissionFilter
-from tests.unit.accounts.people import TESTS, acting, events
-from tests.unit.consumers.entries import store
-from tests.unit.history.export_rows import PLAIN, prepared, stored
+from tests.support.entries import store
+from tests.support.export_rows import PLAIN, prepared, stored
+from tests.support.people import TESTS, acting, events
 
 SUM = "ab" * 32
 

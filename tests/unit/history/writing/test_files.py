@@ -7,7 +7,6 @@ import datetime as dt
 import io
 import json
 import re
-import xml.etree.ElementTree as ET
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ from apps.history.writing import SEPARATORS, UNREADABLE, Format, Layout, write
 from apps.history.writing.cells import SOURCES, Kind
 from apps.history.writing.texts import Csv
 from apps.history.writing.workbook import Workbook
-from tests.unit.history.writing.made import (
+from tests.support.export_files import (
     EVERYTHING,
     HOSTILE,
     PERSONAL,
@@ -46,14 +45,13 @@ from tests.unit.history.writing.made import (
     stored,
     written,
 )
+from tests.support.spreadsheets import decoded, from_xlsx
 
 pytestmark = pytest.mark.django_db(transaction=True)
 some_rows = hypothesis_settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 CSV = (Format.CSV, Format.CSV_EXACT)
-_SPACE = "{http://www.w3.org/XML/1998/namespace}space"
-_SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 
 def from_csv(data: bytes, wanted: Layout) -> list[list[str]]:
@@ -64,40 +62,6 @@ def from_csv(data: bytes, wanted: Layout) -> list[list[str]]:
     if wanted.format is Format.CSV:
         return [[restore(cell) for cell in row] for row in rows]
     return rows
-
-
-def decoded(text: str) -> str:
-    """ECMA-376 part 1, 22.9.2.19: _xHHHH_ is the character of that number."""
-    return re.sub("_x([0-9A-Fa-f]{4})_", lambda found: chr(int(found[1], 16)), text)
-
-
-def from_xlsx(data: bytes, columns: int) -> list[list[str]]:
-    """The rows of all sheets without their headers, read from the XML itself: each cell is an inline text."""
-    rows = []
-    with zipfile.ZipFile(io.BytesIO(data)) as file:
-        assert file.testzip() is None
-        for name in file.namelist():
-            if not name.startswith("xl/worksheets/"):
-                continue
-            for line in list(ET.fromstring(file.read(name)).iter(f"{_SHEET}row"))[1:]:
-                cells = [""] * columns
-                for cell in line:
-                    assert cell.get("t") == "inlineStr"
-                    [_cell, _is, part] = cell.iter()
-                    assert (_is.tag, part.tag) == (f"{_SHEET}is", f"{_SHEET}t")
-                    text = part.text or ""
-                    assert text == text.strip(" \t\r\n") or part.get(_SPACE) == "preserve"
-                    cells[_number(cell.get("r", ""), line.get("r", ""))] = decoded("".join(cell.itertext()))
-                rows.append(cells)
-    return rows
-
-
-def _number(place: str, line: str) -> int:
-    assert place.endswith(line)
-    number = 0
-    for letter in place.removesuffix(line):
-        number = number * 26 + ord(letter) - ord("A") + 1
-    return number - 1
 
 
 @some_rows

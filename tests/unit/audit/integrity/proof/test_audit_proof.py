@@ -19,7 +19,7 @@ from apps.audit.integrity.proof.verify_audit_log import Archive, check
 from apps.audit.integrity.signing import sign_checkpoint
 from apps.audit.management.commands import audit_proof
 from apps.audit.models import AuditEvent
-from tests.unit.audit.integrity.test_verification import SIGNER, write
+from tests.support.audit_logs import SIGNER, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

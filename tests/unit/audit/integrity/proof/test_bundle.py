@@ -13,7 +13,7 @@ from apps.audit.integrity.proof import bundle as making
 from apps.audit.integrity.proof.bundle import bundle
 from apps.audit.integrity.signing import sign_checkpoint
 from apps.core.connections import release_database_connections
-from tests.unit.audit.integrity.test_verification import SIGNER, write
+from tests.support.audit_logs import SIGNER, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -19,7 +19,7 @@ from apps.audit.integrity import checkpoints
 from apps.audit.integrity.proof.bundle import VERIFIER, bundle
 from apps.audit.integrity.proof.verify_audit_log import GENESIS, parse_event, write_json
 from apps.audit.integrity.signing import sign_checkpoint
-from tests.unit.audit.integrity.test_verification import SIGNER, write
+from tests.support.audit_logs import SIGNER, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

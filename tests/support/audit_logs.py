@@ -1,0 +1,88 @@
+"""A real audit log: write it, read its rows, change them, and ask both verifiers about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from apps.audit.chain import Row, row_hash
+from apps.audit.events import Event
+from apps.audit.integrity import stored_rows, verification
+from apps.audit.integrity.bulk_hashing import COLUMNS
+from apps.audit.integrity.proof.bundle import bundle
+from apps.audit.integrity.proof.verify_audit_log import Archive, check
+from apps.audit.integrity.verification import verify
+from apps.audit.recording import record
+from apps.consumers.audit_events import SUBMISSION_VIEWED
+from apps.core.actor import Actor
+from tests.support.audit_flush import lift_triggers
+
+SIGNER = Actor.system("tests")
+
+
+def write(number: int) -> None:
+    for turn in range(number):
+        with transaction.atomic():
+            record(Event(SUBMISSION_VIEWED, Actor(id="17", name="Anna"), order_ref=f"ord-{turn}"))
+
+
+def found() -> tuple[str, int | None]:
+    """What the portal's verification says; the one-file verifier has to say the same of the proof.
+
+    So has the portal's where other threads read batches ahead, whatever their size.
+    """
+    result = verify()
+    told = result.verdict.value, result.seq
+    for size in (1, 4, 100):
+        with mock.patch.object(verification, "QUICK_FROM", 0), mock.patch.object(stored_rows, "AHEAD", size):
+            ahead = verify()
+        assert (ahead.verdict.value, ahead.seq) == told
+    assert found_in_proof() == told
+    return told
+
+
+def found_in_proof() -> tuple[str, int | None]:
+    proof = Path(settings.AUDIT_CHECKPOINT_FILE).with_name("proof.zip")
+    proof.write_bytes(b"".join(bundle()))
+    return check(Archive(proof))
+
+
+def stored() -> dict[int, dict[str, Any]]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(COLUMNS)} FROM audit_event ORDER BY seq")
+        return {row[0]: dict(zip(COLUMNS, row, strict=True)) for row in cursor.fetchall()}
+
+
+def put(rows: list[dict[str, Any]]) -> None:
+    """Make these the rows of the log; as a thief with every right in the database."""
+    with lift_triggers(connection), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM audit_event")
+        marks = ", ".join(["%s"] * len(COLUMNS))
+        cursor.executemany(
+            f"INSERT INTO audit_event ({', '.join(COLUMNS)}) VALUES ({marks})",
+            [tuple(row[name] for name in COLUMNS) for row in rows],
+        )
+
+
+def move_head() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM audit_head")
+        cursor.execute(
+            "INSERT INTO audit_head (id, seq, time, hash)"
+            " SELECT 1, seq, time, hash FROM audit_event ORDER BY seq DESC LIMIT 1"
+        )
+
+
+def rechained(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same rows as one good chain, as whoever knows the source can write it."""
+    previous, chain = "0" * 64, []
+    for seq, row in enumerate(rows, start=1):
+        fields = {**row, "seq": seq, "previous_hash": previous}
+        fields.pop("hash")
+        previous = row_hash(Row(**fields))
+        chain.append({**fields, "hash": previous})
+    return chain

@@ -1,0 +1,105 @@
+"""Texts for the date of birth: complete dates, incomplete dates, and texts that only resemble dates.
+
+The server and the script of the page read each of them; both tests take them from here.
+"""
+
+from __future__ import annotations
+
+WHOLE = [
+    "7 3 1991",
+    "07/03/1991",
+    "7. 3. 1991",
+    "1991-03-07",
+    "1991/3/7",
+    "7 March 1991",
+    "7 MAR 1991",
+    "7 Mar. 1991",
+    "7-Mar-1991",
+    "7March1991",
+    "March 7, 1991",
+    "Mar 7 1991",
+    "  7  3  1991  ",
+    "7\N{NO-BREAK SPACE}March\N{NO-BREAK SPACE}1991",
+    "7\N{NO-BREAK SPACE}3\N{NO-BREAK SPACE}1991",
+    "\N{IDEOGRAPHIC SPACE}1991\N{THIN SPACE}3\N{THIN SPACE}7\t",
+    "29 2 2000",
+    "1 1 0001",
+    "7 3 0991",
+    "31 12 1899",
+    "7th March 1991",
+    "7TH of March, 1991",
+    "7 of March 1991",
+    "1st.May.1991",
+    "March 7th, 1991",
+    "7 Sept 1991",
+    "Sept. 7, 1991",
+    "1991 March 7",
+    "07031991",
+    "03071991",
+    "19910307",
+    "7.3.1991.",
+    "7 March 1991 .",
+    "1991-03-07T00:00:00Z",
+    "1991-03-07 00:00:00",
+    "1991-03-07T00:00:00.000+01:00",
+    "1991-03-07 00:00",
+    "７ March 1991",
+    "７／３／１９９１",
+    "7 Ｍarch 1991",
+    "7−3−1991",  # with minus signs
+    "7–3–1991",  # with en dashes
+    "7‑3‑1991",  # with hyphens that do not break
+]
+SHORT_YEARS = [
+    "7 3 91",
+    "7/3/91",
+    "7.3.91.",
+    "91-03-07",
+    "7 March 91",
+    "7 March ’91",
+    "March 7th, '91",
+    "070391",
+    "7/3/20",
+]
+NO_DATES = [
+    "31 2 1991",
+    "31 February 1991",
+    "1991-02-31",
+    "29 February 1900",
+    "0 3 1991",
+    "7 0 1991",
+    "7 13 1991",
+    "7 3 0000",
+    "1991-00-07",
+    "7 Brumaire 1991",
+    "March 1991",
+    "7 3 19911",
+    "20011105",
+    "31021991",
+    "7th 1991",
+    "7 March of 1991",
+    "1991-03-07T23:00:00Z",
+    "1991-03-07T00:00:01Z",
+    "31 12 9999",
+    "1 January 2999",
+    "2999-01-01",
+]
+LOOKS_LIKE_ONE = [
+    "٧ ٣ ١٩٩١",
+    "٧ March ١٩٩١",
+    "7\t3\t1991",
+    "7 March\x0b1991",
+    "7 March 1991\x1f",
+    "\x857 March 1991",
+    "7\N{ZERO WIDTH NO-BREAK SPACE}3\N{ZERO WIDTH NO-BREAK SPACE}1991",
+    "\N{ZERO WIDTH NO-BREAK SPACE}7 March 1991",
+    "7 March 1991\N{ZERO WIDTH SPACE}",
+    "7 ſeptember 1991",
+    "7 Mayy 1991",
+    "7 \N{KELVIN SIGN} 1991",
+    "7" + " " * 30 + "March 1991",
+    "7 March" + " " * 40 + "1991",
+    "7 March 1991" + " " * 40,
+]
+TEXTS = [*WHOLE, *NO_DATES, *SHORT_YEARS, *LOOKS_LIKE_ONE]
+HALF_TYPED = sorted({text[:end] for text in WHOLE + NO_DATES + SHORT_YEARS for end in range(len(text))})

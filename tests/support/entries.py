@@ -1,0 +1,221 @@
+"""Entries as a browser posts them, submissions as rows, and pages read back into entries."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Iterable
+from html.parser import HTMLParser
+from typing import Any, Protocol
+
+from apps.accounts.models import User
+from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
+from apps.consumers.forms.entry import Entry
+from apps.consumers.models import Outcome, ResolutionReason, ResolvedHow, Submission, SubmissionDigest
+from apps.consumers.sending.digests import content_digest, search_digests
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.data.store import WireRequest
+from sandbox.server.sandbox_server import SandboxServer
+
+CREATE = "create_order_consumer"
+REF = "0f0e0d0c-0b0a-4908-8706-050403020100"
+
+FULL = NewConsumer(
+    title="Dr",
+    first_name="Aoife Zaphodina",
+    last_name="O’Beeblebrox",
+    gender="unknown",
+    date_of_birth=datetime.date(1991, 3, 7),
+    emails=("Aoife.Zed@example.com", "aoife@example.org"),
+    phone_numbers=("+353851234567", "+353161123345"),
+    nationality="Irish",
+    passport_number="PZ4A9565",
+    country="IE",
+    identifiers=(Identifier("ProfileSystem", "PS-77-Zaphod"), Identifier("LoyaltyProgramme", "LP-42-Zaphod")),
+)
+"""Every field filled, and nothing about it that would stop anybody."""
+
+
+def clean(**changes: Any) -> NewConsumer:
+    """A consumer that meets no warning, with these fields changed."""
+    return NewConsumer(
+        **{"first_name": "Ida", "last_name": "Clean", "emails": ("ida@example.com",), **changes}
+    )
+
+
+def posted(
+    consumer: NewConsumer = FULL, *, order: str = SAMPLE_ORDER, token: str = "", **changes: str
+) -> dict[str, str]:
+    """What a browser posts for this consumer; ``changes`` are further fields, by their names in the form."""
+    born = consumer.date_of_birth
+    values = {
+        "token": token or str(uuid.uuid4()),
+        "order_ref": order,
+        "title": consumer.title,
+        "first_name": consumer.first_name,
+        "last_name": consumer.last_name,
+        "gender": consumer.gender,
+        "date_of_birth": f"{born.day} {born.month} {born.year}" if born else "",
+        "nationality": consumer.nationality,
+        "passport_number": consumer.passport_number,
+        "country": consumer.country,
+        **rows("emails", consumer.emails or ("",)),
+        **rows("phone_numbers", consumer.phone_numbers or ("",)),
+        **identifier_rows((item.provider, item.id) for item in consumer.identifiers),
+    }
+    return {**values, **changes}
+
+
+def rows(prefix: str, values: Iterable[str]) -> dict[str, str]:
+    """A list of e-mail addresses or phone numbers, as a browser posts it."""
+    texts = {f"{prefix}-{index}-value": value for index, value in enumerate(values)}
+    return {f"{prefix}-TOTAL_FORMS": str(len(texts)), f"{prefix}-INITIAL_FORMS": "0", **texts}
+
+
+def identifier_rows(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The identifiers, as a browser posts them; one empty row where there are none."""
+    values = {"identifiers-INITIAL_FORMS": "0"}
+    pairs = list(pairs) or [("", "")]
+    for index, (provider, id_) in enumerate(pairs):
+        values |= {f"identifiers-{index}-provider": provider, f"identifiers-{index}-id": id_}
+    return {**values, "identifiers-TOTAL_FORMS": str(len(pairs))}
+
+
+def read(values: dict[str, str], *providers: str) -> Entry:
+    """The entry that the server makes of what was posted."""
+    entry = Entry.posted(values, providers)
+    entry.is_valid()
+    return entry
+
+
+def messages(values: dict[str, str], *providers: str) -> dict[str, str]:
+    """The error summary of what was posted: where each line leads, and what it says."""
+    return {error.href: error.message for error in read(values, *providers).errors()}
+
+
+def sent(values: dict[str, str], *providers: str) -> NewConsumer:
+    """The consumer that would be sent. Fails with the errors where there are any."""
+    entry = Entry.posted(values, providers)
+    assert entry.is_valid(), list(entry.errors())
+    return entry.to_new_consumer()
+
+
+class Page(Protocol):
+    """A response of the test client."""
+
+    content: bytes
+
+
+class _Fields(HTMLParser):
+    """Collects what a browser would post of the first form that has a token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: dict[str, str] = {}
+        self._templates = 0
+        self._select = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        name, value = given.get("name", ""), given.get("value", "")
+        if tag == "template":
+            self._templates += 1
+        elif self._templates:
+            return
+        elif tag == "input" and name and (given.get("type") != "radio" or "checked" in given):
+            self.values[name] = value
+        elif tag == "select":
+            self._select = name
+        elif tag == "option" and self._select and ("selected" in given or self._select not in self.values):
+            self.values[self._select] = value
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "template":
+            self._templates -= 1
+        elif tag == "select":
+            self._select = ""
+
+
+def on_page(page: Page) -> dict[str, str]:
+    """What a browser would post from this page, without the CSRF token."""
+    parser = _Fields()
+    parser.feed(page.content.decode())
+    return {name: value for name, value in parser.values.items() if not name.startswith("csrf")}
+
+
+def typed(values: dict[str, str]) -> dict[str, str]:
+    """The part of an entry that a person typed: without token and the counts of the lists."""
+    return {
+        name: value
+        for name, value in values.items()
+        if name not in ("token", "entry_of", "accepted", "add", "remove") and not name.endswith("_FORMS")
+    }
+
+
+def text(page: Page) -> str:
+    """The page with every run of blanks as one."""
+    return " ".join(page.content.decode().split())
+
+
+def creates(sandbox: SandboxServer) -> list[WireRequest]:
+    """The creates that arrived on the wire."""
+    return [request for request in sandbox.sandbox.requests() if request.operation == CREATE]
+
+
+_FACTS: dict[Outcome, dict[str, Any]] = {
+    Outcome.SENDING: {"finished": False},
+    Outcome.CREATED: {"consumer_ref": REF, "http_status": 200},
+    Outcome.REJECTED: {"error_code": "invalid", "http_status": 400},
+    Outcome.NOT_SENT: {"error_code": "connect_refused"},
+    Outcome.UNKNOWN: {"error_code": "read_timeout"},
+    Outcome.NOT_CREATED: {"error_code": "read_timeout", "resolved": True},
+}
+
+
+def store(
+    actor: User,
+    outcome: Outcome,
+    consumer: NewConsumer = FULL,
+    *,
+    order: str = SAMPLE_ORDER,
+    answer: OrderConsumer | None = None,
+    **columns: Any,
+) -> Submission:
+    """A submission as the portal would have left it with that outcome; ``columns`` are set on top."""
+    now = datetime.datetime.now(datetime.UTC)
+    facts = dict(_FACTS[outcome])
+    finished = facts.pop("finished", True)
+    if facts.pop("resolved", False):
+        facts |= resolved_by(actor)
+    sound = {
+        "token": uuid.uuid4(),
+        "content_digest": content_digest(order, consumer),
+        "order_ref": order,
+        "actor": actor,
+        "actor_name": actor.name,
+        "outcome": outcome,
+        "submitted_at": now,
+        "deadline": now + datetime.timedelta(seconds=30),
+        "finished_at": now if finished else None,
+    }
+    submission = Submission(**{**sound, **facts, **columns})
+    submission.consumer = consumer
+    if answer is not None:
+        submission.answer = answer
+    submission.save()
+    SubmissionDigest.objects.bulk_create(
+        SubmissionDigest(submission=submission, kind=kind, digest=digest)
+        for kind, digest in sorted(search_digests(consumer))
+    )
+    return submission
+
+
+def resolved_by(person: User) -> dict[str, Any]:
+    """The columns of an outcome that a person has resolved."""
+    return {
+        "resolved_how": ResolvedHow.BY_SUPERVISOR,
+        "resolved_at": datetime.datetime.now(datetime.UTC),
+        "resolved_by": person,
+        "resolved_by_name": person.name,
+        "resolution_reason": ResolutionReason.VENDOR_CONFIRMED,
+    }

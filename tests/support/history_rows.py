@@ -1,0 +1,45 @@
+"""Many submissions without consumers, for lists and figures."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from apps.accounts.models import User
+from apps.consumers.models import Outcome, Submission
+from tests.support.entries import resolved_by
+
+_FACTS: dict[Outcome, dict[str, Any]] = {
+    Outcome.REJECTED: {"error_code": "invalid", "http_status": 400},
+    Outcome.NOT_SENT: {"error_code": "connect_refused"},
+    Outcome.UNKNOWN: {"error_code": "read_timeout"},
+}
+
+
+def bare(person: User, outcome: Outcome, at: dt.datetime, **columns: Any) -> Submission:
+    """A submission that is not stored yet, as the database takes it."""
+    facts = dict(_FACTS.get(outcome, {}))
+    if outcome == Outcome.CREATED:
+        facts["consumer_ref"] = str(uuid.uuid4())
+    if outcome == Outcome.NOT_CREATED:
+        facts |= resolved_by(person)
+    sound = {
+        "token": uuid.uuid4(),
+        "content_digest": uuid.uuid4().hex * 2,
+        "order_ref": str(uuid.uuid4()),
+        "actor": person,
+        "actor_name": person.name,
+        "outcome": outcome,
+        "submitted_at": at,
+        "deadline": at + dt.timedelta(seconds=30),
+        "finished_at": None if outcome == Outcome.SENDING else at,
+    }
+    return Submission(**{**sound, **facts, **columns})
+
+
+def stored(submissions: Iterable[Submission]) -> list[Submission]:
+    """Nothing else is in the table afterwards."""
+    Submission.objects.all().delete()
+    return Submission.objects.bulk_create(submissions)

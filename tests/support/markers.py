@@ -1,0 +1,93 @@
+"""Random letters in place of personal data, and the places of the portal that are searched for them."""
+
+from __future__ import annotations
+
+import io
+import logging
+import random
+import string
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.contrib.sessions.models import Session
+from django.core.cache import cache
+from django.db import connection
+
+from tests.support.postgresql import find_binaries
+
+
+class Markers(dict[str, str]):
+    """A marker for each name, made when it is first asked for; lower case, because e-mail hosts are."""
+
+    def __missing__(self, name: str) -> str:
+        self[name] = "".join(random.choices(string.ascii_lowercase, k=20))
+        return self[name]
+
+    def found_in(self, text: str | bytes) -> list[str]:
+        """The names of the markers that a text holds, in any case."""
+        lower = text.lower()
+        if isinstance(lower, bytes):
+            return [name for name, marker in self.items() if marker.encode() in lower]
+        return [name for name, marker in self.items() if marker in lower]
+
+
+@contextmanager
+def logged_at_debug(stream: io.TextIOBase) -> Iterator[None]:
+    """Inside the block ``stream`` gets what LOG_LEVEL=DEBUG writes, through the settings' own handler."""
+    known = [logging.getLogger(), *map(logging.getLogger, logging.root.manager.loggerDict)]
+    # Those without a level follow the root. The settings switch one off at every level, by CRITICAL.
+    levels = {logger: logger.level for logger in known if 0 < logger.level < logging.CRITICAL}
+    [handler] = [
+        handler
+        for handler in logging.getLogger().handlers
+        if isinstance(handler, logging.StreamHandler)
+        and type(getattr(handler, "formatter", None)).__name__ == "ProcessorFormatter"
+    ]
+    before = handler.setStream(stream)
+    for logger in levels:
+        logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        for logger, level in levels.items():
+            logger.setLevel(level)
+        handler.setStream(before)
+
+
+def rows() -> Iterator[str]:
+    """Every row of every table; sessions and cache entries also as they read when decoded."""
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
+            yield from (f"{table}: {row}" for row in cursor.fetchall())
+        cursor.execute("SELECT cache_key FROM portal_cache")
+        keys = [key.split(":", 2)[2] for (key,) in cursor.fetchall()]
+    yield from (f"cache: {key}: {cache.get(key)}" for key in keys)
+    yield from (f"session: {session.get_decoded()}" for session in Session.objects.all())
+
+
+def database_bytes() -> Iterator[tuple[str, bytes]]:
+    """The database as it lies on the disk: the SQLite files with their journals, or a dump of PostgreSQL.
+
+    Another process reads the files: closing one of them here would drop the locks that SQLite holds on it in
+    this process ("How to corrupt an SQLite database file", 2.2).
+    """
+    options = connection.settings_dict
+    if connection.vendor == "sqlite":
+        for suffix in ("", "-wal", "-journal"):
+            file = Path(f"{options['NAME']}{suffix}")
+            if file.exists():
+                yield f"the database file {suffix}".rstrip(), _output("cat", file)
+        return
+    binaries = find_binaries()
+    assert binaries is not None
+    where = ("-h", options["HOST"], "-p", str(options["PORT"]), "-U", options["USER"], options["NAME"])
+    dump = _output(binaries / "pg_dump", *where)
+    assert b"consumers_submission" in dump
+    yield "the dump", dump
+
+
+def _output(*command: str | Path) -> bytes:
+    return subprocess.run(command, capture_output=True, check=True, timeout=60).stdout

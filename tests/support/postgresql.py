@@ -1,0 +1,69 @@
+"""A temporary PostgreSQL server in a temporary folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def find_binaries() -> Path | None:
+    """The folder with initdb and pg_ctl, newest version first; None when PostgreSQL is not installed."""
+    folders = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name), reverse=True
+    )
+    on_path = shutil.which("initdb")
+    if on_path:
+        folders.append(Path(on_path).resolve().parent)
+    return next((folder for folder in folders if (folder / "pg_ctl").exists()), None)
+
+
+@contextmanager
+def temporary_server(binaries: Path, *, durable: bool = False) -> Iterator[str]:
+    """Start a server on a free loopback port; its DATABASE_URL while it runs.
+
+    ``durable``: it waits for the disk at each commit, as in production; benchmarks want that.
+    """
+    as_server_user: list[str] = []
+    folder = Path(tempfile.mkdtemp(prefix="portal-postgresql-"))
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+        as_server_user = ["runuser", "-u", "postgres", "--"]
+        shutil.chown(folder, "postgres", "postgres")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    data = folder / "data"
+
+    def run(*command: str) -> None:
+        subprocess.run([*as_server_user, *command], check=True, stdout=subprocess.DEVNULL, cwd=folder)
+
+    run(
+        str(binaries / "initdb"),
+        "--no-sync",
+        "-D",
+        str(data),
+        "-A",
+        "trust",
+        "-U",
+        "portal",
+        "-E",
+        "UTF8",
+        "--locale=C.UTF-8",
+    )
+    options = (
+        f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c max_connections=200"
+    )
+    if not durable:
+        # Nothing here has to outlive the machine. What outlives the server process stays as it is.
+        options += " -c fsync=off -c full_page_writes=off"
+    run(str(binaries / "pg_ctl"), "-D", str(data), "-l", str(folder / "log"), "-o", options, "-w", "start")
+    try:
+        yield f"postgres://portal@127.0.0.1:{port}/postgres"
+    finally:
+        run(str(binaries / "pg_ctl"), "-D", str(data), "-m", "immediate", "-w", "stop")
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,105 @@
+"""Server processes on free loopback ports, stopped afterwards, and commands that run to their end."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+START_SECONDS = 30.0
+STOP_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A process that listens on the port."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def workers(self) -> list[int]:
+        """The processes that it has forked; none where it has ended."""
+        pid = self.process.pid
+        with suppress(FileNotFoundError, ProcessLookupError):
+            return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return []
+
+    @property
+    def resident_bytes(self) -> int:
+        """The resident memory of its workers together. What they share with each other counts for each."""
+        return sum(_resident_bytes(pid) for pid in self.workers)
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on at this moment."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def run(command: Sequence[str], environment: Mapping[str, str], *, log: Path, given: str = "") -> str:
+    """Run a command of ours to its end, with that on its standard input; what it printed.
+
+    What it says on standard error goes to the log. Raises ``RuntimeError`` with the end of that if it fails.
+    """
+    with log.open("a") as errors:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            check=False,
+            text=True,
+            input=given,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+        )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{log.read_text()[-2000:]}")
+    return done.stdout
+
+
+@contextmanager
+def serving(
+    command: Sequence[str], *, port: int, environment: Mapping[str, str], log: Path
+) -> Iterator[Server]:
+    """Start the server and wait until it accepts. Raises ``RuntimeError`` where it does not."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, **environment}, stdout=output, stderr=output
+        )
+        try:
+            _wait_until_it_listens(process, port, log)
+            yield Server(port, process)
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise RuntimeError(f"The server did not start:\n{log.read_text()[-2000:]}")
+
+
+def _resident_bytes(pid: int) -> int:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
