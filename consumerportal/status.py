@@ -18,8 +18,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from apps.audit import past_verifications
-from apps.audit.integrity_words import verdict_words
+from apps.audit.integrity import past_verifications
+from apps.audit.presenters.integrity import verdict_sentence
 from apps.audit.triggers import missing_triggers
 from apps.consumers import labels
 from apps.consumers.models import ConnectionHealth, Outcome, Submission
@@ -275,7 +275,7 @@ def _audit_log() -> Line:
                 "The event of a verification cannot be read: somebody has altered it. Event %(seq)s"
             )
             return Line("audit_log", label, said % {"seq": problem.seq}, Level.PROBLEM)
-        said = gettext("%(verdict)s Found at") % {"verdict": verdict_words(result)}
+        said = gettext("%(verdict)s Found at") % {"verdict": verdict_sentence(result)}
         return Line("audit_log", label, said, Level.PROBLEM, problem.at)
     latest = past_verifications.latest_verification()
     if latest is None:

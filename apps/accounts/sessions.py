@@ -15,11 +15,11 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
+from apps.accounts.audit_events import SESSION_SIGNED_IN, SESSION_SIGNED_OUT
 from apps.accounts.models import User
 from apps.accounts.selectors import actor_for
-from apps.audit import actions
 from apps.audit.events import Event
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.core import clock
 from apps.core.actor import Actor, Origin
 from apps.core.requests import actor_of, origin_of
@@ -49,7 +49,7 @@ def begin(request: HttpRequest, user: User) -> None:
     # The failures before it are over; a block stays until an administrator unlocks.
     User.objects.filter(pk=user.pk, failed_sign_ins__gt=0, sign_in_blocked_at=None).update(failed_sign_ins=0)
     actor = actor_for(user, origin_of(request))
-    record(Event(action=actions.SESSION_SIGNED_IN, actor=actor, person=actor.id))
+    record(Event(type=SESSION_SIGNED_IN, actor=actor, person=actor.id))
 
 
 def end(request: HttpRequest, reason: EndReason) -> None:
@@ -133,6 +133,4 @@ def _person_of(session: Session) -> User | None:
 
 
 def _record_end(actor: Actor, reason: EndReason) -> None:
-    record(
-        Event(action=actions.SESSION_SIGNED_OUT, actor=actor, person=actor.id, data={"reason": reason.value})
-    )
+    record(Event(type=SESSION_SIGNED_OUT, actor=actor, person=actor.id, data={"reason": reason.value}))

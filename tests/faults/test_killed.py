@@ -231,8 +231,8 @@ def test_a_web_worker_that_comes_back_after_it_was_given_up_and_knows_nothing_ei
     signal_web_workers(case.world, signal.SIGCONT)
     posting.join(BOUND)
     assert wait_for(lambda: case.row()["check_count"] == 2, BOUND)
-    looked_up = ["consumer.looked_up"] * 2
-    assert case.events() == ["consumer.create_requested", "consumer.outcome_unknown", *looked_up]
+    checked = ["consumer.checked"] * 2
+    assert case.events() == ["consumer.create_requested", "consumer.outcome_unknown", *checked]
     assert len(case.requests(CREATE)) == 1
 
 
@@ -259,7 +259,7 @@ def test_many_workers_at_once_take_each_look_once(world: World, sam: Person) -> 
         posting.join(BOUND)
     for case in cases:
         assert wait_for(lambda case=case: case.row()["check_count"] == 2, BOUND)  # type: ignore[misc]  # bound now
-        assert case.events().count("consumer.looked_up") == 2
+        assert case.events().count("consumer.checked") == 2
         assert len(case.requests(LIST)) == 1 + 2
         assert case.row()["next_check_at"] is None
 

@@ -17,12 +17,12 @@ from django.test import Client, RequestFactory
 from pytest_django import Settings
 
 from apps.accounts import known_devices, password_links
+from apps.accounts.audit_events import SESSION_SIGNED_IN, SESSION_SIGNED_OUT
 from apps.accounts.models import User
 from apps.accounts.sessions import close_expired_sessions
-from apps.audit import actions
 from apps.audit.events import Event
 from apps.audit.models import AuditEvent
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.reconciliation.resolution import mark_overdue_unknown
 from apps.core import clock, machine_clocks, signs
@@ -98,7 +98,7 @@ def test_a_machine_that_is_behind_lets_nobody_in_with_a_session_that_has_ended(s
     Session.objects.update(expire_date=dt.datetime.now(dt.UTC) - dt.timedelta(seconds=1))
     with machine(-OFF):
         assert client.get("/").status_code == 302
-    assert AuditEvent.objects.filter(action=actions.SESSION_SIGNED_OUT.name).count() == 1
+    assert AuditEvent.objects.filter(action=SESSION_SIGNED_OUT.name).count() == 1
 
 
 def test_django_writes_no_last_sign_in_by_the_clock_of_the_machine(staff: User) -> None:
@@ -152,8 +152,8 @@ def test_a_known_browser_is_known_as_long_on_each_machine(
 @BOTH_WAYS
 def test_events_have_the_true_time(ahead: dt.timedelta) -> None:
     with machine(ahead), transaction.atomic():
-        first = record(Event(actions.SESSION_SIGNED_IN, TESTS))
-    second = record(Event(actions.SESSION_SIGNED_OUT, TESTS))
+        first = record(Event(SESSION_SIGNED_IN, TESTS))
+    second = record(Event(SESSION_SIGNED_OUT, TESTS))
     assert is_now(AuditEvent.objects.get(seq=first).at)
     assert is_now(AuditEvent.objects.get(seq=second).at)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest import mock
 
-from apps.audit import services
+from apps.audit import recording
 from apps.core import clock
 
 _TOLD = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
@@ -17,10 +17,10 @@ _TOLD = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 def events_at(moment: dt.datetime) -> Iterator[None]:
     """What is recorded inside happens at that moment."""
     counted = (moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
-    assert _TOLD in services._READ_HEAD_AND_TIME
-    statement = services._READ_HEAD_AND_TIME.replace(_TOLD, f"{counted}::bigint")
+    assert _TOLD in recording._READ_HEAD_AND_TIME
+    statement = recording._READ_HEAD_AND_TIME.replace(_TOLD, f"{counted}::bigint")
     with (
-        mock.patch.object(services, "_READ_HEAD_AND_TIME", statement),
+        mock.patch.object(recording, "_READ_HEAD_AND_TIME", statement),
         mock.patch.object(clock, "microseconds", return_value=counted),
     ):
         yield

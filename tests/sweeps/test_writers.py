@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support.source import Function, called_names, modules, relative, tree_of
 
-WRITERS = {"events.py", "identity_rules.py", "services.py"}
+WRITERS = {"recording.py", "identity_rules.py", "services.py"}
 SERVICE_PACKAGES = {"reconciliation", "sending"}
 RECORD = {"record"}
 # Outside the services: groups follow the matrix, sessions are signed in and out of, models guard themselves.

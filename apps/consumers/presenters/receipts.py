@@ -13,11 +13,12 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext
 
 from apps.audit.models import AuditEvent
-from apps.audit.presenters import agent_words, sentence
+from apps.audit.presenters.events import actor_label, sentence
 from apps.audit.selectors import events_of_submission
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import NewConsumer, OrderConsumer
 from apps.consumers import labels
+from apps.consumers.audit_events import is_reconciliation
 from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import CORRECTABLE_OUTCOMES, UNCERTAIN_MATCHES, Outcome, Submission
 from apps.consumers.presenters.fields import field_texts
@@ -112,10 +113,19 @@ def timeline(events: Iterable[AuditEvent]) -> tuple[TimelineItem, ...]:
     told = (event for event in events if event.action != "submission.viewed")
     return tuple(
         TimelineItem(
-            event.at, sentence(event), agent_words(event), _outcome_told(event.action, event.details)
+            event.at, sentence(event), agent_label(event), _outcome_told(event.action, event.details)
         )
         for event in told
     )
+
+
+def agent_label(event: AuditEvent) -> str:
+    """Who did it: reconciliation, where a person only asked for a check."""
+    if not is_reconciliation(event.action, event.details):
+        return actor_label(event)
+    if event.actor_name.startswith("system:"):
+        return gettext("reconciliation")
+    return gettext("reconciliation, asked for by %(person)s") % {"person": actor_label(event)}
 
 
 def _outcome_told(action: str, details: Mapping[str, Any]) -> str:

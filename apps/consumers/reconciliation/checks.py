@@ -13,8 +13,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
-from apps.audit import actions
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import OrderConsumer
 from apps.cdp.errors import (
@@ -22,9 +21,10 @@ from apps.cdp.errors import (
     CdpError,
 )
 from apps.consumers import connection_health, selectors
-from apps.consumers.events import event_of
+from apps.consumers.audit_events import CONSUMER_CHECK_FAILED, CONSUMER_CHECKED, CONSUMER_RESOLVED
 from apps.consumers.models import CheckResult, Outcome, ResolvedHow, Submission, answer_columns
 from apps.consumers.reconciliation import circuit_breaker, findings, schedule
+from apps.consumers.recording import event_of
 from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
@@ -164,7 +164,7 @@ def _record_check(submission: Submission, conclusion: findings.Conclusion, actor
     if conclusion.result is CheckResult.ONE:
         record(
             event_of(
-                actions.CONSUMER_SETTLED,
+                CONSUMER_RESOLVED,
                 submission,
                 actor,
                 outcome=Outcome.CREATED.value,
@@ -173,7 +173,7 @@ def _record_check(submission: Submission, conclusion: findings.Conclusion, actor
             )
         )
     else:
-        record(event_of(actions.CONSUMER_LOOKED_UP, submission, actor, **facts))
+        record(event_of(CONSUMER_CHECKED, submission, actor, **facts))
 
 
 def _store_failure(submission: Submission, error: CdpError, actor: Actor) -> None:
@@ -192,4 +192,4 @@ def _store_failure(submission: Submission, error: CdpError, actor: Actor) -> Non
             ),
         )
         if changed:
-            record(event_of(actions.CONSUMER_CHECK_FAILED, submission, actor, error_code=error.code))
+            record(event_of(CONSUMER_CHECK_FAILED, submission, actor, error_code=error.code))

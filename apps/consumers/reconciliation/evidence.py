@@ -17,7 +17,7 @@ from django.conf import settings
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import OrderConsumer
 from apps.cdp.errors import CdpAnotherRecord, CdpError
-from apps.consumers import connection_health, events
+from apps.consumers import connection_health, recording
 from apps.consumers.models import Submission
 from apps.core import clock
 from apps.core.actor import Actor
@@ -88,7 +88,7 @@ def read_consumer(submission: Submission, ref: str, *, actor: Actor, client: Cdp
     else:
         found = Evidence(consumer.ref, now, consumer)
     result = refused.code if refused else found.error_code or "found"
-    events.record_consumer_read(submission, ref, result=result, actor=actor)
+    recording.record_consumer_read(submission, ref, result=result, actor=actor)
     connection_health.store_latest()
     if refused:
         raise refused

@@ -11,11 +11,14 @@ from django.conf import settings
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import QuerySet
 
-from apps.audit import actions
 from apps.audit.events import WORD
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.consumers import selectors
-from apps.consumers.events import event_of
+from apps.consumers.audit_events import (
+    CONSUMER_OUTCOME_UNKNOWN,
+    CONSUMER_RESOLUTION_CORRECTED,
+    CONSUMER_RESOLVED,
+)
 from apps.consumers.models import (
     OPEN_OUTCOMES,
     Outcome,
@@ -27,6 +30,7 @@ from apps.consumers.models import (
 )
 from apps.consumers.reconciliation import schedule
 from apps.consumers.reconciliation.evidence import Evidence
+from apps.consumers.recording import event_of
 from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import is_away
@@ -177,9 +181,9 @@ def _record_resolution(submission: Submission, before: Submission, actor: Actor)
         # A reference that an event cannot carry is in the row only.
         fits = WORD.fullmatch(before.consumer_ref) is not None
         facts |= {"previous_outcome": before.outcome, "previous_ref": before.consumer_ref if fits else ""}
-        record(event_of(actions.CONSUMER_RESOLUTION_CORRECTED, submission, actor, **facts))
+        record(event_of(CONSUMER_RESOLUTION_CORRECTED, submission, actor, **facts))
     else:
-        record(event_of(actions.CONSUMER_SETTLED, submission, actor, **facts))
+        record(event_of(CONSUMER_RESOLVED, submission, actor, **facts))
 
 
 def longest_send() -> datetime.timedelta:
@@ -221,5 +225,5 @@ def _mark_unknown(submission: Submission, actor: Actor) -> bool:
             error_code="process_lost",
         )
         if changed:
-            record(event_of(actions.CONSUMER_OUTCOME_UNKNOWN, submission, actor, error_code="process_lost"))
+            record(event_of(CONSUMER_OUTCOME_UNKNOWN, submission, actor, error_code="process_lost"))
     return bool(changed)

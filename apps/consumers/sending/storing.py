@@ -8,12 +8,18 @@ from typing import Any
 
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, transaction
 
-from apps.audit import actions
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.consumers import selectors
-from apps.consumers.events import event_of
+from apps.consumers.audit_events import (
+    CONSUMER_CREATED,
+    CONSUMER_LATE_ANSWER,
+    CONSUMER_NOT_SENT,
+    CONSUMER_OUTCOME_UNKNOWN,
+    CONSUMER_REJECTED,
+)
 from apps.consumers.models import OPEN_OUTCOMES, Doubt, Outcome, Submission
 from apps.consumers.reconciliation import schedule
+from apps.consumers.recording import event_of
 from apps.consumers.sending import spool
 from apps.consumers.sending.result import Result
 from apps.core import clock
@@ -24,10 +30,10 @@ from apps.core.references import reference_key, same_reference
 logger = logging.getLogger(__name__)
 
 EVENT_OF_OUTCOME = {
-    Outcome.CREATED: actions.CONSUMER_CREATED,
-    Outcome.REJECTED: actions.CONSUMER_REJECTED,
-    Outcome.NOT_SENT: actions.CONSUMER_NOT_SENT,
-    Outcome.UNKNOWN: actions.CONSUMER_OUTCOME_UNKNOWN,
+    Outcome.CREATED: CONSUMER_CREATED,
+    Outcome.REJECTED: CONSUMER_REJECTED,
+    Outcome.NOT_SENT: CONSUMER_NOT_SENT,
+    Outcome.UNKNOWN: CONSUMER_OUTCOME_UNKNOWN,
 }
 # InterfaceError: the connection is already closed.
 DATABASE_LOST = (DatabaseError, InterfaceError)
@@ -138,7 +144,7 @@ def _store_late_answer(submission: Submission, result: Result, actor: Actor, fac
         contradicted=contradicted or submission.contradicted,
     )
     facts = {**facts, "answer_outcome": result.outcome.value}
-    late = event_of(actions.CONSUMER_LATE_ANSWER, submission, actor, **facts)
+    late = event_of(CONSUMER_LATE_ANSWER, submission, actor, **facts)
     record(replace(late, consumer_ref=late_ref))
 
 

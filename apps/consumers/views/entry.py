@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods
 from apps.cdp.errors import ErrorCode
 from apps.cdp.factory import get_client
 from apps.cdp.fields import NAME_OF_VENDOR_NAME
-from apps.consumers import events, labels, selectors
+from apps.consumers import labels, recording, selectors
 from apps.consumers.forms.consumer import required_fields
 from apps.consumers.forms.entry import (
     Entry,
@@ -29,6 +29,7 @@ from apps.consumers.forms.entry import (
 )
 from apps.consumers.forms.lists import LISTS
 from apps.consumers.models import Outcome, Submission
+from apps.consumers.permissions import CREATE_ORDER_CONSUMER, VIEW_ALL_SUBMISSIONS
 from apps.consumers.presenters import receipts
 from apps.consumers.sending import storing, submit
 from apps.core import sealed_entries
@@ -45,7 +46,7 @@ logger = logging.getLogger(__name__)
 ANSWER_MARGIN = 30
 
 
-@requires("consumers.create_order_consumer")
+@requires(CREATE_ORDER_CONSUMER)
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
     """New order consumer: the empty form, or filled from an earlier try (``?from=``) or an order."""
@@ -60,7 +61,7 @@ def new(request: HttpRequest) -> HttpResponse:
     if earlier is None:
         entry = Entry.typed(values_of(single(request.GET, "order"), None), selectors.providers())
         return _page(request, entry)
-    events.record_viewed(earlier, actor_of(request))
+    recording.record_viewed(earlier, actor_of(request))
     return _page(request, _entry_of_earlier_try(earlier), earlier=earlier)
 
 
@@ -223,7 +224,7 @@ def _entry_of_earlier_try(earlier: Submission) -> Entry:
 
 
 def _visible(request: HttpRequest, public_id: uuid.UUID) -> Submission | None:
-    everybody = request.user.has_perm("consumers.view_all_submissions")
+    everybody = request.user.has_perm(VIEW_ALL_SUBMISSIONS)
     return selectors.find_visible(public_id, str(request.user.pk), everybody=everybody)
 
 

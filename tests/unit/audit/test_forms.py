@@ -7,7 +7,7 @@ from django import forms
 from django.test.html import parse_html
 from django.utils.translation import gettext_lazy as _
 
-from apps.audit.forms import LongSelect
+from apps.audit.forms.log import LongSelect
 
 
 @pytest.mark.parametrize("value", [None, "", "a&b", "gone", ["7"], 7])
