@@ -13,6 +13,7 @@ from benchmarks import (
     export,
     hostile_clients,
     in_flight,
+    outage,
     slow_reader,
     submissions_list,
 )
@@ -25,6 +26,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "export": export.main,
     "hostile_clients": hostile_clients.main,
     "in_flight": in_flight.main,
+    "outage": outage.main,
     "slow_reader": slow_reader.main,
     "submissions_list": submissions_list.main,
 }

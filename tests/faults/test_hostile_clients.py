@@ -187,7 +187,7 @@ def test_a_body_that_is_too_large_is_not_waited_for(one: Portal, content_type: s
 
 
 def test_what_all_of_them_send_together_has_a_limit(one: Portal, person: Browser) -> None:
-    """Bodies that stay incomplete fill the memory only so far: then the largest goes, and pages are answered."""
+    """Bodies that stay incomplete fill the memory only so far; then the largest of them goes."""
     size, count = 9_000_000, 10
     request = head("POST", PAGE, f"Content-Type: {FIELD}", f"Content-Length: {size + 1}") + b"a" * size
     before, ended = one.server.resident_bytes, 0
