@@ -161,8 +161,14 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no
                 self._read_head(conn, arriving, end + len(_HEAD_END))
         if conn in self._arriving and arriving.length is not None and len(arriving.data) >= arriving.length:
             self._hand_over(conn, arriving.length)
-        while self._held > HELD_BYTES and self._arriving:
-            self._end(max(self._arriving, key=lambda one: len(self._arriving[one].data)))
+        while self._held > HELD_BYTES and (largest := self._largest()) is not None:
+            self._end(largest)
+
+    def _largest(self) -> Any:
+        """The connection that holds most of an unfinished request; None where each holds little."""
+        sizes = {conn: len(arriving.data) for conn, arriving in self._arriving.items()}
+        largest = max(sizes, key=sizes.__getitem__, default=None)
+        return None if largest is None or sizes[largest] <= PIECE_BYTES else largest
 
     def _read_head(self, conn: Any, arriving: Arriving, end: int) -> None:
         """Find out how long the body is, by gunicorn's own parser: it will see the same end in the thread."""
