@@ -118,7 +118,7 @@ def _environment(url: str, sandbox: BenchSandbox) -> dict[str, str]:
         "PORTAL_MODE": "practice",
         "DATABASE_URL": url,
         "CDP_BASE_URL": sandbox.address,
-        "CDP_LOOK_UPS": "false",  # practice's own; one more call before each create where it is on
+        "CDP_RECONCILIATION": "false",  # practice's own; one more call before each create where it is on
         "LOG_LEVEL": "INFO",
         "DJANGO_SETTINGS_MODULE": "consumerportal.settings",
     }

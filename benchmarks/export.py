@@ -50,7 +50,7 @@ FORMATS = {
 OURS = [(name, way, columns) for way, name in FORMATS.items() for columns in ("plain", "personal")]
 RAW = (
     "submitted_at, actor_name, outcome, order_ref, consumer_ref, guest_ref, finished_at, duration_ms,"
-    " http_status, error_code, error_field, settled_how, settled_at, settled_by_name, settle_reason,"
+    " http_status, error_code, error_field, resolved_how, resolved_at, resolved_by_name, resolution_reason,"
     " late_outcome, late_consumer_ref, contradicted, consumer_href, order_href, guest_href, public_id,"
     " resubmission_of_id"
 )

@@ -35,8 +35,8 @@ from django.db.models import Max
 
 from apps.accounts.models import User
 from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
-from apps.consumers.digests import search_digests
 from apps.consumers.models import DigestKind, Submission, SubmissionDigest
+from apps.consumers.sending.digests import search_digests
 from apps.core.encryption import encrypt
 
 YEARS = 3
@@ -235,8 +235,8 @@ class _House:
         if outcome == "created":
             told |= self._created(consumer)
         if outcome == "not_created":
-            told |= {"settled_how": "by_hand", "settled_at": finished, "settled_by_id": person[0]}
-            told |= {"settled_by_name": person[1], "settle_reason": "not_seen_in_cdp"}
+            told |= {"resolved_how": "by_supervisor", "resolved_at": finished, "resolved_by_id": person[0]}
+            told |= {"resolved_by_name": person[1], "resolution_reason": "not_seen_in_cdp"}
         return told
 
     def _stored(self, moment: dt.datetime) -> str:

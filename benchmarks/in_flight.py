@@ -80,7 +80,7 @@ def on_portal(folder: Path, url: str, database: str, sandbox: BenchSandbox) -> I
         "DATABASE_URL": url,
         "DATABASE_POOL_SIZE": str(POOL),
         "CDP_BASE_URL": sandbox.address,
-        "CDP_LOOK_UPS": "false",
+        "CDP_RECONCILIATION": "false",
         "CDP_READ_TIMEOUT": str(WAIT + 10),
         "CDP_TOTAL_TIMEOUT": str(WAIT + 20),
         "WEB_WORKERS": str(PROCESSES),

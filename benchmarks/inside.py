@@ -33,8 +33,8 @@ from django.test import Client
 from apps.accounts.models import User
 from apps.cdp.attempt import utc_now
 from apps.cdp.factory import get_client
-from apps.consumers import services, storing
 from apps.consumers.forms.entry import Entry
+from apps.consumers.sending import storing, submit
 from apps.consumers.views import entry as entry_views
 from benchmarks.entries import consumer, posted
 
@@ -51,10 +51,10 @@ STAGES: list[tuple[Any, str, str]] = [
     (entry_views, "actor_of", "roles read"),
     (Entry, "__init__", "form built"),
     (Entry, "is_valid", "form validated"),
-    (services, "_earlier_submission", "earlier submissions looked for"),
-    (services, "_references_on_order", "call before: the order's consumers"),
-    (services, "_write_before", "transaction 1: row, digests, event"),
-    (services, "_send", "call: the create"),
+    (submit, "_earlier_submission", "earlier submissions looked for"),
+    (submit, "_references_on_order", "call before: the order's consumers"),
+    (submit, "_store_submission", "transaction 1: row, digests, event"),
+    (submit, "_send", "call: the create"),
     (storing, "store", "transaction 2: outcome, event"),
     (SessionStore, "save", "session written"),
 ]

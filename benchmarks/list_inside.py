@@ -24,8 +24,8 @@ if not apps.ready:
 from django.test import Client
 
 from apps.accounts.models import User
-from apps.consumers.digests import search_digest
 from apps.consumers.models import DigestKind, Outcome, Submission, SubmissionDigest
+from apps.consumers.sending.digests import search_digest
 from benchmarks.filled import COMMONEST, PEOPLE
 
 REQUESTS = int(os.environ.get("BENCH_REQUESTS", "60"))

@@ -80,7 +80,7 @@ def main() -> None:
             "PORTAL_MODE": "practice",
             "DATABASE_URL": cluster.url,
             "CDP_BASE_URL": sandbox.address,
-            "CDP_LOOK_UPS": "false",
+            "CDP_RECONCILIATION": "false",
             "SPOOL_DIR": str(folder / "spool"),
             "DJANGO_SETTINGS_MODULE": "consumerportal.settings",
         }

@@ -15,7 +15,7 @@ from apps.accounts.practice import has_practice_people
 from apps.audit import actions
 from apps.audit.events import Event
 from apps.audit.services import record
-from apps.consumers.storing import drain_spool
+from apps.consumers.sending.storing import drain_spool
 from apps.core.actor import Actor
 from apps.core.encryption import keyed_digest
 from consumerportal.keys import KeysNotAcceptedError, accept_keys

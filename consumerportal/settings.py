@@ -48,9 +48,9 @@ CDP_PROXY: str = env.str("CDP_PROXY", default="")
 CDP_MAX_ANSWER_BYTES: int = env.int("CDP_MAX_ANSWER_BYTES", default=1_000_000)
 # --- Finding out what came of an unknown outcome ---------------------------------------------------
 # The vendor's page of the list of an order's consumers was not found: the tenant has to confirm the address.
-CDP_LOOK_UPS: bool = env.bool("CDP_LOOK_UPS", default=PRACTICE_MODE)
-CDP_LOOK_UPS_AFTER: list[float] = env.list(
-    "CDP_LOOK_UPS_AFTER", float, [2, 10, 60, 600, 3600, 86400]
+CDP_RECONCILIATION: bool = env.bool("CDP_RECONCILIATION", default=PRACTICE_MODE)
+CDP_RECONCILIATION_AFTER: list[float] = env.list(
+    "CDP_RECONCILIATION_AFTER", float, [2, 10, 60, 600, 3600, 86400]
 )  # seconds
 WORKER_SILENT_SECONDS: int = env.int("WORKER_SILENT_SECONDS", default=120)
 # Where an outcome waits that the database did not take: references and codes, nothing personal.
@@ -94,7 +94,7 @@ startup.audit_public_keys(AUDIT_FORMER_PUBLIC_KEYS)
 startup.calls_leave_threads(CDP_IN_FLIGHT, threads=WEB_THREADS, for_pages=THREADS_FOR_PAGES)
 startup.networks("TRUSTED_PROXIES", TRUSTED_PROXIES)
 startup.client_addresses(TRUSTED_PROXIES, tls_at_proxy=TLS_AT_PROXY)
-startup.look_up_times(CDP_LOOK_UPS_AFTER)
+startup.check_times(CDP_RECONCILIATION_AFTER)
 startup.country_codes(EXTRA_COUNTRIES)
 startup.positive("WORKER_SILENT_SECONDS", WORKER_SILENT_SECONDS)
 startup.positive("WEB_HEAD_SECONDS", WEB_HEAD_SECONDS)
@@ -144,7 +144,7 @@ INSTALLED_APPS = [
     "apps.audit",
     "apps.accounts",
     "apps.consumers",
-    "apps.lookups",
+    "apps.orders",
     "apps.history",
     "apps.sandbox",
     "consumerportal",

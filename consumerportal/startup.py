@@ -162,10 +162,10 @@ class Startup:
                 f"PORTAL_BIND is a Unix socket, but TRUSTED_PROXIES does not hold {UNIX_SOCKET}"
             )
 
-    def look_up_times(self, after: list[float]) -> None:
+    def check_times(self, after: list[float]) -> None:
         """The waits before look-ups, in seconds: positive, and none beyond a month."""
         if not all(0 < seconds <= LONGEST_WAIT for seconds in after):  # false for "nan" and "inf" as well
-            self.problems.append("CDP_LOOK_UPS_AFTER holds something else than seconds up to 30 days")
+            self.problems.append("CDP_RECONCILIATION_AFTER holds something else than seconds up to 30 days")
 
     def positive(self, name: str, number: int) -> None:
         """A number of seconds that must be at least one."""

@@ -21,8 +21,10 @@ from django.utils.translation import gettext_lazy as _
 from apps.audit import past_verifications
 from apps.audit.integrity_words import verdict_words
 from apps.audit.triggers import missing_triggers
-from apps.consumers import pacing, settling, spool, words
-from apps.consumers.models import Outcome, Submission, VendorContact
+from apps.consumers import labels
+from apps.consumers.models import ConnectionHealth, Outcome, Submission
+from apps.consumers.reconciliation import circuit_breaker, resolution
+from apps.consumers.sending import spool
 from apps.core import readiness, signs
 from apps.core.models import SignOfLife
 
@@ -93,7 +95,7 @@ def level(of: tuple[Line, ...]) -> Level:
 
 def _credentials() -> Line:
     label = _("API credentials")
-    contact = VendorContact.objects.filter(pk=1).first()
+    contact = ConnectionHealth.objects.filter(pk=1).first()
     if contact is None or contact.answered_at is None:
         return Line("credentials", label, gettext("Sitecore CDP has not answered yet"))
     if contact.refused_since is None:
@@ -118,7 +120,7 @@ def _unknowns() -> Line:
 def _overdue() -> Line:
     """What the worker should have turned into unknown by now."""
     label = _("Being sent for too long")
-    found = settling.overdue(by=WORKERS_TURN).aggregate(count=Count("pk"), oldest=Min("submitted_at"))
+    found = resolution.overdue(by=WORKERS_TURN).aggregate(count=Count("pk"), oldest=Min("submitted_at"))
     if not found["count"]:
         return Line("overdue", label, gettext("None"))
     said = gettext("%(count)s, which the worker has not taken up: look at its log. The oldest of") % found
@@ -126,7 +128,7 @@ def _overdue() -> Line:
 
 
 def _contradicted() -> Line:
-    label = _("Settled otherwise than Sitecore CDP says")
+    label = _("Resolved otherwise than Sitecore CDP says")
     count = Submission.objects.filter(contradicted=True).count()
     if not count:
         return Line("contradicted", label, gettext("None"))
@@ -143,12 +145,12 @@ def _doubtful() -> Line:
 
 def _look_ups() -> Line:
     label = _("Look-ups")
-    if not settings.CDP_LOOK_UPS:
-        return Line("look_ups", label, gettext("Off: supervisors settle unknown outcomes by hand"))
-    pace = pacing.pace()
+    if not settings.CDP_RECONCILIATION:
+        return Line("look_ups", label, gettext("Off: supervisors resolve unknown outcomes by hand"))
+    pace = circuit_breaker.state()
     if not pace.failures:
         return Line("look_ups", label, gettext("On"))
-    why = words.code_words(pace.error_code)
+    why = labels.code_words(pace.error_code)
     facts = {"count": pace.failures, "why": why}
     if pace.paused_until is None:
         return Line("look_ups", label, gettext("%(count)s failed in a row: %(why)s") % facts, Level.ATTENTION)
@@ -189,7 +191,7 @@ def _spool() -> Line:
 
 def _clock() -> Line:
     label = _("Clock")
-    contact = VendorContact.objects.filter(pk=1).first()
+    contact = ConnectionHealth.objects.filter(pk=1).first()
     if contact is None or contact.clock_ahead is None:
         return Line("clock", label, gettext("Not compared with Sitecore CDP yet"))
     # The answer was read to its end before the clocks were compared.

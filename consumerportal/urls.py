@@ -9,7 +9,7 @@ urlpatterns = [
     path("status/", state, name="status"),
     path("", include("apps.core.urls")),
     path("", include("apps.consumers.urls")),
-    path("", include("apps.lookups.urls")),
+    path("", include("apps.orders.urls")),
     path("", include("apps.history.urls")),
     path("", include("apps.audit.urls")),
     path("accounts/", include("apps.accounts.sign_in_urls")),

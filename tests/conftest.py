@@ -102,7 +102,7 @@ def django_db_modify_db_settings(
 def _quick_and_plain(settings: Settings, tmp_path: Path) -> None:
     """Quick password hashes, static files that nobody has to collect, and no vendor but a test's own."""
     settings.CDP_BASE_URL = "http://127.0.0.1:9"  # nobody listens there
-    settings.CDP_LOOK_UPS = False  # as in a new production; what looks do is turned on where it is told
+    settings.CDP_RECONCILIATION = False  # as in a new production; what looks do is turned on where it is told
     settings.STATIC_ROOT = tmp_path / "static"  # var/static changes while another test prepares a portal
     settings.STATIC_ROOT.mkdir()
     settings.SPOOL_DIR = tmp_path / "spool"

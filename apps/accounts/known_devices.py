@@ -19,7 +19,7 @@ from apps.core.encryption import keyed_digest
 
 SECONDS = 180 * 24 * 60 * 60
 """How long a browser is known after the last sign-in there."""
-MOST_ACCOUNTS = 8
+MAX_ACCOUNTS = 8
 """Accounts that one browser is known for; a computer at a counter is used by several people."""
 _SALT = "apps.accounts.known_devices"
 
@@ -37,7 +37,7 @@ def remember(request: HttpRequest, response: HttpResponseBase, account: User) ->
     """Set the cookie on the answer: the person has proved in this browser that the account is theirs."""
     known = _read(request)
     others = [pair for pair in known["of"].items() if pair[0] != str(account.pk)]
-    known["of"] = dict([*others, (str(account.pk), _mark(account))][-MOST_ACCOUNTS:])
+    known["of"] = dict([*others, (str(account.pk), _mark(account))][-MAX_ACCOUNTS:])
     response.set_cookie(
         settings.KNOWN_DEVICE_COOKIE_NAME,
         signing.dumps(known, salt=_SALT),

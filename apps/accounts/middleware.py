@@ -22,7 +22,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts import sessions
-from apps.core import kept_entries
+from apps.core import sealed_entries
 from apps.core.connections import is_away
 from apps.core.limits import Limit, network_of
 from apps.core.requests import origin_of
@@ -103,10 +103,10 @@ class SignInFirstMiddleware(LoginRequiredMiddleware):
     ) -> HttpResponseBase:
         if request.method in ("GET", "HEAD"):
             return super().handle_no_permission(request, view_func)
-        owner = kept_entries.owner_of(request)
+        owner = sealed_entries.owner_of(request)
         if owner and KEPT_ENTRIES.take(owner) is None:
             return render(request, "errors/entry_not_kept.html", status=HTTPStatus.TOO_MANY_REQUESTS)
-        if kept_entries.keep(request):
+        if sealed_entries.keep(request):
             messages.warning(
                 request,
                 _("Your session had ended. Nothing was sent. Sign in, and your entry comes back filled in."),

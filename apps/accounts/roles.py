@@ -13,7 +13,7 @@ PERSONAL_DATA_EXPORT = "personal_data_export"
 _EVERYDAY = (
     "consumers.create_order_consumer",
     "consumers.view_own_submissions",
-    "consumers.look_up_vendor_records",
+    "consumers.view_vendor_records",
 )
 ROLES: dict[str, tuple[str, ...]] = {
     STAFF: _EVERYDAY,
@@ -21,7 +21,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         *_EVERYDAY,
         "consumers.view_all_submissions",
         "consumers.export_submissions",
-        "consumers.settle_submission",
+        "consumers.resolve_submission",
         "consumers.view_figures",
     ),
     # Sees no consumer's personal data by virtue of being an administrator.

@@ -1,6 +1,6 @@
 """How often a sign-in may fail: by account and address, by address, and by account alone.
 
-A known browser is counted by itself and not by its address, and a block of the account does not concern it.
+A known browser is counted by itself and not by its address, and a block of the account does not warning it.
 So nobody who knows a colleague's user name can keep them out.
 """
 

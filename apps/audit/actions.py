@@ -87,11 +87,11 @@ CONSUMER_OUTCOME_UNKNOWN = define(
     error_code=Kind.WORD,
     duration_ms=Kind.NUMBER,
 )
-# reason: a supervisor's, or "look_up". verification: whether the portal itself had read the consumer that a
-# supervisor marked as created. The numbers are the evidence of a look-up: how many consumers were on
-# the order before the send, how many new ones match field by field, and how many new ones do not.
+# reason: a supervisor's, or "reconciliation". verification: whether the portal had read the consumer that a
+# supervisor marked as created. The numbers are the evidence of a check: how many consumers were on the order
+# before the send, how many new ones match in every field, and how many new ones do not.
 CONSUMER_SETTLED = define(
-    "consumer.settled",
+    "consumer.resolved",
     outcome=Kind.CODE,
     reason=Kind.CODE,
     verification=Kind.CODE,
@@ -119,7 +119,7 @@ CONSUMER_LOOKED_UP = define(
 )
 # The order could not be read: nothing was found out.
 CONSUMER_CHECK_FAILED = define("consumer.check_failed", failure=True, error_code=Kind.WORD)
-# A failure: the vendor's answer came after a person had settled, and may contradict them.
+# A failure: the vendor's answer came after a person had resolved, and may contradict them.
 CONSUMER_LATE_ANSWER = define(
     "consumer.late_answer",
     failure=True,

@@ -113,7 +113,7 @@ SENTENCES = {
 """One for each action, which a test holds against :data:`apps.audit.actions.ACTIONS`."""
 
 
-RECONCILED = "look_up"
+RECONCILED = "reconciliation"
 """The reason of a resolution that no person gave."""
 _BY_RECONCILIATION = _(
     "Confirmed by reconciliation: the order consumer %(consumer)s on order %(order)s was created"

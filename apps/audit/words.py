@@ -253,7 +253,7 @@ VALUES: Mapping[str, Mapping[str, object]] = {
         "data_check": _("a check against another system"),
         "authority": _("an authority asked for it"),
         # a resolution
-        "look_up": _("confirmed by reconciliation"),
+        "reconciliation": _("confirmed by reconciliation"),
         "seen_in_cdp": _("seen in Sitecore CDP"),
         "not_seen_in_cdp": _("not seen on the order in Sitecore CDP"),
         "vendor_confirmed": _("confirmed by Sitecore support"),

@@ -9,8 +9,8 @@ class ConsumersConfig(AppConfig):
     label = "consumers"
 
     def ready(self) -> None:
-        from apps.consumers.checks import check_form_settings  # noqa: PLC0415  (once the apps are ready)
-        from apps.consumers.contact import note  # noqa: PLC0415  (likewise)
+        from apps.consumers.connection_health import note  # noqa: PLC0415  (likewise)
+        from apps.consumers.system_checks import check_form_settings  # noqa: PLC0415  (once the apps are ready)
 
         register(check_form_settings)
         vendor_answered.connect(note)

@@ -45,7 +45,7 @@ def unknown_submissions(person_id: str, *, everybody: bool) -> QuerySet[Submissi
 
 
 def contradicted_submissions(person_id: str, *, everybody: bool) -> QuerySet[Submission]:
-    """Settled submissions whose late answer says otherwise, and that nobody has settled anew."""
+    """Resolved submissions whose late answer says otherwise, and that nobody has resolved anew."""
     return visible_submissions(person_id, everybody=everybody).filter(contradicted=True)
 
 
@@ -99,7 +99,7 @@ def claimed_refs_on_order(submission: Submission) -> frozenset[str]:
 def refs_claimed_elsewhere(submission: Submission, refs: Iterable[str]) -> frozenset[str]:
     """Which of these references, by their keys, submissions to other orders have.
 
-    A reference belongs to one order: somebody has settled one of the two wrongly.
+    A reference belongs to one order: somebody has resolved one of the two wrongly.
     """
     wanted = list(refs)
     found: list[str] = []
@@ -155,7 +155,7 @@ def _claiming(column: str, ref: str) -> QuerySet[Submission]:
 def created_by_answer_with(ref: str, *, besides: Submission) -> QuerySet[Submission]:
     """The other submissions that the vendor's own answer created with a reference; without doubt so far."""
     found = _with_reference("consumer_ref", [ref]).exclude(pk=besides.pk)
-    return found.filter(outcome=Outcome.CREATED, settled_how="", doubt_code="")
+    return found.filter(outcome=Outcome.CREATED, resolved_how="", doubt_code="")
 
 
 def is_late_answer_doubtful(submission: Submission) -> bool:

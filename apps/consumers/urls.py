@@ -1,14 +1,14 @@
 from django.urls import path
 
-from apps.consumers.views import entry, phones, resolving, rules, submissions
+from apps.consumers.views import entry, identity_rules, phones, resolving, submissions
 
 app_name = "consumers"
 urlpatterns = [
     path("consumers/new/", entry.new, name="new"),
     path("consumers/phone-reading/", phones.phone_reading, name="phone_reading"),
     path("submissions/<uuid:public_id>/", submissions.receipt, name="receipt"),
-    path("submissions/<uuid:public_id>/settle/", resolving.settle, name="settle"),
+    path("submissions/<uuid:public_id>/resolve/", resolving.resolve, name="resolve"),
     path("submissions/<uuid:public_id>/check/", submissions.check_now, name="check_now"),
-    path("identity-rules/", rules.identity_rules, name="identity_rules"),
-    path("identity-rules/<int:pk>/remove/", rules.remove_identity_rule, name="remove_identity_rule"),
+    path("identity-rules/", identity_rules.identity_rules, name="identity_rules"),
+    path("identity-rules/<int:pk>/remove/", identity_rules.remove_identity_rule, name="remove_identity_rule"),
 ]

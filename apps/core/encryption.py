@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import logging
 from functools import lru_cache
+from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
@@ -25,6 +27,11 @@ def _current_cipher() -> MultiFernet:
 def encrypt(text: str) -> str:
     """The text as a Fernet token (ASCII), under the first of ``ENCRYPTION_KEYS``."""
     return _current_cipher().encrypt(text.encode()).decode("ascii")
+
+
+def encrypt_json(value: dict[str, Any]) -> str:
+    """The value as JSON, encrypted as :func:`encrypt` does."""
+    return encrypt(json.dumps(value, ensure_ascii=False))
 
 
 def decrypt(token: str) -> str:

@@ -15,7 +15,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
-from apps.core import kept_entries, readiness
+from apps.core import readiness, sealed_entries
 from apps.core.connections import is_away
 from apps.core.context_processors import environment_words
 from apps.core.filters import UnreadableAddress
@@ -72,7 +72,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     Somebody who signed in again in another window sends an old secret with a good form: it comes back filled.
     """
     person = getattr(request, "user", None)  # not there when an earlier middleware refused
-    if person is not None and person.is_authenticated and kept_entries.keep(request):
+    if person is not None and person.is_authenticated and sealed_entries.keep(request):
         return HttpResponseSeeOther(request.get_full_path())
     context = {"support_code": support_code(request)}
     return render(request, "errors/csrf.html", context, status=HTTPStatus.FORBIDDEN)
@@ -86,7 +86,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
         "may_be_sent": _view_of(request) == SENDS,
     }
     if is_away(error):
-        context["entry"] = kept_entries.sent_again(request)
+        context["entry"] = sealed_entries.sent_again(request)
         return _plain_page(request, "503.html", HTTPStatus.SERVICE_UNAVAILABLE, **context)
     return _plain_page(request, "500.html", HTTPStatus.INTERNAL_SERVER_ERROR, **context)
 

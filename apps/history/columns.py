@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.consumers import words
+from apps.consumers import labels
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -40,16 +40,16 @@ _OF_THE_SUBMISSION: Final = {
     "http_status": _("HTTP status"),
     "error_code": _("Error code"),
     "error_field": _("Field of the error"),
-    "settled_how": _("How it was settled"),
-    "settled_at": _("Time settled"),
-    "settled_by": _("Settled by"),
-    "settle_reason": _("Reason for settling"),
+    "resolved_how": _("How it was resolved"),
+    "resolved_at": _("Time resolved"),
+    "resolved_by": _("Resolved by"),
+    "resolution_reason": _("Reason for resolving"),
     "late_outcome": _("Outcome by a late answer"),
     "late_consumer_ref": _("Consumer reference by a late answer"),
     "contradicted": _("Contradicted by a late answer"),
-    "consumer_href": words.LINK_LABELS["consumer"],
-    "order_href": words.LINK_LABELS["order"],
-    "guest_href": words.LINK_LABELS["guest"],
+    "consumer_href": labels.LINK_LABELS["consumer"],
+    "order_href": labels.LINK_LABELS["order"],
+    "guest_href": labels.LINK_LABELS["guest"],
     "submission": _("Submission"),
     "corrects": _("Submission that it corrects"),
 }
@@ -57,5 +57,5 @@ _OF_THE_SUBMISSION: Final = {
 COLUMNS: Final[dict[str, Column]] = {
     **{key: Column(key, label) for key, label in _OF_THE_SUBMISSION.items()},
     # What was sent to Sitecore CDP, decrypted.
-    **{key: Column(key, label, personal=True) for key, label in words.FIELD_LABELS.items()},
+    **{key: Column(key, label, personal=True) for key, label in labels.FIELD_LABELS.items()},
 }

@@ -13,10 +13,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit import selectors as accounts_known
-from apps.consumers.digests import search_digest
 from apps.consumers.forms.fields import PlainTextField
 from apps.consumers.forms.widgets import PlainSelect, QuickInputs
 from apps.consumers.models import DigestKind, Outcome
+from apps.consumers.sending.digests import search_digest
 from apps.core.filters import DayField, UnreadableAddress, midnight
 from apps.core.form_input import PortalForm
 from apps.core.reference_field import ReferenceField
@@ -26,7 +26,7 @@ from apps.history.selection import SubmissionFilter
 SEARCH = "search"  # in front of the names: those of the filters are the same
 PERIOD_DAYS = 30  # today is one of them
 LONGEST_SEARCH = 500  # characters
-MOST_MILLISECONDS = 2**31 - 1  # as much as the column holds
+MAX_MILLISECONDS = 2**31 - 1  # as much as the column holds
 _LINK_WILL_DO = _("A link from Sitecore CDP will do.")
 
 
@@ -37,7 +37,7 @@ def _linked(pattern: str) -> forms.RegexField:
 
 def _milliseconds() -> forms.IntegerField:
     return forms.IntegerField(
-        required=False, min_value=0, max_value=MOST_MILLISECONDS, widget=forms.HiddenInput
+        required=False, min_value=0, max_value=MAX_MILLISECONDS, widget=forms.HiddenInput
     )
 
 

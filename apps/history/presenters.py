@@ -9,7 +9,7 @@ from django import forms
 from django.utils.formats import date_format
 from django.utils.translation import gettext
 
-from apps.consumers import words
+from apps.consumers import labels
 from apps.consumers.models import DigestKind, Outcome
 from apps.core.filters import Chip, with_query
 
@@ -54,7 +54,7 @@ def _chips(path: str, values: Mapping[str, str], form: Filters) -> Iterator[Chip
             label = str(form.fields[name].label)
             yield Chip(label, str(value_words(value)), with_query(path, values, **{name: ""}))
     if given["reason"]:
-        said_reason = words.code_words(given["reason"])
+        said_reason = labels.code_words(given["reason"])
         yield Chip(gettext("Reason"), said_reason, with_query(path, values, reason=""))
     if any(given[name] is not None for name in LATENCY):
         without = with_query(path, values, **dict.fromkeys(LATENCY, ""))

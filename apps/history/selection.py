@@ -18,7 +18,7 @@ from apps.core import keyset
 
 REFERENCES = ("order_ref", "consumer_ref", "guest_ref")
 NEWEST_BY = selectors.NEWEST_BY
-MOST_COUNTED = 10_000
+MAX_COUNTED = 10_000
 MANY, NEAR = 2_000, 20_000  # rows; measured with a million: see benchmarks/submissions_list.py
 
 
@@ -82,7 +82,7 @@ class Selection:
         return page_of(self.submissions())
 
     def count(self) -> int | None:
-        """How many rows there are, at most :data:`MOST_COUNTED` and one; None where that would be dear.
+        """How many rows there are, at most :data:`MAX_COUNTED` and one; None where that would be dear.
 
         Dear is what no index counts: times to answer in all the years, and what a digest shared by many rows
         has in common with another filter.
@@ -91,10 +91,10 @@ class Selection:
         if asked.since is None and (asked.answered_from, asked.answered_under) != (None, None):
             return None
         if not self._shared_by_many():
-            return self.submissions().order_by()[: MOST_COUNTED + 1].count()
+            return self.submissions().order_by()[: MAX_COUNTED + 1].count()
         if not self.everybody or len(asked.searches) > 1 or replace(asked, searches=()) != SubmissionFilter():
             return None
-        return _sharing(*asked.searches[0])[: MOST_COUNTED + 1].count()
+        return _sharing(*asked.searches[0])[: MAX_COUNTED + 1].count()
 
     def _without_searches(self) -> QuerySet[Submission]:
         found, asked = self.visible(), self.asked

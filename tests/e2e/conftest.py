@@ -14,7 +14,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
-from apps.consumers import rules
+from apps.consumers import identity_rules
 from apps.sandbox.server import SandboxServer
 from tests.browser import ARGUMENTS, find_chromium
 from tests.e2e.traces import Traces
@@ -79,7 +79,7 @@ def windows(
     printed. The tables are emptied after each test, hence the look after each.
     """
     for name, provider in (("Profile system", "ProfileSystem"), ("Loyalty", "LoyaltyProgramme")):
-        rules.add_rule(name=name, provider=provider, actor=TESTS)
+        identity_rules.add_rule(name=name, provider=provider, actor=TESTS)
     opened = Windows(chromium, live_server.url)
     yield opened
     opened.close()

@@ -26,8 +26,8 @@ from apps.audit.services import record
 from apps.audit.signing import sign_checkpoint
 from apps.audit.verification import Progress, Result
 from apps.cdp.factory import get_client
-from apps.consumers import services
 from apps.consumers.models import Outcome, Submission
+from apps.consumers.sending import submit
 from apps.core.actor import Actor
 from apps.sandbox.seed import SAMPLE_ORDER
 from tests.e2e.conftest import actions_of
@@ -42,7 +42,7 @@ TEN_DAYS = 10 * 24 * 3600 * 10**9  # nanoseconds
 
 
 def _send(person: User) -> Submission:
-    return services.submit(
+    return submit.submit(
         order_ref=SAMPLE_ORDER,
         consumer=CONSUMER,
         token=uuid.uuid4(),

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.e2e
 
 NARROW: ViewportSize = {"width": 320, "height": 640}
 WIDE: ViewportSize = {"width": 1280, "height": 900}
-MOST_SHIFTED = 0.02  # Cumulative Layout Shift
+MAX_SHIFTED = 0.02  # Cumulative Layout Shift
 AXE = Axe()
 ALL_RULES = {"resultTypes": ["violations"]}
 # Dark changes colours and nothing else.
@@ -124,7 +124,7 @@ def _mark_as_created(page: Page) -> None:
 
 def _compared(page: Page, world: World) -> None:
     _enter_as_created(page, world)
-    with override_settings(CDP_LOOK_UPS=True):
+    with override_settings(CDP_RECONCILIATION=True):
         _mark_as_created(page)
     page.get_by_role("columnheader", name="In Sitecore CDP").wait_for()
 
@@ -200,15 +200,15 @@ PAGES = [
     at(RECEIPT, "staff", "/submissions/{world.unknown.public_id}/", "unknown"),
     at(RECEIPT, "staff", "/submissions/{world.not_created.public_id}/", "not created"),
     Seen(RECEIPT, "staff", _sending, "sending"),
-    at("lookups:orders", "staff", "/orders/"),
-    after("lookups:orders", "staff", "/orders/", "Find order", "with errors"),
-    at("lookups:orders", "staff", "/orders/?order_number=HTL-204417", "with two hits"),
-    at("lookups:orders", "staff", "/orders/?order_number=NONE", "without a hit"),
-    at("lookups:order", "staff", f"/orders/{GROUP_ORDER}/"),
-    at("lookups:order", "staff", "/orders/00000000-0000-4000-8000-000000000000/", "not there"),
-    at("lookups:guest", "staff", f"/guests/{GUEST_WITH_PROFILE}/"),
-    at("lookups:guest", "staff", "/guests/{world.created.guest_ref}/", "a traveller"),
-    at("lookups:order_consumer", "staff", "/order-consumers/{world.created.consumer_ref}/"),
+    at("orders:orders", "staff", "/orders/"),
+    after("orders:orders", "staff", "/orders/", "Find order", "with errors"),
+    at("orders:orders", "staff", "/orders/?order_number=HTL-204417", "with two hits"),
+    at("orders:orders", "staff", "/orders/?order_number=NONE", "without a hit"),
+    at("orders:order", "staff", f"/orders/{GROUP_ORDER}/"),
+    at("orders:order", "staff", "/orders/00000000-0000-4000-8000-000000000000/", "not there"),
+    at("orders:guest", "staff", f"/guests/{GUEST_WITH_PROFILE}/"),
+    at("orders:guest", "staff", "/guests/{world.created.guest_ref}/", "a traveller"),
+    at("orders:order_consumer", "staff", "/order-consumers/{world.created.consumer_ref}/"),
     at("own_profile", "staff", "/accounts/profile/"),
     Seen("own_profile", "staff", _asked_whether_still_there, "asked whether still there"),
     at("own_password", "staff", "/accounts/password/"),
@@ -237,15 +237,20 @@ PAGES = [
     at("history:figures", "supervisor", "/submissions/figures/"),
     at("history:figures", "supervisor", "/submissions/figures/?since=x&until=2026-02-31", "with errors"),
     at("history:figures", "supervisor", "/submissions/figures/?order=nothing", "without a row"),
-    at(RECEIPT, "supervisor", "/submissions/{world.unknown.public_id}/", "to be settled"),
-    at(RECEIPT, "supervisor", "/submissions/{world.settled.public_id}/", "settled"),
+    at(RECEIPT, "supervisor", "/submissions/{world.unknown.public_id}/", "to be resolved"),
+    at(RECEIPT, "supervisor", "/submissions/{world.resolved.public_id}/", "resolved"),
     at(RECEIPT, "supervisor", "/submissions/{world.corrected.public_id}/", "corrected"),
-    at("consumers:settle", "supervisor", "/submissions/{world.settled.public_id}/settle/", "to be corrected"),
-    Seen("consumers:settle", "supervisor", _compared, "to be compared"),
-    Seen("consumers:settle", "supervisor", _not_read, "not read"),
-    Seen("consumers:settle", "supervisor", _too_late, "too late"),
+    at(
+        "consumers:resolve",
+        "supervisor",
+        "/submissions/{world.resolved.public_id}/resolve/",
+        "to be corrected",
+    ),
+    Seen("consumers:resolve", "supervisor", _compared, "to be compared"),
+    Seen("consumers:resolve", "supervisor", _not_read, "not read"),
+    Seen("consumers:resolve", "supervisor", _too_late, "too late"),
     after(
-        "consumers:settle",
+        "consumers:resolve",
         "supervisor",
         "/submissions/{world.unknown.public_id}/",
         "Mark as created",
@@ -376,7 +381,7 @@ def _is_document(answer: Response) -> bool:
 def _broken_promises(page: Page, html: str) -> Iterator[str]:
     page.wait_for_load_state()
     yield from _inline_code(html)
-    if shifted(page) > MOST_SHIFTED:
+    if shifted(page) > MAX_SHIFTED:
         yield f"things moved by {shifted(page)} after the page was loaded"
     if uncut := page.locator("[maxlength], [minlength]").count():
         yield f"{uncut} fields whose text the browser cuts"

@@ -13,12 +13,12 @@ from tests.unit.accounts.people import PASSWORD
 
 pytestmark = pytest.mark.e2e
 
-MOST_TABS = 40
+MAX_TABS = 40
 
 
 def _tab_to(page: Page, selector: str) -> None:
     """Press Tab until the focus is there; every stop on the way can be seen to have it."""
-    for _ in range(MOST_TABS):
+    for _ in range(MAX_TABS):
         page.keyboard.press("Tab")
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):
             return
@@ -86,7 +86,7 @@ def test_the_hidden_create_button_is_no_stop_and_every_stop_shows_its_focus(
 ) -> None:
     page = windows.open(staff)
     page.goto("/consumers/new/")
-    for _ in range(MOST_TABS):
+    for _ in range(MAX_TABS):
         page.keyboard.press("Tab")
         stop = page.evaluate(
             """() => { const stop = document.activeElement, style = getComputedStyle(stop);

@@ -67,4 +67,4 @@ def test_a_line_break_of_a_note_is_one_character_here_and_there(
     page.get_by_role("button", name="Mark as not created").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("was not created")
     world.unknown.refresh_from_db()
-    assert world.unknown.settle_note == note
+    assert world.unknown.resolution_note == note

@@ -21,8 +21,8 @@ from playwright.sync_api import expect
 from pytest_django import Settings
 
 from apps.accounts.models import User
-from apps.consumers import settling
 from apps.consumers.models import Outcome
+from apps.consumers.reconciliation import resolution
 from apps.sandbox.faults import Armed
 from apps.sandbox.server import SandboxServer
 from tests.e2e.pages import WHOLE, creates, fill_entry, open_form, press_create
@@ -81,10 +81,10 @@ def test_what_the_vendor_quotes_back_is_shown_at_most(
     assert creates(sandbox) == 3
 
 
-def test_the_worker_settles_what_a_lost_process_left_and_logs_nothing_of_it(
+def test_the_worker_resolves_what_a_lost_process_left_and_logs_nothing_of_it(
     windows: Windows, staff: User, sandbox: SandboxServer, traces: Traces, tmp_path: Path
 ) -> None:
-    long_ago = datetime.datetime.now(datetime.UTC) - settling.longest_send() - datetime.timedelta(seconds=1)
+    long_ago = datetime.datetime.now(datetime.UTC) - resolution.longest_send() - datetime.timedelta(seconds=1)
     left = store(staff, Outcome.SENDING, CONSUMER, deadline=long_ago)
     page = windows.open(staff)
     page.goto(f"/submissions/{left.public_id}/")

@@ -1,4 +1,4 @@
-"""What a supervisor does beyond staff: sees everybody's submissions and settles what nobody knows."""
+"""What a supervisor does beyond staff: sees everybody's submissions and resolves what nobody knows."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _open_from_start(windows: Windows) -> Page:
 def test_a_supervisor_marks_an_unknown_one_as_created(
     windows: Windows, supervisor: User, unknown: Page, sandbox: SandboxServer, settings: Settings
 ) -> None:
-    settings.CDP_LOOK_UPS = True
+    settings.CDP_RECONCILIATION = True
     page = _open_from_start(windows)
     page.get_by_role("button", name="Mark as created").click()
     expect_error(page, "id_created-consumer_ref", "Enter the consumer reference in full")
@@ -76,7 +76,7 @@ def test_a_supervisor_marks_an_unknown_one_as_created(
     expect(page.get_by_role("heading", level=1)).to_have_text(COMPARE)
     page.get_by_role("button", name="Mark as created").click()
     submission = expect_receipt(page, "Consumer created")
-    assert (submission.consumer_ref, submission.settled_by) == (done.ref, supervisor)
+    assert (submission.consumer_ref, submission.resolved_by) == (done.ref, supervisor)
     expect(page.locator(".panel-created")).to_contain_text("Resolved by Sue Person: seen in Sitecore CDP.")
     expect(page.locator(".panel-created")).to_contain_text("Verified by the portal")
     expect(page.locator("main")).to_contain_text(NOTE)

@@ -12,8 +12,9 @@ from apps.accounts.models import User
 from apps.audit.models import AuditEvent
 from apps.cdp.consumers import Identifier, NewConsumer
 from apps.cdp.factory import get_client
-from apps.consumers import services, settling
-from apps.consumers.models import Outcome, SettleReason, Submission
+from apps.consumers.models import Outcome, ResolutionReason, Submission
+from apps.consumers.reconciliation import resolution
+from apps.consumers.sending import submit
 from apps.sandbox.seed import FAULT_ORDERS, SAMPLE_ORDER
 from tests.e2e.traces import TYPED
 from tests.unit.accounts.people import acting, make_person
@@ -42,21 +43,21 @@ class World:
         self.rejected = self._submit(FAULT_ORDERS["404"])
         self.refused = self._submit(FAULT_ORDERS["401"])
         self.unknown = self._submit(FAULT_ORDERS["500_after"])
-        self.settled = self._submit(FAULT_ORDERS["503_html_after"])
-        settling.settle(
-            self.settled,
+        self.resolved = self._submit(FAULT_ORDERS["503_html_after"])
+        resolution.resolve(
+            self.resolved,
             outcome=Outcome.CREATED,
-            reason=SettleReason.OTHER,
+            reason=ResolutionReason.OTHER,
             note=f"A note about {TYPED['world note']} of some length, so that it breaks on a narrow screen.",
             consumer_ref=str(uuid.uuid4()),
             actor=acting(supervisor),
         )
         self.corrected = self._corrected(supervisor)
         self.not_created = self._submit(FAULT_ORDERS["500_before"])
-        settling.settle(
+        resolution.resolve(
             self.not_created,
             outcome=Outcome.NOT_CREATED,
-            reason=SettleReason.NOT_SEEN_IN_CDP,
+            reason=ResolutionReason.NOT_SEEN_IN_CDP,
             note="",
             actor=acting(supervisor),
         )
@@ -71,25 +72,25 @@ class World:
     def _corrected(self, supervisor: User) -> Submission:
         """Marked as created with a note, and corrected since."""
         submission = self._submit(FAULT_ORDERS["truncated_json"])
-        settling.settle(
+        resolution.resolve(
             submission,
             outcome=Outcome.CREATED,
-            reason=SettleReason.SEEN_IN_CDP,
+            reason=ResolutionReason.SEEN_IN_CDP,
             note=f"A note about {TYPED['world earlier note']}",
             consumer_ref=str(uuid.uuid4()),
             actor=acting(supervisor),
         )
-        settling.settle(
+        resolution.resolve(
             submission,
             outcome=Outcome.NOT_CREATED,
-            reason=SettleReason.NOT_SEEN_IN_CDP,
+            reason=ResolutionReason.NOT_SEEN_IN_CDP,
             note="",
             actor=acting(supervisor),
         )
         return submission
 
     def _submit(self, order_ref: str) -> Submission:
-        return services.submit(
+        return submit.submit(
             order_ref=order_ref,
             consumer=CONSUMER,
             token=uuid.uuid4(),

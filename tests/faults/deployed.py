@@ -89,7 +89,7 @@ class Place:
             "PORTAL_MODE": "practice",
             "DATABASE_URL": self.database_url,
             "CDP_BASE_URL": self.sandbox.base_url,
-            "CDP_LOOK_UPS": "true",
+            "CDP_RECONCILIATION": "true",
             "SPOOL_DIR": str(self.folder / "spool"),
             "STATIC_ROOT": str(self.folder / "static"),  # two that collect into one folder disturb each other
             "AUDIT_CHECKPOINT_FILE": str(self.folder / "checkpoints.jsonl"),

@@ -13,8 +13,8 @@ from django.conf import settings as project
 from django.test import Client
 from pytest_django import Settings
 
+from apps.consumers.labels import headline
 from apps.consumers.models import Outcome, Submission
-from apps.consumers.words import headline
 from apps.sandbox.fault_table import ROWS, Row
 from apps.sandbox.faults import Armed
 from apps.sandbox.seed import SAMPLE_ORDER

@@ -22,8 +22,9 @@ from apps.accounts.models import User
 from apps.accounts.roles import ROLES
 from apps.cdp.consumers import NewConsumer
 from apps.cdp.factory import get_client
-from apps.consumers import rules, services
+from apps.consumers import identity_rules
 from apps.consumers.models import Outcome, Submission
+from apps.consumers.sending import submit
 from apps.sandbox.seed import SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
 from tests.sweeps.test_addresses import ADDRESSES, Address
@@ -39,8 +40,8 @@ FORM = "application/x-www-form-urlencoded"
 
 # Every third request goes to one of these.
 FORMS = (
-    *("consumers:new", "consumers:settle", "history:submissions", "consumers:identity_rules"),
-    *("lookups:orders", "accounts:add_person", "accounts:person"),
+    *("consumers:new", "consumers:resolve", "history:submissions", "consumers:identity_rules"),
+    *("orders:orders", "accounts:add_person", "accounts:person"),
     *("account_login", "own_password", "own_profile", "audit:log", "audit:export"),
     *("history:export", "history:figures"),
 )
@@ -241,7 +242,7 @@ class Maker:
 
 def _known(sam: User, somebody: User) -> dict[str, list[object]]:
     """Values for the arguments of an address: of things that exist, and of things that do not."""
-    created = services.submit(
+    created = submit.submit(
         order_ref=SAMPLE_ORDER,
         consumer=NewConsumer(
             first_name="Somebody",
@@ -254,7 +255,7 @@ def _known(sam: User, somebody: User) -> dict[str, list[object]]:
         client=get_client(),
     )
     unknown, rejected = store(sam, Outcome.UNKNOWN), store(sam, Outcome.REJECTED)
-    rule = rules.add_rule(name="Rule", provider="Provider", actor=TESTS)
+    rule = identity_rules.add_rule(name="Rule", provider="Provider", actor=TESTS)
     submissions = [item.public_id for item in (created, unknown, unknown, rejected)]
     return {
         "public_id": [*submissions, uuid.UUID(int=0)],

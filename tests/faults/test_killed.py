@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 BOUND = 40.0  # seconds; the longest way is deadline, total limit, margin and look: about 12
 TOTAL = 3.0  # seconds, CDP_TOTAL_TIMEOUT of these processes
 CREATE, LIST = "create_order_consumer", "list_order_consumers"
-SUBMISSION = """SELECT id, outcome, error_code, consumer_ref, settled_how, looks, next_look_at
+SUBMISSION = """SELECT id, outcome, error_code, consumer_ref, resolved_how, check_count, next_check_at
                 FROM consumers_submission WHERE order_ref = ?"""
 EVENTS = "SELECT action FROM audit_event WHERE order_ref = ? ORDER BY seq"
 
@@ -36,7 +36,7 @@ EVENTS = "SELECT action FROM audit_event WHERE order_ref = ? ORDER BY seq"
 def world(django_db_setup: None) -> Iterator[World]:
     """Portal, sandbox and three background workers, for all tests of this module."""
     environment = {
-        "CDP_LOOK_UPS_AFTER": "0.5,3",
+        "CDP_RECONCILIATION_AFTER": "0.5,3",
         "CDP_TOTAL_TIMEOUT": str(TOTAL),
         "CDP_CONNECT_TIMEOUT": "2.5",
     }
@@ -161,8 +161,12 @@ def test_a_killed_web_worker_leaves_an_unknown_that_a_look_makes_created(
     case.until("created")
     [ref] = case.consumers()
     row = case.row()
-    assert (row["consumer_ref"], row["settled_how"], row["error_code"]) == (ref, "by_look_up", "process_lost")
-    assert case.events() == ["consumer.create_requested", "consumer.outcome_unknown", "consumer.settled"]
+    assert (row["consumer_ref"], row["resolved_how"], row["error_code"]) == (
+        ref,
+        "by_reconciliation",
+        "process_lost",
+    )
+    assert case.events() == ["consumer.create_requested", "consumer.outcome_unknown", "consumer.resolved"]
     [told] = case.told
     assert told is not None
     assert told.submission != ""
@@ -175,9 +179,9 @@ def test_a_killed_web_worker_whose_send_was_not_done_leaves_an_unknown(case: Cas
     case.until_sent()
     signal_web_workers(case.world, signal.SIGKILL)
     posting.join(BOUND)
-    assert wait_for(lambda: case.row()["looks"] == 2, BOUND)
+    assert wait_for(lambda: case.row()["check_count"] == 2, BOUND)
     row = case.row()
-    assert (row["outcome"], row["error_code"], row["next_look_at"]) == ("unknown", "process_lost", None)
+    assert (row["outcome"], row["error_code"], row["next_check_at"]) == ("unknown", "process_lost", None)
     assert case.consumers() == []
     assert len(case.requests(CREATE)) == 1
 
@@ -226,7 +230,7 @@ def test_a_web_worker_that_comes_back_after_it_was_given_up_and_knows_nothing_ei
     case.until("unknown")
     signal_web_workers(case.world, signal.SIGCONT)
     posting.join(BOUND)
-    assert wait_for(lambda: case.row()["looks"] == 2, BOUND)
+    assert wait_for(lambda: case.row()["check_count"] == 2, BOUND)
     looked_up = ["consumer.looked_up"] * 2
     assert case.events() == ["consumer.create_requested", "consumer.outcome_unknown", *looked_up]
     assert len(case.requests(CREATE)) == 1
@@ -241,7 +245,7 @@ def test_a_look_whose_worker_was_killed_is_taken_by_another_after_its_lease(case
     for worker in case.world.workers:
         send(worker.pid, signal.SIGKILL)
     case.until("created")
-    assert (case.row()["settled_how"], case.row()["looks"]) == ("by_look_up", 1)
+    assert (case.row()["resolved_how"], case.row()["check_count"]) == ("by_reconciliation", 1)
     _before_the_send, lost, taken = (dt.datetime.fromisoformat(r["at"]) for r in case.requests(LIST))
     assert taken - lost > quick_worker.LEASE - dt.timedelta(seconds=1)
     assert len(case.requests(CREATE)) == 1
@@ -254,10 +258,10 @@ def test_many_workers_at_once_take_each_look_once(world: World, sam: Person) -> 
     for posting in [case.post() for case in cases]:
         posting.join(BOUND)
     for case in cases:
-        assert wait_for(lambda case=case: case.row()["looks"] == 2, BOUND)  # type: ignore[misc]  # bound now
+        assert wait_for(lambda case=case: case.row()["check_count"] == 2, BOUND)  # type: ignore[misc]  # bound now
         assert case.events().count("consumer.looked_up") == 2
         assert len(case.requests(LIST)) == 1 + 2
-        assert case.row()["next_look_at"] is None
+        assert case.row()["next_check_at"] is None
 
 
 # --- The database -------------------------------------------------------------------------------------
@@ -279,6 +283,6 @@ def test_a_database_killed_during_the_send_gets_the_outcome_from_the_spool(case:
     case.until("created")
     assert wait_for(lambda: not case.world.spooled(), BOUND)
     row = case.row()
-    assert (row["consumer_ref"], row["settled_how"]) == (ref, "")
+    assert (row["consumer_ref"], row["resolved_how"]) == (ref, "")
     assert case.events() == ["consumer.create_requested", "consumer.created"]
     assert len(case.requests(CREATE)) == 1

@@ -18,9 +18,9 @@ from hypothesis import settings as hypothesis_settings
 from pytest_django import Settings
 
 from apps.accounts.models import User
-from apps.consumers import looks
 from apps.consumers.models import Outcome, Submission
-from apps.consumers.services import submit
+from apps.consumers.reconciliation import checks
+from apps.consumers.sending.submit import submit
 from apps.core.actor import Actor
 from tests.faults.truth.cases import cases
 from tests.faults.truth.world import CHECKS, NEVER, OURS, Case, World, Writer
@@ -34,9 +34,9 @@ LONG_AGO = -150_000_000.0
 
 @pytest.fixture
 def world(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    settings.CDP_LOOK_UPS = True
+    settings.CDP_RECONCILIATION = True
     settings.CDP_TOTAL_TIMEOUT = 30.0
-    monkeypatch.setattr(looks, "BETWEEN", datetime.timedelta(0))
+    monkeypatch.setattr(checks, "MIN_CHECK_INTERVAL", datetime.timedelta(0))
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA synchronous=OFF")  # thousands of commits, and nobody pulls the plug
@@ -60,7 +60,7 @@ def reconciled(world: World, case: Case, staff: User) -> Submission:
     for seconds in CHECKS:
         world.pass_to(seconds)
         if submission.outcome == Outcome.UNKNOWN:
-            submission = looks.look_now(submission, actor=Actor.system("worker"), client=world.client)
+            submission = checks.check_now(submission, actor=Actor.system("worker"), client=world.client)
     return submission
 
 
@@ -94,7 +94,7 @@ def test_created_is_never_said_of_somebody_elses_consumer_where_that_can_be_told
 ) -> None:
     submission = reconciled(world, case, staff)
 
-    event(f"outcome {submission.outcome} {submission.look_result}")
+    event(f"outcome {submission.outcome} {submission.check_result}")
     if submission.outcome == Outcome.CREATED:
         is_ours = submission.consumer_ref == world.own_ref
         event("true" if is_ours else "not ours, and nobody could tell")
@@ -128,4 +128,4 @@ def test_what_stays_undecidable_is_an_equal_consumer_of_another_system_in_the_sa
 
 def test_a_twin_beside_ours_is_taken_by_nobody(staff: User, world: World) -> None:
     submission = reconciled(world, Case(writers=(Writer(1.0, 1.0), Writer(-30.0, NEVER))), staff)
-    assert (submission.outcome, submission.look_result) == (Outcome.UNKNOWN, "several")
+    assert (submission.outcome, submission.check_result) == (Outcome.UNKNOWN, "several")

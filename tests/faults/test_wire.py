@@ -19,9 +19,9 @@ from django.utils.html import escape
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
-from apps.consumers import vocabulary, words
+from apps.consumers import labels, value_lists
 from apps.consumers.models import Outcome, Submission
-from apps.consumers.presenters import Compared
+from apps.consumers.presenters.receipts import Compared
 from apps.core.form_input import LineField, NameField
 from apps.sandbox.seed import SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
@@ -199,10 +199,10 @@ def on_receipt(wire: dict[str, Any]) -> dict[str, tuple[str, ...]]:
         else:
             known = {
                 "gender": value.capitalize(),
-                "country": f"{vocabulary.country_name(value)} ({value})",
+                "country": f"{value_lists.country_name(value)} ({value})",
             }
             texts = (known.get(theirs, value),)
-        told[str(words.FIELD_LABELS[ours])] = texts
+        told[str(labels.FIELD_LABELS[ours])] = texts
     return told
 
 

@@ -7,26 +7,24 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from importlib import import_module
-from types import SimpleNamespace
 
 import pytest
-from django.apps import apps as all_apps
 from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.cdp.factory import get_client
-from apps.consumers import looks, pacing, storing
-from apps.consumers.models import Outcome, PastResolution, SettledHow, Submission
-from apps.consumers.results import Result
-from apps.consumers.settling import NotUnknown, ReferenceClaimed
+from apps.consumers.models import Outcome, PastResolution, ResolvedHow, Submission
+from apps.consumers.reconciliation import checks, circuit_breaker
+from apps.consumers.reconciliation.resolution import NotUnknown, ReferenceClaimed
+from apps.consumers.sending import storing
+from apps.consumers.sending.result import Result
 from apps.core.actor import Actor
 from apps.sandbox.seed import FAMILY_ORDER, SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
 from tests.unit.accounts.people import events, make_person
-from tests.unit.consumers.entries import FULL, REF, clean, creates, on_page, posted, settled_by, store, text
+from tests.unit.consumers.entries import FULL, REF, clean, creates, on_page, posted, resolved_by, store, text
 from tests.unit.consumers.resolving import (
     AS_NOT_CREATED,
     NOTE,
@@ -39,8 +37,8 @@ from tests.unit.consumers.resolving import (
     mark_created,
     receipt,
     resolve,
+    resolve_url,
     seen,
-    settle_url,
     vendor_down,
 )
 
@@ -52,8 +50,8 @@ OTHER = "11111111-2222-4333-8444-555555555555"
 
 @pytest.fixture(autouse=True)
 def _on(settings: Settings) -> None:
-    settings.CDP_LOOK_UPS = True
-    settings.CDP_LOOK_UPS_AFTER = [3600]
+    settings.CDP_RECONCILIATION = True
+    settings.CDP_RECONCILIATION_AFTER = [3600]
 
 
 @pytest.fixture
@@ -91,12 +89,12 @@ def test_created_is_corrected_to_not_created_and_the_receipt_shows_both(
     form = {**AS_NOT_CREATED, "not_created-note": "It was somebody else"}
     assert enter(as_sol, verified, form)["Location"] == receipt(verified)
     found = fresh(verified)
-    assert (found.outcome, found.consumer_ref, found.settled_read_at) == (Outcome.NOT_CREATED, "", None)
+    assert (found.outcome, found.consumer_ref, found.consumer_read_at) == (Outcome.NOT_CREATED, "", None)
     assert (found.encrypted_answer, found.guest_ref, found.guest_href) == ("", "", "")
-    assert (found.settled_by_name, found.settle_note) == ("Sol Person", "It was somebody else")
+    assert (found.resolved_by_name, found.resolution_note) == ("Sol Person", "It was somebody else")
     [past] = PastResolution.objects.all()
     assert (past.submission, past.outcome, past.consumer_ref) == (verified, Outcome.CREATED, theirs)
-    assert (past.settle_note, past.settled_by_name) == (NOTE, "Sue Person")
+    assert (past.resolution_note, past.resolved_by_name) == (NOTE, "Sue Person")
     assert past.answer is not None
     assert past.answer.last_name == FULL.last_name
     assert NOTE not in str(PastResolution.objects.values())
@@ -140,9 +138,9 @@ def test_marked_as_created_after_it_was_sent_again_it_says_that_there_may_be_two
     assert len(creates(sandbox)) == 2
     later = Submission.objects.latest("id")
     assert "sent again later" not in text(as_staff.get(receipt(unknown))), "That is the usual way"
-    assert "Mark as not created" not in text(as_supervisor.get(settle_url(unknown)))
+    assert "Mark as not created" not in text(as_supervisor.get(resolve_url(unknown)))
     entered = enter(as_supervisor, unknown, created_with(theirs))
-    for page in (text(entered), text(as_supervisor.get(settle_url(unknown)))):
+    for page in (text(entered), text(as_supervisor.get(resolve_url(unknown)))):
         assert "This consumer was sent again later" in page
         assert receipt(later) in page
     assert confirm(as_supervisor, unknown, entered).status_code == 303
@@ -176,21 +174,21 @@ def test_what_is_not_verified_can_be_verified_later(
 ) -> None:
     vendor_down(sandbox)
     assert mark_created(as_supervisor, unknown, theirs).status_code == 303
-    assert fresh(unknown).settled_read_at is None
+    assert fresh(unknown).consumer_read_at is None
     sandbox.sandbox.faults.clear()
-    assert f'value="{theirs}"' in text(as_supervisor.get(settle_url(unknown)))
+    assert f'value="{theirs}"' in text(as_supervisor.get(resolve_url(unknown)))
     assert mark_created(as_supervisor, unknown, theirs).status_code == 303
-    assert fresh(unknown).settled_read_at is not None
+    assert fresh(unknown).consumer_read_at is not None
 
 
 def test_a_resolution_of_reconciliation_is_corrected_too(
     as_supervisor: Client, unknown: Submission, theirs: str
 ) -> None:
-    looks.look_now(unknown, actor=Actor.system("worker"), client=get_client())
-    assert fresh(unknown).settled_how == SettledHow.BY_LOOK_UP
+    checks.check_now(unknown, actor=Actor.system("worker"), client=get_client())
+    assert fresh(unknown).resolved_how == ResolvedHow.BY_RECONCILIATION
     assert enter(as_supervisor, unknown, AS_NOT_CREATED).status_code == 303
     [past] = PastResolution.objects.all()
-    assert (past.settled_how, past.consumer_ref, past.settled_by_name) == ("by_look_up", theirs, "")
+    assert (past.resolved_how, past.consumer_ref, past.resolved_by_name) == ("by_reconciliation", theirs, "")
     page = text(as_supervisor.get(receipt(unknown)))
     assert "Confirmed by reconciliation" in page[page.index("Earlier resolutions") :]
 
@@ -201,7 +199,7 @@ def test_what_the_vendors_own_answer_said_is_not_corrected(
 ) -> None:
     submission = store(staff, outcome)
     assert "Correct this resolution" not in text(as_supervisor.get(receipt(submission)))
-    assert as_supervisor.get(settle_url(submission))["Location"] == receipt(submission)
+    assert as_supervisor.get(resolve_url(submission))["Location"] == receipt(submission)
     with pytest.raises(NotUnknown):
         resolve(submission, supervisor, Outcome.NOT_CREATED)
 
@@ -210,17 +208,17 @@ def test_a_late_answer_in_the_middle_of_a_correction_is_not_corrected_away(
     as_supervisor: Client, verified: Submission
 ) -> None:
     version = seen(as_supervisor, verified)
-    late = Result(Outcome.CREATED, {"consumer_ref": OTHER, "http_status": 200})
-    storing.write_after(fresh(verified), late, Actor.system("worker"))
-    answer = as_supervisor.post(settle_url(verified), {"seen": version, **AS_NOT_CREATED})
+    late = Result(Outcome.CREATED, consumer_ref=OTHER, http_status=200)
+    storing.store_outcome(fresh(verified), late, Actor.system("worker"))
+    answer = as_supervisor.post(resolve_url(verified), {"seen": version, **AS_NOT_CREATED})
     assert answer.status_code == 409
     assert fresh(verified).contradicted
 
 
 # --- A late answer that something speaks against ---------------------------------------------------
 def _late(submission: Submission, ref: str) -> None:
-    late = Result(Outcome.CREATED, {"consumer_ref": ref, "http_status": 200})
-    storing.write_after(fresh(submission), late, Actor.system("worker"))
+    late = Result(Outcome.CREATED, consumer_ref=ref, http_status=200)
+    storing.store_outcome(fresh(submission), late, Actor.system("worker"))
 
 
 def test_a_late_answer_that_names_the_consumer_can_only_be_marked_as_created(
@@ -276,7 +274,7 @@ def _at_once(*acts: Callable[[], None]) -> list[str]:
         barrier.wait()
         try:
             act()
-        except (NotUnknown, ReferenceClaimed, looks.LookNotTaken) as error:
+        except (NotUnknown, ReferenceClaimed, checks.CheckNotRun) as error:
             return type(error).__name__
         finally:
             connection.close()
@@ -287,7 +285,7 @@ def _at_once(*acts: Callable[[], None]) -> list[str]:
 
 
 def test_two_corrections_at_once_make_one(staff: User, supervisor: User) -> None:
-    submission = store(staff, Outcome.CREATED, **settled_by(supervisor))
+    submission = store(staff, Outcome.CREATED, **resolved_by(supervisor))
     sol = make_person("sol", "supervisor")
     ends = _at_once(
         lambda: resolve(fresh(submission), supervisor, Outcome.NOT_CREATED),
@@ -299,7 +297,7 @@ def test_two_corrections_at_once_make_one(staff: User, supervisor: User) -> None
 
 
 def test_two_corrections_of_what_both_saw_make_one(staff: User, supervisor: User) -> None:
-    submission = store(staff, Outcome.CREATED, **settled_by(supervisor))
+    submission = store(staff, Outcome.CREATED, **resolved_by(supervisor))
     one, other = fresh(submission), fresh(submission)
     ends = _at_once(
         lambda: resolve(one, supervisor, Outcome.NOT_CREATED), lambda: resolve(other, supervisor, ref=OTHER)
@@ -321,14 +319,14 @@ def test_a_supervisor_and_reconciliation_at_once_resolve_it_once(
     one, other = fresh(unknown), fresh(unknown)
 
     def check() -> None:
-        looks.look_now(other, actor=Actor.system("worker"), client=get_client())
+        checks.check_now(other, actor=Actor.system("worker"), client=get_client())
 
     _at_once(lambda: resolve(one, supervisor, Outcome.NOT_CREATED), check)
-    assert len(events("consumer.settled")) == 1
+    assert len(events("consumer.resolved")) == 1
     assert PastResolution.objects.count() == 0
     found = fresh(unknown)
-    by_hand = found.settled_how == SettledHow.BY_HAND
-    assert found.outcome == (Outcome.NOT_CREATED if by_hand else Outcome.CREATED)
+    by_supervisor = found.resolved_how == ResolvedHow.BY_SUPERVISOR
+    assert found.outcome == (Outcome.NOT_CREATED if by_supervisor else Outcome.CREATED)
 
 
 # --- Who did it -----------------------------------------------------------------------------------
@@ -339,7 +337,7 @@ def test_the_history_names_reconciliation_and_not_who_pressed_check_now(
     unknown: Submission,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(looks, "BETWEEN", datetime.timedelta(0))
+    monkeypatch.setattr(checks, "MIN_CHECK_INTERVAL", datetime.timedelta(0))
     vendor_down(sandbox)
     as_staff.post(f"{receipt(unknown)}check/")
     sandbox.sandbox.faults.clear()
@@ -347,29 +345,19 @@ def test_the_history_names_reconciliation_and_not_who_pressed_check_now(
     failed = failed[failed.index("What happened") :]
     assert "Reconciliation could not check order" in failed
     assert "timeline-created" not in failed
-    pacing.note_answered(datetime.datetime.now(datetime.UTC))
+    circuit_breaker.record_success(datetime.datetime.now(datetime.UTC))
     as_staff.post(f"{receipt(unknown)}check/")
     found = fresh(unknown)
-    assert (found.outcome, found.settled_by, found.settled_by_name) == (Outcome.CREATED, None, "")
+    assert (found.outcome, found.resolved_by, found.resolved_by_name) == (Outcome.CREATED, None, "")
     page = text(as_staff.get(receipt(unknown)))
     assert "Confirmed by reconciliation: this consumer was new on the order" in page
     assert f"by reconciliation, asked for by {staff.name}" in page
     assert "Correct this resolution" not in page
-    assert [event.actor_name for event in events("consumer.settled")] == [staff.name]
-
-
-def test_the_names_of_who_asked_for_a_check_leave_what_reconciliation_resolved(staff: User) -> None:
-    by_look_up = {"settled_how": "by_look_up", "settle_reason": ""}
-    checked = store(staff, Outcome.CREATED, **{**settled_by(staff), **by_look_up})
-    marked = store(staff, Outcome.CREATED, clean(), **{**settled_by(staff), "consumer_ref": OTHER})
-    migration = import_module("apps.consumers.migrations.0006_reconciliation_names_nobody")
-    migration.name_nobody(all_apps, SimpleNamespace(connection=connection))
-    assert (fresh(checked).settled_by, fresh(checked).settled_by_name) == (None, "")
-    assert (fresh(marked).settled_by, fresh(marked).settled_by_name) == (staff, staff.name)
+    assert [event.actor_name for event in events("consumer.resolved")] == [staff.name]
 
 
 def test_an_odd_reference_of_the_vendor_does_not_keep_a_correction_out(staff: User, supervisor: User) -> None:
-    submission = store(staff, Outcome.CREATED, **{**settled_by(supervisor), "consumer_ref": "~odd~" * 30})
+    submission = store(staff, Outcome.CREATED, **{**resolved_by(supervisor), "consumer_ref": "~odd~" * 30})
     resolve(submission, supervisor, Outcome.NOT_CREATED)
     [event] = events("consumer.resolution_corrected")
     assert "previous_ref" not in event.details

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.cdp.consumers import Identifier, NewConsumer
-from apps.consumers import words
+from apps.consumers import labels
 from apps.consumers.forms.entry import FORM_FIELD
 from apps.consumers.models import IdentityRule, Outcome, Submission
 from apps.core.encryption import encrypt
@@ -44,7 +44,7 @@ def buttons(page: str) -> list[tuple[str, str]]:
     """Attributes and words of the entry form's submit buttons, in the order of the source."""
     start = page.index('class="entry"')
     form = page[start : page.index("</form>", start)]
-    return [(attributes, " ".join(words.split())) for attributes, words in SUBMIT.findall(form)]
+    return [(attributes, " ".join(labels.split())) for attributes, labels in SUBMIT.findall(form)]
 
 
 # --- The empty form -------------------------------------------------------------------------------
@@ -72,13 +72,13 @@ def test_the_first_submit_button_of_the_form_is_create_so_that_enter_is_never_ad
 ) -> None:
     consumer = clean(emails=()) if warned else clean(last_name="")
     page = as_staff.post(NEW, posted(consumer)).content.decode()
-    (attributes, words), *others = buttons(page)
-    assert words == "Create consumer"
+    (attributes, labels), *others = buttons(page)
+    assert labels == "Create consumer"
     assert 'tabindex="-1"' in attributes
     assert 'aria-hidden="true"' in attributes
     assert "name=" not in attributes  # neither Add nor Remove, and it accepts no warning
     assert others[-1][1] == "Create consumer"
-    accepting = [words for attributes, words in others if 'name="accepted"' in attributes]
+    accepting = [labels for attributes, labels in others if 'name="accepted"' in attributes]
     assert accepting == (["Create anyway"] if warned else [])
     if warned:
         panel = page[page.index("panel-warning") : page.index("<fieldset")]
@@ -314,7 +314,7 @@ ODD_CONSUMER = clean(emails=(), phone_numbers=("reception",))
 
 def accepted_on(page: str) -> str:
     """What the button Create anyway accepts."""
-    [attributes] = [attributes for attributes, words in buttons(page) if words == "Create anyway"]
+    [attributes] = [attributes for attributes, labels in buttons(page) if labels == "Create anyway"]
     found = re.search(r'name="accepted" value="([^"]*)"', attributes)
     assert found
     return found[1]
@@ -515,7 +515,7 @@ def test_the_vendors_message_stands_at_the_field_that_it_names(
     said = "Sitecore CDP did not accept this value: must be &lt;b&gt;nicer&lt;/b&gt;"
     summary = "Sitecore CDP did not accept this value. No consumer was created."
     [(target, label)] = re.findall(rf'<a href="#([^"]+)">([^<]+): {summary}</a>', page)
-    assert label == words.FIELD_LABELS[ours]
+    assert label == labels.FIELD_LABELS[ours]
     assert target.removeprefix("id_").startswith(ours)
     assert f'id="{target}"' in page
     assert page.count(said) == 1

@@ -12,16 +12,17 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.cdp.consumers import Creation, Identifier, NewConsumer, OrderConsumer
-from apps.consumers import selectors, spool, storing
+from apps.consumers import selectors
 from apps.consumers.models import Doubt, Outcome, Submission
-from apps.consumers.results import Result
+from apps.consumers.sending import spool, storing
+from apps.consumers.sending.result import Result
 from apps.core.actor import Actor
 from apps.sandbox.faults import Armed
 from apps.sandbox.seed import FAMILY_ORDER, SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
 from consumerportal.status import Level, lines
 from tests.unit.accounts.people import events
-from tests.unit.consumers.entries import FULL, REF, clean, creates, posted, settled_by, store, text
+from tests.unit.consumers.entries import FULL, REF, clean, creates, posted, resolved_by, store, text
 from tests.unit.consumers.resolving import AS_NOT_CREATED, add_elsewhere, enter, mark_created
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -33,8 +34,8 @@ PINNED = "Created, but they have to be checked"
 
 @pytest.fixture(autouse=True)
 def _on(settings: Settings) -> None:
-    settings.CDP_LOOK_UPS = True
-    settings.CDP_LOOK_UPS_AFTER = [3600]
+    settings.CDP_RECONCILIATION = True
+    settings.CDP_RECONCILIATION_AFTER = [3600]
 
 
 def known(sandbox: SandboxServer) -> str:
@@ -77,7 +78,7 @@ def test_a_supervisor_says_what_it_was_and_the_doubt_is_over(
     known(sandbox)
     submission = created_with(as_staff, sandbox, "known_ref")
     page = text(as_supervisor.get(f"/submissions/{submission.public_id}/"))
-    assert f'action="/submissions/{submission.public_id}/settle/"' in page
+    assert f'action="/submissions/{submission.public_id}/resolve/"' in page
     assert enter(as_supervisor, submission, AS_NOT_CREATED).status_code == 303
     submission.refresh_from_db()
     assert (submission.outcome, submission.doubt_code) == (Outcome.NOT_CREATED, "")
@@ -99,13 +100,13 @@ def test_the_answer_that_a_resolution_replaces_stays_with_what_it_said(
     else:
         assert enter(as_supervisor, submission, AS_NOT_CREATED).status_code == 303
     [past] = submission.past_resolutions.all()
-    assert (past.outcome, past.consumer_ref, past.settled_how) == (Outcome.CREATED, ref, "")
-    assert past.settled_at == submission.finished_at
+    assert (past.outcome, past.consumer_ref, past.resolved_how) == (Outcome.CREATED, ref, "")
+    assert past.resolved_at == submission.finished_at
     assert past.answer == answered
     [event] = events("consumer.resolution_corrected")
     assert (event.details["previous_outcome"], event.details["previous_ref"]) == ("created", ref)
     assert event.details["outcome"] == outcome
-    assert events("consumer.settled") == []
+    assert events("consumer.resolved") == []
     page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
     assert "marked an unknown order consumer" not in page
     earlier = page[page.index("Earlier resolutions") :]
@@ -161,7 +162,7 @@ def test_an_answer_about_somebody_else_or_the_order_itself_is_unknown(
 def test_a_reference_of_another_submission_is_a_doubt_whatever_its_spelling(
     as_staff: Client, staff: User, sandbox: SandboxServer, settings: Settings, spelling: object
 ) -> None:
-    settings.CDP_LOOK_UPS = False
+    settings.CDP_RECONCILIATION = False
     ref = known(sandbox)
     assert callable(spelling)
     store(staff, Outcome.CREATED, clean(), order=FAMILY_ORDER, consumer_ref=spelling(ref))
@@ -174,18 +175,18 @@ def test_a_reference_of_another_submission_is_a_doubt_whatever_its_spelling(
     assert earlier.doubt_code == Doubt.CLAIMED, "Either of the two may be wrong"
 
 
-def _answered(staff: User, name: str, ref: str, **columns: str) -> Submission:
+def _answered(staff: User, name: str, ref: str, **columns: Any) -> Submission:
     """A submission for which the vendor answered "created" with this reference."""
     sending = store(staff, Outcome.SENDING, clean(last_name=name))
-    result = Result(Outcome.CREATED, {"consumer_ref": ref, "http_status": 200, **columns})
-    return storing.write_after(sending, result, Actor.system("worker"))
+    result = Result(Outcome.CREATED, consumer_ref=ref, http_status=200, **columns)
+    return storing.store_outcome(sending, result, Actor.system("worker"))
 
 
 @pytest.mark.parametrize("owner", ["first", "second"])
 def test_one_reference_for_two_submissions_can_be_given_to_either(
     as_supervisor: Client, staff: User, settings: Settings, owner: str
 ) -> None:
-    settings.CDP_LOOK_UPS = False
+    settings.CDP_RECONCILIATION = False
     first = _answered(staff, "One", REF)
     second = _answered(staff, "Two", REF.replace("-", "").upper())
     first.refresh_from_db()
@@ -197,7 +198,7 @@ def test_one_reference_for_two_submissions_can_be_given_to_either(
     assert mark_created(as_supervisor, right, REF).status_code == 303
     right.refresh_from_db()
     wrong.refresh_from_db()
-    assert (right.outcome, right.doubt_code, right.settled_how) == (Outcome.CREATED, "", "by_hand")
+    assert (right.outcome, right.doubt_code, right.resolved_how) == (Outcome.CREATED, "", "by_supervisor")
     assert (wrong.outcome, wrong.consumer_ref, wrong.doubt_code) == (Outcome.NOT_CREATED, "", "")
     assert PINNED not in text(as_supervisor.get("/"))
 
@@ -205,7 +206,7 @@ def test_one_reference_for_two_submissions_can_be_given_to_either(
 def test_what_a_supervisor_resolved_and_what_is_doubted_already_stay_as_they_are(
     staff: User, supervisor: User
 ) -> None:
-    resolved = store(staff, Outcome.CREATED, **settled_by(supervisor))
+    resolved = store(staff, Outcome.CREATED, **resolved_by(supervisor))
     known_before = store(
         staff, Outcome.CREATED, clean(), consumer_ref=REF.upper(), doubt_code=Doubt.KNOWN_BEFORE
     )
@@ -231,10 +232,10 @@ def test_a_reference_that_a_late_answer_gave_to_another_submission_is_claimed(
 def test_a_late_answer_with_the_same_reference_in_another_spelling_contradicts_nothing(
     staff: User, supervisor: User, spelled: Callable[[str], str]
 ) -> None:
-    resolved = store(staff, Outcome.CREATED, **settled_by(supervisor))
+    resolved = store(staff, Outcome.CREATED, **resolved_by(supervisor))
     for ref in (spelled(REF), REF):
-        late = Result(Outcome.CREATED, {"consumer_ref": ref, "http_status": 200})
-        storing.write_after(resolved, late, Actor.system("worker"))
+        late = Result(Outcome.CREATED, consumer_ref=ref, http_status=200)
+        storing.store_outcome(resolved, late, Actor.system("worker"))
     resolved.refresh_from_db()
     assert (resolved.contradicted, resolved.late_consumer_ref) == (False, spelled(REF))
     assert len(events("consumer.late_answer")) == 1, "The second is the same answer"
@@ -242,8 +243,8 @@ def test_a_late_answer_with_the_same_reference_in_another_spelling_contradicts_n
 
 def test_an_answer_that_is_stored_already_is_not_late_in_another_spelling(staff: User) -> None:
     submission = _answered(staff, "One", REF)
-    again = Result(Outcome.CREATED, {"consumer_ref": REF.replace("-", ""), "http_status": 200})
-    storing.write_after(submission, again, Actor.system("worker"))
+    again = Result(Outcome.CREATED, consumer_ref=REF.replace("-", ""), http_status=200)
+    storing.store_outcome(submission, again, Actor.system("worker"))
     assert events("consumer.late_answer") == []
 
 
@@ -266,8 +267,8 @@ def test_the_data_of_a_relative_are_a_doubt(
 ) -> None:
     sending = store(staff, Outcome.SENDING, IDA)
     consumer = OrderConsumer.from_json({"ref": REF, "lastName": "Twin", **answered})
-    result = Result.of_creation(Creation(consumer, 200), sending)
-    storing.write_after(sending, result, Actor.system("worker"))
+    result = Result.of_creation(Creation(consumer, 200), sending, duration_ms=5)
+    storing.store_outcome(sending, result, Actor.system("worker"))
     sending.refresh_from_db()
     assert (sending.outcome, sending.doubt_code) == (Outcome.CREATED, doubt)
     page = text(as_staff.get(f"/submissions/{sending.public_id}/"))
@@ -279,8 +280,8 @@ def test_the_data_of_a_relative_are_a_doubt(
 
 def test_a_doubt_survives_the_spool(staff: User, sandbox: SandboxServer) -> None:
     sending = store(staff, Outcome.SENDING)
-    columns = {"consumer_ref": REF, "http_status": 200, "doubt_code": Doubt.KNOWN_BEFORE}
-    assert spool.keep(sending.public_id, Result(Outcome.CREATED, columns))
+    answered = Result(Outcome.CREATED, consumer_ref=REF, http_status=200, doubt_code=Doubt.KNOWN_BEFORE)
+    assert spool.write(sending.public_id, answered)
     assert storing.drain_spool(Actor.system("worker")) == 1
     sending.refresh_from_db()
     assert (sending.outcome, sending.doubt_code) == (Outcome.CREATED, Doubt.KNOWN_BEFORE)

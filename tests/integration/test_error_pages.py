@@ -219,14 +219,18 @@ def test_an_act_that_the_log_does_not_take_says_that_nothing_was_changed(
 ) -> None:
     unknown = store(staff, Outcome.UNKNOWN)
     visitor.force_login(make_person("ada", "administrator", "supervisor"))
-    for module in ("apps.accounts.services", "apps.consumers.rules", "apps.consumers.settling"):
+    for module in (
+        "apps.accounts.services",
+        "apps.consumers.identity_rules",
+        "apps.consumers.reconciliation.resolution",
+    ):
         monkeypatch.setattr(f"{module}.record", _disk_is_full(kind))
     for path, form in (
         ("/people/new/", PERSON),
         (f"/people/{staff.pk}/grant/supervisor/", {}),
         (f"/people/{staff.pk}/deactivate/", {}),
         ("/identity-rules/", {"name": "Rule", "provider": "Provider"}),
-        (f"/submissions/{unknown.public_id}/settle/", SETTLED),
+        (f"/submissions/{unknown.public_id}/resolve/", SETTLED),
     ):
         answer = visitor.post(path, form)
         assert (path, answer.status_code) == (path, status)

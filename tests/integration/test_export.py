@@ -23,8 +23,8 @@ from apps.accounts import services as accounts
 from apps.accounts.models import User
 from apps.accounts.roles import PERSONAL_DATA_EXPORT, SUPERVISOR
 from apps.audit.models import AuditEvent
-from apps.consumers.digests import search_digest
 from apps.consumers.models import DigestKind, Outcome, Submission, SubmissionDigest
+from apps.consumers.sending.digests import search_digest
 from apps.history import selection
 from apps.history.export_forms import values_of
 from apps.history.export_presenters import CONTENT_TYPES
@@ -158,8 +158,8 @@ def test_the_last_choice_is_there_next_time(as_permitted: Client) -> None:
         time_zone="Asia/Tokyo",
         show_emails="on",
         reason="complaint",
-        show_settled_by="on",
-        place_settled_by="0",
+        show_resolved_by="on",
+        place_resolved_by="0",
         place_submitted_at="5",
     )
     html = as_permitted.get(reverse("history:export")).content.decode()
@@ -167,7 +167,7 @@ def test_the_last_choice_is_there_next_time(as_permitted: Client) -> None:
     assert "Asia/Tokyo" in html
     first = re.search(r'name="show_(\w+)"[^>]*checked', html)
     assert first is not None
-    assert first[1] == "settled_by"
+    assert first[1] == "resolved_by"
     assert re.search(r'name="show_emails"[^>]*checked', html) is None
 
 

@@ -20,8 +20,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from apps.accounts.models import User
 from apps.cdp.consumers import NewConsumer
-from apps.consumers.digests import search_digest
 from apps.consumers.models import DigestKind, Submission, SubmissionDigest
+from apps.consumers.sending.digests import search_digest
 from apps.core.spreadsheet import restore
 from apps.history.selection import Selection, SubmissionFilter
 from apps.history.writing import Format, cancel_query, workbook, write
@@ -234,7 +234,7 @@ def test_more_rows_than_a_sheet_holds_are_in_further_ones(
 ) -> None:
     stored(supervisor, numbered(25))
     wanted = layout(Format.XLSX, ("order_ref", "submitted_at"))
-    monkeypatch.setattr(workbook, "MOST_ROWS", 10)
+    monkeypatch.setattr(workbook, "MAX_ROWS", 10)
     data, _told = written(wanted)
     book = openpyxl.load_workbook(io.BytesIO(data))
     assert book.sheetnames == ["Submissions", "Submissions 2", "Submissions 3"]

@@ -11,8 +11,8 @@ from django.db import connection
 from django.test import Client
 
 from apps.accounts.models import User
+from apps.consumers.identity_rules import RuleRefused, add_rule, remove_rule
 from apps.consumers.models import MAX_IDENTITY_RULES, IdentityRule
-from apps.consumers.rules import RuleRefused, add_rule, remove_rule
 from apps.consumers.selectors import providers
 from apps.core.actor import Actor
 from tests.unit.accounts.people import events

@@ -16,9 +16,9 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.accounts.sessions import close_expired_sessions
-from apps.consumers import services, storing
 from apps.consumers.models import Outcome, Submission
-from apps.consumers.settling import can_be_settled
+from apps.consumers.reconciliation.resolution import needs_resolution
+from apps.consumers.sending import storing, submit
 from apps.sandbox.server import SandboxServer
 from tests.unit.accounts.people import events
 from tests.unit.consumers.entries import FULL, REF, clean, creates, on_page, posted, store, text
@@ -34,7 +34,7 @@ def _failing(
     monkeypatch: pytest.MonkeyPatch, name: str, errors: list[Exception], *, after: bool = False
 ) -> None:
     """Let a function of the services raise these errors one after the other, before or after its work."""
-    module = storing if name == "write_after" else services
+    module = storing if name == "store_outcome" else submit
     real = getattr(module, name)
 
     def flawed(*args: Any, **kwargs: Any) -> Any:
@@ -51,7 +51,7 @@ def _failing(
 def test_an_outcome_that_could_not_be_written_is_written_at_the_second_try(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
-    _failing(monkeypatch, "write_after", [kind("gone")])
+    _failing(monkeypatch, "store_outcome", [kind("gone")])
     assert as_staff.post(NEW, posted()).status_code == 303
     assert Submission.objects.get().outcome == Outcome.CREATED
     assert len(creates(sandbox)) == 1
@@ -60,7 +60,7 @@ def test_an_outcome_that_could_not_be_written_is_written_at_the_second_try(
 def test_a_write_whose_confirmation_was_lost_is_no_late_answer(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _failing(monkeypatch, "write_after", [OperationalError("gone")], after=True)
+    _failing(monkeypatch, "store_outcome", [OperationalError("gone")], after=True)
     assert as_staff.post(NEW, posted()).status_code == 303
     assert Submission.objects.get().outcome == Outcome.CREATED
     assert events("consumer.late_answer") == []
@@ -73,7 +73,7 @@ def test_where_nothing_can_be_written_the_person_sees_the_true_result(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    _failing(monkeypatch, "write_after", [OperationalError("gone"), OperationalError("gone")])
+    _failing(monkeypatch, "store_outcome", [OperationalError("gone"), OperationalError("gone")])
     response = as_staff.post(NEW, posted())
     [created] = sandbox.sandbox.consumers(posted()["order_ref"])
     assert response.status_code == 503
@@ -89,7 +89,7 @@ def test_where_nothing_can_be_written_the_person_sees_the_true_result(
 def test_an_identical_one_that_ended_meanwhile_is_not_in_the_way(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _failing(monkeypatch, "_write_before", [IntegrityError("same content")])
+    _failing(monkeypatch, "_store_submission", [IntegrityError("same content")])
     assert as_staff.post(NEW, posted()).status_code == 303
     assert Submission.objects.get().outcome == Outcome.CREATED
 
@@ -97,14 +97,14 @@ def test_an_identical_one_that_ended_meanwhile_is_not_in_the_way(
 def test_a_session_that_ends_during_the_call_does_not_hide_the_receipt(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    send = services._send
+    send = submit._send
 
     def send_and_sign_out(*args: Any) -> Any:
         Session.objects.all().delete()
         connection.close()
         return send(*args)
 
-    monkeypatch.setattr(services, "_send", send_and_sign_out)
+    monkeypatch.setattr(submit, "_send", send_and_sign_out)
     response = as_staff.post(NEW, posted())
     receipt = f"/submissions/{Submission.objects.get().public_id}/"
     assert (response.status_code, response["Location"]) == (303, receipt)
@@ -151,7 +151,7 @@ def test_what_a_late_answer_has_created_is_not_sent_again(
     assert creates(sandbox) == []
 
 
-def test_a_contradiction_is_pinned_until_a_supervisor_has_settled_it_anew(
+def test_a_contradiction_is_pinned_until_a_supervisor_has_resolved_it_anew(
     as_supervisor: Client, contradicted: Submission
 ) -> None:
     receipt = f"/submissions/{contradicted.public_id}/"
@@ -162,29 +162,29 @@ def test_a_contradiction_is_pinned_until_a_supervisor_has_settled_it_anew(
     assert mark_created(as_supervisor, contradicted, LATE).status_code == 303
     contradicted.refresh_from_db()
     assert (contradicted.outcome, contradicted.consumer_ref) == (Outcome.CREATED, LATE)
-    assert not can_be_settled(contradicted)
+    assert not needs_resolution(contradicted)
     assert "Answers that came after" not in text(as_supervisor.get("/"))
 
 
 @pytest.mark.parametrize("outcome", [Outcome.CREATED, Outcome.REJECTED, Outcome.SENDING])
-def test_what_is_not_unknown_shows_no_settle_form_and_no_data_by_one(
+def test_what_is_not_unknown_shows_no_resolve_form_and_no_data_by_one(
     as_supervisor: Client, staff: User, outcome: Outcome
 ) -> None:
     submission = store(staff, outcome)
-    response = as_supervisor.post(f"/submissions/{submission.public_id}/settle/", {"outcome": "created"})
+    response = as_supervisor.post(f"/submissions/{submission.public_id}/resolve/", {"outcome": "created"})
     assert response.status_code == 409
     assert FULL.last_name not in text(response)
     assert events("submission.viewed") == []
 
 
-def test_a_settle_form_with_errors_is_a_view_on_record(as_supervisor: Client, staff: User) -> None:
+def test_a_resolve_form_with_errors_is_a_view_on_record(as_supervisor: Client, staff: User) -> None:
     submission = store(staff, Outcome.UNKNOWN)
-    response = as_supervisor.post(f"/submissions/{submission.public_id}/settle/", {"outcome": "created"})
+    response = as_supervisor.post(f"/submissions/{submission.public_id}/resolve/", {"outcome": "created"})
     assert response.status_code == 200
     assert len(events("submission.viewed")) == 1
 
 
-def test_a_settle_form_whose_session_ended_comes_back_filled(
+def test_a_resolve_form_whose_session_ended_comes_back_filled(
     as_supervisor: Client, supervisor: User, staff: User
 ) -> None:
     receipt = f"/submissions/{store(staff, Outcome.UNKNOWN).public_id}/"
@@ -193,7 +193,7 @@ def test_a_settle_form_whose_session_ended_comes_back_filled(
     )
     form = {"outcome": "created", "created-consumer_ref": REF, "created-note": "seen", "entry_of": mark}
     visitor = Client()
-    answer = visitor.post(f"{receipt}settle/", form, headers={"Referer": f"http://testserver{receipt}"})
+    answer = visitor.post(f"{receipt}resolve/", form, headers={"Referer": f"http://testserver{receipt}"})
     assert answer["Location"] == f"/accounts/login/?next={receipt}"
     session = dict(visitor.session)
     visitor.force_login(supervisor)

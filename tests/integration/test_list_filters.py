@@ -18,12 +18,12 @@ from apps.accounts.models import User
 from apps.audit.models import AuditEvent
 from apps.cdp.consumers import Identifier
 from apps.consumers import events as told
-from apps.consumers.digests import search_digest
 from apps.consumers.models import DigestKind, Outcome, Submission
+from apps.consumers.sending.digests import search_digest
 from apps.history import selection as selections
 from apps.history.views import list as views
 from tests.unit.accounts.people import events, make_person
-from tests.unit.consumers.entries import clean, settled_by, store, text
+from tests.unit.consumers.entries import clean, resolved_by, store, text
 
 pytestmark = pytest.mark.django_db
 
@@ -386,7 +386,7 @@ def test_a_late_answer_that_says_otherwise_is_above_the_list_as_well(
     as_supervisor: Client, staff: User, supervisor: User
 ) -> None:
     late = store(
-        staff, Outcome.NOT_CREATED, submitted_at=OLD, **settled_by(supervisor), late_outcome="created",
+        staff, Outcome.NOT_CREATED, submitted_at=OLD, **resolved_by(supervisor), late_outcome="created",
         late_consumer_ref=CONSUMER, contradicted=True,
     )  # fmt: skip
     page = text(as_supervisor.get(f"{PAGE}?outcome=rejected"))
@@ -397,8 +397,8 @@ def test_a_late_answer_that_says_otherwise_is_above_the_list_as_well(
 def test_the_number_of_matches_is_shown_up_to_a_limit(
     as_supervisor: Client, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selections, "MOST_COUNTED", 2)
-    monkeypatch.setattr(views, "MOST_COUNTED", 2)
+    monkeypatch.setattr(selections, "MAX_COUNTED", 2)
+    monkeypatch.setattr(views, "MAX_COUNTED", 2)
     digest = search_digest(DigestKind.LAST_NAME, "Same")
     for words in ("1 submission<", "2 submissions<", "More than 2 submissions<", "More than 2 submissions<"):
         store(staff, Outcome.REJECTED, clean(last_name="Same"))

@@ -16,8 +16,9 @@ from django.test import Client
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent, AuditHead
 from apps.audit.triggers import install_triggers
-from apps.consumers import selectors, services
+from apps.consumers import selectors
 from apps.consumers.models import IdentityRule, Outcome, Submission, SubmissionDigest
+from apps.consumers.sending import submit
 from apps.sandbox.server import SandboxServer
 from tests.unit.consumers.entries import FULL, creates, on_page, posted, store, text, typed
 
@@ -46,7 +47,7 @@ def _with(module: Any, name: str, function: Callable[..., Any]) -> Iterator[None
 @contextmanager
 def full_disk() -> Iterator[None]:
     """The submission's row is written, its event is not."""
-    with _failing(services, "record"):
+    with _failing(submit, "record"):
         yield
 
 
@@ -151,8 +152,8 @@ FAULTS = {
     "head is locked": head_is_locked,
     "audit table is missing": table_is_missing,
     "gone after the session was read": gone_at(selectors, "providers"),
-    "gone before the first look": gone_at(services, "_earlier_submission"),
-    "gone before the row": gone_at(services, "_write_before"),
+    "gone before the first look": gone_at(submit, "_earlier_submission"),
+    "gone before the row": gone_at(submit, "_store_submission"),
 }
 
 

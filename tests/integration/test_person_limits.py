@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from apps.accounts import middleware
 from apps.accounts.models import User
-from apps.core.kept_entries import MARK_FIELD
+from apps.core.sealed_entries import MARK_FIELD
 from apps.history.models import Export
 from apps.sandbox.server import SandboxServer
 from tests.integration.test_export import entry
@@ -36,7 +36,7 @@ def _search(client: Client) -> HttpResponse:
 
 
 def _find_order(client: Client) -> HttpResponse:
-    return client.get(reverse("lookups:orders"), {"order_number": "B94TXY-1"})  # type: ignore[return-value]  # as above
+    return client.get(reverse("orders:orders"), {"order_number": "B94TXY-1"})  # type: ignore[return-value]  # as above
 
 
 @pytest.mark.parametrize(("search", "typed"), [(_search, "lee@example.com"), (_find_order, "B94TXY-1")])

@@ -147,12 +147,16 @@ def test_whatever_somebody_is_called_is_only_text(
     consumer = clean(first_name=HOSTILE, last_name=HOSTILE, nationality=HOSTILE, passport_number=HOSTILE)
     answer = OrderConsumer(ref=REF, first_name=HOSTILE[1:], title=HOSTILE, country=HOSTILE, gender=HOSTILE)
     created = store(staff, Outcome.CREATED, consumer, answer=answer)
-    settled = store(
-        staff, Outcome.NOT_CREATED, consumer, encrypted_settle_note=encrypt(HOSTILE), settled_by_name=HOSTILE
+    resolved = store(
+        staff,
+        Outcome.NOT_CREATED,
+        consumer,
+        encrypted_resolution_note=encrypt(HOSTILE),
+        resolved_by_name=HOSTILE,
     )
     rejected = store(staff, Outcome.REJECTED, consumer, encrypted_vendor_message=encrypt(HOSTILE))
     pages = ["/", "/submissions/", f"/consumers/new/?from={rejected.public_id}"]
-    for path in [*pages, address(created), address(settled), address(rejected)]:
+    for path in [*pages, address(created), address(resolved), address(rejected)]:
         for client in (as_staff, as_supervisor):
             page = client.get(path).content.decode()
             assert "<img src=x" not in page

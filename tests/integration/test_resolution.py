@@ -16,9 +16,10 @@ from apps.accounts.models import User
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import OrderConsumer
 from apps.cdp.factory import get_client
-from apps.consumers import contact, evidence
+from apps.consumers import connection_health
 from apps.consumers.models import Outcome, Submission
-from apps.consumers.settling import ReferenceClaimed
+from apps.consumers.reconciliation import evidence
+from apps.consumers.reconciliation.resolution import ReferenceClaimed
 from apps.core.references import same_reference
 from apps.sandbox.faults import Armed
 from apps.sandbox.options import Switches
@@ -36,7 +37,7 @@ from tests.unit.consumers.resolving import (
     lost_create,
     receipt,
     resolve,
-    settle_url,
+    resolve_url,
     vendor_down,
 )
 
@@ -48,8 +49,8 @@ COMPARE = "Compare before you mark as created"
 
 @pytest.fixture(autouse=True)
 def _on(settings: Settings) -> None:
-    settings.CDP_LOOK_UPS = True
-    settings.CDP_LOOK_UPS_AFTER = [3600]
+    settings.CDP_RECONCILIATION = True
+    settings.CDP_RECONCILIATION_AFTER = [3600]
 
 
 @pytest.fixture
@@ -105,12 +106,12 @@ def test_what_was_sent_stands_beside_what_the_portal_read_before_the_button(
     assert reads(sandbox) == after, "What was seen is what is stored: the vendor is not asked again"
     found = fresh(unknown)
     assert (found.outcome, found.consumer_ref) == (Outcome.CREATED, theirs)
-    assert (found.settled_by, found.settle_note) == (supervisor, NOTE)
-    assert found.settled_read_at is not None
+    assert (found.resolved_by, found.resolution_note) == (supervisor, NOTE)
+    assert found.consumer_read_at is not None
     assert found.answer is not None
     assert found.answer.passport_number == FULL.passport_number
     assert found.guest_ref
-    [event] = events("consumer.settled")
+    [event] = events("consumer.resolved")
     assert event.details == {"outcome": "created", "reason": "seen_in_cdp", "verification": "verified"}
     [viewed] = events("vendor_record.viewed")
     assert viewed.details == {"kind": "order_consumer", "result": "found"}
@@ -186,7 +187,7 @@ def test_a_consumer_of_another_time_is_doubted_by_the_vendors_clock(
     late_by: int,
     said: str,
 ) -> None:
-    monkeypatch.setattr(contact, "clock_ahead", lambda: datetime.timedelta(seconds=clock_ahead))
+    monkeypatch.setattr(connection_health, "clock_ahead", lambda: datetime.timedelta(seconds=clock_ahead))
     _created_at(monkeypatch, unknown.submitted_at + datetime.timedelta(seconds=late_by))
     entered = enter(as_supervisor, unknown, created_with(theirs))
     assert ("Sitecore CDP says that this consumer" in text(entered)) == bool(said)
@@ -201,7 +202,7 @@ def test_a_consumer_of_another_time_is_doubted_by_the_vendors_clock(
 
 def test_what_was_entered_can_be_changed(as_supervisor: Client, unknown: Submission, theirs: str) -> None:
     entered = enter(as_supervisor, unknown, created_with(theirs))
-    back = as_supervisor.post(settle_url(unknown), {**on_page(entered), "step": "change"})
+    back = as_supervisor.post(resolve_url(unknown), {**on_page(entered), "step": "change"})
     page = text(back)
     assert theirs in page
     assert NOTE in page
@@ -278,7 +279,7 @@ def test_a_consumer_of_another_submission_is_refused_unread(
     columns: dict[str, Any],
     look_ups: bool,
 ) -> None:
-    settings.CDP_LOOK_UPS = look_ups
+    settings.CDP_RECONCILIATION = look_ups
     unknown = store(staff, Outcome.UNKNOWN)
     owner = store(staff, consumer=clean(), order=order, **columns)
     _refused(as_supervisor, unknown, REF, "This consumer belongs to another submission")
@@ -301,7 +302,7 @@ def test_what_cannot_be_read_has_to_be_stated_and_is_shown_as_not_verified(
     why: str,
 ) -> None:
     if why == "off":
-        settings.CDP_LOOK_UPS = False
+        settings.CDP_RECONCILIATION = False
     elif why == "down":
         vendor_down(sandbox)
     elif why == "consumer":
@@ -321,8 +322,8 @@ def test_what_cannot_be_read_has_to_be_stated_and_is_shown_as_not_verified(
     assert confirm(as_supervisor, unknown, demanded).status_code == 303
     found = fresh(unknown)
     assert (found.outcome, found.consumer_ref) == (Outcome.CREATED, theirs)
-    assert (found.settled_read_at, found.encrypted_answer, found.guest_ref) == (None, "", "")
-    [event] = events("consumer.settled")
+    assert (found.consumer_read_at, found.encrypted_answer, found.guest_ref) == (None, "", "")
+    [event] = events("consumer.resolved")
     assert event.details["verification"] == "not_verified"
     shown = text(as_supervisor.get(receipt(unknown)))
     assert '<h1 class="panel-title">' in shown
@@ -354,7 +355,7 @@ def test_a_list_that_may_lack_the_consumer_does_not_refuse_it(
     assert viewed.details["result"] == "list_not_whole"
     assert confirm(as_supervisor, unknown, entered).status_code == 303
     found = fresh(unknown)
-    assert (found.consumer_ref, found.settled_read_at) == (theirs, None)
+    assert (found.consumer_ref, found.consumer_read_at) == (theirs, None)
     assert "not verified" in text(as_supervisor.get(receipt(unknown)))
 
 
@@ -420,7 +421,7 @@ def test_read_again_reads_again(
     entered = enter(as_supervisor, unknown, created_with(theirs))
     sandbox.sandbox.faults.clear()
     values = {name: value for name, value in on_page(entered).items() if name != "created-compared"}
-    again = as_supervisor.post(settle_url(unknown), {**values, "step": ""})
+    again = as_supervisor.post(resolve_url(unknown), {**values, "step": ""})
     assert "Sent and read" in text(again)
 
 

@@ -11,10 +11,11 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.cdp.factory import get_client
-from apps.consumers import looks, settling, storing
-from apps.consumers.models import Doubt, Outcome, PastResolution, SettledHow, Submission
-from apps.consumers.results import Result
-from apps.consumers.settling import NotUnknown
+from apps.consumers.models import Doubt, Outcome, PastResolution, ResolvedHow, Submission
+from apps.consumers.reconciliation import checks, resolution
+from apps.consumers.reconciliation.resolution import NotUnknown
+from apps.consumers.sending import storing
+from apps.consumers.sending.result import Result
 from apps.core.actor import Actor
 from apps.sandbox.seed import SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
@@ -31,8 +32,8 @@ from tests.unit.consumers.resolving import (
     mark_created,
     receipt,
     resolve,
+    resolve_url,
     seen,
-    settle_url,
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,8 +43,8 @@ NOT_SAVED = "Yours was not saved:"
 
 @pytest.fixture(autouse=True)
 def _on(settings: Settings) -> None:
-    settings.CDP_LOOK_UPS = True
-    settings.CDP_LOOK_UPS_AFTER = [3600]
+    settings.CDP_RECONCILIATION = True
+    settings.CDP_RECONCILIATION_AFTER = [3600]
 
 
 @pytest.fixture
@@ -88,12 +89,12 @@ def test_the_second_supervisor_is_told_and_keeps_what_they_typed(
 ) -> None:
     seen(as_sol, unknown)
     assert enter(as_supervisor, unknown, FIRST).status_code == 303
-    answer = as_sol.post(settle_url(unknown), created_with(theirs))
+    answer = as_sol.post(resolve_url(unknown), created_with(theirs))
     _told(answer, "Sue Person", "Mark as created", theirs, "The consumer is on the order", NOTE)
     assert "Correct this resolution" in text(answer)
     assert on_page(answer)["created-consumer_ref"] == theirs
     assert fresh(unknown).outcome == Outcome.NOT_CREATED
-    broken = as_sol.post(settle_url(unknown), created_with("B94", **{"created-reason": ""}))
+    broken = as_sol.post(resolve_url(unknown), created_with("B94", **{"created-reason": ""}))
     _told(broken, "Sue Person", "B94", NOTE)
 
 
@@ -101,9 +102,9 @@ def test_whoever_is_late_at_the_confirmation_is_told_too(
     as_supervisor: Client, as_sol: Client, unknown: Submission, theirs: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entered = enter(as_sol, unknown, created_with(theirs))
-    looks.look_now(unknown, actor=Actor.system("worker"), client=get_client())
+    checks.check_now(unknown, actor=Actor.system("worker"), client=get_client())
     _told(confirm(as_sol, unknown, entered), "reconciliation", theirs, NOTE)
-    assert fresh(unknown).settled_how == SettledHow.BY_LOOK_UP
+    assert fresh(unknown).resolved_how == ResolvedHow.BY_RECONCILIATION
 
 
 def test_between_the_check_and_the_write_the_first_wins(
@@ -113,7 +114,7 @@ def test_between_the_check_and_the_write_the_first_wins(
     supervisor: User,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    real = settling.settle
+    real = resolution.resolve
 
     def slow(submission: Submission, **values: Any) -> None:
         real(
@@ -122,18 +123,18 @@ def test_between_the_check_and_the_write_the_first_wins(
         )
         real(submission, **values)
 
-    monkeypatch.setattr(settling, "settle", slow)
+    monkeypatch.setattr(resolution, "resolve", slow)
     answer = enter(as_sol, unknown, FIRST)
     _told(answer, "Sue Person", "Not on the order")
-    assert fresh(unknown).settle_note == "First"
+    assert fresh(unknown).resolution_note == "First"
 
 
 def test_an_answer_that_came_meanwhile_is_told(
     as_supervisor: Client, unknown: Submission, theirs: str
 ) -> None:
     entered = enter(as_supervisor, unknown, created_with(theirs))
-    answer = Result(Outcome.CREATED, {"consumer_ref": theirs, "http_status": 200})
-    storing.write_after(fresh(unknown), answer, Actor.system("worker"))
+    answer = Result(Outcome.CREATED, consumer_ref=theirs, http_status=200)
+    storing.store_outcome(fresh(unknown), answer, Actor.system("worker"))
     _told(confirm(as_supervisor, unknown, entered), "Sitecore CDP’s answer", NOTE)
 
 
@@ -144,9 +145,9 @@ def test_a_doubtful_answer_that_came_meanwhile_is_not_overwritten_by_the_form_of
     version = seen(as_supervisor, unknown)
     entered = enter(as_supervisor, unknown, created_with(theirs))
     as_seen = fresh(unknown)
-    columns = {"consumer_ref": theirs, "http_status": 200, "doubt_code": doubt}
-    storing.write_after(fresh(unknown), Result(Outcome.CREATED, columns), Actor.system("worker"))
-    answer = as_supervisor.post(settle_url(unknown), {"seen": version, **FIRST})
+    answered = Result(Outcome.CREATED, consumer_ref=theirs, http_status=200, doubt_code=doubt)
+    storing.store_outcome(fresh(unknown), answered, Actor.system("worker"))
+    answer = as_supervisor.post(resolve_url(unknown), {"seen": version, **FIRST})
     _told(answer, "Sitecore CDP’s answer", "Mark as not created", "Not on the order")
     _told(confirm(as_supervisor, unknown, entered), "Sitecore CDP’s answer", NOTE)
     with pytest.raises(NotUnknown):
@@ -162,7 +163,7 @@ def test_the_second_of_two_corrections_is_told(
 ) -> None:
     version = seen(as_sol, verified)
     assert enter(as_supervisor, verified, AS_NOT_CREATED).status_code == 303
-    answer = as_sol.post(settle_url(verified), {"seen": version, **FIRST})
+    answer = as_sol.post(resolve_url(verified), {"seen": version, **FIRST})
     _told(answer, "Sue Person", "Mark as not created", "Not on the order")
     assert PastResolution.objects.count() == 1
 
@@ -173,14 +174,14 @@ def test_the_same_form_twice_leads_to_the_receipt(
     entered = enter(as_supervisor, unknown, created_with(theirs))
     for _ in range(2):
         assert confirm(as_supervisor, unknown, entered)["Location"] == receipt(unknown)
-    assert len(events("consumer.settled")) == 1
+    assert len(events("consumer.resolved")) == 1
     assert events("consumer.resolution_corrected") == []
 
 
 # --- An ended session, a lost database ------------------------------------------------------------
 def _session_ended(client: Client, person: User, submission: Submission, values: dict[str, str]) -> Client:
     """Post without a session, sign in again: the client that has the entry kept."""
-    address = settle_url(submission)
+    address = resolve_url(submission)
     late = Client()
     answer = late.post(address, values, headers={"Referer": f"http://testserver{address}"})
     assert answer["Location"] == f"/accounts/login/?next={address}"
@@ -197,13 +198,13 @@ def test_a_confirmation_after_the_session_ended_comes_back_filled(
 ) -> None:
     entered = enter(as_supervisor, unknown, created_with(theirs))
     again = _session_ended(as_supervisor, supervisor, unknown, {**on_page(entered), "step": "confirm"})
-    page = text(again.get(settle_url(unknown)))
+    page = text(again.get(resolve_url(unknown)))
     assert f'value="{theirs}"' in page
     assert NOTE in page
     assert fresh(unknown).outcome == Outcome.UNKNOWN
 
 
-@pytest.mark.parametrize("page", [receipt, settle_url])
+@pytest.mark.parametrize("page", [receipt, resolve_url])
 def test_resolved_while_the_session_was_over_what_was_typed_is_still_shown(
     as_supervisor: Client, as_sol: Client, supervisor: User, unknown: Submission, theirs: str, page: Any
 ) -> None:
@@ -223,7 +224,7 @@ def test_a_lost_database_changes_nothing_and_keeps_what_was_typed(
         raise OperationalError
 
     with monkeypatch.context() as patch:
-        patch.setattr(settling, "record", lost)
+        patch.setattr(resolution, "record", lost)
         answer = confirm(as_supervisor, unknown, entered)
     assert answer.status_code == 503
     assert "Nothing was changed." in text(answer)

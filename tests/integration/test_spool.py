@@ -15,9 +15,9 @@ from django.test import Client
 from pytest_django import Settings
 
 from apps.accounts.models import User
-from apps.consumers import spool, storing
 from apps.consumers.models import Outcome, Submission
-from apps.consumers.results import Result
+from apps.consumers.sending import spool, storing
+from apps.consumers.sending.result import Result
 from apps.core.actor import Actor
 from apps.sandbox.seed import FAULT_ORDERS
 from apps.sandbox.server import SandboxServer
@@ -35,14 +35,14 @@ SPOOL = Actor.system("worker")
 def lost_database(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The database takes no outcome while there is something in this list."""
     away = [1]
-    real = storing.write_after
+    real = storing.store_outcome
 
     def flawed(*args: Any) -> Submission:
         if away:
             raise OperationalError("gone")
         return real(*args)
 
-    monkeypatch.setattr(storing, "write_after", flawed)
+    monkeypatch.setattr(storing, "store_outcome", flawed)
     return away
 
 
@@ -97,7 +97,7 @@ def test_the_file_holds_no_personal_data_and_is_for_this_user_alone(
 
 def test_the_start_of_the_portal_stores_what_waits(staff: User) -> None:
     submission = store(staff, Outcome.SENDING)
-    spool.keep(submission.public_id, Result(Outcome.CREATED, {"consumer_ref": REF, "http_status": 200}))
+    spool.write(submission.public_id, Result(Outcome.CREATED, consumer_ref=REF, http_status=200))
     record_start()
     assert Submission.objects.get().consumer_ref == REF
     assert spool.paths() == []
@@ -105,18 +105,18 @@ def test_the_start_of_the_portal_stores_what_waits(staff: User) -> None:
 
 def test_stored_twice_it_changes_nothing(staff: User) -> None:
     submission = store(staff, Outcome.SENDING)
-    result = Result(Outcome.CREATED, {"consumer_ref": REF, "http_status": 200})
-    assert spool.keep(submission.public_id, result)
-    assert spool.keep(submission.public_id, result)
+    result = Result(Outcome.CREATED, consumer_ref=REF, http_status=200)
+    assert spool.write(submission.public_id, result)
+    assert spool.write(submission.public_id, result)
     assert storing.drain_spool(SPOOL) == 2
     assert Submission.objects.get().consumer_ref == REF
     assert len(events("consumer.created")) == 1
     assert events("consumer.late_answer") == []
 
 
-def test_after_a_person_has_settled_it_is_a_late_answer(staff: User) -> None:
+def test_after_a_person_has_resolved_it_is_a_late_answer(staff: User) -> None:
     submission = store(staff, Outcome.NOT_CREATED)
-    spool.keep(submission.public_id, Result(Outcome.CREATED, {"consumer_ref": REF, "http_status": 200}))
+    spool.write(submission.public_id, Result(Outcome.CREATED, consumer_ref=REF, http_status=200))
     storing.drain_spool(SPOOL)
     submission.refresh_from_db()
     assert (submission.outcome, submission.late_consumer_ref) == (Outcome.NOT_CREATED, REF)
@@ -126,11 +126,11 @@ def test_what_cannot_be_read_or_belongs_to_nobody_stays_and_keeps_nothing_else_b
     staff: User, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     submission = store(staff, Outcome.SENDING)
-    result = Result(Outcome.CREATED, {"consumer_ref": REF, "http_status": 200})
-    spool.keep(uuid.UUID(int=0), result)
-    spool.keep(submission.public_id, result)
-    spool.keep(
-        store(staff, Outcome.SENDING, clean()).public_id, Result(Outcome.REJECTED, {})
+    result = Result(Outcome.CREATED, consumer_ref=REF, http_status=200)
+    spool.write(uuid.UUID(int=0), result)
+    spool.write(submission.public_id, result)
+    spool.write(
+        store(staff, Outcome.SENDING, clean()).public_id, Result(Outcome.REJECTED)
     )  # without its status
     (settings.SPOOL_DIR / "00000000.json").write_text("{")
     for number, (name, value) in enumerate(
@@ -154,9 +154,7 @@ def test_a_file_whose_writer_was_killed_before_its_new_name_is_taken_up(
     staff: User, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     submission = store(staff, Outcome.SENDING)
-    assert spool.keep(
-        submission.public_id, Result(Outcome.CREATED, {"consumer_ref": REF, "http_status": 200})
-    )
+    assert spool.write(submission.public_id, Result(Outcome.CREATED, consumer_ref=REF, http_status=200))
     [whole] = spool.paths()
     killed = whole.rename(whole.with_suffix(".unfinished"))
     half = settings.SPOOL_DIR / f"{uuid.uuid4()}.unfinished"
@@ -193,14 +191,14 @@ def test_a_fault_of_ours_after_the_send_does_not_lose_what_the_vendor_answered(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faults: list[Exception] = [OperationalError("gone"), ZeroDivisionError()]
-    real = storing.write_after
+    real = storing.store_outcome
 
     def flawed(*args: Any) -> Submission:
         if faults:
             raise faults.pop(0)
         return real(*args)
 
-    monkeypatch.setattr(storing, "write_after", flawed)
+    monkeypatch.setattr(storing, "store_outcome", flawed)
     assert as_staff.post(NEW, posted()).status_code == 503
     assert storing.drain_spool(SPOOL) == 1
     assert Submission.objects.get().outcome == Outcome.CREATED

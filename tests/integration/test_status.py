@@ -16,9 +16,11 @@ from pytest_django import Settings
 from apps.accounts.models import User
 from apps.cdp.exchange import Contact
 from apps.cdp.factory import get_client
-from apps.consumers import contact, pacing, spool
-from apps.consumers.models import Outcome, VendorContact
-from apps.consumers.results import Result
+from apps.consumers import connection_health
+from apps.consumers.models import ConnectionHealth, Outcome
+from apps.consumers.reconciliation import circuit_breaker
+from apps.consumers.sending import spool
+from apps.consumers.sending.result import Result
 from apps.core import signs
 from apps.core.models import SignOfLife
 from apps.sandbox.faults import Armed
@@ -35,7 +37,7 @@ NEW = "/consumers/new/"
 
 @pytest.fixture(autouse=True)
 def _no_news() -> None:
-    contact.forget_news()
+    connection_health.forget_latest()
 
 
 def line(name: str) -> Line:
@@ -61,7 +63,7 @@ def test_refused_credentials_reach_the_administrators_start_page_and_end_with_a_
     signs.give(signs.WORKER)
     assert "The portal needs you" not in text(as_administrator.get("/"))
     as_staff.post(NEW, posted(order=FAULT_ORDERS["401"]))
-    since = VendorContact.objects.get().refused_since
+    since = ConnectionHealth.objects.get().refused_since
     assert since is not None
     page = text(as_administrator.get("/"))
     assert "The portal needs you" in page
@@ -69,7 +71,7 @@ def test_refused_credentials_reach_the_administrators_start_page_and_end_with_a_
     assert "The portal needs you" not in text(as_staff.get("/"))
     assert "credentials_refused" in caplog.text
     as_staff.post(NEW, posted(clean(), order=FAULT_ORDERS["401"]))
-    assert VendorContact.objects.get().refused_since == since, "Since when, not when last"
+    assert ConnectionHealth.objects.get().refused_since == since, "Since when, not when last"
     as_staff.post(NEW, posted())
     assert line("credentials").level is Level.WELL
     assert "The portal needs you" not in text(as_administrator.get("/"))
@@ -78,47 +80,47 @@ def test_refused_credentials_reach_the_administrators_start_page_and_end_with_a_
 def test_a_look_up_tells_of_the_credentials_too(as_staff: Client, sandbox: SandboxServer) -> None:
     sandbox.sandbox.faults.arm(Armed("403", operation="retrieve_order"))
     as_staff.get(f"/orders/{SAMPLE_ORDER}/")
-    assert VendorContact.objects.get().refused_status == 403
+    assert ConnectionHealth.objects.get().refused_status == 403
 
 
 def test_a_fault_of_the_vendor_says_nothing_about_the_credentials(sandbox: SandboxServer) -> None:
-    contact.note(Contact(401, None))
-    contact.store_news()
-    contact.note(Contact(503, None))
-    contact.store_news()
+    connection_health.note(Contact(401, None))
+    connection_health.store_latest()
+    connection_health.note(Contact(503, None))
+    connection_health.store_latest()
     assert line("credentials").level is Level.PROBLEM
 
 
 def test_equal_news_is_written_once_a_minute_and_other_news_at_once(django_assert_num_queries: Any) -> None:
-    contact.note(Contact(200, 0.0))
-    contact.store_news()
-    contact.note(Contact(200, 0.0))
+    connection_health.note(Contact(200, 0.0))
+    connection_health.store_latest()
+    connection_health.note(Contact(200, 0.0))
     with django_assert_num_queries(0):
-        contact.store_news()
-    contact.note(Contact(401, 0.0))
-    contact.store_news()
-    assert VendorContact.objects.get().refused_status == 401
+        connection_health.store_latest()
+    connection_health.note(Contact(401, 0.0))
+    connection_health.store_latest()
+    assert ConnectionHealth.objects.get().refused_status == 401
 
 
 def test_news_that_cannot_be_written_costs_nothing_and_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(**_: object) -> None:
         raise OperationalError
 
-    contact.note(Contact(401, None))
+    connection_health.note(Contact(401, None))
     with monkeypatch.context() as patch:
-        patch.setattr(VendorContact.objects, "get_or_create", gone)
-        contact.store_news()
-    contact.note(Contact(401, None))
-    contact.store_news()
-    assert VendorContact.objects.get().refused_status == 401
+        patch.setattr(ConnectionHealth.objects, "get_or_create", gone)
+        connection_health.store_latest()
+    connection_health.note(Contact(401, None))
+    connection_health.store_latest()
+    assert ConnectionHealth.objects.get().refused_status == 401
 
 
 # --- The clock ------------------------------------------------------------------------------------
 def test_the_clock_is_compared_with_the_vendors_date(sandbox: SandboxServer) -> None:
     assert line("clock").words == "Not compared with Sitecore CDP yet"
     get_client().retrieve_order(SAMPLE_ORDER)
-    contact.store_news()
-    ahead = VendorContact.objects.get().clock_ahead
+    connection_health.store_latest()
+    ahead = ConnectionHealth.objects.get().clock_ahead
     assert ahead is not None
     assert -1 < ahead < 3
     assert line("clock").level is Level.WELL
@@ -126,8 +128,8 @@ def test_the_clock_is_compared_with_the_vendors_date(sandbox: SandboxServer) -> 
 
 @pytest.mark.parametrize(("ahead", "words"), [(190.4, "190 seconds ahead"), (-3600.0, "3600 seconds behind")])
 def test_a_clock_that_is_off_is_a_problem(ahead: float, words: str) -> None:
-    contact.note(Contact(200, ahead))
-    contact.store_news()
+    connection_health.note(Contact(200, ahead))
+    connection_health.store_latest()
     assert words in line("clock").words
     assert line("clock").level is Level.PROBLEM
 
@@ -155,10 +157,10 @@ def test_a_pause_of_the_look_ups_is_seen_with_its_reason(settings: Settings) -> 
     from apps.cdp.errors import CdpUnreachable
 
     assert "by hand" in line("look_ups").words
-    settings.CDP_LOOK_UPS = True
+    settings.CDP_RECONCILIATION = True
     assert line("look_ups").level is Level.WELL
-    for _ in range(pacing.PATIENCE):
-        pacing.note_failed(CdpUnreachable("connect_refused"), datetime.datetime.now(datetime.UTC))
+    for _ in range(circuit_breaker.FAILURE_THRESHOLD):
+        circuit_breaker.record_failure(CdpUnreachable("connect_refused"), datetime.datetime.now(datetime.UTC))
     found = line("look_ups")
     assert "did not accept the connection" in found.words
     assert "Paused until" in found.words
@@ -195,9 +197,9 @@ def test_what_waits_on_a_machine_whose_worker_died_stays_a_problem() -> None:
 
 
 def test_what_an_earlier_process_said_of_the_same_folder_is_past_whatever_its_host_was_called() -> None:
-    place = spool.place()
+    place = spool.folder_id()
     assert place
-    assert place == spool.place()
+    assert place == spool.folder_id()
     earlier = f"worker:{place}:a-container-of-yesterday:1"
     SignOfLife.objects.create(process=earlier, seen_at=ago(seconds=60), waiting_files=2)
     signs.give(signs.WORKER, place=place)
@@ -237,7 +239,7 @@ def test_processes_of_yesterday_are_forgotten() -> None:
 
 def test_what_waits_in_the_spool_of_any_machine_is_a_problem(staff: User) -> None:
     assert line("spool").level is Level.WELL
-    spool.keep(store(staff, Outcome.SENDING).public_id, Result(Outcome.CREATED, {"consumer_ref": REF}))
+    spool.write(store(staff, Outcome.SENDING).public_id, Result(Outcome.CREATED, consumer_ref=REF))
     assert line("spool").words == "1"
     signs.give(signs.WORKER, waiting_files=3)
     assert line("spool").words == "3"

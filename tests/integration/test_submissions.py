@@ -11,8 +11,8 @@ from django.test import Client
 
 from apps.accounts.models import User
 from apps.consumers import selectors
-from apps.consumers.digests import search_digests
 from apps.consumers.models import Outcome, Submission
+from apps.consumers.sending.digests import search_digests
 from apps.history.views import list as views
 from tests.unit.accounts.people import events, make_person
 from tests.unit.consumers.entries import FULL, clean, store, text
@@ -191,7 +191,7 @@ def test_an_order_has_its_possible_consumers_whatever_the_case_of_its_reference(
 def test_the_oldest_unknown_ones_stay_in_sight_and_all_of_them_are_counted(
     as_supervisor: Client, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("apps.consumers.views.submissions.MOST_UNKNOWN", 2)
+    monkeypatch.setattr("apps.consumers.views.submissions.MAX_UNKNOWN", 2)
     now = datetime.datetime.now(datetime.UTC)
     stored = [
         store(

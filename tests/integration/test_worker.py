@@ -19,7 +19,7 @@ from django.db import OperationalError
 
 from apps.accounts.models import User
 from apps.consumers.models import Outcome
-from apps.consumers.settling import mark_overdue_unknown
+from apps.consumers.reconciliation.resolution import mark_overdue_unknown
 from apps.core import signs
 from apps.core.actor import Actor
 from consumerportal import status

@@ -35,7 +35,7 @@ def imports_of(path: Path) -> Iterator[str]:
 
 
 def called_names(node: ast.AST) -> set[str]:
-    """The names of the functions that are called in a piece of source: ``record``, ``settling.settle``."""
+    """The names of the functions that are called in a piece of source: ``record``, ``resolving.resolve``."""
     calls = (part.func for part in ast.walk(node) if isinstance(part, ast.Call))
     return {ast.unparse(function) for function in calls}
 

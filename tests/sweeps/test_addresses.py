@@ -20,7 +20,8 @@ from apps.accounts.roles import PERMISSIONS, ROLES
 from apps.audit.models import AuditEvent
 from apps.cdp.consumers import NewConsumer
 from apps.cdp.factory import get_client
-from apps.consumers import rules, services
+from apps.consumers import identity_rules
+from apps.consumers.sending import submit
 from apps.sandbox.seed import SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
 from tests.unit.accounts.people import TESTS, acting, make_person
@@ -123,7 +124,7 @@ def test_every_address_answers_everybody_as_the_matrix_says(
 
 def _values(somebody: User) -> dict[str, object]:
     """A value for each argument of an address, of things that exist and are somebody else's."""
-    submission = services.submit(
+    submission = submit.submit(
         order_ref=SAMPLE_ORDER,
         consumer=NewConsumer(
             first_name="Somebody",
@@ -135,7 +136,7 @@ def _values(somebody: User) -> dict[str, object]:
         actor=acting(somebody),
         client=get_client(),
     )
-    rule = rules.add_rule(name="Rule", provider="Provider", actor=TESTS)
+    rule = identity_rules.add_rule(name="Rule", provider="Provider", actor=TESTS)
     return {
         "public_id": submission.public_id,
         "export_id": prepared(somebody).public_id,

@@ -13,18 +13,18 @@ from django.db import IntegrityError, connection, models, transaction
 from apps.accounts.models import User
 from apps.consumers.models import (
     MAX_IDENTITY_RULES,
+    CircuitBreaker,
+    ConnectionHealth,
     DigestKind,
     IdentityRule,
-    LookPace,
     Outcome,
     PastResolution,
     Submission,
     SubmissionDigest,
-    VendorContact,
 )
 from apps.history.models import Export, State
 from tests.unit.accounts.people import make_person
-from tests.unit.consumers.entries import REF, clean, settled_by, store
+from tests.unit.consumers.entries import REF, clean, resolved_by, store
 from tests.unit.history.export_rows import stored
 
 pytestmark = pytest.mark.django_db
@@ -42,13 +42,13 @@ def _turn(was: Outcome, /, **columns: Any) -> None:
     Submission.objects.filter(pk=submission.pk).update(**columns)
 
 
-def _settled_not_created(**columns: Any) -> None:
+def _resolved_not_created(**columns: Any) -> None:
     _turn(Outcome.NOT_CREATED, **columns)
 
 
 def _past(**columns: Any) -> None:
     submission = store(_person(), Outcome.NOT_CREATED)
-    kept = {**settled_by(_person()), "replaced_at": NOW, "outcome": "not_created", "consumer_ref": ""}
+    kept = {**resolved_by(_person()), "replaced_at": NOW, "outcome": "not_created", "consumer_ref": ""}
     names = {field.name for field in PastResolution._meta.fields}
     sound = {name: value for name, value in {**kept, **columns}.items() if name in names}
     PastResolution.objects.create(submission=submission, **sound)
@@ -61,12 +61,12 @@ def _open_twice() -> None:
 
 def _claimed_twice() -> None:
     for name in ("One", "Two"):
-        store(_person(), Outcome.CREATED, clean(last_name=name), **settled_by(_person()))
+        store(_person(), Outcome.CREATED, clean(last_name=name), **resolved_by(_person()))
 
 
 def _claimed_in_other_letters() -> None:
-    store(_person(), Outcome.CREATED, clean(last_name="One"), **settled_by(_person()))
-    upper = {**settled_by(_person()), "consumer_ref": REF.upper()}
+    store(_person(), Outcome.CREATED, clean(last_name="One"), **resolved_by(_person()))
+    upper = {**resolved_by(_person()), "consumer_ref": REF.upper()}
     store(_person(), Outcome.CREATED, clean(last_name="Two"), **upper)
 
 
@@ -96,7 +96,7 @@ BREAKS: dict[str, list[Break]] = {
     "submission_outcome_is_known": [lambda: _turn(Outcome.REJECTED, outcome="lost", error_code="")],
     "submission_same_content_open_once": [_open_twice],
     "submission_claimed_reference_once": [_claimed_twice, _claimed_in_other_letters],
-    "submission_late_reference_after_settling": [
+    "submission_late_reference_after_resolution": [
         lambda: _turn(Outcome.CREATED, late_consumer_ref=REF),
         lambda: _turn(Outcome.CREATED, late_outcome="rejected"),
         lambda: _turn(Outcome.CREATED, contradicted=True),
@@ -119,76 +119,78 @@ BREAKS: dict[str, list[Break]] = {
     ],
     "submission_rejected_by_an_answer": [lambda: _turn(Outcome.REJECTED, http_status=None)],
     "submission_not_sent_has_no_answer": [lambda: _turn(Outcome.NOT_SENT, http_status=400)],
-    "submission_settled_completely": [
-        lambda: _settled_not_created(settled_at=None),
-        lambda: _settled_not_created(settled_by=None),
-        lambda: _settled_not_created(settle_reason=""),
-        lambda: _turn(Outcome.UNKNOWN, **settled_by(_person())),
-        lambda: _turn(Outcome.REJECTED, **settled_by(_person())),
-        lambda: _turn(Outcome.CREATED, settled_at=NOW),
-        lambda: _turn(Outcome.CREATED, settle_reason="other"),
-        lambda: _turn(Outcome.CREATED, settled_by=_person()),
-        lambda: _turn(Outcome.CREATED, **{**settled_by(_person()), "settled_how": "by_magic"}),
-        lambda: _settled_not_created(settled_how="by_look_up", settle_reason=""),
-        lambda: _turn(Outcome.CREATED, settled_how="by_look_up"),
+    "submission_resolved_completely": [
+        lambda: _resolved_not_created(resolved_at=None),
+        lambda: _resolved_not_created(resolved_by=None),
+        lambda: _resolved_not_created(resolution_reason=""),
+        lambda: _turn(Outcome.UNKNOWN, **resolved_by(_person())),
+        lambda: _turn(Outcome.REJECTED, **resolved_by(_person())),
+        lambda: _turn(Outcome.CREATED, resolved_at=NOW),
+        lambda: _turn(Outcome.CREATED, resolution_reason="other"),
+        lambda: _turn(Outcome.CREATED, resolved_by=_person()),
+        lambda: _turn(Outcome.CREATED, **{**resolved_by(_person()), "resolved_how": "by_magic"}),
+        lambda: _resolved_not_created(resolved_how="by_reconciliation", resolution_reason=""),
+        lambda: _turn(Outcome.CREATED, resolved_how="by_reconciliation"),
     ],
     "submission_read_only_when_marked_created": [
-        lambda: _turn(Outcome.CREATED, settled_read_at=NOW),
-        lambda: _settled_not_created(settled_read_at=NOW),
+        lambda: _turn(Outcome.CREATED, consumer_read_at=NOW),
+        lambda: _resolved_not_created(consumer_read_at=NOW),
     ],
     "past_resolution_reference_exactly_when_created": [
         lambda: _past(outcome="created"),
         lambda: _past(outcome="not_created", consumer_ref=REF),
         lambda: _past(outcome="unknown"),
     ],
-    "past_resolution_settled_completely": [
-        lambda: _past(settled_by=None),
-        lambda: _past(settle_reason=""),
-        lambda: _past(settled_how="", settled_by=None, settle_reason=""),
-        lambda: _past(settled_how="by_look_up", settle_reason=""),
+    "past_resolution_complete": [
+        lambda: _past(resolved_by=None),
+        lambda: _past(resolution_reason=""),
+        lambda: _past(resolved_how="", resolved_by=None, resolution_reason=""),
+        lambda: _past(resolved_how="by_reconciliation", resolution_reason=""),
         *(
             lambda columns=columns: _past(outcome="created", consumer_ref=REF, **columns)
             for columns in (
-                {"settled_how": ""},
-                {"settled_how": "", "settled_by": None},
-                {"settled_how": "", "settle_reason": ""},
-                {"settled_how": "by_look_up"},
-                {"settled_how": "by_magic"},
+                {"resolved_how": ""},
+                {"resolved_how": "", "resolved_by": None},
+                {"resolved_how": "", "resolution_reason": ""},
+                {"resolved_how": "by_reconciliation"},
+                {"resolved_how": "by_magic"},
             )
         ),
     ],
     "past_resolution_read_only_when_marked_created": [
-        lambda: _past(settled_read_at=NOW),
+        lambda: _past(consumer_read_at=NOW),
         *(
             lambda how=how: _past(
                 outcome="created",
                 consumer_ref=REF,
-                settled_how=how,
-                settled_by=None,
-                settle_reason="",
-                settled_read_at=NOW,
+                resolved_how=how,
+                resolved_by=None,
+                resolution_reason="",
+                consumer_read_at=NOW,
             )
-            for how in ("", "by_look_up")
+            for how in ("", "by_reconciliation")
         ),
     ],
-    "submission_not_created_is_settled": [
-        lambda: _settled_not_created(settled_how="", settled_at=None, settled_by=None, settle_reason=""),
+    "submission_not_created_is_resolved": [
+        lambda: _resolved_not_created(
+            resolved_how="", resolved_at=None, resolved_by=None, resolution_reason=""
+        ),
     ],
-    "submission_look_due_only_while_unknown": [
-        lambda: _turn(Outcome.CREATED, next_look_at=NOW),
-        lambda: _turn(Outcome.SENDING, next_look_at=NOW),
+    "submission_check_due_only_while_unknown": [
+        lambda: _turn(Outcome.CREATED, next_check_at=NOW),
+        lambda: _turn(Outcome.SENDING, next_check_at=NOW),
     ],
     "submission_doubted_only_where_created": [
         lambda: _turn(Outcome.UNKNOWN, doubt_code="known_before"),
         lambda: _turn(Outcome.CREATED, doubt_code="odd"),
-        lambda: _turn(Outcome.CREATED, doubt_code="claimed", **settled_by(_person())),
+        lambda: _turn(Outcome.CREATED, doubt_code="claimed", **resolved_by(_person())),
     ],
     "submission_list_is_whole_only_where_read": [lambda: _turn(Outcome.CREATED, refs_before_whole=True)],
-    "look_pace_is_one_row": [lambda: LookPace.objects.create(pk=2)],
-    "vendor_contact_is_one_row": [lambda: VendorContact.objects.create(pk=2)],
-    "vendor_contact_refused_with_its_status": [
-        lambda: VendorContact.objects.create(refused_status=401),
-        lambda: VendorContact.objects.create(refused_since=NOW),
+    "circuit_breaker_is_one_row": [lambda: CircuitBreaker.objects.create(pk=2)],
+    "connection_health_is_one_row": [lambda: ConnectionHealth.objects.create(pk=2)],
+    "connection_health_refused_with_status": [
+        lambda: ConnectionHealth.objects.create(refused_status=401),
+        lambda: ConnectionHealth.objects.create(refused_since=NOW),
     ],
     "digest_kind_is_known": [lambda: _digest("shoe_size")],
     "digest_once": [lambda: _digest(DigestKind.EMAIL)],
@@ -263,15 +265,20 @@ def test_a_sound_submission_of_every_outcome_is_taken(outcome: Outcome) -> None:
     "columns",
     [
         {},
-        {"outcome": "created", "consumer_ref": REF, "settled_read_at": NOW},
+        {"outcome": "created", "consumer_ref": REF, "consumer_read_at": NOW},
         {
             "outcome": "created",
             "consumer_ref": REF,
-            "settled_how": "",
-            "settled_by": None,
-            "settle_reason": "",
+            "resolved_how": "",
+            "resolved_by": None,
+            "resolution_reason": "",
         },
-        {"outcome": "created", "consumer_ref": REF, "settled_how": "by_look_up", "settle_reason": ""},
+        {
+            "outcome": "created",
+            "consumer_ref": REF,
+            "resolved_how": "by_reconciliation",
+            "resolution_reason": "",
+        },
     ],
     ids=["not created", "created and read", "the vendor's answer", "reconciliation"],
 )
@@ -322,5 +329,5 @@ def test_two_rules_have_neither_one_provider_nor_one_priority() -> None:
 def test_a_reference_that_the_vendor_repeats_is_taken_and_claimed_at_most_once() -> None:
     store(_person(), Outcome.CREATED)
     store(_person(), Outcome.CREATED, clean())
-    store(_person(), Outcome.CREATED, clean(last_name="Three"), **settled_by(_person()))
+    store(_person(), Outcome.CREATED, clean(last_name="Three"), **resolved_by(_person()))
     assert Submission.objects.filter(consumer_ref=REF).count() == 3

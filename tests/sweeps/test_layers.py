@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tests.sweeps.source import APPS, imports_of, modules, relative
 
-KNOWS_NO_REQUEST = {"services.py", "selectors.py", "models.py", "settling.py", "rules.py", "concerns.py"}
+KNOWS_NO_REQUEST = {"services.py", "selectors.py", "models.py", "identity_rules.py"}
+SERVICE_PACKAGES = {"models", "reconciliation", "sending"}
 OF_REQUESTS = ("django.http", "django.shortcuts", "django.template", "django.contrib.messages")
 
 
@@ -12,14 +13,16 @@ def _inner_modules() -> list[str]:
     return [
         relative(path)
         for path in modules()
-        if path.name in KNOWS_NO_REQUEST and path.parent.parent == APPS  # not views/rules.py, forms/rules.py
+        if (path.name in KNOWS_NO_REQUEST and path.parent.parent == APPS)
+        or (path.parent.name in SERVICE_PACKAGES and path.parent.parent.parent == APPS)
     ]
 
 
 def test_the_inner_layers_are_found() -> None:
-    found = _inner_modules()
-    assert {"apps/consumers/services.py", "apps/consumers/settling.py", "apps/consumers/rules.py"} <= {*found}
-    assert len(found) >= 12
+    found = {*_inner_modules()}
+    assert {"apps/consumers/sending/submit.py", "apps/consumers/reconciliation/resolution.py"} <= found
+    assert {"apps/consumers/selectors.py", "apps/consumers/identity_rules.py"} <= found
+    assert len(found) >= 28
 
 
 def test_services_selectors_and_models_know_no_request() -> None:

@@ -23,8 +23,8 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
-from apps.consumers import services
 from apps.consumers.models import Outcome, Submission
+from apps.consumers.sending import submit
 from apps.sandbox.faults import Armed
 from apps.sandbox.routes import ROUTES
 from apps.sandbox.seed import SAMPLE_ORDER
@@ -156,7 +156,7 @@ def _fault_in_a_view(staff: Visitor, markers: Markers, monkeypatch: pytest.Monke
             raise RuntimeError(f"Cannot take {markers['text of a fault']}") from error
 
     with monkeypatch.context() as patch:
-        patch.setattr(services, "submit", fault)
+        patch.setattr(submit, "submit", fault)
         assert staff.post(NEW, _entry(markers, order=_next_order())).status_code == 500
 
 
@@ -188,26 +188,26 @@ def _look_up(staff: Visitor, vendor: SandboxServer, markers: Markers) -> None:
             vendor.sandbox.faults.clear()
 
 
-def _settle(supervisor: Visitor, person: User, markers: Markers) -> None:
+def _resolve(supervisor: Visitor, person: User, markers: Markers) -> None:
     for outcome in ("created", "not_created"):
         unknown = store(person, Outcome.UNKNOWN)
         page = f"/submissions/{unknown.public_id}/"
         supervisor.get(page)
         wrong = {f"{outcome}-{name}": markers[f"{outcome} {name}"] for name in ("reason", "consumer_ref")}
         note = {f"{outcome}-note": f"Told by {markers[f'{outcome} note']}"}
-        refused = supervisor.post(f"{page}settle/", {"outcome": outcome, **wrong, **note})
+        refused = supervisor.post(f"{page}resolve/", {"outcome": outcome, **wrong, **note})
         assert refused.status_code == 200
         right = {f"{outcome}-reason": "other", f"{outcome}-consumer_ref": _next_order()}
-        answer = supervisor.post(f"{page}settle/", {"outcome": outcome, **right, **note})
+        answer = supervisor.post(f"{page}resolve/", {"outcome": outcome, **right, **note})
         if outcome == "created":
             too_late = {"outcome": outcome, **right, "created-note": f"Also {markers['note too late']}"}
             answer = confirm(supervisor, unknown, answer)
-            assert supervisor.post(f"{page}settle/", too_late).status_code == 409
+            assert supervisor.post(f"{page}resolve/", too_late).status_code == 409
             corrected = {"not_created-reason": "other", "not_created-note": markers["note of a correction"]}
             assert enter(supervisor, unknown, {"outcome": "not_created", **corrected}).status_code == 303
         assert answer.status_code == 303
         supervisor.get(page)
-        supervisor.post(f"{page}settle/", {"outcome": markers["no outcome"]})
+        supervisor.post(f"{page}resolve/", {"outcome": markers["no outcome"]})
 
 
 def _send_without_a_session(staff: Visitor, seen: list[str], markers: Markers) -> None:
@@ -290,7 +290,7 @@ def test_no_marker_is_found_after_a_story_over_all_forms(
     _create(of_staff, vendor, markers)
     _fault_in_a_view(of_staff, markers, monkeypatch)
     _look_up(of_staff, vendor, markers)
-    _settle(of_supervisor, staff, markers)
+    _resolve(of_supervisor, staff, markers)
     _send_without_a_session(of_staff, seen, markers)
     for visitor in (of_staff, of_supervisor, of_administrator):
         for page in ("/", "/submissions/", "/accounts/profile/"):

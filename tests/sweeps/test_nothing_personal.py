@@ -76,7 +76,7 @@ def _post(client: Client, address: str, values: dict[str, str]) -> HttpResponseB
 
 
 def _live_through_everything(staff: Client, supervisor: Client) -> None:
-    """Errors, a warning, every outcome, the way back to the form, looking, settling."""
+    """Errors, a warning, every outcome, the way back to the form, looking, resolving."""
     form = "/consumers/new/"
     _post(staff, form, _entry(SAMPLE_ORDER, date_of_birth="31 2 1953"))
     created = _post(staff, form, _entry(SAMPLE_ORDER))
@@ -97,12 +97,12 @@ def _live_through_everything(staff: Client, supervisor: Client) -> None:
     staff.get(f"/orders/{SAMPLE_ORDER}/")
     staff.get(f"/guests/{receipt.guest_ref}/")
     staff.get(f"/order-consumers/{receipt.consumer_ref}/")
-    settled = _post(
+    resolved = _post(
         supervisor,
-        f"{unknown.headers['Location']}settle/",
+        f"{unknown.headers['Location']}resolve/",
         {"outcome": "not_created", "not_created-reason": "other", "not_created-note": NOTE},
     )
-    assert settled.status_code == 303
+    assert resolved.status_code == 303
 
 
 def test_no_trace_of_what_was_typed_but_where_it_is_encrypted(
@@ -121,7 +121,7 @@ def test_no_trace_of_what_was_typed_but_where_it_is_encrypted(
     actions = {*AuditEvent.objects.values_list("action", flat=True)}
     assert {
         "session.signed_in", "consumer.create_requested", "consumer.created", "consumer.rejected",
-        "consumer.outcome_unknown", "consumer.settled", "submission.viewed", "submission.repeat_blocked",
+        "consumer.outcome_unknown", "consumer.resolved", "submission.viewed", "submission.repeat_blocked",
         "submissions.listed", "vendor_record.viewed",
     } <= actions  # fmt: skip
     assert {*Submission.objects.values_list("outcome", flat=True)} == {"created", "rejected", "not_created"}

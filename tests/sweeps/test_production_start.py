@@ -100,9 +100,9 @@ def test_practice_values_are_refused_by_name() -> None:
             "unix:/run/portal.sock",
             "PORTAL_BIND is a Unix socket, but TRUSTED_PROXIES does not",
         ),
-        ("CDP_LOOK_UPS_AFTER", "2,inf", "CDP_LOOK_UPS_AFTER holds something else than seconds"),
+        ("CDP_RECONCILIATION_AFTER", "2,inf", "CDP_RECONCILIATION_AFTER holds something else than seconds"),
         ("WORKER_SILENT_SECONDS", "0", "WORKER_SILENT_SECONDS (0) is not at least 1"),
-        ("CDP_LOOK_UPS_AFTER", "0", "CDP_LOOK_UPS_AFTER holds something else than seconds"),
+        ("CDP_RECONCILIATION_AFTER", "0", "CDP_RECONCILIATION_AFTER holds something else than seconds"),
     ],
 )
 def test_an_unsafe_value_is_named_and_never_shown(name: str, value: str, problem: str) -> None:

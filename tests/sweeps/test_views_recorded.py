@@ -19,8 +19,9 @@ from django.urls import reverse
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
 from apps.cdp.factory import get_client
-from apps.consumers import rules, services
+from apps.consumers import identity_rules
 from apps.consumers.models import Outcome, Submission
+from apps.consumers.sending import submit
 from apps.sandbox.seed import SAMPLE_ORDER
 from apps.sandbox.seed_guests import GUEST_WITH_PROFILE
 from apps.sandbox.server import SandboxServer
@@ -58,8 +59,8 @@ def _corrected(client: Client, records: Records) -> HttpResponse:
     return client.get(reverse("consumers:new"), {"from": str(records.rejected.public_id)})  # type: ignore[return-value]  # as above
 
 
-def _settled_with_errors(client: Client, records: Records) -> HttpResponse:
-    address = reverse("consumers:settle", args=[records.unknown.public_id])
+def _resolved_with_errors(client: Client, records: Records) -> HttpResponse:
+    address = reverse("consumers:resolve", args=[records.unknown.public_id])
     return client.post(address, {"outcome": "created"})  # type: ignore[return-value]  # as above
 
 
@@ -68,9 +69,9 @@ SHOWS: dict[str, Visit] = {
     "consumers:new": _corrected,
     "history:submissions": _at("history:submissions"),
     "consumers:receipt": _at("consumers:receipt", lambda records: records.created.public_id),
-    "consumers:settle": _settled_with_errors,
-    "lookups:guest": _at("lookups:guest", lambda _records: GUEST_WITH_PROFILE),
-    "lookups:order_consumer": _at("lookups:order_consumer", lambda records: records.created.consumer_ref),
+    "consumers:resolve": _resolved_with_errors,
+    "orders:guest": _at("orders:guest", lambda _records: GUEST_WITH_PROFILE),
+    "orders:order_consumer": _at("orders:order_consumer", lambda records: records.created.consumer_ref),
 }
 NO_PERSON = "about the portal and the people who work with it"
 SHOWS_NOTHING = {
@@ -93,8 +94,8 @@ SHOWS_NOTHING = {
     "history:export_progress": "how far it is",
     "history:export_cancel": "leads back to the export",
     "history:export_file": "a file, of which export.started is told before its first byte",
-    "lookups:orders": "orders have numbers, prices and dates",
-    "lookups:order": "of the order's consumers only references",
+    "orders:orders": "orders have numbers, prices and dates",
+    "orders:order": "of the order's consumers only references",
     "audit:log": "no event has room for personal data",
     "audit:event": "no event has room for personal data",
 }
@@ -109,7 +110,7 @@ def person(transactional_db: None) -> User:
 
 @pytest.fixture
 def records(person: User, sandbox: SandboxServer) -> Records:
-    created = services.submit(
+    created = submit.submit(
         order_ref=SAMPLE_ORDER, consumer=FULL, token=uuid.uuid4(), actor=acting(person), client=get_client()
     )
     guest = get_client().retrieve_guest(GUEST_WITH_PROFILE)
@@ -165,7 +166,7 @@ def test_a_form_that_comes_back_shows_nothing_of_the_earlier_try(
 
 def test_no_other_address_shows_personal_data(person: User, records: Records) -> None:
     other = make_person("nora", "staff")
-    rule = rules.add_rule(name="Rule", provider="Provider", actor=TESTS)
+    rule = identity_rules.add_rule(name="Rule", provider="Provider", actor=TESTS)
     values = {
         "public_id": records.created.public_id,
         "export_id": prepared(person).public_id,

@@ -9,16 +9,17 @@ from pathlib import Path
 
 from tests.sweeps.source import Function, called_names, modules, relative, tree_of
 
-WRITERS = {"events.py", "looks.py", "rules.py", "services.py", "settling.py", "storing.py"}
+WRITERS = {"events.py", "identity_rules.py", "services.py"}
+SERVICE_PACKAGES = {"reconciliation", "sending"}
 RECORD = {"record"}
-# Outside the services: groups follow the matrix, sessions are signed in and out of, models guard themselves,
-# and nobody acts when the pace of look-ups, the connection, a counted act or a sign of life changes.
+# Outside the services: groups follow the matrix, sessions are signed in and out of, models guard themselves.
+# No actor changes the circuit breaker, the connection's health, a counted act or a heartbeat.
 MAY_WRITE = {
     "apps/accounts/groups.py",
     "apps/accounts/sessions.py",
     "apps/audit/models.py",
-    "apps/consumers/contact.py",
-    "apps/consumers/pacing.py",
+    "apps/consumers/connection_health.py",
+    "apps/consumers/reconciliation/circuit_breaker.py",
     "apps/core/limits.py",
     "apps/core/signs.py",
 }
@@ -29,7 +30,12 @@ WRITING = re.compile(
 
 
 def _services() -> list[Path]:
-    return [path for path in modules() if path.name in WRITERS and "views" not in path.parts]
+    outer = {"views", "forms", "presenters"}
+    return [
+        path
+        for path in modules()
+        if (path.name in WRITERS and path.parent.name not in outer) or path.parent.name in SERVICE_PACKAGES
+    ]
 
 
 def _functions(path: Path) -> dict[str, Function]:

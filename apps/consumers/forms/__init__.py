@@ -1,1 +1,1 @@
-"""The forms, by subject: the entry of a consumer, settling an unknown outcome, the identity rules."""
+"""The forms, by subject: the entry of a consumer, resolving an unknown outcome, the identity rules."""

@@ -10,7 +10,7 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from apps.consumers import vocabulary
+from apps.consumers import value_lists
 from apps.consumers.forms.fields import (
     SAMPLE_ORDER_REF,
     DateOfBirthField,
@@ -60,7 +60,7 @@ class ConsumerForm(PortalForm):
     title = forms.ChoiceField(
         label=_("Title"),
         required=False,
-        choices=PlainChoices(vocabulary.title_choices),
+        choices=PlainChoices(value_lists.title_choices),
         widget=PlainSelect,
         error_messages={"invalid_choice": _("Choose a title of the list")},
     )
@@ -73,7 +73,7 @@ class ConsumerForm(PortalForm):
     gender = forms.ChoiceField(
         label=_("Gender"),
         required=False,
-        choices=vocabulary.GENDERS,
+        choices=value_lists.GENDERS,
         widget=forms.RadioSelect,
         error_messages={"invalid_choice": _("Choose a gender of the list")},
     )
@@ -97,7 +97,7 @@ class ConsumerForm(PortalForm):
     country = forms.ChoiceField(
         label=_("Country"),
         required=False,
-        choices=PlainChoices(vocabulary.country_choices),
+        choices=PlainChoices(value_lists.country_choices),
         widget=PlainSelect,
         error_messages={"invalid_choice": _("Choose a country of the list")},
     )
@@ -139,7 +139,7 @@ _LAYOUT = Layout(
         _("Document"),
         SideBySide("nationality", "passport_number"),
         "country",
-        Suggestions("nationalities", vocabulary.nationalities),
+        Suggestions("nationalities", value_lists.nationalities),
     ),
     Group(_("Identifiers"), Part("consumers/identifiers_list.html")),
 )

@@ -14,11 +14,11 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from apps.cdp.consumers import NewConsumer
-from apps.consumers.concerns import has_enough_identity
 from apps.consumers.forms.consumer import MISSING, ConsumerForm, required_fields
 from apps.consumers.forms.lists import LISTS, RowList
 from apps.consumers.forms.normalisations import normalisations
-from apps.consumers.vocabulary import Normalisation
+from apps.consumers.sending.warnings import has_enough_identity
+from apps.consumers.value_lists import Normalisation
 from apps.core.form_errors import FieldError, field_errors
 from apps.core.form_input import LineField
 

@@ -6,7 +6,7 @@ import re
 
 from apps.consumers.emails import split_addresses
 from apps.consumers.forms.fields import split_numbers
-from apps.consumers.vocabulary import Normalisation
+from apps.consumers.value_lists import Normalisation
 
 
 def normalisations(name: str, typed: str, visible: str, sent: tuple[str, ...]) -> frozenset[Normalisation]:

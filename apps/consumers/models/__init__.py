@@ -1,20 +1,21 @@
 """The tables of the main job, by subject."""
 
-from apps.consumers.models.contact import VendorContact
+from apps.consumers.models.circuit_breaker import CircuitBreaker
+from apps.consumers.models.connection_health import ConnectionHealth
 from apps.consumers.models.digests import DigestKind, SubmissionDigest
-from apps.consumers.models.pace import LookPace
-from apps.consumers.models.resolutions import PastResolution
-from apps.consumers.models.rules import MAX_IDENTITY_RULES, IdentityRule
+from apps.consumers.models.identity_rule import MAX_IDENTITY_RULES, IdentityRule
+from apps.consumers.models.past_resolution import PastResolution
 from apps.consumers.models.submission import (
     CORRECTABLE_OUTCOMES,
     OPEN_OUTCOMES,
     UNCERTAIN_MATCHES,
+    CheckResult,
     Doubt,
-    LookResult,
     Outcome,
-    SettledHow,
-    SettleReason,
+    ResolutionReason,
+    ResolvedHow,
     Submission,
+    answer_columns,
 )
 
 __all__ = [
@@ -22,16 +23,17 @@ __all__ = [
     "MAX_IDENTITY_RULES",
     "OPEN_OUTCOMES",
     "UNCERTAIN_MATCHES",
+    "CheckResult",
+    "CircuitBreaker",
+    "ConnectionHealth",
     "DigestKind",
     "Doubt",
     "IdentityRule",
-    "LookPace",
-    "LookResult",
     "Outcome",
     "PastResolution",
-    "SettleReason",
-    "SettledHow",
+    "ResolutionReason",
+    "ResolvedHow",
     "Submission",
     "SubmissionDigest",
-    "VendorContact",
+    "answer_columns",
 ]

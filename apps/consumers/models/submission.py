@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -13,7 +12,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from apps.cdp.consumers import NewConsumer, OrderConsumer
-from apps.core.encryption import decrypt_column, encrypt
+from apps.core.encryption import decrypt_column, encrypt_json
 from apps.core.references import same_reference
 
 
@@ -34,15 +33,15 @@ OPEN_OUTCOMES = (Outcome.SENDING, Outcome.UNKNOWN)
 CORRECTABLE_OUTCOMES = (Outcome.REJECTED, Outcome.NOT_SENT, Outcome.NOT_CREATED)
 
 
-class SettledHow(models.TextChoices):
-    """How an unknown outcome became known. Empty where the vendor's own answer said it."""
+class ResolvedHow(models.TextChoices):
+    """How an unknown submission got its outcome. Empty if the vendor's answer gave it."""
 
-    BY_HAND = "by_hand", _("by a supervisor")
-    BY_LOOK_UP = "by_look_up", _("by a look-up")
+    BY_SUPERVISOR = "by_supervisor", _("by a supervisor")
+    BY_RECONCILIATION = "by_reconciliation", _("by reconciliation")
 
 
-class LookResult(models.TextChoices):
-    """What the last look-up of an unknown outcome found on the order."""
+class CheckResult(models.TextChoices):
+    """The result of the last check of an unknown submission."""
 
     ONE = "one", _("One new consumer matches")
     NONE = "none", _("No new consumer matches")
@@ -59,8 +58,8 @@ class LookResult(models.TextChoices):
     FAILED = "failed", _("The order could not be read")
 
 
-# A consumer matches, but nothing says that it is new.
-UNCERTAIN_MATCHES = (LookResult.NOT_PROVEN, LookResult.BEFORE_PARTIAL, LookResult.OTHER_TIME)
+# A consumer matches, but may have been on the order before.
+UNCERTAIN_MATCHES = (CheckResult.NOT_PROVEN, CheckResult.BEFORE_PARTIAL, CheckResult.OTHER_TIME)
 
 
 class Doubt(models.TextChoices):
@@ -71,8 +70,8 @@ class Doubt(models.TextChoices):
     ANOTHER_DATA = "another_data", _("The answer has another email address and another passport number")
 
 
-class SettleReason(models.TextChoices):
-    """Why a supervisor settled an unknown outcome as they did; codes, so that events may carry them."""
+class ResolutionReason(models.TextChoices):
+    """A supervisor's reason for a resolution; codes, so that events may carry them."""
 
     SEEN_IN_CDP = "seen_in_cdp", _("The consumer is on the order in Sitecore CDP")
     NOT_SEEN_IN_CDP = "not_seen_in_cdp", _("The consumer is not on the order in Sitecore CDP")
@@ -81,7 +80,7 @@ class SettleReason(models.TextChoices):
 
 
 class Submission(models.Model):
-    """One attempt by a member of staff to create an order consumer: our row, their receipt.
+    """One attempt by a member of staff to create an order consumer. Its page is the receipt.
 
     The consumer's data are encrypted: a dump of this table shows no personal data of a consumer.
     """
@@ -108,34 +107,34 @@ class Submission(models.Model):
     guest_ref = models.CharField(max_length=200, blank=True)
     http_status = models.PositiveSmallIntegerField(null=True)
     duration_ms = models.PositiveIntegerField(null=True)
-    # Of a created one: why a supervisor has to check it, until one has resolved it.
+    # Why a supervisor has to check a created submission; empty again once it is resolved.
     doubt_code = models.CharField(max_length=20, choices=Doubt, blank=True)
     error_code = models.CharField(max_length=40, blank=True)
     error_field = models.CharField(max_length=60, blank=True)
     encrypted_vendor_message = models.TextField(blank=True)
-    # What was on the order before the send; null where it could not be read, or look-ups are off.
+    # Consumers on the order before the send; null if it could not be read or reconciliation is off.
     refs_before = models.JSONField(null=True)
-    # Whether nothing can be missing from them: read page by page to the end, and from no cache.
+    # Whether that list is complete: read page by page to its end, and not from a cache.
     refs_before_whole = models.BooleanField(default=False)
-    looks = models.PositiveSmallIntegerField(default=0)
-    failed_looks = models.PositiveSmallIntegerField(default=0)  # in a row
-    next_look_at = models.DateTimeField(null=True)
-    last_look_at = models.DateTimeField(null=True)
-    look_result = models.CharField(max_length=12, choices=LookResult, blank=True)
+    check_count = models.PositiveSmallIntegerField(default=0)
+    failed_check_count = models.PositiveSmallIntegerField(default=0)  # in a row
+    next_check_at = models.DateTimeField(null=True)
+    last_check_at = models.DateTimeField(null=True)
+    check_result = models.CharField(max_length=12, choices=CheckResult, blank=True)
     matching_refs = models.JSONField(default=list)  # that could be this submission's consumer
     different_refs = models.JSONField(default=list)  # new on the order, but of somebody else
     unread_refs = models.JSONField(default=list)  # new on the order, but not to be read
-    settled_how = models.CharField(max_length=10, choices=SettledHow, blank=True)
-    settled_at = models.DateTimeField(null=True)
-    settled_by = models.ForeignKey(
+    resolved_how = models.CharField(max_length=20, choices=ResolvedHow, blank=True)
+    resolved_at = models.DateTimeField(null=True)
+    resolved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
-    settled_by_name = models.CharField(max_length=200, blank=True)
-    settle_reason = models.CharField(max_length=20, choices=SettleReason, blank=True)
-    encrypted_settle_note = models.TextField(blank=True)
-    # When the portal read the consumer that a supervisor then marked; null: nobody but the supervisor saw it.
-    settled_read_at = models.DateTimeField(null=True)
-    # Of an answer that came after somebody had settled. Contradicted: it says otherwise, until settled anew.
+    resolved_by_name = models.CharField(max_length=200, blank=True)
+    resolution_reason = models.CharField(max_length=20, choices=ResolutionReason, blank=True)
+    encrypted_resolution_note = models.TextField(blank=True)
+    # When the portal read the consumer that a supervisor named; null: only the supervisor saw it.
+    consumer_read_at = models.DateTimeField(null=True)
+    # An answer that arrived after a resolution. ``contradicted``: it disagrees with it.
     late_outcome = models.CharField(max_length=12, choices=Outcome, blank=True)
     late_consumer_ref = models.CharField(max_length=200, blank=True)
     contradicted = models.BooleanField(default=False)
@@ -147,8 +146,8 @@ class Submission(models.Model):
             ("create_order_consumer", "Create order consumers"),
             ("view_own_submissions", "See one's own submissions"),
             ("view_all_submissions", "See everybody's submissions"),
-            ("look_up_vendor_records", "Look up orders, guests and consumers at the vendor"),
-            ("settle_submission", "Settle unknown outcomes"),
+            ("view_vendor_records", "View orders, guests and order consumers of Sitecore CDP"),
+            ("resolve_submission", "Resolve unknown submissions"),
             ("export_submissions", "Export submissions"),
             ("export_personal_data", "Export personal data of consumers"),
             ("view_figures", "See figures over all submissions"),
@@ -187,9 +186,9 @@ class Submission(models.Model):
             models.Index(Lower("guest_ref"), name="submission_of_guest"),
             models.Index(Lower("late_consumer_ref"), name="submission_by_late_reference"),
             models.Index(
-                fields=["next_look_at", "id"],
-                condition=Q(next_look_at__isnull=False),
-                name="submission_look_due",
+                fields=["next_check_at", "id"],
+                condition=Q(next_check_at__isnull=False),
+                name="submission_check_due",
             ),
         ]
         constraints = [
@@ -205,11 +204,11 @@ class Submission(models.Model):
                 # Vendor: references are compared without regard to case.
                 Lower("consumer_ref"),
                 name="submission_claimed_reference_once",
-                condition=~Q(settled_how="") & ~Q(consumer_ref=""),
+                condition=~Q(resolved_how="") & ~Q(consumer_ref=""),
             ),
             models.CheckConstraint(
-                name="submission_late_reference_after_settling",
-                condition=Q(late_consumer_ref="", late_outcome="", contradicted=False) | ~Q(settled_how=""),
+                name="submission_late_reference_after_resolution",
+                condition=Q(late_consumer_ref="", late_outcome="", contradicted=False) | ~Q(resolved_how=""),
             ),
             models.CheckConstraint(
                 name="submission_finished_unless_sending",
@@ -227,7 +226,7 @@ class Submission(models.Model):
                 | Q(
                     doubt_code__in=["known_before", "claimed", "another_data"],
                     outcome="created",
-                    settled_how="",
+                    resolved_how="",
                 ),
             ),
             models.CheckConstraint(
@@ -247,29 +246,35 @@ class Submission(models.Model):
                 condition=~Q(outcome="not_sent") | Q(http_status__isnull=True),
             ),
             models.CheckConstraint(
-                name="submission_settled_completely",
+                name="submission_resolved_completely",
                 condition=Q(
-                    settled_how="", settled_at__isnull=True, settle_reason="", settled_by__isnull=True
+                    resolved_how="", resolved_at__isnull=True, resolution_reason="", resolved_by__isnull=True
                 )
                 | (
-                    Q(settled_how="by_hand", settled_at__isnull=False, settled_by__isnull=False)
-                    & ~Q(settle_reason="")
+                    Q(resolved_how="by_supervisor", resolved_at__isnull=False, resolved_by__isnull=False)
+                    & ~Q(resolution_reason="")
                     & Q(outcome__in=["created", "not_created"])
                 )
-                # No look-up proves absence.
-                | Q(settled_how="by_look_up", settled_at__isnull=False, settle_reason="", outcome="created"),
+                # No check proves absence.
+                | Q(
+                    resolved_how="by_reconciliation",
+                    resolved_at__isnull=False,
+                    resolution_reason="",
+                    outcome="created",
+                ),
             ),
             models.CheckConstraint(
                 name="submission_read_only_when_marked_created",
-                condition=Q(settled_read_at__isnull=True) | Q(settled_how="by_hand", outcome="created"),
+                condition=Q(consumer_read_at__isnull=True)
+                | Q(resolved_how="by_supervisor", outcome="created"),
             ),
             models.CheckConstraint(
-                name="submission_look_due_only_while_unknown",
-                condition=Q(next_look_at__isnull=True) | Q(outcome="unknown"),
+                name="submission_check_due_only_while_unknown",
+                condition=Q(next_check_at__isnull=True) | Q(outcome="unknown"),
             ),
             models.CheckConstraint(
-                name="submission_not_created_is_settled",
-                condition=~Q(outcome="not_created") | ~Q(settled_how=""),
+                name="submission_not_created_is_resolved",
+                condition=~Q(outcome="not_created") | ~Q(resolved_how=""),
             ),
         ]
 
@@ -278,28 +283,28 @@ class Submission(models.Model):
 
     @property
     def consumer(self) -> NewConsumer | None:
-        """What was sent; None once it has been erased, or where no key reads it (``is_unreadable``)."""
+        """What was sent; None if it was erased or no key decrypts it (``is_unreadable``)."""
         sent = decrypt_column(self.encrypted_consumer)
         return NewConsumer.from_json(json.loads(sent)) if sent else None
 
     @consumer.setter
     def consumer(self, consumer: NewConsumer) -> None:
-        self.encrypted_consumer = _sealed(consumer.to_json())
+        self.encrypted_consumer = encrypt_json(consumer.to_json())
 
     @property
     def is_unreadable(self) -> bool:
-        """Whether there is a consumer that none of the keys opens."""
+        """Whether there is a consumer that no key decrypts."""
         return bool(self.encrypted_consumer) and self.consumer is None
 
     @property
     def answer(self) -> OrderConsumer | None:
-        """What came back, where the vendor's answer could be read; None otherwise, as for ``consumer``."""
+        """What the vendor returned; None if there was no readable answer, or as for ``consumer``."""
         came_back = decrypt_column(self.encrypted_answer)
         return OrderConsumer.from_json(json.loads(came_back)) if came_back else None
 
     @answer.setter
     def answer(self, answer: OrderConsumer) -> None:
-        self.encrypted_answer = _sealed(answer.to_json())
+        self.encrypted_answer = encrypt_json(answer.to_json())
 
     @property
     def vendor_message(self) -> str:
@@ -308,8 +313,8 @@ class Submission(models.Model):
 
     @property
     def is_resolved(self) -> bool:
-        """Whether reconciliation or a supervisor gave the outcome, and not the vendor's own answer."""
-        return bool(self.settled_how)
+        """Whether reconciliation or a supervisor gave the outcome, not the vendor's answer."""
+        return bool(self.resolved_how)
 
     @property
     def is_late_ref_of_before(self) -> bool:
@@ -317,10 +322,18 @@ class Submission(models.Model):
         return any(same_reference(self.late_consumer_ref, ref) for ref in self.refs_before or [])
 
     @property
-    def settle_note(self) -> str:
-        """The supervisor's own words on a settled outcome."""
-        return decrypt_column(self.encrypted_settle_note)
+    def resolution_note(self) -> str:
+        """The supervisor's note on the resolution."""
+        return decrypt_column(self.encrypted_resolution_note)
 
 
-def _sealed(value: dict[str, Any]) -> str:
-    return encrypt(json.dumps(value, ensure_ascii=False))
+def answer_columns(consumer: OrderConsumer) -> dict[str, str]:
+    """The columns that store an order consumer that the vendor returned."""
+    return {
+        "encrypted_answer": encrypt_json(consumer.to_json()),
+        "consumer_ref": consumer.ref,
+        "consumer_href": consumer.href,
+        "order_href": consumer.order_href,
+        "guest_href": consumer.guest_href,
+        "guest_ref": consumer.guest_ref,
+    }

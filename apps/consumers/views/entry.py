@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from apps.cdp.factory import get_client
-from apps.consumers import events, presenters, selectors, services, storing, words
+from apps.consumers import events, labels, selectors
 from apps.consumers.forms.consumer import required_fields
 from apps.consumers.forms.entry import (
     FORM_FIELD,
@@ -28,7 +28,9 @@ from apps.consumers.forms.entry import (
 )
 from apps.consumers.forms.lists import LISTS
 from apps.consumers.models import Outcome, Submission
-from apps.core import kept_entries
+from apps.consumers.presenters import receipts
+from apps.consumers.sending import storing, submit
+from apps.core import sealed_entries
 from apps.core.actor import Actor
 from apps.core.context_processors import environment_words
 from apps.core.form_input import doubled, single
@@ -49,7 +51,7 @@ def new(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _posted(request)
     earlier = _earlier_try(request)
-    kept = kept_entries.take(request)
+    kept = sealed_entries.take(request)
     if kept is not None:
         # The same token: an earlier send of this form, whose answer was lost, is recognised by it.
         entry = Entry.typed(kept, selectors.providers(), token=_token_of(kept))
@@ -97,7 +99,7 @@ def _posted(request: HttpRequest) -> HttpResponse:
 def _sent(request: HttpRequest, entry: Entry, earlier: Submission | None, actor: Actor) -> HttpResponse:
     """One call of the service, and the page of what came of it."""
     try:
-        submission = services.submit(
+        submission = submit.submit(
             order_ref=entry.order_ref,
             consumer=entry.to_new_consumer(),
             token=entry.token,
@@ -107,22 +109,22 @@ def _sent(request: HttpRequest, entry: Entry, earlier: Submission | None, actor:
             normalised=entry.normalised(),
             resubmission_of=earlier,
         )
-    except services.NotConfirmed as stop:
-        lines = [presenters.warning_line(c, may_open=_may_open(request, c.submission)) for c in stop.concerns]
-        for concern, line in zip(stop.concerns, lines, strict=True):
-            entry.warn(concern.field, line.text, value=concern.value)
-        accepted = " ".join(concern.key for concern in stop.concerns)
+    except submit.NotConfirmed as stop:
+        lines = [receipts.warning_line(c, may_open=_may_open(request, c.submission)) for c in stop.warnings]
+        for warning, line in zip(stop.warnings, lines, strict=True):
+            entry.warn(warning.field, line.text, value=warning.value)
+        accepted = " ".join(warning.key for warning in stop.warnings)
         return _page(request, entry, earlier=earlier, warnings=lines, accepted=accepted)
-    except services.IdenticalOpen as stop:
+    except submit.IdenticalOpen as stop:
         return _page(request, entry, earlier=earlier, identical=_shown(request, stop.submission))
-    except services.TokenUsed as stop:
+    except submit.TokenUsed as stop:
         # The back button, then the next person: nothing is sent, nothing typed is lost.
         entry = Entry.typed(request.POST, entry.providers)
         return _page(request, entry, earlier=earlier, used=_shown(request, stop.submission))
-    except services.Busy:
+    except submit.Busy:
         accepted = single(request.POST, "accepted")  # what was said once need not be said again
         return _page(request, entry, status=HTTPStatus.SERVICE_UNAVAILABLE, busy=True, accepted=accepted)
-    except services.NotWritten:
+    except submit.NotWritten:
         return _not_written(request, entry, earlier=earlier)
     except storing.OutcomeNotStored as failure:
         return _not_stored(request, failure)
@@ -142,11 +144,11 @@ def _page(
         {
             "entry": entry,
             "errors": errors,
-            "entry_of": kept_entries.mark(request),
+            "entry_of": sealed_entries.mark(request),
             "required_fields": required_fields(),
             "seconds_to_wait": round(settings.CDP_TOTAL_TIMEOUT) + ANSWER_MARGIN,
-            "earlier_headline": words.headline(Outcome(earlier.outcome)) if earlier else "",
-            "earlier_reason": words.reason(earlier) if earlier else "",
+            "earlier_headline": labels.headline(Outcome(earlier.outcome)) if earlier else "",
+            "earlier_reason": labels.reason(earlier) if earlier else "",
             **context,
         },
         status=status,
@@ -168,8 +170,8 @@ def _not_stored(request: HttpRequest, failure: storing.OutcomeNotStored) -> Http
         "consumers/not_stored.html",
         {
             "outcome": failure.result.outcome.value,
-            "headline": words.headline(failure.result.outcome),
-            "consumer_ref": failure.result.references["consumer_ref"],
+            "headline": labels.headline(failure.result.outcome),
+            "consumer_ref": failure.result.consumer_ref,
             "order_ref": failure.submission.order_ref,
             "spooled": failure.spooled,
             "environment_words": environment_words(),
@@ -199,7 +201,7 @@ def _earlier_try(request: HttpRequest) -> Submission | None:
     except ValueError:
         raise Http404 from None
     submission = _visible(request, public_id)
-    if submission is None or not presenters.is_correctable(submission):
+    if submission is None or not receipts.is_correctable(submission):
         raise Http404
     return submission
 
@@ -211,10 +213,10 @@ def _entry_of_earlier_try(earlier: Submission) -> Entry:
     entry = Entry.posted(values, selectors.providers())
     entry.is_valid()
     if earlier.error_code == "not_found":
-        entry.add_error("order_ref", words.order_not_found(earlier))
+        entry.add_error("order_ref", labels.order_not_found(earlier))
     elif earlier.error_field in FORM_FIELD:
         name = FORM_FIELD[earlier.error_field]
-        message, summary = words.vendor_field_message(earlier), words.vendor_field_summary(name)
+        message, summary = labels.vendor_field_message(earlier), labels.vendor_field_summary(name)
         entry.add_error(name, message, summary=summary)
     return entry
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_POST
 
-from apps.consumers import phones, words
+from apps.consumers import labels, phones
 from apps.consumers.forms.fields import PhoneListField, split_numbers
 from apps.core.form_input import single
 from apps.core.permissions import requires
@@ -23,7 +23,7 @@ def phone_reading(request: HttpRequest) -> JsonResponse:
     typed = single(request.POST, "number")[:MAX_LENGTH]
     numbers = [(number, phones.read(number)) for number in split_numbers(PhoneListField.visible(typed))]
     readings = [
-        {"text": words.phone_reading(number, reading), "read": reading.fault is None}
+        {"text": labels.phone_reading(number, reading), "read": reading.fault is None}
         for number, reading in numbers
     ]
     return JsonResponse({"readings": readings})

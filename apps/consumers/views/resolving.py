@@ -11,12 +11,19 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from apps.cdp.factory import get_client
-from apps.consumers import events, evidence, resolution_presenters, selectors, settling
-from apps.consumers.evidence import Evidence
-from apps.consumers.forms.settling import SETTLE_FORMS, SettleForm, settle_forms, settle_kinds
-from apps.consumers.models import Outcome, SettleReason, Submission
+from apps.consumers import events, selectors
+from apps.consumers.forms.resolution import (
+    RESOLUTION_FORMS,
+    ResolutionForm,
+    allowed_resolution_forms,
+    resolution_forms,
+)
+from apps.consumers.models import Outcome, ResolutionReason, Submission
+from apps.consumers.presenters import resolutions
+from apps.consumers.reconciliation import evidence, resolution
+from apps.consumers.reconciliation.evidence import Evidence
 from apps.consumers.views.submissions import find, lost_page, reader_of, receipt_page, typed_before
-from apps.core import kept_entries
+from apps.core import sealed_entries
 from apps.core.form_errors import FieldError
 from apps.core.form_input import single
 from apps.core.permissions import requires
@@ -28,39 +35,39 @@ CONFIRM, CHANGE = "confirm", "change"
 """What a form asks for: mark as shown, or change what was entered. Otherwise the consumer is read first."""
 
 
-@requires("consumers.settle_submission")
+@requires("consumers.resolve_submission")
 @require_http_methods(["GET", "POST"])
-def settle(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+def resolve(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Mark as created, after what was sent was compared with what the portal read; or as not created."""
     submission = find(request, public_id)
     if request.method == "POST":
         return _posted(request, submission)
-    if not settling.can_be_resolved(submission):
+    if not resolution.can_be_resolved(submission):
         return _to_receipt(submission)
     typed = typed_before(request, submission)
     if isinstance(typed, HttpResponse):
         return typed
-    return _forms_page(request, submission, settle_forms(submission, typed))
+    return _forms_page(request, submission, resolution_forms(submission, typed))
 
 
 def _posted(request: HttpRequest, submission: Submission) -> HttpResponse:
-    chosen = SETTLE_FORMS.get(single(request.POST, "outcome"))
+    chosen = RESOLUTION_FORMS.get(single(request.POST, "outcome"))
     if chosen is None:
         raise Http404
     form = chosen(submission, request.POST)
-    as_seen = single(request.POST, "seen") == settling.version_of(submission)
-    if not as_seen or not settling.can_be_resolved(submission):
+    as_seen = single(request.POST, "seen") == resolution.version_of(submission)
+    if not as_seen or not resolution.can_be_resolved(submission):
         return _too_late(request, submission, form)
-    if chosen not in settle_kinds(submission):
+    if chosen not in allowed_resolution_forms(submission):
         raise Http404
     step = single(request.POST, "step")
     if step == CHANGE:
         typed = {name: single(request.POST, name) for name in request.POST}
-        return _forms_page(request, submission, settle_forms(submission, typed))
+        return _forms_page(request, submission, resolution_forms(submission, typed))
     if not form.is_valid():
         return _with_errors(request, submission, form)
     if form.outcome is not Outcome.CREATED:
-        return _settled(request, submission, form, None)
+        return _resolved(request, submission, form, None)
     if selectors.submissions_with_reference(form.cleaned_data["consumer_ref"], besides=submission):
         return _claimed(request, submission, form)
     sealed = single(request.POST, "created-evidence")
@@ -70,10 +77,10 @@ def _posted(request: HttpRequest, submission: Submission) -> HttpResponse:
         return _shown(request, submission, form)
     if shown.consumer is None and not single(request.POST, "created-compared"):
         return _confirmation(request, submission, form, shown, demanded=True)
-    return _settled(request, submission, form, shown)
+    return _resolved(request, submission, form, shown)
 
 
-def _shown(request: HttpRequest, submission: Submission, form: SettleForm) -> HttpResponse:
+def _shown(request: HttpRequest, submission: Submission, form: ResolutionForm) -> HttpResponse:
     """The consumer as the portal reads it now, for the supervisor to compare and to confirm."""
     reference = form.cleaned_data["consumer_ref"]
     try:
@@ -91,42 +98,47 @@ def _refused_words(refusal: evidence.NotThisConsumer) -> str:
 
 
 def _confirmation(
-    request: HttpRequest, submission: Submission, form: SettleForm, read: Evidence, *, demanded: bool = False
+    request: HttpRequest,
+    submission: Submission,
+    form: ResolutionForm,
+    read: Evidence,
+    *,
+    demanded: bool = False,
 ) -> HttpResponse:
     actor = actor_of(request)
     sealed = evidence.seal(read, submission, actor)
     reader = reader_of(request)
-    context = resolution_presenters.confirmation(submission, read, form, sealed=sealed, reader=reader)
+    context = resolutions.confirmation(submission, read, form, sealed=sealed, reader=reader)
     if demanded:
         said = _("Confirm that you compared it in Sitecore CDP")
         context["errors"] = [FieldError("#id_created-compared", said)]
     events.record_viewed(submission, actor)
     return render(
-        request, "consumers/resolve_confirm.html", {**context, "entry_of": kept_entries.mark(request)}
+        request, "consumers/resolve_confirm.html", {**context, "entry_of": sealed_entries.mark(request)}
     )
 
 
-def _settled(
-    request: HttpRequest, submission: Submission, form: SettleForm, read: Evidence | None
+def _resolved(
+    request: HttpRequest, submission: Submission, form: ResolutionForm, read: Evidence | None
 ) -> HttpResponse:
     try:
-        settling.settle(
+        resolution.resolve(
             submission,
             outcome=form.outcome,
-            reason=SettleReason(form.cleaned_data["reason"]),
+            reason=ResolutionReason(form.cleaned_data["reason"]),
             note=form.cleaned_data["note"],
             consumer_ref=read.consumer_ref if read else "",
             evidence=read,
             actor=actor_of(request),
         )
-    except settling.ReferenceClaimed:
+    except resolution.ReferenceClaimed:
         return _claimed(request, submission, form)
-    except settling.NotUnknown:
+    except resolution.NotUnknown:
         return _too_late(request, find(request, submission.public_id), form)
     return _to_receipt(submission)
 
 
-def _claimed(request: HttpRequest, submission: Submission, form: SettleForm) -> HttpResponse:
+def _claimed(request: HttpRequest, submission: Submission, form: ResolutionForm) -> HttpResponse:
     """The reference belongs to another submission: the form says so and leads there."""
     reference = form.cleaned_data["consumer_ref"]
     form.add_error("consumer_ref", _("This consumer belongs to another submission"))
@@ -135,34 +147,34 @@ def _claimed(request: HttpRequest, submission: Submission, form: SettleForm) -> 
     return _with_errors(request, submission, form)
 
 
-def _too_late(request: HttpRequest, submission: Submission, form: SettleForm) -> HttpResponse:
+def _too_late(request: HttpRequest, submission: Submission, form: ResolutionForm) -> HttpResponse:
     """Somebody else was quicker, unless this very form arrived twice."""
     if _is_repeat(request, submission, form):
         return _to_receipt(submission)
     return lost_page(request, submission, form)
 
 
-def _is_repeat(request: HttpRequest, submission: Submission, form: SettleForm) -> bool:
+def _is_repeat(request: HttpRequest, submission: Submission, form: ResolutionForm) -> bool:
     """Whether the submission is as this person has just resolved it with the same values."""
-    own = submission.is_resolved and submission.settled_by_id == request.user.pk
+    own = submission.is_resolved and submission.resolved_by_id == request.user.pk
     if not own or submission.outcome != form.outcome:
         return False
     values = {name: str(form[name].value() or "").strip() for name in form.fields}
     reference = values.get("consumer_ref", "")
     return (
         (not reference or same_reference(reference, submission.consumer_ref))
-        and values["reason"] == submission.settle_reason
-        and values["note"] == submission.settle_note
+        and values["reason"] == submission.resolution_reason
+        and values["note"] == submission.resolution_note
     )
 
 
-def _with_errors(request: HttpRequest, submission: Submission, form: SettleForm) -> HttpResponse:
-    others = settle_forms(submission)
+def _with_errors(request: HttpRequest, submission: Submission, form: ResolutionForm) -> HttpResponse:
+    others = resolution_forms(submission)
     forms = [form if isinstance(form, type(other)) else other for other in others]
     return _forms_page(request, submission, forms)
 
 
-def _forms_page(request: HttpRequest, submission: Submission, forms: list[SettleForm]) -> HttpResponse:
+def _forms_page(request: HttpRequest, submission: Submission, forms: list[ResolutionForm]) -> HttpResponse:
     events.record_viewed(submission, actor_of(request))
     return receipt_page(request, submission, forms)
 

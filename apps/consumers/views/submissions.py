@@ -19,22 +19,24 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from apps.cdp.factory import get_client
-from apps.consumers import events, looks, presenters, resolution_presenters, selectors, settling
-from apps.consumers.forms.settling import SETTLE_FORMS, SettleForm, settle_forms
+from apps.consumers import events, selectors
+from apps.consumers.forms.resolution import RESOLUTION_FORMS, ResolutionForm, resolution_forms
 from apps.consumers.models import Outcome, Submission
-from apps.consumers.resolution_presenters import Reader
-from apps.core import kept_entries
+from apps.consumers.presenters import receipts, resolutions
+from apps.consumers.presenters.resolutions import Reader
+from apps.consumers.reconciliation import checks, resolution
+from apps.core import sealed_entries
 from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import actor_of
 
-MOST_UNKNOWN = 50
+MAX_UNKNOWN = 50
 ON_START_PAGE = 5
 LOOKS_SOON = datetime.timedelta(seconds=90)  # a reader may be waiting for it
 STILL_EXPECTED = datetime.timedelta(seconds=60)  # after the time at which something should have happened
 SEE_ALL = "consumers.view_all_submissions"
-RESOLVE = "consumers.settle_submission"
+RESOLVE = "consumers.resolve_submission"
 SEE_OWN = "consumers.view_own_submissions"
 
 
@@ -48,15 +50,15 @@ def start(request: HttpRequest, *, problems: Sequence[object] = ()) -> HttpRespo
     if request.user.has_perm(SEE_OWN) or request.user.has_perm(SEE_ALL):
         person, everybody = str(request.user.pk), request.user.has_perm(SEE_ALL)
         every_unknown = selectors.unknown_submissions(person, everybody=everybody)
-        unknown = every_unknown[:MOST_UNKNOWN]
-        contradicted = selectors.contradicted_submissions(person, everybody=everybody)[:MOST_UNKNOWN]
-        doubtful = selectors.doubtful_submissions(person, everybody=everybody)[:MOST_UNKNOWN]
+        unknown = every_unknown[:MAX_UNKNOWN]
+        contradicted = selectors.contradicted_submissions(person, everybody=everybody)[:MAX_UNKNOWN]
+        doubtful = selectors.doubtful_submissions(person, everybody=everybody)[:MAX_UNKNOWN]
         latest = selectors.visible_submissions(person, everybody=False)[:ON_START_PAGE]
         context = {
-            "unknown": [presenters.line(submission) for submission in unknown],
-            "contradicted": [presenters.line(submission) for submission in contradicted],
-            "doubtful": [presenters.line(submission) for submission in doubtful],
-            "latest": [presenters.line(submission) for submission in latest],
+            "unknown": [receipts.line(submission) for submission in unknown],
+            "contradicted": [receipts.line(submission) for submission in contradicted],
+            "doubtful": [receipts.line(submission) for submission in doubtful],
+            "latest": [receipts.line(submission) for submission in latest],
         }
         shown = sum(len(lines) for lines in context.values())
         context["unknown_count"] = every_unknown.count()  # by the index of the open ones, which are few
@@ -69,33 +71,33 @@ def start(request: HttpRequest, *, problems: Sequence[object] = ()) -> HttpRespo
 def receipt(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """The permanent address of a submission. It only reads: a reload never sends."""
     submission = find(request, public_id)
-    forms: list[SettleForm] = []
+    forms: list[ResolutionForm] = []
     if request.user.has_perm(RESOLVE):
         typed = typed_before(request, submission)
         if isinstance(typed, HttpResponse):
             return typed
-        if settling.can_be_settled(submission) or typed:
-            forms = settle_forms(submission, typed)
+        if resolution.needs_resolution(submission) or typed:
+            forms = resolution_forms(submission, typed)
     if submission.outcome != Outcome.SENDING:  # whose page shows no personal data, and looks again by itself
         events.record_viewed(submission, actor_of(request))
     return receipt_page(request, submission, forms)
 
 
-@requires("consumers.look_up_vendor_records")
+@requires("consumers.view_vendor_records")
 @require_http_methods(["POST"])
 def check_now(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Check now: read the order at once, instead of at the next set time."""
     submission = find(request, public_id)
     try:
-        looks.look_now(submission, actor=actor_of(request), client=get_client())
-    except looks.LookNotTaken as refusal:
+        checks.check_now(submission, actor=actor_of(request), client=get_client())
+    except checks.CheckNotRun as refusal:
         if submission.outcome == Outcome.UNKNOWN:
-            messages.info(request, _not_taken_words(refusal))
+            messages.info(request, _not_run_text(refusal))
     return HttpResponseSeeOther(reverse("consumers:receipt", args=[public_id]))
 
 
-def _not_taken_words(refusal: looks.LookNotTaken) -> str:
-    if not settings.CDP_LOOK_UPS:
+def _not_run_text(refusal: checks.CheckNotRun) -> str:
+    if not settings.CDP_RECONCILIATION:
         return _("Look-ups are turned off.")
     if refusal.until is None:
         return _("Checked moments ago. Try again in a few seconds.")
@@ -103,15 +105,17 @@ def _not_taken_words(refusal: looks.LookNotTaken) -> str:
     return _("Sitecore CDP does not answer look-ups. The portal waits until %(time)s.") % {"time": until}
 
 
-def receipt_page(request: HttpRequest, submission: Submission, forms: Sequence[SettleForm]) -> HttpResponse:
+def receipt_page(
+    request: HttpRequest, submission: Submission, forms: Sequence[ResolutionForm]
+) -> HttpResponse:
     """The receipt, with the forms that a supervisor resolves it by, if any."""
     errors = [error for form in forms for error in form_errors(form)]
     context = {
-        **presenters.receipt(submission, get_client()),
-        **resolution_presenters.receipt(submission, reader_of(request), forms=forms),
-        "settle_forms": forms,
+        **receipts.receipt(submission, get_client()),
+        **resolutions.receipt(submission, reader_of(request), forms=forms),
+        "resolution_forms": forms,
         "errors": errors,
-        "entry_of": kept_entries.mark(request),
+        "entry_of": sealed_entries.mark(request),
     }
     response = render(request, "consumers/receipt.html", context)
     seconds = _looks_again_in(submission)
@@ -127,10 +131,14 @@ def _looks_again_in(submission: Submission) -> int:
     """
     now = datetime.datetime.now(datetime.UTC)
     if submission.outcome == Outcome.SENDING:
-        return 3 if now - submission.deadline < settling.longest_send() + STILL_EXPECTED else 0
-    if submission.outcome != Outcome.UNKNOWN or submission.next_look_at is None or not settings.CDP_LOOK_UPS:
+        return 3 if now - submission.deadline < resolution.longest_send() + STILL_EXPECTED else 0
+    if (
+        submission.outcome != Outcome.UNKNOWN
+        or submission.next_check_at is None
+        or not settings.CDP_RECONCILIATION
+    ):
         return 0
-    wait = submission.next_look_at - now
+    wait = submission.next_check_at - now
     return max(round(wait.total_seconds()), 2) + 3 if -STILL_EXPECTED < wait < LOOKS_SOON else 0
 
 
@@ -145,27 +153,29 @@ def typed_before(request: HttpRequest, submission: Submission) -> dict[str, str]
 
     The page that says so, where the submission was resolved meanwhile.
     """
-    path = reverse("consumers:settle", args=[submission.public_id])
-    kept = kept_entries.take(request, path=path) or {}
-    chosen = SETTLE_FORMS.get(kept.get("outcome", ""))
-    as_seen = kept.get("seen", "") == settling.version_of(submission)
-    if chosen is None or (as_seen and settling.can_be_resolved(submission)):
+    path = reverse("consumers:resolve", args=[submission.public_id])
+    kept = sealed_entries.take(request, path=path) or {}
+    chosen = RESOLUTION_FORMS.get(kept.get("outcome", ""))
+    as_seen = kept.get("seen", "") == resolution.version_of(submission)
+    if chosen is None or (as_seen and resolution.can_be_resolved(submission)):
         return kept
     values = QueryDict(mutable=True)
     values.update(kept)
     return lost_page(request, submission, chosen(submission, values))
 
 
-def lost_page(request: HttpRequest, submission: Submission, form: SettleForm) -> HttpResponse:
+def lost_page(request: HttpRequest, submission: Submission, form: ResolutionForm) -> HttpResponse:
     """Already resolved: what the supervisor entered was not saved, and is shown."""
     typed = {form.add_prefix(name): str(form[name].value() or "") for name in form.fields}
     context = {
-        "lost": resolution_presenters.lost(submission, form),
+        "lost": resolutions.lost(submission, form),
         "submission": submission,
-        "version": settling.version_of(submission),
-        "settle_forms": settle_forms(submission, typed) if settling.can_be_resolved(submission) else [],
+        "version": resolution.version_of(submission),
+        "resolution_forms": resolution_forms(submission, typed)
+        if resolution.can_be_resolved(submission)
+        else [],
         "correcting": submission.is_resolved,
-        "entry_of": kept_entries.mark(request),
+        "entry_of": sealed_entries.mark(request),
     }
     return render(request, "consumers/resolve_lost.html", context, status=HTTPStatus.CONFLICT)
 

@@ -1,6 +1,6 @@
 """Submissions summed up: how many, when, by whom, why they failed, how long they took, what is still open."""
 
-from apps.history.figures.counting import MOST_BARS, MOST_PEOPLE, figures_of
+from apps.history.figures.counting import MAX_BARS, MAX_PEOPLE, figures_of
 from apps.history.figures.results import (
     AGE_EDGES,
     ANSWER_EDGES,
@@ -19,8 +19,8 @@ __all__ = [
     "AGE_EDGES",
     "ANSWER_EDGES",
     "LONGEST_TOLD",
-    "MOST_BARS",
-    "MOST_PEOPLE",
+    "MAX_BARS",
+    "MAX_PEOPLE",
     "Answered",
     "Answers",
     "Bar",

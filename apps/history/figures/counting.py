@@ -28,8 +28,8 @@ from apps.history.figures.results import (
 )
 from apps.history.selection import Selection
 
-MOST_BARS = 62  # two months of days
-MOST_PEOPLE = 20
+MAX_BARS = 62  # two months of days
+MAX_PEOPLE = 20
 FAILURES = (Outcome.REJECTED, Outcome.NOT_SENT)
 # Times to answer are counted in steps as fine as two digits of them: (below, step), in milliseconds.
 _STEPS = ((1_000, 10), (10_000, 100), (LONGEST_TOLD, 1_000))
@@ -66,7 +66,7 @@ def _span(
     first = _day(since) if since else first_row
     last = min(_day(until - dt.timedelta(microseconds=1)) if until else today, max(today, last_row))
     last = max(last, last_row)
-    if (last - first).days >= MOST_BARS:
+    if (last - first).days >= MAX_BARS:
         first, last = max(first, first_row), last_row
     return first, last
 
@@ -79,11 +79,11 @@ def _day(moment: dt.datetime) -> dt.date:
 
 
 def _days_of_bars(first: dt.date, last: dt.date) -> tuple[Unit, list[dt.date]]:
-    """The smallest unit that leaves at most :data:`MOST_BARS` bars (years as many as there are), and the day
+    """The smallest unit that leaves at most :data:`MAX_BARS` bars (years as many as there are), and the day
     on which each of them begins."""
     for unit in Unit:
         firsts = list(_beginnings(unit, first, last))
-        if len(firsts) <= MOST_BARS:
+        if len(firsts) <= MAX_BARS:
             break
     return unit, firsts
 
@@ -139,7 +139,7 @@ def _people(chosen: QuerySet[Submission]) -> tuple[Person, ...]:
     by_person = chosen.annotate(who=F("actor_id") + 0).values("who")
     counts = by_person.annotate(total=Count("*"), created=Count("outcome", filter=Q(outcome=Outcome.CREATED)))
     rows = sorted(counts.values_list("who", "total", "created"), key=lambda row: (-row[1], row[0]))
-    named, rest = rows[:MOST_PEOPLE], rows[MOST_PEOPLE:]
+    named, rest = rows[:MAX_PEOPLE], rows[MAX_PEOPLE:]
     names = _names([who for who, _total, _created in named])
     people = [Person(str(who), names[who], total, created) for who, total, created in named]
     if rest:

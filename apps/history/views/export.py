@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.audit import person_limits
-from apps.core import kept_entries
+from apps.core import sealed_entries
 from apps.core.filters import with_query
 from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
@@ -82,7 +82,7 @@ def export(request: HttpRequest) -> HttpResponse:
         "count": count,
         "list_url": list_url,
         "time_zones": dict.fromkeys([timezone.get_current_timezone_name(), "UTC"]),
-        "entry_of": kept_entries.mark(request),
+        "entry_of": sealed_entries.mark(request),
     }
     return render(request, "history/export.html", context, status=status)
 
@@ -148,7 +148,7 @@ def file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
 
 
 def _to_begin_with(request: HttpRequest) -> dict[str, str]:
-    kept = kept_entries.take(request)
+    kept = sealed_entries.take(request)
     if kept is not None:
         return kept
     return values_of(services.last_of(str(request.user.pk)), time_zone=timezone.get_current_timezone_name())

@@ -14,8 +14,8 @@ from django.views.decorators.http import require_http_methods
 from apps.audit import person_limits
 from apps.consumers import events, selectors
 from apps.consumers.models import Outcome, Submission
-from apps.consumers.presenters import line
-from apps.core import kept_entries, keyset
+from apps.consumers.presenters.receipts import line
+from apps.core import keyset, sealed_entries
 from apps.core.filters import page_url, with_query
 from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
@@ -23,7 +23,7 @@ from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import actor_of
 from apps.history import presenters
 from apps.history.forms import SearchForm, SubmissionFilterForm
-from apps.history.selection import MOST_COUNTED, Selection, SubmissionFilter
+from apps.history.selection import MAX_COUNTED, Selection, SubmissionFilter
 from apps.history.views.selected import SEE_ALL, SEE_OWN, filter_form, selection_of
 
 PAGE_SIZE = 50
@@ -44,7 +44,7 @@ def submissions(request: HttpRequest) -> HttpResponse:
             search.add_error(None, person_limits.refusal(person_limits.Act.SEARCH))
             status = HTTPStatus.TOO_MANY_REQUESTS
     else:
-        search = SearchForm(kept=kept_entries.take(request))
+        search = SearchForm(kept=sealed_entries.take(request))
     position = keyset.read_position(request.GET, selectors.NEWEST_BY)
     form = filter_form(request)
     context: dict[str, Any] = {
@@ -52,7 +52,7 @@ def submissions(request: HttpRequest) -> HttpResponse:
         "search": search,
         "search_url": _searched_url(request, {}),
         "search_errors": form_errors(search),
-        "entry_of": kept_entries.mark(request),
+        "entry_of": sealed_entries.mark(request),
         "everybody": request.user.has_perm(SEE_ALL),
         "own": not request.user.has_perm(SEE_ALL),
         "path": request.path,
@@ -79,7 +79,7 @@ def _found(
     return {
         "lines": [line(submission) for submission in page.rows],
         "count": selection.count() if page.rows else None,
-        "most_counted": MOST_COUNTED,
+        "most_counted": MAX_COUNTED,
         "chips": presenters.chips(path, values, form),
         "has_none": not page.rows and not selection.visible().exists(),
         "narrowed": not form.is_of_late or replace(selection.asked, since=None) != SubmissionFilter(),

@@ -14,7 +14,7 @@ from apps.history.writing.layout import Layout
 from apps.history.writing.rows import Row
 from apps.history.writing.zip_stream import LARGEST, ZipStream
 
-MOST_ROWS: Final = 1_048_575
+MAX_ROWS: Final = 1_048_575
 """Rows in a sheet below the header: Excel's limit is one more line."""
 LONGEST_CELL: Final = 32_767
 """Characters (UTF-16 code units) in a cell: Excel's limit."""
@@ -81,11 +81,11 @@ class Workbook:
 
     def rows(self, rows: Sequence[Row]) -> None:
         """Write these rows."""
-        room = MOST_ROWS + 1 - self._line
+        room = MAX_ROWS + 1 - self._line
         if not room or self._zip.size > _FULL:
             self._end_sheet()
             self._begin_sheet()
-            room = MOST_ROWS
+            room = MAX_ROWS
         self._zip.write("".join(map(self._row, self._marked_up(rows[:room]))).encode())
         if len(rows) > room:
             self.rows(rows[room:])
@@ -133,7 +133,7 @@ class Workbook:
 
     def _end_sheet(self) -> None:
         # Numbers are texts here on purpose: Excel need not mark each of them.
-        everywhere = f"A1:{_letters(len(self._keys) - 1)}{MOST_ROWS + 1}"
+        everywhere = f"A1:{_letters(len(self._keys) - 1)}{MAX_ROWS + 1}"
         self._zip.write(
             f'</sheetData><ignoredErrors><ignoredError sqref="{everywhere}" numberStoredAsText="1"/>'
             "</ignoredErrors></worksheet>".encode()

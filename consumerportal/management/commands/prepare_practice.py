@@ -11,10 +11,11 @@ from django.core.management.base import BaseCommand, CommandError
 
 from apps.accounts.practice import has_practice_people
 from apps.accounts.selectors import has_people
-from apps.consumers.rules import add_rule
+from apps.consumers.identity_rules import add_rule
 from apps.consumers.selectors import identity_rules
 from apps.core.actor import Actor
 from apps.core.key_fingerprints import require_accepted_keys
+from consumerportal.practice_database import set_aside_if_outdated
 
 # The sandbox matches guests by the same providers, in the same order.
 PRACTICE_RULES = (
@@ -30,6 +31,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.PRACTICE_MODE:
             raise CommandError("This is not practice mode. Production is set up as the README describes.")
+        old = set_aside_if_outdated()
+        if old is not None:
+            self.stdout.write(
+                f"The practice database was created by an earlier version. It was moved to {old}."
+                " A new one has been created."
+            )
         call_command("migrate", interactive=False, verbosity=0)
         require_accepted_keys()
         if has_people() and not has_practice_people():

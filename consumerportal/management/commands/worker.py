@@ -16,10 +16,10 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 from apps.accounts.sessions import close_expired_sessions
 from apps.audit.watch import Watch
 from apps.cdp.factory import get_client
-from apps.consumers import spool
-from apps.consumers.looks import take_due_look
-from apps.consumers.settling import mark_overdue_unknown
-from apps.consumers.storing import drain_spool
+from apps.consumers.reconciliation.checks import run_due_check
+from apps.consumers.reconciliation.resolution import mark_overdue_unknown
+from apps.consumers.sending import spool
+from apps.consumers.sending.storing import drain_spool
 from apps.core import limits, signs
 from apps.core.actor import Actor
 from apps.core.connections import is_away
@@ -29,7 +29,7 @@ from consumerportal.keys import KeysNotAcceptedError, accept_keys
 logger = logging.getLogger("apps.worker")
 PAUSE_SECONDS = 1.0
 SIGN_SECONDS = 5.0
-LOOKS_AT_A_TIME = 10  # then the other duties have their turn
+CHECKS_AT_A_TIME = 10  # then the other duties have their turn
 ACTOR = Actor.system("worker")
 
 
@@ -76,7 +76,7 @@ class Worker:
         self.duties: dict[str, Callable[[], object]] = {
             "drain_spool": lambda: drain_spool(ACTOR),
             "mark_overdue_unknown": lambda: mark_overdue_unknown(ACTOR),
-            "take_due_looks": self.take_due_looks,
+            "run_due_checks": self.run_due_checks,
             "sweep_exports": lambda: sweep_exports(ACTOR),
             "close_expired_sessions": close_expired_sessions,
             "forget_expired_limits": limits.forget_expired,
@@ -92,13 +92,13 @@ class Worker:
             self.give_sign_if_due()
             self.stop.wait(PAUSE_SECONDS)
 
-    def take_due_looks(self) -> None:
+    def run_due_checks(self) -> None:
         """The looks that are due, one after the other: the vendor sees one at a time from each worker.
 
         Each may take as long as a look may, so there are signs of life between them.
         """
-        for _ in range(LOOKS_AT_A_TIME):
-            if self.stop.is_set() or not take_due_look(actor=ACTOR, client=get_client()):
+        for _ in range(CHECKS_AT_A_TIME):
+            if self.stop.is_set() or not run_due_check(actor=ACTOR, client=get_client()):
                 return
             self.give_sign_if_due()
 
@@ -108,7 +108,9 @@ class Worker:
             return
         failing = ", ".join(sorted(self.failing))
         waiting = len(spool.paths())
-        sign = partial(signs.give, signs.WORKER, place=spool.place(), waiting_files=waiting, failing=failing)
+        sign = partial(
+            signs.give, signs.WORKER, place=spool.folder_id(), waiting_files=waiting, failing=failing
+        )
         if done("give_sign", sign):
             self.signed_at = time.monotonic()
             self.failing.clear()
@@ -122,7 +124,7 @@ def done(name: str, duty: Callable[[], object]) -> bool:
     """
     try:
         duty()
-    except Exception as error:  # one row that nobody foresaw must not stop the settling of all others
+    except Exception as error:  # one row that nobody foresaw must not stop the resolving of all others
         if is_away(error):
             logger.warning("worker_waits_for_the_database")
         else:

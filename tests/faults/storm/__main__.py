@@ -32,7 +32,7 @@ SPARE_ORDERS = 1.5  # for what is corrected
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How large a storm. ``most_seconds``: how long people, and then the settling, may take."""
+    """How large a storm. ``most_seconds``: how long people, and then the resolving, may take."""
 
     database: str
     submissions: int
@@ -81,7 +81,7 @@ def storm(options: Options) -> int:
     """People, weather and havoc over one portal; then calm, and the reckoning."""
     began = time.monotonic()
     command = QUICK_WORKER if options.quick else ("manage.py", "worker")
-    environment = {"CDP_LOOK_UPS_AFTER": "0.5,3"} if options.quick else {}
+    environment = {"CDP_RECONCILIATION_AFTER": "0.5,3"} if options.quick else {}
     with World(options.database, worker_command=command, environment=environment) as world:
         _set_django_up(world)
         people = _people(
@@ -95,9 +95,9 @@ def storm(options: Options) -> int:
         with _raging(havoc, weather):
             _wait_for_people(people, options)
         storm_seconds = time.monotonic() - storm_began
-        _say(f"calm after {storm_seconds:.0f} s; settling")
-        settling_began = time.monotonic()
-        _wait_until_settled(world, options)
+        _say(f"calm after {storm_seconds:.0f} s; resolving")
+        resolving_began = time.monotonic()
+        _wait_until_resolved(world, options)
         facts: dict[str, object] = {
             "seed": options.seed,
             "people": options.people,
@@ -105,7 +105,7 @@ def storm(options: Options) -> int:
             "faults armed": sum(weather.armed.values()),
             "kinds of them": len(weather.armed),
             "seconds of storm": round(storm_seconds),
-            "seconds until all was settled": round(time.monotonic() - settling_began),
+            "seconds until all was resolved": round(time.monotonic() - resolving_began),
         }
         return _reckoned(options, world, people, havoc, facts)
 
@@ -173,7 +173,7 @@ def _wait_for_people(people: list[Person], options: Options) -> None:
             person.problems.append(f"{person.name} is not through after {options.most_seconds:.0f} s")
 
 
-def _wait_until_settled(world: World, options: Options) -> None:
+def _wait_until_resolved(world: World, options: Options) -> None:
     """Until nothing is being sent, no look is to come and the spool is empty; the reckoning judges."""
     from django.db.models import Q
 
@@ -181,7 +181,7 @@ def _wait_until_settled(world: World, options: Options) -> None:
 
     end = time.monotonic() + options.most_seconds
     while time.monotonic() < end:
-        waiting = Submission.objects.filter(Q(outcome="sending") | Q(next_look_at__isnull=False)).count()
+        waiting = Submission.objects.filter(Q(outcome="sending") | Q(next_check_at__isnull=False)).count()
         if not waiting and not world.spooled() and world.is_healthy():
             return
         time.sleep(0.5)

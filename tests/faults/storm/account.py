@@ -9,7 +9,7 @@ from typing import Any
 
 from apps.audit.chain import GENESIS, Row, row_hash
 from apps.audit.models import AuditEvent, AuditHead
-from apps.consumers.models import LookResult, Outcome, Submission
+from apps.consumers.models import CheckResult, Outcome, Submission
 from apps.core.references import reference_key
 from apps.sandbox.fault_table import ROWS
 from tests.faults.storm.entries import Entry
@@ -21,10 +21,10 @@ OUTCOME_EVENTS = {
     "consumer.rejected",
     "consumer.not_sent",
     "consumer.outcome_unknown",
-    "consumer.settled",
+    "consumer.resolved",
 }
 # Why a consumer that exists may stay unknown though it was looked for.
-NOT_DECIDABLE = (LookResult.NOT_PROVEN, LookResult.SHARED, LookResult.SEVERAL, LookResult.MISREAD)
+NOT_DECIDABLE = (CheckResult.NOT_PROVEN, CheckResult.SHARED, CheckResult.SEVERAL, CheckResult.MISREAD)
 # The answer came, but the process that should have read it was killed, or stopped until it was too late.
 NOBODY_READ_IT = {"process_lost", "read_timeout", "total_timeout"}
 _OUTCOME_OF = {row.fault: row.outcome_over_tls for row in ROWS}
@@ -198,7 +198,7 @@ def _all_true(account: Account) -> None:
                 line.outcome == Outcome.UNKNOWN
                 and line.exists
                 and not _was_told_another_ref(line)
-                and line.submission.look_result not in NOT_DECIDABLE
+                and line.submission.check_result not in NOT_DECIDABLE
             )
         ),
     )
@@ -206,7 +206,7 @@ def _all_true(account: Account) -> None:
         "not proven though the order was read before the send",
         where(
             lambda line: (
-                line.submission.look_result == LookResult.NOT_PROVEN
+                line.submission.check_result == CheckResult.NOT_PROVEN
                 and line.outcome == Outcome.UNKNOWN
                 and line.submission.refs_before is not None
             )
@@ -217,13 +217,13 @@ def _all_true(account: Account) -> None:
         where(
             lambda line: (
                 line.outcome == Outcome.UNKNOWN
-                and line.submission.look_result in (LookResult.SHARED, LookResult.SEVERAL)
+                and line.submission.check_result in (CheckResult.SHARED, CheckResult.SEVERAL)
                 and line.alone
                 and line.fault not in _DOUBLING
             )
         ),
     )
-    account.note("a look is still to come", where(lambda line: line.submission.next_look_at is not None))
+    account.note("a look is still to come", where(lambda line: line.submission.next_check_at is not None))
 
 
 def _faults_end_as_they_should(account: Account) -> None:
@@ -274,8 +274,8 @@ def _told_in_full(line: Line) -> bool:
     unknown = ["consumer.outcome_unknown"]
     if line.outcome == Outcome.UNKNOWN:
         return outcomes == unknown
-    if line.by_look_up:
-        return outcomes == [*unknown, "consumer.settled"]
+    if line.by_reconciliation:
+        return outcomes == [*unknown, "consumer.resolved"]
     own = f"consumer.{line.outcome}"
     return outcomes in ([own], [*unknown, own])
 

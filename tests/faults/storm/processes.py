@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.postgresql import find_binaries
 
 ROOT = Path(__file__).resolve().parents[3]
-LOOK_SECONDS = 0.2
+CHECK_SECONDS = 0.2
 STOP_SECONDS = 30.0
 START_SECONDS = 60.0
 
@@ -93,7 +93,7 @@ class Service:
                     )
                 self._groups.append(self._process.pid)
                 self.starts += 1
-            self._let_go.wait(LOOK_SECONDS)
+            self._let_go.wait(CHECK_SECONDS)
 
 
 class Cluster:
@@ -168,7 +168,7 @@ def wait_for(true: Callable[[], object], seconds: float) -> bool:
     while time.monotonic() < end:
         if true():
             return True
-        time.sleep(LOOK_SECONDS)
+        time.sleep(CHECK_SECONDS)
     return bool(true())
 
 

@@ -20,11 +20,11 @@ def main() -> None:
     django.setup()
     from django.core.management import call_command
 
-    from apps.consumers import looks, pacing, schedule, settling
+    from apps.consumers.reconciliation import checks, circuit_breaker, resolution, schedule
 
-    settling.MARGIN = MARGIN
-    looks.LEASE = LEASE
-    pacing.FIRST_PAUSE = FIRST_PAUSE
+    resolution.MARGIN = MARGIN
+    checks.LEASE = LEASE
+    circuit_breaker.FIRST_PAUSE = FIRST_PAUSE
     schedule.FIRST_RETRY = FIRST_PAUSE
     call_command("worker")
 

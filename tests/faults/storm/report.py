@@ -10,7 +10,7 @@ from apps.sandbox.fault_table import ROWS
 from tests.faults.storm.account import Account
 from tests.faults.storm.rows import Line
 
-MOST_SHOWN = 40  # broken promises of a kind
+MAX_SHOWN = 40  # broken promises of a kind
 _HEAD = (
     "fault",
     "when",
@@ -85,8 +85,11 @@ def _per_fault(lines: Iterable[Line]) -> list[tuple[str, ...]]:
 
 
 def _counts(lines: list[Line]) -> tuple[str, ...]:
-    def count(*outcomes: str, by_look_up: bool = False) -> str:
-        return str(sum(line.outcome in outcomes and line.by_look_up is by_look_up for line in lines) or "")
+    def count(*outcomes: str, by_reconciliation: bool = False) -> str:
+        return str(
+            sum(line.outcome in outcomes and line.by_reconciliation is by_reconciliation for line in lines)
+            or ""
+        )
 
     most = max((len(line.creates) for line in lines if line.alone), default=None)
     return (
@@ -94,7 +97,7 @@ def _counts(lines: list[Line]) -> tuple[str, ...]:
         count(Outcome.NOT_SENT),
         count(Outcome.REJECTED),
         count(Outcome.CREATED),
-        count(Outcome.CREATED, by_look_up=True),
+        count(Outcome.CREATED, by_reconciliation=True),
         count(Outcome.UNKNOWN, Outcome.SENDING),
         str(sum(line.exists for line in lines) or ""),
         "" if most is None else str(most),
@@ -104,7 +107,7 @@ def _counts(lines: list[Line]) -> tuple[str, ...]:
 def _reasons(account: Account) -> list[tuple[str, ...]]:
     counted = Counter(
         (
-            str(line.submission.look_result) or "no look",
+            str(line.submission.check_result) or "no look",
             line.submission.error_code,
             "no" if line.submission.refs_before is None else "yes",
             "yes" if line.exists else "no",
@@ -119,8 +122,8 @@ def _facts(facts: Mapping[str, object]) -> str:
 
 
 def _broken(what: str, lines: list[str]) -> str:
-    shown = [f"- {line}" for line in lines[:MOST_SHOWN]]
-    more = [f"- and {len(lines) - MOST_SHOWN} more"] if len(lines) > MOST_SHOWN else []
+    shown = [f"- {line}" for line in lines[:MAX_SHOWN]]
+    more = [f"- and {len(lines) - MAX_SHOWN} more"] if len(lines) > MAX_SHOWN else []
     return "\n".join([f"**BROKEN: {what} ({len(lines)})**", "", *shown, *more])
 
 

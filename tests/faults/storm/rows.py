@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from apps.consumers.models import SettledHow, Submission
+from apps.consumers.models import ResolvedHow, Submission
 from tests.faults.storm.entries import key_in
 
 CREATE = "create_order_consumer"
@@ -69,14 +69,14 @@ class Line:
         return (self.creates[0]["fault"] or "-") if self.creates else NO_REQUEST
 
     @property
-    def by_look_up(self) -> bool:
+    def by_reconciliation(self) -> bool:
         """Whether a look said it."""
-        return self.submission.settled_how == SettledHow.BY_LOOK_UP
+        return self.submission.resolved_how == ResolvedHow.BY_RECONCILIATION
 
     def __str__(self) -> str:
         row = self.submission
         return (
-            f"{row.public_id} {self.outcome} code={row.error_code or '-'} look={row.look_result or '-'}"
-            f" looks={row.looks} before={'-' if row.refs_before is None else len(row.refs_before)}"
+            f"{row.public_id} {self.outcome} code={row.error_code or '-'} look={row.check_result or '-'}"
+            f" checks={row.check_count} before={'-' if row.refs_before is None else len(row.refs_before)}"
             f" fault={self.fault} sends={len(self.creates) if self.alone else '?'} exists={self.exists}"
         )

@@ -13,7 +13,7 @@ from tests.faults.storm.vendor import Vendor
 
 OFTEN = 0.65  # part of the entries before which a fault is armed
 READS_TOO = 0.02  # part of the entries before which the reading of an order is disturbed
-MOST_ARMED = 6  # faults that wait for a request
+MAX_ARMED = 6  # faults that wait for a request
 READ_FAULTS = ("500_before", "503_html_before", "hang_up_before", "404", "404_html", "no_answer_before")
 MISREADINGS = ("another_consumer_after", "known_ref")
 
@@ -40,7 +40,7 @@ class Weather:
             if self._random.random() < READS_TOO:
                 fault = self._random.choice(MISREADINGS)
                 self._vendor.arm(fault=fault, operation="retrieve_order_consumer")
-            if self._random.random() < OFTEN and len(self._vendor.armed()) < MOST_ARMED:
+            if self._random.random() < OFTEN and len(self._vendor.armed()) < MAX_ARMED:
                 fault, facts = next(self._deck)
                 self._vendor.arm(fault=fault, **facts)
                 self.armed[fault] += 1

@@ -30,7 +30,7 @@ TIMES = {
     "CDP_CONNECT_TIMEOUT": "1",
     "CDP_READ_TIMEOUT": "1.5",
     "CDP_TOTAL_TIMEOUT": "3",
-    "CDP_LOOK_UPS_AFTER": "1,3,8,20",
+    "CDP_RECONCILIATION_AFTER": "1,3,8,20",
 }
 
 
@@ -71,7 +71,7 @@ class World:
             "SANDBOX_TLS": "good",
             "CDP_BASE_URL": f"https://127.0.0.1:{sandbox_port}",
             "CDP_CA_FILE": str(ca_file),
-            "CDP_LOOK_UPS": "true",
+            "CDP_RECONCILIATION": "true",
             **TIMES,
             **(environment or {}),
         }

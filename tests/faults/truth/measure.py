@@ -21,9 +21,10 @@ from django.db import connection
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
-from apps.consumers import findings, selectors
-from apps.consumers.models import LookResult, Submission
-from apps.consumers.services import submit
+from apps.consumers import selectors
+from apps.consumers.models import CheckResult, Submission
+from apps.consumers.reconciliation import findings
+from apps.consumers.sending.submit import submit
 from tests.faults.truth.cases import cases, ordinary_cases
 from tests.faults.truth.world import CHECKS, OURS, Case, World
 from tests.unit.accounts.people import acting, make_person
@@ -33,7 +34,7 @@ from tests.unit.accounts.people import acting, make_person
 class Read:
     """What the checks of one case said, one after the other, and what is true."""
 
-    results: tuple[tuple[LookResult, str], ...]
+    results: tuple[tuple[CheckResult, str], ...]
     own_ref: str
     is_decidable: bool
 
@@ -41,8 +42,8 @@ class Read:
         """The reference that is taken once so many checks in a row agree, and when; empty for none."""
         row: list[str] = []
         for (result, ref), seconds in zip(self.results, CHECKS, strict=True):
-            row = [*row, ref] if result is LookResult.ONE and (not row or row[-1] == ref) else [ref]
-            row = row if result is LookResult.ONE else []
+            row = [*row, ref] if result is CheckResult.ONE and (not row or row[-1] == ref) else [ref]
+            row = row if result is CheckResult.ONE else []
             if len(row) >= agreeing:
                 return ref, seconds
         return "", 0.0
@@ -55,7 +56,7 @@ def measure() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
-    project.CDP_LOOK_UPS, project.CDP_TOTAL_TIMEOUT = True, 30.0
+    project.CDP_RECONCILIATION, project.CDP_TOTAL_TIMEOUT = True, 30.0
     connection.creation.create_test_db(verbosity=0)
     with tempfile.TemporaryDirectory() as folder:
         world = World(Path(folder))
@@ -95,7 +96,7 @@ def _tried(world: World, strategy: SearchStrategy[Case], count: int, number: int
     return reads
 
 
-def _checked(submission: Submission, world: World) -> tuple[LookResult, str]:
+def _checked(submission: Submission, world: World) -> tuple[CheckResult, str]:
     """What one check would conclude; nothing is stored."""
     known = findings.keys_of(submission.refs_before or []) | selectors.claimed_refs_on_order(submission)
     conclusion = findings.conclude(submission, findings.read_order(world.order, known, world.client))

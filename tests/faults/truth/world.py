@@ -20,7 +20,7 @@ from apps.cdp.exchange import Exchange
 from apps.cdp.links import BaseUrl
 from apps.cdp.masking import Secrets
 from apps.cdp.transport import RawAnswer, Transport
-from apps.consumers.models import VendorContact
+from apps.consumers.models import ConnectionHealth
 from apps.sandbox.application import Sandbox
 from apps.sandbox.calls import Request
 from apps.sandbox.faults import Armed
@@ -115,7 +115,7 @@ class World:
         self.sandbox.faults.arm(Armed("reset_after" if case.done else "reset_before"))
         if case.misread:
             self.sandbox.faults.arm(Armed(case.misread, operation="retrieve_order_consumer"))
-        VendorContact.objects.update_or_create(pk=1, defaults={"clock_ahead": -case.skew})
+        ConnectionHealth.objects.update_or_create(pk=1, defaults={"clock_ahead": -case.skew})
 
     def pass_to(self, seconds: float) -> None:
         """Let so much time have passed since the send, and the other systems write what is due."""

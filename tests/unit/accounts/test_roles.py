@@ -74,7 +74,7 @@ def test_a_person_may_do_what_their_roles_may_together() -> None:
     person = make_person("pat", STAFF, ADMINISTRATOR)
     assert person.get_all_permissions() == set(ROLES[STAFF]) | set(ROLES[ADMINISTRATOR])
     assert person.has_perms(["accounts.manage_people", "consumers.create_order_consumer"])
-    assert not person.has_perm("consumers.settle_submission")
+    assert not person.has_perm("consumers.resolve_submission")
     assert person.has_module_perms("audit")
     assert person.role_words == "Staff, Administrator"
 

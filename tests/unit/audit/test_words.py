@@ -20,10 +20,11 @@ from apps.audit.selectors import LogFilter
 from apps.audit.words import ACTION_NAMES, KEY_LABELS, VALUES, action_name, key_label, value_words
 from apps.cdp.consumers import Identifier, NewConsumer
 from apps.cdp.errors import CdpError
-from apps.consumers import concerns, looks
-from apps.consumers.evidence import ANOTHER_REFERENCE, LIST_NOT_WHOLE, NOT_ON_ORDER
-from apps.consumers.models import Doubt, LookResult, Outcome, SettleReason
-from apps.consumers.words import REASONS
+from apps.consumers.labels import REASONS
+from apps.consumers.models import CheckResult, Doubt, Outcome, ResolutionReason
+from apps.consumers.reconciliation import checks
+from apps.consumers.reconciliation.evidence import ANOTHER_REFERENCE, LIST_NOT_WHOLE, NOT_ON_ORDER
+from apps.consumers.sending import warnings
 from apps.history.exports.services import FailureCode
 from apps.history.models import ExportReason
 from tests.sweeps.source import APPS, tree_of
@@ -65,22 +66,22 @@ CODES: dict[str, Iterable[str]] = {
     "previous_outcome": Outcome.values,
     "personal": ["yes", "no"],
     "overridden": [
-        concerns.SIMILAR,
-        concerns.NOT_COMPARED,
-        concerns.NO_IDENTITY,
-        concerns.VERY_OLD,
-        concerns.PHONE_NOT_READ,
+        warnings.SIMILAR,
+        warnings.NOT_COMPARED,
+        warnings.NO_IDENTITY,
+        warnings.VERY_OLD,
+        warnings.PHONE_NOT_READ,
     ],
     "reason": [
-        looks.LOOK_UP,
-        *SettleReason.values,
+        checks.RECONCILIATION,
+        *ResolutionReason.values,
         *ExportReason.values,
         *EndReason,
         Refusal.LINK_USED_UP.value,
         *("wrong_password", "no_account", "deactivated", "limited", "blocked"),
     ],
     "result": [
-        *LookResult.values,
+        *CheckResult.values,
         *ERRORS,
         "found",
         "not_found",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
-from apps.consumers.digests import search_digest
 from apps.consumers.models import DigestKind, Outcome, Submission, SubmissionDigest
+from apps.consumers.sending.digests import search_digest
 from apps.history.selection import Selection, SubmissionFilter
 from benchmarks.filled import COMMONEST, fill
 

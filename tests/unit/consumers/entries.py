@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 from apps.accounts.models import User
 from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
-from apps.consumers.digests import content_digest, search_digests
 from apps.consumers.forms.entry import Entry
-from apps.consumers.models import Outcome, SettledHow, SettleReason, Submission, SubmissionDigest
+from apps.consumers.models import Outcome, ResolutionReason, ResolvedHow, Submission, SubmissionDigest
+from apps.consumers.sending.digests import content_digest, search_digests
 from apps.sandbox.seed import SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
 from apps.sandbox.store import WireRequest
@@ -168,7 +168,7 @@ _FACTS: dict[Outcome, dict[str, Any]] = {
     Outcome.REJECTED: {"error_code": "invalid", "http_status": 400},
     Outcome.NOT_SENT: {"error_code": "connect_refused"},
     Outcome.UNKNOWN: {"error_code": "read_timeout"},
-    Outcome.NOT_CREATED: {"error_code": "read_timeout", "settled": True},
+    Outcome.NOT_CREATED: {"error_code": "read_timeout", "resolved": True},
 }
 
 
@@ -185,8 +185,8 @@ def store(
     now = datetime.datetime.now(datetime.UTC)
     facts = dict(_FACTS[outcome])
     finished = facts.pop("finished", True)
-    if facts.pop("settled", False):
-        facts |= settled_by(actor)
+    if facts.pop("resolved", False):
+        facts |= resolved_by(actor)
     sound = {
         "token": uuid.uuid4(),
         "content_digest": content_digest(order, consumer),
@@ -210,12 +210,12 @@ def store(
     return submission
 
 
-def settled_by(person: User) -> dict[str, Any]:
-    """The columns of an outcome that a person has settled."""
+def resolved_by(person: User) -> dict[str, Any]:
+    """The columns of an outcome that a person has resolved."""
     return {
-        "settled_how": SettledHow.BY_HAND,
-        "settled_at": datetime.datetime.now(datetime.UTC),
-        "settled_by": person,
-        "settled_by_name": person.name,
-        "settle_reason": SettleReason.VENDOR_CONFIRMED,
+        "resolved_how": ResolvedHow.BY_SUPERVISOR,
+        "resolved_at": datetime.datetime.now(datetime.UTC),
+        "resolved_by": person,
+        "resolved_by_name": person.name,
+        "resolution_reason": ResolutionReason.VENDOR_CONFIRMED,
     }

@@ -11,8 +11,8 @@ from django.test import Client
 from apps.accounts.models import User
 from apps.cdp.consumers import NewConsumer, OrderConsumer
 from apps.cdp.factory import get_client
-from apps.consumers import settling
-from apps.consumers.models import Outcome, SettleReason, Submission
+from apps.consumers.models import Outcome, ResolutionReason, Submission
+from apps.consumers.reconciliation import resolution
 from apps.sandbox.faults import Armed
 from apps.sandbox.seed import SAMPLE_ORDER
 from apps.sandbox.server import SandboxServer
@@ -29,14 +29,14 @@ def receipt(submission: Submission) -> str:
     return f"/submissions/{submission.public_id}/"
 
 
-def settle_url(submission: Submission) -> str:
+def resolve_url(submission: Submission) -> str:
     """Where the forms post to."""
-    return f"{receipt(submission)}settle/"
+    return f"{receipt(submission)}resolve/"
 
 
 def seen(client: Client, submission: Submission) -> str:
     """Which resolution the forms were made for, as the page of the forms has it."""
-    page = client.get(settle_url(submission)).content.decode()
+    page = client.get(resolve_url(submission)).content.decode()
     found = re.search(r'name="seen" value="([^"]*)"', page)
     assert found is not None
     return found[1]
@@ -44,7 +44,7 @@ def seen(client: Client, submission: Submission) -> str:
 
 def enter(client: Client, submission: Submission, values: dict[str, str], **changes: str) -> Any:
     """Open the forms, enter these values and press the button: the answer."""
-    return client.post(settle_url(submission), {"seen": seen(client, submission), **values, **dict(changes)})
+    return client.post(resolve_url(submission), {"seen": seen(client, submission), **values, **dict(changes)})
 
 
 def confirm(client: Client, submission: Submission, page: Page, *, compared: bool = True) -> Any:
@@ -52,7 +52,7 @@ def confirm(client: Client, submission: Submission, page: Page, *, compared: boo
     values = {**on_page(page), "step": "confirm"}
     if not compared:
         values.pop("created-compared", None)
-    return client.post(settle_url(submission), values)
+    return client.post(resolve_url(submission), values)
 
 
 def mark_created(client: Client, submission: Submission, ref: str = REF, **changes: str) -> Any:
@@ -94,10 +94,10 @@ def vendor_down(sandbox: SandboxServer) -> None:
 
 def resolve(submission: Submission, person: User, outcome: Outcome = Outcome.CREATED, ref: str = REF) -> None:
     """Past the pages, as the service takes it."""
-    settling.settle(
+    resolution.resolve(
         submission,
         outcome=outcome,
-        reason=SettleReason.VENDOR_CONFIRMED,
+        reason=ResolutionReason.VENDOR_CONFIRMED,
         note="",
         actor=acting(person),
         consumer_ref=ref if outcome == Outcome.CREATED else "",

@@ -11,8 +11,7 @@ from django.core.exceptions import TooManyFieldsSent
 from pytest_django import Settings
 
 from apps.cdp.consumers import FIELD_NAMES, Identifier
-from apps.consumers import vocabulary
-from apps.consumers.checks import REQUIRABLE, check_form_settings
+from apps.consumers import value_lists
 from apps.consumers.forms.consumer import MISSING
 from apps.consumers.forms.entry import (
     FORM_FIELD,
@@ -23,7 +22,8 @@ from apps.consumers.forms.entry import (
     with_row_added,
     with_row_removed,
 )
-from apps.consumers.words import FIELD_LABELS
+from apps.consumers.labels import FIELD_LABELS
+from apps.consumers.system_checks import REQUIRABLE, check_form_settings
 from apps.sandbox.seed import SAMPLE_ORDER
 from tests.unit.consumers.entries import FULL, clean, identifier_rows, messages, posted, read, rows, sent
 
@@ -58,7 +58,7 @@ def test_what_is_left_empty_is_not_in_the_json() -> None:
 @pytest.mark.parametrize(("value", "words"), [("male", "Male"), ("female", "Female"), ("unknown", "Unknown")])
 def test_a_gender_is_sent_as_the_vendors_value(value: str, words: str) -> None:
     assert sent(posted(clean(), gender=value)).to_json()["gender"] == value
-    assert str(dict(vocabulary.GENDERS)[value]) == words
+    assert str(dict(value_lists.GENDERS)[value]) == words
 
 
 def test_not_given_is_preselected_and_sends_no_gender() -> None:
@@ -72,17 +72,17 @@ def test_the_titles_are_no_title_the_commonest_of_the_house_then_the_vendors_and
     settings: Settings,
 ) -> None:
     settings.COMMON_TITLES, settings.EXTRA_TITLES = ["Ms", "Mr"], ["Baroness", "Dr"]
-    values = [value for value, _words in vocabulary.title_choices()]
-    assert vocabulary.title_choices()[0] == ("", "No title")
+    values = [value for value, _words in value_lists.title_choices()]
+    assert value_lists.title_choices()[0] == ("", "No title")
     assert values[1:3] == ["Ms", "Mr"]
     assert values[-1] == "Baroness"
-    assert len(values) == len(set(values)) == 1 + len(vocabulary.TITLES) + 1
+    assert len(values) == len(set(values)) == 1 + len(value_lists.TITLES) + 1
     assert sent(posted(clean(), title="Baroness")).title == "Baroness"
     assert "title" not in sent(posted(clean(), title="")).to_json()
 
 
 def test_a_country_is_chosen_by_name_and_sent_as_alpha_2() -> None:
-    choices = vocabulary.country_choices()
+    choices = value_lists.country_choices()
     assert {("IE", "Ireland"), ("CI", "Côte d'Ivoire"), ("TR", "Türkiye")} <= {*choices}
     assert choices[0] == ("", "Not given")
     assert sent(posted(clean(), country="CI")).to_json()["country"] == "CI"
@@ -100,7 +100,7 @@ def test_a_country_is_chosen_by_name_and_sent_as_alpha_2() -> None:
 )
 def test_a_country_is_found_by_typing_the_names_that_people_use(typed: str, code: str) -> None:
     """As a browser does: the first option that begins with what was typed."""
-    choices = vocabulary.country_choices()
+    choices = value_lists.country_choices()
     assert next(key for key, name in choices if name.casefold().startswith(typed.casefold())) == code
 
 
@@ -120,7 +120,7 @@ def test_what_is_not_on_offer_is_an_error_at_its_field(field: str, value: str) -
 
 
 def test_nationalities_are_suggested_and_any_other_word_is_welcome() -> None:
-    assert {"Irish", "Spanish", "French"} <= set(vocabulary.nationalities())
+    assert {"Irish", "Spanish", "French"} <= set(value_lists.nationalities())
     assert sent(posted(clean(), nationality="Klingon")).nationality == "Klingon"
 
 

@@ -11,9 +11,9 @@ from pytest_django import Settings
 from apps.accounts.models import User
 from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
 from apps.cdp.factory import get_client
-from apps.consumers import presenters
-from apps.consumers.concerns import NO_IDENTITY, SIMILAR, Concern
 from apps.consumers.models import Outcome, Submission
+from apps.consumers.presenters import receipts
+from apps.consumers.sending.warnings import NO_IDENTITY, SIMILAR, EntryWarning
 from tests.unit.consumers.entries import FULL, REF, clean, store
 
 
@@ -25,7 +25,7 @@ def answer(consumer: NewConsumer = FULL) -> OrderConsumer:
 def compared(
     sent: NewConsumer | None, came_back: OrderConsumer | None
 ) -> dict[str, tuple[object, object, bool]]:
-    return {row.label: (row.sent, row.came_back, row.differs) for row in presenters.compared(sent, came_back)}
+    return {row.label: (row.sent, row.came_back, row.differs) for row in receipts.compared(sent, came_back)}
 
 
 # --- Sent beside come back ------------------------------------------------------------------------
@@ -109,13 +109,13 @@ def test_a_link_is_shown_word_for_word_and_followed_only_on_the_vendors_own_host
     href: str, own: bool, settings: Settings
 ) -> None:
     settings.CDP_BASE_URL = "http://127.0.0.1:8031"
-    [link] = presenters.returned_links(Submission(guest_href=href), get_client())
+    [link] = receipts.returned_links(Submission(guest_href=href), get_client())
     assert (link.label, link.href, link.own) == ("Guest link", href, own)
 
 
 def test_links_that_did_not_come_are_not_shown(settings: Settings) -> None:
     submission = Submission(consumer_href="a", order_href="b", guest_href="")
-    labels = [link.label for link in presenters.returned_links(submission, get_client())]
+    labels = [link.label for link in receipts.returned_links(submission, get_client())]
     assert labels == ["Consumer link", "Order link"]
 
 
@@ -124,7 +124,7 @@ def test_links_that_did_not_come_are_not_shown(settings: Settings) -> None:
     [("", ""), ("a/b", ""), ("../x", ""), (REF, f"/guests/{REF}/")],
 )
 def test_a_guest_reference_that_makes_no_address_has_no_page(guest_ref: str, path: str) -> None:
-    assert presenters.own_page("lookups:guest", guest_ref) == path
+    assert receipts.own_page("orders:guest", guest_ref) == path
 
 
 # --- Lines ----------------------------------------------------------------------------------------
@@ -133,13 +133,13 @@ def test_a_guest_reference_that_makes_no_address_has_no_page(guest_ref: str, pat
     [(None, ""), (0, "0 ms"), (999, "999 ms"), (1000, "1.0 s"), (1_960, "2.0 s"), (29_949, "29.9 s")],
 )
 def test_a_duration_is_told_in_milliseconds_or_seconds(milliseconds: int | None, words: str) -> None:
-    assert presenters.duration_words(milliseconds) == words
+    assert receipts.duration_words(milliseconds) == words
 
 
 @pytest.mark.django_db
 def test_a_line_of_the_list_names_person_consumer_and_outcome(staff: User) -> None:
     submission = store(staff, Outcome.REJECTED, duration_ms=1500)
-    line = presenters.line(submission)
+    line = receipts.line(submission)
     assert (line.person, line.consumer, line.outcome) == (
         staff.name,
         "Aoife Zaphodina O’Beeblebrox",
@@ -147,7 +147,7 @@ def test_a_line_of_the_list_names_person_consumer_and_outcome(staff: User) -> No
     )
     assert (line.url, line.duration) == (f"/submissions/{submission.public_id}/", "1.5 s")
     submission.encrypted_consumer = ""
-    assert presenters.line(submission).consumer == ""
+    assert receipts.line(submission).consumer == ""
 
 
 @pytest.mark.django_db
@@ -156,8 +156,8 @@ def test_a_similar_consumer_is_told_with_who_and_when_and_linked_only_for_who_ma
     staff: User, may_open: bool
 ) -> None:
     submission = store(staff, Outcome.CREATED)
-    line = presenters.warning_line(
-        Concern(SIMILAR, "last_name", submission, ("last_name",)), may_open=may_open
+    line = receipts.warning_line(
+        EntryWarning(SIMILAR, "last_name", submission, ("last_name",)), may_open=may_open
     )
     assert (line.who, line.when, line.reference) == (staff.name, submission.submitted_at, REF)
     assert line.url == (f"/submissions/{submission.public_id}/" if may_open else "")
@@ -165,5 +165,5 @@ def test_a_similar_consumer_is_told_with_who_and_when_and_linked_only_for_who_ma
 
 
 def test_a_reason_without_an_earlier_submission_has_only_words() -> None:
-    line = presenters.warning_line(Concern(NO_IDENTITY, "identifiers"), may_open=False)
-    assert line == presenters.WarningLine(line.text)
+    line = receipts.warning_line(EntryWarning(NO_IDENTITY, "identifiers"), may_open=False)
+    assert line == receipts.WarningLine(line.text)

@@ -14,7 +14,7 @@ from apps.consumers.forms.fields import OrderReferenceField
 from apps.core.reference_field import ReferenceField
 from apps.core.references import NoReference, RecordKind, reference_in_link, same_reference, spellings
 from apps.history.forms import SubmissionFilterForm
-from apps.lookups.forms import FindOrderForm
+from apps.orders.forms import FindOrderForm
 
 REF = "2D7de9df-45a2-45ea-872c-30e45139007d"
 OTHER = "f6fadfa7-e5c1-4b62-9362-da5cc13da58a"

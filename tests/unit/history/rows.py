@@ -9,7 +9,7 @@ from typing import Any
 
 from apps.accounts.models import User
 from apps.consumers.models import Outcome, Submission
-from tests.unit.consumers.entries import settled_by
+from tests.unit.consumers.entries import resolved_by
 
 _FACTS: dict[Outcome, dict[str, Any]] = {
     Outcome.REJECTED: {"error_code": "invalid", "http_status": 400},
@@ -24,7 +24,7 @@ def bare(person: User, outcome: Outcome, at: dt.datetime, **columns: Any) -> Sub
     if outcome == Outcome.CREATED:
         facts["consumer_ref"] = str(uuid.uuid4())
     if outcome == Outcome.NOT_CREATED:
-        facts |= settled_by(person)
+        facts |= resolved_by(person)
     sound = {
         "token": uuid.uuid4(),
         "content_digest": uuid.uuid4().hex * 2,

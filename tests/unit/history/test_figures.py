@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from apps.accounts.models import User
 from apps.consumers.models import Outcome, Submission
 from apps.core.filters import midnight
-from apps.history.figures import AGE_EDGES, LONGEST_TOLD, MOST_BARS, MOST_PEOPLE, Figures, Unit, figures_of
+from apps.history.figures import AGE_EDGES, LONGEST_TOLD, MAX_BARS, MAX_PEOPLE, Figures, Unit, figures_of
 from apps.history.selection import Selection, SubmissionFilter
 from tests.unit.accounts.people import make_person
 from tests.unit.history.rows import bare, stored
@@ -87,15 +87,15 @@ def test_every_number_is_what_one_counts_by_hand(
         found = figures()
         days = Counter((one.submitted_at.astimezone(ZoneInfo(zone)).date(), one.outcome) for one in kept)
     assert found.total == len(kept)
-    assert len(found.bars) <= MOST_BARS
+    assert len(found.bars) <= MAX_BARS
     for bar in found.bars:
         for outcome in Outcome:
-            by_hand = sum(
+            by_supervisor = sum(
                 number
                 for (day, what), number in days.items()
                 if bar.first <= day <= bar.last and what == outcome
             )
-            assert bar.outcomes[outcome] == by_hand
+            assert bar.outcomes[outcome] == by_supervisor
     assert found.outcomes == {
         outcome: number for outcome in Outcome if (number := sum(one.outcome == outcome for one in kept))
     }
@@ -216,7 +216,7 @@ def test_without_a_row_there_is_nothing_but_what_is_unknown_elsewhere(people: li
 
 
 def test_the_most_active_are_named_and_the_others_counted_together(people: list[User]) -> None:
-    crowd = [make_person(f"p{number:02}", password="") for number in range(MOST_PEOPLE + 2)]
+    crowd = [make_person(f"p{number:02}", password="") for number in range(MAX_PEOPLE + 2)]
     stored(
         bare(who, Outcome.NOT_SENT if turn else Outcome.CREATED, NOW)
         for number, who in enumerate(crowd)
@@ -224,7 +224,7 @@ def test_the_most_active_are_named_and_the_others_counted_together(people: list[
     )
     found = figures().people
     assert [one.name for one in found[:2]] == ["P21 Person", "P20 Person"]
-    assert (len(found), found[0].total, found[0].created, found[0].others) == (MOST_PEOPLE + 1, 22, 1, 21)
+    assert (len(found), found[0].total, found[0].created, found[0].others) == (MAX_PEOPLE + 1, 22, 1, 21)
     assert (found[-1].id, found[-1].people, found[-1].total, found[-1].created) == ("", 2, 3, 2)
 
 

@@ -10,8 +10,8 @@ from django.http import QueryDict
 from django.utils import timezone
 from pytest_django import Settings
 
-from apps.consumers.digests import search_digest
 from apps.consumers.models import DigestKind
+from apps.consumers.sending.digests import search_digest
 from apps.core.filters import UnreadableAddress
 from apps.history.forms import SearchForm, SubmissionFilterForm
 from apps.history.selection import SubmissionFilter

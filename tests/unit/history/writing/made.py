@@ -26,7 +26,7 @@ PLAIN = tuple(key for key, column in COLUMNS.items() if not column.personal)
 PERSONAL = tuple(key for key, column in COLUMNS.items() if column.personal)
 EVERYTHING = Selection(SubmissionFilter(), person_id="", everybody=True)
 ZONE = "Europe/Berlin"
-TIMES = ("submitted_at", "finished_at", "settled_at")
+TIMES = ("submitted_at", "finished_at", "resolved_at")
 
 # The OWASP page on CSV injection, payloads of dynamic data exchange, and what spreadsheets pass over.
 HOSTILE = (
@@ -144,7 +144,7 @@ ROWS = st.fixed_dictionaries(
         "guest_href": TEXTS,
         "error_code": TEXTS.map(lambda text: text[:40]),
         "error_field": TEXTS,
-        "settled_by_name": TEXTS,
+        "resolved_by_name": TEXTS,
         "http_status": st.none() | st.integers(0, 32_000),
         "duration_ms": st.none() | st.integers(0, 2**31 - 1),
         "submitted_at": MOMENTS,

@@ -286,10 +286,10 @@ def test_times_are_those_of_the_zone_at_each_moment(supervisor: User, zone: str,
         dt.datetime(2027, 7, 1, 12, tzinfo=dt.UTC),
     ]
     stored(supervisor, [{"submitted_at": moment} for moment in around])
-    wanted = layout(format_, ("submitted_at", "settled_at"), zone)
+    wanted = layout(format_, ("submitted_at", "resolved_at"), zone)
     data, _told = written(wanted)
     if format_ is Format.JSONL:
-        found = [[line["submitted_at"], line["settled_at"] or ""] for line in json_lines(data)[1]]
+        found = [[line["submitted_at"], line["resolved_at"] or ""] for line in json_lines(data)[1]]
     else:
         found = from_xlsx(data, 2) if format_ is Format.XLSX else from_csv(data, wanted)
     assert found == expected(wanted)

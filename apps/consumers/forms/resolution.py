@@ -1,0 +1,162 @@
+"""The forms by which a supervisor resolves an unknown submission, or corrects a resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from crispy_forms.helper import FormHelper
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import QueryDict
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from apps.consumers.models import UNCERTAIN_MATCHES, Outcome, ResolutionReason, Submission
+from apps.consumers.selectors import is_late_answer_doubtful
+from apps.core.form_input import LinesField, PortalForm
+from apps.core.reference_field import ReferenceField
+from apps.core.references import RecordKind, same_reference
+
+_IN_FULL = _("Enter the consumer reference in full")
+
+
+class ResolutionForm(PortalForm):
+    """Why, from a short list, and in the supervisor's own words."""
+
+    outcome: Outcome
+    reasons: tuple[ResolutionReason, ...]
+    owners: Sequence[str] = ()
+    """Receipts of the submissions that the reference belongs to, where it cannot be taken."""
+
+    reason = forms.ChoiceField(label=_("Reason"), error_messages={"required": _("Choose the reason")})
+    note = LinesField(
+        label=_("Note (optional)"),
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={"max_length": _("The note has at most 2,000 characters")},
+    )
+
+    def __init__(
+        self,
+        submission: Submission,
+        data: QueryDict | None = None,
+        *,
+        initial: Mapping[str, str] | None = None,
+    ) -> None:
+        """``initial`` holds posted names and values, as an entry that was kept has them."""
+        prefix = self.outcome.value
+        values = {name.removeprefix(f"{prefix}-"): value for name, value in (initial or {}).items()}
+        super().__init__(data, prefix=prefix, initial=values)
+        self.submission = submission
+        self.use_required_attribute = False
+        self.fields["reason"].choices = [  # type: ignore[attr-defined]  # a ChoiceField, as declared
+            ("", _("Choose a reason")),
+            *((reason.value, reason.label) for reason in self.reasons),
+        ]
+        self.helper = FormHelper()
+        self.helper.form_tag = False
+        self.helper.disable_csrf = True
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        if self.cleaned_data.get("reason") == ResolutionReason.OTHER and self.cleaned_data.get("note") == "":
+            self.add_error("note", _("Enter the reason in the note"))
+        return self.cleaned_data
+
+    def typed(self) -> list[tuple[str, str]]:
+        """What each field is, and what was posted in it; a reason in words."""
+        reasons = {str(value): str(label) for value, label in self.fields["reason"].choices if value}  # type: ignore[attr-defined]  # as above
+        posted = {name: str(self[name].value() or "") for name in self.fields}
+        posted["reason"] = reasons.get(posted["reason"], posted["reason"])
+        labels = {name: str(field.label) for name, field in self.fields.items()} | {"note": gettext("Note")}
+        return [(labels[name], text) for name, text in posted.items() if text]
+
+
+class MarkAsCreatedForm(ResolutionForm):
+    """The consumer exists: with its reference, so that the receipt leads to it."""
+
+    outcome = Outcome.CREATED
+    reasons = (ResolutionReason.SEEN_IN_CDP, ResolutionReason.VENDOR_CONFIRMED, ResolutionReason.OTHER)
+
+    consumer_ref = ReferenceField(
+        RecordKind.CONSUMER,
+        label=_("Consumer reference"),
+        what_to_enter=_IN_FULL,
+        help_text=_("A link from Sitecore CDP will do."),
+    )
+    field_order = ("consumer_ref", "reason", "note")
+
+    def clean_consumer_ref(self) -> str:
+        reference = str(self.cleaned_data["consumer_ref"])
+        if not reference:
+            raise ValidationError(_IN_FULL, code="not_a_reference")
+        if same_reference(reference, self.submission.order_ref):
+            raise ValidationError(
+                _("This is the reference of the order. Enter the reference of the consumer"),
+                code="of_the_order",
+            )
+        if self._is_verified_already(reference):
+            raise ValidationError(
+                _("This submission is marked as created with this reference already. Enter another one"),
+                code="no_change",
+            )
+        return reference
+
+    def _is_verified_already(self, reference: str) -> bool:
+        """Whether a correction would change nothing. One that is not verified can be verified."""
+        seen = self.submission
+        unchanged = seen.is_resolved and same_reference(reference, seen.consumer_ref)
+        return unchanged and not seen.contradicted and seen.consumer_read_at is not None
+
+
+class MarkAsNotCreatedForm(ResolutionForm):
+    """The consumer does not exist: the entry may be corrected and sent again."""
+
+    outcome = Outcome.NOT_CREATED
+    reasons = (ResolutionReason.NOT_SEEN_IN_CDP, ResolutionReason.VENDOR_CONFIRMED, ResolutionReason.OTHER)
+
+
+RESOLUTION_FORMS: dict[str, type[ResolutionForm]] = {
+    form.outcome.value: form for form in (MarkAsCreatedForm, MarkAsNotCreatedForm)
+}
+
+
+def resolution_forms(
+    submission: Submission, initial: Mapping[str, str] | None = None
+) -> list[ResolutionForm]:
+    """The forms that a supervisor gets, filled with what was typed or with what is known."""
+    return [
+        kind(submission, initial=initial or _known(submission, kind))
+        for kind in allowed_resolution_forms(submission)
+    ]
+
+
+def allowed_resolution_forms(submission: Submission) -> list[type[ResolutionForm]]:
+    """The ways in which a submission can be resolved as it is now.
+
+    Only "created" where a late answer that nothing speaks against has named the consumer, and where it is not
+    created so far.
+    """
+    named = bool(submission.late_consumer_ref) and not is_late_answer_doubtful(submission)
+    not_created = submission.outcome == Outcome.NOT_CREATED and not submission.contradicted
+    if named or not_created:
+        return [MarkAsCreatedForm]
+    return list(RESOLUTION_FORMS.values())
+
+
+def _known(submission: Submission, kind: type[ResolutionForm]) -> dict[str, str]:
+    """The reference that a check, a late answer or a resolution without verification names, if only one.
+
+    None that something speaks against: whoever enters it has looked at it.
+    """
+    if kind is not MarkAsCreatedForm:
+        return {}
+    if submission.consumer_ref and not submission.contradicted:
+        found = [] if submission.consumer_read_at else [submission.consumer_ref]
+    elif submission.late_consumer_ref:
+        found = [] if is_late_answer_doubtful(submission) else [submission.late_consumer_ref]
+    else:
+        found = [] if submission.check_result in UNCERTAIN_MATCHES else submission.matching_refs
+    return {"consumer_ref": found[0]} if len(found) == 1 else {}

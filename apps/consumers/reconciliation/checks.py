@@ -1,0 +1,194 @@
+"""Reconciliation checks: read the order of an unknown submission and look for its consumer.
+
+A check can prove that the consumer exists, never that it does not. It stores what it finds on the submission
+and sends nothing.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+
+from apps.audit import actions
+from apps.audit.services import record
+from apps.cdp.client import CdpClient
+from apps.cdp.consumers import OrderConsumer
+from apps.cdp.errors import (
+    CdpBusy,
+    CdpError,
+)
+from apps.consumers import connection_health, selectors
+from apps.consumers.events import event_of
+from apps.consumers.models import CheckResult, Outcome, ResolvedHow, Submission, answer_columns
+from apps.consumers.reconciliation import circuit_breaker, findings, schedule
+from apps.core.actor import Actor
+from apps.core.connections import release_database_connections
+
+LEASE = datetime.timedelta(seconds=60)  # a check whose process was lost is due again after this time
+MIN_CHECK_INTERVAL = datetime.timedelta(seconds=2)  # between two checks of one submission
+RECONCILIATION = "reconciliation"  # the reason in the event
+
+
+class CheckNotRun(Exception):
+    """No check was run: the outcome is not unknown, or checks are off, paused or too frequent.
+
+    ``until``: the end of the pause, if there is one.
+    """
+
+    def __init__(self, until: datetime.datetime | None = None) -> None:
+        super().__init__("No check was run")
+        self.until = until
+
+
+def run_due_check(*, actor: Actor, client: CdpClient) -> bool:
+    """Run the check that has been due longest. Return False if none is due or checks are paused.
+
+    Any number of workers may call this at the same time: a check is claimed with a lease before it runs.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    if not settings.CDP_RECONCILIATION or not _is_one_due(now) or not circuit_breaker.acquire(now):
+        return False
+    with transaction.atomic():
+        due = Submission.objects.filter(_has_waited(now), outcome=Outcome.UNKNOWN, next_check_at__lte=now)
+        submission = due.order_by("next_check_at", "id").select_for_update(skip_locked=True).first()
+        if submission is None or not _claim(submission, now):
+            return False
+    _run_check(submission, actor, client)
+    connection_health.store_latest()
+    return True
+
+
+def check_now(submission: Submission, *, actor: Actor, client: CdpClient) -> Submission:
+    """Run a check at a person's request and return the submission as it is afterwards.
+
+    Raises ``CheckNotRun``. An order that cannot be read is a result of the check, not an exception.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    if not settings.CDP_RECONCILIATION:
+        raise CheckNotRun
+    until = circuit_breaker.paused_until(now)
+    if until is not None or not _claim(submission, now):
+        raise CheckNotRun(until)
+    if not circuit_breaker.acquire(now):  # after a pause one check runs first
+        raise CheckNotRun(circuit_breaker.paused_until(now))
+    _run_check(submission, actor, client)
+    connection_health.store_latest()
+    submission.refresh_from_db()
+    return submission
+
+
+def _is_one_due(now: datetime.datetime) -> bool:
+    return Submission.objects.filter(
+        _has_waited(now), outcome=Outcome.UNKNOWN, next_check_at__lte=now
+    ).exists()
+
+
+def _has_waited(now: datetime.datetime) -> Q:
+    return Q(last_check_at__isnull=True) | Q(last_check_at__lte=now - MIN_CHECK_INTERVAL)
+
+
+def _claim(submission: Submission, now: datetime.datetime) -> bool:
+    """Claim the next check of the submission; False if another process ran one a moment ago."""
+    open_ = Submission.objects.filter(_has_waited(now), pk=submission.pk, outcome=Outcome.UNKNOWN)
+    return bool(open_.update(last_check_at=now, next_check_at=now + LEASE))
+
+
+def _run_check(submission: Submission, actor: Actor, client: CdpClient) -> None:
+    began = datetime.datetime.now(datetime.UTC)
+    known = findings.keys_of(submission.refs_before or []) | selectors.claimed_refs_on_order(submission)
+    release_database_connections()
+    try:
+        found = findings.read_order(submission.order_ref, known, client)
+    except CdpError as error:
+        _store_failure(submission, error, actor)
+        return
+    circuit_breaker.record_success(began)
+    try:
+        _conclude(submission, found, actor)
+    except IntegrityError:
+        # Another submission was resolved with the same reference a moment ago.
+        _conclude(submission, found, actor)
+
+
+def _conclude(submission: Submission, found: findings.Found, actor: Actor) -> None:
+    """Compare what was read with what was sent. Store the result if the outcome is still unknown.
+
+    Other submissions that could have created a consumer are read after the order: each of them was stored
+    before it was sent.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    with transaction.atomic(durable=True):
+        conclusion = findings.conclude(submission, found)
+        changes: dict[str, Any] = {
+            "check_count": F("check_count") + 1,
+            "failed_check_count": 0,
+            "last_check_at": now,
+            "check_result": conclusion.result,
+            "matching_refs": [consumer.ref for consumer in conclusion.matching],
+            "different_refs": list(conclusion.different),
+            "unread_refs": list(conclusion.unread),
+            "next_check_at": schedule.next_check(submission.finished_at or now, now),
+        }
+        if conclusion.result is CheckResult.ONE:
+            changes |= {**_columns_of(conclusion.matching[0], now), "next_check_at": None}
+        changed = Submission.objects.filter(pk=submission.pk, outcome=Outcome.UNKNOWN).update(**changes)
+        submission.refresh_from_db()
+        if not changed:
+            return
+        _record_check(submission, conclusion, actor)
+
+
+def _columns_of(consumer: OrderConsumer, now: datetime.datetime) -> dict[str, Any]:
+    return {
+        **answer_columns(consumer),
+        "outcome": Outcome.CREATED,
+        "resolved_how": ResolvedHow.BY_RECONCILIATION,
+        "resolved_at": now,
+        "resolved_by_id": None,  # the event says who asked for the check
+        "resolved_by_name": "",
+    }
+
+
+def _record_check(submission: Submission, conclusion: findings.Conclusion, actor: Actor) -> None:
+    facts = {
+        "result": conclusion.result.value,
+        "before": None if submission.refs_before is None else len(submission.refs_before),
+        "matching": len(conclusion.matching),
+        "different": len(conclusion.different) + len(conclusion.unread),
+    }
+    if conclusion.result is CheckResult.ONE:
+        record(
+            event_of(
+                actions.CONSUMER_SETTLED,
+                submission,
+                actor,
+                outcome=Outcome.CREATED.value,
+                reason=RECONCILIATION,
+                **facts,
+            )
+        )
+    else:
+        record(event_of(actions.CONSUMER_LOOKED_UP, submission, actor, **facts))
+
+
+def _store_failure(submission: Submission, error: CdpError, actor: Actor) -> None:
+    """Store that the order could not be read, and when the next check is due."""
+    now = datetime.datetime.now(datetime.UTC)
+    if not isinstance(error, CdpBusy):
+        circuit_breaker.record_failure(error, now)
+    failed = submission.failed_check_count + 1
+    with transaction.atomic(durable=True):
+        changed = Submission.objects.filter(pk=submission.pk, outcome=Outcome.UNKNOWN).update(
+            failed_check_count=F("failed_check_count") + 1,
+            # The result of an earlier check stays visible.
+            check_result=submission.check_result or CheckResult.FAILED,
+            next_check_at=schedule.retry(
+                submission.finished_at or now, now, failed=failed, retry_after=error.retry_after
+            ),
+        )
+        if changed:
+            record(event_of(actions.CONSUMER_CHECK_FAILED, submission, actor, error_code=error.code))

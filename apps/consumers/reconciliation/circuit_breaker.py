@@ -1,0 +1,76 @@
+"""Pauses checks while the vendor does not answer them. One row, shared by all workers."""
+
+from __future__ import annotations
+
+import datetime
+import random
+
+from django.db.models import F, Q
+
+from apps.cdp.errors import CdpError
+from apps.consumers.models import CircuitBreaker
+
+FAILURE_THRESHOLD = 3  # failures in a row that start a pause
+FIRST_PAUSE, LONGEST_PAUSE = 30.0, 900.0  # seconds
+# Errors that are answers of the vendor: it is not down.
+ANSWER_CODES = (
+    "not_found",
+    "invalid",
+    "bad_reference",
+    "malformed_answer",
+    "another_record",
+    "list_too_long",
+    "answer_too_large",
+)
+
+
+def state() -> CircuitBreaker:
+    """The row; created if there is none."""
+    return CircuitBreaker.objects.get_or_create(pk=1)[0]
+
+
+def paused_until(now: datetime.datetime) -> datetime.datetime | None:
+    """The end of the current pause; None if there is no pause."""
+    until = state().paused_until
+    return until if until is not None and until > now else None
+
+
+def acquire(now: datetime.datetime) -> bool:
+    """Acquire permission for one check. After a pause one check runs first and the others wait."""
+    row = state()
+    if row.paused_until is None:
+        return True
+    turn = Q(paused_until=row.paused_until, paused_until__lte=now)
+    ahead = now + datetime.timedelta(seconds=FIRST_PAUSE)
+    return bool(CircuitBreaker.objects.filter(turn, pk=1).update(paused_until=ahead))
+
+
+def record_success(began: datetime.datetime) -> None:
+    """End the pause: the vendor answered a check that began at that time. A later failure keeps the pause."""
+    before = Q(failed_at__isnull=True) | Q(failed_at__lte=began)
+    CircuitBreaker.objects.filter(before, ~Q(failures=0) | Q(paused_until__isnull=False), pk=1).update(
+        failures=0, failed_at=None, error_code="", paused_until=None
+    )
+
+
+def record_failure(error: CdpError, now: datetime.datetime) -> None:
+    """Count a check that was not answered, and pause when there are too many.
+
+    Each further failure makes the pause longer. It is at least as long as the vendor asked for.
+    """
+    if error.code in ANSWER_CODES:
+        record_success(now)
+        return
+    state()
+    CircuitBreaker.objects.filter(pk=1).update(
+        failures=F("failures") + 1, failed_at=now, error_code=error.code
+    )
+    row = state()
+    seconds = error.retry_after or 0.0
+    if row.failures >= FAILURE_THRESHOLD:
+        pause = min(FIRST_PAUSE * 2 ** min(row.failures - FAILURE_THRESHOLD, 10), LONGEST_PAUSE)
+        seconds = max(seconds, pause * random.uniform(0.9, 1.1))  # noqa: S311  # no secret
+    if seconds:
+        until = now + datetime.timedelta(seconds=seconds)
+        sooner = Q(paused_until__isnull=True) | Q(paused_until__lt=until)  # never shorten a pause
+        CircuitBreaker.objects.filter(sooner, pk=1).update(paused_until=until)

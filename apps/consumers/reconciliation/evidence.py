@@ -1,0 +1,148 @@
+"""What the portal reads of a consumer before a supervisor marks a submission as created.
+
+The confirmation page shows it beside what was sent and carries it encrypted; the resolution stores it. So the
+receipt shows what the supervisor saw, and the vendor is called once.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import time
+from dataclasses import dataclass
+
+from cryptography.fernet import InvalidToken
+from django.conf import settings
+
+from apps.cdp.client import CdpClient
+from apps.cdp.consumers import OrderConsumer
+from apps.cdp.errors import CdpAnotherRecord, CdpError
+from apps.consumers import connection_health, events
+from apps.consumers.models import Submission
+from apps.core.actor import Actor
+from apps.core.connections import release_database_connections
+from apps.core.encryption import decrypt, encrypt
+from apps.core.references import same_reference
+
+READ_SECONDS = 15.0  # limit for both calls together
+VALID = datetime.timedelta(minutes=15)  # from the reading to the confirmation
+RECONCILIATION_OFF = "reconciliation_off"
+LIST_NOT_WHOLE = "list_not_whole"
+NOT_ON_ORDER = "not_on_order"
+ANOTHER_REFERENCE = "another_reference"
+
+
+class _ListNotWhole(Exception):
+    """The reference is not in the list, but the list may lack entries."""
+
+
+class NotThisConsumer(Exception):
+    """The vendor's answer shows that this is not a consumer of the order.
+
+    ``code`` is ``not_on_order`` (the order's complete list lacks the reference) or ``another_reference`` (the
+    record at the reference has another reference).
+    """
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Evidence:
+    """The consumer that was read, or the reason why none could be read.
+
+    ``consumer_ref`` has the vendor's spelling if the consumer was read, else the spelling that was entered.
+    ``error_code`` is empty if and only if ``consumer`` is set.
+    """
+
+    consumer_ref: str
+    at: datetime.datetime
+    consumer: OrderConsumer | None = None
+    error_code: str = ""
+
+    def __repr__(self) -> str:
+        return f"Evidence({self.consumer_ref!r}, {self.error_code!r}, <personal data>)"
+
+
+def read_consumer(submission: Submission, ref: str, *, actor: Actor, client: CdpClient) -> Evidence:
+    """Read the consumer with this reference from the submission's order.
+
+    If the vendor cannot be read, the evidence says so. Raises ``NotThisConsumer`` if the vendor's answer
+    excludes the consumer. Records that the person viewed the consumer.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    if not settings.CDP_RECONCILIATION:
+        return Evidence(ref, now, error_code=RECONCILIATION_OFF)
+    release_database_connections()
+    refused = None
+    try:
+        consumer = _read_listed(submission.order_ref, ref, client)
+    except CdpError as error:
+        found = Evidence(ref, now, error_code=error.code)
+    except _ListNotWhole:
+        found = Evidence(ref, now, error_code=LIST_NOT_WHOLE)
+    except NotThisConsumer as refusal:
+        refused = refusal
+    else:
+        found = Evidence(consumer.ref, now, consumer)
+    result = refused.code if refused else found.error_code or "found"
+    events.record_consumer_read(submission, ref, result=result, actor=actor)
+    connection_health.store_latest()
+    if refused:
+        raise refused
+    return found
+
+
+def _read_listed(order_ref: str, ref: str, client: CdpClient) -> OrderConsumer:
+    """Raises ``CdpError``, ``_ListNotWhole`` and ``NotThisConsumer``."""
+    end = time.monotonic() + READ_SECONDS
+    with client.slot():
+        listed = client.observe_order_consumers(order_ref, within=READ_SECONDS)
+        spelled = next((one for one in listed.refs if same_reference(one, ref)), None)
+        if spelled is None and not listed.is_whole:
+            raise _ListNotWhole
+        if spelled is None:
+            raise NotThisConsumer(NOT_ON_ORDER)
+        try:
+            consumer = client.retrieve_order_consumer(spelled, within=max(end - time.monotonic(), 0.001))
+        except CdpAnotherRecord:
+            raise NotThisConsumer(ANOTHER_REFERENCE) from None
+    if not same_reference(consumer.ref, ref):
+        raise NotThisConsumer(ANOTHER_REFERENCE)
+    return consumer
+
+
+def seal(evidence: Evidence, submission: Submission, actor: Actor) -> str:
+    """The evidence as encrypted text, valid for this submission and person only."""
+    consumer = evidence.consumer
+    return encrypt(
+        json.dumps(
+            {
+                "submission": str(submission.public_id),
+                "person": actor.id,
+                "ref": evidence.consumer_ref,
+                "at": evidence.at.isoformat(),
+                "consumer": consumer.to_json() if consumer else None,
+                "error_code": evidence.error_code,
+            }
+        )
+    )
+
+
+def unseal(sealed: str, submission: Submission, ref: str, actor: Actor) -> Evidence | None:
+    """The evidence of :func:`seal`.
+
+    None if the text is no evidence, is older than ``VALID``, or belongs to another submission, person or
+    reference.
+    """
+    try:
+        data = json.loads(decrypt(sealed))
+        at = datetime.datetime.fromisoformat(data["at"])
+        of_this = (data["submission"], data["person"]) == (str(submission.public_id), actor.id)
+        consumer = OrderConsumer.from_json(data["consumer"]) if data["consumer"] else None
+        evidence = Evidence(data["ref"], at, consumer, data["error_code"])
+    except (InvalidToken, ValueError, KeyError, TypeError):  # another text that our key encrypted
+        return None
+    fresh = datetime.timedelta() <= datetime.datetime.now(datetime.UTC) - at <= VALID
+    return evidence if of_this and fresh and same_reference(evidence.consumer_ref, ref) else None

@@ -1,0 +1,224 @@
+"""Resolve unknown submissions, correct resolutions, and find submissions whose process was lost."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import logging
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, IntegrityError, transaction
+from django.db.models import QuerySet
+
+from apps.audit import actions
+from apps.audit.events import WORD
+from apps.audit.services import record
+from apps.consumers import selectors
+from apps.consumers.events import event_of
+from apps.consumers.models import (
+    OPEN_OUTCOMES,
+    Outcome,
+    PastResolution,
+    ResolutionReason,
+    ResolvedHow,
+    Submission,
+    answer_columns,
+)
+from apps.consumers.reconciliation import schedule
+from apps.consumers.reconciliation.evidence import Evidence
+from apps.core.actor import Actor
+from apps.core.connections import is_away
+from apps.core.encryption import encrypt
+
+logger = logging.getLogger(__name__)
+
+# Seconds after the last possible answer, for a write that waits for a lock.
+MARGIN = 30.0
+
+
+class NotResolved(Exception):
+    """Nothing was changed."""
+
+
+class NotUnknown(NotResolved):
+    """The submission has changed since the supervisor saw it."""
+
+
+class ReferenceClaimed(NotResolved):
+    """The consumer reference belongs to another submission."""
+
+
+def resolve(
+    submission: Submission,
+    *,
+    outcome: Outcome,
+    reason: ResolutionReason,
+    note: str,
+    actor: Actor,
+    consumer_ref: str = "",
+    evidence: Evidence | None = None,
+) -> None:
+    """Store a supervisor's resolution of an unknown submission, or the correction of an earlier resolution.
+
+    ``submission``: as the supervisor saw it. ``outcome``: created, with the consumer's reference, or not
+    created. ``evidence``: what the portal read of that consumer; without it the resolution is not verified.
+    The note is stored encrypted; the event has only the code of the reason. An earlier resolution, or a
+    doubted answer of the vendor, is stored as a ``PastResolution``.
+
+    Raises ``NotUnknown`` and ``ReferenceClaimed``; then nothing was changed.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    try:
+        with transaction.atomic(durable=True):
+            row = Submission.objects.select_for_update().get(pk=submission.pk)
+            if not can_be_resolved(row) or version_of(row) != version_of(submission):
+                raise NotUnknown("The submission is not as it was seen")
+            if consumer_ref and selectors.submissions_with_reference(consumer_ref, besides=row):
+                raise ReferenceClaimed("The reference belongs to another submission")
+            if _replaces_an_outcome(row):
+                _store_past_resolution(row, now)
+            columns = {
+                **_read_columns(row, outcome, evidence),
+                "outcome": outcome,
+                "consumer_ref": consumer_ref,
+                "next_check_at": None,
+                "contradicted": False,
+                "doubt_code": "",
+                "resolved_how": ResolvedHow.BY_SUPERVISOR,
+                "resolved_at": now,
+                "resolved_by_id": actor.id,
+                "resolved_by_name": actor.name,
+                "resolution_reason": reason,
+                "encrypted_resolution_note": encrypt(note) if note else "",
+            }
+            Submission.objects.filter(pk=row.pk).update(**columns)
+            submission.refresh_from_db()
+            _record_resolution(submission, row, actor)
+    except IntegrityError:
+        if not consumer_ref:
+            raise
+        raise ReferenceClaimed("The reference belongs to another resolved submission") from None
+
+
+def needs_resolution(submission: Submission) -> bool:
+    """Whether a supervisor has to decide: unknown, contradicted by a late answer, or doubted."""
+    return submission.outcome == Outcome.UNKNOWN or submission.contradicted or bool(submission.doubt_code)
+
+
+def can_be_resolved(submission: Submission) -> bool:
+    """Whether a supervisor may resolve it or correct its resolution.
+
+    An outcome that the vendor's answer gave cannot be changed, unless it is doubted.
+    """
+    return needs_resolution(submission) or submission.is_resolved
+
+
+def version_of(submission: Submission) -> str:
+    """A version of the outcome: it changes with another resolution or a late answer.
+
+    Empty while the submission is being sent or unknown.
+    """
+    since = submission.resolved_at or submission.finished_at
+    if submission.outcome in OPEN_OUTCOMES or since is None:
+        return ""
+    parts = (
+        submission.outcome,
+        submission.consumer_ref,
+        submission.doubt_code,
+        since.astimezone(datetime.UTC).isoformat(),
+        submission.late_outcome,
+        submission.late_consumer_ref,
+    )
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _replaces_an_outcome(row: Submission) -> bool:
+    """Whether a resolution of this row replaces another one, or a doubted answer of the vendor."""
+    return row.is_resolved or bool(row.doubt_code)
+
+
+def _store_past_resolution(row: Submission, now: datetime.datetime) -> None:
+    PastResolution.objects.create(
+        submission=row,
+        outcome=row.outcome,
+        consumer_ref=row.consumer_ref,
+        resolved_how=row.resolved_how,
+        resolved_at=row.resolved_at or row.finished_at,  # type: ignore[misc]  # one of them is there: constraints
+        resolved_by_id=row.resolved_by_id,
+        resolved_by_name=row.resolved_by_name,
+        resolution_reason=row.resolution_reason,
+        consumer_read_at=row.consumer_read_at,
+        encrypted_resolution_note=row.encrypted_resolution_note,
+        encrypted_answer=row.encrypted_answer,
+        replaced_at=now,
+    )
+
+
+def _read_columns(row: Submission, outcome: Outcome, evidence: Evidence | None) -> dict[str, Any]:
+    """The columns of the consumer that was read; emptied if they belong to another consumer."""
+    if evidence is not None and evidence.consumer is not None:
+        return {**answer_columns(evidence.consumer), "consumer_read_at": evidence.at}
+    if not row.is_resolved and outcome is not Outcome.CREATED:
+        return {}  # keep what the vendor's answer said
+    texts = ("encrypted_answer", "consumer_href", "order_href", "guest_href", "guest_ref")
+    return {"consumer_read_at": None, **dict.fromkeys(texts, "")}
+
+
+def _record_resolution(submission: Submission, before: Submission, actor: Actor) -> None:
+    verified = "verified" if submission.consumer_read_at else "not_verified"
+    facts = {
+        "outcome": submission.outcome,
+        "reason": submission.resolution_reason,
+        "verification": verified if submission.outcome == Outcome.CREATED else "",
+    }
+    if _replaces_an_outcome(before):
+        # A reference that an event cannot carry is in the row only.
+        fits = WORD.fullmatch(before.consumer_ref) is not None
+        facts |= {"previous_outcome": before.outcome, "previous_ref": before.consumer_ref if fits else ""}
+        record(event_of(actions.CONSUMER_RESOLUTION_CORRECTED, submission, actor, **facts))
+    else:
+        record(event_of(actions.CONSUMER_SETTLED, submission, actor, **facts))
+
+
+def longest_send() -> datetime.timedelta:
+    """How long after its deadline a submission can still be sending, margin included."""
+    return datetime.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT + MARGIN)
+
+
+def overdue(*, by: datetime.timedelta = datetime.timedelta()) -> QuerySet[Submission]:
+    """Submissions that are stored as sending but cannot be sending any more, since at least ``by``."""
+    too_late = datetime.datetime.now(datetime.UTC) - longest_send() - by
+    return Submission.objects.filter(outcome=Outcome.SENDING, deadline__lt=too_late)
+
+
+def mark_overdue_unknown(actor: Actor) -> int:
+    """Mark submissions as unknown whose process was lost while sending. Return their number.
+
+    The client writes no first byte after the deadline and waits for no answer longer than the total limit.
+    A submission that is still sending a margin later has lost its process.
+    """
+    marked = 0
+    for submission in overdue():
+        try:
+            marked += _mark_unknown(submission, actor)
+        except DatabaseError as error:
+            if is_away(error):
+                raise
+            # A row that the database refuses must not stop the others.
+            logger.exception("overdue_not_marked %s", submission.public_id)
+    return marked
+
+
+def _mark_unknown(submission: Submission, actor: Actor) -> bool:
+    now = datetime.datetime.now(datetime.UTC)
+    with transaction.atomic(durable=True):
+        changed = Submission.objects.filter(pk=submission.pk, outcome=Outcome.SENDING).update(
+            outcome=Outcome.UNKNOWN,
+            finished_at=now,
+            next_check_at=schedule.first_check(now),
+            error_code="process_lost",
+        )
+        if changed:
+            record(event_of(actions.CONSUMER_OUTCOME_UNKNOWN, submission, actor, error_code="process_lost"))
+    return bool(changed)

@@ -1,0 +1,58 @@
+"""Keyed digests of a consumer: of its whole content, and of the values that searches find it by."""
+
+from __future__ import annotations
+
+import json
+
+from apps.cdp.consumers import NewConsumer
+from apps.consumers import emails, phones
+from apps.consumers.models import DigestKind
+from apps.core.encryption import keyed_digest
+from apps.core.text import same_key, similar_key
+
+
+def content_digest(order_ref: str, consumer: NewConsumer) -> str:
+    """Digest over the order and everything that is sent: equal for two identical sends.
+
+    Vendor: references are compared without regard to case.
+    """
+    content = json.dumps(consumer.to_json(), ensure_ascii=False, sort_keys=True)
+    return keyed_digest("content", order_ref.lower(), content)
+
+
+def search_digest(kind: DigestKind, value: str) -> str:
+    """The digest that finds a value of that kind, whatever its spelling."""
+    return keyed_digest(kind.value, _normalised(kind, value))
+
+
+def search_digests(consumer: NewConsumer) -> set[tuple[DigestKind, str]]:
+    """Kind and digest of every searchable value of a consumer."""
+    values = [
+        *((DigestKind.EMAIL, email) for email in consumer.emails),
+        *((DigestKind.PHONE, number) for number in consumer.phone_numbers),
+        *((DigestKind.IDENTIFIER, identifier.id) for identifier in consumer.identifiers),
+        (DigestKind.PASSPORT, consumer.passport_number),
+        (DigestKind.LAST_NAME, consumer.last_name),
+    ]
+    return {(kind, search_digest(kind, value)) for kind, value in values if value}
+
+
+def passport_key(number: str) -> str:
+    """The letters and digits of a passport number, for comparing spellings with blanks or hyphens."""
+    key = same_key(number)
+    return "".join(character for character in key if character.isalnum()) or key
+
+
+def _normalised(kind: DigestKind, value: str) -> str:
+    match kind:
+        case DigestKind.PHONE:
+            return phones.e164(value) or "".join(value.split())
+        case DigestKind.EMAIL:
+            addresses = emails.split_addresses(value)
+            return same_key(addresses[0] if len(addresses) == 1 else value)
+        case DigestKind.PASSPORT:
+            return passport_key(value)
+        case DigestKind.LAST_NAME:
+            return similar_key(value)
+        case DigestKind.IDENTIFIER:
+            return value.strip()  # vendor: compared letter for letter

@@ -1,0 +1,75 @@
+"""The result of one send, field by field as the submission stores it."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass, fields
+from typing import Any
+
+from apps.cdp.consumers import Creation
+from apps.cdp.errors import CdpError
+from apps.cdp.recognition import may_be_a_relative
+from apps.consumers.models import Doubt, Outcome, Submission, answer_columns
+from apps.core.encryption import encrypt
+from apps.core.references import reference_key
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The outcome of one send, and what the answer or the error said. Fields are named as the columns.
+
+    ``duration_ms``: milliseconds of the call.
+    """
+
+    outcome: Outcome
+    _: KW_ONLY
+    consumer_ref: str = ""
+    consumer_href: str = ""
+    order_href: str = ""
+    guest_ref: str = ""
+    guest_href: str = ""
+    encrypted_answer: str = ""
+    doubt_code: str = ""
+    http_status: int | None = None
+    duration_ms: int | None = None
+    error_code: str = ""
+    error_field: str = ""
+    encrypted_vendor_message: str = ""
+
+    def columns(self) -> dict[str, Any]:
+        """Every field by the name of its column."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def of_creation(cls, creation: Creation, submission: Submission, *, duration_ms: int) -> Result:
+        """The result of an answer with the new consumer.
+
+        It is doubted, and a supervisor has to check it, if its reference was on the order before the send or
+        if its data may be those of a relative.
+        """
+        answer = creation.consumer
+        before = {reference_key(ref) for ref in submission.refs_before or []}
+        sent = submission.consumer
+        doubt = ""
+        if reference_key(answer.ref) in before:
+            doubt = Doubt.KNOWN_BEFORE
+        elif sent is not None and may_be_a_relative(sent, answer):
+            doubt = Doubt.ANOTHER_DATA
+        return cls(
+            Outcome.CREATED,
+            **answer_columns(answer),
+            doubt_code=doubt,
+            http_status=creation.http_status,
+            duration_ms=duration_ms,
+        )
+
+    @classmethod
+    def of_error(cls, error: CdpError, *, duration_ms: int) -> Result:
+        """The result of an error, which says its outcome."""
+        return cls(
+            Outcome(error.outcome),
+            http_status=error.http_status,
+            duration_ms=duration_ms,
+            error_code=error.code,
+            error_field=error.field,
+            encrypted_vendor_message=encrypt(error.vendor_message) if error.vendor_message else "",
+        )

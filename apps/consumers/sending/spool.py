@@ -1,0 +1,156 @@
+"""The spool: files on this machine with outcomes that the database did not store.
+
+One file per outcome. It is written under another name, synced to disk and renamed, so that a file is complete
+or missing. It holds the submission's id, the outcome, references, links and codes; no personal data.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from apps.consumers.models import Outcome
+from apps.consumers.sending.result import Result
+
+logger = logging.getLogger(__name__)
+
+ABANDONED_AFTER = 3600.0  # seconds after which no process is still writing an unfinished file
+_logged: set[Path] = set()
+# The spool holds no personal data, and the outcome has a place of its own.
+_COLUMNS = {field.name for field in fields(Result)} - {
+    "outcome",
+    "encrypted_answer",
+    "encrypted_vendor_message",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SpooledOutcome:
+    """An outcome in the spool."""
+
+    path: Path
+    submission: uuid.UUID
+    result: Result
+
+
+def write(submission: uuid.UUID, result: Result) -> bool:
+    """Write an outcome to the spool. Return False if that fails; raise nothing."""
+    columns = {name: value for name, value in result.columns().items() if name in _COLUMNS}
+    line = json.dumps({"submission": str(submission), "outcome": result.outcome.value, "columns": columns})
+    path = settings.SPOOL_DIR / f"{uuid.uuid4()}.json"
+    unfinished = path.with_suffix(".unfinished")
+    try:
+        settings.SPOOL_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(unfinished, "x", encoding="ascii", opener=_for_this_user) as file:
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(path)
+        _make_durable(settings.SPOOL_DIR)
+    except OSError as error:
+        logger.error("spool_not_written %s", type(error).__name__)
+        return False
+    return True
+
+
+def waiting() -> Iterator[SpooledOutcome]:
+    """The outcomes in the spool, in no order. An unreadable file is logged and left in place."""
+    for path in paths():
+        try:
+            data = json.loads(path.read_text(encoding="ascii"))
+            submission, result = uuid.UUID(data["submission"]), _result(data)
+        except FileNotFoundError:  # another process stored it
+            continue
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if path not in _logged:  # once per process
+                _logged.add(path)
+                logger.error("spool_file_unreadable %s %s", path.name, type(error).__name__)
+            continue
+        yield SpooledOutcome(path, submission, result)
+
+
+def _result(data: dict[str, Any]) -> Result:
+    """The outcome in a file. Raises ``ValueError`` for columns of another version."""
+    columns = data["columns"]
+    known = all(name in _COLUMNS and isinstance(value, str | int | None) for name, value in columns.items())
+    if not known:
+        raise ValueError("not the columns of an outcome")
+    return Result(Outcome(data["outcome"]), **columns)
+
+
+def recover_unfinished() -> None:
+    """Recover files whose writer was killed before the rename: keep complete ones, delete the others.
+
+    The submission of an incomplete file becomes unknown and is reconciled. Raises nothing.
+    """
+    for path in settings.SPOOL_DIR.glob("*.unfinished"):
+        try:
+            if time.time() - path.stat().st_mtime < ABANDONED_AFTER:
+                continue
+            data = json.loads(path.read_text(encoding="ascii"))
+            uuid.UUID(data["submission"]), _result(data)
+            path.rename(path.with_suffix(".json"))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            logger.error("spool_file_unfinished %s", path.name)
+            path.unlink(missing_ok=True)
+        except OSError:  # another worker recovered it, or the next round will
+            continue
+
+
+def paths() -> list[Path]:
+    """The complete files in the spool."""
+    return sorted(settings.SPOOL_DIR.glob("*.json"))
+
+
+def folder_id() -> str:
+    """The id of the spool's folder, stored in a file in it; empty if it cannot be read or created.
+
+    A container's host name changes at each restart; the folder stays the same.
+    """
+    name = settings.SPOOL_DIR / "place"
+    try:
+        settings.SPOOL_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not name.exists():
+            with open(name, "x", encoding="ascii", opener=_for_this_user) as file:
+                file.write(uuid.uuid4().hex)
+        return name.read_text(encoding="ascii")[:40]
+    except (OSError, ValueError):  # another worker may be creating it: the next heartbeat has it
+        return ""
+
+
+def can_be_written() -> bool:
+    """Whether this process could write to the spool."""
+    folder = next(path for path in (settings.SPOOL_DIR, *settings.SPOOL_DIR.parents) if path.exists())
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
+def remove(spooled: SpooledOutcome) -> None:
+    """Delete the file of an outcome that has been stored."""
+    try:
+        spooled.path.unlink()
+    except FileNotFoundError:
+        return
+    except OSError as error:  # harmless: storing it again changes nothing
+        logger.error("spool_file_not_removed %s %s", spooled.path.name, type(error).__name__)
+
+
+def _for_this_user(path: str, flags: int) -> int:
+    return os.open(path, flags, mode=0o600)
+
+
+def _make_durable(folder: Path) -> None:
+    """Sync the folder: only then a new file's name survives a power cut (fsync(2))."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

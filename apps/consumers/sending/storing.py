@@ -1,0 +1,187 @@
+"""Store the outcome: compare-and-set, one retry, then the spool."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from dataclasses import replace
+from typing import Any
+
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, transaction
+
+from apps.audit import actions
+from apps.audit.services import record
+from apps.consumers import selectors
+from apps.consumers.events import event_of
+from apps.consumers.models import OPEN_OUTCOMES, Doubt, Outcome, Submission
+from apps.consumers.reconciliation import schedule
+from apps.consumers.sending import spool
+from apps.consumers.sending.result import Result
+from apps.core.actor import Actor
+from apps.core.connections import release_database_connections
+from apps.core.references import reference_key, same_reference
+
+logger = logging.getLogger(__name__)
+
+EVENT_OF_OUTCOME = {
+    Outcome.CREATED: actions.CONSUMER_CREATED,
+    Outcome.REJECTED: actions.CONSUMER_REJECTED,
+    Outcome.NOT_SENT: actions.CONSUMER_NOT_SENT,
+    Outcome.UNKNOWN: actions.CONSUMER_OUTCOME_UNKNOWN,
+}
+# InterfaceError: the connection is already closed.
+DATABASE_LOST = (DatabaseError, InterfaceError)
+
+
+class OutcomeNotStored(Exception):
+    """The outcome is known, but the database did not store it.
+
+    ``result``: the true result, for the person who waits. ``spooled``: the worker will store it later;
+    otherwise only the log has outcome and references.
+    """
+
+    def __init__(self, submission: Submission, result: Result, *, spooled: bool) -> None:
+        super().__init__("The outcome could not be stored")
+        self.submission = submission
+        self.result = result
+        self.spooled = spooled
+
+
+def store(submission: Submission, result: Result, actor: Actor) -> Submission:
+    """Store the outcome and return the submission. Raises ``OutcomeNotStored``.
+
+    Tried twice, because the connection may have been lost during the call.
+    """
+    try:
+        return store_outcome(submission, result, actor)
+    except DATABASE_LOST:
+        release_database_connections()
+    try:
+        return store_outcome(submission, result, actor)
+    except Exception as error:  # any failure: the vendor's answer must not be lost
+        facts = {
+            "submission": str(submission.public_id),
+            "outcome": result.outcome.value,
+            "consumer_ref": result.consumer_ref,
+            "guest_ref": result.guest_ref,
+        }
+        spooled = spool.write(submission.public_id, result)
+        logger.exception("outcome_not_stored %s", facts, extra={**facts, "spooled": spooled})
+        raise OutcomeNotStored(submission, result, spooled=spooled) from error
+
+
+def store_outcome(submission: Submission, result: Result, actor: Actor) -> Submission:
+    """Step 3: store the outcome if the submission is still open (compare-and-set).
+
+    A second "unknown" changes nothing: it comes from a process that was given up and returned, or from a
+    spooled outcome that two workers read.
+    An answer that arrives after a resolution does not change the outcome. It is recorded, and its reference
+    is stored in a column of its own, so that nobody sends a consumer again that exists.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    open_ = (Outcome.SENDING,) if result.outcome is Outcome.UNKNOWN else OPEN_OUTCOMES
+    with transaction.atomic(durable=True):
+        columns = {
+            **result.columns(),
+            "finished_at": now,
+            "next_check_at": schedule.first_check(now) if result.outcome is Outcome.UNKNOWN else None,
+            "doubt_code": _doubt(submission, result),
+        }
+        changed = Submission.objects.filter(pk=submission.pk, outcome__in=open_).update(**columns)
+        if changed:
+            for name, value in columns.items():
+                setattr(submission, name, value)
+        else:
+            # Lock the row: a supervisor may correct the resolution at the same time.
+            submission.refresh_from_db(from_queryset=Submission.objects.select_for_update())
+        if not changed and _is_stored_already(submission, result):
+            return submission
+        facts: dict[str, Any] = {"http_status": result.http_status, "duration_ms": result.duration_ms}
+        if changed:
+            if columns["doubt_code"] == Doubt.CLAIMED:
+                _doubt_the_others(submission)
+            if result.outcome is Outcome.CREATED:
+                facts["doubt"] = columns["doubt_code"]
+            else:
+                facts["error_code"] = result.error_code
+            record(event_of(EVENT_OF_OUTCOME[result.outcome], submission, actor, **facts))
+        elif result.outcome is not Outcome.UNKNOWN or facts["http_status"]:  # otherwise there was no answer
+            _store_late_answer(submission, result, actor, facts)
+    return submission
+
+
+def _doubt(submission: Submission, result: Result) -> str:
+    """Why a supervisor has to check an answer "created"; empty if there is no doubt."""
+    doubt, reference = result.doubt_code, result.consumer_ref
+    # A reference of two submissions takes precedence: then both are doubted.
+    may_be_claimed = reference and doubt in ("", Doubt.ANOTHER_DATA)
+    if may_be_claimed and selectors.is_claimed(reference, besides=submission):
+        return Doubt.CLAIMED
+    return doubt
+
+
+def _doubt_the_others(submission: Submission) -> None:
+    """Mark the other submissions that were created with the same reference as doubted.
+
+    A supervisor has to decide whose consumer it is, and can correct either submission.
+    """
+    ref = submission.consumer_ref
+    selectors.created_by_answer_with(ref, besides=submission).update(doubt_code=Doubt.CLAIMED)
+
+
+def _store_late_answer(submission: Submission, result: Result, actor: Actor, facts: dict[str, Any]) -> None:
+    late_ref = result.consumer_ref
+    contradicted = _contradicts(submission, result)
+    Submission.objects.filter(pk=submission.pk).update(
+        late_outcome=result.outcome,
+        late_consumer_ref=late_ref,
+        contradicted=contradicted or submission.contradicted,
+    )
+    facts = {**facts, "answer_outcome": result.outcome.value}
+    late = event_of(actions.CONSUMER_LATE_ANSWER, submission, actor, **facts)
+    record(replace(late, consumer_ref=late_ref))
+
+
+def _contradicts(submission: Submission, result: Result) -> bool:
+    """Whether a late answer disagrees with the resolution."""
+    if result.outcome is Outcome.UNKNOWN:
+        return False
+    if result.outcome is Outcome.CREATED:
+        return not same_reference(submission.consumer_ref, result.consumer_ref)
+    return submission.outcome == Outcome.CREATED
+
+
+def drain_spool(actor: Actor) -> int:
+    """Store the outcomes in this machine's spool. Return how many were stored.
+
+    Storing an outcome twice changes nothing: a process that is killed between commit and removal leaves a
+    file whose outcome is already stored. Raises database errors; outcomes that were not stored stay in the
+    spool.
+    """
+    stored = 0
+    spool.recover_unfinished()
+    for spooled in spool.waiting():
+        submission = Submission.objects.filter(public_id=spooled.submission).first()
+        if submission is None:
+            logger.error("spooled_outcome_of_unknown_submission %s", spooled.submission)
+            continue
+        try:
+            store_outcome(submission, spooled.result, actor)
+        except (IntegrityError, DataError) as error:
+            # Waiting does not help: an administrator has to read this file. Go on with the others.
+            logger.error("spooled_outcome_refused %s %s", spooled.path.name, type(error).__name__)
+            continue
+        spool.remove(spooled)
+        stored += 1
+    return stored
+
+
+def _is_stored_already(submission: Submission, result: Result) -> bool:
+    """Whether an earlier attempt was committed although its confirmation was lost."""
+    if submission.resolved_how:
+        outcome, reference = submission.late_outcome, submission.late_consumer_ref
+    else:
+        outcome, reference = submission.outcome, submission.consumer_ref
+    # Two empty references agree.
+    agrees = reference_key(reference) == reference_key(result.consumer_ref)
+    return outcome == result.outcome and agrees

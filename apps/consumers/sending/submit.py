@@ -1,0 +1,245 @@
+"""The main job: create one order consumer. Stored before and after the call, sent at most once."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from apps.audit import actions
+from apps.audit.services import record
+from apps.cdp.client import CdpClient, ListedRefs
+from apps.cdp.consumers import NewConsumer
+from apps.cdp.errors import CdpBusy, CdpError
+from apps.consumers import connection_health, selectors
+from apps.consumers.events import event_of
+from apps.consumers.models import Submission, SubmissionDigest
+from apps.consumers.sending import storing
+from apps.consumers.sending.digests import content_digest, search_digests
+from apps.consumers.sending.result import Result
+from apps.consumers.sending.warnings import EntryWarning, find_warnings
+from apps.core.actor import Actor
+from apps.core.connections import release_database_connections
+
+logger = logging.getLogger(__name__)
+
+SNAPSHOT_SECONDS = 2.0  # limit for reading the order before a send
+
+
+class NotSubmitted(Exception):
+    """Nothing was sent, and only an event was stored. The entry stays on the page."""
+
+
+class TokenUsed(NotSubmitted):
+    """The token of this form already belongs to a submission with other content."""
+
+    def __init__(self, submission: Submission) -> None:
+        super().__init__("The token belongs to another submission")
+        self.submission = submission
+
+
+class IdenticalOpen(NotSubmitted):
+    """A submission of the same consumer to the same order is being sent or unknown."""
+
+    def __init__(self, submission: Submission) -> None:
+        super().__init__("The same content is being sent or unknown")
+        self.submission = submission
+
+
+class NotConfirmed(NotSubmitted):
+    """There are warnings that the person has not confirmed."""
+
+    def __init__(self, warnings: tuple[EntryWarning, ...]) -> None:
+        super().__init__("There are warnings to confirm")
+        self.warnings = warnings
+
+
+class Busy(NotSubmitted):
+    """This process is already making as many calls to the vendor as it may at the same time."""
+
+
+class NotWritten(NotSubmitted):
+    """The submission could not be stored, so nothing was sent. The database error is the cause."""
+
+
+def submit(
+    *,
+    order_ref: str,
+    consumer: NewConsumer,
+    token: uuid.UUID,
+    actor: Actor,
+    client: CdpClient,
+    accepted: frozenset[str] = frozenset(),
+    normalised: frozenset[str] = frozenset(),
+    resubmission_of: Submission | None = None,
+) -> Submission:
+    """Create the consumer on the order, once, and return the submission with its outcome.
+
+    The same token with the same content returns the existing submission. ``accepted``: the keys of the
+    warnings that the person has confirmed. ``normalised``: the values that differ from what was typed, as
+    ``field:how``.
+
+    Raises ``TokenUsed``, ``IdenticalOpen``, ``NotConfirmed`` or ``Busy`` if nothing is sent, and
+    ``NotWritten`` if nothing is sent because the first transaction fails. Every answer of the vendor, and
+    every missing answer, is an outcome and not an exception. Raises ``OutcomeNotStored`` if the outcome
+    cannot be stored.
+    """
+    digest = content_digest(order_ref, consumer)
+    with _database_required_before_send():
+        earlier = _earlier_submission(token, digest, actor)
+    if earlier is not None:
+        return earlier
+    submission = Submission(
+        token=token,
+        content_digest=digest,
+        order_ref=order_ref,
+        actor_id=actor.id,
+        actor_name=actor.name,
+        resubmission_of=resubmission_of,
+    )
+    submission.consumer = consumer
+    try:
+        with client.slot():
+            before = _list_before(order_ref, client)
+            if before is not None:
+                submission.refs_before, submission.refs_before_whole = list(before.refs), before.is_whole
+            with _database_required_before_send():
+                earlier = _store_or_find_earlier(submission, consumer, actor, accepted, normalised)
+            if earlier is not None:
+                return earlier
+            release_database_connections()
+            result = _send(submission, consumer, client)
+    except CdpBusy:
+        raise Busy("Too many calls are under way") from None
+    stored = storing.store(submission, result, actor)
+    connection_health.store_latest()
+    return stored
+
+
+@contextmanager
+def _database_required_before_send() -> Iterator[None]:
+    """Turn any database error before the send into ``NotWritten``: full disk, lock, missing table."""
+    try:
+        yield
+    except storing.DATABASE_LOST as error:
+        logger.exception("create_not_written")
+        raise NotWritten("The record before the send could not be written") from error
+
+
+def _list_before(order_ref: str, client: CdpClient) -> ListedRefs | None:
+    """Step 0: the consumers on the order before the send, so that a check can tell which are new.
+
+    A failure, or a list that is not whole, weakens the evidence. It never stops the create.
+    """
+    if not settings.CDP_RECONCILIATION:
+        return None
+    release_database_connections()
+    try:
+        return client.observe_order_consumers(order_ref, within=SNAPSHOT_SECONDS)
+    except CdpError:
+        return None
+
+
+def _store_or_find_earlier(
+    submission: Submission,
+    consumer: NewConsumer,
+    actor: Actor,
+    accepted: frozenset[str],
+    normalised: frozenset[str],
+) -> Submission | None:
+    """Step 1. Return the existing submission of this form if it was stored at the same time.
+
+    Raises ``TokenUsed`` or ``IdenticalOpen`` if another submission blocks this one. A submission that blocked
+    the insert may have finished since; then the insert is tried again.
+    """
+    try:
+        _store_submission(submission, consumer, actor, accepted, normalised)
+    except IntegrityError:
+        earlier = _earlier_submission(submission.token, submission.content_digest, actor)
+        if earlier is not None:
+            return earlier
+        submission.pk = None
+        _store_submission(submission, consumer, actor, accepted, normalised)
+    return None
+
+
+def _earlier_submission(token: uuid.UUID, digest: str, actor: Actor) -> Submission | None:
+    """The existing submission of this form and content. Raises if another submission blocks this one."""
+    same_token, identical = selectors.submissions_in_the_way(token, digest)
+    if (
+        same_token is not None
+        and same_token.content_digest == digest
+        and str(same_token.actor_id) == actor.id
+    ):
+        _record_blocked(same_token, "same_form_again", actor)
+        return same_token
+    if same_token is not None:
+        _record_blocked(same_token, "form_used_for_another_entry", actor)
+        raise TokenUsed(same_token)
+    if identical is not None:
+        _record_blocked(identical, "identical_one_is_open", actor)
+        raise IdenticalOpen(identical)
+    return None
+
+
+def _record_blocked(submission: Submission, why: str, actor: Actor) -> None:
+    with transaction.atomic():
+        record(event_of(actions.SUBMISSION_REPEAT_BLOCKED, submission, actor, why=why))
+
+
+def _store_submission(
+    submission: Submission,
+    consumer: NewConsumer,
+    actor: Actor,
+    accepted: frozenset[str],
+    normalised: frozenset[str],
+) -> None:
+    """Step 1: store the submission and its event before anything is sent.
+
+    Warnings are computed after the insert. From then on the constraint refuses an identical submission, and
+    one that was created just before the insert is found.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    submission.submitted_at = now
+    submission.deadline = now + datetime.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT)
+    with transaction.atomic(durable=True):
+        submission.save(force_insert=True)
+        warnings = find_warnings(submission.order_ref, consumer, besides=submission)
+        if not {warning.key for warning in warnings} <= accepted:
+            raise NotConfirmed(warnings)
+        SubmissionDigest.objects.bulk_create(
+            SubmissionDigest(submission=submission, kind=kind, digest=digest)
+            for kind, digest in sorted(search_digests(consumer))
+        )
+        earlier = submission.resubmission_of
+        record(
+            event_of(
+                actions.CONSUMER_CREATE_REQUESTED,
+                submission,
+                actor,
+                fields=sorted(consumer.to_json()),
+                overridden=sorted({warning.code for warning in warnings}),
+                normalised=sorted(normalised),
+                resubmission_of=str(earlier.public_id) if earlier else "",
+            )
+        )
+
+
+def _send(submission: Submission, consumer: NewConsumer, client: CdpClient) -> Result:
+    """Step 2: no transaction, no database connection; one send."""
+    started = time.monotonic()
+    try:
+        creation = client.create_order_consumer(submission.order_ref, consumer, deadline=submission.deadline)
+    except CdpError as error:
+        return Result.of_error(error, duration_ms=_milliseconds_since(started))
+    return Result.of_creation(creation, submission, duration_ms=_milliseconds_since(started))
+
+
+def _milliseconds_since(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)

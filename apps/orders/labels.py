@@ -1,0 +1,91 @@
+"""Codes into words for people: why a record of the vendor cannot be shown, and what to do."""
+
+from __future__ import annotations
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from apps.consumers.labels import REASONS
+
+ORDER, ORDERS, GUEST, ORDER_CONSUMER = "order", "orders", "guest", "order_consumer"
+
+NOT_FOUND_TITLES = {
+    ORDER: _("Order not found"),
+    ORDERS: _("Orders not found"),
+    GUEST: _("Guest not found"),
+    ORDER_CONSUMER: _("Order consumer not found"),
+}
+UNREADABLE_TITLES = {
+    ORDER: _("The order cannot be shown now"),
+    ORDERS: _("The search could not be done"),
+    GUEST: _("The guest cannot be shown now"),
+    ORDER_CONSUMER: _("The order consumer cannot be shown now"),
+}
+_ELSEWHERE = _("Check the reference. It may also belong to another organisation or region.")
+NOT_FOUND = {
+    ORDER: (REASONS["not_found"], _ELSEWHERE),
+    ORDERS: (_("Sitecore CDP found nothing for this search."), _("Check what you searched for.")),
+    GUEST: (
+        _("Sitecore CDP has no guest with this reference."),
+        _("A retired or deleted guest cannot be read either."),
+    ),
+    ORDER_CONSUMER: (_("Sitecore CDP has no order consumer with this reference."), _ELSEWHERE),
+}
+
+# Where the wording of the form would not be true here: nothing was entered, nothing is sent again.
+_OWN_REASONS = {
+    "invalid": _("Sitecore CDP did not accept what was asked."),
+    "unauthorized": _("The portal could not sign in to Sitecore CDP."),
+    "forbidden": _("Sitecore CDP refused the portal."),
+    "rate_limited": _("Sitecore CDP had too many requests."),
+    "not_found": _("Sitecore CDP does not know it."),
+    "not_configured": _("The connection to Sitecore CDP is not set up."),
+    "bad_reference": _("The reference cannot be sent."),
+    "tls_failed": _("The connection to Sitecore CDP is not trustworthy."),
+    "list_too_long": _("The list is too long to be read."),
+    "unrecognised_refusal": _(
+        "An answer refused the request, but not in the form of Sitecore CDP. A firewall or proxy may have"
+        " sent it."
+    ),
+}
+_ADMINISTRATOR = {
+    "unauthorized": _("An administrator has to check the API credentials."),
+    "forbidden": _("An administrator has to check the API access."),
+    "not_configured": _("An administrator has to check the settings."),
+    "tls_failed": _("An administrator has to check the connection."),
+    "proxy_failed": _("An administrator has to check the proxy."),
+}
+_NOT_BY_WAITING = frozenset({*_ADMINISTRATOR, "not_found", "invalid", "bad_reference", "list_too_long"})
+
+
+def title(what: str, code: str) -> str:
+    """The heading of the page that is shown instead of ``what``."""
+    return str((NOT_FOUND_TITLES if code == "not_found" else UNREADABLE_TITLES)[what])
+
+
+def sentences(what: str, code: str) -> list[str]:
+    """What happened, and what to do: one short sentence each. Nothing of the vendor's own words."""
+    if code == "not_found":
+        return [str(sentence) for sentence in NOT_FOUND[what]]
+    nothing_changed = gettext("Nothing was changed.")
+    return [reason(code), f"{nothing_changed} {_advice(code)}".strip()]
+
+
+def reason(code: str) -> str:
+    """Why the vendor's answer is missing, as one sentence."""
+    known: dict[str, Promise | str] = {**REASONS, **_OWN_REASONS}
+    if code in known:
+        return str(known[code])
+    return gettext("Sitecore CDP answered with an error (%(code)s).") % {"code": code.removeprefix("http_")}
+
+
+def worth_repeating(code: str) -> bool:
+    """Whether the same page may well be shown a little later."""
+    return code not in _NOT_BY_WAITING
+
+
+def _advice(code: str) -> str:
+    if code in _ADMINISTRATOR:
+        return str(_ADMINISTRATOR[code])
+    return gettext("Try again in a minute.") if worth_repeating(code) else ""

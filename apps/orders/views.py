@@ -1,0 +1,139 @@
+"""Find an order, and the vendor's records one by one. Every page only reads."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_GET
+
+from apps.audit import person_limits
+from apps.cdp.errors import CdpError, CdpNotFound, CdpNotSent, CdpRateLimited, CdpTimeout
+from apps.cdp.factory import get_client
+from apps.core.form_errors import form_errors
+from apps.core.form_input import single
+from apps.core.permissions import requires
+from apps.core.requests import actor_of
+from apps.orders import labels, presenters, services
+from apps.orders.forms import FindOrderForm
+
+LOOK_UP = "consumers.view_vendor_records"
+
+
+@requires(LOOK_UP)
+@require_GET
+def orders(request: HttpRequest) -> HttpResponse:
+    """Find an order: by number or guest a list to choose from; a reference leads to the order."""
+    if not FindOrderForm.is_sent(request.GET):
+        return render(request, "orders/orders.html", {"form": FindOrderForm()})
+    form = FindOrderForm(request.GET)
+    if not form.is_valid():
+        return render(request, "orders/orders.html", {"form": form, "errors": form_errors(form)})
+    asked = form.cleaned_data
+    if asked["order_ref"]:
+        return HttpResponseRedirect(reverse("orders:order", args=[asked["order_ref"]]))
+    actor = actor_of(request)
+    if not person_limits.allows(person_limits.Act.SEARCH, actor):
+        form.add_error(None, person_limits.refusal(person_limits.Act.SEARCH))
+        context = {"form": form, "errors": form_errors(form)}
+        return render(request, "orders/orders.html", context, status=HTTPStatus.TOO_MANY_REQUESTS)
+    try:
+        hits = services.search_orders(
+            order_number=asked["order_number"],
+            guest_ref=asked["guest_ref"],
+            actor=actor,
+            client=get_client(),
+        )
+    except CdpError as error:
+        return _failure(request, labels.ORDERS, error)
+    lines = presenters.order_lines(hits)
+    context = {
+        "form": form,
+        "searched": True,
+        "lines": lines,
+        "several_share_a_number": presenters.several_share_a_number(lines),
+    }
+    return render(request, "orders/orders.html", context)
+
+
+@requires(LOOK_UP)
+@require_GET
+def order(request: HttpRequest, ref: str) -> HttpResponse:
+    """An order and its consumers. Without the list of consumers it is still worth showing."""
+    client = get_client()
+    try:
+        found = services.read_order(ref, actor=actor_of(request), client=client)
+    except CdpError as error:
+        return _failure(request, labels.ORDER, error)
+    context = {
+        "order": found.order,
+        "rows": presenters.order_rows(found.order),
+        "links": presenters.record_links(found.order, client),
+        "consumers": presenters.consumer_list(found.consumer_refs, ref),
+        "list_reason": labels.reason(found.list_error) if found.list_error else "",
+        "list_again": labels.worth_repeating(found.list_error),
+        "add_url": presenters.add_consumer_url(ref),
+    }
+    return render(request, "orders/order.html", context)
+
+
+@requires(LOOK_UP)
+@require_GET
+def guest(request: HttpRequest, ref: str) -> HttpResponse:
+    """A guest as the vendor has it."""
+    client = get_client()
+    try:
+        found = services.read_guest(ref, actor=actor_of(request), client=client)
+    except CdpError as error:
+        return _failure(request, labels.GUEST, error)
+    context = {
+        "rows": presenters.guest_rows(found),
+        "links": presenters.record_links(found, client),
+        "orders_url": presenters.orders_of_guest_url(ref),
+        "is_traveller": found.guest_type.lower() == "traveller",
+    }
+    return render(request, "orders/guest.html", context)
+
+
+@requires(LOOK_UP)
+@require_GET
+def order_consumer(request: HttpRequest, ref: str) -> HttpResponse:
+    """An order consumer as the vendor has it; ``?order=`` remembers the order that the reader came from.
+
+    Vendor: the link to the order that comes with a consumer does not name the order (contract 3.3).
+    """
+    order_ref = single(request.GET, "order")
+    client = get_client()
+    try:
+        found = services.read_order_consumer(ref, actor=actor_of(request), client=client)
+    except CdpError as error:
+        return _failure(request, labels.ORDER_CONSUMER, error)
+    context = {
+        "rows": presenters.consumer_rows(found),
+        "links": presenters.consumer_links(found, client),
+        "guest_url": presenters.record_url("guest", found.guest_ref),
+        "order_url": presenters.record_url("order", order_ref),
+    }
+    return render(request, "orders/order_consumer.html", context)
+
+
+def _failure(request: HttpRequest, what: str, error: CdpError) -> HttpResponse:
+    """Why ``what`` is not shown, in our words only; the vendor's may quote personal data."""
+    context = {
+        "heading": labels.title(what, error.code),
+        "sentences": labels.sentences(what, error.code),
+        "again_url": request.get_full_path() if labels.worth_repeating(error.code) else "",
+    }
+    return render(request, "orders/failure.html", context, status=_status_of(error))
+
+
+def _status_of(error: CdpError) -> HTTPStatus:
+    if isinstance(error, CdpNotFound):
+        return HTTPStatus.NOT_FOUND
+    if isinstance(error, CdpTimeout) or error.code == "connect_timeout":
+        return HTTPStatus.GATEWAY_TIMEOUT
+    if isinstance(error, CdpNotSent | CdpRateLimited):
+        return HTTPStatus.SERVICE_UNAVAILABLE
+    return HTTPStatus.BAD_GATEWAY

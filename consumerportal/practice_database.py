@@ -1,0 +1,68 @@
+"""Set aside a practice database that another version of the portal created."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from django.apps import apps
+from django.conf import settings
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone
+
+OURS = "apps."
+
+
+def set_aside_if_outdated() -> Path | None:
+    """Move an outdated SQLite database, with its checkpoints, into a new folder beside it. Return the folder.
+
+    None if the database is new, is up to date or can be migrated. Raises ``OSError`` if a file cannot be
+    moved.
+    """
+    if connection.vendor != "sqlite" or not _is_outdated():
+        return None
+    database = Path(settings.DATABASES["default"]["NAME"])
+    with closing(sqlite3.connect(database)) as raw:
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # so that one file holds everything
+    connection.close()
+    folder = database.with_name(f"{database.stem}-{timezone.now():%Y%m%d-%H%M%S}")
+    folder.mkdir()
+    for path in (database, settings.AUDIT_CHECKPOINT_FILE):
+        if path.exists():
+            path.rename(folder / path.name)
+    for suffix in ("-wal", "-shm"):
+        Path(f"{database}{suffix}").unlink(missing_ok=True)
+    return folder
+
+
+def _is_outdated() -> bool:
+    """Whether migrating cannot bring this database up to date.
+
+    It has migrations that this version does not have, or all of them and other columns: migrations were
+    squashed to one per app before the first release, so the same name may stand for another schema.
+    """
+    recorded = MigrationRecorder(connection).applied_migrations()
+    ours = {config.label for config in apps.get_app_configs() if config.name.startswith(OURS)}
+    applied = {key for key in recorded if key[0] in ours}
+    known = {key for key in MigrationLoader(None).disk_migrations if key[0] in ours}
+    if not applied <= known:
+        return True
+    complete = {label for label in ours if {k for k in known if k[0] == label} <= applied}
+    return any(_has_other_columns(label) for label in complete)
+
+
+def _has_other_columns(label: str) -> bool:
+    with connection.cursor() as cursor:
+        tables = {*connection.introspection.table_names(cursor)}
+        for model in apps.get_app_config(label).get_models(include_auto_created=True):
+            table = model._meta.db_table
+            columns = {field.column for field in model._meta.local_concrete_fields}
+            if table not in tables:
+                return True
+            found = connection.introspection.get_table_description(cursor, table)
+            if {column.name for column in found} != columns:
+                return True
+    return False

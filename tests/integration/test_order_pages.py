@@ -1,0 +1,303 @@
+"""The look-up pages against the running sandbox: what people see, and what the audit log keeps of it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+from unittest.mock import MagicMock, create_autospec
+
+import pytest
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.test import Client
+from django.urls import reverse
+
+from apps.audit.models import AuditEvent
+from apps.cdp.client import CdpClient
+from apps.cdp.errors import (
+    CdpConnectionLost,
+    CdpError,
+    CdpInvalid,
+    CdpMalformedAnswer,
+    CdpNotConfigured,
+    CdpRateLimited,
+    CdpRefused,
+    CdpServerFault,
+    CdpTimeout,
+    CdpUnauthorized,
+    CdpUnreachable,
+)
+from apps.cdp.records import Order
+from apps.orders import views
+from apps.sandbox.faults import Armed
+from apps.sandbox.seed import (
+    FAMILY_ORDER,
+    ORDERS_SHARING_REFERENCE_ID,
+    REPEATED_REFERENCE_ID,
+    SAMPLE_ORDER,
+    consumer_ref,
+)
+from apps.sandbox.seed_guests import GUEST_WITH_PROFILE, GUESTS_SHARING_EMAIL
+from apps.sandbox.server import SandboxServer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TRAVELLER = "ff53a46f-5ead-403a-84c4-b877678537a3"
+NOBODY = "00000000-0000-4000-8000-000000000000"
+MARK = "Zaphod-7391"  # stands for personal data in a vendor's message
+PAGES = {
+    "order": f"/orders/{SAMPLE_ORDER}/",
+    "guest": f"/guests/{GUEST_WITH_PROFILE}/",
+    "order_consumer": f"/order-consumers/{NOBODY}/",
+    "orders": "/orders/?order_number=B94TXY-1",
+}
+
+
+def _text(response: HttpResponseBase) -> str:
+    assert isinstance(response, HttpResponse)
+    return " ".join(response.content.decode().split())
+
+
+def _told() -> list[tuple[str, dict[str, Any]]]:
+    """Action and data of every vendor record event, oldest first."""
+    events = AuditEvent.objects.filter(action__startswith="vendor_record.").order_by("seq")
+    return [(e.action, json.loads(e.data) if isinstance(e.data, str) else e.data) for e in events]
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> MagicMock:
+    """A client that answers as the test says."""
+    client: MagicMock = create_autospec(CdpClient, instance=True, spec_set=True)
+    client.is_own_link.return_value = False
+    monkeypatch.setattr(views, "get_client", lambda: client)
+    return client
+
+
+def test_a_recycled_number_lets_the_person_choose_by_date_price_and_status(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    page = _text(as_staff.get("/orders/", {"order_number": REPEATED_REFERENCE_ID}))
+    assert "2 orders found" in page
+    assert "Compare date, price and status before you choose" in page
+    for words in (
+        "30 April 2026, 16:20",
+        "12 April 2024, 09:00",
+        "GBP 510.00",
+        "GBP 340.00",
+        "CONFIRMED",
+    ):
+        assert words in page
+    for ref in ORDERS_SHARING_REFERENCE_ID:
+        assert f'href="/orders/{ref}/"' in page
+        assert f'href="/consumers/new/?order={ref}"' in page
+    assert _told() == [
+        (
+            "vendor_record.searched",
+            {"kind": "order", "by": ["order_number"], "result": "found", "count": 2},
+        )
+    ]
+
+
+def test_the_orders_of_a_guest_are_found(as_staff: Client, sandbox: SandboxServer) -> None:
+    page = _text(as_staff.get("/orders/", {"guest_ref": GUESTS_SHARING_EMAIL[0]}))
+    assert f'href="/orders/{FAMILY_ORDER}/"' in page
+    assert GUESTS_SHARING_EMAIL[0] not in json.dumps(_told())
+
+
+def test_nothing_found_says_what_to_do_next(as_staff: Client, sandbox: SandboxServer) -> None:
+    response = as_staff.get("/orders/", {"order_number": "NO-SUCH-NUMBER"})
+    assert response.status_code == 200
+    assert "No order found" in _text(response)
+    assert _told()[0][1]["result"] == "not_found"
+
+
+def test_the_empty_page_and_a_wrong_entry_ask_the_vendor_nothing(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    assert 'role="alert"' not in _text(as_staff.get("/orders/"))
+    page = _text(as_staff.get("/orders/", {"order_number": "A-1", "guest_ref": TRAVELLER}))
+    assert "<title>Error: Find an order" in page
+    assert '<a href="#id_guest_ref">Fill in one field only</a>' in page
+    assert 'value="A-1"' in page
+    assert sandbox.sandbox.requests() == []
+    assert _told() == []
+
+
+def test_a_pasted_link_leads_to_the_order(as_staff: Client) -> None:
+    link = f"https://api-engage-eu.sitecorecloud.io/v2.1/orders/{SAMPLE_ORDER}?expand=orderItems"
+    response = as_staff.get("/orders/", {"order_ref": link})
+    assert (response.status_code, response["Location"]) == (302, f"/orders/{SAMPLE_ORDER}/")
+    assert _told() == []
+
+
+def test_an_order_shows_its_fields_its_consumers_and_the_way_to_add_one(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    page = _text(as_staff.get(f"/orders/{FAMILY_ORDER}/"))
+    for words in ("<h1>Order B4LNDQ-1</h1>", "SEK 1,288.80", "1 October 2026, 18:05", "Example Airways"):
+        assert words in page
+    assert "3 consumers" in page
+    consumer = consumer_ref(FAMILY_ORDER, GUESTS_SHARING_EMAIL[0])
+    assert f'href="/order-consumers/{consumer}/?order={FAMILY_ORDER}"' in page
+    assert f'href="/consumers/new/?order={FAMILY_ORDER}"' in page
+    assert _told() == [("vendor_record.viewed", {"kind": "order", "result": "found"})]
+
+
+def test_an_order_without_consumers_says_so(as_staff: Client, sandbox: SandboxServer) -> None:
+    page = _text(as_staff.get(f"/orders/{SAMPLE_ORDER}/"))
+    assert "No consumers yet" in page
+    assert "may not be listed yet" in page
+
+
+def test_an_order_is_shown_although_its_consumers_cannot_be_read(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    sandbox.sandbox.faults.arm(Armed("500_before", 2, FAMILY_ORDER, "list_order_consumers"))
+    response = as_staff.get(f"/orders/{FAMILY_ORDER}/")
+    page = _text(response)
+    assert response.status_code == 200
+    assert "SEK 1,288.80" in page
+    assert "The consumers of this order could not be read" in page
+    assert "No consumers yet" not in page
+    assert "Support code" in page
+    assert len(_told()) == 1
+
+
+def test_an_order_consumer_shows_the_person_the_guest_and_the_links_of_the_vendor(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    ref = consumer_ref(FAMILY_ORDER, GUESTS_SHARING_EMAIL[0])
+    page = _text(as_staff.get(f"/order-consumers/{ref}/", {"order": FAMILY_ORDER}))
+    for words in ("Lindqvist", "20 January 1968", "Sweden (SE)", "Swedish"):
+        assert words in page
+    assert f'href="/guests/{GUESTS_SHARING_EMAIL[0]}/"' in page
+    assert f'href="/orders/{FAMILY_ORDER}/"' in page
+    href = f"{sandbox.base_url}/v2.1/orderConsumers/{ref}"
+    assert f'<a href="{href}" target="_blank" rel="noreferrer noopener">{href}<' in page
+    assert _told() == [("vendor_record.viewed", {"kind": "order_consumer", "result": "found"})]
+
+
+def test_the_way_back_of_an_order_consumer_cannot_be_bent(as_staff: Client, sandbox: SandboxServer) -> None:
+    ref = consumer_ref(FAMILY_ORDER, GUESTS_SHARING_EMAIL[0])
+    page = _text(as_staff.get(f"/order-consumers/{ref}/", {"order": "//elsewhere.example/"}))
+    assert "elsewhere.example" not in page
+    assert "Back to Find an order" in page
+
+
+@pytest.mark.parametrize(("ref", "is_traveller"), [(TRAVELLER, True), (GUEST_WITH_PROFILE, False)])
+def test_only_a_travellers_page_explains_where_the_orders_are(
+    as_staff: Client, sandbox: SandboxServer, ref: str, is_traveller: bool
+) -> None:
+    page = _text(as_staff.get(f"/guests/{ref}/"))
+    assert ("only for guests identified as customers" in page) is is_traveller
+    assert f'href="/orders/?guest_ref={ref}"' in page
+    assert _told() == [("vendor_record.viewed", {"kind": "guest", "result": "found"})]
+
+
+@pytest.mark.parametrize(
+    ("address", "title"),
+    [
+        (f"/orders/{NOBODY}/", "Order not found"),
+        (f"/guests/{NOBODY}/", "Guest not found"),
+        (f"/order-consumers/{NOBODY}/", "Order consumer not found"),
+    ],
+)
+def test_what_the_vendor_does_not_have_is_a_404_in_words(
+    as_staff: Client, sandbox: SandboxServer, address: str, title: str
+) -> None:
+    response = as_staff.get(address)
+    assert response.status_code == 404
+    assert f"<h1>{title}</h1>" in _text(response)
+    assert "Support code" in _text(response)
+    assert [data["result"] for _action, data in _told()] == ["not_found"]
+
+
+FAILURES: list[tuple[CdpError, int, str]] = [
+    (CdpUnauthorized(http_status=401, vendor_message=MARK), 502, "could not sign in to Sitecore CDP"),
+    (CdpRefused(http_status=403, vendor_message=MARK), 502, "refused the portal"),
+    (CdpInvalid(http_status=400, field="x", vendor_message=MARK), 502, "did not accept what was asked"),
+    (CdpRateLimited(http_status=429, retry_after=30.0, vendor_message=MARK), 503, "had too many requests"),
+    (CdpServerFault("http_500", http_status=500, vendor_message=MARK), 502, "error (500)"),
+    (CdpMalformedAnswer(http_status=200), 502, "could not be read"),
+    (CdpConnectionLost(), 502, "ended before the answer came"),
+    (CdpTimeout("read_timeout"), 504, "did not answer in time"),
+    (CdpUnreachable("connect_timeout"), 504, "did not answer the connection in time"),
+    (CdpUnreachable("connect_refused"), 503, "did not accept the connection"),
+    (CdpUnreachable("name_not_resolved"), 503, "was not found"),
+    (CdpUnreachable("tls_failed"), 503, "not trustworthy"),
+    (CdpNotConfigured(detail=MARK), 503, "is not set up"),
+]
+
+
+# Every failure on one page, and one failure on every page.
+CASES = [("order", failure) for failure in FAILURES]
+CASES += [(page, FAILURES[0]) for page in PAGES if page != "order"]
+
+
+@pytest.mark.parametrize(("page", "failure"), CASES)
+def test_every_failure_of_the_vendor_is_a_page_in_words(
+    as_staff: Client,
+    fake: MagicMock,
+    caplog: pytest.LogCaptureFixture,
+    page: str,
+    failure: tuple[CdpError, int, str],
+) -> None:
+    error, status, words = failure
+    getattr(fake, "list_orders" if page == "orders" else f"retrieve_{page}").side_effect = error
+    with caplog.at_level(logging.DEBUG):
+        response = as_staff.get(PAGES[page])
+    text = _text(response)
+    assert (response.status_code, words in text) == (status, True)
+    assert "Support code" in text
+    assert MARK not in text
+    assert MARK not in caplog.text
+    assert [data["result"] for _action, data in _told()] == [error.code]
+
+
+def test_a_vendor_that_is_away_is_a_page_too(as_staff: Client, sandbox: SandboxServer) -> None:
+    sandbox.stop()
+    response = as_staff.get(PAGES["order"])
+    assert response.status_code == 503
+    assert "Sitecore CDP did not accept the connection." in _text(response)
+    assert f'href="{PAGES["order"]}">Try again</a>' in _text(response)
+
+
+def test_markup_in_the_vendors_fields_stays_text(as_staff: Client, fake: MagicMock) -> None:
+    script = "<script>alert(1)</script>"
+    order = Order(ref=SAMPLE_ORDER, reference_id=script, status=script, href=f"https://x/{script}")
+    fake.retrieve_order.return_value, fake.list_orders.return_value = order, (order,)
+    fake.list_order_consumer_refs.return_value = (script, "../../x")
+    for page in ("order", "orders"):
+        text = _text(as_staff.get(PAGES[page]))
+        assert "alert(1)" in text
+        assert script not in text
+
+
+def test_a_link_to_another_host_is_shown_and_not_linked(as_staff: Client, fake: MagicMock) -> None:
+    fake.retrieve_order.return_value = Order(ref=SAMPLE_ORDER, href="https://elsewhere.example/o")
+    fake.list_order_consumer_refs.return_value = ()
+    text = _text(as_staff.get(PAGES["order"]))
+    assert "https://elsewhere.example/o" in text
+    assert 'href="https://elsewhere.example' not in text
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_administrator_looks_up_nothing(as_administrator: Client, fake: MagicMock, page: str) -> None:
+    assert as_administrator.get(PAGES[page]).status_code == 403
+    assert fake.method_calls == []
+    assert _told() == []
+
+
+def test_a_stranger_is_led_to_the_sign_in(client: Client, fake: MagicMock) -> None:
+    for address in PAGES.values():
+        response = client.get(address)
+        assert response.status_code == 302
+        assert response["Location"].startswith(reverse("account_login"))
+    assert fake.method_calls == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_pages_only_read(as_supervisor: Client, fake: MagicMock, page: str) -> None:
+    assert as_supervisor.post(PAGES[page]).status_code == 405
+    assert fake.method_calls == []

@@ -1,0 +1,933 @@
+"""After an unknown outcome the order is read again: what is proven is taken, what is not is shown."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from threading import Thread
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from django.conf import settings as django_settings
+from django.db import IntegrityError, connection
+from django.test import Client
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.cdp import paging
+from apps.cdp.client import CdpClient, ListedRefs
+from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
+from apps.cdp.errors import CdpRateLimited, CdpTimeout
+from apps.cdp.factory import get_client
+from apps.consumers import selectors
+from apps.consumers.models import CheckResult, ConnectionHealth, Outcome, ResolvedHow, Submission
+from apps.consumers.reconciliation import checks, circuit_breaker, findings
+from apps.consumers.reconciliation.resolution import resolve
+from apps.consumers.sending import storing
+from apps.consumers.sending.result import Result
+from apps.core.actor import Actor
+from apps.sandbox.faults import Armed
+from apps.sandbox.options import Switches
+from apps.sandbox.seed import FAMILY_ORDER, SAMPLE_ORDER
+from apps.sandbox.server import SandboxServer
+from apps.sandbox.store import StoredConsumer
+from tests.unit.accounts.people import acting, events
+from tests.unit.consumers.entries import FULL, REF, clean, creates, on_page, posted, resolved_by, store, text
+from tests.unit.consumers.resolving import enter
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NEW = "/consumers/new/"
+WORKER = Actor.system("worker")
+
+
+@pytest.fixture(autouse=True)
+def _on(settings: Settings) -> None:
+    settings.CDP_RECONCILIATION = True
+    settings.CDP_RECONCILIATION_AFTER = [0.001, 0.002, 60]
+
+
+@pytest.fixture(autouse=True)
+def _no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "MIN_CHECK_INTERVAL", datetime.timedelta(0))
+
+
+def lost(
+    client: Client, sandbox: SandboxServer, consumer: NewConsumer = FULL, *, done: bool = True
+) -> Submission:
+    """A create whose answer is lost after the work was done, or before."""
+    sandbox.sandbox.faults.arm(Armed("reset_after" if done else "reset_before"))
+    assert client.post(NEW, posted(consumer)).status_code == 303
+    submission = Submission.objects.latest("id")
+    assert submission.outcome == Outcome.UNKNOWN
+    return submission
+
+
+def look() -> bool:
+    return checks.run_due_check(actor=WORKER, client=get_client())
+
+
+def make_due(submission: Submission) -> None:
+    past = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=1)
+    Submission.objects.filter(pk=submission.pk).update(next_check_at=past)
+
+
+def add_elsewhere(consumer: NewConsumer = FULL) -> OrderConsumer:
+    """The same API, used past the portal."""
+    deadline = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=30)
+    return get_client().create_order_consumer(SAMPLE_ORDER, consumer, deadline=deadline).consumer
+
+
+def only(sandbox: SandboxServer) -> StoredConsumer:
+    [consumer] = sandbox.sandbox.consumers(SAMPLE_ORDER)
+    return consumer
+
+
+def fresh(submission: Submission) -> Submission:
+    return Submission.objects.get(pk=submission.pk)
+
+
+# --- What proves it -------------------------------------------------------------------------------
+def test_a_new_consumer_that_matches_is_taken_as_created_with_its_evidence(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    add_elsewhere(clean())
+    before = [consumer.ref for consumer in sandbox.sandbox.consumers(SAMPLE_ORDER)]
+    submission = lost(as_staff, sandbox)
+    assert look()
+    found = fresh(submission)
+    [new] = [c for c in sandbox.sandbox.consumers(SAMPLE_ORDER) if c.ref not in before]
+    assert (found.outcome, found.consumer_ref) == (Outcome.CREATED, new.ref)
+    assert (found.resolved_how, found.resolved_by, found.next_check_at) == (
+        ResolvedHow.BY_RECONCILIATION,
+        None,
+        None,
+    )
+    assert (found.refs_before, found.matching_refs, found.check_result) == (
+        before,
+        [new.ref],
+        CheckResult.ONE,
+    )
+    assert found.answer is not None
+    assert found.guest_ref
+    [event] = events("consumer.resolved")
+    assert (event.consumer_ref, event.actor_name) == (new.ref, "system:worker")
+    assert event.details == {
+        "outcome": "created",
+        "reason": "reconciliation",
+        "result": "one",
+        "before": 1,
+        "matching": 1,
+        "different": 0,
+    }
+    assert not look()
+    page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert "Consumer created" in page
+    assert "Confirmed by reconciliation" in page
+    assert len(creates(sandbox)) == 2
+
+
+def test_a_consumer_that_was_there_before_is_not_ours(as_staff: Client, sandbox: SandboxServer) -> None:
+    add_elsewhere()
+    submission = lost(as_staff, sandbox, done=False)
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.NONE)
+    assert (found.matching_refs, found.different_refs) == ([], [])
+
+
+def test_a_new_consumer_that_differs_is_shown_and_not_taken(as_staff: Client, sandbox: SandboxServer) -> None:
+    submission = lost(as_staff, sandbox, done=False)
+    other = add_elsewhere(replace(FULL, passport_number="X1"))
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.check_result, found.different_refs) == (
+        Outcome.UNKNOWN,
+        CheckResult.NONE,
+        [other.ref],
+    )
+    page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert "but not the same in every field" in page
+    assert f'href="/order-consumers/{other.ref}/"' in page
+
+
+def test_a_consumer_that_another_submission_made_is_not_taken(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    submission = lost(as_staff, sandbox, done=False)
+    same = replace(FULL, identifiers=(Identifier("ProfileSystem", "another"),))
+    accepted = f"similar_consumer:{submission.public_id}"
+    as_staff.post(NEW, posted(same, accepted=accepted))
+    assert Submission.objects.filter(outcome=Outcome.CREATED).count() == 1
+    assert look()
+    assert fresh(submission).check_result == CheckResult.NONE
+
+
+def test_without_the_references_before_nothing_is_proven(
+    as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
+) -> None:
+    sandbox.sandbox.faults.arm(Armed("404", operation="list_order_consumers"))
+    submission = lost(as_staff, sandbox)
+    assert submission.refs_before is None
+    page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert A_SUPERVISOR_DECIDES in page
+    assert WOULD_MARK not in page
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.NOT_PROVEN)
+    assert found.matching_refs == [only(sandbox).ref]
+    _names_without_filling_in(as_supervisor, submission, only(sandbox).ref)
+
+
+def test_several_that_match_are_a_suspected_duplicate_that_a_supervisor_is_led_to(
+    as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
+) -> None:
+    submission = lost(as_staff, sandbox)
+    add_elsewhere()
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.SEVERAL)
+    assert sorted(found.matching_refs) == sorted(c.ref for c in sandbox.sandbox.consumers(SAMPLE_ORDER))
+    page = text(as_supervisor.get(f"/submissions/{submission.public_id}/"))
+    assert "Duplicate suspected" in page
+    for consumer in sandbox.sandbox.consumers(SAMPLE_ORDER):
+        assert f'href="/order-consumers/{consumer.ref}/"' in page
+    assert "Duplicate suspected" in text(as_supervisor.get("/"))
+
+
+def test_one_that_two_unknown_ones_match_is_taken_by_neither_and_shown_by_both(
+    as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
+) -> None:
+    first = lost(as_staff, sandbox)
+    twin = replace(FULL, identifiers=(Identifier("ProfileSystem", "another"),))
+    sandbox.sandbox.faults.arm(Armed("reset_before"))
+    as_staff.post(NEW, posted(twin, accepted=f"similar_consumer:{first.public_id}"))
+    # The second one knew the order with the first one's consumer on it, unless the list was late.
+    Submission.objects.update(refs_before=[])
+    second = Submission.objects.latest("id")
+    assert look()
+    assert look()
+    for submission in (first, second):
+        found = fresh(submission)
+        assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.SHARED)
+        assert found.matching_refs == [only(sandbox).ref]
+        assert only(sandbox).ref in text(as_supervisor.get(f"/submissions/{submission.public_id}/"))
+
+
+def test_what_the_other_one_knew_before_its_send_is_not_its_own(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    first = lost(as_staff, sandbox)
+    twin = replace(FULL, identifiers=(Identifier("ProfileSystem", "another"),))
+    sandbox.sandbox.faults.arm(Armed("reset_before"))
+    as_staff.post(NEW, posted(twin, accepted=f"similar_consumer:{first.public_id}"))
+    assert look()
+    assert fresh(first).outcome == Outcome.CREATED
+
+
+def test_while_a_twin_is_being_sent_nothing_is_taken(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    first = lost(as_staff, sandbox)
+    store(staff, Outcome.SENDING, replace(FULL, identifiers=()))
+    assert look()
+    assert fresh(first).check_result == CheckResult.SHARED
+
+
+def test_two_that_take_the_same_reference_at_one_moment_do_not_both_get_it(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission = lost(as_staff, sandbox)
+    real, refusals = checks._record_check, [IntegrityError("claimed")]
+
+    def refused(*args: object) -> None:
+        if refusals:
+            raise refusals.pop()
+        real(*args)  # type: ignore[arg-type]  # the same arguments
+
+    monkeypatch.setattr(checks, "_record_check", refused)
+    assert look()
+    assert fresh(submission).outcome == Outcome.CREATED
+    assert len(events("consumer.resolved")) == 1
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite lets nobody write during the conclusion")
+def test_a_twin_whose_answer_comes_between_the_two_questions_keeps_its_consumer(
+    as_staff: Client, staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = lost(as_staff, sandbox, done=False)
+    theirs = add_elsewhere(replace(FULL, identifiers=()))  # what the twin's send has made
+    twin = store(staff, Outcome.SENDING, replace(FULL, identifiers=()))
+    result = Result(Outcome.CREATED, consumer_ref=theirs.ref, http_status=200)
+    real = selectors.open_on_order
+    asked: list[int] = []
+
+    def answer() -> None:
+        storing.store_outcome(twin, result, WORKER)
+        connection.close()
+
+    def answered_after(submission: Submission) -> list[Submission]:
+        rivals = real(submission)
+        if not asked:
+            asked.append(1)
+            thread = Thread(target=answer)
+            thread.start()
+            thread.join(10)
+        return rivals
+
+    monkeypatch.setattr(selectors, "open_on_order", answered_after)
+    assert look()
+    assert fresh(twin).consumer_ref == theirs.ref
+    assert fresh(first).outcome == Outcome.UNKNOWN
+
+
+def test_who_else_may_have_made_it_is_asked_before_what_is_claimed(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The other way round a twin could go from open to claimed between the two, and be missed by both.
+    lost(as_staff, sandbox)
+    asked: list[str] = []
+
+    def watch(name: str) -> None:
+        real: Any = getattr(selectors, name)
+
+        def watched(submission: Submission) -> Any:
+            asked.append(name)
+            return real(submission)
+
+        monkeypatch.setattr(selectors, name, watched)
+
+    watch("open_on_order")
+    watch("claimed_refs_on_order")
+    assert look()
+    assert asked == ["claimed_refs_on_order", "open_on_order", "claimed_refs_on_order"]
+
+
+def test_a_reference_that_was_resolved_on_another_order_is_shown_and_stops_no_worker(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    submission = lost(as_staff, sandbox)
+    wrong = {**resolved_by(staff), "consumer_ref": only(sandbox).ref.upper()}
+    store(staff, Outcome.CREATED, clean(), order=FAMILY_ORDER, **wrong)
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.SHARED)
+    assert found.matching_refs == [only(sandbox).ref]
+
+
+def test_one_consumer_that_cannot_be_read_fails_no_look_and_lets_nothing_be_taken(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    submission = lost(as_staff, sandbox)
+    sandbox.sandbox.faults.arm(Armed("500_before", times=2, operation="retrieve_order_consumer"))
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.NOT_ALL_READ)
+    assert found.unread_refs == [only(sandbox).ref]
+    assert "could not read" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    make_due(submission)
+    assert look()
+    assert fresh(submission).outcome == Outcome.CREATED
+
+
+def test_without_the_references_before_other_travellers_are_not_called_new(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    add_elsewhere(clean())
+    sandbox.sandbox.faults.arm(Armed("404", operation="list_order_consumers"))
+    submission = lost(as_staff, sandbox, done=False)
+    assert look()
+    found = fresh(submission)
+    assert (found.different_refs, found.matching_refs) == ([], [])
+    assert "New on the order" not in text(as_staff.get(f"/submissions/{submission.public_id}/"))
+
+
+def test_what_no_key_opens_is_not_compared(
+    as_staff: Client, sandbox: SandboxServer, settings: Settings
+) -> None:
+    submission = lost(as_staff, sandbox)
+    settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    assert look()
+    assert fresh(submission).check_result == CheckResult.NOT_COMPARED
+    assert "encryption key" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
+
+
+def test_a_look_that_fails_takes_nothing_back_of_what_an_earlier_one_found(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    submission = lost(as_staff, sandbox)
+    add_elsewhere()
+    assert look()
+    sandbox.sandbox.faults.arm(Armed("503_html_before", times=2, operation="list_order_consumers"))
+    make_due(submission)
+    assert look()
+    found = fresh(submission)
+    assert (found.check_result, found.failed_check_count, len(found.matching_refs)) == (
+        CheckResult.SEVERAL,
+        1,
+        2,
+    )
+    page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert "Duplicate suspected" in page
+    assert "The last time the portal could not read the order" in page
+
+
+def test_a_late_no_after_a_look_up_is_pinned_until_a_supervisor_has_resolved_it_anew(
+    as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
+) -> None:
+    submission = lost(as_staff, sandbox)
+    assert look()
+    taken = fresh(submission)
+    late = Result(Outcome.REJECTED, http_status=400, error_code="invalid")
+    storing.store_outcome(taken, late, WORKER)
+    storing.store_outcome(taken, late, WORKER)
+    found = fresh(submission)
+    assert (found.outcome, found.late_outcome, found.contradicted) == (Outcome.CREATED, "rejected", True)
+    assert len(events("consumer.late_answer")) == 1
+    receipt = f"/submissions/{submission.public_id}/"
+    assert receipt in text(as_supervisor.get("/"))
+    page = text(as_supervisor.get(receipt))
+    assert "that it had not created this consumer" in page
+    assert "Mark as not created" in page
+    form = {"outcome": "not_created", "not_created-reason": "vendor_confirmed", "not_created-note": ""}
+    assert enter(as_supervisor, submission, form).status_code == 303
+    assert (fresh(submission).outcome, fresh(submission).contradicted) == (Outcome.NOT_CREATED, False)
+    assert receipt not in text(as_supervisor.get("/"))
+
+
+def test_a_late_answer_that_agrees_contradicts_nobody(as_staff: Client, sandbox: SandboxServer) -> None:
+    submission = lost(as_staff, sandbox)
+    assert look()
+    taken = fresh(submission)
+    storing.store_outcome(
+        taken, Result(Outcome.CREATED, consumer_ref=taken.consumer_ref, http_status=200), WORKER
+    )
+    storing.store_outcome(taken, Result(Outcome.UNKNOWN, error_code="read_timeout"), WORKER)
+    assert not fresh(submission).contradicted
+    assert [event.details["answer_outcome"] for event in events("consumer.late_answer")] == ["created"]
+
+
+# --- When, and how often --------------------------------------------------------------------------
+def test_after_the_last_look_it_stays_unknown_and_pinned(
+    as_staff: Client, as_supervisor: Client, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.CDP_RECONCILIATION_AFTER = [0.001]
+    submission = lost(as_staff, sandbox, done=False)
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.check_count, found.next_check_at) == (Outcome.UNKNOWN, 1, None)
+    assert not look()
+    assert str(submission.public_id) in text(as_supervisor.get("/"))
+    assert "a supervisor looks at the order" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert [event.details["result"] for event in events("consumer.looked_up")] == ["none"]
+
+
+def test_a_consumer_that_the_list_shows_late_is_found_by_a_later_look(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"lag_seconds": 3600})
+    submission = lost(as_staff, sandbox)
+    assert look()
+    assert fresh(submission).check_result == CheckResult.NONE
+    sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"lag_seconds": 0})
+    make_due(submission)
+    assert look()
+    assert fresh(submission).outcome == Outcome.CREATED
+
+
+def test_a_look_that_is_not_answered_says_nothing_and_comes_again(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    submission = lost(as_staff, sandbox)
+    sandbox.sandbox.faults.arm(Armed("503_html_before", times=2, operation="list_order_consumers"))
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.check_result, found.check_count, found.failed_check_count) == (
+        Outcome.UNKNOWN, CheckResult.FAILED, 0, 1,
+    )  # fmt: skip
+    assert found.next_check_at is not None
+    [failed] = events("consumer.check_failed")
+    assert (failed.failure, failed.details) == (True, {"error_code": "http_503"})
+    assert events("consumer.looked_up") == []
+    make_due(submission)
+    assert look()
+    assert fresh(submission).outcome == Outcome.CREATED
+
+
+def test_a_vendor_that_is_down_is_asked_once_for_each_pause_whatever_is_due(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    unknown = [lost(as_staff, sandbox, clean(last_name=f"No {number}")) for number in range(6)]
+    sandbox.stop()
+    taken = 0
+    for _ in range(3 * len(unknown)):
+        for submission in unknown:
+            make_due(submission)
+        taken += look()
+    assert taken == circuit_breaker.FAILURE_THRESHOLD
+    assert circuit_breaker.state().failures == circuit_breaker.FAILURE_THRESHOLD
+    sandbox.start()
+
+
+def test_a_look_whose_process_was_lost_is_due_again_after_its_lease(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission = lost(as_staff, sandbox)
+
+    def killed(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(findings, "read_order", killed)
+        with pytest.raises(KeyboardInterrupt):
+            look()
+    found = fresh(submission)
+    assert found.outcome == Outcome.UNKNOWN
+    assert found.next_check_at is not None
+    assert not look(), "The lease holds"
+    make_due(submission)
+    assert look()
+    assert fresh(submission).outcome == Outcome.CREATED
+
+
+def test_while_the_order_is_read_no_database_connection_is_held(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost(as_staff, sandbox)
+    real = CdpClient.observe_order_consumers
+    held: list[bool] = []
+
+    def watched(self: CdpClient, order_ref: str, *, within: float | None = None) -> ListedRefs:
+        held.append(connection.vendor != "sqlite" and connection.connection is not None)
+        return real(self, order_ref, within=within)
+
+    monkeypatch.setattr(CdpClient, "observe_order_consumers", watched)
+    assert look()
+    as_staff.post(NEW, posted(clean()))
+    assert held == [False, False]
+
+
+def test_a_supervisor_who_resolves_meanwhile_wins(
+    as_staff: Client, supervisor: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from apps.consumers.models import ResolutionReason
+
+    submission = lost(as_staff, sandbox)
+    real = findings.read_order
+
+    def slow(*args: object) -> findings.Found:
+        resolve(
+            submission,
+            outcome=Outcome.CREATED,
+            reason=ResolutionReason.SEEN_IN_CDP,
+            note="",
+            consumer_ref=REF,
+            actor=acting(supervisor),
+        )
+        return real(*args)  # type: ignore[arg-type]  # the same arguments
+
+    monkeypatch.setattr(findings, "read_order", slow)
+    assert look()
+    found = fresh(submission)
+    assert (found.consumer_ref, found.resolved_how) == (REF, ResolvedHow.BY_SUPERVISOR)
+
+
+# --- What makes evidence worthless ----------------------------------------------------------------
+WOULD_MARK = "If a new consumer matches every returned field, this is marked as created."
+A_SUPERVISOR_DECIDES = "A supervisor then decides"
+
+
+def _names_without_filling_in(client: Client, submission: Submission, ref: str) -> None:
+    """The receipt names a consumer that nobody knows to be new, and does not call it new."""
+    response = client.get(f"/submissions/{submission.public_id}/")
+    page = text(response)
+    assert "On the order, and the same in every field that Sitecore CDP returns:" in page
+    assert ref in page
+    assert "New on the order since the send" not in page
+    assert on_page(response)["created-consumer_ref"] == ""
+
+
+def test_an_older_twin_that_was_hidden_before_the_send_is_told_by_its_moment(
+    as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
+) -> None:
+    sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"created_at": "always"})
+    old = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    twin = sandbox.sandbox.add_consumer(SAMPLE_ORDER, FULL.to_json(), created_at=old, listed_in=3600)
+    submission = lost(as_staff, sandbox, done=False)
+    sandbox.sandbox.list_consumer(twin.ref)
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.OTHER_TIME)
+    assert found.matching_refs == [twin.ref]
+    page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert "created at another time than this send" in page
+    _names_without_filling_in(as_supervisor, submission, twin.ref)
+
+
+def test_a_moment_that_cannot_be_read_excludes_nothing_and_proves_nothing(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"created_at": "number"})
+    old = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    twin = sandbox.sandbox.add_consumer(SAMPLE_ORDER, FULL.to_json(), created_at=old, listed_in=3600)
+    submission = lost(as_staff, sandbox, done=False)
+    sandbox.sandbox.list_consumer(twin.ref)
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.OTHER_TIME)
+    assert found.matching_refs == [twin.ref]
+    page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert "when it was created cannot be read" in page
+    second = sandbox.sandbox.add_consumer(SAMPLE_ORDER, FULL.to_json())
+    make_due(submission)
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.SEVERAL)
+    assert set(found.matching_refs) == {twin.ref, second.ref}
+
+
+def test_beside_an_older_twin_the_one_of_the_send_is_taken(as_staff: Client, sandbox: SandboxServer) -> None:
+    sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"created_at": "always"})
+    old = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    twin = sandbox.sandbox.add_consumer(SAMPLE_ORDER, FULL.to_json(), created_at=old, listed_in=3600)
+    submission = lost(as_staff, sandbox)
+    sandbox.sandbox.list_consumer(twin.ref)
+    assert look()
+    found = fresh(submission)
+    [ours] = [one.ref for one in sandbox.sandbox.consumers(SAMPLE_ORDER) if one.ref != twin.ref]
+    assert (found.outcome, found.consumer_ref) == (Outcome.CREATED, ours)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ahead", "result"),
+    [
+        (-100, 0.0, CheckResult.ONE),
+        (-130, 0.0, CheckResult.OTHER_TIME),
+        (-3700, 3600.0, CheckResult.ONE),  # our clock is ahead of the vendor's by an hour
+        (-3730, 3600.0, CheckResult.OTHER_TIME),
+        (3500, -3600.0, CheckResult.ONE),
+        (3460, -3600.0, CheckResult.OTHER_TIME),
+        (-100, -3600.0, CheckResult.OTHER_TIME),
+        (600, 0.0, CheckResult.OTHER_TIME),  # long after any answer could have come
+    ],
+)
+def test_the_moment_of_creation_is_judged_by_the_vendors_clock(
+    as_staff: Client, sandbox: SandboxServer, seconds: int, ahead: float, result: CheckResult
+) -> None:
+    sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"created_at": "always"})
+    submission = lost(as_staff, sandbox, done=False)
+    moment = submission.submitted_at + datetime.timedelta(seconds=seconds)
+    sandbox.sandbox.add_consumer(SAMPLE_ORDER, FULL.to_json(), created_at=moment)
+    ConnectionHealth.objects.update_or_create(pk=1, defaults={"clock_ahead": ahead})
+    assert look()
+    assert fresh(submission).check_result == result
+
+
+@pytest.mark.parametrize(
+    ("switches", "result"),
+    [
+        ({"paging": "gap", "page_size": 1}, CheckResult.BEFORE_PARTIAL),
+        ({"paging": "overlapping", "page_size": 1}, CheckResult.BEFORE_PARTIAL),
+        ({"paging": "shuffled", "page_size": 2}, CheckResult.BEFORE_PARTIAL),
+        ({"cache": "stubborn"}, CheckResult.BEFORE_PARTIAL),
+        ({"cache": "obeying"}, CheckResult.ONE),
+    ],
+)
+def test_a_list_before_the_send_that_was_not_whole_proves_nothing(
+    as_staff: Client,
+    as_supervisor: Client,
+    sandbox: SandboxServer,
+    switches: dict[str, Any],
+    result: CheckResult,
+) -> None:
+    for _ in range(3):
+        add_elsewhere(clean())
+    sandbox.sandbox.switches = sandbox.sandbox.switches.changed(switches)
+    get_client().list_order_consumer_refs(SAMPLE_ORDER)  # what a cache gives again
+    submission = lost(as_staff, sandbox)
+    assert submission.refs_before_whole is (result is CheckResult.ONE)
+    page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert (WOULD_MARK in page) is (result is CheckResult.ONE)
+    assert (A_SUPERVISOR_DECIDES in page) is (result is not CheckResult.ONE)
+    sandbox.sandbox.switches = Switches()
+    sandbox.sandbox.list_cache.clear()
+    assert look()
+    found = fresh(submission)
+    assert found.check_result == result
+    assert (found.outcome == Outcome.CREATED) is (result is CheckResult.ONE)
+    if result is CheckResult.BEFORE_PARTIAL:
+        page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
+        assert "was not read whole before the send" in page
+        [matching] = found.matching_refs
+        _names_without_filling_in(as_supervisor, submission, matching)
+
+
+def test_a_list_that_is_not_whole_now_may_lack_a_second_one_that_matches(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    submission = lost(as_staff, sandbox)
+    sandbox.sandbox.switches = Switches().changed({"paging": "gap", "page_size": 1})
+    add_elsewhere()
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.NOW_PARTIAL)
+    assert "there may be another one that matches" in text(
+        as_staff.get(f"/submissions/{submission.public_id}/")
+    )
+    sandbox.sandbox.switches = Switches()
+    make_due(submission)
+    assert look()
+    assert fresh(submission).check_result == CheckResult.SEVERAL
+
+
+@pytest.mark.parametrize("fault", ["known_ref", "another_consumer_after"])
+def test_a_new_reference_under_which_another_one_is_answered_proves_nothing(
+    as_staff: Client, sandbox: SandboxServer, fault: str
+) -> None:
+    add_elsewhere()  # an older twin
+    submission = lost(as_staff, sandbox, done=False)
+    new = sandbox.sandbox.add_consumer(SAMPLE_ORDER, clean().to_json())
+    sandbox.sandbox.faults.arm(Armed(fault, operation="retrieve_order_consumer"))
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.MISREAD)
+    assert found.unread_refs == [new.ref]
+    assert "answered about another consumer" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
+
+
+def test_an_older_twin_that_is_answered_under_a_new_reference_is_not_taken(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    add_elsewhere()
+    submission = lost(as_staff, sandbox, done=False)
+    sandbox.sandbox.add_consumer(SAMPLE_ORDER, clean().to_json())
+    sandbox.sandbox.switches = Switches().changed({"retrieved": "oldest"})
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.MISREAD)
+
+
+def test_a_reference_is_known_whatever_its_case_and_dashes(as_staff: Client, sandbox: SandboxServer) -> None:
+    twin = add_elsewhere()
+    submission = lost(as_staff, sandbox, done=False)
+    for spelling in (twin.ref.upper(), twin.ref.replace("-", "")):
+        Submission.objects.filter(pk=submission.pk).update(refs_before=[spelling])
+        make_due(submission)
+        assert look()
+        assert fresh(submission).check_result == CheckResult.NONE
+
+
+def test_two_consumers_of_one_request_are_a_suspected_duplicate(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    sandbox.sandbox.faults.arm(Armed("doubled_no_answer_after"))
+    as_staff.post(NEW, posted())
+    submission = Submission.objects.get()
+    assert look()
+    assert fresh(submission).check_result == CheckResult.SEVERAL
+
+
+def test_an_order_that_is_too_large_to_be_read_is_for_a_supervisor(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "PAGE_LIMIT", 2)
+    add_elsewhere(clean())
+    sandbox.sandbox.switches = Switches().changed({"page_size": 1})
+    submission = lost(as_staff, sandbox)
+    assert (submission.refs_before, submission.refs_before_whole) == (
+        [sandbox.sandbox.consumers(SAMPLE_ORDER)[0].ref],
+        True,
+    )
+    add_elsewhere(clean(first_name="Ina"))
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.TOO_MANY)
+    page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert "more consumers than the portal can read" in page
+
+
+def test_an_order_that_is_not_read_in_time_is_for_a_supervisor_and_stops_no_other_check(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission = lost(as_staff, sandbox)
+    add_elsewhere(clean())
+    sandbox.sandbox.switches = Switches().changed({"page_size": 1})
+    real, left = paging.Page.from_json, [0]
+
+    def late(data: object) -> paging.Page:
+        left[0] -= 1
+        if left[0] < 0:
+            raise CdpTimeout("total_timeout")
+        return real(data)
+
+    monkeypatch.setattr(paging.Page, "from_json", late)
+    for _ in range(circuit_breaker.FAILURE_THRESHOLD + 1):
+        make_due(submission)
+        left[0] = 1
+        assert look()
+        found = fresh(submission)
+        assert (found.outcome, found.check_result, found.failed_check_count) == (
+            "unknown",
+            CheckResult.TOO_MANY,
+            0,
+        )
+    assert circuit_breaker.paused_until(datetime.datetime.now(datetime.UTC)) is None
+
+
+def test_new_consumers_that_are_not_read_in_time_are_unread(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission = lost(as_staff, sandbox)
+    others = [add_elsewhere(clean()), add_elsewhere(clean())]
+    real, left = OrderConsumer.from_json, [1]
+
+    def late(data: object) -> OrderConsumer:
+        left[0] -= 1
+        if left[0] < 0:
+            raise CdpTimeout("total_timeout")
+        return real(data)
+
+    monkeypatch.setattr(OrderConsumer, "from_json", late)
+    assert look()
+    found = fresh(submission)
+    assert (found.outcome, found.check_result, found.failed_check_count) == (
+        "unknown",
+        CheckResult.NOT_ALL_READ,
+        0,
+    )
+    assert found.unread_refs == [one.ref for one in others]
+
+
+def test_a_page_of_a_firewall_in_place_of_the_order_is_no_look(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    submission = lost(as_staff, sandbox)
+    for operation in ("list_order_consumers", "retrieve_order_consumer"):
+        sandbox.sandbox.faults.arm(Armed("404_html", operation=operation))
+        make_due(submission)
+        assert look()
+        found = fresh(submission)
+        assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.FAILED)
+    make_due(submission)
+    assert look()
+    assert fresh(submission).outcome == Outcome.CREATED
+
+
+# --- Check now ------------------------------------------------------------------------------------
+def check(client: Client, submission: Submission) -> str:
+    response = client.post(f"/submissions/{submission.public_id}/check/", follow=True)
+    assert response.status_code == 200
+    return text(response)
+
+
+def test_check_now_reads_the_order_for_the_one_who_sent_it(as_staff: Client, sandbox: SandboxServer) -> None:
+    submission = lost(as_staff, sandbox)
+    assert "Check now" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert "Consumer created" in check(as_staff, submission)
+    [event] = events("consumer.resolved")
+    assert event.actor_name == "Sam Person"
+
+
+def test_check_now_is_kept_from_flooding_the_vendor(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission = lost(as_staff, sandbox, done=False)
+    monkeypatch.setattr(checks, "MIN_CHECK_INTERVAL", datetime.timedelta(seconds=2))
+    asked = len(sandbox.sandbox.requests())
+    check(as_staff, submission)
+    once = len(sandbox.sandbox.requests()) - asked
+    assert "Checked moments ago. Try again in a few seconds." in check(as_staff, submission)
+    assert len(sandbox.sandbox.requests()) - asked == once
+
+
+def test_without_look_ups_there_is_no_check_now_and_the_vendor_is_not_read(
+    as_staff: Client, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.CDP_RECONCILIATION = False
+    submission = lost(as_staff, sandbox)
+    assert "Check now" not in text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    check(as_staff, submission)
+    assert not look()
+    assert len(sandbox.sandbox.requests()) == 1
+    assert submission.refs_before is None
+    assert fresh(submission).next_check_at is None
+
+
+def test_check_now_is_for_those_who_may_see_the_submission(
+    as_staff: Client, as_administrator: Client, sandbox: SandboxServer
+) -> None:
+    submission = lost(as_staff, sandbox)
+    assert as_administrator.post(f"/submissions/{submission.public_id}/check/").status_code == 403
+    assert as_staff.get(f"/submissions/{submission.public_id}/check/").status_code == 405
+
+
+def test_check_now_in_a_pause_says_until_when(as_staff: Client, sandbox: SandboxServer) -> None:
+    submission = lost(as_staff, sandbox)
+    circuit_breaker.record_failure(CdpRateLimited(retry_after=600.0), datetime.datetime.now(datetime.UTC))
+    assert "The portal waits until" in check(as_staff, submission)
+    assert fresh(submission).check_count == 0
+
+
+def test_the_page_looks_again_by_itself_only_while_something_is_expected(
+    as_staff: Client, as_supervisor: Client, sandbox: SandboxServer, settings: Settings, staff: User
+) -> None:
+    settings.CDP_RECONCILIATION_AFTER = [30]
+    receipt = f"/submissions/{lost(as_staff, sandbox).public_id}/"
+    assert 30 <= int(as_staff.get(receipt)["Refresh"]) <= 40
+    assert "Refresh" not in as_supervisor.get(receipt), "A form that somebody fills in does not go away"
+    long_ago = datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=10)
+    Submission.objects.update(next_check_at=long_ago)
+    page = as_staff.get(receipt)
+    assert "Refresh" not in page
+    assert "should have read the order by now" in text(page)
+    settings.CDP_RECONCILIATION = False
+    assert "Refresh" not in as_staff.get(receipt)
+    stuck = store(staff, Outcome.SENDING, clean(), deadline=long_ago)
+    assert "Refresh" not in as_staff.get(f"/submissions/{stuck.public_id}/")
+
+
+# --- Step 0 ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize("fault", ["no_answer_before", "503_html_before", "truncated_json"])
+def test_an_order_that_cannot_be_read_before_the_send_costs_the_evidence_and_never_the_create(
+    as_staff: Client, sandbox: SandboxServer, fault: str
+) -> None:
+    sandbox.sandbox.faults.arm(Armed(fault, times=2, operation="list_order_consumers"))
+    assert as_staff.post(NEW, posted()).status_code == 303
+    submission = Submission.objects.get()
+    assert (submission.outcome, submission.refs_before) == (Outcome.CREATED, None)
+
+
+# --- Too many at once -----------------------------------------------------------------------------
+@contextmanager
+def every_slot_taken() -> Iterator[None]:
+    """As if another thread of this process were calling."""
+    assert django_settings.CDP_IN_FLIGHT == 1
+    slots = get_client()._exchange.slots  # type: ignore[union-attr]  # it is configured
+    assert slots._free.acquire(blocking=False)
+    try:
+        yield
+    finally:
+        slots._free.release()
+
+
+def test_beyond_the_limit_the_person_is_told_at_once_with_the_entry_kept_and_nothing_stored(
+    as_staff: Client, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.CDP_IN_FLIGHT = 1
+    entry = posted()
+    with every_slot_taken():
+        response = as_staff.post(NEW, entry)
+        assert response.status_code == 503
+        assert "Nothing was sent: the portal is busy" in text(response)
+        assert entry["token"] in text(response)
+        assert FULL.passport_number in text(response)
+        assert as_staff.get(f"/orders/{SAMPLE_ORDER}/").status_code in (200, 503)
+        anyway = as_staff.post(NEW, {**entry, "accepted": "similar_consumer:1"})
+        assert 'value="similar_consumer:1"' in text(anyway), "What was accepted need not be accepted again"
+    assert Submission.objects.count() == 0
+    assert sandbox.sandbox.requests() == []
+    assert as_staff.post(NEW, entry).status_code == 303
+    assert Submission.objects.get().outcome == Outcome.CREATED

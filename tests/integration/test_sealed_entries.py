@@ -1,0 +1,111 @@
+"""An entry that arrives without its session comes back to the same person, and to nobody else."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.test import Client
+from django.urls import reverse
+
+from apps.accounts.models import User
+from apps.consumers.models import Submission
+from apps.core.sealed_entries import MARK_FIELD
+from tests.unit.accounts.people import PASSWORD, make_person
+
+pytestmark = pytest.mark.django_db
+
+NEW = "/consumers/new/"
+
+
+def _mark_of(client: Client) -> str:
+    """The mark in the form that this client is shown."""
+    return str(client.get(NEW).context["entry_of"])
+
+
+def _entry(mark: str) -> dict[str, str]:
+    return {
+        MARK_FIELD: mark,
+        "last_name": "Keptington",
+        "passport_number": "KEPT12345",
+        "emails-TOTAL_FORMS": "2",
+        "emails-INITIAL_FORMS": "0",
+        "emails-1-value": "kept@example.com",
+    }
+
+
+def _sign_in(client: Client, person: User) -> str:
+    answer = client.post(
+        reverse("account_login"), {"login": person.username, "password": PASSWORD, "next": NEW}
+    )
+    return str(answer["Location"])
+
+
+def test_an_entry_sent_after_the_session_ended_comes_back_filled_after_sign_in(
+    as_staff: Client, staff: User
+) -> None:
+    mark, visitor = _mark_of(as_staff), Client()
+    answer = visitor.post(NEW, _entry(mark))
+    assert (answer.status_code, answer["Location"]) == (302, f"/accounts/login/?next={NEW}")
+    assert "Nothing was sent" in visitor.get(answer["Location"]).content.decode()
+    assert _sign_in(visitor, staff) == NEW
+    page = visitor.get(NEW).content.decode()
+    assert "Keptington" in page
+    assert "KEPT12345" in page
+    assert "kept@example.com" in page
+    assert not Submission.objects.exists()
+    assert "Keptington" not in visitor.get(NEW).content.decode()  # once
+
+
+def test_nothing_of_the_kept_entry_is_readable_in_the_session_row(as_staff: Client) -> None:
+    visitor = Client()
+    visitor.post(NEW, _entry(_mark_of(as_staff)))
+    session = Session.objects.get(session_key=visitor.session.session_key)
+    readable = str(session.get_decoded()) + session.session_data
+    assert "kept_entry" in readable
+    for value in ("Keptington", "KEPT12345", "kept@example.com"):
+        assert value not in readable
+
+
+def test_another_person_who_signs_in_there_does_not_see_it(as_staff: Client) -> None:
+    visitor = Client()
+    visitor.post(NEW, _entry(_mark_of(as_staff)))
+    _sign_in(visitor, make_person("mallory", "staff"))
+    assert "Keptington" not in visitor.get(NEW).content.decode()
+    assert "kept_entry" not in visitor.session
+
+
+@pytest.mark.parametrize("mark", ["", "1", "1:forged", "eyJ9:1a:b"])
+def test_without_a_true_mark_nothing_is_kept(mark: str) -> None:
+    visitor = Client()
+    visitor.post(NEW, _entry(mark))
+    assert "kept_entry" not in visitor.session
+
+
+def test_a_form_of_an_older_sign_in_comes_back_instead_of_a_refusal(staff: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(staff)
+    answer = client.post(NEW, {**_entry(_mark_of(client)), "csrfmiddlewaretoken": "x" * 64})
+    assert (answer.status_code, answer["Location"]) == (303, NEW)
+    assert "Keptington" in client.get(NEW).content.decode()
+    assert not Submission.objects.exists()
+
+
+def test_a_foreign_form_without_secret_is_still_refused(as_staff: Client, staff: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(staff)
+    assert client.post(NEW, _entry("")).status_code == 403
+
+
+def test_the_session_is_extended_by_a_post_and_tells_the_seconds_left(as_staff: Client) -> None:
+    answer = as_staff.post("/accounts/session/")
+    assert answer.json() == {"seconds": 1800}
+    assert as_staff.get("/accounts/session/").status_code == 405
+    assert Client().post("/accounts/session/").status_code == 302
+
+
+@pytest.mark.parametrize(
+    "referer", ["http://[", "http://testserver.evil.example/x", "//", "http://testserver//evil"]
+)
+def test_an_odd_word_about_where_the_form_stood_leads_to_no_strange_place(referer: str) -> None:
+    answer = Client().post("/accounts/session/", headers={"Referer": referer})
+    assert (answer.status_code, answer["Location"]) == (302, "/accounts/login/?next=/")

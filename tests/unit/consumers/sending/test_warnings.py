@@ -1,0 +1,236 @@
+"""Reasons to stop once: none on a clean form, none for families, each of the others."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+import time_machine
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.cdp.consumers import Identifier, NewConsumer
+from apps.consumers.models import IdentityRule, Outcome
+from apps.consumers.sending.warnings import (
+    LOOKALIKES,
+    NO_IDENTITY,
+    PHONE_NOT_READ,
+    SEVERAL_PEOPLE,
+    SIMILAR,
+    VERY_OLD,
+    find_warnings,
+    has_enough_identity,
+)
+from apps.sandbox.seed import FAMILY_ORDER, SAMPLE_ORDER
+from tests.unit.consumers.entries import FULL, clean, store
+
+pytestmark = pytest.mark.django_db
+
+LOYAL = (Identifier("LoyaltyProgramme", "LP-42-Zaphod"),)
+
+
+def codes(consumer: NewConsumer, order: str = SAMPLE_ORDER) -> list[str]:
+    return [warning.code for warning in find_warnings(order, consumer)]
+
+
+@pytest.mark.parametrize("consumer", [FULL, clean()])
+def test_nothing_interrupts_a_clean_entry(consumer: NewConsumer) -> None:
+    assert codes(consumer) == []
+
+
+# --- Similar --------------------------------------------------------------------------------------
+FAMILY = [
+    clean(emails=FULL.emails, first_name="Zarniwoop"),
+    clean(phone_numbers=FULL.phone_numbers),
+    clean(last_name=FULL.last_name),
+    clean(first_name=FULL.first_name),
+    clean(nationality=FULL.nationality, country=FULL.country, title=FULL.title, gender=FULL.gender),
+    clean(
+        last_name=FULL.last_name,
+        emails=FULL.emails,
+        phone_numbers=FULL.phone_numbers,
+        date_of_birth=FULL.date_of_birth,
+    ),
+    clean(identifiers=(Identifier("LoyaltyProgramme", "PS-77-Zaphod"),)),
+]
+
+
+@pytest.mark.parametrize("consumer", FAMILY)
+def test_what_families_share_stops_nobody(staff: User, consumer: NewConsumer) -> None:
+    store(staff, Outcome.CREATED)
+    assert codes(consumer) == []
+
+
+def test_two_without_a_name_are_not_the_same_for_that(staff: User) -> None:
+    store(staff, Outcome.CREATED, clean(first_name="", last_name=""))
+    assert codes(clean(first_name="", last_name="", emails=("other@example.com",))) == []
+
+
+@pytest.mark.parametrize(
+    ("consumer", "matching"),
+    [
+        (clean(passport_number=FULL.passport_number), ("passport_number",)),
+        (clean(passport_number="PZ 4a9565"), ("passport_number",)),
+        (clean(identifiers=LOYAL), ("identifiers",)),
+        (clean(first_name="Aoifé Zaphodina", last_name="O'BEEBLEBROX"), ("first_name", "last_name")),
+        (clean(first_name="AoIfe\u0301  Zaphodina", last_name="O’Beeblebrox"), ("first_name", "last_name")),
+        (clean(first_name="AOIFE zaphodina", last_name="o’beeblebrox"), ("first_name", "last_name")),
+        (clean(first_name=FULL.first_name, last_name=FULL.last_name), ("first_name", "last_name")),
+        (
+            clean(first_name=FULL.first_name, last_name=FULL.last_name, emails=FULL.emails[:1]),
+            ("first_name", "last_name", "emails"),
+        ),
+    ],
+)
+def test_the_same_passport_identifier_or_whole_name_stops_and_says_what_is_the_same(
+    staff: User, consumer: NewConsumer, matching: tuple[str, ...]
+) -> None:
+    earlier = store(staff, Outcome.CREATED)
+    [warning] = find_warnings(SAMPLE_ORDER, consumer)
+    assert (warning.code, warning.submission, warning.matching) == (SIMILAR, earlier, matching)
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_only_a_consumer_that_exists_or_may_exist_is_a_reason(staff: User, outcome: Outcome) -> None:
+    store(staff, outcome)
+    may_exist = outcome in (Outcome.CREATED, Outcome.SENDING, Outcome.UNKNOWN)
+    assert codes(FULL) == ([SIMILAR] if may_exist else [])
+
+
+def test_a_similar_consumer_of_another_order_is_no_reason(staff: User) -> None:
+    store(staff, Outcome.CREATED, order=FAMILY_ORDER)
+    assert codes(FULL) == []
+    assert codes(FULL, FAMILY_ORDER.upper()) == [SIMILAR]
+
+
+def test_an_erased_consumer_is_no_reason(staff: User) -> None:
+    submission = store(staff, Outcome.CREATED)
+    type(submission).objects.update(encrypted_consumer="")
+    assert codes(FULL) == []
+
+
+def test_each_similar_submission_is_accepted_by_itself_and_the_newest_stands_first(staff: User) -> None:
+    first = store(staff, Outcome.CREATED)
+    second = store(staff, Outcome.CREATED)
+    assert [warning.key for warning in find_warnings(SAMPLE_ORDER, FULL)] == [
+        f"{SIMILAR}:{second.public_id}",
+        f"{SIMILAR}:{first.public_id}",
+    ]
+    assert [warning.submission for warning in find_warnings(SAMPLE_ORDER, FULL, besides=second)] == [first]
+
+
+# --- Identity -------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("consumer", "by_email", "enough"),
+    [
+        (clean(emails=()), True, False),
+        (clean(), True, True),
+        (clean(), False, False),
+        (clean(emails=(), identifiers=LOYAL), False, True),
+        (clean(emails=(), identifiers=(Identifier("loyaltyprogramme", "1"),)), False, False),
+        (clean(emails=(), identifiers=(Identifier("Other", "1"), *LOYAL)), False, True),
+    ],
+)
+def test_enough_identity_is_an_identifier_of_a_rule_or_by_setting_an_email(
+    settings: Settings, consumer: NewConsumer, by_email: bool, enough: bool
+) -> None:
+    settings.EMAIL_IDENTIFIES = by_email
+    assert has_enough_identity(consumer, ("ProfileSystem", "LoyaltyProgramme")) is enough
+
+
+def test_the_rules_of_the_table_decide(settings: Settings) -> None:
+    settings.EMAIL_IDENTIFIES = False
+    known = clean(identifiers=LOYAL)
+    assert codes(known) == []  # no rule is entered here: any identifier counts
+    assert codes(clean()) == [NO_IDENTITY]
+    IdentityRule.objects.create(name="Profile", provider="ProfileSystem", priority=1)
+    assert codes(known) == [NO_IDENTITY]
+    IdentityRule.objects.create(name="Loyalty", provider="LoyaltyProgramme", priority=2)
+    assert codes(known) == []
+
+
+# --- Age and phones -------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("born", "stops"),
+    [
+        (datetime.date(1905, 3, 7), True),
+        (datetime.date(1905, 3, 8), False),
+        (datetime.date(1906, 3, 7), False),
+        (datetime.date(1, 1, 1), True),
+    ],
+)
+def test_over_120_years_is_over_120_birthdays(born: datetime.date, stops: bool) -> None:
+    with time_machine.travel(datetime.datetime(2026, 3, 7, 12, tzinfo=datetime.UTC), tick=False):
+        assert codes(clean(date_of_birth=born)) == ([VERY_OLD] if stops else [])
+
+
+def test_a_phone_number_that_cannot_be_read_is_a_reason() -> None:
+    assert codes(clean(phone_numbers=("+353851234567", "reception"))) == [PHONE_NOT_READ]
+
+
+def test_several_reasons_are_told_at_once(staff: User) -> None:
+    store(staff, Outcome.CREATED)
+    odd = NewConsumer(
+        first_name=FULL.first_name,
+        last_name=FULL.last_name,
+        phone_numbers=("reception",),
+        date_of_birth=datetime.date(1800, 1, 1),
+    )
+    assert codes(odd) == [SIMILAR, NO_IDENTITY, VERY_OLD, PHONE_NOT_READ]
+
+
+# --- Inputs of public bug reports -----------------------------------------------------------------
+@pytest.mark.parametrize(
+    "first_name", ["Jack & Jill", "Jack and Jill", "Jack/Jill", "Jack + Jill", "Jack; Jill"]
+)
+def test_two_people_in_one_name_stop_once(first_name: str) -> None:
+    assert codes(clean(first_name=first_name)) == [SEVERAL_PEOPLE]
+
+
+@pytest.mark.parametrize(
+    "first_name", ["Andrea", "Sandy", "Jean-Luc", "N'golo", "O’Neill", "Mary Jane", "J. R."]
+)
+def test_one_person_does_not(first_name: str) -> None:
+    assert codes(clean(first_name=first_name, last_name="Ortega y Gasset")) == []
+
+
+@pytest.mark.parametrize(
+    "consumer",
+    [
+        clean(passport_number="МР1234567"),  # both letters Cyrillic
+        clean(passport_number="PZ4Α9565"),  # a Greek Alpha
+        clean(identifiers=(Identifier("LoyaltyProgramme", "LР-0048213"),)),  # a Cyrillic Er
+    ],
+)
+def test_letters_that_only_look_latin_stop_once(consumer: NewConsumer) -> None:
+    assert codes(consumer) == [LOOKALIKES]
+
+
+@pytest.mark.parametrize(
+    "consumer",
+    [
+        clean(passport_number="PZ4A9565"),
+        clean(first_name="Мария", last_name="Παπαδόπουλος"),
+        clean(identifiers=(Identifier("LoyaltyProgramme", "Мария"),)),
+        clean(identifiers=(Identifier("LoyaltyProgramme", "José-1"),)),
+    ],
+)
+def test_names_and_words_of_another_alphabet_do_not(consumer: NewConsumer) -> None:
+    assert codes(consumer) == []
+
+
+def test_the_same_letters_in_another_code_are_another_reason() -> None:
+    [passport] = find_warnings(SAMPLE_ORDER, clean(passport_number="МР1234567"))
+    [identifier] = find_warnings(
+        SAMPLE_ORDER, clean(identifiers=(Identifier("LoyaltyProgramme", "МР1234567"),))
+    )
+    assert passport.key != identifier.key
+
+
+def test_a_new_reason_of_the_same_kind_has_another_key_without_personal_data() -> None:
+    one, other = (
+        find_warnings(SAMPLE_ORDER, clean(phone_numbers=(number,)))[0].key
+        for number in ("reception", "front desk")
+    )
+    assert one != other
+    assert "reception" not in one + repr(find_warnings(SAMPLE_ORDER, clean(phone_numbers=("reception",))))

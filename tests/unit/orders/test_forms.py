@@ -1,0 +1,73 @@
+"""What the search form takes, and what it says to everything else."""
+
+from __future__ import annotations
+
+import pytest
+
+from apps.core.form_errors import form_errors
+from apps.orders.forms import FindOrderForm
+
+ORDER = "2d7de9df-45a2-45ea-872c-30e45139007d"
+GUEST = "F6FADFA7-E5C1-4B62-9362-DA5CC13DA58A"
+
+
+def _errors(**values: str) -> dict[str, list[str]]:
+    form = FindOrderForm(values)
+    assert not form.is_valid()
+    return {name: [str(message) for message in messages] for name, messages in form.errors.items()}
+
+
+def _cleaned(**values: str) -> dict[str, str]:
+    form = FindOrderForm(values)
+    assert form.is_valid(), form.errors
+    return {name: value for name, value in form.cleaned_data.items() if value}
+
+
+def test_each_field_alone_is_taken_without_its_blanks() -> None:
+    assert _cleaned(order_number="  B94TXY-1 ") == {"order_number": "B94TXY-1"}
+    assert _cleaned(guest_ref=f" {GUEST} ") == {"guest_ref": GUEST}
+    assert _cleaned(order_ref=ORDER) == {"order_ref": ORDER}
+
+
+def test_pasted_links_are_reduced_to_their_references() -> None:
+    host = "https://api-engage-eu.sitecorecloud.io/v2.1"
+    assert _cleaned(order_ref=f"{host}/orders/{ORDER}/consumers?limit=10") == {"order_ref": ORDER}
+    assert _cleaned(guest_ref=f"{host}/guests/{GUEST}?expand=true") == {"guest_ref": GUEST}
+
+
+def test_nothing_at_all_is_an_error_at_the_first_field() -> None:
+    expected = ["Enter an order number, a guest reference or an order reference"]
+    assert _errors(order_number=" ", guest_ref="", order_ref="") == {"order_number": expected}
+
+
+def test_the_vendor_takes_one_of_the_two_so_a_second_field_is_an_error() -> None:
+    assert _errors(order_number="B94TXY-1", guest_ref=GUEST) == {"guest_ref": ["Fill in one field only"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("123", ""),
+        (f"{ORDER}0", ""),
+        ("https://elsewhere.example/", "There is no such reference in this link. "),
+        ("../../guests", "There is no such reference in this link. "),
+    ],
+)
+def test_what_is_not_uuid_shaped_is_no_reference(text: str, why: str) -> None:
+    assert _errors(guest_ref=text) == {
+        "guest_ref": [f"{why}Enter the guest reference in full: 36 characters with four hyphens"]
+    }
+    assert _errors(order_ref=text) == {
+        "order_ref": [f"{why}Enter the order reference in full, such as {ORDER}"]
+    }
+
+
+def test_an_email_address_is_no_order_number() -> None:
+    expected = ["Enter an order number, not an email address"]
+    assert _errors(order_number="jane@example.com") == {"order_number": expected}
+
+
+def test_each_error_of_the_summary_leads_to_its_field() -> None:
+    form = FindOrderForm({"guest_ref": "123"})
+    form.is_valid()
+    assert [error.href for error in form_errors(form)] == ["#id_guest_ref"]

@@ -1,0 +1,132 @@
+"""The vendor's records as rows, lines and links."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from unittest.mock import create_autospec
+
+import pytest
+
+from apps.cdp.client import CdpClient
+from apps.cdp.consumers import Identifier, OrderConsumer
+from apps.cdp.records import Guest, Order
+from apps.orders import presenters
+
+ORDER = "2d7de9df-45a2-45ea-872c-30e45139007d"
+GUEST = "F6FADFA7-E5C1-4B62-9362-DA5CC13DA58A"
+CONSUMER = "670c1cd3-5555-4e31-84be-37c1dfe6c55b"
+NBSP = "\N{NO-BREAK SPACE}"
+
+
+@pytest.fixture
+def client() -> CdpClient:
+    """A client that owns the links of example.com."""
+    fake: CdpClient = create_autospec(CdpClient, instance=True, spec_set=True)
+    fake.is_own_link.side_effect = lambda href: href.startswith("https://example.com/")  # type: ignore[attr-defined]
+    return fake
+
+
+def _values(rows: list[presenters.Row]) -> dict[str, tuple[str, ...]]:
+    return {row.label: row.values for row in rows}
+
+
+def _order(ref: str, number: str = "", year: int | None = None) -> Order:
+    ordered_at = dt.datetime(year, 3, 7, tzinfo=dt.UTC) if year else None
+    return Order(ref=ref, reference_id=number, ordered_at=ordered_at)
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "shown"),
+    [
+        ("1904.2", "EUR", f"EUR{NBSP}1,904.20"),
+        ("88", "EUR", f"EUR{NBSP}88.00"),
+        ("0.005", "KWD", f"KWD{NBSP}0.005"),
+        ("1E+3", "", "1,000.00"),
+        ("-12.5", "GBP", f"GBP{NBSP}-12.50"),
+    ],
+)
+def test_a_price_has_its_currency_and_loses_no_digit(amount: str, currency: str, shown: str) -> None:
+    assert presenters.price(Order(ref=ORDER, price=Decimal(amount), currency_code=currency)) == shown
+
+
+def test_an_order_without_a_price_shows_none() -> None:
+    assert presenters.price(Order(ref=ORDER, currency_code="EUR")) == ""
+
+
+def test_hits_come_newest_first_and_those_without_a_date_last() -> None:
+    lines = presenters.order_lines([_order("old", year=2024), _order("none"), _order("new", year=2026)])
+    assert [line.ref for line in lines] == ["new", "old", "none"]
+
+
+def test_a_hit_leads_to_the_order_and_to_the_form_filled_for_it() -> None:
+    [line] = presenters.order_lines([_order(ORDER)])
+    assert (line.url, line.add_url) == (f"/orders/{ORDER}/", f"/consumers/new/?order={ORDER}")
+
+
+def test_a_reference_that_is_not_uuid_shaped_is_shown_without_a_link() -> None:
+    [line] = presenters.order_lines([_order("order/../1")])
+    assert (line.ref, line.url, line.add_url) == ("order/../1", "", "")
+    assert presenters.consumer_list(["x"], ORDER) == [{"ref": "x", "url": ""}]
+
+
+def test_a_recycled_number_is_noticed_and_several_numbers_are_not() -> None:
+    same = presenters.order_lines([_order(ORDER, "A-1"), _order(GUEST, "A-1")])
+    different = presenters.order_lines([_order(ORDER, "A-1"), _order(GUEST, "A-2"), _order(CONSUMER)])
+    assert presenters.several_share_a_number(same)
+    assert not presenters.several_share_a_number(different)
+
+
+def test_a_consumers_list_remembers_its_order_for_the_way_back() -> None:
+    [line] = presenters.consumer_list([CONSUMER], ORDER)
+    assert line["url"] == f"/order-consumers/{CONSUMER}/?order={ORDER}"
+
+
+def test_a_guests_fields_are_shown_as_people_write_them_and_empty_ones_not_at_all() -> None:
+    guest = Guest(
+        ref=GUEST,
+        guest_type="customer",
+        last_name="Brannigan",
+        gender="female",
+        date_of_birth=dt.date(1991, 3, 7),
+        email="a@example.com",
+        emails=("a@example.com", "b@example.com"),
+        street=("1 High Street",),
+        city="Cork",
+        country="IE",
+        identifiers=(Identifier("ProfileSystem", "B7"),),
+    )
+    assert _values(presenters.guest_rows(guest)) == {
+        "Guest reference": (GUEST,),
+        "Guest type": ("customer",),
+        "Last name": ("Brannigan",),
+        "Gender": ("Female",),
+        "Date of birth": ("7 March 1991",),
+        "Email addresses": ("a@example.com", "b@example.com"),
+        "Country": ("Ireland (IE)",),
+        "Identifiers": ("ProfileSystem: B7",),
+        "Address": ("1 High Street", "Cork"),
+    }
+
+
+def test_a_consumers_guest_is_linked_to_its_page() -> None:
+    rows = presenters.consumer_rows(OrderConsumer(ref=CONSUMER, guest_ref=GUEST))
+    assert [row.url for row in rows] == ["", f"/guests/{GUEST}/"]
+
+
+def test_returned_links_are_verbatim_and_only_own_ones_are_followed(client: CdpClient) -> None:
+    consumer = OrderConsumer(
+        ref=CONSUMER,
+        href="https://example.com/c?a=1&b=2",
+        order_href="https://elsewhere.example/o",
+        guest_href="javascript:alert(1)",
+        order_items=("https://example.com/i1", "https://example.com/i2"),
+    )
+    links = presenters.consumer_links(consumer, client)
+    assert [(link.label, link.href, link.own) for link in links] == [
+        ("Consumer link", "https://example.com/c?a=1&b=2", True),
+        ("Order link", "https://elsewhere.example/o", False),
+        ("Guest link", "javascript:alert(1)", False),
+        ("Order item link", "https://example.com/i1", True),
+        ("Order item link", "https://example.com/i2", True),
+    ]

@@ -1,0 +1,138 @@
+"""One call, one event: what the services ask of the client and tell the audit log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import MagicMock, create_autospec
+
+import pytest
+from django.db import connection
+from django.test import override_settings
+
+from apps.audit.models import AuditEvent
+from apps.cdp.client import CdpClient
+from apps.cdp.consumers import OrderConsumer
+from apps.cdp.errors import CdpError, CdpNotFound, CdpServerFault, CdpTimeout
+from apps.cdp.records import Guest, Order
+from apps.core.actor import Actor
+from apps.orders import services
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+REF = "2D7de9df-45a2-45ea-872c-30e45139007d"
+ANNA = Actor(id="17", name="Anna Keller", roles=("staff",))
+
+
+@pytest.fixture
+def client() -> MagicMock:
+    fake: MagicMock = create_autospec(CdpClient, instance=True, spec_set=True)
+    return fake
+
+
+def _event() -> AuditEvent:
+    """The one event of the test."""
+    event: AuditEvent = AuditEvent.objects.get()
+    return event
+
+
+def _data(event: AuditEvent) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(event.data) if isinstance(event.data, str) else event.data
+    return data
+
+
+def test_an_order_comes_with_its_consumers_and_one_event(client: MagicMock) -> None:
+    client.retrieve_order.return_value = Order(ref=REF)
+    client.list_order_consumer_refs.return_value = ("a", "b")
+    found = services.read_order(REF, actor=ANNA, client=client)
+    assert found == services.OrderWithConsumers(Order(ref=REF), ("a", "b"))
+    event = _event()
+    assert (event.action, event.actor_id, event.order_ref) == ("vendor_record.viewed", "17", REF)
+    assert _data(event) == {"kind": "order", "result": "found"}
+
+
+@override_settings(CDP_TOTAL_TIMEOUT=30.0)
+def test_the_list_of_consumers_gets_only_the_time_that_the_order_left(client: MagicMock) -> None:
+    client.retrieve_order.return_value = Order(ref=REF)
+    services.read_order(REF, actor=ANNA, client=client)
+    [_ref], named = client.list_order_consumer_refs.call_args
+    assert 29 < named["within"] < 30
+
+
+def test_an_order_whose_consumers_cannot_be_read_is_still_found(client: MagicMock) -> None:
+    client.retrieve_order.return_value = Order(ref=REF)
+    client.list_order_consumer_refs.side_effect = CdpServerFault("http_503", http_status=503)
+    found = services.read_order(REF, actor=ANNA, client=client)
+    assert (found.order.ref, found.consumer_refs, found.list_error) == (REF, (), "http_503")
+    assert _data(_event()) == {"kind": "order", "result": "found"}
+
+
+def test_a_guest_and_an_order_consumer_are_told_by_their_references(client: MagicMock) -> None:
+    client.retrieve_guest.return_value = Guest(ref=REF)
+    client.retrieve_order_consumer.return_value = OrderConsumer(ref=REF)
+    assert services.read_guest(REF, actor=ANNA, client=client) == Guest(ref=REF)
+    assert services.read_order_consumer(REF, actor=ANNA, client=client) == OrderConsumer(ref=REF)
+    guest, consumer = AuditEvent.objects.order_by("seq")
+    assert (guest.guest_ref, guest.consumer_ref) == (REF, None)
+    assert _data(guest) == {"kind": "guest", "result": "found"}
+    assert (consumer.guest_ref, consumer.consumer_ref) == (None, REF)
+    assert _data(consumer) == {"kind": "order_consumer", "result": "found"}
+
+
+@pytest.mark.parametrize("error", [CdpNotFound(http_status=404), CdpTimeout("read_timeout")])
+@pytest.mark.parametrize("record", ["order", "guest", "order_consumer"])
+def test_a_failure_is_raised_on_and_told_by_its_code(client: MagicMock, record: str, error: CdpError) -> None:
+    getattr(client, f"retrieve_{record}").side_effect = error
+    look_up: Callable[..., object] = getattr(services, f"read_{record}")
+    with pytest.raises(type(error)):
+        look_up(REF, actor=ANNA, client=client)
+    assert _data(_event()) == {"kind": record, "result": error.code}
+
+
+def test_a_search_is_told_by_its_kinds_and_never_by_its_values(client: MagicMock) -> None:
+    client.list_orders.return_value = (Order(ref=REF), Order(ref=REF))
+    hits = services.search_orders(order_number="B94TXY-1", actor=ANNA, client=client)
+    assert len(hits) == 2
+    client.list_orders.assert_called_once_with(reference_id="B94TXY-1", guest_ref="")
+    event = _event()
+    assert _data(event) == {"kind": "order", "by": ["order_number"], "result": "found", "count": 2}
+    assert (event.action, event.order_ref, event.guest_ref) == ("vendor_record.searched", None, None)
+
+
+def test_a_search_for_a_guests_orders_that_finds_none_says_so(client: MagicMock) -> None:
+    client.list_orders.return_value = ()
+    assert services.search_orders(guest_ref=REF, actor=ANNA, client=client) == ()
+    assert _data(_event()) == {"kind": "order", "by": ["guest_ref"], "result": "not_found", "count": 0}
+
+
+def test_a_search_that_fails_is_told_by_its_code(client: MagicMock) -> None:
+    client.list_orders.side_effect = CdpTimeout("total_timeout")
+    with pytest.raises(CdpTimeout):
+        services.search_orders(order_number="B94TXY-1", actor=ANNA, client=client)
+    assert _data(_event()) == {"kind": "order", "by": ["order_number"], "result": "total_timeout"}
+
+
+def test_no_database_connection_is_held_while_the_vendor_is_asked(client: MagicMock) -> None:
+    AuditEvent.objects.count()
+    assert connection.connection is not None
+    held: list[object] = []
+
+    def answer(ref: str) -> Guest:
+        held.append(connection.connection if connection.vendor != "sqlite" else None)  # in nobody's way
+        return Guest(ref=ref)
+
+    client.retrieve_guest.side_effect = answer
+    services.read_guest(REF, actor=ANNA, client=client)
+    assert held == [None]
+
+
+def test_nothing_is_shown_that_could_not_be_recorded(
+    client: MagicMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(event: object) -> None:
+        raise RuntimeError("the log is full")
+
+    monkeypatch.setattr(services, "record", broken)
+    with pytest.raises(RuntimeError):
+        services.read_guest(REF, actor=ANNA, client=client)
