@@ -61,6 +61,9 @@ SPOOL_DIR = Path(env.str("SPOOL_DIR", default=str(BASE_DIR / "var/spool")))
 # --- The web server process -----------------------------------------------------------------------
 WEB_WORKERS: int = env.int("WEB_WORKERS", default=2)
 WEB_THREADS: int = env.int("WEB_THREADS", default=64)
+# In how many seconds a request has to arrive: its head, then its body.
+WEB_HEAD_SECONDS: int = env.int("WEB_HEAD_SECONDS", default=30)
+WEB_BODY_SECONDS: int = env.int("WEB_BODY_SECONDS", default=60)
 # Calls to Sitecore CDP at a time, in each process. What is left of the threads answers everybody else.
 THREADS_FOR_PAGES = 20
 CDP_IN_FLIGHT: int = env.int("CDP_IN_FLIGHT", default=WEB_THREADS - THREADS_FOR_PAGES)
@@ -96,6 +99,8 @@ startup.client_addresses(TRUSTED_PROXIES, tls_at_proxy=TLS_AT_PROXY)
 startup.check_times(CDP_RECONCILIATION_AFTER)
 startup.country_codes(EXTRA_COUNTRIES)
 startup.positive("WORKER_SILENT_SECONDS", WORKER_SILENT_SECONDS)
+startup.positive("WEB_HEAD_SECONDS", WEB_HEAD_SECONDS)
+startup.positive("WEB_BODY_SECONDS", WEB_BODY_SECONDS)
 startup.stop_if_unsafe()
 
 DEBUG = False  # in every mode: a debug page shows request bodies
