@@ -15,12 +15,12 @@ from http import HTTPStatus
 from pathlib import Path
 
 from benchmarks import sandboxes
-from benchmarks.attacks import KINDS, attacking
-from benchmarks.browser import Answer, Browser
 from benchmarks.create import NEW, PERSON, portal
 from benchmarks.figures import machine, percentile, table
 from benchmarks.pace import Timed, paced
-from benchmarks.servers import ROOT, Server, run
+from tests.support.hostile_clients import KINDS, attacking
+from tests.support.http_browser import Answer, Browser
+from tests.support.processes import ROOT, Server, run
 
 RESULT = ROOT / "var" / "bench-hostile-clients.md"
 CLIENTS = int(os.environ.get("BENCH_CLIENTS", "500"))

@@ -18,14 +18,14 @@ from http.client import HTTPException
 from pathlib import Path
 
 from benchmarks import sandboxes
-from benchmarks.browser import Answer, Browser
 from benchmarks.create import NEW, PERSON, portal
-from benchmarks.entries import consumer, posted
 from benchmarks.figures import machine, percentile, table
 from benchmarks.pace import Timed
 from benchmarks.sandboxes import BenchSandbox
-from benchmarks.servers import ROOT, run
-from tests.faults.storm.processes import Cluster
+from tests.support.http_browser import Answer, Browser
+from tests.support.processes import ROOT, run
+from tests.support.supervised_processes import Cluster
+from tests.support.unique_entries import consumer, posted
 
 RESULT = ROOT / "var" / "bench-outage.md"
 AWAY = [float(seconds) for seconds in os.environ.get("BENCH_AWAY", "10,60,300").split(",")]

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 
 import pytest
-from benchmarks.browser import Browser
 
-from benchmarks.attacks import KINDS, PAGE, Attack, Kind, attacking
 from consumerportal.web_worker import HELD_BYTES
-from tests.faults.deployed import NEW, PASSWORDS, Place, Portal, place, portal, wait_until
+from tests.support.deployed import NEW, PASSWORDS, Place, Portal, place, portal, wait_until
+from tests.support.hostile_clients import KINDS, PAGE, Attack, Kind, attacking
+from tests.support.http_browser import Browser
 
 pytestmark = pytest.mark.xdist_group("deployed")
 

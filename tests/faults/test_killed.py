@@ -18,8 +18,8 @@ from django.db import connection
 from tests.faults.storm import quick_worker
 from tests.faults.storm.entries import Entry, Pile
 from tests.faults.storm.people import Person, Told
-from tests.faults.storm.processes import halt, send, wait_for
 from tests.faults.storm.world import World
+from tests.support.supervised_processes import halt, send, wait_for
 
 # The processes have a database of their own; this one only says of which kind.
 pytestmark = pytest.mark.django_db

@@ -18,9 +18,9 @@ from pathlib import Path
 from tests.faults.storm.entries import Pile
 from tests.faults.storm.havoc import Havoc
 from tests.faults.storm.people import Person
-from tests.faults.storm.processes import ROOT
 from tests.faults.storm.weather import Weather
 from tests.faults.storm.world import DATABASES, World
+from tests.support.supervised_processes import ROOT
 
 PASSWORD = "a long walk in the rain"
 QUICK_WORKER = ("-m", "tests.faults.storm.quick_worker")

@@ -9,8 +9,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from tests.faults.storm.processes import Service, send
 from tests.faults.storm.world import World
+from tests.support.supervised_processes import Service, send
 
 STOPPED_SHORT, STOPPED_LONG = (0.1, 0.8), (1.5, 5.0)  # seconds, within the limits of a call and beyond
 DATABASE_AWAY = (0.0, 2.0)  # seconds

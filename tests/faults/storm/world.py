@@ -20,9 +20,9 @@ import psycopg
 from psycopg.rows import dict_row
 
 from sandbox.data.seed import SAMPLE_ORDER
-from tests.faults.storm.processes import ROOT, START_SECONDS, Cluster, Service, free_port, wait_for
 from tests.faults.storm.vendor import Vendor
 from tests.faults.wrong_clock import clock_ahead
+from tests.support.supervised_processes import ROOT, START_SECONDS, Cluster, Service, free_port, wait_for
 
 BIN = Path(sys.executable).parent
 AHEAD = 45 * 60  # seconds

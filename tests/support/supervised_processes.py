@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.support.postgresql import find_binaries
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 CHECK_SECONDS = 0.2
 STOP_SECONDS = 30.0
 START_SECONDS = 60.0
