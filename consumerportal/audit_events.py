@@ -23,12 +23,12 @@ PORTAL_STARTED = EVENTS.define(
 KEYS_REGISTERED = EVENTS.define(
     "keys.registered",
     label=_("Keys accepted"),
-    sentence=_("%(actor)s made these keys known to the database: %(keys)s"),
+    sentence=_("%(actor)s registered these keys in the database: %(keys)s"),
     keys=(KEYS,),
 )
 KEYS_FORGOTTEN = EVENTS.define(
     "keys.forgotten",
     label=_("Keys no longer needed"),
-    sentence=_("%(actor)s removed these keys from those that the database needs: %(keys)s"),
+    sentence=_("%(actor)s removed these keys from the required keys of the database: %(keys)s"),
     keys=(KEYS,),
 )

@@ -44,7 +44,7 @@ class Level(IntEnum):
 
 LEVEL_WORDS = {
     Level.WELL: _("In order"),
-    Level.ATTENTION: _("Look at it"),
+    Level.ATTENTION: _("Needs attention"),
     Level.PROBLEM: _("Problem"),
 }
 
@@ -114,22 +114,22 @@ def _unknowns() -> Line:
     if not found["count"]:
         return Line("unknowns", label, gettext("None"))
     old = clock.now() - found["oldest"] > OLD_UNKNOWN
-    said = gettext("%(count)s open, the oldest of") % found
+    said = gettext("%(count)s open, oldest from") % found
     return Line("unknowns", label, said, Level.PROBLEM if old else Level.ATTENTION, found["oldest"])
 
 
 def _overdue() -> Line:
     """What the worker should have turned into unknown by now."""
-    label = _("Being sent for too long")
+    label = _("Stuck sending")
     found = resolution.overdue(by=WORKERS_TURN).aggregate(count=Count("pk"), oldest=Min("submitted_at"))
     if not found["count"]:
         return Line("overdue", label, gettext("None"))
-    said = gettext("%(count)s, which the worker has not taken up: look at its log. The oldest of") % found
+    said = gettext("%(count)s that the worker has not processed: check its log. Oldest from") % found
     return Line("overdue", label, said, Level.PROBLEM, found["oldest"])
 
 
 def _contradicted() -> Line:
-    label = _("Resolved otherwise than Sitecore CDP says")
+    label = _("Sitecore CDP's answer contradicts how these were resolved")
     count = Submission.objects.filter(contradicted=True).count()
     if not count:
         return Line("contradicted", label, gettext("None"))
@@ -145,9 +145,9 @@ def _doubtful() -> Line:
 
 
 def _look_ups() -> Line:
-    label = _("Look-ups")
+    label = _("Reconciliation")
     if not settings.CDP_RECONCILIATION:
-        return Line("look_ups", label, gettext("Off: supervisors resolve unknown outcomes by hand"))
+        return Line("look_ups", label, gettext("Off: supervisors resolve unknown outcomes"))
     pace = circuit_breaker.state()
     if not pace.failures:
         return Line("look_ups", label, gettext("On"))
@@ -163,21 +163,23 @@ def _worker() -> Line:
     label = _("Background worker")
     last = signs.latest(signs.WORKER)
     if last is None:
-        return Line("worker", label, gettext("Not seen within a day: start manage.py worker"), Level.PROBLEM)
+        return Line(
+            "worker", label, gettext("No heartbeat within a day: start manage.py worker"), Level.PROBLEM
+        )
     running = signs.alive(signs.WORKER)
     if not running:
         said = gettext("Silent: start manage.py worker. Last seen at")
         return Line("worker", label, said, Level.PROBLEM, last.seen_at)
     failing = sorted({sign.failing for sign in running if sign.failing})
     if failing:
-        said = gettext("Failed at its duties (%(duties)s), the log says why. Last seen at")
+        said = gettext("Tasks failed (%(duties)s): check the log. Last seen at")
         return Line("worker", label, said % {"duties": ", ".join(failing)}, Level.PROBLEM, last.seen_at)
     return Line("worker", label, gettext("Last seen at"), moment=last.seen_at)
 
 
 def _spool() -> Line:
     """What waits on this machine, and on the machines of the workers, whether those live or not."""
-    label = _("Outcomes that wait to be stored")
+    label = _("Outcomes waiting to be stored")
     told = SignOfLife.objects.filter(process__startswith=f"{signs.WORKER}:").aggregate(
         files=Sum("waiting_files")
     )
@@ -185,7 +187,7 @@ def _spool() -> Line:
     if waiting:
         return Line("spool", label, str(waiting), Level.PROBLEM)
     if not spool.can_be_written():
-        said = gettext("None, but this process cannot write into SPOOL_DIR")
+        said = gettext("None, but this process cannot write to SPOOL_DIR")
         return Line("spool", label, said, Level.PROBLEM)
     return Line("spool", label, gettext("None"))
 
@@ -197,7 +199,7 @@ def _clock() -> Line:
         return Line("clock", label, gettext("Not compared with Sitecore CDP yet"))
     # The answer was read to its end before the clocks were compared.
     if abs(contact.clock_ahead) <= CLOCK_TOLERANCE + settings.CDP_TOTAL_TIMEOUT:
-        return Line("clock", label, gettext("Agrees with that of Sitecore CDP"))
+        return Line("clock", label, gettext("Agrees with Sitecore CDP's clock"))
     ahead = contact.clock_ahead > 0
     said = (
         gettext("%(seconds)s seconds ahead of Sitecore CDP")
@@ -214,7 +216,7 @@ def _machine_clocks() -> Line:
         return Line("machine_clocks", label, gettext("One machine, whose clock is the time"))
     wrong = machine_clocks.wrong()
     if not wrong:
-        return Line("machine_clocks", label, gettext("Agree with that of the database"))
+        return Line("machine_clocks", label, gettext("Agree with the database's clock"))
     said = "; ".join(_difference(one) for one in wrong)
     return Line("machine_clocks", label, said, Level.ATTENTION)
 
@@ -239,7 +241,7 @@ def _disks() -> Iterator[Line]:
             existing = next(path for path in (folder, *folder.parents) if path.exists())
             device, usage = existing.stat().st_dev, shutil.disk_usage(existing)
         except OSError as error:
-            said = gettext("Cannot be looked at: %(why)s") % {"why": type(error).__name__}
+            said = gettext("Cannot be read: %(why)s") % {"why": type(error).__name__}
             yield Line("disk_unknown", _("Disk"), said, Level.ATTENTION)
             continue
         if device in seen:
@@ -263,7 +265,7 @@ def _readiness() -> Line:
         return Line(
             "database", label, gettext("Not ready: %(what)s") % {"what": ", ".join(failed)}, Level.PROBLEM
         )
-    return Line("database", label, gettext("Answers, with every table and trigger"))
+    return Line("database", label, gettext("Connected, with every table and trigger"))
 
 
 def _audit_log() -> Line:
@@ -271,9 +273,7 @@ def _audit_log() -> Line:
     if problem := past_verifications.standing_problem():
         result = past_verifications.result_of(problem)
         if result is None:
-            said = gettext(
-                "The event of a verification cannot be read: somebody has altered it. Event %(seq)s"
-            )
+            said = gettext("The event of a verification cannot be read: it was altered. Event %(seq)s")
             return Line("audit_log", label, said % {"seq": problem.seq}, Level.PROBLEM)
         said = gettext("%(verdict)s Found at") % {"verdict": verdict_sentence(result)}
         return Line("audit_log", label, said, Level.PROBLEM, problem.at)

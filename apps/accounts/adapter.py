@@ -29,7 +29,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
     """
 
     error_messages = DefaultAccountAdapter.error_messages | {
-        "username_password_mismatch": _("The user name or the password is not right"),
+        "username_password_mismatch": _("The user name or the password is incorrect"),
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:

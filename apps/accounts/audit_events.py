@@ -11,13 +11,14 @@ EVENTS = AppEvents("accounts")
 
 USERNAME = Key("username", ValueType.NAME, _("User name"))
 """The account's name is copied beside its id, because events stand alone."""
+FULL_NAME = Key("name", ValueType.NAME, _("Full name"))
 SIGN_IN_FAILURE = Key(
     "reason",
     ValueType.CODE,
     _("Reason"),
     {
         "wrong_password": _("wrong password"),
-        "no_account": _("no account of that name"),
+        "no_account": _("no account with that name"),
         "deactivated": _("the account is deactivated"),
         "limited": _("too many attempts"),
         "blocked": _("the account is blocked in unknown browsers"),
@@ -30,7 +31,7 @@ SESSION_END = Key(
     {
         "button": _("signed out"),
         "idle": _("idle for too long"),
-        "absolute": _("the session had reached its limit"),
+        "absolute": _("the session reached its maximum length"),
     },
 )
 ROLE = Key("role", ValueType.CODE, _("Role"), LABELS)
@@ -54,10 +55,10 @@ SESSION_SIGNED_OUT = EVENTS.define(
 )
 ACCESS_DENIED = EVENTS.define(
     "access.denied",
-    label=_("Page refused"),
-    sentence=_("%(actor)s was refused a page (%(view)s)"),
+    label=_("Page denied"),
+    sentence=_("%(actor)s was denied a page (%(view)s)"),
     keys=(
-        Key("permission", ValueType.NAME, _("Permission wanted")),
+        Key("permission", ValueType.NAME, _("Missing permission")),
         # As the client wrote it: a made-up method must not keep the denial out of the log.
         Key("method", ValueType.NAME, _("HTTP method")),
         Key("view", ValueType.WORD, _("Page")),
@@ -122,7 +123,7 @@ PERSON_PASSWORD_SET = EVENTS.define(
 PERSON_SIGN_IN_BLOCKED = EVENTS.define(
     "person.sign_in_blocked",
     label=_("Sign-in blocked"),
-    sentence=_("Too many sign-ins of %(username)s failed: unknown browsers are blocked"),
+    sentence=_("Too many sign-ins of %(username)s failed: unknown browsers were blocked"),
     keys=(USERNAME,),
     outcome=EventOutcome.BLOCKED,
 )
@@ -135,12 +136,18 @@ PERSON_SIGN_IN_UNLOCKED = EVENTS.define(
 ROLE_GRANTED = EVENTS.define(
     "role.granted",
     label=_("Role granted"),
-    sentence=_("%(actor)s gave %(username)s the role %(role)s"),
-    keys=(USERNAME, ROLE),
+    sentence=_("%(actor)s granted %(username)s the role %(role)s"),
+    sentence_for=lambda details: (
+        _("%(actor)s granted %(name)s (%(username)s) the role %(role)s") if details.get("name") else None
+    ),
+    keys=(USERNAME, FULL_NAME, ROLE),
 )
 ROLE_REVOKED = EVENTS.define(
     "role.revoked",
     label=_("Role revoked"),
-    sentence=_("%(actor)s took the role %(role)s from %(username)s"),
-    keys=(USERNAME, ROLE),
+    sentence=_("%(actor)s revoked the role %(role)s of %(username)s"),
+    sentence_for=lambda details: (
+        _("%(actor)s revoked the role %(role)s of %(name)s (%(username)s)") if details.get("name") else None
+    ),
+    keys=(USERNAME, FULL_NAME, ROLE),
 )

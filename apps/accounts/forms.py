@@ -150,7 +150,7 @@ class NewPasswordForm(PortalForm):
     new_password_again = _password_field(
         _("New password again"), _("Enter the new password again"), "new-password"
     )
-    new_password.help_text = _("At least 12 characters. A few words in a row are easy to keep in mind.")
+    new_password.help_text = _("At least 12 characters. A few words in a row are easy to remember.")
 
     def __init__(self, person: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -184,5 +184,5 @@ class OwnPasswordForm(NewPasswordForm):
     def clean_current_password(self) -> str:
         password: str = self.cleaned_data["current_password"]
         if not self.person.check_password(password):
-            raise forms.ValidationError(_("The current password is not right"))
+            raise forms.ValidationError(_("The current password is incorrect"))
         return password

@@ -15,15 +15,13 @@ from apps.accounts.selectors import Person
 from apps.accounts.services import Refusal
 
 REFUSAL_WORDS = {
-    Refusal.OWN_ROLES: gettext_lazy("Nobody changes their own roles. Another administrator can."),
-    Refusal.OWN_ACCOUNT: gettext_lazy("Nobody deactivates themselves. Another administrator can."),
+    Refusal.OWN_ROLES: gettext_lazy("You cannot change your own roles. Another administrator can."),
+    Refusal.OWN_ACCOUNT: gettext_lazy("You cannot deactivate your own account. Another administrator can."),
     Refusal.LAST_ADMINISTRATOR: gettext_lazy(
-        "This is the last active administrator. Make somebody else an administrator first."
+        "This is the last active administrator. Make another person an administrator first."
     ),
     Refusal.INACTIVE: gettext_lazy("This person is deactivated. Reactivate them first."),
-    Refusal.LINK_USED_UP: gettext_lazy(
-        "This link does not work any more. Ask an administrator for a new one."
-    ),
+    Refusal.LINK_USED_UP: gettext_lazy("This link no longer works. Ask an administrator for a new one."),
     Refusal.USER_NAME_TAKEN: gettext_lazy("Another person has this user name"),
 }
 

@@ -129,7 +129,7 @@ def revoke_role(*, person_id: int, role: str, actor: Actor) -> None:
     if role == ADMINISTRATOR:
         _refuse_last_administrator(person)
     person.groups.remove(group)
-    _record(ROLE_REVOKED, person, actor, role=role)
+    _record(ROLE_REVOKED, person, actor, name=person.name, role=role)
 
 
 @transaction.atomic
@@ -270,7 +270,7 @@ def _group(role: str, *, lock: bool = False) -> Group:
 
 def _grant(person: User, role: str, actor: Actor) -> None:
     person.groups.add(_group(role))
-    _record(ROLE_GRANTED, person, actor, role=role)
+    _record(ROLE_GRANTED, person, actor, name=person.name, role=role)
 
 
 def _refuse_self(person: User, actor: Actor, refusal: Refusal) -> None:

@@ -29,7 +29,7 @@ FIRST = Key("first", ValueType.NUMBER, _("First event"))
 LAST = Key("last", ValueType.NUMBER, _("Last event"))
 ROWS = Key("rows", ValueType.NUMBER, _("Rows"))
 FORMAT = Key("format", ValueType.CODE, _("Format"), {"csv": _("CSV"), "jsonl": _("JSON Lines")})
-HASH = Key("hash", ValueType.CODE, _("Hash of the last one"))  # of the last row that is removed
+HASH = Key("hash", ValueType.CODE, _("Hash of the last event"))  # of the last row that is removed
 VERDICT = Key(
     "verdict",
     ValueType.CODE,
@@ -50,22 +50,22 @@ VERDICT = Key(
 )
 _VERIFICATION = (
     VERDICT,
-    Key("about", ValueType.NUMBER, _("Event that the verdict is about")),
+    Key("about", ValueType.NUMBER, _("Event of the verdict")),
     Key("checkpoint", ValueType.NUMBER, _("Checkpoint")),
     FIRST,
     LAST,
     Key(
         "scope",
         ValueType.CODE,
-        _("What of it"),
-        {"whole": _("the whole log"), "rest": _("what came after the last checkpoint")},
+        _("Scope"),
+        {"whole": _("the whole log"), "rest": _("the events after the last checkpoint")},
     ),
 )
 LIMITED_ACT = Key(
     "what",
     ValueType.CODE,
-    _("What too often"),
-    {"search": _("searches"), "export": _("exports"), "denial": _("pages that were refused")},
+    _("Limit"),
+    {"search": _("searches"), "export": _("exports"), "denial": _("denied pages")},
 )
 
 AUDIT_VIEWED = EVENTS.define(
@@ -78,12 +78,12 @@ AUDIT_EVENT_VIEWED = EVENTS.define(
     "audit.event_viewed",
     label=_("Event of the audit log opened"),
     sentence=_("%(actor)s opened event %(event)s of the audit log"),
-    keys=(Key("event", ValueType.NUMBER, _("Number of the event")),),
+    keys=(Key("event", ValueType.NUMBER, _("Event number")),),
 )
 AUDIT_EXPORT_STARTED = EVENTS.define(
     "audit.export_started",
-    label=_("Export of the audit log begun"),
-    sentence=_("%(actor)s began to export the audit log from event %(first)s to %(last)s (%(format)s)"),
+    label=_("Export of the audit log started"),
+    sentence=_("%(actor)s started to export the audit log from event %(first)s to %(last)s (%(format)s)"),
     keys=(FORMAT, FIRST, LAST),
 )
 AUDIT_EXPORTED = EVENTS.define(
@@ -96,9 +96,9 @@ AUDIT_EXPORTED = EVENTS.define(
 )
 AUDIT_EXPORT_FAILED = EVENTS.define(
     "audit.export_failed",
-    label=_("Export of the audit log broken off"),
+    label=_("Export of the audit log failed"),
     sentence=_(
-        "The export of the audit log by %(actor)s broke off after %(rows)s events (%(first)s to %(last)s)"
+        "The export of the audit log by %(actor)s failed after %(rows)s events (%(first)s to %(last)s)"
     ),
     keys=(FORMAT, FIRST, LAST, ROWS),
     outcome=EventOutcome.FAILED,
@@ -106,13 +106,13 @@ AUDIT_EXPORT_FAILED = EVENTS.define(
 AUDIT_RETENTION_DECIDED = EVENTS.define(
     "audit.retention_decided",
     label=_("Removal of the oldest events decided"),
-    sentence=_("%(actor)s decided to remove events %(first)s to %(last)s, whose time is over"),
+    sentence=_("%(actor)s decided to remove events %(first)s to %(last)s, whose retention period is over"),
     keys=(FIRST, LAST, ROWS, HASH),
 )
 AUDIT_RETENTION_APPLIED = EVENTS.define(
     "audit.retention_applied",
     label=_("Oldest events removed"),
-    sentence=_("%(actor)s removed events %(first)s to %(last)s, whose time was over"),
+    sentence=_("%(actor)s removed events %(first)s to %(last)s, whose retention period was over"),
     keys=(FIRST, LAST, ROWS, HASH),
 )
 AUDIT_CHECKPOINT_SIGNED = EVENTS.define(

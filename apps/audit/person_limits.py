@@ -29,8 +29,8 @@ class Act(StrEnum):
 
 
 _REFUSALS = {
-    Act.SEARCH: _("You have searched very often within the last hour. Wait a while, then search again."),
-    Act.EXPORT: _("You have exported very often within the last hour. Wait a while, then export again."),
+    Act.SEARCH: _("You have searched too often within the last hour. Wait a while, then search again."),
+    Act.EXPORT: _("You have exported too often within the last hour. Wait a while, then export again."),
 }
 
 

@@ -65,9 +65,7 @@ CONSUMER_NOT_SENT = EVENTS.define(
 CONSUMER_OUTCOME_UNKNOWN = EVENTS.define(
     "consumer.outcome_unknown",
     label=_("Outcome unknown"),
-    sentence=_(
-        "It is unknown whether the order consumer of %(actor)s on order %(order)s was created: %(error_code)s"
-    ),
+    sentence=_("Outcome unknown: %(error_code)s"),
     keys=(HTTP_STATUS, ERROR_CODE, DURATION),
     outcome=EventOutcome.UNKNOWN,
 )
@@ -112,8 +110,8 @@ CONSUMER_RESOLUTION_CORRECTED = EVENTS.define(
     ),
     sentence_for=_corrected_sentence,
     keys=(
-        Key("previous_outcome", ValueType.CODE, _("Outcome before"), OUTCOME_LABELS),
-        Key("previous_ref", ValueType.WORD, _("Consumer reference before")),
+        Key("previous_outcome", ValueType.CODE, _("Previous outcome"), OUTCOME_LABELS),
+        Key("previous_ref", ValueType.WORD, _("Previous consumer reference")),
         OUTCOME,
         RESOLUTION_REASON,
         VERIFICATION,
@@ -140,7 +138,7 @@ CONSUMER_LATE_ANSWER = EVENTS.define(
     "consumer.late_answer",
     label=_("Answer after the resolution"),
     sentence=_(
-        "An answer of Sitecore CDP for order %(order)s came after the resolution: it says %(answer_outcome)s"
+        "An answer of Sitecore CDP for order %(order)s arrived after the resolution: %(answer_outcome)s"
     ),
     keys=(
         Key("answer_outcome", ValueType.CODE, _("Outcome of the answer"), OUTCOME_LABELS),
@@ -152,17 +150,17 @@ CONSUMER_LATE_ANSWER = EVENTS.define(
 
 SUBMISSION_REPEAT_BLOCKED = EVENTS.define(
     "submission.repeat_blocked",
-    label=_("Second send of a submission blocked"),
-    sentence=_("%(actor)s was kept from sending submission %(submission)s twice: %(why)s"),
+    label=_("Duplicate send prevented"),
+    sentence=_("Duplicate send prevented"),
     keys=(
         Key(
             "why",
             ValueType.CODE,
             _("Reason"),
             {
-                "same_form_again": _("the same form came again"),
-                "form_used_for_another_entry": _("the form had been used for another entry"),
-                "identical_one_is_open": _("an identical one is being sent or unknown"),
+                "same_form_again": _("the same form was sent again"),
+                "form_used_for_another_entry": _("the form was used for another entry"),
+                "identical_one_is_open": _("an identical submission is being sent or unknown"),
             },
         ),
     ),

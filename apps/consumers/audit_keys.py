@@ -23,12 +23,12 @@ ERROR_LABELS = {
     "another_record": _("the answer was about another record"),
     "answer_too_large": _("the answer was too large"),
     "bad_reference": _("the reference cannot be sent"),
-    "busy": _("too many calls were under way"),
+    "busy": _("too many calls were in progress"),
     "connect_failed": _("there was no connection"),
     "connect_refused": _("the connection was refused"),
-    "connect_timeout": _("the connection took too long"),
+    "connect_timeout": _("no connection was made in time"),
     "connection_lost": _("the connection ended before the answer"),
-    "deadline_passed": _("it took too long before anything could be sent"),
+    "deadline_passed": _("the time limit passed before anything was sent"),
     "forbidden": _("Sitecore CDP refused the portal"),
     "invalid": _("Sitecore CDP did not accept the entry"),
     "list_too_long": _("the list was too long"),
@@ -36,16 +36,16 @@ ERROR_LABELS = {
     "name_not_resolved": _("the address was not found"),
     "not_configured": _("the connection is not set up"),
     "not_found": _("not found"),
-    "order_reference": _("the answer had the reference of the order"),
+    "order_reference": _("the answer contained the order's reference"),
     "process_lost": _("the portal was interrupted"),
-    "proxy_failed": _("the proxy did not let the portal through"),
-    "rate_limited": _("Sitecore CDP had too many requests"),
-    "read_timeout": _("the answer took too long"),
-    "tls_failed": _("the connection was not trustworthy"),
-    "total_timeout": _("the call took too long"),
+    "proxy_failed": _("the proxy refused the connection"),
+    "rate_limited": _("Sitecore CDP received too many requests"),
+    "read_timeout": _("no answer arrived in time"),
+    "tls_failed": _("the connection was not secure"),
+    "total_timeout": _("the call exceeded its time limit"),
     "transport_fault": _("the portal failed while it was sending"),
     "unauthorized": _("the portal could not sign in to Sitecore CDP"),
-    "unrecognised_refusal": _("a refusal that was not in the form of Sitecore CDP"),
+    "unrecognised_refusal": _("a refusal that did not have Sitecore CDP's format"),
 }
 """Of the error codes of ``apps.cdp``, inside a sentence."""
 
@@ -54,7 +54,7 @@ def describe_status(code: str) -> str | None:
     """The text of a code such as ``http_503``: an answer with a status that no code names."""
     if not code.startswith("http_"):
         return None
-    return gettext("an answer of status %(status)s") % {"status": code.removeprefix("http_")}
+    return gettext("an answer with status %(status)s") % {"status": code.removeprefix("http_")}
 
 
 HTTP_STATUS = Key("http_status", ValueType.NUMBER, _("HTTP status"))
@@ -90,9 +90,9 @@ CHECK_RESULT = Key(
         "none": _("no new consumer matches"),
         "several": _("several new consumers match"),
         "shared": _("a new consumer matches this and another submission"),
-        "not_proven": _("a consumer matches, but it may have been there before"),
-        "before_part": _("a consumer matches, but the list before the send may have lacked it"),
-        "now_part": _("a consumer matches, but the list may lack another one"),
+        "not_proven": _("a consumer matches, but it may have been on the order before"),
+        "before_part": _("a consumer matches, but the list before the send may have been incomplete"),
+        "now_part": _("a consumer matches, but the list may be incomplete"),
         "other_time": _("a consumer matches, but it was created at another time"),
         "misread": _("Sitecore CDP answered about another consumer than the new one"),
         "too_many": _("the order has more consumers than can be read"),
@@ -110,7 +110,7 @@ READ_RESULT = Key(
         **ERROR_LABELS,
         "found": _("found"),
         "not_on_order": _("not on the order"),
-        "list_not_whole": _("not in a list that may lack consumers"),
+        "list_not_whole": _("not in the list, which may be incomplete"),
         "another_reference": _("the answer has another reference"),
     },
     describe_status,
@@ -151,8 +151,8 @@ SUBMISSION_FILTERS = Key(
         "consumer_ref": _("consumer reference"),
         "guest_ref": _("guest reference"),
         "reason": _("reason"),
-        "answered_from": _("least time to answer"),
-        "answered_under": _("most time to answer"),
+        "answered_from": _("shortest time to answer"),
+        "answered_under": _("longest time to answer"),
         "email": _("email address"),
         "phone": _("phone number"),
         "passport": _("passport number"),
@@ -161,7 +161,10 @@ SUBMISSION_FILTERS = Key(
     },
 )
 SUBMISSION_SCOPE = Key(
-    "scope", ValueType.CODE, _("What of it"), {"own": _("their own"), "everybody": _("everybody's")}
+    "scope",
+    ValueType.CODE,
+    _("Scope"),
+    {"own": _("their own submissions"), "everybody": _("everyone's submissions")},
 )
 COUNT = Key("count", ValueType.NUMBER, _("Number"))
 SENT_FIELDS = Key(
@@ -189,13 +192,13 @@ OVERRIDDEN_WARNINGS = Key(
     {
         "similar_consumer": _("a similar consumer"),
         "earlier_not_readable": _("an earlier consumer that cannot be read"),
-        "no_matching_identity": _("no identity that a rule matches"),
+        "no_matching_identity": _("no identity that matches a rule"),
         "born_over_120_years_ago": _("a date of birth over 120 years ago"),
         "phone_number_not_read": _("a phone number that could not be read"),
-        "several_people_in_a_name": _("a first name of several people"),
-        "lookalike_letters": _("letters that look like Latin ones"),
+        "several_people_in_a_name": _("a first name that looks like several people"),
+        "lookalike_letters": _("letters that look like Latin letters"),
     },
 )
 # "field:how" for each value that is not sent as it was typed.
-NORMALISED = Key("normalised", ValueType.CODES, _("Sent in another form than typed"))
-RESUBMISSION_OF = Key("resubmission_of", ValueType.WORD, _("Corrected from submission"))
+NORMALISED = Key("normalised", ValueType.CODES, _("Normalised before sending"))
+RESUBMISSION_OF = Key("resubmission_of", ValueType.WORD, _("Correction of submission"))

@@ -22,117 +22,117 @@ LINK_LABELS = {"consumer": _("Consumer link"), "order": _("Order link"), "guest"
 
 NORMALISATIONS = {
     Normalisation.INVISIBLE: _("Invisible characters were removed."),
-    Normalisation.BLANKS: _("Blanks around the text were removed, or no-break spaces replaced."),
+    Normalisation.BLANKS: _("Spaces around the text were removed, or no-break spaces were replaced."),
     Normalisation.UPPER_CASE: _("Changed to upper case."),
     Normalisation.DOMAIN_CASE: _("The domain was changed to lower case."),
-    Normalisation.ADDRESS_ONLY: _("Only the address was taken from what was pasted."),
+    Normalisation.ADDRESS_ONLY: _("Only the address was used from the pasted text."),
     Normalisation.E164: _("Changed to the international format."),
 }
 
 REASONS: dict[str, Promise] = {
     ErrorCode.INVALID: _("Sitecore CDP did not accept the entry."),
     ErrorCode.UNAUTHORIZED: _(
-        "The portal could not sign in to Sitecore CDP. Your entry is kept. An administrator has to check"
+        "The portal could not sign in to Sitecore CDP. Your entry is stored. An administrator has to check"
         " the API credentials."
     ),
     ErrorCode.FORBIDDEN: _("Sitecore CDP refused the portal. An administrator has to check the API access."),
     ErrorCode.NOT_FOUND: _("Sitecore CDP has no order with this reference."),
-    ErrorCode.RATE_LIMITED: _("Sitecore CDP had too many requests. Send it again in a minute."),
-    ErrorCode.BUSY: _("The portal had too many calls to Sitecore CDP under way."),
+    ErrorCode.RATE_LIMITED: _("Sitecore CDP received too many requests. Send it again in a minute."),
+    ErrorCode.BUSY: _("The portal had too many calls to Sitecore CDP in progress."),
     ErrorCode.NOT_CONFIGURED: _(
         "The connection to Sitecore CDP is not set up. An administrator has to check it."
     ),
     ErrorCode.BAD_REFERENCE: _("The order reference cannot be sent."),
-    ErrorCode.DEADLINE_PASSED: _("It took too long before anything could be sent."),
+    ErrorCode.DEADLINE_PASSED: _("The time limit passed before anything was sent."),
     ErrorCode.NAME_NOT_RESOLVED: _("The address of Sitecore CDP was not found."),
     ErrorCode.CONNECT_REFUSED: _("Sitecore CDP did not accept the connection."),
     ErrorCode.CONNECT_TIMEOUT: _("Sitecore CDP did not answer the connection in time."),
     ErrorCode.CONNECT_FAILED: _("There was no connection to Sitecore CDP."),
-    ErrorCode.PROXY_FAILED: _("The proxy on the way to Sitecore CDP did not let the portal through."),
+    ErrorCode.PROXY_FAILED: _("The proxy refused the connection to Sitecore CDP."),
     ErrorCode.TLS_FAILED: _(
-        "The connection to Sitecore CDP is not trustworthy. An administrator has to check it."
+        "The connection to Sitecore CDP is not secure. An administrator has to check it."
     ),
     ErrorCode.READ_TIMEOUT: _("Sitecore CDP did not answer in time."),
     ErrorCode.TOTAL_TIMEOUT: _("Sitecore CDP did not answer in time."),
-    ErrorCode.CONNECTION_LOST: _("The connection ended before the answer came."),
+    ErrorCode.CONNECTION_LOST: _("The connection ended before the answer arrived."),
     ErrorCode.MALFORMED_ANSWER: _("The answer of Sitecore CDP could not be read."),
     ErrorCode.ANSWER_TOO_LARGE: _("The answer of Sitecore CDP could not be read."),
     ErrorCode.LIST_TOO_LONG: _("The answer of Sitecore CDP could not be read."),
     ErrorCode.UNRECOGNISED_REFUSAL: _(
-        "An answer refused the request, but not in the form of Sitecore CDP. A firewall or proxy may have"
-        " sent it after the consumer was created."
+        "An answer refused the request, but not in Sitecore CDP's format. A firewall or proxy may have sent"
+        " it after the consumer was created."
     ),
-    ErrorCode.ANOTHER_RECORD: _("Sitecore CDP answered about another record than the one asked for."),
+    ErrorCode.ANOTHER_RECORD: _("Sitecore CDP answered with another record than the requested one."),
     ErrorCode.ORDER_REFERENCE: _(
         "Sitecore CDP answered with the reference of the order instead of a consumer's."
     ),
     ErrorCode.ANOTHER_PERSON: _("Sitecore CDP answered with the data of another person."),
-    ErrorCode.TRANSPORT_FAULT: _("The portal failed after it had begun to send."),
+    ErrorCode.TRANSPORT_FAULT: _("The portal failed after it had started to send."),
     "process_lost": _("The portal was interrupted while it was sending, and could not store what happened."),
 }
 
-MATCHING_NEW = _("New on the order since the send, and the same in every field that Sitecore CDP returns:")
-MATCHING = _("On the order, and the same in every field that Sitecore CDP returns:")
-DIFFERENT = _("New on the order since the send, but not the same in every field:")
-UNREAD = _("New on the order since the send, but not to be read or not compared:")
+MATCHING_NEW = _("New on the order since the send, and matches every returned field:")
+MATCHING = _("On the order, and matches every returned field:")
+DIFFERENT = _("New on the order since the send, but not every field matches:")
+UNREAD = _("New on the order since the send, but could not be read or compared:")
 # Where the list before the send may have lacked some.
-DIFFERENT_PERHAPS_NEW = _("Not seen on the order before the send, but not the same in every field:")
-UNREAD_PERHAPS_NEW = _("Not seen on the order before the send, but not to be read or not compared:")
+DIFFERENT_PERHAPS_NEW = _("Not seen on the order before the send, but not every field matches:")
+UNREAD_PERHAPS_NEW = _("Not seen on the order before the send, but could not be read or compared:")
 
 LOOKS = {
     CheckResult.NONE: _(
-        "The portal has read the order: no new consumer on it matches. That does not prove that there is"
-        " none."
+        "The portal has read the order: no new consumer matches. This does not prove that the consumer does"
+        " not exist."
     ),
     CheckResult.SEVERAL: _(
-        "Duplicate suspected: several new consumers on the order match. A supervisor has to look at each."
+        "Possible duplicate: several new consumers on the order match. A supervisor has to check each."
     ),
     CheckResult.SHARED: _(
-        "A new consumer on the order matches this submission and another one. A supervisor has to say whose"
-        " it is."
+        "A new consumer on the order matches this submission and another one. A supervisor has to decide to"
+        " which it belongs."
     ),
     CheckResult.NOT_PROVEN: _(
         "A consumer on the order matches, but the order could not be read before the send: it may have been"
-        " there before. A supervisor has to say whether it is this one."
+        " on the order before. A supervisor has to decide whether it is this one."
     ),
     CheckResult.BEFORE_PARTIAL: _(
-        "A consumer on the order matches, but the list of the order was not read whole before the send: it"
-        " may have been there before. A supervisor has to say whether it is this one."
+        "A consumer on the order matches, but the list read before the send was incomplete: it may have"
+        " been on the order before. A supervisor has to decide whether it is this one."
     ),
     CheckResult.NOW_PARTIAL: _(
-        "A new consumer on the order matches, but the list of the order could not be read whole: there may be"
-        " another one that matches."
+        "A new consumer on the order matches, but the list of the order could not be read completely:"
+        " another consumer may match too."
     ),
     CheckResult.OTHER_TIME: _(
-        "A consumer on the order matches, but Sitecore CDP says that it was created at another time than this"
-        " send, or when it was created cannot be read. A supervisor has to say whether it is this one."
+        "A consumer on the order matches, but according to Sitecore CDP it was created at another time than"
+        " this send, or that time could not be read. A supervisor has to decide whether it is this one."
     ),
     CheckResult.MISREAD: _(
-        "Sitecore CDP answered about another consumer than the new one on the order. A supervisor has to look"
-        " at the order."
+        "Sitecore CDP answered with another consumer than the new one on the order. A supervisor has to"
+        " check the order."
     ),
     CheckResult.TOO_MANY: _(
-        "The order has more consumers than the portal can read. A supervisor has to look at the order."
+        "The order has more consumers than the portal can read. A supervisor has to check the order."
     ),
     CheckResult.NOT_ALL_READ: _(
-        "There are new consumers on the order that the portal could not read. A supervisor has to look at"
-        " each."
+        "The portal could not read some new consumers on the order. A supervisor has to check each."
     ),
     CheckResult.NOT_COMPARED: _(
-        "The portal has read the order, but cannot compare: the encryption key of this submission is missing."
+        "The portal has read the order, but cannot compare the data: the encryption key of this submission"
+        " is missing."
     ),
     CheckResult.FAILED: _("The portal could not read the order."),
 }
-FAILED_AGAIN = _("The last time the portal could not read the order.")
+FAILED_AGAIN = _("The last check could not read the order.")
 LINE_NOTES = {
-    CheckResult.SEVERAL: _("Duplicate suspected"),
-    CheckResult.SHARED: _("Matches another one too"),
+    CheckResult.SEVERAL: _("Possible duplicate"),
+    CheckResult.SHARED: _("Matches another submission too"),
     CheckResult.NOT_PROVEN: _("A consumer matches"),
     CheckResult.BEFORE_PARTIAL: _("A consumer matches"),
     CheckResult.NOW_PARTIAL: _("A consumer matches"),
-    CheckResult.OTHER_TIME: _("A consumer of another time matches"),
+    CheckResult.OTHER_TIME: _("A consumer matches, created at another time"),
     CheckResult.MISREAD: _("New consumers not read"),
-    CheckResult.TOO_MANY: _("More consumers than can be read"),
+    CheckResult.TOO_MANY: _("Too many consumers to read"),
     CheckResult.NOT_ALL_READ: _("New consumers not read"),
 }
 DOUBTS = {
@@ -141,8 +141,8 @@ DOUBTS = {
         " supervisor has to check whether this consumer was created."
     ),
     Doubt.CLAIMED: _(
-        "Sitecore CDP answered with a consumer reference that another submission has. A supervisor has to"
-        " check whether this consumer was created."
+        "Sitecore CDP answered with the consumer reference of another submission. A supervisor has to check"
+        " whether this consumer was created."
     ),
     Doubt.ANOTHER_DATA: _(
         "Sitecore CDP answered with another email address and another passport number than were sent. A"
@@ -172,16 +172,16 @@ WARNINGS = {
 
 PHONE_FAULTS = {
     PhoneFault.CHARACTERS: _("%(number)s cannot be read as a phone number. It will be sent as typed."),
-    PhoneFault.SEVERAL: _("%(number)s looks like more than one number. Enter each in a field of its own."),
+    PhoneFault.SEVERAL: _("%(number)s looks like more than one number. Enter each in a separate field."),
     PhoneFault.DECIMAL: _(
-        "%(number)s has decimals, as spreadsheets write numbers. Remove the dot and what follows."
+        "%(number)s has decimals, as in a spreadsheet. Remove the dot and the digits after it."
     ),
     PhoneFault.NOT_VALID_HERE: _(
         "%(number)s is not a valid number in %(country)s. Add the country code, such as %(code)s."
     ),
     PhoneFault.NOT_VALID: _("%(number)s is not a valid number in %(country)s. Check it."),
 }
-UNKNOWN_COUNTRY_CODE = _("%(number)s has no country code that exists. Check it.")
+UNKNOWN_COUNTRY_CODE = _("%(number)s has a country code that does not exist. Check it.")
 
 
 def reason(submission: Submission) -> str:
@@ -289,7 +289,7 @@ def headline(outcome: Outcome, *, doubt: bool = False) -> str:
         Outcome.REJECTED: gettext("Rejected: no consumer was created"),
         Outcome.NOT_SENT: gettext("Nothing was sent. You can send it again."),
         Outcome.UNKNOWN: gettext("We do not know whether the consumer was created"),
-        Outcome.NOT_CREATED: gettext("A supervisor found that the consumer was not created"),
+        Outcome.NOT_CREATED: gettext("A supervisor marked this consumer as not created"),
     }[outcome]
 
 
@@ -297,12 +297,12 @@ def _similar_words(submission: Submission | None) -> str:
     outcome = submission.outcome if submission else ""
     if outcome == Outcome.NOT_CREATED and submission and not submission.late_consumer_ref:
         return gettext(
-            "A similar consumer on this order was marked as created, and that was corrected to not created."
+            "A similar consumer on this order was marked as created and then corrected to not created."
         )
     # Any other outcome means that it exists: created, or so a late answer says.
     return {
         "sending": gettext("A similar consumer is being sent to this order."),
-        "unknown": gettext("A similar consumer was sent to this order; it is unknown whether it exists."),
+        "unknown": gettext("A similar consumer was sent to this order. The outcome is unknown."),
     }.get(outcome, gettext("A similar consumer was created on this order."))
 
 
@@ -313,4 +313,4 @@ def warning_text(warning: EntryWarning) -> str:
     if warning.code in WARNINGS:
         return str(WARNINGS[warning.code]) % {"letters": " ".join(warning.part)}
     labels = ", ".join(str(FIELD_LABELS[name]).lower() for name in warning.matching)
-    return f"{_similar_words(warning.submission)} " + gettext("The same: %(fields)s.") % {"fields": labels}
+    return f"{_similar_words(warning.submission)} " + gettext("Same fields: %(fields)s.") % {"fields": labels}

@@ -24,7 +24,7 @@ BLANKS = "\t\r\n" + "".join(
     for character in map(chr, range(0x3001))
     if unicodedata.category(character) in ("Zs", "Zl", "Zp")
 )
-ARRIVED_TWICE = _("This arrived twice with different values. Check it and send the form again")
+ARRIVED_TWICE = _("This was sent twice with different values. Check it and send the form again")
 
 
 class NamedTwice(BadRequest):

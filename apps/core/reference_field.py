@@ -28,7 +28,7 @@ _LEADS_TO = {
     RecordKind.CONSUMER: _("This link leads to an order consumer."),
     RecordKind.SUBMISSION: _("This link leads to a submission of the portal."),
 }
-_NO_REFERENCE = _("There is no such reference in this link.")
+_NO_REFERENCE = _("This link contains no such reference.")
 _EMAIL = _("This is an email address.")
 
 

@@ -26,18 +26,18 @@ ROWS = Key("rows", ValueType.NUMBER, _("Rows"))
 FAILURE_CODE = Key(
     "failure_code",
     ValueType.CODE,
-    _("What went wrong"),
+    _("Cause"),
     {
         "database_busy": _("the database was busy for too long"),
         "database_failed": _("the database refused the query"),
-        "database_lost": _("the database was lost"),
+        "database_lost": _("the connection to the database was lost"),
         "disk_failed": _("the file could not be written"),
-        "disk_full": _("there was no room left for the file"),
-        "fault": _("a fault of the portal"),
+        "disk_full": _("there was no space left for the file"),
+        "fault": _("an error of the portal"),
         "portal_stopped": _("the portal was stopped"),
         "process_lost": _("the portal was interrupted"),
-        "reader_gone": _("the reader went away"),
-        "reader_stalled": _("the reader took nothing for too long"),
+        "reader_gone": _("the download was stopped"),
+        "reader_stalled": _("the download stalled"),
     },
 )
 EXPORT_REASON = Key(
@@ -62,9 +62,9 @@ FIGURES_VIEWED = EVENTS.define(
 )
 EXPORT_STARTED = EVENTS.define(
     "export.started",
-    label=_("Export of submissions begun"),
+    label=_("Export of submissions started"),
     sentence=_(
-        "%(actor)s began to export %(expected)s submissions (%(format)s, with personal data: %(personal)s)"
+        "%(actor)s started to export %(expected)s submissions (%(format)s, with personal data: %(personal)s)"
     ),
     keys=(
         EXPORT,
@@ -97,11 +97,11 @@ EXPORT_FINISHED = EVENTS.define(
 # be recorded by the worker.
 EXPORT_FAILED = EVENTS.define(
     "export.failed",
-    label=_("Export of submissions broken off"),
-    sentence=_("An export of submissions by %(exporter)s broke off: %(failure_code)s"),
+    label=_("Export of submissions failed"),
+    sentence=_("An export of submissions by %(exporter)s failed: %(failure_code)s"),
     keys=(
         EXPORT,
-        Key("exporter", ValueType.NAME, _("Export of")),
+        Key("exporter", ValueType.NAME, _("Exported by")),
         FORMAT,
         PERSONAL,
         FAILURE_CODE,

@@ -41,18 +41,18 @@ _OF_THE_SUBMISSION: Final = {
     "http_status": _("HTTP status"),
     "error_code": _("Error code"),
     "error_field": _("Field of the error"),
-    "resolved_how": _("How it was resolved"),
+    "resolved_how": _("Resolved how"),
     "resolved_at": _("Time resolved"),
     "resolved_by": _("Resolved by"),
     "resolution_reason": _("Reason for resolving"),
-    "late_outcome": _("Outcome by a late answer"),
-    "late_consumer_ref": _("Consumer reference by a late answer"),
+    "late_outcome": _("Outcome of a late answer"),
+    "late_consumer_ref": _("Consumer reference of a late answer"),
     "contradicted": _("Contradicted by a late answer"),
     "consumer_href": labels.LINK_LABELS["consumer"],
     "order_href": labels.LINK_LABELS["order"],
     "guest_href": labels.LINK_LABELS["guest"],
     "submission": _("Submission"),
-    "corrects": _("Submission that it corrects"),
+    "corrects": _("Corrected submission"),
 }
 
 COLUMNS: Final[dict[str, Column]] = {

@@ -35,10 +35,13 @@ _FORMATS = [
     (Format.XLSX.value, _("Excel – opens in Excel and LibreOffice; every cell is text, never a formula")),
     (
         Format.CSV.value,
-        _("CSV for spreadsheets – an apostrophe stands before what a spreadsheet could take for a formula"),
+        _(
+            "CSV for spreadsheets – an apostrophe is added before text that a spreadsheet could read as a"
+            " formula"
+        ),
     ),
     (Format.CSV_EXACT.value, _("CSV, exact – for programs; not safe to open in a spreadsheet")),
-    (Format.JSONL.value, _("JSON Lines – for programs; the last line says that the file is whole")),
+    (Format.JSONL.value, _("JSON Lines – for programs; the last line states that the file is complete")),
 ]
 _SEPARATORS = {"comma": (",", _("Comma")), "semicolon": (";", _("Semicolon")), "tab": ("\t", _("Tab"))}
 _NAMES_OF_SEPARATORS = {character: name for name, (character, _label) in _SEPARATORS.items()}
@@ -110,26 +113,26 @@ class ExportForm(PortalForm):
         error_messages={"required": _("Choose a format"), "invalid_choice": _("Choose a format")},
     )
     time_zone = LineField(
-        label=_("Time zone of the times"),
+        label=_("Time zone"),
         max_length=64,
         error_messages={
             "required": _("Enter a time zone, such as Europe/Dublin or UTC"),
             "max_length": _("Enter a time zone, such as Europe/Dublin or UTC"),
         },
-        help_text=_("Yours, UTC, or any other by its name, such as Europe/Dublin."),
+        help_text=_("Your own, UTC, or another one by name, such as Europe/Dublin."),
         widget=forms.TextInput(attrs={"list": "time-zones"}),
     )
     separator = forms.ChoiceField(
         label=_("Separator"),
         choices=[(name, label) for name, (_character, label) in _SEPARATORS.items()],
         widget=forms.RadioSelect,
-        help_text=_("Spreadsheets in many countries of Europe expect a semicolon."),
+        help_text=_("Spreadsheets in many European countries expect a semicolon."),
         error_messages={"required": _("Choose a separator"), "invalid_choice": _("Choose a separator")},
     )
     byte_order_mark = forms.BooleanField(
-        label=_("Begin with a byte-order mark"),
+        label=_("Start with a byte-order mark"),
         required=False,
-        help_text=_("Excel needs it to read letters such as é. Some programs stumble over it."),
+        help_text=_("Excel needs it to read letters such as é. Some programs cannot read it."),
     )
     reason = forms.ChoiceField(
         label=_("Reason"),
@@ -141,7 +144,7 @@ class ExportForm(PortalForm):
         label=_("Note (optional)"),
         required=False,
         max_length=2000,
-        help_text=_("Kept encrypted with the export. The audit log gets the reason, never the note."),
+        help_text=_("Stored encrypted with the export. The audit log records the reason, never the note."),
         widget=forms.Textarea(attrs={"rows": 3}),
         error_messages={"max_length": _("The note has at most 2,000 characters")},
     )

@@ -24,15 +24,17 @@ CONTENT_TYPES: Final = {
     Format.JSONL: "application/jsonl; charset=utf-8",
 }
 _ENDINGS: Final = {Format.CSV_EXACT: "csv"}
-_TRY_AGAIN = _("Export again. If it goes on, tell an administrator.")
+_TRY_AGAIN = _("Export again. If this continues, tell an administrator.")
 FAILURES: Final = {
-    FailureCode.READER_GONE: _("The download was stopped before it was whole. Export again."),
-    FailureCode.READER_STALLED: _("The download took nothing for too long. Export again."),
+    FailureCode.READER_GONE: _("The download was stopped before it was complete. Export again."),
+    FailureCode.READER_STALLED: _("The download stalled. Export again."),
     FailureCode.DISK_FULL: _(
-        "The portal had no room left for the file. Choose fewer rows or columns, or tell an administrator."
+        "The portal had no space left for the file. Choose fewer rows or columns, or tell an administrator."
     ),
     FailureCode.DISK_FAILED: _("The portal could not write the file. Tell an administrator."),
-    FailureCode.DATABASE_LOST: _("The portal lost its database. Export again in a few minutes."),
+    FailureCode.DATABASE_LOST: _(
+        "The portal lost the connection to its database. Export again in a few minutes."
+    ),
     FailureCode.DATABASE_BUSY: _(
         "The portal's database was busy for too long. Export again in a few minutes."
     ),

@@ -28,7 +28,7 @@ SEARCH = "search"  # in front of the names: those of the filters are the same
 PERIOD_DAYS = 30  # today is one of them
 LONGEST_SEARCH = 500  # characters
 MAX_MILLISECONDS = 2**31 - 1  # as much as the column holds
-_LINK_WILL_DO = _("A link from Sitecore CDP will do.")
+_LINK_WILL_DO = _("A link from Sitecore CDP also works.")
 
 
 def _linked(pattern: str) -> forms.RegexField:
@@ -66,13 +66,13 @@ class SubmissionFilterForm(PortalForm):
         required=False,
         choices=[("", _("Any outcome")), *Outcome.choices],
         widget=PlainSelect,
-        error_messages={"invalid_choice": _("Choose one of the outcomes")},
+        error_messages={"invalid_choice": _("Choose an outcome from the list")},
     )
     person = forms.ChoiceField(
         label=_("Person"),
         required=False,
         widget=PlainSelect,
-        error_messages={"invalid_choice": _("Choose one of the people")},
+        error_messages={"invalid_choice": _("Choose a person from the list")},
     )
     order = _reference(RecordKind.ORDER, _("Order reference"), _("Enter the reference of an order"))
     consumer = _reference(
@@ -92,7 +92,7 @@ class SubmissionFilterForm(PortalForm):
     def __init__(self, values: QueryDict, *, everybody: bool) -> None:
         super().__init__(values)
         if everybody:
-            people = [("", _("Anybody")), *accounts_known.people()]
+            people = [("", _("Anyone")), *accounts_known.people()]
             cast("forms.ChoiceField", self.fields["person"]).choices = people
         else:
             del self.fields["person"]

@@ -104,10 +104,10 @@ def over_time(figures: Figures, address: Address) -> TimePlot:
     """How many there were of each outcome, day by day or in longer steps."""
     occurring = sorted(figures.outcomes, key=IN_ORDER.index)
     title, column, peak = {
-        Unit.DAY: (gettext("Per day"), gettext("Day"), gettext("most on a day: %(count)s, %(when)s")),
-        Unit.WEEK: (gettext("Per week"), gettext("Week"), gettext("most in a week: %(count)s, %(when)s")),
-        Unit.MONTH: (gettext("Per month"), gettext("Month"), gettext("most in a month: %(count)s, %(when)s")),
-        Unit.YEAR: (gettext("Per year"), gettext("Year"), gettext("most in a year: %(count)s, %(when)s")),
+        Unit.DAY: (gettext("Per day"), gettext("Day"), gettext("peak %(count)s, %(when)s")),
+        Unit.WEEK: (gettext("Per week"), gettext("Week"), gettext("peak %(count)s, %(when)s")),
+        Unit.MONTH: (gettext("Per month"), gettext("Month"), gettext("peak %(count)s, %(when)s")),
+        Unit.YEAR: (gettext("Per year"), gettext("Year"), gettext("peak %(count)s, %(when)s")),
     }[figures.unit]
     return TimePlot(
         title=title,
@@ -254,11 +254,11 @@ def answers_words(answers: Answers) -> str:
     if not answers.total:
         return ""
     if answers.half_under is None:
-        return gettext("Half took longer than 100 s.")
+        return gettext("Median over 100 s")
     half = {"half": seconds(answers.half_under)}
     if answers.most_under is None:
-        return gettext("Half took less than %(half)s s, 5 in 100 longer than 100 s.") % half
-    return gettext("Half took less than %(half)s s, 95 in 100 less than %(most)s s.") % {
+        return gettext("Median %(half)s s; 95th percentile over 100 s") % half
+    return gettext("Median %(half)s s; 95th percentile %(most)s s") % {
         **half,
         "most": seconds(answers.most_under),
     }

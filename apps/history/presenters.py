@@ -62,7 +62,7 @@ def _chips(path: str, values: Mapping[str, str], form: Filters) -> Iterator[Chip
     for kind in DigestKind:
         if given[kind.value]:
             without = with_query(path, values, **{kind.value: ""})
-            yield Chip(str(kind.label), gettext("as searched for"), without)
+            yield Chip(str(kind.label), gettext("matches your search"), without)
 
 
 def _between(least: int | None, under: int | None) -> str:

@@ -46,12 +46,12 @@ class FindOrderForm(PortalForm):
         RecordKind.GUEST,
         label=_("Guest reference"),
         what_to_enter=_("Enter the guest reference in full: 36 characters with four hyphens"),
-        help_text=_("Finds the orders of a guest. A link from Sitecore CDP will do."),
+        help_text=_("Finds the orders of a guest. A link from Sitecore CDP also works."),
     )
     order_ref = OrderReferenceField(
         label=_("Order reference"),
         help_text=format_lazy(
-            _("Opens this order, such as {sample}. A link from Sitecore CDP will do."),
+            _("Opens this order, such as {sample}. A link from Sitecore CDP also works."),
             sample=SAMPLE_ORDER_REF,
         ),
     )

@@ -19,7 +19,7 @@ NOT_FOUND_TITLES = {
 }
 UNREADABLE_TITLES = {
     ORDER: _("The order cannot be shown now"),
-    ORDERS: _("The search could not be done"),
+    ORDERS: _("The search failed"),
     GUEST: _("The guest cannot be shown now"),
     ORDER_CONSUMER: _("The order consumer cannot be shown now"),
 }
@@ -36,18 +36,18 @@ NOT_FOUND = {
 
 # Where the wording of the form would not be true here: nothing was entered, nothing is sent again.
 _OWN_REASONS: dict[str, Promise] = {
-    ErrorCode.INVALID: _("Sitecore CDP did not accept what was asked."),
+    ErrorCode.INVALID: _("Sitecore CDP did not accept the request."),
     ErrorCode.UNAUTHORIZED: _("The portal could not sign in to Sitecore CDP."),
     ErrorCode.FORBIDDEN: _("Sitecore CDP refused the portal."),
-    ErrorCode.RATE_LIMITED: _("Sitecore CDP had too many requests."),
-    ErrorCode.NOT_FOUND: _("Sitecore CDP does not know it."),
+    ErrorCode.RATE_LIMITED: _("Sitecore CDP received too many requests."),
+    ErrorCode.NOT_FOUND: _("Sitecore CDP has no such record."),
     ErrorCode.NOT_CONFIGURED: _("The connection to Sitecore CDP is not set up."),
     ErrorCode.BAD_REFERENCE: _("The reference cannot be sent."),
-    ErrorCode.TLS_FAILED: _("The connection to Sitecore CDP is not trustworthy."),
-    ErrorCode.LIST_TOO_LONG: _("The list is too long to be read."),
+    ErrorCode.TLS_FAILED: _("The connection to Sitecore CDP is not secure."),
+    ErrorCode.LIST_TOO_LONG: _("The list is too long to read."),
     ErrorCode.UNRECOGNISED_REFUSAL: _(
-        "An answer refused the request, but not in the form of Sitecore CDP. A firewall or proxy may have"
-        " sent it."
+        "An answer refused the request, but not in Sitecore CDP's format. A firewall or proxy may have sent"
+        " it."
     ),
 }
 _ADMINISTRATOR: dict[str, Promise] = {

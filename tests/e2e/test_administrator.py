@@ -46,7 +46,7 @@ def test_an_administrator_adds_a_person_who_signs_in_and_is_out_at_once_when_dea
 
     used_up = windows.open()
     used_up.goto(link)
-    expect(used_up.get_by_role("heading", level=1)).to_have_text("This link does not work any more")
+    expect(used_up.get_by_role("heading", level=1)).to_have_text("This link no longer works")
 
     page.get_by_role("button", name="Deactivate Nora New").click()
     expect(page.get_by_role("button", name="Reactivate Nora New")).to_be_visible()
@@ -56,7 +56,7 @@ def test_an_administrator_adds_a_person_who_signs_in_and_is_out_at_once_when_dea
     other.get_by_label("Password").fill(NEW_PASSWORD)
     other.get_by_role("button", name="Sign in").click()
     expect(other.locator("[data-error-summary]")).to_contain_text(
-        "The user name or the password is not right"
+        "The user name or the password is incorrect"
     )
 
 
@@ -91,7 +91,7 @@ def test_an_administrator_does_not_see_consumers_and_the_attempt_is_on_record(
     response = page.goto(address)
     assert response is not None
     assert response.status == 403
-    expect(page.get_by_role("heading", level=1)).to_have_text("You may not open this page")
+    expect(page.get_by_role("heading", level=1)).to_have_text("You do not have permission to open this page")
     expect(page.locator(".support-code")).to_be_visible()
     assert actions_of(administrator)[-1] == "access.denied"
     page.get_by_role("link", name="Go to the start page").click()

@@ -71,7 +71,7 @@ def test_31_february_typed_is_an_error_with_the_text_kept(
     for text in texts:
         page.locator("#id_date_of_birth").fill("")
         page.locator("#id_date_of_birth").press_sequentially(text)
-        assert _echo(page) == "This is not a date of the calendar"
+        assert _echo(page) == "This date does not exist"
         _expect_refused_as_typed(page, text, sandbox)
         assert _echo(page) == ""  # the error at the field says it already
 
@@ -178,7 +178,7 @@ def test_the_echo_claims_no_reading_that_the_server_would_refuse_or_read_otherwi
         server = _server_says(text)
         refused = server == "" or not server[0].isdigit()
         # Of what may be half typed nothing is said; what the server takes, or finds too late, is said.
-        fits = echo in ("", "This is not a date of the calendar") if refused else echo == server
+        fits = echo in ("", "This date does not exist") if refused else echo == server
         if server == SHORT_YEAR:
             fits = echo in ("", SHORT_YEAR)
         if server == NOT_PAST:

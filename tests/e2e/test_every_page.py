@@ -140,12 +140,12 @@ def _too_late(page: Page, world: World) -> None:
     _enter_as_created(page, world)
     page.locator("[name=seen]").first.evaluate("field => { field.value = 'another'; }")
     _mark_as_created(page)
-    page.get_by_text("Yours was not saved:").wait_for()
+    page.get_by_text("Your resolution was not saved:").wait_for()
 
 
 def _export_with_errors(page: Page, world: World) -> None:
     page.goto("/submissions/export/")
-    page.get_by_label("Time zone of the times").fill("Mars/Base")
+    page.get_by_label("Time zone").fill("Mars/Base")
     with page.expect_navigation():
         page.get_by_role("button", name="Prepare export").last.click()
 

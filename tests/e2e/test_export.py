@@ -170,7 +170,7 @@ def test_without_script_the_whole_way_can_be_gone(windows: Windows, permitted: U
     path = _download(page, tmp_path)
     lines = path.read_text().splitlines()
     assert len(lines) == len(NAMES) + 2  # between the columns and the line that says that it is whole
-    page.get_by_role("link", name="Look how far it is").click()
+    page.get_by_role("link", name="Check progress").click()
     expect(page.get_by_role("heading", name="The export is finished")).to_be_visible()
 
 

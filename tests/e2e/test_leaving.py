@@ -123,5 +123,5 @@ def test_a_resolution_half_written_asks_and_a_sent_one_does_not(
     assert questions.asked == 1
     page.locator("#id_not_created-reason").select_option("not_seen_in_cdp")
     page.get_by_role("button", name="Mark as not created").click()
-    expect_receipt(page, "A supervisor found that the consumer was not created")
+    expect_receipt(page, "A supervisor marked this consumer as not created")
     assert questions.asked == 1

@@ -84,7 +84,7 @@ def test_several_addresses_pasted_at_once_become_rows(
     assert _emails(page) == [ONE, TWO, LAST]
     _expect_numbered(page, 3)
     expect(page.locator("#id_emails-2-value")).to_be_focused()
-    expect(page.locator("[data-announcer]")).to_have_text("3 values put into rows of their own")
+    expect(page.locator("[data-announcer]")).to_have_text("3 values split into rows")
     press_create(page)
     expect_receipt(page, "Consumer created")
     assert stored(sandbox)[0]["emails"] == [ONE, TWO, LAST]

@@ -65,6 +65,6 @@ def test_a_line_break_of_a_note_is_one_character_here_and_there(
     page.locator("#id_not_created-note").fill(note)
     expect(page.locator("#div_id_not_created-note .counter")).to_have_text("Characters left: 0")
     page.get_by_role("button", name="Mark as not created").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("was not created")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("as not created")
     world.unknown.refresh_from_db()
     assert world.unknown.resolution_note == note

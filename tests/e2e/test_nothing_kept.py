@@ -48,7 +48,7 @@ def test_a_failed_sign_in_is_refused_and_its_name_and_password_are_gone(
         page.get_by_label("User name").fill(name)
         page.get_by_label("Password").fill(TYPED["failed password"])
         page.get_by_role("button", name="Sign in").click()
-        expect(page.locator("[data-error-summary]")).to_contain_text("is not right")
+        expect(page.locator("[data-error-summary]")).to_contain_text("is incorrect")
 
 
 def test_what_is_searched_for_is_gone(windows: Windows, staff: User) -> None:

@@ -36,7 +36,7 @@ UNKNOWN = "We do not know whether the consumer was created"
     ("fault", "reason"),
     [
         ("no_answer_after", "Sitecore CDP did not answer in time."),
-        ("reset_before", "The connection ended before the answer came."),
+        ("reset_before", "The connection ended before the answer arrived."),
         ("503_html_after", "Sitecore CDP answered with an error"),
         ("truncated_json", "The answer of Sitecore CDP could not be read."),
     ],
@@ -68,7 +68,7 @@ def test_when_nobody_knows_the_page_says_so_and_offers_no_second_try(
     expect(page.get_by_role("button", name="Create anyway")).to_have_count(0)
     assert creates(sandbox) == 1
     with page.expect_popup() as beside:
-        panel.get_by_role("link", name="Open that receipt").click()
+        panel.get_by_role("link", name="Open the receipt").click()
     assert expect_receipt(beside.value, UNKNOWN) == submission
     beside.value.close()
     page.goto("/")
@@ -111,7 +111,7 @@ def test_refused_credentials_keep_the_entry_and_name_who_has_to_act(
     panel = page.locator(".panel-rejected")
     expect(panel).to_be_focused()
     expect(panel).to_contain_text(
-        "The portal could not sign in to Sitecore CDP. Your entry is kept."
+        "The portal could not sign in to Sitecore CDP. Your entry is stored."
         " An administrator has to check the API credentials."
     )
     assert typed_again(page) == typed

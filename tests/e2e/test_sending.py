@@ -31,7 +31,7 @@ pytestmark = pytest.mark.e2e
 SENDING = re.compile(r"^Sending to Sitecore CDP, (\d+) s\. Do not close this page\.$")
 SPOKEN = "Sending to Sitecore CDP. Do not close this page."
 LOST = "The connection to the portal was lost"
-UNREACHABLE = "Nothing was sent: the portal cannot be reached"
+UNREACHABLE = "Nothing was sent: there is no connection to the portal"
 FORM = "**/consumers/new/"
 
 
@@ -153,7 +153,7 @@ def test_offline_nothing_is_sent_and_the_entry_stands_with_its_token(
     page.context.set_offline(True)
     press_create(page)
     expect(_panel(page, UNREACHABLE)).to_contain_text(
-        "Press Create consumer again when the connection is back."
+        "Press Create consumer again when the connection works again."
     )
     assert (typed_again(page), token_of(page)) == (typed, token)
     assert not Submission.objects.exists()
@@ -223,7 +223,7 @@ def test_a_failure_page_of_the_portal_is_told_above_the_entry(
     typed, token = typed_again(page), token_of(page)
     settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 5
     press_create(page)
-    expect(_panel(page, "The form holds more than the portal takes")).to_contain_text("Nothing was done.")
+    expect(_panel(page, "The form is too large")).to_contain_text("Nothing was done.")
     expect(page.get_by_role("heading", level=1)).to_have_text("New order consumer")
     assert (typed_again(page), token_of(page)) == (typed, token)
     settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000

@@ -110,11 +110,11 @@ def test_without_the_vendor_a_supervisor_states_it_and_a_second_one_corrects_it(
     late.locator("#id_not_created-note").fill(NOTE)
     late.get_by_role("button", name="Mark as not created").click()
     expect(late.get_by_role("heading", level=1)).to_have_text("Already resolved by Sue Person")
-    expect(late.locator(".panel-warning")).to_contain_text("Yours was not saved:")
+    expect(late.locator(".panel-warning")).to_contain_text("Your resolution was not saved:")
     expect(late.locator(".panel-warning")).to_contain_text(NOTE)
     expect(late.locator("#id_not_created-note")).to_have_value(NOTE)
     late.get_by_role("button", name="Mark as not created").click()
-    expect_receipt(late, "A supervisor found that the consumer was not created")
+    expect_receipt(late, "A supervisor marked this consumer as not created")
     expect(late.locator("main")).to_contain_text("Earlier resolutions")
     expect(late.locator("main")).to_contain_text(done.ref)
     assert creates(sandbox) == 1
@@ -126,7 +126,7 @@ def test_a_supervisor_marks_an_unknown_one_as_not_created_and_staff_send_it_agai
     page = _open_from_start(windows)
     page.locator("#id_not_created-reason").select_option("not_seen_in_cdp")
     page.get_by_role("button", name="Mark as not created").click()
-    not_created = expect_receipt(page, "A supervisor found that the consumer was not created")
+    not_created = expect_receipt(page, "A supervisor marked this consumer as not created")
 
     unknown.reload()
     unknown.get_by_role("link", name="Correct and send again").click()
@@ -151,4 +151,4 @@ def test_a_supervisor_sees_everybodys_submissions_and_staff_their_own(
     expect(of_staff.locator("tbody tr")).to_have_count(1)
     expect(of_staff.locator("tbody tr")).to_contain_text(OF_SAM)
     of_staff.goto(receipt)
-    expect(of_staff.get_by_role("heading", level=1)).to_have_text("There is no page at this address")
+    expect(of_staff.get_by_role("heading", level=1)).to_have_text("Page not found")

@@ -189,7 +189,7 @@ def test_a_heartbeat_of_a_machine_that_has_no_such_clock_counts_for_nothing(
     with psycopg.connect(there.database_url) as past_the_portal:
         past_the_portal.execute("UPDATE core_signoflife SET seen_at = now() + interval '45 minutes'")
     said = status(there, RIGHT)
-    assert "Not seen within a day: start manage.py worker" in said
+    assert "No heartbeat within a day: start manage.py worker" in said
 
 
 def test_a_machine_with_another_digest_key_does_not_start_and_says_why_once(there: Place) -> None:

@@ -130,7 +130,8 @@ def test_a_row_is_one_sentence_with_outcome_and_reference(
 ) -> None:
     page = text(as_administrator.get(f"{PAGE}?person=901"))
     assert (
-        "The order consumer of Anna Keller on order ord-1 was not sent: too many calls were under way" in page
+        "The order consumer of Anna Keller on order ord-1 was not sent: too many calls were in progress"
+        in page
     )
     assert 'href="/audit/?reference=ord-1"' in page
     assert "Failed" in page
@@ -189,14 +190,14 @@ def test_a_page_behind_all_others_leads_to_the_first(as_administrator: Client, s
         ("since=31+February", "Enter a date, such as 2026-03-07"),
         ("until=9999-12-31", "Enter a date, such as 2026-03-07"),
         ("since=2030-03-08&until=2030-03-07", "The last day must not be before the first day"),
-        ("action=consumer.teleported", "Choose one of the actions"),
-        ("person=a+b", "Choose one of the people"),
-        ("person=%00", "Choose one of the people"),
+        ("action=consumer.teleported", "Choose an action from the list"),
+        ("person=a+b", "Choose a person from the list"),
+        ("person=%00", "Choose a person from the list"),
         ("sort=sideways", "Choose newest or oldest first"),
         ("reference=ida@example.com", "Enter the reference of an order, consumer, guest or submission"),
         ("reference=a+b", "Enter the reference of an order, consumer, guest or submission"),
         ("address=%00", "Remove the line breaks and control characters"),
-        ("person=1&person=2", "This arrived twice"),
+        ("person=1&person=2", "This was sent twice"),
     ],
 )
 def test_a_filter_that_cannot_be_read_is_told_at_its_field_and_nothing_is_shown(
@@ -217,7 +218,7 @@ def test_an_event_shows_its_fields_what_belongs_to_it_and_what_is_stored(
     as_administrator: Client, story: dict[str, int]
 ) -> None:
     page = text(as_administrator.get(f"/audit/{story['failed']}/"))
-    for words in ("Order consumer not sent", "Anna Keller", "Staff", "too many calls were under way",
+    for words in ("Order consumer not sent", "Anna Keller", "Staff", "too many calls were in progress",
                   "192.0.2.17", "10.0.0.1", "&quot;error_code&quot;: &quot;busy&quot;"):  # fmt: skip
         assert words in page
     assert rows(page) == [story["asked"], story["asked"]]  # of the same request, and of the same submission

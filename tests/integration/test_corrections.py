@@ -125,7 +125,7 @@ def test_after_a_correction_nothing_is_sent_again_without_a_word(
     assert enter(as_supervisor, verified, AS_NOT_CREATED).status_code == 303
     again = f"{NEW}?from={verified.public_id}"
     stopped = as_staff.post(again, on_page(as_staff.get(again)))
-    assert "was marked as created, and that was corrected to not created" in text(stopped)
+    assert "was marked as created and then corrected to not created" in text(stopped)
     assert len(creates(sandbox)) == 1
 
 
@@ -151,7 +151,7 @@ def test_the_reference_is_corrected_and_the_consumer_of_before_does_not_stay(
     as_supervisor: Client, sandbox: SandboxServer, verified: Submission, theirs: str
 ) -> None:
     same = text(enter(as_supervisor, verified, created_with(theirs.upper())))
-    assert "marked as created with this reference already" in same
+    assert "already marked as created with this reference" in same
     other = add_elsewhere(replace(FULL, last_name="Dent"))
     assert mark_created(as_supervisor, verified, other.ref).status_code == 303
     found = fresh(verified)
@@ -262,7 +262,7 @@ def test_a_late_reference_that_a_supervisor_has_overruled_belongs_to_who_it_is_g
     resolve(fresh(overruled), supervisor, Outcome.NOT_CREATED)
     resolve(other, supervisor)
     assert fresh(other).consumer_ref == REF
-    assert "gave this reference to another submission" not in text(as_supervisor.get(receipt(other)))
+    assert "returned this reference for another submission" not in text(as_supervisor.get(receipt(other)))
 
 
 # --- At once --------------------------------------------------------------------------------------
@@ -351,7 +351,7 @@ def test_the_history_names_reconciliation_and_not_who_pressed_check_now(
     assert (found.outcome, found.resolved_by, found.resolved_by_name) == (Outcome.CREATED, None, "")
     page = text(as_staff.get(receipt(unknown)))
     assert "Confirmed by reconciliation: this consumer was new on the order" in page
-    assert f"by reconciliation, asked for by {staff.name}" in page
+    assert f"by reconciliation, requested by {staff.name}" in page
     assert "Correct this resolution" not in page
     assert [event.actor_name for event in events("consumer.resolved")] == [staff.name]
 

@@ -418,7 +418,7 @@ def test_an_identical_one_of_somebody_else_is_told_without_a_link(
     theirs = store(make_person("sid", "staff"), Outcome.UNKNOWN)
     page = text(as_staff.post(NEW, posted()))
     assert "Sid Person has already sent this consumer to this order, and the outcome is unknown." in page
-    assert "It has to be resolved first: by reconciliation or by a supervisor." in page
+    assert "Reconciliation or a supervisor has to resolve it first." in page
     assert str(theirs.public_id) not in page
 
 

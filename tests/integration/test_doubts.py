@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 NEW = "/consumers/new/"
 CHECKED = "Consumer created, but it has to be checked"
-PINNED = "Created, but they have to be checked"
+PINNED = "Created, to be checked"
 
 
 @pytest.fixture(autouse=True)
@@ -122,7 +122,7 @@ def test_after_a_doubted_answer_was_marked_as_not_created_a_similar_consumer_mee
     assert enter(as_supervisor, submission, AS_NOT_CREATED).status_code == 303
     sent_before = len(creates(sandbox))
     stopped = as_staff.post(NEW, posted())
-    assert "was marked as created, and that was corrected to not created" in text(stopped)
+    assert "was marked as created and then corrected to not created" in text(stopped)
     assert len(creates(sandbox)) == sent_before
 
 

@@ -82,7 +82,7 @@ def test_a_request_to_a_host_that_is_not_ours_is_a_page(visitor: Client, lines: 
 def test_an_address_that_says_two_things_is_a_page(of_staff: Client, lines: Lines, address: str) -> None:
     answer = of_staff.get(address)
     _expect_page(answer, 400, "The portal could not read this request", lines())
-    assert "arrived twice with different values" in text(answer)
+    assert "was sent twice with different values" in text(answer)
 
 
 @pytest.mark.parametrize("address", ["/accounts/login/", "/accounts/logout/"])
@@ -106,22 +106,22 @@ def test_a_sign_in_or_out_that_is_to_lead_to_two_places_is_a_page(
 @pytest.mark.parametrize("role", ["staff", ""])
 def test_what_the_roles_do_not_include_is_a_page(visitor: Client, lines: Lines, role: str) -> None:
     visitor.force_login(make_person("wanda", *([role] if role else [])))
-    _expect_page(visitor.get("/people/"), 403, "You may not open this page", lines())
+    _expect_page(visitor.get("/people/"), 403, "You do not have permission to open this page", lines())
 
 
 def test_a_form_without_its_secret_is_a_page(lines: Lines) -> None:
     answer = Client(enforce_csrf_checks=True).post("/accounts/login/", {"login": "sam"})
-    _expect_page(answer, 403, "The portal could not confirm that this form is yours", lines())
+    _expect_page(answer, 403, "The form could not be verified", lines())
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/submissions/00000000-0000-4000-8000-000000000000/"])
 def test_what_is_not_there_is_a_page(of_staff: Client, lines: Lines, path: str) -> None:
-    _expect_page(of_staff.get(path), 404, "There is no page at this address", lines())
+    _expect_page(of_staff.get(path), 404, "Page not found", lines())
 
 
 def test_a_method_that_an_address_does_not_have_is_a_page(of_staff: Client, lines: Lines) -> None:
     answer = of_staff.put("/submissions/")
-    _expect_page(answer, 405, "This page cannot be opened like that", lines())
+    _expect_page(answer, 405, "This address cannot be opened directly", lines())
     assert answer.headers["Allow"] == "GET, POST"
 
 
@@ -130,7 +130,7 @@ def test_more_fields_than_the_portal_takes_are_a_page(
 ) -> None:
     fields = {f"field{number}": "" for number in range(settings.DATA_UPLOAD_MAX_NUMBER_FIELDS + 1)}
     answer = of_staff.post("/consumers/new/", fields)
-    _expect_page(answer, 413, "The form holds more than the portal takes", lines())
+    _expect_page(answer, 413, "The form is too large", lines())
 
 
 def test_more_bytes_than_the_portal_takes_are_a_page(
@@ -138,7 +138,7 @@ def test_more_bytes_than_the_portal_takes_are_a_page(
 ) -> None:
     body = {"first_name": "x" * (settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)}
     answer = of_staff.post("/consumers/new/", body)
-    _expect_page(answer, 413, "The form holds more than the portal takes", lines())
+    _expect_page(answer, 413, "The form is too large", lines())
 
 
 @pytest.mark.parametrize("turn", [1, 2])
@@ -178,7 +178,7 @@ def test_a_fault_is_a_page(of_staff: Client, lines: Lines, monkeypatch: pytest.M
         raise RuntimeError(TEXT_OF_THE_FAULT)
 
     monkeypatch.setattr("apps.consumers.events.record_listed", fault)
-    _expect_page(of_staff.get("/submissions/"), 500, "The portal has a fault", lines())
+    _expect_page(of_staff.get("/submissions/"), 500, "The portal has an error", lines())
 
 
 def test_a_fault_while_the_database_is_away_is_still_a_page(
@@ -189,7 +189,7 @@ def test_a_fault_while_the_database_is_away_is_still_a_page(
         raise RuntimeError(TEXT_OF_THE_FAULT)
 
     monkeypatch.setattr("apps.consumers.events.record_listed", fault)
-    _expect_page(of_staff.get("/submissions/"), 500, "The portal has a fault", lines())
+    _expect_page(of_staff.get("/submissions/"), 500, "The portal has an error", lines())
 
 
 @pytest.mark.parametrize("path", ["/submissions/", "/accounts/login/", "/nowhere"])
@@ -197,7 +197,7 @@ def test_a_database_that_is_away_is_a_page(
     of_staff: Client, lines: Lines, no_database: Callable[[], None], path: str
 ) -> None:
     no_database()
-    _expect_page(of_staff.get(path), 503, "The portal cannot work at the moment", lines())
+    _expect_page(of_staff.get(path), 503, "The portal is not available", lines())
 
 
 # --- What became of an act ------------------------------------------------------------------------

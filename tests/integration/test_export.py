@@ -467,7 +467,7 @@ def test_a_failed_one_says_what_to_do_next(as_supervisor: Client, supervisor: Us
     export = stored(supervisor, State.FAILED, failure_code=code)
     Export.objects.filter(pk=export.pk).update(selection={**export.selection, "query": "outcome=created"})
     page = as_supervisor.get(reverse("history:exported", args=[export.public_id]))
-    assert "The export broke off" in text(page)
+    assert "The export failed" in text(page)
     assert f'href="{reverse("history:export")}?outcome=created"' in page.content.decode()
 
 

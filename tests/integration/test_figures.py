@@ -144,7 +144,7 @@ def test_the_numbers_stand_in_words_and_tables(as_supervisor: Client, history: N
         "Sitecore CDP did not accept the entry",
         "The connection was refused",
         "Not found",
-        "95 in 100 less than",
+        "95th percentile",
         "12 submissions of unknown outcome</a>",
     ):
         assert words in page
@@ -210,7 +210,7 @@ def test_no_row_and_one_row_have_a_page(as_supervisor: Client, staff: User, rows
     page = text(response)
     assert ("No submission matches all of these filters" in page) is (rows == 0)
     assert ("1 submission</a>" in page) is (rows == 1)
-    assert "None of these submissions is of unknown outcome." in page
+    assert "None of these submissions has an unknown outcome." in page
 
 
 def test_unknown_ones_outside_the_filters_are_not_forgotten(as_supervisor: Client, staff: User) -> None:

@@ -100,7 +100,7 @@ def test_a_provider_is_compared_letter_for_letter(as_administrator: Client) -> N
 def test_a_sixth_rule_is_refused(as_administrator: Client) -> None:
     fill(MAX_IDENTITY_RULES)
     page = text(as_administrator.post(PAGE, {"name": "Six", "provider": "Provider6"}))
-    assert "There are five rules already. Sitecore CDP has at most five." in page
+    assert "There are already five rules. Sitecore CDP has at most five." in page
     assert IdentityRule.objects.count() == MAX_IDENTITY_RULES
 
 

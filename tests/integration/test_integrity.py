@@ -68,7 +68,7 @@ def test_verify_now_tells_how_far_it_is_and_what_it_found(
 
 
 @pytest.mark.parametrize(
-    ("seq", "good"), [(1, "Nothing before it was looked at."), (3, "Events 1 to 2 hold together.")]
+    ("seq", "good"), [(1, "No event before it was verified."), (3, "Events 1 to 2 are consistent.")]
 )
 def test_an_altered_log_is_named_on_the_page_and_in_the_log(
     as_administrator: Client, signed_log: None, seq: int, good: str
@@ -91,7 +91,7 @@ def test_a_log_that_takes_no_events_is_verified_all_the_same(
         cursor.execute("UPDATE audit_head SET seq = 2")
     shown = posted(as_administrator, "audit:verify").decode()
     assert "disagree from event 2 on" in shown
-    assert "could not be written into the log" in shown
+    assert "could not be recorded in the log" in shown
 
 
 @pytest.mark.parametrize(
@@ -106,10 +106,10 @@ def test_the_proof_can_be_taken_from_a_log_that_takes_no_events(
     bent: str,
     tmp_path: Path,
 ) -> None:
-    assert "takes no new events" not in page(as_administrator)
+    assert "accepts no new events" not in page(as_administrator)
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE audit_head SET {bent}")
-    assert "The log takes no new events" in page(as_administrator)
+    assert "The log accepts no new events" in page(as_administrator)
     proof = tmp_path / "proof.zip"
     proof.write_bytes(posted(as_administrator, "audit:proof"))
     [said] = [one for one in caplog.records if one.message == "audit_proof_not_recorded"]
@@ -128,7 +128,7 @@ def test_an_end_that_was_set_forward_in_time_is_told(
     """Every event from then on would have that time. One that was set back makes no difference."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE audit_head SET time = time + %s", [micros])
-    assert ("takes no new events" not in page(as_administrator)) is takes
+    assert ("accepts no new events" not in page(as_administrator)) is takes
 
 
 def test_a_log_that_cannot_be_asked_gives_no_proof(

@@ -142,7 +142,7 @@ def test_what_a_late_answer_has_created_is_not_sent_again(
     as_staff: Client, sandbox: SandboxServer, contradicted: Submission
 ) -> None:
     receipt = as_staff.get(f"/submissions/{contradicted.public_id}/")
-    assert "An answer came after this was resolved" in text(receipt)
+    assert "An answer arrived after this was resolved" in text(receipt)
     assert LATE in text(receipt)
     assert "Correct and send again" not in text(receipt)
     assert as_staff.get(f"{NEW}?from={contradicted.public_id}").status_code == 404
@@ -163,7 +163,7 @@ def test_a_contradiction_is_pinned_until_a_supervisor_has_resolved_it_anew(
     contradicted.refresh_from_db()
     assert (contradicted.outcome, contradicted.consumer_ref) == (Outcome.CREATED, LATE)
     assert not needs_resolution(contradicted)
-    assert "Answers that came after" not in text(as_supervisor.get("/"))
+    assert "Answers that arrived after" not in text(as_supervisor.get("/"))
 
 
 @pytest.mark.parametrize("outcome", [Outcome.CREATED, Outcome.REJECTED, Outcome.SENDING])
@@ -215,7 +215,7 @@ def test_a_row_that_no_key_opens_takes_no_page_down(
         assert as_staff.get(address).status_code == 200
     page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
     assert "cannot be read, because their encryption key is missing" in page
-    assert "have been removed" not in page
+    assert "were removed" not in page
     stopped = text(as_staff.post(NEW, posted(clean(last_name=FULL.last_name))))
     assert "An earlier consumer on this order cannot be read" in stopped
     assert creates(sandbox) == []

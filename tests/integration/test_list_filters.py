@@ -170,7 +170,7 @@ def test_chips_say_what_is_in_effect_and_lead_to_the_list_without_it(
         words: f"{PAGE}?{'&'.join(pairs[:index] + pairs[index + 1 :])}"
         for index, words in enumerate(
             ("From: 7 March 2020", "Outcome: Created", "Person: Sam Person (sam)",
-             "Time to answer: under 500 ms", "Email address: as searched for")
+             "Time to answer: under 500 ms", "Email address: matches your search")
         )
     }  # fmt: skip
     assert chips(page) == without
@@ -204,8 +204,8 @@ def test_export_and_figures_are_asked_for_the_same_rows_by_who_may(
     ("query", "words"),
     [
         ("since=2026-03", "Enter a date, such as 2026-03-07"),
-        ("outcome=teleported", "Choose one of the outcomes"),
-        ("person=999999", "Choose one of the people"),
+        ("outcome=teleported", "Choose an outcome from the list"),
+        ("person=999999", "Choose a person from the list"),
         ("guest=a+b", "Enter the reference of a guest"),
     ],
 )
@@ -225,7 +225,7 @@ def test_a_filter_that_cannot_be_read_is_told_at_its_field_and_the_others_are_ke
 def test_an_address_that_no_link_wrote_says_so(as_staff: Client, query: str) -> None:
     response = as_staff.get(f"{PAGE}?{query}")
     assert response.status_code == 400
-    assert "A part of the address that only links of the portal hold is cut or changed." in text(response)
+    assert "The address is incomplete or altered. Use a link of the portal." in text(response)
 
 
 def posted(**typed: str) -> dict[str, str]:
@@ -243,7 +243,7 @@ def test_an_exact_search_finds_what_was_sent(
     page = text(as_supervisor.get(address))
     assert names(page, story) == ["created"]
     label = DigestKind(name).label
-    assert f"{label}: as searched for" in chips(page)
+    assert f"{label}: matches your search" in chips(page)
     # The hidden field keeps it when the other filters are sent again.
     assert f'name="{name}" value="{parse_qs(urlsplit(address).query)[name][0]}"' in page
 
@@ -390,7 +390,7 @@ def test_a_late_answer_that_says_otherwise_is_above_the_list_as_well(
         late_consumer_ref=CONSUMER, contradicted=True,
     )  # fmt: skip
     page = text(as_supervisor.get(f"{PAGE}?outcome=rejected"))
-    assert "Answers that came after the resolution" in page
+    assert "Answers that arrived after the resolution" in page
     assert names(page, {"late": late}) == ["late"]
 
 

@@ -211,7 +211,7 @@ def test_with_no_database_at_all_the_page_of_the_failure_carries_the_entry(
         page = browser.post(NEW, form)
         strange = browser.post(NEW, {**form, "entry_of": "made up"})
     assert page.status_code == 503
-    assert "The portal cannot work at the moment" in text(page)
+    assert "The portal is not available" in text(page)
     assert "may have been sent" not in text(page)
     again = {**on_page(page), "csrfmiddlewaretoken": _secret(page)}
     assert again == form

@@ -216,16 +216,20 @@ def test_what_the_vendor_does_not_have_is_a_404_in_words(
 FAILURES: list[tuple[CdpError, int, str]] = [
     (CdpUnauthorized(http_status=401, vendor_message=MARK), 502, "could not sign in to Sitecore CDP"),
     (CdpRefused(http_status=403, vendor_message=MARK), 502, "refused the portal"),
-    (CdpInvalid(http_status=400, field="x", vendor_message=MARK), 502, "did not accept what was asked"),
-    (CdpRateLimited(http_status=429, retry_after=30.0, vendor_message=MARK), 503, "had too many requests"),
+    (CdpInvalid(http_status=400, field="x", vendor_message=MARK), 502, "did not accept the request"),
+    (
+        CdpRateLimited(http_status=429, retry_after=30.0, vendor_message=MARK),
+        503,
+        "received too many requests",
+    ),
     (CdpServerFault("http_500", http_status=500, vendor_message=MARK), 502, "error (500)"),
     (CdpMalformedAnswer(http_status=200), 502, "could not be read"),
-    (CdpConnectionLost(), 502, "ended before the answer came"),
+    (CdpConnectionLost(), 502, "ended before the answer arrived"),
     (CdpTimeout("read_timeout"), 504, "did not answer in time"),
     (CdpUnreachable("connect_timeout"), 504, "did not answer the connection in time"),
     (CdpUnreachable("connect_refused"), 503, "did not accept the connection"),
     (CdpUnreachable("name_not_resolved"), 503, "was not found"),
-    (CdpUnreachable("tls_failed"), 503, "not trustworthy"),
+    (CdpUnreachable("tls_failed"), 503, "not secure"),
     (CdpNotConfigured(detail=MARK), 503, "is not set up"),
 ]
 

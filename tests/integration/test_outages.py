@@ -19,8 +19,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def assert_no_verdict(shown: str) -> None:
-    assert "The verification could not be finished" in shown
-    assert "Nothing was found out about the log." in shown
+    assert "The verification could not be completed" in shown
+    assert "The log was not verified." in shown
     assert shown.rstrip().endswith("</html>")
     assert not AuditEvent.objects.filter(action__startswith="audit.").exists()
 

@@ -39,8 +39,8 @@ class End:
 ENDS = {
     "no_answer_after": End(Outcome.UNKNOWN, "read_timeout", None, "did not answer in time", True),
     "no_answer_before": End(Outcome.UNKNOWN, "read_timeout", None, "did not answer in time", False),
-    "reset_after": End(Outcome.UNKNOWN, "connection_lost", None, "ended before the answer came", True),
-    "reset_before": End(Outcome.UNKNOWN, "connection_lost", None, "ended before the answer came", False),
+    "reset_after": End(Outcome.UNKNOWN, "connection_lost", None, "ended before the answer arrived", True),
+    "reset_before": End(Outcome.UNKNOWN, "connection_lost", None, "ended before the answer arrived", False),
     "500_after": End(Outcome.UNKNOWN, "http_500", 500, "answered with an error (500)", True),
     "500_before": End(Outcome.UNKNOWN, "http_500", 500, "answered with an error (500)", False),
     "503_html_after": End(Outcome.UNKNOWN, "http_503", 503, "answered with an error (503)", True),
@@ -51,11 +51,11 @@ ENDS = {
         Outcome.REJECTED,
         "unauthorized",
         401,
-        "The portal could not sign in to Sitecore CDP. Your entry is kept."
+        "The portal could not sign in to Sitecore CDP. Your entry is stored."
         " An administrator has to check the API credentials.",
         False,
     ),
-    "403_html": End(Outcome.UNKNOWN, "unrecognised_refusal", 403, "not in the form of Sitecore CDP", False),
+    "403_html": End(Outcome.UNKNOWN, "unrecognised_refusal", 403, "not in Sitecore CDP's format", False),
     "404": End(Outcome.REJECTED, "not_found", 404, "Sitecore CDP has no order with this reference.", False),
     "409": End(Outcome.UNKNOWN, "http_409", 409, "answered with an error (409)", False),
     "429": End(Outcome.REJECTED, "rate_limited", 429, "Send it again in a minute.", False),

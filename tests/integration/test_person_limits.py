@@ -53,7 +53,7 @@ def test_searches_beyond_the_limit_are_refused_in_words_and_told_once(
     assert [answer.status_code for answer in answers[2:]] == [429, 429]
     assert all(answer.status_code in (200, 303) for answer in answers[:2])
     page = answers[2].content.decode()
-    assert "You have searched very often" in page
+    assert "You have searched too often" in page
     assert typed in page
     [event] = events("limit.reached")
     assert (event.actor_id, event.details, event.failure) == (str(sue.pk), {"what": "search"}, True)
@@ -74,7 +74,7 @@ def test_exports_beyond_the_limit_are_refused_in_words(settings: Settings, as_su
     assert first.status_code == 303, first.context["errors"]
     second = as_supervisor.post(address, entry())
     assert second.status_code == 429
-    assert "You have exported very often" in second.content.decode()
+    assert "You have exported too often" in second.content.decode()
     assert Export.objects.count() == 1
     assert events("limit.reached")[0].details == {"what": "export"}
 
@@ -83,7 +83,7 @@ def test_exports_of_the_audit_log_count_too(settings: Settings, as_administrator
     settings.EXPORTS_PER_HOUR = 0
     answer = as_administrator.post(reverse("audit:export"), {"format": "csv"})
     assert answer.status_code == 429
-    assert "You have exported very often" in answer.content.decode()
+    assert "You have exported too often" in answer.content.decode()
     assert events("audit.export_started") == []
 
 
@@ -91,7 +91,7 @@ def test_denials_beyond_the_limit_do_not_fill_the_log(settings: Settings, as_sta
     settings.DENIALS_PER_HOUR = 3
     answers = [as_staff.get("/people/") for _ in range(6)]
     assert [answer.status_code for answer in answers] == [403] * 3 + [429] * 3
-    assert "very many pages that you may not open" in answers[-1].content.decode()
+    assert "too many pages for which you have no permission" in answers[-1].content.decode()
     assert len(events("access.denied")) == 3
     assert len(events("limit.reached")) == 1
     assert as_staff.get("/").status_code == 200
@@ -136,7 +136,7 @@ def test_entries_are_kept_for_a_person_up_to_a_limit_and_the_page_says_so(
         assert last.post(NEW, values).status_code == 302
     refused = Client().post(NEW, values)
     assert refused.status_code == 429
-    assert "Go back in the browser: the form still holds it" in refused.content.decode()
+    assert "Go back in the browser: the form still contains it" in refused.content.decode()
     assert Session.objects.count() == sessions + most
     assert last is not None
     last.post("/accounts/login/", {"login": staff.username, "password": PASSWORD, "next": NEW})

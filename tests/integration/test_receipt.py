@@ -81,14 +81,14 @@ def test_without_an_answer_there_is_no_column_for_it(as_staff: Client, staff: Us
     assert "Returned" not in page
     assert "<h2>What was sent</h2>" in page
     page = text(as_staff.get(address(store(staff, Outcome.NOT_SENT))))
-    assert "<h2>What was to be sent</h2>" in page
+    assert "<h2>Entry</h2>" in page
 
 
 def test_an_erased_consumer_is_told_as_such(as_staff: Client, staff: User) -> None:
     submission = store(staff, Outcome.REJECTED)
     Submission.objects.update(encrypted_consumer="")
     page = text(as_staff.get(address(submission)))
-    assert "have been removed from the portal" in page
+    assert "were removed from the portal" in page
     assert "Correct and send again" not in page
 
 
@@ -235,7 +235,7 @@ def test_only_the_page_of_one_that_is_being_sent_looks_again_by_itself(
 ) -> None:
     response = as_staff.get(address(store(staff, outcome)))
     assert response.get("Refresh") == ("3" if outcome == Outcome.SENDING else None)
-    assert ("looks again by itself" in text(response)) is (outcome == Outcome.SENDING)
+    assert ("updates every few seconds" in text(response)) is (outcome == Outcome.SENDING)
 
 
 @REAL

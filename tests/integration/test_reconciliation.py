@@ -150,7 +150,7 @@ def test_a_new_consumer_that_differs_is_shown_and_not_taken(as_staff: Client, sa
         [other.ref],
     )
     page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
-    assert "but not the same in every field" in page
+    assert "but not every field matches" in page
     assert f'href="/order-consumers/{other.ref}/"' in page
 
 
@@ -192,10 +192,10 @@ def test_several_that_match_are_a_suspected_duplicate_that_a_supervisor_is_led_t
     assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.SEVERAL)
     assert sorted(found.matching_refs) == sorted(c.ref for c in sandbox.sandbox.consumers(SAMPLE_ORDER))
     page = text(as_supervisor.get(f"/submissions/{submission.public_id}/"))
-    assert "Duplicate suspected" in page
+    assert "Possible duplicate" in page
     for consumer in sandbox.sandbox.consumers(SAMPLE_ORDER):
         assert f'href="/order-consumers/{consumer.ref}/"' in page
-    assert "Duplicate suspected" in text(as_supervisor.get("/"))
+    assert "Possible duplicate" in text(as_supervisor.get("/"))
 
 
 def test_one_that_two_unknown_ones_match_is_taken_by_neither_and_shown_by_both(
@@ -371,8 +371,8 @@ def test_a_look_that_fails_takes_nothing_back_of_what_an_earlier_one_found(
         2,
     )
     page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
-    assert "Duplicate suspected" in page
-    assert "The last time the portal could not read the order" in page
+    assert "Possible duplicate" in page
+    assert "The last check could not read the order" in page
 
 
 def test_a_late_no_after_a_look_up_is_pinned_until_a_supervisor_has_resolved_it_anew(
@@ -421,7 +421,7 @@ def test_after_the_last_look_it_stays_unknown_and_pinned(
     assert (found.outcome, found.check_count, found.next_check_at) == (Outcome.UNKNOWN, 1, None)
     assert not look()
     assert str(submission.public_id) in text(as_supervisor.get("/"))
-    assert "a supervisor looks at the order" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert "a supervisor checks the order" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
     assert [event.details["result"] for event in events("consumer.checked")] == ["none"]
 
 
@@ -544,7 +544,7 @@ def _names_without_filling_in(client: Client, submission: Submission, ref: str) 
     """The receipt names a consumer that nobody knows to be new, and does not call it new."""
     response = client.get(f"/submissions/{submission.public_id}/")
     page = text(response)
-    assert "On the order, and the same in every field that Sitecore CDP returns:" in page
+    assert "On the order, and matches every returned field:" in page
     assert ref in page
     assert "New on the order since the send" not in page
     assert on_page(response)["created-consumer_ref"] == ""
@@ -580,7 +580,7 @@ def test_a_moment_that_cannot_be_read_excludes_nothing_and_proves_nothing(
     assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.OTHER_TIME)
     assert found.matching_refs == [twin.ref]
     page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
-    assert "when it was created cannot be read" in page
+    assert "or that time could not be read" in page
     second = sandbox.sandbox.add_consumer(SAMPLE_ORDER, FULL.to_json())
     make_due(submission)
     assert look()
@@ -660,7 +660,7 @@ def test_a_list_before_the_send_that_was_not_whole_proves_nothing(
     assert (found.outcome == Outcome.CREATED) is (result is CheckResult.ONE)
     if result is CheckResult.BEFORE_PARTIAL:
         page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
-        assert "was not read whole before the send" in page
+        assert "read before the send was incomplete" in page
         [matching] = found.matching_refs
         _names_without_filling_in(as_supervisor, submission, matching)
 
@@ -674,9 +674,7 @@ def test_a_list_that_is_not_whole_now_may_lack_a_second_one_that_matches(
     assert look()
     found = fresh(submission)
     assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.NOW_PARTIAL)
-    assert "there may be another one that matches" in text(
-        as_staff.get(f"/submissions/{submission.public_id}/")
-    )
+    assert "another consumer may match too" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
     sandbox.sandbox.switches = Switches()
     make_due(submission)
     assert look()
@@ -695,7 +693,7 @@ def test_a_new_reference_under_which_another_one_is_answered_proves_nothing(
     found = fresh(submission)
     assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.MISREAD)
     assert found.unread_refs == [new.ref]
-    assert "answered about another consumer" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert "answered with another consumer" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
 
 
 def test_an_older_twin_that_is_answered_under_a_new_reference_is_not_taken(
@@ -867,7 +865,7 @@ def test_check_now_is_for_those_who_may_see_the_submission(
 def test_check_now_in_a_pause_says_until_when(as_staff: Client, sandbox: SandboxServer) -> None:
     submission = lost(as_staff, sandbox)
     circuit_breaker.record_failure(CdpRateLimited(retry_after=600.0), datetime.datetime.now(datetime.UTC))
-    assert "The portal waits until" in check(as_staff, submission)
+    assert "Checks are paused until" in check(as_staff, submission)
     assert fresh(submission).check_count == 0
 
 

@@ -190,7 +190,7 @@ def test_a_consumer_of_another_time_is_doubted_by_the_vendors_clock(
     monkeypatch.setattr(connection_health, "clock_ahead", lambda: datetime.timedelta(seconds=clock_ahead))
     _created_at(monkeypatch, unknown.submitted_at + datetime.timedelta(seconds=late_by))
     entered = enter(as_supervisor, unknown, created_with(theirs))
-    assert ("Sitecore CDP says that this consumer" in text(entered)) == bool(said)
+    assert ("According to Sitecore CDP, this consumer" in text(entered)) == bool(said)
     assert confirm(as_supervisor, unknown, entered).status_code == 303
     page = text(as_supervisor.get(receipt(unknown)))
     assert said in page
@@ -239,9 +239,7 @@ def test_a_consumer_that_answers_with_another_reference_is_refused(
         return replace(real(self, ref, within=within), ref=OTHER)
 
     monkeypatch.setattr(CdpClient, "retrieve_order_consumer", another)
-    _refused(
-        as_supervisor, unknown, theirs, "Sitecore CDP answers with another consumer under this reference"
-    )
+    _refused(as_supervisor, unknown, theirs, "Sitecore CDP returns another consumer for this reference")
 
 
 @pytest.mark.parametrize("spelled", [str.upper, lambda ref: ref.replace("-", "")])
@@ -284,7 +282,7 @@ def test_a_consumer_of_another_submission_is_refused_unread(
     owner = store(staff, consumer=clean(), order=order, **columns)
     _refused(as_supervisor, unknown, REF, "This consumer belongs to another submission")
     page = text(enter(as_supervisor, unknown, created_with(REF)))
-    assert f'<a href="{receipt(owner)}">Open the submission that it belongs to</a>' in page
+    assert f'<a href="{receipt(owner)}">Open the other submission</a>' in page
     assert sandbox.sandbox.requests() == []
     with pytest.raises(ReferenceClaimed):
         resolve(unknown, supervisor)
@@ -350,7 +348,7 @@ def test_a_list_that_may_lack_the_consumer_does_not_refuse_it(
     entered = enter(as_supervisor, unknown, created_with(theirs))
     page = text(entered)
     assert "The portal could not read this consumer" in page
-    assert "it is not in the list of the order, but that list may lack consumers" in page
+    assert "it is not in the list of the order, but that list may be incomplete" in page
     [viewed] = events("vendor_record.viewed")
     assert viewed.details["result"] == "list_not_whole"
     assert confirm(as_supervisor, unknown, entered).status_code == 303

@@ -38,7 +38,7 @@ from tests.support.resolving import (
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-NOT_SAVED = "Yours was not saved:"
+NOT_SAVED = "Your resolution was not saved:"
 
 
 @pytest.fixture(autouse=True)

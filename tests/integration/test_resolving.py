@@ -71,7 +71,7 @@ def test_what_is_not_unknown_is_not_resolved_by_an_old_form(
     for way in (AS_CREATED, AS_NOT_CREATED):
         response = as_supervisor.post(f"{receipt(submission)}resolve/", way)
         assert response.status_code == 409
-        assert "Yours was not saved:" in text(response)
+        assert "Your resolution was not saved:" in text(response)
     assert Submission.objects.filter(pk=submission.pk).values().get() == before
     assert events("consumer.resolved") == []
 
@@ -122,7 +122,7 @@ def test_marked_as_not_created_it_can_be_corrected_and_sent_again(
     unknown.refresh_from_db()
     assert (unknown.outcome, unknown.consumer_ref, unknown.resolution_note) == (Outcome.NOT_CREATED, "", "")
     page = text(as_staff.get(receipt(unknown)))
-    assert "A supervisor found that the consumer was not created" in page
+    assert "A supervisor marked this consumer as not created" in page
     assert "Correct and send again" in page
     values = on_page(as_staff.get(again))
     assert sent(values) == FULL

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 START = dt.datetime(2026, 3, 7, 12, 0, tzinfo=dt.UTC)
 SIGN_IN = "/accounts/login/"
-WRONG = "The user name or the password is not right"
+WRONG = "The user name or the password is incorrect"
 
 
 @pytest.fixture(autouse=True)

@@ -65,7 +65,7 @@ def test_after_a_hundred_failures_only_known_browsers_are_let_in(pat: User) -> N
     _block()
     refused = _try(_at(900))  # with the right password
     assert refused.status_code == 200
-    assert "The user name or the password is not right" in refused.content.decode()
+    assert "The user name or the password is incorrect" in refused.content.decode()
     assert _try(own).status_code == 302
     [blocked] = events("person.sign_in_blocked")
     assert (blocked.person, blocked.details) == (str(pat.pk), {"username": "pat"})

@@ -53,7 +53,7 @@ def test_a_created_consumer_waits_and_is_stored_once_the_database_answers(
     [created] = sandbox.sandbox.consumers(posted()["order_ref"])
     assert response.status_code == 503
     assert created.ref in text(response)
-    assert "will be stored as soon as that answers" in text(response)
+    assert "will be stored as soon as the database answers" in text(response)
     with pytest.raises(OperationalError):
         storing.drain_spool(SPOOL)
     assert len(spool.paths()) == 1

@@ -61,20 +61,20 @@ def test_refused_credentials_reach_the_administrators_start_page_and_end_with_a_
     as_staff: Client, as_administrator: Client, sandbox: SandboxServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     signs.give(signs.WORKER)
-    assert "The portal needs you" not in text(as_administrator.get("/"))
+    assert "Needs attention" not in text(as_administrator.get("/"))
     as_staff.post(NEW, posted(order=FAULT_ORDERS["401"]))
     since = ConnectionHealth.objects.get().refused_since
     assert since is not None
     page = text(as_administrator.get("/"))
-    assert "The portal needs you" in page
+    assert "Needs attention" in page
     assert "Refused by Sitecore CDP (401)" in page
-    assert "The portal needs you" not in text(as_staff.get("/"))
+    assert "Needs attention" not in text(as_staff.get("/"))
     assert "credentials_refused" in caplog.text
     as_staff.post(NEW, posted(clean(), order=FAULT_ORDERS["401"]))
     assert ConnectionHealth.objects.get().refused_since == since, "Since when, not when last"
     as_staff.post(NEW, posted())
     assert line("credentials").level is Level.WELL
-    assert "The portal needs you" not in text(as_administrator.get("/"))
+    assert "Needs attention" not in text(as_administrator.get("/"))
 
 
 def test_a_look_up_tells_of_the_credentials_too(as_staff: Client, sandbox: SandboxServer) -> None:
@@ -156,7 +156,7 @@ def test_what_stays_being_sent_beyond_the_workers_turn_is_a_problem(staff: User)
 def test_a_pause_of_the_look_ups_is_seen_with_its_reason(settings: Settings) -> None:
     from apps.cdp.errors import CdpUnreachable
 
-    assert "by hand" in line("look_ups").words
+    assert "Off:" in line("look_ups").words
     settings.CDP_RECONCILIATION = True
     assert line("look_ups").level is Level.WELL
     for _ in range(circuit_breaker.FAILURE_THRESHOLD):
@@ -218,7 +218,7 @@ def test_a_spool_that_cannot_be_written_is_told_before_it_is_needed(
 ) -> None:
     settings.SPOOL_DIR = tmp_path / "file"
     settings.SPOOL_DIR.write_text("in the way")
-    assert "cannot write into SPOOL_DIR" in line("spool").words
+    assert "cannot write to SPOOL_DIR" in line("spool").words
 
 
 def test_a_disk_that_cannot_be_looked_at_takes_no_page_down(
@@ -228,7 +228,7 @@ def test_a_disk_that_cannot_be_looked_at_takes_no_page_down(
         raise PermissionError
 
     monkeypatch.setattr("shutil.disk_usage", refused)
-    assert "Cannot be looked at" in text(as_administrator.get("/status/"))
+    assert "Cannot be read" in text(as_administrator.get("/status/"))
 
 
 def test_processes_of_yesterday_are_forgotten() -> None:

@@ -114,7 +114,7 @@ def test_one_that_is_added_meanwhile_moves_no_page(
 def test_the_address_of_a_page_that_is_cut_or_changed_says_so(as_staff: Client, query: str) -> None:
     response = as_staff.get(f"{PAGE}?{query}")
     assert response.status_code == 400
-    assert "The address says where in a list the page begins" in text(response)
+    assert "contains the position in the list" in text(response)
 
 
 def test_a_page_behind_all_others_says_so_and_leads_to_the_newest(as_staff: Client, staff: User) -> None:

@@ -68,13 +68,13 @@ def test_a_file_from_somebody_who_is_not_signed_in_is_never_stored(
     assert stored == []
     if address == "/accounts/login/":
         assert answer.status_code == 400
-        assert "this page takes none" in answer.content.decode()
+        assert "This page does not accept files" in answer.content.decode()
 
 
 def test_a_file_for_a_page_that_takes_none_is_refused_in_words(as_staff: Client, stored: list[int]) -> None:
     answer = as_staff.post("/consumers/new/", {"last_name": "Lee", "file": _file(b"small")})
     assert (answer.status_code, stored) == (400, [])
-    assert "this page takes none" in answer.content.decode()
+    assert "This page does not accept files" in answer.content.decode()
 
 
 def test_a_form_in_parts_without_a_file_is_read(as_staff: Client) -> None:

@@ -21,7 +21,7 @@ from apps.core.form_input import LineField, PortalForm
 from apps.core.reference_field import ReferenceField
 
 _TOO_LONG = {"max_length": _("This is too long: copy it again")}
-_ONE_OF_THEM = {"invalid_choice": _("Choose one of the people")}
+_ONE_OF_THEM = {"invalid_choice": _("Choose a person from the list")}
 
 
 class LongSelect(forms.Select):
@@ -56,16 +56,16 @@ class LogFilterForm(PortalForm):
         label=_("Person"), required=False, error_messages=_ONE_OF_THEM, widget=LongSelect
     )
     account = forms.ChoiceField(
-        label=_("Done to"),
+        label=_("Account"),
         required=False,
-        help_text=_("The person whose account it was about."),
+        help_text=_("The person whose account was changed."),
         error_messages=_ONE_OF_THEM,
         widget=LongSelect,
     )
     action = forms.ChoiceField(
         label=_("Action"),
         required=False,
-        error_messages={"invalid_choice": _("Choose one of the actions")},
+        error_messages={"invalid_choice": _("Choose an action from the list")},
         widget=LongSelect,
     )
     outcome = forms.TypedChoiceField(
@@ -74,11 +74,11 @@ class LogFilterForm(PortalForm):
         coerce=EventOutcome,
         empty_value=None,
         choices=[("", _("Any outcome")), *EventOutcome.choices],
-        error_messages={"invalid_choice": _("Choose one of the outcomes")},
+        error_messages={"invalid_choice": _("Choose an outcome from the list")},
     )
     reference = ReferenceField(
         label=_("Reference"),
-        help_text=_("Of an order, consumer, guest or submission. A link from Sitecore CDP will do."),
+        help_text=_("Of an order, consumer, guest or submission. A link from Sitecore CDP also works."),
         what_to_enter=_("Enter the reference of an order, consumer, guest or submission"),
         uuid_shaped=False,
     )
@@ -87,7 +87,7 @@ class LogFilterForm(PortalForm):
         required=False,
         max_length=MAX_TEXT,
         error_messages=_TOO_LONG,
-        help_text=_("Such as 192.0.2.17, exactly as the log has it."),
+        help_text=_("Such as 192.0.2.17, exactly as in the log."),
         widget=forms.TextInput(attrs={"class": "mono"}),
     )
     failures = forms.BooleanField(
@@ -110,7 +110,7 @@ class LogFilterForm(PortalForm):
             gone = [
                 (one, one) for one in values.getlist(name) if one not in people and REFERENCE.fullmatch(one)
             ]
-            self._offer(name, [("", _("Anybody")), *people.items(), *gone])
+            self._offer(name, [("", _("Anyone")), *people.items(), *gone])
 
     def _offer(self, name: str, choices: list[tuple[str, Any]]) -> None:
         cast("forms.ChoiceField", self.fields[name]).choices = choices

@@ -25,7 +25,7 @@ def sentence(event: AuditEvent) -> str:
     event_type = find_event_type(event.action)
     values = _values(event)
     if event_type is None:
-        return gettext("%(actor)s did something that this version has no words for (%(action)s)") % values
+        return gettext("%(actor)s did something that this version cannot describe (%(action)s)") % values
     chosen = event_type.sentence_for(event.details) if event_type.sentence_for else None
     return str(chosen or event_type.sentence) % values
 
@@ -101,7 +101,7 @@ def fields(event: AuditEvent, people: Mapping[str, str]) -> list[Field]:
         Field(gettext("Action"), action_label(event.action)),
         Field(gettext("Person"), actor_label(event)),
         Field(gettext("Roles"), roles_label(event.actor_roles)),
-        Field(gettext("Done to"), people.get(event.person or "", event.person or "")),
+        Field(gettext("Account"), people.get(event.person or "", event.person or "")),
         Field(gettext("Consumer reference"), event.consumer_ref or "", mono=True),
         Field(gettext("Order reference"), event.order_ref or "", mono=True),
         Field(gettext("Guest reference"), event.guest_ref or "", mono=True),
@@ -112,7 +112,7 @@ def fields(event: AuditEvent, people: Mapping[str, str]) -> list[Field]:
         ),
         Field(gettext("Details that cannot be read"), "" if event.is_readable else event.data, mono=True),
         Field(gettext("Client address"), event.client_address or "", mono=True),
-        Field(gettext("Other end of the connection"), event.peer_address, mono=True),
+        Field(gettext("Connecting address (proxy)"), event.peer_address, mono=True),
         Field(gettext("Request"), event.request_id or "", mono=True),
         Field(gettext("Hash"), event.hash, mono=True),
     ]
@@ -140,9 +140,9 @@ def timelines(event: AuditEvent) -> list[Timeline]:
         (gettext("Timeline of this submission"), "reference", event.submission),
         (gettext("Timeline of this order"), "reference", event.order_ref),
         (gettext("Timeline of this consumer reference"), "reference", event.consumer_ref),
-        (gettext("Everything that this person did"), "person", event.actor_id),
-        (gettext("Everything that was done to this account"), "account", event.person),
-        (gettext("Everything from this client address"), "address", event.client_address),
+        (gettext("All events of this person"), "person", event.actor_id),
+        (gettext("All events about this account"), "account", event.person),
+        (gettext("All events from this client address"), "address", event.client_address),
     )
     return [Timeline(label, log_url(sort="oldest", **{name: value})) for label, name, value in links if value]
 

@@ -14,14 +14,14 @@ _VERDICTS = {
     Verdict.INSERTED: _("Event %(seq)s was inserted: the portal did not write it there."),
     Verdict.MISSING: _("Event %(seq)s is missing."),
     Verdict.REORDERED: _("Events were reordered, from event %(seq)s on."),
-    Verdict.TAIL_CUT: _("The end of the log was cut off: event %(seq)s and what followed is missing."),
+    Verdict.TAIL_CUT: _("The end of the log is missing: event %(seq)s and all later events."),
     Verdict.REWRITTEN: _("The log was rewritten before the checkpoint at event %(seq)s."),
     Verdict.KEY_UNKNOWN: _("The checkpoint at event %(seq)s was signed with a key that is not the portal's."),
     Verdict.CHECKPOINTS_DAMAGED: _(
         "The file of checkpoints was altered: the one at event %(seq)s is missing, changed or out of place."
     ),
-    Verdict.HEAD_DIFFERS: _("The head of the log and the log itself disagree from event %(seq)s on."),
-    Verdict.UNSIGNED: _("The chain of events holds, but no signed checkpoint vouches for it yet."),
+    Verdict.HEAD_DIFFERS: _("The head of the log differs from the log, from event %(seq)s on."),
+    Verdict.UNSIGNED: _("The chain of events is intact, but no signed checkpoint covers it yet."),
 }
 
 
@@ -38,9 +38,9 @@ def range_sentence(result: Result) -> str:
     """Which events were looked at, and up to which of them a signature vouches."""
     if result.last < result.first:
         if result.seq is not None:
-            return gettext("Nothing before it was looked at.")
-        return gettext("There was no event to look at.")
-    said = gettext("Events %(first)s to %(last)s hold together.")
+            return gettext("No event before it was verified.")
+        return gettext("There was no event to verify.")
+    said = gettext("Events %(first)s to %(last)s are consistent.")
     said = said % {"first": result.first, "last": result.last}
     if result.checkpoint is None or result.verdict is Verdict.REWRITTEN:
         return said

@@ -54,7 +54,7 @@ class ConsumerForm(PortalForm):
     order_ref = OrderReferenceField(
         label=_("Order reference"),
         error_messages={"max_length": _("The order reference is longer than 2,000 characters")},
-        help_text=_("36 characters, such as %(sample)s. A link copied from Sitecore CDP is fine too.")
+        help_text=_("36 characters, such as %(sample)s. A link from Sitecore CDP also works.")
         % {"sample": SAMPLE_ORDER_REF},
     )
     title = forms.ChoiceField(
@@ -62,7 +62,7 @@ class ConsumerForm(PortalForm):
         required=False,
         choices=PlainChoices(value_lists.title_choices),
         widget=PlainSelect,
-        error_messages={"invalid_choice": _("Choose a title of the list")},
+        error_messages={"invalid_choice": _("Choose a title from the list")},
     )
     first_name = PersonNameField(
         label=_("First name"), max_length=100, too_long=_("The first name has at most 100 characters")
@@ -75,7 +75,7 @@ class ConsumerForm(PortalForm):
         required=False,
         choices=value_lists.GENDERS,
         widget=forms.RadioSelect,
-        error_messages={"invalid_choice": _("Choose a gender of the list")},
+        error_messages={"invalid_choice": _("Choose a gender from the list")},
     )
     date_of_birth = DateOfBirthField(
         label=_("Date of birth"),
@@ -99,7 +99,7 @@ class ConsumerForm(PortalForm):
         required=False,
         choices=PlainChoices(value_lists.country_choices),
         widget=PlainSelect,
-        error_messages={"invalid_choice": _("Choose a country of the list")},
+        error_messages={"invalid_choice": _("Choose a country from the list")},
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -79,7 +79,7 @@ class Entry:
             self.add_error(prefix, MISSING[prefix])
         if not missing and settings.IDENTITY_REQUIRED and not self._has_enough_identity():
             missing.append("identifiers")
-            self.add_error("identifiers", _("Enter an identifier of one of the offered providers"))
+            self.add_error("identifiers", _("Enter an identifier of one of the listed providers"))
         return not missing
 
     def _has_enough_identity(self) -> bool:

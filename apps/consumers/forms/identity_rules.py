@@ -11,9 +11,9 @@ from apps.consumers.forms.fields import PlainTextField
 from apps.core.form_input import PortalForm
 
 REFUSALS = {
-    "too_many": _("There are five rules already. Sitecore CDP has at most five."),
+    "too_many": _("There are already five rules. Sitecore CDP has at most five."),
     "provider_taken": _("Another rule has this provider"),
-    "changed_meanwhile": _("Somebody changed the rules at the same time. Look at the list and add it again."),
+    "changed_meanwhile": _("The rules were changed at the same time. Check the list and add the rule again."),
 }
 
 
@@ -27,7 +27,7 @@ class RuleForm(PortalForm):
         label=_("Identifier provider"),
         max_length=100,
         too_long=_("The provider has at most 100 characters"),
-        help_text=_("Letter for letter as in Sitecore CDP"),
+        help_text=_("Exactly as in Sitecore CDP"),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -132,7 +132,7 @@ class EmailList(RowList):
 
     row_label = _("Email addresses")
     too_many = _("Enter at most %(limit)s email addresses")
-    repeated = _("This email address is in the list already")
+    repeated = _("This email address is already in the list")
 
     @property
     def limit(self) -> int:
@@ -148,7 +148,7 @@ class PhoneList(RowList):
 
     row_label = _("Phone numbers")
     too_many = _("Enter at most %(limit)s phone numbers")
-    repeated = _("This phone number is in the list already")
+    repeated = _("This phone number is already in the list")
 
     @property
     def limit(self) -> int:
@@ -161,7 +161,7 @@ class IdentifierList(RowList):
     row_fields = ("provider", "id")
     row_label = _("Identifier")
     too_many = _("Enter at most %(limit)s identifiers")
-    repeated = _("This identifier is in the list already")
+    repeated = _("This identifier is already in the list")
 
     @property
     def limit(self) -> int:

@@ -84,7 +84,7 @@ class MarkAsCreatedForm(ResolutionForm):
         RecordKind.CONSUMER,
         label=_("Consumer reference"),
         what_to_enter=_IN_FULL,
-        help_text=_("A link from Sitecore CDP will do."),
+        help_text=_("A link from Sitecore CDP also works."),
     )
     field_order = ("consumer_ref", "reason", "note")
 
@@ -99,7 +99,7 @@ class MarkAsCreatedForm(ResolutionForm):
             )
         if self._is_verified_already(reference):
             raise ValidationError(
-                _("This submission is marked as created with this reference already. Enter another one"),
+                _("This submission is already marked as created with this reference. Enter another one"),
                 code="no_change",
             )
         return reference

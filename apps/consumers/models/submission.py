@@ -47,9 +47,12 @@ class CheckResult(models.TextChoices):
     NONE = "none", _("No new consumer matches")
     SEVERAL = "several", _("Several new consumers match")
     SHARED = "shared", _("A new consumer matches this submission and another one")
-    NOT_PROVEN = "not_proven", _("A consumer matches, but it may have been there before")
-    BEFORE_PARTIAL = "before_part", _("A consumer matches, but the list before the send may have lacked it")
-    NOW_PARTIAL = "now_part", _("A consumer matches, but the list may lack another one")
+    NOT_PROVEN = "not_proven", _("A consumer matches, but it may have been on the order before")
+    BEFORE_PARTIAL = (
+        "before_part",
+        _("A consumer matches, but the list before the send may have been incomplete"),
+    )
+    NOW_PARTIAL = "now_part", _("A consumer matches, but the list may be incomplete")
     OTHER_TIME = "other_time", _("A consumer matches, but it was created at another time")
     MISREAD = "misread", _("Sitecore CDP answered about another consumer than the new one")
     TOO_MANY = "too_many", _("The order has more consumers than can be read")
@@ -66,7 +69,7 @@ class Doubt(models.TextChoices):
     """Why the vendor's answer "created" has to be checked by a supervisor."""
 
     KNOWN_BEFORE = "known_before", _("The answer has a reference that was on the order before the send")
-    CLAIMED = "claimed", _("The answer has a reference that another submission has")
+    CLAIMED = "claimed", _("The answer has the reference of another submission")
     ANOTHER_DATA = "another_data", _("The answer has another email address and another passport number")
 
 

@@ -169,8 +169,8 @@ def _resolution(resolved: Submission | PastResolution) -> Resolution:
 def _words(resolved: Submission | PastResolution) -> str:
     if resolved.resolved_how == ResolvedHow.BY_RECONCILIATION:
         return gettext(
-            "Confirmed by reconciliation: this consumer was new on the order and matches in every field that"
-            " Sitecore CDP returns."
+            "Confirmed by reconciliation: this consumer was new on the order and matches every returned"
+            " field."
         )
     if not resolved.resolved_how:
         return gettext("Sitecore CDP answered that it had created this consumer.")
@@ -210,7 +210,7 @@ def _unread_words(evidence: Evidence) -> str:
     if not evidence.error_code:
         return ""
     if evidence.error_code == RECONCILIATION_OFF:
-        return gettext("look-ups are turned off")
+        return gettext("checks are turned off")
     if evidence.error_code == LIST_NOT_WHOLE:
-        return gettext("it is not in the list of the order, but that list may lack consumers")
+        return gettext("it is not in the list of the order, but that list may be incomplete")
     return value_label(ERROR_CODE, evidence.error_code)

@@ -19,15 +19,19 @@ def doubts(submission: Submission, reference: str, consumer: OrderConsumer | Non
         first, last = times_of_the_send(submission)
         if consumer.created_at < first:
             found.append(
-                gettext("Sitecore CDP says that this consumer was created before this submission was sent.")
+                gettext(
+                    "According to Sitecore CDP, this consumer was created before this submission was sent."
+                )
             )
         elif consumer.created_at > last:
             found.append(
-                gettext("Sitecore CDP says that this consumer was created after this submission had ended.")
+                gettext(
+                    "According to Sitecore CDP, this consumer was created after this submission had ended."
+                )
             )
     late = submission.late_consumer_ref
     if late and not same_reference(reference, late):
-        found.append(gettext("Sitecore CDP's own answer named another consumer: %(ref)s") % {"ref": late})
+        found.append(gettext("Sitecore CDP's answer named another consumer: %(ref)s") % {"ref": late})
     return found
 
 

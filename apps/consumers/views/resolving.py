@@ -95,7 +95,7 @@ def _shown(request: HttpRequest, submission: Submission, form: ResolutionForm) -
 def _refused_words(refusal: evidence.NotThisConsumer) -> str:
     if refusal.code == evidence.NOT_ON_ORDER:
         return _("The order in Sitecore CDP has no consumer with this reference")
-    return _("Sitecore CDP answers with another consumer under this reference")
+    return _("Sitecore CDP returns another consumer for this reference")
 
 
 def _confirmation(

@@ -101,11 +101,11 @@ def check_now(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 def _not_run_text(refusal: checks.CheckNotRun) -> str:
     if not settings.CDP_RECONCILIATION:
-        return _("Look-ups are turned off.")
+        return _("Checks are turned off.")
     if refusal.until is None:
         return _("Checked moments ago. Try again in a few seconds.")
     until = date_format(timezone.localtime(refusal.until), "H:i:s")
-    return _("Sitecore CDP does not answer look-ups. The portal waits until %(time)s.") % {"time": until}
+    return _("Sitecore CDP does not answer. Checks are paused until %(time)s.") % {"time": until}
 
 
 def receipt_page(

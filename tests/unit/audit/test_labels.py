@@ -172,7 +172,7 @@ def _written_out(tree: ast.Module) -> Iterator[tuple[str, str]]:
 
 def test_a_code_without_a_label_is_shown_as_it_is() -> None:
     assert value_label(audit_keys.CHECK_RESULT, "teleported") == "teleported"
-    assert value_label(audit_keys.ERROR_CODE, "http_599") == "an answer of status 599"
+    assert value_label(audit_keys.ERROR_CODE, "http_599") == "an answer with status 599"
     assert value_label(audit_keys.COUNT, 0) == "0"
     assert value_label(audit_keys.CHECK_RESULT, None) == "–"
     of_fields = value_label(audit_keys.SENT_FIELDS, ["firstName", "lastName", "beam"])

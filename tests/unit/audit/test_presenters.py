@@ -34,8 +34,13 @@ def test_a_created_consumer_is_told_with_its_references() -> None:
 
 
 def test_a_role_is_told_with_the_name_of_the_account() -> None:
+    granted = event(ROLE_GRANTED, '{"name":"Ben Ito","role":"supervisor","username":"ben"}', person="23")
+    assert sentence(granted) == "Anna Keller granted Ben Ito (ben) the role Supervisor"
+
+
+def test_a_role_of_an_event_without_the_full_name_is_told_with_the_user_name() -> None:
     granted = event(ROLE_GRANTED, '{"role":"supervisor","username":"ben"}', person="23")
-    assert sentence(granted) == "Anna Keller gave ben the role Supervisor"
+    assert sentence(granted) == "Anna Keller granted ben the role Supervisor"
 
 
 def test_an_account_without_a_copied_name_is_told_by_its_id() -> None:
@@ -54,7 +59,7 @@ def test_data_cannot_speak_for_the_actor() -> None:
 
 
 def test_an_action_of_another_version_gets_a_neutral_line() -> None:
-    assert "no words for (consumer.teleported)" in sentence(event("consumer.teleported"))
+    assert "cannot describe (consumer.teleported)" in sentence(event("consumer.teleported"))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +90,7 @@ def test_what_reconciliation_did_is_not_told_as_done_by_who_asked_for_the_check(
     assert outcome(failed) == ("rejected", "Failed")
     checked = event(CONSUMER_CHECKED, '{"result":"none"}', order_ref="ord-1")
     for one in (confirmed, failed, checked):
-        assert agent_label(one) == "reconciliation, asked for by Anna Keller"
+        assert agent_label(one) == "reconciliation, requested by Anna Keller"
         one.actor_name = "system:worker"
         assert agent_label(one) == "reconciliation"
 
@@ -110,7 +115,7 @@ def test_a_code_of_another_version_is_told_as_it_is() -> None:
 )
 def test_details_that_are_not_what_the_portal_writes_are_shown_as_they_stand(data: str) -> None:
     changed = event(ROLE_GRANTED, data, person="23", time=0)
-    assert sentence(changed) == "Anna Keller gave 23 the role –"
+    assert sentence(changed) == "Anna Keller granted 23 the role –"
     assert changed.details == {}
     shown = [field.value for field in fields(changed, {}) if field.label == "Details that cannot be read"]
     assert shown == ([data] if data else [])

@@ -225,7 +225,7 @@ def test_what_nobody_sees_and_arrives_twice_is_told_in_its_own_words(
     another = {"token": str(uuid.uuid4()), "emails-TOTAL_FORMS": "2"}.get(field, "b")
     response = as_staff.post(NEW, urlencode([(field, another), *values.items()]), content_type=FORM)
     assert response.status_code == 200
-    assert "arrived twice with different values. The later ones are below" in page_text(response)
+    assert "was sent twice with different values. The later values are below" in page_text(response)
     kept = on_page(response)
     assert {name: kept[name] for name in FIELDS} == {name: values[name] for name in FIELDS}
     assert kept["token"] != values["token"]

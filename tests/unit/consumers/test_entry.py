@@ -233,7 +233,7 @@ def test_enough_identity_is_required_where_the_house_says_so(
     settings.IDENTITY_REQUIRED, settings.EMAIL_IDENTIFIES = True, by_email
     values = posted(clean(), **rows("emails", emails), **identifier_rows(identifiers))
     said = messages(values, "ProfileSystem")
-    wanted = {"#id_identifiers-0-id": "Enter an identifier of one of the offered providers"}
+    wanted = {"#id_identifiers-0-id": "Enter an identifier of one of the listed providers"}
     assert said == ({} if enough else wanted)
 
 
@@ -314,17 +314,17 @@ def test_a_half_filled_identifier_is_an_error_at_the_missing_half(
         (
             rows("emails", ["ida@example.com", "other@example.com", "ida@EXAMPLE.com"]),
             "#id_emails-2-value",
-            "This email address is in the list already",
+            "This email address is already in the list",
         ),
         (
             rows("phone_numbers", ["085 123 4567", "+353851234567"]),
             "#id_phone_numbers-1-value",
-            "This phone number is in the list already",
+            "This phone number is already in the list",
         ),
         (
             identifier_rows([("ProfileSystem", "1"), ("LoyaltyProgramme", "1"), ("ProfileSystem", "1")]),
             "#id_identifiers-2-id",
-            "This identifier is in the list already",
+            "This identifier is already in the list",
         ),
     ],
 )

@@ -72,10 +72,10 @@ def test_what_is_no_order_reference_is_refused_and_stays_in_the_field(typed: str
             f"https://portal.example/submissions/{SAMPLE_ORDER}/",
             "This link leads to a submission of the portal.",
         ),
-        (f"{API}/orders/", "There is no such reference in this link."),
-        (f"{API}/orders/..%2F{SAMPLE_ORDER}", "There is no such reference in this link."),
-        (f"../{SAMPLE_ORDER}", "There is no such reference in this link."),
-        ("https://[orders/x", "There is no such reference in this link."),
+        (f"{API}/orders/", "This link contains no such reference."),
+        (f"{API}/orders/..%2F{SAMPLE_ORDER}", "This link contains no such reference."),
+        (f"../{SAMPLE_ORDER}", "This link contains no such reference."),
+        ("https://[orders/x", "This link contains no such reference."),
         ("jane@example.com", "This is an email address."),
     ],
 )
@@ -238,7 +238,7 @@ def test_email_addresses_are_read_as_a_mail_program_writes_them(pasted: str) -> 
 
 def test_one_mailbox_in_another_case_is_in_the_list_already() -> None:
     said = messages(posted(FULL, **rows("emails", ["Jane@example.com", "jane@Example.com"])))
-    assert said == {"#id_emails-1-value": "This email address is in the list already"}
+    assert said == {"#id_emails-1-value": "This email address is already in the list"}
 
 
 # --- What is not sent as it was typed -------------------------------------------------------------

@@ -53,7 +53,7 @@ def test_without_an_error_there_is_no_reason() -> None:
 
 def test_the_words_that_the_pages_promise() -> None:
     assert labels.reason(Submission(error_code="unauthorized")) == (
-        "The portal could not sign in to Sitecore CDP. Your entry is kept."
+        "The portal could not sign in to Sitecore CDP. Your entry is stored."
         " An administrator has to check the API credentials."
     )
     assert (
@@ -79,7 +79,7 @@ def test_every_reason_to_stop_has_words(code: str) -> None:
     [
         (Outcome.CREATED, "A similar consumer was created on this order."),
         (Outcome.SENDING, "A similar consumer is being sent to this order."),
-        (Outcome.UNKNOWN, "A similar consumer was sent to this order; it is unknown whether it exists."),
+        (Outcome.UNKNOWN, "A similar consumer was sent to this order. The outcome is unknown."),
     ],
 )
 def test_a_similar_consumer_is_told_with_its_outcome_and_what_is_the_same(
@@ -88,7 +88,7 @@ def test_a_similar_consumer_is_told_with_its_outcome_and_what_is_the_same(
     warning = EntryWarning(
         warnings.SIMILAR, "last_name", Submission(outcome=outcome), ("last_name", "emails")
     )
-    assert labels.warning_text(warning) == f"{start} The same: last name, email addresses."
+    assert labels.warning_text(warning) == f"{start} Same fields: last name, email addresses."
 
 
 @pytest.mark.parametrize(
@@ -134,14 +134,14 @@ def test_every_normalisation_and_every_fault_of_a_phone_number_has_words() -> No
             "06 12 34 56 78 is not a valid number in Ireland. Add the country code, such as +33.",
         ),
         ("+48 (0) 22 512 3456", "+48 (0) 22 512 3456 is not a valid number in Poland. Check it."),
-        ("+999 1", "+999 1 has no country code that exists. Check it."),
+        ("+999 1", "+999 1 has a country code that does not exist. Check it."),
         (
             "085 1234567/8",
-            "085 1234567/8 looks like more than one number. Enter each in a field of its own.",
+            "085 1234567/8 looks like more than one number. Enter each in a separate field.",
         ),
         (
             "353851234567.0",
-            "353851234567.0 has decimals, as spreadsheets write numbers. Remove the dot and what follows.",
+            "353851234567.0 has decimals, as in a spreadsheet. Remove the dot and the digits after it.",
         ),
         ("reception", "reception cannot be read as a phone number. It will be sent as typed."),
     ],

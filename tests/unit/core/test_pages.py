@@ -49,7 +49,7 @@ def page(**context: Any) -> str:
 
 
 def test_the_title_names_page_portal_and_environment() -> None:
-    title = "There is no page at this address – Consumer Portal – Practice – nothing"
+    title = "Page not found – Consumer Portal – Practice – nothing"
     assert f"<title>{title}</title>" in page()
 
 

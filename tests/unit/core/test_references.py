@@ -177,7 +177,7 @@ def test_every_reference_field_says_what_it_was_given_instead(
     other = RecordKind.GUEST if kind is not RecordKind.GUEST else RecordKind.ORDER
     for typed, said in (
         (LINKS[other][0], f"This link leads to {'a guest' if other is RecordKind.GUEST else 'an order'}. "),
-        ("https://app.boxever.com/#/dashboard", "There is no such reference in this link. "),
+        ("https://app.boxever.com/#/dashboard", "This link contains no such reference. "),
         ("jane@example.com", "This is an email address. "),
     ):
         [message] = filled(form, name, typed).errors[name]

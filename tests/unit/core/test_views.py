@@ -158,7 +158,7 @@ def test_a_fault_is_answered_without_the_database_and_without_its_text(
     answer = browser.get("/broken")
     page = answer.content.decode()
     assert answer.status_code == 500
-    assert "The portal has a fault" in page
+    assert "The portal has an error" in page
     assert request_id in page
     assert "Practice – nothing reaches Sitecore CDP" in page
     assert "marker-of-the-fault" not in page
@@ -174,7 +174,7 @@ def test_a_missing_page_names_its_support_code(rf: RequestFactory, request_id: s
     answer = views.page_not_found(rf.get("/orders/marker-of-the-address"), Http404("marker-of-the-exception"))
     page = answer.content.decode()
     assert answer.status_code == 404
-    assert "There is no page at this address" in page
+    assert "Page not found" in page
     assert request_id in page
     assert "marker-of-the" not in page
 
@@ -183,7 +183,7 @@ def test_a_missing_page_names_its_support_code(rf: RequestFactory, request_id: s
     ("exception", "status", "words"),
     [
         (SuspiciousOperation("x"), 400, "The portal could not read this request"),
-        (RequestDataTooBig("x"), 413, "The form holds more than the portal takes"),
+        (RequestDataTooBig("x"), 413, "The form is too large"),
     ],
 )
 def test_a_request_that_cannot_be_read_is_told_from_one_that_is_too_big(

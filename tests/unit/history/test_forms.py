@@ -102,11 +102,11 @@ def test_a_pasted_link_is_reduced_to_its_reference(text: str, reference: str) ->
     ("query", "name", "words"),
     [
         ("since=2026-03-08&until=2026-03-07", "until", "The last day must not be before the first day"),
-        ("outcome=teleported", "outcome", "Choose one of the outcomes"),
+        ("outcome=teleported", "outcome", "Choose an outcome from the list"),
         ("order=ida@example.com", "order", "This is an email address. Enter the reference of an order"),
         ("consumer=a+b", "consumer", "Enter the reference of a consumer"),
         ("guest=%00", "guest", "Remove the line breaks and control characters"),
-        ("outcome=created&outcome=unknown", "outcome", "This arrived twice with different values."),
+        ("outcome=created&outcome=unknown", "outcome", "This was sent twice with different values."),
     ],
 )
 def test_what_was_typed_and_cannot_be_read_is_told_at_its_field(query: str, name: str, words: str) -> None:
@@ -131,7 +131,7 @@ def test_only_who_sees_everybody_has_a_filter_by_person() -> None:
     assert asked("person=1").person == ""
     assert "person" not in form_of("").fields
     form = SubmissionFilterForm(QueryDict("person=1"), everybody=True)
-    assert form.errors["person"] == ["Choose one of the people"]
+    assert form.errors["person"] == ["Choose a person from the list"]
 
 
 def test_the_log_is_told_kinds_and_no_values() -> None:

@@ -49,8 +49,8 @@ def test_the_vendor_takes_one_of_the_two_so_a_second_field_is_an_error() -> None
     [
         ("123", ""),
         (f"{ORDER}0", ""),
-        ("https://elsewhere.example/", "There is no such reference in this link. "),
-        ("../../guests", "There is no such reference in this link. "),
+        ("https://elsewhere.example/", "This link contains no such reference. "),
+        ("../../guests", "This link contains no such reference. "),
     ],
 )
 def test_what_is_not_uuid_shaped_is_no_reference(text: str, why: str) -> None:

@@ -196,7 +196,7 @@ def test_the_sweep_ends_what_gives_no_sign_of_life(supervisor: User, state: Stat
     assert alive.state == state
     [event] = events("export.failed")
     assert (event.details["failure_code"], event.person) == ("process_lost", str(supervisor.pk))
-    assert sentence(event).startswith(f"An export of submissions by {supervisor.name} broke off: ")
+    assert sentence(event).startswith(f"An export of submissions by {supervisor.name} failed: ")
 
 
 def test_the_sweep_finds_them_by_the_index_of_the_slots(supervisor: User) -> None:
