@@ -1,10 +1,10 @@
-// [data-copy="text"]: copies the text. The button keeps its room and is made visible here, where it can do something.
+// [data-copy="text"]: copies the text. The button's space is reserved; the script makes it visible.
 import { announce, word } from "./words.js";
 
 const SHOWN = 2000; // milliseconds that "Copied" stays on the button
 
 export function startCopying(root) {
-  if (!navigator.clipboard) return; // only over https or on this machine
+  if (!navigator.clipboard) return; // only over HTTPS or on localhost
   for (const button of root.querySelectorAll("[data-copy]")) {
     const label = button.querySelector("[data-copy-label]") ?? button;
     const words = label.textContent;

@@ -1,18 +1,18 @@
-// [data-limit="100"]: says how many characters are left where a text comes near its limit, and how many are too many.
-// The browser cuts nothing; the server refuses what is too long and counts as this does: code points, without the
-// blanks around the text and characters that nobody sees, a line break as one.
+// [data-limit="100"]: shows how many characters are left when a text comes near its limit, and how many are too many.
+// The browser does not cut the text; the server refuses it if it is too long and counts in the same way: code points,
+// without surrounding blanks and invisible characters, a line break as one.
 import { announce, word } from "./words.js";
 
 const NEAR = 0.9; // of the limit
-const SETTLED = 1000; // milliseconds without a key before the count is spoken
+const SETTLED = 1000; // milliseconds without a key before the count is announced
 const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\u2800\uFFF9-\uFFFB]/gu;
-const SHAPING = /[\u200C\u200D\uFE00-\uFE0F]/; // a name may keep these
+const SHAPING = /[\u200C\u200D\uFE00-\uFE0F]/; // names may contain these
 const AROUND = /^[\t\r\n\p{Z}]+|[\t\r\n\p{Z}]+$/gu;
 
 export function startCounting(root) {
   const counters = new WeakMap();
   let timer = 0;
-  // One listener for all: rows of lists come and go.
+  // One listener for all fields, because rows are added and removed.
   root.addEventListener("input", ({ target }) => {
     if (!(target instanceof HTMLElement) || !target.matches("[data-limit]:not([data-date-echo])")) return;
     const left = Number(target.dataset.limit) - countCharacters(target.value);

@@ -1,15 +1,15 @@
-// [data-date-echo]: says how a typed date is read, and offers the browser's own calendar. The text field is what is
-// posted; only a choice in the calendar writes into it. The server reads dates by the same rules.
+// [data-date-echo]: shows how a typed date is read, and offers the browser's own calendar. The text field is
+// posted; only a choice in the calendar changes it. The server reads dates by the same rules.
 import { announce, word } from "./words.js";
 
 const LANGUAGE = document.documentElement.lang || "en-GB";
 const SHOWN = new Intl.DateTimeFormat(LANGUAGE, { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
 const MONTHS = [LANGUAGE, "en-GB"].map(monthNames);
-const LONGEST = 40; // characters, as the field takes them
-const SETTLED = 600; // milliseconds without a key before the reading is spoken
-const PAUSED = 2000; // milliseconds without a key before 7/3/19 is no longer on its way to 1991
-const MIDDLE_AGE = 40; // years: where the calendar opens for a date of birth that is not typed yet
-const CALENDAR_HEIGHT = 360; // CSS pixels that the browser's calendar takes below its field, about
+const LONGEST = 40; // characters, the field's limit
+const SETTLED = 600; // milliseconds without a key before the reading is announced
+const PAUSED = 2000; // milliseconds without a key before 7/3/19 counts as complete and not as the start of 7/3/1991
+const MIDDLE_AGE = 40; // years: the calendar opens there for an empty date of birth
+const CALENDAR_HEIGHT = 360; // CSS pixels, the approximate height of the browser's calendar below its field
 
 function monthNames(language) {
   const shown = new Intl.DateTimeFormat(language, { month: "long", timeZone: "UTC" });
@@ -22,7 +22,7 @@ export function startDates(root) {
 
 function startDate(field) {
   const echo = document.getElementById(`${field.id}_echo`);
-  const refusal = document.getElementById(`${field.id}_error`); // the server's, about the text as it was sent
+  const refusal = document.getElementById(`${field.id}_error`); // the server's message about the posted text
   const sent = field.defaultValue;
   const described = (field.getAttribute("aria-describedby") ?? "").split(" ").filter(Boolean);
   let timer = 0;
@@ -33,7 +33,7 @@ function startDate(field) {
     const said = echo.textContent;
     echo.textContent = fault ? (refused ? "" : fault) : reading instanceof Date ? shown(reading) : "";
     echo.classList.toggle("date-echo-wrong", fault !== "");
-    if (refusal) refusal.hidden = !refused; // one message for one fault
+    if (refusal) refusal.hidden = !refused; // one message per error
     const texts = described.filter((id) => refused || id !== refusal?.id);
     field.setAttribute("aria-describedby", [...texts, echo.id].join(" "));
     clearTimeout(timer);
@@ -42,13 +42,13 @@ function startDate(field) {
     else if (spoken && reading === "short-year") timer = setTimeout(() => show({ finished: true }), PAUSED);
   };
   field.addEventListener("input", () => show({ spoken: true }));
-  field.addEventListener("change", () => show({ finished: true })); // left, or Enter
+  field.addEventListener("change", () => show({ finished: true })); // the field was left, or Enter
   addEventListener("pageshow", () => show()); // a restored page has its old text
   show();
   startPicker(field);
 }
 
-/** Why the server will refuse a reading; empty where it will not, or where nothing is read yet. */
+/** Why the server will refuse the date; empty if it will accept it or if the text is not complete. */
 function faultOf(reading, field, finished) {
   if (reading === null) return "";
   if (reading === "short-year") return finished || !mayGrow(field.value) ? word("shortYear") : "";
@@ -57,17 +57,17 @@ function faultOf(reading, field, finished) {
   return reading < today() ? "" : word("dateNotPast");
 }
 
-/** Whether two digits at the end may be the first half of a year: 18, 19 or 20; or of eight digits in a row. */
+/** Whether two final digits may be the first half of a year (18, 19 or 20), or of eight digits in a row. */
 function mayGrow(text) {
   return /(?:18|19|20)$/.test(text.trim()) || /^\d{6}$/.test(plain(text.trim()));
 }
 
-/** Midnight of today in UTC: as the server counts. */
+/** Midnight of today in UTC, as on the server. */
 function today() {
   return new Date(`${new Date().toISOString().slice(0, 10)}T00:00:00Z`);
 }
 
-/** A date as it is on the receipt, where every year has four digits. */
+/** A date as on the receipt, with a four-digit year. */
 function shown(date) {
   const parts = SHOWN.formatToParts(date);
   return parts.map(({ type, value }) => (type === "year" ? value.padStart(4, "0") : value)).join("");
@@ -105,16 +105,16 @@ function isoDay(date) {
   return date.toISOString().slice(0, 10);
 }
 
-/** Scroll so that the calendar opens below its field: above it, it would cover the label and the hint. */
+/** Scroll so that the calendar opens below its field; above the field it would cover the label and the hint. */
 function makeRoom(native) {
   const missing = native.getBoundingClientRect().bottom + CALENDAR_HEIGHT - innerHeight;
   if (missing > 0) scrollBy({ top: missing, behavior: "instant" });
 }
 
-// The shapes of apps/core/dates.py, one for one.
+// The same patterns as in apps/core/dates.py.
 const BLANKS_AROUND = /^[\t\r\n\p{Z}]+|[\t\r\n\p{Z}]+$/gu;
 const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\u2800\uFFF9-\uFFFB]/gu; // as apps/core/text.py removes them
-const UNREADABLE = /\p{Cc}/u; // the server refuses them; JavaScript would take some for blanks
+const UNREADABLE = /\p{Cc}/u; // the server refuses them; JavaScript treats some as blanks
 const FULL_WIDTH = /[\uFF01-\uFF5E]/g;
 const DASHES = /[\u2010-\u2013\u2212]/g;
 const GAP = "[\\s./-]";
@@ -134,7 +134,7 @@ function whole(pattern) {
   return new RegExp(`^(?:${pattern})$`, "iu");
 }
 
-/** Without a full stop at the end; full-width forms, dashes and apostrophes as a keyboard has them. */
+/** Without a final full stop; full-width forms, dashes and apostrophes replaced by their ASCII forms. */
 function plain(text) {
   return text
     .replace(FULL_WIDTH, (wide) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0))
@@ -144,7 +144,7 @@ function plain(text) {
 }
 
 /**
- * A Date at midnight UTC; "impossible" for a date of a known shape that the calendar lacks; "short-year" where the year
+ * A Date at midnight UTC; "impossible" for a date of a known pattern that does not exist; "short-year" if the year
  * has two digits; null for anything else.
  */
 export function readDate(text, order = "day-month") {
@@ -152,7 +152,7 @@ export function readDate(text, order = "day-month") {
   if (seen.length > LONGEST || UNREADABLE.test(seen)) return null;
   const typed = plain(seen);
   let match = typed.match(ISO);
-  if (match && match[3] === "0") return null; // 1991-03-0 is on its way to 1991-03-07
+  if (match && match[3] === "0") return null; // 1991-03-0 is the start of 1991-03-07
   if (match) return calendarDate(match[1], match[2], match[3]);
   match = typed.match(NUMBERS);
   if (match) return inOrder(match[1], match[2], match[3], order);
@@ -170,7 +170,7 @@ function inOrder(first, second, year, order) {
   return order === "month-day" ? calendarDate(year, first, second) : calendarDate(year, second, first);
 }
 
-/** Six digits lack the century; eight are read in the order of the house, or as year, month, day; not where both fit. */
+/** Six digits lack the century. Eight are read in the configured order, or as year, month, day; not if both fit. */
 function fromDigits(digits, order) {
   if (digits.length < 8) return "short-year";
   const readings = [
@@ -181,7 +181,7 @@ function fromDigits(digits, order) {
   return readings[0] ?? "impossible";
 }
 
-/** A word that is no month is a word half typed: nothing to say about it yet. */
+/** A word that is not a month may be half typed, so no message is shown. */
 function namedDate(year, word, day) {
   const month = monthOf(word.toLowerCase());
   return month ? calendarDate(year, month, day) : null;

@@ -11,7 +11,7 @@ export function startFocus(root) {
       const control = target?.matches(CONTROLS) ? target : target?.closest("form") && target.querySelector(CONTROLS);
       if (!control) return;
       event.preventDefault();
-      // With its label in sight: a field at the very top of the window hides what it is.
+      // Scroll so that the field's label is visible.
       (control.labels?.[0] ?? control).scrollIntoView({ block: "center" });
       control.focus({ preventScroll: true });
     });

@@ -1,9 +1,9 @@
-// form[data-warn-before-leaving]: the browser asks before it leaves a form that holds something typed, and only then.
-// With the value "unsaved" the form came back as it was typed: the server has it nowhere, even if nothing changes now.
+// form[data-warn-before-leaving]: the browser asks before it leaves a form with typed values, and only then.
+// The value "unsaved" marks a form that was returned as typed: the server has not stored it, even if it is not changed.
 
-let watched = new Map(); // form → its content as rendered; null where that is unsaved already
+let watched = new Map(); // form → its content as rendered; null if that is already unsaved
 let sending = false;
-let free = false; // nothing is asked any more: the page is being left on purpose
+let free = false; // no question any more: the page is left on purpose
 
 export function startWarning(root) {
   const forms = [...root.querySelectorAll("form[data-warn-before-leaving]")];
@@ -22,7 +22,7 @@ export function allowLeaving() {
   update();
 }
 
-/** While something is sent, leaving is asked about, whatever the forms hold. */
+/** While something is sent, the browser asks before leaving, whatever the forms contain. */
 export function setSending(now) {
   sending = now;
   update();
@@ -38,7 +38,7 @@ export function isWatched(form) {
 
 function update() {
   const changed = [...watched].some(([form, rendered]) => rendered === null || content(form) !== rendered);
-  // Only while there is something to lose: a listener alone keeps some browsers from going back quickly.
+  // Only while values can be lost: a listener alone disables the back/forward cache of some browsers.
   if (!free && (changed || sending)) addEventListener("beforeunload", ask);
   else removeEventListener("beforeunload", ask);
 }
@@ -48,7 +48,7 @@ function ask(event) {
   event.returnValue = true; // browsers before 2024
 }
 
-/** What would be lost: the values that are not empty. An empty row more is no loss. */
+/** The values that would be lost: those that are not empty. An additional empty row does not count. */
 function content(form) {
   const values = [...new FormData(form)].filter(([name, value]) => value !== "" && !name.endsWith("_FORMS"));
   return JSON.stringify(values);

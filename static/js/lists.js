@@ -1,4 +1,4 @@
-// [data-list="prefix"]: rows that are added and removed without a round trip. The markup is that of the server, which
+// [data-list="prefix"]: adds and removes rows without a round trip. The markup is the server's, which
 // does the same on "add" and "remove" without this script.
 import { announce, word } from "./words.js";
 
@@ -17,7 +17,7 @@ class List {
     this.template = container.querySelector("template[data-list-template]");
     this.addButton = container.querySelector("[data-list-add]");
     this.total = container.querySelector(`input[name="${this.prefix}-TOTAL_FORMS"]`);
-    // "emails-3" as a whole: not "emails-30", not "more-emails-3"; "id_emails-3-value" has it too.
+    // The complete "emails-3": not "emails-30" or "more-emails-3", but also within "id_emails-3-value".
     this.index = new RegExp(`(?<![A-Za-z0-9-])${this.prefix.replace(/[^\w]/g, "\\$&")}-(\\d+|__prefix__)(?!\\d)`, "g");
 
     this.addButton.addEventListener("click", (event) => {
@@ -56,7 +56,7 @@ class List {
     if (this.all.length > 1) row.remove();
     else for (const field of row.querySelectorAll(FIELDS)) empty(field);
     this.renumber();
-    changed(this.rows); // what the row held may be what a form has to lose
+    changed(this.rows); // the removed values may have been the only unsaved ones
     this.all[Math.min(position, this.all.length - 1)].querySelector(FIELDS)?.focus();
     announce(word("rowRemoved", position + 1));
   }
@@ -79,7 +79,7 @@ class List {
     if (renamed !== undefined && renamed !== value) element.setAttribute(name, renamed);
   }
 
-  /** Several values pasted at once: one for each row, into this one and the empty ones after it, then into new ones. */
+  /** Several values pasted at once: one per row: this row, the empty rows after it, then new rows. */
   split(event) {
     const field = event.target.closest("input[type=text], input[type=tel], input:not([type])");
     const text = event.clipboardData?.getData("text/plain") ?? "";
@@ -95,7 +95,7 @@ class List {
     while (values.length) {
       const next = this.emptyFieldAfter(last) ?? this.add()?.querySelector(FIELDS);
       if (!next) {
-        put(last, [last.value, ...values].join(", ")); // no room: nothing is lost, and the server says what is wrong
+        put(last, [last.value, ...values].join(", ")); // no space: the last row keeps all values, and the server reports it
         break;
       }
       put(next, values.shift());

@@ -1,4 +1,4 @@
-// [data-order]: rows that move up and down without a round trip. Without this script the server does the same.
+// [data-order]: moves rows up and down without a round trip. Without this script the server does it.
 import { announce, word } from "./words.js";
 
 export function startOrdering(root) {
@@ -21,7 +21,7 @@ function move(list, button) {
   else other.after(row);
   const rows = [...list.querySelectorAll("[data-order-row]")];
   rows.forEach((one, place) => { one.querySelector("input[type=hidden]").value = String(place); });
-  // At an end the pressed button is hidden: its twin takes the focus.
+  // At an end the pressed button is hidden: move the focus to the other one.
   const twin = row.querySelector(up ? "[data-order-down]" : "[data-order-up]");
   (getComputedStyle(button).visibility === "hidden" ? twin : button).focus();
   announce(word("rowMoved", rows.indexOf(row) + 1));

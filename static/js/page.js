@@ -1,4 +1,4 @@
-// Starts the behaviours of a page: of the one that was loaded, and of one that came as the answer to a form.
+// Starts the behaviours of a page: of a loaded page, and of a page that was the answer to a form.
 import { startCopying } from "./copy.js";
 import { startDates } from "./dates.js";
 import { startFocus } from "./focus.js";
@@ -9,7 +9,7 @@ import { startPrinting } from "./print.js";
 import { startProgress } from "./progress.js";
 import { startSession } from "./session.js";
 
-/** Each behaviour looks for its own data attribute and does nothing where there is none. */
+/** Each behaviour searches its own data attribute and does nothing without it. */
 export function startPage() {
   startCopying(document);
   startDates(document);
@@ -19,12 +19,12 @@ export function startPage() {
   startProgress(document);
   startSession(document);
   startWarning(document);
-  startFocus(document); // last: the others may have added what has to be focused
+  startFocus(document); // last, because the others may have added the element to focus
 }
 
 /**
- * Show a parsed page of the portal in place of this one, without a navigation: there is no address that it could be
- * read from again. `address` is the one that answered. Its scripts are those that run already, and do not run again.
+ * Show a parsed page of the portal in place of this one, without a navigation: no address returns it
+ * again. `address` is the one that answered. Its scripts already run and are not started again.
  */
 export function showPage(page, address) {
   history.replaceState(null, "", address);

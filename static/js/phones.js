@@ -1,12 +1,12 @@
-// [data-phone-echo="address"]: says while typing how the server reads a phone number, or why it does not. Listens on
+// [data-phone-echo="address"]: shows while typing how the server reads a phone number, or why it cannot. Listens on
 // the whole page, because rows are added.
 import { announce } from "./words.js";
 
 const PAUSE = 400; // milliseconds without a key before the server is asked
-const MAX_LENGTH = 1000; // characters, as the field takes them
+const MAX_LENGTH = 1000; // characters, the field's limit
 
 export function startPhones(root) {
-  const pending = new WeakMap(); // field → how to stop what is under way for it
+  const pending = new WeakMap(); // field → how to cancel its pending request
   root.addEventListener("input", ({ target }) => {
     if (!target.matches("[data-phone-echo]")) return;
     pending.get(target)?.();
@@ -17,7 +17,7 @@ export function startPhones(root) {
   });
 }
 
-/** Shows what the server answers. Without an answer nothing is said: the form tells when it is sent. */
+/** Show the server's answer. Without an answer nothing is shown; the form reports errors when it is sent. */
 async function ask(field, signal) {
   const { value, form } = field;
   if ([...value].length > MAX_LENGTH) return show(field, []);

@@ -1,4 +1,4 @@
-// The one entry: what listens to the whole document is started once, the behaviours of the page with each page.
+// The entry point: starts listeners on the document once, and the behaviours of a page with each page.
 import { startCounting } from "./counter.js";
 import { startPage } from "./page.js";
 import { startPhones } from "./phones.js";

@@ -1,9 +1,9 @@
-// [data-progress="address"]: shows how far a file is, by the same part of the page as the server writes it. It begins
-// with the form [data-progress-start], whose answer is a file and no page, or at once where the file is under way.
+// [data-progress="address"]: shows the progress of a file, with the part of the page that the server renders. It starts
+// with the form [data-progress-start], whose answer is a file and not a page, or immediately if the file is in progress.
 import { startCopying } from "./copy.js";
 
 const PAUSE = 1000; // milliseconds
-const PATIENCE = 30; // times that a download may not have begun yet
+const PATIENCE = 30; // number of attempts before the download starts
 
 export function startProgress(root) {
   const part = root.querySelector("[data-progress]");
@@ -18,7 +18,7 @@ async function look(part, idle) {
   let again;
   try {
     const answer = await fetch(part.dataset.progress, { redirect: "error" });
-    if (answer.status >= 400 && answer.status < 500) return standStill(part); // it will not be told any more
+    if (answer.status >= 400 && answer.status < 500) return standStill(part); // no further progress is available
     if (!answer.ok) throw new Error(`status ${answer.status}`);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const now = page.querySelector("[data-progress]");
@@ -30,20 +30,20 @@ async function look(part, idle) {
     }
     again = running || (now.dataset.state === "ready" && idle < PATIENCE);
   } catch {
-    idle += 1; // the portal is away for a moment, or the session has ended
+    idle += 1; // the portal is briefly unavailable, or the session has ended
     again = idle < PATIENCE;
   }
   if (again) setTimeout(() => look(part, idle), PAUSE);
   else if ("progressRunning" in part.dataset) standStill(part);
 }
 
-/** What stands there is not kept up any more: the way to look again is shown, as for readers without script. */
+/** Progress updates have stopped: show the link to check again, as without script. */
 function standStill(part) {
   const words = part.querySelector("[data-progress-stopped]");
   if (words) words.hidden = false;
 }
 
-/** The numbers alone where nothing else has changed: a button that has the focus keeps it. */
+/** Replace only the numbers if nothing else has changed, so that a focused button keeps the focus. */
 function show(part, now) {
   const kind = (one) => ("progressRunning" in one.dataset ? "running" : one.dataset.state);
   if (kind(part) === kind(now)) {
@@ -57,7 +57,7 @@ function show(part, now) {
     startCopying(part);
     const title = part.querySelector(".panel-title");
     title?.setAttribute("tabindex", "-1");
-    title?.focus(); // what has begun or ended is read out
+    title?.focus(); // so that a screen reader announces the start or the end
   }
   part.dataset.state = now.dataset.state;
   if ("progressRunning" in now.dataset) part.dataset.progressRunning = "";

@@ -1,13 +1,13 @@
-// A page that the browser kept whole and shows again after Back or Forward is read anew: what it holds was typed about
-// somebody else, its token is used, or nobody is signed in any more.
+// A page from the back/forward cache is requested again: its values may be about another person, its token may be used,
+// or the session may have ended.
 import { allowLeaving } from "./leaving.js";
 
 export function startReturning() {
-  // Nothing of it is seen before the new one is there.
+  // Hide it until the new page has loaded.
   addEventListener("pagehide", (event) => { if (event.persisted) document.body.hidden = true; });
   addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
     allowLeaving();
-    location.replace(location.pathname + location.search); // always a GET: reload() would post again
+    location.replace(location.pathname + location.search); // always a GET; reload() would post again
   });
 }

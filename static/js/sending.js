@@ -1,5 +1,5 @@
-// form[data-in-page]: sent by a request of the page, not by a navigation. When the connection fails, the entry stands as
-// it was typed, with the same token, and the page says what is known. Meanwhile a bar says that it is being sent.
+// form[data-in-page]: sent by a request of the page, not by a navigation. If the connection fails, the entry stays as
+// typed, with the same token, and the page shows what is known. Meanwhile a bar shows that it is being sent.
 import { allowLeaving, setSending } from "./leaving.js";
 import { showPage } from "./page.js";
 import { announce, word } from "./words.js";
@@ -7,15 +7,15 @@ import { announce, word } from "./words.js";
 const PROBE = "/healthz";
 const PROBE_LIMIT = 10_000; // milliseconds
 
-/** Send a form. True when the page is left or has been replaced; false when the form stands and may be sent again. */
+/** Send a form. True if the page is left or was replaced; false if the form stays and may be sent again. */
 export async function sendInPage(form, submitter) {
   const values = new URLSearchParams(new FormData(form));
   if (submitter?.name) values.append(submitter.name, submitter.value);
-  form.inert = true; // what is changed now would be lost with the answer
+  form.inert = true; // the answer would overwrite any change
   setSending(true);
   const bar = showBar();
   const done = await post(form, values);
-  if (done) return true; // the bar goes with the page
+  if (done) return true; // the bar disappears with the page
   bar.remove();
   form.inert = false;
   setSending(false);
@@ -24,9 +24,9 @@ export async function sendInPage(form, submitter) {
 }
 
 async function post(form, values) {
-  // What never left the browser is known not to have arrived.
+  // A request that did not leave the browser cannot have arrived.
   if (!(await isReachable())) return stand(form, "unreachable");
-  const limit = new AbortController(); // a route that is gone answers nothing, for minutes
+  const limit = new AbortController(); // a lost route can give no answer for minutes
   const timer = setTimeout(() => limit.abort(), Number(form.dataset.inPage) * 1000);
   let answer, html;
   try {
@@ -46,7 +46,7 @@ async function post(form, values) {
   }
   const page = new DOMParser().parseFromString(html, "text/html");
   const main = page.getElementById("main");
-  if (main === null) return stand(form, "lost"); // the page of a proxy, not of the portal
+  if (main === null) return stand(form, "lost"); // a page of a proxy, not of the portal
   if (main.querySelector("form[data-in-page], [data-replaces-form]") === null) return stand(form, "refused", main);
   setSending(false);
   showPage(page, answer.url);
@@ -56,15 +56,15 @@ async function post(form, values) {
 async function isReachable() {
   try {
     await fetch(PROBE, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(PROBE_LIMIT) });
-    return true; // any answer will do: a proxy may keep the address to itself
+    return true; // any answer counts: a proxy may block the address
   } catch {
     return false;
   }
 }
 
-/** The panel of that name above the form, in place of an earlier one; with the words of a failure page where given. */
+/** Show the named panel above the form, in place of an earlier one; with the text of a failure page if given. */
 function stand(form, name, page = null) {
-  // Once a send may have arrived, what became of a later one says nothing about it.
+  // If a send may have arrived, the result of a later one does not change that.
   if ("mayHaveArrived" in form.dataset) [name, page] = ["lost", null];
   if (name === "lost") form.dataset.mayHaveArrived = "";
   const template = document.querySelector(`template[data-in-page-answer="${name}"]`);
@@ -82,7 +82,7 @@ function stand(form, name, page = null) {
   return false;
 }
 
-/** In view wherever the person is. The counter is for the eye; the sentence is spoken once. */
+/** The bar is always in view. The counter is only visible; the sentence is announced once. */
 function showBar() {
   const bar = document.createElement("div");
   const since = performance.now();

@@ -1,5 +1,5 @@
-// dialog[data-session="seconds"]: two minutes before the session ends, asks whether to go on; Enter is enough.
-// Sending the form later loses nothing either: the server keeps it until the same person has signed in.
+// dialog[data-session="seconds"]: two minutes before the session ends, asks whether to continue; Enter is enough.
+// Sending the form later loses nothing either: the server stores it until the same person has signed in.
 import { isSending } from "./leaving.js";
 
 const WARN_BEFORE = 120; // seconds
@@ -7,7 +7,7 @@ let timer = 0;
 
 export function startSession(root) {
   const dialog = root.querySelector("dialog[data-session]");
-  clearTimeout(timer); // of the page before
+  clearTimeout(timer); // of the previous page
   if (!dialog) return;
 
   const wait = (seconds) => {
@@ -15,7 +15,7 @@ export function startSession(root) {
     timer = setTimeout(ask, Math.max(seconds - WARN_BEFORE, 0) * 1000);
   };
   const ask = () => {
-    // What is being sent prolongs the session, and its answer comes with a dialog of its own.
+    // Sending extends the session, and the answer contains its own dialog.
     if (isSending()) timer = setTimeout(ask, 1000);
     else show(dialog, "question");
   };
@@ -28,7 +28,7 @@ export function startSession(root) {
       if (!answer.ok) throw new Error("ended");
       const { seconds } = await answer.json();
       dialog.close();
-      if (seconds > WARN_BEFORE) wait(seconds); // at the absolute limit there is nothing left to extend
+      if (seconds > WARN_BEFORE) wait(seconds); // at the absolute limit the session cannot be extended
     } catch {
       show(dialog, "ended");
     }

@@ -1,5 +1,5 @@
-// A second submit of a form within a second is ignored, and the pressed button says so. A courtesy: the rule against
-// sending twice is the token in the database. Names and values are posted as they are.
+// A second submit of a form within a second is ignored, and the pressed button shows it. A convenience only:
+// the token in the database prevents a second send. Names and values are posted unchanged.
 import { allowLeaving, isSending, isWatched } from "./leaving.js";
 import { sendInPage } from "./sending.js";
 import { word } from "./words.js";
@@ -31,11 +31,11 @@ export function startSubmitting(root) {
         if (!gone) restore();
       });
     } else if (isWatched(form)) allowLeaving();
-    // After the browser has collected what it posts, since the text of an input button is its value.
+    // After the browser has collected the posted values, because the text of an input button is its value.
     setTimeout(() => showSending(form, event.submitter, labels), 0);
   });
 
-  // Back from the next page with the page as it was left: the form is there to be used again.
+  // After Back from the next page the form can be used again.
   addEventListener("pageshow", restore);
 }
 
@@ -48,7 +48,7 @@ function showSending(form, submitter, labels) {
   }
 }
 
-/** Enter presses the hidden first button of the same name and value; the one that is seen says "Sending…". */
+/** Enter presses the hidden first button of the same name and value; the visible one shows "Sending…". */
 function isTwin(button, submitter) {
   const same = (attribute) => button.getAttribute(attribute) === submitter?.getAttribute(attribute);
   return Boolean(submitter) && same("name") && same("value");
