@@ -18,13 +18,13 @@ PATIENCE = 30.0  # seconds
 
 
 class Exports:
-    """What a person does with exports, and what the database says of them."""
+    """Prepare and download exports as a person does, and read their state in the database."""
 
     def __init__(self, portal: Portal, there: Place, person: Person) -> None:
         self.port, self.there, self.browser = portal.server.port, there, person.browser
 
     def prepare(self) -> str:
-        """Choose every row and every plain column; the address of the export's page."""
+        """Prepare an export of every row and every plain column; returns the address of its page."""
         with self.browser.tab() as tab:
             tab.get(CHOOSE)
             answer = tab.post(CHOOSE, values_of(None, time_zone="UTC") | EVERYTHING)
@@ -51,7 +51,9 @@ class Exports:
 
     @contextmanager
     def download(self, address: str, *, version: str = "HTTP/1.1") -> Iterator[http.client.HTTPResponse]:
-        """The answer to Download, unread; its connection takes little at a time and is closed afterwards."""
+        """The unread response to Download. Its connection has a small receive buffer and is closed
+        afterwards.
+        """
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         connection._http_vsn_str = version  # type: ignore[attr-defined]  # there is no other way to say so
         with closing(connection), closing(socket.socket()) as small:
