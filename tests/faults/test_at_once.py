@@ -1,7 +1,7 @@
-"""Several at the same instant, over several processes: one send, and everybody is told the truth.
+"""Several submissions at the same time, over several processes: one send, and every page is true.
 
-``AT_ONCE_ROUNDS=200 make test ARGS=tests/faults/test_at_once.py`` lets two people send the same content 200
-times on each database; the suite does it 50 times.
+``AT_ONCE_ROUNDS=200 make test ARGS=tests/faults/test_at_once.py`` runs 200 rounds of two people who send the
+same content, on each database; the suite runs 50.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 @pytest.fixture(scope="module")
 def four(there: Place) -> Iterator[Portal]:
-    """Four processes, each with room for all calls of a test."""
+    """A portal with four processes, each with threads for all calls of a test."""
     with portal(there, workers=4, threads=TABS + 20) as started:
         yield started
 
@@ -53,7 +53,7 @@ def sue(four: Portal) -> Person:
 
 
 def entry_of(new: NewConsumer, order: str) -> dict[str, str]:
-    """What a browser posts for this consumer, with a token of its own."""
+    """The form data for this consumer, with a new token."""
     return posted(replace(new, gender="female"), order=order)
 
 
@@ -113,7 +113,7 @@ def what_is_told(answer: Answer | Exception) -> str:
     return "similar"
 
 
-# --- More than there is room for ------------------------------------------------------------------
+# --- More requests than capacity ----------------------------------------------------------------
 def test_while_every_slot_is_taken_the_next_one_is_told_at_once_and_every_page_answers(there: Place) -> None:
     with portal(there, workers=1, threads=22, CDP_IN_FLIGHT="2") as small:
         somebody = small.sign_in("sam")

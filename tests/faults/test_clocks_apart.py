@@ -30,7 +30,7 @@ pytestmark = [
 ]
 
 AHEAD = 45 * 60  # seconds
-CLOSE = 3.0  # seconds: what was asked and stored within one act
+CLOSE = 3.0  # seconds between request and storage of the same action
 PATIENCE = 60.0
 SILENT = 6  # WORKER_SILENT_SECONDS
 WRONG = {**clock_ahead(AHEAD), "MACHINE_NAME": "wrong-one"}
@@ -45,7 +45,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 @pytest.fixture(scope="module")
 def machines(there: Place) -> Iterator[tuple[Portal, Portal]]:
-    """The right one and the wrong one; each has its spool, as machines do."""
+    """The right machine and the wrong one; each has its own spool."""
     with ExitStack() as stack:
         right, wrong = (
             stack.enter_context(
@@ -58,7 +58,7 @@ def machines(there: Place) -> Iterator[tuple[Portal, Portal]]:
 
 @contextmanager
 def worker(there: Place, machine: dict[str, str]) -> Iterator[None]:
-    """A background worker that gives signs of life, until the block is over; then it is killed."""
+    """Run a background worker that sends heartbeats; kill it after the block."""
     signs = len(heartbeats(there))
     environment = {**os.environ, **there.environment, **machine}
     log = there.folder / f"worker-{machine['MACHINE_NAME']}.log"
@@ -106,7 +106,7 @@ def is_ready(one: Portal) -> bool:
 
 
 def at(one: Portal, person: Person) -> Person:
-    """The same person, sent to another machine."""
+    """The same person, connected to another machine."""
     browser = Browser(one.server.port)
     browser._cookies, browser._csrf = dict(person.browser._cookies), person.browser._csrf
     return Person(browser)
@@ -179,7 +179,7 @@ def test_a_worker_that_is_ahead_gives_nothing_up_and_signs_nobody_out(
     )
     for machine in (RIGHT, WRONG):
         assert "Silent: start manage.py worker" in status(there, machine)
-    for one in machines:  # without a worker pages and creates go on
+    for one in machines:  # without a worker, pages and creates still work
         assert is_ready(one)
 
 

@@ -1,4 +1,4 @@
-"""PostgreSQL goes away and comes back, with the deployed portal over it."""
+"""PostgreSQL stops and starts again under the deployed portal."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.skipif(connection.vendor == "sqlite", reason="A file does not go away: on PostgreSQL alone"),
 ]
 
-# Between two attempts of a pool that doubles its waits (at 15 and at 31 s): the next one would be far away.
+# Between two attempts of a pool that doubles its waits (at 15 and at 31 s): the next would come much later.
 AWAY_SECONDS = 20.0
 PROMISED_SECONDS = 5.0  # from the return of the database to the first page
 READINESS_SECONDS = 2.0
@@ -61,7 +61,7 @@ def one(there: Place) -> Iterator[Portal]:
 
 
 class Load(threading.Thread):
-    """Somebody who asks for one page after the other, and notes what came and when."""
+    """A person who requests page after page; records results and times."""
 
     def __init__(self, person: Person, path: str) -> None:
         super().__init__(daemon=True)
@@ -80,7 +80,7 @@ class Load(threading.Thread):
 
 
 def ask_readiness(one: Portal) -> tuple[int, float]:
-    """Status, and how long it took."""
+    """The status, and the seconds it took."""
     begin = time.monotonic()
     with Browser(one.server.port).tab() as tab:
         return tab.get("/readyz").status, time.monotonic() - begin
@@ -157,7 +157,7 @@ def test_a_restart_of_the_database_in_the_middle_of_requests_gives_nobody_a_bare
 
 
 def test_connections_that_the_server_has_closed_are_given_to_nobody(one: Portal, cluster: Cluster) -> None:
-    """A pool full of connections of before: without a look at them each costs somebody a page."""
+    """A pool full of stale connections: without a check each would cost a person a page."""
     person = one.sign_in("sam")
     loads = [Load(person, "/submissions/") for _ in range(8)]
     for load in loads:

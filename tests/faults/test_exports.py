@@ -1,4 +1,6 @@
-"""Exports over real connections: slow readers, readers who go, cancelled ones, lost and stopped processes."""
+"""Exports over real connections: slow readers, lost readers, cancelled exports, killed and stopped
+processes.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 @pytest.fixture(scope="module")
 def one(there: Place) -> Iterator[Portal]:
-    """One process with a pool of two connections."""
+    """A portal of one process with a pool of two connections."""
     folder = there.folder / "files"
     folder.mkdir()
     chosen = {"EXPORT_DIR": str(folder), "DATABASE_POOL_SIZE": "2", "EXPORTS_AT_ONCE": "4"}
@@ -62,7 +64,7 @@ def test_a_slow_reader_gets_the_whole_file(exports: Exports) -> None:
     address = exports.prepare()
     with exports.download(address) as response:
         content = response.read(50_000)
-        exports.until(address, (State.DELIVERING, ""))  # all of it is written long before it is read
+        exports.until(address, (State.DELIVERING, ""))  # the file is complete long before it is read
         content += response.read()
     exports.until(address, (State.FINISHED, ""))
     assert content.count(b"\n") == ROWS + 1
@@ -83,7 +85,7 @@ def test_two_stalled_readers_hold_no_connection_and_leave_the_pages_quick(
             begun = time.monotonic()
             assert "Submissions" in exports.page("/submissions/")
             slowest = max(slowest, time.monotonic() - begun)
-        assert slowest < 5.0  # with a connection of the pool in each it would be the pool's ten seconds
+        assert slowest < 5.0  # if each held a pooled connection, it would take the pool's ten seconds
         if not there.database_url.startswith("sqlite"):
             assert _sessions(there) <= 2
         assert one.read(1000)
@@ -92,7 +94,7 @@ def test_two_stalled_readers_hold_no_connection_and_leave_the_pages_quick(
 
 
 def _sessions(there: Place) -> int:
-    """How many connections the portal has, but for the one that asks."""
+    """The number of the portal's connections, without the asking one."""
     with psycopg.connect(there.database_url) as connection:
         row = connection.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
@@ -157,7 +159,7 @@ def test_a_killed_process_leaves_a_failed_export_and_a_free_slot(
 
 
 def _age(there: Place) -> None:
-    """Let the last beats be old."""
+    """Make the last heartbeats old."""
     statement = "UPDATE history_export SET beat_at = '2026-01-01 00:00:00' WHERE slot IS NOT NULL"
     if there.database_url.startswith("sqlite"):
         import sqlite3

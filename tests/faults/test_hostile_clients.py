@@ -1,4 +1,4 @@
-"""Clients that never end what they began: everybody else gets their page, and they are dropped in time."""
+"""Clients that never complete a request: other people still get their pages, and the clients are dropped."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ pytestmark = pytest.mark.xdist_group("deployed")
 
 THREADS = 24
 CLIENTS = 4 * THREADS
-HEAD_SECONDS, BODY_SECONDS = 2, 4  # a body that drips every three seconds is never silent for so long
-PATIENCE = 10.0  # seconds for a page; where threads wait for clients it does not come at all
+# seconds; a body that drips every three seconds is never silent for that long
+HEAD_SECONDS, BODY_SECONDS = 2, 4
+PATIENCE = 10.0  # seconds for a page; if threads wait for clients it never comes
 SLACK = 6.0  # seconds: a busy machine
 FIELD = "application/x-www-form-urlencoded"
-# Who holds an answered connection has had what it asked for: it is only not waited for.
+# A client that holds an answered connection has its answer: the server only stops waiting for it.
 HELD = KINDS["answered, held open"]
 SLOW = [kind for kind in KINDS.values() if kind is not HELD]
 
@@ -53,7 +54,7 @@ def signed_in(portal: Portal) -> Browser:
 
 
 def assert_answered(person: Browser, attack: Attack) -> None:
-    """The form page comes while all of them are connected."""
+    """Assert that the form page comes while all of them are connected."""
     assert attack.is_complete.wait(PATIENCE)
     for _ in range(3):
         with person.tab() as tab:
@@ -101,14 +102,14 @@ def test_a_stop_does_not_wait_until_they_are_late(there: Place) -> None:
         for attack in attacks:
             assert_answered(signed_in(started), attack)
         started.server.process.terminate()
-        assert started.server.process.wait(PATIENCE) == 0  # of the 60 seconds that a body may take
+        assert started.server.process.wait(PATIENCE) == 0  # of the 60 seconds for a body
 
 
-# --- What is no attack ----------------------------------------------------------------------------
+# --- Legitimate clients --------------------------------------------------------------------------
 def exchange(one: Portal, *pieces: bytes) -> bytes:
-    """All that comes back until the server closes, for a request that is sent in these pieces.
+    """All bytes until the server closes, for a request that is sent in these pieces.
 
-    Before each piece but the first the portal has answered somebody else, so it has seen the one before.
+    Before each later piece the portal answers another person, so it has read the previous piece.
     """
     with closing(socket.create_connection(("127.0.0.1", one.server.port), PATIENCE)) as connection:
         for number, piece in enumerate(pieces):
@@ -187,7 +188,7 @@ def test_a_body_that_is_too_large_is_not_waited_for(one: Portal, content_type: s
 
 
 def test_what_all_of_them_send_together_has_a_limit(one: Portal, person: Browser) -> None:
-    """Bodies that stay incomplete fill the memory only so far; then the largest of them goes."""
+    """Incomplete bodies fill the memory only up to a limit; then the largest is dropped."""
     size, count = 9_000_000, 10
     request = head("POST", PAGE, f"Content-Type: {FIELD}", f"Content-Length: {size + 1}") + b"a" * size
     before, ended = one.server.resident_bytes, 0

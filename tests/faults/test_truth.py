@@ -1,7 +1,7 @@
-"""A property: reconciliation never says "created" of somebody else's consumer where that can be told.
+"""A property: reconciliation never reports another person's consumer as created if it can be detected.
 
-The model that knows the truth is in ``tests/faults/truth``; `python -m tests.faults.truth` tries thousands of
-cases and says how often an outcome stays unknown, and why.
+The model that knows the truth is in ``tests/faults/truth``; `python -m tests.faults.truth` runs thousands of
+cases and reports how often an outcome stays unknown, and why.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def world(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(checks, "MIN_CHECK_INTERVAL", datetime.timedelta(0))
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
-            cursor.execute("PRAGMA synchronous=OFF")  # thousands of commits, and nobody pulls the plug
+            cursor.execute("PRAGMA synchronous=OFF")  # thousands of commits that need no durability
     world = World(tmp_path)
     yield world
     world.close()
@@ -72,7 +72,7 @@ def reconciled(world: World, case: Case, staff: User) -> Submission:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(case=cases())
-# An older twin that no list showed before the send, with and without the moment of its creation.
+# An older twin that no list contained before the send, with and without the time of its creation.
 @example(case=Case(done=False, dated=True, writers=(Writer(LONG_AGO, 1.5),)))
 @example(case=Case(done=True, dated=True, lag=6.0, writers=(Writer(LONG_AGO, 1.5),)))
 @example(case=Case(done=False, dated=True, skew=3600.0, writers=(Writer(-300.0, 1.5),)))
@@ -81,7 +81,7 @@ def reconciled(world: World, case: Case, staff: User) -> Submission:
 @example(case=Case(done=False, page_size=2, paging="shuffled", writers=(Writer(-30.0, -30.0),) * 5))
 @example(case=Case(done=False, page_size=1, paging="gap", writers=(Writer(-30.0, -30.0),) * 2))
 @example(case=Case(done=False, cache="stubborn", is_cache_warm=True, writers=(Writer(-30.0, -30.0),)))
-# A new reference under which an older twin is answered.
+# A new reference for which an older twin is returned.
 @example(
     case=Case(
         done=False,
@@ -121,7 +121,7 @@ def test_where_nothing_is_in_the_way_the_consumer_is_found(staff: User, world: W
 def test_what_stays_undecidable_is_an_equal_consumer_of_another_system_in_the_same_seconds(
     staff: User, world: World
 ) -> None:
-    """Documented in the decisions: no field of the API tells the two apart."""
+    """Documented in the decisions: no field of the API distinguishes the two."""
     submission = reconciled(world, Case(done=False, writers=(Writer(1.0, 1.0),)), staff)
     assert (submission.outcome, world.own_ref, world.is_decidable()) == (Outcome.CREATED, "", False)
 
