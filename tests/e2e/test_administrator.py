@@ -1,4 +1,4 @@
-"""What an administrator does: people, roles, identity rules; and what not: see consumers."""
+"""An administrator manages people, roles and identity rules, and cannot see consumers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_an_administrator_adds_a_person_who_signs_in_and_is_out_at_once_when_dea
 
     other = windows.open()
     other.goto(link)
-    assert link not in other.url  # the secret left the address at once
+    assert link not in other.url  # the secret is removed from the address immediately
     other.locator("#id_new_password").fill(NEW_PASSWORD)
     other.get_by_label("New password again").fill(NEW_PASSWORD)
     other.get_by_role("button", name="Set password").click()

@@ -1,4 +1,4 @@
-"""What is seen in forced colours, on paper, and while a page loads."""
+"""The appearance in forced colours, on paper, and while a page loads."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_forced_colours_leave_what_is_chosen_visible(windows: Windows, staff: Us
     marked = _picture(current)
     current.evaluate("link => link.removeAttribute('aria-current')")
     current = page.get_by_role("link", name="New order consumer").first
-    current.evaluate("link => { link.style.fontWeight = 650; }")  # it is not the weight alone
+    current.evaluate("link => { link.style.fontWeight = 650; }")  # weight is not the only difference
     assert _picture(current) != marked
 
 
@@ -86,7 +86,7 @@ def test_a_full_receipt_is_one_page_of_a4_and_a_table(
     page.pdf(path=tmp_path / "receipt.pdf", format="A4")
     assert len(PAGE_OBJECT.findall((tmp_path / "receipt.pdf").read_bytes())) == 1
     page.emulate_media(media="print")
-    page.set_viewport_size({"width": 688, "height": 1000})  # A4 less its margins
+    page.set_viewport_size({"width": 688, "height": 1000})  # A4 without its margins
     row = page.get_by_role("row").filter(has_text="Last name")
     heights = {cell.bounding_box()["y"] for cell in row.locator("th, td").all()}  # type: ignore[index]
     assert len(heights) == 1  # side by side

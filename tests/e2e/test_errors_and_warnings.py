@@ -1,4 +1,4 @@
-"""What the form says before anything is sent."""
+"""Errors and warnings of the form before anything is sent."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_errors_are_told_on_top_and_at_their_fields_and_links_lead_there(
     expect(page.get_by_label("Last name")).to_be_focused()
     page.keyboard.type(TYPED["typed at once"])
     expect(page.get_by_label("Last name")).to_have_value(TYPED["typed at once"])
-    # The hint is still read beside the error.
+    # The field's description still contains the hint beside the error.
     expect(page.get_by_label("Order reference")).to_have_accessible_description(re.compile("36 characters"))
     assert creates(sandbox) == 0
 

@@ -1,8 +1,7 @@
-"""What the browser itself makes of an export that breaks off, over the portal as it is deployed.
+"""How the browser treats a truncated export of the portal as deployed.
 
-The server in the tests' own process marks the end of a file by the end of the connection alone: there a
-browser takes a broken file for a whole one. gunicorn sends chunks (RFC 9112, 7.1), whose last says that it is
-whole.
+The test server in this process marks the end of a file only by closing the connection, so a browser takes a
+truncated file for a complete one. gunicorn sends chunks (RFC 9112, 7.1); the last one marks the end.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from tests.support.processes import run
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("deployed")]
 
-SLOW = 400_000  # bytes a second: the file is not through before somebody presses Cancel
+SLOW = 400_000  # bytes per second, so that Cancel can be pressed before the end
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +36,7 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exports]:
 
 @pytest.fixture
 def page(chromium: Kept, exports: Exports) -> Iterator[Page]:
-    """A window of the person who exports."""
+    """The window of the person who exports."""
     address = f"http://127.0.0.1:{exports.port}"
     with closing(chromium.browser.new_context(base_url=address)) as context:
         for name, value in exports.browser._cookies.items():

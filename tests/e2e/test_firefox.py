@@ -1,4 +1,4 @@
-"""The form's promises once more in Firefox: it restores, cuts and asks in ways of its own."""
+"""The form's promises in Firefox, whose restoring, truncating and leave prompts differ."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows, session_of
 from tests.support.browser import find_firefox
 
-# The windows fixture brings the portal, its sandbox and the look at what is left behind.
+# The windows fixture starts the portal and its sandbox, and searches for leftovers afterwards.
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("firefox")]
 
 FILLED = """[...new FormData(document.querySelector("form.entry"))]
@@ -29,7 +29,7 @@ FILLED = """[...new FormData(document.querySelector("form.entry"))]
 
 @pytest.fixture
 def firefox(windows: Windows, staff: User, tmp_path: Path) -> Iterator[FirefoxWindow]:
-    """A window of staff on the empty form."""
+    """A window of a staff user on the empty form."""
     path = find_firefox()
     if path is None:
         pytest.skip("There is no Firefox (Debian: apt-get install firefox-esr)")

@@ -1,4 +1,4 @@
-"""One rendered form is one create at most: back buttons, lost answers, impatient fingers."""
+"""One rendered form creates at most one consumer: back buttons, lost answers, repeated clicks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OTHER = f"Ciarán {TYPED['other first name']}"
 
 
 def _press_create_and_lose_the_answer(windows: Windows, page: Page) -> None:
-    """The portal gets the entry and does its work, but the answer never reaches the browser."""
+    """Press Create; the portal processes the entry, but the answer never reaches the browser."""
 
     def lose_the_answer(route: Route) -> None:
         answer = route.fetch()
@@ -147,7 +147,7 @@ def test_while_it_is_sent_the_button_says_so(windows: Windows, staff: User, sand
     page = windows.open(staff)
     open_form(page)
     fill_entry(page, SIMPLE)
-    # Playwright looks at nothing while a page is on its way; the page remembers what it said.
+    # Playwright cannot inspect a page during navigation, so the page records its own text.
     page.locator("form.entry .btn-primary").evaluate(
         """button => new MutationObserver(() => sessionStorage.setItem('said', button.textContent))
         .observe(button, {childList: true, characterData: true, subtree: true})"""

@@ -17,7 +17,7 @@ MAX_TABS = 40
 
 
 def _tab_to(page: Page, selector: str) -> None:
-    """Press Tab until the focus is there; every stop on the way can be seen to have it."""
+    """Press Tab until the element has the focus; each stop has to have a visible focus."""
     for _ in range(MAX_TABS):
         page.keyboard.press("Tab")
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):

@@ -1,4 +1,4 @@
-"""Whoever leaves a form with something typed in it is asked first; nobody else is."""
+"""Leaving a form with typed text asks first; leaving any other page does not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.e2e
 
 
 class Questions:
-    """Answers each question of the browser whether to leave, and counts them."""
+    """Answers each prompt of the browser whether to leave, and counts them."""
 
     def __init__(self, page: Page, *, leave: bool = False) -> None:
         self.asked = 0
@@ -32,7 +32,7 @@ class Questions:
 
 
 def _type(page: Page, field: str, text: str) -> None:
-    page.locator(field).press_sequentially(text)  # browsers ask only somebody who has done something
+    page.locator(field).press_sequentially(text)  # browsers prompt only after an interaction
 
 
 def test_leaving_a_changed_form_asks_and_staying_keeps_it(windows: Windows, staff: User) -> None:
@@ -57,7 +57,7 @@ def test_an_unchanged_or_emptied_form_is_left_without_a_question(windows: Window
     open_form(page)
     _type(page, "#id_first_name", "x")
     page.keyboard.press("Backspace")
-    page.get_by_role("button", name="Add another email address").click()  # an empty row more is no loss
+    page.get_by_role("button", name="Add another email address").click()  # an additional empty row is no loss
     page.get_by_role("link", name="Submissions").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Submissions")
     assert questions.asked == 0
@@ -83,7 +83,7 @@ def test_a_correction_asks_once_it_is_changed_and_the_previous_attempt_opens_bes
     questions = Questions(page)
     page.locator("#id_first_name").click()
     page.reload()
-    assert questions.asked == 0  # it is as the server has it
+    assert questions.asked == 0  # unchanged since the server rendered it
 
     _type(page, "#id_nationality", TYPED["nationality"])
     typed = typed_again(page)

@@ -1,4 +1,4 @@
-"""The browser cuts nothing: a text that is too long is told, and stands as it was pasted."""
+"""The browser truncates nothing: a text that is too long is an error and stays as pasted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.e2e.world import World
 
 pytestmark = pytest.mark.e2e
 
-# The painter Picasso's, 107 characters; public knowledge, and no consumer of ours.
+# The painter Picasso's name, 107 characters: public knowledge, not personal data of a consumer.
 LONG_NAME = (
     "Pablo Diego José Francisco de Paula Juan Nepomuceno María de los Remedios "
     "Cipriano de la Santísima Trinidad"

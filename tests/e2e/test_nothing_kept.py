@@ -1,4 +1,4 @@
-"""What is typed by mistake, refused or quoted back is not kept: :mod:`tests.e2e.traces` looks for it."""
+"""Text that was mistyped, rejected or quoted back is not stored: :mod:`tests.e2e.traces` searches for it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tests.support.markers import Markers, logged_at_debug
 pytestmark = pytest.mark.e2e
 
 BOUND = 20  # seconds
-MARK_UNKNOWN_MS = 15_000  # the worker has to start; then the receipt looks again every three seconds
+MARK_UNKNOWN_MS = 15_000  # the worker has to start; then the receipt reloads every three seconds
 
 
 def test_a_failed_sign_in_is_refused_and_its_name_and_password_are_gone(
@@ -96,7 +96,7 @@ def test_the_worker_resolves_what_a_lost_process_left_and_logs_nothing_of_it(
 
 @contextmanager
 def _worker(log: Path, sandbox: SandboxServer, tmp_path: Path) -> Iterator[None]:
-    """The worker as a process of its own, on the database of this test, at LOG_LEVEL=DEBUG."""
+    """The worker as a separate process on the database of this test, at LOG_LEVEL=DEBUG."""
     environment = {
         **os.environ,
         "DATABASE_URL": f"sqlite:///{connection.settings_dict['NAME']}",
@@ -123,7 +123,7 @@ def _worker(log: Path, sandbox: SandboxServer, tmp_path: Path) -> Iterator[None]
 def test_all_of_it_would_be_found(
     transactional_db: None, tmp_path: Path, settings: Settings, staff: User
 ) -> None:
-    """The look is no use if it sees nothing: each place is given a marker of its own."""
+    """The search can fail: each searched place gets its own marker."""
     typed = Markers()
     settings.BASE_DIR = tmp_path
     left = Traces(tmp_path / "logs", typed)

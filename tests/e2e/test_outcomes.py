@@ -1,4 +1,4 @@
-"""Each outcome has its page, keeps the entry and is one call at most."""
+"""Each outcome has its page, keeps the entry, and causes at most one call."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_when_nobody_knows_the_page_says_so_and_offers_no_second_try(
     expect(main.get_by_role("link", name="New order consumer")).to_have_count(0)
     expect(main).to_contain_text(SIMPLE.last_name)
 
-    # Somebody enters it again all the same: the page leads to that receipt, and there is no Create anyway.
+    # A repeated entry leads to that receipt, without a Create anyway button.
     open_form(page)
     fill_entry(page, entry)
     press_create(page)
@@ -140,7 +140,7 @@ def test_what_was_not_sent_is_sent_when_the_vendor_is_back(
 
 
 def creates_after(stopped: SandboxServer) -> int:
-    """Start the sandbox again, at the same address with the same data, and count."""
+    """Restart the sandbox at the same address with the same data, and count the creates."""
     return creates(stopped.start())
 
 
@@ -154,7 +154,7 @@ def test_the_returned_links_stand_word_for_word_and_can_be_copied(
         expect(link).to_have_attribute("href", href)
     page.get_by_role("button", name="Copy consumer reference").click()
     expect(page.locator("[data-announcer]")).to_have_text("Copied")
-    page.goto("/orders/")  # no page may read the clipboard: it is pasted, as people do
+    page.goto("/orders/")  # pages may not read the clipboard, so paste as people do
     page.locator("#id_order_ref").focus()
     page.keyboard.press("Control+V")
     expect(page.locator("#id_order_ref")).to_have_value(submission.consumer_ref)

@@ -1,4 +1,4 @@
-"""An unknown outcome in the browser: it is found out while the person watches, or shown to a supervisor."""
+"""An unknown outcome in the browser: resolved while the person watches, or shown to a supervisor."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _on(settings: Settings) -> None:
 
 
 def _lost(windows: Windows, staff: User, sandbox: SandboxServer) -> Page:
-    """The window of somebody whose consumer was created while the answer was lost."""
+    """The window of a person whose consumer was created while the answer was lost."""
     page = windows.open(staff)
     open_form(page)
     sandbox.sandbox.faults.arm(Armed("reset_after"))

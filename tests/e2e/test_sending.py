@@ -1,4 +1,4 @@
-"""While the form is sent the page says so; a lost connection loses nothing typed and sends nothing twice."""
+"""The page shows that it is sending; a lost connection loses no typed text and sends nothing twice."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def _is_post(request: Request) -> bool:
 
 
 def _seconds(bar: Locator) -> int:
-    """What the counter says."""
+    """The text of the counter."""
     found = SENDING.match(bar.inner_text())
     assert found
     return int(found[1])
 
 
 def _hold(page: Page) -> list[Route]:
-    """Hold the next post of the form back; the list gets it."""
+    """Hold the next post of the form back; it is appended to the list."""
     held: list[Route] = []
 
     def hold(route: Route) -> None:
@@ -75,7 +75,7 @@ def test_sending_is_in_view_wherever_enter_was_pressed_and_is_spoken_once(
     held = _hold(page)
     spoken: list[str] = []
 
-    def note(text: str) -> None:  # a built-in method is not taken
+    def note(text: str) -> None:  # a built-in method is not shadowed
         spoken.append(text)
 
     page.expose_function("speak", note)
@@ -113,7 +113,7 @@ def test_the_question_whether_somebody_is_there_waits_until_it_is_sent(
     page.clock.install()
     open_form(page)
     fill_entry(page, SIMPLE)
-    page.clock.run_for((28 * 60 - 20) * 1000)  # the question comes two minutes before the half hour
+    page.clock.run_for((28 * 60 - 20) * 1000)  # the prompt comes two minutes before the half hour
     held = _hold(page)
     with page.expect_request(_is_post):
         press_create(page)
@@ -146,7 +146,7 @@ def test_a_route_that_answers_nothing_is_not_waited_for_for_ever(
 def test_offline_nothing_is_sent_and_the_entry_stands_with_its_token(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
-    page = windows.open(staff, locale="en-GB")  # a window of its own, which nothing else finds offline
+    page = windows.open(staff, locale="en-GB")  # a separate window, because it is offline
     open_form(page)
     fill_entry(page, WHOLE)
     typed, token = typed_again(page), token_of(page)
@@ -206,7 +206,7 @@ def test_what_answers_in_place_of_the_portal_is_no_answer(
     _panel(page, LOST)
     page.route("**/healthz", lambda route: route.abort(), times=1)
     press_create(page)
-    # The first one may have arrived: that the second did not says nothing about it.
+    # The first send may have arrived; the failure of the second proves nothing about it.
     _panel(page, LOST)
     windows.expect_lost_connection()
     expect(page.locator("div[data-in-page-answer]")).to_have_count(1)
@@ -237,7 +237,7 @@ def test_the_page_that_comes_as_an_answer_works_like_one_that_was_loaded(
     page = windows.open(staff)
     open_form(page)
     fill_entry(page, SIMPLE.but(first_name="", emails=(), born="7 3 1991"))
-    for _ in range(2):  # twice: nothing is started twice
+    for _ in range(2):  # twice: nothing may start twice
         press_create(page)
         expect(page.locator("[data-error-summary]")).to_be_focused()
     page.get_by_role("button", name="Add another email address").click()

@@ -1,4 +1,4 @@
-"""A session that ends takes nothing with it that was typed."""
+"""The end of a session loses nothing that was typed."""
 
 from __future__ import annotations
 

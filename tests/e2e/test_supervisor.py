@@ -1,4 +1,4 @@
-"""What a supervisor does beyond staff: sees everybody's submissions and resolves what nobody knows."""
+"""The additional pages of a supervisor: submissions of all people, and resolving unknown outcomes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OF_SAM = f"Of Sam {TYPED['of Sam']}"
 
 @pytest.fixture
 def unknown(windows: Windows, staff: User, settings: Settings) -> Page:
-    """The window of a member of staff, on the receipt of an unknown outcome."""
+    """The window of a staff user, on the receipt of an unknown outcome."""
     settings.CDP_READ_TIMEOUT = 0.5
     page = windows.open(staff)
     open_form(page)

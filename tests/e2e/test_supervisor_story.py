@@ -1,4 +1,4 @@
-"""The story of a supervisor: look at the day, resolve what is open, hand over a file, and stand for it."""
+"""The story of a supervisor: review the day, resolve unknown outcomes, export a file, answer for it."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def is_over(page: Answer) -> bool:
     return "Consumer created" in page.text
 
 
-# --- One form -------------------------------------------------------------------------------------
+# --- One form ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize("seconds", [0, 1.0])
 def test_fifty_posts_of_one_form_at_once_are_one_send_and_fifty_equal_receipts(
     there: Place, four: Portal, sam: Person, seconds: float
@@ -83,7 +83,7 @@ def test_fifty_posts_of_one_form_at_once_are_one_send_and_fifty_equal_receipts(
     assert created.ref in sam.get(receipt).text
 
 
-# --- Two people -----------------------------------------------------------------------------------
+# --- Two people -------------------------------------------------------------------------------------
 def test_two_people_who_send_the_same_at_one_instant_are_one_send_every_time(
     there: Place, four: Portal, sam: Person, sue: Person
 ) -> None:
@@ -113,7 +113,7 @@ def what_is_told(answer: Answer | Exception) -> str:
     return "similar"
 
 
-# --- More requests than capacity ----------------------------------------------------------------
+# --- More requests than capacity --------------------------------------------------------------------
 def test_while_every_slot_is_taken_the_next_one_is_told_at_once_and_every_page_answers(there: Place) -> None:
     with portal(there, workers=1, threads=22, CDP_IN_FLIGHT="2") as small:
         somebody = small.sign_in("sam")

@@ -105,7 +105,7 @@ def test_a_stop_does_not_wait_until_they_are_late(there: Place) -> None:
         assert started.server.process.wait(PATIENCE) == 0  # of the 60 seconds for a body
 
 
-# --- Legitimate clients --------------------------------------------------------------------------
+# --- Legitimate clients -----------------------------------------------------------------------------
 def exchange(one: Portal, *pieces: bytes) -> bytes:
     """All bytes until the server closes, for a request that is sent in these pieces.
 

@@ -41,7 +41,7 @@ def test_each_subject_belongs_to_one_app() -> None:
 
 
 def test_each_label_occurs_once() -> None:
-    labels = [str(one.label) for one in event_types()]  # the filter offers them side by side
+    labels = [str(one.label) for one in event_types()]  # the filter shows them together
     assert len({*labels}) == len(labels)
 
 

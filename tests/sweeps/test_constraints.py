@@ -1,4 +1,4 @@
-"""Every named constraint is broken once, past everything above the database."""
+"""Every named constraint is violated once, by writing directly to the database."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _person() -> User:
 
 
 def _turn(was: Outcome, /, **columns: Any) -> None:
-    """A sound submission of that outcome, then these columns written past everything."""
+    """Store a valid submission of that outcome, then write these columns directly."""
     submission = store(_person(), was)
     Submission.objects.filter(pk=submission.pk).update(**columns)
 
@@ -81,7 +81,7 @@ def _rule(**columns: Any) -> None:
 
 
 def _export(was: State, /, **columns: Any) -> None:
-    """A sound export in that state, then these columns written past everything."""
+    """Store a valid export in that state, then write these columns directly."""
     export = stored(_person(), was)
     Export.objects.filter(pk=export.pk).update(**columns)
 
@@ -300,7 +300,7 @@ def test_the_database_refuses_to_break(name: str, break_it: Break) -> None:
 
 
 def _names(text: str, name: str) -> bool:
-    """Whether the database's own words name the constraint; SQLite names a unique one by its columns."""
+    """Whether the database's message names the constraint; SQLite names a unique one by its columns."""
     model, constraint = _constraints()[name]
     if connection.vendor == "sqlite" and isinstance(constraint, models.UniqueConstraint):
         columns = (f"{model._meta.db_table}.{field}" for field in _columns(model, constraint))

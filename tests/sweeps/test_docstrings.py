@@ -1,4 +1,4 @@
-"""Public functions and classes say what they mean."""
+"""Public functions and classes have docstrings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _undocumented(path: Path) -> Iterator[str]:
 
 
 def _means_what_django_says(node: Function | ast.ClassDef) -> bool:
-    """A command has its help text, an application's configuration its name."""
+    """Whether Django defines the meaning: a command has its help text, an app configuration its name."""
     return isinstance(node, ast.ClassDef) and (
         node.name == "Command" or [ast.unparse(base) for base in node.bases] == ["AppConfig"]
     )

@@ -1,4 +1,4 @@
-"""What the import contracts cannot say, because Django is no root package of ours."""
+"""Rules that the import contracts cannot express, because Django is not one of our root packages."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from tests.support.source import APPS, ROOT, imports_of, modules, relative
 
 OF_REQUESTS = ("django.http", "django.shortcuts", "django.template", "django.contrib.messages")
-# The layers of the page: they read requests, answer them, or show something.
+# The page layers: they read requests, answer them, or render.
 OF_PAGES = re.compile(
     r"/((\w+_)?(views|forms|presenters|middleware|context_processors)\.py|(views|forms|presenters|templatetags)/)"
 )
-# Every other module is a service, a selector, a model or a plain value. These are about the request itself.
+# Every other module is a service, a selector, a model or a plain value. These handle the request itself.
 ABOUT_REQUESTS = {
     "apps/accounts/adapter.py",
     "apps/accounts/known_devices.py",
@@ -53,7 +53,7 @@ def test_no_module_is_called_after_nothing() -> None:
 def test_the_admin_site_is_not_installed() -> None:
     from django.conf import settings
 
-    assert "django.contrib.admin" not in settings.INSTALLED_APPS  # it would write past record()
+    assert "django.contrib.admin" not in settings.INSTALLED_APPS  # it would bypass record()
 
 
 def test_the_sandbox_is_not_installed() -> None:

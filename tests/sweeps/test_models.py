@@ -1,4 +1,4 @@
-"""The database is what the models say, and nobody gets a permission that nobody meant to give."""
+"""The database matches the models, and no permission is granted by accident."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _own_models() -> list[type[Model]]:
 def test_no_migration_is_missing(db: None) -> None:
     call_command(
         "makemigrations", check_changes=True, dry_run=True, verbosity=0
-    )  # exits where one is missing
+    )  # exits if a migration is missing
 
 
 def test_no_model_brings_permissions_of_its_own() -> None:

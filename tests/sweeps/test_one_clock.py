@@ -1,4 +1,4 @@
-"""Nothing is decided or stored by the clock of a machine: ``core/clock.py`` alone reads it."""
+"""No decision or stored time uses the clock of a machine: only ``core/clock.py`` reads it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from tests.support.source import ROOT, modules, relative, tree_of
 
 MAY_READ = {
     "apps/core/clock.py",
-    "apps/cdp/attempt.py",  # the default of a client without the portal, whose factory gives core.clock
+    # the default of a client outside the portal; the portal's factory passes core.clock
+    "apps/cdp/attempt.py",
 }
 # The last parts of a dotted name: a module may be imported under any name.
 RAW = {
@@ -29,7 +30,7 @@ BY_ITSELF = {"auto_now", "auto_now_add"}
 
 
 def raw_clocks(tree: ast.AST) -> Iterator[str]:
-    """The places where a module asks the clock of the machine, directly or through Django."""
+    """The places where a module reads the clock of the machine, directly or through Django."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             parts = ast.unparse(node).split(".")

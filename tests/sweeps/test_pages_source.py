@@ -1,4 +1,4 @@
-"""What templates, scripts and styles may not hold."""
+"""Forbidden contents of templates, scripts and styles."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_no_code_stands_in_a_template(path: Path) -> None:
 
 
 def test_the_browser_restores_nothing_into_a_form() -> None:
-    """Back would bring the last person's choices into the form of the next; only sign-in may be filled."""
+    """Back would restore the last person's choices into the next form; only the sign-in may be filled."""
     seen, wrong = 0, []
     for path in TEMPLATES:
         for form in re.finditer(r"(<form\b[^>]*>)(.*?)</form>", path.read_text(encoding="utf-8"), re.DOTALL):

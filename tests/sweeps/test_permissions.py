@@ -1,4 +1,4 @@
-"""A permission is spelled out twice: in the app that owns it, and in the matrix of the roles."""
+"""A permission is written twice: in the app that owns it, and in the matrix of the roles."""
 
 from __future__ import annotations
 

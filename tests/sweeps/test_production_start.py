@@ -1,4 +1,4 @@
-"""Production starts with everything in order, or says everything that is not; practice stays at home."""
+"""Production starts if its configuration is valid, or reports every problem; practice stays on loopback."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif((ROOT / ".env").exists(), reason="A .env file of
 
 
 def _run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A command of the portal with this environment and no more than Python needs."""
+    """Run a command of the portal with this environment and only the variables that Python needs."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return subprocess.run(
         [sys.executable, *command],
@@ -195,7 +195,7 @@ def test_practice_reads_no_file_of_a_production(tmp_path: Path) -> None:
 
 def test_the_processes_of_practice_read_no_file_of_a_production() -> None:
     recipe = (ROOT / "Makefile").read_text()
-    assert "honcho --env /dev/null start" in recipe  # honcho would put .env above the environment
+    assert "honcho --env /dev/null start" in recipe  # honcho would let .env override the environment
 
 
 def test_production_does_not_start_with_the_people_of_practice(database: str) -> None:

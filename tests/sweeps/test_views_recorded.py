@@ -1,8 +1,8 @@
-"""Whoever sees a consumer's personal data, leaves an event.
+"""Viewing a consumer's personal data records an event.
 
-Each address is named here: those that show such data, with the way to make them do so, and the others with
-the reason why they never do. Both are tried: an answer with personal data must have left an event of seeing,
-and an answer of the others must hold none.
+Each address is named here: those that show such data, with a request that makes them do so, and the others
+with the reason why they never do. Both are tested: an answer with personal data must have recorded an event,
+and an answer of the others must contain none.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SEEN = {"submission.viewed", "submissions.listed", "vendor_record.viewed"}
 
 @dataclass(frozen=True)
 class Records:
-    """What there is to see: entries of FULL in several states, and a guest of the vendor's."""
+    """The records to view: entries of FULL in several states, and a guest of the vendor's."""
 
     created: Submission
     rejected: Submission

@@ -1,4 +1,4 @@
-"""Whatever writes, takes an actor and leaves an event, in one transaction."""
+"""Every function that writes takes an actor and records an event, in one transaction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ WRITERS = {"recording.py", "identity_rules.py", "services.py"}
 SERVICE_PACKAGES = {"reconciliation", "sending"}
 RECORD = {"record"}
 # Outside the services: groups follow the matrix, sessions are signed in and out of, models guard themselves.
-# No actor changes the circuit breaker, the connection's health, counted acts, machines' clocks or heartbeats.
+# The circuit breaker, connection health, counted acts, machines' clocks and heartbeats change without an
+# actor.
 MAY_WRITE = {
     "apps/accounts/groups.py",
     "apps/accounts/sessions.py",
@@ -76,7 +77,7 @@ def _transactions() -> list[tuple[Path, Function]]:
 
 
 def test_every_transaction_of_a_service_knows_its_actor() -> None:
-    # An event brings its actor with it.
+    # An event contains its actor.
     wrong = [
         f"{relative(path)}: {function.name}"
         for path, function in _transactions()
