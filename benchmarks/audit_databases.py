@@ -17,7 +17,7 @@ from tests.support.processes import run
 
 WITH_PEERS = "benchmarks.audit_site.settings"
 ONLY = os.environ.get("BENCH_DATABASE", "").lower()
-"""``sqlite`` or ``postgresql``: measure that one alone."""
+"""``sqlite`` or ``postgresql``: measure only that database."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,8 +45,7 @@ def paced(act: Callable[[], Answer], per_second: float, seconds: float) -> list[
 
 
 def highest_rate(step: Callable[[float], tuple[float, int]]) -> str:
-    """The highest rate of creates per second at which p95 of the form page stays below the limit, as
-    text.
+    """The highest rate of creates per second with p95 of the form page below the limit, as text.
 
     ``step`` tests a rate: it returns p95 in seconds, and the number of failed creates. The rate is doubled
     until

@@ -117,9 +117,7 @@ def _quick_and_plain(settings: Settings, tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def _clock_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use the process clock, which a test can set, on PostgreSQL too. Tests of the clock measure it
-    themselves.
-    """
+    """Use the process clock, which a test can set, on PostgreSQL too."""
     monkeypatch.setattr(clock, "measure_if_due", lambda database: False)
     monkeypatch.setattr(clock, "_last", None)  # set while the test database was created
 

@@ -55,9 +55,7 @@ def _send(person: User) -> Submission:
 
 @pytest.fixture
 def created(windows: Windows, staff: User, settings: Settings) -> Submission:
-    """Two sends without a connection, a successful third, and another one on the same order ten days
-    later.
-    """
+    """Two sends without a connection, a successful third, and another on the same order ten days later."""
     vendor, settings.CDP_BASE_URL = settings.CDP_BASE_URL, "http://127.0.0.1:9"
     assert [_send(staff).outcome for _ in range(2)] == [Outcome.NOT_SENT] * 2
     settings.CDP_BASE_URL = vendor

@@ -39,9 +39,7 @@ class Windows:
         self._pages: list[Page] = []
 
     def open(self, person: User | None = None, *, javascript: bool = True, **options: Any) -> Page:
-        """A window of a signed-in person, or an anonymous one. ``options`` are those of a browser
-        context.
-        """
+        """A window of a signed-in person, or an anonymous one; ``options`` of the browser context."""
         context = self._context(javascript, options)
         if person is not None:
             cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session_of(person), "url": self.portal}

@@ -1,6 +1,4 @@
-"""Exports of the audit log over a real connection: a truncated file cannot be mistaken for a complete
-one.
-"""
+"""Exports of the audit log over a real connection: a truncated file is never taken for a whole one."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Exports over real connections: slow readers, lost readers, cancelled exports, killed and stopped
-processes.
-"""
+"""Exports over real connections: slow and lost readers, cancelled exports, killed and stopped processes."""
 
 from __future__ import annotations
 

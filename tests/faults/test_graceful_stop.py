@@ -34,7 +34,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 @pytest.fixture
 def there(prepared: Place) -> Place:
-    """The place, with the submissions of earlier tests."""
+    """The place, with a sandbox that answers immediately."""
     prepared.answer_after(0)
     return prepared
 

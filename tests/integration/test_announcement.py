@@ -1,4 +1,4 @@
-"""The start of the portal is on record."""
+"""The start of the portal is recorded in the audit log."""
 
 from __future__ import annotations
 

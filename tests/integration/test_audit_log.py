@@ -1,4 +1,4 @@
-"""The audit log as administrators read it: filters, pages, one event, timelines; and who may not."""
+"""The audit log's pages for administrators: filters, pages, one event, timelines; and permissions."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ DAY = dt.datetime(2030, 3, 7, tzinfo=dt.UTC)
 
 
 def tell(action: EventType, actor: Actor = ANNA, at: dt.datetime | None = None, **facts: Any) -> int:
-    """An event, as if it had happened at that moment."""
+    """Record an event at that moment."""
     with events_at(at or DAY), transaction.atomic():
         return record(Event(action, actor, **facts))
 
 
 @pytest.fixture
 def story(db: None) -> dict[str, int]:
-    """Two people on two days; the events' numbers by name."""
+    """Record the acts of two people on two days; returns the events' numbers by name."""
     later = DAY + dt.timedelta(days=1)
     facts: dict[str, Any] = {"order_ref": "ord-1", "submission": "sub-1"}
     return {
@@ -60,7 +60,7 @@ def rows(page: str) -> list[int]:
 
 
 def shown(client: Client, story: dict[str, int], query: str) -> list[str]:
-    """Which of the story's events a list shows."""
+    """The names of the story's events that a list shows."""
     response = client.get(f"{PAGE}?{query}")
     assert response.status_code == 200
     names = {seq: name for name, seq in story.items()}

@@ -1,4 +1,4 @@
-"""A wrong resolution is corrected once, and the receipt shows both; the history names who did it."""
+"""A wrong resolution can be corrected once; the receipt shows both, and the history names their authors."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def theirs(unknown: Submission, sandbox: SandboxServer) -> str:
 
 @pytest.fixture
 def as_sol(db: None) -> Client:
-    """Another supervisor."""
+    """Another supervisor's client."""
     client = Client()
     client.force_login(make_person("sol", "supervisor"))
     return client
@@ -215,7 +215,7 @@ def test_a_late_answer_in_the_middle_of_a_correction_is_not_corrected_away(
     assert fresh(verified).contradicted
 
 
-# --- A late answer that something speaks against ---------------------------------------------------
+# --- A late answer with a doubt --------------------------------------------------------------------
 def _late(submission: Submission, ref: str) -> None:
     late = Result(Outcome.CREATED, consumer_ref=ref, http_status=200)
     storing.store_outcome(fresh(submission), late, Actor.system("worker"))
@@ -265,7 +265,7 @@ def test_a_late_reference_that_a_supervisor_has_overruled_belongs_to_who_it_is_g
     assert "gave this reference to another submission" not in text(as_supervisor.get(receipt(other)))
 
 
-# --- At once --------------------------------------------------------------------------------------
+# --- Concurrent corrections -----------------------------------------------------------------------
 def _at_once(*acts: Callable[[], None]) -> list[str]:
     barrier = threading.Barrier(len(acts), timeout=20)
 
@@ -329,7 +329,7 @@ def test_a_supervisor_and_reconciliation_at_once_resolve_it_once(
     assert found.outcome == (Outcome.NOT_CREATED if by_supervisor else Outcome.CREATED)
 
 
-# --- Who did it -----------------------------------------------------------------------------------
+# --- Authors --------------------------------------------------------------------------------------
 def test_the_history_names_reconciliation_and_not_who_pressed_check_now(
     as_staff: Client,
     staff: User,

@@ -1,4 +1,4 @@
-"""New order consumer, from the form to the vendor: what is sent, what stops, and nothing typed is lost."""
+"""New order consumer, from the form to the vendor: what is sent, what stops it, no lost entry."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SUBMIT = re.compile(r'<button type="submit"([^>]*)>(.*?)</button>', re.DOTALL)
 
 
 def buttons(page: str) -> list[tuple[str, str]]:
-    """Attributes and words of the entry form's submit buttons, in the order of the source."""
+    """Attributes and text of the entry form's submit buttons, in the order of the source."""
     start = page.index('class="entry"')
     form = page[start : page.index("</form>", start)]
     return [(attributes, " ".join(labels.split())) for attributes, labels in SUBMIT.findall(form)]
@@ -313,7 +313,7 @@ ODD_CONSUMER = clean(emails=(), phone_numbers=("reception",))
 
 
 def accepted_on(page: str) -> str:
-    """What the button Create anyway accepts."""
+    """The warnings that the button Create anyway accepts."""
     [attributes] = [attributes for attributes, labels in buttons(page) if labels == "Create anyway"]
     found = re.search(r'name="accepted" value="([^"]*)"', attributes)
     assert found
@@ -454,7 +454,7 @@ def test_back_button_and_next_person_sends_nothing_and_keeps_the_second_entry(
     ]
 
 
-# --- Correcting an earlier try --------------------------------------------------------------------
+# --- Correcting an earlier submission -------------------------------------------------------------
 @pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.NOT_SENT, Outcome.NOT_CREATED])
 def test_an_earlier_try_that_created_nothing_fills_the_form_and_can_be_sent_again(
     as_staff: Client, staff: User, sandbox: SandboxServer, outcome: Outcome

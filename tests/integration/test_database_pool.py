@@ -22,7 +22,7 @@ pytestmark = [
 
 @pytest.fixture
 def pool() -> Iterator[Any]:
-    """A pool of the settings' kind that no other test has used."""
+    """A new pool with the settings of the portal's."""
     connection.close()
     connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL's
     yield connection.pool  # type: ignore[attr-defined]
@@ -31,7 +31,7 @@ def pool() -> Iterator[Any]:
 
 
 def taken(pool: Any) -> list[Any]:
-    """Every connection that the pool may have, in use."""
+    """Take every connection of the pool."""
     pool.open()
     return [pool.getconn(5) for _ in range(settings.DATABASES["default"]["OPTIONS"]["pool"]["max_size"])]
 
@@ -74,7 +74,7 @@ def test_a_connection_that_the_server_has_closed_is_replaced_before_anybody_uses
 def test_a_server_that_refuses_connections_is_not_waited_for(
     pool: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "kwargs", {**pool.kwargs, "port": 1})  # nobody listens there
+    monkeypatch.setattr(pool, "kwargs", {**pool.kwargs, "port": 1})  # nothing listens there
     begin = time.monotonic()
     with pytest.raises(OperationalError):
         connection.ensure_connection()

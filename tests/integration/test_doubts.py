@@ -1,4 +1,4 @@
-"""An answer "created" that does not fit: never a plain green page, and a supervisor says what it was."""
+"""An answer "created" with a doubt never shows a plain green page; a supervisor decides."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _on(settings: Settings) -> None:
 
 
 def known(sandbox: SandboxServer) -> str:
-    """A consumer that another system has put on the order; its reference."""
+    """Add a consumer to the order as another system does; returns its reference."""
     return sandbox.sandbox.add_consumer(SAMPLE_ORDER, clean().to_json()).ref
 
 

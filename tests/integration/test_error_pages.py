@@ -1,4 +1,4 @@
-"""Every error is a page in the portal's look, with the support code that stands in the log."""
+"""Every error is a page in the portal's design, with the support code that is in the log."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def of_staff(visitor: Client, staff: User) -> Client:
 
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[dict[str, Any]]]:
-    """What the request log says, line by line."""
+    """The lines of the request log."""
     caplog.set_level("INFO", logger="django_structlog")
     return lambda: [record.msg for record in caplog.records if isinstance(record.msg, dict)]
 
 
 def _expect_page(response: HttpResponseBase, status: int, heading: str, lines: list[dict[str, Any]]) -> None:
-    """The status, the portal's look, what happened, a way on, and a code that leads to the log line."""
+    """Assert the status, the design, the explanation, a next step, and a code that is in the log line."""
     page = text(response)  # type: ignore[arg-type]  # the pages are no streams
     assert response.status_code == status
     assert response.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -59,7 +59,7 @@ def _expect_page(response: HttpResponseBase, status: int, heading: str, lines: l
     [code] = re.findall(r'Support code <strong class="mono">([0-9a-f]{8})</strong>', page)
     told = [line for line in lines if str(line.get("request_id", "")).startswith(code)]
     ends = [line for line in told if line["event"] in ("request_finished", "request_failed")]
-    # A fault is in the log with its traceback and the status of the page.
+    # A fault is logged with its traceback and the status of the page.
     assert [(line["code"], "exc_info" in line) for line in ends] == [(status, status >= 500)]
 
 
@@ -143,7 +143,7 @@ def test_more_bytes_than_the_portal_takes_are_a_page(
 
 @pytest.mark.parametrize("turn", [1, 2])
 def test_too_many_attempts_are_a_page(visitor: Client, staff: User, lines: Lines, turn: int) -> None:
-    """Twice: what one test has counted is gone in the next."""
+    """Twice: the counters of one test are reset in the next."""
     for _ in range(5):
         answer = visitor.post("/accounts/login/", {"login": "sam", "password": "not the password"})
         assert answer.status_code == 200
@@ -154,14 +154,14 @@ def test_too_many_attempts_are_a_page(visitor: Client, staff: User, lines: Lines
 # --- Faults of the portal -------------------------------------------------------------------------
 @pytest.fixture(params=[OperationalError, InterfaceError])
 def lost(request: pytest.FixtureRequest) -> type[Exception]:
-    """How a database that does not answer shows; the second: its connection is closed already."""
+    """The exceptions of a database that does not answer; for the second the connection is closed already."""
     kind: type[Exception] = request.param
     return kind
 
 
 @pytest.fixture
 def no_database(monkeypatch: pytest.MonkeyPatch, lost: type[Exception]) -> Callable[[], None]:
-    """Call it, and every use of the database from there on fails as one that does not answer."""
+    """Call the function, then make every use of the database fail as if it did not answer."""
 
     def gone(*_: Any, **__: Any) -> Any:
         raise lost(TEXT_OF_THE_FAULT)
@@ -200,7 +200,7 @@ def test_a_database_that_is_away_is_a_page(
     _expect_page(of_staff.get(path), 503, "The portal cannot work at the moment", lines())
 
 
-# --- What became of an act ------------------------------------------------------------------------
+# --- The outcome of an act ------------------------------------------------------------------------
 SETTLED = {"outcome": "not_created", "not_created-reason": "not_seen_in_cdp"}
 NOTHING = "Nothing was changed."
 PERSON = {"username": "new", "name": "New Person", "time_zone": "", "roles": ["staff"]}
@@ -261,7 +261,7 @@ def test_an_act_that_was_done_before_the_database_went_away_is_not_denied(
 
     monkeypatch.setattr(services, "add_person", add_and_lose)
     answer = visitor.post("/people/new/", PERSON)
-    # Django takes one of the two errors for a session that has ended: the answer goes out as it is.
+    # Django takes one of the two errors for an ended session: its answer is not changed.
     assert answer.status_code == (503 if lost is InterfaceError else 302)
     assert NOTHING not in text(answer)
 

@@ -1,4 +1,4 @@
-"""The export pages and the file, from the choice to its end."""
+"""The export pages and the file, from the choice to the end of the file."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ def until(true: Callable[[], object]) -> None:
 
 
 def entry(**changed: str) -> dict[str, str]:
-    """The form as a browser posts it; ``-`` leaves a name out."""
+    """The form data of the export form; ``-`` removes a name."""
     values = values_of(None, time_zone="UTC") | changed
     return {name: value for name, value in values.items() if value != "-"}
 
 
 def choose(client: Client, query: str = "", **changed: str) -> Export:
-    """Fill the form in and come to the export's page."""
+    """Submit the form; returns the address of the export's page."""
     answer = client.post(f"{reverse('history:export')}{query}", entry(**changed))
     assert answer.status_code == 303, answer.content
     export = Export.objects.latest("pk")
@@ -107,7 +107,7 @@ def test_the_page_tells_what_will_be_in_the_file(as_supervisor: Client, supervis
     assert "The file will have 3 rows , the same as the list" in text(page)
     assert "Outcome: Created" in text(page)
     assert "Last 30 days" in text(page)
-    assert "Personal data" not in text(page)  # a supervisor may not export it unless it is granted
+    assert "Personal data" not in text(page)  # a supervisor needs an explicit permission for it
 
 
 @pytest.mark.parametrize("query", ["?since=nonsense", "?outcome=lost", "?since=2026-03-07&until=2026-03-01"])
@@ -227,7 +227,7 @@ def test_an_exact_search_is_exported_by_its_digest(as_permitted: Client, permitt
 def test_the_file_has_the_rows_of_all_pages_of_a_common_name_in_their_order(
     as_permitted: Client, permitted: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The list looks for a name that many share in another way than the file does."""
+    """For a common name the list uses another query than the file."""
     monkeypatch.setattr(selection, "MANY", 20)
     monkeypatch.setattr(selection, "NEAR", 70)
     made = Submission.objects.bulk_create(row(permitted, **columns) for columns in numbered(160))
@@ -356,10 +356,10 @@ def test_the_answer_waits_for_the_first_bytes_and_not_for_the_query(
     assert next(pieces)
     may_go_on.set()
     b"".join(pieces)
-    assert let_go == [True]  # and not after a wait in vain
+    assert let_go == [True]  # without waiting for a timeout
 
 
-# --- Who may ------------------------------------------------------------------------------------------
+# --- Permissions --------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", ["exported", "export_progress", "export_file", "export_cancel"])
 def test_somebody_elses_export_is_no_different_from_none(as_supervisor: Client, name: str) -> None:
     export = stored(make_person("olga", "supervisor"), State.READY)
@@ -400,7 +400,7 @@ def test_without_the_forms_secret_no_file_leaves(supervisor: User) -> None:
     assert events("export.started") == []
 
 
-# --- What can go wrong --------------------------------------------------------------------------------
+# --- Failures -----------------------------------------------------------------------------------------
 def test_when_the_slots_are_taken_the_page_says_so_and_keeps_the_choice(
     as_supervisor: Client, supervisor: User, settings: Settings
 ) -> None:

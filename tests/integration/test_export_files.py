@@ -1,4 +1,4 @@
-"""The export's engine against a real database: the list's rows, one moment of them, little memory, a stop."""
+"""The export engine with a real database: the list's rows, one snapshot, little memory, cancellation."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
 
 @pytest.fixture
 def own_connection() -> Iterator[BaseDatabaseWrapper]:
-    """A connection of the export's own, as it has in the portal."""
+    """A separate connection for the export, as in the portal."""
     own = connections.create_connection("default")
     yield own
     own.close()
 
 
 class Stopped(Exception):
-    """Raised by whoever watches an export."""
+    """Raised by the callback that watches an export."""
 
 
 SELECTIONS: list[dict[str, Any]] = [
@@ -102,7 +102,7 @@ def test_the_file_has_the_rows_of_the_list_in_its_order(
 def test_what_is_stored_meanwhile_is_not_in_the_file(
     supervisor: User, own_connection: BaseDatabaseWrapper, format_: Format
 ) -> None:
-    """And it is stored at once: an export keeps nobody waiting."""
+    """They are stored without waiting: an export blocks no writer."""
     stored(supervisor, [{"submitted_at": dt.datetime(2026, 1, 1, tzinfo=dt.UTC)}])
     repeat(Submission.objects.get(), 4_999)
     seen: list[int] = []
@@ -157,7 +157,7 @@ def test_memory_does_not_grow_with_the_rows(
 
 
 def _many_wide_rows(person: User) -> None:
-    """More than the sockets between server and client hold."""
+    """More bytes than the sockets between server and client can buffer."""
     stored(person, [{"order_href": "x" * 3_000, "consumer": FULL}])
     repeat(Submission.objects.get(), 9_999)
 
@@ -256,7 +256,7 @@ def test_a_sheet_that_becomes_too_large_is_followed_by_another(
 
 @needs_office
 def test_libreoffice_opens_excel_files_with_every_text_as_it_was(supervisor: User, tmp_path: Path) -> None:
-    # LibreOffice itself leaves out what no XML file of its own can hold, and ends lines with a line feed.
+    # LibreOffice drops characters that its own XML cannot contain, and ends lines with a line feed.
     stored(supervisor, [{"order_ref": text} for text in HOSTILE if not _UNREADABLE_THERE.search(text)])
     wanted = layout(Format.XLSX, ("order_ref", "http_status", "submitted_at"))
     file = tmp_path / "export.xlsx"
@@ -289,7 +289,7 @@ def test_libreoffice_makes_no_formula_of_any_cell(supervisor: User, tmp_path: Pa
         files[-1].write_bytes(written(layout(format_, columns, separator=separator))[0])
     [sheet] = converted(files[:1], "fods", tmp_path)
     assert "table:formula" not in sheet.read_text()
-    # Each file also as by somebody whose spreadsheet expects another separator.
+    # Each file also with the separator that the reader's spreadsheet does not expect.
     for code in (44, 59, 9):
         folder = tmp_path / str(code)
         folder.mkdir()
@@ -312,7 +312,7 @@ def test_libreoffice_opens_csv_with_every_text_as_it_was(
     file = tmp_path / "export.csv"
     wanted = layout(Format.CSV, ("order_ref", "error_code"), separator=separator)
     file.write_bytes(written(wanted)[0])
-    # Columns as text (2), as a careful person imports them; no number is made of a reference then.
+    # Columns imported as text (2), as a careful person does, so that a reference does not become a number.
     opened_as = (
         f"Text - txt - csv (StarCalc):{ord(separator)},34,76,1,1/2/2/2,0,false,false,false,false,false,-1"
     )
@@ -325,7 +325,7 @@ _UNREADABLE_THERE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff\u0085\u2028\u202
 
 
 def _office_rows(sheet: Path) -> list[list[str]]:
-    """The cells of a sheet in LibreOffice's own XML, each with all of its blanks and lines."""
+    """The cells of a sheet in LibreOffice's own XML, with all blanks and line ends."""
     rows = []
     for line in ET.parse(sheet).iter(f"{TABLE}table-row"):
         cells: list[str] = []

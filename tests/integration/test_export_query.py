@@ -1,4 +1,4 @@
-"""The query of an export while it runs: stopped for good, lost with its database, in nobody's way."""
+"""The query of a running export: cancelled, lost with its database, and not blocking other queries."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def until(true: Callable[[], object]) -> None:
 
 @contextmanager
 def server() -> Iterator[psycopg.Connection[Any]]:
-    """A connection of nobody's, such as an administrator's."""
+    """A connection outside the portal, such as an administrator's."""
     database = connection.settings_dict
     with closing(
         psycopg.connect(
@@ -63,7 +63,7 @@ def server() -> Iterator[psycopg.Connection[Any]]:
 
 @contextmanager
 def waiting_query(person: User) -> Iterator[tuple[Export, Delivery, psycopg.Connection[Any]]]:
-    """An export whose query has begun and waits for a lock, after its first bytes have left."""
+    """An export whose query waits for a lock, after its first bytes have been sent."""
     store(person, Outcome.CREATED)
     export = prepared(person)
     services.start(export, acting(person))
@@ -78,7 +78,7 @@ def waiting_query(person: User) -> Iterator[tuple[Export, Delivery, psycopg.Conn
 
 
 def test_in_the_middle_of_the_query_submissions_are_stored_and_are_not_in_the_file(supervisor: User) -> None:
-    """On SQLite a transaction around the query would keep every submission out."""
+    """On SQLite a transaction around the query would block every write."""
     fill(connection, ROWS)
     export = prepared(supervisor)
     services.start(export, acting(supervisor))
@@ -90,7 +90,7 @@ def test_in_the_middle_of_the_query_submissions_are_stored_and_are_not_in_the_fi
         def write_and_wait(data: bytes) -> None:
             nonlocal pieces
             pieces += 1
-            if pieces == 2:  # the first rows: the others are still to come
+            if pieces == 2:  # the first rows; more will follow
                 begun.set()
                 go_on.wait(PATIENCE)
             write_bytes(data)

@@ -1,4 +1,4 @@
-"""What the record of an export keeps, and who reads it."""
+"""The contents of an export's record, and who may read it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of figures: what it says, where its numbers lead, who may open it, and what stays on record."""
+"""The page of figures: contents, links, permissions, and the recorded events."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SVG = re.compile(r"<svg.*?</svg>", re.DOTALL)
 
 @pytest.fixture
 def history(staff: User, supervisor: User) -> None:
-    """Two weeks of two people, with every outcome and some reasons, at all hours."""
+    """Two weeks of submissions by two people, with every outcome and some reasons, at all hours."""
     outcomes = [Outcome.CREATED] * 6 + [
         Outcome.REJECTED,
         Outcome.NOT_SENT,
@@ -54,7 +54,7 @@ def history(staff: User, supervisor: User) -> None:
 
 
 class _Links(HTMLParser):
-    """Each link into the list whose words are a number, or whose name ends with one."""
+    """Collects each link into the list whose text is a number, or whose name ends with one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ def links(page: str) -> list[tuple[str, int]]:
 
 
 def rows_behind(url: str, reader: User) -> int:
-    """How many rows the list has at that address."""
+    """The number of rows that the list shows at that address."""
     form = SubmissionFilterForm(QueryDict(urlsplit(url).query), everybody=True)
     assert form.is_valid(), (url, form.errors)
     return Selection(form.asked(), person_id=str(reader.pk), everybody=True).submissions().count()

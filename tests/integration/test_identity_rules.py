@@ -1,4 +1,4 @@
-"""Administrators enter the tenant's identity rules: five at most, one provider once, in order, on record."""
+"""Administrators enter the tenant's identity rules: at most five, each provider once, in order, recorded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.entries import text
 from tests.support.people import events
 
 pytestmark = pytest.mark.django_db
-REAL = pytest.mark.django_db(transaction=True)  # a create, or several connections
+REAL = pytest.mark.django_db(transaction=True)  # real commits, for creates and several connections
 
 PAGE = "/identity-rules/"
 TESTS = Actor.system("tests")

@@ -1,4 +1,4 @@
-"""A form that the page's script sends is told where to go; everything else is as without the script."""
+"""A form that is sent by the page's script gets its redirect as data; all else is as without script."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Integrity page: the last verdict, a verification while one watches, and the proof."""
+"""The Integrity page: the last verdict, a verification with progress, and the proof."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def posted(client: Client, name: str) -> bytes:
-    """What the page sends, part by part, as one."""
+    """The parts of a streamed page, joined."""
     response = client.post(reverse(name))
     assert isinstance(response, StreamingHttpResponse)
     content = b"".join(response.streaming_content)
@@ -125,7 +125,7 @@ def test_the_proof_can_be_taken_from_a_log_that_takes_no_events(
 def test_an_end_that_was_set_forward_in_time_is_told(
     as_administrator: Client, signed_log: None, micros: int, takes: bool
 ) -> None:
-    """Every event from then on would have that time. One that was set back makes no difference."""
+    """Every later event would have that time. A head that was set back makes no difference."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE audit_head SET time = time + %s", [micros])
     assert ("takes no new events" not in page(as_administrator)) is takes
@@ -170,7 +170,7 @@ def test_the_proof_is_checked_with_nothing_but_python(
 
 
 def alone(folder: Path, *arguments: Any) -> subprocess.CompletedProcess[str]:
-    """The verifier of the archive, in a Python without a single installed package, and without ours."""
+    """Run the archive's verifier in a Python without installed packages and without the portal."""
     command = [sys.executable, "-I", "-S", str(folder / "verify_audit_log.py"), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=folder, check=False)
 

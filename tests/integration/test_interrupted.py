@@ -1,4 +1,4 @@
-"""A create whose session, database or keys fail in the middle: what is told stays true."""
+"""A create whose session, database or keys fail in the middle: every page and record is true."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LATE = "11111111-2222-4333-8444-555555555555"
 def _failing(
     monkeypatch: pytest.MonkeyPatch, name: str, errors: list[Exception], *, after: bool = False
 ) -> None:
-    """Let a function of the services raise these errors one after the other, before or after its work."""
+    """Make a function of the services raise these errors in turn, before or after its work."""
     module = storing if name == "store_outcome" else submit
     real = getattr(module, name)
 
@@ -83,7 +83,7 @@ def test_where_nothing_can_be_written_the_person_sees_the_true_result(
     assert line.levelno == logging.ERROR
     assert created.ref in line.getMessage()
     assert FULL.last_name not in line.getMessage()
-    assert Submission.objects.get().outcome == Outcome.SENDING  # the worker makes it unknown
+    assert Submission.objects.get().outcome == Outcome.SENDING  # the worker sets it to unknown
 
 
 def test_an_identical_one_that_ended_meanwhile_is_not_in_the_way(

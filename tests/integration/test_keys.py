@@ -1,4 +1,4 @@
-"""Machines with different keys over one database: the one whose keys are not the database's does not work."""
+"""Machines with different keys on one database: a machine with a foreign key does not work."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ OTHER = {
     "DIGEST_KEY": "another digest key of this test alone, 0123456789",
     "AUDIT_SIGNING_KEY": base64.b64encode(bytes(range(32))).decode(),
 }
-# What a command that writes would do first, with arguments that lead there.
+# The first step of each command that writes, with arguments that reach it.
 WRITING_COMMANDS = [
     ["create_administrator", "--user-name", "x", "--name", "X"],
     ["create_practice_people"],
@@ -47,7 +47,7 @@ WRITING_COMMANDS = [
     ["audit_retain", "--up-to", "1"],
     ["worker"],
 ]
-# What these do depends on no key, and they are there to find out what is wrong. The last one is what accepts.
+# These commands do not depend on a key, and help to find the problem. The last one accepts keys.
 NOT_STOPPED = {"audit_export", "audit_proof", "audit_verify", "status", "register_keys"}
 
 
@@ -58,7 +58,7 @@ def _registered() -> None:
 
 @pytest.fixture(params=OTHER)
 def foreign(request: pytest.FixtureRequest, settings: Settings) -> str:
-    """The name of a setting that holds another machine's key."""
+    """The name of a setting that contains another machine's key."""
     name = str(request.param)
     setattr(settings, name, OTHER[name])
     return name
@@ -97,7 +97,7 @@ def test_the_fingerprint_of_a_signing_key_begins_with_its_id(settings: Settings)
 def test_whoever_finds_the_set_filled_meanwhile_does_not_register_beside_it(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two machines start at once over an empty set: the second one read it before the first had committed."""
+    """Two machines start on an empty set at the same time: the second reads it before the first commits."""
     settings.DIGEST_KEY = OTHER["DIGEST_KEY"]
     read, calls = key_fingerprints.registered, []
 
@@ -171,7 +171,7 @@ def test_a_machine_that_lacks_a_key_of_the_database_does_not_start(settings: Set
         accept_keys(ACTOR)
 
 
-# --- Keys that are accepted on purpose --------------------------------------------------------------
+# --- Accepting keys deliberately --------------------------------------------------------------------
 def test_a_new_encryption_key_in_front_works_once_it_is_accepted(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -191,7 +191,7 @@ def test_a_new_encryption_key_in_front_works_once_it_is_accepted(
 
 def test_several_machines_take_a_new_encryption_key_without_one_of_them_stopping(settings: Settings) -> None:
     old, new = settings.ENCRYPTION_KEYS, OTHER["ENCRYPTION_KEYS"]
-    settings.ENCRYPTION_KEYS = [*old, *new]  # on every machine, each started again
+    settings.ENCRYPTION_KEYS = [*old, *new]  # on every machine, each restarted
     accept_keys(ACTOR)
     call_command("register_keys")  # on one
     accept_keys(ACTOR)
@@ -229,7 +229,7 @@ def test_a_lost_key_can_be_given_up_on_purpose_and_that_is_on_record(settings: S
     ]
 
 
-# --- A database that does not answer is no wrong key ------------------------------------------------
+# --- A database that does not answer is not a wrong key ---------------------------------------------
 def test_the_worker_waits_for_the_database_before_it_compares_keys(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -254,7 +254,7 @@ def test_a_command_reports_a_lost_database_in_its_own_way(monkeypatch: pytest.Mo
 
 
 def test_gunicorn_does_not_start_with_a_foreign_key(tmp_path: Path) -> None:
-    """The real thing: exit code, the message alone, no traceback."""
+    """With a real gunicorn: exit code, only the message, no traceback."""
     environment = {
         **os.environ,
         "PORTAL_MODE": "practice",

@@ -1,4 +1,4 @@
-"""The list of submissions with its filters, its exact searches, and what is above it."""
+"""The list of submissions: its filters, its exact searches, and the summary above it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NOW = dt.datetime.now(dt.UTC)
 OLD = dt.datetime(2020, 3, 7, 12, tzinfo=dt.UTC)
 ORDER, OTHER = "11111111-45a2-45ea-872c-30e45139007d", "22222222-45a2-45ea-872c-30e45139007d"
 GUEST, CONSUMER = "33333333-aaaa-45ea-872c-30e45139007d", "44444444-bbbb-45ea-872c-30e45139007d"
-# What is typed into the search; no piece of them could be anywhere by chance.
+# Search texts; no part of them could occur elsewhere by chance.
 TYPED = {
     "email": "zq.marker@example.com",
     "phone": "+353 87 555 1234",
@@ -75,7 +75,7 @@ def story(staff: User, sid: User) -> dict[str, Submission]:
 
 
 def names(page: str, story: dict[str, Submission]) -> list[str]:
-    """Which of the story's submissions the list shows, in its order."""
+    """The names of the story's submissions that the list shows, in its order."""
     known = {str(one.public_id): name for name, one in story.items()}
     return [
         known[one]
@@ -85,13 +85,13 @@ def names(page: str, story: dict[str, Submission]) -> list[str]:
 
 
 def chips(page: str) -> dict[str, str]:
-    """The words of each chip, with the address without it."""
+    """The text of each chip, with the address that removes it."""
     found = re.findall(r'<li><a href="([^"]+)"><span><span[^>]*>[^<]*</span>([^<]+)</span></a></li>', page)
     return {unescape(words): unescape(url) for url, words in found}
 
 
 def with_digests(query: str) -> str:
-    """``email=?`` becomes the digest of what is typed."""
+    """``email=?`` becomes the digest of the typed text."""
     return re.sub(r"(\w+)=\?", lambda m: f"{m[1]}={search_digest(DigestKind(m[1]), TYPED[m[1]])}", query)
 
 
@@ -244,7 +244,7 @@ def test_an_exact_search_finds_what_was_sent(
     assert names(page, story) == ["created"]
     label = DigestKind(name).label
     assert f"{label}: as searched for" in chips(page)
-    # The hidden field keeps it when the other filters are sent again.
+    # The hidden field keeps it in the request when the other filters are sent.
     assert f'name="{name}" value="{parse_qs(urlsplit(address).query)[name][0]}"' in page
 
 

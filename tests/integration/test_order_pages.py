@@ -1,4 +1,4 @@
-"""The look-up pages against the running sandbox: what people see, and what the audit log keeps of it."""
+"""The lookup pages with a running sandbox: their contents, and what the audit log records."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _told() -> list[tuple[str, dict[str, Any]]]:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> MagicMock:
-    """A client that answers as the test says."""
+    """A client whose answers the test sets."""
     client: MagicMock = create_autospec(CdpClient, instance=True, spec_set=True)
     client.is_own_link.return_value = False
     monkeypatch.setattr(views, "get_client", lambda: client)

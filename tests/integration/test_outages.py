@@ -1,4 +1,4 @@
-"""What Verify now says when something cannot be read: a sentence, and no verdict."""
+"""Verify now shows a message without a verdict if something cannot be read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""For each fault of the sandbox: the right outcome, the right page, the entry kept, one wire call."""
+"""For each fault of the sandbox: the right outcome and page, the entry preserved, one wire call."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOT_SENT_HEADLINE = "Nothing was sent. You can send it again."
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a create ends: what is stored, what the page says, and whether the consumer is there in truth."""
+    """The end of a create: the stored outcome, the page's text, and whether the consumer really exists."""
 
     outcome: Outcome
     code: str
@@ -76,7 +76,7 @@ def test_every_fault_that_has_an_order_of_its_own_has_its_end_here() -> None:
 
 @pytest.fixture(params=["armed", "its order"])
 def order_with(request: pytest.FixtureRequest, sandbox: SandboxServer) -> OrderWith:
-    """Gives the order on which the next create meets a fault: any order where it is armed, or its own."""
+    """The order on which the next create gets a fault: any order with an armed fault, or the fault's own."""
     return OrderWith(sandbox, armed=request.param == "armed")
 
 
@@ -158,7 +158,7 @@ def check_the_receipt(page: str, submission: Submission, end: End) -> None:
 def test_no_page_of_a_refusal_shows_the_client_key(
     as_staff: Client, sandbox: SandboxServer, settings: Settings
 ) -> None:
-    # The sandbox's 404, like the vendor's, holds the client key in its developerMessage.
+    # The sandbox's 404, like the vendor's, contains the client key in its developerMessage.
     location = as_staff.post(NEW, posted(order=FAULT_ORDERS["404"]))["Location"]
     submission = Submission.objects.get()
     for page in (as_staff.get(location), as_staff.get(f"/submissions/{submission.public_id}/")):

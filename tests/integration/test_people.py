@@ -1,4 +1,4 @@
-"""The pages of people and roles, one's own account, the one-time link, and what is denied."""
+"""The pages of people and roles, one's own account, the one-time link, and refusals."""
 
 from __future__ import annotations
 
@@ -299,7 +299,7 @@ def test_a_person_chooses_their_time_zone_and_nothing_else() -> None:
     assert (pat.time_zone, pat.name, pat.roles) == ("Asia/Tokyo", "Pat Person", (STAFF,))
 
 
-# --- Two at once ----------------------------------------------------------------------------------
+# --- Concurrent acts ------------------------------------------------------------------------------
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("act", ["deactivate", "revoke"])
 def test_two_administrators_who_remove_each_other_at_once_leave_one(act: str) -> None:
@@ -333,7 +333,7 @@ def test_a_link_that_two_use_at_once_works_for_one() -> None:
 
 
 def _at_once(refused: list[ActRefusedError], *acts: Callable[[], None]) -> None:
-    """Run the acts in threads that start together; what is refused is kept."""
+    """Run the acts in threads that start together; returns the refusals."""
     start = threading.Barrier(len(acts))
 
     def run(act: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""Searches, exports and refused pages of one person, and sessions of nobody, have limits."""
+"""Limits for a person's searches, exports and refused pages, and for anonymous sessions."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_searches_beyond_the_limit_are_refused_in_words_and_told_once(
 ) -> None:
     settings.SEARCHES_PER_HOUR = 2
     sue = make_person("sue", "supervisor")
-    answers = [search(_as(sue)) for _ in range(4)]  # whichever session
+    answers = [search(_as(sue)) for _ in range(4)]  # in every session
     assert [answer.status_code for answer in answers[2:]] == [429, 429]
     assert all(answer.status_code in (200, 303) for answer in answers[:2])
     page = answers[2].content.decode()
@@ -132,7 +132,7 @@ def test_entries_are_kept_for_a_person_up_to_a_limit_and_the_page_says_so(
     most = middleware.KEPT_ENTRIES.most
     last = None
     for number in range(most):
-        last = Client(REMOTE_ADDR=f"192.0.2.{number}")  # of an office: not limited by the address
+        last = Client(REMOTE_ADDR=f"192.0.2.{number}")  # one address of a whole office: not limited
         assert last.post(NEW, values).status_code == 302
     refused = Client().post(NEW, values)
     assert refused.status_code == 429

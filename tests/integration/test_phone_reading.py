@@ -1,4 +1,4 @@
-"""How a phone number is read is told while it is typed: to those who enter consumers, and kept nowhere."""
+"""The reading of a phone number is shown to people who may enter consumers, and not stored."""
 
 from __future__ import annotations
 

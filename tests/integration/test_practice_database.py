@@ -1,4 +1,4 @@
-"""An outdated practice database is set aside, with its checkpoints; a current one stays."""
+"""An outdated practice database is moved away with its checkpoints; a current one stays."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ print(set_aside_if_outdated() or "current")
 
 
 def run(folder: Path, *arguments: str) -> str:
-    """Run Python with the practice database of that folder and return what it printed."""
+    """Run Python with the practice database of that folder; returns its output."""
     environment = {
         **os.environ,
         "PORTAL_MODE": "practice",

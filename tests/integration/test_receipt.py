@@ -1,4 +1,4 @@
-"""The receipt: permanent, read-only, true about what was sent and what came back, for its readers only."""
+"""The receipt: permanent, read-only, true about request and answer, only for authorised readers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.support.entries import (
 from tests.support.people import events, make_person
 
 pytestmark = pytest.mark.django_db
-REAL = pytest.mark.django_db(transaction=True)  # a create, or several connections
+REAL = pytest.mark.django_db(transaction=True)  # real commits, for creates and several connections
 
 BASE = "http://127.0.0.1:8031"
 GUEST = "f6fadfa7-e5c1-4b62-9362-da5cc13da58a"
@@ -53,7 +53,7 @@ def row(page: str, label: str) -> str:
     return found
 
 
-# --- Sent beside come back ------------------------------------------------------------------------
+# --- Sent and returned values ---------------------------------------------------------------------
 def test_what_was_sent_stands_beside_what_came_back_and_differences_are_marked(
     as_staff: Client, staff: User
 ) -> None:
@@ -137,7 +137,7 @@ def test_a_returned_link_is_shown_word_for_word_and_linked_only_on_the_vendors_o
     assert 'onmouseover="' not in page
 
 
-# --- Hostile words --------------------------------------------------------------------------------
+# --- Hostile texts --------------------------------------------------------------------------------
 HOSTILE = '<img src=x onerror="alert(1)">\'&amp;{{ 7|add:7 }}'
 
 

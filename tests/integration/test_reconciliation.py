@@ -1,4 +1,4 @@
-"""After an unknown outcome the order is read again: what is proven is taken, what is not is shown."""
+"""After an unknown outcome the order is read again: a proven consumer is taken, anything else is shown."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
 def lost(
     client: Client, sandbox: SandboxServer, consumer: NewConsumer = FULL, *, done: bool = True
 ) -> Submission:
-    """A create whose answer is lost after the work was done, or before."""
+    """A create whose answer is lost, after or before the work was done."""
     sandbox.sandbox.faults.arm(Armed("reset_after" if done else "reset_before"))
     assert client.post(NEW, posted(consumer)).status_code == 303
     submission = Submission.objects.latest("id")
@@ -76,7 +76,7 @@ def make_due(submission: Submission) -> None:
 
 
 def add_elsewhere(consumer: NewConsumer = FULL) -> OrderConsumer:
-    """The same API, used past the portal."""
+    """Add a consumer through the API as another system does."""
     deadline = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=30)
     return get_client().create_order_consumer(SAMPLE_ORDER, consumer, deadline=deadline).consumer
 
@@ -90,7 +90,7 @@ def fresh(submission: Submission) -> Submission:
     return Submission.objects.get(pk=submission.pk)
 
 
-# --- What proves it -------------------------------------------------------------------------------
+# --- Evidence -------------------------------------------------------------------------------------
 def test_a_new_consumer_that_matches_is_taken_as_created_with_its_evidence(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
@@ -205,7 +205,7 @@ def test_one_that_two_unknown_ones_match_is_taken_by_neither_and_shown_by_both(
     twin = replace(FULL, identifiers=(Identifier("ProfileSystem", "another"),))
     sandbox.sandbox.faults.arm(Armed("reset_before"))
     as_staff.post(NEW, posted(twin, accepted=f"similar_consumer:{first.public_id}"))
-    # The second one knew the order with the first one's consumer on it, unless the list was late.
+    # When the second was sent, the order had the first one's consumer, unless the list was late.
     Submission.objects.update(refs_before=[])
     second = Submission.objects.latest("id")
     assert look()
@@ -259,7 +259,7 @@ def test_a_twin_whose_answer_comes_between_the_two_questions_keeps_its_consumer(
     as_staff: Client, staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = lost(as_staff, sandbox, done=False)
-    theirs = add_elsewhere(replace(FULL, identifiers=()))  # what the twin's send has made
+    theirs = add_elsewhere(replace(FULL, identifiers=()))  # the consumer that the twin's send has made
     twin = store(staff, Outcome.SENDING, replace(FULL, identifiers=()))
     result = Result(Outcome.CREATED, consumer_ref=theirs.ref, http_status=200)
     real = selectors.open_on_order
@@ -287,7 +287,7 @@ def test_a_twin_whose_answer_comes_between_the_two_questions_keeps_its_consumer(
 def test_who_else_may_have_made_it_is_asked_before_what_is_claimed(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The other way round a twin could go from open to claimed between the two, and be missed by both.
+    # In the opposite order a twin could change from open to claimed between the two and be missed by both.
     lost(as_staff, sandbox)
     asked: list[str] = []
 
@@ -410,7 +410,7 @@ def test_a_late_answer_that_agrees_contradicts_nobody(as_staff: Client, sandbox:
     assert [event.details["answer_outcome"] for event in events("consumer.late_answer")] == ["created"]
 
 
-# --- When, and how often --------------------------------------------------------------------------
+# --- Schedule and number of checks ----------------------------------------------------------------
 def test_after_the_last_look_it_stays_unknown_and_pinned(
     as_staff: Client, as_supervisor: Client, sandbox: SandboxServer, settings: Settings
 ) -> None:
@@ -535,13 +535,13 @@ def test_a_supervisor_who_resolves_meanwhile_wins(
     assert (found.consumer_ref, found.resolved_how) == (REF, ResolvedHow.BY_SUPERVISOR)
 
 
-# --- What makes evidence worthless ----------------------------------------------------------------
+# --- Worthless evidence ---------------------------------------------------------------------------
 WOULD_MARK = "If a new consumer matches every returned field, this is marked as created."
 A_SUPERVISOR_DECIDES = "A supervisor then decides"
 
 
 def _names_without_filling_in(client: Client, submission: Submission, ref: str) -> None:
-    """The receipt names a consumer that nobody knows to be new, and does not call it new."""
+    """The receipt names a consumer that may not be new, and does not call it new."""
     response = client.get(f"/submissions/{submission.public_id}/")
     page = text(response)
     assert "On the order, and the same in every field that Sitecore CDP returns:" in page
@@ -611,7 +611,7 @@ def test_beside_an_older_twin_the_one_of_the_send_is_taken(as_staff: Client, san
         (3500, -3600.0, CheckResult.ONE),
         (3460, -3600.0, CheckResult.OTHER_TIME),
         (-100, -3600.0, CheckResult.OTHER_TIME),
-        (600, 0.0, CheckResult.OTHER_TIME),  # long after any answer could have come
+        (600, 0.0, CheckResult.OTHER_TIME),  # long after any possible answer
     ],
 )
 def test_the_moment_of_creation_is_judged_by_the_vendors_clock(
@@ -646,7 +646,7 @@ def test_a_list_before_the_send_that_was_not_whole_proves_nothing(
     for _ in range(3):
         add_elsewhere(clean())
     sandbox.sandbox.switches = sandbox.sandbox.switches.changed(switches)
-    get_client().list_order_consumer_refs(SAMPLE_ORDER)  # what a cache gives again
+    get_client().list_order_consumer_refs(SAMPLE_ORDER)  # an answer from a cache
     submission = lost(as_staff, sandbox)
     assert submission.refs_before_whole is (result is CheckResult.ONE)
     page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
@@ -900,10 +900,10 @@ def test_an_order_that_cannot_be_read_before_the_send_costs_the_evidence_and_nev
     assert (submission.outcome, submission.refs_before) == (Outcome.CREATED, None)
 
 
-# --- Too many at once -----------------------------------------------------------------------------
+# --- Concurrent checks ----------------------------------------------------------------------------
 @contextmanager
 def every_slot_taken() -> Iterator[None]:
-    """As if another thread of this process were calling."""
+    """All call slots of this process are taken by another thread."""
     assert django_settings.CDP_IN_FLIGHT == 1
     slots = get_client()._exchange.slots  # type: ignore[union-attr]  # it is configured
     assert slots._free.acquire(blocking=False)

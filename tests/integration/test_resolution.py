@@ -1,4 +1,4 @@
-"""A submission is marked as created after the portal has read the consumer, and both were compared."""
+"""A submission is marked as created after the portal has read and compared the consumer."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def theirs(unknown: Submission, sandbox: SandboxServer) -> str:
 
 @pytest.fixture
 def as_sol(db: None) -> Client:
-    """Another supervisor."""
+    """Another supervisor's client."""
     client = Client()
     client.force_login(make_person("sol", "supervisor"))
     return client
@@ -174,7 +174,7 @@ def _created_at(monkeypatch: pytest.MonkeyPatch, moment: datetime.datetime) -> N
         (900.0, -905, ""),  # their clock is 15 minutes behind ours
         (900.0, -1025, "was created before this submission was sent"),
         (0.0, 600, "was created after this submission had ended"),
-        (-900.0, 950, ""),  # and here ahead of it
+        (-900.0, 950, ""),  # their clock is ahead of ours
         (-900.0, 600, "was created before this submission was sent"),
     ],
 )
@@ -211,7 +211,7 @@ def test_what_was_entered_can_be_changed(as_supervisor: Client, unknown: Submiss
     assert "<title>Error" not in page
 
 
-# --- What is refused ------------------------------------------------------------------------------
+# --- Refusals -------------------------------------------------------------------------------------
 def _refused(client: Client, submission: Submission, ref: str, said: str) -> None:
     answer = enter(client, submission, created_with(ref))
     page = text(answer)
@@ -290,7 +290,7 @@ def test_a_consumer_of_another_submission_is_refused_unread(
         resolve(unknown, supervisor)
 
 
-# --- Where it cannot be read ----------------------------------------------------------------------
+# --- Unreadable consumers -------------------------------------------------------------------------
 @pytest.mark.parametrize("why", ["off", "down", "gone", "consumer"])
 def test_what_cannot_be_read_has_to_be_stated_and_is_shown_as_not_verified(
     as_supervisor: Client,
@@ -340,7 +340,7 @@ def test_what_cannot_be_read_has_to_be_stated_and_is_shown_as_not_verified(
 def test_a_list_that_may_lack_the_consumer_does_not_refuse_it(
     as_supervisor: Client, sandbox: SandboxServer, unknown: Submission, kind: str
 ) -> None:
-    """The list has a gap before the consumer, or comes from a cache that filled before it was created."""
+    """The list has a gap before the consumer, or comes from a cache filled before its creation."""
     if kind == "stubborn":
         sandbox.sandbox.switches = Switches().changed({"cache": "stubborn"})
         get_client().list_order_consumer_refs(SAMPLE_ORDER)

@@ -1,4 +1,4 @@
-"""A resolution that comes too late is not saved, and nothing of what was typed is lost."""
+"""A resolution that comes too late is not saved, and none of its typed text is lost."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def theirs(unknown: Submission, sandbox: SandboxServer) -> str:
 
 @pytest.fixture
 def as_sol(db: None) -> Client:
-    """Another supervisor."""
+    """Another supervisor's client."""
     client = Client()
     client.force_login(make_person("sol", "supervisor"))
     return client
@@ -180,7 +180,7 @@ def test_the_same_form_twice_leads_to_the_receipt(
 
 # --- An ended session, a lost database ------------------------------------------------------------
 def _session_ended(client: Client, person: User, submission: Submission, values: dict[str, str]) -> Client:
-    """Post without a session, sign in again: the client that has the entry kept."""
+    """Post without a session, then sign in again: a client for which the entry was sealed."""
     address = resolve_url(submission)
     late = Client()
     answer = late.post(address, values, headers={"Referer": f"http://testserver{address}"})

@@ -1,4 +1,4 @@
-"""An unknown outcome is resolved by a supervisor, once, with a reason; an overdue one becomes unknown."""
+"""A supervisor resolves an unknown outcome once, with a reason; an overdue one becomes unknown."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.support.people import acting, events, make_person
 from tests.support.resolving import AS_NOT_CREATED, mark_created, receipt
 
 pytestmark = pytest.mark.django_db
-REAL = pytest.mark.django_db(transaction=True)  # a create, or several connections
+REAL = pytest.mark.django_db(transaction=True)  # real commits, for creates and several connections
 
 NOTE = "Marvin at Sitecore said so on the phone"
 AS_CREATED = {
@@ -45,7 +45,7 @@ def unknown(staff: User) -> Submission:
     return store(staff, Outcome.UNKNOWN)
 
 
-# --- Who sees the forms ---------------------------------------------------------------------------
+# --- Visibility of the forms ----------------------------------------------------------------------
 def test_a_supervisor_sees_both_ways_to_resolve_and_staff_none(
     as_staff: Client, as_supervisor: Client, unknown: Submission
 ) -> None:
@@ -141,7 +141,7 @@ def test_the_note_is_not_readable_in_any_row_and_shown_to_supervisors_only(
     assert "Marvin" not in text(as_staff.get(receipt(unknown)))
 
 
-# --- What has to be given -------------------------------------------------------------------------
+# --- Required input -------------------------------------------------------------------------------
 IN_FULL = "Enter the consumer reference in full"
 MISSING = [
     (AS_CREATED, {"created-consumer_ref": ""}, f'consumer_ref">{IN_FULL}'),

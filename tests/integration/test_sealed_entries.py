@@ -1,4 +1,4 @@
-"""An entry that arrives without its session comes back to the same person, and to nobody else."""
+"""An entry that arrives without its session comes back only to the same person."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def test_an_account_is_slowed_down_at_one_address_and_its_owner_is_not_locked_ou
     assert limited.status_code == 429
     assert "Too many attempts" in limited.content.decode()
     assert _from("192.0.2.1", "other", "wrong").status_code == 200
-    assert _from("192.0.2.9", "pat", PASSWORD).status_code == 302  # the owner, elsewhere
+    assert _from("192.0.2.9", "pat", PASSWORD).status_code == 302  # the owner, in another browser
 
 
 def test_an_address_is_slowed_down_whatever_account_it_guesses() -> None:
@@ -247,7 +247,7 @@ def test_an_idle_session_ends_and_is_told_once(client: Client, pat: User) -> Non
     with time_machine.travel(START, tick=False) as clock:
         _sign_in(client, "pat")
         clock.shift(settings.SESSION_IDLE_SECONDS - 1)
-        assert _is_signed_in(client)  # and begins the idle time again
+        assert _is_signed_in(client)  # and restarts the idle time
         clock.shift(settings.SESSION_IDLE_SECONDS - 1)
         assert _is_signed_in(client)
         clock.shift(settings.SESSION_IDLE_SECONDS + 1)
@@ -280,7 +280,7 @@ def test_a_deactivation_ends_a_live_session_at_once_and_for_good(client: Client,
     services.reactivate_person(person_id=pat.pk, actor=TESTS)
     client.cookies[settings.SESSION_COOKIE_NAME] = cookie
     assert not _is_signed_in(client)
-    assert _sign_in(client, "pat").status_code == 302  # anew, with the password
+    assert _sign_in(client, "pat").status_code == 302  # again, with the password
 
 
 def test_a_deactivated_person_is_out_with_the_next_request(client: Client, pat: User) -> None:

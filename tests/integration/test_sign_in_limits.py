@@ -1,4 +1,4 @@
-"""Limits of the sign-in that stop a guesser and are no weapon against the owner of an account."""
+"""Limits of the sign-in that stop password guessing and do not lock out an account's owner."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _try(client: Client, password: str = PASSWORD, username: str = "pat") -> Htt
 
 
 def _at(number: int, *known: Client) -> Client:
-    """A browser at an address of its own, with the known browser's cookie where one is given."""
+    """A browser with its own address, and the known browser's cookie if one is given."""
     client = Client(REMOTE_ADDR=f"198.51.{number // 250}.{number % 250 + 1}")
     for other in known:
         client.cookies[project.KNOWN_DEVICE_COOKIE_NAME] = other.cookies[
@@ -70,7 +70,7 @@ def test_after_a_hundred_failures_only_known_browsers_are_let_in(pat: User) -> N
     [blocked] = events("person.sign_in_blocked")
     assert (blocked.person, blocked.details) == (str(pat.pk), {"username": "pat"})
     assert events("session.sign_in_failed")[-1].details["reason"] == "blocked"
-    assert _try(_at(901)).status_code == 200  # the good sign-in of the owner does not lift it
+    assert _try(_at(901)).status_code == 200  # a successful sign-in of the owner does not reset it
 
 
 def test_a_blocked_account_looks_like_any_other_from_outside(pat: User) -> None:
@@ -96,7 +96,7 @@ def test_an_administrator_sees_who_is_blocked_and_unlocks(pat: User) -> None:
     assert "Unlock sign-in</button>" in page
     address = reverse("accounts:unlock_sign_in", args=[pat.pk])
     assert ada.post(address).status_code == 302
-    ada.post(address)  # nothing to do any more
+    ada.post(address)  # nothing left to do
     [event] = events("person.sign_in_unlocked")
     assert (event.person, event.actor_name) == (str(pat.pk), "Ada Person")
     assert "Unlock sign-in" not in ada.get(f"/people/{pat.pk}/").content.decode()

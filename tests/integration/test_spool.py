@@ -1,4 +1,4 @@
-"""What the database does not take waits in a file, without personal data, and is stored later."""
+"""An outcome that the database refuses is stored in a file without personal data, and imported later."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SPOOL = Actor.system("worker")
 
 @pytest.fixture
 def lost_database(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The database takes no outcome while there is something in this list."""
+    """The database refuses outcomes while this list is not empty."""
     away = [1]
     real = storing.store_outcome
 
@@ -144,7 +144,7 @@ def test_what_cannot_be_read_or_belongs_to_nobody_stays_and_keeps_nothing_else_b
     (settings.SPOOL_DIR / "half.unfinished").write_text("{")
     assert storing.drain_spool(SPOOL) == 1
     assert len(spool.paths()) == 7
-    record_start()  # starts all the same
+    record_start()  # starts nevertheless
     assert "spooled_outcome_refused" in caplog.text
     assert "spool_file_unreadable" in caplog.text
     assert "spooled_outcome_of_unknown_submission" in caplog.text

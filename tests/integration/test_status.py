@@ -1,4 +1,4 @@
-"""What needs an administrator reaches one: start page, status page, exit code of the command."""
+"""A condition that needs an administrator is shown on the start page, the status page and by exit code."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_a_clock_that_is_off_is_a_problem(ahead: float, words: str) -> None:
     assert line("clock").level is Level.PROBLEM
 
 
-# --- Unknowns, look-ups, worker, spool ------------------------------------------------------------
+# --- Unknown outcomes, lookups, worker, spool -----------------------------------------------------
 def test_unknown_outcomes_are_counted_and_an_old_one_is_a_problem(staff: User) -> None:
     assert line("unknowns").level is Level.WELL
     store(staff, Outcome.UNKNOWN)

@@ -1,4 +1,4 @@
-"""The list of submissions and the start page: one's own, or everybody's for supervisors, newest first."""
+"""The list of submissions and the start page: one's own, or all for supervisors, newest first."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ PAGE = "/submissions/"
 
 
 def listed(page: str) -> list[str]:
-    """The receipts that a page leads to, in its order."""
+    """The receipts that a page links to, in its order."""
     return re.findall(r'<a href="/submissions/([0-9a-f-]{36})/"', page)
 
 
 def many(person: User, number: int) -> list[str]:
-    """So many submissions, three of each second, and their ids newest first."""
+    """Store so many submissions, three per second; returns their ids, newest first."""
     start = datetime.datetime(2026, 3, 7, tzinfo=datetime.UTC)
     made = []
     for index in range(number):

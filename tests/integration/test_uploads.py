@@ -1,4 +1,4 @@
-"""Files are stored for signed-in people at views that take files, and for nobody else."""
+"""Only signed-in people can upload files, and only at views that accept files."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _file(content: bytes = BIG) -> SimpleUploadedFile:
 
 
 def _visitor(*, checks: bool) -> Client:
-    """Nobody, with the cookie of the CSRF check: without it the body is not even read."""
+    """An anonymous client with the CSRF cookie: without it the body is not read."""
     visitor = Client(enforce_csrf_checks=checks)
     visitor.get("/accounts/login/")
     return visitor

@@ -1,4 +1,4 @@
-"""The worker: does what is due, waits for a lost database, and stops when it is told to."""
+"""The worker does what is due, waits for a lost database, and stops on a signal."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _handlers_come_back() -> Iterator[None]:
-    """The command takes the signals of this process; the suite gets them back."""
+    """Restore the suite's signal handlers, which the command replaces."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield
     for number, handler in before.items():
@@ -47,7 +47,7 @@ def _handlers_come_back() -> Iterator[None]:
 
 
 def work_until_told(monkeypatch: pytest.MonkeyPatch, look: Callable[[Actor], int]) -> None:
-    """Run the command with that in place of its work; ``look`` sends the signal when it has seen enough."""
+    """Run the command with this work; ``look`` sends the signal once it has seen enough."""
     end = time.monotonic() + 5  # seconds
 
     def bounded(actor: Actor) -> int:

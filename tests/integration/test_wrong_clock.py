@@ -1,4 +1,4 @@
-"""A machine whose clock is 45 minutes off decides and stores as the others do."""
+"""A machine whose clock is 45 minutes off decides and stores like the others."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ CLOSE = dt.timedelta(seconds=10)
 
 @contextmanager
 def machine(ahead: dt.timedelta) -> Iterator[None]:
-    """What runs inside runs on a machine whose clock is that far ahead, and which has measured it."""
+    """Run the block on a machine whose clock is that far ahead and has been measured."""
     true = dt.datetime.now(dt.UTC)
     measured = Measurement(time.monotonic(), true, ahead.total_seconds())
     with time_machine.travel(true + ahead), mock.patch.object(clock, "_last", measured):

@@ -44,7 +44,7 @@ PEOPLE: Final = 40
 HEAVY_ORDER: Final = "9f0c1f52-5a55-4f0e-8a3f-0000000000ff"
 """The order of a large group, in every twentieth submission."""
 LEFT: Final = 99
-"""The id of a person who did something in the first hundredth of the log and never again."""
+"""The id of a person who acts only in the first hundredth of the log."""
 
 Stored = tuple[Any, ...]
 

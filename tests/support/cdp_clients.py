@@ -34,9 +34,7 @@ def client_of(
     pauses: list[float] | None = None,
     tell: Callable[[Contact], None] = tell_nobody,
 ) -> CdpClient:
-    """A client for a base URL. With `pauses` it does not sleep between reads but records each pause
-    (seconds).
-    """
+    """A client for a base URL. With `pauses` it records each pause (seconds) instead of sleeping."""
     transport = Transport(
         base=BaseUrl.parse(url),
         credentials=Credentials(*credentials),

@@ -84,9 +84,7 @@ class Place:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of the portal's processes: practice mode with lookups, so a create follows
-        another call.
-        """
+        """The environment of the portal's processes: practice mode with reconciliation turned on."""
         return {
             "PORTAL_MODE": "practice",
             "DATABASE_URL": self.database_url,

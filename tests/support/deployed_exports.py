@@ -51,9 +51,7 @@ class Exports:
 
     @contextmanager
     def download(self, address: str, *, version: str = "HTTP/1.1") -> Iterator[http.client.HTTPResponse]:
-        """The unread response to Download. Its connection has a small receive buffer and is closed
-        afterwards.
-        """
+        """The unread response to Download, over a connection with a small receive buffer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         connection._http_vsn_str = version  # type: ignore[attr-defined]  # there is no other way to say so
         with closing(connection), closing(socket.socket()) as small:

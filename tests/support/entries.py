@@ -33,7 +33,7 @@ FULL = NewConsumer(
     country="IE",
     identifiers=(Identifier("ProfileSystem", "PS-77-Zaphod"), Identifier("LoyaltyProgramme", "LP-42-Zaphod")),
 )
-"""Every field filled, and nothing about it that would stop anybody."""
+"""A consumer with every field filled, without warnings."""
 
 
 def clean(**changes: Any) -> NewConsumer:

@@ -19,9 +19,7 @@ _FORM = f"{_HEAD}Content-Length: {BODY_BYTES}\r\n\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """The first bytes of such a client, the bytes it sends every three seconds, and connections per
-    second.
-    """
+    """The client's first bytes, its bytes every three seconds, and connections per second."""
 
     name: str
     first: str
@@ -53,11 +51,11 @@ class Attack(threading.Thread):
     def __init__(self, port: int, kind: Kind, count: int, *, again: bool = True) -> None:
         super().__init__(daemon=True)
         self.dropped: list[float] = []
-        """Of each connection that the server has ended, how long it lasted, in seconds."""
+        """The duration of each connection that the server has ended, in seconds."""
         self.answers: list[bytes] = []
-        """What the dropped ones had been told."""
+        """The answers that dropped clients had received."""
         self.is_complete = threading.Event()
-        """Set when all have connected and sent what they send at once."""
+        """Set when all clients have connected and sent their first bytes."""
         self._port, self._kind, self._count, self._again = port, kind, count, again
         self._selector = selectors.DefaultSelector()
         self._began: dict[socket.socket, float] = {}
@@ -106,9 +104,7 @@ class Attack(threading.Thread):
         return True
 
     def _hear(self, connection: socket.socket) -> bool:
-        """Whether the server has ended the connection. A client that holds its answer keeps the
-        connection open.
-        """
+        """Whether the server has ended the connection; a client that holds its answer stays connected."""
         heard = b""
         with suppress(OSError):
             heard = connection.recv(65536)

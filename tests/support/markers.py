@@ -35,9 +35,7 @@ class Markers(dict[str, str]):
 
 @contextmanager
 def logged_at_debug(stream: io.TextIOBase) -> Iterator[None]:
-    """Write the output of LOG_LEVEL=DEBUG to ``stream`` inside the block, through the handler of the
-    settings.
-    """
+    """Write the log of LOG_LEVEL=DEBUG to ``stream`` inside the block, through the settings' handler."""
     known = [logging.getLogger(), *map(logging.getLogger, logging.root.manager.loggerDict)]
     # Loggers without a level follow the root. The settings disable one at every level with CRITICAL.
     levels = {logger: logger.level for logger in known if 0 < logger.level < logging.CRITICAL}

@@ -24,9 +24,7 @@ from django.db.backends.postgresql.operations import DatabaseOperations as Postg
 
 @contextmanager
 def flushes_are_quick() -> Iterator[None]:
-    """The first flush inside the block runs ``post_migrate``; later ones restore the rows that it
-    created.
-    """
+    """The first flush inside the block runs ``post_migrate``; later ones restore its rows."""
     kept: dict[str, list[_Rows]] = {}
 
     def put_back(verbosity: int, interactive: bool, database: str) -> None:

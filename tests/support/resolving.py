@@ -48,9 +48,7 @@ def enter(client: Client, submission: Submission, values: dict[str, str], **chan
 
 
 def confirm(client: Client, submission: Submission, page: Page, *, compared: bool = True) -> Any:
-    """Press Mark as created on the confirmation page. ``compared``: value of the check box, if the page
-    has one.
-    """
+    """Press Mark as created on the confirmation page. ``compared``: value of the check box, if any."""
     values = {**on_page(page), "step": "confirm"}
     if not compared:
         values.pop("created-compared", None)

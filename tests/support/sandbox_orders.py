@@ -11,9 +11,7 @@ from sandbox.data.seed import SAMPLE_ORDER
 
 
 def add_orders(data: Path, count: int) -> list[str]:
-    """Add copies of the sample order to a sandbox's file, each with its own reference; returns the
-    references.
-    """
+    """Add copies of the sample order to a sandbox's file; returns their new references."""
     refs = [str(uuid.uuid4()) for _ in range(count)]
     with closing(sqlite3.connect(data, timeout=10)) as file, file:
         [body] = file.execute("SELECT body FROM orders WHERE ref = ?", [SAMPLE_ORDER]).fetchone()

@@ -212,9 +212,7 @@ def _resolve(supervisor: Visitor, person: User, markers: Markers) -> None:
 
 
 def _send_without_a_session(staff: Visitor, seen: list[str], markers: Markers) -> None:
-    """Post after the end of the session: the entry is sealed; then post an old form token, which is
-    refused.
-    """
+    """Post after the end of the session, which seals the entry; then post an old form token."""
     mark = on_page(staff.get(NEW))["entry_of"]
     visitor = Visitor(seen)
     late = _entry(markers, entry_of=mark, first_name=markers["sent too late"])

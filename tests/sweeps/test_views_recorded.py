@@ -31,7 +31,7 @@ from tests.support.export_rows import prepared
 from tests.support.people import TESTS, acting, make_person
 
 SEEN = {"submission.viewed", "submissions.listed", "vendor_record.viewed"}
-"""The events that tell that somebody saw personal data."""
+"""The events that record a view of personal data."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ SHOWS_NOTHING = {
     "audit:event": "no event has room for personal data",
 }
 NEVER = ("accounts:", "audit:")
-"""Addresses of these apps are about people with an account, or about the log, whatever they are called."""
+"""Addresses of these apps show people with an account, or the log, never a consumer."""
 
 
 @pytest.fixture

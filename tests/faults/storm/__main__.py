@@ -27,7 +27,7 @@ QUICK_WORKER = ("-m", "tests.faults.storm.quick_worker")
 TRACEBACK = "Traceback (most recent call last):"
 # The first is logged while the database is down, the second when gunicorn ends a worker.
 EXPECTED = ("OperationalError", "InterfaceError", "SystemExit")
-SPARE_ORDERS = 1.5  # seconds for corrected entries
+SPARE_ORDERS = 1.5  # orders per entry: corrected entries need another one
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +188,7 @@ def _wait_for_people(people: list[Person], options: Options) -> None:
 
 
 def _wait_until_resolved(world: World, options: Options) -> None:
-    """Wait until nothing is being sent, no check is due and the spool is empty; the comparison judges the
-    rest.
-    """
+    """Wait until nothing is being sent, no check is due and the spool is empty."""
     from django.db.models import Q
 
     from apps.consumers.models import Submission

@@ -227,9 +227,7 @@ def _all_true(account: Account) -> None:
 
 
 def _faults_end_as_they_should(account: Account) -> None:
-    """Check outcomes against the sandbox's records: no request means "not sent"; a refusal "rejected" if
-    readable.
-    """
+    """Check outcomes: without a request "not sent"; after a readable refusal "rejected"."""
     alone = [line for line in account.lines if line.alone]
     account.note(
         "no request arrived, but it does not say not sent",
@@ -268,9 +266,7 @@ def _faults_end_as_they_should(account: Account) -> None:
 
 
 def _told_in_full(line: Line) -> bool:
-    """Check the events: one request, then one outcome; before a reconciled or late outcome, one
-    "unknown".
-    """
+    """Check the events: one request, one "unknown" before a reconciled or late outcome, one outcome."""
     actions = list(line.actions)
     if actions[:1] != ["consumer.create_requested"] or actions.count("consumer.create_requested") > 1:
         return False

@@ -46,7 +46,7 @@ class Line:
 
     submission: Submission
     key: str
-    alone: bool  # on its order: later sends of the order are its own
+    alone: bool  # on its order, so the later sends of the order are its own
     creates: Sequence[dict[str, Any]]
     consumers: Sequence[dict[str, Any]]
     actions: Sequence[str]

@@ -121,9 +121,7 @@ class World:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def serve(self) -> None:
-        """Start the portal and its workers; returns when it answers. Raises ``RuntimeError`` if it does
-        not.
-        """
+        """Start the portal and its workers; raises ``RuntimeError`` if it does not answer."""
         for service in (*self.portals, *self.workers):
             service.start()
         if not wait_for(self.is_healthy, START_SECONDS):
@@ -162,9 +160,7 @@ class World:
             return connection.execute(statement.replace("?", "%s").encode(), values).fetchall()
 
     def spooled(self) -> list[str]:
-        """The names of the files in the spools, including unfinished ones; without the folders' own
-        names.
-        """
+        """The names of the files in the spools, including unfinished ones."""
         return sorted(path.name for path in self.folder.glob("spool*/*") if path.name != "place")
 
     def _prepare(self) -> None:

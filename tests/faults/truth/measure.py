@@ -39,9 +39,7 @@ class Read:
     is_decidable: bool
 
     def taken(self, agreeing: int) -> tuple[str, float]:
-        """The reference that is taken after so many consecutive checks agree, and the time; empty for
-        none.
-        """
+        """The reference taken after so many consecutive checks agree, and the time; empty for none."""
         row: list[str] = []
         for (result, ref), seconds in zip(self.results, CHECKS, strict=True):
             row = [*row, ref] if result is CheckResult.ONE and (not row or row[-1] == ref) else [ref]

@@ -1,4 +1,4 @@
-"""The first administrator, and the people to practise with."""
+"""Commands that create the first administrator and the practice users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page for denials records."""
+"""The events that refused pages record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One-time links: once, for a time, the newest only, and for nobody who was deactivated."""
+"""One-time links: usable once, for a limited time, only the newest, and not for deactivated people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The matrix, the groups made from it, and that nothing but a group gives a permission."""
+"""The matrix of roles and the groups made from it; only a group grants a permission."""
 
 from __future__ import annotations
 

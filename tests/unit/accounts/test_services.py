@@ -1,4 +1,4 @@
-"""What changes people: each act with its event, and the acts that are refused."""
+"""Services that change people: each act with its event, and the refused acts."""
 
 from __future__ import annotations
 

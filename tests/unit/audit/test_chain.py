@@ -101,7 +101,7 @@ CHANGES: list[tuple[str, Any]] = [
     ("actor_roles", "staff"),
     ("request_id", None),
     ("peer_address", "10.0.0.2"),
-    ("client_address", ""),  # an empty text is not an absent one
+    ("client_address", ""),  # an empty text differs from a missing one
     ("submission", "3f0f"),
     ("order_ref", "ORD-1"),
     ("consumer_ref", "con-2"),

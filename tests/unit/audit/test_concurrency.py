@@ -1,4 +1,4 @@
-"""Many writers at once, each with its own connection and real commits: no fork, no gap, nothing lost."""
+"""Many concurrent writers, each with its own connection and real commits: no fork, no gap, no loss."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ from apps.consumers.audit_events import SUBMISSION_VIEWED
 from apps.core.actor import Actor
 from tests.unit.audit.test_recording import stored_rows
 
-# Real commits; on SQLite the suite's database is a file, with the locks of one (tests/conftest.py).
+# Real commits; on SQLite the suite's database is a file with file locks (tests/conftest.py).
 pytestmark = pytest.mark.django_db(transaction=True)
 
 WRITERS = 8  # below the pool's size
@@ -24,7 +24,7 @@ BOUND = 60  # seconds
 
 
 def at_once(work: Callable[[int], list[int]]) -> list[int]:
-    """Run the work in every writer's thread, all starting together; what they returned, in one list."""
+    """Run the work in every writer's thread, all starting together; returns all results in one list."""
     start = Barrier(WRITERS, timeout=BOUND)
 
     def run(writer: int) -> list[int]:
@@ -40,7 +40,7 @@ def at_once(work: Callable[[int], list[int]]) -> list[int]:
 
 
 def check_the_chain() -> list[str]:
-    """Every row follows from the one before it, and the head is the last; the actors' names in order."""
+    """Assert that the rows are one chain up to the head; returns the actors' names in order."""
     previous = GENESIS
     rows = stored_rows()
     for number, (row, own_hash) in enumerate(rows, start=1):

@@ -15,7 +15,7 @@ from apps.consumers.audit_events import (
 )
 from apps.core.actor import Actor, Origin
 
-MARKER = "Marisol.Quintanilla@example.org"  # personal data that must not get in, nor into an exception
+MARKER = "Marisol.Quintanilla@example.org"  # personal data that neither the log nor an exception may contain
 
 
 def test_declared_keys_of_their_kind_are_taken(anna: Actor) -> None:

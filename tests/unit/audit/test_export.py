@@ -1,4 +1,4 @@
-"""The log as a file: exactly what is stored, in flat memory, never broken without a trace."""
+"""The log as a file: exactly the stored data, constant memory, and a visible mark if truncated."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_memory_does_not_grow_with_the_range(
         tracemalloc.stop()
         return most
 
-    peak(100)  # what is loaded once
+    peak(100)  # memory for modules loaded once
     assert peak(2_000) < 2 * peak(200)
 
 
@@ -152,7 +152,7 @@ def test_a_range_is_what_there_is_within_all_bounds() -> None:
     assert find_range(since=behind) is None
 
 
-# --- What the log tells of it ---------------------------------------------------------------------
+# --- The event of the export ----------------------------------------------------------------------
 def test_a_whole_export_is_in_the_log_with_its_range_and_rows(as_administrator: Client) -> None:
     fill()
     last = AuditEvent.objects.count()

@@ -1,4 +1,4 @@
-"""The audit log between transactional tests: emptied by the flush, guarded again, and writable at once."""
+"""The audit log between transactional tests: emptied by the flush, with triggers, and writable."""
 
 from contextlib import suppress
 

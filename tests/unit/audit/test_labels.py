@@ -116,8 +116,8 @@ CODES: dict[Key, Iterable[str]] = {
     history_events.FORMAT: [*Format],
     history_events.PERSONAL: ["yes", "no"],
 }
-# They name a page, a submission, a key or a version. The columns of an export are shown as the file names
-# them, what was normalised as "field:how".
+# They name a page, a submission, a key or a version. The columns of an export are shown as in the file;
+# normalisations as "field:how".
 NO_LABELS = {
     *("columns", "export", "file", "hash", "key", "keys", "normalised", "previous_ref", "resubmission_of"),
     *("settings_digest", "sha256", "version", "view"),
@@ -150,7 +150,7 @@ def test_codes_that_are_written_out_where_they_are_recorded_have_labels() -> Non
 
 
 def _has_label(key: Key, code: str) -> bool:
-    # Some labels are spelled as their code is: "found".
+    # Some labels equal their code: "found".
     return code in key.labels or value_label(key, code) != code
 
 

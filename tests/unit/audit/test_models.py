@@ -65,7 +65,7 @@ def test_two_rows_cannot_have_one_hash_even_without_triggers(stored: AuditEvent)
     constraints = connection.introspection.get_constraints(connection.cursor(), "audit_event")
     unique = [tuple(entry["columns"]) for entry in constraints.values() if entry["unique"]]
     assert ("hash",) in unique
-    assert ("seq",) in unique or connection.vendor == "sqlite"  # there it is the row id itself
+    assert ("seq",) in unique or connection.vendor == "sqlite"  # on SQLite it is the row id
 
 
 # --- Each filter is a range of an index that ends in the sequence -----------------------------------
@@ -94,7 +94,8 @@ def test_a_filtered_page_reads_one_index_and_sorts_nothing(
     )
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            # The table is empty: what counts is that the index can serve, not what a tiny table is worth.
+            # The table is empty: the test is whether the index can serve, not whether the planner would
+            # prefer it.
             cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
             cursor.execute("SET LOCAL enable_sort = off")
             if index != "audit_failure_seq":

@@ -1,4 +1,4 @@
-"""The word beside an event and the filter of that name mean the same."""
+"""The outcome label of an event and the filter of that name have the same meaning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Up to sixteen writers in four processes, some of them signing: no fork, no gap, nothing lost."""
+"""Up to sixteen writers in four processes, some of them signing: no fork, no gap, no loss."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ COLUMNS = ", ".join((*Row._fields, "hash"))
 
 
 def stored_rows() -> list[tuple[Row, str]]:
-    """Every row as a raw cursor gives it back, with its stored hash."""
+    """Every row as a raw cursor returns it, with its stored hash."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {COLUMNS} FROM audit_event ORDER BY seq")
         return [(Row(*fields), own_hash) for *fields, own_hash in cursor.fetchall()]

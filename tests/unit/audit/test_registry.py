@@ -11,7 +11,7 @@ from apps.audit.registry import (
 )
 from apps.consumers.audit_events import CONSUMER_CREATED
 
-# design.md section 7 as far as the main job goes, and what "only failures and denials" shows.
+# design.md section 7 for the main job, and the rows of the filter "only failures and denials".
 FAILURES = {
     "consumer.rejected",
     "consumer.not_sent",

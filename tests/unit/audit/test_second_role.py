@@ -1,4 +1,4 @@
-"""The second database role of docs/audit.md, with the very statements that stand there."""
+"""The second database role of docs/audit.md, with the statements of that page."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _without_comments(text: str) -> str:
 
 @pytest.fixture
 def as_portal_app(db: None) -> Iterator[None]:
-    """Everything in the test's transaction, so that the role is gone with it."""
+    """Everything runs in the test's transaction, so that the role is removed with it."""
     if connection.vendor != "postgresql":
         pytest.skip("PostgreSQL has roles")
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""The database itself refuses: each sentence here is plain SQL, past every line of Python."""
+"""The database itself refuses: each statement is plain SQL and bypasses all Python code."""
 
 from collections.abc import Callable
 from typing import Any
@@ -46,7 +46,7 @@ def run(sql: str, parameters: Any = ()) -> None:
 
 
 def refused(sql: str, parameters: Any = ()) -> None:
-    """The sentence fails by a trigger of ours, and the log is as it was."""
+    """Assert that a trigger of ours refuses the statement and the log is unchanged."""
     before = stored_rows()
     with pytest.raises(IntegrityError, match="audit log"), transaction.atomic():
         run(sql, parameters)
@@ -148,7 +148,7 @@ def test_sqlite_keeps_no_second_row_id_to_replace_by(rows: list[tuple[Row, str]]
     with_null = (None, *values[1:])
     run("SAVEPOINT numbered")
     with pytest.raises(IntegrityError, match="audit log"):
-        run(sql, with_null)  # a number chosen by SQLite is none of ours
+        run(sql, with_null)  # a number chosen by SQLite is not in sequence
     run("ROLLBACK TO numbered")
     assert stored_rows() == rows
 
@@ -185,7 +185,7 @@ def test_a_temporary_table_of_the_same_name_does_not_mislead_the_triggers(
 ) -> None:
     run("CREATE TEMPORARY TABLE audit_event (LIKE public.audit_event)")
     forged = successor(rows)._replace(seq=41)
-    run(*insert(forged, row_hash(forged)))  # into the temporary one, which has no triggers
+    run(*insert(forged, row_hash(forged)))  # into a temporary table, which has no triggers
     row = successor([(forged, row_hash(forged))])
     sql, values = insert(row, row_hash(row))
     with pytest.raises(IntegrityError, match="audit log"), transaction.atomic():
@@ -204,7 +204,7 @@ def test_copy_passes_the_triggers_too(rows: list[tuple[Row, str]]) -> None:
         copy.write_row((*rows[1][0]._replace(seq=99), rows[1][1]))
 
 
-# --- Whether they stand ---------------------------------------------------------------------------
+# --- Presence of the triggers ---------------------------------------------------------------------
 
 
 def names() -> set[str]:

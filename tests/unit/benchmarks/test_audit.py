@@ -1,4 +1,4 @@
-"""The log that the benchmarks make is one that the portal could have written; tables say what was found."""
+"""The log of the benchmarks is one that the portal could have written; tables state the results."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from benchmarks.inside import Clock
 
 
 class Work:
-    """Two functions of which the outer one calls the inner one."""
+    """Two functions; the outer one calls the inner one."""
 
     def outer(self) -> str:
         self.inner()
@@ -20,7 +20,7 @@ class Work:
 
 def test_the_time_of_a_stage_within_a_stage_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("outer", "inner"):
-        monkeypatch.setattr(Work, name, getattr(Work, name))  # put back afterwards
+        monkeypatch.setattr(Work, name, getattr(Work, name))  # restored afterwards
     clock = Clock()
     clock.watch(Work, "outer", "out")
     clock.watch(Work, "inner", "in")

@@ -1,4 +1,4 @@
-"""Reading values: strict about what is used, deaf to the rest."""
+"""Parsing values: strict for the used fields, and ignoring the others."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def test_an_unusable_setting_is_told_by_the_call_and_not_sent(serve: Serve, name
 def test_threads_that_come_first_at_one_moment_share_one_client(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.CDP_CLIENT_KEY = "another"  # and with it the client of earlier tests is forgotten
+    settings.CDP_CLIENT_KEY = "another"  # which also drops the client of earlier tests
     build = factory._exchange
 
     def slow() -> Exchange:

@@ -1,4 +1,4 @@
-"""What an answer says about the connection itself; an odd Date costs nothing."""
+"""What an answer shows about the connection itself; an odd Date is ignored."""
 
 from __future__ import annotations
 

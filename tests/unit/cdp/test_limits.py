@@ -1,4 +1,4 @@
-"""Three time limits, impossible to omit."""
+"""Three mandatory time limits."""
 
 from __future__ import annotations
 

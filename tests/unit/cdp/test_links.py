@@ -1,4 +1,4 @@
-"""Where credentials and personal data may go."""
+"""The only destinations for credentials and personal data."""
 
 from __future__ import annotations
 

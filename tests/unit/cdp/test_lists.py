@@ -1,4 +1,4 @@
-"""Lists: whole, in every shape of a page, or an error."""
+"""Lists: complete, with every shape of page, or an error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.scripted_servers import Peer, Request, Script, Serve, always,
 
 
 def _by_query(reply: Mapping[str, object]) -> Script:
-    """Answer by the offset that was asked for; an empty page for any other."""
+    """Answer by the requested offset; an empty page for any other."""
 
     def script(peer: Peer) -> None:
         while request := peer.read_request():
@@ -136,7 +136,7 @@ def test_a_link_to_another_collection_of_our_host_is_not_followed(serve: Serve) 
 
 
 def test_a_published_link_that_does_not_fit_the_offset_loses_no_entry(serve: Serve) -> None:
-    """The vendor's examples say offset=1&limit=10 whatever came before (contract 1.6)."""
+    """The vendor's examples always print offset=1&limit=10 (contract 1.6)."""
     refs = [f"r{number}" for number in range(25)]
 
     def script(peer: Peer) -> None:
@@ -204,7 +204,7 @@ def test_expanded_entries_are_not_fetched_again(serve: Serve) -> None:
     assert all(request.target.startswith("/v2.1/guests?") for request in server.requests)
 
 
-# --- What a list is worth as evidence -------------------------------------------------------------
+# --- The value of a list as evidence --------------------------------------------------------------
 def page(*refs: str, link: str = "", headers: dict[str, str] | None = None) -> bytes:
     """One page; `link` is the query of its next one."""
     body: dict[str, object] = {"items": [{"ref": ref} for ref in refs]}
@@ -219,16 +219,16 @@ def page(*refs: str, link: str = "", headers: dict[str, str] | None = None) -> b
         ([page()], (), True),
         ([page("a", "b"), page()], ("a", "b"), True),
         ([page("a", "b"), page("c"), page()], ("a", "b", "c"), True),
-        # One that appears twice stands for one that was missed, whatever its case and dashes.
+        # An entry that appears twice stands for one that was missed, whatever its case and dashes.
         ([page("a", "b"), page("b"), page()], ("a", "b"), False),
         ([page("a-1", "b"), page("A1", "c"), page()], ("a-1", "b", "c"), False),
         ([page("a", "a"), page()], ("a",), False),
-        # The server gives the same page whatever is asked: what is behind it was never seen.
+        # The server returns the same page for every offset: the rest was never seen.
         ([page("a", "b"), page("a", "b")], ("a", "b"), False),
-        # The last page says that there is another one.
+        # The last page announces another one.
         ([page("a"), page(link="offset=1")], ("a",), False),
         ([page(link="offset=100")], (), False),
-        # A cache answered, though it was told not to.
+        # A cache answered despite no-cache.
         ([page("a", headers={"Age": "0"}), page()], ("a",), False),
         ([page("a"), page(headers={"Age": "7"})], ("a",), False),
         ([page("a", headers={"X-Cache": "HIT from edge"}), page()], ("a",), False),
@@ -255,10 +255,10 @@ def test_a_list_is_whole_where_nothing_can_have_been_missed(
     ("links", "is_whole"),
     [
         ({0: "offset=10&limit=10", 10: "offset=20&limit=10", 20: ""}, True),
-        ({0: "offset=1&limit=10", 10: "offset=1&limit=10"}, True),  # as printed: overlapping, and agreeing
+        ({0: "offset=1&limit=10", 10: "offset=1&limit=10"}, True),  # as printed: overlapping, and consistent
         ({0: "offset=0&limit=10"}, True),
         ({0: "offset=12&limit=10"}, False),  # a gap
-        ({0: "page=2"}, False),  # nobody knows where that page begins
+        ({0: "page=2"}, False),  # the position of that page is unknown
     ],
 )
 def test_pages_that_overlap_agree_and_leave_no_gap(

@@ -1,4 +1,4 @@
-"""Our own credentials in an answer are masked, however they are encoded, before anybody gets them."""
+"""Our own credentials in an answer are masked before the caller gets them, however they are encoded."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def encodings(text: str) -> Iterator[str]:
 
 
 def read(text: str, credentials: tuple[str, str] = (KEY, TOKEN)) -> str:
-    """The text as the client hands it on from the JSON body of an answer."""
+    """The text as the client returns it from the JSON body of an answer."""
     wire = client_of("http://127.0.0.1:1", credentials=credentials)._wire()
     payload = wire._payload(json.dumps({"message": text}).encode())
     assert isinstance(payload, dict)
@@ -74,7 +74,7 @@ def test_a_secret_is_found_and_masked_in_every_encoding(secret: str) -> None:
         assert SECRETS.occur_in(text), coded
         masked = read(text)
         assert MASK in masked, coded
-        # What is left of a Base64 text are the characters that neighbours have a part in.
+        # Only the Base64 characters shared with neighbouring bytes are left.
         assert len(masked) <= len("before  after") + len(MASK) * 4 + 12, coded
         assert masked.startswith("before ")
         assert masked.endswith(" after")
@@ -139,10 +139,10 @@ def test_a_secret_in_a_name_of_the_answer_is_masked() -> None:
     ],
 )
 def test_the_work_grows_with_the_text_and_no_faster(text: str) -> None:
-    """Counted in seconds of this process's own work. Growth with the square of the length takes minutes."""
+    """In seconds of processor time. Quadratic growth would take minutes."""
     began = time.process_time()
     SECRETS.mask(text)
-    SECRETS._pattern.sub(MASK, text)  # also where the quick search lets nothing through
+    SECRETS._pattern.sub(MASK, text)  # also if the quick search excludes nothing
     assert time.process_time() - began < 10
 
 

@@ -1,4 +1,4 @@
-"""Before the first byte: every failure says for certain that nothing was sent."""
+"""Before the first byte: every failure reports with certainty that nothing was sent."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ def test_query_values_are_encoded(serve: Serve) -> None:
 )
 def test_no_reference_reaches_another_path(serve: Serve, reference: str, segment: str) -> None:
     server = serve(always(answer(200, {**THE_ORDER, "ref": reference})))
-    with suppress(CdpMalformedAnswer):  # not each of them is one that an answer may hold
+    with suppress(CdpMalformedAnswer):  # some are in no valid answer
         client_of(server.url).retrieve_order(reference)
     assert server.requests[0].target == f"/v2.1/orders/{segment}"
 

@@ -1,4 +1,4 @@
-"""The statuses that say no, and what is kept of their bodies."""
+"""The statuses of a rejection, and what is stored from their bodies."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NO = [
 
 
 def refusal(number: int, message: object = "no", **changes: object) -> dict[str, object]:
-    """An error body as the vendor writes it; a change to None leaves a name out."""
+    """An error body in the vendor's format; a change to None removes a name."""
     body = {"status": number, "code": number, "message": message, "moreInfoUrl": "https://x", **changes}
     return {name: value for name, value in body.items() if value is not None}
 

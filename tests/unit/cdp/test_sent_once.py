@@ -1,4 +1,4 @@
-"""After the first byte: whatever breaks is unknown, and a create is one request on the wire."""
+"""After the first byte every failure is unknown, and a create is one request on the wire."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.unit.cdp.conftest import Certificate
 
 
 def _assert_unknown_and_sent_once(server: Server, error: CdpError, kind: type[CdpError], code: str) -> None:
-    time.sleep(0.05)  # a second request would come at once
+    time.sleep(0.05)  # a second request would come immediately
     assert isinstance(error, kind)
     assert (error.outcome, error.code) == ("unknown", code)
     assert server.connections == 1
@@ -46,7 +46,7 @@ def test_a_reset_before_the_server_read_anything_is_unknown(serve: Serve) -> Non
 def test_a_reset_on_accept_is_never_taken_for_a_rejection(serve: Serve) -> None:
     server = serve(Peer.reset)
     error = failed_create(client_of(server.url))
-    # It may hit before or after our first byte; which of the two the client says is what it saw.
+    # It may occur before or after our first byte; the client reports what it saw.
     assert error.outcome in {"not_sent", "unknown"}
     assert server.connections == 1
 
@@ -296,7 +296,7 @@ def test_a_create_never_takes_the_idle_connection_of_a_read(serve: Serve) -> Non
 def test_the_rest_of_a_request_never_goes_over_another_connection(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """http.client opens a new connection by itself when the old one is gone."""
+    """http.client opens a new connection by itself if the old one is gone."""
     original = HTTPConnection.endheaders
 
     def lose_the_connection(self: HTTPConnection, *args: Any, **kwargs: Any) -> None:

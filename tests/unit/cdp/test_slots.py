@@ -1,4 +1,4 @@
-"""A process makes so many calls at a time and no more, and nobody waits for a place."""
+"""A process makes a limited number of calls at the same time; none waits for a slot."""
 
 from __future__ import annotations
 

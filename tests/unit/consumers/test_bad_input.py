@@ -1,4 +1,4 @@
-"""Every field of the entry with everything that is not meant for it: sent exactly, or told and kept."""
+"""Every field of the entry with unsuitable input: sent exactly, or reported and kept on the page."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.support.entries import text as page_text
 NEW = "/consumers/new/"
 FORM = "application/x-www-form-urlencoded"
 
-# Each field of the form, and where its value stands in the body that is sent.
+# Each field of the form, and the place of its value in the sent body.
 FIELDS = {
     "order_ref": "",
     "title": "title",
@@ -51,7 +51,7 @@ FIELDS = {
     "identifiers-0-provider": "identifiers",
     "identifiers-0-id": "identifiers",
 }
-# What stands on the page as a choice cannot be kept there when it is none: the others are.
+# A choice list cannot keep an invalid choice; the other fields keep their input.
 NOT_KEPT = {"gender"}
 
 BAD = {
@@ -81,14 +81,14 @@ NOT_UTF_8 = b"Ida%FFClean"
 
 
 def base() -> dict[str, str]:
-    """An entry that nothing stops, with an identifier beside the e-mail address."""
+    """A valid entry without warnings, with an identifier beside the e-mail address."""
     return posted(clean(), **identifier_rows([("ProfileSystem", "PS-1")]))
 
 
 def post(client: Client, body: bytes) -> tuple[int, dict[str, str], bool]:
-    """The status, the fields on the page that came back, and whether it told why nothing was sent.
+    """The status, the fields of the returned page, and whether it gave a reason for not sending.
 
-    Where the page stops once with a warning, create anyway.
+    If the page stops once with a warning, create anyway.
     """
     response = client.post(NEW, body, content_type=FORM)
     if response.status_code == 200 and response.context.get("warnings"):
@@ -101,7 +101,7 @@ def post(client: Client, body: bytes) -> tuple[int, dict[str, str], bool]:
 
 
 def arrived(value: object) -> str:
-    """One field of a body as one text; an identifier as its halves."""
+    """One field of a body as text; an identifier as its two parts."""
     items = value if isinstance(value, list) else [value or ""]
     texts = [f"{item['provider']}\n{item['id']}" if isinstance(item, dict) else str(item) for item in items]
     return ",".join(texts)
@@ -119,11 +119,11 @@ def test_each_field_is_sent_exactly_or_told_and_kept(
         status, kept, told = post(as_staff, urlencode(values).encode())
         if status == 303:
             body = json.loads(sandbox.sandbox.consumers(SAMPLE_ORDER)[-1].body)
-            expected = without_invisible(text).strip()  # no text here has a character that shapes a letter
+            expected = without_invisible(text).strip()  # no text here contains a joining character
             if field == "passport_number":
                 expected = expected.upper()
             if field == "phone_numbers-0-value":
-                expected = expected.replace("\r\n", ",")  # several that were pasted at once are split
+                expected = expected.replace("\r\n", ",")  # several values pasted together are split
             if field.startswith("identifiers"):
                 values[field] = expected
                 expected = f"{values['identifiers-0-provider']}\n{values['identifiers-0-id']}"
@@ -135,7 +135,7 @@ def test_each_field_is_sent_exactly_or_told_and_kept(
         if status != 200 or not told or lost - NOT_KEPT or len(creates(sandbox)) != before:
             wrong.append(f"{field}: {status}, told: {told}, lost: {sorted(lost)}")
     assert wrong == []
-    assert told_of >= 3  # the order reference, and at least a choice or two
+    assert told_of >= 3  # the order reference, and at least one or two choices
     assert Submission.objects.exclude(outcome="created").count() == 0
 
 
@@ -198,7 +198,7 @@ def test_a_field_that_arrives_twice_with_two_values_is_an_error_at_the_field(
     body = urlencode([(field, another), *values.items(), *pressed])
     response = as_staff.post(NEW, body, content_type=FORM)
     assert response.status_code == 200
-    # Of a group of radio buttons the first one is where the line leads to.
+    # In a group of radio buttons the link leads to the first one.
     lines = {(line.href.removesuffix("_0"), line.message) for line in response.context["errors"]}
     assert lines == {(f"#id_{field}", ARRIVED_TWICE)}
     assert typed(on_page(response)).items() >= typed(values).items()
@@ -240,7 +240,7 @@ FULL_LISTS = {
 
 
 def crowded(*, wrong: bool) -> dict[str, str]:
-    """Twice the limit of everything; or the same with an error in each row."""
+    """Twice the limit of all rows; or the same with an error in each row."""
     pairs = [("" if wrong else "ProfileSystem", f"PS-{index}") for index in range(400)]
     values = {**base(), **identifier_rows(pairs)}
     for prefix, texts in FULL_LISTS.items():
@@ -358,7 +358,7 @@ def test_no_odd_order_reference_reaches_the_api(as_staff: Client, sandbox: Sandb
 # --- Dates ----------------------------------------------------------------------------------------
 @pytest.fixture(params=["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kathmandu"])
 def _zone(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The zone of the server's clock."""
+    """Set the time zone of the server."""
     patch = pytest.MonkeyPatch()
     patch.setitem(os.environ, "TZ", request.param)
     time.tzset()

@@ -1,4 +1,4 @@
-"""Addresses are read as mail programs write them, and nothing is refused that mail may be sent to."""
+"""Addresses are read as mail programs write them, and no deliverable address is refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from apps.consumers.emails import is_address, split_addresses, with_lower_case_d
         ("Jane [mailto:jane@example.com]", ["jane@example.com"]),
         ("“jane@example.com”", ["jane@example.com"]),
         ("o’brien@example.com", ["o’brien@example.com"]),
-        # What is no address stays, to be told.
+        # A text that is no address is kept and reported.
         ("one@example.com, two", ["one@example.com", "two"]),
         ("Bob <>", ["<>"]),
         ("bobexample.com; Jane <jane@example.com>", ["bobexample.com", "jane@example.com"]),

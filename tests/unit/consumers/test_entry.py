@@ -1,4 +1,4 @@
-"""The whole entry: choices, required fields, lists of rows, and the JSON that is sent in the end."""
+"""The whole entry: choices, required fields, lists of rows, and the JSON that is sent."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_a_country_is_chosen_by_name_and_sent_as_alpha_2() -> None:
     ],
 )
 def test_a_country_is_found_by_typing_the_names_that_people_use(typed: str, code: str) -> None:
-    """As a browser does: the first option that begins with what was typed."""
+    """As a browser does: the first option that begins with the typed text."""
     choices = value_lists.country_choices()
     assert next(key for key, name in choices if name.casefold().startswith(typed.casefold())) == code
 
@@ -433,7 +433,7 @@ def test_a_row_beyond_twice_the_limit_is_refused_and_never_cut_off(index: str) -
         is_complete({**posted(FULL), **values})
 
 
-# --- Filled from an earlier try -------------------------------------------------------------------
+# --- Filled from an earlier submission ------------------------------------------------------------
 @pytest.mark.parametrize("consumer", [FULL, clean(), clean(date_of_birth=datetime.date(2000, 2, 29))])
 @pytest.mark.parametrize("order", ["day-month", "month-day"])
 def test_what_was_sent_goes_through_the_form_again_unchanged(

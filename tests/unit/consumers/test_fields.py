@@ -1,4 +1,4 @@
-"""What each field makes of what is typed, and what it says where it can make nothing of it."""
+"""The value that each field reads from typed text, and its errors."""
 
 from __future__ import annotations
 
@@ -241,7 +241,7 @@ def test_one_mailbox_in_another_case_is_in_the_list_already() -> None:
     assert said == {"#id_emails-1-value": "This email address is in the list already"}
 
 
-# --- What is not sent as it was typed -------------------------------------------------------------
+# --- Values that are changed before sending -------------------------------------------------------
 @pytest.mark.parametrize(
     ("typed", "normalised"),
     [

@@ -1,4 +1,4 @@
-"""Every outcome and every code of the client has words, and none of them blames the person."""
+"""Every outcome and every code of the client has a label, and none of them blames the person."""
 
 from __future__ import annotations
 

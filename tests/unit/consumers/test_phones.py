@@ -1,4 +1,4 @@
-"""A phone number is read whole or not at all: nothing that was typed is dropped, none becomes another one."""
+"""A phone number is read completely or not at all: no digit is dropped, no number becomes another one."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ EXAMPLES = [
 
 
 def test_no_example_number_of_any_region_and_type_becomes_another_number(settings: Settings) -> None:
-    """International everywhere, national at home: read as itself, or not at all and then sent as typed."""
+    """International everywhere, national at home: read as itself, or not read and then sent as typed."""
     assert len(EXAMPLES) > 1_000
     wrong, read_at_home, read_abroad = [], 0, 0
     for region, _kind, number in EXAMPLES:
@@ -157,7 +157,7 @@ def test_two_example_numbers_or_decimals_are_never_read_as_one(settings: Setting
 
 
 def _ways(text: str) -> list[str]:
-    """The same number as people write it."""
+    """The usual notations of the number."""
     return [
         text,
         text.replace(" ", ""),

@@ -1,4 +1,4 @@
-"""What the receipt says of a submission: sent beside come back, links word for word, who did what."""
+"""The contents of the receipt: sent and returned values, links unchanged, authors of each act."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def compared(
     return {row.label: (row.sent, row.came_back, row.differs) for row in receipts.compared(sent, came_back)}
 
 
-# --- Sent beside come back ------------------------------------------------------------------------
+# --- Sent and returned values ---------------------------------------------------------------------
 def test_what_came_back_as_it_was_sent_is_not_marked() -> None:
     rows = compared(FULL, answer())
     assert list(rows) == [

@@ -13,7 +13,7 @@ HOSTILE = """"><script>alert('1')</script>&amp;"""
 
 
 class Tags(HTMLParser):
-    """Every tag with its attributes, and the texts between them."""
+    """Collects every tag with its attributes, and the texts between them."""
 
     def __init__(self, html: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Many tokens at once are opened by the same rules as one."""
+"""Decrypting many tokens follows the same rules as decrypting one."""
 
 from __future__ import annotations
 

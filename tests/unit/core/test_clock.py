@@ -1,4 +1,4 @@
-"""The portal's clock: the database's time, counted on by the monotonic clock, whatever the machine's says."""
+"""The portal's clock: the database's time plus the monotonic clock, independent of the machine's time."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_between_two_measurements_a_step_of_the_machines_clock_does_no_harm(mach
         machine.uptime += 30
         local.shift(AHEAD)
         assert clock.now() == machine.true
-        assert measure_if_due(machine)  # and status hears of it with the next connection
+        assert measure_if_due(machine)  # the status page is updated with the next connection
         assert not measure_if_due(machine)
         assert clock.now() == machine.true
         measured = clock.last_measurement()
@@ -197,7 +197,7 @@ def test_the_age_of_a_file_is_counted_by_the_clock_that_stamped_it(machine: Mach
 def test_the_first_session_of_a_process_is_not_judged_by_the_clock_of_the_machine(
     as_staff: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The process was started while the database was away, so it has asked in vain a moment ago."""
+    """The process was started during an outage of the database, so its measurement failed a moment ago."""
     monkeypatch.setattr(clock, "measure_if_due", measure_if_due)
     monkeypatch.setattr(clock, "_tried_at", time.monotonic())
     connection.close()

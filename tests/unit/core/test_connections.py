@@ -1,4 +1,4 @@
-"""Which exceptions mean that the database is away."""
+"""The exceptions that mean a lost database."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.people import PASSWORD
 
 
 def raised(error: Exception, first: Exception | None) -> Exception:
-    """The error as Python leaves it where it was raised while the first one was being handled."""
+    """The exception with the context that Python sets if it was raised while handling the first one."""
     error.__context__ = first
     return error
 
@@ -53,7 +53,7 @@ def test_the_query_after_a_lost_connection_in_a_transaction_is_away_too(
         except OperationalError:
             Session.objects.count()
 
-    # Django remembers the error of an earlier transaction of the connection, and names it as the cause.
+    # Django remembers the error of an earlier transaction of the connection and names it as the cause.
     monkeypatch.setattr(connection, "rollback_exc", DatabaseError("of an earlier transaction"))
     with pytest.raises(transaction.TransactionManagementError) as told:
         goes_on()

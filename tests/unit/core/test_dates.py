@@ -1,4 +1,4 @@
-"""A date of birth is read as people write it, and never guessed."""
+"""A date of birth is read in the usual notations, and never guessed."""
 
 from __future__ import annotations
 

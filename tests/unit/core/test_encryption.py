@@ -1,4 +1,4 @@
-"""What no key opens is told as that, whatever it is."""
+"""A value that no key decrypts is reported as such, whatever it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What arrives twice or holds what nobody sees is told in words, in every form of the portal."""
+"""Repeated values and invisible characters are reported by every form of the portal."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Choose(PortalForm):
         raise ValidationError("what the last value alone is told")
 
 
-# --- Twice ----------------------------------------------------------------------------------------
+# --- Repeated values ------------------------------------------------------------------------------
 @pytest.mark.parametrize("field", ["name", "note", "colour"])
 def test_a_field_with_two_values_is_an_error_at_the_field_and_keeps_the_later_one(field: str) -> None:
     form = Choose(QueryDict(f"{field}=blue&{field}=red"))
@@ -67,7 +67,8 @@ def test_a_row_whose_later_value_is_empty_is_not_an_empty_row() -> None:
 
 def test_a_form_that_nobody_sent_says_nothing() -> None:
     assert Choose().errors == {}
-    assert Choose({"note": "x"}).errors.keys() == {"name"}  # read again from what was kept: no list of values
+    # read again from stored data: not a list of values
+    assert Choose({"note": "x"}).errors.keys() == {"name"}
 
 
 def _forms_of_the_portal() -> Iterator[type[forms.Form]]:
@@ -96,7 +97,7 @@ def test_the_forms_are_found() -> None:
     assert len(FORMS) >= 12
 
 
-# --- One value of an address ----------------------------------------------------------------------
+# --- A single value in an address -----------------------------------------------------------------
 def test_one_value_is_taken_as_it_is_and_none_is_an_empty_text() -> None:
     values = QueryDict("a=1&b=2&b=2&c=+x+")
     assert [single(values, name) for name in "abcd"] == ["1", "2", " x ", ""]
@@ -111,7 +112,7 @@ def test_two_values_are_refused_without_quoting_them() -> None:
     assert str(refused.value) == ""
 
 
-# --- What nobody sees -----------------------------------------------------------------------------
+# --- Invisible characters -------------------------------------------------------------------------
 @pytest.mark.parametrize("control", [*CONTROLS_THAT_PYTHON_STRIPS, "\x00", "\x07", "\x7f", "\x9f", "\ud800"])
 @pytest.mark.parametrize("field", [LineField(), LinesField()], ids=["line", "lines"])
 def test_a_control_character_is_refused_wherever_it_is(field: forms.CharField, control: str) -> None:

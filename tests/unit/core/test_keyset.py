@@ -1,4 +1,4 @@
-"""Pages by key: every row once, in both directions, whatever the keys."""
+"""Keyset pagination: every row once, in both directions, whatever the keys."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def walk(
         position = pages[-1].newer if newer else pages[-1].older
         if position is None:
             return pages
-        # What stands in an address is read as it was written.
+        # A key in an address is read as it was written.
         assert read_position(QueryDict(str(position)), by) == position
         assert len(pages) < 9
 

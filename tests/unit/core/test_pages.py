@@ -1,4 +1,4 @@
-"""Promises about the frame of every page, its templates and its static files."""
+"""The frame of every page, its templates and its static files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.contrib.staticfiles import finders
 from django.template.loader import render_to_string
 
 TEMPLATES = sorted((settings.BASE_DIR / "templates").rglob("*.html"))
-# As Bootstrap publishes it for 5.3.8, in the integrity attribute of its own page.
+# As published by Bootstrap for 5.3.8, in the integrity attribute of its own page.
 BOOTSTRAP_SHA384 = "sRIl4kxILFvY47J16cr9ZwB07vP4J8+LH7qKQnuqkuIAvNWLzeN8tE5YBujZqJLB"
 
 
@@ -31,7 +31,7 @@ class Person:
 
 
 class Elements(HTMLParser):
-    """Every start tag with its attributes."""
+    """Collects every start tag with its attributes."""
 
     def __init__(self, page: str) -> None:
         super().__init__()

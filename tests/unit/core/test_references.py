@@ -1,4 +1,4 @@
-"""Every field for a reference takes it bare and in any link, and says what else it was given."""
+"""Every reference field accepts the bare reference and any link, and reports other input."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_link_is_reduced_to_its_reference_whoever_wrapped_it(
     kind: RecordKind, link: str, wrapped: str
 ) -> None:
     if "://" not in link and wrapped not in ("bare", "in brackets of a mail"):
-        link = f"https://{link}"  # a filter wraps whole links only
+        link = f"https://{link}"  # a filter accepts only complete links
     pasted = WRAPPED[wrapped](link)
     assert reference_in_link(pasted, kind) == REF
     assert reference_in_link(pasted) == REF
@@ -81,7 +81,7 @@ def test_a_link_is_reduced_to_its_reference_whoever_wrapped_it(
 def test_a_link_to_something_else_says_what_it_leads_to(kind: RecordKind, link: str) -> None:
     for wanted in set(RecordKind) - {kind}:
         if f"{wanted}={OTHER}" in link:
-            assert reference_in_link(link, wanted) == OTHER  # where the reader came from
+            assert reference_in_link(link, wanted) == OTHER  # the reader's previous page
             continue
         with pytest.raises(NoReference) as refused:
             reference_in_link(link, wanted)
@@ -141,7 +141,7 @@ def submissions(values: QueryDict) -> forms.Form:
 
 
 class EntryOrder(forms.Form):
-    """The field of the entry alone."""
+    """Only the order field of the entry."""
 
     order_ref = OrderReferenceField()
 
@@ -170,7 +170,7 @@ def test_every_reference_field_takes_every_kind_of_link(
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("form", "name", "kind"), FIELDS[:-1])  # the audit log's takes every kind
+@pytest.mark.parametrize(("form", "name", "kind"), FIELDS[:-1])  # the audit log's accepts every kind
 def test_every_reference_field_says_what_it_was_given_instead(
     form: Callable[[QueryDict], forms.Form], name: str, kind: RecordKind
 ) -> None:

@@ -1,4 +1,4 @@
-"""Which address a request came from: the socket's and the client's, and nobody writes another's."""
+"""The address of a request: the socket's and the client's; no client can forge another's."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def origin(peer: str, forwarded_for: str = "") -> Origin:
 
 def client_address(peer: str, forwarded_for: str = "") -> str:
     found = origin(peer, forwarded_for)
-    assert found.peer_address == peer  # always beside it, as the socket told it
+    assert found.peer_address == peer  # always next to it, as the socket reports it
     return found.client_address
 
 
@@ -48,9 +48,9 @@ def test_without_a_trusted_proxy_the_header_counts_for_nothing(settings: Setting
         (CLIENT, CLIENT),
         (f" {CLIENT} ", CLIENT),
         (f"{CLIENT}, {SECOND_PROXY}", CLIENT),
-        (f"198.51.100.1, {CLIENT}", CLIENT),  # what the client itself had written
-        (f"{SECOND_PROXY}, {CLIENT}, {SECOND_PROXY}", CLIENT),  # a stranger names a proxy of ours
-        (f"{SECOND_PROXY}, {PROXY}", SECOND_PROXY),  # somebody on a proxy machine itself
+        (f"198.51.100.1, {CLIENT}", CLIENT),  # written by the client itself
+        (f"{SECOND_PROXY}, {CLIENT}, {SECOND_PROXY}", CLIENT),  # a stranger claims a proxy of ours
+        (f"{SECOND_PROXY}, {PROXY}", SECOND_PROXY),  # a client on a proxy machine
         # Several headers arrive as one, in order (RFC 9110, 5.2).
         (f"198.51.100.1,198.51.100.2,{CLIENT}", CLIENT),
         # Ports
@@ -62,7 +62,7 @@ def test_without_a_trusted_proxy_the_header_counts_for_nothing(settings: Setting
         ("2001:DB8:0:0::7", "2001:db8::7"),
         ("2001:db8::7, 2001:db8:ff::1", "2001:db8::7"),
         (f"::ffff:{CLIENT}", CLIENT),
-        # What is no address ends at the proxy that let it through.
+        # An invalid address ends the search at the proxy that passed it on.
         ("unknown", PROXY),
         ("_hidden", PROXY),
         (f"{CLIENT}, unknown", PROXY),
@@ -130,4 +130,4 @@ def test_the_lines_of_a_request_name_the_address_of_the_audit_log(
     event = AuditEvent.objects.get(action="access.denied")
     lines: list[Any] = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
     assert {line["ip"] for line in lines} == {event.client_address}
-    assert "ipware" not in sys.modules  # django-structlog's own reading of the address
+    assert "ipware" not in sys.modules  # django-structlog's own detection of the address

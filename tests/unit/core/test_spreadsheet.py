@@ -1,4 +1,4 @@
-"""No cell becomes a formula, and every text comes back as it was."""
+"""No cell becomes a formula, and every text is preserved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the static files of every page are there."""
+"""Whether the static files of every page exist."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_the_files_asked_for_are_those_that_every_page_names() -> None:
 
 @pytest.fixture
 def production(settings: Settings) -> Path:
-    """The storage of production, with nothing collected yet; its folder."""
+    """The storage of production with nothing collected yet; returns its folder."""
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "apps.core.static_storage.PortalStaticFilesStorage"},

@@ -1,4 +1,4 @@
-"""What nobody sees is removed, what shapes letters stays, and texts are compared in two ways."""
+"""Invisible characters are removed, joining characters stay, and texts are compared in two ways."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ ZWSP, ZWJ, ZWNJ, VS16 = "\u200b", "\u200d", "\u200c", "\ufe0f"
 # Format characters with a visible form: Prepended_Concatenation_Mark, and the Egyptian hieroglyph controls.
 VISIBLE_FORMATS = {*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD}
 VISIBLE_FORMATS |= {*range(0x13430, 0x13460)}
-# Invisible although no format character: fillers, marks, selectors, the braille blank, reserved code points.
+# Invisible although not format characters: fillers, marks, selectors, the braille blank, reserved code
+# points.
 NO_FORMATS = {
     0x34F,
     0x115F,
@@ -47,7 +48,7 @@ def test_of_all_of_unicode_exactly_what_nobody_sees_is_removed() -> None:
     removed = {code for code in range(sys.maxunicode + 1) if without_invisible(f"a{chr(code)}b") == "ab"}
     formats = {code for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) == "Cf"}
     assert removed == (formats - VISIBLE_FORMATS) | NO_FORMATS
-    # Unicode 16.0 counts 4,174 of Default_Ignorable_Code_Point; three annotation marks and a blank are ours.
+    # Unicode 16.0 counts 4,174 of Default_Ignorable_Code_Point; we add three annotation marks and a blank.
     assert len(removed) == 4_174 + 3 + 1 == sum(last - first + 1 for first, last in INVISIBLE_RANGES)
 
 

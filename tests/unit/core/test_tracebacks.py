@@ -8,7 +8,7 @@ def _read(text: str) -> int:
 
 
 def _told(way: str) -> str:
-    """What is told of an exception that was raised in the handling of another one."""
+    """The traceback of an exception that was raised while handling another one."""
     try:
         try:
             _read("marker-of-the-first")

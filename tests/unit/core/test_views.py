@@ -34,7 +34,7 @@ handler500 = "apps.core.views.server_error"
 
 @pytest.fixture
 def browser(settings: Settings) -> Client:
-    """No middleware and no database: what answers here leans on nothing."""
+    """A client without middleware and database: these views depend on neither."""
     settings.ROOT_URLCONF = __name__
     settings.MIDDLEWARE = []
     return Client(raise_request_exception=False)
@@ -48,7 +48,7 @@ def request_id() -> Iterator[str]:
 
 @pytest.fixture
 def checks(monkeypatch: pytest.MonkeyPatch) -> dict[str, readiness.Check]:
-    """Readiness whose own questions are answered well, with an empty register."""
+    """Readiness checks whose own queries succeed, with an empty register."""
     register: dict[str, readiness.Check] = {}
     monkeypatch.setattr(readiness, "_checks", register)
     monkeypatch.setattr(readiness, "_database_answers", lambda: True)
@@ -101,7 +101,7 @@ def test_a_lost_database_makes_the_portal_unready_and_ends_the_round(
 def test_a_silent_database_is_told_within_two_seconds_and_the_next_round_is_a_new_one(
     browser: Client, checks: dict[str, readiness.Check], monkeypatch: pytest.MonkeyPatch, silent_for: str
 ) -> None:
-    """The driver may be silent for longer than any health check waits: nothing but a thread can leave it."""
+    """The driver may hang for longer than any health check waits: only another thread can time out."""
     answers, asked = threading.Event(), []
 
     def hangs() -> bool:

@@ -20,7 +20,7 @@ from tests.support.export_rows import prepared
 
 
 def posted(**changed: str) -> QueryDict:
-    """The form as it comes back untouched, some of it changed; ``-`` leaves a name out."""
+    """The form data as rendered, with changes; ``-`` removes a name."""
     values = values_of(None, time_zone="Europe/Dublin") | changed
     data = QueryDict(mutable=True)
     data.update({name: value for name, value in values.items() if value != "-"})
@@ -136,7 +136,7 @@ def test_at_the_end_a_column_stays_and_typed_values_come_back() -> None:
     form = ExportForm(values=last, with_personal=True)
     assert form["note"].value() == "typed"
     assert [row.key for row in form.personal_rows() if row.show.value()] == ["emails"]
-    assert not form.is_bound  # nothing is told as an error while somebody moves columns
+    assert not form.is_bound  # no errors are shown while columns are being moved
 
 
 @pytest.mark.parametrize("move", ["", "up", "up:nothing", "sideways:outcome", "up:outcome:x"])

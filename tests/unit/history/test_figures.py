@@ -1,4 +1,4 @@
-"""What the database counts is what one would count by hand."""
+"""The counts of the database equal counts made in Python."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ pytestmark = pytest.mark.django_db
 NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
 ALL = SubmissionFilter()
 QUARTER = dt.timedelta(minutes=15)
-# Clocks that go back or on at night, at midnight (Santiago, Beirut), by half an hour (Lord Howe); offsets of
-# 30 and 45 minutes and of 14 hours; a day that never was (Apia, 30 December 2011).
+# Clocks that change at night, at midnight (Santiago, Beirut), by half an hour (Lord Howe); offsets of 30 and
+# 45 minutes and of 14 hours; a day that never existed (Apia, 30 December 2011).
 ZONES = (
     "UTC", "Europe/Dublin", "America/New_York", "America/Santiago", "Asia/Beirut", "Australia/Lord_Howe",
     "Asia/Kolkata", "Asia/Kathmandu", "Pacific/Chatham", "Pacific/Kiritimati", "Pacific/Apia",

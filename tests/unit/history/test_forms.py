@@ -1,4 +1,4 @@
-"""What an address may ask of the history, and what it may not."""
+"""Valid and invalid arguments of the history's addresses."""
 
 from __future__ import annotations
 

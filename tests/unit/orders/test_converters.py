@@ -1,4 +1,4 @@
-"""What may stand in an address as a reference."""
+"""The references that an address accepts."""
 
 from __future__ import annotations
 

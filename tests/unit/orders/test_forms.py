@@ -1,4 +1,4 @@
-"""What the search form takes, and what it says to everything else."""
+"""The input that the search form accepts, and its errors."""
 
 from __future__ import annotations
 

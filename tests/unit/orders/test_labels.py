@@ -1,4 +1,4 @@
-"""Every way in which the vendor's answer can be missing, in words."""
+"""Every way in which the vendor's answer can fail has a label."""
 
 from __future__ import annotations
 

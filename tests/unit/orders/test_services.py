@@ -1,4 +1,4 @@
-"""One call, one event: what the services ask of the client and tell the audit log."""
+"""One call, one event: the services' calls to the client, and what they record."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def client() -> MagicMock:
 
 
 def _event() -> AuditEvent:
-    """The one event of the test."""
+    """The only event of the test."""
     event: AuditEvent = AuditEvent.objects.get()
     return event
 
@@ -119,7 +119,7 @@ def test_no_database_connection_is_held_while_the_vendor_is_asked(client: MagicM
     held: list[object] = []
 
     def answer(ref: str) -> Guest:
-        held.append(connection.connection if connection.vendor != "sqlite" else None)  # in nobody's way
+        held.append(connection.connection if connection.vendor != "sqlite" else None)  # SQLite has no pool
         return Guest(ref=ref)
 
     client.retrieve_guest.side_effect = answer

@@ -1,4 +1,4 @@
-"""Faults of connections: refused, reset, silent, nonsense; over TLS too."""
+"""Faults of connections: refused, reset, silent, invalid; over TLS too."""
 
 import http.client
 import json
@@ -28,7 +28,7 @@ def either(request: pytest.FixtureRequest, start: Start) -> SandboxServer:
 
 @pytest.fixture
 def kept(server: SandboxServer) -> Iterator[http.client.HTTPConnection]:
-    """A connection that was open before anything was refused."""
+    """A connection that was open before any connection was refused."""
     connection = Caller(server.base_url).connection()
     connection.connect()
     yield connection
@@ -53,7 +53,7 @@ def test_refused_means_that_nobody_listens_until_it_is_cleared(either: SandboxSe
         either.sandbox.faults.arm(Armed("refuse"))
         with pytest.raises(ConnectionRefusedError):
             ask(either)
-        either.sandbox.faults.arm(Armed("refuse"))  # twice is as good as once
+        either.sandbox.faults.arm(Armed("refuse"))  # the second call has no effect
         time.sleep(0.2)
         with pytest.raises(ConnectionRefusedError):
             ask(either)
@@ -167,7 +167,7 @@ def test_a_reset_under_tls_is_an_rst(start: Start) -> None:
         context.wrap_socket(bare, server_hostname=address.host) as connection,
     ):
         connection.sendall(create_text(SAMPLE_ORDER))
-        # Below TLS: above it Python shows a reset behind the session tickets as an ordinary end.
+        # Below TLS: above it Python reports a reset after the session tickets as a normal end.
         with pytest.raises(ConnectionResetError):
             list(iter(lambda: socket.socket.recv(connection, 65_536), b""))
 

@@ -1,4 +1,4 @@
-"""A create that goes well: what is stored, what is answered, and which guest it becomes."""
+"""A successful create: the stored data, the answer, and the matched or created guest."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`docs/sandbox.md` against the seed: a reference in it works, and no fault or switch is missing from it."""
+"""`docs/sandbox.md` matches the seed: its references work, and it lists every fault and switch."""
 
 import re
 from dataclasses import fields
@@ -74,7 +74,7 @@ def test_the_numbers_of_seeded_records_are_those_in_the_documentation() -> None:
 
 def test_seeded_people_have_addresses_and_numbers_that_nobody_can_have() -> None:
     reserved = re.compile(r".+@(example\.(com|org|net)|\w+\.example)")
-    # GB, US, AU, FR, DE: ranges their regulators keep for drama and film
+    # GB, US, AU, FR, DE: ranges that their regulators reserve for drama and film
     fictional = re.compile(
         r"\+44(207946|131496)0\d{3}|\+447700900\d{3}|\+1\d{3}55501\d{2}|\+61491570\d{3}"
         r"|\+331990\d{5}|\+336399\d{5}|\+493023125\d{3}"

@@ -1,4 +1,4 @@
-"""The error answers, word for word where the vendor publishes them."""
+"""The error answers, literally as published by the vendor."""
 
 import base64
 import json

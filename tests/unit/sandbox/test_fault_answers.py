@@ -1,4 +1,4 @@
-"""What each fault puts on the wire."""
+"""The bytes that each fault puts on the wire."""
 
 import gzip
 import json
@@ -79,7 +79,7 @@ STATUS_AND_TYPE = {
 WITHOUT_AN_ANSWER = {"no_answer", "reset", "hang_up", "bad_record", "reset_half_way", "end_half_way"} | {
     "drip_head",
     "drip_body",
-    "102_first",  # http.client takes them for the answer
+    "102_first",  # http.client takes them for the final answer
     "103_first",
     "103_alone",
     "400_cut_head",

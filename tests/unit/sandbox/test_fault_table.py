@@ -1,4 +1,4 @@
-"""The table of faults tells the truth: the portal's client, under every fault, over HTTP and over TLS."""
+"""The table of faults is true: the portal's client with every fault, over HTTP and over TLS."""
 
 import pytest
 
@@ -13,11 +13,11 @@ from tests.support.cdp_clients import JANE, client_of, soon
 from tests.unit.sandbox.conftest import Start
 
 PAUSES = {"slow": 0.1, "late_work": 0.1}  # seconds
-ENDLESS = ("hang", "no_answer", "drip")  # what only the caller's own limits end
+ENDLESS = ("hang", "no_answer", "drip")  # faults that only the caller's own limits end
 
 
 def client_with(server: SandboxServer, *, limit: float, tls: str) -> CdpClient:
-    """The portal's client; each of its limits has as many seconds."""
+    """The portal's client, with that many seconds for each of its limits."""
     return client_of(
         server.base_url,
         ca_file=str(server.ca_file) if tls else "",

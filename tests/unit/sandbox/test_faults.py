@@ -1,4 +1,4 @@
-"""Faults: who gets which, when, and whether the consumer is there afterwards."""
+"""Faults: which request gets which, when, and whether the consumer exists afterwards."""
 
 import http.client
 import socket

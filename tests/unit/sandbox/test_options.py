@@ -1,4 +1,4 @@
-"""The variables that the sandbox is started with."""
+"""The environment variables of the sandbox."""
 
 from pathlib import Path
 

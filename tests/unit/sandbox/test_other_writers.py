@@ -1,4 +1,4 @@
-"""What other systems do to an order: consumers that they add, and lists that do not hold still."""
+"""Changes to an order by other systems: added consumers, and lists that change between pages."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_under_a_reference_the_oldest_consumer_of_the_order_can_be_answered(call
     assert caller.get(f"/v2.1/orderConsumers/{newest}").json["ref"] == newest
 
 
-# --- Lists that do not hold still -----------------------------------------------------------------
+# --- Lists that change between pages --------------------------------------------------------------
 def test_each_request_finds_a_shuffled_list_in_another_order(caller: Caller) -> None:
     whole = listed(caller, order=GROUP_ORDER)
     switch(caller, paging="shuffled")
@@ -127,7 +127,7 @@ def test_a_cache_gives_the_first_answer_again(
     assert listed(caller) == []
     caller.create(SAMPLE_ORDER)
     assert len(listed(caller, cache_control="max-age=0, No-Cache")) == asked_freshly
-    switch(caller, cache=kind)  # forgets
+    switch(caller, cache=kind)  # empties the cache
     caller.post(CONSUMERS, {"ref": caller.create(SAMPLE_ORDER).json["ref"], "listed_in": 3600})
     assert len(listed(caller)) == 1
     caller.create(SAMPLE_ORDER)

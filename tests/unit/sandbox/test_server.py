@@ -1,4 +1,4 @@
-"""The server as a server: sockets, threads, start and stop."""
+"""The sandbox server: sockets, threads, start and stop."""
 
 import http.client
 import json

@@ -1,4 +1,4 @@
-"""The sandbox over HTTPS: a certificate that is good, and those that a client must not accept."""
+"""The sandbox over HTTPS, with a valid certificate and with invalid ones."""
 
 import re
 import ssl

@@ -1,4 +1,4 @@
-"""Of several machines with checkpoints of their own one removes the oldest events; others take that over."""
+"""Several machines with checkpoints of their own: one removes the oldest events, the others adopt that."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def begin(file: Path) -> str:
 
 @pytest.fixture
 def on(settings: Settings, tmp_path: Path) -> Callable[[str], Path]:
-    """Go to a machine with checkpoints of its own."""
+    """Switch to a machine with checkpoints of its own."""
 
     def go(machine: str) -> Path:
         settings.AUDIT_CHECKPOINT_FILE = tmp_path / f"{machine}.jsonl"
@@ -56,7 +56,7 @@ def on(settings: Settings, tmp_path: Path) -> Callable[[str], Path]:
 
 @pytest.fixture
 def retained(on: Callable[[str], Path]) -> Path:
-    """Both machines have signed, then the first removed events 1 to 4; where its checkpoints are."""
+    """Both machines have signed, then the first removed events 1 to 4; returns their checkpoint files."""
     first = on("first")
     write(4)
     sign_checkpoint(SIGNER)

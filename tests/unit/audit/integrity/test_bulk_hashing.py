@@ -1,4 +1,4 @@
-"""The quick bytes are the documented bytes, and the walk stops where the chain does."""
+"""The bytes of the fast path equal the documented bytes, and verification stops where the chain breaks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.unit.audit.test_chain import FIRST, ROWS
 
 
 def chain(length: int) -> list[tuple[Any, ...]]:
-    """That many stored rows, each hanging on the one before."""
+    """That many stored rows, each chained to the previous one."""
     rows: list[tuple[Any, ...]] = []
     previous = GENESIS
     for seq in range(1, length + 1):

@@ -1,4 +1,4 @@
-"""The file of signed checkpoints: what counts in it, and what a torn, changed or strange line does."""
+"""The file of signed checkpoints: valid lines, and the effect of a torn, altered or unknown line."""
 
 from __future__ import annotations
 
@@ -85,12 +85,12 @@ def test_a_torn_line_is_passed_over_and_the_next_begins_behind_it(tmp_path: Path
 
 
 def fill_up(patched: pytest.MonkeyPatch, *, after: int) -> None:
-    """A disk that has room for so many bytes: it takes a part of a line, and says so by its number alone."""
+    """Simulate a disk with room for so many bytes: write() stores a part and only its return value tells."""
     write = os.write
     patched.setattr(os, "write", lambda file, text: write(file, text[:after]))
 
 
-@pytest.mark.parametrize("after", [0, 40, -1])  # the last one leaves nothing out but the line's end
+@pytest.mark.parametrize("after", [0, 40, -1])  # the last value leaves out only the line end
 def test_a_line_that_a_full_disk_took_in_part_is_no_success(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:

@@ -1,4 +1,4 @@
-"""The worker signs while something happens, stays quiet when nothing does, and finds what was altered."""
+"""The worker signs after new events, does nothing without them, and detects alterations."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """The watch's monotonic clock, moved by hand in seconds."""
+    """The monitor's monotonic clock, set by the test in seconds."""
     now = 1_000.0
 
     class Clock:

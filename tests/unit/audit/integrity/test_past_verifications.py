@@ -1,4 +1,4 @@
-"""A verification that somebody has altered is a problem of its own, and never good news."""
+"""An altered record of a verification is a problem of its own, and never counts as success."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def verified() -> AuditEvent:
-    """The event of a whole verification that found the log good."""
+    """The event of a complete verification that found the log unchanged."""
     write(2)
     sign_checkpoint(Actor.system("tests"))
     call_command("audit_verify")
@@ -51,7 +51,7 @@ def told(event: AuditEvent, **values: Any) -> str:
     [
         {"verdict": "splendid"},
         {"verdict": ["unchanged"]},
-        {"verdict": "changed", "about": 2},  # bad news in the event of good ones
+        {"verdict": "changed", "about": 2},  # a failure inside the event of a success
         {"about": 2},
         {"scope": "much"},
         {"scope": None},

@@ -1,4 +1,4 @@
-"""The oldest events go, and what stays verifies; nothing goes that a signature has not given up."""
+"""The oldest events are removed and the rest verifies; nothing is removed without a signed release."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from tests.support.source import APPS, ROOT, modules, relative
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SIGNER = Actor.system("tests")
-C1, C2 = 5, 11  # what the two checkpoints vouch for; each is followed by the event of its signature
+C1, C2 = 5, 11  # covered by the two checkpoints; each is followed by the event of its signature
 
 
 def write(number: int) -> None:
@@ -78,7 +78,7 @@ def refuses_to_delete() -> bool:
     return missing_triggers(connection) == []
 
 
-# --- What goes ------------------------------------------------------------------------------------
+# --- Removal --------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("up_to", "last"), [(C1, C1), (C1 + 1, C1), (C2 - 1, C1), (C2, C2), (C2 + 1, C2), (900, C2)]
 )
@@ -92,7 +92,7 @@ def test_what_goes_ends_at_a_signed_checkpoint_and_the_rest_verifies(
     assert verify(from_checkpoint=True).verdict is Verdict.UNCHANGED
     proof = Path(settings.AUDIT_CHECKPOINT_FILE).with_name("proof.zip")
     proof.write_bytes(b"".join(bundle()))
-    assert check(Archive(proof)) == ("unchanged", None)  # whoever has the one-file verifier and nothing else
+    assert check(Archive(proof)) == ("unchanged", None)  # a reader with only the one-file verifier
     facts = {"first": 1, "last": last, "rows": last, "hash": cut.hash}
     assert [event.details for event in events("audit.retention_decided")] == [facts]
     assert [event.details for event in events("audit.retention_applied")] == [facts]
@@ -133,7 +133,7 @@ def test_a_dry_run_says_what_would_go_and_changes_nothing(log: None) -> None:
     assert (sequences(), settings.AUDIT_CHECKPOINT_FILE.read_bytes()) == (before, file)
 
 
-# --- What is refused ------------------------------------------------------------------------------
+# --- Refusals -------------------------------------------------------------------------------------
 def test_a_log_that_is_not_what_was_written_stays_as_evidence(log: None) -> None:
     with lift_triggers(connection), connection.cursor() as cursor:
         cursor.execute("UPDATE audit_event SET actor_name = 'Nobody' WHERE seq = 3")
@@ -185,7 +185,7 @@ def test_what_fails_before_the_commit_leaves_every_row_and_trigger_and_is_finish
             retain("--up-to", str(C1))
     assert sequences()[: len(before)] == before
     assert refuses_to_delete()
-    assert verify().verdict is Verdict.INSERTED  # signed away, but still there
+    assert verify().verdict is Verdict.INSERTED  # released by signature, but not removed yet
     assert "Removed 5 events" in retain("--up-to", "1")
     assert sequences()[0] == C1 + 1
     assert verify().verdict is Verdict.UNCHANGED
@@ -193,7 +193,7 @@ def test_what_fails_before_the_commit_leaves_every_row_and_trigger_and_is_finish
 
 
 def _die_in_the_middle(name: str) -> None:
-    """In a process of its own: the trigger is off, the rows are deleted, and the process is gone."""
+    """Simulate a crash in a separate process: the trigger is off, the rows are deleted, the process ends."""
     connection.settings_dict["NAME"] = name
 
     def die(*_: Any) -> None:
@@ -247,7 +247,7 @@ def test_nobody_else_sees_the_table_without_its_trigger(log: None, monkeypatch: 
     assert 9 in sequences()
 
 
-# --- Nobody else does it --------------------------------------------------------------------------
+# --- No other code removes events -----------------------------------------------------------------
 LIFTING = re.compile(
     r"(DROP|DISABLE) TRIGGER|session_replication_role|(DELETE FROM|TRUNCATE|UPDATE) audit_event",
     re.IGNORECASE,

@@ -1,4 +1,4 @@
-"""What is done to a real log with its triggers lifted, and what the verification says about it."""
+"""Alterations of a real log with its triggers removed, and the findings of the verification."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from tests.support.audit_logs import SIGNER, found, move_head, put, rechained, s
 pytestmark = pytest.mark.django_db(transaction=True)
 
 EVENTS = 12
-C1, C2 = 5, 11  # what the two checkpoints vouch for; each is followed by the event of its signature
+C1, C2 = 5, 11  # covered by the two checkpoints; each is followed by the event of its signature
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def test_a_changed_row_with_a_hash_of_its_own_is_named(log: Path, seq: int) -> N
     row.pop("hash")
     rows[seq] = {**row, "hash": row_hash(Row(**row))}
     put([*rows.values()])
-    verdict = "head_differs" if seq == EVENTS else "changed"  # which alone contradicts
+    verdict = "head_differs" if seq == EVENTS else "changed"  # the only contradiction
     assert found() == (verdict, seq)
 
 
@@ -216,9 +216,7 @@ def test_a_cut_tail_is_told_with_the_last_checkpoint_that_holds(
     if head_too and left:
         move_head()
     result = verify()
-    if (
-        head_too and left == 11
-    ):  # the event of the last signature alone: nothing signed says that it was there
+    if head_too and left == 11:  # the event of the last signature: no signature covers it
         assert result.verdict is Verdict.UNCHANGED
         return
     assert (result.verdict, result.seq, result.checkpoint) == (Verdict.TAIL_CUT, left + 1, held)
@@ -424,7 +422,7 @@ def test_the_database_writes_a_text_as_the_chain_does(text: str, monkeypatch: py
     monkeypatch.setattr(verification, "QUICK_FROM", 0)
     with mock.patch.object(verification, "rows_after", return_value=[]) as rows_after:
         assert verify().verdict is Verdict.UNSIGNED
-    rows_after.assert_called_once_with(3)  # only what came after the head is read row by row
+    rows_after.assert_called_once_with(3)  # only rows after the head are read one by one
 
 
 def test_inside_a_transaction_what_it_wrote_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -457,5 +455,5 @@ def test_memory_does_not_grow_with_the_log(monkeypatch: pytest.MonkeyPatch, quic
         tracemalloc.stop()
         return most
 
-    peak(100)  # what is loaded once
+    peak(100)  # memory for modules loaded once
     assert peak(4_000) < 2 * peak(500)

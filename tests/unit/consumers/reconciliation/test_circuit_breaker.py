@@ -1,4 +1,4 @@
-"""A vendor that does not answer looks is left alone for longer and longer, by all workers together."""
+"""If the vendor does not answer checks, all workers together pause for longer and longer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A found consumer is taken for the one that was sent only where every field agrees."""
+"""A found consumer counts as the sent one only if every field agrees."""
 
 from __future__ import annotations
 

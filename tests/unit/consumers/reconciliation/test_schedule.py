@@ -1,4 +1,4 @@
-"""Looks are taken at the set times, spread a little; those that were not answered come again, ever later."""
+"""Checks run at the scheduled times with jitter; unanswered ones are repeated at growing intervals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Digests: equal where nothing tells two sends apart, different everywhere else."""
+"""Digests: equal for sends without a difference, different for all others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The straight way of one create: written down before and after, sent at most once, true in every end."""
+"""The sending of one create: recorded before and after, sent at most once, with a true outcome."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ BOUND = 20  # seconds
 
 
 def submit(person: User, consumer: NewConsumer = FULL, **given: Any) -> Submission:
-    """Submit as that person; a new token and the sample order unless given."""
+    """Submit as that person, by default with a new token and the sample order."""
     values: dict[str, Any] = {
         "order_ref": SAMPLE_ORDER,
         "token": uuid.uuid4(),
@@ -52,7 +52,7 @@ def submit(person: User, consumer: NewConsumer = FULL, **given: Any) -> Submissi
 
 
 def client_that(*, before: Callable[[], object] = int, after: Callable[[], object] = int) -> MagicMock:
-    """The real client, with something happening before or after its one call."""
+    """The real client, with an action before or after its one call."""
     real = get_client()
 
     def create(*args: Any, **kwargs: Any) -> Any:
@@ -168,7 +168,7 @@ def _everything_stored(model: type[models.Model]) -> str:
     names = [field.attname for field in model._meta.concrete_fields]
     rows = model._default_manager.values_list(*names)
     stored = "\n".join(str(value) for row in rows for value in row).casefold()
-    # Tokens and hashes hold every short word by chance, sooner or later.
+    # Tokens and hashes contain any short text by chance, sooner or later.
     return re.sub(r"[0-9a-z_=-]{40,}", "", stored)
 
 
@@ -304,14 +304,14 @@ def test_the_same_consumer_on_another_order_is_another_matter(staff: User, sandb
     assert submit(staff).outcome == Outcome.CREATED
 
 
-# --- At once --------------------------------------------------------------------------------------
+# --- Concurrent submissions -----------------------------------------------------------------------
 WRITERS = 4
 
 
 def _all_at_once(
     monkeypatch: pytest.MonkeyPatch, work: Callable[[int], Submission]
 ) -> list[Submission | NotSubmitted]:
-    """Every thread looks, finds nothing in the way, and only then may any of them write."""
+    """Make every thread check first, find nothing blocking, and only then let any of them write."""
     barrier = threading.Barrier(WRITERS, timeout=BOUND)
     write_before = submitting._store_submission
 
@@ -455,7 +455,7 @@ def test_an_answer_after_the_worker_gave_up_is_still_the_truth(staff: User, sand
     ]
 
 
-# --- Reasons to stop ------------------------------------------------------------------------------
+# --- Warnings -------------------------------------------------------------------------------------
 def test_nothing_is_stored_and_nothing_sent_until_every_reason_is_accepted(
     staff: User, sandbox: SandboxServer
 ) -> None:

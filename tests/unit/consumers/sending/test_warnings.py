@@ -1,4 +1,4 @@
-"""Reasons to stop once: none on a clean form, none for families, each of the others."""
+"""Warnings: none for a usual form, none for families, and a case for each kind."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_enough_identity_is_an_identifier_of_a_rule_or_by_setting_an_email(
 def test_the_rules_of_the_table_decide(settings: Settings) -> None:
     settings.EMAIL_IDENTIFIES = False
     known = clean(identifiers=LOYAL)
-    assert codes(known) == []  # no rule is entered here: any identifier counts
+    assert codes(known) == []  # without rules any identifier counts
     assert codes(clean()) == [NO_IDENTITY]
     IdentityRule.objects.create(name="Profile", provider="ProfileSystem", priority=1)
     assert codes(known) == [NO_IDENTITY]

@@ -1,4 +1,4 @@
-"""The file on its way, with a writer of the test's own in the place of the query."""
+"""Delivery of the file, with a writer of the test instead of the query."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _quick_beats(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left(tmp_path: Path, settings: Settings) -> Iterator[None]:
-    """No thread and no file of any export outlives its test."""
+    """Assert that no thread and no file of an export outlives its test."""
     folder = tmp_path / "exports"
     folder.mkdir()
     settings.EXPORT_DIR = str(folder)
@@ -72,7 +72,7 @@ def until(true: Callable[[], object]) -> None:
 
 
 class Rows:
-    """Writes a head, then so many lines; waits before each where it was given something to wait for."""
+    """Writes a head, then so many lines; calls ``go`` before each if it is given."""
 
     def __init__(self, rows: int, *, go: Callable[[], object] = lambda: None) -> None:
         self.rows, self.go, self.stopped_by = rows, go, ""
@@ -156,7 +156,7 @@ def test_a_reader_who_goes_stops_the_query(supervisor: User) -> None:
     until(lambda: rows.stopped_by == "ExportBroken")
     [event] = events("export.failed")
     assert event.details["failure_code"] == "reader_gone"
-    file.close()  # a second time is nothing
+    file.close()  # the second call does nothing
     assert len(events("export.failed")) == 1
 
 
@@ -219,7 +219,7 @@ def test_what_stops_the_file_is_told_and_breaks_the_download(
 
 
 def test_a_full_disk_is_told(supervisor: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a real file: the kernel's own device without room."""
+    """With a real file: the kernel's device without space."""
     with Path("/dev/full").open("r+b", buffering=0) as full:
         monkeypatch.setattr(making, "_nameless_file", lambda: full)
         export, file = started(supervisor, Rows(1))
@@ -284,7 +284,7 @@ def test_a_failure_that_cannot_be_told_for_whatever_reason_leaves_no_thread(
         patched.setattr(services, "fail", refuse)
         with pytest.raises(RuntimeError):
             file.close()
-    # No thread is left: the fixture above looks.
+    # The fixture above asserts that no thread is left.
 
 
 @pytest.mark.parametrize("asked", [True, False])
@@ -311,7 +311,7 @@ def test_a_broken_file_that_nobody_closes_ends_by_itself(
 
 
 def test_a_file_is_not_closed_while_it_is_read(supervisor: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its number may be another file's at once."""
+    """Its file descriptor may be reused immediately."""
     export, file = started(supervisor, Rows(10**9, go=lambda: time.sleep(0.001)))
     file.wait_until_begun()
     reading, pread = threading.Event(), os.pread
@@ -371,7 +371,7 @@ def test_what_ends_within_the_grace_is_whole(supervisor: User) -> None:
 
 
 def test_sqlites_lock_is_told_as_one(tmp_path: Path) -> None:
-    """The error is the one that SQLite itself makes: by its number, not by its words."""
+    """With SQLite's own exception: recognised by its code, not by its message."""
     name = tmp_path / "locked.sqlite3"
     with closing(sqlite3.connect(name)) as first, closing(sqlite3.connect(name, timeout=0)) as second:
         first.execute("BEGIN IMMEDIATE")
@@ -439,14 +439,14 @@ def test_an_end_that_cannot_be_told_breaks_the_download(
         b"".join(file)
     file.close()
     export.refresh_from_db()
-    assert export.is_active  # nothing can be told now; the worker's sweep does, later
+    assert export.is_active  # nothing can be recorded now; the worker's sweep does it later
 
 
 @pytest.mark.parametrize("stopping", [False, True], ids=["beat", "stop"])
 def test_a_look_at_the_row_that_has_just_finished_hangs_up_nothing(
     supervisor: User, monkeypatch: pytest.MonkeyPatch, stopping: bool
 ) -> None:
-    """Between the commit of the end and this thread's knowledge of it."""
+    """Between the commit of the end and this thread's reading of it."""
     beats, hung_up = threading.Semaphore(0), threading.Event()
     beat, finish = services.beat, services.finish
 
@@ -462,7 +462,7 @@ def test_a_look_at_the_row_that_has_just_finished_hangs_up_nothing(
             delivery.end_when(lambda: True, grace=0)
         while beats.acquire(blocking=False):
             pass
-        for _ in range(3):  # the second begins after the commit; with the third, the second is over
+        for _ in range(3):  # the second begins after the commit; with the third, the second is complete
             assert beats.acquire(timeout=PATIENCE)
         return ended
 

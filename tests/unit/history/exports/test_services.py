@@ -200,7 +200,7 @@ def test_the_sweep_ends_what_gives_no_sign_of_life(supervisor: User, state: Stat
 
 
 def test_the_sweep_finds_them_by_the_index_of_the_slots(supervisor: User) -> None:
-    """It comes each second, and the table keeps every export there ever was."""
+    """It runs each second, and the table contains every export ever made."""
     stored(supervisor, State.RUNNING)
     with CaptureQueriesContext(connection) as asked:
         services.sweep(TESTS)

@@ -1,4 +1,4 @@
-"""Whatever stands in the database comes back from every kind of file as it was, and nothing is a formula."""
+"""Every stored text is preserved in every kind of file, and none becomes a formula."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ CSV = (Format.CSV, Format.CSV_EXACT)
 
 
 def from_csv(data: bytes, wanted: Layout) -> list[list[str]]:
-    """The rows without the header, guards taken off."""
+    """The rows without the header, with guards removed."""
     text = data.decode("utf-8-sig" if wanted.byte_order_mark else "utf-8")
     head, *rows = csv.reader(io.StringIO(text, newline=""), delimiter=wanted.separator)
     assert head == [*wanted.columns]
@@ -113,7 +113,7 @@ def test_excel_files_come_back_as_they_were(supervisor: User, rows: list[dict[st
 @pytest.mark.parametrize("place", range(3))
 @pytest.mark.parametrize("text", HOSTILE)
 def test_one_odd_text_among_ordinary_ones_comes_back(text: str, place: int) -> None:
-    """Where it alone decides that the rows around it are looked at with care."""
+    """One odd text must switch the rows around it to the careful path."""
     odd = ["d", "e", "f"]
     odd[place] = text
     rows = [(odd[0], "b", "c"), ("a", odd[1], "c"), ("a", "b", odd[2])]
@@ -262,7 +262,7 @@ def test_times_are_those_of_the_zone_at_each_moment(supervisor: User, zone: str,
 def test_the_database_and_python_write_the_same_bytes(
     supervisor: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a personal column Python makes the lines; without, PostgreSQL may."""
+    """With a personal column Python makes the lines; otherwise PostgreSQL may."""
     hostile(supervisor)
     for format_ in CSV:
         by_database, _told = written(

@@ -1,4 +1,4 @@
-"""Archives that are written in one go open everywhere, however large they become."""
+"""Archives that are written as a stream open everywhere, whatever their size."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_files_behind_the_first_four_gibibytes_are_found(tmp_path: Path) -> None
     with path.open("wb") as file:
         stream = ZipStream(file.write)
         stream.add("near.txt", "near")
-        file.seek(far)  # a hole in the file, as though a large sheet had been written
+        file.seek(far)  # a hole in the file simulates a large sheet
         stream._position = far
         stream.add("far.txt", "far")
         stream.close()

@@ -1,4 +1,4 @@
-"""The offsets that SQLite is told are those that Python knows."""
+"""The time zone offsets passed to SQLite equal Python's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The proof as a file, by whoever sits at the machine: also where nobody can sign in."""
+"""The command that writes the proof to a file, also if signing in is impossible."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where the proof goes, empty; the log has four events and a signature."""
+    """An empty target folder; the log has four events and a signature."""
     write(4)
     sign_checkpoint(SIGNER)
     (tmp_path / "proofs").mkdir()

@@ -1,4 +1,4 @@
-"""The proof while it is sent."""
+"""Streaming the proof."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_slow_reader_of_the_proof_holds_no_database_connection(
     if events:
         sign_checkpoint(SIGNER)
     monkeypatch.setattr(stored_rows, "BATCH", 2)
-    held: list[str] = []  # what was asked since the connections were given back
+    held: list[str] = []  # queries since the connections were returned
 
     def ask(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
         held.append(sql)

@@ -1,4 +1,4 @@
-"""The one-file verifier's signatures, held against RFC 8032 and against the library that signs."""
+"""The one-file verifier's signatures, compared with RFC 8032 and with the library that signs."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_rfcs_vectors_hold(name: str) -> None:
 
 
 def test_a_signature_with_the_order_added_is_refused() -> None:
-    # RFC 8032, section 5.1.7: S must be below L, or every signature had a second one.
+    # RFC 8032, section 5.1.7: S must be below L; otherwise every signature has a second valid form.
     public, message, signature = (bytes.fromhex(part) for part in VECTORS["TEST 3"])
     s = int.from_bytes(signature[32:], "little") + ORDER
     assert not signature_holds(public, message, signature[:32] + s.to_bytes(32, "little"))

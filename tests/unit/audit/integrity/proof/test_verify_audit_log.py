@@ -1,4 +1,4 @@
-"""What the one-file verifier tells whoever holds a proof: whose signature it has, and how far that goes."""
+"""The output of the one-file verifier: whose signature a proof has, and which events it covers."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def own_key(settings: Settings) -> str:
 
 
 def put_in_another_key(settings: Settings) -> None:
-    """The key of before may still sign, as after a change of keys; so a thief lists it beside their own."""
+    """Let an attacker add their own key: the previous key may still sign, as after a key change."""
     old = checkpoints.signing_key(settings.AUDIT_SIGNING_KEY).public_key().public_bytes_raw()
     settings.AUDIT_FORMER_PUBLIC_KEYS = [base64.b64encode(old).decode()]
     settings.AUDIT_SIGNING_KEY = base64.b64encode(bytes(range(32))).decode()
 
 
 def verifier(proof: Path, *arguments: str) -> tuple[int, list[str]]:
-    """Exit code and lines of the program, in a Python that has nothing but itself."""
+    """Exit code and lines of the program, in a Python with no other modules of ours."""
     command = [sys.executable, "-I", "-S", str(VERIFIER), str(proof), *arguments]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert answer.stderr == ""
@@ -44,7 +44,7 @@ def verifier(proof: Path, *arguments: str) -> tuple[int, list[str]]:
 
 
 def unpacked(folder: Path) -> Path:
-    """The proof of the log as it is now, as a folder."""
+    """The proof of the current log, as a folder."""
     folder.mkdir()
     packed = folder.with_suffix(".zip")
     packed.write_bytes(b"".join(bundle()))
@@ -100,9 +100,9 @@ def test_an_empty_name_of_a_key_is_no_key(settings: Settings, tmp_path: Path) ->
     assert verifier(unpacked(tmp_path / "proof"), "--key", "")[0] == 2
 
 
-# --- How far the signatures go ----------------------------------------------------------------------
+# --- Coverage of the signatures ---------------------------------------------------------------------
 def rewritten_behind(proof: Path, kept: int) -> None:
-    """The checkpoints end at the one over event ``kept``, and all behind it is another story, well told."""
+    """Keep checkpoints up to the one over event ``kept``, and replace all later events consistently."""
     lines = (proof / "checkpoints.jsonl").read_bytes().splitlines(keepends=True)
     [place] = [place for place, line in enumerate(lines) if json.loads(line)["seq"] == kept]
     events = [json.loads(line) for line in (proof / "events.jsonl").read_bytes().splitlines()]
@@ -141,7 +141,7 @@ def test_it_says_up_to_which_event_the_signatures_go_and_from_when_they_are(tmp_
     rewritten_behind(proof, 5)
     code, said = verifier(proof)
     assert said[:2] == [
-        "unchanged: The audit log is unchanged.",  # nothing inside the proof can tell
+        "unchanged: The audit log is unchanged.",  # nothing inside the proof can reveal it
         f"Events 1 to 13. The last signature covers event 5 and was made at {at[5]:%Y-%m-%d %H:%M:%S} UTC."
         " 8 events after it are unsigned.",
     ]
