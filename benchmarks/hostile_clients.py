@@ -28,7 +28,7 @@ SECONDS = float(os.environ.get("BENCH_SECONDS", "20"))
 PAGES_PER_SECOND = 5.0
 ALL = "all at once"
 LEAD_SECONDS = 3.0  # between the first client and the first measured page
-PATIENCE_SECONDS = 10.0  # a page that takes longer counts as not answered
+PAGE_TIMEOUT = 10.0  # a page that takes longer counts as not answered
 HEAD = (
     "clients",
     "idle: p50 / p95 ms",
@@ -80,7 +80,7 @@ def main() -> None:
 
 def signed_in(server: Server) -> Browser:
     """A signed-in person for whom every process has loaded the page."""
-    person = Browser(server.port, timeout=PATIENCE_SECONDS)
+    person = Browser(server.port, timeout=PAGE_TIMEOUT)
     person.sign_in(*PERSON)
     person.reconnect()
     asked_for(person, seconds=3)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.e2e
 NEW_PASSWORD = f"nine lighthouses before {TYPED['new password']}"
 
 
-def test_an_administrator_adds_a_person_who_signs_in_and_is_out_at_once_when_deactivated(
+def test_administrator_adds_a_person_and_deactivation_signs_them_out(
     windows: Windows, administrator: User
 ) -> None:
     page = windows.open()
@@ -60,7 +60,7 @@ def test_an_administrator_adds_a_person_who_signs_in_and_is_out_at_once_when_dea
     )
 
 
-def test_an_administrator_changes_the_identity_rules_and_the_form_offers_them(
+def test_administrator_changes_the_identity_rules_and_the_form_offers_them(
     windows: Windows, administrator: User, staff: User
 ) -> None:
     page = windows.open(administrator)
@@ -84,7 +84,7 @@ def test_an_administrator_changes_the_identity_rules_and_the_form_offers_them(
 
 
 @pytest.mark.parametrize("address", ["/submissions/", "/consumers/new/", "/orders/"])
-def test_an_administrator_does_not_see_consumers_and_the_attempt_is_on_record(
+def test_administrator_cannot_see_consumers_and_the_attempt_is_recorded(
     windows: Windows, administrator: User, address: str
 ) -> None:
     page = windows.open(administrator)

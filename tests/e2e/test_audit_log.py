@@ -34,7 +34,7 @@ from apps.core.actor import Actor
 from sandbox.data.seed import SAMPLE_ORDER
 from tests.e2e.conftest import actions_of
 from tests.e2e.pages import sign_in
-from tests.e2e.windows import PATIENCE, Windows
+from tests.e2e.windows import TIMEOUT, Windows
 from tests.e2e.world import CONSUMER
 from tests.support.people import acting
 
@@ -75,7 +75,7 @@ def _sentences(page: Page) -> list[str]:
     return _rows(page).locator("td:nth-child(2)").all_inner_texts()
 
 
-def test_an_administrator_finds_who_created_a_consumer_and_the_failed_attempts_before(
+def test_administrator_finds_who_created_a_consumer_and_the_failed_attempts(
     windows: Windows, administrator: User, created: Submission
 ) -> None:
     page = windows.open()
@@ -113,7 +113,7 @@ def test_an_administrator_finds_who_created_a_consumer_and_the_failed_attempts_b
     assert (seen.count("audit.viewed"), seen.count("audit.event_viewed")) == (5, 1)
 
 
-def test_an_administrator_verifies_the_log_and_the_proof_holds_without_the_portal(
+def test_administrator_verifies_the_log_and_the_proof_verifies_without_the_portal(
     windows: Windows,
     administrator: User,
     created: Submission,
@@ -129,7 +129,7 @@ def test_an_administrator_verifies_the_log_and_the_proof_holds_without_the_porta
     expect(page.get_by_text("The log has not been verified yet.")).to_be_visible()
 
     page.get_by_role("button", name="Verify now").click(no_wait_after=True)
-    expect(page.get_by_role("progressbar")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("progressbar")).to_be_visible(timeout=TIMEOUT)
     expect(page.get_by_text("The audit log is unchanged.")).to_have_count(0)
     read_on.set()
     expect(page.get_by_text("The audit log is unchanged.")).to_be_visible()
@@ -178,7 +178,7 @@ def _checked(folder: Path, *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout.splitlines()[0]
 
 
-def test_without_a_hit_and_with_a_slip_the_page_says_what_to_do(
+def test_audit_log_page_explains_an_empty_result_and_an_invalid_filter(
     windows: Windows, administrator: User
 ) -> None:
     page = windows.open(administrator)

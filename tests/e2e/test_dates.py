@@ -54,7 +54,7 @@ def _echo(page: Page) -> str:
         ("month-day", ["2/31/1991", "February 31, 1991"]),
     ],
 )
-def test_31_february_typed_is_an_error_with_the_text_kept(
+def test_31_february_typed_is_an_error_and_the_text_stays(
     *,
     windows: Windows,
     staff: User,
@@ -77,7 +77,7 @@ def test_31_february_typed_is_an_error_with_the_text_kept(
 
 
 @LOCALES
-def test_31_february_pasted_is_an_error_with_the_text_kept(
+def test_31_february_pasted_is_an_error_and_the_text_stays(
     windows: Windows, staff: User, sandbox: SandboxServer, locale: str
 ) -> None:
     page = windows.open(staff, locale=locale, permissions=CLIPBOARD)
@@ -90,7 +90,7 @@ def test_31_february_pasted_is_an_error_with_the_text_kept(
 
 
 @LOCALES
-def test_the_calendar_writes_a_date_into_the_text_and_an_impossible_one_changes_nothing(
+def test_date_picker_writes_into_the_text_field_and_an_impossible_date_changes_nothing(
     windows: Windows, staff: User, sandbox: SandboxServer, locale: str
 ) -> None:
     page = windows.open(staff, locale=locale)
@@ -118,7 +118,7 @@ def test_the_calendar_writes_a_date_into_the_text_and_an_impossible_one_changes_
 @pytest.mark.parametrize(
     ("order", "text"), [("day-month", "7/3/1991"), ("month-day", "3/7/1991"), ("month-day", "1991-03-07")]
 )
-def test_the_reading_is_echoed_while_typing_and_is_what_is_sent(
+def test_echoed_reading_of_a_date_is_what_is_sent(
     *,
     windows: Windows,
     staff: User,
@@ -165,7 +165,7 @@ def _server_says(text: str) -> str:
 
 
 @pytest.mark.parametrize("order", ["day-month", "month-day"])
-def test_the_echo_claims_no_reading_that_the_server_would_refuse_or_read_otherwise(
+def test_echo_shows_no_reading_that_the_server_would_refuse_or_read_differently(
     windows: Windows, staff: User, settings: Settings, order: str
 ) -> None:
     settings.DATE_ORDER = order
@@ -191,7 +191,7 @@ def test_the_echo_claims_no_reading_that_the_server_would_refuse_or_read_otherwi
     assert dict(zip(texts, echoes, strict=True))["1991-03-0"] == ""
 
 
-def test_a_year_of_two_digits_is_told_while_typing_and_by_the_server(
+def test_two_digit_year_is_reported_while_typing_and_by_the_server(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
@@ -224,7 +224,9 @@ OPENED = """() => {
 }"""
 
 
-def test_the_calendar_opens_where_people_were_born_and_knows_no_future(windows: Windows, staff: User) -> None:
+def test_date_picker_opens_at_a_plausible_year_and_offers_no_future_date(
+    windows: Windows, staff: User
+) -> None:
     page = windows.open(staff)
     open_form(page)
     page.evaluate(OPENED)
@@ -240,7 +242,7 @@ def test_the_calendar_opens_where_people_were_born_and_knows_no_future(windows: 
     expect(field).to_have_value("7 3 1991")  # nothing was selected
 
 
-def test_the_form_without_a_date_sends_none(windows: Windows, staff: User, sandbox: SandboxServer) -> None:
+def test_form_without_a_date_sends_none(windows: Windows, staff: User, sandbox: SandboxServer) -> None:
     page = windows.open(staff)
     open_form(page)
     fill_entry(page, SIMPLE)

@@ -44,7 +44,7 @@ def test_enter_in_any_field_presses_create_and_nothing_else(
 
 
 @pytest.mark.parametrize("field", ["order_ref", "emails-0-value"])
-def test_enter_in_a_field_of_a_good_entry_creates(
+def test_enter_in_a_field_of_a_valid_entry_creates(
     windows: Windows, staff: User, sandbox: SandboxServer, field: str
 ) -> None:
     page = windows.open(staff)

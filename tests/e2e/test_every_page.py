@@ -310,7 +310,7 @@ def world(windows: Windows, staff: User, supervisor: User) -> World:
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-def test_every_page_keeps_its_promises(
+def test_every_page_passes_the_page_checks(
     windows: Windows, world: World, who: str, administrator: User, supervisor: User
 ) -> None:
     people = {
@@ -341,7 +341,7 @@ MOVE = """() => new Promise(resolve => requestAnimationFrame(() => setTimeout(()
 })))"""
 
 
-def test_the_promises_can_be_broken(windows: Windows) -> None:
+def test_page_checks_can_fail(windows: Windows) -> None:
     page = windows.open(viewport=WIDE)
     watch_shifts(page)
     page.goto("about:blank")
@@ -356,7 +356,7 @@ def test_the_promises_can_be_broken(windows: Windows) -> None:
     assert "px wide at 320 px" in broken
 
 
-def test_every_address_has_a_page_here_or_a_reason_why_not() -> None:
+def test_every_address_has_a_page_or_a_documented_reason() -> None:
     here = {seen.name for seen in PAGES} | {*NO_PAGE}
     there = set(_names(get_resolver().url_patterns))
     assert there - here == set()

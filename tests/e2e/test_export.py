@@ -64,7 +64,7 @@ def _download(page: Page, folder: Path) -> Path:
     return target
 
 
-def test_a_supervisor_exports_what_the_list_shows_with_a_reason(
+def test_supervisor_exports_the_rows_of_the_list_with_a_reason(
     windows: Windows, permitted: User, tmp_path: Path
 ) -> None:
     page = windows.open(permitted)
@@ -131,7 +131,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> SlowWrite:
     return slow
 
 
-def test_while_it_runs_the_page_shows_how_far_it_is_and_it_can_be_cancelled(
+def test_running_export_shows_its_progress_and_can_be_cancelled(
     windows: Windows, permitted: User, slow: SlowWrite
 ) -> None:
     page = windows.open(permitted)
@@ -148,7 +148,9 @@ def test_while_it_runs_the_page_shows_how_far_it_is_and_it_can_be_cancelled(
     assert AuditEvent.objects.filter(action="export.finished").count() == 0
 
 
-def test_the_running_page_shows_the_end_by_itself(windows: Windows, permitted: User, slow: SlowWrite) -> None:
+def test_running_page_shows_the_end_without_a_reload(
+    windows: Windows, permitted: User, slow: SlowWrite
+) -> None:
     page = windows.open(permitted)
     _to_the_choice(page)
     _prepare(page)
@@ -159,7 +161,7 @@ def test_the_running_page_shows_the_end_by_itself(windows: Windows, permitted: U
     expect(page.get_by_role("heading", name="The export is finished")).to_be_visible()
 
 
-def test_without_script_the_whole_way_can_be_gone(windows: Windows, permitted: User, tmp_path: Path) -> None:
+def test_export_works_without_script(windows: Windows, permitted: User, tmp_path: Path) -> None:
     page = windows.open(permitted, javascript=False)
     _to_the_choice(page)
     page.get_by_label("JSON Lines").check()
@@ -174,9 +176,7 @@ def test_without_script_the_whole_way_can_be_gone(windows: Windows, permitted: U
     expect(page.get_by_role("heading", name="The export is finished")).to_be_visible()
 
 
-def test_the_page_with_personal_columns_keeps_the_promises_of_every_page(
-    windows: Windows, permitted: User
-) -> None:
+def test_page_with_personal_columns_passes_the_page_checks(windows: Windows, permitted: User) -> None:
     page = windows.open(permitted, viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     watch_shifts(page)
     answer = page.goto("/submissions/export/")

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from apps.history.models import State
-from tests.e2e.windows import PATIENCE, Kept
+from tests.e2e.windows import TIMEOUT, Kept
 from tests.support.deployed import place, portal
 from tests.support.deployed_exports import ROWS, Exports
 from tests.support.processes import run
@@ -42,11 +42,11 @@ def page(chromium: Kept, exports: Exports) -> Iterator[Page]:
         for name, value in exports.browser._cookies.items():
             context.add_cookies([{"name": name, "value": value, "url": address}])
         opened = context.new_page()
-        opened.set_default_timeout(PATIENCE)
+        opened.set_default_timeout(TIMEOUT)
         yield opened
 
 
-def test_the_browser_sees_a_cancelled_download_as_failed(exports: Exports, page: Page) -> None:
+def test_browser_shows_a_cancelled_download_as_failed(exports: Exports, page: Page) -> None:
     address = exports.prepare()
     page.goto(address)
     line = page.context.new_cdp_session(page)
@@ -60,7 +60,7 @@ def test_the_browser_sees_a_cancelled_download_as_failed(exports: Exports, page:
     assert exports.state(address) == (State.CANCELLED, "")
 
 
-def test_the_browser_sees_a_finished_download_as_whole(exports: Exports, page: Page, tmp_path: Path) -> None:
+def test_browser_shows_a_finished_download_as_complete(exports: Exports, page: Page, tmp_path: Path) -> None:
     address = exports.prepare()
     page.goto(address)
     with page.expect_download() as started:

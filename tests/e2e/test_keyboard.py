@@ -30,7 +30,7 @@ def _type_into(page: Page, selector: str, text: str) -> None:
     page.keyboard.type(text)
 
 
-def test_a_consumer_with_every_field_is_created_by_keyboard_alone(
+def test_consumer_with_every_field_is_created_by_keyboard_alone(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open()
@@ -81,7 +81,7 @@ def test_a_consumer_with_every_field_is_created_by_keyboard_alone(
     assert stored(sandbox) == [WHOLE_AS_SENT]
 
 
-def test_the_hidden_create_button_is_no_stop_and_every_stop_shows_its_focus(
+def test_hidden_create_button_is_no_tab_stop_and_every_stop_shows_its_focus(
     windows: Windows, staff: User
 ) -> None:
     page = windows.open(staff)

@@ -33,7 +33,7 @@ def _expect_numbered(page: Page, count: int) -> None:
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])
-def test_a_row_is_removed_by_its_name_and_the_others_move_up(
+def test_row_is_removed_by_its_name_and_later_rows_move_up(
     windows: Windows, staff: User, sandbox: SandboxServer, javascript: bool
 ) -> None:
     page = windows.open(staff, javascript=javascript)
@@ -102,7 +102,7 @@ def test_several_addresses_in_one_row_are_split_without_script(
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])
-def test_rows_that_stay_empty_are_left_out(
+def test_empty_rows_are_not_sent(
     windows: Windows, staff: User, sandbox: SandboxServer, javascript: bool
 ) -> None:
     page = windows.open(staff, javascript=javascript)

@@ -28,7 +28,7 @@ def _expect_empty(page: Page) -> None:
 
 
 @SCRIPT
-def test_back_and_forward_after_a_create_bring_nothing_of_the_person_back(
+def test_back_and_forward_after_a_create_restore_no_personal_data(
     windows: Windows, staff: User, sandbox: SandboxServer, javascript: bool
 ) -> None:
     page = windows.open(staff, javascript=javascript)
@@ -48,7 +48,7 @@ def test_back_and_forward_after_a_create_bring_nothing_of_the_person_back(
 
 
 @SCRIPT
-def test_a_form_that_was_left_or_loaded_anew_is_empty(
+def test_reloaded_or_revisited_form_is_empty(
     windows: Windows, staff: User, sandbox: SandboxServer, javascript: bool
 ) -> None:
     page = windows.open(staff, javascript=javascript)
@@ -79,7 +79,7 @@ NOTE_WHETHER_KEPT = """addEventListener("pageshow", event => {
 })"""
 
 
-def test_a_page_out_of_the_back_forward_cache_is_read_anew(
+def test_page_from_the_back_forward_cache_is_loaded_again(
     keeping_chromium: Browser,
     windows: Windows,
     staff: User,

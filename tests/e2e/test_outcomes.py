@@ -41,7 +41,7 @@ UNKNOWN = "We do not know whether the consumer was created"
         ("truncated_json", "The answer of Sitecore CDP could not be read."),
     ],
 )
-def test_when_nobody_knows_the_page_says_so_and_offers_no_second_try(
+def test_unknown_outcome_is_shown_without_an_offer_to_send_again(
     *, windows: Windows, staff: User, sandbox: SandboxServer, settings: Settings, fault: str, reason: str
 ) -> None:
     settings.CDP_READ_TIMEOUT = 0.5
@@ -75,7 +75,7 @@ def test_when_nobody_knows_the_page_says_so_and_offers_no_second_try(
     expect(page.locator(".panel-unknown")).to_contain_text("1 submission of unknown outcome")
 
 
-def test_an_order_that_is_not_there_leads_back_to_the_filled_form(
+def test_missing_order_returns_to_the_filled_form(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
@@ -100,7 +100,7 @@ def test_an_order_that_is_not_there_leads_back_to_the_filled_form(
     expect(page.get_by_role("link", name="Correct and send again")).to_be_visible()
 
 
-def test_refused_credentials_keep_the_entry_and_name_who_has_to_act(
+def test_refused_credentials_preserve_the_entry_and_name_the_responsible_role(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
@@ -118,7 +118,7 @@ def test_refused_credentials_keep_the_entry_and_name_who_has_to_act(
     assert creates(sandbox) == 1
 
 
-def test_what_was_not_sent_is_sent_when_the_vendor_is_back(
+def test_unsent_entry_is_sent_when_the_vendor_is_back(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
@@ -144,7 +144,7 @@ def creates_after(stopped: SandboxServer) -> int:
     return creates(stopped.start())
 
 
-def test_the_returned_links_stand_word_for_word_and_can_be_copied(
+def test_returned_links_are_shown_unchanged_and_can_be_copied(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff, permissions=["clipboard-read", "clipboard-write"])

@@ -65,7 +65,7 @@ def _hold(page: Page) -> list[Route]:
     return held
 
 
-def test_sending_is_in_view_wherever_enter_was_pressed_and_is_spoken_once(
+def test_sending_is_visible_from_every_field_and_announced_once(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff, viewport={"width": 800, "height": 400})
@@ -106,7 +106,7 @@ def test_sending_is_in_view_wherever_enter_was_pressed_and_is_spoken_once(
     assert creates(sandbox) == 1
 
 
-def test_the_question_whether_somebody_is_there_waits_until_it_is_sent(
+def test_session_expiry_prompt_waits_until_the_form_is_sent(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
@@ -126,7 +126,7 @@ def test_the_question_whether_somebody_is_there_waits_until_it_is_sent(
     windows.expect_lost_connection()
 
 
-def test_a_route_that_answers_nothing_is_not_waited_for_for_ever(
+def test_silent_connection_is_given_up_after_a_time_limit(
     windows: Windows, staff: User, sandbox: SandboxServer, settings: Settings
 ) -> None:
     page = windows.open(staff)
@@ -143,7 +143,7 @@ def test_a_route_that_answers_nothing_is_not_waited_for_for_ever(
     assert (typed_again(page), token_of(page)) == (typed, token)
 
 
-def test_offline_nothing_is_sent_and_the_entry_stands_with_its_token(
+def test_offline_nothing_is_sent_and_the_entry_stays_with_its_token(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff, locale="en-GB")  # a separate window, because it is offline
@@ -166,7 +166,7 @@ def test_offline_nothing_is_sent_and_the_entry_stands_with_its_token(
 
 
 @pytest.mark.parametrize("arrived", [True, False], ids=["arrived", "not arrived"])
-def test_cut_off_while_sending_the_same_form_leads_to_the_one_consumer(
+def test_resending_the_form_after_a_lost_connection_leads_to_the_same_consumer(
     windows: Windows, staff: User, sandbox: SandboxServer, arrived: bool
 ) -> None:
     page = windows.open(staff)
@@ -194,7 +194,7 @@ def test_cut_off_while_sending_the_same_form_leads_to_the_one_consumer(
     windows.expect_lost_connection()
 
 
-def test_what_answers_in_place_of_the_portal_is_no_answer(
+def test_answer_of_another_server_is_not_shown_as_the_portals(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
@@ -214,7 +214,7 @@ def test_what_answers_in_place_of_the_portal_is_no_answer(
     assert creates(sandbox) == 0
 
 
-def test_a_failure_page_of_the_portal_is_told_above_the_entry(
+def test_portals_error_page_is_shown_above_the_entry(
     windows: Windows, staff: User, sandbox: SandboxServer, settings: Settings
 ) -> None:
     page = windows.open(staff)
@@ -231,7 +231,7 @@ def test_a_failure_page_of_the_portal_is_told_above_the_entry(
     expect_receipt(page, "Consumer created")
 
 
-def test_the_page_that_comes_as_an_answer_works_like_one_that_was_loaded(
+def test_page_shown_in_place_works_like_a_loaded_page(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
@@ -252,7 +252,7 @@ def test_the_page_that_comes_as_an_answer_works_like_one_that_was_loaded(
     assert typed_again(page) == {}
 
 
-def test_what_the_vendor_refused_comes_back_filled_at_an_address_of_its_own(
+def test_rejected_entry_returns_filled_at_its_own_address(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 from apps.accounts.models import User
 
-PATIENCE = 10_000  # milliseconds that a step may take on a busy machine
+TIMEOUT = 10_000  # milliseconds that a step may take on a busy machine
 # The console message for each 4xx or 5xx page; the tests assert on those pages themselves.
 ANSWERED_WITH_A_FAILURE = "Failed to load resource: the server responded with a status of"
 
@@ -45,7 +45,7 @@ class Windows:
             cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session_of(person), "url": self.portal}
             context.add_cookies([cookie])  # type: ignore[list-item]  # a plain dict is what it takes
         page = context.new_page()
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(TIMEOUT)
         page.on("console", self._hear)
         page.on("request", self._note)
         page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))

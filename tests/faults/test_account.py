@@ -41,11 +41,11 @@ def problems(*, ref: str, before: list[str] | None, doubt: str = "", alone: bool
         (OWN, [OWN], "", {NO_DOUBT}),
     ],
 )
-def test_only_what_nobody_could_tell_is_let_pass(
+def test_only_undetectable_errors_are_allowed(
     ref: str, before: list[str] | None, doubt: str, found: set[str]
 ) -> None:
     assert problems(ref=ref, before=before, doubt=doubt) == found
 
 
-def test_alone_on_its_order_nothing_is_let_pass() -> None:
+def test_no_error_is_allowed_for_a_submission_alone_on_its_order() -> None:
     assert problems(ref=OTHERS, before=[], alone=True) == {WRONG}

@@ -63,7 +63,7 @@ def is_over(page: Answer) -> bool:
 
 # --- One form ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize("seconds", [0, 1.0])
-def test_fifty_posts_of_one_form_at_once_are_one_send_and_fifty_equal_receipts(
+def test_fifty_concurrent_posts_of_one_form_are_one_send_and_fifty_equal_receipts(
     there: Place, four: Portal, sam: Person, seconds: float
 ) -> None:
     there.answer_after(seconds)
@@ -84,7 +84,7 @@ def test_fifty_posts_of_one_form_at_once_are_one_send_and_fifty_equal_receipts(
 
 
 # --- Two people -------------------------------------------------------------------------------------
-def test_two_people_who_send_the_same_at_one_instant_are_one_send_every_time(
+def test_two_concurrent_identical_entries_are_always_one_send(
     there: Place, four: Portal, sam: Person, sue: Person
 ) -> None:
     told: Counter[str] = Counter()
@@ -114,7 +114,7 @@ def what_is_told(answer: Answer | Exception) -> str:
 
 
 # --- More requests than capacity --------------------------------------------------------------------
-def test_while_every_slot_is_taken_the_next_one_is_told_at_once_and_every_page_answers(there: Place) -> None:
+def test_full_slots_refuse_the_next_send_immediately_and_pages_still_answer(there: Place) -> None:
     with portal(there, workers=1, threads=22, CDP_IN_FLIGHT="2") as small:
         somebody = small.sign_in("sam")
         there.answer_after(8)

@@ -102,7 +102,7 @@ def download(one: Portal, person: Person, **values: str) -> Iterator[http.client
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
-def test_a_whole_file_arrives_whole(
+def test_complete_export_arrives_complete(
     one: Portal, administrator: Person, there: Place, first_bad: int, form: str
 ) -> None:
     before = there.events("audit.exported")
@@ -114,7 +114,7 @@ def test_a_whole_file_arrives_whole(
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
-def test_an_export_that_fails_in_the_middle_is_a_failed_download(
+def test_export_that_fails_in_the_middle_is_a_failed_download(
     one: Portal, administrator: Person, there: Place, form: str
 ) -> None:
     failed, exported = there.events("audit.export_failed"), there.events("audit.exported")
@@ -129,7 +129,7 @@ def test_an_export_that_fails_in_the_middle_is_a_failed_download(
     assert there.events("audit.exported") == exported
 
 
-def test_a_reader_who_goes_away_is_in_the_log(
+def test_lost_reader_is_recorded_in_the_log(
     one: Portal, administrator: Person, there: Place, first_bad: int
 ) -> None:
     failed = there.events("audit.export_failed")

@@ -71,7 +71,7 @@ def world(scheme: str, tmp_path: Path, settings: Settings) -> Iterator[SandboxSe
 
 
 @pytest.mark.parametrize(("scheme", "row"), CASES)
-def test_every_fault_ends_in_its_outcome_and_its_page_with_at_most_one_send(
+def test_every_fault_has_its_outcome_and_page_with_at_most_one_send(
     as_staff: Client,
     world: SandboxServer,
     settings: Settings,

@@ -271,7 +271,7 @@ def _known(sam: User, somebody: User) -> dict[str, list[object]]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_odd_request_to_any_address_is_an_error_of_the_portal(
+def test_no_odd_request_causes_an_error_in_the_portal(
     sandbox: SandboxServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Send 1,200 requests with a fixed seed over every address of the resolver.

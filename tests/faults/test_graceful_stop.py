@@ -23,7 +23,7 @@ SENDS = 100
 SOME = 25
 LATE = 1.0  # seconds until the vendor answers
 VERY_LATE = 6.0  # enough for all sends to wait at the same time
-PATIENCE = 60.0  # seconds
+TIMEOUT = 60.0  # seconds
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +66,12 @@ class Sends:
     def wait_for(self, count: int) -> None:
         """Wait until that many requests are on the wire."""
         wait_until(
-            lambda: len(self._there.creates()) - self._before >= count, PATIENCE, f"{count} on the wire"
+            lambda: len(self._there.creates()) - self._before >= count, TIMEOUT, f"{count} on the wire"
         )
 
     def receipts(self) -> list[str]:
         """The submissions whose receipts people were redirected to, once all have a result."""
-        self._thread.join(2 * PATIENCE)
+        self._thread.join(2 * TIMEOUT)
         answers = [answer for answer in self._answers if isinstance(answer, Answer)]
         assert {answer.status for answer in answers} <= {303}, Counter(a.status for a in answers)
         return sorted(answer.location.split("/")[2] for answer in answers)
@@ -94,7 +94,7 @@ def check_truth(there: Place, receipts: list[str]) -> None:
 
 # --- The whole portal stops -----------------------------------------------------------------------
 @pytest.mark.parametrize(("waiting", "within"), [(SOME, 5.0), (SENDS, 0.0)], ids=["some", "all"])
-def test_a_stop_lets_every_send_end_and_sends_nothing_more(
+def test_stop_completes_every_send_and_starts_no_more(
     there: Place, two: Portal, waiting: int, within: float
 ) -> None:
     there.answer_after(LATE if waiting == SOME else VERY_LATE)
@@ -102,7 +102,7 @@ def test_a_stop_lets_every_send_end_and_sends_nothing_more(
     sends = Sends(there, two, within=within)
     sends.wait_for(waiting)
     two.server.process.terminate()
-    assert two.server.process.wait(PATIENCE) == 0
+    assert two.server.process.wait(TIMEOUT) == 0
     receipts = sends.receipts()
     print(f"SIGTERM with {waiting} on the wire: {len(receipts)} receipts, without a page {dict(sends.cut)}")
     check_truth(there, receipts)
@@ -116,18 +116,18 @@ def reload(portal: Portal) -> None:
     """Reload the configuration as an operator does after a change of the environment file."""
     old = set(portal.server.workers)
     portal.server.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: len(set(portal.server.workers) - old) == len(old), PATIENCE, "new processes")
+    wait_until(lambda: len(set(portal.server.workers) - old) == len(old), TIMEOUT, "new processes")
 
 
 def stop_one(portal: Portal) -> None:
     """Terminate one worker; the master starts another."""
     first = portal.server.workers[0]
     os.kill(first, signal.SIGTERM)
-    wait_until(lambda: first not in portal.server.workers, PATIENCE, "the process has ended")
+    wait_until(lambda: first not in portal.server.workers, TIMEOUT, "the process has ended")
 
 
 @pytest.mark.parametrize("act", [reload, stop_one])
-def test_while_processes_are_replaced_everybody_gets_their_receipt(
+def test_every_person_gets_a_receipt_while_processes_are_replaced(
     there: Place, two: Portal, act: Callable[[Portal], None]
 ) -> None:
     there.answer_after(LATE)
@@ -139,4 +139,4 @@ def test_while_processes_are_replaced_everybody_gets_their_receipt(
     assert sends.cut == {}
     assert len(set(receipts)) == SENDS
     check_truth(there, receipts)
-    wait_until(lambda: len(two.server.workers) == 2 and set(two.server.workers) != old, PATIENCE, "two")
+    wait_until(lambda: len(two.server.workers) == 2 and set(two.server.workers) != old, TIMEOUT, "two")

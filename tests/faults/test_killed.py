@@ -149,7 +149,7 @@ def signal_web_workers(world: World, number: signal.Signals) -> None:
 @pytest.mark.parametrize(
     ("fault", "seconds"), [("no_answer_after", 30), ("late_work", 1.0)], ids=["done", "done later"]
 )
-def test_a_killed_web_worker_leaves_an_unknown_that_a_look_makes_created(
+def test_killed_web_worker_leaves_an_unknown_outcome_that_a_check_makes_created(
     case: Case, fault: str, seconds: float
 ) -> None:
     case.arm(fault, seconds=seconds)
@@ -173,7 +173,7 @@ def test_a_killed_web_worker_leaves_an_unknown_that_a_look_makes_created(
     assert len(case.requests(CREATE)) == 1
 
 
-def test_a_killed_web_worker_whose_send_was_not_done_leaves_an_unknown(case: Case) -> None:
+def test_killed_web_worker_without_a_completed_send_leaves_an_unknown_outcome(case: Case) -> None:
     case.arm("no_answer_before", seconds=30)
     posting = case.post()
     case.until_sent()
@@ -186,7 +186,7 @@ def test_a_killed_web_worker_whose_send_was_not_done_leaves_an_unknown(case: Cas
     assert len(case.requests(CREATE)) == 1
 
 
-def test_a_web_worker_stopped_across_the_deadline_before_the_first_byte_sends_nothing(case: Case) -> None:
+def test_web_worker_stopped_past_the_deadline_before_the_first_byte_sends_nothing(case: Case) -> None:
     sandbox = case.world.sandbox.pid
     halt(sandbox)  # connections are accepted without a TLS handshake
     try:
@@ -204,7 +204,7 @@ def test_a_web_worker_stopped_across_the_deadline_before_the_first_byte_sends_no
     assert case.events() == ["consumer.create_requested", "consumer.not_sent"]
 
 
-def test_a_web_worker_stopped_across_the_deadline_after_the_first_byte_stores_what_is_true(
+def test_web_worker_stopped_past_the_deadline_after_the_first_byte_stores_the_true_outcome(
     case: Case,
 ) -> None:
     case.arm("slow", seconds=0.3)
@@ -220,7 +220,7 @@ def test_a_web_worker_stopped_across_the_deadline_after_the_first_byte_stores_wh
     assert len(case.requests(CREATE)) == 1
 
 
-def test_a_web_worker_that_comes_back_after_it_was_given_up_and_knows_nothing_either_adds_nothing(
+def test_web_worker_resumed_after_being_given_up_adds_nothing_if_it_has_no_answer(
     case: Case,
 ) -> None:
     case.arm("no_answer_before", seconds=30)
@@ -237,7 +237,7 @@ def test_a_web_worker_that_comes_back_after_it_was_given_up_and_knows_nothing_ei
 
 
 # --- The background worker ----------------------------------------------------------------------------
-def test_a_look_whose_worker_was_killed_is_taken_by_another_after_its_lease(case: Case) -> None:
+def test_check_of_a_killed_worker_is_repeated_by_another_after_its_lease(case: Case) -> None:
     case.arm("reset_after")
     case.post().join(BOUND)
     case.arm("no_answer_before", operation=LIST, seconds=30)
@@ -251,7 +251,7 @@ def test_a_look_whose_worker_was_killed_is_taken_by_another_after_its_lease(case
     assert len(case.requests(CREATE)) == 1
 
 
-def test_many_workers_at_once_take_each_look_once(world: World, sam: Person) -> None:
+def test_concurrent_workers_run_each_check_once(world: World, sam: Person) -> None:
     cases = [new_case(world, sam) for _ in range(8)]
     for case in cases:
         case.arm("reset_before")
@@ -265,7 +265,7 @@ def test_many_workers_at_once_take_each_look_once(world: World, sam: Person) -> 
 
 
 # --- The database -------------------------------------------------------------------------------------
-def test_a_database_killed_during_the_send_gets_the_outcome_from_the_spool(case: Case) -> None:
+def test_outcome_of_a_send_during_a_database_crash_comes_from_the_spool(case: Case) -> None:
     cluster = case.world.cluster
     if cluster is None:
         pytest.skip("SQLite has no server to kill")

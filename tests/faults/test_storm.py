@@ -15,7 +15,7 @@ SIZE = ["--submissions", "60", "--people", "4", "--havocs", "8", "--quick", "--m
 
 
 @pytest.mark.django_db  # only for its kind: the processes use their own database
-def test_after_a_small_storm_every_submission_is_true_and_nothing_is_lost_or_doubled() -> None:
+def test_small_storm_leaves_every_submission_true_and_none_lost_or_doubled() -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "tests.faults.storm", "--database", connection.vendor, *SIZE],
         cwd=settings.BASE_DIR,

@@ -89,7 +89,7 @@ def reconciled(world: World, case: Case, staff: User) -> Submission:
         writers=(Writer(-30.0, -30.0), Writer(1.0, 1.0, is_twin=False)),
     )
 )
-def test_created_is_never_said_of_somebody_elses_consumer_where_that_can_be_told(
+def test_created_is_never_reported_for_a_detectably_foreign_consumer(
     staff: User, world: World, case: Case
 ) -> None:
     submission = reconciled(world, case, staff)
@@ -104,7 +104,7 @@ def test_created_is_never_said_of_somebody_elses_consumer_where_that_can_be_told
 
 
 @pytest.mark.parametrize("dated", [False, True])
-def test_where_nothing_is_in_the_way_the_consumer_is_found(staff: User, world: World, dated: bool) -> None:
+def test_consumer_is_found_if_nothing_interferes(staff: User, world: World, dated: bool) -> None:
     case = Case(
         dated=dated,
         lag=6.0,
@@ -118,7 +118,7 @@ def test_where_nothing_is_in_the_way_the_consumer_is_found(staff: User, world: W
     assert (submission.outcome, submission.consumer_ref) == (Outcome.CREATED, world.own_ref)
 
 
-def test_what_stays_undecidable_is_an_equal_consumer_of_another_system_in_the_same_seconds(
+def test_only_an_equal_consumer_of_another_system_in_the_same_seconds_is_undecidable(
     staff: User, world: World
 ) -> None:
     """Documented in the decisions: no field of the API distinguishes the two."""
@@ -126,6 +126,6 @@ def test_what_stays_undecidable_is_an_equal_consumer_of_another_system_in_the_sa
     assert (submission.outcome, world.own_ref, world.is_decidable()) == (Outcome.CREATED, "", False)
 
 
-def test_a_twin_beside_ours_is_taken_by_nobody(staff: User, world: World) -> None:
+def test_consumer_with_a_twin_is_not_taken(staff: User, world: World) -> None:
     submission = reconciled(world, Case(writers=(Writer(1.0, 1.0), Writer(-30.0, NEVER))), staff)
     assert (submission.outcome, submission.check_result) == (Outcome.UNKNOWN, "several")

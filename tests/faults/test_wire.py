@@ -227,7 +227,7 @@ def send(client: Client, values: dict[str, str]) -> Response:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(entry=entries())
-def test_the_receipt_says_what_was_sent_and_that_is_what_was_typed(
+def test_typed_sent_and_displayed_values_are_equal(
     as_staff: Client, sandbox: SandboxServer, entry: Typed
 ) -> None:
     sends, known = len(creates(sandbox)), len(sandbox.sandbox.consumers(SAMPLE_ORDER))

@@ -13,7 +13,7 @@ from tests.support.source import ROOT
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_process_that_was_told_to_stop_is_not_ready_and_a_new_one_is(
+def test_stopping_process_is_not_ready_and_its_replacement_is(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(readiness, "_checks", {**readiness._checks})

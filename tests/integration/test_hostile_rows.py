@@ -140,7 +140,7 @@ def broken(reader: Client, submission: str, row: int, columns: Sequence[str]) ->
 
 
 @pytest.mark.parametrize("columns", [[c] for c in ALONE] + [[c for c in COLUMNS if c not in ALONE]], ids=str)
-def test_no_value_of_a_row_takes_a_page_away(columns: list[str], reader: Client, submission: str) -> None:
+def test_no_value_of_a_row_breaks_a_page(columns: list[str], reader: Client, submission: str) -> None:
     with transaction.atomic():
         facts: dict[str, Any] = {"submission": submission, "order_ref": "ord-1", "person": "901"}
         row = record(Event(CONSUMER_RESOLVED, TELLER, data={"outcome": "created"}, **facts))
@@ -149,7 +149,7 @@ def test_no_value_of_a_row_takes_a_page_away(columns: list[str], reader: Client,
 
 
 @pytest.mark.parametrize("column", ["data", "time", "action"])
-def test_no_value_of_a_verification_takes_a_page_away(column: str, reader: Client, submission: str) -> None:
+def test_no_value_of_a_verification_breaks_a_page(column: str, reader: Client, submission: str) -> None:
     call_command("audit_checkpoint")
     call_command("audit_verify")
     row = past_verifications.latest_verification()

@@ -71,7 +71,7 @@ def changes() -> list[tuple[str, list[str]]]:
 
 
 # --- The first start ------------------------------------------------------------------------------
-def test_the_first_start_registers_each_kind_once_with_one_event_and_no_key_is_stored(
+def test_first_start_registers_each_key_once_with_one_event_and_stores_no_key(
     settings: Settings,
 ) -> None:
     KeyFingerprint.objects.all().delete()
@@ -89,12 +89,12 @@ def test_the_first_start_registers_each_kind_once_with_one_event_and_no_key_is_s
         assert secret not in stored
 
 
-def test_the_fingerprint_of_a_signing_key_begins_with_its_id(settings: Settings) -> None:
+def test_fingerprint_of_a_signing_key_begins_with_its_id(settings: Settings) -> None:
     key_id = checkpoints.key_id(checkpoints.signing_key(settings.AUDIT_SIGNING_KEY).public_key())
     assert KeyFingerprint.objects.get(kind="audit_signing").fingerprint.startswith(key_id)
 
 
-def test_whoever_finds_the_set_filled_meanwhile_does_not_register_beside_it(
+def test_concurrent_first_start_does_not_register_a_second_set(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two machines start on an empty set at the same time: the second reads it before the first commits."""
@@ -113,7 +113,7 @@ def test_whoever_finds_the_set_filled_meanwhile_does_not_register_beside_it(
 
 
 # --- Another machine's key ------------------------------------------------------------------------
-def test_a_foreign_key_stops_the_web_server_with_one_message_that_shows_no_value(
+def test_foreign_key_stops_the_web_server_with_one_message_without_values(
     foreign: str, settings: Settings
 ) -> None:
     starts = AuditEvent.objects.filter(action="portal.started").count()
@@ -128,7 +128,7 @@ def test_a_foreign_key_stops_the_web_server_with_one_message_that_shows_no_value
 
 
 @pytest.mark.parametrize("command", WRITING_COMMANDS, ids=lambda command: command[0])
-def test_a_foreign_key_stops_every_command_that_writes(command: list[str], settings: Settings) -> None:
+def test_foreign_key_stops_every_command_that_writes(command: list[str], settings: Settings) -> None:
     settings.DIGEST_KEY = OTHER["DIGEST_KEY"]
     events = AuditEvent.objects.count()
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -141,7 +141,7 @@ def test_a_foreign_key_stops_every_command_that_writes(command: list[str], setti
     assert AuditEvent.objects.count() == events
 
 
-def test_every_command_of_ours_is_stopped_or_named_as_one_that_need_not_be() -> None:
+def test_every_command_is_stopped_or_exempted_by_name() -> None:
     ours = {
         path.stem
         for folder in ("apps", "consumerportal")
@@ -150,7 +150,7 @@ def test_every_command_of_ours_is_stopped_or_named_as_one_that_need_not_be() -> 
     assert ours == {command[0] for command in WRITING_COMMANDS} | NOT_STOPPED
 
 
-def test_a_foreign_key_fails_readiness_and_the_log_names_the_setting(
+def test_foreign_key_fails_readiness_and_the_log_names_the_setting(
     foreign: str, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = client.get("/readyz")
@@ -158,11 +158,11 @@ def test_a_foreign_key_fails_readiness_and_the_log_names_the_setting(
     assert foreign in caplog.text
 
 
-def test_the_right_keys_are_ready(client: Client) -> None:
+def test_right_keys_are_ready(client: Client) -> None:
     assert client.get("/readyz").status_code == 200
 
 
-def test_a_machine_that_lacks_a_key_of_the_database_does_not_start(settings: Settings) -> None:
+def test_machine_without_a_key_of_the_database_does_not_start(settings: Settings) -> None:
     old = settings.ENCRYPTION_KEYS
     settings.ENCRYPTION_KEYS = [*old, *OTHER["ENCRYPTION_KEYS"]]
     register_keys(ACTOR)
@@ -172,7 +172,7 @@ def test_a_machine_that_lacks_a_key_of_the_database_does_not_start(settings: Set
 
 
 # --- Accepting keys deliberately --------------------------------------------------------------------
-def test_a_new_encryption_key_in_front_works_once_it_is_accepted(
+def test_new_encryption_key_in_front_works_once_accepted(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings.ENCRYPTION_KEYS = [*OTHER["ENCRYPTION_KEYS"], *settings.ENCRYPTION_KEYS]
@@ -189,7 +189,7 @@ def test_a_new_encryption_key_in_front_works_once_it_is_accepted(
     assert AuditEvent.objects.count() == events
 
 
-def test_several_machines_take_a_new_encryption_key_without_one_of_them_stopping(settings: Settings) -> None:
+def test_several_machines_adopt_a_new_encryption_key_without_downtime(settings: Settings) -> None:
     old, new = settings.ENCRYPTION_KEYS, OTHER["ENCRYPTION_KEYS"]
     settings.ENCRYPTION_KEYS = [*old, *new]  # on every machine, each restarted
     accept_keys(ACTOR)
@@ -199,7 +199,7 @@ def test_several_machines_take_a_new_encryption_key_without_one_of_them_stopping
     accept_keys(ACTOR)
 
 
-def test_a_new_signing_key_is_accepted_beside_the_former_public_key(settings: Settings) -> None:
+def test_new_signing_key_is_accepted_beside_the_former_public_key(settings: Settings) -> None:
     former = checkpoints.signing_key(settings.AUDIT_SIGNING_KEY).public_key().public_bytes_raw()
     settings.AUDIT_SIGNING_KEY = OTHER["AUDIT_SIGNING_KEY"]
     with pytest.raises(CommandError, match="AUDIT_FORMER_PUBLIC_KEYS: a key is missing"):
@@ -209,7 +209,7 @@ def test_a_new_signing_key_is_accepted_beside_the_former_public_key(settings: Se
     accept_keys(ACTOR)
 
 
-def test_a_second_digest_key_is_never_accepted_beside_the_first(settings: Settings) -> None:
+def test_second_digest_key_is_never_accepted(settings: Settings) -> None:
     settings.DIGEST_KEY = OTHER["DIGEST_KEY"]
     before = set(KeyFingerprint.objects.values_list("fingerprint", flat=True))
     with pytest.raises(CommandError, match="DIGEST_KEY: a key is missing"):
@@ -217,7 +217,7 @@ def test_a_second_digest_key_is_never_accepted_beside_the_first(settings: Settin
     assert set(KeyFingerprint.objects.values_list("fingerprint", flat=True)) == before
 
 
-def test_a_lost_key_can_be_given_up_on_purpose_and_that_is_on_record(settings: Settings) -> None:
+def test_lost_key_can_be_given_up_deliberately_and_that_is_recorded(settings: Settings) -> None:
     old = key_fingerprints.DIGEST.held()[0]
     settings.DIGEST_KEY = OTHER["DIGEST_KEY"]
     call_command("register_keys", forget_missing=True)
@@ -230,7 +230,7 @@ def test_a_lost_key_can_be_given_up_on_purpose_and_that_is_on_record(settings: S
 
 
 # --- A database that does not answer is not a wrong key ---------------------------------------------
-def test_the_worker_waits_for_the_database_before_it_compares_keys(
+def test_worker_waits_for_the_database_before_comparing_keys(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     away = iter([True, True, False])
@@ -245,7 +245,7 @@ def test_the_worker_waits_for_the_database_before_it_compares_keys(
     assert caplog.text.count("worker_waits_for_the_database") == 2
 
 
-def test_a_command_reports_a_lost_database_in_its_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_reports_a_lost_database_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     def gone() -> list[str]:
         raise OperationalError
 

@@ -158,7 +158,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
-def test_nothing_is_sent_and_the_entry_is_on_the_page_and_goes_through_next_time(
+def test_nothing_is_sent_and_the_entry_stays_and_can_be_sent_later(
     as_staff: Client,
     sandbox: SandboxServer,
     caplog: pytest.LogCaptureFixture,
@@ -193,7 +193,7 @@ def test_nothing_is_sent_and_the_entry_is_on_the_page_and_goes_through_next_time
     assert len(creates(sandbox)) == sent_before + 1
 
 
-def test_with_no_database_at_all_the_page_of_the_failure_carries_the_entry(
+def test_page_of_the_failure_contains_the_entry_without_any_database(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     """Not even the session can be read: the most frequent form of a lost database."""
@@ -229,7 +229,7 @@ def _secret(page: Any) -> str:
     return found[-1]
 
 
-def test_a_correction_stays_a_correction(as_staff: Client, staff: User, sandbox: SandboxServer) -> None:
+def test_correction_stays_a_correction(as_staff: Client, staff: User, sandbox: SandboxServer) -> None:
     address = f"{NEW}?from={store(staff, Outcome.REJECTED).public_id}"
     form = on_page(as_staff.get(address))
     with full_disk():

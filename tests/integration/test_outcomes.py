@@ -69,7 +69,7 @@ EVENTS = {
 }
 
 
-def test_every_fault_that_has_an_order_of_its_own_has_its_end_here() -> None:
+def test_every_fault_with_its_own_order_is_covered() -> None:
     """The others are in tests/faults."""
     assert set(ENDS) == set(FAULT_ORDERS)
 
@@ -93,7 +93,7 @@ class OrderWith:
 
 
 @pytest.mark.parametrize("fault", sorted(ENDS))
-def test_each_fault_ends_in_its_outcome_and_its_page(
+def test_each_fault_has_its_outcome_and_page(
     as_staff: Client, sandbox: SandboxServer, order_with: OrderWith, settings: Settings, fault: str
 ) -> None:
     if fault.startswith("no_answer"):
@@ -155,7 +155,7 @@ def check_the_receipt(page: str, submission: Submission, end: End) -> None:
         assert value in page
 
 
-def test_no_page_of_a_refusal_shows_the_client_key(
+def test_no_page_of_a_rejection_shows_the_client_key(
     as_staff: Client, sandbox: SandboxServer, settings: Settings
 ) -> None:
     # The sandbox's 404, like the vendor's, contains the client key in its developerMessage.
@@ -166,7 +166,7 @@ def test_no_page_of_a_refusal_shows_the_client_key(
     assert settings.CDP_CLIENT_KEY not in submission.vendor_message
 
 
-def test_with_nobody_listening_nothing_is_sent_and_the_form_is_filled(
+def test_refused_connection_sends_nothing_and_the_form_is_filled(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     sandbox.stop()
@@ -187,7 +187,7 @@ def test_with_nobody_listening_nothing_is_sent_and_the_form_is_filled(
     assert len(creates(sandbox)) == 1
 
 
-def test_with_the_connection_not_set_up_nothing_is_sent(
+def test_unconfigured_connection_sends_nothing(
     as_staff: Client, sandbox: SandboxServer, settings: Settings
 ) -> None:
     settings.CDP_BASE_URL = "https://elsewhere.example"
@@ -198,7 +198,7 @@ def test_with_the_connection_not_set_up_nothing_is_sent(
     assert sent(on_page(page)) == FULL
 
 
-def test_a_field_that_the_vendor_refuses_is_told_at_that_field(
+def test_field_rejected_by_the_vendor_is_reported_at_that_field(
     as_staff: Client, settings: Settings, tmp_path: Path
 ) -> None:
     earlier = datetime.datetime(1980, 1, 1, tzinfo=datetime.UTC)
@@ -219,7 +219,7 @@ def test_a_field_that_the_vendor_refuses_is_told_at_that_field(
     assert "dateOfBirth" in receipt
 
 
-def test_an_order_that_the_vendor_does_not_have_is_told_at_the_order_reference(
+def test_order_missing_at_the_vendor_is_reported_at_the_order_reference(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     nowhere = "00000000-0000-4000-8000-000000000000"
@@ -229,7 +229,7 @@ def test_an_order_that_the_vendor_does_not_have_is_told_at_the_order_reference(
     assert on_page(page)["order_ref"] == nowhere
 
 
-def test_after_an_unknown_outcome_the_same_entry_is_not_sent_again_from_a_new_form(
+def test_same_entry_from_a_new_form_is_not_sent_again_after_an_unknown_outcome(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     order = FAULT_ORDERS["reset_after"]

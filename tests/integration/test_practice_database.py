@@ -45,7 +45,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "practice.sqlite3"
 
 
-def test_a_current_database_stays(prepared: Path) -> None:
+def test_current_database_is_not_changed(prepared: Path) -> None:
     assert run(prepared.parent, "-c", SET_ASIDE) == "current\n"
 
 
@@ -59,7 +59,7 @@ def test_a_current_database_stays(prepared: Path) -> None:
     ],
     ids=["a migration that is gone", "another column", "a table that is missing"],
 )
-def test_an_outdated_database_is_set_aside(tmp_path: Path, prepared: Path, change: str) -> None:
+def test_outdated_database_is_moved_away(tmp_path: Path, prepared: Path, change: str) -> None:
     shutil.copy(prepared, tmp_path)
     checkpoints = tmp_path / "practice.checkpoints.jsonl"
     checkpoints.write_text("of the old log")

@@ -59,7 +59,7 @@ def work_until_told(monkeypatch: pytest.MonkeyPatch, look: Callable[[Actor], int
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_marks_what_is_overdue_and_stops_when_told(
+def test_worker_marks_overdue_sends_and_stops_on_a_signal(
     staff: User, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     long_ago = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
@@ -79,7 +79,7 @@ def test_it_marks_what_is_overdue_and_stops_when_told(
     assert events("consumer.outcome_unknown")[0].actor_name == "system:worker"
 
 
-def test_a_lost_database_is_waited_for(
+def test_worker_waits_for_a_lost_database(
     staff: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     long_ago = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
@@ -102,7 +102,7 @@ def test_a_lost_database_is_waited_for(
     assert "hunter2" not in caplog.text
 
 
-def test_a_fault_of_ours_is_told_and_keeps_no_other_duty_from_its_turn(
+def test_fault_in_one_duty_is_logged_and_delays_no_other(
     staff: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     rounds: list[int] = []
@@ -126,7 +126,7 @@ def test_a_fault_of_ours_is_told_and_keeps_no_other_duty_from_its_turn(
     assert "drain_spool" in next(line.words for line in status.lines() if line.name == "worker")
 
 
-def test_as_a_process_it_waits_for_a_database_without_tables_and_ends_at_sigterm(tmp_path: Path) -> None:
+def test_worker_process_waits_for_missing_tables_and_ends_on_sigterm(tmp_path: Path) -> None:
     environment = {
         **os.environ,
         "PORTAL_MODE": "practice",

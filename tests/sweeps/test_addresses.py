@@ -42,7 +42,7 @@ SIGNED_IN = {
 }
 
 
-def test_every_view_is_guarded_or_named_with_a_reason() -> None:
+def test_every_view_is_guarded_or_exempted_with_a_reason() -> None:
     unguarded = {address.name for address in ADDRESSES if address.permissions is None}
     assert unguarded - PUBLIC.keys() - SIGNED_IN.keys() == set()
     guarded = {address.name for address in ADDRESSES} - unguarded
@@ -54,7 +54,7 @@ def test_exactly_the_public_views_need_no_sign_in() -> None:
     assert open_views == PUBLIC.keys()
 
 
-def test_views_and_matrix_name_permissions_that_exist() -> None:
+def test_views_and_matrix_name_existing_permissions() -> None:
     defined = {
         f"{model._meta.app_label}.{codename}"
         for model in apps.get_models()
@@ -66,7 +66,7 @@ def test_views_and_matrix_name_permissions_that_exist() -> None:
 
 
 @pytest.mark.parametrize("who", ["nobody", "nothing", *ROLES])
-def test_every_address_answers_everybody_as_the_matrix_says(
+def test_every_address_answers_every_role_as_in_the_matrix(
     transactional_db: None, sandbox: SandboxServer, who: str
 ) -> None:
     person = None if who == "nobody" else make_person("wanda", *([who] if who in ROLES else []))

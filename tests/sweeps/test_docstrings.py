@@ -30,7 +30,7 @@ def test_every_public_function_and_class_has_a_docstring() -> None:
     assert [name for path in paths for name in _undocumented(path)] == []
 
 
-def test_every_module_with_code_says_what_it_is_for() -> None:
+def test_every_module_with_code_has_a_docstring() -> None:
     plain = {"urls.py", "sign_in_urls.py", "apps.py"}
     silent = [
         relative(path)

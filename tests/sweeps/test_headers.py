@@ -67,7 +67,7 @@ def _faults(response: HttpResponseBase) -> list[str]:
 
 
 @pytest.mark.parametrize("who", ["nobody", "nothing", *ROLES])
-def test_every_answer_has_the_headers_whoever_asks(
+def test_every_answer_has_the_headers_for_every_role(
     transactional_db: None, sandbox: SandboxServer, who: str
 ) -> None:
     person = None if who == "nobody" else make_person("wanda", *([who] if who in ROLES else []))
@@ -88,7 +88,7 @@ def test_every_answer_has_the_headers_whoever_asks(
     assert {200, 302, 405} <= statuses
 
 
-def test_the_cookies_of_a_sign_in_are_closed_to_scripts_and_to_other_sites(supervisor: object) -> None:
+def test_sign_in_cookies_are_http_only_and_same_site(supervisor: object) -> None:
     client = Client(enforce_csrf_checks=True)
     page = client.get("/accounts/login/")
     assert _faults(page) == []
@@ -101,7 +101,7 @@ def test_the_cookies_of_a_sign_in_are_closed_to_scripts_and_to_other_sites(super
     assert not signed_in.cookies[project.SESSION_COOKIE_NAME]["max-age"]  # a session cookie
 
 
-def test_error_pages_have_the_headers_of_every_other_page(
+def test_error_pages_have_the_same_headers(
     as_staff: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fault(*_: Any, **__: Any) -> None:
@@ -158,7 +158,7 @@ HSTS = "max-age=31536000; includeSubDomains; preload"
 
 
 @pytest.mark.skipif((ROOT / ".env").exists(), reason="A .env file of this machine speaks, too")
-def test_production_answers_over_https_alone_with_cookies_of_this_host_alone(tmp_path: Path) -> None:
+def test_production_answers_only_over_https_with_host_only_cookies(tmp_path: Path) -> None:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     database = f"sqlite:///{tmp_path / 'production.sqlite3'}"
     run = subprocess.run(

@@ -35,7 +35,7 @@ def _inner_modules() -> list[Path]:
     return [path for path in found if not OF_PAGES.search(relative(path))]
 
 
-def test_services_selectors_models_and_values_know_no_request() -> None:
+def test_services_selectors_models_and_values_do_not_use_requests() -> None:
     inner = _inner_modules()
     assert {"apps/consumers/sending/submit.py", "apps/audit/integrity/signing.py"} <= {*map(relative, inner)}
     found = {
@@ -44,19 +44,19 @@ def test_services_selectors_models_and_values_know_no_request() -> None:
     assert found == ABOUT_REQUESTS
 
 
-def test_no_module_is_called_after_nothing() -> None:
+def test_no_module_has_a_catch_all_name() -> None:
     empty_names = {"utils.py", "helpers.py", "common.py", "misc.py"}
     folders = [APPS, *(ROOT / name for name in ("benchmarks", "consumerportal", "sandbox", "tests"))]
     assert [relative(path) for under in folders for path in modules(under) if path.name in empty_names] == []
 
 
-def test_the_admin_site_is_not_installed() -> None:
+def test_admin_site_is_not_installed() -> None:
     from django.conf import settings
 
     assert "django.contrib.admin" not in settings.INSTALLED_APPS  # it would bypass record()
 
 
-def test_the_sandbox_is_not_installed() -> None:
+def test_sandbox_is_not_installed() -> None:
     from django.apps import apps
 
     assert "sandbox" not in {config.name.rpartition(".")[2] for config in apps.get_app_configs()}

@@ -20,10 +20,10 @@ def test_no_migration_is_missing(db: None) -> None:
     )  # exits if a migration is missing
 
 
-def test_no_model_brings_permissions_of_its_own() -> None:
+def test_no_model_defines_permissions_of_its_own() -> None:
     assert len(_own_models()) >= 6
     assert [m.__name__ for m in _own_models() if m._meta.default_permissions] == []
 
 
-def test_the_triggers_of_the_audit_log_stand_after_migrate(db: None) -> None:
+def test_audit_log_triggers_exist_after_migrate(db: None) -> None:
     assert missing_triggers(connection) == []

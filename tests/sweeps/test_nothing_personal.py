@@ -105,7 +105,7 @@ def _live_through_everything(staff: Client, supervisor: Client) -> None:
     assert resolved.status_code == 303
 
 
-def test_no_trace_of_what_was_typed_but_where_it_is_encrypted(
+def test_typed_text_is_found_only_where_it_is_encrypted(
     transactional_db: None,
     staff: User,
     supervisor: User,

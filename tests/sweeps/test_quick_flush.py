@@ -32,7 +32,7 @@ def rows() -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("reset_sequences", [False, True])
-def test_after_a_quick_flush_everything_is_as_after_a_whole_one(reset_sequences: bool) -> None:
+def test_quick_flush_leaves_the_same_rows_as_a_full_one(reset_sequences: bool) -> None:
     make_person("sam", "staff")
     Group.objects.get(name="staff").permissions.clear()
     Group.objects.create(name="of this test")
@@ -47,7 +47,7 @@ def test_after_a_quick_flush_everything_is_as_after_a_whole_one(reset_sequences:
 
 
 @pytest.mark.parametrize("reset_sequences", [False, True])
-def test_after_a_quick_flush_new_rows_get_new_keys(reset_sequences: bool) -> None:
+def test_new_rows_get_new_keys_after_a_quick_flush(reset_sequences: bool) -> None:
     call_command("flush", interactive=False, verbosity=0, reset_sequences=reset_sequences)
     taken = Group.objects.latest("pk").pk
     for number in range(taken + 1):  # would collide with an existing key if the sequence restarted below it

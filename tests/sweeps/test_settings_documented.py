@@ -39,7 +39,7 @@ def _documented() -> dict[str, tuple[bool, str]]:
     return {name: (bool(comment), value) for comment, name, value in LINE.findall(text)}
 
 
-def test_every_setting_is_documented_and_nothing_else_is() -> None:
+def test_every_setting_is_documented_and_no_other() -> None:
     read, documented = {*_read()}, {*_documented()}
     assert len(read) > 35
     assert read == documented
@@ -50,7 +50,7 @@ def test_no_setting_is_documented_twice() -> None:
     assert sorted(set(names)) == sorted(names)
 
 
-def test_the_defaults_shown_are_the_defaults_of_the_source() -> None:
+def test_documented_defaults_are_the_defaults_of_the_source() -> None:
     compared, wrong = 0, []
     documented = _documented()
     for name, defaults in _read().items():

@@ -132,7 +132,7 @@ def _shown(response: HttpResponse, records: Records) -> bool:
     return any(text in content for text in records.personal)
 
 
-def test_every_address_is_told_to_show_personal_data_or_not() -> None:
+def test_every_address_is_listed_as_showing_personal_data_or_not() -> None:
     names = {address.name for address in ADDRESSES}
     undecided = {name for name in names if name not in SHOWS and name not in SHOWS_NOTHING}
     assert {name for name in undecided if not name.startswith(NEVER)} == set()
@@ -141,7 +141,7 @@ def test_every_address_is_told_to_show_personal_data_or_not() -> None:
 
 
 @pytest.mark.parametrize("name", SHOWS)
-def test_whoever_sees_personal_data_leaves_an_event(name: str, person: User, records: Records) -> None:
+def test_view_of_personal_data_records_an_event(name: str, person: User, records: Records) -> None:
     client = Client()
     client.force_login(person)
     before = AuditEvent.objects.order_by("seq").values_list("seq", flat=True).last() or 0
@@ -153,7 +153,7 @@ def test_whoever_sees_personal_data_leaves_an_event(name: str, person: User, rec
 
 
 @pytest.mark.parametrize("entry", [{}, {"order_ref": "x"}, {"add": "emails"}, {"token": str(uuid.uuid4())}])
-def test_a_form_that_comes_back_shows_nothing_of_the_earlier_try(
+def test_form_returned_with_errors_shows_nothing_of_the_earlier_submission(
     entry: dict[str, str], person: User, records: Records
 ) -> None:
     client = Client()

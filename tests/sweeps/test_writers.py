@@ -76,7 +76,7 @@ def _transactions() -> list[tuple[Path, Function]]:
     ]
 
 
-def test_every_transaction_of_a_service_knows_its_actor() -> None:
+def test_every_transaction_of_a_service_has_an_actor() -> None:
     # An event contains its actor.
     wrong = [
         f"{relative(path)}: {function.name}"
@@ -88,7 +88,7 @@ def test_every_transaction_of_a_service_knows_its_actor() -> None:
     assert wrong == []
 
 
-def test_every_transaction_of_a_service_leaves_an_event() -> None:
+def test_every_transaction_of_a_service_records_an_event() -> None:
     wrong = [
         f"{relative(path)}: {function.name}"
         for path, function in _transactions()
@@ -108,7 +108,7 @@ def test_only_services_write() -> None:
     assert wrong == []
 
 
-def test_events_are_written_by_record_alone() -> None:
+def test_events_are_written_only_by_record() -> None:
     wrong = [
         relative(path)
         for path in modules()

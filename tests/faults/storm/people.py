@@ -16,7 +16,7 @@ from tests.faults.storm.entries import Entry, Pile
 
 SIGN_IN = "/accounts/login/"
 TIMES = (3.0, 40.0)  # seconds: to connect, and for a page
-PATIENCE = 150.0  # seconds for the attempts at one entry
+ENTRY_TIMEOUT = 150.0  # seconds for the attempts at one entry
 DOUBLE_CLICK, LOOK_AT_RECEIPT, CORRECT = 0.06, 0.15, 0.3  # shares
 _CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 _ACCEPTED = re.compile(r'name="accepted" value="([^"]+)"')
@@ -112,7 +112,7 @@ class Person(threading.Thread):
         if self._random.random() < self.double_clicks:
             twice = threading.Thread(target=self._click_too, args=(path, dict(values)), daemon=True)
             twice.start()
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + ENTRY_TIMEOUT
         while time.monotonic() < end:
             try:
                 page = self._post(path, values)
@@ -187,7 +187,7 @@ class Person(threading.Thread):
 
     # --- Pages ------------------------------------------------------------------------------------------
     def _insist(self, act: Callable[[], dict[str, str]]) -> dict[str, str]:
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + ENTRY_TIMEOUT
         while True:
             try:
                 return act()

@@ -14,7 +14,7 @@ from typing import Any
 
 from sandbox.options import PRACTICE_API_TOKEN, PRACTICE_CLIENT_KEY
 
-PATIENCE = 60.0  # seconds
+TIMEOUT = 60.0  # seconds
 _PAIR = base64.b64encode(f"{PRACTICE_CLIENT_KEY}:{PRACTICE_API_TOKEN}".encode()).decode()
 HEADERS = {"Authorization": f"Basic {_PAIR}", "Content-Type": "application/json"}
 
@@ -65,7 +65,7 @@ class Vendor:
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """The answer; retries, because a new connection of ours may get a fault too."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while True:
             try:
                 return self._once(method, path, body)

@@ -52,7 +52,7 @@ def check_the_chain() -> list[str]:
     return [row.actor_name for row, _ in rows]
 
 
-def test_writers_at_once_make_one_chain_from_an_empty_log() -> None:
+def test_concurrent_writers_make_one_chain_from_an_empty_log() -> None:
     def work(writer: int) -> list[int]:
         numbers = []
         for _ in range(EVENTS_EACH):
@@ -68,7 +68,7 @@ def test_writers_at_once_make_one_chain_from_an_empty_log() -> None:
     }
 
 
-def test_what_is_rolled_back_leaves_no_gap_for_the_others() -> None:
+def test_rolled_back_event_leaves_no_gap() -> None:
     def work(writer: int) -> list[int]:
         numbers = []
         for turn in range(EVENTS_EACH):
@@ -87,7 +87,7 @@ def test_what_is_rolled_back_leaves_no_gap_for_the_others() -> None:
     assert len(check_the_chain()) == len(numbers) == WRITERS * EVENTS_EACH * 2 // 3
 
 
-def test_writers_at_once_survive_a_lost_head() -> None:
+def test_concurrent_writers_survive_a_lost_head() -> None:
     with transaction.atomic():
         record(Event(SUBMISSION_VIEWED, Actor.system("first")))
     AuditHead.objects.all().delete()

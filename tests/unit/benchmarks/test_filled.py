@@ -12,7 +12,7 @@ from tests.support.filled_database import COMMONEST, fill
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_full_database_holds_submissions_as_the_portal_stores_them() -> None:
+def test_full_database_contains_submissions_as_the_portal_stores_them() -> None:
     before = set(connection.introspection.table_names())
     for _ in range(2):  # the second call adds to the first
         fill(connection, 120)

@@ -109,7 +109,7 @@ def arrived(value: object) -> str:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("kind", BAD)
-def test_each_field_is_sent_exactly_or_told_and_kept(
+def test_each_field_is_sent_exactly_or_reported_and_kept_on_the_page(
     as_staff: Client, sandbox: SandboxServer, kind: str
 ) -> None:
     text, wrong, told_of = BAD[kind], [], 0
@@ -141,7 +141,7 @@ def test_each_field_is_sent_exactly_or_told_and_kept(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("raw", [LONE_SURROGATE, NOT_UTF_8], ids=["lone surrogate", "not UTF-8"])
-def test_bytes_that_are_no_text_are_told_and_never_sent_as_something_else(
+def test_invalid_bytes_are_reported_and_never_sent_as_other_text(
     as_staff: Client, sandbox: SandboxServer, raw: bytes
 ) -> None:
     wrong = []
@@ -165,7 +165,7 @@ COUNTS = [
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("count", COUNTS)
-def test_a_count_that_is_missing_or_odd_neither_drops_a_row_nor_hides_one(
+def test_missing_or_odd_count_neither_drops_nor_hides_a_row(
     as_staff: Client, sandbox: SandboxServer, count: str
 ) -> None:
     wrong = []
@@ -189,7 +189,7 @@ def test_a_count_that_is_missing_or_odd_neither_drops_a_row_nor_hides_one(
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("press", ["", "add", "remove"])
-def test_a_field_that_arrives_twice_with_two_values_is_an_error_at_the_field(
+def test_field_with_two_values_is_an_error_at_the_field(
     as_staff: Client, sandbox: SandboxServer, field: str, press: str
 ) -> None:
     values = base()
@@ -207,7 +207,7 @@ def test_a_field_that_arrives_twice_with_two_values_is_an_error_at_the_field(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("field", ["emails-0-value", "identifiers-0-id"])
-def test_a_row_that_is_emptied_by_its_second_value_is_no_empty_row(
+def test_row_emptied_by_its_second_value_is_no_empty_row(
     as_staff: Client, sandbox: SandboxServer, field: str
 ) -> None:
     values = {**base(), field: ""}
@@ -218,7 +218,7 @@ def test_a_row_that_is_emptied_by_its_second_value_is_no_empty_row(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("field", ["token", "emails-TOTAL_FORMS", "accepted", "entry_of", "x"])
-def test_what_nobody_sees_and_arrives_twice_is_told_in_its_own_words(
+def test_repeated_hidden_field_is_reported_in_its_own_message(
     as_staff: Client, sandbox: SandboxServer, field: str
 ) -> None:
     values = {**base(), "accepted": "a", "entry_of": "a", "x": "a"}
@@ -250,7 +250,7 @@ def crowded(*, wrong: bool) -> dict[str, str]:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("wrong", [False, True], ids=["too many", "an error in each"])
-def test_twice_the_limit_of_every_list_is_told_and_kept_in_less_than_two_seconds(
+def test_twice_the_limit_of_every_list_is_reported_with_all_rows_within_two_seconds(
     as_staff: Client, sandbox: SandboxServer, *, wrong: bool
 ) -> None:
     values = crowded(wrong=wrong)
@@ -279,7 +279,7 @@ def test_twice_the_limit_of_every_list_is_told_and_kept_in_less_than_two_seconds
     ],
     ids=["one more", "1000", "5000", "an empty one", "far away, add", "farther away, remove"],
 )
-def test_rows_beyond_twice_the_limit_are_a_page_at_once_and_none_is_cut_off(
+def test_rows_beyond_twice_the_limit_are_refused_quickly_without_truncation(
     as_staff: Client, sandbox: SandboxServer, more: dict[str, str]
 ) -> None:
     started = time.thread_time()
@@ -307,7 +307,7 @@ def test_as_many_identifiers_as_permitted_are_sent(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("count", [201, 400])
-def test_more_identifiers_than_permitted_are_told_and_every_row_is_kept(
+def test_more_identifiers_than_permitted_are_reported_and_every_row_stays(
     as_staff: Client, sandbox: SandboxServer, count: int
 ) -> None:
     pairs = [("ProfileSystem", f"PS-{index}") for index in range(count)]
@@ -370,7 +370,7 @@ def _zone(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.mark.usefixtures("_zone")
 @pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
 @pytest.mark.parametrize("now", ["2028-02-29T00:00:01Z", "2028-02-29T23:59:59Z"])
-def test_a_date_is_before_today_or_not_whatever_zone_the_server_runs_in(
+def test_date_before_today_does_not_depend_on_the_servers_time_zone(
     settings: Settings, now: str, zone: str
 ) -> None:
     settings.TIME_ZONE = zone
@@ -391,7 +391,7 @@ def test_a_date_is_before_today_or_not_whatever_zone_the_server_runs_in(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_birth_in_the_year_1_goes_to_the_vendor_and_onto_the_receipt(
+def test_birth_in_the_year_1_is_sent_and_shown_on_the_receipt(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     status, _kept, _told = post(as_staff, urlencode({**base(), "date_of_birth": "1 1 0001"}).encode())
@@ -406,7 +406,7 @@ def test_a_birth_in_the_year_1_goes_to_the_vendor_and_onto_the_receipt(
 # --- Addresses ------------------------------------------------------------------------------------
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("raw", ["%00", "%ED%A0%80", "%FF", "%1F", "%C2%85", "a%00b"])
-def test_what_is_no_text_in_an_address_is_no_fault_of_the_portal(as_staff: Client, raw: str) -> None:
+def test_invalid_text_in_an_address_is_no_portal_fault(as_staff: Client, raw: str) -> None:
     wrong = {}
     for address in (
         f"/{raw}",

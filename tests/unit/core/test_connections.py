@@ -23,23 +23,23 @@ def raised(error: Exception, first: Exception | None) -> Exception:
 
 
 @pytest.mark.parametrize("error", [OperationalError(), InterfaceError()])
-def test_a_database_that_does_not_answer_is_away(error: Exception) -> None:
+def test_database_that_does_not_answer_is_lost(error: Exception) -> None:
     assert is_away(error)
 
 
 @pytest.mark.parametrize("kind", [UpdateError, SessionInterrupted, transaction.TransactionManagementError])
-def test_what_django_raises_in_place_of_it_is_away_only_where_that_came_first(kind: type[Exception]) -> None:
+def test_djangos_wrapping_error_means_lost_only_if_caused_by_a_lost_database(kind: type[Exception]) -> None:
     assert is_away(raised(kind(), OperationalError()))
     assert not is_away(raised(kind(), DatabaseError()))
     assert not is_away(raised(kind(), None))
 
 
-def test_a_fault_in_the_handling_of_it_is_a_fault() -> None:
+def test_fault_while_handling_a_lost_database_is_a_fault() -> None:
     assert not is_away(raised(KeyError(), OperationalError()))
     assert not is_away(None)
 
 
-def test_the_query_after_a_lost_connection_in_a_transaction_is_away_too(
+def test_query_after_a_lost_connection_in_a_transaction_is_lost_too(
     transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lost(*_: object) -> None:
@@ -60,7 +60,7 @@ def test_the_query_after_a_lost_connection_in_a_transaction_is_away_too(
     assert is_away(told.value)
 
 
-def test_a_sign_in_whose_session_cannot_be_written_is_told_as_something_that_passes(
+def test_sign_in_whose_session_cannot_be_written_is_reported_as_temporary(
     staff: User, monkeypatch: pytest.MonkeyPatch, client: Client
 ) -> None:
     save = Session.save

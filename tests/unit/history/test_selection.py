@@ -16,7 +16,7 @@ ROWS = 3_000
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite expects nothing of a reference")
-def test_the_database_knows_that_a_reference_is_rare() -> None:
+def test_planner_treats_a_reference_as_rare() -> None:
     """If it expected many rows, it would read the list from its newest row until it has a page."""
     fill(connection, ROWS)
     for name in REFERENCES:

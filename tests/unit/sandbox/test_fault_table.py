@@ -37,9 +37,7 @@ def outcome_of_a_create(client: CdpClient) -> str:
 
 
 @pytest.mark.parametrize("tls", ["", "good"])
-def test_under_every_fault_the_outcome_the_work_and_the_requests_are_those_of_the_table(
-    start: Start, tls: str
-) -> None:
+def test_every_fault_has_the_outcome_work_and_requests_of_the_table(start: Start, tls: str) -> None:
     server = start(tls)
     patient, hasty = client_with(server, limit=5, tls=tls), client_with(server, limit=0.25, tls=tls)
     seen, expected = {}, {}
@@ -61,9 +59,7 @@ def test_under_every_fault_the_outcome_the_work_and_the_requests_are_those_of_th
     assert seen == expected
 
 
-def test_nothing_is_created_where_the_table_says_not_sent_or_rejected_and_always_where_it_says_created() -> (
-    None
-):
+def test_consumer_exists_only_as_the_outcome_in_the_table_implies() -> None:
     def lies(row: Row) -> bool:
         return row.done is not {"created": True, "rejected": False, "not_sent": False}[row.outcome_over_tls]
 

@@ -64,7 +64,7 @@ def edited(rows: Rows, edit: tuple[str, int, int, str, str], close_up: bool) -> 
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.lists(edits(), min_size=1, max_size=3), st.booleans(), st.booleans())
-def test_no_false_alarm_and_no_miss(
+def test_verification_has_no_false_alarm_and_no_miss(
     tmp_path: Path, several: list[tuple[str, int, int, str, str]], close_up: bool, rewrite: bool
 ) -> None:
     good, file = _log(tmp_path)

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.mark.parametrize("events", [0, 5])
-def test_a_slow_reader_of_the_proof_holds_no_database_connection(
+def test_slow_reader_of_the_proof_holds_no_database_connection(
     monkeypatch: pytest.MonkeyPatch, events: int
 ) -> None:
     write(events)
@@ -45,6 +45,6 @@ def test_a_slow_reader_of_the_proof_holds_no_database_connection(
     assert parts > 2
 
 
-def test_within_a_transaction_no_proof_is_made() -> None:
+def test_proof_cannot_be_made_within_a_transaction() -> None:
     with transaction.atomic(), pytest.raises(transaction.TransactionManagementError):
         list(bundle())

@@ -53,7 +53,7 @@ def unpacked(folder: Path) -> Path:
     return folder
 
 
-def test_a_log_written_and_signed_with_a_strangers_key_is_found_though_the_real_key_is_listed(
+def test_log_rewritten_and_signed_with_a_foreign_key_is_detected_though_the_real_key_is_listed(
     settings: Settings, tmp_path: Path
 ) -> None:
     genuine = own_key(settings)
@@ -71,9 +71,7 @@ def test_a_log_written_and_signed_with_a_strangers_key_is_found_though_the_real_
     assert not any(genuine in line for line in said)
 
 
-def test_after_a_change_of_keys_the_new_one_vouches_for_what_the_old_one_signed(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_new_key_covers_what_the_previous_key_signed(settings: Settings, tmp_path: Path) -> None:
     old = own_key(settings)
     write(3)
     sign_checkpoint(SIGNER)
@@ -86,7 +84,7 @@ def test_after_a_change_of_keys_the_new_one_vouches_for_what_the_old_one_signed(
 
 
 @pytest.mark.parametrize("events", [0, 3])
-def test_where_a_key_is_named_a_log_without_a_signature_is_not_called_unchanged(
+def test_log_without_a_signature_is_not_unchanged_if_a_key_is_given(
     settings: Settings, tmp_path: Path, events: int
 ) -> None:
     write(events)
@@ -94,7 +92,7 @@ def test_where_a_key_is_named_a_log_without_a_signature_is_not_called_unchanged(
     assert (code, said[0].split(":")[0]) == (1, "unsigned")
 
 
-def test_an_empty_name_of_a_key_is_no_key(settings: Settings, tmp_path: Path) -> None:
+def test_empty_key_argument_is_no_key(settings: Settings, tmp_path: Path) -> None:
     write(3)
     sign_checkpoint(SIGNER)
     assert verifier(unpacked(tmp_path / "proof"), "--key", "")[0] == 2
@@ -123,7 +121,7 @@ def rewritten_behind(proof: Path, kept: int) -> None:
     (proof / "manifest.json").write_text(json.dumps(manifest))
 
 
-def test_it_says_up_to_which_event_the_signatures_go_and_from_when_they_are(tmp_path: Path) -> None:
+def test_output_names_the_last_signed_event_and_the_time_of_signatures(tmp_path: Path) -> None:
     for _ in range(2):
         write(5)
         sign_checkpoint(SIGNER)
@@ -147,7 +145,7 @@ def test_it_says_up_to_which_event_the_signatures_go_and_from_when_they_are(tmp_
     ]
 
 
-def test_without_a_signature_it_says_that_nothing_is_covered(tmp_path: Path) -> None:
+def test_output_without_a_signature_reports_that_nothing_is_covered(tmp_path: Path) -> None:
     write(2)
     _code, said = verifier(unpacked(tmp_path / "proof"))
     assert said[1] == "Events 1 to 2. No signature covers them."
