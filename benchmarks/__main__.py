@@ -1,4 +1,4 @@
-"""``make bench``: the benchmarks that were named, or all of them."""
+"""``make bench``: run the named benchmarks, or all of them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
 
 
 def main(names: list[str]) -> int:
-    """Run the benchmarks of these names, one after the other; 2 for a name that is none."""
+    """Run the named benchmarks one after the other; returns 2 for an unknown name."""
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
         print(f"No such benchmark: {', '.join(unknown)}. There are: {', '.join(BENCHMARKS)}", file=sys.stderr)

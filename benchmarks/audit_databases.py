@@ -1,4 +1,4 @@
-"""The databases of the audit benchmarks: temporary, waiting for the disk as the portal's do."""
+"""The databases of the audit benchmarks: temporary, and durable at each commit like the portal's."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from tests.support.processes import run
 
 WITH_PEERS = "benchmarks.audit_site.settings"
 ONLY = os.environ.get("BENCH_DATABASE", "").lower()
-"""``sqlite`` or ``postgresql``: measure that one alone."""
+"""``sqlite`` or ``postgresql``: measure only that database."""
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """An empty database of practice with the tables of the portal and of its peers."""
+    """An empty practice database with the tables of the portal and of its peers."""
 
     name: str
     url: str
     folder: Path
 
     def inside(self, module: str, *arguments: str, settings: str = WITH_PEERS) -> Any:
-        """What a module of the benchmarks prints as JSON, run over this database in a process of its own."""
+        """The JSON output of a benchmark module, run on this database in a separate process."""
         print(f"{self.name}: {module} {' '.join(arguments)} …", file=sys.stderr, flush=True)
         command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
         environment = self._environment() | {"DJANGO_SETTINGS_MODULE": settings}
         return json.loads(run(command, environment, log=self.folder / "log"))
 
     def prepare(self) -> None:
-        """Make the tables and the people of practice."""
+        """Create the tables and the practice users."""
         for command in (["migrate", "--run-syncdb", "--verbosity", "0"], ["prepare_practice"]):
             run([sys.executable, "manage.py", *command], self._environment(), log=self.folder / "log")
 
@@ -46,14 +46,14 @@ class Database:
             "DATABASE_URL": self.url,
             "AUDIT_CHECKPOINT_FILE": str(self.folder / "checkpoints.jsonl"),
             "DJANGO_SETTINGS_MODULE": WITH_PEERS,
-            "CDP_BASE_URL": "http://127.0.0.1:9",  # nobody asks there
+            "CDP_BASE_URL": "http://127.0.0.1:9",  # no request reaches it
             "LOG_LEVEL": "WARNING",
         }
 
 
 @contextmanager
 def temporary(name: str) -> Iterator[Database]:
-    """A prepared ``SQLite`` or ``PostgreSQL`` for as long as the block lasts."""
+    """A prepared ``SQLite`` or ``PostgreSQL`` inside the block."""
     with tempfile.TemporaryDirectory(prefix="portal-bench-") as made:
         folder = Path(made)
         if name == "SQLite":
@@ -70,6 +70,6 @@ def temporary(name: str) -> Iterator[Database]:
 
 
 def names() -> list[str]:
-    """The databases that can be measured here."""
+    """The databases available on this machine."""
     there = ["SQLite", *(["PostgreSQL"] if find_binaries() else [])]
     return [name for name in there if ONLY in ("", name.lower())]

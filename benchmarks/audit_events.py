@@ -1,4 +1,4 @@
-"""What an event costs: the portal's audit log beside two packages and a bare INSERT, with the same fact."""
+"""The cost of an event: the portal's audit log, two packages and a bare INSERT, with the same fact."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def lines_of(database: str, found: list[tuple[str, int, int, Samples]]) -> list[list[str]]:
-    """The lines of one database: each beside the fact that nobody tells of, at as many threads."""
+    """The rows of one database: each compared with the unlogged fact at the same number of threads."""
     alone = {threads: samples for way, threads, _, samples in found if way == ALONE}
     return [
         [

@@ -1,6 +1,6 @@
-"""Events told one after the other, for audit_events.py: ``python -m benchmarks.audit_events_inside``.
+"""Record events one after the other, for audit_events.py: ``python -m benchmarks.audit_events_inside``.
 
-Prints the seconds of each transaction as JSON: by who tells of the fact, and by the number of threads.
+Prints the seconds of each transaction as JSON, by logging method and number of threads.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _sequence = itertools.count(1)
 
 
 def make(model: type[_Fact]) -> _Fact:
-    """A fact in its table."""
+    """Store a fact in its table."""
     fact = model(
         order_ref=str(uuid.uuid4()), consumer_ref=str(uuid.uuid4()), outcome="created", http_status=200
     )
@@ -58,13 +58,13 @@ def make(model: type[_Fact]) -> _Fact:
 
 
 def actor() -> Actor:
-    """Somebody, from somewhere."""
+    """An actor with an address."""
     origin = Origin(str(uuid.uuid4()), peer_address="10.0.0.1", client_address="192.0.2.7")
     return Actor(id="17", name="Anna Keller", roles=("staff", "supervisor"), origin=origin)
 
 
 def tell_by_record() -> None:
-    """As the portal does."""
+    """Record the fact with the portal's audit log."""
     with transaction.atomic():
         fact = make(Fact)
         facts = {"http_status": fact.http_status, "duration_ms": 321}
@@ -82,7 +82,7 @@ def tell_by_record() -> None:
 
 
 def tell_by_insert() -> None:
-    """The same row, without chain, triggers and indexes: what storing it costs at the least."""
+    """Insert the same row without chain, triggers and indexes: the minimum cost of storing it."""
     with transaction.atomic():
         fact = make(Fact)
         data = '{"duration_ms":321,"http_status":200}'
@@ -94,7 +94,7 @@ def tell_by_insert() -> None:
 
 
 def fact_of(model: type[_Fact]) -> Callable[[], None]:
-    """The fact in its transaction; whoever watches its model tells of it."""
+    """Store the fact in a transaction; the package that watches its model logs it."""
 
     def act() -> None:
         with transaction.atomic():
@@ -113,7 +113,7 @@ WAYS: dict[str, Callable[[], None]] = {
 
 
 def measured(act: Callable[[], None], threads: int) -> tuple[list[float], float]:
-    """The seconds of each of ``COUNT`` acts by that many threads at once, and of all of them."""
+    """The seconds of each of ``COUNT`` acts by that many threads, and of all of them together."""
     ready = threading.Barrier(threads + 1)
 
     def work() -> list[float]:
@@ -142,7 +142,7 @@ def measured(act: Callable[[], None], threads: int) -> tuple[list[float], float]
 
 
 def statements(act: Callable[[], None]) -> int:
-    """How many statements the act sends, BEGIN, COMMIT and savepoints not counted."""
+    """The number of statements of the act, without BEGIN, COMMIT and savepoints."""
     count = 0
 
     def counted(execute: Callable[..., object], sql: str, *rest: object) -> object:
@@ -156,14 +156,14 @@ def statements(act: Callable[[], None]) -> int:
 
 
 def told(way: str) -> int:
-    """How many rows that way has left in its log."""
+    """The number of rows that the method has added to its log."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {LOGS.get(way, 'bare_event')}")
         return int(cursor.fetchone()[0])
 
 
 def main() -> None:
-    """Every way, by one thread and by several."""
+    """Measure every method, with one thread and with several."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE bare_event AS SELECT * FROM audit_event WHERE seq < 0")
         cursor.execute("CREATE UNIQUE INDEX bare_event_seq ON bare_event (seq)")

@@ -1,7 +1,8 @@
-"""What a page of the audit log costs at any size of the log, beside the Django admin's list.
+"""The cost of a page of the audit log at any size of the log, compared with the Django admin's list.
 
-``BENCH_ROWS``: the numbers of events, with commas between (10000,1000000). To fill in 10000000 takes half an
-hour; that is for PostgreSQL (``BENCH_DATABASE=postgresql``). Nothing fails by the clock.
+``BENCH_ROWS``: comma-separated numbers of events (10000,1000000). Filling 10000000 takes half an hour; that
+is
+for PostgreSQL (``BENCH_DATABASE=postgresql``). No time limit fails the benchmark.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def main() -> None:
 
 
 def shown(times: Times) -> str:
-    """The table of one database: a line for each question, a column for each size of the portal and admin."""
+    """The table of one database: a row per request, a column per size for the portal and the admin."""
     sizes = sorted({size for _, size in times})
     columns = [(who, size) for who in SETTINGS for size in sizes]
     head = ["asked for", *(f"{who}, {size:,}" for who, size in columns), "most : fewest"]

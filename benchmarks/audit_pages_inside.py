@@ -1,7 +1,8 @@
-"""Server times of the audit log's pages in one process: ``python -m benchmarks.audit_pages_inside portal``.
+"""Server times of the audit log's pages in one process: ``python -m benchmarks.audit_pages_inside
+portal``.
 
-Before, ``fill ROWS`` fills the log. ``admin`` asks the Django admin. Prints the seconds of each request as
-JSON, by what was asked for: from the WSGI handler's side, with all that is done for a page.
+``fill ROWS`` fills the log first. ``admin`` measures the Django admin. Prints the seconds of each request as
+JSON, by request name: the time in the WSGI handler, with all work for a page.
 """
 
 from __future__ import annotations
@@ -33,14 +34,14 @@ from tests.support import audit_rows
 
 REQUESTS = int(os.environ.get("BENCH_REQUESTS", "60"))
 WARM_UP = 3
-PATIENCE = 20.0  # seconds for one question; then fewer samples have to do
+REQUEST_TIME_LIMIT = 20.0  # seconds for one request; after that, fewer samples are taken
 DEEP = 100_000  # rows before the deep page
 PERSON = "ada"  # of practice: an administrator
 MARKS = {"portal": b'<a href="/audit/', "admin": b'class="field-at'}
 
 
 def asked_of_portal() -> Iterator[tuple[str, Mapping[str, object], int]]:
-    """What is asked for: its name, the query, and how many rows it leads to at least."""
+    """The requests: name, query, and the minimum number of rows."""
     last = AuditEvent.objects.order_by("-seq").values_list("seq", flat=True)[0]
     created = CONSUMER_CREATED.name
     known = AuditEvent.objects.filter(action=created, seq__gte=last // 2).order_by("seq")[0]
@@ -84,7 +85,7 @@ def asked_of_portal() -> Iterator[tuple[str, Mapping[str, object], int]]:
 
 
 def asked_of_admin() -> Iterator[tuple[str, Mapping[str, object], int]]:
-    """The same questions, as far as the admin has them."""
+    """The same requests, as far as the admin supports them."""
     last = AuditEvent.objects.order_by("-seq").values_list("seq", flat=True)[0]
     yield "first page", {}, 50
     yield "page after 100,000 rows, or in the middle", {"p": min(DEEP, last // 2) // 50}, 50
@@ -100,7 +101,7 @@ def asked_of_admin() -> Iterator[tuple[str, Mapping[str, object], int]]:
 
 
 def main(who: str) -> None:
-    """Ask for everything, a few times in vain first."""
+    """Send every request, with a few unmeasured ones first."""
     client = Client(SERVER_NAME="127.0.0.1")
     client.force_login(User.objects.get(username=PERSON))
     path, asked = {
@@ -114,7 +115,7 @@ def main(who: str) -> None:
             begin = time.perf_counter()
             answer = client.get(f"{path}?{urlencode(query)}")
             times.append(time.perf_counter() - begin)
-            if sum(times) > PATIENCE and len(times) >= 2 * WARM_UP:
+            if sum(times) > REQUEST_TIME_LIMIT and len(times) >= 2 * WARM_UP:
                 break
         rows = answer.content.count(MARKS[who])
         if answer.status_code != 200 or rows < least:

@@ -1,6 +1,6 @@
-"""How quickly the audit log is verified, beside reading it and beside hashing the same bytes.
+"""The speed of verifying the audit log, compared with reading it and with hashing the same bytes.
 
-``BENCH_ROWS``: the numbers of events, with commas between (100000,1000000). Nothing fails by the clock.
+``BENCH_ROWS``: comma-separated numbers of events (100000,1000000). No time limit fails the benchmark.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def line_of(words: str, database: str, runs: list[dict[str, Any]]) -> list[str]:
-    """A line of the table: the medians, and how far the seconds were apart."""
+    """A row of the table: the medians, and the range of the seconds."""
     seconds = sorted(run["seconds"] for run in runs)
     middle, rows = median(seconds), runs[0]["rows"]
     return [

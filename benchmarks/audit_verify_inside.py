@@ -1,6 +1,6 @@
-"""One verification in a process of its own: ``python -m benchmarks.audit_verify_inside verify``.
+"""One verification in a separate process: ``python -m benchmarks.audit_verify_inside verify``.
 
-Before, ``fill ROWS`` fills the log. ``read`` only reads every row, ``hash`` only hashes the same
+``fill ROWS`` fills the log first. ``read`` only reads every row, ``hash`` only hashes the same
 bytes. Prints seconds, processor seconds, rows and the growth of the resident memory (bytes) as JSON.
 """
 
@@ -41,12 +41,12 @@ def verified() -> int:
 
 
 def read() -> int:
-    """Every column of every row by the cursor, without looking at them."""
+    """Read every column of every row through the cursor, without using them."""
     return sum(len(rows) for rows in rows_after(None))
 
 
 def hashed() -> int:
-    """The bytes of 10,000 rows again and again, as many as there are rows: SHA-256 alone."""
+    """Hash the bytes of 10,000 rows repeatedly, as often as there are rows: only SHA-256."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM audit_event")
         count = int(cursor.fetchone()[0])
@@ -67,7 +67,7 @@ def _begin() -> None:
 
 
 def main(way: str, rows: int = 0) -> None:
-    """Do that once, and print what it took."""
+    """Run the named measurement once, and print its cost."""
     connection.ensure_connection()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     _begin()

@@ -1,7 +1,8 @@
-"""What a create costs: the portal under gunicorn beside its own client alone and a minimal Django view.
+"""The cost of a create: the portal under gunicorn, its own client alone, and a minimal Django view.
 
-Everything runs on this machine, so servers, sandbox and measuring client share its cores: the rows compare
-with each other. Nothing here fails by the clock.
+Everything runs on this machine, so servers, sandbox and measuring client share its cores: compare the rows
+only
+with each other. No time limit fails the benchmark.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ HEAD = ("what", "database", "sandbox answers", "clients", "p50 ms", "p95 ms", "r
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table. ``delay`` is in seconds; None where nothing is asked of the sandbox."""
+    """A row of the table. ``delay`` is in seconds; None if the sandbox is not called."""
 
     what: str
     database: str
@@ -45,7 +46,7 @@ class Row:
     samples: Samples
 
     def cells(self) -> list[str]:
-        """The line in words."""
+        """The cells of the row as text."""
         samples = self.samples
         memory = f"{samples.resident_bytes / 1e6:.0f}" if samples.resident_bytes else "–"
         return [
@@ -69,7 +70,7 @@ def _answers(delay: float | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Something with a form: where it is, and how it answers a create that went well."""
+    """A site with a form: its address, and its answer to a successful create."""
 
     name: str
     database: str
@@ -114,12 +115,12 @@ def main() -> None:
 
 
 def _environment(url: str, sandbox: BenchSandbox) -> dict[str, str]:
-    """Practice mode on a database of the benchmark's own, with everything on that production has on."""
+    """Practice mode on the benchmark's own database, with every option of production turned on."""
     return {
         "PORTAL_MODE": "practice",
         "DATABASE_URL": url,
         "CDP_BASE_URL": sandbox.address,
-        "CDP_RECONCILIATION": "false",  # practice's own; one more call before each create where it is on
+        "CDP_RECONCILIATION": "false",  # the practice default; if on, one more call before each create
         "LOG_LEVEL": "INFO",
         "DJANGO_SETTINGS_MODULE": "consumerportal.settings",
     }
@@ -128,7 +129,7 @@ def _environment(url: str, sandbox: BenchSandbox) -> dict[str, str]:
 # --- Servers ----------------------------------------------------------------------------------------
 @contextmanager
 def portal(folder: Path, environment: dict[str, str]) -> Iterator[Server]:
-    """The portal as it is deployed: gunicorn with the project's own configuration."""
+    """The portal as deployed: gunicorn with the project's own configuration."""
     port = free_port()
     command = [str(BIN / "gunicorn"), "--config", "gunicorn.conf.py", "consumerportal.wsgi"]
     chosen = {**environment, "PORTAL_PORT": str(port)}
@@ -138,7 +139,7 @@ def portal(folder: Path, environment: dict[str, str]) -> Iterator[Server]:
 
 @contextmanager
 def minimal(folder: Path, sandbox: BenchSandbox) -> Iterator[Server]:
-    """The peer, with as many workers and threads of the same kind as the portal's default."""
+    """The peer, with the portal's default numbers and kinds of workers and threads."""
     port = free_port()
     command = [str(BIN / "gunicorn"), "--config", "/dev/null", "--no-control-socket"]
     command += ["--bind", f"127.0.0.1:{port}", "--worker-class", "gthread", "--workers", "2"]
@@ -155,7 +156,7 @@ def _signed_in(server: Server) -> list[Browser]:
     return browsers
 
 
-# --- What is measured -------------------------------------------------------------------------------
+# --- Measurements -----------------------------------------------------------------------------------
 def client_alone(folder: Path, sandbox: BenchSandbox) -> Iterator[Row]:
     """The portal's client, over a pooled connection, without the portal."""
     environment = _environment(f"sqlite:///{folder / 'unused.sqlite3'}", sandbox)
@@ -176,7 +177,7 @@ def inside(what: str, environment: dict[str, str], folder: Path, sandbox: BenchS
 
 
 def server_time(database: str, figures: dict[str, Any]) -> Iterator[Row]:
-    """The form page without gunicorn, sockets and measuring client: by the wall and by the processor."""
+    """The form page without gunicorn, sockets and measuring client: wall and processor time."""
     wall, processor = (tuple(column) for column in zip(*figures["pages"], strict=True))
     yield Row("portal: form page, in process", database, None, 1, Samples(wall, sum(wall)))
     yield Row("portal: form page, processor", database, None, 1, Samples(processor, sum(processor)))
@@ -185,7 +186,7 @@ def server_time(database: str, figures: dict[str, Any]) -> Iterator[Row]:
 def under_gunicorn(
     peer: Peer, server: Server, browsers: list[Browser], sandbox: BenchSandbox
 ) -> Iterator[Row]:
-    """The form page and creates, with the sandbox answering at once and late, by one and by several."""
+    """The form page and creates: immediate and late answers of the sandbox, one client and several."""
 
     def read(browser: Browser) -> None:
         expect(browser.get(peer.path), 200)
@@ -215,9 +216,9 @@ def _say(words: str) -> None:
     print(f"{words} …", file=sys.stderr, flush=True)
 
 
-# --- What is said about it --------------------------------------------------------------------------
+# --- Tables -----------------------------------------------------------------------------------------
 def added(rows: list[Row]) -> str:
-    """A table of what each peer adds to the call at p50, one client."""
+    """A table of the time that each peer adds to the call at p50, one client."""
     calls = {row.delay: row for row in rows if row.what == "client alone: create"}
     lines = [
         [row.what, row.database, _answers(row.delay), f"{_between(calls[row.delay], row):.1f}"]
@@ -232,7 +233,7 @@ def _between(call: Row, whole: Row) -> float:
 
 
 def stages(insides: dict[str, dict[str, Any]]) -> str:
-    """A table of where the time of one create goes, in one process, one at a time, without gunicorn."""
+    """A table of the stages of one create, in one process, sequential, without gunicorn."""
     labels = next(iter(insides.values()))["stages"]
     lines = [
         [label, *(f"{figures['stages'][label] * 1000:.2f}" for figures in insides.values())]

@@ -1,8 +1,8 @@
-"""Exports of 100 thousand and of 1 million submissions, beside what one would take otherwise.
+"""Exports of 100 thousand and of 1 million submissions, compared with alternatives.
 
-Each export runs in a process of its own and writes to the null device; seconds count from when it has its
-database connection. Nothing here fails by the clock. ``BENCH_ROWS``: the numbers of rows, with commas between
-(100000,1000000). ``BENCH_TIMES``: how often each is measured (3; the medians are shown).
+Each export runs in a separate process and writes to the null device; the time starts when the process has its
+database connection. No time limit fails the benchmark. ``BENCH_ROWS``: comma-separated numbers of rows
+(100000,1000000). ``BENCH_TIMES``: repetitions (3; the medians are shown).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tests.support.processes import ROOT, run
 RESULT = ROOT / "var" / "bench-export.md"
 SIZES = sizes("100000,1000000")
 TIMES = int(os.environ.get("BENCH_TIMES", "3"))
-LARGEST_OF_PEERS = 100_000  # rows: django-import-export would take gigabytes for more
+LARGEST_OF_PEERS = 100_000  # rows: with more, django-import-export would use gigabytes
 HEAD = (
     "export",
     "columns",
@@ -59,7 +59,7 @@ LIMIT = f"SELECT {RAW} FROM consumers_submission ORDER BY submitted_at DESC, id 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one export took: seconds and bytes; None where nobody could look."""
+    """The cost of one export: seconds and bytes; None if not measured."""
 
     seconds: float
     first: float | None = None
@@ -69,7 +69,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a table."""
+    """A row of the table."""
 
     name: str
     columns: str
@@ -81,7 +81,7 @@ class Line:
         return statistics.median(run.seconds for run in self.runs)
 
     def cells(self, rows: int) -> list[str]:
-        """The line in words."""
+        """The cells of the row as text."""
         every = [run.seconds for run in self.runs]
         one = self.runs[0]
         firsts = [run.first for run in self.runs if run.first is not None]
@@ -119,7 +119,7 @@ def main() -> None:
 
 
 def measured(folder: Path, url: str, rows: int) -> list[str]:
-    """The table of one database, which is empty yet, and what follows from it in words."""
+    """The table of one empty database, and a text with the conclusions."""
     environment = {
         "PORTAL_MODE": "practice",
         "DATABASE_URL": url,
@@ -138,7 +138,7 @@ def measured(folder: Path, url: str, rows: int) -> list[str]:
     wanted = [*OURS, *peers]
     found: dict[tuple[str, str, str], list[Run]] = {one: [] for one in wanted}
     limits: list[Run] = []
-    for _time in range(TIMES):  # by turns, so that what else the machine does meets all of them
+    for _time in range(TIMES):  # alternating, so that other load of the machine affects all of them
         limits.append(_limit(url))
         for one in wanted:
             if one not in peers or not found[one]:
@@ -178,7 +178,7 @@ def _shell() -> str | None:
 
 
 def _limit(url: str) -> Run:
-    """The database's own way to write the same columns, as it has them."""
+    """The database's own fastest way to write the same raw columns."""
     if url.startswith("postgres"):
         binaries = find_binaries()
         assert binaries is not None

@@ -1,7 +1,7 @@
-"""One export in a process of its own, for export.py: ``python -m benchmarks.export_inside csv plain``.
+"""One export in a separate process, for export.py: ``python -m benchmarks.export_inside csv plain``.
 
-Writes to the null device and prints a line of JSON: seconds, seconds until the first byte, the largest
-resident memory in bytes, the bytes written.
+Writes to the null device and prints a line of JSON: seconds, seconds until the first byte, peak resident
+memory in bytes, the bytes written.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ FIELDS = [SOURCES[key].field or "resubmission_of_id" for key in PLAIN]
 
 
 def portal(way: str, columns: str, take: Callable[[bytes], object]) -> None:
-    """The portal's own."""
+    """Export with the portal."""
     layout = Layout(Format(way), PLAIN if columns == "plain" else tuple(COLUMNS), "Europe/Berlin")
     write(EVERYTHING, layout, take, connection=connection, progress=lambda rows: None)
 
 
 def recipe(take: Callable[[bytes], object]) -> None:
-    """The usual one: ``csv.writer`` into an echo, a row at a time, as StreamingHttpResponse takes it."""
+    """The usual recipe: ``csv.writer`` into an echo object, one row at a time, for StreamingHttpResponse."""
 
     class Echo:
         def write(self, line: str) -> str:
@@ -63,8 +63,8 @@ def recipe(take: Callable[[bytes], object]) -> None:
 
 
 def import_export(take: Callable[[bytes], object]) -> None:
-    """django-import-export, as its documentation has it."""
-    # Not installed everywhere: the portal has no use for it.
+    """Export with django-import-export, as documented."""
+    # An optional package: the portal does not use it.
     resources = importlib.import_module("import_export.resources")
     resource = resources.modelresource_factory(Submission)()
     names = {field.removesuffix("_id") for field in FIELDS}
@@ -73,7 +73,7 @@ def import_export(take: Callable[[bytes], object]) -> None:
 
 
 def openpyxl_write_only(take: Callable[[bytes], object]) -> None:
-    """openpyxl's write-only mode over plain tuples of texts."""
+    """Export with openpyxl's write-only mode, from plain tuples of texts."""
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet()
     sheet.append(PLAIN)
@@ -85,7 +85,7 @@ def openpyxl_write_only(take: Callable[[bytes], object]) -> None:
 
 
 def main(way: str, columns: str) -> None:
-    """Export once that way, and print what it took."""
+    """Export once with the named method, and print its cost."""
     connection.ensure_connection()
     first: list[float] = []
     size = 0

@@ -1,4 +1,4 @@
-"""What is said about samples, and the table that says it."""
+"""Percentiles of samples, and Markdown tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 def sizes(default: str) -> list[int]:
-    """The numbers of rows that ``BENCH_ROWS`` asks for, with commas between; of ``default`` without it."""
+    """The comma-separated numbers of rows of ``BENCH_ROWS``, or of ``default`` if it is not set."""
     return sorted(int(rows) for rows in os.environ.get("BENCH_ROWS", default).split(","))
 
 
@@ -27,7 +27,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """How long each of many requests took (seconds), how long all of them did, and what the workers held."""
+    """The seconds of each request, the seconds of all together, and the memory of the workers (bytes)."""
 
     seconds: tuple[float, ...]
     elapsed: float
@@ -44,13 +44,13 @@ class Samples:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table: the first column of words to the left, the others to the right."""
+    """A Markdown table: the first column is left-aligned, the others right-aligned."""
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def machine() -> str:
-    """Where it was measured, in a line, with how busy the machine was before."""
+    """A line about the machine and its load before the benchmark."""
     load = os.getloadavg()[0]
     return (
         f"Python {platform.python_version()} on {os.cpu_count()} cores ({platform.machine()}),"

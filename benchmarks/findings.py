@@ -1,4 +1,4 @@
-"""What was seen of many that wait for the vendor, and the table that says it."""
+"""The observations while many requests wait for the vendor, and their table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BUSY = 503
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Something with a form: its address, and the status of a create that went well."""
+    """A site with a form: its address, and the status of a successful create."""
 
     name: str
     database: str
@@ -32,24 +32,24 @@ class Peer:
     people: list[Browser]
 
     def status_of(self, answer: Answer) -> int:
-        """The status of a create's answer; 0 for a redirect that leads to no receipt."""
+        """The status of a create's answer; 0 for a redirect to anything but a receipt."""
         led_astray = answer.status == self.created == 303 and not answer.location.startswith("/submissions/")
         return 0 if led_astray else answer.status
 
     def read(self) -> Answer:
-        """The form page, over a connection of its own."""
+        """Get the form page, over a new connection."""
         with self.people[0].tab() as tab:
             return tab.get(self.path)
 
     def create(self, person: Browser) -> Answer:
-        """One create of somebody new on an order of their own, over a connection of its own."""
+        """Create a new person on an unused order, over a new connection."""
         with person.tab() as tab:
             return tab.post(self.path, posted(self.sandbox.orders.next(), consumer()))
 
 
 @dataclass
 class Watch:
-    """What was seen of the processes while many were waiting."""
+    """The observed processes while many requests were waiting."""
 
     in_flight: list[int] = field(default_factory=list)
     connections: list[int] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Watch:
 
 @dataclass
 class Findings:
-    """What one peer showed."""
+    """The observations of one peer."""
 
     peer: Peer
     idle: list[Timed] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Findings:
 
 
 def shown(columns: list[Findings]) -> str:
-    """The table: a line for each figure, a column for each peer."""
+    """The table: a row per figure, a column per peer."""
     head = ["", *(f"{found.peer.name}, {found.peer.database}" for found in columns)]
     lines: list[tuple[str, Callable[[Findings], str]]] = [
         (f"in flight at the most, of {WANTED}", lambda f: str(max(f.watch.in_flight, default=0))),

@@ -1,7 +1,7 @@
-"""The form page while clients that never end what they began hold five hundred connections of one kind.
+"""The form page while clients that never complete a request hold five hundred connections of one kind.
 
-``BENCH_CLIENTS`` is the number of connections of a kind (500), ``BENCH_SECONDS`` how long each kind is
-measured (20).
+``BENCH_CLIENTS`` is the number of connections of a kind (500), ``BENCH_SECONDS`` the duration for each kind
+(20).
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ CLIENTS = int(os.environ.get("BENCH_CLIENTS", "500"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "20"))
 PAGES_PER_SECOND = 5.0
 ALL = "all at once"
-LEAD_SECONDS = 3.0  # between the first of the clients and the first page that counts
-PATIENCE_SECONDS = 10.0  # a page that takes longer counts as not answered
+LEAD_SECONDS = 3.0  # between the first client and the first measured page
+PAGE_TIMEOUT = 10.0  # a page that takes longer counts as not answered
 HEAD = (
     "clients",
     "idle: p50 / p95 ms",
@@ -61,7 +61,7 @@ def main() -> None:
             **{name: [kind] for name, kind in KINDS.items()},
             ALL: [*KINDS.values()],
         }.items():
-            # Each kind meets a portal of its own, so that nothing is left of the one before.
+            # Each kind gets a new portal, free of leftovers of the previous one.
             with portal(folder, environment) as server:
                 person = signed_in(server)
                 before = tracebacks(folder)
@@ -79,8 +79,8 @@ def main() -> None:
 
 
 def signed_in(server: Server) -> Browser:
-    """Somebody for whom every process has loaded the page."""
-    person = Browser(server.port, timeout=PATIENCE_SECONDS)
+    """A signed-in person for whom every process has loaded the page."""
+    person = Browser(server.port, timeout=PAGE_TIMEOUT)
     person.sign_in(*PERSON)
     person.reconnect()
     asked_for(person, seconds=3)
@@ -88,7 +88,7 @@ def signed_in(server: Server) -> Browser:
 
 
 def asked_for(person: Browser, *, seconds: float = SECONDS) -> list[Timed]:
-    """The form page, each time over a connection of its own."""
+    """Get the form page repeatedly, each time over a new connection."""
 
     def ask() -> Answer:
         with person.tab() as tab:
@@ -98,7 +98,7 @@ def asked_for(person: Browser, *, seconds: float = SECONDS) -> list[Timed]:
 
 
 def figures(idle: list[Timed], pages: list[Timed]) -> list[str]:
-    """p50 and p95 idle; then answered of asked, and of the answered p50 and p95, its ratio, and the worst."""
+    """p50 and p95 idle; then answered of requested, and p50, p95, ratio and maximum of the answered."""
     before = [page.seconds * 1000 for page in idle]
     taken = [page.seconds * 1000 for page in pages if page.status == HTTPStatus.OK]
     answered = f"{len(taken)} of {len(pages)}"
@@ -113,5 +113,5 @@ def _percentiles(milliseconds: list[float]) -> str:
 
 
 def tracebacks(folder: Path) -> int:
-    """How many the portal's log has."""
+    """The number of tracebacks in the portal's log."""
     return (folder / "portal.log").read_text(errors="replace").count("Traceback")

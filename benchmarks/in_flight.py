@@ -1,9 +1,10 @@
-"""Hundreds of submissions that wait for a slow vendor: what everybody else notices of it.
+"""Hundreds of submissions that wait for a slow vendor, and the effect on other people.
 
-The portal on each database, and beside it the naive Django view that calls the vendor inside its transaction,
-with as many processes, threads and database connections. Nothing here fails by the clock.
+Measures the portal on each database, and the naive Django view that calls the vendor inside its transaction,
+with the same numbers of processes, threads and database connections. No time limit fails the benchmark.
 
-``BENCH_IN_FLIGHT`` is the number of submissions (500), ``BENCH_WAIT`` the seconds that the vendor takes (20).
+``BENCH_IN_FLIGHT`` is the number of submissions (500), ``BENCH_WAIT`` the seconds until the vendor answers
+(20).
 """
 
 from __future__ import annotations
@@ -37,12 +38,12 @@ from tests.support.unique_entries import consumer, posted
 RESULT = ROOT / "var" / "bench-in-flight.md"
 WAIT = float(os.environ.get("BENCH_WAIT", "20"))  # seconds until the vendor answers
 PROCESSES, POOL = 2, 10
-THREADS = math.ceil(WANTED / PROCESSES * 1.04) + 20  # room for an uneven split, and 20 for pages
+THREADS = math.ceil(WANTED / PROCESSES * 1.04) + 20  # headroom for an uneven split, and 20 for pages
 SESSIONS = 8
 PRESSES_PER_SECOND = WANTED / WAIT / 0.42
 PAGES_PER_SECOND = 20.0
 IDLE_SECONDS, WINDOW_SECONDS = 7.0, 7.0
-ALL_SENT_SECONDS = 0.6 * WAIT  # after that the pages are measured with as many as have been sent
+ALL_SENT_SECONDS = 0.6 * WAIT  # after this, pages are measured with the submissions sent so far
 STEP_SECONDS, LEAD_SECONDS = 3.0, 0.5
 TRIES = 60
 RETRY_SECONDS = 0.5
@@ -74,7 +75,7 @@ def main() -> None:
 # --- Servers ----------------------------------------------------------------------------------------
 @contextmanager
 def on_portal(folder: Path, url: str, database: str, sandbox: BenchSandbox) -> Iterator[Peer]:
-    """The portal, with several sessions so that nobody waits for another one's."""
+    """Measure the portal, with several sessions so that people do not wait for one session."""
     environment = {
         "PORTAL_MODE": "practice",
         "DATABASE_URL": url,
@@ -98,7 +99,7 @@ def on_portal(folder: Path, url: str, database: str, sandbox: BenchSandbox) -> I
 
 @contextmanager
 def naive(folder: Path, url: str, sandbox: BenchSandbox) -> Iterator[Peer]:
-    """The view that calls the vendor inside its transaction."""
+    """Measure the view that calls the vendor inside its transaction."""
     with psycopg.connect(url) as connection:
         connection.execute(
             "CREATE TABLE submission (id serial, order_ref text, last_name text, consumer_ref text)"
@@ -124,14 +125,14 @@ def _ready(peer: Peer) -> Peer:
     return peer
 
 
-# --- What is measured -------------------------------------------------------------------------------
+# --- Measurements -----------------------------------------------------------------------------------
 def measured(peer: Peer, folder: Path, url: str = "") -> Findings:
-    """Idle, while many wait, and with ever more creates."""
+    """Measure idle, with many waiting, and with a rising rate of creates."""
     findings = Findings(peer)
     peer.sandbox.answer_after(0)
     _say(peer, "idle")
     creating = cycle(peer.people)
-    paced(lambda: peer.create(next(creating)), PAGES_PER_SECOND, 2)  # every process has loaded everything
+    paced(lambda: peer.create(next(creating)), PAGES_PER_SECOND, 2)  # every process has loaded its modules
     paced(peer.read, PAGES_PER_SECOND, 2)
     findings.idle = paced(peer.read, PAGES_PER_SECOND, IDLE_SECONDS)
     _say(peer, f"{WANTED} that wait")
@@ -145,7 +146,7 @@ def measured(peer: Peer, folder: Path, url: str = "") -> Findings:
 
 
 def let_them_wait(findings: Findings, folder: Path, url: str) -> None:
-    """Send them all, and read the form page while they wait."""
+    """Send all submissions, and get the form page while they wait."""
     peer = findings.peer
     peer.sandbox.answer_after(WAIT)
     findings.resident_before = peer.server.resident_bytes
@@ -161,7 +162,7 @@ def let_them_wait(findings: Findings, folder: Path, url: str) -> None:
                 findings.creates[peer.status_of(answer)] += 1
                 if answer.status != BUSY:
                     break
-                tab.reconnect()  # perhaps to another process
+                tab.reconnect()  # possibly to another process
                 time.sleep(RETRY_SECONDS)
         answered.set()
         return answer
@@ -190,7 +191,7 @@ def let_them_wait(findings: Findings, folder: Path, url: str) -> None:
 
 
 def _step(peer: Peer, rate: float) -> tuple[float, int]:
-    """Creates at that rate, and the form page beside them: its p95 in seconds; how many creates failed."""
+    """Send creates at that rate and get the form page: p95 in seconds, and the number of failed creates."""
     everybody = cycle(peer.people)
     creates: list[Timed] = []
     work = threading.Thread(
@@ -207,14 +208,14 @@ def _step(peer: Peer, rate: float) -> tuple[float, int]:
 
 
 def _arrived(folder: Path) -> int:
-    """How many creates have reached the sandbox since it was started."""
+    """The number of creates that have reached the sandbox since its start."""
     with closing(sqlite3.connect(folder / "sandbox.sqlite3", timeout=10)) as file:
         [count] = file.execute("SELECT count(*) FROM requests WHERE method = 'POST'").fetchone()
     return int(count)
 
 
 def _connections(url: str) -> int:
-    """The connections to the database, but this one."""
+    """The number of connections to the database, without this one."""
     with psycopg.connect(url) as connection:
         row = connection.execute(
             "SELECT count(*) FROM pg_stat_activity"

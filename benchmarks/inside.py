@@ -1,7 +1,8 @@
-"""One process of the portal looked at from inside: ``python -m benchmarks.inside client`` or ``portal``.
+"""Measure one process of the portal from inside: ``python -m benchmarks.inside client`` or ``portal``.
 
-Works on the database and the sandbox that the environment names, reads the orders that it may use from
-standard input and writes its figures to standard output, both as JSON. The benchmark of creates runs it.
+Uses the database and the sandbox of the environment, reads the orders to use from standard input and writes
+its
+figures to standard output, both as JSON. The benchmark of creates runs it.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ AS_BROWSERS_DO = "application/x-www-form-urlencoded"
 WARM_UP = 10
 COUNT = 80
 LIMIT = timedelta(seconds=30)
-# Where the time of one create goes: the owner and the name of a function, and what it is for a reader. The
-# time of what it calls in turn is taken off where that is a row of its own.
+# The stages of one create: the owner and the name of a function, and a label. The time of a nested stage is
+# subtracted from its caller's.
 STAGES: list[tuple[Any, str, str]] = [
     (SessionStore, "load", "session read"),
     (auth, "get_user", "person read"),
@@ -63,14 +64,14 @@ WHOLE = "the whole create"
 
 
 class Clock:
-    """Adds up the time that is spent in each stage, in seconds."""
+    """Adds up the seconds spent in each stage."""
 
     def __init__(self) -> None:
         self.spent: dict[str, float] = {}
         self._below: list[float] = []
 
     def watch(self, owner: Any, name: str, label: str) -> None:
-        """Time every call of that function from now on. Raises ``AttributeError`` where there is none."""
+        """Time every later call of that function. Raises ``AttributeError`` if it does not exist."""
         function = getattr(owner, name)
 
         def timed(*args: Any, **kwargs: Any) -> Any:
@@ -93,7 +94,7 @@ class Clock:
 
 
 def client_alone(orders: Iterator[str]) -> dict[str, Any]:
-    """``calls``: seconds of each create by the portal's client alone, over its pooled connection."""
+    """``calls``: the seconds of each create by the portal's client alone, over its pooled connection."""
     client, took = get_client(), []
     for number in range(WARM_UP + COUNT):
         order, new = next(orders), consumer()
@@ -105,7 +106,7 @@ def client_alone(orders: Iterator[str]) -> dict[str, Any]:
 
 
 def portal(orders: Iterator[str]) -> dict[str, Any]:
-    """``pages``, ``queries`` (of a page, of a create) and ``stages``, each as its function says."""
+    """``pages``, ``queries`` (of a page, of a create) and ``stages``; see the functions."""
     browser = Client(headers={"host": "127.0.0.1"})
     browser.force_login(User.objects.get(username="sam"))
     return {
@@ -116,7 +117,7 @@ def portal(orders: Iterator[str]) -> dict[str, Any]:
 
 
 def pages(browser: Client) -> list[tuple[float, float]]:
-    """Wall and processor seconds of each empty form page, from the WSGI handler's side."""
+    """Wall and processor seconds of each empty form page, in the WSGI handler."""
     took = []
     for number in range(WARM_UP + 2 * COUNT):
         began, began_processor = time.perf_counter(), time.process_time()
@@ -127,14 +128,14 @@ def pages(browser: Client) -> list[tuple[float, float]]:
 
 
 def create(browser: Client, order: str) -> None:
-    """One create, posted as a browser does. Raises ``AssertionError`` where it does not lead to a receipt."""
+    """Post one create as a browser does. Raises ``AssertionError`` if it does not lead to a receipt."""
     answer = browser.post(NEW, urlencode(posted(order, consumer())), content_type=AS_BROWSERS_DO)
     assert answer.status_code == 303, answer.status_code
     assert answer["Location"].startswith("/submissions/"), answer["Location"]
 
 
 def queries(act: Callable[[], object]) -> int:
-    """How many statements the act sends to the database, BEGIN and COMMIT not counted."""
+    """The number of statements that the act sends to the database, without BEGIN and COMMIT."""
     count = 0
 
     def counted(execute: Any, *args: Any) -> Any:
@@ -148,7 +149,7 @@ def queries(act: Callable[[], object]) -> int:
 
 
 def stages(browser: Client, orders: Iterator[str]) -> dict[str, float]:
-    """The median of the seconds of each stage of a create. Every function is watched from now on."""
+    """The median seconds of each stage of a create. All later calls in the process are timed."""
     for _ in range(WARM_UP):
         create(browser, next(orders))
     clock = Clock()

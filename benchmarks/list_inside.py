@@ -1,7 +1,8 @@
 """Server times of the list, in one process: ``python -m benchmarks.list_inside portal`` or ``admin``.
 
-Works on the full database that the environment names and writes the seconds of each request to standard
-output as JSON, by what was asked for. The benchmark of the list runs it.
+Uses the full database of the environment and writes the seconds of each request to standard output as JSON,
+by
+request name. The benchmark of the list runs it.
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ from tests.support.filled_database import COMMONEST, PEOPLE
 REQUESTS = int(os.environ.get("BENCH_REQUESTS", "60"))
 WARM_UP = 5
 ROWS = b'<a href="/submissions/'
-PERSON = "sue"  # of practice: she sees everybody's
+PERSON = "sue"  # a practice user who sees all submissions
 
 
 def of_portal() -> Iterator[tuple[str, str, int]]:
-    """What is asked for: its name, the address, and how many rows it leads to at least."""
+    """The requests: name, address, and the minimum number of rows."""
     newest = Submission.objects.order_by("-submitted_at", "-id")
     rows = Submission.objects.count()
     middle = newest[rows // 2 : rows // 2 + 1].get()
@@ -69,7 +70,7 @@ def of_portal() -> Iterator[tuple[str, str, int]]:
 
 
 def of_admin() -> Iterator[tuple[str, str, int]]:
-    """The same questions, as far as the admin has them."""
+    """The same requests, as far as the admin supports them."""
     rows = Submission.objects.count()
     known = Submission.objects.filter(outcome=Outcome.CREATED).order_by("-pk")[rows // 3]
     yield "first page of all", "", 0
@@ -79,7 +80,7 @@ def of_admin() -> Iterator[tuple[str, str, int]]:
 
 
 def main(who: str) -> None:
-    """Ask for everything, a few times in vain first."""
+    """Send every request, with a few unmeasured ones first."""
     client = Client(SERVER_NAME="127.0.0.1")
     client.force_login(User.objects.get(username=PERSON))
     path, asked = (

@@ -1,4 +1,4 @@
-"""Measure what several browsers do at the same time."""
+"""Measure several browsers at the same time."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from benchmarks.figures import Samples
 from tests.support.http_browser import TIMEOUT_SECONDS, Browser, UnexpectedAnswer
 
-WARM_UP = 8  # requests of each client before the clock runs: both workers have loaded everything then
+WARM_UP = 8  # requests per client before the measurement: both workers have then loaded their modules
 
 
 def measure(browsers: Sequence[Browser], act: Callable[[Browser], None], count: int) -> Samples:
-    """Let all browsers act ``count`` times altogether, at the same time, each time measured.
+    """Let all browsers act ``count`` times altogether, at the same time; each act is timed.
 
     Raises the first error of any of them.
     """
@@ -44,7 +44,7 @@ def measure(browsers: Sequence[Browser], act: Callable[[Browser], None], count: 
     try:
         start.wait(TIMEOUT_SECONDS)
         began = time.perf_counter()
-    except threading.BrokenBarrierError:  # somebody had an error: it is in the list
+    except threading.BrokenBarrierError:  # another thread failed: its error is in the list
         pass
     for thread in threads:
         thread.join()

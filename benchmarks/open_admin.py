@@ -1,4 +1,4 @@
-"""Django's admin as a peer of the portal's pages: for whoever asks, and only to read."""
+"""Django's admin as a peer of the portal's pages: without permissions, and read-only."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from django.contrib import admin
 
 
 class OpenSite(admin.AdminSite):
-    """Accounts of the portal have no ``is_staff``: everybody comes in."""
+    """Accounts of the portal have no ``is_staff``, so every user is admitted."""
 
     def has_permission(self, request: Any) -> bool:
         return True
 
 
 class ReadOnly:
-    """Permissions of a model's admin that change nothing."""
+    """Read-only permissions for a model's admin."""
 
     def has_view_permission(self, request: Any, obj: Any = None) -> bool:
         return True

@@ -1,6 +1,6 @@
-"""PostgreSQL is away for a while, with people at the portal: how soon after its return pages come again.
+"""PostgreSQL is down for a while under load: the time until pages come again after its return.
 
-``BENCH_AWAY`` holds the seconds of each outage, with commas between (10,60,300).
+``BENCH_AWAY``: comma-separated seconds of each outage (10,60,300).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ RESULT = ROOT / "var" / "bench-outage.md"
 AWAY = [float(seconds) for seconds in os.environ.get("BENCH_AWAY", "10,60,300").split(",")]
 PAGES = ("/", "/submissions/", NEW)
 PAGES_PER_SECOND, CREATES_PER_SECOND, READINESS_PER_SECOND = 6.0, 2.0, 2.0
-AFTER_SECONDS = 30.0  # that the load goes on after the return
+AFTER_SECONDS = 30.0  # of load after the return
 HEAD = (
     "away, s",
     "first page after, s",
@@ -46,7 +46,7 @@ HEAD = (
 
 @dataclass
 class Seen:
-    """What came, of one kind of request: when it began and ended (monotonic seconds), and its status."""
+    """The answers to one kind of request: start and end (monotonic seconds), and status."""
 
     came: list[tuple[float, float, int]] = field(default_factory=list)
 
@@ -58,11 +58,11 @@ class Seen:
         )
 
     def last_bad(self, status: int, *, after: float) -> float:
-        """Seconds from that moment to the end of the last answer of another status; 0 where there is none."""
+        """Seconds from that moment to the end of the last answer of another status; 0 if there is none."""
         return max((end - after for _, end, got in self.came if end >= after and got != status), default=0.0)
 
     def within(self, begin: float, end: float) -> list[Timed]:
-        """What began and ended between two moments."""
+        """The answers that began and ended between two moments."""
         return [Timed(b - a, got) for a, b, got in self.came if begin <= a and b <= end]
 
 
@@ -99,7 +99,7 @@ def main() -> None:
 
 
 def _load(seen: Seen, act: Callable[[], Answer], per_second: float, over: threading.Event) -> None:
-    """Begin as many requests a second, whether the earlier ones have ended or not, until it is over."""
+    """Start so many requests per second, without waiting for earlier ones, until the end."""
 
     def do() -> None:
         begin, status = time.monotonic(), 0

@@ -1,4 +1,4 @@
-"""Requests at a fixed rate, and the highest rate that is still good."""
+"""Requests at a fixed rate, and the highest acceptable rate."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from http.client import HTTPException
 
 from tests.support.http_browser import Answer
 
-LIMIT = 0.1  # seconds: what p95 of the form page may be for a rate of creates to count
+LIMIT = 0.1  # seconds: the limit for p95 of the form page
 FIRST_RATE, LAST_RATE, HALVINGS = 8.0, 256.0, 2
 
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """How long one request took, in seconds, and its status: 0 where no answer came."""
+    """The duration of one request in seconds, and its status: 0 if no answer came."""
 
     seconds: float
     status: int
 
 
 def paced(act: Callable[[], Answer], per_second: float, seconds: float) -> list[Timed]:
-    """Begin as many requests a second, whether the earlier ones have ended or not; returns when all have."""
+    """Start so many requests per second, without waiting for earlier ones; returns when all have ended."""
     results: list[Timed] = []
 
     def do() -> None:
@@ -45,10 +45,11 @@ def paced(act: Callable[[], Answer], per_second: float, seconds: float) -> list[
 
 
 def highest_rate(step: Callable[[float], tuple[float, int]]) -> str:
-    """The highest rate of creates a second at which p95 of the form page stays below the limit, in words.
+    """The highest rate of creates per second with p95 of the form page below the limit, as text.
 
-    ``step`` tries a rate: p95 in seconds, and how many creates failed. The rate is doubled until one is too
-    high, then the gap is halved a few times.
+    ``step`` tests a rate: it returns p95 in seconds, and the number of failed creates. The rate is doubled
+    until
+    one is too high, then the gap is halved a few times.
     """
     good, bad = 0.0, math.inf
     best, worst = "none", ""

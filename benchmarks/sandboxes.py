@@ -32,7 +32,7 @@ class BenchSandbox:
         return f"http://127.0.0.1:{self.port}"
 
     def answer_after(self, seconds: float) -> None:
-        """Let every create from now on be answered that much later; 0 for at once."""
+        """Delay the answer to every later create by that many seconds."""
         self._ask("DELETE", None)
         if seconds:
             wanted = {"fault": "slow", "seconds": seconds, "times": 1_000_000}
@@ -51,7 +51,7 @@ class BenchSandbox:
 
 @contextmanager
 def running(folder: Path) -> Iterator[BenchSandbox]:
-    """A sandbox whose data are in that folder, while it runs."""
+    """A running sandbox with its data in that folder."""
     data, port = folder / "sandbox.sqlite3", free_port()
     command = [sys.executable, "-m", "sandbox", "--port", str(port), "--data", str(data)]
     with serving(command, port=port, environment={}, log=folder / "sandbox.log"):

@@ -1,7 +1,7 @@
-"""A long export whose reader is slow: what everybody else notices of it.
+"""A long export to a slow reader, and its effect on other people.
 
-Everything that there is goes as CSV to a reader who takes a megabyte a second, while somebody else reads the
-form page. ``BENCH_ROWS`` is the number of submissions (1 million). Nothing here fails by the clock.
+The reader downloads all submissions as CSV at a megabyte per second, while another person gets the form page.
+``BENCH_ROWS`` is the number of submissions (1 million). No time limit fails the benchmark.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ RESULT = ROOT / "var" / "bench-slow-reader.md"
 ROWS = sizes("1000000")[-1]
 SUPERVISOR = ("sue", "practice-sue-2026")
 EXPORT = "/submissions/export/?period=all"
-PACE = 1_000_000  # bytes a second
+PACE = 1_000_000  # bytes per second
 PIECE = 64 * 1024  # bytes
 PROCESSES, POOL = 2, 10
 PAGES_PER_SECOND = 20.0
@@ -46,20 +46,20 @@ CONNECTIONS: Final = (
 
 @dataclass
 class Seen:
-    """What one database showed. Pages, bytes and connections by the state of the export meanwhile."""
+    """The observations of one database: pages, bytes and connections, by state of the export."""
 
     database: str
     pages: dict[str, list[Timed]] = field(default_factory=dict)
     resident: dict[str, int] = field(default_factory=dict)
     connections: dict[str, int] = field(default_factory=dict)
-    first_byte: float = 0.0  # seconds after it was asked for
-    written: float = 0.0  # seconds until the whole file was
+    first_byte: float = 0.0  # seconds from the request
+    written: float = 0.0  # seconds until the file was complete
     arrived: float = 0.0  # seconds until the reader had all of it
     bytes: int = 0
     end: str = ""  # the state of the export afterwards
 
     def note(self, state: str, pages: list[Timed], site: Site) -> None:
-        """Keep what was seen in that state."""
+        """Record the observations for that state."""
         self.pages.setdefault(state, []).extend(pages)
         self.resident[state] = max(self.resident.get(state, 0), site.server.resident_bytes)
         self.connections[state] = max(self.connections.get(state, 0), site.connections())
@@ -67,7 +67,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A portal on a full database, and two people who are signed in."""
+    """A portal on a full database, with two signed-in people."""
 
     url: str
     server: Server
@@ -75,17 +75,17 @@ class Site:
     supervisor: Browser
 
     def form_page(self) -> Answer:
-        """The form page, over a connection of its own."""
+        """Get the form page, over a new connection."""
         with self.staff.tab() as tab:
             return tab.get(NEW)
 
     def state(self) -> str:
-        """Of the newest export, as the database has it; "" before there is one."""
+        """The state of the newest export in the database; "" if there is none."""
         found = self._asked("SELECT state FROM history_export ORDER BY id DESC LIMIT 1")
         return str(found[0]) if found else ""
 
     def connections(self) -> int:
-        """Of the portal to PostgreSQL; 0 on SQLite, which has no server."""
+        """The portal's connections to PostgreSQL; 0 on SQLite, which has no server."""
         found = None if self.url.startswith("sqlite") else self._asked(CONNECTIONS)
         return int(found[0]) if found else 0
 
@@ -120,7 +120,7 @@ def main() -> None:
 
 @contextmanager
 def full_portal(folder: Path, url: str) -> Iterator[Site]:
-    """The portal as it is deployed, with as many submissions as are asked for."""
+    """The portal as deployed, with the requested number of submissions."""
     environment = {
         "PORTAL_MODE": "practice",
         "DATABASE_URL": url,
@@ -144,9 +144,9 @@ def full_portal(folder: Path, url: str) -> Iterator[Site]:
 
 
 def measured(database: str, site: Site) -> Seen:
-    """The form page when nothing else goes on, and beside the export until the reader has all of it."""
+    """Measure the form page idle, and during the export until the reader has all of it."""
     seen, file = Seen(database), prepared(site.supervisor)
-    paced(site.form_page, PAGES_PER_SECOND, 2)  # every process has loaded everything
+    paced(site.form_page, PAGES_PER_SECOND, 2)  # every process has loaded its modules
     seen.note(IDLE, paced(site.form_page, PAGES_PER_SECOND, IDLE_SECONDS), site)
     reader = threading.Thread(target=read_slowly, args=[seen, site, file])
     began = time.perf_counter()
@@ -156,7 +156,7 @@ def measured(database: str, site: Site) -> Seen:
         pages = paced(site.form_page, PAGES_PER_SECOND, WINDOW_SECONDS)
         before, state = state, site.state()
         if before == state or before not in WHILE:
-            seen.note(state, pages, site)  # what lies between two states counts for neither
+            seen.note(state, pages, site)  # samples across a change of state count for neither
         if state != RUNNING and not seen.written:
             seen.written = time.perf_counter() - began
     reader.join()
@@ -165,7 +165,7 @@ def measured(database: str, site: Site) -> Seen:
 
 
 def prepared(supervisor: Browser) -> str:
-    """Choose every plain column of everything as CSV; the path of the file."""
+    """Prepare an export of everything with every plain column as CSV; returns the path of the file."""
     page = supervisor.get(EXPORT)
     expect(page, 200)
     if f"{ROWS:,} rows" not in page.text:
@@ -178,7 +178,7 @@ def prepared(supervisor: Browser) -> str:
 
 
 def read_slowly(seen: Seen, site: Site, path: str) -> None:
-    """Take the file at :data:`PACE`."""
+    """Read the file at :data:`PACE`."""
     began = time.perf_counter()
     for piece in site.supervisor.download(path, size=PIECE):
         seen.first_byte = seen.first_byte or time.perf_counter() - began
@@ -188,7 +188,7 @@ def read_slowly(seen: Seen, site: Site, path: str) -> None:
 
 
 def shown(columns: list[Seen]) -> str:
-    """The table: a line for each figure, a column for each database."""
+    """The table: a row per figure, a column per database."""
     lines: list[tuple[str, Callable[[Seen], str]]] = [
         ("rows; MB", lambda one: f"{ROWS:,}; {one.bytes / 1e6:.0f}"),
         ("first byte, ms", lambda one: f"{one.first_byte * 1000:.0f}"),

@@ -1,8 +1,11 @@
-"""What a page of the list of submissions costs with a thousand rows and with a million, filter by filter.
+"""The cost of a page of the list of submissions with a thousand rows and with a million, filter by
+filter.
 
-Server time in process, through Django's test client; beside it the Django admin's list over the same table.
-Nothing here fails by the clock. ``BENCH_ROWS`` is the larger number of rows (1,000,000), ``BENCH_REQUESTS``
-how often each is asked for (60).
+Server time in process, through Django's test client, compared with the Django admin's list of the same table.
+No
+time limit fails the benchmark. ``BENCH_ROWS`` is the larger number of rows (1,000,000), ``BENCH_REQUESTS``
+the
+number of requests for each filter (60).
 """
 
 from __future__ import annotations
@@ -49,7 +52,7 @@ def main() -> None:
 
 
 def measured(folder: Path, urls: dict[int, str]) -> str:
-    """The table of one kind of database, whose databases are empty yet."""
+    """The table of one kind of database; the databases are empty at first."""
     found = {rows: _times(folder, url, rows) for rows, url in urls.items()}
     lines = []
     for name in found[MANY]:

@@ -1,4 +1,4 @@
-"""``make check``: every check runs, one on each core at a time; every failure is reported, then the sum."""
+"""``make check``: run every check, one per core; report every failure, then the total."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BIN = Path(sys.executable).parent
 
 
 def production_environment() -> dict[str, str]:
-    """A complete production environment with secrets made up for this run alone."""
+    """A complete production environment with secrets generated for this run."""
     return {
         "PORTAL_MODE": "production",
         "SECRET_KEY": secrets.token_urlsafe(60),
@@ -35,7 +35,7 @@ def templates() -> list[str]:
     return listed.stdout.split()
 
 
-Check = tuple[str, list[str], dict[str, str]]  # name, command, what it adds to the environment
+Check = tuple[str, list[str], dict[str, str]]  # name, command, additional environment
 CHECKS: list[Check] = [
     ("format", [str(BIN / "ruff"), "format", "--check", "."], {}),
     ("lint", [str(BIN / "ruff"), "check", "."], {}),

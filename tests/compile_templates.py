@@ -1,4 +1,4 @@
-"""Compiles every template of ours, so that a syntax error does not wait for somebody to open the page."""
+"""Compiles every template of the project, so that a syntax error is found before a page is opened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every test stands on: practice mode, a closed network, people with a role, a sandbox."""
+"""Fixtures for every test: practice mode, a closed network, people with roles, a sandbox."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from unittest import mock
 
 import pytest
 
-# Before Django reads them: the suite is practice, whatever the shell says.
+# Set before Django reads it: the suite always runs in practice mode.
 os.environ["PORTAL_MODE"] = "practice"
 
 from django.db.backends.base.operations import BaseDatabaseOperations
@@ -29,12 +29,12 @@ from tests.support.audit_flush import flushes_lift_the_triggers
 from tests.support.people import make_person
 from tests.support.quick_flush import flushes_are_quick
 
-Path("var/static").mkdir(parents=True, exist_ok=True)  # WhiteNoise warns where nothing was collected yet
+Path("var/static").mkdir(parents=True, exist_ok=True)  # WhiteNoise warns if the folder does not exist
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _closed_network() -> Iterator[None]:
-    """No test reaches anything but this machine."""
+    """Allow connections to this machine only."""
     connect = socket.socket.connect
 
     def guarded(self: socket.socket, address: Any) -> None:
@@ -50,7 +50,7 @@ def _closed_network() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Of the authorities that every client trusts, the first: to read all of them takes a client 40 ms."""
+    """Trust only the first authority of the bundle: reading all of them takes each client 40 ms."""
     first, end, _rest = Path(DEFAULT_CA_BUNDLE_PATH).read_text().partition("-----END CERTIFICATE-----")
     bundle = tmp_path_factory.mktemp("authority") / "bundle.pem"
     bundle.write_text(first + end + "\n")
@@ -68,9 +68,9 @@ def _flushes(_flushed_cache: None) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _flushed_cache() -> Iterator[None]:
-    """What is emptied after a transactional test is emptied of the cache's rows too.
+    """Clear the cache whenever a transactional test flushes the database.
 
-    They are in a table of no model, which Django's flush leaves alone: counters of the sign-in would go on.
+    Its table belongs to no model, so Django's flush skips it and sign-in counters would survive.
     """
     from django.core.cache import cache
 
@@ -88,9 +88,9 @@ def _flushed_cache() -> Iterator[None]:
 def django_db_modify_db_settings(
     django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """SQLite in a file, with the locks and the journal of the real one; in memory there are neither.
+    """Use a SQLite file, with the same locks and journal as in production; in memory there are neither.
 
-    A database of its own for each process that runs tests: on PostgreSQL by its name.
+    Each test process has its own database: on PostgreSQL by its name.
     """
     from django.conf import settings
 
@@ -101,10 +101,10 @@ def django_db_modify_db_settings(
 
 @pytest.fixture(autouse=True)
 def _quick_and_plain(settings: Settings, tmp_path: Path) -> None:
-    """Quick password hashes, static files that nobody has to collect, and no vendor but a test's own."""
-    settings.CDP_BASE_URL = "http://127.0.0.1:9"  # nobody listens there
-    settings.CDP_RECONCILIATION = False  # as in a new production; what looks do is turned on where it is told
-    settings.STATIC_ROOT = tmp_path / "static"  # var/static changes while another test prepares a portal
+    """Quick password hashes, uncollected static files, and no vendor unless the test starts one."""
+    settings.CDP_BASE_URL = "http://127.0.0.1:9"  # nothing listens there
+    settings.CDP_RECONCILIATION = False  # as in a new production; tests of reconciliation turn it on
+    settings.STATIC_ROOT = tmp_path / "static"  # another test may change var/static meanwhile
     settings.STATIC_ROOT.mkdir()
     settings.SPOOL_DIR = tmp_path / "spool"
     settings.AUDIT_CHECKPOINT_FILE = tmp_path / "checkpoints.jsonl"
@@ -117,14 +117,14 @@ def _quick_and_plain(settings: Settings, tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def _clock_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Time by the clock that a test can set, on PostgreSQL too. Tests of the clock measure themselves."""
+    """Use the process clock, which a test can set, on PostgreSQL too."""
     monkeypatch.setattr(clock, "measure_if_due", lambda database: False)
-    monkeypatch.setattr(clock, "_last", None)  # of the making of the test's database
+    monkeypatch.setattr(clock, "_last", None)  # set while the test database was created
 
 
 @pytest.fixture(autouse=True)
 def _no_export_is_left() -> Iterator[None]:
-    """What a test leaves running keeps its connection, and a later test meets the lock of it."""
+    """Wait for the end of the test's exports: a running one would lock the database of a later test."""
     yield
     end = time.monotonic() + 10
     while left := [one.name for one in threading.enumerate() if one.name.startswith("export-")]:
@@ -134,7 +134,7 @@ def _no_export_is_left() -> Iterator[None]:
 
 @pytest.fixture
 def sandbox(tmp_path: Path, settings: Settings) -> Iterator[SandboxServer]:
-    """A sandbox of this test alone, to which the portal's client is pointed."""
+    """A sandbox for this test; the portal's client is configured to use it."""
     with SandboxServer(data=tmp_path / "sandbox.sqlite3") as server:
         settings.CDP_BASE_URL = server.base_url
         yield server

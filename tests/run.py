@@ -1,10 +1,10 @@
 """``make test``: the whole suite, on SQLite, in a real browser and on PostgreSQL.
 
-One after the other, each with a process for each core: many tests hold a time limit against a fault, and
-more at once than there are cores would bend it. With arguments, for a part of the suite, each is one process.
+The runs are sequential, each with one process per core: many tests set a time limit for a fault, and more
+processes than cores would distort it. With arguments (a part of the suite) each run is one process.
 
-On a machine without a browser, LibreOffice or PostgreSQL the rest runs and one line says what was left out
-and how to get it. In CI leaving out is a failure.
+On a machine without a browser, LibreOffice or PostgreSQL the other tests run, and a line says what was
+skipped and how to install it. In CI this is a failure.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from tests.support.office import WHAT as OFFICE
 from tests.support.office import find_office
 from tests.support.postgresql import find_binaries, temporary_server
 
-# Tests of one xdist_group share a process. More than eight take longer to start than they save.
+# Tests of one xdist_group share a process. Starting more than eight costs more time than it saves.
 ON_ALL_CORES = ["-n", "auto", "--maxprocesses", "8", "--dist", "loadgroup"]
-# A browser sees no difference between the databases, and these know none.
+# These tests do not depend on the kind of database.
 ONLY_ONCE = [
     "--ignore=tests/e2e",
     "--ignore=tests/contract",
     "--ignore=tests/unit/cdp",
     "--ignore=tests/unit/sandbox",
 ]
-NOTHING_CHOSEN = 5  # what pytest returns where the arguments leave no test
+NOTHING_CHOSEN = 5  # pytest's exit code if the arguments select no test
 ENOUGH_MEMORY = 256 * 1024 * 1024  # bytes
 
 
@@ -50,7 +50,7 @@ def main() -> int:
     if binaries is None:
         left_out.append("the run on PostgreSQL (Debian: apt-get install postgresql)")
     results: list[int] = []
-    # The processes of a run have to find the same tests in the same order, those made from a set too.
+    # All processes of a run need the same tests in the same order, including parameters from a set.
     seed = os.environ.get("PYTHONHASHSEED") or str(secrets.randbelow(2**32))
     print(f"--- PYTHONHASHSEED={seed}", flush=True)
     with _quick_files() as files:
@@ -84,7 +84,7 @@ def _run(where: str, chosen: list[str], environment: dict[str, str]) -> int:
 
 @contextmanager
 def _quick_files() -> Iterator[dict[str, str]]:
-    """Temporary files in memory, where there is enough: on a disk every commit is waited for."""
+    """Put temporary files in memory if there is enough: on a disk every commit waits."""
     memory = Path("/dev/shm")
     enough = memory.is_dir() and shutil.disk_usage(memory).free >= ENOUGH_MEMORY
     with tempfile.TemporaryDirectory(prefix="portal-tests-", dir=memory if enough else None) as folder:

@@ -1,1 +1,1 @@
-"""The portal with what others take for an audit log: two packages, and the Django admin."""
+"""The portal with alternative audit logs: two packages, and the Django admin."""

@@ -1,4 +1,4 @@
-"""Facts to be told: a small row each. Which package tells of which stands in the settings."""
+"""Facts to be logged: a small row each. The settings assign a package to each model."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class _Fact(models.Model):
 
 
 class Fact(_Fact):
-    """Told by nobody, by a bare INSERT, or by the portal's audit log."""
+    """Logged by nothing, by a bare INSERT, or by the portal's audit log."""
 
 
 class FactOfAuditlog(_Fact):
-    """Told by django-auditlog."""
+    """Logged by django-auditlog."""
 
 
 class FactOfEasyAudit(_Fact):
-    """Told by django-easy-audit."""
+    """Logged by django-easy-audit."""

@@ -1,4 +1,4 @@
-"""The admin's list of the audit log with the columns of the portal's page, for whoever asks."""
+"""The admin's list of the audit log with the columns of the portal's page, without permissions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ else:
 
 
 class AuditEventAdmin(ReadOnly, Plain):
-    """As anybody would write it, but without the sidebar of filters, whose choices read the whole table."""
+    """The usual definition, but without the sidebar of filters, whose choices read the whole table."""
 
     list_display = ("at", "actor_name", "action", "order_ref", "consumer_ref", "client_address", "failure")
     ordering = ("-seq",)

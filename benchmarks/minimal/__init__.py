@@ -1,1 +1,1 @@
-"""The peer: the least that a Django developer could write for the same form."""
+"""The peer: the minimal Django implementation of the same form."""

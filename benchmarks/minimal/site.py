@@ -1,10 +1,13 @@
-"""One Django view with crispy-forms and ``requests.post``: no sign-in, no record, no outcome, no warnings.
+"""One Django view with crispy-forms and ``requests.post``: no sign-in, no record, no outcome, no
+warnings.
 
-With ``DATABASE_URL`` there is the naive record beside it: a row that is written, with ``ATOMIC_REQUESTS``, in
-the request that calls the vendor, so that transaction and connection are held until the vendor answers.
+With ``DATABASE_URL`` it also has the naive record: with ``ATOMIC_REQUESTS``, a row is written in the request
+that
+calls the vendor, so transaction and connection are held until the vendor answers.
 
-Served by gunicorn like the portal, it says what a form of this size costs by itself. The fields are those of
-the portal's form, with Django's own widgets and crispy's own templates.
+Served by gunicorn like the portal, it shows the basic cost of a form of this size. The fields are those of
+the
+portal's form, with Django's own widgets and crispy's own templates.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from environ import Env
 
 if not settings.configured:
     settings.configure(
-        # With as many connections as the portal has.
+        # The portal's number of connections.
         DATABASES={
             "default": {
                 **Env().db_url(),
@@ -144,7 +147,7 @@ def new(request: HttpRequest) -> HttpResponse:
 
 
 def recorded(request: HttpRequest) -> HttpResponse:
-    """The same with a row: inserted before the call, completed after it, in the one transaction."""
+    """The same with a row: inserted before the call, updated after it, in one transaction."""
     if request.method != "POST":
         return new(request)
     with connection.cursor() as cursor:

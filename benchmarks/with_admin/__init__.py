@@ -1,1 +1,1 @@
-"""The Django admin over the portal's submissions: what a list costs without any work of ours."""
+"""The Django admin over the portal's submissions: the cost of a list without custom code."""

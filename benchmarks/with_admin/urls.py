@@ -1,4 +1,4 @@
-"""The admin's list of submissions with the portal's columns, for whoever asks."""
+"""The admin's list of submissions with the portal's columns, without permissions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ else:
 
 
 class SubmissionAdmin(ReadOnly, Plain):
-    """As anybody would write it down."""
+    """The usual definition."""
 
     list_display = ("submitted_at", "actor_name", "order_ref", "outcome", "duration_ms")
     list_filter = ("outcome",)

@@ -36,7 +36,7 @@ def _sent(serve: Serve, consumer: NewConsumer) -> Request:
     return request
 
 
-def test_a_full_consumer_sends_every_published_field_as_published(serve: Serve) -> None:
+def test_full_consumer_sends_every_published_field_as_published(serve: Serve) -> None:
     body = _sent(serve, FULL).json()
     assert body.keys() == published.REQUEST_FIELDS.keys()
     for name, (kind, example) in published.REQUEST_FIELDS.items():
@@ -45,7 +45,7 @@ def test_a_full_consumer_sends_every_published_field_as_published(serve: Serve) 
             assert body[name] == example, name
 
 
-def test_a_date_of_birth_has_the_published_form(serve: Serve) -> None:
+def test_date_of_birth_has_the_published_form(serve: Serve) -> None:
     form = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
     _, example = published.REQUEST_FIELDS["dateOfBirth"]
     sent = _sent(serve, FULL).json()["dateOfBirth"]
@@ -66,7 +66,7 @@ def test_lists_and_identifiers_are_nested_as_published(serve: Serve) -> None:
     assert [set(pair) for pair in identifiers] == [{"provider", "id"}]
 
 
-def test_a_minimal_consumer_sends_nothing_empty(serve: Serve) -> None:
+def test_minimal_consumer_sends_nothing_empty(serve: Serve) -> None:
     assert _sent(serve, MINIMAL).json() == {"firstName": "John", "lastName": "Doe"}
 
 
@@ -75,7 +75,7 @@ def test_genders_are_sent_as_they_are(serve: Serve, gender: str) -> None:
     assert _sent(serve, NewConsumer("John", "Doe", gender=gender)).json()["gender"] == gender
 
 
-def test_the_case_and_letters_of_what_was_typed_survive(serve: Serve) -> None:
+def test_case_and_letters_of_what_was_typed_survive(serve: Serve) -> None:
     consumer = NewConsumer(
         "Zoë", "O’Brien 李", emails=("Mixed.Case@Example.com",), identifiers=(Identifier("pRoViDeR", "aB-1"),)
     )

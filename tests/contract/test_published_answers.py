@@ -28,7 +28,7 @@ def created(url: str) -> OrderConsumer:
 
 @pytest.mark.parametrize("status", [200, 201])
 @pytest.mark.parametrize("body", [published.CREATED, published.LEGACY], ids=["published", "legacy"])
-def test_a_created_consumer_is_read_whole(serve: Serve, status: int, body: published.JSON) -> None:
+def test_created_consumer_is_read_whole(serve: Serve, status: int, body: published.JSON) -> None:
     server = serve(always(answer(status, body)))
     for consumer in (
         created(server.url),
@@ -83,7 +83,7 @@ def test_what_is_odd_beside_the_reference_does_no_harm(serve: Serve, odd: dict[s
         (404, published.NOT_FOUND, CdpNotFound, ""),
     ],
 )
-def test_a_published_error_is_typed(
+def test_published_error_is_typed(
     serve: Serve, status: int, body: published.JSON, kind: type[CdpError], field: str
 ) -> None:
     server = serve(always(answer(status, body)))
@@ -124,7 +124,7 @@ def test_every_published_form_of_a_list_is_read(serve: Serve, envelope: dict[str
     assert client_of(server.url).list_order_consumer_refs(published.ORDER_REF) == ("a", "b")
 
 
-def test_a_published_order_is_read(serve: Serve) -> None:
+def test_published_order_is_read(serve: Serve) -> None:
     server = serve(always(answer(200, published.ORDER)))
     order = client_of(server.url).retrieve_order(published.ORDER_REF)
     assert (order.ref, order.href, order.reference_id) == (
@@ -139,7 +139,7 @@ def test_a_published_order_is_read(serve: Serve) -> None:
     assert (order.payment_type, order.card_type) == ("Card", "Visa")
 
 
-def test_a_published_guest_is_read(serve: Serve) -> None:
+def test_published_guest_is_read(serve: Serve) -> None:
     server = serve(always(answer(200, published.GUEST)))
     guest = client_of(server.url).retrieve_guest(GUEST_REF)
     assert (guest.ref, guest.guest_type, guest.email) == (GUEST_REF, "traveller", "john.doe@gmail.com")

@@ -68,7 +68,7 @@ def practice(tmp_path: Path) -> Iterator[Practice]:
         yield Practice(server.base_url, client)
 
 
-def test_a_full_consumer_is_created_and_read_back(practice: Practice) -> None:
+def test_full_consumer_is_created_and_read_back(practice: Practice) -> None:
     creation = practice.client.create_order_consumer(ORDER, FULL, deadline=soon())
     assert creation.http_status == 200
     read = practice.client.retrieve_order_consumer(creation.consumer.ref)
@@ -82,7 +82,7 @@ def test_a_full_consumer_is_created_and_read_back(practice: Practice) -> None:
     assert creation.consumer.ref in practice.client.list_order_consumer_refs(ORDER)
 
 
-def test_a_minimal_consumer_is_created(practice: Practice) -> None:
+def test_minimal_consumer_is_created(practice: Practice) -> None:
     creation = practice.client.create_order_consumer(ORDER, NewConsumer("Jane", "Roe"), deadline=soon())
     assert (creation.consumer.first_name, creation.consumer.date_of_birth) == ("Jane", None)
 
@@ -154,7 +154,7 @@ def test_what_is_not_there_is_not_found(practice: Practice) -> None:
         (NewConsumer("Jane", "Roe", date_of_birth=dt.date(2999, 1, 1)), "dateOfBirth"),
     ],
 )
-def test_a_refused_field_is_named(practice: Practice, consumer: NewConsumer, field: str) -> None:
+def test_refused_field_is_named(practice: Practice, consumer: NewConsumer, field: str) -> None:
     before = practice.consumers()
     with pytest.raises(CdpInvalid) as caught:
         practice.client.create_order_consumer(ORDER, consumer, deadline=soon())

@@ -1,4 +1,4 @@
-"""A real browser over the portal in this process, and over a sandbox of each test's own."""
+"""A real browser over the portal in this process, and over a separate sandbox for each test."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ from tests.support.people import TESTS
 def chromium() -> Iterator[Kept]:
     """One browser for all tests.
 
-    Playwright keeps an event loop in this thread, which makes Django refuse its database here, although no
-    coroutine ever runs: hence the variable, for these tests alone.
+    Playwright runs an event loop in this thread, so Django would refuse its database here although no
+    coroutine
+    ever runs; the environment variable allows it for these tests only.
     """
     path = find_chromium()
     if path is None:
@@ -46,7 +47,7 @@ def chromium() -> Iterator[Kept]:
 def traces(
     tmp_path_factory: pytest.TempPathFactory, django_db_setup: None, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Traces]:
-    """Every logger at DEBUG, into a file. After the last test nothing that was typed is found anywhere."""
+    """Log everything at DEBUG into a file. After the last test, search it for typed text."""
     left = Traces(tmp_path_factory.mktemp("logs"))
     with left.portal_log.open("w") as log, logged_at_debug(log):
         yield left
@@ -57,7 +58,7 @@ def traces(
 
 @pytest.fixture
 def sandbox(tmp_path: Path, settings: Settings, traces: Traces) -> Iterator[SandboxServer]:
-    """A sandbox of this test alone that reports as the one of ``make run`` does."""
+    """A sandbox for this test that writes the same log as the one of ``make run``."""
     data = tmp_path / "sandbox.sqlite3"
     with SandboxServer(data=data, report=traces.of_sandbox.append) as server:
         settings.CDP_BASE_URL = server.base_url
@@ -73,10 +74,10 @@ def windows(
     traces: Traces,
     capfd: pytest.CaptureFixture[str],
 ) -> Iterator[Windows]:
-    """Opens windows onto the portal. A test fails for whatever the browser complained about.
+    """Opens browser windows onto the portal. A test fails on any console error or failed request.
 
-    It fails, too, if something that was typed about a consumer can be read in the database or in what was
-    printed. The tables are emptied after each test, hence the look after each.
+    It also fails if text typed about a consumer is readable in the database or in the output. This is checked
+    after each test, because the tables are then emptied.
     """
     for name, provider in (("Profile system", "ProfileSystem"), ("Loyalty", "LoyaltyProgramme")):
         identity_rules.add_rule(name=name, provider=provider, actor=TESTS)
@@ -94,6 +95,6 @@ def windows(
 
 
 def actions_of(person: User) -> list[str]:
-    """What the audit log says that a person did, oldest first."""
+    """The audited actions of a person, oldest first."""
     events = AuditEvent.objects.filter(actor_id=str(person.pk)).order_by("seq")
     return [event.action for event in events]

@@ -1,4 +1,4 @@
-"""Firefox over WebDriver BiDi (W3C), as far as a few tests need it. Playwright drives only one of its own."""
+"""Firefox over WebDriver BiDi (W3C), for a few tests. Playwright can only drive its own patched Firefox."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
-BOUND = 30  # seconds for any one thing
+BOUND = 30  # seconds for any step
 LISTENING = re.compile(r"WebDriver BiDi listening on (ws://\S+)")
-CONTROL = "\ue009"  # as WebDriver names keys
+CONTROL = "\ue009"  # WebDriver's code points for keys
 EVENTS = ["browsingContext.userPromptOpened", "browsingContext.load"]
 
 
 class FirefoxFailed(Exception):
-    """What Firefox answered in place of a result, or that it did not answer in time."""
+    """Firefox answered with an error, or did not answer in time."""
 
 
 @contextmanager
 def running_firefox(path: str, folder: Path) -> Iterator[FirefoxWindow]:
-    """A Firefox of its own in an empty profile, without a screen; its one window."""
+    """Run Firefox with an empty profile, without a screen; yields its only window."""
     profile = folder / "profile"
     profile.mkdir()
-    # On a busy machine Firefox does not always count injected keys as the interaction that a question needs.
+    # On a busy machine Firefox does not always count injected keys as the interaction that its prompt
+    # requires.
     (profile / "user.js").write_text('user_pref("dom.require_user_interaction_for_beforeunload", false);\n')
     log = folder / "firefox.log"
     command = [path, "--headless", "--no-remote", "--profile", str(profile), "--remote-debugging-port=0"]
@@ -58,13 +59,13 @@ def _listening_at(log: Path, process: subprocess.Popen[bytes]) -> str:
 
 
 class FirefoxWindow:
-    """The window: where it is, what stands in it, and what a person does there."""
+    """The browser window: its address, its contents, and a person's actions."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
         self._numbers = itertools.count(1)
         self._events: list[dict[str, Any]] = []
-        # Questions of the page wait for an answer of the test.
+        # Prompts of the page stay open until the test answers them.
         self._call(
             "session.new", capabilities={"alwaysMatch": {"unhandledPromptBehavior": {"default": "ignore"}}}
         )
@@ -72,26 +73,26 @@ class FirefoxWindow:
         self._context = self._call("browsingContext.getTree")["contexts"][0]["context"]
 
     def set_cookie(self, name: str, value: str, domain: str) -> None:
-        """A cookie for every page of that domain."""
+        """Set a cookie for every page of that domain."""
         cookie = {"name": name, "value": {"type": "string", "value": value}, "domain": domain, "path": "/"}
         self._call("storage.setCookie", cookie=cookie)
 
     def goto(self, address: str) -> None:
-        """Open an address, until the page has loaded."""
+        """Open an address; returns after the page has loaded."""
         self._call("browsingContext.navigate", context=self._context, url=address, wait="complete")
 
     def back(self) -> None:
-        """Press Back, until the page before has loaded."""
+        """Press Back; returns after the previous page has loaded."""
         self._events.clear()
         self._call("browsingContext.traverseHistory", context=self._context, delta=-1)
         self._event("browsingContext.load")
 
     def reload(self) -> None:
-        """Press Reload, until the page has loaded."""
+        """Press Reload; returns after the page has loaded."""
         self._call("browsingContext.reload", context=self._context, wait="complete")
 
     def read(self, expression: str) -> Any:
-        """What a JavaScript expression is on the page, by way of JSON."""
+        """The value of a JavaScript expression on the page, transferred as JSON."""
         answer = self._call(
             "script.evaluate",
             expression=f"JSON.stringify({expression})",
@@ -104,14 +105,14 @@ class FirefoxWindow:
         return None if text is None else json.loads(text)
 
     def wait_for(self, expression: str) -> Any:
-        """The value of the expression as soon as it is a true one."""
+        """The value of the expression as soon as it is truthy."""
         until = time.monotonic() + BOUND
         while time.monotonic() < until:
             try:
                 if value := self.read(expression):
                     return value
             except FirefoxFailed:
-                pass  # the page is just being left
+                pass  # navigation is in progress
             time.sleep(0.05)
         raise FirefoxFailed(f"never: {expression}\n{self.read('document.body.innerText')}")
 
@@ -137,7 +138,7 @@ class FirefoxWindow:
         self.press_with_control(selector, "v")
 
     def click(self, selector: str) -> None:
-        """Click the middle of an element; what the click starts may still be under way."""
+        """Click the middle of an element; does not wait for the effect."""
         place = self.read(
             f"""(element => {{
                 element.scrollIntoView({{block: "center", behavior: "instant"}});
@@ -151,7 +152,7 @@ class FirefoxWindow:
         self._send("input.performActions", context=self._context, actions=[source])
 
     def refuse_to_leave(self) -> str:
-        """Wait for the question whether to leave, and stay; the kind of question."""
+        """Wait for the prompt whether to leave, and stay; returns the type of the prompt."""
         event = self._event("browsingContext.userPromptOpened")
         self._call("browsingContext.handleUserPrompt", context=self._context, accept=False)
         return str(event["type"])
@@ -180,7 +181,7 @@ class FirefoxWindow:
         return result
 
     def _event(self, name: str) -> dict[str, Any]:
-        """The next event of that name, the first that has come already."""
+        """The next event of that name; the first one already received, if any."""
         while True:
             for event in self._events:
                 if event["method"] == name:

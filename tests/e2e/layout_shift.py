@@ -1,4 +1,4 @@
-"""How far things move on a page by themselves: its Cumulative Layout Shift."""
+"""Measure how far a page's contents move without user input: its Cumulative Layout Shift."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ new PerformanceObserver(list => {
   for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shiftedBy += entry.value;
 }).observe({ type: "layout-shift", buffered: true });
 """
-# Two frames later, what the last change moved has been told.
+# Two frames later the shift of the last change has been reported.
 _READ = """() => new Promise(resolve =>
   requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => resolve(window.shiftedBy)))))"""
 
 
 def watch_shifts(page: Page) -> None:
-    """Count from here on, on every page that the window loads."""
+    """Measure from now on, on every page that the window loads."""
     page.add_init_script(_OBSERVE)
 
 
 def shifted(page: Page) -> float:
-    """What has moved since the page was loaded, but for what the person did: 0 is nothing."""
+    """The shift since the page was loaded, without shifts caused by the person; 0 means none."""
     return float(page.evaluate(_READ))

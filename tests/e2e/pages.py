@@ -1,4 +1,4 @@
-"""The pages as people use them: what the stories of the browser tests are written in."""
+"""Page objects: the actions of people that the browser tests are written in."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.e2e.traces import TYPED
 from tests.support.people import PASSWORD
 
 RECEIPT = re.compile(r"/submissions/[0-9a-f-]{36}/$")
-CREATE_BUTTON = "form.entry > .button-row button"  # the one that is seen
+CREATE_BUTTON = "form.entry > .button-row button"  # the visible one
 
 
 @dataclass(frozen=True)
 class Typed:
-    """An entry as a person types it; what is empty is left alone."""
+    """An entry as a person types it; empty fields are skipped."""
 
     order: str = SAMPLE_ORDER
     title: str = ""
@@ -39,7 +39,7 @@ class Typed:
     identifiers: Sequence[tuple[str, str]] = field(default=())
 
     def but(self, **changes: Any) -> Typed:
-        """The same entry with some fields typed otherwise."""
+        """A copy of the entry with some fields changed."""
         return replace(self, **changes)
 
 
@@ -79,7 +79,7 @@ WHOLE_AS_SENT = {
 
 
 def sign_in(page: Page, username: str, password: str = PASSWORD) -> None:
-    """Through the sign-in page, to the start page."""
+    """Sign in through the page; ends on the start page."""
     page.goto("/accounts/login/")
     page.get_by_label("User name").fill(username)
     page.get_by_label("Password").fill(password)
@@ -88,13 +88,13 @@ def sign_in(page: Page, username: str, password: str = PASSWORD) -> None:
 
 
 def open_form(page: Page, query: str = "") -> None:
-    """The empty form of the main job, or one that the query fills."""
+    """Open the empty entry form, or one that the query fills."""
     page.goto(f"/consumers/new/{query}")
     expect(page.get_by_role("heading", level=1)).to_have_text("New order consumer")
 
 
 def fill_entry(page: Page, typed: Typed) -> None:
-    """Type an entry; further rows of the lists are made by their Add buttons."""
+    """Type an entry; the Add buttons create further rows of the lists."""
     for name, text in (
         ("order_ref", typed.order),
         ("first_name", typed.first_name),
@@ -118,7 +118,7 @@ def fill_entry(page: Page, typed: Typed) -> None:
 
 
 def fill_rows(page: Page, prefix: str, add: str, rows: Sequence[dict[str, str]]) -> None:
-    """Fill a list from its first row on."""
+    """Fill a list, beginning with its first row."""
     for index, row in enumerate(rows):
         if page.locator(f"[name={prefix}-{index}-{next(iter(row))}]").count() == 0:
             page.get_by_role("button", name=add).click()
@@ -131,7 +131,7 @@ def fill_rows(page: Page, prefix: str, add: str, rows: Sequence[dict[str, str]])
 
 
 def typed_again(page: Page) -> dict[str, str]:
-    """What stands in the fields, by the names that would be posted, without what is empty or secret."""
+    """The values of the fields by the names that would be posted, without empty and secret ones."""
     values: dict[str, str] = page.locator("form.entry").evaluate(
         "form => Object.fromEntries([...new FormData(form)].filter(([name, value]) => value))"
     )
@@ -145,17 +145,17 @@ def token_of(page: Page) -> str:
 
 
 def press_create(page: Page) -> None:
-    """Create consumer, which is never Create anyway."""
+    """Press Create consumer (not Create anyway)."""
     page.locator(CREATE_BUTTON).click()
 
 
 def press_create_anyway(page: Page) -> None:
-    """The button inside the warning, which names what it overrides."""
+    """Press the button inside the warning, whose name contains what it overrides."""
     page.locator(".panel-warning").get_by_role("button", name="Create anyway").click()
 
 
 def create(page: Page, typed: Typed = SIMPLE) -> Submission:
-    """A consumer from the empty form to the receipt."""
+    """Create a consumer from the empty form to the receipt."""
     open_form(page)
     fill_entry(page, typed)
     press_create(page)
@@ -163,14 +163,14 @@ def create(page: Page, typed: Typed = SIMPLE) -> Submission:
 
 
 def expect_receipt(page: Page, headline: str) -> Submission:
-    """The page is the receipt that says so; its submission."""
+    """Assert that the page is the receipt with this outcome; returns its submission."""
     page.wait_for_url(RECEIPT)
     expect(page.get_by_role("heading", level=1)).to_have_text(headline)
     return Submission.objects.get(public_id=page.url.rstrip("/").rpartition("/")[2])
 
 
 def expect_error(page: Page, field_id: str, message: str) -> None:
-    """The error stands in the summary, which has the focus, and at its field."""
+    """Assert that the error is in the summary, which has the focus, and at its field."""
     expect(page).to_have_title(re.compile(r"^Error: "))
     summary = page.locator("[data-error-summary]")
     expect(summary).to_be_focused()
@@ -181,21 +181,21 @@ def expect_error(page: Page, field_id: str, message: str) -> None:
 
 
 def creates(sandbox: SandboxServer) -> int:
-    """How many creates reached the sandbox: calls on the wire, whatever became of them."""
+    """The number of creates that reached the sandbox, whatever their result."""
     return sum(request.operation == CREATE for request in sandbox.sandbox.requests())
 
 
 def wire_calls(sandbox: SandboxServer) -> int:
-    """How many requests of any kind reached the sandbox."""
+    """The number of requests of any kind that reached the sandbox."""
     return len(sandbox.sandbox.requests())
 
 
 def stored(sandbox: SandboxServer, order: str = SAMPLE_ORDER) -> list[dict[str, Any]]:
-    """The bodies of the consumers that were created on an order, as they arrived."""
+    """The bodies of the consumers created on an order, as received."""
     consumers = sandbox.sandbox.consumers(order)
     return [json.loads(one.body) for one in consumers if one.guest_effect != "seeded"]
 
 
 def fault_order(fault: str) -> str:
-    """The order on which every create meets that fault."""
+    """The order on which every create has that fault."""
     return FAULT_ORDERS[fault]

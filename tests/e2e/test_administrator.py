@@ -1,4 +1,4 @@
-"""What an administrator does: people, roles, identity rules; and what not: see consumers."""
+"""An administrator manages people, roles and identity rules, and cannot see consumers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.e2e
 NEW_PASSWORD = f"nine lighthouses before {TYPED['new password']}"
 
 
-def test_an_administrator_adds_a_person_who_signs_in_and_is_out_at_once_when_deactivated(
+def test_administrator_adds_a_person_and_deactivation_signs_them_out(
     windows: Windows, administrator: User
 ) -> None:
     page = windows.open()
@@ -36,7 +36,7 @@ def test_an_administrator_adds_a_person_who_signs_in_and_is_out_at_once_when_dea
 
     other = windows.open()
     other.goto(link)
-    assert link not in other.url  # the secret left the address at once
+    assert link not in other.url  # the secret is removed from the address immediately
     other.locator("#id_new_password").fill(NEW_PASSWORD)
     other.get_by_label("New password again").fill(NEW_PASSWORD)
     other.get_by_role("button", name="Set password").click()
@@ -60,7 +60,7 @@ def test_an_administrator_adds_a_person_who_signs_in_and_is_out_at_once_when_dea
     )
 
 
-def test_an_administrator_changes_the_identity_rules_and_the_form_offers_them(
+def test_administrator_changes_the_identity_rules_and_the_form_offers_them(
     windows: Windows, administrator: User, staff: User
 ) -> None:
     page = windows.open(administrator)
@@ -84,7 +84,7 @@ def test_an_administrator_changes_the_identity_rules_and_the_form_offers_them(
 
 
 @pytest.mark.parametrize("address", ["/submissions/", "/consumers/new/", "/orders/"])
-def test_an_administrator_does_not_see_consumers_and_the_attempt_is_on_record(
+def test_administrator_cannot_see_consumers_and_the_attempt_is_recorded(
     windows: Windows, administrator: User, address: str
 ) -> None:
     page = windows.open(administrator)

@@ -1,4 +1,4 @@
-"""What is seen in forced colours, on paper, and while a page loads."""
+"""The appearance in forced colours, on paper, and while a page loads."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _picture(place: Locator) -> bytes:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_forced_colours_leave_what_is_chosen_visible(windows: Windows, staff: User, scheme: str) -> None:
+def test_forced_colours_keep_the_selection_visible(windows: Windows, staff: User, scheme: str) -> None:
     page = windows.open(staff, color_scheme=scheme, forced_colors="active")
     open_form(page)
     radios = page.locator("[name=gender]")
@@ -42,12 +42,12 @@ def test_forced_colours_leave_what_is_chosen_visible(windows: Windows, staff: Us
     marked = _picture(current)
     current.evaluate("link => link.removeAttribute('aria-current')")
     current = page.get_by_role("link", name="New order consumer").first
-    current.evaluate("link => { link.style.fontWeight = 650; }")  # it is not the weight alone
+    current.evaluate("link => { link.style.fontWeight = 650; }")  # weight is not the only difference
     assert _picture(current) != marked
 
 
 @pytest.mark.parametrize("width", [1280, 320])
-def test_nothing_moves_when_the_scripts_come_after_the_first_paint(
+def test_no_layout_shift_when_scripts_load_after_the_first_paint(
     windows: Windows, staff: User, supervisor: User, sandbox: SandboxServer, width: int
 ) -> None:
     world = World(staff, supervisor)
@@ -76,7 +76,7 @@ def test_nothing_moves_when_the_scripts_come_after_the_first_paint(
         expect(page.locator(".needs-script")).to_have_count(0)
 
 
-def test_a_full_receipt_is_one_page_of_a4_and_a_table(
+def test_full_receipt_is_one_page_of_a4_and_a_table(
     windows: Windows, staff: User, sandbox: SandboxServer, tmp_path: Path
 ) -> None:
     page = windows.open(staff)
@@ -86,7 +86,7 @@ def test_a_full_receipt_is_one_page_of_a4_and_a_table(
     page.pdf(path=tmp_path / "receipt.pdf", format="A4")
     assert len(PAGE_OBJECT.findall((tmp_path / "receipt.pdf").read_bytes())) == 1
     page.emulate_media(media="print")
-    page.set_viewport_size({"width": 688, "height": 1000})  # A4 less its margins
+    page.set_viewport_size({"width": 688, "height": 1000})  # A4 without its margins
     row = page.get_by_role("row").filter(has_text="Last name")
     heights = {cell.bounding_box()["y"] for cell in row.locator("th, td").all()}  # type: ignore[index]
     assert len(heights) == 1  # side by side
@@ -94,7 +94,7 @@ def test_a_full_receipt_is_one_page_of_a4_and_a_table(
     expect(page.get_by_role("button", name="Print")).to_be_hidden()
 
 
-def test_the_links_of_the_vendor_stand_letter_for_letter_and_open_beside_the_page(
+def test_vendor_links_are_shown_unchanged_and_open_in_a_new_tab(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)

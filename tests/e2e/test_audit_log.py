@@ -1,4 +1,4 @@
-"""The story of an administrator: who created this consumer last week, and what had been tried before?"""
+"""The story of an administrator: who created this consumer last week, and what was tried before?"""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from apps.core.actor import Actor
 from sandbox.data.seed import SAMPLE_ORDER
 from tests.e2e.conftest import actions_of
 from tests.e2e.pages import sign_in
-from tests.e2e.windows import PATIENCE, Windows
+from tests.e2e.windows import TIMEOUT, Windows
 from tests.e2e.world import CONSUMER
 from tests.support.people import acting
 
@@ -55,7 +55,7 @@ def _send(person: User) -> Submission:
 
 @pytest.fixture
 def created(windows: Windows, staff: User, settings: Settings) -> Submission:
-    """Two sends that reached nobody, the third that did, and ten days later another one of the same order."""
+    """Two sends without a connection, a successful third, and another on the same order ten days later."""
     vendor, settings.CDP_BASE_URL = settings.CDP_BASE_URL, "http://127.0.0.1:9"
     assert [_send(staff).outcome for _ in range(2)] == [Outcome.NOT_SENT] * 2
     settings.CDP_BASE_URL = vendor
@@ -75,7 +75,7 @@ def _sentences(page: Page) -> list[str]:
     return _rows(page).locator("td:nth-child(2)").all_inner_texts()
 
 
-def test_an_administrator_finds_who_created_a_consumer_and_the_failed_attempts_before(
+def test_administrator_finds_who_created_a_consumer_and_the_failed_attempts(
     windows: Windows, administrator: User, created: Submission
 ) -> None:
     page = windows.open()
@@ -95,7 +95,7 @@ def test_an_administrator_finds_who_created_a_consumer_and_the_failed_attempts_b
 
     _rows(page).get_by_role("link").first.click()
     expect(page.locator(".event-sentence")).to_have_text(made)
-    expect(page.get_by_role("link", name="Open the receipt")).to_have_count(0)  # not for an administrator
+    expect(page.get_by_role("link", name="Open the receipt")).to_have_count(0)  # administrators cannot see it
     page.get_by_role("link", name="Timeline of this order").click()
     asked = f"Sam Person asked to create an order consumer on order {SAMPLE_ORDER}"
     failed = (
@@ -113,7 +113,7 @@ def test_an_administrator_finds_who_created_a_consumer_and_the_failed_attempts_b
     assert (seen.count("audit.viewed"), seen.count("audit.event_viewed")) == (5, 1)
 
 
-def test_an_administrator_verifies_the_log_and_the_proof_holds_without_the_portal(
+def test_administrator_verifies_the_log_and_the_proof_verifies_without_the_portal(
     windows: Windows,
     administrator: User,
     created: Submission,
@@ -129,11 +129,11 @@ def test_an_administrator_verifies_the_log_and_the_proof_holds_without_the_porta
     expect(page.get_by_text("The log has not been verified yet.")).to_be_visible()
 
     page.get_by_role("button", name="Verify now").click(no_wait_after=True)
-    expect(page.get_by_role("progressbar")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("progressbar")).to_be_visible(timeout=TIMEOUT)
     expect(page.get_by_text("The audit log is unchanged.")).to_have_count(0)
     read_on.set()
     expect(page.get_by_text("The audit log is unchanged.")).to_be_visible()
-    expect(page.get_by_role("progressbar")).to_have_count(0)  # hidden from everybody
+    expect(page.get_by_role("progressbar")).to_have_count(0)  # hidden from all users
     page.get_by_role("link", name="Integrity").click()
     signed = AuditEvent.objects.get(action="audit.checkpoint_signed").details["last"]
     expect(page.get_by_text(f"The last checkpoint is at event {signed}.")).to_be_visible()
@@ -157,7 +157,7 @@ def test_an_administrator_verifies_the_log_and_the_proof_holds_without_the_porta
 
 
 def _three_events_at_a_time(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """The verification reads the first ones and then waits until it may go on, at most 20 seconds."""
+    """Make the verification wait after the first batch until it may go on, at most 20 seconds."""
     read_on, whole = threading.Event(), verification.verification
 
     def slow() -> Generator[Progress, None, Result]:
@@ -172,13 +172,13 @@ def _three_events_at_a_time(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
 
 def _checked(folder: Path, *arguments: str) -> tuple[int, str]:
-    """Exit code and verdict of the proof's own verifier, in a Python that knows nothing of the portal."""
+    """Exit code and verdict of the proof's own verifier, in a Python without the portal."""
     command = ["python3", "-I", str(folder / "verify_audit_log.py"), str(folder), *arguments]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
     return done.returncode, done.stdout.splitlines()[0]
 
 
-def test_without_a_hit_and_with_a_slip_the_page_says_what_to_do(
+def test_audit_log_page_explains_an_empty_result_and_an_invalid_filter(
     windows: Windows, administrator: User
 ) -> None:
     page = windows.open(administrator)

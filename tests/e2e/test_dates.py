@@ -1,4 +1,4 @@
-"""A date of birth is sent as it was meant, or it is an error; it never vanishes."""
+"""A date of birth is sent as intended or is an error; it is never dropped."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _echo(page: Page) -> str:
         ("month-day", ["2/31/1991", "February 31, 1991"]),
     ],
 )
-def test_31_february_typed_is_an_error_with_the_text_kept(
+def test_31_february_typed_is_an_error_and_the_text_stays(
     *,
     windows: Windows,
     staff: User,
@@ -73,11 +73,11 @@ def test_31_february_typed_is_an_error_with_the_text_kept(
         page.locator("#id_date_of_birth").press_sequentially(text)
         assert _echo(page) == "This date does not exist"
         _expect_refused_as_typed(page, text, sandbox)
-        assert _echo(page) == ""  # the error at the field says it already
+        assert _echo(page) == ""  # the error at the field shows it already
 
 
 @LOCALES
-def test_31_february_pasted_is_an_error_with_the_text_kept(
+def test_31_february_pasted_is_an_error_and_the_text_stays(
     windows: Windows, staff: User, sandbox: SandboxServer, locale: str
 ) -> None:
     page = windows.open(staff, locale=locale, permissions=CLIPBOARD)
@@ -90,7 +90,7 @@ def test_31_february_pasted_is_an_error_with_the_text_kept(
 
 
 @LOCALES
-def test_the_calendar_writes_a_date_into_the_text_and_an_impossible_one_changes_nothing(
+def test_date_picker_writes_into_the_text_field_and_an_impossible_date_changes_nothing(
     windows: Windows, staff: User, sandbox: SandboxServer, locale: str
 ) -> None:
     page = windows.open(staff, locale=locale)
@@ -100,10 +100,10 @@ def test_the_calendar_writes_a_date_into_the_text_and_an_impossible_one_changes_
     expect(page.get_by_role("button", name="Choose date of birth")).to_be_visible()
     text.fill("31 2 1991")
     native.focus()
-    page.keyboard.type("02311991")  # the order is that of the browser's own language, not of the page's
+    page.keyboard.type("02311991")  # the order follows the browser's language, not the page's
     _expect_refused_as_typed(page, "31 2 1991", sandbox)
 
-    # As the calendar does it: the value, then the event.
+    # As the date picker does it: the value, then the event.
     native.evaluate(
         "input => { input.value = '1991-03-07'; input.dispatchEvent(new Event('change', {bubbles: true})); }"
     )
@@ -118,7 +118,7 @@ def test_the_calendar_writes_a_date_into_the_text_and_an_impossible_one_changes_
 @pytest.mark.parametrize(
     ("order", "text"), [("day-month", "7/3/1991"), ("month-day", "3/7/1991"), ("month-day", "1991-03-07")]
 )
-def test_the_reading_is_echoed_while_typing_and_is_what_is_sent(
+def test_echoed_reading_of_a_date_is_what_is_sent(
     *,
     windows: Windows,
     staff: User,
@@ -156,7 +156,7 @@ READ_ALL = """texts => {
 
 
 def _server_says(text: str) -> str:
-    """The date that would be sent, as the receipt shows it, or why there is none."""
+    """The date that would be sent, as the receipt shows it, or the error."""
     try:
         date = DateOfBirthField(max_length=40, too_long=NO_DATE).clean(text)
     except ValidationError as refused:
@@ -165,7 +165,7 @@ def _server_says(text: str) -> str:
 
 
 @pytest.mark.parametrize("order", ["day-month", "month-day"])
-def test_the_echo_claims_no_reading_that_the_server_would_refuse_or_read_otherwise(
+def test_echo_shows_no_reading_that_the_server_would_refuse_or_read_differently(
     windows: Windows, staff: User, settings: Settings, order: str
 ) -> None:
     settings.DATE_ORDER = order
@@ -177,7 +177,7 @@ def test_the_echo_claims_no_reading_that_the_server_would_refuse_or_read_otherwi
     for text, echo in zip(texts, echoes, strict=True):
         server = _server_says(text)
         refused = server == "" or not server[0].isdigit()
-        # Of what may be half typed nothing is said; what the server takes, or finds too late, is said.
+        # A partly typed date shows nothing; an accepted or wrong date shows a text.
         fits = echo in ("", "This date does not exist") if refused else echo == server
         if server == SHORT_YEAR:
             fits = echo in ("", SHORT_YEAR)
@@ -191,7 +191,7 @@ def test_the_echo_claims_no_reading_that_the_server_would_refuse_or_read_otherwi
     assert dict(zip(texts, echoes, strict=True))["1991-03-0"] == ""
 
 
-def test_a_year_of_two_digits_is_told_while_typing_and_by_the_server(
+def test_two_digit_year_is_reported_while_typing_and_by_the_server(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
@@ -204,14 +204,14 @@ def test_a_year_of_two_digits_is_told_while_typing_and_by_the_server(
     assert _echo(page) == SHORT_YEAR
     press_create(page)
     expect_error(page, "id_date_of_birth", SHORT_YEAR)
-    expect(page.get_by_text(SHORT_YEAR)).to_have_count(2)  # in the summary and at the field, no third time
+    expect(page.get_by_text(SHORT_YEAR)).to_have_count(2)  # in the summary and at the field, not a third time
 
     field.fill("")
     field.press_sequentially("7/3/19")  # may become 1991
     assert _echo(page) == ""
     field.blur()
     assert _echo(page) == SHORT_YEAR
-    expect(page.locator("#id_date_of_birth_error")).to_be_hidden()  # it was about 7/3/91
+    expect(page.locator("#id_date_of_birth_error")).to_be_hidden()  # it was in the 1991 form, about 7/3/91
     field.press("End")
     field.press_sequentially("91")
     assert _echo(page) == "7 March 1991"
@@ -224,7 +224,9 @@ OPENED = """() => {
 }"""
 
 
-def test_the_calendar_opens_where_people_were_born_and_knows_no_future(windows: Windows, staff: User) -> None:
+def test_date_picker_opens_at_a_plausible_year_and_offers_no_future_date(
+    windows: Windows, staff: User
+) -> None:
     page = windows.open(staff)
     open_form(page)
     page.evaluate(OPENED)
@@ -237,10 +239,10 @@ def test_the_calendar_opens_where_people_were_born_and_knows_no_future(windows: 
     assert int(empty[:4]) == today.year - 40
     assert typed == "1991-03-07"
     assert newest == (today - datetime.timedelta(days=1)).isoformat()
-    expect(field).to_have_value("7 3 1991")  # nothing was chosen
+    expect(field).to_have_value("7 3 1991")  # nothing was selected
 
 
-def test_the_form_without_a_date_sends_none(windows: Windows, staff: User, sandbox: SandboxServer) -> None:
+def test_form_without_a_date_sends_none(windows: Windows, staff: User, sandbox: SandboxServer) -> None:
     page = windows.open(staff)
     open_form(page)
     fill_entry(page, SIMPLE)

@@ -1,4 +1,4 @@
-"""Enter means Create consumer, wherever it is pressed; never Add, never Remove."""
+"""Enter means Create consumer in every field; never Add or Remove."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.e2e
 TEXT_FIELDS = "form.entry input[name]:not([type=hidden]):not([type=radio])"
 TWO_ROWS = WHOLE.but(
     order=f"not a reference, {TYPED['no order']}"
-)  # every kind of row is there twice, and nothing can be sent
+)  # two rows of every list, and nothing that can be sent
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])
@@ -44,7 +44,7 @@ def test_enter_in_any_field_presses_create_and_nothing_else(
 
 
 @pytest.mark.parametrize("field", ["order_ref", "emails-0-value"])
-def test_enter_in_a_field_of_a_good_entry_creates(
+def test_enter_in_a_field_of_a_valid_entry_creates(
     windows: Windows, staff: User, sandbox: SandboxServer, field: str
 ) -> None:
     page = windows.open(staff)
@@ -70,7 +70,7 @@ def test_enter_on_the_warning_page_overrides_nothing(
 
 
 def _press_enter_in(page: Page, name: str) -> dict[str, list[str]]:
-    """What was posted by Enter in the field, once the next page is there."""
+    """The data that Enter in the field posted, once the next page has loaded."""
     with page.expect_navigation(), page.expect_request(lambda request: request.method == "POST") as sent:
         page.locator(f"[name={name}]").first.press("Enter")
     return parse_qs(sent.value.post_data or "", keep_blank_values=True)

@@ -1,4 +1,4 @@
-"""What the form says before anything is sent."""
+"""Errors and warnings of the form before anything is sent."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.e2e
 DESK = f"the {TYPED['phone in words']} desk"
 
 
-def test_errors_are_told_on_top_and_at_their_fields_and_links_lead_there(
+def test_errors_are_shown_in_the_summary_and_at_their_fields_with_links(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
@@ -49,12 +49,12 @@ def test_errors_are_told_on_top_and_at_their_fields_and_links_lead_there(
     expect(page.get_by_label("Last name")).to_be_focused()
     page.keyboard.type(TYPED["typed at once"])
     expect(page.get_by_label("Last name")).to_have_value(TYPED["typed at once"])
-    # The hint is still read beside the error.
+    # The field's description still contains the hint beside the error.
     expect(page.get_by_label("Order reference")).to_have_accessible_description(re.compile("36 characters"))
     assert creates(sandbox) == 0
 
 
-def test_an_error_in_a_row_names_the_row_and_the_rest_is_kept(
+def test_error_in_a_row_names_the_row_and_the_other_rows_stay(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
@@ -77,7 +77,7 @@ def test_an_error_in_a_row_names_the_row_and_the_rest_is_kept(
     assert creates(sandbox) == 0
 
 
-def test_a_link_pasted_as_order_reference_is_reduced_to_the_reference(
+def test_link_pasted_as_order_reference_is_reduced_to_the_reference(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
@@ -88,7 +88,7 @@ def test_a_link_pasted_as_order_reference_is_reduced_to_the_reference(
     assert expect_receipt(page, "Consumer created").order_ref == SIMPLE.order
 
 
-def test_an_identifier_with_a_character_that_nobody_sees_is_sent_without_it_and_the_receipt_says_so(
+def test_identifier_is_sent_without_invisible_characters_and_the_receipt_shows_it(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
@@ -103,7 +103,7 @@ def test_an_identifier_with_a_character_that_nobody_sees_is_sent_without_it_and_
     expect(row).to_contain_text(re.compile("invisible", re.IGNORECASE))
 
 
-def test_the_page_stops_once_with_its_reasons_and_create_anyway_sends(
+def test_page_stops_once_with_its_warnings_and_create_anyway_sends(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
@@ -133,7 +133,7 @@ def test_the_page_stops_once_with_its_reasons_and_create_anyway_sends(
     ]
 
 
-def test_a_reason_that_came_up_after_the_warning_stops_again(
+def test_warning_that_appears_later_stops_again(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)

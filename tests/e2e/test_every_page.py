@@ -1,4 +1,4 @@
-"""What every page promises, in a browser: accessibility rules, light and dark, narrow, no inline code.
+"""Checks of every page in a browser: accessibility rules, light and dark, narrow, no inline code.
 
 :data:`PAGES` names each page once, with the person who sees it. A new address without a page here fails.
 """
@@ -36,7 +36,7 @@ WIDE: ViewportSize = {"width": 1280, "height": 900}
 MAX_SHIFTED = 0.02  # Cumulative Layout Shift
 AXE = Axe()
 ALL_RULES = {"resultTypes": ["violations"]}
-# Dark changes colours and nothing else.
+# Dark changes only colours.
 COLOURS = {**ALL_RULES, "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 
 Steps = Callable[[Page, World], object]
@@ -44,7 +44,7 @@ Steps = Callable[[Page, World], object]
 
 @dataclass(frozen=True)
 class Seen:
-    """A page as somebody comes to it: the name of its address, who, and the steps to it."""
+    """How to reach a page: the name of its address, the person, and the steps."""
 
     name: str
     who: str
@@ -56,12 +56,12 @@ class Seen:
 
 
 def at(name: str, who: str, address: str, what: str = "") -> Seen:
-    """A page that its address alone leads to; words in braces come from the world."""
+    """A page that is opened by its address; words in braces come from the world."""
     return Seen(name, who, lambda page, world: page.goto(address.format(world=world)), what)
 
 
 def after(name: str, who: str, address: str, button: str, what: str) -> Seen:
-    """The page that a press on a button of the address leads to."""
+    """The page after a button of the address has been pressed."""
 
     def steps(page: Page, world: World) -> None:
         page.goto(address.format(world=world))
@@ -96,7 +96,7 @@ def _used(page: Page, world: World) -> None:
 
 
 def _sending(page: Page, world: World) -> None:
-    """Without the header by which this page looks again every three seconds, in the middle of the looking."""
+    """The page without its refresh header, which would reload it every three seconds during the checks."""
 
     def hold_still(route: Route) -> None:
         answer = route.fetch()
@@ -151,7 +151,7 @@ def _export_with_errors(page: Page, world: World) -> None:
 
 
 def _exported(state: State) -> Steps:
-    """The page of an export in that state; of a running one as it comes, without the looking again."""
+    """The page of an export in that state; of a running one without the refresh header."""
 
     def steps(page: Page, world: World) -> None:
         page.route("**/progress/", lambda route: route.fulfill(body=""))
@@ -165,7 +165,7 @@ def _exported(state: State) -> Steps:
 
 
 def _asked_whether_still_there(page: Page, world: World) -> None:
-    """The dialog that comes two minutes before the session ends."""
+    """The dialog that appears two minutes before the session ends."""
     page.goto("/accounts/profile/")
     page.locator("dialog[data-session]").evaluate("dialog => dialog.showModal()")
 
@@ -310,7 +310,7 @@ def world(windows: Windows, staff: User, supervisor: User) -> World:
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-def test_every_page_keeps_its_promises(
+def test_every_page_passes_the_page_checks(
     windows: Windows, world: World, who: str, administrator: User, supervisor: User
 ) -> None:
     people = {
@@ -341,7 +341,7 @@ MOVE = """() => new Promise(resolve => requestAnimationFrame(() => setTimeout(()
 })))"""
 
 
-def test_the_promises_can_be_broken(windows: Windows) -> None:
+def test_page_checks_can_fail(windows: Windows) -> None:
     page = windows.open(viewport=WIDE)
     watch_shifts(page)
     page.goto("about:blank")
@@ -356,7 +356,7 @@ def test_the_promises_can_be_broken(windows: Windows) -> None:
     assert "px wide at 320 px" in broken
 
 
-def test_every_address_has_a_page_here_or_a_reason_why_not() -> None:
+def test_every_address_has_a_page_or_a_documented_reason() -> None:
     here = {seen.name for seen in PAGES} | {*NO_PAGE}
     there = set(_names(get_resolver().url_patterns))
     assert there - here == set()
@@ -373,7 +373,7 @@ def _names(patterns: list[URLPattern | URLResolver], namespace: str = "") -> Ite
 
 
 def _is_document(answer: Response) -> bool:
-    """A page, whether the browser went there or a form was sent in the page."""
+    """Whether the response is a page, opened by the browser or by a form that was sent by script."""
     is_page = answer.request.is_navigation_request() or "portal-form" in answer.request.headers
     return is_page and answer.status != HTTPStatus.NO_CONTENT and answer.status not in range(300, 400)
 
@@ -412,7 +412,7 @@ def _violations(page: Page, scheme: str, options: Mapping[str, object]) -> Itera
 
 
 class _InlineCode(HTMLParser):
-    """Scripts, styles and handlers that stand in the page itself."""
+    """Inline scripts, styles and event handlers of the page."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What a supervisor exports: the rows of the list, with a reason for personal data."""
+"""A supervisor exports the rows of the list, with a reason for personal data."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NOTE = f"For {TYPED['note of an export']}"
 
 @pytest.fixture
 def permitted(supervisor: User) -> User:
-    """A supervisor who may export personal data, and three consumers of hers beside a rejected one."""
+    """A supervisor who may export personal data, with three consumers of her own and a rejected one."""
     accounts.grant_role(person_id=supervisor.pk, role=PERSONAL_DATA_EXPORT, actor=TESTS)
     for name in NAMES:
         store(supervisor, Outcome.CREATED, clean(last_name=name))
@@ -64,7 +64,7 @@ def _download(page: Page, folder: Path) -> Path:
     return target
 
 
-def test_a_supervisor_exports_what_the_list_shows_with_a_reason(
+def test_supervisor_exports_the_rows_of_the_list_with_a_reason(
     windows: Windows, permitted: User, tmp_path: Path
 ) -> None:
     page = windows.open(permitted)
@@ -95,14 +95,14 @@ def test_a_supervisor_exports_what_the_list_shows_with_a_reason(
     told = AuditEvent.objects.filter(action__startswith="export.").order_by("seq")
     assert [event.action for event in told] == ["export.started", "export.finished"]
 
-    page.get_by_role("link", name="Export again").click()  # with the same choice, but for what is personal
+    page.get_by_role("link", name="Export again").click()  # with the same choice, except the personal columns
     expect(page.get_by_label("Last name")).not_to_be_checked()
     first = page.locator("[data-order-row]").first
     expect(first).to_contain_text("Person")
 
 
 class SlowWrite:
-    """The portal's own writer, which waits before its end until somebody lets it go on."""
+    """The portal's own writer; it waits before the end of the file until the test releases it."""
 
     def __init__(self) -> None:
         self.may_end = False
@@ -131,13 +131,13 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> SlowWrite:
     return slow
 
 
-def test_while_it_runs_the_page_shows_how_far_it_is_and_it_can_be_cancelled(
+def test_running_export_shows_its_progress_and_can_be_cancelled(
     windows: Windows, permitted: User, slow: SlowWrite
 ) -> None:
     page = windows.open(permitted)
     _to_the_choice(page)
     _prepare(page)
-    with page.expect_download():  # what the browser makes of its end: test_export_deployed.py
+    with page.expect_download():  # what the browser makes of the end of the file: test_export_deployed.py
         page.get_by_role("button", name="Download").click()
     expect(page.get_by_role("heading", name="The export is running")).to_be_focused()
     expect(page.get_by_role("progressbar")).to_be_visible()
@@ -148,7 +148,9 @@ def test_while_it_runs_the_page_shows_how_far_it_is_and_it_can_be_cancelled(
     assert AuditEvent.objects.filter(action="export.finished").count() == 0
 
 
-def test_the_running_page_shows_the_end_by_itself(windows: Windows, permitted: User, slow: SlowWrite) -> None:
+def test_running_page_shows_the_end_without_a_reload(
+    windows: Windows, permitted: User, slow: SlowWrite
+) -> None:
     page = windows.open(permitted)
     _to_the_choice(page)
     _prepare(page)
@@ -159,7 +161,7 @@ def test_the_running_page_shows_the_end_by_itself(windows: Windows, permitted: U
     expect(page.get_by_role("heading", name="The export is finished")).to_be_visible()
 
 
-def test_without_script_the_whole_way_can_be_gone(windows: Windows, permitted: User, tmp_path: Path) -> None:
+def test_export_works_without_script(windows: Windows, permitted: User, tmp_path: Path) -> None:
     page = windows.open(permitted, javascript=False)
     _to_the_choice(page)
     page.get_by_label("JSON Lines").check()
@@ -169,14 +171,12 @@ def test_without_script_the_whole_way_can_be_gone(windows: Windows, permitted: U
     _prepare(page)
     path = _download(page, tmp_path)
     lines = path.read_text().splitlines()
-    assert len(lines) == len(NAMES) + 2  # between the columns and the line that says that it is whole
+    assert len(lines) == len(NAMES) + 2  # between the columns and the line that marks the end
     page.get_by_role("link", name="Check progress").click()
     expect(page.get_by_role("heading", name="The export is finished")).to_be_visible()
 
 
-def test_the_page_with_personal_columns_keeps_the_promises_of_every_page(
-    windows: Windows, permitted: User
-) -> None:
+def test_page_with_personal_columns_passes_the_page_checks(windows: Windows, permitted: User) -> None:
     page = windows.open(permitted, viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     watch_shifts(page)
     answer = page.goto("/submissions/export/")

@@ -1,8 +1,7 @@
-"""What the browser itself makes of an export that breaks off, over the portal as it is deployed.
+"""How the browser treats a truncated export of the portal as deployed.
 
-The server in the tests' own process marks the end of a file by the end of the connection alone: there a
-browser takes a broken file for a whole one. gunicorn sends chunks (RFC 9112, 7.1), whose last says that it is
-whole.
+The test server in this process marks the end of a file only by closing the connection, so a browser takes a
+truncated file for a complete one. gunicorn sends chunks (RFC 9112, 7.1); the last one marks the end.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from apps.history.models import State
-from tests.e2e.windows import PATIENCE, Kept
+from tests.e2e.windows import TIMEOUT, Kept
 from tests.support.deployed import place, portal
 from tests.support.deployed_exports import ROWS, Exports
 from tests.support.processes import run
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("deployed")]
 
-SLOW = 400_000  # bytes a second: the file is not through before somebody presses Cancel
+SLOW = 400_000  # bytes per second, so that Cancel can be pressed before the end
 
 
 @pytest.fixture(scope="module")
@@ -37,17 +36,17 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exports]:
 
 @pytest.fixture
 def page(chromium: Kept, exports: Exports) -> Iterator[Page]:
-    """A window of the person who exports."""
+    """The window of the person who exports."""
     address = f"http://127.0.0.1:{exports.port}"
     with closing(chromium.browser.new_context(base_url=address)) as context:
         for name, value in exports.browser._cookies.items():
             context.add_cookies([{"name": name, "value": value, "url": address}])
         opened = context.new_page()
-        opened.set_default_timeout(PATIENCE)
+        opened.set_default_timeout(TIMEOUT)
         yield opened
 
 
-def test_the_browser_sees_a_cancelled_download_as_failed(exports: Exports, page: Page) -> None:
+def test_browser_shows_a_cancelled_download_as_failed(exports: Exports, page: Page) -> None:
     address = exports.prepare()
     page.goto(address)
     line = page.context.new_cdp_session(page)
@@ -61,7 +60,7 @@ def test_the_browser_sees_a_cancelled_download_as_failed(exports: Exports, page:
     assert exports.state(address) == (State.CANCELLED, "")
 
 
-def test_the_browser_sees_a_finished_download_as_whole(exports: Exports, page: Page, tmp_path: Path) -> None:
+def test_browser_shows_a_finished_download_as_complete(exports: Exports, page: Page, tmp_path: Path) -> None:
     address = exports.prepare()
     page.goto(address)
     with page.expect_download() as started:

@@ -1,4 +1,4 @@
-"""The form's promises once more in Firefox: it restores, cuts and asks in ways of its own."""
+"""The form's promises in Firefox, whose restoring, truncating and leave prompts differ."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows, session_of
 from tests.support.browser import find_firefox
 
-# The windows fixture brings the portal, its sandbox and the look at what is left behind.
+# The windows fixture starts the portal and its sandbox, and searches for leftovers afterwards.
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("firefox")]
 
 FILLED = """[...new FormData(document.querySelector("form.entry"))]
@@ -29,7 +29,7 @@ FILLED = """[...new FormData(document.querySelector("form.entry"))]
 
 @pytest.fixture
 def firefox(windows: Windows, staff: User, tmp_path: Path) -> Iterator[FirefoxWindow]:
-    """A window of staff on the empty form."""
+    """A window of a staff user on the empty form."""
     path = find_firefox()
     if path is None:
         pytest.skip("There is no Firefox (Debian: apt-get install firefox-esr)")
@@ -53,7 +53,9 @@ def _fill(window: FirefoxWindow) -> None:
         window.read(choose)
 
 
-def test_nothing_typed_comes_back_with_back_or_reload(firefox: FirefoxWindow, sandbox: SandboxServer) -> None:
+def test_back_and_reload_restore_nothing_that_was_typed(
+    firefox: FirefoxWindow, sandbox: SandboxServer
+) -> None:
     _fill(firefox)
     firefox.click("form.entry > .button-row button")
     firefox.wait_for("location.pathname.startsWith('/submissions/')")
@@ -67,7 +69,7 @@ def test_nothing_typed_comes_back_with_back_or_reload(firefox: FirefoxWindow, sa
     assert creates(sandbox) == 1
 
 
-def test_a_long_paste_is_kept_whole_and_refused_by_the_server(
+def test_long_paste_is_not_truncated_and_the_server_refuses_it(
     firefox: FirefoxWindow, sandbox: SandboxServer
 ) -> None:
     firefox.paste("#id_first_name", LONG_NAME)
@@ -88,7 +90,7 @@ def test_leaving_a_changed_form_asks(firefox: FirefoxWindow) -> None:
     assert firefox.read("document.querySelector('#id_first_name').value") == TYPED["first name"]
 
 
-def test_sending_is_shown_until_the_answer_is_there(
+def test_sending_is_shown_until_the_answer_arrives(
     firefox: FirefoxWindow, sandbox: SandboxServer, settings: Settings
 ) -> None:
     settings.CDP_READ_TIMEOUT = 3

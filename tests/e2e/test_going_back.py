@@ -1,4 +1,4 @@
-"""One rendered form is one create at most: back buttons, lost answers, impatient fingers."""
+"""One rendered form creates at most one consumer: back buttons, lost answers, repeated clicks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OTHER = f"Ciarán {TYPED['other first name']}"
 
 
 def _press_create_and_lose_the_answer(windows: Windows, page: Page) -> None:
-    """The portal gets the entry and does its work, but the answer never reaches the browser."""
+    """Press Create; the portal processes the entry, but the answer never reaches the browser."""
 
     def lose_the_answer(route: Route) -> None:
         answer = route.fetch()
@@ -43,7 +43,7 @@ def _press_create_and_lose_the_answer(windows: Windows, page: Page) -> None:
     windows.expect_lost_connection()
 
 
-def test_back_from_the_receipt_is_a_fresh_form_for_the_next_person(
+def test_back_from_the_receipt_shows_an_empty_form(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
@@ -61,7 +61,7 @@ def test_back_from_the_receipt_is_a_fresh_form_for_the_next_person(
     assert [body["firstName"] for body in stored(sandbox)] == [SIMPLE.first_name, OTHER]
 
 
-def test_back_and_the_same_person_again_is_stopped_by_a_warning(
+def test_same_person_again_after_back_is_stopped_by_a_warning(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
@@ -76,7 +76,7 @@ def test_back_and_the_same_person_again_is_stopped_by_a_warning(
     assert creates(sandbox) == 1
 
 
-def test_a_used_form_with_another_name_sends_nothing_and_comes_back_as_typed(
+def test_used_form_with_another_name_sends_nothing_and_returns_as_typed(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
@@ -102,7 +102,7 @@ def test_a_used_form_with_another_name_sends_nothing_and_comes_back_as_typed(
     assert [body["firstName"] for body in stored(sandbox)] == [SIMPLE.first_name, OTHER]
 
 
-def test_a_used_form_with_the_same_body_leads_to_the_same_receipt(
+def test_used_form_with_the_same_body_leads_to_the_same_receipt(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
@@ -116,7 +116,7 @@ def test_a_used_form_with_the_same_body_leads_to_the_same_receipt(
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])
-def test_a_double_click_is_one_call(
+def test_double_click_is_one_call(
     windows: Windows, staff: User, sandbox: SandboxServer, javascript: bool
 ) -> None:
     page = windows.open(staff, javascript=javascript)
@@ -143,11 +143,13 @@ def test_enter_twice_quickly_is_one_call(
     assert Submission.objects.count() == 1
 
 
-def test_while_it_is_sent_the_button_says_so(windows: Windows, staff: User, sandbox: SandboxServer) -> None:
+def test_button_shows_that_the_form_is_being_sent(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
     page = windows.open(staff)
     open_form(page)
     fill_entry(page, SIMPLE)
-    # Playwright looks at nothing while a page is on its way; the page remembers what it said.
+    # Playwright cannot inspect a page during navigation, so the page records its own text.
     page.locator("form.entry .btn-primary").evaluate(
         """button => new MutationObserver(() => sessionStorage.setItem('said', button.textContent))
         .observe(button, {childList: true, characterData: true, subtree: true})"""

@@ -17,7 +17,7 @@ MAX_TABS = 40
 
 
 def _tab_to(page: Page, selector: str) -> None:
-    """Press Tab until the focus is there; every stop on the way can be seen to have it."""
+    """Press Tab until the element has the focus; each stop has to have a visible focus."""
     for _ in range(MAX_TABS):
         page.keyboard.press("Tab")
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):
@@ -30,7 +30,7 @@ def _type_into(page: Page, selector: str, text: str) -> None:
     page.keyboard.type(text)
 
 
-def test_a_consumer_with_every_field_is_created_by_keyboard_alone(
+def test_consumer_with_every_field_is_created_by_keyboard_alone(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open()
@@ -81,7 +81,7 @@ def test_a_consumer_with_every_field_is_created_by_keyboard_alone(
     assert stored(sandbox) == [WHOLE_AS_SENT]
 
 
-def test_the_hidden_create_button_is_no_stop_and_every_stop_shows_its_focus(
+def test_hidden_create_button_is_no_tab_stop_and_every_stop_shows_its_focus(
     windows: Windows, staff: User
 ) -> None:
     page = windows.open(staff)

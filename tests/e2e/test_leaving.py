@@ -1,4 +1,4 @@
-"""Whoever leaves a form with something typed in it is asked first; nobody else is."""
+"""Leaving a form with typed text asks first; leaving any other page does not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.e2e
 
 
 class Questions:
-    """Answers each question of the browser whether to leave, and counts them."""
+    """Answers each prompt of the browser whether to leave, and counts them."""
 
     def __init__(self, page: Page, *, leave: bool = False) -> None:
         self.asked = 0
@@ -32,10 +32,10 @@ class Questions:
 
 
 def _type(page: Page, field: str, text: str) -> None:
-    page.locator(field).press_sequentially(text)  # browsers ask only somebody who has done something
+    page.locator(field).press_sequentially(text)  # browsers prompt only after an interaction
 
 
-def test_leaving_a_changed_form_asks_and_staying_keeps_it(windows: Windows, staff: User) -> None:
+def test_leaving_a_changed_form_asks_and_staying_preserves_it(windows: Windows, staff: User) -> None:
     page = windows.open(staff)
     page.goto("/")
     page.get_by_role("link", name="New order consumer").first.click()
@@ -51,19 +51,19 @@ def test_leaving_a_changed_form_asks_and_staying_keeps_it(windows: Windows, staf
     expect(page.locator("#id_first_name")).to_have_value(TYPED["first name"])
 
 
-def test_an_unchanged_or_emptied_form_is_left_without_a_question(windows: Windows, staff: User) -> None:
+def test_unchanged_or_emptied_form_is_left_without_a_prompt(windows: Windows, staff: User) -> None:
     page = windows.open(staff)
     questions = Questions(page)
     open_form(page)
     _type(page, "#id_first_name", "x")
     page.keyboard.press("Backspace")
-    page.get_by_role("button", name="Add another email address").click()  # an empty row more is no loss
+    page.get_by_role("button", name="Add another email address").click()  # an additional empty row is no loss
     page.get_by_role("link", name="Submissions").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Submissions")
     assert questions.asked == 0
 
 
-def test_a_create_is_no_leaving(windows: Windows, staff: User, sandbox: SandboxServer) -> None:
+def test_creating_causes_no_leave_prompt(windows: Windows, staff: User, sandbox: SandboxServer) -> None:
     page = windows.open(staff)
     questions = Questions(page)
     create(page)
@@ -71,7 +71,7 @@ def test_a_create_is_no_leaving(windows: Windows, staff: User, sandbox: SandboxS
     assert questions.asked == 0
 
 
-def test_a_correction_asks_once_it_is_changed_and_the_previous_attempt_opens_beside_it(
+def test_changed_correction_asks_once_and_the_previous_submission_opens_in_a_new_tab(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
@@ -83,7 +83,7 @@ def test_a_correction_asks_once_it_is_changed_and_the_previous_attempt_opens_bes
     questions = Questions(page)
     page.locator("#id_first_name").click()
     page.reload()
-    assert questions.asked == 0  # it is as the server has it
+    assert questions.asked == 0  # unchanged since the server rendered it
 
     _type(page, "#id_nationality", TYPED["nationality"])
     typed = typed_again(page)
@@ -97,7 +97,7 @@ def test_a_correction_asks_once_it_is_changed_and_the_previous_attempt_opens_bes
     assert questions.asked == 0
 
 
-def test_an_entry_that_came_back_with_errors_is_nowhere_else_and_asks(windows: Windows, staff: User) -> None:
+def test_entry_returned_with_errors_asks_before_leaving(windows: Windows, staff: User) -> None:
     page = windows.open(staff)
     open_form(page)
     fill_entry(page, SIMPLE.but(last_name=""))
@@ -110,7 +110,7 @@ def test_an_entry_that_came_back_with_errors_is_nowhere_else_and_asks(windows: W
     expect(page.locator("#id_first_name")).to_have_value(SIMPLE.first_name)
 
 
-def test_a_resolution_half_written_asks_and_a_sent_one_does_not(
+def test_unfinished_resolution_asks_before_leaving_and_a_sent_one_does_not(
     windows: Windows, staff: User, supervisor: User, sandbox: SandboxServer
 ) -> None:
     world = World(staff, supervisor)

@@ -22,7 +22,7 @@ def _emails(page: Page) -> list[str]:
 
 
 def _expect_numbered(page: Page, count: int) -> None:
-    """Names, labels, buttons and the total are those of a list of so many rows."""
+    """Assert that names, labels, buttons and the total match a list of so many rows."""
     for index in range(count):
         field = page.locator(f"[name=emails-{index}-value]")
         expect(field).to_have_attribute("id", f"id_emails-{index}-value")
@@ -33,7 +33,7 @@ def _expect_numbered(page: Page, count: int) -> None:
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])
-def test_a_row_is_removed_by_its_name_and_the_others_move_up(
+def test_row_is_removed_by_its_name_and_later_rows_move_up(
     windows: Windows, staff: User, sandbox: SandboxServer, javascript: bool
 ) -> None:
     page = windows.open(staff, javascript=javascript)
@@ -64,7 +64,7 @@ def test_adding_and_removing_move_the_focus_and_are_announced_without_a_round_tr
     page.get_by_role("button", name="Remove email address 1", exact=True).click()
     expect(page.locator("#id_emails-0-value")).to_be_focused()
     expect(announced).to_have_text("Row 1 removed")
-    # The last row stays and is emptied.
+    # The last row is emptied, not removed.
     page.locator("#id_emails-0-value").fill(ONE)
     page.get_by_role("button", name="Remove email address 1", exact=True).click()
     assert _emails(page) == [""]
@@ -102,7 +102,7 @@ def test_several_addresses_in_one_row_are_split_without_script(
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])
-def test_rows_that_stay_empty_are_left_out(
+def test_empty_rows_are_not_sent(
     windows: Windows, staff: User, sandbox: SandboxServer, javascript: bool
 ) -> None:
     page = windows.open(staff, javascript=javascript)

@@ -1,4 +1,4 @@
-"""The browser cuts nothing: a text that is too long is told, and stands as it was pasted."""
+"""The browser truncates nothing: a text that is too long is an error and stays as pasted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.e2e.world import World
 
 pytestmark = pytest.mark.e2e
 
-# The painter Picasso's, 107 characters; public knowledge, and no consumer of ours.
+# The painter Picasso's name, 107 characters: public knowledge, not personal data of a consumer.
 LONG_NAME = (
     "Pablo Diego José Francisco de Paula Juan Nepomuceno María de los Remedios "
     "Cipriano de la Santísima Trinidad"
@@ -23,7 +23,9 @@ LONG_NAME = (
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
 
 
-def test_a_long_name_is_pasted_whole_and_told(windows: Windows, staff: User, sandbox: SandboxServer) -> None:
+def test_long_name_is_pasted_whole_and_reported(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
     page = windows.open(staff, permissions=CLIPBOARD)
     open_form(page)
     fill_entry(page, SIMPLE.but(first_name=""))
@@ -41,7 +43,7 @@ def test_a_long_name_is_pasted_whole_and_told(windows: Windows, staff: User, san
     assert not Submission.objects.exists()
 
 
-def test_characters_are_counted_as_the_server_counts_them(windows: Windows, staff: User) -> None:
+def test_browser_and_server_count_characters_alike(windows: Windows, staff: User) -> None:
     page = windows.open(staff)
     open_form(page)
     field, counter = page.locator("#id_first_name"), page.locator("#div_id_first_name .counter")
@@ -53,7 +55,7 @@ def test_characters_are_counted_as_the_server_counts_them(windows: Windows, staf
     expect(counter).to_have_text("Characters left: 0")
 
 
-def test_a_line_break_of_a_note_is_one_character_here_and_there(
+def test_line_break_in_a_note_counts_as_one_character_in_browser_and_server(
     windows: Windows, staff: User, supervisor: User, sandbox: SandboxServer
 ) -> None:
     world = World(staff, supervisor)

@@ -1,4 +1,4 @@
-"""What was typed about one person never lands on the next: a new form is empty, however one came to it."""
+"""Values typed about one person never appear in another form: a new form is empty, however it was opened."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ CACHE = ["--enable-features=BackForwardCache"]
 
 
 def _expect_empty(page: Page) -> None:
-    """Nothing in any control; not even in those that the browser restores by itself: selects and radios."""
+    """Assert that every control is empty, including those that the browser restores: selects and radios."""
     expect(page.get_by_role("heading", level=1)).to_have_text("New order consumer")
     assert typed_again(page) == {}
     expect(page.get_by_label("Not given")).to_be_checked()
 
 
 @SCRIPT
-def test_back_and_forward_after_a_create_bring_nothing_of_the_person_back(
+def test_back_and_forward_after_a_create_restore_no_personal_data(
     windows: Windows, staff: User, sandbox: SandboxServer, javascript: bool
 ) -> None:
     page = windows.open(staff, javascript=javascript)
@@ -48,7 +48,7 @@ def test_back_and_forward_after_a_create_bring_nothing_of_the_person_back(
 
 
 @SCRIPT
-def test_a_form_that_was_left_or_loaded_anew_is_empty(
+def test_reloaded_or_revisited_form_is_empty(
     windows: Windows, staff: User, sandbox: SandboxServer, javascript: bool
 ) -> None:
     page = windows.open(staff, javascript=javascript)
@@ -64,7 +64,7 @@ def test_a_form_that_was_left_or_loaded_anew_is_empty(
 
 @pytest.fixture
 def keeping_chromium(chromium: Kept) -> Iterator[Browser]:
-    """A browser that keeps whole pages in memory for Back and Forward, as people's browsers do."""
+    """A browser that keeps whole pages in memory for Back and Forward, as users' browsers do."""
     browser = chromium.browser.browser_type.launch(
         executable_path=find_chromium(),
         args=[*ARGUMENTS, *CACHE],
@@ -79,14 +79,14 @@ NOTE_WHETHER_KEPT = """addEventListener("pageshow", event => {
 })"""
 
 
-def test_a_page_out_of_the_back_forward_cache_is_read_anew(
+def test_page_from_the_back_forward_cache_is_loaded_again(
     keeping_chromium: Browser,
     windows: Windows,
     staff: User,
     sandbox: SandboxServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # Some browsers keep pages in spite of no-store; this one does for certain where the header is missing.
+    # Some browsers keep pages despite no-store; this one certainly does if the header is missing.
     monkeypatch.setattr(middleware, "add_never_cache_headers", lambda response: None)
     kept = Windows(Kept(keeping_chromium), windows.portal)
     page = kept.open(staff)

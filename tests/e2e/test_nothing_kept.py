@@ -1,4 +1,4 @@
-"""What is typed by mistake, refused or quoted back is not kept: :mod:`tests.e2e.traces` looks for it."""
+"""Text that was mistyped, rejected or quoted back is not stored: :mod:`tests.e2e.traces` searches for it."""
 
 from __future__ import annotations
 
@@ -36,12 +36,10 @@ from tests.support.markers import Markers, logged_at_debug
 pytestmark = pytest.mark.e2e
 
 BOUND = 20  # seconds
-MARK_UNKNOWN_MS = 15_000  # the worker has to start; then the receipt looks again every three seconds
+MARK_UNKNOWN_MS = 15_000  # the worker has to start; then the receipt reloads every three seconds
 
 
-def test_a_failed_sign_in_is_refused_and_its_name_and_password_are_gone(
-    windows: Windows, staff: User
-) -> None:
+def test_failed_sign_in_stores_neither_name_nor_password(windows: Windows, staff: User) -> None:
     page = windows.open()
     page.goto("/accounts/login/")
     for name in (TYPED["failed user name"], f"{TYPED['failed mailbox']}@example.com", "sam"):
@@ -51,7 +49,7 @@ def test_a_failed_sign_in_is_refused_and_its_name_and_password_are_gone(
         expect(page.locator("[data-error-summary]")).to_contain_text("is incorrect")
 
 
-def test_what_is_searched_for_is_gone(windows: Windows, staff: User) -> None:
+def test_search_terms_are_not_stored(windows: Windows, staff: User) -> None:
     page = windows.open(staff)
     number, mistake = TYPED["search for an order number"], TYPED["search by mistake"]
     for label, text, answer in (
@@ -67,7 +65,7 @@ def test_what_is_searched_for_is_gone(windows: Windows, staff: User) -> None:
         expect(page.get_by_label(label)).to_have_value(text)
 
 
-def test_what_the_vendor_quotes_back_is_shown_at_most(
+def test_text_quoted_by_the_vendor_is_shown_but_not_stored(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
@@ -81,7 +79,7 @@ def test_what_the_vendor_quotes_back_is_shown_at_most(
     assert creates(sandbox) == 3
 
 
-def test_the_worker_resolves_what_a_lost_process_left_and_logs_nothing_of_it(
+def test_worker_resolves_the_submission_of_a_lost_process_without_logging_personal_data(
     windows: Windows, staff: User, sandbox: SandboxServer, traces: Traces, tmp_path: Path
 ) -> None:
     long_ago = datetime.datetime.now(datetime.UTC) - resolution.longest_send() - datetime.timedelta(seconds=1)
@@ -96,7 +94,7 @@ def test_the_worker_resolves_what_a_lost_process_left_and_logs_nothing_of_it(
 
 @contextmanager
 def _worker(log: Path, sandbox: SandboxServer, tmp_path: Path) -> Iterator[None]:
-    """The worker as a process of its own, on the database of this test, at LOG_LEVEL=DEBUG."""
+    """The worker as a separate process on the database of this test, at LOG_LEVEL=DEBUG."""
     environment = {
         **os.environ,
         "DATABASE_URL": f"sqlite:///{connection.settings_dict['NAME']}",
@@ -120,10 +118,10 @@ def _worker(log: Path, sandbox: SandboxServer, tmp_path: Path) -> Iterator[None]
             process.wait(BOUND)
 
 
-def test_all_of_it_would_be_found(
+def test_trace_search_finds_planted_markers(
     transactional_db: None, tmp_path: Path, settings: Settings, staff: User
 ) -> None:
-    """The look is no use if it sees nothing: each place is given a marker of its own."""
+    """The search can fail: each searched place gets its own marker."""
     typed = Markers()
     settings.BASE_DIR = tmp_path
     left = Traces(tmp_path / "logs", typed)

@@ -1,4 +1,4 @@
-"""Each outcome has its page, keeps the entry and is one call at most."""
+"""Each outcome has its page, keeps the entry, and causes at most one call."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ UNKNOWN = "We do not know whether the consumer was created"
         ("truncated_json", "The answer of Sitecore CDP could not be read."),
     ],
 )
-def test_when_nobody_knows_the_page_says_so_and_offers_no_second_try(
+def test_unknown_outcome_is_shown_without_an_offer_to_send_again(
     *, windows: Windows, staff: User, sandbox: SandboxServer, settings: Settings, fault: str, reason: str
 ) -> None:
     settings.CDP_READ_TIMEOUT = 0.5
@@ -59,7 +59,7 @@ def test_when_nobody_knows_the_page_says_so_and_offers_no_second_try(
     expect(main.get_by_role("link", name="New order consumer")).to_have_count(0)
     expect(main).to_contain_text(SIMPLE.last_name)
 
-    # Somebody enters it again all the same: the page leads to that receipt, and there is no Create anyway.
+    # A repeated entry leads to that receipt, without a Create anyway button.
     open_form(page)
     fill_entry(page, entry)
     press_create(page)
@@ -75,7 +75,7 @@ def test_when_nobody_knows_the_page_says_so_and_offers_no_second_try(
     expect(page.locator(".panel-unknown")).to_contain_text("1 submission of unknown outcome")
 
 
-def test_an_order_that_is_not_there_leads_back_to_the_filled_form(
+def test_missing_order_returns_to_the_filled_form(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
@@ -100,7 +100,7 @@ def test_an_order_that_is_not_there_leads_back_to_the_filled_form(
     expect(page.get_by_role("link", name="Correct and send again")).to_be_visible()
 
 
-def test_refused_credentials_keep_the_entry_and_name_who_has_to_act(
+def test_refused_credentials_preserve_the_entry_and_name_the_responsible_role(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
@@ -118,7 +118,7 @@ def test_refused_credentials_keep_the_entry_and_name_who_has_to_act(
     assert creates(sandbox) == 1
 
 
-def test_what_was_not_sent_is_sent_when_the_vendor_is_back(
+def test_unsent_entry_is_sent_when_the_vendor_is_back(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
@@ -140,11 +140,11 @@ def test_what_was_not_sent_is_sent_when_the_vendor_is_back(
 
 
 def creates_after(stopped: SandboxServer) -> int:
-    """Start the sandbox again, at the same address with the same data, and count."""
+    """Restart the sandbox at the same address with the same data, and count the creates."""
     return creates(stopped.start())
 
 
-def test_the_returned_links_stand_word_for_word_and_can_be_copied(
+def test_returned_links_are_shown_unchanged_and_can_be_copied(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff, permissions=["clipboard-read", "clipboard-write"])
@@ -154,7 +154,7 @@ def test_the_returned_links_stand_word_for_word_and_can_be_copied(
         expect(link).to_have_attribute("href", href)
     page.get_by_role("button", name="Copy consumer reference").click()
     expect(page.locator("[data-announcer]")).to_have_text("Copied")
-    page.goto("/orders/")  # no page may read the clipboard: it is pasted, as people do
+    page.goto("/orders/")  # pages may not read the clipboard, so paste as people do
     page.locator("#id_order_ref").focus()
     page.keyboard.press("Control+V")
     expect(page.locator("#id_order_ref")).to_have_value(submission.consumer_ref)

@@ -1,4 +1,4 @@
-"""An unknown outcome in the browser: it is found out while the person watches, or shown to a supervisor."""
+"""An unknown outcome in the browser: resolved while the person watches, or shown to a supervisor."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _on(settings: Settings) -> None:
 
 
 def _lost(windows: Windows, staff: User, sandbox: SandboxServer) -> Page:
-    """The window of somebody whose consumer was created while the answer was lost."""
+    """The window of a person whose consumer was created while the answer was lost."""
     page = windows.open(staff)
     open_form(page)
     sandbox.sandbox.faults.arm(Armed("reset_after"))
@@ -49,7 +49,7 @@ def test_check_now_finds_the_consumer_whose_answer_was_lost(
     expect(page.locator(".panel-created")).to_contain_text("Confirmed by reconciliation")
 
 
-def test_the_page_of_an_unknown_one_tells_by_itself_what_the_worker_has_found(
+def test_page_of_an_unknown_outcome_shows_the_workers_result_without_a_reload(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = _lost(windows, staff, sandbox)
@@ -58,7 +58,7 @@ def test_the_page_of_an_unknown_one_tells_by_itself_what_the_worker_has_found(
     expect(page.locator(".panel-created")).to_contain_text("Confirmed by reconciliation", timeout=15_000)
 
 
-def test_a_suspected_duplicate_leads_a_supervisor_to_every_candidate(
+def test_suspected_duplicate_shows_a_supervisor_every_candidate(
     windows: Windows, staff: User, supervisor: User, sandbox: SandboxServer
 ) -> None:
     _lost(windows, staff, sandbox)

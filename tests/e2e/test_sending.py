@@ -1,4 +1,4 @@
-"""While the form is sent the page says so; a lost connection loses nothing typed and sends nothing twice."""
+"""The page shows that it is sending; a lost connection loses no typed text and sends nothing twice."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def _is_post(request: Request) -> bool:
 
 
 def _seconds(bar: Locator) -> int:
-    """What the counter says."""
+    """The text of the counter."""
     found = SENDING.match(bar.inner_text())
     assert found
     return int(found[1])
 
 
 def _hold(page: Page) -> list[Route]:
-    """Hold the next post of the form back; the list gets it."""
+    """Hold the next post of the form back; it is appended to the list."""
     held: list[Route] = []
 
     def hold(route: Route) -> None:
@@ -65,7 +65,7 @@ def _hold(page: Page) -> list[Route]:
     return held
 
 
-def test_sending_is_in_view_wherever_enter_was_pressed_and_is_spoken_once(
+def test_sending_is_visible_from_every_field_and_announced_once(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff, viewport={"width": 800, "height": 400})
@@ -75,7 +75,7 @@ def test_sending_is_in_view_wherever_enter_was_pressed_and_is_spoken_once(
     held = _hold(page)
     spoken: list[str] = []
 
-    def note(text: str) -> None:  # a built-in method is not taken
+    def note(text: str) -> None:  # a built-in method is not shadowed
         spoken.append(text)
 
     page.expose_function("speak", note)
@@ -106,14 +106,14 @@ def test_sending_is_in_view_wherever_enter_was_pressed_and_is_spoken_once(
     assert creates(sandbox) == 1
 
 
-def test_the_question_whether_somebody_is_there_waits_until_it_is_sent(
+def test_session_expiry_prompt_waits_until_the_form_is_sent(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
     page.clock.install()
     open_form(page)
     fill_entry(page, SIMPLE)
-    page.clock.run_for((28 * 60 - 20) * 1000)  # the question comes two minutes before the half hour
+    page.clock.run_for((28 * 60 - 20) * 1000)  # the prompt comes two minutes before the half hour
     held = _hold(page)
     with page.expect_request(_is_post):
         press_create(page)
@@ -126,7 +126,7 @@ def test_the_question_whether_somebody_is_there_waits_until_it_is_sent(
     windows.expect_lost_connection()
 
 
-def test_a_route_that_answers_nothing_is_not_waited_for_for_ever(
+def test_silent_connection_is_given_up_after_a_time_limit(
     windows: Windows, staff: User, sandbox: SandboxServer, settings: Settings
 ) -> None:
     page = windows.open(staff)
@@ -143,10 +143,10 @@ def test_a_route_that_answers_nothing_is_not_waited_for_for_ever(
     assert (typed_again(page), token_of(page)) == (typed, token)
 
 
-def test_offline_nothing_is_sent_and_the_entry_stands_with_its_token(
+def test_offline_nothing_is_sent_and_the_entry_stays_with_its_token(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
-    page = windows.open(staff, locale="en-GB")  # a window of its own, which nothing else finds offline
+    page = windows.open(staff, locale="en-GB")  # a separate window, because it is offline
     open_form(page)
     fill_entry(page, WHOLE)
     typed, token = typed_again(page), token_of(page)
@@ -166,7 +166,7 @@ def test_offline_nothing_is_sent_and_the_entry_stands_with_its_token(
 
 
 @pytest.mark.parametrize("arrived", [True, False], ids=["arrived", "not arrived"])
-def test_cut_off_while_sending_the_same_form_leads_to_the_one_consumer(
+def test_resending_the_form_after_a_lost_connection_leads_to_the_same_consumer(
     windows: Windows, staff: User, sandbox: SandboxServer, arrived: bool
 ) -> None:
     page = windows.open(staff)
@@ -194,7 +194,7 @@ def test_cut_off_while_sending_the_same_form_leads_to_the_one_consumer(
     windows.expect_lost_connection()
 
 
-def test_what_answers_in_place_of_the_portal_is_no_answer(
+def test_answer_of_another_server_is_not_shown_as_the_portals(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
@@ -206,7 +206,7 @@ def test_what_answers_in_place_of_the_portal_is_no_answer(
     _panel(page, LOST)
     page.route("**/healthz", lambda route: route.abort(), times=1)
     press_create(page)
-    # The first one may have arrived: that the second did not says nothing about it.
+    # The first send may have arrived; the failure of the second proves nothing about it.
     _panel(page, LOST)
     windows.expect_lost_connection()
     expect(page.locator("div[data-in-page-answer]")).to_have_count(1)
@@ -214,7 +214,7 @@ def test_what_answers_in_place_of_the_portal_is_no_answer(
     assert creates(sandbox) == 0
 
 
-def test_a_failure_page_of_the_portal_is_told_above_the_entry(
+def test_portals_error_page_is_shown_above_the_entry(
     windows: Windows, staff: User, sandbox: SandboxServer, settings: Settings
 ) -> None:
     page = windows.open(staff)
@@ -231,13 +231,13 @@ def test_a_failure_page_of_the_portal_is_told_above_the_entry(
     expect_receipt(page, "Consumer created")
 
 
-def test_the_page_that_comes_as_an_answer_works_like_one_that_was_loaded(
+def test_page_shown_in_place_works_like_a_loaded_page(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
     open_form(page)
     fill_entry(page, SIMPLE.but(first_name="", emails=(), born="7 3 1991"))
-    for _ in range(2):  # twice: nothing is started twice
+    for _ in range(2):  # twice: nothing may start twice
         press_create(page)
         expect(page.locator("[data-error-summary]")).to_be_focused()
     page.get_by_role("button", name="Add another email address").click()
@@ -252,7 +252,7 @@ def test_the_page_that_comes_as_an_answer_works_like_one_that_was_loaded(
     assert typed_again(page) == {}
 
 
-def test_what_the_vendor_refused_comes_back_filled_at_an_address_of_its_own(
+def test_rejected_entry_returns_filled_at_its_own_address(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)

@@ -1,4 +1,4 @@
-"""A session that ends takes nothing with it that was typed."""
+"""The end of a session loses nothing that was typed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])
-def test_an_entry_sent_after_the_session_ended_comes_back_after_signing_in(
+def test_entry_sent_after_the_session_ended_returns_after_signing_in(
     windows: Windows, staff: User, sandbox: SandboxServer, javascript: bool
 ) -> None:
     page = windows.open(staff, javascript=javascript)
@@ -49,7 +49,7 @@ def test_an_entry_sent_after_the_session_ended_comes_back_after_signing_in(
     expect_receipt(page, "Consumer created")
 
 
-def test_two_minutes_before_the_end_one_key_keeps_the_session(
+def test_key_press_two_minutes_before_the_end_extends_the_session(
     windows: Windows, staff: User, sandbox: SandboxServer, settings: Settings
 ) -> None:
     settings.SESSION_IDLE_SECONDS = settings.SESSION_COOKIE_AGE = 122

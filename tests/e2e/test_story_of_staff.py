@@ -25,7 +25,7 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])
-def test_staff_create_a_consumer_with_every_field_and_hold_the_receipt(
+def test_staff_create_a_consumer_with_every_field_and_see_the_receipt(
     windows: Windows, staff: User, sandbox: SandboxServer, javascript: bool
 ) -> None:
     page = windows.open(javascript=javascript)
@@ -71,7 +71,7 @@ def _reading_the_receipt_again_sends_nothing(page: Page, receipt: str, sandbox: 
     assert wire_calls(sandbox) == before
 
 
-def test_the_list_of_submissions_and_the_start_page_lead_to_the_receipt(
+def test_submissions_list_and_start_page_link_to_the_receipt(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)

@@ -1,4 +1,4 @@
-"""What a supervisor does beyond staff: sees everybody's submissions and resolves what nobody knows."""
+"""The additional pages of a supervisor: submissions of all people, and resolving unknown outcomes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OF_SAM = f"Of Sam {TYPED['of Sam']}"
 
 @pytest.fixture
 def unknown(windows: Windows, staff: User, settings: Settings) -> Page:
-    """The window of a member of staff, on the receipt of an unknown outcome."""
+    """The window of a staff user, on the receipt of an unknown outcome."""
     settings.CDP_READ_TIMEOUT = 0.5
     page = windows.open(staff)
     open_form(page)
@@ -53,7 +53,7 @@ def _open_from_start(windows: Windows) -> Page:
     return page
 
 
-def test_a_supervisor_marks_an_unknown_one_as_created(
+def test_supervisor_marks_an_unknown_submission_as_created(
     windows: Windows, supervisor: User, unknown: Page, sandbox: SandboxServer, settings: Settings
 ) -> None:
     settings.CDP_RECONCILIATION = True
@@ -88,7 +88,7 @@ def test_a_supervisor_marks_an_unknown_one_as_created(
     assert creates(sandbox) == 1
 
 
-def test_without_the_vendor_a_supervisor_states_it_and_a_second_one_corrects_it(
+def test_without_the_vendor_a_supervisor_states_it_and_another_corrects_it(
     windows: Windows, supervisor: User, unknown: Page, sandbox: SandboxServer
 ) -> None:
     late = windows.open(make_person("sol", "supervisor"), javascript=False)
@@ -120,7 +120,7 @@ def test_without_the_vendor_a_supervisor_states_it_and_a_second_one_corrects_it(
     assert creates(sandbox) == 1
 
 
-def test_a_supervisor_marks_an_unknown_one_as_not_created_and_staff_send_it_again(
+def test_supervisor_marks_as_not_created_and_staff_send_it_again(
     windows: Windows, supervisor: User, unknown: Page, sandbox: SandboxServer
 ) -> None:
     page = _open_from_start(windows)
@@ -138,7 +138,7 @@ def test_a_supervisor_marks_an_unknown_one_as_not_created_and_staff_send_it_agai
     assert creates(sandbox) == 2
 
 
-def test_a_supervisor_sees_everybodys_submissions_and_staff_their_own(
+def test_supervisor_sees_all_submissions_and_staff_their_own(
     windows: Windows, staff: User, supervisor: User, sandbox: SandboxServer
 ) -> None:
     of_staff, of_supervisor = windows.open(staff), windows.open(supervisor)

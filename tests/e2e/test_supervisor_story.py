@@ -1,4 +1,4 @@
-"""The story of a supervisor: look at the day, resolve what is open, hand over a file, and stand for it."""
+"""The story of a supervisor: review the day, resolve unknown outcomes, export a file, answer for it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOST = f"u-{TYPED['exported last name']}"
 SEEN = "9b7de2a4-6f6d-43b1-8a8e-0d3f2a3b4c5d"
 
 
-def test_a_supervisor_looks_resolves_exports_and_an_administrator_finds_it(
+def test_supervisor_resolves_and_exports_and_an_administrator_finds_it(
     windows: Windows, staff: User, supervisor: User, administrator: User, tmp_path: Path
 ) -> None:
     accounts.grant_role(person_id=supervisor.pk, role=PERSONAL_DATA_EXPORT, actor=TESTS)

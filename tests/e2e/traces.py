@@ -1,10 +1,11 @@
-"""What the stories type as personal data, and the places where none of it may be found afterwards.
+"""The personal data that the stories type, and the places that may not contain any of it afterwards.
 
-Wherever free text is typed about a consumer, or typed by mistake, it holds a marker of this run, 20 random
-letters. Dates of birth and phone numbers have no letters; they are searched as they are typed and sent.
+All free text about a consumer, or typed by mistake, contains a marker of this run: 20 random letters. Dates
+of birth and phone numbers have no letters; they are searched as typed and as sent.
 
-Not searched: titles, genders and countries (closed lists); names and user names of the portal's own people,
-who stand in the audit log by name; identity rules (configuration); the sandbox's data, the vendor's side.
+Not searched: titles, genders and countries (closed lists); names and user names of the portal's own users,
+which the audit log contains; identity rules (configuration); the sandbox's data, because they are the
+vendor's.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ TYPED = Markers(
         "second phone number as sent": "442079460018",
     }
 )
-# The search for an order is sent by GET, so that what is typed there travels in the address of that page.
+# The search for an order is sent by GET, so its text is in the address of that page.
 SEARCHED = ("search for an order number", "search by mistake")
 
 
 class Traces:
-    """What the portal leaves behind while the tests run, and what of the typed was found in it.
+    """The data that the portal leaves behind during the tests, and the typed text found in them.
 
-    ``folder`` takes the logs; ``seen`` is what the browser asked for: addresses, with their referrers.
+    ``folder`` contains the logs; ``seen`` the addresses that the browser requested, with their referrers.
     """
 
     def __init__(self, folder: Path, typed: Markers = TYPED) -> None:
@@ -48,30 +49,30 @@ class Traces:
         self._found: dict[str, str] = {}
 
     def note_printed(self, *texts: str) -> None:
-        """Keep what the process wrote to its standard output and error beside its log."""
+        """Store the standard output and error of a process beside its log."""
         with self.printed.open("a") as file:
             file.writelines(texts)
 
     def look_after_a_test(self) -> None:
-        """Before the tables are emptied: every row, the bytes of the database on the disk, the spool."""
+        """Search every row, the database files and the spool, before the tables are emptied."""
         self._look("a row", rows())
         for where, content in database_bytes():
             self._look_at(where, content)
         self._look_into_files(settings.SPOOL_DIR)
 
     def look_after_all(self) -> None:
-        """The logs, the addresses, the files that a portal keeps in ``var``, the database file once more."""
+        """Search the logs, the addresses, the portal's files in ``var``, and the database file once more."""
         self._look_into_files(self.folder)
         self._look_into_files(settings.BASE_DIR / "var")
         self._look("the log of the sandbox", self.of_sandbox)
         self._look("an address", self.seen, but=SEARCHED)
         for where, content in database_bytes():
             self._look_at(where, content)
-        # Nothing is found where nothing was written.
+        # A search of empty files would prove nothing.
         assert not self.seen or b"request_finished" in self.portal_log.read_bytes()
 
     def found(self) -> list[str]:
-        """What was found since the last call: which marker, where, and the beginning of the text there."""
+        """The findings since the last call: marker, place, and the beginning of the text there."""
         found = [f"{what}: {text}" for what, text in self._found.items()]
         self._found = {}
         return found
@@ -91,7 +92,7 @@ class Traces:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    # The static files of the portal and the vendor's data may stand there, too.
+    # These folders may also contain the portal's static files and the vendor's data.
     others = ("static/", "sandbox")
     for file in sorted(folder.rglob("*")):
         if file.is_file() and not str(file.relative_to(folder)).startswith(others):

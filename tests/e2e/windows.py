@@ -1,4 +1,4 @@
-"""Windows of the browser: who looks through them, and what the browser complained about meanwhile."""
+"""Browser windows of signed-in people, and the console errors of the browser."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 from apps.accounts.models import User
 
-PATIENCE = 10_000  # milliseconds that a step may take on a busy machine
-# What the browser says of each page that answers 4xx or 5xx; the tests look at those pages themselves.
+TIMEOUT = 10_000  # milliseconds that a step may take on a busy machine
+# The console message for each 4xx or 5xx page; the tests assert on those pages themselves.
 ANSWERED_WITH_A_FAILURE = "Failed to load resource: the server responded with a status of"
 
 NO_CONNECTION = "Failed to load resource: net::ERR_"
 
 
 class Kept:
-    """The browser, with one store of files for windows with script and one for those without.
+    """The browser with two contexts that are reused: one with script and one without.
 
-    To fetch the same styles and scripts for every test anew would be most of the time that the tests take.
+    Fetching the same styles and scripts again would take most of the tests' time.
     """
 
     def __init__(self, browser: Browser) -> None:
@@ -29,7 +29,7 @@ class Kept:
 
 
 class Windows:
-    """Opens windows onto the portal. Each has its own cookies, as browsers of different people have."""
+    """Opens windows onto the portal. Each has its own cookies, like browsers of different people."""
 
     def __init__(self, kept: Kept, portal: str) -> None:
         self.kept = kept
@@ -39,13 +39,13 @@ class Windows:
         self._pages: list[Page] = []
 
     def open(self, person: User | None = None, *, javascript: bool = True, **options: Any) -> Page:
-        """A window of a person who is signed in, or of nobody. ``options`` are those of a browser context."""
+        """A window of a signed-in person, or an anonymous one; ``options`` of the browser context."""
         context = self._context(javascript, options)
         if person is not None:
             cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session_of(person), "url": self.portal}
             context.add_cookies([cookie])  # type: ignore[list-item]  # a plain dict is what it takes
         page = context.new_page()
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(TIMEOUT)
         page.on("console", self._hear)
         page.on("request", self._note)
         page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
@@ -53,12 +53,12 @@ class Windows:
         return page
 
     def expect_lost_connection(self) -> None:
-        """Of the complaints, those of requests that a test let fail; there has to be one."""
+        """Remove the console errors of requests that a test let fail; there has to be at least one."""
         assert any(NO_CONNECTION in complaint for complaint in self.complaints)
         self.complaints = [complaint for complaint in self.complaints if NO_CONNECTION not in complaint]
 
     def close(self) -> None:
-        """Close every window; what the kept ones remember of people is forgotten."""
+        """Close every window, and clear the cookies and storage of the reused contexts."""
         kept = [*self.kept.contexts.values()]
         for page in self._pages:
             page.close() if page.context in kept else page.context.close()
@@ -66,7 +66,7 @@ class Windows:
             context.clear_cookies()
 
     def _context(self, javascript: bool, options: dict[str, Any]) -> BrowserContext:
-        """The kept one for the first ordinary window of a test; one of its own for each other window."""
+        """The reused context for the first ordinary window of a test; a new one for each other window."""
         kept = self.kept.contexts.get(javascript)
         if kept is not None and not options and not kept.pages:
             return kept
@@ -80,7 +80,7 @@ class Windows:
         self.requests.append(f"{request.url} from {request.headers.get('referer', 'nowhere')}")
 
     def _hear(self, message: ConsoleMessage) -> None:
-        # A violation of the Content-Security-Policy is told as an error, too.
+        # A violation of the Content-Security-Policy is logged as an error, too.
         if message.type not in ("error", "warning"):
             return
         page_failed = message.text.startswith(ANSWERED_WITH_A_FAILURE)
@@ -89,7 +89,7 @@ class Windows:
 
 
 def session_of(person: User) -> str:
-    """A session of a person who has just signed in, as the cookie has it."""
+    """A session of a person who has just signed in, as the value of the cookie."""
     client = Client()
     client.force_login(person)
     return client.cookies[settings.SESSION_COOKIE_NAME].value

@@ -1,4 +1,4 @@
-"""A portal in which everything has happened once, so that every page has something to show."""
+"""A portal with at least one record of everything, so that every page has contents."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CONSUMER = NewConsumer(
 
 
 class World:
-    """A submission of every outcome, and a person to be changed."""
+    """A submission of each outcome, and a person to edit."""
 
     def __init__(self, staff: User, supervisor: User) -> None:
         self.staff = staff
@@ -63,14 +63,14 @@ class World:
         )
         self.sending = self._still_sending()
         events = AuditEvent.objects.filter(submission=self.unknown.public_id)
-        self.event = events.latest("seq").seq  # with others of its submission
+        self.event = events.latest("seq").seq  # with other events of its submission
         self.person = make_person("nora", "staff", password="")
         self.link = "/accounts/set-password/{}/{}/".format(
             *people.issue_password_link(person_id=self.person.pk, actor=acting(supervisor))
         )
 
     def _corrected(self, supervisor: User) -> Submission:
-        """Marked as created with a note, and corrected since."""
+        """Marked as created with a note, and later corrected."""
         submission = self._submit(FAULT_ORDERS["truncated_json"])
         resolution.resolve(
             submission,
@@ -99,7 +99,7 @@ class World:
         )
 
     def _still_sending(self) -> Submission:
-        """Sent by another process, which has not heard of an answer yet."""
+        """Sent by another process that has not received an answer yet."""
         now = timezone.now()
         submission = Submission(
             token=uuid.uuid4(),

@@ -1,4 +1,4 @@
-"""The reckoning can fail: what it lets pass is only what nobody could tell."""
+"""The comparison can fail: it allows only what the portal could not detect."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NO_DOUBT = "created with a reference that was there before, and no doubt"
 
 
 def problems(*, ref: str, before: list[str] | None, doubt: str = "", alone: bool = False) -> set[str]:
-    """What is wrong with a created submission on whose order a known reference was answered."""
+    """The problems of a created submission on whose order a known reference was answered."""
     row = Submission(outcome="created", consumer_ref=ref, refs_before=before, doubt_code=doubt)
     line = Line(
         row,
@@ -36,16 +36,16 @@ def problems(*, ref: str, before: list[str] | None, doubt: str = "", alone: bool
         (OTHERS, [OTHERS.lower()], "known_before", set()),
         (OTHERS, [OTHERS.lower()], "", {WRONG, NO_DOUBT}),
         (OTHERS, [OTHERS.replace("-", "")], "", {WRONG, NO_DOUBT}),
-        (OTHERS, [OWN], "", set()),  # made since our list: nothing tells it
+        (OTHERS, [OWN], "", set()),  # created after our list: the portal cannot detect it
         (OTHERS, None, "", set()),
         (OWN, [OWN], "", {NO_DOUBT}),
     ],
 )
-def test_only_what_nobody_could_tell_is_let_pass(
+def test_only_undetectable_errors_are_allowed(
     ref: str, before: list[str] | None, doubt: str, found: set[str]
 ) -> None:
     assert problems(ref=ref, before=before, doubt=doubt) == found
 
 
-def test_alone_on_its_order_nothing_is_let_pass() -> None:
+def test_no_error_is_allowed_for_a_submission_alone_on_its_order() -> None:
     assert problems(ref=OTHERS, before=[], alone=True) == {WRONG}

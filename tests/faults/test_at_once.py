@@ -1,7 +1,7 @@
-"""Several at the same instant, over several processes: one send, and everybody is told the truth.
+"""Several submissions at the same time, over several processes: one send, and every page is true.
 
-``AT_ONCE_ROUNDS=200 make test ARGS=tests/faults/test_at_once.py`` lets two people send the same content 200
-times on each database; the suite does it 50 times.
+``AT_ONCE_ROUNDS=200 make test ARGS=tests/faults/test_at_once.py`` runs 200 rounds of two people who send the
+same content, on each database; the suite runs 50.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 @pytest.fixture(scope="module")
 def four(there: Place) -> Iterator[Portal]:
-    """Four processes, each with room for all calls of a test."""
+    """A portal with four processes, each with threads for all calls of a test."""
     with portal(there, workers=4, threads=TABS + 20) as started:
         yield started
 
@@ -53,7 +53,7 @@ def sue(four: Portal) -> Person:
 
 
 def entry_of(new: NewConsumer, order: str) -> dict[str, str]:
-    """What a browser posts for this consumer, with a token of its own."""
+    """The form data for this consumer, with a new token."""
     return posted(replace(new, gender="female"), order=order)
 
 
@@ -61,9 +61,9 @@ def is_over(page: Answer) -> bool:
     return "Consumer created" in page.text
 
 
-# --- One form -------------------------------------------------------------------------------------
+# --- One form ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize("seconds", [0, 1.0])
-def test_fifty_posts_of_one_form_at_once_are_one_send_and_fifty_equal_receipts(
+def test_fifty_concurrent_posts_of_one_form_are_one_send_and_fifty_equal_receipts(
     there: Place, four: Portal, sam: Person, seconds: float
 ) -> None:
     there.answer_after(seconds)
@@ -83,8 +83,8 @@ def test_fifty_posts_of_one_form_at_once_are_one_send_and_fifty_equal_receipts(
     assert created.ref in sam.get(receipt).text
 
 
-# --- Two people -----------------------------------------------------------------------------------
-def test_two_people_who_send_the_same_at_one_instant_are_one_send_every_time(
+# --- Two people -------------------------------------------------------------------------------------
+def test_two_concurrent_identical_entries_are_always_one_send(
     there: Place, four: Portal, sam: Person, sue: Person
 ) -> None:
     told: Counter[str] = Counter()
@@ -113,8 +113,8 @@ def what_is_told(answer: Answer | Exception) -> str:
     return "similar"
 
 
-# --- More than there is room for ------------------------------------------------------------------
-def test_while_every_slot_is_taken_the_next_one_is_told_at_once_and_every_page_answers(there: Place) -> None:
+# --- More requests than capacity --------------------------------------------------------------------
+def test_full_slots_refuse_the_next_send_immediately_and_pages_still_answer(there: Place) -> None:
     with portal(there, workers=1, threads=22, CDP_IN_FLIGHT="2") as small:
         somebody = small.sign_in("sam")
         there.answer_after(8)

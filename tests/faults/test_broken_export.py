@@ -1,4 +1,4 @@
-"""Exports of the audit log over a real connection: what breaks off cannot be taken for a whole file."""
+"""Exports of the audit log over a real connection: a truncated file is never taken for a whole one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.xdist_group("deployed")
 
 PAGE = "/audit/export/"
 GOOD, BEHIND = 20_000, 500
-LONG = "x" * 20_000  # pages of its own, behind the row's
+LONG = "x" * 20_000  # makes the database store the text outside the row
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 @pytest.fixture(scope="module")
 def first_bad(there: Place) -> int:
-    """Many events, behind them one that the disk has lost a part of; its sequence."""
+    """Store many events, then one whose data are partly lost on the disk; returns its sequence."""
     path = Path(there.database_url.removeprefix("sqlite:///"))
     with closing(sqlite3.connect(path, isolation_level=None)) as file:
         seq, time, link = file.execute("SELECT seq, time, hash FROM audit_head").fetchone()
@@ -55,7 +55,7 @@ def first_bad(there: Place) -> int:
 
 
 def _damage(path: Path, size: int) -> None:
-    """Lead the pages of the long text nowhere: each begins with the number of the next one."""
+    """Invalidate the overflow pages of the long text: each begins with the number of the next page."""
     own, damaged = LONG[: size - 4].encode(), 0
     with path.open("r+b") as file:
         for place in range(0, path.stat().st_size, size):
@@ -77,13 +77,13 @@ def one(there: Place, first_bad: int) -> Iterator[Portal]:
 def administrator(one: Portal) -> Person:
     person = one.sign_in("ada")
     person.browser.get(PAGE)
-    person.browser.reconnect()  # each download has a connection of its own
+    person.browser.reconnect()  # each download has its own connection
     return person
 
 
 @contextmanager
 def download(one: Portal, person: Person, **values: str) -> Iterator[http.client.HTTPResponse]:
-    """The answer to the form, unread; its connection takes little at a time and is closed afterwards."""
+    """The unread answer to the form; its connection has a small receive buffer and is closed afterwards."""
     browser = person.browser
     connection = http.client.HTTPConnection("127.0.0.1", one.server.port, timeout=30)
     with closing(connection), closing(socket.socket()) as small:
@@ -102,19 +102,19 @@ def download(one: Portal, person: Person, **values: str) -> Iterator[http.client
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
-def test_a_whole_file_arrives_whole(
+def test_complete_export_arrives_complete(
     one: Portal, administrator: Person, there: Place, first_bad: int, form: str
 ) -> None:
     before = there.events("audit.exported")
     with download(one, administrator, format=form, last=str(first_bad - 1)) as response:
         text = response.read().decode()
-    assert len(text.splitlines()) == first_bad  # the events, and one line of names or of the end
+    assert len(text.splitlines()) == first_bad  # the events, and a header or end line
     assert ('"export":"whole"' in text[-300:]) is (form == "jsonl")
     assert there.events("audit.exported") == before + 1
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
-def test_an_export_that_fails_in_the_middle_is_a_failed_download(
+def test_export_that_fails_in_the_middle_is_a_failed_download(
     one: Portal, administrator: Person, there: Place, form: str
 ) -> None:
     failed, exported = there.events("audit.export_failed"), there.events("audit.exported")
@@ -129,7 +129,7 @@ def test_an_export_that_fails_in_the_middle_is_a_failed_download(
     assert there.events("audit.exported") == exported
 
 
-def test_a_reader_who_goes_away_is_in_the_log(
+def test_lost_reader_is_recorded_in_the_log(
     one: Portal, administrator: Person, there: Place, first_bad: int
 ) -> None:
     failed = there.events("audit.export_failed")

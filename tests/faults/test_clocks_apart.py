@@ -30,8 +30,8 @@ pytestmark = [
 ]
 
 AHEAD = 45 * 60  # seconds
-CLOSE = 3.0  # seconds: what was asked and stored within one act
-PATIENCE = 60.0
+CLOSE = 3.0  # seconds between request and storage of the same action
+TIMEOUT = 60.0
 SILENT = 6  # WORKER_SILENT_SECONDS
 WRONG = {**clock_ahead(AHEAD), "MACHINE_NAME": "wrong-one"}
 RIGHT = {"MACHINE_NAME": "right-one"}
@@ -45,7 +45,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 @pytest.fixture(scope="module")
 def machines(there: Place) -> Iterator[tuple[Portal, Portal]]:
-    """The right one and the wrong one; each has its spool, as machines do."""
+    """The right machine and the wrong one; each has its own spool."""
     with ExitStack() as stack:
         right, wrong = (
             stack.enter_context(
@@ -58,7 +58,7 @@ def machines(there: Place) -> Iterator[tuple[Portal, Portal]]:
 
 @contextmanager
 def worker(there: Place, machine: dict[str, str]) -> Iterator[None]:
-    """A background worker that gives signs of life, until the block is over; then it is killed."""
+    """Run a background worker that sends heartbeats; kill it after the block."""
     signs = len(heartbeats(there))
     environment = {**os.environ, **there.environment, **machine}
     log = there.folder / f"worker-{machine['MACHINE_NAME']}.log"
@@ -66,7 +66,7 @@ def worker(there: Place, machine: dict[str, str]) -> Iterator[None]:
         command = [sys.executable, "manage.py", "worker"]
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
     try:
-        wait_until(lambda: len(heartbeats(there)) > signs, PATIENCE, "the worker gives a sign of life")
+        wait_until(lambda: len(heartbeats(there)) > signs, TIMEOUT, "the worker gives a sign of life")
         yield
     finally:
         process.kill()
@@ -106,13 +106,13 @@ def is_ready(one: Portal) -> bool:
 
 
 def at(one: Portal, person: Person) -> Person:
-    """The same person, sent to another machine."""
+    """The same person, connected to another machine."""
     browser = Browser(one.server.port)
     browser._cookies, browser._csrf = dict(person.browser._cookies), person.browser._csrf
     return Person(browser)
 
 
-def test_the_machine_is_as_wrong_as_the_test_says() -> None:
+def test_machine_has_the_configured_clock_error() -> None:
     command = [sys.executable, "-c", "import time; print(time.time(), time.monotonic())"]
     told = subprocess.run(command, env={**os.environ, **WRONG}, check=True, capture_output=True, text=True)
     local, monotonic = map(float, told.stdout.split())
@@ -147,7 +147,7 @@ def test_events_sessions_and_deadlines_are_the_same_on_both_machines(
     assert {(end - true_now(there)).total_seconds() // 120 for end in ends} == {14}  # of 30 minutes
 
 
-def test_a_worker_that_is_ahead_gives_nothing_up_and_signs_nobody_out(
+def test_worker_with_a_fast_clock_gives_nothing_up_and_ends_no_session(
     there: Place, machines: tuple[Portal, Portal]
 ) -> None:
     right = machines[0]
@@ -174,25 +174,21 @@ def test_a_worker_that_is_ahead_gives_nothing_up_and_signs_nobody_out(
         for one in machines:
             assert is_ready(one)
     newest = max(heartbeats(there))
-    wait_until(
-        lambda: (true_now(there) - newest).total_seconds() > SILENT, PATIENCE, "the workers are silent"
-    )
+    wait_until(lambda: (true_now(there) - newest).total_seconds() > SILENT, TIMEOUT, "the workers are silent")
     for machine in (RIGHT, WRONG):
         assert "Silent: start manage.py worker" in status(there, machine)
-    for one in machines:  # without a worker pages and creates go on
+    for one in machines:  # without a worker, pages and creates still work
         assert is_ready(one)
 
 
-def test_a_heartbeat_of_a_machine_that_has_no_such_clock_counts_for_nothing(
-    there: Place, machines: tuple[Portal, Portal]
-) -> None:
+def test_heartbeat_from_the_future_is_ignored(there: Place, machines: tuple[Portal, Portal]) -> None:
     with psycopg.connect(there.database_url) as past_the_portal:
         past_the_portal.execute("UPDATE core_signoflife SET seen_at = now() + interval '45 minutes'")
     said = status(there, RIGHT)
     assert "No heartbeat within a day: start manage.py worker" in said
 
 
-def test_a_machine_with_another_digest_key_does_not_start_and_says_why_once(there: Place) -> None:
+def test_machine_with_another_digest_key_does_not_start_and_reports_it_once(there: Place) -> None:
     environment = {**os.environ, **there.environment, **WRONG, "PORTAL_PORT": str(free_port())}
     environment["DIGEST_KEY"] = "another-digest-key-than-that-of-the-others"
     before = there.events("keys.registered")
@@ -201,7 +197,7 @@ def test_a_machine_with_another_digest_key_does_not_start_and_says_why_once(ther
         [sys.executable, "manage.py", "worker"],
     ):
         done = subprocess.run(
-            command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True, timeout=PATIENCE
+            command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True, timeout=TIMEOUT
         )
         assert done.returncode != 0
         assert (done.stdout + done.stderr).count("DIGEST_KEY") == 1

@@ -1,4 +1,4 @@
-"""PostgreSQL goes away and comes back, with the deployed portal over it."""
+"""PostgreSQL stops and starts again under the deployed portal."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ pytestmark = [
     pytest.mark.skipif(connection.vendor == "sqlite", reason="A file does not go away: on PostgreSQL alone"),
 ]
 
-# Between two attempts of a pool that doubles its waits (at 15 and at 31 s): the next one would be far away.
+# Between two attempts of a pool that doubles its waits (at 15 and at 31 s): the next would come much later.
 AWAY_SECONDS = 20.0
 PROMISED_SECONDS = 5.0  # from the return of the database to the first page
 READINESS_SECONDS = 2.0
 RESTARTS = 5
-PATIENCE = 60.0
+TIMEOUT = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def one(there: Place) -> Iterator[Portal]:
 
 
 class Load(threading.Thread):
-    """Somebody who asks for one page after the other, and notes what came and when."""
+    """A person who requests page after page; records results and times."""
 
     def __init__(self, person: Person, path: str) -> None:
         super().__init__(daemon=True)
@@ -76,17 +76,17 @@ class Load(threading.Thread):
 
     def end(self) -> None:
         self._over.set()
-        self.join(PATIENCE)
+        self.join(TIMEOUT)
 
 
 def ask_readiness(one: Portal) -> tuple[int, float]:
-    """Status, and how long it took."""
+    """The status, and the seconds it took."""
     begin = time.monotonic()
     with Browser(one.server.port).tab() as tab:
         return tab.get("/readyz").status, time.monotonic() - begin
 
 
-def test_pages_are_back_within_seconds_of_the_database_and_readiness_never_waits_for_it(
+def test_pages_return_seconds_after_the_database_and_readiness_never_waits(
     one: Portal, cluster: Cluster
 ) -> None:
     person = one.sign_in("sam")
@@ -104,7 +104,7 @@ def test_pages_are_back_within_seconds_of_the_database_and_readiness_never_waits
     cluster.start()
     returned = time.monotonic()
     while not all(load.answers[-1][1].status == 200 for load in loads):
-        assert time.monotonic() < returned + PATIENCE
+        assert time.monotonic() < returned + TIMEOUT
         time.sleep(0.05)
     back = time.monotonic() - returned
     for load in loads:
@@ -118,7 +118,7 @@ def test_pages_are_back_within_seconds_of_the_database_and_readiness_never_waits
     assert all("cannot reach its database" in answer.text for answer in answers if answer.status == 503)
 
 
-def test_a_restart_of_the_database_in_the_middle_of_requests_gives_nobody_a_bare_error(
+def test_database_restart_during_requests_shows_no_bare_error(
     there: Place, one: Portal, cluster: Cluster
 ) -> None:
     person = one.sign_in("sam")
@@ -150,14 +150,14 @@ def test_a_restart_of_the_database_in_the_middle_of_requests_gives_nobody_a_bare
         cluster.start()
     over.set()
     for thread in people:
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
     print(f"{RESTARTS} restarts: {dict(told)}")
     assert bare == []
     assert told[503]
 
 
-def test_connections_that_the_server_has_closed_are_given_to_nobody(one: Portal, cluster: Cluster) -> None:
-    """A pool full of connections of before: without a look at them each costs somebody a page."""
+def test_closed_connections_are_not_handed_out(one: Portal, cluster: Cluster) -> None:
+    """A pool full of stale connections: without a check each would cost a person a page."""
     person = one.sign_in("sam")
     loads = [Load(person, "/submissions/") for _ in range(8)]
     for load in loads:

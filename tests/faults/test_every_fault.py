@@ -1,6 +1,6 @@
-"""Every fault of the sandbox, from the form to the page: outcome, sends on the wire, what the person sees.
+"""Every fault of the sandbox, from the form to the page: outcome, sends on the wire, page contents.
 
-The tables that these tests make stand in ``var/faults-http.md`` and ``var/faults-tls.md`` afterwards.
+These tests write their tables to ``var/faults-http.md`` and ``var/faults-tls.md``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sandbox.faults.table import ROWS, Row
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import FULL, creates, on_page, posted, sent, text
 
-# One process runs them all: they write one table.
+# One process runs them all, because they write one table.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("every fault")]
 
 NEW = "/consumers/new/"
@@ -31,8 +31,8 @@ SECRETS = (
     "%70%72%61",
     "cHJhY3RpY2U",
 )  # of the sandbox, or parts
-ENDLESS = ("hang", "no_answer", "drip")  # what only the caller's own limits end
-# What each outcome shows first, and whether it offers to send again.
+ENDLESS = ("hang", "no_answer", "drip")  # faults that only the caller's own limits end
+# The first text for each outcome, and whether the page offers to send again.
 PAGES = {
     Outcome.CREATED: ("receipt", False),
     Outcome.REJECTED: ("form, filled", True),
@@ -43,7 +43,7 @@ PAGES = {
 
 @pytest.fixture(scope="module")
 def table() -> Iterator[dict[str, list[str]]]:
-    """The lines of the tables, written out when the last fault is through."""
+    """The lines of the tables, written after the last fault."""
     lines: dict[str, list[str]] = {"http": [], "tls": []}
     yield lines
     folder = Path(project.BASE_DIR) / "var"
@@ -52,7 +52,7 @@ def table() -> Iterator[dict[str, list[str]]]:
         (folder / f"faults-{name}.md").write_text(head + "".join(rows))
 
 
-# Each fault over each scheme on which it can happen.
+# Each fault with each scheme on which it is possible.
 CASES = [
     pytest.param(scheme, row, id=f"{scheme}-{row.fault}")
     for scheme in ("http", "tls")
@@ -63,7 +63,7 @@ CASES = [
 
 @pytest.fixture
 def world(scheme: str, tmp_path: Path, settings: Settings) -> Iterator[SandboxServer]:
-    """A sandbox over http or https, to which the portal's client is pointed."""
+    """A sandbox over http or https; the portal's client is configured to use it."""
     with SandboxServer(data=tmp_path / "sandbox.sqlite3", tls="good" if scheme == "tls" else "") as server:
         settings.CDP_BASE_URL = server.base_url
         settings.CDP_CA_FILE = str(server.ca_file) if scheme == "tls" else ""
@@ -71,7 +71,7 @@ def world(scheme: str, tmp_path: Path, settings: Settings) -> Iterator[SandboxSe
 
 
 @pytest.mark.parametrize(("scheme", "row"), CASES)
-def test_every_fault_ends_in_its_outcome_and_its_page_with_at_most_one_send(
+def test_every_fault_has_its_outcome_and_page_with_at_most_one_send(
     as_staff: Client,
     world: SandboxServer,
     settings: Settings,

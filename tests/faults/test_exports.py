@@ -1,4 +1,4 @@
-"""Exports over real connections: slow readers, readers who go, cancelled ones, lost and stopped processes."""
+"""Exports over real connections: slow and lost readers, cancelled exports, killed and stopped processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from apps.history.models import State
 from tests.support.deployed import Person, Place, Portal, place, portal, wait_until
-from tests.support.deployed_exports import PATIENCE, ROWS, Exports
+from tests.support.deployed_exports import ROWS, TIMEOUT, Exports
 from tests.support.processes import run
 
 pytestmark = pytest.mark.xdist_group("deployed")
@@ -40,7 +40,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 @pytest.fixture(scope="module")
 def one(there: Place) -> Iterator[Portal]:
-    """One process with a pool of two connections."""
+    """A portal of one process with a pool of two connections."""
     folder = there.folder / "files"
     folder.mkdir()
     chosen = {"EXPORT_DIR": str(folder), "DATABASE_POOL_SIZE": "2", "EXPORTS_AT_ONCE": "4"}
@@ -58,20 +58,18 @@ def exports(one: Portal, there: Place, sue: Person) -> Exports:
     return Exports(one, there, sue)
 
 
-def test_a_slow_reader_gets_the_whole_file(exports: Exports) -> None:
+def test_slow_reader_gets_the_whole_file(exports: Exports) -> None:
     address = exports.prepare()
     with exports.download(address) as response:
         content = response.read(50_000)
-        exports.until(address, (State.DELIVERING, ""))  # all of it is written long before it is read
+        exports.until(address, (State.DELIVERING, ""))  # the file is complete long before it is read
         content += response.read()
     exports.until(address, (State.FINISHED, ""))
     assert content.count(b"\n") == ROWS + 1
     assert hashlib.sha256(content).hexdigest() in exports.page(address)
 
 
-def test_two_stalled_readers_hold_no_connection_and_leave_the_pages_quick(
-    exports: Exports, there: Place
-) -> None:
+def test_two_stalled_readers_hold_no_connection_and_pages_stay_fast(exports: Exports, there: Place) -> None:
     first, second = exports.prepare(), exports.prepare()
     with exports.download(first) as one, exports.download(second) as two:
         assert one.read(1000)
@@ -83,7 +81,7 @@ def test_two_stalled_readers_hold_no_connection_and_leave_the_pages_quick(
             begun = time.monotonic()
             assert "Submissions" in exports.page("/submissions/")
             slowest = max(slowest, time.monotonic() - begun)
-        assert slowest < 5.0  # with a connection of the pool in each it would be the pool's ten seconds
+        assert slowest < 5.0  # if each held a pooled connection, it would take the pool's ten seconds
         if not there.database_url.startswith("sqlite"):
             assert _sessions(there) <= 2
         assert one.read(1000)
@@ -92,7 +90,7 @@ def test_two_stalled_readers_hold_no_connection_and_leave_the_pages_quick(
 
 
 def _sessions(there: Place) -> int:
-    """How many connections the portal has, but for the one that asks."""
+    """The number of the portal's connections, without the asking one."""
     with psycopg.connect(there.database_url) as connection:
         row = connection.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
@@ -102,7 +100,7 @@ def _sessions(there: Place) -> int:
     return int(row[0])
 
 
-def test_cancel_breaks_the_download_of_a_stalled_reader(exports: Exports) -> None:
+def test_cancelling_breaks_the_download_of_a_stalled_reader(exports: Exports) -> None:
     address = exports.prepare()
     with exports.download(address) as response:
         assert response.read(1000)
@@ -114,7 +112,7 @@ def test_cancel_breaks_the_download_of_a_stalled_reader(exports: Exports) -> Non
     assert "The export was cancelled" in exports.page(address)
 
 
-def test_a_reader_of_http_1_0_sees_by_the_length_that_a_file_is_broken(exports: Exports) -> None:
+def test_http_1_0_reader_detects_a_truncated_file_by_its_length(exports: Exports) -> None:
     address = exports.prepare()
     with exports.download(address, version="HTTP/1.0") as response:
         length = int(response.headers["Content-Length"])
@@ -125,7 +123,7 @@ def test_a_reader_of_http_1_0_sees_by_the_length_that_a_file_is_broken(exports: 
         assert len(content) < length
 
 
-def test_no_file_is_left_and_none_has_a_name(exports: Exports, there: Place) -> None:
+def test_temporary_file_has_no_name_and_none_is_left(exports: Exports, there: Place) -> None:
     address = exports.prepare()
     with exports.download(address) as response:
         assert response.read(1000)
@@ -134,7 +132,7 @@ def test_no_file_is_left_and_none_has_a_name(exports: Exports, there: Place) -> 
     assert [*(there.folder / "files").iterdir()] == []
 
 
-def test_a_killed_process_leaves_a_failed_export_and_a_free_slot(
+def test_killed_process_leaves_a_failed_export_and_a_free_slot(
     exports: Exports, there: Place, one: Portal
 ) -> None:
     address = exports.prepare()
@@ -146,7 +144,7 @@ def test_a_killed_process_leaves_a_failed_export_and_a_free_slot(
             os.kill(pid, signal.SIGKILL)
         with pytest.raises((http.client.IncompleteRead, ConnectionError)):
             response.read()
-    wait_until(lambda: one.server.workers not in (old, []), PATIENCE, "another process")
+    wait_until(lambda: one.server.workers not in (old, []), TIMEOUT, "another process")
     assert exports.state(address) == (State.DELIVERING, "")
     failed = there.events("export.failed")
     _age(there)
@@ -157,7 +155,7 @@ def test_a_killed_process_leaves_a_failed_export_and_a_free_slot(
 
 
 def _age(there: Place) -> None:
-    """Let the last beats be old."""
+    """Make the last heartbeats old."""
     statement = "UPDATE history_export SET beat_at = '2026-01-01 00:00:00' WHERE slot IS NOT NULL"
     if there.database_url.startswith("sqlite"):
         import sqlite3
@@ -172,7 +170,7 @@ def _age(there: Place) -> None:
             connection.execute(statement)
 
 
-def test_a_reader_who_takes_nothing_for_too_long_is_left(there: Place) -> None:
+def test_reader_who_takes_nothing_for_too_long_is_disconnected(there: Place) -> None:
     with portal(there, workers=1, threads=24, EXPORT_STALL_SECONDS="1") as quick:
         exports = Exports(quick, there, quick.sign_in("sue"))
         address = exports.prepare()
@@ -183,7 +181,7 @@ def test_a_reader_who_takes_nothing_for_too_long_is_left(there: Place) -> None:
                 response.read()
 
 
-def test_without_room_for_the_file_the_reader_is_led_to_the_page_that_says_why(there: Place) -> None:
+def test_full_disk_redirects_the_reader_to_a_page_with_the_reason(there: Place) -> None:
     with portal(there, workers=1, threads=24, EXPORT_DIR="/nowhere/at/all") as without:
         exports = Exports(without, there, without.sign_in("sue"))
         address = exports.prepare()
@@ -194,7 +192,7 @@ def test_without_room_for_the_file_the_reader_is_led_to_the_page_that_says_why(t
         assert exports.state(address) == (State.FAILED, "disk_failed")
 
 
-def test_a_stop_of_the_portal_ends_an_export_within_its_grace(there: Place) -> None:
+def test_stopping_the_portal_ends_an_export_within_its_grace_period(there: Place) -> None:
     grace = 20
     times = {"CDP_TOTAL_TIMEOUT": "3", "CDP_CONNECT_TIMEOUT": "1", "CDP_READ_TIMEOUT": "2"}
     with portal(there, workers=1, threads=24, WEB_GRACEFUL_SECONDS=str(grace), **times) as stopping:
@@ -205,7 +203,7 @@ def test_a_stop_of_the_portal_ends_an_export_within_its_grace(there: Place) -> N
             exports.until(address, (State.DELIVERING, ""))
             begun = time.monotonic()
             stopping.server.process.terminate()
-            assert stopping.server.process.wait(PATIENCE) == 0
+            assert stopping.server.process.wait(TIMEOUT) == 0
             assert time.monotonic() - begun < grace
             assert exports.state(address) == (State.FAILED, "portal_stopped")
             with pytest.raises((http.client.IncompleteRead, ConnectionError)):

@@ -1,4 +1,4 @@
-"""Every address as everybody, with requests that no browser sends: none is an error of the portal's own."""
+"""Every address as every role, with requests that no browser sends: none causes an error in the portal."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ TEXTS = [
     "on",
 ]
 NAMES = [
-    # fields of the forms, arguments of the addresses, and what Django and allauth read by themselves
+    # fields of the forms, arguments of the addresses, and what Django and allauth read themselves
     *posted(FULL),
     *("emails-MIN_NUM_FORMS", "emails-MAX_NUM_FORMS", "emails-99999-value", "identifiers-0-DELETE"),
     *("accepted", "add", "remove", "entry_of", "csrfmiddlewaretoken", "_method"),
@@ -117,7 +117,7 @@ NAMES = [
 
 @dataclass(frozen=True)
 class Odd:
-    """One request."""
+    """An invalid or unusual request."""
 
     method: str
     path: str
@@ -128,10 +128,10 @@ class Odd:
 
 
 class Maker:
-    """Makes requests at random, the same ones for the same seed."""
+    """Generates requests at random, deterministically for a seed."""
 
     def __init__(self, known: dict[str, list[object]]) -> None:
-        self.random = random.Random(SEED)  # to be repeated, not to be secret
+        self.random = random.Random(SEED)  # for repeatability, not secrecy
         self._known = known
 
     def request(self, address: Address) -> Odd:
@@ -174,7 +174,7 @@ class Maker:
         return self.random.choice([urlencode(self._pairs()), self.random.choice(raw)])
 
     def _damaged_entry(self) -> tuple[bytes, str]:
-        """A whole entry with names gone, doubled or filled with something else."""
+        """A whole entry with names removed, doubled or filled with other values."""
         pairs = list(posted(FULL).items())
         for _time in range(self.random.randint(1, 6)):
             place = self.random.randrange(len(pairs))
@@ -213,7 +213,7 @@ class Maker:
                 b"--B--",
                 part % (name, b"", text) + b"--B--\r\n",
                 part % (name, b'; filename="../x.exe"', text) + b"--B--\r\n",
-                part % (name, b"", text),  # no end
+                part % (name, b"", text),  # unclosed
                 part % (name, b"\r\nContent-Transfer-Encoding: base64", b"====!") + b"--B--\r\n",
                 b"--B\r\nContent-Disposition: nonsense\r\n\r\n\r\n--B--",
                 self.random.randbytes(500),
@@ -241,7 +241,7 @@ class Maker:
 
 
 def _known(sam: User, somebody: User) -> dict[str, list[object]]:
-    """Values for the arguments of an address: of things that exist, and of things that do not."""
+    """Values for the arguments of an address: of existing and of missing objects."""
     created = submit.submit(
         order_ref=SAMPLE_ORDER,
         consumer=NewConsumer(
@@ -271,19 +271,19 @@ def _known(sam: User, somebody: User) -> dict[str, list[object]]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_odd_request_to_any_address_is_an_error_of_the_portal(
+def test_no_odd_request_causes_an_error_in_the_portal(
     sandbox: SandboxServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """1,200 requests with a fixed seed, over every address of the resolver (two of three to each in turn, the
-    third to one with a form), as nobody, as each role, as somebody with all of them.
+    """Send 1,200 requests with a fixed seed over every address of the resolver.
 
-    A view's exception would come out of the test client and end the run: it is told with its request. What
-    the run created, it created with exactly one send each.
+    Two of three go to each address in turn, the third to one with a form; as anonymous, as each role, and as
+    a person with all roles. A view's exception comes out of the test client and ends the run; the message
+    contains its request. Every submission that the run created has exactly one send.
     """
     caplog.set_level(logging.CRITICAL)
     seeded = len(sandbox.sandbox.consumers())
     sam = make_person("sam", "staff")
-    make_person("ada", "administrator")  # so that the last administrator is not among the visited
+    make_person("ada", "administrator")  # so that the last administrator is not among the targets
     people = {role: make_person(f"of-{role}", role) for role in ROLES}
     people["everything"] = make_person("all", *ROLES)
     visitors: list[User | None] = [None, *people.values(), people["everything"], people["everything"]]
@@ -320,7 +320,7 @@ def test_no_odd_request_to_any_address_is_an_error_of_the_portal(
     seconds = time.monotonic() - started
     print(f"{REQUESTS} requests to {len(ADDRESSES)} addresses in {seconds:.0f} s, by class {statuses}")
     assert wrong == []
-    assert min(statuses[kind] for kind in (2, 3, 4)) > REQUESTS // 20  # it was no run of refusals alone
+    assert min(statuses[kind] for kind in (2, 3, 4)) > REQUESTS // 20  # not all requests were refused
     sends = {"created": len(sandbox.sandbox.consumers()) - seeded, "any": len(creates(sandbox))}
     assert sends["created"] == Submission.objects.filter(duration_ms__isnull=False, outcome="created").count()
     assert sends["any"] == Submission.objects.filter(duration_ms__isnull=False).count()

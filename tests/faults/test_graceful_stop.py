@@ -1,4 +1,4 @@
-"""A deployment in the middle of a hundred sends: each ends in a stored truth, and none is unknown."""
+"""A deployment during a hundred sends: each ends with a stored, true outcome, and none is unknown."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ pytestmark = pytest.mark.xdist_group("deployed")
 
 SENDS = 100
 SOME = 25
-LATE = 1.0  # seconds that the vendor takes for an answer
-VERY_LATE = 6.0  # enough for all sends to be waiting at one moment
-PATIENCE = 60.0  # seconds
+LATE = 1.0  # seconds until the vendor answers
+VERY_LATE = 6.0  # enough for all sends to wait at the same time
+TIMEOUT = 60.0  # seconds
 
 
 @pytest.fixture(scope="module")
@@ -34,20 +34,20 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 @pytest.fixture
 def there(prepared: Place) -> Place:
-    """The place, with what earlier tests have left in it known."""
+    """The place, with a sandbox that answers immediately."""
     prepared.answer_after(0)
     return prepared
 
 
 @pytest.fixture
 def two(there: Place) -> Iterator[Portal]:
-    """Two processes, each with room for all sends."""
+    """A portal of two processes, each with threads for all sends."""
     with portal(there, workers=2, threads=SENDS + 20) as started:
         yield started
 
 
 class Sends:
-    """A hundred people who press Create within so many seconds, and what each of them got."""
+    """A hundred people who press Create within so many seconds, and their results."""
 
     def __init__(self, there: Place, portal: Portal, *, within: float = 0) -> None:
         self._there, self._before = there, len(there.creates())
@@ -64,26 +64,26 @@ class Sends:
         self._thread.start()
 
     def wait_for(self, count: int) -> None:
-        """Return when that many are on the wire."""
+        """Wait until that many requests are on the wire."""
         wait_until(
-            lambda: len(self._there.creates()) - self._before >= count, PATIENCE, f"{count} on the wire"
+            lambda: len(self._there.creates()) - self._before >= count, TIMEOUT, f"{count} on the wire"
         )
 
     def receipts(self) -> list[str]:
-        """The submissions whose receipts people were led to, when all have got something."""
-        self._thread.join(2 * PATIENCE)
+        """The submissions whose receipts people were redirected to, once all have a result."""
+        self._thread.join(2 * TIMEOUT)
         answers = [answer for answer in self._answers if isinstance(answer, Answer)]
         assert {answer.status for answer in answers} <= {303}, Counter(a.status for a in answers)
         return sorted(answer.location.split("/")[2] for answer in answers)
 
     @property
     def cut(self) -> Counter[str]:
-        """The kinds of those who got no page."""
+        """The kinds of failures of those who got no page."""
         return Counter(type(answer).__name__ for answer in self._answers if isinstance(answer, Exception))
 
 
 def check_truth(there: Place, receipts: list[str]) -> None:
-    """Everything that reached the wire is created and stored; there is nothing else."""
+    """Assert that every request on the wire is created and stored, and nothing else is."""
     created = there.submissions("created")
     assert there.outcomes() == {"created": len(there.creates())}
     consumers = {one.ref for order in there.used for one in there.sandbox.sandbox.consumers(order)}
@@ -94,7 +94,7 @@ def check_truth(there: Place, receipts: list[str]) -> None:
 
 # --- The whole portal stops -----------------------------------------------------------------------
 @pytest.mark.parametrize(("waiting", "within"), [(SOME, 5.0), (SENDS, 0.0)], ids=["some", "all"])
-def test_a_stop_lets_every_send_end_and_sends_nothing_more(
+def test_stop_completes_every_send_and_starts_no_more(
     there: Place, two: Portal, waiting: int, within: float
 ) -> None:
     there.answer_after(LATE if waiting == SOME else VERY_LATE)
@@ -102,7 +102,7 @@ def test_a_stop_lets_every_send_end_and_sends_nothing_more(
     sends = Sends(there, two, within=within)
     sends.wait_for(waiting)
     two.server.process.terminate()
-    assert two.server.process.wait(PATIENCE) == 0
+    assert two.server.process.wait(TIMEOUT) == 0
     receipts = sends.receipts()
     print(f"SIGTERM with {waiting} on the wire: {len(receipts)} receipts, without a page {dict(sends.cut)}")
     check_truth(there, receipts)
@@ -113,21 +113,21 @@ def test_a_stop_lets_every_send_end_and_sends_nothing_more(
 
 # --- The portal goes on ---------------------------------------------------------------------------
 def reload(portal: Portal) -> None:
-    """What an operator does after a change of the environment's file."""
+    """Reload the configuration as an operator does after a change of the environment file."""
     old = set(portal.server.workers)
     portal.server.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: len(set(portal.server.workers) - old) == len(old), PATIENCE, "new processes")
+    wait_until(lambda: len(set(portal.server.workers) - old) == len(old), TIMEOUT, "new processes")
 
 
 def stop_one(portal: Portal) -> None:
-    """One worker is told to end; the master starts another."""
+    """Terminate one worker; the master starts another."""
     first = portal.server.workers[0]
     os.kill(first, signal.SIGTERM)
-    wait_until(lambda: first not in portal.server.workers, PATIENCE, "the process has ended")
+    wait_until(lambda: first not in portal.server.workers, TIMEOUT, "the process has ended")
 
 
 @pytest.mark.parametrize("act", [reload, stop_one])
-def test_while_processes_are_replaced_everybody_gets_their_receipt(
+def test_every_person_gets_a_receipt_while_processes_are_replaced(
     there: Place, two: Portal, act: Callable[[Portal], None]
 ) -> None:
     there.answer_after(LATE)
@@ -139,4 +139,4 @@ def test_while_processes_are_replaced_everybody_gets_their_receipt(
     assert sends.cut == {}
     assert len(set(receipts)) == SENDS
     check_truth(there, receipts)
-    wait_until(lambda: len(two.server.workers) == 2 and set(two.server.workers) != old, PATIENCE, "two")
+    wait_until(lambda: len(two.server.workers) == 2 and set(two.server.workers) != old, TIMEOUT, "two")

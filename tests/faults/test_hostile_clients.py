@@ -1,4 +1,4 @@
-"""Clients that never end what they began: everybody else gets their page, and they are dropped in time."""
+"""Clients that never complete a request: other people still get their pages, and the clients are dropped."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ pytestmark = pytest.mark.xdist_group("deployed")
 
 THREADS = 24
 CLIENTS = 4 * THREADS
-HEAD_SECONDS, BODY_SECONDS = 2, 4  # a body that drips every three seconds is never silent for so long
-PATIENCE = 10.0  # seconds for a page; where threads wait for clients it does not come at all
+# seconds; a body that drips every three seconds is never silent for that long
+HEAD_SECONDS, BODY_SECONDS = 2, 4
+TIMEOUT = 10.0  # seconds for a page; if threads wait for clients it never comes
 SLACK = 6.0  # seconds: a busy machine
 FIELD = "application/x-www-form-urlencoded"
-# Who holds an answered connection has had what it asked for: it is only not waited for.
+# A client that holds an answered connection has its answer: the server only stops waiting for it.
 HELD = KINDS["answered, held open"]
 SLOW = [kind for kind in KINDS.values() if kind is not HELD]
 
@@ -46,22 +47,22 @@ def person(one: Portal) -> Browser:
 
 
 def signed_in(portal: Portal) -> Browser:
-    browser = Browser(portal.server.port, timeout=PATIENCE)
+    browser = Browser(portal.server.port, timeout=TIMEOUT)
     browser.sign_in("sam", PASSWORDS["sam"])
     browser.reconnect()
     return browser
 
 
 def assert_answered(person: Browser, attack: Attack) -> None:
-    """The form page comes while all of them are connected."""
-    assert attack.is_complete.wait(PATIENCE)
+    """Assert that the form page comes while all of them are connected."""
+    assert attack.is_complete.wait(TIMEOUT)
     for _ in range(3):
         with person.tab() as tab:
             assert tab.get(NEW).status == 200
 
 
 @pytest.mark.parametrize("kind", SLOW, ids=lambda kind: kind.name)
-def test_a_page_is_answered_and_whoever_sends_no_whole_request_is_dropped(
+def test_page_is_answered_and_clients_with_incomplete_requests_are_dropped(
     one: Portal, person: Browser, kind: Kind
 ) -> None:
     limit = BODY_SECONDS if "body" in kind.name else HEAD_SECONDS
@@ -75,13 +76,13 @@ def test_a_page_is_answered_and_whoever_sends_no_whole_request_is_dropped(
     assert "Traceback" not in one.log.read_text()
 
 
-def test_nobody_waits_for_clients_that_keep_answered_connections_open(one: Portal, person: Browser) -> None:
+def test_clients_that_hold_answered_connections_block_no_one_else(one: Portal, person: Browser) -> None:
     with attacking(one.server.port, HELD, count=CLIENTS) as [attack]:
         assert_answered(person, attack)
     assert "Traceback" not in one.log.read_text()
 
 
-def test_more_clients_than_there_is_room_for_push_each_other_out(there: Place) -> None:
+def test_clients_beyond_the_capacity_displace_each_other(there: Place) -> None:
     room = 2 * THREADS
     with (
         portal(
@@ -89,11 +90,11 @@ def test_more_clients_than_there_is_room_for_push_each_other_out(there: Place) -
         ) as started,
         attacking(started.server.port, KINDS["half a header"], count=CLIENTS, again=False) as [attack],
     ):
-        wait_until(lambda: len(attack.dropped) >= CLIENTS - room, PATIENCE, "those who came first are out")
+        wait_until(lambda: len(attack.dropped) >= CLIENTS - room, TIMEOUT, "those who came first are out")
         assert_answered(signed_in(started), attack)
 
 
-def test_a_stop_does_not_wait_until_they_are_late(there: Place) -> None:
+def test_stop_does_not_wait_for_the_clients_time_limit(there: Place) -> None:
     with (
         portal(there, workers=1, threads=THREADS) as started,
         attacking(started.server.port, KINDS["half a body"], KINDS["silent"], count=CLIENTS) as attacks,
@@ -101,16 +102,16 @@ def test_a_stop_does_not_wait_until_they_are_late(there: Place) -> None:
         for attack in attacks:
             assert_answered(signed_in(started), attack)
         started.server.process.terminate()
-        assert started.server.process.wait(PATIENCE) == 0  # of the 60 seconds that a body may take
+        assert started.server.process.wait(TIMEOUT) == 0  # of the 60 seconds for a body
 
 
-# --- What is no attack ----------------------------------------------------------------------------
+# --- Legitimate clients -----------------------------------------------------------------------------
 def exchange(one: Portal, *pieces: bytes) -> bytes:
-    """All that comes back until the server closes, for a request that is sent in these pieces.
+    """All bytes until the server closes, for a request that is sent in these pieces.
 
-    Before each piece but the first the portal has answered somebody else, so it has seen the one before.
+    Before each later piece the portal answers another person, so it has read the previous piece.
     """
-    with closing(socket.create_connection(("127.0.0.1", one.server.port), PATIENCE)) as connection:
+    with closing(socket.create_connection(("127.0.0.1", one.server.port), TIMEOUT)) as connection:
         for number, piece in enumerate(pieces):
             if number:
                 with Browser(one.server.port).tab() as other:
@@ -126,14 +127,14 @@ def head(method: str, path: str, *lines: str) -> bytes:
     return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", *lines, "", ""]).encode()
 
 
-def test_a_request_that_comes_in_pieces_is_answered(one: Portal) -> None:
+def test_request_in_several_pieces_is_answered(one: Portal) -> None:
     request = head("GET", "/healthz", "Connection: close")
     heard = exchange(one, *(request[place : place + 9] for place in range(0, len(request), 9)))
     assert heard.startswith(b"HTTP/1.1 200 OK\r\n")
 
 
-def test_a_connection_serves_one_request_after_the_other(one: Portal) -> None:
-    with closing(http.client.HTTPConnection("127.0.0.1", one.server.port, timeout=PATIENCE)) as connection:
+def test_connection_serves_several_requests_in_turn(one: Portal) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", one.server.port, timeout=TIMEOUT)) as connection:
         sockets = set()
         for body in (None, "a=1", "a=" + "x" * 50_000, None, "a=" + "x" * 2_000_000):
             method = "GET" if body is None else "POST"
@@ -145,14 +146,14 @@ def test_a_connection_serves_one_request_after_the_other(one: Portal) -> None:
         assert len(sockets) == 1
 
 
-def test_a_second_request_behind_the_first_is_left_to_be_sent_again(one: Portal) -> None:
+def test_pipelined_second_request_is_left_to_be_sent_again(one: Portal) -> None:
     request = head("GET", "/healthz")
     heard = exchange(one, request + request)
     assert heard.count(b"HTTP/1.1 200 OK") == 1
     assert b"Connection: close" in heard
 
 
-def test_who_asks_first_whether_to_send_the_body_is_told_to_go_on_once(one: Portal) -> None:
+def test_expect_100_continue_is_answered_once(one: Portal) -> None:
     lines = ("Expect: 100-continue", "Content-Length: 3", f"Content-Type: {FIELD}", "Connection: close")
     heard = exchange(one, head("POST", PAGE, *lines), b"a=1")
     assert heard.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 403")
@@ -171,14 +172,14 @@ def test_who_asks_first_whether_to_send_the_body_is_told_to_go_on_once(one: Port
     ],
     ids=["no length", "long head", "long line", "two lengths", "empty", "TLS"],
 )
-def test_what_cannot_be_read_is_refused_at_once(one: Portal, request_: bytes, status: bytes) -> None:
+def test_unparsable_request_is_refused_immediately(one: Portal, request_: bytes, status: bytes) -> None:
     heard = exchange(one, request_)
     assert heard[9:12] == status
     assert "Traceback" not in one.log.read_text()
 
 
 @pytest.mark.parametrize("content_type", [FIELD, "multipart/form-data; boundary=x"])
-def test_a_body_that_is_too_large_is_not_waited_for(one: Portal, content_type: str) -> None:
+def test_too_large_body_is_refused_without_waiting(one: Portal, content_type: str) -> None:
     lines = (f"Content-Type: {content_type}", "Content-Length: 200000000")
     heard = exchange(one, head("POST", PAGE, *lines) + b"--x\r\n" + b"a" * 100_000)
     assert heard[9:12] in (b"400", b"403", b"413")
@@ -186,12 +187,12 @@ def test_a_body_that_is_too_large_is_not_waited_for(one: Portal, content_type: s
     assert "Traceback" not in one.log.read_text()
 
 
-def test_what_all_of_them_send_together_has_a_limit(one: Portal, person: Browser) -> None:
-    """Bodies that stay incomplete fill the memory only so far; then the largest of them goes."""
+def test_all_bodies_together_have_a_size_limit(one: Portal, person: Browser) -> None:
+    """Incomplete bodies fill the memory only up to a limit; then the largest is dropped."""
     size, count = 9_000_000, 10
     request = head("POST", PAGE, f"Content-Type: {FIELD}", f"Content-Length: {size + 1}") + b"a" * size
     before, ended = one.server.resident_bytes, 0
-    connections = [socket.create_connection(("127.0.0.1", one.server.port), PATIENCE) for _ in range(count)]
+    connections = [socket.create_connection(("127.0.0.1", one.server.port), TIMEOUT) for _ in range(count)]
     for connection in connections:
         with suppress(OSError):
             connection.sendall(request)

@@ -1,4 +1,4 @@
-"""Processes that are killed or stopped at a certain moment: what is stored is true, and it is sent once."""
+"""Processes that are killed or stopped at a certain moment: the stored outcome is true, with one send."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from tests.faults.storm.people import Person, Told
 from tests.faults.storm.world import World
 from tests.support.supervised_processes import halt, send, wait_for
 
-# The processes have a database of their own; this one only says of which kind.
+# The processes use their own database; this fixture's only determines the kind.
 pytestmark = pytest.mark.django_db
 
-BOUND = 40.0  # seconds; the longest way is deadline, total limit, margin and look: about 12
+BOUND = 40.0  # seconds; the longest case is deadline, total limit, margin and check: about 12
 TOTAL = 3.0  # seconds, CDP_TOTAL_TIMEOUT of these processes
 CREATE, LIST = "create_order_consumer", "list_order_consumers"
 SUBMISSION = """SELECT id, outcome, error_code, consumer_ref, resolved_how, check_count, next_check_at
@@ -34,7 +34,7 @@ EVENTS = "SELECT action FROM audit_event WHERE order_ref = ? ORDER BY seq"
 
 @pytest.fixture(scope="module")
 def world(django_db_setup: None) -> Iterator[World]:
-    """Portal, sandbox and three background workers, for all tests of this module."""
+    """Portal, sandbox and three background workers, shared by all tests of this module."""
     environment = {
         "CDP_RECONCILIATION_AFTER": "0.5,3",
         "CDP_TOTAL_TIMEOUT": str(TOTAL),
@@ -48,7 +48,7 @@ def world(django_db_setup: None) -> Iterator[World]:
 
 @dataclass
 class Case:
-    """One order with one entry on it, and what can be seen of both."""
+    """One order with one entry, and the records of both."""
 
     world: World
     sam: Person
@@ -56,7 +56,7 @@ class Case:
     told: list[Told | None] = field(default_factory=list)
 
     def post(self) -> threading.Thread:
-        """Somebody makes the entry and insists, in a thread."""
+        """Post the entry in a thread, with retries."""
         person = somebody(self.world)
         person.come_with(self.sam)
 
@@ -69,11 +69,11 @@ class Case:
         return thread
 
     def arm(self, fault: str, **facts: Any) -> None:
-        """The next request of an operation on this order, a create unless told otherwise, meets the fault."""
+        """Arm a fault for the next request of an operation on this order, by default a create."""
         self.world.vendor.arm(fault=fault, order=self.entry.order, **facts)
 
     def requests(self, operation: str) -> list[dict[str, Any]]:
-        """The requests of an operation on this order that have arrived; of a list its first page."""
+        """The requests of an operation on this order; of a list only its first page."""
         return [
             request
             for request in self.world.vendor.requests()
@@ -83,11 +83,11 @@ class Case:
         ]
 
     def consumers(self) -> list[str]:
-        """The references that the vendor has on this order."""
+        """The references of the vendor's consumers on this order."""
         return [c["ref"] for c in self.world.vendor.consumers() if c["order_ref"] == self.entry.order]
 
     def row(self) -> dict[str, Any]:
-        """The submission; empty where there is none (yet), or no database."""
+        """The submission; empty if there is none yet, or no database."""
         with suppress(psycopg.OperationalError):
             rows = self.world.rows(SUBMISSION, self.entry.order)
             assert len(rows) <= 1
@@ -98,7 +98,7 @@ class Case:
         return str(self.row().get("outcome", ""))
 
     def events(self) -> list[str]:
-        """What the audit log tells of this order's submission, but that somebody tried again or read it."""
+        """The audit events of this order's submission, without retries and views."""
         told = [row["action"] for row in self.world.rows(EVENTS, self.entry.order)]
         return [action for action in told if action not in ("submission.repeat_blocked", "submission.viewed")]
 
@@ -113,7 +113,7 @@ class Case:
 
 @pytest.fixture(scope="module")
 def sam(world: World) -> Iterator[Person]:
-    """Signed in once: a password costs a second."""
+    """A browser that has signed in once: a password hash costs a second."""
     person = somebody(world)
     person.sign_in()
     yield person
@@ -121,7 +121,7 @@ def sam(world: World) -> Iterator[Person]:
 
 
 def somebody(world: World) -> Person:
-    """A person who does nothing but what they are told to."""
+    """A person for manual control by a test."""
     person = Person("sam", "practice-sam-2026", world.port, Pile([], 0, 0), lambda: None, 0)
     person.double_clicks = person.looks_at_receipts = 0
     return person
@@ -149,7 +149,7 @@ def signal_web_workers(world: World, number: signal.Signals) -> None:
 @pytest.mark.parametrize(
     ("fault", "seconds"), [("no_answer_after", 30), ("late_work", 1.0)], ids=["done", "done later"]
 )
-def test_a_killed_web_worker_leaves_an_unknown_that_a_look_makes_created(
+def test_killed_web_worker_leaves_an_unknown_outcome_that_a_check_makes_created(
     case: Case, fault: str, seconds: float
 ) -> None:
     case.arm(fault, seconds=seconds)
@@ -157,7 +157,7 @@ def test_a_killed_web_worker_leaves_an_unknown_that_a_look_makes_created(
     case.until_sent()
     signal_web_workers(case.world, signal.SIGKILL)
     assert case.outcome() == "sending"
-    posting.join(BOUND)  # the same form, until there is a page again
+    posting.join(BOUND)  # the same form, until a page comes
     case.until("created")
     [ref] = case.consumers()
     row = case.row()
@@ -173,7 +173,7 @@ def test_a_killed_web_worker_leaves_an_unknown_that_a_look_makes_created(
     assert len(case.requests(CREATE)) == 1
 
 
-def test_a_killed_web_worker_whose_send_was_not_done_leaves_an_unknown(case: Case) -> None:
+def test_killed_web_worker_without_a_completed_send_leaves_an_unknown_outcome(case: Case) -> None:
     case.arm("no_answer_before", seconds=30)
     posting = case.post()
     case.until_sent()
@@ -186,9 +186,9 @@ def test_a_killed_web_worker_whose_send_was_not_done_leaves_an_unknown(case: Cas
     assert len(case.requests(CREATE)) == 1
 
 
-def test_a_web_worker_stopped_across_the_deadline_before_the_first_byte_sends_nothing(case: Case) -> None:
+def test_web_worker_stopped_past_the_deadline_before_the_first_byte_sends_nothing(case: Case) -> None:
     sandbox = case.world.sandbox.pid
-    halt(sandbox)  # a connection is accepted, but nobody shakes hands
+    halt(sandbox)  # connections are accepted without a TLS handshake
     try:
         posting = case.post()
         case.until("sending", "not_sent")
@@ -204,7 +204,7 @@ def test_a_web_worker_stopped_across_the_deadline_before_the_first_byte_sends_no
     assert case.events() == ["consumer.create_requested", "consumer.not_sent"]
 
 
-def test_a_web_worker_stopped_across_the_deadline_after_the_first_byte_stores_what_is_true(
+def test_web_worker_stopped_past_the_deadline_after_the_first_byte_stores_the_true_outcome(
     case: Case,
 ) -> None:
     case.arm("slow", seconds=0.3)
@@ -220,7 +220,7 @@ def test_a_web_worker_stopped_across_the_deadline_after_the_first_byte_stores_wh
     assert len(case.requests(CREATE)) == 1
 
 
-def test_a_web_worker_that_comes_back_after_it_was_given_up_and_knows_nothing_either_adds_nothing(
+def test_web_worker_resumed_after_being_given_up_adds_nothing_if_it_has_no_answer(
     case: Case,
 ) -> None:
     case.arm("no_answer_before", seconds=30)
@@ -237,7 +237,7 @@ def test_a_web_worker_that_comes_back_after_it_was_given_up_and_knows_nothing_ei
 
 
 # --- The background worker ----------------------------------------------------------------------------
-def test_a_look_whose_worker_was_killed_is_taken_by_another_after_its_lease(case: Case) -> None:
+def test_check_of_a_killed_worker_is_repeated_by_another_after_its_lease(case: Case) -> None:
     case.arm("reset_after")
     case.post().join(BOUND)
     case.arm("no_answer_before", operation=LIST, seconds=30)
@@ -251,7 +251,7 @@ def test_a_look_whose_worker_was_killed_is_taken_by_another_after_its_lease(case
     assert len(case.requests(CREATE)) == 1
 
 
-def test_many_workers_at_once_take_each_look_once(world: World, sam: Person) -> None:
+def test_concurrent_workers_run_each_check_once(world: World, sam: Person) -> None:
     cases = [new_case(world, sam) for _ in range(8)]
     for case in cases:
         case.arm("reset_before")
@@ -265,7 +265,7 @@ def test_many_workers_at_once_take_each_look_once(world: World, sam: Person) -> 
 
 
 # --- The database -------------------------------------------------------------------------------------
-def test_a_database_killed_during_the_send_gets_the_outcome_from_the_spool(case: Case) -> None:
+def test_outcome_of_a_send_during_a_database_crash_comes_from_the_spool(case: Case) -> None:
     cluster = case.world.cluster
     if cluster is None:
         pytest.skip("SQLite has no server to kill")

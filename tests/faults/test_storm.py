@@ -1,4 +1,4 @@
-"""The storm of ``make faults``, small: processes are killed while people post, and every promise is held."""
+"""The storm of ``make faults``, small: processes are killed while people post, and every promise holds."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from django.conf import settings
 from django.db import connection
 
 BOUND = 240  # seconds; about 40 on an idle machine
-END = 60  # seconds, for the processes of the storm to end
+END = 60  # seconds for the processes of the storm to end
 SIZE = ["--submissions", "60", "--people", "4", "--havocs", "8", "--quick", "--most-seconds", "90"]
 
 
-@pytest.mark.django_db  # for its kind alone: the processes have a database of their own
-def test_after_a_small_storm_every_submission_is_true_and_nothing_is_lost_or_doubled() -> None:
+@pytest.mark.django_db  # only for its kind: the processes use their own database
+def test_small_storm_leaves_every_submission_true_and_none_lost_or_doubled() -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "tests.faults.storm", "--database", connection.vendor, *SIZE],
         cwd=settings.BASE_DIR,

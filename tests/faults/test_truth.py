@@ -1,7 +1,7 @@
-"""A property: reconciliation never says "created" of somebody else's consumer where that can be told.
+"""A property: reconciliation never reports another person's consumer as created if it can be detected.
 
-The model that knows the truth is in ``tests/faults/truth``; `python -m tests.faults.truth` tries thousands of
-cases and says how often an outcome stays unknown, and why.
+The model that knows the truth is in ``tests/faults/truth``; `python -m tests.faults.truth` runs thousands of
+cases and reports how often an outcome stays unknown, and why.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def world(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(checks, "MIN_CHECK_INTERVAL", datetime.timedelta(0))
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
-            cursor.execute("PRAGMA synchronous=OFF")  # thousands of commits, and nobody pulls the plug
+            cursor.execute("PRAGMA synchronous=OFF")  # thousands of commits that need no durability
     world = World(tmp_path)
     yield world
     world.close()
@@ -72,7 +72,7 @@ def reconciled(world: World, case: Case, staff: User) -> Submission:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(case=cases())
-# An older twin that no list showed before the send, with and without the moment of its creation.
+# An older twin that no list contained before the send, with and without the time of its creation.
 @example(case=Case(done=False, dated=True, writers=(Writer(LONG_AGO, 1.5),)))
 @example(case=Case(done=True, dated=True, lag=6.0, writers=(Writer(LONG_AGO, 1.5),)))
 @example(case=Case(done=False, dated=True, skew=3600.0, writers=(Writer(-300.0, 1.5),)))
@@ -81,7 +81,7 @@ def reconciled(world: World, case: Case, staff: User) -> Submission:
 @example(case=Case(done=False, page_size=2, paging="shuffled", writers=(Writer(-30.0, -30.0),) * 5))
 @example(case=Case(done=False, page_size=1, paging="gap", writers=(Writer(-30.0, -30.0),) * 2))
 @example(case=Case(done=False, cache="stubborn", is_cache_warm=True, writers=(Writer(-30.0, -30.0),)))
-# A new reference under which an older twin is answered.
+# A new reference for which an older twin is returned.
 @example(
     case=Case(
         done=False,
@@ -89,7 +89,7 @@ def reconciled(world: World, case: Case, staff: User) -> Submission:
         writers=(Writer(-30.0, -30.0), Writer(1.0, 1.0, is_twin=False)),
     )
 )
-def test_created_is_never_said_of_somebody_elses_consumer_where_that_can_be_told(
+def test_created_is_never_reported_for_a_detectably_foreign_consumer(
     staff: User, world: World, case: Case
 ) -> None:
     submission = reconciled(world, case, staff)
@@ -104,7 +104,7 @@ def test_created_is_never_said_of_somebody_elses_consumer_where_that_can_be_told
 
 
 @pytest.mark.parametrize("dated", [False, True])
-def test_where_nothing_is_in_the_way_the_consumer_is_found(staff: User, world: World, dated: bool) -> None:
+def test_consumer_is_found_if_nothing_interferes(staff: User, world: World, dated: bool) -> None:
     case = Case(
         dated=dated,
         lag=6.0,
@@ -118,14 +118,14 @@ def test_where_nothing_is_in_the_way_the_consumer_is_found(staff: User, world: W
     assert (submission.outcome, submission.consumer_ref) == (Outcome.CREATED, world.own_ref)
 
 
-def test_what_stays_undecidable_is_an_equal_consumer_of_another_system_in_the_same_seconds(
+def test_only_an_equal_consumer_of_another_system_in_the_same_seconds_is_undecidable(
     staff: User, world: World
 ) -> None:
-    """Documented in the decisions: no field of the API tells the two apart."""
+    """Documented in the decisions: no field of the API distinguishes the two."""
     submission = reconciled(world, Case(done=False, writers=(Writer(1.0, 1.0),)), staff)
     assert (submission.outcome, world.own_ref, world.is_decidable()) == (Outcome.CREATED, "", False)
 
 
-def test_a_twin_beside_ours_is_taken_by_nobody(staff: User, world: World) -> None:
+def test_consumer_with_a_twin_is_not_taken(staff: User, world: World) -> None:
     submission = reconciled(world, Case(writers=(Writer(1.0, 1.0), Writer(-30.0, NEVER))), staff)
     assert (submission.outcome, submission.check_result) == (Outcome.UNKNOWN, "several")

@@ -1,7 +1,7 @@
-"""What is typed, sent, stored and told by the receipt is the same, for consumers made at random.
+"""The typed, sent, stored and displayed values are the same, for random consumers.
 
-The rules of what may change on the way (surrounding blanks, the domain of an e-mail address, E.164, the upper
-case of a passport number) are written here a second time, so that the portal is not compared with itself.
+The rules for allowed changes (surrounding blanks, the domain of an e-mail address, E.164, the upper case of a
+passport number) are written here a second time, so that the portal is not compared with itself.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ MONTHS = [
 
 @dataclass(frozen=True)
 class Typed:
-    """An entry as a browser posts it, and what has to arrive at the vendor if it is sent."""
+    """An entry as a browser posts it, and the expected body at the vendor if it is sent."""
 
     values: dict[str, str]
     wire: dict[str, Any]
@@ -68,11 +68,11 @@ HOSTILE = [
     "0",
 ]
 BLANKS = st.sampled_from(["", "", "", " ", "  ", "\N{NO-BREAK SPACE}", "\N{IDEOGRAPHIC SPACE}"])
-# Whatever a browser can post: it replaces lone surrogates itself.
+# Anything a browser can post: it replaces lone surrogates itself.
 ANY = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=100).filter(str.strip)
 WITH_CONTROLS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=110)
 PADDED = st.builds("{}{}{}".format, BLANKS, st.one_of(st.sampled_from(HOSTILE), ANY), BLANKS)
-# Mostly what can be sent, so that the wire is seen; now and then a name of anything at all.
+# Mostly valid values, so that they reach the wire; sometimes any text as a name.
 NAMES = st.one_of(PADDED, PADDED, PADDED, PADDED, PADDED, WITH_CONTROLS)
 LABEL = st.text("abcXYZ019", min_size=1, max_size=12)
 PHONES = st.one_of(
@@ -80,7 +80,7 @@ PHONES = st.one_of(
         [
             ("085 123 4567", "+353851234567"),
             ("+44 20 7946 0958", "+442079460958"),
-            ("(01) 611-23345", "(01) 611-23345"),  # too long to be a number of any kind
+            ("(01) 611-23345", "(01) 611-23345"),  # too long for any kind of number
             ("reception ☎", "reception ☎"),
             ("085 123 4567 ext. 3", "085 123 4567 ext. 3"),
             ("０８５ 1234567", "+353851234567"),
@@ -93,7 +93,7 @@ PHONES = st.one_of(
 
 @st.composite
 def dates_of_birth(draw: st.DrawFn) -> tuple[str, str]:
-    """A date as one of the ways that people write it, and as the vendor's text."""
+    """A date in one of the usual notations, and as the vendor's text."""
     date = draw(st.dates(datetime.date(1, 1, 1), datetime.date(2020, 12, 31)))
     year, month = f"{date.year:04}", MONTHS[date.month - 1]
     written = draw(
@@ -112,7 +112,7 @@ def dates_of_birth(draw: st.DrawFn) -> tuple[str, str]:
 
 @st.composite
 def entries(draw: st.DrawFn) -> Typed:
-    """A whole entry with whatever number of rows, some of them empty."""
+    """A whole entry with any number of rows, some of them empty."""
     texts = {
         "first_name": draw(NAMES),
         "last_name": draw(NAMES),
@@ -127,7 +127,7 @@ def entries(draw: st.DrawFn) -> Typed:
         "country": draw(st.sampled_from(["", "IE", "CI", "AX"])),
     }
     born = draw(st.one_of(st.just(("", "")), dates_of_birth()))
-    emails = draw(st.lists(st.tuples(LABEL, LABEL), max_size=3))  # the same one twice is an error
+    emails = draw(st.lists(st.tuples(LABEL, LABEL), max_size=3))  # a duplicate is an error
     numbers = draw(st.lists(PHONES, max_size=3))
     pairs = draw(st.lists(st.tuples(PADDED, PADDED), max_size=20))
     values = {
@@ -137,7 +137,7 @@ def entries(draw: st.DrawFn) -> Typed:
         **texts,
         **rows("emails", [f" {local}@{domain}.Example" for local, domain in emails] or [""]),
         **rows("phone_numbers", [number for number, _read in numbers] or [""]),
-        **identifier_rows([("", ""), *pairs]),  # an empty row is ignored wherever it stands
+        **identifier_rows([("", ""), *pairs]),  # an empty row is ignored at any position
     }
     wire = {
         "firstName": NameField.visible(texts["first_name"]),
@@ -161,7 +161,7 @@ def entries(draw: st.DrawFn) -> Typed:
 
 # --- The property ---------------------------------------------------------------------------------
 def read_once(text: str) -> dict[str, Any]:
-    """The JSON of a body; a name that stands in it twice is a fault, whoever reads which of them."""
+    """The JSON of a body; fails if a name occurs twice, because parsers differ in which they use."""
 
     def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         assert len({name for name, _value in pairs}) == len(pairs), "a name stands in the body twice"
@@ -172,7 +172,7 @@ def read_once(text: str) -> dict[str, Any]:
 
 
 def on_receipt(wire: dict[str, Any]) -> dict[str, tuple[str, ...]]:
-    """What the receipt has to say of this body, label by label."""
+    """What the receipt has to show for this body, label by label."""
     told: dict[str, tuple[str, ...]] = {}
     for ours, theirs in {
         "title": "title",
@@ -208,7 +208,7 @@ def on_receipt(wire: dict[str, Any]) -> dict[str, tuple[str, ...]]:
 
 
 def send(client: Client, values: dict[str, str]) -> Response:
-    """Post as a browser does; where the page stops once with a warning, create anyway."""
+    """Post as a browser does; if the page shows a warning, create anyway."""
     response = client.post(NEW, urlencode(values), content_type=FORM)
     if response.status_code == 200 and response.context.get("warnings"):
         assert typed(on_page(response)) == typed(values)
@@ -222,12 +222,12 @@ def send(client: Client, values: dict[str, str]) -> Response:
     deadline=None,
     derandomize=True,
     database=None,
-    phases=[Phase.generate],  # what fails is shown as it is: making it small takes minutes over a real wire
-    # One person and one sandbox for all examples: what accumulates on the order is a part of the test.
+    phases=[Phase.generate],  # without shrinking, which takes minutes over a real wire
+    # One person and one sandbox for all examples: the growing order is a part of the test.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(entry=entries())
-def test_the_receipt_says_what_was_sent_and_that_is_what_was_typed(
+def test_typed_sent_and_displayed_values_are_equal(
     as_staff: Client, sandbox: SandboxServer, entry: Typed
 ) -> None:
     sends, known = len(creates(sandbox)), len(sandbox.sandbox.consumers(SAMPLE_ORDER))

@@ -1,4 +1,4 @@
-"""Processes whose machine has a wrong clock: libfaketime stands between them and the system's clock."""
+"""Processes with a wrong clock: libfaketime changes the system time they read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ needs_library = pytest.mark.skipif(
 def clock_ahead(seconds: int) -> dict[str, str]:
     """The environment of a process whose clock is that far ahead; negative: behind.
 
-    The monotonic clock stays as it is, as on a machine whose time is set wrongly.
+    The monotonic clock is not changed, as on a machine whose time is set wrongly.
     """
     package = find_spec("libfaketime")
     assert package is not None

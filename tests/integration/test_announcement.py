@@ -1,4 +1,4 @@
-"""The start of the portal is on record."""
+"""The start of the portal is recorded in the audit log."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from consumerportal.announcement import record_start, settings_digest
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_start_is_on_record_with_version_and_settings(settings: Settings) -> None:
+def test_start_is_recorded_with_version_and_settings(settings: Settings) -> None:
     record_start()
     [event] = AuditEvent.objects.filter(action="portal.started")
     assert event.details == {"version": settings.VERSION, "settings_digest": settings_digest()}
     assert event.actor_name == "system:portal"
 
 
-def test_the_digest_changes_with_a_setting_and_with_nothing_else(settings: Settings) -> None:
+def test_digest_changes_with_a_setting_and_with_nothing_else(settings: Settings) -> None:
     first = settings_digest()
     assert first == settings_digest()
     settings.CDP_API_TOKEN = "another token"
@@ -27,7 +27,7 @@ def test_the_digest_changes_with_a_setting_and_with_nothing_else(settings: Setti
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_file_of_secrets_that_others_may_read_is_told_at_the_start(
+def test_secrets_file_readable_by_others_is_reported_at_the_start(
     settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.ENV_FILE = tmp_path / ".env"

@@ -1,4 +1,4 @@
-"""The audit log as administrators read it: filters, pages, one event, timelines; and who may not."""
+"""The audit log's pages for administrators: filters, pages, one event, timelines; and permissions."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ DAY = dt.datetime(2030, 3, 7, tzinfo=dt.UTC)
 
 
 def tell(action: EventType, actor: Actor = ANNA, at: dt.datetime | None = None, **facts: Any) -> int:
-    """An event, as if it had happened at that moment."""
+    """Record an event at that moment."""
     with events_at(at or DAY), transaction.atomic():
         return record(Event(action, actor, **facts))
 
 
 @pytest.fixture
 def story(db: None) -> dict[str, int]:
-    """Two people on two days; the events' numbers by name."""
+    """Record the acts of two people on two days; returns the events' numbers by name."""
     later = DAY + dt.timedelta(days=1)
     facts: dict[str, Any] = {"order_ref": "ord-1", "submission": "sub-1"}
     return {
@@ -60,7 +60,7 @@ def rows(page: str) -> list[int]:
 
 
 def shown(client: Client, story: dict[str, int], query: str) -> list[str]:
-    """Which of the story's events a list shows."""
+    """The names of the story's events that a list shows."""
     response = client.get(f"{PAGE}?{query}")
     assert response.status_code == 200
     names = {seq: name for name, seq in story.items()}
@@ -107,7 +107,7 @@ def shown(client: Client, story: dict[str, int], query: str) -> list[str]:
     ],
 )
 @pytest.mark.parametrize("few", [0, selectors.FEW])
-def test_filters_hold_together(
+def test_filters_are_combined(
     as_administrator: Client,
     story: dict[str, int],
     monkeypatch: pytest.MonkeyPatch,
@@ -119,13 +119,13 @@ def test_filters_hold_together(
     assert shown(as_administrator, story, query) == names
 
 
-def test_days_are_those_of_the_readers_zone(story: dict[str, int]) -> None:
+def test_days_are_in_the_readers_time_zone(story: dict[str, int]) -> None:
     client = Client()
     client.force_login(make_person("amy", "administrator", time_zone="America/New_York"))
     assert shown(client, story, "since=2030-03-06&until=2030-03-06") == ["failed", "asked"]
 
 
-def test_a_row_is_one_sentence_with_outcome_and_reference(
+def test_row_is_one_sentence_with_outcome_and_reference(
     as_administrator: Client, story: dict[str, int]
 ) -> None:
     page = text(as_administrator.get(f"{PAGE}?person=901"))
@@ -138,9 +138,7 @@ def test_a_row_is_one_sentence_with_outcome_and_reference(
     assert "Denied" in text(as_administrator.get(f"{PAGE}?failures=1&person=902"))
 
 
-def test_filters_in_effect_can_be_taken_away_one_by_one(
-    as_administrator: Client, story: dict[str, int]
-) -> None:
+def test_active_filters_can_be_removed_one_by_one(as_administrator: Client, story: dict[str, int]) -> None:
     page = text(as_administrator.get(f"{PAGE}?person=901&failures=1&since=2030-03-07&before=999999"))
     chips = dict(
         re.findall(r'<li><a href="([^"]+)"><span><span[^>]*>[^<]*</span>([^<]+)</span></a></li>', page)
@@ -152,7 +150,7 @@ def test_filters_in_effect_can_be_taken_away_one_by_one(
     }
 
 
-def test_one_click_leads_to_failures_and_denials_and_keeps_the_filters(
+def test_link_to_failures_and_denials_preserves_the_filters(
     as_administrator: Client, story: dict[str, int]
 ) -> None:
     page = text(as_administrator.get(f"{PAGE}?person=901"))
@@ -168,7 +166,7 @@ def walk(client: Client, address: str, link: str) -> Iterator[list[int]]:
 
 
 @pytest.mark.parametrize(("sort", "link"), [("", "next"), ("&sort=oldest", "prev")])
-def test_pages_go_through_all_once(
+def test_paging_shows_every_event_once(
     as_administrator: Client, monkeypatch: pytest.MonkeyPatch, sort: str, link: str
 ) -> None:
     monkeypatch.setattr(views, "PAGE_SIZE", 4)
@@ -178,7 +176,7 @@ def test_pages_go_through_all_once(
     assert pages == [ordered[:4], ordered[4:8], ordered[8:]]
 
 
-def test_a_page_behind_all_others_leads_to_the_first(as_administrator: Client, story: dict[str, int]) -> None:
+def test_page_beyond_the_last_leads_to_the_first(as_administrator: Client, story: dict[str, int]) -> None:
     page = text(as_administrator.get(f"{PAGE}?before=1&failures=1"))
     assert rows(page) == []
     assert 'href="/audit/?failures=1">Open its first page' in page
@@ -200,7 +198,7 @@ def test_a_page_behind_all_others_leads_to_the_first(as_administrator: Client, s
         ("person=1&person=2", "This was sent twice"),
     ],
 )
-def test_a_filter_that_cannot_be_read_is_told_at_its_field_and_nothing_is_shown(
+def test_unreadable_filter_is_an_error_at_its_field_and_shows_no_events(
     as_administrator: Client, story: dict[str, int], query: str, words: str
 ) -> None:
     response = as_administrator.get(f"{PAGE}?{query}")
@@ -210,11 +208,11 @@ def test_a_filter_that_cannot_be_read_is_told_at_its_field_and_nothing_is_shown(
     assert rows(page) == []
 
 
-def test_a_page_that_is_cut_says_so(as_administrator: Client) -> None:
+def test_truncated_page_key_is_reported(as_administrator: Client) -> None:
     assert as_administrator.get(f"{PAGE}?before=x").status_code == 400
 
 
-def test_an_event_shows_its_fields_what_belongs_to_it_and_what_is_stored(
+def test_event_page_shows_fields_related_events_and_the_stored_row(
     as_administrator: Client, story: dict[str, int]
 ) -> None:
     page = text(as_administrator.get(f"/audit/{story['failed']}/"))
@@ -227,7 +225,7 @@ def test_an_event_shows_its_fields_what_belongs_to_it_and_what_is_stored(
     assert "/submissions/" not in page  # an administrator may not open the receipt
 
 
-def test_who_may_see_all_submissions_is_led_to_the_receipt() -> None:
+def test_reader_with_permission_gets_a_link_to_the_receipt() -> None:
     submission = "6f7a4b1e-5b0a-4c5e-9d55-0d5f0f1b7a10"
     seq = tell(CONSUMER_CREATED, submission=submission)
     client = Client()
@@ -236,11 +234,11 @@ def test_who_may_see_all_submissions_is_led_to_the_receipt() -> None:
 
 
 @pytest.mark.parametrize("seq", ["0", "999999999", "9" * 30])
-def test_an_event_that_there_is_not_is_not_found(as_administrator: Client, seq: str) -> None:
+def test_missing_event_is_not_found(as_administrator: Client, seq: str) -> None:
     assert as_administrator.get(f"/audit/{seq}/").status_code == 404
 
 
-def test_to_read_the_log_is_an_event_that_tells_kinds_and_never_values(
+def test_reading_the_log_is_recorded_with_filter_names_and_no_values(
     as_administrator: Client, administrator: User, story: dict[str, int]
 ) -> None:
     as_administrator.get(f"{PAGE}?reference=ord-1&failures=1&since=2030-03-07")
@@ -252,26 +250,26 @@ def test_to_read_the_log_is_an_event_that_tells_kinds_and_never_values(
     assert opened.details == {"event": story["failed"]}
 
 
-def test_the_log_is_not_shown_when_that_cannot_be_recorded(as_administrator: Client) -> None:
+def test_log_is_not_shown_if_reading_it_cannot_be_recorded(as_administrator: Client) -> None:
     as_administrator.raise_request_exception = False
     with mock.patch.object(services, "record", side_effect=RuntimeError):
         assert as_administrator.get(PAGE).status_code == 500
 
 
 @pytest.mark.parametrize("path", [PAGE, "/audit/1/"])
-def test_nobody_else_reads_the_log(as_supervisor: Client, path: str) -> None:
+def test_other_roles_cannot_read_the_log(as_supervisor: Client, path: str) -> None:
     assert as_supervisor.get(path).status_code == 403
     assert events("access.denied")[-1].details["permission"] == "audit.view_log"
 
 
 @pytest.mark.parametrize("path", [PAGE, "/audit/1/"])
-def test_the_log_is_only_read(as_administrator: Client, path: str) -> None:
+def test_log_page_accepts_only_get(as_administrator: Client, path: str) -> None:
     before = AuditEvent.objects.count()
     assert as_administrator.post(path).status_code == 405
     assert AuditEvent.objects.count() == before
 
 
-def test_the_log_is_in_the_navigation_of_administrators_alone(
+def test_log_is_in_the_navigation_of_administrators_only(
     as_administrator: Client, as_supervisor: Client
 ) -> None:
     assert text(as_administrator.get("/")).count('href="/audit/"') == 2  # and on the start page

@@ -1,4 +1,4 @@
-"""A wrong resolution is corrected once, and the receipt shows both; the history names who did it."""
+"""A wrong resolution can be corrected once; the receipt shows both, and the history names their authors."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def theirs(unknown: Submission, sandbox: SandboxServer) -> str:
 
 @pytest.fixture
 def as_sol(db: None) -> Client:
-    """Another supervisor."""
+    """Another supervisor's client."""
     client = Client()
     client.force_login(make_person("sol", "supervisor"))
     return client
@@ -119,7 +119,7 @@ def test_created_is_corrected_to_not_created_and_the_receipt_shows_both(
     assert NOTE not in of_staff
 
 
-def test_after_a_correction_nothing_is_sent_again_without_a_word(
+def test_after_a_correction_sending_again_meets_a_warning(
     as_staff: Client, as_supervisor: Client, sandbox: SandboxServer, verified: Submission
 ) -> None:
     assert enter(as_supervisor, verified, AS_NOT_CREATED).status_code == 303
@@ -129,7 +129,7 @@ def test_after_a_correction_nothing_is_sent_again_without_a_word(
     assert len(creates(sandbox)) == 1
 
 
-def test_marked_as_created_after_it_was_sent_again_it_says_that_there_may_be_two(
+def test_marked_as_created_after_a_resend_warns_of_a_possible_duplicate(
     as_staff: Client, as_supervisor: Client, sandbox: SandboxServer, unknown: Submission, theirs: str
 ) -> None:
     assert enter(as_supervisor, unknown, AS_NOT_CREATED).status_code == 303
@@ -147,7 +147,7 @@ def test_marked_as_created_after_it_was_sent_again_it_says_that_there_may_be_two
     assert "The consumer may exist twice" in text(as_supervisor.get(receipt(unknown)))
 
 
-def test_the_reference_is_corrected_and_the_consumer_of_before_does_not_stay(
+def test_corrected_reference_replaces_the_previous_consumer(
     as_supervisor: Client, sandbox: SandboxServer, verified: Submission, theirs: str
 ) -> None:
     same = text(enter(as_supervisor, verified, created_with(theirs.upper())))
@@ -169,7 +169,7 @@ def test_the_reference_is_corrected_and_the_consumer_of_before_does_not_stay(
     sandbox.start()
 
 
-def test_what_is_not_verified_can_be_verified_later(
+def test_unverified_resolution_can_be_verified_later(
     as_supervisor: Client, sandbox: SandboxServer, unknown: Submission, theirs: str
 ) -> None:
     vendor_down(sandbox)
@@ -181,7 +181,7 @@ def test_what_is_not_verified_can_be_verified_later(
     assert fresh(unknown).consumer_read_at is not None
 
 
-def test_a_resolution_of_reconciliation_is_corrected_too(
+def test_resolution_by_reconciliation_can_be_corrected(
     as_supervisor: Client, unknown: Submission, theirs: str
 ) -> None:
     checks.check_now(unknown, actor=Actor.system("worker"), client=get_client())
@@ -194,7 +194,7 @@ def test_a_resolution_of_reconciliation_is_corrected_too(
 
 
 @pytest.mark.parametrize("outcome", [Outcome.CREATED, Outcome.REJECTED, Outcome.NOT_SENT, Outcome.SENDING])
-def test_what_the_vendors_own_answer_said_is_not_corrected(
+def test_outcome_of_the_vendors_answer_cannot_be_corrected(
     as_supervisor: Client, staff: User, supervisor: User, outcome: Outcome
 ) -> None:
     submission = store(staff, outcome)
@@ -204,7 +204,7 @@ def test_what_the_vendors_own_answer_said_is_not_corrected(
         resolve(submission, supervisor, Outcome.NOT_CREATED)
 
 
-def test_a_late_answer_in_the_middle_of_a_correction_is_not_corrected_away(
+def test_late_answer_during_a_correction_is_not_overwritten(
     as_supervisor: Client, verified: Submission
 ) -> None:
     version = seen(as_supervisor, verified)
@@ -215,13 +215,13 @@ def test_a_late_answer_in_the_middle_of_a_correction_is_not_corrected_away(
     assert fresh(verified).contradicted
 
 
-# --- A late answer that something speaks against ---------------------------------------------------
+# --- A late answer with a doubt --------------------------------------------------------------------
 def _late(submission: Submission, ref: str) -> None:
     late = Result(Outcome.CREATED, consumer_ref=ref, http_status=200)
     storing.store_outcome(fresh(submission), late, Actor.system("worker"))
 
 
-def test_a_late_answer_that_names_the_consumer_can_only_be_marked_as_created(
+def test_late_answer_with_a_reference_can_only_be_marked_as_created(
     as_supervisor: Client, staff: User
 ) -> None:
     submission = store(staff, Outcome.NOT_CREATED, refs_before=[OTHER])
@@ -232,7 +232,7 @@ def test_a_late_answer_that_names_the_consumer_can_only_be_marked_as_created(
 
 
 @pytest.mark.parametrize("why", ["known_before", "claimed"])
-def test_a_late_answer_that_something_speaks_against_leaves_both_ways_and_fills_in_nothing(
+def test_late_answer_with_a_doubt_allows_both_resolutions_and_fills_in_nothing(
     as_supervisor: Client, as_staff: Client, staff: User, supervisor: User, why: str
 ) -> None:
     before = [REF.upper()] if why == "known_before" else []
@@ -251,7 +251,7 @@ def test_a_late_answer_that_something_speaks_against_leaves_both_ways_and_fills_
     assert "Correct and send again" in text(as_staff.get(receipt(submission)))
 
 
-def test_a_late_reference_that_a_supervisor_has_overruled_belongs_to_who_it_is_given_to(
+def test_late_reference_overruled_by_a_supervisor_can_be_given_to_another_submission(
     as_supervisor: Client, staff: User, supervisor: User
 ) -> None:
     overruled = store(staff, Outcome.NOT_CREATED, refs_before=[REF])
@@ -265,7 +265,7 @@ def test_a_late_reference_that_a_supervisor_has_overruled_belongs_to_who_it_is_g
     assert "returned this reference for another submission" not in text(as_supervisor.get(receipt(other)))
 
 
-# --- At once --------------------------------------------------------------------------------------
+# --- Concurrent corrections -----------------------------------------------------------------------
 def _at_once(*acts: Callable[[], None]) -> list[str]:
     barrier = threading.Barrier(len(acts), timeout=20)
 
@@ -284,7 +284,7 @@ def _at_once(*acts: Callable[[], None]) -> list[str]:
         return sorted(pool.map(run, acts, timeout=30))
 
 
-def test_two_corrections_at_once_make_one(staff: User, supervisor: User) -> None:
+def test_two_concurrent_corrections_make_one(staff: User, supervisor: User) -> None:
     submission = store(staff, Outcome.CREATED, **resolved_by(supervisor))
     sol = make_person("sol", "supervisor")
     ends = _at_once(
@@ -296,7 +296,7 @@ def test_two_corrections_at_once_make_one(staff: User, supervisor: User) -> None
     assert len(events("consumer.resolution_corrected")) == ends.count("done")
 
 
-def test_two_corrections_of_what_both_saw_make_one(staff: User, supervisor: User) -> None:
+def test_two_corrections_of_the_same_resolution_make_one(staff: User, supervisor: User) -> None:
     submission = store(staff, Outcome.CREATED, **resolved_by(supervisor))
     one, other = fresh(submission), fresh(submission)
     ends = _at_once(
@@ -306,14 +306,14 @@ def test_two_corrections_of_what_both_saw_make_one(staff: User, supervisor: User
     assert PastResolution.objects.count() == 1
 
 
-def test_one_reference_for_two_submissions_at_once_is_taken_once(staff: User, supervisor: User) -> None:
+def test_one_reference_for_two_concurrent_corrections_is_used_once(staff: User, supervisor: User) -> None:
     one, other = store(staff, Outcome.UNKNOWN), store(staff, Outcome.UNKNOWN, clean(), order=FAMILY_ORDER)
     ends = _at_once(lambda: resolve(one, supervisor), lambda: resolve(other, supervisor, ref=REF.upper()))
     assert ends == ["ReferenceClaimed", "done"]
     assert Submission.objects.filter(outcome=Outcome.CREATED).count() == 1
 
 
-def test_a_supervisor_and_reconciliation_at_once_resolve_it_once(
+def test_concurrent_supervisor_and_reconciliation_resolve_once(
     unknown: Submission, supervisor: User, theirs: str
 ) -> None:
     one, other = fresh(unknown), fresh(unknown)
@@ -329,8 +329,8 @@ def test_a_supervisor_and_reconciliation_at_once_resolve_it_once(
     assert found.outcome == (Outcome.NOT_CREATED if by_supervisor else Outcome.CREATED)
 
 
-# --- Who did it -----------------------------------------------------------------------------------
-def test_the_history_names_reconciliation_and_not_who_pressed_check_now(
+# --- Authors --------------------------------------------------------------------------------------
+def test_history_names_reconciliation_and_not_the_person_who_pressed_check_now(
     as_staff: Client,
     staff: User,
     sandbox: SandboxServer,
@@ -356,7 +356,7 @@ def test_the_history_names_reconciliation_and_not_who_pressed_check_now(
     assert [event.actor_name for event in events("consumer.resolved")] == [staff.name]
 
 
-def test_an_odd_reference_of_the_vendor_does_not_keep_a_correction_out(staff: User, supervisor: User) -> None:
+def test_odd_reference_of_the_vendor_does_not_prevent_a_correction(staff: User, supervisor: User) -> None:
     submission = store(staff, Outcome.CREATED, **{**resolved_by(supervisor), "consumer_ref": "~odd~" * 30})
     resolve(submission, supervisor, Outcome.NOT_CREATED)
     [event] = events("consumer.resolution_corrected")

@@ -1,4 +1,4 @@
-"""New order consumer, from the form to the vendor: what is sent, what stops, and nothing typed is lost."""
+"""New order consumer, from the form to the vendor: what is sent, what stops it, no lost entry."""
 
 from __future__ import annotations
 
@@ -41,14 +41,16 @@ SUBMIT = re.compile(r'<button type="submit"([^>]*)>(.*?)</button>', re.DOTALL)
 
 
 def buttons(page: str) -> list[tuple[str, str]]:
-    """Attributes and words of the entry form's submit buttons, in the order of the source."""
+    """Attributes and text of the entry form's submit buttons, in the order of the source."""
     start = page.index('class="entry"')
     form = page[start : page.index("</form>", start)]
     return [(attributes, " ".join(labels.split())) for attributes, labels in SUBMIT.findall(form)]
 
 
 # --- The empty form -------------------------------------------------------------------------------
-def test_the_empty_form_sends_nothing_and_says_nothing(as_staff: Client, sandbox: SandboxServer) -> None:
+def test_opening_the_empty_form_sends_nothing_and_shows_no_error(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
     response = as_staff.get(NEW)
     values = on_page(response)
     assert set(typed(values).values()) == {""}
@@ -58,7 +60,7 @@ def test_the_empty_form_sends_nothing_and_says_nothing(as_staff: Client, sandbox
     assert sandbox.sandbox.requests() == []
 
 
-def test_the_form_is_filled_from_an_order(as_staff: Client) -> None:
+def test_form_is_filled_from_an_order(as_staff: Client) -> None:
     assert on_page(as_staff.get(NEW, {"order": SAMPLE_ORDER}))["order_ref"] == SAMPLE_ORDER
     hostile = '"><script>alert(1)</script>'
     response = as_staff.get(NEW, {"order": hostile})
@@ -67,7 +69,7 @@ def test_the_form_is_filled_from_an_order(as_staff: Client) -> None:
 
 
 @pytest.mark.parametrize("warned", [False, True])
-def test_the_first_submit_button_of_the_form_is_create_so_that_enter_is_never_add_or_remove(
+def test_first_submit_button_of_the_form_is_create(
     as_staff: Client, sandbox: SandboxServer, warned: bool
 ) -> None:
     consumer = clean(emails=()) if warned else clean(last_name="")
@@ -85,13 +87,13 @@ def test_the_first_submit_button_of_the_form_is_create_so_that_enter_is_never_ad
         assert "Create anyway" in panel
 
 
-def test_an_administrator_has_no_form(as_administrator: Client) -> None:
+def test_administrator_has_no_form(as_administrator: Client) -> None:
     assert as_administrator.get(NEW).status_code == 403
     assert as_administrator.post(NEW, posted()).status_code == 403
 
 
 # --- Created --------------------------------------------------------------------------------------
-def test_a_filled_form_is_created_at_the_vendor_exactly_as_it_stands(
+def test_filled_form_is_created_at_the_vendor_exactly_as_typed(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     response = as_staff.post(NEW, posted(phone_numbers_note="ignored"))
@@ -109,9 +111,7 @@ NAMES = ["محمد عبد الله", "司馬遼太郎", "Zoe\N{COMBINING DIAERES
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_name_arrives_character_by_character(
-    as_staff: Client, sandbox: SandboxServer, name: str
-) -> None:
+def test_every_name_is_sent_unchanged(as_staff: Client, sandbox: SandboxServer, name: str) -> None:
     response = as_staff.post(NEW, posted(clean(first_name=name, last_name=name)))
     [stored] = sandbox.sandbox.consumers(SAMPLE_ORDER)
     assert json.loads(stored.body)["firstName"] == json.loads(stored.body)["lastName"] == name
@@ -121,7 +121,7 @@ def test_every_name_arrives_character_by_character(
 
 
 # --- Errors ---------------------------------------------------------------------------------------
-def test_an_entry_with_errors_comes_back_as_typed_and_nothing_is_sent(
+def test_entry_with_errors_returns_as_typed_and_nothing_is_sent(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     values = posted(
@@ -144,7 +144,7 @@ def test_an_entry_with_errors_comes_back_as_typed_and_nothing_is_sent(
     assert not Submission.objects.exists()
 
 
-def test_a_corrected_entry_is_sent_with_the_token_of_the_first_page(
+def test_corrected_entry_is_sent_with_the_token_of_the_first_page(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     values = posted(FULL, last_name="")
@@ -154,7 +154,7 @@ def test_a_corrected_entry_is_sent_with_the_token_of_the_first_page(
     assert json.loads(sandbox.sandbox.consumers(SAMPLE_ORDER)[0].body) == FULL.to_json()
 
 
-def test_twice_as_many_rows_as_permitted_are_a_clear_error_and_no_bare_400(
+def test_twice_the_permitted_rows_are_a_clear_error_and_no_bare_400(
     as_staff: Client, sandbox: SandboxServer, settings: Settings
 ) -> None:
     pairs = [("ProfileSystem", f"id-{number}") for number in range(2 * settings.MAX_IDENTIFIERS)]
@@ -168,7 +168,7 @@ def test_twice_as_many_rows_as_permitted_are_a_clear_error_and_no_bare_400(
 
 
 @pytest.mark.parametrize("count", [None, "", "0", "x", "9" * 5000])
-def test_rows_that_are_not_counted_are_neither_dropped_nor_sent(
+def test_uncounted_rows_are_neither_dropped_nor_sent(
     as_staff: Client, sandbox: SandboxServer, count: str | None
 ) -> None:
     values = posted()
@@ -186,7 +186,7 @@ def test_rows_that_are_not_counted_are_neither_dropped_nor_sent(
 
 
 @pytest.mark.parametrize("button", [{"remove": "emails-" + "9" * 5000}, {"add": "x"}, {"remove": "x-1"}])
-def test_a_button_that_is_none_of_the_pages_loses_nothing(
+def test_unknown_button_loses_nothing(
     as_staff: Client, sandbox: SandboxServer, button: dict[str, str]
 ) -> None:
     response = as_staff.post(NEW, {**posted(), "last_name": "", **button})
@@ -194,7 +194,7 @@ def test_a_button_that_is_none_of_the_pages_loses_nothing(
     assert on_page(response)["emails-0-value"] == posted()["emails-0-value"]
 
 
-def test_too_many_rows_are_all_kept_and_named(
+def test_too_many_rows_all_stay_and_are_reported(
     as_staff: Client, sandbox: SandboxServer, settings: Settings
 ) -> None:
     settings.MAX_EMAILS = 20
@@ -219,7 +219,7 @@ def test_without_its_token_a_form_sends_nothing(as_staff: Client, sandbox: Sandb
 
 
 @pytest.mark.parametrize(("field", "value"), [("title", "Baroness"), ("country", "YU")])
-def test_a_choice_that_is_none_any_more_is_told_and_kept(
+def test_choice_that_no_longer_exists_is_reported_and_stays(
     as_staff: Client, sandbox: SandboxServer, field: str, value: str
 ) -> None:
     response = as_staff.post(NEW, posted(FULL, **{field: value}))
@@ -240,7 +240,7 @@ ODD = posted(FULL, order_ref="nonsense", last_name="", date_of_birth="31 2 1991"
         ("identifiers", {"identifiers-2-provider": "", "identifiers-2-id": ""}),
     ],
 )
-def test_the_add_button_gives_one_more_row_and_says_nothing_about_the_rest(
+def test_add_button_adds_one_row_and_validates_nothing(
     as_staff: Client, sandbox: SandboxServer, prefix: str, new_row: dict[str, str]
 ) -> None:
     response = as_staff.post(NEW, {**ODD, "add": prefix})
@@ -255,9 +255,7 @@ def test_the_add_button_gives_one_more_row_and_says_nothing_about_the_rest(
 
 
 @pytest.mark.parametrize("index", [0, 1])
-def test_the_remove_button_takes_its_row_and_nothing_else(
-    as_staff: Client, sandbox: SandboxServer, index: int
-) -> None:
+def test_remove_button_removes_only_its_row(as_staff: Client, sandbox: SandboxServer, index: int) -> None:
     kept = FULL.identifiers[1 - index]
     response = as_staff.post(NEW, {**ODD, "remove": f"identifiers-{index}"})
     wanted = {name: value for name, value in typed(ODD).items() if not name.startswith("identifiers-")}
@@ -275,7 +273,7 @@ def test_removing_the_last_row_leaves_an_empty_one(as_staff: Client) -> None:
 @pytest.mark.parametrize(
     "button", [{"add": "shoes"}, {"remove": "shoes-0"}, {"remove": "emails-x"}, {"add": ""}]
 )
-def test_a_button_that_the_page_does_not_have_is_no_button(
+def test_forged_button_has_no_effect(
     as_staff: Client, sandbox: SandboxServer, button: dict[str, str]
 ) -> None:
     assert as_staff.post(NEW, {**posted(), **button}).status_code == 303
@@ -297,7 +295,7 @@ def test_rows_can_be_added_before_the_entry_is_sent(as_staff: Client, sandbox: S
 
 
 # --- Providers ------------------------------------------------------------------------------------
-def test_a_provider_whose_rule_was_removed_meanwhile_is_kept_and_warned_of(
+def test_provider_whose_rule_was_removed_stays_with_a_warning(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     IdentityRule.objects.create(name="Loyalty", provider="LoyaltyProgramme", priority=1)
@@ -313,14 +311,16 @@ ODD_CONSUMER = clean(emails=(), phone_numbers=("reception",))
 
 
 def accepted_on(page: str) -> str:
-    """What the button Create anyway accepts."""
+    """The warnings that the button Create anyway accepts."""
     [attributes] = [attributes for attributes, labels in buttons(page) if labels == "Create anyway"]
     found = re.search(r'name="accepted" value="([^"]*)"', attributes)
     assert found
     return found[1]
 
 
-def test_the_page_stops_once_filled_and_create_anyway_sends(as_staff: Client, sandbox: SandboxServer) -> None:
+def test_page_stops_once_with_the_entry_and_create_anyway_sends(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
     values = posted(ODD_CONSUMER)
     response = as_staff.post(NEW, values)
     assert response.status_code == 200
@@ -340,12 +340,12 @@ def test_the_page_stops_once_filled_and_create_anyway_sends(as_staff: Client, sa
     assert event.details["overridden"] == ["no_matching_identity", "phone_number_not_read"]
 
 
-def test_a_clean_entry_is_not_stopped_and_overrides_nothing(as_staff: Client, sandbox: SandboxServer) -> None:
+def test_valid_entry_is_not_stopped_and_accepts_no_warning(as_staff: Client, sandbox: SandboxServer) -> None:
     assert as_staff.post(NEW, posted()).status_code == 303
     assert "overridden" not in events("consumer.create_requested")[0].details
 
 
-def test_after_create_anyway_a_further_reason_stops_again(as_staff: Client, sandbox: SandboxServer) -> None:
+def test_further_warning_after_create_anyway_stops_again(as_staff: Client, sandbox: SandboxServer) -> None:
     page = as_staff.post(NEW, posted(ODD_CONSUMER))
     accepted = accepted_on(page.content.decode())
     old = {**on_page(page), "accepted": accepted, "date_of_birth": "1 1 1801"}
@@ -356,7 +356,7 @@ def test_after_create_anyway_a_further_reason_stops_again(as_staff: Client, sand
     assert creates(sandbox) == []
 
 
-def test_a_new_similar_one_between_the_warning_and_create_anyway_stops_again(
+def test_new_similar_submission_after_the_warning_stops_again(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
     store(staff, Outcome.CREATED, clean(first_name=FULL.first_name, last_name=FULL.last_name))
@@ -373,7 +373,7 @@ def test_a_new_similar_one_between_the_warning_and_create_anyway_stops_again(
     assert len(creates(sandbox)) == 1
 
 
-def test_a_similar_consumer_is_told_with_who_when_reference_and_fields(
+def test_similar_consumer_is_shown_with_person_time_reference_and_fields(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
     earlier = store(staff, Outcome.CREATED)
@@ -385,7 +385,7 @@ def test_a_similar_consumer_is_told_with_who_when_reference_and_fields(
     assert f'href="/submissions/{earlier.public_id}/"' in page
 
 
-def test_the_link_to_a_similar_one_is_only_for_who_may_open_it(
+def test_similar_submission_is_linked_only_for_readers_with_permission(
     as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
 ) -> None:
     earlier = store(make_person("sid", "staff"), Outcome.CREATED)
@@ -395,7 +395,7 @@ def test_the_link_to_a_similar_one_is_only_for_who_may_open_it(
 
 
 @pytest.mark.parametrize("outcome", [Outcome.SENDING, Outcome.UNKNOWN])
-def test_an_identical_one_that_may_exist_leads_to_its_receipt_without_create_anyway(
+def test_identical_submission_that_may_exist_leads_to_its_receipt_without_create_anyway(
     as_staff: Client, staff: User, sandbox: SandboxServer, outcome: Outcome
 ) -> None:
     mine = store(staff, outcome)
@@ -412,7 +412,7 @@ def test_an_identical_one_that_may_exist_leads_to_its_receipt_without_create_any
     assert creates(sandbox) == []
 
 
-def test_an_identical_one_of_somebody_else_is_told_without_a_link(
+def test_identical_submission_of_another_person_is_shown_without_a_link(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     theirs = store(make_person("sid", "staff"), Outcome.UNKNOWN)
@@ -423,7 +423,9 @@ def test_an_identical_one_of_somebody_else_is_told_without_a_link(
 
 
 # --- The same form again --------------------------------------------------------------------------
-def test_the_same_form_and_entry_again_is_the_same_receipt(as_staff: Client, sandbox: SandboxServer) -> None:
+def test_same_form_with_the_same_entry_leads_to_the_same_receipt(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
     values = posted()
     first, second = as_staff.post(NEW, values), as_staff.post(NEW, values)
     assert first["Location"] == second["Location"]
@@ -432,7 +434,7 @@ def test_the_same_form_and_entry_again_is_the_same_receipt(as_staff: Client, san
     assert len(events("submission.repeat_blocked")) == 1
 
 
-def test_back_button_and_next_person_sends_nothing_and_keeps_the_second_entry(
+def test_used_form_with_another_person_sends_nothing_and_preserves_the_entry(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     first = posted()
@@ -454,9 +456,9 @@ def test_back_button_and_next_person_sends_nothing_and_keeps_the_second_entry(
     ]
 
 
-# --- Correcting an earlier try --------------------------------------------------------------------
+# --- Correcting an earlier submission -------------------------------------------------------------
 @pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.NOT_SENT, Outcome.NOT_CREATED])
-def test_an_earlier_try_that_created_nothing_fills_the_form_and_can_be_sent_again(
+def test_earlier_submission_that_created_nothing_fills_the_form_and_can_be_sent_again(
     as_staff: Client, staff: User, sandbox: SandboxServer, outcome: Outcome
 ) -> None:
     earlier = store(staff, outcome)
@@ -476,7 +478,7 @@ def test_an_earlier_try_that_created_nothing_fills_the_form_and_can_be_sent_agai
 
 @pytest.mark.parametrize("outcome", [Outcome.SENDING, Outcome.CREATED, Outcome.UNKNOWN])
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_a_try_that_created_or_may_have_created_fills_no_form(
+def test_submission_that_created_or_may_have_created_fills_no_form(
     as_staff: Client, staff: User, sandbox: SandboxServer, outcome: Outcome, method: str
 ) -> None:
     earlier = store(staff, outcome)
@@ -485,7 +487,7 @@ def test_a_try_that_created_or_may_have_created_fills_no_form(
     assert creates(sandbox) == []
 
 
-def test_another_persons_try_fills_the_form_of_a_supervisor_only(
+def test_another_persons_submission_fills_the_form_only_for_a_supervisor(
     as_staff: Client, as_supervisor: Client
 ) -> None:
     theirs = store(make_person("sid", "staff"), Outcome.REJECTED)
@@ -494,13 +496,13 @@ def test_another_persons_try_fills_the_form_of_a_supervisor_only(
 
 
 @pytest.mark.parametrize("named", ["x", "00000000-0000-4000-8000-000000000000", "../../x"])
-def test_a_try_that_there_is_not_fills_no_form(as_staff: Client, named: str) -> None:
+def test_missing_submission_fills_no_form(as_staff: Client, named: str) -> None:
     assert as_staff.get(NEW, {"from": named}).status_code == 404
 
 
 @pytest.mark.parametrize(("theirs", "ours"), list(NAME_OF_VENDOR_NAME.items()))
 @pytest.mark.parametrize("consumer", [FULL, clean(emails=())], ids=["full", "nearly empty"])
-def test_the_vendors_message_stands_at_the_field_that_it_names(
+def test_vendors_message_is_shown_at_the_field_that_it_names(
     as_staff: Client, staff: User, theirs: str, ours: str, consumer: NewConsumer
 ) -> None:
     earlier = store(
@@ -522,7 +524,7 @@ def test_the_vendors_message_stands_at_the_field_that_it_names(
     assert sent(on_page(response)) == consumer
 
 
-def test_no_order_stands_at_the_order_reference(as_staff: Client, staff: User) -> None:
+def test_missing_order_is_reported_at_the_order_reference(as_staff: Client, staff: User) -> None:
     earlier = store(staff, Outcome.REJECTED, error_code="not_found", http_status=404)
     page = text(as_staff.get(f"{NEW}?from={earlier.public_id}"))
     said = "Sitecore CDP has no order with this reference. No consumer was created."
@@ -530,7 +532,7 @@ def test_no_order_stands_at_the_order_reference(as_staff: Client, staff: User) -
     assert page.count(said) == 2
 
 
-def test_a_message_without_a_known_field_is_shown_on_top(as_staff: Client, staff: User) -> None:
+def test_message_without_a_known_field_is_shown_in_the_summary(as_staff: Client, staff: User) -> None:
     message = encrypt("The entry is <i>odd</i>")
     earlier = store(staff, Outcome.REJECTED, encrypted_vendor_message=message)
     page = text(as_staff.get(f"{NEW}?from={earlier.public_id}"))
@@ -538,9 +540,7 @@ def test_a_message_without_a_known_field_is_shown_on_top(as_staff: Client, staff
     assert "The entry is &lt;i&gt;odd&lt;/i&gt;" in page
 
 
-def test_a_corrected_order_reference_leads_to_the_other_order(
-    as_staff: Client, sandbox: SandboxServer
-) -> None:
+def test_corrected_order_reference_leads_to_the_other_order(as_staff: Client, sandbox: SandboxServer) -> None:
     first = as_staff.post(NEW, posted(order=FAULT_ORDERS["404"]))
     values = {**on_page(as_staff.get(first["Location"])), "order_ref": SAMPLE_ORDER}
     assert as_staff.post(first["Location"], values)["Location"].startswith("/submissions/")

@@ -22,7 +22,7 @@ pytestmark = [
 
 @pytest.fixture
 def pool() -> Iterator[Any]:
-    """A pool of the settings' kind that no other test has used."""
+    """A new pool with the settings of the portal's."""
     connection.close()
     connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL's
     yield connection.pool  # type: ignore[attr-defined]
@@ -31,12 +31,12 @@ def pool() -> Iterator[Any]:
 
 
 def taken(pool: Any) -> list[Any]:
-    """Every connection that the pool may have, in use."""
+    """Take every connection of the pool."""
     pool.open()
     return [pool.getconn(5) for _ in range(settings.DATABASES["default"]["OPTIONS"]["pool"]["max_size"])]
 
 
-def test_whoever_finds_all_in_use_waits_longer_than_the_pools_own_time_out(pool: Any) -> None:
+def test_caller_waits_longer_than_the_pools_own_timeout_if_all_connections_are_in_use(pool: Any) -> None:
     used = taken(pool)
     later = threading.Timer(4 * pool.timeout, lambda: pool.putconn(used.pop()))
     later.start()
@@ -49,7 +49,7 @@ def test_whoever_finds_all_in_use_waits_longer_than_the_pools_own_time_out(pool:
         pool.putconn(one)
 
 
-def test_the_wait_has_an_end(pool: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wait_for_a_connection_has_a_limit(pool: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "LONGEST_WAIT", 0.1)
     used = taken(pool)
     with pytest.raises(OperationalError):
@@ -58,7 +58,7 @@ def test_the_wait_has_an_end(pool: Any, monkeypatch: pytest.MonkeyPatch) -> None
         pool.putconn(one)
 
 
-def test_a_connection_that_the_server_has_closed_is_replaced_before_anybody_uses_it(pool: Any) -> None:
+def test_closed_connection_is_replaced_before_use(pool: Any) -> None:
     used = taken(pool)
     numbers = [one.info.backend_pid for one in used]
     for one in used:
@@ -71,10 +71,8 @@ def test_a_connection_that_the_server_has_closed_is_replaced_before_anybody_uses
         assert cursor.fetchone()[0] not in numbers
 
 
-def test_a_server_that_refuses_connections_is_not_waited_for(
-    pool: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pool, "kwargs", {**pool.kwargs, "port": 1})  # nobody listens there
+def test_refusing_server_is_not_waited_for(pool: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "kwargs", {**pool.kwargs, "port": 1})  # nothing listens there
     begin = time.monotonic()
     with pytest.raises(OperationalError):
         connection.ensure_connection()

@@ -1,4 +1,4 @@
-"""An answer "created" that does not fit: never a plain green page, and a supervisor says what it was."""
+"""An answer "created" with a doubt never shows a plain green page; a supervisor decides."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _on(settings: Settings) -> None:
 
 
 def known(sandbox: SandboxServer) -> str:
-    """A consumer that another system has put on the order; its reference."""
+    """Add a consumer to the order as another system does; returns its reference."""
     return sandbox.sandbox.add_consumer(SAMPLE_ORDER, clean().to_json()).ref
 
 
@@ -49,7 +49,7 @@ def created_with(client: Client, sandbox: SandboxServer, fault: str) -> Submissi
     return Submission.objects.get()
 
 
-def test_a_reference_that_was_on_the_order_before_is_created_with_a_doubt_that_supervisors_see(
+def test_reference_from_before_the_send_is_created_with_a_doubt_for_supervisors(
     as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
 ) -> None:
     ref = known(sandbox)
@@ -72,7 +72,7 @@ def test_a_reference_that_was_on_the_order_before_is_created_with_a_doubt_that_s
     assert (line.words, line.level) == ("1", Level.ATTENTION)
 
 
-def test_a_supervisor_says_what_it_was_and_the_doubt_is_over(
+def test_supervisors_resolution_ends_the_doubt(
     as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
 ) -> None:
     known(sandbox)
@@ -87,7 +87,7 @@ def test_a_supervisor_says_what_it_was_and_the_doubt_is_over(
 
 
 @pytest.mark.parametrize("outcome", ["not_created", "created"])
-def test_the_answer_that_a_resolution_replaces_stays_with_what_it_said(
+def test_resolution_preserves_the_answer_that_it_replaces(
     as_staff: Client, as_supervisor: Client, sandbox: SandboxServer, outcome: str
 ) -> None:
     ref = known(sandbox)
@@ -114,7 +114,7 @@ def test_the_answer_that_a_resolution_replaces_stays_with_what_it_said(
         assert words in earlier
 
 
-def test_after_a_doubted_answer_was_marked_as_not_created_a_similar_consumer_meets_a_warning(
+def test_similar_consumer_meets_a_warning_after_a_doubted_answer_was_marked_as_not_created(
     as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
 ) -> None:
     known(sandbox)
@@ -126,9 +126,7 @@ def test_after_a_doubted_answer_was_marked_as_not_created_a_similar_consumer_mee
     assert len(creates(sandbox)) == sent_before
 
 
-def test_an_ordinary_answer_is_green_and_pinned_nowhere(
-    as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
-) -> None:
+def test_usual_answer_has_no_doubt(as_staff: Client, as_supervisor: Client, sandbox: SandboxServer) -> None:
     known(sandbox)
     as_staff.post(NEW, posted())
     submission = Submission.objects.get()
@@ -146,7 +144,7 @@ def test_an_ordinary_answer_is_green_and_pinned_nowhere(
         ("order_ref_after", "order_reference", "with the reference of the order"),
     ],
 )
-def test_an_answer_about_somebody_else_or_the_order_itself_is_unknown(
+def test_answer_about_another_person_or_the_order_itself_is_unknown(
     as_staff: Client, sandbox: SandboxServer, fault: str, code: str, words: str
 ) -> None:
     known(sandbox)
@@ -159,7 +157,7 @@ def test_an_answer_about_somebody_else_or_the_order_itself_is_unknown(
 
 
 @pytest.mark.parametrize("spelling", [str.upper, lambda ref: ref.replace("-", "")])
-def test_a_reference_of_another_submission_is_a_doubt_whatever_its_spelling(
+def test_reference_of_another_submission_is_a_doubt_in_any_spelling(
     as_staff: Client, staff: User, sandbox: SandboxServer, settings: Settings, spelling: object
 ) -> None:
     settings.CDP_RECONCILIATION = False
@@ -183,7 +181,7 @@ def _answered(staff: User, name: str, ref: str, **columns: Any) -> Submission:
 
 
 @pytest.mark.parametrize("owner", ["first", "second"])
-def test_one_reference_for_two_submissions_can_be_given_to_either(
+def test_reference_of_two_submissions_can_be_given_to_either(
     as_supervisor: Client, staff: User, settings: Settings, owner: str
 ) -> None:
     settings.CDP_RECONCILIATION = False
@@ -203,9 +201,7 @@ def test_one_reference_for_two_submissions_can_be_given_to_either(
     assert PINNED not in text(as_supervisor.get("/"))
 
 
-def test_what_a_supervisor_resolved_and_what_is_doubted_already_stay_as_they_are(
-    staff: User, supervisor: User
-) -> None:
+def test_resolved_and_doubted_submissions_are_not_changed(staff: User, supervisor: User) -> None:
     resolved = store(staff, Outcome.CREATED, **resolved_by(supervisor))
     known_before = store(
         staff, Outcome.CREATED, clean(), consumer_ref=REF.upper(), doubt_code=Doubt.KNOWN_BEFORE
@@ -217,9 +213,7 @@ def test_what_a_supervisor_resolved_and_what_is_doubted_already_stay_as_they_are
 
 
 @pytest.mark.parametrize("order", [SAMPLE_ORDER, FAMILY_ORDER])
-def test_a_reference_that_a_late_answer_gave_to_another_submission_is_claimed(
-    staff: User, order: str
-) -> None:
+def test_reference_from_a_late_answer_is_claimed(staff: User, order: str) -> None:
     late: dict[str, Any] = {"late_outcome": "created", "late_consumer_ref": REF.upper(), "contradicted": True}
     store(staff, Outcome.NOT_CREATED, order=order, **late)
     submission = _answered(staff, "Two", REF)
@@ -229,7 +223,7 @@ def test_a_reference_that_a_late_answer_gave_to_another_submission_is_claimed(
 
 
 @pytest.mark.parametrize("spelled", [str.upper, lambda ref: ref.replace("-", "")])
-def test_a_late_answer_with_the_same_reference_in_another_spelling_contradicts_nothing(
+def test_late_answer_with_the_same_reference_in_another_spelling_is_no_contradiction(
     staff: User, supervisor: User, spelled: Callable[[str], str]
 ) -> None:
     resolved = store(staff, Outcome.CREATED, **resolved_by(supervisor))
@@ -241,7 +235,7 @@ def test_a_late_answer_with_the_same_reference_in_another_spelling_contradicts_n
     assert len(events("consumer.late_answer")) == 1, "The second is the same answer"
 
 
-def test_an_answer_that_is_stored_already_is_not_late_in_another_spelling(staff: User) -> None:
+def test_stored_answer_in_another_spelling_is_not_late(staff: User) -> None:
     submission = _answered(staff, "One", REF)
     again = Result(Outcome.CREATED, consumer_ref=REF.replace("-", ""), http_status=200)
     storing.store_outcome(submission, again, Actor.system("worker"))
@@ -262,7 +256,7 @@ IDA = NewConsumer("Ida", "Twin", emails=("ida@example.com", "i@example.com"), pa
         ({"firstName": "Ben", "passportNumber": "X7"}, ""),
     ],
 )
-def test_the_data_of_a_relative_are_a_doubt(
+def test_data_of_a_relative_are_a_doubt(
     as_staff: Client, as_supervisor: Client, staff: User, answered: dict[str, object], doubt: str
 ) -> None:
     sending = store(staff, Outcome.SENDING, IDA)
@@ -278,7 +272,7 @@ def test_the_data_of_a_relative_are_a_doubt(
     assert (PINNED in text(as_supervisor.get("/submissions/"))) is bool(doubt)
 
 
-def test_a_doubt_survives_the_spool(staff: User, sandbox: SandboxServer) -> None:
+def test_doubt_survives_the_spool(staff: User, sandbox: SandboxServer) -> None:
     sending = store(staff, Outcome.SENDING)
     answered = Result(Outcome.CREATED, consumer_ref=REF, http_status=200, doubt_code=Doubt.KNOWN_BEFORE)
     assert spool.write(sending.public_id, answered)

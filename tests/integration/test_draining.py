@@ -1,4 +1,4 @@
-"""A web process that was told to stop is not ready; the one that replaces it is."""
+"""A web process that is stopping is not ready; its replacement is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.source import ROOT
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_process_that_was_told_to_stop_is_not_ready_and_a_new_one_is(
+def test_stopping_process_is_not_ready_and_its_replacement_is(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(readiness, "_checks", {**readiness._checks})
@@ -21,7 +21,7 @@ def test_a_process_that_was_told_to_stop_is_not_ready_and_a_new_one_is(
     hooks = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
 
     def forked() -> SimpleNamespace:
-        """A worker of gunicorn, as far as the hooks look at one; SIGTERM makes ``alive`` false."""
+        """A gunicorn worker, as far as the hooks use one; SIGTERM sets ``alive`` to false."""
         worker = SimpleNamespace(alive=True, method_queue=SimpleNamespace(close=None))
         hooks["post_worker_init"](worker)
         return worker
@@ -31,5 +31,5 @@ def test_a_process_that_was_told_to_stop_is_not_ready_and_a_new_one_is(
     worker.alive = False
     assert client.get("/readyz").status_code == 503
     assert readiness.failures() == ["draining"]
-    forked()  # what a reload does, in a process of its own
+    forked()  # a reload does this in a new process
     assert client.get("/readyz").status_code == 200

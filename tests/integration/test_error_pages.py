@@ -1,4 +1,4 @@
-"""Every error is a page in the portal's look, with the support code that stands in the log."""
+"""Every error is a page in the portal's design, with the support code that is in the log."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def of_staff(visitor: Client, staff: User) -> Client:
 
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[dict[str, Any]]]:
-    """What the request log says, line by line."""
+    """The lines of the request log."""
     caplog.set_level("INFO", logger="django_structlog")
     return lambda: [record.msg for record in caplog.records if isinstance(record.msg, dict)]
 
 
 def _expect_page(response: HttpResponseBase, status: int, heading: str, lines: list[dict[str, Any]]) -> None:
-    """The status, the portal's look, what happened, a way on, and a code that leads to the log line."""
+    """Assert the status, the design, the explanation, a next step, and a code that is in the log line."""
     page = text(response)  # type: ignore[arg-type]  # the pages are no streams
     assert response.status_code == status
     assert response.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -59,14 +59,14 @@ def _expect_page(response: HttpResponseBase, status: int, heading: str, lines: l
     [code] = re.findall(r'Support code <strong class="mono">([0-9a-f]{8})</strong>', page)
     told = [line for line in lines if str(line.get("request_id", "")).startswith(code)]
     ends = [line for line in told if line["event"] in ("request_finished", "request_failed")]
-    # A fault is in the log with its traceback and the status of the page.
+    # A fault is logged with its traceback and the status of the page.
     assert [(line["code"], "exc_info" in line) for line in ends] == [(status, status >= 500)]
 
 
 Lines = Callable[[], list[dict[str, Any]]]
 
 
-def test_a_request_to_a_host_that_is_not_ours_is_a_page(visitor: Client, lines: Lines) -> None:
+def test_request_to_an_unknown_host_is_a_page(visitor: Client, lines: Lines) -> None:
     answer = visitor.get("/accounts/login/", headers={"Host": "elsewhere.example.com"})
     _expect_page(answer, 400, "The portal could not read this request", lines())
 
@@ -79,7 +79,7 @@ def test_a_request_to_a_host_that_is_not_ours_is_a_page(visitor: Client, lines: 
         f"/order-consumers/{REF}/?order=one&order=another",
     ],
 )
-def test_an_address_that_says_two_things_is_a_page(of_staff: Client, lines: Lines, address: str) -> None:
+def test_contradictory_address_is_a_page(of_staff: Client, lines: Lines, address: str) -> None:
     answer = of_staff.get(address)
     _expect_page(answer, 400, "The portal could not read this request", lines())
     assert "was sent twice with different values" in text(answer)
@@ -87,7 +87,7 @@ def test_an_address_that_says_two_things_is_a_page(of_staff: Client, lines: Line
 
 @pytest.mark.parametrize("address", ["/accounts/login/", "/accounts/logout/"])
 @pytest.mark.parametrize("by", ["GET", "POST"])
-def test_a_sign_in_or_out_that_is_to_lead_to_two_places_is_a_page(
+def test_sign_in_or_out_with_two_targets_is_a_page(
     of_staff: Client, visitor: Client, lines: Lines, by: str, address: str
 ) -> None:
     client = of_staff if "logout" in address else Client()
@@ -104,38 +104,34 @@ def test_a_sign_in_or_out_that_is_to_lead_to_two_places_is_a_page(
 
 
 @pytest.mark.parametrize("role", ["staff", ""])
-def test_what_the_roles_do_not_include_is_a_page(visitor: Client, lines: Lines, role: str) -> None:
+def test_missing_permission_is_a_page(visitor: Client, lines: Lines, role: str) -> None:
     visitor.force_login(make_person("wanda", *([role] if role else [])))
     _expect_page(visitor.get("/people/"), 403, "You do not have permission to open this page", lines())
 
 
-def test_a_form_without_its_secret_is_a_page(lines: Lines) -> None:
+def test_form_without_csrf_token_is_a_page(lines: Lines) -> None:
     answer = Client(enforce_csrf_checks=True).post("/accounts/login/", {"login": "sam"})
     _expect_page(answer, 403, "The form could not be verified", lines())
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/submissions/00000000-0000-4000-8000-000000000000/"])
-def test_what_is_not_there_is_a_page(of_staff: Client, lines: Lines, path: str) -> None:
+def test_missing_record_is_a_page(of_staff: Client, lines: Lines, path: str) -> None:
     _expect_page(of_staff.get(path), 404, "Page not found", lines())
 
 
-def test_a_method_that_an_address_does_not_have_is_a_page(of_staff: Client, lines: Lines) -> None:
+def test_unsupported_method_is_a_page(of_staff: Client, lines: Lines) -> None:
     answer = of_staff.put("/submissions/")
     _expect_page(answer, 405, "This address cannot be opened directly", lines())
     assert answer.headers["Allow"] == "GET, POST"
 
 
-def test_more_fields_than_the_portal_takes_are_a_page(
-    of_staff: Client, lines: Lines, settings: Settings
-) -> None:
+def test_too_many_fields_are_a_page(of_staff: Client, lines: Lines, settings: Settings) -> None:
     fields = {f"field{number}": "" for number in range(settings.DATA_UPLOAD_MAX_NUMBER_FIELDS + 1)}
     answer = of_staff.post("/consumers/new/", fields)
     _expect_page(answer, 413, "The form is too large", lines())
 
 
-def test_more_bytes_than_the_portal_takes_are_a_page(
-    of_staff: Client, lines: Lines, settings: Settings
-) -> None:
+def test_too_many_bytes_are_a_page(of_staff: Client, lines: Lines, settings: Settings) -> None:
     body = {"first_name": "x" * (settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)}
     answer = of_staff.post("/consumers/new/", body)
     _expect_page(answer, 413, "The form is too large", lines())
@@ -143,7 +139,7 @@ def test_more_bytes_than_the_portal_takes_are_a_page(
 
 @pytest.mark.parametrize("turn", [1, 2])
 def test_too_many_attempts_are_a_page(visitor: Client, staff: User, lines: Lines, turn: int) -> None:
-    """Twice: what one test has counted is gone in the next."""
+    """Twice: the counters of one test are reset in the next."""
     for _ in range(5):
         answer = visitor.post("/accounts/login/", {"login": "sam", "password": "not the password"})
         assert answer.status_code == 200
@@ -154,14 +150,14 @@ def test_too_many_attempts_are_a_page(visitor: Client, staff: User, lines: Lines
 # --- Faults of the portal -------------------------------------------------------------------------
 @pytest.fixture(params=[OperationalError, InterfaceError])
 def lost(request: pytest.FixtureRequest) -> type[Exception]:
-    """How a database that does not answer shows; the second: its connection is closed already."""
+    """The exceptions of a database that does not answer; for the second the connection is closed already."""
     kind: type[Exception] = request.param
     return kind
 
 
 @pytest.fixture
 def no_database(monkeypatch: pytest.MonkeyPatch, lost: type[Exception]) -> Callable[[], None]:
-    """Call it, and every use of the database from there on fails as one that does not answer."""
+    """Call the function, then make every use of the database fail as if it did not answer."""
 
     def gone(*_: Any, **__: Any) -> Any:
         raise lost(TEXT_OF_THE_FAULT)
@@ -173,7 +169,7 @@ def no_database(monkeypatch: pytest.MonkeyPatch, lost: type[Exception]) -> Calla
     return take_away
 
 
-def test_a_fault_is_a_page(of_staff: Client, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_is_a_page(of_staff: Client, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
     def fault(**_: Any) -> None:
         raise RuntimeError(TEXT_OF_THE_FAULT)
 
@@ -181,7 +177,7 @@ def test_a_fault_is_a_page(of_staff: Client, lines: Lines, monkeypatch: pytest.M
     _expect_page(of_staff.get("/submissions/"), 500, "The portal has an error", lines())
 
 
-def test_a_fault_while_the_database_is_away_is_still_a_page(
+def test_fault_during_a_database_outage_is_a_page(
     of_staff: Client, lines: Lines, monkeypatch: pytest.MonkeyPatch, no_database: Callable[[], None]
 ) -> None:
     def fault(**_: Any) -> None:
@@ -193,14 +189,14 @@ def test_a_fault_while_the_database_is_away_is_still_a_page(
 
 
 @pytest.mark.parametrize("path", ["/submissions/", "/accounts/login/", "/nowhere"])
-def test_a_database_that_is_away_is_a_page(
+def test_lost_database_is_a_page(
     of_staff: Client, lines: Lines, no_database: Callable[[], None], path: str
 ) -> None:
     no_database()
     _expect_page(of_staff.get(path), 503, "The portal is not available", lines())
 
 
-# --- What became of an act ------------------------------------------------------------------------
+# --- The outcome of an act ------------------------------------------------------------------------
 SETTLED = {"outcome": "not_created", "not_created-reason": "not_seen_in_cdp"}
 NOTHING = "Nothing was changed."
 PERSON = {"username": "new", "name": "New Person", "time_zone": "", "roles": ["staff"]}
@@ -214,7 +210,7 @@ def _disk_is_full(kind: type[Exception]) -> Callable[[object], int]:
 
 
 @pytest.mark.parametrize(("kind", "status"), [(OperationalError, 503), (ProgrammingError, 500)])
-def test_an_act_that_the_log_does_not_take_says_that_nothing_was_changed(
+def test_act_that_cannot_be_recorded_reports_that_nothing_was_changed(
     visitor: Client, staff: User, monkeypatch: pytest.MonkeyPatch, kind: type[Exception], status: int
 ) -> None:
     unknown = store(staff, Outcome.UNKNOWN)
@@ -244,7 +240,7 @@ def test_an_act_that_the_log_does_not_take_says_that_nothing_was_changed(
     assert unknown.outcome == Outcome.UNKNOWN
 
 
-def test_an_act_that_was_done_before_the_database_went_away_is_not_denied(
+def test_act_committed_before_the_outage_is_not_reported_as_failed(
     visitor: Client,
     administrator: User,
     lost: type[Exception],
@@ -261,12 +257,12 @@ def test_an_act_that_was_done_before_the_database_went_away_is_not_denied(
 
     monkeypatch.setattr(services, "add_person", add_and_lose)
     answer = visitor.post("/people/new/", PERSON)
-    # Django takes one of the two errors for a session that has ended: the answer goes out as it is.
+    # Django takes one of the two errors for an ended session: its answer is not changed.
     assert answer.status_code == (503 if lost is InterfaceError else 302)
     assert NOTHING not in text(answer)
 
 
-def test_reading_a_page_says_nothing_of_changes(of_staff: Client, no_database: Callable[[], None]) -> None:
+def test_failed_reading_mentions_no_changes(of_staff: Client, no_database: Callable[[], None]) -> None:
     no_database()
     answer = text(of_staff.get("/submissions/"))
     assert NOTHING not in answer

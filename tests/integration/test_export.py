@@ -1,4 +1,4 @@
-"""The export pages and the file, from the choice to its end."""
+"""The export pages and the file, from the choice to the end of the file."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from tests.support.people import PASSWORD, TESTS, events, make_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-PATIENCE = 10.0  # seconds
+TIMEOUT = 10.0  # seconds
 
 
 @pytest.fixture(autouse=True)
@@ -63,20 +63,20 @@ def as_permitted(permitted: User) -> Client:
 
 
 def until(true: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while not true():
         assert time.monotonic() < end
         time.sleep(0.01)
 
 
 def entry(**changed: str) -> dict[str, str]:
-    """The form as a browser posts it; ``-`` leaves a name out."""
+    """The form data of the export form; ``-`` removes a name."""
     values = values_of(None, time_zone="UTC") | changed
     return {name: value for name, value in values.items() if value != "-"}
 
 
 def choose(client: Client, query: str = "", **changed: str) -> Export:
-    """Fill the form in and come to the export's page."""
+    """Submit the form; returns the address of the export's page."""
     answer = client.post(f"{reverse('history:export')}{query}", entry(**changed))
     assert answer.status_code == 303, answer.content
     export = Export.objects.latest("pk")
@@ -99,7 +99,7 @@ def text(answer: Any) -> str:
 
 
 # --- The choice ---------------------------------------------------------------------------------------
-def test_the_page_tells_what_will_be_in_the_file(as_supervisor: Client, supervisor: User) -> None:
+def test_page_shows_the_contents_of_the_file(as_supervisor: Client, supervisor: User) -> None:
     for number in range(3):
         store(supervisor, Outcome.CREATED, clean(last_name=f"N{number}"))
     store(supervisor, Outcome.REJECTED, clean(last_name="Rejected"))
@@ -107,18 +107,18 @@ def test_the_page_tells_what_will_be_in_the_file(as_supervisor: Client, supervis
     assert "The file will have 3 rows , the same as the list" in text(page)
     assert "Outcome: Created" in text(page)
     assert "Last 30 days" in text(page)
-    assert "Personal data" not in text(page)  # a supervisor may not export it unless it is granted
+    assert "Personal data" not in text(page)  # a supervisor needs an explicit permission for it
 
 
 @pytest.mark.parametrize("query", ["?since=nonsense", "?outcome=lost", "?since=2026-03-07&until=2026-03-01"])
-def test_filters_that_cannot_be_read_lead_back_to_the_list(as_supervisor: Client, query: str) -> None:
+def test_unreadable_filters_lead_back_to_the_list(as_supervisor: Client, query: str) -> None:
     answer = as_supervisor.get(f"{reverse('history:export')}{query}")
     assert answer.status_code == 303
     assert answer["Location"].startswith(reverse("history:submissions"))
     assert "nonsense" not in query or "nonsense" in answer["Location"]
 
 
-def test_a_form_with_errors_comes_back_filled(as_permitted: Client) -> None:
+def test_form_with_errors_returns_filled(as_permitted: Client) -> None:
     values = entry(format="csv", show_last_name="on", note="as typed", time_zone="Mars/Base", separator="tab")
     page = as_permitted.post(reverse("history:export"), values)
     html = page.content.decode()
@@ -131,7 +131,7 @@ def test_a_form_with_errors_comes_back_filled(as_permitted: Client) -> None:
     assert Export.objects.count() == 0
 
 
-def test_without_script_up_and_down_move_a_column(as_supervisor: Client) -> None:
+def test_up_and_down_move_a_column_without_script(as_supervisor: Client) -> None:
     page = as_supervisor.post(reverse("history:export"), entry(move="up:person", time_zone="Asia/Tokyo"))
     html = page.content.decode()
     assert html.index('name="show_person"') < html.index('name="show_submitted_at"')
@@ -139,7 +139,7 @@ def test_without_script_up_and_down_move_a_column(as_supervisor: Client) -> None
     assert "There is a problem" not in html
 
 
-def test_a_tampered_form_with_personal_columns_is_denied_and_recorded(as_supervisor: Client) -> None:
+def test_tampered_form_with_personal_columns_is_denied_and_recorded(as_supervisor: Client) -> None:
     answer = as_supervisor.post(reverse("history:export"), entry(show_emails="on", reason="complaint"))
     assert answer.status_code == 403
     [event] = events("access.denied")
@@ -147,11 +147,11 @@ def test_a_tampered_form_with_personal_columns_is_denied_and_recorded(as_supervi
     assert Export.objects.count() == 0
 
 
-def test_staff_have_no_export(as_staff: Client) -> None:
+def test_staff_cannot_export(as_staff: Client) -> None:
     assert as_staff.get(reverse("history:export")).status_code == 403
 
 
-def test_the_last_choice_is_there_next_time(as_permitted: Client) -> None:
+def test_last_choice_is_preselected(as_permitted: Client) -> None:
     choose(
         as_permitted,
         format="jsonl",
@@ -171,9 +171,7 @@ def test_the_last_choice_is_there_next_time(as_permitted: Client) -> None:
     assert re.search(r'name="show_emails"[^>]*checked', html) is None
 
 
-def test_what_was_chosen_after_the_session_had_ended_comes_back(
-    as_permitted: Client, permitted: User
-) -> None:
+def test_choice_sent_after_the_session_ended_is_restored(as_permitted: Client, permitted: User) -> None:
     address = f"{reverse('history:export')}?outcome=created"
     values = entry(format="jsonl", show_last_name="on", reason="complaint", note="as typed")
     values["entry_of"] = as_permitted.get(address).context["entry_of"]
@@ -190,7 +188,7 @@ def test_what_was_chosen_after_the_session_had_ended_comes_back(
 
 
 # --- The file -----------------------------------------------------------------------------------------
-def test_the_file_holds_the_rows_of_the_list_in_its_order(as_supervisor: Client, supervisor: User) -> None:
+def test_file_contains_the_rows_of_the_list_in_order(as_supervisor: Client, supervisor: User) -> None:
     other = make_person("otto", "staff")
     for number in range(5):
         store(other if number % 2 else supervisor, Outcome.CREATED, clean(last_name=f"N{number}"))
@@ -212,7 +210,7 @@ def test_the_file_holds_the_rows_of_the_list_in_its_order(as_supervisor: Client,
     assert export.sha256 in page
 
 
-def test_an_exact_search_is_exported_by_its_digest(as_permitted: Client, permitted: User) -> None:
+def test_exact_search_is_exported_by_its_digest(as_permitted: Client, permitted: User) -> None:
     wanted = store(permitted, Outcome.CREATED, clean(last_name="Searched"))
     store(permitted, Outcome.CREATED, clean(last_name="Other"))
     answer = as_permitted.post(reverse("history:submissions"), {f"{SEARCH}-last_name": "Searched"})
@@ -224,10 +222,10 @@ def test_an_exact_search_is_exported_by_its_digest(as_permitted: Client, permitt
     assert "last_name" in events("export.started")[0].details["filters"]
 
 
-def test_the_file_has_the_rows_of_all_pages_of_a_common_name_in_their_order(
+def test_file_contains_all_rows_of_a_common_name_in_order(
     as_permitted: Client, permitted: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The list looks for a name that many share in another way than the file does."""
+    """For a common name the list uses another query than the file."""
     monkeypatch.setattr(selection, "MANY", 20)
     monkeypatch.setattr(selection, "NEAR", 70)
     made = Submission.objects.bulk_create(row(permitted, **columns) for columns in numbered(160))
@@ -252,7 +250,7 @@ def test_the_file_has_the_rows_of_all_pages_of_a_common_name_in_their_order(
     assert [line["submission"] for line in cells(download(as_permitted, export))] == listed
 
 
-def test_personal_columns_come_with_a_reason_and_nothing_of_them_is_in_the_log(
+def test_personal_columns_need_a_reason_and_are_not_in_the_log(
     as_permitted: Client, permitted: User, capfd: pytest.CaptureFixture[str]
 ) -> None:
     store(permitted, Outcome.CREATED, FULL)
@@ -286,9 +284,7 @@ def test_personal_columns_come_with_a_reason_and_nothing_of_them_is_in_the_log(
         ("jsonl", "application/jsonl; charset=utf-8", "jsonl"),
     ],
 )
-def test_the_file_has_a_name_that_says_what_it_is(
-    as_supervisor: Client, form: str, kind: str, ending: str
-) -> None:
+def test_file_name_describes_the_export(as_supervisor: Client, form: str, kind: str, ending: str) -> None:
     export = choose(as_supervisor, "?since=2026-03-01&until=2026-03-07", format=form)
     answer: Any = as_supervisor.post(reverse("history:export_file", args=[export.public_id]))
     assert b"".join(answer.streaming_content)
@@ -298,7 +294,7 @@ def test_the_file_has_a_name_that_says_what_it_is(
     assert answer["X-Accel-Buffering"] == "no"
 
 
-def test_the_days_of_the_name_are_the_readers(as_supervisor: Client, supervisor: User) -> None:
+def test_days_in_the_file_name_are_in_the_readers_time_zone(as_supervisor: Client, supervisor: User) -> None:
     User.objects.filter(pk=supervisor.pk).update(time_zone="Asia/Tokyo")
     export = choose(as_supervisor, "?since=2026-03-01", format="csv")
     answer: Any = as_supervisor.post(reverse("history:export_file", args=[export.public_id]))
@@ -306,14 +302,14 @@ def test_the_days_of_the_name_are_the_readers(as_supervisor: Client, supervisor:
     assert "order-consumers_2026-03-01_all_" in answer["Content-Disposition"]
 
 
-def test_a_file_is_made_once(as_supervisor: Client) -> None:
+def test_file_is_made_once(as_supervisor: Client) -> None:
     export = choose(as_supervisor)
     download(as_supervisor, export)
     again = as_supervisor.post(reverse("history:export_file", args=[export.public_id]))
     assert (again.status_code, len(events("export.started"))) == (303, 1)
 
 
-def test_a_reader_of_http_1_0_knows_the_length_beforehand(as_supervisor: Client) -> None:
+def test_http_1_0_reader_gets_the_length_in_advance(as_supervisor: Client) -> None:
     export = choose(as_supervisor, format="csv")
     address = reverse("history:export_file", args=[export.public_id])
     answer: Any = as_supervisor.post(address, SERVER_PROTOCOL="HTTP/1.0")
@@ -321,7 +317,7 @@ def test_a_reader_of_http_1_0_knows_the_length_beforehand(as_supervisor: Client)
 
 
 @pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])
-def test_a_file_that_cannot_be_begun_leads_to_the_page_that_says_why(
+def test_failed_start_of_a_file_leads_to_a_page_with_the_reason(
     as_supervisor: Client, monkeypatch: pytest.MonkeyPatch, version: str
 ) -> None:
     def refuse() -> None:
@@ -338,7 +334,7 @@ def test_a_file_that_cannot_be_begun_leads_to_the_page_that_says_why(
 
 
 @pytest.mark.parametrize("form", list(CONTENT_TYPES))
-def test_the_answer_waits_for_the_first_bytes_and_not_for_the_query(
+def test_answer_waits_for_the_first_bytes_and_not_for_the_query(
     as_supervisor: Client, supervisor: User, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
     store(supervisor, Outcome.CREATED, clean(last_name="Held"))
@@ -346,7 +342,7 @@ def test_the_answer_waits_for_the_first_bytes_and_not_for_the_query(
     let_go: list[bool] = []
 
     def hold(self: making.ExportFile, rows: int) -> None:
-        let_go.append(may_go_on.wait(PATIENCE))
+        let_go.append(may_go_on.wait(TIMEOUT))
         counted(self, rows)
 
     monkeypatch.setattr(making.ExportFile, "_count", hold)
@@ -356,12 +352,12 @@ def test_the_answer_waits_for_the_first_bytes_and_not_for_the_query(
     assert next(pieces)
     may_go_on.set()
     b"".join(pieces)
-    assert let_go == [True]  # and not after a wait in vain
+    assert let_go == [True]  # without waiting for a timeout
 
 
-# --- Who may ------------------------------------------------------------------------------------------
+# --- Permissions --------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", ["exported", "export_progress", "export_file", "export_cancel"])
-def test_somebody_elses_export_is_no_different_from_none(as_supervisor: Client, name: str) -> None:
+def test_another_persons_export_is_not_found(as_supervisor: Client, name: str) -> None:
     export = stored(make_person("olga", "supervisor"), State.READY)
     address = reverse(f"history:{name}", args=[export.public_id])
     send = as_supervisor.get if name in ("exported", "export_progress") else as_supervisor.post
@@ -371,7 +367,7 @@ def test_somebody_elses_export_is_no_different_from_none(as_supervisor: Client, 
 
 
 @pytest.mark.parametrize("taken", [SUPERVISOR, PERSONAL_DATA_EXPORT])
-def test_a_permission_that_was_taken_away_meanwhile_counts(
+def test_revoked_permission_takes_effect_before_the_download(
     as_permitted: Client, permitted: User, taken: str
 ) -> None:
     export = choose(as_permitted, show_emails="on", reason="complaint")
@@ -383,7 +379,7 @@ def test_a_permission_that_was_taken_away_meanwhile_counts(
     assert events("export.started") == []
 
 
-def test_reading_the_page_changes_nothing_and_the_file_takes_no_get(as_supervisor: Client) -> None:
+def test_reading_the_page_changes_nothing_and_the_file_needs_a_post(as_supervisor: Client) -> None:
     export = choose(as_supervisor)
     assert as_supervisor.get(reverse("history:exported", args=[export.public_id])).status_code == 200
     assert as_supervisor.get(reverse("history:export_file", args=[export.public_id])).status_code == 405
@@ -391,7 +387,7 @@ def test_reading_the_page_changes_nothing_and_the_file_takes_no_get(as_superviso
     assert export.state == State.READY
 
 
-def test_without_the_forms_secret_no_file_leaves(supervisor: User) -> None:
+def test_no_file_without_csrf_token(supervisor: User) -> None:
     export = prepared(supervisor)
     client = Client(enforce_csrf_checks=True)
     client.force_login(supervisor)
@@ -400,8 +396,8 @@ def test_without_the_forms_secret_no_file_leaves(supervisor: User) -> None:
     assert events("export.started") == []
 
 
-# --- What can go wrong --------------------------------------------------------------------------------
-def test_when_the_slots_are_taken_the_page_says_so_and_keeps_the_choice(
+# --- Failures -----------------------------------------------------------------------------------------
+def test_full_slots_are_reported_and_the_choice_stays(
     as_supervisor: Client, supervisor: User, settings: Settings
 ) -> None:
     settings.EXPORTS_AT_ONCE = 1
@@ -415,7 +411,7 @@ def test_when_the_slots_are_taken_the_page_says_so_and_keeps_the_choice(
     assert (export.state, events("export.started")) == (State.READY, [])
 
 
-def test_when_the_log_takes_no_event_nothing_leaves_and_the_choice_is_kept(
+def test_no_file_if_the_event_cannot_be_recorded(
     as_supervisor: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_event: object) -> int:
@@ -431,7 +427,7 @@ def test_when_the_log_takes_no_event_nothing_leaves_and_the_choice_is_kept(
     assert export.state == State.READY
 
 
-def test_a_log_whose_end_was_bent_is_not_told_as_a_busy_portal(as_supervisor: Client) -> None:
+def test_tampered_head_of_the_log_is_not_reported_as_full_slots(as_supervisor: Client) -> None:
     export = choose(as_supervisor)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE audit_head SET seq = seq - 1")
@@ -442,7 +438,7 @@ def test_a_log_whose_end_was_bent_is_not_told_as_a_busy_portal(as_supervisor: Cl
     assert (export.state, export.slot) == (State.READY, None)
 
 
-def test_cancel_ends_it_and_says_what_to_do_next(as_supervisor: Client, supervisor: User) -> None:
+def test_cancelling_ends_the_export_and_shows_the_next_step(as_supervisor: Client, supervisor: User) -> None:
     export = stored(supervisor, State.RUNNING, rows=7)
     page = as_supervisor.get(reverse("history:exported", args=[export.public_id]))
     assert "Cancel export" in text(page)
@@ -453,7 +449,7 @@ def test_cancel_ends_it_and_says_what_to_do_next(as_supervisor: Client, supervis
     assert event.details["rows"] == 7
 
 
-def test_the_progress_is_a_number_and_a_bar(as_supervisor: Client, supervisor: User) -> None:
+def test_progress_is_a_number_and_a_bar(as_supervisor: Client, supervisor: User) -> None:
     export = stored(supervisor, State.RUNNING, rows=500, rows_expected=1000, bytes=10_000, bytes_sent=5_000)
     part = as_supervisor.get(reverse("history:export_progress", args=[export.public_id]))
     assert '<progress max="100" value="25"' in part.content.decode()
@@ -463,7 +459,7 @@ def test_the_progress_is_a_number_and_a_bar(as_supervisor: Client, supervisor: U
 
 
 @pytest.mark.parametrize("code", list(services.FailureCode))
-def test_a_failed_one_says_what_to_do_next(as_supervisor: Client, supervisor: User, code: str) -> None:
+def test_failed_export_shows_the_next_step(as_supervisor: Client, supervisor: User, code: str) -> None:
     export = stored(supervisor, State.FAILED, failure_code=code)
     Export.objects.filter(pk=export.pk).update(selection={**export.selection, "query": "outcome=created"})
     page = as_supervisor.get(reverse("history:exported", args=[export.public_id]))
@@ -471,13 +467,13 @@ def test_a_failed_one_says_what_to_do_next(as_supervisor: Client, supervisor: Us
     assert f'href="{reverse("history:export")}?outcome=created"' in page.content.decode()
 
 
-def test_the_events_stand_in_the_order_in_which_they_came(as_supervisor: Client) -> None:
+def test_events_are_in_chronological_order(as_supervisor: Client) -> None:
     download(as_supervisor, choose(as_supervisor))
     told = AuditEvent.objects.filter(action__startswith="export.").order_by("seq")
     assert [event.action for event in told] == ["export.started", "export.finished"]
 
 
-def test_a_worker_ends_exports_of_lost_processes(supervisor: User) -> None:
+def test_worker_ends_exports_of_lost_processes(supervisor: User) -> None:
     from consumerportal.management.commands.worker import Worker
 
     long_ago = datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=10)

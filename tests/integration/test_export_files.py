@@ -1,4 +1,4 @@
-"""The export's engine against a real database: the list's rows, one moment of them, little memory, a stop."""
+"""The export engine with a real database: the list's rows, one snapshot, little memory, cancellation."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
 
 @pytest.fixture
 def own_connection() -> Iterator[BaseDatabaseWrapper]:
-    """A connection of the export's own, as it has in the portal."""
+    """A separate connection for the export, as in the portal."""
     own = connections.create_connection("default")
     yield own
     own.close()
 
 
 class Stopped(Exception):
-    """Raised by whoever watches an export."""
+    """Raised by the callback that watches an export."""
 
 
 SELECTIONS: list[dict[str, Any]] = [
@@ -75,7 +75,7 @@ SELECTIONS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("asked", SELECTIONS, ids=lambda asked: "+".join(asked) or "all")
 @pytest.mark.parametrize("everybody", [True, False])
-def test_the_file_has_the_rows_of_the_list_in_its_order(
+def test_file_contains_the_rows_of_the_list_in_order(
     supervisor: User, asked: dict[str, Any], everybody: bool
 ) -> None:
     other = make_person("oda", "staff")
@@ -99,10 +99,10 @@ def test_the_file_has_the_rows_of_the_list_in_its_order(
 
 
 @pytest.mark.parametrize("format_", Format)
-def test_what_is_stored_meanwhile_is_not_in_the_file(
+def test_rows_stored_during_the_export_are_not_in_the_file(
     supervisor: User, own_connection: BaseDatabaseWrapper, format_: Format
 ) -> None:
-    """And it is stored at once: an export keeps nobody waiting."""
+    """They are stored without waiting: an export blocks no writer."""
     stored(supervisor, [{"submitted_at": dt.datetime(2026, 1, 1, tzinfo=dt.UTC)}])
     repeat(Submission.objects.get(), 4_999)
     seen: list[int] = []
@@ -126,7 +126,7 @@ def test_what_is_stored_meanwhile_is_not_in_the_file(
         assert len(b"".join(pieces).splitlines()) == 5_001
 
 
-def test_inside_a_transaction_nothing_is_written(supervisor: User) -> None:
+def test_inside_a_transaction_nothing_is_exported(supervisor: User) -> None:
     with transaction.atomic(), pytest.raises(transaction.TransactionManagementError):
         written(layout(Format.CSV))
 
@@ -157,13 +157,13 @@ def test_memory_does_not_grow_with_the_rows(
 
 
 def _many_wide_rows(person: User) -> None:
-    """More than the sockets between server and client hold."""
+    """More bytes than the sockets between server and client can buffer."""
     stored(person, [{"order_href": "x" * 3_000, "consumer": FULL}])
     repeat(Submission.objects.get(), 9_999)
 
 
 @pytest.mark.parametrize("format_", Format)
-def test_a_cancelled_statement_raises_and_the_connection_lives_on(
+def test_cancelled_statement_raises_and_the_connection_stays_usable(
     supervisor: User, own_connection: BaseDatabaseWrapper, format_: Format
 ) -> None:
     _many_wide_rows(supervisor)
@@ -188,7 +188,7 @@ def test_a_cancelled_statement_raises_and_the_connection_lives_on(
 @pytest.mark.parametrize("format_", Format)
 @pytest.mark.parametrize("columns", [PLAIN, ("order_ref", "last_name")], ids=["plain", "personal"])
 @pytest.mark.parametrize("where", ["progress", "write_bytes"])
-def test_whoever_watches_may_stop_it(
+def test_watcher_can_stop_the_export(
     supervisor: User,
     own_connection: BaseDatabaseWrapper,
     format_: Format,
@@ -222,14 +222,14 @@ def test_whoever_watches_may_stop_it(
             assert cursor.fetchone() == (0,)
 
 
-def test_to_cancel_where_nothing_runs_does_nothing(own_connection: BaseDatabaseWrapper) -> None:
+def test_cancelling_without_a_running_query_does_nothing(own_connection: BaseDatabaseWrapper) -> None:
     cancel_query(own_connection)
     own_connection.ensure_connection()
     cancel_query(own_connection)
     assert written(layout(Format.CSV), connection=own_connection)[1].rows == 0
 
 
-def test_more_rows_than_a_sheet_holds_are_in_further_ones(
+def test_rows_beyond_a_sheets_limit_go_to_further_sheets(
     supervisor: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored(supervisor, numbered(25))
@@ -243,7 +243,7 @@ def test_more_rows_than_a_sheet_holds_are_in_further_ones(
     assert from_xlsx(data, 2) == expected(wanted)
 
 
-def test_a_sheet_that_becomes_too_large_is_followed_by_another(
+def test_sheet_that_becomes_too_large_is_followed_by_another(
     supervisor: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored(supervisor, numbered(2_500))
@@ -255,8 +255,8 @@ def test_a_sheet_that_becomes_too_large_is_followed_by_another(
 
 
 @needs_office
-def test_libreoffice_opens_excel_files_with_every_text_as_it_was(supervisor: User, tmp_path: Path) -> None:
-    # LibreOffice itself leaves out what no XML file of its own can hold, and ends lines with a line feed.
+def test_libreoffice_opens_excel_files_with_every_text_unchanged(supervisor: User, tmp_path: Path) -> None:
+    # LibreOffice drops characters that its own XML cannot contain, and ends lines with a line feed.
     stored(supervisor, [{"order_ref": text} for text in HOSTILE if not _UNREADABLE_THERE.search(text)])
     wanted = layout(Format.XLSX, ("order_ref", "http_status", "submitted_at"))
     file = tmp_path / "export.xlsx"
@@ -269,7 +269,7 @@ def test_libreoffice_opens_excel_files_with_every_text_as_it_was(supervisor: Use
 
 
 @needs_office
-def test_libreoffice_makes_no_formula_of_any_cell(supervisor: User, tmp_path: Path) -> None:
+def test_libreoffice_reads_no_cell_as_a_formula(supervisor: User, tmp_path: Path) -> None:
     stored(
         supervisor,
         [
@@ -289,7 +289,7 @@ def test_libreoffice_makes_no_formula_of_any_cell(supervisor: User, tmp_path: Pa
         files[-1].write_bytes(written(layout(format_, columns, separator=separator))[0])
     [sheet] = converted(files[:1], "fods", tmp_path)
     assert "table:formula" not in sheet.read_text()
-    # Each file also as by somebody whose spreadsheet expects another separator.
+    # Each file also with the separator that the reader's spreadsheet does not expect.
     for code in (44, 59, 9):
         folder = tmp_path / str(code)
         folder.mkdir()
@@ -305,14 +305,14 @@ def test_libreoffice_makes_no_formula_of_any_cell(supervisor: User, tmp_path: Pa
 
 @needs_office
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
-def test_libreoffice_opens_csv_with_every_text_as_it_was(
+def test_libreoffice_opens_csv_with_every_text_unchanged(
     supervisor: User, tmp_path: Path, separator: str
 ) -> None:
     stored(supervisor, [{"order_ref": text} for text in HOSTILE if not _UNREADABLE_THERE.search(text)])
     file = tmp_path / "export.csv"
     wanted = layout(Format.CSV, ("order_ref", "error_code"), separator=separator)
     file.write_bytes(written(wanted)[0])
-    # Columns as text (2), as a careful person imports them; no number is made of a reference then.
+    # Columns imported as text (2), as a careful person does, so that a reference does not become a number.
     opened_as = (
         f"Text - txt - csv (StarCalc):{ord(separator)},34,76,1,1/2/2/2,0,false,false,false,false,false,-1"
     )
@@ -325,7 +325,7 @@ _UNREADABLE_THERE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff\u0085\u2028\u202
 
 
 def _office_rows(sheet: Path) -> list[list[str]]:
-    """The cells of a sheet in LibreOffice's own XML, each with all of its blanks and lines."""
+    """The cells of a sheet in LibreOffice's own XML, with all blanks and line ends."""
     rows = []
     for line in ET.parse(sheet).iter(f"{TABLE}table-row"):
         cells: list[str] = []

@@ -1,4 +1,4 @@
-"""The query of an export while it runs: stopped for good, lost with its database, in nobody's way."""
+"""The query of a running export: cancelled, lost with its database, and not blocking other queries."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.support.people import acting
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
-PATIENCE = 10.0  # seconds
+TIMEOUT = 10.0  # seconds
 ROWS = 20_000
 postgresql_only = pytest.mark.skipif(
     connection.vendor != "postgresql",
@@ -43,7 +43,7 @@ def _quick_beats(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def until(true: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while not true():
         assert time.monotonic() < end
         time.sleep(0.01)
@@ -51,7 +51,7 @@ def until(true: Callable[[], object]) -> None:
 
 @contextmanager
 def server() -> Iterator[psycopg.Connection[Any]]:
-    """A connection of nobody's, such as an administrator's."""
+    """A connection outside the portal, such as an administrator's."""
     database = connection.settings_dict
     with closing(
         psycopg.connect(
@@ -63,7 +63,7 @@ def server() -> Iterator[psycopg.Connection[Any]]:
 
 @contextmanager
 def waiting_query(person: User) -> Iterator[tuple[Export, Delivery, psycopg.Connection[Any]]]:
-    """An export whose query has begun and waits for a lock, after its first bytes have left."""
+    """An export whose query waits for a lock, after its first bytes have been sent."""
     store(person, Outcome.CREATED)
     export = prepared(person)
     services.start(export, acting(person))
@@ -77,8 +77,8 @@ def waiting_query(person: User) -> Iterator[tuple[Export, Delivery, psycopg.Conn
         file.close()
 
 
-def test_in_the_middle_of_the_query_submissions_are_stored_and_are_not_in_the_file(supervisor: User) -> None:
-    """On SQLite a transaction around the query would keep every submission out."""
+def test_submissions_stored_during_the_query_are_not_blocked_and_not_in_the_file(supervisor: User) -> None:
+    """On SQLite a transaction around the query would block every write."""
     fill(connection, ROWS)
     export = prepared(supervisor)
     services.start(export, acting(supervisor))
@@ -90,16 +90,16 @@ def test_in_the_middle_of_the_query_submissions_are_stored_and_are_not_in_the_fi
         def write_and_wait(data: bytes) -> None:
             nonlocal pieces
             pieces += 1
-            if pieces == 2:  # the first rows: the others are still to come
+            if pieces == 2:  # the first rows; more will follow
                 begun.set()
-                go_on.wait(PATIENCE)
+                go_on.wait(TIMEOUT)
             write_bytes(data)
 
         return write(selection, layout, write_and_wait, **more)
 
     file = Delivery(export, acting(supervisor), write=held)
     content = next(file)
-    assert begun.wait(PATIENCE)
+    assert begun.wait(TIMEOUT)
     started = time.monotonic()
     late = store(supervisor, Outcome.CREATED)
     assert time.monotonic() - started < 2.0
@@ -114,7 +114,7 @@ def test_in_the_middle_of_the_query_submissions_are_stored_and_are_not_in_the_fi
 
 @postgresql_only
 @pytest.mark.parametrize("how", ["cancel", "close"])
-def test_the_database_stops_a_query_that_nobody_waits_for(supervisor: User, how: str) -> None:
+def test_abandoned_query_is_cancelled_in_the_database(supervisor: User, how: str) -> None:
     with waiting_query(supervisor) as (export, file, administrator):
         if how == "cancel":
             assert services.cancel(export, acting(supervisor))
@@ -131,7 +131,7 @@ def test_the_database_stops_a_query_that_nobody_waits_for(supervisor: User, how:
 
 
 @postgresql_only
-def test_a_database_that_is_lost_in_the_middle_breaks_the_download(supervisor: User) -> None:
+def test_database_lost_during_the_query_breaks_the_download(supervisor: User) -> None:
     with waiting_query(supervisor) as (export, file, administrator):
         [[pid]] = administrator.execute(WAITING).fetchall()
         administrator.execute("SELECT pg_terminate_backend(%s)", [pid])
@@ -143,7 +143,7 @@ def test_a_database_that_is_lost_in_the_middle_breaks_the_download(supervisor: U
 
 
 @postgresql_only
-def test_the_query_takes_no_connection_of_the_pool(supervisor: User) -> None:
+def test_query_uses_no_connection_of_the_pool(supervisor: User) -> None:
     with waiting_query(supervisor) as (_export, _file, _administrator):
         pool: Any = connection.pool  # type: ignore[attr-defined]  # PostgreSQL's wrapper has one
         connection.close()

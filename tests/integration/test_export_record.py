@@ -1,4 +1,4 @@
-"""What the record of an export keeps, and who reads it."""
+"""The contents of an export's record, and who may read it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 NOTE = "Asked for by their lawyer"
 
 
-def test_what_is_no_filter_stands_in_no_link_and_is_not_kept(as_supervisor: Client) -> None:
+def test_unknown_parameters_are_neither_linked_nor_stored(as_supervisor: Client) -> None:
     query = "?period=all&outcome=created&who=jane.doe%40example.com"
     for page in ("history:submissions", "history:figures", "history:export"):
         links = as_supervisor.get(f"{reverse(page)}{query}").content.decode().split("<main", 1)[1]
@@ -29,7 +29,7 @@ def test_what_is_no_filter_stands_in_no_link_and_is_not_kept(as_supervisor: Clie
     assert "jane.doe" not in str(export.selection)
 
 
-def test_the_note_is_sealed_and_its_writer_reads_it_on_the_page(supervisor: User) -> None:
+def test_note_is_encrypted_and_its_author_can_read_it_on_the_page(supervisor: User) -> None:
     accounts.grant_role(person_id=supervisor.pk, role=PERSONAL_DATA_EXPORT, actor=TESTS)
     client = Client()
     client.force_login(User.objects.get(pk=supervisor.pk))

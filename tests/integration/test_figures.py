@@ -1,4 +1,4 @@
-"""The page of figures: what it says, where its numbers lead, who may open it, and what stays on record."""
+"""The page of figures: contents, links, permissions, and the recorded events."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SVG = re.compile(r"<svg.*?</svg>", re.DOTALL)
 
 @pytest.fixture
 def history(staff: User, supervisor: User) -> None:
-    """Two weeks of two people, with every outcome and some reasons, at all hours."""
+    """Two weeks of submissions by two people, with every outcome and some reasons, at all hours."""
     outcomes = [Outcome.CREATED] * 6 + [
         Outcome.REJECTED,
         Outcome.NOT_SENT,
@@ -54,7 +54,7 @@ def history(staff: User, supervisor: User) -> None:
 
 
 class _Links(HTMLParser):
-    """Each link into the list whose words are a number, or whose name ends with one."""
+    """Collects each link into the list whose text is a number, or whose name ends with one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ def links(page: str) -> list[tuple[str, int]]:
 
 
 def rows_behind(url: str, reader: User) -> int:
-    """How many rows the list has at that address."""
+    """The number of rows that the list shows at that address."""
     form = SubmissionFilterForm(QueryDict(urlsplit(url).query), everybody=True)
     assert form.is_valid(), (url, form.errors)
     return Selection(form.asked(), person_id=str(reader.pk), everybody=True).submissions().count()
@@ -103,7 +103,7 @@ def rows_behind(url: str, reader: User) -> int:
      "reason=not_found&period=all", f"since={NOW - dt.timedelta(days=5):%Y-%m-%d}",
      "until=7 March 1999", "person={staff}"],
 )  # fmt: skip
-def test_every_number_leads_to_just_as_many_rows(
+def test_every_number_links_to_that_many_rows(
     as_supervisor: Client, supervisor: User, staff: User, history: None, query: str, zone: str
 ) -> None:
     supervisor.time_zone = zone
@@ -121,7 +121,7 @@ def test_every_number_leads_to_just_as_many_rows(
         assert "No submission matches all of these filters" in page
 
 
-def test_the_list_behind_a_bar_shows_just_its_rows(as_supervisor: Client, staff: User) -> None:
+def test_bar_links_to_a_list_of_exactly_its_rows(as_supervisor: Client, staff: User) -> None:
     stored(
         bare(staff, outcome, NOW - dt.timedelta(days=day), duration_ms=300)
         for day in (2, 3, 9)
@@ -134,7 +134,7 @@ def test_the_list_behind_a_bar_shows_just_its_rows(as_supervisor: Client, staff:
         assert len(set(re.findall(r'<a href="/submissions/([0-9a-f-]{36})/"', page))) == said
 
 
-def test_the_numbers_stand_in_words_and_tables(as_supervisor: Client, history: None) -> None:
+def test_numbers_are_shown_as_text_and_in_tables(as_supervisor: Client, history: None) -> None:
     page = text(as_supervisor.get(PAGE))
     for words in (
         "121 submissions</a>",
@@ -151,9 +151,7 @@ def test_the_numbers_stand_in_words_and_tables(as_supervisor: Client, history: N
     assert 'href="/submissions/">Back to the submissions' in page
 
 
-def test_the_same_filters_lead_back_to_the_list_and_can_be_taken_away(
-    as_supervisor: Client, history: None
-) -> None:
+def test_filters_link_back_to_the_list_and_can_be_removed(as_supervisor: Client, history: None) -> None:
     page = text(as_supervisor.get(PAGE, {"period": "all", "outcome": "rejected"}))
     assert 'href="/submissions/?period=all&amp;outcome=rejected">Back to the submissions' in page
     without = f'<a href="{PAGE}?period=all"><span><span class="visually-hidden">Remove the filter </span>'
@@ -161,7 +159,7 @@ def test_the_same_filters_lead_back_to_the_list_and_can_be_taken_away(
     assert f'<form method="get" action="{PAGE}"' in page
 
 
-def test_a_filter_that_cannot_be_read_is_told_at_its_field_and_nothing_is_summed_up(
+def test_unreadable_filter_is_an_error_at_its_field_and_nothing_is_summed(
     as_supervisor: Client, history: None
 ) -> None:
     page = text(as_supervisor.get(PAGE, {"since": "31 February"}))
@@ -171,7 +169,7 @@ def test_a_filter_that_cannot_be_read_is_told_at_its_field_and_nothing_is_summed
     assert events("figures.viewed") == []
 
 
-def test_each_drawing_is_well_formed_and_has_no_style_of_its_own(
+def test_each_drawing_is_well_formed_and_has_no_inline_style(
     as_supervisor: Client, history: None, staff: User
 ) -> None:
     staff.name = "<script>alert('x')</script> & \"Co\""
@@ -187,9 +185,7 @@ def test_each_drawing_is_well_formed_and_has_no_style_of_its_own(
     assert "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt; &amp; &quot;Co&quot;" in page
 
 
-def test_the_highest_bar_fills_the_height_and_what_is_rare_is_seen(
-    as_supervisor: Client, staff: User
-) -> None:
+def test_highest_bar_fills_the_height_and_small_bars_are_visible(as_supervisor: Client, staff: User) -> None:
     stored(
         bare(staff, Outcome.CREATED, NOW - dt.timedelta(days=day))
         for day, many in ((1, 1), (3, 100))
@@ -203,7 +199,7 @@ def test_the_highest_bar_fills_the_height_and_what_is_rare_is_seen(
 
 
 @pytest.mark.parametrize("rows", [0, 1])
-def test_no_row_and_one_row_have_a_page(as_supervisor: Client, staff: User, rows: int) -> None:
+def test_page_works_with_no_row_and_with_one(as_supervisor: Client, staff: User, rows: int) -> None:
     stored(bare(staff, Outcome.CREATED, NOW) for _row in range(rows))
     response = as_supervisor.get(PAGE)
     assert response.status_code == 200
@@ -213,26 +209,26 @@ def test_no_row_and_one_row_have_a_page(as_supervisor: Client, staff: User, rows
     assert "None of these submissions has an unknown outcome." in page
 
 
-def test_unknown_ones_outside_the_filters_are_not_forgotten(as_supervisor: Client, staff: User) -> None:
+def test_unknown_submissions_outside_the_filters_are_counted(as_supervisor: Client, staff: User) -> None:
     stored([bare(staff, Outcome.UNKNOWN, NOW - dt.timedelta(days=90))])
     page = text(as_supervisor.get(PAGE))
     assert "1 more is outside these filters" in page
     assert 'href="/submissions/?period=all&amp;outcome=unknown"' in page
 
 
-def test_large_numbers_have_their_thousands_apart(as_supervisor: Client, staff: User) -> None:
+def test_large_numbers_have_thousands_separators(as_supervisor: Client, staff: User) -> None:
     stored(bare(staff, Outcome.CREATED, NOW) for _row in range(1_234))
     page = text(as_supervisor.get(PAGE))
     assert "1,234 submissions</a>" in page
 
 
-def test_only_who_may_see_figures_does(as_staff: Client, as_administrator: Client, history: None) -> None:
+def test_figures_need_a_permission(as_staff: Client, as_administrator: Client, history: None) -> None:
     for client in (as_staff, as_administrator):
         assert client.get(PAGE).status_code == 403
     assert events("figures.viewed") == []
 
 
-def test_who_sees_no_more_than_their_own_has_figures_of_their_own(db: None) -> None:
+def test_reader_limited_to_their_own_submissions_sees_only_their_figures(db: None) -> None:
     reader, other = make_person("rita", "staff"), make_person("otto", "staff")
     readers = Group.objects.create(name="readers of figures")
     readers.permissions.add(Permission.objects.get(codename="view_figures"))
@@ -246,9 +242,7 @@ def test_who_sees_no_more_than_their_own_has_figures_of_their_own(db: None) -> N
     assert [event.details["scope"] for event in events("figures.viewed")] == ["own"]
 
 
-def test_that_figures_were_seen_is_on_record_without_what_was_asked_for(
-    as_supervisor: Client, staff: User
-) -> None:
+def test_view_of_figures_is_recorded_without_filter_values(as_supervisor: Client, staff: User) -> None:
     store(staff, Outcome.CREATED)
     query = {"outcome": "created", "person": str(staff.pk), "order": "secret-order", "email": "ab" * 32}
     as_supervisor.get(PAGE)
@@ -261,5 +255,5 @@ def test_that_figures_were_seen_is_on_record_without_what_was_asked_for(
     assert FULL.last_name not in page
 
 
-def test_figures_are_only_read(as_supervisor: Client) -> None:
+def test_figures_page_accepts_only_get(as_supervisor: Client) -> None:
     assert as_supervisor.post(PAGE).status_code == 405

@@ -1,4 +1,4 @@
-"""A row that was changed past the portal: every page still answers, so that the alteration can be seen."""
+"""If a row was altered outside the portal, every page still answers and shows the alteration."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 TELLER: Final = Actor("901", "Anna Keller", ("staff",), Origin("req-1", "10.0.0.1", "192.0.2.17"))
 ALONE: Final = ("seq", "time", "action", "submission", "data", "failure", "format", "hash", "previous_hash")
-"""Columns that are changed each for itself; of the others a page shows all at once, whatever is in them."""
+"""Columns that are changed one by one; a page shows all others unchanged, whatever they contain."""
 DATA: Final = (
     "",
     "x",
@@ -53,7 +53,7 @@ TEXTS: Final = ("", "%(actor)s%", "a/b?c=<b>&d", "system:\u202e")
 
 
 def values_for(column: str) -> list[tuple[str, Any]]:
-    """What somebody with every right in the database can write there, as SQL with its value."""
+    """The values that a database administrator can write into the column, as SQL with its value."""
     plain: tuple[Any, ...] = {
         "seq": (-1, -(2**63)),
         "format": (0, -1, 2**15 - 1),
@@ -63,7 +63,7 @@ def values_for(column: str) -> list[tuple[str, Any]]:
         "hash": TEXTS[1:],
     }.get(column, TEXTS)
     values = [("%s", value) for value in plain]
-    if connection.vendor == "sqlite" and column != "seq":  # the row id, a whole number there, too
+    if connection.vendor == "sqlite" and column != "seq":  # the row id, an integer there, too
         values += [("%s", 1.5), ("%s", 9e999), ("%s", b"\xff\x00x"), ("%s", b'{"a":1}')]
         values += [("CAST(%s AS TEXT)", b"\xff\xfe"), ("CAST(%s AS TEXT)", b"a\x00b")]
     return values
@@ -71,7 +71,7 @@ def values_for(column: str) -> list[tuple[str, Any]]:
 
 @contextmanager
 def changed(columns: Sequence[str], seq: int, sql: str, value: Any) -> Iterator[None]:
-    """The row with that value, inside the block, written as a thief would."""
+    """The row with that value inside the block, written directly."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {', '.join(columns)} FROM audit_event WHERE seq = %s", [seq])
         before = cursor.fetchone()
@@ -90,7 +90,7 @@ def _write(columns: Sequence[str], seq: int, sql: str, values: Sequence[Any]) ->
 
 @pytest.fixture
 def reader(administrator: User) -> Client:
-    """Somebody who may open every page."""
+    """A person who may open every page."""
     client = Client(raise_request_exception=False)
     client.force_login(make_person("both", "administrator", "supervisor"))
     return client
@@ -102,7 +102,7 @@ def submission(staff: User) -> str:
 
 
 def read(response: HttpResponseBase) -> int:
-    """The status of an answer, once all of it has come."""
+    """The status of an answer that was read completely."""
     if response.streaming:
         b"".join(response.streaming_content)  # type: ignore[attr-defined]  # what streaming says
         response.close()
@@ -110,7 +110,7 @@ def read(response: HttpResponseBase) -> int:
 
 
 def pages(reader: Client, submission: str, seqs: tuple[int, ...]) -> Iterator[tuple[str, int]]:
-    """Every page that shows the rows, with its status."""
+    """Every page that shows the row, with its status."""
     addresses = ["/audit/", "/audit/integrity/", "/status/", "/"]
     addresses += [f"/audit/{seq}/" for seq in seqs if seq > 0]
     addresses += [f"/submissions/{submission}/"]
@@ -123,12 +123,12 @@ def pages(reader: Client, submission: str, seqs: tuple[int, ...]) -> Iterator[tu
 
 @pytest.fixture(autouse=True)
 def _no_limit_of_exports(settings: Settings) -> None:
-    """One reader opens every page and export of each altered row."""
+    """Remove the export limit: one reader opens every page and export of each altered row."""
     settings.EXPORTS_PER_HOUR = 100_000
 
 
 def broken(reader: Client, submission: str, row: int, columns: Sequence[str]) -> list[tuple[str, str, int]]:
-    """The pages that do not answer, by what stands in these columns of the row."""
+    """The pages that fail if the columns of the row have these values."""
     found = []
     for sql, value in values_for(columns[0]):
         with changed(columns, row, sql, value):
@@ -140,7 +140,7 @@ def broken(reader: Client, submission: str, row: int, columns: Sequence[str]) ->
 
 
 @pytest.mark.parametrize("columns", [[c] for c in ALONE] + [[c for c in COLUMNS if c not in ALONE]], ids=str)
-def test_no_value_of_a_row_takes_a_page_away(columns: list[str], reader: Client, submission: str) -> None:
+def test_no_value_of_a_row_breaks_a_page(columns: list[str], reader: Client, submission: str) -> None:
     with transaction.atomic():
         facts: dict[str, Any] = {"submission": submission, "order_ref": "ord-1", "person": "901"}
         row = record(Event(CONSUMER_RESOLVED, TELLER, data={"outcome": "created"}, **facts))
@@ -149,7 +149,7 @@ def test_no_value_of_a_row_takes_a_page_away(columns: list[str], reader: Client,
 
 
 @pytest.mark.parametrize("column", ["data", "time", "action"])
-def test_no_value_of_a_verification_takes_a_page_away(column: str, reader: Client, submission: str) -> None:
+def test_no_value_of_a_verification_breaks_a_page(column: str, reader: Client, submission: str) -> None:
     call_command("audit_checkpoint")
     call_command("audit_verify")
     row = past_verifications.latest_verification()

@@ -1,4 +1,4 @@
-"""Administrators enter the tenant's identity rules: five at most, one provider once, in order, on record."""
+"""Administrators enter the tenant's identity rules: at most five, each provider once, in order, recorded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.entries import text
 from tests.support.people import events
 
 pytestmark = pytest.mark.django_db
-REAL = pytest.mark.django_db(transaction=True)  # a create, or several connections
+REAL = pytest.mark.django_db(transaction=True)  # real commits, for creates and several connections
 
 PAGE = "/identity-rules/"
 TESTS = Actor.system("tests")
@@ -29,7 +29,7 @@ def fill(number: int) -> list[IdentityRule]:
     return [add_rule(name=f"Rule {i}", provider=f"Provider{i}", actor=TESTS) for i in range(1, number + 1)]
 
 
-def test_rules_are_added_behind_each_other_and_offered_by_the_form_in_that_order(
+def test_rules_are_appended_and_offered_by_the_form_in_order(
     as_administrator: Client, as_staff: Client, administrator: User
 ) -> None:
     assert "No identity rules yet" in text(as_administrator.get(PAGE))
@@ -52,7 +52,7 @@ def test_rules_are_added_behind_each_other_and_offered_by_the_form_in_that_order
     assert first.actor_id == str(administrator.pk)
 
 
-def test_a_removed_rule_lets_those_behind_it_move_up(as_administrator: Client) -> None:
+def test_removing_a_rule_moves_later_rules_up(as_administrator: Client) -> None:
     rules = fill(5)
     response = as_administrator.post(f"{PAGE}{rules[1].pk}/remove/")
     assert (response.status_code, response["Location"]) == (303, PAGE)
@@ -80,7 +80,7 @@ def test_a_removed_rule_lets_those_behind_it_move_up(as_administrator: Client) -
         ({"name": "N", "provider": "\u200b"}, "provider", "Enter the provider"),
     ],
 )
-def test_what_cannot_be_a_rule_is_told_at_its_field(
+def test_invalid_rule_is_an_error_at_its_field(
     as_administrator: Client, typed: dict[str, str], field: str, said: str
 ) -> None:
     fill(1)
@@ -91,13 +91,13 @@ def test_what_cannot_be_a_rule_is_told_at_its_field(
     assert len(events("identity_rule.changed")) == 1
 
 
-def test_a_provider_is_compared_letter_for_letter(as_administrator: Client) -> None:
+def test_providers_are_compared_exactly(as_administrator: Client) -> None:
     fill(1)
     assert as_administrator.post(PAGE, {"name": "N", "provider": "provider1"}).status_code == 303
     assert providers() == ("Provider1", "provider1")
 
 
-def test_a_sixth_rule_is_refused(as_administrator: Client) -> None:
+def test_sixth_rule_is_refused(as_administrator: Client) -> None:
     fill(MAX_IDENTITY_RULES)
     page = text(as_administrator.post(PAGE, {"name": "Six", "provider": "Provider6"}))
     assert "There are already five rules. Sitecore CDP has at most five." in page
@@ -114,13 +114,13 @@ def test_only_an_administrator_sees_or_changes_the_rules(as_staff: Client, as_su
     assert providers() == ("Provider1",)
 
 
-def test_a_rule_is_not_removed_by_following_a_link(as_administrator: Client) -> None:
+def test_rule_is_not_removed_by_following_a_link(as_administrator: Client) -> None:
     [rule] = fill(1)
     assert as_administrator.get(f"{PAGE}{rule.pk}/remove/").status_code == 405
     assert providers() == ("Provider1",)
 
 
-def test_a_hostile_name_is_only_text(as_administrator: Client) -> None:
+def test_hostile_name_is_shown_as_text(as_administrator: Client) -> None:
     add_rule(name="<script>alert(1)</script>", provider='"><b>', actor=TESTS)
     page = as_administrator.get(PAGE).content.decode()
     assert "<script>alert" not in page
@@ -128,7 +128,7 @@ def test_a_hostile_name_is_only_text(as_administrator: Client) -> None:
 
 
 @REAL
-def test_several_administrators_at_once_make_no_sixth_rule_and_no_gap() -> None:
+def test_concurrent_administrators_make_no_sixth_rule_and_no_gap() -> None:
     fill(3)
     barrier = threading.Barrier(4, timeout=20)
 
@@ -151,7 +151,7 @@ def test_several_administrators_at_once_make_no_sixth_rule_and_no_gap() -> None:
     assert len(events("identity_rule.changed")) == 3 + added
 
 
-def test_the_same_rule_removed_twice_is_told_once_and_moves_the_others_once() -> None:
+def test_rule_removed_twice_is_recorded_once_and_moves_the_others_once() -> None:
     first, *_others = fill(3)
     remove_rule(first, actor=TESTS)
     remove_rule(first, actor=TESTS)

@@ -1,4 +1,4 @@
-"""A form that the page's script sends is told where to go; everything else is as without the script."""
+"""A form that is sent by the page's script gets its redirect as data; all else is as without script."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IN_PAGE: dict[str, Any] = {"headers": {"Portal-Form": "in-page"}}
 RECEIPT = re.compile(r"/submissions/[0-9a-f-]{36}/")
 
 
-def test_the_script_is_told_the_address_of_the_receipt_and_has_not_read_it(
+def test_script_gets_the_address_of_the_receipt_and_no_view_is_recorded(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     answer = as_staff.post(NEW, posted(FULL), **IN_PAGE)
@@ -32,7 +32,7 @@ def test_the_script_is_told_the_address_of_the_receipt_and_has_not_read_it(
     assert events("submission.viewed") == []
 
 
-def test_the_correction_and_the_sign_in_page_are_told_in_the_same_way(
+def test_script_gets_the_address_of_the_correction_and_the_sign_in_page(
     as_staff: Client, client: Client, sandbox: SandboxServer
 ) -> None:
     refused = as_staff.post(NEW, posted(FULL, order=FAULT_ORDERS["401"]), **IN_PAGE)
@@ -42,7 +42,7 @@ def test_the_correction_and_the_sign_in_page_are_told_in_the_same_way(
     assert signed_out["Portal-Location"].startswith("/accounts/login/?next=")
 
 
-def test_a_page_is_a_page_and_without_the_script_a_redirect_is_one(
+def test_script_gets_pages_as_pages_and_without_script_redirects_are_redirects(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     with_errors = as_staff.post(NEW, posted(FULL, last_name=""), **IN_PAGE)

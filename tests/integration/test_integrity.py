@@ -1,4 +1,4 @@
-"""The Integrity page: the last verdict, a verification while one watches, and the proof."""
+"""The Integrity page: the last verdict, a verification with progress, and the proof."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def posted(client: Client, name: str) -> bytes:
-    """What the page sends, part by part, as one."""
+    """The parts of a streamed page, joined."""
     response = client.post(reverse(name))
     assert isinstance(response, StreamingHttpResponse)
     content = b"".join(response.streaming_content)
@@ -46,14 +46,14 @@ def signed_log() -> None:
     sign_checkpoint(Actor.system("tests"))
 
 
-def test_before_the_first_verification_the_page_says_so(as_administrator: Client) -> None:
+def test_page_without_a_verification_shows_that_there_is_none(as_administrator: Client) -> None:
     shown = page(as_administrator)
     assert "The log has not been verified yet." in shown
     assert "Verify now" in shown
     assert "Download proof" in shown
 
 
-def test_verify_now_tells_how_far_it_is_and_what_it_found(
+def test_verify_now_shows_progress_and_result(
     as_administrator: Client, administrator: User, signed_log: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stored_rows, "BATCH", 2)
@@ -70,7 +70,7 @@ def test_verify_now_tells_how_far_it_is_and_what_it_found(
 @pytest.mark.parametrize(
     ("seq", "good"), [(1, "No event before it was verified."), (3, "Events 1 to 2 are consistent.")]
 )
-def test_an_altered_log_is_named_on_the_page_and_in_the_log(
+def test_altered_log_is_reported_on_the_page_and_recorded(
     as_administrator: Client, signed_log: None, seq: int, good: str
 ) -> None:
     rows = stored()
@@ -84,9 +84,7 @@ def test_an_altered_log_is_named_on_the_page_and_in_the_log(
     assert f"Event {seq} was changed." in page(as_administrator)
 
 
-def test_a_log_that_takes_no_events_is_verified_all_the_same(
-    as_administrator: Client, signed_log: None
-) -> None:
+def test_log_that_accepts_no_events_can_be_verified(as_administrator: Client, signed_log: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute("UPDATE audit_head SET seq = 2")
     shown = posted(as_administrator, "audit:verify").decode()
@@ -97,7 +95,7 @@ def test_a_log_that_takes_no_events_is_verified_all_the_same(
 @pytest.mark.parametrize(
     "bent", ["seq = 2", "seq = seq + 5", f"seq = {2**60}", "hash = '{}'".format("5" * 64)]
 )
-def test_the_proof_can_be_taken_from_a_log_that_takes_no_events(
+def test_proof_can_be_downloaded_from_a_log_that_accepts_no_events(
     *,
     as_administrator: Client,
     administrator: User,
@@ -122,16 +120,16 @@ def test_the_proof_can_be_taken_from_a_log_that_takes_no_events(
 
 
 @pytest.mark.parametrize(("micros", "takes"), [(-1, True), (10**16, False)])
-def test_an_end_that_was_set_forward_in_time_is_told(
+def test_head_set_to_a_future_time_is_reported(
     as_administrator: Client, signed_log: None, micros: int, takes: bool
 ) -> None:
-    """Every event from then on would have that time. One that was set back makes no difference."""
+    """Every later event would have that time. A head that was set back makes no difference."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE audit_head SET time = time + %s", [micros])
     assert ("accepts no new events" not in page(as_administrator)) is takes
 
 
-def test_a_log_that_cannot_be_asked_gives_no_proof(
+def test_unreadable_log_gives_no_proof(
     as_administrator: Client, signed_log: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def locked(event: object) -> int:
@@ -142,7 +140,7 @@ def test_a_log_that_cannot_be_asked_gives_no_proof(
     assert as_administrator.post(reverse("audit:proof")).status_code >= 500
 
 
-def test_the_proof_is_checked_with_nothing_but_python(
+def test_proof_is_verified_with_plain_python(
     as_administrator: Client, administrator: User, signed_log: None, tmp_path: Path
 ) -> None:
     proof = tmp_path / "proof.zip"
@@ -170,12 +168,12 @@ def test_the_proof_is_checked_with_nothing_but_python(
 
 
 def alone(folder: Path, *arguments: Any) -> subprocess.CompletedProcess[str]:
-    """The verifier of the archive, in a Python without a single installed package, and without ours."""
+    """Run the archive's verifier in a Python without installed packages and without the portal."""
     command = [sys.executable, "-I", "-S", str(folder / "verify_audit_log.py"), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=folder, check=False)
 
 
-def test_the_proof_of_an_altered_log_can_be_taken(as_administrator: Client, signed_log: None) -> None:
+def test_proof_of_an_altered_log_can_be_downloaded(as_administrator: Client, signed_log: None) -> None:
     rows = stored()
     rows[2]["data"] = "not even JSON"
     put([*rows.values()])
@@ -184,11 +182,11 @@ def test_the_proof_of_an_altered_log_can_be_taken(as_administrator: Client, sign
 
 
 @pytest.mark.parametrize("name", ["audit:verify", "audit:proof"])
-def test_acts_are_posted(as_administrator: Client, name: str) -> None:
+def test_acts_need_a_post(as_administrator: Client, name: str) -> None:
     assert as_administrator.get(reverse(name)).status_code == 405
 
 
-def test_others_are_refused(as_supervisor: Client) -> None:
+def test_other_roles_are_refused(as_supervisor: Client) -> None:
     assert as_supervisor.get(reverse("audit:integrity")).status_code == 403
     assert as_supervisor.post(reverse("audit:verify")).status_code == 403
     assert as_supervisor.post(reverse("audit:proof")).status_code == 403

@@ -1,4 +1,4 @@
-"""A create whose session, database or keys fail in the middle: what is told stays true."""
+"""A create whose session, database or keys fail in the middle: every page and record is true."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LATE = "11111111-2222-4333-8444-555555555555"
 def _failing(
     monkeypatch: pytest.MonkeyPatch, name: str, errors: list[Exception], *, after: bool = False
 ) -> None:
-    """Let a function of the services raise these errors one after the other, before or after its work."""
+    """Make a function of the services raise these errors in turn, before or after its work."""
     module = storing if name == "store_outcome" else submit
     real = getattr(module, name)
 
@@ -48,7 +48,7 @@ def _failing(
 
 
 @pytest.mark.parametrize("kind", [OperationalError, InterfaceError])
-def test_an_outcome_that_could_not_be_written_is_written_at_the_second_try(
+def test_failed_write_of_an_outcome_is_retried(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
     _failing(monkeypatch, "store_outcome", [kind("gone")])
@@ -57,7 +57,7 @@ def test_an_outcome_that_could_not_be_written_is_written_at_the_second_try(
     assert len(creates(sandbox)) == 1
 
 
-def test_a_write_whose_confirmation_was_lost_is_no_late_answer(
+def test_write_with_a_lost_confirmation_is_no_late_answer(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _failing(monkeypatch, "store_outcome", [OperationalError("gone")], after=True)
@@ -67,7 +67,7 @@ def test_a_write_whose_confirmation_was_lost_is_no_late_answer(
     assert len(events("consumer.created")) == 1
 
 
-def test_where_nothing_can_be_written_the_person_sees_the_true_result(
+def test_person_sees_the_true_result_if_nothing_can_be_written(
     as_staff: Client,
     sandbox: SandboxServer,
     monkeypatch: pytest.MonkeyPatch,
@@ -83,10 +83,10 @@ def test_where_nothing_can_be_written_the_person_sees_the_true_result(
     assert line.levelno == logging.ERROR
     assert created.ref in line.getMessage()
     assert FULL.last_name not in line.getMessage()
-    assert Submission.objects.get().outcome == Outcome.SENDING  # the worker makes it unknown
+    assert Submission.objects.get().outcome == Outcome.SENDING  # the worker sets it to unknown
 
 
-def test_an_identical_one_that_ended_meanwhile_is_not_in_the_way(
+def test_identical_submission_that_ended_meanwhile_does_not_block(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _failing(monkeypatch, "_store_submission", [IntegrityError("same content")])
@@ -94,7 +94,7 @@ def test_an_identical_one_that_ended_meanwhile_is_not_in_the_way(
     assert Submission.objects.get().outcome == Outcome.CREATED
 
 
-def test_a_session_that_ends_during_the_call_does_not_hide_the_receipt(
+def test_session_that_ends_during_the_call_does_not_hide_the_receipt(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send = submit._send
@@ -111,7 +111,7 @@ def test_a_session_that_ends_during_the_call_does_not_hide_the_receipt(
     assert as_staff.get(receipt)["Location"] == f"/accounts/login/?next={receipt}"
 
 
-def test_a_database_that_is_lost_while_the_session_is_written_signs_nobody_out(
+def test_database_lost_while_the_session_is_written_ends_no_session(
     as_staff: Client, sandbox: SandboxServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lost(*_args: object, **_kwargs: object) -> None:
@@ -125,7 +125,7 @@ def test_a_database_that_is_lost_while_the_session_is_written_signs_nobody_out(
     assert Submission.objects.get().outcome == Outcome.CREATED
 
 
-def test_a_cookie_that_is_no_session_key_is_nobodys(client: Client, settings: Settings) -> None:
+def test_invalid_session_cookie_is_anonymous(client: Client, settings: Settings) -> None:
     client.cookies[settings.SESSION_COOKIE_NAME] = "aaaaaaaaaa\000"
     assert client.get("/submissions/").status_code == 302
 
@@ -138,7 +138,7 @@ def contradicted(staff: User) -> Submission:
     )
 
 
-def test_what_a_late_answer_has_created_is_not_sent_again(
+def test_consumer_created_by_a_late_answer_is_not_sent_again(
     as_staff: Client, sandbox: SandboxServer, contradicted: Submission
 ) -> None:
     receipt = as_staff.get(f"/submissions/{contradicted.public_id}/")
@@ -151,7 +151,7 @@ def test_what_a_late_answer_has_created_is_not_sent_again(
     assert creates(sandbox) == []
 
 
-def test_a_contradiction_is_pinned_until_a_supervisor_has_resolved_it_anew(
+def test_contradiction_is_pinned_until_a_supervisor_resolves_it_again(
     as_supervisor: Client, contradicted: Submission
 ) -> None:
     receipt = f"/submissions/{contradicted.public_id}/"
@@ -167,7 +167,7 @@ def test_a_contradiction_is_pinned_until_a_supervisor_has_resolved_it_anew(
 
 
 @pytest.mark.parametrize("outcome", [Outcome.CREATED, Outcome.REJECTED, Outcome.SENDING])
-def test_what_is_not_unknown_shows_no_resolve_form_and_no_data_by_one(
+def test_resolved_submission_shows_no_resolve_form_and_no_data(
     as_supervisor: Client, staff: User, outcome: Outcome
 ) -> None:
     submission = store(staff, outcome)
@@ -177,14 +177,14 @@ def test_what_is_not_unknown_shows_no_resolve_form_and_no_data_by_one(
     assert events("submission.viewed") == []
 
 
-def test_a_resolve_form_with_errors_is_a_view_on_record(as_supervisor: Client, staff: User) -> None:
+def test_resolve_form_with_errors_is_recorded_as_a_view(as_supervisor: Client, staff: User) -> None:
     submission = store(staff, Outcome.UNKNOWN)
     response = as_supervisor.post(f"/submissions/{submission.public_id}/resolve/", {"outcome": "created"})
     assert response.status_code == 200
     assert len(events("submission.viewed")) == 1
 
 
-def test_a_resolve_form_whose_session_ended_comes_back_filled(
+def test_resolve_form_whose_session_ended_returns_filled(
     as_supervisor: Client, supervisor: User, staff: User
 ) -> None:
     receipt = f"/submissions/{store(staff, Outcome.UNKNOWN).public_id}/"
@@ -206,7 +206,7 @@ def test_a_resolve_form_whose_session_ended_comes_back_filled(
 
 
 # --- Keys and sessions ----------------------------------------------------------------------------
-def test_a_row_that_no_key_opens_takes_no_page_down(
+def test_undecryptable_row_breaks_no_page(
     as_staff: Client, staff: User, settings: Settings, sandbox: SandboxServer
 ) -> None:
     submission = store(staff, Outcome.CREATED)
@@ -221,7 +221,7 @@ def test_a_row_that_no_key_opens_takes_no_page_down(
     assert creates(sandbox) == []
 
 
-def test_expired_sessions_are_cleared_away_with_their_event(as_staff: Client, as_supervisor: Client) -> None:
+def test_expired_sessions_are_deleted_with_their_event(as_staff: Client, as_supervisor: Client) -> None:
     as_staff.get("/")
     as_supervisor.get("/")
     past = timezone.now() - datetime.timedelta(seconds=1)

@@ -1,4 +1,4 @@
-"""Machines with different keys over one database: the one whose keys are not the database's does not work."""
+"""Machines with different keys on one database: a machine with a foreign key does not work."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ OTHER = {
     "DIGEST_KEY": "another digest key of this test alone, 0123456789",
     "AUDIT_SIGNING_KEY": base64.b64encode(bytes(range(32))).decode(),
 }
-# What a command that writes would do first, with arguments that lead there.
+# The first step of each command that writes, with arguments that reach it.
 WRITING_COMMANDS = [
     ["create_administrator", "--user-name", "x", "--name", "X"],
     ["create_practice_people"],
@@ -47,7 +47,7 @@ WRITING_COMMANDS = [
     ["audit_retain", "--up-to", "1"],
     ["worker"],
 ]
-# What these do depends on no key, and they are there to find out what is wrong. The last one is what accepts.
+# These commands do not depend on a key, and help to find the problem. The last one accepts keys.
 NOT_STOPPED = {"audit_export", "audit_proof", "audit_verify", "status", "register_keys"}
 
 
@@ -58,7 +58,7 @@ def _registered() -> None:
 
 @pytest.fixture(params=OTHER)
 def foreign(request: pytest.FixtureRequest, settings: Settings) -> str:
-    """The name of a setting that holds another machine's key."""
+    """The name of a setting that contains another machine's key."""
     name = str(request.param)
     setattr(settings, name, OTHER[name])
     return name
@@ -71,7 +71,7 @@ def changes() -> list[tuple[str, list[str]]]:
 
 
 # --- The first start ------------------------------------------------------------------------------
-def test_the_first_start_registers_each_kind_once_with_one_event_and_no_key_is_stored(
+def test_first_start_registers_each_key_once_with_one_event_and_stores_no_key(
     settings: Settings,
 ) -> None:
     KeyFingerprint.objects.all().delete()
@@ -89,15 +89,15 @@ def test_the_first_start_registers_each_kind_once_with_one_event_and_no_key_is_s
         assert secret not in stored
 
 
-def test_the_fingerprint_of_a_signing_key_begins_with_its_id(settings: Settings) -> None:
+def test_fingerprint_of_a_signing_key_begins_with_its_id(settings: Settings) -> None:
     key_id = checkpoints.key_id(checkpoints.signing_key(settings.AUDIT_SIGNING_KEY).public_key())
     assert KeyFingerprint.objects.get(kind="audit_signing").fingerprint.startswith(key_id)
 
 
-def test_whoever_finds_the_set_filled_meanwhile_does_not_register_beside_it(
+def test_concurrent_first_start_does_not_register_a_second_set(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two machines start at once over an empty set: the second one read it before the first had committed."""
+    """Two machines start on an empty set at the same time: the second reads it before the first commits."""
     settings.DIGEST_KEY = OTHER["DIGEST_KEY"]
     read, calls = key_fingerprints.registered, []
 
@@ -113,7 +113,7 @@ def test_whoever_finds_the_set_filled_meanwhile_does_not_register_beside_it(
 
 
 # --- Another machine's key ------------------------------------------------------------------------
-def test_a_foreign_key_stops_the_web_server_with_one_message_that_shows_no_value(
+def test_foreign_key_stops_the_web_server_with_one_message_without_values(
     foreign: str, settings: Settings
 ) -> None:
     starts = AuditEvent.objects.filter(action="portal.started").count()
@@ -128,7 +128,7 @@ def test_a_foreign_key_stops_the_web_server_with_one_message_that_shows_no_value
 
 
 @pytest.mark.parametrize("command", WRITING_COMMANDS, ids=lambda command: command[0])
-def test_a_foreign_key_stops_every_command_that_writes(command: list[str], settings: Settings) -> None:
+def test_foreign_key_stops_every_command_that_writes(command: list[str], settings: Settings) -> None:
     settings.DIGEST_KEY = OTHER["DIGEST_KEY"]
     events = AuditEvent.objects.count()
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -141,7 +141,7 @@ def test_a_foreign_key_stops_every_command_that_writes(command: list[str], setti
     assert AuditEvent.objects.count() == events
 
 
-def test_every_command_of_ours_is_stopped_or_named_as_one_that_need_not_be() -> None:
+def test_every_command_is_stopped_or_exempted_by_name() -> None:
     ours = {
         path.stem
         for folder in ("apps", "consumerportal")
@@ -150,7 +150,7 @@ def test_every_command_of_ours_is_stopped_or_named_as_one_that_need_not_be() -> 
     assert ours == {command[0] for command in WRITING_COMMANDS} | NOT_STOPPED
 
 
-def test_a_foreign_key_fails_readiness_and_the_log_names_the_setting(
+def test_foreign_key_fails_readiness_and_the_log_names_the_setting(
     foreign: str, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = client.get("/readyz")
@@ -158,11 +158,11 @@ def test_a_foreign_key_fails_readiness_and_the_log_names_the_setting(
     assert foreign in caplog.text
 
 
-def test_the_right_keys_are_ready(client: Client) -> None:
+def test_right_keys_are_ready(client: Client) -> None:
     assert client.get("/readyz").status_code == 200
 
 
-def test_a_machine_that_lacks_a_key_of_the_database_does_not_start(settings: Settings) -> None:
+def test_machine_without_a_key_of_the_database_does_not_start(settings: Settings) -> None:
     old = settings.ENCRYPTION_KEYS
     settings.ENCRYPTION_KEYS = [*old, *OTHER["ENCRYPTION_KEYS"]]
     register_keys(ACTOR)
@@ -171,8 +171,8 @@ def test_a_machine_that_lacks_a_key_of_the_database_does_not_start(settings: Set
         accept_keys(ACTOR)
 
 
-# --- Keys that are accepted on purpose --------------------------------------------------------------
-def test_a_new_encryption_key_in_front_works_once_it_is_accepted(
+# --- Accepting keys deliberately --------------------------------------------------------------------
+def test_new_encryption_key_in_front_works_once_accepted(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings.ENCRYPTION_KEYS = [*OTHER["ENCRYPTION_KEYS"], *settings.ENCRYPTION_KEYS]
@@ -189,9 +189,9 @@ def test_a_new_encryption_key_in_front_works_once_it_is_accepted(
     assert AuditEvent.objects.count() == events
 
 
-def test_several_machines_take_a_new_encryption_key_without_one_of_them_stopping(settings: Settings) -> None:
+def test_several_machines_adopt_a_new_encryption_key_without_downtime(settings: Settings) -> None:
     old, new = settings.ENCRYPTION_KEYS, OTHER["ENCRYPTION_KEYS"]
-    settings.ENCRYPTION_KEYS = [*old, *new]  # on every machine, each started again
+    settings.ENCRYPTION_KEYS = [*old, *new]  # on every machine, each restarted
     accept_keys(ACTOR)
     call_command("register_keys")  # on one
     accept_keys(ACTOR)
@@ -199,7 +199,7 @@ def test_several_machines_take_a_new_encryption_key_without_one_of_them_stopping
     accept_keys(ACTOR)
 
 
-def test_a_new_signing_key_is_accepted_beside_the_former_public_key(settings: Settings) -> None:
+def test_new_signing_key_is_accepted_beside_the_former_public_key(settings: Settings) -> None:
     former = checkpoints.signing_key(settings.AUDIT_SIGNING_KEY).public_key().public_bytes_raw()
     settings.AUDIT_SIGNING_KEY = OTHER["AUDIT_SIGNING_KEY"]
     with pytest.raises(CommandError, match="AUDIT_FORMER_PUBLIC_KEYS: a key is missing"):
@@ -209,7 +209,7 @@ def test_a_new_signing_key_is_accepted_beside_the_former_public_key(settings: Se
     accept_keys(ACTOR)
 
 
-def test_a_second_digest_key_is_never_accepted_beside_the_first(settings: Settings) -> None:
+def test_second_digest_key_is_never_accepted(settings: Settings) -> None:
     settings.DIGEST_KEY = OTHER["DIGEST_KEY"]
     before = set(KeyFingerprint.objects.values_list("fingerprint", flat=True))
     with pytest.raises(CommandError, match="DIGEST_KEY: a key is missing"):
@@ -217,7 +217,7 @@ def test_a_second_digest_key_is_never_accepted_beside_the_first(settings: Settin
     assert set(KeyFingerprint.objects.values_list("fingerprint", flat=True)) == before
 
 
-def test_a_lost_key_can_be_given_up_on_purpose_and_that_is_on_record(settings: Settings) -> None:
+def test_lost_key_can_be_given_up_deliberately_and_that_is_recorded(settings: Settings) -> None:
     old = key_fingerprints.DIGEST.held()[0]
     settings.DIGEST_KEY = OTHER["DIGEST_KEY"]
     call_command("register_keys", forget_missing=True)
@@ -229,8 +229,8 @@ def test_a_lost_key_can_be_given_up_on_purpose_and_that_is_on_record(settings: S
     ]
 
 
-# --- A database that does not answer is no wrong key ------------------------------------------------
-def test_the_worker_waits_for_the_database_before_it_compares_keys(
+# --- A database that does not answer is not a wrong key ---------------------------------------------
+def test_worker_waits_for_the_database_before_comparing_keys(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     away = iter([True, True, False])
@@ -245,7 +245,7 @@ def test_the_worker_waits_for_the_database_before_it_compares_keys(
     assert caplog.text.count("worker_waits_for_the_database") == 2
 
 
-def test_a_command_reports_a_lost_database_in_its_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_reports_a_lost_database_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     def gone() -> list[str]:
         raise OperationalError
 
@@ -254,7 +254,7 @@ def test_a_command_reports_a_lost_database_in_its_own_way(monkeypatch: pytest.Mo
 
 
 def test_gunicorn_does_not_start_with_a_foreign_key(tmp_path: Path) -> None:
-    """The real thing: exit code, the message alone, no traceback."""
+    """With a real gunicorn: exit code, only the message, no traceback."""
     environment = {
         **os.environ,
         "PORTAL_MODE": "practice",

@@ -1,4 +1,4 @@
-"""The list of submissions with its filters, its exact searches, and what is above it."""
+"""The list of submissions: its filters, its exact searches, and the summary above it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NOW = dt.datetime.now(dt.UTC)
 OLD = dt.datetime(2020, 3, 7, 12, tzinfo=dt.UTC)
 ORDER, OTHER = "11111111-45a2-45ea-872c-30e45139007d", "22222222-45a2-45ea-872c-30e45139007d"
 GUEST, CONSUMER = "33333333-aaaa-45ea-872c-30e45139007d", "44444444-bbbb-45ea-872c-30e45139007d"
-# What is typed into the search; no piece of them could be anywhere by chance.
+# Search texts; no part of them could occur elsewhere by chance.
 TYPED = {
     "email": "zq.marker@example.com",
     "phone": "+353 87 555 1234",
@@ -75,7 +75,7 @@ def story(staff: User, sid: User) -> dict[str, Submission]:
 
 
 def names(page: str, story: dict[str, Submission]) -> list[str]:
-    """Which of the story's submissions the list shows, in its order."""
+    """The names of the story's submissions that the list shows, in its order."""
     known = {str(one.public_id): name for name, one in story.items()}
     return [
         known[one]
@@ -85,13 +85,13 @@ def names(page: str, story: dict[str, Submission]) -> list[str]:
 
 
 def chips(page: str) -> dict[str, str]:
-    """The words of each chip, with the address without it."""
+    """The text of each chip, with the address that removes it."""
     found = re.findall(r'<li><a href="([^"]+)"><span><span[^>]*>[^<]*</span>([^<]+)</span></a></li>', page)
     return {unescape(words): unescape(url) for url, words in found}
 
 
 def with_digests(query: str) -> str:
-    """``email=?`` becomes the digest of what is typed."""
+    """``email=?`` becomes the digest of the typed text."""
     return re.sub(r"(\w+)=\?", lambda m: f"{m[1]}={search_digest(DigestKind(m[1]), TYPED[m[1]])}", query)
 
 
@@ -136,7 +136,7 @@ def with_digests(query: str) -> str:
     ],
 )
 @pytest.mark.parametrize("common", [False, True], ids=["", "shared by many"])
-def test_filters_hold_together(
+def test_filters_are_combined(
     as_supervisor: Client, staff: User, sid: User, story: dict[str, Submission],
     monkeypatch: pytest.MonkeyPatch, query: str, shown: list[str], common: bool,
 ) -> None:  # fmt: skip
@@ -148,7 +148,7 @@ def test_filters_hold_together(
     assert ("No submissions match" in page) is (not shown)
 
 
-def test_staff_see_their_own_whatever_the_address_says(
+def test_staff_see_only_their_own_submissions_for_any_address(
     as_staff: Client, sid: User, story: dict[str, Submission]
 ) -> None:
     for query in ("", f"person={sid.pk}", f"order={ORDER}", with_digests("last_name=?"), "outcome=not_sent"):
@@ -159,7 +159,7 @@ def test_staff_see_their_own_whatever_the_address_says(
     assert names(text(as_staff.get(f"{PAGE}?person={sid.pk}")), story) == ["created", "rejected"]
 
 
-def test_chips_say_what_is_in_effect_and_lead_to_the_list_without_it(
+def test_chips_show_the_active_filters_and_link_to_the_list_without_them(
     as_supervisor: Client, staff: User, story: dict[str, Submission]
 ) -> None:
     digest = search_digest(DigestKind.EMAIL, TYPED["email"])
@@ -178,9 +178,7 @@ def test_chips_say_what_is_in_effect_and_lead_to_the_list_without_it(
         assert "created" in names(text(as_supervisor.get(address)), story)
 
 
-def test_the_last_thirty_days_are_a_chip_that_can_be_taken_away(
-    as_staff: Client, story: dict[str, Submission]
-) -> None:
+def test_last_thirty_days_are_a_removable_chip(as_staff: Client, story: dict[str, Submission]) -> None:
     assert chips(text(as_staff.get(f"{PAGE}?outcome=created"))) == {
         "Last 30 days": f"{PAGE}?outcome=created&period=all",
         "Outcome: Created": PAGE,
@@ -190,7 +188,7 @@ def test_the_last_thirty_days_are_a_chip_that_can_be_taken_away(
     assert chips(page) == {"Outcome: Created": f"{PAGE}?period=all"}
 
 
-def test_export_and_figures_are_asked_for_the_same_rows_by_who_may(
+def test_export_and_figures_are_linked_with_the_same_filters_for_readers_with_permission(
     as_supervisor: Client, as_staff: Client, story: dict[str, Submission]
 ) -> None:
     query = with_digests("outcome=created&email=?")
@@ -209,7 +207,7 @@ def test_export_and_figures_are_asked_for_the_same_rows_by_who_may(
         ("guest=a+b", "Enter the reference of a guest"),
     ],
 )
-def test_a_filter_that_cannot_be_read_is_told_at_its_field_and_the_others_are_kept(
+def test_unreadable_filter_is_an_error_at_its_field_and_the_others_stay(
     as_supervisor: Client, story: dict[str, Submission], query: str, words: str
 ) -> None:
     page = text(as_supervisor.get(f"{PAGE}?{query}&order={ORDER}"))
@@ -222,7 +220,7 @@ def test_a_filter_that_cannot_be_read_is_told_at_its_field_and_the_others_are_ke
 
 
 @pytest.mark.parametrize("query", ["email=abc", "period=1", "answered_from=x", "email=" + "A" * 64])
-def test_an_address_that_no_link_wrote_says_so(as_staff: Client, query: str) -> None:
+def test_malformed_address_is_reported(as_staff: Client, query: str) -> None:
     response = as_staff.get(f"{PAGE}?{query}")
     assert response.status_code == 400
     assert "The address is incomplete or altered. Use a link of the portal." in text(response)
@@ -233,7 +231,7 @@ def posted(**typed: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", TYPED)
-def test_an_exact_search_finds_what_was_sent(
+def test_exact_search_finds_the_sent_values(
     as_supervisor: Client, story: dict[str, Submission], name: str
 ) -> None:
     answer = as_supervisor.post(f"{PAGE}?outcome=created&before=5-5", posted(**{name: TYPED[name]}))
@@ -244,11 +242,11 @@ def test_an_exact_search_finds_what_was_sent(
     assert names(page, story) == ["created"]
     label = DigestKind(name).label
     assert f"{label}: matches your search" in chips(page)
-    # The hidden field keeps it when the other filters are sent again.
+    # The hidden field keeps it in the request when the other filters are sent.
     assert f'name="{name}" value="{parse_qs(urlsplit(address).query)[name][0]}"' in page
 
 
-def test_several_are_searched_for_at_once_and_a_second_search_takes_the_place_of_the_first(
+def test_several_values_are_searched_together_and_a_second_search_replaces_the_first(
     as_supervisor: Client, story: dict[str, Submission]
 ) -> None:
     both = as_supervisor.post(PAGE, posted(email=TYPED["email"], last_name="Nobody"))
@@ -257,7 +255,7 @@ def test_several_are_searched_for_at_once_and_a_second_search_takes_the_place_of
     assert names(text(as_supervisor.get(again.headers["Location"])), story) == ["created"]
 
 
-def test_a_search_for_nothing_says_so_and_keeps_the_filters(
+def test_search_without_a_hit_is_reported_and_preserves_the_filters(
     as_supervisor: Client, story: dict[str, Submission]
 ) -> None:
     page = text(as_supervisor.post(f"{PAGE}?order={ORDER}", posted(email=" ")))
@@ -266,15 +264,13 @@ def test_a_search_for_nothing_says_so_and_keeps_the_filters(
     assert events("submissions.listed") == []
 
 
-def test_a_search_needs_the_forms_secret(staff: User) -> None:
+def test_search_needs_the_csrf_token(staff: User) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(staff)
     assert strict.post(PAGE, posted(email=TYPED["email"])).status_code == 403
 
 
-def test_a_search_that_was_sent_after_the_session_ended_comes_back_filled(
-    as_staff: Client, staff: User
-) -> None:
+def test_search_sent_after_the_session_ended_returns_filled(as_staff: Client, staff: User) -> None:
     mark = re.search(r'name="entry_of" value="([^"]+)"', as_staff.get(PAGE).content.decode())
     assert mark
     gone = Client()
@@ -285,7 +281,7 @@ def test_a_search_that_was_sent_after_the_session_ended_comes_back_filled(
     assert f'value="{TYPED["email"]}"' in page
 
 
-def test_what_was_searched_for_is_in_no_address_no_log_no_event_and_no_session(
+def test_search_terms_are_in_no_address_log_event_or_session(
     as_supervisor: Client, story: dict[str, Submission], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -306,7 +302,9 @@ def test_what_was_searched_for_is_in_no_address_no_log_no_event_and_no_session(
     assert listed.details == {"filters": [*TYPED], "scope": "everybody", "count": 1}
 
 
-def test_the_event_tells_kinds_and_never_values(as_supervisor: Client, story: dict[str, Submission]) -> None:
+def test_event_contains_filter_names_and_no_values(
+    as_supervisor: Client, story: dict[str, Submission]
+) -> None:
     digest = search_digest(DigestKind.EMAIL, TYPED["email"])
     as_supervisor.get(f"{PAGE}?order={ORDER}&outcome=created&email={digest}")
     [listed] = events("submissions.listed")
@@ -315,7 +313,7 @@ def test_the_event_tells_kinds_and_never_values(as_supervisor: Client, story: di
     assert digest not in str(vars(listed))
 
 
-def test_the_list_is_not_shown_when_that_cannot_be_recorded(
+def test_list_is_not_shown_if_the_view_cannot_be_recorded(
     as_staff: Client, story: dict[str, Submission], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(**_: object) -> None:
@@ -327,7 +325,7 @@ def test_the_list_is_not_shown_when_that_cannot_be_recorded(
 
 
 @pytest.mark.parametrize("seconds", [0, 1], ids=["of one moment", "one after the other"])
-def test_submissions_come_once_each_on_every_way(
+def test_paging_shows_every_submission_once_in_both_directions(
     as_staff: Client, staff: User, monkeypatch: pytest.MonkeyPatch, seconds: int
 ) -> None:
     monkeypatch.setattr(views, "PAGE_SIZE", 3)
@@ -354,7 +352,7 @@ def test_submissions_come_once_each_on_every_way(
             assert found == expected[3:6]
 
 
-def test_unknown_ones_are_above_the_first_page_whatever_the_filters_the_oldest_first(
+def test_unknown_submissions_are_above_the_first_page_oldest_first(
     as_supervisor: Client, as_staff: Client, staff: User, sid: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(views, "PINNED", 2)
@@ -382,7 +380,7 @@ def test_unknown_ones_are_above_the_first_page_whatever_the_filters_the_oldest_f
     assert {"second", "third"}.isdisjoint(names(page, story))
 
 
-def test_a_late_answer_that_says_otherwise_is_above_the_list_as_well(
+def test_contradicting_late_answer_is_shown_above_the_list(
     as_supervisor: Client, staff: User, supervisor: User
 ) -> None:
     late = store(
@@ -394,7 +392,7 @@ def test_a_late_answer_that_says_otherwise_is_above_the_list_as_well(
     assert names(page, {"late": late}) == ["late"]
 
 
-def test_the_number_of_matches_is_shown_up_to_a_limit(
+def test_number_of_matches_is_shown_up_to_a_limit(
     as_supervisor: Client, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(selections, "MAX_COUNTED", 2)
@@ -406,7 +404,7 @@ def test_the_number_of_matches_is_shown_up_to_a_limit(
         assert f"<p>{words}" in text(as_supervisor.get(f"{PAGE}?last_name={digest}"))
 
 
-def test_what_would_be_dear_to_count_is_not_counted(
+def test_expensive_counts_are_skipped(
     as_supervisor: Client, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store(staff, Outcome.REJECTED, clean(last_name="Same"), duration_ms=5)
@@ -420,14 +418,14 @@ def test_what_would_be_dear_to_count_is_not_counted(
         assert "Rejected" in page
 
 
-def test_nothing_in_the_last_days_leads_to_the_older_ones(as_staff: Client, staff: User) -> None:
+def test_empty_last_days_link_to_older_submissions(as_staff: Client, staff: User) -> None:
     store(staff, Outcome.CREATED, submitted_at=OLD)
     page = text(as_staff.get(PAGE))
     assert "No submissions in the last 30 days" in page
     assert f'href="{PAGE}?period=all">Show all submissions' in page
 
 
-def test_whose_list_holds_only_their_own_has_no_column_for_the_person(
+def test_list_of_own_submissions_has_no_person_column(
     as_staff: Client, as_supervisor: Client, story: dict[str, Submission]
 ) -> None:
     column = '<th role="columnheader" scope="col">Person</th>'

@@ -1,4 +1,4 @@
-"""The record before a send cannot be written: nothing is sent, the entry stays on the page."""
+"""If the record before a send cannot be written, nothing is sent and the page keeps the entry."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def _with(module: Any, name: str, function: Callable[..., Any]) -> Iterator[None
 
 @contextmanager
 def full_disk() -> Iterator[None]:
-    """The submission's row is written, its event is not."""
+    """The submission's row can be written, its event cannot."""
     with _failing(submit, "record"):
         yield
 
 
 @contextmanager
 def trigger_refuses() -> Iterator[None]:
-    """The head of the chain does not fit the last row, so the trigger lets no event in."""
+    """The head of the chain does not match the last row, so the trigger refuses every event."""
     head = AuditHead.objects.get()
     AuditHead.objects.update(seq=head.seq + 5)
     yield
@@ -62,7 +62,7 @@ def trigger_refuses() -> Iterator[None]:
 
 @contextmanager
 def head_is_locked() -> Iterator[None]:
-    """Somebody holds the end of the chain for longer than a writer waits."""
+    """Another transaction locks the head of the chain for longer than a writer waits."""
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -88,7 +88,7 @@ def head_is_locked() -> Iterator[None]:
 
 @contextmanager
 def _short_wait() -> Iterator[None]:
-    """A writer waits for a lock a moment, not the many seconds of the settings."""
+    """Shorten the lock timeout of writers from the seconds of the settings to a moment."""
     if connection.vendor == "sqlite":
         _run(f"PRAGMA busy_timeout = {WAIT_MS}")
         yield
@@ -125,7 +125,7 @@ def table_is_missing() -> Iterator[None]:
 
 
 def gone_at(module: Any, name: str) -> Callable[[], AbstractContextManager[None]]:
-    """The database goes away when that function is called, and stays away for the rest of the request."""
+    """The database is lost when that function is called, until the end of the request."""
 
     @contextmanager
     def gone() -> Iterator[None]:
@@ -158,7 +158,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
-def test_nothing_is_sent_and_the_entry_is_on_the_page_and_goes_through_next_time(
+def test_nothing_is_sent_and_the_entry_stays_and_can_be_sent_later(
     as_staff: Client,
     sandbox: SandboxServer,
     caplog: pytest.LogCaptureFixture,
@@ -166,7 +166,7 @@ def test_nothing_is_sent_and_the_entry_is_on_the_page_and_goes_through_next_time
 ) -> None:
     IdentityRule.objects.create(name="Profile", provider="ProfileSystem", priority=1)
     form = {**on_page(as_staff.get(NEW)), **posted()}
-    as_staff.post(NEW, posted(order="no-such-order"))  # an event, so that the chain has a head
+    as_staff.post(NEW, posted(order="no-such-order"))  # so that the chain has a head
     before = (Submission.objects.count(), SubmissionDigest.objects.count(), AuditEvent.objects.count())
     sent_before = len(creates(sandbox))
     caplog.clear()
@@ -193,10 +193,10 @@ def test_nothing_is_sent_and_the_entry_is_on_the_page_and_goes_through_next_time
     assert len(creates(sandbox)) == sent_before + 1
 
 
-def test_with_no_database_at_all_the_page_of_the_failure_carries_the_entry(
+def test_page_of_the_failure_contains_the_entry_without_any_database(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
-    """Not even the session can be read: what a lost database mostly looks like."""
+    """Not even the session can be read: the most frequent form of a lost database."""
     browser = Client(enforce_csrf_checks=True, raise_request_exception=False)
     browser.cookies = as_staff.cookies
     empty = browser.get(NEW)
@@ -229,7 +229,7 @@ def _secret(page: Any) -> str:
     return found[-1]
 
 
-def test_a_correction_stays_a_correction(as_staff: Client, staff: User, sandbox: SandboxServer) -> None:
+def test_correction_stays_a_correction(as_staff: Client, staff: User, sandbox: SandboxServer) -> None:
     address = f"{NEW}?from={store(staff, Outcome.REJECTED).public_id}"
     form = on_page(as_staff.get(address))
     with full_disk():

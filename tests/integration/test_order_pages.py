@@ -1,4 +1,4 @@
-"""The look-up pages against the running sandbox: what people see, and what the audit log keeps of it."""
+"""The lookup pages with a running sandbox: their contents, and what the audit log records."""
 
 from __future__ import annotations
 
@@ -67,14 +67,14 @@ def _told() -> list[tuple[str, dict[str, Any]]]:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> MagicMock:
-    """A client that answers as the test says."""
+    """A client whose answers the test sets."""
     client: MagicMock = create_autospec(CdpClient, instance=True, spec_set=True)
     client.is_own_link.return_value = False
     monkeypatch.setattr(views, "get_client", lambda: client)
     return client
 
 
-def test_a_recycled_number_lets_the_person_choose_by_date_price_and_status(
+def test_reused_order_number_offers_a_choice_by_date_price_and_status(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     page = _text(as_staff.get("/orders/", {"order_number": REPEATED_REFERENCE_ID}))
@@ -99,22 +99,20 @@ def test_a_recycled_number_lets_the_person_choose_by_date_price_and_status(
     ]
 
 
-def test_the_orders_of_a_guest_are_found(as_staff: Client, sandbox: SandboxServer) -> None:
+def test_orders_of_a_guest_are_found(as_staff: Client, sandbox: SandboxServer) -> None:
     page = _text(as_staff.get("/orders/", {"guest_ref": GUESTS_SHARING_EMAIL[0]}))
     assert f'href="/orders/{FAMILY_ORDER}/"' in page
     assert GUESTS_SHARING_EMAIL[0] not in json.dumps(_told())
 
 
-def test_nothing_found_says_what_to_do_next(as_staff: Client, sandbox: SandboxServer) -> None:
+def test_search_without_a_hit_shows_the_next_step(as_staff: Client, sandbox: SandboxServer) -> None:
     response = as_staff.get("/orders/", {"order_number": "NO-SUCH-NUMBER"})
     assert response.status_code == 200
     assert "No order found" in _text(response)
     assert _told()[0][1]["result"] == "not_found"
 
 
-def test_the_empty_page_and_a_wrong_entry_ask_the_vendor_nothing(
-    as_staff: Client, sandbox: SandboxServer
-) -> None:
+def test_empty_page_and_invalid_search_make_no_call(as_staff: Client, sandbox: SandboxServer) -> None:
     assert 'role="alert"' not in _text(as_staff.get("/orders/"))
     page = _text(as_staff.get("/orders/", {"order_number": "A-1", "guest_ref": TRAVELLER}))
     assert "<title>Error: Find an order" in page
@@ -124,14 +122,14 @@ def test_the_empty_page_and_a_wrong_entry_ask_the_vendor_nothing(
     assert _told() == []
 
 
-def test_a_pasted_link_leads_to_the_order(as_staff: Client) -> None:
+def test_pasted_link_leads_to_the_order(as_staff: Client) -> None:
     link = f"https://api-engage-eu.sitecorecloud.io/v2.1/orders/{SAMPLE_ORDER}?expand=orderItems"
     response = as_staff.get("/orders/", {"order_ref": link})
     assert (response.status_code, response["Location"]) == (302, f"/orders/{SAMPLE_ORDER}/")
     assert _told() == []
 
 
-def test_an_order_shows_its_fields_its_consumers_and_the_way_to_add_one(
+def test_order_page_shows_fields_consumers_and_a_link_to_add_one(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     page = _text(as_staff.get(f"/orders/{FAMILY_ORDER}/"))
@@ -144,13 +142,13 @@ def test_an_order_shows_its_fields_its_consumers_and_the_way_to_add_one(
     assert _told() == [("vendor_record.viewed", {"kind": "order", "result": "found"})]
 
 
-def test_an_order_without_consumers_says_so(as_staff: Client, sandbox: SandboxServer) -> None:
+def test_order_without_consumers_is_shown_as_such(as_staff: Client, sandbox: SandboxServer) -> None:
     page = _text(as_staff.get(f"/orders/{SAMPLE_ORDER}/"))
     assert "No consumers yet" in page
     assert "may not be listed yet" in page
 
 
-def test_an_order_is_shown_although_its_consumers_cannot_be_read(
+def test_order_is_shown_although_its_consumers_cannot_be_read(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     sandbox.sandbox.faults.arm(Armed("500_before", 2, FAMILY_ORDER, "list_order_consumers"))
@@ -164,7 +162,7 @@ def test_an_order_is_shown_although_its_consumers_cannot_be_read(
     assert len(_told()) == 1
 
 
-def test_an_order_consumer_shows_the_person_the_guest_and_the_links_of_the_vendor(
+def test_order_consumer_page_shows_person_guest_and_vendor_links(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     ref = consumer_ref(FAMILY_ORDER, GUESTS_SHARING_EMAIL[0])
@@ -178,7 +176,7 @@ def test_an_order_consumer_shows_the_person_the_guest_and_the_links_of_the_vendo
     assert _told() == [("vendor_record.viewed", {"kind": "order_consumer", "result": "found"})]
 
 
-def test_the_way_back_of_an_order_consumer_cannot_be_bent(as_staff: Client, sandbox: SandboxServer) -> None:
+def test_back_link_of_an_order_consumer_cannot_be_forged(as_staff: Client, sandbox: SandboxServer) -> None:
     ref = consumer_ref(FAMILY_ORDER, GUESTS_SHARING_EMAIL[0])
     page = _text(as_staff.get(f"/order-consumers/{ref}/", {"order": "//elsewhere.example/"}))
     assert "elsewhere.example" not in page
@@ -203,7 +201,7 @@ def test_only_a_travellers_page_explains_where_the_orders_are(
         (f"/order-consumers/{NOBODY}/", "Order consumer not found"),
     ],
 )
-def test_what_the_vendor_does_not_have_is_a_404_in_words(
+def test_record_missing_at_the_vendor_is_a_404_with_an_explanation(
     as_staff: Client, sandbox: SandboxServer, address: str, title: str
 ) -> None:
     response = as_staff.get(address)
@@ -240,7 +238,7 @@ CASES += [(page, FAILURES[0]) for page in PAGES if page != "order"]
 
 
 @pytest.mark.parametrize(("page", "failure"), CASES)
-def test_every_failure_of_the_vendor_is_a_page_in_words(
+def test_every_failure_of_the_vendor_is_a_page_with_an_explanation(
     as_staff: Client,
     fake: MagicMock,
     caplog: pytest.LogCaptureFixture,
@@ -259,7 +257,7 @@ def test_every_failure_of_the_vendor_is_a_page_in_words(
     assert [data["result"] for _action, data in _told()] == [error.code]
 
 
-def test_a_vendor_that_is_away_is_a_page_too(as_staff: Client, sandbox: SandboxServer) -> None:
+def test_unreachable_vendor_is_a_page(as_staff: Client, sandbox: SandboxServer) -> None:
     sandbox.stop()
     response = as_staff.get(PAGES["order"])
     assert response.status_code == 503
@@ -267,7 +265,7 @@ def test_a_vendor_that_is_away_is_a_page_too(as_staff: Client, sandbox: SandboxS
     assert f'href="{PAGES["order"]}">Try again</a>' in _text(response)
 
 
-def test_markup_in_the_vendors_fields_stays_text(as_staff: Client, fake: MagicMock) -> None:
+def test_markup_in_vendor_fields_stays_text(as_staff: Client, fake: MagicMock) -> None:
     script = "<script>alert(1)</script>"
     order = Order(ref=SAMPLE_ORDER, reference_id=script, status=script, href=f"https://x/{script}")
     fake.retrieve_order.return_value, fake.list_orders.return_value = order, (order,)
@@ -278,7 +276,7 @@ def test_markup_in_the_vendors_fields_stays_text(as_staff: Client, fake: MagicMo
         assert script not in text
 
 
-def test_a_link_to_another_host_is_shown_and_not_linked(as_staff: Client, fake: MagicMock) -> None:
+def test_link_to_another_host_is_shown_as_text(as_staff: Client, fake: MagicMock) -> None:
     fake.retrieve_order.return_value = Order(ref=SAMPLE_ORDER, href="https://elsewhere.example/o")
     fake.list_order_consumer_refs.return_value = ()
     text = _text(as_staff.get(PAGES["order"]))
@@ -287,13 +285,13 @@ def test_a_link_to_another_host_is_shown_and_not_linked(as_staff: Client, fake: 
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_an_administrator_looks_up_nothing(as_administrator: Client, fake: MagicMock, page: str) -> None:
+def test_administrator_cannot_look_up_orders(as_administrator: Client, fake: MagicMock, page: str) -> None:
     assert as_administrator.get(PAGES[page]).status_code == 403
     assert fake.method_calls == []
     assert _told() == []
 
 
-def test_a_stranger_is_led_to_the_sign_in(client: Client, fake: MagicMock) -> None:
+def test_anonymous_request_leads_to_the_sign_in(client: Client, fake: MagicMock) -> None:
     for address in PAGES.values():
         response = client.get(address)
         assert response.status_code == 302
@@ -302,6 +300,6 @@ def test_a_stranger_is_led_to_the_sign_in(client: Client, fake: MagicMock) -> No
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_pages_only_read(as_supervisor: Client, fake: MagicMock, page: str) -> None:
+def test_pages_accept_only_get(as_supervisor: Client, fake: MagicMock, page: str) -> None:
     assert as_supervisor.post(PAGES[page]).status_code == 405
     assert fake.method_calls == []

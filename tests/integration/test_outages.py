@@ -1,4 +1,4 @@
-"""What Verify now says when something cannot be read: a sentence, and no verdict."""
+"""Verify now shows a message without a verdict if something cannot be read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def assert_no_verdict(shown: str) -> None:
 
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
-def test_a_database_that_is_lost_on_the_way_is_told(
+def test_database_lost_during_verification_is_reported(
     error: type[Exception], as_administrator: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lost() -> Iterator[None]:
@@ -39,7 +39,7 @@ def test_a_database_that_is_lost_on_the_way_is_told(
     assert_no_verdict(shown)
 
 
-def test_a_file_of_checkpoints_that_cannot_be_read_is_told(
+def test_unreadable_checkpoint_file_is_reported(
     as_administrator: Client, settings: Settings, tmp_path: Path
 ) -> None:
     write(1)

@@ -1,4 +1,4 @@
-"""For each fault of the sandbox: the right outcome, the right page, the entry kept, one wire call."""
+"""For each fault of the sandbox: the right outcome and page, the entry preserved, one wire call."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOT_SENT_HEADLINE = "Nothing was sent. You can send it again."
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a create ends: what is stored, what the page says, and whether the consumer is there in truth."""
+    """The end of a create: the stored outcome, the page's text, and whether the consumer really exists."""
 
     outcome: Outcome
     code: str
@@ -69,14 +69,14 @@ EVENTS = {
 }
 
 
-def test_every_fault_that_has_an_order_of_its_own_has_its_end_here() -> None:
+def test_every_fault_with_its_own_order_is_covered() -> None:
     """The others are in tests/faults."""
     assert set(ENDS) == set(FAULT_ORDERS)
 
 
 @pytest.fixture(params=["armed", "its order"])
 def order_with(request: pytest.FixtureRequest, sandbox: SandboxServer) -> OrderWith:
-    """Gives the order on which the next create meets a fault: any order where it is armed, or its own."""
+    """The order on which the next create gets a fault: any order with an armed fault, or the fault's own."""
     return OrderWith(sandbox, armed=request.param == "armed")
 
 
@@ -93,7 +93,7 @@ class OrderWith:
 
 
 @pytest.mark.parametrize("fault", sorted(ENDS))
-def test_each_fault_ends_in_its_outcome_and_its_page(
+def test_each_fault_has_its_outcome_and_page(
     as_staff: Client, sandbox: SandboxServer, order_with: OrderWith, settings: Settings, fault: str
 ) -> None:
     if fault.startswith("no_answer"):
@@ -155,10 +155,10 @@ def check_the_receipt(page: str, submission: Submission, end: End) -> None:
         assert value in page
 
 
-def test_no_page_of_a_refusal_shows_the_client_key(
+def test_no_page_of_a_rejection_shows_the_client_key(
     as_staff: Client, sandbox: SandboxServer, settings: Settings
 ) -> None:
-    # The sandbox's 404, like the vendor's, holds the client key in its developerMessage.
+    # The sandbox's 404, like the vendor's, contains the client key in its developerMessage.
     location = as_staff.post(NEW, posted(order=FAULT_ORDERS["404"]))["Location"]
     submission = Submission.objects.get()
     for page in (as_staff.get(location), as_staff.get(f"/submissions/{submission.public_id}/")):
@@ -166,7 +166,7 @@ def test_no_page_of_a_refusal_shows_the_client_key(
     assert settings.CDP_CLIENT_KEY not in submission.vendor_message
 
 
-def test_with_nobody_listening_nothing_is_sent_and_the_form_is_filled(
+def test_refused_connection_sends_nothing_and_the_form_is_filled(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     sandbox.stop()
@@ -187,7 +187,7 @@ def test_with_nobody_listening_nothing_is_sent_and_the_form_is_filled(
     assert len(creates(sandbox)) == 1
 
 
-def test_with_the_connection_not_set_up_nothing_is_sent(
+def test_unconfigured_connection_sends_nothing(
     as_staff: Client, sandbox: SandboxServer, settings: Settings
 ) -> None:
     settings.CDP_BASE_URL = "https://elsewhere.example"
@@ -198,7 +198,7 @@ def test_with_the_connection_not_set_up_nothing_is_sent(
     assert sent(on_page(page)) == FULL
 
 
-def test_a_field_that_the_vendor_refuses_is_told_at_that_field(
+def test_field_rejected_by_the_vendor_is_reported_at_that_field(
     as_staff: Client, settings: Settings, tmp_path: Path
 ) -> None:
     earlier = datetime.datetime(1980, 1, 1, tzinfo=datetime.UTC)
@@ -219,7 +219,7 @@ def test_a_field_that_the_vendor_refuses_is_told_at_that_field(
     assert "dateOfBirth" in receipt
 
 
-def test_an_order_that_the_vendor_does_not_have_is_told_at_the_order_reference(
+def test_order_missing_at_the_vendor_is_reported_at_the_order_reference(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     nowhere = "00000000-0000-4000-8000-000000000000"
@@ -229,7 +229,7 @@ def test_an_order_that_the_vendor_does_not_have_is_told_at_the_order_reference(
     assert on_page(page)["order_ref"] == nowhere
 
 
-def test_after_an_unknown_outcome_the_same_entry_is_not_sent_again_from_a_new_form(
+def test_same_entry_from_a_new_form_is_not_sent_again_after_an_unknown_outcome(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     order = FAULT_ORDERS["reset_after"]

@@ -1,4 +1,4 @@
-"""The pages of people and roles, one's own account, the one-time link, and what is denied."""
+"""The pages of people and roles, one's own account, the one-time link, and refusals."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _link(client: Client, person: User) -> str:
     return str(link)
 
 
-def test_an_administrator_adds_a_person_who_then_sets_a_password_and_signs_in(as_ada: Client) -> None:
+def test_administrator_adds_a_person_who_then_sets_a_password_and_signs_in(as_ada: Client) -> None:
     added = as_ada.post(
         "/people/new/",
         {"username": "pat", "name": "Pat Person", "time_zone": "Europe/Dublin", "roles": [STAFF, SUPERVISOR]},
@@ -77,7 +77,7 @@ def test_an_administrator_adds_a_person_who_then_sets_a_password_and_signs_in(as
     assert (event.person, event.actor_id) == (str(pat.pk), str(pat.pk))
 
 
-def test_the_list_shows_everybody_and_their_roles(as_ada: Client) -> None:
+def test_list_shows_all_people_and_their_roles(as_ada: Client) -> None:
     gone = make_person("gone", STAFF, SUPERVISOR)
     services.deactivate_person(person_id=gone.pk, actor=TESTS)
     page = as_ada.get("/people/").content.decode()
@@ -96,7 +96,7 @@ def test_the_list_shows_everybody_and_their_roles(as_ada: Client) -> None:
         ("roles", "superuser", "Choose roles from the list"),
     ],
 )
-def test_the_form_says_what_to_do(as_ada: Client, field: str, value: str, message: str) -> None:
+def test_form_shows_instructions(as_ada: Client, field: str, value: str, message: str) -> None:
     entry = {"username": "pat", "name": "Pat Person", "time_zone": "", "roles": STAFF, field: value}
     page = as_ada.post("/people/new/", entry).content.decode()
     assert page.count(message) == 2  # in the summary and at the field
@@ -113,7 +113,7 @@ def test_name_and_time_zone_can_be_changed(as_ada: Client) -> None:
     assert "Enter the full name" in page
 
 
-def test_each_act_has_a_button_that_names_it(as_ada: Client) -> None:
+def test_each_act_has_a_button_with_its_name(as_ada: Client) -> None:
     pat = make_person("pat", STAFF)
     assert _buttons(_page(as_ada, pat)) >= {"Revoke Staff", "Grant Supervisor", "Deactivate Pat Person"}
     as_ada.post(f"/people/{pat.pk}/grant/supervisor/")
@@ -130,7 +130,7 @@ def _buttons(page: str) -> set[str]:
     return {" ".join(words.split()) for words in re.findall(r"<button[^>]*>([^<]+)</button>", page)}
 
 
-def test_ones_own_page_offers_no_roles_and_no_deactivation_and_the_addresses_refuse_them(
+def test_own_page_offers_no_roles_and_no_deactivation_and_the_addresses_refuse_them(
     as_ada: Client, ada: User
 ) -> None:
     buttons = _buttons(_page(as_ada, ada))
@@ -143,7 +143,7 @@ def test_ones_own_page_offers_no_roles_and_no_deactivation_and_the_addresses_ref
     assert (ada.roles, ada.is_active) == ((ADMINISTRATOR,), True)
 
 
-def test_a_person_or_role_that_does_not_exist_is_not_found(as_ada: Client) -> None:
+def test_missing_person_or_role_is_not_found(as_ada: Client) -> None:
     pat = make_person("pat")
     assert as_ada.get("/people/999999999999999999999/").status_code == 404
     assert as_ada.post("/people/999/deactivate/").status_code == 404
@@ -151,7 +151,7 @@ def test_a_person_or_role_that_does_not_exist_is_not_found(as_ada: Client) -> No
     assert as_ada.post(f"/people/{pat.pk}/revoke/emperor/").status_code == 404
 
 
-def test_no_act_happens_by_following_a_link(as_ada: Client) -> None:
+def test_no_act_accepts_get(as_ada: Client) -> None:
     pat = make_person("pat", STAFF)
     for act in ("grant/supervisor", "revoke/staff", "deactivate", "reactivate", "password-link"):
         assert as_ada.get(f"/people/{pat.pk}/{act}/").status_code == 405
@@ -179,14 +179,14 @@ def test_only_an_administrator_sees_people_and_each_denial_is_recorded_once(role
     assert len(events("access.denied")) == 2
 
 
-def test_nobody_is_led_to_the_sign_in(client: Client) -> None:
+def test_anonymous_requests_lead_to_the_sign_in(client: Client) -> None:
     for path in ("/people/", "/people/new/", "/people/1/", "/accounts/password/", "/accounts/profile/"):
         assert client.get(path)["Location"] == f"/accounts/login/?next={path}"
     assert events("access.denied") == []
 
 
 # --- The one-time link ----------------------------------------------------------------------------
-def test_the_token_leaves_the_address_at_once_and_looking_uses_nothing_up(as_ada: Client) -> None:
+def test_token_is_removed_from_the_address_and_opening_the_link_does_not_use_it_up(as_ada: Client) -> None:
     pat = make_person("pat", password="")
     link = _link(as_ada, pat)
     token = link.rstrip("/").rsplit("/", 1)[1]
@@ -201,7 +201,7 @@ def test_the_token_leaves_the_address_at_once_and_looking_uses_nothing_up(as_ada
         assert "no-store" in page["Cache-Control"]
 
 
-def test_no_log_line_of_a_link_holds_its_token(as_ada: Client, settings: Settings) -> None:
+def test_no_log_line_contains_the_token_of_a_link(as_ada: Client, settings: Settings) -> None:
     structured = {**settings.LOGGING["formatters"]["structured"]}
     structured.pop("()")
     lines = StringIO()
@@ -218,7 +218,7 @@ def test_no_log_line_of_a_link_holds_its_token(as_ada: Client, settings: Setting
     assert link.rstrip("/").rsplit("/", 1)[1] not in lines.getvalue()
 
 
-def test_a_link_that_was_used_says_so(as_ada: Client) -> None:
+def test_used_link_is_reported(as_ada: Client) -> None:
     pat = make_person("pat", password="")
     link = _link(as_ada, pat)
     first, second = Client(), Client()
@@ -234,7 +234,7 @@ def test_a_link_that_was_used_says_so(as_ada: Client) -> None:
     assert User.objects.get(pk=pat.pk).check_password(NEW)
 
 
-def test_the_link_of_one_person_does_not_open_the_account_of_another(as_ada: Client) -> None:
+def test_link_of_one_person_does_not_open_the_account_of_another(as_ada: Client) -> None:
     pat, max_ = make_person("pat"), make_person("max")
     visitor = Client()
     visitor.get(_link(as_ada, pat))
@@ -252,7 +252,7 @@ def test_the_link_of_one_person_does_not_open_the_account_of_another(as_ada: Cli
         ("12345678901234", "12345678901234", "entirely numeric"),
     ],
 )
-def test_a_weak_or_mistyped_password_is_not_set(
+def test_weak_or_mistyped_password_is_not_set(
     as_ada: Client, password: str, again: str, message: str
 ) -> None:
     pat = make_person("pat", password="")
@@ -272,7 +272,7 @@ def test_no_link_is_issued_for_a_deactivated_person(as_ada: Client) -> None:
 
 
 # --- One's own account ----------------------------------------------------------------------------
-def test_a_new_password_ends_the_other_sessions_and_not_this_one() -> None:
+def test_new_password_ends_the_other_sessions_and_not_this_one() -> None:
     pat = make_person("pat", STAFF)
     here, elsewhere = _as(pat), _as(pat)
     entry = {"current_password": PASSWORD, "new_password": NEW, "new_password_again": NEW}
@@ -283,7 +283,7 @@ def test_a_new_password_ends_the_other_sessions_and_not_this_one() -> None:
     assert events("person.password_set")[-1].actor_id == str(pat.pk)
 
 
-def test_a_new_password_takes_the_current_one_and_guessing_it_is_slowed_down() -> None:
+def test_new_password_needs_the_current_one_and_guessing_is_limited() -> None:
     client = _as(make_person("pat"))
     entry = {"current_password": "wrong", "new_password": NEW, "new_password_again": NEW}
     answers = [client.post("/accounts/password/", entry) for _ in range(6)]
@@ -291,7 +291,7 @@ def test_a_new_password_takes_the_current_one_and_guessing_it_is_slowed_down() -
     assert [answer.status_code for answer in answers] == [200] * 5 + [429]
 
 
-def test_a_person_chooses_their_time_zone_and_nothing_else() -> None:
+def test_person_can_change_only_their_time_zone() -> None:
     pat = make_person("pat", STAFF)
     client = _as(pat)
     client.post("/accounts/profile/", {"time_zone": "Asia/Tokyo", "name": "King Pat", "roles": ADMINISTRATOR})
@@ -299,10 +299,10 @@ def test_a_person_chooses_their_time_zone_and_nothing_else() -> None:
     assert (pat.time_zone, pat.name, pat.roles) == ("Asia/Tokyo", "Pat Person", (STAFF,))
 
 
-# --- Two at once ----------------------------------------------------------------------------------
+# --- Concurrent acts ------------------------------------------------------------------------------
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("act", ["deactivate", "revoke"])
-def test_two_administrators_who_remove_each_other_at_once_leave_one(act: str) -> None:
+def test_two_administrators_who_remove_each_other_concurrently_leave_one(act: str) -> None:
     one, two = make_person("one", ADMINISTRATOR), make_person("two", ADMINISTRATOR)
     refused: list[ActRefusedError] = []
 
@@ -319,7 +319,7 @@ def test_two_administrators_who_remove_each_other_at_once_leave_one(act: str) ->
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_link_that_two_use_at_once_works_for_one() -> None:
+def test_link_used_twice_concurrently_works_once() -> None:
     pat = make_person("pat", password="")
     _, token = services.issue_password_link(person_id=pat.pk, actor=TESTS)
     refused: list[ActRefusedError] = []
@@ -333,7 +333,7 @@ def test_a_link_that_two_use_at_once_works_for_one() -> None:
 
 
 def _at_once(refused: list[ActRefusedError], *acts: Callable[[], None]) -> None:
-    """Run the acts in threads that start together; what is refused is kept."""
+    """Run the acts in threads that start together; returns the refusals."""
     start = threading.Barrier(len(acts))
 
     def run(act: Callable[[], None]) -> None:

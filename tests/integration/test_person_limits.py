@@ -1,4 +1,4 @@
-"""Searches, exports and refused pages of one person, and sessions of nobody, have limits."""
+"""Limits for a person's searches, exports and refused pages, and for anonymous sessions."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _find_order(client: Client) -> HttpResponse:
 
 
 @pytest.mark.parametrize(("search", "typed"), [(_search, "lee@example.com"), (_find_order, "B94TXY-1")])
-def test_searches_beyond_the_limit_are_refused_in_words_and_told_once(
+def test_searches_beyond_the_limit_are_refused_and_recorded_once(
     transactional_db: None,
     settings: Settings,
     sandbox: SandboxServer,
@@ -49,7 +49,7 @@ def test_searches_beyond_the_limit_are_refused_in_words_and_told_once(
 ) -> None:
     settings.SEARCHES_PER_HOUR = 2
     sue = make_person("sue", "supervisor")
-    answers = [search(_as(sue)) for _ in range(4)]  # whichever session
+    answers = [search(_as(sue)) for _ in range(4)]  # in every session
     assert [answer.status_code for answer in answers[2:]] == [429, 429]
     assert all(answer.status_code in (200, 303) for answer in answers[:2])
     page = answers[2].content.decode()
@@ -60,14 +60,14 @@ def test_searches_beyond_the_limit_are_refused_in_words_and_told_once(
     assert search(_as(make_person("sid", "supervisor"))).status_code != 429
 
 
-def test_a_search_that_is_not_valid_is_not_counted(settings: Settings, as_supervisor: Client) -> None:
+def test_invalid_search_is_not_counted(settings: Settings, as_supervisor: Client) -> None:
     settings.SEARCHES_PER_HOUR = 1
     for _ in range(3):
         assert as_supervisor.post("/submissions/", {}).status_code == 200
     assert _search(as_supervisor).status_code == 303
 
 
-def test_exports_beyond_the_limit_are_refused_in_words(settings: Settings, as_supervisor: Client) -> None:
+def test_exports_beyond_the_limit_are_refused(settings: Settings, as_supervisor: Client) -> None:
     settings.EXPORTS_PER_HOUR = 1
     address = reverse("history:export")
     first = as_supervisor.post(address, entry())
@@ -79,7 +79,7 @@ def test_exports_beyond_the_limit_are_refused_in_words(settings: Settings, as_su
     assert events("limit.reached")[0].details == {"what": "export"}
 
 
-def test_exports_of_the_audit_log_count_too(settings: Settings, as_administrator: Client) -> None:
+def test_audit_log_exports_are_counted(settings: Settings, as_administrator: Client) -> None:
     settings.EXPORTS_PER_HOUR = 0
     answer = as_administrator.post(reverse("audit:export"), {"format": "csv"})
     assert answer.status_code == 429
@@ -87,7 +87,7 @@ def test_exports_of_the_audit_log_count_too(settings: Settings, as_administrator
     assert events("audit.export_started") == []
 
 
-def test_denials_beyond_the_limit_do_not_fill_the_log(settings: Settings, as_staff: Client) -> None:
+def test_denials_beyond_the_limit_are_not_recorded(settings: Settings, as_staff: Client) -> None:
     settings.DENIALS_PER_HOUR = 3
     answers = [as_staff.get("/people/") for _ in range(6)]
     assert [answer.status_code for answer in answers] == [403] * 3 + [429] * 3
@@ -97,7 +97,7 @@ def test_denials_beyond_the_limit_do_not_fill_the_log(settings: Settings, as_sta
     assert as_staff.get("/").status_code == 200
 
 
-def test_posts_of_nobody_make_no_sessions_without_limit() -> None:
+def test_anonymous_posts_create_a_limited_number_of_sessions() -> None:
     most = middleware.ANONYMOUS_SESSIONS.most
     for _ in range(most + 10):
         answer = Client().post("/accounts/session/")
@@ -117,22 +117,20 @@ def test_posts_of_nobody_make_no_sessions_without_limit() -> None:
     assert "Your session had ended" in elsewhere.get("/accounts/login/").content.decode()
 
 
-def test_a_visitor_with_a_session_gets_no_second_one() -> None:
+def test_visitor_with_a_session_gets_no_second_one() -> None:
     visitor = Client()
     for _ in range(5):
         visitor.post("/accounts/session/")
     assert Session.objects.count() == 1
 
 
-def test_entries_are_kept_for_a_person_up_to_a_limit_and_the_page_says_so(
-    as_staff: Client, staff: User
-) -> None:
+def test_sealed_entries_of_a_person_have_a_limit_that_the_page_reports(as_staff: Client, staff: User) -> None:
     values = {MARK_FIELD: str(as_staff.get(NEW).context["entry_of"]), "last_name": "Keptington"}
     sessions = Session.objects.count()
     most = middleware.KEPT_ENTRIES.most
     last = None
     for number in range(most):
-        last = Client(REMOTE_ADDR=f"192.0.2.{number}")  # of an office: not limited by the address
+        last = Client(REMOTE_ADDR=f"192.0.2.{number}")  # one address of a whole office: not limited
         assert last.post(NEW, values).status_code == 302
     refused = Client().post(NEW, values)
     assert refused.status_code == 429

@@ -1,4 +1,4 @@
-"""How a phone number is read is told while it is typed: to those who enter consumers, and kept nowhere."""
+"""The reading of a phone number is shown to people who may enter consumers, and not stored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 ADDRESS = "/consumers/phone-reading/"
 
 
-def test_each_number_says_how_it_is_read(as_staff: Client) -> None:
+def test_reading_of_each_number_is_shown(as_staff: Client) -> None:
     before = AuditEvent.objects.count()
     answer = as_staff.post(ADDRESS, {"number": "\u202a085 123 4567\u202c; 06 12 34 56 78"})
     assert answer.json() == {
@@ -30,17 +30,17 @@ def test_each_number_says_how_it_is_read(as_staff: Client) -> None:
 
 
 @pytest.mark.parametrize("typed", ["", " ", ";,", "\u200b"])
-def test_nothing_typed_says_nothing(as_staff: Client, typed: str) -> None:
+def test_empty_input_shows_no_reading(as_staff: Client, typed: str) -> None:
     assert as_staff.post(ADDRESS, {"number": typed}).json() == {"readings": []}
     assert as_staff.post(ADDRESS).json() == {"readings": []}
 
 
-def test_no_number_stands_in_an_address_and_nobody_else_asks(client: Client) -> None:
+def test_numbers_are_not_in_addresses_and_other_roles_are_refused(client: Client) -> None:
     client.force_login(make_person("sam", "staff"))
     assert client.get(ADDRESS, {"number": "085 123 4567"}).status_code == 405
     client.force_login(make_person("ada", "administrator"))
     assert client.post(ADDRESS, {"number": "085 123 4567"}).status_code == 403
 
 
-def test_a_very_long_text_is_read_in_part_only(as_staff: Client) -> None:
+def test_very_long_text_is_read_only_in_part(as_staff: Client) -> None:
     assert len(as_staff.post(ADDRESS, {"number": "1;" * 100_000}).json()["readings"]) == 500

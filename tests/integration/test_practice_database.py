@@ -1,4 +1,4 @@
-"""An outdated practice database is set aside, with its checkpoints; a current one stays."""
+"""An outdated practice database is moved away with its checkpoints; a current one stays."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ print(set_aside_if_outdated() or "current")
 
 
 def run(folder: Path, *arguments: str) -> str:
-    """Run Python with the practice database of that folder and return what it printed."""
+    """Run Python with the practice database of that folder; returns its output."""
     environment = {
         **os.environ,
         "PORTAL_MODE": "practice",
@@ -45,7 +45,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "practice.sqlite3"
 
 
-def test_a_current_database_stays(prepared: Path) -> None:
+def test_current_database_is_not_changed(prepared: Path) -> None:
     assert run(prepared.parent, "-c", SET_ASIDE) == "current\n"
 
 
@@ -59,7 +59,7 @@ def test_a_current_database_stays(prepared: Path) -> None:
     ],
     ids=["a migration that is gone", "another column", "a table that is missing"],
 )
-def test_an_outdated_database_is_set_aside(tmp_path: Path, prepared: Path, change: str) -> None:
+def test_outdated_database_is_moved_away(tmp_path: Path, prepared: Path, change: str) -> None:
     shutil.copy(prepared, tmp_path)
     checkpoints = tmp_path / "practice.checkpoints.jsonl"
     checkpoints.write_text("of the old log")

@@ -1,4 +1,4 @@
-"""The receipt: permanent, read-only, true about what was sent and what came back, for its readers only."""
+"""The receipt: permanent, read-only, true about request and answer, only for authorised readers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.support.entries import (
 from tests.support.people import events, make_person
 
 pytestmark = pytest.mark.django_db
-REAL = pytest.mark.django_db(transaction=True)  # a create, or several connections
+REAL = pytest.mark.django_db(transaction=True)  # real commits, for creates and several connections
 
 BASE = "http://127.0.0.1:8031"
 GUEST = "f6fadfa7-e5c1-4b62-9362-da5cc13da58a"
@@ -53,10 +53,8 @@ def row(page: str, label: str) -> str:
     return found
 
 
-# --- Sent beside come back ------------------------------------------------------------------------
-def test_what_was_sent_stands_beside_what_came_back_and_differences_are_marked(
-    as_staff: Client, staff: User
-) -> None:
+# --- Sent and returned values ---------------------------------------------------------------------
+def test_sent_and_returned_values_are_compared_and_differences_marked(as_staff: Client, staff: User) -> None:
     other = replace(ANSWER, last_name="Beeblebrox", emails=FULL.emails[:1])
     page = text(as_staff.get(address(store(staff, Outcome.CREATED, answer=other))))
     assert "Sent and returned" in page
@@ -70,13 +68,13 @@ def test_what_was_sent_stands_beside_what_came_back_and_differences_are_marked(
         assert value in row(page, "Email addresses")
 
 
-def test_identifiers_that_do_not_come_back_are_not_marked(as_staff: Client, staff: User) -> None:
+def test_identifiers_missing_from_the_answer_are_not_marked(as_staff: Client, staff: User) -> None:
     page = text(as_staff.get(address(store(staff, Outcome.CREATED, answer=ANSWER))))
     assert "ProfileSystem: PS-77-Zaphod" in row(page, "Identifiers")
     assert "Differs" not in page
 
 
-def test_without_an_answer_there_is_no_column_for_it(as_staff: Client, staff: User) -> None:
+def test_receipt_without_an_answer_has_no_column_for_it(as_staff: Client, staff: User) -> None:
     page = text(as_staff.get(address(store(staff, Outcome.UNKNOWN))))
     assert "Returned" not in page
     assert "<h2>What was sent</h2>" in page
@@ -84,7 +82,7 @@ def test_without_an_answer_there_is_no_column_for_it(as_staff: Client, staff: Us
     assert "<h2>Entry</h2>" in page
 
 
-def test_an_erased_consumer_is_told_as_such(as_staff: Client, staff: User) -> None:
+def test_erased_consumer_is_shown_as_erased(as_staff: Client, staff: User) -> None:
     submission = store(staff, Outcome.REJECTED)
     Submission.objects.update(encrypted_consumer="")
     page = text(as_staff.get(address(submission)))
@@ -92,7 +90,7 @@ def test_an_erased_consumer_is_told_as_such(as_staff: Client, staff: User) -> No
     assert "Correct and send again" not in page
 
 
-def test_a_created_consumer_has_its_reference_and_the_ways_on(as_staff: Client, staff: User) -> None:
+def test_created_consumer_has_its_reference_and_next_links(as_staff: Client, staff: User) -> None:
     page = text(as_staff.get(address(store(staff, Outcome.CREATED, guest_ref=GUEST))))
     assert f'<strong class="mono">{REF}</strong>' in page
     for href, words in (
@@ -104,7 +102,7 @@ def test_a_created_consumer_has_its_reference_and_the_ways_on(as_staff: Client, 
         assert re.search(rf'<a [^>]*href="{re.escape(href)}">{words}</a>', page)
 
 
-def test_without_a_guest_reference_there_is_no_way_to_a_guest(as_staff: Client, staff: User) -> None:
+def test_without_a_guest_reference_there_is_no_guest_link(as_staff: Client, staff: User) -> None:
     page = text(as_staff.get(address(store(staff, Outcome.CREATED, guest_ref="a/b"))))
     assert "Open guest" not in page
 
@@ -122,7 +120,7 @@ def test_without_a_guest_reference_there_is_no_way_to_a_guest(as_staff: Client, 
     ],
 )
 @pytest.mark.parametrize("column", ["consumer_href", "order_href", "guest_href"])
-def test_a_returned_link_is_shown_word_for_word_and_linked_only_on_the_vendors_own_host(
+def test_returned_link_is_shown_unchanged_and_linked_only_on_the_vendors_host(
     as_staff: Client, staff: User, column: str, href: str, linked: bool
 ) -> None:
     submission = store(staff, Outcome.CREATED)
@@ -137,13 +135,11 @@ def test_a_returned_link_is_shown_word_for_word_and_linked_only_on_the_vendors_o
     assert 'onmouseover="' not in page
 
 
-# --- Hostile words --------------------------------------------------------------------------------
+# --- Hostile texts --------------------------------------------------------------------------------
 HOSTILE = '<img src=x onerror="alert(1)">\'&amp;{{ 7|add:7 }}'
 
 
-def test_whatever_somebody_is_called_is_only_text(
-    as_staff: Client, as_supervisor: Client, staff: User
-) -> None:
+def test_hostile_names_are_shown_as_text(as_staff: Client, as_supervisor: Client, staff: User) -> None:
     consumer = clean(first_name=HOSTILE, last_name=HOSTILE, nationality=HOSTILE, passport_number=HOSTILE)
     answer = OrderConsumer(ref=REF, first_name=HOSTILE[1:], title=HOSTILE, country=HOSTILE, gender=HOSTILE)
     created = store(staff, Outcome.CREATED, consumer, answer=answer)
@@ -167,7 +163,7 @@ def test_whatever_somebody_is_called_is_only_text(
 
 # --- Readers --------------------------------------------------------------------------------------
 @pytest.mark.parametrize("outcome", list(Outcome))
-def test_a_receipt_is_for_its_owner_and_for_supervisors(
+def test_receipt_is_visible_to_its_author_and_to_supervisors(
     as_staff: Client, as_supervisor: Client, as_administrator: Client, outcome: Outcome
 ) -> None:
     owner = make_person("sid", "staff")
@@ -182,7 +178,7 @@ def test_a_receipt_is_for_its_owner_and_for_supervisors(
     assert as_staff.get(address(Submission(actor=owner))).status_code == 404
 
 
-def test_who_opened_a_receipt_is_on_record_but_not_in_its_timeline(
+def test_view_of_a_receipt_is_recorded_but_not_in_its_timeline(
     as_staff: Client, as_supervisor: Client, staff: User, supervisor: User
 ) -> None:
     submission = store(staff, Outcome.UNKNOWN)
@@ -193,16 +189,14 @@ def test_who_opened_a_receipt_is_on_record_but_not_in_its_timeline(
     assert {event.submission for event in told} == {str(submission.public_id)}
 
 
-def test_a_receipt_that_is_not_shown_is_not_told_as_seen(as_staff: Client) -> None:
+def test_receipt_that_is_not_shown_is_not_recorded_as_viewed(as_staff: Client) -> None:
     as_staff.get(address(store(make_person("sid", "staff"), Outcome.CREATED)))
     assert events("submission.viewed") == []
 
 
 # --- Permanence -----------------------------------------------------------------------------------
 @pytest.mark.parametrize("outcome", list(Outcome))
-def test_a_reload_never_sends(
-    as_staff: Client, staff: User, sandbox: SandboxServer, outcome: Outcome
-) -> None:
+def test_reload_never_sends(as_staff: Client, staff: User, sandbox: SandboxServer, outcome: Outcome) -> None:
     submission = store(staff, outcome)
     for _ in range(3):
         assert as_staff.get(address(submission)).status_code == 200
@@ -213,9 +207,7 @@ def test_a_reload_never_sends(
 
 
 @REAL
-def test_the_receipt_of_a_real_create_stays_when_the_vendor_is_gone(
-    as_staff: Client, sandbox: SandboxServer
-) -> None:
+def test_receipt_stays_without_the_vendor(as_staff: Client, sandbox: SandboxServer) -> None:
     location = as_staff.post("/consumers/new/", posted())["Location"]
     sandbox.stop()
     page = text(as_staff.get(location))
@@ -230,7 +222,7 @@ def test_the_receipt_of_a_real_create_stays_when_the_vendor_is_gone(
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))
-def test_only_the_page_of_one_that_is_being_sent_looks_again_by_itself(
+def test_only_the_page_of_a_running_send_reloads_itself(
     as_staff: Client, staff: User, outcome: Outcome
 ) -> None:
     response = as_staff.get(address(store(staff, outcome)))
@@ -239,9 +231,7 @@ def test_only_the_page_of_one_that_is_being_sent_looks_again_by_itself(
 
 
 @REAL
-def test_what_was_not_sent_as_it_was_typed_is_named_beside_what_was_sent(
-    as_staff: Client, sandbox: SandboxServer
-) -> None:
+def test_values_changed_before_sending_are_named(as_staff: Client, sandbox: SandboxServer) -> None:
     values = posted(
         clean(),
         last_name="Clean\u200b",

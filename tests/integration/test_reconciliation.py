@@ -1,4 +1,4 @@
-"""After an unknown outcome the order is read again: what is proven is taken, what is not is shown."""
+"""After an unknown outcome the order is read again: a proven consumer is taken, anything else is shown."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
 def lost(
     client: Client, sandbox: SandboxServer, consumer: NewConsumer = FULL, *, done: bool = True
 ) -> Submission:
-    """A create whose answer is lost after the work was done, or before."""
+    """A create whose answer is lost, after or before the work was done."""
     sandbox.sandbox.faults.arm(Armed("reset_after" if done else "reset_before"))
     assert client.post(NEW, posted(consumer)).status_code == 303
     submission = Submission.objects.latest("id")
@@ -76,7 +76,7 @@ def make_due(submission: Submission) -> None:
 
 
 def add_elsewhere(consumer: NewConsumer = FULL) -> OrderConsumer:
-    """The same API, used past the portal."""
+    """Add a consumer through the API as another system does."""
     deadline = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=30)
     return get_client().create_order_consumer(SAMPLE_ORDER, consumer, deadline=deadline).consumer
 
@@ -90,8 +90,8 @@ def fresh(submission: Submission) -> Submission:
     return Submission.objects.get(pk=submission.pk)
 
 
-# --- What proves it -------------------------------------------------------------------------------
-def test_a_new_consumer_that_matches_is_taken_as_created_with_its_evidence(
+# --- Evidence -------------------------------------------------------------------------------------
+def test_new_matching_consumer_is_taken_as_created_with_its_evidence(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     add_elsewhere(clean())
@@ -130,7 +130,7 @@ def test_a_new_consumer_that_matches_is_taken_as_created_with_its_evidence(
     assert len(creates(sandbox)) == 2
 
 
-def test_a_consumer_that_was_there_before_is_not_ours(as_staff: Client, sandbox: SandboxServer) -> None:
+def test_consumer_from_before_the_send_is_not_ours(as_staff: Client, sandbox: SandboxServer) -> None:
     add_elsewhere()
     submission = lost(as_staff, sandbox, done=False)
     assert look()
@@ -139,7 +139,7 @@ def test_a_consumer_that_was_there_before_is_not_ours(as_staff: Client, sandbox:
     assert (found.matching_refs, found.different_refs) == ([], [])
 
 
-def test_a_new_consumer_that_differs_is_shown_and_not_taken(as_staff: Client, sandbox: SandboxServer) -> None:
+def test_new_differing_consumer_is_shown_and_not_taken(as_staff: Client, sandbox: SandboxServer) -> None:
     submission = lost(as_staff, sandbox, done=False)
     other = add_elsewhere(replace(FULL, passport_number="X1"))
     assert look()
@@ -154,9 +154,7 @@ def test_a_new_consumer_that_differs_is_shown_and_not_taken(as_staff: Client, sa
     assert f'href="/order-consumers/{other.ref}/"' in page
 
 
-def test_a_consumer_that_another_submission_made_is_not_taken(
-    as_staff: Client, sandbox: SandboxServer
-) -> None:
+def test_consumer_of_another_submission_is_not_taken(as_staff: Client, sandbox: SandboxServer) -> None:
     submission = lost(as_staff, sandbox, done=False)
     same = replace(FULL, identifiers=(Identifier("ProfileSystem", "another"),))
     accepted = f"similar_consumer:{submission.public_id}"
@@ -166,7 +164,7 @@ def test_a_consumer_that_another_submission_made_is_not_taken(
     assert fresh(submission).check_result == CheckResult.NONE
 
 
-def test_without_the_references_before_nothing_is_proven(
+def test_without_the_earlier_references_nothing_is_proven(
     as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
 ) -> None:
     sandbox.sandbox.faults.arm(Armed("404", operation="list_order_consumers"))
@@ -182,7 +180,7 @@ def test_without_the_references_before_nothing_is_proven(
     _names_without_filling_in(as_supervisor, submission, only(sandbox).ref)
 
 
-def test_several_that_match_are_a_suspected_duplicate_that_a_supervisor_is_led_to(
+def test_several_matches_are_a_suspected_duplicate_for_a_supervisor(
     as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
 ) -> None:
     submission = lost(as_staff, sandbox)
@@ -198,14 +196,14 @@ def test_several_that_match_are_a_suspected_duplicate_that_a_supervisor_is_led_t
     assert "Possible duplicate" in text(as_supervisor.get("/"))
 
 
-def test_one_that_two_unknown_ones_match_is_taken_by_neither_and_shown_by_both(
+def test_consumer_matching_two_unknown_submissions_is_taken_by_neither_and_shown_by_both(
     as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
 ) -> None:
     first = lost(as_staff, sandbox)
     twin = replace(FULL, identifiers=(Identifier("ProfileSystem", "another"),))
     sandbox.sandbox.faults.arm(Armed("reset_before"))
     as_staff.post(NEW, posted(twin, accepted=f"similar_consumer:{first.public_id}"))
-    # The second one knew the order with the first one's consumer on it, unless the list was late.
+    # When the second was sent, the order had the first one's consumer, unless the list was late.
     Submission.objects.update(refs_before=[])
     second = Submission.objects.latest("id")
     assert look()
@@ -217,7 +215,7 @@ def test_one_that_two_unknown_ones_match_is_taken_by_neither_and_shown_by_both(
         assert only(sandbox).ref in text(as_supervisor.get(f"/submissions/{submission.public_id}/"))
 
 
-def test_what_the_other_one_knew_before_its_send_is_not_its_own(
+def test_consumer_listed_before_the_twins_send_is_not_the_twins(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     first = lost(as_staff, sandbox)
@@ -228,7 +226,7 @@ def test_what_the_other_one_knew_before_its_send_is_not_its_own(
     assert fresh(first).outcome == Outcome.CREATED
 
 
-def test_while_a_twin_is_being_sent_nothing_is_taken(
+def test_nothing_is_taken_while_a_twin_is_being_sent(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
     first = lost(as_staff, sandbox)
@@ -237,7 +235,7 @@ def test_while_a_twin_is_being_sent_nothing_is_taken(
     assert fresh(first).check_result == CheckResult.SHARED
 
 
-def test_two_that_take_the_same_reference_at_one_moment_do_not_both_get_it(
+def test_concurrent_submissions_do_not_both_take_one_reference(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     submission = lost(as_staff, sandbox)
@@ -255,11 +253,11 @@ def test_two_that_take_the_same_reference_at_one_moment_do_not_both_get_it(
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite lets nobody write during the conclusion")
-def test_a_twin_whose_answer_comes_between_the_two_questions_keeps_its_consumer(
+def test_twin_whose_answer_arrives_between_the_two_queries_retains_its_consumer(
     as_staff: Client, staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = lost(as_staff, sandbox, done=False)
-    theirs = add_elsewhere(replace(FULL, identifiers=()))  # what the twin's send has made
+    theirs = add_elsewhere(replace(FULL, identifiers=()))  # the consumer that the twin's send has made
     twin = store(staff, Outcome.SENDING, replace(FULL, identifiers=()))
     result = Result(Outcome.CREATED, consumer_ref=theirs.ref, http_status=200)
     real = selectors.open_on_order
@@ -284,10 +282,10 @@ def test_a_twin_whose_answer_comes_between_the_two_questions_keeps_its_consumer(
     assert fresh(first).outcome == Outcome.UNKNOWN
 
 
-def test_who_else_may_have_made_it_is_asked_before_what_is_claimed(
+def test_possible_other_authors_are_queried_before_claimed_references(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The other way round a twin could go from open to claimed between the two, and be missed by both.
+    # In the opposite order a twin could change from open to claimed between the two and be missed by both.
     lost(as_staff, sandbox)
     asked: list[str] = []
 
@@ -306,7 +304,7 @@ def test_who_else_may_have_made_it_is_asked_before_what_is_claimed(
     assert asked == ["claimed_refs_on_order", "open_on_order", "claimed_refs_on_order"]
 
 
-def test_a_reference_that_was_resolved_on_another_order_is_shown_and_stops_no_worker(
+def test_reference_resolved_on_another_order_is_shown_and_stops_no_worker(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
     submission = lost(as_staff, sandbox)
@@ -318,7 +316,7 @@ def test_a_reference_that_was_resolved_on_another_order_is_shown_and_stops_no_wo
     assert found.matching_refs == [only(sandbox).ref]
 
 
-def test_one_consumer_that_cannot_be_read_fails_no_look_and_lets_nothing_be_taken(
+def test_unreadable_consumer_fails_no_check_and_lets_nothing_be_taken(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     submission = lost(as_staff, sandbox)
@@ -333,7 +331,7 @@ def test_one_consumer_that_cannot_be_read_fails_no_look_and_lets_nothing_be_take
     assert fresh(submission).outcome == Outcome.CREATED
 
 
-def test_without_the_references_before_other_travellers_are_not_called_new(
+def test_without_the_earlier_references_other_travellers_are_not_called_new(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     add_elsewhere(clean())
@@ -345,7 +343,7 @@ def test_without_the_references_before_other_travellers_are_not_called_new(
     assert "New on the order" not in text(as_staff.get(f"/submissions/{submission.public_id}/"))
 
 
-def test_what_no_key_opens_is_not_compared(
+def test_undecryptable_submission_is_not_compared(
     as_staff: Client, sandbox: SandboxServer, settings: Settings
 ) -> None:
     submission = lost(as_staff, sandbox)
@@ -355,9 +353,7 @@ def test_what_no_key_opens_is_not_compared(
     assert "encryption key" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
 
 
-def test_a_look_that_fails_takes_nothing_back_of_what_an_earlier_one_found(
-    as_staff: Client, sandbox: SandboxServer
-) -> None:
+def test_failed_check_does_not_retract_earlier_findings(as_staff: Client, sandbox: SandboxServer) -> None:
     submission = lost(as_staff, sandbox)
     add_elsewhere()
     assert look()
@@ -375,7 +371,7 @@ def test_a_look_that_fails_takes_nothing_back_of_what_an_earlier_one_found(
     assert "The last check could not read the order" in page
 
 
-def test_a_late_no_after_a_look_up_is_pinned_until_a_supervisor_has_resolved_it_anew(
+def test_late_rejection_after_reconciliation_is_pinned_until_a_supervisor_resolves_it(
     as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
 ) -> None:
     submission = lost(as_staff, sandbox)
@@ -398,7 +394,7 @@ def test_a_late_no_after_a_look_up_is_pinned_until_a_supervisor_has_resolved_it_
     assert receipt not in text(as_supervisor.get("/"))
 
 
-def test_a_late_answer_that_agrees_contradicts_nobody(as_staff: Client, sandbox: SandboxServer) -> None:
+def test_agreeing_late_answer_is_no_contradiction(as_staff: Client, sandbox: SandboxServer) -> None:
     submission = lost(as_staff, sandbox)
     assert look()
     taken = fresh(submission)
@@ -410,8 +406,8 @@ def test_a_late_answer_that_agrees_contradicts_nobody(as_staff: Client, sandbox:
     assert [event.details["answer_outcome"] for event in events("consumer.late_answer")] == ["created"]
 
 
-# --- When, and how often --------------------------------------------------------------------------
-def test_after_the_last_look_it_stays_unknown_and_pinned(
+# --- Schedule and number of checks ----------------------------------------------------------------
+def test_after_the_last_check_the_submission_stays_unknown_and_pinned(
     as_staff: Client, as_supervisor: Client, sandbox: SandboxServer, settings: Settings
 ) -> None:
     settings.CDP_RECONCILIATION_AFTER = [0.001]
@@ -425,9 +421,7 @@ def test_after_the_last_look_it_stays_unknown_and_pinned(
     assert [event.details["result"] for event in events("consumer.checked")] == ["none"]
 
 
-def test_a_consumer_that_the_list_shows_late_is_found_by_a_later_look(
-    as_staff: Client, sandbox: SandboxServer
-) -> None:
+def test_consumer_listed_late_is_found_by_a_later_check(as_staff: Client, sandbox: SandboxServer) -> None:
     sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"lag_seconds": 3600})
     submission = lost(as_staff, sandbox)
     assert look()
@@ -438,9 +432,7 @@ def test_a_consumer_that_the_list_shows_late_is_found_by_a_later_look(
     assert fresh(submission).outcome == Outcome.CREATED
 
 
-def test_a_look_that_is_not_answered_says_nothing_and_comes_again(
-    as_staff: Client, sandbox: SandboxServer
-) -> None:
+def test_unanswered_check_concludes_nothing_and_is_repeated(as_staff: Client, sandbox: SandboxServer) -> None:
     submission = lost(as_staff, sandbox)
     sandbox.sandbox.faults.arm(Armed("503_html_before", times=2, operation="list_order_consumers"))
     assert look()
@@ -457,9 +449,7 @@ def test_a_look_that_is_not_answered_says_nothing_and_comes_again(
     assert fresh(submission).outcome == Outcome.CREATED
 
 
-def test_a_vendor_that_is_down_is_asked_once_for_each_pause_whatever_is_due(
-    as_staff: Client, sandbox: SandboxServer
-) -> None:
+def test_failing_vendor_is_asked_once_per_pause(as_staff: Client, sandbox: SandboxServer) -> None:
     unknown = [lost(as_staff, sandbox, clean(last_name=f"No {number}")) for number in range(6)]
     sandbox.stop()
     taken = 0
@@ -472,7 +462,7 @@ def test_a_vendor_that_is_down_is_asked_once_for_each_pause_whatever_is_due(
     sandbox.start()
 
 
-def test_a_look_whose_process_was_lost_is_due_again_after_its_lease(
+def test_check_of_a_lost_process_is_due_again_after_its_lease(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     submission = lost(as_staff, sandbox)
@@ -493,7 +483,7 @@ def test_a_look_whose_process_was_lost_is_due_again_after_its_lease(
     assert fresh(submission).outcome == Outcome.CREATED
 
 
-def test_while_the_order_is_read_no_database_connection_is_held(
+def test_no_database_connection_is_held_while_the_order_is_read(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lost(as_staff, sandbox)
@@ -510,7 +500,7 @@ def test_while_the_order_is_read_no_database_connection_is_held(
     assert held == [False, False]
 
 
-def test_a_supervisor_who_resolves_meanwhile_wins(
+def test_concurrent_resolution_by_a_supervisor_wins(
     as_staff: Client, supervisor: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from apps.consumers.models import ResolutionReason
@@ -535,13 +525,13 @@ def test_a_supervisor_who_resolves_meanwhile_wins(
     assert (found.consumer_ref, found.resolved_how) == (REF, ResolvedHow.BY_SUPERVISOR)
 
 
-# --- What makes evidence worthless ----------------------------------------------------------------
+# --- Worthless evidence ---------------------------------------------------------------------------
 WOULD_MARK = "If a new consumer matches every returned field, this is marked as created."
 A_SUPERVISOR_DECIDES = "A supervisor then decides"
 
 
 def _names_without_filling_in(client: Client, submission: Submission, ref: str) -> None:
-    """The receipt names a consumer that nobody knows to be new, and does not call it new."""
+    """The receipt names a consumer that may not be new, and does not call it new."""
     response = client.get(f"/submissions/{submission.public_id}/")
     page = text(response)
     assert "On the order, and matches every returned field:" in page
@@ -550,7 +540,7 @@ def _names_without_filling_in(client: Client, submission: Submission, ref: str) 
     assert on_page(response)["created-consumer_ref"] == ""
 
 
-def test_an_older_twin_that_was_hidden_before_the_send_is_told_by_its_moment(
+def test_older_twin_hidden_before_the_send_is_detected_by_its_creation_time(
     as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
 ) -> None:
     sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"created_at": "always"})
@@ -567,7 +557,7 @@ def test_an_older_twin_that_was_hidden_before_the_send_is_told_by_its_moment(
     _names_without_filling_in(as_supervisor, submission, twin.ref)
 
 
-def test_a_moment_that_cannot_be_read_excludes_nothing_and_proves_nothing(
+def test_unreadable_creation_time_excludes_nothing_and_proves_nothing(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"created_at": "number"})
@@ -589,7 +579,7 @@ def test_a_moment_that_cannot_be_read_excludes_nothing_and_proves_nothing(
     assert set(found.matching_refs) == {twin.ref, second.ref}
 
 
-def test_beside_an_older_twin_the_one_of_the_send_is_taken(as_staff: Client, sandbox: SandboxServer) -> None:
+def test_consumer_of_the_send_is_taken_beside_an_older_twin(as_staff: Client, sandbox: SandboxServer) -> None:
     sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"created_at": "always"})
     old = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
     twin = sandbox.sandbox.add_consumer(SAMPLE_ORDER, FULL.to_json(), created_at=old, listed_in=3600)
@@ -611,10 +601,10 @@ def test_beside_an_older_twin_the_one_of_the_send_is_taken(as_staff: Client, san
         (3500, -3600.0, CheckResult.ONE),
         (3460, -3600.0, CheckResult.OTHER_TIME),
         (-100, -3600.0, CheckResult.OTHER_TIME),
-        (600, 0.0, CheckResult.OTHER_TIME),  # long after any answer could have come
+        (600, 0.0, CheckResult.OTHER_TIME),  # long after any possible answer
     ],
 )
-def test_the_moment_of_creation_is_judged_by_the_vendors_clock(
+def test_creation_time_is_judged_by_the_vendors_clock(
     as_staff: Client, sandbox: SandboxServer, seconds: int, ahead: float, result: CheckResult
 ) -> None:
     sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"created_at": "always"})
@@ -636,7 +626,7 @@ def test_the_moment_of_creation_is_judged_by_the_vendors_clock(
         ({"cache": "obeying"}, CheckResult.ONE),
     ],
 )
-def test_a_list_before_the_send_that_was_not_whole_proves_nothing(
+def test_incomplete_list_before_the_send_proves_nothing(
     as_staff: Client,
     as_supervisor: Client,
     sandbox: SandboxServer,
@@ -646,7 +636,7 @@ def test_a_list_before_the_send_that_was_not_whole_proves_nothing(
     for _ in range(3):
         add_elsewhere(clean())
     sandbox.sandbox.switches = sandbox.sandbox.switches.changed(switches)
-    get_client().list_order_consumer_refs(SAMPLE_ORDER)  # what a cache gives again
+    get_client().list_order_consumer_refs(SAMPLE_ORDER)  # an answer from a cache
     submission = lost(as_staff, sandbox)
     assert submission.refs_before_whole is (result is CheckResult.ONE)
     page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
@@ -665,9 +655,7 @@ def test_a_list_before_the_send_that_was_not_whole_proves_nothing(
         _names_without_filling_in(as_supervisor, submission, matching)
 
 
-def test_a_list_that_is_not_whole_now_may_lack_a_second_one_that_matches(
-    as_staff: Client, sandbox: SandboxServer
-) -> None:
+def test_incomplete_list_now_may_lack_a_second_match(as_staff: Client, sandbox: SandboxServer) -> None:
     submission = lost(as_staff, sandbox)
     sandbox.sandbox.switches = Switches().changed({"paging": "gap", "page_size": 1})
     add_elsewhere()
@@ -682,7 +670,7 @@ def test_a_list_that_is_not_whole_now_may_lack_a_second_one_that_matches(
 
 
 @pytest.mark.parametrize("fault", ["known_ref", "another_consumer_after"])
-def test_a_new_reference_under_which_another_one_is_answered_proves_nothing(
+def test_new_reference_that_returns_another_consumer_proves_nothing(
     as_staff: Client, sandbox: SandboxServer, fault: str
 ) -> None:
     add_elsewhere()  # an older twin
@@ -696,7 +684,7 @@ def test_a_new_reference_under_which_another_one_is_answered_proves_nothing(
     assert "answered with another consumer" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
 
 
-def test_an_older_twin_that_is_answered_under_a_new_reference_is_not_taken(
+def test_older_twin_returned_for_a_new_reference_is_not_taken(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     add_elsewhere()
@@ -708,7 +696,7 @@ def test_an_older_twin_that_is_answered_under_a_new_reference_is_not_taken(
     assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.MISREAD)
 
 
-def test_a_reference_is_known_whatever_its_case_and_dashes(as_staff: Client, sandbox: SandboxServer) -> None:
+def test_references_are_compared_without_case_and_dashes(as_staff: Client, sandbox: SandboxServer) -> None:
     twin = add_elsewhere()
     submission = lost(as_staff, sandbox, done=False)
     for spelling in (twin.ref.upper(), twin.ref.replace("-", "")):
@@ -728,7 +716,7 @@ def test_two_consumers_of_one_request_are_a_suspected_duplicate(
     assert fresh(submission).check_result == CheckResult.SEVERAL
 
 
-def test_an_order_that_is_too_large_to_be_read_is_for_a_supervisor(
+def test_order_too_large_to_read_is_left_to_a_supervisor(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(paging, "PAGE_LIMIT", 2)
@@ -747,7 +735,7 @@ def test_an_order_that_is_too_large_to_be_read_is_for_a_supervisor(
     assert "more consumers than the portal can read" in page
 
 
-def test_an_order_that_is_not_read_in_time_is_for_a_supervisor_and_stops_no_other_check(
+def test_order_not_read_in_time_is_left_to_a_supervisor_and_stops_no_other_check(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     submission = lost(as_staff, sandbox)
@@ -775,7 +763,7 @@ def test_an_order_that_is_not_read_in_time_is_for_a_supervisor_and_stops_no_othe
     assert circuit_breaker.paused_until(datetime.datetime.now(datetime.UTC)) is None
 
 
-def test_new_consumers_that_are_not_read_in_time_are_unread(
+def test_new_consumers_not_read_in_time_are_unread(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     submission = lost(as_staff, sandbox)
@@ -799,9 +787,7 @@ def test_new_consumers_that_are_not_read_in_time_are_unread(
     assert found.unread_refs == [one.ref for one in others]
 
 
-def test_a_page_of_a_firewall_in_place_of_the_order_is_no_look(
-    as_staff: Client, sandbox: SandboxServer
-) -> None:
+def test_firewall_page_in_place_of_the_order_is_no_check(as_staff: Client, sandbox: SandboxServer) -> None:
     submission = lost(as_staff, sandbox)
     for operation in ("list_order_consumers", "retrieve_order_consumer"):
         sandbox.sandbox.faults.arm(Armed("404_html", operation=operation))
@@ -821,7 +807,7 @@ def check(client: Client, submission: Submission) -> str:
     return text(response)
 
 
-def test_check_now_reads_the_order_for_the_one_who_sent_it(as_staff: Client, sandbox: SandboxServer) -> None:
+def test_check_now_reads_the_order_for_the_author(as_staff: Client, sandbox: SandboxServer) -> None:
     submission = lost(as_staff, sandbox)
     assert "Check now" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
     assert "Consumer created" in check(as_staff, submission)
@@ -829,7 +815,7 @@ def test_check_now_reads_the_order_for_the_one_who_sent_it(as_staff: Client, san
     assert event.actor_name == "Sam Person"
 
 
-def test_check_now_is_kept_from_flooding_the_vendor(
+def test_check_now_is_rate_limited(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     submission = lost(as_staff, sandbox, done=False)
@@ -841,7 +827,7 @@ def test_check_now_is_kept_from_flooding_the_vendor(
     assert len(sandbox.sandbox.requests()) - asked == once
 
 
-def test_without_look_ups_there_is_no_check_now_and_the_vendor_is_not_read(
+def test_without_reconciliation_there_is_no_check_now_and_no_call(
     as_staff: Client, sandbox: SandboxServer, settings: Settings
 ) -> None:
     settings.CDP_RECONCILIATION = False
@@ -854,7 +840,7 @@ def test_without_look_ups_there_is_no_check_now_and_the_vendor_is_not_read(
     assert fresh(submission).next_check_at is None
 
 
-def test_check_now_is_for_those_who_may_see_the_submission(
+def test_check_now_needs_permission_to_see_the_submission(
     as_staff: Client, as_administrator: Client, sandbox: SandboxServer
 ) -> None:
     submission = lost(as_staff, sandbox)
@@ -862,14 +848,14 @@ def test_check_now_is_for_those_who_may_see_the_submission(
     assert as_staff.get(f"/submissions/{submission.public_id}/check/").status_code == 405
 
 
-def test_check_now_in_a_pause_says_until_when(as_staff: Client, sandbox: SandboxServer) -> None:
+def test_check_now_during_a_pause_shows_its_end(as_staff: Client, sandbox: SandboxServer) -> None:
     submission = lost(as_staff, sandbox)
     circuit_breaker.record_failure(CdpRateLimited(retry_after=600.0), datetime.datetime.now(datetime.UTC))
     assert "Checks are paused until" in check(as_staff, submission)
     assert fresh(submission).check_count == 0
 
 
-def test_the_page_looks_again_by_itself_only_while_something_is_expected(
+def test_page_reloads_itself_only_while_a_result_is_expected(
     as_staff: Client, as_supervisor: Client, sandbox: SandboxServer, settings: Settings, staff: User
 ) -> None:
     settings.CDP_RECONCILIATION_AFTER = [30]
@@ -889,7 +875,7 @@ def test_the_page_looks_again_by_itself_only_while_something_is_expected(
 
 # --- Step 0 ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize("fault", ["no_answer_before", "503_html_before", "truncated_json"])
-def test_an_order_that_cannot_be_read_before_the_send_costs_the_evidence_and_never_the_create(
+def test_unreadable_order_before_the_send_costs_only_the_evidence(
     as_staff: Client, sandbox: SandboxServer, fault: str
 ) -> None:
     sandbox.sandbox.faults.arm(Armed(fault, times=2, operation="list_order_consumers"))
@@ -898,10 +884,10 @@ def test_an_order_that_cannot_be_read_before_the_send_costs_the_evidence_and_nev
     assert (submission.outcome, submission.refs_before) == (Outcome.CREATED, None)
 
 
-# --- Too many at once -----------------------------------------------------------------------------
+# --- Concurrent checks ----------------------------------------------------------------------------
 @contextmanager
 def every_slot_taken() -> Iterator[None]:
-    """As if another thread of this process were calling."""
+    """All call slots of this process are taken by another thread."""
     assert django_settings.CDP_IN_FLIGHT == 1
     slots = get_client()._exchange.slots  # type: ignore[union-attr]  # it is configured
     assert slots._free.acquire(blocking=False)
@@ -911,7 +897,7 @@ def every_slot_taken() -> Iterator[None]:
         slots._free.release()
 
 
-def test_beyond_the_limit_the_person_is_told_at_once_with_the_entry_kept_and_nothing_stored(
+def test_beyond_the_call_limit_the_entry_is_returned_immediately_and_nothing_stored(
     as_staff: Client, sandbox: SandboxServer, settings: Settings
 ) -> None:
     settings.CDP_IN_FLIGHT = 1

@@ -1,4 +1,4 @@
-"""A submission is marked as created after the portal has read the consumer, and both were compared."""
+"""A submission is marked as created after the portal has read and compared the consumer."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def theirs(unknown: Submission, sandbox: SandboxServer) -> str:
 
 @pytest.fixture
 def as_sol(db: None) -> Client:
-    """Another supervisor."""
+    """Another supervisor's client."""
     client = Client()
     client.force_login(make_person("sol", "supervisor"))
     return client
@@ -82,7 +82,7 @@ def reads(sandbox: SandboxServer) -> int:
     "spelled",
     [str.lower, str.upper, lambda ref: ref.replace("-", ""), "https://cdp.example/v2.1/orderConsumers/{}?a=b".format],
 )  # fmt: skip
-def test_what_was_sent_stands_beside_what_the_portal_read_before_the_button(
+def test_sent_and_read_values_are_compared_before_the_button(
     as_supervisor: Client,
     supervisor: User,
     sandbox: SandboxServer,
@@ -141,7 +141,7 @@ MARKED_WITH_WARNINGS = "Marked as created by Sue Person, but there are warnings"
 BEFORE_THE_SEND = "This consumer was on the order before this submission was sent."
 
 
-def test_a_consumer_that_was_there_before_the_send_is_doubted_and_its_receipt_is_never_plainly_green(
+def test_consumer_from_before_the_send_is_doubted_and_its_receipt_is_never_plain_green(
     as_supervisor: Client, as_staff: Client, sandbox: SandboxServer, staff: User
 ) -> None:
     older = add_elsewhere(FULL)
@@ -174,11 +174,11 @@ def _created_at(monkeypatch: pytest.MonkeyPatch, moment: datetime.datetime) -> N
         (900.0, -905, ""),  # their clock is 15 minutes behind ours
         (900.0, -1025, "was created before this submission was sent"),
         (0.0, 600, "was created after this submission had ended"),
-        (-900.0, 950, ""),  # and here ahead of it
+        (-900.0, 950, ""),  # their clock is ahead of ours
         (-900.0, 600, "was created before this submission was sent"),
     ],
 )
-def test_a_consumer_of_another_time_is_doubted_by_the_vendors_clock(
+def test_consumer_created_at_another_time_is_doubted_by_the_vendors_clock(
     as_supervisor: Client,
     unknown: Submission,
     theirs: str,
@@ -200,7 +200,7 @@ def test_a_consumer_of_another_time_is_doubted_by_the_vendors_clock(
     assert ("With warnings" in text(as_supervisor.get("/submissions/"))) == bool(said)
 
 
-def test_what_was_entered_can_be_changed(as_supervisor: Client, unknown: Submission, theirs: str) -> None:
+def test_entered_resolution_can_be_changed(as_supervisor: Client, unknown: Submission, theirs: str) -> None:
     entered = enter(as_supervisor, unknown, created_with(theirs))
     back = as_supervisor.post(resolve_url(unknown), {**on_page(entered), "step": "change"})
     page = text(back)
@@ -211,7 +211,7 @@ def test_what_was_entered_can_be_changed(as_supervisor: Client, unknown: Submiss
     assert "<title>Error" not in page
 
 
-# --- What is refused ------------------------------------------------------------------------------
+# --- Refusals -------------------------------------------------------------------------------------
 def _refused(client: Client, submission: Submission, ref: str, said: str) -> None:
     answer = enter(client, submission, created_with(ref))
     page = text(answer)
@@ -221,7 +221,7 @@ def _refused(client: Client, submission: Submission, ref: str, said: str) -> Non
     assert fresh(submission).outcome == Outcome.UNKNOWN
 
 
-def test_a_consumer_of_another_order_is_refused(
+def test_consumer_of_another_order_is_refused(
     as_supervisor: Client, sandbox: SandboxServer, unknown: Submission
 ) -> None:
     other = add_elsewhere(FULL, FAMILY_ORDER)
@@ -230,7 +230,7 @@ def test_a_consumer_of_another_order_is_refused(
     assert [event.details["result"] for event in events("vendor_record.viewed")] == ["not_on_order"]
 
 
-def test_a_consumer_that_answers_with_another_reference_is_refused(
+def test_consumer_returned_with_another_reference_is_refused(
     as_supervisor: Client, unknown: Submission, theirs: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = CdpClient.retrieve_order_consumer
@@ -243,7 +243,7 @@ def test_a_consumer_that_answers_with_another_reference_is_refused(
 
 
 @pytest.mark.parametrize("spelled", [str.upper, lambda ref: ref.replace("-", "")])
-def test_the_reference_of_the_order_is_refused_unread(
+def test_reference_of_the_order_is_refused_without_a_call(
     as_supervisor: Client, sandbox: SandboxServer, unknown: Submission, spelled: Callable[[str], str]
 ) -> None:
     before = reads(sandbox)
@@ -267,7 +267,7 @@ def test_the_reference_of_the_order_is_refused_unread(
     ids=["upper case", "without dashes", "late"],
 )
 @pytest.mark.parametrize("look_ups", [True, False])
-def test_a_consumer_of_another_submission_is_refused_unread(
+def test_consumer_of_another_submission_is_refused_without_a_call(
     as_supervisor: Client,
     staff: User,
     supervisor: User,
@@ -288,9 +288,9 @@ def test_a_consumer_of_another_submission_is_refused_unread(
         resolve(unknown, supervisor)
 
 
-# --- Where it cannot be read ----------------------------------------------------------------------
+# --- Unreadable consumers -------------------------------------------------------------------------
 @pytest.mark.parametrize("why", ["off", "down", "gone", "consumer"])
-def test_what_cannot_be_read_has_to_be_stated_and_is_shown_as_not_verified(
+def test_unreadable_consumer_has_to_be_stated_and_is_shown_as_not_verified(
     as_supervisor: Client,
     supervisor: User,
     sandbox: SandboxServer,
@@ -335,10 +335,10 @@ def test_what_cannot_be_read_has_to_be_stated_and_is_shown_as_not_verified(
 
 
 @pytest.mark.parametrize("kind", ["gap", "stubborn"])
-def test_a_list_that_may_lack_the_consumer_does_not_refuse_it(
+def test_incomplete_list_without_the_consumer_does_not_refuse_it(
     as_supervisor: Client, sandbox: SandboxServer, unknown: Submission, kind: str
 ) -> None:
-    """The list has a gap before the consumer, or comes from a cache that filled before it was created."""
+    """The list has a gap before the consumer, or comes from a cache filled before its creation."""
     if kind == "stubborn":
         sandbox.sandbox.switches = Switches().changed({"cache": "stubborn"})
         get_client().list_order_consumer_refs(SAMPLE_ORDER)
@@ -357,7 +357,7 @@ def test_a_list_that_may_lack_the_consumer_does_not_refuse_it(
     assert "not verified" in text(as_supervisor.get(receipt(unknown)))
 
 
-def test_a_list_that_is_not_whole_but_has_the_consumer_is_enough(
+def test_incomplete_list_with_the_consumer_is_sufficient(
     as_supervisor: Client, sandbox: SandboxServer, unknown: Submission, theirs: str
 ) -> None:
     add_elsewhere(replace(FULL, last_name="Dent"))
@@ -365,7 +365,7 @@ def test_a_list_that_is_not_whole_but_has_the_consumer_is_enough(
     assert "Sent and read" in text(enter(as_supervisor, unknown, created_with(theirs)))
 
 
-def test_the_statement_alone_does_not_spare_the_reading(
+def test_statement_alone_does_not_skip_the_reading(
     as_supervisor: Client,
     as_sol: Client,
     sandbox: SandboxServer,
@@ -395,7 +395,7 @@ def test_the_statement_alone_does_not_spare_the_reading(
         assert fresh(unknown).outcome == Outcome.UNKNOWN
 
 
-def test_a_reading_of_long_ago_is_read_again(
+def test_expired_reading_is_repeated(
     as_supervisor: Client,
     sandbox: SandboxServer,
     unknown: Submission,
@@ -412,7 +412,7 @@ def test_a_reading_of_long_ago_is_read_again(
     assert confirm(as_supervisor, unknown, again).status_code == 303
 
 
-def test_read_again_reads_again(
+def test_read_again_repeats_the_reading(
     as_supervisor: Client, sandbox: SandboxServer, unknown: Submission, theirs: str
 ) -> None:
     vendor_down(sandbox)
@@ -423,7 +423,7 @@ def test_read_again_reads_again(
     assert "Sent and read" in text(again)
 
 
-def test_while_the_consumer_is_read_no_database_connection_is_held(
+def test_no_database_connection_is_held_while_the_consumer_is_read(
     as_supervisor: Client, unknown: Submission, theirs: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held: list[bool] = []

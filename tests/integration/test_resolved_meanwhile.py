@@ -1,4 +1,4 @@
-"""A resolution that comes too late is not saved, and nothing of what was typed is lost."""
+"""A resolution that comes too late is not saved, and none of its typed text is lost."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def theirs(unknown: Submission, sandbox: SandboxServer) -> str:
 
 @pytest.fixture
 def as_sol(db: None) -> Client:
-    """Another supervisor."""
+    """Another supervisor's client."""
     client = Client()
     client.force_login(make_person("sol", "supervisor"))
     return client
@@ -84,7 +84,7 @@ def _told(answer: Any, who: str, *words: str) -> None:
         assert said in page
 
 
-def test_the_second_supervisor_is_told_and_keeps_what_they_typed(
+def test_second_supervisor_is_informed_and_the_typed_text_stays(
     as_supervisor: Client, as_sol: Client, unknown: Submission, theirs: str
 ) -> None:
     seen(as_sol, unknown)
@@ -98,7 +98,7 @@ def test_the_second_supervisor_is_told_and_keeps_what_they_typed(
     _told(broken, "Sue Person", "B94", NOTE)
 
 
-def test_whoever_is_late_at_the_confirmation_is_told_too(
+def test_late_confirmation_is_reported(
     as_supervisor: Client, as_sol: Client, unknown: Submission, theirs: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entered = enter(as_sol, unknown, created_with(theirs))
@@ -107,7 +107,7 @@ def test_whoever_is_late_at_the_confirmation_is_told_too(
     assert fresh(unknown).resolved_how == ResolvedHow.BY_RECONCILIATION
 
 
-def test_between_the_check_and_the_write_the_first_wins(
+def test_write_between_check_and_write_lets_the_first_win(
     as_supervisor: Client,
     as_sol: Client,
     unknown: Submission,
@@ -129,7 +129,7 @@ def test_between_the_check_and_the_write_the_first_wins(
     assert fresh(unknown).resolution_note == "First"
 
 
-def test_an_answer_that_came_meanwhile_is_told(
+def test_answer_that_arrived_meanwhile_is_reported(
     as_supervisor: Client, unknown: Submission, theirs: str
 ) -> None:
     entered = enter(as_supervisor, unknown, created_with(theirs))
@@ -139,7 +139,7 @@ def test_an_answer_that_came_meanwhile_is_told(
 
 
 @pytest.mark.parametrize("doubt", [Doubt.KNOWN_BEFORE, Doubt.CLAIMED])
-def test_a_doubtful_answer_that_came_meanwhile_is_not_overwritten_by_the_form_of_before(
+def test_doubtful_answer_that_arrived_meanwhile_is_not_overwritten_by_an_older_form(
     as_supervisor: Client, supervisor: User, unknown: Submission, theirs: str, doubt: Doubt
 ) -> None:
     version = seen(as_supervisor, unknown)
@@ -158,7 +158,7 @@ def test_a_doubtful_answer_that_came_meanwhile_is_not_overwritten_by_the_form_of
     assert fresh(unknown).outcome == Outcome.NOT_CREATED
 
 
-def test_the_second_of_two_corrections_is_told(
+def test_second_of_two_corrections_is_refused_with_a_message(
     as_supervisor: Client, as_sol: Client, verified: Submission
 ) -> None:
     version = seen(as_sol, verified)
@@ -168,7 +168,7 @@ def test_the_second_of_two_corrections_is_told(
     assert PastResolution.objects.count() == 1
 
 
-def test_the_same_form_twice_leads_to_the_receipt(
+def test_same_form_posted_twice_leads_to_the_receipt(
     as_supervisor: Client, unknown: Submission, theirs: str
 ) -> None:
     entered = enter(as_supervisor, unknown, created_with(theirs))
@@ -180,7 +180,7 @@ def test_the_same_form_twice_leads_to_the_receipt(
 
 # --- An ended session, a lost database ------------------------------------------------------------
 def _session_ended(client: Client, person: User, submission: Submission, values: dict[str, str]) -> Client:
-    """Post without a session, sign in again: the client that has the entry kept."""
+    """Post without a session, then sign in again: a client for which the entry was sealed."""
     address = resolve_url(submission)
     late = Client()
     answer = late.post(address, values, headers={"Referer": f"http://testserver{address}"})
@@ -193,7 +193,7 @@ def _session_ended(client: Client, person: User, submission: Submission, values:
     return late
 
 
-def test_a_confirmation_after_the_session_ended_comes_back_filled(
+def test_confirmation_after_the_session_ended_returns_filled(
     as_supervisor: Client, supervisor: User, unknown: Submission, theirs: str
 ) -> None:
     entered = enter(as_supervisor, unknown, created_with(theirs))
@@ -205,7 +205,7 @@ def test_a_confirmation_after_the_session_ended_comes_back_filled(
 
 
 @pytest.mark.parametrize("page", [receipt, resolve_url])
-def test_resolved_while_the_session_was_over_what_was_typed_is_still_shown(
+def test_typed_text_is_shown_although_resolved_while_signed_out(
     as_supervisor: Client, as_sol: Client, supervisor: User, unknown: Submission, theirs: str, page: Any
 ) -> None:
     entered = enter(as_supervisor, unknown, created_with(theirs))
@@ -214,7 +214,7 @@ def test_resolved_while_the_session_was_over_what_was_typed_is_still_shown(
     _told(again.get(page(unknown)), "Sol Person", theirs, NOTE)
 
 
-def test_a_lost_database_changes_nothing_and_keeps_what_was_typed(
+def test_lost_database_changes_nothing_and_the_typed_text_stays(
     as_supervisor: Client, unknown: Submission, theirs: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     as_supervisor.raise_request_exception = False

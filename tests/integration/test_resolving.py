@@ -1,4 +1,4 @@
-"""An unknown outcome is resolved by a supervisor, once, with a reason; an overdue one becomes unknown."""
+"""A supervisor resolves an unknown outcome once, with a reason; an overdue one becomes unknown."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.support.people import acting, events, make_person
 from tests.support.resolving import AS_NOT_CREATED, mark_created, receipt
 
 pytestmark = pytest.mark.django_db
-REAL = pytest.mark.django_db(transaction=True)  # a create, or several connections
+REAL = pytest.mark.django_db(transaction=True)  # real commits, for creates and several connections
 
 NOTE = "Marvin at Sitecore said so on the phone"
 AS_CREATED = {
@@ -45,8 +45,8 @@ def unknown(staff: User) -> Submission:
     return store(staff, Outcome.UNKNOWN)
 
 
-# --- Who sees the forms ---------------------------------------------------------------------------
-def test_a_supervisor_sees_both_ways_to_resolve_and_staff_none(
+# --- Visibility of the forms ----------------------------------------------------------------------
+def test_supervisor_sees_both_ways_to_resolve_and_staff_none(
     as_staff: Client, as_supervisor: Client, unknown: Submission
 ) -> None:
     page = text(as_supervisor.get(receipt(unknown)))
@@ -62,7 +62,7 @@ def test_a_supervisor_sees_both_ways_to_resolve_and_staff_none(
 
 
 @pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome != Outcome.UNKNOWN])
-def test_what_is_not_unknown_is_not_resolved_by_an_old_form(
+def test_old_form_cannot_resolve_a_resolved_submission(
     as_supervisor: Client, staff: User, outcome: Outcome
 ) -> None:
     submission = store(staff, outcome)
@@ -87,7 +87,7 @@ def test_only_a_supervisor_may_resolve(
 
 
 # --- Resolved --------------------------------------------------------------------------------------
-def test_marked_as_created_it_has_the_reference_the_reason_and_who_found_out(
+def test_marked_as_created_stores_reference_reason_and_author(
     as_supervisor: Client, supervisor: User, unknown: Submission, sandbox: SandboxServer
 ) -> None:
     response = mark_created(as_supervisor, unknown, f" {REF} ", **{"created-note": NOTE})
@@ -131,7 +131,7 @@ def test_marked_as_not_created_it_can_be_corrected_and_sent_again(
     assert Submission.objects.latest("id").resubmission_of == unknown
 
 
-def test_the_note_is_not_readable_in_any_row_and_shown_to_supervisors_only(
+def test_note_is_encrypted_in_every_row_and_shown_only_to_supervisors(
     as_staff: Client, as_supervisor: Client, unknown: Submission
 ) -> None:
     mark_created(as_supervisor, unknown, **{"created-note": NOTE})
@@ -141,7 +141,7 @@ def test_the_note_is_not_readable_in_any_row_and_shown_to_supervisors_only(
     assert "Marvin" not in text(as_staff.get(receipt(unknown)))
 
 
-# --- What has to be given -------------------------------------------------------------------------
+# --- Required input -------------------------------------------------------------------------------
 IN_FULL = "Enter the consumer reference in full"
 MISSING = [
     (AS_CREATED, {"created-consumer_ref": ""}, f'consumer_ref">{IN_FULL}'),
@@ -161,7 +161,7 @@ MISSING = [
 
 
 @pytest.mark.parametrize(("way", "changes", "said"), MISSING)
-def test_what_is_missing_is_told_at_its_field_and_changes_nothing(
+def test_missing_input_is_an_error_at_its_field_and_changes_nothing(
     as_supervisor: Client, unknown: Submission, way: dict[str, str], changes: dict[str, str], said: str
 ) -> None:
     response = as_supervisor.post(f"{receipt(unknown)}resolve/", {**way, **changes})
@@ -175,7 +175,7 @@ def test_what_is_missing_is_told_at_its_field_and_changes_nothing(
     assert events("consumer.resolved") == []
 
 
-def test_another_reason_with_a_note_is_taken(as_supervisor: Client, unknown: Submission) -> None:
+def test_other_reason_with_a_note_is_accepted(as_supervisor: Client, unknown: Submission) -> None:
     way = {"outcome": "not_created", "not_created-reason": "other", "not_created-note": NOTE}
     assert as_supervisor.post(f"{receipt(unknown)}resolve/", way).status_code == 303
     unknown.refresh_from_db()
@@ -183,7 +183,7 @@ def test_another_reason_with_a_note_is_taken(as_supervisor: Client, unknown: Sub
 
 
 @pytest.mark.parametrize("outcome", ["", "unknown", "rejected", "sending"])
-def test_there_is_no_third_way(as_supervisor: Client, unknown: Submission, outcome: str) -> None:
+def test_unknown_resolution_is_refused(as_supervisor: Client, unknown: Submission, outcome: str) -> None:
     assert (
         as_supervisor.post(f"{receipt(unknown)}resolve/", {**AS_CREATED, "outcome": outcome}).status_code
         == 404
@@ -191,7 +191,7 @@ def test_there_is_no_third_way(as_supervisor: Client, unknown: Submission, outco
 
 
 # --- Twice ----------------------------------------------------------------------------------------
-def test_one_reference_resolves_one_submission(
+def test_reference_resolves_only_one_submission(
     as_supervisor: Client, staff: User, supervisor: User, unknown: Submission
 ) -> None:
     mark_created(as_supervisor, unknown)
@@ -205,7 +205,7 @@ def test_one_reference_resolves_one_submission(
         _resolve(other, supervisor)
 
 
-def test_a_log_whose_end_was_bent_is_not_told_as_a_claimed_reference(
+def test_tampered_head_of_the_log_is_not_reported_as_a_claimed_reference(
     unknown: Submission, supervisor: User
 ) -> None:
     with connection.cursor() as cursor:
@@ -228,7 +228,7 @@ def _resolve(submission: Submission, person: User, outcome: Outcome = Outcome.CR
 
 
 @REAL
-def test_two_supervisors_at_once_resolve_it_once(supervisor: User, unknown: Submission) -> None:
+def test_two_concurrent_supervisors_resolve_once(supervisor: User, unknown: Submission) -> None:
     people = [(supervisor, Outcome.CREATED), (make_person("sol", "supervisor"), Outcome.NOT_CREATED)]
     barrier = threading.Barrier(2, timeout=20)
 
@@ -252,7 +252,7 @@ def test_two_supervisors_at_once_resolve_it_once(supervisor: User, unknown: Subm
 
 
 @REAL
-def test_after_resolving_as_not_created_the_same_content_is_free_again(
+def test_same_content_can_be_sent_after_resolving_as_not_created(
     as_staff: Client, supervisor: User, unknown: Submission, sandbox: SandboxServer
 ) -> None:
     assert "Nothing was sent" in text(as_staff.post("/consumers/new/", posted()))
@@ -270,7 +270,7 @@ def _since_deadline(submission: Submission, seconds: float) -> None:
     Submission.objects.filter(pk=submission.pk).update(deadline=deadline)
 
 
-def test_only_what_can_no_longer_be_on_its_way_becomes_unknown(staff: User, settings: Settings) -> None:
+def test_only_sends_beyond_their_deadline_become_unknown(staff: User, settings: Settings) -> None:
     settings.CDP_TOTAL_TIMEOUT = 30.0
     rows = [store(staff, Outcome.SENDING, clean(last_name=f"C{number}")) for number in range(4)]
     for row, seconds in zip(rows, (-30, 0, 30 + MARGIN - 2, 30 + MARGIN + 2), strict=True):
@@ -289,7 +289,7 @@ def test_only_what_can_no_longer_be_on_its_way_becomes_unknown(staff: User, sett
 
 
 @pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome != Outcome.SENDING])
-def test_what_has_an_outcome_keeps_it_however_old_it_is(staff: User, outcome: Outcome) -> None:
+def test_final_outcome_stays_at_any_age(staff: User, outcome: Outcome) -> None:
     submission = store(staff, outcome)
     _since_deadline(submission, 1_000_000)
     assert mark_overdue_unknown(WORKER) == 0
@@ -298,7 +298,7 @@ def test_what_has_an_outcome_keeps_it_however_old_it_is(staff: User, outcome: Ou
 
 
 @REAL
-def test_two_workers_at_once_tell_it_once(staff: User) -> None:
+def test_two_concurrent_workers_record_it_once(staff: User) -> None:
     _since_deadline(store(staff, Outcome.SENDING), 1000)
     barrier = threading.Barrier(2, timeout=20)
 
@@ -315,7 +315,7 @@ def test_two_workers_at_once_tell_it_once(staff: User) -> None:
     assert len(events("consumer.outcome_unknown")) == 1
 
 
-def test_the_receipt_of_a_lost_one_says_what_happened_and_what_to_do(as_staff: Client, staff: User) -> None:
+def test_receipt_of_a_lost_send_explains_it_and_shows_the_next_step(as_staff: Client, staff: User) -> None:
     submission = store(staff, Outcome.SENDING)
     _since_deadline(submission, 1000)
     mark_overdue_unknown(WORKER)

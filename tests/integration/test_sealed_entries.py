@@ -1,4 +1,4 @@
-"""An entry that arrives without its session comes back to the same person, and to nobody else."""
+"""An entry that arrives without its session comes back only to the same person."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _sign_in(client: Client, person: User) -> str:
     return str(answer["Location"])
 
 
-def test_an_entry_sent_after_the_session_ended_comes_back_filled_after_sign_in(
+def test_entry_sent_after_the_session_ended_returns_filled_after_sign_in(
     as_staff: Client, staff: User
 ) -> None:
     mark, visitor = _mark_of(as_staff), Client()
@@ -56,7 +56,7 @@ def test_an_entry_sent_after_the_session_ended_comes_back_filled_after_sign_in(
     assert "Keptington" not in visitor.get(NEW).content.decode()  # once
 
 
-def test_nothing_of_the_kept_entry_is_readable_in_the_session_row(as_staff: Client) -> None:
+def test_sealed_entry_is_not_readable_in_the_session_row(as_staff: Client) -> None:
     visitor = Client()
     visitor.post(NEW, _entry(_mark_of(as_staff)))
     session = Session.objects.get(session_key=visitor.session.session_key)
@@ -66,7 +66,7 @@ def test_nothing_of_the_kept_entry_is_readable_in_the_session_row(as_staff: Clie
         assert value not in readable
 
 
-def test_another_person_who_signs_in_there_does_not_see_it(as_staff: Client) -> None:
+def test_another_person_who_signs_in_does_not_see_it(as_staff: Client) -> None:
     visitor = Client()
     visitor.post(NEW, _entry(_mark_of(as_staff)))
     _sign_in(visitor, make_person("mallory", "staff"))
@@ -75,13 +75,13 @@ def test_another_person_who_signs_in_there_does_not_see_it(as_staff: Client) -> 
 
 
 @pytest.mark.parametrize("mark", ["", "1", "1:forged", "eyJ9:1a:b"])
-def test_without_a_true_mark_nothing_is_kept(mark: str) -> None:
+def test_without_a_valid_mark_nothing_is_sealed(mark: str) -> None:
     visitor = Client()
     visitor.post(NEW, _entry(mark))
     assert "kept_entry" not in visitor.session
 
 
-def test_a_form_of_an_older_sign_in_comes_back_instead_of_a_refusal(staff: User) -> None:
+def test_form_of_an_older_sign_in_returns_instead_of_a_refusal(staff: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(staff)
     answer = client.post(NEW, {**_entry(_mark_of(client)), "csrfmiddlewaretoken": "x" * 64})
@@ -90,13 +90,13 @@ def test_a_form_of_an_older_sign_in_comes_back_instead_of_a_refusal(staff: User)
     assert not Submission.objects.exists()
 
 
-def test_a_foreign_form_without_secret_is_still_refused(as_staff: Client, staff: User) -> None:
+def test_foreign_form_without_csrf_token_is_refused(as_staff: Client, staff: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(staff)
     assert client.post(NEW, _entry("")).status_code == 403
 
 
-def test_the_session_is_extended_by_a_post_and_tells_the_seconds_left(as_staff: Client) -> None:
+def test_post_extends_the_session_and_returns_the_seconds_left(as_staff: Client) -> None:
     answer = as_staff.post("/accounts/session/")
     assert answer.json() == {"seconds": 1800}
     assert as_staff.get("/accounts/session/").status_code == 405
@@ -106,6 +106,6 @@ def test_the_session_is_extended_by_a_post_and_tells_the_seconds_left(as_staff: 
 @pytest.mark.parametrize(
     "referer", ["http://[", "http://testserver.evil.example/x", "//", "http://testserver//evil"]
 )
-def test_an_odd_word_about_where_the_form_stood_leads_to_no_strange_place(referer: str) -> None:
+def test_forged_form_address_redirects_to_no_other_host(referer: str) -> None:
     answer = Client().post("/accounts/session/", headers={"Referer": referer})
     assert (answer.status_code, answer["Location"]) == (302, "/accounts/login/?next=/")

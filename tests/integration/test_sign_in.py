@@ -47,7 +47,7 @@ def _is_signed_in(client: Client) -> bool:
     return client.get(reverse("own_profile")).status_code == 200
 
 
-def test_a_person_signs_in_in_any_capitals_and_the_log_says_so(client: Client, pat: User) -> None:
+def test_person_signs_in_in_any_letter_case_and_it_is_recorded(client: Client, pat: User) -> None:
     response = _sign_in(client, "  PAT ")
     assert (response.status_code, response["Location"]) == (302, "/")
     assert _is_signed_in(client)
@@ -57,7 +57,7 @@ def test_a_person_signs_in_in_any_capitals_and_the_log_says_so(client: Client, p
     assert event.peer_address == "127.0.0.1"
 
 
-def test_the_page_lets_password_managers_do_their_work(client: Client) -> None:
+def test_sign_in_page_supports_password_managers(client: Client) -> None:
     page = client.get(SIGN_IN).content.decode()
     form = page[page.index("<form") : page.index("</form>")]
     for words in ("User name", "Password", ">Sign in</button>", 'autocomplete="username"'):
@@ -67,7 +67,7 @@ def test_the_page_lets_password_managers_do_their_work(client: Client) -> None:
     assert "mail" not in form
 
 
-def test_empty_fields_are_named(client: Client) -> None:
+def test_empty_fields_are_reported(client: Client) -> None:
     page = _sign_in(client, "", "").content.decode()
     assert "Enter your user name" in page
     assert "Enter your password" in page
@@ -87,7 +87,7 @@ def _failures() -> list[tuple[str, str, str]]:
     ]
 
 
-def test_each_failure_shows_the_same_page_and_costs_one_hash(
+def test_each_failure_shows_the_same_page_and_computes_one_hash(
     client: Client, pat: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failures = _failures()
@@ -115,7 +115,7 @@ def _without_what_was_typed(page: str, username: str) -> str:
     return "\n".join(line for line in lines if "csrf" not in line and "upport" not in line)
 
 
-def test_a_failure_names_the_account_and_never_what_was_typed(client: Client, pat: User) -> None:
+def test_failure_is_recorded_with_the_account_and_never_the_typed_text(client: Client, pat: User) -> None:
     failures = _failures()
     for username, password, _ in failures:
         _sign_in(client, username, password)
@@ -126,23 +126,23 @@ def test_a_failure_names_the_account_and_never_what_was_typed(client: Client, pa
     assert all(event.actor_id is None and "nobody" not in event.data for event in told)
 
 
-def test_an_account_is_slowed_down_at_one_address_and_its_owner_is_not_locked_out(pat: User) -> None:
+def test_account_is_limited_per_address_and_its_owner_is_not_locked_out(pat: User) -> None:
     for _ in range(5):
         assert _from("192.0.2.1", "pat", "wrong").status_code == 200
     limited = _from("192.0.2.1", "PAT", PASSWORD)
     assert limited.status_code == 429
     assert "Too many attempts" in limited.content.decode()
     assert _from("192.0.2.1", "other", "wrong").status_code == 200
-    assert _from("192.0.2.9", "pat", PASSWORD).status_code == 302  # the owner, elsewhere
+    assert _from("192.0.2.9", "pat", PASSWORD).status_code == 302  # the owner, in another browser
 
 
-def test_an_address_is_slowed_down_whatever_account_it_guesses() -> None:
+def test_address_is_limited_across_accounts() -> None:
     answers = [_from("192.0.2.1", f"name{n}", "wrong").status_code for n in range(21)]
     assert answers == [200] * 20 + [429]
     assert _from("192.0.2.2", "name0", "wrong").status_code == 200
 
 
-def test_the_wait_for_an_account_ends(pat: User) -> None:
+def test_limit_of_an_account_expires(pat: User) -> None:
     with time_machine.travel(START, tick=False) as clock:
         for _ in range(5):
             _from("192.0.2.1", "pat", "wrong")
@@ -151,18 +151,18 @@ def test_the_wait_for_an_account_ends(pat: User) -> None:
         assert _from("192.0.2.1", "pat", PASSWORD).status_code == 302
 
 
-def test_good_sign_ins_do_not_use_up_the_account(pat: User) -> None:
+def test_successful_sign_ins_do_not_count_against_the_limit(pat: User) -> None:
     assert [_from("192.0.2.1", "pat", PASSWORD).status_code for _ in range(7)] == [302] * 7
 
 
-def test_the_limit_is_told_once_not_with_every_try(pat: User) -> None:
+def test_limit_is_recorded_once_and_not_per_attempt(pat: User) -> None:
     for _ in range(9):
         _from("192.0.2.1", "pat", "wrong")
     reasons = [event.details["reason"] for event in events("session.sign_in_failed")]
     assert reasons == ["wrong_password"] * 5 + ["limited"]
 
 
-def test_an_address_that_tries_many_names_beyond_its_limit_is_told_once() -> None:
+def test_address_that_tries_many_names_beyond_its_limit_is_recorded_once() -> None:
     for number in range(30):
         _from("192.0.2.1", f"name{number}", "wrong")
     reasons = [event.details["reason"] for event in events("session.sign_in_failed")]
@@ -184,13 +184,13 @@ def _from(address: str, username: str, password: str):  # type: ignore[no-untype
         "https://localhost/",
     ],
 )
-def test_the_sign_in_leads_to_this_host_only(client: Client, pat: User, elsewhere: str) -> None:
+def test_sign_in_redirects_only_to_this_host(client: Client, pat: User, elsewhere: str) -> None:
     assert _sign_in(client, "pat", next=elsewhere)["Location"] == "/"
     signed_in_already = client.get(SIGN_IN, {"next": elsewhere})
     assert signed_in_already["Location"] == "/"
 
 
-def test_the_sign_in_leads_back_to_where_the_person_was_going(client: Client, pat: User) -> None:
+def test_sign_in_returns_to_the_requested_page(client: Client, pat: User) -> None:
     wanted = "/accounts/profile/"
     asked = client.get(wanted)
     assert asked["Location"] == f"{SIGN_IN}?next={wanted}"
@@ -198,7 +198,7 @@ def test_the_sign_in_leads_back_to_where_the_person_was_going(client: Client, pa
     assert _sign_in(client, "pat", next=wanted)["Location"] == wanted
 
 
-def test_of_the_other_pages_of_allauth_none_exists(client: Client) -> None:
+def test_other_pages_of_allauth_do_not_exist(client: Client) -> None:
     for name in (
         "account_signup",
         "account_email",
@@ -215,7 +215,7 @@ def test_of_the_other_pages_of_allauth_none_exists(client: Client) -> None:
     assert User.objects.count() == 0
 
 
-def test_the_session_gets_a_new_key_at_the_sign_in(client: Client, pat: User) -> None:
+def test_session_gets_a_new_key_at_sign_in(client: Client, pat: User) -> None:
     _, token = services.issue_password_link(person_id=pat.pk, actor=TESTS)
     client.get(reverse("password_link", args=["MQ", token]), follow=True)
     before = client.session.session_key
@@ -223,7 +223,7 @@ def test_the_session_gets_a_new_key_at_the_sign_in(client: Client, pat: User) ->
     assert client.session.session_key != before
 
 
-def test_signing_out_takes_a_post_and_is_recorded_once(client: Client, pat: User) -> None:
+def test_signing_out_needs_a_post_and_is_recorded_once(client: Client, pat: User) -> None:
     _sign_in(client, "pat")
     assert "Sign out</button>" in client.get("/accounts/logout/").content.decode()
     assert _is_signed_in(client)
@@ -235,7 +235,7 @@ def test_signing_out_takes_a_post_and_is_recorded_once(client: Client, pat: User
     assert (event.person, event.details["reason"]) == (str(pat.pk), "button")
 
 
-def test_a_form_from_elsewhere_signs_nobody_in_or_out(pat: User) -> None:
+def test_cross_site_form_signs_no_one_in_or_out(pat: User) -> None:
     strict = Client(enforce_csrf_checks=True)
     assert _sign_in(strict, "pat").status_code == 403
     strict.force_login(pat)
@@ -243,11 +243,11 @@ def test_a_form_from_elsewhere_signs_nobody_in_or_out(pat: User) -> None:
     assert _is_signed_in(strict)
 
 
-def test_an_idle_session_ends_and_is_told_once(client: Client, pat: User) -> None:
+def test_idle_session_ends_and_is_recorded_once(client: Client, pat: User) -> None:
     with time_machine.travel(START, tick=False) as clock:
         _sign_in(client, "pat")
         clock.shift(settings.SESSION_IDLE_SECONDS - 1)
-        assert _is_signed_in(client)  # and begins the idle time again
+        assert _is_signed_in(client)  # and restarts the idle time
         clock.shift(settings.SESSION_IDLE_SECONDS - 1)
         assert _is_signed_in(client)
         clock.shift(settings.SESSION_IDLE_SECONDS + 1)
@@ -260,7 +260,7 @@ def test_an_idle_session_ends_and_is_told_once(client: Client, pat: User) -> Non
     assert Session.objects.count() == 0
 
 
-def test_a_session_ends_at_the_absolute_limit_however_busy(client: Client, pat: User) -> None:
+def test_session_ends_at_the_absolute_limit_despite_activity(client: Client, pat: User) -> None:
     with time_machine.travel(START, tick=False) as clock:
         _sign_in(client, "pat")
         step = settings.SESSION_IDLE_SECONDS // 2
@@ -273,23 +273,23 @@ def test_a_session_ends_at_the_absolute_limit_however_busy(client: Client, pat: 
     assert (event.person, event.details["reason"]) == (str(pat.pk), "absolute")
 
 
-def test_a_deactivation_ends_a_live_session_at_once_and_for_good(client: Client, pat: User) -> None:
+def test_deactivation_ends_a_live_session_permanently(client: Client, pat: User) -> None:
     _sign_in(client, "pat")
     services.deactivate_person(person_id=pat.pk, actor=TESTS)
     cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
     services.reactivate_person(person_id=pat.pk, actor=TESTS)
     client.cookies[settings.SESSION_COOKIE_NAME] = cookie
     assert not _is_signed_in(client)
-    assert _sign_in(client, "pat").status_code == 302  # anew, with the password
+    assert _sign_in(client, "pat").status_code == 302  # again, with the password
 
 
-def test_a_deactivated_person_is_out_with_the_next_request(client: Client, pat: User) -> None:
+def test_deactivated_person_is_signed_out_at_the_next_request(client: Client, pat: User) -> None:
     _sign_in(client, "pat")
     services.deactivate_person(person_id=pat.pk, actor=TESTS)
     assert not _is_signed_in(client)
 
 
-def test_a_revoked_role_is_gone_with_the_next_request(client: Client) -> None:
+def test_revoked_role_is_gone_at_the_next_request(client: Client) -> None:
     make_person("other", ADMINISTRATOR)
     ada = make_person("ada", ADMINISTRATOR)
     _sign_in(client, "ada")
@@ -298,7 +298,7 @@ def test_a_revoked_role_is_gone_with_the_next_request(client: Client) -> None:
     assert client.get("/people/").status_code == 403
 
 
-def test_a_sign_in_whose_event_cannot_be_written_does_not_happen(
+def test_sign_in_fails_if_its_event_cannot_be_written(
     client: Client, pat: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_log(event: object) -> int:
@@ -311,7 +311,7 @@ def test_a_sign_in_whose_event_cannot_be_written_does_not_happen(
     assert User.objects.get(pk=pat.pk).last_login is None
 
 
-def test_times_are_shown_in_the_zone_of_the_person(client: Client) -> None:
+def test_times_are_shown_in_the_persons_time_zone(client: Client) -> None:
     make_person("ada", ADMINISTRATOR, time_zone="Pacific/Auckland")
     with time_machine.travel(START, tick=False):
         _sign_in(client, "ada")
@@ -319,7 +319,7 @@ def test_times_are_shown_in_the_zone_of_the_person(client: Client) -> None:
 
 
 @pytest.mark.parametrize(("field", "other"), [("login", "sam"), ("password", "another one")])
-def test_a_sign_in_with_two_names_or_passwords_is_neither_tried_nor_counted(
+def test_sign_in_with_two_names_or_passwords_is_neither_tried_nor_counted(
     pat: User, field: str, other: str
 ) -> None:
     client = Client()
@@ -332,7 +332,7 @@ def test_a_sign_in_with_two_names_or_passwords_is_neither_tried_nor_counted(
 
 
 @pytest.mark.parametrize("typed", ["pat\x1f", "\x85pat", "pat\x00"])
-def test_a_name_with_a_character_that_nobody_sees_is_no_other_name(pat: User, typed: str) -> None:
+def test_name_with_an_invisible_character_is_the_same_name(pat: User, typed: str) -> None:
     client = Client()
     assert "Remove the line breaks and control characters" in _sign_in(client, typed).content.decode()
     assert not _is_signed_in(client)

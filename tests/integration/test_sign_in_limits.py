@@ -1,4 +1,4 @@
-"""Limits of the sign-in that stop a guesser and are no weapon against the owner of an account."""
+"""Limits of the sign-in that stop password guessing and do not lock out an account's owner."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _try(client: Client, password: str = PASSWORD, username: str = "pat") -> Htt
 
 
 def _at(number: int, *known: Client) -> Client:
-    """A browser at an address of its own, with the known browser's cookie where one is given."""
+    """A browser with its own address, and the known browser's cookie if one is given."""
     client = Client(REMOTE_ADDR=f"198.51.{number // 250}.{number % 250 + 1}")
     for other in known:
         client.cookies[project.KNOWN_DEVICE_COOKIE_NAME] = other.cookies[
@@ -60,7 +60,7 @@ def _block() -> None:
         assert _try(_at(number), "wrong").status_code == 200
 
 
-def test_after_a_hundred_failures_only_known_browsers_are_let_in(pat: User) -> None:
+def test_after_a_hundred_failures_only_known_browsers_can_sign_in(pat: User) -> None:
     own = _known()
     _block()
     refused = _try(_at(900))  # with the right password
@@ -70,10 +70,10 @@ def test_after_a_hundred_failures_only_known_browsers_are_let_in(pat: User) -> N
     [blocked] = events("person.sign_in_blocked")
     assert (blocked.person, blocked.details) == (str(pat.pk), {"username": "pat"})
     assert events("session.sign_in_failed")[-1].details["reason"] == "blocked"
-    assert _try(_at(901)).status_code == 200  # the good sign-in of the owner does not lift it
+    assert _try(_at(901)).status_code == 200  # a successful sign-in of the owner does not reset it
 
 
-def test_a_blocked_account_looks_like_any_other_from_outside(pat: User) -> None:
+def test_blocked_account_looks_like_any_other_to_strangers(pat: User) -> None:
     _block()
     answers = {
         (answer.status_code, _plain(answer))
@@ -87,7 +87,7 @@ def _plain(answer: HttpResponse) -> str:
     return "\n".join(line for line in lines if "csrf" not in line)
 
 
-def test_an_administrator_sees_who_is_blocked_and_unlocks(pat: User) -> None:
+def test_administrator_sees_blocked_accounts_and_unlocks_them(pat: User) -> None:
     _block()
     ada = Client()
     ada.force_login(make_person("ada", ADMINISTRATOR))
@@ -96,25 +96,25 @@ def test_an_administrator_sees_who_is_blocked_and_unlocks(pat: User) -> None:
     assert "Unlock sign-in</button>" in page
     address = reverse("accounts:unlock_sign_in", args=[pat.pk])
     assert ada.post(address).status_code == 302
-    ada.post(address)  # nothing to do any more
+    ada.post(address)  # nothing left to do
     [event] = events("person.sign_in_unlocked")
     assert (event.person, event.actor_name) == (str(pat.pk), "Ada Person")
     assert "Unlock sign-in" not in ada.get(f"/people/{pat.pk}/").content.decode()
     assert _try(_at(901)).status_code == 302
 
 
-def test_only_who_manages_people_unlocks(pat: User, as_supervisor: Client) -> None:
+def test_unlocking_needs_permission_to_manage_people(pat: User, as_supervisor: Client) -> None:
     assert as_supervisor.post(reverse("accounts:unlock_sign_in", args=[pat.pk])).status_code == 403
 
 
-def test_a_good_sign_in_begins_the_count_anew(pat: User) -> None:
+def test_successful_sign_in_resets_the_count(pat: User) -> None:
     _try(_at(1), "wrong")
     _try(_at(2))
     pat.refresh_from_db()
     assert pat.failed_sign_ins == 0
 
 
-def test_a_colleague_behind_the_same_address_locks_nobody_out_of_their_own_browser(pat: User) -> None:
+def test_colleague_at_the_same_address_does_not_lock_out_a_known_browser(pat: User) -> None:
     own = _known()
     for number in range(30):  # beyond the limit of the account and of the address
         _try(Client(REMOTE_ADDR="192.0.2.1"), "wrong", username=("pat", f"name{number}")[number % 2])
@@ -122,7 +122,7 @@ def test_a_colleague_behind_the_same_address_locks_nobody_out_of_their_own_brows
     assert _try(own).status_code == 302
 
 
-def test_a_known_browser_may_guess_no_more_often(pat: User) -> None:
+def test_known_browser_has_the_same_guessing_limit(pat: User) -> None:
     own = _known()
     answers = [_try(_at(number, own), "wrong").status_code for number in range(6)]
     assert answers == [200] * 5 + [429]
@@ -138,7 +138,7 @@ def _deactivated(pat: User) -> None:
 
 
 @pytest.mark.parametrize("revoke", [_new_password, _deactivated])
-def test_a_new_password_and_a_deactivation_make_a_known_browser_unknown(
+def test_new_password_and_deactivation_make_known_browsers_unknown(
     pat: User, revoke: Callable[[User], None]
 ) -> None:
     own = _known()
@@ -147,7 +147,7 @@ def test_a_new_password_and_a_deactivation_make_a_known_browser_unknown(
     assert _try(own, NEW if revoke is _new_password else PASSWORD).status_code == 200
 
 
-def test_the_browser_in_which_the_password_was_changed_stays_known(pat: User) -> None:
+def test_browser_that_changed_the_password_stays_known(pat: User) -> None:
     own = Client(REMOTE_ADDR="192.0.2.1")
     _try(own)
     change = {"current_password": PASSWORD, "new_password": NEW, "new_password_again": NEW}
@@ -157,7 +157,7 @@ def test_the_browser_in_which_the_password_was_changed_stays_known(pat: User) ->
     assert _try(own, NEW).status_code == 302
 
 
-def test_the_browser_of_a_one_time_link_is_known(pat: User) -> None:
+def test_browser_of_a_one_time_link_becomes_known(pat: User) -> None:
     uid, token = services.issue_password_link(person_id=pat.pk, actor=TESTS)
     own = Client(REMOTE_ADDR="192.0.2.1")
     moved = own.get(reverse("password_link", args=[uid, token]))
@@ -166,7 +166,7 @@ def test_the_browser_of_a_one_time_link_is_known(pat: User) -> None:
     assert _try(own, NEW).status_code == 302
 
 
-def test_a_known_browser_is_known_for_its_accounts_only_and_its_cookie_cannot_be_made(pat: User) -> None:
+def test_known_browser_is_bound_to_its_accounts_and_its_cookie_cannot_be_forged(pat: User) -> None:
     make_person("kim", STAFF)
     kims = Client(REMOTE_ADDR="192.0.2.1")
     _try(kims, username="kim")
@@ -178,13 +178,13 @@ def test_a_known_browser_is_known_for_its_accounts_only_and_its_cookie_cannot_be
     assert _try(forged).status_code == 200
 
 
-def test_the_cookie_of_a_known_browser_is_closed_to_scripts_and_other_sites(pat: User) -> None:
+def test_cookie_of_a_known_browser_is_http_only_and_same_site(pat: User) -> None:
     cookie = _try(Client()).cookies[project.KNOWN_DEVICE_COOKIE_NAME]
     assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Lax", "/")
     assert "pat" not in cookie.value
 
 
-def test_two_people_at_one_computer_are_both_known_there(pat: User) -> None:
+def test_two_people_at_one_computer_are_both_known(pat: User) -> None:
     make_person("kim", STAFF)
     shared = _known()
     _try(shared, username="kim")
@@ -193,21 +193,21 @@ def test_two_people_at_one_computer_are_both_known_there(pat: User) -> None:
     assert _try(shared).status_code == 302
 
 
-def test_an_address_of_ipv6_counts_as_its_network(pat: User) -> None:
+def test_ipv6_address_is_limited_by_its_network(pat: User) -> None:
     answers = [
         _try(Client(REMOTE_ADDR=f"2001:db8:1:2::{number:x}"), "wrong").status_code for number in range(1, 7)
     ]
     assert answers == [200] * 5 + [429]
 
 
-def test_the_failures_that_an_address_may_have_are_a_setting(settings: Settings) -> None:
+def test_failure_limit_of_an_address_is_a_setting(settings: Settings) -> None:
     settings.SIGN_IN_ADDRESS_FAILURES = 3
     answers = [_try(Client(), "wrong", username=f"name{number}").status_code for number in range(4)]
     assert answers == [200] * 3 + [429]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_thirty_people_of_one_office_sign_in_at_once() -> None:
+def test_thirty_people_of_one_office_can_sign_in_together() -> None:
     for number in range(30):
         make_person(f"p{number}", STAFF)
     begin, statuses = threading.Barrier(30), []
@@ -227,7 +227,7 @@ def test_thirty_people_of_one_office_sign_in_at_once() -> None:
     assert statuses == [302] * 30
 
 
-def test_nothing_that_was_typed_is_kept_as_a_plain_digest(pat: User) -> None:
+def test_typed_names_are_not_stored_as_plain_digests(pat: User) -> None:
     typed = "my-password-in-the-wrong-field"
     for name in (typed, "pat"):
         _try(Client(), "wrong", username=name)
@@ -240,7 +240,7 @@ def test_nothing_that_was_typed_is_kept_as_a_plain_digest(pat: User) -> None:
     assert typed not in kept
 
 
-def test_what_has_expired_goes() -> None:
+def test_expired_records_are_deleted() -> None:
     limit = limits.Limit("test", most=1, seconds=60)
     limits.Limit("test", most=1, seconds=0).take("gone")
     limit.take("stays")

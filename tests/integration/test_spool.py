@@ -1,4 +1,4 @@
-"""What the database does not take waits in a file, without personal data, and is stored later."""
+"""An outcome that the database refuses is stored in a file without personal data, and imported later."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SPOOL = Actor.system("worker")
 
 @pytest.fixture
 def lost_database(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The database takes no outcome while there is something in this list."""
+    """The database refuses outcomes while this list is not empty."""
     away = [1]
     real = storing.store_outcome
 
@@ -46,7 +46,7 @@ def lost_database(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return away
 
 
-def test_a_created_consumer_waits_and_is_stored_once_the_database_answers(
+def test_created_outcome_is_spooled_and_stored_once_the_database_answers(
     as_staff: Client, sandbox: SandboxServer, lost_database: list[int], settings: Settings
 ) -> None:
     response = as_staff.post(NEW, posted())
@@ -71,7 +71,7 @@ def test_a_created_consumer_waits_and_is_stored_once_the_database_answers(
 
 
 @pytest.mark.parametrize(("fault", "outcome"), [("500_before", Outcome.UNKNOWN), ("404", Outcome.REJECTED)])
-def test_every_outcome_comes_back_from_the_spool(
+def test_every_outcome_can_be_imported_from_the_spool(
     as_staff: Client, sandbox: SandboxServer, lost_database: list[int], fault: str, outcome: Outcome
 ) -> None:
     as_staff.post(NEW, posted(order=FAULT_ORDERS[fault]))
@@ -82,7 +82,7 @@ def test_every_outcome_comes_back_from_the_spool(
     assert submission.error_code == ("http_500" if fault == "500_before" else "not_found")
 
 
-def test_the_file_holds_no_personal_data_and_is_for_this_user_alone(
+def test_spool_file_has_no_personal_data_and_is_private_to_the_user(
     as_staff: Client, sandbox: SandboxServer, lost_database: list[int]
 ) -> None:
     as_staff.post(NEW, posted())
@@ -95,7 +95,7 @@ def test_the_file_holds_no_personal_data_and_is_for_this_user_alone(
     assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
 
 
-def test_the_start_of_the_portal_stores_what_waits(staff: User) -> None:
+def test_start_of_the_portal_imports_the_spool(staff: User) -> None:
     submission = store(staff, Outcome.SENDING)
     spool.write(submission.public_id, Result(Outcome.CREATED, consumer_ref=REF, http_status=200))
     record_start()
@@ -103,7 +103,7 @@ def test_the_start_of_the_portal_stores_what_waits(staff: User) -> None:
     assert spool.paths() == []
 
 
-def test_stored_twice_it_changes_nothing(staff: User) -> None:
+def test_importing_twice_changes_nothing(staff: User) -> None:
     submission = store(staff, Outcome.SENDING)
     result = Result(Outcome.CREATED, consumer_ref=REF, http_status=200)
     assert spool.write(submission.public_id, result)
@@ -114,7 +114,7 @@ def test_stored_twice_it_changes_nothing(staff: User) -> None:
     assert events("consumer.late_answer") == []
 
 
-def test_after_a_person_has_resolved_it_is_a_late_answer(staff: User) -> None:
+def test_spooled_outcome_after_a_resolution_is_a_late_answer(staff: User) -> None:
     submission = store(staff, Outcome.NOT_CREATED)
     spool.write(submission.public_id, Result(Outcome.CREATED, consumer_ref=REF, http_status=200))
     storing.drain_spool(SPOOL)
@@ -122,7 +122,7 @@ def test_after_a_person_has_resolved_it_is_a_late_answer(staff: User) -> None:
     assert (submission.outcome, submission.late_consumer_ref) == (Outcome.NOT_CREATED, REF)
 
 
-def test_what_cannot_be_read_or_belongs_to_nobody_stays_and_keeps_nothing_else_back(
+def test_unreadable_or_unmatched_file_stays_and_blocks_no_other(
     staff: User, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     submission = store(staff, Outcome.SENDING)
@@ -144,13 +144,13 @@ def test_what_cannot_be_read_or_belongs_to_nobody_stays_and_keeps_nothing_else_b
     (settings.SPOOL_DIR / "half.unfinished").write_text("{")
     assert storing.drain_spool(SPOOL) == 1
     assert len(spool.paths()) == 7
-    record_start()  # starts all the same
+    record_start()  # starts nevertheless
     assert "spooled_outcome_refused" in caplog.text
     assert "spool_file_unreadable" in caplog.text
     assert "spooled_outcome_of_unknown_submission" in caplog.text
 
 
-def test_a_file_whose_writer_was_killed_before_its_new_name_is_taken_up(
+def test_unfinished_file_of_a_killed_writer_is_imported(
     staff: User, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     submission = store(staff, Outcome.SENDING)
@@ -169,7 +169,7 @@ def test_a_file_whose_writer_was_killed_before_its_new_name_is_taken_up(
     assert "spool_file_unfinished" in caplog.text
 
 
-def test_a_spool_that_cannot_be_written_is_said_on_the_page_and_in_the_log(
+def test_unwritable_spool_is_reported_on_the_page_and_in_the_log(
     as_staff: Client,
     sandbox: SandboxServer,
     lost_database: list[int],
@@ -187,7 +187,7 @@ def test_a_spool_that_cannot_be_written_is_said_on_the_page_and_in_the_log(
     assert any(created.ref in record.getMessage() for record in caplog.records)
 
 
-def test_a_fault_of_ours_after_the_send_does_not_lose_what_the_vendor_answered(
+def test_portal_fault_after_the_send_does_not_lose_the_vendors_answer(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faults: list[Exception] = [OperationalError("gone"), ZeroDivisionError()]

@@ -1,4 +1,4 @@
-"""What needs an administrator reaches one: start page, status page, exit code of the command."""
+"""A condition that needs an administrator is shown on the start page, the status page and by exit code."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
 
 
 # --- Credentials ----------------------------------------------------------------------------------
-def test_refused_credentials_reach_the_administrators_start_page_and_end_with_a_good_answer(
+def test_refused_credentials_are_shown_to_administrators_until_a_successful_answer(
     as_staff: Client, as_administrator: Client, sandbox: SandboxServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     signs.give(signs.WORKER)
@@ -77,13 +77,13 @@ def test_refused_credentials_reach_the_administrators_start_page_and_end_with_a_
     assert "Needs attention" not in text(as_administrator.get("/"))
 
 
-def test_a_look_up_tells_of_the_credentials_too(as_staff: Client, sandbox: SandboxServer) -> None:
+def test_reconciliation_reports_refused_credentials(as_staff: Client, sandbox: SandboxServer) -> None:
     sandbox.sandbox.faults.arm(Armed("403", operation="retrieve_order"))
     as_staff.get(f"/orders/{SAMPLE_ORDER}/")
     assert ConnectionHealth.objects.get().refused_status == 403
 
 
-def test_a_fault_of_the_vendor_says_nothing_about_the_credentials(sandbox: SandboxServer) -> None:
+def test_vendor_fault_does_not_change_the_credentials_status(sandbox: SandboxServer) -> None:
     connection_health.note(Contact(401, None))
     connection_health.store_latest()
     connection_health.note(Contact(503, None))
@@ -91,7 +91,9 @@ def test_a_fault_of_the_vendor_says_nothing_about_the_credentials(sandbox: Sandb
     assert line("credentials").level is Level.PROBLEM
 
 
-def test_equal_news_is_written_once_a_minute_and_other_news_at_once(django_assert_num_queries: Any) -> None:
+def test_unchanged_health_is_written_once_a_minute_and_changes_immediately(
+    django_assert_num_queries: Any,
+) -> None:
     connection_health.note(Contact(200, 0.0))
     connection_health.store_latest()
     connection_health.note(Contact(200, 0.0))
@@ -102,7 +104,7 @@ def test_equal_news_is_written_once_a_minute_and_other_news_at_once(django_asser
     assert ConnectionHealth.objects.get().refused_status == 401
 
 
-def test_news_that_cannot_be_written_costs_nothing_and_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_write_of_health_is_ignored_and_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(**_: object) -> None:
         raise OperationalError
 
@@ -116,7 +118,7 @@ def test_news_that_cannot_be_written_costs_nothing_and_comes_again(monkeypatch: 
 
 
 # --- The clock ------------------------------------------------------------------------------------
-def test_the_clock_is_compared_with_the_vendors_date(sandbox: SandboxServer) -> None:
+def test_clock_is_compared_with_the_vendors_date(sandbox: SandboxServer) -> None:
     assert line("clock").words == "Not compared with Sitecore CDP yet"
     get_client().retrieve_order(SAMPLE_ORDER)
     connection_health.store_latest()
@@ -127,14 +129,14 @@ def test_the_clock_is_compared_with_the_vendors_date(sandbox: SandboxServer) -> 
 
 
 @pytest.mark.parametrize(("ahead", "words"), [(190.4, "190 seconds ahead"), (-3600.0, "3600 seconds behind")])
-def test_a_clock_that_is_off_is_a_problem(ahead: float, words: str) -> None:
+def test_clock_error_is_a_problem(ahead: float, words: str) -> None:
     connection_health.note(Contact(200, ahead))
     connection_health.store_latest()
     assert words in line("clock").words
     assert line("clock").level is Level.PROBLEM
 
 
-# --- Unknowns, look-ups, worker, spool ------------------------------------------------------------
+# --- Unknown outcomes, lookups, worker, spool -----------------------------------------------------
 def test_unknown_outcomes_are_counted_and_an_old_one_is_a_problem(staff: User) -> None:
     assert line("unknowns").level is Level.WELL
     store(staff, Outcome.UNKNOWN)
@@ -145,7 +147,7 @@ def test_unknown_outcomes_are_counted_and_an_old_one_is_a_problem(staff: User) -
     assert "2 open" in found.words
 
 
-def test_what_stays_being_sent_beyond_the_workers_turn_is_a_problem(staff: User) -> None:
+def test_send_that_outlasts_the_workers_turn_is_a_problem(staff: User) -> None:
     store(staff, Outcome.SENDING, deadline=ago(seconds=1))
     assert line("overdue").level is Level.WELL
     oldest = store(staff, Outcome.SENDING, clean(), deadline=ago(hours=1), submitted_at=ago(hours=1))
@@ -153,7 +155,7 @@ def test_what_stays_being_sent_beyond_the_workers_turn_is_a_problem(staff: User)
     assert (found.level, found.moment) == (Level.PROBLEM, oldest.submitted_at)
 
 
-def test_a_pause_of_the_look_ups_is_seen_with_its_reason(settings: Settings) -> None:
+def test_reconciliation_pause_is_shown_with_its_reason(settings: Settings) -> None:
     from apps.cdp.errors import CdpUnreachable
 
     assert "Off:" in line("look_ups").words
@@ -168,9 +170,7 @@ def test_a_pause_of_the_look_ups_is_seen_with_its_reason(settings: Settings) -> 
     assert found.moment > ago()
 
 
-def test_a_silent_worker_is_a_problem_of_status_and_the_portal_stays_ready(
-    client: Client, settings: Settings
-) -> None:
+def test_missing_worker_is_a_problem_and_the_portal_stays_ready(client: Client, settings: Settings) -> None:
     assert line("worker").level is Level.PROBLEM
     assert client.get("/readyz").status_code == 200
     signs.give(signs.WORKER)
@@ -180,7 +180,7 @@ def test_a_silent_worker_is_a_problem_of_status_and_the_portal_stays_ready(
     assert client.get("/readyz").status_code == 200
 
 
-def test_a_missing_trigger_is_a_problem_of_status_and_the_portal_stays_ready(
+def test_missing_trigger_is_a_problem_and_the_portal_stays_ready(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert line("database").level is Level.WELL
@@ -190,13 +190,13 @@ def test_a_missing_trigger_is_a_problem_of_status_and_the_portal_stays_ready(
     assert client.get("/readyz").status_code == 200
 
 
-def test_what_waits_on_a_machine_whose_worker_died_stays_a_problem() -> None:
+def test_spool_of_a_machine_with_a_dead_worker_stays_a_problem() -> None:
     SignOfLife.objects.create(process="worker:other-machine:7", seen_at=ago(days=9), waiting_files=2)
     signs.give(signs.WORKER)
     assert (line("spool").words, line("spool").level) == ("2", Level.PROBLEM)
 
 
-def test_what_an_earlier_process_said_of_the_same_folder_is_past_whatever_its_host_was_called() -> None:
+def test_earlier_report_on_the_same_folder_is_superseded_under_any_host_name() -> None:
     place = spool.folder_id()
     assert place
     assert place == spool.folder_id()
@@ -206,24 +206,20 @@ def test_what_an_earlier_process_said_of_the_same_folder_is_past_whatever_its_ho
     assert line("spool").level is Level.WELL
 
 
-def test_what_fails_in_any_living_worker_is_told() -> None:
+def test_failure_in_any_living_worker_is_reported() -> None:
     SignOfLife.objects.create(process="worker:other-machine:7", seen_at=ago(seconds=9), failing="drain_spool")
     signs.give(signs.WORKER)
     assert "drain_spool" in line("worker").words
     assert line("worker").level is Level.PROBLEM
 
 
-def test_a_spool_that_cannot_be_written_is_told_before_it_is_needed(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_unwritable_spool_is_reported_before_it_is_needed(settings: Settings, tmp_path: Path) -> None:
     settings.SPOOL_DIR = tmp_path / "file"
     settings.SPOOL_DIR.write_text("in the way")
     assert "cannot write to SPOOL_DIR" in line("spool").words
 
 
-def test_a_disk_that_cannot_be_looked_at_takes_no_page_down(
-    as_administrator: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unreadable_disk_breaks_no_page(as_administrator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(_path: object) -> None:
         raise PermissionError
 
@@ -231,13 +227,13 @@ def test_a_disk_that_cannot_be_looked_at_takes_no_page_down(
     assert "Cannot be read" in text(as_administrator.get("/status/"))
 
 
-def test_processes_of_yesterday_are_forgotten() -> None:
+def test_yesterdays_processes_are_deleted() -> None:
     SignOfLife.objects.create(process="worker:old:1", seen_at=ago(days=2))
     signs.give(signs.WORKER)
     assert SignOfLife.objects.count() == 1
 
 
-def test_what_waits_in_the_spool_of_any_machine_is_a_problem(staff: User) -> None:
+def test_spooled_files_on_any_machine_are_a_problem(staff: User) -> None:
     assert line("spool").level is Level.WELL
     spool.write(store(staff, Outcome.SENDING).public_id, Result(Outcome.CREATED, consumer_ref=REF))
     assert line("spool").words == "1"
@@ -247,7 +243,7 @@ def test_what_waits_in_the_spool_of_any_machine_is_a_problem(staff: User) -> Non
 
 
 @pytest.mark.parametrize(("free", "level"), [(50, Level.WELL), (5, Level.ATTENTION), (1, Level.PROBLEM)])
-def test_a_disk_that_fills_up_is_told(monkeypatch: pytest.MonkeyPatch, free: int, level: Level) -> None:
+def test_filling_disk_is_reported(monkeypatch: pytest.MonkeyPatch, free: int, level: Level) -> None:
     class Usage:
         total = 100 * 10**9
 
@@ -258,7 +254,7 @@ def test_a_disk_that_fills_up_is_told(monkeypatch: pytest.MonkeyPatch, free: int
 
 
 # --- The page and the command ---------------------------------------------------------------------
-def test_the_page_shows_every_line_to_administrators_alone(
+def test_page_shows_every_line_only_to_administrators(
     as_administrator: Client, as_supervisor: Client
 ) -> None:
     page = text(as_administrator.get("/status/"))
@@ -267,7 +263,7 @@ def test_the_page_shows_every_line_to_administrators_alone(
     assert as_supervisor.get("/status/").status_code == 403
 
 
-def test_the_command_ends_with_the_worst_level(staff: User, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_exits_with_the_worst_level(staff: User, capsys: pytest.CaptureFixture[str]) -> None:
     code, said = run(capsys)
     assert code == 2
     assert re.search(r"^PROBLEM +Background worker: ", said, re.MULTILINE)
@@ -278,7 +274,7 @@ def test_the_command_ends_with_the_worst_level(staff: User, capsys: pytest.Captu
     assert run(capsys)[0] == 1
 
 
-def test_the_command_says_that_the_database_is_away(
+def test_command_reports_a_lost_database(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gone() -> None:

@@ -1,4 +1,4 @@
-"""The list of submissions and the start page: one's own, or everybody's for supervisors, newest first."""
+"""The list of submissions and the start page: one's own, or all for supervisors, newest first."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ PAGE = "/submissions/"
 
 
 def listed(page: str) -> list[str]:
-    """The receipts that a page leads to, in its order."""
+    """The receipts that a page links to, in its order."""
     return re.findall(r'<a href="/submissions/([0-9a-f-]{36})/"', page)
 
 
 def many(person: User, number: int) -> list[str]:
-    """So many submissions, three of each second, and their ids newest first."""
+    """Store so many submissions, three per second; returns their ids, newest first."""
     start = datetime.datetime(2026, 3, 7, tzinfo=datetime.UTC)
     made = []
     for index in range(number):
@@ -38,14 +38,14 @@ def many(person: User, number: int) -> list[str]:
 
 
 @pytest.mark.parametrize("path", ["/", PAGE])
-def test_without_submissions_the_page_says_what_to_do(as_staff: Client, path: str) -> None:
+def test_page_without_submissions_shows_the_next_step(as_staff: Client, path: str) -> None:
     page = text(as_staff.get(path))
     assert 'href="/consumers/new/"' in page
     assert listed(page) == []
     assert ("No submissions yet" in page) is (path == PAGE)
 
 
-def test_staff_see_their_own_and_supervisors_everybodys(
+def test_staff_see_their_own_submissions_and_supervisors_all(
     as_staff: Client, as_supervisor: Client, staff: User
 ) -> None:
     mine = store(staff, Outcome.REJECTED)
@@ -65,7 +65,7 @@ def test_staff_see_their_own_and_supervisors_everybodys(
     assert FULL.passport_number not in page
 
 
-def test_an_administrator_sees_no_submissions(as_administrator: Client, staff: User) -> None:
+def test_administrator_sees_no_submissions(as_administrator: Client, staff: User) -> None:
     store(staff, Outcome.UNKNOWN)
     assert as_administrator.get(PAGE).status_code == 403
     page = text(as_administrator.get("/"))
@@ -74,7 +74,7 @@ def test_an_administrator_sees_no_submissions(as_administrator: Client, staff: U
     assert 'href="/identity-rules/"' in page
 
 
-def test_the_pages_of_the_list_go_through_all_once_from_the_newest_to_the_oldest(
+def test_paging_shows_every_submission_once_newest_first(
     as_staff: Client, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(views, "PAGE_SIZE", 4)
@@ -91,7 +91,7 @@ def test_the_pages_of_the_list_go_through_all_once_from_the_newest_to_the_oldest
     assert pages == 3
 
 
-def test_one_that_is_added_meanwhile_moves_no_page(
+def test_submission_added_meanwhile_moves_no_page(
     as_staff: Client, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(views, "PAGE_SIZE", 4)
@@ -111,13 +111,13 @@ def test_one_that_is_added_meanwhile_moves_no_page(
     ["before=x", "before=", "before=1-", "after=-1", "before=1-1-1", "before=1-1&after=1-1",
      "before=" + "9" * 30 + "-1", "after=" + "9" * 18 + "-1", "before=1-" + "9" * 19, "before=1-\u0661"],
 )  # fmt: skip
-def test_the_address_of_a_page_that_is_cut_or_changed_says_so(as_staff: Client, query: str) -> None:
+def test_truncated_or_altered_page_key_is_reported(as_staff: Client, query: str) -> None:
     response = as_staff.get(f"{PAGE}?{query}")
     assert response.status_code == 400
     assert "contains the position in the list" in text(response)
 
 
-def test_a_page_behind_all_others_says_so_and_leads_to_the_newest(as_staff: Client, staff: User) -> None:
+def test_page_beyond_the_last_is_reported_and_leads_to_the_newest(as_staff: Client, staff: User) -> None:
     store(staff, Outcome.CREATED)
     page = text(as_staff.get(PAGE, {"before": "0-1"}))
     assert listed(page) == []
@@ -125,9 +125,7 @@ def test_a_page_behind_all_others_says_so_and_leads_to_the_newest(as_staff: Clie
     assert f'href="{PAGE}">Open the newest' in page
 
 
-def test_unknown_ones_stand_on_top_of_the_start_page_and_the_latest_five_below(
-    as_staff: Client, staff: User
-) -> None:
+def test_start_page_shows_unknown_submissions_above_the_latest_five(as_staff: Client, staff: User) -> None:
     unknown = store(staff, Outcome.UNKNOWN)
     newest = many(staff, 7)
     Submission.objects.filter(pk=unknown.pk).update(
@@ -139,7 +137,7 @@ def test_unknown_ones_stand_on_top_of_the_start_page_and_the_latest_five_below(
     assert "Do not enter these again." in page
 
 
-def test_a_supervisors_start_page_has_everybodys_unknown_ones_and_their_own_latest(
+def test_supervisors_start_page_shows_all_unknown_submissions_and_their_own_latest(
     as_supervisor: Client, supervisor: User, staff: User
 ) -> None:
     store(staff, Outcome.CREATED)
@@ -151,9 +149,7 @@ def test_a_supervisors_start_page_has_everybodys_unknown_ones_and_their_own_late
     assert "resolve each of them" in page
 
 
-def test_that_a_list_of_names_was_seen_is_on_record(
-    as_staff: Client, as_supervisor: Client, staff: User
-) -> None:
+def test_view_of_a_list_of_names_is_recorded(as_staff: Client, as_supervisor: Client, staff: User) -> None:
     store(staff, Outcome.CREATED)
     as_staff.get(PAGE)
     as_supervisor.get(PAGE)
@@ -163,12 +159,12 @@ def test_that_a_list_of_names_was_seen_is_on_record(
     ]
 
 
-def test_a_list_is_only_read(as_staff: Client) -> None:
+def test_list_accepts_only_get(as_staff: Client) -> None:
     assert as_staff.put(PAGE).status_code == 405
     assert as_staff.post("/").status_code == 405
 
 
-def test_an_erased_consumer_stays_in_the_list_without_a_name(as_staff: Client, staff: User) -> None:
+def test_erased_consumer_stays_in_the_list_without_a_name(as_staff: Client, staff: User) -> None:
     submission = store(staff, Outcome.CREATED)
     Submission.objects.update(encrypted_consumer="")
     page = text(as_staff.get(PAGE))
@@ -176,7 +172,7 @@ def test_an_erased_consumer_stays_in_the_list_without_a_name(as_staff: Client, s
     assert "Zaphodina" not in page
 
 
-def test_an_order_has_its_possible_consumers_whatever_the_case_of_its_reference(staff: User) -> None:
+def test_possible_consumers_of_an_order_are_found_in_any_letter_case(staff: User) -> None:
     order = "2d7de9df-45a2-45ea-872c-30e45139007d"
     made = [
         store(staff, Outcome.CREATED, clean(last_name=str(number)), order=form)
@@ -188,7 +184,7 @@ def test_an_order_has_its_possible_consumers_whatever_the_case_of_its_reference(
         assert {one.pk for one in found} == {one.pk for one in made}
 
 
-def test_the_oldest_unknown_ones_stay_in_sight_and_all_of_them_are_counted(
+def test_oldest_unknown_submissions_stay_visible_and_all_are_counted(
     as_supervisor: Client, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("apps.consumers.views.submissions.MAX_UNKNOWN", 2)

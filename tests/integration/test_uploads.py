@@ -1,4 +1,4 @@
-"""Files are stored for signed-in people at views that take files, and for nobody else."""
+"""Only signed-in people can upload files, and only at views that accept files."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _file(content: bytes = BIG) -> SimpleUploadedFile:
 
 
 def _visitor(*, checks: bool) -> Client:
-    """Nobody, with the cookie of the CSRF check: without it the body is not even read."""
+    """An anonymous client with the CSRF cookie: without it the body is not read."""
     visitor = Client(enforce_csrf_checks=checks)
     visitor.get("/accounts/login/")
     return visitor
@@ -60,9 +60,7 @@ def _visitor(*, checks: bool) -> Client:
 
 @pytest.mark.parametrize("address", ["/accounts/login/", "/consumers/new/", "/no/such/page/"])
 @pytest.mark.parametrize("checks", [True, False])
-def test_a_file_from_somebody_who_is_not_signed_in_is_never_stored(
-    address: str, checks: bool, stored: list[int]
-) -> None:
+def test_anonymous_upload_is_never_stored(address: str, checks: bool, stored: list[int]) -> None:
     visitor = _visitor(checks=checks)
     answer = visitor.post(address, {"login": "pat", "password": "x", "file": _file()})
     assert stored == []
@@ -71,21 +69,21 @@ def test_a_file_from_somebody_who_is_not_signed_in_is_never_stored(
         assert "This page does not accept files" in answer.content.decode()
 
 
-def test_a_file_for_a_page_that_takes_none_is_refused_in_words(as_staff: Client, stored: list[int]) -> None:
+def test_upload_to_a_page_without_files_is_refused_with_a_message(
+    as_staff: Client, stored: list[int]
+) -> None:
     answer = as_staff.post("/consumers/new/", {"last_name": "Lee", "file": _file(b"small")})
     assert (answer.status_code, stored) == (400, [])
     assert "This page does not accept files" in answer.content.decode()
 
 
-def test_a_form_in_parts_without_a_file_is_read(as_staff: Client) -> None:
+def test_multipart_form_without_a_file_is_read(as_staff: Client) -> None:
     answer = as_staff.post("/accounts/profile/", {"time_zone": "Europe/Dublin"})  # the client sends multipart
     assert answer.status_code == 302
 
 
 @pytest.mark.urls("tests.integration.test_uploads")
-def test_a_view_that_takes_files_gets_them_from_signed_in_people_only(
-    as_staff: Client, stored: list[int]
-) -> None:
+def test_upload_view_gets_files_only_from_signed_in_people(as_staff: Client, stored: list[int]) -> None:
     assert as_staff.post("/taking/", {"file": _file()}).content == str(len(BIG)).encode()
     assert sum(stored) == len(BIG)
     stored.clear()
@@ -94,7 +92,7 @@ def test_a_view_that_takes_files_gets_them_from_signed_in_people_only(
 
 
 @pytest.mark.urls("tests.integration.test_uploads")
-def test_the_limit_of_a_view_is_kept_before_the_rest_is_stored(
+def test_upload_limit_is_enforced_before_the_rest_is_stored(
     as_staff: Client, stored: list[int], tmp_path: Path
 ) -> None:
     answer = as_staff.post("/taking/", {"one": _file(), "two": _file()})  # together, not each
@@ -104,6 +102,6 @@ def test_the_limit_of_a_view_is_kept_before_the_rest_is_stored(
 
 
 @pytest.mark.urls("tests.integration.test_uploads")
-def test_what_must_exceed_the_limit_is_not_even_read(as_staff: Client, stored: list[int]) -> None:
+def test_upload_that_must_exceed_the_limit_is_not_read(as_staff: Client, stored: list[int]) -> None:
     answer = as_staff.post("/taking/", {"one": _file(BIG * 3)})
     assert (answer.status_code, stored) == (413, [])

@@ -1,4 +1,4 @@
-"""The worker: does what is due, waits for a lost database, and stops when it is told to."""
+"""The worker does what is due, waits for a lost database, and stops on a signal."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _handlers_come_back() -> Iterator[None]:
-    """The command takes the signals of this process; the suite gets them back."""
+    """Restore the suite's signal handlers, which the command replaces."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield
     for number, handler in before.items():
@@ -47,7 +47,7 @@ def _handlers_come_back() -> Iterator[None]:
 
 
 def work_until_told(monkeypatch: pytest.MonkeyPatch, look: Callable[[Actor], int]) -> None:
-    """Run the command with that in place of its work; ``look`` sends the signal when it has seen enough."""
+    """Run the command with this work; ``look`` sends the signal once it has seen enough."""
     end = time.monotonic() + 5  # seconds
 
     def bounded(actor: Actor) -> int:
@@ -59,7 +59,7 @@ def work_until_told(monkeypatch: pytest.MonkeyPatch, look: Callable[[Actor], int
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_marks_what_is_overdue_and_stops_when_told(
+def test_worker_marks_overdue_sends_and_stops_on_a_signal(
     staff: User, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     long_ago = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
@@ -79,7 +79,7 @@ def test_it_marks_what_is_overdue_and_stops_when_told(
     assert events("consumer.outcome_unknown")[0].actor_name == "system:worker"
 
 
-def test_a_lost_database_is_waited_for(
+def test_worker_waits_for_a_lost_database(
     staff: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     long_ago = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
@@ -102,7 +102,7 @@ def test_a_lost_database_is_waited_for(
     assert "hunter2" not in caplog.text
 
 
-def test_a_fault_of_ours_is_told_and_keeps_no_other_duty_from_its_turn(
+def test_fault_in_one_duty_is_logged_and_delays_no_other(
     staff: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     rounds: list[int] = []
@@ -126,7 +126,7 @@ def test_a_fault_of_ours_is_told_and_keeps_no_other_duty_from_its_turn(
     assert "drain_spool" in next(line.words for line in status.lines() if line.name == "worker")
 
 
-def test_as_a_process_it_waits_for_a_database_without_tables_and_ends_at_sigterm(tmp_path: Path) -> None:
+def test_worker_process_waits_for_missing_tables_and_ends_on_sigterm(tmp_path: Path) -> None:
     environment = {
         **os.environ,
         "PORTAL_MODE": "practice",

@@ -1,4 +1,4 @@
-"""A machine whose clock is 45 minutes off decides and stores as the others do."""
+"""A machine whose clock is 45 minutes off decides and stores like the others."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ CLOSE = dt.timedelta(seconds=10)
 
 @contextmanager
 def machine(ahead: dt.timedelta) -> Iterator[None]:
-    """What runs inside runs on a machine whose clock is that far ahead, and which has measured it."""
+    """Run the block on a machine whose clock is that far ahead and has been measured."""
     true = dt.datetime.now(dt.UTC)
     measured = Measurement(time.monotonic(), true, ahead.total_seconds())
     with time_machine.travel(true + ahead), mock.patch.object(clock, "_last", measured):
@@ -67,7 +67,7 @@ def sign_in(client: Client) -> None:
 
 # --- Sessions -------------------------------------------------------------------------------------
 @BOTH_WAYS
-def test_a_session_of_one_machine_lives_on_the_other(
+def test_session_of_one_machine_is_valid_on_the_other(
     staff: User, settings: Settings, ahead: dt.timedelta
 ) -> None:
     client = Client()
@@ -79,7 +79,7 @@ def test_a_session_of_one_machine_lives_on_the_other(
 
 
 @BOTH_WAYS
-def test_a_session_that_begins_on_a_wrong_machine_ends_in_time(
+def test_session_that_begins_on_a_wrong_machine_ends_on_time(
     staff: User, settings: Settings, ahead: dt.timedelta
 ) -> None:
     client = Client()
@@ -92,7 +92,7 @@ def test_a_session_that_begins_on_a_wrong_machine_ends_in_time(
     assert client.get("/").status_code == 200
 
 
-def test_a_machine_that_is_behind_lets_nobody_in_with_a_session_that_has_ended(staff: User) -> None:
+def test_machine_with_a_slow_clock_accepts_no_ended_session(staff: User) -> None:
     client = Client()
     sign_in(client)
     Session.objects.update(expire_date=dt.datetime.now(dt.UTC) - dt.timedelta(seconds=1))
@@ -101,14 +101,14 @@ def test_a_machine_that_is_behind_lets_nobody_in_with_a_session_that_has_ended(s
     assert AuditEvent.objects.filter(action=SESSION_SIGNED_OUT.name).count() == 1
 
 
-def test_django_writes_no_last_sign_in_by_the_clock_of_the_machine(staff: User) -> None:
+def test_last_sign_in_is_not_written_by_the_machines_clock(staff: User) -> None:
     Client().force_login(staff)
     assert User.objects.get(pk=staff.pk).last_login is None
 
 
 # --- Limits, links, devices -----------------------------------------------------------------------
 @BOTH_WAYS
-def test_an_act_counts_on_every_machine(ahead: dt.timedelta) -> None:
+def test_counted_acts_count_on_every_machine(ahead: dt.timedelta) -> None:
     limit = Limit("wrong_clock", most=1, seconds=60)
     with machine(ahead):
         assert limit.take("somebody") is not None
@@ -117,13 +117,13 @@ def test_an_act_counts_on_every_machine(ahead: dt.timedelta) -> None:
         assert limit.take("somebody") is None
 
 
-def test_passwords_are_not_tried_without_limit_by_who_is_signed_in(as_staff: Client) -> None:
+def test_password_attempts_of_a_signed_in_person_are_limited(as_staff: Client) -> None:
     wrong = {"current": "wrong", "password1": "x", "password2": "x"}
     statuses = [as_staff.post("/accounts/password/", wrong).status_code for _ in range(6)]
     assert statuses == [200] * 5 + [429]
 
 
-def test_a_one_time_link_lives_as_long_on_each_machine(staff: User, settings: Settings) -> None:
+def test_one_time_link_has_the_same_lifetime_on_each_machine(staff: User, settings: Settings) -> None:
     settings.PASSWORD_RESET_TIMEOUT = 30 * 60
     token = password_links.make_token(staff)
     with machine(OFF):
@@ -133,7 +133,7 @@ def test_a_one_time_link_lives_as_long_on_each_machine(staff: User, settings: Se
         assert not password_links.opens_account(staff, token)
 
 
-def test_a_known_browser_is_known_as_long_on_each_machine(
+def test_known_browser_has_the_same_lifetime_on_each_machine(
     staff: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(known_devices, "SECONDS", 30 * 60)
@@ -160,7 +160,7 @@ def test_events_have_the_true_time(ahead: dt.timedelta) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @BOTH_WAYS
-def test_a_wrong_machine_sends_within_its_limit(
+def test_machine_with_a_wrong_clock_sends_within_its_limit(
     as_staff: Client, sandbox: SandboxServer, settings: Settings, ahead: dt.timedelta
 ) -> None:
     with machine(ahead):
@@ -174,7 +174,7 @@ def test_a_wrong_machine_sends_within_its_limit(
 
 @pytest.mark.django_db(transaction=True)
 @BOTH_WAYS
-def test_a_worker_gives_up_what_is_overdue_and_nothing_else(staff: User, ahead: dt.timedelta) -> None:
+def test_worker_gives_up_only_overdue_sends(staff: User, ahead: dt.timedelta) -> None:
     store(staff, Outcome.SENDING)
     with machine(ahead):
         assert mark_overdue_unknown(TESTS) == 0
@@ -183,7 +183,7 @@ def test_a_worker_gives_up_what_is_overdue_and_nothing_else(staff: User, ahead: 
 
 
 # --- Heartbeats and status ------------------------------------------------------------------------
-def test_a_heartbeat_from_the_future_counts_for_nothing() -> None:
+def test_heartbeat_from_the_future_is_ignored() -> None:
     signs.give(signs.WORKER)
     assert line("worker").level is Level.WELL
     SignOfLife.objects.update(seen_at=dt.datetime.now(dt.UTC) + OFF)
@@ -193,14 +193,14 @@ def test_a_heartbeat_from_the_future_counts_for_nothing() -> None:
 
 
 @BOTH_WAYS
-def test_a_heartbeat_of_a_wrong_machine_has_the_true_time(ahead: dt.timedelta) -> None:
+def test_heartbeat_of_a_wrong_machine_has_the_true_time(ahead: dt.timedelta) -> None:
     with machine(ahead):
         signs.give(signs.WORKER)
     assert is_now(SignOfLife.objects.get().seen_at)
     assert len(signs.alive(signs.WORKER)) == 1
 
 
-def test_files_that_a_heartbeat_from_the_future_told_of_do_not_stay_for_ever() -> None:
+def test_files_reported_by_a_future_heartbeat_expire() -> None:
     future = dt.datetime.now(dt.UTC) + OFF
     SignOfLife.objects.create(process="worker:here:other:1", seen_at=future, waiting_files=3)
     signs.give(signs.WORKER, place="here")
@@ -212,7 +212,7 @@ def stored(machine: str, ahead: float, **ago: float) -> None:
     MachineClock.objects.create(machine=machine, ahead=ahead, measured_at=at)
 
 
-def test_machines_that_differ_are_those_beyond_the_tolerance_that_measured_lately() -> None:
+def test_only_recently_measured_machines_beyond_the_tolerance_differ() -> None:
     stored("ahead", 2700.2, seconds=1)
     stored("behind", -2.5, minutes=1)
     stored("good", 1.9, seconds=1)
@@ -220,7 +220,7 @@ def test_machines_that_differ_are_those_beyond_the_tolerance_that_measured_latel
     assert [one.machine for one in machine_clocks.wrong()] == ["ahead", "behind"]
 
 
-def test_a_machine_has_one_row_and_one_that_is_gone_leaves(settings: Settings) -> None:
+def test_each_machine_has_one_row_and_a_removed_machine_is_deleted(settings: Settings) -> None:
     settings.MACHINE_NAME = "web-1"
     stored("gone", 0.0, days=2)
     for ahead in (OFF, -OFF):
@@ -232,7 +232,7 @@ def test_a_machine_has_one_row_and_one_that_is_gone_leaves(settings: Settings) -
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="One machine and its clock")
-def test_status_names_the_machines_that_differ() -> None:
+def test_status_names_the_differing_machines() -> None:
     assert line("machine_clocks").level is Level.WELL
     stored("ahead", 2700.2, seconds=1)
     stored("behind", -2.5, minutes=1)
@@ -244,5 +244,5 @@ def test_status_names_the_machines_that_differ() -> None:
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="There may be several machines")
-def test_status_says_that_sqlite_has_one_machine() -> None:
+def test_status_reports_a_single_machine_on_sqlite() -> None:
     assert line("machine_clocks").words == "One machine, whose clock is the time"

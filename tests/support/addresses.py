@@ -1,4 +1,4 @@
-"""Every address of the portal with the view behind it."""
+"""Every address of the portal with its view."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ METHODS = ("get", "post")
 
 @dataclass(frozen=True)
 class Address:
-    """An address of the portal with the view behind it."""
+    """An address of the portal with its view."""
 
     name: str
     view: Callable[..., Any]
@@ -21,7 +21,7 @@ class Address:
 
     @property
     def permissions(self) -> tuple[str, ...] | None:
-        """What the view asks for (one of them is enough); None when it asks for nothing."""
+        """The permissions that the view requires (any one is sufficient); None if it requires none."""
         return getattr(self.view, "required_permissions", None)
 
 

@@ -1,9 +1,9 @@
-"""Empty the audit log between tests. The product itself has no way to lift its triggers.
+"""Empty the audit log between tests. The product itself cannot remove its triggers.
 
 pytest-django empties every table after a transactional test with Django's ``flush``: DELETE on SQLite,
-TRUNCATE on PostgreSQL. The audit log refuses both. :func:`flushes_lift_the_triggers` wraps the one function
-that all flushes go through, so that ``transactional_db``, ``django_db(transaction=True)`` and
-``live_server`` work as everywhere else, while a test that tries to delete still meets the triggers.
+TRUNCATE on PostgreSQL. The audit log refuses both. :func:`flushes_lift_the_triggers` wraps the function
+that every flush calls, so that ``transactional_db``, ``django_db(transaction=True)`` and ``live_server``
+work as usual. The triggers still stop a test that tries to delete events.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from apps.audit.triggers import TABLE, install_triggers
 
 @contextmanager
 def lift_triggers(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Take the triggers off the audit log and put them back behind the block, whatever happens in it.
+    """Remove the triggers of the audit log inside the block; always restore them afterwards.
 
-    The head is not touched: a test that shortens the log sees what a thief would see.
+    The head is not changed, so a test that shortens the log sees the result of a real theft.
     """
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         for name in _triggers(connection):
@@ -37,7 +37,7 @@ def lift_triggers(connection: BaseDatabaseWrapper) -> Iterator[None]:
 
 @contextmanager
 def flushes_lift_the_triggers() -> Iterator[None]:
-    """Inside the block every flush of a database may empty the audit log."""
+    """Allow database flushes to empty the audit log inside the block."""
     flush = BaseDatabaseOperations.execute_sql_flush
 
     def lift_and_flush(operations: BaseDatabaseOperations, sql_list: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""A real audit log: write it, read its rows, change them, and ask both verifiers about it."""
+"""Write a real audit log, read and change its rows, and run both verifiers on it."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def write(number: int) -> None:
 
 
 def found() -> tuple[str, int | None]:
-    """What the portal's verification says; the one-file verifier has to say the same of the proof.
+    """The result of the portal's verification; asserts that the one-file verifier agrees about the proof.
 
-    So has the portal's where other threads read batches ahead, whatever their size.
+    Also asserts that verification with other reading threads and batch sizes gives the same result.
     """
     result = verify()
     told = result.verdict.value, result.seq
@@ -58,7 +58,7 @@ def stored() -> dict[int, dict[str, Any]]:
 
 
 def put(rows: list[dict[str, Any]]) -> None:
-    """Make these the rows of the log; as a thief with every right in the database."""
+    """Replace the rows of the log, as an attacker with every database right could."""
     with lift_triggers(connection), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("DELETE FROM audit_event")
         marks = ", ".join(["%s"] * len(COLUMNS))
@@ -78,7 +78,7 @@ def move_head() -> None:
 
 
 def rechained(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same rows as one good chain, as whoever knows the source can write it."""
+    """The same rows as one valid chain, as an attacker who has the source could write it."""
     previous, chain = "0" * 64, []
     for seq, row in enumerate(rows, start=1):
         fields = {**row, "seq": seq, "previous_hash": previous}

@@ -1,4 +1,4 @@
-"""A large audit log: a correct chain, as a portal with many users would have written it."""
+"""A large audit log with a valid chain, as a portal with many users would have written it."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ PEOPLE: Final = 40
 HEAVY_ORDER: Final = "9f0c1f52-5a55-4f0e-8a3f-0000000000ff"
 """The order of a large group, in every twentieth submission."""
 LEFT: Final = 99
-"""The id of a person who did something in the first hundredth of the log and never again."""
+"""The id of a person who acts only in the first hundredth of the log."""
 
 Stored = tuple[Any, ...]
 
 
 def fill(count: int) -> None:
-    """Make that many events the log, with a checkpoint over the last one: it verifies as unchanged."""
+    """Fill the log with that many events and a checkpoint over the last one; it verifies as unchanged."""
     settings.AUDIT_CHECKPOINT_FILE.unlink(missing_ok=True)
     last: list[Stored] = []
     with lift_triggers(connection), transaction.atomic():
@@ -68,14 +68,14 @@ def fill(count: int) -> None:
             )
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("VACUUM ANALYZE audit_event")  # as its own housekeeping does within a minute
+            cursor.execute("VACUUM ANALYZE audit_event")  # autovacuum does this within a minute
     key = checkpoints.signing_key(settings.AUDIT_SIGNING_KEY)
     unsigned = Checkpoint(seq, own_hash, time, *Beginning(), checkpoints.key_id(key.public_key()), "", "")
     checkpoints.append(settings.AUDIT_CHECKPOINT_FILE, unsigned.signed_with(key))
 
 
 def rows(count: int) -> Iterator[Stored]:
-    """The events as they are stored, each hanging on the one before. The same ones each time."""
+    """The events as stored, each chained to the previous one. Deterministic."""
     link, chance = GENESIS, random.Random(5)
     for seq, facts in zip(range(1, count + 1), _facts(chance, count), strict=False):
         row = (seq, FORMAT, START + seq * EVERY, *facts, link)
@@ -85,7 +85,7 @@ def rows(count: int) -> Iterator[Stored]:
 
 
 def _facts(chance: random.Random, count: int) -> Iterator[tuple[Any, ...]]:
-    """What people do, one submission after the other: five events of it, now and then something else."""
+    """The facts of one submission after the other: five events each, occasionally others."""
     submissions = 0
     while True:
         submissions += 1
@@ -142,7 +142,7 @@ def _noting_the_last(events: Iterator[Stored], last: list[Stored]) -> Iterator[S
 
 
 def _without_indexes() -> list[str]:
-    """Take the indexes off, as they would make the filling take five times as long; how to make them anew."""
+    """Drop the indexes, which make filling five times slower; returns the statements that recreate them."""
     names = [index.name for index in AuditEvent._meta.indexes]
     table = "sqlite_master" if connection.vendor == "sqlite" else "pg_indexes"
     columns = "name, sql" if connection.vendor == "sqlite" else "indexname, indexdef"

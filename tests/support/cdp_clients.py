@@ -34,7 +34,7 @@ def client_of(
     pauses: list[float] | None = None,
     tell: Callable[[Contact], None] = tell_nobody,
 ) -> CdpClient:
-    """A client for a base URL. With `pauses` it does not sleep between reads but notes how long it would."""
+    """A client for a base URL. With `pauses` it records each pause (seconds) instead of sleeping."""
     transport = Transport(
         base=BaseUrl.parse(url),
         credentials=Credentials(*credentials),
@@ -49,7 +49,7 @@ def client_of(
 
 
 def soon() -> dt.datetime:
-    """A deadline that does not matter."""
+    """A deadline that no test reaches."""
     return utc_now() + dt.timedelta(seconds=60)
 
 
@@ -59,7 +59,7 @@ def create(client: CdpClient, *, deadline: dt.datetime | None = None) -> Creatio
 
 
 def failed_create(client: CdpClient, *, deadline: dt.datetime | None = None) -> CdpError:
-    """The error that the usual create ends in."""
+    """The error that the usual create raises."""
     with pytest.raises(CdpError) as caught:
         create(client, deadline=deadline)
     return caught.value

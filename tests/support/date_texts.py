@@ -1,6 +1,6 @@
 """Texts for the date of birth: complete dates, incomplete dates, and texts that only resemble dates.
 
-The server and the script of the page read each of them; both tests take them from here.
+The tests of the server and of the page's script use the same list.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ WHOLE = [
     "7 Ｍarch 1991",
     "7−3−1991",  # with minus signs
     "7–3–1991",  # with en dashes
-    "7‑3‑1991",  # with hyphens that do not break
+    "7‑3‑1991",  # with non-breaking hyphens
 ]
 SHORT_YEARS = [
     "7 3 91",

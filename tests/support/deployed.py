@@ -1,4 +1,4 @@
-"""A deployed portal beside a test: gunicorn with its processes, on a separate database."""
+"""A deployed portal for tests: gunicorn with its processes, on a separate database."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 @dataclass
 class Place:
-    """A prepared database, and the sandbox that every portal on it calls."""
+    """A prepared database, and the sandbox that its portals call."""
 
     folder: Path
     database_url: str
@@ -47,22 +47,22 @@ class Place:
     used: list[str] = field(default_factory=list, repr=False)
 
     def order(self) -> str:
-        """An order that nobody has used."""
+        """An unused order."""
         self.used.append(next(self._orders))
         return self.used[-1]
 
     def answer_after(self, seconds: float) -> None:
-        """Let every create from now on be done at once and answered that much later; 0 for at once."""
+        """Delay the answer to every later create by that many seconds; the create itself is done at once."""
         self.sandbox.sandbox.faults.clear()
         if seconds:
             self.sandbox.sandbox.faults.arm(Armed("slow", times=1_000_000, seconds=seconds))
 
     def creates(self, order: str = "") -> list[WireRequest]:
-        """The creates that went over the wire: for this order, or all."""
+        """The creates that arrived at the sandbox: for this order, or all."""
         return [request for request in creates(self.sandbox) if order in request.path]
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
-        """What the database answers."""
+        """The rows of a query."""
         if self.database_url.startswith("sqlite"):
             with closing(sqlite3.connect(self.database_url.removeprefix("sqlite:///"), timeout=20)) as file:
                 return file.execute(statement).fetchall()
@@ -70,7 +70,7 @@ class Place:
             return connection.execute(statement).fetchall()
 
     def outcomes(self) -> Counter[str]:
-        """How many submissions have each outcome."""
+        """The number of submissions with each outcome."""
         return Counter(outcome for [outcome] in self.rows("SELECT outcome FROM consumers_submission"))
 
     def submissions(self, outcome: str) -> list[str]:
@@ -79,19 +79,20 @@ class Place:
         return [str(uuid.UUID(str(public_id))) for public_id, stored in rows if stored == outcome]
 
     def events(self, action: str) -> int:
-        """How many events of this action there are."""
+        """The number of events with this action."""
         return sum(told == action for [told] in self.rows("SELECT action FROM audit_event"))
 
     @property
     def environment(self) -> dict[str, str]:
-        """What its processes are told: practice, with look-ups, so that a create has a call before it."""
+        """The environment of the portal's processes: practice mode with reconciliation turned on."""
         return {
             "PORTAL_MODE": "practice",
             "DATABASE_URL": self.database_url,
             "CDP_BASE_URL": self.sandbox.base_url,
             "CDP_RECONCILIATION": "true",
             "SPOOL_DIR": str(self.folder / "spool"),
-            "STATIC_ROOT": str(self.folder / "static"),  # two that collect into one folder disturb each other
+            # two processes that collect into the same folder disturb each other
+            "STATIC_ROOT": str(self.folder / "static"),
             "AUDIT_CHECKPOINT_FILE": str(self.folder / "checkpoints.jsonl"),
             "DJANGO_SETTINGS_MODULE": "consumerportal.settings",
         }
@@ -99,7 +100,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who has signed in. Each request has a connection of its own, so it reaches any process."""
+    """A signed-in person. Each request uses its own connection, so it can reach any process."""
 
     browser: Browser
 
@@ -109,20 +110,20 @@ class Person:
             return tab.get(path)
 
     def post(self, entry: dict[str, str]) -> Answer:
-        """What comes back for the form with this entry."""
+        """The response to the form with this entry."""
         with self.browser.tab() as tab:
             return tab.post(NEW, entry)
 
 
 @dataclass(frozen=True, slots=True)
 class Portal:
-    """gunicorn, running."""
+    """A running gunicorn."""
 
     server: Server
     log: Path
 
     def sign_in(self, username: str) -> Person:
-        """Somebody of practice, with the form read once."""
+        """Sign a practice user in and read the form once."""
         browser = Browser(self.server.port)
         browser.sign_in(username, PASSWORDS[username])
         browser.get(NEW)
@@ -130,13 +131,13 @@ class Portal:
         return Person(browser)
 
     def answered_by(self) -> Counter[int]:
-        """How many requests each of its processes has answered."""
+        """The number of requests that each process has answered."""
         return Counter(int(pid) for pid in _PID.findall(self.log.read_text(errors="replace")))
 
 
 @contextmanager
 def place(folder: Path) -> Iterator[Place]:
-    """A database of the suite's kind with the people of practice in it, and a sandbox."""
+    """A database of the suite's kind with the practice users, and a sandbox."""
     data = folder / "sandbox.sqlite3"
     with SandboxServer(data=data) as sandbox, _database(folder) as url:
         prepared = Place(folder, url, sandbox, iter(add_orders(data, ORDERS)))
@@ -146,7 +147,7 @@ def place(folder: Path) -> Iterator[Place]:
 
 @contextmanager
 def portal(place: Place, *, workers: int, threads: int, **environment: str) -> Iterator[Portal]:
-    """gunicorn with the project's own configuration, once each of its processes has answered."""
+    """Start gunicorn with the project's own configuration; yield when each process has answered."""
     port, log = free_port(), place.folder / f"portal-{uuid.uuid4().hex[:6]}.log"
     chosen = {"PORTAL_PORT": str(port), "WEB_WORKERS": str(workers), "WEB_THREADS": str(threads)}
     command = [str(BIN / "gunicorn"), "--config", "gunicorn.conf.py"]
@@ -163,9 +164,9 @@ def portal(place: Place, *, workers: int, threads: int, **environment: str) -> I
 
 
 def at_once(acts: Sequence[Callable[[], T]]) -> list[T | Exception]:
-    """Do all at the same instant, each in a thread of its own; what came of each, in their order.
+    """Run all calls at the same time, each in its own thread; return their results in order.
 
-    A connection that was refused or cut is a result; any other error is raised.
+    A refused or cut connection is a result; any other error is raised.
     """
     start = threading.Barrier(len(acts))
     results: list[T | Exception] = [RuntimeError("did not end")] * len(acts)
@@ -189,7 +190,7 @@ def at_once(acts: Sequence[Callable[[], T]]) -> list[T | Exception]:
 
 
 def wait_until(true: Callable[[], bool], seconds: float, what: str) -> None:
-    """Return when it is true. Raises ``AssertionError`` saying what did not come."""
+    """Wait until the condition is true. Raises ``AssertionError`` with ``what`` after the timeout."""
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, f"Not within {seconds:g} s: {what}"

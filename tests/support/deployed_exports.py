@@ -14,17 +14,17 @@ from tests.support.deployed import Person, Place, Portal, wait_until
 ROWS = 30_000
 CHOOSE = "/submissions/export/?period=all"
 EVERYTHING = {f"show_{key}": "on" for key in PLAIN} | {"format": "csv"}
-PATIENCE = 30.0  # seconds
+TIMEOUT = 30.0  # seconds
 
 
 class Exports:
-    """What a person does with exports, and what the database says of them."""
+    """Prepare and download exports as a person does, and read their state in the database."""
 
     def __init__(self, portal: Portal, there: Place, person: Person) -> None:
         self.port, self.there, self.browser = portal.server.port, there, person.browser
 
     def prepare(self) -> str:
-        """Choose every row and every plain column; the address of the export's page."""
+        """Prepare an export of every row and every plain column; returns the address of its page."""
         with self.browser.tab() as tab:
             tab.get(CHOOSE)
             answer = tab.post(CHOOSE, values_of(None, time_zone="UTC") | EVERYTHING)
@@ -47,17 +47,17 @@ class Exports:
         return found
 
     def until(self, address: str, *ends: tuple[str, str]) -> None:
-        wait_until(lambda: self.state(address) in ends, PATIENCE, f"{ends} of {self.state(address)}")
+        wait_until(lambda: self.state(address) in ends, TIMEOUT, f"{ends} of {self.state(address)}")
 
     @contextmanager
     def download(self, address: str, *, version: str = "HTTP/1.1") -> Iterator[http.client.HTTPResponse]:
-        """The answer to Download, unread; its connection takes little at a time and is closed afterwards."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        """The unread response to Download, over a connection with a small receive buffer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
         connection._http_vsn_str = version  # type: ignore[attr-defined]  # there is no other way to say so
         with closing(connection), closing(socket.socket()) as small:
             small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             small.connect(("127.0.0.1", self.port))
-            small.settimeout(PATIENCE)
+            small.settimeout(TIMEOUT)
             connection.sock = small
             headers = {
                 "Cookie": "; ".join(f"{name}={value}" for name, value in self.browser._cookies.items()),

@@ -33,11 +33,11 @@ FULL = NewConsumer(
     country="IE",
     identifiers=(Identifier("ProfileSystem", "PS-77-Zaphod"), Identifier("LoyaltyProgramme", "LP-42-Zaphod")),
 )
-"""Every field filled, and nothing about it that would stop anybody."""
+"""A consumer with every field filled, without warnings."""
 
 
 def clean(**changes: Any) -> NewConsumer:
-    """A consumer that meets no warning, with these fields changed."""
+    """A consumer that causes no warning, with these fields changed."""
     return NewConsumer(
         **{"first_name": "Ida", "last_name": "Clean", "emails": ("ida@example.com",), **changes}
     )
@@ -46,7 +46,7 @@ def clean(**changes: Any) -> NewConsumer:
 def posted(
     consumer: NewConsumer = FULL, *, order: str = SAMPLE_ORDER, token: str = "", **changes: str
 ) -> dict[str, str]:
-    """What a browser posts for this consumer; ``changes`` are further fields, by their names in the form."""
+    """The form data for this consumer; ``changes`` are further fields, by their names in the form."""
     born = consumer.date_of_birth
     values = {
         "token": token or str(uuid.uuid4()),
@@ -67,13 +67,13 @@ def posted(
 
 
 def rows(prefix: str, values: Iterable[str]) -> dict[str, str]:
-    """A list of e-mail addresses or phone numbers, as a browser posts it."""
+    """A list of e-mail addresses or phone numbers as form data."""
     texts = {f"{prefix}-{index}-value": value for index, value in enumerate(values)}
     return {f"{prefix}-TOTAL_FORMS": str(len(texts)), f"{prefix}-INITIAL_FORMS": "0", **texts}
 
 
 def identifier_rows(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The identifiers, as a browser posts them; one empty row where there are none."""
+    """The identifiers as form data; one empty row if there are none."""
     values = {"identifiers-INITIAL_FORMS": "0"}
     pairs = list(pairs) or [("", "")]
     for index, (provider, id_) in enumerate(pairs):
@@ -82,19 +82,19 @@ def identifier_rows(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def read(values: dict[str, str], *providers: str) -> Entry:
-    """The entry that the server makes of what was posted."""
+    """The entry that the server reads from the form data."""
     entry = Entry.posted(values, providers)
     entry.is_valid()
     return entry
 
 
 def messages(values: dict[str, str], *providers: str) -> dict[str, str]:
-    """The error summary of what was posted: where each line leads, and what it says."""
+    """The error summary for the form data: the target and the text of each line."""
     return {error.href: error.message for error in read(values, *providers).errors()}
 
 
 def sent(values: dict[str, str], *providers: str) -> NewConsumer:
-    """The consumer that would be sent. Fails with the errors where there are any."""
+    """The consumer that would be sent. Fails with the errors if the entry is invalid."""
     entry = Entry.posted(values, providers)
     assert entry.is_valid(), list(entry.errors())
     return entry.to_new_consumer()
@@ -107,7 +107,7 @@ class Page(Protocol):
 
 
 class _Fields(HTMLParser):
-    """Collects what a browser would post of the first form that has a token."""
+    """Collects the form data of the first form that has a token."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -137,14 +137,14 @@ class _Fields(HTMLParser):
 
 
 def on_page(page: Page) -> dict[str, str]:
-    """What a browser would post from this page, without the CSRF token."""
+    """The form data that a browser would post from this page, without the CSRF token."""
     parser = _Fields()
     parser.feed(page.content.decode())
     return {name: value for name, value in parser.values.items() if not name.startswith("csrf")}
 
 
 def typed(values: dict[str, str]) -> dict[str, str]:
-    """The part of an entry that a person typed: without token and the counts of the lists."""
+    """The typed part of an entry: without the token and the counts of the lists."""
     return {
         name: value
         for name, value in values.items()
@@ -153,12 +153,12 @@ def typed(values: dict[str, str]) -> dict[str, str]:
 
 
 def text(page: Page) -> str:
-    """The page with every run of blanks as one."""
+    """The text of the page, with runs of white space collapsed."""
     return " ".join(page.content.decode().split())
 
 
 def creates(sandbox: SandboxServer) -> list[WireRequest]:
-    """The creates that arrived on the wire."""
+    """The creates that arrived at the sandbox."""
     return [request for request in sandbox.sandbox.requests() if request.operation == CREATE]
 
 
@@ -181,7 +181,7 @@ def store(
     answer: OrderConsumer | None = None,
     **columns: Any,
 ) -> Submission:
-    """A submission as the portal would have left it with that outcome; ``columns`` are set on top."""
+    """A stored submission with that outcome; ``columns`` override the defaults."""
     now = datetime.datetime.now(datetime.UTC)
     facts = dict(_FACTS[outcome])
     finished = facts.pop("finished", True)

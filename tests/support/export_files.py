@@ -28,7 +28,7 @@ EVERYTHING = Selection(SubmissionFilter(), person_id="", everybody=True)
 ZONE = "Europe/Berlin"
 TIMES = ("submitted_at", "finished_at", "resolved_at")
 
-# The OWASP page on CSV injection, payloads of dynamic data exchange, and what spreadsheets pass over.
+# The OWASP page on CSV injection, payloads of dynamic data exchange, and text that spreadsheets skip.
 HOSTILE = (
     "=1+1",
     "+1",
@@ -117,7 +117,7 @@ CONSUMERS = st.builds(
 
 
 def row(person: User, consumer: NewConsumer | None = None, **columns: Any) -> Submission:
-    """A created submission, not stored; without a consumer it is one that was erased."""
+    """An unsaved created submission; without a consumer, one whose data were erased."""
     now = dt.datetime.now(dt.UTC)
     made: dict[str, Any] = {
         "submitted_at": now,
@@ -155,13 +155,13 @@ ROWS = st.fixed_dictionaries(
 
 
 def stored(person: User, made: Sequence[dict[str, Any]]) -> None:
-    """Store these rows, and no other."""
+    """Replace all rows with these."""
     Submission.objects.all().delete()
     Submission.objects.bulk_create(row(person, **columns) for columns in made)
 
 
 def repeat(submission: Submission, times: int) -> None:
-    """As many rows as this one, but for their keys."""
+    """Copies of this row that differ only in their keys."""
     connection = connections["default"]
     if connection.vendor == "postgresql":
         new, series = "gen_random_uuid()", f"generate_series(1, {times})"
@@ -185,14 +185,14 @@ def repeat(submission: Submission, times: int) -> None:
 def layout(
     format_: Format, columns: Sequence[str] = (*PLAIN, *PERSONAL), zone: str = ZONE, **more: Any
 ) -> Layout:
-    """A layout with all columns, where nothing else is said."""
+    """A layout, with all columns by default."""
     return Layout(format_, tuple(columns), zone, **more)
 
 
 def written(
     wanted: Layout, selection: Selection = EVERYTHING, connection: BaseDatabaseWrapper | None = None
 ) -> tuple[bytes, Written]:
-    """The file, and what was said about it."""
+    """The file, and the summary that was returned with it."""
     pieces: list[bytes] = []
     told = write(
         selection,
@@ -244,7 +244,7 @@ def json_lines(data: bytes) -> tuple[dict[str, Any], list[dict[str, Any]], dict[
 
 
 def numbered(count: int) -> list[dict[str, Any]]:
-    """Rows that differ in their reference, and share their moments by threes."""
+    """Rows with different references; every three rows share their moments."""
     begin = dt.datetime(2026, 10, 24, 23, 59, 59, 999_999, tzinfo=dt.UTC)
     moments = itertools.chain.from_iterable(
         itertools.repeat(begin + dt.timedelta(minutes=20 * number), 3) for number in itertools.count()

@@ -22,7 +22,7 @@ PLAIN = Choice(
 
 
 def everything(person: User, **asked: Any) -> Selection:
-    """All submissions that these filters leave, in everybody's scope."""
+    """All submissions that match these filters, in the scope of everybody."""
     return Selection(SubmissionFilter(**asked), person_id=str(person.pk), everybody=True)
 
 
@@ -34,7 +34,7 @@ def prepared(person: User, choice: Choice = PLAIN, *, query: str = "", **asked: 
 
 
 def stored(person: User, state: State, **columns: Any) -> Export:
-    """A sound export in that state, past every service."""
+    """A valid export in that state, stored without the services."""
     now = datetime.datetime.now(datetime.UTC)
     facts: dict[str, Any] = {}
     if state != State.READY:

@@ -1,9 +1,9 @@
 """A full practice database: ``python -m tests.support.filled_database ROWS`` fills ``DATABASE_URL``.
 
 The rows are spread evenly over the last three years: forty people (four of whom left after the first third),
-outcomes as in a house where nine of ten creates succeed, a dozen that are unknown still, and ten thousand
-different consumers whose last names are as unevenly spread as names are. Ciphertexts and digests repeat with
-the consumers; references do not.
+nine of ten creates successful, a dozen submissions still unknown, and ten thousand different consumers whose
+last names have a realistic, uneven distribution. Ciphertexts and digests repeat with the consumers;
+references do not.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ API = "https://api-engage-eu.sitecorecloud.io/v2"
 
 @dataclass(frozen=True, slots=True)
 class Pooled:
-    """A consumer that many rows are about."""
+    """A consumer that many rows share."""
 
     sent: str  # encrypted
     came_back: str  # encrypted
@@ -62,18 +62,18 @@ class Pooled:
 
 
 def fill(connection: BaseDatabaseWrapper, rows: int) -> None:
-    """Add so many submissions with their digests, and the people who made them. The database is migrated.
+    """Add that many submissions with their digests, and their authors. The database has to be migrated.
 
-    Writes past services and the audit log. Needs autocommit; what is written stays.
+    Does not use the services or the audit log. Needs autocommit; rows are committed.
     """
     first = (Submission.objects.using(connection.alias).aggregate(last=Max("pk"))["last"] or 0) + 1
-    chance = random.Random(first)  # what is added later has other tokens
+    chance = random.Random(first)  # later additions have other tokens
     people, pool = _people(connection), _pool(rows, chance)
     submissions = _House(connection, people, pool, chance).submissions(rows, first)
     indexes = Submission._meta.indexes
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
-            cursor.execute("PRAGMA journal_mode=OFF")  # nothing is worth keeping until all of it is there
+            cursor.execute("PRAGMA journal_mode=OFF")  # durability is not needed before all rows are written
             cursor.execute("PRAGMA synchronous=OFF")
             cursor.execute("PRAGMA ignore_check_constraints=ON")
             cursor.execute("PRAGMA cache_size=-400000")  # kB
@@ -91,7 +91,7 @@ def fill(connection: BaseDatabaseWrapper, rows: int) -> None:
         for statement in connection.ops.sequence_reset_sql(no_style(), [Submission, SubmissionDigest]):
             cursor.execute(statement)
         if connection.vendor == "postgresql":
-            cursor.execute("VACUUM ANALYZE")  # as its own housekeeping does within a minute
+            cursor.execute("VACUUM ANALYZE")  # autovacuum does this within a minute
         else:
             cursor.execute("PRAGMA journal_mode=WAL")
             cursor.execute("PRAGMA synchronous=FULL")
@@ -159,7 +159,7 @@ def _uuid(chance: random.Random) -> uuid.UUID:
 
 
 def _outcomes(rows: int, chance: random.Random) -> Iterator[tuple[str, str]]:
-    """Outcome and error code of each row; those that are unknown still are among the last."""
+    """Outcome and error code of each row; the unknown ones are among the last."""
     unknown = {*range(rows - 1, max(rows - 1 - 7 * STILL_UNKNOWN, 0), -7)}
     for number in range(rows):
         drawn = chance.random()
@@ -177,7 +177,7 @@ def _outcomes(rows: int, chance: random.Random) -> Iterator[tuple[str, str]]:
 
 @dataclass
 class _House:
-    """Who works there, for whom, and what came of it."""
+    """The company: its staff, its consumers, and the outcomes of its submissions."""
 
     connection: BaseDatabaseWrapper
     people: Sequence[tuple[int, str]]
@@ -187,7 +187,7 @@ class _House:
     guest: str = ""
 
     def submissions(self, rows: int, first: int) -> Iterator[tuple[tuple[Any, ...], Pooled]]:
-        """The columns of each row, the key first, and its consumer; oldest first."""
+        """The columns of each row, key first, and its consumer; oldest first."""
         fields = Submission._meta.concrete_fields
         plain = {
             field.attname: field.get_db_prep_save(field.get_default(), self.connection) for field in fields
@@ -197,7 +197,7 @@ class _House:
         step = dt.timedelta(days=365 * YEARS) / max(rows, 1)
         begin = dt.datetime.now(dt.UTC).replace(tzinfo=None) - dt.timedelta(days=365 * YEARS)
         for number, (outcome, code) in enumerate(_outcomes(rows, self.chance)):
-            # The lower a number, the more somebody did; those who left have the highest.
+            # The lower the number, the more rows the person has; those who left have the highest numbers.
             here = PEOPLE if number < rows / 3 else PEOPLE - GONE
             person = self.people[int(here * self.chance.random() ** 1.5)]
             consumer = self.pool[int(len(self.pool) * self.chance.random())]
@@ -240,7 +240,7 @@ class _House:
         return told
 
     def _stored(self, moment: dt.datetime) -> str:
-        """A moment of UTC as the database has it. Django's own way takes eight times as long."""
+        """A moment in UTC as the database stores it. Django's own conversion takes eight times as long."""
         return f"{moment}+00" if self.connection.vendor == "postgresql" else str(moment)
 
     def _created(self, consumer: Pooled) -> dict[str, Any]:

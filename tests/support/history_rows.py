@@ -19,7 +19,7 @@ _FACTS: dict[Outcome, dict[str, Any]] = {
 
 
 def bare(person: User, outcome: Outcome, at: dt.datetime, **columns: Any) -> Submission:
-    """A submission that is not stored yet, as the database takes it."""
+    """An unsaved submission, ready for bulk insertion."""
     facts = dict(_FACTS.get(outcome, {}))
     if outcome == Outcome.CREATED:
         facts["consumer_ref"] = str(uuid.uuid4())
@@ -40,6 +40,6 @@ def bare(person: User, outcome: Outcome, at: dt.datetime, **columns: Any) -> Sub
 
 
 def stored(submissions: Iterable[Submission]) -> list[Submission]:
-    """Nothing else is in the table afterwards."""
+    """Replace all rows of the table with these."""
     Submission.objects.all().delete()
     return Submission.objects.bulk_create(submissions)

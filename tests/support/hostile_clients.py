@@ -1,4 +1,4 @@
-"""Clients that hold connections instead of using them, five hundred of a kind: each kind a way to be slow."""
+"""Clients that hold connections open: five hundred of each kind, and each kind is slow in another way."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FORM = f"{_HEAD}Content-Length: {BODY_BYTES}\r\n\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What such a client sends at once, what it sends every three seconds, and how many come a second."""
+    """The client's first bytes, its bytes every three seconds, and connections per second."""
 
     name: str
     first: str
@@ -35,7 +35,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("half a header", _HEAD),
         Kind("half a body", _FORM + "a" * (BODY_BYTES // 2)),
         Kind("dripping body", _FORM, drip="a"),
-        # Two a second stop a server that waits for each of them; these are as many as of the other kinds.
+        # Two per second are enough to stop a server that waits for each; the total equals the other kinds.
         Kind(
             "answered, held open",
             "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n",
@@ -46,16 +46,16 @@ KINDS: Mapping[str, Kind] = {
 
 
 class Attack(threading.Thread):
-    """So many connections of one kind to a port. Whoever is dropped comes again, unless told otherwise."""
+    """Connections of one kind to a port. A dropped client reconnects unless ``again`` is false."""
 
     def __init__(self, port: int, kind: Kind, count: int, *, again: bool = True) -> None:
         super().__init__(daemon=True)
         self.dropped: list[float] = []
-        """Of each connection that the server has ended, how long it lasted, in seconds."""
+        """The duration of each connection that the server has ended, in seconds."""
         self.answers: list[bytes] = []
-        """What the dropped ones had been told."""
+        """The answers that dropped clients had received."""
         self.is_complete = threading.Event()
-        """Set when all have connected and sent what they send at once."""
+        """Set when all clients have connected and sent their first bytes."""
         self._port, self._kind, self._count, self._again = port, kind, count, again
         self._selector = selectors.DefaultSelector()
         self._began: dict[socket.socket, float] = {}
@@ -63,7 +63,7 @@ class Attack(threading.Thread):
         self._over = threading.Event()
 
     def run(self) -> None:
-        """Connect them, and hold them until :meth:`end`."""
+        """Connect all clients and hold the connections until :meth:`end`."""
         start = time.monotonic()
         missing, dripped, opened = self._count, start, 0
         while not self._over.is_set():
@@ -85,7 +85,7 @@ class Attack(threading.Thread):
         self._selector.close()
 
     def end(self) -> None:
-        """Close them all; returns when that is done."""
+        """Close all connections; returns when that is done."""
         self._over.set()
         self.join()
 
@@ -104,7 +104,7 @@ class Attack(threading.Thread):
         return True
 
     def _hear(self, connection: socket.socket) -> bool:
-        """Whether the server has ended the connection. One that holds its answer keeps it all the same."""
+        """Whether the server has ended the connection; a client that holds its answer stays connected."""
         heard = b""
         with suppress(OSError):
             heard = connection.recv(65536)
@@ -113,7 +113,7 @@ class Attack(threading.Thread):
             return False
         self._selector.unregister(connection)
         told = self._heard.pop(connection, b"")
-        if self._kind.per_second < 250:  # it has got what it asked for, and stays
+        if self._kind.per_second < 250:  # it has its answer and stays connected
             return False
         self.dropped.append(time.monotonic() - self._began.pop(connection))
         self.answers.append(told)
@@ -123,7 +123,7 @@ class Attack(threading.Thread):
 
 @contextmanager
 def attacking(port: int, *kinds: Kind, count: int, again: bool = True) -> Iterator[list[Attack]]:
-    """So many connections of each kind, meanwhile."""
+    """Run that many connections of each kind inside the block."""
     attacks = [Attack(port, kind, count, again=again) for kind in kinds]
     for attack in attacks:
         attack.start()

@@ -17,12 +17,12 @@ _CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
 class UnexpectedAnswer(Exception):
-    """An answer other than the expected one. A benchmark then ends, because its figures would be wrong."""
+    """An unexpected answer. A benchmark then ends, because its figures would be wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back."""
+    """The response to a request."""
 
     status: int
     location: str
@@ -30,7 +30,7 @@ class Answer:
 
 
 class Browser:
-    """One person at one connection."""
+    """One person with one connection."""
 
     def __init__(self, port: int, *, timeout: float = TIMEOUT_SECONDS) -> None:
         self._port, self._timeout = port, timeout
@@ -39,21 +39,21 @@ class Browser:
         self._csrf = ""
 
     def get(self, path: str) -> Answer:
-        """The page at that path; its CSRF token serves the forms that are posted afterwards."""
+        """Get that page; later posts use its CSRF token."""
         answer = self._send("GET", path, None)
         if found := _CSRF.search(answer.text):
             self._csrf = found[1]
         return answer
 
     def post(self, path: str, values: dict[str, str]) -> Answer:
-        """Post a form, with the token of the page that was read last. Redirects are not followed."""
+        """Post a form with the token of the last page. Redirects are not followed."""
         body = urlencode({**values, "csrfmiddlewaretoken": self._csrf})
         return self._send("POST", path, body)
 
     def download(self, path: str, *, size: int) -> Iterator[bytes]:
-        """Post to that path and read the answer as it is asked for, in pieces of at most ``size`` bytes.
+        """Post to that path and read the answer in pieces of at most ``size`` bytes.
 
-        Raises ``UnexpectedAnswer`` where it is no file.
+        Raises ``UnexpectedAnswer`` if the answer is not a file.
         """
         response = self._answer("POST", path, urlencode({"csrfmiddlewaretoken": self._csrf}))
         if response.status != HTTPStatus.OK:
@@ -62,14 +62,14 @@ class Browser:
             yield piece
 
     def sign_in(self, username: str, password: str) -> None:
-        """Through the sign-in page. Raises ``UnexpectedAnswer`` where that does not lead on."""
+        """Sign in through the page. Raises ``UnexpectedAnswer`` if that fails."""
         self.get("/accounts/login/")
         answer = self.post("/accounts/login/", {"login": username, "password": password})
         expect(answer, 302)
 
     @contextmanager
     def tab(self) -> Iterator[Browser]:
-        """The same person at a connection of its own, which is closed afterwards."""
+        """The same person with a separate connection, which is closed afterwards."""
         tab = Browser(self._port, timeout=self._timeout)
         tab._cookies, tab._csrf = dict(self._cookies), self._csrf
         try:
@@ -78,7 +78,7 @@ class Browser:
             tab.reconnect()
 
     def reconnect(self) -> None:
-        """Begin a connection anew: the server may have closed one that was idle."""
+        """Open a new connection: the server may have closed an idle one."""
         self._connection.close()
 
     def _send(self, method: str, path: str, body: str | None) -> Answer:
@@ -98,12 +98,12 @@ class Browser:
 
 
 def expect(answer: Answer, status: int, *, location: str = "") -> None:
-    """Raises ``UnexpectedAnswer`` for another status, or a way to somewhere else."""
+    """Raises ``UnexpectedAnswer`` for another status or another redirect target."""
     if answer.status != status or not answer.location.startswith(location):
         said = answer.location or answer.text[:300]
         raise UnexpectedAnswer(f"{answer.status} {said}, expected {status} {location}")
 
 
 def new_token() -> str:
-    """A token for a form that is posted without having been read."""
+    """A token for a form that is posted without being read first."""
     return str(uuid.uuid4())

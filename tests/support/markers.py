@@ -19,14 +19,14 @@ from tests.support.postgresql import find_binaries
 
 
 class Markers(dict[str, str]):
-    """A marker for each name, made when it is first asked for; lower case, because e-mail hosts are."""
+    """A marker for each name, created at first use; in lower case, because e-mail hosts are."""
 
     def __missing__(self, name: str) -> str:
         self[name] = "".join(random.choices(string.ascii_lowercase, k=20))
         return self[name]
 
     def found_in(self, text: str | bytes) -> list[str]:
-        """The names of the markers that a text holds, in any case."""
+        """The names of the markers that a text contains, ignoring case."""
         lower = text.lower()
         if isinstance(lower, bytes):
             return [name for name, marker in self.items() if marker.encode() in lower]
@@ -35,9 +35,9 @@ class Markers(dict[str, str]):
 
 @contextmanager
 def logged_at_debug(stream: io.TextIOBase) -> Iterator[None]:
-    """Inside the block ``stream`` gets what LOG_LEVEL=DEBUG writes, through the settings' own handler."""
+    """Write the log of LOG_LEVEL=DEBUG to ``stream`` inside the block, through the settings' handler."""
     known = [logging.getLogger(), *map(logging.getLogger, logging.root.manager.loggerDict)]
-    # Those without a level follow the root. The settings switch one off at every level, by CRITICAL.
+    # Loggers without a level follow the root. The settings disable one at every level with CRITICAL.
     levels = {logger: logger.level for logger in known if 0 < logger.level < logging.CRITICAL}
     [handler] = [
         handler
@@ -57,7 +57,7 @@ def logged_at_debug(stream: io.TextIOBase) -> Iterator[None]:
 
 
 def rows() -> Iterator[str]:
-    """Every row of every table; sessions and cache entries also as they read when decoded."""
+    """Every row of every table; sessions and cache entries in decoded form too."""
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):
             cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
@@ -69,7 +69,7 @@ def rows() -> Iterator[str]:
 
 
 def database_bytes() -> Iterator[tuple[str, bytes]]:
-    """The database as it lies on the disk: the SQLite files with their journals, or a dump of PostgreSQL.
+    """The raw database: the SQLite files with their journals, or a PostgreSQL dump.
 
     Another process reads the files: closing one of them here would drop the locks that SQLite holds on it in
     this process ("How to corrupt an SQLite database file", 2.2).

@@ -1,4 +1,4 @@
-"""Events of a moment that a test chooses: on PostgreSQL their time is the database's."""
+"""Events at a moment that a test chooses: on PostgreSQL their time is the database's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TOLD = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
 @contextmanager
 def events_at(moment: dt.datetime) -> Iterator[None]:
-    """What is recorded inside happens at that moment."""
+    """Record the events inside the block at that moment."""
     counted = (moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
     assert _TOLD in recording._READ_HEAD_AND_TIME
     statement = recording._READ_HEAD_AND_TIME.replace(_TOLD, f"{counted}::bigint")

@@ -1,4 +1,4 @@
-"""Convert exported files with LibreOffice, without its windows."""
+"""Convert exported files with LibreOffice in headless mode."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ WHAT = "LibreOffice (Debian: apt-get install libreoffice-calc-nogui)"
 
 
 def find_office() -> str | None:
-    """The path of LibreOffice; None where it is not installed."""
+    """The path of LibreOffice; None if it is not installed."""
     return shutil.which("soffice")
 
 
 def converted(files: Sequence[Path], kind: str, folder: Path, *, opened_as: str = "") -> list[Path]:
-    """The files as LibreOffice saves them: ``kind`` is the ending, with the filter and its options behind a
-    colon; ``opened_as`` is the filter by which it reads them, where the ending does not say it."""
+    """The files as LibreOffice saves them.
+
+    ``kind`` is the file extension, then a colon, the filter and its options. ``opened_as`` is the input
+    filter
+    if the extension does not determine it.
+    """
     office = find_office()
     assert office is not None
     command = [office, f"-env:UserInstallation={(folder / 'profile').as_uri()}", "--headless"]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def find_binaries() -> Path | None:
-    """The folder with initdb and pg_ctl, newest version first; None when PostgreSQL is not installed."""
+    """The folder with initdb and pg_ctl, newest version first; None if PostgreSQL is not installed."""
     folders = sorted(
         Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name), reverse=True
     )
@@ -25,9 +25,9 @@ def find_binaries() -> Path | None:
 
 @contextmanager
 def temporary_server(binaries: Path, *, durable: bool = False) -> Iterator[str]:
-    """Start a server on a free loopback port; its DATABASE_URL while it runs.
+    """Start a server on a free loopback port; yields its DATABASE_URL.
 
-    ``durable``: it waits for the disk at each commit, as in production; benchmarks want that.
+    ``durable``: each commit waits for the disk, as in production; for benchmarks.
     """
     as_server_user: list[str] = []
     folder = Path(tempfile.mkdtemp(prefix="portal-postgresql-"))
@@ -59,7 +59,7 @@ def temporary_server(binaries: Path, *, durable: bool = False) -> Iterator[str]:
         f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c max_connections=200"
     )
     if not durable:
-        # Nothing here has to outlive the machine. What outlives the server process stays as it is.
+        # The data need not survive a crash of the machine. They survive the end of the server process.
         options += " -c fsync=off -c full_page_writes=off"
     run(str(binaries / "pg_ctl"), "-D", str(data), "-l", str(folder / "log"), "-o", options, "-w", "start")
     try:

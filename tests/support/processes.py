@@ -1,4 +1,4 @@
-"""Server processes on free loopback ports, stopped afterwards, and commands that run to their end."""
+"""Server processes on free loopback ports, stopped afterwards, and commands that run to completion."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ STOP_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A process that listens on the port."""
+    """A server process and its port."""
 
     port: int
     process: subprocess.Popen[bytes]
 
     @property
     def workers(self) -> list[int]:
-        """The processes that it has forked; none where it has ended."""
+        """The ids of its child processes; empty after its end."""
         pid = self.process.pid
         with suppress(FileNotFoundError, ProcessLookupError):
             return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
@@ -35,21 +35,21 @@ class Server:
 
     @property
     def resident_bytes(self) -> int:
-        """The resident memory of its workers together. What they share with each other counts for each."""
+        """The resident memory of its workers together (bytes). Shared memory counts once for each."""
         return sum(_resident_bytes(pid) for pid in self.workers)
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on at this moment."""
+    """An unused loopback port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
 
 
 def run(command: Sequence[str], environment: Mapping[str, str], *, log: Path, given: str = "") -> str:
-    """Run a command of ours to its end, with that on its standard input; what it printed.
+    """Run a project command with that standard input; returns its standard output.
 
-    What it says on standard error goes to the log. Raises ``RuntimeError`` with the end of that if it fails.
+    Its standard error goes to the log. Raises ``RuntimeError`` with the end of that if it fails.
     """
     with log.open("a") as errors:
         done = subprocess.run(
@@ -71,7 +71,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], *, log: Path, gi
 def serving(
     command: Sequence[str], *, port: int, environment: Mapping[str, str], log: Path
 ) -> Iterator[Server]:
-    """Start the server and wait until it accepts. Raises ``RuntimeError`` where it does not."""
+    """Start the server and wait until it accepts connections. Raises ``RuntimeError`` if it does not."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=ROOT, env={**os.environ, **environment}, stdout=output, stderr=output

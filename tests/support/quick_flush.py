@@ -1,8 +1,8 @@
-"""A faster flush after each transactional test, with the same result in a hundredth of the time.
+"""A flush after each transactional test with the same result in a hundredth of the time.
 
 pytest-django ends such a test with Django's ``flush``. That empties every table and then sends
-``post_migrate`` once for each app, so that content types, permissions and groups come back: hundreds of
-queries. On PostgreSQL it empties with TRUNCATE, which makes new files for every table and index.
+``post_migrate`` once for each app, which recreates content types, permissions and groups: hundreds of
+queries. On PostgreSQL it empties with TRUNCATE, which creates new files for every table and index.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from django.db.backends.postgresql.operations import DatabaseOperations as Postg
 
 @contextmanager
 def flushes_are_quick() -> Iterator[None]:
-    """Inside the block the first flush asks the apps; later ones put back the rows that it ended with."""
+    """The first flush inside the block runs ``post_migrate``; later ones restore its rows."""
     kept: dict[str, list[_Rows]] = {}
 
     def put_back(verbosity: int, interactive: bool, database: str) -> None:
@@ -63,18 +63,18 @@ def _rows_of(connection: BaseDatabaseWrapper) -> list[_Rows]:
 
 
 def _insert(connection: BaseDatabaseWrapper, kept: list[_Rows]) -> None:
-    # Foreign keys are looked at when the transaction ends: the order of the tables does not matter.
+    # Foreign keys are checked when the transaction ends: the order of the tables does not matter.
     models = apps.get_models(include_auto_created=True)
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         for table in kept:
             cursor.executemany(table.insert, table.rows)
-        # A flush may have set the sequences back, to below the keys that just came.
+        # A flush may have reset the sequences to values below the restored keys.
         for statement in connection.ops.sequence_reset_sql(no_style(), models):
             cursor.execute(statement)
 
 
 def _deletes(truncates: Any) -> Any:
-    """DELETE, unless the sequences have to begin anew or tables that are not named have to follow."""
+    """DELETE statements, unless sequences have to be reset or unnamed tables have to follow."""
 
     def sql_flush(
         operations: PostgreSQL,

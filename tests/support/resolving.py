@@ -30,12 +30,12 @@ def receipt(submission: Submission) -> str:
 
 
 def resolve_url(submission: Submission) -> str:
-    """Where the forms post to."""
+    """The address that the forms post to."""
     return f"{receipt(submission)}resolve/"
 
 
 def seen(client: Client, submission: Submission) -> str:
-    """Which resolution the forms were made for, as the page of the forms has it."""
+    """The value of ``seen`` in the forms: the resolution that they were rendered for."""
     page = client.get(resolve_url(submission)).content.decode()
     found = re.search(r'name="seen" value="([^"]*)"', page)
     assert found is not None
@@ -43,12 +43,12 @@ def seen(client: Client, submission: Submission) -> str:
 
 
 def enter(client: Client, submission: Submission, values: dict[str, str], **changes: str) -> Any:
-    """Open the forms, enter these values and press the button: the answer."""
+    """Open the forms, enter these values and press the button; returns the response."""
     return client.post(resolve_url(submission), {"seen": seen(client, submission), **values, **dict(changes)})
 
 
 def confirm(client: Client, submission: Submission, page: Page, *, compared: bool = True) -> Any:
-    """Press Mark as created on the confirmation page: the answer. ``compared`` is the check box, if any."""
+    """Press Mark as created on the confirmation page. ``compared``: value of the check box, if any."""
     values = {**on_page(page), "step": "confirm"}
     if not compared:
         values.pop("created-compared", None)
@@ -56,14 +56,14 @@ def confirm(client: Client, submission: Submission, page: Page, *, compared: boo
 
 
 def mark_created(client: Client, submission: Submission, ref: str = REF, **changes: str) -> Any:
-    """Mark as created, both pages: the last answer."""
+    """Mark as created through both pages; returns the last response."""
     entered = enter(client, submission, {**AS_CREATED, "created-consumer_ref": ref, **changes})
     assert entered.status_code == 200, entered
     return confirm(client, submission, entered)
 
 
 def lost_create(client: Client, sandbox: SandboxServer) -> Submission:
-    """A create that was done, but whose answer was lost."""
+    """A create that was done but whose answer was lost."""
     sandbox.sandbox.faults.arm(Armed("reset_after"))
     assert client.post("/consumers/new/", posted()).status_code == 303
     submission = Submission.objects.latest("id")
@@ -72,28 +72,28 @@ def lost_create(client: Client, sandbox: SandboxServer) -> Submission:
 
 
 def fresh(submission: Submission) -> Submission:
-    """The row as it is now."""
+    """The row, read from the database again."""
     return Submission.objects.get(pk=submission.pk)
 
 
 def add_elsewhere(consumer: NewConsumer, order: str = SAMPLE_ORDER) -> OrderConsumer:
-    """A consumer that another system creates, past the portal."""
+    """Add a consumer as another system does, not through the portal."""
     deadline = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=30)
     return get_client().create_order_consumer(order, consumer, deadline=deadline).consumer
 
 
 def created_with(ref: str, **changes: str) -> dict[str, str]:
-    """What a supervisor enters who marks as created with this reference and a note."""
+    """The supervisor's entry to mark a submission as created with this reference and a note."""
     return {**AS_CREATED, "created-consumer_ref": ref, "created-note": NOTE, **changes}
 
 
 def vendor_down(sandbox: SandboxServer) -> None:
-    """From now on no list of consumers is answered."""
+    """Make every later list of consumers fail."""
     sandbox.sandbox.faults.arm(Armed("503_html_before", times=9, operation="list_order_consumers"))
 
 
 def resolve(submission: Submission, person: User, outcome: Outcome = Outcome.CREATED, ref: str = REF) -> None:
-    """Past the pages, as the service takes it."""
+    """Call the service directly, without the pages."""
     resolution.resolve(
         submission,
         outcome=outcome,

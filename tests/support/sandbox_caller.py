@@ -1,4 +1,4 @@
-"""An HTTP client for the sandbox that shares nothing with the portal's client."""
+"""An HTTP client for the sandbox that shares no code with the portal's client."""
 
 import base64
 import http.client
@@ -21,7 +21,7 @@ def basic(key: str = PRACTICE_CLIENT_KEY, token: str = PRACTICE_API_TOKEN) -> st
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer as it came."""
+    """An answer as received."""
 
     status: int
     headers: dict[str, str]
@@ -34,9 +34,9 @@ class Reply:
 
 
 class Caller:
-    """Sends requests with the practice credentials, each on a connection of its own.
+    """Sends requests with the practice credentials, each with its own connection.
 
-    `ca_file` is the authority that is trusted where the address is https.
+    `ca_file` is the trusted authority for an https address.
     """
 
     def __init__(self, base_url: str, *, seconds: float = 5, ca_file: Path | None = None) -> None:
@@ -45,7 +45,7 @@ class Caller:
         self.host, self.port, self.seconds = str(parts.hostname), int(parts.port or 0), seconds
 
     def connection(self) -> http.client.HTTPConnection:
-        """A connection that is opened with its first request."""
+        """A connection, opened by its first request."""
         if self._tls is None:
             return http.client.HTTPConnection(self.host, self.port, timeout=self.seconds)
         return http.client.HTTPSConnection(self.host, self.port, timeout=self.seconds, context=self._tls)
@@ -64,7 +64,7 @@ class Caller:
             connection.close()
 
     def get(self, path: str) -> Reply:
-        """Read."""
+        """Send a GET request."""
         return self.send("GET", path)
 
     def post(self, path: str, values: object) -> Reply:
@@ -72,17 +72,17 @@ class Caller:
         return self.send("POST", path, json.dumps(values))
 
     def create(self, order: str, **fields: object) -> Reply:
-        """Create a consumer; one with a name and nothing else unless fields say more."""
+        """Create a consumer; with only a name by default."""
         return self.post(consumers_path(order), {"firstName": "Maeve", "lastName": "Tully", **fields})
 
 
 def consumers_path(order: str) -> str:
-    """Where an order's consumers are."""
+    """The path of an order's consumers."""
     return f"/v2.1/orders/{order}/consumers"
 
 
 def create_text(order: str) -> bytes:
-    """The bytes of a create on a bare connection."""
+    """The raw bytes of a create request."""
     body = b'{"firstName": "Maeve", "lastName": "Tully"}'
     head = (
         f"POST {consumers_path(order)} HTTP/1.1\r\nHost: x\r\nAuthorization: {basic()}\r\n"

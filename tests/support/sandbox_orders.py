@@ -11,7 +11,7 @@ from sandbox.data.seed import SAMPLE_ORDER
 
 
 def add_orders(data: Path, count: int) -> list[str]:
-    """Copies of the sample order in a sandbox's file, each with a reference of its own; their references."""
+    """Add copies of the sample order to a sandbox's file; returns their new references."""
     refs = [str(uuid.uuid4()) for _ in range(count)]
     with closing(sqlite3.connect(data, timeout=10)) as file, file:
         [body] = file.execute("SELECT body FROM orders WHERE ref = ?", [SAMPLE_ORDER]).fetchone()

@@ -1,4 +1,4 @@
-"""Small local servers that run a test's script and record what reaches them."""
+"""Small local servers that run a test's script and record the requests they receive."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Script = Callable[["Peer"], None]
 
 @dataclass(frozen=True)
 class Request:
-    """One request as it came over the wire; header names in lower case."""
+    """One received request; header names in lower case."""
 
     method: str
     target: str
@@ -36,7 +36,7 @@ class Request:
 
 @dataclass
 class Peer:
-    """One accepted connection, in the hands of a script."""
+    """One accepted connection, for a script."""
 
     server: Server
     connection: socket.socket
@@ -44,14 +44,14 @@ class Peer:
     pending: bytes = b""
 
     def receive(self) -> bool:
-        """Read what is there; false at the end of the stream."""
+        """Read the available bytes; false at the end of the stream."""
         data = self.connection.recv(65_536)
         self.server.bytes_read += len(data)
         self.pending += data
         return bool(data)
 
     def read_request(self) -> Request | None:
-        """Read one whole request; None when the other side closed before it was whole."""
+        """Read one complete request; None if the client closed before it was complete."""
         while b"\r\n\r\n" not in self.pending:
             if not self.receive():
                 return None
@@ -69,7 +69,7 @@ class Peer:
         return request
 
     def send(self, data: bytes) -> None:
-        """Write bytes as they are."""
+        """Send the bytes unchanged."""
         self.connection.sendall(data)
 
     def reset(self) -> None:
@@ -78,12 +78,12 @@ class Peer:
         self.connection.close()
 
     def reset_unread(self) -> None:
-        """Let the other side write, then end with RST without having read anything."""
+        """Let the client write, then end with RST without reading anything."""
         time.sleep(0.1)
         self.reset()
 
     def wait_for_end(self) -> None:
-        """Count whatever still comes until the other side closes or the server stops."""
+        """Count the received bytes until the client closes or the server stops."""
         while self.receive():
             pass
 
@@ -114,7 +114,7 @@ def always(data: bytes) -> Script:
 
 
 def once_then_close(data: bytes) -> Script:
-    """Answer one request and close."""
+    """Answer one request, then close."""
 
     def script(peer: Peer) -> None:
         if peer.read_request():
@@ -148,7 +148,7 @@ class Server:
         return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     def wait_for_finished(self, count: int) -> None:
-        """Wait until so many connections have come to their end, so that nothing of them is uncounted."""
+        """Wait until that many connections have ended, so that all their bytes are counted."""
         end = time.monotonic() + 5
         while self.finished < count and time.monotonic() < end:
             time.sleep(0.005)
@@ -194,7 +194,7 @@ Serve = Callable[..., Server]
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Start a server for a script; every one is stopped at the end of the test."""
+    """Start a server for a script; each is stopped at the end of the test."""
     running: list[Server] = []
 
     def start(script: Script, tls: ssl.SSLContext | None = None) -> Server:

@@ -1,4 +1,4 @@
-"""Our own source text, read as syntax trees."""
+"""The project's source text as syntax trees."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def modules(under: Path = APPS) -> list[Path]:
-    """Every module below a folder but migrations, whose text Django writes."""
+    """Every module below a folder, except migrations, whose text Django generates."""
     return sorted(path for path in under.rglob("*.py") if "migrations" not in path.parts)
 
 
@@ -25,7 +25,7 @@ def tree_of(path: Path) -> ast.Module:
 
 
 def imports_of(path: Path) -> Iterator[str]:
-    """The full names of all that a module imports, wherever in it: packages, and what is taken from them."""
+    """The full names of everything that a module imports at any level: packages and the imported names."""
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -35,11 +35,11 @@ def imports_of(path: Path) -> Iterator[str]:
 
 
 def called_names(node: ast.AST) -> set[str]:
-    """The names of the functions that are called in a piece of source: ``record``, ``resolving.resolve``."""
+    """The names of the functions called in a piece of source: ``record``, ``resolving.resolve``."""
     calls = (part.func for part in ast.walk(node) if isinstance(part, ast.Call))
     return {ast.unparse(function) for function in calls}
 
 
 def relative(path: Path) -> str:
-    """A path as people write it."""
+    """A path relative to the project's root, for messages."""
     return path.relative_to(ROOT).as_posix()

@@ -12,7 +12,7 @@ _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 
 
 def from_xlsx(data: bytes, columns: int) -> list[list[str]]:
-    """The rows of all sheets without their headers, read from the XML itself: each cell is an inline text."""
+    """The rows of all sheets without their headers, read from the XML: each cell is an inline text."""
     rows = []
     with zipfile.ZipFile(io.BytesIO(data)) as file:
         assert file.testzip() is None
@@ -33,7 +33,7 @@ def from_xlsx(data: bytes, columns: int) -> list[list[str]]:
 
 
 def decoded(text: str) -> str:
-    """ECMA-376 part 1, 22.9.2.19: _xHHHH_ is the character of that number."""
+    """The text with each _xHHHH_ decoded to its character (ECMA-376 part 1, 22.9.2.19)."""
     return re.sub("_x([0-9A-Fa-f]{4})_", lambda found: chr(int(found[1], 16)), text)
 
 

@@ -1,4 +1,4 @@
-"""Processes that are started again whenever they end, as a supervisor of services would."""
+"""Processes that are restarted whenever they end, as a service supervisor would."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ START_SECONDS = 60.0
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on at this moment."""
+    """An unused loopback port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
 
 
 class Service:
-    """A command that is started again whenever its process ends, until it is let go."""
+    """A command that is restarted whenever its process ends, until it is stopped."""
 
     def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         self.name = name
@@ -43,24 +43,24 @@ class Service:
 
     @property
     def pid(self) -> int:
-        """The process, as it is now; 0 where there is none."""
+        """The current process id; 0 if no process runs."""
         process = self._process
         return process.pid if process is not None and process.poll() is None else 0
 
     @property
     def children(self) -> list[int]:
-        """The processes that it has forked."""
+        """The ids of its child processes."""
         with suppress(OSError):
             listed = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
             return [int(child) for child in listed.split()]
         return []
 
     def start(self) -> None:
-        """Start it, and keep it running."""
+        """Start the process and supervise it."""
         self._watch.start()
 
     def stop(self) -> None:
-        """Let it end in the ordinary way; what is left of it is killed."""
+        """Terminate the process; kill what is left of it."""
         self._let_go.set()
         if self._watch.ident is not None:
             self._watch.join(STOP_SECONDS)
@@ -69,14 +69,14 @@ class Service:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 process.wait(STOP_SECONDS)
-        for group in self._groups:  # what a killed parent left behind
+        for group in self._groups:  # children of a killed parent
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, signal.SIGKILL)
         if process is not None:
             process.wait(STOP_SECONDS)
 
     def log(self) -> str:
-        """What it has said."""
+        """Its output so far."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     def _keep(self) -> None:
@@ -97,10 +97,10 @@ class Service:
 
 
 class Cluster:
-    """A PostgreSQL server that can be killed and started again on the same data."""
+    """A PostgreSQL server that can be killed and restarted on the same data."""
 
     def __init__(self) -> None:
-        """Raises ``RuntimeError`` where PostgreSQL is not installed."""
+        """Raises ``RuntimeError`` if PostgreSQL is not installed."""
         binaries = find_binaries()
         if binaries is None:
             raise RuntimeError("PostgreSQL is not installed (Debian: apt-get install postgresql)")
@@ -121,13 +121,13 @@ class Cluster:
 
     @property
     def pid(self) -> int:
-        """The server's first process; 0 where there is none."""
+        """The process id of the postmaster; 0 if it does not run."""
         with suppress(OSError, ValueError, IndexError):
             return int(Path(self._data, "postmaster.pid").read_text().split()[0])
         return 0
 
     def start(self) -> None:
-        """Start the server; returns when it takes connections."""
+        """Start the server; returns when it accepts connections."""
         options = (
             f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._folder}"
             " -c max_connections=200"
@@ -136,21 +136,21 @@ class Cluster:
         self._run("pg_ctl", "-D", self._data, "-l", log, "-o", options, "-w", "start")
 
     def crash(self) -> None:
-        """End the server without any clearing up: the next start recovers from its journal."""
+        """End the server immediately: the next start recovers from its journal."""
         self._run("pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop")
 
     def kill(self) -> None:
-        """SIGKILL for the first process; its children end by themselves. Returns when the port is free."""
+        """Send SIGKILL to the postmaster; its children then end. Returns when the port is free."""
         pid = self.pid
         if not pid:
             return
         os.kill(pid, signal.SIGKILL)
         wait_for(lambda: not _accepts(self._port) and not Path(f"/proc/{pid}").exists(), STOP_SECONDS)
-        # The children of a killed server hold its shared memory until they see that it has gone.
+        # The children of a killed server hold its shared memory until they notice its end.
         wait_for(lambda: not _shares(self._data), STOP_SECONDS)
 
     def stop(self) -> None:
-        """End it and throw its data away."""
+        """Stop the server and delete its data."""
         with suppress(subprocess.CalledProcessError):
             self.crash()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -163,7 +163,7 @@ class Cluster:
 
 
 def wait_for(true: Callable[[], object], seconds: float) -> bool:
-    """Whether ``true`` became true within that time."""
+    """Whether ``true`` became true within that time (seconds)."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if true():
@@ -173,7 +173,7 @@ def wait_for(true: Callable[[], object], seconds: float) -> bool:
 
 
 def send(pid: int, number: signal.Signals) -> bool:
-    """Send a signal; whether there was somebody to take it. 0 is nobody, and never a group."""
+    """Send a signal; returns whether the process exists. 0 means no process, and never a process group."""
     if pid <= 0:
         return False
     with suppress(ProcessLookupError):
@@ -183,16 +183,16 @@ def send(pid: int, number: signal.Signals) -> bool:
 
 
 def halt(pid: int) -> None:
-    """SIGSTOP, and wait until none of its threads runs any more.
+    """Send SIGSTOP, and wait until no thread of the process runs any more.
 
-    One of them takes the signal for all; until it is scheduled on a busy machine, the others go on.
+    One thread takes the signal for all. On a busy machine the others continue until it is scheduled.
     """
     send(pid, signal.SIGSTOP)
     assert wait_for(lambda: _stands_still(pid), STOP_SECONDS), f"{pid} goes on"
 
 
 def _stands_still(pid: int) -> bool:
-    with suppress(OSError):  # a thread that ended meanwhile
+    with suppress(OSError):  # the thread has ended meanwhile
         states = [
             stat.read_text().rpartition(") ")[2][0] for stat in Path(f"/proc/{pid}/task").glob("*/stat")
         ]
@@ -208,7 +208,7 @@ def _accepts(port: int) -> bool:
 
 
 def _shares(data: str) -> bool:
-    """Whether a process works in that folder."""
+    """Whether the process works in that folder."""
     for link in Path("/proc").glob("[0-9]*/cwd"):
         with suppress(OSError):
             if str(link.readlink()) == data:

@@ -1,4 +1,4 @@
-"""Complete consumers, a different one each time, and orders without consumers."""
+"""Complete consumers, different each time, and orders without consumers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _numbers = itertools.count(1)
 
 
 def consumer() -> NewConsumer:
-    """Somebody new, with every field filled: two addresses, two phone numbers, two identifiers."""
+    """A new consumer with every field filled: two addresses, two phone numbers, two identifiers."""
     number = next(_numbers)
     name = uuid.uuid4().hex[:12]
     return NewConsumer(
@@ -32,7 +32,7 @@ def consumer() -> NewConsumer:
 
 
 def posted(order_ref: str, new: NewConsumer) -> dict[str, str]:
-    """The values that a browser posts for this consumer; the CSRF token is the browser's."""
+    """The form data for this consumer; the browser adds the CSRF token."""
     born = new.date_of_birth
     return {
         "token": str(uuid.uuid4()),
@@ -60,15 +60,15 @@ def _rows(prefix: str, rows: list[dict[str, str]]) -> dict[str, str]:
 
 
 class Orders:
-    """Hands out each order once: what is on an order already makes the next create on it dearer."""
+    """Hands out each order once: existing consumers on an order make its next create slower."""
 
     def __init__(self, refs: list[str]) -> None:
         self._refs: Iterator[str] = iter(refs)
 
     def next(self) -> str:
-        """An order without consumers. Raises ``StopIteration`` when all are used. Threads may share it."""
+        """An order without consumers. Raises ``StopIteration`` when all are used. Thread-safe."""
         return next(self._refs)
 
     def several(self, count: int) -> list[str]:
-        """As many orders, for another process."""
+        """That many orders, for another process."""
         return list(itertools.islice(self._refs, count))

@@ -1,4 +1,4 @@
-"""Every address as everybody: nobody, each role, and a person without one; reading and posting."""
+"""Every address as every user: anonymous, each role, and a person without one; reading and posting."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.addresses import ADDRESSES, METHODS, Address
 from tests.support.export_rows import prepared
 from tests.support.people import TESTS, acting, make_person
 
-# Without signing in. Whoever adds one says here why strangers may come.
+# Without signing in. Each has its reason.
 PUBLIC = {
     "healthz": "machines ask whether the process answers",
     "readyz": "machines ask whether it may be given people",
@@ -33,7 +33,7 @@ PUBLIC = {
     "account_logout": "leads nobody to the sign-in page",
     "password_link": "opened by people who have no password yet",
 }
-# For everybody who is signed in, whatever their roles.
+# For every signed-in person, whatever their roles.
 SIGNED_IN = {
     "start": "shows what the person may do, and only that",
     "own_profile": "one's own account",
@@ -42,7 +42,7 @@ SIGNED_IN = {
 }
 
 
-def test_every_view_is_guarded_or_named_with_a_reason() -> None:
+def test_every_view_is_guarded_or_exempted_with_a_reason() -> None:
     unguarded = {address.name for address in ADDRESSES if address.permissions is None}
     assert unguarded - PUBLIC.keys() - SIGNED_IN.keys() == set()
     guarded = {address.name for address in ADDRESSES} - unguarded
@@ -54,7 +54,7 @@ def test_exactly_the_public_views_need_no_sign_in() -> None:
     assert open_views == PUBLIC.keys()
 
 
-def test_views_and_matrix_name_permissions_that_exist() -> None:
+def test_views_and_matrix_name_existing_permissions() -> None:
     defined = {
         f"{model._meta.app_label}.{codename}"
         for model in apps.get_models()
@@ -66,11 +66,11 @@ def test_views_and_matrix_name_permissions_that_exist() -> None:
 
 
 @pytest.mark.parametrize("who", ["nobody", "nothing", *ROLES])
-def test_every_address_answers_everybody_as_the_matrix_says(
+def test_every_address_answers_every_role_as_in_the_matrix(
     transactional_db: None, sandbox: SandboxServer, who: str
 ) -> None:
     person = None if who == "nobody" else make_person("wanda", *([who] if who in ROLES else []))
-    make_person("ada", "administrator")  # so that the last administrator is not among the visited
+    make_person("ada", "administrator")  # so that the last administrator is not among the targets
     known = _values(make_person("sam", "staff"))
     client = Client()
     wrong, refused = [], 0
@@ -91,7 +91,7 @@ def test_every_address_answers_everybody_as_the_matrix_says(
 
 
 def _values(somebody: User) -> dict[str, object]:
-    """A value for each argument of an address, of things that exist and are somebody else's."""
+    """A value for each argument of an address, of existing objects that belong to another person."""
     submission = submit.submit(
         order_ref=SAMPLE_ORDER,
         consumer=NewConsumer(
@@ -119,7 +119,7 @@ def _values(somebody: User) -> dict[str, object]:
 
 
 def _problem(address: Address, who: str, response: HttpResponseBase) -> str:
-    """What is wrong with the answer; empty when it is as the matrix says."""
+    """The problem of the answer; empty if it is as the matrix says."""
     status = response.status_code
     to_sign_in = status == 302 and response.headers["Location"].startswith(reverse(settings.LOGIN_URL))
     if status >= 500:
@@ -132,5 +132,5 @@ def _problem(address: Address, who: str, response: HttpResponseBase) -> str:
     allowed = address.permissions is None or not granted.isdisjoint(address.permissions)
     if allowed:
         return f"{status}, though allowed" if status == 403 or to_sign_in else ""
-    # 405: there is no such act, for nobody.
+    # 405: the address does not support the method.
     return "" if status in (403, 405) else f"{status}, though not allowed"

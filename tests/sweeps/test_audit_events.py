@@ -41,12 +41,12 @@ def test_each_subject_belongs_to_one_app() -> None:
 
 
 def test_each_label_occurs_once() -> None:
-    labels = [str(one.label) for one in event_types()]  # the filter offers them side by side
+    labels = [str(one.label) for one in event_types()]  # the filter shows them together
     assert len({*labels}) == len(labels)
 
 
 @pytest.mark.parametrize("event_type", event_types(), ids=lambda one: one.name)
-def test_a_sentence_names_only_what_its_event_can_carry(event_type: EventType) -> None:
+def test_sentence_names_only_what_its_event_can_carry(event_type: EventType) -> None:
     assert str(event_type.sentence).strip()
     details = [{}, *({name: code} for name, key in event_type.keys.items() for code in key.labels)]
     special = [event_type.sentence_for(one) for one in details] if event_type.sentence_for else []
@@ -75,7 +75,7 @@ def test_each_event_type_is_recorded_somewhere() -> None:
     assert constants - used == set()
 
 
-def test_the_audit_app_knows_no_words_of_another_app() -> None:
+def test_audit_app_contains_no_texts_of_other_apps() -> None:
     foreign = [one for one in event_types() if one.app != "audit"]
     subjects = tuple({one.name.partition(".")[0] + "." for one in foreign})
     texts = {str(text) for one in foreign for text in (one.label, one.sentence)}

@@ -1,4 +1,4 @@
-"""Every named constraint is broken once, past everything above the database."""
+"""Every named constraint is violated once, by writing directly to the database."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _person() -> User:
 
 
 def _turn(was: Outcome, /, **columns: Any) -> None:
-    """A sound submission of that outcome, then these columns written past everything."""
+    """Store a valid submission of that outcome, then write these columns directly."""
     submission = store(_person(), was)
     Submission.objects.filter(pk=submission.pk).update(**columns)
 
@@ -81,7 +81,7 @@ def _rule(**columns: Any) -> None:
 
 
 def _export(was: State, /, **columns: Any) -> None:
-    """A sound export in that state, then these columns written past everything."""
+    """Store a valid export in that state, then write these columns directly."""
     export = stored(_person(), was)
     Export.objects.filter(pk=export.pk).update(**columns)
 
@@ -251,12 +251,12 @@ def _constraints() -> dict[str, tuple[type[models.Model], models.BaseConstraint]
     }
 
 
-def test_no_constraint_is_without_a_case_and_no_case_without_its_constraint() -> None:
+def test_constraints_and_cases_correspond() -> None:
     assert set(BREAKS) == set(_constraints())
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))
-def test_a_sound_submission_of_every_outcome_is_taken(outcome: Outcome) -> None:
+def test_valid_submission_of_every_outcome_is_accepted(outcome: Outcome) -> None:
     store(_person(), outcome)
     assert Submission.objects.get().outcome == outcome
 
@@ -282,25 +282,25 @@ def test_a_sound_submission_of_every_outcome_is_taken(outcome: Outcome) -> None:
     ],
     ids=["not created", "created and read", "the vendor's answer", "reconciliation"],
 )
-def test_a_sound_past_resolution_is_taken(columns: dict[str, Any]) -> None:
+def test_valid_past_resolution_is_accepted(columns: dict[str, Any]) -> None:
     _past(**columns)
     assert PastResolution.objects.count() == 1
 
 
 @pytest.mark.parametrize("state", list(State))
-def test_a_sound_export_in_every_state_is_taken(state: State) -> None:
+def test_valid_export_in_every_state_is_accepted(state: State) -> None:
     assert stored(_person(), state).state == state
 
 
 @pytest.mark.parametrize(("name", "break_it"), CASES)
-def test_the_database_refuses_to_break(name: str, break_it: Break) -> None:
+def test_database_enforces_the_constraint(name: str, break_it: Break) -> None:
     with pytest.raises(IntegrityError) as refusal, transaction.atomic():
         break_it()
     assert _names(str(refusal.value), name)
 
 
 def _names(text: str, name: str) -> bool:
-    """Whether the database's own words name the constraint; SQLite names a unique one by its columns."""
+    """Whether the database's message names the constraint; SQLite names a unique one by its columns."""
     model, constraint = _constraints()[name]
     if connection.vendor == "sqlite" and isinstance(constraint, models.UniqueConstraint):
         columns = (f"{model._meta.db_table}.{field}" for field in _columns(model, constraint))
@@ -313,20 +313,20 @@ def _columns(model: type[models.Model], constraint: models.UniqueConstraint) -> 
 
 
 @pytest.mark.parametrize("field", ["public_id", "token"])
-def test_what_is_unique_by_its_field_is_unique(field: str) -> None:
+def test_unique_fields_are_unique(field: str) -> None:
     first = store(_person(), Outcome.CREATED)
     with pytest.raises(IntegrityError), transaction.atomic():
         store(_person(), Outcome.CREATED, clean(), **{field: getattr(first, field)})
 
 
-def test_two_rules_have_neither_one_provider_nor_one_priority() -> None:
+def test_two_rules_cannot_share_a_provider_or_a_priority() -> None:
     _rule()
     for same in ({"provider": "Other"}, {"priority": 2}):
         with pytest.raises(IntegrityError), transaction.atomic():
             _rule(**same)
 
 
-def test_a_reference_that_the_vendor_repeats_is_taken_and_claimed_at_most_once() -> None:
+def test_repeated_vendor_reference_is_stored_and_claimed_at_most_once() -> None:
     store(_person(), Outcome.CREATED)
     store(_person(), Outcome.CREATED, clean())
     store(_person(), Outcome.CREATED, clean(last_name="Three"), **resolved_by(_person()))

@@ -1,4 +1,4 @@
-"""Public functions and classes say what they mean."""
+"""Public functions and classes have docstrings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _undocumented(path: Path) -> Iterator[str]:
 
 
 def _means_what_django_says(node: Function | ast.ClassDef) -> bool:
-    """A command has its help text, an application's configuration its name."""
+    """Whether Django defines the meaning: a command has its help text, an app configuration its name."""
     return isinstance(node, ast.ClassDef) and (
         node.name == "Command" or [ast.unparse(base) for base in node.bases] == ["AppConfig"]
     )
@@ -30,7 +30,7 @@ def test_every_public_function_and_class_has_a_docstring() -> None:
     assert [name for path in paths for name in _undocumented(path)] == []
 
 
-def test_every_module_with_code_says_what_it_is_for() -> None:
+def test_every_module_with_code_has_a_docstring() -> None:
     plain = {"urls.py", "sign_in_urls.py", "apps.py"}
     silent = [
         relative(path)

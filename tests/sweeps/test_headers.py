@@ -1,4 +1,4 @@
-"""The headers and cookies of every answer: every page as everybody, error pages, and production's own."""
+"""The headers and cookies of every answer: every page as every role, error pages, and production."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ HEADERS = {
 
 
 def _faults(response: HttpResponseBase) -> list[str]:
-    """What is missing or too loose in the head of an answer."""
+    """The headers that are missing or too weak."""
     found = [
         f"{name}: {response.get(name)}" for name, value in HEADERS.items() if response.get(name) != value
     ]
@@ -57,7 +57,7 @@ def _faults(response: HttpResponseBase) -> list[str]:
     if not {"no-store", "private"} <= {*response.get("Cache-Control", "").split(", ")}:
         found.append(f"Cache-Control: {response.get('Cache-Control')}")
     for name, cookie in response.cookies.items():
-        gone = not cookie.value  # a cookie that is taken back says what it needs for that
+        gone = not cookie.value  # deleting a cookie needs this attribute
         if not gone and not cookie["httponly"]:
             found.append(f"{name} is open to scripts")
         if cookie["samesite"] != "Lax" or cookie["domain"] or cookie["path"] != "/":
@@ -67,7 +67,7 @@ def _faults(response: HttpResponseBase) -> list[str]:
 
 
 @pytest.mark.parametrize("who", ["nobody", "nothing", *ROLES])
-def test_every_answer_has_the_headers_whoever_asks(
+def test_every_answer_has_the_headers_for_every_role(
     transactional_db: None, sandbox: SandboxServer, who: str
 ) -> None:
     person = None if who == "nobody" else make_person("wanda", *([who] if who in ROLES else []))
@@ -88,7 +88,7 @@ def test_every_answer_has_the_headers_whoever_asks(
     assert {200, 302, 405} <= statuses
 
 
-def test_the_cookies_of_a_sign_in_are_closed_to_scripts_and_to_other_sites(supervisor: object) -> None:
+def test_sign_in_cookies_are_http_only_and_same_site(supervisor: object) -> None:
     client = Client(enforce_csrf_checks=True)
     page = client.get("/accounts/login/")
     assert _faults(page) == []
@@ -98,10 +98,10 @@ def test_the_cookies_of_a_sign_in_are_closed_to_scripts_and_to_other_sites(super
     assert signed_in.status_code == 302
     assert {project.SESSION_COOKIE_NAME, project.CSRF_COOKIE_NAME} <= signed_in.cookies.keys()
     assert _faults(signed_in) == []
-    assert not signed_in.cookies[project.SESSION_COOKIE_NAME]["max-age"]  # ends with the browser
+    assert not signed_in.cookies[project.SESSION_COOKIE_NAME]["max-age"]  # a session cookie
 
 
-def test_error_pages_have_the_headers_of_every_other_page(
+def test_error_pages_have_the_same_headers(
     as_staff: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fault(*_: Any, **__: Any) -> None:
@@ -158,7 +158,7 @@ HSTS = "max-age=31536000; includeSubDomains; preload"
 
 
 @pytest.mark.skipif((ROOT / ".env").exists(), reason="A .env file of this machine speaks, too")
-def test_production_answers_over_https_alone_with_cookies_of_this_host_alone(tmp_path: Path) -> None:
+def test_production_answers_only_over_https_with_host_only_cookies(tmp_path: Path) -> None:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     database = f"sqlite:///{tmp_path / 'production.sqlite3'}"
     run = subprocess.run(
@@ -181,7 +181,7 @@ def test_production_answers_over_https_alone_with_cookies_of_this_host_alone(tmp
     assert answers["plain"]["status"] == 301
     assert answers["plain"]["headers"]["Location"] == "https://portal.example.com/accounts/login/"
     assert answers["plain"]["cookies"] == {}
-    assert answers["health"]["status"] == 200  # asked by machines on this host, without a certificate
+    assert answers["health"]["status"] == 200  # requested by processes on this host, without TLS
     secure = {name: answer for name, answer in answers.items() if name not in ("plain", "health")}
     assert {name: answer["status"] for name, answer in secure.items()} == {
         "page": 200, "signed_in": 302, "start": 200, "missing": 404,
@@ -196,4 +196,4 @@ def test_production_answers_over_https_alone_with_cookies_of_this_host_alone(tmp
     for cookie in cookies.values():
         parts = {part.strip() for part in cookie.split(";")}
         assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= parts
-        assert "Domain" not in cookie  # RFC 6265bis: __Host- allows none
+        assert "Domain" not in cookie  # RFC 6265bis: __Host- forbids the attribute

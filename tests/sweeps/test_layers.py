@@ -1,4 +1,4 @@
-"""What the import contracts cannot say, because Django is no root package of ours."""
+"""Rules that the import contracts cannot express, because Django is not one of our root packages."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from tests.support.source import APPS, ROOT, imports_of, modules, relative
 
 OF_REQUESTS = ("django.http", "django.shortcuts", "django.template", "django.contrib.messages")
-# The layers of the page: they read requests, answer them, or show something.
+# The page layers: they read requests, answer them, or render.
 OF_PAGES = re.compile(
     r"/((\w+_)?(views|forms|presenters|middleware|context_processors)\.py|(views|forms|presenters|templatetags)/)"
 )
-# Every other module is a service, a selector, a model or a plain value. These are about the request itself.
+# Every other module is a service, a selector, a model or a plain value. These handle the request itself.
 ABOUT_REQUESTS = {
     "apps/accounts/adapter.py",
     "apps/accounts/known_devices.py",
@@ -35,7 +35,7 @@ def _inner_modules() -> list[Path]:
     return [path for path in found if not OF_PAGES.search(relative(path))]
 
 
-def test_services_selectors_models_and_values_know_no_request() -> None:
+def test_services_selectors_models_and_values_do_not_use_requests() -> None:
     inner = _inner_modules()
     assert {"apps/consumers/sending/submit.py", "apps/audit/integrity/signing.py"} <= {*map(relative, inner)}
     found = {
@@ -44,19 +44,19 @@ def test_services_selectors_models_and_values_know_no_request() -> None:
     assert found == ABOUT_REQUESTS
 
 
-def test_no_module_is_called_after_nothing() -> None:
+def test_no_module_has_a_catch_all_name() -> None:
     empty_names = {"utils.py", "helpers.py", "common.py", "misc.py"}
     folders = [APPS, *(ROOT / name for name in ("benchmarks", "consumerportal", "sandbox", "tests"))]
     assert [relative(path) for under in folders for path in modules(under) if path.name in empty_names] == []
 
 
-def test_the_admin_site_is_not_installed() -> None:
+def test_admin_site_is_not_installed() -> None:
     from django.conf import settings
 
-    assert "django.contrib.admin" not in settings.INSTALLED_APPS  # it would write past record()
+    assert "django.contrib.admin" not in settings.INSTALLED_APPS  # it would bypass record()
 
 
-def test_the_sandbox_is_not_installed() -> None:
+def test_sandbox_is_not_installed() -> None:
     from django.apps import apps
 
     assert "sandbox" not in {config.name.rpartition(".")[2] for config in apps.get_app_configs()}

@@ -1,7 +1,8 @@
 """Twenty random letters in every field, quoted back by the vendor, at DEBUG: found nowhere afterwards.
 
-A story over all forms as nobody and as each role. Then everything that could have kept something is searched:
-the rows as a dump shows them, the bytes of the database, the log, the heads of answers, the links of pages.
+The story uses all forms, anonymous and as each role. Then every possible store is searched: the rows of a
+dump,
+the bytes of the database, the log, response headers, and links of pages.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ FAULTS = ("400_quoting", "400_long", "404", "500_long_before", "200_html_before"
 
 
 class Visitor(Client):
-    """A browser that keeps what could travel on: heads of answers and the addresses in pages."""
+    """A browser that records response headers and the addresses in pages."""
 
     def __init__(self, seen: list[str], **more: Any) -> None:
         super().__init__(raise_request_exception=False, **more)
@@ -62,7 +63,7 @@ class Visitor(Client):
 
 @pytest.fixture
 def markers() -> Markers:
-    """With a date of birth and phone numbers, which have no letters; as typed, as shown and as sent."""
+    """Also dates of birth and phone numbers, which have no letters: as typed, as shown and as sent."""
     return Markers(
         {
             "typed date": "19 11 1938",
@@ -77,7 +78,7 @@ def markers() -> Markers:
 
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
-    """All that LOG_LEVEL=DEBUG writes."""
+    """Everything that LOG_LEVEL=DEBUG writes."""
     buffer = io.StringIO()
     with logged_at_debug(buffer):
         yield buffer
@@ -96,9 +97,9 @@ def vendor(tmp_path: Path, settings: Settings, markers: Markers) -> Iterator[San
 
 
 def _entry(markers: Markers, order: str = SAMPLE_ORDER, **changes: str) -> dict[str, str]:
-    """An entry that is accepted: a marker wherever letters are, and a date and phone numbers of its own.
+    """A valid entry: a marker in every text field, and its own date and phone numbers.
 
-    Title, gender and country come from closed lists, a person's time zone and roles, too.
+    Title, gender and country come from closed lists, like a person's time zone and roles.
     """
     values = posted(order=order)
     return {
@@ -116,7 +117,7 @@ def _entry(markers: Markers, order: str = SAMPLE_ORDER, **changes: str) -> dict[
 
 
 def _wrong_entry(markers: Markers) -> dict[str, str]:
-    """An entry with a marker in every field there is, most of them refused."""
+    """An entry with a marker in every field, most of them invalid."""
     return {name: markers[f"wrong {name}"] for name in _entry(markers) if not name.endswith("_FORMS")}
 
 
@@ -130,7 +131,7 @@ def _create(staff: Visitor, vendor: SandboxServer, markers: Markers) -> None:
     staff.get(NEW, {"from": markers["earlier try in the address"]})
     for fault in FAULTS:
         vendor.sandbox.faults.arm(Armed(fault))
-        # a reference of its own, so that no earlier one is in the way
+        # A separate reference, so that no earlier submission blocks it.
         sent = staff.post(NEW, _entry(markers, order=_next_order()))
         assert sent.status_code == 303, fault
         assert staff.get(sent["Location"]).status_code == 200
@@ -142,12 +143,12 @@ def _create(staff: Visitor, vendor: SandboxServer, markers: Markers) -> None:
 
 
 def _next_order() -> str:
-    """An order that no submission has."""
+    """An order without submissions."""
     return str(uuid.uuid4())
 
 
 def _fault_in_a_view(staff: Visitor, markers: Markers, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An exception whose text, and whose cause's text, hold what somebody typed."""
+    """Raise an exception in a view: its text and its cause's text contain typed text."""
 
     def fault(**_: Any) -> None:
         try:
@@ -167,7 +168,7 @@ def _look_up(staff: Visitor, vendor: SandboxServer, markers: Markers) -> None:
     }
     for name, value in wrong.items():
         assert staff.get(ORDERS, {name: value}).status_code == 200
-    for fault in ("", *FAULTS):  # an order number is looked for at the vendor
+    for fault in ("", *FAULTS):  # an order number is searched for at the vendor
         if fault:
             vendor.sandbox.faults.arm(Armed(fault, operation="list_orders"))
         staff.get(ORDERS, {"order_number": markers["order number"]})
@@ -211,7 +212,7 @@ def _resolve(supervisor: Visitor, person: User, markers: Markers) -> None:
 
 
 def _send_without_a_session(staff: Visitor, seen: list[str], markers: Markers) -> None:
-    """What is posted after the session has ended is kept, sealed; and an old form secret is refused."""
+    """Post after the end of the session, which seals the entry; then post an old form token."""
     mark = on_page(staff.get(NEW))["entry_of"]
     visitor = Visitor(seen)
     late = _entry(markers, entry_of=mark, first_name=markers["sent too late"])
@@ -220,7 +221,7 @@ def _send_without_a_session(staff: Visitor, seen: list[str], markers: Markers) -
     strict.cookies = staff.cookies
     strict.post(NEW, _entry(markers, csrfmiddlewaretoken=markers["form secret"]))
     strict.post(NEW, {**late, "csrfmiddlewaretoken": markers["form secret"]})
-    # Django's own lines about refused requests bring the request along, and with it the whole address.
+    # Django's own log lines about refused requests include the request, and with it the whole address.
     strict.post(NEW, {"csrfmiddlewaretoken": "none"}, query_params={"order": markers["query"]})
     strict.post(f"/accounts/set-password/MQ/{markers['token of a refused link']}/", {})
     strict.post(f"/{markers['address of nothing']}/", {})
@@ -240,7 +241,7 @@ def _people(administrator: Visitor, seen: list[str], markers: Markers) -> None:
     page = added["Location"]
     shown = administrator.post(f"{page}password-link/").content.decode()
     [(path, token)] = {*re.findall(r"(/accounts/set-password/[^/\s]+/)([^/\s\"<]+)/", shown)}
-    del seen[:]  # the page and its answer are meant to show the link, this once
+    del seen[:]  # the page and its answer show the link intentionally, once
     visitor = Visitor([])
     moved = visitor.get(f"{path}{token}/")["Location"]
     visitor.seen = seen
@@ -265,7 +266,7 @@ def _people(administrator: Visitor, seen: list[str], markers: Markers) -> None:
 
 @pytest.fixture
 def _counters(transactional_db: None) -> Iterator[None]:
-    """The failed sign-ins of this story are not the next test's: no flush empties the cache's table."""
+    """Clear the counters of failed sign-ins afterwards: no flush empties the table of the cache."""
     yield
     cache.clear()
 
@@ -298,11 +299,11 @@ def test_no_marker_is_found_after_a_story_over_all_forms(
 
     lines = log.getvalue()
     assert len(markers) > 60
-    assert "RuntimeError" in lines  # the fault is told, without its text
+    assert "RuntimeError" in lines  # the fault is logged without its text
     assert {*Submission.objects.values_list("outcome", flat=True)} >= {"created", "rejected", "unknown"}
     _expect_nothing("the rows", [*rows()], markers)
     _expect_nothing("the log", lines.splitlines(), markers)
-    # An order number is the organisation's own, and "Try again" leads to that search. E-mails are refused.
+    # An order number belongs to the organisation, and "Try again" links to that search. E-mails are refused.
     again = f'href="/orders/?order_number={markers["order number"]}'
     assert again in seen
     _expect_nothing("heads and links", [text for text in seen if text != again], markers)

@@ -1,4 +1,4 @@
-"""The database is what the models say, and nobody gets a permission that nobody meant to give."""
+"""The database matches the models, and no permission is granted by accident."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def _own_models() -> list[type[Model]]:
 def test_no_migration_is_missing(db: None) -> None:
     call_command(
         "makemigrations", check_changes=True, dry_run=True, verbosity=0
-    )  # exits where one is missing
+    )  # exits if a migration is missing
 
 
-def test_no_model_brings_permissions_of_its_own() -> None:
+def test_no_model_defines_permissions_of_its_own() -> None:
     assert len(_own_models()) >= 6
     assert [m.__name__ for m in _own_models() if m._meta.default_permissions] == []
 
 
-def test_the_triggers_of_the_audit_log_stand_after_migrate(db: None) -> None:
+def test_audit_log_triggers_exist_after_migrate(db: None) -> None:
     assert missing_triggers(connection) == []

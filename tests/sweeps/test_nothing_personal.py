@@ -1,4 +1,4 @@
-"""What was typed about a consumer is in no event, no log line, no session and no column that a dump shows."""
+"""Text typed about a consumer is in no event, log line, session or column of a dump."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sandbox.data.seed import FAULT_ORDERS, SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.people import PASSWORD
 
-# No two of them share a piece that something else could hold by chance.
+# None of them has a part that other data could contain by chance.
 TYPED = {
     "first_name": "Zephyrine",
     "last_name": "Quixwold",
@@ -39,7 +39,7 @@ MARKERS = (
 
 
 class _Listener(logging.Handler):
-    """Keeps everything that a log line could show."""
+    """Collects everything that a log line could show."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -76,13 +76,13 @@ def _post(client: Client, address: str, values: dict[str, str]) -> HttpResponseB
 
 
 def _live_through_everything(staff: Client, supervisor: Client) -> None:
-    """Errors, a warning, every outcome, the way back to the form, looking, resolving."""
+    """Cause errors, a warning, every outcome, a correction, a reconciliation and a resolution."""
     form = "/consumers/new/"
     _post(staff, form, _entry(SAMPLE_ORDER, date_of_birth="31 2 1953"))
     created = _post(staff, form, _entry(SAMPLE_ORDER))
     assert created.headers["Location"].startswith("/submissions/")
     warned = _post(staff, form, _entry(SAMPLE_ORDER))
-    assert warned.status_code == 200  # stopped once, with the earlier one's receipt
+    assert warned.status_code == 200  # stopped once, with the earlier submission's receipt
     rejected = _post(staff, form, _entry(FAULT_ORDERS["404"]))
     staff.get(rejected.headers["Location"])
     unknown = _post(staff, form, _entry(FAULT_ORDERS["500_after"]))
@@ -105,7 +105,7 @@ def _live_through_everything(staff: Client, supervisor: Client) -> None:
     assert resolved.status_code == 303
 
 
-def test_no_trace_of_what_was_typed_but_where_it_is_encrypted(
+def test_typed_text_is_found_only_where_it_is_encrypted(
     transactional_db: None,
     staff: User,
     supervisor: User,

@@ -1,4 +1,4 @@
-"""Nothing is decided or stored by the clock of a machine: ``core/clock.py`` alone reads it."""
+"""No decision or stored time uses the clock of a machine: only ``core/clock.py`` reads it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from tests.support.source import ROOT, modules, relative, tree_of
 
 MAY_READ = {
     "apps/core/clock.py",
-    "apps/cdp/attempt.py",  # the default of a client without the portal, whose factory gives core.clock
+    # the default of a client outside the portal; the portal's factory passes core.clock
+    "apps/cdp/attempt.py",
 }
 # The last parts of a dotted name: a module may be imported under any name.
 RAW = {
@@ -29,7 +30,7 @@ BY_ITSELF = {"auto_now", "auto_now_add"}
 
 
 def raw_clocks(tree: ast.AST) -> Iterator[str]:
-    """The places where a module asks the clock of the machine, directly or through Django."""
+    """The places where a module reads the clock of the machine, directly or through Django."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             parts = ast.unparse(node).split(".")
@@ -70,12 +71,12 @@ def test_no_module_reads_the_clock_of_the_machine() -> None:
         "from django.utils.timezone import now",
     ],
 )
-def test_each_way_to_read_it_is_seen(source: str) -> None:
+def test_each_way_to_read_the_clock_is_detected(source: str) -> None:
     assert list(raw_clocks(ast.parse(source)))
 
 
 @pytest.mark.parametrize(
     "source", ["clock.now()", "time.monotonic()", "timezone.localtime(value)", "row.time"]
 )
-def test_other_times_are_none_of_it(source: str) -> None:
+def test_other_times_are_not_reported(source: str) -> None:
     assert not list(raw_clocks(ast.parse(source)))

@@ -1,4 +1,4 @@
-"""What templates, scripts and styles may not hold."""
+"""Forbidden contents of templates, scripts and styles."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def _id(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def test_there_is_something_to_look_at() -> None:
+def test_sweep_finds_templates_scripts_and_styles() -> None:
     assert len(SOURCES) > 60
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=_id)
-def test_nothing_is_fetched_from_elsewhere(path: Path) -> None:
+def test_nothing_is_loaded_from_other_hosts(path: Path) -> None:
     assert OUTSIDE.findall(NAMESPACE.sub("", path.read_text(encoding="utf-8"))) == []
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=_id)
-def test_no_code_stands_in_a_template(path: Path) -> None:
+def test_templates_contain_no_inline_code(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert re.findall(r"<script(?![^>]*\bsrc=)", text) == []
     assert re.findall(r"<style\b|<[^>{]*\sstyle=", text) == []
@@ -43,8 +43,8 @@ def test_no_code_stands_in_a_template(path: Path) -> None:
     assert re.findall(r"\|\s*safe\b|\bautoescape off\b|\bmark_safe\b", text) == []
 
 
-def test_the_browser_restores_nothing_into_a_form() -> None:
-    """Back would bring the last person's choices into the form of the next; only sign-in may be filled."""
+def test_browser_restores_nothing_into_a_form() -> None:
+    """Back would restore the last person's choices into the next form; only the sign-in may be filled."""
     seen, wrong = 0, []
     for path in TEMPLATES:
         for form in re.finditer(r"(<form\b[^>]*>)(.*?)</form>", path.read_text(encoding="utf-8"), re.DOTALL):

@@ -1,4 +1,4 @@
-"""A permission is spelled out twice: in the app that owns it, and in the matrix of the roles."""
+"""A permission is written twice: in the app that owns it, and in the matrix of the roles."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEFINED = {
 NAMED_IN = [APPS / app / "permissions.py" for app in ("accounts", "audit", "consumers")]
 
 
-def test_the_models_the_constants_and_the_matrix_know_the_same_permissions() -> None:
+def test_models_constants_and_matrix_list_the_same_permissions() -> None:
     named = [
         value
         for path in NAMED_IN
@@ -30,7 +30,7 @@ def test_the_models_the_constants_and_the_matrix_know_the_same_permissions() -> 
     assert DEFINED == PERMISSIONS
 
 
-def test_no_other_module_spells_a_permission() -> None:
+def test_no_other_module_spells_out_a_permission() -> None:
     spelled = [
         f"{relative(path)}: {node.value}"
         for path in [*modules(APPS), *modules(ROOT / "consumerportal")]

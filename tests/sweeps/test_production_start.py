@@ -1,4 +1,4 @@
-"""Production starts with everything in order, or says everything that is not; practice stays at home."""
+"""Production starts if its configuration is valid, or reports every problem; practice stays on loopback."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif((ROOT / ".env").exists(), reason="A .env file of
 
 
 def _run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A command of the portal with this environment and no more than Python needs."""
+    """Run a command of the portal with this environment and only the variables that Python needs."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return subprocess.run(
         [sys.executable, *command],
@@ -52,7 +52,7 @@ def database(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'production.sqlite3'}"
 
 
-def test_without_any_setting_one_message_names_all_that_are_missing() -> None:
+def test_start_without_settings_names_all_missing_ones_in_one_message() -> None:
     answer = _manage("check")
     assert answer.returncode != 0
     assert answer.stderr.count("The portal does not start in production mode:") == 1
@@ -105,7 +105,7 @@ def test_practice_values_are_refused_by_name() -> None:
         ("CDP_RECONCILIATION_AFTER", "0", "CDP_RECONCILIATION_AFTER holds something else than seconds"),
     ],
 )
-def test_an_unsafe_value_is_named_and_never_shown(name: str, value: str, problem: str) -> None:
+def test_unsafe_value_is_named_and_never_shown(name: str, value: str, problem: str) -> None:
     answer = _manage("check", **{**COMPLETE, name: value})
     assert answer.returncode != 0
     assert name in answer.stderr
@@ -113,7 +113,7 @@ def test_an_unsafe_value_is_named_and_never_shown(name: str, value: str, problem
     assert "not a key" not in answer.stderr
 
 
-def test_with_everything_set_the_deployment_check_passes(database: str) -> None:
+def test_complete_settings_pass_the_deployment_check(database: str) -> None:
     answer = _manage("check", "--deploy", "--fail-level", "WARNING", **COMPLETE, DATABASE_URL=database)
     assert answer.returncode == 0, answer.stderr
     assert "no issues" in answer.stdout
@@ -126,12 +126,12 @@ def test_with_everything_set_the_deployment_check_passes(database: str) -> None:
         {"TLS_AT_PROXY": "True", "TRUSTED_PROXIES": "unix", "PORTAL_BIND": "unix:/run/portal.sock"},
     ],
 )
-def test_behind_a_proxy_that_is_named_it_starts(behind: dict[str, str], database: str) -> None:
+def test_production_starts_behind_a_named_proxy(behind: dict[str, str], database: str) -> None:
     answer = _manage("check", **COMPLETE, **behind, DATABASE_URL=database)
     assert answer.returncode == 0, answer.stderr
 
 
-def test_what_a_process_of_the_portal_creates_is_its_users_alone(tmp_path: Path) -> None:
+def test_files_created_by_the_portal_are_private_to_its_user(tmp_path: Path) -> None:
     folder = tmp_path / "var"
     environment = {"PORTAL_MODE": "practice", "DATABASE_URL": f"sqlite:///{folder / 'portal.sqlite3'}"}
     environment |= {"DJANGO_SETTINGS_MODULE": "consumerportal.settings", "LOG_LEVEL": "WARNING"}
@@ -149,13 +149,13 @@ def test_what_a_process_of_the_portal_creates_is_its_users_alone(tmp_path: Path)
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
-def test_as_many_calls_as_leave_twenty_threads_are_allowed(database: str) -> None:
+def test_call_limit_leaves_twenty_threads_free(database: str) -> None:
     most = {"WEB_THREADS": "22", "CDP_IN_FLIGHT": "2", "DATABASE_URL": database}
     answer = _manage("check", **COMPLETE, **most)
     assert answer.returncode == 0, answer.stderr
 
 
-def test_practice_mode_does_not_leave_this_machine() -> None:
+def test_practice_mode_listens_only_on_loopback() -> None:
     answer = _manage("check", PORTAL_MODE="practice", CDP_BASE_URL=COMPLETE["CDP_BASE_URL"])
     assert answer.returncode != 0
     assert "CDP_BASE_URL leaves this machine" in answer.stderr
@@ -169,7 +169,7 @@ def test_practice_commands_refuse_production(command: str, database: str, tmp_pa
     assert not (tmp_path / "production.sqlite3").exists()
 
 
-def test_a_web_server_that_could_cut_a_create_short_does_not_start(database: str) -> None:
+def test_web_server_that_could_interrupt_a_create_does_not_start(database: str) -> None:
     check = ("-m", "gunicorn", "--check-config", "consumerportal.wsgi")
     good = _run(*check, **COMPLETE, DATABASE_URL=database)
     assert good.returncode == 0, good.stderr
@@ -178,13 +178,13 @@ def test_a_web_server_that_could_cut_a_create_short_does_not_start(database: str
     assert "WEB_GRACEFUL_SECONDS (30) does not exceed CDP_TOTAL_TIMEOUT" in bad.stderr
 
 
-def test_a_secret_may_begin_with_a_dollar_sign(database: str) -> None:
+def test_secret_may_begin_with_a_dollar_sign(database: str) -> None:
     odd = {**COMPLETE, "CDP_API_TOKEN": "$a-token", "SECRET_KEY": "$" + COMPLETE["SECRET_KEY"]}
     answer = _manage("check", **odd, DATABASE_URL=database)
     assert answer.returncode == 0, answer.stderr
 
 
-def test_practice_reads_no_file_of_a_production(tmp_path: Path) -> None:
+def test_practice_reads_no_production_file(tmp_path: Path) -> None:
     shown = "import os; os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'consumerportal.settings');"
     shown += "import environ; environ.Env.read_env = lambda *_: exit('the file was read');"
     shown += "from consumerportal import settings; print(settings.DATABASES['default']['NAME'])"
@@ -193,12 +193,12 @@ def test_practice_reads_no_file_of_a_production(tmp_path: Path) -> None:
     assert "the file was read" in _run("-c", shown, **COMPLETE).stderr
 
 
-def test_the_processes_of_practice_read_no_file_of_a_production() -> None:
+def test_practice_processes_read_no_production_file() -> None:
     recipe = (ROOT / "Makefile").read_text()
-    assert "honcho --env /dev/null start" in recipe  # honcho would put .env above the environment
+    assert "honcho --env /dev/null start" in recipe  # honcho would let .env override the environment
 
 
-def test_production_does_not_start_with_the_people_of_practice(database: str) -> None:
+def test_production_does_not_start_with_practice_users(database: str) -> None:
     practice = {"PORTAL_MODE": "practice", "DATABASE_URL": database, "LOG_LEVEL": "WARNING"}
     for command in (["migrate", "--verbosity", "0"], ["create_practice_people"]):
         assert _manage(*command, **practice).returncode == 0
@@ -211,7 +211,7 @@ def test_production_does_not_start_with_the_people_of_practice(database: str) ->
     assert "practice passwords" in refused.stderr
 
 
-def test_practice_is_not_prepared_in_a_database_with_people_of_its_own(database: str) -> None:
+def test_practice_refuses_a_database_with_other_users(database: str) -> None:
     practice = {"PORTAL_MODE": "practice", "DATABASE_URL": database, "LOG_LEVEL": "WARNING"}
     assert _manage("migrate", "--verbosity", "0", **practice).returncode == 0
     added = _manage("create_administrator", "--user-name", "real", "--name", "Real Person", **practice)

@@ -1,4 +1,4 @@
-"""The quick flush between transactional tests leaves what Django's own leaves."""
+"""The quick flush between transactional tests leaves the same rows as Django's own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def rows() -> dict[str, list[str]]:
-    """All rows of all tables, without the keys that differ each time Django makes them anew."""
+    """All rows of all tables, without the keys that differ whenever Django recreates the rows."""
     groups = Group.objects.values_list(
         "name", "permissions__content_type__app_label", "permissions__codename"
     )
@@ -32,7 +32,7 @@ def rows() -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("reset_sequences", [False, True])
-def test_after_a_quick_flush_everything_is_as_after_a_whole_one(reset_sequences: bool) -> None:
+def test_quick_flush_leaves_the_same_rows_as_a_full_one(reset_sequences: bool) -> None:
     make_person("sam", "staff")
     Group.objects.get(name="staff").permissions.clear()
     Group.objects.create(name="of this test")
@@ -47,9 +47,9 @@ def test_after_a_quick_flush_everything_is_as_after_a_whole_one(reset_sequences:
 
 
 @pytest.mark.parametrize("reset_sequences", [False, True])
-def test_after_a_quick_flush_new_rows_get_new_keys(reset_sequences: bool) -> None:
+def test_new_rows_get_new_keys_after_a_quick_flush(reset_sequences: bool) -> None:
     call_command("flush", interactive=False, verbosity=0, reset_sequences=reset_sequences)
     taken = Group.objects.latest("pk").pk
-    for number in range(taken + 1):  # would meet a key that is taken, if the keys began anew below it
+    for number in range(taken + 1):  # would collide with an existing key if the sequence restarted below it
         Group.objects.create(name=f"of this test {number}")
     assert make_person("sam", "staff").roles == ("staff",)

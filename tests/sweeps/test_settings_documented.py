@@ -1,4 +1,4 @@
-"""Every setting that is read from the environment stands in `.env.example` with its default, and no other."""
+"""`.env.example` contains every setting that is read from the environment with its default, and no other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LINE = re.compile(r"(?m)^(# )?([A-Z][A-Z0-9_]+)=(.*)$")
 
 
 def _read() -> dict[str, list[ast.expr]]:
-    """Names of settings, each with the defaults that the source gives."""
+    """The names of settings, each with the defaults in the source."""
     found: dict[str, list[ast.expr]] = {}
     for path in [*modules(ROOT / "consumerportal"), ROOT / "gunicorn.conf.py", *modules()]:
         for node in ast.walk(tree_of(path)):
@@ -39,7 +39,7 @@ def _documented() -> dict[str, tuple[bool, str]]:
     return {name: (bool(comment), value) for comment, name, value in LINE.findall(text)}
 
 
-def test_every_setting_is_documented_and_nothing_else_is() -> None:
+def test_every_setting_is_documented_and_no_other() -> None:
     read, documented = {*_read()}, {*_documented()}
     assert len(read) > 35
     assert read == documented
@@ -50,7 +50,7 @@ def test_no_setting_is_documented_twice() -> None:
     assert sorted(set(names)) == sorted(names)
 
 
-def test_the_defaults_shown_are_the_defaults_of_the_source() -> None:
+def test_documented_defaults_are_the_defaults_of_the_source() -> None:
     compared, wrong = 0, []
     documented = _documented()
     for name, defaults in _read().items():
@@ -65,7 +65,7 @@ def test_the_defaults_shown_are_the_defaults_of_the_source() -> None:
 
 
 def _plain(default: ast.expr) -> str | None:
-    """A default as an environment writes it; None for what only the running source knows."""
+    """A default as an environment variable; None if only the running code can compute it."""
     try:
         value = eval(compile(ast.Expression(default), "default", "eval"), {"__builtins__": {}})
     except NameError:

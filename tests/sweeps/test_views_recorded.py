@@ -1,8 +1,8 @@
-"""Whoever sees a consumer's personal data, leaves an event.
+"""Viewing a consumer's personal data records an event.
 
-Each address is named here: those that show such data, with the way to make them do so, and the others with
-the reason why they never do. Both are tried: an answer with personal data must have left an event of seeing,
-and an answer of the others must hold none.
+Each address is named here: those that show such data, with a request that makes them do so, and the others
+with the reason why they never do. Both are tested: an answer with personal data must have recorded an event,
+and an answer of the others must contain none.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from tests.support.export_rows import prepared
 from tests.support.people import TESTS, acting, make_person
 
 SEEN = {"submission.viewed", "submissions.listed", "vendor_record.viewed"}
-"""The events that tell that somebody saw personal data."""
+"""The events that record a view of personal data."""
 
 
 @dataclass(frozen=True)
 class Records:
-    """What there is to see: entries of FULL in several states, and a guest of the vendor's."""
+    """The records to view: entries of FULL in several states, and a guest of the vendor's."""
 
     created: Submission
     rejected: Submission
@@ -100,7 +100,7 @@ SHOWS_NOTHING = {
     "audit:event": "no event has room for personal data",
 }
 NEVER = ("accounts:", "audit:")
-"""Addresses of these apps are about people with an account, or about the log, whatever they are called."""
+"""Addresses of these apps show people with an account, or the log, never a consumer."""
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def _shown(response: HttpResponse, records: Records) -> bool:
     return any(text in content for text in records.personal)
 
 
-def test_every_address_is_told_to_show_personal_data_or_not() -> None:
+def test_every_address_is_listed_as_showing_personal_data_or_not() -> None:
     names = {address.name for address in ADDRESSES}
     undecided = {name for name in names if name not in SHOWS and name not in SHOWS_NOTHING}
     assert {name for name in undecided if not name.startswith(NEVER)} == set()
@@ -141,7 +141,7 @@ def test_every_address_is_told_to_show_personal_data_or_not() -> None:
 
 
 @pytest.mark.parametrize("name", SHOWS)
-def test_whoever_sees_personal_data_leaves_an_event(name: str, person: User, records: Records) -> None:
+def test_view_of_personal_data_records_an_event(name: str, person: User, records: Records) -> None:
     client = Client()
     client.force_login(person)
     before = AuditEvent.objects.order_by("seq").values_list("seq", flat=True).last() or 0
@@ -153,7 +153,7 @@ def test_whoever_sees_personal_data_leaves_an_event(name: str, person: User, rec
 
 
 @pytest.mark.parametrize("entry", [{}, {"order_ref": "x"}, {"add": "emails"}, {"token": str(uuid.uuid4())}])
-def test_a_form_that_comes_back_shows_nothing_of_the_earlier_try(
+def test_form_returned_with_errors_shows_nothing_of_the_earlier_submission(
     entry: dict[str, str], person: User, records: Records
 ) -> None:
     client = Client()

@@ -1,4 +1,4 @@
-"""Whatever writes, takes an actor and leaves an event, in one transaction."""
+"""Every function that writes takes an actor and records an event, in one transaction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ WRITERS = {"recording.py", "identity_rules.py", "services.py"}
 SERVICE_PACKAGES = {"reconciliation", "sending"}
 RECORD = {"record"}
 # Outside the services: groups follow the matrix, sessions are signed in and out of, models guard themselves.
-# No actor changes the circuit breaker, the connection's health, counted acts, machines' clocks or heartbeats.
+# The circuit breaker, connection health, counted acts, machines' clocks and heartbeats change without an
+# actor.
 MAY_WRITE = {
     "apps/accounts/groups.py",
     "apps/accounts/sessions.py",
@@ -75,8 +76,8 @@ def _transactions() -> list[tuple[Path, Function]]:
     ]
 
 
-def test_every_transaction_of_a_service_knows_its_actor() -> None:
-    # An event brings its actor with it.
+def test_every_transaction_of_a_service_has_an_actor() -> None:
+    # An event contains its actor.
     wrong = [
         f"{relative(path)}: {function.name}"
         for path, function in _transactions()
@@ -87,7 +88,7 @@ def test_every_transaction_of_a_service_knows_its_actor() -> None:
     assert wrong == []
 
 
-def test_every_transaction_of_a_service_leaves_an_event() -> None:
+def test_every_transaction_of_a_service_records_an_event() -> None:
     wrong = [
         f"{relative(path)}: {function.name}"
         for path, function in _transactions()
@@ -107,7 +108,7 @@ def test_only_services_write() -> None:
     assert wrong == []
 
 
-def test_events_are_written_by_record_alone() -> None:
+def test_events_are_written_only_by_record() -> None:
     wrong = [
         relative(path)
         for path in modules()

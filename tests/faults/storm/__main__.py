@@ -1,4 +1,4 @@
-"""``make faults``: a storm on each database, the reckoning, and exit code 1 where a promise is broken."""
+"""``make faults``: a storm on each database, then the comparison; exit code 1 if a promise is broken."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from tests.support.supervised_processes import ROOT
 PASSWORD = "a long walk in the rain"
 QUICK_WORKER = ("-m", "tests.faults.storm.quick_worker")
 TRACEBACK = "Traceback (most recent call last):"
-# A database that is away; and what gunicorn ends a worker with.
+# The first is logged while the database is down, the second when gunicorn ends a worker.
 EXPECTED = ("OperationalError", "InterfaceError", "SystemExit")
-SPARE_ORDERS = 1.5  # for what is corrected
+SPARE_ORDERS = 1.5  # orders per entry: corrected entries need another one
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How large a storm. ``most_seconds``: how long people, and then the resolving, may take."""
+    """How large a storm is. ``most_seconds``: the limit for the people, and again for resolving."""
 
     database: str
     submissions: int
@@ -45,7 +45,7 @@ class Options:
 
     @classmethod
     def read(cls) -> Options:
-        """From the command line."""
+        """Read the options from the command line."""
         parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
         parser.add_argument("--submissions", type=int, default=2000, help="on each database")
         parser.add_argument("--people", type=int, default=20, help="who post at the same time")
@@ -66,9 +66,10 @@ class Options:
 
 
 def main() -> int:
-    """One storm in this process, or one after the other, each in a process of its own."""
+    """Run one storm in this process, or several one after the other, each in a separate process."""
     options = Options.read()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # not without ending what was started
+    # so that an interruption ends the started processes
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     if options.database != "both":
         return storm(options)
     results = []
@@ -79,13 +80,13 @@ def main() -> int:
             try:
                 results.append(process.wait())
             except BaseException:
-                process.terminate()  # it has processes to end
+                process.terminate()  # gives it time to end its processes
                 raise
     return max(map(bool, results))
 
 
 def storm(options: Options) -> int:
-    """People, weather and havoc over one portal; then calm, and the reckoning."""
+    """Run people, weather and havoc against one portal; then wait until all is resolved, and compare."""
     began = time.monotonic()
     command = QUICK_WORKER if options.quick else ("manage.py", "worker")
     environment = {"CDP_RECONCILIATION_AFTER": "0.5,3"} if options.quick else {}
@@ -134,7 +135,7 @@ def _set_django_up(world: World) -> None:
 
 
 def _people(world: World, options: Options, pile: Pile, weather: Weather) -> list[Person]:
-    """People who can sign in; one password hash for all, because each costs a second."""
+    """Create people who can sign in; one password hash for all, because each costs a second."""
     from django.contrib.auth.hashers import make_password
 
     from apps.accounts.models import User
@@ -152,11 +153,11 @@ def _people(world: World, options: Options, pile: Pile, weather: Weather) -> lis
 
 
 def _leave_the_database() -> None:
-    """The server is killed soon; nothing of this process may hang on it."""
+    """Close this process' connections: the database server is killed soon."""
     from django.db import connection
 
     connection.close()
-    close_pool = getattr(connection, "close_pool", None)  # PostgreSQL's alone has a pool
+    close_pool = getattr(connection, "close_pool", None)  # only PostgreSQL has a pool
     if close_pool is not None:
         close_pool()
 
@@ -187,7 +188,7 @@ def _wait_for_people(people: list[Person], options: Options) -> None:
 
 
 def _wait_until_resolved(world: World, options: Options) -> None:
-    """Until nothing is being sent, no look is to come and the spool is empty; the reckoning judges."""
+    """Wait until nothing is being sent, no check is due and the spool is empty."""
     from django.db.models import Q
 
     from apps.consumers.models import Submission
@@ -240,7 +241,7 @@ def _exceptions(world: World) -> Counter[str]:
         for block in service.log().split(TRACEBACK)[1:]:
             lines = [line for line in block.splitlines() if line.strip() and not line.startswith(" ")]
             if len(lines) > 1 and "exception" in lines[1]:
-                continue  # the cause of the next one
+                continue  # the cause of the next traceback
             found[f"{service.name.split('-')[0]}: {lines[0].split(':')[0] if lines else '?'}"] += 1
     return found
 

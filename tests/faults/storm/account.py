@@ -1,4 +1,4 @@
-"""The reckoning: what the portal says beside what the vendor has, and beside what went over the wire."""
+"""Compare the portal's records with the vendor's consumers and the requests on the wire."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ OUTCOME_EVENTS = {
     "consumer.outcome_unknown",
     "consumer.resolved",
 }
-# Why a consumer that exists may stay unknown though it was looked for.
+# Why an existing consumer may stay unknown after all checks.
 NOT_DECIDABLE = (CheckResult.NOT_PROVEN, CheckResult.SHARED, CheckResult.SEVERAL, CheckResult.MISREAD)
-# The answer came, but the process that should have read it was killed, or stopped until it was too late.
+# The answer came, but the process that should have read it was killed, or stopped beyond the deadline.
 NOBODY_READ_IT = {"process_lost", "read_timeout", "total_timeout"}
 _OUTCOME_OF = {row.fault: row.outcome_over_tls for row in ROWS}
-# Faults by which the vendor itself makes two consumers of one request.
+# Faults by which the vendor itself creates two consumers for one request.
 _DOUBLING = frozenset(row.fault for row in ROWS if row.done and row.makes > 1)
 
 
 @dataclass
 class Account:
-    """Everything at the end, and what is wrong with it."""
+    """All records at the end, and the problems found in them."""
 
     lines: list[Line]
     wire: Wire
@@ -43,18 +43,18 @@ class Account:
 
     @property
     def unknown(self) -> list[Line]:
-        """What is still unknown, each with its reason."""
+        """The submissions that are still unknown, each with its reason."""
         return [line for line in self.lines if line.outcome == Outcome.UNKNOWN]
 
     def note(self, what: str, lines: Iterable[object]) -> None:
-        """A promise, and what breaks it."""
+        """Count a promise, and record its violations."""
         broken = [str(line) for line in lines]
         if broken:
             self.problems[what] = broken
 
 
 def reckon(wire: Wire, told: Sequence[Told], entries: Sequence[Entry], spooled: Sequence[str]) -> Account:
-    """Read everything and hold it against each other. Needs Django."""
+    """Read all records and compare them. Needs Django."""
     actions = _actions()
     submissions = list(Submission.objects.order_by("id"))
     per_order = Counter(entry.order for entry in entries)
@@ -108,7 +108,7 @@ def _nothing_lost(account: Account, told: Sequence[Told], entries: Sequence[Entr
 
 
 def _holds(told: Told, line: Line | None) -> bool:
-    """Unknown and sending may become anything; nothing else may change."""
+    """Whether a later outcome is allowed: only unknown and sending may change."""
     if line is None:
         return False
     if told.ref and told.ref.lower() not in (
@@ -147,8 +147,8 @@ def _doubled(account: Account, consumers: Sequence[dict[str, Any]]) -> int:
 def _was_told_another_ref(line: Line) -> bool:
     """Whether the vendor may have answered with the reference of another consumer of the order.
 
-    Where that one had been made only since our list, and its own outcome is not known yet, nothing tells it.
-    Where it was in our list, the row has to have a doubt.
+    If that consumer was created after our list was read, and its own outcome is still unknown, the portal
+    cannot detect it. If it was in our list, the row must have a doubt.
     """
     may_be_told = not line.alone and any(create["fault"] == "known_ref" for create in line.creates)
     return may_be_told and (bool(line.submission.doubt_code) or not _was_there_before(line))
@@ -227,7 +227,7 @@ def _all_true(account: Account) -> None:
 
 
 def _faults_end_as_they_should(account: Account) -> None:
-    """By what the sandbox saw: no request is "not sent", a refusal "rejected", unless nobody could see it."""
+    """Check outcomes: without a request "not sent"; after a readable refusal "rejected"."""
     alone = [line for line in account.lines if line.alone]
     account.note(
         "no request arrived, but it does not say not sent",
@@ -266,7 +266,7 @@ def _faults_end_as_they_should(account: Account) -> None:
 
 
 def _told_in_full(line: Line) -> bool:
-    """One request, then one outcome; before a look's word, or an answer after the deadline, one "unknown"."""
+    """Check the events: one request, one "unknown" before a reconciled or late outcome, one outcome."""
     actions = list(line.actions)
     if actions[:1] != ["consumer.create_requested"] or actions.count("consumer.create_requested") > 1:
         return False
@@ -289,7 +289,7 @@ def _actions() -> dict[str, list[str]]:
 
 
 def _breaks_in_the_chain() -> Iterator[str]:
-    """Every row is hashed again, in order; the head is the last one's."""
+    """Hash every row again, in order; the head has to match the last row."""
     previous, last = GENESIS, 0
     for event in AuditEvent.objects.order_by("seq").iterator(chunk_size=1000):
         row = Row(**{name: getattr(event, name) for name in Row._fields})

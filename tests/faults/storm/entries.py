@@ -1,4 +1,4 @@
-"""What is typed: somebody new each time, told apart on the wire by an identifier."""
+"""The entries that people type: a new person each time, marked with a unique identifier on the wire."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-FAMILY, FAMILY_OFTEN = 3, 0.04  # people on one order one after the other, and how often
-TWINS_OFTEN = 0.01  # the same person with another identifier on the same order, at the same time
+FAMILY, FAMILY_OFTEN = 3, 0.04  # people who use the same order in turn, and how often
+TWINS_OFTEN = 0.01  # the same person with another identifier, on the same order at the same time
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of the form. ``key`` is sent as an identifier, which the vendor's matching ignores."""
+    """An entry for the form. ``key`` is sent as an identifier, which the vendor's matching ignores."""
 
     key: str
     order: str
@@ -39,19 +39,19 @@ class Entry:
         }
 
     def corrected(self, order: str) -> Entry:
-        """The entry after a refusal, on another order."""
+        """The entry for another order, after a rejection."""
         return replace(self, key=f"{self.key}-again", order=order, last_name=f"{self.last_name}-Again")
 
 
 def key_in(body: str) -> str:
-    """The key in the body of a request; empty where there is none."""
+    """The key in the body of a request; empty if there is none."""
     identifiers = json.loads(body).get("identifiers") or [{}]
     return str(identifiers[0].get("id", ""))
 
 
 @dataclass
 class Pile:
-    """The entries that are still to be made. Threads may share it."""
+    """The entries that are still to be made. Thread-safe."""
 
     orders: Sequence[str]
     wanted: int
@@ -66,7 +66,7 @@ class Pile:
         self._waiting: list[Entry] = []
 
     def next(self) -> Entry | None:
-        """The next entry; None when as many as are wanted have been handed out."""
+        """The next entry; None once the wanted number has been handed out."""
         with self._lock:
             if self._number >= self.wanted:
                 return None
@@ -76,7 +76,7 @@ class Pile:
             return self._waiting.pop(0)
 
     def correction(self, entry: Entry) -> Entry:
-        """The entry again, after a refusal."""
+        """The corrected entry after a rejection."""
         with self._lock:
             return entry.corrected(self._order())
 

@@ -1,4 +1,4 @@
-"""What happens to the processes: killed, stopped, told to end, and the database with them."""
+"""Faults of processes: killed, stopped, terminated, and the same for the database."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from tests.faults.storm.world import World
 from tests.support.supervised_processes import Service, send
 
-STOPPED_SHORT, STOPPED_LONG = (0.1, 0.8), (1.5, 5.0)  # seconds, within the limits of a call and beyond
+STOPPED_SHORT, STOPPED_LONG = (0.1, 0.8), (1.5, 5.0)  # seconds: some within the limits of a call, some beyond
 DATABASE_AWAY = (0.0, 2.0)  # seconds
 
 
 class Havoc(threading.Thread):
-    """Does one thing after the other, whenever so many entries more are through."""
+    """Apply the faults one after the other, each after so many more entries."""
 
     def __init__(self, world: World, seed: int, *, progress: Callable[[], int], every: int) -> None:
         super().__init__(name="havoc", daemon=True)
@@ -27,25 +27,25 @@ class Havoc(threading.Thread):
         self._over = threading.Event()
 
     def run(self) -> None:
-        """Until it is told to end."""
+        """Run until ended."""
         acts = self._planned()
         due = self._every
         while not self._over.wait(0.1):
             if self._progress() >= due:
                 due = self._progress() + self._every
                 name, act = next(acts)
-                while not act():  # nobody there to take the signal: one is being started just now
+                while not act():  # the process is being restarted
                     if self._over.wait(0.2):
                         return
                 self.done[name] += 1
 
     def end(self) -> None:
-        """No more of it; everything runs when this returns."""
+        """End the faults; all processes run when this returns."""
         self._over.set()
         self.join()
 
     def _planned(self) -> Iterator[tuple[str, Callable[[], bool]]]:
-        """First what no storm may be without, however small it is; then all of it in any order."""
+        """The faults in order: first each required one, then all at random."""
         yield from ((name, act) for name, act in dict(self._acts()).items() if "kill -9" in name)
         while True:
             acts = self._acts()

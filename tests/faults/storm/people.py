@@ -1,4 +1,4 @@
-"""People who post the real form over HTTP, and who try again as people do when no page comes."""
+"""People who post the real form over HTTP, and who retry as people do if no page comes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tests.faults.storm.entries import Entry, Pile
 
 SIGN_IN = "/accounts/login/"
 TIMES = (3.0, 40.0)  # seconds: to connect, and for a page
-PATIENCE = 150.0  # seconds that somebody tries one entry
-DOUBLE_CLICK, LOOK_AT_RECEIPT, CORRECT = 0.06, 0.15, 0.3  # parts
+ENTRY_TIMEOUT = 150.0  # seconds for the attempts at one entry
+DOUBLE_CLICK, LOOK_AT_RECEIPT, CORRECT = 0.06, 0.15, 0.3  # shares
 _CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 _ACCEPTED = re.compile(r'name="accepted" value="([^"]+)"')
 _ID = re.compile(r"(?:/submissions/|\?from=)([0-9a-f-]{36})")
@@ -34,7 +34,7 @@ HEADLINES = {
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a page told: the outcome where it said one, the submission, the consumer's reference."""
+    """The contents of a page: the outcome, if it shows one, the submission, the consumer's reference."""
 
     key: str
     outcome: str = ""
@@ -44,21 +44,21 @@ class Told:
 
 @dataclass(slots=True)
 class _Content:
-    """What the reader of forms asks of a page."""
+    """The part of a response that the form reader needs."""
 
     content: bytes
 
 
 class NoPage(Exception):
-    """Nobody answered, or with an error: it is tried again."""
+    """No answer, or an error page: the person retries."""
 
 
 class SignedOut(NoPage):
-    """The sign-in page came instead."""
+    """The sign-in page was returned."""
 
 
 class Person(threading.Thread):
-    """Takes entries from the pile and makes them, one after the other."""
+    """Takes entries from the pile and posts them, one after the other."""
 
     def __init__(
         self, name: str, password: str, port: int, pile: Pile, blow: Callable[[], None], seed: int
@@ -78,7 +78,7 @@ class Person(threading.Thread):
         self._session.trust_env = False
 
     def run(self) -> None:
-        """Make entries until there are none left."""
+        """Post entries until there are none left."""
         try:
             self.sign_in()
             while (entry := self._pile.next()) is not None:
@@ -91,11 +91,11 @@ class Person(threading.Thread):
             self.leave()
 
     def sign_in(self) -> None:
-        """Sign in, whatever it takes."""
+        """Sign in; retry until it succeeds."""
         self._insist(self._sign_in)
 
     def come_with(self, other: Person) -> None:
-        """Take over the session of somebody who has signed in."""
+        """Use the session of another signed-in browser."""
         self._session.cookies.update(other._session.cookies)
 
     def leave(self) -> None:
@@ -103,7 +103,7 @@ class Person(threading.Thread):
         self._session.close()
 
     def make(self, entry: Entry, query: str = "") -> Told | None:
-        """One entry, tried with the same form until a page tells what came of it; None where none did."""
+        """Post one entry with the same form until a page shows its outcome; None if no page does."""
         self.entries.append(entry)
         path = f"/consumers/new/{query}"
         form = self._insist(lambda: self._form(path))
@@ -112,7 +112,7 @@ class Person(threading.Thread):
         if self._random.random() < self.double_clicks:
             twice = threading.Thread(target=self._click_too, args=(path, dict(values)), daemon=True)
             twice.start()
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + ENTRY_TIMEOUT
         while time.monotonic() < end:
             try:
                 page = self._post(path, values)
@@ -123,7 +123,7 @@ class Person(threading.Thread):
                 continue
             except NoPage:
                 time.sleep(self._random.uniform(0.2, 1.0))
-                continue  # the same form again, as a browser offers it
+                continue  # the same form again, as the browser offers
             told = self._read(entry, page)
             if told is not None:
                 self.told.append(told)
@@ -139,7 +139,7 @@ class Person(threading.Thread):
         return None
 
     def _read(self, entry: Entry, page: requests.Response) -> Told | None:
-        """What a page tells; None for the form with questions."""
+        """The contents of a page; None for the form with warnings."""
         if page.status_code == 303:
             found = _ID.search(page.headers["Location"])
             assert found is not None, page.headers["Location"]
@@ -172,7 +172,7 @@ class Person(threading.Thread):
         return Told(entry.key, _headline(text), submission)
 
     def _click_too(self, path: str, values: dict[str, str]) -> None:
-        """The second click of a double one: the same form at the same moment."""
+        """Send the second click of a double click: the same form at the same time."""
         twin = requests.Session()
         twin.trust_env = False
         twin.cookies.update(self._session.cookies)
@@ -187,7 +187,7 @@ class Person(threading.Thread):
 
     # --- Pages ------------------------------------------------------------------------------------------
     def _insist(self, act: Callable[[], dict[str, str]]) -> dict[str, str]:
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + ENTRY_TIMEOUT
         while True:
             try:
                 return act()
@@ -212,7 +212,7 @@ class Person(threading.Thread):
         return self._shown(page)
 
     def _shown(self, page: requests.Response) -> dict[str, str]:
-        from tests.support.entries import on_page  # which needs Django, that is set up by now
+        from tests.support.entries import on_page  # needs Django, which is set up by now
 
         csrf = _CSRF.search(page.text)
         assert csrf is not None
@@ -231,7 +231,7 @@ class Person(threading.Thread):
         )
 
     def _page(self, ask: Callable[[], requests.Response]) -> requests.Response:
-        """A page that means something. Raises ``NoPage``."""
+        """A page with meaning. Raises ``NoPage``."""
         try:
             page = ask()
         except requests.RequestException:
@@ -240,7 +240,7 @@ class Person(threading.Thread):
         if page.status_code >= 500 and _NOT_STORED not in page.text:
             self.pages[f"error {page.status_code}"] += 1
             raise NoPage
-        if page.status_code == 429:  # twenty people sign in at one moment, from one address
+        if page.status_code == 429:  # twenty people sign in at the same time, from one address
             self.pages["too many sign-ins at once"] += 1
             time.sleep(5)
             raise NoPage

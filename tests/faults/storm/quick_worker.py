@@ -1,7 +1,7 @@
-"""The background worker with short margins, for storms that have to be over within seconds.
+"""The background worker with short margins, for storms that have to end within seconds.
 
-``manage.py worker`` waits half a minute before it gives a lost process up, and a minute for a lost worker's
-look. A margin that is too short does no harm: an answer that comes after it still becomes the outcome.
+``manage.py worker`` waits half a minute before it gives up a lost send, and a minute for a check of a lost
+worker. A short margin is safe: an answer that arrives later still becomes the outcome.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ FIRST_PAUSE = 1.0  # seconds
 
 
 def main() -> None:
-    """Run it until it is told to end."""
+    """Run the worker until it is terminated."""
     django.setup()
     from django.core.management import call_command
 

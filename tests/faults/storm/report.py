@@ -10,7 +10,7 @@ from sandbox.faults.table import ROWS
 from tests.faults.storm.account import Account
 from tests.faults.storm.rows import Line
 
-MAX_SHOWN = 40  # broken promises of a kind
+MAX_SHOWN = 40  # violations shown of each promise
 _HEAD = (
     "fault",
     "when",
@@ -28,7 +28,7 @@ _HEAD = (
 def report(
     account: Account, *, title: str, facts: Mapping[str, object], havoc: Counter[str], pages: Counter[str]
 ) -> str:
-    """Everything, first whether it holds."""
+    """The whole report; the result comes first."""
     problems = account.problems
     verdict = "Every promise held." if not problems else f"{len(problems)} PROMISES BROKEN."
     parts = [

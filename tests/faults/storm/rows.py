@@ -1,4 +1,4 @@
-"""What is compared: what the sandbox says, and one submission beside it."""
+"""The data to compare: the sandbox's records, and each submission with its own."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _ORDER = re.compile(r"/orders/([^/]+)/consumers")
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """What the sandbox says."""
+    """The records of the sandbox."""
 
     consumers: Mapping[str, list[dict[str, Any]]]  # by the key that was sent
     creates: Mapping[str, list[dict[str, Any]]]  # by order
 
     @classmethod
     def of(cls, consumers: Iterable[dict[str, Any]], requests: Iterable[dict[str, Any]]) -> Wire:
-        """Sort what the control address tells."""
+        """Group what the control address returns."""
         by_key: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for consumer in consumers:
             key = key_in(consumer["body"])
@@ -42,35 +42,35 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One submission beside the truth."""
+    """A submission with the sandbox's records of it."""
 
     submission: Submission
     key: str
-    alone: bool  # on its order: then the sends of the order are its own
+    alone: bool  # on its order, so the later sends of the order are its own
     creates: Sequence[dict[str, Any]]
     consumers: Sequence[dict[str, Any]]
     actions: Sequence[str]
 
     @property
     def outcome(self) -> str:
-        """As stored."""
+        """The stored outcome."""
         return str(self.submission.outcome)
 
     @property
     def exists(self) -> bool:
-        """Whether the vendor has it."""
+        """Whether the vendor has the consumer."""
         return bool(self.consumers)
 
     @property
     def fault(self) -> str:
-        """What its request met, as the sandbox says; "-" for nothing."""
+        """The fault of its request, as the sandbox names it; "-" for none."""
         if not self.alone:
             return SEVERAL_ON_ORDER
         return (self.creates[0]["fault"] or "-") if self.creates else NO_REQUEST
 
     @property
     def by_reconciliation(self) -> bool:
-        """Whether a look said it."""
+        """Whether reconciliation determined the outcome."""
         return self.submission.resolved_how == ResolvedHow.BY_RECONCILIATION
 
     def __str__(self) -> str:

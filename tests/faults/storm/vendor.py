@@ -1,4 +1,4 @@
-"""The sandbox's control address: what is armed, what arrived, what is there."""
+"""The sandbox's control address: armed faults, requests and consumers."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import Any
 
 from sandbox.options import PRACTICE_API_TOKEN, PRACTICE_CLIENT_KEY
 
-PATIENCE = 60.0  # seconds
+TIMEOUT = 60.0  # seconds
 _PAIR = base64.b64encode(f"{PRACTICE_CLIENT_KEY}:{PRACTICE_API_TOKEN}".encode()).decode()
 HEADERS = {"Authorization": f"Basic {_PAIR}", "Content-Type": "application/json"}
 
 
 class Vendor:
-    """Keeps one connection, which goes on while the port is closed. Threads may share it."""
+    """Uses one connection, which stays open while the port is closed. Thread-safe."""
 
     def __init__(self, port: int, ca_file: Path) -> None:
         self._port, self._ca_file = port, ca_file
@@ -35,37 +35,37 @@ class Vendor:
         return False
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Close the connection."""
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
             self._connection = None
 
     def arm(self, **fault: Any) -> None:
-        """Arm a fault behind those that are armed already."""
+        """Arm a fault after those already armed."""
         self._ask("POST", "/_sandbox/faults", fault)
 
     def clear(self) -> None:
-        """Disarm all, and let the port listen again."""
+        """Disarm all faults, and open the port again."""
         self._ask("DELETE", "/_sandbox/faults")
 
     def armed(self) -> list[str]:
-        """The faults that are armed."""
+        """The armed faults."""
         return [str(armed["fault"]) for armed in self._ask("GET", "/_sandbox/faults")["armed"]]
 
     def consumers(self) -> list[dict[str, Any]]:
-        """Every consumer that is there."""
+        """Every stored consumer."""
         found: list[dict[str, Any]] = self._ask("GET", "/_sandbox/consumers")["consumers"]
         return found
 
     def requests(self) -> list[dict[str, Any]]:
-        """Every request on the wire, in the order of arrival."""
+        """Every request, in the order of arrival."""
         found: list[dict[str, Any]] = self._ask("GET", "/_sandbox/requests")["requests"]
         return found
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """The answer, whatever the weather: a new connection of ours may meet a fault too."""
-        end = time.monotonic() + PATIENCE
+        """The answer; retries, because a new connection of ours may get a fault too."""
+        end = time.monotonic() + TIMEOUT
         while True:
             try:
                 return self._once(method, path, body)

@@ -1,4 +1,4 @@
-"""Faults on the wire: every kind there is, in a shuffled order that a seed fixes."""
+"""Faults on the wire: every kind, in an order shuffled by a seed."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 from sandbox.faults.table import ROWS, Row
 from tests.faults.storm.vendor import Vendor
 
-OFTEN = 0.65  # part of the entries before which a fault is armed
-READS_TOO = 0.02  # part of the entries before which the reading of an order is disturbed
-MAX_ARMED = 6  # faults that wait for a request
+OFTEN = 0.65  # share of the entries before which a fault is armed
+READS_TOO = 0.02  # share of the entries before which the reading of an order is disturbed
+MAX_ARMED = 6  # limit for armed faults
 READ_FAULTS = ("500_before", "503_html_before", "hang_up_before", "404", "404_html", "no_answer_before")
 MISREADINGS = ("another_consumer_after", "known_ref")
 
 
 class Weather:
-    """Arms a fault for whoever comes next; which request it meets, the sandbox's own log says."""
+    """Arms a fault for the next request; the sandbox's log shows which request got it."""
 
     def __init__(self, vendor: Vendor, seed: int, *, rows: tuple[Row, ...] = ROWS) -> None:
         self.armed: Counter[str] = Counter()
@@ -30,7 +30,7 @@ class Weather:
         self._over = False
 
     def blow(self) -> None:
-        """Called by a person who is about to post: perhaps there is a fault now."""
+        """Called by a person before a post: arms a fault at random."""
         with self._lock:
             if self._over:
                 return
@@ -46,7 +46,7 @@ class Weather:
                 self.armed[fault] += 1
 
     def end(self) -> None:
-        """No fault from now on."""
+        """Arm no fault from now on."""
         with self._lock:
             self._over = True
             self._vendor.clear()
@@ -57,7 +57,7 @@ class Weather:
                 yield row.fault, self._facts(row)
 
     def _facts(self, row: Row) -> dict[str, Any]:
-        """The length of its pause, in seconds: some are within the portal's limits, some beyond."""
+        """The length of its pause, in seconds: some within the portal's limits, some beyond."""
         if row.fault == "refuse":
             return {"seconds": self._random.choice((0.3, 0.6))}
         if row.fault in ("slow", "late_work"):

@@ -1,4 +1,4 @@
-"""The portal with everything around it, as processes on ports of their own in a temporary folder."""
+"""The portal with its environment, as processes on separate ports in a temporary folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.support.supervised_processes import ROOT, START_SECONDS, Cluster, Ser
 BIN = Path(sys.executable).parent
 AHEAD = 45 * 60  # seconds
 DATABASES = ("sqlite", "postgresql")
-# Seconds. A call is over soon, and the whole settling fits into minutes.
+# Seconds. Short limits, so that a call and the whole reconciliation take minutes at most.
 TIMES = {
     "CDP_CONNECT_TIMEOUT": "1",
     "CDP_READ_TIMEOUT": "1.5",
@@ -39,10 +39,10 @@ TIMES = {
 class World:
     """Sandbox (over TLS), database, gunicorn with two workers, background workers.
 
-    ``clocks_apart``: a second machine, with a web server, half of the workers and a spool of its own, whose
+    ``clocks_apart``: adds a second machine with a web server, half of the workers and a spool of its own; its
     clock is 45 minutes ahead.
 
-    As a context manager it is prepared inside, and gone afterwards; the folder with the logs stays where
+    The context manager prepares everything and removes it at the end. The folder with the logs stays if
     ``keep`` has been set.
     """
 
@@ -69,7 +69,8 @@ class World:
             "DJANGO_SETTINGS_MODULE": "consumerportal.settings",
             "DATABASE_URL": url,
             "SPOOL_DIR": str(self.folder / "spool"),
-            "STATIC_ROOT": str(self.folder / "static"),  # two that collect into one folder disturb each other
+            # two processes that collect into the same folder disturb each other
+            "STATIC_ROOT": str(self.folder / "static"),
             "AUDIT_CHECKPOINT_FILE": str(self.folder / "checkpoints.jsonl"),
             "PORTAL_PORT": str(self.port),
             "SANDBOX_PORT": str(sandbox_port),
@@ -120,7 +121,7 @@ class World:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def serve(self) -> None:
-        """Start the portal and its workers; returns when it answers. Raises ``RuntimeError``."""
+        """Start the portal and its workers; raises ``RuntimeError`` if it does not answer."""
         for service in (*self.portals, *self.workers):
             service.start()
         if not wait_for(self.is_healthy, START_SECONDS):
@@ -139,7 +140,7 @@ class World:
         return False
 
     def add_orders(self, count: int) -> list[str]:
-        """As many new orders in the sandbox, copies of the sample order; their references."""
+        """Add that many copies of the sample order to the sandbox; returns their references."""
         refs = [str(uuid.uuid4()) for _ in range(count)]
         with closing(sqlite3.connect(self._sandbox_data, timeout=30)) as file, file:
             [body] = file.execute("SELECT body FROM orders WHERE ref = ?", [SAMPLE_ORDER]).fetchone()
@@ -150,7 +151,7 @@ class World:
         return refs
 
     def rows(self, statement: str, *values: str) -> list[dict[str, Any]]:
-        """What the portal's database answers, past the portal; ``?`` stands for a value."""
+        """The rows of a query on the portal's database; ``?`` is a placeholder."""
         if self.cluster is None:
             with closing(sqlite3.connect(self.folder / "portal.sqlite3", timeout=30)) as file:
                 file.row_factory = sqlite3.Row
@@ -159,7 +160,7 @@ class World:
             return connection.execute(statement.replace("?", "%s").encode(), values).fetchall()
 
     def spooled(self) -> list[str]:
-        """The names of the files that wait in the spools, unfinished ones too; not the folders' own names."""
+        """The names of the files in the spools, including unfinished ones."""
         return sorted(path.name for path in self.folder.glob("spool*/*") if path.name != "place")
 
     def _prepare(self) -> None:

@@ -1,1 +1,1 @@
-"""Random orders, pages, lags, twins and other writers, and the truth that no caller of the API can see."""
+"""Random orders, pages, lags, twins and other writers, with the truth that no caller of the API can see."""

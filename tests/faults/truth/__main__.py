@@ -1,4 +1,4 @@
-"""Measures what reconciliation concludes in random cases: `python -m tests.faults.truth --cases 500`."""
+"""Measure what reconciliation concludes in random cases: `python -m tests.faults.truth --cases 500`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random cases, for the property test and for the measurement alike."""
+"""Random cases, for both the property test and the measurement."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from hypothesis import strategies as st
 
 from tests.faults.truth.world import NEVER, Case, Writer
 
-# Long before the send, moments before it, between the list and the send, and after it.
+# Long before the send, shortly before it, between the list and the send, and after it.
 _TIMES = st.sampled_from([-150_000_000.0, -100_000.0, -300.0, -30.0, -5.0, 0.2, 1.0, 5.0, 30.0, 50.0])
 _UNTIL_SEEN = st.sampled_from([0.0, 0.0, 0.0, 1.5, 6.0, 30.0, NEVER])
 
 
 @st.composite
 def writers(draw: st.DrawFn) -> Writer:
-    """Something that another system adds, in the list at once or later."""
+    """A consumer that another system adds, listed immediately or later."""
     at = draw(_TIMES)
     return Writer(at, max(at, draw(st.sampled_from([at, at, 1.5, 6.0, 30.0, NEVER]))), draw(st.booleans()))
 
 
 def cases() -> st.SearchStrategy[Case]:
-    """Every combination that a vendor, its network and other systems may come up with."""
+    """Every combination that a vendor, its network and other systems can produce."""
     return st.builds(
         Case,
         done=st.booleans(),
@@ -44,7 +44,7 @@ def _rare_writers(draw: st.DrawFn) -> Writer:
 
 
 def ordinary_cases() -> st.SearchStrategy[Case]:
-    """What is likely: lists that are whole, short lags, other travellers, now and then a twin."""
+    """Likely cases: complete lists, short lags, other travellers, sometimes a twin."""
     return st.builds(
         Case,
         done=st.booleans(),

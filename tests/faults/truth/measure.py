@@ -1,7 +1,7 @@
-"""What reconciliation concludes in random cases, held against the truth.
+"""Compare the conclusions of reconciliation in random cases with the truth.
 
-Each case is read at every check, and two rules are held against the truth: to take a consumer at the first
-check that finds it, or at the second one in a row that agrees. Prints tables in Markdown.
+Each case is read at every check, and two rules are compared: to take a consumer at the first check that finds
+it, or at the second consecutive check that agrees. Prints tables in Markdown.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from tests.support.people import acting, make_person
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What the checks of one case said, one after the other, and what is true."""
+    """The conclusions of the checks of one case in order, and the truth."""
 
     results: tuple[tuple[CheckResult, str], ...]
     own_ref: str
     is_decidable: bool
 
     def taken(self, agreeing: int) -> tuple[str, float]:
-        """The reference that is taken once so many checks in a row agree, and when; empty for none."""
+        """The reference taken after so many consecutive checks agree, and the time; empty for none."""
         row: list[str] = []
         for (result, ref), seconds in zip(self.results, CHECKS, strict=True):
             row = [*row, ref] if result is CheckResult.ONE and (not row or row[-1] == ref) else [ref]
@@ -50,7 +50,7 @@ class Read:
 
 
 def measure() -> None:
-    """Read the arguments, try the cases, print the tables."""
+    """Read the arguments, run the cases, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
@@ -97,7 +97,7 @@ def _tried(world: World, strategy: SearchStrategy[Case], count: int, number: int
 
 
 def _checked(submission: Submission, world: World) -> tuple[CheckResult, str]:
-    """What one check would conclude; nothing is stored."""
+    """The conclusion of one check; nothing is stored."""
     known = findings.keys_of(submission.refs_before or []) | selectors.claimed_refs_on_order(submission)
     conclusion = findings.conclude(submission, findings.read_order(world.order, known, world.client))
     return conclusion.result, conclusion.matching[0].ref if len(conclusion.matching) == 1 else ""

@@ -1,7 +1,7 @@
-"""One create whose answer is lost, on an order where other systems write too, and what is true of it.
+"""A create with a lost answer on an order that other systems also write to, with the truth about it.
 
-The sandbox answers within this process, so that its clock can be moved and thousands of cases can be tried.
-The portal's client, its services and its database are the real ones.
+The sandbox answers within this process, so that its clock can be set and thousands of cases can run. The
+portal's client, services and database are real.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from tests.support.sandbox_caller import basic
 OURS = NewConsumer("Ida", "Twin", emails=("ida.twin@example.com",), passport_number="P1234567")
 OTHER = NewConsumer("Olaf", "Other", emails=("olaf@example.com",))
 CHECKS = (2.0, 10.0, 60.0)  # seconds after the send
-NEVER = 86_400.0  # seconds: beyond every check
+NEVER = 86_400.0  # seconds: after every check
 TOLERANCE = 120.0  # seconds that the portal allows between the send and `createdAt`
-LATEST = 180.0  # seconds after the send from which `createdAt` can no longer belong to it, at the earliest
+LATEST = 180.0  # seconds after the send: the earliest `createdAt` that cannot be the send's own
 
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """What another system adds: our twin or somebody else.
+    """A consumer that another system adds: our twin or another person.
 
-    `at` is the moment in seconds after the send; below zero it was there before. `seen` is the moment from
-    which the order's list has it.
+    `at` is the moment in seconds after the send, negative for before. From the moment `seen` on the order's
+    list contains it.
     """
 
     at: float
@@ -53,18 +53,18 @@ class Writer:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One random world. Times in seconds after the send."""
+    """One random case. Times in seconds after the send."""
 
     done: bool = True  # whether the create was done although its answer was lost
-    lag: float = 0.0  # until the list has our own consumer
+    lag: float = 0.0  # until the list contains our own consumer
     dated: bool = False  # whether consumers have `createdAt`
     skew: float = 0.0  # by how much the vendor's clock is ahead of ours
     page_size: int = 0
     paging: str = "steady"
     cache: str = "none"
-    is_cache_warm: bool = False  # somebody had read the list before the others were added
+    is_cache_warm: bool = False  # the list had been read before the others were added
     misread: str = ""  # the fault of the first retrieval
-    retrieved: str = "own"  # which consumer is answered under a reference
+    retrieved: str = "own"  # which consumer is returned for a reference
     writers: tuple[Writer, ...] = ()
 
 
@@ -74,7 +74,7 @@ class World:
     def __init__(self, folder: Path) -> None:
         self._offset = 0.0
         self.sandbox = Sandbox(Options(data=folder / "truth.sqlite3"), clock=self._now)
-        self.sandbox._database._connection.execute("PRAGMA synchronous=OFF")  # nobody pulls the plug here
+        self.sandbox._database._connection.execute("PRAGMA synchronous=OFF")  # durability is not needed here
         self.client = CdpClient(
             Exchange(
                 cast(Transport, _InProcess(self)),
@@ -92,7 +92,7 @@ class World:
         self.sandbox.close()
 
     def begin(self, case: Case, order: str) -> None:
-        """Set an order up for a case; the next create on it is the one that is lost."""
+        """Prepare an order for a case; the answer to its next create is lost."""
         self.order, self._case = order, case
         self._waiting = sorted(case.writers, key=lambda writer: writer.at)
         self._seen = {}
@@ -118,22 +118,22 @@ class World:
         ConnectionHealth.objects.update_or_create(pk=1, defaults={"clock_ahead": -case.skew})
 
     def pass_to(self, seconds: float) -> None:
-        """Let so much time have passed since the send, and the other systems write what is due."""
+        """Move the time to so many seconds after the send, and add the consumers that are due."""
         self._let_write(until=seconds)
         self._move_to(seconds)
 
     @property
     def own_ref(self) -> str:
-        """The reference of the consumer that our create made; empty where it made none."""
+        """The reference of the consumer that our create made; empty if there is none."""
         made = [one.ref for one in self._consumers() if one.guest_effect != "seeded"]
         assert len(made) <= 1
         return made[0] if made else ""
 
     def is_decidable(self) -> bool:
-        """Whether a caller of the API could tell our consumer from all others.
+        """Whether a caller of the API could distinguish our consumer from all others.
 
-        A twin of another system is no different from ours if no list could show it before the send, and no
-        `createdAt` says that it was made at another time.
+        It cannot if no list could contain another system's twin before the send and no `createdAt` shows a
+        different time.
         """
         return not any(self._looks_like_ours(ref, writer) for ref, writer in self._seen.items())
 
@@ -147,9 +147,9 @@ class World:
         return was_hidden and at_our_time
 
     def handle(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> RawAnswer:
-        """What the sandbox answers. Raises `ConnectionResetError` where it says nothing."""
+        """The sandbox's answer. Raises `ConnectionResetError` if it sends none."""
         if method == "POST":
-            self._let_write(until=0.5)  # between our list and our send there is time for others
+            self._let_write(until=0.5)  # leaves other systems time between our list and our send
             self._move_to(0.5)
         known = {"authorization": basic(), **{name.lower(): value for name, value in headers.items()}}
         script = self.sandbox.handle(Request(method, target, known, body or b"", "http://127.0.0.1:1"))
@@ -168,7 +168,7 @@ class World:
     def _let_write(self, *, until: float) -> None:
         while self._waiting and self._waiting[0].at < until:
             writer = self._waiting.pop(0)
-            # The moment at which it is written does not matter, only what the API tells of it.
+            # The time of storage does not matter, only what the API returns.
             self._move_to(max(writer.at, -1.0))
             created_at = self._now() + dt.timedelta(seconds=min(writer.at + 1.0, 0.0))
             listed_in = max(writer.seen - max(writer.at, -1.0), 0.0)
@@ -186,7 +186,7 @@ class World:
 
 
 class _InProcess:
-    """In place of the transport: hands requests to the sandbox without a socket."""
+    """Replaces the transport: passes requests to the sandbox without a socket."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -203,6 +203,6 @@ class _InProcess:
         body: bytes | None = None,
         fresh: bool,
     ) -> RawAnswer:
-        """As `Transport.send`."""
+        """See `Transport.send`."""
         attempt.before_write()
         return self._world.handle(method, target, headers, body)

@@ -1,4 +1,4 @@
-"""The first administrator, and the people to practise with."""
+"""Commands that create the first administrator and the practice users."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _run(command: str, *arguments: str) -> str:
     return out.getvalue()
 
 
-def test_the_first_administrator_gets_a_link_that_works() -> None:
+def test_first_administrator_gets_a_working_link() -> None:
     printed = _run(
         "create_administrator", "--user-name=ada", "--name=Ada Lane", "--base-url=https://portal.example/"
     )
@@ -41,7 +41,7 @@ def test_the_first_administrator_gets_a_link_that_works() -> None:
     ]
 
 
-def test_the_first_administrator_may_type_a_password_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_first_administrator_can_type_a_password_instead(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("getpass.getpass", lambda prompt: "a long walk in the rain")
     printed = _run("create_administrator", "--user-name=ada", "--name=Ada Lane", "--ask-password")
     assert "set-password" not in printed
@@ -49,21 +49,21 @@ def test_the_first_administrator_may_type_a_password_instead(monkeypatch: pytest
     assert User.objects.get(username="ada").check_password("a long walk in the rain")
 
 
-def test_a_weak_password_adds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weak_password_adds_no_person(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("getpass.getpass", lambda prompt: "short")
     with pytest.raises(CommandError, match="at least 12 characters"):
         _run("create_administrator", "--user-name=ada", "--name=Ada Lane", "--ask-password")
     assert not User.objects.exists()
 
 
-def test_an_administrator_needs_a_fresh_name() -> None:
+def test_administrator_needs_an_unused_name() -> None:
     make_person("ada", STAFF)
     with pytest.raises(CommandError, match="Another person has this user name"):
         _run("create_administrator", "--user-name=ADA", "--name=Ada Lane")
     assert User.objects.get().roles == (STAFF,)
 
 
-def test_practice_people_are_one_for_each_role_and_can_sign_in() -> None:
+def test_practice_has_one_user_per_role_who_can_sign_in() -> None:
     printed = _run("create_practice_people")
     for username, role in (("sam", STAFF), ("sue", SUPERVISOR), ("ada", ADMINISTRATOR)):
         person = User.objects.get(username=username)
@@ -75,14 +75,14 @@ def test_practice_people_are_one_for_each_role_and_can_sign_in() -> None:
     assert len(events("person.added")) == 3
 
 
-def test_practice_people_twice_changes_nothing_and_records_nothing() -> None:
+def test_creating_practice_users_twice_changes_and_records_nothing() -> None:
     _run("create_practice_people")
     before = AuditEvent.objects.count(), list(User.objects.values())
     _run("create_practice_people")
     assert (AuditEvent.objects.count(), list(User.objects.values())) == before
 
 
-def test_what_the_practice_command_prints_is_true_again_after_changes() -> None:
+def test_practice_command_restores_what_it_prints() -> None:
     _run("create_practice_people")
     sam = User.objects.get(username="sam")
     services.set_password(person_id=sam.pk, password="something else now", actor=TESTS)
@@ -93,7 +93,7 @@ def test_what_the_practice_command_prints_is_true_again_after_changes() -> None:
     assert (sam.roles, sam.is_active, sam.check_password("practice-sam-2026")) == ((STAFF,), True, True)
 
 
-def test_production_has_no_practice_people(settings: Settings) -> None:
+def test_production_has_no_practice_users(settings: Settings) -> None:
     settings.PRACTICE_MODE = False
     with pytest.raises(CommandError, match="practice mode only"):
         _run("create_practice_people")

@@ -1,4 +1,4 @@
-"""What the page for denials records."""
+"""The events that refused pages record."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.people import events
 pytestmark = pytest.mark.django_db
 
 
-def test_permissions_are_taken_from_a_typed_denial_and_no_text_of_another_one(rf: RequestFactory) -> None:
+def test_denial_records_the_permissions_of_a_typed_denial_and_no_other_text(rf: RequestFactory) -> None:
     request = rf.delete("/somewhere/")
     request.user = AnonymousUser()
     for denial in (

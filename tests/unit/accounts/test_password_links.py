@@ -1,4 +1,4 @@
-"""One-time links: once, for a time, the newest only, and for nobody who was deactivated."""
+"""One-time links: usable once, for a limited time, only the newest, and not for deactivated people."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _works(person: User, token: str) -> bool:
 
 
 @pytest.mark.django_db
-def test_a_link_sets_the_password_once() -> None:
+def test_link_sets_the_password_once() -> None:
     person = make_person("pat", password="")
     uid, token = services.issue_password_link(person_id=person.pk, actor=TESTS)
     assert password_links.decode_person(uid) == person.pk
@@ -43,7 +43,7 @@ def test_a_link_sets_the_password_once() -> None:
 
 
 @pytest.mark.django_db
-def test_a_link_works_until_its_time_is_over() -> None:
+def test_link_works_until_it_expires() -> None:
     person = make_person("pat", password="")
     with time_machine.travel(START, tick=False) as clock:
         _, token = services.issue_password_link(person_id=person.pk, actor=TESTS)
@@ -54,7 +54,7 @@ def test_a_link_works_until_its_time_is_over() -> None:
 
 
 @pytest.mark.django_db
-def test_a_newer_link_replaces_the_older() -> None:
+def test_newer_link_replaces_the_older() -> None:
     person = make_person("pat", password="")
     _, first = services.issue_password_link(person_id=person.pk, actor=TESTS)
     _, second = services.issue_password_link(person_id=person.pk, actor=TESTS)
@@ -63,14 +63,14 @@ def test_a_newer_link_replaces_the_older() -> None:
 
 
 @pytest.mark.django_db
-def test_a_link_is_for_one_person() -> None:
+def test_link_is_for_one_person() -> None:
     pat, max_ = make_person("pat"), make_person("max")
     _, token = services.issue_password_link(person_id=pat.pk, actor=TESTS)
     assert not _works(max_, token)
 
 
 @pytest.mark.django_db
-def test_a_deactivation_ends_the_link_for_good() -> None:
+def test_deactivation_ends_the_link_permanently() -> None:
     person = make_person("pat", password="")
     _, token = services.issue_password_link(person_id=person.pk, actor=TESTS)
     services.deactivate_person(person_id=person.pk, actor=TESTS)
@@ -91,11 +91,11 @@ def test_no_token_opens_the_account_of_a_deactivated_person() -> None:
 
 
 @pytest.mark.parametrize("nonsense", ["", "!", "8J-Ygg", "LTE", "bm90IGEgbnVtYmVy"])
-def test_other_text_than_a_persons_code_is_nobody(nonsense: str) -> None:
+def test_invalid_person_code_matches_no_person(nonsense: str) -> None:
     assert password_links.decode_person(nonsense) in (0, -1)
 
 
-def test_the_log_line_of_a_link_does_not_hold_its_token() -> None:
+def test_log_line_of_a_link_does_not_contain_its_token() -> None:
     line = {
         "event": "request_started",
         "request": "GET /accounts/set-password/MQ/d1abc2-0123456789abcdef/?next=x",

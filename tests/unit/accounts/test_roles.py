@@ -1,4 +1,4 @@
-"""The matrix, the groups made from it, and that nothing but a group gives a permission."""
+"""The matrix of roles and the groups made from it; only a group grants a permission."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ def test_each_group_has_exactly_the_permissions_of_the_matrix() -> None:
         assert {f"{p.content_type.app_label}.{p.codename}" for p in granted} == set(permissions)
 
 
-def test_a_supervisor_can_do_all_that_staff_can() -> None:
+def test_supervisor_has_all_permissions_of_staff() -> None:
     assert set(ROLES[STAFF]) < set(ROLES[SUPERVISOR])
 
 
-def test_an_administrator_sees_no_consumer_by_virtue_of_being_one() -> None:
+def test_administrator_role_does_not_show_consumers() -> None:
     assert [p for p in ROLES[ADMINISTRATOR] if p.startswith("consumers.")] == [
         "consumers.change_identity_rules"
     ]
 
 
-def test_no_role_brings_personal_data_in_exports() -> None:
+def test_no_role_grants_personal_data_in_exports() -> None:
     assert not any("consumers.export_personal_data" in permissions for permissions in ROLES.values())
 
 
@@ -58,7 +58,7 @@ def test_every_grant_has_a_label() -> None:
     assert LABELS.keys() == GRANTS.keys()
 
 
-def test_the_next_migration_takes_away_what_the_matrix_does_not_say() -> None:
+def test_next_migration_revokes_permissions_outside_the_matrix() -> None:
     manage = Permission.objects.get(codename="manage_people")
     staff, stranger = Group.objects.get(name=STAFF), Group.objects.create(name="stranger")
     staff.permissions.add(manage)
@@ -70,7 +70,7 @@ def test_the_next_migration_takes_away_what_the_matrix_does_not_say() -> None:
     assert [group.name for group in Group.objects.filter(permissions=manage)] == [ADMINISTRATOR]
 
 
-def test_a_person_may_do_what_their_roles_may_together() -> None:
+def test_person_has_the_permissions_of_all_their_roles() -> None:
     person = make_person("pat", STAFF, ADMINISTRATOR)
     assert person.get_all_permissions() == set(ROLES[STAFF]) | set(ROLES[ADMINISTRATOR])
     assert person.has_perms(["accounts.manage_people", "consumers.create_order_consumer"])
@@ -79,25 +79,25 @@ def test_a_person_may_do_what_their_roles_may_together() -> None:
     assert person.role_words == "Staff, Administrator"
 
 
-def test_a_deactivated_person_may_do_nothing() -> None:
+def test_deactivated_person_has_no_permission() -> None:
     person = make_person("pat", ADMINISTRATOR)
     person.is_active = False
     assert not person.has_perm("accounts.manage_people")
     assert not person.has_module_perms("accounts")
 
 
-def test_there_is_no_superuser_to_be() -> None:
+def test_superusers_cannot_be_created() -> None:
     for column in ("is_superuser", "is_staff", "user_permissions"):
         with pytest.raises(FieldDoesNotExist):
             User._meta.get_field(column)
 
 
-def test_a_user_name_is_taken_in_all_capitals() -> None:
+def test_user_names_ignore_letter_case() -> None:
     make_person("pat")
     with pytest.raises(IntegrityError):
         User.objects.create(username="PAT", name="Another")
 
 
-def test_a_person_has_a_name() -> None:
+def test_person_requires_a_name() -> None:
     with pytest.raises(IntegrityError):
         User.objects.create(username="pat", name="")

@@ -1,4 +1,4 @@
-"""What changes people: each act with its event, and the acts that are refused."""
+"""Services that change people: each act with its event, and the refused acts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_adding_a_person_records_the_person_and_each_role() -> None:
     ]
 
 
-def test_a_user_name_that_somebody_has_in_other_capitals_is_refused_and_nothing_is_recorded() -> None:
+def test_user_name_in_other_letter_case_is_refused_and_nothing_is_recorded() -> None:
     make_person("pat")
     before = AuditEvent.objects.count()
     with pytest.raises(ActRefusedError) as refused:
@@ -45,7 +45,7 @@ def test_a_user_name_that_somebody_has_in_other_capitals_is_refused_and_nothing_
     assert AuditEvent.objects.count() == before
 
 
-def test_a_change_names_the_fields_and_not_their_values() -> None:
+def test_change_is_recorded_with_field_names_and_no_values() -> None:
     person = make_person("pat")
     services.change_person(person_id=person.pk, details=PersonDetails("Pat Renamed"), actor=TESTS)
     [event] = events("person.changed")
@@ -53,7 +53,7 @@ def test_a_change_names_the_fields_and_not_their_values() -> None:
     assert "Renamed" not in event.data
 
 
-def test_a_change_of_nothing_is_no_event() -> None:
+def test_empty_change_records_no_event() -> None:
     person = make_person("pat")
     services.change_person(person_id=person.pk, details=PersonDetails(person.name), actor=TESTS)
     services.choose_time_zone(person_id=person.pk, time_zone="", actor=TESTS)
@@ -72,7 +72,7 @@ def test_granting_and_revoking_a_role_twice_is_one_event_each() -> None:
     assert [event.details["role"] for event in events("role.revoked")] == [STAFF]
 
 
-def test_a_group_that_is_no_role_cannot_be_granted() -> None:
+def test_group_that_is_no_role_cannot_be_granted() -> None:
     person = make_person("pat")
     Group.objects.create(name="stranger")
     with pytest.raises(UnknownRoleError):
@@ -80,7 +80,7 @@ def test_a_group_that_is_no_role_cannot_be_granted() -> None:
 
 
 @pytest.mark.parametrize("act", [services.grant_role, services.revoke_role])
-def test_nobody_changes_their_own_roles(act: Callable[..., None]) -> None:
+def test_people_cannot_change_their_own_roles(act: Callable[..., None]) -> None:
     make_person("other", ADMINISTRATOR)
     ada = make_person("ada", ADMINISTRATOR)
     for role in (STAFF, ADMINISTRATOR):
@@ -90,7 +90,7 @@ def test_nobody_changes_their_own_roles(act: Callable[..., None]) -> None:
     assert User.objects.get(pk=ada.pk).roles == (ADMINISTRATOR,)
 
 
-def test_nobody_deactivates_themselves() -> None:
+def test_people_cannot_deactivate_themselves() -> None:
     make_person("other", ADMINISTRATOR)
     ada = make_person("ada", ADMINISTRATOR)
     with pytest.raises(ActRefusedError) as refused:
@@ -99,7 +99,7 @@ def test_nobody_deactivates_themselves() -> None:
     assert User.objects.get(pk=ada.pk).is_active
 
 
-def test_the_last_active_administrator_cannot_be_removed() -> None:
+def test_last_active_administrator_cannot_be_removed() -> None:
     ada = make_person("ada", ADMINISTRATOR)
     gone = make_person("gone", ADMINISTRATOR)
     services.deactivate_person(person_id=gone.pk, actor=TESTS)
@@ -116,7 +116,7 @@ def test_the_last_active_administrator_cannot_be_removed() -> None:
     assert ada.has_perm("accounts.manage_people")
 
 
-def test_a_deactivated_administrator_loses_the_role_freely() -> None:
+def test_deactivated_administrator_can_lose_the_role() -> None:
     make_person("ada", ADMINISTRATOR)
     gone = make_person("gone", ADMINISTRATOR)
     services.deactivate_person(person_id=gone.pk, actor=TESTS)
@@ -135,7 +135,7 @@ def test_deactivating_and_reactivating_twice_is_one_event_each() -> None:
     assert person.has_perm("consumers.create_order_consumer")
 
 
-def test_an_act_whose_event_cannot_be_written_does_not_happen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_act_fails_if_its_event_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
     person = make_person("pat")
 
     def no_log(event: object) -> int:
@@ -158,7 +158,7 @@ def test_an_act_whose_event_cannot_be_written_does_not_happen(monkeypatch: pytes
     assert User.objects.get(pk=person.pk).roles == ()
 
 
-def test_no_event_of_a_password_holds_it() -> None:
+def test_event_of_a_password_does_not_contain_it() -> None:
     person = make_person("pat", password="correct horse battery")
     _, token = services.issue_password_link(person_id=person.pk, actor=TESTS)
     services.set_password_by_link(

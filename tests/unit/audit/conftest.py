@@ -1,4 +1,4 @@
-"""The person who acts in the audit tests."""
+"""The actor of the audit tests."""
 
 from __future__ import annotations
 

@@ -72,20 +72,20 @@ ROWS = st.builds(
 )
 
 
-def test_the_canonical_bytes_are_the_documented_ones() -> None:
+def test_canonical_bytes_are_the_documented_ones() -> None:
     assert canonical_bytes(FIRST) == FIRST_BYTES
 
 
-def test_the_hash_is_sha_256_over_the_previous_hash_and_the_bytes() -> None:
+def test_hash_is_sha_256_over_the_previous_hash_and_the_bytes() -> None:
     assert row_hash(FIRST) == FIRST_HASH == hashlib.sha256(bytes(32) + FIRST_BYTES).hexdigest()
 
 
-def test_a_second_row_hangs_on_the_first() -> None:
+def test_second_row_is_chained_to_the_first() -> None:
     second = FIRST._replace(seq=2, failure=True, previous_hash=FIRST_HASH)
     assert row_hash(second) == SECOND_HASH
 
 
-def test_sqlites_zeros_and_ones_hash_like_booleans() -> None:
+def test_zeros_and_ones_of_sqlite_hash_like_booleans() -> None:
     assert row_hash(FIRST._replace(failure=0)) == FIRST_HASH
     failed = FIRST._replace(failure=True)
     assert row_hash(failed._replace(failure=1)) == row_hash(failed)
@@ -101,7 +101,7 @@ CHANGES: list[tuple[str, Any]] = [
     ("actor_roles", "staff"),
     ("request_id", None),
     ("peer_address", "10.0.0.2"),
-    ("client_address", ""),  # an empty text is not an absent one
+    ("client_address", ""),  # an empty text differs from a missing one
     ("submission", "3f0f"),
     ("order_ref", "ORD-1"),
     ("consumer_ref", "con-2"),
@@ -117,7 +117,7 @@ def test_changing_any_field_changes_the_hash(field: str, value: Any) -> None:
     assert row_hash(FIRST._replace(**{field: value})) != FIRST_HASH
 
 
-def test_the_changes_above_cover_every_field() -> None:
+def test_alterations_cover_every_field() -> None:
     assert {field for field, _ in CHANGES} | {"format"} == set(Row._fields)
 
 
@@ -128,28 +128,28 @@ def test_different_rows_have_different_bytes_or_links(one: Row, other: Row) -> N
 
 
 @given(ROWS)
-def test_the_bytes_read_back_as_the_row(row: Row) -> None:
+def test_canonical_bytes_round_trip_to_the_row(row: Row) -> None:
     fields = json.loads(canonical_bytes(row))
     assert Row(**fields, previous_hash=row.previous_hash) == row
     assert list(fields) == sorted(fields)
 
 
 @pytest.mark.parametrize("version", [0, 2])
-def test_an_unknown_format_is_refused(version: int) -> None:
+def test_unknown_format_is_refused(version: int) -> None:
     with pytest.raises(UnknownFormatError):
         row_hash(FIRST._replace(format=version))
 
 
 @pytest.mark.parametrize("previous", ["", "0" * 62, "0" * 66, "A" * 64, "0 " * 32 + "0" * 32, "g" * 64])
-def test_a_previous_hash_in_another_form_is_refused(previous: str) -> None:
+def test_previous_hash_in_another_form_is_refused(previous: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  # which of two sentences does not matter
         row_hash(FIRST._replace(previous_hash=previous))
 
 
-def test_canonical_json_has_sorted_keys_no_blanks_and_plain_characters() -> None:
+def test_canonical_json_has_sorted_keys_no_blanks_and_ascii() -> None:
     assert canonical_json({"b": ["é", 1], "a": None}) == '{"a":null,"b":["é",1]}'
 
 
-def test_canonical_json_refuses_what_json_has_no_word_for() -> None:
+def test_canonical_json_refuses_values_outside_json() -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
         canonical_json(float("nan"))

@@ -1,4 +1,4 @@
-"""Many writers at once, each with its own connection and real commits: no fork, no gap, nothing lost."""
+"""Many concurrent writers, each with its own connection and real commits: no fork, no gap, no loss."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ from apps.consumers.audit_events import SUBMISSION_VIEWED
 from apps.core.actor import Actor
 from tests.unit.audit.test_recording import stored_rows
 
-# Real commits; on SQLite the suite's database is a file, with the locks of one (tests/conftest.py).
+# Real commits; on SQLite the suite's database is a file with file locks (tests/conftest.py).
 pytestmark = pytest.mark.django_db(transaction=True)
 
 WRITERS = 8  # below the pool's size
@@ -24,7 +24,7 @@ BOUND = 60  # seconds
 
 
 def at_once(work: Callable[[int], list[int]]) -> list[int]:
-    """Run the work in every writer's thread, all starting together; what they returned, in one list."""
+    """Run the work in every writer's thread, all starting together; returns all results in one list."""
     start = Barrier(WRITERS, timeout=BOUND)
 
     def run(writer: int) -> list[int]:
@@ -40,7 +40,7 @@ def at_once(work: Callable[[int], list[int]]) -> list[int]:
 
 
 def check_the_chain() -> list[str]:
-    """Every row follows from the one before it, and the head is the last; the actors' names in order."""
+    """Assert that the rows are one chain up to the head; returns the actors' names in order."""
     previous = GENESIS
     rows = stored_rows()
     for number, (row, own_hash) in enumerate(rows, start=1):
@@ -52,7 +52,7 @@ def check_the_chain() -> list[str]:
     return [row.actor_name for row, _ in rows]
 
 
-def test_writers_at_once_make_one_chain_from_an_empty_log() -> None:
+def test_concurrent_writers_make_one_chain_from_an_empty_log() -> None:
     def work(writer: int) -> list[int]:
         numbers = []
         for _ in range(EVENTS_EACH):
@@ -68,7 +68,7 @@ def test_writers_at_once_make_one_chain_from_an_empty_log() -> None:
     }
 
 
-def test_what_is_rolled_back_leaves_no_gap_for_the_others() -> None:
+def test_rolled_back_event_leaves_no_gap() -> None:
     def work(writer: int) -> list[int]:
         numbers = []
         for turn in range(EVENTS_EACH):
@@ -87,7 +87,7 @@ def test_what_is_rolled_back_leaves_no_gap_for_the_others() -> None:
     assert len(check_the_chain()) == len(numbers) == WRITERS * EVENTS_EACH * 2 // 3
 
 
-def test_writers_at_once_survive_a_lost_head() -> None:
+def test_concurrent_writers_survive_a_lost_head() -> None:
     with transaction.atomic():
         record(Event(SUBMISSION_VIEWED, Actor.system("first")))
     AuditHead.objects.all().delete()

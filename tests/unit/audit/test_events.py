@@ -15,10 +15,10 @@ from apps.consumers.audit_events import (
 )
 from apps.core.actor import Actor, Origin
 
-MARKER = "Marisol.Quintanilla@example.org"  # personal data that must not get in, nor into an exception
+MARKER = "Marisol.Quintanilla@example.org"  # personal data that neither the log nor an exception may contain
 
 
-def test_declared_keys_of_their_kind_are_taken(anna: Actor) -> None:
+def test_declared_keys_of_the_right_type_are_accepted(anna: Actor) -> None:
     event = Event(
         CONSUMER_CREATE_REQUESTED,
         anna,
@@ -33,7 +33,7 @@ def test_declared_keys_of_their_kind_are_taken(anna: Actor) -> None:
     }
 
 
-def test_a_key_that_the_action_does_not_declare_is_refused(anna: Actor) -> None:
+def test_undeclared_key_is_refused(anna: Actor) -> None:
     with pytest.raises(EventError, match="declare"):
         Event(SESSION_SIGNED_IN, anna, data={"reason": "idle"})
 
@@ -63,7 +63,7 @@ def test_a_key_that_the_action_does_not_declare_is_refused(anna: Actor) -> None:
         (PERSON_ADDED, "username", 7),
     ],
 )
-def test_a_value_of_another_kind_is_refused_and_not_repeated(
+def test_value_of_another_type_is_refused_and_not_quoted(
     anna: Actor, action: EventType, key: str, value: Any
 ) -> None:
     with pytest.raises(EventError) as caught:
@@ -74,7 +74,7 @@ def test_a_value_of_another_kind_is_refused_and_not_repeated(
 
 @pytest.mark.parametrize("name", ["submission", "order_ref", "consumer_ref", "guest_ref", "person"])
 @pytest.mark.parametrize("value", ["Marisol Quintanilla", "a" * 201, "a\n", "a\x00", "\ud800", None, 5])
-def test_what_is_no_reference_is_refused_and_not_repeated(anna: Actor, name: str, value: Any) -> None:
+def test_invalid_reference_is_refused_and_not_quoted(anna: Actor, name: str, value: Any) -> None:
     with pytest.raises(EventError) as caught:
         Event(CONSUMER_CREATED, anna, **{name: value})
     assert name in str(caught.value)
@@ -82,7 +82,7 @@ def test_what_is_no_reference_is_refused_and_not_repeated(anna: Actor, name: str
 
 
 @pytest.mark.parametrize("name", ["submission", "order_ref", "person"])
-def test_what_people_type_is_no_reference_with_an_at_sign(anna: Actor, name: str) -> None:
+def test_reference_with_an_at_sign_is_refused(anna: Actor, name: str) -> None:
     references: Any = {name: MARKER}
     with pytest.raises(EventError) as caught:
         Event(CONSUMER_CREATED, anna, **references)
@@ -90,14 +90,14 @@ def test_what_people_type_is_no_reference_with_an_at_sign(anna: Actor, name: str
 
 
 @pytest.mark.parametrize("reference", ["a@b", "Ä–é", "x" * 200, "/?#%"])
-def test_a_created_consumer_is_not_lost_over_the_spelling_of_the_vendors_reference(
+def test_odd_spelling_of_the_vendors_reference_does_not_prevent_the_event(
     anna: Actor, reference: str
 ) -> None:
     event = Event(CONSUMER_CREATED, anna, consumer_ref=reference, guest_ref=reference)
     assert (event.consumer_ref, event.guest_ref) == (reference, reference)
 
 
-def test_an_event_type_that_is_not_registered_is_refused(anna: Actor) -> None:
+def test_unregistered_event_type_is_refused(anna: Actor) -> None:
     defined = AppEvents("tests").define(CONSUMER_CREATED.name, label="Created", sentence="Created")
     with pytest.raises(EventError, match="not registered"):
         Event(defined, anna)
@@ -112,17 +112,17 @@ def test_an_event_type_that_is_not_registered_is_refused(anna: Actor) -> None:
         Actor(id="1", name="Anna", roles=("a",) * 11),
     ],
 )
-def test_an_actor_that_cannot_be_stored_is_refused(actor: Actor) -> None:
+def test_actor_that_cannot_be_stored_is_refused(actor: Actor) -> None:
     with pytest.raises(EventError):
         Event(SESSION_SIGNED_IN, actor)
 
 
 @pytest.mark.parametrize("actor", [Actor.system("create_administrator"), Actor.anonymous(Origin())])
-def test_a_process_and_a_visitor_can_act(actor: Actor) -> None:
+def test_process_and_visitor_are_valid_actors(actor: Actor) -> None:
     assert Event(ACCESS_DENIED, actor).actor == actor
 
 
-def test_an_event_does_not_change_after_it_was_checked(anna: Actor) -> None:
+def test_event_cannot_change_after_validation(anna: Actor) -> None:
     data = {"why": "same_token"}
     event = Event(SUBMISSION_REPEAT_BLOCKED, anna, data=data)
     data["why"] = MARKER
@@ -141,10 +141,10 @@ def test_an_event_does_not_change_after_it_was_checked(anna: Actor) -> None:
         ("f" * 300, "f" * 200),
     ],
 )
-def test_text_that_cannot_be_stored_is_mended_not_refused(came: str, kept: str) -> None:
+def test_unstorable_text_is_repaired_and_not_refused(came: str, kept: str) -> None:
     assert storable(came) == kept
 
 
-def test_a_name_that_cannot_be_stored_is_mended(anna: Actor) -> None:
+def test_unstorable_name_is_repaired(anna: Actor) -> None:
     event = Event(IDENTITY_RULE_CHANGED, anna, data={"rule": "Loyalty\x00", "provider": "LOY"})
     assert dict(event.data) == {"rule": "Loyalty?", "provider": "LOY"}

@@ -1,4 +1,4 @@
-"""The log as a file: exactly what is stored, in flat memory, never broken without a trace."""
+"""The log as a file: exactly the stored data, constant memory, and a visible mark if truncated."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def content(answer: Any) -> str:
 
 
 # --- The file -------------------------------------------------------------------------------------
-def test_json_lines_are_exactly_what_is_stored_and_end_in_a_line_that_says_so(anna: Actor) -> None:
+def test_json_lines_are_exactly_the_stored_rows_with_an_end_line(anna: Actor) -> None:
     fill()
     last = AuditEvent.objects.count()
     *lines, end = json_lines("".join(export.write(Export(Format.JSONL, 1, last), anna)))
@@ -77,7 +77,7 @@ def test_json_lines_are_exactly_what_is_stored_and_end_in_a_line_that_says_so(an
     assert end == {"export": "whole", "first": 1, "last": last, "rows": last, "hash": rows[-1]["hash"]}
 
 
-def test_the_chain_can_be_checked_from_the_file_alone(anna: Actor) -> None:
+def test_chain_can_be_verified_from_the_file_alone(anna: Actor) -> None:
     fill()
     *lines, _end = json_lines("".join(export.write(Export(Format.JSONL, 1, len(NAMES)), anna)))
     for line in lines:
@@ -87,7 +87,7 @@ def test_the_chain_can_be_checked_from_the_file_alone(anna: Actor) -> None:
         assert row_hash(Row(**line)) == own_hash
 
 
-def test_csv_holds_the_same_and_no_cell_is_a_formula(anna: Actor) -> None:
+def test_csv_contains_the_same_and_no_cell_is_a_formula(anna: Actor) -> None:
     fill()
     last = AuditEvent.objects.count()
     file = "".join(export.write(Export(Format.CSV, 1, last), anna))
@@ -105,7 +105,7 @@ def test_csv_holds_the_same_and_no_cell_is_a_formula(anna: Actor) -> None:
         assert cells == {name: "" if value is None else str(value) for name, value in row.items()}
 
 
-def test_a_log_that_somebody_has_meddled_with_is_exported_as_it_is(anna: Actor) -> None:
+def test_tampered_log_is_exported_unchanged(anna: Actor) -> None:
     fill(3)
     with lift_triggers(connection), connection.cursor() as cursor:
         cursor.execute("UPDATE audit_event SET data = %s, time = %s WHERE seq = 2", ["no\njson", 2**62])
@@ -131,12 +131,12 @@ def test_memory_does_not_grow_with_the_range(
         tracemalloc.stop()
         return most
 
-    peak(100)  # what is loaded once
+    peak(100)  # memory for modules loaded once
     assert peak(2_000) < 2 * peak(200)
 
 
 # --- The range ------------------------------------------------------------------------------------
-def test_a_range_is_what_there_is_within_all_bounds() -> None:
+def test_range_is_limited_to_existing_rows() -> None:
     assert find_range() is None
     fill(5)
     begin = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -152,8 +152,8 @@ def test_a_range_is_what_there_is_within_all_bounds() -> None:
     assert find_range(since=behind) is None
 
 
-# --- What the log tells of it ---------------------------------------------------------------------
-def test_a_whole_export_is_in_the_log_with_its_range_and_rows(as_administrator: Client) -> None:
+# --- The event of the export ----------------------------------------------------------------------
+def test_complete_export_is_recorded_with_its_range_and_rows(as_administrator: Client) -> None:
     fill()
     last = AuditEvent.objects.count()
     answer = as_administrator.post(PAGE, {"format": "jsonl"})
@@ -170,7 +170,7 @@ def test_a_whole_export_is_in_the_log_with_its_range_and_rows(as_administrator: 
 
 
 @pytest.mark.parametrize("form", Format)
-def test_a_reader_who_goes_away_is_in_the_log_and_has_no_whole_file(
+def test_lost_reader_is_recorded_and_has_no_complete_file(
     as_administrator: Client, monkeypatch: pytest.MonkeyPatch, form: Format
 ) -> None:
     fill(30)
@@ -187,7 +187,7 @@ def test_a_reader_who_goes_away_is_in_the_log_and_has_no_whole_file(
 
 
 @pytest.mark.parametrize("form", Format)
-def test_a_fault_in_the_middle_breaks_the_connection_and_is_in_the_log(
+def test_fault_during_the_export_breaks_the_connection_and_is_recorded(
     as_administrator: Client, monkeypatch: pytest.MonkeyPatch, form: Format
 ) -> None:
     fill(30)
@@ -204,7 +204,7 @@ def test_a_fault_in_the_middle_breaks_the_connection_and_is_in_the_log(
     assert failed.details["rows"] == 10
 
 
-def test_without_its_event_no_row_leaves(as_administrator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_row_is_sent_without_the_event(as_administrator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     fill()
 
     def full(_event: object) -> int:
@@ -218,7 +218,7 @@ def test_without_its_event_no_row_leaves(as_administrator: Client, monkeypatch: 
 
 
 # --- The page -------------------------------------------------------------------------------------
-def test_the_form_is_shown_to_those_who_may_read_the_log(as_administrator: Client, as_staff: Client) -> None:
+def test_form_is_shown_to_readers_of_the_log(as_administrator: Client, as_staff: Client) -> None:
     page = text(as_administrator.get(PAGE))
     assert "<h1>Export the audit log</h1>" in page
     assert as_staff.get(PAGE).status_code == 403
@@ -240,7 +240,7 @@ def test_the_form_is_shown_to_those_who_may_read_the_log(as_administrator: Clien
         ({"format": "csv", "until": "1999-12-31"}, "There is no event in this range"),
     ],
 )
-def test_what_cannot_be_exported_is_told(as_administrator: Client, entry: dict[str, str], words: str) -> None:
+def test_impossible_export_is_reported(as_administrator: Client, entry: dict[str, str], words: str) -> None:
     fill()
     answer = as_administrator.post(PAGE, entry)
     assert not answer.streaming
@@ -249,7 +249,7 @@ def test_what_cannot_be_exported_is_told(as_administrator: Client, entry: dict[s
 
 
 @pytest.mark.parametrize("spelling", ["%Y-%m-%d", "%-d %B %Y", "%d.%m.%Y"])
-def test_days_are_read_as_in_the_filters_of_the_log(as_administrator: Client, spelling: str) -> None:
+def test_days_are_read_like_the_filters_of_the_log(as_administrator: Client, spelling: str) -> None:
     fill()
     today = timezone.localtime()
     days = [(today + dt.timedelta(days=more)).strftime(spelling) for more in (-1, 1)]
@@ -261,7 +261,7 @@ def test_days_are_read_as_in_the_filters_of_the_log(as_administrator: Client, sp
     assert "There is no event in this range" in text(answer)
 
 
-def test_a_day_is_the_readers(as_administrator: Client, administrator: User) -> None:
+def test_day_is_in_the_readers_time_zone(as_administrator: Client, administrator: User) -> None:
     at = dt.datetime(2026, 3, 7, 16, tzinfo=dt.UTC)  # in Tokyo it is the next day
     fill(2)
     with lift_triggers(connection), connection.cursor() as cursor:
@@ -280,7 +280,7 @@ def fetch(after: int, *options: str) -> list[dict[str, Any]]:
     return json_lines(out.getvalue()) if out.getvalue() else []
 
 
-def test_the_command_goes_on_where_the_last_run_ended_and_misses_nothing() -> None:
+def test_command_continues_after_the_last_run_and_misses_nothing() -> None:
     fill(4)
     *first, end = fetch(0)
     assert [line["seq"] for line in first] == [1, 2, 3, 4]
@@ -292,7 +292,7 @@ def test_the_command_goes_on_where_the_last_run_ended_and_misses_nothing() -> No
     assert second[0]["previous_hash"] == end["hash"]
 
 
-def test_the_commands_own_events_are_no_news() -> None:
+def test_command_ignores_its_own_events() -> None:
     fill(2)
     fetch(0)
     assert fetch(2) == []
@@ -300,7 +300,7 @@ def test_the_commands_own_events_are_no_news() -> None:
 
 
 @pytest.mark.parametrize("error", [EventRefused("bent"), OperationalError("full")])
-def test_the_command_lets_nothing_out_before_the_log_knows_of_it(
+def test_command_writes_nothing_before_its_event_is_recorded(
     monkeypatch: pytest.MonkeyPatch, error: DatabaseError
 ) -> None:
     def refuse(_event: object) -> int:
@@ -316,14 +316,14 @@ def test_the_command_lets_nothing_out_before_the_log_knows_of_it(
 
 
 @pytest.mark.parametrize("after", ["-1", "9"])
-def test_a_sequence_that_the_log_does_not_have_is_refused(after: str) -> None:
+def test_missing_sequence_is_refused(after: str) -> None:
     fill(2)
     with pytest.raises(CommandError, match="The log ends at 2"):
         call_command("audit_export", f"--after={after}")
     assert AuditEvent.objects.count() == 2
 
 
-def test_an_output_that_nobody_reads_is_a_failed_export() -> None:
+def test_output_without_a_reader_is_a_failed_export() -> None:
     class Gone(io.StringIO):
         def flush(self) -> None:
             raise BrokenPipeError

@@ -1,4 +1,4 @@
-"""The audit log between transactional tests: emptied by the flush, guarded again, and writable at once."""
+"""The audit log between transactional tests: emptied by the flush, with triggers, and writable."""
 
 from contextlib import suppress
 
@@ -17,14 +17,14 @@ from tests.support.audit_flush import flushes_lift_the_triggers, lift_triggers
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("turn", [1, 2])
-def test_each_transactional_test_begins_with_an_empty_log_that_can_be_written(anna: Actor, turn: int) -> None:
+def test_each_transactional_test_begins_with_an_empty_writable_log(anna: Actor, turn: int) -> None:
     assert not AuditEvent.objects.exists()
     with transaction.atomic():
         assert record(Event(SESSION_SIGNED_IN, anna)) == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_flush_leaves_the_triggers_standing_and_no_head(anna: Actor) -> None:
+def test_flush_leaves_the_triggers_and_no_head(anna: Actor) -> None:
     with transaction.atomic():
         record(Event(SESSION_SIGNED_IN, anna))
     with flushes_lift_the_triggers():
@@ -35,7 +35,7 @@ def test_a_flush_leaves_the_triggers_standing_and_no_head(anna: Actor) -> None:
 
 
 @pytest.mark.django_db
-def test_the_triggers_come_back_even_when_the_block_fails(anna: Actor) -> None:
+def test_triggers_are_restored_if_the_block_fails(anna: Actor) -> None:
     record(Event(SESSION_SIGNED_IN, anna))
     with suppress(ZeroDivisionError), lift_triggers(connection):
         assert len(missing_triggers(connection)) >= 3

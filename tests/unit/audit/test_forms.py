@@ -11,7 +11,7 @@ from apps.audit.forms.log import LongSelect
 
 
 @pytest.mark.parametrize("value", [None, "", "a&b", "gone", ["7"], 7])
-def test_a_long_select_is_what_django_renders(value: object) -> None:
+def test_long_select_is_rendered_like_djangos(value: object) -> None:
     choices = [("", _("Anybody")), ("a&b", '<Anna> & "co"'), (7, "Seven")]
     attrs = {"id": "id_person", "class": "form-select", "aria-invalid": "true", "required": False}
     ours = LongSelect(attrs={"class": "wide"}, choices=choices).render("person", value, attrs)

@@ -116,8 +116,8 @@ CODES: dict[Key, Iterable[str]] = {
     history_events.FORMAT: [*Format],
     history_events.PERSONAL: ["yes", "no"],
 }
-# They name a page, a submission, a key or a version. The columns of an export are shown as the file names
-# them, what was normalised as "field:how".
+# They name a page, a submission, a key or a version. The columns of an export are shown as in the file;
+# normalisations as "field:how".
 NO_LABELS = {
     *("columns", "export", "file", "hash", "key", "keys", "normalised", "previous_ref", "resubmission_of"),
     *("settings_digest", "sha256", "version", "view"),
@@ -130,14 +130,14 @@ def test_every_code_has_a_label(key: Key) -> None:
     assert [code for code in CODES[key] if not _has_label(key, code)] == []
 
 
-def test_every_key_that_holds_codes_is_looked_at() -> None:
+def test_every_key_with_codes_is_checked() -> None:
     holding = {key for key in KEYS if key.type not in NUMBERS_AND_NAMES}
     assert {key.name for key in holding - {*CODES}} == NO_LABELS
     assert {*CODES} <= holding
     assert [key.name for key in holding - {*CODES} if key.labels] == []
 
 
-def test_codes_that_are_written_out_where_they_are_recorded_have_labels() -> None:
+def test_codes_in_the_source_have_labels() -> None:
     """Data of events in the source, such as ``{"kind": "order"}`` or ``result="found"``."""
     found = {(key, code) for path in APPS.rglob("*.py") for key, code in _written_out(tree_of(path))}
     assert ("kind", "order_consumer") in found
@@ -150,7 +150,7 @@ def test_codes_that_are_written_out_where_they_are_recorded_have_labels() -> Non
 
 
 def _has_label(key: Key, code: str) -> bool:
-    # Some labels are spelled as their code is: "found".
+    # Some labels equal their code: "found".
     return code in key.labels or value_label(key, code) != code
 
 
@@ -170,7 +170,7 @@ def _written_out(tree: ast.Module) -> Iterator[tuple[str, str]]:
                     yield str(key), value.value
 
 
-def test_a_code_without_a_label_is_shown_as_it_is() -> None:
+def test_code_without_a_label_is_shown_as_is() -> None:
     assert value_label(audit_keys.CHECK_RESULT, "teleported") == "teleported"
     assert value_label(audit_keys.ERROR_CODE, "http_599") == "an answer with status 599"
     assert value_label(audit_keys.COUNT, 0) == "0"

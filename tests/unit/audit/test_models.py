@@ -39,7 +39,7 @@ def stored(anna: Actor) -> AuditEvent:
         lambda row: row.save_base(raw=True),  # loaddata
     ],
 )
-def test_the_model_refuses_to_write_before_the_database_does(
+def test_model_refuses_to_write_before_the_database_does(
     stored: AuditEvent, write: Callable[[AuditEvent], Any]
 ) -> None:
     with pytest.raises(AppendOnlyError), transaction.atomic():
@@ -47,25 +47,25 @@ def test_the_model_refuses_to_write_before_the_database_does(
     assert AuditEvent.objects.get(seq=stored.seq).action == "session.signed_in"
 
 
-def test_a_row_stands_alone() -> None:
+def test_row_has_no_foreign_keys() -> None:
     assert not [field for field in AuditEvent._meta.get_fields() if field.is_relation]
     assert not [field for field in AuditHead._meta.get_fields() if field.is_relation]
 
 
-def test_the_columns_are_the_hashed_fields_in_order_and_the_hash() -> None:
+def test_columns_are_the_hashed_fields_in_order_and_the_hash() -> None:
     assert [field.column for field in AuditEvent._meta.concrete_fields] == [*Row._fields, "hash"]
 
 
-def test_there_is_one_head(stored: AuditEvent) -> None:
+def test_only_one_head_is_possible(stored: AuditEvent) -> None:
     with pytest.raises(IntegrityError, match="audit_head_one_row"), transaction.atomic():
         AuditHead.objects.create(id=2, seq=0, time=0, hash=GENESIS)
 
 
-def test_two_rows_cannot_have_one_hash_even_without_triggers(stored: AuditEvent) -> None:
+def test_two_rows_cannot_share_a_hash_even_without_triggers(stored: AuditEvent) -> None:
     constraints = connection.introspection.get_constraints(connection.cursor(), "audit_event")
     unique = [tuple(entry["columns"]) for entry in constraints.values() if entry["unique"]]
     assert ("hash",) in unique
-    assert ("seq",) in unique or connection.vendor == "sqlite"  # there it is the row id itself
+    assert ("seq",) in unique or connection.vendor == "sqlite"  # on SQLite it is the row id
 
 
 # --- Each filter is a range of an index that ends in the sequence -----------------------------------
@@ -86,7 +86,7 @@ FILTERS = [
 
 
 @pytest.mark.parametrize(("index", "condition", "order"), FILTERS)
-def test_a_filtered_page_reads_one_index_and_sorts_nothing(
+def test_filtered_page_reads_one_index_without_sorting(
     index: str, condition: dict[str, Any], order: str
 ) -> None:
     page = AuditEvent.objects.filter(**condition, seq__lt=1000).order_by(
@@ -94,7 +94,8 @@ def test_a_filtered_page_reads_one_index_and_sorts_nothing(
     )
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            # The table is empty: what counts is that the index can serve, not what a tiny table is worth.
+            # The table is empty: the test is whether the index can serve, not whether the planner would
+            # prefer it.
             cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
             cursor.execute("SET LOCAL enable_sort = off")
             if index != "audit_failure_seq":
@@ -105,11 +106,11 @@ def test_a_filtered_page_reads_one_index_and_sorts_nothing(
     assert "Sort" not in plan
 
 
-def test_every_index_is_tried_above() -> None:
+def test_filters_above_use_every_index() -> None:
     assert {index.name for index in AuditEvent._meta.indexes} == {name for name, _, _ in FILTERS}
 
 
-def test_the_sequence_is_wide_enough_on_both_databases() -> None:
+def test_sequence_is_64_bit_on_both_databases() -> None:
     field = AuditEvent._meta.get_field("seq")
     assert isinstance(field, models.BigIntegerField)
     assert field.db_type(connection) == ("integer" if connection.vendor == "sqlite" else "bigint")

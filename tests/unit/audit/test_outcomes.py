@@ -1,4 +1,4 @@
-"""The word beside an event and the filter of that name mean the same."""
+"""The outcome label of an event and the filter of that name have the same meaning."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from apps.core.actor import Actor
 
 
 @pytest.mark.django_db
-def test_each_event_is_found_by_the_outcome_that_it_shows_and_by_no_other(anna: Actor) -> None:
+def test_each_event_is_found_only_by_the_outcome_that_it_shows(anna: Actor) -> None:
     with transaction.atomic():
         for event_type in event_types():
             record(Event(event_type, anna))

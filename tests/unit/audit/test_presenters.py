@@ -21,44 +21,44 @@ def event(action: EventType | str, data: str = "{}", **values: str | int | None)
 
 
 @pytest.mark.parametrize("action", event_types(), ids=lambda action: action.name)
-def test_a_sentence_can_be_said_when_nothing_else_is_known(action: EventType) -> None:
+def test_sentence_can_be_rendered_without_data(action: EventType) -> None:
     words = sentence(event(action))
     assert "%" not in words
     assert "None" not in words
     assert words == sentence(event(action, '{"anything":"x"}'))
 
 
-def test_a_created_consumer_is_told_with_its_references() -> None:
+def test_created_consumer_is_shown_with_its_references() -> None:
     created = event(CONSUMER_CREATED, order_ref="ord-1", consumer_ref="con-1")
     assert sentence(created) == "Anna Keller created the order consumer con-1 on order ord-1"
 
 
-def test_a_role_is_told_with_the_name_of_the_account() -> None:
+def test_role_is_shown_with_the_name_of_the_account() -> None:
     granted = event(ROLE_GRANTED, '{"name":"Ben Ito","role":"supervisor","username":"ben"}', person="23")
     assert sentence(granted) == "Anna Keller granted Ben Ito (ben) the role Supervisor"
 
 
-def test_a_role_of_an_event_without_the_full_name_is_told_with_the_user_name() -> None:
+def test_role_without_the_full_name_is_shown_with_the_user_name() -> None:
     granted = event(ROLE_GRANTED, '{"role":"supervisor","username":"ben"}', person="23")
     assert sentence(granted) == "Anna Keller granted ben the role Supervisor"
 
 
-def test_an_account_without_a_copied_name_is_told_by_its_id() -> None:
+def test_account_without_a_copied_name_is_shown_by_its_id() -> None:
     assert (
         sentence(event(PERSON_ADDED, '{"username":null}', person="23")) == "Anna Keller added the person 23"
     )
 
 
-def test_a_name_with_a_percent_sign_is_no_format() -> None:
+def test_name_with_a_percent_sign_is_not_a_format() -> None:
     assert sentence(event(SESSION_SIGNED_IN, actor_name="%(order)s 100%")) == "%(order)s 100% signed in"
 
 
-def test_data_cannot_speak_for_the_actor() -> None:
+def test_data_cannot_replace_the_actor() -> None:
     forged = event(SESSION_SIGNED_IN, '{"actor":"Somebody else"}')
     assert sentence(forged) == "Anna Keller signed in"
 
 
-def test_an_action_of_another_version_gets_a_neutral_line() -> None:
+def test_action_of_another_version_gets_a_neutral_sentence() -> None:
     assert "cannot describe (consumer.teleported)" in sentence(event("consumer.teleported"))
 
 
@@ -66,11 +66,11 @@ def test_an_action_of_another_version_gets_a_neutral_line() -> None:
     ("name", "words"),
     [("Anna", "Anna"), ("", "A visitor"), ("system:worker", "The portal (worker)")],
 )
-def test_the_actor_is_a_person_a_process_or_a_visitor(name: str, words: str) -> None:
+def test_actor_is_a_person_a_process_or_a_visitor(name: str, words: str) -> None:
     assert actor_label(event(SESSION_SIGNED_IN, actor_name=name)) == words
 
 
-def test_codes_are_told_in_words() -> None:
+def test_codes_are_shown_as_labels() -> None:
     looked = event(CONSUMER_CHECKED, '{"result":"several"}', order_ref="ord-1")
     assert sentence(looked) == (
         "Reconciliation checked order ord-1 for an unknown order consumer: several new consumers match"
@@ -79,7 +79,7 @@ def test_codes_are_told_in_words() -> None:
     assert sentence(failed) == "A sign-in from 192.0.2.7 failed: too many attempts"
 
 
-def test_what_reconciliation_did_is_not_told_as_done_by_who_asked_for_the_check() -> None:
+def test_reconciliation_is_not_attributed_to_the_person_who_requested_the_check() -> None:
     references = {"order_ref": "ord-1", "consumer_ref": "con-1"}
     confirmed = event(CONSUMER_RESOLVED, '{"outcome":"created","reason":"reconciliation"}', **references)
     assert sentence(confirmed) == (
@@ -95,7 +95,7 @@ def test_what_reconciliation_did_is_not_told_as_done_by_who_asked_for_the_check(
         assert agent_label(one) == "reconciliation"
 
 
-def test_a_supervisors_resolution_says_whether_the_portal_verified_it() -> None:
+def test_supervisors_resolution_shows_whether_the_portal_verified_it() -> None:
     data = '{"outcome":"created","reason":"seen_in_cdp","verification":"not_verified"}'
     marked = event(CONSUMER_RESOLVED, data, order_ref="ord-1")
     assert sentence(marked) == (
@@ -105,7 +105,7 @@ def test_a_supervisors_resolution_says_whether_the_portal_verified_it() -> None:
     assert agent_label(marked) == "Anna Keller"
 
 
-def test_a_code_of_another_version_is_told_as_it_is() -> None:
+def test_code_of_another_version_is_shown_as_is() -> None:
     looked = event(CONSUMER_CHECKED, '{"result":"teleported"}', order_ref="ord-1")
     assert sentence(looked).endswith(": teleported")
 
@@ -113,7 +113,7 @@ def test_a_code_of_another_version_is_told_as_it_is() -> None:
 @pytest.mark.parametrize(
     "data", ["x", "[]", "null", "", '{"role":{"a":1}}', r'{"role":"\ud800"}', "[" * 9_999]
 )
-def test_details_that_are_not_what_the_portal_writes_are_shown_as_they_stand(data: str) -> None:
+def test_unexpected_details_are_shown_as_they_are(data: str) -> None:
     changed = event(ROLE_GRANTED, data, person="23", time=0)
     assert sentence(changed) == "Anna Keller granted 23 the role –"
     assert changed.details == {}
@@ -123,12 +123,12 @@ def test_details_that_are_not_what_the_portal_writes_are_shown_as_they_stand(dat
 
 
 @pytest.mark.parametrize("time", [9 * 10**18, -9 * 10**18, 253_402_300_799_999_999, -62_135_596_800_000_000])
-def test_a_time_that_no_calendar_has_is_shown_by_its_number_alone(time: int) -> None:
+def test_time_outside_the_calendar_is_shown_as_its_number(time: int) -> None:
     changed = AuditEvent(seq=1, action="session.signed_in", actor_name="Anna", data="{}", time=time)
     assert line(changed).at is None
     assert json.loads(as_json(changed))["time"] == time
 
 
-def test_a_sequence_that_the_portal_never_gives_has_no_page() -> None:
+def test_impossible_sequence_has_no_page() -> None:
     changed = AuditEvent(seq=-1, action="session.signed_in", actor_name="Anna", data="{}", time=0)
     assert line(changed).url == ""

@@ -1,4 +1,4 @@
-"""Up to sixteen writers in four processes, some of them signing: no fork, no gap, nothing lost."""
+"""Up to sixteen writers in four processes, some of them signing: no fork, no gap, no loss."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def url_of_the_test_database() -> str:
     return f"postgres://{person}{known['HOST']}:{known['PORT']}/{known['NAME']}"
 
 
-def test_processes_at_once_make_one_chain_and_one_file_of_checkpoints() -> None:
+def test_concurrent_processes_make_one_chain_and_one_checkpoint_file() -> None:
     threads = 1 if connection.vendor == "sqlite" else 4
     environment = {
         **os.environ,

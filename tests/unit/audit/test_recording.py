@@ -26,14 +26,14 @@ COLUMNS = ", ".join((*Row._fields, "hash"))
 
 
 def stored_rows() -> list[tuple[Row, str]]:
-    """Every row as a raw cursor gives it back, with its stored hash."""
+    """Every row as a raw cursor returns it, with its stored hash."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {COLUMNS} FROM audit_event ORDER BY seq")
         return [(Row(*fields), own_hash) for *fields, own_hash in cursor.fetchall()]
 
 
 @pytest.mark.django_db
-def test_an_event_is_stored_field_by_field(anna: Actor) -> None:
+def test_event_is_stored_field_by_field(anna: Actor) -> None:
     event = Event(
         CONSUMER_REJECTED,
         anna,
@@ -64,7 +64,7 @@ def test_an_event_is_stored_field_by_field(anna: Actor) -> None:
 
 
 @pytest.mark.django_db
-def test_the_row_comes_back_from_the_database_as_it_was_hashed(anna: Actor) -> None:
+def test_row_read_from_the_database_equals_the_hashed_one(anna: Actor) -> None:
     names = [
         "Zoë",
         "李 雷",
@@ -96,14 +96,14 @@ def test_rows_are_numbered_without_a_gap_and_linked(anna: Actor) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_outside_a_transaction_nothing_is_recorded(anna: Actor) -> None:
+def test_recording_outside_a_transaction_is_refused(anna: Actor) -> None:
     with pytest.raises(transaction.TransactionManagementError):
         record(Event(SESSION_SIGNED_IN, anna))
     assert not AuditEvent.objects.exists()
 
 
 @pytest.mark.django_db
-def test_the_event_goes_with_its_fact(anna: Actor) -> None:
+def test_event_is_rolled_back_with_its_fact(anna: Actor) -> None:
     before = record(Event(SESSION_SIGNED_IN, anna))
     with transaction.atomic():
         record(Event(SUBMISSION_VIEWED, anna))
@@ -113,7 +113,7 @@ def test_the_event_goes_with_its_fact(anna: Actor) -> None:
 
 
 @pytest.mark.django_db
-def test_time_is_utc_to_the_microsecond_and_never_runs_back(anna: Actor) -> None:
+def test_time_is_utc_in_microseconds_and_never_decreases(anna: Actor) -> None:
     noon = datetime(2031, 3, 7, 12, 0, 0, 123456, tzinfo=UTC)
     with events_at(noon):
         first = record(Event(SESSION_SIGNED_IN, anna))
@@ -126,7 +126,7 @@ def test_time_is_utc_to_the_microsecond_and_never_runs_back(anna: Actor) -> None
 
 
 @pytest.mark.django_db
-def test_an_odd_header_or_name_does_not_keep_an_event_out() -> None:
+def test_odd_header_or_name_does_not_prevent_an_event() -> None:
     origin = Origin(request_id="x" * 5000, peer_address="", client_address="fe80::1%a\x00b")
     seq = record(Event(ACCESS_DENIED, Actor(id="1", name="A\x00", origin=origin)))
     stored = AuditEvent.objects.get(seq=seq)
@@ -135,7 +135,7 @@ def test_an_odd_header_or_name_does_not_keep_an_event_out() -> None:
 
 
 @pytest.mark.django_db
-def test_the_anchor_is_logged_after_the_commit_and_says_no_more(
+def test_anchor_is_logged_after_the_commit_without_further_data(
     anna: Actor, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="apps.audit")
@@ -153,9 +153,7 @@ def test_the_anchor_is_logged_after_the_commit_and_says_no_more(
 
 
 @pytest.mark.django_db
-def test_no_anchor_is_logged_of_an_event_that_was_rolled_back(
-    anna: Actor, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_anchor_is_logged_for_a_rolled_back_event(anna: Actor, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="apps.audit")
     with TestCase.captureOnCommitCallbacks(execute=True), transaction.atomic():
         record(Event(SESSION_SIGNED_IN, anna))
@@ -164,7 +162,7 @@ def test_no_anchor_is_logged_of_an_event_that_was_rolled_back(
 
 
 @pytest.mark.django_db
-def test_a_lost_head_is_made_again_from_the_last_row(anna: Actor) -> None:
+def test_lost_head_is_restored_from_the_last_row(anna: Actor) -> None:
     first = record(Event(SESSION_SIGNED_IN, anna))
     AuditHead.objects.all().delete()
     assert record(Event(SESSION_SIGNED_OUT, anna)) == first + 1
@@ -183,7 +181,7 @@ def test_a_lost_head_is_made_again_from_the_last_row(anna: Actor) -> None:
         "time = time + 1",
     ],
 )
-def test_a_head_that_was_bent_stops_the_writer(anna: Actor, change: str) -> None:
+def test_tampered_head_stops_the_writer(anna: Actor, change: str) -> None:
     with events_at(datetime(2041, 1, 1, tzinfo=UTC)):
         record(Event(SESSION_SIGNED_IN, anna))
     count = AuditEvent.objects.count()
@@ -195,7 +193,7 @@ def test_a_head_that_was_bent_stops_the_writer(anna: Actor, change: str) -> None
 
 
 @pytest.mark.django_db
-def test_a_cut_tail_stops_the_writer(anna: Actor) -> None:
+def test_truncated_end_stops_the_writer(anna: Actor) -> None:
     for _ in range(3):
         last = record(Event(SESSION_SIGNED_IN, anna))
     with lift_triggers(connection), connection.cursor() as cursor:
@@ -205,7 +203,7 @@ def test_a_cut_tail_stops_the_writer(anna: Actor) -> None:
 
 
 @pytest.mark.django_db
-def test_the_longest_event_fits(anna: Actor) -> None:
+def test_longest_event_fits(anna: Actor) -> None:
     actor = Actor(id="i" * 200, name="李" * 200, roles=("r" * 100,) * 10, origin=anna.origin)
     words = ["w" * 100] * 50
     reference = "é" * 200

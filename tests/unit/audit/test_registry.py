@@ -11,7 +11,7 @@ from apps.audit.registry import (
 )
 from apps.consumers.audit_events import CONSUMER_CREATED
 
-# design.md section 7 as far as the main job goes, and what "only failures and denials" shows.
+# design.md section 7 for the main job, and the rows of the filter "only failures and denials".
 FAILURES = {
     "consumer.rejected",
     "consumer.not_sent",
@@ -30,7 +30,7 @@ FAILURES = {
 }
 
 
-def test_an_event_type_is_registered_once() -> None:
+def test_event_type_is_registered_once() -> None:
     second = AppEvents("tests")
     second.define("consumer.created", label="Created", sentence="Created")
     with pytest.raises(ValueError, match="twice"):
@@ -39,24 +39,24 @@ def test_an_event_type_is_registered_once() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "Consumer.created", "consumer created", "consumer.créé"])
-def test_a_name_is_written_as_a_code(name: str) -> None:
+def test_name_has_the_format_of_a_code(name: str) -> None:
     with pytest.raises(ValueError, match="code"):
         AppEvents("tests").define(name, label="Created", sentence="Created")
 
 
-def test_a_key_is_declared_once() -> None:
+def test_key_is_declared_once() -> None:
     keys = [Key("count", ValueType.NUMBER, "Number"), Key("count", ValueType.CODE, "Code")]
     with pytest.raises(ValueError, match="key twice"):
         AppEvents("tests").define("tests.made", label="Made", sentence="Made", keys=keys)
 
 
 @pytest.mark.parametrize(("label", "sentence"), [("", "Made"), ("Made", "")])
-def test_an_event_type_has_a_label_and_a_sentence(label: str, sentence: str) -> None:
+def test_event_type_has_a_label_and_a_sentence(label: str, sentence: str) -> None:
     with pytest.raises(ValueError, match="no label or no sentence"):
         AppEvents("tests").define("tests.made", label=label, sentence=sentence)
 
 
-def test_the_keys_of_an_event_type_cannot_be_widened() -> None:
+def test_keys_of_an_event_type_cannot_be_extended() -> None:
     with pytest.raises(TypeError):
         CONSUMER_CREATED.keys["anything"] = Key("x", ValueType.NAME, "X")  # type: ignore[index]  # the point
 
@@ -66,7 +66,7 @@ def test_failures_and_denials_are_marked() -> None:
     assert {one.name for one in event_types() if one.outcome is not EventOutcome.DONE} == FAILURES
 
 
-def test_free_text_is_declared_only_where_nothing_of_a_consumer_can_be_meant() -> None:
+def test_free_text_is_declared_only_for_keys_without_consumer_data() -> None:
     free = {
         (one.name, key.name)
         for one in event_types()

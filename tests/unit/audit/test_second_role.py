@@ -1,4 +1,4 @@
-"""The second database role of docs/audit.md, with the very statements that stand there."""
+"""The second database role of docs/audit.md, with the statements of that page."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _without_comments(text: str) -> str:
 
 @pytest.fixture
 def as_portal_app(db: None) -> Iterator[None]:
-    """Everything in the test's transaction, so that the role is gone with it."""
+    """Everything runs in the test's transaction, so that the role is removed with it."""
     if connection.vendor != "postgresql":
         pytest.skip("PostgreSQL has roles")
     with connection.cursor() as cursor:
@@ -39,7 +39,7 @@ def as_portal_app(db: None) -> Iterator[None]:
         cursor.execute("RESET ROLE")
 
 
-def test_the_role_of_the_running_portal_writes_events(as_portal_app: None) -> None:
+def test_role_of_the_running_portal_can_write_events(as_portal_app: None) -> None:
     for number in (1, 2):
         with transaction.atomic():
             assert record(Event(SUBMISSION_VIEWED, Actor.system("tests"))) == number
@@ -60,7 +60,7 @@ def test_the_role_of_the_running_portal_writes_events(as_portal_app: None) -> No
         "ALTER TABLE audit_event RENAME TO another",
     ],
 )
-def test_it_can_change_nothing_that_is_written_and_no_trigger(as_portal_app: None, act: str) -> None:
+def test_role_cannot_change_rows_or_triggers(as_portal_app: None, act: str) -> None:
     with transaction.atomic():
         record(Event(SUBMISSION_VIEWED, Actor.system("tests")))
     refused = pytest.raises(ProgrammingError, match=r"permission denied|must be owner")

@@ -10,7 +10,7 @@ from apps.core.actor import Actor
 pytestmark = pytest.mark.django_db
 
 
-def test_the_events_of_a_submission_come_in_order_and_alone(anna: Actor) -> None:
+def test_events_of_a_submission_are_in_order_and_without_others(anna: Actor) -> None:
     record(Event(CONSUMER_CREATE_REQUESTED, anna, submission="b7a0"))
     record(Event(CONSUMER_CREATE_REQUESTED, anna, submission="other"))
     record(Event(SESSION_SIGNED_IN, anna))
@@ -19,7 +19,7 @@ def test_the_events_of_a_submission_come_in_order_and_alone(anna: Actor) -> None
     assert [event.action for event in found] == ["consumer.create_requested", "consumer.created"]
 
 
-def test_the_events_of_a_person_are_about_them_not_by_them(anna: Actor) -> None:
+def test_events_of_a_person_are_about_them_and_not_by_them(anna: Actor) -> None:
     record(Event(PERSON_ADDED, anna, person="23", data={"username": "ben"}))
     record(Event(ROLE_GRANTED, anna, person="23", data={"username": "ben", "role": "staff"}))
     record(Event(PERSON_ADDED, anna, person="24", data={"username": "cleo"}))

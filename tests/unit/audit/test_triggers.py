@@ -1,4 +1,4 @@
-"""The database itself refuses: each sentence here is plain SQL, past every line of Python."""
+"""The database itself refuses: each statement is plain SQL and bypasses all Python code."""
 
 from collections.abc import Callable
 from typing import Any
@@ -46,7 +46,7 @@ def run(sql: str, parameters: Any = ()) -> None:
 
 
 def refused(sql: str, parameters: Any = ()) -> None:
-    """The sentence fails by a trigger of ours, and the log is as it was."""
+    """Assert that a trigger of ours refuses the statement and the log is unchanged."""
     before = stored_rows()
     with pytest.raises(IntegrityError, match="audit log"), transaction.atomic():
         run(sql, parameters)
@@ -65,7 +65,7 @@ def successor(rows: list[tuple[Row, str]]) -> Row:
     return last._replace(seq=last.seq + 1, previous_hash=own_hash)
 
 
-def test_a_row_that_continues_the_chain_is_let_in(rows: list[tuple[Row, str]]) -> None:
+def test_row_that_continues_the_chain_is_accepted(rows: list[tuple[Row, str]]) -> None:
     row = successor(rows)
     run(*insert(row, row_hash(row)))
     assert stored_rows() == [*rows, (row, row_hash(row))]
@@ -93,25 +93,25 @@ def test_nothing_can_be_deleted(rows: list[tuple[Row, str]]) -> None:
         lambda row: row._replace(time=row.time - 1),  # before its predecessor
     ],
 )
-def test_a_row_that_does_not_continue_the_chain_is_refused(
+def test_row_that_does_not_continue_the_chain_is_refused(
     rows: list[tuple[Row, str]], bend: Callable[[Row], Row]
 ) -> None:
     row = bend(successor(rows))
     refused(*insert(row, row_hash(row)))
 
 
-def test_a_fork_from_an_older_row_is_refused(rows: list[tuple[Row, str]]) -> None:
+def test_fork_from_an_older_row_is_refused(rows: list[tuple[Row, str]]) -> None:
     row = successor(rows)._replace(previous_hash=rows[0][1])
     refused(*insert(row, row_hash(row)))
 
 
-def test_the_hash_of_another_row_cannot_be_used_again(rows: list[tuple[Row, str]]) -> None:
+def test_hash_of_another_row_cannot_be_reused(rows: list[tuple[Row, str]]) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         run(*insert(successor(rows), rows[0][1]))
     assert stored_rows() == rows
 
 
-def test_an_upsert_changes_nothing(rows: list[tuple[Row, str]]) -> None:
+def test_upsert_changes_nothing(rows: list[tuple[Row, str]]) -> None:
     row, own_hash = rows[1]
     end = "ON CONFLICT (seq) DO UPDATE SET actor_name = 'Nobody'"
     refused(*insert(row, own_hash, end=end))
@@ -126,7 +126,9 @@ def test_an_upsert_changes_nothing(rows: list[tuple[Row, str]]) -> None:
 @pytest.mark.parametrize(
     "verb", ["INSERT OR REPLACE", "REPLACE", "INSERT OR IGNORE", "INSERT OR FAIL", "INSERT OR ABORT"]
 )
-def test_sqlites_conflict_clauses_do_not_help(rows: list[tuple[Row, str]], verb: str, recursive: str) -> None:
+def test_conflict_clauses_of_sqlite_have_no_effect(
+    rows: list[tuple[Row, str]], verb: str, recursive: str
+) -> None:
     run(f"PRAGMA recursive_triggers = {recursive}")
     try:
         refused(*insert(rows[1][0]._replace(actor_name="Nobody"), rows[1][1], verb))  # the same number
@@ -138,7 +140,7 @@ def test_sqlites_conflict_clauses_do_not_help(rows: list[tuple[Row, str]], verb:
 
 @pytest.mark.usefixtures("only_sqlite")
 @pytest.mark.parametrize("name", ["rowid", "_rowid_", "oid"])
-def test_sqlite_keeps_no_second_row_id_to_replace_by(rows: list[tuple[Row, str]], name: str) -> None:
+def test_sqlite_has_no_second_row_id_for_replace(rows: list[tuple[Row, str]], name: str) -> None:
     row = successor(rows)
     sql, values = insert(row, row_hash(row), "INSERT OR REPLACE")
     before, after = sql.replace("(seq", f"({name}, seq"), sql.replace("hash)", f"hash, {name})")
@@ -148,13 +150,13 @@ def test_sqlite_keeps_no_second_row_id_to_replace_by(rows: list[tuple[Row, str]]
     with_null = (None, *values[1:])
     run("SAVEPOINT numbered")
     with pytest.raises(IntegrityError, match="audit log"):
-        run(sql, with_null)  # a number chosen by SQLite is none of ours
+        run(sql, with_null)  # a number chosen by SQLite is not in sequence
     run("ROLLBACK TO numbered")
     assert stored_rows() == rows
 
 
 @pytest.mark.usefixtures("only_sqlite")
-def test_sqlites_update_or_replace_is_refused(rows: list[tuple[Row, str]]) -> None:
+def test_update_or_replace_of_sqlite_is_refused(rows: list[tuple[Row, str]]) -> None:
     refused("UPDATE OR REPLACE audit_event SET seq = 1 WHERE seq = 2")
     refused("UPDATE OR IGNORE audit_event SET actor_name = 'Nobody'")
 
@@ -168,7 +170,7 @@ def test_truncate_is_refused(rows: list[tuple[Row, str]]) -> None:
 
 @pytest.mark.postgresql
 @pytest.mark.usefixtures("only_postgresql")
-def test_a_replication_role_does_not_silence_the_triggers(rows: list[tuple[Row, str]]) -> None:
+def test_replication_role_does_not_disable_the_triggers(rows: list[tuple[Row, str]]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('is_superuser')")
         if cursor.fetchone() != ("on",):
@@ -180,12 +182,12 @@ def test_a_replication_role_does_not_silence_the_triggers(rows: list[tuple[Row, 
 
 @pytest.mark.postgresql
 @pytest.mark.usefixtures("only_postgresql")
-def test_a_temporary_table_of_the_same_name_does_not_mislead_the_triggers(
+def test_temporary_table_of_the_same_name_does_not_deceive_the_triggers(
     rows: list[tuple[Row, str]],
 ) -> None:
     run("CREATE TEMPORARY TABLE audit_event (LIKE public.audit_event)")
     forged = successor(rows)._replace(seq=41)
-    run(*insert(forged, row_hash(forged)))  # into the temporary one, which has no triggers
+    run(*insert(forged, row_hash(forged)))  # into a temporary table, which has no triggers
     row = successor([(forged, row_hash(forged))])
     sql, values = insert(row, row_hash(row))
     with pytest.raises(IntegrityError, match="audit log"), transaction.atomic():
@@ -194,7 +196,7 @@ def test_a_temporary_table_of_the_same_name_does_not_mislead_the_triggers(
 
 @pytest.mark.postgresql
 @pytest.mark.usefixtures("only_postgresql")
-def test_copy_passes_the_triggers_too(rows: list[tuple[Row, str]]) -> None:
+def test_copy_fires_the_triggers(rows: list[tuple[Row, str]]) -> None:
     with (
         pytest.raises(psycopg.Error, match="audit log"),
         transaction.atomic(),
@@ -204,7 +206,7 @@ def test_copy_passes_the_triggers_too(rows: list[tuple[Row, str]]) -> None:
         copy.write_row((*rows[1][0]._replace(seq=99), rows[1][1]))
 
 
-# --- Whether they stand ---------------------------------------------------------------------------
+# --- Presence of the triggers ---------------------------------------------------------------------
 
 
 def names() -> set[str]:
@@ -216,11 +218,11 @@ def drop(name: str) -> None:
     run(f"DROP TRIGGER {name}" if connection.vendor == "sqlite" else f"DROP TRIGGER {name} ON audit_event")
 
 
-def test_after_the_migrations_every_trigger_stands() -> None:
+def test_every_trigger_exists_after_the_migrations() -> None:
     assert missing_triggers(connection) == []
 
 
-def test_a_dropped_trigger_is_named_and_comes_back_after_the_next_migrate() -> None:
+def test_dropped_trigger_is_reported_and_restored_by_the_next_migrate() -> None:
     for name in names():
         drop(name)
     assert missing_triggers(connection) == sorted(names())
@@ -228,7 +230,7 @@ def test_a_dropped_trigger_is_named_and_comes_back_after_the_next_migrate() -> N
     assert missing_triggers(connection) == []
 
 
-def test_a_weakened_trigger_of_the_same_name_is_named_and_mended() -> None:
+def test_weakened_trigger_of_the_same_name_is_reported_and_restored() -> None:
     if connection.vendor == "sqlite":
         drop("audit_event_no_delete")
         run(
@@ -248,7 +250,7 @@ def test_a_weakened_trigger_of_the_same_name_is_named_and_mended() -> None:
 
 @pytest.mark.postgresql
 @pytest.mark.usefixtures("only_postgresql")
-def test_a_disabled_trigger_is_named_and_mended() -> None:
+def test_disabled_trigger_is_reported_and_restored() -> None:
     run("ALTER TABLE audit_event DISABLE TRIGGER audit_event_no_update")
     assert missing_triggers(connection) == ["audit_event_no_update"]
     install_triggers(connection)

@@ -1,4 +1,4 @@
-"""The log that the benchmarks make is one that the portal could have written; tables say what was found."""
+"""The log of the benchmarks is one that the portal could have written; tables state the results."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from benchmarks.figures import Samples
 from tests.support import audit_rows
 
 
-def test_the_rows_of_the_benchmarks_are_one_chain_and_the_same_each_time() -> None:
+def test_benchmark_rows_are_one_deterministic_chain() -> None:
     rows = [*audit_rows.rows(300)]
     assert follow(rows, 1, GENESIS) == 300
     assert rows == [*audit_rows.rows(300)]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_filled_log_verifies_and_goes_on() -> None:
+def test_filled_log_verifies_and_can_be_continued() -> None:
     indexes = set(connection.introspection.get_constraints(connection.cursor(), "audit_event"))
     audit_rows.fill(1200)
     assert set(connection.introspection.get_constraints(connection.cursor(), "audit_event")) == indexes
@@ -40,7 +40,7 @@ def test_a_filled_log_verifies_and_goes_on() -> None:
     assert all(REFERENCE.fullmatch(event.submission) for event in heavy if event.submission)
 
 
-def test_an_event_is_shown_beside_the_fact_that_nobody_tells_of() -> None:
+def test_cost_of_an_event_is_shown_beside_the_unlogged_fact() -> None:
     found = [
         (audit_events.ALONE, 1, 1, Samples((0.001, 0.001), 0.002)),
         ("record", 1, 4, Samples((0.003, 0.005), 0.008)),
@@ -50,7 +50,7 @@ def test_an_event_is_shown_beside_the_fact_that_nobody_tells_of() -> None:
     assert told == ["record", "SQLite", "1", "3.00", "5.00", "+2.00", "250", "4", "2"]
 
 
-def test_a_verification_is_told_by_its_median() -> None:
+def test_verification_is_shown_by_its_median() -> None:
     runs = [
         {"seconds": seconds, "processor": 1.0, "rows": 1_000_000, "grown": 30e6}
         for seconds in (4.0, 9.0, 5.0)
@@ -59,7 +59,7 @@ def test_a_verification_is_told_by_its_median() -> None:
     assert line[2:] == ["1,000,000", "5.00 (4.00–9.00)", "200,000", "5.0", "1.00", "30", "3"]
 
 
-def test_pages_are_shown_by_size_with_how_flat_they_are() -> None:
+def test_pages_are_shown_by_size_with_their_ratio() -> None:
     times = {
         ("portal", 10): {"first page": [0.010], "person": [0.02]},
         ("admin", 10): {"first page": [0.005]},

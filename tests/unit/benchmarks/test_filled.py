@@ -1,4 +1,4 @@
-"""The full database of the benchmarks holds what the portal could have written."""
+"""The full database of the benchmarks contains only rows that the portal could have written."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tests.support.filled_database import COMMONEST, fill
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_full_database_holds_submissions_as_the_portal_stores_them() -> None:
+def test_full_database_contains_submissions_as_the_portal_stores_them() -> None:
     before = set(connection.introspection.table_names())
-    for _ in range(2):  # the second time beside the first
+    for _ in range(2):  # the second call adds to the first
         fill(connection, 120)
     assert Submission.objects.count() == 240
     for one in Submission.objects.all():

@@ -8,7 +8,7 @@ from benchmarks.inside import Clock
 
 
 class Work:
-    """Two functions of which the outer one calls the inner one."""
+    """Two functions; the outer one calls the inner one."""
 
     def outer(self) -> str:
         self.inner()
@@ -18,9 +18,9 @@ class Work:
         time.sleep(0.02)
 
 
-def test_the_time_of_a_stage_within_a_stage_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_of_a_nested_stage_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("outer", "inner"):
-        monkeypatch.setattr(Work, name, getattr(Work, name))  # put back afterwards
+        monkeypatch.setattr(Work, name, getattr(Work, name))  # restored afterwards
     clock = Clock()
     clock.watch(Work, "outer", "out")
     clock.watch(Work, "inner", "in")
@@ -29,6 +29,6 @@ def test_the_time_of_a_stage_within_a_stage_counts_once(monkeypatch: pytest.Monk
     assert clock.spent["out"] < clock.spent["in"]
 
 
-def test_a_stage_whose_function_is_gone_is_told() -> None:
+def test_missing_function_of_a_stage_is_an_error() -> None:
     with pytest.raises(AttributeError):
         Clock().watch(Work, "gone", "gone")

@@ -7,7 +7,7 @@ from benchmarks.pace import highest_rate, paced
 from tests.support.http_browser import Answer
 
 
-def test_the_highest_rate_is_found_by_doubling_and_then_halving() -> None:
+def test_highest_rate_is_found_by_doubling_and_halving() -> None:
     tried: list[float] = []
 
     def step(rate: float) -> tuple[float, int]:
@@ -18,12 +18,12 @@ def test_the_highest_rate_is_found_by_doubling_and_then_halving() -> None:
     assert tried == [8, 16, 32, 64, 48, 56]
 
 
-def test_a_rate_at_which_creates_or_pages_fail_does_not_count() -> None:
+def test_rate_at_which_creates_or_pages_fail_does_not_count() -> None:
     assert highest_rate(lambda rate: (0.02, int(rate))) == "none; at 2: 2 failed"
     assert highest_rate(lambda rate: (math.inf, 0)).startswith("none; at 2: pages failed")
 
 
-def test_requests_begin_at_their_rate_whether_earlier_ones_have_ended_or_not() -> None:
+def test_requests_start_at_their_rate_without_waiting_for_earlier_ones() -> None:
     def act() -> Answer:
         time.sleep(0.2)
         return Answer(200, "", "")
@@ -34,7 +34,7 @@ def test_requests_begin_at_their_rate_whether_earlier_ones_have_ended_or_not() -
     assert time.perf_counter() - began < 2, "One after the other would take 4 s"
 
 
-def test_a_request_without_an_answer_is_kept_as_one() -> None:
+def test_request_without_an_answer_is_recorded() -> None:
     def act() -> Answer:
         raise ConnectionResetError
 

@@ -19,7 +19,7 @@ from tests.support.scripted_servers import serve as serve  # noqa: PLC0414  # a 
 
 @dataclass(frozen=True)
 class Certificate:
-    """A self-signed certificate and the server context that shows it."""
+    """A self-signed certificate and the server context that presents it."""
 
     file: Path
     context: ssl.SSLContext

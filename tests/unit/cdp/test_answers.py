@@ -1,4 +1,4 @@
-"""Reading values: strict about what is used, deaf to the rest."""
+"""Parsing values: strict for the used fields, and ignoring the others."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ QUICK = settings(max_examples=60, deadline=None)
         "1985-12-24Tnonsense",
     ],
 )
-def test_a_date_is_its_date_part_as_written(written: str) -> None:
+def test_date_is_its_date_part_as_written(written: str) -> None:
     assert date_part(written) == BIRTHDAY
 
 
 @pytest.mark.parametrize("written", ["", "24/12/1985", "1985", "1985-13-01", "1985-02-30", "T00:00Z", "x"])
-def test_an_unreadable_date_is_none(written: str) -> None:
+def test_unreadable_date_is_none(written: str) -> None:
     assert date_part(written) is None
 
 
@@ -74,7 +74,7 @@ def test_an_unreadable_date_is_none(written: str) -> None:
         ("", None),
     ],
 )
-def test_a_moment_is_read_in_utc(written: str, read: dt.datetime | None) -> None:
+def test_moment_is_read_in_utc(written: str, read: dt.datetime | None) -> None:
     assert moment(written) == read
 
 
@@ -96,11 +96,11 @@ def test_a_moment_is_read_in_utc(written: str, read: dt.datetime | None) -> None
         ("", ""),
     ],
 )
-def test_a_reference_is_the_last_segment_of_a_link(href: str, ref: str) -> None:
+def test_reference_is_the_last_segment_of_a_link(href: str, ref: str) -> None:
     assert ref_from_href(href) == ref
 
 
-def test_numbers_keep_their_digits_and_monsters_are_dropped() -> None:
+def test_numbers_preserve_their_digits_and_huge_ones_are_dropped() -> None:
     def price(text: bytes) -> Decimal | None:
         return Order.from_json(parse_json(b'{"ref": "a", "price": ' + text + b"}")).price
 
@@ -111,7 +111,7 @@ def test_numbers_keep_their_digits_and_monsters_are_dropped() -> None:
         assert price(monster) is None
 
 
-def test_a_byte_order_mark_does_no_harm() -> None:
+def test_byte_order_mark_is_ignored() -> None:
     assert parse_json(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
 
 
@@ -171,7 +171,7 @@ def test_no_bytes_crash_the_parser(body: bytes) -> None:
         parse_json(body)
 
 
-def test_a_body_that_is_no_json_is_not_dragged_along() -> None:
+def test_error_of_an_invalid_body_does_not_contain_the_body() -> None:
     with pytest.raises(CdpMalformedAnswer) as caught:
         parse_json(b'{"firstName": "MARKER"')
     assert caught.value.__context__ is None
@@ -201,7 +201,7 @@ CONSUMERS = st.builds(
 
 @QUICK
 @given(CONSUMERS)
-def test_a_new_consumer_survives_its_json(consumer: NewConsumer) -> None:
+def test_new_consumer_round_trips_through_json(consumer: NewConsumer) -> None:
     data = consumer.to_json()
     assert NewConsumer.from_json(data) == consumer
     assert all(value not in ("", None, [], {}) for value in data.values())
@@ -219,12 +219,12 @@ def test_a_new_consumer_survives_its_json(consumer: NewConsumer) -> None:
         {"first_name": "Jane"},
     ],
 )
-def test_a_stored_consumer_that_was_tampered_with_is_refused(data: dict[str, object]) -> None:
+def test_tampered_stored_consumer_is_refused(data: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="JSON form"):
         NewConsumer.from_json(data)
 
 
-def test_an_order_consumer_survives_its_json() -> None:
+def test_order_consumer_round_trips_through_json() -> None:
     consumer = OrderConsumer(
         ref="a",
         href="https://h/v2.1/orderConsumers/a",
@@ -245,7 +245,7 @@ def test_an_order_consumer_survives_its_json() -> None:
 
 
 @pytest.mark.parametrize("written", [1577836800000, "1577836800000", "yesterday", True, {"at": 1}, []])
-def test_a_moment_of_creation_that_cannot_be_read_is_not_taken_for_none(written: object) -> None:
+def test_unreadable_creation_time_differs_from_a_missing_one(written: object) -> None:
     consumer = OrderConsumer.from_json({"ref": "a", "createdAt": written})
     assert (consumer.created_at, consumer.is_created_at_unreadable) == (None, True)
     assert OrderConsumer.from_json(consumer.to_json()) == consumer

@@ -30,7 +30,7 @@ SETTINGS = {
 }
 
 
-def test_a_process_has_one_client_until_a_setting_changes(serve: Serve) -> None:
+def test_process_has_one_client_until_a_setting_changes(serve: Serve) -> None:
     server = serve(always(answer(200, GOOD)))
     with override_settings(**SETTINGS, CDP_BASE_URL=server.url):
         client = get_client()
@@ -41,7 +41,7 @@ def test_a_process_has_one_client_until_a_setting_changes(serve: Serve) -> None:
             assert get_client() is not client
 
 
-def test_the_three_limits_reach_the_wire(serve: Serve) -> None:
+def test_three_limits_reach_the_wire(serve: Serve) -> None:
     server = serve(Peer.wait_for_end)
     with override_settings(**SETTINGS, CDP_BASE_URL=server.url):
         exchange = get_client()._exchange
@@ -52,7 +52,7 @@ def test_the_three_limits_reach_the_wire(serve: Serve) -> None:
         assert failed_create(get_client()).code == "read_timeout"
 
 
-def test_the_size_limit_reaches_the_wire(serve: Serve) -> None:
+def test_size_limit_reaches_the_wire(serve: Serve) -> None:
     server = serve(always(answer(200, {**GOOD, "title": "x" * 2_000})))
     with override_settings(**SETTINGS, CDP_BASE_URL=server.url):
         assert failed_create(get_client()).code == "answer_too_large"
@@ -70,7 +70,9 @@ def test_the_size_limit_reaches_the_wire(serve: Serve) -> None:
         ("CDP_PROXY", "nonsense"),
     ],
 )
-def test_an_unusable_setting_is_told_by_the_call_and_not_sent(serve: Serve, name: str, value: object) -> None:
+def test_unusable_setting_raises_at_the_call_and_nothing_is_sent(
+    serve: Serve, name: str, value: object
+) -> None:
     server = serve(always(answer(200, GOOD)))
     with override_settings(**{**SETTINGS, "CDP_BASE_URL": server.url, name: value}):
         error = failed_create(get_client())
@@ -80,10 +82,10 @@ def test_an_unusable_setting_is_told_by_the_call_and_not_sent(serve: Serve, name
     assert server.connections == 0
 
 
-def test_threads_that_come_first_at_one_moment_share_one_client(
+def test_concurrent_first_threads_share_one_client(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.CDP_CLIENT_KEY = "another"  # and with it the client of earlier tests is forgotten
+    settings.CDP_CLIENT_KEY = "another"  # which also drops the client of earlier tests
     build = factory._exchange
 
     def slow() -> Exchange:

@@ -1,4 +1,4 @@
-"""What an answer says about the connection itself; an odd Date costs nothing."""
+"""What an answer shows about the connection itself; an odd Date is ignored."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ UNAUTHORIZED = {"status": "UNAUTHORIZED", "code": 401, "message": "no"}
         "Fri, 31 Dec 9999 23:59:59 -2359",
     ],
 )
-def test_a_date_that_cannot_be_read_costs_no_answer(serve: Serve, date: str) -> None:
+def test_unreadable_date_header_fails_no_answer(serve: Serve, date: str) -> None:
     told: list[Contact] = []
     server = serve(always(answer(200, GOOD, headers={"Date": date})))
     assert create(client_of(server.url, tell=told.append)).consumer.ref == GOOD["ref"]
     assert [contact.status for contact in told] == [200]
 
 
-def test_the_difference_of_the_clocks_is_in_seconds(serve: Serve) -> None:
+def test_difference_of_the_clocks_is_in_seconds(serve: Serve) -> None:
     told: list[Contact] = []
     now = dt.datetime(2026, 3, 7, 12, 0, 30, tzinfo=dt.UTC)
     server = serve(always(answer(401, UNAUTHORIZED, headers={"Date": "Sat, 07 Mar 2026 12:00:00 GMT"})))
@@ -52,16 +52,14 @@ def test_the_difference_of_the_clocks_is_in_seconds(serve: Serve) -> None:
         (503, b"<html>Try later</html>"),
     ],
 )
-def test_a_page_of_somebody_else_says_nothing_of_the_connection(
-    serve: Serve, status: int, raw: bytes
-) -> None:
+def test_page_of_another_server_does_not_change_the_health(serve: Serve, status: int, raw: bytes) -> None:
     told: list[Contact] = []
     server = serve(always(answer(status, raw=raw, headers={"Date": "Sat, 07 Mar 2026 12:00:00 GMT"})))
     failed_create(client_of(server.url, tell=told.append))
     assert told == []
 
 
-def test_an_answer_of_a_cache_says_nothing_of_the_connection(serve: Serve) -> None:
+def test_answer_from_a_cache_does_not_change_the_health(serve: Serve) -> None:
     told: list[Contact] = []
     server = serve(always(answer(200, {"items": []}, headers={"Age": "30"})))
     client_of(server.url, tell=told.append).list_order_consumer_refs(ORDER)

@@ -1,4 +1,4 @@
-"""Where credentials and personal data may go."""
+"""The only destinations for credentials and personal data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EU = "https://api-engage-eu.sitecorecloud.io"
         ("https://cdp.example.test:8443", "https://cdp.example.test:8443"),
     ],
 )
-def test_the_vendor_this_machine_and_named_hosts_are_accepted(url: str, origin: str) -> None:
+def test_vendor_this_machine_and_named_hosts_are_accepted(url: str, origin: str) -> None:
     assert str(BaseUrl.parse(url, extra_hosts=["CDP.example.test"])) == origin
 
 
@@ -98,7 +98,7 @@ def test_every_other_base_url_is_refused_with_a_reason(url: str) -> None:
         ("", False),
     ],
 )
-def test_only_links_to_the_configured_place_are_ours(href: str, own: bool) -> None:
+def test_only_links_to_the_configured_host_are_ours(href: str, own: bool) -> None:
     assert client_of(EU).is_own_link(href) is own
 
 
@@ -108,7 +108,7 @@ def test_missing_credentials_are_refused(key: str, token: str) -> None:
         Credentials(key, token)
 
 
-def test_credentials_do_not_show_themselves() -> None:
+def test_credentials_are_not_in_their_repr() -> None:
     credentials = Credentials("KEY-MARKER", "TOKEN-MARKER")
     assert "MARKER" not in repr(credentials) + str(credentials)
 
@@ -117,17 +117,17 @@ def test_credentials_do_not_show_themselves() -> None:
     "proxy",
     ["proxy:3128", "https://proxy:3128", "socks5://proxy:1", "http://proxy", "http://:1", "http://p:x"],
 )
-def test_a_proxy_that_cannot_be_used_is_refused(proxy: str) -> None:
+def test_unusable_proxy_is_refused(proxy: str) -> None:
     with pytest.raises(CdpNotConfigured, match="CDP_PROXY"):
         client_of(EU, proxy=proxy)
 
 
-def test_a_certificate_file_that_cannot_be_read_is_refused() -> None:
+def test_unreadable_certificate_file_is_refused() -> None:
     for ca_file in ("/nowhere.pem", __file__):
         with pytest.raises(CdpNotConfigured, match="CDP_CA_FILE"):
             client_of(EU, ca_file=ca_file)
 
 
-def test_nothing_about_a_call_has_a_default_that_could_be_forgotten() -> None:
+def test_call_parameters_have_no_defaults() -> None:
     with pytest.raises(TypeError):
         Transport(base=BaseUrl.parse(EU), credentials=Credentials("k", "t"))  # type: ignore[call-arg]  # the point

@@ -1,4 +1,4 @@
-"""Lists: whole, in every shape of a page, or an error."""
+"""Lists: complete, with every shape of page, or an error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.scripted_servers import Peer, Request, Script, Serve, always,
 
 
 def _by_query(reply: Mapping[str, object]) -> Script:
-    """Answer by the offset that was asked for; an empty page for any other."""
+    """Answer by the requested offset; an empty page for any other."""
 
     def script(peer: Peer) -> None:
         while request := peer.read_request():
@@ -34,7 +34,7 @@ def _query(request: Request) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(request.target).query).items()}
 
 
-def test_a_list_keeps_its_limit_as_a_whole(serve: Serve) -> None:
+def test_list_has_one_limit_for_all_pages(serve: Serve) -> None:
     def script(peer: Peer) -> None:
         while peer.read_request():
             time.sleep(0.15)
@@ -48,7 +48,7 @@ def test_a_list_keeps_its_limit_as_a_whole(serve: Serve) -> None:
     assert time.monotonic() - began < 1.5
 
 
-def test_no_attempt_outlives_the_limit_of_its_list(serve: Serve) -> None:
+def test_no_attempt_exceeds_the_limit_of_its_list(serve: Serve) -> None:
     server = serve(Peer.wait_for_end)
     began = time.monotonic()
     with pytest.raises(CdpTimeout) as caught:
@@ -57,7 +57,7 @@ def test_no_attempt_outlives_the_limit_of_its_list(serve: Serve) -> None:
     assert time.monotonic() - began < 2
 
 
-def test_a_page_that_is_not_answered_while_there_is_time_does_not_make_a_list_too_long(serve: Serve) -> None:
+def test_unanswered_page_within_the_limit_is_not_reported_as_a_too_long_list(serve: Serve) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()
         peer.send(answer(200, {"items": [{"ref": "a"}]}))
@@ -68,7 +68,7 @@ def test_a_page_that_is_not_answered_while_there_is_time_does_not_make_a_list_to
     assert (type(caught.value), caught.value.code) == (CdpTimeout, "read_timeout")
 
 
-def test_a_list_follows_offsets_until_an_empty_page(serve: Serve) -> None:
+def test_list_follows_offsets_until_an_empty_page(serve: Serve) -> None:
     pages = {
         "0": {"items": [{"ref": "a"}, {"href": "https://x/v2.1/orderConsumers/b?x=1"}]},
         "2": {"items": [{"ref": "c"}]},
@@ -81,13 +81,13 @@ def test_a_list_follows_offsets_until_an_empty_page(serve: Serve) -> None:
     assert [_query(request).get("offset") for request in server.requests] == [None, "2", "3"]
 
 
-def test_a_list_ends_at_a_page_without_anything_new(serve: Serve) -> None:
+def test_list_ends_at_a_page_without_new_entries(serve: Serve) -> None:
     server = serve(always(answer(200, {"items": [{"ref": "a"}, {"ref": "A"}, {"ref": "b"}]})))
     assert client_of(server.url).list_order_consumer_refs(ORDER) == ("a", "b")
     assert len(server.requests) == 2
 
 
-def test_a_list_without_end_is_an_error(serve: Serve) -> None:
+def test_endless_list_is_an_error(serve: Serve) -> None:
     def script(peer: Peer) -> None:
         while peer.read_request():
             peer.send(answer(200, {"items": [{"ref": f"r{len(peer.server.requests)}"}]}))
@@ -99,7 +99,7 @@ def test_a_list_without_end_is_an_error(serve: Serve) -> None:
     assert len(server.requests) == PAGE_LIMIT
 
 
-def test_a_link_to_the_next_page_is_followed_on_our_host_only(serve: Serve) -> None:
+def test_next_link_is_followed_only_on_our_host(serve: Serve) -> None:
     foreign = serve(always(answer(200, {"items": [{"ref": "stolen"}]})))
     path = f"/v2.1/orders/{ORDER}/consumers"
 
@@ -121,7 +121,7 @@ def test_a_link_to_the_next_page_is_followed_on_our_host_only(serve: Serve) -> N
     assert foreign.connections == 0
 
 
-def test_a_link_to_another_collection_of_our_host_is_not_followed(serve: Serve) -> None:
+def test_link_to_another_collection_is_not_followed(serve: Serve) -> None:
     def script(peer: Peer) -> None:
         while request := peer.read_request():
             items = [{"ref": "a"}] if "offset" not in _query(request) else []
@@ -135,8 +135,8 @@ def test_a_link_to_another_collection_of_our_host_is_not_followed(serve: Serve) 
     assert [_query(request).get("offset") for request in server.requests] == [None, "1"]
 
 
-def test_a_published_link_that_does_not_fit_the_offset_loses_no_entry(serve: Serve) -> None:
-    """The vendor's examples say offset=1&limit=10 whatever came before (contract 1.6)."""
+def test_published_link_that_contradicts_the_offset_loses_no_entry(serve: Serve) -> None:
+    """The vendor's examples always print offset=1&limit=10 (contract 1.6)."""
     refs = [f"r{number}" for number in range(25)]
 
     def script(peer: Peer) -> None:
@@ -166,13 +166,13 @@ def test_a_published_link_that_does_not_fit_the_offset_loses_no_entry(serve: Ser
         {"items": [{"ref": "good"}, "bad"]},
     ],
 )
-def test_a_list_with_an_unreadable_entry_is_an_error(serve: Serve, page: object) -> None:
+def test_list_with_an_unreadable_entry_is_an_error(serve: Serve, page: object) -> None:
     server = serve(always(answer(200, page)))
     with pytest.raises(CdpMalformedAnswer):
         client_of(server.url).list_order_consumer_refs(ORDER)
 
 
-def test_bare_links_are_fetched_and_a_missing_one_stays_a_reference(serve: Serve) -> None:
+def test_bare_links_are_retrieved_and_a_missing_one_stays_a_reference(serve: Serve) -> None:
     def script(peer: Peer) -> None:
         while request := peer.read_request():
             path = urlsplit(request.target).path
@@ -195,7 +195,7 @@ def test_bare_links_are_fetched_and_a_missing_one_stays_a_reference(serve: Serve
     assert (two.ref, two.status) == ("two", "")
 
 
-def test_expanded_entries_are_not_fetched_again(serve: Serve) -> None:
+def test_expanded_entries_are_not_retrieved_again(serve: Serve) -> None:
     server = serve(
         _by_query({"0": {"items": [{"ref": "g1", "guestType": "traveller", "email": "a@b.example"}]}})
     )
@@ -204,7 +204,7 @@ def test_expanded_entries_are_not_fetched_again(serve: Serve) -> None:
     assert all(request.target.startswith("/v2.1/guests?") for request in server.requests)
 
 
-# --- What a list is worth as evidence -------------------------------------------------------------
+# --- The value of a list as evidence --------------------------------------------------------------
 def page(*refs: str, link: str = "", headers: dict[str, str] | None = None) -> bytes:
     """One page; `link` is the query of its next one."""
     body: dict[str, object] = {"items": [{"ref": ref} for ref in refs]}
@@ -219,16 +219,16 @@ def page(*refs: str, link: str = "", headers: dict[str, str] | None = None) -> b
         ([page()], (), True),
         ([page("a", "b"), page()], ("a", "b"), True),
         ([page("a", "b"), page("c"), page()], ("a", "b", "c"), True),
-        # One that appears twice stands for one that was missed, whatever its case and dashes.
+        # An entry that appears twice stands for one that was missed, whatever its case and dashes.
         ([page("a", "b"), page("b"), page()], ("a", "b"), False),
         ([page("a-1", "b"), page("A1", "c"), page()], ("a-1", "b", "c"), False),
         ([page("a", "a"), page()], ("a",), False),
-        # The server gives the same page whatever is asked: what is behind it was never seen.
+        # The server returns the same page for every offset: the rest was never seen.
         ([page("a", "b"), page("a", "b")], ("a", "b"), False),
-        # The last page says that there is another one.
+        # The last page announces another one.
         ([page("a"), page(link="offset=1")], ("a",), False),
         ([page(link="offset=100")], (), False),
-        # A cache answered, though it was told not to.
+        # A cache answered despite no-cache.
         ([page("a", headers={"Age": "0"}), page()], ("a",), False),
         ([page("a"), page(headers={"Age": "7"})], ("a",), False),
         ([page("a", headers={"X-Cache": "HIT from edge"}), page()], ("a",), False),
@@ -240,7 +240,7 @@ def page(*refs: str, link: str = "", headers: dict[str, str] | None = None) -> b
         ),
     ],
 )
-def test_a_list_is_whole_where_nothing_can_have_been_missed(
+def test_list_is_complete_if_nothing_can_have_been_missed(
     serve: Serve, pages: list[bytes], refs: tuple[str, ...], is_whole: bool
 ) -> None:
     def script(peer: Peer) -> None:
@@ -255,13 +255,13 @@ def test_a_list_is_whole_where_nothing_can_have_been_missed(
     ("links", "is_whole"),
     [
         ({0: "offset=10&limit=10", 10: "offset=20&limit=10", 20: ""}, True),
-        ({0: "offset=1&limit=10", 10: "offset=1&limit=10"}, True),  # as printed: overlapping, and agreeing
+        ({0: "offset=1&limit=10", 10: "offset=1&limit=10"}, True),  # as printed: overlapping, and consistent
         ({0: "offset=0&limit=10"}, True),
         ({0: "offset=12&limit=10"}, False),  # a gap
-        ({0: "page=2"}, False),  # nobody knows where that page begins
+        ({0: "page=2"}, False),  # the position of that page is unknown
     ],
 )
-def test_pages_that_overlap_agree_and_leave_no_gap(
+def test_consistent_overlapping_pages_leave_no_gap(
     serve: Serve, links: dict[int, str], is_whole: bool
 ) -> None:
     refs = [f"r{number}" for number in range(25)]

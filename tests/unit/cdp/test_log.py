@@ -19,7 +19,7 @@ def _lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
     ]
 
 
-def test_a_create_leaves_one_line(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+def test_create_logs_one_line(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     server = serve(always(answer(201, {"ref": "a"})))
     create(client_of(server.url))
@@ -36,7 +36,7 @@ def test_a_create_leaves_one_line(serve: Serve, caplog: pytest.LogCaptureFixture
     assert "method=POST path=/v2.1/orders/{order_ref}/consumers status=201" in caplog.text
 
 
-def test_each_attempt_of_a_read_leaves_a_line(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_attempt_of_a_read_logs_a_line(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     server = serve(always(answer(503, {})))
     with pytest.raises(CdpError):
@@ -44,7 +44,7 @@ def test_each_attempt_of_a_read_leaves_a_line(serve: Serve, caplog: pytest.LogCa
     assert [(line["cdp_status"], line["cdp_code"]) for line in _lines(caplog)] == [(503, "http_503")] * 2
 
 
-def test_a_failure_leaves_its_code_and_the_name_of_its_cause(
+def test_failure_logs_its_code_and_the_name_of_its_cause(
     serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
     server = serve(Peer.reset_unread)
@@ -54,7 +54,7 @@ def test_a_failure_leaves_its_code_and_the_name_of_its_cause(
     assert str(line["cdp_cause"]).endswith("Error")
 
 
-def test_no_logger_hears_a_value(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_logger_receives_a_value(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     for name in ("urllib3", "requests"):
         logging.getLogger(name).setLevel(logging.DEBUG)

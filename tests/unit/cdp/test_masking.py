@@ -1,4 +1,4 @@
-"""Our own credentials in an answer are masked, however they are encoded, before anybody gets them."""
+"""Our own credentials in an answer are masked before the caller gets them, however they are encoded."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def encodings(text: str) -> Iterator[str]:
 
 
 def read(text: str, credentials: tuple[str, str] = (KEY, TOKEN)) -> str:
-    """The text as the client hands it on from the JSON body of an answer."""
+    """The text as the client returns it from the JSON body of an answer."""
     wire = client_of("http://127.0.0.1:1", credentials=credentials)._wire()
     payload = wire._payload(json.dumps({"message": text}).encode())
     assert isinstance(payload, dict)
@@ -68,19 +68,19 @@ def read(text: str, credentials: tuple[str, str] = (KEY, TOKEN)) -> str:
 
 
 @pytest.mark.parametrize("secret", [KEY, TOKEN, f"{KEY}:{TOKEN}"], ids=["key", "token", "pair"])
-def test_a_secret_is_found_and_masked_in_every_encoding(secret: str) -> None:
+def test_secret_is_found_and_masked_in_every_encoding(secret: str) -> None:
     for coded in encodings(secret):
         text = f"before {coded} after"
         assert SECRETS.occur_in(text), coded
         masked = read(text)
         assert MASK in masked, coded
-        # What is left of a Base64 text are the characters that neighbours have a part in.
+        # Only the Base64 characters shared with neighbouring bytes are left.
         assert len(masked) <= len("before  after") + len(MASK) * 4 + 12, coded
         assert masked.startswith("before ")
         assert masked.endswith(" after")
 
 
-def test_ordinary_texts_stay_as_they_are() -> None:
+def test_ordinary_texts_are_not_changed() -> None:
     for text in (
         "",
         "firstName: may not be null.",
@@ -101,12 +101,12 @@ def test_ordinary_texts_stay_as_they_are() -> None:
         ("plain-token", "".join(f"\\u{ord(char):04x}" for char in base64.b64encode(b"plain-token").decode())),
     ],
 )
-def test_a_text_in_which_a_secret_would_be_left_is_masked_as_a_whole(secret: str, echo: str) -> None:
+def test_text_that_would_still_contain_a_secret_is_masked_completely(secret: str, echo: str) -> None:
     masked = read(f"before {echo}", credentials=("client-key", secret))
     assert masked in (MASK, f"before {MASK}", f"before \\{MASK}")
 
 
-def test_a_secret_in_a_name_of_the_answer_is_masked() -> None:
+def test_secret_in_a_member_name_is_masked() -> None:
     wire = client_of("http://127.0.0.1:1", credentials=(KEY, TOKEN))._wire()
     assert wire._payload(json.dumps({"a": [{f"{KEY[:4]}\n{KEY[4:]}": 1}]}).encode()) == {"a": [{MASK: 1}]}
 
@@ -138,27 +138,27 @@ def test_a_secret_in_a_name_of_the_answer_is_masked() -> None:
         "encoded",
     ],
 )
-def test_the_work_grows_with_the_text_and_no_faster(text: str) -> None:
-    """Counted in seconds of this process's own work. Growth with the square of the length takes minutes."""
+def test_masking_time_is_linear_in_the_text(text: str) -> None:
+    """In seconds of processor time. Quadratic growth would take minutes."""
     began = time.process_time()
     SECRETS.mask(text)
-    SECRETS._pattern.sub(MASK, text)  # also where the quick search lets nothing through
+    SECRETS._pattern.sub(MASK, text)  # also if the quick search excludes nothing
     assert time.process_time() - began < 10
 
 
-def test_an_answer_nested_too_deep_to_be_masked_is_malformed() -> None:
+def test_answer_nested_too_deeply_to_mask_is_malformed() -> None:
     wire = client_of("http://127.0.0.1:1", credentials=(KEY, TOKEN))._wire()
     with pytest.raises(CdpMalformedAnswer):
         wire._payload(b"[" * 700 + json.dumps(KEY).encode() + b"]" * 700)
     assert wire._payload(b"[" * 500 + b"]" * 500) is not None
 
 
-def test_a_value_too_short_to_be_told_from_ordinary_words_is_not_looked_for() -> None:
+def test_secret_too_short_to_be_distinctive_is_not_masked() -> None:
     short = Secrets("key", "id")
     assert short.mask("the key of this id: key:id") == "the key of this id: ****"
 
 
-def test_the_secrets_are_in_no_text_about_them() -> None:
+def test_secrets_are_in_no_repr_or_text() -> None:
     assert KEY not in repr(SECRETS)
 
 
@@ -183,7 +183,7 @@ AUTHORIZATION = base64.b64encode(b"KEY-MARKER:TOKEN-MARKER").decode()
         "x" * 980 + "TOKEN-MARKER",
     ],
 )
-def test_what_the_vendor_echoes_is_masked_in_its_message(serve: Serve, echo: str) -> None:
+def test_secrets_echoed_in_the_message_are_masked(serve: Serve, echo: str) -> None:
     body = {"status": 400, "code": 400, "message": f"firstName: {echo}", "developerMessage": echo}
     error = failed_create(client_of(serve(always(answer(400, body))).url))
     assert (error.outcome, error.field) == ("rejected", "firstName")
@@ -192,7 +192,7 @@ def test_what_the_vendor_echoes_is_masked_in_its_message(serve: Serve, echo: str
     assert not any(part in kept for part in ("MARKER", "TOKEN-M", "VE9LRU4", AUTHORIZATION[:12].upper()))
 
 
-def test_what_the_vendor_echoes_is_masked_in_every_field(serve: Serve) -> None:
+def test_secrets_echoed_in_any_field_are_masked(serve: Serve) -> None:
     link = "https://x.example/v2.1/guests/1?client=KEY-MARKER&token=TOKEN%2DMARKER"
     body = {
         "ref": "b2f2d1d0-0000-4000-8000-000000000001",
@@ -206,6 +206,6 @@ def test_what_the_vendor_echoes_is_masked_in_every_field(serve: Serve) -> None:
     assert (consumer.first_name, consumer.emails) == (MASK, (f"{MASK}@example.com",))
 
 
-def test_a_reference_that_holds_a_secret_is_none(serve: Serve) -> None:
+def test_reference_that_contains_a_secret_is_dropped(serve: Serve) -> None:
     error = failed_create(client_of(serve(always(answer(200, {"ref": "KEY-MARKER"}))).url))
     assert (error.outcome, error.code) == ("unknown", "malformed_answer")

@@ -1,4 +1,4 @@
-"""Before the first byte: every failure says for certain that nothing was sent."""
+"""Before the first byte: every failure reports with certainty that nothing was sent."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def _assert_not_sent(error: CdpError, code: str) -> None:
     assert (error.outcome, error.code) == ("not_sent", code)
 
 
-def test_a_refused_connection_is_not_sent() -> None:
+def test_refused_connection_is_not_sent() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     _assert_not_sent(failed_create(client_of(f"http://127.0.0.1:{port}")), "connect_refused")
 
 
-def test_a_name_without_an_address_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unresolvable_name_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     def nowhere(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "no such name")
 
@@ -35,13 +35,13 @@ def test_a_name_without_an_address_is_not_sent(monkeypatch: pytest.MonkeyPatch) 
     _assert_not_sent(failed_create(client_of("http://localhost:9")), "name_not_resolved")
 
 
-def test_a_self_signed_certificate_is_not_sent(serve: Serve, certificate: Certificate) -> None:
+def test_self_signed_certificate_is_not_sent(serve: Serve, certificate: Certificate) -> None:
     server = serve(always(answer(body=GOOD)), certificate.context)
     _assert_not_sent(failed_create(client_of(server.url)), "tls_failed")
     assert server.requests == []
 
 
-def test_a_trusted_certificate_of_another_host_is_not_sent(
+def test_trusted_certificate_of_another_host_is_not_sent(
     serve: Serve, wrong_certificate: Certificate
 ) -> None:
     server = serve(always(answer(body=GOOD)), wrong_certificate.context)
@@ -50,7 +50,7 @@ def test_a_trusted_certificate_of_another_host_is_not_sent(
     assert server.requests == []
 
 
-def test_the_environment_cannot_bring_its_own_certificates_or_proxies(
+def test_environment_cannot_set_certificates_or_proxies(
     serve: Serve, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
@@ -62,7 +62,7 @@ def test_the_environment_cannot_bring_its_own_certificates_or_proxies(
     assert create(client_of(server.url, ca_file=str(certificate.file))).consumer.ref == GOOD["ref"]
 
 
-def test_a_handshake_that_hangs_ends_at_the_connect_limit(serve: Serve, certificate: Certificate) -> None:
+def test_hanging_handshake_ends_at_the_connect_limit(serve: Serve, certificate: Certificate) -> None:
     server = serve(Peer.wait_for_end)
     began = time.monotonic()
     error = failed_create(client_of(server.url.replace("http:", "https:"), connect=0.3, total=5))
@@ -71,7 +71,7 @@ def test_a_handshake_that_hangs_ends_at_the_connect_limit(serve: Serve, certific
     assert server.connections == 1
 
 
-def test_a_handshake_that_drips_ends_at_the_connect_limit(serve: Serve) -> None:
+def test_dripping_handshake_ends_at_the_connect_limit(serve: Serve) -> None:
     def drip(peer: Peer) -> None:
         peer.receive()
         peer.send(b"\x16\x03\x03\x40\x00")  # the head of a long handshake record (RFC 8446, 5.1)
@@ -86,7 +86,7 @@ def test_a_handshake_that_drips_ends_at_the_connect_limit(serve: Serve) -> None:
     assert time.monotonic() - began < 2
 
 
-def test_a_reset_during_the_handshake_is_not_sent(serve: Serve) -> None:
+def test_reset_during_the_handshake_is_not_sent(serve: Serve) -> None:
     server = serve(Peer.reset)
     error = failed_create(client_of(server.url.replace("http:", "https:")))
     assert isinstance(error, CdpUnreachable)
@@ -94,7 +94,7 @@ def test_a_reset_during_the_handshake_is_not_sent(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("late_by", [0, 1])
-def test_after_the_deadline_not_one_byte_is_written(serve: Serve, late_by: int) -> None:
+def test_no_byte_is_written_after_the_deadline(serve: Serve, late_by: int) -> None:
     server = serve(Peer.wait_for_end)
     now = utc_now()
     client = client_of(server.url, clock=lambda: now)
@@ -104,7 +104,7 @@ def test_after_the_deadline_not_one_byte_is_written(serve: Serve, late_by: int) 
     assert (server.connections, server.bytes_read) == (1, 0)
 
 
-def test_a_deadline_that_passes_while_connecting_holds(serve: Serve, certificate: Certificate) -> None:
+def test_deadline_that_passes_while_connecting_is_enforced(serve: Serve, certificate: Certificate) -> None:
     server = serve(always(answer(body=GOOD)), certificate.context)
     start = utc_now()
     client = client_of(
@@ -116,13 +116,13 @@ def test_a_deadline_that_passes_while_connecting_holds(serve: Serve, certificate
     assert server.requests == []
 
 
-def test_a_deadline_without_a_zone_is_refused() -> None:
+def test_deadline_without_a_zone_is_refused() -> None:
     client = client_of("http://127.0.0.1:9")
     with pytest.raises(ValueError, match="time zone"):
         create(client, deadline=soon().replace(tzinfo=None))
 
 
-def test_the_total_limit_also_ends_connecting(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_total_limit_also_ends_connecting(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     server = serve(Peer.wait_for_end)
     found = socket.getaddrinfo("127.0.0.1", server.port, type=socket.SOCK_STREAM)
 
@@ -136,7 +136,7 @@ def test_the_total_limit_also_ends_connecting(serve: Serve, monkeypatch: pytest.
     assert (server.connections, server.bytes_read) == (1, 0)
 
 
-def test_the_connect_limit_holds_for_all_addresses_together(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connect_limit_covers_all_addresses_together(monkeypatch: pytest.MonkeyPatch) -> None:
     full = socket.create_server(("127.0.0.1", 0), backlog=0)
     port = full.getsockname()[1]
     waiting = []
@@ -156,7 +156,7 @@ def test_the_connect_limit_holds_for_all_addresses_together(monkeypatch: pytest.
     assert took < 2.5
 
 
-def test_a_second_address_is_tried_when_the_first_refuses(
+def test_second_address_is_tried_when_the_first_refuses(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = serve(always(answer(body=GOOD)))
@@ -173,7 +173,7 @@ def test_a_second_address_is_tried_when_the_first_refuses(
     assert len(server.requests) == 1
 
 
-def test_a_request_through_a_proxy_starts_after_the_tunnel_and_the_handshake(
+def test_request_through_a_proxy_starts_after_the_tunnel_and_the_handshake(
     serve: Serve, certificate: Certificate
 ) -> None:
     def refuse(peer: Peer) -> None:
@@ -195,7 +195,7 @@ def test_a_request_through_a_proxy_starts_after_the_tunnel_and_the_handshake(
     assert error.outcome == "not_sent"
 
 
-def test_a_create_passes_through_a_proxy(serve: Serve, certificate: Certificate) -> None:
+def test_create_passes_through_a_proxy(serve: Serve, certificate: Certificate) -> None:
     server = serve(always(answer(body=GOOD)), certificate.context)
 
     def tunnel(peer: Peer) -> None:
@@ -222,7 +222,7 @@ def test_a_create_passes_through_a_proxy(serve: Serve, certificate: Certificate)
 
 
 @pytest.mark.parametrize("drip", [b"H", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nX: "])
-def test_a_proxy_that_drips_its_answer_ends_at_the_connect_limit(serve: Serve, drip: bytes) -> None:
+def test_dripping_proxy_ends_at_the_connect_limit(serve: Serve, drip: bytes) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()
         peer.send(drip)
@@ -237,7 +237,7 @@ def test_a_proxy_that_drips_its_answer_ends_at_the_connect_limit(serve: Serve, d
     assert time.monotonic() - began < 3
 
 
-def test_what_a_proxy_takes_of_the_connect_limit_is_missing_for_the_handshake(serve: Serve) -> None:
+def test_proxys_time_is_deducted_from_the_connect_limit_of_the_handshake(serve: Serve) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()
         time.sleep(1.6)
@@ -251,14 +251,14 @@ def test_what_a_proxy_takes_of_the_connect_limit_is_missing_for_the_handshake(se
     assert 1.6 < time.monotonic() - began < 3
 
 
-def test_an_unreachable_proxy_is_not_sent() -> None:
+def test_unreachable_proxy_is_not_sent() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     error = failed_create(client_of("https://127.0.0.1:9", proxy=f"http://127.0.0.1:{port}"))
     _assert_not_sent(error, "proxy_failed")
 
 
-def test_a_client_without_settings_sends_nothing_and_says_which_is_missing() -> None:
+def test_client_without_settings_sends_nothing_and_names_the_missing_one() -> None:
     client = CdpClient(CdpNotConfigured(detail="CDP_BASE_URL is empty"))
     error = failed_create(client)
     assert isinstance(error, CdpNotConfigured)
@@ -273,7 +273,7 @@ def test_a_client_without_settings_sends_nothing_and_says_which_is_missing() -> 
 @pytest.mark.parametrize(
     "reference", ["", ".", "..", "a\nb", "a\x00b", "\x7f", "a\u2028b", "\ud800", "x" * 201]
 )
-def test_a_reference_that_could_change_the_path_is_not_sent(serve: Serve, reference: str) -> None:
+def test_reference_that_could_change_the_path_is_not_sent(serve: Serve, reference: str) -> None:
     server = serve(always(answer(body=GOOD)))
     client = client_of(server.url)
     with pytest.raises(CdpBadReference) as caught:

@@ -38,7 +38,7 @@ def _in_turn(*answers: bytes) -> Script:
     return script
 
 
-def test_reads_share_a_connection_and_keep_no_cookie(serve: Serve) -> None:
+def test_reads_share_a_connection_and_store_no_cookie(serve: Serve) -> None:
     server = serve(always(answer(200, THE_ORDER, headers={"Set-Cookie": "session=1; Path=/"})))
     client = client_of(server.url)
     for _ in range(3):
@@ -48,7 +48,7 @@ def test_reads_share_a_connection_and_keep_no_cookie(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 429])
-def test_a_read_is_repeated_once(serve: Serve, status: int) -> None:
+def test_read_is_repeated_once(serve: Serve, status: int) -> None:
     server = serve(_in_turn(answer(status, {}), answer(200, THE_ORDER)))
     assert client_of(server.url).retrieve_order(ORDER).ref == ORDER
     server = serve(always(answer(status, {})))
@@ -65,7 +65,7 @@ def test_other_answers_are_not_repeated(serve: Serve, status: int) -> None:
     assert len(server.requests) == 1
 
 
-def test_the_vendors_wait_is_honoured_within_a_cap(serve: Serve) -> None:
+def test_vendors_retry_after_is_honoured_up_to_a_cap(serve: Serve) -> None:
     pauses: list[float] = []
     server = serve(_in_turn(answer(429, {}, headers={"Retry-After": "1"}), answer(200, THE_ORDER)))
     client_of(server.url, pauses=pauses, total=5).retrieve_order(ORDER)
@@ -77,7 +77,7 @@ def test_the_vendors_wait_is_honoured_within_a_cap(serve: Serve) -> None:
     assert (pauses, caught.value.retry_after, len(server.requests)) == ([1.0], 3.0, 1)
 
 
-def test_a_connection_that_was_closed_while_idle_does_no_harm(serve: Serve) -> None:
+def test_connection_closed_while_idle_is_replaced(serve: Serve) -> None:
     def script(peer: Peer) -> None:
         if peer.read_request():
             peer.send(answer(200, THE_ORDER))
@@ -90,7 +90,7 @@ def test_a_connection_that_was_closed_while_idle_does_no_harm(serve: Serve) -> N
     assert len(server.requests) == 3
 
 
-def test_a_connection_that_is_lost_under_a_read_is_replaced_once(serve: Serve) -> None:
+def test_connection_lost_during_a_read_is_replaced_once(serve: Serve) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()
         if peer.number == 1:
@@ -106,7 +106,7 @@ def test_a_connection_that_is_lost_under_a_read_is_replaced_once(serve: Serve) -
     assert server.connections == 2
 
 
-def test_a_refused_read_is_tried_twice() -> None:
+def test_refused_read_is_attempted_twice() -> None:
     pauses: list[float] = []
     client = client_of("http://127.0.0.1:1", pauses=pauses)
     with pytest.raises(CdpUnreachable):
@@ -114,7 +114,7 @@ def test_a_refused_read_is_tried_twice() -> None:
     assert len(pauses) == 1
 
 
-def test_a_silent_read_is_not_repeated(serve: Serve) -> None:
+def test_timed_out_read_is_not_repeated(serve: Serve) -> None:
     server = serve(Peer.wait_for_end)
     with pytest.raises(CdpTimeout):
         client_of(server.url, read=0.2).retrieve_order(ORDER)
@@ -150,7 +150,7 @@ def test_query_values_are_encoded(serve: Serve) -> None:
 )
 def test_no_reference_reaches_another_path(serve: Serve, reference: str, segment: str) -> None:
     server = serve(always(answer(200, {**THE_ORDER, "ref": reference})))
-    with suppress(CdpMalformedAnswer):  # not each of them is one that an answer may hold
+    with suppress(CdpMalformedAnswer):  # some are in no valid answer
         client_of(server.url).retrieve_order(reference)
     assert server.requests[0].target == f"/v2.1/orders/{segment}"
 
@@ -202,7 +202,7 @@ def test_one_client_serves_many_threads(serve: Serve) -> None:
     assert len(server.requests) == 200
 
 
-def test_a_read_asks_no_cache_and_a_create_has_no_such_header(serve: Serve) -> None:
+def test_read_bypasses_caches_and_a_create_has_no_such_header(serve: Serve) -> None:
     server = serve(always(answer(200, THE_ORDER)))
     client = client_of(server.url)
     client.retrieve_order(ORDER)
@@ -213,12 +213,12 @@ def test_a_read_asks_no_cache_and_a_create_has_no_such_header(serve: Serve) -> N
 
 
 @pytest.mark.parametrize("said", [ORDER, ORDER.upper(), ORDER.replace("-", "")])
-def test_a_record_may_spell_its_reference_in_another_way(serve: Serve, said: str) -> None:
+def test_record_may_spell_its_reference_differently(serve: Serve, said: str) -> None:
     server = serve(always(answer(200, {**THE_ORDER, "ref": said})))
     assert client_of(server.url).retrieve_order(ORDER).ref == said
 
 
-def test_an_answer_about_another_record_is_not_taken_for_the_one_asked_for(serve: Serve) -> None:
+def test_answer_about_another_record_is_an_error(serve: Serve) -> None:
     client = client_of(serve(always(answer(200, {"ref": "b2f2d1d0-0000-4000-8000-000000000009"}))).url)
     for read in (client.retrieve_order, client.retrieve_guest, client.retrieve_order_consumer):
         with pytest.raises(CdpAnotherRecord) as caught:

@@ -1,4 +1,4 @@
-"""The statuses that say no, and what is kept of their bodies."""
+"""The statuses of a rejection, and what is stored from their bodies."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NO = [
 
 
 def refusal(number: int, message: object = "no", **changes: object) -> dict[str, object]:
-    """An error body as the vendor writes it; a change to None leaves a name out."""
+    """An error body in the vendor's format; a change to None removes a name."""
     body = {"status": number, "code": number, "message": message, "moreInfoUrl": "https://x", **changes}
     return {name: value for name, value in body.items() if value is not None}
 
@@ -47,7 +47,7 @@ def refusal(number: int, message: object = "no", **changes: object) -> dict[str,
         {"moreInfo": "https://support.sitecore.com", "developerMessage": "no"},
     ],
 )
-def test_a_refusal_in_the_vendors_own_shape_is_a_rejection(
+def test_refusal_in_the_vendors_format_is_a_rejection(
     serve: Serve, status: int, kind: type[CdpError], code: str, changes: dict[str, object]
 ) -> None:
     server = serve(always(answer(status, refusal(status, **changes))))
@@ -59,12 +59,12 @@ def test_a_refusal_in_the_vendors_own_shape_is_a_rejection(
 
 
 @pytest.mark.parametrize("said", ["UNAUTHORIZED", "401", 401])
-def test_the_401_may_have_its_status_as_a_word(serve: Serve, said: object) -> None:
+def test_status_of_the_401_may_be_a_word(serve: Serve, said: object) -> None:
     server = serve(always(answer(401, refusal(401, status=said))))
     assert failed_create(client_of(server.url)).code == "unauthorized"
 
 
-def test_the_names_of_a_refusal_may_be_written_in_another_case(serve: Serve) -> None:
+def test_member_names_of_a_refusal_may_be_in_another_case(serve: Serve) -> None:
     server = serve(always(answer(403, {"Status": "FORBIDDEN", "CODE": 403, "Message": "no"})))
     assert failed_create(client_of(server.url)).code == "forbidden"
 
@@ -93,7 +93,7 @@ def test_the_names_of_a_refusal_may_be_written_in_another_case(serve: Serve) -> 
         b'{"status": %d, "code": %d, "message": "n',
     ],
 )
-def test_any_other_refusal_is_unknown_because_it_may_stand_in_front_of_a_finished_create(
+def test_any_other_refusal_is_unknown_because_the_create_may_be_done(
     serve: Serve, status: int, raw: bytes
 ) -> None:
     server = serve(always(answer(status, raw=raw.replace(b"%d", b"%d" % status))))
@@ -103,7 +103,7 @@ def test_any_other_refusal_is_unknown_because_it_may_stand_in_front_of_a_finishe
     assert (server.connections, len(server.requests)) == (1, 1)
 
 
-def test_a_refusal_that_is_too_large_to_be_read_is_unknown(serve: Serve) -> None:
+def test_refusal_too_large_to_read_is_unknown(serve: Serve) -> None:
     server = serve(always(answer(413, raw=b"x" * 300_000)))
     assert failed_create(client_of(server.url)).outcome == "unknown"
 
@@ -117,7 +117,7 @@ def test_a_refusal_that_is_too_large_to_be_read_is_unknown(serve: Serve) -> None
         b'HTTP/1.1 400 Bad Request\r\nX: y\r\n{"status": 400, "code": 400, "message": "no"}',
     ],
 )
-def test_a_400_whose_header_section_is_cut_off_is_no_refusal(serve: Serve, head: bytes) -> None:
+def test_truncated_header_section_of_a_400_is_no_rejection(serve: Serve, head: bytes) -> None:
     server = serve(once_then_close(head))
     assert failed_create(client_of(server.url)).outcome == "unknown"
 
@@ -138,19 +138,19 @@ def test_a_400_whose_header_section_is_cut_off_is_no_refusal(serve: Serve, head:
         (": nothing", ""),
     ],
 )
-def test_the_field_is_the_known_name_before_the_first_colon(serve: Serve, message: str, field: str) -> None:
+def test_field_is_the_known_name_before_the_first_colon(serve: Serve, message: str, field: str) -> None:
     server = serve(always(answer(400, {"status": 400, "code": 400, "message": message})))
     error = failed_create(client_of(server.url))
     assert (error.field, error.vendor_message) == (field, message)
 
 
 @pytest.mark.parametrize("message", [None, 17, ["a"], {"a": "b"}])
-def test_a_message_that_is_no_text_is_left_out(serve: Serve, message: object) -> None:
+def test_message_that_is_no_text_is_omitted(serve: Serve, message: object) -> None:
     server = serve(always(answer(400, refusal(400, message))))
     assert failed_create(client_of(server.url)).vendor_message == ""
 
 
-def test_a_message_can_be_stored(serve: Serve) -> None:
+def test_message_can_be_stored(serve: Serve) -> None:
     start = b'{"status": 400, "code": 400, "message": "emails'
     server = serve(always(answer(400, raw=start + b": \\u0000bad\\ud800 " + b"x" * 5_000 + b'"}')))
     error = failed_create(client_of(server.url))
@@ -159,7 +159,7 @@ def test_a_message_can_be_stored(serve: Serve) -> None:
     assert len(error.vendor_message.encode()) <= 1_000
 
 
-def test_the_vendors_words_are_in_no_text_of_the_error(serve: Serve) -> None:
+def test_vendors_message_is_in_no_text_of_the_error(serve: Serve) -> None:
     body = refusal(
         400,
         "passportNumber: PASSPORT-MARKER is taken",
@@ -173,7 +173,7 @@ def test_the_vendors_words_are_in_no_text_of_the_error(serve: Serve) -> None:
     assert "CLIENT-KEY-MARKER" not in repr(vars(error))
 
 
-def test_an_error_survives_pickling(serve: Serve) -> None:
+def test_error_survives_pickling(serve: Serve) -> None:
     error = CdpInvalid(http_status=400, field="emails", vendor_message="emails: no", retry_after=2.5)
     copy = pickle.loads(pickle.dumps(error))
     assert type(copy) is CdpInvalid
@@ -197,7 +197,7 @@ def test_an_error_survives_pickling(serve: Serve) -> None:
         ("Wed, 99 Jan 2025 00:00:30 GMT", None),
     ],
 )
-def test_the_wait_is_told_in_seconds(serve: Serve, header: str, seconds: float | None) -> None:
+def test_retry_after_is_in_seconds(serve: Serve, header: str, seconds: float | None) -> None:
     server = serve(always(answer(429, refusal(429), headers={"Retry-After": header})))
     now = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
     error = failed_create(client_of(server.url, clock=lambda: now), deadline=now + dt.timedelta(seconds=1))
@@ -205,7 +205,7 @@ def test_the_wait_is_told_in_seconds(serve: Serve, header: str, seconds: float |
     assert error.retry_after == seconds
 
 
-def test_a_create_is_accepted_with_200_and_201(serve: Serve) -> None:
+def test_create_is_accepted_with_200_and_201(serve: Serve) -> None:
     for status in (200, 201):
         server = serve(
             always(answer(status, {"ref": "A-1", "order": None, "guest": None, "dateOfBirth": "?"}))

@@ -1,4 +1,4 @@
-"""After the first byte: whatever breaks is unknown, and a create is one request on the wire."""
+"""After the first byte every failure is unknown, and a create is one request on the wire."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.unit.cdp.conftest import Certificate
 
 
 def _assert_unknown_and_sent_once(server: Server, error: CdpError, kind: type[CdpError], code: str) -> None:
-    time.sleep(0.05)  # a second request would come at once
+    time.sleep(0.05)  # a second request would come immediately
     assert isinstance(error, kind)
     assert (error.outcome, error.code) == ("unknown", code)
     assert server.connections == 1
@@ -37,21 +37,21 @@ def _say(data: bytes) -> Script:
     return once_then_close(data)
 
 
-def test_a_reset_before_the_server_read_anything_is_unknown(serve: Serve) -> None:
+def test_reset_before_the_server_read_anything_is_unknown(serve: Serve) -> None:
     server = serve(Peer.reset_unread)
     error = failed_create(client_of(server.url))
     _assert_unknown_and_sent_once(server, error, CdpConnectionLost, "connection_lost")
 
 
-def test_a_reset_on_accept_is_never_taken_for_a_rejection(serve: Serve) -> None:
+def test_reset_on_accept_is_never_a_rejection(serve: Serve) -> None:
     server = serve(Peer.reset)
     error = failed_create(client_of(server.url))
-    # It may hit before or after our first byte; which of the two the client says is what it saw.
+    # It may occur before or after our first byte; the client reports what it saw.
     assert error.outcome in {"not_sent", "unknown"}
     assert server.connections == 1
 
 
-def test_a_reset_after_reading_is_unknown(serve: Serve) -> None:
+def test_reset_after_reading_is_unknown(serve: Serve) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()
         peer.reset()
@@ -63,14 +63,14 @@ def test_a_reset_after_reading_is_unknown(serve: Serve) -> None:
     assert len(server.requests) == 1
 
 
-def test_a_close_without_an_answer_is_unknown(serve: Serve) -> None:
+def test_close_without_an_answer_is_unknown(serve: Serve) -> None:
     server = serve(_say(b""))
     _assert_unknown_and_sent_once(
         server, failed_create(client_of(server.url)), CdpConnectionLost, "connection_lost"
     )
 
 
-def test_a_broken_tls_record_after_the_request_is_unknown(serve: Serve, certificate: Certificate) -> None:
+def test_broken_tls_record_after_the_request_is_unknown(serve: Serve, certificate: Certificate) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()
         raw = peer.connection.detach()
@@ -92,7 +92,7 @@ def test_silence_is_unknown_at_the_read_limit(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("secure", [False, True])
-def test_a_drip_of_headers_is_cut_at_the_total_limit(
+def test_dripping_headers_are_cut_at_the_total_limit(
     serve: Serve, certificate: Certificate, secure: bool
 ) -> None:
     def script(peer: Peer) -> None:
@@ -109,7 +109,7 @@ def test_a_drip_of_headers_is_cut_at_the_total_limit(
     assert time.monotonic() - began < 1.5
 
 
-def test_a_drip_of_body_is_cut_at_the_total_limit(serve: Serve) -> None:
+def test_dripping_body_is_cut_at_the_total_limit(serve: Serve) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()
         peer.send(b"HTTP/1.1 200 OK\r\n\r\n")  # no length: the end of the connection is the end of the body
@@ -122,7 +122,7 @@ def test_a_drip_of_body_is_cut_at_the_total_limit(serve: Serve) -> None:
     _assert_unknown_and_sent_once(server, error, CdpTimeout, "total_timeout")
 
 
-def test_a_rejection_that_was_cut_is_not_trusted(serve: Serve) -> None:
+def test_truncated_rejection_is_not_trusted(serve: Serve) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()
         peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n" + b'{"message": "emails')
@@ -134,14 +134,14 @@ def test_a_rejection_that_was_cut_is_not_trusted(serve: Serve) -> None:
     assert error.http_status == 400
 
 
-def test_an_answer_shorter_than_its_length_is_unknown(serve: Serve) -> None:
+def test_answer_shorter_than_its_length_is_unknown(serve: Serve) -> None:
     server = serve(_say(answer(body=GOOD, length=500)))
     _assert_unknown_and_sent_once(
         server, failed_create(client_of(server.url)), CdpConnectionLost, "connection_lost"
     )
 
 
-def test_a_chunked_answer_that_is_cut_is_unknown(serve: Serve) -> None:
+def test_truncated_chunked_answer_is_unknown(serve: Serve) -> None:
     body = json.dumps(GOOD).encode()
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     server = serve(_say(head + b"%x\r\n%b\r\n" % (len(body), body)))
@@ -150,7 +150,7 @@ def test_a_chunked_answer_that_is_cut_is_unknown(serve: Serve) -> None:
     )
 
 
-def test_a_chunked_answer_that_is_whole_is_read(serve: Serve) -> None:
+def test_complete_chunked_answer_is_read(serve: Serve) -> None:
     body = json.dumps(GOOD).encode()
     head = b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n"
     server = serve(_say(head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)))
@@ -158,13 +158,13 @@ def test_a_chunked_answer_that_is_whole_is_read(serve: Serve) -> None:
     assert (creation.consumer.ref, creation.http_status) == (GOOD["ref"], 201)
 
 
-def test_a_compressed_answer_is_read(serve: Serve) -> None:
+def test_compressed_answer_is_read(serve: Serve) -> None:
     packed = gzip.compress(json.dumps(GOOD).encode())
     server = serve(_say(answer(raw=packed, headers={"Content-Encoding": "gzip"})))
     assert create(client_of(server.url)).consumer.ref == GOOD["ref"]
 
 
-def test_a_compressed_answer_that_is_broken_is_unknown(serve: Serve) -> None:
+def test_broken_compressed_answer_is_unknown(serve: Serve) -> None:
     server = serve(_say(answer(raw=b"no gzip at all", headers={"Content-Encoding": "gzip"})))
     _assert_unknown_and_sent_once(
         server, failed_create(client_of(server.url)), CdpMalformedAnswer, "malformed_answer"
@@ -172,7 +172,7 @@ def test_a_compressed_answer_that_is_broken_is_unknown(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["", "gzip", "deflate"])
-def test_a_huge_answer_is_read_up_to_the_limit(serve: Serve, encoding: str) -> None:
+def test_huge_answer_is_read_up_to_the_limit(serve: Serve, encoding: str) -> None:
     content = b'{"ref": "' + b"x" * 30_000_000 + b'"}'
     packed = {"gzip": gzip.compress(content), "deflate": zlib.compress(content)}.get(encoding, content)
     server = serve(_say(answer(raw=packed, headers={"Content-Encoding": encoding} if encoding else {})))
@@ -181,7 +181,7 @@ def test_a_huge_answer_is_read_up_to_the_limit(serve: Serve, encoding: str) -> N
     assert error.http_status == 200
 
 
-def test_an_answer_of_exactly_the_limit_is_read(serve: Serve) -> None:
+def test_answer_of_exactly_the_limit_is_read(serve: Serve) -> None:
     content = json.dumps(GOOD).encode()
     server = serve(always(answer(body=GOOD)))
     assert create(client_of(server.url, max_answer_bytes=len(content))).consumer.ref == GOOD["ref"]
@@ -190,7 +190,7 @@ def test_an_answer_of_exactly_the_limit_is_read(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed(serve: Serve, status: int) -> None:
+def test_redirect_is_not_followed(serve: Serve, status: int) -> None:
     other = serve(always(answer(body=GOOD)))
     server = serve(_say(answer(status, {}, headers={"Location": f"{other.url}/v2.1/orders"})))
     error = failed_create(client_of(server.url))
@@ -199,7 +199,7 @@ def test_a_redirect_is_not_followed(serve: Serve, status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 599])
-def test_a_server_fault_is_unknown_and_not_repeated(serve: Serve, status: int) -> None:
+def test_server_fault_is_unknown_and_not_repeated(serve: Serve, status: int) -> None:
     server = serve(always(answer(status, raw=b"<html>Oops</html>", headers={"Retry-After": "0"})))
     error = failed_create(client_of(server.url))
     _assert_unknown_and_sent_once(server, error, CdpServerFault, f"http_{status}")
@@ -207,7 +207,7 @@ def test_a_server_fault_is_unknown_and_not_repeated(serve: Serve, status: int) -
 
 
 @pytest.mark.parametrize("status", [202, 204, 206, 304, 402, 406, 408, 409, 410, 412, 418, 423, 451])
-def test_a_status_that_the_table_does_not_name_is_unknown(serve: Serve, status: int) -> None:
+def test_undocumented_status_is_unknown(serve: Serve, status: int) -> None:
     server = serve(_say(answer(status, GOOD)))
     error = failed_create(client_of(server.url))
     _assert_unknown_and_sent_once(server, error, CdpUnexpected, f"http_{status}")
@@ -248,7 +248,7 @@ def test_a_status_that_the_table_does_not_name_is_unknown(serve: Serve, status: 
         b'{"ref": "a", "deep": ' + b"[" * 40_000 + b"]" * 40_000 + b"}",
     ],
 )
-def test_a_success_without_a_usable_reference_is_unknown(serve: Serve, content: bytes) -> None:
+def test_success_without_a_usable_reference_is_unknown(serve: Serve, content: bytes) -> None:
     server = serve(_say(answer(200, raw=content)))
     error = failed_create(client_of(server.url))
     _assert_unknown_and_sent_once(server, error, CdpMalformedAnswer, "malformed_answer")
@@ -256,21 +256,21 @@ def test_a_success_without_a_usable_reference_is_unknown(serve: Serve, content: 
 
 
 @pytest.mark.parametrize("line", [b"HTTP/1.1 999 Odd", b"HTTP/1.1 OK", b"SSH-2.0-OpenSSH_9", b"HTTP/1.1 20"])
-def test_a_strange_status_line_is_unknown(serve: Serve, line: bytes) -> None:
+def test_strange_status_line_is_unknown(serve: Serve, line: bytes) -> None:
     server = serve(_say(line + b"\r\nContent-Length: 0\r\n\r\n"))
     error = failed_create(client_of(server.url))
     assert error.outcome == "unknown"
     assert server.connections == 1
 
 
-def test_headers_without_end_are_unknown(serve: Serve) -> None:
+def test_endless_headers_are_unknown(serve: Serve) -> None:
     server = serve(_say(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 500 + b"\r\n"))
     error = failed_create(client_of(server.url))
     assert error.outcome == "unknown"
     assert server.connections == 1
 
 
-def test_every_create_uses_a_connection_of_its_own(serve: Serve) -> None:
+def test_every_create_uses_its_own_connection(serve: Serve) -> None:
     server = serve(always(answer(body=GOOD)))
     client = client_of(server.url)
     for _ in range(3):
@@ -278,7 +278,7 @@ def test_every_create_uses_a_connection_of_its_own(serve: Serve) -> None:
     assert (server.connections, len(server.requests)) == (3, 3)
 
 
-def test_a_create_never_takes_the_idle_connection_of_a_read(serve: Serve) -> None:
+def test_create_never_reuses_the_idle_connection_of_a_read(serve: Serve) -> None:
     seen: list[tuple[str, int]] = []
 
     def script(peer: Peer) -> None:
@@ -293,10 +293,10 @@ def test_a_create_never_takes_the_idle_connection_of_a_read(serve: Serve) -> Non
     assert seen == [("GET", 1), ("POST", 2), ("GET", 1)]
 
 
-def test_the_rest_of_a_request_never_goes_over_another_connection(
+def test_rest_of_a_request_is_never_sent_over_another_connection(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """http.client opens a new connection by itself when the old one is gone."""
+    """http.client opens a new connection by itself if the old one is gone."""
     original = HTTPConnection.endheaders
 
     def lose_the_connection(self: HTTPConnection, *args: Any, **kwargs: Any) -> None:
@@ -311,9 +311,7 @@ def test_the_rest_of_a_request_never_goes_over_another_connection(
     assert server.connections == 1
 
 
-def test_a_fault_of_our_own_after_the_first_byte_is_unknown(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_portal_fault_after_the_first_byte_is_unknown(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise KeyError("ours")
 
@@ -323,7 +321,7 @@ def test_a_fault_of_our_own_after_the_first_byte_is_unknown(
     _assert_unknown_and_sent_once(server, error, CdpUnexpected, "transport_fault")
 
 
-def test_no_error_drags_a_chain_of_exceptions_along(serve: Serve) -> None:
+def test_errors_have_no_chained_exceptions(serve: Serve) -> None:
     server = serve(_say(answer(200, raw=b'{"firstName": "Jane-Marker"')))
     error = failed_create(client_of(server.url))
     assert error.__cause__ is None
@@ -341,7 +339,7 @@ def test_no_error_drags_a_chain_of_exceptions_along(serve: Serve) -> None:
         b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n",
     ],
 )
-def test_every_interim_answer_is_read_past(serve: Serve, interim: bytes) -> None:
+def test_interim_answers_are_skipped(serve: Serve, interim: bytes) -> None:
     server = serve(always(interim + answer(body=GOOD)))
     creation = create(client_of(server.url))
     assert (creation.http_status, creation.consumer.ref) == (200, GOOD["ref"])
@@ -355,7 +353,7 @@ def test_interim_answers_without_a_final_one_are_unknown(serve: Serve, status: i
     assert (error.outcome, error.code) == ("unknown", "connection_lost")
 
 
-def test_interim_answers_without_end_are_cut_at_the_total_limit(serve: Serve) -> None:
+def test_endless_interim_answers_are_cut_at_the_total_limit(serve: Serve) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()
         while not peer.server.stopping.is_set():
@@ -366,6 +364,6 @@ def test_interim_answers_without_end_are_cut_at_the_total_limit(serve: Serve) ->
     assert (error.outcome, error.code) == ("unknown", "total_timeout")
 
 
-def test_a_switch_of_protocols_is_no_interim_answer(serve: Serve) -> None:
+def test_switch_of_protocols_is_no_interim_answer(serve: Serve) -> None:
     server = serve(once_then_close(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"))
     assert failed_create(client_of(server.url)).outcome == "unknown"

@@ -1,4 +1,4 @@
-"""A process makes so many calls at a time and no more, and nobody waits for a place."""
+"""A process makes a limited number of calls at the same time; none waits for a slot."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ def in_another_thread(slots: Slots) -> bool:
     return got[0]
 
 
-def test_beyond_the_limit_a_call_is_refused_at_once_and_after_it_there_is_room_again() -> None:
+def test_call_beyond_the_limit_is_refused_immediately_until_a_slot_is_free() -> None:
     slots = Slots(1)
     with slots.taken():
         assert not in_another_thread(slots)
     assert in_another_thread(slots)
 
 
-def test_a_thread_that_holds_a_slot_needs_no_second_one() -> None:
+def test_thread_with_a_slot_needs_no_second_one() -> None:
     slots = Slots(1)
     with slots.taken(), slots.taken():
         assert not in_another_thread(slots)
     assert in_another_thread(slots)
 
 
-def test_a_call_that_fails_gives_its_slot_back() -> None:
+def test_failed_call_releases_its_slot() -> None:
     slots = Slots(1)
     with pytest.raises(ZeroDivisionError), slots.taken():
         raise ZeroDivisionError
@@ -52,6 +52,6 @@ def test_busy_means_that_nothing_was_sent() -> None:
     assert CdpBusy().outcome == "not_sent"
 
 
-def test_a_process_that_may_make_no_call_is_refused() -> None:
+def test_limit_of_no_calls_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         Slots(0)

@@ -1,4 +1,4 @@
-"""Every field of the entry with everything that is not meant for it: sent exactly, or told and kept."""
+"""Every field of the entry with unsuitable input: sent exactly, or reported and kept on the page."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.support.entries import text as page_text
 NEW = "/consumers/new/"
 FORM = "application/x-www-form-urlencoded"
 
-# Each field of the form, and where its value stands in the body that is sent.
+# Each field of the form, and the place of its value in the sent body.
 FIELDS = {
     "order_ref": "",
     "title": "title",
@@ -51,7 +51,7 @@ FIELDS = {
     "identifiers-0-provider": "identifiers",
     "identifiers-0-id": "identifiers",
 }
-# What stands on the page as a choice cannot be kept there when it is none: the others are.
+# A choice list cannot keep an invalid choice; the other fields keep their input.
 NOT_KEPT = {"gender"}
 
 BAD = {
@@ -81,14 +81,14 @@ NOT_UTF_8 = b"Ida%FFClean"
 
 
 def base() -> dict[str, str]:
-    """An entry that nothing stops, with an identifier beside the e-mail address."""
+    """A valid entry without warnings, with an identifier beside the e-mail address."""
     return posted(clean(), **identifier_rows([("ProfileSystem", "PS-1")]))
 
 
 def post(client: Client, body: bytes) -> tuple[int, dict[str, str], bool]:
-    """The status, the fields on the page that came back, and whether it told why nothing was sent.
+    """The status, the fields of the returned page, and whether it gave a reason for not sending.
 
-    Where the page stops once with a warning, create anyway.
+    If the page stops once with a warning, create anyway.
     """
     response = client.post(NEW, body, content_type=FORM)
     if response.status_code == 200 and response.context.get("warnings"):
@@ -101,7 +101,7 @@ def post(client: Client, body: bytes) -> tuple[int, dict[str, str], bool]:
 
 
 def arrived(value: object) -> str:
-    """One field of a body as one text; an identifier as its halves."""
+    """One field of a body as text; an identifier as its two parts."""
     items = value if isinstance(value, list) else [value or ""]
     texts = [f"{item['provider']}\n{item['id']}" if isinstance(item, dict) else str(item) for item in items]
     return ",".join(texts)
@@ -109,7 +109,7 @@ def arrived(value: object) -> str:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("kind", BAD)
-def test_each_field_is_sent_exactly_or_told_and_kept(
+def test_each_field_is_sent_exactly_or_reported_and_kept_on_the_page(
     as_staff: Client, sandbox: SandboxServer, kind: str
 ) -> None:
     text, wrong, told_of = BAD[kind], [], 0
@@ -119,11 +119,11 @@ def test_each_field_is_sent_exactly_or_told_and_kept(
         status, kept, told = post(as_staff, urlencode(values).encode())
         if status == 303:
             body = json.loads(sandbox.sandbox.consumers(SAMPLE_ORDER)[-1].body)
-            expected = without_invisible(text).strip()  # no text here has a character that shapes a letter
+            expected = without_invisible(text).strip()  # no text here contains a joining character
             if field == "passport_number":
                 expected = expected.upper()
             if field == "phone_numbers-0-value":
-                expected = expected.replace("\r\n", ",")  # several that were pasted at once are split
+                expected = expected.replace("\r\n", ",")  # several values pasted together are split
             if field.startswith("identifiers"):
                 values[field] = expected
                 expected = f"{values['identifiers-0-provider']}\n{values['identifiers-0-id']}"
@@ -135,13 +135,13 @@ def test_each_field_is_sent_exactly_or_told_and_kept(
         if status != 200 or not told or lost - NOT_KEPT or len(creates(sandbox)) != before:
             wrong.append(f"{field}: {status}, told: {told}, lost: {sorted(lost)}")
     assert wrong == []
-    assert told_of >= 3  # the order reference, and at least a choice or two
+    assert told_of >= 3  # the order reference, and at least one or two choices
     assert Submission.objects.exclude(outcome="created").count() == 0
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("raw", [LONE_SURROGATE, NOT_UTF_8], ids=["lone surrogate", "not UTF-8"])
-def test_bytes_that_are_no_text_are_told_and_never_sent_as_something_else(
+def test_invalid_bytes_are_reported_and_never_sent_as_other_text(
     as_staff: Client, sandbox: SandboxServer, raw: bytes
 ) -> None:
     wrong = []
@@ -165,7 +165,7 @@ COUNTS = [
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("count", COUNTS)
-def test_a_count_that_is_missing_or_odd_neither_drops_a_row_nor_hides_one(
+def test_missing_or_odd_count_neither_drops_nor_hides_a_row(
     as_staff: Client, sandbox: SandboxServer, count: str
 ) -> None:
     wrong = []
@@ -189,7 +189,7 @@ def test_a_count_that_is_missing_or_odd_neither_drops_a_row_nor_hides_one(
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("press", ["", "add", "remove"])
-def test_a_field_that_arrives_twice_with_two_values_is_an_error_at_the_field(
+def test_field_with_two_values_is_an_error_at_the_field(
     as_staff: Client, sandbox: SandboxServer, field: str, press: str
 ) -> None:
     values = base()
@@ -198,7 +198,7 @@ def test_a_field_that_arrives_twice_with_two_values_is_an_error_at_the_field(
     body = urlencode([(field, another), *values.items(), *pressed])
     response = as_staff.post(NEW, body, content_type=FORM)
     assert response.status_code == 200
-    # Of a group of radio buttons the first one is where the line leads to.
+    # In a group of radio buttons the link leads to the first one.
     lines = {(line.href.removesuffix("_0"), line.message) for line in response.context["errors"]}
     assert lines == {(f"#id_{field}", ARRIVED_TWICE)}
     assert typed(on_page(response)).items() >= typed(values).items()
@@ -207,7 +207,7 @@ def test_a_field_that_arrives_twice_with_two_values_is_an_error_at_the_field(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("field", ["emails-0-value", "identifiers-0-id"])
-def test_a_row_that_is_emptied_by_its_second_value_is_no_empty_row(
+def test_row_emptied_by_its_second_value_is_no_empty_row(
     as_staff: Client, sandbox: SandboxServer, field: str
 ) -> None:
     values = {**base(), field: ""}
@@ -218,7 +218,7 @@ def test_a_row_that_is_emptied_by_its_second_value_is_no_empty_row(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("field", ["token", "emails-TOTAL_FORMS", "accepted", "entry_of", "x"])
-def test_what_nobody_sees_and_arrives_twice_is_told_in_its_own_words(
+def test_repeated_hidden_field_is_reported_in_its_own_message(
     as_staff: Client, sandbox: SandboxServer, field: str
 ) -> None:
     values = {**base(), "accepted": "a", "entry_of": "a", "x": "a"}
@@ -240,7 +240,7 @@ FULL_LISTS = {
 
 
 def crowded(*, wrong: bool) -> dict[str, str]:
-    """Twice the limit of everything; or the same with an error in each row."""
+    """Twice the limit of all rows; or the same with an error in each row."""
     pairs = [("" if wrong else "ProfileSystem", f"PS-{index}") for index in range(400)]
     values = {**base(), **identifier_rows(pairs)}
     for prefix, texts in FULL_LISTS.items():
@@ -250,7 +250,7 @@ def crowded(*, wrong: bool) -> dict[str, str]:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("wrong", [False, True], ids=["too many", "an error in each"])
-def test_twice_the_limit_of_every_list_is_told_and_kept_in_less_than_two_seconds(
+def test_twice_the_limit_of_every_list_is_reported_with_all_rows_within_two_seconds(
     as_staff: Client, sandbox: SandboxServer, *, wrong: bool
 ) -> None:
     values = crowded(wrong=wrong)
@@ -279,7 +279,7 @@ def test_twice_the_limit_of_every_list_is_told_and_kept_in_less_than_two_seconds
     ],
     ids=["one more", "1000", "5000", "an empty one", "far away, add", "farther away, remove"],
 )
-def test_rows_beyond_twice_the_limit_are_a_page_at_once_and_none_is_cut_off(
+def test_rows_beyond_twice_the_limit_are_refused_quickly_without_truncation(
     as_staff: Client, sandbox: SandboxServer, more: dict[str, str]
 ) -> None:
     started = time.thread_time()
@@ -307,7 +307,7 @@ def test_as_many_identifiers_as_permitted_are_sent(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("count", [201, 400])
-def test_more_identifiers_than_permitted_are_told_and_every_row_is_kept(
+def test_more_identifiers_than_permitted_are_reported_and_every_row_stays(
     as_staff: Client, sandbox: SandboxServer, count: int
 ) -> None:
     pairs = [("ProfileSystem", f"PS-{index}") for index in range(count)]
@@ -358,7 +358,7 @@ def test_no_odd_order_reference_reaches_the_api(as_staff: Client, sandbox: Sandb
 # --- Dates ----------------------------------------------------------------------------------------
 @pytest.fixture(params=["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kathmandu"])
 def _zone(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The zone of the server's clock."""
+    """Set the time zone of the server."""
     patch = pytest.MonkeyPatch()
     patch.setitem(os.environ, "TZ", request.param)
     time.tzset()
@@ -370,7 +370,7 @@ def _zone(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.mark.usefixtures("_zone")
 @pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
 @pytest.mark.parametrize("now", ["2028-02-29T00:00:01Z", "2028-02-29T23:59:59Z"])
-def test_a_date_is_before_today_or_not_whatever_zone_the_server_runs_in(
+def test_date_before_today_does_not_depend_on_the_servers_time_zone(
     settings: Settings, now: str, zone: str
 ) -> None:
     settings.TIME_ZONE = zone
@@ -391,7 +391,7 @@ def test_a_date_is_before_today_or_not_whatever_zone_the_server_runs_in(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_birth_in_the_year_1_goes_to_the_vendor_and_onto_the_receipt(
+def test_birth_in_the_year_1_is_sent_and_shown_on_the_receipt(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     status, _kept, _told = post(as_staff, urlencode({**base(), "date_of_birth": "1 1 0001"}).encode())
@@ -406,7 +406,7 @@ def test_a_birth_in_the_year_1_goes_to_the_vendor_and_onto_the_receipt(
 # --- Addresses ------------------------------------------------------------------------------------
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("raw", ["%00", "%ED%A0%80", "%FF", "%1F", "%C2%85", "a%00b"])
-def test_what_is_no_text_in_an_address_is_no_fault_of_the_portal(as_staff: Client, raw: str) -> None:
+def test_invalid_text_in_an_address_is_no_portal_fault(as_staff: Client, raw: str) -> None:
     wrong = {}
     for address in (
         f"/{raw}",

@@ -1,4 +1,4 @@
-"""Addresses are read as mail programs write them, and nothing is refused that mail may be sent to."""
+"""Addresses are read as mail programs write them, and no deliverable address is refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from apps.consumers.emails import is_address, split_addresses, with_lower_case_d
         ("Jane [mailto:jane@example.com]", ["jane@example.com"]),
         ("“jane@example.com”", ["jane@example.com"]),
         ("o’brien@example.com", ["o’brien@example.com"]),
-        # What is no address stays, to be told.
+        # A text that is no address is kept and reported.
         ("one@example.com, two", ["one@example.com", "two"]),
         ("Bob <>", ["<>"]),
         ("bobexample.com; Jane <jane@example.com>", ["bobexample.com", "jane@example.com"]),
@@ -32,7 +32,7 @@ from apps.consumers.emails import is_address, split_addresses, with_lower_case_d
         ("", []),
     ],
 )
-def test_addresses_are_taken_out_of_what_was_pasted(text: str, addresses: list[str]) -> None:
+def test_addresses_are_extracted_from_pasted_text(text: str, addresses: list[str]) -> None:
     assert list(split_addresses(text)) == addresses
 
 
@@ -53,7 +53,7 @@ def test_addresses_are_taken_out_of_what_was_pasted(text: str, addresses: list[s
         "jane@xn--bcher-kva.example",
     ],
 )
-def test_every_address_that_mail_may_be_sent_to_is_one(address: str) -> None:
+def test_every_deliverable_address_is_accepted(address: str) -> None:
     assert is_address(address)
 
 
@@ -70,9 +70,9 @@ def test_every_address_that_mail_may_be_sent_to_is_one(address: str) -> None:
         "<>",
     ],
 )
-def test_anything_else_is_not(text: str) -> None:
+def test_other_text_is_refused(text: str) -> None:
     assert not is_address(text)
 
 
-def test_only_the_domain_is_put_into_lower_case() -> None:
+def test_only_the_domain_is_lower_cased() -> None:
     assert with_lower_case_domain("Jane.DOE@EXAMPLE.Com") == "Jane.DOE@example.com"

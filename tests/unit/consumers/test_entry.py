@@ -1,4 +1,4 @@
-"""The whole entry: choices, required fields, lists of rows, and the JSON that is sent in the end."""
+"""The whole entry: choices, required fields, lists of rows, and the JSON that is sent."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.support.entries import FULL, clean, identifier_rows, messages, posted
 
 
 # --- What is sent ---------------------------------------------------------------------------------
-def test_every_field_of_the_vendors_page_is_sent_as_it_stands_in_the_form() -> None:
+def test_every_field_of_the_vendors_page_is_sent_as_entered() -> None:
     consumer = sent(posted(FULL))
     assert consumer == FULL
     assert consumer.to_json() == {
@@ -55,13 +55,13 @@ def test_every_field_of_the_vendors_page_is_sent_as_it_stands_in_the_form() -> N
     }
 
 
-def test_what_is_left_empty_is_not_in_the_json() -> None:
+def test_empty_fields_are_not_in_the_json() -> None:
     values = posted(clean(emails=(), first_name="Ida", last_name="Clean"))
     assert sent(values).to_json() == {"firstName": "Ida", "lastName": "Clean"}
 
 
 @pytest.mark.parametrize(("value", "words"), [("male", "Male"), ("female", "Female"), ("unknown", "Unknown")])
-def test_a_gender_is_sent_as_the_vendors_value(value: str, words: str) -> None:
+def test_gender_is_sent_as_the_vendors_value(value: str, words: str) -> None:
     assert sent(posted(clean(), gender=value)).to_json()["gender"] == value
     assert str(dict(value_lists.GENDERS)[value]) == words
 
@@ -73,7 +73,7 @@ def test_not_given_is_preselected_and_sends_no_gender() -> None:
     assert "gender" not in sent(posted(clean(), gender="")).to_json()
 
 
-def test_the_titles_are_no_title_the_commonest_of_the_house_then_the_vendors_and_the_houses_own(
+def test_titles_are_none_then_the_most_used_then_the_vendors_then_the_companys_own(
     settings: Settings,
 ) -> None:
     settings.COMMON_TITLES, settings.EXTRA_TITLES = ["Ms", "Mr"], ["Baroness", "Dr"]
@@ -86,7 +86,7 @@ def test_the_titles_are_no_title_the_commonest_of_the_house_then_the_vendors_and
     assert "title" not in sent(posted(clean(), title="")).to_json()
 
 
-def test_a_country_is_chosen_by_name_and_sent_as_alpha_2() -> None:
+def test_country_is_chosen_by_name_and_sent_as_alpha_2() -> None:
     choices = value_lists.country_choices()
     assert {("IE", "Ireland"), ("CI", "Côte d'Ivoire"), ("TR", "Türkiye")} <= {*choices}
     assert choices[0] == ("", "Not given")
@@ -103,13 +103,13 @@ def test_a_country_is_chosen_by_name_and_sent_as_alpha_2() -> None:
         *(("Ivory Coast", "CI"), ("Czech Republic", "CZ"), ("Ireland", "IE"), ("Netherlands", "NL")),
     ],
 )
-def test_a_country_is_found_by_typing_the_names_that_people_use(typed: str, code: str) -> None:
-    """As a browser does: the first option that begins with what was typed."""
+def test_country_is_found_by_typing_its_common_names(typed: str, code: str) -> None:
+    """As a browser does: the first option that begins with the typed text."""
     choices = value_lists.country_choices()
     assert next(key for key, name in choices if name.casefold().startswith(typed.casefold())) == code
 
 
-def test_a_country_of_several_names_is_shown_by_its_own() -> None:
+def test_country_with_several_names_is_shown_by_its_main_name() -> None:
     html = str(read(posted(clean(), country="GB")).form["country"])
     assert html.count(" selected") == 1
     assert '<option value="GB" selected>United Kingdom</option>' in html
@@ -119,12 +119,12 @@ def test_a_country_of_several_names_is_shown_by_its_own() -> None:
 @pytest.mark.parametrize(
     ("field", "value"), [("title", "Captain"), ("gender", "none"), ("country", "Ireland")]
 )
-def test_what_is_not_on_offer_is_an_error_at_its_field(field: str, value: str) -> None:
+def test_value_that_is_not_offered_is_an_error_at_its_field(field: str, value: str) -> None:
     [where] = messages(posted(clean(), **{field: value}))
     assert where.startswith(f"#id_{field}")
 
 
-def test_nationalities_are_suggested_and_any_other_word_is_welcome() -> None:
+def test_nationalities_are_suggested_and_any_other_text_is_accepted() -> None:
     usual = {"Irish", "Spanish", "French", "Welsh", "I-Kiribati", "Palestinian", "Kosovar"}
     assert usual <= set(value_lists.nationalities())
     assert len(value_lists.nationalities()) == 301
@@ -150,7 +150,7 @@ SINGLE = [
 
 
 @pytest.mark.parametrize("field", SINGLE)
-def test_a_single_field_is_required_exactly_when_the_setting_names_it(field: str, settings: Settings) -> None:
+def test_single_field_is_required_exactly_when_the_setting_names_it(field: str, settings: Settings) -> None:
     settings.REQUIRED_FIELDS = []
     assert messages(posted(FULL, **{field: ""})) == {}
     settings.REQUIRED_FIELDS = [field]
@@ -170,7 +170,7 @@ def test_a_single_field_is_required_exactly_when_the_setting_names_it(field: str
     ],
 )
 @pytest.mark.parametrize("number", [0, 1, 2])
-def test_a_list_is_required_exactly_when_the_setting_names_it(
+def test_list_is_required_exactly_when_the_setting_names_it(
     field: str, target: str, number: int, settings: Settings
 ) -> None:
     empty = identifier_rows([("", "")] * number) if field == "identifiers" else rows(field, [""] * number)
@@ -182,7 +182,7 @@ def test_a_list_is_required_exactly_when_the_setting_names_it(
     assert messages(posted(FULL)) == {}
 
 
-def test_an_optional_field_says_so_and_a_required_one_does_not(settings: Settings) -> None:
+def test_optional_field_is_marked_and_a_required_one_is_not(settings: Settings) -> None:
     settings.REQUIRED_FIELDS = ["last_name", "date_of_birth"]
     fields = Entry.typed(values_of("", None), ()).form.fields
     labels = {name: str(field.label) for name, field in fields.items() if name != "token"}
@@ -193,7 +193,7 @@ def test_an_optional_field_says_so_and_a_required_one_does_not(settings: Setting
     }
 
 
-def test_every_field_has_words_for_missing_a_label_and_a_place_for_the_vendors_message() -> None:
+def test_every_field_has_a_missing_message_a_label_and_a_place_for_the_vendors_message() -> None:
     assert set(MISSING) == {*NAMES, "order_ref"}
     assert set(FIELD_LABELS) == set(NAMES) == {field.name for field in dataclasses.fields(NewConsumer)}
     assert {*NAMES} <= {field.name for field in dataclasses.fields(OrderConsumer)}
@@ -210,7 +210,7 @@ def test_every_field_has_words_for_missing_a_label_and_a_place_for_the_vendors_m
         ("MAX_EMAILS", 0, "consumers.E004"),
     ],
 )
-def test_a_setting_of_the_form_that_cannot_be_right_is_found_at_start(
+def test_invalid_form_setting_is_reported_at_start(
     name: str, value: object, code: str, settings: Settings
 ) -> None:
     assert check_form_settings() == []
@@ -227,7 +227,7 @@ def test_a_setting_of_the_form_that_cannot_be_right_is_found_at_start(
         ([], [], True, False),
     ],
 )
-def test_enough_identity_is_required_where_the_house_says_so(
+def test_sufficient_identity_is_required_if_the_setting_says_so(
     identifiers: list[tuple[str, str]], emails: list[str], by_email: bool, enough: bool, settings: Settings
 ) -> None:
     settings.IDENTITY_REQUIRED, settings.EMAIL_IDENTIFIES = True, by_email
@@ -254,7 +254,7 @@ def _many(prefix: str, number: int) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("prefix", "setting", "message"), LIMITS)
-def test_more_than_the_limit_is_told_and_every_row_is_kept(
+def test_more_than_the_limit_is_reported_and_every_row_stays(
     prefix: str, setting: str, message: str, settings: Settings
 ) -> None:
     setattr(settings, setting, 3)
@@ -265,7 +265,7 @@ def test_more_than_the_limit_is_told_and_every_row_is_kept(
 
 
 @pytest.mark.parametrize(("prefix", "setting"), [(prefix, setting) for prefix, setting, _m in LIMITS])
-def test_twice_the_limit_still_gets_the_clear_error(prefix: str, setting: str, settings: Settings) -> None:
+def test_twice_the_limit_gets_the_clear_error(prefix: str, setting: str, settings: Settings) -> None:
     limit = getattr(settings, setting)
     values = posted(clean(), **_many(prefix, min(2 * limit, 100) if prefix == "phone_numbers" else 2 * limit))
     [(where, said)] = messages(values).items()
@@ -282,7 +282,7 @@ def test_addresses_pasted_into_one_row_count_each(settings: Settings) -> None:
     }
 
 
-def test_empty_rows_are_ignored_wherever_they_stand() -> None:
+def test_empty_rows_are_ignored_at_any_position() -> None:
     values = posted(
         clean(),
         **rows("emails", ["", "one@example.com", "  ", "two@example.com", ""]),
@@ -301,7 +301,7 @@ def test_empty_rows_are_ignored_wherever_they_stand() -> None:
         (("ProfileSystem", "  "), "#id_identifiers-1-id", "Enter the ID for this provider"),
     ],
 )
-def test_a_half_filled_identifier_is_an_error_at_the_missing_half(
+def test_half_filled_identifier_is_an_error_at_the_missing_half(
     row: tuple[str, str], where: str, said: str
 ) -> None:
     values = posted(clean(), **identifier_rows([("ProfileSystem", "1"), row]))
@@ -328,13 +328,11 @@ def test_a_half_filled_identifier_is_an_error_at_the_missing_half(
         ),
     ],
 )
-def test_the_same_value_twice_is_an_error_at_the_second(
-    values: dict[str, str], where: str, said: str
-) -> None:
+def test_duplicate_value_is_an_error_at_the_second(values: dict[str, str], where: str, said: str) -> None:
     assert messages(posted(clean(), **values)) == {where: said}
 
 
-def test_all_errors_show_at_once_in_the_order_of_the_page(settings: Settings) -> None:
+def test_all_errors_are_shown_together_in_the_order_of_the_page(settings: Settings) -> None:
     values = posted(
         FULL,
         order_ref="x",
@@ -361,7 +359,7 @@ def _provider_choices(entry: Entry, index: int) -> list[str] | None:
     return re.findall(r'<option value="([^"]*)"', field) if "<select" in field else None
 
 
-def test_the_providers_of_the_rules_are_offered_in_their_order() -> None:
+def test_providers_of_the_rules_are_offered_in_their_order() -> None:
     entry = Entry.typed(posted(clean()), ("ProfileSystem", "email"))
     assert _provider_choices(entry, 0) == ["", "ProfileSystem", "email"]
 
@@ -373,7 +371,7 @@ def test_without_a_rule_the_provider_is_free_text() -> None:
 
 
 @pytest.mark.parametrize("make", [Entry.typed, Entry.posted])
-def test_a_provider_whose_rule_was_removed_meanwhile_stays_chosen(
+def test_provider_whose_rule_was_removed_stays_selected(
     make: Callable[[dict[str, str], tuple[str, ...]], Entry],
 ) -> None:
     values = posted(clean(), **identifier_rows([("Gone", "1"), ("email", "2")]))
@@ -386,7 +384,7 @@ def test_a_provider_whose_rule_was_removed_meanwhile_stays_chosen(
 
 # --- Add and remove without script ----------------------------------------------------------------
 @pytest.mark.parametrize("prefix", ["emails", "phone_numbers", "identifiers"])
-def test_one_more_row_leaves_everything_else_as_it_was(prefix: str) -> None:
+def test_additional_row_changes_nothing_else(prefix: str) -> None:
     values = posted(FULL)
     after = with_row_added(values, prefix)
     assert typed_rows(after, prefix) == [
@@ -400,14 +398,14 @@ def test_one_more_row_leaves_everything_else_as_it_was(prefix: str) -> None:
 
 @pytest.mark.parametrize("prefix", ["emails", "phone_numbers", "identifiers"])
 @pytest.mark.parametrize("index", [0, 1])
-def test_a_row_is_removed_and_the_others_close_up(prefix: str, index: int) -> None:
+def test_removed_row_closes_the_gap(prefix: str, index: int) -> None:
     values = posted(FULL)
     after = with_row_removed(values, prefix, index)
     assert typed_rows(after, prefix) == [typed_rows(values, prefix)[1 - index]]
 
 
 @pytest.mark.parametrize("total", ["", "many", "-3", "1e3", "0"])
-def test_a_row_is_found_by_its_name_whatever_the_count_says(total: str) -> None:
+def test_row_is_found_by_its_name_whatever_the_count(total: str) -> None:
     values = {"emails-TOTAL_FORMS": total, "emails-1-value": "x"}
     assert typed_rows(values, "emails") == [{"value": ""}, {"value": "x"}]
     assert not is_complete({**posted(FULL), **values})
@@ -415,7 +413,7 @@ def test_a_row_is_found_by_its_name_whatever_the_count_says(total: str) -> None:
 
 
 @pytest.mark.parametrize("total", ["41", "99999", "9" * 5000])
-def test_a_count_beyond_twice_the_limit_is_none(total: str) -> None:
+def test_count_beyond_twice_the_limit_is_ignored(total: str) -> None:
     values = {"emails-TOTAL_FORMS": total, "emails-1-value": "x"}
     assert typed_rows(values, "emails") == [{"value": ""}, {"value": "x"}]
     assert not is_complete({**posted(FULL), **values})
@@ -423,7 +421,7 @@ def test_a_count_beyond_twice_the_limit_is_none(total: str) -> None:
 
 
 @pytest.mark.parametrize("index", ["40", "99999", "999999", "9" * 5000])
-def test_a_row_beyond_twice_the_limit_is_refused_and_never_cut_off(index: str) -> None:
+def test_row_beyond_twice_the_limit_is_refused_and_never_dropped(index: str) -> None:
     values = {"emails-TOTAL_FORMS": "1", f"emails-{index}-value": "x"}
     with pytest.raises(TooManyFieldsSent):
         typed_rows(values, "emails")
@@ -433,12 +431,10 @@ def test_a_row_beyond_twice_the_limit_is_refused_and_never_cut_off(index: str) -
         is_complete({**posted(FULL), **values})
 
 
-# --- Filled from an earlier try -------------------------------------------------------------------
+# --- Filled from an earlier submission ------------------------------------------------------------
 @pytest.mark.parametrize("consumer", [FULL, clean(), clean(date_of_birth=datetime.date(2000, 2, 29))])
 @pytest.mark.parametrize("order", ["day-month", "month-day"])
-def test_what_was_sent_goes_through_the_form_again_unchanged(
-    consumer: object, order: str, settings: Settings
-) -> None:
+def test_sent_values_pass_the_form_again_unchanged(consumer: object, order: str, settings: Settings) -> None:
     settings.DATE_ORDER = order
     assert isinstance(consumer, type(FULL))
     values = values_of(SAMPLE_ORDER, consumer)
@@ -446,12 +442,12 @@ def test_what_was_sent_goes_through_the_form_again_unchanged(
     assert read(values).order_ref == SAMPLE_ORDER
 
 
-def test_each_page_has_a_token_of_its_own() -> None:
+def test_each_page_has_its_own_token() -> None:
     values = posted(FULL)
     one, other = (Entry.typed(values, ()).form["token"].value() for _ in range(2))
     assert len({one, other, values["token"]}) == 3
 
 
-def test_a_token_survives_errors() -> None:
+def test_token_survives_errors() -> None:
     values = posted(FULL, last_name="")
     assert read(values).form["token"].value() == values["token"]

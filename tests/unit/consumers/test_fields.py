@@ -1,4 +1,4 @@
-"""What each field makes of what is typed, and what it says where it can make nothing of it."""
+"""The value that each field reads from typed text, and its errors."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CONTROL = "Remove the line breaks and control characters"
         (f"https://app.example/%6Frders/{SAMPLE_ORDER}", SAMPLE_ORDER),
     ],
 )
-def test_an_order_reference_is_trimmed_and_a_pasted_link_reduced_to_it(typed: str, reference: str) -> None:
+def test_order_reference_is_trimmed_and_a_pasted_link_reduced_to_it(typed: str, reference: str) -> None:
     entry = read(posted(order_ref=typed))
     assert list(entry.errors()) == []
     assert entry.order_ref == reference
@@ -56,7 +56,7 @@ def test_an_order_reference_is_trimmed_and_a_pasted_link_reduced_to_it(typed: st
         SAMPLE_ORDER.replace("4", "٤"),  # an Arabic four
     ],
 )
-def test_what_is_no_order_reference_is_refused_and_stays_in_the_field(typed: str) -> None:
+def test_invalid_order_reference_is_refused_and_stays_in_the_field(typed: str) -> None:
     values = posted(order_ref=typed)
     assert messages(values) == {"#id_order_ref": NOT_A_REFERENCE}
     assert read(values).form["order_ref"].value() == typed
@@ -79,14 +79,14 @@ def test_what_is_no_order_reference_is_refused_and_stays_in_the_field(typed: str
         ("jane@example.com", "This is an email address."),
     ],
 )
-def test_what_was_entered_instead_of_an_order_is_told_and_stays_in_the_field(typed: str, why: str) -> None:
+def test_value_entered_instead_of_an_order_is_named_and_stays_in_the_field(typed: str, why: str) -> None:
     values = posted(order_ref=typed)
     assert messages(values) == {"#id_order_ref": f"{why} {NOT_A_REFERENCE}"}
     assert read(values).form["order_ref"].value() == typed
 
 
 @pytest.mark.parametrize("typed", ["", "   ", "\u200b\u2060"])
-def test_an_order_reference_is_always_required(typed: str, settings: Settings) -> None:
+def test_order_reference_is_always_required(typed: str, settings: Settings) -> None:
     settings.REQUIRED_FIELDS = []
     assert messages(posted(order_ref=typed)) == {"#id_order_ref": "Enter the order reference"}
 
@@ -113,7 +113,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_is_sent_as_it_is_typed_but_for_blanks_around_it(name: str) -> None:
+def test_name_is_sent_as_typed_without_surrounding_blanks(name: str) -> None:
     consumer = sent(posted(FULL, first_name=f"  {name}\t", last_name=name))
     assert (consumer.first_name, consumer.last_name) == (name, name)
 
@@ -126,7 +126,7 @@ def test_a_name_is_sent_as_it_is_typed_but_for_blanks_around_it(name: str) -> No
         ("nationality", "The nationality has at most 100 characters"),
     ],
 )
-def test_the_101st_character_is_told_and_nothing_is_cut(field: str, message: str) -> None:
+def test_101st_character_is_reported_and_nothing_is_truncated(field: str, message: str) -> None:
     values = posted(FULL, **{field: "名" * 101})
     assert messages(values) == {f"#id_{field}": message}
     assert read(values).form[field].value() == "名" * 101
@@ -134,7 +134,7 @@ def test_the_101st_character_is_told_and_nothing_is_cut(field: str, message: str
 
 @pytest.mark.parametrize("text", ["Ida\x00", "I\x07da", "Ida\nClean", "I\x85da", "I\x1bda"])
 @pytest.mark.parametrize("field", ["first_name", "last_name", "nationality", "passport_number"])
-def test_control_characters_are_refused_and_the_text_is_kept(field: str, text: str) -> None:
+def test_control_characters_are_refused_and_the_text_stays(field: str, text: str) -> None:
     values = posted(FULL, **{field: text})
     [(where, said)] = messages(values).items()
     assert where == f"#id_{field}"
@@ -144,26 +144,26 @@ def test_control_characters_are_refused_and_the_text_is_kept(field: str, text: s
 
 @pytest.mark.parametrize(("field", "words"), [("first_name", "first name"), ("last_name", "last name")])
 @pytest.mark.parametrize("typed", ["", "   "])
-def test_an_empty_name_says_what_to_do(field: str, words: str, typed: str) -> None:
+def test_missing_name_shows_the_next_step(field: str, words: str, typed: str) -> None:
     assert messages(posted(FULL, **{field: typed})) == {f"#id_{field}": f"Enter the {words}"}
 
 
 # --- Date of birth --------------------------------------------------------------------------------
 @pytest.mark.parametrize("typed", ["31 February 1991", "31/02/1991", "1991-02-31", "soon", "7" * 41])
-def test_an_impossible_date_is_an_error_and_stays_in_the_field(typed: str) -> None:
+def test_impossible_date_is_an_error_and_stays_in_the_field(typed: str) -> None:
     values = posted(FULL, date_of_birth=typed)
     assert messages(values) == {"#id_date_of_birth": NOT_A_DATE}
     assert read(values).form["date_of_birth"].value() == typed
 
 
 @pytest.mark.parametrize("typed", ["7 3 91", "7/3/91", "7 March '91", "070391"])
-def test_a_year_of_two_digits_is_told_as_that(typed: str) -> None:
+def test_two_digit_year_is_reported_as_such(typed: str) -> None:
     values = posted(FULL, date_of_birth=typed)
     assert messages(values) == {"#id_date_of_birth": "Enter the year in four digits"}
     assert read(values).form["date_of_birth"].value() == typed
 
 
-def test_the_order_of_day_and_month_is_the_setting(settings: Settings) -> None:
+def test_day_month_order_is_a_setting(settings: Settings) -> None:
     assert sent(posted(FULL, date_of_birth="03/07/1991")).date_of_birth == datetime.date(1991, 7, 3)
     settings.DATE_ORDER = "month-day"
     assert sent(posted(FULL, date_of_birth="03/07/1991")).date_of_birth == datetime.date(1991, 3, 7)
@@ -174,7 +174,7 @@ def test_the_order_of_day_and_month_is_the_setting(settings: Settings) -> None:
 @pytest.mark.parametrize(
     "now", ["2026-03-07T00:00:01+00:00", "2026-03-07T12:00:00+00:00", "2026-03-07T23:59:59+00:00"]
 )
-def test_before_today_is_before_today_in_utc_whatever_the_clock_on_the_wall_says(now: str, zone: str) -> None:
+def test_before_today_is_in_utc_whatever_the_local_clock(now: str, zone: str) -> None:
     moment = datetime.datetime.fromisoformat(now)
     local = moment.astimezone(ZoneInfo(zone))
     with time_machine.travel(local, tick=False), timezone.override(zone):
@@ -200,7 +200,7 @@ def test_several_email_addresses_pasted_into_one_field_are_split(gap: str) -> No
 @pytest.mark.parametrize(
     "typed", ["ida", "ida@", "@example.com", "one@example.com, two", "Ida <i@example>", "Ida <>"]
 )
-def test_what_is_no_email_address_is_refused_at_its_row_and_kept(typed: str) -> None:
+def test_invalid_email_address_is_refused_at_its_row_and_stays(typed: str) -> None:
     values = posted(FULL, **rows("emails", ["ida@example.com", typed]))
     assert messages(values) == {
         "#id_emails-1-value": "Enter the email address in full, such as name@example.com"
@@ -208,7 +208,7 @@ def test_what_is_no_email_address_is_refused_at_its_row_and_kept(typed: str) -> 
     assert read(values).emails.forms[1]["value"].value() == typed
 
 
-def test_a_phone_number_is_sent_in_e164_where_it_can_be_read_and_else_as_typed() -> None:
+def test_phone_number_is_sent_in_e164_if_readable_and_otherwise_as_typed() -> None:
     typed = ["085 123 4567", "+353 (1) 612 3345", "085 123 4567 ext. 9", "reception"]
     consumer = sent(posted(FULL, **rows("phone_numbers", typed)))
     assert consumer.phone_numbers == ("+353851234567", "+35316123345", "085 123 4567 ext. 9", "reception")
@@ -236,12 +236,12 @@ def test_email_addresses_are_read_as_a_mail_program_writes_them(pasted: str) -> 
     assert consumer.emails == ("jane@example.com", "bob@example.com")
 
 
-def test_one_mailbox_in_another_case_is_in_the_list_already() -> None:
+def test_same_mailbox_in_another_case_is_a_duplicate() -> None:
     said = messages(posted(FULL, **rows("emails", ["Jane@example.com", "jane@Example.com"])))
     assert said == {"#id_emails-1-value": "This email address is already in the list"}
 
 
-# --- What is not sent as it was typed -------------------------------------------------------------
+# --- Values that are changed before sending -------------------------------------------------------
 @pytest.mark.parametrize(
     ("typed", "normalised"),
     [
@@ -262,21 +262,21 @@ def test_one_mailbox_in_another_case_is_in_the_list_already() -> None:
         ({"order_ref": f"{API}/orders/{SAMPLE_ORDER}"}, set()),
     ],
 )
-def test_what_is_not_sent_as_it_was_typed_is_named(typed: dict[str, str], normalised: set[str]) -> None:
+def test_values_changed_before_sending_are_named(typed: dict[str, str], normalised: set[str]) -> None:
     entry = read(posted(clean(), **typed))
     assert list(entry.errors()) == []
     assert entry.normalised() == normalised
 
 
 # --- Document -------------------------------------------------------------------------------------
-def test_a_passport_number_is_sent_in_upper_case() -> None:
+def test_passport_number_is_sent_in_upper_case() -> None:
     assert sent(posted(FULL, passport_number=" pz4a9565 ")).passport_number == "PZ4A9565"
 
 
-def test_identifiers_are_sent_letter_for_letter() -> None:
+def test_identifiers_are_sent_exactly() -> None:
     consumer = sent(posted(FULL, **identifier_rows([("profileSystem", " aB-1 2 ")])))
     assert [(item.provider, item.id) for item in consumer.identifiers] == [("profileSystem", "aB-1 2")]
 
 
-def test_a_clean_entry_says_nothing() -> None:
+def test_valid_entry_has_no_notices() -> None:
     assert messages(posted(clean())) == {}

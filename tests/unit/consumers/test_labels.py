@@ -1,4 +1,4 @@
-"""Every outcome and every code of the client has words, and none of them blames the person."""
+"""Every outcome and every code of the client has a label, and none of them blames the person."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ CODES = sorted(
 )
 
 
-def test_every_code_is_known_or_says_its_status() -> None:
+def test_every_code_is_known_or_shows_its_status() -> None:
     assert {"invalid", "http_413", "http_500"} <= {*CODES}
     assert [code for code in CODES if code not in {*ErrorCode} and not A_STATUS.fullmatch(code)] == []
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_every_code_of_the_client_has_words(code: str) -> None:
+def test_every_code_of_the_client_has_a_label(code: str) -> None:
     said = labels.reason(Submission(error_code=code, outcome=Outcome.UNKNOWN))
     if status := A_STATUS.fullmatch(code):
         assert said == f"Sitecore CDP answered with an error ({status[1]})."
@@ -51,7 +51,7 @@ def test_without_an_error_there_is_no_reason() -> None:
     assert labels.reason(Submission(outcome=Outcome.CREATED)) == ""
 
 
-def test_the_words_that_the_pages_promise() -> None:
+def test_labels_match_the_ux_document() -> None:
     assert labels.reason(Submission(error_code="unauthorized")) == (
         "The portal could not sign in to Sitecore CDP. Your entry is stored."
         " An administrator has to check the API credentials."
@@ -62,14 +62,14 @@ def test_the_words_that_the_pages_promise() -> None:
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))
-def test_every_outcome_has_a_headline_of_its_own(outcome: Outcome) -> None:
+def test_every_outcome_has_its_own_headline(outcome: Outcome) -> None:
     others = {labels.headline(other) for other in Outcome if other != outcome}
     assert labels.headline(outcome)
     assert labels.headline(outcome) not in others
 
 
 @pytest.mark.parametrize("code", [*labels.WARNINGS])
-def test_every_reason_to_stop_has_words(code: str) -> None:
+def test_every_warning_has_a_label(code: str) -> None:
     said = labels.warning_text(EntryWarning(code, "order_ref", part="МР"))
     assert said == str(labels.WARNINGS[code]).replace("%(letters)s", "М Р")
 
@@ -82,9 +82,7 @@ def test_every_reason_to_stop_has_words(code: str) -> None:
         (Outcome.UNKNOWN, "A similar consumer was sent to this order. The outcome is unknown."),
     ],
 )
-def test_a_similar_consumer_is_told_with_its_outcome_and_what_is_the_same(
-    outcome: Outcome, start: str
-) -> None:
+def test_similar_consumer_is_shown_with_its_outcome_and_equal_fields(outcome: Outcome, start: str) -> None:
     warning = EntryWarning(
         warnings.SIMILAR, "last_name", Submission(outcome=outcome), ("last_name", "emails")
     )
@@ -107,18 +105,18 @@ def test_a_similar_consumer_is_told_with_its_outcome_and_what_is_the_same(
         ("emails:", "Sitecore CDP did not accept this value: emails:"),
     ],
 )
-def test_the_vendors_message_is_told_without_its_technical_field_name(message: str, said: str) -> None:
+def test_vendors_message_is_shown_without_its_technical_field_name(message: str, said: str) -> None:
     assert labels.vendor_field_message(Submission(encrypted_vendor_message=encrypt(message))) == said
 
 
-def test_a_normalisation_is_named_at_its_field_and_what_is_none_says_nothing() -> None:
+def test_normalisation_is_named_at_its_field_and_an_unchanged_value_is_not() -> None:
     codes = ["emails:domain_case", "emails:invisible", "emails:magic", "nothing", ":", 7, None]
     assert labels.normalisation_notes(codes) == {
         "emails": ["The domain was changed to lower case.", "Invisible characters were removed."]
     }
 
 
-def test_every_normalisation_and_every_fault_of_a_phone_number_has_words() -> None:
+def test_every_normalisation_and_phone_fault_has_a_label() -> None:
     assert set(labels.NORMALISATIONS) == set(value_lists.Normalisation)
     assert set(labels.PHONE_FAULTS) == set(phones.PhoneFault)
 
@@ -146,11 +144,11 @@ def test_every_normalisation_and_every_fault_of_a_phone_number_has_words() -> No
         ("reception", "reception cannot be read as a phone number. It will be sent as typed."),
     ],
 )
-def test_a_phone_number_says_how_it_is_read_or_why_it_is_not(number: str, said: str) -> None:
+def test_phone_number_shows_its_reading_or_the_reason_why_not(number: str, said: str) -> None:
     assert labels.phone_reading(number, phones.read(number)) == said
 
 
-def test_the_country_code_of_the_example_is_another_country(settings: Settings) -> None:
+def test_example_country_code_is_of_another_country(settings: Settings) -> None:
     settings.PHONE_REGION = "FR"
     said = labels.phone_reading("08 123", phones.read("08 123"))
     assert said == "08 123 is not a valid number in France. Add the country code, such as +44."

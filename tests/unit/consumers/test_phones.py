@@ -1,4 +1,4 @@
-"""A phone number is read whole or not at all: nothing that was typed is dropped, none becomes another one."""
+"""A phone number is read completely or not at all: no digit is dropped, no number becomes another one."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from apps.consumers.phones import PhoneFault, e164, read
         "085 123 4567.",
     ],
 )
-def test_a_number_is_read_in_the_region_of_the_house(text: str) -> None:
+def test_number_is_read_in_the_companys_region(text: str) -> None:
     reading = read(text)
     assert (reading.e164, reading.region, reading.fault) == ("+353851234567", "IE", None)
 
 
-def test_a_national_number_means_another_one_in_another_region(settings: Settings) -> None:
+def test_national_number_differs_by_region(settings: Settings) -> None:
     settings.PHONE_REGION = "GB"
     assert e164("07400 123456") == "+447400123456"
     assert e164("+353 85 123 4567") == "+353851234567"
@@ -52,7 +52,7 @@ def test_a_national_number_means_another_one_in_another_region(settings: Setting
         ("+800 1234 5678", "+80012345678", "001"),
     ],
 )
-def test_a_number_of_another_country_says_which(text: str, number: str, region: str) -> None:
+def test_number_of_another_country_names_it(text: str, number: str, region: str) -> None:
     assert (read(text).e164, read(text).region) == (number, region)
 
 
@@ -99,12 +99,12 @@ def test_a_number_of_another_country_says_which(text: str, number: str, region: 
         ("3.53851E+11", PhoneFault.CHARACTERS),
     ],
 )
-def test_what_is_not_one_valid_number_is_not_read_and_says_why(text: str, fault: PhoneFault) -> None:
+def test_invalid_number_is_not_read_and_gives_the_reason(text: str, fault: PhoneFault) -> None:
     assert (read(text).e164, read(text).fault) == ("", fault)
     assert e164(text) is None
 
 
-def test_a_number_without_its_area_code_is_not_taken_for_a_whole_one(settings: Settings) -> None:
+def test_number_without_its_area_code_is_not_complete(settings: Settings) -> None:
     settings.PHONE_REGION = "US"
     assert e164("253 0000") is None
     assert e164("(650) 253-0000") == "+16502530000"
@@ -122,7 +122,7 @@ EXAMPLES = [
 
 
 def test_no_example_number_of_any_region_and_type_becomes_another_number(settings: Settings) -> None:
-    """International everywhere, national at home: read as itself, or not at all and then sent as typed."""
+    """International everywhere, national at home: read as itself, or not read and then sent as typed."""
     assert len(EXAMPLES) > 1_000
     wrong, read_at_home, read_abroad = [], 0, 0
     for region, _kind, number in EXAMPLES:
@@ -140,7 +140,7 @@ def test_no_example_number_of_any_region_and_type_becomes_another_number(setting
     assert read_at_home > 0.99 * len(EXAMPLES)
 
 
-def test_two_example_numbers_or_decimals_are_never_read_as_one(settings: Settings) -> None:
+def test_two_numbers_or_decimals_are_never_read_as_one(settings: Settings) -> None:
     for region, _kind, number in EXAMPLES:
         settings.PHONE_REGION = region
         international = phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
@@ -157,7 +157,7 @@ def test_two_example_numbers_or_decimals_are_never_read_as_one(settings: Setting
 
 
 def _ways(text: str) -> list[str]:
-    """The same number as people write it."""
+    """The usual notations of the number."""
     return [
         text,
         text.replace(" ", ""),

@@ -1,4 +1,4 @@
-"""What the receipt says of a submission: sent beside come back, links word for word, who did what."""
+"""The contents of the receipt: sent and returned values, links unchanged, authors of each act."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def compared(
     return {row.label: (row.sent, row.came_back, row.differs) for row in receipts.compared(sent, came_back)}
 
 
-# --- Sent beside come back ------------------------------------------------------------------------
-def test_what_came_back_as_it_was_sent_is_not_marked() -> None:
+# --- Sent and returned values ---------------------------------------------------------------------
+def test_value_returned_as_sent_is_not_marked() -> None:
     rows = compared(FULL, answer())
     assert list(rows) == [
         "Title", "First name", "Last name", "Gender", "Date of birth", "Email addresses", "Phone numbers",
@@ -59,11 +59,11 @@ def test_what_came_back_as_it_was_sent_is_not_marked() -> None:
         ("Identifiers", replace(answer(), identifiers=(Identifier("ProfileSystem", "another"),))),
     ],
 )
-def test_exactly_the_field_that_differs_is_marked(label: str, came_back: OrderConsumer) -> None:
+def test_only_the_differing_field_is_marked(label: str, came_back: OrderConsumer) -> None:
     assert [name for name, (_s, _b, differs) in compared(FULL, came_back).items() if differs] == [label]
 
 
-def test_what_came_back_without_having_been_sent_is_marked() -> None:
+def test_value_returned_without_being_sent_is_marked() -> None:
     rows = compared(clean(), replace(answer(clean()), nationality="Irish"))
     assert rows["Nationality"] == ((), ("Irish",), True)
 
@@ -74,12 +74,12 @@ def test_without_an_answer_nothing_differs() -> None:
     assert not any(differs for _sent, _back, differs in rows.values())
 
 
-def test_what_was_neither_sent_nor_came_back_is_left_out() -> None:
+def test_value_neither_sent_nor_returned_is_omitted() -> None:
     assert list(compared(clean(), answer(clean()))) == ["First name", "Last name", "Email addresses"]
     assert compared(None, None) == {}
 
 
-def test_a_country_and_a_gender_of_the_vendors_own_are_shown_as_they_are() -> None:
+def test_unknown_country_and_gender_of_the_vendor_are_shown_as_they_are() -> None:
     rows = compared(None, OrderConsumer(ref=REF, gender="X-9", country="ZZ"))
     assert rows["Gender"][1] == ("X-9",)
     assert rows["Country"][1] == ("ZZ (ZZ)",)
@@ -105,7 +105,7 @@ OWN = "http://127.0.0.1:8031/v2.1/guests/1"
         ('http://elsewhere.example/"><script>', False),
     ],
 )
-def test_a_link_is_shown_word_for_word_and_followed_only_on_the_vendors_own_host(
+def test_link_is_shown_unchanged_and_followed_only_on_the_vendors_host(
     href: str, own: bool, settings: Settings
 ) -> None:
     settings.CDP_BASE_URL = "http://127.0.0.1:8031"
@@ -113,7 +113,7 @@ def test_a_link_is_shown_word_for_word_and_followed_only_on_the_vendors_own_host
     assert (link.label, link.href, link.own) == ("Guest link", href, own)
 
 
-def test_links_that_did_not_come_are_not_shown(settings: Settings) -> None:
+def test_missing_links_are_not_shown(settings: Settings) -> None:
     submission = Submission(consumer_href="a", order_href="b", guest_href="")
     labels = [link.label for link in receipts.returned_links(submission, get_client())]
     assert labels == ["Consumer link", "Order link"]
@@ -123,7 +123,7 @@ def test_links_that_did_not_come_are_not_shown(settings: Settings) -> None:
     ("guest_ref", "path"),
     [("", ""), ("a/b", ""), ("../x", ""), (REF, f"/guests/{REF}/")],
 )
-def test_a_guest_reference_that_makes_no_address_has_no_page(guest_ref: str, path: str) -> None:
+def test_guest_reference_that_fits_no_address_has_no_page(guest_ref: str, path: str) -> None:
     assert receipts.own_page("orders:guest", guest_ref) == path
 
 
@@ -132,12 +132,12 @@ def test_a_guest_reference_that_makes_no_address_has_no_page(guest_ref: str, pat
     ("milliseconds", "words"),
     [(None, ""), (0, "0 ms"), (999, "999 ms"), (1000, "1.0 s"), (1_960, "2.0 s"), (29_949, "29.9 s")],
 )
-def test_a_duration_is_told_in_milliseconds_or_seconds(milliseconds: int | None, words: str) -> None:
+def test_duration_is_shown_in_milliseconds_or_seconds(milliseconds: int | None, words: str) -> None:
     assert receipts.duration_words(milliseconds) == words
 
 
 @pytest.mark.django_db
-def test_a_line_of_the_list_names_person_consumer_and_outcome(staff: User) -> None:
+def test_list_line_names_person_consumer_and_outcome(staff: User) -> None:
     submission = store(staff, Outcome.REJECTED, duration_ms=1500)
     line = receipts.line(submission)
     assert (line.person, line.consumer, line.outcome) == (
@@ -152,7 +152,7 @@ def test_a_line_of_the_list_names_person_consumer_and_outcome(staff: User) -> No
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("may_open", [True, False])
-def test_a_similar_consumer_is_told_with_who_and_when_and_linked_only_for_who_may_open_it(
+def test_similar_consumer_has_person_and_time_and_a_link_for_readers_with_permission(
     staff: User, may_open: bool
 ) -> None:
     submission = store(staff, Outcome.CREATED)
@@ -164,6 +164,6 @@ def test_a_similar_consumer_is_told_with_who_and_when_and_linked_only_for_who_ma
     assert "last name" in line.text
 
 
-def test_a_reason_without_an_earlier_submission_has_only_words() -> None:
+def test_warning_without_an_earlier_submission_has_only_text() -> None:
     line = receipts.warning_line(EntryWarning(NO_IDENTITY, "identifiers"), may_open=False)
     assert line == receipts.WarningLine(line.text)

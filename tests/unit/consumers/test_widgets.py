@@ -13,7 +13,7 @@ HOSTILE = """"><script>alert('1')</script>&amp;"""
 
 
 class Tags(HTMLParser):
-    """Every tag with its attributes, and the texts between them."""
+    """Collects every tag with its attributes, and the texts between them."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -34,9 +34,7 @@ class Tags(HTMLParser):
     "attrs",
     [{}, {"id": "id_x", "aria-invalid": "true", "required": True, "disabled": False, "title": HOSTILE}],
 )
-def test_an_input_says_the_same_as_djangos(
-    widget: type[forms.TextInput], value: Any, attrs: dict[str, Any]
-) -> None:
+def test_input_renders_like_djangos(widget: type[forms.TextInput], value: Any, attrs: dict[str, Any]) -> None:
     quick = widget(attrs={"maxlength": 9}).render("x", value, attrs, renderer=QuickInputs())
     assert (
         Tags(quick).read
@@ -45,21 +43,21 @@ def test_an_input_says_the_same_as_djangos(
 
 
 @pytest.mark.parametrize("value", ["", None, "b", HOSTILE])
-def test_a_select_says_the_same_as_djangos(value: str | None) -> None:
+def test_select_renders_like_djangos(value: str | None) -> None:
     choices = [("", "None"), ("a", "A"), ("b", HOSTILE), (HOSTILE, "C")]
     attrs = {"id": "id_x", "title": HOSTILE}
     django_s = forms.Select(choices=choices).render("x", value, attrs)
     assert Tags(PlainSelect(choices=choices).render("x", value, attrs)).read == Tags(django_s).read
 
 
-def test_a_value_that_is_no_choice_stays_on_the_page_and_on_nobody_elses() -> None:
+def test_invalid_choice_stays_on_its_own_page_only() -> None:
     select = PlainSelect(choices=[("", "None"), ("a", "A")])
     shown = Tags(select.render("x", HOSTILE)).read
     assert shown[-2:] == [("option", {"value": HOSTILE, "selected": None}), HOSTILE]
     assert HOSTILE not in Tags(select.render("x", "a")).read
 
 
-def test_choices_are_asked_for_anew_each_time() -> None:
+def test_choices_are_computed_for_each_form() -> None:
     offered = [("a", "A")]
     field = forms.ChoiceField(choices=PlainChoices(lambda: offered))
     offered = [("b", "B")]

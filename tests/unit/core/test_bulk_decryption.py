@@ -1,4 +1,4 @@
-"""Many tokens at once are opened by the same rules as one."""
+"""Decrypting many tokens follows the same rules as decrypting one."""
 
 from __future__ import annotations
 
@@ -24,15 +24,13 @@ def _one_by_one(tokens: list[str]) -> list[str | None]:
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]))))
-def test_every_text_comes_back(texts: list[str]) -> None:
+def test_every_text_round_trips(texts: list[str]) -> None:
     assert decrypt_all([encrypt(text) for text in texts]) == texts
 
 
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), texts=st.lists(st.text(max_size=40), min_size=1, max_size=5))
-def test_a_changed_token_is_opened_by_nobody_and_disturbs_no_other(
-    data: st.DataObject, texts: list[str]
-) -> None:
+def test_altered_token_is_not_decrypted_and_affects_no_other(data: st.DataObject, texts: list[str]) -> None:
     tokens = [encrypt(text) for text in texts]
     changed = data.draw(st.integers(0, len(tokens) - 1))
     at = data.draw(st.integers(0, len(tokens[changed]) - 1))
@@ -42,18 +40,18 @@ def test_a_changed_token_is_opened_by_nobody_and_disturbs_no_other(
 
 
 @pytest.mark.parametrize("token", ["", "gAAAA", "damaged", "é", "=" * 100, "A" * 200, "gAAAAA" + "A" * 90])
-def test_what_is_no_token_is_opened_by_nobody(token: str) -> None:
+def test_invalid_token_is_not_decrypted(token: str) -> None:
     assert decrypt_all([encrypt("a"), token, encrypt("b")]) == ["a", None, "b"]
 
 
-def test_keys_of_earlier_days_open_their_tokens(settings: Settings) -> None:
+def test_previous_keys_decrypt_their_tokens(settings: Settings) -> None:
     keys = [Fernet.generate_key().decode() for _number in range(3)]
     tokens = [Fernet(key).encrypt(key.encode()).decode() for key in keys]
     settings.ENCRYPTION_KEYS = keys[:2]
     assert decrypt_all(tokens) == [keys[0], keys[1], None]
 
 
-def test_a_token_with_the_right_signature_and_no_right_padding_is_opened_by_nobody(
+def test_token_with_a_valid_signature_and_invalid_padding_is_not_decrypted(
     settings: Settings,
 ) -> None:
     import base64

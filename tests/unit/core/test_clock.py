@@ -1,4 +1,4 @@
-"""The portal's clock: the database's time, counted on by the monotonic clock, whatever the machine's says."""
+"""The portal's clock: the database's time plus the monotonic clock, independent of the machine's time."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 
 @pytest.mark.parametrize("ahead", [AHEAD, -AHEAD])
-def test_a_wrong_clock_is_corrected_from_the_first_call_on(machine: Machine, ahead: dt.timedelta) -> None:
+def test_wrong_clock_is_corrected_from_the_first_call(machine: Machine, ahead: dt.timedelta) -> None:
     with time_machine.travel(TRUE + ahead, tick=False):
         assert clock.now() == TRUE
         assert clock.seconds() == int(TRUE.timestamp())
@@ -83,13 +83,13 @@ def test_a_wrong_clock_is_corrected_from_the_first_call_on(machine: Machine, ahe
     assert measured.ahead == ahead.total_seconds()
 
 
-def test_between_two_measurements_a_step_of_the_machines_clock_does_no_harm(machine: Machine) -> None:
+def test_machine_clock_change_between_measurements_has_no_effect(machine: Machine) -> None:
     with time_machine.travel(TRUE, tick=False) as local:
         clock.now()
         machine.uptime += 30
         local.shift(AHEAD)
         assert clock.now() == machine.true
-        assert measure_if_due(machine)  # and status hears of it with the next connection
+        assert measure_if_due(machine)  # the status page is updated with the next connection
         assert not measure_if_due(machine)
         assert clock.now() == machine.true
         measured = clock.last_measurement()
@@ -97,7 +97,7 @@ def test_between_two_measurements_a_step_of_the_machines_clock_does_no_harm(mach
         assert measured.ahead == pytest.approx(AHEAD.total_seconds() - 30)
 
 
-def test_it_is_measured_once_a_minute(machine: Machine) -> None:
+def test_offset_is_measured_once_a_minute(machine: Machine) -> None:
     with time_machine.travel(TRUE, tick=False) as local:
         for _ in range(180):
             measure_if_due(machine)
@@ -106,14 +106,14 @@ def test_it_is_measured_once_a_minute(machine: Machine) -> None:
     assert machine.asked == 3
 
 
-def test_half_of_the_round_trip_is_counted(machine: Machine) -> None:
+def test_half_of_the_round_trip_is_added(machine: Machine) -> None:
     machine.round_trip = 0.4
     with time_machine.travel(TRUE, tick=False):
         clock.now()
         assert abs(clock.now() - machine.true) < dt.timedelta(milliseconds=1)
 
 
-def test_a_slow_answer_changes_nothing_but_is_better_than_none(machine: Machine) -> None:
+def test_slow_measurement_is_used_only_if_there_is_no_other(machine: Machine) -> None:
     machine.round_trip = 3.0
     with time_machine.travel(TRUE + AHEAD, tick=False):
         clock.now()
@@ -124,7 +124,7 @@ def test_a_slow_answer_changes_nothing_but_is_better_than_none(machine: Machine)
         assert clock.last_measurement() == first
 
 
-def test_without_the_database_the_last_offset_stays_and_nobody_waits_often(
+def test_without_the_database_the_last_offset_stays_and_retries_are_limited(
     machine: Machine,
 ) -> None:
     with time_machine.travel(TRUE + AHEAD, tick=False) as local:
@@ -138,14 +138,14 @@ def test_without_the_database_the_last_offset_stays_and_nobody_waits_often(
     assert machine.asked <= 1 + 60 * 2 / clock.RETRY_SECONDS
 
 
-def test_a_process_that_never_reached_the_database_has_its_machines_clock(machine: Machine) -> None:
+def test_process_without_any_measurement_uses_its_machines_clock(machine: Machine) -> None:
     machine.away = True
     with time_machine.travel(TRUE, tick=False):
         assert [clock.now() for _ in range(5)] == [TRUE] * 5
     assert machine.asked == 1
 
 
-def test_once_measured_no_call_asks_the_database(machine: Machine) -> None:
+def test_no_call_queries_the_database_after_a_measurement(machine: Machine) -> None:
     with time_machine.travel(TRUE, tick=False):
         clock.now()
         machine.uptime += 24 * 60 * 60
@@ -154,7 +154,7 @@ def test_once_measured_no_call_asks_the_database(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("vendor", "sqlite"), ("in_atomic_block", True)])
-def test_neither_sqlite_nor_a_transaction_is_asked(machine: Machine, name: str, value: object) -> None:
+def test_no_measurement_on_sqlite_or_in_a_transaction(machine: Machine, name: str, value: object) -> None:
     setattr(machine, name, value)
     assert not measure_if_due(machine)
     assert machine.asked == 0
@@ -162,7 +162,7 @@ def test_neither_sqlite_nor_a_transaction_is_asked(machine: Machine, name: str, 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="One machine and its clock")
-def test_a_connection_that_is_taken_measures_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_taking_a_connection_measures_and_reports_the_offset(monkeypatch: pytest.MonkeyPatch) -> None:
     from apps.core.models import MachineClock
 
     monkeypatch.setattr(clock, "measure_if_due", measure_if_due)
@@ -177,12 +177,12 @@ def test_a_connection_that_is_taken_measures_and_says_so(monkeypatch: pytest.Mon
     assert stored.ahead == pytest.approx(AHEAD.total_seconds(), abs=1)
 
 
-def test_the_vendors_client_takes_this_clock() -> None:
+def test_vendor_client_uses_this_clock() -> None:
     exchange: Any = get_client()._exchange
     assert exchange.clock is clock.now
 
 
-def test_the_age_of_a_file_is_counted_by_the_clock_that_stamped_it(machine: Machine, tmp_path: Path) -> None:
+def test_file_age_is_computed_by_the_clock_that_stamped_it(machine: Machine, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.touch()
     with time_machine.travel(TRUE + AHEAD, tick=False):
@@ -194,10 +194,10 @@ def test_the_age_of_a_file_is_counted_by_the_clock_that_stamped_it(machine: Mach
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="One machine and its clock")
-def test_the_first_session_of_a_process_is_not_judged_by_the_clock_of_the_machine(
+def test_first_session_of_a_process_is_not_judged_by_the_machines_clock(
     as_staff: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The process was started while the database was away, so it has asked in vain a moment ago."""
+    """The process was started during an outage of the database, so its measurement failed a moment ago."""
     monkeypatch.setattr(clock, "measure_if_due", measure_if_due)
     monkeypatch.setattr(clock, "_tried_at", time.monotonic())
     connection.close()

@@ -1,4 +1,4 @@
-"""Which exceptions mean that the database is away."""
+"""The exceptions that mean a lost database."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from tests.support.people import PASSWORD
 
 
 def raised(error: Exception, first: Exception | None) -> Exception:
-    """The error as Python leaves it where it was raised while the first one was being handled."""
+    """The exception with the context that Python sets if it was raised while handling the first one."""
     error.__context__ = first
     return error
 
 
 @pytest.mark.parametrize("error", [OperationalError(), InterfaceError()])
-def test_a_database_that_does_not_answer_is_away(error: Exception) -> None:
+def test_database_that_does_not_answer_is_lost(error: Exception) -> None:
     assert is_away(error)
 
 
 @pytest.mark.parametrize("kind", [UpdateError, SessionInterrupted, transaction.TransactionManagementError])
-def test_what_django_raises_in_place_of_it_is_away_only_where_that_came_first(kind: type[Exception]) -> None:
+def test_djangos_wrapping_error_means_lost_only_if_caused_by_a_lost_database(kind: type[Exception]) -> None:
     assert is_away(raised(kind(), OperationalError()))
     assert not is_away(raised(kind(), DatabaseError()))
     assert not is_away(raised(kind(), None))
 
 
-def test_a_fault_in_the_handling_of_it_is_a_fault() -> None:
+def test_fault_while_handling_a_lost_database_is_a_fault() -> None:
     assert not is_away(raised(KeyError(), OperationalError()))
     assert not is_away(None)
 
 
-def test_the_query_after_a_lost_connection_in_a_transaction_is_away_too(
+def test_query_after_a_lost_connection_in_a_transaction_is_lost_too(
     transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lost(*_: object) -> None:
@@ -53,14 +53,14 @@ def test_the_query_after_a_lost_connection_in_a_transaction_is_away_too(
         except OperationalError:
             Session.objects.count()
 
-    # Django remembers the error of an earlier transaction of the connection, and names it as the cause.
+    # Django remembers the error of an earlier transaction of the connection and names it as the cause.
     monkeypatch.setattr(connection, "rollback_exc", DatabaseError("of an earlier transaction"))
     with pytest.raises(transaction.TransactionManagementError) as told:
         goes_on()
     assert is_away(told.value)
 
 
-def test_a_sign_in_whose_session_cannot_be_written_is_told_as_something_that_passes(
+def test_sign_in_whose_session_cannot_be_written_is_reported_as_temporary(
     staff: User, monkeypatch: pytest.MonkeyPatch, client: Client
 ) -> None:
     save = Session.save

@@ -1,4 +1,4 @@
-"""What arrives twice or holds what nobody sees is told in words, in every form of the portal."""
+"""Repeated values and invisible characters are reported by every form of the portal."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ class Choose(PortalForm):
         raise ValidationError("what the last value alone is told")
 
 
-# --- Twice ----------------------------------------------------------------------------------------
+# --- Repeated values ------------------------------------------------------------------------------
 @pytest.mark.parametrize("field", ["name", "note", "colour"])
-def test_a_field_with_two_values_is_an_error_at_the_field_and_keeps_the_later_one(field: str) -> None:
+def test_field_with_two_values_is_an_error_and_shows_the_later_one(field: str) -> None:
     form = Choose(QueryDict(f"{field}=blue&{field}=red"))
     assert form.errors[field] == [ARRIVED_TWICE]
     assert field not in form.cleaned_data
@@ -51,23 +51,24 @@ def test_a_field_with_two_values_is_an_error_at_the_field_and_keeps_the_later_on
 
 
 @pytest.mark.parametrize("query", ["note=x&note=x", "roles=a&roles=b", "note=x&other=1&other=2"])
-def test_the_same_twice_a_list_and_what_is_no_field_are_no_contradiction(query: str) -> None:
+def test_repeated_equal_value_list_and_unknown_field_are_no_contradiction(query: str) -> None:
     assert set(Choose(QueryDict(query)).errors) == {"name"}
 
 
-def test_a_name_of_another_form_is_not_this_forms() -> None:
+def test_prefixed_name_of_another_form_is_ignored() -> None:
     assert "note" not in Choose(QueryDict("note=1&note=2&mine-note=x"), prefix="mine").errors
     assert "note" in Choose(QueryDict("mine-note=1&mine-note=2"), prefix="mine").errors
 
 
-def test_a_row_whose_later_value_is_empty_is_not_an_empty_row() -> None:
+def test_row_whose_later_value_is_empty_is_not_an_empty_row() -> None:
     form = Choose(QueryDict("note=x&note="), empty_permitted=True, use_required_attribute=False)
     assert form.errors["note"] == [ARRIVED_TWICE]
 
 
-def test_a_form_that_nobody_sent_says_nothing() -> None:
+def test_unbound_form_has_no_errors() -> None:
     assert Choose().errors == {}
-    assert Choose({"note": "x"}).errors.keys() == {"name"}  # read again from what was kept: no list of values
+    # read again from stored data: not a list of values
+    assert Choose({"note": "x"}).errors.keys() == {"name"}
 
 
 def _forms_of_the_portal() -> Iterator[type[forms.Form]]:
@@ -85,19 +86,19 @@ FORMS = [form for form in _forms_of_the_portal() if form is not PortalForm]
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
-def test_every_form_of_the_portal_refuses_two_values_before_it_reads_on(form: type[forms.Form]) -> None:
+def test_every_form_refuses_two_values_before_validation(form: type[forms.Form]) -> None:
     assert issubclass(form, PortalForm)
     own = [kind for kind in form.__mro__ if "clean" in vars(kind) and kind is not PortalForm]
     calls_on = [kind for kind in own if "super" in kind.clean.__code__.co_names]  # type: ignore[attr-defined]
     assert [kind for kind in own if kind not in calls_on and kind.__module__.startswith("apps.")] == []
 
 
-def test_the_forms_are_found() -> None:
+def test_forms_are_found() -> None:
     assert len(FORMS) >= 12
 
 
-# --- One value of an address ----------------------------------------------------------------------
-def test_one_value_is_taken_as_it_is_and_none_is_an_empty_text() -> None:
+# --- A single value in an address -----------------------------------------------------------------
+def test_single_value_is_returned_and_a_missing_one_is_empty() -> None:
     values = QueryDict("a=1&b=2&b=2&c=+x+")
     assert [single(values, name) for name in "abcd"] == ["1", "2", " x ", ""]
     assert doubled(values) == frozenset()
@@ -111,10 +112,10 @@ def test_two_values_are_refused_without_quoting_them() -> None:
     assert str(refused.value) == ""
 
 
-# --- What nobody sees -----------------------------------------------------------------------------
+# --- Invisible characters -------------------------------------------------------------------------
 @pytest.mark.parametrize("control", [*CONTROLS_THAT_PYTHON_STRIPS, "\x00", "\x07", "\x7f", "\x9f", "\ud800"])
 @pytest.mark.parametrize("field", [LineField(), LinesField()], ids=["line", "lines"])
-def test_a_control_character_is_refused_wherever_it_is(field: forms.CharField, control: str) -> None:
+def test_control_character_is_refused_anywhere(field: forms.CharField, control: str) -> None:
     for text in (f"{control}Ida", f"Ida{control}", f"Ida{control}Clean", f" {control} Ida", control):
         with pytest.raises(ValidationError) as refused:
             field.clean(text)
@@ -132,24 +133,24 @@ def test_blanks_at_the_ends_are_trimmed(blank: str) -> None:
 
 
 @pytest.mark.parametrize("separator", LINE_SEPARATORS)
-def test_a_line_separator_is_a_line_break(separator: str) -> None:
+def test_line_separator_is_a_line_break(separator: str) -> None:
     assert LinesField().clean(f"one{separator}two") == "one\ntwo"
     with pytest.raises(ValidationError, match="line breaks"):
         LineField().clean(f"one{separator}two")
 
 
-def test_several_lines_are_for_the_field_of_several_lines() -> None:
+def test_only_multi_line_fields_accept_several_lines() -> None:
     assert LinesField().clean("one\r\ntwo\tthree\n") == "one\ntwo\tthree"
     with pytest.raises(ValidationError, match="line breaks"):
         LineField().clean("one\r\ntwo")
 
 
-def test_a_line_break_is_one_character_however_it_was_sent() -> None:
+def test_line_break_counts_as_one_character_in_any_encoding() -> None:
     for text in ("a\r\nb", "a\rb", "a\nb"):
         assert LinesField(max_length=3).clean(text) == "a\nb"
 
 
-def test_the_browser_is_told_the_limit_and_cuts_nothing() -> None:
+def test_limit_is_in_the_html_without_truncation_by_the_browser() -> None:
     for field in (LineField(max_length=9, min_length=2), LinesField(max_length=9)):
         assert field.widget.attrs["data-limit"] == "9"
         assert not {"maxlength", "minlength"} & {*field.widget.attrs}
@@ -158,7 +159,7 @@ def test_the_browser_is_told_the_limit_and_cuts_nothing() -> None:
 
 
 @pytest.mark.parametrize("text", ["e\N{COMBINING ACUTE ACCENT}", "👩🏽🚀", "مرحبا", "a\u0600b"])
-def test_everything_else_is_taken_as_typed(text: str) -> None:
+def test_other_text_is_accepted_as_typed(text: str) -> None:
     assert LineField().clean(text) == text
 
 
@@ -166,7 +167,7 @@ INVISIBLE = "\u200b\ufeff\u202e\u2060\u3164\u2800"
 
 
 @pytest.mark.parametrize("field", [LineField, NameField, LinesField])
-def test_characters_that_nobody_sees_are_removed_and_nothing_visible_is_empty(
+def test_invisible_characters_are_removed_and_no_visible_text_becomes_empty(
     field: type[forms.CharField],
 ) -> None:
     for character in INVISIBLE:
@@ -176,19 +177,19 @@ def test_characters_that_nobody_sees_are_removed_and_nothing_visible_is_empty(
         field().clean(f" {INVISIBLE}\u200d\ufe0f ")
 
 
-def test_only_names_and_prose_keep_what_shapes_their_letters() -> None:
+def test_only_names_and_prose_preserve_joining_characters() -> None:
     persian = "علی\u200cرضا"
     assert NameField().clean(persian) == LinesField().clean(persian) == persian
     assert LineField().clean(persian) == "علیرضا"
 
 
-def test_a_no_break_space_in_a_code_is_a_space() -> None:
+def test_no_break_space_in_a_code_is_a_space() -> None:
     assert LineField().clean("LP\u00a0004\u202f8213") == "LP 004 8213"
     assert NameField().clean("Mary\u00a0Jane") == "Mary\u00a0Jane"
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
-def test_every_text_field_of_the_portal_removes_them_but_a_password_never(form: type[forms.Form]) -> None:
+def test_every_text_field_removes_them_except_passwords(form: type[forms.Form]) -> None:
     for name, field in form.base_fields.items():
         if isinstance(field.widget, forms.PasswordInput):
             assert not isinstance(field, LineField)
@@ -198,7 +199,7 @@ def test_every_text_field_of_the_portal_removes_them_but_a_password_never(form: 
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
-def test_the_browser_keeps_its_hands_off_every_text_field(form: type[forms.Form]) -> None:
+def test_every_text_field_disables_autofill_and_correction(form: type[forms.Form]) -> None:
     for field in form.base_fields.values():
         if isinstance(field, LineField):
             attrs = field.widget.attrs
@@ -208,6 +209,6 @@ def test_the_browser_keeps_its_hands_off_every_text_field(form: type[forms.Form]
             assert (attrs.get("dir") == "auto") is isinstance(field, NameField)
 
 
-def test_bytes_that_were_no_text_are_told() -> None:
+def test_invalid_bytes_are_reported() -> None:
     with pytest.raises(ValidationError, match="again"):
         LineField().clean("Ida\N{REPLACEMENT CHARACTER}")

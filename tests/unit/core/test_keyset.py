@@ -1,4 +1,4 @@
-"""Pages by key: every row once, in both directions, whatever the keys."""
+"""Keyset pagination: every row once, in both directions, whatever the keys."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def walk(
         position = pages[-1].newer if newer else pages[-1].older
         if position is None:
             return pages
-        # What stands in an address is read as it was written.
+        # A key in an address is read as it was written.
         assert read_position(QueryDict(str(position)), by) == position
         assert len(pages) < 9
 
@@ -54,7 +54,7 @@ def shown(pages: list[Page[Submission]]) -> list[list[int]]:
 
 
 @pytest.mark.parametrize("by", [BY, ("id",)])
-def test_every_row_is_on_one_page_both_ways(ids: list[int], by: tuple[str, ...]) -> None:
+def test_paging_shows_every_row_once_in_both_directions(ids: list[int], by: tuple[str, ...]) -> None:
     down = walk(by, oldest_first=False, newer=False, begin=None)
     newest = ids[::-1]
     assert shown(down) == [newest[:4], newest[4:8], newest[8:]]
@@ -64,7 +64,7 @@ def test_every_row_is_on_one_page_both_ways(ids: list[int], by: tuple[str, ...])
     assert up[0].older is not None
 
 
-def test_several_lists_are_read_as_one_and_a_row_of_two_lists_once(ids: list[int]) -> None:
+def test_several_lists_are_paged_as_one_without_duplicates(ids: list[int]) -> None:
     lists = [
         Submission.objects.filter(pk__in=ids[::2]),
         Submission.objects.filter(pk__in=ids[:5]),
@@ -79,7 +79,7 @@ def test_several_lists_are_read_as_one_and_a_row_of_two_lists_once(ids: list[int
 
 
 @pytest.mark.parametrize("by", [BY, ("id",)])
-def test_a_timeline_reads_the_same_from_its_oldest(ids: list[int], by: tuple[str, ...]) -> None:
+def test_timeline_can_be_read_from_its_oldest_row(ids: list[int], by: tuple[str, ...]) -> None:
     forth = walk(by, oldest_first=True, newer=True, begin=None)
     assert shown(forth) == [ids[:4], ids[4:8], ids[8:]]
     assert forth[0].older is None
@@ -87,7 +87,7 @@ def test_a_timeline_reads_the_same_from_its_oldest(ids: list[int], by: tuple[str
     assert shown(back) == [ids[4:8], ids[:4]]
 
 
-def test_the_way_back_ends_with_a_whole_first_page(ids: list[int]) -> None:
+def test_paging_back_ends_with_a_full_first_page(ids: list[int]) -> None:
     third = Submission.objects.get(pk=ids[-3])
     page = page_of([Submission.objects.all()], ("id",), size=4, position=Position((third.pk,), newer=True))
     assert [row.pk for row in page.rows] == ids[:-5:-1]
@@ -97,7 +97,7 @@ def test_the_way_back_ends_with_a_whole_first_page(ids: list[int]) -> None:
 @pytest.mark.parametrize(
     "key", ["1772841600000000", "1-2-3", "", "1-", "-1", "1-x", "1-²", "1-9223372036854775808"]
 )
-def test_what_no_page_wrote_is_no_key(key: str) -> None:
+def test_forged_key_is_refused(key: str) -> None:
     for name in ("before", "after"):
         query = QueryDict(mutable=True)
         query[name] = key
@@ -105,5 +105,5 @@ def test_what_no_page_wrote_is_no_key(key: str) -> None:
             read_position(query, BY)
 
 
-def test_no_key_is_the_first_page() -> None:
+def test_missing_key_is_the_first_page() -> None:
     assert read_position(QueryDict("action=x"), BY) is None

@@ -1,4 +1,4 @@
-"""Promises about the frame of every page, its templates and its static files."""
+"""The frame of every page, its templates and its static files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.contrib.staticfiles import finders
 from django.template.loader import render_to_string
 
 TEMPLATES = sorted((settings.BASE_DIR / "templates").rglob("*.html"))
-# As Bootstrap publishes it for 5.3.8, in the integrity attribute of its own page.
+# As published by Bootstrap for 5.3.8, in the integrity attribute of its own page.
 BOOTSTRAP_SHA384 = "sRIl4kxILFvY47J16cr9ZwB07vP4J8+LH7qKQnuqkuIAvNWLzeN8tE5YBujZqJLB"
 
 
@@ -31,7 +31,7 @@ class Person:
 
 
 class Elements(HTMLParser):
-    """Every start tag with its attributes."""
+    """Collects every start tag with its attributes."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -48,19 +48,19 @@ def page(**context: Any) -> str:
     )
 
 
-def test_the_title_names_page_portal_and_environment() -> None:
+def test_title_names_page_portal_and_environment() -> None:
     title = "Page not found – Consumer Portal – Practice – nothing"
     assert f"<title>{title}</title>" in page()
 
 
-def test_the_page_shows_environment_in_words_and_practice_differs_from_production() -> None:
+def test_page_shows_the_environment_as_text_and_practice_differs_from_production() -> None:
     assert "environment-practice" in page()
     production = page(environment_words="Production – Sitecore CDP EU", is_practice=False)
     assert '<span class="environment-words">Production – Sitecore CDP EU</span>' in production
     assert "environment-practice" not in production
 
 
-def test_the_page_shows_who_is_signed_in_and_signs_out_by_a_form() -> None:
+def test_page_shows_the_signed_in_person_and_signs_out_by_a_form() -> None:
     shown = page(user=Person())
     assert "Aoife Ní Bhriain" in shown
     assert "Staff, Supervisor" in shown
@@ -70,7 +70,7 @@ def test_the_page_shows_who_is_signed_in_and_signs_out_by_a_form() -> None:
     assert "Sign out" not in page()
 
 
-def test_the_page_has_one_heading_a_skip_link_to_main_and_no_second_id() -> None:
+def test_page_has_one_heading_a_skip_link_and_unique_ids() -> None:
     elements = Elements(page(user=Person(), support_code="3f9a01bc")).found
     assert sum(tag == "h1" for tag, _ in elements) == 1
     assert ("a", {"class": "skip-link", "href": "#main"}) in elements
@@ -80,7 +80,7 @@ def test_the_page_has_one_heading_a_skip_link_to_main_and_no_second_id() -> None
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
-def test_no_template_has_what_the_content_security_policy_refuses(template: Path) -> None:
+def test_no_template_violates_the_content_security_policy(template: Path) -> None:
     for tag, attributes in Elements(re.sub(r"{%.*?%}|{#.*?#}", "", template.read_text())).found:
         assert tag != "style"
         assert "style" not in attributes
@@ -89,7 +89,7 @@ def test_no_template_has_what_the_content_security_policy_refuses(template: Path
         assert not (attributes.get("href") or "").startswith("javascript:")
 
 
-def test_every_static_file_that_the_frame_names_exists() -> None:
+def test_every_static_file_of_the_frame_exists() -> None:
     names = re.findall(r'{% static "([^"]+)" %}', (settings.BASE_DIR / "templates/base.html").read_text())
     assert "bootstrap/bootstrap.min.css" in names
     assert [name for name in names if finders.find(name) is None] == []
@@ -102,7 +102,7 @@ def test_every_script_that_a_script_imports_exists() -> None:
             assert (scripts / name).is_file(), f"{script.name} imports {name}"
 
 
-def test_every_word_that_a_script_says_is_in_the_page() -> None:
+def test_every_text_used_by_a_script_is_in_the_page() -> None:
     spoken = {
         re.sub(r"[A-Z]", lambda letter: f"-{letter[0].lower()}", name)
         for script in (settings.BASE_DIR / "static/js").glob("*.js")
@@ -112,7 +112,7 @@ def test_every_word_that_a_script_says_is_in_the_page() -> None:
     assert spoken == written
 
 
-def test_bootstrap_is_the_file_that_bootstrap_publishes() -> None:
+def test_bootstrap_file_has_the_published_hash() -> None:
     found = finders.find("bootstrap/bootstrap.min.css")
     assert isinstance(found, str)
     digest = hashlib.sha384(Path(found).read_bytes()).digest()

@@ -33,7 +33,7 @@ def rendered(source: str, **context: Any) -> str:
     return Template("{% load portal %}" + source).render(Context(context)).strip()
 
 
-def test_a_moment_is_shown_in_the_readers_zone_with_utc_for_machines_and_on_hover() -> None:
+def test_moment_is_shown_in_the_readers_time_zone_with_utc_as_attribute_and_title() -> None:
     with timezone.override(ZoneInfo("Asia/Tokyo")):
         assert portal.moment(NOON) == (
             '<time datetime="1991-03-07T23:30:05Z" title="7 March 1991, 23:30:05 UTC">'
@@ -41,27 +41,27 @@ def test_a_moment_is_shown_in_the_readers_zone_with_utc_for_machines_and_on_hove
         )
 
 
-def test_a_moment_shows_seconds_when_they_are_asked_for() -> None:
+def test_moment_shows_seconds_on_request() -> None:
     with timezone.override(dt.UTC):
         assert ">7 March 1991, 23:30:05</time>" in rendered("{% moment at seconds=True %}", at=NOON)
 
 
-def test_a_moment_that_is_not_there_shows_nothing() -> None:
+def test_missing_moment_shows_nothing() -> None:
     assert rendered("{% moment at %}|{{ at|day }}", at=None) == "|"
 
 
-def test_a_moment_without_a_zone_is_refused() -> None:
+def test_moment_without_a_time_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="naive"):
         portal.moment(NOON.replace(tzinfo=None))
 
 
-def test_a_day_is_written_out_and_a_moment_has_the_day_of_the_readers_zone() -> None:
+def test_day_is_spelled_out_and_a_moment_has_the_day_of_the_readers_time_zone() -> None:
     assert portal.day(dt.date(1991, 3, 7)) == "7 March 1991"
     with timezone.override(ZoneInfo("Asia/Tokyo")):
         assert portal.day(NOON) == "8 March 1991"
 
 
-def test_a_panel_has_its_heading_its_shape_and_its_content_once_escaped() -> None:
+def test_panel_has_its_heading_its_symbol_and_its_content_escaped_once() -> None:
     page = rendered(
         '{% panel "unknown" title level=1 %}<p>{{ text }}</p>{% endpanel %}', title="A < B", text="C < D"
     )
@@ -72,18 +72,18 @@ def test_a_panel_has_its_heading_its_shape_and_its_content_once_escaped() -> Non
     assert "data-focus" not in page
 
 
-def test_a_panel_that_takes_the_focus_has_a_name() -> None:
+def test_panel_that_takes_the_focus_has_a_name() -> None:
     page = rendered('{% panel "warning" "Wait" focus=True %}{% endpanel %}')
     assert 'aria-labelledby="panel-title" tabindex="-1" data-focus' in page
     assert '<h2 class="panel-title" id="panel-title">' in page
 
 
-def test_a_panel_of_an_unknown_kind_is_refused() -> None:
+def test_unknown_kind_of_panel_is_refused() -> None:
     with pytest.raises(ValueError, match="no panel of kind purple"):
         rendered('{% panel "purple" "Wait" %}{% endpanel %}')
 
 
-def test_a_row_says_in_words_that_its_value_differs() -> None:
+def test_differing_row_is_marked_as_text() -> None:
     assert "Differs" in rendered('{% row "Last name" different=True %}X{% endrow %}')
     assert "Differs" not in rendered('{% row "Last name" %}X{% endrow %}')
 
@@ -99,7 +99,7 @@ def test_a_row_says_in_words_that_its_value_differs() -> None:
         ("not_created", "Not created"),
     ],
 )
-def test_an_outcome_has_a_word_and_a_shape_of_its_own(outcome: str, words: str) -> None:
+def test_outcome_has_its_own_label_and_symbol(outcome: str, words: str) -> None:
     badge = render_to_string("components/outcome.html", {"outcome": outcome})
     assert re.search(rf"</svg>\s*{words}</span>", badge)
     others = portal.PANEL_KINDS - {outcome}
@@ -108,7 +108,7 @@ def test_an_outcome_has_a_word_and_a_shape_of_its_own(outcome: str, words: str) 
     assert all(render_to_string("components/icon.html", {"name": other}) != shape for other in others)
 
 
-def test_the_error_summary_links_to_the_fields_and_is_absent_without_errors() -> None:
+def test_error_summary_links_to_the_fields_and_is_absent_without_errors() -> None:
     errors = [
         {"href": "#id_last_name", "message": "Enter the last name"},
         {"href": "", "message": "Too many <"},
@@ -120,14 +120,14 @@ def test_the_error_summary_links_to_the_fields_and_is_absent_without_errors() ->
     assert render_to_string("components/error_summary.html", {"errors": []}).strip() == ""
 
 
-def test_the_pager_links_only_where_there_is_a_page() -> None:
+def test_pager_links_only_to_existing_pages() -> None:
     page = render_to_string("components/pager.html", {"older_url": "?before=7"})
     assert 'href="?before=7"' in page
     assert "Newer" not in page
     assert render_to_string("components/pager.html", {}).strip() == ""
 
 
-def test_a_timeline_tells_what_when_and_who() -> None:
+def test_timeline_shows_what_when_and_who() -> None:
     event = SimpleNamespace(moment=NOON, text="Sent", by="Pat Murphy", outcome="sending")
     with timezone.override(dt.UTC):
         page = render_to_string("components/timeline.html", {"events": [event]})
@@ -140,7 +140,7 @@ def test_a_timeline_tells_what_when_and_who() -> None:
     ("person", "shown"),
     [(Person("a.see"), True), (Person("a.other"), True), (Person("a.no"), False), (None, False)],
 )
-def test_the_navigation_shows_what_one_of_the_permissions_opens(
+def test_navigation_shows_entries_that_any_of_their_permissions_allows(
     settings: Settings, person: Person | None, shown: bool
 ) -> None:
     settings.ROOT_URLCONF = __name__
@@ -148,7 +148,7 @@ def test_the_navigation_shows_what_one_of_the_permissions_opens(
     assert ('<a href="/here">Here</a>' in page) is shown
 
 
-def test_the_navigation_marks_the_page_that_one_is_on(settings: Settings) -> None:
+def test_navigation_marks_the_current_page(settings: Settings) -> None:
     settings.ROOT_URLCONF = __name__
     request = SimpleNamespace(resolver_match=SimpleNamespace(view_name="here"))
     links = '{% nav_link "here" "Here" "a.see" %}{% nav_link "there" "There" "a.see" %}'
@@ -157,11 +157,11 @@ def test_the_navigation_marks_the_page_that_one_is_on(settings: Settings) -> Non
     assert '<a href="/there">There</a>' in page
 
 
-def test_the_navigation_leaves_out_an_address_that_does_not_exist(settings: Settings) -> None:
+def test_navigation_omits_missing_addresses(settings: Settings) -> None:
     settings.ROOT_URLCONF = __name__
     assert rendered('{% nav_link "nowhere" "Nowhere" "a.see" %}', user=Person("a.see")) == ""
 
 
-def test_the_support_code_is_the_views_own_and_empty_without_a_request() -> None:
+def test_support_code_is_the_views_own_and_empty_without_a_request() -> None:
     assert rendered("{% support_code %}", support_code="3f9a01bc") == "3f9a01bc"
     assert rendered("{% support_code %}") == ""

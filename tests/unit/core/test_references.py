@@ -1,4 +1,4 @@
-"""Every field for a reference takes it bare and in any link, and says what else it was given."""
+"""Every reference field accepts the bare reference and any link, and reports other input."""
 
 from __future__ import annotations
 
@@ -67,21 +67,19 @@ CASES = [(kind, link) for kind, links in LINKS.items() for link in links]
 
 @pytest.mark.parametrize("wrapped", WRAPPED)
 @pytest.mark.parametrize(("kind", "link"), CASES)
-def test_a_link_is_reduced_to_its_reference_whoever_wrapped_it(
-    kind: RecordKind, link: str, wrapped: str
-) -> None:
+def test_wrapped_link_is_reduced_to_its_reference(kind: RecordKind, link: str, wrapped: str) -> None:
     if "://" not in link and wrapped not in ("bare", "in brackets of a mail"):
-        link = f"https://{link}"  # a filter wraps whole links only
+        link = f"https://{link}"  # a filter accepts only complete links
     pasted = WRAPPED[wrapped](link)
     assert reference_in_link(pasted, kind) == REF
     assert reference_in_link(pasted) == REF
 
 
 @pytest.mark.parametrize(("kind", "link"), CASES)
-def test_a_link_to_something_else_says_what_it_leads_to(kind: RecordKind, link: str) -> None:
+def test_link_to_another_kind_of_record_names_that_kind(kind: RecordKind, link: str) -> None:
     for wanted in set(RecordKind) - {kind}:
         if f"{wanted}={OTHER}" in link:
-            assert reference_in_link(link, wanted) == OTHER  # where the reader came from
+            assert reference_in_link(link, wanted) == OTHER  # the reader's previous page
             continue
         with pytest.raises(NoReference) as refused:
             reference_in_link(link, wanted)
@@ -102,7 +100,7 @@ def test_a_link_to_something_else_says_what_it_leads_to(kind: RecordKind, link: 
         "https://example.com/?url=https%3A%2F%2Fexample.com%2F%3Furl%3D%5Bhttps",
     ],
 )
-def test_what_leads_to_no_record_is_no_reference(link: str) -> None:
+def test_link_to_no_record_is_no_reference(link: str) -> None:
     if f"/orders/{REF}?" in link:
         assert reference_in_link(link, RecordKind.ORDER) == REF
         return
@@ -110,19 +108,19 @@ def test_what_leads_to_no_record_is_no_reference(link: str) -> None:
         reference_in_link(link, RecordKind.ORDER)
 
 
-def test_a_word_behind_the_kind_is_a_page_and_no_reference() -> None:
+def test_word_after_the_kind_is_a_page_and_no_reference() -> None:
     for link in ("https://portal/consumers/new/?tab=1", "https://app.boxever.com/#/guests/search"):
         with pytest.raises(NoReference):
             reference_in_link(link, uuid_shaped=False)
     assert reference_in_link(f"{API}/orders/ord-1/consumers", RecordKind.ORDER, uuid_shaped=False) == "ord-1"
 
 
-def test_what_a_sentence_puts_around_a_reference_is_left_out() -> None:
+def test_punctuation_around_a_reference_is_ignored() -> None:
     for typed in (f"<{REF}>.", f'"{REF}"', f"({REF}),", f"{{{REF}}}"):
         assert filled(EntryOrder, "order_ref", typed).is_valid(), typed
 
 
-def test_two_orders_in_one_link_are_not_chosen_from() -> None:
+def test_link_with_two_orders_is_refused() -> None:
     with pytest.raises(NoReference):
         reference_in_link(f"{API}/orders/{REF}/orders/{OTHER}", RecordKind.ORDER)
     assert reference_in_link(f"{API}/orders/{REF}/orders/{REF.lower()}", RecordKind.ORDER) == REF.lower()
@@ -141,7 +139,7 @@ def submissions(values: QueryDict) -> forms.Form:
 
 
 class EntryOrder(forms.Form):
-    """The field of the entry alone."""
+    """Only the order field of the entry."""
 
     order_ref = OrderReferenceField()
 
@@ -159,7 +157,7 @@ FIELDS: list[tuple[Callable[[QueryDict], forms.Form], str, RecordKind]] = [
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("form", "name", "kind"), FIELDS)
-def test_every_reference_field_takes_every_kind_of_link(
+def test_every_reference_field_accepts_every_kind_of_link(
     form: Callable[[QueryDict], forms.Form], name: str, kind: RecordKind
 ) -> None:
     for link in [REF, f" {REF}\u200b", *LINKS[kind], *(wrap(LINKS[kind][0]) for wrap in WRAPPED.values())]:
@@ -170,8 +168,8 @@ def test_every_reference_field_takes_every_kind_of_link(
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("form", "name", "kind"), FIELDS[:-1])  # the audit log's takes every kind
-def test_every_reference_field_says_what_it_was_given_instead(
+@pytest.mark.parametrize(("form", "name", "kind"), FIELDS[:-1])  # the audit log's accepts every kind
+def test_every_reference_field_names_the_other_kind_it_was_given(
     form: Callable[[QueryDict], forms.Form], name: str, kind: RecordKind
 ) -> None:
     other = RecordKind.GUEST if kind is not RecordKind.GUEST else RecordKind.ORDER
@@ -188,13 +186,13 @@ def test_every_reference_field_says_what_it_was_given_instead(
 PLAIN = REF.replace("-", "")
 
 
-def test_case_and_dashes_do_not_count() -> None:
+def test_case_and_dashes_are_ignored() -> None:
     assert same_reference(REF, PLAIN.upper())
     assert not same_reference(REF, f"1{REF[1:]}")
     assert not same_reference("", "")
     assert not same_reference(REF, "")
 
 
-def test_every_spelling_is_looked_for_in_lower_case() -> None:
+def test_every_spelling_is_searched_in_lower_case() -> None:
     assert set(spellings(PLAIN.upper())) == set(spellings(REF)) == {REF.lower(), PLAIN.lower()}
     assert "odd-one" in spellings("Odd-One")

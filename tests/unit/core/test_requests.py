@@ -1,4 +1,4 @@
-"""Which address a request came from: the socket's and the client's, and nobody writes another's."""
+"""The address of a request: the socket's and the client's; no client can forge another's."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def origin(peer: str, forwarded_for: str = "") -> Origin:
 
 def client_address(peer: str, forwarded_for: str = "") -> str:
     found = origin(peer, forwarded_for)
-    assert found.peer_address == peer  # always beside it, as the socket told it
+    assert found.peer_address == peer  # always next to it, as the socket reports it
     return found.client_address
 
 
@@ -36,7 +36,7 @@ def trusted(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("header", ["", CLIENT, "127.0.0.1", f"{CLIENT}, {PROXY}"])
-def test_without_a_trusted_proxy_the_header_counts_for_nothing(settings: Settings, header: str) -> None:
+def test_header_is_ignored_without_a_trusted_proxy(settings: Settings, header: str) -> None:
     settings.TRUSTED_PROXIES = []
     assert client_address(PROXY, header) == PROXY
 
@@ -48,9 +48,9 @@ def test_without_a_trusted_proxy_the_header_counts_for_nothing(settings: Setting
         (CLIENT, CLIENT),
         (f" {CLIENT} ", CLIENT),
         (f"{CLIENT}, {SECOND_PROXY}", CLIENT),
-        (f"198.51.100.1, {CLIENT}", CLIENT),  # what the client itself had written
-        (f"{SECOND_PROXY}, {CLIENT}, {SECOND_PROXY}", CLIENT),  # a stranger names a proxy of ours
-        (f"{SECOND_PROXY}, {PROXY}", SECOND_PROXY),  # somebody on a proxy machine itself
+        (f"198.51.100.1, {CLIENT}", CLIENT),  # written by the client itself
+        (f"{SECOND_PROXY}, {CLIENT}, {SECOND_PROXY}", CLIENT),  # a stranger claims a proxy of ours
+        (f"{SECOND_PROXY}, {PROXY}", SECOND_PROXY),  # a client on a proxy machine
         # Several headers arrive as one, in order (RFC 9110, 5.2).
         (f"198.51.100.1,198.51.100.2,{CLIENT}", CLIENT),
         # Ports
@@ -62,7 +62,7 @@ def test_without_a_trusted_proxy_the_header_counts_for_nothing(settings: Setting
         ("2001:DB8:0:0::7", "2001:db8::7"),
         ("2001:db8::7, 2001:db8:ff::1", "2001:db8::7"),
         (f"::ffff:{CLIENT}", CLIENT),
-        # What is no address ends at the proxy that let it through.
+        # An invalid address ends the search at the proxy that passed it on.
         ("unknown", PROXY),
         ("_hidden", PROXY),
         (f"{CLIENT}, unknown", PROXY),
@@ -77,7 +77,7 @@ def test_without_a_trusted_proxy_the_header_counts_for_nothing(settings: Setting
         ("1" * 5000, PROXY),
     ],
 )
-def test_behind_trusted_proxies_it_is_the_last_hop_that_none_of_them_wrote(
+def test_address_behind_trusted_proxies_is_the_last_hop_not_written_by_them(
     trusted: None, header: str, address: str
 ) -> None:
     assert client_address(PROXY, header) == address
@@ -93,11 +93,11 @@ def test_behind_trusted_proxies_it_is_the_last_hop_that_none_of_them_wrote(
         ("", ""),  # a Unix socket
     ],
 )
-def test_only_a_trusted_peer_is_believed(trusted: None, peer: str, address: str) -> None:
+def test_header_is_used_only_from_a_trusted_peer(trusted: None, peer: str, address: str) -> None:
     assert client_address(peer, CLIENT) == address
 
 
-def test_a_proxy_in_front_of_a_unix_socket_is_believed_where_the_setting_names_it(settings: Settings) -> None:
+def test_proxy_in_front_of_a_unix_socket_is_trusted_if_configured(settings: Settings) -> None:
     settings.TRUSTED_PROXIES = ["unix", "10.0.0.0/16"]
     assert client_address("", f"198.51.100.1, {CLIENT}") == CLIENT
     assert client_address("", f"{CLIENT}, {PROXY}") == CLIENT
@@ -107,13 +107,13 @@ def test_a_proxy_in_front_of_a_unix_socket_is_believed_where_the_setting_names_i
 
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.characters(codec="latin-1", exclude_categories=["Cc"])))
-def test_whatever_a_stranger_sends_first_changes_nothing(trusted: None, forged: str) -> None:
+def test_forged_first_entries_change_nothing(trusted: None, forged: str) -> None:
     assert client_address(PROXY, f"{forged}, {CLIENT}") == CLIENT
     assert client_address(CLIENT, forged) == CLIENT
 
 
 @pytest.mark.django_db
-def test_the_log_keeps_both_addresses(trusted: None, as_staff: Client) -> None:
+def test_log_contains_both_addresses(trusted: None, as_staff: Client) -> None:
     headers = {"X-Forwarded-For": f"203.0.113.9, {CLIENT}:1234"}
     assert as_staff.get("/people/", headers=headers, REMOTE_ADDR=PROXY).status_code == 403
     event = AuditEvent.objects.get(action="access.denied")
@@ -122,7 +122,7 @@ def test_the_log_keeps_both_addresses(trusted: None, as_staff: Client) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("peer", [PROXY, "198.51.100.4"])
-def test_the_lines_of_a_request_name_the_address_of_the_audit_log(
+def test_log_lines_of_a_request_have_the_address_of_the_audit_log(
     trusted: None, as_staff: Client, caplog: pytest.LogCaptureFixture, peer: str
 ) -> None:
     with caplog.at_level("INFO", logger="django_structlog"):
@@ -130,4 +130,4 @@ def test_the_lines_of_a_request_name_the_address_of_the_audit_log(
     event = AuditEvent.objects.get(action="access.denied")
     lines: list[Any] = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
     assert {line["ip"] for line in lines} == {event.client_address}
-    assert "ipware" not in sys.modules  # django-structlog's own reading of the address
+    assert "ipware" not in sys.modules  # django-structlog's own detection of the address

@@ -1,4 +1,4 @@
-"""No cell becomes a formula, and every text comes back as it was."""
+"""No cell becomes a formula, and every text is preserved."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TEXTS = (
 
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("before", UNSEEN)
-def test_what_could_be_a_formula_gets_one_apostrophe(before: str, start: str) -> None:
+def test_possible_formula_gets_one_apostrophe(before: str, start: str) -> None:
     text = f"{before}{start}cmd|'/c calc'!A0"
     assert protect(text) == f"'{text}"
 
@@ -44,12 +44,12 @@ def test_what_could_be_a_formula_gets_one_apostrophe(before: str, start: str) ->
 @pytest.mark.parametrize(
     "text", ["", "Ida", "1.5", "a=b", "a@b.ie", "O'Brien", " Ida", "\u200bIda", "(1)", "–5"]
 )
-def test_what_cannot_be_one_stays_as_it_is(text: str) -> None:
+def test_other_text_is_unchanged(text: str) -> None:
     assert protect(text) == text
 
 
 @pytest.mark.parametrize("text", ["'", "''", "'Ida", "'=1"])
-def test_an_apostrophe_of_its_own_gets_one_more(text: str) -> None:
+def test_leading_apostrophe_gets_one_more(text: str) -> None:
     assert protect(text) == f"'{text}"
 
 
@@ -79,12 +79,12 @@ def test_removing_one_apostrophe_restores_every_text(text: str) -> None:
         ("a\nb = c", "a\nb = c"),
     ],
 )
-def test_each_part_of_a_cell_counts(text: str, cell: str) -> None:
+def test_each_line_of_a_cell_is_guarded(text: str, cell: str) -> None:
     assert protect(text) == cell
     assert restore(cell) == text
 
 
-def test_whatever_nobody_sees_is_passed_over() -> None:
+def test_leading_invisible_characters_are_ignored() -> None:
     unseen = {"Cc", "Cf", "Zs", "Zl", "Zp"}
     every = map(chr, range(sys.maxunicode + 1))
     odd = [
@@ -97,13 +97,13 @@ def test_whatever_nobody_sees_is_passed_over() -> None:
 
 
 @given(TEXTS)
-def test_no_cell_begins_with_what_begins_a_formula(text: str) -> None:
+def test_no_cell_begins_like_a_formula(text: str) -> None:
     seen = protect(text).lstrip("".join(UNSEEN))
     assert not seen.startswith(tuple(STARTS))
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"])), min_size=1))
-def test_a_row_comes_back_through_a_csv_file(texts: list[str]) -> None:
+def test_row_round_trips_through_a_csv_file(texts: list[str]) -> None:
     file = io.StringIO(newline="")
     csv.writer(file).writerow(map(protect, texts))
     file.seek(0)

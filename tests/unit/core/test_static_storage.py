@@ -1,4 +1,4 @@
-"""Whether the static files of every page are there."""
+"""Whether the static files of every page exist."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from apps.core.static_storage import PAGE_FILES, page_files_are_there
 from tests.support.source import ROOT
 
 
-def test_the_files_asked_for_are_those_that_every_page_names() -> None:
+def test_checked_files_are_those_of_every_page() -> None:
     base = (ROOT / "templates/base.html").read_text()
     assert {*PAGE_FILES} == {*re.findall(r'{% static "([^"]+)" %}', base)}
 
 
 @pytest.fixture
 def production(settings: Settings) -> Path:
-    """The storage of production, with nothing collected yet; its folder."""
+    """The storage of production with nothing collected yet; returns its folder."""
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "apps.core.static_storage.PortalStaticFilesStorage"},
@@ -30,7 +30,7 @@ def production(settings: Settings) -> Path:
     return Path(settings.STATIC_ROOT)
 
 
-def test_static_files_that_were_not_collected_make_a_portal_whose_pages_fail_not_ready(
+def test_missing_static_files_make_the_portal_not_ready(
     production: Path, client: Client, transactional_db: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(ValueError, match="manifest"):
@@ -40,7 +40,7 @@ def test_static_files_that_were_not_collected_make_a_portal_whose_pages_fail_not
     assert "static files" in caplog.text
 
 
-def test_collected_files_are_there_until_one_of_them_is_removed(production: Path) -> None:
+def test_collected_files_are_present_until_one_is_removed(production: Path) -> None:
     call_command("collectstatic", interactive=False, verbosity=0)
     staticfiles_storage._setup()  # type: ignore[attr-defined]  # as a process that starts now
     assert page_files_are_there()

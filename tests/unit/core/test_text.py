@@ -1,4 +1,4 @@
-"""What nobody sees is removed, what shapes letters stays, and texts are compared in two ways."""
+"""Invisible characters are removed, joining characters stay, and texts are compared in two ways."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ ZWSP, ZWJ, ZWNJ, VS16 = "\u200b", "\u200d", "\u200c", "\ufe0f"
 # Format characters with a visible form: Prepended_Concatenation_Mark, and the Egyptian hieroglyph controls.
 VISIBLE_FORMATS = {*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD}
 VISIBLE_FORMATS |= {*range(0x13430, 0x13460)}
-# Invisible although no format character: fillers, marks, selectors, the braille blank, reserved code points.
+# Invisible although not format characters: fillers, marks, selectors, the braille blank, reserved code
+# points.
 NO_FORMATS = {
     0x34F,
     0x115F,
@@ -43,22 +44,22 @@ NO_FORMATS = {
 NO_FORMATS |= {*range(0xFE00, 0xFE10), *range(0xFFF0, 0xFFF9), *range(0xE0000, 0xE1000)}
 
 
-def test_of_all_of_unicode_exactly_what_nobody_sees_is_removed() -> None:
+def test_exactly_the_invisible_characters_of_unicode_are_removed() -> None:
     removed = {code for code in range(sys.maxunicode + 1) if without_invisible(f"a{chr(code)}b") == "ab"}
     formats = {code for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) == "Cf"}
     assert removed == (formats - VISIBLE_FORMATS) | NO_FORMATS
-    # Unicode 16.0 counts 4,174 of Default_Ignorable_Code_Point; three annotation marks and a blank are ours.
+    # Unicode 16.0 counts 4,174 of Default_Ignorable_Code_Point; we add three annotation marks and a blank.
     assert len(removed) == 4_174 + 3 + 1 == sum(last - first + 1 for first, last in INVISIBLE_RANGES)
 
 
-def test_every_other_character_stays_whatever_is_removed_around_it() -> None:
+def test_every_other_character_stays() -> None:
     removed = {chr(code) for first, last in INVISIBLE_RANGES for code in range(first, last + 1)}
     others = [chr(code) for code in range(sys.maxunicode + 1) if chr(code) not in removed]
     for keep_joiners in (False, True):
         assert without_invisible(ZWSP.join(others), keep_joiners=keep_joiners) == "".join(others)
 
 
-def test_in_a_name_only_what_shapes_a_letter_stays() -> None:
+def test_in_a_name_only_joining_characters_stay() -> None:
     """Between two Latin letters: the joiners and the selectors, of all of Unicode."""
     kept = {
         code
@@ -82,7 +83,7 @@ def test_in_a_name_only_what_shapes_a_letter_stays() -> None:
         pytest.param("ᠮᠣᠩᠭᠣᠯ\u180eᠠ", id="Mongolian vowel separator"),
     ],
 )
-def test_names_keep_what_shapes_their_letters(name: str) -> None:
+def test_names_preserve_joining_characters(name: str) -> None:
     assert without_invisible(f"{ZWSP}{name}\u2060", keep_joiners=True) == name
     assert without_invisible(name) != name
 
@@ -105,7 +106,7 @@ def test_names_keep_what_shapes_their_letters(name: str) -> None:
         ("Ida\ufffa\u00ad\u202e", "Ida"),
     ],
 )
-def test_what_shapes_nothing_is_removed_from_a_name_too(typed: str, name: str) -> None:
+def test_joiners_without_effect_are_removed_from_names(typed: str, name: str) -> None:
     assert without_invisible(typed, keep_joiners=True) == name
 
 
@@ -121,7 +122,7 @@ SAMPLES = st.text(
 
 @given(SAMPLES)
 @hypothesis_settings(max_examples=500, deadline=None)
-def test_removing_twice_removes_nothing_more_and_adds_nothing(text: str) -> None:
+def test_removal_is_idempotent(text: str) -> None:
     for keep_joiners in (False, True):
         once = without_invisible(text, keep_joiners=keep_joiners)
         assert without_invisible(once, keep_joiners=keep_joiners) == once
@@ -130,14 +131,14 @@ def test_removing_twice_removes_nothing_more_and_adds_nothing(text: str) -> None
 
 @given(SAMPLES)
 @hypothesis_settings(max_examples=300, deadline=None)
-def test_the_comparisons_do_not_depend_on_how_a_text_is_encoded(text: str) -> None:
+def test_comparisons_do_not_depend_on_the_encoding(text: str) -> None:
     for form in ("NFC", "NFD", "NFKC", "NFKD"):
         assert same_key(unicodedata.normalize(form, same_key(text))) == same_key(text)
         assert similar_key(unicodedata.normalize(form, similar_key(text))) == similar_key(text)
     assert similar_key(same_key(text)) == similar_key(text)
 
 
-def test_an_unusual_blank_becomes_an_ordinary_one() -> None:
+def test_unusual_blank_becomes_an_ordinary_one() -> None:
     assert with_plain_blanks("LP\u00a01\u202f2\u30003") == "LP 1 2 3"
 
 
@@ -154,7 +155,7 @@ def test_an_unusual_blank_becomes_an_ordinary_one() -> None:
         ("ΜΆΡΙΟΣ", "μάριος"),
     ],
 )
-def test_the_same_text_in_another_encoding_is_the_same(one: str, other: str) -> None:
+def test_same_text_in_another_encoding_is_equal(one: str, other: str) -> None:
     assert same(one, other)
     assert similar(one, other)
 
@@ -171,7 +172,7 @@ def test_the_same_text_in_another_encoding_is_the_same(one: str, other: str) -> 
         ("Nguyễn", "Nguyen"),
     ],
 )
-def test_without_accents_names_are_similar_but_not_the_same(one: str, other: str) -> None:
+def test_names_without_accents_are_similar_but_not_equal(one: str, other: str) -> None:
     assert similar(one, other)
     assert not same(one, other)
 
@@ -187,5 +188,5 @@ def test_without_accents_names_are_similar_but_not_the_same(one: str, other: str
         ("", "Ida"),
     ],
 )
-def test_marks_of_other_scripts_make_other_names(one: str, other: str) -> None:
+def test_marks_of_other_scripts_make_different_names(one: str, other: str) -> None:
     assert not similar(one, other)

@@ -8,7 +8,7 @@ def _read(text: str) -> int:
 
 
 def _told(way: str) -> str:
-    """What is told of an exception that was raised in the handling of another one."""
+    """The traceback of an exception that was raised while handling another one."""
     try:
         try:
             _read("marker-of-the-first")
@@ -28,7 +28,7 @@ def _raise_anew() -> None:
     raise KeyError("marker".upper())
 
 
-def test_a_traceback_tells_places_and_classes_and_never_what_an_exception_says() -> None:
+def test_traceback_has_places_and_classes_and_no_messages() -> None:
     told = _told("meanwhile")
     lines = told.splitlines()
     assert lines[-1] == "builtins.KeyError"
@@ -39,12 +39,12 @@ def test_a_traceback_tells_places_and_classes_and_never_what_an_exception_says()
     assert "marker-of-the-note" not in told
 
 
-def test_a_cause_is_told_from_what_happened_meanwhile_and_a_hidden_one_is_not_told() -> None:
+def test_cause_differs_from_context_and_a_suppressed_one_is_omitted() -> None:
     assert CAUSE in _told("cause")
     assert "ValueError" not in _told("hidden").splitlines()
 
 
-def test_exceptions_that_name_each_other_end() -> None:
+def test_cycle_of_exceptions_ends() -> None:
     first, second = ValueError("a"), TypeError("b")
     first.__cause__, second.__cause__ = second, first
     told = without_text((ValueError, first, None)).splitlines()

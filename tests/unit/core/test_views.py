@@ -34,7 +34,7 @@ handler500 = "apps.core.views.server_error"
 
 @pytest.fixture
 def browser(settings: Settings) -> Client:
-    """No middleware and no database: what answers here leans on nothing."""
+    """A client without middleware and database: these views depend on neither."""
     settings.ROOT_URLCONF = __name__
     settings.MIDDLEWARE = []
     return Client(raise_request_exception=False)
@@ -48,7 +48,7 @@ def request_id() -> Iterator[str]:
 
 @pytest.fixture
 def checks(monkeypatch: pytest.MonkeyPatch) -> dict[str, readiness.Check]:
-    """Readiness whose own questions are answered well, with an empty register."""
+    """Readiness checks whose own queries succeed, with an empty register."""
     register: dict[str, readiness.Check] = {}
     monkeypatch.setattr(readiness, "_checks", register)
     monkeypatch.setattr(readiness, "_database_answers", lambda: True)
@@ -63,7 +63,7 @@ def test_liveness_is_ok_without_database_session_and_sign_in(browser: Client) ->
     assert views.readyz.login_required is False  # type: ignore[attr-defined]
 
 
-def test_readiness_asks_every_registered_check(browser: Client, checks: dict[str, readiness.Check]) -> None:
+def test_readiness_runs_every_registered_check(browser: Client, checks: dict[str, readiness.Check]) -> None:
     asked: list[str] = []
 
     def answers_well(name: str) -> readiness.Check:
@@ -80,13 +80,13 @@ def test_readiness_asks_every_registered_check(browser: Client, checks: dict[str
     assert asked == ["first", "second"]
 
 
-def test_readiness_says_no_without_detail(browser: Client, checks: dict[str, readiness.Check]) -> None:
+def test_failed_readiness_has_no_details(browser: Client, checks: dict[str, readiness.Check]) -> None:
     readiness.register("static files", lambda: False)
     answer = browser.get("/readyz")
     assert (answer.status_code, answer.content) == (503, b"not ready")
 
 
-def test_a_lost_database_makes_the_portal_unready_and_ends_the_round(
+def test_lost_database_fails_readiness_and_stops_further_checks(
     checks: dict[str, readiness.Check], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lost() -> bool:
@@ -98,10 +98,10 @@ def test_a_lost_database_makes_the_portal_unready_and_ends_the_round(
 
 
 @pytest.mark.parametrize("silent_for", ["a moment", "ever"])
-def test_a_silent_database_is_told_within_two_seconds_and_the_next_round_is_a_new_one(
+def test_silent_database_is_reported_within_two_seconds_and_the_next_request_checks_again(
     browser: Client, checks: dict[str, readiness.Check], monkeypatch: pytest.MonkeyPatch, silent_for: str
 ) -> None:
-    """The driver may be silent for longer than any health check waits: nothing but a thread can leave it."""
+    """The driver may hang for longer than any health check waits: only another thread can time out."""
     answers, asked = threading.Event(), []
 
     def hangs() -> bool:
@@ -129,20 +129,20 @@ def _the_round_ends() -> None:
             thread.join(20)
 
 
-def test_a_fault_of_a_check_itself_reaches_whoever_asked(checks: dict[str, readiness.Check]) -> None:
+def test_fault_in_a_check_is_raised(checks: dict[str, readiness.Check]) -> None:
     readiness.register("faulty", lambda: bool(1 / 0))
     with pytest.raises(ZeroDivisionError):
         readiness.failures_in_time()
 
 
-def test_a_fault_of_a_check_itself_is_not_taken_for_an_answer(checks: dict[str, readiness.Check]) -> None:
+def test_fault_in_a_check_is_not_a_failed_check(checks: dict[str, readiness.Check]) -> None:
     readiness.register("faulty", lambda: bool(1 / 0))
     with pytest.raises(ZeroDivisionError):
         readiness.failures()
 
 
 @pytest.mark.django_db
-def test_a_migrated_database_is_ready_and_one_with_a_migration_missing_is_not() -> None:
+def test_migrated_database_is_ready_and_a_missing_migration_is_not() -> None:
     from django.db import connection
     from django.db.migrations.recorder import MigrationRecorder
 
@@ -152,9 +152,7 @@ def test_a_migrated_database_is_ready_and_one_with_a_migration_missing_is_not() 
     assert not readiness._migrations_applied()
 
 
-def test_a_fault_is_answered_without_the_database_and_without_its_text(
-    browser: Client, request_id: str
-) -> None:
+def test_fault_page_needs_no_database_and_has_no_error_text(browser: Client, request_id: str) -> None:
     answer = browser.get("/broken")
     page = answer.content.decode()
     assert answer.status_code == 500
@@ -164,13 +162,13 @@ def test_a_fault_is_answered_without_the_database_and_without_its_text(
     assert "marker-of-the-fault" not in page
 
 
-def test_a_lost_database_is_told_as_something_that_passes(browser: Client) -> None:
+def test_lost_database_is_reported_as_temporary(browser: Client) -> None:
     answer = browser.get("/without-database")
     assert answer.status_code == 503
     assert "Try again in a few minutes" in answer.content.decode()
 
 
-def test_a_missing_page_names_its_support_code(rf: RequestFactory, request_id: str) -> None:
+def test_missing_page_shows_its_support_code(rf: RequestFactory, request_id: str) -> None:
     answer = views.page_not_found(rf.get("/orders/marker-of-the-address"), Http404("marker-of-the-exception"))
     page = answer.content.decode()
     assert answer.status_code == 404
@@ -186,7 +184,7 @@ def test_a_missing_page_names_its_support_code(rf: RequestFactory, request_id: s
         (RequestDataTooBig("x"), 413, "The form is too large"),
     ],
 )
-def test_a_request_that_cannot_be_read_is_told_from_one_that_is_too_big(
+def test_unreadable_request_and_too_large_request_have_different_pages(
     rf: RequestFactory, exception: Exception, status: int, words: str
 ) -> None:
     answer = views.bad_request(rf.post("/"), exception)
@@ -194,9 +192,7 @@ def test_a_request_that_cannot_be_read_is_told_from_one_that_is_too_big(
     assert words in answer.content.decode()
 
 
-def test_a_form_that_is_not_the_persons_own_is_refused_with_the_way_on(
-    rf: RequestFactory, request_id: str
-) -> None:
+def test_form_of_another_session_is_refused_with_the_next_step(rf: RequestFactory, request_id: str) -> None:
     answer = views.csrf_failure(rf.post("/"), reason="marker-of-the-reason")
     page = answer.content.decode()
     assert answer.status_code == 403

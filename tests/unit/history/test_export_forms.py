@@ -20,7 +20,7 @@ from tests.support.export_rows import prepared
 
 
 def posted(**changed: str) -> QueryDict:
-    """The form as it comes back untouched, some of it changed; ``-`` leaves a name out."""
+    """The form data as rendered, with changes; ``-`` removes a name."""
     values = values_of(None, time_zone="Europe/Dublin") | changed
     data = QueryDict(mutable=True)
     data.update({name: value for name, value in values.items() if value != "-"})
@@ -40,7 +40,7 @@ def errors(form: ExportForm) -> dict[str, list[str]]:
     return {name: [str(one) for one in messages] for name, messages in form.errors.items()}
 
 
-def test_the_untouched_form_is_a_choice_without_personal_data() -> None:
+def test_untouched_form_is_a_choice_without_personal_data() -> None:
     form = form_of()
     assert form.is_valid(), form.errors
     assert form.choice() == Choice(
@@ -57,7 +57,7 @@ def test_every_choice_is_a_layout(file: str) -> None:
     assert (layout.separator, layout.byte_order_mark) == ("\t", False)
 
 
-def test_columns_stand_in_the_order_of_their_places_the_personal_ones_behind() -> None:
+def test_columns_are_ordered_by_position_with_personal_ones_last() -> None:
     chosen = {"show_outcome": "on", "place_outcome": "3", "show_order_ref": "on", "place_order_ref": "1"}
     personal = {"show_last_name": "on", "place_last_name": "0", "show_first_name": "on"}
     form = form_of(**none_shown() | chosen | personal, reason="complaint")
@@ -68,7 +68,7 @@ def test_columns_stand_in_the_order_of_their_places_the_personal_ones_behind() -
 
 
 @pytest.mark.parametrize("place", ["", "x", "²", "-1", "9" * 5_000])
-def test_a_place_that_nobody_can_read_leaves_the_column_where_it_is(place: str) -> None:
+def test_unreadable_position_does_not_move_the_column(place: str) -> None:
     form = form_of(place_person=place)
     assert form.is_valid(), form.errors
     assert form.choice().columns == AT_FIRST
@@ -90,18 +90,18 @@ def test_a_place_that_nobody_can_read_leaves_the_column_where_it_is(place: str) 
         ({"note": "x" * 2001}, "note", "The note has at most 2,000 characters"),
     ],
 )
-def test_what_is_missing_is_told_at_its_field(changed: dict[str, str], field: str, words: str) -> None:
+def test_missing_input_is_an_error_at_its_field(changed: dict[str, str], field: str, words: str) -> None:
     assert errors(form_of(**changed)) == {field: [words]}
 
 
-def test_a_reason_without_personal_columns_is_not_kept() -> None:
+def test_reason_without_personal_columns_is_dropped() -> None:
     form = form_of(reason="complaint", note="Marker")
     assert form.is_valid()
     choice = form.choice()
     assert (choice.personal, choice.reason, choice.note) == (False, "", "")
 
 
-def test_who_may_not_is_offered_no_personal_column_and_gets_none() -> None:
+def test_personal_columns_need_a_permission() -> None:
     form = ExportForm(posted(show_last_name="on", reason="complaint"), with_personal=False)
     assert [*form.personal_rows()] == []
     assert "reason" not in form.fields
@@ -110,7 +110,7 @@ def test_who_may_not_is_offered_no_personal_column_and_gets_none() -> None:
 
 
 @pytest.mark.parametrize(("values", "wanted"), [({"show_emails": ""}, True), ({"show_outcome": "on"}, False)])
-def test_a_form_that_asks_for_personal_data_is_known(values: dict[str, str], wanted: bool) -> None:
+def test_form_that_requests_personal_data_is_recognised(values: dict[str, str], wanted: bool) -> None:
     assert wants_personal(values) is wanted
 
 
@@ -119,7 +119,7 @@ def order(values: dict[str, str]) -> list[str]:
     return [row.key for row in form.plain_rows()] + [row.key for row in form.personal_rows()]
 
 
-def test_up_and_down_move_one_column_by_one_place() -> None:
+def test_up_and_down_move_one_column_by_one_position() -> None:
     first, second, *rest = PLAIN
     up, down = moved(posted(move=f"up:{second}")), moved(posted(move=f"down:{first}"))
     assert up is not None
@@ -129,22 +129,22 @@ def test_up_and_down_move_one_column_by_one_place() -> None:
     assert (rest, "move" in up) == ([*PLAIN[2:]], False)
 
 
-def test_at_the_end_a_column_stays_and_typed_values_come_back() -> None:
+def test_column_at_the_end_stays_and_typed_values_are_preserved() -> None:
     last = moved(posted(move=f"down:{PERSONAL[-1]}", note="typed", show_emails="on"))
     assert last is not None
     assert order(last) == [*order(values_of(None, time_zone="UTC"))]
     form = ExportForm(values=last, with_personal=True)
     assert form["note"].value() == "typed"
     assert [row.key for row in form.personal_rows() if row.show.value()] == ["emails"]
-    assert not form.is_bound  # nothing is told as an error while somebody moves columns
+    assert not form.is_bound  # no errors are shown while columns are being moved
 
 
 @pytest.mark.parametrize("move", ["", "up", "up:nothing", "sideways:outcome", "up:outcome:x"])
-def test_what_is_no_move_moves_nothing(move: str) -> None:
+def test_invalid_move_moves_nothing(move: str) -> None:
     assert moved(posted(move=move)) is None
 
 
-def test_the_last_choice_comes_back_but_never_personal_columns_and_the_reason(supervisor: User) -> None:
+def test_last_choice_is_restored_without_personal_columns_and_reason(supervisor: User) -> None:
     choice = Choice(
         format="csv",
         columns=("order_ref", "submitted_at", "last_name"),
@@ -168,7 +168,7 @@ def test_the_last_choice_comes_back_but_never_personal_columns_and_the_reason(su
     assert "Marker" not in str(form)
 
 
-def test_after_a_choice_of_personal_columns_alone_the_first_columns_come(supervisor: User) -> None:
+def test_choice_of_only_personal_columns_restores_the_default_columns(supervisor: User) -> None:
     choice = Choice("jsonl", ("emails",), "UTC", ",", True, personal=True, reason="complaint")
     values = values_of(prepared(supervisor, choice), time_zone="UTC")
     assert {name for name in values if name.startswith("show_")} == {f"show_{key}" for key in AT_FIRST}

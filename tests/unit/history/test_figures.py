@@ -1,4 +1,4 @@
-"""What the database counts is what one would count by hand."""
+"""The counts of the database equal counts made in Python."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ pytestmark = pytest.mark.django_db
 NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
 ALL = SubmissionFilter()
 QUARTER = dt.timedelta(minutes=15)
-# Clocks that go back or on at night, at midnight (Santiago, Beirut), by half an hour (Lord Howe); offsets of
-# 30 and 45 minutes and of 14 hours; a day that never was (Apia, 30 December 2011).
+# Clocks that change at night, at midnight (Santiago, Beirut), by half an hour (Lord Howe); offsets of 30 and
+# 45 minutes and of 14 hours; a day that never existed (Apia, 30 December 2011).
 ZONES = (
     "UTC", "Europe/Dublin", "America/New_York", "America/Santiago", "Asia/Beirut", "Australia/Lord_Howe",
     "Asia/Kolkata", "Asia/Kathmandu", "Pacific/Chatham", "Pacific/Kiritimati", "Pacific/Apia",
@@ -77,7 +77,7 @@ ROWS = st.lists(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=ROWS, zone=st.sampled_from(ZONES))
-def test_every_number_is_what_one_counts_by_hand(
+def test_every_number_equals_a_manual_count(
     people: list[User],
     rows: list[tuple[int, Outcome, dt.datetime, int | None]],
     zone: str,
@@ -141,7 +141,7 @@ def _check_answers(found: Figures, took: list[int]) -> None:
         ("Pacific/Kiritimati", dt.date(2026, 3, 29), 24),
     ],
 )
-def test_a_day_is_as_long_as_it_was_in_the_readers_zone(
+def test_day_has_its_length_in_the_readers_time_zone(
     people: list[User], zone: str, day: dt.date, hours: float
 ) -> None:
     with timezone.override(ZoneInfo(zone)):
@@ -160,7 +160,7 @@ def test_a_day_is_as_long_as_it_was_in_the_readers_zone(
     zone=st.sampled_from([*ZONES, "America/St_Johns"]),
 )
 @example(at=[dt.datetime(2006, 10, 29, 3, 0, tzinfo=dt.UTC)], zone="America/St_Johns")
-def test_over_any_time_no_row_falls_out_of_the_bars_and_none_is_counted_where_its_link_misses_it(
+def test_every_row_in_range_is_in_exactly_the_bar_that_links_to_it(
     people: list[User], at: list[dt.datetime], zone: str
 ) -> None:
     stored(bare(people[0], Outcome.CREATED, moment) for moment in at)
@@ -180,9 +180,7 @@ def test_over_any_time_no_row_falls_out_of_the_bars_and_none_is_counted_where_it
     [(1, Unit.DAY, 1), (62, Unit.DAY, 62), (63, Unit.WEEK, 10), (428, Unit.WEEK, 62), (440, Unit.MONTH, 15),
      (1_000, Unit.MONTH, 34), (2_000, Unit.YEAR, 6)],
 )  # fmt: skip
-def test_the_bars_stand_for_as_little_time_as_sixty_of_them_allow(
-    people: list[User], days: int, unit: Unit, bars: int
-) -> None:
+def test_bars_are_as_short_as_sixty_bars_allow(people: list[User], days: int, unit: Unit, bars: int) -> None:
     first = NOW - dt.timedelta(days=days - 1)
     stored(bare(people[0], Outcome.CREATED, at) for at in {first, NOW})
     found = figures()
@@ -194,7 +192,7 @@ def test_the_bars_stand_for_as_little_time_as_sixty_of_them_allow(
         assert {bar.first.weekday() for bar in found.bars[1:]} == {0}
 
 
-def test_the_days_that_were_asked_for_are_shown_but_no_future_and_no_years_of_nothing(
+def test_requested_days_are_shown_without_the_future_and_empty_years(
     people: list[User],
 ) -> None:
     stored([bare(people[0], Outcome.CREATED, NOW - dt.timedelta(days=3))])
@@ -206,7 +204,7 @@ def test_the_days_that_were_asked_for_are_shown_but_no_future_and_no_years_of_no
     assert [(bar.first, bar.total) for bar in bars] == [(dt.date(2026, 11, 20), 1)]
 
 
-def test_without_a_row_there_is_nothing_but_what_is_unknown_elsewhere(people: list[User]) -> None:
+def test_without_rows_only_unknown_submissions_elsewhere_are_shown(people: list[User]) -> None:
     stored([bare(people[0], Outcome.UNKNOWN, NOW)])
     found = figures(SubmissionFilter(outcome=Outcome.CREATED))
     assert (found.total, found.bars, found.people, found.outcomes) == (0, (), (), {})
@@ -215,7 +213,7 @@ def test_without_a_row_there_is_nothing_but_what_is_unknown_elsewhere(people: li
     assert figures() == Figures()
 
 
-def test_the_most_active_are_named_and_the_others_counted_together(people: list[User]) -> None:
+def test_most_active_people_are_named_and_the_others_counted_together(people: list[User]) -> None:
     crowd = [make_person(f"p{number:02}", password="") for number in range(MAX_PEOPLE + 2)]
     stored(
         bare(who, Outcome.NOT_SENT if turn else Outcome.CREATED, NOW)
@@ -228,13 +226,13 @@ def test_the_most_active_are_named_and_the_others_counted_together(people: list[
     assert (found[-1].id, found[-1].people, found[-1].total, found[-1].created) == ("", 2, 3, 2)
 
 
-def test_two_people_of_one_name_are_told_apart(people: list[User]) -> None:
+def test_two_people_with_one_name_are_distinguished(people: list[User]) -> None:
     User.objects.filter(pk__in=[people[0].pk, people[1].pk]).update(name="Kim Li")
     stored(bare(who, Outcome.CREATED, NOW) for who in people)
     assert [one.name for one in figures().people] == ["Kim Li (ann)", "Kim Li (bob)", "Cia Person"]
 
 
-def test_unknown_ones_are_counted_by_their_age_and_the_oldest_is_named(people: list[User]) -> None:
+def test_unknown_submissions_are_counted_by_age_and_the_oldest_is_named(people: list[User]) -> None:
     least = dt.timedelta(microseconds=1)
     ages = [-dt.timedelta(hours=1), dt.timedelta(0)]
     ages += [edge - off for edge in AGE_EDGES[1:] for off in (least, dt.timedelta(0))]
@@ -245,7 +243,7 @@ def test_unknown_ones_are_counted_by_their_age_and_the_oldest_is_named(people: l
     assert found.elsewhere == 0
 
 
-def test_only_what_the_reader_may_see_and_asked_for_is_counted(people: list[User]) -> None:
+def test_only_visible_and_selected_rows_are_counted(people: list[User]) -> None:
     ann, bob, _cia = people
     stored(
         [
@@ -262,7 +260,7 @@ def test_only_what_the_reader_may_see_and_asked_for_is_counted(people: list[User
     assert (found.total, found.outcomes, found.open.elsewhere) == (1, {Outcome.REJECTED: 1}, 1)
 
 
-def test_the_number_of_statements_does_not_grow_with_the_rows(people: list[User]) -> None:
+def test_number_of_statements_does_not_grow_with_the_rows(people: list[User]) -> None:
     def statements(rows: int) -> int:
         stored(
             bare(people[number % 3], Outcome.UNKNOWN, NOW - dt.timedelta(hours=7 * number), pk=number + 1)

@@ -1,4 +1,4 @@
-"""What an address may ask of the history, and what it may not."""
+"""Valid and invalid arguments of the history's addresses."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def asked(query: str) -> SubmissionFilter:
     return form.asked()
 
 
-def test_without_a_word_about_when_the_last_thirty_days_are_meant() -> None:
+def test_default_range_is_the_last_thirty_days() -> None:
     with timezone.override(ZoneInfo("Asia/Kathmandu")):
         since = asked("").since
         assert since is not None
@@ -41,11 +41,11 @@ def test_without_a_word_about_when_the_last_thirty_days_are_meant() -> None:
 @pytest.mark.parametrize(
     "query", ["period=all", "order=ord-1", "consumer=c-1", "guest=g-1", f"email={DIGEST}", "until=2026-03-07"]
 )
-def test_whoever_names_a_time_a_reference_or_a_search_looks_over_all_time(query: str) -> None:
+def test_time_reference_or_search_removes_the_default_range(query: str) -> None:
     assert asked(query).since is None
 
 
-def test_days_are_whole_and_of_the_readers_zone() -> None:
+def test_days_are_whole_days_in_the_readers_time_zone() -> None:
     with timezone.override(ZoneInfo("America/New_York")):
         found = asked("since=2026-03-08&until=8.3.2026")  # its clocks change on that day
     assert found.since is not None
@@ -55,7 +55,7 @@ def test_days_are_whole_and_of_the_readers_zone() -> None:
 
 
 @pytest.mark.parametrize("text", ["7 March 2026", "7/3/2026", " 2026-03-07 ", "2026 3 7", "7mar2026"])
-def test_a_day_is_read_as_the_portals_dates_are(text: str) -> None:
+def test_days_are_read_like_dates_of_birth(text: str) -> None:
     values = QueryDict(mutable=True)
     values["since"] = text
     form = SubmissionFilterForm(values, everybody=False)
@@ -63,7 +63,7 @@ def test_a_day_is_read_as_the_portals_dates_are(text: str) -> None:
     assert form.cleaned_data["since"] == dt.date(2026, 3, 7)
 
 
-def test_the_order_of_day_and_month_is_the_setting(settings: Settings) -> None:
+def test_day_month_order_is_a_setting(settings: Settings) -> None:
     settings.DATE_ORDER = "month-day"
     form = form_of("since=3/7/2026")
     assert form.is_valid()
@@ -74,7 +74,7 @@ def test_the_order_of_day_and_month_is_the_setting(settings: Settings) -> None:
 @pytest.mark.parametrize(
     "text", ["2026-03", "31 February 2026", "9999-12-31", "1969-12-31", "yesterday", "x" * 50]
 )
-def test_what_is_no_day_comes_back_as_it_was_typed(text: str) -> None:
+def test_invalid_day_returns_as_typed(text: str) -> None:
     values = QueryDict(mutable=True)
     values["until"] = text
     form = SubmissionFilterForm(values, everybody=False)
@@ -90,7 +90,7 @@ def test_what_is_no_day_comes_back_as_it_was_typed(text: str) -> None:
         (" https://api.example.com/v2/orders/ord-1/?expand=all#top ", "ord-1"),
     ],
 )
-def test_a_pasted_link_is_reduced_to_its_reference(text: str, reference: str) -> None:
+def test_pasted_link_is_reduced_to_its_reference(text: str, reference: str) -> None:
     values = QueryDict(mutable=True)
     values["order"] = text
     form = SubmissionFilterForm(values, everybody=False)
@@ -109,7 +109,7 @@ def test_a_pasted_link_is_reduced_to_its_reference(text: str, reference: str) ->
         ("outcome=created&outcome=unknown", "outcome", "This was sent twice with different values."),
     ],
 )
-def test_what_was_typed_and_cannot_be_read_is_told_at_its_field(query: str, name: str, words: str) -> None:
+def test_unreadable_input_is_an_error_at_its_field(query: str, name: str, words: str) -> None:
     errors = form_of(query).errors
     assert set(errors) == {name}
     assert str(errors[name][0]).startswith(words)
@@ -121,20 +121,20 @@ def test_what_was_typed_and_cannot_be_read_is_told_at_its_field(query: str, name
      "reason=A+b", "answered_from=-1", "answered_under=1e3", f"answered_from={2**31}",
      f"identifier={DIGEST}&identifier={DIGEST[::-1]}", f"email={DIGEST}%0A"],
 )  # fmt: skip
-def test_what_only_links_carry_is_what_a_link_wrote_or_the_address_is_unreadable(query: str) -> None:
+def test_unreadable_link_parameter_makes_the_address_unreadable(query: str) -> None:
     with pytest.raises(UnreadableAddress):
         form_of(query).is_valid()
 
 
 @pytest.mark.django_db
-def test_only_who_sees_everybody_has_a_filter_by_person() -> None:
+def test_filter_by_person_needs_permission_to_see_all() -> None:
     assert asked("person=1").person == ""
     assert "person" not in form_of("").fields
     form = SubmissionFilterForm(QueryDict("person=1"), everybody=True)
     assert form.errors["person"] == ["Choose a person from the list"]
 
 
-def test_the_log_is_told_kinds_and_no_values() -> None:
+def test_recorded_filters_are_names_without_values() -> None:
     query = f"since=2026-03-07&outcome=created&order=ord-1&reason=busy&answered_under=5&phone={DIGEST}"
     assert asked(query).kinds() == ["since", "outcome", "order_ref", "reason", "answered_under", "phone"]
 
@@ -157,18 +157,18 @@ def searched(**typed: str) -> SearchForm:
         (DigestKind.LAST_NAME, "Zoe\u0308  Maria", "zo\u00eb maria"),
     ],
 )
-def test_a_value_is_found_however_it_is_typed(kind: DigestKind, sent: str, typed: str) -> None:
+def test_value_is_found_in_any_notation(kind: DigestKind, sent: str, typed: str) -> None:
     form = searched(**{kind.value: typed})
     assert form.is_valid()
     assert form.digests() == {kind.value: search_digest(kind, sent)}
 
 
-def test_an_identifier_is_compared_letter_for_letter() -> None:
+def test_identifiers_are_compared_exactly() -> None:
     form = searched(identifier="ps-77-zaphod")
     assert form.is_valid()
     assert form.digests()["identifier"] != search_digest(DigestKind.IDENTIFIER, "PS-77-Zaphod")
 
 
-def test_a_search_for_nothing_says_so() -> None:
+def test_empty_search_is_an_error() -> None:
     form = searched(email=" ", last_name="")
     assert form.errors == {"email": ["Enter what you are looking for in one of the fields"]}

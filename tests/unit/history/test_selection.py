@@ -1,4 +1,4 @@
-"""How the database goes about what is asked for, where it once went wrong about it."""
+"""Query plans that were wrong before."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ ROWS = 3_000
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite expects nothing of a reference")
-def test_the_database_knows_that_a_reference_is_rare() -> None:
-    """Where it expects many, it reads the whole list from its newest row on until it has a page of them."""
+def test_planner_treats_a_reference_as_rare() -> None:
+    """If it expected many rows, it would read the list from its newest row until it has a page."""
     fill(connection, ROWS)
     for name in REFERENCES:
         known = Submission.objects.exclude(**{name: ""}).earliest("pk")

@@ -1,4 +1,4 @@
-"""What may stand in an address as a reference."""
+"""The references that an address accepts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ REF = "2d7de9df-45a2-45ea-872c-30e45139007d"
 
 
 @pytest.mark.parametrize("ref", [REF, REF.upper()])
-def test_a_reference_is_taken_in_either_case_and_kept_as_written(ref: str) -> None:
+def test_reference_is_accepted_in_either_case_and_preserved(ref: str) -> None:
     assert resolve(f"/orders/{ref}/").kwargs == {"ref": ref}
 
 
@@ -17,6 +17,6 @@ def test_a_reference_is_taken_in_either_case_and_kept_as_written(ref: str) -> No
     "ref", [REF[:-1], f"{REF}0", REF.replace("-", ""), "jane@example.com", "%2e%2e", "g" + REF[1:]]
 )
 @pytest.mark.parametrize("kind", ["orders", "guests", "order-consumers"])
-def test_anything_else_is_no_address(kind: str, ref: str) -> None:
+def test_other_text_is_no_address(kind: str, ref: str) -> None:
     with pytest.raises(Resolver404):
         resolve(f"/{kind}/{ref}/")

@@ -1,4 +1,4 @@
-"""What the search form takes, and what it says to everything else."""
+"""The input that the search form accepts, and its errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _cleaned(**values: str) -> dict[str, str]:
     return {name: value for name, value in form.cleaned_data.items() if value}
 
 
-def test_each_field_alone_is_taken_without_its_blanks() -> None:
+def test_each_field_is_accepted_alone_and_trimmed() -> None:
     assert _cleaned(order_number="  B94TXY-1 ") == {"order_number": "B94TXY-1"}
     assert _cleaned(guest_ref=f" {GUEST} ") == {"guest_ref": GUEST}
     assert _cleaned(order_ref=ORDER) == {"order_ref": ORDER}
@@ -35,12 +35,12 @@ def test_pasted_links_are_reduced_to_their_references() -> None:
     assert _cleaned(guest_ref=f"{host}/guests/{GUEST}?expand=true") == {"guest_ref": GUEST}
 
 
-def test_nothing_at_all_is_an_error_at_the_first_field() -> None:
+def test_empty_search_is_an_error_at_the_first_field() -> None:
     expected = ["Enter an order number, a guest reference or an order reference"]
     assert _errors(order_number=" ", guest_ref="", order_ref="") == {"order_number": expected}
 
 
-def test_the_vendor_takes_one_of_the_two_so_a_second_field_is_an_error() -> None:
+def test_second_field_is_an_error() -> None:
     assert _errors(order_number="B94TXY-1", guest_ref=GUEST) == {"guest_ref": ["Fill in one field only"]}
 
 
@@ -53,7 +53,7 @@ def test_the_vendor_takes_one_of_the_two_so_a_second_field_is_an_error() -> None
         ("../../guests", "This link contains no such reference. "),
     ],
 )
-def test_what_is_not_uuid_shaped_is_no_reference(text: str, why: str) -> None:
+def test_text_without_uuid_shape_is_no_reference(text: str, why: str) -> None:
     assert _errors(guest_ref=text) == {
         "guest_ref": [f"{why}Enter the guest reference in full: 36 characters with four hyphens"]
     }
@@ -62,7 +62,7 @@ def test_what_is_not_uuid_shaped_is_no_reference(text: str, why: str) -> None:
     }
 
 
-def test_an_email_address_is_no_order_number() -> None:
+def test_email_address_is_no_order_number() -> None:
     expected = ["Enter an order number, not an email address"]
     assert _errors(order_number="jane@example.com") == {"order_number": expected}
 

@@ -1,4 +1,4 @@
-"""Every way in which the vendor's answer can be missing, in words."""
+"""Every way in which the vendor's answer can fail has a label."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ CODES = (
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_a_known_failure_has_words_that_speak_of_reading_and_not_of_an_entry(code: str) -> None:
+def test_known_failure_has_a_label_about_reading_and_not_about_an_entry(code: str) -> None:
     for what in RECORDS:
         text = " ".join([labels.title(what, code), *labels.sentences(what, code)])
         assert code not in text
         assert not any(word in text.lower() for word in ("entry", "send it", "please", "sorry", "invalid"))
 
 
-def test_a_failure_that_has_no_words_yet_is_told_by_its_code() -> None:
+def test_failure_without_a_label_is_shown_by_its_code() -> None:
     assert labels.reason("http_418") == "Sitecore CDP answered with an error (418)."
 
 
-def test_only_a_record_that_is_not_there_is_called_not_found() -> None:
+def test_only_a_missing_record_is_called_not_found() -> None:
     assert labels.title(labels.GUEST, "not_found") == "Guest not found"
     assert labels.title(labels.GUEST, "read_timeout") == "The guest cannot be shown now"
 
 
-def test_trying_again_is_proposed_where_waiting_can_help() -> None:
+def test_retry_is_proposed_if_waiting_can_help() -> None:
     assert "Try again in a minute." in " ".join(labels.sentences(labels.ORDER, "read_timeout"))
     for code in ("unauthorized", "not_configured", "not_found"):
         assert not labels.worth_repeating(code)
         assert "Try again" not in " ".join(labels.sentences(labels.ORDER, code))
 
 
-def test_bad_credentials_are_a_matter_for_an_administrator() -> None:
+def test_refused_credentials_are_referred_to_an_administrator() -> None:
     text = " ".join(labels.sentences(labels.ORDER, "unauthorized"))
     assert "An administrator has to check the API credentials." in text

@@ -46,11 +46,11 @@ def _order(ref: str, number: str = "", year: int | None = None) -> Order:
         ("-12.5", "GBP", f"GBP{NBSP}-12.50"),
     ],
 )
-def test_a_price_has_its_currency_and_loses_no_digit(amount: str, currency: str, shown: str) -> None:
+def test_price_has_its_currency_and_all_digits(amount: str, currency: str, shown: str) -> None:
     assert presenters.price(Order(ref=ORDER, price=Decimal(amount), currency_code=currency)) == shown
 
 
-def test_an_order_without_a_price_shows_none() -> None:
+def test_order_without_a_price_shows_none() -> None:
     assert presenters.price(Order(ref=ORDER, currency_code="EUR")) == ""
 
 
@@ -59,30 +59,30 @@ def test_hits_come_newest_first_and_those_without_a_date_last() -> None:
     assert [line.ref for line in lines] == ["new", "old", "none"]
 
 
-def test_a_hit_leads_to_the_order_and_to_the_form_filled_for_it() -> None:
+def test_hit_links_to_the_order_and_to_the_form_filled_for_it() -> None:
     [line] = presenters.order_lines([_order(ORDER)])
     assert (line.url, line.add_url) == (f"/orders/{ORDER}/", f"/consumers/new/?order={ORDER}")
 
 
-def test_a_reference_that_is_not_uuid_shaped_is_shown_without_a_link() -> None:
+def test_reference_without_uuid_shape_is_shown_without_a_link() -> None:
     [line] = presenters.order_lines([_order("order/../1")])
     assert (line.ref, line.url, line.add_url) == ("order/../1", "", "")
     assert presenters.consumer_list(["x"], ORDER) == [{"ref": "x", "url": ""}]
 
 
-def test_a_recycled_number_is_noticed_and_several_numbers_are_not() -> None:
+def test_reused_order_number_is_detected_and_several_numbers_are_not() -> None:
     same = presenters.order_lines([_order(ORDER, "A-1"), _order(GUEST, "A-1")])
     different = presenters.order_lines([_order(ORDER, "A-1"), _order(GUEST, "A-2"), _order(CONSUMER)])
     assert presenters.several_share_a_number(same)
     assert not presenters.several_share_a_number(different)
 
 
-def test_a_consumers_list_remembers_its_order_for_the_way_back() -> None:
+def test_consumers_of_a_list_link_back_to_their_order() -> None:
     [line] = presenters.consumer_list([CONSUMER], ORDER)
     assert line["url"] == f"/order-consumers/{CONSUMER}/?order={ORDER}"
 
 
-def test_a_guests_fields_are_shown_as_people_write_them_and_empty_ones_not_at_all() -> None:
+def test_guest_fields_are_formatted_and_empty_ones_omitted() -> None:
     guest = Guest(
         ref=GUEST,
         guest_type="customer",
@@ -109,12 +109,12 @@ def test_a_guests_fields_are_shown_as_people_write_them_and_empty_ones_not_at_al
     }
 
 
-def test_a_consumers_guest_is_linked_to_its_page() -> None:
+def test_consumers_guest_is_linked_to_its_page() -> None:
     rows = presenters.consumer_rows(OrderConsumer(ref=CONSUMER, guest_ref=GUEST))
     assert [row.url for row in rows] == ["", f"/guests/{GUEST}/"]
 
 
-def test_returned_links_are_verbatim_and_only_own_ones_are_followed(client: CdpClient) -> None:
+def test_returned_links_are_unchanged_and_only_own_ones_are_followed(client: CdpClient) -> None:
     consumer = OrderConsumer(
         ref=CONSUMER,
         href="https://example.com/c?a=1&b=2",

@@ -1,4 +1,4 @@
-"""One call, one event: what the services ask of the client and tell the audit log."""
+"""One call, one event: the services' calls to the client, and what they record."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def client() -> MagicMock:
 
 
 def _event() -> AuditEvent:
-    """The one event of the test."""
+    """The only event of the test."""
     event: AuditEvent = AuditEvent.objects.get()
     return event
 
@@ -42,7 +42,7 @@ def _data(event: AuditEvent) -> dict[str, Any]:
     return data
 
 
-def test_an_order_comes_with_its_consumers_and_one_event(client: MagicMock) -> None:
+def test_order_is_returned_with_its_consumers_and_one_event(client: MagicMock) -> None:
     client.retrieve_order.return_value = Order(ref=REF)
     client.list_order_consumer_refs.return_value = ("a", "b")
     found = services.read_order(REF, actor=ANNA, client=client)
@@ -53,14 +53,14 @@ def test_an_order_comes_with_its_consumers_and_one_event(client: MagicMock) -> N
 
 
 @override_settings(CDP_TOTAL_TIMEOUT=30.0)
-def test_the_list_of_consumers_gets_only_the_time_that_the_order_left(client: MagicMock) -> None:
+def test_list_of_consumers_gets_only_the_remaining_time(client: MagicMock) -> None:
     client.retrieve_order.return_value = Order(ref=REF)
     services.read_order(REF, actor=ANNA, client=client)
     [_ref], named = client.list_order_consumer_refs.call_args
     assert 29 < named["within"] < 30
 
 
-def test_an_order_whose_consumers_cannot_be_read_is_still_found(client: MagicMock) -> None:
+def test_order_whose_consumers_cannot_be_read_is_still_found(client: MagicMock) -> None:
     client.retrieve_order.return_value = Order(ref=REF)
     client.list_order_consumer_refs.side_effect = CdpServerFault("http_503", http_status=503)
     found = services.read_order(REF, actor=ANNA, client=client)
@@ -68,7 +68,7 @@ def test_an_order_whose_consumers_cannot_be_read_is_still_found(client: MagicMoc
     assert _data(_event()) == {"kind": "order", "result": "found"}
 
 
-def test_a_guest_and_an_order_consumer_are_told_by_their_references(client: MagicMock) -> None:
+def test_guest_and_order_consumer_are_recorded_by_their_references(client: MagicMock) -> None:
     client.retrieve_guest.return_value = Guest(ref=REF)
     client.retrieve_order_consumer.return_value = OrderConsumer(ref=REF)
     assert services.read_guest(REF, actor=ANNA, client=client) == Guest(ref=REF)
@@ -82,7 +82,7 @@ def test_a_guest_and_an_order_consumer_are_told_by_their_references(client: Magi
 
 @pytest.mark.parametrize("error", [CdpNotFound(http_status=404), CdpTimeout("read_timeout")])
 @pytest.mark.parametrize("record", ["order", "guest", "order_consumer"])
-def test_a_failure_is_raised_on_and_told_by_its_code(client: MagicMock, record: str, error: CdpError) -> None:
+def test_failure_is_raised_and_recorded_by_its_code(client: MagicMock, record: str, error: CdpError) -> None:
     getattr(client, f"retrieve_{record}").side_effect = error
     look_up: Callable[..., object] = getattr(services, f"read_{record}")
     with pytest.raises(type(error)):
@@ -90,7 +90,7 @@ def test_a_failure_is_raised_on_and_told_by_its_code(client: MagicMock, record: 
     assert _data(_event()) == {"kind": record, "result": error.code}
 
 
-def test_a_search_is_told_by_its_kinds_and_never_by_its_values(client: MagicMock) -> None:
+def test_search_is_recorded_by_its_kinds_and_never_its_values(client: MagicMock) -> None:
     client.list_orders.return_value = (Order(ref=REF), Order(ref=REF))
     hits = services.search_orders(order_number="B94TXY-1", actor=ANNA, client=client)
     assert len(hits) == 2
@@ -100,26 +100,26 @@ def test_a_search_is_told_by_its_kinds_and_never_by_its_values(client: MagicMock
     assert (event.action, event.order_ref, event.guest_ref) == ("vendor_records.searched", None, None)
 
 
-def test_a_search_for_a_guests_orders_that_finds_none_says_so(client: MagicMock) -> None:
+def test_search_for_a_guests_orders_without_a_hit_is_recorded(client: MagicMock) -> None:
     client.list_orders.return_value = ()
     assert services.search_orders(guest_ref=REF, actor=ANNA, client=client) == ()
     assert _data(_event()) == {"kind": "order", "by": ["guest_ref"], "result": "not_found", "count": 0}
 
 
-def test_a_search_that_fails_is_told_by_its_code(client: MagicMock) -> None:
+def test_failed_search_is_recorded_by_its_code(client: MagicMock) -> None:
     client.list_orders.side_effect = CdpTimeout("total_timeout")
     with pytest.raises(CdpTimeout):
         services.search_orders(order_number="B94TXY-1", actor=ANNA, client=client)
     assert _data(_event()) == {"kind": "order", "by": ["order_number"], "result": "total_timeout"}
 
 
-def test_no_database_connection_is_held_while_the_vendor_is_asked(client: MagicMock) -> None:
+def test_no_database_connection_is_held_during_the_call(client: MagicMock) -> None:
     AuditEvent.objects.count()
     assert connection.connection is not None
     held: list[object] = []
 
     def answer(ref: str) -> Guest:
-        held.append(connection.connection if connection.vendor != "sqlite" else None)  # in nobody's way
+        held.append(connection.connection if connection.vendor != "sqlite" else None)  # SQLite has no pool
         return Guest(ref=ref)
 
     client.retrieve_guest.side_effect = answer
@@ -127,9 +127,7 @@ def test_no_database_connection_is_held_while_the_vendor_is_asked(client: MagicM
     assert held == [None]
 
 
-def test_nothing_is_shown_that_could_not_be_recorded(
-    client: MagicMock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unrecorded_view_is_not_shown(client: MagicMock, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(event: object) -> None:
         raise RuntimeError("the log is full")
 

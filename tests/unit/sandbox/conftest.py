@@ -16,7 +16,7 @@ from tests.support.sandbox_caller import Caller
 
 
 class Clock:
-    """A clock that goes only when it is told to."""
+    """A clock that moves only when a test advances it."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -25,7 +25,7 @@ class Clock:
         return self.now
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Move the clock forward."""
         self.now += timedelta(seconds=seconds)
 
 
@@ -36,7 +36,7 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="session")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data file with the seed in it: to write it anew takes longer than most tests."""
+    """A seeded data file, to be copied: seeding takes longer than most tests."""
     file = tmp_path_factory.mktemp("seeded") / "sandbox.sqlite3"
     Sandbox(Options(data=file)).close()
     return file
@@ -47,7 +47,7 @@ Start = Callable[[str], SandboxServer]
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder in memory where the machine has one: the sandbox waits for the disk with every write."""
+    """A folder in memory if the machine has one: the sandbox waits for the disk at every write."""
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
         yield Path(name)
@@ -55,7 +55,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def start(folder: Path, seeded: Path, clock: Clock) -> Iterator[Start]:
-    """Starts a sandbox that shows a certificate, or has none for an empty name."""
+    """Start a sandbox with the named certificate; an empty name means plain HTTP."""
     with ExitStack() as running:
 
         def begin(tls: str) -> SandboxServer:

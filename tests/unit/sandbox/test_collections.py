@@ -18,7 +18,7 @@ def next_of(caller: Caller, server: SandboxServer, kind: str, query: str = "?lim
     return str(link).removeprefix(server.base_url)
 
 
-def test_the_next_link_can_be_odd_in_every_way_that_is_known(caller: Caller, server: SandboxServer) -> None:
+def test_next_link_can_have_every_known_oddity(caller: Caller, server: SandboxServer) -> None:
     assert next_of(caller, server, "right") == f"{PATH}?offset=4&limit=4"
     assert next_of(caller, server, "documented") == f"{PATH}?offset=1&limit=10"
     assert next_of(caller, server, "same", "?limit=4&offset=4") == f"{PATH}?offset=4&limit=4"
@@ -27,12 +27,12 @@ def test_the_next_link_can_be_odd_in_every_way_that_is_known(caller: Caller, ser
 
 
 @pytest.mark.parametrize("kind", ["right", "documented", "same", "elsewhere"])
-def test_the_last_page_has_no_next_link_of_any_kind(caller: Caller, server: SandboxServer, kind: str) -> None:
+def test_last_page_has_no_next_link_of_any_kind(caller: Caller, server: SandboxServer, kind: str) -> None:
     assert next_of(caller, server, kind, "?limit=100") == ""
     assert next_of(caller, server, kind, "?offset=500") == ""
 
 
-def test_pages_can_be_shorter_than_asked_and_lose_nobody(caller: Caller, server: SandboxServer) -> None:
+def test_short_pages_lose_no_entry(caller: Caller, server: SandboxServer) -> None:
     everyone = [item["href"] for item in caller.get(f"{PATH}?limit=100").json["items"]]
     server.sandbox.switches = Switches(page_size=3)
     page = caller.get(f"{PATH}?limit=100").json
@@ -49,13 +49,13 @@ def test_pages_can_be_shorter_than_asked_and_lose_nobody(caller: Caller, server:
     assert len(found) == NUMBER
 
 
-def test_a_page_size_above_the_limit_changes_nothing(caller: Caller, server: SandboxServer) -> None:
+def test_page_size_above_the_limit_changes_nothing(caller: Caller, server: SandboxServer) -> None:
     server.sandbox.switches = Switches(page_size=50)
 
     assert len(caller.get(f"{PATH}?limit=2").json["items"]) == 2
 
 
-def test_the_names_of_the_links_can_be_capitalised(caller: Caller, server: SandboxServer) -> None:
+def test_names_of_the_links_can_be_capitalised(caller: Caller, server: SandboxServer) -> None:
     server.sandbox.switches = Switches(link_names="capitalised")
 
     page = caller.get(f"{PATH}?offset=4&limit=4").json
@@ -72,7 +72,7 @@ def test_the_names_of_the_links_can_be_capitalised(caller: Caller, server: Sandb
         ("upper", {"FIRSTNAME", "ORDERITEMS", "HREF"}),
     ],
 )
-def test_every_name_can_be_in_another_case_and_every_value_stays(
+def test_names_can_be_in_another_case_and_values_are_unchanged(
     caller: Caller, server: SandboxServer, case: str, names: set[str]
 ) -> None:
     server.sandbox.switches = Switches(key_case=case)
@@ -100,7 +100,7 @@ def sorted_refs(caller: Caller, path: str, sort: str) -> list[str]:
 
 
 @pytest.mark.parametrize("attribute", ["created", "orderedAt"])
-def test_the_orders_of_a_guest_come_in_the_order_that_is_asked_for(caller: Caller, attribute: str) -> None:
+def test_orders_of_a_guest_are_sorted_as_requested(caller: Caller, attribute: str) -> None:
     hamish = next(guest.ref for guest in GUESTS if guest.first_name == "Hamish")
     moments = {order.ref: order.ordered_at for order in ORDERS}
     path = f"/v2.1/orders?guestRef={hamish}"
@@ -112,7 +112,7 @@ def test_the_orders_of_a_guest_come_in_the_order_that_is_asked_for(caller: Calle
     assert sorted_refs(caller, path, f"{attribute}::DESC") == upwards[::-1]
 
 
-def test_guests_come_in_the_order_that_is_asked_for(caller: Caller) -> None:
+def test_guests_are_sorted_as_requested(caller: Caller) -> None:
     names = {guest.ref: guest.last_name for guest in GUESTS}
     path = "/v2.1/guests?expand=false"
 
@@ -133,7 +133,7 @@ def test_guests_come_in_the_order_that_is_asked_for(caller: Caller) -> None:
         "/v2.1/guests?sort=",
     ],
 )
-def test_an_order_that_is_not_documented_is_a_400(caller: Caller, path: str) -> None:
+def test_undocumented_sort_order_is_a_400(caller: Caller, path: str) -> None:
     answer = caller.get(path)
 
     assert answer.status == 400
@@ -146,7 +146,7 @@ def test_orders_with_one_reference_id_can_be_sorted_by_creation(caller: Caller) 
     assert sorted_refs(caller, path, "created::DESC") == sorted_refs(caller, path, "created::ASC")[::-1]
 
 
-def test_an_order_item_is_where_its_links_lead(caller: Caller, server: SandboxServer) -> None:
+def test_order_item_exists_at_its_link(caller: Caller, server: SandboxServer) -> None:
     order = caller.get(f"/v2.1/orders/{FAMILY_ORDER}").json
     whole = caller.get(f"/v2.1/orders/{FAMILY_ORDER}?expand=orderItems").json["orderItems"]["items"]
     links = [link["href"] for link in order["orderItems"]["items"]]

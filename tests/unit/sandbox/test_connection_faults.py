@@ -1,4 +1,4 @@
-"""Faults of connections: refused, reset, silent, nonsense; over TLS too."""
+"""Faults of connections: refused, reset, silent, invalid; over TLS too."""
 
 import http.client
 import json
@@ -28,7 +28,7 @@ def either(request: pytest.FixtureRequest, start: Start) -> SandboxServer:
 
 @pytest.fixture
 def kept(server: SandboxServer) -> Iterator[http.client.HTTPConnection]:
-    """A connection that was open before anything was refused."""
+    """A connection that was open before any connection was refused."""
     connection = Caller(server.base_url).connection()
     connection.connect()
     yield connection
@@ -48,12 +48,12 @@ def ask(server: SandboxServer) -> int:
     return Caller(server.base_url, ca_file=ca_file).get(ORDER).status
 
 
-def test_refused_means_that_nobody_listens_until_it_is_cleared(either: SandboxServer) -> None:
+def test_refused_port_is_closed_until_cleared(either: SandboxServer) -> None:
     for _time in range(2):
         either.sandbox.faults.arm(Armed("refuse"))
         with pytest.raises(ConnectionRefusedError):
             ask(either)
-        either.sandbox.faults.arm(Armed("refuse"))  # twice is as good as once
+        either.sandbox.faults.arm(Armed("refuse"))  # the second call has no effect
         time.sleep(0.2)
         with pytest.raises(ConnectionRefusedError):
             ask(either)
@@ -63,7 +63,7 @@ def test_refused_means_that_nobody_listens_until_it_is_cleared(either: SandboxSe
         assert ask(either) == 200
 
 
-def test_refusing_ends_by_itself_on_the_same_port(server: SandboxServer) -> None:
+def test_refusal_ends_by_itself_on_the_same_port(server: SandboxServer) -> None:
     address = server.base_url
     server.sandbox.faults.arm(Armed("refuse", seconds=0.3))
     with pytest.raises(ConnectionRefusedError):
@@ -80,7 +80,7 @@ def test_refusing_ends_by_itself_on_the_same_port(server: SandboxServer) -> None
     assert server.base_url == address
 
 
-def test_a_connection_that_is_open_stays_and_can_clear_the_refusal(
+def test_open_connection_stays_and_can_clear_the_refusal(
     server: SandboxServer, kept: http.client.HTTPConnection
 ) -> None:
     assert control(kept, "POST", {"fault": "refuse"}) == 201
@@ -90,7 +90,7 @@ def test_a_connection_that_is_open_stays_and_can_clear_the_refusal(
     assert ask(server) == 200
 
 
-def test_a_request_does_not_use_up_the_fault_of_a_connection(
+def test_request_does_not_use_up_the_fault_of_a_connection(
     server: SandboxServer, kept: http.client.HTTPConnection
 ) -> None:
     assert control(kept, "POST", {"fault": "reset_on_accept"}) == 201
@@ -101,7 +101,7 @@ def test_a_request_does_not_use_up_the_fault_of_a_connection(
         ask(server)
 
 
-def test_a_sandbox_that_refuses_can_be_stopped_and_started(server: SandboxServer) -> None:
+def test_refusing_sandbox_can_be_stopped_and_started(server: SandboxServer) -> None:
     server.sandbox.faults.arm(Armed("refuse"))
     begun = time.monotonic()
 
@@ -113,7 +113,7 @@ def test_a_sandbox_that_refuses_can_be_stopped_and_started(server: SandboxServer
     assert ask(server) == 200
 
 
-def test_a_reset_on_accept_reads_nothing_and_is_over_after_its_times(either: SandboxServer) -> None:
+def test_reset_on_accept_reads_nothing_and_ends_after_its_times(either: SandboxServer) -> None:
     either.sandbox.faults.arm(Armed("reset_on_accept", times=2))
 
     for _time in range(2):
@@ -125,7 +125,7 @@ def test_a_reset_on_accept_reads_nothing_and_is_over_after_its_times(either: San
     assert either.connections == 3
 
 
-def test_a_handshake_hangs_until_the_client_goes(start: Start) -> None:
+def test_handshake_hangs_until_the_client_disconnects(start: Start) -> None:
     server = start("good")
     server.sandbox.faults.arm(Armed("hang_on_accept"))
     caller = Caller(server.base_url, seconds=0.3, ca_file=server.ca_file)
@@ -146,7 +146,7 @@ def test_nonsense_is_neither_tls_nor_http(either: SandboxServer) -> None:
         ask(either)
 
 
-def test_a_bad_record_comes_after_the_request_was_read(start: Start) -> None:
+def test_bad_record_comes_after_the_request_was_read(start: Start) -> None:
     server = start("good")
     server.sandbox.faults.arm(Armed("bad_record_after"))
 
@@ -157,7 +157,7 @@ def test_a_bad_record_comes_after_the_request_was_read(start: Start) -> None:
     assert (counted.body_read, counted.done, counted.status) == (True, True, None)
 
 
-def test_a_reset_under_tls_is_an_rst(start: Start) -> None:
+def test_reset_under_tls_is_an_rst(start: Start) -> None:
     server = start("good")
     server.sandbox.faults.arm(Armed("reset_after"))
     address = Caller(server.base_url)
@@ -167,7 +167,7 @@ def test_a_reset_under_tls_is_an_rst(start: Start) -> None:
         context.wrap_socket(bare, server_hostname=address.host) as connection,
     ):
         connection.sendall(create_text(SAMPLE_ORDER))
-        # Below TLS: above it Python shows a reset behind the session tickets as an ordinary end.
+        # Below TLS: above it Python reports a reset after the session tickets as a normal end.
         with pytest.raises(ConnectionResetError):
             list(iter(lambda: socket.socket.recv(connection, 65_536), b""))
 

@@ -11,7 +11,7 @@ from sandbox.server.sandbox_server import SandboxServer
 from tests.support.sandbox_caller import Caller, consumers_path
 
 
-def test_a_fault_is_armed_listed_and_cleared(caller: Caller) -> None:
+def test_fault_is_armed_listed_and_cleared(caller: Caller) -> None:
     armed = caller.post("/_sandbox/faults", {"fault": "429", "times": 2, "order": SAMPLE_ORDER})
     listed = caller.get("/_sandbox/faults").json
     cleared = caller.send("DELETE", "/_sandbox/faults")
@@ -29,7 +29,7 @@ def test_a_fault_is_armed_listed_and_cleared(caller: Caller) -> None:
     assert caller.create(SAMPLE_ORDER).status == 200
 
 
-def test_the_list_of_faults_says_what_each_does_and_where(caller: Caller) -> None:
+def test_list_of_faults_describes_each(caller: Caller) -> None:
     known = {fault["fault"]: fault for fault in caller.get("/_sandbox/faults").json["known"]}
 
     assert known.keys() == {**REQUEST_FAULTS, **CONNECTION_FAULTS}.keys()
@@ -69,7 +69,7 @@ def test_the_list_of_faults_says_what_each_does_and_where(caller: Caller) -> Non
         [],
     ],
 )
-def test_a_fault_that_cannot_be_armed_is_a_400_and_arms_nothing(caller: Caller, body: object) -> None:
+def test_fault_that_cannot_be_armed_is_a_400_and_arms_nothing(caller: Caller, body: object) -> None:
     assert caller.post("/_sandbox/faults", body).status == 400
     assert caller.get("/_sandbox/faults").json["armed"] == []
 
@@ -104,14 +104,14 @@ def test_switches_are_turned_one_by_one(caller: Caller, server: SandboxServer) -
         {"nonsense": 1},
     ],
 )
-def test_a_switch_that_does_not_exist_or_fit_is_a_400_and_turns_nothing(
+def test_unknown_or_invalid_switch_is_a_400_and_changes_nothing(
     caller: Caller, server: SandboxServer, body: dict[str, object]
 ) -> None:
     assert caller.post("/_sandbox/switches", {"create_status": 201, **body}).status == 400
     assert server.sandbox.switches == Switches()
 
 
-def test_the_stored_consumers_are_shown_with_their_text_and_the_guest_effect(caller: Caller) -> None:
+def test_stored_consumers_are_shown_with_their_text_and_the_guest_effect(caller: Caller) -> None:
     text = '{"firstName":  "Maeve", "lastName": "Tully"}'
     created = caller.send("POST", consumers_path(SAMPLE_ORDER), text).json
 
@@ -150,7 +150,7 @@ def test_every_request_on_the_wire_is_counted_and_the_control_address_is_not(cal
     assert later == counted[2:]
 
 
-def test_an_unknown_control_address_names_those_that_exist(caller: Caller) -> None:
+def test_unknown_control_address_lists_the_known_ones(caller: Caller) -> None:
     answer = caller.get("/_sandbox/nothing")
 
     assert answer.status == 404

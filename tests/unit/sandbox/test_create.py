@@ -1,4 +1,4 @@
-"""A create that goes well: what is stored, what is answered, and which guest it becomes."""
+"""A successful create: the stored data, the answer, and the matched or created guest."""
 
 import json
 from pathlib import Path
@@ -40,7 +40,7 @@ def guest_of(caller: Caller, *identifiers: dict[str, str]) -> str:
     return ref_of(caller.create(SAMPLE_ORDER, identifiers=list(identifiers)).json["guest"]["href"])
 
 
-def test_the_answer_has_the_documented_fields_and_no_identifiers_or_dates(
+def test_answer_has_the_documented_fields_and_no_identifiers_or_dates(
     caller: Caller, server: SandboxServer
 ) -> None:
     answer = caller.post(consumers_path(SAMPLE_ORDER), EVERYTHING)
@@ -59,7 +59,7 @@ def test_the_answer_has_the_documented_fields_and_no_identifiers_or_dates(
     assert all("/v2.1/orderItems/" in item["href"] for item in body["orderItems"]["orderItems"])
 
 
-def test_fields_that_were_not_sent_are_not_answered(caller: Caller) -> None:
+def test_unsent_fields_are_not_returned(caller: Caller) -> None:
     body = caller.create(SAMPLE_ORDER, title=None).json
 
     assert set(body) == {"ref", "href", "firstName", "lastName", "orderItems", "order", "guest"}
@@ -74,11 +74,11 @@ def test_fields_that_were_not_sent_are_not_answered(caller: Caller) -> None:
         ("0190-02-03T00:00:00Z", "0190-02-03T00:00:00Z"),
     ],
 )
-def test_a_birth_date_is_answered_in_utc_without_a_fraction(caller: Caller, sent: str, answered: str) -> None:
+def test_birth_date_is_returned_in_utc_without_a_fraction(caller: Caller, sent: str, answered: str) -> None:
     assert caller.create(SAMPLE_ORDER, dateOfBirth=sent).json["dateOfBirth"] == answered
 
 
-def test_the_text_that_arrived_is_kept_to_the_character(caller: Caller, server: SandboxServer) -> None:
+def test_received_text_is_stored_exactly(caller: Caller, server: SandboxServer) -> None:
     text = '{ "lastName":"\\u00d6st\\ud800", "firstName" : "Zoë 🎟",\n "lastName": "Öst", "unknown": [1.50] }'
 
     answer = caller.send("POST", consumers_path(SAMPLE_ORDER), text)
@@ -88,7 +88,7 @@ def test_the_text_that_arrived_is_kept_to_the_character(caller: Caller, server: 
     assert [(one.ref, one.body) for one in stored] == [(answer.json["ref"], text)]
 
 
-def test_a_lone_surrogate_comes_back_as_the_escape_it_came_as(caller: Caller) -> None:
+def test_lone_surrogate_is_returned_as_its_escape(caller: Caller) -> None:
     answer = caller.send("POST", consumers_path(SAMPLE_ORDER), '{"firstName": "a\\ud800", "lastName": "b"}')
 
     assert answer.json["firstName"] == "a\ud800"
@@ -101,12 +101,12 @@ def test_two_equal_creates_make_two_consumers(caller: Caller, server: SandboxSer
     assert [one.ref for one in server.sandbox.consumers(SAMPLE_ORDER)] == [first["ref"], second["ref"]]
 
 
-def test_an_order_reference_is_found_in_upper_case_too(caller: Caller, server: SandboxServer) -> None:
+def test_order_reference_is_found_in_upper_case_too(caller: Caller, server: SandboxServer) -> None:
     assert caller.create(SAMPLE_ORDER.upper()).status == 200
     assert len(server.sandbox.consumers(SAMPLE_ORDER)) == 1
 
 
-def test_the_create_status_can_be_201_from_the_start(tmp_path: Path) -> None:
+def test_create_status_can_be_201_from_the_start(tmp_path: Path) -> None:
     with SandboxServer(data=tmp_path / "other.sqlite3", create_status=201) as server:
         assert Caller(server.base_url).create(SAMPLE_ORDER).status == 201
 
@@ -119,7 +119,7 @@ def test_the_create_status_can_be_201_from_the_start(tmp_path: Path) -> None:
         ("email", GUEST_WITH_EMAIL),
     ],
 )
-def test_an_identifier_of_a_rule_finds_its_guest(
+def test_identifier_of_a_rule_matches_its_guest(
     caller: Caller, server: SandboxServer, provider: str, guest: str
 ) -> None:
     assert guest_of(caller, pair(provider, guest)) == guest
@@ -128,13 +128,13 @@ def test_an_identifier_of_a_rule_finds_its_guest(
     assert (stored.guest_effect, stored.matched_by, stored.guest_ref) == ("matched", provider, guest)
 
 
-def test_the_first_rule_decides_whatever_the_order_of_the_identifiers(caller: Caller) -> None:
+def test_first_rule_decides_in_any_order_of_identifiers(caller: Caller) -> None:
     loyalty, profile = pair("LoyaltyProgramme", GUEST_WITH_LOYALTY), pair("ProfileSystem", GUEST_WITH_PROFILE)
 
     assert guest_of(caller, loyalty, profile) == GUEST_WITH_PROFILE
 
 
-def test_the_order_of_the_rules_is_an_option(tmp_path: Path) -> None:
+def test_order_of_the_rules_is_an_option(tmp_path: Path) -> None:
     providers = ("LoyaltyProgramme", "ProfileSystem")
     with SandboxServer(data=tmp_path / "other.sqlite3", identity_providers=providers) as server:
         caller = Caller(server.base_url)
@@ -147,26 +147,26 @@ def test_the_order_of_the_rules_is_an_option(tmp_path: Path) -> None:
         assert guest_of(caller, pair("email", GUEST_WITH_EMAIL)) != GUEST_WITH_EMAIL
 
 
-def test_a_rule_that_finds_nobody_leaves_it_to_the_next(caller: Caller) -> None:
+def test_rule_without_a_match_falls_through_to_the_next(caller: Caller) -> None:
     unknown = {"provider": "ProfileSystem", "id": "nobody"}
 
     assert guest_of(caller, unknown, pair("email", GUEST_WITH_EMAIL)) == GUEST_WITH_EMAIL
 
 
-def test_an_identifier_in_another_case_finds_nobody(caller: Caller, server: SandboxServer) -> None:
+def test_identifier_in_another_case_has_no_match(caller: Caller, server: SandboxServer) -> None:
     profile = pair("ProfileSystem", GUEST_WITH_PROFILE)
 
     assert guest_of(caller, {**profile, "id": profile["id"].lower()}) != GUEST_WITH_PROFILE
     assert server.sandbox.consumers(SAMPLE_ORDER)[0].guest_effect == "created"
 
 
-def test_an_address_alone_matches_nobody(caller: Caller, server: SandboxServer) -> None:
+def test_address_alone_has_no_match(caller: Caller, server: SandboxServer) -> None:
     caller.create(SAMPLE_ORDER, emails=[SHARED_EMAIL])
 
     assert server.sandbox.consumers(SAMPLE_ORDER)[0].guest_effect == "created"
 
 
-def test_who_is_not_found_becomes_a_traveller_that_is_found_the_next_time(
+def test_unmatched_person_becomes_a_traveller_that_matches_the_next_time(
     caller: Caller, server: SandboxServer
 ) -> None:
     first = caller.post(consumers_path(SAMPLE_ORDER), EVERYTHING).json
@@ -180,13 +180,13 @@ def test_who_is_not_found_becomes_a_traveller_that_is_found_the_next_time(
     assert [one.guest_effect for one in server.sandbox.consumers()][-2:] == ["created", "matched"]
 
 
-def test_a_matched_guest_keeps_its_own_name(caller: Caller) -> None:
+def test_matched_guest_name_is_not_changed(caller: Caller) -> None:
     guest_of(caller, pair("email", GUEST_WITH_EMAIL))
 
     assert caller.get(f"/v2.1/guests/{GUEST_WITH_EMAIL}").json["firstName"] == "Priya"
 
 
-def test_what_was_created_is_there_after_a_restart_and_the_seed_is_not_doubled(
+def test_created_records_survive_a_restart_and_the_seed_is_not_duplicated(
     server: SandboxServer, caller: Caller
 ) -> None:
     created = caller.create(SAMPLE_ORDER).json

@@ -1,4 +1,4 @@
-"""`docs/sandbox.md` against the seed: a reference in it works, and no fault or switch is missing from it."""
+"""`docs/sandbox.md` matches the seed: its references work, and it lists every fault and switch."""
 
 import re
 from dataclasses import fields
@@ -40,12 +40,12 @@ def test_every_named_order_has_the_reference_id_beside_it() -> None:
 
 
 @pytest.mark.parametrize(("label", "table"), [("fault orders", fault_orders()), ("all faults", all_faults())])
-def test_the_tables_of_faults_are_those_of_the_code(label: str, table: str) -> None:
+def test_tables_of_faults_match_the_code(label: str, table: str) -> None:
     """`python -m sandbox.faults.table` prints them."""
     assert f"<!-- {label} -->\n{table}\n<!-- end -->" in TEXT
 
 
-def test_the_numbers_of_the_faults_are_those_of_the_code() -> None:
+def test_numbers_of_faults_match_the_code() -> None:
     assert f"at most {HOLD_SECONDS:g} s" in TEXT
     assert f"a byte every {DRIP_SECONDS:g} s" in TEXT
     assert f"time-out is between {SLOW_SECONDS:g} and {HOLD_SECONDS:g} seconds" in TEXT
@@ -68,13 +68,13 @@ def test_every_switch_and_every_operation_in_an_example_exists() -> None:
     assert operations <= {route.operation for route in ROUTES}
 
 
-def test_the_numbers_of_seeded_records_are_those_in_the_documentation() -> None:
+def test_numbers_of_seeded_records_match_the_documentation() -> None:
     assert f"{len(ORDERS) - len(FAULT_ORDERS)} ordinary orders, {len(GUESTS)} guests" in TEXT
 
 
-def test_seeded_people_have_addresses_and_numbers_that_nobody_can_have() -> None:
+def test_seeded_people_have_reserved_addresses_and_numbers() -> None:
     reserved = re.compile(r".+@(example\.(com|org|net)|\w+\.example)")
-    # GB, US, AU, FR, DE: ranges their regulators keep for drama and film
+    # GB, US, AU, FR, DE: ranges that their regulators reserve for drama and film
     fictional = re.compile(
         r"\+44(207946|131496)0\d{3}|\+447700900\d{3}|\+1\d{3}55501\d{2}|\+61491570\d{3}"
         r"|\+331990\d{5}|\+336399\d{5}|\+493023125\d{3}"

@@ -1,4 +1,4 @@
-"""The error answers, word for word where the vendor publishes them."""
+"""The error answers, literally as published by the vendor."""
 
 import base64
 import json
@@ -34,7 +34,7 @@ UNAUTHORIZED = {
     ],
 )
 @pytest.mark.parametrize("path", [PATH, "/v2.1/nothing", "/_sandbox/faults"])
-def test_without_the_right_credentials_every_path_answers_the_published_401(
+def test_every_path_answers_wrong_credentials_with_the_published_401(
     caller: Caller, path: str, authorization: str
 ) -> None:
     answer = caller.send("POST", path, PERSON, authorization=authorization)
@@ -44,11 +44,11 @@ def test_without_the_right_credentials_every_path_answers_the_published_401(
 
 
 @pytest.mark.parametrize("content_type", ["", "text/plain", "application/x-www-form-urlencoded"])
-def test_a_body_that_is_not_announced_as_json_is_a_415(caller: Caller, content_type: str) -> None:
+def test_body_not_declared_as_json_is_a_415(caller: Caller, content_type: str) -> None:
     assert caller.send("POST", PATH, PERSON, content_type=content_type).status == 415
 
 
-def test_a_charset_beside_the_media_type_is_accepted(caller: Caller) -> None:
+def test_charset_beside_the_media_type_is_accepted(caller: Caller) -> None:
     assert caller.send("POST", PATH, PERSON, content_type="application/json; charset=utf-8").status == 200
 
 
@@ -68,7 +68,7 @@ def test_malformed_json_is_a_400_that_names_line_and_column(caller: Caller) -> N
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b'"text"', b"null", b"\xff\xfe", b'{"firstName": NaN}', b"[" * 100_000, b"9" * 5_000]
 )
-def test_what_is_not_a_json_object_is_a_400_and_stores_nothing(
+def test_body_that_is_no_json_object_is_a_400_and_stores_nothing(
     caller: Caller, server: SandboxServer, body: bytes
 ) -> None:
     answer = caller.send("POST", PATH, body)
@@ -99,7 +99,7 @@ def test_what_is_not_a_json_object_is_a_400_and_stores_nothing(
         ({"identifiers": [{"provider": "email", "id": 1}]}, "identifiers.id: must be a string."),
     ],
 )
-def test_a_field_that_is_not_as_documented_is_a_400_with_the_field_before_the_colon(
+def test_invalid_field_is_a_400_with_the_field_before_the_colon(
     caller: Caller, server: SandboxServer, fields: dict[str, object], message: str
 ) -> None:
     answer = caller.create(SAMPLE_ORDER, **fields)
@@ -109,11 +109,11 @@ def test_a_field_that_is_not_as_documented_is_a_400_with_the_field_before_the_co
     assert server.sandbox.consumers(SAMPLE_ORDER) == []
 
 
-def test_a_birth_one_second_ago_is_in_the_past(caller: Caller) -> None:
+def test_birth_one_second_ago_is_in_the_past(caller: Caller) -> None:
     assert caller.create(SAMPLE_ORDER, dateOfBirth="2026-11-23T11:59:59Z").status == 200
 
 
-def test_only_the_first_of_several_problems_is_told(caller: Caller) -> None:
+def test_only_the_first_of_several_problems_is_reported(caller: Caller) -> None:
     answer = caller.send("POST", PATH, json.dumps({"gender": "none", "emails": 1}))
 
     assert answer.json["message"] == "firstName: may not be null."
@@ -137,9 +137,7 @@ def test_only_the_first_of_several_problems_is_told(caller: Caller) -> None:
         ("GET", f"/v2.1/orders%2F{SAMPLE_ORDER}"),
     ],
 )
-def test_what_does_not_exist_is_a_404_that_shows_the_client_key(
-    caller: Caller, method: str, path: str
-) -> None:
+def test_missing_record_is_a_404_that_shows_the_client_key(caller: Caller, method: str, path: str) -> None:
     answer = caller.send(method, path, PERSON if method == "POST" else None)
 
     assert answer.status == 404
@@ -148,7 +146,7 @@ def test_what_does_not_exist_is_a_404_that_shows_the_client_key(
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "POST", "HEAD", "OPTIONS"])
-def test_a_consumer_can_be_neither_changed_nor_deleted(caller: Caller, method: str) -> None:
+def test_consumer_can_be_neither_changed_nor_deleted(caller: Caller, method: str) -> None:
     ref = caller.create(SAMPLE_ORDER).json["ref"]
 
     answer = caller.send(method, f"/v2.1/orderConsumers/{ref}", PERSON)

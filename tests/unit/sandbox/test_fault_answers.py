@@ -1,4 +1,4 @@
-"""What each fault puts on the wire."""
+"""The bytes that each fault puts on the wire."""
 
 import gzip
 import json
@@ -79,7 +79,7 @@ STATUS_AND_TYPE = {
 WITHOUT_AN_ANSWER = {"no_answer", "reset", "hang_up", "bad_record", "reset_half_way", "end_half_way"} | {
     "drip_head",
     "drip_body",
-    "102_first",  # http.client takes them for the answer
+    "102_first",  # http.client takes them for the final answer
     "103_first",
     "103_alone",
     "400_cut_head",
@@ -113,12 +113,12 @@ def raw(server: SandboxServer, name: str, *, seconds: float | None = None) -> tu
     return received, False
 
 
-def test_no_fault_is_forgotten_here() -> None:
+def test_every_fault_is_covered() -> None:
     assert {stem(name) for name in REQUEST_FAULTS} == STATUS_AND_TYPE.keys() | WITHOUT_AN_ANSWER
 
 
 @pytest.mark.parametrize("name", [name for name in REQUEST_FAULTS if stem(name) in STATUS_AND_TYPE])
-def test_a_fault_with_an_answer_gives_it_and_the_work_is_done_or_not(
+def test_fault_with_an_answer_sends_it_and_the_work_is_done_or_not(
     caller: Caller, server: SandboxServer, name: str
 ) -> None:
     answer = struck(caller, server, name)
@@ -133,7 +133,7 @@ def test_a_fault_with_an_answer_gives_it_and_the_work_is_done_or_not(
 
 
 @pytest.mark.parametrize("name", ["drip_head_after", "drip_body_after", "chunked", "100_first"])
-def test_a_consumer_comes_out_whole_of_an_unusual_but_right_answer(
+def test_unusual_correct_answer_contains_the_complete_consumer(
     caller: Caller, server: SandboxServer, name: str
 ) -> None:
     server.sandbox.faults.arm(Armed(name, seconds=0.001))
@@ -142,9 +142,7 @@ def test_a_consumer_comes_out_whole_of_an_unusual_but_right_answer(
 
 
 @pytest.mark.parametrize("status", [102, 103])
-def test_an_interim_answer_comes_before_the_right_one(
-    caller: Caller, server: SandboxServer, status: int
-) -> None:
+def test_interim_answer_precedes_the_right_one(caller: Caller, server: SandboxServer, status: int) -> None:
     server.sandbox.faults.arm(Armed(f"{status}_first"))
     address = Caller(server.base_url)
     with socket.create_connection((address.host, address.port), timeout=5) as connection:
@@ -156,14 +154,14 @@ def test_an_interim_answer_comes_before_the_right_one(
     assert json.loads(body)["ref"] == server.sandbox.consumers(SAMPLE_ORDER)[0].ref
 
 
-def test_a_refusal_can_end_within_its_headers(server: SandboxServer) -> None:
+def test_refusal_can_end_within_its_headers(server: SandboxServer) -> None:
     received, was_reset = raw(server, "400_cut_head_after")
     assert received.startswith(b"HTTP/1.1 400 ")
     assert b"\r\n\r\n" not in received
     assert not was_reset
 
 
-def test_the_credentials_are_quoted_plain_and_encoded(caller: Caller, server: SandboxServer) -> None:
+def test_credentials_are_quoted_plain_and_encoded(caller: Caller, server: SandboxServer) -> None:
     message = struck(caller, server, "400_secrets").json["message"]
     for quoted in ("practice-client-key", "practice-api-token", basic(), "%70%72%61", "cHJhY3Rp"):
         assert quoted in message
@@ -172,7 +170,7 @@ def test_the_credentials_are_quoted_plain_and_encoded(caller: Caller, server: Sa
     assert "practice-api-token" in body
 
 
-def test_an_answer_about_another_one_takes_it_from_the_order(caller: Caller, server: SandboxServer) -> None:
+def test_answer_about_another_person_uses_the_order(caller: Caller, server: SandboxServer) -> None:
     first = caller.create(SAMPLE_ORDER, lastName="First").json
     assert struck(caller, server, "known_ref").json["ref"] == first["ref"]
     assert struck(caller, server, "another_consumer_after").json == first
@@ -186,7 +184,7 @@ def test_an_answer_about_another_one_takes_it_from_the_order(caller: Caller, ser
     assert caller.get(path).json["ref"] == newest
 
 
-def test_a_success_without_ref_has_everything_else(caller: Caller, server: SandboxServer) -> None:
+def test_success_without_ref_has_everything_else(caller: Caller, server: SandboxServer) -> None:
     body = struck(caller, server, "no_ref").json
 
     assert "ref" not in body
@@ -195,12 +193,12 @@ def test_a_success_without_ref_has_everything_else(caller: Caller, server: Sandb
 
 
 @pytest.mark.parametrize("name", ["truncated_json", "empty_body_after", "200_html_before"])
-def test_a_success_that_is_not_json_does_not_parse(caller: Caller, server: SandboxServer, name: str) -> None:
+def test_success_that_is_not_json_does_not_parse(caller: Caller, server: SandboxServer, name: str) -> None:
     with pytest.raises(json.JSONDecodeError):
         _ = struck(caller, server, name).json
 
 
-def test_strange_json_is_strange_where_it_is_meant_to_be(caller: Caller, server: SandboxServer) -> None:
+def test_each_strange_json_is_strange_at_the_intended_place(caller: Caller, server: SandboxServer) -> None:
     twice = json.loads(struck(caller, server, "duplicate_keys_after").body, object_pairs_hook=list)
     assert [key for key, _value in twice].count("ref") == 2
     assert b": NaN," in struck(caller, server, "nan_after").body
@@ -209,15 +207,13 @@ def test_strange_json_is_strange_where_it_is_meant_to_be(caller: Caller, server:
         struck(caller, server, "bad_utf8_after").body.decode()
 
 
-def test_the_words_of_401_404_and_422_are_those_of_the_real_ones(
-    caller: Caller, server: SandboxServer
-) -> None:
+def test_texts_of_401_404_and_422_match_the_real_ones(caller: Caller, server: SandboxServer) -> None:
     assert struck(caller, server, "401").json["status"] == "UNAUTHORIZED"
     assert SAMPLE_ORDER in struck(caller, server, "404").json["developerMessage"]
     assert struck(caller, server, "422").json["message"] == "country: not a valid value."
 
 
-def test_429_comes_with_seconds_with_a_date_and_with_nothing(caller: Caller, server: SandboxServer) -> None:
+def test_429_has_seconds_a_date_or_nothing(caller: Caller, server: SandboxServer) -> None:
     assert struck(caller, server, "429").headers["Retry-After"] == "30"
     wait = parsedate_to_datetime(struck(caller, server, "429_date").headers["Retry-After"]).timestamp()
     assert 25 < wait - time.time() < 31
@@ -225,7 +221,7 @@ def test_429_comes_with_seconds_with_a_date_and_with_nothing(caller: Caller, ser
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_leads_to_the_same_path_on_another_host(
+def test_redirect_targets_the_same_path_on_another_host(
     caller: Caller, server: SandboxServer, status: int
 ) -> None:
     location = struck(caller, server, f"{status}_before").headers["Location"]
@@ -234,11 +230,11 @@ def test_a_redirect_leads_to_the_same_path_on_another_host(
 
 
 @pytest.mark.parametrize("name", ["400_long", "500_long_before"])
-def test_a_long_message_has_a_megabyte(caller: Caller, server: SandboxServer, name: str) -> None:
+def test_long_message_has_a_megabyte(caller: Caller, server: SandboxServer, name: str) -> None:
     assert len(struck(caller, server, name).json["message"]) == 1024 * 1024
 
 
-def test_a_quoting_message_has_every_value_that_was_sent(caller: Caller, server: SandboxServer) -> None:
+def test_quoting_message_contains_every_sent_value(caller: Caller, server: SandboxServer) -> None:
     sent: dict[str, object] = {
         "passportNumber": "PZ<b>4",
         "emails": ["one@example.com", "two@example.com"],
@@ -251,7 +247,7 @@ def test_a_quoting_message_has_every_value_that_was_sent(caller: Caller, server:
         assert "identifiers[0].id=B7-1" in message
 
 
-def test_links_can_be_null_or_lead_elsewhere(caller: Caller, server: SandboxServer) -> None:
+def test_links_can_be_null_or_on_another_host(caller: Caller, server: SandboxServer) -> None:
     none = struck(caller, server, "null_links").json
     alien = struck(caller, server, "alien_hrefs").json
     script = struck(caller, server, "javascript_hrefs").json
@@ -263,7 +259,7 @@ def test_links_can_be_null_or_lead_elsewhere(caller: Caller, server: SandboxServ
     assert script["guest"]["href"].startswith("javascript:alert(1)//")
 
 
-def test_a_compressed_answer_can_be_unpacked_and_a_broken_one_cannot(
+def test_compressed_answer_can_be_unpacked_and_a_broken_one_cannot(
     caller: Caller, server: SandboxServer
 ) -> None:
     right, broken = struck(caller, server, "gzip"), struck(caller, server, "broken_gzip_after")
@@ -275,7 +271,7 @@ def test_a_compressed_answer_can_be_unpacked_and_a_broken_one_cannot(
 
 
 @pytest.mark.parametrize("name", ["end_half_way_after", "reset_half_way_after"])
-def test_an_answer_that_breaks_off_has_announced_more_than_came(server: SandboxServer, name: str) -> None:
+def test_truncated_answer_announces_more_than_it_sends(server: SandboxServer, name: str) -> None:
     received, was_reset = raw(server, name)
 
     head, _, body = received.partition(b"\r\n\r\n")
@@ -284,12 +280,12 @@ def test_an_answer_that_breaks_off_has_announced_more_than_came(server: SandboxS
     assert was_reset is (name == "reset_half_way_after")
 
 
-def test_an_end_instead_of_an_answer_is_no_reset(server: SandboxServer) -> None:
+def test_end_instead_of_an_answer_is_no_reset(server: SandboxServer) -> None:
     assert raw(server, "hang_up_after") == (b"", False)
     assert raw(server, "reset_after") == (b"", True)
 
 
-def test_broken_chunks_begin_well_and_have_no_end(server: SandboxServer) -> None:
+def test_broken_chunks_start_correctly_and_have_no_end(server: SandboxServer) -> None:
     received, _ = raw(server, "broken_chunked_after")
 
     assert b"Transfer-Encoding: chunked" in received
@@ -298,7 +294,7 @@ def test_broken_chunks_begin_well_and_have_no_end(server: SandboxServer) -> None
     assert not received.endswith(b"0\r\n\r\n")
 
 
-def test_103_stands_alone(server: SandboxServer) -> None:
+def test_103_is_sent_without_a_final_answer(server: SandboxServer) -> None:
     received, was_reset = raw(server, "103_alone_after")
 
     assert received.startswith(b"HTTP/1.1 103 Early Hints\r\n")
@@ -307,7 +303,7 @@ def test_103_stands_alone(server: SandboxServer) -> None:
 
 
 @pytest.mark.parametrize("name", ["drip_head_after", "drip_body_after"])
-def test_a_drip_lasts_longer_than_any_limit_and_comes_byte_by_byte(
+def test_drip_outlasts_every_limit_byte_by_byte(
     server: SandboxServer, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     pieces: list[bytes] = []

@@ -1,4 +1,4 @@
-"""The table of faults tells the truth: the portal's client, under every fault, over HTTP and over TLS."""
+"""The table of faults is true: the portal's client with every fault, over HTTP and over TLS."""
 
 import pytest
 
@@ -13,11 +13,11 @@ from tests.support.cdp_clients import JANE, client_of, soon
 from tests.unit.sandbox.conftest import Start
 
 PAUSES = {"slow": 0.1, "late_work": 0.1}  # seconds
-ENDLESS = ("hang", "no_answer", "drip")  # what only the caller's own limits end
+ENDLESS = ("hang", "no_answer", "drip")  # faults that only the caller's own limits end
 
 
 def client_with(server: SandboxServer, *, limit: float, tls: str) -> CdpClient:
-    """The portal's client; each of its limits has as many seconds."""
+    """The portal's client, with that many seconds for each of its limits."""
     return client_of(
         server.base_url,
         ca_file=str(server.ca_file) if tls else "",
@@ -37,9 +37,7 @@ def outcome_of_a_create(client: CdpClient) -> str:
 
 
 @pytest.mark.parametrize("tls", ["", "good"])
-def test_under_every_fault_the_outcome_the_work_and_the_requests_are_those_of_the_table(
-    start: Start, tls: str
-) -> None:
+def test_every_fault_has_the_outcome_work_and_requests_of_the_table(start: Start, tls: str) -> None:
     server = start(tls)
     patient, hasty = client_with(server, limit=5, tls=tls), client_with(server, limit=0.25, tls=tls)
     seen, expected = {}, {}
@@ -61,9 +59,7 @@ def test_under_every_fault_the_outcome_the_work_and_the_requests_are_those_of_th
     assert seen == expected
 
 
-def test_nothing_is_created_where_the_table_says_not_sent_or_rejected_and_always_where_it_says_created() -> (
-    None
-):
+def test_consumer_exists_only_as_the_outcome_in_the_table_implies() -> None:
     def lies(row: Row) -> bool:
         return row.done is not {"created": True, "rejected": False, "not_sent": False}[row.outcome_over_tls]
 

@@ -1,4 +1,4 @@
-"""Faults: who gets which, when, and whether the consumer is there afterwards."""
+"""Faults: which request gets which, when, and whether the consumer exists afterwards."""
 
 import http.client
 import socket
@@ -35,12 +35,12 @@ def test_every_fault_order_has_a_fault_and_no_other_order_has_the_same() -> None
     assert len(set(FAULT_ORDERS.values())) == len(FAULT_ORDERS)
 
 
-def test_the_names_say_whether_the_work_is_done() -> None:
+def test_names_say_whether_the_work_is_done() -> None:
     assert {name for name in REQUEST_FAULTS if name.endswith("_after")} <= DONE
     assert not {name for name in REQUEST_FAULTS if name.endswith("_before")} & DONE
 
 
-def test_what_leaves_in_doubt_comes_before_and_after_and_nothing_else_can_lie() -> None:
+def test_ambiguous_faults_exist_before_and_after_the_work_and_others_are_true() -> None:
     doubtful = {name for name, fault in REQUEST_FAULTS.items() if fault.outcome == "unknown"}
     stems = {name.removesuffix("_before").removesuffix("_after") for name in doubtful}
 
@@ -53,7 +53,7 @@ def test_what_leaves_in_doubt_comes_before_and_after_and_nothing_else_can_lie() 
 
 
 @pytest.mark.parametrize("name", FAULT_ORDERS)
-def test_a_fault_order_has_its_fault_and_the_work_is_done_or_not(
+def test_fault_order_has_its_fault_and_the_work_is_done_or_not(
     caller: Caller, server: SandboxServer, name: str
 ) -> None:
     if name in ("no_answer_after", "no_answer_before", "slow"):
@@ -70,7 +70,7 @@ def test_a_fault_order_has_its_fault_and_the_work_is_done_or_not(
 
 
 @pytest.mark.parametrize("name", ["reset_after", "reset_before"])
-def test_a_reset_is_an_rst_and_the_work_is_done_or_not(
+def test_reset_is_an_rst_and_the_work_is_done_or_not(
     server: SandboxServer, patient: socket.socket, name: str
 ) -> None:
     patient.sendall(create_text(FAULT_ORDERS[name]))
@@ -84,7 +84,7 @@ def test_a_reset_is_an_rst_and_the_work_is_done_or_not(
 
 
 @pytest.mark.parametrize("name", ["no_answer_after", "no_answer_before"])
-def test_no_answer_holds_the_connection_until_the_client_goes(
+def test_no_answer_holds_the_connection_until_the_client_disconnects(
     server: SandboxServer, patient: socket.socket, name: str
 ) -> None:
     patient.sendall(create_text(FAULT_ORDERS[name]))
@@ -108,7 +108,7 @@ def test_no_answer_ends_by_itself(server: SandboxServer, patient: socket.socket)
     assert patient.recv(1) == b""
 
 
-def test_a_slow_answer_comes_late_but_right(caller: Caller, server: SandboxServer) -> None:
+def test_slow_answer_is_late_but_correct(caller: Caller, server: SandboxServer) -> None:
     server.sandbox.faults.arm(Armed("slow", seconds=0.3))
     begun = time.monotonic()
 
@@ -118,7 +118,7 @@ def test_a_slow_answer_comes_late_but_right(caller: Caller, server: SandboxServe
     assert answer.json["ref"] == server.sandbox.consumers(SAMPLE_ORDER)[0].ref
 
 
-def test_late_work_is_done_although_the_client_has_gone(
+def test_late_work_is_done_although_the_client_disconnected(
     server: SandboxServer, patient: socket.socket
 ) -> None:
     server.sandbox.faults.arm(Armed("late_work", seconds=0.4))
@@ -136,7 +136,7 @@ def test_late_work_is_done_although_the_client_has_gone(
     assert len(server.sandbox.consumers(SAMPLE_ORDER)) == 1
 
 
-def test_what_a_spoilt_success_promised_before_the_work_is_nowhere(
+def test_consumer_of_a_damaged_success_before_the_work_does_not_exist(
     caller: Caller, server: SandboxServer
 ) -> None:
     guests = caller.get("/v2.1/guests?limit=1").json["last"]
@@ -150,7 +150,7 @@ def test_what_a_spoilt_success_promised_before_the_work_is_nowhere(
     assert server.sandbox.consumers(SAMPLE_ORDER) == []
 
 
-def test_a_refused_body_is_not_spoilt_into_a_success(caller: Caller, server: SandboxServer) -> None:
+def test_rejected_body_is_not_damaged_into_a_success(caller: Caller, server: SandboxServer) -> None:
     for name in ("202_before", "empty_body_after"):
         server.sandbox.faults.arm(Armed(name))
         assert caller.create(SAMPLE_ORDER, firstName="").status == 400
@@ -158,24 +158,24 @@ def test_a_refused_body_is_not_spoilt_into_a_success(caller: Caller, server: San
     assert caller.create(SAMPLE_ORDER, firstName="").status == 500
 
 
-def test_a_fault_that_does_not_exist_cannot_be_armed(server: SandboxServer) -> None:
+def test_fault_that_does_not_exist_cannot_be_armed(server: SandboxServer) -> None:
     with pytest.raises(ValueError, match="nonsense"):
         server.sandbox.faults.arm(Armed("nonsense"))
 
 
-def test_a_refused_body_on_a_fault_order_gets_its_refusal(caller: Caller, server: SandboxServer) -> None:
+def test_rejected_body_on_a_fault_order_gets_its_rejection(caller: Caller, server: SandboxServer) -> None:
     answer = caller.create(FAULT_ORDERS["500_after"], firstName="")
 
     assert answer.status == 400
     assert server.sandbox.requests()[-1].done is False
 
 
-def test_reads_of_a_fault_order_go_well(caller: Caller) -> None:
+def test_reads_of_a_fault_order_succeed(caller: Caller) -> None:
     for name in ("404", "500_before", "401"):
         assert caller.get(consumers_path(FAULT_ORDERS[name])).status == 200
 
 
-def test_an_armed_fault_meets_the_next_creates_and_no_more(caller: Caller, server: SandboxServer) -> None:
+def test_armed_fault_applies_to_its_number_of_creates(caller: Caller, server: SandboxServer) -> None:
     server.sandbox.faults.arm(Armed("500_after", times=2))
 
     statuses = [caller.create(SAMPLE_ORDER).status for _attempt in range(3)]
@@ -185,9 +185,7 @@ def test_an_armed_fault_meets_the_next_creates_and_no_more(caller: Caller, serve
     assert server.sandbox.faults.armed() == ()
 
 
-def test_armed_faults_are_used_in_turn_and_before_the_one_of_the_order(
-    caller: Caller, server: SandboxServer
-) -> None:
+def test_armed_faults_are_used_in_turn_before_the_orders_fault(caller: Caller, server: SandboxServer) -> None:
     server.sandbox.faults.arm(Armed("409"))
     server.sandbox.faults.arm(Armed("429"))
 
@@ -196,7 +194,7 @@ def test_armed_faults_are_used_in_turn_and_before_the_one_of_the_order(
     assert statuses == [409, 429, 403]
 
 
-def test_a_fault_armed_for_an_order_leaves_the_others_alone(caller: Caller, server: SandboxServer) -> None:
+def test_fault_armed_for_an_order_does_not_affect_others(caller: Caller, server: SandboxServer) -> None:
     server.sandbox.faults.arm(Armed("409", order=SAMPLE_ORDER.upper()))
 
     assert caller.create(FAULT_ORDERS["403_html"]).status == 403
@@ -204,7 +202,7 @@ def test_a_fault_armed_for_an_order_leaves_the_others_alone(caller: Caller, serv
     assert caller.create(SAMPLE_ORDER).status == 409
 
 
-def test_a_fault_can_be_armed_for_a_read(caller: Caller, server: SandboxServer) -> None:
+def test_fault_can_be_armed_for_a_read(caller: Caller, server: SandboxServer) -> None:
     server.sandbox.faults.arm(Armed("503_html_after", operation="list_order_consumers"))
 
     assert caller.create(SAMPLE_ORDER).status == 200
@@ -212,14 +210,14 @@ def test_a_fault_can_be_armed_for_a_read(caller: Caller, server: SandboxServer) 
     assert caller.get(consumers_path(SAMPLE_ORDER)).status == 200
 
 
-def test_a_stranger_does_not_use_up_an_armed_fault(caller: Caller, server: SandboxServer) -> None:
+def test_unauthorised_request_does_not_use_up_an_armed_fault(caller: Caller, server: SandboxServer) -> None:
     server.sandbox.faults.arm(Armed("409"))
 
     assert caller.send("POST", consumers_path(SAMPLE_ORDER), "{}", authorization="").status == 401
     assert len(server.sandbox.faults.armed()) == 1
 
 
-def test_the_connection_lives_on_after_a_fault_that_answers(server: SandboxServer) -> None:
+def test_connection_stays_open_after_a_fault_with_an_answer(server: SandboxServer) -> None:
     address = Caller(server.base_url)
     connection = http.client.HTTPConnection(address.host, address.port, timeout=5)
     headers = {"Authorization": basic(), "Content-Type": "application/json"}

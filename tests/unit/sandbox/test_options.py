@@ -1,4 +1,4 @@
-"""The variables that the sandbox is started with."""
+"""The environment variables of the sandbox."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from sandbox.options import Options
 
 
-def test_without_variables_the_practice_values_hold() -> None:
+def test_defaults_are_the_practice_values() -> None:
     assert Options.from_environment({"SANDBOX_PORT": ""}) == Options(
         host="127.0.0.1",
         port=8031,
@@ -55,6 +55,6 @@ def test_every_variable_is_read() -> None:
         ("SANDBOX_TLS", "yes"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_named(name: str, value: str) -> None:
+def test_unusable_value_is_reported_by_name(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=name):
         Options.from_environment({name: value})

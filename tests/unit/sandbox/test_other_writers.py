@@ -1,4 +1,4 @@
-"""What other systems do to an order: consumers that they add, and lists that do not hold still."""
+"""Changes to an order by other systems: added consumers, and lists that change between pages."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ def switch(caller: Caller, **switches: object) -> None:
 
 
 # --- Consumers of other systems -------------------------------------------------------------------
-def test_a_consumer_of_another_system_is_there_without_a_request(
-    caller: Caller, server: SandboxServer
-) -> None:
+def test_consumer_of_another_system_is_added_without_a_request(caller: Caller, server: SandboxServer) -> None:
     added = caller.post(CONSUMERS, {"order": SAMPLE_ORDER.upper(), "body": TWIN})
     assert added.status == 201
     assert listed(caller) == [added.json["ref"]]
@@ -37,7 +35,7 @@ def test_a_consumer_of_another_system_is_there_without_a_request(
     ]
 
 
-def test_an_older_twin_can_be_hidden_and_shown_later(caller: Caller) -> None:
+def test_older_twin_can_be_hidden_and_shown_later(caller: Caller) -> None:
     switch(caller, created_at="always")
     hidden = {"order": SAMPLE_ORDER, "body": TWIN, "created_at": "2020-01-01T00:00:00Z", "listed_in": 3600}
     ref = caller.post(CONSUMERS, hidden).json["ref"]
@@ -64,7 +62,7 @@ def test_an_older_twin_can_be_hidden_and_shown_later(caller: Caller) -> None:
         {"order": SAMPLE_ORDER, "body": TWIN, "colour": "blue"},
     ],
 )
-def test_what_makes_no_sense_is_a_400_and_adds_nobody(
+def test_invalid_addition_is_a_400_and_adds_nothing(
     caller: Caller, server: SandboxServer, wrong: dict[str, Any]
 ) -> None:
     before = len(server.sandbox.consumers())
@@ -72,14 +70,14 @@ def test_what_makes_no_sense_is_a_400_and_adds_nobody(
     assert len(server.sandbox.consumers()) == before
 
 
-def test_what_was_added_is_there_after_a_restart(caller: Caller, server: SandboxServer) -> None:
+def test_added_consumer_survives_a_restart(caller: Caller, server: SandboxServer) -> None:
     caller.post(CONSUMERS, {"order": SAMPLE_ORDER, "body": TWIN, "listed_in": 3600})
     [stored] = server.sandbox.consumers(SAMPLE_ORDER)
     assert stored.listed_at is not None
     assert stored.listed_at > stored.created_at
 
 
-def test_under_a_reference_the_oldest_consumer_of_the_order_can_be_answered(caller: Caller) -> None:
+def test_reference_can_return_the_oldest_consumer_of_the_order(caller: Caller) -> None:
     oldest, newest = (caller.create(SAMPLE_ORDER, lastName=name).json["ref"] for name in ("One", "Two"))
     switch(caller, retrieved="oldest")
     assert caller.get(f"/v2.1/orderConsumers/{newest}").json["ref"] == oldest
@@ -87,8 +85,8 @@ def test_under_a_reference_the_oldest_consumer_of_the_order_can_be_answered(call
     assert caller.get(f"/v2.1/orderConsumers/{newest}").json["ref"] == newest
 
 
-# --- Lists that do not hold still -----------------------------------------------------------------
-def test_each_request_finds_a_shuffled_list_in_another_order(caller: Caller) -> None:
+# --- Lists that change between pages --------------------------------------------------------------
+def test_each_request_gets_a_differently_shuffled_list(caller: Caller) -> None:
     whole = listed(caller, order=GROUP_ORDER)
     switch(caller, paging="shuffled")
     first, second = (listed(caller, order=GROUP_ORDER) for _ in range(2))
@@ -96,14 +94,14 @@ def test_each_request_finds_a_shuffled_list_in_another_order(caller: Caller) -> 
     assert first != second
 
 
-def test_an_overlapping_page_begins_with_the_last_item_of_the_page_before(caller: Caller) -> None:
+def test_overlapping_page_begins_with_the_last_item_of_the_previous_page(caller: Caller) -> None:
     whole = listed(caller, order=GROUP_ORDER)
     switch(caller, paging="overlapping")
     assert listed(caller, "limit=10", GROUP_ORDER) == whole[:10]
     assert listed(caller, "limit=10&offset=10", GROUP_ORDER)[0] == whole[9]
 
 
-def test_behind_a_gap_there_is_an_empty_page_with_a_next_one(caller: Caller) -> None:
+def test_gap_is_an_empty_page_with_a_next_link(caller: Caller) -> None:
     switch(caller, paging="gap", page_size=10)
     page = caller.get(f"{consumers_path(GROUP_ORDER)}?offset=10").json
     assert page["items"] == []
@@ -120,14 +118,14 @@ def test_behind_a_gap_there_is_an_empty_page_with_a_next_one(caller: Caller) -> 
         ("silent", 0, 0, False),
     ],
 )
-def test_a_cache_gives_the_first_answer_again(
+def test_cache_repeats_the_first_answer(
     caller: Caller, kind: str, asked_freshly: int, otherwise: int, says_age: bool
 ) -> None:
     switch(caller, cache=kind)
     assert listed(caller) == []
     caller.create(SAMPLE_ORDER)
     assert len(listed(caller, cache_control="max-age=0, No-Cache")) == asked_freshly
-    switch(caller, cache=kind)  # forgets
+    switch(caller, cache=kind)  # empties the cache
     caller.post(CONSUMERS, {"ref": caller.create(SAMPLE_ORDER).json["ref"], "listed_in": 3600})
     assert len(listed(caller)) == 1
     caller.create(SAMPLE_ORDER)
@@ -145,7 +143,7 @@ def test_a_cache_gives_the_first_answer_again(
         ("legacy", "never", False),
     ],
 )
-def test_whether_a_consumer_has_its_moment_is_a_switch(
+def test_creation_time_of_a_consumer_is_a_switch(
     caller: Caller, flavour: str, created_at: str, is_dated: bool
 ) -> None:
     switch(caller, flavour=flavour, created_at=created_at)

@@ -26,7 +26,7 @@ def refs(caller: Caller, path: str) -> list[str]:
     return [ref_of(item["href"]) for item in answer.json["items"]]
 
 
-def test_the_first_page_has_ten_and_links_to_the_next(caller: Caller, server: SandboxServer) -> None:
+def test_first_page_has_ten_and_links_to_the_next(caller: Caller, server: SandboxServer) -> None:
     path = consumers_path(GROUP_ORDER)
     first = caller.get(path).json
     second = caller.get(first["next"]["href"].removeprefix(server.base_url)).json
@@ -41,7 +41,7 @@ def test_the_first_page_has_ten_and_links_to_the_next(caller: Caller, server: Sa
     assert len(set(both)) == len(GROUP.consumers)
 
 
-def test_offset_counts_items_and_a_limit_above_the_maximum_is_cut(caller: Caller) -> None:
+def test_offset_counts_items_and_the_limit_is_capped(caller: Caller) -> None:
     everyone = refs(caller, f"{consumers_path(GROUP_ORDER)}?limit=500")
 
     assert refs(caller, f"{consumers_path(GROUP_ORDER)}?offset=3&limit=2") == everyone[3:5]
@@ -52,14 +52,14 @@ def test_offset_counts_items_and_a_limit_above_the_maximum_is_cut(caller: Caller
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=-1", "limit=ten", "offset=-1", "offset=1.5", "limit=", "limit=%D9%A3"]
 )
-def test_a_page_that_makes_no_sense_is_a_400(caller: Caller, query: str) -> None:
+def test_invalid_page_is_a_400(caller: Caller, query: str) -> None:
     answer = caller.get(f"{consumers_path(GROUP_ORDER)}?{query}")
 
     assert answer.status == 400
     assert answer.json["message"].startswith(query.partition("=")[0] + ":")
 
 
-def test_an_order_without_consumers_has_an_empty_list(caller: Caller) -> None:
+def test_order_without_consumers_has_an_empty_list(caller: Caller) -> None:
     assert refs(caller, consumers_path(SAMPLE_ORDER)) == []
 
 
@@ -76,7 +76,7 @@ def test_consumers_are_bare_links_unless_expanded(caller: Caller) -> None:
     ("shape", "keys"),
     [("links", {"href"}), ("refs", {"ref", "href"}), ("expanded", {"ref", "href", "firstName"})],
 )
-def test_the_shape_of_the_list_can_be_fixed_whatever_is_asked(
+def test_format_of_the_list_can_be_fixed_independently_of_the_request(
     caller: Caller, server: SandboxServer, shape: str, keys: set[str]
 ) -> None:
     server.sandbox.switches = Switches(list_items=shape)
@@ -85,7 +85,7 @@ def test_the_shape_of_the_list_can_be_fixed_whatever_is_asked(
         assert set(item) & {"ref", "href", "firstName"} == keys
 
 
-def test_a_created_consumer_stays_out_of_the_list_while_the_lag_lasts(
+def test_created_consumer_is_not_listed_during_the_lag(
     caller: Caller, server: SandboxServer, clock: Clock
 ) -> None:
     server.sandbox.switches = Switches(lag_seconds=30)
@@ -98,7 +98,7 @@ def test_a_created_consumer_stays_out_of_the_list_while_the_lag_lasts(
     assert refs(caller, consumers_path(SAMPLE_ORDER)) == [ref]
 
 
-def test_a_consumer_is_retrieved_as_it_was_answered_and_with_201_by_a_switch(
+def test_retrieved_consumer_equals_the_create_answer_and_can_be_a_201(
     caller: Caller, server: SandboxServer
 ) -> None:
     created = caller.create(SAMPLE_ORDER, gender="unknown").json
@@ -109,7 +109,7 @@ def test_a_consumer_is_retrieved_as_it_was_answered_and_with_201_by_a_switch(
     assert caller.get(path).status == 201
 
 
-def test_the_legacy_flavour_has_dates_items_and_the_orders_own_link(
+def test_legacy_flavour_has_dates_items_and_the_orders_own_link(
     caller: Caller, server: SandboxServer
 ) -> None:
     server.sandbox.switches = Switches(flavour="legacy")
@@ -120,7 +120,7 @@ def test_the_legacy_flavour_has_dates_items_and_the_orders_own_link(
     assert body["order"]["href"] == f"{server.base_url}/v2.1/orders/{SAMPLE_ORDER}"
 
 
-def test_the_items_of_a_consumer_are_those_it_links_to(caller: Caller) -> None:
+def test_items_of_a_consumer_are_those_it_links_to(caller: Caller) -> None:
     (ref, *_others) = refs(caller, consumers_path(GROUP_ORDER))
     consumer = caller.get(f"/v2.1/orderConsumers/{ref}").json
 
@@ -159,7 +159,7 @@ def test_orders_take_exactly_one_of_reference_id_and_guest(caller: Caller, query
     assert caller.get(f"/v2.1/orders{query}").status == 400
 
 
-def test_an_order_has_the_documented_fields(caller: Caller, server: SandboxServer) -> None:
+def test_order_has_the_documented_fields(caller: Caller, server: SandboxServer) -> None:
     body = caller.get(f"/v2.1/orders/{SAMPLE_ORDER.upper()}").json
 
     assert (body["ref"], body["referenceId"]) == (SAMPLE_ORDER, "B94TXY-1")
@@ -168,7 +168,7 @@ def test_an_order_has_the_documented_fields(caller: Caller, server: SandboxServe
     assert body["consumers"] == {"href": server.base_url + consumers_path(SAMPLE_ORDER)}
 
 
-def test_the_contacts_of_an_order_link_to_guest_and_order(caller: Caller, server: SandboxServer) -> None:
+def test_contacts_of_an_order_link_to_guest_and_order(caller: Caller, server: SandboxServer) -> None:
     path = f"/v2.1/orders/{FAMILY_ORDER}/contacts"
     (plain,) = caller.get(path).json["items"]
     (contact,) = caller.get(f"{path}?expand=true").json["items"]
@@ -195,7 +195,7 @@ def test_guests_are_found_by_order_and_by_its_reference_id(caller: Caller) -> No
     assert refs(caller, "/v2.1/guests?orderReferenceId=B4LNDQ-1") == family
 
 
-def test_guests_are_found_by_identifier_and_all_conditions_must_hold(caller: Caller) -> None:
+def test_guests_are_found_by_identifier_and_must_meet_all_conditions(caller: Caller) -> None:
     sven = "identifiers.provider=LoyaltyProgramme&identifiers.id=LP-0051177"
 
     assert refs(caller, f"/v2.1/guests?{sven}") == [GUESTS_SHARING_EMAIL[0]]
@@ -216,9 +216,7 @@ def test_guests_in_a_list_are_bare_links_unless_expanded(caller: Caller) -> None
     assert expanded == caller.get(f"/v2.1/guests/{ref_of(plain['href'])}").json
 
 
-def test_a_guest_has_its_identifiers_and_dates_with_milliseconds(
-    caller: Caller, server: SandboxServer
-) -> None:
+def test_guest_has_its_identifiers_and_dates_with_milliseconds(caller: Caller, server: SandboxServer) -> None:
     body = caller.get(f"/v2.1/guests/{GUEST_WITH_PROFILE.upper()}").json
 
     assert body["href"] == f"{server.base_url}/v2.1/guests/{GUEST_WITH_PROFILE}"

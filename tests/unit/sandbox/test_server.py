@@ -1,4 +1,4 @@
-"""The server as a server: sockets, threads, start and stop."""
+"""The sandbox server: sockets, threads, start and stop."""
 
 import http.client
 import json
@@ -37,11 +37,11 @@ def test_only_a_loopback_address_is_accepted(tmp_path: Path, host: str) -> None:
         SandboxServer(host, data=tmp_path / "sandbox.sqlite3")
 
 
-def test_the_listen_queue_is_long() -> None:
+def test_listen_queue_is_long() -> None:
     assert Listener.request_queue_size == LISTEN_QUEUE == 1024
 
 
-def test_an_answer_is_one_write_without_delay(server: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answer_is_one_write_without_delay(server: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> None:
     writes, nagle = [], []
     real = socket.socket.sendall
 
@@ -59,7 +59,7 @@ def test_an_answer_is_one_write_without_delay(server: SandboxServer, monkeypatch
     assert nagle[0] != 0
 
 
-def test_a_connection_is_kept_for_the_next_request(server: SandboxServer) -> None:
+def test_connection_is_reused_for_the_next_request(server: SandboxServer) -> None:
     address = Caller(server.base_url)
     connection = http.client.HTTPConnection(address.host, address.port, timeout=5)
     names = set()
@@ -73,7 +73,7 @@ def test_a_connection_is_kept_for_the_next_request(server: SandboxServer) -> Non
     assert len(names) == 1
 
 
-def test_many_callers_at_once_each_get_their_own_consumer(server: SandboxServer, caller: Caller) -> None:
+def test_concurrent_callers_each_get_their_own_consumer(server: SandboxServer, caller: Caller) -> None:
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda number: caller.create(SAMPLE_ORDER, title=str(number)), range(60)))
 
@@ -83,7 +83,7 @@ def test_many_callers_at_once_each_get_their_own_consumer(server: SandboxServer,
     assert len(stored) == 60
 
 
-def test_links_name_the_server_as_the_caller_did_unless_that_is_another_host(caller: Caller) -> None:
+def test_links_use_the_callers_host_name_unless_it_is_another_host(caller: Caller) -> None:
     order = f"/v2.1/orders/{SAMPLE_ORDER}"
 
     own = caller.send("GET", order, host=f"localhost:{caller.port}").json["href"]
@@ -103,7 +103,7 @@ def test_links_name_the_server_as_the_caller_did_unless_that_is_another_host(cal
         (f"Content-Length: {'9' * 5000}", 413),
     ],
 )
-def test_a_body_without_a_length_or_with_too_much_is_refused_unread(
+def test_body_without_a_length_or_with_too_much_is_refused_unread(
     server: SandboxServer, head: str, status: int
 ) -> None:
     answer = talk(server, f"POST {consumers_path(SAMPLE_ORDER)} HTTP/1.1\r\n{head}\r\n\r\n".encode())
@@ -114,7 +114,7 @@ def test_a_body_without_a_length_or_with_too_much_is_refused_unread(
     assert (counted.body_read, counted.done, counted.status) == (False, False, status)
 
 
-def test_a_body_that_breaks_off_is_counted_as_not_read_and_not_done(server: SandboxServer) -> None:
+def test_truncated_body_is_recorded_as_not_read_and_not_done(server: SandboxServer) -> None:
     address = Caller(server.base_url)
     head = (
         f"POST {consumers_path(SAMPLE_ORDER)} HTTP/1.1\r\nAuthorization: {basic()}\r\n"
@@ -130,12 +130,12 @@ def test_a_body_that_breaks_off_is_counted_as_not_read_and_not_done(server: Sand
     assert server.sandbox.consumers(SAMPLE_ORDER) == []
 
 
-def test_what_is_not_http_is_answered_and_the_connection_ended(server: SandboxServer) -> None:
+def test_invalid_http_is_answered_and_the_connection_closed(server: SandboxServer) -> None:
     assert talk(server, b"nonsense\r\n\r\n").startswith(b"HTTP/1.1 400 ")
     assert talk(server, b"BREW /pot HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 501 ")
 
 
-def test_stopping_cuts_what_is_held_and_leaves_no_thread(server: SandboxServer) -> None:
+def test_stopping_closes_held_connections_and_leaves_no_thread(server: SandboxServer) -> None:
     address = Caller(server.base_url)
     with socket.create_connection((address.host, address.port), timeout=5) as held:
         body = b'{"firstName": "a", "lastName": "b"}'
@@ -159,13 +159,13 @@ def test_stopping_cuts_what_is_held_and_leaves_no_thread(server: SandboxServer) 
     server.stop()
 
 
-def test_a_port_that_is_taken_is_an_error_at_the_start(server: SandboxServer, tmp_path: Path) -> None:
+def test_used_port_is_an_error_at_the_start(server: SandboxServer, tmp_path: Path) -> None:
     taken = Caller(server.base_url).port
     with pytest.raises(OSError, match="in use"):
         SandboxServer(port=taken, data=tmp_path / "other.sqlite3").start()
 
 
-def test_the_sandbox_needs_nothing_of_django_and_nothing_else_of_ours() -> None:
+def test_sandbox_imports_neither_django_nor_the_portal() -> None:
     code = (
         "import sys, sandbox.__main__\n"
         "loaded = {name.partition('.')[0] for name in sys.modules}\n"
@@ -176,7 +176,7 @@ def test_the_sandbox_needs_nothing_of_django_and_nothing_else_of_ours() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_serves_and_stops_cleanly_on_a_signal(tmp_path: Path, number: signal.Signals) -> None:
+def test_command_serves_and_stops_cleanly_on_a_signal(tmp_path: Path, number: signal.Signals) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

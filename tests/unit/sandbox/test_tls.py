@@ -1,4 +1,4 @@
-"""The sandbox over HTTPS: a certificate that is good, and those that a client must not accept."""
+"""The sandbox over HTTPS, with a valid certificate and with invalid ones."""
 
 import re
 import ssl
@@ -23,7 +23,7 @@ REASONS = {
 ROOT = Path(__file__).parents[3]
 
 
-def test_the_good_certificate_is_accepted_by_whoever_trusts_the_authority(start: Start) -> None:
+def test_good_certificate_is_accepted_by_clients_that_trust_the_authority(start: Start) -> None:
     server = start("good")
 
     by_number = Caller(server.base_url, ca_file=server.ca_file)
@@ -37,7 +37,7 @@ def test_the_good_certificate_is_accepted_by_whoever_trusts_the_authority(start:
 
 
 @pytest.mark.parametrize("kind", REASONS)
-def test_a_bad_certificate_is_bad_in_one_way_only(start: Start, kind: str) -> None:
+def test_bad_certificate_is_bad_in_one_way_only(start: Start, kind: str) -> None:
     server = start(kind)
 
     with pytest.raises(ssl.SSLCertVerificationError, match=REASONS[kind]):
@@ -47,7 +47,7 @@ def test_a_bad_certificate_is_bad_in_one_way_only(start: Start, kind: str) -> No
 
 
 @pytest.mark.parametrize("kind", REASONS)
-def test_a_bad_certificate_can_be_shown_for_the_next_connections(start: Start, kind: str) -> None:
+def test_bad_certificate_can_be_presented_for_the_next_connections(start: Start, kind: str) -> None:
     server = start("good")
     server.sandbox.faults.arm(Armed(kind))
     caller = Caller(server.base_url, ca_file=server.ca_file)
@@ -58,7 +58,7 @@ def test_a_bad_certificate_can_be_shown_for_the_next_connections(start: Start, k
     assert caller.get(ORDER).status == 200
 
 
-def test_without_tls_there_is_no_certificate_to_be_wrong(start: Start) -> None:
+def test_certificate_faults_need_tls(start: Start) -> None:
     server = start("")
     with pytest.raises(ValueError, match="expired"):
         server.sandbox.faults.arm(Armed("expired"))
@@ -66,7 +66,7 @@ def test_without_tls_there_is_no_certificate_to_be_wrong(start: Start) -> None:
         _ = server.ca_file
 
 
-def test_a_client_that_speaks_plain_http_gets_no_answer_and_the_next_one_does(start: Start) -> None:
+def test_plain_http_client_gets_no_answer_and_the_next_client_does(start: Start) -> None:
     server = start("good")
 
     with pytest.raises(ConnectionError):
@@ -75,7 +75,7 @@ def test_a_client_that_speaks_plain_http_gets_no_answer_and_the_next_one_does(st
     assert Caller(server.base_url, ca_file=server.ca_file).get(ORDER).status == 200
 
 
-def test_the_certificates_are_kept_private_and_out_of_git(tmp_path: Path) -> None:
+def test_certificates_are_private_and_outside_git(tmp_path: Path) -> None:
     folder = tmp_path / "s.sqlite3.tls"
     certificates.contexts(folder)
     files = {file.name: file for file in folder.iterdir()}
@@ -89,7 +89,7 @@ def test_the_certificates_are_kept_private_and_out_of_git(tmp_path: Path) -> Non
     assert all(file.stat().st_mode & 0o077 == 0 for file in (folder, *private))
 
 
-def test_certificates_serve_again_until_one_is_missing(tmp_path: Path) -> None:
+def test_certificates_are_reused_until_one_is_missing(tmp_path: Path) -> None:
     certificates.contexts(tmp_path)
     authority = (tmp_path / "ca.pem").read_bytes()
 
@@ -100,7 +100,7 @@ def test_certificates_serve_again_until_one_is_missing(tmp_path: Path) -> None:
     assert (tmp_path / "ca.pem").read_bytes() != authority
 
 
-def test_the_command_serves_over_tls_and_names_the_file_to_trust(tmp_path: Path) -> None:
+def test_command_serves_over_tls_and_names_the_file_to_trust(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "sandbox", "--tls", "good", "--port", "0"]
     command += ["--data", str(tmp_path / "sandbox.sqlite3")]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:

@@ -29,7 +29,7 @@ def update(caller: Caller, method: str, ref: str, values: object) -> object:
     return answer.json
 
 
-def test_patch_sets_what_is_sent_and_takes_away_what_is_null(
+def test_patch_sets_sent_fields_and_removes_null_ones(
     caller: Caller, server: SandboxServer, clock: Clock, ref: str
 ) -> None:
     clock.advance(60)
@@ -44,7 +44,7 @@ def test_patch_sets_what_is_sent_and_takes_away_what_is_null(
     assert server.sandbox.requests()[1].done
 
 
-def test_put_replaces_everything_that_can_be_sent(caller: Caller, server: SandboxServer, ref: str) -> None:
+def test_put_replaces_all_writable_fields(caller: Caller, server: SandboxServer, ref: str) -> None:
     (before,) = server.sandbox.consumers(SAMPLE_ORDER)
     body = update(caller, "PUT", ref, {"firstName": "Orla", "lastName": "Byrne"})
 
@@ -54,7 +54,7 @@ def test_put_replaces_everything_that_can_be_sent(caller: Caller, server: Sandbo
     assert (after.ref, after.guest_ref, after.created_at) == (before.ref, before.guest_ref, before.created_at)
 
 
-def test_the_guest_keeps_its_name(caller: Caller, server: SandboxServer, ref: str) -> None:
+def test_guest_name_is_not_changed(caller: Caller, server: SandboxServer, ref: str) -> None:
     update(caller, "PATCH", ref, {"firstName": "Orla"})
 
     guest = server.sandbox.consumers(SAMPLE_ORDER)[0].guest_ref
@@ -70,7 +70,7 @@ def test_the_guest_keeps_its_name(caller: Caller, server: SandboxServer, ref: st
         ("PATCH", "[]"),
     ],
 )
-def test_a_change_that_would_not_do_as_a_create_is_a_400_and_changes_nothing(
+def test_change_invalid_for_a_create_is_a_400_and_changes_nothing(
     caller: Caller, server: SandboxServer, ref: str, method: str, body: str
 ) -> None:
     (before,) = server.sandbox.consumers(SAMPLE_ORDER)
@@ -79,7 +79,7 @@ def test_a_change_that_would_not_do_as_a_create_is_a_400_and_changes_nothing(
     assert server.sandbox.consumers(SAMPLE_ORDER) == [before]
 
 
-def test_a_change_needs_json_and_somebody_to_change(caller: Caller, ref: str) -> None:
+def test_change_needs_json_and_an_existing_consumer(caller: Caller, ref: str) -> None:
     path = f"/v2.1/orderConsumers/{ref}"
 
     assert caller.send("PATCH", path, "{}", content_type="text/plain").status == 415
@@ -87,13 +87,13 @@ def test_a_change_needs_json_and_somebody_to_change(caller: Caller, ref: str) ->
     assert caller.send("PATCH", path, "{}", authorization="").status == 401
 
 
-def test_even_then_a_consumer_cannot_be_deleted(caller: Caller, ref: str) -> None:
+def test_consumer_cannot_be_deleted_even_with_the_switch(caller: Caller, ref: str) -> None:
     answer = caller.send("DELETE", f"/v2.1/orderConsumers/{ref}")
 
     assert (answer.status, answer.headers["Allow"]) == (405, "GET, PUT, PATCH")
 
 
-def test_a_file_from_before_consumers_could_be_changed_is_taken_over(seeded: Path, folder: Path) -> None:
+def test_older_data_file_is_upgraded(seeded: Path, folder: Path) -> None:
     data = Path(shutil.copy(seeded, folder / "old.sqlite3"))
     with closing(sqlite3.connect(data)) as connection:
         connection.execute("ALTER TABLE consumers DROP COLUMN modified_at")
@@ -106,7 +106,7 @@ def test_a_file_from_before_consumers_could_be_changed_is_taken_over(seeded: Pat
         assert server.sandbox.consumers()[0].modified_at is not None
 
 
-def test_a_fault_can_be_armed_for_a_change(caller: Caller, server: SandboxServer, ref: str) -> None:
+def test_fault_can_be_armed_for_a_change(caller: Caller, server: SandboxServer, ref: str) -> None:
     path = f"/v2.1/orderConsumers/{ref}"
     for fault, name in (("500_before", "Maeve"), ("500_after", "Orla")):
         caller.post("/_sandbox/faults", {"fault": fault, "operation": "update_order_consumer"})

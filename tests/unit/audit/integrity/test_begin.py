@@ -1,4 +1,4 @@
-"""Of several machines with checkpoints of their own one removes the oldest events; others take that over."""
+"""Several machines with checkpoints of their own: one removes the oldest events, the others adopt that."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def begin(file: Path) -> str:
 
 @pytest.fixture
 def on(settings: Settings, tmp_path: Path) -> Callable[[str], Path]:
-    """Go to a machine with checkpoints of its own."""
+    """Switch to a machine with checkpoints of its own."""
 
     def go(machine: str) -> Path:
         settings.AUDIT_CHECKPOINT_FILE = tmp_path / f"{machine}.jsonl"
@@ -56,7 +56,7 @@ def on(settings: Settings, tmp_path: Path) -> Callable[[str], Path]:
 
 @pytest.fixture
 def retained(on: Callable[[str], Path]) -> Path:
-    """Both machines have signed, then the first removed events 1 to 4; where its checkpoints are."""
+    """Both machines have signed, then the first removed events 1 to 4; returns their checkpoint files."""
     first = on("first")
     write(4)
     sign_checkpoint(SIGNER)
@@ -72,7 +72,7 @@ def retained(on: Callable[[str], Path]) -> Path:
 
 
 @pytest.mark.parametrize("machine", ["second", "new"])
-def test_another_machine_alarms_until_it_takes_over_where_the_log_begins(
+def test_other_machine_reports_a_problem_until_it_adopts_the_new_beginning(
     on: Callable[[str], Path], retained: Path, machine: str, tmp_path: Path
 ) -> None:
     own = on(machine)
@@ -90,7 +90,7 @@ def test_another_machine_alarms_until_it_takes_over_where_the_log_begins(
     assert "knows already" in begin(retained)
 
 
-def test_a_line_that_the_log_shipper_kept_is_enough(on: Callable[[str], Path], retained: Path) -> None:
+def test_one_line_from_the_log_shipper_is_sufficient(on: Callable[[str], Path], retained: Path) -> None:
     *_, last = retained.read_text().splitlines(keepends=True)
     kept = on("kept")
     kept.write_text(last)
@@ -99,7 +99,7 @@ def test_a_line_that_the_log_shipper_kept_is_enough(on: Callable[[str], Path], r
     assert verify().verdict is Verdict.UNCHANGED
 
 
-def test_nothing_is_taken_over_that_no_key_of_ours_has_signed(
+def test_unsigned_beginning_is_not_adopted(
     on: Callable[[str], Path], retained: Path, settings: Settings
 ) -> None:
     forged = on("forged")
@@ -112,7 +112,7 @@ def test_nothing_is_taken_over_that_no_key_of_ours_has_signed(
     assert own.read_bytes() == before
 
 
-def test_what_does_not_verify_from_there_on_is_not_signed(on: Callable[[str], Path], retained: Path) -> None:
+def test_beginning_that_does_not_verify_is_not_signed(on: Callable[[str], Path], retained: Path) -> None:
     own = on("new")
     with lift_triggers(connection), connection.cursor() as cursor:
         cursor.execute("DELETE FROM audit_event WHERE seq = 6")

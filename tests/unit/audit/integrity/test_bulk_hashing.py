@@ -1,4 +1,4 @@
-"""The quick bytes are the documented bytes, and the walk stops where the chain does."""
+"""The bytes of the fast path equal the documented bytes, and verification stops where the chain breaks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.unit.audit.test_chain import FIRST, ROWS
 
 
 def chain(length: int) -> list[tuple[Any, ...]]:
-    """That many stored rows, each hanging on the one before."""
+    """That many stored rows, each chained to the previous one."""
     rows: list[tuple[Any, ...]] = []
     previous = GENESIS
     for seq in range(1, length + 1):
@@ -25,23 +25,23 @@ def chain(length: int) -> list[tuple[Any, ...]]:
 
 
 @given(ROWS)
-def test_the_template_writes_the_canonical_bytes(row: Row) -> None:
+def test_template_writes_the_canonical_bytes(row: Row) -> None:
     assert canonical_bytes_of((*row, "")) == canonical_bytes(row)
 
 
 @given(ROWS, st.integers(1, 60), st.integers(1, 60))
-def test_a_row_tells_with_which_sequence_it_was_made(row: Row, own: int, place: int) -> None:
+def test_row_reveals_the_sequence_it_was_made_with(row: Row, own: int, place: int) -> None:
     made = row._replace(seq=own)
     moved = (*made._replace(seq=place), row_hash(made))
     assert own_sequence(moved, range(1, 61)) == own
 
 
-def test_a_row_that_was_changed_fits_no_sequence() -> None:
+def test_altered_row_matches_no_sequence() -> None:
     row = chain(1)[0]
     assert own_sequence((*row[:3], "another.action", *row[4:]), range(100)) is None
 
 
-def test_a_whole_chain_is_followed_from_anywhere() -> None:
+def test_valid_chain_is_followed_from_any_row() -> None:
     rows = chain(5)
     assert follow(rows, 1, GENESIS) == 5
     assert follow(rows[2:], 3, rows[1][-1]) == 3
@@ -52,7 +52,7 @@ def test_a_whole_chain_is_followed_from_anywhere() -> None:
 
 @pytest.mark.parametrize("column", COLUMNS)
 @pytest.mark.parametrize("odd", [None, b"bytes", 2, 1.5, "text", "\ud800"])
-def test_the_walk_stops_at_any_other_value_of_any_column(column: str, odd: object) -> None:
+def test_verification_stops_at_any_other_value_of_any_column(column: str, odd: object) -> None:
     rows = chain(4)
     place = COLUMNS.index(column)
     before = rows[2][place]

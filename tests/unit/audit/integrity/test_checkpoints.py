@@ -1,4 +1,4 @@
-"""The file of signed checkpoints: what counts in it, and what a torn, changed or strange line does."""
+"""The file of signed checkpoints: valid lines, and the effect of a torn, altered or unknown line."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def checkpoint(seq: int, *, after: Checkpoint | None = None, key: Ed25519Private
     return plain.signed_with(key)
 
 
-def test_the_signed_bytes_are_the_documented_ones() -> None:
+def test_signed_bytes_are_the_documented_ones() -> None:
     # Written by hand from the docstring, not by the code under test.
     assert (
         checkpoint(7)._replace(previous="ab", previous_line="cd").signed_bytes()
@@ -64,7 +64,7 @@ def test_the_signed_bytes_are_the_documented_ones() -> None:
     )
 
 
-def test_a_line_comes_back_as_the_checkpoint_that_it_was(tmp_path: Path) -> None:
+def test_line_round_trips_to_its_checkpoint(tmp_path: Path) -> None:
     file = tmp_path / "new folder/checkpoints.jsonl"
     first = checkpoint(3)
     second = checkpoint(9, after=first)
@@ -75,7 +75,7 @@ def test_a_line_comes_back_as_the_checkpoint_that_it_was(tmp_path: Path) -> None
     assert last_valid(file, KEYS) == (len(first.line()) + 1, second)
 
 
-def test_a_torn_line_is_passed_over_and_the_next_begins_behind_it(tmp_path: Path) -> None:
+def test_torn_line_is_skipped_and_the_next_begins_after_it(tmp_path: Path) -> None:
     file = tmp_path / "checkpoints.jsonl"
     append(file, checkpoint(3))
     with file.open("a") as torn:
@@ -85,13 +85,13 @@ def test_a_torn_line_is_passed_over_and_the_next_begins_behind_it(tmp_path: Path
 
 
 def fill_up(patched: pytest.MonkeyPatch, *, after: int) -> None:
-    """A disk that has room for so many bytes: it takes a part of a line, and says so by its number alone."""
+    """Simulate a disk with room for so many bytes: write() stores a part and only its return value tells."""
     write = os.write
     patched.setattr(os, "write", lambda file, text: write(file, text[:after]))
 
 
-@pytest.mark.parametrize("after", [0, 40, -1])  # the last one leaves nothing out but the line's end
-def test_a_line_that_a_full_disk_took_in_part_is_no_success(
+@pytest.mark.parametrize("after", [0, 40, -1])  # the last value leaves out only the line end
+def test_partially_written_line_on_a_full_disk_is_no_success(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
     file = tmp_path / "checkpoints.jsonl"
@@ -106,7 +106,7 @@ def test_a_line_that_a_full_disk_took_in_part_is_no_success(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("after", [0, 40, -1])
-def test_no_event_tells_of_a_signature_that_is_not_in_the_file(
+def test_no_event_mentions_a_signature_missing_from_the_file(
     monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
     worker = Actor.system("worker")
@@ -130,7 +130,7 @@ def test_no_event_tells_of_a_signature_that_is_not_in_the_file(
 
 
 @pytest.mark.parametrize("field", ["seq", "hash", "time", "first", "key", "previous"])
-def test_a_signature_is_over_every_field(field: str) -> None:
+def test_signature_covers_every_field(field: str) -> None:
     signed = checkpoint(3)
     assert signed.holds_under(KEY.public_key())
     value = getattr(signed, field)
@@ -139,7 +139,7 @@ def test_a_signature_is_over_every_field(field: str) -> None:
     assert not changed.holds_under(KEY.public_key())
 
 
-def test_the_last_valid_one_is_found_before_whatever_others_have_appended(tmp_path: Path) -> None:
+def test_last_valid_line_is_found_before_foreign_lines(tmp_path: Path) -> None:
     file = tmp_path / "checkpoints.jsonl"
     assert last_valid(file, KEYS) is None
     append(file, checkpoint(3))
@@ -166,12 +166,12 @@ def test_the_last_valid_one_is_found_before_whatever_others_have_appended(tmp_pa
         b'{"seq":9,' + checkpoint(3).line()[1:].encode(),
     ],
 )
-def test_a_line_in_another_form_is_no_checkpoint(line: bytes) -> None:
+def test_line_in_another_form_is_no_checkpoint(line: bytes) -> None:
     assert parse(line) is None
 
 
 @pytest.mark.parametrize("text", ["", "short", base64.b64encode(bytes(31)).decode(), KEY_TEXT + "!", "é"])
-def test_a_key_in_another_form_is_refused_without_being_shown(text: str) -> None:
+def test_key_in_another_form_is_refused_without_being_shown(text: str) -> None:
     with pytest.raises(ValueError, match="base64 of 32 bytes") as refused:
         signing_key(text)
     assert not text or text not in str(refused.value)
@@ -182,7 +182,7 @@ def _file(path: Path, lines: list[Checkpoint]) -> bool:
     return covered_by_the_last(path, KEYS, end=path.stat().st_size)
 
 
-def test_the_last_signature_covers_every_line_that_the_next_one_names(tmp_path: Path) -> None:
+def test_last_signature_covers_every_line_that_the_next_one_names(tmp_path: Path) -> None:
     first = checkpoint(3)
     second = checkpoint(9, after=first)
     third = checkpoint(12, after=second)
@@ -201,7 +201,7 @@ def test_the_last_signature_covers_every_line_that_the_next_one_names(tmp_path: 
 
 @pytest.mark.parametrize("field", Checkpoint._fields)
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_no_field_of_any_line_can_be_changed_under_the_last_signature(
+def test_altered_field_of_any_line_invalidates_the_last_signature(
     tmp_path: Path, field: str, place: int
 ) -> None:
     lines = [checkpoint(3)]

@@ -1,4 +1,4 @@
-"""The worker signs while something happens, stays quiet when nothing does, and finds what was altered."""
+"""The worker signs after new events, does nothing without them, and detects alterations."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """The watch's monotonic clock, moved by hand in seconds."""
+    """The monitor's monotonic clock, set by the test in seconds."""
     now = 1_000.0
 
     class Clock:
@@ -54,7 +54,7 @@ def names() -> list[str]:
     return [*AuditEvent.objects.order_by("seq").values_list("action", flat=True)]
 
 
-def test_it_signs_after_a_minute_of_activity_and_then_is_quiet(
+def test_monitor_signs_after_a_minute_of_activity_and_not_without(
     clock: Callable[[float], None], settings: Settings
 ) -> None:
     worker = IntegrityMonitor(Actor.system("worker"))
@@ -77,7 +77,7 @@ def test_it_signs_after_a_minute_of_activity_and_then_is_quiet(
     assert signed(settings) == [3, 5]
 
 
-def test_it_signs_at_once_after_many_events(
+def test_monitor_signs_immediately_after_many_events(
     clock: Callable[[float], None], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(monitor, "SIGN_AFTER_EVENTS", 4)
@@ -102,7 +102,7 @@ def test_two_workers_sign_one_chain(clock: Callable[[float], None], settings: Se
     call_command("audit_verify")
 
 
-def test_it_verifies_the_whole_first_and_records_good_news_only_with_activity(
+def test_first_verification_is_complete_and_success_is_recorded_only_with_activity(
     clock: Callable[[float], None],
 ) -> None:
     write(2)
@@ -118,7 +118,7 @@ def test_it_verifies_the_whole_first_and_records_good_news_only_with_activity(
     assert names().count("audit.verified") == 1
 
 
-def test_an_altered_log_is_a_problem_on_the_status_page_until_the_whole_is_good_again(
+def test_altered_log_is_a_problem_until_a_complete_verification_succeeds(
     clock: Callable[[float], None], settings: Settings
 ) -> None:
     write(4)
@@ -143,7 +143,7 @@ def test_an_altered_log_is_a_problem_on_the_status_page_until_the_whole_is_good_
     assert standing_problem() is None
 
 
-def test_a_file_that_cannot_be_written_is_tried_again(
+def test_unwritable_file_is_retried(
     clock: Callable[[float], None], settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.AUDIT_CHECKPOINT_FILE = tmp_path / "folder"
@@ -164,7 +164,7 @@ def test_a_file_that_cannot_be_written_is_tried_again(
 
 
 @pytest.mark.parametrize("column", [{"data": "x"}, {"data": "{}"}, {"time": 9 * 10**18}])
-def test_an_altered_verification_does_not_stop_the_next_ones(
+def test_altered_verification_does_not_stop_the_next_ones(
     clock: Callable[[float], None], column: dict[str, Any]
 ) -> None:
     write(2)
@@ -185,7 +185,7 @@ def test_an_altered_verification_does_not_stop_the_next_ones(
     )
 
 
-def test_a_verification_from_a_time_to_come_does_not_put_off_the_next_whole_one(
+def test_verification_with_a_future_time_does_not_delay_the_next_complete_one(
     clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(2)
@@ -210,7 +210,7 @@ def test_a_verification_from_a_time_to_come_does_not_put_off_the_next_whole_one(
     assert seen == [False, True]
 
 
-def test_a_verification_that_fails_has_its_next_turn_not_its_next_second(
+def test_failed_verification_waits_for_its_next_turn(
     clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lost(**_given: Any) -> None:
@@ -230,7 +230,7 @@ def test_a_verification_that_fails_has_its_next_turn_not_its_next_second(
     assert "audit.verified" in names()
 
 
-def test_a_file_that_cannot_be_read_is_told_once_a_turn(
+def test_unreadable_file_is_reported_once_per_turn(
     clock: Callable[[float], None], settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write(1)
@@ -244,7 +244,7 @@ def test_a_file_that_cannot_be_read_is_told_once_a_turn(
     assert names() == ["submission.viewed"]
 
 
-def test_an_alteration_that_could_not_be_recorded_is_recorded_at_the_next_turn(
+def test_alteration_that_could_not_be_recorded_is_recorded_at_the_next_turn(
     clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lost(*_given: Any) -> None:
@@ -273,7 +273,7 @@ def exit_code(*arguments: str) -> Any:
     return 0
 
 
-def test_the_commands_tell_by_their_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_commands_report_by_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     write(3)
     assert exit_code("audit_verify") == 1
     call_command("audit_checkpoint")
@@ -292,7 +292,7 @@ def test_the_commands_tell_by_their_exit_codes(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
-def test_the_command_tells_a_lost_database_from_a_verdict(
+def test_command_distinguishes_a_lost_database_from_a_verdict(
     error: type[Exception], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def lost(**_given: Any) -> None:
@@ -304,7 +304,7 @@ def test_the_command_tells_a_lost_database_from_a_verdict(
     assert (said.out, "The database did not answer" in said.err) == ("", True)
 
 
-def test_the_command_tells_a_file_that_cannot_be_read_from_a_verdict(
+def test_command_distinguishes_an_unreadable_file_from_a_verdict(
     settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(1)

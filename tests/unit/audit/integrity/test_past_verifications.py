@@ -1,4 +1,4 @@
-"""A verification that somebody has altered is a problem of its own, and never good news."""
+"""An altered record of a verification is a problem of its own, and never counts as success."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def verified() -> AuditEvent:
-    """The event of a whole verification that found the log good."""
+    """The event of a complete verification that found the log unchanged."""
     write(2)
     sign_checkpoint(Actor.system("tests"))
     call_command("audit_verify")
@@ -51,7 +51,7 @@ def told(event: AuditEvent, **values: Any) -> str:
     [
         {"verdict": "splendid"},
         {"verdict": ["unchanged"]},
-        {"verdict": "changed", "about": 2},  # bad news in the event of good ones
+        {"verdict": "changed", "about": 2},  # a failure inside the event of a success
         {"about": 2},
         {"scope": "much"},
         {"scope": None},
@@ -61,14 +61,14 @@ def told(event: AuditEvent, **values: Any) -> str:
         {"checkpoint": "x"},
     ],
 )
-def test_what_no_verification_writes_is_a_problem(verified: AuditEvent, values: dict[str, Any]) -> None:
+def test_data_that_no_verification_writes_are_a_problem(verified: AuditEvent, values: dict[str, Any]) -> None:
     alter(verified, data=told(verified, **values))
     assert standing_problem() == verified
     assert latest_whole_verification() is None
 
 
 @pytest.mark.parametrize("columns", [{"data": "x"}, {"data": "{}"}, {"data": "[]"}, {"time": 9 * 10**18}])
-def test_a_verification_that_cannot_be_read_is_told_everywhere(
+def test_unreadable_verification_is_reported_on_every_page(
     verified: AuditEvent, as_administrator: Client, columns: dict[str, Any]
 ) -> None:
     alter(verified, **columns)
@@ -81,7 +81,7 @@ def test_a_verification_that_cannot_be_read_is_told_everywhere(
     assert "Verify now" in page
 
 
-def test_bad_news_cannot_be_made_good_by_another_verdict(verified: AuditEvent) -> None:
+def test_failure_cannot_be_altered_into_a_success(verified: AuditEvent) -> None:
     good = [dict(row) for row in stored().values()]
     rows = stored()
     rows[1]["person"] = "x"
@@ -95,7 +95,7 @@ def test_bad_news_cannot_be_made_good_by_another_verdict(verified: AuditEvent) -
     assert standing_problem() == bad
 
 
-def test_a_later_whole_verification_that_is_good_ends_the_problem(verified: AuditEvent) -> None:
+def test_later_complete_successful_verification_ends_the_problem(verified: AuditEvent) -> None:
     before = stored()[verified.seq]
     alter(verified, data="x")
     assert standing_problem() == verified

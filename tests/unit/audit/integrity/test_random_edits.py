@@ -1,4 +1,4 @@
-"""Random edits of a real log: whatever changes it is found by both verifiers, and nothing else is."""
+"""Random edits of a real log: both verifiers find every alteration, and report nothing else."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.audit_logs import SIGNER, found, move_head, put, rechained, s
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SIGNED = 9
-"""The last row that a checkpoint vouches for; edits behind it show in the chain, or in the head."""
+"""The last row that a checkpoint covers; later edits show in the chain or in the head."""
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
 FIELDS = [
     name for name in COLUMNS if name not in ("seq", "format", "time", "failure", "previous_hash", "hash")
@@ -48,7 +48,7 @@ def edited(rows: Rows, edit: tuple[str, int, int, str, str], close_up: bool) -> 
         case "delete":
             del rows[one]
         case "insert":
-            forged = hashlib.sha256(repr((rows, edit)).encode()).hexdigest()  # of its own: hashes are unique
+            forged = hashlib.sha256(repr((rows, edit)).encode()).hexdigest()  # unique: hashes are
             rows.insert(one, {**rows[other], field: text, "hash": forged})
         case "swap":
             rows[one], rows[other] = rows[other], rows[one]
@@ -64,7 +64,7 @@ def edited(rows: Rows, edit: tuple[str, int, int, str, str], close_up: bool) -> 
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.lists(edits(), min_size=1, max_size=3), st.booleans(), st.booleans())
-def test_no_false_alarm_and_no_miss(
+def test_verification_has_no_false_alarm_and_no_miss(
     tmp_path: Path, several: list[tuple[str, int, int, str, str]], close_up: bool, rewrite: bool
 ) -> None:
     good, file = _log(tmp_path)
@@ -81,8 +81,8 @@ def test_no_false_alarm_and_no_miss(
     signed = len(rows) >= SIGNED and rows[:SIGNED] == good[:SIGNED]
     verdict, seq = found()
     if rows == good or (rewrite and signed):
-        # What nobody has signed yet can be written anew by whoever has the database, head and all, as long as
-        # no event tells of a checkpoint that is not there.
+        # Events that are not signed yet can be rewritten by anyone with write access to the database,
+        # including the head, if no event mentions a missing checkpoint.
         claims = [row["data"] for row in rows if row["action"] == "audit.checkpoint_signed"]
         told = claims in ([], [good[SIGNED]["data"]])
         assert (verdict, seq) == ("unchanged", None) if told else verdict == "checkpoints_damaged"
@@ -96,7 +96,7 @@ def test_no_false_alarm_and_no_miss(
 
 
 def _log(tmp_path: Path) -> tuple[Rows, Path]:
-    """Ten good rows, the ninth signed; the file is kept beside, so that each example begins with it."""
+    """Ten valid rows, the ninth signed; a copy of the file, so that each example begins with it."""
     file = tmp_path / "good.jsonl"
     put([])
     settings.AUDIT_CHECKPOINT_FILE.unlink(missing_ok=True)

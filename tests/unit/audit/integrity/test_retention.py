@@ -1,4 +1,4 @@
-"""The oldest events go, and what stays verifies; nothing goes that a signature has not given up."""
+"""The oldest events are removed and the rest verifies; nothing is removed without a signed release."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from tests.support.source import APPS, ROOT, modules, relative
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SIGNER = Actor.system("tests")
-C1, C2 = 5, 11  # what the two checkpoints vouch for; each is followed by the event of its signature
+C1, C2 = 5, 11  # covered by the two checkpoints; each is followed by the event of its signature
 
 
 def write(number: int) -> None:
@@ -78,13 +78,11 @@ def refuses_to_delete() -> bool:
     return missing_triggers(connection) == []
 
 
-# --- What goes ------------------------------------------------------------------------------------
+# --- Removal --------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("up_to", "last"), [(C1, C1), (C1 + 1, C1), (C2 - 1, C1), (C2, C2), (C2 + 1, C2), (900, C2)]
 )
-def test_what_goes_ends_at_a_signed_checkpoint_and_the_rest_verifies(
-    log: None, up_to: int, last: int
-) -> None:
+def test_removal_ends_at_a_signed_checkpoint_and_the_rest_verifies(log: None, up_to: int, last: int) -> None:
     cut = AuditEvent.objects.get(seq=last)
     retain("--up-to", str(up_to))
     assert sequences()[0] == last + 1
@@ -92,14 +90,14 @@ def test_what_goes_ends_at_a_signed_checkpoint_and_the_rest_verifies(
     assert verify(from_checkpoint=True).verdict is Verdict.UNCHANGED
     proof = Path(settings.AUDIT_CHECKPOINT_FILE).with_name("proof.zip")
     proof.write_bytes(b"".join(bundle()))
-    assert check(Archive(proof)) == ("unchanged", None)  # whoever has the one-file verifier and nothing else
+    assert check(Archive(proof)) == ("unchanged", None)  # a reader with only the one-file verifier
     facts = {"first": 1, "last": last, "rows": last, "hash": cut.hash}
     assert [event.details for event in events("audit.retention_decided")] == [facts]
     assert [event.details for event in events("audit.retention_applied")] == [facts]
     assert refuses_to_delete()
 
 
-def test_it_goes_on_where_it_ended(log: None) -> None:
+def test_removal_continues_where_it_ended(log: None) -> None:
     retain("--up-to", str(C1))
     write(3)
     sign_checkpoint(SIGNER)
@@ -112,7 +110,7 @@ def test_it_goes_on_where_it_ended(log: None) -> None:
 
 
 @pytest.mark.parametrize("options", [("--up-to", "4"), ("--up-to", "0"), ("--older-than", "1")])
-def test_without_a_checkpoint_that_is_old_enough_nothing_goes(log: None, options: tuple[str, ...]) -> None:
+def test_without_an_old_checkpoint_nothing_is_removed(log: None, options: tuple[str, ...]) -> None:
     before = sequences()
     assert "Nothing to remove" in retain(*options)
     assert sequences() == before
@@ -125,7 +123,7 @@ def test_days_are_counted_back_from_now(log: None, monkeypatch: pytest.MonkeyPat
     assert retention.sequence_before(30) == C2 - 1
 
 
-def test_a_dry_run_says_what_would_go_and_changes_nothing(log: None) -> None:
+def test_dry_run_reports_the_removal_and_changes_nothing(log: None) -> None:
     before, file = sequences(), settings.AUDIT_CHECKPOINT_FILE.read_bytes()
     assert re.fullmatch(
         r"Would remove 5 events, 1 \(\S+\) to 5 \(\S+\)\.\n", retain("--up-to", "7", "--dry-run")
@@ -133,8 +131,8 @@ def test_a_dry_run_says_what_would_go_and_changes_nothing(log: None) -> None:
     assert (sequences(), settings.AUDIT_CHECKPOINT_FILE.read_bytes()) == (before, file)
 
 
-# --- What is refused ------------------------------------------------------------------------------
-def test_a_log_that_is_not_what_was_written_stays_as_evidence(log: None) -> None:
+# --- Refusals -------------------------------------------------------------------------------------
+def test_altered_log_is_not_removed(log: None) -> None:
     with lift_triggers(connection), connection.cursor() as cursor:
         cursor.execute("UPDATE audit_event SET actor_name = 'Nobody' WHERE seq = 3")
     before = sequences()
@@ -143,7 +141,7 @@ def test_a_log_that_is_not_what_was_written_stays_as_evidence(log: None) -> None
     assert sequences() == before
 
 
-def test_rows_that_a_thief_removed_are_not_signed_away(log: None) -> None:
+def test_rows_removed_by_an_attacker_are_not_released(log: None) -> None:
     with lift_triggers(connection), connection.cursor() as cursor:
         cursor.execute("DELETE FROM audit_event WHERE seq <= 5")
     with pytest.raises(CommandError, match="missing, event 1"):
@@ -152,7 +150,7 @@ def test_rows_that_a_thief_removed_are_not_signed_away(log: None) -> None:
 
 
 @pytest.mark.postgresql
-def test_another_role_than_the_owner_is_refused_before_anything_is_signed(log: None) -> None:
+def test_role_other_than_the_owner_is_refused_before_signing(log: None) -> None:
     if connection.vendor != "postgresql":
         pytest.skip("PostgreSQL has roles")
     file = settings.AUDIT_CHECKPOINT_FILE.read_bytes()
@@ -169,7 +167,7 @@ def test_another_role_than_the_owner_is_refused_before_anything_is_signed(log: N
 
 
 # --- Interrupted ----------------------------------------------------------------------------------
-def test_what_fails_before_the_commit_leaves_every_row_and_trigger_and_is_finished_by_the_next_run(
+def test_failure_before_the_commit_changes_no_row_or_trigger_and_the_next_run_completes_it(
     log: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = sequences()
@@ -185,7 +183,7 @@ def test_what_fails_before_the_commit_leaves_every_row_and_trigger_and_is_finish
             retain("--up-to", str(C1))
     assert sequences()[: len(before)] == before
     assert refuses_to_delete()
-    assert verify().verdict is Verdict.INSERTED  # signed away, but still there
+    assert verify().verdict is Verdict.INSERTED  # released by signature, but not removed yet
     assert "Removed 5 events" in retain("--up-to", "1")
     assert sequences()[0] == C1 + 1
     assert verify().verdict is Verdict.UNCHANGED
@@ -193,7 +191,7 @@ def test_what_fails_before_the_commit_leaves_every_row_and_trigger_and_is_finish
 
 
 def _die_in_the_middle(name: str) -> None:
-    """In a process of its own: the trigger is off, the rows are deleted, and the process is gone."""
+    """Simulate a crash in a separate process: the trigger is off, the rows are deleted, the process ends."""
     connection.settings_dict["NAME"] = name
 
     def die(*_: Any) -> None:
@@ -203,7 +201,7 @@ def _die_in_the_middle(name: str) -> None:
     retention.apply(retention.plan(C1) or Removal(0, 0, ""), SIGNER)
 
 
-def test_a_process_that_is_killed_while_the_trigger_is_off_leaves_it_standing(log: None) -> None:
+def test_process_killed_while_the_trigger_is_off_leaves_it_in_place(log: None) -> None:
     before = sequences()
     name = str(connection.settings_dict["NAME"])
     connection.close()
@@ -217,7 +215,9 @@ def test_a_process_that_is_killed_while_the_trigger_is_off_leaves_it_standing(lo
     assert refuses_to_delete()
 
 
-def test_nobody_else_sees_the_table_without_its_trigger(log: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_transactions_never_see_the_table_without_its_trigger(
+    log: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[object] = []
 
     def other() -> None:
@@ -247,14 +247,14 @@ def test_nobody_else_sees_the_table_without_its_trigger(log: None, monkeypatch: 
     assert 9 in sequences()
 
 
-# --- Nobody else does it --------------------------------------------------------------------------
+# --- No other code removes events -----------------------------------------------------------------
 LIFTING = re.compile(
     r"(DROP|DISABLE) TRIGGER|session_replication_role|(DELETE FROM|TRUNCATE|UPDATE) audit_event",
     re.IGNORECASE,
 )
 
 
-def test_no_other_module_takes_triggers_off_or_deletes_events() -> None:
+def test_no_other_module_removes_triggers_or_deletes_events() -> None:
     found = {
         relative(path): LIFTING.findall(path.read_text())
         for path in [*modules(APPS), *modules(ROOT / "consumerportal")]

@@ -1,4 +1,4 @@
-"""What is done to a real log with its triggers lifted, and what the verification says about it."""
+"""Alterations of a real log with its triggers removed, and the findings of the verification."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from tests.support.audit_logs import SIGNER, found, move_head, put, rechained, s
 pytestmark = pytest.mark.django_db(transaction=True)
 
 EVENTS = 12
-C1, C2 = 5, 11  # what the two checkpoints vouch for; each is followed by the event of its signature
+C1, C2 = 5, 11  # covered by the two checkpoints; each is followed by the event of its signature
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def found_after_checkpoint() -> tuple[str, int | None]:
     return result.verdict.value, result.seq
 
 
-def test_an_untouched_log_is_unchanged_from_wherever_it_is_read(log: Path) -> None:
+def test_untouched_log_is_unchanged_from_any_starting_point(log: Path) -> None:
     write(3)
     whole, rest = verify(), verify(from_checkpoint=True)
     assert (whole.verdict, whole.seq, whole.checkpoint) == (Verdict.UNCHANGED, None, C2)
@@ -66,16 +66,14 @@ def test_an_untouched_log_is_unchanged_from_wherever_it_is_read(log: Path) -> No
     assert (rest.verdict, rest.first, rest.last, rest.whole) == (Verdict.UNCHANGED, C2 + 1, EVENTS + 3, False)
 
 
-def test_an_empty_log_is_unchanged_and_one_without_a_checkpoint_says_so() -> None:
+def test_empty_log_is_unchanged_and_a_missing_checkpoint_is_reported() -> None:
     assert found() == ("unchanged", None)
     write(1)
     assert found() == ("unsigned", None)
 
 
 @pytest.mark.parametrize("batch", [1, 2, 5, 12, 13])
-def test_the_size_of_a_batch_makes_no_difference(
-    log: Path, batch: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_batch_size_makes_no_difference(log: Path, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stored_rows, "BATCH", batch)
     seen: list[Progress] = []
     result = verify(report=seen.append)
@@ -110,7 +108,7 @@ OTHER: dict[str, Any] = {
 
 @pytest.mark.parametrize("seq", [1, 2, C1, 7, C2, EVENTS])
 @pytest.mark.parametrize("field", OTHER)
-def test_any_changed_field_of_any_row_is_named(log: Path, field: str, seq: int) -> None:
+def test_altered_field_of_any_row_is_reported(log: Path, field: str, seq: int) -> None:
     rows = stored()
     rows[seq][field] = OTHER[field]
     put([*rows.values()])
@@ -119,7 +117,7 @@ def test_any_changed_field_of_any_row_is_named(log: Path, field: str, seq: int) 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL's booleans are two")
 @pytest.mark.parametrize("value", [2, -1, 0.5])
-def test_a_truth_that_is_neither_0_nor_1_is_a_change(log: Path, value: float) -> None:
+def test_boolean_other_than_0_and_1_is_an_alteration(log: Path, value: float) -> None:
     rows = stored()
     rows[2]["failure"] = value  # Django reads it as the False that was hashed
     put([*rows.values()])
@@ -128,7 +126,7 @@ def test_a_truth_that_is_neither_0_nor_1_is_a_change(log: Path, value: float) ->
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL stores nothing of the kind")
 @pytest.mark.parametrize("value", ["CAST(x'ff41' AS TEXT)", "x'41'", "x'47416e6e61'", "9e999", "char(0)"])
-def test_a_value_that_no_portal_could_have_stored_is_a_change(log: Path, value: str) -> None:
+def test_value_that_the_portal_never_stores_is_an_alteration(log: Path, value: str) -> None:
     with lift_triggers(connection), connection.cursor() as cursor:
         cursor.execute(f"UPDATE audit_event SET actor_name = {value} WHERE seq = 4")
     assert found() == ("changed", 4)
@@ -136,30 +134,30 @@ def test_a_value_that_no_portal_could_have_stored_is_a_change(log: Path, value: 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL's columns have one type")
 @pytest.mark.parametrize(("column", "told"), [("hash", 4), ("previous_hash", 4), ("actor_name", 4)])
-def test_the_same_letters_as_bytes_are_a_change(log: Path, column: str, told: int) -> None:
+def test_same_text_as_bytes_is_an_alteration(log: Path, column: str, told: int) -> None:
     with lift_triggers(connection), connection.cursor() as cursor:
         cursor.execute(f"UPDATE audit_event SET {column} = CAST({column} AS BLOB) WHERE seq = 4")
     assert found() == ("changed", told)
 
 
-def test_every_field_is_among_them() -> None:
+def test_alterations_cover_every_field() -> None:
     assert {*OTHER, "seq"} == {*COLUMNS}
 
 
 @pytest.mark.parametrize("seq", [1, 3, C1, EVENTS])
-def test_a_changed_row_with_a_hash_of_its_own_is_named(log: Path, seq: int) -> None:
+def test_altered_row_with_a_matching_hash_is_reported(log: Path, seq: int) -> None:
     rows = stored()
     row = {**rows[seq], "actor_name": "Bob"}
     row.pop("hash")
     rows[seq] = {**row, "hash": row_hash(Row(**row))}
     put([*rows.values()])
-    verdict = "head_differs" if seq == EVENTS else "changed"  # which alone contradicts
+    verdict = "head_differs" if seq == EVENTS else "changed"  # the only contradiction
     assert found() == (verdict, seq)
 
 
 @pytest.mark.parametrize("seq", [1, 4, C1, C1 + 1, C2])
 @pytest.mark.parametrize("close_up", [False, True], ids=["gap", "closed up"])
-def test_a_deleted_row_is_missing(log: Path, seq: int, close_up: bool) -> None:
+def test_deleted_row_is_missing(log: Path, seq: int, close_up: bool) -> None:
     rows = [row for row in stored().values() if row["seq"] != seq]
     if close_up:
         rows = [{**row, "seq": place} for place, row in enumerate(rows, start=1)]
@@ -169,7 +167,7 @@ def test_a_deleted_row_is_missing(log: Path, seq: int, close_up: bool) -> None:
 
 @pytest.mark.parametrize("place", [1, 4, C1, C2, EVENTS, EVENTS + 1])
 @pytest.mark.parametrize("linked", [False, True], ids=["plain", "linked"])
-def test_an_inserted_row_is_named(log: Path, place: int, linked: bool) -> None:
+def test_inserted_row_is_reported(log: Path, place: int, linked: bool) -> None:
     rows = [*stored().values()]
     forged = {**rows[0], "seq": place, "actor_name": "Bob", "hash": "3" * 64}
     if linked:
@@ -181,7 +179,7 @@ def test_an_inserted_row_is_named(log: Path, place: int, linked: bool) -> None:
     assert found() == ("inserted", place)
 
 
-def test_a_row_before_the_first_is_inserted(log: Path) -> None:
+def test_row_before_the_first_is_inserted(log: Path) -> None:
     rows = [*stored().values()]
     put([{**rows[3], "seq": 0, "hash": "4" * 64}, *rows])
     assert found() == ("inserted", 0)
@@ -195,12 +193,12 @@ def test_swapped_rows_are_reordered(log: Path, one: int, other: int) -> None:
     assert found() == ("reordered", one)
 
 
-def test_rows_pushed_back_from_the_first_on_are_reordered(log: Path) -> None:
+def test_rows_shifted_from_the_first_on_are_reordered(log: Path) -> None:
     put([{**row, "seq": row["seq"] + 1} for row in stored().values()])
     assert found() == ("reordered", 1)
 
 
-def test_a_row_moved_behind_the_end_is_reordered(log: Path) -> None:
+def test_row_moved_beyond_the_end_is_reordered(log: Path) -> None:
     rows = stored()
     rows[4]["seq"] = 40
     put([*rows.values()])
@@ -209,22 +207,20 @@ def test_a_row_moved_behind_the_end_is_reordered(log: Path) -> None:
 
 @pytest.mark.parametrize(("left", "held"), [(11, 11), (10, 5), (5, 5), (4, None), (0, None)])
 @pytest.mark.parametrize("head_too", [False, True])
-def test_a_cut_tail_is_told_with_the_last_checkpoint_that_holds(
+def test_truncated_end_is_reported_with_the_last_valid_checkpoint(
     log: Path, left: int, held: int | None, head_too: bool
 ) -> None:
     put([*stored().values()][:left])
     if head_too and left:
         move_head()
     result = verify()
-    if (
-        head_too and left == 11
-    ):  # the event of the last signature alone: nothing signed says that it was there
+    if head_too and left == 11:  # the event of the last signature: no signature covers it
         assert result.verdict is Verdict.UNCHANGED
         return
     assert (result.verdict, result.seq, result.checkpoint) == (Verdict.TAIL_CUT, left + 1, held)
 
 
-def test_an_old_backup_that_was_played_back_and_gone_on_with_is_rewritten(log: Path) -> None:
+def test_restored_and_continued_old_backup_is_rewritten(log: Path) -> None:
     put([*stored().values()][:8])
     move_head()
     assert found() == ("tail_cut", 9)
@@ -237,7 +233,7 @@ def test_an_old_backup_that_was_played_back_and_gone_on_with_is_rewritten(log: P
 
 
 @pytest.mark.parametrize(("changed", "contradicting"), [(1, C1), (C1, C1), (6, C2), (C2, C2)])
-def test_a_chain_rewritten_without_the_key_is_told_by_the_checkpoint(
+def test_chain_rewritten_without_the_key_is_detected_by_the_checkpoint(
     log: Path, changed: int, contradicting: int
 ) -> None:
     rows = stored()
@@ -247,7 +243,7 @@ def test_a_chain_rewritten_without_the_key_is_told_by_the_checkpoint(
     assert found() == ("rewritten", contradicting)
 
 
-def test_a_chain_rewritten_with_another_key_has_a_key_unknown(log: Path) -> None:
+def test_chain_rewritten_with_another_key_has_an_unknown_key(log: Path) -> None:
     stranger = Ed25519PrivateKey.generate()
     forged, previous = [], ""
     for _, checkpoint in checkpoints.read(log):
@@ -258,7 +254,7 @@ def test_a_chain_rewritten_with_another_key_has_a_key_unknown(log: Path) -> None
     assert found() == ("key_unknown", C1)
 
 
-def test_a_former_key_still_counts(log: Path, settings: Settings) -> None:
+def test_former_key_is_still_valid(log: Path, settings: Settings) -> None:
     old = checkpoints.signing_key(settings.AUDIT_SIGNING_KEY).public_key().public_bytes_raw()
     settings.AUDIT_SIGNING_KEY = base64.b64encode(bytes(range(32))).decode()
     assert found() == ("key_unknown", C1)
@@ -268,7 +264,7 @@ def test_a_former_key_still_counts(log: Path, settings: Settings) -> None:
     assert found() == ("unchanged", None)
 
 
-def test_one_signature_is_enough_while_every_line_names_the_one_before(
+def test_one_valid_signature_suffices_while_every_line_names_the_previous_one(
     log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(3):
@@ -307,14 +303,14 @@ def lines_without(number: int) -> Callable[[list[str]], list[str]]:
     ],
     ids=["changed", "first dropped", "reordered", "repeated", "last dropped"],
 )
-def test_a_changed_file_of_checkpoints_is_damaged(
+def test_altered_checkpoint_file_is_damaged(
     log: Path, change: Callable[[list[str]], list[str]], about: int
 ) -> None:
     log.write_text("".join(change(log.read_text().splitlines(keepends=True))))
     assert found() == ("checkpoints_damaged", about)
 
 
-def test_a_bent_head_is_told_and_so_is_one_that_points_back(log: Path) -> None:
+def test_tampered_head_is_reported_and_so_is_one_that_points_back(log: Path) -> None:
     with connection.cursor() as cursor:
         cursor.execute("UPDATE audit_head SET hash = %s", ["5" * 64])
         assert found() == ("head_differs", EVENTS)
@@ -322,7 +318,9 @@ def test_a_bent_head_is_told_and_so_is_one_that_points_back(log: Path) -> None:
     assert found() == ("head_differs", 4)
 
 
-def test_from_the_checkpoint_only_what_came_later_is_read(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verification_from_the_checkpoint_reads_only_later_rows(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = stored()
     rows[3]["actor_name"] = "Bob"
     put([*rows.values()])
@@ -333,7 +331,7 @@ def test_from_the_checkpoint_only_what_came_later_is_read(log: Path, monkeypatch
 
 
 @pytest.mark.parametrize("data", ["", "[]", "{}", "nonsense", "1", '{"file":"%s","last":"5"}'])
-def test_an_event_of_a_signature_that_makes_no_sense_is_told(log: Path, data: str) -> None:
+def test_invalid_signature_event_is_reported(log: Path, data: str) -> None:
     rows = [*stored().values()]
     file = checkpoints.file_id(log)
     rows[-1]["data"] = data.replace("%s", str(file))
@@ -342,7 +340,7 @@ def test_an_event_of_a_signature_that_makes_no_sense_is_told(log: Path, data: st
     assert found() == ("checkpoints_damaged", EVENTS)
 
 
-def test_a_signature_covers_nothing_that_was_altered(log: Path) -> None:
+def test_nothing_altered_is_signed(log: Path) -> None:
     write(2)
     rows = stored()
     rows[13]["actor_name"] = "Bob"
@@ -353,20 +351,20 @@ def test_a_signature_covers_nothing_that_was_altered(log: Path) -> None:
     assert log.read_bytes() == before
 
 
-def test_nothing_new_is_not_signed_twice(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unchanged_log_is_not_signed_twice(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     checkpoint = sign_checkpoint(SIGNER)  # over the event of the last signature
     assert checkpoint is not None
     assert capsys.readouterr().out == checkpoint.line() + "\n" == log.read_text().splitlines()[-1] + "\n"
 
 
-def test_the_log_of_a_lost_file_is_unsigned_until_it_is_signed_anew(log: Path) -> None:
+def test_log_with_a_lost_checkpoint_file_is_unsigned_until_signed_again(log: Path) -> None:
     log.unlink()
     assert found() == ("unsigned", None)
     sign_checkpoint(SIGNER)
     assert found() == ("unchanged", None)
 
 
-def test_a_log_whose_oldest_rows_were_removed_up_to_a_checkpoint_still_verifies(log: Path) -> None:
+def test_log_without_its_oldest_rows_up_to_a_checkpoint_verifies(log: Path) -> None:
     sign_checkpoint(SIGNER, beginning=Beginning(C1 + 1, str(AuditEvent.objects.get(seq=C1).hash)))
     put([row for seq, row in stored().items() if seq > C1])
     result = verify()
@@ -376,12 +374,14 @@ def test_a_log_whose_oldest_rows_were_removed_up_to_a_checkpoint_still_verifies(
 
 
 @pytest.mark.parametrize(("seq", "told"), [(-(2**63), -(2**53) + 1), (2**63 - 1, 2**53 - 1), (4, 4)])
-def test_an_alteration_is_recorded_wherever_its_row_was_put(log: Path, seq: int, told: int) -> None:
+def test_alteration_is_recorded_wherever_its_row_was_moved(log: Path, seq: int, told: int) -> None:
     result = Result(Verdict.INSERTED, seq, None, 1, 3, "", whole=True)
     assert AuditEvent.objects.get(seq=record_result(SIGNER, result)).details["about"] == told
 
 
-def test_readers_beside_writers_raise_no_false_alarm(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_readers_and_writers_raise_no_false_alarm(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(stored_rows, "BATCH", 4)
     written = 0
 
@@ -396,7 +396,7 @@ def test_readers_beside_writers_raise_no_false_alarm(log: Path, monkeypatch: pyt
     assert (result.verdict, result.last) == (Verdict.UNCHANGED, EVENTS + 5 * 4)
 
 
-def test_readers_ahead_beside_writers_raise_no_false_alarm(
+def test_concurrent_read_ahead_and_writers_raise_no_false_alarm(
     log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(verification, "QUICK_FROM", 0)
@@ -417,24 +417,24 @@ def test_readers_ahead_beside_writers_raise_no_false_alarm(
 @pytest.mark.parametrize(
     "text", ['"', "\\", '\\"', "/", "'", "\x7f", "é", "\u2028", "\U0001f600", "</", ",", "null"]
 )
-def test_the_database_writes_a_text_as_the_chain_does(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_database_and_chain_write_a_text_alike(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with transaction.atomic():
         record(Event(ACCESS_DENIED, Actor(id="17", name=f"A{text}b"), data={"permission": text}))
     write(2)
     monkeypatch.setattr(verification, "QUICK_FROM", 0)
     with mock.patch.object(verification, "rows_after", return_value=[]) as rows_after:
         assert verify().verdict is Verdict.UNSIGNED
-    rows_after.assert_called_once_with(3)  # only what came after the head is read row by row
+    rows_after.assert_called_once_with(3)  # only rows after the head are read one by one
 
 
-def test_inside_a_transaction_what_it_wrote_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verification_inside_a_transaction_includes_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verification, "QUICK_FROM", 0)
     with transaction.atomic():
         write(2)
         assert verify().last == 2
 
 
-def test_a_reader_that_is_left_leaves_no_thread_behind(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_abandoned_reader_leaves_no_thread(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verification, "QUICK_FROM", 0)
     monkeypatch.setattr(stored_rows, "AHEAD", 2)
     steps = verification.verification()
@@ -457,5 +457,5 @@ def test_memory_does_not_grow_with_the_log(monkeypatch: pytest.MonkeyPatch, quic
         tracemalloc.stop()
         return most
 
-    peak(100)  # what is loaded once
+    peak(100)  # memory for modules loaded once
     assert peak(4_000) < 2 * peak(500)

@@ -1,4 +1,4 @@
-"""A vendor that does not answer looks is left alone for longer and longer, by all workers together."""
+"""If the vendor does not answer checks, all workers together pause for longer and longer."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def fail(times: int) -> None:
         circuit_breaker.record_failure(CdpUnreachable(), NOW)
 
 
-def test_a_few_failures_make_no_pause() -> None:
+def test_few_failures_cause_no_pause() -> None:
     fail(circuit_breaker.FAILURE_THRESHOLD - 1)
     assert circuit_breaker.acquire(NOW)
 
 
-def test_repeated_failures_make_a_pause_that_one_look_ends_for_all() -> None:
+def test_repeated_failures_cause_a_pause_that_one_answered_check_ends_for_all() -> None:
     fail(circuit_breaker.FAILURE_THRESHOLD)
     assert not circuit_breaker.acquire(later(20))
     assert circuit_breaker.acquire(later(40))
@@ -38,38 +38,38 @@ def test_repeated_failures_make_a_pause_that_one_look_ends_for_all() -> None:
     assert circuit_breaker.state().failures == 0
 
 
-def test_the_pause_grows_up_to_a_quarter_of_an_hour() -> None:
+def test_pause_grows_up_to_a_quarter_of_an_hour() -> None:
     fail(50)
     paused_until = circuit_breaker.state().paused_until
     assert paused_until is not None
     assert 800 <= (paused_until - NOW).total_seconds() <= 1000
 
 
-def test_a_pause_that_the_vendor_asks_for_is_kept_from_the_first_time_on() -> None:
+def test_pause_requested_by_the_vendor_is_observed_from_the_first_failure() -> None:
     circuit_breaker.record_failure(CdpRateLimited(retry_after=120.0), NOW)
     assert not circuit_breaker.acquire(later(119))
     assert circuit_breaker.acquire(later(120))
 
 
-def test_an_answer_that_says_no_is_an_answer() -> None:
+def test_rejection_counts_as_an_answer() -> None:
     fail(circuit_breaker.FAILURE_THRESHOLD)
     circuit_breaker.record_failure(CdpNotFound(), NOW)
     assert circuit_breaker.acquire(NOW)
 
 
-def test_why_it_fails_is_kept_for_the_status_page() -> None:
+def test_reason_of_failures_is_stored_for_the_status_page() -> None:
     circuit_breaker.record_failure(CdpServerFault("http_503"), NOW)
     row = circuit_breaker.state()
     assert (row.failures, row.error_code, row.failed_at) == (1, "http_503", NOW)
 
 
-def test_a_longer_pause_is_not_cut_short_by_another_failure() -> None:
+def test_longer_pause_is_not_shortened_by_another_failure() -> None:
     circuit_breaker.record_failure(CdpRateLimited(retry_after=600.0), NOW)
     fail(circuit_breaker.FAILURE_THRESHOLD)
     assert circuit_breaker.paused_until(later(1)) == later(600)
 
 
-def test_a_look_that_began_before_a_failure_does_not_end_the_pause() -> None:
+def test_check_begun_before_a_failure_does_not_end_the_pause() -> None:
     fail(circuit_breaker.FAILURE_THRESHOLD)
     circuit_breaker.record_success(later(-1))
     assert not circuit_breaker.acquire(later(1))

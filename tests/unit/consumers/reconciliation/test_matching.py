@@ -1,4 +1,4 @@
-"""A found consumer is taken for the one that was sent only where every field agrees."""
+"""A found consumer counts as the sent one only if every field agrees."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.entries import FULL
 FOUND = OrderConsumer.from_json({"ref": "c-1", **FULL.to_json(), "identifiers": None})
 
 
-def test_the_same_in_every_field_matches_though_the_answer_has_no_identifiers() -> None:
+def test_equal_fields_match_although_the_answer_has_no_identifiers() -> None:
     assert FOUND.identifiers == ()
     assert matches(FULL, FOUND)
 
@@ -34,17 +34,17 @@ OTHER: dict[str, Any] = {
 }
 
 
-def test_every_field_but_the_identifiers_is_compared() -> None:
+def test_every_field_except_identifiers_is_compared() -> None:
     assert set(OTHER) == set(NewConsumer.__slots__) - {"identifiers"}
 
 
 @pytest.mark.parametrize("name", OTHER)
-def test_one_other_value_is_somebody_else(name: str) -> None:
+def test_one_different_value_is_no_match(name: str) -> None:
     assert not matches(FULL, replace(FOUND, **{name: OTHER[name]}))
 
 
 @pytest.mark.parametrize("name", sorted(set(OTHER) - {"first_name", "last_name"}))
-def test_a_value_that_was_not_sent_is_somebody_else_and_so_is_one_that_is_missing(name: str) -> None:
+def test_additional_or_missing_value_is_no_match(name: str) -> None:
     empty: Any = None if name == "date_of_birth" else type(OTHER[name])()
     assert not matches(FULL, replace(FOUND, **{name: empty}))
     assert not matches(replace(FULL, **{name: empty}), FOUND)
@@ -60,10 +60,10 @@ def test_a_value_that_was_not_sent_is_somebody_else_and_so_is_one_that_is_missin
         ("passport_number", "pz4a9565"),
     ],
 )
-def test_the_vendors_own_way_of_writing_does_not_count(name: str, written: Any) -> None:
+def test_vendors_notation_is_ignored(name: str, written: Any) -> None:
     assert matches(FULL, replace(FOUND, **{name: written}))
 
 
-def test_identifiers_count_where_the_answer_has_some() -> None:
+def test_identifiers_are_compared_if_the_answer_has_any() -> None:
     assert matches(FULL, replace(FOUND, identifiers=FULL.identifiers))
     assert not matches(FULL, replace(FOUND, identifiers=FULL.identifiers[:1]))

@@ -1,4 +1,4 @@
-"""Looks are taken at the set times, spread a little; those that were not answered come again, ever later."""
+"""Checks run at the scheduled times with jitter; unanswered ones are repeated at growing intervals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def seconds(moment: datetime.datetime | None, since: datetime.datetime = SINCE) 
     return (moment - since).total_seconds()
 
 
-def test_every_set_time_has_its_look_and_after_the_last_there_is_none() -> None:
+def test_every_scheduled_time_has_a_check_and_none_follows_the_last() -> None:
     moment, taken = schedule.first_check(SINCE), []
     while moment is not None:
         taken.append(seconds(moment))
@@ -34,15 +34,15 @@ def test_every_set_time_has_its_look_and_after_the_last_there_is_none() -> None:
         assert set_time <= real <= set_time * 1.1
 
 
-def test_submissions_of_one_moment_do_not_come_back_in_one_moment() -> None:
+def test_checks_of_simultaneous_submissions_are_spread() -> None:
     assert len({schedule.next_check(SINCE, SINCE + datetime.timedelta(hours=2)) for _ in range(20)}) > 10
 
 
-def test_times_that_passed_while_nobody_worked_are_left_out() -> None:
+def test_missed_times_are_skipped() -> None:
     assert seconds(schedule.next_check(SINCE, SINCE + datetime.timedelta(minutes=30))) >= 3600
 
 
-def test_looks_that_are_not_answered_wait_ever_longer_up_to_an_hour() -> None:
+def test_unanswered_checks_are_retried_at_growing_intervals_up_to_an_hour() -> None:
     waits = [
         seconds(schedule.retry(SINCE, SINCE, failed=failed, retry_after=None)) for failed in (1, 2, 3, 9, 500)
     ]
@@ -50,16 +50,16 @@ def test_looks_that_are_not_answered_wait_ever_longer_up_to_an_hour() -> None:
         assert expected <= wait <= expected * 1.1
 
 
-def test_the_vendors_own_wish_is_waited_for() -> None:
+def test_retry_after_of_the_vendor_is_observed() -> None:
     assert seconds(schedule.retry(SINCE, SINCE, failed=1, retry_after=120.0)) == 120
 
 
-def test_a_vendor_that_answers_no_look_for_a_week_is_left_alone() -> None:
+def test_vendor_that_answers_no_check_for_a_week_is_not_asked_again() -> None:
     late = SINCE + datetime.timedelta(days=7, seconds=1)
     assert schedule.retry(SINCE, late, failed=3, retry_after=None) is None
 
 
-def test_without_look_ups_there_is_no_look(settings: Settings) -> None:
+def test_without_reconciliation_no_check_is_scheduled(settings: Settings) -> None:
     settings.CDP_RECONCILIATION = False
     assert schedule.first_check(SINCE) is None
     assert schedule.retry(SINCE, SINCE, failed=1, retry_after=None) is None

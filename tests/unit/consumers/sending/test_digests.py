@@ -1,4 +1,4 @@
-"""Digests: equal where nothing tells two sends apart, different everywhere else."""
+"""Digests: equal for sends without a difference, different for all others."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OTHER: dict[str, Any] = {
 }
 
 
-def test_the_content_is_the_order_and_everything_that_is_sent() -> None:
+def test_content_digest_covers_the_order_and_everything_sent() -> None:
     digest = content_digest(SAMPLE_ORDER, FULL)
     assert digest == content_digest(SAMPLE_ORDER.upper(), replace(FULL))
     assert digest != content_digest(FAMILY_ORDER, FULL)
@@ -42,12 +42,12 @@ def test_the_content_is_the_order_and_everything_that_is_sent() -> None:
     assert len(others | {digest}) == len(OTHER) + 1
 
 
-def test_a_value_does_not_pass_for_the_same_value_of_another_field() -> None:
+def test_same_value_in_different_fields_has_different_digests() -> None:
     one, other = clean(nationality="Irish"), clean(passport_number="Irish")
     assert content_digest(SAMPLE_ORDER, one) != content_digest(SAMPLE_ORDER, other)
 
 
-def test_without_the_key_nobody_can_make_the_digest(settings: Settings) -> None:
+def test_digest_cannot_be_made_without_the_key(settings: Settings) -> None:
     before = content_digest(SAMPLE_ORDER, FULL), search_digest(DigestKind.EMAIL, "ida@example.com")
     settings.DIGEST_KEY = "another key that is just as long as the first one was"
     after = content_digest(SAMPLE_ORDER, FULL), search_digest(DigestKind.EMAIL, "ida@example.com")
@@ -77,11 +77,11 @@ def test_without_the_key_nobody_can_make_the_digest(settings: Settings) -> None:
         (DigestKind.IDENTIFIER, " LP-42 ", "LP-42", True),
     ],
 )
-def test_a_value_is_found_however_it_is_typed_but_identifiers_letter_for_letter(
+def test_value_is_found_in_any_notation_but_identifiers_exactly(
     kind: DigestKind, one: str, other: str, same: bool
 ) -> None:
     assert (search_digest(kind, one) == search_digest(kind, other)) is same
 
 
-def test_the_same_text_of_two_kinds_has_two_digests() -> None:
+def test_same_text_of_two_kinds_has_two_digests() -> None:
     assert len({search_digest(kind, "AB-12") for kind in DigestKind}) == len(DigestKind)

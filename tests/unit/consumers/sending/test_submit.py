@@ -1,4 +1,4 @@
-"""The straight way of one create: written down before and after, sent at most once, true in every end."""
+"""The sending of one create: recorded before and after, sent at most once, with a true outcome."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ BOUND = 20  # seconds
 
 
 def submit(person: User, consumer: NewConsumer = FULL, **given: Any) -> Submission:
-    """Submit as that person; a new token and the sample order unless given."""
+    """Submit as that person, by default with a new token and the sample order."""
     values: dict[str, Any] = {
         "order_ref": SAMPLE_ORDER,
         "token": uuid.uuid4(),
@@ -52,7 +52,7 @@ def submit(person: User, consumer: NewConsumer = FULL, **given: Any) -> Submissi
 
 
 def client_that(*, before: Callable[[], object] = int, after: Callable[[], object] = int) -> MagicMock:
-    """The real client, with something happening before or after its one call."""
+    """The real client, with an action before or after its one call."""
     real = get_client()
 
     def create(*args: Any, **kwargs: Any) -> Any:
@@ -73,7 +73,7 @@ def actions_of(submission: Submission) -> list[str]:
 
 
 # --- Created --------------------------------------------------------------------------------------
-def test_a_consumer_is_created_with_one_call_and_the_vendor_holds_exactly_what_the_form_made(
+def test_consumer_is_created_with_one_call_and_exactly_the_forms_values(
     staff: User, sandbox: SandboxServer
 ) -> None:
     submission = submit(staff)
@@ -99,13 +99,13 @@ def test_a_consumer_is_created_with_one_call_and_the_vendor_holds_exactly_what_t
     assert 0 <= row.duration_ms < BOUND * 1000
 
 
-def test_201_is_created_too(staff: User, sandbox: SandboxServer) -> None:
+def test_status_201_is_created(staff: User, sandbox: SandboxServer) -> None:
     sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"create_status": 201})
     submission = submit(staff)
     assert (submission.outcome, submission.http_status) == (Outcome.CREATED, 201)
 
 
-def test_the_log_tells_the_request_before_the_call_and_the_outcome_after_it_without_a_value(
+def test_request_is_recorded_before_the_call_and_the_outcome_after_it_without_values(
     staff: User, sandbox: SandboxServer
 ) -> None:
     on_record: list[str] = []
@@ -125,9 +125,7 @@ def test_the_log_tells_the_request_before_the_call_and_the_outcome_after_it_with
     assert created.order_ref == SAMPLE_ORDER
 
 
-def test_the_row_says_sending_while_the_call_is_on_its_way(
-    staff: User, sandbox: SandboxServer, settings: Settings
-) -> None:
+def test_row_is_sending_during_the_call(staff: User, sandbox: SandboxServer, settings: Settings) -> None:
     seen: list[tuple[str, datetime.timedelta]] = []
 
     def look() -> None:
@@ -168,12 +166,12 @@ def _everything_stored(model: type[models.Model]) -> str:
     names = [field.attname for field in model._meta.concrete_fields]
     rows = model._default_manager.values_list(*names)
     stored = "\n".join(str(value) for row in rows for value in row).casefold()
-    # Tokens and hashes hold every short word by chance, sooner or later.
+    # Tokens and hashes contain any short text by chance, sooner or later.
     return re.sub(r"[0-9a-z_=-]{40,}", "", stored)
 
 
 @pytest.mark.parametrize("fault", ["", "404", "500_after"])
-def test_no_column_of_any_row_shows_what_was_typed(staff: User, sandbox: SandboxServer, fault: str) -> None:
+def test_no_column_contains_typed_text(staff: User, sandbox: SandboxServer, fault: str) -> None:
     submission = submit(staff, order_ref=FAULT_ORDERS.get(fault, SAMPLE_ORDER))
     assert submission.consumer == FULL
     for model in (Submission, SubmissionDigest, AuditEvent):
@@ -182,7 +180,7 @@ def test_no_column_of_any_row_shows_what_was_typed(staff: User, sandbox: Sandbox
             assert value.casefold() not in stored
 
 
-def test_the_vendors_words_are_kept_but_not_readable(staff: User, sandbox: SandboxServer) -> None:
+def test_vendors_message_is_stored_encrypted(staff: User, sandbox: SandboxServer) -> None:
     quoting = NewConsumer(first_name="Ida", last_name="C", gender="Zaphod-7391", emails=("i@example.com",))
     submission = submit(staff, quoting)
     assert (submission.outcome, submission.error_code) == (Outcome.REJECTED, "invalid")
@@ -193,7 +191,7 @@ def test_the_vendors_words_are_kept_but_not_readable(staff: User, sandbox: Sandb
     assert "zaphod" not in stored
 
 
-def test_a_submission_can_be_found_by_the_digest_of_each_value(staff: User, sandbox: SandboxServer) -> None:
+def test_submission_can_be_found_by_the_digest_of_each_value(staff: User, sandbox: SandboxServer) -> None:
     submission = submit(staff)
     stored = {(row.kind, row.digest) for row in SubmissionDigest.objects.filter(submission=submission)}
     assert stored == {
@@ -219,7 +217,7 @@ def test_after_the_deadline_nothing_is_sent(staff: User, sandbox: SandboxServer,
     assert event.details == {"error_code": "deadline_passed", "duration_ms": submission.duration_ms}
 
 
-def test_with_nobody_listening_nothing_is_sent(staff: User, sandbox: SandboxServer) -> None:
+def test_refused_connection_sends_nothing(staff: User, sandbox: SandboxServer) -> None:
     sandbox.stop()
     submission = submit(staff)
     assert (submission.outcome, submission.error_code) == (Outcome.NOT_SENT, "connect_refused")
@@ -227,7 +225,7 @@ def test_with_nobody_listening_nothing_is_sent(staff: User, sandbox: SandboxServ
     assert actions_of(submission) == ["consumer.create_requested", "consumer.not_sent"]
 
 
-def test_what_cannot_be_written_down_is_not_sent(
+def test_submission_that_cannot_be_stored_is_not_sent(
     staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full_disk(_event: object) -> int:
@@ -242,7 +240,7 @@ def test_what_cannot_be_written_down_is_not_sent(
 
 
 # --- Again ----------------------------------------------------------------------------------------
-def test_the_same_form_again_gives_the_same_submission(staff: User, sandbox: SandboxServer) -> None:
+def test_same_form_again_returns_the_same_submission(staff: User, sandbox: SandboxServer) -> None:
     token = uuid.uuid4()
     first = submit(staff, token=token)
     again = submit(staff, token=token)
@@ -253,7 +251,7 @@ def test_the_same_form_again_gives_the_same_submission(staff: User, sandbox: San
     assert event.submission == str(first.public_id)
 
 
-def test_the_same_form_with_another_entry_is_stopped(staff: User, sandbox: SandboxServer) -> None:
+def test_same_form_with_another_entry_is_stopped(staff: User, sandbox: SandboxServer) -> None:
     token = uuid.uuid4()
     first = submit(staff, token=token)
     with pytest.raises(TokenUsed) as stop:
@@ -263,7 +261,7 @@ def test_the_same_form_with_another_entry_is_stopped(staff: User, sandbox: Sandb
     assert events("submission.repeat_blocked")[0].details == {"why": "form_used_for_another_entry"}
 
 
-def test_a_form_does_not_lead_another_person_to_the_first_ones_submission(
+def test_form_does_not_lead_another_person_to_the_first_persons_submission(
     staff: User, sandbox: SandboxServer
 ) -> None:
     token = uuid.uuid4()
@@ -274,7 +272,7 @@ def test_a_form_does_not_lead_another_person_to_the_first_ones_submission(
 
 
 @pytest.mark.parametrize("outcome", [Outcome.SENDING, Outcome.UNKNOWN])
-def test_an_identical_consumer_that_may_exist_is_not_sent_again_whatever_was_accepted(
+def test_identical_consumer_that_may_exist_is_never_sent_again(
     staff: User, sandbox: SandboxServer, outcome: Outcome
 ) -> None:
     earlier = store(staff, outcome)
@@ -288,7 +286,7 @@ def test_an_identical_consumer_that_may_exist_is_not_sent_again_whatever_was_acc
 
 
 @pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.NOT_SENT, Outcome.NOT_CREATED])
-def test_an_identical_consumer_that_does_not_exist_is_sent(
+def test_identical_consumer_that_does_not_exist_is_sent(
     staff: User, sandbox: SandboxServer, outcome: Outcome
 ) -> None:
     earlier = store(staff, outcome)
@@ -299,19 +297,19 @@ def test_an_identical_consumer_that_does_not_exist_is_sent(
     assert event.details["resubmission_of"] == str(earlier.public_id)
 
 
-def test_the_same_consumer_on_another_order_is_another_matter(staff: User, sandbox: SandboxServer) -> None:
+def test_same_consumer_on_another_order_is_sent(staff: User, sandbox: SandboxServer) -> None:
     store(staff, Outcome.UNKNOWN, order=FAULT_ORDERS["slow"])
     assert submit(staff).outcome == Outcome.CREATED
 
 
-# --- At once --------------------------------------------------------------------------------------
+# --- Concurrent submissions -----------------------------------------------------------------------
 WRITERS = 4
 
 
 def _all_at_once(
     monkeypatch: pytest.MonkeyPatch, work: Callable[[int], Submission]
 ) -> list[Submission | NotSubmitted]:
-    """Every thread looks, finds nothing in the way, and only then may any of them write."""
+    """Make every thread check first, find nothing blocking, and only then let any of them write."""
     barrier = threading.Barrier(WRITERS, timeout=BOUND)
     write_before = submitting._store_submission
 
@@ -332,7 +330,7 @@ def _all_at_once(
         return list(pool.map(run, range(WRITERS), timeout=BOUND))
 
 
-def test_the_same_form_sent_several_times_at_once_is_one_call(
+def test_same_form_sent_concurrently_is_one_call(
     staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = uuid.uuid4()
@@ -343,7 +341,7 @@ def test_the_same_form_sent_several_times_at_once_is_one_call(
     assert len(events("submission.repeat_blocked")) == WRITERS - 1
 
 
-def test_the_same_form_with_several_entries_at_once_is_one_call(
+def test_same_form_with_several_concurrent_entries_is_one_call(
     staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = uuid.uuid4()
@@ -356,7 +354,7 @@ def test_the_same_form_with_several_entries_at_once_is_one_call(
     assert sorted(type(end).__name__ for end in ends) == ["Submission"] + ["TokenUsed"] * (WRITERS - 1)
 
 
-def test_several_people_sending_the_same_consumer_at_once_is_one_call(
+def test_same_consumer_sent_concurrently_by_several_people_is_one_call(
     staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = client_that(after=lambda: time.sleep(0.3))
@@ -367,7 +365,7 @@ def test_several_people_sending_the_same_consumer_at_once_is_one_call(
 
 
 @pytest.mark.parametrize("other", [FULL, clean(first_name=FULL.first_name, last_name=FULL.last_name)])
-def test_one_that_is_created_between_the_look_and_the_write_is_noticed(
+def test_consumer_created_between_check_and_write_is_detected(
     staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, other: NewConsumer
 ) -> None:
     write_before = submitting._store_submission
@@ -413,7 +411,7 @@ def _resolve_as(supervisor: User, outcome: Outcome, consumer_ref: str = "") -> C
     ],
 )
 @pytest.mark.parametrize("reference", ["", REF], ids=["not created", "created"])
-def test_an_answer_after_resolving_changes_nothing_but_is_on_record(
+def test_contradicting_answer_after_resolving_changes_no_outcome_but_is_recorded(
     staff: User, sandbox: SandboxServer, fault: str, answer: dict[str, object], reference: str
 ) -> None:
     supervisor = make_person("sue", "supervisor")
@@ -432,14 +430,14 @@ def test_an_answer_after_resolving_changes_nothing_but_is_on_record(
     assert events("consumer.created") == events("consumer.rejected") == []
 
 
-def test_no_answer_after_resolving_is_no_late_answer(staff: User, sandbox: SandboxServer) -> None:
+def test_missing_answer_after_resolving_is_no_late_answer(staff: User, sandbox: SandboxServer) -> None:
     sandbox.sandbox.faults.arm(Armed("reset_before"))
     resolve = _resolve_as(make_person("sue", "supervisor"), Outcome.NOT_CREATED, "")
     assert submit(staff, client=client_that(after=resolve)).outcome == Outcome.NOT_CREATED
     assert events("consumer.late_answer") == []
 
 
-def test_an_answer_after_the_worker_gave_up_is_still_the_truth(staff: User, sandbox: SandboxServer) -> None:
+def test_answer_after_the_worker_gave_up_becomes_the_outcome(staff: User, sandbox: SandboxServer) -> None:
     def give_up() -> None:
         long_ago = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
         Submission.objects.update(deadline=long_ago)
@@ -455,8 +453,8 @@ def test_an_answer_after_the_worker_gave_up_is_still_the_truth(staff: User, sand
     ]
 
 
-# --- Reasons to stop ------------------------------------------------------------------------------
-def test_nothing_is_stored_and_nothing_sent_until_every_reason_is_accepted(
+# --- Warnings -------------------------------------------------------------------------------------
+def test_nothing_is_stored_or_sent_until_every_warning_is_accepted(
     staff: User, sandbox: SandboxServer
 ) -> None:
     odd = clean(emails=(), phone_numbers=("reception",))

@@ -1,4 +1,4 @@
-"""Reasons to stop once: none on a clean form, none for families, each of the others."""
+"""Warnings: none for a usual form, none for families, and a case for each kind."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def codes(consumer: NewConsumer, order: str = SAMPLE_ORDER) -> list[str]:
 
 
 @pytest.mark.parametrize("consumer", [FULL, clean()])
-def test_nothing_interrupts_a_clean_entry(consumer: NewConsumer) -> None:
+def test_valid_entry_has_no_warning(consumer: NewConsumer) -> None:
     assert codes(consumer) == []
 
 
@@ -56,12 +56,12 @@ FAMILY = [
 
 
 @pytest.mark.parametrize("consumer", FAMILY)
-def test_what_families_share_stops_nobody(staff: User, consumer: NewConsumer) -> None:
+def test_data_shared_by_families_cause_no_warning(staff: User, consumer: NewConsumer) -> None:
     store(staff, Outcome.CREATED)
     assert codes(consumer) == []
 
 
-def test_two_without_a_name_are_not_the_same_for_that(staff: User) -> None:
+def test_two_missing_names_are_not_the_same_name(staff: User) -> None:
     store(staff, Outcome.CREATED, clean(first_name="", last_name=""))
     assert codes(clean(first_name="", last_name="", emails=("other@example.com",))) == []
 
@@ -82,7 +82,7 @@ def test_two_without_a_name_are_not_the_same_for_that(staff: User) -> None:
         ),
     ],
 )
-def test_the_same_passport_identifier_or_whole_name_stops_and_says_what_is_the_same(
+def test_same_passport_identifier_or_full_name_warns_and_names_the_equal_fields(
     staff: User, consumer: NewConsumer, matching: tuple[str, ...]
 ) -> None:
     earlier = store(staff, Outcome.CREATED)
@@ -91,25 +91,25 @@ def test_the_same_passport_identifier_or_whole_name_stops_and_says_what_is_the_s
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))
-def test_only_a_consumer_that_exists_or_may_exist_is_a_reason(staff: User, outcome: Outcome) -> None:
+def test_only_a_consumer_that_exists_or_may_exist_causes_a_warning(staff: User, outcome: Outcome) -> None:
     store(staff, outcome)
     may_exist = outcome in (Outcome.CREATED, Outcome.SENDING, Outcome.UNKNOWN)
     assert codes(FULL) == ([SIMILAR] if may_exist else [])
 
 
-def test_a_similar_consumer_of_another_order_is_no_reason(staff: User) -> None:
+def test_similar_consumer_on_another_order_causes_no_warning(staff: User) -> None:
     store(staff, Outcome.CREATED, order=FAMILY_ORDER)
     assert codes(FULL) == []
     assert codes(FULL, FAMILY_ORDER.upper()) == [SIMILAR]
 
 
-def test_an_erased_consumer_is_no_reason(staff: User) -> None:
+def test_erased_consumer_causes_no_warning(staff: User) -> None:
     submission = store(staff, Outcome.CREATED)
     type(submission).objects.update(encrypted_consumer="")
     assert codes(FULL) == []
 
 
-def test_each_similar_submission_is_accepted_by_itself_and_the_newest_stands_first(staff: User) -> None:
+def test_each_similar_submission_is_accepted_separately_newest_first(staff: User) -> None:
     first = store(staff, Outcome.CREATED)
     second = store(staff, Outcome.CREATED)
     assert [warning.key for warning in find_warnings(SAMPLE_ORDER, FULL)] == [
@@ -131,17 +131,17 @@ def test_each_similar_submission_is_accepted_by_itself_and_the_newest_stands_fir
         (clean(emails=(), identifiers=(Identifier("Other", "1"), *LOYAL)), False, True),
     ],
 )
-def test_enough_identity_is_an_identifier_of_a_rule_or_by_setting_an_email(
+def test_sufficient_identity_is_an_identifier_of_a_rule_or_an_email_by_setting(
     settings: Settings, consumer: NewConsumer, by_email: bool, enough: bool
 ) -> None:
     settings.EMAIL_IDENTIFIES = by_email
     assert has_enough_identity(consumer, ("ProfileSystem", "LoyaltyProgramme")) is enough
 
 
-def test_the_rules_of_the_table_decide(settings: Settings) -> None:
+def test_stored_rules_decide_about_identity(settings: Settings) -> None:
     settings.EMAIL_IDENTIFIES = False
     known = clean(identifiers=LOYAL)
-    assert codes(known) == []  # no rule is entered here: any identifier counts
+    assert codes(known) == []  # without rules any identifier counts
     assert codes(clean()) == [NO_IDENTITY]
     IdentityRule.objects.create(name="Profile", provider="ProfileSystem", priority=1)
     assert codes(known) == [NO_IDENTITY]
@@ -159,16 +159,16 @@ def test_the_rules_of_the_table_decide(settings: Settings) -> None:
         (datetime.date(1, 1, 1), True),
     ],
 )
-def test_over_120_years_is_over_120_birthdays(born: datetime.date, stops: bool) -> None:
+def test_over_120_years_means_120_birthdays(born: datetime.date, stops: bool) -> None:
     with time_machine.travel(datetime.datetime(2026, 3, 7, 12, tzinfo=datetime.UTC), tick=False):
         assert codes(clean(date_of_birth=born)) == ([VERY_OLD] if stops else [])
 
 
-def test_a_phone_number_that_cannot_be_read_is_a_reason() -> None:
+def test_unreadable_phone_number_causes_a_warning() -> None:
     assert codes(clean(phone_numbers=("+353851234567", "reception"))) == [PHONE_NOT_READ]
 
 
-def test_several_reasons_are_told_at_once(staff: User) -> None:
+def test_several_warnings_are_shown_together(staff: User) -> None:
     store(staff, Outcome.CREATED)
     odd = NewConsumer(
         first_name=FULL.first_name,
@@ -183,14 +183,14 @@ def test_several_reasons_are_told_at_once(staff: User) -> None:
 @pytest.mark.parametrize(
     "first_name", ["Jack & Jill", "Jack and Jill", "Jack/Jill", "Jack + Jill", "Jack; Jill"]
 )
-def test_two_people_in_one_name_stop_once(first_name: str) -> None:
+def test_two_people_in_one_name_cause_a_warning(first_name: str) -> None:
     assert codes(clean(first_name=first_name)) == [SEVERAL_PEOPLE]
 
 
 @pytest.mark.parametrize(
     "first_name", ["Andrea", "Sandy", "Jean-Luc", "N'golo", "O’Neill", "Mary Jane", "J. R."]
 )
-def test_one_person_does_not(first_name: str) -> None:
+def test_one_person_causes_no_warning(first_name: str) -> None:
     assert codes(clean(first_name=first_name, last_name="Ortega y Gasset")) == []
 
 
@@ -202,7 +202,7 @@ def test_one_person_does_not(first_name: str) -> None:
         clean(identifiers=(Identifier("LoyaltyProgramme", "LР-0048213"),)),  # a Cyrillic Er
     ],
 )
-def test_letters_that_only_look_latin_stop_once(consumer: NewConsumer) -> None:
+def test_lookalikes_of_latin_letters_cause_a_warning(consumer: NewConsumer) -> None:
     assert codes(consumer) == [LOOKALIKES]
 
 
@@ -215,11 +215,11 @@ def test_letters_that_only_look_latin_stop_once(consumer: NewConsumer) -> None:
         clean(identifiers=(Identifier("LoyaltyProgramme", "José-1"),)),
     ],
 )
-def test_names_and_words_of_another_alphabet_do_not(consumer: NewConsumer) -> None:
+def test_names_in_another_alphabet_cause_no_warning(consumer: NewConsumer) -> None:
     assert codes(consumer) == []
 
 
-def test_the_same_letters_in_another_code_are_another_reason() -> None:
+def test_lookalikes_in_different_fields_are_different_warnings() -> None:
     [passport] = find_warnings(SAMPLE_ORDER, clean(passport_number="МР1234567"))
     [identifier] = find_warnings(
         SAMPLE_ORDER, clean(identifiers=(Identifier("LoyaltyProgramme", "МР1234567"),))
@@ -227,7 +227,7 @@ def test_the_same_letters_in_another_code_are_another_reason() -> None:
     assert passport.key != identifier.key
 
 
-def test_a_new_reason_of_the_same_kind_has_another_key_without_personal_data() -> None:
+def test_new_warning_of_the_same_kind_has_another_key_without_personal_data() -> None:
     one, other = (
         find_warnings(SAMPLE_ORDER, clean(phone_numbers=(number,)))[0].key
         for number in ("reception", "front desk")

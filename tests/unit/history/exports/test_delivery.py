@@ -1,4 +1,4 @@
-"""The file on its way, with a writer of the test's own in the place of the query."""
+"""Delivery of the file, with a writer of the test instead of the query."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.support.people import acting, events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-PATIENCE = 10.0  # seconds
+TIMEOUT = 10.0  # seconds
 LINE = b"one line of the file\r\n"
 
 
@@ -43,7 +43,7 @@ def _quick_beats(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left(tmp_path: Path, settings: Settings) -> Iterator[None]:
-    """No thread and no file of any export outlives its test."""
+    """Assert that no thread and no file of an export outlives its test."""
     folder = tmp_path / "exports"
     folder.mkdir()
     settings.EXPORT_DIR = str(folder)
@@ -65,14 +65,14 @@ def _open_files(folder: Path) -> list[str]:
 
 
 def until(true: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while not true():
         assert time.monotonic() < end
         time.sleep(0.01)
 
 
 class Rows:
-    """Writes a head, then so many lines; waits before each where it was given something to wait for."""
+    """Writes a head, then so many lines; calls ``go`` before each if it is given."""
 
     def __init__(self, rows: int, *, go: Callable[[], object] = lambda: None) -> None:
         self.rows, self.go, self.stopped_by = rows, go, ""
@@ -115,7 +115,7 @@ def ended(export: Export) -> Export:
     return Export.objects.get(pk=export.pk)
 
 
-def test_the_whole_file_arrives_and_is_told_with_its_checksum(supervisor: User) -> None:
+def test_complete_file_arrives_and_is_recorded_with_its_checksum(supervisor: User) -> None:
     export, file = started(supervisor, Rows(20_000))
     content = b"".join(file)
     file.close()
@@ -129,16 +129,16 @@ def test_the_whole_file_arrives_and_is_told_with_its_checksum(supervisor: User) 
     assert events("export.failed") == []
 
 
-def test_the_first_bytes_leave_before_the_rows_are_there(supervisor: User) -> None:
+def test_first_bytes_are_sent_before_the_rows(supervisor: User) -> None:
     rows = threading.Event()
-    _export, file = started(supervisor, Rows(3, go=lambda: rows.wait(PATIENCE)))
+    _export, file = started(supervisor, Rows(3, go=lambda: rows.wait(TIMEOUT)))
     assert next(file) == b"head\r\n"
     rows.set()
     assert b"".join(file) == LINE * 3
     file.close()
 
 
-def test_while_the_reader_is_slow_no_connection_is_held(supervisor: User) -> None:
+def test_no_connection_is_held_for_a_slow_reader(supervisor: User) -> None:
     _export, file = started(supervisor, Rows(20_000))
     next(file)
     if connection.vendor == "postgresql":
@@ -147,7 +147,7 @@ def test_while_the_reader_is_slow_no_connection_is_held(supervisor: User) -> Non
     file.close()
 
 
-def test_a_reader_who_goes_stops_the_query(supervisor: User) -> None:
+def test_lost_reader_stops_the_query(supervisor: User) -> None:
     rows = Rows(10**9, go=lambda: time.sleep(0.001))
     export, file = started(supervisor, rows)
     next(file)
@@ -156,17 +156,17 @@ def test_a_reader_who_goes_stops_the_query(supervisor: User) -> None:
     until(lambda: rows.stopped_by == "ExportBroken")
     [event] = events("export.failed")
     assert event.details["failure_code"] == "reader_gone"
-    file.close()  # a second time is nothing
+    file.close()  # the second call does nothing
     assert len(events("export.failed")) == 1
 
 
-def test_a_file_that_nobody_ever_asked_for_starts_no_thread(supervisor: User) -> None:
+def test_file_that_is_never_read_starts_no_thread(supervisor: User) -> None:
     export, file = started(supervisor, Rows(1))
     file.close()
     assert ended(export).failure_code == "reader_gone"
 
 
-def test_cancelled_stops_the_query_and_breaks_the_download(supervisor: User) -> None:
+def test_cancelling_stops_the_query_and_breaks_the_download(supervisor: User) -> None:
     rows, hung_up = Rows(10**9, go=lambda: time.sleep(0.001)), threading.Event()
     export, file = started(supervisor, rows, hang_up=hung_up.set)
     next(file)
@@ -181,7 +181,7 @@ def test_cancelled_stops_the_query_and_breaks_the_download(supervisor: User) -> 
     assert (len(events("export.cancelled")), events("export.failed")) == (1, [])
 
 
-def test_cancelled_when_all_is_written_the_end_is_not_sent(supervisor: User) -> None:
+def test_end_is_not_sent_if_cancelled_after_the_last_row(supervisor: User) -> None:
     export, file = started(supervisor, Rows(1))
     assert file.wait_until_whole() > 0
     services.cancel(export, acting(supervisor))
@@ -203,7 +203,7 @@ def test_cancelled_when_all_is_written_the_end_is_not_sent(supervisor: User) -> 
         (ValueError("Marker"), "fault"),
     ],
 )
-def test_what_stops_the_file_is_told_and_breaks_the_download(
+def test_failure_is_recorded_and_breaks_the_download(
     supervisor: User, caplog: pytest.LogCaptureFixture, error: Exception, code: str
 ) -> None:
     def fail() -> None:
@@ -218,8 +218,8 @@ def test_what_stops_the_file_is_told_and_breaks_the_download(
     assert event.details["failure_code"] == code
 
 
-def test_a_full_disk_is_told(supervisor: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a real file: the kernel's own device without room."""
+def test_full_disk_is_recorded(supervisor: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a real file: the kernel's device without space."""
     with Path("/dev/full").open("r+b", buffering=0) as full:
         monkeypatch.setattr(making, "_nameless_file", lambda: full)
         export, file = started(supervisor, Rows(1))
@@ -229,7 +229,7 @@ def test_a_full_disk_is_told(supervisor: User, monkeypatch: pytest.MonkeyPatch) 
         assert ended(export).failure_code == "disk_full"
 
 
-def test_a_folder_that_is_not_there_is_told(supervisor: User, settings: Settings) -> None:
+def test_missing_folder_is_recorded(supervisor: User, settings: Settings) -> None:
     folder, settings.EXPORT_DIR = settings.EXPORT_DIR, "/nowhere/at/all"
     export, file = started(supervisor, Rows(1))
     with pytest.raises(ExportBroken, match="disk_failed"):
@@ -239,7 +239,7 @@ def test_a_folder_that_is_not_there_is_told(supervisor: User, settings: Settings
     assert ended(export).failure_code == "disk_failed"
 
 
-def test_before_the_server_asks_a_broken_file_leaves_the_connection_for_saying_why(
+def test_failure_before_the_first_byte_allows_an_error_page(
     supervisor: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks, hung_up = threading.Semaphore(0), threading.Event()
@@ -255,16 +255,16 @@ def test_before_the_server_asks_a_broken_file_leaves_the_connection_for_saying_w
     with pytest.raises(ExportBroken, match="disk_failed"):
         file.wait_until_begun()
     for _ in range(2):
-        assert looks.acquire(timeout=PATIENCE)
+        assert looks.acquire(timeout=TIMEOUT)
     file.close()
     settings.EXPORT_DIR = folder
     assert ended(export).failure_code == "disk_failed"
     assert not hung_up.is_set()
 
 
-def test_the_wait_for_the_beginning_does_not_wait_for_the_rows(supervisor: User) -> None:
+def test_wait_for_the_first_bytes_does_not_wait_for_the_rows(supervisor: User) -> None:
     rows = threading.Event()
-    _export, file = started(supervisor, Rows(1, go=lambda: rows.wait(PATIENCE)))
+    _export, file = started(supervisor, Rows(1, go=lambda: rows.wait(TIMEOUT)))
     file.wait_until_begun()
     assert not rows.is_set()
     rows.set()
@@ -272,7 +272,7 @@ def test_the_wait_for_the_beginning_does_not_wait_for_the_rows(supervisor: User)
     file.close()
 
 
-def test_a_failure_that_cannot_be_told_for_whatever_reason_leaves_no_thread(
+def test_failure_that_cannot_be_recorded_leaves_no_thread(
     supervisor: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> bool:
@@ -284,17 +284,17 @@ def test_a_failure_that_cannot_be_told_for_whatever_reason_leaves_no_thread(
         patched.setattr(services, "fail", refuse)
         with pytest.raises(RuntimeError):
             file.close()
-    # No thread is left: the fixture above looks.
+    # The fixture above asserts that no thread is left.
 
 
 @pytest.mark.parametrize("asked", [True, False])
-def test_a_broken_file_that_nobody_closes_ends_by_itself(
+def test_failed_file_that_is_never_closed_ends_by_itself(
     supervisor: User, monkeypatch: pytest.MonkeyPatch, asked: bool
 ) -> None:
     begun = threading.Event()
 
     def fail() -> None:
-        begun.wait(PATIENCE)
+        begun.wait(TIMEOUT)
         raise OSError(errno.ENOSPC, "full")
 
     monkeypatch.setattr(delivery, "ABANDONED_SECONDS", 0.2)
@@ -310,8 +310,8 @@ def test_a_broken_file_that_nobody_closes_ends_by_itself(
         next(file)
 
 
-def test_a_file_is_not_closed_while_it_is_read(supervisor: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its number may be another file's at once."""
+def test_file_is_not_closed_while_it_is_read(supervisor: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its file descriptor may be reused immediately."""
     export, file = started(supervisor, Rows(10**9, go=lambda: time.sleep(0.001)))
     file.wait_until_begun()
     reading, pread = threading.Event(), os.pread
@@ -327,14 +327,14 @@ def test_a_file_is_not_closed_while_it_is_read(supervisor: User, monkeypatch: py
     monkeypatch.setattr(os, "pread", slow)
     reader = threading.Thread(target=lambda: found.append(next(file)))
     reader.start()
-    assert reading.wait(PATIENCE)
+    assert reading.wait(TIMEOUT)
     services.cancel(export, acting(supervisor))
-    reader.join(PATIENCE)
+    reader.join(TIMEOUT)
     assert found[0].startswith(b"head")
     until(lambda: not file._watcher.is_alive())
 
 
-def test_a_reader_who_takes_nothing_for_too_long_is_left(supervisor: User, settings: Settings) -> None:
+def test_reader_who_takes_nothing_for_too_long_is_disconnected(supervisor: User, settings: Settings) -> None:
     settings.EXPORT_STALL_SECONDS = 0
     hung_up = threading.Event()
     export, file = started(supervisor, Rows(20_000), hang_up=hung_up.set)
@@ -347,7 +347,7 @@ def test_a_reader_who_takes_nothing_for_too_long_is_left(supervisor: User, setti
     assert len(events("export.failed")) == 1
 
 
-def test_a_process_that_is_stopped_ends_what_still_runs(supervisor: User) -> None:
+def test_stopping_process_ends_running_exports(supervisor: User) -> None:
     rows = Rows(10**9, go=lambda: time.sleep(0.001))
     export, file = started(supervisor, rows)
     next(file)
@@ -359,8 +359,8 @@ def test_a_process_that_is_stopped_ends_what_still_runs(supervisor: User) -> Non
     file.close()
 
 
-def test_what_ends_within_the_grace_is_whole(supervisor: User) -> None:
-    delivery.end_when(lambda: True, grace=PATIENCE)
+def test_export_that_ends_within_the_grace_period_is_complete(supervisor: User) -> None:
+    delivery.end_when(lambda: True, grace=TIMEOUT)
     try:
         export, file = started(supervisor, Rows(5, go=lambda: time.sleep(0.05)))
         assert b"".join(file) == b"head\r\n" + LINE * 5
@@ -370,8 +370,8 @@ def test_what_ends_within_the_grace_is_whole(supervisor: User) -> None:
     assert ended(export).state == State.FINISHED
 
 
-def test_sqlites_lock_is_told_as_one(tmp_path: Path) -> None:
-    """The error is the one that SQLite itself makes: by its number, not by its words."""
+def test_lock_of_sqlite_is_recorded_as_such(tmp_path: Path) -> None:
+    """With SQLite's own exception: recognised by its code, not by its message."""
     name = tmp_path / "locked.sqlite3"
     with closing(sqlite3.connect(name)) as first, closing(sqlite3.connect(name, timeout=0)) as second:
         first.execute("BEGIN IMMEDIATE")
@@ -381,7 +381,7 @@ def test_sqlites_lock_is_told_as_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("committed", [False, True], ids=["not written", "its answer lost"])
-def test_an_end_that_is_not_written_at_once_is_tried_again(
+def test_failed_write_of_the_end_is_retried(
     supervisor: User, monkeypatch: pytest.MonkeyPatch, committed: bool
 ) -> None:
     finish, refusals = services.finish, [OperationalError(), InterfaceError()]
@@ -401,7 +401,7 @@ def test_an_end_that_is_not_written_at_once_is_tried_again(
     assert (len(events("export.finished")), events("export.failed")) == (1, [])
 
 
-def test_an_end_with_another_checksum_is_not_this_ones(
+def test_end_with_another_checksum_is_not_taken_as_written(
     supervisor: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export, file = started(supervisor, Rows(3))
@@ -412,7 +412,9 @@ def test_an_end_with_another_checksum_is_not_this_ones(
     file.close()
 
 
-def test_a_lock_until_the_last_try_is_told_as_one(supervisor: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lock_until_the_last_attempt_is_recorded_as_such(
+    supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tries = []
 
     def locked(*_: object) -> bool:
@@ -427,7 +429,7 @@ def test_a_lock_until_the_last_try_is_told_as_one(supervisor: User, monkeypatch:
     assert (len(tries), ended(export).failure_code) == (delivery.FINISH_TRIES, "database_busy")
 
 
-def test_an_end_that_cannot_be_told_breaks_the_download(
+def test_end_that_cannot_be_recorded_breaks_the_download(
     supervisor: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_event: object) -> int:
@@ -439,14 +441,14 @@ def test_an_end_that_cannot_be_told_breaks_the_download(
         b"".join(file)
     file.close()
     export.refresh_from_db()
-    assert export.is_active  # nothing can be told now; the worker's sweep does, later
+    assert export.is_active  # nothing can be recorded now; the worker's sweep does it later
 
 
 @pytest.mark.parametrize("stopping", [False, True], ids=["beat", "stop"])
-def test_a_look_at_the_row_that_has_just_finished_hangs_up_nothing(
+def test_check_of_a_row_that_has_just_finished_breaks_nothing(
     supervisor: User, monkeypatch: pytest.MonkeyPatch, stopping: bool
 ) -> None:
-    """Between the commit of the end and this thread's knowledge of it."""
+    """Between the commit of the end and this thread's reading of it."""
     beats, hung_up = threading.Semaphore(0), threading.Event()
     beat, finish = services.beat, services.finish
 
@@ -462,8 +464,8 @@ def test_a_look_at_the_row_that_has_just_finished_hangs_up_nothing(
             delivery.end_when(lambda: True, grace=0)
         while beats.acquire(blocking=False):
             pass
-        for _ in range(3):  # the second begins after the commit; with the third, the second is over
-            assert beats.acquire(timeout=PATIENCE)
+        for _ in range(3):  # the second begins after the commit; with the third, the second is complete
+            assert beats.acquire(timeout=TIMEOUT)
         return ended
 
     monkeypatch.setattr(services, "beat", counted)
@@ -478,19 +480,19 @@ def test_a_look_at_the_row_that_has_just_finished_hangs_up_nothing(
     assert ended(export).state == State.FINISHED
 
 
-def test_a_reader_who_does_not_even_take_the_mark_of_the_end_is_left(
+def test_reader_who_does_not_take_the_end_marker_is_disconnected(
     supervisor: User, settings: Settings
 ) -> None:
     hung_up = threading.Event()
     export, file = started(supervisor, Rows(1), hang_up=hung_up.set)
     b"".join(file)
     settings.EXPORT_STALL_SECONDS = 0
-    assert hung_up.wait(PATIENCE)
+    assert hung_up.wait(TIMEOUT)
     file.close()
     assert (ended(export).state, events("export.failed")) == (State.FINISHED, [])
 
 
-def test_beats_that_cannot_be_written_stop_nothing(supervisor: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_heartbeats_stop_nothing(supervisor: User, monkeypatch: pytest.MonkeyPatch) -> None:
     tries = threading.Event()
 
     def locked(*_: object) -> bool:
@@ -505,9 +507,9 @@ def test_beats_that_cannot_be_written_stop_nothing(supervisor: User, monkeypatch
     assert ended(export).state == State.FINISHED
 
 
-def test_the_row_says_how_far_it_is(supervisor: User) -> None:
+def test_row_contains_the_progress(supervisor: User) -> None:
     go = threading.Semaphore(3)
-    export, file = started(supervisor, Rows(6, go=lambda: go.acquire(timeout=PATIENCE)))
+    export, file = started(supervisor, Rows(6, go=lambda: go.acquire(timeout=TIMEOUT)))
     next(file)
     until(lambda: Export.objects.get(pk=export.pk).rows == 3)
     assert Export.objects.get(pk=export.pk).state == State.RUNNING

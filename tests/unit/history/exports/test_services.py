@@ -23,7 +23,7 @@ from tests.support.people import TESTS, acting, events
 SUM = "ab" * 32
 
 
-def test_a_selection_survives_its_way_through_the_database(supervisor: User) -> None:
+def test_selection_round_trips_through_the_database(supervisor: User) -> None:
     asked = SubmissionFilter(
         since=datetime.datetime(2026, 3, 1, tzinfo=datetime.timezone(datetime.timedelta(hours=2))),
         until=datetime.datetime(2026, 3, 8, tzinfo=datetime.UTC),
@@ -45,13 +45,13 @@ def test_a_selection_survives_its_way_through_the_database(supervisor: User) -> 
     assert selections.from_json(selections.to_json(empty)) == empty
 
 
-def test_preparing_takes_no_slot_and_tells_nothing(supervisor: User) -> None:
+def test_preparing_takes_no_slot_and_records_nothing(supervisor: User) -> None:
     export = prepared(supervisor)
     assert (export.state, export.slot, export.person_name) == (State.READY, None, supervisor.name)
     assert events("export.started") == []
 
 
-def test_the_start_is_told_with_kinds_and_counts_but_no_values(supervisor: User) -> None:
+def test_start_is_recorded_with_kinds_and_counts_but_no_values(supervisor: User) -> None:
     store(supervisor, Outcome.CREATED)
     export = prepared(supervisor, order_ref="2D7DE9DF-45A2-45EA-872C-30E45139007D", outcome="created")
     services.start(export, acting(supervisor))
@@ -71,7 +71,7 @@ def test_the_start_is_told_with_kinds_and_counts_but_no_values(supervisor: User)
     assert (export.state, export.slot, export.rows_expected) == (State.RUNNING, 1, 1)
 
 
-def test_a_note_is_kept_sealed_and_told_to_nobody(supervisor: User) -> None:
+def test_note_is_encrypted_and_not_recorded(supervisor: User) -> None:
     choice = Choice(
         **{**{name: getattr(PLAIN, name) for name in PLAIN.__slots__}, "columns": ("last_name",)}
         | {"personal": True, "reason": "other", "note": "for Mrs Marker"}
@@ -88,7 +88,7 @@ def test_a_note_is_kept_sealed_and_told_to_nobody(supervisor: User) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_nothing_starts_without_its_event(supervisor: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_export_starts_without_its_event(supervisor: User, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_event: object) -> int:
         raise DatabaseError
 
@@ -100,7 +100,7 @@ def test_nothing_starts_without_its_event(supervisor: User, monkeypatch: pytest.
     assert (export.state, export.slot) == (State.READY, None)
 
 
-def test_an_export_starts_once(supervisor: User) -> None:
+def test_export_starts_once(supervisor: User) -> None:
     export = prepared(supervisor)
     services.start(export, acting(supervisor))
     with pytest.raises(services.NotReady):
@@ -108,7 +108,9 @@ def test_an_export_starts_once(supervisor: User) -> None:
     assert len(events("export.started")) == 1
 
 
-def test_of_full_slots_a_started_one_is_still_told_as_started(supervisor: User, settings: Settings) -> None:
+def test_started_export_is_reported_as_started_although_slots_are_full(
+    supervisor: User, settings: Settings
+) -> None:
     settings.EXPORTS_AT_ONCE = 1
     export = prepared(supervisor)
     services.start(export, acting(supervisor))
@@ -119,7 +121,7 @@ def test_of_full_slots_a_started_one_is_still_told_as_started(supervisor: User, 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_eight_who_begin_at_once_as_many_start_as_there_are_slots(
+def test_of_eight_concurrent_starts_as_many_succeed_as_there_are_slots(
     supervisor: User, settings: Settings
 ) -> None:
     settings.EXPORTS_AT_ONCE = 3
@@ -147,7 +149,7 @@ def test_of_eight_who_begin_at_once_as_many_start_as_there_are_slots(
 
 
 @pytest.mark.parametrize("end", ["finish", "fail", "cancel"])
-def test_each_end_is_told_once_and_gives_the_slot_back(supervisor: User, end: str) -> None:
+def test_each_end_is_recorded_once_and_releases_the_slot(supervisor: User, end: str) -> None:
     export, actor = prepared(supervisor), acting(supervisor)
     services.start(export, actor)
     ends: dict[str, Callable[[], bool]] = {
@@ -172,7 +174,7 @@ def test_each_end_is_told_once_and_gives_the_slot_back(supervisor: User, end: st
         assert (event.failure, event.details["failure_code"]) == (True, "disk_full")
 
 
-def test_a_beat_tells_how_far_it_is(supervisor: User) -> None:
+def test_heartbeat_stores_the_progress(supervisor: User) -> None:
     export = stored(supervisor, State.RUNNING)
     assert services.beat(export, State.DELIVERING, Progress(rows=5, bytes=70, bytes_sent=20))
     before = export.beat_at
@@ -184,7 +186,7 @@ def test_a_beat_tells_how_far_it_is(supervisor: User) -> None:
 
 
 @pytest.mark.parametrize("state", [State.RUNNING, State.DELIVERING])
-def test_the_sweep_ends_what_gives_no_sign_of_life(supervisor: User, state: State) -> None:
+def test_sweep_ends_exports_without_a_heartbeat(supervisor: User, state: State) -> None:
     now = datetime.datetime.now(datetime.UTC)
     lost = stored(supervisor, state, beat_at=now - services.LOST_AFTER - datetime.timedelta(seconds=1))
     alive = stored(supervisor, state, slot=2, beat_at=now - services.LOST_AFTER / 2)
@@ -199,8 +201,8 @@ def test_the_sweep_ends_what_gives_no_sign_of_life(supervisor: User, state: Stat
     assert sentence(event).startswith(f"An export of submissions by {supervisor.name} failed: ")
 
 
-def test_the_sweep_finds_them_by_the_index_of_the_slots(supervisor: User) -> None:
-    """It comes each second, and the table keeps every export there ever was."""
+def test_sweep_uses_the_index_of_the_slots(supervisor: User) -> None:
+    """It runs each second, and the table contains every export ever made."""
     stored(supervisor, State.RUNNING)
     with CaptureQueriesContext(connection) as asked:
         services.sweep(TESTS)
@@ -213,7 +215,7 @@ def test_the_sweep_finds_them_by_the_index_of_the_slots(supervisor: User) -> Non
     assert "export_slot_once" in plan
 
 
-def test_an_export_is_found_by_its_person_alone(supervisor: User, administrator: User) -> None:
+def test_export_is_found_only_by_its_person(supervisor: User, administrator: User) -> None:
     export = prepared(supervisor)
     assert services.find(export.public_id, str(supervisor.pk)) == export
     assert services.find(export.public_id, str(administrator.pk)) is None

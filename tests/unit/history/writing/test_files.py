@@ -1,4 +1,4 @@
-"""Whatever stands in the database comes back from every kind of file as it was, and nothing is a formula."""
+"""Every stored text is preserved in every kind of file, and none becomes a formula."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ CSV = (Format.CSV, Format.CSV_EXACT)
 
 
 def from_csv(data: bytes, wanted: Layout) -> list[list[str]]:
-    """The rows without the header, guards taken off."""
+    """The rows without the header, with guards removed."""
     text = data.decode("utf-8-sig" if wanted.byte_order_mark else "utf-8")
     head, *rows = csv.reader(io.StringIO(text, newline=""), delimiter=wanted.separator)
     assert head == [*wanted.columns]
@@ -67,7 +67,7 @@ def from_csv(data: bytes, wanted: Layout) -> list[list[str]]:
 @some_rows
 @given(rows=st.lists(ROWS, max_size=4), format_=st.sampled_from(CSV), separator=st.sampled_from(SEPARATORS))
 @pytest.mark.parametrize("columns", [PLAIN, (*PERSONAL[:3], *PLAIN, *PERSONAL[3:])], ids=["plain", "all"])
-def test_csv_comes_back_as_it_was(
+def test_csv_round_trips(
     supervisor: User, rows: list[dict[str, Any]], format_: Format, separator: str, columns: tuple[str, ...]
 ) -> None:
     stored(supervisor, rows)
@@ -79,7 +79,7 @@ def test_csv_comes_back_as_it_was(
 
 @some_rows
 @given(rows=st.lists(ROWS, max_size=4))
-def test_json_lines_come_back_as_they_were(supervisor: User, rows: list[dict[str, Any]]) -> None:
+def test_json_lines_round_trip(supervisor: User, rows: list[dict[str, Any]]) -> None:
     stored(supervisor, rows)
     wanted = layout(Format.JSONL)
     first, found, last = json_lines(written(wanted)[0])
@@ -104,7 +104,7 @@ def test_json_lines_come_back_as_they_were(supervisor: User, rows: list[dict[str
 
 @some_rows
 @given(rows=st.lists(ROWS, max_size=4))
-def test_excel_files_come_back_as_they_were(supervisor: User, rows: list[dict[str, Any]]) -> None:
+def test_excel_files_round_trip(supervisor: User, rows: list[dict[str, Any]]) -> None:
     stored(supervisor, rows)
     wanted = layout(Format.XLSX)
     assert from_xlsx(written(wanted)[0], len(wanted.columns)) == expected(wanted)
@@ -112,8 +112,8 @@ def test_excel_files_come_back_as_they_were(supervisor: User, rows: list[dict[st
 
 @pytest.mark.parametrize("place", range(3))
 @pytest.mark.parametrize("text", HOSTILE)
-def test_one_odd_text_among_ordinary_ones_comes_back(text: str, place: int) -> None:
-    """Where it alone decides that the rows around it are looked at with care."""
+def test_one_odd_text_among_ordinary_ones_is_preserved(text: str, place: int) -> None:
+    """One odd text must switch the rows around it to the careful path."""
     odd = ["d", "e", "f"]
     odd[place] = text
     rows = [(odd[0], "b", "c"), ("a", odd[1], "c"), ("a", "b", odd[2])]
@@ -146,7 +146,7 @@ def hostile(person: User) -> None:
 
 @pytest.mark.parametrize("separator", SEPARATORS)
 @pytest.mark.parametrize("format_", CSV)
-def test_csv_is_read_alike_by_pandas_and_duckdb(
+def test_pandas_and_duckdb_read_csv_alike(
     supervisor: User, tmp_path: Path, format_: Format, separator: str
 ) -> None:
     hostile(supervisor)
@@ -167,7 +167,7 @@ def test_csv_is_read_alike_by_pandas_and_duckdb(
     ] == rows
 
 
-def test_json_lines_are_read_alike_by_pandas_and_duckdb(supervisor: User, tmp_path: Path) -> None:
+def test_pandas_and_duckdb_read_json_lines_alike(supervisor: User, tmp_path: Path) -> None:
     hostile(supervisor)
     file = tmp_path / "export.jsonl"
     file.write_bytes(written(layout(Format.JSONL, ("order_ref", "last_name")))[0])
@@ -182,7 +182,7 @@ def test_json_lines_are_read_alike_by_pandas_and_duckdb(supervisor: User, tmp_pa
     assert table.fetchall() == [(text, text) for text in texts]
 
 
-def test_excel_files_are_read_alike_by_openpyxl_and_pandas(supervisor: User) -> None:
+def test_openpyxl_and_pandas_read_excel_files_alike(supervisor: User) -> None:
     hostile(supervisor)
     wanted = layout(Format.XLSX, ("order_ref", "last_name", "emails"))
     data, _told = written(wanted)
@@ -198,7 +198,7 @@ def test_excel_files_are_read_alike_by_openpyxl_and_pandas(supervisor: User) -> 
     assert [[decoded(cell) for cell in line] for line in frame.to_numpy().tolist()] == expected(wanted)
 
 
-def test_no_line_of_a_spreadsheets_csv_begins_a_formula_whatever_separator_is_assumed(
+def test_no_line_of_a_spreadsheet_csv_begins_a_formula_with_any_separator(
     supervisor: User,
 ) -> None:
     hostile(supervisor)
@@ -210,7 +210,7 @@ def test_no_line_of_a_spreadsheets_csv_begins_a_formula_whatever_separator_is_as
 
 @pytest.mark.parametrize("format_", CSV)
 @pytest.mark.parametrize("key", ["order_ref", "http_status", "title"])
-def test_a_file_of_one_empty_column_has_a_line_for_each_row(
+def test_file_of_one_empty_column_has_a_line_for_each_row(
     supervisor: User, format_: Format, key: str
 ) -> None:
     stored(supervisor, [{"consumer": NewConsumer("a", "b")}] * 3)
@@ -220,7 +220,7 @@ def test_a_file_of_one_empty_column_has_a_line_for_each_row(
 
 
 @pytest.mark.parametrize("format_", Format)
-def test_a_selection_of_nothing_makes_a_whole_file(supervisor: User, format_: Format) -> None:
+def test_empty_selection_makes_a_complete_file(supervisor: User, format_: Format) -> None:
     data, told = written(layout(format_))
     assert told.rows == 0
     assert expected(layout(format_)) == []
@@ -231,7 +231,7 @@ def test_a_selection_of_nothing_makes_a_whole_file(supervisor: User, format_: Fo
 
 
 @pytest.mark.parametrize("mark", [True, False])
-def test_the_byte_order_mark_is_there_where_it_was_asked_for(supervisor: User, mark: bool) -> None:
+def test_byte_order_mark_is_written_on_request(supervisor: User, mark: bool) -> None:
     data, _told = written(layout(Format.CSV, byte_order_mark=mark))
     assert data.startswith(b"\xef\xbb\xbf") is mark
 
@@ -240,7 +240,7 @@ def test_the_byte_order_mark_is_there_where_it_was_asked_for(supervisor: User, m
     "zone", ["Europe/Berlin", "UTC", "Asia/Kathmandu", "America/St_Johns", "Pacific/Kiritimati"]
 )
 @pytest.mark.parametrize("format_", Format)
-def test_times_are_those_of_the_zone_at_each_moment(supervisor: User, zone: str, format_: Format) -> None:
+def test_times_have_the_zone_offset_of_their_moment(supervisor: User, zone: str, format_: Format) -> None:
     around = [
         dt.datetime(2026, 3, 29, 0, 59, 59, 999_999, tzinfo=dt.UTC),
         dt.datetime(2026, 3, 29, 1, tzinfo=dt.UTC),
@@ -259,10 +259,8 @@ def test_times_are_those_of_the_zone_at_each_moment(supervisor: User, zone: str,
     assert found == expected(wanted)
 
 
-def test_the_database_and_python_write_the_same_bytes(
-    supervisor: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With a personal column Python makes the lines; without, PostgreSQL may."""
+def test_database_and_python_write_the_same_bytes(supervisor: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a personal column Python makes the lines; otherwise PostgreSQL may."""
     hostile(supervisor)
     for format_ in CSV:
         by_database, _told = written(
@@ -274,7 +272,7 @@ def test_the_database_and_python_write_the_same_bytes(
         assert by_database == by_python
 
 
-def test_a_correction_names_the_submission_that_it_corrects(supervisor: User) -> None:
+def test_correction_names_the_submission_that_it_corrects(supervisor: User) -> None:
     stored(supervisor, [{}])
     earlier = Submission.objects.get()
     later = row(supervisor, resubmission_of=earlier)
@@ -287,7 +285,9 @@ def test_a_correction_names_the_submission_that_it_corrects(supervisor: User) ->
         ]
 
 
-def test_erased_consumers_are_empty_and_unreadable_ones_say_so(supervisor: User, settings: Settings) -> None:
+def test_erased_consumers_are_empty_and_unreadable_ones_are_marked(
+    supervisor: User, settings: Settings
+) -> None:
     old = settings.ENCRYPTION_KEYS
     stored(supervisor, [{"consumer": NewConsumer("Ida", "Old")}, {}, {"encrypted_consumer": "damaged"}])
     settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode(), *old]
@@ -310,7 +310,7 @@ def test_erased_consumers_are_empty_and_unreadable_ones_say_so(supervisor: User,
     assert last["unreadable"] == 3
 
 
-def test_several_values_stand_in_one_cell(supervisor: User) -> None:
+def test_several_values_share_a_cell(supervisor: User) -> None:
     consumer = NewConsumer(
         "Ida",
         "Clean",
@@ -322,7 +322,7 @@ def test_several_values_stand_in_one_cell(supervisor: User) -> None:
     assert from_csv(written(wanted)[0], wanted) == [["a@example.com; b@example.com", "P: 1; L: 2"]]
 
 
-def test_what_excel_cannot_hold_in_a_cell_is_told_and_not_cut(supervisor: User) -> None:
+def test_text_too_long_for_excel_is_reported_and_not_truncated(supervisor: User) -> None:
     stored(supervisor, [{"order_href": "😀" * 16_383 + "a"}, {"order_href": "😀" * 16_384}])
     [[told], [whole]] = from_xlsx(written(layout(Format.XLSX, ["order_href"]))[0], 1)
     assert told == "(32768 characters, more than Excel holds in a cell: see the CSV file)"
@@ -330,7 +330,7 @@ def test_what_excel_cannot_hold_in_a_cell_is_told_and_not_cut(supervisor: User) 
 
 
 @pytest.mark.parametrize("format_", Format)
-def test_the_beginning_leaves_before_the_first_row(supervisor: User, format_: Format) -> None:
+def test_head_is_sent_before_the_first_row(supervisor: User, format_: Format) -> None:
     stored(supervisor, numbered(3))
     happened: list[str] = []
     write(
@@ -360,7 +360,7 @@ def _watched(happened: list[str]) -> Any:
     return Watched()
 
 
-def test_a_file_that_was_cut_is_not_whole(supervisor: User) -> None:
+def test_truncated_file_is_not_complete(supervisor: User) -> None:
     stored(supervisor, numbered(50))
     data, _told = written(layout(Format.XLSX))
     for end in range(0, len(data), max(len(data) // 50, 1)):
@@ -382,6 +382,6 @@ def test_a_file_that_was_cut_is_not_whole(supervisor: User) -> None:
         {"separator": "a"},
     ],
 )
-def test_a_layout_of_what_there_is_not_is_refused(wrong: dict[str, Any]) -> None:
+def test_layout_with_unknown_columns_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"column|zone|separator"):
         layout(Format.CSV, **wrong)

@@ -1,4 +1,4 @@
-"""Archives that are written in one go open everywhere, however large they become."""
+"""Archives that are written as a stream open everywhere, whatever their size."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from apps.history.writing import zip_stream
 from apps.history.writing.zip_stream import ZipStream
 
 
-def test_an_archive_holds_what_was_written() -> None:
+def test_archive_contains_the_written_files() -> None:
     pieces: list[bytes] = []
     stream = ZipStream(pieces.append)
     stream.add("a.txt", "one")
@@ -28,13 +28,13 @@ def test_an_archive_holds_what_was_written() -> None:
         assert archive.read("folder/ä.txt") == "".join(map(str, range(1_000))).encode()
 
 
-def test_files_behind_the_first_four_gibibytes_are_found(tmp_path: Path) -> None:
+def test_files_beyond_the_first_four_gibibytes_are_found(tmp_path: Path) -> None:
     far = 2**32 + 1_000
     path = tmp_path / "large.zip"
     with path.open("wb") as file:
         stream = ZipStream(file.write)
         stream.add("near.txt", "near")
-        file.seek(far)  # a hole in the file, as though a large sheet had been written
+        file.seek(far)  # a hole in the file simulates a large sheet
         stream._position = far
         stream.add("far.txt", "far")
         stream.close()
@@ -43,7 +43,7 @@ def test_files_behind_the_first_four_gibibytes_are_found(tmp_path: Path) -> None
         assert [archive.read(name) for name in archive.namelist()] == [b"near", b"far"]
 
 
-def test_a_file_of_four_gibibytes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_of_four_gibibytes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zip_stream, "LARGEST", 10)
     stream = ZipStream(len)
     stream.begin("a.txt")

@@ -1,4 +1,4 @@
-"""The offsets that SQLite is told are those that Python knows."""
+"""The time zone offsets passed to SQLite equal Python's."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ZONES = sorted(zoneinfo.available_timezones() - {"localtime", "Factory"})
 
 @hypothesis_settings(deadline=None)
 @given(st.sampled_from(ZONES), st.integers(946_684_800, 4_070_908_800))
-def test_the_offset_at_any_moment_is_that_of_the_zone(zone: str, second: int) -> None:
+def test_offset_at_any_moment_is_that_of_the_zone(zone: str, second: int) -> None:
     moment = dt.datetime.fromtimestamp(second, dt.UTC)
     in_force = [offset for offset in offsets(zone) if offset.since <= moment][-1]
     local = moment.astimezone(zoneinfo.ZoneInfo(zone))
@@ -28,7 +28,7 @@ def test_the_offset_at_any_moment_is_that_of_the_zone(zone: str, second: int) ->
 @pytest.mark.parametrize(
     "zone", ["Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Africa/Casablanca"]
 )
-def test_a_change_is_known_to_the_second(zone: str) -> None:
+def test_change_of_offset_is_exact_to_the_second(zone: str) -> None:
     where = zoneinfo.ZoneInfo(zone)
     for offset in offsets(zone)[1:]:
         before = (offset.since - dt.timedelta(seconds=1)).astimezone(where).utcoffset()

@@ -1,4 +1,4 @@
-"""The proof as a file, by whoever sits at the machine: also where nobody can sign in."""
+"""The command that writes the proof to a file, also if signing in is impossible."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where the proof goes, empty; the log has four events and a signature."""
+    """An empty target folder; the log has four events and a signature."""
     write(4)
     sign_checkpoint(SIGNER)
     (tmp_path / "proofs").mkdir()
@@ -42,7 +42,7 @@ def recorded(proof: Path) -> bool:
         return bool(json.loads(archive.read("manifest.json"))["recorded"])
 
 
-def test_the_proof_is_one_file_for_its_owner_alone_and_an_event(folder: Path) -> None:
+def test_proof_is_one_private_file_and_recorded(folder: Path) -> None:
     out, proof = io.StringIO(), folder / "proof.zip"
     call_command("audit_proof", str(proof), stdout=out)
     assert [one.name for one in folder.iterdir()] == ["proof.zip"]
@@ -59,7 +59,7 @@ def test_the_proof_is_one_file_for_its_owner_alone_and_an_event(folder: Path) ->
 @pytest.mark.parametrize(
     "bent", ["seq = 2", f"seq = {2**60}", f"seq = {2**63 - 1}", "hash = '{}'".format("5" * 64)]
 )
-def test_it_is_taken_where_the_log_takes_no_events_and_says_so(
+def test_proof_can_be_made_without_recording_and_the_command_reports_it(
     folder: Path, bent: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with connection.cursor() as cursor:
@@ -76,7 +76,9 @@ def test_it_is_taken_where_the_log_takes_no_events_and_says_so(
     assert "audit_proof_not_recorded" in caplog.messages
 
 
-def test_without_its_event_no_proof_is_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proof_without_its_event_if_events_can_be_written(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def locked(_event: object) -> int:
         raise OperationalError("locked")
 
@@ -87,7 +89,7 @@ def test_without_its_event_no_proof_is_written(folder: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("fault", [OperationalError("gone"), OSError(28, "No space"), KeyboardInterrupt()])
-def test_a_fault_in_the_middle_leaves_nothing(
+def test_fault_while_writing_leaves_no_file(
     folder: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException
 ) -> None:
     def broken(*, recorded: bool) -> Iterator[bytes]:
@@ -102,7 +104,7 @@ def test_a_fault_in_the_middle_leaves_nothing(
     assert [*folder.iterdir()] == []
 
 
-def test_a_file_that_is_there_stays_and_nothing_is_told(folder: Path) -> None:
+def test_existing_file_stays_and_nothing_is_recorded(folder: Path) -> None:
     proof = folder / "proof.zip"
     proof.write_text("of last week")
     with pytest.raises(CommandError, match="No proof was written: there is a file of that name"):
@@ -111,7 +113,7 @@ def test_a_file_that_is_there_stays_and_nothing_is_told(folder: Path) -> None:
     assert not taken()
 
 
-def test_a_file_that_came_meanwhile_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_created_meanwhile_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     proof = folder / "proof.zip"
 
     def slow(*, recorded: bool) -> Iterator[bytes]:
@@ -124,9 +126,7 @@ def test_a_file_that_came_meanwhile_stays(folder: Path, monkeypatch: pytest.Monk
     assert [one.read_text() for one in folder.iterdir()] == ["of somebody else"]
 
 
-def test_a_file_system_without_links_takes_the_proof_too(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_proof_can_be_written_without_hard_links(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_links(*_paths: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
@@ -135,7 +135,7 @@ def test_a_file_system_without_links_takes_the_proof_too(
     assert [one.name for one in folder.iterdir()] == ["proof.zip"]
 
 
-def test_a_folder_that_is_not_there_is_told_in_a_line(folder: Path) -> None:
+def test_missing_folder_is_reported_in_one_line(folder: Path) -> None:
     with pytest.raises(CommandError, match="No proof was written"):
         call_command("audit_proof", str(folder / "missing" / "proof.zip"))
     assert not taken()

@@ -1,4 +1,4 @@
-"""The proof while it is sent."""
+"""Streaming the proof."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.mark.parametrize("events", [0, 5])
-def test_a_slow_reader_of_the_proof_holds_no_database_connection(
+def test_slow_reader_of_the_proof_holds_no_database_connection(
     monkeypatch: pytest.MonkeyPatch, events: int
 ) -> None:
     write(events)
     if events:
         sign_checkpoint(SIGNER)
     monkeypatch.setattr(stored_rows, "BATCH", 2)
-    held: list[str] = []  # what was asked since the connections were given back
+    held: list[str] = []  # queries since the connections were returned
 
     def ask(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
         held.append(sql)
@@ -45,6 +45,6 @@ def test_a_slow_reader_of_the_proof_holds_no_database_connection(
     assert parts > 2
 
 
-def test_within_a_transaction_no_proof_is_made() -> None:
+def test_proof_cannot_be_made_within_a_transaction() -> None:
     with transaction.atomic(), pytest.raises(transaction.TransactionManagementError):
         list(bundle())

@@ -1,4 +1,4 @@
-"""The one-file verifier's signatures, held against RFC 8032 and against the library that signs."""
+"""The one-file verifier's signatures, compared with RFC 8032 and with the library that signs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ VECTORS = {
 
 
 @pytest.mark.parametrize("name", VECTORS)
-def test_the_rfcs_vectors_hold(name: str) -> None:
+def test_rfc_vectors_verify(name: str) -> None:
     public, message, signature = (bytes.fromhex(part) for part in VECTORS[name])
     assert signature_holds(public, message, signature)
     assert not signature_holds(public, message + b"x", signature)
@@ -50,15 +50,15 @@ def test_the_rfcs_vectors_hold(name: str) -> None:
         assert not signature_holds(public, message, bytes(wrong))
 
 
-def test_a_signature_with_the_order_added_is_refused() -> None:
-    # RFC 8032, section 5.1.7: S must be below L, or every signature had a second one.
+def test_signature_with_the_order_added_is_refused() -> None:
+    # RFC 8032, section 5.1.7: S must be below L; otherwise every signature has a second valid form.
     public, message, signature = (bytes.fromhex(part) for part in VECTORS["TEST 3"])
     s = int.from_bytes(signature[32:], "little") + ORDER
     assert not signature_holds(public, message, signature[:32] + s.to_bytes(32, "little"))
 
 
 @pytest.mark.parametrize("length", [0, 31, 63])
-def test_a_signature_of_another_length_is_refused(length: int) -> None:
+def test_signature_of_another_length_is_refused(length: int) -> None:
     public, message, signature = (bytes.fromhex(part) for part in VECTORS["TEST 2"])
     assert not signature_holds(public, message, (signature + b"\0")[:length])
     assert not signature_holds(public[: length // 2], message, signature)
@@ -66,7 +66,7 @@ def test_a_signature_of_another_length_is_refused(length: int) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.binary(min_size=32, max_size=32), st.binary(max_size=300), st.integers(0, 511))
-def test_it_agrees_with_the_library_that_signs(seed: bytes, message: bytes, bit: int) -> None:
+def test_verifier_agrees_with_the_signing_library(seed: bytes, message: bytes, bit: int) -> None:
     key = Ed25519PrivateKey.from_private_bytes(seed)
     public, signature = key.public_key().public_bytes_raw(), key.sign(message)
     assert signature_holds(public, message, signature)

@@ -1,4 +1,4 @@
-"""What the one-file verifier tells whoever holds a proof: whose signature it has, and how far that goes."""
+"""The output of the one-file verifier: whose signature a proof has, and which events it covers."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def own_key(settings: Settings) -> str:
 
 
 def put_in_another_key(settings: Settings) -> None:
-    """The key of before may still sign, as after a change of keys; so a thief lists it beside their own."""
+    """Let an attacker add their own key: the previous key may still sign, as after a key change."""
     old = checkpoints.signing_key(settings.AUDIT_SIGNING_KEY).public_key().public_bytes_raw()
     settings.AUDIT_FORMER_PUBLIC_KEYS = [base64.b64encode(old).decode()]
     settings.AUDIT_SIGNING_KEY = base64.b64encode(bytes(range(32))).decode()
 
 
 def verifier(proof: Path, *arguments: str) -> tuple[int, list[str]]:
-    """Exit code and lines of the program, in a Python that has nothing but itself."""
+    """Exit code and lines of the program, in a Python with no other modules of ours."""
     command = [sys.executable, "-I", "-S", str(VERIFIER), str(proof), *arguments]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert answer.stderr == ""
@@ -44,7 +44,7 @@ def verifier(proof: Path, *arguments: str) -> tuple[int, list[str]]:
 
 
 def unpacked(folder: Path) -> Path:
-    """The proof of the log as it is now, as a folder."""
+    """The proof of the current log, as a folder."""
     folder.mkdir()
     packed = folder.with_suffix(".zip")
     packed.write_bytes(b"".join(bundle()))
@@ -53,7 +53,7 @@ def unpacked(folder: Path) -> Path:
     return folder
 
 
-def test_a_log_written_and_signed_with_a_strangers_key_is_found_though_the_real_key_is_listed(
+def test_log_rewritten_and_signed_with_a_foreign_key_is_detected_though_the_real_key_is_listed(
     settings: Settings, tmp_path: Path
 ) -> None:
     genuine = own_key(settings)
@@ -71,9 +71,7 @@ def test_a_log_written_and_signed_with_a_strangers_key_is_found_though_the_real_
     assert not any(genuine in line for line in said)
 
 
-def test_after_a_change_of_keys_the_new_one_vouches_for_what_the_old_one_signed(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_new_key_covers_what_the_previous_key_signed(settings: Settings, tmp_path: Path) -> None:
     old = own_key(settings)
     write(3)
     sign_checkpoint(SIGNER)
@@ -86,7 +84,7 @@ def test_after_a_change_of_keys_the_new_one_vouches_for_what_the_old_one_signed(
 
 
 @pytest.mark.parametrize("events", [0, 3])
-def test_where_a_key_is_named_a_log_without_a_signature_is_not_called_unchanged(
+def test_log_without_a_signature_is_not_unchanged_if_a_key_is_given(
     settings: Settings, tmp_path: Path, events: int
 ) -> None:
     write(events)
@@ -94,15 +92,15 @@ def test_where_a_key_is_named_a_log_without_a_signature_is_not_called_unchanged(
     assert (code, said[0].split(":")[0]) == (1, "unsigned")
 
 
-def test_an_empty_name_of_a_key_is_no_key(settings: Settings, tmp_path: Path) -> None:
+def test_empty_key_argument_is_no_key(settings: Settings, tmp_path: Path) -> None:
     write(3)
     sign_checkpoint(SIGNER)
     assert verifier(unpacked(tmp_path / "proof"), "--key", "")[0] == 2
 
 
-# --- How far the signatures go ----------------------------------------------------------------------
+# --- Coverage of the signatures ---------------------------------------------------------------------
 def rewritten_behind(proof: Path, kept: int) -> None:
-    """The checkpoints end at the one over event ``kept``, and all behind it is another story, well told."""
+    """Keep checkpoints up to the one over event ``kept``, and replace all later events consistently."""
     lines = (proof / "checkpoints.jsonl").read_bytes().splitlines(keepends=True)
     [place] = [place for place, line in enumerate(lines) if json.loads(line)["seq"] == kept]
     events = [json.loads(line) for line in (proof / "events.jsonl").read_bytes().splitlines()]
@@ -123,7 +121,7 @@ def rewritten_behind(proof: Path, kept: int) -> None:
     (proof / "manifest.json").write_text(json.dumps(manifest))
 
 
-def test_it_says_up_to_which_event_the_signatures_go_and_from_when_they_are(tmp_path: Path) -> None:
+def test_output_names_the_last_signed_event_and_the_time_of_signatures(tmp_path: Path) -> None:
     for _ in range(2):
         write(5)
         sign_checkpoint(SIGNER)
@@ -141,13 +139,13 @@ def test_it_says_up_to_which_event_the_signatures_go_and_from_when_they_are(tmp_
     rewritten_behind(proof, 5)
     code, said = verifier(proof)
     assert said[:2] == [
-        "unchanged: The audit log is unchanged.",  # nothing inside the proof can tell
+        "unchanged: The audit log is unchanged.",  # nothing inside the proof can reveal it
         f"Events 1 to 13. The last signature covers event 5 and was made at {at[5]:%Y-%m-%d %H:%M:%S} UTC."
         " 8 events after it are unsigned.",
     ]
 
 
-def test_without_a_signature_it_says_that_nothing_is_covered(tmp_path: Path) -> None:
+def test_output_without_a_signature_reports_that_nothing_is_covered(tmp_path: Path) -> None:
     write(2)
     _code, said = verifier(unpacked(tmp_path / "proof"))
     assert said[1] == "Events 1 to 2. No signature covers them."
