@@ -76,7 +76,7 @@ def test_a_person_may_do_what_their_roles_may_together() -> None:
     assert person.has_perms(["accounts.manage_people", "consumers.create_order_consumer"])
     assert not person.has_perm("consumers.resolve_submission")
     assert person.has_module_perms("audit")
-    assert person.role_words == "Staff, Administrator"
+    assert person.role_labels == "Staff, Administrator"
 
 
 def test_a_deactivated_person_may_do_nothing() -> None:

@@ -73,8 +73,8 @@ def test_a_reference_that_is_not_uuid_shaped_is_shown_without_a_link() -> None:
 def test_a_recycled_number_is_noticed_and_several_numbers_are_not() -> None:
     same = presenters.order_lines([_order(ORDER, "A-1"), _order(GUEST, "A-1")])
     different = presenters.order_lines([_order(ORDER, "A-1"), _order(GUEST, "A-2"), _order(CONSUMER)])
-    assert presenters.several_share_a_number(same)
-    assert not presenters.several_share_a_number(different)
+    assert presenters.has_shared_number(same)
+    assert not presenters.has_shared_number(different)
 
 
 def test_a_consumers_list_remembers_its_order_for_the_way_back() -> None:
