@@ -87,9 +87,8 @@ def password_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     if person is None or not password_links.opens_account(person, token):
         return _link_used_up(request)
     if not moved:
-        request.session[TOKEN_IN_SESSION] = encrypt(
-            token
-        )  # encrypted: the sessions table must not contain a usable link
+        # Encrypted, so that the sessions table does not contain a usable link.
+        request.session[TOKEN_IN_SESSION] = encrypt(token)
         return redirect("password_link", uid, TOKEN_MOVED)
     form = NewPasswordForm(person, request.POST or None)
     if form.is_valid():
