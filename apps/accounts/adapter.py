@@ -1,4 +1,4 @@
-"""How django-allauth signs people in and out of this portal."""
+"""Adapt django-allauth's sign-in and sign-out to this portal."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from apps.core.requests import origin_of
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no types
-    """Nobody registers here; every sign-in, failure and sign-out is an event in the transaction of its fact.
+    """Sign-in without registration. Each sign-in, failure and sign-out is stored together with its event.
 
-    A wrong name, a wrong password and a deactivated account look the same from outside and cost the same
-    work, one password hash and one look-up of the account.
+    A wrong name, a wrong password and a deactivated account get the same response after the same work: one
+    password hash and one query for the account.
     """
 
     error_messages = DefaultAccountAdapter.error_messages | {
@@ -36,26 +36,26 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
         return False
 
     def is_ajax(self, request: HttpRequest) -> bool:
-        return False  # one kind of answer: pages
+        return False  # always answer with a page
 
     def add_message(self, *args: Any, **kwargs: Any) -> None:
-        """The pages say themselves who is signed in; a banner would repeat it."""
+        """Add no message: each page already shows who is signed in."""
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """The address that the limits count by: the same that the events name."""
+        """The client address that the limits count by, which is also the one in the events."""
         return origin_of(request).client_address
 
     def is_safe_url(self, url: str | None) -> bool:
-        """Whether to go there after the sign-in: addresses of this host only, whatever else is allowed."""
+        """Whether the redirect after sign-in may go to this URL: only to URLs of this host."""
         return url_has_allowed_host_and_scheme(
             url, allowed_hosts={self.request.get_host()}, require_https=self.request.is_secure()
         )
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
-        """The person with this name and password, or None; a failure is counted and recorded.
+        """Return the person with this name and password, or None; count and record a failure.
 
-        Answers 429 where there were too many failures. To an unknown browser a blocked account is one with
-        another password: the same work, the same words.
+        Responds with 429 after too many failures. In an unknown browser, a blocked account gets the same
+        response as a wrong password, after the same work.
         """
         username = credentials["username"]
         account = find_by_username(username)
@@ -63,12 +63,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
         if attempt is None:
             self._refuse_limited(request, username, account)
         user = authenticate(request, **credentials)
-        # allauth keeps a deactivated person aside, to lead them to a page that would tell so.
+        # allauth stashes a deactivated person to redirect them to a page that reveals the deactivation.
         deactivated = AuthenticationBackend.unstash_authenticated_user() is not None
         if user is None or attempt.blocked:
             attempt.failed()
-            told = "blocked" if attempt.blocked else "deactivated" if deactivated else "wrong_password"
-            _record_failure(request, account, told if account else "no_account")
+            reason = "blocked" if attempt.blocked else "deactivated" if deactivated else "wrong_password"
+            _record_failure(request, account, reason if account else "no_account")
             return None
         attempt.succeeded()
         return user
@@ -82,13 +82,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
         sessions.end(request, sessions.EndReason.BUTTON)
 
     def _refuse_limited(self, request: HttpRequest, username: str, account: User | None) -> NoReturn:
-        if sign_in_limits.is_to_be_told(request, username):
+        if sign_in_limits.take_limit_event(request, username):
             _record_failure(request, account, "limited")
         raise ImmediateHttpResponse(respond_429(request))
 
 
 def _record_failure(request: HttpRequest, account: User | None, reason: str) -> None:
-    """Record the account, if there is one; never the name that was typed, which may be a password."""
-    services.note_failed_sign_in(
+    """Record the account, if it exists, but never the typed name: it may be a password."""
+    services.record_failed_sign_in(
         person_id=account.pk if account else 0, reason=reason, actor=Actor.anonymous(origin_of(request))
     )

@@ -10,7 +10,7 @@ from apps.audit.registry import AppEvents, EventOutcome, Key, ValueType
 EVENTS = AppEvents("accounts")
 
 USERNAME = Key("username", ValueType.NAME, _("User name"))
-"""The account's name is copied beside its id, because events stand alone."""
+"""Stored beside the account's id, so that an event is readable without the accounts table."""
 FULL_NAME = Key("name", ValueType.NAME, _("Full name"))
 SIGN_IN_FAILURE = Key(
     "reason",
@@ -39,7 +39,7 @@ ROLE = Key("role", ValueType.CODE, _("Role"), LABELS)
 SESSION_SIGNED_IN = EVENTS.define(
     "session.signed_in", label=_("Signed in"), sentence=_("%(actor)s signed in")
 )
-# Its person is the account, if there is one. The name that was typed may be a password: it is not stored.
+# The event's person is the account, if it exists. The typed name may be a password and is not stored.
 SESSION_SIGN_IN_FAILED = EVENTS.define(
     "session.sign_in_failed",
     label=_("Sign-in failed"),
@@ -59,7 +59,7 @@ ACCESS_DENIED = EVENTS.define(
     sentence=_("%(actor)s was denied a page (%(view)s)"),
     keys=(
         Key("permission", ValueType.NAME, _("Missing permission")),
-        # As the client wrote it: a made-up method must not keep the denial out of the log.
+        # As the client sent it: an invented method must not prevent the denial from being recorded.
         Key("method", ValueType.NAME, _("HTTP method")),
         Key("view", ValueType.WORD, _("Page")),
     ),

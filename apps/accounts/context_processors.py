@@ -1,4 +1,4 @@
-"""What every page of a signed-in person knows of their session."""
+"""Template context of every page: the time left in the session."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from apps.accounts import sessions
 
 
 def session(request: HttpRequest) -> dict[str, int]:
-    """``session_seconds``: after how many seconds without a request the session ends. Nothing for nobody."""
-    person = getattr(request, "user", None)  # not there when an earlier middleware refused
+    """``session_seconds``: seconds without a request until the session ends. Empty if not signed in."""
+    person = getattr(request, "user", None)  # missing if an earlier middleware refused the request
     if person is None or not person.is_authenticated:
         return {}
     return {"session_seconds": sessions.seconds_left(request)}

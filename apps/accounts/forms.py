@@ -1,4 +1,4 @@
-"""Sign-in, people, passwords. Each form ends in one value for a service."""
+"""Forms for sign-in, people and passwords. Each form returns one value for a service."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as StrPromise
 
 MAX_PASSWORD = 1000
-"""Characters. Longer than any passphrase; to hash a text of megabytes would be work for nothing."""
+"""Maximum length of a password in characters: longer than any passphrase, short enough to hash quickly."""
 
 
 def _layout(*fields: str | Field) -> FormHelper:
-    """The fields alone; the page brings the form tag, the summary and the button that names the act."""
+    """Lay out the fields only; the page template adds the form tag, the error summary and the button."""
     helper = FormHelper()
     helper.template = "accounts/fields.html"
     helper.layout = Layout(*fields)
@@ -47,7 +47,7 @@ def _password_field(label: StrPromise, required: StrPromise, autocomplete: str) 
 
 
 class SignInForm(PortalForm, LoginForm):  # type: ignore[misc]  # allauth ships no types
-    """User name and password. Nothing about the account is told but whether both fit."""
+    """User name and password. An error reveals only that the pair is wrong, nothing about the account."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -62,7 +62,7 @@ class SignInForm(PortalForm, LoginForm):  # type: ignore[misc]  # allauth ships 
         self.helper = _layout("login", "password")
 
 
-@cache  # it reads a few hundred files
+@cache  # reads a few hundred files
 def _zone_names() -> list[str]:
     return sorted(
         name
@@ -78,7 +78,7 @@ def _time_zones() -> Iterator[tuple[str, str]]:
 
 
 class TimeZoneForm(PortalForm):
-    """The time zone of a person, what they may change of themselves."""
+    """A person's time zone, which they can change themselves."""
 
     time_zone = forms.ChoiceField(
         label=_("Time zone"),
@@ -110,7 +110,7 @@ class DetailsForm(TimeZoneForm):
 
 
 class NewPersonForm(DetailsForm):
-    """A person to be added."""
+    """A new person: user name, details and roles."""
 
     username = LineField(
         label=_("User name"),
@@ -144,7 +144,7 @@ class NewPersonForm(DetailsForm):
 
 
 class NewPasswordForm(PortalForm):
-    """A new password, typed twice, for this person."""
+    """A new password for ``person``, typed twice."""
 
     new_password = _password_field(_("New password"), _("Enter the new password"), "new-password")
     new_password_again = _password_field(
@@ -174,7 +174,7 @@ class NewPasswordForm(PortalForm):
 
 
 class OwnPasswordForm(NewPasswordForm):
-    """A new password, by the person who knows the old one."""
+    """A new password for the signed-in person, who also enters the current one."""
 
     current_password = _password_field(
         _("Current password"), _("Enter your current password"), "current-password"

@@ -1,4 +1,4 @@
-"""Django groups made from the matrix in ``roles.py``, whenever a migration has run."""
+"""Synchronise Django's groups with the matrix in ``roles.py`` after each migration."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from django.apps.registry import Apps
 from apps.accounts.roles import GRANTS
 
 
-def bring_groups_in_line(*, app_config: AppConfig, using: str, apps: Apps = current_apps, **_: Any) -> None:
-    """Give each group exactly the permissions of this app that the matrix names, no more.
+def sync_groups(*, app_config: AppConfig, using: str, apps: Apps = current_apps, **_: Any) -> None:
+    """Give each group exactly those permissions of ``app_config`` that the matrix lists.
 
-    Receives ``post_migrate``, which comes once for each app, after ``django.contrib.auth`` has created
-    that app's permissions; so no order among the apps matters, and every run ends in the same state.
-    A group that the matrix does not know keeps its people and loses its powers.
+    Receiver of ``post_migrate``, which Django sends once per app, after ``django.contrib.auth`` has created
+    that app's permissions. The order of the apps does not matter, and every run ends in the same state. A
+    group that is not in the matrix loses its permissions; its members stay.
     """
     try:
         group_model = apps.get_model("auth", "Group")

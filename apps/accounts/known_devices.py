@@ -1,7 +1,7 @@
-"""Browsers in which a person has signed in before: a block of the account does not shut them out.
+"""Known browsers: a person who signed in there before can still sign in while the account is blocked.
 
-A signed cookie names the accounts that were used in the browser, each with a digest of its password's hash.
-A new password makes it worthless in all other browsers, a deactivation everywhere.
+A signed cookie lists the accounts that were used in the browser, each with a digest of its password's hash.
+A new password invalidates it in all other browsers, a deactivation in all browsers.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from apps.accounts.models import User
 from apps.core import clock
 from apps.core.encryption import keyed_digest
 
-SECONDS = 180 * 24 * 60 * 60
-"""How long a browser is known after the last sign-in there."""
+MAX_AGE = 180 * 24 * 60 * 60
+"""Seconds that a browser stays known after the last sign-in there."""
 MAX_ACCOUNTS = 8
-"""Accounts that one browser is known for; a computer at a counter is used by several people."""
+"""Maximum number of accounts in one browser's cookie; several people may share a computer."""
 _SALT = "apps.accounts.known_devices"
 
 
 def device_of(request: HttpRequest, account: User | None) -> str:
-    """The id of the browser where this account has signed in there before; empty otherwise."""
+    """The browser's id if this account has signed in there before, otherwise an empty string."""
     known = _read(request)
     if account is None:
         return ""
@@ -35,7 +35,7 @@ def device_of(request: HttpRequest, account: User | None) -> str:
 
 
 def remember(request: HttpRequest, response: HttpResponseBase, account: User) -> None:
-    """Set the cookie on the answer: the person has proved in this browser that the account is theirs."""
+    """Set the cookie on the response. Call after the person has proved who they are in this browser."""
     known = _read(request)
     others = [pair for pair in known["of"].items() if pair[0] != str(account.pk)]
     known["at"] = clock.seconds()
@@ -43,7 +43,7 @@ def remember(request: HttpRequest, response: HttpResponseBase, account: User) ->
     response.set_cookie(
         settings.KNOWN_DEVICE_COOKIE_NAME,
         signing.dumps(known, salt=_SALT),
-        max_age=SECONDS,
+        max_age=MAX_AGE,
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
         samesite="Lax",
@@ -56,8 +56,8 @@ def _read(request: HttpRequest) -> dict[str, Any]:
         known: dict[str, Any] = signing.loads(cookie, salt=_SALT)
     except signing.BadSignature:
         known = {}
-    # Not the signature's own time, which is that of a machine.
-    if clock.seconds() - known.get("at", 0) > SECONDS:
+    # The signature's own timestamp uses the machine's clock.
+    if clock.seconds() - known.get("at", 0) > MAX_AGE:
         return {"id": secrets.token_hex(8), "of": {}}
     return known
 

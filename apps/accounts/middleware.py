@@ -1,4 +1,4 @@
-"""What the portal does with the person of each request: end old sessions, speak in their time zone."""
+"""Middleware for sessions, the redirect to sign-in, and the person's time zone."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ from apps.core.connections import is_away
 from apps.core.limits import Limit, network_of
 from apps.core.requests import origin_of
 
-KEPT_ENTRIES = Limit("kept_entry", most=20, seconds=60 * 60)
-"""Entries that wait for one person. Only who was signed in has a mark, but it may be sent again and again."""
+SEALED_ENTRIES = Limit("kept_entry", most=20, seconds=60 * 60)
+"""Sealed entries per person. Only a signed-in person gets a form's mark, but can post it repeatedly."""
 ANONYMOUS_SESSIONS = Limit("anonymous_session", most=60, seconds=10 * 60)
-"""Sessions of one address that hold nothing but a message. Beyond it the sign-in page lacks the words."""
+"""New sessions per address that hold only a message. Beyond the limit the sign-in page shows no message."""
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 class PortalSessionMiddleware(SessionMiddleware):
-    """Django's, but what a request has done is told even when its session ended meanwhile.
+    """Django's session middleware, but return the view's response even if the session ended meanwhile.
 
-    Somebody who signs out in another window while a create is on its way still gets the way to the receipt
-    instead of an error page: it leads through the sign-in.
+    Example: a person signs out in another window while a create is in progress. The response still redirects
+    to the receipt (through the sign-in page) instead of showing an error page.
     """
 
     def process_request(self, request: HttpRequest) -> None:
-        # A cookie that is no key of ours would reach the database, which refuses NUL in a text.
+        # An invalid session key would be passed to the database, which rejects NUL in text.
         if not request.COOKIES.get(settings.SESSION_COOKIE_NAME, "").isalnum():
             request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
         super().process_request(request)
@@ -53,12 +53,12 @@ class PortalSessionMiddleware(SessionMiddleware):
             return super().process_response(request, response)
         except (DatabaseError, InterfaceError):
             if response.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
-                request.answer_was_ready = True  # type: ignore[attr-defined]  # for the page of the failure
+                request.answer_was_ready = True  # type: ignore[attr-defined]  # read by the error page
                 raise
-            return response  # the page says already that the database is away; the session stays as it was
+            return response  # the page already reports the database failure; the session stays unchanged
         except SessionInterrupted as interruption:
             if _database_is_away(interruption):
-                return response  # the session stays as it was; what was done is told all the same
+                return response  # the session stays unchanged; the view's work is done
             response.delete_cookie(
                 settings.SESSION_COOKIE_NAME,
                 path=settings.SESSION_COOKIE_PATH,
@@ -69,7 +69,7 @@ class PortalSessionMiddleware(SessionMiddleware):
 
 
 def _database_is_away(error: BaseException | None) -> bool:
-    """Whether a lost database is behind it: Django takes every failed write for a lost session."""
+    """Whether a lost database caused the error: Django reports every failed write as a lost session."""
     while error is not None:
         if is_away(error):
             return True
@@ -78,9 +78,9 @@ def _database_is_away(error: BaseException | None) -> bool:
 
 
 class SessionLimitsMiddleware:
-    """Ends sessions at the absolute limit and tells the audit log of those that ended by idle time.
+    """End sessions at the absolute limit, and record sessions that ended by idle time.
 
-    Stands behind Django's AuthenticationMiddleware. A request without a session cookie costs nothing.
+    Must come after Django's AuthenticationMiddleware. A request without a session cookie needs no query.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -96,49 +96,49 @@ class SessionLimitsMiddleware:
 
 
 class SignInFirstMiddleware(LoginRequiredMiddleware):
-    """Leads nobody to the sign-in page, and keeps what they had sent from a marked form."""
+    """Redirect anonymous requests to the sign-in page, and seal an entry posted from a marked form."""
 
-    def handle_no_permission(  # type: ignore[override]  # a page is an answer, too
+    def handle_no_permission(  # type: ignore[override]  # may also return a page
         self, request: HttpRequest, view_func: Any
     ) -> HttpResponseBase:
         if request.method in ("GET", "HEAD"):
             return super().handle_no_permission(request, view_func)
         owner = sealed_entries.owner_of(request)
-        if owner and KEPT_ENTRIES.take(owner) is None:
+        if owner and SEALED_ENTRIES.take(owner) is None:
             return render(request, "errors/entry_not_kept.html", status=HTTPStatus.TOO_MANY_REQUESTS)
         if sealed_entries.keep(request):
             messages.warning(
                 request,
                 _("Your session had ended. Nothing was sent. Sign in, and your entry comes back filled in."),
             )
-            otherwise = request.get_full_path()
+            default = request.get_full_path()
         else:
             if _may_have_a_session(request):
                 messages.warning(request, _("Your session had ended. Nothing was done."))
-            otherwise = reverse("start")
-        # Back to the page that the form stood on: the form's own address may take nothing but a POST.
-        return redirect_to_login(_page_of_the_form(request, otherwise=otherwise))
+            default = reverse("start")
+        # Return to the page that contained the form: the form's action may accept only POST.
+        return redirect_to_login(_referring_page(request, default=default))
 
 
 def _may_have_a_session(request: HttpRequest) -> bool:
-    """Whether a message may wait in the visitor's session: in the row that is there, or in a new one."""
+    """Whether a message can be stored: the visitor has a session, or may get a new one."""
     address = network_of(origin_of(request).client_address)
     return bool(request.session.keys()) or ANONYMOUS_SESSIONS.take(address) is not None
 
 
-def _page_of_the_form(request: HttpRequest, *, otherwise: str) -> str:
-    """The address that the browser says the form stood on, if it is one of ours."""
+def _referring_page(request: HttpRequest, *, default: str) -> str:
+    """Path and query of the Referer if it is a page of this host, otherwise ``default``."""
     try:
         page = urlsplit(request.headers.get("Referer", ""))
-    except ValueError:  # not even an address, such as http://[
-        return otherwise
+    except ValueError:  # not a URL, such as http://[
+        return default
     if page.netloc != request.get_host() or not page.path.startswith("/") or page.path.startswith("//"):
-        return otherwise
+        return default
     return urlunsplit(("", "", page.path, page.query, ""))
 
 
 class TimeZoneMiddleware:
-    """Shows times in the zone of the person, or in the setting's where they have chosen none."""
+    """Show times in the person's zone, or in the portal's zone if they have chosen none."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -149,7 +149,7 @@ class TimeZoneMiddleware:
 
 
 def _zone_of(request: HttpRequest) -> ZoneInfo | None:
-    """The person's zone; None, the setting's, for nobody and for a name that this machine does not know."""
+    """The person's zone. None (the portal's zone) if anonymous or if this machine has no such zone."""
     user = request.user
     if not user.is_authenticated or not user.time_zone:
         return None

@@ -17,17 +17,17 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.roles import GRANTS, LABELS
 from apps.core import clock
 
-# ASCII, so that "the same name in other capitals" means the same to every database.
+# ASCII, so that a comparison without regard to case gives the same result in every database.
 user_name_characters = RegexValidator(
     r"^[A-Za-z0-9._@+-]+\Z", _("Use only the letters a to z, digits and . _ - @ + in the user name")
 )
 
 
 class User(AbstractBaseUser):
-    """A person with an account. May do what the groups of their roles may, and nothing else.
+    """A person with an account. Their permissions are exactly those of their roles' groups.
 
-    There are no superusers, no staff flag and no permissions of a single person: the columns do not
-    exist, so nobody can set them. A person is never deleted, only deactivated.
+    Superusers, the staff flag and per-person permissions do not exist, not even as columns. A person is never
+    deleted, only deactivated.
     """
 
     username = models.CharField(
@@ -41,11 +41,11 @@ class User(AbstractBaseUser):
     time_zone = models.CharField(_("time zone"), max_length=64, blank=True, default="")
     is_active = models.BooleanField(_("active"), default=True)
     date_joined = models.DateTimeField(_("added"), default=clock.now)
-    # Enters the hash that every session carries; one more ends all sessions for ever.
+    # Part of the hash in every session; incrementing it ends all sessions of the person permanently.
     session_series = models.PositiveIntegerField(default=0)
-    # Enters the token of the one-time link; one more makes all earlier links useless.
+    # Part of the one-time link's token; incrementing it invalidates all earlier links.
     password_links = models.PositiveIntegerField(default=0)
-    # Without a good sign-in in between. At services.BLOCK_AFTER only browsers that are known sign in.
+    # Consecutive failures. From services.BLOCK_AFTER on, only known browsers can sign in.
     failed_sign_ins = models.PositiveIntegerField(default=0)
     sign_in_blocked_at = models.DateTimeField(null=True, blank=True)
     groups = models.ManyToManyField(
@@ -85,13 +85,13 @@ class User(AbstractBaseUser):
 
     @cached_property
     def roles(self) -> tuple[str, ...]:
-        """The names of the person's groups, in the order of the matrix. Read once for each instance."""
+        """The names of the person's groups, in the order of the matrix. Cached per instance."""
         held = set(self.groups.values_list("name", flat=True))
         return tuple(name for name in GRANTS if name in held)
 
     @property
-    def role_words(self) -> str:
-        """The roles as people read them: "Staff, Supervisor"."""
+    def role_labels(self) -> str:
+        """The labels of the roles, such as "Staff, Supervisor"."""
         return ", ".join(str(LABELS[name]) for name in self.roles)
 
     @cached_property
@@ -101,7 +101,7 @@ class User(AbstractBaseUser):
         return frozenset(f"{app_label}.{codename}" for app_label, codename in pairs)
 
     def get_all_permissions(self, obj: object = None) -> frozenset[str]:
-        """What the person may do: nothing when deactivated. Read once for each instance."""
+        """The person's permissions; none if deactivated. Cached per instance."""
         return self._all_permissions if self.is_active else frozenset()
 
     def has_perm(self, perm: str, obj: object = None) -> bool:
@@ -117,11 +117,11 @@ class User(AbstractBaseUser):
         return any(perm.startswith(f"{app_label}.") for perm in self.get_all_permissions())
 
     def get_session_auth_hash(self) -> str:
-        """What a session must carry to be this person's: changes with the password and the series."""
+        """The hash that a valid session contains. It changes with the password and the session series."""
         return self._session_hash(None)
 
     def get_session_auth_fallback_hash(self) -> Iterator[str]:
-        """The same under each earlier secret key, so that a new key signs nobody out."""
+        """The session hash under each earlier secret key, so that a key rotation does not sign people out."""
         return (self._session_hash(secret) for secret in settings.SECRET_KEY_FALLBACKS)
 
     def _session_hash(self, secret: str | bytes | None) -> str:

@@ -1,4 +1,4 @@
-"""One-time links to set a password: how they are made and what makes them useless."""
+"""Create and check one-time links to set a password."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from apps.core import clock
 
 
 class _PasswordLinkTokens(PasswordResetTokenGenerator):
-    """Django's tokens, which end with a new password, a sign-in or ``PASSWORD_RESET_TIMEOUT`` (seconds).
+    """Django's password reset tokens, which also expire with a newer link and with a deactivation.
 
-    Ours end with a newer link, too, and with a deactivation, for good.
+    Django's own conditions apply too: a new password, a sign-in, or ``PASSWORD_RESET_TIMEOUT`` seconds.
     """
 
     key_salt = "accounts.password_link"
 
     def _now(self) -> datetime.datetime:
-        # Without a zone, as Django's, and not by the clock of the machine.
+        # Naive like Django's own, but from the portal's clock.
         return clock.now().replace(tzinfo=None)
 
     def _make_hash_value(self, user: User, timestamp: int) -> str:
@@ -33,22 +33,22 @@ _tokens = _PasswordLinkTokens()
 
 
 def make_token(person: User) -> str:
-    """The secret part of a link for this person, as the row stands now."""
+    """The secret part of a link for this person, valid for the current state of the row."""
     return _tokens.make_token(person)
 
 
 def opens_account(person: User, token: str) -> bool:
-    """Whether the link with this token may still set the person's password."""
+    """Whether a link with this token can still set the person's password."""
     return person.is_active and _tokens.check_token(person, token)
 
 
 def encode_person(person: User) -> str:
-    """The person's id as the link's address carries it."""
+    """The person's id, encoded for the link's URL."""
     return urlsafe_base64_encode(force_bytes(person.pk))
 
 
 def decode_person(code: str) -> int:
-    """The id behind ``encode_person``; 0, which nobody has, when the text is something else."""
+    """Reverse ``encode_person``. Returns 0, which is no person's id, if the text is malformed."""
     try:
         return int(urlsafe_base64_decode(code).decode("ascii"))
     except ValueError:

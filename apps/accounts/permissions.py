@@ -1,4 +1,4 @@
-"""The permissions of this app, as views name them."""
+"""The names of this app's permissions."""
 
 from __future__ import annotations
 

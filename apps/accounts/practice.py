@@ -1,4 +1,4 @@
-"""The people of practice mode. Their passwords are public, so production refuses to start with them."""
+"""The people of practice mode. Their passwords are public: production does not start if they can sign in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from apps.accounts.roles import ADMINISTRATOR, STAFF, SUPERVISOR
 
 
 class PracticePerson(NamedTuple):
-    """Somebody to try the portal as."""
+    """A person of practice mode with one role."""
 
     username: str
     name: str
@@ -17,7 +17,7 @@ class PracticePerson(NamedTuple):
 
     @property
     def password(self) -> str:
-        """Public: it stands in the README."""
+        """The password, which is published in the README."""
         return f"practice-{self.username}-2026"
 
 
@@ -29,7 +29,7 @@ PRACTICE_PEOPLE = (
 
 
 def has_practice_people() -> bool:
-    """Whether somebody can sign in with a practice password. Costs a password hash for each of them."""
+    """Whether a practice password allows a sign-in. Computes one password hash per practice person."""
     passwords = {person.username: person.password for person in PRACTICE_PEOPLE}
     users = User.objects.filter(username__in=passwords, is_active=True)
     return any(user.check_password(passwords[user.username]) for user in users)

@@ -1,4 +1,4 @@
-"""People in words: what the pages show of them, and why an act was refused."""
+"""People as the pages show them, and the messages for refused changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from apps.accounts.roles import GRANTS, LABELS
 from apps.accounts.selectors import Person
 from apps.accounts.services import Refusal
 
-REFUSAL_WORDS = {
+REFUSAL_LABELS = {
     Refusal.OWN_ROLES: gettext_lazy("You cannot change your own roles. Another administrator can."),
     Refusal.OWN_ACCOUNT: gettext_lazy("You cannot deactivate your own account. Another administrator can."),
     Refusal.LAST_ADMINISTRATOR: gettext_lazy(
@@ -49,7 +49,7 @@ class RoleRow:
 
 @dataclass(frozen=True, slots=True)
 class PersonPage:
-    """The page of one person. ``is_reader``: the reader looks at their own page."""
+    """The page of one person. ``is_own_page``: the viewer is this person."""
 
     id: int
     name: str
@@ -57,7 +57,7 @@ class PersonPage:
     time_zone: str
     state: str
     is_active: bool
-    is_reader: bool
+    is_own_page: bool
     roles: tuple[RoleRow, ...]
     added_at: datetime
     last_signed_in_at: datetime | None
@@ -79,8 +79,8 @@ def person_rows(people: Iterable[Person]) -> list[PersonRow]:
     ]
 
 
-def person_page(person: Person, *, reader_id: int) -> PersonPage:
-    """One person, as this reader sees them."""
+def person_page(person: Person, *, viewer_id: int) -> PersonPage:
+    """One person, as the person with ``viewer_id`` sees them."""
     return PersonPage(
         id=person.id,
         name=person.name,
@@ -88,7 +88,7 @@ def person_page(person: Person, *, reader_id: int) -> PersonPage:
         time_zone=person.time_zone or settings.TIME_ZONE,
         state=_state(person),
         is_active=person.is_active,
-        is_reader=person.id == reader_id,
+        is_own_page=person.id == viewer_id,
         roles=tuple(RoleRow(name, str(LABELS[name]), name in person.roles) for name in GRANTS),
         added_at=person.added_at,
         last_signed_in_at=person.last_signed_in_at,

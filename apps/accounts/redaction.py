@@ -1,4 +1,4 @@
-"""Keeps what stands in addresses out of the log lines. Named in the settings' LOGGING."""
+"""Log processor that removes request paths and link tokens. Configured in the LOGGING setting."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ _LINK = re.compile(r"(/accounts/set-password/[^/\s]+/)[^/\s]+")
 
 
 def hide_addresses(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """structlog processor: takes the token of a link to set a password out of every text of the line.
+    """structlog processor: remove the token of a password link from every text of the log entry.
 
-    Django's lines about refused requests bring the request itself along and would tell its whole address,
-    with what somebody typed into it: its method stays. The request log names the route, under the same id.
+    Django's entries about refused requests contain the request and its full path, including anything typed
+    into it. Only the request's method is logged here; the request log has the route, under the same request
+    id.
     """
     request = event.get("request")
     if isinstance(request, HttpRequest):

@@ -1,4 +1,4 @@
-"""Who may do what: the whole matrix. Imports no app; each permission is defined by the app that owns it."""
+"""The full matrix of roles and permissions. Imports no app; each app defines its own permissions."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from django.utils.translation import gettext_lazy as _
 STAFF = "staff"
 SUPERVISOR = "supervisor"
 ADMINISTRATOR = "administrator"
-# Not a role: given to a person in addition to one, because no role brings it.
+# A separate grant, not a role: no role includes it.
 PERSONAL_DATA_EXPORT = "personal_data_export"
 
-_EVERYDAY = (
+_STAFF_PERMISSIONS = (
     "consumers.create_order_consumer",
     "consumers.view_own_submissions",
     "consumers.view_vendor_records",
 )
 ROLES: dict[str, tuple[str, ...]] = {
-    STAFF: _EVERYDAY,
+    STAFF: _STAFF_PERMISSIONS,
     SUPERVISOR: (
-        *_EVERYDAY,
+        *_STAFF_PERMISSIONS,
         "consumers.view_all_submissions",
         "consumers.export_submissions",
         "consumers.resolve_submission",
         "consumers.view_figures",
     ),
-    # Sees no consumer's personal data by virtue of being an administrator.
+    # Gives no access to consumers' personal data.
     ADMINISTRATOR: (
         "consumers.change_identity_rules",
         "accounts.manage_people",
@@ -35,7 +35,7 @@ ROLES: dict[str, tuple[str, ...]] = {
 }
 SEPARATE_GRANTS: dict[str, tuple[str, ...]] = {PERSONAL_DATA_EXPORT: ("consumers.export_personal_data",)}
 
-# What a person can be granted; each becomes a Django group of this name.
+# Everything that can be granted to a person; each becomes a Django group of this name.
 GRANTS: dict[str, tuple[str, ...]] = ROLES | SEPARATE_GRANTS
 LABELS = {
     STAFF: _("Staff"),

@@ -1,4 +1,4 @@
-"""Reading people. Changes nothing."""
+"""Queries for people."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from apps.core.actor import Actor, Origin
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person as the pages show them."""
+    """A person with their roles, as a plain value."""
 
     id: int
     username: str
@@ -27,36 +27,36 @@ class Person:
 
 
 def people() -> list[Person]:
-    """Everybody, the active first, then by name."""
+    """All people: active first, then by name."""
     users = User.objects.prefetch_related("groups").order_by("-is_active", "name", "pk")
     return [_person(user) for user in users]
 
 
 def has_people() -> bool:
-    """Whether anybody has an account."""
+    """Whether any account exists."""
     return User.objects.exists()
 
 
 def find_person(person_id: int) -> Person | None:
-    """The person with this id."""
+    """The person with this id, or None."""
     user = User.objects.prefetch_related("groups").filter(pk=person_id).first()
     return _person(user) if user else None
 
 
 def find_account(person_id: int) -> User | None:
-    """The account with this id, active or not."""
+    """The account with this id, active or not; None if there is none."""
     return User.objects.filter(pk=person_id).first()
 
 
 def find_by_username(username: str) -> User | None:
-    """The account with this user name, in whatever capitals it is typed, active or not."""
+    """The account with this user name regardless of case, active or not; None if there is none."""
     user = User.objects.filter(username__iexact=username).first()
-    # PostgreSQL's capitals go further than ours: "ſ" is an "S" there.
+    # PostgreSQL folds more characters than Python's lower(): "ſ" equals "S" there.
     return user if user and user.username.lower() == username.lower() else None
 
 
 def actor_for(user: User, origin: Origin) -> Actor:
-    """A person as the actor of what they do where ``request.user`` is nobody (yet or any more)."""
+    """The person as an actor, for code in which ``request.user`` is not signed in yet or any more."""
     return Actor(id=str(user.pk), name=user.get_full_name(), roles=user.roles, origin=origin)
 
 

@@ -1,4 +1,4 @@
-"""Everything that changes people. Each function is one transaction, which ends with its event."""
+"""Services that change people. Each function is one transaction that includes its audit event."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ BLOCK_AFTER = 100
 
 
 class Refusal(Enum):
-    """Why the state of things does not allow an act."""
+    """Why a change to a person is not allowed in the current state."""
 
     OWN_ROLES = "own_roles"
     OWN_ACCOUNT = "own_account"
@@ -51,7 +51,7 @@ class Refusal(Enum):
 
 
 class ActRefusedError(Exception):
-    """The act is not allowed now; ``refusal`` says why. Nothing was changed."""
+    """The change is not allowed in the current state, for the reason in ``refusal``. Nothing was changed."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.value)
@@ -64,7 +64,7 @@ class UnknownRoleError(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class PersonDetails:
-    """What can be changed of a person. ``time_zone`` is an IANA name, empty for the portal's own."""
+    """The editable details of a person. ``time_zone`` is an IANA name, empty for the portal's zone."""
 
     name: str
     time_zone: str = ""
@@ -72,7 +72,7 @@ class PersonDetails:
 
 @dataclass(frozen=True, slots=True)
 class NewPerson:
-    """A person to be added, with their roles."""
+    """A new person with their roles."""
 
     username: str
     details: PersonDetails
@@ -80,9 +80,9 @@ class NewPerson:
 
 
 def add_person(*, person: NewPerson, actor: Actor) -> int:
-    """Add a person without a password and grant the roles; answer their id.
+    """Add a person without a password, grant the roles, and return the new id.
 
-    Raises ``ActRefusedError`` when somebody has the user name, in whatever capitals.
+    Raises ``ActRefusedError`` if the user name is taken, regardless of case.
     """
     added = User(username=person.username, name=person.details.name, time_zone=person.details.time_zone)
     added.set_unusable_password()
@@ -100,18 +100,18 @@ def add_person(*, person: NewPerson, actor: Actor) -> int:
 
 
 def change_person(*, person_id: int, details: PersonDetails, actor: Actor) -> None:
-    """Change name and time zone. Nothing new, no event."""
+    """Change name and time zone. Records an event only if a value changed."""
     _change(person_id, {"name": details.name, "time_zone": details.time_zone}, actor)
 
 
 def choose_time_zone(*, person_id: int, time_zone: str, actor: Actor) -> None:
-    """Change the time zone alone, what people may do for themselves. Nothing new, no event."""
+    """Change only the time zone, as people can for themselves. Records an event only if it changed."""
     _change(person_id, {"time_zone": time_zone}, actor)
 
 
 @transaction.atomic
 def grant_role(*, person_id: int, role: str, actor: Actor) -> None:
-    """Grant a role. Raises ``ActRefusedError`` for one's own; a role that is held already stays as it is."""
+    """Grant a role; no effect if already granted. Raises ``ActRefusedError`` if the actor is the person."""
     person = _locked(person_id)
     _refuse_self(person, actor, Refusal.OWN_ROLES)
     if role not in person.roles:
@@ -120,7 +120,10 @@ def grant_role(*, person_id: int, role: str, actor: Actor) -> None:
 
 @transaction.atomic
 def revoke_role(*, person_id: int, role: str, actor: Actor) -> None:
-    """Revoke a role. Raises ``ActRefusedError`` for one's own and for the last administrator's."""
+    """Revoke a role.
+
+    Raises ``ActRefusedError`` if the actor is the person, or if this is the last administrator.
+    """
     group = _group(role, lock=True)
     person = _locked(person_id)
     _refuse_self(person, actor, Refusal.OWN_ROLES)
@@ -134,11 +137,12 @@ def revoke_role(*, person_id: int, role: str, actor: Actor) -> None:
 
 @transaction.atomic
 def deactivate_person(*, person_id: int, actor: Actor) -> None:
-    """End the person's access: at once, and for the sessions of today also after a reactivation.
+    """End the person's access immediately. Existing sessions stay invalid even after a reactivation.
 
-    Raises ``ActRefusedError`` for oneself and for the last administrator.
+    Raises ``ActRefusedError`` if the actor is the person, or if this is the last administrator.
     """
-    # Whoever could end an administrator's access stands in one queue, so that two cannot remove the last two.
+    # Locking the group serialises such changes, so that two requests cannot remove the last two
+    # administrators.
     _group(ADMINISTRATOR, lock=True)
     person = _locked(person_id)
     _refuse_self(person, actor, Refusal.OWN_ACCOUNT)
@@ -154,7 +158,7 @@ def deactivate_person(*, person_id: int, actor: Actor) -> None:
 
 @transaction.atomic
 def reactivate_person(*, person_id: int, actor: Actor) -> None:
-    """Let the person sign in again, with the password and the roles of before."""
+    """Let the person sign in again, with their previous password and roles."""
     person = _locked(person_id)
     _refuse_self(person, actor, Refusal.OWN_ACCOUNT)
     if person.is_active:
@@ -166,10 +170,10 @@ def reactivate_person(*, person_id: int, actor: Actor) -> None:
 
 @transaction.atomic
 def issue_password_link(*, person_id: int, actor: Actor) -> tuple[str, str]:
-    """Make a one-time link; earlier ones stop working. Answers its two parts: person and token.
+    """Create a one-time link and invalidate earlier ones. Returns its two parts: encoded person and token.
 
-    The token is nowhere stored: what is not handed over now is lost. Raises ``ActRefusedError`` for a person
-    who is deactivated.
+    The token is not stored and cannot be retrieved later. Raises ``ActRefusedError`` if the person is
+    deactivated.
     """
     person = _locked(person_id)
     if not person.is_active:
@@ -181,10 +185,10 @@ def issue_password_link(*, person_id: int, actor: Actor) -> tuple[str, str]:
 
 
 def set_password_by_link(*, person_id: int, token: str, password: str, actor: Actor) -> None:
-    """Set the password with a one-time link, which is used up by it.
+    """Set the password with a one-time link, which then stops working.
 
-    Raises ``ActRefusedError`` when the link does not work any more: used by another request meanwhile,
-    too old, replaced by a newer one, or the person was deactivated.
+    Raises ``ActRefusedError`` if the link is no longer valid: already used, expired, replaced by a newer
+    link, or the person was deactivated.
     """
     password_hash = make_password(password)
     with transaction.atomic():
@@ -199,19 +203,19 @@ def set_password_by_link(*, person_id: int, token: str, password: str, actor: Ac
 
 
 def set_password(*, person_id: int, password: str, actor: Actor) -> None:
-    """Set the password; all sessions of the person end but one that takes over the new hash."""
-    # Hashed before the transaction: it takes a second, and SQLite has one write lock for everybody.
+    """Set the password. Ends all sessions of the person except one that is updated with the new hash."""
+    # Hash before the transaction: hashing takes about a second, and SQLite has a single write lock.
     password_hash = make_password(password)
     with transaction.atomic():
         _set_password(_locked(person_id), password_hash, actor)
 
 
 @transaction.atomic
-def note_failed_sign_in(*, person_id: int, reason: str, actor: Actor) -> None:
-    """Record a sign-in that failed, and block the account after ``BLOCK_AFTER`` in a row.
+def record_failed_sign_in(*, person_id: int, reason: str, actor: Actor) -> None:
+    """Record a failed sign-in, and block the account after ``BLOCK_AFTER`` consecutive failures.
 
-    ``person_id``: 0 where what was typed names no account. ``reason``: a code; "limited" was not tried
-    and does not count.
+    ``person_id``: 0 if the typed name matches no account. ``reason``: a code of the event type; "limited"
+    means that the password was not checked, and does not count as a failure.
     """
     person = User.objects.filter(pk=person_id)
     blocked = 0
@@ -227,7 +231,7 @@ def note_failed_sign_in(*, person_id: int, reason: str, actor: Actor) -> None:
 
 @transaction.atomic
 def unlock_sign_in(*, person_id: int, actor: Actor) -> None:
-    """Let the person sign in from any browser again. Not blocked, nothing happens."""
+    """Let the person sign in from any browser again. No effect if not blocked."""
     person = _locked(person_id)
     if person.sign_in_blocked_at is None:
         return
@@ -239,7 +243,7 @@ def unlock_sign_in(*, person_id: int, actor: Actor) -> None:
 
 @transaction.atomic
 def _change(person_id: int, values: dict[str, str], actor: Actor) -> None:
-    """The event names the fields that changed, not their values."""
+    """Store new values; the event lists the changed fields, not their values."""
     person = _locked(person_id)
     changed = [field for field, value in values.items() if getattr(person, field) != value]
     if not changed:
@@ -257,7 +261,7 @@ def _set_password(person: User, password_hash: str, actor: Actor) -> None:
 
 
 def _locked(person_id: int) -> User:
-    """The person's row, held until the transaction ends. Raises ``User.DoesNotExist``."""
+    """The person's row, locked until the transaction ends. Raises ``User.DoesNotExist``."""
     return User.objects.select_for_update(no_key=True).get(pk=person_id)
 
 
@@ -279,9 +283,9 @@ def _refuse_self(person: User, actor: Actor, refusal: Refusal) -> None:
 
 
 def record_denial(permissions: Sequence[str], *, method: str, view: str, actor: Actor) -> None:
-    """Record that a page was refused to somebody.
+    """Record that the actor was denied a page.
 
-    ``permissions``: of which one was missing; ``view``: the name of the page, empty where there is none.
+    ``permissions``: those that would allow it, of which the actor has none. ``view``: the URL name, or empty.
     """
     data = {"permission": " or ".join(permissions), "method": method, "view": view or None}
     with transaction.atomic():
@@ -289,7 +293,7 @@ def record_denial(permissions: Sequence[str], *, method: str, view: str, actor: 
 
 
 def _refuse_last_administrator(person: User) -> None:
-    """The caller holds the lock of the administrators' group."""
+    """Raise if no other administrator is active. The caller holds the lock on the administrators' group."""
     others = User.objects.filter(is_active=True, groups__name=ADMINISTRATOR).exclude(pk=person.pk)
     if person.is_active and not others.exists():
         raise ActRefusedError(Refusal.LAST_ADMINISTRATOR)

@@ -1,4 +1,4 @@
-"""Django's sessions in the database, by the portal's clock: Django's own take the clock of the machine."""
+"""Django's database sessions with the portal's clock instead of the machine's."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from apps.core import clock
 
 
 class SessionStore(db.SessionStore):
-    """A session of a row. It keeps Django's class name, which is part of what encodes the data."""
+    """A session stored in the database. Django's encoding of the data depends on this class name."""
 
     def load(self) -> dict[str, Any]:
-        """The session's data; empty, and without a key, where its row has expired or is gone."""
-        # The clock is compared as a connection is taken: before it is asked whether the session has ended.
+        """The session's data. If the row is missing or expired: empty data, and the key is cleared."""
+        # Opening a connection compares the clocks, which must happen before the expiry is checked.
         connection.ensure_connection()
         row = self.model.objects.filter(session_key=self.session_key, expire_date__gt=clock.now()).first()
         if row is None:
@@ -25,6 +25,6 @@ class SessionStore(db.SessionStore):
         return self.decode(row.session_data)
 
     def get_expiry_date(self, **kwargs: Any) -> datetime.datetime:
-        """When the session ends, counted from ``modification``, which is now unless given."""
+        """When the session expires, counted from ``modification`` (default: now)."""
         kwargs.setdefault("modification", clock.now())
         return super().get_expiry_date(**kwargs)

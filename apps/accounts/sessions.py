@@ -1,7 +1,7 @@
-"""The life of a session: when it began, why it ended, and the event of each.
+"""Begin and end sessions, with an audit event for each.
 
-The end by idle time is the session's own expiry (``SESSION_COOKIE_AGE``); the absolute end counts from
-the sign-in. Both are seen when the next request comes with the session's cookie.
+The idle limit is the session's own expiry (``SESSION_COOKIE_AGE``); the absolute limit counts from the
+sign-in. Both are checked when the next request with the session's cookie arrives.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from apps.core.actor import Actor, Origin
 from apps.core.requests import actor_of, origin_of
 
 SIGNED_IN_AT = "signed_in_at"  # seconds since 1970, in the session
-RENEWED_AT = "renewed_at"  # likewise: the last request that was written down
+RENEWED_AT = "renewed_at"  # seconds since 1970, in the session: the last renewal that was stored
 
 
 class EndReason(StrEnum):
@@ -37,42 +37,41 @@ class EndReason(StrEnum):
 
 
 def begin(request: HttpRequest, user: User) -> None:
-    """Stamp the session and record the sign-in, after Django has signed the person in.
+    """Store the start time in the session and record the sign-in, after Django has signed the person in.
 
-    Call inside the transaction of the sign-in. The session is written here, so that session and event are
-    stored both or neither.
+    Call within the sign-in's transaction. Saves the session, so that session and event are stored together.
     """
     request.session[SIGNED_IN_AT] = clock.seconds()
     request.session.save()
     user.last_login = clock.now()
     user.save(update_fields=["last_login"])
-    # The failures before it are over; a block stays until an administrator unlocks.
+    # Reset the count of failures; a block stays until an administrator removes it.
     User.objects.filter(pk=user.pk, failed_sign_ins__gt=0, sign_in_blocked_at=None).update(failed_sign_ins=0)
     actor = actor_for(user, origin_of(request))
     record(Event(type=SESSION_SIGNED_IN, actor=actor, person=actor.id))
 
 
 def end(request: HttpRequest, reason: EndReason) -> None:
-    """End the session of the request's person, with its event. The request goes on as nobody's."""
+    """End the session of the request's person and record it. The request continues as anonymous."""
     with transaction.atomic():
         actor = actor_of(request)
         auth.logout(request)
         _record_end(actor, reason)
 
 
-def renew(request: HttpRequest, *, at_once: bool = False) -> None:
-    """Let the idle time begin again, in the row too where that is a minute old, or a tenth of the idle time.
+def renew(request: HttpRequest, *, force: bool = False) -> None:
+    """Restart the idle time. Write the row only if its time is a minute or a tenth of the idle time old.
 
-    A row that is written with every request would be a third durable commit of each create.
+    Writing it on every request would add a third durable commit to each create. ``force``: always write.
     """
     now = clock.seconds()
     stale = min(60, settings.SESSION_COOKIE_AGE // 10)
-    if at_once or now - request.session.get(RENEWED_AT, 0) >= stale:
+    if force or now - request.session.get(RENEWED_AT, 0) >= stale:
         request.session[RENEWED_AT] = now
 
 
 def seconds_left(request: HttpRequest) -> int:
-    """Seconds until the session ends if nothing more is asked: idle time, or less near the absolute end."""
+    """Seconds until the session ends without another request, by the idle or the absolute limit."""
     now = clock.seconds()
     began: int = request.session.get(SIGNED_IN_AT, now)
     absolute = began + settings.SESSION_ABSOLUTE_SECONDS
@@ -81,7 +80,7 @@ def seconds_left(request: HttpRequest) -> int:
 
 
 def end_if_too_old(request: HttpRequest) -> None:
-    """End a session that began ``SESSION_ABSOLUTE_SECONDS`` ago or earlier."""
+    """End the session if it began at least ``SESSION_ABSOLUTE_SECONDS`` ago, otherwise renew it."""
     now = clock.seconds()
     signed_in_at: int = request.session.setdefault(SIGNED_IN_AT, now)
     if now - signed_in_at >= settings.SESSION_ABSOLUTE_SECONDS:
@@ -91,20 +90,20 @@ def end_if_too_old(request: HttpRequest) -> None:
 
 
 def close_if_idle(request: HttpRequest) -> None:
-    """Clear away the expired session that the request's cookie names, with the event of its end.
+    """Delete the expired session named by the request's cookie, and record its end.
 
-    Django has already taken the request for nobody's; this only tells the log. The row goes, so it is
-    told once, even when two requests come at the same time.
+    Django already treats the request as anonymous. Deleting the row ensures one event per session, even if
+    two requests arrive at the same time.
     """
     _close_expired(request.COOKIES.get(settings.SESSION_COOKIE_NAME, ""), origin_of(request))
 
 
-def close_expired_sessions(most: int = 200) -> int:
-    """Clear away sessions whose cookie never came again, each with its event; returns how many.
+def close_expired_sessions(limit: int = 200) -> int:
+    """Delete up to ``limit`` expired sessions, record each end, and return the number of sessions.
 
-    Nothing that waited in them stays behind: a kept entry, the token of a one-time link.
+    This also deletes the data stored in them, such as the token of a one-time link.
     """
-    keys = Session.objects.filter(expire_date__lte=clock.now()).values_list("session_key", flat=True)[:most]
+    keys = Session.objects.filter(expire_date__lte=clock.now()).values_list("session_key", flat=True)[:limit]
     for key in list(keys):
         _close_expired(key, Origin())
     return len(keys)
@@ -125,7 +124,7 @@ def _close_expired(key: str, origin: Origin) -> None:
 
 
 def _person_of(session: Session) -> User | None:
-    """Whose session it was; nobody's when it had ended before, by a deactivation or a new password."""
+    """The session's person. None if a deactivation or a new password had already ended the session."""
     data = session.get_decoded()
     user = User.objects.filter(pk=data.get(auth.SESSION_KEY, 0), is_active=True).first()
     carried = data.get(auth.HASH_SESSION_KEY, "")

@@ -1,7 +1,7 @@
-"""How often a sign-in may fail: by account and address, by address, and by account alone.
+"""Limits for failed sign-ins: per account and address, and per address.
 
-A known browser is counted by itself and not by its address, and a block of the account does not warning it.
-So nobody who knows a colleague's user name can keep them out.
+A known browser is counted by itself, not by its address, and a blocked account can still sign in from it. So
+a person who knows a colleague's user name cannot lock them out.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from apps.core.requests import origin_of
 
 ACCOUNT_AT_ONE_PLACE = Limit("sign_in_account", most=5, seconds=5 * 60)
 """Failures of one account from one address, or in one known browser."""
-TOLD = Limit("sign_in_limit_told", most=1, seconds=5 * 60)
-"""One event within this time says that sign-ins were limited, not one for each attempt."""
+LIMIT_EVENTS = Limit("sign_in_limit_told", most=1, seconds=5 * 60)
+"""Recorded events about limited sign-ins: one per period, not one per attempt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A sign-in that may be tried. ``blocked``: whatever the password is, the answer is no."""
+    """A sign-in attempt within the limits. ``blocked``: refuse it even if the password is correct."""
 
     act: LimitedAct
     address: str
     blocked: bool
 
     def succeeded(self) -> None:
-        """Count nothing."""
+        """Undo the count of this attempt."""
         give_back(self.act)
 
     def failed(self) -> None:
-        """Count the failure of the address; that of the account at this place is counted already."""
+        """Count a failure of the address; ``begin`` has already counted the account at this place."""
         _of_address().take(self.address)
 
 
 def begin(request: HttpRequest, username: str, account: User | None) -> Attempt | None:
-    """Begin a sign-in of what was typed as a user name; None where it may not be tried now.
+    """Count an attempt to sign in with the typed user name. Returns None if a limit is reached.
 
-    The name is counted whether there is an account or not, so that the limit tells nothing about accounts.
+    The name is counted even if no account has it, so that the limit does not reveal which accounts exist.
     """
     address = network_of(origin_of(request).client_address)
     device = known_devices.device_of(request, account)
@@ -57,12 +57,15 @@ def begin(request: HttpRequest, username: str, account: User | None) -> Attempt 
     return Attempt(act, address, blocked)
 
 
-def is_to_be_told(request: HttpRequest, username: str) -> bool:
-    """Whether a refusal is new for the address and for the account: neither many of these fills the log."""
-    who = (("address", network_of(origin_of(request).client_address)), ("account", username.lower()))
-    return all(TOLD.take(*one) for one in who)
+def take_limit_event(request: HttpRequest, username: str) -> bool:
+    """Whether to record this refusal: the first in the period for both the address and the account.
+
+    Counts the refusal, so that a series of attempts does not flood the log.
+    """
+    keys = (("address", network_of(origin_of(request).client_address)), ("account", username.lower()))
+    return all(LIMIT_EVENTS.take(*key) for key in keys)
 
 
 def _of_address() -> Limit:
-    # Counted after the password was checked: good sign-ins of an office at once do not stop each other.
+    # Counted after the password check, so that simultaneous valid sign-ins of one office are not limited.
     return Limit("sign_in_address", most=settings.SIGN_IN_ADDRESS_FAILURES, seconds=60)

@@ -1,7 +1,7 @@
-"""Sign-in, sign-out and a person's own things. Of django-allauth's pages only these two exist here.
+"""URLs for sign-in, sign-out and a person's own account. Only these two of django-allauth's pages are in use.
 
-allauth finds ``account_login`` and ``account_logout`` by name; it asks for its other pages (registration,
-e-mail, forgotten passwords) only on ways that this portal does not offer.
+allauth reverses ``account_login`` and ``account_logout`` by name. It reverses its other pages (registration,
+e-mail, forgotten passwords) only in features that this portal does not offer.
 """
 
 from django.urls import path

@@ -1,4 +1,4 @@
-"""Sign-in, sign-out, the one-time link, and what people change of their own account."""
+"""Views for sign-in, sign-out, one-time links and a person's own account."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ from apps.core.form_input import single
 from apps.core.limits import Limit, network_of
 from apps.core.requests import actor_of, origin_of
 
-# allauth's defaults for these pages. Its own counting takes the clock of the machine.
+# The same limits as allauth's defaults; allauth's own counting uses the machine's clock.
 PASSWORD_LINK_POSTS = Limit("password_link", most=20, seconds=60)
 OWN_PASSWORD_POSTS = Limit("own_password", most=5, seconds=60)
 TOKEN_IN_SESSION = "password_link_token"  # noqa: S105  # the name of a key
-TOKEN_MOVED = "form"  # noqa: S105  # stands in the address where the token was
+TOKEN_MOVED = "form"  # noqa: S105  # replaces the token in the URL
 
 
-class OneWayOn:
-    """A view of allauth's. Where it leads to is not guessed: two different addresses are a 400 page."""
+class SingleNextMixin:
+    """Mixin for allauth's views: respond with 400 if ``next`` has two different values."""
 
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        super().setup(request, *args, **kwargs)  # type: ignore[misc]  # of the view that this is mixed into
+        super().setup(request, *args, **kwargs)  # type: ignore[misc]  # defined by the view class
         for values in (request.GET, request.POST):
             single(values, "next")
 
 
-class SignInView(OneWayOn, LoginView):  # type: ignore[misc]  # allauth ships no types
-    """User name and password."""
+class SignInView(SingleNextMixin, LoginView):  # type: ignore[misc]  # allauth ships no types
+    """Sign in with user name and password."""
 
     form_class = SignInForm
 
     def form_valid(self, form: SignInForm) -> HttpResponse:
-        """Sign in; the browser is known from now on."""
+        """Sign in, and mark the browser as known."""
         response: HttpResponse = super().form_valid(form)
         if isinstance(self.request.user, User):
             known_devices.remember(self.request, response, self.request.user)
@@ -59,12 +59,12 @@ class SignInView(OneWayOn, LoginView):  # type: ignore[misc]  # allauth ships no
         return {**context, "errors": form_errors(context["form"])}
 
 
-class SignOutView(OneWayOn, LogoutView):  # type: ignore[misc]  # as above
-    """The button in the header."""
+class SignOutView(SingleNextMixin, LogoutView):  # type: ignore[misc]  # as above
+    """Sign out, from the button in the header."""
 
 
 sign_in = SignInView.as_view()
-# Nobody's sign-out leads to the sign-in page and not, after it, back to the sign-out.
+# An anonymous sign-out redirects to the sign-in page, without returning to the sign-out afterwards.
 sign_out = login_not_required(SignOutView.as_view())
 
 
@@ -74,20 +74,21 @@ sign_out = login_not_required(SignOutView.as_view())
 def password_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     """Set a password with a one-time link.
 
-    The token moves from the address into the session at once, so that no Referer and no browser history
-    carries it on. To look at the page uses nothing up: a chat that fetches a preview does no harm.
+    The first request moves the token from the URL into the session, so that no Referer header and no browser
+    history contains it. Opening the page does not use the link up: a chat's link preview does no harm.
     """
     address = network_of(origin_of(request).client_address)
     if request.method == "POST" and PASSWORD_LINK_POSTS.take(address) is None:
         return respond_429(request)  # type: ignore[no-any-return]  # allauth ships no types
     moved = token == TOKEN_MOVED
     if moved:
-        token = _kept_token(request)
+        token = _stored_token(request)
     person = find_account(password_links.decode_person(uid))
     if person is None or not password_links.opens_account(person, token):
         return _link_used_up(request)
     if not moved:
-        request.session[TOKEN_IN_SESSION] = encrypt(token)  # who reads the table of sessions gets no link
+        # Encrypted, so that the sessions table does not contain a usable link.
+        request.session[TOKEN_IN_SESSION] = encrypt(token)
         return redirect("password_link", uid, TOKEN_MOVED)
     form = NewPasswordForm(person, request.POST or None)
     if form.is_valid():
@@ -103,7 +104,7 @@ def password_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
         del request.session[TOKEN_IN_SESSION]
         messages.success(request, _("Your password is set. Sign in with it."))
         person.refresh_from_db()
-        return _known(request, redirect("account_login"), person)
+        return _remember_device(request, redirect("account_login"), person)
     context = {"form": form, "errors": form_errors(form), "username": person.username}
     return render(request, "accounts/set_password.html", context)
 
@@ -111,8 +112,8 @@ def password_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
 @sensitive_post_parameters()
 @require_http_methods(["GET", "POST"])
 def own_password(request: HttpRequest) -> HttpResponse:
-    """Change one's own password. This session goes on; all others of the person end."""
-    user = _signed_in(request)
+    """Change one's own password. This session continues; all other sessions of the person end."""
+    user = _signed_in_user(request)
     if request.method == "POST" and OWN_PASSWORD_POSTS.take(str(user.pk)) is None:
         return respond_429(request)  # type: ignore[no-any-return]  # as above
     form = OwnPasswordForm(user, request.POST or None)
@@ -121,15 +122,15 @@ def own_password(request: HttpRequest) -> HttpResponse:
         user.refresh_from_db()
         update_session_auth_hash(request, user)
         messages.success(request, _("Your password was changed"))
-        return _known(request, redirect("own_profile"), user)
+        return _remember_device(request, redirect("own_profile"), user)
     context = {"form": form, "errors": form_errors(form)}
     return render(request, "accounts/own_password.html", context)
 
 
 @require_http_methods(["GET", "POST"])
 def own_profile(request: HttpRequest) -> HttpResponse:
-    """One's own account: name and roles to read, the time zone to choose."""
-    user = _signed_in(request)
+    """Show one's own name and roles, and change the time zone."""
+    user = _signed_in_user(request)
     form = TimeZoneForm(request.POST or None, initial={"time_zone": user.time_zone})
     if form.is_valid():
         services.choose_time_zone(person_id=user.pk, time_zone=form.to_time_zone(), actor=actor_of(request))
@@ -140,18 +141,18 @@ def own_profile(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["POST"])
 def extend_session(request: HttpRequest) -> HttpResponse:
-    """Go on: every request restarts the idle time, this one does nothing else. Answers the seconds left."""
-    sessions.renew(request, at_once=True)
+    """Restart the idle time, and return the seconds left as JSON."""
+    sessions.renew(request, force=True)
     return JsonResponse({"seconds": sessions.seconds_left(request)})
 
 
-def _known(request: HttpRequest, response: HttpResponse, person: User) -> HttpResponse:
+def _remember_device(request: HttpRequest, response: HttpResponse, person: User) -> HttpResponse:
     known_devices.remember(request, response, person)
     return response
 
 
-def _signed_in(request: HttpRequest) -> User:
-    """The request's person; ``SignInFirstMiddleware`` lets nobody else come here."""
+def _signed_in_user(request: HttpRequest) -> User:
+    """The request's person; ``SignInFirstMiddleware`` has redirected anonymous requests."""
     assert isinstance(request.user, User)  # noqa: S101  # narrows the type
     return request.user
 
@@ -160,8 +161,8 @@ def _link_used_up(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/link_used_up.html", status=410)
 
 
-def _kept_token(request: HttpRequest) -> str:
-    """The token that waits in the session; empty where there is none, or its key was taken away."""
+def _stored_token(request: HttpRequest) -> str:
+    """The token stored in the session. Empty if there is none, or if its encryption key was removed."""
     try:
         return decrypt(request.session.get(TOKEN_IN_SESSION, ""))
     except InvalidToken:

@@ -1,4 +1,4 @@
-"""People and roles, for administrators; and the page for what somebody may not do."""
+"""Views for people and roles, for administrators, and the 403 page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from apps.accounts import services
 from apps.accounts.forms import DetailsForm, NewPersonForm
 from apps.accounts.models import User
 from apps.accounts.permissions import MANAGE_PEOPLE
-from apps.accounts.presenters import REFUSAL_WORDS, person_page, person_rows
+from apps.accounts.presenters import REFUSAL_LABELS, person_page, person_rows
 from apps.accounts.selectors import find_person, people
 from apps.audit import person_limits
 from apps.core.form_errors import form_errors
@@ -30,20 +30,20 @@ manages_people = requires(MANAGE_PEOPLE)
 @require_GET
 @manages_people
 def people_list(request: HttpRequest) -> HttpResponse:
-    """Everybody with an account."""
+    """List all accounts."""
     return render(request, "accounts/people.html", {"people": person_rows(people())})
 
 
 @require_http_methods(["GET", "POST"])
 @manages_people
 def add_person(request: HttpRequest) -> HttpResponse:
-    """Add a person. Leads to their page, which issues the link to set a password."""
+    """Add a person, and redirect to their page, where a password link can be issued."""
     form = NewPersonForm(request.POST or None)
     if form.is_valid():
         try:
             person_id = services.add_person(person=form.to_new_person(), actor=actor_of(request))
         except services.ActRefusedError as refused:
-            form.add_error("username", REFUSAL_WORDS[refused.refusal])
+            form.add_error("username", REFUSAL_LABELS[refused.refusal])
         else:
             messages.success(
                 request, _("The person was added. Issue a link, so that they can set a password.")
@@ -55,12 +55,12 @@ def add_person(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @manages_people
 def person(request: HttpRequest, person_id: int) -> HttpResponse:
-    """One person. POST changes name and time zone; the other acts have addresses of their own."""
+    """Show one person; POST changes name and time zone. Other changes have their own URLs."""
     form = None
     if request.method == "POST":
         form = DetailsForm(request.POST)
         if form.is_valid():
-            with _refusals_shown(request):
+            with _refusals_as_messages(request):
                 services.change_person(
                     person_id=person_id, details=form.to_details(), actor=actor_of(request)
                 )
@@ -72,8 +72,8 @@ def person(request: HttpRequest, person_id: int) -> HttpResponse:
 @require_POST
 @manages_people
 def grant_role(request: HttpRequest, person_id: int, role: str) -> HttpResponse:
-    """Grant one role."""
-    with _refusals_shown(request):
+    """Grant one role, and redirect to the person's page."""
+    with _refusals_as_messages(request):
         services.grant_role(person_id=person_id, role=role, actor=actor_of(request))
     return redirect("accounts:person", person_id)
 
@@ -81,8 +81,8 @@ def grant_role(request: HttpRequest, person_id: int, role: str) -> HttpResponse:
 @require_POST
 @manages_people
 def revoke_role(request: HttpRequest, person_id: int, role: str) -> HttpResponse:
-    """Revoke one role."""
-    with _refusals_shown(request):
+    """Revoke one role, and redirect to the person's page."""
+    with _refusals_as_messages(request):
         services.revoke_role(person_id=person_id, role=role, actor=actor_of(request))
     return redirect("accounts:person", person_id)
 
@@ -90,8 +90,8 @@ def revoke_role(request: HttpRequest, person_id: int, role: str) -> HttpResponse
 @require_POST
 @manages_people
 def deactivate(request: HttpRequest, person_id: int) -> HttpResponse:
-    """End the person's access at once."""
-    with _refusals_shown(request):
+    """Deactivate the person, which ends their access immediately."""
+    with _refusals_as_messages(request):
         services.deactivate_person(person_id=person_id, actor=actor_of(request))
     return redirect("accounts:person", person_id)
 
@@ -100,7 +100,7 @@ def deactivate(request: HttpRequest, person_id: int) -> HttpResponse:
 @manages_people
 def reactivate(request: HttpRequest, person_id: int) -> HttpResponse:
     """Let the person sign in again."""
-    with _refusals_shown(request):
+    with _refusals_as_messages(request):
         services.reactivate_person(person_id=person_id, actor=actor_of(request))
     return redirect("accounts:person", person_id)
 
@@ -109,7 +109,7 @@ def reactivate(request: HttpRequest, person_id: int) -> HttpResponse:
 @manages_people
 def unlock_sign_in(request: HttpRequest, person_id: int) -> HttpResponse:
     """Let the person sign in from any browser again."""
-    with _refusals_shown(request):
+    with _refusals_as_messages(request):
         services.unlock_sign_in(person_id=person_id, actor=actor_of(request))
     return redirect("accounts:person", person_id)
 
@@ -117,11 +117,11 @@ def unlock_sign_in(request: HttpRequest, person_id: int) -> HttpResponse:
 @require_POST
 @manages_people
 def issue_password_link(request: HttpRequest, person_id: int) -> HttpResponse:
-    """Make a one-time link and show it, once.
+    """Create a one-time link and show it once.
 
-    The one POST that answers with a page: to lead elsewhere, the link would have to be kept somewhere.
+    This POST responds with a page: a redirect would require storing the link.
     """
-    with _refusals_shown(request):
+    with _refusals_as_messages(request):
         uid, token = services.issue_password_link(person_id=person_id, actor=actor_of(request))
         link = request.build_absolute_uri(reverse("password_link", args=[uid, token]))
         return _show_person(request, person_id, password_link=link)
@@ -129,12 +129,12 @@ def issue_password_link(request: HttpRequest, person_id: int) -> HttpResponse:
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """The portal's 403 page (handler403). What was wanted is recorded, for everybody who is signed in or not.
+    """The portal's 403 page (handler403). Records the denial, for signed-in and anonymous actors.
 
-    Beyond the limit of the person the answer is 429, and the log is not filled any further.
+    Beyond the actor's limit the response is 429 and nothing is recorded.
 
-    Only a :class:`~apps.core.permissions.PermissionMissing` names permissions. The text of another exception
-    could hold personal data and is not read.
+    Permissions are recorded only from a :class:`~apps.core.permissions.PermissionMissing`. The text of any
+    other exception could contain personal data and is ignored.
     """
     missing = exception.permissions if isinstance(exception, PermissionMissing) else ()
     view = request.resolver_match.view_name if request.resolver_match else ""
@@ -152,7 +152,7 @@ def _show_person(
         raise Http404
     errors = form_errors(form) if form else []
     context = {
-        "person": person_page(found, reader_id=request.user.pk or 0),
+        "person": person_page(found, viewer_id=request.user.pk or 0),
         "form": form or DetailsForm(initial={"name": found.name, "time_zone": found.time_zone}),
         "errors": errors,
         "password_link": password_link,
@@ -161,11 +161,11 @@ def _show_person(
 
 
 @contextmanager
-def _refusals_shown(request: HttpRequest) -> Iterator[None]:
-    """What the service refuses is said on the page that follows; nobody and no such role are a 404."""
+def _refusals_as_messages(request: HttpRequest) -> Iterator[None]:
+    """Show a service's refusal as a message on the next page; an unknown person or role is a 404."""
     try:
         yield
     except services.ActRefusedError as refused:
-        messages.error(request, str(REFUSAL_WORDS[refused.refusal]))
+        messages.error(request, str(REFUSAL_LABELS[refused.refusal]))
     except (User.DoesNotExist, services.UnknownRoleError) as missing:
         raise Http404 from missing

@@ -1,4 +1,4 @@
-"""The audit app. Its triggers are created on the tables after every migration."""
+"""Configuration of the audit app, which installs its triggers after every migration."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class AuditConfig(AppConfig):
     label = "audit"
 
     def ready(self) -> None:
-        from apps.audit.audit_events import EVENTS  # noqa: PLC0415  # models are not there yet at import
+        from apps.audit.audit_events import EVENTS  # noqa: PLC0415  # models are not loaded at import
         from apps.audit.integrity import key_fingerprint  # noqa: PLC0415  # likewise
         from apps.audit.registry import register  # noqa: PLC0415  # likewise
         from apps.core.key_fingerprints import register_kind  # noqa: PLC0415  # likewise
@@ -25,7 +25,7 @@ class AuditConfig(AppConfig):
 
 
 def _install_triggers(*, using: str, **_: Any) -> None:
-    # Not in a migration: a later AlterField on SQLite rebuilds the table and drops its triggers silently.
-    from apps.audit.triggers import install_triggers  # noqa: PLC0415  # models are not there yet at import
+    # Not in a migration: on SQLite, a later AlterField rebuilds the table and silently drops its triggers.
+    from apps.audit.triggers import install_triggers  # noqa: PLC0415  # models are not loaded at import
 
     install_triggers(connections[using])

@@ -1,4 +1,4 @@
-"""The event types of the audit log itself: who read, exported, signed and verified it, and limits reached."""
+"""The event types of the audit log itself: viewing, export, signing, verification, and limits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from apps.audit.registry import AppEvents, EventOutcome, Key, ValueType
 EVENTS = AppEvents("audit")
 
 FILTERS = Key(
-    "filters",  # what was asked for ("person"), never the values
+    "filters",  # the names of the filters ("person"), never their values
     ValueType.CODES,
     _("Filters"),
     {
@@ -24,12 +24,12 @@ FILTERS = Key(
         "failures": _("only failures and denials"),
     },
 )
-# The range, by the sequences; ROWS: how many of it had left the portal.
+# FIRST and LAST: the range of sequence numbers. ROWS: the number of rows sent or removed.
 FIRST = Key("first", ValueType.NUMBER, _("First event"))
 LAST = Key("last", ValueType.NUMBER, _("Last event"))
 ROWS = Key("rows", ValueType.NUMBER, _("Rows"))
 FORMAT = Key("format", ValueType.CODE, _("Format"), {"csv": _("CSV"), "jsonl": _("JSON Lines")})
-HASH = Key("hash", ValueType.CODE, _("Hash of the last event"))  # of the last row that is removed
+HASH = Key("hash", ValueType.CODE, _("Hash of the last event"))  # of the last removed row
 VERDICT = Key(
     "verdict",
     ValueType.CODE,
@@ -122,7 +122,7 @@ AUDIT_CHECKPOINT_SIGNED = EVENTS.define(
     keys=(
         LAST,
         Key("key", ValueType.CODE, _("Signing key")),
-        # Each machine has a file: the first 16 digits of the file's first signature.
+        # Each machine has its own file, identified by the first 16 digits of the file's first signature.
         Key("file", ValueType.CODE, _("File of checkpoints")),
     ),
 )
@@ -145,7 +145,7 @@ AUDIT_PROOF_DOWNLOADED = EVENTS.define(
     sentence=_("%(actor)s downloaded the proof of the audit log up to event %(last)s"),
     keys=(LAST,),
 )
-# Recorded once in the limit's period, not for each further act.
+# Recorded once per period of the limit, not for each further request.
 LIMIT_REACHED = EVENTS.define(
     "limit.reached",
     label=_("Limit reached"),

@@ -1,13 +1,12 @@
-"""The hash chain over the audit log: pure functions, without Django, for the writer and for verifiers.
+"""The hash chain of the audit log: pure functions without Django, used to write and to verify.
 
-A stored row is a :class:`Row` and a hash::
+A stored row consists of a :class:`Row` and its hash::
 
     hash = SHA-256( previous hash, 32 bytes  ‖  canonical bytes of the row )
 
-The canonical bytes are one JSON object in UTF-8: every stored field but the two hashes, keys sorted,
-no blanks, characters beyond ASCII as themselves, an absent text as ``null``. Whoever changes, drops,
-adds or swaps a row must therefore change the hash of every row behind it, and those are known outside
-the database.
+The canonical bytes are one JSON object in UTF-8 with every stored field except the two hashes: sorted keys,
+no blanks, characters beyond ASCII unescaped, missing texts as ``null``. Changing, dropping, adding or moving
+a row therefore changes the hash of every later row, and signed hashes are stored outside the database.
 """
 
 from __future__ import annotations
@@ -17,18 +16,18 @@ import json
 from typing import Final, NamedTuple
 
 FORMAT: Final = 1
-"""Version of the canonical bytes that :func:`canonical_bytes` makes; stored in each row and hashed."""
+"""Version of the canonical bytes of :func:`canonical_bytes`; stored in each row and part of its hash."""
 
 GENESIS: Final = "0" * 64
-"""What stands for the previous hash in the first row."""
+"""The previous hash of the first row."""
 
 
 class Row(NamedTuple):
     """One stored row without its own hash, in the order of the columns.
 
-    ``time`` counts microseconds since 1970-01-01T00:00:00Z: a whole number comes back from every database
-    as it went in. ``data`` is the stored JSON text itself, never parsed and written again. ``failure``
-    may be 0 or 1, as SQLite gives it back.
+    ``time``: microseconds since 1970-01-01T00:00:00Z, an integer because every database returns it unchanged.
+    ``data``: the stored JSON text, never parsed and serialised again. ``failure``: 0 or 1 if read from
+    SQLite.
     """
 
     seq: int
@@ -52,20 +51,20 @@ class Row(NamedTuple):
 
 
 class UnknownFormatError(ValueError):
-    """The row was written in a format that this version does not know."""
+    """The row has a format that this version cannot read."""
 
 
 def canonical_json(value: object) -> str:
-    """JSON with sorted keys and no blanks. Raises ``ValueError`` for what JSON has no word for (NaN)."""
+    """JSON with sorted keys and no blanks. Raises ``ValueError`` for values without a JSON form (NaN)."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def canonical_bytes(row: Row) -> bytes:
-    """What is hashed of a row. Raises :class:`UnknownFormatError`."""
+    """The bytes of a row that are hashed. Raises :class:`UnknownFormatError`."""
     if row.format != FORMAT:
         raise UnknownFormatError(f"Row {row.seq} has the unknown format {row.format}")
     fields = row._asdict()
-    del fields["previous_hash"]  # it stands in front of these bytes
+    del fields["previous_hash"]  # hashed before these bytes
     fields["failure"] = bool(row.failure)
     return canonical_json(fields).encode()
 
@@ -73,7 +72,7 @@ def canonical_bytes(row: Row) -> bytes:
 def row_hash(row: Row) -> str:
     """The hash of the row, 64 lower-case hex digits.
 
-    Raises :class:`UnknownFormatError`, and ``ValueError`` when ``previous_hash`` is no SHA-256 in that form.
+    Raises :class:`UnknownFormatError`, and ``ValueError`` if ``previous_hash`` is not a SHA-256 in that form.
     """
     previous = bytes.fromhex(row.previous_hash)
     if previous.hex() != row.previous_hash or len(previous) != hashlib.sha256().digest_size:

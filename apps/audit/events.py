@@ -1,4 +1,4 @@
-"""One event: a value that carries only what its event type declares."""
+"""An audit event as a value, validated against its event type."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from apps.audit.registry import CODE, EventType, ValueType, find_event_type
 from apps.core.actor import Actor
 
 MAX_TEXT = 200
-"""Characters in a reference, a name or an address."""
+"""Maximum characters of a reference, a name or an address."""
 MAX_ITEMS = 50
-"""Entries of a list."""
+"""Maximum entries of a list."""
 MAX_ROLES = 10
 
 REFERENCE = re.compile(r"[^\s@\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
-"""A reference that people can type: a blank or an @ says that it was a name or an e-mail address instead.
-Forms and addresses that take a reference refuse everything else."""
+"""A reference that people can type. A blank or an @ indicates a name or an e-mail address instead.
+Forms and URLs that accept a reference reject everything else."""
 
 VENDOR_REFERENCE = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
-"""A reference that comes out of the vendor's answer: whatever ``apps.cdp`` lets through. A created consumer
-must not go unrecorded over the spelling of its reference."""
+"""A reference from the vendor's answer: anything that ``apps.cdp`` accepts. An unusual reference must not
+prevent the creation of a consumer from being recorded."""
 
 WORD = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
-# PostgreSQL refuses NUL, UTF-8 has no lone surrogates, and the rest forges lines in a terminal.
+# PostgreSQL rejects NUL, UTF-8 has no lone surrogates, and control characters can forge lines in a terminal.
 _UNSTORABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 _REFERENCES = {
@@ -41,16 +41,16 @@ Value = str | int | None | Sequence[str]
 
 
 class EventError(ValueError):
-    """The event carries something that its event type does not declare. The text names keys, never values."""
+    """The event has a value that its event type does not declare. The message names keys, never values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What somebody did, or what happened. Raises :class:`EventError` for a value that is not declared.
+    """One audit event. Raises :class:`EventError` for a value that the event type does not declare.
 
     ``submission`` and ``order_ref`` are empty or match :data:`REFERENCE`, ``consumer_ref`` and ``guest_ref``
-    :data:`VENDOR_REFERENCE`. ``person`` is the id of the account that the event is about. ``data`` holds keys
-    of the event type, each a value of its :class:`ValueType`.
+    :data:`VENDOR_REFERENCE`. ``person`` is the id of the account that the event is about. ``data`` has keys
+    of the event type, each with a value of its :class:`ValueType`.
     """
 
     type: EventType
@@ -83,9 +83,9 @@ class Event:
 
 
 def storable(text: str) -> str:
-    """Text that people or their programs chose, fit to be stored: cut, unprintable characters replaced.
+    """Text from a user or client, cut to :data:`MAX_TEXT` and with unprintable characters replaced.
 
-    It is mended, not refused: an odd header or name must not be able to keep a denial out of the log.
+    It is repaired, not rejected: an unusual header or name must not prevent a denial from being recorded.
     """
     return _UNSTORABLE.sub("?", text[:MAX_TEXT])
 
@@ -102,7 +102,7 @@ def _fits(value: Value, type_: ValueType) -> bool:
         return True
     match type_:
         case ValueType.NUMBER:
-            # Whole numbers that every JSON reader keeps exact (RFC 8259, section 6).
+            # Integers that every JSON parser reads exactly (RFC 8259, section 6).
             return type(value) is int and abs(value) < 2**53
         case ValueType.CODE:
             return isinstance(value, str) and CODE.fullmatch(value) is not None

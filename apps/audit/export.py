@@ -1,7 +1,7 @@
-"""The audit log as a file: a range of events, oldest first, in memory that does not grow with the range.
+"""Export a range of the audit log as a file, oldest event first, with constant memory.
 
-An export is itself recorded. A broken file cannot be taken for a whole one: JSON Lines end in a line
-that says so, and whatever stops the export is raised through to the server, which breaks the connection.
+Each export is recorded. An incomplete file is recognisable: a complete JSON Lines file ends with a closing
+line, and any error is raised to the server, which breaks the connection.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _TIME: Final = COLUMNS.index("time")
 _FAILURE: Final = COLUMNS.index("failure")
 BYTE_ORDER_MARK: Final = "\ufeff"
-"""By which Excel knows that a CSV file is UTF-8."""
+"""Marks a CSV file as UTF-8 for Excel."""
 CSV_COLUMNS: Final = ("at", *COLUMNS)
 
 
 class Format(StrEnum):
-    """How the events are written."""
+    """File format of an export."""
 
     JSONL = "jsonl"
     CSV = "csv"
@@ -46,7 +46,7 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """The events from the sequence ``first`` to ``last``, both included, in a format."""
+    """An export of the events with sequence numbers ``first`` to ``last``, both included."""
 
     format: Format
     first: int
@@ -60,9 +60,9 @@ def find_range(
     since: dt.datetime | None = None,
     until: dt.datetime | None = None,
 ) -> tuple[int, int] | None:
-    """The sequences of the first and the last event there is within all of the bounds; None for no event.
+    """The sequence numbers of the first and last event within all bounds; None if there is no event.
 
-    ``since`` is included, ``until`` is not.
+    ``since`` is inclusive, ``until`` is exclusive.
     """
     span = span_of(since, until)
     if span is None:
@@ -76,33 +76,33 @@ def find_range(
 
 
 def begin(export: Export, actor: Actor) -> None:
-    """Record that an export begins. Without this event no row is sent."""
+    """Record the start of an export. Call it before sending any row."""
     _record(AUDIT_EXPORT_STARTED, export, actor)
 
 
 def write(
     export: Export, actor: Actor, *, delivered: Callable[[], object] = lambda: None
 ) -> Generator[str, None, None]:
-    """The text of the file, piece by piece. Its end is recorded: exported, or failed after how many rows.
+    """Yield the text of the file in pieces, then record the export as complete or failed, with its rows.
 
-    ``delivered`` is called before it is recorded that all rows were sent; whoever holds a buffer empties it
-    there. Raises the database's errors, and whatever ``delivered`` raises. Given up early (the reader went
-    away), it is a failed export.
+    ``delivered`` is called before the export is recorded as complete, so that a caller can flush its buffer.
+    Raises the database's errors and those of ``delivered``. Closing the generator early (the client
+    disconnected) counts as a failed export.
     """
-    form = _FORMS[export.format]
+    writer = _WRITERS[export.format]
     written, last_hash = 0, ""
     try:
-        yield form.head()
+        yield writer.head()
         for rows in rows_after(export.first - 1, up_to=export.last):
-            release_database_connections()  # the reader may be slow
-            yield _printable("".join(map(form.line, rows)))
+            release_database_connections()  # the client may be slow
+            yield _encodable("".join(map(writer.line, rows)))
             written, last_hash = written + len(rows), rows[-1][HASH]
         delivered()
-    except BaseException:  # the reader's end, too (GeneratorExit): that has to be recorded
+    except BaseException:  # includes GeneratorExit, when the client disconnects: also recorded
         _record(AUDIT_EXPORT_FAILED, export, actor, rows=written)
         raise
     _record(AUDIT_EXPORTED, export, actor, rows=written)
-    yield form.end(export, written, last_hash)
+    yield writer.end(export, written, last_hash)
 
 
 def _record(event_type: EventType, export: Export, actor: Actor, **facts: int) -> None:
@@ -111,8 +111,8 @@ def _record(event_type: EventType, export: Export, actor: Actor, **facts: int) -
         record(Event(event_type, actor, data=data))
 
 
-class _Form(Protocol):
-    """The text of a file: what stands before the events, each event, and what stands behind them."""
+class _Writer(Protocol):
+    """The text of a file: head, one line per event, and end."""
 
     def head(self) -> str: ...
     def line(self, row: StoredRow) -> str: ...
@@ -120,9 +120,9 @@ class _Form(Protocol):
 
 
 class _JsonLines:
-    """One object a line: the stored columns, with ``data`` as it is stored and the time in words.
+    """One JSON object per line: the stored columns, ``data`` as stored, and the time in ISO 8601.
 
-    The last line has the key ``export`` instead. Without it the file is not whole.
+    The last line has the key ``export`` instead. A file without it is incomplete.
     """
 
     def head(self) -> str:
@@ -132,7 +132,7 @@ class _JsonLines:
         fields = dict(zip(COLUMNS, row, strict=True))
         data = fields.pop("data")
         fields |= {"failure": _boolean(row[_FAILURE]), "at": _moment(row[_TIME])}
-        if not _is_one_line_of_json(data):  # somebody has changed it: as a text it breaks no line
+        if not _is_one_line_of_json(data):  # altered in the database: write it as a JSON string
             data = _json(data)
         return f'{_json(fields)[:-1]},"data":{data}}}\n'
 
@@ -148,9 +148,9 @@ class _JsonLines:
 
 
 class _Csv:
-    """A line of names, then a line for each event; no cell becomes a formula in a spreadsheet.
+    """A header line, then one line per event. Cells are protected against spreadsheet formulas.
 
-    It has no last line of its own, which spreadsheets would take for an event.
+    There is no closing line, because a spreadsheet would show it as an event.
     """
 
     def head(self) -> str:
@@ -166,35 +166,35 @@ class _Csv:
         return ""
 
 
-_FORMS: Final[dict[Format, _Form]] = {Format.JSONL: _JsonLines(), Format.CSV: _Csv()}
+_WRITERS: Final[dict[Format, _Writer]] = {Format.JSONL: _JsonLines(), Format.CSV: _Csv()}
 
 
 def _csv_line(cells: Sequence[str]) -> str:
     line = io.StringIO(newline="")
-    csv.writer(line).writerow(cells)  # RFC 4180: CRLF, quotation marks doubled
+    csv.writer(line).writerow(cells)  # RFC 4180: CRLF line ends, doubled quotation marks
     return line.getvalue()
 
 
-# A log that somebody has meddled with is exported, too: no value of a row stops the file.
+# An altered log can be exported too: no stored value makes the export fail.
 def _json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
 
 
 def _moment(microseconds: object) -> str:
-    """Such as ``2026-03-07T09:05:00.000001Z``; empty for what is no time."""
+    """ISO 8601, such as ``2026-03-07T09:05:00.000001Z``; empty for an invalid time."""
     try:
-        moment = _EPOCH + dt.timedelta(microseconds=microseconds)  # type: ignore[arg-type]  # what is stored
+        moment = _EPOCH + dt.timedelta(microseconds=microseconds)  # type: ignore[arg-type]  # any stored value
     except (TypeError, OverflowError):
         return ""
     return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
 def _boolean(stored: object) -> object:
-    return {0: False, 1: True}.get(stored, stored)  # type: ignore[call-overload]  # SQLite keeps 0 and 1
+    return {0: False, 1: True}.get(stored, stored)  # type: ignore[call-overload]  # SQLite stores 0 and 1
 
 
-def _printable(text: str) -> str:
-    """The same where all of it is text; what SQLite keeps as text and is none is spelt out (``\\udcff``)."""
+def _encodable(text: str) -> str:
+    """The text with undecodable bytes, which SQLite may have stored as text, escaped (``\\udcff``)."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 

@@ -1,6 +1,6 @@
-"""The texts of what the audit log stores as codes, from the registered event types.
+"""Labels for the codes in the audit log, from the registered event types.
 
-A code without a label is shown as it is: an event may be of another version of the portal.
+A code without a label is returned unchanged: the event may come from another version of the portal.
 """
 
 from __future__ import annotations
@@ -12,29 +12,29 @@ from apps.audit.registry import Key, find_event_type, role_label
 
 
 def action_label(action: str) -> str:
-    """What an action is called."""
+    """The label of an action."""
     event_type = find_event_type(action)
     return str(event_type.label) if event_type else action
 
 
 def key_label(action: str, key: str) -> str:
-    """What a key of an action's events is called."""
+    """The label of a key of an action's events."""
     declared = _find_key(action, key)
     return str(declared.label) if declared else key
 
 
 def detail_label(action: str, key: str, value: object) -> str:
-    """The text of a value that an event of this action carries."""
+    """The label of a value in an event of this action."""
     return _label(_find_key(action, key), value)
 
 
 def value_label(key: Key, value: object) -> str:
-    """The text of a value of a key; a dash for none, the list in words for several."""
+    """The label of a value of a key: a dash for none, a comma-separated list for several."""
     return _label(key, value)
 
 
 def roles_label(roles: str) -> str:
-    """The text of the roles of an actor, which are stored with commas between; empty for none."""
+    """The labels of an actor's roles, which are stored comma-separated; empty for none."""
     return str(get_text_list([*map(role_label, roles.split(","))], gettext("and"))) if roles else ""
 
 

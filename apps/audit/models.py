@@ -1,6 +1,6 @@
 """The rows of the audit log and the head of its chain.
 
-Rows stand alone: names, roles and references are text, there is no foreign key, nothing cascades.
+Rows are self-contained: names, roles and references are text, without foreign keys, so nothing cascades.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class AppendOnlyError(TypeError):
-    """A row of the audit log was to be written, changed or deleted past ``audit.recording.record``."""
+    """Code other than ``audit.recording.record`` tried to write, change or delete a row of the audit log."""
 
     def __init__(self) -> None:
         super().__init__("The audit log is written by audit.recording.record alone and never changed")
 
 
 class SequenceField(models.BigIntegerField):  # type: ignore[type-arg]  # generic in the stubs alone
-    """A 64-bit primary key that on SQLite is the row id itself.
+    """A 64-bit primary key that is the row id on SQLite.
 
-    Only a column of type INTEGER is (sqlite.org/rowidtable.html). Beside any other type SQLite keeps a
-    second, hidden row id, and ``INSERT OR REPLACE`` with that one would delete a row without a trigger.
+    SQLite uses only a column of type INTEGER as the row id (sqlite.org/rowidtable.html). With any other type
+    there is a second, hidden row id, and ``INSERT OR REPLACE`` with it would delete a row without a trigger.
     """
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
@@ -38,8 +38,8 @@ class SequenceField(models.BigIntegerField):  # type: ignore[type-arg]  # generi
 
 
 def _reference() -> models.CharField[str | None, str | None]:
-    # NULL, not "", where there is none: the partial indexes below leave those rows out, and both databases
-    # see by themselves that `order_ref = 'x'` implies `order_ref IS NOT NULL`.
+    # NULL instead of "": the partial indexes below exclude these rows, and both databases infer from
+    # `order_ref = 'x'` that `order_ref IS NOT NULL`.
     return models.CharField(max_length=200, null=True, editable=False)
 
 
@@ -50,17 +50,17 @@ def _index_of(name: str) -> models.Index:
 
 
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
-    """Rows to read. Everything that writes is refused before the database refuses it."""
+    """Read-only rows. Every write raises :class:`AppendOnlyError` before it reaches the database."""
 
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise AppendOnlyError
 
-    # The asynchronous twins call these.
+    # The asynchronous variants call these.
     create = get_or_create = update_or_create = bulk_create = bulk_update = _refuse
     update = delete = _update = _raw_delete = _insert = _refuse
 
     def _fetch_all(self) -> None:
-        # SQLite keeps any bytes as text. Such a row has to be seen, not to take a page away from others.
+        # SQLite stores any bytes as text. A page must show such a row instead of failing.
         try:
             super()._fetch_all()
         except OperationalError as error:
@@ -75,17 +75,17 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
 
 
 class AuditEvent(models.Model):
-    """One line of the audit log. ``hash`` follows from the other fields, see :mod:`apps.audit.chain`."""
+    """One event of the audit log. ``hash`` is computed from the other fields, see :mod:`apps.audit.chain`."""
 
     seq = SequenceField(primary_key=True, editable=False)
     format = models.SmallIntegerField(editable=False)
-    # Microseconds since 1970 in UTC: the same number in and out of both databases, and in the hash.
+    # Microseconds since 1970 in UTC: an integer, identical in both databases and in the hash.
     time = models.BigIntegerField(editable=False)
     action = models.CharField(max_length=100, editable=False)
     failure = models.BooleanField(editable=False)
     actor_id = _reference()
     actor_name = models.CharField(max_length=200, editable=False)
-    actor_roles = models.CharField(max_length=1100, editable=False)  # codes with commas between
+    actor_roles = models.CharField(max_length=1100, editable=False)  # comma-separated codes
     request_id = _reference()
     peer_address = models.CharField(max_length=200, editable=False)
     client_address = _reference()
@@ -94,7 +94,7 @@ class AuditEvent(models.Model):
     consumer_ref = _reference()
     guest_ref = _reference()
     person = _reference()
-    # JSON as text, not a JSONField: PostgreSQL's jsonb does not give back the bytes that were hashed.
+    # JSON as text, not a JSONField: PostgreSQL's jsonb does not preserve the hashed bytes.
     data = models.TextField(editable=False)
     previous_hash = models.CharField(max_length=64, editable=False)
     hash = models.CharField(max_length=64, editable=False)
@@ -110,12 +110,12 @@ class AuditEvent(models.Model):
             ("verify_log", _("Can verify the audit log")),
         ]
         constraints = [
-            # As a constraint, not unique=True, which on PostgreSQL adds a second index for LIKE. The previous
-            # hash needs none: the trigger demands the hash of the last row, so it is unique when hashes are.
+            # A constraint instead of unique=True, which adds a second index for LIKE on PostgreSQL. The
+            # previous hash needs no constraint: the trigger requires it to be the last row's hash.
             models.UniqueConstraint(fields=["hash"], name="audit_event_hash_unique"),
         ]
-        # One for each filter, ending in the sequence, so that a page is a range of an index at any size.
-        # Times and sequence rise together, so a span of time is two look-ups and then a span of sequences.
+        # One index per filter, ending with the sequence number, so that a page is a range scan at any size.
+        # Time and sequence number rise together: a range of time becomes a range of numbers by two queries.
         indexes = [
             models.Index(fields=["time", "seq"], name="audit_time_seq"),
             models.Index(fields=["action", "seq"], name="audit_action_seq"),
@@ -148,15 +148,15 @@ class AuditEvent(models.Model):
     def from_db(
         cls, db: str | None, field_names: Collection[str], values: Collection[Any], **options: Any
     ) -> Self:
-        """A row as pages can show it: SQLite keeps bytes in a column of any type, and those become text."""
+        """Create an instance from a row; bytes, which SQLite can store in any column, become text."""
         shown = [_text_of(value) if isinstance(value, bytes) else value for value in values]
         return super().from_db(db, field_names, shown, **options)
 
     @property
     def at(self) -> datetime | None:
-        """When it happened, in UTC, exact to the microsecond; None for what no calendar of any zone has.
+        """Time of the event in UTC, with microseconds; None if it is outside the calendar.
 
-        The portal writes no such time. Whoever has changed a row must not take the page away that shows it.
+        The portal never writes such a time, but a page must show an altered row instead of failing.
         """
         try:
             moment = _EPOCH + timedelta(microseconds=self.time)
@@ -166,20 +166,20 @@ class AuditEvent(models.Model):
 
     @property
     def details(self) -> dict[str, Any]:
-        """The values that the action carries, parsed; empty where :attr:`is_readable` says so."""
+        """The parsed ``data``; empty if not :attr:`is_readable`."""
         return _values_of(self.data) or {}
 
     @property
     def is_readable(self) -> bool:
-        """Whether what the action carries can be read. If not, somebody has changed it."""
+        """Whether ``data`` can be parsed. If not, it was altered."""
         return _values_of(self.data) is not None
 
 
 def _values_of(data: str) -> dict[str, Any] | None:
-    """Plain values and lists of them by name, as an event takes them; None for everything else."""
+    """The values by key, plain or in lists as an event allows; None for anything else."""
     try:
         values = json.loads(data)
-        json.dumps(values, ensure_ascii=False).encode()  # half a surrogate pair fits into no page
+        json.dumps(values, ensure_ascii=False).encode()  # raises for a lone surrogate, which no page can show
     except (TypeError, ValueError, RecursionError):
         return None
     if not isinstance(values, dict):
@@ -189,12 +189,12 @@ def _values_of(data: str) -> dict[str, Any] | None:
 
 
 def _text_of(stored: bytes) -> str:
-    """Bytes as text; what is not UTF-8 is written in hexadecimal."""
+    """Decode bytes as UTF-8, with invalid bytes escaped in hexadecimal."""
     return stored.decode("utf-8", "backslashreplace")
 
 
 class AuditHead(models.Model):
-    """The end of the chain, in one row: what the next writer locks and links to."""
+    """The end of the chain, in one row, which the next writer locks and links to."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     seq = models.BigIntegerField()

@@ -1,6 +1,6 @@
-"""How many searches, exports and refused pages one person may have in an hour.
+"""Hourly limits for one person's searches, exports and denied pages.
 
-That a limit is reached is recorded once in that hour, not for each further act.
+Reaching a limit is recorded once per hour, not for each further request.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SECONDS = 60 * 60
 
 
 class Act(StrEnum):
-    """What is counted for each person."""
+    """The actions that are counted per person."""
 
     SEARCH = "search"
     EXPORT = "export"
@@ -35,17 +35,17 @@ _REFUSALS = {
 
 
 def refusal(act: Act) -> str:
-    """What the form says when :func:`allows` says no to a search or an export."""
+    """The form's error message when :func:`allows` returns False for a search or an export."""
     return str(_REFUSALS[act])
 
 
 def allows(act: Act, actor: Actor) -> bool:
-    """Count one act of the person; False where they have reached the limit. Call it outside a transaction.
+    """Count one act of the person and return whether it is within the limit. Call outside a transaction.
 
-    Somebody who is not signed in is counted by their address.
+    An anonymous actor is counted by address.
     """
     who = ("person", actor.id) if actor.id else ("address", network_of(actor.origin.client_address))
-    if Limit(f"person_{act}", _most(act), SECONDS).take(*who) is not None:
+    if Limit(f"person_{act}", _hourly_limit(act), SECONDS).take(*who) is not None:
         return True
     if Limit(f"person_{act}_recorded", 1, SECONDS).take(*who) is not None:
         with transaction.atomic():
@@ -53,10 +53,10 @@ def allows(act: Act, actor: Actor) -> bool:
     return False
 
 
-def _most(act: Act) -> int:
-    most = {
+def _hourly_limit(act: Act) -> int:
+    limits = {
         Act.SEARCH: settings.SEARCHES_PER_HOUR,
         Act.EXPORT: settings.EXPORTS_PER_HOUR,
         Act.DENIAL: settings.DENIALS_PER_HOUR,
     }
-    return int(most[act])
+    return int(limits[act])

@@ -1,7 +1,7 @@
-"""The event types of the audit log: what an event may carry, and the texts that pages show for it.
+"""Registry of event types: the values that an event can have, and the texts that pages show for it.
 
 Each app defines its event types in its ``audit_events.py`` and registers them in ``AppConfig.ready()``. This
-module holds the mechanism and no event type.
+module contains the mechanism only.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ CODE = re.compile(r"[a-z0-9_.:-]{1,100}")
 
 
 class ValueType(Enum):
-    """What a key of an event may hold. ``None`` ("not known") is allowed for each.
+    """Type of a key's value. ``None`` (not known) is always allowed.
 
-    None of them has room for what was typed about a consumer.
+    No type allows personal data of a consumer.
     """
 
-    NUMBER = auto()  # a whole number: a status, a count, milliseconds
-    CODE = auto()  # a code of ours, lower case: "timeout"
+    NUMBER = auto()  # an integer: a status, a count, milliseconds
+    CODE = auto()  # a code of the portal, lower case: "timeout"
     CODES = auto()  # a list of such codes
     WORD = auto()  # a technical word in either case: "POST", "firstName", a UUID
     WORDS = auto()  # a list of such words
@@ -39,7 +39,7 @@ class ValueType(Enum):
 
 
 class EventOutcome(TextChoices):
-    """How an act ended, as the pages of the audit log show it and filter by it."""
+    """Outcome of an event, which pages of the audit log show and filter by."""
 
     DONE = "done", _("Done")
     FAILED = "failed", _("Failed")
@@ -51,10 +51,10 @@ class EventOutcome(TextChoices):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Key:
-    """One value that an event may carry, and how pages show it.
+    """A key of an event's data, and how pages show its values.
 
-    ``labels``: the text of each code; a code without a label is shown as it is. ``describe``: the text of
-    codes that no table can list, such as ``http_599``; it returns None for a code that it does not know.
+    ``labels``: the label of each code; a code without a label is shown unchanged. ``describe``: returns the
+    label of codes that cannot be listed, such as ``http_599``, or None for any other code.
     """
 
     name: str
@@ -66,12 +66,11 @@ class Key:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EventType:
-    """What an event may carry, and how pages show it. Made by :meth:`AppEvents.define`; compared by identity.
+    """A type of event. Created by :meth:`AppEvents.define`; compared by identity.
 
-    ``app``: the label of the app that defines it. ``name``: what the log stores as ``action``. ``label``:
-    what pages call it. ``sentence``: what happened, with ``%(key)s`` for any of its keys and of
-    :data:`SENTENCE_VALUES`. ``sentence_for``: returns another sentence for some values of the keys, or None.
-    ``outcome``: how such an act ended.
+    ``app``: the label of the app that defines it. ``name``: stored as ``action``. ``label``: its name on
+    pages. ``sentence``: the text of an event, with ``%(key)s`` for its keys and :data:`SENTENCE_VALUES`.
+    ``sentence_for``: returns another sentence for certain values of the keys, or None.
     """
 
     app: str
@@ -89,7 +88,7 @@ class EventType:
 
 
 SENTENCE_VALUES: Final = ("actor", "action", "address", "order", "consumer", "submission", "username")
-"""What a sentence may name beside the keys of its event type; ``username``: the account it is about."""
+"""Values available to every sentence besides the event type's keys; ``username``: the event's person."""
 
 
 class AppEvents:
@@ -109,10 +108,9 @@ class AppEvents:
         outcome: EventOutcome = EventOutcome.DONE,
         sentence_for: Callable[[Mapping[str, Any]], Text | None] | None = None,
     ) -> EventType:
-        """Define an event type. It can be recorded once :func:`register` has been called.
+        """Define an event type. Events of it can be recorded after :func:`register`.
 
-        Raises ``ValueError`` for a name that is not written as a code, a key that occurs twice, and an event
-        type without a label or a sentence.
+        Raises ``ValueError`` if a name is not a code, a key occurs twice, or label or sentence is empty.
         """
         keys = tuple(keys)
         by_name = {key.name: key for key in keys}
@@ -132,7 +130,7 @@ _role_labels: dict[str, Text] = {}
 
 
 def register(events: AppEvents) -> None:
-    """Make the event types of an app known. Raises ``ValueError`` for a name that is known already."""
+    """Register the event types of an app. Raises ``ValueError`` if a name is already registered."""
     for event_type in events.event_types:
         if event_type.name in _registered:
             raise ValueError(f"The event type {event_type.name} is defined twice")
@@ -140,27 +138,27 @@ def register(events: AppEvents) -> None:
 
 
 def register_role_labels(labels: Mapping[str, Text]) -> None:
-    """Set how pages show the roles that each event stores of its actor."""
+    """Set the labels for the actor's roles in events."""
     _role_labels.update(labels)
 
 
 def event_types() -> tuple[EventType, ...]:
-    """Every registered event type."""
+    """All registered event types."""
     return tuple(_registered.values())
 
 
 def find_event_type(name: str) -> EventType | None:
-    """The event type of this name; None for a name of another version of the portal."""
+    """The event type with this name; None if it is from another version of the portal."""
     return _registered.get(name)
 
 
 def role_label(role: str) -> str:
-    """What a role is called; the role itself where no label is registered."""
+    """The label of a role; the role itself if no label is registered."""
     return str(_role_labels.get(role, role))
 
 
 def outcome_of(name: str, *, failure: bool) -> EventOutcome:
-    """The outcome of a stored event with this name and this column ``failure``."""
+    """The outcome of a stored event with this action and this value of the column ``failure``."""
     event_type = _registered.get(name)
     if event_type is not None and event_type.outcome not in (EventOutcome.DONE, EventOutcome.FAILED):
         return event_type.outcome

@@ -1,4 +1,4 @@
-"""Reading the audit log. Nothing here changes anything."""
+"""Queries for the audit log."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from apps.core import keyset
 NEWEST_BY = ("seq",)
 REFERENCES = ("consumer_ref", "submission", "order_ref", "guest_ref")
 FEW = 200
-"""Events that are sooner asked for one by one than sought in the whole log."""
+"""Up to this number of matching events, their sequence numbers are listed in the query."""
 RELATED = 50
-"""Events that a page shows beside one; the whole timeline is a list of its own."""
+"""Maximum number of related events on the page of an event."""
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
-    """What is asked of the log. All that is given holds together; what is not given is empty."""
+    """Filters of the log. An event must match every filter that is not empty."""
 
-    since: dt.datetime | None = None  # from that moment on
-    until: dt.datetime | None = None  # before that moment
-    person: str = ""  # the id of who did it
-    account: str = ""  # the id of the person to whom it was done
+    since: dt.datetime | None = None  # inclusive
+    until: dt.datetime | None = None  # exclusive
+    person: str = ""  # id of the actor
+    account: str = ""  # id of the person that the event is about
     action: str = ""
     outcome: EventOutcome | None = None
     address: str = ""  # of the client
@@ -39,17 +39,17 @@ class LogFilter:
     failures: bool = False
 
     def kinds(self) -> list[str]:
-        """What was asked for, without the values: what the log keeps of it."""
+        """The names of the filters in use, without their values, as they are recorded."""
         return [field.name for field in dataclasses.fields(self) if getattr(self, field.name)]
 
 
 def page_of_log(
     asked: LogFilter, *, size: int, position: keyset.Position | None, oldest_first: bool
 ) -> keyset.Page[AuditEvent]:
-    """A page of what is asked for. Raises ``UnreadableKey`` as :func:`apps.core.keyset.page_of` does.
+    """A page of the matching events. Raises ``UnreadableKey`` as :func:`apps.core.keyset.page_of` does.
 
-    Each condition is a range of an index that ends in the sequence, so a page costs the same at any size of
-    the log. Of several the database follows one, from and to where :func:`_together` finds reason to look.
+    Each condition has an index that ends with the sequence number, so a page takes the same time at any size
+    of the log. With several conditions the database uses one index, within the bounds from :func:`_combined`.
     """
     possible = _without_contradiction(asked)
     if possible is None:
@@ -68,7 +68,7 @@ def page_of_log(
         return keyset.Page([])
     lists = []
     for of_outcome in conditions_of(asked.outcome) if asked.outcome else [Q()]:
-        together = _together([*conditions, *([of_outcome] if of_outcome else [])], span)
+        together = _combined([*conditions, *([of_outcome] if of_outcome else [])], span)
         if together is not None:
             events = AuditEvent.objects.filter(together)
             lists += [events.filter(where) for where in _with_reference(asked.reference)]
@@ -79,32 +79,32 @@ def page_of_log(
 
 
 def find_event(seq: int) -> AuditEvent | None:
-    """One event, or None."""
+    """The event with this sequence number, or None."""
     return AuditEvent.objects.filter(seq=seq).first()
 
 
 def events_of_submission(submission_id: str) -> tuple[AuditEvent, ...]:
-    """Everything that happened to a submission, first to last: the timeline of its receipt."""
+    """All events of a submission, oldest first, for the timeline of its receipt."""
     return tuple(AuditEvent.objects.filter(submission=submission_id).order_by("seq"))
 
 
 def events_of_person(person_id: str) -> tuple[AuditEvent, ...]:
-    """Everything that was done to an account (not by it), first to last."""
+    """All events about an account (not by it), oldest first."""
     return tuple(AuditEvent.objects.filter(person=person_id).order_by("seq"))
 
 
 def same_request(event: AuditEvent) -> list[AuditEvent]:
-    """The other events of its request, first to last, at most :data:`RELATED`."""
+    """The other events of the same request, oldest first, at most :data:`RELATED`."""
     return _others(event, "request_id")
 
 
 def same_submission(event: AuditEvent) -> list[AuditEvent]:
-    """The other events of its submission, first to last, at most :data:`RELATED`."""
+    """The other events of the same submission, oldest first, at most :data:`RELATED`."""
     return _others(event, "submission")
 
 
 def people() -> list[tuple[str, str]]:
-    """The ids of everybody who has an account, with their names, by name."""
+    """Ids and labels of all accounts, sorted by name."""
     found = get_user_model().objects.order_by("name", "username").values_list("pk", "name", "username")
     return [(str(pk), f"{name} ({username})") for pk, name, username in found]
 
@@ -117,9 +117,9 @@ def _others(event: AuditEvent, column: str) -> list[AuditEvent]:
 
 
 def _without_contradiction(asked: LogFilter) -> LogFilter | None:
-    """The same without what follows from the rest; None where nothing can be all of it.
+    """The filter without redundant conditions; None if its conditions contradict each other.
 
-    What never meets would be sought in the whole log.
+    A contradiction would make the database search the whole log.
     """
     action = find_event_type(asked.action)
     outcome = action.outcome if action else asked.outcome
@@ -133,7 +133,7 @@ def _without_contradiction(asked: LogFilter) -> LogFilter | None:
 
 
 def conditions_of(outcome: EventOutcome) -> list[Q]:
-    """The events of an outcome: one condition for each index that leads to some of them."""
+    """The conditions for an outcome, one per index; their results together are all its events."""
     if outcome is EventOutcome.DONE:
         return [Q(failure=False)]
     named = {one.name: one.outcome for one in event_types() if one.failure}
@@ -144,7 +144,7 @@ def conditions_of(outcome: EventOutcome) -> list[Q]:
 
 
 def span_of(since: dt.datetime | None, until: dt.datetime | None) -> Q | None:
-    """A span of time as a span of the sequence, for both rise together; None where nothing is in it."""
+    """A range of time as a range of sequence numbers, which rise together; None if it contains no event."""
     events, span = AuditEvent.objects.values_list("seq", flat=True), Q()
     if since is not None:
         first = events.filter(time__gte=_microseconds(since)).order_by("time", "seq").first()
@@ -159,13 +159,13 @@ def span_of(since: dt.datetime | None, until: dt.datetime | None) -> Q | None:
     return span
 
 
-def _together(conditions: list[Q], span: Q) -> Q | None:
-    """All of them, and where they can hold together; None where they cannot.
+def _combined(conditions: list[Q], span: Q) -> Q | None:
+    """The conjunction of the conditions, with bounds of the sequence number; None if nothing can match.
 
-    Of two conditions a database follows one index, or none, and expects the other to hold now and then. For
-    somebody who left years ago, or an action that is rare, it would read everything since. So the events of
-    a condition that has only a :data:`FEW` are found first; otherwise what is asked for lies between the
-    first and the last event of each.
+    With two conditions the database uses one index and assumes that the other condition matches often. For a
+    person who left years ago, or a rare action, it would read all later events. So if a condition matches at
+    most :data:`FEW` events, they are listed; otherwise the result is bounded by the first and last match of
+    each condition.
     """
     every = reduce(and_, conditions, span)
     if len(conditions) < 2:
@@ -180,7 +180,7 @@ def _together(conditions: list[Q], span: Q) -> Q | None:
 
 
 def _with_reference(reference: str) -> list[Q]:
-    """One condition for each column and spelling: who wrote a reference decides its case, nothing else."""
+    """One condition per column and spelling: the same reference may be stored in either case."""
     if not reference:
         return [Q()]
     spellings = dict.fromkeys((reference, reference.lower(), reference.upper()))

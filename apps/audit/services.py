@@ -1,4 +1,4 @@
-"""What is recorded when somebody reads the audit log."""
+"""Record that the audit log was read."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from apps.core.actor import Actor
 
 
 def record_log_viewed(asked: LogFilter, *, count: int, actor: Actor) -> None:
-    """Record that a page of the log was read: by which filters, and how many events it showed.
+    """Record that a page of the log was read, with the names of its filters and the number of events.
 
-    Call it before the page is shown. Raises the database's errors.
+    Call before the page is shown. Raises the database's errors.
     """
     data: dict[str, Value] = {"filters": asked.kinds(), "count": count}
     with transaction.atomic():
@@ -22,6 +22,6 @@ def record_log_viewed(asked: LogFilter, *, count: int, actor: Actor) -> None:
 
 
 def record_event_viewed(seq: int, *, actor: Actor) -> None:
-    """Record that the event of this sequence was opened. Call it before the page is shown."""
+    """Record that the event with this sequence number was opened. Call before the page is shown."""
     with transaction.atomic():
         record(Event(AUDIT_EVENT_VIEWED, actor, data={"event": seq}))

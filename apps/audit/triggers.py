@@ -1,11 +1,11 @@
-"""The database itself refuses what would change the audit log: triggers for SQLite and PostgreSQL.
+"""Triggers for SQLite and PostgreSQL that protect the audit log against changes.
 
-They refuse UPDATE, DELETE and (PostgreSQL) TRUNCATE, and let in only a row that continues the chain: the
-next sequence, the last row's hash as its previous hash, a time that is not before the last row's. That
-also closes ``INSERT OR REPLACE``, which deletes without a delete trigger: neither of the two unique columns
-of a row that passes can collide.
+They reject UPDATE, DELETE and (PostgreSQL) TRUNCATE, and accept only a row that continues the chain: the next
+sequence number, the last row's hash as previous hash, and a time not before the last row's. This also
+prevents ``INSERT OR REPLACE``, which deletes without a delete trigger: an accepted row cannot collide in
+either of the two unique columns.
 
-The product has no switch for them. :func:`missing_triggers` tells status whether they stand.
+There is no setting to disable them. The status page reports :func:`missing_triggers`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SQLITE = {
         BEGIN SELECT RAISE(ABORT, 'audit log: the row does not continue the chain'); END""",
 }
 
-# The schema is written out: with a bare name, a temporary table of the same name would be looked at instead.
+# With the schema: a bare name would resolve to a temporary table of the same name.
 _POSTGRESQL_FUNCTIONS = {
     "audit_event_refuse": """
 BEGIN
@@ -55,7 +55,7 @@ BEGIN
 END
 """,
 }
-# Name of the trigger: when it fires, what it calls.
+# Trigger name: event, level, function.
 _POSTGRESQL_TRIGGERS = {
     "audit_event_no_update": ("BEFORE UPDATE", "ROW", "audit_event_refuse"),
     "audit_event_no_delete": ("BEFORE DELETE", "ROW", "audit_event_refuse"),
@@ -65,7 +65,7 @@ _POSTGRESQL_TRIGGERS = {
 
 
 def install_triggers(connection: BaseDatabaseWrapper) -> None:
-    """Create the triggers that are missing. Does nothing where the table does not stand (yet)."""
+    """Create the missing triggers. Does nothing if the table does not exist (yet)."""
     if TABLE not in connection.introspection.table_names():
         return
     missing = missing_triggers(connection)
@@ -77,7 +77,7 @@ def install_triggers(connection: BaseDatabaseWrapper) -> None:
 
 
 def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
-    """Names of the triggers that are absent, switched off or not the ones of this version, sorted."""
+    """Names of the triggers that are absent, disabled or different from this version, sorted."""
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute(
@@ -95,7 +95,7 @@ def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
             """,
             [f"{schema}.{TABLE}"],
         )
-        # PostgreSQL writes the schema only where the search path does not lead to it.
+        # PostgreSQL includes the schema only if it is not in the search path.
         standing = {
             name: (definition.replace(f"{schema}.", ""), source)
             for name, definition, source in cursor.fetchall()
@@ -129,14 +129,14 @@ def _statements(connection: BaseDatabaseWrapper, names: list[str]) -> list[str]:
         statements += [
             f"CREATE OR REPLACE TRIGGER {name} {event} ON {schema}.{TABLE} FOR EACH {each}"
             f" EXECUTE FUNCTION {schema}.{function}()",
-            # ALWAYS: session_replication_role = replica does not silence it.
+            # ALWAYS: also fires with session_replication_role = replica.
             f"ALTER TABLE {schema}.{TABLE} ENABLE ALWAYS TRIGGER {name}",
         ]
     return statements
 
 
 def _schema(connection: BaseDatabaseWrapper) -> str:
-    """The schema that holds our tables, quoted where PostgreSQL would quote it."""
+    """The schema of the portal's tables, quoted if necessary."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT quote_ident(current_schema())")
         return str(cursor.fetchone()[0])

@@ -1,1 +1,1 @@
-"""Stand-alone pages of orders, guests and order consumers as the vendor has them, read only."""
+"""Read-only pages of the vendor's orders, guests and order consumers."""

@@ -1,4 +1,4 @@
-"""The event type of a search for the vendor's records. To open one is ``vendor_record.viewed``."""
+"""The event type of a search for the vendor's records. Opening a record is ``vendor_record.viewed``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VENDOR_RECORDS_SEARCHED = EVENTS.define(
     keys=(
         RECORD_KIND,
         Key(
-            "by",  # what was searched for, never the value
+            "by",  # the kind of search term, never its value
             ValueType.CODES,
             _("Searched by"),
             {"order_number": _("order number"), "guest_ref": _("guest reference")},

@@ -1,4 +1,4 @@
-"""What an address may hold as a vendor's reference."""
+"""URL converter for the vendor's references."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.urls.converters import StringConverter
 class ReferenceConverter(StringConverter):
     """A UUID-shaped reference in either case (vendor: references of orders, guests and consumers).
 
-    Kept as written: Django's own ``uuid`` takes lower case only and would hand the vendor another spelling.
+    The case is preserved. Django's own ``uuid`` converter accepts lower case only.
     """
 
     regex = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"

@@ -1,4 +1,4 @@
-"""The form that finds an order. It is sent by GET: a number and references may stand in an address."""
+"""The form that finds an order. It is submitted by GET: order numbers and references are allowed in URLs."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from apps.core.reference_field import ReferenceField
 from apps.core.references import RecordKind
 
 SAMPLE_ORDER_NUMBER = "B94TXY-1"  # the vendor's own example; the sandbox has it
-LONGEST_NUMBER = 200  # characters; the vendor names no limit
+MAX_ORDER_NUMBER = 200  # characters; the vendor documents no limit
 _TOO_LONG = _("This is too long: copy it again")
 
 
 class OrderNumberField(PlainTextField):
-    """The organisation's own order number, as typed but for surrounding blanks."""
+    """The organisation's own order number as typed, without surrounding blanks."""
 
     def clean(self, value: Any) -> str:
         text = super().clean(value)
-        if "@" in text:  # an address of a person belongs neither into an address of ours nor to this search
+        if "@" in text:  # personal data must not appear in a URL
             raise ValidationError(_("Enter an order number, not an email address"), code="not_a_number")
         return text
 
 
 class FindOrderForm(PortalForm):
-    """Exactly one of three: a number or a guest is searched for, an order reference leads straight there."""
+    """Exactly one of three fields: a number or a guest to search by, or the reference of one order."""
 
     order_number = OrderNumberField(
         label=_("Order number"),
-        max_length=LONGEST_NUMBER,
+        max_length=MAX_ORDER_NUMBER,
         too_long=_TOO_LONG,
         help_text=format_lazy(
             _("Your organisation's own number, such as {sample}. Several orders can share one."),
@@ -57,8 +57,8 @@ class FindOrderForm(PortalForm):
     )
 
     @classmethod
-    def is_sent(cls, values: Any) -> bool:
-        """Whether an address carries a search at all."""
+    def is_submitted(cls, values: Any) -> bool:
+        """Whether the query string contains a search."""
         return any(name in values for name in cls.base_fields)
 
     def clean(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Codes into words for people: why a record of the vendor cannot be shown, and what to do."""
+"""Labels for error codes: why a record of the vendor cannot be shown, and what to do."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NOT_FOUND = {
     ORDER_CONSUMER: (_("Sitecore CDP has no order consumer with this reference."), _ELSEWHERE),
 }
 
-# Where the wording of the form would not be true here: nothing was entered, nothing is sent again.
+# Replace the entry form's labels where they are wrong here: nothing was entered, nothing is sent again.
 _OWN_REASONS: dict[str, Promise] = {
     ErrorCode.INVALID: _("Sitecore CDP did not accept the request."),
     ErrorCode.UNAUTHORIZED: _("The portal could not sign in to Sitecore CDP."),
@@ -57,7 +57,7 @@ _ADMINISTRATOR: dict[str, Promise] = {
     ErrorCode.TLS_FAILED: _("An administrator has to check the connection."),
     ErrorCode.PROXY_FAILED: _("An administrator has to check the proxy."),
 }
-_NOT_BY_WAITING = frozenset(
+_NOT_RETRYABLE = frozenset(
     {
         *_ADMINISTRATOR,
         ErrorCode.NOT_FOUND,
@@ -69,12 +69,12 @@ _NOT_BY_WAITING = frozenset(
 
 
 def title(what: str, code: str) -> str:
-    """The heading of the page that is shown instead of ``what``."""
+    """The heading of the error page for ``what``."""
     return str((NOT_FOUND_TITLES if code == ErrorCode.NOT_FOUND else UNREADABLE_TITLES)[what])
 
 
 def sentences(what: str, code: str) -> list[str]:
-    """What happened, and what to do: one short sentence each. Nothing of the vendor's own words."""
+    """What happened and what to do, one short sentence each. Contains no text from the vendor."""
     if code == ErrorCode.NOT_FOUND:
         return [str(sentence) for sentence in NOT_FOUND[what]]
     nothing_changed = gettext("Nothing was changed.")
@@ -82,19 +82,19 @@ def sentences(what: str, code: str) -> list[str]:
 
 
 def reason(code: str) -> str:
-    """Why the vendor's answer is missing, as one sentence."""
+    """Why the read failed, as one sentence."""
     known = {**REASONS, **_OWN_REASONS}
     if code in known:
         return str(known[code])
     return gettext("Sitecore CDP answered with an error (%(code)s).") % {"code": code.removeprefix("http_")}
 
 
-def worth_repeating(code: str) -> bool:
-    """Whether the same page may well be shown a little later."""
-    return code not in _NOT_BY_WAITING
+def is_retryable(code: str) -> bool:
+    """Whether the same read may succeed a little later."""
+    return code not in _NOT_RETRYABLE
 
 
 def _advice(code: str) -> str:
     if code in _ADMINISTRATOR:
         return str(_ADMINISTRATOR[code])
-    return gettext("Try again in a minute.") if worth_repeating(code) else ""
+    return gettext("Try again in a minute.") if is_retryable(code) else ""

@@ -1,4 +1,4 @@
-"""The vendor's records into what the pages show: plain values, ready for a template."""
+"""Convert the vendor's records into plain values for the templates."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ from apps.consumers.presenters.fields import field_texts
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One key of a summary list: its values, or a moment; ``mono`` for references, ``copy`` names the value
-    for a copy button, ``url`` is a page of ours."""
+    """One row of a summary list: text values or a moment.
+
+    ``mono``: monospaced, for references. ``copy``: the value's name on a copy button. ``url``: a portal page.
+    """
 
     label: str
     values: tuple[str, ...] = ()
@@ -34,7 +36,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link as the vendor returned it, word for word; ``own`` when it leads to the configured host."""
+    """A link exactly as the vendor returned it. ``own``: it points to the configured API host."""
 
     label: str
     href: str
@@ -43,7 +45,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class OrderLine:
-    """One hit of a search: what tells orders with the same number apart, and where to go from here."""
+    """One search result: the data that distinguishes orders with the same number, and links."""
 
     ref: str
     number: str
@@ -56,7 +58,7 @@ class OrderLine:
 
 
 def order_lines(orders: Iterable[Order]) -> list[OrderLine]:
-    """The hits, newest order first; those without a date at the end."""
+    """Search results, newest order first; orders without a date last."""
     newest = sorted(orders, key=lambda order: order.ordered_at or dt.datetime.min.replace(tzinfo=dt.UTC))
     return [
         OrderLine(
@@ -73,14 +75,14 @@ def order_lines(orders: Iterable[Order]) -> list[OrderLine]:
     ]
 
 
-def several_share_a_number(lines: Iterable[OrderLine]) -> bool:
-    """Whether the reader has to choose with care (vendor: organisations use their order numbers again)."""
+def has_shared_number(lines: Iterable[OrderLine]) -> bool:
+    """Whether two orders have the same number (vendor: order numbers can be reused)."""
     numbers = [line.number for line in lines if line.number]
     return len(set(numbers)) < len(numbers)
 
 
 def order_rows(order: Order) -> list[Row]:
-    """An order's fields; what the vendor does not give is left out."""
+    """An order's fields, without those that the vendor did not return."""
     return _present(
         Row(_("Order reference"), (order.ref,), mono=True, copy=_("order reference")),
         _text(_("Order number"), order.reference_id),
@@ -97,7 +99,7 @@ def order_rows(order: Order) -> list[Row]:
 
 
 def guest_rows(guest: Guest) -> list[Row]:
-    """A guest's fields; what the vendor does not give is left out."""
+    """A guest's fields, without those that the vendor did not return."""
     emails = tuple(dict.fromkeys(filter(None, (guest.email, *guest.emails))))
     place = tuple(filter(None, (*guest.street, guest.city, guest.state, guest.post_code)))
     return _present(
@@ -115,7 +117,7 @@ def guest_rows(guest: Guest) -> list[Row]:
 
 
 def consumer_rows(consumer: OrderConsumer) -> list[Row]:
-    """An order consumer's fields; what the vendor does not give is left out, identifiers often among it."""
+    """An order consumer's fields, without those that the vendor did not return (often the identifiers)."""
     guest_url = record_url("guest", consumer.guest_ref)
     return _present(
         Row(_("Consumer reference"), (consumer.ref,), mono=True, copy=_("consumer reference")),
@@ -138,19 +140,21 @@ def consumer_links(consumer: OrderConsumer, client: CdpClient) -> list[Link]:
 
 
 def record_links(record: Order | Guest, client: CdpClient) -> list[Link]:
-    """The link to itself that the vendor returned with an order or a guest, verbatim."""
+    """The ``href`` that the vendor returned with an order or a guest, verbatim."""
     label = LINK_LABELS["order"] if isinstance(record, Order) else LINK_LABELS["guest"]
     return _links(client, (str(label), record.href))
 
 
 def consumer_list(refs: Iterable[str], order_ref: str) -> list[dict[str, str]]:
-    """An order's consumers: references, with addresses that remember the order for the way back."""
+    """An order's consumers: references and page URLs that include the order, for the link back to it."""
     return [{"ref": ref, "url": _with_order(record_url("order_consumer", ref), order_ref)} for ref in refs]
 
 
 def record_url(kind: str, ref: str) -> str:
-    """Our page of a record: ``order``, ``guest`` or ``order_consumer``. Empty for a reference that is not
-    UUID-shaped: it has no page, and is shown as text."""
+    """URL of the portal's page of a record; ``kind``: ``order``, ``guest`` or ``order_consumer``.
+
+    Empty if the reference is not UUID-shaped: it has no page and is shown as text.
+    """
     try:
         return reverse(f"orders:{kind}", args=[ref])
     except NoReverseMatch:
@@ -158,17 +162,17 @@ def record_url(kind: str, ref: str) -> str:
 
 
 def orders_of_guest_url(guest_ref: str) -> str:
-    """The search for a guest's orders."""
+    """URL of the search for a guest's orders; empty if the guest has no page."""
     return f"{reverse('orders:orders')}?guest_ref={guest_ref}" if record_url("guest", guest_ref) else ""
 
 
 def add_consumer_url(order_ref: str) -> str:
-    """The form, opened for an order; empty where the order has no page either."""
+    """URL of the entry form with this order filled in; empty if the order has no page."""
     return f"{reverse('consumers:new')}?order={order_ref}" if record_url("order", order_ref) else ""
 
 
 def price(order: Order) -> str:
-    """Such as ``EUR 1,904.20``: at least two decimals, more where the vendor has more."""
+    """The price, such as ``EUR 1,904.20``, with at least two decimals, more if the vendor returned more."""
     if order.price is None:
         return ""
     exponent = order.price.as_tuple().exponent

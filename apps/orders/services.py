@@ -1,4 +1,4 @@
-"""Reading the vendor's records for a person: one call, one event that tells who looked at what."""
+"""Read the vendor's records for a person, and record each read as an audit event."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NOT_FOUND = ErrorCode.NOT_FOUND
 
 @dataclass(frozen=True, slots=True)
 class OrderWithConsumers:
-    """An order and the references of its consumers; ``list_error`` is the code of why those are missing."""
+    """An order and the references of its consumers; ``list_error``: why that list could not be read."""
 
     order: Order
     consumer_refs: tuple[str, ...] = ()
@@ -37,9 +37,9 @@ class OrderWithConsumers:
 
 
 def read_order(ref: str, *, actor: Actor, client: CdpClient) -> OrderWithConsumers:
-    """An order with its consumers. Raises ``CdpError`` when the order itself cannot be read.
+    """Read an order with its consumers. Raises ``CdpError`` if the order itself cannot be read.
 
-    Both calls together stay within the total limit of one: a page takes no longer than a call.
+    Both calls share the total timeout of one call (``CDP_TOTAL_TIMEOUT``, seconds).
     """
     with _recorded(VENDOR_RECORD_VIEWED, actor, {"kind": "order"}, order_ref=ref):
         began = time.monotonic()
@@ -52,13 +52,13 @@ def read_order(ref: str, *, actor: Actor, client: CdpClient) -> OrderWithConsume
 
 
 def read_guest(ref: str, *, actor: Actor, client: CdpClient) -> Guest:
-    """A guest. Raises ``CdpError``."""
+    """Read a guest. Raises ``CdpError`` if it cannot be read."""
     with _recorded(VENDOR_RECORD_VIEWED, actor, {"kind": "guest"}, guest_ref=ref):
         return client.retrieve_guest(ref)
 
 
 def read_order_consumer(ref: str, *, actor: Actor, client: CdpClient) -> OrderConsumer:
-    """An order consumer. Raises ``CdpError``."""
+    """Read an order consumer. Raises ``CdpError`` if it cannot be read."""
     with _recorded(VENDOR_RECORD_VIEWED, actor, {"kind": "order_consumer"}, consumer_ref=ref):
         return client.retrieve_order_consumer(ref)
 
@@ -66,8 +66,11 @@ def read_order_consumer(ref: str, *, actor: Actor, client: CdpClient) -> OrderCo
 def search_orders(
     *, order_number: str = "", guest_ref: str = "", actor: Actor, client: CdpClient
 ) -> tuple[Order, ...]:
-    """Orders by the organisation's own number or by guest. Raises ``CdpError``; ``ValueError`` unless exactly
-    one of the two is given (vendor: never both, never neither)."""
+    """Search for orders by the organisation's own number or by guest.
+
+    Raises ``CdpError`` if the search fails, ``ValueError`` unless exactly one of the two is given (vendor's
+    rule).
+    """
     by = ["order_number"] if order_number else ["guest_ref"]
     with _recorded(VENDOR_RECORDS_SEARCHED, actor, {"kind": "order", "by": by}) as facts:
         orders = client.list_orders(reference_id=order_number, guest_ref=guest_ref)
@@ -79,9 +82,9 @@ def search_orders(
 def _recorded(
     event_type: EventType, actor: Actor, data: dict[str, Value], **refs: str
 ) -> Iterator[dict[str, Value]]:
-    """Around the vendor's call: no database connection held, and one event before anything is shown.
+    """Release database connections during the vendor's call, then record one event, also after an error.
 
-    Yields the data of the event; its ``result`` is ``found`` unless the call says otherwise.
+    Yields the event's data, which the block can change; ``result`` is ``found`` by default.
     """
     facts: dict[str, Value] = {"result": FOUND, **data}
     release_database_connections()

@@ -1,4 +1,4 @@
-"""Find an order, and the vendor's records one by one. Every page only reads."""
+"""Views to find an order and to show single records of the vendor. All are read-only."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from apps.orders.forms import FindOrderForm
 @requires(VIEW_VENDOR_RECORDS)
 @require_GET
 def orders(request: HttpRequest) -> HttpResponse:
-    """Find an order: by number or guest a list to choose from; a reference leads to the order."""
-    if not FindOrderForm.is_sent(request.GET):
+    """Find an order: list the results for a number or a guest; redirect to the order for a reference."""
+    if not FindOrderForm.is_submitted(request.GET):
         return render(request, "orders/orders.html", {"form": FindOrderForm()})
     form = FindOrderForm(request.GET)
     if not form.is_valid():
@@ -52,7 +52,7 @@ def orders(request: HttpRequest) -> HttpResponse:
         "form": form,
         "searched": True,
         "lines": lines,
-        "several_share_a_number": presenters.several_share_a_number(lines),
+        "several_share_a_number": presenters.has_shared_number(lines),
     }
     return render(request, "orders/orders.html", context)
 
@@ -60,7 +60,7 @@ def orders(request: HttpRequest) -> HttpResponse:
 @requires(VIEW_VENDOR_RECORDS)
 @require_GET
 def order(request: HttpRequest, ref: str) -> HttpResponse:
-    """An order and its consumers. Without the list of consumers it is still worth showing."""
+    """Show an order and its consumers; without the consumers if only their list could not be read."""
     client = get_client()
     try:
         found = services.read_order(ref, actor=actor_of(request), client=client)
@@ -72,7 +72,7 @@ def order(request: HttpRequest, ref: str) -> HttpResponse:
         "links": presenters.record_links(found.order, client),
         "consumers": presenters.consumer_list(found.consumer_refs, ref),
         "list_reason": labels.reason(found.list_error) if found.list_error else "",
-        "list_again": labels.worth_repeating(found.list_error),
+        "list_again": labels.is_retryable(found.list_error),
         "add_url": presenters.add_consumer_url(ref),
     }
     return render(request, "orders/order.html", context)
@@ -81,7 +81,7 @@ def order(request: HttpRequest, ref: str) -> HttpResponse:
 @requires(VIEW_VENDOR_RECORDS)
 @require_GET
 def guest(request: HttpRequest, ref: str) -> HttpResponse:
-    """A guest as the vendor has it."""
+    """Show a guest's record."""
     client = get_client()
     try:
         found = services.read_guest(ref, actor=actor_of(request), client=client)
@@ -99,9 +99,9 @@ def guest(request: HttpRequest, ref: str) -> HttpResponse:
 @requires(VIEW_VENDOR_RECORDS)
 @require_GET
 def order_consumer(request: HttpRequest, ref: str) -> HttpResponse:
-    """An order consumer as the vendor has it; ``?order=`` remembers the order that the reader came from.
+    """Show an order consumer's record; ``?order=`` gives the order for the link back.
 
-    Vendor: the link to the order that comes with a consumer does not name the order (contract 3.3).
+    Vendor: the order link in a consumer's record does not contain the order's reference (contract 3.3).
     """
     order_ref = single(request.GET, "order")
     client = get_client()
@@ -119,11 +119,11 @@ def order_consumer(request: HttpRequest, ref: str) -> HttpResponse:
 
 
 def _failure(request: HttpRequest, what: str, error: CdpError) -> HttpResponse:
-    """Why ``what`` is not shown, in our words only; the vendor's may quote personal data."""
+    """The error page for ``what``, without the vendor's text, which may contain personal data."""
     context = {
         "heading": labels.title(what, error.code),
         "sentences": labels.sentences(what, error.code),
-        "again_url": request.get_full_path() if labels.worth_repeating(error.code) else "",
+        "again_url": request.get_full_path() if labels.is_retryable(error.code) else "",
     }
     return render(request, "orders/failure.html", context, status=_status_of(error))
 

@@ -127,7 +127,7 @@ def test_visitor_with_a_session_gets_no_second_one() -> None:
 def test_sealed_entries_of_a_person_have_a_limit_that_the_page_reports(as_staff: Client, staff: User) -> None:
     values = {MARK_FIELD: str(as_staff.get(NEW).context["entry_of"]), "last_name": "Keptington"}
     sessions = Session.objects.count()
-    most = middleware.KEPT_ENTRIES.most
+    most = middleware.SEALED_ENTRIES.most
     last = None
     for number in range(most):
         last = Client(REMOTE_ADDR=f"192.0.2.{number}")  # one address of a whole office: not limited

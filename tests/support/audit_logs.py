@@ -38,7 +38,10 @@ def found() -> tuple[str, int | None]:
     result = verify()
     told = result.verdict.value, result.seq
     for size in (1, 4, 100):
-        with mock.patch.object(verification, "QUICK_FROM", 0), mock.patch.object(stored_rows, "AHEAD", size):
+        with (
+            mock.patch.object(verification, "READ_AHEAD_FROM", 0),
+            mock.patch.object(stored_rows, "AHEAD", size),
+        ):
             ahead = verify()
         assert (ahead.verdict.value, ahead.seq) == told
     assert found_in_proof() == told

@@ -1,1 +1,1 @@
-"""The forms of the audit log's pages."""
+"""Forms of the audit log's pages."""

@@ -1,4 +1,4 @@
-"""What of the audit log is exported, and how."""
+"""The form for an export of the audit log."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from apps.audit import export
 from apps.core.filters import DayField, midnight
 from apps.core.form_input import PortalForm
 
-HIGHEST = 2**63 - 1
+MAX_SEQUENCE = 2**63 - 1
 
 
 def _number(label: Any) -> forms.IntegerField:
-    words = _("Enter the number of an event, such as 1200")
+    message = _("Enter the number of an event, such as 1200")
     return forms.IntegerField(
         label=label,
         required=False,
         min_value=1,
-        max_value=HIGHEST,
-        error_messages={"invalid": words, "min_value": words, "max_value": words},
+        max_value=MAX_SEQUENCE,
+        error_messages={"invalid": message, "min_value": message, "max_value": message},
         widget=forms.TextInput(attrs={"inputmode": "numeric", "class": "w-medium"}),
     )
 
 
 class ExportForm(PortalForm):
-    """A range by days, by numbers, or both; left empty, the whole log."""
+    """A range by days, by sequence numbers, or both; if empty, the whole log."""
 
     format = forms.ChoiceField(
         label=_("Format"),
@@ -56,7 +56,7 @@ class ExportForm(PortalForm):
         return self.cleaned_data
 
     def asked(self) -> export.Export | None:
-        """What to export; days are those of the reader's zone. None where no event is in the range."""
+        """The export; days are in the person's time zone. None if the range contains no event."""
         data = self.cleaned_data
         found = export.find_range(
             first=data["first"] or 1,

@@ -1,4 +1,4 @@
-"""The filters of the audit log. They stand in the address: none of them is a consumer's personal data."""
+"""The filters of the audit log. They are part of the URL: none of them is a consumer's personal data."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _ONE_OF_THEM = {"invalid_choice": _("Choose a person from the list")}
 
 
 class LongSelect(forms.Select):
-    """A select of many choices, without groups.
+    """A select with many choices and no groups, rendered without a template.
 
-    Django renders a template for each choice, which took a quarter of the page's time.
+    Django renders a template per choice, which took a quarter of the page's time.
     """
 
     def render(
         self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
     ) -> SafeString:
-        """As Django does, choice by choice."""
+        """Render the same HTML as Django's select."""
         chosen = set(self.format_value(value))
         options = format_html_join(
             "",
@@ -48,7 +48,7 @@ class LongSelect(forms.Select):
 
 
 class LogFilterForm(PortalForm):
-    """All filters may be left empty; those that are given hold together."""
+    """The filters of the log. All are optional; an event must match every given filter."""
 
     since = DayField(label=_("From"))
     until = DayField(label=_("To"))
@@ -103,16 +103,16 @@ class LogFilterForm(PortalForm):
     def __init__(self, values: QueryDict) -> None:
         super().__init__(values)
         people = dict(selectors.people())
-        by_label = sorted(((one.name, str(one.label)) for one in event_types()), key=_second)
-        self._offer("action", [("", _("Any action")), *by_label])
+        by_label = sorted(((one.name, str(one.label)) for one in event_types()), key=lambda pair: pair[1])
+        self._set_choices("action", [("", _("Any action")), *by_label])
         for name in ("person", "account"):
-            # An address may name an account of which only the log still knows.
+            # The URL may contain an account that exists only in the log.
             gone = [
                 (one, one) for one in values.getlist(name) if one not in people and REFERENCE.fullmatch(one)
             ]
-            self._offer(name, [("", _("Anyone")), *people.items(), *gone])
+            self._set_choices(name, [("", _("Anyone")), *people.items(), *gone])
 
-    def _offer(self, name: str, choices: list[tuple[str, Any]]) -> None:
+    def _set_choices(self, name: str, choices: list[tuple[str, Any]]) -> None:
         cast("forms.ChoiceField", self.fields[name]).choices = choices
 
     def clean(self) -> dict[str, Any]:
@@ -123,7 +123,7 @@ class LogFilterForm(PortalForm):
         return self.cleaned_data
 
     def asked(self) -> LogFilter:
-        """The filters as values; days are those of the reader's zone. Call it on a valid form."""
+        """The filters as a value; days are in the person's time zone. Call after ``is_valid()``."""
         data = self.cleaned_data
         return LogFilter(
             since=midnight(data["since"]) if data["since"] else None,
@@ -133,7 +133,3 @@ class LogFilterForm(PortalForm):
                 for name in ("person", "account", "action", "outcome", "address", "reference", "failures")
             },
         )
-
-
-def _second(pair: tuple[str, str]) -> str:
-    return pair[1]

@@ -1,1 +1,1 @@
-"""Evidence that the log is what was written: checkpoints, verification, retention, proof."""
+"""Integrity of the log: checkpoints, verification, retention and proof."""

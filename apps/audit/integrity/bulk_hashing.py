@@ -1,7 +1,7 @@
-"""Following the chain over stored rows, fast: pure functions, without Django.
+"""Fast verification of the hash chain over stored rows: pure functions without Django.
 
-The bytes are those of :func:`apps.audit.chain.canonical_bytes`, written with a template, which takes a third
-of the time; a property test holds the two against each other.
+The bytes are those of :func:`apps.audit.chain.canonical_bytes`, built with a template, which takes a third of
+the time. A property test compares the two.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from typing import Any, Final, NamedTuple
 from apps.audit.chain import FORMAT, Row
 
 COLUMNS: Final = (*Row._fields, "hash")
-"""The order in which stored rows come here."""
+"""The order of the columns in a stored row."""
 
 StoredRow = Sequence[Any]
-"""A row as a raw cursor gives it back, in the order of :data:`COLUMNS`."""
+"""A row as returned by a raw cursor, in the order of :data:`COLUMNS`."""
 
 SEQ, VERSION, ACTION, DATA, PREVIOUS, HASH = (
     COLUMNS.index(name) for name in ("seq", "format", "action", "data", "previous_hash", "hash")
 )
 
-# SQLite gives back 0 and 1. Anything else is no value that the portal stored.
+# SQLite returns 0 and 1. The portal stores no other value.
 _BOOLEAN = {0: "false", 1: "true"}
-_ODD_VALUES = (TypeError, KeyError, ValueError)
-"""What :func:`_text` raises for a value of a kind that the portal never stores."""
+_INVALID_VALUE_ERRORS = (TypeError, KeyError, ValueError)
+"""The errors that :func:`_text` raises for a value of a type that the portal never stores."""
 
 
 def _text(row: StoredRow) -> str:
@@ -74,14 +74,14 @@ def _text(row: StoredRow) -> str:
 
 
 def canonical_bytes_of(row: StoredRow) -> bytes:
-    """The canonical bytes of a stored row of the known format. Raises what is in ``_ODD_VALUES``."""
+    """The canonical bytes of a stored row of format 1. Raises one of ``_INVALID_VALUE_ERRORS``."""
     return _text(row).encode()
 
 
 def follow(rows: Sequence[StoredRow], expected: int, previous: str) -> int:
-    """How many of the rows continue the chain, from the first on: all, or the place of the break.
+    """The number of rows, from the first on, that continue the chain; less than all if it breaks.
 
-    ``expected`` is the sequence that the first row should have, ``previous`` the hash before it, in hex.
+    ``expected``: the sequence number that the first row must have. ``previous``: the hash before it, in hex.
     """
     link, link_bytes = previous, bytes.fromhex(previous)
     good = 0
@@ -90,7 +90,7 @@ def follow(rows: Sequence[StoredRow], expected: int, previous: str) -> int:
             return good
         try:
             digest = sha256(link_bytes + _text(row).encode())
-        except _ODD_VALUES:
+        except _INVALID_VALUE_ERRORS:
             return good
         link_bytes, link = digest.digest(), digest.hexdigest()
         if link != row[HASH]:
@@ -100,17 +100,17 @@ def follow(rows: Sequence[StoredRow], expected: int, previous: str) -> int:
 
 
 def own_sequence(row: StoredRow, sequences: range) -> int | None:
-    """The sequence with which the row's hash was made; None when none of these makes it.
+    """The sequence number with which the row's hash was computed; None if none of ``sequences`` matches.
 
-    A row that was moved still tells where it belongs. Its own place is tried first. It takes about a second
-    for a million sequences.
+    Finds the original position of a moved row. The row's current number is tried first. A million numbers
+    take about a second.
     """
     try:
         link = bytes.fromhex(row[PREVIOUS])
         text = _text(row).encode()
-    except _ODD_VALUES:
+    except _INVALID_VALUE_ERRORS:
         return None
-    # No text inside holds an unescaped quotation mark, so this stands there once.
+    # Quotation marks inside values are escaped, so this occurs once.
     before, _, after = text.partition(b',"seq":%d,"submission":' % row[SEQ])
     start = sha256(link + before + b',"seq":')
     rest = b',"submission":' + after
@@ -123,28 +123,28 @@ def own_sequence(row: StoredRow, sequences: range) -> int | None:
 
 
 class Rows(NamedTuple):
-    """Every row of a span of sequences, in their order."""
+    """All rows of a range of sequence numbers, in order."""
 
     rows: Sequence[StoredRow]
 
     def follow(self, first: int, last: int, previous: str) -> list[str] | None:
-        """The hashes of the rows if they are the ones from ``first`` to ``last`` and continue the chain."""
+        """The hashes of the rows; None unless they are ``first`` to ``last`` and continue the chain."""
         whole = len(self.rows) == last - first + 1 and follow(self.rows, first, previous) == len(self.rows)
         return [row[HASH] for row in self.rows] if whole else None
 
     def data_of(self, action: str) -> list[tuple[int, str]]:
-        """Sequence and ``data`` of each row of an action."""
+        """Sequence number and ``data`` of each row with this action."""
         return [(row[SEQ], row[DATA]) for row in self.rows if row[ACTION] == action]
 
 
 class Texts(NamedTuple):
-    """The same with the canonical text of each row made by the database, a line each: quicker than every
-    column as a value of its own. The texts are not believed but hashed: another one makes another hash.
+    """Like :class:`Rows`, with the canonical text of each row built by the database, one per line.
 
-    The other columns are one text each, with commas between.
+    This is faster than fetching each column. The texts need no trust: they are hashed, and a wrong text gives
+    a wrong hash. The other columns are one comma-separated text each.
     """
 
-    usual: object  # 1 where every row is of the known format and its hashes are texts
+    usual: object  # 1 if every row has the known format and hashes of type text
     sequences: str
     previous_hashes: str
     hashes: str
@@ -154,7 +154,7 @@ class Texts(NamedTuple):
         """As :meth:`Rows.follow`."""
         link = bytes.fromhex(previous)
         made = [link]
-        for line in self.lines.split(b"\n"):  # none inside: JSON escapes it
+        for line in self.lines.split(b"\n"):  # JSON escapes line breaks inside values
             link = sha256(link + line).digest()
             made.append(link)
         links = b"".join(made).hex(",", len(link))
@@ -167,7 +167,7 @@ class Texts(NamedTuple):
         return self.hashes.split(",") if whole else None
 
     def data_of(self, action: str) -> list[tuple[int, str]]:
-        """As :meth:`Rows.data_of`. Call it when the lines are known to be good."""
+        """As :meth:`Rows.data_of`. Call only after :meth:`follow` has confirmed the lines."""
         begin = f'{{"action":{text_of(action)},'.encode()
         _, *ends = (b"\n" + self.lines).split(b"\n" + begin)
         events = [json.loads(begin + end.partition(b"\n")[0]) for end in ends]

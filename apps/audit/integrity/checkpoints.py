@@ -1,11 +1,11 @@
-"""Signed checkpoints: what vouches for the chain from outside the database.
+"""Signed checkpoints, stored outside the database, that confirm the state of the chain.
 
-A checkpoint says "up to this sequence the log had this hash, at this time". It is signed with Ed25519
-(RFC 8032), carries the signature of the checkpoint before it, and is one line of a file of JSON Lines. The
-signed bytes are the line's JSON without ``signature``, written as in :mod:`apps.audit.chain`. Whoever has the
-database but not the key cannot write another history; whoever has the file but not the key cannot drop or
-change a line of it without a trace. Each carries the SHA-256 of the line before it, too, so that the last
-signature covers all of them: see :func:`covered_by_the_last`.
+A checkpoint states the hash of the log up to a sequence number at a point in time. It is signed with Ed25519
+(RFC 8032), contains the previous checkpoint's signature, and is one line of a JSON Lines file. The signed
+bytes are the line's JSON without ``signature``, serialised as in :mod:`apps.audit.chain`. With the database
+but without the key, the history cannot be rewritten undetected; with the file but without the key, no line
+can be dropped or changed undetected. Each line also contains the SHA-256 of the previous line, so that the
+last signature covers all lines: see :func:`covered_by_the_last`.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from apps.audit.chain import GENESIS, canonical_json
 KIND: Final = "audit checkpoint"
 FORMAT: Final = 1
 TAIL: Final = 64 * 1024
-"""Bytes at the end of the file in which its last checkpoint is looked for; a line has about 500."""
+"""Bytes at the end of the file that are searched for its last checkpoint; a line has about 500."""
 
 
 class Beginning(NamedTuple):
-    """With which sequence the log begins, and the hash before that row: above 1 once rows were removed."""
+    """The first sequence number of the log (above 1 once rows were removed), and the hash before that row."""
 
     first: int = 1
     anchor: str = GENESIS
@@ -40,10 +40,10 @@ class Beginning(NamedTuple):
 class Checkpoint(NamedTuple):
     """One line of the file.
 
-    ``seq`` and ``hash`` are those of the last row that it vouches for, ``first`` and ``anchor`` say where the
-    log begins, ``time`` counts microseconds since 1970 in UTC, ``key`` is the id of the signing key,
-    ``previous`` the signature of the checkpoint before and ``previous_line`` the SHA-256 of its whole line,
-    without the line's end (both empty in the first). Signatures are 128 hex digits, the others 64.
+    ``seq`` and ``hash``: of the last covered row. ``first`` and ``anchor``: the beginning of the log.
+    ``time``: microseconds since 1970 in UTC. ``key``: id of the signing key. ``previous``: signature of the
+    previous checkpoint. ``previous_line``: SHA-256 of its line without the line end. Both are empty in the
+    first checkpoint. Signatures are 128 hex digits, hashes 64.
     """
 
     seq: int
@@ -58,36 +58,36 @@ class Checkpoint(NamedTuple):
 
     @property
     def beginning(self) -> Beginning:
-        """Where the log begins, as this checkpoint says."""
+        """The beginning of the log according to this checkpoint."""
         return Beginning(self.first, self.anchor)
 
     def signed_bytes(self) -> bytes:
-        """What the signature is over."""
+        """The bytes that the signature covers."""
         fields = {**self._asdict(), "kind": KIND, "format": FORMAT}
         del fields["signature"]
         return canonical_json(fields).encode()
 
     def line(self) -> str:
-        """The checkpoint as it stands in the file, without the line's end."""
+        """The checkpoint's line in the file, without the line end."""
         return canonical_json({**self._asdict(), "kind": KIND, "format": FORMAT})
 
     def line_hash(self) -> str:
-        """What the next checkpoint carries of this one."""
+        """SHA-256 of the line, which the next checkpoint contains."""
         return hashlib.sha256(self.line().encode()).hexdigest()
 
     def follows(self, before: Checkpoint | None) -> bool:
-        """Whether it was made as the next one after that (None: as the first)."""
+        """Whether this checkpoint was created directly after ``before`` (None: as the first)."""
         if before is None:
             return (self.previous, self.previous_line) == ("", "")
         links = (before.signature, before.line_hash())
         return self.seq > before.seq and (self.previous, self.previous_line) == links
 
     def signed_with(self, key: Ed25519PrivateKey) -> Self:
-        """The same with its signature."""
+        """A copy with its signature."""
         return self._replace(signature=key.sign(self.signed_bytes()).hex())
 
     def holds_under(self, key: Ed25519PublicKey) -> bool:
-        """Whether the signature is this key's signature over this checkpoint."""
+        """Whether the signature is valid for this key."""
         try:
             key.verify(bytes.fromhex(self.signature), self.signed_bytes())
         except (InvalidSignature, ValueError):
@@ -96,7 +96,7 @@ class Checkpoint(NamedTuple):
 
 
 def signing_key(text: str) -> Ed25519PrivateKey:
-    """The key out of its 32 bytes in base64. Raises ``ValueError`` for anything else, without showing it."""
+    """The private key from its 32 bytes in base64. Raises ``ValueError``, without the text, if malformed."""
     try:
         return Ed25519PrivateKey.from_private_bytes(base64.b64decode(text, validate=True))
     except ValueError:
@@ -104,7 +104,7 @@ def signing_key(text: str) -> Ed25519PrivateKey:
 
 
 def public_key(text: str) -> Ed25519PublicKey:
-    """A public key out of its 32 bytes in base64. Raises ``ValueError``."""
+    """The public key from its 32 bytes in base64. Raises ``ValueError`` if malformed."""
     try:
         return Ed25519PublicKey.from_public_bytes(base64.b64decode(text, validate=True))
     except ValueError:
@@ -112,7 +112,7 @@ def public_key(text: str) -> Ed25519PublicKey:
 
 
 def key_id(key: Ed25519PublicKey) -> str:
-    """Short name of a key, also for people to compare: 16 hex digits of the SHA-256 of its 32 bytes."""
+    """Short id of a key, also for comparison by people: 16 hex digits of the SHA-256 of its 32 bytes."""
     return hashlib.sha256(key.public_bytes_raw()).hexdigest()[:16]
 
 
@@ -123,7 +123,7 @@ def keys_by_id(signing: str, former: Iterable[str] = ()) -> Mapping[str, Ed25519
 
 
 def parse(line: bytes) -> Checkpoint | None:
-    """The checkpoint of a line; None for a line that no writer of ours finished (a torn or a strange one)."""
+    """The checkpoint of a line; None for a truncated or foreign line."""
     try:
         fields: dict[str, Any] = json.loads(line)
         kind, version = fields.pop("kind"), fields.pop("format")
@@ -140,7 +140,7 @@ def parse(line: bytes) -> Checkpoint | None:
 
 
 def size_of(path: Path) -> int:
-    """Bytes of the file now; 0 when there is none yet."""
+    """Current size of the file in bytes; 0 if it does not exist."""
     try:
         return path.stat().st_size
     except FileNotFoundError:
@@ -148,10 +148,9 @@ def size_of(path: Path) -> int:
 
 
 def read(path: Path, *, begin: int = 0, end: int | None = None) -> Iterator[tuple[int, Checkpoint]]:
-    """The checkpoints that stand between two places of the file, each with the place of its line.
+    """The checkpoints between two byte offsets of the file, each with the offset of its line.
 
-    Lines that cannot be read are passed over: the signatures, each over the one before, tell whether they
-    were ours.
+    Unreadable lines are skipped: the chain of signatures shows whether one of them was a checkpoint.
     """
     end = size_of(path) if end is None else end
     if end <= begin:
@@ -166,10 +165,10 @@ def read(path: Path, *, begin: int = 0, end: int | None = None) -> Iterator[tupl
 
 
 def covered_by_the_last(path: Path, keys: Mapping[str, Ed25519PublicKey], *, end: int) -> bool:
-    """Whether one signature vouches for every line of the file up to that place: then no other is looked at.
+    """Whether the last signature covers every line up to byte ``end``, so that no other need be checked.
 
-    It does if each line is named by the next one, by its hash, and the last one holds. Nobody without a key
-    can make another line with the same hash, and whoever signed the last one had found the one before good.
+    True if each line's hash is in the next line and the last signature is valid. Without a key, no other line
+    with the same hash can be created, and each signing process verified the previous line first.
     """
     before: Checkpoint | None = None
     for _place, checkpoint in read(path, end=end):
@@ -182,7 +181,7 @@ def covered_by_the_last(path: Path, keys: Mapping[str, Ed25519PublicKey], *, end
 def last_valid(
     path: Path, keys: Mapping[str, Ed25519PublicKey], *, end: int | None = None
 ) -> tuple[int, Checkpoint] | None:
-    """The last checkpoint that one of the keys signed, with its place; None when there is none."""
+    """The last checkpoint signed by one of the keys, with its byte offset; None if there is none."""
     end = size_of(path) if end is None else end
     for begin in dict.fromkeys((max(0, end - TAIL), 0)):
         for place, checkpoint in reversed([*read(path, begin=begin, end=end)]):
@@ -192,16 +191,16 @@ def last_valid(
 
 
 def file_id(path: Path) -> str | None:
-    """What tells this file from those of other machines: the beginning of its first signature."""
+    """Identifier of this machine's file: the first 16 digits of its first signature."""
     first = next(read(path), None)
     return first[1].signature[:16] if first else None
 
 
 def append(path: Path, checkpoint: Checkpoint) -> None:
-    """Write the checkpoint at the end of the file and wait for the disk. Raises ``OSError``.
+    """Append the checkpoint to the file and sync it to disk. Raises ``OSError``.
 
-    The file needs no other right than to be appended to (``chattr +a`` suits it), so a line that a power
-    cut or a full disk has torn stays; the new one begins behind it.
+    The file needs append permission only (``chattr +a`` is possible). A line truncated by a power cut or a
+    full disk therefore stays, and the new line starts after it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -210,7 +209,7 @@ def append(path: Path, checkpoint: Checkpoint) -> None:
         whole = size == 0 or os.pread(file, 1, size - 1) == b"\n"
         line = ("" if whole else "\n") + checkpoint.line() + "\n"
         text = line.encode()
-        if os.write(file, text) < len(text):  # a disk that fills up takes a part, and that is no error yet
+        if os.write(file, text) < len(text):  # a full disk can cause a partial write without an error
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(file)
         if size == 0:
@@ -220,7 +219,7 @@ def append(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Wait until the disk has the name of a new file, too."""
+    """Sync the folder, so that the name of a new file is on disk too."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

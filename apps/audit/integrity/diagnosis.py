@@ -1,7 +1,7 @@
-"""What was done to the log where its chain breaks. Pure: it asks its rows of a source.
+"""Diagnose how the log was altered at a break of its chain. Pure functions; rows come from a :class:`Rows`.
 
-A break alone says "not what was written". Rows tell more, because each is tied to its place: its hash names
-the sequence with which it was made, and its previous hash the row that it followed.
+Each row is tied to its position: its hash includes its sequence number, and its previous hash identifies the
+row before it. This distinguishes changed, inserted, missing and reordered rows.
 """
 
 from __future__ import annotations
@@ -14,48 +14,48 @@ from apps.audit.integrity.bulk_hashing import HASH, PREVIOUS, SEQ, StoredRow, ow
 
 
 class Verdict(StrEnum):
-    """What a verification found. Each comes with a sequence but the first."""
+    """The result of a verification. All except ``UNCHANGED`` refer to a sequence number."""
 
     UNCHANGED = "unchanged"
     CHANGED = "changed"
     INSERTED = "inserted"
     MISSING = "missing"
     REORDERED = "reordered"
-    TAIL_CUT = "tail_cut"  # since the last checkpoint that still has its row
-    REWRITTEN = "rewritten"  # before the checkpoint that says otherwise
-    KEY_UNKNOWN = "key_unknown"  # a checkpoint of a key that is not ours
+    TAIL_CUT = "tail_cut"  # rows after the last checkpoint that still has its row are missing
+    REWRITTEN = "rewritten"  # before a checkpoint with a different hash
+    KEY_UNKNOWN = "key_unknown"  # a checkpoint was signed with an unknown key
     CHECKPOINTS_DAMAGED = "checkpoints_damaged"  # lines of the file were changed, dropped or added
-    HEAD_DIFFERS = "head_differs"  # the head row is not the last row; see docs/audit.md
-    UNSIGNED = "unsigned"  # the chain holds, but there is no checkpoint to hold it against
+    HEAD_DIFFERS = "head_differs"  # the head row does not match the last row; see docs/audit.md
+    UNSIGNED = "unsigned"  # the chain is intact, but there is no checkpoint to compare it with
 
 
 class Finding(NamedTuple):
-    """A verdict with the sequence that it is about."""
+    """A verdict with the sequence number that it refers to."""
 
     verdict: Verdict
     seq: int
 
 
 class Rows(Protocol):
-    """Where the rows are looked up: the database, or the lines of a bundle."""
+    """Source of rows for the diagnosis: the database, or the lines of a proof."""
 
     def at(self, seq: int) -> StoredRow | None:
-        """The row that stands at the sequence."""
+        """The row with this sequence number."""
 
     def after(self, hash_: str) -> list[StoredRow]:
-        """The rows that name this hash as their previous one."""
+        """The rows with this previous hash."""
 
     def last_sequence(self) -> int:
-        """The highest sequence there is; 0 in an empty log."""
+        """The highest sequence number; 0 in an empty log."""
 
 
 def diagnose(
     row: StoredRow, expected: int, previous: str, rows: Rows, *, first: int, head_hash: str, vouched: bool
 ) -> Finding:
-    """Why ``row`` is not the row ``expected`` that follows ``previous``, when all rows before it were good.
+    """Why ``row`` is not row number ``expected`` after the hash ``previous``. All earlier rows are intact.
 
-    ``first`` is the sequence with which the log begins; ``head_hash`` the hash of its last row as the head
-    tells it, or empty; ``vouched`` whether a checkpoint vouches for the row before.
+    ``first``: the first sequence number of the log. ``head_hash``: the hash in the head row if ``expected``
+    is the last row, otherwise empty. ``vouched``: whether a checkpoint covers the row before.
     """
     seq = row[SEQ]
     if seq < expected:
@@ -75,14 +75,14 @@ def diagnose(
     if own is None:
         return Finding(Verdict.CHANGED, expected)
     if own > expected:
-        return Finding(Verdict.MISSING, expected)  # the rows behind moved up
+        return Finding(Verdict.MISSING, expected)  # later rows were renumbered
     if own < expected:
         before = rows.at(own - 1)
         link = before[HASH] if before is not None else GENESIS
-        pushed = row[PREVIOUS] == link  # the rows from there on were pushed back by forged ones
+        pushed = row[PREVIOUS] == link  # forged rows were inserted and the later ones renumbered
         return Finding(Verdict.INSERTED, own) if pushed else Finding(Verdict.CHANGED, expected)
-    # The row agrees with itself, so either it or the one before it was written anew, hash and all. The one
-    # that the row behind it does not know, either, is the changed one.
+    # The row is consistent in itself, so it or the row before it was rewritten including its hash. If the
+    # next row links to this row's hash, the row before was changed.
     behind = rows.at(expected + 1)
     known = behind[PREVIOUS] if behind is not None else head_hash
     before_is_wrong = known in ("", row[HASH]) and expected > first and not vouched

@@ -1,4 +1,4 @@
-"""The worker's duty for the audit log: sign checkpoints while events arrive, and verify regularly."""
+"""The worker's task for the audit log: sign checkpoints while events arrive, and verify regularly."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from apps.core.actor import Actor
 logger = logging.getLogger("apps.audit")
 
 SIGN_AFTER_EVENTS: Final = 1_000
-SIGN_AFTER: Final = 60.0  # seconds with something unsigned
-VERIFY_EVERY: Final = 600.0  # seconds: what came after the last checkpoint
-VERIFY_WHOLE_EVERY: Final = 24 * 60 * 60.0  # seconds: from the first event
+MAX_UNSIGNED_AGE: Final = 60.0  # seconds
+VERIFY_INTERVAL: Final = 600.0  # seconds between verifications of the events after the last checkpoint
+VERIFY_WHOLE_INTERVAL: Final = 24 * 60 * 60.0  # seconds between verifications of the whole log
 
-# The events of this duty do not count as activity; otherwise it would record new ones for ever.
-_OWN = (AUDIT_CHECKPOINT_SIGNED.name, AUDIT_VERIFIED.name)
+# The monitor's own events do not count as activity, otherwise each would cause the next.
+_OWN_ACTIONS = (AUDIT_CHECKPOINT_SIGNED.name, AUDIT_VERIFIED.name)
 
 
 class IntegrityMonitor:
-    """One for each worker process. Any number of them may run: only one signs at a time."""
+    """Signs and verifies for one worker process. Several may run: locking lets one sign at a time."""
 
     def __init__(self, actor: Actor) -> None:
         self.actor = actor
-        self.signed = 0  # the sequence up to which nothing is left to sign
+        self.signed = 0  # everything up to this sequence number is signed or needs no signature
         self.unsigned_since: float | None = None
         self.not_before = 0.0  # after a failure, the time of the next attempt
         self.verified_at = time.monotonic()
         self.reported: tuple[str, int | None] | None = None
 
     def run_due(self) -> None:
-        """Do what is due now. Raises the database's errors; what failed is due again after its usual time."""
+        """Sign and verify if due. A failed step is retried after its interval. Raises database errors."""
         if time.monotonic() >= self.not_before:
-            self.not_before = time.monotonic() + SIGN_AFTER
+            self.not_before = time.monotonic() + MAX_UNSIGNED_AGE
             try:
                 self._sign()
             except NotSignedError as error:
@@ -52,8 +52,8 @@ class IntegrityMonitor:
                 logger.error("audit_checkpoint_not_written", extra={"error": type(error).__name__})
             else:
                 self.not_before = 0.0
-        if time.monotonic() - self.verified_at >= VERIFY_EVERY:
-            self.verified_at = time.monotonic()  # first: what fails is tried again at the next turn
+        if time.monotonic() - self.verified_at >= VERIFY_INTERVAL:
+            self.verified_at = time.monotonic()  # set first: a failure is retried after the next interval
             try:
                 self._verify()
             except OSError as error:
@@ -63,12 +63,12 @@ class IntegrityMonitor:
         head = read_head()
         if head is None or head[0] <= self.signed:
             return
-        if not _something_happened_after(max(self.signed, self._last_signed())):
+        if not _has_activity_after(max(self.signed, self._last_signed())):
             self.signed = head[0]
             return
         now = time.monotonic()
         self.unsigned_since = now if self.unsigned_since is None else self.unsigned_since
-        if head[0] - self.signed < SIGN_AFTER_EVENTS and now - self.unsigned_since < SIGN_AFTER:
+        if head[0] - self.signed < SIGN_AFTER_EVENTS and now - self.unsigned_since < MAX_UNSIGNED_AGE:
             return
         sign_checkpoint(self.actor)
         self.signed, self.unsigned_since = head[0], None
@@ -79,17 +79,18 @@ class IntegrityMonitor:
         return found[1].seq if found else 0
 
     def _verify(self) -> None:
-        """Verify what came since the last checkpoint, once a day the whole log.
+        """Verify the events since the last checkpoint, or once a day the whole log.
 
-        A good result is recorded if there were events since the last one, a bad one once.
+        A good result is recorded if there was activity since the last verification, the same problem only
+        once.
         """
         latest = latest_whole_verification()
-        # An event from a time to come, too: whoever has moved it there must not put off the next one.
-        whole = latest is None or abs(clock.seconds() - latest.time / 1e6) >= VERIFY_WHOLE_EVERY
+        # abs(): an event altered to a future time must not postpone the next verification.
+        whole = latest is None or abs(clock.seconds() - latest.time / 1e6) >= VERIFY_WHOLE_INTERVAL
         result = verify(from_checkpoint=not whole)
         finding = (result.verdict.value, result.seq)
         good = result.verdict in GOOD
-        if (good and not whole and not _something_happened_after(_last_verification())) or (
+        if (good and not whole and not _has_activity_after(_last_verification())) or (
             not good and finding == self.reported
         ):
             return
@@ -97,8 +98,8 @@ class IntegrityMonitor:
         self.reported = None if good else finding
 
 
-def _something_happened_after(seq: int) -> bool:
-    return AuditEvent.objects.filter(seq__gt=seq).exclude(action__in=_OWN).exists()
+def _has_activity_after(seq: int) -> bool:
+    return AuditEvent.objects.filter(seq__gt=seq).exclude(action__in=_OWN_ACTIONS).exists()
 
 
 def _last_verification() -> int:

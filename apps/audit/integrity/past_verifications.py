@@ -1,6 +1,6 @@
 """The results of earlier verifications, read from the log itself.
 
-An event that holds what no verification writes was itself altered, which is a problem, too.
+A verification event with impossible values was altered itself, which also counts as a problem.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from apps.audit.integrity.verification import GOOD, Result
 from apps.audit.models import AuditEvent
 
 _VERIFICATIONS = (AUDIT_VERIFIED.name, AUDIT_FOUND_ALTERED.name)
-_RECENT = 500  # days of a worker that verifies every ten minutes
+_RECENT = 500  # events: several days at one verification every ten minutes
 
 
 def latest_verification() -> AuditEvent | None:
-    """The event of the last verification; None before the first."""
+    """The event of the last verification; None if there was none."""
     return AuditEvent.objects.filter(action__in=_VERIFICATIONS).order_by("-seq").first()
 
 
 def latest_whole_verification() -> AuditEvent | None:
-    """The last one that left nothing out, as far as one can be found among the recent ones."""
+    """The event of the last verification of the whole log, among the recent ones; None if there is none."""
     results = ((event, result_of(event)) for event in _recent())
     return next((event for event, result in results if result is not None and result.whole), None)
 
 
 def standing_problem() -> AuditEvent | None:
-    """The last verification that found the log altered, unless the whole log was found good after it."""
+    """The last verification that found the log altered, unless the whole log was later found intact."""
     for event in _recent():
         result = result_of(event)
         if result is None or result.verdict not in GOOD:
@@ -37,7 +37,7 @@ def standing_problem() -> AuditEvent | None:
 
 
 def result_of(event: AuditEvent) -> Result | None:
-    """The result that a verification's event holds; None for an event that was altered and cannot be read."""
+    """The result in a verification's event; None if the event was altered and cannot be read."""
     data = event.details
     verdict, about, checkpoint = data.get("verdict"), data.get("about"), data.get("checkpoint")
     first, last, scope = data.get("first"), data.get("last"), data.get("scope")

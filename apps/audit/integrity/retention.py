@@ -1,11 +1,11 @@
-"""The oldest rows of the audit log go, and what stays still verifies.
+"""Remove the oldest rows of the audit log so that the rest can still be verified.
 
-Only up to a signed checkpoint, in two steps. First a new checkpoint says with which sequence the log begins
-from now on; then the rows before that one are deleted. So no row is ever deleted that a signature has not
-given up before, and a run that was interrupted between the two is finished by the next one.
+Rows are removed up to a signed checkpoint, in two steps. First a new checkpoint states with which sequence
+number the log begins from now on; then the earlier rows are deleted. So a row is deleted only after a
+signature has released it, and the next run completes an interrupted one.
 
-This is the one place of the product that takes the trigger off that refuses DELETE: inside the transaction
-that deletes, so nobody else ever sees the table without it, and whatever ends the process leaves it standing.
+Only this module disables the trigger that rejects DELETE. It does so inside the deleting transaction: no
+other session sees the table without the trigger, and it is restored however the process ends.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _MICROSECONDS_A_DAY: Final = 24 * 60 * 60 * 1_000_000
 
 
 class RetentionError(Exception):
-    """Nothing was deleted. The text says why, for whoever runs the command."""
+    """Nothing was deleted. The message gives the reason, for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """The rows from ``first`` to ``last``, which a signed checkpoint with this hash vouches for."""
+    """The rows ``first`` to ``last``, covered by a signed checkpoint with this hash."""
 
     first: int
     last: int
@@ -51,50 +51,49 @@ class Removal:
         return self.last - self.first + 1
 
     @property
-    def beginning_behind(self) -> Beginning:
-        """Where the log begins when the rows have gone."""
+    def new_beginning(self) -> Beginning:
+        """The beginning of the log after the removal."""
         return Beginning(self.last + 1, self.hash)
 
 
 def sequence_before(days: int) -> int:
-    """The last event that is at least so many days old; 0 where there is none."""
+    """The sequence number of the last event that is at least ``days`` old; 0 if there is none."""
     before = clock.microseconds() - days * _MICROSECONDS_A_DAY
     events = AuditEvent.objects.filter(time__lte=before).order_by("-time", "-seq")
     return events.values_list("seq", flat=True).first() or 0
 
 
 def plan(up_to: int) -> Removal | None:
-    """What goes: everything up to the last signed checkpoint that is not behind ``up_to``; None for nothing.
+    """The removal of everything up to the last signed checkpoint at or before ``up_to``; None for nothing.
 
-    Raises :class:`RetentionError` where the log is not what was written, or may not be deleted from here.
+    Raises :class:`RetentionError` if the log was altered or the database role may not delete.
     """
-    _demand_the_owner()
+    _require_table_owner()
     first = _first_row()
-    if _signed_away() > first:  # an earlier run was interrupted
-        return _removal_of(first, _signed_away() - 1)
+    if _signed_beginning() > first:  # an earlier run was interrupted
+        return _removal_of(first, _signed_beginning() - 1)
     result = verify()
     if result.verdict not in GOOD:
         raise RetentionError(f"The log is not what was written ({result.verdict.value}, event {result.seq})")
-    signed = [checkpoint.seq for checkpoint in _valid() if first <= checkpoint.seq <= up_to]
+    signed = [checkpoint.seq for checkpoint in _valid_checkpoints() if first <= checkpoint.seq <= up_to]
     return _removal_of(first, max(signed)) if signed else None
 
 
 def apply(removal: Removal, actor: Actor) -> None:
-    """Sign that the log begins behind the removal, then delete it.
+    """Sign the new beginning of the log, then delete the rows.
 
-    Raises :class:`RetentionError`, the errors of
-    :func:`apps.audit.integrity.signing.sign_checkpoint`, and the database's. Every other write of the portal
-    waits while the rows are deleted.
+    Raises :class:`RetentionError`, the errors of :func:`apps.audit.integrity.signing.sign_checkpoint`, and
+    the database's. All other writes of the portal wait while the rows are deleted.
     """
-    if _signed_away() <= removal.first:
-        _sign_away(removal, actor)
+    if _signed_beginning() <= removal.first:
+        _sign_new_beginning(removal, actor)
     _delete(removal, actor)
 
 
-def _sign_away(removal: Removal, actor: Actor) -> None:
+def _sign_new_beginning(removal: Removal, actor: Actor) -> None:
     _record(AUDIT_RETENTION_DECIDED, removal, actor)
-    for _attempt in range(3):  # a worker may have signed what was to be signed; its event is the next to sign
-        if sign_checkpoint(actor, beginning=removal.beginning_behind) is not None:
+    for _attempt in range(3):  # a worker may sign first; its own event can then be signed
+        if sign_checkpoint(actor, beginning=removal.new_beginning) is not None:
             return
     raise RetentionError("The checkpoint could not be signed: others sign all the time")
 
@@ -103,9 +102,9 @@ def _delete(removal: Removal, actor: Actor) -> None:
     with transaction.atomic(durable=True):
         with connection.cursor() as cursor:
             lock_head(cursor)
-            if _signed_away() != removal.last + 1 or _first_row() != removal.first:
+            if _signed_beginning() != removal.last + 1 or _first_row() != removal.first:
                 raise RetentionError("Somebody else removes rows at this moment")
-            _lift_the_delete_trigger(cursor)
+            _disable_delete_trigger(cursor)
             cursor.execute("DELETE FROM audit_event WHERE seq <= %s", [removal.last])
             deleted = cursor.rowcount
         install_triggers(connection)
@@ -114,10 +113,10 @@ def _delete(removal: Removal, actor: Actor) -> None:
         _record(AUDIT_RETENTION_APPLIED, removal, actor)
 
 
-def _lift_the_delete_trigger(cursor: CursorWrapper) -> None:
+def _disable_delete_trigger(cursor: CursorWrapper) -> None:
     if connection.vendor == "sqlite":
         cursor.execute(f"DROP TRIGGER {DELETE_TRIGGER}")
-    else:  # without the lock of DROP, which keeps readers out
+    else:  # DROP would take a lock that blocks readers
         cursor.execute(f"ALTER TABLE {TABLE} DISABLE TRIGGER {DELETE_TRIGGER}")
 
 
@@ -133,8 +132,8 @@ def _record(event_type: EventType, removal: Removal, actor: Actor) -> None:
 
 
 def _removal_of(first: int, last: int) -> Removal:
-    """The removal up to that checkpoint; its row and the one behind it have to be what was signed."""
-    signed = next((checkpoint for checkpoint in _valid() if checkpoint.seq == last), None)
+    """The removal up to the checkpoint at ``last``. Raises if its row or the next one does not match it."""
+    signed = next((checkpoint for checkpoint in _valid_checkpoints() if checkpoint.seq == last), None)
     own = AuditEvent.objects.filter(seq=last).values_list("hash", flat=True).first()
     behind = AuditEvent.objects.filter(seq=last + 1).values_list("previous_hash", flat=True).first()
     if signed is None or own != signed.hash or behind != signed.hash:
@@ -142,7 +141,7 @@ def _removal_of(first: int, last: int) -> Removal:
     return Removal(first, last, signed.hash)
 
 
-def _valid() -> list[Checkpoint]:
+def _valid_checkpoints() -> list[Checkpoint]:
     keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)
     return [
         checkpoint
@@ -151,20 +150,20 @@ def _valid() -> list[Checkpoint]:
     ]
 
 
-def _signed_away() -> int:
-    """The sequence with which the log begins, as the last checkpoint says."""
+def _signed_beginning() -> int:
+    """The first sequence number of the log according to the last checkpoint."""
     keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)
     found = checkpoints.last_valid(settings.AUDIT_CHECKPOINT_FILE, keys)
     return found[1].first if found else 1
 
 
 def _first_row() -> int:
-    """The sequence of the first row that there is; 1 in an empty log."""
+    """The sequence number of the first stored row; 1 in an empty log."""
     return AuditEvent.objects.order_by("seq").values_list("seq", flat=True).first() or 1
 
 
-def _demand_the_owner() -> None:
-    """Before anything is signed: only the role that owns the table may lift its triggers."""
+def _require_table_owner() -> None:
+    """Raise unless the database role owns the table: only the owner can disable its triggers."""
     if connection.vendor == "sqlite":
         return
     with connection.cursor() as cursor:

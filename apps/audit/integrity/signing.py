@@ -1,4 +1,4 @@
-"""Signing checkpoints: one writer at a time, and never over rows that are not what was written."""
+"""Sign checkpoints: one writer at a time, and never over altered rows."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from apps.core.actor import Actor
 
 logger = logging.getLogger("apps.audit")
 
-# The rows are good: what is wrong is with the file, which the next signatures only make longer.
-_SIGNED_ALL_THE_SAME = GOOD | {Verdict.CHECKPOINTS_DAMAGED, Verdict.KEY_UNKNOWN}
+# The rows are intact; only the checkpoint file has a problem, and appending to it does no harm.
+_SIGNABLE = GOOD | {Verdict.CHECKPOINTS_DAMAGED, Verdict.KEY_UNKNOWN}
 
 
 class NotSignedError(Exception):
-    """The log is not what was written: a signature would vouch for it."""
+    """The log was altered and must not be signed; ``result`` is the verification's result."""
 
     def __init__(self, result: Result) -> None:
         super().__init__(f"The audit log is not signed: {result.verdict.value}, event {result.seq}")
@@ -33,20 +33,20 @@ class NotSignedError(Exception):
 
 
 def sign_checkpoint(actor: Actor, *, beginning: Beginning | None = None) -> Checkpoint | None:
-    """Verify what came since the last checkpoint, sign it, append it to the file and print it.
+    """Verify the events since the last checkpoint, sign a new one, append it to the file and print it.
 
-    Returns None when nothing came. ``beginning`` is where the log begins from now on, for whoever removes its
-    oldest rows; otherwise it stays. Raises :class:`NotSignedError`, ``OSError`` when the file cannot be read
-    or written, and the database's errors.
+    Returns None if there are no new events. ``beginning``: the new beginning of the log, if its oldest rows
+    are about to be removed; None leaves it unchanged. Raises :class:`NotSignedError`, ``OSError`` if the file
+    cannot be read or written, and the database's errors.
 
-    The head of the chain stays locked from reading the file to writing it, so that of several workers one
-    signs and the others find that nothing is left to sign.
+    The head of the chain stays locked from reading the file to writing it, so that one of several workers
+    signs and the others find nothing left to sign.
     """
     return _sign(verify(from_checkpoint=True), beginning, actor)
 
 
 def take_over_beginning(beginning: Beginning, actor: Actor) -> Checkpoint | None:
-    """Sign into the file of this machine where the log begins, as a signature of another machine says.
+    """Sign a beginning of the log that another machine has signed into this machine's checkpoint file.
 
     All rows from there on are verified first. Returns and raises as :func:`sign_checkpoint` does.
     """
@@ -54,7 +54,7 @@ def take_over_beginning(beginning: Beginning, actor: Actor) -> Checkpoint | None
 
 
 def _sign(result: Result, beginning: Beginning | None, actor: Actor) -> Checkpoint | None:
-    if result.verdict not in _SIGNED_ALL_THE_SAME:
+    if result.verdict not in _SIGNABLE:
         raise NotSignedError(result)
     path, key = settings.AUDIT_CHECKPOINT_FILE, checkpoints.signing_key(settings.AUDIT_SIGNING_KEY)
     keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)
@@ -80,7 +80,7 @@ def _sign(result: Result, beginning: Beginning | None, actor: Actor) -> Checkpoi
         facts: dict[str, Value] = {"last": checkpoint.seq, "key": checkpoint.key}
         facts["file"] = checkpoints.file_id(path)
         record(Event(AUDIT_CHECKPOINT_SIGNED, actor, data=facts))
-    # For a log shipper: the line of the file, on standard output.
+    # Also on standard output, for a log shipper.
     sys.stdout.write(checkpoint.line() + "\n")
     sys.stdout.flush()
     return checkpoint

@@ -1,8 +1,7 @@
-"""Reading the rows of the log as they are stored, past Django's conversions: for verifications and proofs.
+"""Read the rows of the log as stored, without Django's conversions, for verifications and proofs.
 
-In batches, so that a million rows take no more memory than a thousand and no reader holds a snapshot open.
-A long verification has its batches read ahead by a thread with connections of its own: while one batch is
-hashed, the database works on the next one.
+Rows are read in batches, so that memory is constant and no snapshot stays open. For a long verification, a
+thread with its own connections reads ahead: while one batch is hashed, the database works on the next.
 """
 
 from __future__ import annotations
@@ -20,28 +19,28 @@ from apps.audit.integrity.bulk_hashing import COLUMNS, SEQ, Rows, StoredRow, Tex
 from apps.core import clock
 
 BATCH: Final = 5_000
-"""Rows read at a time."""
+"""Rows per query."""
 
 AHEAD: Final = 10_000
-"""Rows that are read ahead at a time."""
+"""Rows per query when reading ahead."""
 _COLUMNS = ", ".join(COLUMNS)
 _SELECTS = {
-    "postgresql": f"SELECT {_COLUMNS} FROM audit_event",  # noqa: S608  # names of ours
-    # The plus keeps Django from making a boolean of the stored number: a 2 would look like what was hashed.
+    "postgresql": f"SELECT {_COLUMNS} FROM audit_event",  # noqa: S608  # constant names
+    # The plus prevents Django's conversion to a boolean, which would hide a stored 2.
     "sqlite": f"SELECT {_COLUMNS} FROM audit_event".replace("failure", "+failure"),  # noqa: S608
 }
 
 
 def read_head() -> tuple[int, str] | None:
-    """Sequence and hash of the last row as the head row has them; None where there is no head row."""
+    """Sequence number and hash in the head row; None if there is no head row."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT seq, hash FROM audit_head WHERE id = 1")
         row: tuple[int, str] | None = cursor.fetchone()
         return row
 
 
-def takes_events() -> bool:
-    """Whether the head row is the last row, and not set forward in time: if not, every event is refused."""
+def accepts_events() -> bool:
+    """Whether the head row matches the last row and is not in the future. If not, every event is refused."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM audit_head AS head"
@@ -55,7 +54,7 @@ def takes_events() -> bool:
 
 
 def rows_after(seq: int | None, *, up_to: int | None = None) -> Iterator[list[StoredRow]]:
-    """Every row behind a sequence (None: every row there is), in order, in batches."""
+    """The rows after a sequence number (None: all rows), in order, in batches."""
     while True:
         rows = _fetch(*_where(seq, up_to, limit=BATCH))
         if rows:
@@ -72,16 +71,16 @@ def _where(after: int | None, up_to: int | None, *, limit: int = 0) -> tuple[str
     return condition + (f" ORDER BY seq LIMIT {limit}" if limit else ""), [*given.values()]
 
 
-# SQLite writes the same JSON as apps.audit.chain (a test holds them against each other) and makes one text of
-# a whole batch in one step, in less time than 19 values for each row take. It goes along the sequence; if
-# it ever does not, the batch is read row by row. PostgreSQL takes longer to write JSON than to send values.
+# SQLite builds the same JSON as apps.audit.chain (a test compares them) for a whole batch in one text, faster
+# than 19 values per row. The order must be by sequence number; if it ever differs, the batch is read row by
+# row. PostgreSQL takes longer to build JSON than to send values.
 _FIELDS = ", ".join(
     f"'{name}', {name}"
     if name != "failure"
     else "'failure', json(CASE failure WHEN 0 THEN 'false' WHEN 1 THEN 'true' END)"
     for name in sorted(set(COLUMNS) - {"previous_hash", "hash"})
 )
-# From SQLite 3.45 on json_object takes a blob that happens to be its own binary JSON for what it means.
+# From SQLite 3.45 on, json_object decodes a blob that happens to be valid binary JSON, so blobs are excluded.
 _TYPES = " AND ".join(
     f"typeof({name}) = '{'integer' if name == 'seq' else 'text'}'"
     if name in ("seq", "hash", "previous_hash")
@@ -92,17 +91,17 @@ _SELECT_TEXTS = f"""
     SELECT min(format IS {FORMAT} AND {_TYPES}),
            group_concat(seq), group_concat(previous_hash), group_concat(hash),
            CAST(group_concat(json_object({_FIELDS}), char(10)) AS BLOB)
-      FROM audit_event"""  # noqa: S608  # names of ours
+      FROM audit_event"""  # noqa: S608  # constant names
 
 
 def batches_ahead(
     begin: int | None, first: int, last: int
 ) -> Generator[tuple[int, Rows | Texts | None], None, None]:
-    """What stands behind ``begin`` (None: from the lowest on) up to ``last``, read ahead by another thread.
+    """The rows after ``begin`` (None: from the lowest) up to ``last``, read ahead by another thread.
 
-    Each batch comes with the sequence up to which it goes, the first of them from ``first`` on; it is None
-    where the database cannot tell it as a whole. Only committed rows are seen. Raises the database's errors.
-    Close it where it is not read to its end.
+    Yields each batch with its last sequence number; the first batch starts at ``first``. A batch is None if
+    the database cannot return it as one text. Only committed rows are included. Raises the database's errors.
+    Close the generator if it is not exhausted.
     """
     ends = [min(end, last) for end in range(first + AHEAD - 1, last + AHEAD, AHEAD)]
     spans = iter(zip([begin, *ends], ends, strict=False))
@@ -118,7 +117,7 @@ def batches_ahead(
 
 
 def _read(after: int | None, end: int) -> Rows | Texts | None:
-    """In a thread of its own, with a connection that is not kept."""
+    """Read one batch. Runs in the reader thread, with a connection that is closed afterwards."""
     try:
         if connection.vendor != "sqlite":
             return Rows(_fetch(*_where(after, end, limit=AHEAD + 1)))
@@ -130,31 +129,31 @@ def _read(after: int | None, end: int) -> Rows | Texts | None:
     except DatabaseError:
         if connection.vendor != "sqlite":
             raise
-        return None  # a value that makes no text; whoever reads row by row tells it, or meets the error again
+        return None  # a value without a text form; reading row by row reports it, or raises the error again
     finally:
         connection.close()
 
 
 class StoredRows:
-    """Rows of the database, for the diagnosis."""
+    """Rows of the database: implements :class:`apps.audit.integrity.diagnosis.Rows`."""
 
     def at(self, seq: int) -> StoredRow | None:
-        """The row that stands at the sequence."""
+        """The row with this sequence number."""
         return next(iter(_fetch(" WHERE seq = %s", [seq])), None)
 
     def after(self, hash_: str) -> list[StoredRow]:
-        """The rows that name this hash as their previous one."""
+        """The rows with this previous hash, at most 10."""
         return _fetch(" WHERE previous_hash = %s LIMIT 10", [hash_])
 
     def last_sequence(self) -> int:
-        """The highest sequence there is; 0 in an empty log."""
+        """The highest sequence number; 0 in an empty log."""
         with connection.cursor() as cursor:
             cursor.execute("SELECT coalesce(max(seq), 0) FROM audit_event")
             return int(cursor.fetchone()[0])
 
 
 def _fetch(condition: str, values: list[int] | list[str]) -> list[StoredRow]:
-    """The rows of a condition, even those whose text is none that a portal could have stored."""
+    """The rows that match a condition, including rows with text that is not valid UTF-8."""
     statement = _SELECTS[connection.vendor] + condition
     with connection.cursor() as cursor:
         try:
@@ -163,7 +162,7 @@ def _fetch(condition: str, values: list[int] | list[str]) -> list[StoredRow]:
         except OperationalError as error:
             if connection.vendor != "sqlite" or "decode" not in str(error):
                 raise
-            # SQLite stores any bytes as text. Such a row must be reported and not end the verification.
+            # SQLite stores any bytes as text. The verification must report such a row instead of failing.
             strict, connection.connection.text_factory = connection.connection.text_factory, _lenient
             try:
                 cursor.execute(statement, values)

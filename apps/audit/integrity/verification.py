@@ -1,6 +1,6 @@
-"""Whether the audit log is what was written: rows against their chain, the chain against signed checkpoints.
+"""Verify the audit log: the rows against the hash chain, the chain against signed checkpoints.
 
-The portal may write meanwhile: the head and the end of the file are taken before the rows.
+The portal may write at the same time: the head and the end of the checkpoint file are read before the rows.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from apps.core.connections import release_database_connections
 logger = logging.getLogger("apps.audit")
 
 GOOD: Final = frozenset({Verdict.UNCHANGED, Verdict.UNSIGNED})
-"""Verdicts under which the rows are what was written, as far as anybody can tell."""
-_MOST: Final = 2**53 - 1
-"""The largest number that an event can hold; an inserted row may have a larger one."""
-QUICK_FROM: Final = 5_000
-"""Rows from which on another thread reads ahead, and a batch is looked at as a whole before its rows are."""
+"""Verdicts without evidence that rows were altered."""
+_MAX_NUMBER: Final = 2**53 - 1
+"""The largest number that an event can contain; an inserted row may have a larger sequence number."""
+READ_AHEAD_FROM: Final = 5_000
+"""Rows from which on another thread reads ahead and batches are verified as a whole first."""
 
 
 class Progress(NamedTuple):
-    """How far a verification is, in rows."""
+    """Progress of a verification, in rows."""
 
     done: int
     total: int
@@ -49,11 +49,11 @@ class Progress(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a verification found.
+    """The result of a verification.
 
-    ``seq`` is what the verdict is about. ``checkpoint`` is the last checkpoint that holds, by its sequence;
-    for a rewritten log the one that says otherwise. ``first`` to ``last`` is the range that was looked at and
-    ``last_hash`` its end; ``whole`` says that nothing before it was left out.
+    ``seq``: the sequence number that the verdict refers to. ``checkpoint``: the sequence number of the last
+    valid checkpoint; for a rewritten log, of the contradicting one. ``first`` to ``last``: the verified
+    range, which ends with ``last_hash``. ``whole``: whether it starts with the beginning of the log.
     """
 
     verdict: Verdict
@@ -71,9 +71,10 @@ def verify(
     beginning: Beginning | None = None,
     report: Callable[[Progress], object] = lambda progress: None,
 ) -> Result:
-    """Look at the whole log, or at what came after the last checkpoint. Raises the database's errors.
+    """Verify the whole log, or only the events after the last checkpoint. Raises the database's errors.
 
-    ``beginning``: where the whole log begins; None for what the last checkpoint says.
+    ``beginning``: the beginning of the whole log; None for the one in the last checkpoint. ``report`` is
+    called with the progress after each batch.
     """
     steps = _Verification(from_checkpoint=from_checkpoint, beginning=beginning).run()
     while True:
@@ -85,18 +86,18 @@ def verify(
 
 
 def verification(*, from_checkpoint: bool = False) -> Generator[Progress, None, Result]:
-    """The same step by step, for a page that shows how far it is."""
+    """Verify step by step, yielding the progress; returns the result."""
     return (yield from _Verification(from_checkpoint=from_checkpoint, beginning=None).run())
 
 
 def record_result(actor: Actor, result: Result) -> int:
-    """Record that the log was verified, by whom, with which verdict. Raises the database's errors."""
+    """Record a verification and its verdict; returns the event's sequence number. Raises database errors."""
     good = result.verdict in GOOD
     if not good:
         logger.error("audit_log_altered", extra={"verdict": result.verdict.value, "about": result.seq})
     data = {
         "verdict": result.verdict.value,
-        "about": None if result.seq is None else max(-_MOST, min(result.seq, _MOST)),
+        "about": None if result.seq is None else max(-_MAX_NUMBER, min(result.seq, _MAX_NUMBER)),
         "checkpoint": result.checkpoint,
         "first": result.first,
         "last": result.last,
@@ -108,7 +109,7 @@ def record_result(actor: Actor, result: Result) -> int:
 
 
 def _claim(data: str, file_id: str) -> int | None:
-    """The checkpoint that an event says was written into this file: None for another file, 0 for nonsense."""
+    """The checkpoint that an event claims for this file. None for another file, 0 if the data is invalid."""
     try:
         claim: dict[str, Any] = json.loads(data)
         file, last = claim["file"], claim["last"]
@@ -120,7 +121,7 @@ def _claim(data: str, file_id: str) -> int | None:
 
 
 class _Verification:
-    """One run over the log."""
+    """The state of one verification run."""
 
     def __init__(self, *, from_checkpoint: bool, beginning: Beginning | None) -> None:
         self.head = read_head()
@@ -128,17 +129,17 @@ class _Verification:
         self.end = checkpoints.size_of(self.path)
         self.keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)
         self.stored = StoredRows()
-        self.doubt: Finding | None = None  # about the file of checkpoints: told when the rows are good
-        self.held: Checkpoint | None = None  # the last one that holds
-        self.seen: set[int] = set()  # sequences of checkpoints whose event has not come yet
-        self.held_back: list[str] = []  # the hash of the last good row
+        self.doubt: Finding | None = None  # problem of the checkpoint file: reported if the rows are intact
+        self.held: Checkpoint | None = None  # the last valid checkpoint
+        self.seen: set[int] = set()  # sequence numbers of checkpoints whose event has not been read yet
+        self.held_back: list[str] = []  # the hash of the last intact row, not compared yet
         self.file_id = checkpoints.file_id(self.path)
 
         last = checkpoints.last_valid(self.path, self.keys, end=self.end)
         self.first, self.link = beginning or (last[1].beginning if last else Beginning())
         self.expected, begin = self.first, 0
-        self.start: int | None = None  # rows behind it; None: all
-        if from_checkpoint and last is not None and self._stands(last[1]):
+        self.start: int | None = None  # read the rows after this number; None: all
+        if from_checkpoint and last is not None and self._has_row(last[1]):
             begin, (self.expected, self.link) = last[0], (last[1].seq + 1, last[1].hash)
             self.start = last[1].seq
         self.begun_at = self.expected
@@ -146,48 +147,49 @@ class _Verification:
         self.signed = self._signed(begin)
         self.next_signed = next(self.signed, None)
         if not self.whole:
-            self._hold_against(self.begun_at, [])
+            self._compare_with_checkpoints(self.begun_at, [])
 
     def run(self) -> Generator[Progress, None, Result]:
         end = self.head[0] if self.head else self.stored.last_sequence()
         total = max(0, end - self.expected + 1)
-        if total >= QUICK_FROM and not connection.in_atomic_block:  # another thread sees what is committed
-            release_database_connections()  # that thread takes one of its own
+        if total >= READ_AHEAD_FROM and not connection.in_atomic_block:  # the thread sees committed rows only
+            release_database_connections()  # the thread uses its own
             with closing(batches_ahead(self.start, self.expected, end)) as batches:
                 for last, batch in batches:
                     hashes = batch.follow(self.expected, last, self.link) if batch else None
                     if batch is None or hashes is None:
-                        break  # and row by row from here on
-                    if finding := self._hold_back_one(hashes):
+                        break  # continue row by row
+                    if finding := self._compare_all_but_last(hashes):
                         return self._result(finding)
-                    self._go_on(last, hashes[-1], batch)
+                    self._advance(last, hashes[-1], batch)
                     yield Progress(self.expected - self.begun_at, total)
         for rows in rows_after(self.start):
             good = follow(rows, self.expected, self.link)
-            if finding := self._hold_back_one([row[HASH] for row in rows[:good]]):
+            if finding := self._compare_all_but_last([row[HASH] for row in rows[:good]]):
                 return self._result(finding)
             if good < len(rows):
                 if good:
                     self.expected, self.link = rows[good - 1][SEQ] + 1, rows[good - 1][HASH]
                 return self._result(self._diagnose(rows[good]))
-            self._go_on(rows[-1][SEQ], rows[-1][HASH], Rows(rows))
+            self._advance(rows[-1][SEQ], rows[-1][HASH], Rows(rows))
             yield Progress(self.expected - self.begun_at, total)
-        if self.held_back and (finding := self._hold_against(self.expected - 1, self.held_back)):
+        last_hashes = self.held_back
+        if last_hashes and (finding := self._compare_with_checkpoints(self.expected - 1, last_hashes)):
             return self._result(finding)
         return self._result(self._end())
 
-    def _hold_back_one(self, hashes: Sequence[str]) -> Finding | None:
-        """Compare the hashes of the next good rows with the checkpoints, but not the last one yet.
+    def _compare_all_but_last(self, hashes: Sequence[str]) -> Finding | None:
+        """Compare the hashes of the next intact rows with the checkpoints, except the last one.
 
-        Only the row behind it tells whether a row with another hash was changed alone or all behind it, too.
+        Only the next row shows whether a row with a different hash was changed alone or with all later rows.
         """
         known = [*self.held_back, *hashes]
         begin = self.expected - len(self.held_back)
         self.held_back = known[-1:]
-        return self._hold_against(begin, known[:-1])
+        return self._compare_with_checkpoints(begin, known[:-1])
 
-    def _go_on(self, last: int, link: str, batch: Rows | Texts) -> None:
-        """Behind a batch that is good as a whole."""
+    def _advance(self, last: int, link: str, batch: Rows | Texts) -> None:
+        """Move behind a batch that is intact."""
         self.start, self.expected, self.link = last, last + 1, link
         self._compare_claims(batch)
 
@@ -207,7 +209,7 @@ class _Verification:
             row = self.stored.at(self.head[0])
             if row is None or row[HASH] != self.head[1]:
                 return Finding(Verdict.HEAD_DIFFERS, self.head[0])
-        now = read_head()  # a writer moves it together with its row
+        now = read_head()  # a writer updates it together with its row
         if now is not None and now[0] < last:
             row = self.stored.at(now[0])
             agrees = row is not None and row[HASH] == now[1]
@@ -215,7 +217,7 @@ class _Verification:
         return None
 
     def _diagnose(self, row: StoredRow) -> Finding:
-        """What is wrong with the row that does not continue the chain."""
+        """Why the row does not continue the chain."""
         expected, link = self.expected, self.link
         signed = self.held
         vouched = signed is not None and (signed.seq, signed.hash) == (expected - 1, link)
@@ -234,8 +236,8 @@ class _Verification:
         beyond = head is not None and head[0] < finding.seq and head == (expected - 1, link)
         return Finding(Verdict.INSERTED, finding.seq) if beyond else finding
 
-    def _hold_against(self, first: int, hashes: Sequence[str]) -> Finding | None:
-        """Compare the hashes of good rows, from ``first`` on, with the checkpoints that vouch for them."""
+    def _compare_with_checkpoints(self, first: int, hashes: Sequence[str]) -> Finding | None:
+        """Compare the hashes of intact rows, from number ``first`` on, with their checkpoints."""
         last = first + len(hashes) - 1
         while (signed := self.next_signed) is not None and signed.seq <= last:
             if signed.seq >= self.begun_at and hashes:
@@ -248,7 +250,7 @@ class _Verification:
         return None
 
     def _compare_claims(self, batch: Rows | Texts) -> None:
-        """Each event of a signature must have its line in the file, if it was this file's."""
+        """Check that each signing event for this machine's file has its line in the file."""
         if self.doubt or self.head is None or self.file_id is None:
             return
         for seq, data in batch.data_of(AUDIT_CHECKPOINT_SIGNED.name):
@@ -263,7 +265,7 @@ class _Verification:
             self.seen = {seq for seq in self.seen if seq > claimed}
 
     def _signed(self, begin: int) -> Iterator[Checkpoint]:
-        """The checkpoints that count, in order; what is wrong with the others is remembered."""
+        """The valid checkpoints in order. Stores the first problem of the others in ``doubt``."""
         before: Checkpoint | None = None
         covered = begin == 0 and checkpoints.covered_by_the_last(self.path, self.keys, end=self.end)
         for place, checkpoint in checkpoints.read(self.path, begin=begin, end=self.end):
@@ -287,8 +289,8 @@ class _Verification:
             if checkpoint.seq >= self.first:
                 yield checkpoint
 
-    def _stands(self, checkpoint: Checkpoint) -> bool:
-        """Whether the row of a checkpoint is the one that it vouches for; if not, the whole log is read."""
+    def _has_row(self, checkpoint: Checkpoint) -> bool:
+        """Whether the checkpoint's row exists unchanged; if not, the whole log has to be verified."""
         row = self.stored.at(checkpoint.seq)
         own = range(checkpoint.seq, checkpoint.seq + 1)
         return row is not None and row[HASH] == checkpoint.hash and own_sequence(row, own) == checkpoint.seq

@@ -1,1 +1,1 @@
-"""What the pages of the audit log show."""
+"""Presenters of the audit log's pages."""

@@ -1,4 +1,4 @@
-"""What pages show of an event: its sentence, its row in a list, its fields and timelines."""
+"""Present an event: its sentence, its row in a list, its fields and timelines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from apps.core.filters import Chip, with_query
 
 
 def sentence(event: AuditEvent) -> str:
-    """What happened, in one sentence for people. An action of another version gets a neutral line."""
+    """The event as one sentence. An action of another version gets a neutral sentence."""
     event_type = find_event_type(event.action)
     values = _values(event)
     if event_type is None:
@@ -31,7 +31,7 @@ def sentence(event: AuditEvent) -> str:
 
 
 def actor_label(event: AuditEvent) -> str:
-    """Who did it: a name, a process of the portal, or a visitor who had not signed in."""
+    """The actor's label: a person's name, a process of the portal, or an anonymous visitor."""
     if event.actor_name.startswith("system:"):
         return gettext("The portal (%(process)s)") % {"process": event.actor_name.removeprefix("system:")}
     return event.actor_name or gettext("A visitor")
@@ -50,10 +50,10 @@ _SHAPES = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An event as a row. ``shape`` is the icon and colour of its outcome, ``outcome`` its label.
+    """An event as a row of a list. ``shape``: icon and colour of its outcome. ``outcome``: its label.
 
-    ``url`` is empty for a sequence that the portal never assigns; ``at`` is None for a time that no calendar
-    has.
+    In an altered row, ``url`` is empty if the sequence number is negative, and ``at`` is None if the time is
+    outside the calendar.
     """
 
     url: str
@@ -66,7 +66,7 @@ class Line:
 
 
 def line(event: AuditEvent) -> Line:
-    """An event as a row of the list, with the most specific of its references."""
+    """An event as a row of a list, with the most specific of its references."""
     shape, label = outcome(event)
     reference = event.consumer_ref or event.order_ref or event.guest_ref or event.submission or ""
     return Line(
@@ -88,7 +88,7 @@ def outcome(event: AuditEvent) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of an event; ``mono`` for what is copied letter by letter."""
+    """One field of an event. ``mono``: monospaced, for references and hashes."""
 
     label: str
     value: str
@@ -96,7 +96,7 @@ class Field:
 
 
 def fields(event: AuditEvent, people: Mapping[str, str]) -> list[Field]:
-    """Everything that an event carries, for people; empty values are left out."""
+    """All fields of an event with labels; empty values are omitted. ``people``: labels by account id."""
     named = [
         Field(gettext("Action"), action_label(event.action)),
         Field(gettext("Person"), actor_label(event)),
@@ -120,7 +120,7 @@ def fields(event: AuditEvent, people: Mapping[str, str]) -> list[Field]:
 
 
 def as_json(event: AuditEvent) -> str:
-    """The row as it is stored, for those who compare."""
+    """The stored row as indented JSON."""
     row = {field.name: getattr(event, field.name) for field in event._meta.concrete_fields}
     data = event.details if event.is_readable else event.data
     return json.dumps({**row, "data": data}, ensure_ascii=False, indent=2)
@@ -128,7 +128,7 @@ def as_json(event: AuditEvent) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """A link to all events of something, oldest first."""
+    """A link to all events of one subject, oldest first."""
 
     label: str
     url: str
@@ -172,7 +172,7 @@ def chips(
 
 
 def log_url(**query: str) -> str:
-    """The address of the log with these filters."""
+    """The URL of the log with these filters."""
     return with_query(reverse("audit:log"), {}, **query)
 
 
@@ -192,5 +192,5 @@ def _values(event: AuditEvent) -> defaultdict[str, object]:
         "consumer": event.consumer_ref,
         "submission": event.submission,
     }
-    # A sentence names what its event does not know with a dash.
+    # A missing value is shown as a dash.
     return defaultdict(lambda: "–", {key: value for key, value in known.items() if value})

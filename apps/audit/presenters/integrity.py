@@ -1,4 +1,4 @@
-"""The sentences that say what a verification found."""
+"""Sentences for the result of a verification."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ _VERDICTS = {
 
 
 def verdict_sentence(result: Result) -> str:
-    """One sentence, and for a cut or rewritten log the checkpoint up to which it can be trusted."""
-    said = str(_VERDICTS[result.verdict]) % {"seq": result.seq}
+    """The verdict as a sentence; for a cut log also the last checkpoint that still has its event."""
+    text = str(_VERDICTS[result.verdict]) % {"seq": result.seq}
     if result.verdict is Verdict.TAIL_CUT and result.checkpoint:
         at = {"checkpoint": result.checkpoint}
-        said += " " + gettext("The last checkpoint that still has its event is at event %(checkpoint)s.") % at
-    return said
+        text += " " + gettext("The last checkpoint that still has its event is at event %(checkpoint)s.") % at
+    return text
 
 
 def range_sentence(result: Result) -> str:
-    """Which events were looked at, and up to which of them a signature vouches."""
+    """The range of verified events, and the last checkpoint that covers them."""
     if result.last < result.first:
         if result.seq is not None:
             return gettext("No event before it was verified.")
         return gettext("There was no event to verify.")
-    said = gettext("Events %(first)s to %(last)s are consistent.")
-    said = said % {"first": result.first, "last": result.last}
+    text = gettext("Events %(first)s to %(last)s are consistent.")
+    text = text % {"first": result.first, "last": result.last}
     if result.checkpoint is None or result.verdict is Verdict.REWRITTEN:
-        return said
+        return text
     signed = gettext("The last checkpoint is at event %(checkpoint)s.") % {"checkpoint": result.checkpoint}
-    return f"{said} {signed}"
+    return f"{text} {signed}"

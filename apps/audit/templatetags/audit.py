@@ -12,7 +12,7 @@ register = template.Library()
 
 
 @register.simple_tag
-@lru_cache(maxsize=64)  # a few outcomes, fifty times on a page
+@lru_cache(maxsize=64)  # a page has fifty events, but only a few different outcomes
 def event_outcome(shape: str, label: str) -> SafeString:
-    """The outcome of an event: its icon and its label."""
+    """HTML of an event's outcome: its icon and its label."""
     return SafeString(render_to_string("audit/log_outcome.html", {"shape": shape, "label": label}).strip())

@@ -1,1 +1,1 @@
-"""The pages of the audit log."""
+"""Views of the audit log."""

@@ -1,4 +1,4 @@
-"""Downloading a range of the audit log."""
+"""View to download a range of the audit log."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CONTENT_TYPES = {
 @requires(VIEW_LOG)
 @require_http_methods(["GET", "POST"])
 def export_log(request: HttpRequest) -> HttpResponseBase:
-    """The form; after a POST, the file. It is sent while it is made, so its size is not known."""
+    """Show the form; on POST, stream the file, whose size is not known in advance."""
     if request.method == "GET":
         return render(request, "audit/export.html", {"form": ExportForm()})
     form = ExportForm(request.POST)

@@ -1,4 +1,4 @@
-"""The Integrity page: what the last verification found, a new one while the person watches, and the proof."""
+"""The Integrity page: the result of the last verification, a new verification, and the proof."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from apps.audit.integrity import checkpoints, past_verifications
 from apps.audit.integrity.proof.bundle import bundle, record_download
-from apps.audit.integrity.stored_rows import takes_events
+from apps.audit.integrity.stored_rows import accepts_events
 from apps.audit.integrity.verification import GOOD, Progress, Result, record_result, verification
 from apps.audit.permissions import VERIFY_LOG
 from apps.audit.presenters import integrity as presenters
@@ -30,14 +30,14 @@ logger = logging.getLogger("apps.audit")
 @requires(VERIFY_LOG)
 @require_safe
 def integrity(request: HttpRequest) -> HttpResponse:
-    """The last verification in words, and what can be done."""
+    """Show the result of the last verification, and what can be done."""
     latest = past_verifications.latest_verification()
     found = past_verifications.result_of(latest) if latest else None
     context = {
         "latest": latest,
-        "found": _found(found) if found else None,
+        "found": _result_context(found) if found else None,
         "problem": past_verifications.standing_problem(),
-        "takes_events": takes_events(),
+        "takes_events": accepts_events(),
         "key_id": checkpoints.key_id(checkpoints.signing_key(settings.AUDIT_SIGNING_KEY).public_key()),
     }
     return render(request, "audit/integrity.html", context)
@@ -46,25 +46,25 @@ def integrity(request: HttpRequest) -> HttpResponse:
 @requires(VERIFY_LOG)
 @require_POST
 def verify_now(request: HttpRequest) -> StreamingHttpResponse:
-    """Verify the whole log, and show the progress: the page grows while it runs, also without a script.
+    """Verify the whole log and stream a page that shows the progress, without a script.
 
-    In the request, not by the worker: a million events take seconds, and a page that is left ends the work.
+    This runs in the request, not in the worker: a million events take seconds, and leaving the page stops it.
     """
     marker = secrets.token_hex(16)
     page = render_to_string("audit/integrity_running.html", {"marker": marker}, request)
     before, _, after = page.partition(marker)
-    response = StreamingHttpResponse(_growing(before, actor_of(request), after))
-    response["X-Accel-Buffering"] = "no"  # nginx would hold the page back until it is whole
+    response = StreamingHttpResponse(_page_with_progress(before, actor_of(request), after))
+    response["X-Accel-Buffering"] = "no"  # nginx would buffer the page until it is complete
     return response
 
 
 @requires(VERIFY_LOG)
 @require_POST
 def download_proof(request: HttpRequest) -> StreamingHttpResponse:
-    """The archive with every event, the checkpoints and the verifier. That it was taken is an event first.
+    """Download the archive with all events, the checkpoints and the verifier. The download is recorded first.
 
-    Where the head row was altered, no event can be recorded, and the proof is needed most: then the portal's
-    own log says who downloaded it, and the manifest says that no event was recorded.
+    If the head row was altered, no event can be recorded, but the proof is needed most. The application log
+    then contains who downloaded it, and the manifest states that no event was recorded.
     """
     recorded = record_download(actor_of(request))
     response = StreamingHttpResponse(bundle(recorded=recorded), content_type="application/zip")
@@ -73,10 +73,10 @@ def download_proof(request: HttpRequest) -> StreamingHttpResponse:
     return response
 
 
-def _growing(before: str, actor: Actor, after: str) -> Iterator[str]:
+def _page_with_progress(before: str, actor: Actor, after: str) -> Iterator[str]:
     yield before
     try:
-        result = yield from _steps()
+        result = yield from _progress_lines()
     except (DatabaseError, InterfaceError, OSError) as error:
         logger.exception("audit_verification_failed")
         context = {"failed": True, "file_failed": isinstance(error, OSError)}
@@ -88,12 +88,14 @@ def _growing(before: str, actor: Actor, after: str) -> Iterator[str]:
         except (DatabaseError, InterfaceError):
             logger.exception("audit_verification_not_recorded")
             recorded = False
-        yield render_to_string("audit/integrity_result.html", {**_found(result), "recorded": recorded})
+        yield render_to_string(
+            "audit/integrity_result.html", {**_result_context(result), "recorded": recorded}
+        )
     yield after
 
 
-def _steps() -> Generator[str, None, Result]:
-    """A line of progress for each new percent; returns the result."""
+def _progress_lines() -> Generator[str, None, Result]:
+    """Verify, yielding a line of HTML for each new percent; returns the result."""
     shown = -1
     steps = verification()
     while True:
@@ -107,7 +109,7 @@ def _steps() -> Generator[str, None, Result]:
             yield render_to_string("audit/integrity_step.html", {"progress": progress})
 
 
-def _found(result: Result) -> dict[str, object]:
+def _result_context(result: Result) -> dict[str, object]:
     return {
         "good": result.verdict in GOOD,
         "unsigned": result.verdict.value == "unsigned",

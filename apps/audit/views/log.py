@@ -1,4 +1,4 @@
-"""The audit log for administrators: a list with filters, and one event. To read is an event, too."""
+"""The audit log for administrators: a list with filters, and single events. Reading is recorded too."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAGE_SIZE = 50
 @requires(VIEW_LOG)
 @require_GET
 def log(request: HttpRequest) -> HttpResponse:
-    """The log, newest first or as a timeline, with the filters of the address."""
+    """List the events that match the filters in the URL, newest or oldest first."""
     position = keyset.read_position(request.GET, selectors.NEWEST_BY)
     form = LogFilterForm(request.GET)
     if not form.is_valid():
@@ -50,7 +50,7 @@ def log(request: HttpRequest) -> HttpResponse:
 @requires(VIEW_LOG)
 @require_GET
 def event(request: HttpRequest, seq: int) -> HttpResponse:
-    """One event with what belongs to it."""
+    """Show one event with its fields, timelines and related events."""
     found = selectors.find_event(seq)
     if found is None:
         raise Http404

@@ -76,7 +76,7 @@ def test_person_has_the_permissions_of_all_their_roles() -> None:
     assert person.has_perms(["accounts.manage_people", "consumers.create_order_consumer"])
     assert not person.has_perm("consumers.resolve_submission")
     assert person.has_module_perms("audit")
-    assert person.role_words == "Staff, Administrator"
+    assert person.role_labels == "Staff, Administrator"
 
 
 def test_deactivated_person_has_no_permission() -> None:

@@ -9,7 +9,7 @@ from apps.audit.chain import GENESIS
 from apps.audit.events import REFERENCE
 from apps.audit.integrity.bulk_hashing import follow
 from apps.audit.integrity.diagnosis import Verdict
-from apps.audit.integrity.stored_rows import takes_events
+from apps.audit.integrity.stored_rows import accepts_events
 from apps.audit.integrity.verification import verify
 from apps.audit.models import AuditEvent
 from apps.audit.triggers import missing_triggers
@@ -30,7 +30,7 @@ def test_filled_log_verifies_and_can_be_continued() -> None:
     audit_rows.fill(1200)
     assert set(connection.introspection.get_constraints(connection.cursor(), "audit_event")) == indexes
     assert missing_triggers(connection) == []
-    assert takes_events()
+    assert accepts_events()
     result = verify()
     assert (result.verdict, result.checkpoint, result.last) == (Verdict.UNCHANGED, 1200, 1200)
     heavy = AuditEvent.objects.filter(order_ref=audit_rows.HEAVY_ORDER)

@@ -21,7 +21,7 @@ BOOTSTRAP_SHA384 = "sRIl4kxILFvY47J16cr9ZwB07vP4J8+LH7qKQnuqkuIAvNWLzeN8tE5YBujZ
 
 class Person:
     is_authenticated = True
-    role_words = "Staff, Supervisor"
+    role_labels = "Staff, Supervisor"
 
     def get_full_name(self) -> str:
         return "Aoife Ní Bhriain"

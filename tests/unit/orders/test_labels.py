@@ -35,7 +35,7 @@ def test_only_a_missing_record_is_called_not_found() -> None:
 def test_retry_is_proposed_if_waiting_can_help() -> None:
     assert "Try again in a minute." in " ".join(labels.sentences(labels.ORDER, "read_timeout"))
     for code in ("unauthorized", "not_configured", "not_found"):
-        assert not labels.worth_repeating(code)
+        assert not labels.is_retryable(code)
         assert "Try again" not in " ".join(labels.sentences(labels.ORDER, code))
 
 

@@ -73,8 +73,8 @@ def test_reference_without_uuid_shape_is_shown_without_a_link() -> None:
 def test_reused_order_number_is_detected_and_several_numbers_are_not() -> None:
     same = presenters.order_lines([_order(ORDER, "A-1"), _order(GUEST, "A-1")])
     different = presenters.order_lines([_order(ORDER, "A-1"), _order(GUEST, "A-2"), _order(CONSUMER)])
-    assert presenters.several_share_a_number(same)
-    assert not presenters.several_share_a_number(different)
+    assert presenters.has_shared_number(same)
+    assert not presenters.has_shared_number(different)
 
 
 def test_consumers_of_a_list_link_back_to_their_order() -> None:

@@ -1,4 +1,4 @@
-"""The first administrator, and the way back in when all are gone."""
+"""Add the first administrator, or a new one when no administrator can sign in any more."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _default_base_url() -> str:
 
 
 def _ask_for_password(person: services.NewPerson) -> str:
-    """A good password, typed twice without echo. Raises ``CommandError`` for another."""
+    """Ask for a password twice, without echo. Raises ``CommandError`` if it does not pass validation."""
     form = NewPasswordForm(
         User(username=person.username, name=person.details.name),
         {

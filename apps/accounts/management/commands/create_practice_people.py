@@ -1,4 +1,4 @@
-"""Somebody in each role to try the portal with. Practice mode only: everybody knows these passwords."""
+"""Add one person per role for trying the portal out. Practice mode only: the passwords are public."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class Command(BaseCommand):
             )
         require_accepted_keys()
         for person in PRACTICE_PEOPLE:
-            _bring_into_being(person)
+            _create_or_reset(person)
         self.stdout.write(f"\n{'User name':<12}{'Password':<22}Role")
         for person in PRACTICE_PEOPLE:
             self.stdout.write(f"{person.username:<12}{person.password:<22}{person.role}")
 
 
-def _bring_into_being(person: PracticePerson) -> None:
-    """Whatever was changed meanwhile, afterwards the printed line is true; nothing is done twice."""
+def _create_or_reset(person: PracticePerson) -> None:
+    """Bring the account to the printed state: active, with this role and password. Can run repeatedly."""
     user = find_by_username(person.username)
     if user is None:
         new = NewPerson(person.username, PersonDetails(person.name), (person.role,))

@@ -1,1 +1,1 @@
-"""What leaves the portal as proof of the audit log, and the program that checks it elsewhere."""
+"""The downloadable proof of the audit log, and the stand-alone program that verifies it."""

@@ -1,4 +1,4 @@
-"""The proof as a zip archive, made while it is sent: a large log takes no more memory than a small one."""
+"""The proof as a ZIP archive, streamed with constant memory."""
 
 from __future__ import annotations
 
@@ -32,27 +32,27 @@ VERIFIER: Final = Path(__file__).with_name("verify_audit_log.py")
 
 
 def record_download(actor: Actor) -> bool:
-    """Record that the proof is downloaded, before any of it is sent. Returns whether the log took the event.
+    """Record the download before any of it is sent. Returns whether the event could be recorded.
 
-    Where the head row was altered, no event can be recorded, and the proof is needed most: then a line of the
-    portal's own log replaces the event. Other errors of the database are raised, and nothing is sent.
+    If the head row was altered, no event can be recorded, but the proof is needed most. The application log
+    then contains the download instead. Raises other errors of the database; nothing is sent then.
     """
     try:
         with transaction.atomic():
             head = read_head()
             record(Event(AUDIT_PROOF_DOWNLOADED, actor, data={"last": head[0] if head else 0}))
-    except (EventRefused, EventError):  # the second: the head is beyond 2**53, which no event can hold
+    except (EventRefused, EventError):  # EventError: the head's number is too large for an event (2**53)
         logger.error("audit_proof_not_recorded", extra={"actor_id": actor.id})
         return False
     return True
 
 
 def bundle(*, recorded: bool = True) -> Iterator[bytes]:
-    """The archive in parts: every event, the checkpoints, the public keys, a manifest, and the verifier.
+    """Yield the archive in parts: events, checkpoints, public keys, manifest, and the verifier program.
 
-    ``recorded``: whether the download was recorded, for the manifest. The head and the end
-    of the file are taken first, as in a verification. Whoever takes a part may be slow: no connection is held
-    meanwhile. Raises the database's errors, and ``TransactionManagementError`` inside a transaction.
+    ``recorded``: whether the download was recorded, for the manifest. The head and the file's end are read
+    first, as in a verification. No database connection is held while a part is sent. Raises the database's
+    errors, and ``TransactionManagementError`` inside a transaction.
     """
     head, path = _head(), settings.AUDIT_CHECKPOINT_FILE
     end = checkpoints.size_of(path)
@@ -71,18 +71,18 @@ def bundle(*, recorded: bool = True) -> Iterator[bytes]:
                 for part in parts:
                     digest.update(part)
                     file.write(part)
-                    yield from sink.taken()
+                    yield from sink.drain()
             digests[name] = digest.hexdigest()
         manifest = {
             "made_at": clock.now().isoformat(timespec="seconds"),
             "portal_version": settings.VERSION,
             "head": head,
-            "head_afterwards": _head(),  # events that came meanwhile may be in it
+            "head_afterwards": _head(),  # the archive may contain events written meanwhile
             "recorded": recorded,
             "files": digests,
         }
         archive.writestr(_entry("manifest.json"), json.dumps(manifest, indent=2) + "\n")
-    yield from sink.taken()
+    yield from sink.drain()
 
 
 def _head() -> dict[str, int | str] | None:
@@ -95,17 +95,17 @@ def _event_lines() -> Iterator[bytes]:
     for rows in rows_after(None):
         release_database_connections()
         yield b"".join(event_line(row) for row in rows)
-    release_database_connections()  # the end of the log was asked for, too
+    release_database_connections()  # the last query, which found the end of the log
 
 
 def event_line(row: StoredRow) -> bytes:
-    """One line of ``events.jsonl``: the row as JSON in the chain's own spelling."""
+    """One line of ``events.jsonl``: the row as canonical JSON, with its hashes."""
     fields: dict[str, Any] = dict(zip(COLUMNS, row, strict=True))
-    if fields["failure"] in (0, 1):  # as SQLite gives it back; anything else is written as it is
+    if fields["failure"] in (0, 1):  # from SQLite; any other value is written unchanged
         fields["failure"] = bool(fields["failure"])
     try:
         text = canonical_json(fields)
-    except (TypeError, ValueError):  # a value that the portal never stores: shown, so that it is found
+    except (TypeError, ValueError):  # a value that the portal never stores: include it for the verifier
         text = json.dumps(fields, sort_keys=True, default=repr)
     return text.encode("utf-8", "surrogateescape") + b"\n"
 
@@ -135,7 +135,7 @@ def _entry(name: str) -> zipfile.ZipInfo:
 
 
 class _Sink(io.RawIOBase):
-    """A file that cannot be gone back in: what was written is taken out and sent."""
+    """An unseekable file; written data is buffered until :meth:`drain`."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -147,8 +147,8 @@ class _Sink(io.RawIOBase):
         self._parts.append(bytes(data))
         return len(data)
 
-    def taken(self) -> Iterator[bytes]:
-        """What was written since, once."""
+    def drain(self) -> Iterator[bytes]:
+        """Yield the data written since the last call."""
         parts, self._parts = self._parts, []
         if parts:
             yield b"".join(parts)

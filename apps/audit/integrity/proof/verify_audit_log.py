@@ -1,31 +1,29 @@
 #!/usr/bin/env python3
-"""Checks a proof of the Consumer Portal's audit log. It needs nothing but Python 3.11 or newer.
+"""Verify a proof of the Consumer Portal's audit log. Requires only Python 3.11 or newer.
 
     python3 verify_audit_log.py PROOF.zip [--key ID]
 
-PROOF is the downloaded archive, or the folder into which it was unpacked. The program trusts nothing in it
-but the public keys: with --key, name the id that you were given by another way, and the last signature has to
-be that key's; or compare the id that the program prints. A log that was exchanged as a whole, with its key,
-shows in nothing else. It prints, too, up to which event the last signature reaches and from when it is: who
-cuts the checkpoints off at an early one can write anything behind it, so compare both with a copy of the
-checkpoints that was kept elsewhere.
+PROOF is the downloaded archive, or the folder into which it was unpacked. The program trusts only the public
+keys in it. With --key, give the key id that you received through another channel: the last signature must be
+made with that key. Without --key, compare the id that the program prints. Only this comparison reveals a log
+that was replaced as a whole together with its key. The program also prints the last signed event and the time
+of the last signature. Compare both with a copy of the checkpoints stored elsewhere: after removing the latest
+checkpoints, someone could write any events after the remaining ones.
 
-In the archive:
+Files in the archive:
 
-events.jsonl       One event a line, a JSON object with sorted keys and no blanks, in UTF-8. Its "hash" is the
-                   SHA-256, in hex, of: the 32 bytes of "previous_hash", then the line's JSON without the keys
-                   "hash" and "previous_hash". The very first "previous_hash" is 64 zeros; "seq" rises by one.
-checkpoints.jsonl  One checkpoint a line. Its "signature" is the Ed25519 signature (RFC 8032) over the line's
-                   JSON without the key "signature". "seq" and "hash" are those of the last event that it
-                   vouches for, "previous" is the signature of the checkpoint before, "previous_line" the
-                   SHA-256 of its line, "first" the event with which the log begins and "anchor" the hash
-                   before that one. Where each line names the one before it, the last signature vouches for
-                   all of them.
-public_keys.txt    The keys that may sign: the base64 of 32 bytes each, a line each.
-manifest.json      What the portal said when it made the archive: the head of the log, SHA-256 of the files.
+events.jsonl       One event per line, a JSON object with sorted keys and no blanks, in UTF-8. Its "hash" is
+                   the SHA-256, in hex, of: the 32 bytes of "previous_hash", then the line's JSON without the
+                   keys "hash" and "previous_hash". The first "previous_hash" is 64 zeros; "seq" rises by one.
+checkpoints.jsonl  One checkpoint per line. Its "signature" is the Ed25519 signature (RFC 8032) over the
+                   line's JSON without the key "signature". "seq" and "hash" belong to the last event that it
+                   covers, "previous" is the previous checkpoint's signature, "previous_line" the SHA-256 of
+                   its line, "first" the first event of the log and "anchor" the hash before it. If each line
+                   contains the hash of the line before it, the last signature covers all of them.
+public_keys.txt    The keys that may sign: 32 bytes in base64 each, one per line.
+manifest.json      Written by the portal with the archive: the head of the log, SHA-256 of the files.
 
-Exit code: 0 unchanged, 1 the events hold together but nothing signed vouches for them, 2 altered,
-3 unreadable.
+Exit code: 0 unchanged, 1 the chain is intact but no signature covers it, 2 altered, 3 unreadable.
 """
 
 from __future__ import annotations
@@ -115,7 +113,7 @@ def add_points(one: Point, other: Point) -> Point:
 
 
 def decode_point(data: bytes) -> Point | None:
-    """The point of 32 bytes (section 5.1.3); None when they are none."""
+    """The point encoded in 32 bytes (section 5.1.3); None if they are not a valid point."""
     number = int.from_bytes(data, "little")
     y, sign = number & (2**255 - 1), number >> 255
     if len(data) != 32 or y >= P:
@@ -135,7 +133,7 @@ BASE = decode_point((4 * pow(5, -1, P) % P).to_bytes(32, "little")) or NEUTRAL
 
 
 def signature_holds(public: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether the 64 bytes are the signature over the message under the 32 bytes of a key (section 5.1.7)."""
+    """Whether the 64 bytes are a valid signature of the message under the 32-byte key (section 5.1.7)."""
     key, r = decode_point(public), decode_point(signature[:32])
     s = int.from_bytes(signature[32:], "little")
     if key is None or r is None or len(signature) != 64 or s >= ORDER:
@@ -143,7 +141,7 @@ def signature_holds(public: bytes, message: bytes, signature: bytes) -> bool:
     digest = hashlib.sha512(signature[:32] + public + message).digest()
     h = int.from_bytes(digest, "little") % ORDER
     minus_key = (P - key[0], key[1], 1, P - key[3])
-    # s * BASE - h * key in one go, bit by bit from the highest.
+    # s * BASE - h * key in one pass, bit by bit from the highest.
     table = (NEUTRAL, BASE, minus_key, add_points(BASE, minus_key))
     result = NEUTRAL
     for bit in range(max(s.bit_length(), h.bit_length()) - 1, -1, -1):
@@ -155,11 +153,11 @@ def signature_holds(public: bytes, message: bytes, signature: bytes) -> bool:
 
 # --- The archive ------------------------------------------------------------------------------------
 class UnreadableError(Exception):
-    """The archive lacks a file, or it is no archive of this kind."""
+    """A file is missing in the archive, or it is not a proof."""
 
 
 class Archive:
-    """The files of a proof, in a zip file or a folder."""
+    """The files of a proof, in a ZIP file or a folder."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -176,7 +174,7 @@ class Archive:
         return self.zip.getinfo(name).file_size if self.zip else (self.path / name).stat().st_size
 
     def events(self, note: Callable[[bytes], object] = lambda line: None) -> Iterator[Event | None]:
-        """Every event in the order of the lines; None for a line that is not written as it must be."""
+        """The events in the order of the lines; None for a line that is not canonical JSON."""
         with self.open("events.jsonl") as file:
             for line in file:
                 note(line)
@@ -184,12 +182,12 @@ class Archive:
 
 
 def write_json(value: object) -> bytes:
-    """JSON with sorted keys and no blanks, in UTF-8: what is hashed and signed."""
+    """Canonical JSON, which is hashed and signed: sorted keys, no blanks, UTF-8."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def parse_line(line: bytes, keys: set[str]) -> dict[str, Any] | None:
-    """The object of a line with exactly these keys, written as it must be; None otherwise."""
+    """The object of a line if it is canonical JSON with exactly these keys, otherwise None."""
     try:
         value = json.loads(line)
         same = (
@@ -201,7 +199,7 @@ def parse_line(line: bytes, keys: set[str]) -> dict[str, Any] | None:
 
 
 def parse_event(line: bytes) -> Event | None:
-    """The event of a line, with the hash that its content makes as "made"; None in another form."""
+    """The event of a line, with its computed hash as "made"; None if the line is malformed."""
     event = parse_line(line, EVENT_KEYS)
     if event is None:
         return None
@@ -215,12 +213,12 @@ def parse_event(line: bytes) -> Event | None:
 
 
 def fits(event: Event) -> bool:
-    """Whether the hash of an event is the one that its content makes."""
+    """Whether an event's hash matches its content."""
     return bool(event["made"] == event["hash"])
 
 
 def made_as(event: Event, sequences: Iterable[int]) -> int | None:
-    """With which sequence the hash of an event was made; None when none of these makes it."""
+    """The sequence number with which an event's hash was computed; None if none of these matches."""
     link = bytes.fromhex(event["previous_hash"])
     hashed = {key: event[key] for key in event if key not in ("hash", "previous_hash", "made")}
     before, _, after = write_json(hashed).partition(b',"seq":%d,' % event["seq"])
@@ -236,13 +234,13 @@ def made_as(event: Event, sequences: Iterable[int]) -> int | None:
 
 # --- Checkpoints ------------------------------------------------------------------------------------
 def keys_by_id(archive: Archive) -> dict[str, bytes]:
-    """The public keys of the archive, each 32 bytes, by their ids."""
+    """The archive's public keys, 32 bytes each, by id."""
     keys = [base64.b64decode(line) for line in archive.read("public_keys.txt").split()]
     return {hashlib.sha256(key).hexdigest()[:16]: key for key in keys}
 
 
 class Checkpoints:
-    """The checkpoints that count, by their sequence, and the first thing that is wrong with the others."""
+    """The valid checkpoints by sequence number, and the first problem of the others in ``doubt``."""
 
     def __init__(self, archive: Archive) -> None:
         self.keys = keys_by_id(archive)
@@ -250,7 +248,7 @@ class Checkpoints:
         self.first, self.anchor = 1, GENESIS
         self.doubt: Finding | None = None
         self.file: str | None = None
-        self.last: dict[str, Any] | None = None  # of those that count: its signature covers the others
+        self.last: dict[str, Any] | None = None  # the last valid one: its signature covers the others
         covered = self._covered_by_the_last(archive)
         before: dict[str, Any] | None = None
         for checkpoint in self._lines(archive):
@@ -272,7 +270,7 @@ class Checkpoints:
 
     @staticmethod
     def _lines(archive: Archive) -> Iterator[dict[str, Any]]:
-        """Those that can be read. Others were torn by a power cut, or are strange: the rest tells."""
+        """The readable checkpoints. Truncated or foreign lines are skipped; the links reveal missing ones."""
         with archive.open("checkpoints.jsonl") as file:
             for line in file:
                 checkpoint = parse_line(line, CHECKPOINT_KEYS)
@@ -284,7 +282,7 @@ class Checkpoints:
 
     @staticmethod
     def _follows(checkpoint: dict[str, Any], before: dict[str, Any] | None) -> bool:
-        """Whether it was made as the next one after that (None: as the first)."""
+        """Whether the checkpoint was created directly after ``before`` (None: as the first)."""
         links = (checkpoint["previous"], checkpoint["previous_line"])
         if before is None:
             return links == ("", "")
@@ -292,10 +290,10 @@ class Checkpoints:
         return checkpoint["seq"] > before["seq"] and links == (before["signature"], line)
 
     def _covered_by_the_last(self, archive: Archive) -> bool:
-        """Whether each line names the one before it by its hash and the last one's signature holds.
+        """Whether each line contains the hash of the line before it and the last signature is valid.
 
-        Then nobody without the key has changed any of them, and no other signature need be looked at: one
-        takes milliseconds here, and a year has half a million.
+        Then no line was changed without the key, and no other signature need be verified. That saves much
+        time: one verification takes milliseconds here, and a year has half a million checkpoints.
         """
         before: dict[str, Any] | None = None
         for checkpoint in self._lines(archive):
@@ -315,7 +313,7 @@ class Checkpoints:
 
 # --- The check --------------------------------------------------------------------------------------
 class Report(NamedTuple):
-    """What was found, the last checkpoint that counts, the first event and the last (0: not read so far)."""
+    """The finding, the last valid checkpoint, and the first and last event (0: the end was not reached)."""
 
     finding: Finding
     signed: dict[str, Any] | None
@@ -324,26 +322,26 @@ class Report(NamedTuple):
 
 
 def check(archive: Archive) -> Finding:
-    """The verdict as a code, and the sequence that it is about (None when it is about the whole)."""
+    """The verdict as a code, and the sequence number that it refers to (None: the whole log)."""
     return examine(archive).finding
 
 
 def examine(
     archive: Archive, key: str | None = None, progress: Callable[[float], object] = lambda part: None
 ) -> Report:
-    """Look at the whole proof. With ``key``, the last signature has to be made by the key with that id."""
-    report = look_at(archive, progress)
+    """Verify the whole proof. With ``key``, the last signature must be made with the key of that id."""
+    report = verify(archive, progress)
     signed = report.signed
     if key is not None and signed is not None and signed["key"] != key:
-        # Whatever was found rests on a key that anybody can have made.
+        # The finding is based on an unexpected key, which anyone could have created.
         return report._replace(finding=("key_unknown", signed["seq"]))
     if key is not None and signed is None and report.finding[0] in GOOD:
         return report._replace(finding=("unsigned", None))
     return report
 
 
-def look_at(archive: Archive, progress: Callable[[float], object]) -> Report:
-    """Hold events, checkpoints and manifest against each other."""
+def verify(archive: Archive, progress: Callable[[float], object]) -> Report:
+    """Compare events, checkpoints and manifest. Raises :class:`UnreadableError`."""
     try:
         manifest = json.loads(archive.read("manifest.json"))
         head, digests = manifest["head"] or {"seq": -1, "hash": ""}, manifest["files"]
@@ -369,7 +367,7 @@ def follow(
     head: dict[str, Any],
     progress: Callable[[float], object],
 ) -> tuple[Finding, str, int]:
-    """Read every event once: what is wrong first, the SHA-256 of the file, the last sequence."""
+    """Read every event once; return the first problem, the file's SHA-256, and the last sequence number."""
     digest, read, size = hashlib.sha256(), 0, archive.size("events.jsonl") or 1
 
     def note(line: bytes) -> None:
@@ -379,7 +377,7 @@ def follow(
 
     first = checkpoints.first
     expected, link = first, checkpoints.anchor
-    before: Event | None = None  # the event before, once it is sure that the one behind it knows it
+    before: Event | None = None  # the previous event, to which the current one links
     unclaimed: set[int] = set()
     head_hash = ""
     for place, event in enumerate(archive.events(note)):
@@ -412,7 +410,7 @@ def follow(
 
 
 def claim_of(data: str, file: str | None) -> int | None:
-    """Which checkpoint an event says was signed: None for one of another file, 0 for nothing that can be."""
+    """The checkpoint that an event claims as signed. None for another file, 0 if the data is invalid."""
     try:
         claim = json.loads(data)
         named, last = claim["file"], claim["last"]
@@ -424,13 +422,13 @@ def claim_of(data: str, file: str | None) -> int | None:
 
 
 def contradicted(checkpoints: Checkpoints, event: Event) -> Finding | None:
-    """Whether a checkpoint says that the event had another hash."""
+    """The finding if a checkpoint has a different hash for the event."""
     signed = checkpoints.hashes.get(event["seq"])
     return ("rewritten", event["seq"]) if signed not in (None, event["hash"]) else None
 
 
 def ended(checkpoints: Checkpoints, head: dict[str, Any], head_hash: str, expected: int) -> Finding:
-    """The verdict when the last line was reached and every event was good."""
+    """The verdict after the last line, if every event was intact."""
     if max(checkpoints.hashes, default=0) >= expected or head["seq"] >= expected:
         return "tail_cut", expected
     if head["seq"] >= checkpoints.first and head_hash != head["hash"]:
@@ -443,25 +441,25 @@ def ended(checkpoints: Checkpoints, head: dict[str, Any], head_hash: str, expect
 
 
 class Break(NamedTuple):
-    """Where the chain broke: the last good event's place in it, and what is known around."""
+    """The position at which the chain breaks, and its context."""
 
-    place: int  # of the line
+    place: int  # index of the line
     expected: int
     link: str
     first: int
     head: dict[str, Any]
-    vouched: bool  # by a checkpoint, for the event before
+    vouched: bool  # whether a checkpoint covers the event before
 
 
 def explain(archive: Archive, event: Event | None, at: Break) -> Finding:
-    """Why this line is not the event that should follow."""
+    """Why this line is not the expected next event."""
     expected = at.expected
     if event is None:
         return "changed", expected
     seq = event["seq"]
     if seq < expected:
         return "inserted", seq
-    # One more reading: who else claims to follow the last good event, and who follows this one.
+    # Read the file again for other events that link to the last intact event, and for the next event.
     genuine, last, behind = False, expected, None
     for place, other in enumerate(archive.events()):
         if other is None or (place == at.place and seq == expected):
@@ -489,7 +487,7 @@ def explain(archive: Archive, event: Event | None, at: Break) -> Finding:
 
 
 def reach(report: Report) -> str:
-    """How far the signatures go, for comparing with what was kept elsewhere."""
+    """The range of events and the last signed event, for comparison with a copy stored elsewhere."""
     signed, first, last = report.signed, report.first, report.last
     words = [f"Events {first} to {last}."] if last >= first else []
     if signed is None:
@@ -501,7 +499,7 @@ def reach(report: Report) -> str:
 
 
 def moment(microseconds: int) -> str:
-    """The time in UTC of microseconds since 1970."""
+    """Microseconds since 1970 as a time in UTC."""
     try:
         time = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(
             microseconds=microseconds
@@ -512,8 +510,8 @@ def moment(microseconds: int) -> str:
 
 
 def main() -> int:
-    """Check what the command line names; the exit code."""
-    parser = argparse.ArgumentParser(description="Checks a proof of the Consumer Portal's audit log.")
+    """Verify the proof named on the command line; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Verify a proof of the Consumer Portal's audit log.")
     parser.add_argument("proof", nargs="?", default=".", help="the archive, or the folder with its files")
     parser.add_argument("--key", help="the id of the key that must have made the last signature")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Where the log begins, taken over from the checkpoints of another machine."""
+"""Adopt the beginning of the log from another machine's checkpoints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from apps.audit.integrity.signing import NotSignedError, take_over_beginning
 from apps.core.actor import Actor
 from apps.core.key_fingerprints import require_accepted_keys
 
-TRIES = 3
+MAX_ATTEMPTS = 3
 
 
 class Command(BaseCommand):
@@ -40,15 +40,15 @@ class Command(BaseCommand):
 
     def _take_over(self, file: Path) -> None:
         keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)
-        theirs = checkpoints.last_valid(file, keys)
-        if theirs is None:
+        other = checkpoints.last_valid(file, keys)
+        if other is None:
             raise CommandError("The file holds no checkpoint that a key of this portal has signed")
         own = checkpoints.last_valid(settings.AUDIT_CHECKPOINT_FILE, keys)
-        beginning = theirs[1].beginning
+        beginning = other[1].beginning
         if beginning.first <= (own[1].first if own else 1):
             self.stdout.write("This machine knows already where the log begins.")
             return
-        for _attempt in range(TRIES):  # a worker may have signed what was to be signed
+        for _attempt in range(MAX_ATTEMPTS):  # a worker may sign first
             if take_over_beginning(beginning, Actor.system("audit_begin")) is not None:
                 return
         raise CommandError("The checkpoint could not be signed: others sign all the time")

@@ -1,4 +1,4 @@
-"""Signs the audit log now."""
+"""Sign the audit log immediately."""
 
 from __future__ import annotations
 

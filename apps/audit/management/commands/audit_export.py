@@ -1,4 +1,4 @@
-"""The audit log on standard output, for a SIEM that fetches what is new."""
+"""Write new events of the audit log to standard output, for a SIEM."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Command(BaseCommand):
         try:
             self._write(options["after"], export.Format(options["format"]))
         except BrokenPipeError:
-            # What is left in the buffer goes nowhere, so that Python does not try again at its end.
+            # Discard the buffer, so that Python does not try to flush it again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise CommandError("The reader of the output has gone") from None
         except EventRefused:
@@ -51,7 +51,7 @@ class Command(BaseCommand):
         if after + 1 < first_there:
             self.stderr.write(f"Events {after + 1} to {first_there - 1} are no longer kept")
         new = AuditEvent.objects.filter(seq__gt=after, seq__lte=last_there)
-        # What it has told of itself is no news, or each run would make the next.
+        # This command's own events do not count as new, otherwise each run would cause the next.
         if not new.exclude(action__startswith="audit.export", actor_name=ACTOR.name).exists():
             return
         asked = export.Export(form, max(after + 1, first_there), last_there)

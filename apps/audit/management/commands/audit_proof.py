@@ -1,4 +1,4 @@
-"""The proof of the audit log as a file, without a sign-in."""
+"""Write the proof of the audit log to a file, without a sign-in."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Command(BaseCommand):
 
 
 def _write(path: Path) -> tuple[bool, int, str]:
-    """Whether the log was told, the file's bytes and its SHA-256. The file is there whole or not at all."""
+    """Write the file atomically; return whether the event was recorded, the size in bytes and the SHA-256."""
     if os.path.lexists(path):
         raise FileExistsError
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
@@ -67,12 +67,12 @@ def _write(path: Path) -> tuple[bool, int, str]:
 
 
 def _rename(part: Path, path: Path) -> None:
-    """As the system does, but never over another file. Raises ``FileExistsError``."""
+    """Rename without replacing an existing file. Raises ``FileExistsError``."""
     try:
         os.link(part, path)
     except FileExistsError:
         raise
-    except OSError:  # a file system without links, as on many a stick
+    except OSError:  # a file system without hard links, such as on a USB stick
         if os.path.lexists(path):
             raise FileExistsError from None
         part.rename(path)

@@ -1,4 +1,4 @@
-"""Removing the oldest events of the audit log, when their time is over."""
+"""Remove the oldest events of the audit log after their retention period."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verifies the audit log."""
+"""Verify the audit log."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from apps.audit.integrity.verification import Progress, record_result, verify
 from apps.audit.presenters.integrity import range_sentence, verdict_sentence
 from apps.core.actor import Actor
 
-WIDTH = 40  # characters of the bar
+WIDTH = 40  # characters of the progress bar
 UNREADABLE: Final = 3
-"""The exit code of an outage, which is no verdict; the verifier of the proof has the same."""
+"""Exit code if nothing could be verified; the proof's verifier uses the same."""
 
 
 class Command(BaseCommand):

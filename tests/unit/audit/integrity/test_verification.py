@@ -399,7 +399,7 @@ def test_concurrent_readers_and_writers_raise_no_false_alarm(
 def test_concurrent_read_ahead_and_writers_raise_no_false_alarm(
     log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verification, "QUICK_FROM", 0)
+    monkeypatch.setattr(verification, "READ_AHEAD_FROM", 0)
     monkeypatch.setattr(stored_rows, "AHEAD", 4)
     seen: list[int] = []
 
@@ -421,21 +421,21 @@ def test_database_and_chain_write_a_text_alike(text: str, monkeypatch: pytest.Mo
     with transaction.atomic():
         record(Event(ACCESS_DENIED, Actor(id="17", name=f"A{text}b"), data={"permission": text}))
     write(2)
-    monkeypatch.setattr(verification, "QUICK_FROM", 0)
+    monkeypatch.setattr(verification, "READ_AHEAD_FROM", 0)
     with mock.patch.object(verification, "rows_after", return_value=[]) as rows_after:
         assert verify().verdict is Verdict.UNSIGNED
     rows_after.assert_called_once_with(3)  # only rows after the head are read one by one
 
 
 def test_verification_inside_a_transaction_includes_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verification, "QUICK_FROM", 0)
+    monkeypatch.setattr(verification, "READ_AHEAD_FROM", 0)
     with transaction.atomic():
         write(2)
         assert verify().last == 2
 
 
 def test_abandoned_reader_leaves_no_thread(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verification, "QUICK_FROM", 0)
+    monkeypatch.setattr(verification, "READ_AHEAD_FROM", 0)
     monkeypatch.setattr(stored_rows, "AHEAD", 2)
     steps = verification.verification()
     next(steps)
@@ -445,7 +445,7 @@ def test_abandoned_reader_leaves_no_thread(log: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("quick_from", [0, 10**9], ids=["ahead", "row by row"])
 def test_memory_does_not_grow_with_the_log(monkeypatch: pytest.MonkeyPatch, quick_from: int) -> None:
-    monkeypatch.setattr(verification, "QUICK_FROM", quick_from)
+    monkeypatch.setattr(verification, "READ_AHEAD_FROM", quick_from)
     monkeypatch.setattr(stored_rows, "AHEAD", 100)
     monkeypatch.setattr(stored_rows, "BATCH", 100)
 
