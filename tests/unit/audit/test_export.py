@@ -21,13 +21,14 @@ from apps.accounts.models import User
 from apps.audit import export
 from apps.audit.chain import Row, row_hash
 from apps.audit.events import Event
-from apps.audit.export import CSV_COLUMNS, Export, Format, find_range
+from apps.audit.export import CSV_COLUMNS, FORMATS, Export, find_range
 from apps.audit.integrity import stored_rows
 from apps.audit.models import AuditEvent
 from apps.audit.recording import EventRefused, record
 from apps.consumers.audit_events import SUBMISSIONS_LISTED
 from apps.core.actor import Actor, Origin
-from apps.core.spreadsheet import restore
+from apps.core.export.csv_cells import restore
+from apps.core.export.formats import Format
 from tests.support.audit_flush import lift_triggers
 from tests.support.entries import text
 from tests.support.people import events
@@ -116,7 +117,7 @@ def test_a_log_that_somebody_has_meddled_with_is_exported_as_it_is(anna: Actor) 
     assert "".join(export.write(Export(Format.CSV, 1, 3), anna)).count("no\njson") == 1
 
 
-@pytest.mark.parametrize("form", Format)
+@pytest.mark.parametrize("form", FORMATS)
 def test_memory_does_not_grow_with_the_range(
     anna: Actor, monkeypatch: pytest.MonkeyPatch, form: Format
 ) -> None:
@@ -169,7 +170,7 @@ def test_a_whole_export_is_in_the_log_with_its_range_and_rows(as_administrator: 
     assert events("audit.export_failed") == []
 
 
-@pytest.mark.parametrize("form", Format)
+@pytest.mark.parametrize("form", FORMATS)
 def test_a_reader_who_goes_away_is_in_the_log_and_has_no_whole_file(
     as_administrator: Client, monkeypatch: pytest.MonkeyPatch, form: Format
 ) -> None:
@@ -186,7 +187,7 @@ def test_a_reader_who_goes_away_is_in_the_log_and_has_no_whole_file(
     assert events("audit.exported") == []
 
 
-@pytest.mark.parametrize("form", Format)
+@pytest.mark.parametrize("form", FORMATS)
 def test_a_fault_in_the_middle_breaks_the_connection_and_is_in_the_log(
     as_administrator: Client, monkeypatch: pytest.MonkeyPatch, form: Format
 ) -> None:
