@@ -29,9 +29,10 @@ import openpyxl
 from django.db import connection
 
 from apps.consumers.models import Submission
+from apps.core.export.formats import Format
 from apps.history.columns import COLUMNS
 from apps.history.selection import Selection, SubmissionFilter
-from apps.history.writing import Format, Layout, write
+from apps.history.writing import Layout, write
 from apps.history.writing.cells import SOURCES
 
 PLAIN = tuple(key for key, column in COLUMNS.items() if not column.personal)

@@ -6,19 +6,16 @@ line, and any error is raised to the server, which breaks the connection.
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
 import json
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final, Protocol
 
 from django.db import transaction
 
 from apps.audit.audit_events import AUDIT_EXPORT_FAILED, AUDIT_EXPORT_STARTED, AUDIT_EXPORTED
-from apps.audit.events import Event
+from apps.audit.events import Event, Value
 from apps.audit.integrity.bulk_hashing import COLUMNS, HASH, StoredRow
 from apps.audit.integrity.stored_rows import rows_after
 from apps.audit.models import AuditEvent
@@ -27,21 +24,16 @@ from apps.audit.registry import EventType
 from apps.audit.selectors import span_of
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
-from apps.core.spreadsheet import protect
+from apps.core.export.csv_cells import BYTE_ORDER_MARK, protect, quote
+from apps.core.export.formats import Format
+from apps.core.export.json_lines import compact_json, end_marker
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _TIME: Final = COLUMNS.index("time")
 _FAILURE: Final = COLUMNS.index("failure")
-BYTE_ORDER_MARK: Final = "\ufeff"
-"""Marks a CSV file as UTF-8 for Excel."""
 CSV_COLUMNS: Final = ("at", *COLUMNS)
-
-
-class Format(StrEnum):
-    """File format of an export."""
-
-    JSONL = "jsonl"
-    CSV = "csv"
+FORMATS: Final = (Format.JSONL, Format.CSV)
+"""The formats in which the log can be exported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +98,12 @@ def write(
 
 
 def _record(event_type: EventType, export: Export, actor: Actor, **facts: int) -> None:
-    data = {"format": export.format.value, "first": export.first, "last": export.last, **facts}
+    data: dict[str, Value] = {
+        "format": str(export.format),
+        "first": export.first,
+        "last": export.last,
+        **facts,
+    }
     with transaction.atomic():
         record(Event(event_type, actor, data=data))
 
@@ -133,18 +130,11 @@ class _JsonLines:
         data = fields.pop("data")
         fields |= {"failure": _boolean(row[_FAILURE]), "at": _moment(row[_TIME])}
         if not _is_one_line_of_json(data):  # altered in the database: write it as a JSON string
-            data = _json(data)
-        return f'{_json(fields)[:-1]},"data":{data}}}\n'
+            data = compact_json(data)
+        return f'{compact_json(fields)[:-1]},"data":{data}}}\n'
 
     def end(self, export: Export, rows: int, last_hash: str) -> str:
-        whole = {
-            "export": "whole",
-            "first": export.first,
-            "last": export.last,
-            "rows": rows,
-            "hash": last_hash,
-        }
-        return _json(whole) + "\n"
+        return end_marker(first=export.first, last=export.last, rows=rows, hash=last_hash)
 
 
 class _Csv:
@@ -158,7 +148,7 @@ class _Csv:
 
     def line(self, row: StoredRow) -> str:
         cells = ["" if value is None else value for value in row]
-        cells[_FAILURE] = _json(_boolean(row[_FAILURE]))
+        cells[_FAILURE] = compact_json(_boolean(row[_FAILURE]))
         texts = (protect(cell) if isinstance(cell, str) else str(cell) for cell in cells)
         return _csv_line([_moment(row[_TIME]), *texts])
 
@@ -170,14 +160,7 @@ _WRITERS: Final[dict[Format, _Writer]] = {Format.JSONL: _JsonLines(), Format.CSV
 
 
 def _csv_line(cells: Sequence[str]) -> str:
-    line = io.StringIO(newline="")
-    csv.writer(line).writerow(cells)  # RFC 4180: CRLF line ends, doubled quotation marks
-    return line.getvalue()
-
-
-# An altered log can be exported too: no stored value makes the export fail.
-def _json(value: object) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return ",".join([quote(cell, ",") for cell in cells]) + "\r\n"  # RFC 4180
 
 
 def _moment(microseconds: object) -> str:

@@ -13,11 +13,11 @@ from django.forms.boundfield import BoundField
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from apps.core.export.formats import Format
 from apps.core.form_input import LineField, LinesField, PortalForm
 from apps.history.columns import COLUMNS
 from apps.history.exports.services import Choice
 from apps.history.models import Export, ExportReason
-from apps.history.writing import Format
 
 PLAIN: Final = tuple(key for key, column in COLUMNS.items() if not column.personal)
 PERSONAL: Final = tuple(key for key, column in COLUMNS.items() if column.personal)

@@ -11,19 +11,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from apps.core.export.formats import Format
+from apps.core.export.responses import dated_name
 from apps.history.columns import COLUMNS
 from apps.history.exports import selections
 from apps.history.exports.services import FailureCode
 from apps.history.models import Export, State
-from apps.history.writing import Format
 
-CONTENT_TYPES: Final = {
-    Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    Format.CSV: "text/csv; charset=utf-8",  # RFC 7111
-    Format.CSV_EXACT: "text/csv; charset=utf-8",
-    Format.JSONL: "application/jsonl; charset=utf-8",
-}
-_ENDINGS: Final = {Format.CSV_EXACT: "csv"}
 _TRY_AGAIN = _("Export again. If this continues, tell an administrator.")
 FAILURES: Final = {
     FailureCode.READER_GONE: _("The download was stopped before it was complete. Export again."),
@@ -85,8 +79,7 @@ def file_name(export: Export, now: dt.datetime) -> str:
     days = "_".join(
         "all" if one is None else f"{timezone.localtime(one):%Y-%m-%d}" for one in (asked.since, until)
     )
-    form = Format(export.format)
-    return f"order-consumers_{days}_{now:%Y%m%dT%H%M%SZ}.{_ENDINGS.get(form, form.value)}"
+    return dated_name(f"order-consumers_{days}", now, Format(export.format).extension)
 
 
 def _percent(export: Export) -> int:

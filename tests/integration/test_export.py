@@ -25,9 +25,9 @@ from apps.accounts.roles import PERSONAL_DATA_EXPORT, SUPERVISOR
 from apps.audit.models import AuditEvent
 from apps.consumers.models import DigestKind, Outcome, Submission, SubmissionDigest
 from apps.consumers.sending.digests import search_digest
+from apps.core.export.formats import Format
 from apps.history import selection
 from apps.history.export_forms import values_of
-from apps.history.export_presenters import CONTENT_TYPES
 from apps.history.exports import delivery, making, services
 from apps.history.forms import SEARCH
 from apps.history.models import Export, State
@@ -333,7 +333,7 @@ def test_failed_start_of_a_file_leads_to_a_page_with_the_reason(
     assert (export.state, export.slot) == (State.FAILED, None)
 
 
-@pytest.mark.parametrize("form", list(CONTENT_TYPES))
+@pytest.mark.parametrize("form", list(Format))
 def test_answer_waits_for_the_first_bytes_and_not_for_the_query(
     as_supervisor: Client, supervisor: User, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:

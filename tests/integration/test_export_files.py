@@ -22,9 +22,10 @@ from apps.accounts.models import User
 from apps.cdp.consumers import NewConsumer
 from apps.consumers.models import DigestKind, Submission, SubmissionDigest
 from apps.consumers.sending.digests import search_digest
-from apps.core.spreadsheet import restore
+from apps.core.export.csv_cells import restore
+from apps.core.export.formats import Format
 from apps.history.selection import Selection, SubmissionFilter
-from apps.history.writing import Format, cancel_query, workbook, write
+from apps.history.writing import cancel_query, workbook, write
 from tests.support.entries import FULL
 from tests.support.export_files import (
     EVERYTHING,

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from apps.accounts.models import User
 from apps.cdp.consumers import Identifier, NewConsumer
 from apps.consumers.models import Outcome, Submission
+from apps.core.export.formats import Format
 from apps.history.columns import COLUMNS
 from apps.history.selection import Selection, SubmissionFilter
-from apps.history.writing import UNREADABLE, Format, Layout, Written, write
+from apps.history.writing import UNREADABLE, Layout, Written, write
 from apps.history.writing.cells import SOURCES
 
 PLAIN = tuple(key for key, column in COLUMNS.items() if not column.personal)

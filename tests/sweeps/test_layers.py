@@ -19,6 +19,7 @@ ABOUT_REQUESTS = {
     "apps/accounts/redaction.py",
     "apps/accounts/sessions.py",
     "apps/accounts/sign_in_limits.py",
+    "apps/core/export/responses.py",
     "apps/core/filters.py",
     "apps/core/form_input.py",
     "apps/core/sealed_entries.py",

@@ -9,6 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit import export
+from apps.core.export.formats import Format
 from apps.core.filters import DayField, midnight
 from apps.core.form_input import PortalForm
 
@@ -33,10 +34,10 @@ class ExportForm(PortalForm):
     format = forms.ChoiceField(
         label=_("Format"),
         choices=[
-            (export.Format.JSONL.value, _("JSON Lines, for programs")),
-            (export.Format.CSV.value, _("CSV, for spreadsheets")),
+            (Format.JSONL.value, _("JSON Lines, for programs")),
+            (Format.CSV.value, _("CSV, for spreadsheets")),
         ],
-        initial=export.Format.JSONL.value,
+        initial=Format.JSONL.value,
         widget=forms.RadioSelect,
         error_messages={"required": _("Choose a format"), "invalid_choice": _("Choose a format")},
     )
@@ -64,4 +65,4 @@ class ExportForm(PortalForm):
             since=midnight(data["since"]) if data["since"] else None,
             until=midnight(data["until"] + dt.timedelta(days=1)) if data["until"] else None,
         )
-        return export.Export(export.Format(data["format"]), *found) if found else None
+        return export.Export(Format(data["format"]), *found) if found else None

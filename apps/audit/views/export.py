@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
@@ -13,14 +13,10 @@ from apps.audit import export, person_limits
 from apps.audit.forms.export import ExportForm
 from apps.audit.permissions import VIEW_LOG
 from apps.core import clock
+from apps.core.export.responses import dated_name, download
 from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
 from apps.core.requests import actor_of
-
-CONTENT_TYPES = {
-    export.Format.JSONL: "application/jsonl; charset=utf-8",
-    export.Format.CSV: "text/csv; charset=utf-8",  # RFC 7111
-}
 
 
 @requires(VIEW_LOG)
@@ -41,11 +37,8 @@ def export_log(request: HttpRequest) -> HttpResponseBase:
         context = {"form": form, "errors": form_errors(form)}
         return render(request, "audit/export.html", context, status=HTTPStatus.TOO_MANY_REQUESTS)
     export.begin(asked, actor)
-    response = StreamingHttpResponse(export.write(asked, actor), content_type=CONTENT_TYPES[asked.format])
-    response["Content-Disposition"] = f'attachment; filename="{_file_name(asked)}"'
-    return response
-
-
-def _file_name(asked: export.Export) -> str:
-    now = clock.now()
-    return f"audit-log_{asked.first}_{asked.last}_{now:%Y%m%dT%H%M%SZ}.{asked.format.value}"
+    return download(
+        export.write(asked, actor),
+        file_name=dated_name(f"audit-log_{asked.first}_{asked.last}", clock.now(), asked.format.extension),
+        content_type=asked.format.content_type,
+    )

@@ -21,6 +21,7 @@ from apps.audit.permissions import VERIFY_LOG
 from apps.audit.presenters import integrity as presenters
 from apps.core import clock
 from apps.core.actor import Actor
+from apps.core.export.responses import ZIP_CONTENT_TYPE, dated_name, download
 from apps.core.permissions import requires
 from apps.core.requests import actor_of
 
@@ -67,10 +68,11 @@ def download_proof(request: HttpRequest) -> StreamingHttpResponse:
     then contains who downloaded it, and the manifest states that no event was recorded.
     """
     recorded = record_download(actor_of(request))
-    response = StreamingHttpResponse(bundle(recorded=recorded), content_type="application/zip")
-    now = clock.now()
-    response["Content-Disposition"] = f'attachment; filename="audit-proof_{now:%Y%m%dT%H%M%SZ}.zip"'
-    return response
+    return download(
+        bundle(recorded=recorded),
+        file_name=dated_name("audit-proof", clock.now(), "zip"),
+        content_type=ZIP_CONTENT_TYPE,
+    )
 
 
 def _page_with_progress(before: str, actor: Actor, after: str) -> Iterator[str]:

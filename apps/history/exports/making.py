@@ -19,12 +19,13 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connectio
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from apps.core.connections import is_away
+from apps.core.export.formats import Format
 from apps.history import writing
 from apps.history.exports import selections
 from apps.history.exports.services import FailureCode
 from apps.history.models import Export
 from apps.history.selection import Selection
-from apps.history.writing import Format, Layout, Written
+from apps.history.writing import Layout, Written
 
 logger = logging.getLogger(__name__)
 

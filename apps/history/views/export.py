@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -20,20 +20,21 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from apps.audit import person_limits
 from apps.consumers.permissions import EXPORT_PERSONAL_DATA, EXPORT_SUBMISSIONS, VIEW_ALL_SUBMISSIONS
 from apps.core import clock, sealed_entries
+from apps.core.export.formats import Format
+from apps.core.export.responses import download
 from apps.core.filters import with_query
 from apps.core.form_errors import form_errors
 from apps.core.permissions import PermissionMissing, requires
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import actor_of
 from apps.history.export_forms import ExportForm, moved, values_of, wants_personal
-from apps.history.export_presenters import CONTENT_TYPES, file_name, shown
+from apps.history.export_presenters import file_name, shown
 from apps.history.exports import services
 from apps.history.exports.delivery import Delivery
 from apps.history.exports.making import ExportBroken
 from apps.history.models import Export
 from apps.history.presenters import chips
 from apps.history.views.selected import filter_form, selection_of
-from apps.history.writing import Format
 
 logger = logging.getLogger(__name__)
 
@@ -127,9 +128,11 @@ def file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
         logger.exception("export_not_started")
         return _exported(request, found, not_written=True, status=HTTPStatus.SERVICE_UNAVAILABLE)
     delivery = Delivery(found, actor, hang_up=_hang_up(request))
-    streaming = StreamingHttpResponse(delivery, content_type=CONTENT_TYPES[Format(found.format)])
-    name = file_name(found, clock.now())
-    streaming["Content-Disposition"] = f'attachment; filename="{name}"'
+    streaming = download(
+        delivery,
+        file_name=file_name(found, clock.now()),
+        content_type=Format(found.format).content_type,
+    )
     streaming["X-Accel-Buffering"] = "no"  # nginx would take the file at its own speed, not at the reader's
     try:
         if request.META.get("SERVER_PROTOCOL") == "HTTP/1.0":

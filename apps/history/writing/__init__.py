@@ -4,8 +4,8 @@ The rows are those of the list, in its order: one statement over :meth:`Selectio
 snapshot.
 """
 
-from apps.history.writing.layout import SEPARATORS, Format, Layout
+from apps.history.writing.layout import SEPARATORS, Layout
 from apps.history.writing.people import UNREADABLE
 from apps.history.writing.write import Written, cancel_query, write
 
-__all__ = ["SEPARATORS", "UNREADABLE", "Format", "Layout", "Written", "cancel_query", "write"]
+__all__ = ["SEPARATORS", "UNREADABLE", "Layout", "Written", "cancel_query", "write"]

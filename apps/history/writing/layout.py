@@ -6,21 +6,10 @@ import zoneinfo
 from dataclasses import dataclass
 from typing import Final
 
-from django.db.models import TextChoices
-from django.utils.translation import gettext_lazy as _
-
+from apps.core.export.formats import Format
 from apps.history.columns import COLUMNS
 
 SEPARATORS: Final = (",", ";", "\t")
-
-
-class Format(TextChoices):
-    """What kind of file it is."""
-
-    XLSX = "xlsx", _("Excel")
-    CSV = "csv", _("CSV for spreadsheets")
-    CSV_EXACT = "csv_exact", _("CSV, exact")
-    JSONL = "jsonl", _("JSON Lines")
 
 
 @dataclass(frozen=True, slots=True)

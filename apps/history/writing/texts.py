@@ -8,14 +8,13 @@ from collections.abc import Callable, Sequence
 from json.encoder import encode_basestring
 from typing import Final
 
-from apps.core.spreadsheet import PARTED_BY, protect
+from apps.core.export.csv_cells import BYTE_ORDER_MARK, PARTED_BY, protect, quote
+from apps.core.export.formats import Format
+from apps.core.export.json_lines import end_marker
 from apps.history.columns import COLUMNS
 from apps.history.writing.cells import SOURCES, Kind
-from apps.history.writing.layout import Format, Layout
+from apps.history.writing.layout import Layout
 from apps.history.writing.rows import Row
-
-BYTE_ORDER_MARK: Final = "\ufeff"
-"""By which Excel knows that a CSV file is UTF-8."""
 
 # Cells that need neither quotes nor guards; not all of those.
 _ordinary: Final = re.compile(f'[0-9A-Za-z][^"{PARTED_BY}]*')
@@ -96,9 +95,7 @@ class Csv:
     def _careful(self, cell: str) -> str:
         if self._protected:
             cell = protect(cell)
-        if self._separator in cell or '"' in cell or "\n" in cell or "\r" in cell:
-            return '"' + cell.replace('"', '""') + '"'
-        return cell
+        return quote(cell, self._separator)
 
 
 class JsonLines:
@@ -117,7 +114,8 @@ class JsonLines:
     def begin(self) -> None:
         """Write what stands before the rows."""
         layout = self._layout
-        self._object(export="submissions", columns=layout.columns, time_zone=layout.time_zone)
+        head = {"export": "submissions", "columns": layout.columns, "time_zone": layout.time_zone}
+        self._write_bytes((json.dumps(head, separators=(",", ":")) + "\n").encode())
 
     def rows(self, rows: Sequence[Row]) -> None:
         """Write these rows."""
@@ -129,7 +127,4 @@ class JsonLines:
 
     def end(self, rows: int, unreadable: int) -> None:
         """Write the last line, by which a whole file is known."""
-        self._object(export="whole", rows=rows, unreadable=unreadable)
-
-    def _object(self, **facts: object) -> None:
-        self._write_bytes((json.dumps(facts, separators=(",", ":")) + "\n").encode())
+        self._write_bytes(end_marker(rows=rows, unreadable=unreadable).encode())

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Final
 from xml.sax.saxutils import escape
 
+from apps.core.export.zip_stream import LARGEST, ZipStream
 from apps.history.writing.layout import Layout
 from apps.history.writing.rows import Row
-from apps.history.writing.zip_stream import LARGEST, ZipStream
 
 MAX_ROWS: Final = 1_048_575
 """Rows in a sheet below the header: Excel's limit is one more line."""
@@ -74,9 +74,9 @@ class Workbook:
 
     def begin(self) -> None:
         """Write what stands before the rows."""
-        self._zip.add("[Content_Types].xml", _CONTENT_TYPES)
-        self._zip.add("_rels/.rels", _ROOT)
-        self._zip.add("xl/styles.xml", _STYLES)
+        self._zip.add("[Content_Types].xml", _CONTENT_TYPES.encode())
+        self._zip.add("_rels/.rels", _ROOT.encode())
+        self._zip.add("xl/styles.xml", _STYLES.encode())
         self._begin_sheet()
 
     def rows(self, rows: Sequence[Row]) -> None:
@@ -106,11 +106,12 @@ class Workbook:
         styles = f'<Relationship Id="rId{self._sheets + 1}" Type="{_DOCUMENT}/styles" Target="styles.xml"/>'
         self._zip.add(
             "xl/workbook.xml",
-            f'{_XML}<workbook xmlns="{_MAIN}" xmlns:r="{_DOCUMENT}"><sheets>{sheets}</sheets></workbook>',
+            f'{_XML}<workbook xmlns="{_MAIN}" xmlns:r="{_DOCUMENT}"><sheets>{sheets}</sheets>'
+            "</workbook>".encode(),
         )
         self._zip.add(
             "xl/_rels/workbook.xml.rels",
-            f'{_XML}<Relationships xmlns="{_PACKAGE}/relationships">{parts}{styles}</Relationships>',
+            f'{_XML}<Relationships xmlns="{_PACKAGE}/relationships">{parts}{styles}</Relationships>'.encode(),
         )
         self._zip.close()
 

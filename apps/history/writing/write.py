@@ -12,10 +12,11 @@ from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Expression, F
 
+from apps.core.export.formats import Format
 from apps.history.columns import COLUMNS
 from apps.history.selection import Selection
 from apps.history.writing.cells import Cell, CopiedCell
-from apps.history.writing.layout import Format, Layout
+from apps.history.writing.layout import Layout
 from apps.history.writing.people import People
 from apps.history.writing.rows import Row, chunks, compiled, copied
 from apps.history.writing.texts import Csv, JsonLines

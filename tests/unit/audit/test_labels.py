@@ -36,11 +36,11 @@ from apps.consumers.models import CheckResult, DigestKind, Doubt, Outcome, Resol
 from apps.consumers.reconciliation import checks
 from apps.consumers.reconciliation.evidence import ANOTHER_REFERENCE, LIST_NOT_WHOLE, NOT_ON_ORDER
 from apps.consumers.sending import warnings
+from apps.core.export.formats import Format
 from apps.history import audit_events as history_events
 from apps.history.exports.services import FailureCode
 from apps.history.models import ExportReason
 from apps.history.selection import SubmissionFilter
-from apps.history.writing import Format
 from apps.orders.audit_events import VENDOR_RECORDS_SEARCHED
 from tests.support.source import APPS, tree_of
 
@@ -70,7 +70,7 @@ NUMBERS_AND_NAMES = (ValueType.NUMBER, ValueType.NAME)
 OF_FILTER = [field.name for field in dataclasses.fields(SubmissionFilter) if field.name != "searches"]
 CODES: dict[Key, Iterable[str]] = {
     audit_events.FILTERS: [field.name for field in dataclasses.fields(LogFilter)],
-    audit_events.FORMAT: audit_export.Format,
+    audit_events.FORMAT: audit_export.FORMATS,
     audit_events.LIMITED_ACT: Act,
     audit_events.VERDICT: [*Verdict],
     AUDIT_VERIFIED.keys["scope"]: ["whole", "rest"],

@@ -4,6 +4,7 @@ import pytest
 from django.http import QueryDict
 
 from apps.accounts.models import User
+from apps.core.export.formats import Format
 from apps.history.export_forms import (
     AT_FIRST,
     PERSONAL,
@@ -15,7 +16,7 @@ from apps.history.export_forms import (
 )
 from apps.history.exports.services import Choice
 from apps.history.models import ExportReason
-from apps.history.writing import Format, Layout
+from apps.history.writing import Layout
 from tests.support.export_rows import prepared
 
 

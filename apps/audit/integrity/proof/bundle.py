@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import json
 import logging
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +23,7 @@ from apps.audit.recording import EventRefused, record
 from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
+from apps.core.export.zip_stream import ZipStream
 
 logger = logging.getLogger("apps.audit")
 
@@ -56,33 +55,42 @@ def bundle(*, recorded: bool = True) -> Iterator[bytes]:
     """
     head, path = _head(), settings.AUDIT_CHECKPOINT_FILE
     end = checkpoints.size_of(path)
-    sink = _Sink()
     digests: dict[str, str] = {}
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive:
-        contents = {
-            "events.jsonl": _event_lines(),
-            "checkpoints.jsonl": _file_until(path, end),
-            "public_keys.txt": iter([_public_keys()]),
-            "verify_audit_log.py": iter([VERIFIER.read_bytes()]),
-        }
-        for name, parts in contents.items():
-            digest = hashlib.sha256()
-            with archive.open(_entry(name), "w", force_zip64=True) as file:
-                for part in parts:
-                    digest.update(part)
-                    file.write(part)
-                    yield from sink.drain()
-            digests[name] = digest.hexdigest()
-        manifest = {
-            "made_at": clock.now().isoformat(timespec="seconds"),
-            "portal_version": settings.VERSION,
-            "head": head,
-            "head_afterwards": _head(),  # the archive may contain events written meanwhile
-            "recorded": recorded,
-            "files": digests,
-        }
-        archive.writestr(_entry("manifest.json"), json.dumps(manifest, indent=2) + "\n")
-    yield from sink.drain()
+    made: list[bytes] = []
+    archive = ZipStream(made.append, modified=clock.now(), zip64=True)
+    contents = {
+        "events.jsonl": _event_lines(),
+        "checkpoints.jsonl": _file_until(path, end),
+        "public_keys.txt": iter([_public_keys()]),
+        "verify_audit_log.py": iter([VERIFIER.read_bytes()]),
+    }
+    for name, parts in contents.items():
+        digest = hashlib.sha256()
+        archive.begin(name)
+        for part in parts:
+            digest.update(part)
+            archive.write(part)
+            yield from _taken(made)
+        archive.end()
+        digests[name] = digest.hexdigest()
+    manifest = {
+        "made_at": clock.now().isoformat(timespec="seconds"),
+        "portal_version": settings.VERSION,
+        "head": head,
+        "head_afterwards": _head(),  # may include events recorded since
+        "recorded": recorded,
+        "files": digests,
+    }
+    archive.add("manifest.json", (json.dumps(manifest, indent=2) + "\n").encode())
+    archive.close()
+    yield from _taken(made)
+
+
+def _taken(made: list[bytes]) -> Iterator[bytes]:
+    """Yield what has been made, and empty the list."""
+    if made:
+        yield b"".join(made)
+        made.clear()
 
 
 def _head() -> dict[str, int | str] | None:
@@ -125,30 +133,3 @@ def _public_keys() -> bytes:
     own = checkpoints.signing_key(settings.AUDIT_SIGNING_KEY).public_key().public_bytes_raw()
     keys = [base64.b64encode(own).decode(), *settings.AUDIT_FORMER_PUBLIC_KEYS]
     return "".join(f"{key}\n" for key in keys).encode()
-
-
-def _entry(name: str) -> zipfile.ZipInfo:
-    now = clock.now()
-    entry = zipfile.ZipInfo(name, now.timetuple()[:6])
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    return entry
-
-
-class _Sink(io.RawIOBase):
-    """An unseekable file; written data is buffered until :meth:`drain`."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any, /) -> int:
-        self._parts.append(bytes(data))
-        return len(data)
-
-    def drain(self) -> Iterator[bytes]:
-        """Yield the data written since the last call."""
-        parts, self._parts = self._parts, []
-        if parts:
-            yield b"".join(parts)

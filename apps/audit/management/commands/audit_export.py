@@ -15,6 +15,7 @@ from apps.audit import export
 from apps.audit.models import AuditEvent
 from apps.audit.recording import EventRefused
 from apps.core.actor import Actor
+from apps.core.export.formats import Format
 
 ACTOR = Actor.system("audit_export")
 
@@ -28,12 +29,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--after", type=int, required=True, metavar="SEQ", help="0 for the whole log")
         parser.add_argument(
-            "--format", choices=[form.value for form in export.Format], default=export.Format.JSONL.value
+            "--format", choices=[form.value for form in export.FORMATS], default=Format.JSONL.value
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            self._write(options["after"], export.Format(options["format"]))
+            self._write(options["after"], Format(options["format"]))
         except BrokenPipeError:
             # Discard the buffer, so that Python does not try to flush it again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -43,7 +44,7 @@ class Command(BaseCommand):
         except (DatabaseError, InterfaceError) as error:
             raise CommandError(f"The database does not answer ({type(error).__name__})") from None
 
-    def _write(self, after: int, form: export.Format) -> None:
+    def _write(self, after: int, form: Format) -> None:
         everything = export.find_range()
         first_there, last_there = everything or (1, 0)
         if not 0 <= after <= last_there:

@@ -25,9 +25,10 @@ from apps.accounts.models import User
 from apps.cdp.consumers import Identifier, NewConsumer
 from apps.consumers.models import Submission
 from apps.core.encryption import encrypt
-from apps.core.spreadsheet import restore
+from apps.core.export.csv_cells import restore
+from apps.core.export.formats import Format
 from apps.history.columns import COLUMNS
-from apps.history.writing import SEPARATORS, UNREADABLE, Format, Layout, write
+from apps.history.writing import SEPARATORS, UNREADABLE, Layout, write
 from apps.history.writing.cells import SOURCES, Kind
 from apps.history.writing.texts import Csv
 from apps.history.writing.workbook import Workbook

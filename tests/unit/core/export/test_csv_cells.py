@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from apps.core.spreadsheet import GUARD, PARTED_BY, protect, restore
+from apps.core.export.csv_cells import GUARD, PARTED_BY, protect, restore
 
 STARTS = [*"=+-@", "\t", "\r", "\n", *"＝＋－＠", *"﹦﹢﹣﹫"]
 UNSEEN = [
