@@ -12,7 +12,7 @@ from consumerportal import status
 
 
 class Command(BaseCommand):
-    help = "Prints the state of the portal. Exit code: 0 in order, 1 somebody should look, 2 a problem."
+    help = "Prints the state of the portal. Exit code: 0 in order, 1 needs attention, 2 problem."
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
