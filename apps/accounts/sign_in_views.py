@@ -27,8 +27,8 @@ from apps.core.limits import Limit, network_of
 from apps.core.requests import actor_of, origin_of
 
 # allauth's defaults for these pages. Its own counting takes the clock of the machine.
-PASSWORD_LINK_POSTS = Limit("password_link", most=20, seconds=60)
-OWN_PASSWORD_POSTS = Limit("own_password", most=5, seconds=60)
+PASSWORD_LINK_POSTS = Limit("password_link", max_acts=20, seconds=60)
+OWN_PASSWORD_POSTS = Limit("own_password", max_acts=5, seconds=60)
 TOKEN_IN_SESSION = "password_link_token"  # noqa: S105  # the name of a key
 TOKEN_MOVED = "form"  # noqa: S105  # stands in the address where the token was
 
@@ -78,7 +78,7 @@ def password_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     carries it on. To look at the page uses nothing up: a chat that fetches a preview does no harm.
     """
     address = network_of(origin_of(request).client_address)
-    if request.method == "POST" and PASSWORD_LINK_POSTS.take(address) is None:
+    if request.method == "POST" and PASSWORD_LINK_POSTS.acquire(address) is None:
         return respond_429(request)  # type: ignore[no-any-return]  # allauth ships no types
     moved = token == TOKEN_MOVED
     if moved:
@@ -113,7 +113,7 @@ def password_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
 def own_password(request: HttpRequest) -> HttpResponse:
     """Change one's own password. This session goes on; all others of the person end."""
     user = _signed_in(request)
-    if request.method == "POST" and OWN_PASSWORD_POSTS.take(str(user.pk)) is None:
+    if request.method == "POST" and OWN_PASSWORD_POSTS.acquire(str(user.pk)) is None:
         return respond_429(request)  # type: ignore[no-any-return]  # as above
     form = OwnPasswordForm(user, request.POST or None)
     if form.is_valid():

@@ -50,7 +50,7 @@ def test_whoever_finds_all_in_use_waits_longer_than_the_pools_own_time_out(pool:
 
 
 def test_the_wait_has_an_end(pool: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "LONGEST_WAIT", 0.1)
+    monkeypatch.setattr(base, "MAX_WAIT", 0.1)
     used = taken(pool)
     with pytest.raises(OperationalError):
         connection.ensure_connection()
@@ -78,4 +78,4 @@ def test_a_server_that_refuses_connections_is_not_waited_for(
     begin = time.monotonic()
     with pytest.raises(OperationalError):
         connection.ensure_connection()
-    assert time.monotonic() - begin < base.LONGEST_WAIT / 2
+    assert time.monotonic() - begin < base.MAX_WAIT / 2

@@ -69,7 +69,7 @@ def test_a_reference_that_was_on_the_order_before_is_created_with_a_doubt_that_s
         assert PINNED in pinned
         assert "Created, to be checked" in pinned
     [line] = [line for line in lines() if line.name == "doubtful"]
-    assert (line.words, line.level) == ("1", Level.ATTENTION)
+    assert (line.text, line.level) == ("1", Level.WARNING)
 
 
 def test_a_supervisor_says_what_it_was_and_the_doubt_is_over(
@@ -136,7 +136,7 @@ def test_an_ordinary_answer_is_green_and_pinned_nowhere(
     assert 'class="panel panel-created' in text(as_staff.get(f"/submissions/{submission.public_id}/"))
     assert PINNED not in text(as_supervisor.get("/"))
     [line] = [line for line in lines() if line.name == "doubtful"]
-    assert line.level is Level.WELL
+    assert line.level is Level.OK
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from apps.accounts import middleware
 from apps.accounts.models import User
-from apps.core.sealed_entries import MARK_FIELD
+from apps.core.sealed_entries import AUTHOR_FIELD
 from apps.history.models import Export
 from sandbox.server.sandbox_server import SandboxServer
 from tests.integration.test_export import entry
@@ -98,7 +98,7 @@ def test_denials_beyond_the_limit_do_not_fill_the_log(settings: Settings, as_sta
 
 
 def test_posts_of_nobody_make_no_sessions_without_limit() -> None:
-    most = middleware.ANONYMOUS_SESSIONS.most
+    most = middleware.ANONYMOUS_SESSIONS.max_acts
     for _ in range(most + 10):
         answer = Client().post("/accounts/session/")
         assert (answer.status_code, answer["Location"]) == (302, "/accounts/login/?next=/")
@@ -110,7 +110,7 @@ def test_posts_of_nobody_make_no_sessions_without_limit() -> None:
         NEW,
         "/accounts/set-password/MQ/x/",
     ):
-        Client().post(path, {"login": "a", "password": "b", MARK_FIELD: "forged"})
+        Client().post(path, {"login": "a", "password": "b", AUTHOR_FIELD: "forged"})
     assert Session.objects.count() == most
     elsewhere = Client(REMOTE_ADDR="192.0.2.9")
     elsewhere.post("/accounts/session/")
@@ -127,16 +127,16 @@ def test_a_visitor_with_a_session_gets_no_second_one() -> None:
 def test_entries_are_kept_for_a_person_up_to_a_limit_and_the_page_says_so(
     as_staff: Client, staff: User
 ) -> None:
-    values = {MARK_FIELD: str(as_staff.get(NEW).context["entry_of"]), "last_name": "Keptington"}
+    values = {AUTHOR_FIELD: str(as_staff.get(NEW).context["entry_of"]), "last_name": "Keptington"}
     sessions = Session.objects.count()
-    most = middleware.KEPT_ENTRIES.most
+    most = middleware.SEALED_ENTRIES.max_acts
     last = None
     for number in range(most):
         last = Client(REMOTE_ADDR=f"192.0.2.{number}")  # of an office: not limited by the address
         assert last.post(NEW, values).status_code == 302
     refused = Client().post(NEW, values)
     assert refused.status_code == 429
-    assert "Go back in the browser: the form still holds it" in refused.content.decode()
+    assert "Go back in the browser: the form still has your entry" in refused.content.decode()
     assert Session.objects.count() == sessions + most
     assert last is not None
     last.post("/accounts/login/", {"login": staff.username, "password": PASSWORD, "next": NEW})

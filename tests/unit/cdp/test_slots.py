@@ -16,7 +16,7 @@ def in_another_thread(slots: Slots) -> bool:
 
     def take() -> None:
         try:
-            with slots.taken():
+            with slots.hold():
                 got.append(True)
         except CdpBusy:
             got.append(False)
@@ -29,21 +29,21 @@ def in_another_thread(slots: Slots) -> bool:
 
 def test_beyond_the_limit_a_call_is_refused_at_once_and_after_it_there_is_room_again() -> None:
     slots = Slots(1)
-    with slots.taken():
+    with slots.hold():
         assert not in_another_thread(slots)
     assert in_another_thread(slots)
 
 
 def test_a_thread_that_holds_a_slot_needs_no_second_one() -> None:
     slots = Slots(1)
-    with slots.taken(), slots.taken():
+    with slots.hold(), slots.hold():
         assert not in_another_thread(slots)
     assert in_another_thread(slots)
 
 
 def test_a_call_that_fails_gives_its_slot_back() -> None:
     slots = Slots(1)
-    with pytest.raises(ZeroDivisionError), slots.taken():
+    with pytest.raises(ZeroDivisionError), slots.hold():
         raise ZeroDivisionError
     assert in_another_thread(slots)
 
