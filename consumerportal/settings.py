@@ -55,6 +55,8 @@ CDP_TOTAL_TIMEOUT: float = env.float("CDP_TOTAL_TIMEOUT", default=30.0)
 CDP_CA_FILE: str = env.str("CDP_CA_FILE", default="")
 CDP_PROXY: str = env.str("CDP_PROXY", default="")
 CDP_MAX_ANSWER_BYTES: int = env.int("CDP_MAX_ANSWER_BYTES", default=1_000_000)
+# Whether people can find orders and open the vendor's records in the portal.
+CDP_ORDER_PAGES: bool = env.bool("CDP_ORDER_PAGES", default=True)
 # --- Reconciliation ---------------------------------------------------------------------------------
 # The vendor does not document the list of an order's consumers for v2.1: the tenant has to confirm it.
 CDP_RECONCILIATION: bool = env.bool("CDP_RECONCILIATION", default=PRACTICE_MODE)

@@ -26,8 +26,9 @@ def environment_label() -> str:
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:
-    """The label of the environment, and whether it is practice."""
+    """The label of the environment, whether it is practice, and whether the order pages are turned on."""
     return {
         "environment_label": environment_label(),
         "is_practice": settings.PRACTICE_MODE,
+        "order_pages": settings.CDP_ORDER_PAGES,
     }
