@@ -1,4 +1,4 @@
-# make run and make test create everything that they need.
+# The main commands are make run and make test. They install everything that they need.
 .DEFAULT_GOAL := help
 .PHONY: help run test faults check bench env format lock
 
@@ -13,10 +13,10 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 help:
-	@echo "make run    start the portal with its sandbox, ready to sign in"
+	@echo "make run    start the portal and its sandbox, with practice people"
 	@echo "make test   run the whole suite (ARGS=\"-k name\" for a part)"
-	@echo "make faults 2,000 submissions on each database while processes are killed; compares every outcome"
-	@echo "make bench  measure (ARGS=create for one of them); tables on the screen and in var/bench-*.md"
+	@echo "make faults 2,000 submissions on each database while processes are killed; compares the results"
+	@echo "make bench  run the benchmarks (ARGS=create for one); tables on the screen and in var/bench-*.md"
 	@echo "make check  format, lint, types, import contracts, templates, migrations, deployment check"
 
 $(VENV)/bin/python:
@@ -51,7 +51,7 @@ run: $(VENV)/run.stamp
 test: $(VENV)/dev.stamp
 	@$(RUN) -m tests.run $(ARGS)
 
-# In a temporary folder, on separate ports. ARGS="--submissions 200 --database sqlite --seed 7" for less,
+# Uses a temporary folder and its own ports. ARGS="--submissions 200 --database sqlite --seed 7" for a smaller run,
 # ARGS="--clocks-apart --database postgresql" for a second machine whose clock is 45 minutes ahead.
 faults: $(VENV)/dev.stamp
 	@PORTAL_MODE=practice $(RUN) -m tests.faults.storm $(ARGS)
@@ -59,14 +59,14 @@ faults: $(VENV)/dev.stamp
 check: $(VENV)/dev.stamp
 	@$(RUN) -m tests.check
 
-# Uses separate practice databases in a temporary folder; the ones of make run are not touched.
+# Uses its own practice databases in a temporary folder; the one of make run is not changed.
 bench: $(VENV)/bench.stamp
 	@PORTAL_MODE=practice $(RUN) -m benchmarks $(ARGS)
 
 format: $(VENV)/dev.stamp
 	@$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix . && $(VENV)/bin/djade $$(git ls-files 'templates/*.html')
 
-# Writes new lock files. They name no registry.
+# Regenerates the lock files. They name no package registry.
 lock: $(VENV)/dev.stamp
 	@$(RUN) -m pip install --quiet --disable-pip-version-check uv
 	@$(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-header pyproject.toml -o requirements/runtime.txt

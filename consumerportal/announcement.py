@@ -1,4 +1,4 @@
-"""The start of the portal as an event: which version, with which settings."""
+"""Recording of the portal's start as an audit event, with the version and a digest of the settings."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from apps.core.actor import Actor
 from apps.core.encryption import keyed_digest
 from consumerportal.audit_events import PORTAL_STARTED
 from consumerportal.keys import KeysNotAcceptedError, accept_keys
-from consumerportal.private_files import tell_readable_files
+from consumerportal.private_files import log_readable_files
 
 logger = logging.getLogger(__name__)
 
 
 def settings_digest() -> str:
-    """SHA-256 over the settings of this installation: equal as long as nobody changed one.
+    """SHA-256 (hex digits) of all settings; it changes when a setting changes.
 
-    Secrets enter through the keyed digest, so that nobody can try values against what the log shows.
+    The digest is keyed, so that secrets cannot be guessed from the value in the audit log.
     """
     values = {name: getattr(settings, name) for name in dir(settings) if name.isupper() and name != "LOGGING"}
     readable = json.dumps(values, sort_keys=True, default=_text)
@@ -39,16 +39,16 @@ def _text(value: object) -> str:
 
 
 def record_start() -> None:
-    """Write ``portal.started``, and store what waits in the spool of this machine.
+    """Record ``portal.started``, and store the outcomes in the spool of this machine.
 
-    Leaves no database connection open, because workers are forked after it.
+    Closes the database connection, because workers are forked afterwards.
 
-    Raises ``ImproperlyConfigured`` when production holds somebody with a practice password (those are
-    public), and when the keys of this process are not those of the database.
+    Raises ``ImproperlyConfigured`` if a production database contains people with practice passwords (which
+    are published), or does not accept the keys of this process.
     """
     if not settings.PRACTICE_MODE and has_practice_people():
-        raise ImproperlyConfigured("The database holds people with practice passwords, which everybody knows")
-    tell_readable_files()
+        raise ImproperlyConfigured("The database has people with practice passwords, which are published")
+    log_readable_files()
     data = {"version": settings.VERSION, "settings_digest": settings_digest()}
     actor = Actor.system("portal")
     try:
@@ -59,9 +59,9 @@ def record_start() -> None:
         record(Event(type=PORTAL_STARTED, actor=actor, data=data))
     try:
         drain_spool(actor)
-    except Exception:  # the worker comes back to it; a portal that does not start helps nobody
+    except Exception:  # the worker retries; the portal must start nevertheless
         logger.exception("spool_not_drained")
     connection.close()
-    close_pool = getattr(connection, "close_pool", None)  # PostgreSQL's alone has a pool
+    close_pool = getattr(connection, "close_pool", None)  # only PostgreSQL connections have a pool
     if close_pool is not None:
         close_pool()

@@ -1,4 +1,4 @@
-"""The event types of the portal's start and of the keys that the database accepts."""
+"""Event types of the portal's start and of the keys that the database accepts."""
 
 from __future__ import annotations
 

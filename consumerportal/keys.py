@@ -1,4 +1,4 @@
-"""Making the keys of this process known to the database: at the first start, and on purpose later."""
+"""Registration of this process's keys in the database: at the first start, and later by command."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from consumerportal.audit_events import KEYS_FORGOTTEN, KEYS_REGISTERED
 
 
 class KeysNotAcceptedError(Exception):
-    """The keys of this process do not belong to this database. The text is the message for the operator."""
+    """The database does not accept the keys of this process. The text is the message for the operator."""
 
 
 class Change(NamedTuple):
-    """What :func:`register_keys` changed: "kind:beginning of the fingerprint" of each key."""
+    """The result of :func:`register_keys`: "kind:beginning of the fingerprint" of each key."""
 
     added: list[str]
     forgotten: list[str]
 
 
 def accept_keys(actor: Actor) -> None:
-    """Demand at a start that the keys of this process are those of the database.
+    """Check at a start that the database accepts the keys of this process.
 
-    Of a kind of which the database knows no key yet, those of this process are registered.
-    Raises :class:`KeysNotAcceptedError` and the database's errors.
+    Registers the keys of every kind of which the database has none yet. Raises :class:`KeysNotAcceptedError`,
+    ``DatabaseError`` and ``InterfaceError``.
     """
     known = key_fingerprints.registered()
     if not all(known[kind.name] for kind in key_fingerprints.kinds()):
@@ -40,10 +40,10 @@ def accept_keys(actor: Actor) -> None:
 
 @transaction.atomic
 def register_keys(actor: Actor, *, forget_missing: bool = False) -> Change:
-    """Accept every key that this process holds from now on; every machine has to hold them then.
+    """Register every key of this process; from then on every machine must have all of them.
 
-    ``forget_missing`` removes the registered keys that this process does not hold: what they encrypted cannot
-    be read any more, what they digested is not found. Without it, a missing key raises
+    ``forget_missing`` removes registered keys that this process does not have: values encrypted with them
+    cannot be decrypted any more, and values digested with them are not found. Otherwise a missing key raises
     :class:`KeysNotAcceptedError` and nothing changes.
     """
     known = _locked()
@@ -67,12 +67,12 @@ def register_keys(actor: Actor, *, forget_missing: bool = False) -> Change:
 
 @transaction.atomic
 def _register_first(actor: Actor) -> None:
-    known = _locked()  # of several machines that start at once, one registers and the others find its keys
+    known = _locked()  # if several machines start at the same time, only one registers its keys
     _add({kind.name: set(kind.held()) for kind in key_fingerprints.kinds() if not known[kind.name]}, actor)
 
 
 def _locked() -> dict[str, set[str]]:
-    """The registered keys, which nobody else changes until the commit."""
+    """Lock the registered keys until the commit and return them."""
     with connection.cursor() as cursor:
         lock_head(cursor)
     return key_fingerprints.registered()

@@ -1,4 +1,4 @@
-"""Set aside a practice database that another version of the portal created."""
+"""Moving away a practice database that another version of the portal created."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of this machine that hold secrets or personal data, and who may read them."""
+"""Files of this machine with secrets or personal data, and a check of their modes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def readable_by_others() -> list[Path]:
-    """The private files and folders whose mode gives their group or everybody any right. None is changed.
+    """The private files and folders whose mode gives rights to the group or to others.
 
-    What the portal creates is its user's alone; these come from an operator or from an earlier version.
+    The portal creates its files with mode 0600, so these were created by an operator or an earlier version.
     """
     candidates = [settings.ENV_FILE, settings.SPOOL_DIR, settings.AUDIT_CHECKPOINT_FILE]
     if connection.vendor == "sqlite":
@@ -26,8 +26,8 @@ def readable_by_others() -> list[Path]:
     return [path for path in candidates if _mode(path) & _OTHERS]
 
 
-def tell_readable_files() -> None:
-    """One warning in the log for each of them."""
+def log_readable_files() -> None:
+    """Log one warning for each file from :func:`readable_by_others`."""
     for path in readable_by_others():
         logger.warning("private_file_readable_by_others %s", path)
 
@@ -35,5 +35,5 @@ def tell_readable_files() -> None:
 def _mode(path: Path) -> int:
     try:
         return path.stat().st_mode
-    except OSError:  # not there, or in a folder that this process cannot look into
+    except OSError:  # missing, or in a folder that this process cannot read
         return 0

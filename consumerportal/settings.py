@@ -15,27 +15,35 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.redaction import hide_addresses
 from apps.core.tracebacks import without_text
-from consumerportal.startup import Startup, audit_signing_key, fernet_keys, host_names, listed, long_enough
+from consumerportal.startup import (
+    Startup,
+    fernet_keys_problem,
+    host_names_problem,
+    secret_problem,
+    signing_key_problem,
+    split_list,
+)
 
-# Whatever a process of the portal creates is its user's alone: SQLite's files, exports, the spool.
+# Files that the portal creates are private to its user: SQLite files, exports, the spool.
 os.umask(0o077)
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 ENV_FILE = BASE_DIR / ".env"
 env = environ.Env()
 if os.environ.get("PORTAL_MODE") != "practice":
-    # Practice never reads the file of a production that lives in the same folder. The real environment wins.
+    # Practice does not read .env, which may belong to a production portal. Environment variables have
+    # priority.
     environ.Env.read_env(ENV_FILE)
 
-# --- Mode and what has to be safe -----------------------------------------------------------------
+# --- Mode and required settings -------------------------------------------------------------------
 startup = Startup(env)
 PRACTICE_MODE = startup.practice
-SECRET_KEY = startup.required("SECRET_KEY", long_enough)
-# The first key encrypts; all of them decrypt, so that a key can be replaced without losing anything.
-ENCRYPTION_KEYS = listed(startup.required("ENCRYPTION_KEYS", fernet_keys))
-DIGEST_KEY = startup.required("DIGEST_KEY", long_enough)
-AUDIT_SIGNING_KEY = startup.required("AUDIT_SIGNING_KEY", audit_signing_key)
-ALLOWED_HOSTS = listed(startup.required("ALLOWED_HOSTS", host_names))
+SECRET_KEY = startup.required("SECRET_KEY", secret_problem)
+# The first key encrypts; all keys decrypt, so that a key can be replaced without losing data.
+ENCRYPTION_KEYS = split_list(startup.required("ENCRYPTION_KEYS", fernet_keys_problem))
+DIGEST_KEY = startup.required("DIGEST_KEY", secret_problem)
+AUDIT_SIGNING_KEY = startup.required("AUDIT_SIGNING_KEY", signing_key_problem)
+ALLOWED_HOSTS = split_list(startup.required("ALLOWED_HOSTS", host_names_problem))
 CDP_CLIENT_KEY = startup.required("CDP_CLIENT_KEY")
 CDP_API_TOKEN = startup.required("CDP_API_TOKEN")
 CDP_BASE_URL = startup.required("CDP_BASE_URL")
@@ -47,61 +55,63 @@ CDP_TOTAL_TIMEOUT: float = env.float("CDP_TOTAL_TIMEOUT", default=30.0)
 CDP_CA_FILE: str = env.str("CDP_CA_FILE", default="")
 CDP_PROXY: str = env.str("CDP_PROXY", default="")
 CDP_MAX_ANSWER_BYTES: int = env.int("CDP_MAX_ANSWER_BYTES", default=1_000_000)
-# --- Finding out what came of an unknown outcome ---------------------------------------------------
-# The vendor's page of the list of an order's consumers was not found: the tenant has to confirm the address.
+# Whether people can find orders and open the vendor's records in the portal.
+CDP_ORDER_PAGES: bool = env.bool("CDP_ORDER_PAGES", default=True)
+# --- Reconciliation ---------------------------------------------------------------------------------
+# The vendor does not document the list of an order's consumers for v2.1: the tenant has to confirm it.
 CDP_RECONCILIATION: bool = env.bool("CDP_RECONCILIATION", default=PRACTICE_MODE)
 CDP_RECONCILIATION_AFTER: list[float] = env.list(
     "CDP_RECONCILIATION_AFTER", float, [2, 10, 60, 600, 3600, 86400]
 )  # seconds
 MACHINE_NAME: str = env.str("MACHINE_NAME", default="") or socket.gethostname()
 WORKER_SILENT_SECONDS: int = env.int("WORKER_SILENT_SECONDS", default=120)
-# Where an outcome waits that the database did not take: references and codes, nothing personal.
+# Outcomes that could not be stored in the database: references and codes, no personal data.
 SPOOL_DIR = Path(env.str("SPOOL_DIR", default=str(BASE_DIR / "var/spool")))
 
 # --- The web server process -----------------------------------------------------------------------
 WEB_WORKERS: int = env.int("WEB_WORKERS", default=2)
 WEB_THREADS: int = env.int("WEB_THREADS", default=64)
-# In how many seconds a request has to arrive: its head, then its body.
+# Seconds within which the head of a request, and then its body, must be received.
 WEB_HEAD_SECONDS: int = env.int("WEB_HEAD_SECONDS", default=30)
 WEB_BODY_SECONDS: int = env.int("WEB_BODY_SECONDS", default=60)
-# Calls to Sitecore CDP at a time, in each process. What is left of the threads answers everybody else.
+# Simultaneous calls to Sitecore CDP per process. The other threads serve pages.
 THREADS_FOR_PAGES = 20
 CDP_IN_FLIGHT: int = env.int("CDP_IN_FLIGHT", default=WEB_THREADS - THREADS_FOR_PAGES)
-CDP_POOL_SIZE = CDP_IN_FLIGHT  # a thread never waits for a connection
+CDP_POOL_SIZE = CDP_IN_FLIGHT  # so that no thread waits for a connection
 
 # --- Exports of submissions -----------------------------------------------------------------------
-EXPORTS_AT_ONCE: int = env.int("EXPORTS_AT_ONCE", default=3)  # of all processes together
+EXPORTS_AT_ONCE: int = env.int("EXPORTS_AT_ONCE", default=3)  # in all processes together
 EXPORT_STALL_SECONDS: int = env.int("EXPORT_STALL_SECONDS", default=600)
 EXPORT_DIR: str = env.str("EXPORT_DIR", default="")
 
-# --- The audit log's evidence ----------------------------------------------------------------------
-# Public keys of signing keys that were replaced: what they signed still counts.
+# --- Audit log --------------------------------------------------------------------------------------
+# Public keys of replaced signing keys: their signatures are still valid.
 AUDIT_FORMER_PUBLIC_KEYS: list[str] = env.list("AUDIT_FORMER_PUBLIC_KEYS", default=[])
 
-# --- The country list beside ISO 3166-1 -------------------------------------------------------------
+# --- Countries in addition to ISO 3166-1 ------------------------------------------------------------
 EXTRA_COUNTRIES: list[str] = env.list("EXTRA_COUNTRIES", default=[])
 
-# --- In front of the portal ------------------------------------------------------------------------
+# --- Proxies ---------------------------------------------------------------------------------------
 TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", default=[])
 TLS_AT_PROXY: bool = env.bool("TLS_AT_PROXY", default=False)
 
-# --- What is wrong with all that, in one message --------------------------------------------------
-startup.practice_stays_home(CDP_BASE_URL)
-startup.client_settings(
+# --- Checks of the settings above, reported in one message ----------------------------------------
+startup.check_practice_is_local(CDP_BASE_URL)
+startup.check_client_settings(
     CDP_BASE_URL,
     CDP_EXTRA_HOSTS,
     {"connect": CDP_CONNECT_TIMEOUT, "read": CDP_READ_TIMEOUT, "total": CDP_TOTAL_TIMEOUT},
 )
-startup.audit_public_keys(AUDIT_FORMER_PUBLIC_KEYS)
-startup.calls_leave_threads(CDP_IN_FLIGHT, threads=WEB_THREADS, for_pages=THREADS_FOR_PAGES)
-startup.networks("TRUSTED_PROXIES", TRUSTED_PROXIES)
-startup.client_addresses(TRUSTED_PROXIES, tls_at_proxy=TLS_AT_PROXY)
-startup.check_times(CDP_RECONCILIATION_AFTER)
-startup.country_codes(EXTRA_COUNTRIES)
-startup.positive("WORKER_SILENT_SECONDS", WORKER_SILENT_SECONDS)
-startup.positive("WEB_HEAD_SECONDS", WEB_HEAD_SECONDS)
-startup.positive("WEB_BODY_SECONDS", WEB_BODY_SECONDS)
-startup.stop_if_unsafe()
+startup.check_audit_public_keys(AUDIT_FORMER_PUBLIC_KEYS)
+startup.check_calls_in_flight(CDP_IN_FLIGHT, threads=WEB_THREADS, for_pages=THREADS_FOR_PAGES)
+startup.check_networks("TRUSTED_PROXIES", TRUSTED_PROXIES)
+startup.check_proxies(TRUSTED_PROXIES, tls_at_proxy=TLS_AT_PROXY)
+startup.check_reconciliation_delays(CDP_RECONCILIATION_AFTER)
+startup.check_country_codes(EXTRA_COUNTRIES)
+startup.check_positive("WORKER_SILENT_SECONDS", WORKER_SILENT_SECONDS)
+startup.check_positive("WEB_HEAD_SECONDS", WEB_HEAD_SECONDS)
+startup.check_positive("WEB_BODY_SECONDS", WEB_BODY_SECONDS)
+startup.raise_problems()
 
 DEBUG = False  # in every mode: a debug page shows request bodies
 VERSION = "0.1.0"
@@ -118,10 +128,10 @@ MAX_PHONE_NUMBERS: int = env.int("MAX_PHONE_NUMBERS", default=20)
 MAX_IDENTIFIERS: int = env.int("MAX_IDENTIFIERS", default=200)
 IDENTITY_REQUIRED: bool = env.bool("IDENTITY_REQUIRED", default=False)
 EMAIL_IDENTIFIES: bool = env.bool("EMAIL_IDENTIFIES", default=True)
-# Two of each row's fields for twice the permitted rows: the clear error, not a bare 400, up to there.
+# Two fields per row, for twice the permitted rows: up to there the form reports the error instead of a 400.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 4 * (MAX_IDENTIFIERS + MAX_EMAILS + MAX_PHONE_NUMBERS) + 200
 
-# The first one refuses every file that no view takes, before the others store it.
+# The first handler refuses files that the view does not accept, before the others store them.
 FILE_UPLOAD_HANDLERS = [
     "apps.core.uploads.GuardingUploadHandler",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
@@ -194,15 +204,15 @@ CRISPY_TEMPLATE_PACK = "bootstrap5"
 CRISPY_FAIL_SILENTLY = False
 
 # --- Database and cache ---------------------------------------------------------------------------
-# Two files, so that the people of practice never meet production.
+# Separate files for practice and production.
 _FILE = "practice.sqlite3" if PRACTICE_MODE else "portal.sqlite3"
 _database: dict[str, Any] = env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'var' / _FILE}")
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     Path(_database["NAME"]).parent.mkdir(parents=True, exist_ok=True)
     _database["CONN_MAX_AGE"] = (
-        None  # each thread keeps its own; closing the last one writes the whole WAL back
+        None  # one connection per thread stays open, because closing the last one checkpoints the whole WAL
     )
-    # FULL: with NORMAL a power cut may take the last commit, and with it a created consumer's row.
+    # FULL: with NORMAL a power failure may lose the last commit, such as the row of a created consumer.
     _database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
@@ -210,11 +220,11 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     }
 else:
     _database["ENGINE"] = "apps.core.postgresql"
-    _database["CONN_MAX_AGE"] = 0  # the pool keeps the connections
+    _database["CONN_MAX_AGE"] = 0  # connections return to the pool
     _database["OPTIONS"] = {
-        # Somebody who keeps the end of the audit log locked makes a page that says so, not one that hangs.
+        # If the end of the audit log stays locked, requests fail with an error page instead of hanging.
         "options": "-c lock_timeout=10s",
-        # A server that vanished without a word is noticed within seconds, not after the system's minutes.
+        # An unreachable server is detected within seconds instead of the system's default minutes.
         "connect_timeout": 3,
         "tcp_user_timeout": 10_000,  # milliseconds
         "keepalives_idle": 30,
@@ -224,14 +234,15 @@ else:
         "pool": {
             "min_size": 2,
             "max_size": env.int("DATABASE_POOL_SIZE", default=10),
-            "timeout": 0.5,  # after which apps.core.postgresql decides whether to wait on
-            # How long the pool tries by itself, at growing distances: after a long outage the next attempt
-            # would be minutes away. Beyond it the next request makes the next attempt.
+            "timeout": 0.5,  # seconds; then apps.core.postgresql decides whether to continue waiting
+            # Seconds during which the pool retries by itself, with growing pauses. Afterwards the next
+            # request triggers an attempt; otherwise the next attempt after a long outage could be minutes
+            # away.
             "reconnect_timeout": 2,
         },
     }
 DATABASES = {"default": _database}
-# Signed checkpoints: the truth about the audit log outside the database. Each log has a file of its own.
+# Signed checkpoints of the audit log, stored outside the database. One file for each database.
 _CHECKPOINTS = (
     Path(_database["NAME"]).with_suffix(".checkpoints.jsonl")
     if _database["ENGINE"] == "django.db.backends.sqlite3"
@@ -239,8 +250,8 @@ _CHECKPOINTS = (
 )
 AUDIT_CHECKPOINT_FILE = Path(env.str("AUDIT_CHECKPOINT_FILE", default=str(_CHECKPOINTS)))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# Shared by all processes: limits of the password pages count here. With Django's 300 entries many addresses
-# would push the counters out.
+# Shared by all processes; allauth counts its rate limits here. With Django's default of 300 entries,
+# requests from many addresses would evict the counters.
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
@@ -270,14 +281,15 @@ ACCOUNT_ADAPTER = "apps.accounts.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
-ACCOUNT_USER_MODEL_EMAIL_FIELD = None  # people of the portal have no e-mail address in it
+ACCOUNT_USER_MODEL_EMAIL_FIELD = None  # the portal stores no e-mail addresses of its users
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = False
-# The sign-in has limits of its own (accounts/sign_in_limits.py): allauth's keep digests of what was typed.
+# The portal has its own sign-in limits (accounts/sign_in_limits.py): allauth's store unkeyed digests of user
+# names.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}
-SIGN_IN_ADDRESS_FAILURES: int = env.int("SIGN_IN_ADDRESS_FAILURES", default=20)  # a minute
+SIGN_IN_ADDRESS_FAILURES: int = env.int("SIGN_IN_ADDRESS_FAILURES", default=20)  # per minute
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"  # the portal sends no mail
-# Of one person (audit/person_limits.py).
+# Limits per person (audit/person_limits.py).
 SEARCHES_PER_HOUR: int = env.int("SEARCHES_PER_HOUR", default=300)
 EXPORTS_PER_HOUR: int = env.int("EXPORTS_PER_HOUR", default=30)
 DENIALS_PER_HOUR: int = env.int("DENIALS_PER_HOUR", default=200)
@@ -286,9 +298,7 @@ SESSION_IDLE_SECONDS: int = env.int("SESSION_IDLE_SECONDS", default=30 * 60)
 SESSION_ABSOLUTE_SECONDS: int = env.int("SESSION_ABSOLUTE_SECONDS", default=10 * 60 * 60)
 SESSION_COOKIE_AGE = SESSION_IDLE_SECONDS
 SESSION_ENGINE = "apps.accounts.session_store"
-SESSION_SAVE_EVERY_REQUEST = (
-    False  # the idle time starts again with each request, to the minute (sessions.renew)
-)
+SESSION_SAVE_EVERY_REQUEST = False  # sessions.renew extends the session, at most once a minute
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 PASSWORD_RESET_TIMEOUT: int = env.int("PASSWORD_LINK_SECONDS", default=3 * 24 * 60 * 60)
 
@@ -301,7 +311,7 @@ CSRF_COOKIE_HTTPONLY = True
 KNOWN_DEVICE_COOKIE_NAME = "portal_device" if PRACTICE_MODE else "__Host-portal_device"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 MESSAGE_STORAGE = (
-    "django.contrib.messages.storage.session.SessionStorage"  # names of people stay on the server
+    "django.contrib.messages.storage.session.SessionStorage"  # not cookies: messages contain personal names
 )
 CSRF_FAILURE_VIEW = "apps.core.views.csrf_failure"
 SECURE_SSL_REDIRECT = not PRACTICE_MODE
@@ -317,7 +327,7 @@ CONTENT_SECURITY_POLICY = {
         "default-src": [NONE],
         "script-src": [SELF],
         "style-src": [SELF],
-        "img-src": [SELF, "data:"],  # Bootstrap draws its select arrows and check marks from data: addresses
+        "img-src": [SELF, "data:"],  # Bootstrap uses data: URLs for select arrows and check marks
         "font-src": [SELF],
         "connect-src": [SELF],
         "form-action": [SELF],
@@ -339,7 +349,7 @@ STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "var/static")))
 STATICFILES_DIRS = [BASE_DIR / "static", ("bootstrap", Path(bootstrap.__path__[0]) / "css")]
 STORAGES = {"staticfiles": {"BACKEND": "apps.core.static_storage.PortalStaticFilesStorage"}}
 
-# --- Logs: one line an event on standard error, without personal data -----------------------------
+# --- Logs: one line per event on standard error, without personal data ----------------------------
 LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")
 _shared_processors: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -350,7 +360,7 @@ _shared_processors: list[Any] = [
     hide_addresses,
 ]
 _renderers: list[Any] = [
-    # Tracebacks without local variables and without the texts of exceptions: both quote personal data.
+    # Tracebacks without local variables and exception texts, which both may contain personal data.
     structlog.processors.ExceptionRenderer(without_text),
     structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     if PRACTICE_MODE
@@ -370,8 +380,8 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
-        "django.request": {"level": "CRITICAL"},  # the request log says the same, with the same traceback
-        "apps.audit": {"level": "INFO"},  # each event's sequence and hash: an anchor outside the database
+        "django.request": {"level": "CRITICAL"},  # the request log contains the same traceback
+        "apps.audit": {"level": "INFO"},  # number and hash of each event, as evidence outside the database
     },
 }
 structlog.configure(

@@ -1,8 +1,6 @@
-"""Reads what has to be safe from the environment, and names everything that is wrong at once.
+"""Reads and checks the required settings. All problems are reported in one message.
 
-Practice mode brings values of its own, so that a fresh machine starts with one command; production
-accepts none of them. An operator who starts production for the first time sees one list, not one
-error after the other.
+Practice mode has built-in values, so that a fresh machine starts with one command; production refuses them.
 """
 
 from __future__ import annotations
@@ -21,10 +19,10 @@ from apps.cdp.attempt import Limits
 from apps.cdp.links import BaseUrl
 from apps.core.requests import UNIX_SOCKET
 
-LONGEST_WAIT = 30 * 24 * 3600.0  # seconds
+MAX_CHECK_DELAY = 30 * 24 * 3600.0  # seconds
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
-# Published with the source, therefore worthless as secrets: startup() refuses them in production.
+# Published with the source and therefore not secret. `Startup.required` refuses them in production.
 PRACTICE_VALUES = {
     "SECRET_KEY": "practice-only-secret-key-practice-only-secret-key-practice",
     "ENCRYPTION_KEYS": "cHJhY3RpY2Utb25seS1wcmFjdGljZS1vbmx5LWtleSE=",
@@ -39,23 +37,23 @@ PRACTICE_VALUES = {
 _PUBLISHED = frozenset(PRACTICE_VALUES.values()) | {"localhost", "127.0.0.1", "[::1]"}
 
 
-def long_enough(value: str) -> str:
-    """What is wrong with a secret that should be random text of at least 32 characters, or ``""``."""
+def secret_problem(value: str) -> str:
+    """The problem with a secret, which must be random text of at least 32 characters; or ``""``."""
     return "" if len(value) >= 32 and len(set(value)) >= 8 else "is shorter than 32 random characters"
 
 
-def fernet_keys(value: str) -> str:
-    """What is wrong with a comma-separated list of Fernet keys, or ``""``."""
+def fernet_keys_problem(value: str) -> str:
+    """The problem with a comma-separated list of Fernet keys, or ``""``."""
     try:
-        for key in listed(value):
+        for key in split_list(value):
             Fernet(key)
     except ValueError:
         return "is not a list of Fernet keys (32 random bytes in URL-safe base64 each)"
     return ""
 
 
-def audit_signing_key(value: str) -> str:
-    """What is wrong with the key that signs the audit log's checkpoints, or ``""``."""
+def signing_key_problem(value: str) -> str:
+    """The problem with the key that signs the audit log's checkpoints, or ``""``."""
     try:
         signing_key(value)
     except ValueError as error:
@@ -63,23 +61,23 @@ def audit_signing_key(value: str) -> str:
     return ""
 
 
-def host_names(value: str) -> str:
-    """What is wrong with the list of host names that the portal answers to, or ``""``."""
-    return "holds *, which accepts every host" if "*" in listed(value) else ""
+def host_names_problem(value: str) -> str:
+    """The problem with a comma-separated list of allowed host names, or ``""``."""
+    return "contains *, which accepts every host" if "*" in split_list(value) else ""
 
 
-def listed(value: str) -> list[str]:
-    """The items of a comma-separated value, without blanks and empty ones."""
+def split_list(value: str) -> list[str]:
+    """The non-empty items of a comma-separated value, without surrounding blanks."""
     return [item.strip() for item in value.split(",") if item.strip()]
 
 
-def no_check(value: str) -> str:
-    """Any text is good."""
+def no_problem(value: str) -> str:
+    """``""``: any value is accepted."""
     return ""
 
 
 class Startup:
-    """The values without which the portal may not start."""
+    """Reads the required settings and collects the problems of all settings in ``problems``."""
 
     def __init__(self, env: environ.Env) -> None:
         self.env = env
@@ -92,27 +90,27 @@ class Startup:
     def practice(self) -> bool:
         return self.mode == "practice"
 
-    def required(self, name: str, check: Callable[[str], str] = no_check) -> str:
-        """The value of a setting that production must give; what is wrong with it is remembered."""
-        # Not through django-environ: it would take a secret that begins with $ for another variable's name.
+    def required(self, name: str, check: Callable[[str], str] = no_problem) -> str:
+        """The value of a setting that production must set; adds its problem, if any."""
+        # Not through django-environ, which treats a value that begins with $ as another variable's name.
         given = str(self.env.ENVIRON.get(name, "")).strip()
         if self.practice:
             return given or PRACTICE_VALUES[name]
-        if not listed(given):
+        if not split_list(given):
             self.problems.append(f"{name} is not set")
-        elif set(listed(given)) & _PUBLISHED:
-            self.problems.append(f"{name} is a practice value, which everybody knows")
+        elif set(split_list(given)) & _PUBLISHED:
+            self.problems.append(f"{name} is a practice value, which is published")
         elif problem := check(given):
             self.problems.append(f"{name} {problem}")
         return given
 
-    def practice_stays_home(self, base_url: str) -> None:
-        """Practice mode talks to this machine alone; with its known keys anything else would be unsafe."""
+    def check_practice_is_local(self, base_url: str) -> None:
+        """In practice mode the API must be on this machine, because the keys are published."""
         if self.practice and urlsplit(base_url).hostname not in LOOPBACK_HOSTS:
             self.problems.append("CDP_BASE_URL leaves this machine, which practice mode does not allow")
 
-    def client_settings(self, base_url: str, extra_hosts: list[str], limits: dict[str, float]) -> None:
-        """The address and the limits of the calls must be usable, or every create would be "not sent"."""
+    def check_client_settings(self, base_url: str, extra_hosts: list[str], limits: dict[str, float]) -> None:
+        """The base URL and the time limits (seconds) must be usable, or every create would fail."""
         if base_url:
             try:
                 BaseUrl.parse(base_url, extra_hosts=extra_hosts)
@@ -125,16 +123,16 @@ class Startup:
                 "CDP_CONNECT_TIMEOUT, CDP_READ_TIMEOUT and CDP_TOTAL_TIMEOUT are not all positive"
             )
 
-    def calls_leave_threads(self, calls: int, *, threads: int, for_pages: int) -> None:
-        """A process that has no thread left beside its calls would let everybody wait for a slow vendor."""
+    def check_calls_in_flight(self, calls: int, *, threads: int, for_pages: int) -> None:
+        """At least ``for_pages`` threads must stay free of calls, so that a slow vendor blocks no pages."""
         if not 1 <= calls <= threads - for_pages:
             self.problems.append(
                 f"CDP_IN_FLIGHT ({calls}) is not at least 1 and at least {for_pages} below"
                 f" WEB_THREADS ({threads})"
             )
 
-    def audit_public_keys(self, former: list[str]) -> None:
-        """A former key that cannot be read would make every checkpoint that it signed one of a stranger."""
+    def check_audit_public_keys(self, former: list[str]) -> None:
+        """Former public keys must be valid; otherwise checkpoints that they signed would count as forged."""
         try:
             for key in former:
                 public_key(key)
@@ -143,45 +141,45 @@ class Startup:
                 "AUDIT_FORMER_PUBLIC_KEYS is not a list of public keys (base64 of 32 bytes each)"
             )
 
-    def networks(self, name: str, values: list[str]) -> None:
-        """Addresses or networks: a wrong one would fail every request whose address is asked for."""
+    def check_networks(self, name: str, values: list[str]) -> None:
+        """The values must be addresses or networks; an invalid one would fail requests later."""
         try:
             for value in values:
                 if value != UNIX_SOCKET:
                     ip_network(value, strict=False)
         except ValueError:
-            self.problems.append(f"{name} holds something else than addresses and networks")
+            self.problems.append(f"{name} contains a value that is not an address or network")
 
-    def client_addresses(self, proxies: list[str], *, tls_at_proxy: bool) -> None:
-        """Behind a proxy that is not trusted, everybody would count as one address, in limits and events."""
+    def check_proxies(self, proxies: list[str], *, tls_at_proxy: bool) -> None:
+        """The proxy must be trusted; otherwise limits and events would see one address for all clients."""
         if tls_at_proxy and not proxies:
             self.problems.append("TLS_AT_PROXY is on, but TRUSTED_PROXIES does not name the proxy")
         on_unix_socket = str(self.env.ENVIRON.get("PORTAL_BIND", "")).startswith("unix:")
         if on_unix_socket and UNIX_SOCKET not in proxies:
             self.problems.append(
-                f"PORTAL_BIND is a Unix socket, but TRUSTED_PROXIES does not hold {UNIX_SOCKET}"
+                f"PORTAL_BIND is a Unix socket, but TRUSTED_PROXIES does not contain {UNIX_SOCKET}"
             )
 
-    def check_times(self, after: list[float]) -> None:
-        """The waits before look-ups, in seconds: positive, and none beyond a month."""
-        if not all(0 < seconds <= LONGEST_WAIT for seconds in after):  # false for "nan" and "inf" as well
-            self.problems.append("CDP_RECONCILIATION_AFTER holds something else than seconds up to 30 days")
+    def check_reconciliation_delays(self, after: list[float]) -> None:
+        """The delays of reconciliation checks (seconds) must be positive and at most 30 days."""
+        if not all(0 < seconds <= MAX_CHECK_DELAY for seconds in after):  # false for "nan" and "inf" as well
+            self.problems.append("CDP_RECONCILIATION_AFTER contains a value outside 0 to 30 days in seconds")
 
-    def positive(self, name: str, number: int) -> None:
-        """A number of seconds that must be at least one."""
+    def check_positive(self, name: str, number: int) -> None:
+        """A number of seconds must be at least 1."""
         if number < 1:
             self.problems.append(f"{name} ({number}) is not at least 1")
 
-    def country_codes(self, countries: list[str]) -> None:
-        """Countries beside ISO 3166-1: a code of two capital letters and a name each."""
+    def check_country_codes(self, countries: list[str]) -> None:
+        """Countries in addition to ISO 3166-1 must each have a code of two capital letters and a name."""
         if not all(re.fullmatch(r"[A-Z]{2}=.*\S.*", country) for country in countries):
-            self.problems.append("EXTRA_COUNTRIES holds something else than pairs such as XK=Kosovo")
+            self.problems.append("EXTRA_COUNTRIES contains a value that is not a pair such as XK=Kosovo")
 
-    def stop_if_unsafe(self) -> None:
-        """Raise ImproperlyConfigured with every problem in one message."""
+    def raise_problems(self) -> None:
+        """Raise ``ImproperlyConfigured`` with all problems in one message, if there are any."""
         if self.problems:
-            listed = "\n".join(f"  - {problem}" for problem in self.problems)
+            lines = "\n".join(f"  - {problem}" for problem in self.problems)
             raise ImproperlyConfigured(
-                f"The portal does not start in {self.mode} mode:\n{listed}\n"
+                f"The portal does not start in {self.mode} mode:\n{lines}\n"
                 "The file .env.example explains every setting. To try the portal: make run."
             )

@@ -1,4 +1,4 @@
-"""The state of the portal, for administrators and for monitoring: what is well, what needs somebody."""
+"""The status of the portal, for the status page and for ``manage.py status``."""
 
 from __future__ import annotations
 
@@ -25,54 +25,54 @@ from apps.consumers import labels
 from apps.consumers.models import ConnectionHealth, Outcome, Submission
 from apps.consumers.reconciliation import circuit_breaker, resolution
 from apps.consumers.sending import spool
-from apps.core import clock, machine_clocks, readiness, signs
-from apps.core.models import MachineClock, SignOfLife
+from apps.core import clock, heartbeats, machine_clocks, readiness
+from apps.core.models import Heartbeat, MachineClock
 
 CLOCK_TOLERANCE = 60.0  # seconds
-LOW_DISK, FULL_DISK = 0.10, 0.02  # parts of the disk that are free
+LOW_DISK, FULL_DISK = 0.10, 0.02  # free fraction of the disk
 OLD_UNKNOWN = datetime.timedelta(days=1)
-WORKERS_TURN = datetime.timedelta(minutes=1)  # it looks every few seconds
+WORKER_DELAY = datetime.timedelta(minutes=1)  # the worker checks every few seconds
 
 
 class Level(IntEnum):
-    """How much a line matters; the highest one is the exit code of ``manage.py status``."""
+    """The severity of a line; the highest one is the exit code of ``manage.py status``."""
 
-    WELL = 0
-    ATTENTION = 1
-    PROBLEM = 2
+    OK = 0
+    WARNING = 1
+    CRITICAL = 2
 
 
-LEVEL_WORDS = {
-    Level.WELL: _("In order"),
-    Level.ATTENTION: _("Needs attention"),
-    Level.PROBLEM: _("Problem"),
+LEVEL_LABELS = {
+    Level.OK: _("OK"),
+    Level.WARNING: _("Warning"),
+    Level.CRITICAL: _("Critical"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing that is well or is not. ``moment`` belongs at the end of the words."""
+    """One line of the status. ``moment``, if any, is shown after ``text``."""
 
     name: str
     label: str | Promise
-    words: str
-    level: Level = Level.WELL
+    text: str
+    level: Level = Level.OK
     moment: datetime.datetime | None = None
 
     @property
-    def level_words(self) -> str:
-        return str(LEVEL_WORDS[self.level])
+    def level_label(self) -> str:
+        return str(LEVEL_LABELS[self.level])
 
 
 def lines() -> tuple[Line, ...]:
-    """Every line, in the order of the page. Raises the database's errors."""
+    """Every line, in the order of the page. Raises ``DatabaseError`` and ``InterfaceError``."""
     return (
         _credentials(),
         _unknowns(),
         _overdue(),
         _contradicted(),
         _doubtful(),
-        _look_ups(),
+        _reconciliation(),
         _worker(),
         _spool(),
         _clock(),
@@ -85,26 +85,26 @@ def lines() -> tuple[Line, ...]:
 
 
 def problems() -> tuple[Line, ...]:
-    """The lines that somebody has to do something about."""
-    return tuple(line for line in lines() if line.level is Level.PROBLEM)
+    """The critical lines, which require action."""
+    return tuple(line for line in lines() if line.level is Level.CRITICAL)
 
 
 def level(of: tuple[Line, ...]) -> Level:
-    """The worst level of these lines."""
+    """The highest level of these lines."""
     return max(line.level for line in of)
 
 
 def _credentials() -> Line:
     label = _("API credentials")
-    contact = ConnectionHealth.objects.filter(pk=1).first()
-    if contact is None or contact.answered_at is None:
+    health = ConnectionHealth.objects.filter(pk=1).first()
+    if health is None or health.answered_at is None:
         return Line("credentials", label, gettext("Sitecore CDP has not answered yet"))
-    if contact.refused_since is None:
-        return Line("credentials", label, gettext("Accepted, last answer at"), moment=contact.answered_at)
-    said = gettext("Refused by Sitecore CDP (%(status)s): check them. Since") % {
-        "status": contact.refused_status
+    if health.refused_since is None:
+        return Line("credentials", label, gettext("Accepted, last answer at"), moment=health.answered_at)
+    text = gettext("Refused by Sitecore CDP (%(status)s): check them. Since") % {
+        "status": health.refused_status
     }
-    return Line("credentials", label, said, Level.PROBLEM, contact.refused_since)
+    return Line("credentials", label, text, Level.CRITICAL, health.refused_since)
 
 
 def _unknowns() -> Line:
@@ -114,18 +114,18 @@ def _unknowns() -> Line:
     if not found["count"]:
         return Line("unknowns", label, gettext("None"))
     old = clock.now() - found["oldest"] > OLD_UNKNOWN
-    said = gettext("%(count)s open, oldest from") % found
-    return Line("unknowns", label, said, Level.PROBLEM if old else Level.ATTENTION, found["oldest"])
+    text = gettext("%(count)s open, the oldest of") % found
+    return Line("unknowns", label, text, Level.CRITICAL if old else Level.WARNING, found["oldest"])
 
 
 def _overdue() -> Line:
-    """What the worker should have turned into unknown by now."""
-    label = _("Stuck sending")
-    found = resolution.overdue(by=WORKERS_TURN).aggregate(count=Count("pk"), oldest=Min("submitted_at"))
+    """Submissions that the worker should have marked as unknown by now."""
+    label = _("Being sent for too long")
+    found = resolution.overdue(by=WORKER_DELAY).aggregate(count=Count("pk"), oldest=Min("submitted_at"))
     if not found["count"]:
         return Line("overdue", label, gettext("None"))
-    said = gettext("%(count)s that the worker has not processed: check its log. Oldest from") % found
-    return Line("overdue", label, said, Level.PROBLEM, found["oldest"])
+    text = gettext("%(count)s not handled by the worker: check its log. The oldest is from") % found
+    return Line("overdue", label, text, Level.CRITICAL, found["oldest"])
 
 
 def _contradicted() -> Line:
@@ -133,7 +133,7 @@ def _contradicted() -> Line:
     count = Submission.objects.filter(contradicted=True).count()
     if not count:
         return Line("contradicted", label, gettext("None"))
-    return Line("contradicted", label, str(count), Level.ATTENTION)
+    return Line("contradicted", label, str(count), Level.WARNING)
 
 
 def _doubtful() -> Line:
@@ -141,97 +141,97 @@ def _doubtful() -> Line:
     count = Submission.objects.exclude(doubt_code="").count()
     if not count:
         return Line("doubtful", label, gettext("None"))
-    return Line("doubtful", label, str(count), Level.ATTENTION)
+    return Line("doubtful", label, str(count), Level.WARNING)
 
 
-def _look_ups() -> Line:
+def _reconciliation() -> Line:
     label = _("Reconciliation")
     if not settings.CDP_RECONCILIATION:
-        return Line("look_ups", label, gettext("Off: supervisors resolve unknown outcomes"))
-    pace = circuit_breaker.state()
-    if not pace.failures:
-        return Line("look_ups", label, gettext("On"))
-    why = labels.code_words(pace.error_code)
-    facts = {"count": pace.failures, "why": why}
-    if pace.paused_until is None:
-        return Line("look_ups", label, gettext("%(count)s failed in a row: %(why)s") % facts, Level.ATTENTION)
-    said = gettext("%(count)s failed in a row: %(why)s Paused until") % facts
-    return Line("look_ups", label, said, Level.ATTENTION, pace.paused_until)
+        return Line("reconciliation", label, gettext("Off: supervisors resolve unknown outcomes by hand"))
+    breaker = circuit_breaker.state()
+    if not breaker.failures:
+        return Line("reconciliation", label, gettext("On"))
+    why = labels.code_words(breaker.error_code)
+    facts = {"count": breaker.failures, "why": why}
+    if breaker.paused_until is None:
+        return Line(
+            "reconciliation", label, gettext("%(count)s failed in a row: %(why)s") % facts, Level.WARNING
+        )
+    text = gettext("%(count)s failed in a row: %(why)s Paused until") % facts
+    return Line("reconciliation", label, text, Level.WARNING, breaker.paused_until)
 
 
 def _worker() -> Line:
     label = _("Background worker")
-    last = signs.latest(signs.WORKER)
+    last = heartbeats.latest(heartbeats.WORKER)
     if last is None:
-        return Line(
-            "worker", label, gettext("No heartbeat within a day: start manage.py worker"), Level.PROBLEM
-        )
-    running = signs.alive(signs.WORKER)
+        return Line("worker", label, gettext("Not seen within a day: start manage.py worker"), Level.CRITICAL)
+    running = heartbeats.current(heartbeats.WORKER)
     if not running:
-        said = gettext("Silent: start manage.py worker. Last seen at")
-        return Line("worker", label, said, Level.PROBLEM, last.seen_at)
-    failing = sorted({sign.failing for sign in running if sign.failing})
+        text = gettext("Silent: start manage.py worker. Last seen at")
+        return Line("worker", label, text, Level.CRITICAL, last.seen_at)
+    failing = sorted({beat.failing for beat in running if beat.failing})
     if failing:
-        said = gettext("Tasks failed (%(duties)s): check the log. Last seen at")
-        return Line("worker", label, said % {"duties": ", ".join(failing)}, Level.PROBLEM, last.seen_at)
+        text = gettext("Failed at its duties (%(duties)s), the log says why. Last seen at")
+        return Line("worker", label, text % {"duties": ", ".join(failing)}, Level.CRITICAL, last.seen_at)
     return Line("worker", label, gettext("Last seen at"), moment=last.seen_at)
 
 
 def _spool() -> Line:
-    """What waits on this machine, and on the machines of the workers, whether those live or not."""
+    """Outcomes in the spool of this machine and in those of all workers, running or not."""
     label = _("Outcomes waiting to be stored")
-    told = SignOfLife.objects.filter(process__startswith=f"{signs.WORKER}:").aggregate(
+    reported = Heartbeat.objects.filter(process__startswith=f"{heartbeats.WORKER}:").aggregate(
         files=Sum("waiting_files")
     )
-    waiting = max(len(spool.paths()), told["files"] or 0)
+    waiting = max(len(spool.paths()), reported["files"] or 0)
     if waiting:
-        return Line("spool", label, str(waiting), Level.PROBLEM)
+        return Line("spool", label, str(waiting), Level.CRITICAL)
     if not spool.can_be_written():
-        said = gettext("None, but this process cannot write to SPOOL_DIR")
-        return Line("spool", label, said, Level.PROBLEM)
+        text = gettext("None, but this process cannot write into SPOOL_DIR")
+        return Line("spool", label, text, Level.CRITICAL)
     return Line("spool", label, gettext("None"))
 
 
 def _clock() -> Line:
     label = _("Clock")
-    contact = ConnectionHealth.objects.filter(pk=1).first()
-    if contact is None or contact.clock_ahead is None:
+    health = ConnectionHealth.objects.filter(pk=1).first()
+    if health is None or health.clock_ahead is None:
         return Line("clock", label, gettext("Not compared with Sitecore CDP yet"))
-    # The answer was read to its end before the clocks were compared.
-    if abs(contact.clock_ahead) <= CLOCK_TOLERANCE + settings.CDP_TOTAL_TIMEOUT:
-        return Line("clock", label, gettext("Agrees with Sitecore CDP's clock"))
-    ahead = contact.clock_ahead > 0
-    said = (
+    # The clocks are compared after the answer was read to its end, which may take the total timeout.
+    if abs(health.clock_ahead) <= CLOCK_TOLERANCE + settings.CDP_TOTAL_TIMEOUT:
+        return Line("clock", label, gettext("Agrees with that of Sitecore CDP"))
+    ahead = health.clock_ahead > 0
+    text = (
         gettext("%(seconds)s seconds ahead of Sitecore CDP")
         if ahead
         else gettext("%(seconds)s seconds behind Sitecore CDP")
     )
-    return Line("clock", label, said % {"seconds": round(abs(contact.clock_ahead))}, Level.PROBLEM)
+    return Line("clock", label, text % {"seconds": round(abs(health.clock_ahead))}, Level.CRITICAL)
 
 
 def _machine_clocks() -> Line:
-    """Of every machine, web machines too. Nothing is decided by a clock that differs; its log lines err."""
+    """Clocks of all machines. A wrong clock affects only the times of log lines, so it is a warning."""
     label = _("Clocks of the machines")
     if connection.vendor == "sqlite":
-        return Line("machine_clocks", label, gettext("One machine, whose clock is the time"))
-    wrong = machine_clocks.wrong()
+        return Line("machine_clocks", label, gettext("One machine, whose clock is used"))
+    wrong = machine_clocks.wrong_clocks()
     if not wrong:
-        return Line("machine_clocks", label, gettext("Agree with the database's clock"))
-    said = "; ".join(_difference(one) for one in wrong)
-    return Line("machine_clocks", label, said, Level.ATTENTION)
+        return Line("machine_clocks", label, gettext("Agree with that of the database"))
+    text = "; ".join(_difference(one) for one in wrong)
+    return Line("machine_clocks", label, text, Level.WARNING)
 
 
 def _difference(one: MachineClock) -> str:
-    said = (
+    text = (
         gettext("%(machine)s is %(seconds)s seconds ahead of the database")
         if one.ahead > 0
         else gettext("%(machine)s is %(seconds)s seconds behind the database")
     )
-    return said % {"machine": one.machine, "seconds": round(abs(one.ahead))}
+    return text % {"machine": one.machine, "seconds": round(abs(one.ahead))}
 
 
 def _disks() -> Iterator[Line]:
-    """The disks of this machine that the portal writes to, each once."""
+    """One line for each disk of this machine that the portal writes to."""
     folders = [settings.SPOOL_DIR]
     if connection.vendor == "sqlite":
         folders.insert(0, Path(settings.DATABASES["default"]["NAME"]))
@@ -241,29 +241,29 @@ def _disks() -> Iterator[Line]:
             existing = next(path for path in (folder, *folder.parents) if path.exists())
             device, usage = existing.stat().st_dev, shutil.disk_usage(existing)
         except OSError as error:
-            said = gettext("Cannot be read: %(why)s") % {"why": type(error).__name__}
-            yield Line("disk_unknown", _("Disk"), said, Level.ATTENTION)
+            text = gettext("Cannot be checked: %(why)s") % {"why": type(error).__name__}
+            yield Line("disk_unknown", _("Disk"), text, Level.WARNING)
             continue
         if device in seen:
             continue
         seen.add(device)
         free = usage.free / usage.total
-        level_ = Level.PROBLEM if free < FULL_DISK else Level.ATTENTION if free < LOW_DISK else Level.WELL
-        said = gettext("%(free)s GB free (%(percent)s %%)") % {
+        severity = Level.CRITICAL if free < FULL_DISK else Level.WARNING if free < LOW_DISK else Level.OK
+        text = gettext("%(free)s GB free (%(percent)s %%)") % {
             "free": f"{usage.free / 1e9:.1f}",
             "percent": round(100 * free),
         }
-        yield Line(f"disk_{len(seen)}", _("Disk"), said, level_)
+        yield Line(f"disk_{len(seen)}", _("Disk"), text, severity)
 
 
 def _readiness() -> Line:
     label = _("Database")
     failed = readiness.failures()
-    if missing_triggers(connection):  # status alone: the portal writes without them as well as with them
+    if missing_triggers(connection):  # not part of readiness: the portal also works without triggers
         failed.append("audit triggers")
     if failed:
         return Line(
-            "database", label, gettext("Not ready: %(what)s") % {"what": ", ".join(failed)}, Level.PROBLEM
+            "database", label, gettext("Not ready: %(what)s") % {"what": ", ".join(failed)}, Level.CRITICAL
         )
     return Line("database", label, gettext("Connected, with every table and trigger"))
 
@@ -273,10 +273,10 @@ def _audit_log() -> Line:
     if problem := past_verifications.standing_problem():
         result = past_verifications.result_of(problem)
         if result is None:
-            said = gettext("The event of a verification cannot be read: it was altered. Event %(seq)s")
-            return Line("audit_log", label, said % {"seq": problem.seq}, Level.PROBLEM)
-        said = gettext("%(verdict)s Found at") % {"verdict": verdict_sentence(result)}
-        return Line("audit_log", label, said, Level.PROBLEM, problem.at)
+            text = gettext("The event of a verification cannot be read: it was altered. Event %(seq)s")
+            return Line("audit_log", label, text % {"seq": problem.seq}, Level.CRITICAL)
+        text = gettext("%(verdict)s Found at") % {"verdict": verdict_sentence(result)}
+        return Line("audit_log", label, text, Level.CRITICAL, problem.at)
     latest = past_verifications.latest_verification()
     if latest is None:
         return Line("audit_log", label, gettext("Not verified yet"))

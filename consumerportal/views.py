@@ -1,4 +1,4 @@
-"""Pages that draw on several apps."""
+"""Pages that use several apps: the start page and the status page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from consumerportal import status
 
 @require_GET
 def start(request: HttpRequest) -> HttpResponse:
-    """The start page; for administrators with what has to be mended on top."""
+    """The start page. For administrators it begins with the critical lines of the status."""
     problems = status.problems() if request.user.has_perm(VIEW_STATUS) else ()
     return submissions.start(request, problems=problems)
 
@@ -22,5 +22,5 @@ def start(request: HttpRequest) -> HttpResponse:
 @requires(VIEW_STATUS)
 @require_GET
 def state(request: HttpRequest) -> HttpResponse:
-    """The state of the portal."""
+    """The status page."""
     return render(request, "status.html", {"lines": status.lines()})

@@ -23,13 +23,13 @@ from django.utils.translation import gettext as _
 
 from apps.accounts import sessions
 from apps.core import sealed_entries
-from apps.core.connections import is_away
+from apps.core.connections import is_database_unavailable
 from apps.core.limits import Limit, network_of
 from apps.core.requests import origin_of
 
-SEALED_ENTRIES = Limit("kept_entry", most=20, seconds=60 * 60)
+SEALED_ENTRIES = Limit("sealed_entry", max_acts=20, seconds=60 * 60)
 """Sealed entries per person. Only a signed-in person gets a form's mark, but can post it repeatedly."""
-ANONYMOUS_SESSIONS = Limit("anonymous_session", most=60, seconds=10 * 60)
+ANONYMOUS_SESSIONS = Limit("anonymous_session", max_acts=60, seconds=10 * 60)
 """New sessions per address that hold only a message. Beyond the limit the sign-in page shows no message."""
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -71,7 +71,7 @@ class PortalSessionMiddleware(SessionMiddleware):
 def _database_is_away(error: BaseException | None) -> bool:
     """Whether a lost database caused the error: Django reports every failed write as a lost session."""
     while error is not None:
-        if is_away(error):
+        if is_database_unavailable(error):
             return True
         error = error.__context__
     return False
@@ -103,10 +103,10 @@ class SignInFirstMiddleware(LoginRequiredMiddleware):
     ) -> HttpResponseBase:
         if request.method in ("GET", "HEAD"):
             return super().handle_no_permission(request, view_func)
-        owner = sealed_entries.owner_of(request)
-        if owner and SEALED_ENTRIES.take(owner) is None:
-            return render(request, "errors/entry_not_kept.html", status=HTTPStatus.TOO_MANY_REQUESTS)
-        if sealed_entries.keep(request):
+        owner = sealed_entries.author_of(request)
+        if owner and SEALED_ENTRIES.acquire(owner) is None:
+            return render(request, "errors/entry_not_sealed.html", status=HTTPStatus.TOO_MANY_REQUESTS)
+        if sealed_entries.seal(request):
             messages.warning(
                 request,
                 _("Your session had ended. Nothing was sent. Sign in, and your entry comes back filled in."),
@@ -123,7 +123,7 @@ class SignInFirstMiddleware(LoginRequiredMiddleware):
 def _may_have_a_session(request: HttpRequest) -> bool:
     """Whether a message can be stored: the visitor has a session, or may get a new one."""
     address = network_of(origin_of(request).client_address)
-    return bool(request.session.keys()) or ANONYMOUS_SESSIONS.take(address) is not None
+    return bool(request.session.keys()) or ANONYMOUS_SESSIONS.acquire(address) is not None
 
 
 def _referring_page(request: HttpRequest, *, default: str) -> str:

@@ -13,13 +13,13 @@ from django.http import HttpRequest
 
 from apps.accounts import known_devices
 from apps.accounts.models import User
-from apps.core.limits import Limit, give_back, network_of
+from apps.core.limits import Limit, network_of, release
 from apps.core.models import LimitedAct
 from apps.core.requests import origin_of
 
-ACCOUNT_AT_ONE_PLACE = Limit("sign_in_account", most=5, seconds=5 * 60)
+ACCOUNT_AT_ONE_PLACE = Limit("sign_in_account", max_acts=5, seconds=5 * 60)
 """Failures of one account from one address, or in one known browser."""
-LIMIT_EVENTS = Limit("sign_in_limit_told", most=1, seconds=5 * 60)
+LIMIT_EVENTS = Limit("sign_in_limit_told", max_acts=1, seconds=5 * 60)
 """Recorded events about limited sign-ins: one per period, not one per attempt."""
 
 
@@ -33,11 +33,11 @@ class Attempt:
 
     def succeeded(self) -> None:
         """Undo the count of this attempt."""
-        give_back(self.act)
+        release(self.act)
 
     def failed(self) -> None:
         """Count a failure of the address; ``begin`` has already counted the account at this place."""
-        _of_address().take(self.address)
+        _of_address().acquire(self.address)
 
 
 def begin(request: HttpRequest, username: str, account: User | None) -> Attempt | None:
@@ -50,7 +50,7 @@ def begin(request: HttpRequest, username: str, account: User | None) -> Attempt 
     if not device and _of_address().is_reached(address):
         return None
     place = ("device", device) if device else ("address", address)
-    act = ACCOUNT_AT_ONE_PLACE.take(username.lower(), *place)
+    act = ACCOUNT_AT_ONE_PLACE.acquire(username.lower(), *place)
     if act is None:
         return None
     blocked = account is not None and account.sign_in_blocked_at is not None and not device
@@ -63,9 +63,9 @@ def take_limit_event(request: HttpRequest, username: str) -> bool:
     Counts the refusal, so that a series of attempts does not flood the log.
     """
     keys = (("address", network_of(origin_of(request).client_address)), ("account", username.lower()))
-    return all(LIMIT_EVENTS.take(*key) for key in keys)
+    return all(LIMIT_EVENTS.acquire(*key) for key in keys)
 
 
 def _of_address() -> Limit:
     # Counted after the password check, so that simultaneous valid sign-ins of one office are not limited.
-    return Limit("sign_in_address", most=settings.SIGN_IN_ADDRESS_FAILURES, seconds=60)
+    return Limit("sign_in_address", max_acts=settings.SIGN_IN_ADDRESS_FAILURES, seconds=60)

@@ -27,8 +27,8 @@ from apps.core.limits import Limit, network_of
 from apps.core.requests import actor_of, origin_of
 
 # The same limits as allauth's defaults; allauth's own counting uses the machine's clock.
-PASSWORD_LINK_POSTS = Limit("password_link", most=20, seconds=60)
-OWN_PASSWORD_POSTS = Limit("own_password", most=5, seconds=60)
+PASSWORD_LINK_POSTS = Limit("password_link", max_acts=20, seconds=60)
+OWN_PASSWORD_POSTS = Limit("own_password", max_acts=5, seconds=60)
 TOKEN_IN_SESSION = "password_link_token"  # noqa: S105  # the name of a key
 TOKEN_MOVED = "form"  # noqa: S105  # replaces the token in the URL
 
@@ -78,7 +78,7 @@ def password_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     history contains it. Opening the page does not use the link up: a chat's link preview does no harm.
     """
     address = network_of(origin_of(request).client_address)
-    if request.method == "POST" and PASSWORD_LINK_POSTS.take(address) is None:
+    if request.method == "POST" and PASSWORD_LINK_POSTS.acquire(address) is None:
         return respond_429(request)  # type: ignore[no-any-return]  # allauth ships no types
     moved = token == TOKEN_MOVED
     if moved:
@@ -114,7 +114,7 @@ def password_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
 def own_password(request: HttpRequest) -> HttpResponse:
     """Change one's own password. This session continues; all other sessions of the person end."""
     user = _signed_in_user(request)
-    if request.method == "POST" and OWN_PASSWORD_POSTS.take(str(user.pk)) is None:
+    if request.method == "POST" and OWN_PASSWORD_POSTS.acquire(str(user.pk)) is None:
         return respond_429(request)  # type: ignore[no-any-return]  # as above
     form = OwnPasswordForm(user, request.POST or None)
     if form.is_valid():

@@ -45,9 +45,9 @@ def allows(act: Act, actor: Actor) -> bool:
     An anonymous actor is counted by address.
     """
     who = ("person", actor.id) if actor.id else ("address", network_of(actor.origin.client_address))
-    if Limit(f"person_{act}", _hourly_limit(act), SECONDS).take(*who) is not None:
+    if Limit(f"person_{act}", _hourly_limit(act), SECONDS).acquire(*who) is not None:
         return True
-    if Limit(f"person_{act}_recorded", 1, SECONDS).take(*who) is not None:
+    if Limit(f"person_{act}_recorded", 1, SECONDS).acquire(*who) is not None:
         with transaction.atomic():
             record(Event(LIMIT_REACHED, actor, data={"what": act.value}))
     return False

@@ -1,1 +1,1 @@
-"""The vendor's API and nothing else: typed value in, typed value out, typed error otherwise."""
+"""The client of the vendor's API. Each method takes and returns typed values, or raises a typed error."""

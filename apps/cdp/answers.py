@@ -1,8 +1,7 @@
-"""Reading the vendor's JSON: strict about what is used, deaf to the rest.
+"""Parsing the vendor's JSON: strict about required values, tolerant of everything else.
 
-Everything here takes what came over the wire and either gives a plain value or raises `CdpMalformedAnswer`.
-Optional values that cannot be read become empty: an odd date must not turn a created consumer into an unknown
-one.
+Functions return plain values or raise `CdpMalformedAnswer`. An optional value that cannot be parsed becomes
+empty: an odd date must not turn a created consumer into an unknown one.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ from urllib.parse import urlsplit
 from apps.cdp.errors import CdpMalformedAnswer
 from apps.cdp.masking import MASK
 
-LONGEST_REFERENCE = 200  # characters
-LONGEST_LINK = 2_000  # characters
-LONGEST_MESSAGE = 1_000  # characters
+MAX_REFERENCE_LENGTH = 200  # characters
+MAX_LINK_LENGTH = 2_000  # characters
+MAX_MESSAGE_LENGTH = 1_000  # characters
 
 _PLAUSIBLE_REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,199}")
 _COLLECTIONS = frozenset({"guests", "orders", "orderconsumers", "orderitems", "consumers", "contacts"})
@@ -31,9 +30,8 @@ _FIELD = re.compile(r"([A-Za-z]+)(?:\[\d+\])?(?:\.[A-Za-z]+)?")
 def parse_json(body: bytes) -> object:
     """The value of a JSON text in UTF-8 (RFC 8259).
 
-    Numbers with a fraction become `Decimal`. Duplicate names and NaN are refused: whoever sends them means
-    something that we cannot know. Raises `CdpMalformedAnswer`, outside the handler, so that the body does not
-    travel on inside a chained exception.
+    Numbers with a fraction become `Decimal`. Duplicate names and NaN are errors, because their meaning is
+    undefined. Raises `CdpMalformedAnswer`.
     """
     try:
         return json.loads(
@@ -44,7 +42,7 @@ def parse_json(body: bytes) -> object:
         )
     except (ValueError, ArithmeticError, RecursionError):
         pass
-    raise CdpMalformedAnswer
+    raise CdpMalformedAnswer  # outside the handler, so that no chained exception contains the body
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -59,10 +57,10 @@ def _object_without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, obj
 
 
 class Fields:
-    """One JSON object, read by name in either case (the vendor writes `First` and `first`, contract 1.6)."""
+    """One JSON object with case-insensitive names (the vendor sends `First` and `first`, contract 1.6)."""
 
     def __init__(self, value: object) -> None:
-        """Raises `CdpMalformedAnswer` when the value is not an object."""
+        """Raises `CdpMalformedAnswer` if the value is not an object."""
         if not isinstance(value, dict):
             raise CdpMalformedAnswer
         self._exact: dict[str, object] = value
@@ -75,28 +73,28 @@ class Fields:
         return frozenset(self._folded)
 
     def value(self, name: str) -> object:
-        """The value as it came; None when absent."""
+        """The value as received; None if absent."""
         return self._exact[name] if name in self._exact else self._folded.get(name.lower())
 
     def text(self, name: str) -> str:
-        """A text, or ""."""
+        """The text under a name; "" if absent, not a text, or not storable."""
         return readable(self.value(name))
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """The texts of a list; what is no text is left out."""
+        """The non-empty texts of a list; other items are skipped."""
         value = self.value(name)
         return tuple(filter(None, map(readable, value))) if isinstance(value, list) else ()
 
     def date(self, name: str) -> dt.date | None:
-        """The date part as written, whatever time and zone follow it; None when unreadable."""
+        """The date part as written, without conversion of time and zone; None if it cannot be parsed."""
         return date_part(self.text(name))
 
     def moment(self, name: str) -> dt.datetime | None:
-        """A moment in UTC; None when unreadable."""
+        """The moment in UTC; None if it cannot be parsed."""
         return moment(self.text(name))
 
     def number(self, name: str) -> Decimal | None:
-        """A number small enough to be written out; None otherwise."""
+        """The number under a name; None if it is not a number or too large or small to be displayed."""
         value = self.value(name)
         if isinstance(value, bool) or not isinstance(value, int | Decimal):
             return None
@@ -105,43 +103,42 @@ class Fields:
         return number if readable_size and number.adjusted() > -18 else None
 
     def objects(self, name: str) -> Iterator[Fields]:
-        """The objects of a list; what is no object is left out."""
+        """The objects of a list; other items are skipped."""
         value = self.value(name)
         for item in value if isinstance(value, list) else ():
             if isinstance(item, dict):
                 yield Fields(item)
 
     def inner(self, name: str) -> Fields:
-        """The object under a name; an empty one when there is none."""
+        """The object under a name; an empty one if absent."""
         value = self.value(name)
         return Fields(value if isinstance(value, dict) else {})
 
     def href(self) -> str:
-        """The object's own link as text, or "". It may point anywhere: see `BaseUrl.owns`."""
+        """The object's own link as text, or "". It may lead to any host: see `BaseUrl.owns`."""
         link = self.text("href")
-        return link if len(link) <= LONGEST_LINK and link.isprintable() and " " not in link else ""
+        return link if len(link) <= MAX_LINK_LENGTH and link.isprintable() and " " not in link else ""
 
     def ref(self) -> str:
-        """The object's reference: not empty, no blanks, no control characters, at most 200 characters, and
-        nothing in it that had to be masked.
+        """The object's reference: 1 to 200 printable characters, no blanks, nothing masked.
 
-        Raises `CdpMalformedAnswer`: without it nobody can say which record this is.
+        Raises `CdpMalformedAnswer` otherwise, because the record cannot be identified without it.
         """
         ref = self.text("ref")
-        if not ref or len(ref) > LONGEST_REFERENCE or not ref.isprintable() or " " in ref or MASK in ref:
+        if not ref or len(ref) > MAX_REFERENCE_LENGTH or not ref.isprintable() or " " in ref or MASK in ref:
             raise CdpMalformedAnswer
         return ref
 
 
 def readable(value: object) -> str:
-    """A text that can be stored and shown, or "": no NUL, no half of a surrogate pair."""
+    """The value if it is a text that can be stored (no NUL, no lone surrogates); otherwise ""."""
     if not isinstance(value, str) or "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
         return ""
     return value
 
 
 def date_part(text: str) -> dt.date | None:
-    """The date of an ISO 8601 text as written: no zone may shift a birthday."""
+    """The date of an ISO 8601 text as written, because a conversion of the zone could shift a birthday."""
     try:
         return dt.date.fromisoformat(re.split(r"[Tt ]", text.strip(), maxsplit=1)[0])
     except ValueError:
@@ -149,19 +146,18 @@ def date_part(text: str) -> dt.date | None:
 
 
 def moment(text: str) -> dt.datetime | None:
-    """The moment of an ISO 8601 text in UTC, which is also what a text without a zone means (contract
-    1.5)."""
+    """The moment of an ISO 8601 text in UTC. A text without a zone is in UTC too (contract 1.5)."""
     try:
         value = dt.datetime.fromisoformat(text.strip())
         value = value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
     except (ValueError, OverflowError):
         return None
-    # The first and the last year of the calendar overflow as soon as a page shows them in another zone.
+    # The first and last year of the calendar would overflow when displayed in another zone.
     return value if dt.MINYEAR < value.year < dt.MAXYEAR else None
 
 
 def ref_from_href(href: str) -> str:
-    """The reference at the end of a link, without its query, or "" when nothing there looks like one."""
+    """The reference in the last path segment of a link, or "" if that does not look like a reference."""
     try:
         last = urlsplit(href).path.rstrip("/").rsplit("/", 1)[-1]
     except ValueError:
@@ -171,20 +167,21 @@ def ref_from_href(href: str) -> str:
 
 
 def vendor_message(payload: object) -> str:
-    """The `message` of an error body, shortened. It may quote what was sent: personal data."""
+    """The `message` of an error body, shortened. It may quote the request, which is personal data."""
     if not isinstance(payload, dict):
         return ""
     text = Fields(payload).value("message")
     if not isinstance(text, str):
         return ""
-    kept = (char for char in text[:LONGEST_MESSAGE] if unicodedata.category(char) not in {"Cc", "Cs"})
-    return "".join(kept)
+    return "".join(
+        char for char in text[:MAX_MESSAGE_LENGTH] if unicodedata.category(char) not in {"Cc", "Cs"}
+    )
 
 
 def field_in_message(message: str, known: frozenset[str]) -> str:
-    """The field that a vendor's message names: the text before the first colon, when it is a known one.
+    """The field that a vendor's message is about: the text before the first colon if it is in `known`.
 
-    `emails[0]: …` and `identifiers[1].provider: …` name `emails` and `identifiers` (contract section 2).
+    `emails[0]: …` and `identifiers[1].provider: …` are about `emails` and `identifiers` (contract section 2).
     """
     match = _FIELD.fullmatch(message.partition(":")[0].strip()) if ":" in message else None
     return match[1] if match and match[1] in known else ""

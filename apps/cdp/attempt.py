@@ -1,4 +1,4 @@
-"""One request on the wire: was its first byte written, and when must it end?"""
+"""One attempt to send a request: whether its first byte was written, and its time limits."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Clock = Callable[[], dt.datetime]
 
 
 def utc_now() -> dt.datetime:
-    """The clock of the machine, for a client without the portal. The portal's takes ``core.clock.now``."""
+    """The machine's clock, for a client outside the portal. The portal passes ``core.clock.now`` instead."""
     return dt.datetime.now(dt.UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a call may take, in seconds. No default: a call without limits cannot be built.
+    """The time limits of a call in seconds. There are no defaults, so that every call has limits.
 
-    `connect` holds for the whole way to the vendor (all addresses, proxy, TLS), `read` for each silence,
-    `total` for everything together.
+    `connect` applies to connecting as a whole (all addresses, proxy, TLS), `read` to each wait for bytes,
+    `total` to the whole call.
     """
 
     connect: float
@@ -34,18 +34,18 @@ class Limits:
     total: float
 
     def __post_init__(self) -> None:
-        """Raises `ValueError` for a limit that is none."""
+        """Raises `ValueError` for a limit that is not a positive, finite number."""
         for limit in (self.connect, self.read, self.total):
             if not (math.isfinite(limit) and limit > 0):
                 raise ValueError("time limits are positive numbers of seconds")
 
     def within(self, seconds: float) -> Limits:
-        """The same limits, none longer than `seconds`."""
+        """The same limits, each at most `seconds`."""
         return Limits(min(self.connect, seconds), min(self.read, seconds), min(self.total, seconds))
 
 
 class TooLateError(Exception):
-    """The attempt was stopped before its first byte. `code` says by what."""
+    """The attempt was stopped before its first byte. `code` is the `ErrorCode` of the reason."""
 
     def __init__(self, code: str) -> None:
         self.code = code
@@ -53,11 +53,11 @@ class TooLateError(Exception):
 
 
 class Attempt:
-    """Watches one request. Use as a context manager around connecting, sending and reading the answer.
+    """Watches one request. Use it as a context manager around connecting, sending and reading the answer.
 
-    `request_started` becomes true immediately before the first byte of the request is written, and never
-    before the way to the vendor stands; so false means for certain that nothing was sent. `expired` means
-    that a limit cut the connection: an answer read after that is not trusted unless it is complete.
+    `request_started` becomes true immediately before the first byte of the request is written, after the
+    connection is established. False means for certain that nothing was sent. `expired` means that a time
+    limit cut the connection: an answer read after that is trusted only if it is complete.
     """
 
     def __init__(
@@ -84,9 +84,8 @@ class Attempt:
         with self._lock:
             self._socket = None
 
-    def hold(self, connection: socket.socket) -> None:
-        """Remember the socket that the total limit has to cut. Raises `TooLateError` when the limit has
-        passed."""
+    def watch_socket(self, connection: socket.socket) -> None:
+        """Set the socket that the total limit cuts. Raises `TooLateError` if the limit has passed."""
         with self._lock:
             self._socket = connection
             if self.expired:
@@ -94,7 +93,7 @@ class Attempt:
 
     @contextlib.contextmanager
     def cut_after(self, seconds: float) -> Iterator[None]:
-        """Cut the connection unless the block is over within so many seconds."""
+        """Cut the connection if the block takes longer than `seconds`."""
         timer = threading.Timer(max(seconds, 0.0), self._cut)
         timer.daemon = True
         timer.start()
@@ -104,8 +103,11 @@ class Attempt:
             timer.cancel()
 
     def before_write(self) -> None:
-        """Called before each write of the request. Raises `TooLateError` once the deadline has passed, but
-        only before the first byte: half a request helps nobody."""
+        """Call this before each write of the request.
+
+        Raises `TooLateError` if the deadline has passed before the first byte. Later writes are not stopped:
+        a request that has begun is completed.
+        """
         if self.request_started:
             return
         if self._deadline is not None and self._clock() >= self._deadline:
@@ -117,6 +119,6 @@ class Attempt:
             self.expired = True
             if self._socket is None:
                 return
-            # The plain method: that of a TLS socket would drop its decryption under the reading thread.
-            with contextlib.suppress(OSError):  # already closed: the reading thread sees that by itself
+            # Not the method of the TLS socket, which would discard its TLS state while another thread reads.
+            with contextlib.suppress(OSError):  # already closed
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)

@@ -26,7 +26,7 @@ from apps.cdp.recognition import check_answer
 from apps.cdp.records import Guest, Order
 from apps.core.references import reference_key
 
-DETAILS = 25  # entries of a list without expanded objects that are fetched one by one
+MAX_DETAILS = 25  # entries of a list that are fetched one by one if the list has only references
 
 ORDERS = "/v2.1/orders"
 ORDER = "/v2.1/orders/{order_ref}"
@@ -40,9 +40,10 @@ R = TypeVar("R", Order, Guest, OrderConsumer)
 
 @dataclass(frozen=True, slots=True)
 class ListedRefs:
-    """References in the order of a list. `is_whole`: nothing that was on the list can be missing.
+    """The references of a list, in its order. `is_whole`: no entry of the list can be missing.
 
-    Not whole: a page repeated an entry, gave none and linked to a next one, or came from a cache.
+    A list is not whole if a page repeated an entry, was empty with a link to a next page, or came from a
+    cache.
     """
 
     refs: tuple[str, ...]
@@ -51,27 +52,29 @@ class ListedRefs:
 
 @dataclass(frozen=True, slots=True)
 class CdpClient:
-    """Typed value in, typed value out, `CdpError` otherwise. Safe to share between threads.
+    """The vendor's endpoints as methods. Failed calls raise `CdpError`. Can be shared between threads.
 
-    No method takes longer than the total limit, all pages and retries included; only the look-up of the host
-    name cannot be interrupted. Without usable settings every call raises `CdpNotConfigured` and sends
+    No method takes longer than the total limit, including all pages and retries; only the resolution of the
+    host name cannot be interrupted. Without usable settings every call raises `CdpNotConfigured` and sends
     nothing.
     """
 
     _exchange: Exchange | CdpNotConfigured
 
     def slot(self) -> AbstractContextManager[None]:
-        """Hold one of the slots of this process for the calls of this thread. Raises `CdpBusy` at once where
-        none is free. Every call holds one; this is for several calls that belong together."""
+        """Hold one of this process's slots for several calls of this thread. A single call holds its own.
+
+        Raises `CdpBusy` immediately if no slot is free.
+        """
         return self._exchange.slot() if isinstance(self._exchange, Exchange) else contextlib.nullcontext()
 
     def create_order_consumer(
         self, order_ref: str, consumer: NewConsumer, *, deadline: dt.datetime
     ) -> Creation:
-        """Add a consumer to an order: at most one request, its first byte before `deadline` (with a zone).
+        """Add a consumer to an order with at most one request, begun before `deadline` (timezone-aware).
 
-        Not repeatable: two equal calls make two consumers. `CdpError.outcome` says whether it may have been
-        done. An answer about somebody else is a `CdpAnotherRecord`, and the outcome unknown.
+        Not idempotent: two equal calls create two consumers. After an error, `CdpError.outcome` is whether
+        the consumer may exist. An answer about another person raises `CdpAnotherRecord` (outcome unknown).
         """
 
         def checked(data: object) -> OrderConsumer:
@@ -84,13 +87,13 @@ class CdpClient:
         return Creation(answered.value, answered.status)
 
     def list_order_consumer_refs(self, order_ref: str, *, within: float | None = None) -> tuple[str, ...]:
-        """The references of all consumers of an order; `within` seconds, if given, for all of it."""
+        """The references of all consumers of an order. `within`: seconds for the whole list."""
         return self.observe_order_consumers(order_ref, within=within).refs
 
     def observe_order_consumers(self, order_ref: str, *, within: float | None = None) -> ListedRefs:
-        """The same list, with what it is worth as evidence.
+        """The references of all consumers of an order, and whether the list is certainly whole.
 
-        Raises `CdpListUnfinished` where a page was answered and the time ran out before the last one.
+        Raises `CdpListUnfinished` if at least one page was read but the time ran out before the last page.
         """
         path = Path.fill(ORDER_CONSUMERS_OF_ORDER, order_ref=order_ref)
         end = self._end(within)
@@ -103,19 +106,19 @@ class CdpClient:
         raise CdpListUnfinished
 
     def retrieve_order_consumer(self, ref: str, *, within: float | None = None) -> OrderConsumer:
-        """One order consumer; `within` seconds, if given."""
+        """Read one order consumer. `within`: seconds for the call."""
         return self._record(ORDER_CONSUMER, "consumer_ref", ref, OrderConsumer.from_json, self._end(within))
 
     def list_orders(self, *, reference_id: str = "", guest_ref: str = "") -> tuple[Order, ...]:
-        """Orders by the organisation's own number or by guest; the number is not unique (contract 7.1).
+        """Orders by the organisation's order number or by guest. The number is not unique (contract 7.1).
 
-        Raises `ValueError` unless exactly one of the two is given.
+        Raises `ValueError` unless exactly one criterion is given.
         """
         query = _only({"referenceId": reference_id, "guestRef": guest_ref})
         return self._records(ORDERS, query, Order.from_json, self._order)
 
     def retrieve_order(self, ref: str) -> Order:
-        """One order."""
+        """Read one order by its reference."""
         return self._order(ref, self._end())
 
     def search_guests(
@@ -126,8 +129,10 @@ class CdpClient:
         order_reference_id: str = "",
         identifier: Identifier | None = None,
     ) -> tuple[Guest, ...]:
-        """Guests that match exactly (contract 9.1). Raises `ValueError` unless exactly one criterion is
-        given."""
+        """Guests that match a criterion exactly (contract 9.1).
+
+        Raises `ValueError` unless exactly one criterion is given.
+        """
         pair = (
             {"identifiers.provider": identifier.provider, "identifiers.id": identifier.id}
             if identifier
@@ -139,16 +144,16 @@ class CdpClient:
         return self._records(GUESTS, pair or _only(single), Guest.from_json, self._guest)
 
     def retrieve_guest(self, ref: str) -> Guest:
-        """One guest."""
+        """Read one guest by its reference."""
         return self._guest(ref, self._end())
 
     def is_own_link(self, href: str) -> bool:
-        """Whether a link leads to the configured scheme, host and port; any other is shown as text only."""
+        """Whether a link leads to the configured scheme, host and port. Other links are shown as text."""
         return isinstance(self._exchange, Exchange) and self._exchange.transport.base.owns(href)
 
     def _wire(self) -> Exchange:
         if isinstance(self._exchange, CdpNotConfigured):
-            # A new one for each call: an exception that is raised again and again collects tracebacks.
+            # A new exception for each call: one that is raised repeatedly accumulates tracebacks.
             raise CdpNotConfigured(detail=self._exchange.detail)
         return self._exchange
 
@@ -163,7 +168,7 @@ class CdpClient:
         return self._record(GUEST, "guest_ref", ref, Guest.from_json, end)
 
     def _record(self, template: str, name: str, ref: str, parse: Callable[[object], R], end: float) -> R:
-        """The record under a reference. Raises `CdpAnotherRecord` for an answer about another one."""
+        """Read the record with a reference. Raises `CdpAnotherRecord` if the answer is about another one."""
 
         def checked(data: object) -> R:
             record = parse(data)
@@ -189,14 +194,17 @@ class CdpClient:
         parse: Callable[[object], R],
         retrieve: Callable[[str, float], R],
     ) -> tuple[R, ...]:
-        """The records of a collection. Entries without content are fetched one by one, the first `DETAILS` of
-        them; one that cannot be found then (a retired guest) stays a reference."""
+        """The records of a collection.
+
+        The first `MAX_DETAILS` entries without content are fetched one by one. One that is not found then (a
+        retired guest) stays a bare reference.
+        """
         end = self._end()
         records: list[R] = []
         fetched = 0
         for item in self._reading(Path.fill(collection), query, end):
             record = parse(item.data)
-            if item.bare and fetched < DETAILS:
+            if item.bare and fetched < MAX_DETAILS:
                 fetched += 1
                 with contextlib.suppress(CdpNotFound):
                     record = retrieve(item.ref, end)
@@ -205,7 +213,7 @@ class CdpClient:
 
 
 def _only(criteria: dict[str, str]) -> dict[str, str]:
-    """The one criterion that is given. Raises `ValueError` for none or several."""
+    """The criteria with a value. Raises `ValueError` unless there is exactly one."""
     given = {name: value for name, value in criteria.items() if value}
     if len(given) != 1:
         raise ValueError("exactly one criterion is needed")

@@ -1,4 +1,4 @@
-"""Order consumers: what is sent, and what comes back (vendor: create-order-consumer page)."""
+"""Order consumers as sent to the vendor and as received from it (vendor: create-order-consumer page)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ T = TypeVar("T")
 _TEXTS = names_of(Shape.TEXT)
 _LISTS = names_of(Shape.TEXTS)
 
-# Written in place of a moment that was there and could not be read.
+# Serialised in place of a `createdAt` that could not be parsed.
 _UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Identifier:
-    """What ties a person to a guest: a provider named in the identity rules, and the person's id there."""
+    """An identifier that matches a person to a guest: a provider of the identity rules and an id there."""
 
     provider: str
     id: str
@@ -30,13 +30,13 @@ class Identifier:
         return "Identifier(<personal data>)"
 
     def to_json(self) -> dict[str, object]:
-        """The vendor's form."""
+        """The vendor's JSON."""
         return {"provider": self.provider, "id": self.id}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class NewConsumer:
-    """A person to add to an order; also the request of the create call. Values are sent as they are."""
+    """A person to add to an order: the body of the create request. Values are sent unchanged."""
 
     first_name: str
     last_name: str
@@ -54,17 +54,17 @@ class NewConsumer:
         return "NewConsumer(<personal data>)"
 
     def to_json(self) -> dict[str, object]:
-        """The vendor's form. Empty fields are left out: what they would do is not documented."""
+        """The vendor's JSON. Empty fields are omitted, because their effect is not documented."""
         return _person_to_json(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, object]) -> NewConsumer:
-        """The inverse of `to_json`. Raises `ValueError` for anything that `to_json` does not write."""
+        """The inverse of `to_json`. Raises `ValueError` for anything that `to_json` does not produce."""
         values: dict[str, object] = {}
-        for ours, theirs in _TEXTS.items():
-            values[ours] = _of_type(str, data.get(theirs, ""))
-        for ours, theirs in _LISTS.items():
-            values[ours] = tuple(_of_type(str, item) for item in _of_type(list, data.get(theirs, [])))
+        for name, vendor_name in _TEXTS.items():
+            values[name] = _of_type(str, data.get(vendor_name, ""))
+        for name, vendor_name in _LISTS.items():
+            values[name] = tuple(_of_type(str, item) for item in _of_type(list, data.get(vendor_name, [])))
         written = _of_type(str, data.get(VENDOR_NAMES["date_of_birth"], ""))
         values["date_of_birth"] = date_part(written)
         pairs = [_of_type(dict, item) for item in _of_type(list, data.get(VENDOR_NAMES["identifiers"], []))]
@@ -78,14 +78,14 @@ class NewConsumer:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class OrderConsumer:
-    """An order consumer as the vendor has it. Only `ref` is certain; whatever was not readable is empty.
+    """An order consumer in the vendor's data. Only `ref` is certain; values that cannot be parsed are empty.
 
-    `is_created_at_unreadable`: the vendor gave a moment of creation that could not be read. That is not the
-    same as none: it may be any moment.
+    `is_created_at_unreadable`: the vendor sent a `createdAt` that could not be parsed. Unlike a missing one,
+    it may be any moment.
 
-    `order_items`, `order_href` and `guest_href` are links as the vendor wrote them, on any host: show them as
-    text unless `CdpClient.is_own_link` says otherwise. The order's reference cannot be derived from
-    `order_href` (contract 3.3).
+    `order_items`, `order_href` and `guest_href` are the vendor's links, possibly to another host: show them
+    as text unless `CdpClient.is_own_link` is true. The order's reference cannot be derived from `order_href`
+    (contract 3.3).
     """
 
     ref: str
@@ -113,12 +113,12 @@ class OrderConsumer:
 
     @classmethod
     def from_json(cls, data: object) -> OrderConsumer:
-        """Read the vendor's form, v2.1 or legacy. Raises `CdpMalformedAnswer` when `ref` is not readable."""
+        """Parse the vendor's JSON, v2.1 or v2. Raises `CdpMalformedAnswer` if `ref` is missing or invalid."""
         fields = Fields(data)
         guest_href = fields.inner("guest").href()
         created_at = fields.moment("createdAt")
-        values: dict[str, Any] = {ours: fields.text(theirs) for ours, theirs in _TEXTS.items()}
-        values |= {ours: fields.texts(theirs) for ours, theirs in _LISTS.items()}
+        values: dict[str, Any] = {name: fields.text(vendor_name) for name, vendor_name in _TEXTS.items()}
+        values |= {name: fields.texts(vendor_name) for name, vendor_name in _LISTS.items()}
         return cls(
             ref=fields.ref(),
             href=fields.href(),
@@ -134,7 +134,7 @@ class OrderConsumer:
         )
 
     def to_json(self) -> dict[str, object]:
-        """The vendor's v2.1 form, without what is empty."""
+        """The vendor's v2.1 JSON, without empty values."""
         data: dict[str, object] = {"ref": self.ref, "href": self.href, **_person_to_json(self)}
         data["orderItems"] = (
             {"orderItems": [{"href": href} for href in self.order_items]} if self.order_items else ""
@@ -149,14 +149,14 @@ class OrderConsumer:
 
 @dataclass(frozen=True, slots=True)
 class Creation:
-    """A create that succeeded: the consumer, and the status (200 and 201 both occur, contract 3.3)."""
+    """A successful create: the consumer, and the HTTP status (200 or 201, contract 3.3)."""
 
     consumer: OrderConsumer
     http_status: int
 
 
 def identifiers_of(fields: Fields) -> tuple[Identifier, ...]:
-    """The readable identifiers of a consumer or guest."""
+    """The identifiers of a consumer or guest that have both provider and id."""
     pairs = ((pair.text("provider"), pair.text("id")) for pair in fields.objects("identifiers"))
     return tuple(Identifier(provider, id_) for provider, id_ in pairs if provider and id_)
 
@@ -171,8 +171,9 @@ def _order_items(fields: Fields) -> tuple[str, ...]:
 
 
 def _person_to_json(person: NewConsumer | OrderConsumer) -> dict[str, object]:
-    data: dict[str, object] = {theirs: getattr(person, ours) for ours, theirs in _TEXTS.items()}
-    data |= {theirs: [item for item in getattr(person, ours) if item] for ours, theirs in _LISTS.items()}
+    data: dict[str, object] = {vendor_name: getattr(person, name) for name, vendor_name in _TEXTS.items()}
+    for name, vendor_name in _LISTS.items():
+        data[vendor_name] = [item for item in getattr(person, name) if item]
     born = person.date_of_birth
     data[VENDOR_NAMES["date_of_birth"]] = f"{born.isoformat()}T00:00:00Z" if born else ""
     data[VENDOR_NAMES["identifiers"]] = [identifier.to_json() for identifier in person.identifiers]

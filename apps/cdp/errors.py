@@ -1,4 +1,4 @@
-"""What can go wrong with a call to Sitecore CDP. Each class answers one question: was it done?"""
+"""Errors of calls to Sitecore CDP. The `outcome` of a class is whether the request may have taken effect."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ Outcome = Literal["not_sent", "rejected", "unknown"]
 
 
 class ErrorCode(StrEnum):
-    """What happened. Each code has one outcome; pages have a label for it.
+    """The cause of an error. Each code belongs to one outcome and has a label for pages.
 
-    A status that is not in this list has the code of :func:`http_code`.
+    An HTTP status without a code in this list has the code of :func:`http_code`.
     """
 
     # Outcome not_sent: no byte of the request was written.
-    BUSY = "busy"  # as many calls as this process makes at a time are under way
+    BUSY = "busy"  # all slots for calls of this process are in use
     NOT_CONFIGURED = "not_configured"  # base URL, credentials, certificate file or proxy missing or unusable
-    BAD_REFERENCE = "bad_reference"  # a reference that cannot stand in an address
+    BAD_REFERENCE = "bad_reference"  # a reference that cannot be put into a path
     DEADLINE_PASSED = "deadline_passed"  # the deadline passed before the first byte
     NAME_NOT_RESOLVED = "name_not_resolved"  # the host name has no address
     CONNECT_REFUSED = "connect_refused"  # nothing listens at that address
@@ -26,8 +26,8 @@ class ErrorCode(StrEnum):
     PROXY_FAILED = "proxy_failed"  # the proxy could not be reached or refused the tunnel
     TLS_FAILED = "tls_failed"  # certificate or TLS handshake not accepted
 
-    # Outcome rejected: the vendor refused in its own error shape (`refusals.py`). Nothing was created.
-    INVALID = "invalid"  # 400, 422: what was sent is not accepted; see `CdpError.field`
+    # Outcome rejected: the vendor refused with its own error body (`refusals.py`). Nothing was created.
+    INVALID = "invalid"  # 400, 422: the values are not accepted; see `CdpError.field`
     UNAUTHORIZED = "unauthorized"  # 401: client key or API token not accepted
     FORBIDDEN = "forbidden"  # 403
     NOT_FOUND = "not_found"  # 404
@@ -40,11 +40,11 @@ class ErrorCode(StrEnum):
     MALFORMED_ANSWER = "malformed_answer"  # an answer that cannot be parsed
     ANSWER_TOO_LARGE = "answer_too_large"  # an answer above the size limit
     LIST_TOO_LONG = "list_too_long"  # a list that does not end within the page limit
-    UNRECOGNISED_REFUSAL = "unrecognised_refusal"  # a refusal that is not in the vendor's own error shape
-    ANOTHER_RECORD = "another_record"  # the answer is about another record than the one that was read
+    UNRECOGNISED_REFUSAL = "unrecognised_refusal"  # a refusal without the vendor's own error body
+    ANOTHER_RECORD = "another_record"  # the answer is about another record than the requested one
     ORDER_REFERENCE = "order_reference"  # a create was answered with the reference of the order
     ANOTHER_PERSON = "another_person"  # a create was answered with the data of another person
-    TRANSPORT_FAULT = "transport_fault"  # a fault in our own stack after the first byte
+    TRANSPORT_FAULT = "transport_fault"  # an unexpected error in our own code after the first byte
 
 
 def http_code(status: int) -> str:
@@ -53,11 +53,11 @@ def http_code(status: int) -> str:
 
 
 class CdpError(Exception):
-    """A call that did not end in a typed value.
+    """A call that failed or whose result is not known.
 
-    Plain attributes only, so it can be pickled. `vendor_message` may quote what was sent and is personal
-    data: it is an attribute and never part of `str()`, `repr()` or `args`. The vendor's `developerMessage`
-    can hold the client key and is not kept at all.
+    All attributes are plain values, so that it can be pickled. `vendor_message` may quote the request, which
+    is personal data: it is never part of `str()`, `repr()` or `args`. The vendor's `developerMessage` can
+    contain the client key and is discarded.
     """
 
     outcome: ClassVar[Outcome] = "unknown"
@@ -73,8 +73,7 @@ class CdpError(Exception):
         retry_after: float | None = None,
         detail: str = "",
     ) -> None:
-        """`retry_after` is in seconds; `detail` is our own sentence and goes into the text of the
-        exception."""
+        """`retry_after`: seconds. `detail`: a sentence of ours for the text of the exception."""
         self.code = str(code or self.default_code)
         self.http_status = http_status
         self.field = field
@@ -94,19 +93,19 @@ class CdpNotSent(CdpError):
 
 
 class CdpBusy(CdpNotSent):
-    """As many calls as this process makes at a time are under way."""
+    """All slots for calls of this process are in use."""
 
     default_code = ErrorCode.BUSY
 
 
 class CdpNotConfigured(CdpNotSent, ValueError):
-    """A setting is missing or unusable; `detail` says which."""
+    """A setting is missing or unusable; `detail` names it."""
 
     default_code = ErrorCode.NOT_CONFIGURED
 
 
 class CdpBadReference(CdpNotSent, ValueError):
-    """A reference that could change the path it is put into."""
+    """A reference that cannot be put safely into a path."""
 
     default_code = ErrorCode.BAD_REFERENCE
 
@@ -124,14 +123,13 @@ class CdpRejected(CdpError):
 
 
 class CdpInvalid(CdpRejected):
-    """What was sent is not accepted. `field` is a JSON name of `NewConsumer`, or empty."""
+    """The vendor does not accept the values. `field` is a JSON name of `NewConsumer`, or empty."""
 
     default_code = ErrorCode.INVALID
 
 
 class CdpUnauthorized(CdpRejected):
-    """The client key or the API token is not accepted: for an administrator, not for the person at the
-    form."""
+    """The client key or the API token is not accepted. An administrator has to correct it."""
 
     default_code = ErrorCode.UNAUTHORIZED
 
@@ -143,7 +141,7 @@ class CdpNotFound(CdpRejected):
 
 
 class CdpRateLimited(CdpRejected):
-    """Too many requests. `retry_after` is the vendor's wish in seconds, if any."""
+    """Too many requests. `retry_after`: seconds that the vendor asks to wait, or None."""
 
     default_code = ErrorCode.RATE_LIMITED
 
@@ -155,7 +153,7 @@ class CdpRefused(CdpRejected):
 
 
 class CdpUnknown(CdpError):
-    """Bytes were written and no trustworthy answer came back: it may have been done."""
+    """Bytes were written and no trustworthy answer was received: the request may have taken effect."""
 
     outcome = "unknown"
 
@@ -167,31 +165,31 @@ class CdpServerFault(CdpUnknown):
 
 
 class CdpMalformedAnswer(CdpUnknown):
-    """An answer that cannot be understood."""
+    """An answer that cannot be parsed."""
 
     default_code = ErrorCode.MALFORMED_ANSWER
 
 
 class CdpAnotherRecord(CdpMalformedAnswer):
-    """The answer is about another record than the one that was read or created."""
+    """The answer is about another record than the one that was requested or created."""
 
     default_code = ErrorCode.ANOTHER_RECORD
 
 
 class CdpUnrecognisedRefusal(CdpUnknown):
-    """A status that refuses, without the vendor's own error body: a firewall or proxy may have answered."""
+    """A refusing status without the vendor's own error body: a firewall or proxy may have answered."""
 
     default_code = ErrorCode.UNRECOGNISED_REFUSAL
 
 
 class CdpTimeout(CdpUnknown):
-    """The answer did not come in time."""
+    """The answer was not received in time."""
 
     default_code = ErrorCode.READ_TIMEOUT
 
 
 class CdpListUnfinished(CdpTimeout):
-    """A list was answered, but not read to its end in its time: too much of it, or too slow."""
+    """A list could not be read to its end in time: it is too long, or the answers are too slow."""
 
     default_code = ErrorCode.TOTAL_TIMEOUT
 
@@ -203,6 +201,6 @@ class CdpConnectionLost(CdpUnknown):
 
 
 class CdpUnexpected(CdpUnknown):
-    """A status that the contract does not know."""
+    """A status that is not in the contract, or an unexpected error in our own code."""
 
     default_code = ErrorCode.TRANSPORT_FAULT

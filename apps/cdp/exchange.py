@@ -1,4 +1,4 @@
-"""One exchange with the vendor: send, understand, log one line; and the retry of reads."""
+"""One exchange with the vendor: send, parse, log one line. Reads are retried once."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ from apps.cdp.refusals import error_of_answer, is_vendors_error
 from apps.cdp.slots import Slots
 from apps.cdp.transport import RawAnswer, Transport
 
-RETRY_PAUSE = 0.2  # seconds before a read is repeated, when the vendor names no time
-LONGEST_RETRY_WAIT = 2.0  # seconds that the vendor may ask for before a read is repeated
-LONGEST_RETRY_AFTER = 86_400.0  # seconds; more than a day is no information
+RETRY_PAUSE = 0.2  # seconds before a retry of a read if the vendor sends no Retry-After
+MAX_RETRY_WAIT = 2.0  # seconds; a read is not retried if the vendor asks for a longer wait
+MAX_RETRY_AFTER = 86_400.0  # seconds; longer values are ignored
 
 _HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "gzip",
     "User-Agent": "consumer-portal",
 }
-_OF_METHOD = {
+_METHOD_HEADERS = {
     "POST": {"Content-Type": "application/json"},
-    # What was true a minute ago is no evidence. `Pragma` is for caches of HTTP/1.0 (RFC 9111, 5.4).
+    # A cached answer is no evidence of the current state. `Pragma` is for HTTP/1.0 caches (RFC 9111, 5.4).
     "GET": {"Cache-Control": "no-cache", "Pragma": "no-cache"},
 }
 TOO_MANY_REQUESTS = 429
-_WORTH_REPEATING = (CdpUnreachable, CdpConnectionLost, CdpServerFault)
+_RETRYABLE = (CdpUnreachable, CdpConnectionLost, CdpServerFault)
 
 logger = logging.getLogger("apps.cdp")
 
@@ -55,82 +55,84 @@ Parse = Callable[[object], T]
 
 
 @dataclass(frozen=True, slots=True)
-class Contact:
-    """What an answer of the vendor says about the connection: its status, and the seconds by which our clock
-    is ahead of the vendor's (None without a readable ``Date``)."""
+class AnswerHealth:
+    """What one answer shows about connection health.
+
+    `status`: HTTP status, which shows whether the credentials were accepted. `clock_ahead`: seconds by which
+    our clock is ahead of the vendor's; None without a valid `Date` header.
+    """
 
     status: int
     clock_ahead: float | None
 
 
 @dataclass(frozen=True, slots=True)
-class Answered(Generic[T]):
-    """A value that was read, the status of its answer, and whether a cache on the way gave it."""
+class ParsedAnswer(Generic[T]):
+    """A parsed answer: its value, its HTTP status, and whether it came from a cache."""
 
     value: T
     status: int
     from_cache: bool = False
 
 
-def tell_nobody(_contact: Contact) -> None:
-    """Nobody wants to know of answers."""
+def ignore_health(_health: AnswerHealth) -> None:
+    """The default of `Exchange.report_health`: do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """Sends creates once and reads at most twice. All times in seconds."""
+    """Sends creates once and reads at most twice. All times are in seconds."""
 
     transport: Transport
     limits: Limits
     clock: Clock = utc_now
     sleep: Callable[[float], None] = time.sleep
     slots: Slots = field(default_factory=Slots)
-    tell: Callable[[Contact], None] = tell_nobody
+    report_health: Callable[[AnswerHealth], None] = ignore_health
 
     def slot(self) -> AbstractContextManager[None]:
-        """Hold one of the slots for the calls of this thread. Raises `CdpBusy` where none is free."""
-        return self.slots.taken()
+        """Hold one of the slots for the calls of this thread. Raises `CdpBusy` if none is free."""
+        return self.slots.hold()
 
-    def create(self, path: Path, body: object, parse: Parse[T], *, deadline: dt.datetime) -> Answered[T]:
-        """POST once, on a connection of its own, with its first byte before `deadline`.
+    def create(self, path: Path, body: object, parse: Parse[T], *, deadline: dt.datetime) -> ParsedAnswer[T]:
+        """POST once over a new connection, with the first byte before `deadline`.
 
-        Returns what `parse` made of the answer. Raises `CdpError`; `ValueError` for a deadline without a
-        zone.
+        Returns the answer parsed by `parse`. Raises `CdpError`, and `ValueError` for a deadline without a
+        time zone.
         """
         if deadline.tzinfo is None:
             raise ValueError("a deadline needs a time zone")
         attempt = Attempt(self.limits, deadline=deadline, clock=self.clock)
         sent = json.dumps(body, allow_nan=False).encode("ascii")
         with self.slot():
-            return self._once("POST", path, attempt, parse, target=path.filled, body=sent)
+            return self._send_once("POST", path, attempt, parse, target=path.filled, body=sent)
 
-    def read(self, path: Path, query: Mapping[str, str], parse: Parse[T], *, end: float) -> Answered[T]:
-        """GET over a pooled connection; once more after a connect failure, a lost connection, 429 or 5xx.
+    def read(self, path: Path, query: Mapping[str, str], parse: Parse[T], *, end: float) -> ParsedAnswer[T]:
+        """GET over a pooled connection; retry once after a connect failure, a lost connection, 429 or 5xx.
 
-        `end` is the moment (`time.monotonic`) by which both tries and the pause must be over. Raises
-        `CdpError`.
+        `end`: the time (`time.monotonic`) by which both attempts and the pause must end. Raises `CdpError`.
         """
         target = f"{path.filled}?{urlencode(query, quote_via=quote)}" if query else path.filled
         with self.slot():
             return self._read(path, target, parse, end=end)
 
-    def _read(self, path: Path, target: str, parse: Parse[T], *, end: float) -> Answered[T]:
+    def _read(self, path: Path, target: str, parse: Parse[T], *, end: float) -> ParsedAnswer[T]:
         for is_last in (False, True):
             left = end - time.monotonic()
             if left <= 0:
                 break
             try:
                 attempt = Attempt(self.limits.within(left), clock=self.clock)
-                return self._once("GET", path, attempt, parse, target=target)
+                return self._send_once("GET", path, attempt, parse, target=target)
             except CdpError as error:
                 pause = RETRY_PAUSE if error.retry_after is None else error.retry_after
-                too_long = pause > LONGEST_RETRY_WAIT or pause >= end - time.monotonic()
-                if is_last or too_long or not _is_worth_repeating(error):
+                too_long = pause > MAX_RETRY_WAIT or pause >= end - time.monotonic()
+                if is_last or too_long or not _is_retryable(error):
                     raise
             self.sleep(pause)
         raise CdpTimeout(ErrorCode.TOTAL_TIMEOUT)
 
-    def _once(
+    def _send_once(
         self,
         method: str,
         path: Path,
@@ -139,8 +141,8 @@ class Exchange:
         *,
         target: str,
         body: bytes | None = None,
-    ) -> Answered[T]:
-        headers = {**_HEADERS, **_OF_METHOD[method]}
+    ) -> ParsedAnswer[T]:
+        headers = {**_HEADERS, **_METHOD_HEADERS[method]}
         began = time.monotonic()
         failure: CdpError | None = None
         cause = ""
@@ -149,34 +151,34 @@ class Exchange:
             raw = self.transport.send(
                 method, target, attempt=attempt, headers=headers, body=body, fresh=body is not None
             )
-            result = Answered(self._understand(raw, attempt, parse), raw.status, raw.from_cache)
+            result = ParsedAnswer(self._interpret(raw, attempt, parse), raw.status, raw.from_cache)
         except CdpError as error:
             failure = error
-        except Exception as error:  # noqa: BLE001  # whatever broke, the attempt knows whether it was sent
+        except Exception as error:  # noqa: BLE001  # the attempt tells whether any byte was sent
             failure, cause = _failure_of(error, attempt), type(_innermost(error)).__name__
         status = raw.status if raw else None
         _log(method, path, status=status, seconds=time.monotonic() - began, failure=failure, cause=cause)
         if failure is not None:
-            raise failure  # outside the handlers: the texts of what they caught quote addresses and bodies
+            raise failure  # outside the handlers, whose exceptions quote addresses and bodies
         return result
 
-    def _understand(self, raw: RawAnswer, attempt: Attempt, parse: Parse[T]) -> T:
+    def _interpret(self, raw: RawAnswer, attempt: Attempt, parse: Parse[T]) -> T:
         payload: object = None
         unreadable: CdpMalformedAnswer | None = None
-        done = raw.status in {200, 201}
+        is_success = raw.status in {200, 201}
         try:
             if raw.body is None:
                 raise CdpMalformedAnswer(ErrorCode.ANSWER_TOO_LARGE if raw.too_large else "")
             payload = self._payload(raw.body)
-            self._tell(raw, payload)
-            if done:
+            self._report_health(raw, payload)
+            if is_success:
                 return parse(payload)
         except CdpMalformedAnswer as error:
             unreadable = error
         if unreadable is not None and attempt.expired:
-            # After the cut http.client may hand over an empty or shortened answer as if it were whole.
+            # After the cut http.client may return an empty or truncated answer as complete.
             raise CdpTimeout(ErrorCode.TOTAL_TIMEOUT, http_status=raw.status)
-        if unreadable is not None and done:
+        if unreadable is not None and is_success:
             raise type(unreadable)(unreadable.code, http_status=raw.status)
         raise error_of_answer(
             raw.status,
@@ -186,22 +188,22 @@ class Exchange:
         )
 
     def _payload(self, body: bytes) -> object:
-        """The JSON value of a body, without our own credentials. Raises `CdpMalformedAnswer`."""
+        """The JSON value of a body, with our credentials masked. Raises `CdpMalformedAnswer`."""
         payload = parse_json(body)
         try:
             return self.transport.secrets.masked(payload)
         except RecursionError:
             pass
-        raise CdpMalformedAnswer  # outside the handler, so that no secret travels on in a chained exception
+        raise CdpMalformedAnswer  # outside the handler, so that no chained exception contains a secret
 
-    def _tell(self, raw: RawAnswer, payload: object) -> None:
-        """Tell of an answer of the vendor itself. A page of somebody else says nothing of the connection."""
-        its_own = isinstance(payload, dict) if raw.status < 300 else is_vendors_error(raw.status, payload)
-        if its_own and not raw.from_cache:
-            self.tell(Contact(raw.status, self._clock_ahead(raw.date)))
+    def _report_health(self, raw: RawAnswer, payload: object) -> None:
+        """Report an answer that is certainly the vendor's own, not from a proxy, a firewall or a cache."""
+        is_vendors = isinstance(payload, dict) if raw.status < 300 else is_vendors_error(raw.status, payload)
+        if is_vendors and not raw.from_cache:
+            self.report_health(AnswerHealth(raw.status, self._clock_ahead(raw.date)))
 
     def _clock_ahead(self, header: str) -> float | None:
-        """Seconds by which our clock is ahead of a Date header (RFC 9110, 6.6.1), which has whole seconds."""
+        """Seconds by which our clock is ahead of a Date header (RFC 9110, 6.6.1); None if it is invalid."""
         try:
             moment = email.utils.parsedate_to_datetime(header)
             zoned = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
@@ -210,8 +212,10 @@ class Exchange:
             return None
 
     def _retry_after(self, header: str) -> float | None:
-        """Seconds from a Retry-After header, a number or a date (RFC 9110, 10.2.3); None when it says
-        nothing."""
+        """Seconds from a Retry-After header, a number or a date (RFC 9110, 10.2.3).
+
+        None if it is missing, invalid or above `MAX_RETRY_AFTER`.
+        """
         header = header.strip()
         try:
             if header.isascii() and header.isdigit():
@@ -222,18 +226,18 @@ class Exchange:
                 seconds = max((zoned - self.clock()).total_seconds(), 0.0)
         except (ValueError, OverflowError):
             return None
-        return seconds if seconds <= LONGEST_RETRY_AFTER else None
+        return seconds if seconds <= MAX_RETRY_AFTER else None
 
 
-def _is_worth_repeating(error: CdpError) -> bool:
-    return isinstance(error, _WORTH_REPEATING) or error.http_status == TOO_MANY_REQUESTS
+def _is_retryable(error: CdpError) -> bool:
+    return isinstance(error, _RETRYABLE) or error.http_status == TOO_MANY_REQUESTS
 
 
 def _failure_of(error: Exception, attempt: Attempt) -> CdpError:
-    """The typed failure of an attempt that ended in an exception.
+    """The `CdpError` for an attempt that ended in an exception.
 
-    Class and outcome follow from what the attempt saw; the exception chooses only the words of `code`,
-    because the same exception types occur before and after the first byte.
+    The state of the attempt determines its class and outcome. The exception determines only `code`, because
+    the same exception types occur before and after the first byte.
     """
     chain = list(_chain(error))
     names = {type(link).__name__ for link in chain}
@@ -258,11 +262,11 @@ def _why_unreachable(error: Exception, chain: list[BaseException], names: set[st
         ("ConnectionRefusedError" in names, ErrorCode.CONNECT_REFUSED),
         (any(isinstance(link, ssl.SSLError) for link in chain), ErrorCode.TLS_FAILED),
     )
-    return next((code for holds, code in by_priority if holds), ErrorCode.CONNECT_FAILED)
+    return next((code for applies, code in by_priority if applies), ErrorCode.CONNECT_FAILED)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception and everything it was made of: requests and urllib3 hide causes in `args` and `reason`."""
+    """An exception and all its causes; requests and urllib3 store causes in `args` and `reason`."""
     waiting: list[object] = [error]
     seen: list[BaseException] = []
     while waiting and len(seen) < 20:
@@ -280,7 +284,7 @@ def _innermost(error: BaseException) -> BaseException:
 def _log(
     method: str, path: Path, *, status: int | None, seconds: float, failure: CdpError | None, cause: str
 ) -> None:
-    """One line per attempt, from an allow-list: no filled path, no query, no header, no body."""
+    """Log one line per attempt. It never contains a filled path, a query, a header or a body."""
     fields = {
         "cdp_method": method,
         "cdp_path": path.template,
@@ -288,7 +292,7 @@ def _log(
         "cdp_duration_ms": round(seconds * 1000),
         "cdp_outcome": failure.outcome if failure else "done",
         "cdp_code": failure.code if failure else "",
-        "cdp_cause": cause,  # the class name of what broke, never its text
+        "cdp_cause": cause,  # the class of the exception, never its text
     }
     text = " ".join(f"{name.removeprefix('cdp_')}={value}" for name, value in fields.items())
     logger.log(logging.WARNING if failure else logging.INFO, "cdp call %s", text, extra=fields)

@@ -1,4 +1,4 @@
-"""The client of this process, from the settings. The only module of the client that knows Django."""
+"""The client of this process, built from the settings. The only module of this app that uses Django."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from django.dispatch import Signal
 from apps.cdp.attempt import Limits
 from apps.cdp.client import CdpClient
 from apps.cdp.errors import CdpNotConfigured
-from apps.cdp.exchange import Contact, Exchange
+from apps.cdp.exchange import AnswerHealth, Exchange
 from apps.cdp.links import BaseUrl
 from apps.cdp.slots import Slots
 from apps.cdp.transport import Credentials, Transport
 from apps.core import clock
 
-# Sent in the thread of the call with `contact`, for every answer of the vendor, before it is used.
-vendor_answered = Signal()
+# Sent with `health` (AnswerHealth) for every answer of the vendor, in the thread of the call.
+answer_received = Signal()
 
 
-_building = threading.Lock()
+_build_lock = threading.Lock()
 
 
 def get_client() -> CdpClient:
-    """The one client that all threads share. Never raises: with unusable settings its calls do.
+    """The client that all threads share. Never raises: with unusable settings, its calls raise.
 
-    Tests that change a CDP_* setting through Django get a new one.
+    After a change of a CDP_* setting in a test, the client is built anew.
     """
-    with _building:  # threads that come first at one moment must not make one each, with slots of its own
+    with _build_lock:  # two threads must not build two clients, each with its own slots
         return _client()
 
 
@@ -59,16 +59,18 @@ def _exchange() -> Exchange:
         ca_file=settings.CDP_CA_FILE,
         proxy=settings.CDP_PROXY,
     )
-    return Exchange(transport, limits, slots=Slots(settings.CDP_IN_FLIGHT), tell=_tell, clock=clock.now)
+    return Exchange(
+        transport, limits, slots=Slots(settings.CDP_IN_FLIGHT), report_health=_send_signal, clock=clock.now
+    )
 
 
-def _tell(contact: Contact) -> None:
-    vendor_answered.send_robust(sender=CdpClient, contact=contact)
+def _send_signal(health: AnswerHealth) -> None:
+    answer_received.send_robust(sender=CdpClient, health=health)
 
 
-def _forget(*, setting: str, **_: object) -> None:
+def _reset_client(*, setting: str, **_: object) -> None:
     if setting.startswith("CDP_"):
         _client.cache_clear()
 
 
-setting_changed.connect(_forget)
+setting_changed.connect(_reset_client)

@@ -1,7 +1,6 @@
-"""The fields of a consumer: their names here and at the vendor, and the shape of their values.
+"""The fields of a consumer: our names, the vendor's names, and the shape of the values.
 
-Everything that depends on the list of fields is derived from this table: JSON, form, labels, comparison,
-export columns.
+JSON, form, labels, comparison and export columns are all derived from this table.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import Final
 
 
 class Shape(Enum):
-    """What the value of a field is."""
+    """The type of a field's value."""
 
     TEXT = auto()
     DATE = auto()
@@ -21,7 +20,7 @@ class Shape(Enum):
 
     @property
     def is_list(self) -> bool:
-        """Whether a field of this shape has any number of values."""
+        """Whether a field of this shape is a list of values."""
         return self in (Shape.TEXTS, Shape.IDENTIFIERS)
 
 

@@ -1,4 +1,4 @@
-"""Addresses: which host may be called, what stands in a path, which links are ours."""
+"""Addresses: the host that may be called, references in paths, and recognition of links to that host."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urlsplit
 
-from apps.cdp.answers import LONGEST_REFERENCE
+from apps.cdp.answers import MAX_REFERENCE_LENGTH
 from apps.cdp.errors import CdpBadReference, CdpNotConfigured
 
 REGIONAL_HOSTS = frozenset(  # vendor: base URLs per region
@@ -18,7 +18,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class BaseUrl:
-    """The one place that credentials and personal data may go to."""
+    """The scheme, host and port that all requests, with credentials and personal data, are sent to."""
 
     scheme: str
     host: str
@@ -26,11 +26,11 @@ class BaseUrl:
 
     @classmethod
     def parse(cls, url: str, *, extra_hosts: Collection[str] = ()) -> BaseUrl:
-        """Read a configured base URL.
+        """Parse a configured base URL.
 
         Accepted: the vendor's four regional hosts and `extra_hosts` over https, and this machine (loopback)
-        over http or https; no user name, path, query or fragment. Raises `CdpNotConfigured`, which is a
-        `ValueError`.
+        over http or https, without user name, path, query or fragment. Raises `CdpNotConfigured` (a
+        `ValueError`) for any other.
         """
         if not url:
             raise CdpNotConfigured(detail="CDP_BASE_URL is empty")
@@ -60,8 +60,7 @@ class BaseUrl:
         return f"{self.scheme}://{host}{port}"
 
     def owns(self, href: str) -> bool:
-        """Whether a link goes to this scheme, host and port, with nothing in it that a browser reads
-        otherwise."""
+        """Whether a link leads to this scheme, host and port, also as browsers parse it."""
         parts, port = _split(href)
         if parts is None or "@" in parts.netloc:
             return False
@@ -70,33 +69,32 @@ class BaseUrl:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A path of the API: `template` may be logged, `filled` holds references and may not."""
+    """A path of the API. `template` may be logged; `filled` contains references and may not."""
 
     template: str
     filled: str
 
     @classmethod
     def fill(cls, template: str, **references: str) -> Path:
-        """Put references into a template, each as exactly one segment. Raises `CdpBadReference`."""
+        """Fill a template with references, each as exactly one segment. Raises `CdpBadReference`."""
         segments = {name: path_segment(ref) for name, ref in references.items()}
         return cls(template, template.format(**segments))
 
 
 def path_segment(reference: str) -> str:
-    """A reference as one percent-encoded path segment (RFC 3986, 3.3), so that it reaches no other path.
+    """Encode a reference as one path segment (RFC 3986, 3.3), so that it cannot lead to another path.
 
-    Raises `CdpBadReference` when it is empty, a dot segment, longer than 200 characters or holds characters
-    that nobody can see.
+    Raises `CdpBadReference` if it is empty, a dot segment, longer than 200 characters or not printable.
     """
     if not reference or not reference.isprintable() or reference in {".", ".."}:
         raise CdpBadReference
-    if len(reference) > LONGEST_REFERENCE:
+    if len(reference) > MAX_REFERENCE_LENGTH:
         raise CdpBadReference
     return quote(reference, safe="")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name means this machine and no other."""
+    """Whether a host is `localhost` or a loopback address."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -104,8 +102,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _split(url: str) -> tuple[SplitResult | None, int | None]:
-    # urlsplit drops tabs and line ends and browsers read a backslash as a slash: neither may decide where we
-    # go.
+    # urlsplit removes tabs and line ends, and browsers treat a backslash as a slash: refuse both.
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
         return None, None
     try:

@@ -1,7 +1,7 @@
-"""Our own credentials in what the vendor answers: masked before anything is stored, logged or shown.
+"""Masking of our credentials in the vendor's answers, before anything is stored, logged or shown.
 
 The vendor's error messages are known to quote the client key (contract section 2). An answer can quote any
-part of a request, in any of the usual encodings: percent-encoded, escaped as in JSON or HTML, in Base64 or
+part of a request, in any of the usual encodings: percent-encoded, escaped for JSON or HTML, Base64 or
 hexadecimal.
 """
 
@@ -18,36 +18,36 @@ from typing import TypeVar
 from urllib.parse import unquote
 
 MASK = "****"
-SHORTEST = 6  # characters; a shorter text occurs in ordinary words and references
-_DEPTH = 12  # times that a text may have been encoded over itself
+MIN_LENGTH = 6  # characters; shorter texts occur in ordinary words and references
+_MAX_DECODINGS = 12  # how often a text may have been encoded repeatedly
 
 T = TypeVar("T")
 
-# What can stand between two characters and does not count: escapes, and what is not seen. Control characters
-# and halves of surrogate pairs are dropped before a text is stored.
+# Characters that are ignored between two characters of a secret: backslashes and invisible characters.
+# Control characters and lone surrogates are removed before a text is stored.
 _IGNORED = (
     r"\\\x00-\x1f\x7f-\xa0\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
     r"\ud800-\udfff"
 )
 _BETWEEN = f"[{_IGNORED}]*"
 _IGNORED_ANYWHERE = re.compile(f"[{_IGNORED}]+")
-# One backslash is enough: the others in front of it are ignored. A repetition here would take quadratic time.
+# One backslash is enough, because others before it are ignored. A repetition here would need quadratic time.
 _JSON_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
 _HTML_LEADING_ZEROS = re.compile("(&#[xX]?)0+(?=[0-9a-fA-F])")
 _HTML_NUMBER_TOO_LONG = re.compile("&#[0-9]{8,}")
 
 
 class Secrets:
-    """The credentials of this process, to be found and masked in texts. Masked in `repr`."""
+    """Finds and masks the credentials of this process in texts. `repr` does not show them."""
 
     def __init__(self, client_key: str, api_token: str) -> None:
-        """Values shorter than `SHORTEST` characters are not looked for."""
+        """Values shorter than `MIN_LENGTH` characters are not searched for."""
         whole = (client_key, api_token, f"{client_key}:{api_token}")
-        self._texts = tuple(text for text in whole if len(_counting(text)) >= SHORTEST)
+        self._texts = tuple(text for text in whole if len(_counting(text)) >= MIN_LENGTH)
         self._coded = tuple(sorted({form for text in self._texts for form in _coded(text.encode())}))
-        # A secret that itself looks encoded is decoded along with the text around it.
+        # A secret that looks encoded is decoded together with the text around it.
         decoded = {
-            text for form in self._texts for text in _decoded(form) if len(_counting(text)) >= SHORTEST
+            text for form in self._texts for text in _decoded(form) if len(_counting(text)) >= MIN_LENGTH
         }
         self._bare = tuple(sorted({_bare(form) for form in (*self._texts, *self._coded, *decoded)}))
 
@@ -55,9 +55,9 @@ class Secrets:
         return "Secrets(****)"
 
     def occur_in(self, text: str) -> bool:
-        """Whether a text holds one of them in any encoding. Quick where it does not.
+        """Whether a text contains a secret in any encoding. Fast if it does not.
 
-        The text must have been parsed: in the raw JSON a line break is a backslash and a letter.
+        The text must come from parsed JSON: in raw JSON a line break is a backslash and a letter.
         """
         if not self._bare:
             return False
@@ -67,19 +67,19 @@ class Secrets:
             if any(form in bare for form in self._bare):
                 return True
             steps += 1
-        return steps > _DEPTH  # encoded more often than anybody does: its content cannot be known
+        return steps > _MAX_DECODINGS  # encoded too often: assume that it contains a secret
 
     def mask(self, text: str) -> str:
-        """The text with each of them replaced by `MASK`; `MASK` alone where one of them would be left."""
+        """Replace each secret in a text by `MASK`; return only `MASK` if a secret would remain."""
         if not self.occur_in(text):
             return text
         masked = self._pattern.sub(MASK, text)
         return MASK if self.occur_in(masked) else masked
 
     def masked(self, value: T) -> T:
-        """A JSON value with every text in it masked, names included. Quick where there is nothing to mask.
+        """Mask every text in a JSON value, including names. Fast if there is nothing to mask.
 
-        Raises `RecursionError` for a value with a secret that is nested hundreds of times.
+        Raises `RecursionError` if a value that contains a secret is nested hundreds of levels deep.
         """
         return self._masked(value) if self.occur_in(" ".join(_texts_of(value))) else value
 
@@ -91,35 +91,35 @@ class Secrets:
             masked = [self._masked(entry) for entry in value]
         elif isinstance(value, dict):
             masked = {self._masked(name): self._masked(inner) for name, inner in value.items()}
-        return masked  # type: ignore[return-value]  # of the same type as it came
+        return masked  # type: ignore[return-value]  # of the same type as the value
 
     @functools.cached_property
     def _pattern(self) -> re.Pattern[str]:
         forms = [(text, _in_any_encoding(text)) for text in self._texts]
         forms += [(form, _BETWEEN.join(map(_coded_character, form))) for form in self._coded]
         longest_first = sorted(forms, key=lambda form: len(form[0]), reverse=True)
-        # Most characters begin none of the forms: the look-ahead spares trying each.
+        # Most characters begin none of the forms: the look-ahead avoids trying each form.
         begins = "".join({re.escape(_counting(form)[:1]) for form, _pattern in forms})
         alternatives = "|".join(pattern for _form, pattern in longest_first)
         return re.compile(f"(?=[{begins}%&ux+])(?:{alternatives})", re.IGNORECASE)
 
 
 def _coded(content: bytes) -> Iterator[str]:
-    """A value in hexadecimal and in Base64, alone or as a part of something longer."""
+    """A value in hexadecimal and in Base64, also as part of a longer Base64 text."""
     yield content.hex()
     for skipped in range(3):
-        # Inside a longer Base64 text the same bytes have three forms, by where they begin. The characters at
-        # both ends depend on what stands beside them and are left out.
+        # Inside a longer Base64 text the same bytes have three forms, depending on their offset. The
+        # characters at both ends depend on the neighbouring bytes and are omitted.
         coded = base64.b64encode(b"\0" * skipped + content).decode("ascii").rstrip("=")
         begin = 0 if skipped == 0 else skipped + 1
         inner = coded[begin : len(coded) - (1 if (skipped + len(content)) % 3 else 0)]
-        if len(inner) >= SHORTEST:
+        if len(inner) >= MIN_LENGTH:
             yield inner
             yield inner.translate(str.maketrans("+/", "-_"))
 
 
 def _texts_of(value: object) -> Iterator[str]:
-    """Every text in a JSON value, names included."""
+    """Every text in a JSON value, including names."""
     waiting = [value]
     while waiting:
         entry = waiting.pop()
@@ -133,18 +133,17 @@ def _texts_of(value: object) -> Iterator[str]:
 
 
 def _in_any_encoding(text: str) -> str:
-    """A pattern for a text each of whose characters may be encoded in a way of its own."""
+    """A pattern for a text in which each character may be encoded differently."""
     return _BETWEEN.join(map(_character, _counting(text)))
 
 
 def _counting(text: str) -> str:
-    """The text without the characters that do not count."""
+    """The text without ignored characters."""
     return _IGNORED_ANYWHERE.sub("", text)
 
 
 def _bare(text: str) -> str:
-    """What is compared: the characters that count, in lower case, a plus as the blank that it may stand
-    for."""
+    """The form in which texts are compared: without ignored characters, in lower case, plus as blank."""
     return _counting(text).lower().replace("+", " ")
 
 
@@ -173,12 +172,12 @@ def _character(character: str) -> str:
 
 
 def _decoded(text: str) -> Iterator[str]:
-    """The text and what each further decoding makes of it, at most `_DEPTH` times.
+    """The text and the result of each repeated decoding, at most `_MAX_DECODINGS` of them.
 
-    Each step counts, because the next one may take a part of a secret for an encoding.
+    Every intermediate result matters, because the next step may decode a part of a secret.
     """
     yield text
-    left, unchanged = _DEPTH, 0
+    left, unchanged = _MAX_DECODINGS, 0
     steps: tuple[Callable[[str], str], ...] = (unquote, _html_unescape, _unescape)
     for decode in itertools.cycle(steps):
         decoded = decode(text)
@@ -192,10 +191,10 @@ def _decoded(text: str) -> Iterator[str]:
 
 
 def _html_unescape(text: str) -> str:
-    """As `html.unescape`, which raises `ValueError` for a number of thousands of digits."""
+    """`html.unescape` without its `ValueError` for character references with thousands of digits."""
     return html.unescape(_HTML_NUMBER_TOO_LONG.sub("", _HTML_LEADING_ZEROS.sub(r"\1", text)))
 
 
 def _unescape(text: str) -> str:
-    """The text with its numbered escapes decoded; the backslashes of all others are ignored anyhow."""
+    """Decode numeric JSON escapes. Other escapes are not decoded, because backslashes are ignored."""
     return _JSON_ESCAPE.sub(lambda match: chr(int(match[1] or match[2], 16)), text)

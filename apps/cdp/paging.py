@@ -1,4 +1,4 @@
-"""Collections of the vendor: one page of links, references or whole objects (contract 1.6)."""
+"""Collections of the vendor: pages of links, references or whole objects (contract 1.6)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from apps.cdp.links import BaseUrl, Path
 from apps.core.references import reference_key
 
 PAGE_SIZE = 100  # the vendor's maximum
-PAGE_LIMIT = 50  # pages; 5,000 records are more than one order or guest can have
+PAGE_LIMIT = 50  # pages; no order or guest has 5,000 records
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One entry of a page. `fields` holds the whole object unless the entry is `bare`."""
+    """One entry of a page. `data` is the JSON object; if `bare`, it has only `ref` and `href`."""
 
     ref: str
     data: dict[str, object]
@@ -26,15 +26,18 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The entries of one page and the link to the next one, if the vendor gave any."""
+    """The entries of one page, and the link to the next page or ""."""
 
     items: tuple[Item, ...]
     next_href: str
 
     @classmethod
     def from_json(cls, data: object) -> Page:
-        """Read an envelope. Raises `CdpMalformedAnswer`, also for one entry that says no reference: a list
-        that silently lacks an entry would be false evidence."""
+        """Parse the envelope of a page.
+
+        Raises `CdpMalformedAnswer`, also if a single entry has no reference: a list that silently lacks an
+        entry would be false evidence.
+        """
         fields = Fields(data)
         entries = fields.value("items")
         if not isinstance(entries, list):
@@ -51,13 +54,13 @@ def _item(entry: object) -> Item:
 
 
 class Reading:
-    """Every entry of a collection once, in the vendor's order, by iterating once over it.
+    """Iterates once over a collection and yields every entry once, in the vendor's order.
 
-    `fetch` reads one page for a query and says whether it came from a cache. The vendor's own link to the
-    next page is taken when it leads to the same collection on our host; otherwise the offset advances. The
-    published examples of that link do not fit an offset of items, so a link that brings nothing new is
-    checked by the offset before the list counts as ended. Iterating raises `CdpUnexpected`
-    (`ErrorCode.LIST_TOO_LONG`) when the list has not ended after `PAGE_LIMIT` pages.
+    `fetch` reads the page for a query and returns it with whether it came from a cache. The vendor's link to
+    the next page is followed if it leads to the same collection on our host; otherwise the offset is
+    increased. In the published examples the offset of that link does not count items, so if a link yields
+    nothing new, the page at our own offset is read before the list counts as ended. Iteration raises
+    `CdpUnexpected` (`ErrorCode.LIST_TOO_LONG`) if the list has not ended after `PAGE_LIMIT` pages.
     """
 
     def __init__(
@@ -70,20 +73,20 @@ class Reading:
     ) -> None:
         self._fetch, self._path, self._base = fetch, path, base
         self._start = {**query, "expand": "true", "limit": str(PAGE_SIZE)}
-        self._keys: list[str] = []  # of the entries so far, in their order
+        self._keys: list[str] = []  # reference keys of the entries so far, in order
         self._seen: set[str] = set()
         self._is_doubtful = False
         self._has_ended = False
-        self.pages = 0  # that were answered
+        self.pages = 0  # number of pages read
 
     @property
     def is_whole(self) -> bool:
-        """Whether the list was read to its end, and nothing suggests that an entry was missed.
+        """Whether the list was read to its end without a sign that an entry was missed.
 
-        While a list changes or its order is not fixed, entries move between pages. As long as the list keeps
-        its length, an entry that is missed makes another one appear twice. So each entry has to appear at one
-        position only, no position may be skipped, no page may come from a cache, and there must be no link to
-        a further page behind the last one.
+        If a list changes during reading, or has no fixed order, entries move between pages. As long as its
+        length is the same, another entry then appears twice for each missed one. So an entry may appear at
+        one position only, no position may be skipped, no page may come from a cache, and the last page must
+        have no link to a next one.
         """
         return self._has_ended and not self._is_doubtful
 
@@ -107,7 +110,7 @@ class Reading:
         raise CdpUnexpected(ErrorCode.LIST_TOO_LONG)
 
     def _new_entries(self, page: Page, offset: str) -> Iterator[Item]:
-        """The entries that were on no earlier page. Pages may overlap, but must then agree."""
+        """The entries that no earlier page had. Overlapping pages that disagree make the list doubtful."""
         is_number = offset.isascii() and offset.isdigit() and len(offset) < 10
         position = int(offset) if is_number else -1
         self._is_doubtful |= not is_number or position > len(self._keys)
@@ -123,7 +126,7 @@ class Reading:
 
 
 def _followed(href: str, path: Path, base: BaseUrl, start: dict[str, str]) -> dict[str, str]:
-    """The query of a link to the next page, or nothing when it leads anywhere but to this collection."""
+    """The query of a link to the next page; empty if it does not lead to this collection."""
     if not base.owns(href) or urlsplit(href).path != path.filled:
         return {}
     return {**start, **dict(parse_qsl(urlsplit(href).query))}

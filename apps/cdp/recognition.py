@@ -1,4 +1,4 @@
-"""Is the answer to a create about the consumer that was sent? Only what denies it for certain counts."""
+"""Checks that the answer to a create is about the consumer that was sent. Only contradictions count."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from apps.core.text import similar_key
 
 
 def check_answer(order_ref: str, sent: NewConsumer, answered: OrderConsumer) -> None:
-    """Raise `CdpAnotherRecord` where a create was answered with the order itself or with another person."""
+    """Raise `CdpAnotherRecord` if a create was answered with the order itself or with another person."""
     if reference_key(answered.ref) == reference_key(order_ref):
         raise CdpAnotherRecord(ErrorCode.ORDER_REFERENCE)
     if _is_another_person(sent, answered):
@@ -20,10 +20,10 @@ def check_answer(order_ref: str, sent: NewConsumer, answered: OrderConsumer) -> 
 
 
 def may_be_a_relative(sent: NewConsumer, answered: OrderConsumer) -> bool:
-    """Whether e-mail addresses and passport number are there on both sides, and both differ.
+    """Whether both sides have e-mail addresses and a passport number, and both differ.
 
-    A family shares its name, so a name in common does not make it the same person. But the vendor may have
-    newer data of the same person: somebody has to look at it.
+    Relatives share a name, so a common name does not prove the same person. But the vendor may have newer
+    data of the same person, so a supervisor has to decide.
     """
     pairs = (
         (_plain(sent.emails), _plain(answered.emails)),
@@ -33,9 +33,9 @@ def may_be_a_relative(sent: NewConsumer, answered: OrderConsumer) -> bool:
 
 
 def _is_another_person(sent: NewConsumer, answered: OrderConsumer) -> bool:
-    """Whether name, e-mail addresses and passport number, as far as both sides have them, all differ.
+    """Whether name, e-mail addresses and passport number all differ, as far as both sides have them.
 
-    The vendor may write each of them in its own way, so one word of the name in common is enough.
+    One common word of the name is enough to be the same person, because the vendor may normalise names.
     """
     pairs = (
         (_words(sent.first_name, sent.last_name), _words(answered.first_name, answered.last_name)),
@@ -51,5 +51,5 @@ def _words(*texts: str) -> frozenset[str]:
 
 
 def _plain(texts: Iterable[str]) -> frozenset[str]:
-    """The texts as they are compared; none for empty ones, or where something had to be masked."""
+    """The comparison keys of the texts, without empty texts and texts with masked parts."""
     return frozenset(key for key in map(similar_key, texts) if key and MASK not in key)

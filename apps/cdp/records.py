@@ -1,4 +1,4 @@
-"""Orders and guests as the vendor has them. Only `ref` is certain; whatever was not readable is empty."""
+"""Orders and guests in the vendor's data. Only `ref` is certain; values that cannot be parsed are empty."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from apps.cdp.consumers import Identifier, identifiers_of
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order. `reference_id` is the organisation's own number and not unique (contract 7.1); moments in
-    UTC."""
+    """An order. `reference_id` is the organisation's order number, not unique (contract 7.1). Times: UTC."""
 
     ref: str
     href: str = ""
@@ -31,7 +30,7 @@ class Order:
 
     @classmethod
     def from_json(cls, data: object) -> Order:
-        """Read the vendor's form. Raises `CdpMalformedAnswer` when `ref` is not readable."""
+        """Parse the vendor's JSON. Raises `CdpMalformedAnswer` if `ref` is missing or invalid."""
         fields = Fields(data)
         return cls(
             ref=fields.ref(),
@@ -52,11 +51,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Guest:
-    """A guest: the person that one or several order consumers were matched to; moments in UTC."""
+    """A guest: the person that order consumers were matched to. Times are UTC."""
 
     ref: str
     href: str = ""
-    guest_type: str = ""  # visitor, customer, traveller; the product also knows retired
+    guest_type: str = ""  # visitor, customer, traveller or retired
     created_at: dt.datetime | None = None
     modified_at: dt.datetime | None = None
     first_seen: dt.datetime | None = None
@@ -85,7 +84,7 @@ class Guest:
 
     @classmethod
     def from_json(cls, data: object) -> Guest:
-        """Read the vendor's form (contract 9.2). Raises `CdpMalformedAnswer` when `ref` is not readable."""
+        """Parse the vendor's JSON (contract 9.2). Raises `CdpMalformedAnswer` without a valid `ref`."""
         fields = Fields(data)
         return cls(
             ref=fields.ref(),

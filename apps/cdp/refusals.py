@@ -1,7 +1,7 @@
-"""Which answers refuse a request for certain: the vendor's own, by status and body (contract section 2).
+"""Recognises answers that certainly refuse a request, by status and body (contract section 2).
 
-A status alone proves nothing: a firewall or proxy can replace the answer to a finished create by a page of
-its own. A refusal counts only in the vendor's own error shape. Everything else is unknown.
+A status alone proves nothing: a firewall or proxy can replace the answer to a successful create with its own
+page. An answer is a refusal only if it has the vendor's error body. Otherwise the outcome is unknown.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from apps.cdp.errors import (
 )
 from apps.cdp.fields import NAME_OF_VENDOR_NAME
 
-# The statuses that say no, each with its error and code. Documented with a body by the vendor: 400, 401, 404.
-# The others are documented nowhere; where they come from the vendor, they come in the same shape.
+# The refusing statuses with their error and code. The vendor documents bodies for 400, 401 and 404. The
+# others are not documented; we assume the same body for them.
 REFUSALS: dict[int, tuple[type[CdpRejected], str]] = {
     400: (CdpInvalid, ErrorCode.INVALID),
     401: (CdpUnauthorized, ErrorCode.UNAUTHORIZED),
@@ -39,26 +39,26 @@ REFUSALS: dict[int, tuple[type[CdpRejected], str]] = {
     429: (CdpRateLimited, ErrorCode.RATE_LIMITED),
 }
 
-# The vendor's documented exceptions to "`status` and `code` are the number". Neither `moreInfoUrl` (in v2
-# `moreInfo`) nor `developerMessage` (absent in the 401) is needed to recognise the vendor.
+# The vendor's documented exceptions to "`status` and `code` are the number". `moreInfoUrl` (in v2 `moreInfo`)
+# and `developerMessage` (absent in the 401) are not needed to recognise the vendor.
 EXCEPTIONS: dict[int, str] = {
-    401: "UNAUTHORIZED",  # `status` is this word, `code` the number
+    401: "UNAUTHORIZED",  # the value of `status`; `code` is the number
 }
 
 
 def is_vendors_error(status: int, payload: object) -> bool:
-    """Whether an error body is the vendor's own: an object whose `code` is the status and `message` a text.
+    """Whether a body is the vendor's error body: an object whose `code` is the status and `message` a text.
 
-    `status` in the body, where there is one, must not contradict: the number, as a number or a text, the word
-    of `EXCEPTIONS`, or the standard name of the status, which is how that word is formed.
+    `status` in the body may be absent, the number (also as text), the value in `EXCEPTIONS`, or the standard
+    name of the status.
     """
     if not isinstance(payload, dict):
         return False
     fields = Fields(payload)
-    code, message, said = fields.value("code"), fields.value("message"), fields.value("status")
+    code, message, stated = fields.value("code"), fields.value("message"), fields.value("status")
     if type(code) is not int or code != status or not isinstance(message, str):
         return False
-    return said is None or (type(said) in (int, str) and said in _names(status))
+    return stated is None or (type(stated) in (int, str) and stated in _names(status))
 
 
 def _names(status: int) -> tuple[int | str, ...]:
@@ -69,9 +69,9 @@ def _names(status: int) -> tuple[int | str, ...]:
 def error_of_answer(
     status: int, payload: object, *, message: str = "", retry_after: float | None = None
 ) -> CdpError:
-    """The error that an answer with a status other than 200 and 201 stands for. When in doubt, unknown.
+    """The error for an answer with a status other than 200 and 201. In doubt, its outcome is unknown.
 
-    `message` is the vendor's message as it may be stored; one of somebody else is not kept.
+    `message`: the vendor's message, with credentials masked. It is discarded if the body is not the vendor's.
     """
     recognised = is_vendors_error(status, payload)
     kind: type[CdpError]

@@ -1,4 +1,4 @@
-"""How many calls to the vendor a process makes at a time: a slow vendor must not take every thread."""
+"""The limit of simultaneous calls of a process, so that a slow vendor does not occupy every thread."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ UNLIMITED = 1_000_000
 
 
 class Slots:
-    """A number of calls that may be under way at once. Nobody waits: without a free slot there is no call."""
+    """A fixed number of slots for simultaneous calls. A call without a free slot fails; it does not wait."""
 
     def __init__(self, limit: int = UNLIMITED) -> None:
         """Raises `ValueError` for a limit below 1."""
         if limit < 1:
             raise ValueError("at least one call has to be possible")
         self._free = threading.BoundedSemaphore(limit)
-        self._held = threading.local()
+        self._thread = threading.local()
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Hold one slot. A thread that holds one already keeps to it. Raises `CdpBusy` where none is free."""
-        if getattr(self._held, "yes", False):
+    def hold(self) -> Iterator[None]:
+        """Hold one slot; nested uses in a thread share it. Raises `CdpBusy` if no slot is free."""
+        if getattr(self._thread, "has_slot", False):
             yield
             return
         if not self._free.acquire(blocking=False):
             raise CdpBusy
-        self._held.yes = True
+        self._thread.has_slot = True
         try:
             yield
         finally:
-            self._held.yes = False
+            self._thread.has_slot = False
             self._free.release()

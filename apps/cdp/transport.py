@@ -1,8 +1,8 @@
-"""The way to Sitecore CDP over HTTP. The only module that imports requests and urllib3.
+"""HTTP transport to Sitecore CDP. The only module that imports requests and urllib3.
 
-Requests are handed to the adapter directly, without a `requests.Session`: so no cookie is kept, no redirect
-is followed (a session would even read a redirect's whole body), and neither proxies nor certificate bundles
-nor `.netrc` come from the environment (`trust_env`), because nothing here looks for them.
+Requests are passed to the adapter directly, without a `requests.Session`. So no cookies are stored, no
+redirects are followed (a session would also read the whole body of a redirect), and no proxies, certificate
+bundles or `.netrc` are read from the environment (`trust_env`).
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ class Credentials(AuthBase):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RawAnswer:
-    """What came back. `body` is None when it could not be decoded or was larger than allowed.
+    """An answer before parsing. `body` is None if it could not be decoded or was larger than allowed.
 
-    `from_cache`: a cache on the way says that it answered by itself.
+    `from_cache`: the headers show that a cache answered.
     """
 
     status: int
@@ -79,7 +79,7 @@ class RawAnswer:
 
 
 class _FinalResponse(http.client.HTTPResponse):
-    """Reads past every interim answer. `http.client` itself reads past 100 only (RFC 9110, 15.2)."""
+    """Skips every interim answer (RFC 9110, 15.2). `http.client` itself skips only 100."""
 
     def _read_status(self) -> tuple[str, int, str]:
         while True:
@@ -90,7 +90,7 @@ class _FinalResponse(http.client.HTTPResponse):
 
 
 class _WatchedConnection(HTTPConnection):
-    """A connection that tells the current attempt about its socket and its first byte."""
+    """A connection that reports its socket and its first byte to the current attempt."""
 
     response_class = _FinalResponse
     _connecting = False
@@ -106,18 +106,18 @@ class _WatchedConnection(HTTPConnection):
     def send(self, data: Any) -> None:
         attempt = _current.get()
         if self.sock is None:
-            if attempt.request_started:  # http.client would open another connection and send the rest there
+            if attempt.request_started:  # http.client would send the rest over another connection
                 raise ConnectionAbortedError
             self.connect()
-        attempt.hold(self.sock)
-        if not self._connecting:  # the CONNECT to a proxy is written while connecting and is not the request
+        attempt.watch_socket(self.sock)
+        if not self._connecting:  # the CONNECT to a proxy is not the request
             attempt.before_write()
         super().send(data)
 
     def _new_conn(self) -> socket.socket:
-        """Connect within one limit, whatever the number of addresses; what is left of it holds for TLS.
+        """Connect within one limit for all addresses; the remaining time is the limit for TLS.
 
-        urllib3 itself grants the limit to each address anew.
+        urllib3 itself applies the limit to each address separately.
         """
         seconds = float(self.timeout or 0)
         end = self._connect_by = time.monotonic() + seconds
@@ -145,9 +145,9 @@ class _WatchedConnection(HTTPConnection):
         raise failure
 
     def _tunnel(self) -> None:
-        """Ask the proxy for the tunnel within the connect limit, however slowly its answer arrives.
+        """Request the tunnel from the proxy within the connect limit, even if its answer arrives slowly.
 
-        The time limit of a socket holds for each read anew: a proxy that sends single bytes never meets it.
+        A socket's timeout applies to each read, so a proxy that sends single bytes would never exceed it.
         """
         with _current.get().cut_after(self._connect_by - time.monotonic()):
             super()._tunnel()
@@ -156,7 +156,7 @@ class _WatchedConnection(HTTPConnection):
 
 
 class _WatchedTLSConnection(_WatchedConnection, HTTPSConnection):
-    """The same over TLS: the handshake is part of connecting."""
+    """`_WatchedConnection` over TLS. The handshake is part of connecting."""
 
 
 class _Pool(HTTPConnectionPool):
@@ -171,7 +171,7 @@ _POOLS = {"http": _Pool, "https": _TLSPool}
 
 
 class _Adapter(HTTPAdapter):
-    """Watched connections, our own TLS context, and no retry."""
+    """An adapter with watched connections, our TLS context, and no retries."""
 
     def __init__(self, tls: ssl.SSLContext, pool_size: int) -> None:
         self._tls = tls
@@ -187,12 +187,12 @@ class _Adapter(HTTPAdapter):
         return manager
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """The context says it all; requests would load its own bundle into it again."""
+        """Only require a certificate: the TLS context has the authorities; requests would add its own."""
         conn.cert_reqs = "CERT_REQUIRED"
 
 
 class Transport:
-    """Carries requests to one base URL. One object serves all threads of a process."""
+    """Sends requests to one base URL. One instance is shared by all threads of a process."""
 
     def __init__(
         self,
@@ -204,8 +204,10 @@ class Transport:
         ca_file: str = "",
         proxy: str = "",
     ) -> None:
-        """`ca_file` empty means certifi's bundle, `proxy` empty means none; this machine is never reached
-        through a proxy over http. Raises `CdpNotConfigured` for a file or a proxy that cannot be used."""
+        """An empty `ca_file` means certifi's bundle; an empty `proxy` means none.
+
+        The proxy is used only for https. Raises `CdpNotConfigured` for an unusable file or proxy.
+        """
         self.base = base
         self._credentials = credentials
         self.secrets = credentials.secrets
@@ -224,10 +226,10 @@ class Transport:
         body: bytes | None = None,
         fresh: bool,
     ) -> RawAnswer:
-        """Send one request once and read its answer. `target` is an encoded path with query.
+        """Send a request once and read its answer. `target`: encoded path with query.
 
-        `fresh` opens a connection of its own and closes it afterwards. Raises whatever the stack raises: only
-        `attempt.request_started` tells whether anything was sent.
+        `fresh`: use a new connection and close it afterwards. Raises any exception of requests and urllib3;
+        only `attempt.request_started` tells whether anything was sent.
         """
         request = requests.Request(
             method, f"{self.base}{target}", headers=dict(headers), data=body, auth=self._credentials
@@ -264,9 +266,9 @@ class Transport:
 
 
 def _is_from_cache(headers: Mapping[str, str]) -> bool:
-    """Whether a cache says that it answered: `Age` (RFC 9111, 5.1), `Cache-Status` (RFC 9211), `X-Cache`."""
-    said = f"{headers.get('Cache-Status', '')} {headers.get('X-Cache', '')}".lower()
-    return "Age" in headers or _HIT.search(said) is not None
+    """Whether a cache answered, by `Age` (RFC 9111, 5.1), `Cache-Status` (RFC 9211) or `X-Cache`."""
+    cache_headers = f"{headers.get('Cache-Status', '')} {headers.get('X-Cache', '')}".lower()
+    return "Age" in headers or _HIT.search(cache_headers) is not None
 
 
 @contextlib.contextmanager
@@ -280,7 +282,7 @@ def _watching(attempt: Attempt) -> Iterator[None]:
 
 
 def _tls_context(ca_file: str) -> ssl.SSLContext:
-    # Not ssl.create_default_context: that one obeys SSLKEYLOGFILE of the environment.
+    # Not ssl.create_default_context, which uses SSLKEYLOGFILE from the environment.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
@@ -303,10 +305,10 @@ def _proxies(proxy: str) -> dict[str, str]:
     return {"https": proxy}
 
 
-def _not_ours(_record: logging.LogRecord) -> bool:
+def _is_outside_call(_record: logging.LogRecord) -> bool:
     return _current.get(None) is None
 
 
-# urllib3 logs whole addresses, and ours hold references and e-mail addresses.
+# urllib3 logs whole addresses, which contain references and e-mail addresses.
 for _name in ("urllib3.connection", "urllib3.connectionpool", "urllib3.response", "urllib3.util.retry"):
-    logging.getLogger(_name).addFilter(_not_ours)
+    logging.getLogger(_name).addFilter(_is_outside_call)

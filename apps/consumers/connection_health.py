@@ -1,7 +1,7 @@
-"""News of the connection to the vendor: are the credentials good, and do the clocks agree?
+"""Connection health: whether the vendor accepts our credentials, and how far the clocks differ.
 
-Each answer is noted in memory; the row is written where something has changed, or once a minute, at a moment
-at which the database is used anyway. News that could not be written comes again with the next answer.
+Each answer is recorded in memory. The row is written when the result has changed, or once a minute, when the
+database is in use anyway. If it cannot be written, the next answer triggers another attempt.
 """
 
 from __future__ import annotations
@@ -15,61 +15,62 @@ from django.db import DatabaseError, InterfaceError
 from django.db.models import DateTimeField, Value
 from django.db.models.functions import Coalesce
 
-from apps.cdp.exchange import Contact
+from apps.cdp.exchange import AnswerHealth
 from apps.consumers.models import ConnectionHealth
 from apps.core import clock
 
 logger = logging.getLogger(__name__)
 
 REFUSALS = (401, 403)
-# The vendor knew who asked. Of others, such as a 503, nobody can tell.
+# Statuses that show that the credentials were accepted. Others, such as 503, show nothing.
 ACCEPTED = frozenset({200, 201, 204, 400, 404, 409, 422})
-EVERY = 60.0  # seconds between two writes that say the same
+WRITE_INTERVAL = 60.0  # seconds between two writes of the same result
 
 
-class _Latest:
-    """The latest answer, and what of it was written; for one process."""
+class _LatestAnswer:
+    """The latest answer that this process received, and what was last written."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.latest: Contact | None = None
+        self.answer: AnswerHealth | None = None
         self.stored: int | None = None  # the status of a refusal, or 0
         self.stored_at = 0.0  # time.monotonic
 
-    def due(self) -> Contact | None:
+    def take_due(self) -> AnswerHealth | None:
+        """Remove the latest answer and return it; None if there is nothing to write yet."""
         with self.lock:
-            latest, self.latest = self.latest, None
-            if latest is None:
+            answer, self.answer = self.answer, None
+            if answer is None:
                 return None
-            said = _refusal(latest)
-            if said == self.stored and time.monotonic() - self.stored_at < EVERY:
+            refusal = _refusal(answer)
+            if refusal == self.stored and time.monotonic() - self.stored_at < WRITE_INTERVAL:
                 return None
-            self.stored, self.stored_at = said, time.monotonic()
-            return latest
+            self.stored, self.stored_at = refusal, time.monotonic()
+            return answer
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         with self.lock:
-            self.latest, self.stored, self.stored_at = None, None, 0.0
+            self.answer, self.stored, self.stored_at = None, None, 0.0
 
 
-_news = _Latest()
-forget_latest = _news.forget
+_latest = _LatestAnswer()
+clear_latest = _latest.clear
 
 
-def note(contact: Contact, **_: object) -> None:
-    """Remember an answer of the vendor. Asks nothing of the database: a call is under way."""
-    if contact.status in ACCEPTED or contact.status in REFUSALS:
-        with _news.lock:
-            _news.latest = contact
+def record_answer(health: AnswerHealth, **_: object) -> None:
+    """Record an answer of the vendor in memory. Does not use the database: a call is in progress."""
+    if health.status in ACCEPTED or health.status in REFUSALS:
+        with _latest.lock:
+            _latest.answer = health
 
 
 def store_latest() -> None:
-    """Write what is new. Raises nothing: it must not cost what it stands beside."""
-    contact = _news.due()
-    if contact is None:
+    """Write the latest answer if a write is due. Raises nothing: the caller's own work must not fail."""
+    health = _latest.take_due()
+    if health is None:
         return
     now = clock.now()
-    refusal = _refusal(contact)
+    refusal = _refusal(health)
     if refusal:
         logger.error("credentials_refused status=%s", refusal)
     try:
@@ -78,10 +79,10 @@ def store_latest() -> None:
             answered_at=now,
             refused_since=Coalesce("refused_since", Value(now, DateTimeField())) if refusal else None,
             refused_status=refusal or None,
-            **({} if contact.clock_ahead is None else {"clock_ahead": contact.clock_ahead}),
+            **({} if health.clock_ahead is None else {"clock_ahead": health.clock_ahead}),
         )
     except (DatabaseError, InterfaceError):
-        _news.forget()
+        _latest.clear()
         logger.warning("connection_health_not_stored")
 
 
@@ -91,5 +92,6 @@ def clock_ahead() -> datetime.timedelta:
     return datetime.timedelta(seconds=measured or 0.0)
 
 
-def _refusal(contact: Contact) -> int:
-    return contact.status if contact.status in REFUSALS else 0
+def _refusal(health: AnswerHealth) -> int:
+    """The status of the answer if it refuses the credentials; otherwise 0."""
+    return health.status if health.status in REFUSALS else 0

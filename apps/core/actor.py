@@ -1,4 +1,4 @@
-"""Who acts, and from where: the value that every writing service takes and every event copies."""
+"""The actor of a change: every service that writes takes an ``Actor``, and every event copies it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where an act came from. Empty for commands and background work.
+    """The request that an act came from. Empty for commands and background work.
 
-    ``peer_address`` is the other end of the socket; ``client_address`` is the person's address after
-    the trusted proxies (the same where there are none).
+    ``peer_address`` is the address at the other end of the socket. ``client_address`` is the address in front
+    of the trusted proxies; without proxies both are the same.
     """
 
     request_id: str = ""
@@ -20,7 +20,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A person, a process of ours, or an unknown visitor, as text that outlives the account."""
+    """A person, a process of the portal or an anonymous visitor, as text that does not need the account."""
 
     id: str
     name: str
@@ -29,7 +29,7 @@ class Actor:
 
     @classmethod
     def system(cls, name: str) -> Actor:
-        """A process of ours, such as ``create_administrator``."""
+        """A process of the portal, such as ``create_administrator``."""
         return cls(id="", name=f"system:{name}")
 
     @classmethod

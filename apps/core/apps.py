@@ -12,13 +12,13 @@ class CoreConfig(AppConfig):
     label = "core"
 
     def ready(self) -> None:
-        # Models and settings are not there yet at import.
+        # Models and settings are not available at import.
         from apps.core import key_fingerprints, machine_clocks, static_storage  # noqa: PLC0415
 
         def measure(connection: Any, **_: object) -> None:
-            # Not on one to the server's own database, by which Django makes others.
+            # Skip connections to the server's maintenance database, which Django uses to create others.
             if connection.alias == DEFAULT_DB_ALIAS and clock.measure_if_due(connection):
-                machine_clocks.report()
+                machine_clocks.store_measurement()
 
         connection_created.connect(measure, weak=False, dispatch_uid="core.clock")
         key_fingerprints.register_kind(key_fingerprints.ENCRYPTION)

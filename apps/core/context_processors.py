@@ -1,4 +1,4 @@
-"""What every page shows."""
+"""Template context of every page."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ REGIONS = {
 }
 
 
-def environment_words() -> str:
-    """Practice or production, in words; for production with the region of the configured host."""
+def environment_label() -> str:
+    """The label of the environment: practice, or production with the region of the configured host."""
     if settings.PRACTICE_MODE:
         return gettext("Practice – nothing reaches Sitecore CDP")
     host = urlsplit(settings.CDP_BASE_URL).hostname or ""
@@ -26,5 +26,9 @@ def environment_words() -> str:
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:
-    """The environment in words, and whether it is practice."""
-    return {"environment_words": environment_words(), "is_practice": settings.PRACTICE_MODE}
+    """The label of the environment, whether it is practice, and whether the order pages are turned on."""
+    return {
+        "environment_label": environment_label(),
+        "is_practice": settings.PRACTICE_MODE,
+        "order_pages": settings.CDP_ORDER_PAGES,
+    }

@@ -1,4 +1,4 @@
-"""Reading a date as people write it. No date is ever guessed: what is not a date is an error."""
+"""Parsing dates as people write them. Ambiguous or impossible dates are errors, never guesses."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from django.utils.translation import override
 
 SHORT_YEAR = _("Enter the year in four digits")
 
-# The shapes of static/js/dates.js, one for one: what the page echoes while typing is what is read here.
+# The same formats as in static/js/dates.js, which shows the parsed date while the person types.
 _GAP = r"[\s./-]"
 _DAY = r"([0-9]{1,2})"
 _ORDINAL = r"(?:st|nd|rd|th)?"
 _WORD = r"([^\W\d_]+)"
-# With a year in four digits, or in two, which is an error of its own.
+# Two digits are matched too, so that they get their own error message.
 _YEAR = r"([0-9]{4}|[0-9]{2})"
-# Only midnight: any other time of a zone may be the evening before the day that was meant.
+# Only midnight: any other time may belong to another day in another time zone.
 _MIDNIGHT = r"(?:[Tt\s]\s*00:00(?::00(?:[.,]0+)?)?\s*(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})?)?"
 _NUMBERS = re.compile(rf"{_DAY}{_GAP}+{_DAY}{_GAP}+{_YEAR}")
 _ISO = re.compile(rf"([0-9]{{4}}){_GAP}+{_DAY}{_GAP}+{_DAY}{_MIDNIGHT}")
@@ -28,7 +28,7 @@ _DAY_WORD_YEAR = re.compile(rf"{_DAY}{_ORDINAL}{_GAP}*(?:of\s+)?{_WORD}\.?[\s,./
 _WORD_DAY_YEAR = re.compile(rf"{_WORD}\.?{_GAP}*{_DAY}{_ORDINAL}[\s,./-]+'?{_YEAR}", re.IGNORECASE)
 _YEAR_WORD_DAY = re.compile(rf"([0-9]{{4}})[\s,./-]*{_WORD}\.?{_GAP}*{_DAY}{_ORDINAL}", re.IGNORECASE)
 
-# Full-width forms, as an input method for East Asian scripts writes them, and dashes that stand for a hyphen.
+# Full-width forms, which input methods for East Asian scripts produce, and dashes used as a hyphen.
 _PLAIN = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {
     ord(dash): "-" for dash in "\N{HYPHEN}\N{NON-BREAKING HYPHEN}\N{FIGURE DASH}\N{EN DASH}\N{MINUS SIGN}"
 }
@@ -36,17 +36,17 @@ _PLAIN[ord("\N{RIGHT SINGLE QUOTATION MARK}")] = "'"
 
 
 class ShortYear(ValueError):
-    """A date whose year has two digits: which century is meant is not ours to guess."""
+    """A date whose year has two digits, so that the century is not known."""
 
 
 def read_date(text: str, *, month_first: bool = False) -> datetime.date:
-    """The date that the text means; numbers alone are day, month, year unless ``month_first``.
+    """Parse a date. Numbers alone are day, month, year, or month, day, year if ``month_first``.
 
-    Eight digits in a row are read in that order, or as year, month, day; refused where both are dates.
-    A time behind an ISO date is read only if it is midnight.
+    Eight digits in a row are parsed in that order and as year, month, day; if both are dates, that is an
+    error. A time after an ISO date is accepted only if it is midnight.
 
-    Raises ``ValueError`` when the text is no date of the calendar, such as 31 February, and its subclass
-    :class:`ShortYear` when the year has two digits.
+    Raises ``ValueError`` if the text is not a date of the calendar, such as 31 February, and its subclass
+    :class:`ShortYear` if the year has two digits.
     """
     text = re.sub(r"\s*\.$", "", text.strip().translate(_PLAIN))
     if match := _ISO.fullmatch(text):
@@ -70,7 +70,7 @@ def _in_order(first: str, second: str, year: str, *, month_first: bool) -> datet
 
 
 def _from_digits(text: str, *, month_first: bool) -> datetime.date:
-    """Six digits lack the century; eight are read in the order of the house, or as year, month, day."""
+    """Parse six digits (an error: no century) or eight, in the configured order or as year, month, day."""
     if len(text) < 8:
         raise ShortYear
     readings = []
@@ -79,7 +79,7 @@ def _from_digits(text: str, *, month_first: bool) -> datetime.date:
     with suppress(ValueError):
         readings.append(_date(text[:4], text[4:6], text[6:]))
     if len(readings) != 1:
-        raise ValueError("no date, or one of two")
+        raise ValueError("not a date, or ambiguous")
     return readings[0]
 
 
@@ -90,8 +90,8 @@ def _date(year: str, month: int | str, day: str) -> datetime.date:
 
 
 def _month(word: str) -> int:
-    """The number of a month's name, whole or its first three letters, in English or the page's language."""
-    word = word.lower()  # as the script does
+    """The number of a month from its name or short name, in English or in the language of the page."""
+    word = word.lower()  # as in dates.js
     if word == "sept":
         return 9
     for language in (None, "en"):

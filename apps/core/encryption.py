@@ -1,4 +1,4 @@
-"""Personal data at rest: encrypted values, and keyed digests by which they can be found again."""
+"""Encryption of personal data at rest, and keyed digests to search for encrypted values."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ def _current_cipher() -> MultiFernet:
 
 
 def encrypt(text: str) -> str:
-    """The text as a Fernet token (ASCII), under the first of ``ENCRYPTION_KEYS``."""
+    """Encrypt a text with the first of ``ENCRYPTION_KEYS``. Returns a Fernet token (ASCII)."""
     return _current_cipher().encrypt(text.encode()).decode("ascii")
 
 
 def encrypt_json(value: dict[str, Any]) -> str:
-    """The value as JSON, encrypted as :func:`encrypt` does."""
+    """Serialise a value as JSON and encrypt it with :func:`encrypt`."""
     return encrypt(json.dumps(value, ensure_ascii=False))
 
 
 def decrypt(token: str) -> str:
-    """The text of a token from :func:`encrypt`, under any of ``ENCRYPTION_KEYS``.
+    """Decrypt a token from :func:`encrypt` with any of ``ENCRYPTION_KEYS``.
 
-    Raises ``cryptography.fernet.InvalidToken`` when no key fits, the token was changed, or it is none.
+    Raises ``cryptography.fernet.InvalidToken`` if no key fits, or if the text is not a token or was changed.
     """
     try:
         return _current_cipher().decrypt(token).decode()
-    except ValueError as error:  # not ASCII, or what is in it is no text
+    except ValueError as error:  # the token is not ASCII, or its content is not UTF-8
         raise InvalidToken from error
 
 
 def decrypt_column(token: str) -> str:
-    """The text of an encrypted column; "" for an empty one and, told in the log, for one that no key opens.
+    """Decrypt a column; "" for an empty one, and for an unreadable one, which is logged.
 
-    One row must not take a page of fifty down.
+    One unreadable row must not make a page of fifty rows fail.
     """
     try:
         return decrypt(token) if token else ""
@@ -60,8 +60,8 @@ def decrypt_column(token: str) -> str:
 def keyed_digest(purpose: str, *parts: str) -> str:
     """HMAC-SHA-256 (64 hex digits) of the parts under ``DIGEST_KEY``.
 
-    Each part is preceded by its length, so that ("ab", "c") and ("a", "bc") differ; ``purpose`` keeps
-    equal values of different kinds apart.
+    Each part is preceded by its length, so that ("ab", "c") and ("a", "bc") differ. ``purpose`` makes the
+    digests of equal values differ between uses.
     """
     message = b"".join(
         len(data).to_bytes(8, "big") + data for data in (part.encode() for part in (purpose, *parts))

@@ -1,7 +1,7 @@
-"""What the filters of the lists have in common: days, references, chips, and the address that holds them.
+"""Shared parts of the list filters: days, chips, and the addresses that contain the filters.
 
-Filters stand in the address. What cannot be read comes back as it was typed, with an error; it is never left
-out of the question without a word.
+Filters are query parameters. A value that cannot be parsed is shown again as typed, with an error; it is not
+silently ignored.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from django.utils.translation import gettext_lazy as _
 from apps.core import dates, keyset
 from apps.core.form_input import LineField
 
-LONGEST_DATE = 40  # characters, as static/js/dates.js reads them
+MAX_DATE_LENGTH = 40  # characters, as in static/js/dates.js
 _NO_DATE = _("Enter a date, such as 2026-03-07")
-# Before and after these there is no midnight in some zone.
+# Outside these days some time zones have no representable midnight.
 _FIRST_DAY, _LAST_DAY = dt.date(1970, 1, 1), dt.date(9998, 12, 31)
 
 
 class UnreadableAddress(BadRequest):
-    """A part of an address that only links carry is cut or changed: a 400 page. The text is empty."""
+    """A query parameter that only links of the portal set was cut or changed: a 400 page. Has no text."""
 
 
 class DayField(LineField):
-    """A day as people write it. The browser's own picker would send nothing for a half-typed one."""
+    """A date as people write it. The browser's date picker would send nothing for an incomplete date."""
 
     def __init__(self, *, label: Any) -> None:
         super().__init__(
             label=label,
             required=False,
-            max_length=LONGEST_DATE,
+            max_length=MAX_DATE_LENGTH,
             error_messages={"max_length": _NO_DATE},
             widget=forms.TextInput(
                 attrs={
@@ -71,13 +71,13 @@ class DayField(LineField):
 
 
 def midnight(day: dt.date) -> dt.datetime:
-    """When that day begins in the reader's zone."""
+    """The beginning of a day in the reader's time zone."""
     return dt.datetime.combine(day, dt.time(), tzinfo=timezone.get_current_timezone())
 
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A filter that is in effect, and the list without it."""
+    """An active filter. ``url`` is the address of the list without it."""
 
     label: str
     value: str
@@ -85,15 +85,15 @@ class Chip:
 
 
 def with_query(path: str, values: Mapping[str, Any], **changed: str) -> str:
-    """The address of a list with the filters of ``values``, some of them changed; from the first page."""
-    kept = {name: str(values[name]) for name in values} | changed
+    """The address of the first page of a list with the filters of ``values``, replaced by ``changed``."""
+    filters = {name: str(values[name]) for name in values} | changed
     query = QueryDict(mutable=True)
-    query.update({name: value for name, value in kept.items() if value and name not in keyset.NAMES})
+    query.update({name: value for name, value in filters.items() if value and name not in keyset.NAMES})
     return f"{path}?{query.urlencode()}" if query else path
 
 
 def page_url(path: str, values: Mapping[str, Any], position: keyset.Position | None) -> str:
-    """The address of a page of the list with these filters; empty where there is no such page."""
+    """The address of one page of the list with these filters; empty if ``position`` is None."""
     if position is None:
         return ""
     address = with_query(path, values)

@@ -1,12 +1,11 @@
-"""Which keys this database accepts, and whether the keys of this process are among them.
+"""The keys that this database accepts, and the check that this process has them.
 
-Two machines with different keys over one database look healthy and are not: with another ``DIGEST_KEY`` the
-same consumer is created twice, with another encryption key one machine cannot read what the other has stored.
-The database holds fingerprints of the keys that belong to it, never a key.
+Two machines with different keys on one database fail silently: with another ``DIGEST_KEY`` a repeat is not
+recognised and a consumer is created twice; with another encryption key one machine cannot decrypt the other's
+values. So the database stores fingerprints of its keys, never a key.
 
-One rule for each kind: the key that a process writes with is registered, and every registered key is among
-those that the process holds. Where no key of a kind is registered, each is accepted, and the next start
-registers its own.
+The rule for each kind of key: the key that a process writes with is registered, and the process has every
+registered key. If no key of a kind is registered, any key is accepted, and the next start registers its own.
 """
 
 from __future__ import annotations
@@ -28,15 +27,15 @@ from apps.core.models import KeyFingerprint
 logger = structlog.get_logger(__name__)
 
 LABEL = "consumer portal key fingerprint"
-HINT = 'README.md says under "Keys" how a key is accepted on purpose: manage.py register_keys.'
+HINT = 'To accept a new key, use manage.py register_keys (README.md, "Keys").'
 
 
 @dataclass(frozen=True, slots=True)
 class KeyKind:
     """A kind of key.
 
-    ``setting`` names the setting for people. ``held`` returns the fingerprints (64 hex digits) of the keys
-    that this process holds, first the one that it writes with.
+    ``setting`` is the name of the setting, for messages. ``held`` returns the fingerprints (64 hex digits) of
+    the keys of this process; the first is the key that it writes with.
     """
 
     name: str
@@ -48,19 +47,19 @@ _kinds: dict[str, KeyKind] = {}
 
 
 def register_kind(kind: KeyKind) -> None:
-    """Make a kind of key known. Called from an app's ``ready()``; the same name again replaces the kind."""
+    """Register a kind of key. Called from an app's ``ready()``; replaces a kind with the same name."""
     _kinds[kind.name] = kind
 
 
 def kinds() -> tuple[KeyKind, ...]:
-    """Every kind of key, in the order of their registration."""
+    """Every kind of key, in the order of registration."""
     return tuple(_kinds.values())
 
 
 def registered() -> dict[str, set[str]]:
-    """The accepted fingerprints by the name of their kind; an empty set where there is none.
+    """The registered fingerprints by name of kind; an empty set for a kind without any.
 
-    Raises the database's errors.
+    Raises ``DatabaseError`` and ``InterfaceError``.
     """
     found: dict[str, set[str]] = {kind.name: set() for kind in kinds()}
     for name, fingerprint in KeyFingerprint.objects.values_list("kind", "fingerprint"):
@@ -69,16 +68,16 @@ def registered() -> dict[str, set[str]]:
 
 
 def problems() -> list[str]:
-    """What is wrong with the keys of this process, one sentence for each setting; empty when all is well.
+    """The problems with the keys of this process, one sentence for each setting; empty if there are none.
 
-    Names settings, never a value. Raises the database's errors.
+    The sentences contain names of settings, never values. Raises ``DatabaseError`` and ``InterfaceError``.
     """
     accepted = registered()
     return [problem for kind in kinds() if (problem := _problem(kind, accepted[kind.name]))]
 
 
 def are_accepted() -> bool:
-    """Whether this database accepts the keys of this process. For readiness: the log says what is wrong."""
+    """Whether this database accepts the keys of this process; logs the problems. Used for readiness."""
     found = problems()
     if found:
         logger.error("keys_not_accepted", problems=found)
@@ -86,15 +85,15 @@ def are_accepted() -> bool:
 
 
 def refusal(found: Sequence[str]) -> str:
-    """The one message with which a start or a command refuses."""
-    listed = "\n".join(f"  - {problem}" for problem in found)
-    return f"These keys do not belong to this database:\n{listed}\n{HINT}"
+    """The message with these problems for a start or a command that stops because of them."""
+    lines = "\n".join(f"  - {problem}" for problem in found)
+    return f"These keys do not belong to this database:\n{lines}\n{HINT}"
 
 
 def require_accepted_keys() -> None:
-    """Stop a command that would write with keys of another database. Raises ``CommandError``.
+    """Raise ``CommandError`` if this database does not accept the keys of this process.
 
-    A database that does not answer is left to the command, which reports it in its own way.
+    Does nothing if the database does not answer: the command reports that itself.
     """
     try:
         found = problems()

@@ -1,9 +1,8 @@
-"""Pages of a list by key: what is newer or older than a row that the reader has seen.
+"""Keyset pagination: the rows that are newer or older than a given row.
 
-No page numbers, no offsets, no counting: a page costs the same wherever it is, and what is added meanwhile
-moves no page. The condition is a range with a tie-breaker, ``a <= x AND (a < x OR b < y)``: the form that
-both SQLite and PostgreSQL answer from an index (measured; ``a < x OR (a = x AND b < y)`` and SQLite's row
-values are not).
+There are no page numbers, offsets or counts: every page costs the same, and new rows do not shift pages. The
+condition is a range with a tie-breaker, ``a <= x AND (a < x OR b < y)``. SQLite and PostgreSQL both answer
+this form from an index; they do not for ``a < x OR (a = x AND b < y)`` and SQLite's row values (measured).
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from apps.core.form_input import single
 OLDER_THAN = "before"
 NEWER_THAN = "after"
 NAMES = (OLDER_THAN, NEWER_THAN)
-"""What the address of a page may hold; either, not both."""
+"""Query parameters of a page's address. Only one of them may be present."""
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
@@ -32,24 +31,24 @@ Row = TypeVar("Row", bound=Model)
 
 
 class UnreadableKey(BadRequest):
-    """The address of a page is cut or changed: a 400 page says so. The text of the exception is empty."""
+    """The position in an address was cut or changed: a 400 page. The exception has no text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a page begins: next to the row with that key (not at it), towards the newer or the older ones."""
+    """Where a page begins: after the row with this key, in the direction of newer or older rows."""
 
     key: tuple[int, ...]
     newer: bool
 
     def __str__(self) -> str:
-        """As it stands in an address: ``before=1772841600000000-17``."""
+        """The query parameter, such as ``before=1772841600000000-17``."""
         return f"{NEWER_THAN if self.newer else OLDER_THAN}={'-'.join(map(str, self.key))}"
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
-    """Rows in the order of reading, and where the neighbours begin (None: there is no such page)."""
+    """The rows in display order, and the positions of the neighbouring pages (None if there is none)."""
 
     rows: list[Row]
     newer: Position | None = None
@@ -57,9 +56,10 @@ class Page(Generic[Row]):
 
 
 def read_position(values: QueryDict, by: Sequence[str]) -> Position | None:
-    """The position in an address; None without one, which is the first page.
+    """The position in an address; None if it has none (the first page).
 
-    Raises :class:`UnreadableKey` for what this module did not write, ``NamedTwice`` for two of one name.
+    Raises :class:`UnreadableKey` for a position that this module did not write, and ``NamedTwice`` for a
+    parameter with two values.
     """
     texts = {name: single(values, name) for name in NAMES if name in values}
     if not texts:
@@ -85,28 +85,28 @@ def page_of(
     oldest_first: bool = False,
     whole: QuerySet[Row] | None = None,
 ) -> Page[Row]:
-    """At most ``size`` rows beyond the position, newest first unless ``oldest_first``.
+    """The page of at most ``size`` rows after the position, newest first unless ``oldest_first``.
 
-    ``lists`` together are the list, a row that is in several of them once: an OR over several columns would
-    be sorted as a whole before its first row comes out, while a page of each comes from that column's index.
-    ``by`` names one or two fields (whole numbers or moments), the last of them unique; both grow with time.
-    ``whole`` is what the rows are read from once their keys are known, without the conditions of the lists:
-    SQLite would rather follow an index of one of these than fifty keys.
-    Raises :class:`UnreadableKey` for a moment that no calendar has.
+    The list is the union of ``lists``; a row in several of them appears once. (One query with OR over several
+    columns would sort all rows first; a page of each list comes from an index.)
+    ``by`` names one or two fields (integers or datetimes) that grow with time; the last one is unique.
+    ``whole`` is the queryset that rows are fetched from by key, without the conditions of the lists: with
+    them, SQLite would scan an index of a condition instead of looking up fifty keys.
+    Raises :class:`UnreadableKey` for a position outside the calendar.
     """
     newer = oldest_first if position is None else position.newer
     backwards = newer != oldest_first
     found = _nearest(lists, by, size + 1, position, newer=newer, whole=whole)
     more = len(found) > size
     if backwards and not more:
-        # The way back has come to the beginning: the first page, and a whole one.
+        # Going back has reached the beginning: return the full first page.
         return page_of(lists, by, size=size, oldest_first=oldest_first, whole=whole)
     found = found[:size]
     if backwards:
         found.reverse()
     if not found:
         return Page(found)
-    # On the other side there is always the row that the reader came from.
+    # In the other direction there is always the row that the reader came from.
     back = Position(_key(found[0], by), newer=not oldest_first) if position is not None else None
     onwards = Position(_key(found[-1], by), newer=oldest_first) if backwards or more else None
     return Page(found, newer=onwards, older=back) if oldest_first else Page(found, newer=back, older=onwards)
@@ -121,13 +121,13 @@ def _nearest(
     newer: bool,
     whole: QuerySet[Row] | None,
 ) -> list[Row]:
-    """The rows next to the position: first their keys, which an index alone can tell, then the rows.
+    """The rows next to the position: first a query for their keys, from an index alone, then for the rows.
 
-    Asked for whole rows, PostgreSQL takes the newest of all and throws away what the filter does not want: it
-    expects those to be spread evenly, and reads the whole table for a person who left years ago.
+    With one query, PostgreSQL scans from the newest row and discards rows that do not match the filter. It
+    assumes that matches are spread evenly, and reads the whole table if they are all old.
     """
     order = [name if newer else f"-{name}" for name in by]
-    found: dict[tuple[Any, ...], int] = {}  # the list that a key is from
+    found: dict[tuple[Any, ...], int] = {}  # key to the index of its list
     for index, rows in enumerate(lists):
         wanted = rows if position is None else rows.filter(beyond(rows.model, by, position))
         found |= dict.fromkeys(wanted.order_by(*order).values_list(*by)[:number], index)
@@ -140,12 +140,12 @@ def _nearest(
             **{f"{unique}__in": [key[-1] for key in nearest if found[key] == index]}
         )
     }
-    # One that was deleted between the two readings is left out.
+    # Skip a row that was deleted between the two queries.
     return [rows_by_key[key[-1]] for key in nearest if key[-1] in rows_by_key]
 
 
 def beyond(model: type[Model], by: Sequence[str], position: Position) -> Q:
-    """What is on the page that begins there, or on one behind it. Raises as :func:`page_of` does."""
+    """The condition for all rows after the position. Raises :class:`UnreadableKey` as :func:`page_of`."""
     than = "gt" if position.newer else "lt"
     first, *tie_breaker = by
     moment, *last = (_stored(model, name, number) for name, number in zip(by, position.key, strict=True))

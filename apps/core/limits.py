@@ -1,7 +1,7 @@
-"""Limits on what one person, account or address may do in a time. All processes count in one table.
+"""Rate limits per person, account or address, counted in one table for all processes.
 
-Each act is a row until its time has passed, so that a limit holds for every period of that length. The rows
-hold keyed digests: the table shows neither names nor addresses.
+Each act is a row until it expires, so a limit applies to every period of its length (a sliding window). Rows
+contain keyed digests, no names or addresses.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ from apps.core import clock
 from apps.core.encryption import keyed_digest
 from apps.core.models import LimitedAct
 
-_SITE_PREFIX = 64  # bits: what one IPv6 customer has at least; single addresses cost nothing
+_SITE_PREFIX = 64  # bits: every IPv6 customer has at least such a network, with any number of addresses
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most ``most`` acts of one kind within ``seconds``, for each ``who``."""
+    """At most ``max_acts`` acts of one kind within ``seconds``, for each ``who``."""
 
     name: str
-    most: int
+    max_acts: int
     seconds: int
 
-    def take(self, *who: str) -> LimitedAct | None:
-        """Count one act; None, with nothing counted, where the limit is reached.
+    def acquire(self, *who: str) -> LimitedAct | None:
+        """Count one act and return its row; None, without counting it, if the limit is reached.
 
-        Of two acts at the same time at the limit both may be refused; never are more let through. Call it
-        outside a transaction, so that other processes see the row at once.
+        Two acts at the same moment may both be refused at the limit; more than the limit are never accepted.
+        Call it outside a transaction, so that other processes see the row immediately.
         """
         now = _now()
         key = self._key(who)
         until = now + datetime.timedelta(seconds=self.seconds)
         act = LimitedAct.objects.create(key=key, at=now, expires_at=until)
-        if self._within(key, now).count() <= self.most:
+        if self._within(key, now).count() <= self.max_acts:
             return act
         act.delete()
         return None
 
     def is_reached(self, *who: str) -> bool:
-        """Whether the next act would be refused."""
-        return self._within(self._key(who), _now()).count() >= self.most
+        """Whether :meth:`acquire` would refuse the next act. Counts nothing."""
+        return self._within(self._key(who), _now()).count() >= self.max_acts
 
     def _key(self, who: tuple[str, ...]) -> str:
         return keyed_digest("limit", self.name, *who)
@@ -55,13 +55,13 @@ class Limit:
         return LimitedAct.objects.filter(key=key, at__gt=now - datetime.timedelta(seconds=self.seconds))
 
 
-def give_back(act: LimitedAct) -> None:
-    """Do not count an act that was taken: it turned out to be harmless."""
+def release(act: LimitedAct) -> None:
+    """Delete an act from :meth:`Limit.acquire`, so that it does not count."""
     LimitedAct.objects.filter(pk=act.pk).delete()
 
 
 def network_of(address: str) -> str:
-    """What counts as one address: an IPv4 address, or the network of an IPv6 one; other text as it is."""
+    """The value to count by: an IPv4 address, the /64 network of an IPv6 address, other text unchanged."""
     try:
         parsed = ip_address(address)
     except ValueError:
@@ -71,17 +71,17 @@ def network_of(address: str) -> str:
     return address
 
 
-def forget_expired() -> None:
-    """Delete what no longer counts, and expired rows of the cache: Django's leaves them until it is full."""
+def delete_expired() -> None:
+    """Delete expired acts, and expired cache rows, which Django deletes only when the cache is full."""
     now = _now()
     expired = LimitedAct.objects.filter(expires_at__lte=now)
-    if expired.exists():  # a DELETE takes SQLite's write lock, for nothing most of the time
+    if expired.exists():  # a DELETE locks SQLite for writing even if it deletes nothing
         expired.delete()
     table = connection.ops.quote_name(getattr(cache, "_table"))  # noqa: B009  # of Django's DatabaseCache
     moment = connection.ops.adapt_datetimefield_value(now.replace(microsecond=0))
     expired_rows = f"FROM {table} WHERE expires < %s"
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT 1 {expired_rows} LIMIT 1", [moment])  # the settings' own name
+        cursor.execute(f"SELECT 1 {expired_rows} LIMIT 1", [moment])  # the table name is from the settings
         if cursor.fetchone():
             cursor.execute(f"DELETE {expired_rows}", [moment])  # as above
 

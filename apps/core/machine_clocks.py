@@ -1,4 +1,4 @@
-"""Which machine's clock is wrong: each process says at times what it measured, for the status page."""
+"""Clocks of all machines: each process stores its latest measurement for the status page."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from apps.core.models import MachineClock
 
 logger = logging.getLogger(__name__)
 
-CURRENT = datetime.timedelta(minutes=10)
-"""A machine that is used, or asked for its readiness, measures every minute."""
-FORGET_AFTER = datetime.timedelta(days=1)
+MAX_AGE = datetime.timedelta(minutes=10)
+"""Older measurements are ignored. A machine in use, or checked for readiness, measures every minute."""
+DELETE_AFTER = datetime.timedelta(days=1)
 
 
-def report() -> None:
-    """Store what this process measured last, for its machine. Raises nothing: it stands beside other work."""
+def store_measurement() -> None:
+    """Store the latest measurement of this process for its machine. Raises nothing: callers do other work."""
     measured = clock.last_measurement()
     if measured is None:
         return
@@ -30,13 +30,13 @@ def report() -> None:
         MachineClock.objects.bulk_create(
             [row], update_conflicts=True, unique_fields=["machine"], update_fields=["ahead", "measured_at"]
         )
-        MachineClock.objects.filter(measured_at__lt=now - FORGET_AFTER).delete()
-    except (DatabaseError, InterfaceError) as error:  # a database that is not migrated yet, or has just gone
+        MachineClock.objects.filter(measured_at__lt=now - DELETE_AFTER).delete()
+    except (DatabaseError, InterfaceError) as error:  # not migrated yet, or just lost
         logger.warning("machine_clock_not_stored %s", type(error).__name__)
 
 
-def wrong() -> list[MachineClock]:
-    """The machines whose clocks differ by more than :data:`clock.TOLERANCE` seconds, by name."""
+def wrong_clocks() -> list[MachineClock]:
+    """The machines whose clocks differ by more than :data:`clock.TOLERANCE` seconds, ordered by name."""
     differs = Q(ahead__gt=clock.TOLERANCE) | Q(ahead__lt=-clock.TOLERANCE)
-    current = MachineClock.objects.filter(measured_at__gte=clock.now() - CURRENT)
+    current = MachineClock.objects.filter(measured_at__gte=clock.now() - MAX_AGE)
     return list(current.filter(differs).order_by("machine"))

@@ -1,4 +1,4 @@
-"""Middleware without a business word."""
+"""Middleware that is independent of the business: request log, headers, caching, redirects, 405 pages."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from django.utils.cache import add_never_cache_headers
 from django_structlog.middlewares import RequestMiddleware
 from django_structlog.signals import bind_extra_request_failed_metadata
 
-from apps.core.connections import is_away
+from apps.core.connections import is_database_unavailable
 from apps.core.requests import origin_of, support_code
 
 
 class RequestLogMiddleware(RequestMiddleware):
-    """The request log tells the route of an address, such as ``/orders/<vendor_reference:ref>/``.
+    """Logs the route of a request, such as ``/orders/<vendor_reference:ref>/``, instead of its address.
 
-    Never the address itself: queries and paths hold what people type and what links keep secret.
+    Addresses contain what people typed, and secrets of one-time links.
     """
 
     @staticmethod
@@ -39,27 +39,27 @@ class RequestLogMiddleware(RequestMiddleware):
 
     @classmethod
     def bind_ip(cls, request: HttpRequest) -> None:
-        """Name the client's address as the audit log and the limits do, whatever a stranger's header says."""
+        """Log the client's address as the audit log and the limits do; forged headers have no effect."""
         structlog.contextvars.bind_contextvars(ip=origin_of(request).client_address)
 
     @staticmethod
     def bind_user_id(request: HttpRequest) -> None:
-        """Name the person in the line; a database that is away must not take the line itself away."""
+        """Log the person; without a database, log the line without the person."""
         with suppress(DatabaseError, InterfaceError):
             RequestMiddleware.bind_user_id(request)
 
 
 @receiver(bind_extra_request_failed_metadata)
-def name_the_status_of_the_page(exception: Exception, log_kwargs: dict[str, Any], **_: Any) -> None:
-    """The line of a fault says 503 where the page does; django-structlog takes every fault for a 500."""
-    if is_away(exception):
+def set_logged_status(exception: Exception, log_kwargs: dict[str, Any], **_: Any) -> None:
+    """Log status 503 if the page has it; django-structlog logs every exception as 500."""
+    if is_database_unavailable(exception):
         log_kwargs["code"] = int(HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 class PermissionsPolicyMiddleware:
-    """Every answer says that no page uses a device or a sensor. Copy buttons write to the clipboard.
+    """Adds a Permissions-Policy that denies devices and sensors; copy buttons may write to the clipboard.
 
-    Only features that browsers know: Chromium warns about others with each page.
+    The list has only features that browsers know: Chromium logs a warning for others on each page.
     """
 
     POLICY = ", ".join(
@@ -83,9 +83,9 @@ class PermissionsPolicyMiddleware:
 
 
 class NoStoreMiddleware:
-    """No page of the portal is kept by a browser or a proxy: almost all of them show personal data.
+    """Forbids browsers and proxies to store pages: almost all of them show personal data.
 
-    Static files are answered before this by WhiteNoise and keep their own long life.
+    WhiteNoise answers requests for static files before this middleware, with its own cache headers.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -98,9 +98,9 @@ class NoStoreMiddleware:
 
 
 class InPageAnswerMiddleware:
-    """Tells a script that sends a form where a redirect leads: the browser then goes there itself.
+    """Turns a redirect for a script into 204 with a ``Portal-Location`` header; the script navigates there.
 
-    The script could only follow a redirect unseen: the page would be read twice, and be on record twice.
+    ``fetch`` follows redirects itself: the page would be loaded twice, and its view recorded twice.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -116,7 +116,7 @@ class InPageAnswerMiddleware:
 
 
 class MethodNotAllowedPageMiddleware:
-    """A 405 is a page in the portal's look; Django answers with an empty one and has no handler for it."""
+    """Renders a page for status 405. Django has no handler for it and answers with an empty body."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

@@ -1,4 +1,4 @@
-"""Signs of life of the processes that nobody sees."""
+"""Heartbeats, clocks of machines, accepted keys, and counted acts."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from django.db import models
 from apps.core import clock
 
 
-class SignOfLife(models.Model):
-    """When a process was last known to be at work; one row for each process."""
+class Heartbeat(models.Model):
+    """When a background process was last running; one row for each process."""
 
     process = models.CharField(max_length=200, primary_key=True)  # kind:place:host:number
     seen_at = models.DateTimeField(db_index=True)
@@ -23,10 +23,10 @@ class SignOfLife(models.Model):
 
 
 class MachineClock(models.Model):
-    """How the clock of a machine differs from the database's, as one of its processes measured last."""
+    """How far a machine's clock differs from the database's, as last measured by one of its processes."""
 
     machine = models.CharField(max_length=200, primary_key=True)  # the host's name
-    ahead = models.FloatField()  # seconds; negative where it is behind
+    ahead = models.FloatField()  # seconds; negative if the clock is behind
     measured_at = models.DateTimeField()
 
     class Meta:
@@ -37,7 +37,7 @@ class MachineClock(models.Model):
 
 
 class KeyFingerprint(models.Model):
-    """A key that this database accepts, by a fingerprint from which nobody can compute the key."""
+    """The fingerprint of a key that this database accepts. The key cannot be computed from it."""
 
     kind = models.CharField(max_length=20)  # the name of a KeyKind
     fingerprint = models.CharField(max_length=64)  # hex digits
@@ -54,7 +54,7 @@ class KeyFingerprint(models.Model):
 
 
 class LimitedAct(models.Model):
-    """One act that counts towards a limit (``core.limits``), until it expires. Keys are keyed digests."""
+    """One act that counts towards a limit (``core.limits``) until it expires. ``key`` is a keyed digest."""
 
     key = models.CharField(max_length=64)
     at = models.DateTimeField()

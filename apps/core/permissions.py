@@ -1,4 +1,4 @@
-"""One way to guard a view, and one mark by which a sweep finds the views that are not guarded."""
+"""The decorator that restricts a view to people with a permission. A test checks that every view has it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
 class PermissionMissing(PermissionDenied):
-    """The person has none of ``permissions``, of which the page needs one."""
+    """The person has none of ``permissions``; the page requires at least one of them."""
 
     def __init__(self, *permissions: str) -> None:
         super().__init__(*permissions)
@@ -22,10 +22,10 @@ class PermissionMissing(PermissionDenied):
 
 
 def requires(*permissions: str) -> Callable[[View[P]], View[P]]:
-    """Guard a view: the person needs at least one of the permissions.
+    """Restrict a view to people with at least one of the permissions.
 
-    Without any of them :class:`PermissionMissing` is raised, which the portal's 403 page answers and records.
-    A visitor who is not signed in is sent to the sign-in page before, by ``SignInFirstMiddleware``.
+    For others the view raises :class:`PermissionMissing`, which the 403 handler records and answers.
+    ``SignInFirstMiddleware`` has already redirected visitors who are not signed in.
     """
 
     def decorate(view: View[P]) -> View[P]:
@@ -35,7 +35,7 @@ def requires(*permissions: str) -> Callable[[View[P]], View[P]]:
                 raise PermissionMissing(*permissions)
             return view(request, *args, **kwargs)
 
-        guarded.required_permissions = permissions  # type: ignore[attr-defined]  # read by the sweep over all URLs
+        guarded.required_permissions = permissions  # type: ignore[attr-defined]  # read by tests/sweeps/test_permissions.py
         return guarded
 
     return decorate

@@ -1,7 +1,7 @@
-"""Whether this process may be given people: a short list of questions that the apps register.
+"""Readiness: whether this process can serve requests. Apps register the checks.
 
-They are about this machine serving pages and creates. What needs attention but is no reason to send people
-elsewhere (workers, spool, triggers and verification of the audit log) is status.
+The checks are about this machine serving pages and creates. Problems that are no reason to route requests to
+another machine (workers, spool, triggers and verification of the audit log) are on the status page.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from django.db.migrations.loader import MigrationLoader
 
 logger = structlog.get_logger(__name__)
 
-LIMIT_SECONDS = 1.5
-"""How long ``/readyz`` waits for a database. Whoever asks shall have the answer within two seconds."""
+TIMEOUT_SECONDS = 1.5
+"""How long ``/readyz`` waits for the checks; the answer is due within two seconds."""
 
 Check = Callable[[], bool]
 _checks: dict[str, Check] = {}
@@ -28,23 +28,23 @@ _lock = threading.Lock()
 
 
 def register(name: str, check: Check) -> None:
-    """Ask ``check`` at each ``/readyz``; it answers True when its part is in order.
+    """Run ``check`` at each ``/readyz``; it returns True if its part is ready.
 
-    Called from an app's ``ready()``; the same name again replaces the check. A check that raises
-    ``DatabaseError`` has failed; any other error is a fault of the check and is not swallowed.
+    Called from an app's ``ready()``; replaces a check with the same name. A check that raises
+    ``DatabaseError`` or ``InterfaceError`` has failed; any other exception is a bug and is not caught.
     """
     _checks[name] = check
 
 
 def prepare() -> None:
-    """Read the migrations of this version, so that the first round does not spend its time on that."""
+    """Load the migration files, so that the first check does not spend its time on that."""
     MigrationLoader(None, ignore_no_migrations=True)
 
 
 def failures() -> list[str]:
-    """Names of the checks that fail, in the order of their registration; empty when the portal is ready.
+    """Names of the checks that fail, in the order of registration; empty if the portal is ready.
 
-    A database that does not answer ends the round: the other checks would wait for it one after the other.
+    If the database does not answer, the remaining checks are skipped: each would wait for it.
     """
     failed: list[str] = []
     for name, check in {"database": _database_answers, "migrations": _migrations_applied, **_checks}.items():
@@ -60,35 +60,35 @@ def failures() -> list[str]:
 
 
 def failures_in_time() -> list[str]:
-    """As :func:`failures`, within :data:`LIMIT_SECONDS`; a round that takes longer is a failed database.
+    """As :func:`failures`, within :data:`TIMEOUT_SECONDS`; later, the result is a failed database.
 
-    The round is asked in a thread of its own: no time limit of the driver covers every way in which a
-    database may be silent. There is one round at a time; whoever asks meanwhile gets its result.
+    The checks run in their own thread, because no timeout of the driver covers every way in which a database
+    can fail to answer. Calls during a run wait for the result of that run.
     """
     global _round  # noqa: PLW0603  # one round for the whole process is the point
     with _lock:
         if _round is None or _round.done():
             _round = Future()
-            context = contextvars.copy_context()  # the support code belongs into the lines of the log
-            arguments = (_answer, _round)
+            context = contextvars.copy_context()  # so that log lines contain the request id
+            arguments = (_run_checks, _round)
             threading.Thread(target=context.run, args=arguments, name="readiness", daemon=True).start()
-        asked = _round
+        current = _round
     try:
-        return asked.result(LIMIT_SECONDS)
+        return current.result(TIMEOUT_SECONDS)
     except TimeoutError:
-        logger.warning("readiness.no_answer_in_time", seconds=LIMIT_SECONDS)
+        logger.warning("readiness.no_answer_in_time", seconds=TIMEOUT_SECONDS)
         return ["database"]
 
 
-def _answer(asked: Future[list[str]]) -> None:
+def _run_checks(result: Future[list[str]]) -> None:
     try:
         failed = failures()
-    except Exception as error:  # noqa: BLE001  # whoever asked gets it
+    except Exception as error:  # noqa: BLE001  # raised again by result()
         connections.close_all()
-        asked.set_exception(error)
+        result.set_exception(error)
     else:
         connections.close_all()
-        asked.set_result(failed)
+        result.set_result(failed)
 
 
 def _database_answers() -> bool:

@@ -1,4 +1,4 @@
-"""The form field for a reference. Every field of the portal that takes one is of this class."""
+"""The form field for references of orders, guests, order consumers and submissions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.core.form_input import LineField
 from apps.core.references import (
     ANY_SHAPE,
-    AROUND,
+    SURROUNDING,
     UUID_SHAPED,
     NoReference,
     RecordKind,
@@ -21,7 +21,7 @@ from apps.core.references import (
     with_dashes,
 )
 
-MAX_LINK = 2_000  # characters; a mail filter makes long links
+MAX_LINK = 2_000  # characters; mail filters make links long
 _LEADS_TO = {
     RecordKind.ORDER: _("This link leads to an order."),
     RecordKind.GUEST: _("This link leads to a guest."),
@@ -33,10 +33,10 @@ _EMAIL = _("This is an email address.")
 
 
 class ReferenceField(LineField):
-    """A reference: bare, in either case and with or without dashes, or in a link to its record.
+    """A reference, in either case and with or without dashes, or a link that contains it.
 
-    ``kinds``: what it may belong to; anything where there are none. ``what_to_enter``: the sentence for
-    whatever is no such reference. ``uuid_shaped``: see :func:`apps.core.references.reference_in_link`.
+    ``kinds``: the kinds of record that it may refer to; none means any. ``what_to_enter``: the error message
+    for other input. ``uuid_shaped``: see :func:`apps.core.references.reference_in_link`.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class ReferenceField(LineField):
             except NoReference as error:
                 raise self._refused(_LEADS_TO.get(error.other, _NO_REFERENCE)) from None  # type: ignore[arg-type]  # None is no key
         if self._uuid_shaped:
-            text = with_dashes(text.strip(AROUND))
+            text = with_dashes(text.strip(SURROUNDING))
         shape: re.Pattern[str] = UUID_SHAPED if self._uuid_shaped else ANY_SHAPE
         if text and not shape.fullmatch(text):
             raise self._refused(_EMAIL if "@" in text else "")

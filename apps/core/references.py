@@ -1,4 +1,7 @@
-"""References: in a pasted link of Sitecore CDP, the portal or a mail filter, and whether two are the same."""
+"""References of records: finding them in pasted links, and comparing their spellings.
+
+Links may be from Sitecore CDP, from the portal, or wrapped by a mail filter.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,14 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 # Vendor: references are UUID-shaped, in either case.
 UUID_SHAPED = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
-# A blank or an @ says that it is a name or an e-mail address instead.
+# No blank and no @: a text with one is a name or an e-mail address.
 ANY_SHAPE = re.compile(r"[^\s@/\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
-MAX_WRAPPINGS = 3  # one mail filter may wrap the link of another
-AROUND = "<>\"'“”‘’()[]{}.,; "  # what a sentence or a mail program puts around a link
+MAX_WRAPPINGS = 3  # mail filters may wrap each other's links
+SURROUNDING = "<>\"'“”‘’()[]{}.,; "  # characters around a pasted link
 
 
 class RecordKind(StrEnum):
-    """What a reference belongs to."""
+    """The kind of record that a reference identifies."""
 
     ORDER = "order"
     GUEST = "guest"
@@ -26,8 +29,8 @@ class RecordKind(StrEnum):
     SUBMISSION = "submission"
 
 
-# The word in front of a reference in a path, in lower case: of the API, the vendor's pages and the portal.
-_PATH_WORDS = {
+# The path segment before a reference, in lower case: of the API, the vendor's pages and the portal.
+_KIND_OF_SEGMENT = {
     "orders": RecordKind.ORDER,
     "guests": RecordKind.GUEST,
     "orderconsumers": RecordKind.CONSUMER,
@@ -35,8 +38,8 @@ _PATH_WORDS = {
     "consumers": RecordKind.CONSUMER,
     "submissions": RecordKind.SUBMISSION,
 }
-# The names of query parameters that hold a reference, in lower case.
-_QUERY_NAMES = {
+# Query parameters that contain a reference, in lower case.
+_KIND_OF_PARAMETER = {
     "order": RecordKind.ORDER,
     "orderref": RecordKind.ORDER,
     "guest": RecordKind.GUEST,
@@ -48,15 +51,15 @@ _QUERY_NAMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Named:
-    """A reference and the kind of record that the link says it belongs to."""
+class _FoundReference:
+    """A reference found in a link, with the kind of record that the link names."""
 
     kind: RecordKind
     reference: str
 
 
 class NoReference(ValueError):
-    """There is no such reference in a link. ``other``: the kind of record that it leads to, if any."""
+    """A link contains no reference of the wanted kinds. ``other``: the kind that it does contain, if any."""
 
     def __init__(self, other: RecordKind | None = None) -> None:
         super().__init__("no reference in the link")
@@ -64,23 +67,25 @@ class NoReference(ValueError):
 
 
 def is_link(text: str) -> bool:
-    """Whether the text is meant as a link or a path, rather than as a reference."""
+    """Whether a text is a link or a path rather than a reference: it contains a slash or a backslash."""
     return "/" in text or "\\" in text
 
 
 def reference_in_link(link: str, *kinds: RecordKind, uuid_shaped: bool = True) -> str:
-    """The reference of one of these kinds (of any, where none is named) in a link, as it is spelled there.
+    """The reference of one of these kinds (without ``kinds``: of any) in a link, in its original spelling.
 
-    ``uuid_shaped``: whether only such references are taken. A filter takes whatever an answer of the vendor
-    may have been stored with, if it has a digit: a word is a page. Nothing is fetched. Raises
-    :class:`NoReference` where the link holds none of these kinds, or two different ones.
+    ``uuid_shaped``: whether only UUID-shaped references count. Filters also accept other references that the
+    vendor may have returned, if they contain a digit: a word without digits is the name of a page.
+
+    The link is not fetched. Raises :class:`NoReference` if it contains no such reference, or two different
+    ones.
     """
     wanted = kinds or tuple(RecordKind)
-    parts = _split(_unwrapped(link.strip(AROUND)))
+    parts = _split(_unwrapped(link.strip(SURROUNDING)))
     shape = UUID_SHAPED if uuid_shaped else ANY_SHAPE
-    # What the path says goes first: ?order= only says where the reader came from.
-    for named in ([*_in_path(parts, shape)], [*_in_query(parts)]):
-        found = {one.reference.lower(): one.reference for one in named if one.kind in wanted}
+    # The path has priority: ?order= is only the page that the reader came from.
+    for candidates in ([*_in_path(parts, shape)], [*_in_query(parts)]):
+        found = {one.reference.lower(): one.reference for one in candidates if one.kind in wanted}
         if len(found) == 1 or (found and not kinds):
             return next(iter(found.values()))
         if found:
@@ -92,14 +97,14 @@ def reference_in_link(link: str, *kinds: RecordKind, uuid_shaped: bool = True) -
 def _split(link: str) -> SplitResult:
     try:
         return urlsplit(link)
-    except ValueError:  # not even a link, such as http://[
+    except ValueError:  # not a valid link, such as http://[
         return SplitResult("", "", "", "", "")
 
 
 def _unwrapped(link: str) -> str:
-    """The link that a mail filter has wrapped into one of its own; the link itself where none has.
+    """The original of a link that a mail filter has wrapped; the link itself if it is not wrapped.
 
-    Known ways: a query parameter with the whole link (Outlook Safe Links, Google, Barracuda, Proofpoint 1),
+    Known forms: a query parameter with the whole link (Outlook Safe Links, Google, Barracuda, Proofpoint 1),
     the same with ``-`` for ``%`` and ``_`` for ``/`` (Proofpoint 2), ``__link__`` in the path (Proofpoint 3).
     """
     for _times in range(MAX_WRAPPINGS):
@@ -118,42 +123,42 @@ def _unwrapped(link: str) -> str:
     return link
 
 
-def _in_path(parts: SplitResult, shape: re.Pattern[str]) -> Iterator[_Named]:
-    """From the path, then from the fragment: the vendor's pages keep their path in it (``/#/guests/…``)."""
+def _in_path(parts: SplitResult, shape: re.Pattern[str]) -> Iterator[_FoundReference]:
+    """References in the path, then in the fragment, which the vendor's pages use (``/#/guests/…``)."""
     for path in (parts.path, parts.fragment.partition("?")[0]):
         segments = [unquote(segment) for segment in path.split("/")]
-        for word, segment in pairwise(segments):
-            kind = _PATH_WORDS.get(word.lower())
+        for collection, segment in pairwise(segments):
+            kind = _KIND_OF_SEGMENT.get(collection.lower())
             if kind is not None and shape.fullmatch(segment) and any(map(str.isdigit, segment)):
-                yield _Named(kind, segment)
+                yield _FoundReference(kind, segment)
 
 
-def _in_query(parts: SplitResult) -> Iterator[_Named]:
+def _in_query(parts: SplitResult) -> Iterator[_FoundReference]:
     for query in (parts.query, parts.fragment.partition("?")[2]):
         for name, value in parse_qsl(query):
-            kind = _QUERY_NAMES.get(name.lower())
+            kind = _KIND_OF_PARAMETER.get(name.lower())
             if kind is not None and UUID_SHAPED.fullmatch(value):
-                yield _Named(kind, value)
+                yield _FoundReference(kind, value)
 
 
 def same_reference(one: str, other: str) -> bool:
-    """Whether two references name the same record. Case and dashes do not count; two empty ones name none."""
+    """Whether two references identify the same record, ignoring case and dashes; False for empty ones."""
     return bool(one) and reference_key(one) == reference_key(other)
 
 
 def spellings(reference: str) -> tuple[str, ...]:
-    """How a reference can be stored, in lower case: with and without dashes, and as it came."""
+    """The spellings in which a reference may be stored, in lower case: as given, with and without dashes."""
     plain = reference_key(reference)
     return tuple({reference.lower(), plain, with_dashes(plain)})
 
 
 def reference_key(reference: str) -> str:
-    """What two spellings of one reference share. Vendor: examples are in either case (contract 1.4)."""
+    """The key to compare references by: lower case, no dashes. The vendor uses both cases (contract 1.4)."""
     return reference.lower().replace("-", "")
 
 
 def with_dashes(text: str) -> str:
-    """A reference of 32 digits with its four dashes; everything else as it is."""
+    """A reference of 32 hex digits with its four dashes inserted; other text unchanged."""
     if not re.fullmatch("[0-9a-fA-F]{32}", text):
         return text
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))

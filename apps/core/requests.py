@@ -1,4 +1,4 @@
-"""What the portal wants to know of a request: who, from where, and the code to quote to support."""
+"""Data of a request: its actor, its origin, and the support code."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from django.http import HttpRequest
 from apps.core.actor import Actor, Origin
 
 UNIX_SOCKET = "unix"
-"""In ``TRUSTED_PROXIES``: whoever connects to the portal's Unix socket, which has no address."""
+"""The item of ``TRUSTED_PROXIES`` for the proxy that connects over the portal's Unix socket."""
 
 
 def origin_of(request: HttpRequest) -> Origin:
-    """The request id, the other end of the socket, and the client behind the trusted proxies."""
+    """The request id, the address of the socket's other end, and the client's address."""
     peer = request.META.get("REMOTE_ADDR", "")
     return Origin(
         request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
@@ -25,7 +25,7 @@ def origin_of(request: HttpRequest) -> Origin:
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """The signed-in person as a value, or nobody."""
+    """The signed-in person with roles and origin, or an anonymous actor."""
     user = request.user
     if not user.is_authenticated:
         return Actor.anonymous(origin_of(request))
@@ -34,23 +34,26 @@ def actor_of(request: HttpRequest) -> Actor:
 
 
 def support_code(request: HttpRequest) -> str:
-    """Short code of this request. It is how the request id begins in the log lines and in the audit log."""
+    """The first eight characters of the request id, for people to quote to support.
+
+    Log lines and audit events contain the whole request id.
+    """
     return origin_of(request).request_id[:8]
 
 
 def _client_address(peer: str, forwarded_for: str) -> str:
-    """Walk X-Forwarded-For from its end while the hop that wrote it is a trusted proxy.
+    """The address in front of the trusted proxies, from the peer and X-Forwarded-For.
 
-    Whatever a stranger puts at the front of the header is never reached, so it cannot be forged. What is no
-    address ends the walk at the proxy that let it through.
+    Reads the header from its end while the sender of each element is a trusted proxy, so a forged beginning
+    is never used. An element that is not an address ends the search at the proxy that sent it.
     """
     proxies = settings.TRUSTED_PROXIES
     networks = [ip_network(proxy, strict=False) for proxy in proxies if proxy != UNIX_SOCKET]
-    address = _address(peer)
+    address = _parse_address(peer)
     trusted = UNIX_SOCKET in proxies if address is None else _is_in(address, networks)
-    # Empty elements count for nothing (RFC 9110, 5.6.1).
+    # Empty elements are ignored (RFC 9110, 5.6.1).
     for part in reversed([part for part in forwarded_for.split(",") if part.strip()]):
-        hop = _address(part)
+        hop = _parse_address(part)
         if hop is None or not trusted:
             break
         address, trusted = hop, _is_in(hop, networks)
@@ -61,8 +64,8 @@ def _is_in(address: IPv4Address | IPv6Address, networks: list[IPv4Network | IPv6
     return any(address in network for network in networks)
 
 
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """The address of a hop, in one spelling, without port and zone; None for anything else."""
+def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
+    """Parse an address with optional port and zone, which are dropped; None if it is not an address."""
     text = text.strip().partition("%")[0]
     if text.startswith("["):  # [2001:db8::1]:443, RFC 3986 section 3.2.2
         text = text[1:].partition("]")[0]
@@ -73,4 +76,4 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
     except ValueError:
         return None
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address  # ::ffff:192.0.2.1 is how a socket for both kinds tells 192.0.2.1
+    return mapped or address  # a dual-stack socket reports 192.0.2.1 as ::ffff:192.0.2.1

@@ -1,8 +1,8 @@
-"""An entry that was sent after the session had ended is not lost: sealed, then given back to the same person.
+"""Sealed entries: a form posted after the session ended, encrypted until its author signs in again.
 
-A form that wants this holds the mark of its reader. When it arrives without a session, its values are
-encrypted and wait in the visitor's new session; nothing was done with them. Whoever signs in there gets
-them back if the mark is theirs, and only once; for anybody else they are thrown away.
+Such a form contains a signed token of the person it was shown to (its author). If it arrives without a
+session, nothing is done with its values: they are encrypted and stored in the visitor's new session. The
+person who signs in there gets them back once, if the token is theirs. For any other person they are deleted.
 """
 
 from __future__ import annotations
@@ -21,67 +21,68 @@ from apps.core.encryption import decrypt, encrypt
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-MARK_FIELD = "entry_of"
-_IN_SESSION = "kept_entry"
+AUTHOR_FIELD = "entry_of"
+_SESSION_KEY = "sealed_entry"
 _SALT = "apps.core.sealed_entries"
-_NOT_READ = (SuspiciousOperation, MultiPartParserError, UnreadablePostError)
-_NOT_KEPT = frozenset({MARK_FIELD, "csrfmiddlewaretoken"})
+_UNREADABLE_BODY = (SuspiciousOperation, MultiPartParserError, UnreadablePostError)
+_NOT_SEALED = frozenset({AUTHOR_FIELD, "csrfmiddlewaretoken"})
 
 
-def mark(request: HttpRequest) -> str:
-    """The mark of the signed-in person, for a hidden field. It cannot be made by anybody else."""
+def author_token(request: HttpRequest) -> str:
+    """The signed token of the signed-in person, for a hidden field named :data:`AUTHOR_FIELD`."""
     return signing.dumps(str(request.user.pk), salt=_SALT)
 
 
-def owner_of(request: HttpRequest) -> str:
-    """The id of the person whose mark the posted form carries; empty without a true mark."""
+def author_of(request: HttpRequest) -> str:
+    """The id of the person whose token the posted form contains; empty if it has no valid token."""
     try:
-        return str(signing.loads(request.POST.get(MARK_FIELD, ""), salt=_SALT))
+        return str(signing.loads(request.POST.get(AUTHOR_FIELD, ""), salt=_SALT))
     except signing.BadSignature:
         return ""
 
 
-def keep(request: HttpRequest) -> bool:
-    """Keep the posted values of a marked form for its person; False where there is nothing to keep.
+def seal(request: HttpRequest) -> bool:
+    """Encrypt the posted values into the session; False if the form has no valid token.
 
-    Call it where the request is refused. Nothing of the values is readable in the session's row.
+    Call it where the request is refused.
     """
-    owner = owner_of(request)
-    if not owner:
+    author = author_of(request)
+    if not author:
         return False
-    values = {name: value for name, value in request.POST.items() if name not in _NOT_KEPT}
-    entry = {"owner": owner, "path": request.path, "values": values}
-    request.session[_IN_SESSION] = encrypt(json.dumps(entry))
+    values = {name: value for name, value in request.POST.items() if name not in _NOT_SEALED}
+    entry = {"owner": author, "path": request.path, "values": values}
+    request.session[_SESSION_KEY] = encrypt(json.dumps(entry))
     return True
 
 
-def sent_again(request: HttpRequest) -> list[tuple[str, str]]:
-    """The fields of a marked form as they were posted, for a page that sends them once more.
+def posted_fields(request: HttpRequest) -> list[tuple[str, str]]:
+    """Names and values of a form with a valid token, as posted, for a page that posts them again.
 
-    Nothing for any other request. Asks the database for nothing, and whose entry it is need not be known: it
-    goes back to where it has just come from.
+    Empty for any other request and for a body that cannot be read. Does not use the database. The author is
+    not compared: the values go back to the browser that has just sent them.
     """
     try:
-        signing.loads(request.POST.get(MARK_FIELD, ""), salt=_SALT)
-    except (signing.BadSignature, *_NOT_READ):
+        signing.loads(request.POST.get(AUTHOR_FIELD, ""), salt=_SALT)
+    except (signing.BadSignature, *_UNREADABLE_BODY):
         return []
     return [(name, value) for name, values in request.POST.lists() for value in values]
 
 
-def take(request: HttpRequest, *, path: str = "") -> dict[str, str] | None:
-    """The kept values for this person, or None. They are gone from the session afterwards.
+def unseal(request: HttpRequest, *, path: str = "") -> dict[str, str] | None:
+    """Remove the sealed entry from the session and return its values, or None if there is none.
 
-    ``path`` is where the form posts to, if that is not the page's own address.
+    ``path`` is the address that the form posts to; by default the address of the request. An entry for
+    another address stays in the session. An entry of another person is removed and not returned.
     """
-    sealed = request.session.get(_IN_SESSION)
+    sealed = request.session.get(_SESSION_KEY)
     if sealed is None:
         return None
     try:
         entry = json.loads(decrypt(sealed))
-    except InvalidToken:  # the key was taken away meanwhile
+    except InvalidToken:  # its encryption key has been removed since
         entry = {}
-    of_this_person = entry.get("owner") == str(request.user.pk)
-    if of_this_person and entry["path"] != (path or request.path):
+    is_author = entry.get("owner") == str(request.user.pk)
+    if is_author and entry["path"] != (path or request.path):
         return None
-    del request.session[_IN_SESSION]
-    return dict(entry["values"]) if of_this_person else None
+    del request.session[_SESSION_KEY]
+    return dict(entry["values"]) if is_author else None

@@ -1,4 +1,4 @@
-"""How static files are stored for production, and whether those of every page are there."""
+"""Storage of static files in production, and the check that the files of every page exist."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ PAGE_FILES = (
     "css/print.css",
     "js/portal.js",
 )
-"""What every page names (``templates/base.html``)."""
+"""Files that every page loads (``templates/base.html``)."""
 
 
 class PortalStaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # ships no types
-    """Hashed names also inside the imports of our ES modules, so that no browser mixes two versions."""
+    """Uses hashed names also in the imports of ES modules, so that a browser never mixes two versions."""
 
     support_js_module_import_aggregation = True
 
 
 def page_files_are_there() -> bool:
-    """Whether the files that every page names have an address, and (where names are hashed) are on the disk.
+    """Whether :data:`PAGE_FILES` have an address and, with hashed names, exist on disk. Used for readiness.
 
-    Without ``collectstatic``, or with that of another release, every page would fail.
+    Without ``collectstatic``, or after that of another release, every page would fail.
     """
     storage: Any = staticfiles_storage  # a lazy object of the configured class
     hashed = isinstance(storage, HashedFilesMixin)
@@ -38,6 +38,6 @@ def page_files_are_there() -> bool:
             storage.url(name)
             if hashed and not storage.exists(storage.stored_name(name)):
                 return False
-    except ValueError:  # the manifest does not name it
+    except ValueError:  # not in the manifest
         return False
     return True

@@ -1,14 +1,14 @@
-"""Text as people paste it: which characters nobody sees, and when two texts are the same or similar."""
+"""Invisible characters in text, and comparison of texts that look the same or similar."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-# Characters without a visible form. General categories do not tell them: the Hangul fillers are letters and
-# the variation selectors are marks. These are the property Default_Ignorable_Code_Point with its reserved
-# code points (Unicode 16.0, DerivedCoreProperties.txt), the blank braille pattern and the interlinear
-# annotation characters.
+# Characters without a visible form. General categories do not identify them: the Hangul fillers are letters
+# and the variation selectors are marks. The list is the property Default_Ignorable_Code_Point with its
+# reserved code points (Unicode 16.0, DerivedCoreProperties.txt), the blank braille pattern and the
+# interlinear annotation characters.
 INVISIBLE_RANGES = (
     (0x00AD, 0x00AD),  # soft hyphen
     (0x034F, 0x034F),  # combining grapheme joiner
@@ -50,14 +50,14 @@ _WITHOUT_DECOMPOSITION = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "
 
 
 def without_invisible(text: str, *, keep_joiners: bool = False) -> str:
-    """The text without the characters that nobody sees.
+    """Remove invisible characters from a text.
 
-    ``keep_joiners`` is for names and prose, whose letters some of these characters shape. Those that shape no
-    letter are removed as well. Kept are:
+    ``keep_joiners`` is for names and prose, where some invisible characters change the shape of letters. It
+    preserves:
 
-    - the zero width joiner and non-joiner between letters (a mark belongs to its letter), and after a virama,
-      as names end in older Malayalam and Sinhala texts (RFC 5892, appendix A);
-    - a variation selector after a base character, the Mongolian ones after a Mongolian letter;
+    - the zero width joiner and non-joiner between letters (with their marks), and after a virama, as at the
+      end of names in older Malayalam and Sinhala texts (RFC 5892, appendix A);
+    - a variation selector after a base character, and a Mongolian one after a Mongolian letter;
     - the Mongolian vowel separator between Mongolian letters.
     """
     if not _INVISIBLE.search(text):
@@ -74,7 +74,7 @@ def without_invisible(text: str, *, keep_joiners: bool = False) -> str:
 
 
 def _shapes(before: str, character: str, after: str) -> bool:
-    """Whether a character of ``_SHAPERS`` changes how its neighbours look; ``before`` was kept."""
+    """Whether a character of ``_SHAPERS`` changes the shape of its neighbours ``before`` and ``after``."""
     if not before:
         return False
     if character in (ZERO_WIDTH_JOINER, ZERO_WIDTH_NON_JOINER):
@@ -93,19 +93,19 @@ def _in_word(character: str) -> bool:
 
 
 def _is_mongolian_letter(character: str) -> bool:
-    """A letter of the Mongolian block: Mongolian, Todo, Sibe, Manchu."""
+    """Whether a character is a letter of the Mongolian block: Mongolian, Todo, Sibe, Manchu."""
     return "\u1820" <= character <= "\u18aa"
 
 
 def with_plain_blanks(text: str) -> str:
-    """The text with an ordinary space for every other one, such as a no-break space: they look the same."""
+    """Replace every other space character, such as a no-break space, by an ordinary space."""
     return _OTHER_BLANKS.sub(" ", text)
 
 
 def lookalikes(text: str) -> str:
-    """The Greek and Cyrillic letters of a text that has no letters beside them but Latin ones, each once.
+    """The Greek and Cyrillic letters of a text whose other letters are all ASCII, each once, sorted.
 
-    In a code such as a passport number they look like Latin letters, and match nothing.
+    In a code such as a passport number they look like Latin letters but do not match them.
     """
     letters = {character for character in text if character.isalpha()}
     foreign = {one for one in letters if unicodedata.name(one, "").startswith(("GREEK ", "CYRILLIC "))}
@@ -113,31 +113,30 @@ def lookalikes(text: str) -> str:
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two texts differ only in how they are encoded or typeset.
+    """Whether two texts differ only in encoding or typography. For comparison with answers of Sitecore CDP.
 
-    Composition, width, case, blanks, invisible characters and the kind of apostrophe do not count. For
-    comparing what was sent with what Sitecore CDP returns.
+    Ignores composition, width, case, blanks, invisible characters and the kind of apostrophe.
     """
     return one == other or same_key(one) == same_key(other)
 
 
 def similar(one: str, other: str) -> bool:
-    """Whether two names may be spellings of one: :func:`same` without accents on Latin and Greek letters.
+    """Whether two names may be spellings of the same name. For warnings and exact searches.
 
-    For warnings and exact searches. Kinds of hyphens do not count either.
+    Ignores what :func:`same` ignores, accents on Latin and Greek letters, and the kind of hyphen.
     """
     return one == other or similar_key(one) == similar_key(other)
 
 
 def same_key(text: str) -> str:
-    """What :func:`same` compares."""
-    text = without_invisible(text).translate(_APOSTROPHES)  # before NFKC, which makes an accent of U+00B4
+    """The key by which :func:`same` compares texts."""
+    text = without_invisible(text).translate(_APOSTROPHES)  # before NFKC, which turns U+00B4 into an accent
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return " ".join(folded.translate(_APOSTROPHES).split())
 
 
 def similar_key(text: str) -> str:
-    """What :func:`similar` compares."""
+    """The key by which :func:`similar` compares names."""
     bare: list[str] = []
     base = ""
     for character in unicodedata.normalize("NFD", same_key(text)):

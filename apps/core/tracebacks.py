@@ -1,6 +1,6 @@
-"""Tracebacks for the log: where it broke and by what kind of exception, never the exception's text.
+"""Tracebacks for the log with the class of each exception but without its text.
 
-The text of an exception often quotes the value that it could not take, and that may be personal data.
+The text of an exception often quotes the value that caused it, which may be personal data.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ CONTEXT = "While the above exception was handled, another one occurred:"
 def without_text(
     exc_info: tuple[type[BaseException], BaseException, TracebackType | None],
 ) -> str:
-    """The traceback as Python prints it, with the class of each exception alone. For structlog."""
+    """Format a traceback as Python does, with the exception's class in place of its text. For structlog."""
     return "\n".join(_lines(exc_info[1], seen=set()))
 
 

@@ -1,4 +1,4 @@
-"""Liveness, readiness, and the pages for what went wrong before a view could answer."""
+"""Liveness, readiness, and the error pages."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
 from apps.core import readiness, sealed_entries
-from apps.core.connections import is_away
-from apps.core.context_processors import environment_words
+from apps.core.connections import is_database_unavailable
+from apps.core.context_processors import environment_label
 from apps.core.filters import UnreadableAddress
 from apps.core.form_input import NamedTwice
 from apps.core.keyset import UnreadableKey
@@ -25,29 +25,29 @@ from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import support_code
 from apps.core.uploads import FileRefused
 
-TOO_MUCH = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
-SENDS = "consumers:new"  # the one form behind which something leaves the portal
+TOO_LARGE_ERRORS = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
+CREATE_VIEW = "consumers:new"  # the only view that sends data to the vendor
 
 
 @login_not_required
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    """The process answers. Asks nothing else, so that a lost database does not restart every process."""
+    """Liveness: the process answers. Uses no database, so that an outage does not restart every process."""
     return HttpResponse("ok", content_type="text/plain")
 
 
 @login_not_required
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """The process may be given people. What fails is in the log, not in the answer: it is public."""
+    """Readiness: 200 or 503. The answer is public, so failed checks are named only in the log."""
     if readiness.failures_in_time():
         return HttpResponse("not ready", status=HTTPStatus.SERVICE_UNAVAILABLE, content_type="text/plain")
     return HttpResponse("ready", content_type="text/plain")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """handler400; 413 where more was sent than the portal takes."""
-    if isinstance(exception, TOO_MUCH):
+    """handler400. Answers 413 if the request is too large."""
+    if isinstance(exception, TOO_LARGE_ERRORS):
         return _plain_page(request, "413.html", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     return _plain_page(
         request,
@@ -67,50 +67,50 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """CSRF_FAILURE_VIEW: the form's secret is missing or old. Django logs the reason; nothing was done.
+    """CSRF_FAILURE_VIEW: the CSRF token is missing or old. Django logs the reason; nothing was done.
 
-    Somebody who signed in again in another window sends an old secret with a good form: it comes back filled.
+    A person who has signed in again in another window sends an old token: the entry is sealed, and the page
+    comes back filled in.
     """
-    person = getattr(request, "user", None)  # not there when an earlier middleware refused
-    if person is not None and person.is_authenticated and sealed_entries.keep(request):
+    person = getattr(request, "user", None)  # missing if an earlier middleware refused the request
+    if person is not None and person.is_authenticated and sealed_entries.seal(request):
         return HttpResponseSeeOther(request.get_full_path())
     context = {"support_code": support_code(request)}
     return render(request, "errors/csrf.html", context, status=HTTPStatus.FORBIDDEN)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """handler500; 503 where the database does not answer: that passes."""
+    """handler500. Answers 503 if the database does not answer."""
     error = sys.exc_info()[1]  # Django calls this while the exception is being handled
     context: dict[str, Any] = {
         "unchanged": _changed_nothing(request, error),
-        "may_be_sent": _view_of(request) == SENDS,
+        "may_be_sent": _view_name(request) == CREATE_VIEW,
     }
-    if is_away(error):
-        context["entry"] = sealed_entries.sent_again(request)
+    if is_database_unavailable(error):
+        context["entry"] = sealed_entries.posted_fields(request)
         return _plain_page(request, "503.html", HTTPStatus.SERVICE_UNAVAILABLE, **context)
     return _plain_page(request, "500.html", HTTPStatus.INTERNAL_SERVER_ERROR, **context)
 
 
 def _changed_nothing(request: HttpRequest, error: BaseException | None) -> bool:
-    """Whether what was sent here is undone for certain: act and event are one transaction, and it failed.
+    """Whether the request certainly changed nothing: change and event are one transaction, which failed.
 
-    Not where the answer was ready when the database failed: the act is done then, and only the session was
-    not written.
+    False if the answer was ready when the database failed: the change is done, only the session is not saved.
     """
     if request.method != "POST" or getattr(request, "answer_was_ready", False):
         return False
-    return isinstance(error, (DatabaseError, InterfaceError)) and _view_of(request) != SENDS
+    return isinstance(error, (DatabaseError, InterfaceError)) and _view_name(request) != CREATE_VIEW
 
 
-def _view_of(request: HttpRequest) -> str:
-    """The name of the view that was reached; empty where the request came to none."""
+def _view_name(request: HttpRequest) -> str:
+    """The URL name of the request's view; empty if the address was not resolved."""
     return request.resolver_match.view_name if request.resolver_match else ""
 
 
 def _plain_page(request: HttpRequest, template: str, status: HTTPStatus, **context: Any) -> HttpResponse:
-    """A page without context processors, person and session: what they need may be what is broken."""
+    """Render a page without context processors, user and session, because those may be what failed."""
     context = {
-        "environment_words": environment_words(),
+        "environment_label": environment_label(),
         "is_practice": settings.PRACTICE_MODE,
         "support_code": support_code(request),
         **context,

@@ -9,7 +9,7 @@ from contextlib import closing, suppress
 
 import pytest
 
-from consumerportal.web_worker import HELD_BYTES
+from consumerportal.web_worker import MAX_BUFFERED_BYTES
 from tests.support.deployed import NEW, PASSWORDS, Place, Portal, place, portal, wait_until
 from tests.support.hostile_clients import KINDS, PAGE, Attack, Kind, attacking
 from tests.support.http_browser import Browser
@@ -196,7 +196,7 @@ def test_all_bodies_together_have_a_size_limit(one: Portal, person: Browser) -> 
     for connection in connections:
         with suppress(OSError):
             connection.sendall(request)
-    assert one.server.resident_bytes - before < 1.5 * HELD_BYTES
+    assert one.server.resident_bytes - before < 1.5 * MAX_BUFFERED_BYTES
     with person.tab() as tab:
         assert tab.get(NEW).status == 200
     for connection in connections:

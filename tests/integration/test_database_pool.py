@@ -50,7 +50,7 @@ def test_caller_waits_longer_than_the_pools_own_timeout_if_all_connections_are_i
 
 
 def test_wait_for_a_connection_has_a_limit(pool: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "LONGEST_WAIT", 0.1)
+    monkeypatch.setattr(base, "MAX_WAIT", 0.1)
     used = taken(pool)
     with pytest.raises(OperationalError):
         connection.ensure_connection()
@@ -76,4 +76,4 @@ def test_refusing_server_is_not_waited_for(pool: Any, monkeypatch: pytest.Monkey
     begin = time.monotonic()
     with pytest.raises(OperationalError):
         connection.ensure_connection()
-    assert time.monotonic() - begin < base.LONGEST_WAIT / 2
+    assert time.monotonic() - begin < base.MAX_WAIT / 2

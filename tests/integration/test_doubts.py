@@ -69,7 +69,7 @@ def test_reference_from_before_the_send_is_created_with_a_doubt_for_supervisors(
         assert PINNED in pinned
         assert "Created, to be checked" in pinned
     [line] = [line for line in lines() if line.name == "doubtful"]
-    assert (line.words, line.level) == ("1", Level.ATTENTION)
+    assert (line.text, line.level) == ("1", Level.WARNING)
 
 
 def test_supervisors_resolution_ends_the_doubt(
@@ -134,7 +134,7 @@ def test_usual_answer_has_no_doubt(as_staff: Client, as_supervisor: Client, sand
     assert 'class="panel panel-created' in text(as_staff.get(f"/submissions/{submission.public_id}/"))
     assert PINNED not in text(as_supervisor.get("/"))
     [line] = [line for line in lines() if line.name == "doubtful"]
-    assert line.level is Level.WELL
+    assert line.level is Level.OK
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ def test_fault_is_a_page(of_staff: Client, lines: Lines, monkeypatch: pytest.Mon
     def fault(**_: Any) -> None:
         raise RuntimeError(TEXT_OF_THE_FAULT)
 
-    monkeypatch.setattr("apps.consumers.events.record_listed", fault)
+    monkeypatch.setattr("apps.consumers.recording.record_listed", fault)
     _expect_page(of_staff.get("/submissions/"), 500, "The portal has an error", lines())
 
 
@@ -184,7 +184,7 @@ def test_fault_during_a_database_outage_is_a_page(
         no_database()
         raise RuntimeError(TEXT_OF_THE_FAULT)
 
-    monkeypatch.setattr("apps.consumers.events.record_listed", fault)
+    monkeypatch.setattr("apps.consumers.recording.record_listed", fault)
     _expect_page(of_staff.get("/submissions/"), 500, "The portal has an error", lines())
 
 

@@ -185,7 +185,7 @@ def test_new_encryption_key_in_front_works_once_accepted(
     assert f"Accepted: encryption:{new[:16]}" in capsys.readouterr().out
     events = AuditEvent.objects.count()
     call_command("register_keys")
-    assert "knows these keys already" in capsys.readouterr().out
+    assert "These keys are already registered" in capsys.readouterr().out
     assert AuditEvent.objects.count() == events
 
 
@@ -239,7 +239,7 @@ def test_worker_waits_for_the_database_before_comparing_keys(
         if next(away):
             raise OperationalError
 
-    monkeypatch.setattr(worker, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(worker, "ROUND_INTERVAL", 0.01)
     monkeypatch.setattr(worker, "accept_keys", accept)
     assert worker.keys_are_accepted(threading.Event())
     assert caplog.text.count("worker_waits_for_the_database") == 2

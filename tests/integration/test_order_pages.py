@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from typing import Any
 from unittest.mock import MagicMock, create_autospec
 
@@ -11,8 +12,10 @@ import pytest
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.test import Client
-from django.urls import reverse
+from django.urls import get_resolver, reverse
+from pytest_django import Settings
 
+from apps.accounts.models import User
 from apps.audit.models import AuditEvent
 from apps.cdp.client import CdpClient
 from apps.cdp.errors import (
@@ -29,6 +32,7 @@ from apps.cdp.errors import (
     CdpUnreachable,
 )
 from apps.cdp.records import Order
+from apps.consumers.models import Outcome
 from apps.orders import views
 from sandbox.data.seed import (
     FAMILY_ORDER,
@@ -40,10 +44,12 @@ from sandbox.data.seed import (
 from sandbox.data.seed_guests import GUEST_WITH_PROFILE, GUESTS_SHARING_EMAIL
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import store
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 TRAVELLER = "ff53a46f-5ead-403a-84c4-b877678537a3"
+ORDER_PAGE_LINK = re.compile(r'href="/(?:orders|guests|order-consumers)/')
 NOBODY = "00000000-0000-4000-8000-000000000000"
 MARK = "Zaphod-7391"  # stands for personal data in a vendor's message
 PAGES = {
@@ -303,3 +309,20 @@ def test_anonymous_request_leads_to_the_sign_in(client: Client, fake: MagicMock)
 def test_pages_accept_only_get(as_supervisor: Client, fake: MagicMock, page: str) -> None:
     assert as_supervisor.post(PAGES[page]).status_code == 405
     assert fake.method_calls == []
+
+
+def test_the_setting_turns_the_order_pages_off(settings: Settings, as_staff: Client, staff: User) -> None:
+    address = f"/submissions/{store(staff, Outcome.CREATED, guest_ref=GUEST_WITH_PROFILE).public_id}/"
+    for path in ("/", address):
+        assert ORDER_PAGE_LINK.search(_text(as_staff.get(path)))
+    settings.CDP_ORDER_PAGES = False
+    for path in ("/", address):
+        assert not ORDER_PAGE_LINK.search(_text(as_staff.get(path)))
+    pattern = get_resolver().namespace_dict["orders"][1]
+    names = {key for key in pattern.reverse_dict if isinstance(key, str)}
+    assert len(names) == 4
+    for name in names:
+        args = [] if name == "orders" else [NOBODY]
+        answer = as_staff.get(reverse(f"orders:{name}", args=args))
+        assert (name, answer.status_code) == (name, 404)
+        assert "There is no page at this address" in _text(answer)

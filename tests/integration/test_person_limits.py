@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from apps.accounts import middleware
 from apps.accounts.models import User
-from apps.core.sealed_entries import MARK_FIELD
+from apps.core.sealed_entries import AUTHOR_FIELD
 from apps.history.models import Export
 from sandbox.server.sandbox_server import SandboxServer
 from tests.integration.test_export import entry
@@ -98,7 +98,7 @@ def test_denials_beyond_the_limit_are_not_recorded(settings: Settings, as_staff:
 
 
 def test_anonymous_posts_create_a_limited_number_of_sessions() -> None:
-    most = middleware.ANONYMOUS_SESSIONS.most
+    most = middleware.ANONYMOUS_SESSIONS.max_acts
     for _ in range(most + 10):
         answer = Client().post("/accounts/session/")
         assert (answer.status_code, answer["Location"]) == (302, "/accounts/login/?next=/")
@@ -110,7 +110,7 @@ def test_anonymous_posts_create_a_limited_number_of_sessions() -> None:
         NEW,
         "/accounts/set-password/MQ/x/",
     ):
-        Client().post(path, {"login": "a", "password": "b", MARK_FIELD: "forged"})
+        Client().post(path, {"login": "a", "password": "b", AUTHOR_FIELD: "forged"})
     assert Session.objects.count() == most
     elsewhere = Client(REMOTE_ADDR="192.0.2.9")
     elsewhere.post("/accounts/session/")
@@ -125,9 +125,9 @@ def test_visitor_with_a_session_gets_no_second_one() -> None:
 
 
 def test_sealed_entries_of_a_person_have_a_limit_that_the_page_reports(as_staff: Client, staff: User) -> None:
-    values = {MARK_FIELD: str(as_staff.get(NEW).context["entry_of"]), "last_name": "Keptington"}
+    values = {AUTHOR_FIELD: str(as_staff.get(NEW).context["entry_of"]), "last_name": "Keptington"}
     sessions = Session.objects.count()
-    most = middleware.SEALED_ENTRIES.most
+    most = middleware.SEALED_ENTRIES.max_acts
     last = None
     for number in range(most):
         last = Client(REMOTE_ADDR=f"192.0.2.{number}")  # one address of a whole office: not limited

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.consumers.models import Submission
-from apps.core.sealed_entries import MARK_FIELD
+from apps.core.sealed_entries import AUTHOR_FIELD
 from tests.support.people import PASSWORD, make_person
 
 pytestmark = pytest.mark.django_db
@@ -24,7 +24,7 @@ def _mark_of(client: Client) -> str:
 
 def _entry(mark: str) -> dict[str, str]:
     return {
-        MARK_FIELD: mark,
+        AUTHOR_FIELD: mark,
         "last_name": "Keptington",
         "passport_number": "KEPT12345",
         "emails-TOTAL_FORMS": "2",
@@ -61,7 +61,7 @@ def test_sealed_entry_is_not_readable_in_the_session_row(as_staff: Client) -> No
     visitor.post(NEW, _entry(_mark_of(as_staff)))
     session = Session.objects.get(session_key=visitor.session.session_key)
     readable = str(session.get_decoded()) + session.session_data
-    assert "kept_entry" in readable
+    assert "sealed_entry" in readable
     for value in ("Keptington", "KEPT12345", "kept@example.com"):
         assert value not in readable
 
@@ -71,14 +71,14 @@ def test_another_person_who_signs_in_does_not_see_it(as_staff: Client) -> None:
     visitor.post(NEW, _entry(_mark_of(as_staff)))
     _sign_in(visitor, make_person("mallory", "staff"))
     assert "Keptington" not in visitor.get(NEW).content.decode()
-    assert "kept_entry" not in visitor.session
+    assert "sealed_entry" not in visitor.session
 
 
 @pytest.mark.parametrize("mark", ["", "1", "1:forged", "eyJ9:1a:b"])
 def test_without_a_valid_mark_nothing_is_sealed(mark: str) -> None:
     visitor = Client()
     visitor.post(NEW, _entry(mark))
-    assert "kept_entry" not in visitor.session
+    assert "sealed_entry" not in visitor.session
 
 
 def test_form_of_an_older_sign_in_returns_instead_of_a_refusal(staff: User) -> None:

@@ -241,12 +241,12 @@ def test_typed_names_are_not_stored_as_plain_digests(pat: User) -> None:
 
 
 def test_expired_records_are_deleted() -> None:
-    limit = limits.Limit("test", most=1, seconds=60)
-    limits.Limit("test", most=1, seconds=0).take("gone")
-    limit.take("stays")
+    limit = limits.Limit("test", max_acts=1, seconds=60)
+    limits.Limit("test", max_acts=1, seconds=0).acquire("gone")
+    limit.acquire("stays")
     cache.set("gone", 1, timeout=-5)
     cache.set("stays", 1, timeout=60)
-    limits.forget_expired()
+    limits.delete_expired()
     assert LimitedAct.objects.count() == 1
     assert limit.is_reached("stays")
     with connection.cursor() as cursor:

@@ -14,15 +14,15 @@ from django.test import Client
 from pytest_django import Settings
 
 from apps.accounts.models import User
-from apps.cdp.exchange import Contact
+from apps.cdp.exchange import AnswerHealth
 from apps.cdp.factory import get_client
 from apps.consumers import connection_health
 from apps.consumers.models import ConnectionHealth, Outcome
 from apps.consumers.reconciliation import circuit_breaker
 from apps.consumers.sending import spool
 from apps.consumers.sending.result import Result
-from apps.core import signs
-from apps.core.models import SignOfLife
+from apps.core import heartbeats
+from apps.core.models import Heartbeat
 from consumerportal import status
 from consumerportal.status import Level, Line
 from sandbox.data.seed import FAULT_ORDERS, SAMPLE_ORDER
@@ -36,8 +36,8 @@ NEW = "/consumers/new/"
 
 
 @pytest.fixture(autouse=True)
-def _no_news() -> None:
-    connection_health.forget_latest()
+def _no_answer_yet() -> None:
+    connection_health.clear_latest()
 
 
 def line(name: str) -> Line:
@@ -60,7 +60,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
 def test_refused_credentials_are_shown_to_administrators_until_a_successful_answer(
     as_staff: Client, as_administrator: Client, sandbox: SandboxServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    signs.give(signs.WORKER)
+    heartbeats.record_heartbeat(heartbeats.WORKER)
     assert "Needs attention" not in text(as_administrator.get("/"))
     as_staff.post(NEW, posted(order=FAULT_ORDERS["401"]))
     since = ConnectionHealth.objects.get().refused_since
@@ -73,7 +73,7 @@ def test_refused_credentials_are_shown_to_administrators_until_a_successful_answ
     as_staff.post(NEW, posted(clean(), order=FAULT_ORDERS["401"]))
     assert ConnectionHealth.objects.get().refused_since == since, "Since when, not when last"
     as_staff.post(NEW, posted())
-    assert line("credentials").level is Level.WELL
+    assert line("credentials").level is Level.OK
     assert "Needs attention" not in text(as_administrator.get("/"))
 
 
@@ -84,22 +84,22 @@ def test_reconciliation_reports_refused_credentials(as_staff: Client, sandbox: S
 
 
 def test_vendor_fault_does_not_change_the_credentials_status(sandbox: SandboxServer) -> None:
-    connection_health.note(Contact(401, None))
+    connection_health.record_answer(AnswerHealth(401, None))
     connection_health.store_latest()
-    connection_health.note(Contact(503, None))
+    connection_health.record_answer(AnswerHealth(503, None))
     connection_health.store_latest()
-    assert line("credentials").level is Level.PROBLEM
+    assert line("credentials").level is Level.CRITICAL
 
 
 def test_unchanged_health_is_written_once_a_minute_and_changes_immediately(
     django_assert_num_queries: Any,
 ) -> None:
-    connection_health.note(Contact(200, 0.0))
+    connection_health.record_answer(AnswerHealth(200, 0.0))
     connection_health.store_latest()
-    connection_health.note(Contact(200, 0.0))
+    connection_health.record_answer(AnswerHealth(200, 0.0))
     with django_assert_num_queries(0):
         connection_health.store_latest()
-    connection_health.note(Contact(401, 0.0))
+    connection_health.record_answer(AnswerHealth(401, 0.0))
     connection_health.store_latest()
     assert ConnectionHealth.objects.get().refused_status == 401
 
@@ -108,92 +108,92 @@ def test_failed_write_of_health_is_ignored_and_repeated(monkeypatch: pytest.Monk
     def gone(**_: object) -> None:
         raise OperationalError
 
-    connection_health.note(Contact(401, None))
+    connection_health.record_answer(AnswerHealth(401, None))
     with monkeypatch.context() as patch:
         patch.setattr(ConnectionHealth.objects, "get_or_create", gone)
         connection_health.store_latest()
-    connection_health.note(Contact(401, None))
+    connection_health.record_answer(AnswerHealth(401, None))
     connection_health.store_latest()
     assert ConnectionHealth.objects.get().refused_status == 401
 
 
 # --- The clock ------------------------------------------------------------------------------------
 def test_clock_is_compared_with_the_vendors_date(sandbox: SandboxServer) -> None:
-    assert line("clock").words == "Not compared with Sitecore CDP yet"
+    assert line("clock").text == "Not compared with Sitecore CDP yet"
     get_client().retrieve_order(SAMPLE_ORDER)
     connection_health.store_latest()
     ahead = ConnectionHealth.objects.get().clock_ahead
     assert ahead is not None
     assert -1 < ahead < 3
-    assert line("clock").level is Level.WELL
+    assert line("clock").level is Level.OK
 
 
 @pytest.mark.parametrize(("ahead", "words"), [(190.4, "190 seconds ahead"), (-3600.0, "3600 seconds behind")])
 def test_clock_error_is_a_problem(ahead: float, words: str) -> None:
-    connection_health.note(Contact(200, ahead))
+    connection_health.record_answer(AnswerHealth(200, ahead))
     connection_health.store_latest()
-    assert words in line("clock").words
-    assert line("clock").level is Level.PROBLEM
+    assert words in line("clock").text
+    assert line("clock").level is Level.CRITICAL
 
 
 # --- Unknown outcomes, lookups, worker, spool -----------------------------------------------------
 def test_unknown_outcomes_are_counted_and_an_old_one_is_a_problem(staff: User) -> None:
-    assert line("unknowns").level is Level.WELL
+    assert line("unknowns").level is Level.OK
     store(staff, Outcome.UNKNOWN)
-    assert line("unknowns").level is Level.ATTENTION
+    assert line("unknowns").level is Level.WARNING
     oldest = store(staff, Outcome.UNKNOWN, clean(), submitted_at=ago(days=2))
     found = line("unknowns")
-    assert (found.level, found.moment) == (Level.PROBLEM, oldest.submitted_at)
-    assert "2 open" in found.words
+    assert (found.level, found.moment) == (Level.CRITICAL, oldest.submitted_at)
+    assert "2 open" in found.text
 
 
 def test_send_that_outlasts_the_workers_turn_is_a_problem(staff: User) -> None:
     store(staff, Outcome.SENDING, deadline=ago(seconds=1))
-    assert line("overdue").level is Level.WELL
+    assert line("overdue").level is Level.OK
     oldest = store(staff, Outcome.SENDING, clean(), deadline=ago(hours=1), submitted_at=ago(hours=1))
     found = line("overdue")
-    assert (found.level, found.moment) == (Level.PROBLEM, oldest.submitted_at)
+    assert (found.level, found.moment) == (Level.CRITICAL, oldest.submitted_at)
 
 
 def test_reconciliation_pause_is_shown_with_its_reason(settings: Settings) -> None:
     from apps.cdp.errors import CdpUnreachable
 
-    assert "Off:" in line("look_ups").words
+    assert "by hand" in line("reconciliation").text
     settings.CDP_RECONCILIATION = True
-    assert line("look_ups").level is Level.WELL
+    assert line("reconciliation").level is Level.OK
     for _ in range(circuit_breaker.FAILURE_THRESHOLD):
         circuit_breaker.record_failure(CdpUnreachable("connect_refused"), datetime.datetime.now(datetime.UTC))
-    found = line("look_ups")
-    assert "did not accept the connection" in found.words
-    assert "Paused until" in found.words
+    found = line("reconciliation")
+    assert "did not accept the connection" in found.text
+    assert "Paused until" in found.text
     assert found.moment is not None
     assert found.moment > ago()
 
 
 def test_missing_worker_is_a_problem_and_the_portal_stays_ready(client: Client, settings: Settings) -> None:
-    assert line("worker").level is Level.PROBLEM
+    assert line("worker").level is Level.CRITICAL
     assert client.get("/readyz").status_code == 200
-    signs.give(signs.WORKER)
-    assert line("worker").level is Level.WELL
-    SignOfLife.objects.update(seen_at=ago(seconds=settings.WORKER_SILENT_SECONDS + 1))
-    assert line("worker").level is Level.PROBLEM
+    heartbeats.record_heartbeat(heartbeats.WORKER)
+    assert line("worker").level is Level.OK
+    Heartbeat.objects.update(seen_at=ago(seconds=settings.WORKER_SILENT_SECONDS + 1))
+    assert line("worker").level is Level.CRITICAL
     assert client.get("/readyz").status_code == 200
 
 
 def test_missing_trigger_is_a_problem_and_the_portal_stays_ready(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert line("database").level is Level.WELL
+    assert line("database").level is Level.OK
     monkeypatch.setattr(status, "missing_triggers", lambda _connection: ["audit_event_no_update"])
-    assert line("database").level is Level.PROBLEM
-    assert "audit triggers" in line("database").words
+    assert line("database").level is Level.CRITICAL
+    assert "audit triggers" in line("database").text
     assert client.get("/readyz").status_code == 200
 
 
 def test_spool_of_a_machine_with_a_dead_worker_stays_a_problem() -> None:
-    SignOfLife.objects.create(process="worker:other-machine:7", seen_at=ago(days=9), waiting_files=2)
-    signs.give(signs.WORKER)
-    assert (line("spool").words, line("spool").level) == ("2", Level.PROBLEM)
+    Heartbeat.objects.create(process="worker:other-machine:7", seen_at=ago(days=9), waiting_files=2)
+    heartbeats.record_heartbeat(heartbeats.WORKER)
+    assert (line("spool").text, line("spool").level) == ("2", Level.CRITICAL)
 
 
 def test_earlier_report_on_the_same_folder_is_superseded_under_any_host_name() -> None:
@@ -201,22 +201,22 @@ def test_earlier_report_on_the_same_folder_is_superseded_under_any_host_name() -
     assert place
     assert place == spool.folder_id()
     earlier = f"worker:{place}:a-container-of-yesterday:1"
-    SignOfLife.objects.create(process=earlier, seen_at=ago(seconds=60), waiting_files=2)
-    signs.give(signs.WORKER, place=place)
-    assert line("spool").level is Level.WELL
+    Heartbeat.objects.create(process=earlier, seen_at=ago(seconds=60), waiting_files=2)
+    heartbeats.record_heartbeat(heartbeats.WORKER, place=place)
+    assert line("spool").level is Level.OK
 
 
 def test_failure_in_any_living_worker_is_reported() -> None:
-    SignOfLife.objects.create(process="worker:other-machine:7", seen_at=ago(seconds=9), failing="drain_spool")
-    signs.give(signs.WORKER)
-    assert "drain_spool" in line("worker").words
-    assert line("worker").level is Level.PROBLEM
+    Heartbeat.objects.create(process="worker:other-machine:7", seen_at=ago(seconds=9), failing="drain_spool")
+    heartbeats.record_heartbeat(heartbeats.WORKER)
+    assert "drain_spool" in line("worker").text
+    assert line("worker").level is Level.CRITICAL
 
 
 def test_unwritable_spool_is_reported_before_it_is_needed(settings: Settings, tmp_path: Path) -> None:
     settings.SPOOL_DIR = tmp_path / "file"
     settings.SPOOL_DIR.write_text("in the way")
-    assert "cannot write to SPOOL_DIR" in line("spool").words
+    assert "cannot write into SPOOL_DIR" in line("spool").text
 
 
 def test_unreadable_disk_breaks_no_page(as_administrator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,25 +224,25 @@ def test_unreadable_disk_breaks_no_page(as_administrator: Client, monkeypatch: p
         raise PermissionError
 
     monkeypatch.setattr("shutil.disk_usage", refused)
-    assert "Cannot be read" in text(as_administrator.get("/status/"))
+    assert "Cannot be checked" in text(as_administrator.get("/status/"))
 
 
 def test_yesterdays_processes_are_deleted() -> None:
-    SignOfLife.objects.create(process="worker:old:1", seen_at=ago(days=2))
-    signs.give(signs.WORKER)
-    assert SignOfLife.objects.count() == 1
+    Heartbeat.objects.create(process="worker:old:1", seen_at=ago(days=2))
+    heartbeats.record_heartbeat(heartbeats.WORKER)
+    assert Heartbeat.objects.count() == 1
 
 
 def test_spooled_files_on_any_machine_are_a_problem(staff: User) -> None:
-    assert line("spool").level is Level.WELL
+    assert line("spool").level is Level.OK
     spool.write(store(staff, Outcome.SENDING).public_id, Result(Outcome.CREATED, consumer_ref=REF))
-    assert line("spool").words == "1"
-    signs.give(signs.WORKER, waiting_files=3)
-    assert line("spool").words == "3"
-    assert line("spool").level is Level.PROBLEM
+    assert line("spool").text == "1"
+    heartbeats.record_heartbeat(heartbeats.WORKER, waiting_files=3)
+    assert line("spool").text == "3"
+    assert line("spool").level is Level.CRITICAL
 
 
-@pytest.mark.parametrize(("free", "level"), [(50, Level.WELL), (5, Level.ATTENTION), (1, Level.PROBLEM)])
+@pytest.mark.parametrize(("free", "level"), [(50, Level.OK), (5, Level.WARNING), (1, Level.CRITICAL)])
 def test_filling_disk_is_reported(monkeypatch: pytest.MonkeyPatch, free: int, level: Level) -> None:
     class Usage:
         total = 100 * 10**9
@@ -250,7 +250,7 @@ def test_filling_disk_is_reported(monkeypatch: pytest.MonkeyPatch, free: int, le
     Usage.free = free * 10**9  # type: ignore[attr-defined]  # a stand-in
     monkeypatch.setattr("shutil.disk_usage", lambda _path: Usage)
     assert line("disk_1").level is level
-    assert f"{free}.0 GB free" in line("disk_1").words
+    assert f"{free}.0 GB free" in line("disk_1").text
 
 
 # --- The page and the command ---------------------------------------------------------------------
@@ -266,10 +266,10 @@ def test_page_shows_every_line_only_to_administrators(
 def test_command_exits_with_the_worst_level(staff: User, capsys: pytest.CaptureFixture[str]) -> None:
     code, said = run(capsys)
     assert code == 2
-    assert re.search(r"^PROBLEM +Background worker: ", said, re.MULTILINE)
-    signs.give(signs.WORKER)
+    assert re.search(r"^CRITICAL +Background worker: ", said, re.MULTILINE)
+    heartbeats.record_heartbeat(heartbeats.WORKER)
     code, said = run(capsys)
-    assert (code, "PROBLEM" in said) == (0, False), said
+    assert (code, "CRITICAL" in said) == (0, False), said
     store(staff, Outcome.UNKNOWN)
     assert run(capsys)[0] == 1
 
@@ -281,4 +281,4 @@ def test_command_reports_a_lost_database(
         raise OperationalError("password=hunter2")
 
     monkeypatch.setattr(status, "lines", gone)
-    assert run(capsys) == (2, "PROBLEM   Database: does not answer (OperationalError)\n")
+    assert run(capsys) == (2, "CRITICAL  Database: does not answer (OperationalError)\n")

@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import include, path
 from pytest_django import Settings
 
-from apps.core.uploads import takes_files
+from apps.core.uploads import accepts_files
 
 pytestmark = pytest.mark.django_db
 
@@ -21,7 +21,7 @@ LIMIT = 3_000_000
 BIG = b"x" * 2_700_000  # more than Django keeps in memory
 
 
-@takes_files(up_to=LIMIT)
+@accepts_files(up_to=LIMIT)
 def _taking(request: HttpRequest) -> HttpResponse:
     file = request.FILES["file"]
     assert isinstance(file, UploadedFile)

@@ -20,7 +20,7 @@ from django.db import OperationalError
 from apps.accounts.models import User
 from apps.consumers.models import Outcome
 from apps.consumers.reconciliation.resolution import mark_overdue_unknown
-from apps.core import signs
+from apps.core import heartbeats
 from apps.core.actor import Actor
 from consumerportal import status
 from consumerportal.management.commands import worker
@@ -34,7 +34,7 @@ BOUND = 30  # seconds
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(worker, "ROUND_INTERVAL", 0.01)
 
 
 @pytest.fixture(autouse=True)
@@ -120,10 +120,10 @@ def test_fault_in_one_duty_is_logged_and_delays_no_other(
     work_until_told(monkeypatch, look)
     assert len(rounds) == 2
     assert "worker_duty_failed drain_spool" in caplog.text
-    last = signs.latest(signs.WORKER)
+    last = heartbeats.latest(heartbeats.WORKER)
     assert last is not None
     assert last.failing == "drain_spool"
-    assert "drain_spool" in next(line.words for line in status.lines() if line.name == "worker")
+    assert "drain_spool" in next(line.text for line in status.lines() if line.name == "worker")
 
 
 def test_worker_process_waits_for_missing_tables_and_ends_on_sigterm(tmp_path: Path) -> None:

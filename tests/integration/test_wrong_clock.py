@@ -25,10 +25,10 @@ from apps.audit.models import AuditEvent
 from apps.audit.recording import record
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.reconciliation.resolution import mark_overdue_unknown
-from apps.core import clock, machine_clocks, signs
+from apps.core import clock, heartbeats, machine_clocks
 from apps.core.clock import Measurement
 from apps.core.limits import Limit
-from apps.core.models import MachineClock, SignOfLife
+from apps.core.models import Heartbeat, MachineClock
 from consumerportal import status
 from consumerportal.status import Level, Line
 from sandbox.server.sandbox_server import SandboxServer
@@ -109,12 +109,12 @@ def test_last_sign_in_is_not_written_by_the_machines_clock(staff: User) -> None:
 # --- Limits, links, devices -----------------------------------------------------------------------
 @BOTH_WAYS
 def test_counted_acts_count_on_every_machine(ahead: dt.timedelta) -> None:
-    limit = Limit("wrong_clock", most=1, seconds=60)
+    limit = Limit("wrong_clock", max_acts=1, seconds=60)
     with machine(ahead):
-        assert limit.take("somebody") is not None
-    assert limit.take("somebody") is None
+        assert limit.acquire("somebody") is not None
+    assert limit.acquire("somebody") is None
     with machine(-ahead):
-        assert limit.take("somebody") is None
+        assert limit.acquire("somebody") is None
 
 
 def test_password_attempts_of_a_signed_in_person_are_limited(as_staff: Client) -> None:
@@ -184,27 +184,27 @@ def test_worker_gives_up_only_overdue_sends(staff: User, ahead: dt.timedelta) ->
 
 # --- Heartbeats and status ------------------------------------------------------------------------
 def test_heartbeat_from_the_future_is_ignored() -> None:
-    signs.give(signs.WORKER)
-    assert line("worker").level is Level.WELL
-    SignOfLife.objects.update(seen_at=dt.datetime.now(dt.UTC) + OFF)
-    assert signs.alive(signs.WORKER) == []
-    assert signs.latest(signs.WORKER) is None
-    assert line("worker").level is Level.PROBLEM
+    heartbeats.record_heartbeat(heartbeats.WORKER)
+    assert line("worker").level is Level.OK
+    Heartbeat.objects.update(seen_at=dt.datetime.now(dt.UTC) + OFF)
+    assert heartbeats.current(heartbeats.WORKER) == []
+    assert heartbeats.latest(heartbeats.WORKER) is None
+    assert line("worker").level is Level.CRITICAL
 
 
 @BOTH_WAYS
 def test_heartbeat_of_a_wrong_machine_has_the_true_time(ahead: dt.timedelta) -> None:
     with machine(ahead):
-        signs.give(signs.WORKER)
-    assert is_now(SignOfLife.objects.get().seen_at)
-    assert len(signs.alive(signs.WORKER)) == 1
+        heartbeats.record_heartbeat(heartbeats.WORKER)
+    assert is_now(Heartbeat.objects.get().seen_at)
+    assert len(heartbeats.current(heartbeats.WORKER)) == 1
 
 
 def test_files_reported_by_a_future_heartbeat_expire() -> None:
     future = dt.datetime.now(dt.UTC) + OFF
-    SignOfLife.objects.create(process="worker:here:other:1", seen_at=future, waiting_files=3)
-    signs.give(signs.WORKER, place="here")
-    assert SignOfLife.objects.get(process="worker:here:other:1").waiting_files == 0
+    Heartbeat.objects.create(process="worker:here:other:1", seen_at=future, waiting_files=3)
+    heartbeats.record_heartbeat(heartbeats.WORKER, place="here")
+    assert Heartbeat.objects.get(process="worker:here:other:1").waiting_files == 0
 
 
 def stored(machine: str, ahead: float, **ago: float) -> None:
@@ -217,7 +217,7 @@ def test_only_recently_measured_machines_beyond_the_tolerance_differ() -> None:
     stored("behind", -2.5, minutes=1)
     stored("good", 1.9, seconds=1)
     stored("gone", 2700, hours=1)
-    assert [one.machine for one in machine_clocks.wrong()] == ["ahead", "behind"]
+    assert [one.machine for one in machine_clocks.wrong_clocks()] == ["ahead", "behind"]
 
 
 def test_each_machine_has_one_row_and_a_removed_machine_is_deleted(settings: Settings) -> None:
@@ -225,7 +225,7 @@ def test_each_machine_has_one_row_and_a_removed_machine_is_deleted(settings: Set
     stored("gone", 0.0, days=2)
     for ahead in (OFF, -OFF):
         with machine(ahead):
-            machine_clocks.report()
+            machine_clocks.store_measurement()
     one = MachineClock.objects.get()
     assert (one.machine, one.ahead) == ("web-1", -2700.0)
     assert is_now(one.measured_at)
@@ -233,16 +233,16 @@ def test_each_machine_has_one_row_and_a_removed_machine_is_deleted(settings: Set
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="One machine and its clock")
 def test_status_names_the_differing_machines() -> None:
-    assert line("machine_clocks").level is Level.WELL
+    assert line("machine_clocks").level is Level.OK
     stored("ahead", 2700.2, seconds=1)
     stored("behind", -2.5, minutes=1)
     found = line("machine_clocks")
-    assert found.level is Level.ATTENTION
-    assert found.words == (
+    assert found.level is Level.WARNING
+    assert found.text == (
         "ahead is 2700 seconds ahead of the database; behind is 2 seconds behind the database"
     )
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="There may be several machines")
 def test_status_reports_a_single_machine_on_sqlite() -> None:
-    assert line("machine_clocks").words == "One machine, whose clock is the time"
+    assert line("machine_clocks").text == "One machine, whose clock is used"

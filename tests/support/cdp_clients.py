@@ -11,7 +11,7 @@ from apps.cdp.attempt import Clock, Limits, utc_now
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import Creation, NewConsumer
 from apps.cdp.errors import CdpError
-from apps.cdp.exchange import Contact, Exchange, tell_nobody
+from apps.cdp.exchange import AnswerHealth, Exchange, ignore_health
 from apps.cdp.links import BaseUrl
 from apps.cdp.transport import Credentials, Transport
 
@@ -32,7 +32,7 @@ def client_of(
     credentials: tuple[str, str] = ("KEY-MARKER", "TOKEN-MARKER"),
     clock: Clock = utc_now,
     pauses: list[float] | None = None,
-    tell: Callable[[Contact], None] = tell_nobody,
+    report_health: Callable[[AnswerHealth], None] = ignore_health,
 ) -> CdpClient:
     """A client for a base URL. With `pauses` it records each pause (seconds) instead of sleeping."""
     transport = Transport(
@@ -45,7 +45,9 @@ def client_of(
     )
     limits = Limits(connect=connect, read=read, total=total)
     noted = pauses if pauses is not None else []
-    return CdpClient(Exchange(transport, limits, clock=clock, sleep=noted.append, tell=tell))
+    return CdpClient(
+        Exchange(transport, limits, clock=clock, sleep=noted.append, report_health=report_health)
+    )
 
 
 def soon() -> dt.datetime:

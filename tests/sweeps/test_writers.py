@@ -23,7 +23,7 @@ MAY_WRITE = {
     "apps/consumers/reconciliation/circuit_breaker.py",
     "apps/core/limits.py",
     "apps/core/machine_clocks.py",
-    "apps/core/signs.py",
+    "apps/core/heartbeats.py",
 }
 WRITING = re.compile(
     r"\.objects\b.*\.(create|bulk_create|get_or_create|update_or_create|update|bulk_update|delete)$"

@@ -158,9 +158,14 @@ def _normalised(events: Iterable[AuditEvent]) -> tuple[object, ...]:
 
 
 def own_page(name: str, reference: str) -> str:
-    """The address of our page of a vendor's record; empty where there is no reference that it could take."""
+    """The address of our page of a vendor's record.
+
+    Empty if the reference does not fit into the address, or if the order pages are turned off.
+    """
+    if not settings.CDP_ORDER_PAGES or not reference:
+        return ""
     try:
-        return reverse(name, args=[reference]) if reference else ""
+        return reverse(name, args=[reference])
     except NoReverseMatch:
         return ""
 
@@ -191,6 +196,7 @@ def receipt(submission: Submission, client: CdpClient) -> dict[str, Any]:
         "unreadable": submission.is_unreadable,
         "answered": answer is not None,
         "rows": compared(sent, answer, _normalised(events)),
+        "order_path": own_page("orders:order", submission.order_ref),
         "guest_path": own_page("orders:guest", submission.guest_ref),
         "links": returned_links(submission, client),
         "timeline": timeline(events),

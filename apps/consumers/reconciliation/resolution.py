@@ -33,7 +33,7 @@ from apps.consumers.reconciliation.evidence import Evidence
 from apps.consumers.recording import event_of
 from apps.core import clock
 from apps.core.actor import Actor
-from apps.core.connections import is_away
+from apps.core.connections import is_database_unavailable
 from apps.core.encryption import encrypt
 
 logger = logging.getLogger(__name__)
@@ -208,7 +208,7 @@ def mark_overdue_unknown(actor: Actor) -> int:
         try:
             marked += _mark_unknown(submission, actor)
         except DatabaseError as error:
-            if is_away(error):
+            if is_database_unavailable(error):
                 raise
             # A row that the database refuses must not stop the others.
             logger.exception("overdue_not_marked %s", submission.public_id)

@@ -34,7 +34,7 @@ from apps.consumers.presenters import receipts
 from apps.consumers.sending import storing, submit
 from apps.core import sealed_entries
 from apps.core.actor import Actor
-from apps.core.context_processors import environment_words
+from apps.core.context_processors import environment_label
 from apps.core.form_input import doubled, single
 from apps.core.permissions import requires
 from apps.core.redirects import HttpResponseSeeOther
@@ -53,7 +53,7 @@ def new(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _posted(request)
     earlier = _earlier_try(request)
-    kept = sealed_entries.take(request)
+    kept = sealed_entries.unseal(request)
     if kept is not None:
         # The same token: an earlier send of this form, whose answer was lost, is recognised by it.
         entry = Entry.typed(kept, selectors.providers(), token=_token_of(kept))
@@ -146,7 +146,7 @@ def _page(
         {
             "entry": entry,
             "errors": errors,
-            "entry_of": sealed_entries.mark(request),
+            "entry_of": sealed_entries.author_token(request),
             "required_fields": required_fields(),
             "seconds_to_wait": round(settings.CDP_TOTAL_TIMEOUT) + ANSWER_MARGIN,
             "earlier_headline": labels.headline(Outcome(earlier.outcome)) if earlier else "",
@@ -176,7 +176,7 @@ def _not_stored(request: HttpRequest, failure: storing.OutcomeNotStored) -> Http
             "consumer_ref": failure.result.consumer_ref,
             "order_ref": failure.submission.order_ref,
             "spooled": failure.spooled,
-            "environment_words": environment_words(),
+            "environment_label": environment_label(),
             "support_code": support_code(request),
         },
     )

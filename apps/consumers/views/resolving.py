@@ -115,7 +115,9 @@ def _confirmation(
         context["errors"] = [FieldError("#id_created-compared", said)]
     recording.record_viewed(submission, actor)
     return render(
-        request, "consumers/resolve_confirm.html", {**context, "entry_of": sealed_entries.mark(request)}
+        request,
+        "consumers/resolve_confirm.html",
+        {**context, "entry_of": sealed_entries.author_token(request)},
     )
 
 

@@ -118,7 +118,7 @@ def receipt_page(
         **resolutions.receipt(submission, reader_of(request), forms=forms),
         "resolution_forms": forms,
         "errors": errors,
-        "entry_of": sealed_entries.mark(request),
+        "entry_of": sealed_entries.author_token(request),
     }
     response = render(request, "consumers/receipt.html", context)
     seconds = _looks_again_in(submission)
@@ -161,7 +161,7 @@ def typed_before(request: HttpRequest, submission: Submission) -> dict[str, str]
     The page that says so, where the submission was resolved meanwhile.
     """
     path = reverse("consumers:resolve", args=[submission.public_id])
-    kept = sealed_entries.take(request, path=path) or {}
+    kept = sealed_entries.unseal(request, path=path) or {}
     chosen = RESOLUTION_FORMS.get(kept.get("outcome", ""))
     as_seen = kept.get("seen", "") == resolution.version_of(submission)
     if chosen is None or (as_seen and resolution.can_be_resolved(submission)):
@@ -182,7 +182,7 @@ def lost_page(request: HttpRequest, submission: Submission, form: ResolutionForm
         if resolution.can_be_resolved(submission)
         else [],
         "correcting": submission.is_resolved,
-        "entry_of": sealed_entries.mark(request),
+        "entry_of": sealed_entries.author_token(request),
     }
     return render(request, "consumers/resolve_lost.html", context, status=HTTPStatus.CONFLICT)
 

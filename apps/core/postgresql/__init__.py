@@ -1,1 +1,1 @@
-"""Django's PostgreSQL backend, for a pool that outlives an outage."""
+"""Django's PostgreSQL backend, with a connection pool that recovers from an outage."""

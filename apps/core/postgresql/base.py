@@ -1,7 +1,7 @@
-"""Connections out of the pool: none that the server has closed, and no long wait for a server that is away.
+"""A database backend whose pool returns no closed connection and does not wait for an unavailable server.
 
-Django loads this module by its name (``ENGINE`` in the settings). The pool alone gives out a connection
-without looking at it, and lets whoever wants one wait although every attempt to connect fails.
+Django loads this module by its name (``ENGINE`` in the settings). The pool alone returns connections without
+checking them, and makes callers wait even if every attempt to connect fails.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ import psycopg
 from django.db.backends.postgresql import base
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-LONGEST_WAIT = 10.0
-"""Seconds that a request waits for a connection while the server answers and all of them are in use."""
+MAX_WAIT = 10.0
+"""Seconds that a request waits for a connection while the server answers and all connections are in use."""
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's, with another way of taking a connection out of the pool."""
+    """Django's PostgreSQL backend with another way of getting a connection from the pool."""
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """A connection that works, as far as this machine can tell without asking the server.
+        """Return a connection that the server has not closed, without a query to the server.
 
-        The pool's own time-out is short (settings). After each, the wait ends where an attempt to connect has
-        failed meanwhile. Raises ``psycopg.OperationalError``, of which ``PoolTimeout`` is one.
+        The pool's own timeout is short (settings). After each timeout the wait ends if an attempt to connect
+        has failed meanwhile. Raises ``psycopg.OperationalError`` (also as ``PoolTimeout``).
         """
         pool = self.pool
         if pool is None:
             return super().get_new_connection(conn_params)
-        failed, end = _failed_attempts(pool), time.monotonic() + LONGEST_WAIT
+        failed, end = _failed_attempts(pool), time.monotonic() + MAX_WAIT
         while True:
             try:
                 connection = super().get_new_connection(conn_params)
@@ -40,7 +40,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 continue
             if _is_open(connection):
                 return connection
-            pool.putconn(connection)  # the pool throws it away and makes another
+            pool.putconn(connection)  # the pool discards it and opens another
 
 
 def _failed_attempts(pool: ConnectionPool[Any]) -> int:
@@ -48,9 +48,9 @@ def _failed_attempts(pool: ConnectionPool[Any]) -> int:
 
 
 def _is_open(connection: Any) -> bool:
-    """Whether the server has left the connection open. Asks the server only where something waits to be read.
+    """Whether the server has not closed the connection. Queries the server only if there are bytes to read.
 
-    On a connection that nobody uses that is, but for a rare notice, its end.
+    On an unused connection these are its end, or rarely a notice.
     """
     try:
         waiting = select.poll()

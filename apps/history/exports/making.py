@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from apps.core.connections import is_away
+from apps.core.connections import is_database_unavailable
 from apps.core.export.formats import Format
 from apps.history import writing
 from apps.history.exports import selections
@@ -213,6 +213,6 @@ def code_of(error: Exception) -> FailureCode:
         return FailureCode.DISK_FULL if error.errno in _NO_ROOM else FailureCode.DISK_FAILED
     if _is_lock(error.__cause__):
         return FailureCode.DATABASE_BUSY
-    if is_away(error):
+    if is_database_unavailable(error):
         return FailureCode.DATABASE_LOST
     return FailureCode.DATABASE_FAILED if isinstance(error, DatabaseError) else FailureCode.FAULT

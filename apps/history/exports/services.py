@@ -22,7 +22,7 @@ from apps.audit.recording import record
 from apps.audit.registry import EventType
 from apps.core import clock
 from apps.core.actor import Actor
-from apps.core.connections import is_away
+from apps.core.connections import is_database_unavailable
 from apps.history.audit_events import EXPORT_CANCELLED, EXPORT_FAILED, EXPORT_FINISHED, EXPORT_STARTED
 from apps.history.exports import selections
 from apps.history.models import ACTIVE, Export, State
@@ -225,7 +225,7 @@ def sweep(actor: Actor) -> int:
         try:
             swept += _end_lost(export, actor)
         except DatabaseError as error:
-            if is_away(error):
+            if is_database_unavailable(error):
                 raise
             # One row that the database refuses must not keep the slots of the others.
             logger.exception("export_not_swept %s", export.public_id)

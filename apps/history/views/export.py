@@ -80,7 +80,7 @@ def export(request: HttpRequest) -> HttpResponse:
         "count": count,
         "list_url": list_url,
         "time_zones": dict.fromkeys([timezone.get_current_timezone_name(), "UTC"]),
-        "entry_of": sealed_entries.mark(request),
+        "entry_of": sealed_entries.author_token(request),
     }
     return render(request, "history/export.html", context, status=status)
 
@@ -148,7 +148,7 @@ def file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
 
 
 def _to_begin_with(request: HttpRequest) -> dict[str, str]:
-    kept = sealed_entries.take(request)
+    kept = sealed_entries.unseal(request)
     if kept is not None:
         return kept
     return values_of(services.last_of(str(request.user.pk)), time_zone=timezone.get_current_timezone_name())

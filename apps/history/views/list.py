@@ -45,7 +45,7 @@ def submissions(request: HttpRequest) -> HttpResponse:
             search.add_error(None, person_limits.refusal(person_limits.Act.SEARCH))
             status = HTTPStatus.TOO_MANY_REQUESTS
     else:
-        search = SearchForm(kept=sealed_entries.take(request))
+        search = SearchForm(kept=sealed_entries.unseal(request))
     position = keyset.read_position(request.GET, selectors.NEWEST_BY)
     form = filter_form(request)
     context: dict[str, Any] = {
@@ -53,7 +53,7 @@ def submissions(request: HttpRequest) -> HttpResponse:
         "search": search,
         "search_url": _searched_url(request, {}),
         "search_errors": form_errors(search),
-        "entry_of": sealed_entries.mark(request),
+        "entry_of": sealed_entries.author_token(request),
         "everybody": request.user.has_perm(VIEW_ALL_SUBMISSIONS),
         "own": not request.user.has_perm(VIEW_ALL_SUBMISSIONS),
         "path": request.path,

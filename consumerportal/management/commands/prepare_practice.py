@@ -1,4 +1,4 @@
-"""What make run needs before the processes start: a database, people to sign in as, identity rules."""
+"""Prepares ``make run``: a database, people to sign in as, identity rules."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PRACTICE_RULES = (
 
 
 class Command(BaseCommand):
-    help = "Makes the practice database ready and prints the sign-ins. Running it again keeps the data."
+    help = "Prepares the practice database and prints the sign-ins. Existing data is not changed."
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.PRACTICE_MODE:
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         call_command("migrate", interactive=False, verbosity=0)
         require_accepted_keys()
         if has_people() and not has_practice_people():
-            raise CommandError("This database has people of its own. It is not for practice.")
+            raise CommandError("This database has other people than practice people. It is not for practice.")
         call_command("createcachetable", verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)
         if not identity_rules().exists():

@@ -1,4 +1,4 @@
-"""Accepts new keys on purpose."""
+"""Registers the keys of this machine in the database."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ ACTOR = Actor.system("register_keys")
 
 class Command(BaseCommand):
     help = (
-        "Makes every key of this machine (ENCRYPTION_KEYS, DIGEST_KEY, AUDIT_SIGNING_KEY) known to the"
-        " database. Every machine has to hold all of them from then on."
+        "Registers every key of this machine (ENCRYPTION_KEYS, DIGEST_KEY, AUDIT_SIGNING_KEY) in the"
+        " database. From then on every machine must have all of them."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -24,9 +24,9 @@ class Command(BaseCommand):
             "--forget-missing",
             action="store_true",
             help=(
-                "for keys that are lost or no longer needed: removes the known keys that this machine does"
-                " not hold. What they encrypted cannot be read any more, and after another DIGEST_KEY the"
-                " submissions of before are not found and do not stop a repeat."
+                "for keys that are lost or no longer needed: removes the registered keys that this machine"
+                " does not have. Values encrypted with them cannot be read any more. After a change of"
+                " DIGEST_KEY, earlier submissions are not found and do not prevent repeats."
             ),
         )
 
@@ -36,10 +36,10 @@ class Command(BaseCommand):
         except KeysNotAcceptedError as refused:
             raise CommandError(str(refused)) from None
         except (DatabaseError, InterfaceError) as error:
-            raise CommandError(f"The database refused or does not answer ({type(error).__name__})") from None
+            raise CommandError(f"The database failed or does not answer ({type(error).__name__})") from None
         for key in change.forgotten:
             self.stdout.write(f"Forgotten: {key}")
         for key in change.added:
             self.stdout.write(f"Accepted: {key}")
         if not any(change):
-            self.stdout.write("The database knows these keys already.")
+            self.stdout.write("These keys are already registered.")

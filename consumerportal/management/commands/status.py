@@ -1,4 +1,4 @@
-"""The state of the portal on standard output, for monitoring."""
+"""Prints the status of the portal, for monitoring."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from consumerportal import status
 
 
 class Command(BaseCommand):
-    help = "Prints the state of the portal. Exit code: 0 in order, 1 needs attention, 2 problem."
+    help = "Prints the status of the portal. Exit code: 0 OK, 1 warning, 2 critical."
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             lines = status.lines()
         except (DatabaseError, InterfaceError) as error:
             self.stdout.write(
-                f"{status.Level.PROBLEM.name:10}Database: does not answer ({type(error).__name__})"
+                f"{status.Level.CRITICAL.name:10}Database: does not answer ({type(error).__name__})"
             )
-            sys.exit(status.Level.PROBLEM)
+            sys.exit(status.Level.CRITICAL)
         for line in lines:
             moment = f" {line.moment:%Y-%m-%dT%H:%M:%SZ}" if line.moment else ""
-            self.stdout.write(f"{line.level.name:10}{line.label}: {line.words}{moment}")
+            self.stdout.write(f"{line.level.name:10}{line.label}: {line.text}{moment}")
         sys.exit(status.level(lines))

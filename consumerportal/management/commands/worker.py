@@ -1,4 +1,4 @@
-"""The background worker: state in rows, not messages, so that a killed one loses nothing."""
+"""The background worker. Its work is stored in rows, not in messages, so a killed worker loses nothing."""
 
 from __future__ import annotations
 
@@ -20,23 +20,21 @@ from apps.consumers.reconciliation.checks import run_due_check
 from apps.consumers.reconciliation.resolution import mark_overdue_unknown
 from apps.consumers.sending import spool
 from apps.consumers.sending.storing import drain_spool
-from apps.core import limits, signs
+from apps.core import heartbeats, limits
 from apps.core.actor import Actor
-from apps.core.connections import is_away
+from apps.core.connections import is_database_unavailable
 from apps.history.exports.services import sweep as sweep_exports
 from consumerportal.keys import KeysNotAcceptedError, accept_keys
 
 logger = logging.getLogger("apps.worker")
-PAUSE_SECONDS = 1.0
-SIGN_SECONDS = 5.0
-CHECKS_AT_A_TIME = 10  # then the other duties have their turn
+ROUND_INTERVAL = 1.0
+HEARTBEAT_INTERVAL = 5.0
+CHECKS_PER_ROUND = 10  # so that the other duties are not delayed
 ACTOR = Actor.system("worker")
 
 
 class Command(BaseCommand):
-    help = (
-        "Finds out what became of unknown outcomes, and clears up, until it is stopped. Run any number of it."
-    )
+    help = "Reconciles unknown outcomes and deletes expired data until it is stopped. Any number may run."
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop = threading.Event()
@@ -47,9 +45,9 @@ class Command(BaseCommand):
 
 
 def keys_are_accepted(stop: threading.Event) -> bool:
-    """Wait for a database and compare the keys with it; False when told to stop meanwhile.
+    """Wait for the database and check the keys; False if the worker is stopped meanwhile.
 
-    Raises ``CommandError`` when the keys of this worker are not those of the database.
+    Raises ``CommandError`` if the database does not accept the keys of this worker.
     """
     while not stop.is_set():
         try:
@@ -58,7 +56,7 @@ def keys_are_accepted(stop: threading.Event) -> bool:
             raise CommandError(f"The worker does not start. {refused}") from None
         except (DatabaseError, InterfaceError) as error:  # also one that is not migrated yet
             logger.warning("worker_waits_for_the_database (%s)", type(error).__name__)
-            stop.wait(PAUSE_SECONDS)
+            stop.wait(ROUND_INTERVAL)
         else:
             return True
         finally:
@@ -67,65 +65,69 @@ def keys_are_accepted(stop: threading.Event) -> bool:
 
 
 class Worker:
-    """Does what is due, one duty after the other, and gives signs of life between them."""
+    """Runs the duties in turn and records heartbeats."""
 
     def __init__(self, stop: threading.Event) -> None:
         self.stop = stop
-        self.failing: set[str] = set()  # since the last sign
-        self.signed_at = -SIGN_SECONDS
+        self.failing: set[str] = set()  # duties that failed since the last heartbeat
+        self.recorded_at = -HEARTBEAT_INTERVAL
         self.duties: dict[str, Callable[[], object]] = {
             "drain_spool": lambda: drain_spool(ACTOR),
             "mark_overdue_unknown": lambda: mark_overdue_unknown(ACTOR),
             "run_due_checks": self.run_due_checks,
             "sweep_exports": lambda: sweep_exports(ACTOR),
             "close_expired_sessions": close_expired_sessions,
-            "forget_expired_limits": limits.forget_expired,
+            "delete_expired_limits": limits.delete_expired,
             "audit_integrity": IntegrityMonitor(ACTOR).run_due,
         }
 
     def work(self) -> None:
-        """Go on until told to stop."""
+        """Run all duties once per round until the worker is stopped."""
         while not self.stop.is_set():
             for name, duty in self.duties.items():
-                if not done(name, duty):
+                if not run_duty(name, duty):
                     self.failing.add(name)
-            self.give_sign_if_due()
-            self.stop.wait(PAUSE_SECONDS)
+            self.record_heartbeat_if_due()
+            self.stop.wait(ROUND_INTERVAL)
 
     def run_due_checks(self) -> None:
-        """The looks that are due, one after the other: the vendor sees one at a time from each worker.
+        """Run due reconciliation checks one after the other, so that each worker makes one at the same time.
 
-        Each may take as long as a look may, so there are signs of life between them.
+        A check can be slow, so heartbeats are recorded between checks.
         """
-        for _ in range(CHECKS_AT_A_TIME):
+        for _ in range(CHECKS_PER_ROUND):
             if self.stop.is_set() or not run_due_check(actor=ACTOR, client=get_client()):
                 return
-            self.give_sign_if_due()
+            self.record_heartbeat_if_due()
 
-    def give_sign_if_due(self) -> None:
-        """Tell that this worker is alive, what waits on its machine, and what failed since the last sign."""
-        if time.monotonic() - self.signed_at < SIGN_SECONDS:
+    def record_heartbeat_if_due(self) -> None:
+        """Record a heartbeat with the number of spooled files and the duties that failed since."""
+        if time.monotonic() - self.recorded_at < HEARTBEAT_INTERVAL:
             return
         failing = ", ".join(sorted(self.failing))
         waiting = len(spool.paths())
         sign = partial(
-            signs.give, signs.WORKER, place=spool.folder_id(), waiting_files=waiting, failing=failing
+            heartbeats.record_heartbeat,
+            heartbeats.WORKER,
+            place=spool.folder_id(),
+            waiting_files=waiting,
+            failing=failing,
         )
-        if done("give_sign", sign):
-            self.signed_at = time.monotonic()
+        if run_duty("record_heartbeat", sign):
+            self.recorded_at = time.monotonic()
             self.failing.clear()
 
 
-def done(name: str, duty: Callable[[], object]) -> bool:
-    """Whether a duty could be done. Each has its turn, whatever became of the others.
+def run_duty(name: str, duty: Callable[[], object]) -> bool:
+    """Run a duty and return whether it succeeded. Raises nothing, so that the other duties run too.
 
-    A lost database is waited for: what is due stays due. Any other fault is told in the log and by the sign
-    of life, and the duty has its turn again.
+    Exceptions are logged, and the duty runs again in the next round. During a database outage only a short
+    line is logged.
     """
     try:
         duty()
-    except Exception as error:  # one row that nobody foresaw must not stop the resolving of all others
-        if is_away(error):
+    except Exception as error:  # an unexpected row must not stop the other duties
+        if is_database_unavailable(error):
             logger.warning("worker_waits_for_the_database")
         else:
             logger.exception("worker_duty_failed %s", name)

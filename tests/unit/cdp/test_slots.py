@@ -16,7 +16,7 @@ def in_another_thread(slots: Slots) -> bool:
 
     def take() -> None:
         try:
-            with slots.taken():
+            with slots.hold():
                 got.append(True)
         except CdpBusy:
             got.append(False)
@@ -29,21 +29,21 @@ def in_another_thread(slots: Slots) -> bool:
 
 def test_call_beyond_the_limit_is_refused_immediately_until_a_slot_is_free() -> None:
     slots = Slots(1)
-    with slots.taken():
+    with slots.hold():
         assert not in_another_thread(slots)
     assert in_another_thread(slots)
 
 
 def test_thread_with_a_slot_needs_no_second_one() -> None:
     slots = Slots(1)
-    with slots.taken(), slots.taken():
+    with slots.hold(), slots.hold():
         assert not in_another_thread(slots)
     assert in_another_thread(slots)
 
 
 def test_failed_call_releases_its_slot() -> None:
     slots = Slots(1)
-    with pytest.raises(ZeroDivisionError), slots.taken():
+    with pytest.raises(ZeroDivisionError), slots.hold():
         raise ZeroDivisionError
     assert in_another_thread(slots)
 

@@ -12,7 +12,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.test import Client
 
 from apps.accounts.models import User
-from apps.core.connections import is_away
+from apps.core.connections import is_database_unavailable
 from tests.support.people import PASSWORD
 
 
@@ -24,19 +24,19 @@ def raised(error: Exception, first: Exception | None) -> Exception:
 
 @pytest.mark.parametrize("error", [OperationalError(), InterfaceError()])
 def test_database_that_does_not_answer_is_lost(error: Exception) -> None:
-    assert is_away(error)
+    assert is_database_unavailable(error)
 
 
 @pytest.mark.parametrize("kind", [UpdateError, SessionInterrupted, transaction.TransactionManagementError])
 def test_djangos_wrapping_error_means_lost_only_if_caused_by_a_lost_database(kind: type[Exception]) -> None:
-    assert is_away(raised(kind(), OperationalError()))
-    assert not is_away(raised(kind(), DatabaseError()))
-    assert not is_away(raised(kind(), None))
+    assert is_database_unavailable(raised(kind(), OperationalError()))
+    assert not is_database_unavailable(raised(kind(), DatabaseError()))
+    assert not is_database_unavailable(raised(kind(), None))
 
 
 def test_fault_while_handling_a_lost_database_is_a_fault() -> None:
-    assert not is_away(raised(KeyError(), OperationalError()))
-    assert not is_away(None)
+    assert not is_database_unavailable(raised(KeyError(), OperationalError()))
+    assert not is_database_unavailable(None)
 
 
 def test_query_after_a_lost_connection_in_a_transaction_is_lost_too(
@@ -57,7 +57,7 @@ def test_query_after_a_lost_connection_in_a_transaction_is_lost_too(
     monkeypatch.setattr(connection, "rollback_exc", DatabaseError("of an earlier transaction"))
     with pytest.raises(transaction.TransactionManagementError) as told:
         goes_on()
-    assert is_away(told.value)
+    assert is_database_unavailable(told.value)
 
 
 def test_sign_in_whose_session_cannot_be_written_is_reported_as_temporary(

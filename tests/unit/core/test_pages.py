@@ -44,7 +44,7 @@ class Elements(HTMLParser):
 
 def page(**context: Any) -> str:
     return render_to_string(
-        "404.html", {"environment_words": "Practice – nothing", "is_practice": True, **context}
+        "404.html", {"environment_label": "Practice – nothing", "is_practice": True, **context}
     )
 
 
@@ -55,7 +55,7 @@ def test_title_names_page_portal_and_environment() -> None:
 
 def test_page_shows_the_environment_as_text_and_practice_differs_from_production() -> None:
     assert "environment-practice" in page()
-    production = page(environment_words="Production – Sitecore CDP EU", is_practice=False)
+    production = page(environment_label="Production – Sitecore CDP EU", is_practice=False)
     assert '<span class="environment-words">Production – Sitecore CDP EU</span>' in production
     assert "environment-practice" not in production
 

@@ -135,7 +135,7 @@ def test_altered_log_is_a_problem_until_a_complete_verification_succeeds(
     assert (event.details["verdict"], event.details["about"], event.failure) == ("changed", 2, True)
     assert standing_problem() == event
     [line] = [line for line in status.lines() if line.name == "audit_log"]
-    assert (line.level, "Event 2 was changed." in line.words) == (status.Level.PROBLEM, True)
+    assert (line.level, "Event 2 was changed." in line.text) == (status.Level.CRITICAL, True)
     put([*good, *[row for seq, row in stored().items() if seq > len(good)]])
     call_command("audit_verify", "--from-checkpoint")
     assert standing_problem() == event

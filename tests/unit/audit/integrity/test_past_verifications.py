@@ -73,8 +73,8 @@ def test_unreadable_verification_is_reported_on_every_page(
 ) -> None:
     alter(verified, **columns)
     [line] = [line for line in status.lines() if line.name == "audit_log"]
-    assert (line.level, f"Event {verified.seq}" in line.words) == (status.Level.PROBLEM, True)
-    assert "cannot be read" in line.words
+    assert (line.level, f"Event {verified.seq}" in line.text) == (status.Level.CRITICAL, True)
+    assert "cannot be read" in line.text
     assert "cannot be read" in as_administrator.get("/").content.decode()
     page = as_administrator.get("/audit/integrity/").content.decode()
     assert "The last verification cannot be read" in page

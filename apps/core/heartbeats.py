@@ -1,0 +1,53 @@
+"""Heartbeats of background processes: recording them and reading them."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import socket
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from apps.core import clock
+from apps.core.models import Heartbeat
+
+WORKER = "worker"
+DELETE_AFTER = datetime.timedelta(days=1)
+
+
+def record_heartbeat(kind: str, *, place: str = "", waiting_files: int = 0, failing: str = "") -> None:
+    """Store that this process is running, and delete heartbeats that are older than a day.
+
+    ``place`` identifies the folder that contains ``waiting_files`` files; by default the host. ``failing``
+    names the duties that failed since the last heartbeat. Old heartbeats with waiting files are not deleted:
+    those files still have to be stored.
+    """
+    now = clock.now()
+    host = socket.gethostname()
+    here = f"{kind}:{place or host}:"[:100]
+    process = f"{here}{host[:60]}:{os.getpid()}"
+    Heartbeat.objects.update_or_create(
+        process=process,
+        defaults={"seen_at": now, "waiting_files": waiting_files, "failing": failing[:200]},
+    )
+    # This heartbeat has the current number for the folder, so the numbers of earlier processes are outdated.
+    Heartbeat.objects.filter(process__startswith=here).exclude(process=process).update(waiting_files=0)
+    Heartbeat.objects.filter(seen_at__lt=now - DELETE_AFTER, waiting_files=0).delete()
+
+
+def latest(kind: str) -> Heartbeat | None:
+    """The newest heartbeat of a kind; None if there was none within the last day."""
+    return _of_kind(kind).order_by("-seen_at").first()
+
+
+def current(kind: str) -> list[Heartbeat]:
+    """The heartbeats of a kind that are at most ``WORKER_SILENT_SECONDS`` old."""
+    silence = datetime.timedelta(seconds=settings.WORKER_SILENT_SECONDS)
+    return list(_of_kind(kind).filter(seen_at__gte=clock.now() - silence))
+
+
+def _of_kind(kind: str) -> QuerySet[Heartbeat]:
+    """The heartbeats of a kind without those from the future, which would look current for too long."""
+    future = clock.now() + datetime.timedelta(seconds=clock.TOLERANCE)
+    return Heartbeat.objects.filter(process__startswith=f"{kind}:", seen_at__lte=future)
