@@ -55,7 +55,7 @@ ENDS = {
         " An administrator has to check the API credentials.",
         False,
     ),
-    "403_html": End(Outcome.UNKNOWN, "unrecognised_refusal", 403, "not in Sitecore CDP's format", False),
+    "403_html": End(Outcome.UNKNOWN, "unrecognised_refusal", 403, "refused the request, but not in", False),
     "404": End(Outcome.REJECTED, "not_found", 404, "Sitecore CDP has no order with this reference.", False),
     "409": End(Outcome.UNKNOWN, "http_409", 409, "answered with an error (409)", False),
     "429": End(Outcome.REJECTED, "rate_limited", 429, "Send it again in a minute.", False),
