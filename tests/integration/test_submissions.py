@@ -191,7 +191,7 @@ def test_an_order_has_its_possible_consumers_whatever_the_case_of_its_reference(
 def test_the_oldest_unknown_ones_stay_in_sight_and_all_of_them_are_counted(
     as_supervisor: Client, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("apps.consumers.views.submissions.MAX_UNKNOWN", 2)
+    monkeypatch.setattr("apps.consumers.views.submissions.MAX_PENDING", 2)
     now = datetime.datetime.now(datetime.UTC)
     stored = [
         store(
