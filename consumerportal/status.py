@@ -151,7 +151,7 @@ def _look_ups() -> Line:
     pace = circuit_breaker.state()
     if not pace.failures:
         return Line("look_ups", label, gettext("On"))
-    why = labels.code_words(pace.error_code)
+    why = labels.error_text(pace.error_code)
     facts = {"count": pace.failures, "why": why}
     if pace.paused_until is None:
         return Line("look_ups", label, gettext("%(count)s failed in a row: %(why)s") % facts, Level.ATTENTION)

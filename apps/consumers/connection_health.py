@@ -1,7 +1,7 @@
-"""News of the connection to the vendor: are the credentials good, and do the clocks agree?
+"""Health of the connection to the vendor: whether the credentials are accepted and the clocks agree.
 
-Each answer is noted in memory; the row is written where something has changed, or once a minute, at a moment
-at which the database is used anyway. News that could not be written comes again with the next answer.
+Each answer is stored in memory. The database row is updated if the state changed, or once a minute, when the
+database is in use anyway. After a failed update the next answer is stored again.
 """
 
 from __future__ import annotations
@@ -22,74 +22,76 @@ from apps.core import clock
 logger = logging.getLogger(__name__)
 
 REFUSALS = (401, 403)
-# The vendor knew who asked. Of others, such as a 503, nobody can tell.
+# Statuses that prove accepted credentials. Others, such as 503, prove nothing.
 ACCEPTED = frozenset({200, 201, 204, 400, 404, 409, 422})
-EVERY = 60.0  # seconds between two writes that say the same
+STORE_INTERVAL = 60.0  # seconds between two updates without a change
 
 
-class _Latest:
-    """The latest answer, and what of it was written; for one process."""
+class _LatestAnswer:
+    """The latest answer and the last stored state, for one process."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.latest: Contact | None = None
-        self.stored: int | None = None  # the status of a refusal, or 0
+        self.stored: int | None = None  # the refused status, or 0
         self.stored_at = 0.0  # time.monotonic
 
-    def due(self) -> Contact | None:
+    def take_due(self) -> Contact | None:
+        """Take the latest answer if it has to be stored, and mark it as stored; otherwise None."""
         with self.lock:
             latest, self.latest = self.latest, None
             if latest is None:
                 return None
-            said = _refusal(latest)
-            if said == self.stored and time.monotonic() - self.stored_at < EVERY:
+            refused = _refused_status(latest)
+            if refused == self.stored and time.monotonic() - self.stored_at < STORE_INTERVAL:
                 return None
-            self.stored, self.stored_at = said, time.monotonic()
+            self.stored, self.stored_at = refused, time.monotonic()
             return latest
 
-    def forget(self) -> None:
+    def reset(self) -> None:
+        """Discard the latest answer and the stored state."""
         with self.lock:
             self.latest, self.stored, self.stored_at = None, None, 0.0
 
 
-_news = _Latest()
-forget_latest = _news.forget
+_latest = _LatestAnswer()
+reset_latest = _latest.reset
 
 
-def note(contact: Contact, **_: object) -> None:
-    """Remember an answer of the vendor. Asks nothing of the database: a call is under way."""
+def note_answer(contact: Contact, **_: object) -> None:
+    """Keep an answer of the vendor in memory. Uses no database, because a call is in progress."""
     if contact.status in ACCEPTED or contact.status in REFUSALS:
-        with _news.lock:
-            _news.latest = contact
+        with _latest.lock:
+            _latest.latest = contact
 
 
 def store_latest() -> None:
-    """Write what is new. Raises nothing: it must not cost what it stands beside."""
-    contact = _news.due()
+    """Store the latest answer if due. Errors are logged, not raised, to protect the caller's work."""
+    contact = _latest.take_due()
     if contact is None:
         return
     now = clock.now()
-    refusal = _refusal(contact)
-    if refusal:
-        logger.error("credentials_refused status=%s", refusal)
+    refused = _refused_status(contact)
+    if refused:
+        logger.error("credentials_refused status=%s", refused)
     try:
         ConnectionHealth.objects.get_or_create(pk=1)
         ConnectionHealth.objects.filter(pk=1).update(
             answered_at=now,
-            refused_since=Coalesce("refused_since", Value(now, DateTimeField())) if refusal else None,
-            refused_status=refusal or None,
+            refused_since=Coalesce("refused_since", Value(now, DateTimeField())) if refused else None,
+            refused_status=refused or None,
             **({} if contact.clock_ahead is None else {"clock_ahead": contact.clock_ahead}),
         )
     except (DatabaseError, InterfaceError):
-        _news.forget()
+        _latest.reset()
         logger.warning("connection_health_not_stored")
 
 
 def clock_ahead() -> datetime.timedelta:
-    """By how much our clock is ahead of the vendor's, as last measured; zero before the first measurement."""
+    """By how much the portal's clock is ahead of the vendor's, as last measured; zero if never measured."""
     measured = ConnectionHealth.objects.filter(pk=1).values_list("clock_ahead", flat=True).first()
     return datetime.timedelta(seconds=measured or 0.0)
 
 
-def _refusal(contact: Contact) -> int:
+def _refused_status(contact: Contact) -> int:
     return contact.status if contact.status in REFUSALS else 0

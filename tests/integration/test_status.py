@@ -37,7 +37,7 @@ NEW = "/consumers/new/"
 
 @pytest.fixture(autouse=True)
 def _no_news() -> None:
-    connection_health.forget_latest()
+    connection_health.reset_latest()
 
 
 def line(name: str) -> Line:
@@ -84,20 +84,20 @@ def test_a_look_up_tells_of_the_credentials_too(as_staff: Client, sandbox: Sandb
 
 
 def test_a_fault_of_the_vendor_says_nothing_about_the_credentials(sandbox: SandboxServer) -> None:
-    connection_health.note(Contact(401, None))
+    connection_health.note_answer(Contact(401, None))
     connection_health.store_latest()
-    connection_health.note(Contact(503, None))
+    connection_health.note_answer(Contact(503, None))
     connection_health.store_latest()
     assert line("credentials").level is Level.PROBLEM
 
 
 def test_equal_news_is_written_once_a_minute_and_other_news_at_once(django_assert_num_queries: Any) -> None:
-    connection_health.note(Contact(200, 0.0))
+    connection_health.note_answer(Contact(200, 0.0))
     connection_health.store_latest()
-    connection_health.note(Contact(200, 0.0))
+    connection_health.note_answer(Contact(200, 0.0))
     with django_assert_num_queries(0):
         connection_health.store_latest()
-    connection_health.note(Contact(401, 0.0))
+    connection_health.note_answer(Contact(401, 0.0))
     connection_health.store_latest()
     assert ConnectionHealth.objects.get().refused_status == 401
 
@@ -106,11 +106,11 @@ def test_news_that_cannot_be_written_costs_nothing_and_comes_again(monkeypatch: 
     def gone(**_: object) -> None:
         raise OperationalError
 
-    connection_health.note(Contact(401, None))
+    connection_health.note_answer(Contact(401, None))
     with monkeypatch.context() as patch:
         patch.setattr(ConnectionHealth.objects, "get_or_create", gone)
         connection_health.store_latest()
-    connection_health.note(Contact(401, None))
+    connection_health.note_answer(Contact(401, None))
     connection_health.store_latest()
     assert ConnectionHealth.objects.get().refused_status == 401
 
@@ -128,7 +128,7 @@ def test_the_clock_is_compared_with_the_vendors_date(sandbox: SandboxServer) -> 
 
 @pytest.mark.parametrize(("ahead", "words"), [(190.4, "190 seconds ahead"), (-3600.0, "3600 seconds behind")])
 def test_a_clock_that_is_off_is_a_problem(ahead: float, words: str) -> None:
-    connection_health.note(Contact(200, ahead))
+    connection_health.note_answer(Contact(200, ahead))
     connection_health.store_latest()
     assert words in line("clock").words
     assert line("clock").level is Level.PROBLEM
