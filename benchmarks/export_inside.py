@@ -29,6 +29,7 @@ import openpyxl
 from django.db import connection
 
 from apps.consumers.models import Submission
+from apps.consumers.viewer import UNRESTRICTED
 from apps.core.export.formats import Format
 from apps.history.columns import COLUMNS
 from apps.history.selection import Selection, SubmissionFilter
@@ -36,7 +37,7 @@ from apps.history.writing import Layout, write
 from apps.history.writing.cells import SOURCES
 
 PLAIN = tuple(key for key, column in COLUMNS.items() if not column.personal)
-EVERYTHING = Selection(SubmissionFilter(), person_id="", everybody=True)
+EVERYTHING = Selection(SubmissionFilter(), UNRESTRICTED)
 FIELDS = [SOURCES[key].field or "resubmission_of_id" for key in PLAIN]
 
 

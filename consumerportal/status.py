@@ -151,7 +151,7 @@ def _reconciliation() -> Line:
     breaker = circuit_breaker.state()
     if not breaker.failures:
         return Line("reconciliation", label, gettext("On"))
-    why = labels.code_words(breaker.error_code)
+    why = labels.error_text(breaker.error_code)
     facts = {"count": breaker.failures, "why": why}
     if breaker.paused_until is None:
         return Line(

@@ -112,7 +112,7 @@ def choose_time_zone(*, person_id: int, time_zone: str, actor: Actor) -> None:
 @transaction.atomic
 def grant_role(*, person_id: int, role: str, actor: Actor) -> None:
     """Grant a role; no effect if already granted. Raises ``ActRefusedError`` if the actor is the person."""
-    person = _locked(person_id)
+    person = _lock_person(person_id)
     _refuse_self(person, actor, Refusal.OWN_ROLES)
     if role not in person.roles:
         _grant(person, role, actor)
@@ -125,7 +125,7 @@ def revoke_role(*, person_id: int, role: str, actor: Actor) -> None:
     Raises ``ActRefusedError`` if the actor is the person, or if this is the last administrator.
     """
     group = _group(role, lock=True)
-    person = _locked(person_id)
+    person = _lock_person(person_id)
     _refuse_self(person, actor, Refusal.OWN_ROLES)
     if role not in person.roles:
         return
@@ -144,7 +144,7 @@ def deactivate_person(*, person_id: int, actor: Actor) -> None:
     # Locking the group serialises such changes, so that two requests cannot remove the last two
     # administrators.
     _group(ADMINISTRATOR, lock=True)
-    person = _locked(person_id)
+    person = _lock_person(person_id)
     _refuse_self(person, actor, Refusal.OWN_ACCOUNT)
     if not person.is_active:
         return
@@ -159,7 +159,7 @@ def deactivate_person(*, person_id: int, actor: Actor) -> None:
 @transaction.atomic
 def reactivate_person(*, person_id: int, actor: Actor) -> None:
     """Let the person sign in again, with their previous password and roles."""
-    person = _locked(person_id)
+    person = _lock_person(person_id)
     _refuse_self(person, actor, Refusal.OWN_ACCOUNT)
     if person.is_active:
         return
@@ -175,7 +175,7 @@ def issue_password_link(*, person_id: int, actor: Actor) -> tuple[str, str]:
     The token is not stored and cannot be retrieved later. Raises ``ActRefusedError`` if the person is
     deactivated.
     """
-    person = _locked(person_id)
+    person = _lock_person(person_id)
     if not person.is_active:
         raise ActRefusedError(Refusal.INACTIVE)
     person.password_links += 1
@@ -192,7 +192,7 @@ def set_password_by_link(*, person_id: int, token: str, password: str, actor: Ac
     """
     password_hash = make_password(password)
     with transaction.atomic():
-        person = _locked(person_id)
+        person = _lock_person(person_id)
         works = password_links.opens_account(person, token)
         if works:
             _set_password(person, password_hash, actor)
@@ -207,7 +207,7 @@ def set_password(*, person_id: int, password: str, actor: Actor) -> None:
     # Hash before the transaction: hashing takes about a second, and SQLite has a single write lock.
     password_hash = make_password(password)
     with transaction.atomic():
-        _set_password(_locked(person_id), password_hash, actor)
+        _set_password(_lock_person(person_id), password_hash, actor)
 
 
 @transaction.atomic
@@ -232,7 +232,7 @@ def record_failed_sign_in(*, person_id: int, reason: str, actor: Actor) -> None:
 @transaction.atomic
 def unlock_sign_in(*, person_id: int, actor: Actor) -> None:
     """Let the person sign in from any browser again. No effect if not blocked."""
-    person = _locked(person_id)
+    person = _lock_person(person_id)
     if person.sign_in_blocked_at is None:
         return
     person.sign_in_blocked_at = None
@@ -244,7 +244,7 @@ def unlock_sign_in(*, person_id: int, actor: Actor) -> None:
 @transaction.atomic
 def _change(person_id: int, values: dict[str, str], actor: Actor) -> None:
     """Store new values; the event lists the changed fields, not their values."""
-    person = _locked(person_id)
+    person = _lock_person(person_id)
     changed = [field for field, value in values.items() if getattr(person, field) != value]
     if not changed:
         return
@@ -260,8 +260,8 @@ def _set_password(person: User, password_hash: str, actor: Actor) -> None:
     _record(PERSON_PASSWORD_SET, person, actor)
 
 
-def _locked(person_id: int) -> User:
-    """The person's row, locked until the transaction ends. Raises ``User.DoesNotExist``."""
+def _lock_person(person_id: int) -> User:
+    """Lock the person's row until the transaction ends and return it. Raises ``User.DoesNotExist``."""
     return User.objects.select_for_update(no_key=True).get(pk=person_id)
 
 

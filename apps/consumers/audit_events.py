@@ -1,4 +1,4 @@
-"""The event types of order consumers, submissions, vendor records that are opened, and identity rules."""
+"""The event types of order consumers, submissions, opened vendor records and identity rules."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ CONSUMER_CHECKED = EVENTS.define(
     sentence=_("Reconciliation checked order %(order)s for an unknown order consumer: %(result)s"),
     keys=(CHECK_RESULT, ERROR_CODE, *EVIDENCE),
 )
-# The order could not be read, so the check found out nothing.
+# The order could not be read, so the check has no result.
 CONSUMER_CHECK_FAILED = EVENTS.define(
     "consumer.check_failed",
     label=_("Check of an unknown outcome failed"),
@@ -133,7 +133,7 @@ CONSUMER_CHECK_FAILED = EVENTS.define(
     keys=(ERROR_CODE,),
     outcome=EventOutcome.FAILED,
 )
-# The vendor's answer came after a person had resolved the outcome, and may contradict them.
+# The vendor's answer arrived after a person had resolved the outcome, and may contradict the resolution.
 CONSUMER_LATE_ANSWER = EVENTS.define(
     "consumer.late_answer",
     label=_("Answer after the resolution"),
@@ -197,7 +197,7 @@ IDENTITY_RULE_CHANGED = EVENTS.define(
 
 
 def is_reconciliation(action: str, details: Mapping[str, Any]) -> bool:
-    """Whether reconciliation did what an event with these values says, whoever asked for the check."""
+    """Whether an event describes an act of reconciliation, even if a person requested the check."""
     if action == CONSUMER_RESOLVED.name:
         return bool(details.get("reason") == BY_RECONCILIATION)
     return action in (CONSUMER_CHECKED.name, CONSUMER_CHECK_FAILED.name)

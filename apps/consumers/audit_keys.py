@@ -1,57 +1,65 @@
-"""The values that events of this app carry, with the labels of their codes; other apps use some of them."""
+"""The keys of this app's events with the labels of their codes. Other apps use some of them."""
 
 from __future__ import annotations
 
+from django.utils.functional import Promise, keep_lazy_text
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.registry import Key, ValueType
+from apps.cdp.errors import ErrorCode
+from apps.cdp.fields import VENDOR_NAMES
+from apps.consumers.fields import FIELD_LABELS
+from apps.consumers.models import CheckResult, DigestKind, Doubt, Outcome, ResolutionReason
 
 BY_RECONCILIATION = "reconciliation"
-"""The reason of a resolution that reconciliation made."""
+"""The reason code of a resolution by reconciliation."""
 
-OUTCOME_LABELS = {
-    "sending": _("being sent"),
-    "created": _("created"),
-    "rejected": _("rejected"),
-    "not_sent": _("not sent"),
-    "unknown": _("unknown"),
-    "not_created": _("not created"),
-}
+PROCESS_LOST = "process_lost"
+"""The error code of a submission whose process ended while it was sending."""
+
+
+@keep_lazy_text
+def _lower(label: str | Promise) -> str:
+    """A label in lower case, for use inside a sentence; lazy if the label is."""
+    return str(label).lower()
+
+
+OUTCOME_LABELS = {outcome.value: _lower(outcome.label) for outcome in Outcome}
 ERROR_LABELS = {
-    "another_person": _("the answer was about another person"),
-    "another_record": _("the answer was about another record"),
-    "answer_too_large": _("the answer was too large"),
-    "bad_reference": _("the reference cannot be sent"),
-    "busy": _("too many calls were in progress"),
-    "connect_failed": _("there was no connection"),
-    "connect_refused": _("the connection was refused"),
-    "connect_timeout": _("no connection was made in time"),
-    "connection_lost": _("the connection ended before the answer"),
-    "deadline_passed": _("the time limit passed before anything was sent"),
-    "forbidden": _("Sitecore CDP refused the portal"),
-    "invalid": _("Sitecore CDP did not accept the entry"),
-    "list_too_long": _("the list was too long"),
-    "malformed_answer": _("the answer could not be read"),
-    "name_not_resolved": _("the address was not found"),
-    "not_configured": _("the connection is not set up"),
-    "not_found": _("not found"),
-    "order_reference": _("the answer contained the order's reference"),
-    "process_lost": _("the portal was interrupted"),
-    "proxy_failed": _("the proxy refused the connection"),
-    "rate_limited": _("Sitecore CDP received too many requests"),
-    "read_timeout": _("no answer arrived in time"),
-    "tls_failed": _("the connection was not secure"),
-    "total_timeout": _("the call exceeded its time limit"),
-    "transport_fault": _("the portal failed while it was sending"),
-    "unauthorized": _("the portal could not sign in to Sitecore CDP"),
-    "unrecognised_refusal": _("a refusal that did not have Sitecore CDP's format"),
+    ErrorCode.ANOTHER_PERSON: _("the answer was about another person"),
+    ErrorCode.ANOTHER_RECORD: _("the answer was about another record"),
+    ErrorCode.ANSWER_TOO_LARGE: _("the answer was too large"),
+    ErrorCode.BAD_REFERENCE: _("the reference cannot be sent"),
+    ErrorCode.BUSY: _("too many calls were in progress"),
+    ErrorCode.CONNECT_FAILED: _("there was no connection"),
+    ErrorCode.CONNECT_REFUSED: _("the connection was refused"),
+    ErrorCode.CONNECT_TIMEOUT: _("no connection was made in time"),
+    ErrorCode.CONNECTION_LOST: _("the connection ended before the answer"),
+    ErrorCode.DEADLINE_PASSED: _("the time limit passed before anything was sent"),
+    ErrorCode.FORBIDDEN: _("Sitecore CDP refused the portal"),
+    ErrorCode.INVALID: _("Sitecore CDP did not accept the entry"),
+    ErrorCode.LIST_TOO_LONG: _("the list was too long"),
+    ErrorCode.MALFORMED_ANSWER: _("the answer could not be read"),
+    ErrorCode.NAME_NOT_RESOLVED: _("the address was not found"),
+    ErrorCode.NOT_CONFIGURED: _("the connection is not set up"),
+    ErrorCode.NOT_FOUND: _("not found"),
+    ErrorCode.ORDER_REFERENCE: _("the answer contained the order's reference"),
+    PROCESS_LOST: _("the portal was interrupted"),
+    ErrorCode.PROXY_FAILED: _("the proxy refused the connection"),
+    ErrorCode.RATE_LIMITED: _("Sitecore CDP received too many requests"),
+    ErrorCode.READ_TIMEOUT: _("no answer arrived in time"),
+    ErrorCode.TLS_FAILED: _("the connection was not secure"),
+    ErrorCode.TOTAL_TIMEOUT: _("the call exceeded its time limit"),
+    ErrorCode.TRANSPORT_FAULT: _("the portal failed while it was sending"),
+    ErrorCode.UNAUTHORIZED: _("the portal could not sign in to Sitecore CDP"),
+    ErrorCode.UNRECOGNISED_REFUSAL: _("a refusal that did not have Sitecore CDP's format"),
 }
-"""Of the error codes of ``apps.cdp``, inside a sentence."""
+"""Labels of error codes inside a sentence. ``describe_status`` covers the codes of other HTTP statuses."""
 
 
 def describe_status(code: str) -> str | None:
-    """The text of a code such as ``http_503``: an answer with a status that no code names."""
+    """The label of a code such as ``http_503``, for an HTTP status without its own code; None for others."""
     if not code.startswith("http_"):
         return None
     return gettext("an answer with status %(status)s") % {"status": code.removeprefix("http_")}
@@ -67,13 +75,13 @@ RESOLUTION_REASON = Key(
     _("Reason"),
     {
         BY_RECONCILIATION: _("confirmed by reconciliation"),
-        "seen_in_cdp": _("seen in Sitecore CDP"),
-        "not_seen_in_cdp": _("not seen on the order in Sitecore CDP"),
-        "vendor_confirmed": _("confirmed by Sitecore support"),
-        "other": _("another reason, in the note"),
+        ResolutionReason.SEEN_IN_CDP: _("seen in Sitecore CDP"),
+        ResolutionReason.NOT_SEEN_IN_CDP: _("not seen on the order in Sitecore CDP"),
+        ResolutionReason.VENDOR_CONFIRMED: _("confirmed by Sitecore support"),
+        ResolutionReason.OTHER: _("another reason, in the note"),
     },
 )
-# Whether the portal itself had read the consumer that a supervisor marked as created.
+# Whether the portal read the consumer that a supervisor marked as created.
 VERIFICATION = Key(
     "verification",
     ValueType.CODE,
@@ -86,19 +94,21 @@ CHECK_RESULT = Key(
     _("Result"),
     {
         **ERROR_LABELS,
-        "one": _("one new consumer matches"),
-        "none": _("no new consumer matches"),
-        "several": _("several new consumers match"),
-        "shared": _("a new consumer matches this and another submission"),
-        "not_proven": _("a consumer matches, but it may have been on the order before"),
-        "before_part": _("a consumer matches, but the list before the send may have been incomplete"),
-        "now_part": _("a consumer matches, but the list may be incomplete"),
-        "other_time": _("a consumer matches, but it was created at another time"),
-        "misread": _("Sitecore CDP answered about another consumer than the new one"),
-        "too_many": _("the order has more consumers than can be read"),
-        "not_all_read": _("a new consumer could not be read"),
-        "not_compared": _("the submission's own data could not be read"),
-        "failed": _("the order could not be read"),
+        CheckResult.ONE: _("one new consumer matches"),
+        CheckResult.NONE: _("no new consumer matches"),
+        CheckResult.SEVERAL: _("several new consumers match"),
+        CheckResult.SHARED: _("a new consumer matches this and another submission"),
+        CheckResult.NOT_PROVEN: _("a consumer matches, but it may have been on the order before"),
+        CheckResult.BEFORE_PARTIAL: _(
+            "a consumer matches, but the list before the send may have been incomplete"
+        ),
+        CheckResult.NOW_PARTIAL: _("a consumer matches, but the list may be incomplete"),
+        CheckResult.OTHER_TIME: _("a consumer matches, but it was created at another time"),
+        CheckResult.MISREAD: _("Sitecore CDP answered about another consumer than the new one"),
+        CheckResult.TOO_MANY: _("the order has more consumers than can be read"),
+        CheckResult.NOT_ALL_READ: _("a new consumer could not be read"),
+        CheckResult.NOT_COMPARED: _("the submission's own data could not be read"),
+        CheckResult.FAILED: _("the order could not be read"),
     },
     describe_status,
 )
@@ -121,8 +131,7 @@ RECORD_KIND = Key(
     _("Kind of record"),
     {"order": _("order"), "guest": _("guest"), "order_consumer": _("order consumer")},
 )
-# The evidence of a check: consumers on the order before the send, new ones that match field by field, and
-# new ones that do not.
+# The evidence of a check.
 EVIDENCE = (
     Key("before", ValueType.NUMBER, _("Consumers on the order before the send")),
     Key("matching", ValueType.NUMBER, _("New consumers that match")),
@@ -133,13 +142,13 @@ DOUBT = Key(
     ValueType.CODE,
     _("To be checked because"),
     {
-        "known_before": _("the reference was on the order before the send"),
-        "claimed": _("another submission has the reference"),
-        "another_data": _("the answer has another email address and another passport number"),
+        Doubt.KNOWN_BEFORE: _("the reference was on the order before the send"),
+        Doubt.CLAIMED: _("another submission has the reference"),
+        Doubt.ANOTHER_DATA: _("the answer has another email address and another passport number"),
     },
 )
 SUBMISSION_FILTERS = Key(
-    "filters",  # what was asked for, never the values
+    "filters",  # the names of the filters, never their values
     ValueType.CODES,
     _("Filters"),
     {
@@ -153,11 +162,7 @@ SUBMISSION_FILTERS = Key(
         "reason": _("reason"),
         "answered_from": _("shortest time to answer"),
         "answered_under": _("longest time to answer"),
-        "email": _("email address"),
-        "phone": _("phone number"),
-        "passport": _("passport number"),
-        "identifier": _("identifier"),
-        "last_name": _("last name"),
+        **{kind.value: _lower(kind.label) for kind in DigestKind},
     },
 )
 SUBMISSION_SCOPE = Key(
@@ -168,25 +173,13 @@ SUBMISSION_SCOPE = Key(
 )
 COUNT = Key("count", ValueType.NUMBER, _("Number"))
 SENT_FIELDS = Key(
-    "fields",  # the names of the JSON fields that are sent
+    "fields",  # the names of the sent JSON fields
     ValueType.WORDS,
     _("Fields"),
-    {
-        "title": _("title"),
-        "firstName": _("first name"),
-        "lastName": _("last name"),
-        "gender": _("gender"),
-        "dateOfBirth": _("date of birth"),
-        "emails": _("email addresses"),
-        "phoneNumbers": _("phone numbers"),
-        "nationality": _("nationality"),
-        "passportNumber": _("passport number"),
-        "country": _("country"),
-        "identifiers": _("identifiers"),
-    },
+    {VENDOR_NAMES[name]: _lower(label) for name, label in FIELD_LABELS.items()},
 )
 OVERRIDDEN_WARNINGS = Key(
-    "overridden",  # the warnings behind "Create anyway"
+    "overridden",  # the warnings that "Create anyway" overrode
     ValueType.CODES,
     _("Warnings overridden"),
     {
@@ -199,6 +192,6 @@ OVERRIDDEN_WARNINGS = Key(
         "lookalike_letters": _("letters that look like Latin letters"),
     },
 )
-# "field:how" for each value that is not sent as it was typed.
+# "field:how" for each value that was normalised before it was sent.
 NORMALISED = Key("normalised", ValueType.CODES, _("Normalised before sending"))
 RESUBMISSION_OF = Key("resubmission_of", ValueType.WORD, _("Correction of submission"))

@@ -1,7 +1,7 @@
-"""English words for the nationals of each country: the suggestions of the nationality field.
+"""English demonyms by country, used as suggestions for the nationality.
 
-The keys are the codes of ISO 3166-1 alpha-2, and XK, which ISO reserves for users and the European Union uses
-for Kosovo. A country has several words where several are usual, and older spellings that are still in use.
+Keys are ISO 3166-1 alpha-2 codes, and XK, a user-assigned code that the European Union uses for Kosovo. A
+country has several demonyms if several are common, including older spellings that are still in use.
 """
 
 DEMONYMS: dict[str, tuple[str, ...]] = {

@@ -1,4 +1,4 @@
-"""Reading e-mail addresses as they are pasted from mail programs."""
+"""Read e-mail addresses as pasted from mail programs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.core.validators import validate_email
 
 MAX_ADDRESS = 254  # characters, RFC 5321 section 4.5.3.1.3 less the angle brackets
 _IN_BRACKETS = re.compile(r"<([^<>]*)>|\[(mailto:[^\[\]]*)\]", re.IGNORECASE)
-_MEANT_AS_ADDRESS = re.compile(r"@|\w{2,}\.\w{2,}")  # a name has no such dot: J. R. Smith
+_LIKELY_ADDRESS = re.compile(r"@|\w{2,}\.\w{2,}")  # names contain no such dot: J. R. Smith
 _SEPARATORS = re.compile(r"[,;\s]+")
 _QUOTES = "\"'“”‘’"
 
@@ -19,16 +19,16 @@ _QUOTES = "\"'“”‘’"
 def split_addresses(text: str) -> tuple[str, ...]:
     """The addresses in a text, as typed: bare, ``Doe, Jane <jane@example.com>`` and ``mailto:``.
 
-    The name in front of an address in brackets is left out. Whatever else is no address stays, so that it can
-    be told: nothing else is dropped.
+    The name before an address in brackets is dropped. Any other text that is not an address is returned too,
+    so that the caller can report it.
     """
     found: list[str] = []
     end = 0
     for match in _IN_BRACKETS.finditer(text):
-        address = match[1] or match[2] or match[0]  # empty brackets stay: nothing is dropped with them
-        # Before it: what stands by itself, then the name in front of the brackets, or the same address.
+        address = match[1] or match[2] or match[0]  # keep empty brackets, so that they are reported
+        # Text before the last semicolon is separate; text after it is the name, or repeats the address.
         apart, _semicolon, beside = text[end : match.start()].rpartition(";")
-        before = [*_parts(apart), *(part for part in _parts(beside) if _MEANT_AS_ADDRESS.search(part))]
+        before = [*_parts(apart), *(part for part in _parts(beside) if _LIKELY_ADDRESS.search(part))]
         found += [part for part in before if _address(part).casefold() != _address(address).casefold()]
         found.append(address)
         end = match.end()
@@ -37,10 +37,11 @@ def split_addresses(text: str) -> tuple[str, ...]:
 
 
 def is_address(text: str) -> bool:
-    """Whether mail may be sent to it: nobody asks the network.
+    """Whether the text is a valid e-mail address, without network requests.
 
-    What email-validator takes, or Django's validator, which takes names of internal networks, too. Dots in a
-    row or at the end of the local part are in use in Japan (docomo.ne.jp) although RFC 5322 has none.
+    Accepts what email-validator accepts, or Django's validator, which also accepts internal host names.
+    Consecutive dots, or one at the end of the local part, are accepted: they are in use in Japan
+    (docomo.ne.jp), although RFC 5322 does not allow them.
     """
     local, at, domain = text.rpartition("@")
     text = re.sub(r"\.{2,}", ".", local).rstrip(".") + at + domain
@@ -68,6 +69,6 @@ def _address(part: str) -> str:
     part = part.strip()
     if len(part) > 2 and part[0] in _QUOTES and part[-1] in _QUOTES:
         part = part[1:-1]
-    if part.lower().startswith("mailto:"):  # RFC 6068: percent-encoded, headers behind the question mark
+    if part.lower().startswith("mailto:"):  # RFC 6068: percent-encoded, headers after the question mark
         part = unquote(part[len("mailto:") :].partition("?")[0])
     return part

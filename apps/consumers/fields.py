@@ -1,6 +1,6 @@
-"""The fields of a consumer as pages show them: labels, and whether a field is personal data.
+"""Labels of a consumer's fields, and whether a field is personal data.
 
-The list itself, with the names of the vendor, is :data:`apps.cdp.fields.FIELDS`.
+The list of fields with the vendor's names is :data:`apps.cdp.fields.FIELDS`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Changing the identity rules: the same list, in the same order, as in the vendor's tenant."""
+"""Change the identity rules, a copy of the list in the vendor's tenant."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from apps.core.actor import Actor
 
 
 class RuleRefused(Exception):
-    """Nothing was changed: ``code`` says why (``too_many``, ``provider_taken``, ``changed_meanwhile``)."""
+    """A rule was not added. ``code``: ``too_many``, ``provider_taken`` or ``changed_meanwhile``."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -23,13 +23,13 @@ class RuleRefused(Exception):
 
 
 def add_rule(*, name: str, provider: str, actor: Actor) -> IdentityRule:
-    """Add a rule behind the last one. Raises ``RuleRefused``."""
+    """Add a rule as the last one. Raises ``RuleRefused``."""
     try:
         with transaction.atomic():
             rules = list(IdentityRule.objects.select_for_update().order_by("priority"))
             if len(rules) >= MAX_IDENTITY_RULES:
                 raise RuleRefused("too_many")
-            # Vendor: compared letter for letter. Two that look alike are still one too many for people.
+            # The vendor compares exactly, but people cannot distinguish two providers that look the same.
             if any(normalize("NFKC", rule.provider) == normalize("NFKC", provider) for rule in rules):
                 raise RuleRefused("provider_taken")
             rule = IdentityRule.objects.create(name=name, provider=provider, priority=len(rules) + 1)
@@ -41,7 +41,7 @@ def add_rule(*, name: str, provider: str, actor: Actor) -> IdentityRule:
 
 @transaction.atomic
 def remove_rule(rule: IdentityRule, *, actor: Actor) -> None:
-    """Remove a rule; those behind it move up. Nothing happens where somebody else has removed it."""
+    """Remove a rule; the later rules move up. No effect if it was already removed."""
     rules = list(IdentityRule.objects.select_for_update().order_by("priority"))
     current = next((one for one in rules if one == rule), None)
     if current is None:

@@ -1,4 +1,4 @@
-"""Codes into words for people: why nothing was created, or why nobody knows."""
+"""Labels and texts for the codes of submissions: errors, checks, doubts, warnings and phone numbers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.cdp.errors import ErrorCode
 from apps.consumers import value_lists
+from apps.consumers.audit_keys import PROCESS_LOST
 from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import CheckResult, Doubt, Outcome, ResolvedHow, Submission
 from apps.consumers.phones import PhoneFault, PhoneReading
@@ -68,18 +69,18 @@ REASONS: dict[str, Promise] = {
     ),
     ErrorCode.ANOTHER_PERSON: _("Sitecore CDP answered with the data of another person."),
     ErrorCode.TRANSPORT_FAULT: _("The portal failed after it had started to send."),
-    "process_lost": _("The portal was interrupted while it was sending, and could not store what happened."),
+    PROCESS_LOST: _("The portal was interrupted while it was sending, and could not store what happened."),
 }
 
 MATCHING_NEW = _("New on the order since the send, and matches every returned field:")
 MATCHING = _("On the order, and matches every returned field:")
 DIFFERENT = _("New on the order since the send, but not every field matches:")
 UNREAD = _("New on the order since the send, but could not be read or compared:")
-# Where the list before the send may have lacked some.
+# If the list before the send may have been incomplete.
 DIFFERENT_PERHAPS_NEW = _("Not seen on the order before the send, but not every field matches:")
 UNREAD_PERHAPS_NEW = _("Not seen on the order before the send, but could not be read or compared:")
 
-LOOKS = {
+CHECK_RESULTS = {
     CheckResult.NONE: _(
         "The portal has read the order: no new consumer matches. This does not prove that the consumer does"
         " not exist."
@@ -185,12 +186,12 @@ UNKNOWN_COUNTRY_CODE = _("%(number)s has a country code that does not exist. Che
 
 
 def reason(submission: Submission) -> str:
-    """Why the outcome is what it is, in one or two sentences; empty where nothing went wrong."""
-    return code_words(submission.error_code)
+    """The reason for the outcome, in one or two sentences; empty if there was no error."""
+    return error_text(submission.error_code)
 
 
-def code_words(code: str) -> str:
-    """What an error code of the client says, in one or two sentences; empty for none."""
+def error_text(code: str) -> str:
+    """The text of an error code, in one or two sentences; empty for an empty code."""
     if not code:
         return ""
     if code in REASONS:
@@ -199,16 +200,16 @@ def code_words(code: str) -> str:
 
 
 def check_found(submission: Submission) -> str:
-    """What the last answered look-up found, and whether one since was not; empty before the first."""
-    if submission.check_result not in LOOKS:
+    """The result of the last successful check, and whether a later one failed; empty before the first."""
+    if submission.check_result not in CHECK_RESULTS:
         return ""
-    found = str(LOOKS[CheckResult(submission.check_result)])
-    since = submission.failed_check_count and submission.check_result != CheckResult.FAILED
-    return f"{found} {FAILED_AGAIN}" if since else found
+    found = str(CHECK_RESULTS[CheckResult(submission.check_result)])
+    failed_since = submission.failed_check_count and submission.check_result != CheckResult.FAILED
+    return f"{found} {FAILED_AGAIN}" if failed_since else found
 
 
 def line_note(submission: Submission) -> str:
-    """What a list says beside an outcome that somebody has to look at, or that the portal did not verify."""
+    """The note beside an outcome in a list, if it needs attention or is not verified; otherwise empty."""
     if submission.doubt_code:
         return str(DOUBT_NOTE)
     by_supervisor = (
@@ -224,36 +225,36 @@ def line_note(submission: Submission) -> str:
 
 
 def doubt(submission: Submission) -> str:
-    """Why a created submission has to be checked; empty where nothing is odd about it."""
+    """Why a created submission has to be checked; empty if it has no doubt."""
     return str(DOUBTS[Doubt(submission.doubt_code)]) if submission.doubt_code else ""
 
 
 def vendor_field_message(submission: Submission) -> str:
-    """What the vendor says about one field, at that field: without the field's technical name in front.
+    """The vendor's message about one field, without the field's technical name.
 
-    Vendor: the only pointer to the field is the text before the first colon of ``message``.
+    Vendor: the field is named only before the first colon of ``message``.
     """
     _field, _colon, text = submission.vendor_message.partition(":")
-    if not submission.vendor_message:  # it was not kept, or no key opens it
+    if not submission.vendor_message:  # not stored, or no key decrypts it
         return gettext("Sitecore CDP did not accept this value")
     message = text.strip() or submission.vendor_message
     return gettext("Sitecore CDP did not accept this value: %(message)s") % {"message": message}
 
 
 def vendor_field_summary(name: str) -> str:
-    """The same in the error summary. ``name``: the field's name of the form."""
+    """The message about one field for the error summary. ``name``: the field's name in ``cdp.fields``."""
     return gettext("%(field)s: Sitecore CDP did not accept this value. No consumer was created.") % {
         "field": FIELD_LABELS[name]
     }
 
 
 def order_not_found(submission: Submission) -> str:
-    """That the vendor knows no such order, at the field of its reference."""
+    """The error message at the order reference if the vendor has no such order."""
     return f"{reason(submission)} {gettext('No consumer was created.')}"
 
 
 def phone_reading(number: str, reading: PhoneReading) -> str:
-    """How a phone number is read: its country and E.164, or why it is not read."""
+    """The country and E.164 form of a phone number, or why it cannot be read."""
     if reading.fault is None:
         country = (
             gettext("International") if reading.region == "001" else value_lists.country_name(reading.region)
@@ -270,7 +271,7 @@ def phone_reading(number: str, reading: PhoneReading) -> str:
 
 
 def normalisation_notes(normalised: Iterable[object]) -> dict[str, list[str]]:
-    """The notes of each field, from ``field:how`` as the event of a send has it; others say nothing."""
+    """The notes by field name, from codes ``field:how`` of the event of a send; other codes are ignored."""
     notes: dict[str, list[str]] = {}
     for code in normalised:
         name, _colon, how = str(code).partition(":")
@@ -280,7 +281,7 @@ def normalisation_notes(normalised: Iterable[object]) -> dict[str, list[str]]:
 
 
 def headline(outcome: Outcome, *, doubt: bool = False) -> str:
-    """What happened, as the title of the receipt's panel. ``doubt``: a supervisor has to check it."""
+    """The title of the receipt's panel. ``doubt``: a supervisor has to check the created consumer."""
     if doubt:
         return gettext("Consumer created, but it has to be checked")
     return {
@@ -293,13 +294,13 @@ def headline(outcome: Outcome, *, doubt: bool = False) -> str:
     }[outcome]
 
 
-def _similar_words(submission: Submission | None) -> str:
+def _similar_text(submission: Submission | None) -> str:
     outcome = submission.outcome if submission else ""
     if outcome == Outcome.NOT_CREATED and submission and not submission.late_consumer_ref:
         return gettext(
             "A similar consumer on this order was marked as created and then corrected to not created."
         )
-    # Any other outcome means that it exists: created, or so a late answer says.
+    # With any other outcome the consumer exists, by the outcome or by a late answer.
     return {
         "sending": gettext("A similar consumer is being sent to this order."),
         "unknown": gettext("A similar consumer was sent to this order. The outcome is unknown."),
@@ -307,10 +308,10 @@ def _similar_words(submission: Submission | None) -> str:
 
 
 def warning_text(warning: EntryWarning) -> str:
-    """A reason to stop, without what its submission says."""
+    """The text of a warning, without details of the earlier submission."""
     if warning.reading is not None:
         return phone_reading(warning.value, warning.reading)
     if warning.code in WARNINGS:
         return str(WARNINGS[warning.code]) % {"letters": " ".join(warning.part)}
     labels = ", ".join(str(FIELD_LABELS[name]).lower() for name in warning.matching)
-    return f"{_similar_words(warning.submission)} " + gettext("Same fields: %(fields)s.") % {"fields": labels}
+    return f"{_similar_text(warning.submission)} " + gettext("Same fields: %(fields)s.") % {"fields": labels}

@@ -1,4 +1,4 @@
-"""The permissions of this app, as its views and those of other apps name them."""
+"""The names of this app's permissions."""
 
 from __future__ import annotations
 

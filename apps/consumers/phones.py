@@ -1,4 +1,4 @@
-"""Reading a phone number as people write it. A number is read whole, or it is sent as typed."""
+"""Read phone numbers as people write them. A number that cannot be read completely is sent as typed."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from enum import StrEnum
 import phonenumbers
 from django.conf import settings
 
-# Digits, separators, one pair of brackets. The library would drop anything else, such as an extension.
+# Digits, separators, one pair of brackets. The library would silently drop an extension or other text.
 _PART = r"[\d ./-]*"
 _GRAMMAR = re.compile(rf"\(\+{_PART}\){_PART}|\+?{_PART}(\({_PART}\))?{_PART}", re.ASCII)
-# Full-width forms. Compatibility mapping would make digits of superscripts, such as the mark of a footnote.
+# Full-width forms. Compatibility mapping would also turn superscripts, such as footnote marks, into digits.
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: " "}
 _DASHES = re.compile("[\u2010-\u2015\u2043\u2212\u2e3a\u2e3b\u301c\u30fc]")
-# Where a second number may begin: at a slash or a bracket, or at any separator in front of a whole number.
+# Where a second number may begin: at a slash or bracket, or at a separator before at least six digits.
 _SECOND_NUMBER = re.compile(r"[/(]|[ .-](?=(?:[ ./()-]*\d){6})", re.ASCII)
 
 
 class PhoneFault(StrEnum):
-    """Why a text is not read as a phone number."""
+    """Why a text cannot be read as a phone number."""
 
     CHARACTERS = "characters"
     SEVERAL = "several"
@@ -31,10 +31,10 @@ class PhoneFault(StrEnum):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PhoneReading:
-    """A text as a phone number: ``e164`` and ``region`` where it was read, else ``fault``.
+    """The result of reading a phone number: ``e164`` and ``region``, or ``fault``.
 
-    ``region`` is the ISO 3166-1 alpha-2 code of the number's country, ``001`` for a number of no country. Of
-    what is not valid it is the country in which it was read, empty where none is known.
+    ``region``: the ISO 3166-1 alpha-2 code of the number's country, or ``001`` for an international number.
+    For an invalid number it is the country whose numbering plan was applied, empty if unknown.
     """
 
     e164: str = ""
@@ -46,10 +46,10 @@ class PhoneReading:
 
 
 def read(text: str) -> PhoneReading:
-    """Read a phone number; a national one in the region of the setting ``PHONE_REGION``.
+    """Read a phone number; a national number is read in the region of the setting ``PHONE_REGION``.
 
-    First the grammar, then whether the numbering plan has such a number. One that is only possible is not
-    accepted: a local number without its area code would become another number.
+    The number must match the grammar and be valid in the numbering plan. A merely possible number is not
+    accepted: a local number without its area code would become a different number.
     """
     plain = _plain(text)
     if not _GRAMMAR.fullmatch(plain) or not any(character.isdigit() for character in plain):
@@ -66,22 +66,22 @@ def read(text: str) -> PhoneReading:
         region = phonenumbers.region_code_for_number(number) or ""
         return PhoneReading(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), region)
     if "+" in plain:
-        return PhoneReading(region=_country_called(plain), fault=PhoneFault.NOT_VALID)
+        return PhoneReading(region=_country_of_code(plain), fault=PhoneFault.NOT_VALID)
     return PhoneReading(region=settings.PHONE_REGION, fault=PhoneFault.NOT_VALID_HERE)
 
 
 def e164(text: str) -> str | None:
-    """The number in E.164, such as ``+353851234567``; None when it cannot be read as one."""
+    """The number in E.164, such as ``+353851234567``; None if it cannot be read."""
     return read(text).e164 or None
 
 
 def _plain(text: str) -> str:
-    """The text with one kind of blank, dash, bracket and digit; everything else stays."""
+    """The text with full-width characters, dashes and blanks replaced by their ASCII forms."""
     return " ".join(_DASHES.sub("-", text.translate(_FULL_WIDTH)).split())
 
 
 def _parsed(plain: str) -> phonenumbers.PhoneNumber | None:
-    """The number, if the numbering plan of its country has it."""
+    """The number if it is valid in its country's numbering plan, otherwise None."""
     try:
         number = phonenumbers.parse(plain, settings.PHONE_REGION)
     except phonenumbers.NumberParseException:
@@ -89,8 +89,8 @@ def _parsed(plain: str) -> phonenumbers.PhoneNumber | None:
     return number if phonenumbers.is_valid_number(number) else None
 
 
-def _country_called(plain: str) -> str:
-    """The country of a number's country code; empty where there is none of that code."""
+def _country_of_code(plain: str) -> str:
+    """The country of a number's country code; empty if the code does not exist."""
     try:
         code = phonenumbers.parse(plain, None).country_code
     except phonenumbers.NumberParseException:

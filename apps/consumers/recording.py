@@ -1,4 +1,4 @@
-"""What is recorded in the audit log about submissions."""
+"""Record events about submissions in the audit log."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from apps.audit.recording import record
 from apps.audit.registry import EventType
 from apps.consumers.audit_events import SUBMISSION_VIEWED, SUBMISSIONS_LISTED, VENDOR_RECORD_VIEWED
 from apps.consumers.models import Submission
+from apps.consumers.viewer import Viewer
 from apps.core.actor import Actor
 
 
 def event_of(event_type: EventType, submission: Submission, actor: Actor, **data: Any) -> Event:
-    """An event about a submission; what is not known is left out of its data."""
+    """An event about a submission; empty values are omitted from its data."""
     return Event(
         type=event_type,
         actor=actor,
@@ -30,15 +31,15 @@ def event_of(event_type: EventType, submission: Submission, actor: Actor, **data
 
 
 def record_viewed(submission: Submission, actor: Actor) -> None:
-    """Record that a person saw a submission's personal data."""
+    """Record that the actor saw a submission's personal data."""
     with transaction.atomic():
         record(event_of(SUBMISSION_VIEWED, submission, actor))
 
 
 def record_consumer_read(submission: Submission, ref: str, *, result: str, actor: Actor) -> None:
-    """Record that a person had the portal read a consumer of the submission's order.
+    """Record that the portal read a consumer of the submission's order for the actor.
 
-    ``result`` is "found" or a code that says why not.
+    ``result``: "found", or the code of the failure.
     """
     data = {"kind": "order_consumer", "result": result}
     read = event_of(VENDOR_RECORD_VIEWED, submission, actor, **data)
@@ -46,12 +47,12 @@ def record_consumer_read(submission: Submission, ref: str, *, result: str, actor
         record(replace(read, consumer_ref=ref))
 
 
-def record_listed(*, count: int, everybody: bool, actor: Actor, filters: Sequence[str] = ()) -> None:
-    """Record that a person saw a list of submissions with consumers' names.
+def record_listed(*, count: int, viewer: Viewer, actor: Actor, filters: Sequence[str] = ()) -> None:
+    """Record that the actor saw a list of ``count`` submissions with consumers' names.
 
-    ``filters``: what was asked for, as codes, never the values.
+    ``filters``: the names of the filters, never their values.
     """
-    data: dict[str, Value] = {"count": count, "scope": "everybody" if everybody else "own"}
+    data: dict[str, Value] = {"count": count, "scope": viewer.scope}
     if filters:
         data["filters"] = filters
     with transaction.atomic():

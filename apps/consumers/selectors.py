@@ -1,4 +1,4 @@
-"""Reading submissions and identity rules. Nothing here changes anything."""
+"""Queries for submissions and identity rules."""
 
 from __future__ import annotations
 
@@ -17,47 +17,47 @@ from apps.consumers.models import (
     Submission,
     SubmissionDigest,
 )
+from apps.consumers.viewer import Viewer
 from apps.core import references
 from apps.core.references import reference_key
 
 NEWEST_BY = ("submitted_at", "id")
-"""What the list of submissions is sorted and paged by."""
+"""The columns by which the list of submissions is sorted and paged."""
 REFERENCE_COLUMNS = ("consumer_ref", "late_consumer_ref")
-"""Where the reference of a submission's consumer stands: as its outcome has it, or by a late answer."""
+"""The columns with the reference of a submission's consumer: from its outcome, or from a late answer."""
 
 
-def visible_submissions(person_id: str, *, everybody: bool) -> QuerySet[Submission]:
-    """The submissions that a person may see, newest first: their own, or everybody's."""
-    scope = Q() if everybody else Q(actor_id=person_id)
-    # The references of a large order are long, and only a look reads them.
+def visible_submissions(viewer: Viewer) -> QuerySet[Submission]:
+    """The submissions that the viewer may see, newest first."""
+    scope = Q() if viewer.sees_all else Q(actor_id=viewer.person_id)
+    # The list of references of a large order is long, and only reconciliation reads it.
     return Submission.objects.filter(scope).defer("refs_before").order_by("-submitted_at", "-id")
 
 
-def find_visible(public_id: uuid.UUID, person_id: str, *, everybody: bool) -> Submission | None:
-    """One submission, or None when there is none that this person may see."""
-    return visible_submissions(person_id, everybody=everybody).filter(public_id=public_id).first()
+def find_visible(public_id: uuid.UUID, viewer: Viewer) -> Submission | None:
+    """The submission with this id; None if it does not exist or the viewer may not see it."""
+    return visible_submissions(viewer).filter(public_id=public_id).first()
 
 
-def unknown_submissions(person_id: str, *, everybody: bool) -> QuerySet[Submission]:
-    """The submissions of unknown outcome that a person may see, the oldest first: it has waited longest."""
-    visible = visible_submissions(person_id, everybody=everybody).filter(outcome=Outcome.UNKNOWN)
-    return visible.order_by("submitted_at", "id")
+def unknown_submissions(viewer: Viewer) -> QuerySet[Submission]:
+    """The submissions of unknown outcome that the viewer may see, oldest first."""
+    return visible_submissions(viewer).filter(outcome=Outcome.UNKNOWN).order_by("submitted_at", "id")
 
 
-def contradicted_submissions(person_id: str, *, everybody: bool) -> QuerySet[Submission]:
-    """Resolved submissions whose late answer says otherwise, and that nobody has resolved anew."""
-    return visible_submissions(person_id, everybody=everybody).filter(contradicted=True)
+def contradicted_submissions(viewer: Viewer) -> QuerySet[Submission]:
+    """Resolved submissions that a late answer contradicts, and that were not resolved again since."""
+    return visible_submissions(viewer).filter(contradicted=True)
 
 
-def doubtful_submissions(person_id: str, *, everybody: bool) -> QuerySet[Submission]:
-    """Submissions that an answer says are created, and that a supervisor has to check."""
-    return visible_submissions(person_id, everybody=everybody).exclude(doubt_code="")
+def doubtful_submissions(viewer: Viewer) -> QuerySet[Submission]:
+    """Submissions that the vendor answered as created, but that a supervisor has to check."""
+    return visible_submissions(viewer).exclude(doubt_code="")
 
 
-def submissions_in_the_way(token: uuid.UUID, digest: str) -> tuple[Submission | None, Submission | None]:
-    """The submission that a rendered form has led to, and the open one of the same order and consumer.
+def blocking_submissions(token: uuid.UUID, digest: str) -> tuple[Submission | None, Submission | None]:
+    """The submission made with this form token, and the open one with the same order and consumer.
 
-    None where there is none; they may be the same.
+    Each is None if it does not exist; both may be the same submission.
     """
     is_open = Q(content_digest=digest, outcome__in=OPEN_OUTCOMES)
     found = [*Submission.objects.filter(Q(token=token) | is_open).defer("refs_before")]
@@ -70,9 +70,9 @@ def submissions_in_the_way(token: uuid.UUID, digest: str) -> tuple[Submission | 
 def possibly_similar_on_order(
     order_ref: str, digests: Iterable[tuple[DigestKind, str]]
 ) -> QuerySet[Submission]:
-    """Submissions on that order whose consumer exists or may exist and that share a digest, newest first.
+    """Submissions to the order that share a digest and whose consumer exists or may exist, newest first.
 
-    One whose resolution was corrected from created to not created counts: the correction may be wrong.
+    Includes submissions corrected from created to not created, because the correction may be wrong.
     """
     once_created = PastResolution.objects.filter(submission=OuterRef("pk"), outcome=Outcome.CREATED)
     exists = Q(outcome__in=[Outcome.CREATED, *OPEN_OUTCOMES]) | ~Q(late_consumer_ref="")
@@ -89,7 +89,7 @@ def possibly_similar_on_order(
 
 
 def claimed_refs_on_order(submission: Submission) -> frozenset[str]:
-    """The keys of the consumer references on its order that other submissions are known to have made."""
+    """The keys of the consumer references that other submissions to the same order have."""
     others = _on_order(submission.order_ref).exclude(pk=submission.pk)
     named = others.exclude(consumer_ref="", late_consumer_ref="")
     pairs = named.values_list("consumer_ref", "late_consumer_ref")
@@ -97,9 +97,9 @@ def claimed_refs_on_order(submission: Submission) -> frozenset[str]:
 
 
 def refs_claimed_elsewhere(submission: Submission, refs: Iterable[str]) -> frozenset[str]:
-    """Which of these references, by their keys, submissions to other orders have.
+    """The keys of those references that submissions to other orders have.
 
-    A reference belongs to one order: somebody has resolved one of the two wrongly.
+    A consumer is on one order only, so one of the two submissions was resolved incorrectly.
     """
     wanted = list(refs)
     found: list[str] = []
@@ -110,9 +110,9 @@ def refs_claimed_elsewhere(submission: Submission, refs: Iterable[str]) -> froze
 
 
 def submissions_with_reference(ref: str, *, besides: Submission) -> list[Submission]:
-    """The other submissions, to any order, that this consumer reference belongs to; case and dashes aside.
+    """The other submissions, to any order, with this consumer reference, regardless of case and dashes.
 
-    A reference by a late answer that a supervisor has overruled belongs to nobody by it.
+    The reference from a late answer that a supervisor has overruled does not count.
     """
     found = {
         one.pk: one for column in REFERENCE_COLUMNS for one in _claiming(column, ref).defer("refs_before")
@@ -124,7 +124,7 @@ def submissions_with_reference(ref: str, *, besides: Submission) -> list[Submiss
 def sent_again(submission: Submission) -> list[Submission]:
     """Later submissions of the same consumer to the same order whose consumer exists or may exist.
 
-    Those that were corrected from this one, and those of the same content.
+    These are corrections of this submission, and submissions with the same content.
     """
     exists = Q(outcome__in=[Outcome.CREATED, *OPEN_OUTCOMES]) | ~Q(late_consumer_ref="")
     corrected = Submission.objects.filter(exists, resubmission_of=submission.pk)
@@ -141,48 +141,48 @@ def has_repeated_reference(submission: Submission) -> bool:
 
 
 def is_claimed(ref: str, *, besides: Submission) -> bool:
-    """Whether another submission than this one has a consumer reference, be it by a late answer."""
+    """Whether a submission other than ``besides`` has this consumer reference, also from a late answer."""
     return any(_claiming(column, ref).exclude(pk=besides.pk).exists() for column in REFERENCE_COLUMNS)
 
 
 def _claiming(column: str, ref: str) -> QuerySet[Submission]:
-    """The submissions that a reference in this column belongs to."""
+    """The submissions that have a reference in this column as their consumer's."""
     found = _with_reference(column, [ref])
-    # Once somebody has resolved it anew, the outcome says whose the reference is.
+    # After another resolution, the outcome determines the reference, not the late answer.
     return found.filter(contradicted=True) if column == "late_consumer_ref" else found
 
 
 def created_by_answer_with(ref: str, *, besides: Submission) -> QuerySet[Submission]:
-    """The other submissions that the vendor's own answer created with a reference; without doubt so far."""
+    """The other submissions that the vendor answered as created with this reference, not doubted yet."""
     found = _with_reference("consumer_ref", [ref]).exclude(pk=besides.pk)
     return found.filter(outcome=Outcome.CREATED, resolved_how="", doubt_code="")
 
 
 def is_late_answer_doubtful(submission: Submission) -> bool:
-    """Whether the reference of a late answer was on the order before the send, or is another submission's."""
+    """Whether a late answer's reference was on the order before the send, or is in another submission."""
     ref = submission.late_consumer_ref
     return submission.is_late_ref_of_before or bool(ref and is_claimed(ref, besides=submission))
 
 
 def open_on_order(submission: Submission) -> list[Submission]:
-    """The other submissions to its order that are being sent or unknown, as they are now."""
+    """The other submissions to the same order that are being sent or unknown."""
     return list(_on_order(submission.order_ref).filter(outcome__in=OPEN_OUTCOMES).exclude(pk=submission.pk))
 
 
 def _on_order(order_ref: str) -> QuerySet[Submission]:
-    """Vendor: references are compared without regard to case."""
+    """Submissions to this order. Vendor: references are compared without regard to case."""
     return Submission.objects.alias(order_key=Lower("order_ref")).filter(order_key=order_ref.lower())
 
 
 def _with_reference(column: str, refs: Iterable[str]) -> QuerySet[Submission]:
-    """Whatever the case of a reference, and whether a UUID has its dashes (contract 1.4)."""
+    """Submissions with one of the references in this column, regardless of case and dashes (contract 1.4)."""
     spellings = {spelling for ref in refs for spelling in references.spellings(ref)}
     found = Submission.objects.exclude(**{column: ""}).alias(reference_key=Lower(column))
     return found.filter(reference_key__in=sorted(spellings))
 
 
 def identity_rules() -> QuerySet[IdentityRule]:
-    """The identity rules in the order in which the vendor tries them."""
+    """The identity rules in the order in which the vendor applies them."""
     return IdentityRule.objects.order_by("priority")
 
 

@@ -1,4 +1,4 @@
-"""System checks of the form's settings: a wrong value stops the start."""
+"""System checks of the form's settings: an invalid value prevents the start."""
 
 from __future__ import annotations
 

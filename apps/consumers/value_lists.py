@@ -1,4 +1,4 @@
-"""The words that the form offers: titles, genders, countries, nationalities."""
+"""Values that the form offers: titles, genders, countries, nationalities."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TITLES = (
     "Sr",
 )  # fmt: skip
 
-# Vendor: the enumeration of `gender`. "unknown" is a value that is sent; the empty choice sends nothing.
+# Vendor: the enumeration of `gender`. "unknown" is sent as a value; the empty choice sends nothing.
 GENDERS = (
     ("", _("Not given")),
     ("male", _("Male")),
@@ -30,18 +30,17 @@ GENDERS = (
 
 
 class Normalisation(StrEnum):
-    """How a value that is sent may differ from what was typed. The receipt names each."""
+    """How a sent value can differ from the typed one. The receipt shows each."""
 
-    INVISIBLE = "invisible"  # characters that nobody sees were removed
+    INVISIBLE = "invisible"  # invisible characters were removed
     BLANKS = "blanks"  # blanks around the text were removed, no-break spaces replaced
     UPPER_CASE = "upper_case"
     DOMAIN_CASE = "domain_case"
-    ADDRESS_ONLY = "address_only"  # a name in front of an e-mail address was left out
+    ADDRESS_ONLY = "address_only"  # the name before an e-mail address was dropped
     E164 = "e164"
 
 
-# Names that people use for countries, beside the name of the standard. Each stands in its own place of the
-# alphabet, so that it is found by typing it.
+# Common names of countries besides the standard's name. Each is sorted separately, so that typing finds it.
 COUNTRY_ALIASES = (
     (_("America"), "US"),
     (_("Bosnia"), "BA"),
@@ -79,19 +78,19 @@ COUNTRY_ALIASES = (
 
 
 def title_choices() -> list[tuple[str, str]]:
-    """ "No title", the house's commonest titles, the vendor's other examples, then the house's own."""
+    """No title, then the company's common titles, the vendor's examples, and the company's extra titles."""
     titles = dict.fromkeys([*settings.COMMON_TITLES, *TITLES, *settings.EXTRA_TITLES])
     return [("", str(_("No title"))), *((title, title) for title in titles)]
 
 
 def country_choices() -> list[tuple[str, str]]:
-    """ISO 3166-1 alpha-2 codes with the names of the countries, by name; a country may have several names."""
+    """ISO 3166-1 alpha-2 codes and country names, sorted by name; a country can have several names."""
     return [("", str(_("Not given"))), *_countries_by_name(get_language())]
 
 
 @lru_cache(maxsize=8)
 def _countries_by_name(_language: str) -> tuple[tuple[str, str], ...]:
-    """Translated and sorted once for each language: 250 names are too many for each page."""
+    """Country names by language, cached because translating and sorting 250 names per page is slow."""
     names = [(str(code), str(name)) for code, name in countries]
     offered = dict(names)
     names += [(code, f"{alias} ({offered[code]})") for alias, code in COUNTRY_ALIASES if code in offered]
@@ -99,11 +98,11 @@ def _countries_by_name(_language: str) -> tuple[tuple[str, str], ...]:
 
 
 def country_name(code: str) -> str:
-    """The name of a country code; the code itself where it is none."""
+    """The name of a country; the code itself if it is unknown."""
     return str(countries.name(code)) or code
 
 
 @lru_cache(maxsize=1)
 def nationalities() -> tuple[str, ...]:
-    """Suggestions for the nationality, such as "Irish". Any other word may be typed."""
+    """Suggestions for the nationality, such as "Irish". Other values are allowed."""
     return tuple(sorted({word for words in DEMONYMS.values() for word in words}))

@@ -17,6 +17,7 @@ from apps.consumers.forms.fields import PlainTextField
 from apps.consumers.forms.widgets import PlainSelect, QuickInputs
 from apps.consumers.models import DigestKind, Outcome
 from apps.consumers.sending.digests import search_digest
+from apps.consumers.viewer import Viewer
 from apps.core import clock
 from apps.core.filters import DayField, UnreadableAddress, midnight
 from apps.core.form_input import PortalForm
@@ -51,8 +52,7 @@ def _reference(kind: RecordKind, label: Any, what_to_enter: Any) -> ReferenceFie
 class SubmissionFilterForm(PortalForm):
     """All filters may be left empty; those that are given hold together.
 
-    ``everybody``: whether the reader sees more than their own submissions. Others have no filter by person:
-    what an address says about one is nothing to them.
+    Only a ``viewer`` who sees all submissions has a filter by person; for others it is ignored in the URL.
     Raises :class:`UnreadableAddress` when it is validated with a value that only links carry and that no link
     of the portal has written.
     """
@@ -89,9 +89,9 @@ class SubmissionFilterForm(PortalForm):
     identifier = _linked("[0-9a-f]{64}")
     last_name = _linked("[0-9a-f]{64}")
 
-    def __init__(self, values: QueryDict, *, everybody: bool) -> None:
+    def __init__(self, values: QueryDict, *, viewer: Viewer) -> None:
         super().__init__(values)
-        if everybody:
+        if viewer.sees_all:
             people = [("", _("Anyone")), *accounts_known.people()]
             cast("forms.ChoiceField", self.fields["person"]).choices = people
         else:

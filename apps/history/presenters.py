@@ -54,7 +54,7 @@ def _chips(path: str, values: Mapping[str, str], form: Filters) -> Iterator[Chip
             label = str(form.fields[name].label)
             yield Chip(label, str(value_words(value)), with_query(path, values, **{name: ""}))
     if given["reason"]:
-        said_reason = labels.code_words(given["reason"])
+        said_reason = labels.error_text(given["reason"])
         yield Chip(gettext("Reason"), said_reason, with_query(path, values, reason=""))
     if any(given[name] is not None for name in LATENCY):
         without = with_query(path, values, **dict.fromkeys(LATENCY, ""))

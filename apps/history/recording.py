@@ -15,7 +15,7 @@ def record_figures_viewed(selection: Selection, *, count: int, actor: Actor) -> 
     """Record that the figures of ``count`` submissions were read. Call it before they are shown."""
     data: dict[str, Value] = {
         "filters": selection.asked.kinds(),
-        "scope": "everybody" if selection.everybody else "own",
+        "scope": selection.viewer.scope,
         "count": count,
     }
     with transaction.atomic():

@@ -14,6 +14,7 @@ from django.db.models.functions import Lower
 
 from apps.consumers import selectors
 from apps.consumers.models import DigestKind, Submission, SubmissionDigest
+from apps.consumers.viewer import UNRESTRICTED, Viewer
 from apps.core import keyset
 
 REFERENCES = ("order_ref", "consumer_ref", "guest_ref")
@@ -53,12 +54,11 @@ class Selection:
     """The submissions that one person asks for: the filter within what they may see."""
 
     asked: SubmissionFilter
-    person_id: str  # of the reader
-    everybody: bool  # whether the reader sees more than their own
+    viewer: Viewer
 
     def visible(self) -> QuerySet[Submission]:
         """All that the reader may see, whatever is asked for; newest first."""
-        return selectors.visible_submissions(self.person_id, everybody=self.everybody)
+        return selectors.visible_submissions(self.viewer)
 
     def submissions(self) -> QuerySet[Submission]:
         """The rows, newest first. Nothing is read yet."""
@@ -70,7 +70,7 @@ class Selection:
     def page(self, *, size: int, position: keyset.Position | None) -> keyset.Page[Submission]:
         """A page of the rows. Raises ``UnreadableKey`` as :func:`apps.core.keyset.page_of` does."""
 
-        whole = selectors.visible_submissions("", everybody=True)  # of keys that are those of visible rows
+        whole = selectors.visible_submissions(UNRESTRICTED)  # of keys that are those of visible rows
 
         def page_of(rows: QuerySet[Submission]) -> keyset.Page[Submission]:
             return keyset.page_of([rows], NEWEST_BY, size=size, position=position, whole=whole)
@@ -92,7 +92,8 @@ class Selection:
             return None
         if not self._shared_by_many():
             return self.submissions().order_by()[: MAX_COUNTED + 1].count()
-        if not self.everybody or len(asked.searches) > 1 or replace(asked, searches=()) != SubmissionFilter():
+        everything = self.viewer.sees_all and replace(asked, searches=()) == SubmissionFilter()
+        if not everything or len(asked.searches) > 1:
             return None
         return _sharing(*asked.searches[0])[: MAX_COUNTED + 1].count()
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from apps.consumers import value_lists
 from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import Outcome, Submission
-from apps.consumers.presenters.receipts import Compared
+from apps.consumers.presenters.comparison import Compared
 from apps.core.form_input import LineField, NameField
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer

@@ -22,6 +22,7 @@ from apps.accounts.models import User
 from apps.cdp.consumers import NewConsumer
 from apps.consumers.models import DigestKind, Submission, SubmissionDigest
 from apps.consumers.sending.digests import search_digest
+from apps.consumers.viewer import Viewer
 from apps.core.export.csv_cells import restore
 from apps.core.export.formats import Format
 from apps.history.selection import Selection, SubmissionFilter
@@ -87,7 +88,7 @@ def test_file_contains_the_rows_of_the_list_in_order(
         SubmissionDigest.objects.create(submission=submission, kind=DigestKind.EMAIL, digest=digest)
     if "searches" in asked:
         asked = {"searches": ((DigestKind.EMAIL, digest),)}
-    selection = Selection(SubmissionFilter(**asked), str(other.pk), everybody)
+    selection = Selection(SubmissionFilter(**asked), Viewer(str(other.pk), sees_all=everybody))
     listed = [str(one.public_id) for one in selection.submissions()]
     for format_ in (Format.CSV, Format.JSONL):
         data, told = written(layout(format_, ("submission", "submitted_at", "order_ref")), selection)

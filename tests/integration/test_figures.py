@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.consumers.models import Outcome
+from apps.consumers.viewer import UNRESTRICTED, Viewer
 from apps.history.forms import SubmissionFilterForm
 from apps.history.selection import Selection
 from tests.support.entries import FULL, store, text
@@ -91,9 +92,9 @@ def links(page: str) -> list[tuple[str, int]]:
 
 def rows_behind(url: str, reader: User) -> int:
     """The number of rows that the list shows at that address."""
-    form = SubmissionFilterForm(QueryDict(urlsplit(url).query), everybody=True)
+    form = SubmissionFilterForm(QueryDict(urlsplit(url).query), viewer=UNRESTRICTED)
     assert form.is_valid(), (url, form.errors)
-    return Selection(form.asked(), person_id=str(reader.pk), everybody=True).submissions().count()
+    return Selection(form.asked(), Viewer(str(reader.pk), sees_all=True)).submissions().count()
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu", "Pacific/Kiritimati", "America/St_Johns"])

@@ -187,7 +187,7 @@ def test_possible_consumers_of_an_order_are_found_in_any_letter_case(staff: User
 def test_oldest_unknown_submissions_stay_visible_and_all_are_counted(
     as_supervisor: Client, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("apps.consumers.views.submissions.MAX_UNKNOWN", 2)
+    monkeypatch.setattr("apps.consumers.views.submissions.MAX_PENDING", 2)
     now = datetime.datetime.now(datetime.UTC)
     stored = [
         store(

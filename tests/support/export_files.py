@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from apps.accounts.models import User
 from apps.cdp.consumers import Identifier, NewConsumer
 from apps.consumers.models import Outcome, Submission
+from apps.consumers.viewer import UNRESTRICTED
 from apps.core.export.formats import Format
 from apps.history.columns import COLUMNS
 from apps.history.selection import Selection, SubmissionFilter
@@ -25,7 +26,7 @@ from apps.history.writing.cells import SOURCES
 
 PLAIN = tuple(key for key, column in COLUMNS.items() if not column.personal)
 PERSONAL = tuple(key for key, column in COLUMNS.items() if column.personal)
-EVERYTHING = Selection(SubmissionFilter(), person_id="", everybody=True)
+EVERYTHING = Selection(SubmissionFilter(), UNRESTRICTED)
 ZONE = "Europe/Berlin"
 TIMES = ("submitted_at", "finished_at", "resolved_at")
 

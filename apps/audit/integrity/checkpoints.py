@@ -5,7 +5,7 @@ A checkpoint states the hash of the log up to a sequence number at a point in ti
 bytes are the line's JSON without ``signature``, serialised as in :mod:`apps.audit.chain`. With the database
 but without the key, the history cannot be rewritten undetected; with the file but without the key, no line
 can be dropped or changed undetected. Each line also contains the SHA-256 of the previous line, so that the
-last signature covers all lines: see :func:`covered_by_the_last`.
+last signature covers all lines: see :func:`is_covered_by_last_signature`.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Checkpoint(NamedTuple):
         """SHA-256 of the line, which the next checkpoint contains."""
         return hashlib.sha256(self.line().encode()).hexdigest()
 
-    def follows(self, before: Checkpoint | None) -> bool:
+    def is_successor_of(self, before: Checkpoint | None) -> bool:
         """Whether this checkpoint was created directly after ``before`` (None: as the first)."""
         if before is None:
             return (self.previous, self.previous_line) == ("", "")
@@ -86,7 +86,7 @@ class Checkpoint(NamedTuple):
         """A copy with its signature."""
         return self._replace(signature=key.sign(self.signed_bytes()).hex())
 
-    def holds_under(self, key: Ed25519PublicKey) -> bool:
+    def is_signed_by(self, key: Ed25519PublicKey) -> bool:
         """Whether the signature is valid for this key."""
         try:
             key.verify(bytes.fromhex(self.signature), self.signed_bytes())
@@ -164,7 +164,7 @@ def read(path: Path, *, begin: int = 0, end: int | None = None) -> Iterator[tupl
             place += len(line)
 
 
-def covered_by_the_last(path: Path, keys: Mapping[str, Ed25519PublicKey], *, end: int) -> bool:
+def is_covered_by_last_signature(path: Path, keys: Mapping[str, Ed25519PublicKey], *, end: int) -> bool:
     """Whether the last signature covers every line up to byte ``end``, so that no other need be checked.
 
     True if each line's hash is in the next line and the last signature is valid. Without a key, no other line
@@ -172,10 +172,10 @@ def covered_by_the_last(path: Path, keys: Mapping[str, Ed25519PublicKey], *, end
     """
     before: Checkpoint | None = None
     for _place, checkpoint in read(path, end=end):
-        if checkpoint.key not in keys or not checkpoint.follows(before):
+        if checkpoint.key not in keys or not checkpoint.is_successor_of(before):
             return False
         before = checkpoint
-    return before is not None and before.holds_under(keys[before.key])
+    return before is not None and before.is_signed_by(keys[before.key])
 
 
 def last_valid(
@@ -185,7 +185,7 @@ def last_valid(
     end = size_of(path) if end is None else end
     for begin in dict.fromkeys((max(0, end - TAIL), 0)):
         for place, checkpoint in reversed([*read(path, begin=begin, end=end)]):
-            if checkpoint.key in keys and checkpoint.holds_under(keys[checkpoint.key]):
+            if checkpoint.key in keys and checkpoint.is_signed_by(keys[checkpoint.key]):
                 return place, checkpoint
     return None
 

@@ -103,13 +103,13 @@ def _delete(removal: Removal, actor: Actor) -> None:
         with connection.cursor() as cursor:
             lock_head(cursor)
             if _signed_beginning() != removal.last + 1 or _first_row() != removal.first:
-                raise RetentionError("Somebody else removes rows at this moment")
+                raise RetentionError("Another process is removing rows")
             _disable_delete_trigger(cursor)
             cursor.execute("DELETE FROM audit_event WHERE seq <= %s", [removal.last])
             deleted = cursor.rowcount
         install_triggers(connection)
         if deleted != removal.rows or missing_triggers(connection):
-            raise RetentionError(f"{deleted} rows instead of {removal.rows}, or a trigger does not stand")
+            raise RetentionError(f"{deleted} rows instead of {removal.rows}, or a trigger is missing")
         _record(AUDIT_RETENTION_APPLIED, removal, actor)
 
 
@@ -146,7 +146,7 @@ def _valid_checkpoints() -> list[Checkpoint]:
     return [
         checkpoint
         for _place, checkpoint in checkpoints.read(settings.AUDIT_CHECKPOINT_FILE)
-        if checkpoint.key in keys and checkpoint.holds_under(keys[checkpoint.key])
+        if checkpoint.key in keys and checkpoint.is_signed_by(keys[checkpoint.key])
     ]
 
 

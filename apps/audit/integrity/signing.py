@@ -45,7 +45,7 @@ def sign_checkpoint(actor: Actor, *, beginning: Beginning | None = None) -> Chec
     return _sign(verify(from_checkpoint=True), beginning, actor)
 
 
-def take_over_beginning(beginning: Beginning, actor: Actor) -> Checkpoint | None:
+def adopt_beginning(beginning: Beginning, actor: Actor) -> Checkpoint | None:
     """Sign a beginning of the log that another machine has signed into this machine's checkpoint file.
 
     All rows from there on are verified first. Returns and raises as :func:`sign_checkpoint` does.

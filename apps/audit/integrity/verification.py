@@ -108,7 +108,7 @@ def record_result(actor: Actor, result: Result) -> int:
         return record(Event(event_type, actor, data=data))
 
 
-def _claim(data: str, file_id: str) -> int | None:
+def _claimed_checkpoint(data: str, file_id: str) -> int | None:
     """The checkpoint that an event claims for this file. None for another file, 0 if the data is invalid."""
     try:
         claim: dict[str, Any] = json.loads(data)
@@ -256,7 +256,7 @@ class _Verification:
         for seq, data in batch.data_of(AUDIT_CHECKPOINT_SIGNED.name):
             if seq > self.head[0]:
                 return
-            claimed = _claim(data, self.file_id)
+            claimed = _claimed_checkpoint(data, self.file_id)
             if claimed is None or (0 < claimed < self.begun_at):
                 continue
             if claimed not in self.seen:
@@ -267,7 +267,7 @@ class _Verification:
     def _signed(self, begin: int) -> Iterator[Checkpoint]:
         """The valid checkpoints in order. Stores the first problem of the others in ``doubt``."""
         before: Checkpoint | None = None
-        covered = begin == 0 and checkpoints.covered_by_the_last(self.path, self.keys, end=self.end)
+        covered = begin == 0 and checkpoints.is_covered_by_last_signature(self.path, self.keys, end=self.end)
         for place, checkpoint in checkpoints.read(self.path, begin=begin, end=self.end):
             if covered:
                 if checkpoint.seq >= self.first:
@@ -277,12 +277,12 @@ class _Verification:
                 self.doubt = self.doubt or Finding(Verdict.KEY_UNKNOWN, checkpoint.seq)
                 continue
             damaged = Finding(Verdict.CHECKPOINTS_DAMAGED, checkpoint.seq)
-            if not checkpoint.holds_under(key):
+            if not checkpoint.is_signed_by(key):
                 self.doubt = self.doubt or damaged
                 continue
             if place > begin or begin == 0:
                 rises = before is None or checkpoint.seq > before.seq
-                self.doubt = self.doubt or (None if checkpoint.follows(before) else damaged)
+                self.doubt = self.doubt or (None if checkpoint.is_successor_of(before) else damaged)
                 if not rises:
                     continue
             before = checkpoint

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -124,6 +124,50 @@ def as_json(event: AuditEvent) -> str:
     row = {field.name: getattr(event, field.name) for field in event._meta.concrete_fields}
     data = event.details if event.is_readable else event.data
     return json.dumps({**row, "data": data}, ensure_ascii=False, indent=2)
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """The page of one event. ``receipt_id``: the submission whose receipt can be opened, or empty.
+
+    ``at`` is None if the time is outside the calendar; ``json``: the stored row.
+    """
+
+    seq: int
+    at: datetime | None
+    sentence: str
+    shape: str
+    outcome: str
+    receipt_id: str
+    fields: tuple[Field, ...]
+    timelines: tuple[Timeline, ...]
+    same_request: tuple[Line, ...]
+    same_submission: tuple[Line, ...]
+    json: str
+
+
+def event_page(
+    event: AuditEvent,
+    people: Mapping[str, str],
+    *,
+    same_request: Iterable[AuditEvent],
+    same_submission: Iterable[AuditEvent],
+) -> EventPage:
+    """The page of an event with its related events. ``people``: labels by account id."""
+    shape, label = outcome(event)
+    return EventPage(
+        seq=event.seq,
+        at=event.at,
+        sentence=sentence(event),
+        shape=shape,
+        outcome=label,
+        receipt_id=event.submission or "",
+        fields=tuple(fields(event, people)),
+        timelines=tuple(timelines(event)),
+        same_request=tuple(map(line, same_request)),
+        same_submission=tuple(map(line, same_submission)),
+        json=as_json(event),
+    )
 
 
 @dataclass(frozen=True, slots=True)

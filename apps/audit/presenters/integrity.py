@@ -1,12 +1,16 @@
-"""Sentences for the result of a verification."""
+"""The Integrity page, and sentences for the result of a verification."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.integrity.diagnosis import Verdict
-from apps.audit.integrity.verification import Result
+from apps.audit.integrity.verification import GOOD, Result
+from apps.audit.models import AuditEvent
 
 _VERDICTS = {
     Verdict.UNCHANGED: _("The audit log is unchanged."),
@@ -23,6 +27,66 @@ _VERDICTS = {
     Verdict.HEAD_DIFFERS: _("The head of the log differs from the log, from event %(seq)s on."),
     Verdict.UNSIGNED: _("The chain of events is intact, but no signed checkpoint covers it yet."),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class ResultPanel:
+    """The result of a verification as pages show it. ``whole``: the whole log was verified."""
+
+    good: bool
+    unsigned: bool
+    verdict: str
+    range: str
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrityPage:
+    """The Integrity page.
+
+    ``latest_seq`` and ``latest_at``: the event of the last verification, None if there was none. ``result``
+    is None if that event cannot be read. ``has_earlier_problem``: an earlier verification, at ``problem_at``,
+    found the log altered, and the whole log was not found intact since.
+    """
+
+    latest_seq: int | None
+    latest_at: datetime | None
+    result: ResultPanel | None
+    has_earlier_problem: bool
+    problem_at: datetime | None
+    accepts_events: bool
+    key_id: str
+
+
+def integrity_page(
+    *,
+    latest: AuditEvent | None,
+    result: Result | None,
+    problem: AuditEvent | None,
+    accepts_events: bool,
+    key_id: str,
+) -> IntegrityPage:
+    """The Integrity page from the last verification, its result, and the last unresolved problem."""
+    return IntegrityPage(
+        latest_seq=latest.seq if latest else None,
+        latest_at=latest.at if latest else None,
+        result=result_panel(result) if result else None,
+        has_earlier_problem=problem is not None and latest is not None and problem.seq != latest.seq,
+        problem_at=problem.at if problem else None,
+        accepts_events=accepts_events,
+        key_id=key_id,
+    )
+
+
+def result_panel(result: Result) -> ResultPanel:
+    """The result of a verification as pages show it."""
+    return ResultPanel(
+        good=result.verdict in GOOD,
+        unsigned=result.verdict is Verdict.UNSIGNED,
+        verdict=verdict_sentence(result),
+        range=range_sentence(result),
+        whole=result.whole,
+    )
 
 
 def verdict_sentence(result: Result) -> str:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.audit.integrity import checkpoints, past_verifications
 from apps.audit.integrity.proof.bundle import bundle, record_download
 from apps.audit.integrity.stored_rows import accepts_events
-from apps.audit.integrity.verification import GOOD, Progress, Result, record_result, verification
+from apps.audit.integrity.verification import Progress, Result, record_result, verification
 from apps.audit.permissions import VERIFY_LOG
 from apps.audit.presenters import integrity as presenters
 from apps.core import clock
@@ -33,15 +33,14 @@ logger = logging.getLogger("apps.audit")
 def integrity(request: HttpRequest) -> HttpResponse:
     """Show the result of the last verification, and what can be done."""
     latest = past_verifications.latest_verification()
-    found = past_verifications.result_of(latest) if latest else None
-    context = {
-        "latest": latest,
-        "found": _result_context(found) if found else None,
-        "problem": past_verifications.standing_problem(),
-        "takes_events": accepts_events(),
-        "key_id": checkpoints.key_id(checkpoints.signing_key(settings.AUDIT_SIGNING_KEY).public_key()),
-    }
-    return render(request, "audit/integrity.html", context)
+    page = presenters.integrity_page(
+        latest=latest,
+        result=past_verifications.result_of(latest) if latest else None,
+        problem=past_verifications.standing_problem(),
+        accepts_events=accepts_events(),
+        key_id=checkpoints.key_id(checkpoints.signing_key(settings.AUDIT_SIGNING_KEY).public_key()),
+    )
+    return render(request, "audit/integrity.html", {"page": page})
 
 
 @requires(VERIFY_LOG)
@@ -81,8 +80,8 @@ def _page_with_progress(before: str, actor: Actor, after: str) -> Iterator[str]:
         result = yield from _progress_lines()
     except (DatabaseError, InterfaceError, OSError) as error:
         logger.exception("audit_verification_failed")
-        context = {"failed": True, "file_failed": isinstance(error, OSError)}
-        yield render_to_string("audit/integrity_result.html", context)
+        failure = {"failed": True, "file_failed": isinstance(error, OSError)}
+        yield render_to_string("audit/integrity_result.html", failure)
     else:
         recorded = True
         try:
@@ -90,9 +89,8 @@ def _page_with_progress(before: str, actor: Actor, after: str) -> Iterator[str]:
         except (DatabaseError, InterfaceError):
             logger.exception("audit_verification_not_recorded")
             recorded = False
-        yield render_to_string(
-            "audit/integrity_result.html", {**_result_context(result), "recorded": recorded}
-        )
+        context = {"result": presenters.result_panel(result), "recorded": recorded}
+        yield render_to_string("audit/integrity_result.html", context)
     yield after
 
 
@@ -109,13 +107,3 @@ def _progress_lines() -> Generator[str, None, Result]:
         if progress.percent > shown:
             shown = progress.percent
             yield render_to_string("audit/integrity_step.html", {"progress": progress})
-
-
-def _result_context(result: Result) -> dict[str, object]:
-    return {
-        "good": result.verdict in GOOD,
-        "unsigned": result.verdict.value == "unsigned",
-        "verdict": presenters.verdict_sentence(result),
-        "range": presenters.range_sentence(result),
-        "whole": result.whole,
-    }

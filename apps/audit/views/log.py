@@ -55,16 +55,10 @@ def event(request: HttpRequest, seq: int) -> HttpResponse:
     if found is None:
         raise Http404
     services.record_event_viewed(seq, actor=actor_of(request))
-    shape, outcome = presenters.outcome(found)
-    context = {
-        "event": found,
-        "sentence": presenters.sentence(found),
-        "shape": shape,
-        "outcome": outcome,
-        "fields": presenters.fields(found, dict(selectors.people())),
-        "timelines": presenters.timelines(found),
-        "same_request": [presenters.line(one) for one in selectors.same_request(found)],
-        "same_submission": [presenters.line(one) for one in selectors.same_submission(found)],
-        "json": presenters.as_json(found),
-    }
-    return render(request, "audit/event.html", context)
+    page = presenters.event_page(
+        found,
+        dict(selectors.people()),
+        same_request=selectors.same_request(found),
+        same_submission=selectors.same_submission(found),
+    )
+    return render(request, "audit/event.html", {"page": page})

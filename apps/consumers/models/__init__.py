@@ -1,4 +1,4 @@
-"""The tables of the main job, by subject."""
+"""Models of submissions, resolutions, reconciliation and identity rules."""
 
 from apps.consumers.models.circuit_breaker import CircuitBreaker
 from apps.consumers.models.connection_health import ConnectionHealth

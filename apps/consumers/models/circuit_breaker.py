@@ -7,10 +7,10 @@ from django.db.models import Q
 
 
 class CircuitBreaker(models.Model):
-    """The one row that pauses checks while Sitecore CDP does not answer them."""
+    """The single row that pauses checks while Sitecore CDP does not answer them."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
-    failures = models.PositiveIntegerField(default=0)  # in a row, since the last check that was answered
+    failures = models.PositiveIntegerField(default=0)  # consecutive, since the last successful check
     failed_at = models.DateTimeField(null=True)
     error_code = models.CharField(max_length=40, blank=True)
     paused_until = models.DateTimeField(null=True)

@@ -1,4 +1,4 @@
-"""What the last answers of the vendor said about the connection itself."""
+"""Health of the connection to the vendor."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from django.db.models import Q
 
 
 class ConnectionHealth(models.Model):
-    """The one row about the connection to Sitecore CDP, from the answers that all processes got."""
+    """The single row about the connection to Sitecore CDP, from the answers to all processes."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     answered_at = models.DateTimeField(null=True)
-    # Since when the API credentials are refused (401) or the access is (403); null while they are good.
+    # Since when the vendor refuses the credentials (401) or the access (403); null while accepted.
     refused_since = models.DateTimeField(null=True)
     refused_status = models.PositiveSmallIntegerField(null=True)
-    clock_ahead = models.FloatField(null=True)  # seconds by which our clock is ahead of the vendor's
+    clock_ahead = models.FloatField(null=True)  # seconds by which the portal's clock is ahead of the vendor's
 
     class Meta:
         default_permissions = ()

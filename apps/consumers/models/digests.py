@@ -1,4 +1,4 @@
-"""What a submission is found by, without storing it readably."""
+"""Keyed digests for exact searches by personal data that is stored encrypted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from apps.consumers.models.submission import Submission
 
 
 class DigestKind(models.TextChoices):
-    """What a submission can be found by, exactly, without storing it readably."""
+    """The kinds of values by which a submission can be found."""
 
     EMAIL = "email", _("Email address")
     PHONE = "phone", _("Phone number")

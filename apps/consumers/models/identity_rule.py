@@ -1,4 +1,4 @@
-"""The identity rules of the tenant, as they were entered here."""
+"""The identity rules of the vendor's tenant, as entered in the portal."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ MAX_IDENTITY_RULES = 5  # vendor: at most five identity rules in a tenant
 
 
 class IdentityRule(models.Model):
-    """One of the tenant's identity rules, as an administrator entered it here.
+    """One identity rule, as entered by an administrator.
 
-    Vendor: rules are tried in order of priority; one matches when the provider is equal letter for
-    letter and the id belongs to a guest.
+    Vendor: rules are applied in order of priority; a rule matches if the provider is exactly equal and the id
+    belongs to a guest.
     """
 
     name = models.CharField(max_length=100)

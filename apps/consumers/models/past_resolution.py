@@ -46,7 +46,7 @@ class PastResolution(models.Model):
             ),
             models.CheckConstraint(
                 name="past_resolution_complete",
-                # As for a submission; an answer of the vendor that was replaced said that it is created.
+                # As for a submission; a replaced answer of the vendor always has the outcome created.
                 condition=Q(
                     resolved_how="", resolved_by__isnull=True, resolution_reason="", outcome="created"
                 )
@@ -65,11 +65,11 @@ class PastResolution(models.Model):
 
     @property
     def resolution_note(self) -> str:
-        """The supervisor's note; empty where there is none or no key opens it."""
+        """The supervisor's note; empty if there is none or no key decrypts it."""
         return decrypt_column(self.encrypted_resolution_note)
 
     @property
     def answer(self) -> OrderConsumer | None:
-        """The consumer that the portal had read then; None where it had read none."""
+        """The consumer that the portal read for this resolution; None if it read none."""
         read = decrypt_column(self.encrypted_answer)
         return OrderConsumer.from_json(json.loads(read)) if read else None

@@ -1,4 +1,4 @@
-"""The record of the main job: submissions."""
+"""Submissions: the attempts to create an order consumer."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Outcome(models.TextChoices):
     NOT_CREATED = "not_created", _("Not created")
 
 
-# Perhaps: the database lets nobody send the same content again while one of these is open.
+# The consumer may exist: a constraint prevents sending the same content while such a submission exists.
 OPEN_OUTCOMES = (Outcome.SENDING, Outcome.UNKNOWN)
-# No: the entry may be corrected and sent again.
+# The consumer does not exist: the entry may be corrected and sent again.
 CORRECTABLE_OUTCOMES = (Outcome.REJECTED, Outcome.NOT_SENT, Outcome.NOT_CREATED)
 
 
@@ -120,13 +120,13 @@ class Submission(models.Model):
     # Whether that list is complete: read page by page to its end, and not from a cache.
     refs_before_whole = models.BooleanField(default=False)
     check_count = models.PositiveSmallIntegerField(default=0)
-    failed_check_count = models.PositiveSmallIntegerField(default=0)  # in a row
+    failed_check_count = models.PositiveSmallIntegerField(default=0)  # consecutive
     next_check_at = models.DateTimeField(null=True)
     last_check_at = models.DateTimeField(null=True)
     check_result = models.CharField(max_length=12, choices=CheckResult, blank=True)
-    matching_refs = models.JSONField(default=list)  # that could be this submission's consumer
-    different_refs = models.JSONField(default=list)  # new on the order, but of somebody else
-    unread_refs = models.JSONField(default=list)  # new on the order, but not to be read
+    matching_refs = models.JSONField(default=list)  # may be this submission's consumer
+    different_refs = models.JSONField(default=list)  # new on the order, but of another person
+    unread_refs = models.JSONField(default=list)  # new on the order, but could not be read
     resolved_how = models.CharField(max_length=20, choices=ResolvedHow, blank=True)
     resolved_at = models.DateTimeField(null=True)
     resolved_by = models.ForeignKey(
@@ -135,7 +135,7 @@ class Submission(models.Model):
     resolved_by_name = models.CharField(max_length=200, blank=True)
     resolution_reason = models.CharField(max_length=20, choices=ResolutionReason, blank=True)
     encrypted_resolution_note = models.TextField(blank=True)
-    # When the portal read the consumer that a supervisor named; null: only the supervisor saw it.
+    # When the portal read the consumer that a supervisor named; null if it did not.
     consumer_read_at = models.DateTimeField(null=True)
     # An answer that arrived after a resolution. ``contradicted``: it disagrees with it.
     late_outcome = models.CharField(max_length=12, choices=Outcome, blank=True)
@@ -156,8 +156,8 @@ class Submission(models.Model):
             ("view_figures", "See figures over all submissions"),
         ]
         indexes = [
-            # A page of the list is found in these two alone, and the figures in the first: what else may be
-            # asked for is in them, and the table itself is fifty times as large.
+            # These two indexes cover the queries of the list, and the first those of the figures, including
+            # their filters. The table itself is fifty times as large.
             models.Index(
                 fields=["submitted_at", "id", "actor", "outcome", "error_code", "duration_ms"],
                 name="submission_newest_first",
@@ -182,8 +182,8 @@ class Submission(models.Model):
                 condition=~Q(doubt_code=""),
                 name="submission_doubted",
             ),
-            # Vendor: references are compared without regard to case. Of every row, also those without one:
-            # PostgreSQL does not learn from a partial index how rare a reference is, and reads the table.
+            # Vendor: references are compared without regard to case. Not partial indexes: from those,
+            # PostgreSQL does not estimate how rare a reference is, and scans the table.
             models.Index(Lower("order_ref"), name="submission_of_order"),
             models.Index(Lower("consumer_ref"), name="submission_by_reference"),
             models.Index(Lower("guest_ref"), name="submission_of_guest"),
@@ -286,7 +286,7 @@ class Submission(models.Model):
 
     @property
     def consumer(self) -> NewConsumer | None:
-        """What was sent; None if it was erased or no key decrypts it (``is_unreadable``)."""
+        """The consumer that was sent; None if erased or if no key decrypts it (``is_unreadable``)."""
         sent = decrypt_column(self.encrypted_consumer)
         return NewConsumer.from_json(json.loads(sent)) if sent else None
 
@@ -296,14 +296,14 @@ class Submission(models.Model):
 
     @property
     def is_unreadable(self) -> bool:
-        """Whether there is a consumer that no key decrypts."""
+        """Whether a consumer is stored that no key decrypts."""
         return bool(self.encrypted_consumer) and self.consumer is None
 
     @property
     def answer(self) -> OrderConsumer | None:
-        """What the vendor returned; None if there was no readable answer, or as for ``consumer``."""
-        came_back = decrypt_column(self.encrypted_answer)
-        return OrderConsumer.from_json(json.loads(came_back)) if came_back else None
+        """The consumer that the vendor returned; None without a readable answer, or as for ``consumer``."""
+        returned = decrypt_column(self.encrypted_answer)
+        return OrderConsumer.from_json(json.loads(returned)) if returned else None
 
     @answer.setter
     def answer(self, answer: OrderConsumer) -> None:
@@ -311,17 +311,17 @@ class Submission(models.Model):
 
     @property
     def vendor_message(self) -> str:
-        """The vendor's ``message``; personal data, because it may quote what was sent."""
+        """The vendor's ``message``. Personal data, because it may quote what was sent."""
         return decrypt_column(self.encrypted_vendor_message)
 
     @property
     def is_resolved(self) -> bool:
-        """Whether reconciliation or a supervisor gave the outcome, not the vendor's answer."""
+        """Whether reconciliation or a supervisor set the outcome, instead of the vendor's answer."""
         return bool(self.resolved_how)
 
     @property
     def is_late_ref_of_before(self) -> bool:
-        """Whether a late answer named a consumer that was on the order before the send."""
+        """Whether a late answer's reference was on the order before the send."""
         return any(same_reference(self.late_consumer_ref, ref) for ref in self.refs_before or [])
 
     @property
@@ -331,7 +331,7 @@ class Submission(models.Model):
 
 
 def answer_columns(consumer: OrderConsumer) -> dict[str, str]:
-    """The columns that store an order consumer that the vendor returned."""
+    """The columns and values that store an order consumer returned by the vendor."""
     return {
         "encrypted_answer": encrypt_json(consumer.to_json()),
         "consumer_ref": consumer.ref,

@@ -1,0 +1,1 @@
+"""Presenters of submissions, resolutions and identity rules: frozen values for the templates."""

@@ -1,4 +1,4 @@
-"""The values of a consumer's fields as pages show them."""
+"""Texts of a consumer's field values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Value = str | dt.date | tuple[str, ...] | tuple[Identifier, ...] | None
 
 
 def field_texts(name: str, value: Value) -> tuple[str, ...]:
-    """The texts of one field: a list has any number, an empty field none. ``name``: as in ``cdp.fields``."""
+    """The texts of one field; empty for an empty field. ``name``: the field's name in ``cdp.fields``."""
     if not value:
         return ()
     if isinstance(value, tuple):

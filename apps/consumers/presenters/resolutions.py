@@ -1,12 +1,10 @@
-"""Resolutions into what the pages show: who gave which outcome, what the portal itself read, and what was
-replaced."""
+"""Resolutions on the receipt, and the pages to confirm or reject a supervisor's resolution."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -16,10 +14,11 @@ from apps.consumers import selectors
 from apps.consumers.audit_keys import ERROR_CODE, RESOLUTION_REASON
 from apps.consumers.forms.resolution import ResolutionForm
 from apps.consumers.models import Outcome, PastResolution, ResolvedHow, Submission
-from apps.consumers.presenters import receipts
+from apps.consumers.presenters.comparison import Compared, compared
 from apps.consumers.reconciliation import resolution
 from apps.consumers.reconciliation.doubts import doubts, resolution_doubts
 from apps.consumers.reconciliation.evidence import LIST_NOT_WHOLE, RECONCILIATION_OFF, Evidence
+from apps.consumers.viewer import Viewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class Resolution:
     ``is_answer``: it is an answer of Sitecore CDP that a supervisor's resolution has replaced.
     """
 
-    words: str
+    text: str
     is_answer: bool
     at: datetime | None
     verification: str
@@ -40,17 +39,8 @@ class Resolution:
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
-    """Who reads the page."""
-
-    person_id: str
-    sees_all: bool
-    may_resolve: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Again:
-    """A later submission of the same consumer; ``url`` is empty for who may not open it."""
+class LaterSubmission:
+    """A later submission of the same consumer; ``url`` is empty if the viewer may not open it."""
 
     url: str
     submitted_at: datetime
@@ -58,9 +48,57 @@ class Again:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
-    """Why what a supervisor entered was not saved, and what it was: labels and texts."""
+class ResolutionSection:
+    """The resolution of a submission, as part of its receipt.
 
+    ``version``: the version of the outcome, which the resolution forms post back. ``warning_headline``: the
+    receipt's headline if the resolution is not verified or doubted, otherwise empty. ``correct_url``: the
+    page that corrects the resolution, empty if the viewer may not.
+    """
+
+    version: str
+    current: Resolution | None = None
+    past: tuple[Resolution, ...] = ()
+    doubts: tuple[str, ...] = ()
+    warning_headline: str = ""
+    is_correcting: bool = False
+    correct_url: str = ""
+    sent_again: tuple[LaterSubmission, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmationPage:
+    """The page that compares what was sent with what was read, before a submission is marked as created.
+
+    ``entered``: labels and texts of the form, without the reference. ``is_read``: whether the portal could
+    read the consumer; if not, ``unread_reason`` is the reason. ``hidden``: names and values of hidden inputs.
+    """
+
+    public_id: str
+    version: str
+    reference: str
+    entered: tuple[tuple[str, str], ...]
+    is_read: bool
+    read_at: datetime | None
+    unread_reason: str
+    rows: tuple[Compared, ...]
+    is_erased: bool
+    is_unreadable: bool
+    doubts: tuple[str, ...]
+    sent_again: tuple[LaterSubmission, ...]
+    hidden: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LostPage:
+    """The page that reports why a supervisor's resolution was not saved, with what was entered.
+
+    ``typed``: labels and texts of the form. ``button``: the label of the chosen button.
+    """
+
+    public_id: str
+    version: str
+    is_correcting: bool
     title: str
     outcome: str
     reference: str
@@ -69,28 +107,30 @@ class Lost:
     typed: tuple[tuple[str, str], ...]
 
 
-def receipt(submission: Submission, reader: Reader, *, forms: Sequence[ResolutionForm]) -> dict[str, Any]:
-    """What the receipt shows of the resolution, beside what :func:`presenters.receipt` gives."""
+def resolution_section(
+    submission: Submission, viewer: Viewer, *, forms: Sequence[ResolutionForm]
+) -> ResolutionSection:
+    """The resolution as the viewer sees it. ``forms``: the resolution forms on the page, if any."""
+    version = resolution.version_of(submission)
     if not submission.is_resolved:
-        return {"version": resolution.version_of(submission)}
+        return ResolutionSection(version)
     past = list(submission.past_resolutions.order_by("id"))
-    correctable = not resolution.needs_resolution(submission)
-    context = {
-        "version": resolution.version_of(submission),
-        "resolution": _resolution(submission),
-        "past_resolutions": [_resolution(one) for one in past],
-        "correcting": correctable and bool(forms),
-    }
-    if correctable and reader.may_resolve and not forms:
-        context["correct_url"] = reverse("consumers:resolve", args=[submission.public_id])
-    if forms or Outcome.CREATED in (submission.outcome, *(one.outcome for one in past)):
-        context["sent_again"] = _sent_again(submission, reader)
-    context["resolution_doubts"] = resolution_doubts(submission)
-    if submission.outcome == Outcome.CREATED and not is_verified(submission):
-        context |= {"panel_kind": "warning", "headline": unverified_headline(submission)}
-    elif context["resolution_doubts"]:
-        context |= {"panel_kind": "warning", "headline": doubted_headline(submission)}
-    return context
+    is_final = not resolution.needs_resolution(submission)
+    was_created = Outcome.CREATED in (submission.outcome, *(one.outcome for one in past))
+    found_doubts = tuple(resolution_doubts(submission))
+    correct_url = ""
+    if is_final and viewer.may_resolve and not forms:
+        correct_url = reverse("consumers:resolve", args=[submission.public_id])
+    return ResolutionSection(
+        version=version,
+        current=_resolution(submission),
+        past=tuple(map(_resolution, past)),
+        doubts=found_doubts,
+        warning_headline=_warning_headline(submission, has_doubts=bool(found_doubts)),
+        is_correcting=is_final and bool(forms),
+        correct_url=correct_url,
+        sent_again=_sent_again(submission, viewer) if forms or was_created else (),
+    )
 
 
 def is_verified(resolved: Submission | PastResolution) -> bool:
@@ -98,53 +138,51 @@ def is_verified(resolved: Submission | PastResolution) -> bool:
     return resolved.resolved_how == ResolvedHow.BY_RECONCILIATION or resolved.consumer_read_at is not None
 
 
-def unverified_headline(submission: Submission) -> str:
-    """The receipt's title where nobody but a person says that the consumer exists."""
-    return gettext("Marked as created by %(who)s, not verified") % {"who": submission.resolved_by_name}
+def _warning_headline(submission: Submission, *, has_doubts: bool) -> str:
+    who = {"who": submission.resolved_by_name}
+    if submission.outcome == Outcome.CREATED and not is_verified(submission):
+        return gettext("Marked as created by %(who)s, not verified") % who
+    return gettext("Marked as created by %(who)s, but there are warnings") % who if has_doubts else ""
 
 
-def doubted_headline(submission: Submission) -> str:
-    """The receipt's title where something speaks against the consumer that a person marked."""
-    return gettext("Marked as created by %(who)s, but there are warnings") % {
-        "who": submission.resolved_by_name
-    }
-
-
-def confirmation(
-    submission: Submission, evidence: Evidence, form: ResolutionForm, *, sealed: str, reader: Reader
-) -> dict[str, Any]:
-    """What was sent beside what was read, before a submission is marked as created."""
-    return {
-        "submission": submission,
-        "version": resolution.version_of(submission),
-        "reference": evidence.consumer_ref,
-        "entered": form.typed()[1:],  # the reference stands above
-        "read": evidence.consumer is not None,
-        "read_at": evidence.at,
-        "unread": _unread_words(evidence),
-        "rows": receipts.compared(submission.consumer, evidence.consumer),
-        "erased": not submission.encrypted_consumer,
-        "unreadable": submission.is_unreadable,
-        "doubts": doubts(submission, evidence.consumer_ref, evidence.consumer),
-        "sent_again": _sent_again(submission, reader),
-        "hidden": [
+def confirmation_page(
+    submission: Submission, evidence: Evidence, form: ResolutionForm, *, sealed: str, viewer: Viewer
+) -> ConfirmationPage:
+    """The page to confirm that a submission is marked as created. ``sealed``: the encrypted evidence."""
+    return ConfirmationPage(
+        public_id=str(submission.public_id),
+        version=resolution.version_of(submission),
+        reference=evidence.consumer_ref,
+        entered=tuple(form.typed()[1:]),  # the first is the reference
+        is_read=evidence.consumer is not None,
+        read_at=evidence.at,
+        unread_reason=_unread_reason(evidence),
+        rows=compared(submission.consumer, evidence.consumer),
+        is_erased=not submission.encrypted_consumer,
+        is_unreadable=submission.is_unreadable,
+        doubts=tuple(doubts(submission, evidence.consumer_ref, evidence.consumer)),
+        sent_again=_sent_again(submission, viewer),
+        hidden=(
             ("created-consumer_ref", evidence.consumer_ref),
             ("created-reason", form["reason"].value()),
             ("created-note", form["note"].value() or ""),
             ("created-evidence", sealed),
-        ],
-    }
+        ),
+    )
 
 
-def lost(submission: Submission, form: ResolutionForm) -> Lost:
-    """For the supervisor whose resolution came too late."""
+def lost_page(submission: Submission, form: ResolutionForm) -> LostPage:
+    """The page for a supervisor whose resolution came too late."""
     if submission.outcome == Outcome.SENDING:
         title = gettext("This submission is being sent")
     else:
         title = gettext("Already resolved by %(who)s") % {"who": _who(submission)}
     created = form.outcome is Outcome.CREATED
-    return Lost(
-        title,
+    return LostPage(
+        public_id=str(submission.public_id),
+        version=resolution.version_of(submission),
+        is_correcting=submission.is_resolved,
+        title=title,
         outcome=submission.outcome,
         reference=submission.consumer_ref,
         at=submission.resolved_at or submission.finished_at,
@@ -155,7 +193,7 @@ def lost(submission: Submission, form: ResolutionForm) -> Lost:
 
 def _resolution(resolved: Submission | PastResolution) -> Resolution:
     return Resolution(
-        words=_words(resolved),
+        text=_resolution_text(resolved),
         is_answer=not resolved.resolved_how,
         at=resolved.resolved_at,
         verification=_verification(resolved),
@@ -166,7 +204,7 @@ def _resolution(resolved: Submission | PastResolution) -> Resolution:
     )
 
 
-def _words(resolved: Submission | PastResolution) -> str:
+def _resolution_text(resolved: Submission | PastResolution) -> str:
     if resolved.resolved_how == ResolvedHow.BY_RECONCILIATION:
         return gettext(
             "Confirmed by reconciliation: this consumer was new on the order and matches every returned"
@@ -196,17 +234,17 @@ def _who(resolved: Submission | PastResolution) -> str:
     return resolved.resolved_by_name or gettext("Sitecore CDP’s answer")
 
 
-def _sent_again(submission: Submission, reader: Reader) -> list[Again]:
-    return [_again(later, reader) for later in selectors.sent_again(submission)]
+def _sent_again(submission: Submission, viewer: Viewer) -> tuple[LaterSubmission, ...]:
+    return tuple(_later_submission(later, viewer) for later in selectors.sent_again(submission))
 
 
-def _again(later: Submission, reader: Reader) -> Again:
-    may_open = reader.sees_all or str(later.actor_id) == reader.person_id
+def _later_submission(later: Submission, viewer: Viewer) -> LaterSubmission:
+    may_open = viewer.may_open(later.actor_id)
     url = reverse("consumers:receipt", args=[later.public_id]) if may_open else ""
-    return Again(url, later.submitted_at, later.outcome)
+    return LaterSubmission(url, later.submitted_at, later.outcome)
 
 
-def _unread_words(evidence: Evidence) -> str:
+def _unread_reason(evidence: Evidence) -> str:
     if not evidence.error_code:
         return ""
     if evidence.error_code == RECONCILIATION_OFF:

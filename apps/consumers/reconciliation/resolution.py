@@ -19,6 +19,7 @@ from apps.consumers.audit_events import (
     CONSUMER_RESOLUTION_CORRECTED,
     CONSUMER_RESOLVED,
 )
+from apps.consumers.audit_keys import PROCESS_LOST
 from apps.consumers.models import (
     OPEN_OUTCOMES,
     Outcome,
@@ -222,8 +223,8 @@ def _mark_unknown(submission: Submission, actor: Actor) -> bool:
             outcome=Outcome.UNKNOWN,
             finished_at=now,
             next_check_at=schedule.first_check(now),
-            error_code="process_lost",
+            error_code=PROCESS_LOST,
         )
         if changed:
-            record(event_of(CONSUMER_OUTCOME_UNKNOWN, submission, actor, error_code="process_lost"))
+            record(event_of(CONSUMER_OUTCOME_UNKNOWN, submission, actor, error_code=PROCESS_LOST))
     return bool(changed)

@@ -172,7 +172,7 @@ def _store_or_find_earlier(
 
 def _earlier_submission(token: uuid.UUID, digest: str, actor: Actor) -> Submission | None:
     """The existing submission of this form and content. Raises if another submission blocks this one."""
-    same_token, identical = selectors.submissions_in_the_way(token, digest)
+    same_token, identical = selectors.blocking_submissions(token, digest)
     if (
         same_token is not None
         and same_token.content_digest == digest

@@ -29,9 +29,10 @@ from apps.consumers.forms.entry import (
 )
 from apps.consumers.forms.lists import LISTS
 from apps.consumers.models import Outcome, Submission
-from apps.consumers.permissions import CREATE_ORDER_CONSUMER, VIEW_ALL_SUBMISSIONS
+from apps.consumers.permissions import CREATE_ORDER_CONSUMER
 from apps.consumers.presenters import receipts
 from apps.consumers.sending import storing, submit
+from apps.consumers.viewer import Viewer
 from apps.core import sealed_entries
 from apps.core.actor import Actor
 from apps.core.context_processors import environment_label
@@ -224,8 +225,7 @@ def _entry_of_earlier_try(earlier: Submission) -> Entry:
 
 
 def _visible(request: HttpRequest, public_id: uuid.UUID) -> Submission | None:
-    everybody = request.user.has_perm(VIEW_ALL_SUBMISSIONS)
-    return selectors.find_visible(public_id, str(request.user.pk), everybody=everybody)
+    return selectors.find_visible(public_id, Viewer.of(request.user))
 
 
 def _may_open(request: HttpRequest, submission: Submission | None) -> bool:

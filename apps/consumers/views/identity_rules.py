@@ -1,4 +1,4 @@
-"""The identity rules page."""
+"""Views of the identity rules."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from apps.consumers.forms.identity_rules import REFUSALS, RuleForm
 from apps.consumers.identity_rules import RuleRefused, add_rule, remove_rule
 from apps.consumers.models import IdentityRule
 from apps.consumers.permissions import CHANGE_IDENTITY_RULES
+from apps.consumers.presenters.identity_rules import rule_rows
 from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
 from apps.core.redirects import HttpResponseSeeOther
@@ -21,7 +22,7 @@ from apps.core.requests import actor_of
 @requires(CHANGE_IDENTITY_RULES)
 @require_http_methods(["GET", "POST"])
 def identity_rules(request: HttpRequest) -> HttpResponse:
-    """The rules in order of priority, and a form to add one."""
+    """List the rules in order of priority; POST adds one."""
     form = RuleForm(request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         try:
@@ -30,13 +31,13 @@ def identity_rules(request: HttpRequest) -> HttpResponse:
             form.add_error("provider", REFUSALS[refusal.code])
         else:
             return HttpResponseSeeOther(reverse("consumers:identity_rules"))
-    context = {"form": form, "rules": selectors.identity_rules(), "errors": form_errors(form)}
+    context = {"form": form, "rules": rule_rows(selectors.identity_rules()), "errors": form_errors(form)}
     return render(request, "consumers/identity_rules.html", context)
 
 
 @requires(CHANGE_IDENTITY_RULES)
 @require_http_methods(["POST"])
 def remove_identity_rule(request: HttpRequest, pk: int) -> HttpResponse:
-    """Remove one rule; those behind it move up."""
+    """Remove one rule; the later rules move up."""
     remove_rule(get_object_or_404(IdentityRule, pk=pk), actor=actor_of(request))
     return HttpResponseSeeOther(reverse("consumers:identity_rules"))

@@ -1,4 +1,4 @@
-"""What a phone number is read as, told while it is typed."""
+"""View that shows how a phone number is read, while it is typed."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from apps.consumers.permissions import CREATE_ORDER_CONSUMER
 from apps.core.form_input import single
 from apps.core.permissions import requires
 
-MAX_LENGTH = 1000  # characters, as the field takes them
+MAX_LENGTH = 1000  # characters, the limit of the field
 
 
 @requires(CREATE_ORDER_CONSUMER)
 @require_POST
 def phone_reading(request: HttpRequest) -> JsonResponse:
-    """How each number in ``number`` is read: its country and E.164, or why it is not read.
+    """Return as JSON how each number in ``number`` is read: country and E.164, or the reason why not.
 
-    Posted, so that no number stands in an address. Nothing is stored, and the vendor is asked nothing.
+    A POST, so that no number appears in a URL. Nothing is stored or sent to the vendor.
     """
     typed = single(request.POST, "number")[:MAX_LENGTH]
     numbers = [(number, phones.read(number)) for number in split_numbers(PhoneListField.visible(typed))]

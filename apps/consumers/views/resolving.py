@@ -1,4 +1,4 @@
-"""A supervisor resolves an unknown submission, or corrects a resolution."""
+"""Views to resolve an unknown submission or correct a resolution, for supervisors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from apps.consumers.permissions import RESOLVE_SUBMISSION
 from apps.consumers.presenters import resolutions
 from apps.consumers.reconciliation import evidence, resolution
 from apps.consumers.reconciliation.evidence import Evidence
-from apps.consumers.views.submissions import find, lost_page, reader_of, receipt_page, typed_before
+from apps.consumers.viewer import Viewer
+from apps.consumers.views.submissions import find, lost_page, receipt_page, typed_before
 from apps.core import sealed_entries
 from apps.core.form_errors import FieldError
 from apps.core.form_input import single
@@ -33,16 +34,16 @@ from apps.core.references import same_reference
 from apps.core.requests import actor_of
 
 CONFIRM, CHANGE = "confirm", "change"
-"""What a form asks for: mark as shown, or change what was entered. Otherwise the consumer is read first."""
+"""Posted steps: mark as created as shown, or change the entry. Any other value reads the consumer first."""
 
 
 @requires(RESOLVE_SUBMISSION)
 @require_http_methods(["GET", "POST"])
 def resolve(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    """Mark as created, after what was sent was compared with what the portal read; or as not created."""
+    """Mark as created, after a comparison of what was sent with what the portal read, or as not created."""
     submission = find(request, public_id)
     if request.method == "POST":
-        return _posted(request, submission)
+        return _process_post(request, submission)
     if not resolution.can_be_resolved(submission):
         return _to_receipt(submission)
     typed = typed_before(request, submission)
@@ -51,14 +52,14 @@ def resolve(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     return _forms_page(request, submission, resolution_forms(submission, typed))
 
 
-def _posted(request: HttpRequest, submission: Submission) -> HttpResponse:
+def _process_post(request: HttpRequest, submission: Submission) -> HttpResponse:
     chosen = RESOLUTION_FORMS.get(single(request.POST, "outcome"))
     if chosen is None:
         raise Http404
     form = chosen(submission, request.POST)
     as_seen = single(request.POST, "seen") == resolution.version_of(submission)
     if not as_seen or not resolution.can_be_resolved(submission):
-        return _too_late(request, submission, form)
+        return _too_late_page(request, submission, form)
     if chosen not in allowed_resolution_forms(submission):
         raise Http404
     step = single(request.POST, "step")
@@ -66,62 +67,60 @@ def _posted(request: HttpRequest, submission: Submission) -> HttpResponse:
         typed = {name: single(request.POST, name) for name in request.POST}
         return _forms_page(request, submission, resolution_forms(submission, typed))
     if not form.is_valid():
-        return _with_errors(request, submission, form)
+        return _error_page(request, submission, form)
     if form.outcome is not Outcome.CREATED:
-        return _resolved(request, submission, form, None)
+        return _resolve(request, submission, form, None)
     if selectors.submissions_with_reference(form.cleaned_data["consumer_ref"], besides=submission):
-        return _claimed(request, submission, form)
+        return _claimed_page(request, submission, form)
     sealed = single(request.POST, "created-evidence")
     reference = form.cleaned_data["consumer_ref"]
     shown = evidence.unseal(sealed, submission, reference, actor_of(request)) if step == CONFIRM else None
     if shown is None:
-        return _shown(request, submission, form)
+        return _read_consumer(request, submission, form)
     if shown.consumer is None and not single(request.POST, "created-compared"):
-        return _confirmation(request, submission, form, shown, demanded=True)
-    return _resolved(request, submission, form, shown)
+        return _confirmation_page(request, submission, form, shown, requires_comparison=True)
+    return _resolve(request, submission, form, shown)
 
 
-def _shown(request: HttpRequest, submission: Submission, form: ResolutionForm) -> HttpResponse:
-    """The consumer as the portal reads it now, for the supervisor to compare and to confirm."""
+def _read_consumer(request: HttpRequest, submission: Submission, form: ResolutionForm) -> HttpResponse:
+    """Read the consumer and show it, for the supervisor to compare and confirm."""
     reference = form.cleaned_data["consumer_ref"]
     try:
         read = evidence.read_consumer(submission, reference, actor=actor_of(request), client=get_client())
     except evidence.NotThisConsumer as refusal:
-        form.add_error("consumer_ref", _refused_words(refusal))
-        return _with_errors(request, submission, form)
-    return _confirmation(request, submission, form, read)
+        form.add_error("consumer_ref", _refusal_text(refusal))
+        return _error_page(request, submission, form)
+    return _confirmation_page(request, submission, form, read)
 
 
-def _refused_words(refusal: evidence.NotThisConsumer) -> str:
+def _refusal_text(refusal: evidence.NotThisConsumer) -> str:
     if refusal.code == evidence.NOT_ON_ORDER:
         return _("The order in Sitecore CDP has no consumer with this reference")
     return _("Sitecore CDP returns another consumer for this reference")
 
 
-def _confirmation(
+def _confirmation_page(
     request: HttpRequest,
     submission: Submission,
     form: ResolutionForm,
     read: Evidence,
     *,
-    demanded: bool = False,
+    requires_comparison: bool = False,
 ) -> HttpResponse:
     actor = actor_of(request)
     sealed = evidence.seal(read, submission, actor)
-    reader = reader_of(request)
-    context = resolutions.confirmation(submission, read, form, sealed=sealed, reader=reader)
-    if demanded:
-        said = _("Confirm that you compared it in Sitecore CDP")
-        context["errors"] = [FieldError("#id_created-compared", said)]
+    viewer = Viewer.of(request.user)
+    page = resolutions.confirmation_page(submission, read, form, sealed=sealed, viewer=viewer)
+    errors = []
+    if requires_comparison:
+        message = _("Confirm that you compared it in Sitecore CDP")
+        errors.append(FieldError("#id_created-compared", message))
     recording.record_viewed(submission, actor)
-    return render(
-        request,
-        "consumers/resolve_confirm.html",
-        {**context, "entry_of": sealed_entries.author_token(request)},
-    )
+    context = {"page": page, "errors": errors, "entry_of": sealed_entries.author_token(request)}
+    return render(request, "consumers/resolve_confirm.html", context)
 
 
-def _resolved(
+def _resolve(
     request: HttpRequest, submission: Submission, form: ResolutionForm, read: Evidence | None
 ) -> HttpResponse:
     try:
@@ -135,30 +134,30 @@ def _resolved(
             actor=actor_of(request),
         )
     except resolution.ReferenceClaimed:
-        return _claimed(request, submission, form)
+        return _claimed_page(request, submission, form)
     except resolution.NotUnknown:
-        return _too_late(request, find(request, submission.public_id), form)
+        return _too_late_page(request, find(request, submission.public_id), form)
     return _to_receipt(submission)
 
 
-def _claimed(request: HttpRequest, submission: Submission, form: ResolutionForm) -> HttpResponse:
-    """The reference belongs to another submission: the form says so and leads there."""
+def _claimed_page(request: HttpRequest, submission: Submission, form: ResolutionForm) -> HttpResponse:
+    """Show the form with the error that another submission has the reference, and a link to it."""
     reference = form.cleaned_data["consumer_ref"]
     form.add_error("consumer_ref", _("This consumer belongs to another submission"))
     owners = selectors.submissions_with_reference(reference, besides=submission)
     form.owners = [reverse("consumers:receipt", args=[owner.public_id]) for owner in owners]
-    return _with_errors(request, submission, form)
+    return _error_page(request, submission, form)
 
 
-def _too_late(request: HttpRequest, submission: Submission, form: ResolutionForm) -> HttpResponse:
-    """Somebody else was quicker, unless this very form arrived twice."""
+def _too_late_page(request: HttpRequest, submission: Submission, form: ResolutionForm) -> HttpResponse:
+    """Report that another person resolved it first; redirect to the receipt if the form was posted twice."""
     if _is_repeat(request, submission, form):
         return _to_receipt(submission)
     return lost_page(request, submission, form)
 
 
 def _is_repeat(request: HttpRequest, submission: Submission, form: ResolutionForm) -> bool:
-    """Whether the submission is as this person has just resolved it with the same values."""
+    """Whether this person has already resolved the submission with the same values."""
     own = submission.is_resolved and submission.resolved_by_id == request.user.pk
     if not own or submission.outcome != form.outcome:
         return False
@@ -171,7 +170,7 @@ def _is_repeat(request: HttpRequest, submission: Submission, form: ResolutionFor
     )
 
 
-def _with_errors(request: HttpRequest, submission: Submission, form: ResolutionForm) -> HttpResponse:
+def _error_page(request: HttpRequest, submission: Submission, form: ResolutionForm) -> HttpResponse:
     others = resolution_forms(submission)
     forms = [form if isinstance(form, type(other)) else other for other in others]
     return _forms_page(request, submission, forms)

@@ -1,4 +1,4 @@
-"""The start page, and the receipts of submissions."""
+"""Views of the start page and of receipts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import datetime
 import uuid
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -22,66 +21,65 @@ from apps.cdp.factory import get_client
 from apps.consumers import recording, selectors
 from apps.consumers.forms.resolution import RESOLUTION_FORMS, ResolutionForm, resolution_forms
 from apps.consumers.models import Outcome, Submission
-from apps.consumers.permissions import (
-    RESOLVE_SUBMISSION,
-    VIEW_ALL_SUBMISSIONS,
-    VIEW_OWN_SUBMISSIONS,
-    VIEW_VENDOR_RECORDS,
-)
+from apps.consumers.permissions import VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS, VIEW_VENDOR_RECORDS
 from apps.consumers.presenters import receipts, resolutions
-from apps.consumers.presenters.resolutions import Reader
+from apps.consumers.presenters.lists import StartPage, lines
 from apps.consumers.reconciliation import checks, resolution
+from apps.consumers.viewer import Viewer
 from apps.core import clock, sealed_entries
 from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import actor_of
 
-MAX_UNKNOWN = 50
-ON_START_PAGE = 5
-LOOKS_SOON = datetime.timedelta(seconds=90)  # a reader may be waiting for it
-STILL_EXPECTED = datetime.timedelta(seconds=60)  # after the time at which something should have happened
+MAX_PENDING = 50
+"""Maximum rows of each list of submissions that need attention, on the start page."""
+MAX_LATEST = 5
+"""Maximum rows of the person's latest submissions, on the start page."""
+REFRESH_BEFORE_CHECK = datetime.timedelta(seconds=90)
+"""A receipt refreshes itself only if the next check is due within this time."""
+REFRESH_AFTER_DUE = datetime.timedelta(seconds=60)
+"""A receipt stops refreshing itself if an expected change is overdue by this time."""
 
 
 @require_GET
 def start(request: HttpRequest, *, problems: Sequence[object] = ()) -> HttpResponse:
-    """What the person may do; unknown outcomes on top, then their own latest submissions.
+    """Show what the person may do, submissions that need attention, and their own latest submissions.
 
-    ``problems``: lines of the portal's state that the person has to know of.
+    ``problems``: lines of the portal's status that the person has to see.
     """
-    context: dict[str, Any] = {}
+    page = None
     if request.user.has_perm(VIEW_OWN_SUBMISSIONS) or request.user.has_perm(VIEW_ALL_SUBMISSIONS):
-        person, everybody = str(request.user.pk), request.user.has_perm(VIEW_ALL_SUBMISSIONS)
-        every_unknown = selectors.unknown_submissions(person, everybody=everybody)
-        unknown = every_unknown[:MAX_UNKNOWN]
-        contradicted = selectors.contradicted_submissions(person, everybody=everybody)[:MAX_UNKNOWN]
-        doubtful = selectors.doubtful_submissions(person, everybody=everybody)[:MAX_UNKNOWN]
-        latest = selectors.visible_submissions(person, everybody=False)[:ON_START_PAGE]
-        context = {
-            "unknown": [receipts.line(submission) for submission in unknown],
-            "contradicted": [receipts.line(submission) for submission in contradicted],
-            "doubtful": [receipts.line(submission) for submission in doubtful],
-            "latest": [receipts.line(submission) for submission in latest],
-        }
-        shown = sum(len(lines) for lines in context.values())
-        context["unknown_count"] = every_unknown.count()  # by the index of the open ones, which are few
-        recording.record_listed(count=shown, everybody=everybody, actor=actor_of(request))
-    return render(request, "consumers/start.html", {**context, "problems": problems})
+        viewer = Viewer.of(request.user)
+        page = _start_page(viewer)
+        recording.record_listed(count=page.shown_count, viewer=viewer, actor=actor_of(request))
+    return render(request, "consumers/start.html", {"page": page, "problems": problems})
+
+
+def _start_page(viewer: Viewer) -> StartPage:
+    unknown = selectors.unknown_submissions(viewer)
+    return StartPage(
+        unknown=lines(unknown[:MAX_PENDING]),
+        unknown_count=unknown.count(),  # fast: the index of open submissions is small
+        contradicted=lines(selectors.contradicted_submissions(viewer)[:MAX_PENDING]),
+        doubtful=lines(selectors.doubtful_submissions(viewer)[:MAX_PENDING]),
+        latest=lines(selectors.visible_submissions(viewer.restricted_to_own())[:MAX_LATEST]),
+    )
 
 
 @requires(VIEW_OWN_SUBMISSIONS, VIEW_ALL_SUBMISSIONS)
 @require_GET
 def receipt(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    """The permanent address of a submission. It only reads: a reload never sends."""
+    """Show the receipt of a submission. It only reads: reloading never sends."""
     submission = find(request, public_id)
     forms: list[ResolutionForm] = []
-    if request.user.has_perm(RESOLVE_SUBMISSION):
+    if Viewer.of(request.user).may_resolve:
         typed = typed_before(request, submission)
         if isinstance(typed, HttpResponse):
             return typed
         if resolution.needs_resolution(submission) or typed:
             forms = resolution_forms(submission, typed)
-    if submission.outcome != Outcome.SENDING:  # whose page shows no personal data, and looks again by itself
+    if submission.outcome != Outcome.SENDING:  # that page shows no personal data, and refreshes itself
         recording.record_viewed(submission, actor_of(request))
     return receipt_page(request, submission, forms)
 
@@ -89,7 +87,7 @@ def receipt(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 @requires(VIEW_VENDOR_RECORDS)
 @require_http_methods(["POST"])
 def check_now(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    """Check now: read the order at once, instead of at the next set time."""
+    """Check now: read the order immediately instead of at the scheduled time."""
     submission = find(request, public_id)
     try:
         checks.check_now(submission, actor=actor_of(request), client=get_client())
@@ -111,30 +109,28 @@ def _not_run_text(refusal: checks.CheckNotRun) -> str:
 def receipt_page(
     request: HttpRequest, submission: Submission, forms: Sequence[ResolutionForm]
 ) -> HttpResponse:
-    """The receipt, with the forms that a supervisor resolves it by, if any."""
-    errors = [error for form in forms for error in form_errors(form)]
+    """Render the receipt, with the resolution forms if given."""
     context = {
-        **receipts.receipt(submission, get_client()),
-        **resolutions.receipt(submission, reader_of(request), forms=forms),
+        "page": receipts.receipt_page(submission, Viewer.of(request.user), get_client(), forms=forms),
         "resolution_forms": forms,
-        "errors": errors,
+        "errors": [error for form in forms for error in form_errors(form)],
         "entry_of": sealed_entries.author_token(request),
     }
     response = render(request, "consumers/receipt.html", context)
-    seconds = _looks_again_in(submission)
-    if seconds and not forms:  # a form that somebody is filling in must not go away
-        response["Refresh"] = str(seconds)  # works without script
+    seconds = _refresh_seconds(submission)
+    if seconds and not forms:  # a refresh would discard what was entered in a form
+        response["Refresh"] = str(seconds)  # works without JavaScript
     return response
 
 
-def _looks_again_in(submission: Submission) -> int:
-    """Seconds until the page of an open submission may say something new; 0 where it waits for people.
+def _refresh_seconds(submission: Submission) -> int:
+    """Seconds until the receipt of an open submission may change; 0 if it changes only by a person's action.
 
-    Not for ever: each time renews the session and is a view on record.
+    Also 0 if an expected change is overdue, because each refresh renews the session and is recorded.
     """
     now = clock.now()
     if submission.outcome == Outcome.SENDING:
-        return 3 if now - submission.deadline < resolution.longest_send() + STILL_EXPECTED else 0
+        return 3 if now - submission.deadline < resolution.longest_send() + REFRESH_AFTER_DUE else 0
     if (
         submission.outcome != Outcome.UNKNOWN
         or submission.next_check_at is None
@@ -142,55 +138,41 @@ def _looks_again_in(submission: Submission) -> int:
     ):
         return 0
     wait = submission.next_check_at - now
-    return max(round(wait.total_seconds()), 2) + 3 if -STILL_EXPECTED < wait < LOOKS_SOON else 0
-
-
-def reader_of(request: HttpRequest) -> Reader:
-    """What the signed-in person may see and do."""
-    user = request.user
-    return Reader(
-        str(user.pk),
-        sees_all=user.has_perm(VIEW_ALL_SUBMISSIONS),
-        may_resolve=user.has_perm(RESOLVE_SUBMISSION),
-    )
+    return max(round(wait.total_seconds()), 2) + 3 if -REFRESH_AFTER_DUE < wait < REFRESH_BEFORE_CHECK else 0
 
 
 def typed_before(request: HttpRequest, submission: Submission) -> dict[str, str] | HttpResponse:
-    """What a supervisor had posted when their session had ended, by the names of the form; empty for nothing.
+    """The sealed entry of a resolution form that was posted after the session ended; empty if there is none.
 
-    The page that says so, where the submission was resolved meanwhile.
+    Returns a response if the submission was resolved meanwhile: the page that shows the lost entry.
     """
     path = reverse("consumers:resolve", args=[submission.public_id])
-    kept = sealed_entries.unseal(request, path=path) or {}
-    chosen = RESOLUTION_FORMS.get(kept.get("outcome", ""))
-    as_seen = kept.get("seen", "") == resolution.version_of(submission)
+    sealed = sealed_entries.unseal(request, path=path) or {}
+    chosen = RESOLUTION_FORMS.get(sealed.get("outcome", ""))
+    as_seen = sealed.get("seen", "") == resolution.version_of(submission)
     if chosen is None or (as_seen and resolution.can_be_resolved(submission)):
-        return kept
+        return sealed
     values = QueryDict(mutable=True)
-    values.update(kept)
+    values.update(sealed)
     return lost_page(request, submission, chosen(submission, values))
 
 
 def lost_page(request: HttpRequest, submission: Submission, form: ResolutionForm) -> HttpResponse:
-    """Already resolved: what the supervisor entered was not saved, and is shown."""
+    """Render the page for a resolution that was not saved because the submission was resolved meanwhile."""
     typed = {form.add_prefix(name): str(form[name].value() or "") for name in form.fields}
     context = {
-        "lost": resolutions.lost(submission, form),
-        "submission": submission,
-        "version": resolution.version_of(submission),
+        "page": resolutions.lost_page(submission, form),
         "resolution_forms": resolution_forms(submission, typed)
         if resolution.can_be_resolved(submission)
         else [],
-        "correcting": submission.is_resolved,
         "entry_of": sealed_entries.author_token(request),
     }
     return render(request, "consumers/resolve_lost.html", context, status=HTTPStatus.CONFLICT)
 
 
 def find(request: HttpRequest, public_id: uuid.UUID) -> Submission:
-    """The submission, or 404: one that the person may not see is no different from none."""
-    everybody = request.user.has_perm(VIEW_ALL_SUBMISSIONS)
-    submission = selectors.find_visible(public_id, str(request.user.pk), everybody=everybody)
+    """The submission. Raises ``Http404`` if it does not exist or the person may not see it."""
+    submission = selectors.find_visible(public_id, Viewer.of(request.user))
     if submission is None:
         raise Http404
     return submission

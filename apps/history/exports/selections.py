@@ -7,6 +7,7 @@ import datetime as dt
 from typing import Any
 
 from apps.consumers.models import DigestKind
+from apps.consumers.viewer import Viewer
 from apps.history.selection import Selection, SubmissionFilter
 
 _MOMENTS = ("since", "until")
@@ -21,7 +22,7 @@ def to_json(selection: Selection) -> dict[str, Any]:
         given[name] = given[name].astimezone(dt.UTC).isoformat()
     if asked.searches:
         given["searches"] = [[kind.value, digest] for kind, digest in asked.searches]
-    return {"asked": given, "person": selection.person_id, "everybody": selection.everybody}
+    return {"asked": given, "person": selection.viewer.person_id, "everybody": selection.viewer.sees_all}
 
 
 def from_json(stored: dict[str, Any]) -> Selection:
@@ -32,6 +33,5 @@ def from_json(stored: dict[str, Any]) -> Selection:
     searches = tuple((DigestKind(kind), digest) for kind, digest in given.pop("searches", ()))
     return Selection(
         asked=SubmissionFilter(**given, searches=searches),
-        person_id=stored["person"],
-        everybody=stored["everybody"],
+        viewer=Viewer(person_id=stored["person"], sees_all=stored["everybody"]),
     )

@@ -125,17 +125,18 @@ def start(export: Export, actor: Actor) -> None:
     Raises ``Busy`` and ``NotReady``, and the database's errors where it cannot be written.
     """
     limit: int = settings.EXPORTS_AT_ONCE
-    expected = selections.from_json(export.selection).submissions().count()
+    selection = selections.from_json(export.selection)
+    expected = selection.submissions().count()
     for _ in range(2 * limit + 1):  # of several who reach for one slot, one gets it; the others look again
         try:
-            _take_slot(export, expected, limit, actor)
+            _take_slot(export, selection, expected, limit, actor)
         except IntegrityError:
             continue
         return
     raise Busy("The slots are taken")
 
 
-def _take_slot(export: Export, expected: int, limit: int, actor: Actor) -> None:
+def _take_slot(export: Export, selection: Selection, expected: int, limit: int, actor: Actor) -> None:
     with transaction.atomic(durable=True):
         taken = set(Export.objects.filter(slot__isnull=False).values_list("slot", flat=True))
         free = next((slot for slot in range(1, limit + 1) if slot not in taken), None)
@@ -152,8 +153,8 @@ def _take_slot(export: Export, expected: int, limit: int, actor: Actor) -> None:
             EXPORT_STARTED,
             export,
             actor,
-            filters=selections.from_json(export.selection).asked.kinds(),
-            scope="everybody" if export.selection["everybody"] else "own",
+            filters=selection.asked.kinds(),
+            scope=selection.viewer.scope,
             columns=export.columns,
             reason=export.reason or None,
             expected=expected,

@@ -36,7 +36,7 @@ def figures(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "chips": presenters.chips(request.path, form.query(), form),
-        "everybody": selection.everybody,
+        "everybody": selection.viewer.sees_all,
         **_drawn(request.path, form.query(), selection, found),
     }
     return render(request, "history/figures.html", context)

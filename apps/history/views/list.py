@@ -15,7 +15,8 @@ from apps.audit import person_limits
 from apps.consumers import recording, selectors
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.permissions import VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS
-from apps.consumers.presenters.receipts import line
+from apps.consumers.presenters.lists import lines
+from apps.consumers.viewer import Viewer
 from apps.core import keyset, sealed_entries
 from apps.core.filters import page_url, with_query
 from apps.core.form_errors import form_errors
@@ -47,15 +48,15 @@ def submissions(request: HttpRequest) -> HttpResponse:
     else:
         search = SearchForm(kept=sealed_entries.unseal(request))
     position = keyset.read_position(request.GET, selectors.NEWEST_BY)
-    form = filter_form(request)
+    form, viewer = filter_form(request), Viewer.of(request.user)
     context: dict[str, Any] = {
         "form": form,
         "search": search,
         "search_url": _searched_url(request, {}),
         "search_errors": form_errors(search),
         "entry_of": sealed_entries.author_token(request),
-        "everybody": request.user.has_perm(VIEW_ALL_SUBMISSIONS),
-        "own": not request.user.has_perm(VIEW_ALL_SUBMISSIONS),
+        "everybody": viewer.sees_all,
+        "own": not viewer.sees_all,
         "path": request.path,
     }
     errors = [*(form_errors(form) if not form.is_valid() else []), *context["search_errors"]]
@@ -73,12 +74,12 @@ def _found(
     pinned = _pinned(selection) if position is None else {}
     recording.record_listed(
         count=len(page.rows) + sum(len(rows) for rows, _count in pinned.values()),
-        everybody=selection.everybody,
+        viewer=selection.viewer,
         filters=selection.asked.kinds(),
         actor=actor_of(request),
     )
     return {
-        "lines": [line(submission) for submission in page.rows],
+        "lines": lines(page.rows),
         "count": selection.count() if page.rows else None,
         "most_counted": MAX_COUNTED,
         "chips": presenters.chips(path, values, form),
@@ -92,10 +93,7 @@ def _found(
         "every_unknown_url": with_query(path, {}, outcome=Outcome.UNKNOWN, period="all"),
         "export_url": with_query(reverse("history:export"), values),
         "figures_url": with_query(reverse("history:figures"), values),
-        **{
-            name: {"lines": [line(submission) for submission in rows], "count": count}
-            for name, (rows, count) in pinned.items()
-        },
+        **{name: {"lines": lines(rows), "count": count} for name, (rows, count) in pinned.items()},
     }
 
 
@@ -110,7 +108,7 @@ def _pinned(selection: Selection) -> dict[str, tuple[list[Submission], int]]:
         del waiting["unknown"]  # they are the list itself
     pinned = {}
     for name, select in waiting.items():
-        every = select(selection.person_id, everybody=selection.everybody).order_by("submitted_at", "id")
+        every = select(selection.viewer).order_by("submitted_at", "id")
         rows = list(every[: PINNED + 1])
         # They are few, and an index knows which.
         pinned[name] = (rows[:PINNED], every.count() if len(rows) > PINNED else len(rows))

@@ -12,7 +12,7 @@ from apps.consumers.audit_events import (
     CONSUMER_CREATED,
     CONSUMER_RESOLVED,
 )
-from apps.consumers.presenters.receipts import agent_label
+from apps.consumers.presenters.timelines import agent_label
 
 
 def event(action: EventType | str, data: str = "{}", **values: str | int | None) -> AuditEvent:

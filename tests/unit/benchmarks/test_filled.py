@@ -7,6 +7,7 @@ from django.db import connection
 
 from apps.consumers.models import DigestKind, Outcome, Submission, SubmissionDigest
 from apps.consumers.sending.digests import search_digest
+from apps.consumers.viewer import UNRESTRICTED
 from apps.history.selection import Selection, SubmissionFilter
 from tests.support.filled_database import COMMONEST, fill
 
@@ -27,7 +28,7 @@ def test_full_database_contains_submissions_as_the_portal_stores_them() -> None:
     assert SubmissionDigest.objects.filter(kind=DigestKind.LAST_NAME).count() == 240
     commonest = (DigestKind.LAST_NAME, search_digest(DigestKind.LAST_NAME, COMMONEST))
     asked = SubmissionFilter(searches=(commonest,))
-    found = Selection(asked, person_id="", everybody=True).submissions()
+    found = Selection(asked, UNRESTRICTED).submissions()
     assert {one.consumer.last_name for one in found if one.consumer} <= {COMMONEST}
     with connection.cursor() as cursor:
         names = connection.introspection.get_constraints(cursor, Submission._meta.db_table)

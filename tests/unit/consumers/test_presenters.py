@@ -12,7 +12,8 @@ from apps.accounts.models import User
 from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
 from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, Submission
-from apps.consumers.presenters import receipts
+from apps.consumers.presenters import comparison, lists, receipts
+from apps.consumers.presenters.record_urls import record_url
 from apps.consumers.sending.warnings import NO_IDENTITY, SIMILAR, EntryWarning
 from tests.support.entries import FULL, REF, clean, store
 
@@ -25,7 +26,7 @@ def answer(consumer: NewConsumer = FULL) -> OrderConsumer:
 def compared(
     sent: NewConsumer | None, came_back: OrderConsumer | None
 ) -> dict[str, tuple[object, object, bool]]:
-    return {row.label: (row.sent, row.came_back, row.differs) for row in receipts.compared(sent, came_back)}
+    return {row.label: (row.sent, row.came_back, row.differs) for row in comparison.compared(sent, came_back)}
 
 
 # --- Sent and returned values ---------------------------------------------------------------------
@@ -123,8 +124,8 @@ def test_missing_links_are_not_shown(settings: Settings) -> None:
     ("guest_ref", "path"),
     [("", ""), ("a/b", ""), ("../x", ""), (REF, f"/guests/{REF}/")],
 )
-def test_guest_reference_that_fits_no_address_has_no_page(guest_ref: str, path: str) -> None:
-    assert receipts.own_page("orders:guest", guest_ref) == path
+def test_a_guest_reference_that_makes_no_address_has_no_page(guest_ref: str, path: str) -> None:
+    assert record_url("orders:guest", guest_ref) == path
 
 
 # --- Lines ----------------------------------------------------------------------------------------
@@ -132,14 +133,14 @@ def test_guest_reference_that_fits_no_address_has_no_page(guest_ref: str, path: 
     ("milliseconds", "words"),
     [(None, ""), (0, "0 ms"), (999, "999 ms"), (1000, "1.0 s"), (1_960, "2.0 s"), (29_949, "29.9 s")],
 )
-def test_duration_is_shown_in_milliseconds_or_seconds(milliseconds: int | None, words: str) -> None:
-    assert receipts.duration_words(milliseconds) == words
+def test_a_duration_is_told_in_milliseconds_or_seconds(milliseconds: int | None, words: str) -> None:
+    assert lists.duration_text(milliseconds) == words
 
 
 @pytest.mark.django_db
 def test_list_line_names_person_consumer_and_outcome(staff: User) -> None:
     submission = store(staff, Outcome.REJECTED, duration_ms=1500)
-    line = receipts.line(submission)
+    line = lists.line(submission)
     assert (line.person, line.consumer, line.outcome) == (
         staff.name,
         "Aoife Zaphodina O’Beeblebrox",
@@ -147,7 +148,7 @@ def test_list_line_names_person_consumer_and_outcome(staff: User) -> None:
     )
     assert (line.url, line.duration) == (f"/submissions/{submission.public_id}/", "1.5 s")
     submission.encrypted_consumer = ""
-    assert receipts.line(submission).consumer == ""
+    assert lists.line(submission).consumer == ""
 
 
 @pytest.mark.django_db

@@ -11,6 +11,7 @@ from django.http import QueryDict
 
 from apps.audit.forms.log import LogFilterForm
 from apps.consumers.forms.fields import OrderReferenceField
+from apps.consumers.viewer import UNRESTRICTED
 from apps.core.reference_field import ReferenceField
 from apps.core.references import NoReference, RecordKind, reference_in_link, same_reference, spellings
 from apps.history.forms import SubmissionFilterForm
@@ -135,7 +136,7 @@ def filled(form: Callable[[QueryDict], forms.Form], name: str, text: str) -> for
 
 
 def submissions(values: QueryDict) -> forms.Form:
-    return SubmissionFilterForm(values, everybody=True)
+    return SubmissionFilterForm(values, viewer=UNRESTRICTED)
 
 
 class EntryOrder(forms.Form):

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from apps.accounts.models import User
 from apps.consumers.models import Outcome, Submission
+from apps.consumers.viewer import UNRESTRICTED, Viewer
 from apps.core.filters import midnight
 from apps.history.figures import AGE_EDGES, LONGEST_TOLD, MAX_BARS, MAX_PEOPLE, Figures, Unit, figures_of
 from apps.history.selection import Selection, SubmissionFilter
@@ -37,7 +38,7 @@ ZONES = (
 
 
 def figures(asked: SubmissionFilter = ALL, person: User | None = None, now: dt.datetime = NOW) -> Figures:
-    selection = Selection(asked, person_id=str(person.pk) if person else "", everybody=person is None)
+    selection = Selection(asked, Viewer(str(person.pk)) if person else UNRESTRICTED)
     return figures_of(selection, now=now)
 
 

@@ -12,6 +12,7 @@ from pytest_django import Settings
 
 from apps.consumers.models import DigestKind
 from apps.consumers.sending.digests import search_digest
+from apps.consumers.viewer import UNRESTRICTED, Viewer
 from apps.core.filters import UnreadableAddress
 from apps.history.forms import SearchForm, SubmissionFilterForm
 from apps.history.selection import SubmissionFilter
@@ -20,7 +21,7 @@ DIGEST = "0123456789abcdef" * 4
 
 
 def form_of(query: str) -> SubmissionFilterForm:
-    return SubmissionFilterForm(QueryDict(query), everybody=False)
+    return SubmissionFilterForm(QueryDict(query), viewer=Viewer("1"))
 
 
 def asked(query: str) -> SubmissionFilter:
@@ -58,7 +59,7 @@ def test_days_are_whole_days_in_the_readers_time_zone() -> None:
 def test_days_are_read_like_dates_of_birth(text: str) -> None:
     values = QueryDict(mutable=True)
     values["since"] = text
-    form = SubmissionFilterForm(values, everybody=False)
+    form = SubmissionFilterForm(values, viewer=Viewer("1"))
     assert form.is_valid()
     assert form.cleaned_data["since"] == dt.date(2026, 3, 7)
 
@@ -77,7 +78,7 @@ def test_day_month_order_is_a_setting(settings: Settings) -> None:
 def test_invalid_day_returns_as_typed(text: str) -> None:
     values = QueryDict(mutable=True)
     values["until"] = text
-    form = SubmissionFilterForm(values, everybody=False)
+    form = SubmissionFilterForm(values, viewer=Viewer("1"))
     assert form.errors["until"] == ["Enter a date, such as 2026-03-07"]
     assert f'value="{text}"' in str(form["until"])
 
@@ -93,7 +94,7 @@ def test_invalid_day_returns_as_typed(text: str) -> None:
 def test_pasted_link_is_reduced_to_its_reference(text: str, reference: str) -> None:
     values = QueryDict(mutable=True)
     values["order"] = text
-    form = SubmissionFilterForm(values, everybody=False)
+    form = SubmissionFilterForm(values, viewer=Viewer("1"))
     assert form.is_valid()
     assert form.asked().order_ref == reference
 
@@ -130,7 +131,7 @@ def test_unreadable_link_parameter_makes_the_address_unreadable(query: str) -> N
 def test_filter_by_person_needs_permission_to_see_all() -> None:
     assert asked("person=1").person == ""
     assert "person" not in form_of("").fields
-    form = SubmissionFilterForm(QueryDict("person=1"), everybody=True)
+    form = SubmissionFilterForm(QueryDict("person=1"), viewer=UNRESTRICTED)
     assert form.errors["person"] == ["Choose a person from the list"]
 
 

@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 
 from apps.consumers.models import Submission
+from apps.consumers.viewer import UNRESTRICTED
 from apps.history.selection import REFERENCES, Selection, SubmissionFilter
 from tests.support.filled_database import fill
 
@@ -22,7 +23,7 @@ def test_planner_treats_a_reference_as_rare() -> None:
     for name in REFERENCES:
         known = Submission.objects.exclude(**{name: ""}).earliest("pk")
         asked = SubmissionFilter(**{name: getattr(known, name)})
-        rows = Selection(asked, person_id="", everybody=True).submissions().order_by()
+        rows = Selection(asked, UNRESTRICTED).submissions().order_by()
         assert rows.count() >= 1
         [plan] = json.loads(rows.explain(format="JSON"))
         assert plan["Plan"]["Plan Rows"] <= 5, name

@@ -78,7 +78,7 @@ GOOD = ("unchanged", "unsigned")
 Event = dict[str, Any]
 Finding = tuple[str, int | None]
 Point = tuple[int, int, int, int]
-WORDS = {
+SENTENCES = {
     "unchanged": "The audit log is unchanged.",
     "changed": "Event {} was changed.",
     "inserted": "Event {} was inserted.",
@@ -132,7 +132,7 @@ def decode_point(data: bytes) -> Point | None:
 BASE = decode_point((4 * pow(5, -1, P) % P).to_bytes(32, "little")) or NEUTRAL
 
 
-def signature_holds(public: bytes, message: bytes, signature: bytes) -> bool:
+def is_valid_signature(public: bytes, message: bytes, signature: bytes) -> bool:
     """Whether the 64 bytes are a valid signature of the message under the 32-byte key (section 5.1.7)."""
     key, r = decode_point(public), decode_point(signature[:32])
     s = int.from_bytes(signature[32:], "little")
@@ -212,12 +212,12 @@ def parse_event(line: bytes) -> Event | None:
     return event
 
 
-def fits(event: Event) -> bool:
+def has_valid_hash(event: Event) -> bool:
     """Whether an event's hash matches its content."""
     return bool(event["made"] == event["hash"])
 
 
-def made_as(event: Event, sequences: Iterable[int]) -> int | None:
+def sequence_of_hash(event: Event, sequences: Iterable[int]) -> int | None:
     """The sequence number with which an event's hash was computed; None if none of these matches."""
     link = bytes.fromhex(event["previous_hash"])
     hashed = {key: event[key] for key in event if key not in ("hash", "previous_hash", "made")}
@@ -249,7 +249,7 @@ class Checkpoints:
         self.doubt: Finding | None = None
         self.file: str | None = None
         self.last: dict[str, Any] | None = None  # the last valid one: its signature covers the others
-        covered = self._covered_by_the_last(archive)
+        covered = self._is_covered_by_last_signature(archive)
         before: dict[str, Any] | None = None
         for checkpoint in self._lines(archive):
             self.file = self.file or checkpoint["signature"][:16]
@@ -257,11 +257,11 @@ class Checkpoints:
             if checkpoint["key"] not in self.keys:
                 self.doubt = self.doubt or ("key_unknown", seq)
                 continue
-            if not covered and not self._holds(checkpoint):
+            if not covered and not self._is_signed(checkpoint):
                 self.doubt = self.doubt or ("checkpoints_damaged", seq)
                 continue
             rises = before is None or seq > before["seq"]
-            if not self._follows(checkpoint, before):
+            if not self._is_successor(checkpoint, before):
                 self.doubt = self.doubt or ("checkpoints_damaged", seq)
             if rises:
                 self.last = before = checkpoint
@@ -281,7 +281,7 @@ class Checkpoints:
                     yield checkpoint
 
     @staticmethod
-    def _follows(checkpoint: dict[str, Any], before: dict[str, Any] | None) -> bool:
+    def _is_successor(checkpoint: dict[str, Any], before: dict[str, Any] | None) -> bool:
         """Whether the checkpoint was created directly after ``before`` (None: as the first)."""
         links = (checkpoint["previous"], checkpoint["previous_line"])
         if before is None:
@@ -289,7 +289,7 @@ class Checkpoints:
         line = hashlib.sha256(write_json(before)).hexdigest()
         return checkpoint["seq"] > before["seq"] and links == (before["signature"], line)
 
-    def _covered_by_the_last(self, archive: Archive) -> bool:
+    def _is_covered_by_last_signature(self, archive: Archive) -> bool:
         """Whether each line contains the hash of the line before it and the last signature is valid.
 
         Then no line was changed without the key, and no other signature need be verified. That saves much
@@ -297,18 +297,18 @@ class Checkpoints:
         """
         before: dict[str, Any] | None = None
         for checkpoint in self._lines(archive):
-            if checkpoint["key"] not in self.keys or not self._follows(checkpoint, before):
+            if checkpoint["key"] not in self.keys or not self._is_successor(checkpoint, before):
                 return False
             before = checkpoint
-        return before is not None and self._holds(before)
+        return before is not None and self._is_signed(before)
 
-    def _holds(self, checkpoint: dict[str, Any]) -> bool:
+    def _is_signed(self, checkpoint: dict[str, Any]) -> bool:
         signed = {key: checkpoint[key] for key in checkpoint if key != "signature"}
         try:
             signature = bytes.fromhex(checkpoint["signature"])
         except (TypeError, ValueError):
             return False
-        return signature_holds(self.keys[checkpoint["key"]], write_json(signed), signature)
+        return is_valid_signature(self.keys[checkpoint["key"]], write_json(signed), signature)
 
 
 # --- The check --------------------------------------------------------------------------------------
@@ -385,11 +385,11 @@ def follow(
         if (
             event is None
             or (event["seq"], event["previous_hash"], event["format"]) != wanted
-            or not fits(event)
+            or not has_valid_hash(event)
         ):
             vouched = checkpoints.hashes.get(expected - 1) == link
-            return explain(archive, event, Break(place, expected, link, first, head, vouched)), "", 0
-        if before is not None and (finding := contradicted(checkpoints, before)):
+            return diagnose(archive, event, Break(place, expected, link, first, head, vouched)), "", 0
+        if before is not None and (finding := contradicting_checkpoint(checkpoints, before)):
             return finding, "", 0
         if expected in checkpoints.hashes:
             unclaimed.add(expected)
@@ -404,9 +404,9 @@ def follow(
         before, expected, link = event, expected + 1, event["hash"]
         if not place % 1000:
             progress(read / size)
-    if before is not None and (finding := contradicted(checkpoints, before)):
+    if before is not None and (finding := contradicting_checkpoint(checkpoints, before)):
         return finding, "", 0
-    return ended(checkpoints, head, head_hash, expected), digest.hexdigest(), expected - 1
+    return verdict_at_end(checkpoints, head, head_hash, expected), digest.hexdigest(), expected - 1
 
 
 def claim_of(data: str, file: str | None) -> int | None:
@@ -421,13 +421,13 @@ def claim_of(data: str, file: str | None) -> int | None:
     return last if type(last) is int and last > 0 else 0
 
 
-def contradicted(checkpoints: Checkpoints, event: Event) -> Finding | None:
+def contradicting_checkpoint(checkpoints: Checkpoints, event: Event) -> Finding | None:
     """The finding if a checkpoint has a different hash for the event."""
     signed = checkpoints.hashes.get(event["seq"])
     return ("rewritten", event["seq"]) if signed not in (None, event["hash"]) else None
 
 
-def ended(checkpoints: Checkpoints, head: dict[str, Any], head_hash: str, expected: int) -> Finding:
+def verdict_at_end(checkpoints: Checkpoints, head: dict[str, Any], head_hash: str, expected: int) -> Finding:
     """The verdict after the last line, if every event was intact."""
     if max(checkpoints.hashes, default=0) >= expected or head["seq"] >= expected:
         return "tail_cut", expected
@@ -451,7 +451,7 @@ class Break(NamedTuple):
     vouched: bool  # whether a checkpoint covers the event before
 
 
-def explain(archive: Archive, event: Event | None, at: Break) -> Finding:
+def diagnose(archive: Archive, event: Event | None, at: Break) -> Finding:
     """Why this line is not the expected next event."""
     expected = at.expected
     if event is None:
@@ -466,10 +466,12 @@ def explain(archive: Archive, event: Event | None, at: Break) -> Finding:
             continue
         last = max(last, other["seq"])
         behind = other["previous_hash"] if other["seq"] == expected + 1 else behind
-        genuine = genuine or (other["previous_hash"] == at.link and made_as(other, [expected]) == expected)
+        genuine = genuine or (
+            other["previous_hash"] == at.link and sequence_of_hash(other, [expected]) == expected
+        )
     if seq > expected:
         return ("reordered" if genuine else "missing"), expected
-    own = made_as(event, range(at.first, max(last, seq) + 2))
+    own = sequence_of_hash(event, range(at.first, max(last, seq) + 2))
     head = at.head
     if genuine:
         return ("inserted" if own in (None, expected) else "reordered"), expected
@@ -486,7 +488,7 @@ def explain(archive: Archive, event: Event | None, at: Break) -> Finding:
     return "changed", expected - 1 if before_is_wrong else expected
 
 
-def reach(report: Report) -> str:
+def signed_range(report: Report) -> str:
     """The range of events and the last signed event, for comparison with a copy stored elsewhere."""
     signed, first, last = report.signed, report.first, report.last
     words = [f"Events {first} to {last}."] if last >= first else []
@@ -530,8 +532,8 @@ def main() -> int:
     if bar:
         print("\r" + " " * 50 + "\r", end="", file=sys.stderr)
     (verdict, seq), signed = report.finding, report.signed
-    print(f"{verdict}: {WORDS[verdict].format(seq)}")
-    print(reach(report))
+    print(f"{verdict}: {SENTENCES[verdict].format(seq)}")
+    print(signed_range(report))
     if signed is None:
         print("No key of the proof has made a signature.")
     elif arguments.key is None:

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError
 
 from apps.audit.integrity import checkpoints
-from apps.audit.integrity.signing import NotSignedError, take_over_beginning
+from apps.audit.integrity.signing import NotSignedError, adopt_beginning
 from apps.core.actor import Actor
 from apps.core.key_fingerprints import require_accepted_keys
 
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         try:
             self._take_over(options["file"])
         except NotSignedError as error:
-            raise CommandError(f"{error}. Look at manage.py audit_verify.", returncode=2) from error
+            raise CommandError(f"{error}. Run manage.py audit_verify.", returncode=2) from error
         except OSError as error:
             raise CommandError(f"A file of checkpoints cannot be used: {error.strerror}") from error
         except (DatabaseError, InterfaceError) as error:
@@ -49,6 +49,6 @@ class Command(BaseCommand):
             self.stdout.write("This machine knows already where the log begins.")
             return
         for _attempt in range(MAX_ATTEMPTS):  # a worker may sign first
-            if take_over_beginning(beginning, Actor.system("audit_begin")) is not None:
+            if adopt_beginning(beginning, Actor.system("audit_begin")) is not None:
                 return
         raise CommandError("The checkpoint could not be signed: others sign all the time")

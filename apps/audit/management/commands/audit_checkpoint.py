@@ -32,7 +32,7 @@ class Command(BaseCommand):
         try:
             signed = sign_checkpoint(Actor.system("audit_checkpoint"))
         except NotSignedError as error:
-            raise CommandError(f"{error}. Look at manage.py audit_verify.", returncode=2) from error
+            raise CommandError(f"{error}. Run manage.py audit_verify.", returncode=2) from error
         except OSError as error:
             raise CommandError(f"The file of checkpoints cannot be written: {error.strerror}") from error
         if signed is None:

@@ -50,7 +50,7 @@ class Command(BaseCommand):
         if not 0 <= after <= last_there:
             raise CommandError(f"The log ends at {last_there}: there is no event {after}")
         if after + 1 < first_there:
-            self.stderr.write(f"Events {after + 1} to {first_there - 1} are no longer kept")
+            self.stderr.write(f"Events {after + 1} to {first_there - 1} are no longer stored")
         new = AuditEvent.objects.filter(seq__gt=after, seq__lte=last_there)
         # This command's own events do not count as new, otherwise each run would cause the next.
         if not new.exclude(action__startswith="audit.export", actor_name=ACTOR.name).exists():

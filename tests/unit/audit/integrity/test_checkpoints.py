@@ -18,7 +18,7 @@ from apps.audit.integrity.checkpoints import (
     Beginning,
     Checkpoint,
     append,
-    covered_by_the_last,
+    is_covered_by_last_signature,
     key_id,
     keys_by_id,
     last_valid,
@@ -132,11 +132,11 @@ def test_no_event_mentions_a_signature_missing_from_the_file(
 @pytest.mark.parametrize("field", ["seq", "hash", "time", "first", "key", "previous"])
 def test_signature_covers_every_field(field: str) -> None:
     signed = checkpoint(3)
-    assert signed.holds_under(KEY.public_key())
+    assert signed.is_signed_by(KEY.public_key())
     value = getattr(signed, field)
     other: dict[str, Any] = {field: value + 1 if isinstance(value, int) else value + "0"}
     changed = signed._replace(**other)
-    assert not changed.holds_under(KEY.public_key())
+    assert not changed.is_signed_by(KEY.public_key())
 
 
 def test_last_valid_line_is_found_before_foreign_lines(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_key_in_another_form_is_refused_without_being_shown(text: str) -> None:
 
 def _file(path: Path, lines: list[Checkpoint]) -> bool:
     path.write_text("".join(line.line() + "\n" for line in lines))
-    return covered_by_the_last(path, KEYS, end=path.stat().st_size)
+    return is_covered_by_last_signature(path, KEYS, end=path.stat().st_size)
 
 
 def test_last_signature_covers_every_line_that_the_next_one_names(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from apps.audit.integrity.bulk_hashing import COLUMNS
 from apps.audit.integrity.checkpoints import Beginning
 from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.integrity.proof import verify_audit_log
-from apps.audit.integrity.proof.verify_audit_log import signature_holds
+from apps.audit.integrity.proof.verify_audit_log import is_valid_signature
 from apps.audit.integrity.signing import NotSignedError, sign_checkpoint
 from apps.audit.integrity.verification import Progress, Result, record_result, verify
 from apps.audit.models import AuditEvent
@@ -274,9 +274,9 @@ def test_one_valid_signature_suffices_while_every_line_names_the_previous_one(
 
     def counted(public: bytes, message: bytes, signature: bytes) -> bool:
         looked_at.append(message)
-        return signature_holds(public, message, signature)
+        return is_valid_signature(public, message, signature)
 
-    monkeypatch.setattr(verify_audit_log, "signature_holds", counted)
+    monkeypatch.setattr(verify_audit_log, "is_valid_signature", counted)
     assert found() == ("unchanged", None)
     assert len(looked_at) == 1
     lines = log.read_text().splitlines(keepends=True)

@@ -11,6 +11,7 @@ from pytest_django import Settings
 from apps.accounts.models import User
 from apps.audit.presenters.events import sentence
 from apps.consumers.models import DigestKind, Outcome
+from apps.consumers.viewer import Viewer
 from apps.core.encryption import decrypt
 from apps.history.exports import selections, services
 from apps.history.exports.services import Choice, FailureCode, Progress
@@ -37,11 +38,11 @@ def test_selection_round_trips_through_the_database(supervisor: User) -> None:
         answered_under=500,
         searches=((DigestKind.EMAIL, "a" * 64), (DigestKind.LAST_NAME, "b" * 64)),
     )
-    selection = Selection(asked, person_id=str(supervisor.pk), everybody=False)
+    selection = Selection(asked, Viewer(str(supervisor.pk)))
     export = services.prepare(selection, PLAIN, query="", rows=0, person=acting(supervisor))
     export.refresh_from_db()
     assert selections.from_json(export.selection) == selection
-    empty = Selection(SubmissionFilter(), person_id="7", everybody=True)
+    empty = Selection(SubmissionFilter(), Viewer("7", sees_all=True))
     assert selections.from_json(selections.to_json(empty)) == empty
 
 

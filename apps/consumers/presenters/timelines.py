@@ -1,0 +1,84 @@
+"""The timeline of a submission, from its audit events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext
+
+from apps.audit.models import AuditEvent
+from apps.audit.presenters.events import actor_label, sentence
+from apps.consumers.audit_events import (
+    CONSUMER_CREATE_REQUESTED,
+    CONSUMER_CREATED,
+    CONSUMER_LATE_ANSWER,
+    CONSUMER_NOT_SENT,
+    CONSUMER_OUTCOME_UNKNOWN,
+    CONSUMER_REJECTED,
+    CONSUMER_RESOLUTION_CORRECTED,
+    CONSUMER_RESOLVED,
+    SUBMISSION_VIEWED,
+    is_reconciliation,
+)
+from apps.consumers.models import Outcome
+
+_OUTCOMES = {
+    CONSUMER_CREATE_REQUESTED.name: Outcome.SENDING,
+    CONSUMER_CREATED.name: Outcome.CREATED,
+    CONSUMER_REJECTED.name: Outcome.REJECTED,
+    CONSUMER_NOT_SENT.name: Outcome.NOT_SENT,
+    CONSUMER_OUTCOME_UNKNOWN.name: Outcome.UNKNOWN,
+    CONSUMER_LATE_ANSWER.name: Outcome.UNKNOWN,  # a supervisor has to compare it with the resolution
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineItem:
+    """One event. ``outcome``: the outcome that it set, for its icon and colour; empty if it set none."""
+
+    moment: datetime | None
+    text: str
+    by: str
+    outcome: str = ""
+
+
+def timeline(events: Iterable[AuditEvent]) -> tuple[TimelineItem, ...]:
+    """The events of a submission as timeline items, without those of viewing it."""
+    return tuple(
+        TimelineItem(
+            event.at, sentence(event), agent_label(event), _shown_outcome(event.action, event.details)
+        )
+        for event in events
+        if event.action != SUBMISSION_VIEWED.name
+    )
+
+
+def agent_label(event: AuditEvent) -> str:
+    """The label of the actor; for a check that a person requested, reconciliation and that person."""
+    if not is_reconciliation(event.action, event.details):
+        return actor_label(event)
+    if event.actor_name.startswith("system:"):
+        return gettext("reconciliation")
+    return gettext("reconciliation, asked for by %(person)s") % {"person": actor_label(event)}
+
+
+def normalised_values(events: Iterable[AuditEvent]) -> tuple[object, ...]:
+    """The codes of normalised values from the event of the send; an altered event may contain anything."""
+    for event in events:
+        if event.action == CONSUMER_CREATE_REQUESTED.name:
+            codes = event.details.get("normalised", ())
+            return tuple(codes) if isinstance(codes, list) else ()
+    return ()
+
+
+def _shown_outcome(action: str, details: Mapping[str, Any]) -> str:
+    """The outcome that an event set. Unknown if it was not verified or a supervisor has to check it."""
+    if action in (CONSUMER_RESOLVED.name, CONSUMER_RESOLUTION_CORRECTED.name):
+        unverified = details.get("verification") == "not_verified"
+        return Outcome.UNKNOWN.value if unverified else str(details.get("outcome", ""))
+    if details.get("doubt"):
+        return Outcome.UNKNOWN.value
+    return _OUTCOMES[action].value if action in _OUTCOMES else ""
