@@ -177,7 +177,7 @@ def test_a_fault_is_a_page(of_staff: Client, lines: Lines, monkeypatch: pytest.M
     def fault(**_: Any) -> None:
         raise RuntimeError(TEXT_OF_THE_FAULT)
 
-    monkeypatch.setattr("apps.consumers.events.record_listed", fault)
+    monkeypatch.setattr("apps.consumers.recording.record_listed", fault)
     _expect_page(of_staff.get("/submissions/"), 500, "The portal has an error", lines())
 
 
@@ -188,7 +188,7 @@ def test_a_fault_while_the_database_is_away_is_still_a_page(
         no_database()
         raise RuntimeError(TEXT_OF_THE_FAULT)
 
-    monkeypatch.setattr("apps.consumers.events.record_listed", fault)
+    monkeypatch.setattr("apps.consumers.recording.record_listed", fault)
     _expect_page(of_staff.get("/submissions/"), 500, "The portal has an error", lines())
 
 

@@ -90,7 +90,7 @@ def test_a_log_that_takes_no_events_is_verified_all_the_same(
     with connection.cursor() as cursor:
         cursor.execute("UPDATE audit_head SET seq = 2")
     shown = posted(as_administrator, "audit:verify").decode()
-    assert "disagree from event 2 on" in shown
+    assert "differs from the log, from event 2 on" in shown
     assert "could not be recorded in the log" in shown
 
 
