@@ -88,7 +88,7 @@ def test_log_that_accepts_no_events_can_be_verified(as_administrator: Client, si
     with connection.cursor() as cursor:
         cursor.execute("UPDATE audit_head SET seq = 2")
     shown = posted(as_administrator, "audit:verify").decode()
-    assert "disagree from event 2 on" in shown
+    assert "differs from the log, from event 2 on" in shown
     assert "could not be recorded in the log" in shown
 
 
