@@ -114,13 +114,13 @@ def _unknowns() -> Line:
     if not found["count"]:
         return Line("unknowns", label, gettext("None"))
     old = clock.now() - found["oldest"] > OLD_UNKNOWN
-    text = gettext("%(count)s open, the oldest of") % found
+    text = gettext("%(count)s open, oldest from") % found
     return Line("unknowns", label, text, Level.CRITICAL if old else Level.WARNING, found["oldest"])
 
 
 def _overdue() -> Line:
     """Submissions that the worker should have marked as unknown by now."""
-    label = _("Being sent for too long")
+    label = _("Stuck sending")
     found = resolution.overdue(by=WORKER_DELAY).aggregate(count=Count("pk"), oldest=Min("submitted_at"))
     if not found["count"]:
         return Line("overdue", label, gettext("None"))
@@ -147,7 +147,7 @@ def _doubtful() -> Line:
 def _reconciliation() -> Line:
     label = _("Reconciliation")
     if not settings.CDP_RECONCILIATION:
-        return Line("reconciliation", label, gettext("Off: supervisors resolve unknown outcomes by hand"))
+        return Line("reconciliation", label, gettext("Off: supervisors resolve unknown outcomes"))
     breaker = circuit_breaker.state()
     if not breaker.failures:
         return Line("reconciliation", label, gettext("On"))
@@ -165,14 +165,16 @@ def _worker() -> Line:
     label = _("Background worker")
     last = heartbeats.latest(heartbeats.WORKER)
     if last is None:
-        return Line("worker", label, gettext("Not seen within a day: start manage.py worker"), Level.CRITICAL)
+        return Line(
+            "worker", label, gettext("No heartbeat within a day: start manage.py worker"), Level.CRITICAL
+        )
     running = heartbeats.current(heartbeats.WORKER)
     if not running:
         text = gettext("Silent: start manage.py worker. Last seen at")
         return Line("worker", label, text, Level.CRITICAL, last.seen_at)
     failing = sorted({beat.failing for beat in running if beat.failing})
     if failing:
-        text = gettext("Failed at its duties (%(duties)s), the log says why. Last seen at")
+        text = gettext("Tasks failed (%(duties)s): check the log. Last seen at")
         return Line("worker", label, text % {"duties": ", ".join(failing)}, Level.CRITICAL, last.seen_at)
     return Line("worker", label, gettext("Last seen at"), moment=last.seen_at)
 
@@ -187,7 +189,7 @@ def _spool() -> Line:
     if waiting:
         return Line("spool", label, str(waiting), Level.CRITICAL)
     if not spool.can_be_written():
-        text = gettext("None, but this process cannot write into SPOOL_DIR")
+        text = gettext("None, but this process cannot write to SPOOL_DIR")
         return Line("spool", label, text, Level.CRITICAL)
     return Line("spool", label, gettext("None"))
 
@@ -199,7 +201,7 @@ def _clock() -> Line:
         return Line("clock", label, gettext("Not compared with Sitecore CDP yet"))
     # The clocks are compared after the answer was read to its end, which may take the total timeout.
     if abs(health.clock_ahead) <= CLOCK_TOLERANCE + settings.CDP_TOTAL_TIMEOUT:
-        return Line("clock", label, gettext("Agrees with that of Sitecore CDP"))
+        return Line("clock", label, gettext("Agrees with Sitecore CDP's clock"))
     ahead = health.clock_ahead > 0
     text = (
         gettext("%(seconds)s seconds ahead of Sitecore CDP")
@@ -216,7 +218,7 @@ def _machine_clocks() -> Line:
         return Line("machine_clocks", label, gettext("One machine, whose clock is used"))
     wrong = machine_clocks.wrong_clocks()
     if not wrong:
-        return Line("machine_clocks", label, gettext("Agree with that of the database"))
+        return Line("machine_clocks", label, gettext("Agree with the database's clock"))
     text = "; ".join(_difference(one) for one in wrong)
     return Line("machine_clocks", label, text, Level.WARNING)
 

@@ -325,4 +325,4 @@ def test_the_setting_turns_the_order_pages_off(settings: Settings, as_staff: Cli
         args = [] if name == "orders" else [NOBODY]
         answer = as_staff.get(reverse(f"orders:{name}", args=args))
         assert (name, answer.status_code) == (name, 404)
-        assert "There is no page at this address" in _text(answer)
+        assert "Page not found" in _text(answer)

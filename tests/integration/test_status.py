@@ -217,7 +217,7 @@ def test_failure_in_any_living_worker_is_reported() -> None:
 def test_unwritable_spool_is_reported_before_it_is_needed(settings: Settings, tmp_path: Path) -> None:
     settings.SPOOL_DIR = tmp_path / "file"
     settings.SPOOL_DIR.write_text("in the way")
-    assert "cannot write into SPOOL_DIR" in line("spool").text
+    assert "cannot write to SPOOL_DIR" in line("spool").text
 
 
 def test_unreadable_disk_breaks_no_page(as_administrator: Client, monkeypatch: pytest.MonkeyPatch) -> None:

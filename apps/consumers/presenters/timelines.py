@@ -62,7 +62,7 @@ def agent_label(event: AuditEvent) -> str:
         return actor_label(event)
     if event.actor_name.startswith("system:"):
         return gettext("reconciliation")
-    return gettext("reconciliation, asked for by %(person)s") % {"person": actor_label(event)}
+    return gettext("reconciliation, requested by %(person)s") % {"person": actor_label(event)}
 
 
 def normalised_values(events: Iterable[AuditEvent]) -> tuple[object, ...]:
