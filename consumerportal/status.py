@@ -129,7 +129,7 @@ def _overdue() -> Line:
 
 
 def _contradicted() -> Line:
-    label = _("Resolved otherwise than Sitecore CDP says")
+    label = _("Resolved differently from Sitecore CDP")
     count = Submission.objects.filter(contradicted=True).count()
     if not count:
         return Line("contradicted", label, gettext("None"))
@@ -172,7 +172,7 @@ def _worker() -> Line:
         return Line("worker", label, text, Level.CRITICAL, last.seen_at)
     failing = sorted({beat.failing for beat in running if beat.failing})
     if failing:
-        text = gettext("Failed at its duties (%(duties)s), the log says why. Last seen at")
+        text = gettext("Failed at its duties (%(duties)s): check its log. Last seen at")
         return Line("worker", label, text % {"duties": ", ".join(failing)}, Level.CRITICAL, last.seen_at)
     return Line("worker", label, gettext("Last seen at"), moment=last.seen_at)
 

@@ -102,7 +102,7 @@ def close_if_idle(request: HttpRequest) -> None:
 def close_expired_sessions(most: int = 200) -> int:
     """Clear away sessions whose cookie never came again, each with its event; returns how many.
 
-    Nothing that waited in them stays behind: a kept entry, the token of a one-time link.
+    Their data is deleted too: sealed entries and tokens of one-time links.
     """
     keys = Session.objects.filter(expire_date__lte=clock.now()).values_list("session_key", flat=True)[:most]
     for key in list(keys):

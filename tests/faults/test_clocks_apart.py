@@ -58,15 +58,15 @@ def machines(there: Place) -> Iterator[tuple[Portal, Portal]]:
 
 @contextmanager
 def worker(there: Place, machine: dict[str, str]) -> Iterator[None]:
-    """A background worker that gives signs of life, until the block is over; then it is killed."""
-    signs = len(heartbeats(there))
+    """A background worker that records heartbeats until the end of the block; then it is killed."""
+    before = len(heartbeats(there))
     environment = {**os.environ, **there.environment, **machine}
     log = there.folder / f"worker-{machine['MACHINE_NAME']}.log"
     with log.open("ab") as output:
         command = [sys.executable, "manage.py", "worker"]
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
     try:
-        wait_until(lambda: len(heartbeats(there)) > signs, PATIENCE, "the worker gives a sign of life")
+        wait_until(lambda: len(heartbeats(there)) > before, PATIENCE, "the worker records a heartbeat")
         yield
     finally:
         process.kill()
