@@ -67,9 +67,8 @@ def post_worker_init(worker: Any) -> None:
     worker.method_queue.close = lambda: None
 
 
-CREATE_MARGIN_SECONDS = (
-    10  # seconds of a create beside its call: the order is read before it, the database written twice
-)
+# Besides its call, a create reads the order and writes to the database twice.
+CREATE_MARGIN_SECONDS = 10
 if graceful_timeout < settings.CDP_TOTAL_TIMEOUT + CREATE_MARGIN_SECONDS:
     raise ImproperlyConfigured(
         f"WEB_GRACEFUL_SECONDS ({graceful_timeout}) does not exceed CDP_TOTAL_TIMEOUT"

@@ -31,11 +31,11 @@ def accept_keys(actor: Actor) -> None:
     Registers the keys of every kind of which the database has none yet. Raises :class:`KeysNotAcceptedError`,
     ``DatabaseError`` and ``InterfaceError``.
     """
-    known = key_fingerprints.registered()
+    known = key_fingerprints.registered_fingerprints()
     if not all(known[kind.name] for kind in key_fingerprints.kinds()):
         _register_first(actor)
     if problems := key_fingerprints.problems():
-        raise KeysNotAcceptedError(key_fingerprints.refusal(problems))
+        raise KeysNotAcceptedError(key_fingerprints.problems_message(problems))
 
 
 @transaction.atomic
@@ -46,47 +46,51 @@ def register_keys(actor: Actor, *, forget_missing: bool = False) -> Change:
     cannot be decrypted any more, and values digested with them are not found. Otherwise a missing key raises
     :class:`KeysNotAcceptedError` and nothing changes.
     """
-    known = _locked()
-    held = {kind.name: kind.held() for kind in key_fingerprints.kinds()}
-    missing = {name: known[name].difference(keys) for name, keys in held.items()}
+    known = _lock_keys()
+    own = {kind.name: kind.fingerprints() for kind in key_fingerprints.kinds()}
+    missing = {name: known[name].difference(keys) for name, keys in own.items()}
     if any(missing.values()) and not forget_missing:
         problems = [
             f"{kind.setting}: a key is missing that this database needs"
             for kind in key_fingerprints.kinds()
             if missing[kind.name]
         ]
-        raise KeysNotAcceptedError(key_fingerprints.refusal(problems))
+        raise KeysNotAcceptedError(key_fingerprints.problems_message(problems))
     for name, keys in missing.items():
         KeyFingerprint.objects.filter(kind=name, fingerprint__in=keys).delete()
-    forgotten = _short(missing)
+    forgotten = _labels_of(missing)
     if forgotten:
         record(Event(KEYS_FORGOTTEN, actor, data={"keys": forgotten}))
-    added = _add({name: set(keys) - known[name] for name, keys in held.items()}, actor)
+    added = _register({name: set(keys) - known[name] for name, keys in own.items()}, actor)
     return Change(added, forgotten)
 
 
 @transaction.atomic
 def _register_first(actor: Actor) -> None:
-    known = _locked()  # if several machines start at the same time, only one registers its keys
-    _add({kind.name: set(kind.held()) for kind in key_fingerprints.kinds() if not known[kind.name]}, actor)
+    known = _lock_keys()  # if several machines start at the same time, only one registers its keys
+    _register(
+        {kind.name: set(kind.fingerprints()) for kind in key_fingerprints.kinds() if not known[kind.name]},
+        actor,
+    )
 
 
-def _locked() -> dict[str, set[str]]:
+def _lock_keys() -> dict[str, set[str]]:
     """Lock the registered keys until the commit and return them."""
     with connection.cursor() as cursor:
         lock_head(cursor)
-    return key_fingerprints.registered()
+    return key_fingerprints.registered_fingerprints()
 
 
-def _add(keys: dict[str, set[str]], actor: Actor) -> list[str]:
+def _register(keys: dict[str, set[str]], actor: Actor) -> list[str]:
+    """Store new fingerprints by kind, record the event, and return their labels."""
     KeyFingerprint.objects.bulk_create(
         KeyFingerprint(kind=name, fingerprint=one) for name, new in keys.items() for one in sorted(new)
     )
-    added = _short(keys)
+    added = _labels_of(keys)
     if added:
         record(Event(KEYS_REGISTERED, actor, data={"keys": added}))
     return added
 
 
-def _short(keys: dict[str, set[str]]) -> list[str]:
+def _labels_of(keys: dict[str, set[str]]) -> list[str]:
     return [f"{name}:{one[:16]}" for name, found in keys.items() for one in sorted(found)]

@@ -14,7 +14,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from apps.core import clock
 
-OURS = "apps."
+APP_PREFIX = "apps."
 
 
 def set_aside_if_outdated() -> Path | None:
@@ -27,7 +27,7 @@ def set_aside_if_outdated() -> Path | None:
         return None
     database = Path(settings.DATABASES["default"]["NAME"])
     with closing(sqlite3.connect(database)) as raw:
-        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # so that one file holds everything
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # so that one file contains everything
     connection.close()
     folder = database.with_name(f"{database.stem}-{clock.now():%Y%m%d-%H%M%S}")
     folder.mkdir()
@@ -46,16 +46,17 @@ def _is_outdated() -> bool:
     squashed to one per app before the first release, so the same name may stand for another schema.
     """
     recorded = MigrationRecorder(connection).applied_migrations()
-    ours = {config.label for config in apps.get_app_configs() if config.name.startswith(OURS)}
-    applied = {key for key in recorded if key[0] in ours}
-    known = {key for key in MigrationLoader(None).disk_migrations if key[0] in ours}
+    labels = {config.label for config in apps.get_app_configs() if config.name.startswith(APP_PREFIX)}
+    applied = {key for key in recorded if key[0] in labels}
+    known = {key for key in MigrationLoader(None).disk_migrations if key[0] in labels}
     if not applied <= known:
         return True
-    complete = {label for label in ours if {k for k in known if k[0] == label} <= applied}
+    complete = {label for label in labels if {key for key in known if key[0] == label} <= applied}
     return any(_has_other_columns(label) for label in complete)
 
 
 def _has_other_columns(label: str) -> bool:
+    """Whether a table of the app is missing or has other columns than its model."""
     with connection.cursor() as cursor:
         tables = {*connection.introspection.table_names(cursor)}
         for model in apps.get_app_config(label).get_models(include_auto_created=True):

@@ -235,9 +235,8 @@ else:
             "min_size": 2,
             "max_size": env.int("DATABASE_POOL_SIZE", default=10),
             "timeout": 0.5,  # seconds; then apps.core.postgresql decides whether to continue waiting
-            # Seconds during which the pool retries by itself, with growing pauses. Afterwards the next
-            # request triggers an attempt; otherwise the next attempt after a long outage could be minutes
-            # away.
+            # Seconds of retries by the pool, with growing pauses. Afterwards the next request triggers an
+            # attempt. Without this limit, the next attempt after a long outage could be minutes later.
             "reconnect_timeout": 2,
         },
     }

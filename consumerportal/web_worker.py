@@ -35,7 +35,7 @@ MAX_BUFFERED_BYTES = 64 * 1024 * 1024  # all requests that are being received or
 SEND_BUFFER_BYTES = 512 * 1024  # unread answer bytes that the system may buffer, so that no thread waits
 SEND_MARGIN_SECONDS = 30.0  # on top of EXPORT_STALL_SECONDS, so that an export detects a stall first
 CLOSE_SECONDS, CLOSE_READS = 2.0, 16  # limits for reading after the answer before closing (RFC 9112, 9.6)
-STOP_SECONDS = 2.0  # for requests that are being received when the process is told to stop
+STOP_SECONDS = 2.0  # for requests that are being received when the process stops
 CHECK_INTERVAL = 0.5  # seconds between two searches for late connections
 _HEAD_END = b"\r\n\r\n"
 
@@ -138,6 +138,7 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no
 
     # --- Reading --------------------------------------------------------------------------------------
     def _read(self, conn: Any, _ready: object = None) -> None:
+        """Read available bytes; refuse, pass on or drop the request if it is too large, whole or lost."""
         arriving = self._arriving.get(conn)
         if arriving is None:  # dropped earlier in this round
             return
@@ -155,7 +156,8 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no
         arriving.data += data
         if arriving.length is None:
             end = arriving.data.find(_HEAD_END, searched)
-            if (len(arriving.data) if end < 0 else end) > MAX_HEAD_BYTES:
+            head_bytes = len(arriving.data) if end < 0 else end
+            if head_bytes > MAX_HEAD_BYTES:
                 self._refuse(conn, 431, "Request Header Fields Too Large")  # RFC 6585, 5
             elif end >= 0:
                 self._read_head(conn, arriving, end + len(_HEAD_END))
@@ -226,6 +228,7 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no
         self._closing[conn] = time.monotonic() + CLOSE_SECONDS, CLOSE_READS
 
     def _discard(self, conn: Any, _ready: object = None) -> None:
+        """Read and discard bytes of a closing connection; drop it at its end or after `CLOSE_READS`."""
         if conn not in self._closing:  # dropped earlier in this round
             return
         deadline, reads = self._closing[conn]

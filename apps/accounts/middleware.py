@@ -28,9 +28,9 @@ from apps.core.limits import Limit, network_of
 from apps.core.requests import origin_of
 
 SEALED_ENTRIES = Limit("sealed_entry", max_acts=20, seconds=60 * 60)
-"""Sealed entries per person. Only a signed-in person gets a form's mark, but can post it repeatedly."""
+"""Sealed entries of one person. A token cannot be forged, but it can be posted repeatedly."""
 ANONYMOUS_SESSIONS = Limit("anonymous_session", max_acts=60, seconds=10 * 60)
-"""New sessions per address that hold only a message. Beyond the limit the sign-in page shows no message."""
+"""Sessions of one address that contain only a message. Beyond it the sign-in page shows no message."""
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -96,15 +96,15 @@ class SessionLimitsMiddleware:
 
 
 class SignInFirstMiddleware(LoginRequiredMiddleware):
-    """Redirect anonymous requests to the sign-in page, and seal an entry posted from a marked form."""
+    """Redirects anonymous visitors to the sign-in page, and seals an entry that they posted with a token."""
 
     def handle_no_permission(  # type: ignore[override]  # may also return a page
         self, request: HttpRequest, view_func: Any
     ) -> HttpResponseBase:
         if request.method in ("GET", "HEAD"):
             return super().handle_no_permission(request, view_func)
-        owner = sealed_entries.author_of(request)
-        if owner and SEALED_ENTRIES.acquire(owner) is None:
+        author = sealed_entries.author_of(request)
+        if author and SEALED_ENTRIES.acquire(author) is None:
             return render(request, "errors/entry_not_sealed.html", status=HTTPStatus.TOO_MANY_REQUESTS)
         if sealed_entries.seal(request):
             messages.warning(

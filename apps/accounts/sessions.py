@@ -101,7 +101,7 @@ def close_if_idle(request: HttpRequest) -> None:
 def close_expired_sessions(limit: int = 200) -> int:
     """Delete up to ``limit`` expired sessions, record each end, and return the number of sessions.
 
-    This also deletes the data stored in them, such as the token of a one-time link.
+    Their data is deleted too: sealed entries and tokens of one-time links.
     """
     keys = Session.objects.filter(expire_date__lte=clock.now()).values_list("session_key", flat=True)[:limit]
     for key in list(keys):

@@ -78,12 +78,12 @@ class Fields:
 
     def text(self, name: str) -> str:
         """The text under a name; "" if absent, not a text, or not storable."""
-        return readable(self.value(name))
+        return storable_text(self.value(name))
 
     def texts(self, name: str) -> tuple[str, ...]:
         """The non-empty texts of a list; other items are skipped."""
         value = self.value(name)
-        return tuple(filter(None, map(readable, value))) if isinstance(value, list) else ()
+        return tuple(filter(None, map(storable_text, value))) if isinstance(value, list) else ()
 
     def date(self, name: str) -> dt.date | None:
         """The date part as written, without conversion of time and zone; None if it cannot be parsed."""
@@ -130,7 +130,7 @@ class Fields:
         return ref
 
 
-def readable(value: object) -> str:
+def storable_text(value: object) -> str:
     """The value if it is a text that can be stored (no NUL, no lone surrogates); otherwise ""."""
     if not isinstance(value, str) or "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
         return ""

@@ -115,6 +115,7 @@ class Attempt:
         self.request_started = True
 
     def _cut(self) -> None:
+        """Shut the connection down, so that reads and writes in other threads end."""
         with self._lock:
             self.expired = True
             if self._socket is None:

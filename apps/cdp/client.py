@@ -21,7 +21,7 @@ from apps.cdp.errors import (
 )
 from apps.cdp.exchange import Exchange
 from apps.cdp.links import Path
-from apps.cdp.paging import Page, Reading
+from apps.cdp.paging import CollectionReader, Page
 from apps.cdp.recognition import check_answer
 from apps.cdp.records import Guest, Order
 from apps.core.references import reference_key
@@ -96,30 +96,32 @@ class CdpClient:
         Raises `CdpListUnfinished` if at least one page was read but the time ran out before the last page.
         """
         path = Path.fill(ORDER_CONSUMERS_OF_ORDER, order_ref=order_ref)
-        end = self._end(within)
-        reading = self._reading(path, {}, end)
+        end = self._end_time(within)
+        reader = self._reader(path, {}, end)
         try:
-            return ListedRefs(tuple(item.ref for item in reading), is_whole=reading.is_whole)
+            return ListedRefs(tuple(item.ref for item in reader), is_whole=reader.is_whole)
         except CdpTimeout as error:
-            if not reading.pages or (error.code != ErrorCode.TOTAL_TIMEOUT and time.monotonic() < end):
+            if not reader.pages or (error.code != ErrorCode.TOTAL_TIMEOUT and time.monotonic() < end):
                 raise
         raise CdpListUnfinished
 
     def retrieve_order_consumer(self, ref: str, *, within: float | None = None) -> OrderConsumer:
         """Read one order consumer. `within`: seconds for the call."""
-        return self._record(ORDER_CONSUMER, "consumer_ref", ref, OrderConsumer.from_json, self._end(within))
+        return self._record(
+            ORDER_CONSUMER, "consumer_ref", ref, OrderConsumer.from_json, self._end_time(within)
+        )
 
     def list_orders(self, *, reference_id: str = "", guest_ref: str = "") -> tuple[Order, ...]:
         """Orders by the organisation's order number or by guest. The number is not unique (contract 7.1).
 
         Raises `ValueError` unless exactly one criterion is given.
         """
-        query = _only({"referenceId": reference_id, "guestRef": guest_ref})
+        query = _single_criterion({"referenceId": reference_id, "guestRef": guest_ref})
         return self._records(ORDERS, query, Order.from_json, self._order)
 
     def retrieve_order(self, ref: str) -> Order:
         """Read one order by its reference."""
-        return self._order(ref, self._end())
+        return self._order(ref, self._end_time())
 
     def search_guests(
         self,
@@ -141,11 +143,11 @@ class CdpClient:
         single = {"email": email, "orderRef": order_ref, "orderReferenceId": order_reference_id}
         if pair and any(single.values()):
             raise ValueError("exactly one criterion is needed")
-        return self._records(GUESTS, pair or _only(single), Guest.from_json, self._guest)
+        return self._records(GUESTS, pair or _single_criterion(single), Guest.from_json, self._guest)
 
     def retrieve_guest(self, ref: str) -> Guest:
         """Read one guest by its reference."""
-        return self._guest(ref, self._end())
+        return self._guest(ref, self._end_time())
 
     def is_own_link(self, href: str) -> bool:
         """Whether a link leads to the configured scheme, host and port. Other links are shown as text."""
@@ -157,7 +159,8 @@ class CdpClient:
             raise CdpNotConfigured(detail=self._exchange.detail)
         return self._exchange
 
-    def _end(self, within: float | None = None) -> float:
+    def _end_time(self, within: float | None = None) -> float:
+        """The `time.monotonic` at which a call must end that begins now."""
         total = self._wire().limits.total
         return time.monotonic() + (total if within is None else min(within, total))
 
@@ -178,14 +181,15 @@ class CdpClient:
 
         return self._wire().read(Path.fill(template, **{name: ref}), {}, checked, end=end).value
 
-    def _reading(self, path: Path, query: dict[str, str], end: float) -> Reading:
+    def _reader(self, path: Path, query: dict[str, str], end: float) -> CollectionReader:
+        """A reader of a collection that fetches its pages until `end` (`time.monotonic`)."""
         wire = self._wire()
 
         def fetch(ask: dict[str, str]) -> tuple[Page, bool]:
             answered = wire.read(path, ask, Page.from_json, end=end)
             return answered.value, answered.from_cache
 
-        return Reading(fetch, path=path, base=wire.transport.base, query=query)
+        return CollectionReader(fetch, path=path, base=wire.transport.base, query=query)
 
     def _records(
         self,
@@ -199,10 +203,10 @@ class CdpClient:
         The first `MAX_DETAILS` entries without content are fetched one by one. One that is not found then (a
         retired guest) stays a bare reference.
         """
-        end = self._end()
+        end = self._end_time()
         records: list[R] = []
         fetched = 0
-        for item in self._reading(Path.fill(collection), query, end):
+        for item in self._reader(Path.fill(collection), query, end):
             record = parse(item.data)
             if item.bare and fetched < MAX_DETAILS:
                 fetched += 1
@@ -212,7 +216,7 @@ class CdpClient:
         return tuple(records)
 
 
-def _only(criteria: dict[str, str]) -> dict[str, str]:
+def _single_criterion(criteria: dict[str, str]) -> dict[str, str]:
     """The criteria with a value. Raises `ValueError` unless there is exactly one."""
     given = {name: value for name, value in criteria.items() if value}
     if len(given) != 1:

@@ -171,6 +171,7 @@ def _order_items(fields: Fields) -> tuple[str, ...]:
 
 
 def _person_to_json(person: NewConsumer | OrderConsumer) -> dict[str, object]:
+    """The vendor's JSON of the fields in `apps.cdp.fields`, without empty values."""
     data: dict[str, object] = {vendor_name: getattr(person, name) for name, vendor_name in _TEXTS.items()}
     for name, vendor_name in _LISTS.items():
         data[vendor_name] = [item for item in getattr(person, name) if item]

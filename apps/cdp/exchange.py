@@ -117,6 +117,7 @@ class Exchange:
             return self._read(path, target, parse, end=end)
 
     def _read(self, path: Path, target: str, parse: Parse[T], *, end: float) -> ParsedAnswer[T]:
+        """GET at most twice until `end`. Raises `CdpTimeout` if no time is left."""
         for is_last in (False, True):
             left = end - time.monotonic()
             if left <= 0:
@@ -142,6 +143,7 @@ class Exchange:
         target: str,
         body: bytes | None = None,
     ) -> ParsedAnswer[T]:
+        """Send one request, log it, and return the parsed answer. Raises `CdpError`."""
         headers = {**_HEADERS, **_METHOD_HEADERS[method]}
         began = time.monotonic()
         failure: CdpError | None = None
@@ -154,7 +156,7 @@ class Exchange:
             result = ParsedAnswer(self._interpret(raw, attempt, parse), raw.status, raw.from_cache)
         except CdpError as error:
             failure = error
-        except Exception as error:  # noqa: BLE001  # the attempt tells whether any byte was sent
+        except Exception as error:  # noqa: BLE001  # the attempt records whether any byte was sent
             failure, cause = _failure_of(error, attempt), type(_innermost(error)).__name__
         status = raw.status if raw else None
         _log(method, path, status=status, seconds=time.monotonic() - began, failure=failure, cause=cause)
@@ -163,6 +165,7 @@ class Exchange:
         return result
 
     def _interpret(self, raw: RawAnswer, attempt: Attempt, parse: Parse[T]) -> T:
+        """Parse a success; raise the `CdpError` for anything else."""
         payload: object = None
         unreadable: CdpMalformedAnswer | None = None
         is_success = raw.status in {200, 201}
@@ -253,6 +256,7 @@ def _failure_of(error: Exception, attempt: Attempt) -> CdpError:
 
 
 def _why_unreachable(error: Exception, chain: list[BaseException], names: set[str], timed_out: bool) -> str:
+    """The `ErrorCode` of a failure before the first byte."""
     if isinstance(error, TooLateError):
         return error.code
     by_priority = (

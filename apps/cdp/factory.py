@@ -43,6 +43,7 @@ def _client() -> CdpClient:
 
 
 def _exchange() -> Exchange:
+    """Build the exchange from the settings. Raises `CdpNotConfigured`."""
     try:
         limits = Limits(
             connect=settings.CDP_CONNECT_TIMEOUT,

@@ -102,6 +102,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _split(url: str) -> tuple[SplitResult | None, int | None]:
+    """The parts and the port of a link; (None, None) if it is not a valid http or https link."""
     # urlsplit removes tabs and line ends, and browsers treat a backslash as a slash: refuse both.
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
         return None, None

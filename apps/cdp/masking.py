@@ -43,13 +43,18 @@ class Secrets:
     def __init__(self, client_key: str, api_token: str) -> None:
         """Values shorter than `MIN_LENGTH` characters are not searched for."""
         whole = (client_key, api_token, f"{client_key}:{api_token}")
-        self._texts = tuple(text for text in whole if len(_counting(text)) >= MIN_LENGTH)
-        self._coded = tuple(sorted({form for text in self._texts for form in _coded(text.encode())}))
+        self._texts = tuple(text for text in whole if len(_without_ignored(text)) >= MIN_LENGTH)
+        self._coded = tuple(sorted({form for text in self._texts for form in _encoded_forms(text.encode())}))
         # A secret that looks encoded is decoded together with the text around it.
         decoded = {
-            text for form in self._texts for text in _decoded(form) if len(_counting(text)) >= MIN_LENGTH
+            text
+            for form in self._texts
+            for text in _decodings(form)
+            if len(_without_ignored(text)) >= MIN_LENGTH
         }
-        self._bare = tuple(sorted({_bare(form) for form in (*self._texts, *self._coded, *decoded)}))
+        self._normalised = tuple(
+            sorted({_normalised(form) for form in (*self._texts, *self._coded, *decoded)})
+        )
 
     def __repr__(self) -> str:
         return "Secrets(****)"
@@ -59,12 +64,12 @@ class Secrets:
 
         The text must come from parsed JSON: in raw JSON a line break is a backslash and a letter.
         """
-        if not self._bare:
+        if not self._normalised:
             return False
         steps = 0
-        for decoded in _decoded(text):
-            bare = _bare(decoded)
-            if any(form in bare for form in self._bare):
+        for decoded in _decodings(text):
+            bare = _normalised(decoded)
+            if any(form in bare for form in self._normalised):
                 return True
             steps += 1
         return steps > _MAX_DECODINGS  # encoded too often: assume that it contains a secret
@@ -81,7 +86,7 @@ class Secrets:
 
         Raises `RecursionError` if a value that contains a secret is nested hundreds of levels deep.
         """
-        return self._masked(value) if self.occur_in(" ".join(_texts_of(value))) else value
+        return self._masked(value) if self.occur_in(" ".join(_texts_in(value))) else value
 
     def _masked(self, value: T) -> T:
         masked: object = value
@@ -95,16 +100,16 @@ class Secrets:
 
     @functools.cached_property
     def _pattern(self) -> re.Pattern[str]:
-        forms = [(text, _in_any_encoding(text)) for text in self._texts]
-        forms += [(form, _BETWEEN.join(map(_coded_character, form))) for form in self._coded]
+        forms = [(text, _any_encoding_pattern(text)) for text in self._texts]
+        forms += [(form, _BETWEEN.join(map(_encoded_character_pattern, form))) for form in self._coded]
         longest_first = sorted(forms, key=lambda form: len(form[0]), reverse=True)
         # Most characters begin none of the forms: the look-ahead avoids trying each form.
-        begins = "".join({re.escape(_counting(form)[:1]) for form, _pattern in forms})
+        begins = "".join({re.escape(_without_ignored(form)[:1]) for form, _pattern in forms})
         alternatives = "|".join(pattern for _form, pattern in longest_first)
         return re.compile(f"(?=[{begins}%&ux+])(?:{alternatives})", re.IGNORECASE)
 
 
-def _coded(content: bytes) -> Iterator[str]:
+def _encoded_forms(content: bytes) -> Iterator[str]:
     """A value in hexadecimal and in Base64, also as part of a longer Base64 text."""
     yield content.hex()
     for skipped in range(3):
@@ -118,7 +123,7 @@ def _coded(content: bytes) -> Iterator[str]:
             yield inner.translate(str.maketrans("+/", "-_"))
 
 
-def _texts_of(value: object) -> Iterator[str]:
+def _texts_in(value: object) -> Iterator[str]:
     """Every text in a JSON value, including names."""
     waiting = [value]
     while waiting:
@@ -132,26 +137,27 @@ def _texts_of(value: object) -> Iterator[str]:
             waiting += entry.values()
 
 
-def _in_any_encoding(text: str) -> str:
+def _any_encoding_pattern(text: str) -> str:
     """A pattern for a text in which each character may be encoded differently."""
-    return _BETWEEN.join(map(_character, _counting(text)))
+    return _BETWEEN.join(map(_character_pattern, _without_ignored(text)))
 
 
-def _counting(text: str) -> str:
+def _without_ignored(text: str) -> str:
     """The text without ignored characters."""
     return _IGNORED_ANYWHERE.sub("", text)
 
 
-def _bare(text: str) -> str:
+def _normalised(text: str) -> str:
     """The form in which texts are compared: without ignored characters, in lower case, plus as blank."""
-    return _counting(text).lower().replace("+", " ")
+    return _without_ignored(text).lower().replace("+", " ")
 
 
-def _coded_character(character: str) -> str:
-    return character if character.isalnum() else _character(character)
+def _encoded_character_pattern(character: str) -> str:
+    return character if character.isalnum() else _character_pattern(character)
 
 
-def _character(character: str) -> str:
+def _character_pattern(character: str) -> str:
+    """A pattern for one character in any encoding: literal, percent, JSON or HTML."""
     number, utf8 = ord(character), character.encode("utf-8", "surrogatepass")
     utf16 = character.encode("utf-16-be", "surrogatepass")
     units = [utf16[at : at + 2].hex() for at in range(0, len(utf16), 2)]
@@ -171,7 +177,7 @@ def _character(character: str) -> str:
     return f"(?:{'|'.join(forms)})"
 
 
-def _decoded(text: str) -> Iterator[str]:
+def _decodings(text: str) -> Iterator[str]:
     """The text and the result of each repeated decoding, at most `_MAX_DECODINGS` of them.
 
     Every intermediate result matters, because the next step may decode a part of a secret.

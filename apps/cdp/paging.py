@@ -53,7 +53,7 @@ def _item(entry: object) -> Item:
     return Item(ref, {**entry, "ref": ref}, bare=fields.names() <= {"ref", "href"})
 
 
-class Reading:
+class CollectionReader:
     """Iterates once over a collection and yields every entry once, in the vendor's order.
 
     `fetch` reads the page for a query and returns it with whether it came from a cache. The vendor's link to
@@ -104,7 +104,7 @@ class Reading:
                 self._is_doubtful |= bool(page.next_href)
                 self._has_ended = True
                 return
-            link = _followed(page.next_href, self._path, self._base, self._start)
+            link = _next_query(page.next_href, self._path, self._base, self._start)
             by_link = bool(link) and link not in asked and bool(new)
             ask = link if by_link else {**self._start, "offset": str(len(self._keys))}
         raise CdpUnexpected(ErrorCode.LIST_TOO_LONG)
@@ -125,7 +125,7 @@ class Reading:
                 yield item
 
 
-def _followed(href: str, path: Path, base: BaseUrl, start: dict[str, str]) -> dict[str, str]:
+def _next_query(href: str, path: Path, base: BaseUrl, start: dict[str, str]) -> dict[str, str]:
     """The query of a link to the next page; empty if it does not lead to this collection."""
     if not base.owns(href) or urlsplit(href).path != path.filled:
         return {}

@@ -26,8 +26,8 @@ def may_be_a_relative(sent: NewConsumer, answered: OrderConsumer) -> bool:
     data of the same person, so a supervisor has to decide.
     """
     pairs = (
-        (_plain(sent.emails), _plain(answered.emails)),
-        (_plain([sent.passport_number]), _plain([answered.passport_number])),
+        (_comparison_keys(sent.emails), _comparison_keys(answered.emails)),
+        (_comparison_keys([sent.passport_number]), _comparison_keys([answered.passport_number])),
     )
     return all(one and other and one.isdisjoint(other) for one, other in pairs)
 
@@ -35,21 +35,21 @@ def may_be_a_relative(sent: NewConsumer, answered: OrderConsumer) -> bool:
 def _is_another_person(sent: NewConsumer, answered: OrderConsumer) -> bool:
     """Whether name, e-mail addresses and passport number all differ, as far as both sides have them.
 
-    One common word of the name is enough to be the same person, because the vendor may normalise names.
+    A name differs only if no word of it is equal, because the vendor may normalise names.
     """
     pairs = (
-        (_words(sent.first_name, sent.last_name), _words(answered.first_name, answered.last_name)),
-        (_plain(sent.emails), _plain(answered.emails)),
-        (_plain([sent.passport_number]), _plain([answered.passport_number])),
+        (_name_words(sent.first_name, sent.last_name), _name_words(answered.first_name, answered.last_name)),
+        (_comparison_keys(sent.emails), _comparison_keys(answered.emails)),
+        (_comparison_keys([sent.passport_number]), _comparison_keys([answered.passport_number])),
     )
     comparable = [(one, other) for one, other in pairs if one and other]
     return bool(comparable) and all(one.isdisjoint(other) for one, other in comparable)
 
 
-def _words(*texts: str) -> frozenset[str]:
-    return frozenset(word for text in _plain(texts) for word in text.split())
+def _name_words(*texts: str) -> frozenset[str]:
+    return frozenset(word for text in _comparison_keys(texts) for word in text.split())
 
 
-def _plain(texts: Iterable[str]) -> frozenset[str]:
+def _comparison_keys(texts: Iterable[str]) -> frozenset[str]:
     """The comparison keys of the texts, without empty texts and texts with masked parts."""
     return frozenset(key for key in map(similar_key, texts) if key and MASK not in key)

@@ -229,7 +229,7 @@ class Transport:
         """Send a request once and read its answer. `target`: encoded path with query.
 
         `fresh`: use a new connection and close it afterwards. Raises any exception of requests and urllib3;
-        only `attempt.request_started` tells whether anything was sent.
+        only `attempt.request_started` shows whether anything was sent.
         """
         request = requests.Request(
             method, f"{self.base}{target}", headers=dict(headers), data=body, auth=self._credentials
@@ -246,6 +246,7 @@ class Transport:
             return self._read(response)
 
     def _read(self, response: requests.Response) -> RawAnswer:
+        """Read the answer, at most `max_answer_bytes` of its body."""
         headers = response.headers
         head = RawAnswer(
             response.status_code,
@@ -282,6 +283,7 @@ def _watching(attempt: Attempt) -> Iterator[None]:
 
 
 def _tls_context(ca_file: str) -> ssl.SSLContext:
+    """A TLS context that trusts `ca_file`, or certifi's bundle if that is empty."""
     # Not ssl.create_default_context, which uses SSLKEYLOGFILE from the environment.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -293,6 +295,7 @@ def _tls_context(ca_file: str) -> ssl.SSLContext:
 
 
 def _proxies(proxy: str) -> dict[str, str]:
+    """The proxies as requests expects them. Raises `CdpNotConfigured` for an unusable address."""
     if not proxy:
         return {}
     try:

@@ -105,6 +105,7 @@ def measure_if_due(database: Any) -> bool:
 
 
 def _is_due() -> bool:
+    """Whether to measure now: before the first success, after a step of the clock, or by interval."""
     last, monotonic = _last, time.monotonic()
     if last is None:  # also soon after a failure: the machine's clock is the last resort
         return True

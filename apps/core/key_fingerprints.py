@@ -34,13 +34,13 @@ HINT = 'To accept a new key, use manage.py register_keys (README.md, "Keys").'
 class KeyKind:
     """A kind of key.
 
-    ``setting`` is the name of the setting, for messages. ``held`` returns the fingerprints (64 hex digits) of
-    the keys of this process; the first is the key that it writes with.
+    ``setting`` is the name of the setting, for messages. ``fingerprints`` returns the fingerprints (64 hex
+    digits) of the keys of this process; the first is the key that it writes with.
     """
 
     name: str
     setting: str
-    held: Callable[[], Sequence[str]]
+    fingerprints: Callable[[], Sequence[str]]
 
 
 _kinds: dict[str, KeyKind] = {}
@@ -56,7 +56,7 @@ def kinds() -> tuple[KeyKind, ...]:
     return tuple(_kinds.values())
 
 
-def registered() -> dict[str, set[str]]:
+def registered_fingerprints() -> dict[str, set[str]]:
     """The registered fingerprints by name of kind; an empty set for a kind without any.
 
     Raises ``DatabaseError`` and ``InterfaceError``.
@@ -72,7 +72,7 @@ def problems() -> list[str]:
 
     The sentences contain names of settings, never values. Raises ``DatabaseError`` and ``InterfaceError``.
     """
-    accepted = registered()
+    accepted = registered_fingerprints()
     return [problem for kind in kinds() if (problem := _problem(kind, accepted[kind.name]))]
 
 
@@ -84,7 +84,7 @@ def are_accepted() -> bool:
     return not found
 
 
-def refusal(found: Sequence[str]) -> str:
+def problems_message(found: Sequence[str]) -> str:
     """The message with these problems for a start or a command that stops because of them."""
     lines = "\n".join(f"  - {problem}" for problem in found)
     return f"These keys do not belong to this database:\n{lines}\n{HINT}"
@@ -100,16 +100,17 @@ def require_accepted_keys() -> None:
     except (DatabaseError, InterfaceError):
         return
     if found:
-        raise CommandError(refusal(found))
+        raise CommandError(problems_message(found))
 
 
 def _problem(kind: KeyKind, accepted: set[str]) -> str:
+    """The problem with the keys of one kind, given its registered fingerprints; or ``""``."""
     if not accepted:
         return ""
-    held = kind.held()
-    if held[0] not in accepted:
+    fingerprints = kind.fingerprints()
+    if fingerprints[0] not in accepted:
         return f"{kind.setting}: the key in use is not one that this database accepts"
-    if not accepted.issubset(held):
+    if not accepted.issubset(fingerprints):
         return f"{kind.setting}: a key is missing that this database needs"
     return ""
 

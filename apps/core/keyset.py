@@ -96,7 +96,7 @@ def page_of(
     """
     newer = oldest_first if position is None else position.newer
     backwards = newer != oldest_first
-    found = _nearest(lists, by, size + 1, position, newer=newer, whole=whole)
+    found = _fetch_nearest(lists, by, size + 1, position, newer=newer, whole=whole)
     more = len(found) > size
     if backwards and not more:
         # Going back has reached the beginning: return the full first page.
@@ -112,7 +112,7 @@ def page_of(
     return Page(found, newer=onwards, older=back) if oldest_first else Page(found, newer=back, older=onwards)
 
 
-def _nearest(
+def _fetch_nearest(
     lists: Sequence[QuerySet[Row]],
     by: Sequence[str],
     number: int,
@@ -129,7 +129,7 @@ def _nearest(
     order = [name if newer else f"-{name}" for name in by]
     found: dict[tuple[Any, ...], int] = {}  # key to the index of its list
     for index, rows in enumerate(lists):
-        wanted = rows if position is None else rows.filter(beyond(rows.model, by, position))
+        wanted = rows if position is None else rows.filter(after_position(rows.model, by, position))
         found |= dict.fromkeys(wanted.order_by(*order).values_list(*by)[:number], index)
     nearest = sorted(found, reverse=not newer)[:number]
     unique = by[-1]
@@ -144,11 +144,13 @@ def _nearest(
     return [rows_by_key[key[-1]] for key in nearest if key[-1] in rows_by_key]
 
 
-def beyond(model: type[Model], by: Sequence[str], position: Position) -> Q:
+def after_position(model: type[Model], by: Sequence[str], position: Position) -> Q:
     """The condition for all rows after the position. Raises :class:`UnreadableKey` as :func:`page_of`."""
     than = "gt" if position.newer else "lt"
     first, *tie_breaker = by
-    moment, *last = (_stored(model, name, number) for name, number in zip(by, position.key, strict=True))
+    moment, *last = (
+        _column_value(model, name, number) for name, number in zip(by, position.key, strict=True)
+    )
     if not tie_breaker:
         return Q(**{f"{first}__{than}": moment})
     return Q(**{f"{first}__{than}e": moment}) & (
@@ -156,7 +158,7 @@ def beyond(model: type[Model], by: Sequence[str], position: Position) -> Q:
     )
 
 
-def _stored(model: type[Model], name: str, number: int) -> int | dt.datetime:
+def _column_value(model: type[Model], name: str, number: int) -> int | dt.datetime:
     if not isinstance(model._meta.get_field(name), DateTimeField):
         return number
     if number > _LATEST:

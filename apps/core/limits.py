@@ -39,19 +39,19 @@ class Limit:
         key = self._key(who)
         until = now + datetime.timedelta(seconds=self.seconds)
         act = LimitedAct.objects.create(key=key, at=now, expires_at=until)
-        if self._within(key, now).count() <= self.max_acts:
+        if self._acts_within(key, now).count() <= self.max_acts:
             return act
         act.delete()
         return None
 
     def is_reached(self, *who: str) -> bool:
         """Whether :meth:`acquire` would refuse the next act. Counts nothing."""
-        return self._within(self._key(who), _now()).count() >= self.max_acts
+        return self._acts_within(self._key(who), _now()).count() >= self.max_acts
 
     def _key(self, who: tuple[str, ...]) -> str:
         return keyed_digest("limit", self.name, *who)
 
-    def _within(self, key: str, now: datetime.datetime) -> QuerySet[LimitedAct]:
+    def _acts_within(self, key: str, now: datetime.datetime) -> QuerySet[LimitedAct]:
         return LimitedAct.objects.filter(key=key, at__gt=now - datetime.timedelta(seconds=self.seconds))
 
 

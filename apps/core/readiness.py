@@ -81,6 +81,7 @@ def failures_in_time() -> list[str]:
 
 
 def _run_checks(result: Future[list[str]]) -> None:
+    """Run the checks, close this thread's connections, and set the result or the exception."""
     try:
         failed = failures()
     except Exception as error:  # noqa: BLE001  # raised again by result()

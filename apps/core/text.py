@@ -65,21 +65,23 @@ def without_invisible(text: str, *, keep_joiners: bool = False) -> str:
     if not keep_joiners:
         return _INVISIBLE.sub("", text)
     text = _NEVER_SHAPES.sub("", text)
-    kept: list[str] = []
+    result: list[str] = []
     for index, character in enumerate(text):
-        before = kept[-1] if kept else ""
-        if character not in _SHAPERS or _shapes(before, character, text[index + 1 : index + 2]):
-            kept.append(character)
-    return "".join(kept)
+        before = result[-1] if result else ""
+        if character not in _SHAPERS or _changes_shape(before, character, text[index + 1 : index + 2]):
+            result.append(character)
+    return "".join(result)
 
 
-def _shapes(before: str, character: str, after: str) -> bool:
+def _changes_shape(before: str, character: str, after: str) -> bool:
     """Whether a character of ``_SHAPERS`` changes the shape of its neighbours ``before`` and ``after``."""
     if not before:
         return False
     if character in (ZERO_WIDTH_JOINER, ZERO_WIDTH_NON_JOINER):
         after_virama = unicodedata.combining(before) == _VIRAMA_CLASS
-        return after_virama or (_in_word(before) and _in_word(after) and after not in _SHAPERS)
+        return after_virama or (
+            _is_letter_or_mark(before) and _is_letter_or_mark(after) and after not in _SHAPERS
+        )
     if character == MONGOLIAN_VOWEL_SEPARATOR:
         behind_letter = _is_mongolian_letter(before) or before in _MONGOLIAN_SELECTORS
         return behind_letter and _is_mongolian_letter(after)
@@ -88,7 +90,7 @@ def _shapes(before: str, character: str, after: str) -> bool:
     return unicodedata.category(before)[0] in "LNPS"
 
 
-def _in_word(character: str) -> bool:
+def _is_letter_or_mark(character: str) -> bool:
     return bool(character) and unicodedata.category(character)[0] in "LM"
 
 

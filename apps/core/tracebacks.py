@@ -20,6 +20,7 @@ def without_text(
 
 
 def _lines(error: BaseException, seen: set[int]) -> list[str]:
+    """The lines of an exception, after those of its cause or context. ``seen`` ends cycles."""
     seen.add(id(error))
     before: list[str] = []
     hidden = error.__cause__ is None and error.__suppress_context__

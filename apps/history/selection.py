@@ -132,7 +132,9 @@ class Selection:
         the years may have no row in the last of them.
         """
         rows = self._without_searches()
-        wanted = rows if position is None else rows.filter(keyset.beyond(Submission, NEWEST_BY, position))
+        wanted = (
+            rows if position is None else rows.filter(keyset.after_position(Submission, NEWEST_BY, position))
+        )
         last = wanted.values_list("submitted_at", flat=True)[NEAR : NEAR + 1].first()
         if last is not None:
             rows = rows.filter(submitted_at__gte=last)

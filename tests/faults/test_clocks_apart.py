@@ -58,15 +58,15 @@ def machines(there: Place) -> Iterator[tuple[Portal, Portal]]:
 
 @contextmanager
 def worker(there: Place, machine: dict[str, str]) -> Iterator[None]:
-    """Run a background worker that sends heartbeats; kill it after the block."""
-    signs = len(heartbeats(there))
+    """A background worker that records heartbeats until the end of the block; then it is killed."""
+    before = len(heartbeats(there))
     environment = {**os.environ, **there.environment, **machine}
     log = there.folder / f"worker-{machine['MACHINE_NAME']}.log"
     with log.open("ab") as output:
         command = [sys.executable, "manage.py", "worker"]
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
     try:
-        wait_until(lambda: len(heartbeats(there)) > signs, TIMEOUT, "the worker gives a sign of life")
+        wait_until(lambda: len(heartbeats(there)) > before, TIMEOUT, "the worker records a heartbeat")
         yield
     finally:
         process.kill()

@@ -99,14 +99,14 @@ def test_concurrent_first_start_does_not_register_a_second_set(
 ) -> None:
     """Two machines start on an empty set at the same time: the second reads it before the first commits."""
     settings.DIGEST_KEY = OTHER["DIGEST_KEY"]
-    read, calls = key_fingerprints.registered, []
+    read, calls = key_fingerprints.registered_fingerprints, []
 
     def empty_at_first() -> dict[str, set[str]]:
         calls.append(1)
         found = read()
         return {name: set() for name in found} if len(calls) == 1 else found
 
-    monkeypatch.setattr(key_fingerprints, "registered", empty_at_first)
+    monkeypatch.setattr(key_fingerprints, "registered_fingerprints", empty_at_first)
     with pytest.raises(KeysNotAcceptedError, match="DIGEST_KEY"):
         accept_keys(ACTOR)
     assert KeyFingerprint.objects.filter(kind="digest").count() == 1
@@ -180,7 +180,7 @@ def test_new_encryption_key_in_front_works_once_accepted(
         accept_keys(ACTOR)
     call_command("register_keys")
     accept_keys(ACTOR)
-    new = key_fingerprints.ENCRYPTION.held()[0]
+    new = key_fingerprints.ENCRYPTION.fingerprints()[0]
     assert changes()[-1] == ("keys.registered", [f"encryption:{new[:16]}"])
     assert f"Accepted: encryption:{new[:16]}" in capsys.readouterr().out
     events = AuditEvent.objects.count()
@@ -218,11 +218,11 @@ def test_second_digest_key_is_never_accepted(settings: Settings) -> None:
 
 
 def test_lost_key_can_be_given_up_deliberately_and_that_is_recorded(settings: Settings) -> None:
-    old = key_fingerprints.DIGEST.held()[0]
+    old = key_fingerprints.DIGEST.fingerprints()[0]
     settings.DIGEST_KEY = OTHER["DIGEST_KEY"]
     call_command("register_keys", forget_missing=True)
     accept_keys(ACTOR)
-    new = key_fingerprints.DIGEST.held()[0]
+    new = key_fingerprints.DIGEST.fingerprints()[0]
     assert changes()[-2:] == [
         ("keys.forgotten", [f"digest:{old[:16]}"]),
         ("keys.registered", [f"digest:{new[:16]}"]),
