@@ -36,7 +36,7 @@ NEW = "/consumers/new/"
 
 
 @pytest.fixture(autouse=True)
-def _no_news() -> None:
+def _reset_health() -> None:
     connection_health.forget_latest()
 
 
@@ -264,12 +264,12 @@ def test_page_shows_every_line_only_to_administrators(
 
 
 def test_command_exits_with_the_worst_level(staff: User, capsys: pytest.CaptureFixture[str]) -> None:
-    code, said = run(capsys)
+    code, output = run(capsys)
     assert code == 2
-    assert re.search(r"^PROBLEM +Background worker: ", said, re.MULTILINE)
+    assert re.search(r"^PROBLEM +Background worker: ", output, re.MULTILINE)
     signs.give(signs.WORKER)
-    code, said = run(capsys)
-    assert (code, "PROBLEM" in said) == (0, False), said
+    code, output = run(capsys)
+    assert (code, "PROBLEM" in output) == (0, False), output
     store(staff, Outcome.UNKNOWN)
     assert run(capsys)[0] == 1
 

@@ -285,9 +285,9 @@ def test_no_marker_is_found_after_a_story_over_all_forms(
     of_staff, of_supervisor, of_administrator = Visitor(seen), Visitor(seen), Visitor(seen)
     for visitor, username in ((of_staff, "sam"), (of_supervisor, "sue"), (of_administrator, "ada")):
         visitor.sign_in(username)
-    kept = [*seen]
+    logged = [*seen]
     _people(of_administrator, seen, markers)
-    seen += kept
+    seen += logged
     _create(of_staff, vendor, markers)
     _fault_in_a_view(of_staff, markers, monkeypatch)
     _look_up(of_staff, vendor, markers)
