@@ -28,8 +28,7 @@ def chromium() -> Iterator[ReusedContexts]:
     """One browser for all tests.
 
     Playwright runs an event loop in this thread, so Django would refuse its database here although no
-    coroutine
-    ever runs; the environment variable allows it for these tests only.
+    coroutine ever runs; the environment variable allows it for these tests only.
     """
     path = find_chromium()
     if path is None:

@@ -53,7 +53,7 @@ class Case:
     world: World
     sam: Person
     entry: Entry
-    actions: list[PageContents | None] = field(default_factory=list)
+    pages_read: list[PageContents | None] = field(default_factory=list)
 
     def post(self) -> threading.Thread:
         """Post the entry in a thread, with retries."""

@@ -252,7 +252,7 @@ def test_concurrent_submissions_do_not_both_take_one_reference(
     assert len(events("consumer.resolved")) == 1
 
 
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite lets nobody write during the conclusion")
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite allows no write during the conclusion")
 def test_twin_whose_answer_arrives_between_the_two_queries_retains_its_consumer(
     as_staff: Client, staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -863,7 +863,7 @@ def test_page_reloads_itself_only_while_a_result_is_expected(
     settings.CDP_RECONCILIATION_AFTER = [30]
     receipt = f"/submissions/{lost(as_staff, sandbox).public_id}/"
     assert 30 <= int(as_staff.get(receipt)["Refresh"]) <= 40
-    assert "Refresh" not in as_supervisor.get(receipt), "A form that somebody fills in does not go away"
+    assert "Refresh" not in as_supervisor.get(receipt), "A form in use is not reloaded"
     long_ago = datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=10)
     Submission.objects.update(next_check_at=long_ago)
     page = as_staff.get(receipt)

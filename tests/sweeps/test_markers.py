@@ -1,8 +1,7 @@
 """Twenty random letters in every field, quoted back by the vendor, at DEBUG: found nowhere afterwards.
 
 The story uses all forms, anonymous and as each role. Then every possible store is searched: the rows of a
-dump,
-the bytes of the database, the log, response headers, and links of pages.
+dump, the bytes of the database, the log, response headers, and links of pages.
 """
 
 from __future__ import annotations

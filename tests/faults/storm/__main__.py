@@ -206,11 +206,11 @@ def _wait_until_resolved(world: World, options: Options) -> None:
 def _reckoned(
     options: Options, world: World, people: list[Person], havoc: Havoc, facts: dict[str, object]
 ) -> int:
-    from tests.faults.storm.account import reckon
+    from tests.faults.storm.account import compare_records
     from tests.faults.storm.report import report, unknown_ones
     from tests.faults.storm.rows import Wire
 
-    account = reckon(
+    account = compare_records(
         Wire.of(world.vendor.consumers(), world.vendor.requests()),
         [page for person in people for page in person.pages_read],
         [entry for person in people for entry in person.entries],

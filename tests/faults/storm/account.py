@@ -53,7 +53,7 @@ class Account:
             self.problems[what] = broken
 
 
-def reckon(
+def compare_records(
     wire: Wire, page_contents: Sequence[PageContents], entries: Sequence[Entry], spooled: Sequence[str]
 ) -> Account:
     """Read all records and compare them. Needs Django."""
@@ -108,7 +108,7 @@ def _nothing_lost(account: Account, page_contents: Sequence[PageContents], entri
     )
     per_key = Counter(line.key for line in lines)
     account.note("several submissions for one entry", [key for key, n in per_key.items() if n > 1])
-    account.note("submissions that nobody made", sorted(keys - {entry.key for entry in entries}))
+    account.note("submissions without an entry", sorted(keys - {entry.key for entry in entries}))
 
 
 def _holds(page_contents: PageContents, line: Line | None) -> bool:
@@ -259,7 +259,7 @@ def _faults_end_as_they_should(account: Account) -> None:
         ),
     )
     account.note(
-        "rejected, but nobody refused it",
+        "rejected without a refusal",
         (
             line
             for line in alone

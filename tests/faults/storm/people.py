@@ -89,7 +89,7 @@ class Person(threading.Thread):
                     and self._random.random() < CORRECT
                 ):
                     self.make(self._pile.correction(entry), f"?from={contents.submission}")
-        except Exception as problem:  # noqa: BLE001  # the reckoning fails with it
+        except Exception as problem:  # noqa: BLE001  # the comparison reports it
             self.problems.append(f"{self.name}: {problem!r}")
         finally:
             self.leave()

@@ -34,7 +34,7 @@ def test_traceback_has_places_and_classes_and_no_messages() -> None:
     assert lines[-1] == "builtins.KeyError"
     assert "builtins.ValueError" in lines
     assert lines.index("builtins.ValueError") < lines.index(CONTEXT) < lines.index("builtins.KeyError")
-    assert "in _told" in traceback_text
+    assert "in _traceback" in traceback_text
     assert "MARKER" not in traceback_text
     assert "marker-of-the-note" not in traceback_text
 
