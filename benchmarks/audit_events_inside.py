@@ -63,7 +63,7 @@ def actor() -> Actor:
     return Actor(id="17", name="Anna Keller", roles=("staff", "supervisor"), origin=origin)
 
 
-def tell_by_record() -> None:
+def record_fact() -> None:
     """Record the fact with the portal's audit log."""
     with transaction.atomic():
         fact = make(Fact)
@@ -81,7 +81,7 @@ def tell_by_record() -> None:
         )
 
 
-def tell_by_insert() -> None:
+def insert_row() -> None:
     """Insert the same row without chain, triggers and indexes: the minimum cost of storing it."""
     with transaction.atomic():
         fact = make(Fact)
@@ -105,8 +105,8 @@ def fact_of(model: type[_Fact]) -> Callable[[], None]:
 
 WAYS: dict[str, Callable[[], None]] = {
     ALONE: fact_of(Fact),
-    BARE: tell_by_insert,
-    OURS: tell_by_record,
+    BARE: insert_row,
+    OURS: record_fact,
     AUDITLOG: fact_of(FactOfAuditlog),
     EASY_AUDIT: fact_of(FactOfEasyAudit),
 }
@@ -155,7 +155,7 @@ def statements(act: Callable[[], None]) -> int:
     return count
 
 
-def told(way: str) -> int:
+def logged_rows(way: str) -> int:
     """The number of rows that the method has added to its log."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {LOGS.get(way, 'bare_event')}")
@@ -172,11 +172,11 @@ def main() -> None:
         act()
         number = statements(act)
         for threads in THREADS:
-            before = told(way)
+            before = logged_rows(way)
             seconds, elapsed = measured(act, threads)
             expected = COUNT // threads * threads + WARM_UP * threads
-            if way != ALONE and told(way) - before != expected:
-                raise SystemExit(f"{way} has told {told(way) - before} of {expected} facts")
+            if way != ALONE and logged_rows(way) - before != expected:
+                raise SystemExit(f"{way} has logged {logged_rows(way) - before} of {expected} facts")
             found.append([way, threads, number, seconds, elapsed])
     json.dump(found, sys.stdout)
 

@@ -1,8 +1,7 @@
 """The cost of a page of the audit log at any size of the log, compared with the Django admin's list.
 
 ``BENCH_ROWS``: comma-separated numbers of events (10000,1000000). Filling 10000000 takes half an hour; that
-is
-for PostgreSQL (``BENCH_DATABASE=postgresql``). No time limit fails the benchmark.
+is for PostgreSQL (``BENCH_DATABASE=postgresql``). No time limit fails the benchmark.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The cost of a create: the portal under gunicorn, its own client alone, and a minimal Django view.
 
 Everything runs on this machine, so servers, sandbox and measuring client share its cores: compare the rows
-only
-with each other. No time limit fails the benchmark.
+only with each other. No time limit fails the benchmark.
 """
 
 from __future__ import annotations

@@ -147,15 +147,15 @@ def measured(folder: Path, url: str, rows: int) -> list[str]:
     limit = Line(_limit_name(url), "plain, raw", limits)
     by_way = {way + columns: line for (_name, way, columns), line in zip(found, lines, strict=True)}
     csv, excel = by_way["csvplain"].seconds, by_way["xlsxplain"].seconds
-    said = [f"CSV for spreadsheets takes {csv / limit.seconds:.1f} times as long as {limit.name}"]
+    conclusions = [f"CSV for spreadsheets takes {csv / limit.seconds:.1f} times as long as {limit.name}"]
     for way, what, ours in (
         ("recipe", "the usual recipe takes {:.1f} times as long as it", csv),
         ("import-export", "django-import-export {:.1f} times as long as it", csv),
         ("openpyxl", "openpyxl {:.1f} times as long as Excel by the portal", excel),
     ):
         if way + "plain" in by_way:
-            said.append(what.format(by_way[way + "plain"].seconds / ours))
-    return [table(HEAD, [line.cells(rows) for line in (*lines, limit)]), "; ".join(said) + "."]
+            conclusions.append(what.format(by_way[way + "plain"].seconds / ours))
+    return [table(HEAD, [line.cells(rows) for line in (*lines, limit)]), "; ".join(conclusions) + "."]
 
 
 def _inside(way: str, columns: str, environment: Mapping[str, str], log: Path) -> Run:

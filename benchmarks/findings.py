@@ -77,7 +77,7 @@ def shown(columns: list[Findings]) -> str:
         (f"in flight at the most, of {WANTED}", lambda f: str(max(f.watch.in_flight, default=0))),
         ("threads of the processes then", lambda f: " + ".join(map(str, max(f.watch.threads, default=())))),
         ("created", lambda f: str(f.creates[f.peer.created])),
-        ("told that the portal is busy, tried again", lambda f: str(f.creates[BUSY])),
+        ("refused as busy, sent again", lambda f: str(f.creates[BUSY])),
         ("failed", _failed),
         ("database connections at the most", lambda f: str(max(f.watch.connections, default="–"))),
         ("memory for each in flight, kB", _memory),

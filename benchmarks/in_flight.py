@@ -152,10 +152,10 @@ def let_them_wait(findings: Findings, folder: Path, url: str) -> None:
     findings.resident_before = peer.server.resident_bytes
     before, answered = _arrived(folder), threading.Event()
     over = threading.Event()
-    everybody = cycle(peer.people)
+    people_in_turn = cycle(peer.people)
 
     def send() -> Answer:
-        with next(everybody).tab() as tab:
+        with next(people_in_turn).tab() as tab:
             values = posted(peer.sandbox.orders.next(), consumer())
             for _ in range(TRIES):
                 answer = tab.post(peer.path, values)
@@ -192,11 +192,11 @@ def let_them_wait(findings: Findings, folder: Path, url: str) -> None:
 
 def _step(peer: Peer, rate: float) -> tuple[float, int]:
     """Send creates at that rate and get the form page: p95 in seconds, and the number of failed creates."""
-    everybody = cycle(peer.people)
+    people_in_turn = cycle(peer.people)
     creates: list[Timed] = []
     work = threading.Thread(
         target=lambda: creates.extend(
-            paced(lambda: peer.create(next(everybody)), rate, STEP_SECONDS + LEAD_SECONDS)
+            paced(lambda: peer.create(next(people_in_turn)), rate, STEP_SECONDS + LEAD_SECONDS)
         )
     )
     work.start()

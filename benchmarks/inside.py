@@ -1,8 +1,7 @@
 """Measure one process of the portal from inside: ``python -m benchmarks.inside client`` or ``portal``.
 
 Uses the database and the sandbox of the environment, reads the orders to use from standard input and writes
-its
-figures to standard output, both as JSON. The benchmark of creates runs it.
+its figures to standard output, both as JSON. The benchmark of creates runs it.
 """
 
 from __future__ import annotations

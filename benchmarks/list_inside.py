@@ -1,8 +1,7 @@
 """Server times of the list, in one process: ``python -m benchmarks.list_inside portal`` or ``admin``.
 
 Uses the full database of the environment and writes the seconds of each request to standard output as JSON,
-by
-request name. The benchmark of the list runs it.
+by request name. The benchmark of the list runs it.
 """
 
 from __future__ import annotations

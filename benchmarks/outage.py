@@ -37,8 +37,8 @@ HEAD = (
     "first page after, s",
     "all pages good after, s",
     "first create after, s",
-    "pages meanwhile: told / other",
-    "p95 of being told, s",
+    "pages meanwhile: 503 / other",
+    "p95 of pages meanwhile, s",
     "readiness: worst, s",
     "first ready after, s",
 )
@@ -48,22 +48,24 @@ HEAD = (
 class Seen:
     """The answers to one kind of request: start and end (monotonic seconds), and status."""
 
-    came: list[tuple[float, float, int]] = field(default_factory=list)
+    answers: list[tuple[float, float, int]] = field(default_factory=list)
 
     def first(self, status: int, *, after: float) -> float:
         """Seconds from that moment to the end of the first answer of this status that began after it."""
         return min(
-            (end - after for begin, end, got in self.came if begin >= after and got == status),
+            (end - after for begin, end, got in self.answers if begin >= after and got == status),
             default=float("inf"),
         )
 
     def last_bad(self, status: int, *, after: float) -> float:
         """Seconds from that moment to the end of the last answer of another status; 0 if there is none."""
-        return max((end - after for _, end, got in self.came if end >= after and got != status), default=0.0)
+        return max(
+            (end - after for _, end, got in self.answers if end >= after and got != status), default=0.0
+        )
 
     def within(self, begin: float, end: float) -> list[Timed]:
         """The answers that began and ended between two moments."""
-        return [Timed(b - a, got) for a, b, got in self.came if begin <= a and b <= end]
+        return [Timed(b - a, got) for a, b, got in self.answers if begin <= a and b <= end]
 
 
 def main() -> None:
@@ -105,7 +107,7 @@ def _load(seen: Seen, act: Callable[[], Answer], per_second: float, over: thread
         begin, status = time.monotonic(), 0
         with suppress(OSError, HTTPException):
             status = act().status
-        seen.came.append((begin, time.monotonic(), status))
+        seen.answers.append((begin, time.monotonic(), status))
 
     begun: list[threading.Thread] = []
     while not over.wait(1 / per_second):
@@ -155,15 +157,15 @@ def outage(seconds: float, cluster: Cluster, person: Browser, sandbox: BenchSand
     over.set()
     for load in loads:
         load.join()
-    told = pages.within(gone, back)
-    statuses = Counter(answer.status for answer in told)
+    meanwhile = pages.within(gone, back)
+    statuses = Counter(answer.status for answer in meanwhile)
     return [
         f"{seconds:g}",
         f"{pages.first(200, after=back):.2f}",
         f"{pages.last_bad(200, after=back):.2f}",
         f"{creates.first(303, after=back):.2f}",
-        f"{statuses[503]} / {len(told) - statuses[503]}",
-        f"{percentile([answer.seconds for answer in told], 0.95):.2f}",
-        f"{max(end - begin for begin, end, _ in readiness.came):.2f}",
+        f"{statuses[503]} / {len(meanwhile) - statuses[503]}",
+        f"{percentile([answer.seconds for answer in meanwhile], 0.95):.2f}",
+        f"{max(end - begin for begin, end, _ in readiness.answers):.2f}",
         f"{readiness.first(200, after=back):.2f}",
     ]

@@ -48,8 +48,7 @@ def highest_rate(step: Callable[[float], tuple[float, int]]) -> str:
     """The highest rate of creates per second with p95 of the form page below the limit, as text.
 
     ``step`` tests a rate: it returns p95 in seconds, and the number of failed creates. The rate is doubled
-    until
-    one is too high, then the gap is halved a few times.
+    until one is too high, then the gap is halved a few times.
     """
     good, bad = 0.0, math.inf
     best, worst = "none", ""

@@ -2,10 +2,8 @@
 filter.
 
 Server time in process, through Django's test client, compared with the Django admin's list of the same table.
-No
-time limit fails the benchmark. ``BENCH_ROWS`` is the larger number of rows (1,000,000), ``BENCH_REQUESTS``
-the
-number of requests for each filter (60).
+No time limit fails the benchmark. ``BENCH_ROWS`` is the larger number of rows (1,000,000), ``BENCH_REQUESTS``
+the number of requests for each filter (60).
 """
 
 from __future__ import annotations

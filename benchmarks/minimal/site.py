@@ -2,12 +2,10 @@
 warnings.
 
 With ``DATABASE_URL`` it also has the naive record: with ``ATOMIC_REQUESTS``, a row is written in the request
-that
-calls the vendor, so transaction and connection are held until the vendor answers.
+that calls the vendor, so transaction and connection are held until the vendor answers.
 
 Served by gunicorn like the portal, it shows the basic cost of a form of this size. The fields are those of
-the
-portal's form, with Django's own widgets and crispy's own templates.
+the portal's form, with Django's own widgets and crispy's own templates.
 """
 
 from __future__ import annotations

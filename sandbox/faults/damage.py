@@ -9,7 +9,7 @@ from sandbox.api.answers import Answer, as_html
 from sandbox.api.calls import Call
 from sandbox.faults.script import Close, Drip, Hold, Reset, Script, Send, Wait, Write
 
-ELSEWHERE = "https://elsewhere.example"  # reserved, belongs to nobody (RFC 2606)
+ELSEWHERE = "https://elsewhere.example"  # reserved, has no owner (RFC 2606)
 MEGABYTE = 1024 * 1024
 
 

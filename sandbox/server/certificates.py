@@ -82,7 +82,7 @@ def _make(folder: Path) -> None:
     authority = (
         _builder(authority_name, authority_name, authority_key, now - _DAY, now + _LIFE)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_key_usage(signs=True), critical=True)
+        .add_extension(_key_usage(is_authority=True), critical=True)
         .sign(authority_key, SHA256())
     )
     for label, kind in _KINDS.items():
@@ -92,7 +92,7 @@ def _make(folder: Path) -> None:
         certificate = (
             _builder(name, issuer, key, now - 30 * _DAY, now + kind.ends_in)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_key_usage(signs=False), critical=True)
+            .add_extension(_key_usage(is_authority=False), critical=True)
             .add_extension(x509.SubjectAlternativeName(kind.names), critical=False)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .add_extension(
@@ -130,15 +130,15 @@ def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
-def _key_usage(*, signs: bool) -> x509.KeyUsage:
+def _key_usage(*, is_authority: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
-        digital_signature=not signs,
+        digital_signature=not is_authority,
         content_commitment=False,
         key_encipherment=False,
         data_encipherment=False,
         key_agreement=False,
-        key_cert_sign=signs,
-        crl_sign=signs,
+        key_cert_sign=is_authority,
+        crl_sign=is_authority,
         encipher_only=False,
         decipher_only=False,
     )

@@ -70,7 +70,7 @@ class Listener(ThreadingHTTPServer):
     def refuse(self, seconds: float | None) -> None:
         """Close the port for `seconds`, or until `listen_again`. Open connections stay open.
 
-        Connections in the queue are reset. After the return nobody can connect.
+        Connections in the queue are reset. After the return no client can connect.
         """
         with self._port:
             self._refuse_until = math.inf if seconds is None else time.monotonic() + seconds

@@ -10,7 +10,7 @@ import pytest
 
 from apps.cdp.consumers import Identifier, NewConsumer
 from tests.contract import published
-from tests.support.cdp_clients import GOOD, client_of, soon
+from tests.support.cdp_clients import GOOD, client_of, far_deadline
 from tests.support.scripted_servers import Request, Serve, always, answer
 
 FULL = NewConsumer(
@@ -31,7 +31,7 @@ MINIMAL = NewConsumer("John", "Doe")
 
 def _sent(serve: Serve, consumer: NewConsumer) -> Request:
     server = serve(always(answer(200, GOOD)))  # the published answer has the order's own reference
-    client_of(server.url).create_order_consumer(published.ORDER_REF, consumer, deadline=soon())
+    client_of(server.url).create_order_consumer(published.ORDER_REF, consumer, deadline=far_deadline())
     (request,) = server.requests
     return request
 

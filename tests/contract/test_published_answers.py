@@ -11,7 +11,7 @@ import pytest
 from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
 from apps.cdp.errors import CdpError, CdpInvalid, CdpNotFound, CdpUnauthorized
 from tests.contract import published
-from tests.support.cdp_clients import client_of, failed_create, soon
+from tests.support.cdp_clients import client_of, failed_create, far_deadline
 from tests.support.scripted_servers import Peer, Serve, always, answer
 
 GUEST_REF = "f7aabbca-1c1b-4fc2-be72-3e16294a4f03"
@@ -23,7 +23,9 @@ ANOTHER_ORDER = "b2f2d1d0-0000-4000-8000-00000000000a"
 def created(url: str) -> OrderConsumer:
     """The published person, created on an order of another reference than the answer has."""
     client = client_of(url)
-    return client.create_order_consumer(ANOTHER_ORDER, NewConsumer("John", "Doe"), deadline=soon()).consumer
+    return client.create_order_consumer(
+        ANOTHER_ORDER, NewConsumer("John", "Doe"), deadline=far_deadline()
+    ).consumer
 
 
 @pytest.mark.parametrize("status", [200, 201])

@@ -17,7 +17,7 @@ from apps.cdp.client import CdpClient
 from apps.cdp.consumers import Identifier, NewConsumer
 from apps.cdp.errors import CdpError, CdpInvalid, CdpNotFound, CdpUnauthorized
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.cdp_clients import client_of, soon
+from tests.support.cdp_clients import client_of, far_deadline
 
 ORDER = "2d7de9df-45a2-45ea-872c-30e45139007d"
 ORDER_NUMBER = "B94TXY-1"
@@ -69,7 +69,7 @@ def practice(tmp_path: Path) -> Iterator[Practice]:
 
 
 def test_full_consumer_is_created_and_read_back(practice: Practice) -> None:
-    creation = practice.client.create_order_consumer(ORDER, FULL, deadline=soon())
+    creation = practice.client.create_order_consumer(ORDER, FULL, deadline=far_deadline())
     assert creation.http_status == 200
     read = practice.client.retrieve_order_consumer(creation.consumer.ref)
     for consumer in (creation.consumer, read):
@@ -83,7 +83,9 @@ def test_full_consumer_is_created_and_read_back(practice: Practice) -> None:
 
 
 def test_minimal_consumer_is_created(practice: Practice) -> None:
-    creation = practice.client.create_order_consumer(ORDER, NewConsumer("Jane", "Roe"), deadline=soon())
+    creation = practice.client.create_order_consumer(
+        ORDER, NewConsumer("Jane", "Roe"), deadline=far_deadline()
+    )
     assert (creation.consumer.first_name, creation.consumer.date_of_birth) == ("Jane", None)
 
 
@@ -92,7 +94,7 @@ def test_minimal_consumer_is_created(practice: Practice) -> None:
 def test_both_flavours_and_both_statuses_are_read(practice: Practice, flavour: str, status: int) -> None:
     switches = {"flavour": flavour, "create_status": status, "retrieve_status": status}
     practice.ask("switches", "POST", switches)
-    creation = practice.client.create_order_consumer(ORDER, FULL, deadline=soon())
+    creation = practice.client.create_order_consumer(ORDER, FULL, deadline=far_deadline())
     read = practice.client.retrieve_order_consumer(creation.consumer.ref)
     assert (creation.http_status, read.ref) == (status, creation.consumer.ref)
     assert (read.created_at is not None) is (flavour == "legacy")
@@ -102,7 +104,7 @@ def test_both_flavours_and_both_statuses_are_read(practice: Practice, flavour: s
 def test_consumers_are_listed_whole_in_every_shape(practice: Practice, shape: str) -> None:
     practice.ask("switches", "POST", {"list_items": shape})
     made = [
-        practice.client.create_order_consumer(ORDER, NewConsumer("Jane", f"Roe {n}"), deadline=soon())
+        practice.client.create_order_consumer(ORDER, NewConsumer("Jane", f"Roe {n}"), deadline=far_deadline())
         for n in range(3)
     ]
     refs = practice.client.list_order_consumer_refs(ORDER)
@@ -123,7 +125,7 @@ def test_orders_are_found_by_number_and_by_guest(practice: Practice) -> None:
 
 
 def test_guests_are_found_by_every_criterion(practice: Practice) -> None:
-    creation = practice.client.create_order_consumer(ORDER, FULL, deadline=soon())
+    creation = practice.client.create_order_consumer(ORDER, FULL, deadline=far_deadline())
     guest = practice.client.retrieve_guest(creation.consumer.guest_ref)
     assert (guest.guest_type, guest.first_name, guest.last_name) == ("traveller", "Zoë", "O’Brien")
     by_email = practice.client.search_guests(email="zoe+travel@example.org")
@@ -136,7 +138,7 @@ def test_guests_are_found_by_every_criterion(practice: Practice) -> None:
 def test_what_is_not_there_is_not_found(practice: Practice) -> None:
     nowhere = "00000000-0000-4000-8000-000000000000"
     with pytest.raises(CdpNotFound):
-        practice.client.create_order_consumer(nowhere, FULL, deadline=soon())
+        practice.client.create_order_consumer(nowhere, FULL, deadline=far_deadline())
     with pytest.raises(CdpNotFound):
         practice.client.retrieve_order(nowhere)
     with pytest.raises(CdpNotFound):
@@ -157,7 +159,7 @@ def test_what_is_not_there_is_not_found(practice: Practice) -> None:
 def test_refused_field_is_named(practice: Practice, consumer: NewConsumer, field: str) -> None:
     before = practice.consumers()
     with pytest.raises(CdpInvalid) as caught:
-        practice.client.create_order_consumer(ORDER, consumer, deadline=soon())
+        practice.client.create_order_consumer(ORDER, consumer, deadline=far_deadline())
     assert caught.value.field == field
     assert practice.consumers() == before
 
@@ -165,7 +167,7 @@ def test_refused_field_is_named(practice: Practice, consumer: NewConsumer, field
 def test_wrong_credentials_are_told_apart(practice: Practice) -> None:
     stranger = client_of(practice.url, credentials=("contract-key", "wrong"))
     with pytest.raises(CdpUnauthorized):
-        stranger.create_order_consumer(ORDER, FULL, deadline=soon())
+        stranger.create_order_consumer(ORDER, FULL, deadline=far_deadline())
     with pytest.raises(CdpUnauthorized):
         stranger.retrieve_order(ORDER)
 
@@ -178,7 +180,7 @@ def test_under_every_fault_the_client_sends_once_and_says_nothing_false(practice
         sent_before = len(practice.ask("requests")["requests"])
         consumers_before = len(practice.consumers(order))
         try:
-            practice.client.create_order_consumer(order, FULL, deadline=soon())
+            practice.client.create_order_consumer(order, FULL, deadline=far_deadline())
             outcome = "created"
         except CdpError as error:
             outcome = error.outcome

@@ -17,19 +17,18 @@ from apps.audit.models import AuditEvent
 from apps.consumers import identity_rules
 from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.traces import Traces
-from tests.e2e.windows import Kept, Windows
+from tests.e2e.windows import ReusedContexts, Windows
 from tests.support.browser import ARGUMENTS, find_chromium
 from tests.support.markers import logged_at_debug
 from tests.support.people import TESTS
 
 
 @pytest.fixture(scope="package")
-def chromium() -> Iterator[Kept]:
+def chromium() -> Iterator[ReusedContexts]:
     """One browser for all tests.
 
     Playwright runs an event loop in this thread, so Django would refuse its database here although no
-    coroutine
-    ever runs; the environment variable allows it for these tests only.
+    coroutine ever runs; the environment variable allows it for these tests only.
     """
     path = find_chromium()
     if path is None:
@@ -38,7 +37,7 @@ def chromium() -> Iterator[Kept]:
     patch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield Kept(browser)
+        yield ReusedContexts(browser)
         browser.close()
     patch.undo()
 
@@ -52,7 +51,7 @@ def traces(
     with left.portal_log.open("w") as log, logged_at_debug(log):
         yield left
     with django_db_blocker.unblock():
-        left.look_after_all()
+        left.search_after_all()
     assert left.found() == []
 
 
@@ -68,7 +67,7 @@ def sandbox(tmp_path: Path, settings: Settings, traces: Traces) -> Iterator[Sand
 @pytest.fixture
 def windows(
     *,
-    chromium: Kept,
+    chromium: ReusedContexts,
     live_server: LiveServer,
     sandbox: SandboxServer,
     traces: Traces,
@@ -85,7 +84,7 @@ def windows(
     yield opened
     opened.close()
     traces.seen += opened.requests
-    traces.look_after_a_test()
+    traces.search_after_a_test()
     printed = capfd.readouterr()
     traces.note_printed(*printed)
     sys.stdout.write(printed.out)

@@ -155,7 +155,7 @@ READ_ALL = """texts => {
 }"""
 
 
-def _server_says(text: str) -> str:
+def _server_reading(text: str) -> str:
     """The date that would be sent, as the receipt shows it, or the error."""
     try:
         date = DateOfBirthField(max_length=40, too_long=NO_DATE).clean(text)
@@ -175,7 +175,7 @@ def test_echo_shows_no_reading_that_the_server_would_refuse_or_read_differently(
     echoes = page.evaluate(READ_ALL, texts)
     agreed, wrong = 0, []
     for text, echo in zip(texts, echoes, strict=True):
-        server = _server_says(text)
+        server = _server_reading(text)
         refused = server == "" or not server[0].isdigit()
         # A partly typed date shows nothing; an accepted or wrong date shows a text.
         fits = echo in ("", "This date does not exist") if refused else echo == server

@@ -92,8 +92,8 @@ def test_supervisor_exports_the_rows_of_the_list_with_a_reason(
     [checksum] = Export.objects.values_list("sha256", flat=True)
     assert hashlib.sha256(path.read_bytes()).hexdigest() == checksum
     expect(page.locator("main")).to_contain_text(checksum)
-    told = AuditEvent.objects.filter(action__startswith="export.").order_by("seq")
-    assert [event.action for event in told] == ["export.started", "export.finished"]
+    recorded = AuditEvent.objects.filter(action__startswith="export.").order_by("seq")
+    assert [event.action for event in recorded] == ["export.started", "export.finished"]
 
     page.get_by_role("link", name="Export again").click()  # with the same choice, except the personal columns
     expect(page.get_by_label("Last name")).not_to_be_checked()

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from apps.history.models import State
-from tests.e2e.windows import TIMEOUT, Kept
+from tests.e2e.windows import TIMEOUT, ReusedContexts
 from tests.support.deployed import place, portal
 from tests.support.deployed_exports import ROWS, Exports
 from tests.support.processes import run
@@ -35,7 +35,7 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exports]:
 
 
 @pytest.fixture
-def page(chromium: Kept, exports: Exports) -> Iterator[Page]:
+def page(chromium: ReusedContexts, exports: Exports) -> Iterator[Page]:
     """The window of the person who exports."""
     address = f"http://127.0.0.1:{exports.port}"
     with closing(chromium.browser.new_context(base_url=address)) as context:

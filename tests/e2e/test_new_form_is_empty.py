@@ -11,7 +11,7 @@ from apps.accounts.models import User
 from apps.core import middleware
 from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.pages import WHOLE, creates, expect_receipt, fill_entry, open_form, press_create, typed_again
-from tests.e2e.windows import Kept, Windows
+from tests.e2e.windows import ReusedContexts, Windows
 from tests.support.browser import ARGUMENTS, find_chromium
 
 pytestmark = pytest.mark.e2e
@@ -63,7 +63,7 @@ def test_reloaded_or_revisited_form_is_empty(
 
 
 @pytest.fixture
-def keeping_chromium(chromium: Kept) -> Iterator[Browser]:
+def caching_chromium(chromium: ReusedContexts) -> Iterator[Browser]:
     """A browser that keeps whole pages in memory for Back and Forward, as users' browsers do."""
     browser = chromium.browser.browser_type.launch(
         executable_path=find_chromium(),
@@ -74,13 +74,13 @@ def keeping_chromium(chromium: Kept) -> Iterator[Browser]:
     browser.close()
 
 
-NOTE_WHETHER_KEPT = """addEventListener("pageshow", event => {
+RECORD_RESTORED_PAGE = """addEventListener("pageshow", event => {
   if (event.persisted) sessionStorage.setItem("kept", location.pathname);
 })"""
 
 
 def test_page_from_the_back_forward_cache_is_loaded_again(
-    keeping_chromium: Browser,
+    caching_chromium: Browser,
     windows: Windows,
     staff: User,
     sandbox: SandboxServer,
@@ -88,9 +88,9 @@ def test_page_from_the_back_forward_cache_is_loaded_again(
 ) -> None:
     # Some browsers keep pages despite no-store; this one certainly does if the header is missing.
     monkeypatch.setattr(middleware, "add_never_cache_headers", lambda response: None)
-    kept = Windows(Kept(keeping_chromium), windows.portal)
-    page = kept.open(staff)
-    page.add_init_script(NOTE_WHETHER_KEPT)
+    caching_windows = Windows(ReusedContexts(caching_chromium), windows.portal)
+    page = caching_windows.open(staff)
+    page.add_init_script(RECORD_RESTORED_PAGE)
     open_form(page)
     fill_entry(page, WHOLE)
     press_create(page)
@@ -98,4 +98,4 @@ def test_page_from_the_back_forward_cache_is_loaded_again(
     page.go_back(wait_until="commit")
     _expect_empty(page)
     assert page.evaluate("sessionStorage.getItem('kept')") == "/consumers/new/"
-    assert kept.complaints == []
+    assert caching_windows.complaints == []

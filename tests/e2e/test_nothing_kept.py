@@ -144,8 +144,8 @@ def test_trace_search_finds_planted_markers(
     left.note_printed(typed["printed"])
     left.of_sandbox.append(typed["sandbox"])
     left.seen += [f"/orders/?number={typed['address']}", f"/{typed['search by mistake']}"]
-    left.look_after_a_test()
-    left.look_after_all()
+    left.search_after_a_test()
+    left.search_after_all()
     cache.clear()
     places = sorted({found.partition(":")[0] for found in left.found()})
     assert places == [

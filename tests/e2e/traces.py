@@ -53,21 +53,21 @@ class Traces:
         with self.printed.open("a") as file:
             file.writelines(texts)
 
-    def look_after_a_test(self) -> None:
+    def search_after_a_test(self) -> None:
         """Search every row, the database files and the spool, before the tables are emptied."""
-        self._look("a row", rows())
+        self._search("a row", rows())
         for where, content in database_bytes():
-            self._look_at(where, content)
-        self._look_into_files(settings.SPOOL_DIR)
+            self._search_text(where, content)
+        self._search_files(settings.SPOOL_DIR)
 
-    def look_after_all(self) -> None:
+    def search_after_all(self) -> None:
         """Search the logs, the addresses, the portal's files in ``var``, and the database file once more."""
-        self._look_into_files(self.folder)
-        self._look_into_files(settings.BASE_DIR / "var")
-        self._look("the log of the sandbox", self.of_sandbox)
-        self._look("an address", self.seen, but=SEARCHED)
+        self._search_files(self.folder)
+        self._search_files(settings.BASE_DIR / "var")
+        self._search("the log of the sandbox", self.of_sandbox)
+        self._search("an address", self.seen, but=SEARCHED)
         for where, content in database_bytes():
-            self._look_at(where, content)
+            self._search_text(where, content)
         # A search of empty files would prove nothing.
         assert not self.seen or b"request_finished" in self.portal_log.read_bytes()
 
@@ -77,15 +77,15 @@ class Traces:
         self._found = {}
         return found
 
-    def _look_into_files(self, folder: Path) -> None:
+    def _search_files(self, folder: Path) -> None:
         for file in _files(folder):
-            self._look(f"the file {file.name}", file.read_bytes().splitlines())
+            self._search(f"the file {file.name}", file.read_bytes().splitlines())
 
-    def _look(self, where: str, texts: Iterable[str | bytes], *, but: Iterable[str] = ()) -> None:
+    def _search(self, where: str, texts: Iterable[str | bytes], *, but: Iterable[str] = ()) -> None:
         for text in texts:
-            self._look_at(where, text, but=but)
+            self._search_text(where, text, but=but)
 
-    def _look_at(self, where: str, text: str | bytes, *, but: Iterable[str] = ()) -> None:
+    def _search_text(self, where: str, text: str | bytes, *, but: Iterable[str] = ()) -> None:
         for name in self._typed.found_in(text):
             if name not in but:
                 self._found.setdefault(f"{name} in {where}", str(text[:300]))

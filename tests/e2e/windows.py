@@ -17,7 +17,7 @@ ANSWERED_WITH_A_FAILURE = "Failed to load resource: the server responded with a 
 NO_CONNECTION = "Failed to load resource: net::ERR_"
 
 
-class Kept:
+class ReusedContexts:
     """The browser with two contexts that are reused: one with script and one without.
 
     Fetching the same styles and scripts again would take most of the tests' time.
@@ -31,8 +31,8 @@ class Kept:
 class Windows:
     """Opens windows onto the portal. Each has its own cookies, like browsers of different people."""
 
-    def __init__(self, kept: Kept, portal: str) -> None:
-        self.kept = kept
+    def __init__(self, reused: ReusedContexts, portal: str) -> None:
+        self.reused = reused
         self.portal = portal
         self.complaints: list[str] = []
         self.requests: list[str] = []  # addresses with their referrers
@@ -46,7 +46,7 @@ class Windows:
             context.add_cookies([cookie])  # type: ignore[list-item]  # a plain dict is what it takes
         page = context.new_page()
         page.set_default_timeout(TIMEOUT)
-        page.on("console", self._hear)
+        page.on("console", self._record_complaint)
         page.on("request", self._note)
         page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
         self._pages.append(page)
@@ -59,27 +59,27 @@ class Windows:
 
     def close(self) -> None:
         """Close every window, and clear the cookies and storage of the reused contexts."""
-        kept = [*self.kept.contexts.values()]
+        reused = [*self.reused.contexts.values()]
         for page in self._pages:
-            page.close() if page.context in kept else page.context.close()
-        for context in kept:
+            page.close() if page.context in reused else page.context.close()
+        for context in reused:
             context.clear_cookies()
 
     def _context(self, javascript: bool, options: dict[str, Any]) -> BrowserContext:
         """The reused context for the first ordinary window of a test; a new one for each other window."""
-        kept = self.kept.contexts.get(javascript)
-        if kept is not None and not options and not kept.pages:
-            return kept
-        settled = {"locale": "en-GB", "base_url": self.portal, "java_script_enabled": javascript}
-        context = self.kept.browser.new_context(**{**settled, **options})
-        if kept is None and not options:
-            self.kept.contexts[javascript] = context
+        reused = self.reused.contexts.get(javascript)
+        if reused is not None and not options and not reused.pages:
+            return reused
+        defaults = {"locale": "en-GB", "base_url": self.portal, "java_script_enabled": javascript}
+        context = self.reused.browser.new_context(**{**defaults, **options})
+        if reused is None and not options:
+            self.reused.contexts[javascript] = context
         return context
 
     def _note(self, request: Request) -> None:
         self.requests.append(f"{request.url} from {request.headers.get('referer', 'nowhere')}")
 
-    def _hear(self, message: ConsoleMessage) -> None:
+    def _record_complaint(self, message: ConsoleMessage) -> None:
         # A violation of the Content-Security-Policy is logged as an error, too.
         if message.type not in ("error", "warning"):
             return

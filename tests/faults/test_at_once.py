@@ -87,21 +87,21 @@ def test_fifty_concurrent_posts_of_one_form_are_one_send_and_fifty_equal_receipt
 def test_two_concurrent_identical_entries_are_always_one_send(
     there: Place, four: Portal, sam: Person, sue: Person
 ) -> None:
-    told: Counter[str] = Counter()
+    kinds: Counter[str] = Counter()
     for number in range(ROUNDS):
         there.answer_after(0.15 if number % 2 else 0)
         order, new = there.order(), consumer()
         answers = at_once([partial(who.post, entry_of(new, order)) for who in (sam, sue)])
         assert len(there.creates(order)) == 1, f"round {number}"
-        told.update(what_is_told(answer) for answer in answers)
-    print(f"{ROUNDS} rounds: {dict(told)}")
-    assert told.pop("receipt") == ROUNDS
-    assert set(told) <= {"being sent", "similar"}, told
+        kinds.update(kind_of_answer(answer) for answer in answers)
+    print(f"{ROUNDS} rounds: {dict(kinds)}")
+    assert kinds.pop("receipt") == ROUNDS
+    assert set(kinds) <= {"being sent", "similar"}, kinds
     assert set(there.outcomes()) == {"created"}
     assert there.outcomes()["created"] == len(there.creates())
 
 
-def what_is_told(answer: Answer | Exception) -> str:
+def kind_of_answer(answer: Answer | Exception) -> str:
     assert isinstance(answer, Answer), repr(answer)
     if answer.status == 303 and answer.location.startswith("/submissions/"):
         return "receipt"
@@ -116,12 +116,12 @@ def what_is_told(answer: Answer | Exception) -> str:
 # --- More requests than capacity --------------------------------------------------------------------
 def test_full_slots_refuse_the_next_send_immediately_and_pages_still_answer(there: Place) -> None:
     with portal(there, workers=1, threads=22, CDP_IN_FLIGHT="2") as small:
-        somebody = small.sign_in("sam")
+        person = small.sign_in("sam")
         there.answer_after(8)
         waiting = [entry_of(consumer(), there.order()) for _ in range(2)]
         results: list[Answer | Exception] = []
         thread = threading.Thread(
-            target=lambda: results.extend(at_once([partial(somebody.post, entry) for entry in waiting]))
+            target=lambda: results.extend(at_once([partial(person.post, entry) for entry in waiting]))
         )
         thread.start()
         wait_until(lambda: all(there.creates(entry["order_ref"]) for entry in waiting), 30, "two are sent")
@@ -130,21 +130,21 @@ def test_full_slots_refuse_the_next_send_immediately_and_pages_still_answer(ther
         seconds = []
         for _ in range(4):
             began = time.monotonic()
-            busy = somebody.post(entry)
+            busy = person.post(entry)
             seconds.append(time.monotonic() - began)
             assert busy.status == 503
             assert "Nothing was sent: the portal is busy" in busy.text
             for name in ("token", "last_name", "passport_number", "emails-1-value", "identifiers-1-id"):
                 assert entry[name] in busy.text
         for path, words in {NEW: "Create consumer", "/": "Sam Staff", "/submissions/": "Submissions"}.items():
-            page = somebody.get(path)
+            page = person.get(path)
             assert (page.status, words in page.text) == (200, True), path
-        page = somebody.get(f"/submissions/{receipt}/")
+        page = person.get(f"/submissions/{receipt}/")
         assert "being sent" in page.text
         assert results == [], "The pages waited for the vendor"
         assert min(seconds) < 1
         assert there.creates(entry["order_ref"]) == []
         thread.join(30)
-        assert [what_is_told(answer) for answer in results] == ["receipt", "receipt"]
+        assert [kind_of_answer(answer) for answer in results] == ["receipt", "receipt"]
         there.answer_after(0)
-        assert what_is_told(somebody.post(entry)) == "receipt"
+        assert kind_of_answer(person.post(entry)) == "receipt"

@@ -58,15 +58,15 @@ def machines(there: Place) -> Iterator[tuple[Portal, Portal]]:
 
 @contextmanager
 def worker(there: Place, machine: dict[str, str]) -> Iterator[None]:
-    """A background worker that records heartbeats until the end of the block; then it is killed."""
-    before = len(heartbeats(there))
+    """Run a background worker that sends heartbeats; kill it after the block."""
+    earlier = len(heartbeats(there))
     environment = {**os.environ, **there.environment, **machine}
     log = there.folder / f"worker-{machine['MACHINE_NAME']}.log"
     with log.open("ab") as output:
         command = [sys.executable, "manage.py", "worker"]
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
     try:
-        wait_until(lambda: len(heartbeats(there)) > before, TIMEOUT, "the worker records a heartbeat")
+        wait_until(lambda: len(heartbeats(there)) > earlier, TIMEOUT, "a heartbeat of the worker")
         yield
     finally:
         process.kill()
@@ -114,8 +114,8 @@ def at(one: Portal, person: Person) -> Person:
 
 def test_machine_has_the_configured_clock_error() -> None:
     command = [sys.executable, "-c", "import time; print(time.time(), time.monotonic())"]
-    told = subprocess.run(command, env={**os.environ, **WRONG}, check=True, capture_output=True, text=True)
-    local, monotonic = map(float, told.stdout.split())
+    clocks = subprocess.run(command, env={**os.environ, **WRONG}, check=True, capture_output=True, text=True)
+    local, monotonic = map(float, clocks.stdout.split())
     assert local - dt.datetime.now(dt.UTC).timestamp() == pytest.approx(AHEAD, abs=30)
     uptime = float(Path("/proc/uptime").read_text().split()[0])
     assert monotonic == pytest.approx(uptime, abs=3600)
@@ -165,10 +165,10 @@ def test_worker_with_a_fast_clock_gives_nothing_up_and_ends_no_session(
         assert person.get("/submissions/").status == 200
         assert all(is_now(there, seen) or seen < true_now(there) for seen in heartbeats(there))
         for machine in (RIGHT, WRONG):
-            said = status(there, machine)
-            assert "wrong-one is 2700 seconds ahead of the database" in said
-            assert "right-one is" not in said
-            assert not re.search(r"Background worker.*(Silent|Not seen)", said)
+            report = status(there, machine)
+            assert "wrong-one is 2700 seconds ahead of the database" in report
+            assert "right-one is" not in report
+            assert not re.search(r"Background worker.*(Silent|Not seen)", report)
         page = right.sign_in("ada").get("/status/").text
         assert "wrong-one is 2700 seconds ahead of the database" in page
         for one in machines:
@@ -184,8 +184,8 @@ def test_worker_with_a_fast_clock_gives_nothing_up_and_ends_no_session(
 def test_heartbeat_from_the_future_is_ignored(there: Place, machines: tuple[Portal, Portal]) -> None:
     with psycopg.connect(there.database_url) as past_the_portal:
         past_the_portal.execute("UPDATE core_signoflife SET seen_at = now() + interval '45 minutes'")
-    said = status(there, RIGHT)
-    assert "No heartbeat within a day: start manage.py worker" in said
+    report = status(there, RIGHT)
+    assert "No heartbeat within a day: start manage.py worker" in report
 
 
 def test_machine_with_another_digest_key_does_not_start_and_reports_it_once(there: Place) -> None:

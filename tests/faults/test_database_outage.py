@@ -122,7 +122,7 @@ def test_database_restart_during_requests_shows_no_bare_error(
     there: Place, one: Portal, cluster: Cluster
 ) -> None:
     person = one.sign_in("sam")
-    told: Counter[int] = Counter()
+    answered: Counter[int] = Counter()
     bare: list[tuple[str, int, str]] = []
     over = threading.Event()
 
@@ -134,7 +134,7 @@ def test_database_restart_during_requests_shows_no_bare_error(
             note(NEW, person.post(entry))
 
     def note(path: str, answer: Answer) -> None:
-        told[answer.status] += 1
+        answered[answer.status] += 1
         page = answer.status in (200, 302, 303, 204)
         if not page and (answer.status != 503 or "</html>" not in answer.text):
             bare.append((path, answer.status, answer.text[:300]))
@@ -143,17 +143,17 @@ def test_database_restart_during_requests_shows_no_bare_error(
     for thread in people:
         thread.start()
     for _ in range(RESTARTS):
-        before = sum(told.values())
-        while sum(told.values()) < before + 20:
+        before = sum(answered.values())
+        while sum(answered.values()) < before + 20:
             time.sleep(0.02)
         cluster.crash()
         cluster.start()
     over.set()
     for thread in people:
         thread.join(TIMEOUT)
-    print(f"{RESTARTS} restarts: {dict(told)}")
+    print(f"{RESTARTS} restarts: {dict(answered)}")
     assert bare == []
-    assert told[503]
+    assert answered[503]
 
 
 def test_closed_connections_are_not_handed_out(one: Portal, cluster: Cluster) -> None:

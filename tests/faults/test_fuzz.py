@@ -240,7 +240,7 @@ class Maker:
         return {name: odd[name] for name in chosen}
 
 
-def _known(sam: User, somebody: User) -> dict[str, list[object]]:
+def _known(sam: User, other_person: User) -> dict[str, list[object]]:
     """Values for the arguments of an address: of existing and of missing objects."""
     created = submit.submit(
         order_ref=SAMPLE_ORDER,
@@ -263,7 +263,7 @@ def _known(sam: User, somebody: User) -> dict[str, list[object]]:
         "pk": [rule.pk, 0, 2**63, 10**40],
         "seq": [1, 2, 0, 2**63, 10**40],
         "ref": [SAMPLE_ORDER, SAMPLE_ORDER.upper(), "00000000-0000-0000-0000-000000000000"],
-        "person_id": [sam.pk, somebody.pk, 0, 2**63, 10**40],
+        "person_id": [sam.pk, other_person.pk, 0, 2**63, 10**40],
         "role": ["supervisor", "nonsense", "a" * 5_000],
         "uid": ["MQ", "x" * 5_000, "\x00", "é", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5"],
         "token": ["not-a-token", "set-password", "\x00", "%"],
@@ -311,7 +311,7 @@ def test_no_odd_request_causes_an_error_in_the_portal(
                 headers=headers,
                 QUERY_STRING=odd.query,
             )
-        except Exception as error:  # noqa: BLE001  # whatever it is, the run goes on and all are told
+        except Exception as error:  # noqa: BLE001  # the run continues and reports all errors
             wrong.append(f"{number} {odd.method} {address.name}: {error!r:.200}")
             continue
         statuses[response.status_code // 100] += 1

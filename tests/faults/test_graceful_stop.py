@@ -51,13 +51,13 @@ class Sends:
 
     def __init__(self, there: Place, portal: Portal, *, within: float = 0) -> None:
         self._there, self._before = there, len(there.creates())
-        somebody = portal.sign_in("sam")
+        person = portal.sign_in("sam")
         entries = [posted(consumer(), order=there.order()) for _ in range(SENDS)]
         self._answers: list[Answer | Exception] = []
 
         def press(number: int) -> Answer:
             time.sleep(within * number / SENDS)
-            return somebody.post(entries[number])
+            return person.post(entries[number])
 
         acts = [partial(press, number) for number in range(SENDS)]
         self._thread = threading.Thread(target=lambda: self._answers.extend(at_once(acts)), daemon=True)

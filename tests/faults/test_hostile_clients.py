@@ -71,8 +71,8 @@ def test_page_is_answered_and_clients_with_incomplete_requests_are_dropped(
         wait_until(lambda: len(attack.dropped) == CLIENTS, limit + SLACK, "all are dropped")
     assert limit <= min(attack.dropped)
     assert max(attack.dropped) < limit + SLACK
-    told = {answer.partition(b"\r\n")[0] for answer in attack.answers}
-    assert told == ({b"HTTP/1.1 408 Request Timeout"} if kind.first else {b""})
+    status_lines = {answer.partition(b"\r\n")[0] for answer in attack.answers}
+    assert status_lines == ({b"HTTP/1.1 408 Request Timeout"} if kind.first else {b""})
     assert "Traceback" not in one.log.read_text()
 
 
@@ -117,10 +117,10 @@ def exchange(one: Portal, *pieces: bytes) -> bytes:
                 with Browser(one.server.port).tab() as other:
                     assert other.get("/healthz").status == 200
             connection.sendall(piece)
-        heard = b""
+        received = b""
         while data := connection.recv(65536):
-            heard += data
-        return heard
+            received += data
+        return received
 
 
 def head(method: str, path: str, *lines: str) -> bytes:
@@ -129,8 +129,8 @@ def head(method: str, path: str, *lines: str) -> bytes:
 
 def test_request_in_several_pieces_is_answered(one: Portal) -> None:
     request = head("GET", "/healthz", "Connection: close")
-    heard = exchange(one, *(request[place : place + 9] for place in range(0, len(request), 9)))
-    assert heard.startswith(b"HTTP/1.1 200 OK\r\n")
+    received = exchange(one, *(request[place : place + 9] for place in range(0, len(request), 9)))
+    assert received.startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 def test_connection_serves_several_requests_in_turn(one: Portal) -> None:
@@ -148,16 +148,16 @@ def test_connection_serves_several_requests_in_turn(one: Portal) -> None:
 
 def test_pipelined_second_request_is_left_to_be_sent_again(one: Portal) -> None:
     request = head("GET", "/healthz")
-    heard = exchange(one, request + request)
-    assert heard.count(b"HTTP/1.1 200 OK") == 1
-    assert b"Connection: close" in heard
+    received = exchange(one, request + request)
+    assert received.count(b"HTTP/1.1 200 OK") == 1
+    assert b"Connection: close" in received
 
 
 def test_expect_100_continue_is_answered_once(one: Portal) -> None:
     lines = ("Expect: 100-continue", "Content-Length: 3", f"Content-Type: {FIELD}", "Connection: close")
-    heard = exchange(one, head("POST", PAGE, *lines), b"a=1")
-    assert heard.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 403")
-    assert heard.count(b"HTTP/1.1 100") == 1
+    received = exchange(one, head("POST", PAGE, *lines), b"a=1")
+    assert received.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 403")
+    assert received.count(b"HTTP/1.1 100") == 1
 
 
 @pytest.mark.parametrize(
@@ -173,17 +173,17 @@ def test_expect_100_continue_is_answered_once(one: Portal) -> None:
     ids=["no length", "long head", "long line", "two lengths", "empty", "TLS"],
 )
 def test_unparsable_request_is_refused_immediately(one: Portal, request_: bytes, status: bytes) -> None:
-    heard = exchange(one, request_)
-    assert heard[9:12] == status
+    received = exchange(one, request_)
+    assert received[9:12] == status
     assert "Traceback" not in one.log.read_text()
 
 
 @pytest.mark.parametrize("content_type", [FIELD, "multipart/form-data; boundary=x"])
 def test_too_large_body_is_refused_without_waiting(one: Portal, content_type: str) -> None:
     lines = (f"Content-Type: {content_type}", "Content-Length: 200000000")
-    heard = exchange(one, head("POST", PAGE, *lines) + b"--x\r\n" + b"a" * 100_000)
-    assert heard[9:12] in (b"400", b"403", b"413")
-    assert b"</html>" in heard
+    received = exchange(one, head("POST", PAGE, *lines) + b"--x\r\n" + b"a" * 100_000)
+    assert received[9:12] in (b"400", b"403", b"413")
+    assert b"</html>" in received
     assert "Traceback" not in one.log.read_text()
 
 

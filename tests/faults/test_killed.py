@@ -17,7 +17,7 @@ from django.db import connection
 
 from tests.faults.storm import quick_worker
 from tests.faults.storm.entries import Entry, Pile
-from tests.faults.storm.people import Person, Told
+from tests.faults.storm.people import PageContents, Person
 from tests.faults.storm.world import World
 from tests.support.supervised_processes import halt, send, wait_for
 
@@ -53,15 +53,15 @@ class Case:
     world: World
     sam: Person
     entry: Entry
-    told: list[Told | None] = field(default_factory=list)
+    pages_read: list[PageContents | None] = field(default_factory=list)
 
     def post(self) -> threading.Thread:
         """Post the entry in a thread, with retries."""
-        person = somebody(self.world)
+        person = careful_person(self.world)
         person.come_with(self.sam)
 
         def make() -> None:
-            self.told.append(person.make(self.entry))
+            self.pages_read.append(person.make(self.entry))
             person.leave()
 
         thread = threading.Thread(target=make, daemon=True)
@@ -99,8 +99,10 @@ class Case:
 
     def events(self) -> list[str]:
         """The audit events of this order's submission, without retries and views."""
-        told = [row["action"] for row in self.world.rows(EVENTS, self.entry.order)]
-        return [action for action in told if action not in ("submission.repeat_blocked", "submission.viewed")]
+        actions = [row["action"] for row in self.world.rows(EVENTS, self.entry.order)]
+        return [
+            action for action in actions if action not in ("submission.repeat_blocked", "submission.viewed")
+        ]
 
     def until_sent(self) -> None:
         """Wait until the create has arrived."""
@@ -114,16 +116,16 @@ class Case:
 @pytest.fixture(scope="module")
 def sam(world: World) -> Iterator[Person]:
     """A browser that has signed in once: a password hash costs a second."""
-    person = somebody(world)
+    person = careful_person(world)
     person.sign_in()
     yield person
     person.leave()
 
 
-def somebody(world: World) -> Person:
+def careful_person(world: World) -> Person:
     """A person for manual control by a test."""
     person = Person("sam", "practice-sam-2026", world.port, Pile([], 0, 0), lambda: None, 0)
-    person.double_clicks = person.looks_at_receipts = 0
+    person.double_clicks = person.receipt_share = 0
     return person
 
 
@@ -167,9 +169,9 @@ def test_killed_web_worker_leaves_an_unknown_outcome_that_a_check_makes_created(
         "process_lost",
     )
     assert case.events() == ["consumer.create_requested", "consumer.outcome_unknown", "consumer.resolved"]
-    [told] = case.told
-    assert told is not None
-    assert told.submission != ""
+    [page] = case.pages_read
+    assert page is not None
+    assert page.submission != ""
     assert len(case.requests(CREATE)) == 1
 
 
@@ -275,9 +277,9 @@ def test_outcome_of_a_send_during_a_database_crash_comes_from_the_spool(case: Ca
     cluster.kill()
     posting.join(BOUND)
     [ref] = case.consumers()
-    [told] = case.told
-    assert told is not None
-    assert (told.outcome, told.ref) == ("created", ref)
+    [page] = case.pages_read
+    assert page is not None
+    assert (page.outcome, page.ref) == ("created", ref)
     assert len(case.world.spooled()) == 1
     cluster.start()
     case.until("created")

@@ -24,12 +24,12 @@ def test_small_storm_leaves_every_submission_true_and_none_lost_or_doubled() -> 
         text=True,
     ) as storm:
         try:
-            said, _ = storm.communicate(timeout=BOUND)
+            output, _ = storm.communicate(timeout=BOUND)
         finally:
             if storm.poll() is None:
                 storm.terminate()
-                said, _ = storm.communicate(timeout=END)
-    assert storm.returncode == 0, said
-    assert "Every promise held." in said
+                output, _ = storm.communicate(timeout=END)
+    assert storm.returncode == 0, output
+    assert "Every promise held." in output
     for killed in ("web worker: kill -9", "background worker: kill -9"):
-        assert f"| {killed} | " in said
+        assert f"| {killed} | " in output

@@ -97,7 +97,7 @@ def test_created_is_never_reported_for_a_detectably_foreign_consumer(
     event(f"outcome {submission.outcome} {submission.check_result}")
     if submission.outcome == Outcome.CREATED:
         is_ours = submission.consumer_ref == world.own_ref
-        event("true" if is_ours else "not ours, and nobody could tell")
+        event("true" if is_ours else "not ours, and not detectable")
         assert is_ours or not world.is_decidable()
     else:
         assert submission.outcome == Outcome.UNKNOWN, "No check proves absence"

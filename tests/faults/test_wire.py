@@ -173,7 +173,7 @@ def read_once(text: str) -> dict[str, Any]:
 
 def on_receipt(wire: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     """What the receipt has to show for this body, label by label."""
-    told: dict[str, tuple[str, ...]] = {}
+    shown: dict[str, tuple[str, ...]] = {}
     for ours, theirs in {
         "title": "title",
         "first_name": "firstName",
@@ -203,8 +203,8 @@ def on_receipt(wire: dict[str, Any]) -> dict[str, tuple[str, ...]]:
                 "country": f"{value_lists.country_name(value)} ({value})",
             }
             texts = (known.get(theirs, value),)
-        told[str(FIELD_LABELS[ours])] = texts
-    return told
+        shown[str(FIELD_LABELS[ours])] = texts
+    return shown
 
 
 def send(client: Client, values: dict[str, str]) -> Response:
@@ -235,7 +235,7 @@ def test_typed_sent_and_displayed_values_are_equal(
 
     if response.status_code == 200:
         event("refused")
-        assert response.context["errors"], "neither sent nor told why not"
+        assert response.context["errors"], "neither sent nor an error shown"
         assert typed(on_page(response)) == typed(entry.values)
         assert len(creates(sandbox)) == sends
         return
@@ -254,5 +254,5 @@ def test_typed_sent_and_displayed_values_are_equal(
     assert [line.label for line in lines if line.differs] == []
     page = receipt.content.decode()
     for line in lines:
-        for said in line.sent:
-            assert escape(said) in page
+        for sent_value in line.sent:
+            assert escape(sent_value) in page

@@ -32,9 +32,9 @@ def test_secrets_file_readable_by_others_is_reported_at_the_start(
 ) -> None:
     settings.ENV_FILE = tmp_path / ".env"
     settings.ENV_FILE.write_text("SECRET_KEY=x")
-    for mode, told in ((0o600, False), (0o640, True), (0o604, True)):
+    for mode, reported in ((0o600, False), (0o640, True), (0o604, True)):
         settings.ENV_FILE.chmod(mode)
         caplog.clear()
         record_start()
         lines = [record.getMessage() for record in caplog.records]
-        assert any("readable_by_others" in line and ".env" in line for line in lines) is told
+        assert any("readable_by_others" in line and ".env" in line for line in lines) is reported

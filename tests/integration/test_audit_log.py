@@ -34,7 +34,7 @@ BEN = Actor("902", "Ben Okafor", ("supervisor",), Origin("req-2", "10.0.0.1", "1
 DAY = dt.datetime(2030, 3, 7, tzinfo=dt.UTC)
 
 
-def tell(action: EventType, actor: Actor = ANNA, at: dt.datetime | None = None, **facts: Any) -> int:
+def record_event(action: EventType, actor: Actor = ANNA, at: dt.datetime | None = None, **facts: Any) -> int:
     """Record an event at that moment."""
     with events_at(at or DAY), transaction.atomic():
         return record(Event(action, actor, **facts))
@@ -46,11 +46,11 @@ def story(db: None) -> dict[str, int]:
     later = DAY + dt.timedelta(days=1)
     facts: dict[str, Any] = {"order_ref": "ord-1", "submission": "sub-1"}
     return {
-        "asked": tell(CONSUMER_CREATE_REQUESTED, **facts),
-        "failed": tell(CONSUMER_NOT_SENT, data={"error_code": "busy"}, **facts),
-        "created": tell(CONSUMER_CREATED, BEN, later, consumer_ref="Con-1", order_ref="ord-2"),
-        "denied": tell(ACCESS_DENIED, BEN, later, data={"view": "audit:log"}),
-        "role": tell(ROLE_GRANTED, BEN, later, person="901", data={"role": "staff"}),
+        "asked": record_event(CONSUMER_CREATE_REQUESTED, **facts),
+        "failed": record_event(CONSUMER_NOT_SENT, data={"error_code": "busy"}, **facts),
+        "created": record_event(CONSUMER_CREATED, BEN, later, consumer_ref="Con-1", order_ref="ord-2"),
+        "denied": record_event(ACCESS_DENIED, BEN, later, data={"view": "audit:log"}),
+        "role": record_event(ROLE_GRANTED, BEN, later, person="901", data={"role": "staff"}),
     }
 
 
@@ -170,7 +170,7 @@ def test_paging_shows_every_event_once(
     as_administrator: Client, monkeypatch: pytest.MonkeyPatch, sort: str, link: str
 ) -> None:
     monkeypatch.setattr(views, "PAGE_SIZE", 4)
-    made = [tell(CONSUMER_CREATED, order_ref="ord-9") for _ in range(10)]
+    made = [record_event(CONSUMER_CREATED, order_ref="ord-9") for _ in range(10)]
     pages = list(walk(as_administrator, f"{PAGE}?reference=ord-9{sort}", link))
     ordered = made if sort else made[::-1]
     assert pages == [ordered[:4], ordered[4:8], ordered[8:]]
@@ -227,7 +227,7 @@ def test_event_page_shows_fields_related_events_and_the_stored_row(
 
 def test_reader_with_permission_gets_a_link_to_the_receipt() -> None:
     submission = "6f7a4b1e-5b0a-4c5e-9d55-0d5f0f1b7a10"
-    seq = tell(CONSUMER_CREATED, submission=submission)
+    seq = record_event(CONSUMER_CREATED, submission=submission)
     client = Client()
     client.force_login(make_person("amy", "administrator", "supervisor"))
     assert f'href="/submissions/{submission}/"' in text(client.get(f"/audit/{seq}/"))

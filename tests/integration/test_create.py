@@ -256,10 +256,10 @@ def test_add_button_adds_one_row_and_validates_nothing(
 
 @pytest.mark.parametrize("index", [0, 1])
 def test_remove_button_removes_only_its_row(as_staff: Client, sandbox: SandboxServer, index: int) -> None:
-    kept = FULL.identifiers[1 - index]
+    remaining = FULL.identifiers[1 - index]
     response = as_staff.post(NEW, {**ODD, "remove": f"identifiers-{index}"})
     wanted = {name: value for name, value in typed(ODD).items() if not name.startswith("identifiers-")}
-    wanted |= {"identifiers-0-provider": kept.provider, "identifiers-0-id": kept.id}
+    wanted |= {"identifiers-0-provider": remaining.provider, "identifiers-0-id": remaining.id}
     assert typed(on_page(response)) == wanted
     assert creates(sandbox) == []
 
@@ -404,8 +404,10 @@ def test_identical_submission_that_may_exist_leads_to_its_receipt_without_create
     page = text(response)
     assert response.status_code == 200
     assert "Create anyway" not in page
-    said = "sending this consumer." if outcome == Outcome.SENDING else "sent this consumer to this order, and"
-    assert f"already {said}" in page
+    expected = (
+        "sending this consumer." if outcome == Outcome.SENDING else "sent this consumer to this order, and"
+    )
+    assert f"already {expected}" in page
     assert "You " in page
     assert f'href="/submissions/{mine.public_id}/"' in page
     assert typed(on_page(response)) == typed(values)
@@ -514,22 +516,22 @@ def test_vendors_message_is_shown_at_the_field_that_it_names(
     )
     response = as_staff.get(f"{NEW}?from={earlier.public_id}")
     page = text(response)
-    said = "Sitecore CDP did not accept this value: must be &lt;b&gt;nicer&lt;/b&gt;"
+    expected = "Sitecore CDP did not accept this value: must be &lt;b&gt;nicer&lt;/b&gt;"
     summary = "Sitecore CDP did not accept this value. No consumer was created."
     [(target, label)] = re.findall(rf'<a href="#([^"]+)">([^<]+): {summary}</a>', page)
     assert label == FIELD_LABELS[ours]
     assert target.removeprefix("id_").startswith(ours)
     assert f'id="{target}"' in page
-    assert page.count(said) == 1
+    assert page.count(expected) == 1
     assert sent(on_page(response)) == consumer
 
 
 def test_missing_order_is_reported_at_the_order_reference(as_staff: Client, staff: User) -> None:
     earlier = store(staff, Outcome.REJECTED, error_code="not_found", http_status=404)
     page = text(as_staff.get(f"{NEW}?from={earlier.public_id}"))
-    said = "Sitecore CDP has no order with this reference. No consumer was created."
-    assert f'<a href="#id_order_ref">{said}</a>' in page
-    assert page.count(said) == 2
+    expected = "Sitecore CDP has no order with this reference. No consumer was created."
+    assert f'<a href="#id_order_ref">{expected}</a>' in page
+    assert page.count(expected) == 2
 
 
 def test_message_without_a_known_field_is_shown_in_the_summary(as_staff: Client, staff: User) -> None:

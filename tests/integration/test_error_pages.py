@@ -57,8 +57,8 @@ def _expect_page(response: HttpResponseBase, status: int, heading: str, lines: l
     assert "Traceback" not in page
     assert TEXT_OF_THE_FAULT not in page
     [code] = re.findall(r'Support code <strong class="mono">([0-9a-f]{8})</strong>', page)
-    told = [line for line in lines if str(line.get("request_id", "")).startswith(code)]
-    ends = [line for line in told if line["event"] in ("request_finished", "request_failed")]
+    with_code = [line for line in lines if str(line.get("request_id", "")).startswith(code)]
+    ends = [line for line in with_code if line["event"] in ("request_finished", "request_failed")]
     # A fault is logged with its traceback and the status of the page.
     assert [(line["code"], "exc_info" in line) for line in ends] == [(status, status >= 500)]
 
@@ -197,7 +197,7 @@ def test_lost_database_is_a_page(
 
 
 # --- The outcome of an act ------------------------------------------------------------------------
-SETTLED = {"outcome": "not_created", "not_created-reason": "not_seen_in_cdp"}
+RESOLUTION = {"outcome": "not_created", "not_created-reason": "not_seen_in_cdp"}
 NOTHING = "Nothing was changed."
 PERSON = {"username": "new", "name": "New Person", "time_zone": "", "roles": ["staff"]}
 
@@ -226,7 +226,7 @@ def test_act_that_cannot_be_recorded_reports_that_nothing_was_changed(
         (f"/people/{staff.pk}/grant/supervisor/", {}),
         (f"/people/{staff.pk}/deactivate/", {}),
         ("/identity-rules/", {"name": "Rule", "provider": "Provider"}),
-        (f"/submissions/{unknown.public_id}/resolve/", SETTLED),
+        (f"/submissions/{unknown.public_id}/resolve/", RESOLUTION),
     ):
         answer = visitor.post(path, form)
         assert (path, answer.status_code) == (path, status)

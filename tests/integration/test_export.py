@@ -125,8 +125,8 @@ def test_form_with_errors_returns_filled(as_permitted: Client) -> None:
     assert page.status_code == 200
     assert "Choose the reason for exporting personal data" in html
     assert "Enter a time zone" in html
-    for kept in ("as typed", "Mars/Base"):
-        assert kept in html
+    for typed in ("as typed", "Mars/Base"):
+        assert typed in html
     assert 'href="#id_reason"' in html
     assert Export.objects.count() == 0
 
@@ -265,10 +265,10 @@ def test_personal_columns_need_a_reason_and_are_not_in_the_log(
     content = download(as_permitted, export)
     [row] = cells(content)
     assert row["last_name"] == FULL.last_name
-    told = [str(event.data) for event in AuditEvent.objects.filter(action__startswith="export.")]
+    recorded = [str(event.data) for event in AuditEvent.objects.filter(action__startswith="export.")]
     logged = "".join(capfd.readouterr())
     for personal in (FULL.last_name, *FULL.emails, "Marker of the note"):
-        assert not any(personal in data for data in told)
+        assert not any(personal in data for data in recorded)
         assert personal not in logged
     assert events("export.started")[0].details["reason"] == "data_check"
     export.refresh_from_db()
@@ -469,8 +469,8 @@ def test_failed_export_shows_the_next_step(as_supervisor: Client, supervisor: Us
 
 def test_events_are_in_chronological_order(as_supervisor: Client) -> None:
     download(as_supervisor, choose(as_supervisor))
-    told = AuditEvent.objects.filter(action__startswith="export.").order_by("seq")
-    assert [event.action for event in told] == ["export.started", "export.finished"]
+    recorded = AuditEvent.objects.filter(action__startswith="export.").order_by("seq")
+    assert [event.action for event in recorded] == ["export.started", "export.finished"]
 
 
 def test_worker_ends_exports_of_lost_processes(supervisor: User) -> None:

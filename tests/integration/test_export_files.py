@@ -91,13 +91,13 @@ def test_file_contains_the_rows_of_the_list_in_order(
     selection = Selection(SubmissionFilter(**asked), Viewer(str(other.pk), sees_all=everybody))
     listed = [str(one.public_id) for one in selection.submissions()]
     for format_ in (Format.CSV, Format.JSONL):
-        data, told = written(layout(format_, ("submission", "submitted_at", "order_ref")), selection)
+        data, summary = written(layout(format_, ("submission", "submitted_at", "order_ref")), selection)
         if format_ is Format.JSONL:
             found = [line["submission"] for line in json_lines(data)[1]]
         else:
             found = [line["submission"] for line in csv.DictReader(io.StringIO(data.decode("utf-8-sig")))]
         assert found == listed
-        assert told.rows == len(listed)
+        assert summary.rows == len(listed)
 
 
 @pytest.mark.parametrize("format_", Format)
@@ -116,10 +116,10 @@ def test_rows_stored_during_the_export_are_not_in_the_file(
             row(supervisor, submitted_at=dt.datetime(2020, 1, 1, tzinfo=dt.UTC)).save()
 
     pieces: list[bytes] = []
-    told = write(
+    summary = write(
         EVERYTHING, layout(format_, PLAIN), pieces.append, connection=own_connection, progress=progress
     )
-    assert told.rows == 5_000
+    assert summary.rows == 5_000
     assert seen == [1_000, 2_000, 3_000, 4_000, 5_000]
     assert Submission.objects.count() == 5_010
     if format_ is Format.XLSX:
@@ -237,7 +237,7 @@ def test_rows_beyond_a_sheets_limit_go_to_further_sheets(
     stored(supervisor, numbered(25))
     wanted = layout(Format.XLSX, ("order_ref", "submitted_at"))
     monkeypatch.setattr(workbook, "MAX_ROWS", 10)
-    data, _told = written(wanted)
+    data, _summary = written(wanted)
     book = openpyxl.load_workbook(io.BytesIO(data))
     assert book.sheetnames == ["Submissions", "Submissions 2", "Submissions 3"]
     assert [sheet.max_row for sheet in book] == [11, 11, 6]
@@ -251,7 +251,7 @@ def test_sheet_that_becomes_too_large_is_followed_by_another(
     stored(supervisor, numbered(2_500))
     monkeypatch.setattr(workbook, "_FULL", 50_000)
     wanted = layout(Format.XLSX, ("order_ref",))
-    data, _told = written(wanted)
+    data, _summary = written(wanted)
     assert len(openpyxl.load_workbook(io.BytesIO(data)).sheetnames) == 3
     assert from_xlsx(data, 1) == expected(wanted)
 

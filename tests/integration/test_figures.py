@@ -66,8 +66,8 @@ class _Links(HTMLParser):
         given = dict(attrs)
         if tag == "a":
             self._open = given.get("href") or ""
-            if said := re.search(r": ([\d,]+)$", given.get("aria-label") or ""):
-                self._found(said[1])
+            if number := re.search(r": ([\d,]+)$", given.get("aria-label") or ""):
+                self._found(number[1])
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "a":
@@ -75,9 +75,9 @@ class _Links(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._open and (
-            said := re.match(r"\s*([\d,]+)( submissions?| submissions of unknown outcome)?\s*$", data)
+            number := re.match(r"\s*([\d,]+)( submissions?| submissions of unknown outcome)?\s*$", data)
         ):
-            self._found(said[1])
+            self._found(number[1])
 
     def _found(self, digits: str) -> None:
         if urlsplit(self._open).path == "/submissions/":
@@ -112,10 +112,10 @@ def test_every_number_links_to_that_many_rows(
     page = as_supervisor.get(f"{PAGE}?{query.format(staff=staff.pk)}").content.decode()
     found = links(page)
     with timezone.override(ZoneInfo(zone)):
-        assert [(url, said) for url, said in found if rows_behind(url, supervisor) != said] == []
+        assert [(url, number) for url, number in found if rows_behind(url, supervisor) != number] == []
     if query == "":
         for part in ("since=", "person=", "reason=", "answered_from=", "outcome="):
-            assert any(part in url for url, _said in found)
+            assert any(part in url for url, _number in found)
         assert len(found) > 100
     if "1999" in query:
         assert found == []
@@ -130,9 +130,9 @@ def test_bar_links_to_a_list_of_exactly_its_rows(as_supervisor: Client, staff: U
     )
     found = dict(links(as_supervisor.get(PAGE).content.decode()))
     assert sorted({*found.values()}) == [1, 2, 3, 4, 9, 10, 14, 17]
-    for url, said in found.items():
+    for url, number in found.items():
         page = as_supervisor.get(url).content.decode()
-        assert len(set(re.findall(r'<a href="/submissions/([0-9a-f-]{36})/"', page))) == said
+        assert len(set(re.findall(r'<a href="/submissions/([0-9a-f-]{36})/"', page))) == number
 
 
 def test_numbers_are_shown_as_text_and_in_tables(as_supervisor: Client, history: None) -> None:
@@ -248,8 +248,8 @@ def test_view_of_figures_is_recorded_without_filter_values(as_supervisor: Client
     query = {"outcome": "created", "person": str(staff.pk), "order": "secret-order", "email": "ab" * 32}
     as_supervisor.get(PAGE)
     page = text(as_supervisor.get(PAGE, query))
-    told = [event.details for event in events("figures.viewed")]
-    assert told == [
+    recorded = [event.details for event in events("figures.viewed")]
+    assert recorded == [
         {"scope": "everybody", "count": 1, "filters": ["since"]},
         {"scope": "everybody", "count": 0, "filters": ["outcome", "person", "order_ref", "email"]},
     ]

@@ -68,7 +68,7 @@ def test_removing_a_rule_moves_later_rules_up(as_administrator: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "field", "said"),
+    ("typed", "field", "message"),
     [
         ({"name": "", "provider": "P"}, "name", "Enter the rule name"),
         ({"name": "N", "provider": " "}, "provider", "Enter the provider"),
@@ -81,11 +81,11 @@ def test_removing_a_rule_moves_later_rules_up(as_administrator: Client) -> None:
     ],
 )
 def test_invalid_rule_is_an_error_at_its_field(
-    as_administrator: Client, typed: dict[str, str], field: str, said: str
+    as_administrator: Client, typed: dict[str, str], field: str, message: str
 ) -> None:
     fill(1)
     page = text(as_administrator.post(PAGE, typed))
-    assert f'<a href="#id_{field}">{said}</a>' in page
+    assert f'<a href="#id_{field}">{message}</a>' in page
     assert "<title>Error: Identity rules" in page
     assert IdentityRule.objects.count() == 1
     assert len(events("identity_rule.changed")) == 1

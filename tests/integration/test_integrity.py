@@ -76,9 +76,9 @@ def test_altered_log_is_reported_on_the_page_and_recorded(
     rows = stored()
     rows[seq]["actor_name"] = "Bob"
     put([*rows.values()])
-    told = posted(as_administrator, "audit:verify").decode()
-    assert f"Event {seq} was changed." in told
-    assert good in told
+    streamed = posted(as_administrator, "audit:verify").decode()
+    assert f"Event {seq} was changed." in streamed
+    assert good in streamed
     event = AuditEvent.objects.get(action="audit.found_altered")
     assert (event.failure, event.details["last"]) == (True, seq - 1)
     assert f"Event {seq} was changed." in page(as_administrator)
@@ -93,7 +93,7 @@ def test_log_that_accepts_no_events_can_be_verified(as_administrator: Client, si
 
 
 @pytest.mark.parametrize(
-    "bent", ["seq = 2", "seq = seq + 5", f"seq = {2**60}", "hash = '{}'".format("5" * 64)]
+    "alteration", ["seq = 2", "seq = seq + 5", f"seq = {2**60}", "hash = '{}'".format("5" * 64)]
 )
 def test_proof_can_be_downloaded_from_a_log_that_accepts_no_events(
     *,
@@ -101,17 +101,17 @@ def test_proof_can_be_downloaded_from_a_log_that_accepts_no_events(
     administrator: User,
     signed_log: None,
     caplog: pytest.LogCaptureFixture,
-    bent: str,
+    alteration: str,
     tmp_path: Path,
 ) -> None:
     assert "accepts no new events" not in page(as_administrator)
     with connection.cursor() as cursor:
-        cursor.execute(f"UPDATE audit_head SET {bent}")
+        cursor.execute(f"UPDATE audit_head SET {alteration}")
     assert "The log accepts no new events" in page(as_administrator)
     proof = tmp_path / "proof.zip"
     proof.write_bytes(posted(as_administrator, "audit:proof"))
-    [said] = [one for one in caplog.records if one.message == "audit_proof_not_recorded"]
-    assert said.__dict__["actor_id"] == str(administrator.pk)
+    [log_record] = [one for one in caplog.records if one.message == "audit_proof_not_recorded"]
+    assert log_record.__dict__["actor_id"] == str(administrator.pk)
     assert not AuditEvent.objects.filter(action="audit.proof_downloaded").exists()
     with zipfile.ZipFile(proof) as archive:
         assert json.loads(archive.read("manifest.json"))["recorded"] is False

@@ -197,9 +197,9 @@ def test_resolve_form_whose_session_ended_returns_filled(
     assert answer["Location"] == f"/accounts/login/?next={receipt}"
     session = dict(visitor.session)
     visitor.force_login(supervisor)
-    kept = visitor.session
-    kept.update({"sealed_entry": session["sealed_entry"]})
-    kept.save()
+    former_session = visitor.session
+    former_session.update({"sealed_entry": session["sealed_entry"]})
+    former_session.save()
     page = text(visitor.get(receipt))
     assert REF in page
     assert ">seen</textarea>" in page.replace("> ", ">").replace(" <", "<")

@@ -66,8 +66,8 @@ def foreign(request: pytest.FixtureRequest, settings: Settings) -> str:
 
 def changes() -> list[tuple[str, list[str]]]:
     """The events about keys, oldest first: action, keys."""
-    told = AuditEvent.objects.filter(action__startswith="keys.").order_by("seq")
-    return [(event.action, event.details["keys"]) for event in told]
+    recorded = AuditEvent.objects.filter(action__startswith="keys.").order_by("seq")
+    return [(event.action, event.details["keys"]) for event in recorded]
 
 
 # --- The first start ------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from django.test import Client
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
 from apps.cdp.consumers import Identifier
-from apps.consumers import recording as told
+from apps.consumers import recording
 from apps.consumers.models import DigestKind, Outcome, Submission
 from apps.consumers.sending.digests import search_digest
 from apps.history import selection as selections
@@ -319,7 +319,7 @@ def test_list_is_not_shown_if_the_view_cannot_be_recorded(
     def fail(**_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(told, "record_listed", fail)
+    monkeypatch.setattr(recording, "record_listed", fail)
     as_staff.raise_request_exception = False
     assert as_staff.get(PAGE).status_code == 500
 

@@ -50,12 +50,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 TRAVELLER = "ff53a46f-5ead-403a-84c4-b877678537a3"
 ORDER_PAGE_LINK = re.compile(r'href="/(?:orders|guests|order-consumers)/')
-NOBODY = "00000000-0000-4000-8000-000000000000"
+UNKNOWN_REF = "00000000-0000-4000-8000-000000000000"
 MARK = "Zaphod-7391"  # stands for personal data in a vendor's message
 PAGES = {
     "order": f"/orders/{SAMPLE_ORDER}/",
     "guest": f"/guests/{GUEST_WITH_PROFILE}/",
-    "order_consumer": f"/order-consumers/{NOBODY}/",
+    "order_consumer": f"/order-consumers/{UNKNOWN_REF}/",
     "orders": "/orders/?order_number=B94TXY-1",
 }
 
@@ -65,7 +65,7 @@ def _text(response: HttpResponseBase) -> str:
     return " ".join(response.content.decode().split())
 
 
-def _told() -> list[tuple[str, dict[str, Any]]]:
+def _recorded() -> list[tuple[str, dict[str, Any]]]:
     """Action and data of every vendor record event, oldest first."""
     events = AuditEvent.objects.filter(action__startswith="vendor_record").order_by("seq")
     return [(e.action, json.loads(e.data) if isinstance(e.data, str) else e.data) for e in events]
@@ -97,7 +97,7 @@ def test_reused_order_number_offers_a_choice_by_date_price_and_status(
     for ref in ORDERS_SHARING_REFERENCE_ID:
         assert f'href="/orders/{ref}/"' in page
         assert f'href="/consumers/new/?order={ref}"' in page
-    assert _told() == [
+    assert _recorded() == [
         (
             "vendor_records.searched",
             {"kind": "order", "by": ["order_number"], "result": "found", "count": 2},
@@ -108,14 +108,14 @@ def test_reused_order_number_offers_a_choice_by_date_price_and_status(
 def test_orders_of_a_guest_are_found(as_staff: Client, sandbox: SandboxServer) -> None:
     page = _text(as_staff.get("/orders/", {"guest_ref": GUESTS_SHARING_EMAIL[0]}))
     assert f'href="/orders/{FAMILY_ORDER}/"' in page
-    assert GUESTS_SHARING_EMAIL[0] not in json.dumps(_told())
+    assert GUESTS_SHARING_EMAIL[0] not in json.dumps(_recorded())
 
 
 def test_search_without_a_hit_shows_the_next_step(as_staff: Client, sandbox: SandboxServer) -> None:
     response = as_staff.get("/orders/", {"order_number": "NO-SUCH-NUMBER"})
     assert response.status_code == 200
     assert "No order found" in _text(response)
-    assert _told()[0][1]["result"] == "not_found"
+    assert _recorded()[0][1]["result"] == "not_found"
 
 
 def test_empty_page_and_invalid_search_make_no_call(as_staff: Client, sandbox: SandboxServer) -> None:
@@ -125,14 +125,14 @@ def test_empty_page_and_invalid_search_make_no_call(as_staff: Client, sandbox: S
     assert '<a href="#id_guest_ref">Fill in one field only</a>' in page
     assert 'value="A-1"' in page
     assert sandbox.sandbox.requests() == []
-    assert _told() == []
+    assert _recorded() == []
 
 
 def test_pasted_link_leads_to_the_order(as_staff: Client) -> None:
     link = f"https://api-engage-eu.sitecorecloud.io/v2.1/orders/{SAMPLE_ORDER}?expand=orderItems"
     response = as_staff.get("/orders/", {"order_ref": link})
     assert (response.status_code, response["Location"]) == (302, f"/orders/{SAMPLE_ORDER}/")
-    assert _told() == []
+    assert _recorded() == []
 
 
 def test_order_page_shows_fields_consumers_and_a_link_to_add_one(
@@ -145,7 +145,7 @@ def test_order_page_shows_fields_consumers_and_a_link_to_add_one(
     consumer = consumer_ref(FAMILY_ORDER, GUESTS_SHARING_EMAIL[0])
     assert f'href="/order-consumers/{consumer}/?order={FAMILY_ORDER}"' in page
     assert f'href="/consumers/new/?order={FAMILY_ORDER}"' in page
-    assert _told() == [("vendor_record.viewed", {"kind": "order", "result": "found"})]
+    assert _recorded() == [("vendor_record.viewed", {"kind": "order", "result": "found"})]
 
 
 def test_order_without_consumers_is_shown_as_such(as_staff: Client, sandbox: SandboxServer) -> None:
@@ -165,7 +165,7 @@ def test_order_is_shown_although_its_consumers_cannot_be_read(
     assert "The consumers of this order could not be read" in page
     assert "No consumers yet" not in page
     assert "Support code" in page
-    assert len(_told()) == 1
+    assert len(_recorded()) == 1
 
 
 def test_order_consumer_page_shows_person_guest_and_vendor_links(
@@ -179,7 +179,7 @@ def test_order_consumer_page_shows_person_guest_and_vendor_links(
     assert f'href="/orders/{FAMILY_ORDER}/"' in page
     href = f"{sandbox.base_url}/v2.1/orderConsumers/{ref}"
     assert f'<a href="{href}" target="_blank" rel="noreferrer noopener">{href}<' in page
-    assert _told() == [("vendor_record.viewed", {"kind": "order_consumer", "result": "found"})]
+    assert _recorded() == [("vendor_record.viewed", {"kind": "order_consumer", "result": "found"})]
 
 
 def test_back_link_of_an_order_consumer_cannot_be_forged(as_staff: Client, sandbox: SandboxServer) -> None:
@@ -196,15 +196,15 @@ def test_only_a_travellers_page_explains_where_the_orders_are(
     page = _text(as_staff.get(f"/guests/{ref}/"))
     assert ("only for guests identified as customers" in page) is is_traveller
     assert f'href="/orders/?guest_ref={ref}"' in page
-    assert _told() == [("vendor_record.viewed", {"kind": "guest", "result": "found"})]
+    assert _recorded() == [("vendor_record.viewed", {"kind": "guest", "result": "found"})]
 
 
 @pytest.mark.parametrize(
     ("address", "title"),
     [
-        (f"/orders/{NOBODY}/", "Order not found"),
-        (f"/guests/{NOBODY}/", "Guest not found"),
-        (f"/order-consumers/{NOBODY}/", "Order consumer not found"),
+        (f"/orders/{UNKNOWN_REF}/", "Order not found"),
+        (f"/guests/{UNKNOWN_REF}/", "Guest not found"),
+        (f"/order-consumers/{UNKNOWN_REF}/", "Order consumer not found"),
     ],
 )
 def test_record_missing_at_the_vendor_is_a_404_with_an_explanation(
@@ -214,7 +214,7 @@ def test_record_missing_at_the_vendor_is_a_404_with_an_explanation(
     assert response.status_code == 404
     assert f"<h1>{title}</h1>" in _text(response)
     assert "Support code" in _text(response)
-    assert [data["result"] for _action, data in _told()] == ["not_found"]
+    assert [data["result"] for _action, data in _recorded()] == ["not_found"]
 
 
 FAILURES: list[tuple[CdpError, int, str]] = [
@@ -260,7 +260,7 @@ def test_every_failure_of_the_vendor_is_a_page_with_an_explanation(
     assert "Support code" in text
     assert MARK not in text
     assert MARK not in caplog.text
-    assert [data["result"] for _action, data in _told()] == [error.code]
+    assert [data["result"] for _action, data in _recorded()] == [error.code]
 
 
 def test_unreachable_vendor_is_a_page(as_staff: Client, sandbox: SandboxServer) -> None:
@@ -294,7 +294,7 @@ def test_link_to_another_host_is_shown_as_text(as_staff: Client, fake: MagicMock
 def test_administrator_cannot_look_up_orders(as_administrator: Client, fake: MagicMock, page: str) -> None:
     assert as_administrator.get(PAGES[page]).status_code == 403
     assert fake.method_calls == []
-    assert _told() == []
+    assert _recorded() == []
 
 
 def test_anonymous_request_leads_to_the_sign_in(client: Client, fake: MagicMock) -> None:
@@ -322,7 +322,7 @@ def test_the_setting_turns_the_order_pages_off(settings: Settings, as_staff: Cli
     names = {key for key in pattern.reverse_dict if isinstance(key, str)}
     assert len(names) == 4
     for name in names:
-        args = [] if name == "orders" else [NOBODY]
+        args = [] if name == "orders" else [UNKNOWN_REF]
         answer = as_staff.get(reverse(f"orders:{name}", args=args))
         assert (name, answer.status_code) == (name, 404)
         assert "Page not found" in _text(answer)

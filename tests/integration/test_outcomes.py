@@ -112,10 +112,10 @@ def test_each_fault_has_its_outcome_and_page(
     assert request.fault == fault
     assert bool(sandbox.sandbox.consumers(order)) is request.done is end.there
     assert submission.consumer == FULL
-    told = list(AuditEvent.objects.filter(submission=str(submission.public_id)).order_by("seq"))
-    assert [event.action for event in told] == ["consumer.create_requested", EVENTS[end.outcome]]
-    assert told[1].details.get("error_code", "") == end.code
-    assert told[1].details.get("http_status") == end.status
+    recorded = list(AuditEvent.objects.filter(submission=str(submission.public_id)).order_by("seq"))
+    assert [event.action for event in recorded] == ["consumer.create_requested", EVENTS[end.outcome]]
+    assert recorded[1].details.get("error_code", "") == end.code
+    assert recorded[1].details.get("http_status") == end.status
 
     receipt = f"/submissions/{submission.public_id}/"
     assert response.status_code == 303
@@ -224,8 +224,8 @@ def test_order_missing_at_the_vendor_is_reported_at_the_order_reference(
 ) -> None:
     nowhere = "00000000-0000-4000-8000-000000000000"
     page = as_staff.get(as_staff.post(NEW, posted(order=nowhere))["Location"])
-    said = "Sitecore CDP has no order with this reference. No consumer was created."
-    assert f'<a href="#id_order_ref">{said}</a>' in text(page)
+    message = "Sitecore CDP has no order with this reference. No consumer was created."
+    assert f'<a href="#id_order_ref">{message}</a>' in text(page)
     assert on_page(page)["order_ref"] == nowhere
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SET_ASIDE = """
+MOVE_AWAY = """
 import django
 django.setup()
 from consumerportal.practice_database import set_aside_if_outdated
@@ -46,7 +46,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_current_database_is_not_changed(prepared: Path) -> None:
-    assert run(prepared.parent, "-c", SET_ASIDE) == "current\n"
+    assert run(prepared.parent, "-c", MOVE_AWAY) == "current\n"
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_outdated_database_is_moved_away(tmp_path: Path, prepared: Path, change:
     checkpoints.write_text("of the old log")
     with closing(sqlite3.connect(tmp_path / "practice.sqlite3")) as database, database:
         database.execute(change)
-    old = Path(run(tmp_path, "-c", SET_ASIDE).strip())
+    old = Path(run(tmp_path, "-c", MOVE_AWAY).strip())
     assert {path.name for path in old.iterdir()} == {"practice.sqlite3", "practice.checkpoints.jsonl"}
     assert not checkpoints.exists()
-    assert run(tmp_path, "-c", SET_ASIDE) == "current\n"
+    assert run(tmp_path, "-c", MOVE_AWAY) == "current\n"

@@ -184,9 +184,9 @@ def test_view_of_a_receipt_is_recorded_but_not_in_its_timeline(
     submission = store(staff, Outcome.UNKNOWN)
     for client in (as_staff, as_supervisor):
         assert "opened submission" not in text(client.get(address(submission)))
-    told = events("submission.viewed")
-    assert [event.actor_id for event in told] == [str(staff.pk), str(supervisor.pk)]
-    assert {event.submission for event in told} == {str(submission.public_id)}
+    recorded = events("submission.viewed")
+    assert [event.actor_id for event in recorded] == [str(staff.pk), str(supervisor.pk)]
+    assert {event.submission for event in recorded} == {str(submission.public_id)}
 
 
 def test_receipt_that_is_not_shown_is_not_recorded_as_viewed(as_staff: Client) -> None:

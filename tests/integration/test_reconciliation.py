@@ -66,7 +66,7 @@ def lost(
     return submission
 
 
-def look() -> bool:
+def run_check() -> bool:
     return checks.run_due_check(actor=WORKER, client=get_client())
 
 
@@ -97,7 +97,7 @@ def test_new_matching_consumer_is_taken_as_created_with_its_evidence(
     add_elsewhere(clean())
     before = [consumer.ref for consumer in sandbox.sandbox.consumers(SAMPLE_ORDER)]
     submission = lost(as_staff, sandbox)
-    assert look()
+    assert run_check()
     found = fresh(submission)
     [new] = [c for c in sandbox.sandbox.consumers(SAMPLE_ORDER) if c.ref not in before]
     assert (found.outcome, found.consumer_ref) == (Outcome.CREATED, new.ref)
@@ -123,7 +123,7 @@ def test_new_matching_consumer_is_taken_as_created_with_its_evidence(
         "matching": 1,
         "different": 0,
     }
-    assert not look()
+    assert not run_check()
     page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
     assert "Consumer created" in page
     assert "Confirmed by reconciliation" in page
@@ -133,7 +133,7 @@ def test_new_matching_consumer_is_taken_as_created_with_its_evidence(
 def test_consumer_from_before_the_send_is_not_ours(as_staff: Client, sandbox: SandboxServer) -> None:
     add_elsewhere()
     submission = lost(as_staff, sandbox, done=False)
-    assert look()
+    assert run_check()
     found = fresh(submission)
     assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.NONE)
     assert (found.matching_refs, found.different_refs) == ([], [])
@@ -142,7 +142,7 @@ def test_consumer_from_before_the_send_is_not_ours(as_staff: Client, sandbox: Sa
 def test_new_differing_consumer_is_shown_and_not_taken(as_staff: Client, sandbox: SandboxServer) -> None:
     submission = lost(as_staff, sandbox, done=False)
     other = add_elsewhere(replace(FULL, passport_number="X1"))
-    assert look()
+    assert run_check()
     found = fresh(submission)
     assert (found.outcome, found.check_result, found.different_refs) == (
         Outcome.UNKNOWN,
@@ -160,7 +160,7 @@ def test_consumer_of_another_submission_is_not_taken(as_staff: Client, sandbox: 
     accepted = f"similar_consumer:{submission.public_id}"
     as_staff.post(NEW, posted(same, accepted=accepted))
     assert Submission.objects.filter(outcome=Outcome.CREATED).count() == 1
-    assert look()
+    assert run_check()
     assert fresh(submission).check_result == CheckResult.NONE
 
 
@@ -173,7 +173,7 @@ def test_without_the_earlier_references_nothing_is_proven(
     page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
     assert A_SUPERVISOR_DECIDES in page
     assert WOULD_MARK not in page
-    assert look()
+    assert run_check()
     found = fresh(submission)
     assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.NOT_PROVEN)
     assert found.matching_refs == [only(sandbox).ref]
@@ -185,7 +185,7 @@ def test_several_matches_are_a_suspected_duplicate_for_a_supervisor(
 ) -> None:
     submission = lost(as_staff, sandbox)
     add_elsewhere()
-    assert look()
+    assert run_check()
     found = fresh(submission)
     assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.SEVERAL)
     assert sorted(found.matching_refs) == sorted(c.ref for c in sandbox.sandbox.consumers(SAMPLE_ORDER))
@@ -206,8 +206,8 @@ def test_consumer_matching_two_unknown_submissions_is_taken_by_neither_and_shown
     # When the second was sent, the order had the first one's consumer, unless the list was late.
     Submission.objects.update(refs_before=[])
     second = Submission.objects.latest("id")
-    assert look()
-    assert look()
+    assert run_check()
+    assert run_check()
     for submission in (first, second):
         found = fresh(submission)
         assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.SHARED)
@@ -222,7 +222,7 @@ def test_consumer_listed_before_the_twins_send_is_not_the_twins(
     twin = replace(FULL, identifiers=(Identifier("ProfileSystem", "another"),))
     sandbox.sandbox.faults.arm(Armed("reset_before"))
     as_staff.post(NEW, posted(twin, accepted=f"similar_consumer:{first.public_id}"))
-    assert look()
+    assert run_check()
     assert fresh(first).outcome == Outcome.CREATED
 
 
@@ -231,7 +231,7 @@ def test_nothing_is_taken_while_a_twin_is_being_sent(
 ) -> None:
     first = lost(as_staff, sandbox)
     store(staff, Outcome.SENDING, replace(FULL, identifiers=()))
-    assert look()
+    assert run_check()
     assert fresh(first).check_result == CheckResult.SHARED
 
 
@@ -247,12 +247,12 @@ def test_concurrent_submissions_do_not_both_take_one_reference(
         real(*args)  # type: ignore[arg-type]  # the same arguments
 
     monkeypatch.setattr(checks, "_record_check", refused)
-    assert look()
+    assert run_check()
     assert fresh(submission).outcome == Outcome.CREATED
     assert len(events("consumer.resolved")) == 1
 
 
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite lets nobody write during the conclusion")
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite allows no write during the conclusion")
 def test_twin_whose_answer_arrives_between_the_two_queries_retains_its_consumer(
     as_staff: Client, staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -277,7 +277,7 @@ def test_twin_whose_answer_arrives_between_the_two_queries_retains_its_consumer(
         return rivals
 
     monkeypatch.setattr(selectors, "open_on_order", answered_after)
-    assert look()
+    assert run_check()
     assert fresh(twin).consumer_ref == theirs.ref
     assert fresh(first).outcome == Outcome.UNKNOWN
 
@@ -300,7 +300,7 @@ def test_possible_other_authors_are_queried_before_claimed_references(
 
     watch("open_on_order")
     watch("claimed_refs_on_order")
-    assert look()
+    assert run_check()
     assert asked == ["claimed_refs_on_order", "open_on_order", "claimed_refs_on_order"]
 
 
@@ -310,7 +310,7 @@ def test_reference_resolved_on_another_order_is_shown_and_stops_no_worker(
     submission = lost(as_staff, sandbox)
     wrong = {**resolved_by(staff), "consumer_ref": only(sandbox).ref.upper()}
     store(staff, Outcome.CREATED, clean(), order=FAMILY_ORDER, **wrong)
-    assert look()
+    assert run_check()
     found = fresh(submission)
     assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.SHARED)
     assert found.matching_refs == [only(sandbox).ref]
@@ -321,13 +321,13 @@ def test_unreadable_consumer_fails_no_check_and_lets_nothing_be_taken(
 ) -> None:
     submission = lost(as_staff, sandbox)
     sandbox.sandbox.faults.arm(Armed("500_before", times=2, operation="retrieve_order_consumer"))
-    assert look()
+    assert run_check()
     found = fresh(submission)
     assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.NOT_ALL_READ)
     assert found.unread_refs == [only(sandbox).ref]
     assert "could not read" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
     make_due(submission)
-    assert look()
+    assert run_check()
     assert fresh(submission).outcome == Outcome.CREATED
 
 
@@ -337,7 +337,7 @@ def test_without_the_earlier_references_other_travellers_are_not_called_new(
     add_elsewhere(clean())
     sandbox.sandbox.faults.arm(Armed("404", operation="list_order_consumers"))
     submission = lost(as_staff, sandbox, done=False)
-    assert look()
+    assert run_check()
     found = fresh(submission)
     assert (found.different_refs, found.matching_refs) == ([], [])
     assert "New on the order" not in text(as_staff.get(f"/submissions/{submission.public_id}/"))
@@ -348,7 +348,7 @@ def test_undecryptable_submission_is_not_compared(
 ) -> None:
     submission = lost(as_staff, sandbox)
     settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
-    assert look()
+    assert run_check()
     assert fresh(submission).check_result == CheckResult.NOT_COMPARED
     assert "encryption key" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
 
@@ -356,10 +356,10 @@ def test_undecryptable_submission_is_not_compared(
 def test_failed_check_does_not_retract_earlier_findings(as_staff: Client, sandbox: SandboxServer) -> None:
     submission = lost(as_staff, sandbox)
     add_elsewhere()
-    assert look()
+    assert run_check()
     sandbox.sandbox.faults.arm(Armed("503_html_before", times=2, operation="list_order_consumers"))
     make_due(submission)
-    assert look()
+    assert run_check()
     found = fresh(submission)
     assert (found.check_result, found.failed_check_count, len(found.matching_refs)) == (
         CheckResult.SEVERAL,
@@ -375,7 +375,7 @@ def test_late_rejection_after_reconciliation_is_pinned_until_a_supervisor_resolv
     as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
 ) -> None:
     submission = lost(as_staff, sandbox)
-    assert look()
+    assert run_check()
     taken = fresh(submission)
     late = Result(Outcome.REJECTED, http_status=400, error_code="invalid")
     storing.store_outcome(taken, late, WORKER)
@@ -396,7 +396,7 @@ def test_late_rejection_after_reconciliation_is_pinned_until_a_supervisor_resolv
 
 def test_agreeing_late_answer_is_no_contradiction(as_staff: Client, sandbox: SandboxServer) -> None:
     submission = lost(as_staff, sandbox)
-    assert look()
+    assert run_check()
     taken = fresh(submission)
     storing.store_outcome(
         taken, Result(Outcome.CREATED, consumer_ref=taken.consumer_ref, http_status=200), WORKER
@@ -412,10 +412,10 @@ def test_after_the_last_check_the_submission_stays_unknown_and_pinned(
 ) -> None:
     settings.CDP_RECONCILIATION_AFTER = [0.001]
     submission = lost(as_staff, sandbox, done=False)
-    assert look()
+    assert run_check()
     found = fresh(submission)
     assert (found.outcome, found.check_count, found.next_check_at) == (Outcome.UNKNOWN, 1, None)
-    assert not look()
+    assert not run_check()
     assert str(submission.public_id) in text(as_supervisor.get("/"))
     assert "a supervisor checks the order" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
     assert [event.details["result"] for event in events("consumer.checked")] == ["none"]
@@ -424,18 +424,18 @@ def test_after_the_last_check_the_submission_stays_unknown_and_pinned(
 def test_consumer_listed_late_is_found_by_a_later_check(as_staff: Client, sandbox: SandboxServer) -> None:
     sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"lag_seconds": 3600})
     submission = lost(as_staff, sandbox)
-    assert look()
+    assert run_check()
     assert fresh(submission).check_result == CheckResult.NONE
     sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"lag_seconds": 0})
     make_due(submission)
-    assert look()
+    assert run_check()
     assert fresh(submission).outcome == Outcome.CREATED
 
 
 def test_unanswered_check_concludes_nothing_and_is_repeated(as_staff: Client, sandbox: SandboxServer) -> None:
     submission = lost(as_staff, sandbox)
     sandbox.sandbox.faults.arm(Armed("503_html_before", times=2, operation="list_order_consumers"))
-    assert look()
+    assert run_check()
     found = fresh(submission)
     assert (found.outcome, found.check_result, found.check_count, found.failed_check_count) == (
         Outcome.UNKNOWN, CheckResult.FAILED, 0, 1,
@@ -445,7 +445,7 @@ def test_unanswered_check_concludes_nothing_and_is_repeated(as_staff: Client, sa
     assert (failed.failure, failed.details) == (True, {"error_code": "http_503"})
     assert events("consumer.checked") == []
     make_due(submission)
-    assert look()
+    assert run_check()
     assert fresh(submission).outcome == Outcome.CREATED
 
 
@@ -456,7 +456,7 @@ def test_failing_vendor_is_asked_once_per_pause(as_staff: Client, sandbox: Sandb
     for _ in range(3 * len(unknown)):
         for submission in unknown:
             make_due(submission)
-        taken += look()
+        taken += run_check()
     assert taken == circuit_breaker.FAILURE_THRESHOLD
     assert circuit_breaker.state().failures == circuit_breaker.FAILURE_THRESHOLD
     sandbox.start()
@@ -473,13 +473,13 @@ def test_check_of_a_lost_process_is_due_again_after_its_lease(
     with monkeypatch.context() as patch:
         patch.setattr(findings, "read_order", killed)
         with pytest.raises(KeyboardInterrupt):
-            look()
+            run_check()
     found = fresh(submission)
     assert found.outcome == Outcome.UNKNOWN
     assert found.next_check_at is not None
-    assert not look(), "The lease holds"
+    assert not run_check(), "The lease holds"
     make_due(submission)
-    assert look()
+    assert run_check()
     assert fresh(submission).outcome == Outcome.CREATED
 
 
@@ -495,7 +495,7 @@ def test_no_database_connection_is_held_while_the_order_is_read(
         return real(self, order_ref, within=within)
 
     monkeypatch.setattr(CdpClient, "observe_order_consumers", watched)
-    assert look()
+    assert run_check()
     as_staff.post(NEW, posted(clean()))
     assert held == [False, False]
 
@@ -520,7 +520,7 @@ def test_concurrent_resolution_by_a_supervisor_wins(
         return real(*args)  # type: ignore[arg-type]  # the same arguments
 
     monkeypatch.setattr(findings, "read_order", slow)
-    assert look()
+    assert run_check()
     found = fresh(submission)
     assert (found.consumer_ref, found.resolved_how) == (REF, ResolvedHow.BY_SUPERVISOR)
 
@@ -548,7 +548,7 @@ def test_older_twin_hidden_before_the_send_is_detected_by_its_creation_time(
     twin = sandbox.sandbox.add_consumer(SAMPLE_ORDER, FULL.to_json(), created_at=old, listed_in=3600)
     submission = lost(as_staff, sandbox, done=False)
     sandbox.sandbox.list_consumer(twin.ref)
-    assert look()
+    assert run_check()
     found = fresh(submission)
     assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.OTHER_TIME)
     assert found.matching_refs == [twin.ref]
@@ -565,7 +565,7 @@ def test_unreadable_creation_time_excludes_nothing_and_proves_nothing(
     twin = sandbox.sandbox.add_consumer(SAMPLE_ORDER, FULL.to_json(), created_at=old, listed_in=3600)
     submission = lost(as_staff, sandbox, done=False)
     sandbox.sandbox.list_consumer(twin.ref)
-    assert look()
+    assert run_check()
     found = fresh(submission)
     assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.OTHER_TIME)
     assert found.matching_refs == [twin.ref]
@@ -573,7 +573,7 @@ def test_unreadable_creation_time_excludes_nothing_and_proves_nothing(
     assert "or that time could not be read" in page
     second = sandbox.sandbox.add_consumer(SAMPLE_ORDER, FULL.to_json())
     make_due(submission)
-    assert look()
+    assert run_check()
     found = fresh(submission)
     assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.SEVERAL)
     assert set(found.matching_refs) == {twin.ref, second.ref}
@@ -585,7 +585,7 @@ def test_consumer_of_the_send_is_taken_beside_an_older_twin(as_staff: Client, sa
     twin = sandbox.sandbox.add_consumer(SAMPLE_ORDER, FULL.to_json(), created_at=old, listed_in=3600)
     submission = lost(as_staff, sandbox)
     sandbox.sandbox.list_consumer(twin.ref)
-    assert look()
+    assert run_check()
     found = fresh(submission)
     [ours] = [one.ref for one in sandbox.sandbox.consumers(SAMPLE_ORDER) if one.ref != twin.ref]
     assert (found.outcome, found.consumer_ref) == (Outcome.CREATED, ours)
@@ -612,7 +612,7 @@ def test_creation_time_is_judged_by_the_vendors_clock(
     moment = submission.submitted_at + datetime.timedelta(seconds=seconds)
     sandbox.sandbox.add_consumer(SAMPLE_ORDER, FULL.to_json(), created_at=moment)
     ConnectionHealth.objects.update_or_create(pk=1, defaults={"clock_ahead": ahead})
-    assert look()
+    assert run_check()
     assert fresh(submission).check_result == result
 
 
@@ -644,7 +644,7 @@ def test_incomplete_list_before_the_send_proves_nothing(
     assert (A_SUPERVISOR_DECIDES in page) is (result is not CheckResult.ONE)
     sandbox.sandbox.switches = Switches()
     sandbox.sandbox.list_cache.clear()
-    assert look()
+    assert run_check()
     found = fresh(submission)
     assert found.check_result == result
     assert (found.outcome == Outcome.CREATED) is (result is CheckResult.ONE)
@@ -659,13 +659,13 @@ def test_incomplete_list_now_may_lack_a_second_match(as_staff: Client, sandbox: 
     submission = lost(as_staff, sandbox)
     sandbox.sandbox.switches = Switches().changed({"paging": "gap", "page_size": 1})
     add_elsewhere()
-    assert look()
+    assert run_check()
     found = fresh(submission)
     assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.NOW_PARTIAL)
     assert "another consumer may match too" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
     sandbox.sandbox.switches = Switches()
     make_due(submission)
-    assert look()
+    assert run_check()
     assert fresh(submission).check_result == CheckResult.SEVERAL
 
 
@@ -677,7 +677,7 @@ def test_new_reference_that_returns_another_consumer_proves_nothing(
     submission = lost(as_staff, sandbox, done=False)
     new = sandbox.sandbox.add_consumer(SAMPLE_ORDER, clean().to_json())
     sandbox.sandbox.faults.arm(Armed(fault, operation="retrieve_order_consumer"))
-    assert look()
+    assert run_check()
     found = fresh(submission)
     assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.MISREAD)
     assert found.unread_refs == [new.ref]
@@ -691,7 +691,7 @@ def test_older_twin_returned_for_a_new_reference_is_not_taken(
     submission = lost(as_staff, sandbox, done=False)
     sandbox.sandbox.add_consumer(SAMPLE_ORDER, clean().to_json())
     sandbox.sandbox.switches = Switches().changed({"retrieved": "oldest"})
-    assert look()
+    assert run_check()
     found = fresh(submission)
     assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.MISREAD)
 
@@ -702,7 +702,7 @@ def test_references_are_compared_without_case_and_dashes(as_staff: Client, sandb
     for spelling in (twin.ref.upper(), twin.ref.replace("-", "")):
         Submission.objects.filter(pk=submission.pk).update(refs_before=[spelling])
         make_due(submission)
-        assert look()
+        assert run_check()
         assert fresh(submission).check_result == CheckResult.NONE
 
 
@@ -712,7 +712,7 @@ def test_two_consumers_of_one_request_are_a_suspected_duplicate(
     sandbox.sandbox.faults.arm(Armed("doubled_no_answer_after"))
     as_staff.post(NEW, posted())
     submission = Submission.objects.get()
-    assert look()
+    assert run_check()
     assert fresh(submission).check_result == CheckResult.SEVERAL
 
 
@@ -728,7 +728,7 @@ def test_order_too_large_to_read_is_left_to_a_supervisor(
         True,
     )
     add_elsewhere(clean(first_name="Ina"))
-    assert look()
+    assert run_check()
     found = fresh(submission)
     assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.TOO_MANY)
     page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
@@ -753,7 +753,7 @@ def test_order_not_read_in_time_is_left_to_a_supervisor_and_stops_no_other_check
     for _ in range(circuit_breaker.FAILURE_THRESHOLD + 1):
         make_due(submission)
         left[0] = 1
-        assert look()
+        assert run_check()
         found = fresh(submission)
         assert (found.outcome, found.check_result, found.failed_check_count) == (
             "unknown",
@@ -777,7 +777,7 @@ def test_new_consumers_not_read_in_time_are_unread(
         return real(data)
 
     monkeypatch.setattr(OrderConsumer, "from_json", late)
-    assert look()
+    assert run_check()
     found = fresh(submission)
     assert (found.outcome, found.check_result, found.failed_check_count) == (
         "unknown",
@@ -792,11 +792,11 @@ def test_firewall_page_in_place_of_the_order_is_no_check(as_staff: Client, sandb
     for operation in ("list_order_consumers", "retrieve_order_consumer"):
         sandbox.sandbox.faults.arm(Armed("404_html", operation=operation))
         make_due(submission)
-        assert look()
+        assert run_check()
         found = fresh(submission)
         assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.FAILED)
     make_due(submission)
-    assert look()
+    assert run_check()
     assert fresh(submission).outcome == Outcome.CREATED
 
 
@@ -834,7 +834,7 @@ def test_without_reconciliation_there_is_no_check_now_and_no_call(
     submission = lost(as_staff, sandbox)
     assert "Check now" not in text(as_staff.get(f"/submissions/{submission.public_id}/"))
     check(as_staff, submission)
-    assert not look()
+    assert not run_check()
     assert len(sandbox.sandbox.requests()) == 1
     assert submission.refs_before is None
     assert fresh(submission).next_check_at is None
@@ -861,7 +861,7 @@ def test_page_reloads_itself_only_while_a_result_is_expected(
     settings.CDP_RECONCILIATION_AFTER = [30]
     receipt = f"/submissions/{lost(as_staff, sandbox).public_id}/"
     assert 30 <= int(as_staff.get(receipt)["Refresh"]) <= 40
-    assert "Refresh" not in as_supervisor.get(receipt), "A form that somebody fills in does not go away"
+    assert "Refresh" not in as_supervisor.get(receipt), "A form in use is not reloaded"
     long_ago = datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=10)
     Submission.objects.update(next_check_at=long_ago)
     page = as_staff.get(receipt)

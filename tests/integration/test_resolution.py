@@ -167,7 +167,7 @@ def _created_at(monkeypatch: pytest.MonkeyPatch, moment: datetime.datetime) -> N
 
 
 @pytest.mark.parametrize(
-    ("clock_ahead", "late_by", "said"),
+    ("clock_ahead", "late_by", "warning"),
     [
         (0.0, -125, "was created before this submission was sent"),
         (0.0, -115, ""),
@@ -185,19 +185,19 @@ def test_consumer_created_at_another_time_is_doubted_by_the_vendors_clock(
     monkeypatch: pytest.MonkeyPatch,
     clock_ahead: float,
     late_by: int,
-    said: str,
+    warning: str,
 ) -> None:
     monkeypatch.setattr(connection_health, "clock_ahead", lambda: datetime.timedelta(seconds=clock_ahead))
     _created_at(monkeypatch, unknown.submitted_at + datetime.timedelta(seconds=late_by))
     entered = enter(as_supervisor, unknown, created_with(theirs))
-    assert ("According to Sitecore CDP, this consumer" in text(entered)) == bool(said)
+    assert ("According to Sitecore CDP, this consumer" in text(entered)) == bool(warning)
     assert confirm(as_supervisor, unknown, entered).status_code == 303
     page = text(as_supervisor.get(receipt(unknown)))
-    assert said in page
-    assert (MARKED_WITH_WARNINGS in page) == bool(said)
-    assert ('class="panel panel-warning' in page) == bool(said)
-    assert ('class="panel panel-created' in page) != bool(said)
-    assert ("With warnings" in text(as_supervisor.get("/submissions/"))) == bool(said)
+    assert warning in page
+    assert (MARKED_WITH_WARNINGS in page) == bool(warning)
+    assert ('class="panel panel-warning' in page) == bool(warning)
+    assert ('class="panel panel-created' in page) != bool(warning)
+    assert ("With warnings" in text(as_supervisor.get("/submissions/"))) == bool(warning)
 
 
 def test_entered_resolution_can_be_changed(as_supervisor: Client, unknown: Submission, theirs: str) -> None:
@@ -212,10 +212,10 @@ def test_entered_resolution_can_be_changed(as_supervisor: Client, unknown: Submi
 
 
 # --- Refusals -------------------------------------------------------------------------------------
-def _refused(client: Client, submission: Submission, ref: str, said: str) -> None:
+def _refused(client: Client, submission: Submission, ref: str, warning: str) -> None:
     answer = enter(client, submission, created_with(ref))
     page = text(answer)
-    assert f'<a href="#id_created-consumer_ref">{said}' in page
+    assert f'<a href="#id_created-consumer_ref">{warning}' in page
     assert NOTE in page
     assert COMPARE not in page
     assert fresh(submission).outcome == Outcome.UNKNOWN
@@ -225,8 +225,8 @@ def test_consumer_of_another_order_is_refused(
     as_supervisor: Client, sandbox: SandboxServer, unknown: Submission
 ) -> None:
     other = add_elsewhere(FULL, FAMILY_ORDER)
-    said = "The order in Sitecore CDP has no consumer with this reference"
-    _refused(as_supervisor, unknown, other.ref, said)
+    warning = "The order in Sitecore CDP has no consumer with this reference"
+    _refused(as_supervisor, unknown, other.ref, warning)
     assert [event.details["result"] for event in events("vendor_record.viewed")] == ["not_on_order"]
 
 
@@ -266,7 +266,7 @@ def test_reference_of_the_order_is_refused_without_a_call(
     ],
     ids=["upper case", "without dashes", "late"],
 )
-@pytest.mark.parametrize("look_ups", [True, False])
+@pytest.mark.parametrize("turned_on", [True, False])
 def test_consumer_of_another_submission_is_refused_without_a_call(
     as_supervisor: Client,
     staff: User,
@@ -275,9 +275,9 @@ def test_consumer_of_another_submission_is_refused_without_a_call(
     settings: Settings,
     order: str,
     columns: dict[str, Any],
-    look_ups: bool,
+    turned_on: bool,
 ) -> None:
-    settings.CDP_RECONCILIATION = look_ups
+    settings.CDP_RECONCILIATION = turned_on
     unknown = store(staff, Outcome.UNKNOWN)
     owner = store(staff, consumer=clean(), order=order, **columns)
     _refused(as_supervisor, unknown, REF, "This consumer belongs to another submission")

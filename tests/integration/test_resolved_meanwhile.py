@@ -77,11 +77,11 @@ def verified(as_supervisor: Client, unknown: Submission, theirs: str) -> Submiss
 FIRST = {**AS_NOT_CREATED, "not_created-note": "Not on the order"}
 
 
-def _told(answer: Any, who: str, *words: str) -> None:
+def _assert_shown(answer: Any, who: str, *words: str) -> None:
     page = text(answer)
     assert answer.status_code == 409
-    for said in (f"Already resolved by {who}", NOT_SAVED, *words):
-        assert said in page
+    for shown in (f"Already resolved by {who}", NOT_SAVED, *words):
+        assert shown in page
 
 
 def test_second_supervisor_is_informed_and_the_typed_text_stays(
@@ -90,12 +90,12 @@ def test_second_supervisor_is_informed_and_the_typed_text_stays(
     seen(as_sol, unknown)
     assert enter(as_supervisor, unknown, FIRST).status_code == 303
     answer = as_sol.post(resolve_url(unknown), created_with(theirs))
-    _told(answer, "Sue Person", "Mark as created", theirs, "The consumer is on the order", NOTE)
+    _assert_shown(answer, "Sue Person", "Mark as created", theirs, "The consumer is on the order", NOTE)
     assert "Correct this resolution" in text(answer)
     assert on_page(answer)["created-consumer_ref"] == theirs
     assert fresh(unknown).outcome == Outcome.NOT_CREATED
     broken = as_sol.post(resolve_url(unknown), created_with("B94", **{"created-reason": ""}))
-    _told(broken, "Sue Person", "B94", NOTE)
+    _assert_shown(broken, "Sue Person", "B94", NOTE)
 
 
 def test_late_confirmation_is_reported(
@@ -103,7 +103,7 @@ def test_late_confirmation_is_reported(
 ) -> None:
     entered = enter(as_sol, unknown, created_with(theirs))
     checks.check_now(unknown, actor=Actor.system("worker"), client=get_client())
-    _told(confirm(as_sol, unknown, entered), "reconciliation", theirs, NOTE)
+    _assert_shown(confirm(as_sol, unknown, entered), "reconciliation", theirs, NOTE)
     assert fresh(unknown).resolved_how == ResolvedHow.BY_RECONCILIATION
 
 
@@ -125,7 +125,7 @@ def test_write_between_check_and_write_lets_the_first_win(
 
     monkeypatch.setattr(resolution, "resolve", slow)
     answer = enter(as_sol, unknown, FIRST)
-    _told(answer, "Sue Person", "Not on the order")
+    _assert_shown(answer, "Sue Person", "Not on the order")
     assert fresh(unknown).resolution_note == "First"
 
 
@@ -135,7 +135,7 @@ def test_answer_that_arrived_meanwhile_is_reported(
     entered = enter(as_supervisor, unknown, created_with(theirs))
     answer = Result(Outcome.CREATED, consumer_ref=theirs, http_status=200)
     storing.store_outcome(fresh(unknown), answer, Actor.system("worker"))
-    _told(confirm(as_supervisor, unknown, entered), "Sitecore CDP’s answer", NOTE)
+    _assert_shown(confirm(as_supervisor, unknown, entered), "Sitecore CDP’s answer", NOTE)
 
 
 @pytest.mark.parametrize("doubt", [Doubt.KNOWN_BEFORE, Doubt.CLAIMED])
@@ -148,8 +148,8 @@ def test_doubtful_answer_that_arrived_meanwhile_is_not_overwritten_by_an_older_f
     answered = Result(Outcome.CREATED, consumer_ref=theirs, http_status=200, doubt_code=doubt)
     storing.store_outcome(fresh(unknown), answered, Actor.system("worker"))
     answer = as_supervisor.post(resolve_url(unknown), {"seen": version, **FIRST})
-    _told(answer, "Sitecore CDP’s answer", "Mark as not created", "Not on the order")
-    _told(confirm(as_supervisor, unknown, entered), "Sitecore CDP’s answer", NOTE)
+    _assert_shown(answer, "Sitecore CDP’s answer", "Mark as not created", "Not on the order")
+    _assert_shown(confirm(as_supervisor, unknown, entered), "Sitecore CDP’s answer", NOTE)
     with pytest.raises(NotUnknown):
         resolve(as_seen, supervisor, Outcome.NOT_CREATED)
     found = fresh(unknown)
@@ -164,7 +164,7 @@ def test_second_of_two_corrections_is_refused_with_a_message(
     version = seen(as_sol, verified)
     assert enter(as_supervisor, verified, AS_NOT_CREATED).status_code == 303
     answer = as_sol.post(resolve_url(verified), {"seen": version, **FIRST})
-    _told(answer, "Sue Person", "Mark as not created", "Not on the order")
+    _assert_shown(answer, "Sue Person", "Mark as not created", "Not on the order")
     assert PastResolution.objects.count() == 1
 
 
@@ -185,10 +185,10 @@ def _session_ended(client: Client, person: User, submission: Submission, values:
     late = Client()
     answer = late.post(address, values, headers={"Referer": f"http://testserver{address}"})
     assert answer["Location"] == f"/accounts/login/?next={address}"
-    kept = late.session["sealed_entry"]
+    sealed = late.session["sealed_entry"]
     late.force_login(person)
     session = late.session
-    session["sealed_entry"] = kept
+    session["sealed_entry"] = sealed
     session.save()
     return late
 
@@ -211,7 +211,7 @@ def test_typed_text_is_shown_although_resolved_while_signed_out(
     entered = enter(as_supervisor, unknown, created_with(theirs))
     again = _session_ended(as_supervisor, supervisor, unknown, {**on_page(entered), "step": "confirm"})
     assert enter(as_sol, unknown, FIRST).status_code == 303
-    _told(again.get(page(unknown)), "Sol Person", theirs, NOTE)
+    _assert_shown(again.get(page(unknown)), "Sol Person", theirs, NOTE)
 
 
 def test_lost_database_changes_nothing_and_the_typed_text_stays(

@@ -160,14 +160,14 @@ MISSING = [
 ]
 
 
-@pytest.mark.parametrize(("way", "changes", "said"), MISSING)
+@pytest.mark.parametrize(("way", "changes", "message"), MISSING)
 def test_missing_input_is_an_error_at_its_field_and_changes_nothing(
-    as_supervisor: Client, unknown: Submission, way: dict[str, str], changes: dict[str, str], said: str
+    as_supervisor: Client, unknown: Submission, way: dict[str, str], changes: dict[str, str], message: str
 ) -> None:
     response = as_supervisor.post(f"{receipt(unknown)}resolve/", {**way, **changes})
     page = text(response)
     assert response.status_code == 200
-    assert f'<a href="#id_{way["outcome"]}-{said}' in page
+    assert f'<a href="#id_{way["outcome"]}-{message}' in page
     assert page.count('<a href="#id_') == 1
     assert "<title>Error: " in page
     unknown.refresh_from_db()

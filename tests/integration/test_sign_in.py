@@ -119,11 +119,11 @@ def test_failure_is_recorded_with_the_account_and_never_the_typed_text(client: C
     failures = _failures()
     for username, password, _ in failures:
         _sign_in(client, username, password)
-    told = events("session.sign_in_failed")
-    assert [event.details["reason"] for event in told] == [reason for *_, reason in failures]
+    recorded = events("session.sign_in_failed")
+    assert [event.details["reason"] for event in recorded] == [reason for *_, reason in failures]
     accounts = [User.objects.filter(username=username).first() for username, *_ in failures]
-    assert [event.person for event in told] == [str(user.pk) if user else None for user in accounts]
-    assert all(event.actor_id is None and "nobody" not in event.data for event in told)
+    assert [event.person for event in recorded] == [str(user.pk) if user else None for user in accounts]
+    assert all(event.actor_id is None and "nobody" not in event.data for event in recorded)
 
 
 def test_account_is_limited_per_address_and_its_owner_is_not_locked_out(pat: User) -> None:

@@ -234,10 +234,10 @@ def test_typed_names_are_not_stored_as_plain_digests(pat: User) -> None:
     digests = {hashlib.sha256(name.encode()).hexdigest() for name in (typed, "pat")}
     with connection.cursor() as cursor:
         cursor.execute("SELECT cache_key, value FROM portal_cache")
-        kept = str(cursor.fetchall()) + str(list(LimitedAct.objects.values_list("key", flat=True)))
+        stored = str(cursor.fetchall()) + str(list(LimitedAct.objects.values_list("key", flat=True)))
     assert LimitedAct.objects.exists()
-    assert [digest for digest in digests if digest in kept] == []
-    assert typed not in kept
+    assert [digest for digest in digests if digest in stored] == []
+    assert typed not in stored
 
 
 def test_expired_records_are_deleted() -> None:

@@ -37,7 +37,7 @@ NEW = "/consumers/new/"
 
 
 @pytest.fixture(autouse=True)
-def _no_answer_yet() -> None:
+def _reset_health() -> None:
     connection_health.clear_latest()
 
 
@@ -265,12 +265,12 @@ def test_page_shows_every_line_only_to_administrators(
 
 
 def test_command_exits_with_the_worst_level(staff: User, capsys: pytest.CaptureFixture[str]) -> None:
-    code, said = run(capsys)
+    code, output = run(capsys)
     assert code == 2
-    assert re.search(r"^CRITICAL +Background worker: ", said, re.MULTILINE)
+    assert re.search(r"^CRITICAL +Background worker: ", output, re.MULTILINE)
     heartbeats.record_heartbeat(heartbeats.WORKER)
-    code, said = run(capsys)
-    assert (code, "CRITICAL" in said) == (0, False), said
+    code, output = run(capsys)
+    assert (code, "CRITICAL" in output) == (0, False), output
     store(staff, Outcome.UNKNOWN)
     assert run(capsys)[0] == 1
 

@@ -46,13 +46,13 @@ def _handlers_come_back() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def work_until_told(monkeypatch: pytest.MonkeyPatch, look: Callable[[Actor], int]) -> None:
+def run_worker_with(monkeypatch: pytest.MonkeyPatch, duty: Callable[[Actor], int]) -> None:
     """Run the command with this work; ``look`` sends the signal once it has seen enough."""
     end = time.monotonic() + 5  # seconds
 
     def bounded(actor: Actor) -> int:
         assert time.monotonic() < end, "The worker does not stop"
-        return look(actor)
+        return duty(actor)
 
     monkeypatch.setattr(worker, "mark_overdue_unknown", bounded)
     call_command("worker")
@@ -66,13 +66,13 @@ def test_worker_marks_overdue_sends_and_stops_on_a_signal(
     submission = store(staff, Outcome.SENDING, deadline=long_ago)
     seen: list[int] = []
 
-    def look(actor: Actor) -> int:
+    def duty(actor: Actor) -> int:
         seen.append(mark_overdue_unknown(actor))
         if len(seen) >= 2:
             os.kill(os.getpid(), number)
         return seen[-1]
 
-    work_until_told(monkeypatch, look)
+    run_worker_with(monkeypatch, duty)
     assert seen == [1, 0]
     submission.refresh_from_db()
     assert submission.outcome == Outcome.UNKNOWN
@@ -86,7 +86,7 @@ def test_worker_waits_for_a_lost_database(
     store(staff, Outcome.SENDING, deadline=long_ago)
     ends: list[str] = []
 
-    def look(actor: Actor) -> int:
+    def duty(actor: Actor) -> int:
         if len(ends) < 3:
             ends.append("lost")
             raise OperationalError("server closed the connection; password=hunter2")
@@ -96,7 +96,7 @@ def test_worker_waits_for_a_lost_database(
         return marked
 
     with caplog.at_level(logging.WARNING, logger="apps.worker"):
-        work_until_told(monkeypatch, look)
+        run_worker_with(monkeypatch, duty)
     assert ends == ["lost", "lost", "lost", "marked 1"]
     assert [record.getMessage() for record in caplog.records] == ["worker_waits_for_the_database"] * 3
     assert "hunter2" not in caplog.text
@@ -110,14 +110,14 @@ def test_fault_in_one_duty_is_logged_and_delays_no_other(
     def fault(_actor: Actor) -> int:
         raise ZeroDivisionError
 
-    def look(_actor: Actor) -> int:
+    def duty(_actor: Actor) -> int:
         rounds.append(1)
         if len(rounds) >= 2:
             os.kill(os.getpid(), signal.SIGTERM)
         return 0
 
     monkeypatch.setattr(worker, "drain_spool", fault)
-    work_until_told(monkeypatch, look)
+    run_worker_with(monkeypatch, duty)
     assert len(rounds) == 2
     assert "worker_duty_failed drain_spool" in caplog.text
     last = heartbeats.latest(heartbeats.WORKER)

@@ -36,16 +36,16 @@ def found() -> tuple[str, int | None]:
     Also asserts that verification with other reading threads and batch sizes gives the same result.
     """
     result = verify()
-    told = result.verdict.value, result.seq
+    reported = result.verdict.value, result.seq
     for size in (1, 4, 100):
         with (
             mock.patch.object(verification, "READ_AHEAD_FROM", 0),
             mock.patch.object(stored_rows, "AHEAD", size),
         ):
             ahead = verify()
-        assert (ahead.verdict.value, ahead.seq) == told
-    assert found_in_proof() == told
-    return told
+        assert (ahead.verdict.value, ahead.seq) == reported
+    assert found_in_proof() == reported
+    return reported
 
 
 def found_in_proof() -> tuple[str, int | None]:

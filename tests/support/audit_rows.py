@@ -95,14 +95,14 @@ def _facts(chance: random.Random, count: int) -> Iterator[tuple[Any, ...]]:
         submission, consumer, guest = _uuid(chance), _uuid(chance), _uuid(chance)
         person_facts = _person(person, _uuid(chance), chance)
         about = (submission, order)
-        told: dict[str, Any] = {"http_status": 200, "duration_ms": chance.randrange(80, 900)}
+        answer: dict[str, Any] = {"http_status": 200, "duration_ms": chance.randrange(80, 900)}
         fields = ["firstName", "lastName", "dateOfBirth", "emails", "nationality"]
         yield _event(CONSUMER_CREATE_REQUESTED, person_facts, (*about, None, None), {"fields": fields})
         if chance.random() < 0.06:
-            failed = {**told, "http_status": 400, "error_code": "invalid"}
+            failed = {**answer, "http_status": 400, "error_code": "invalid"}
             yield _event(CONSUMER_REJECTED, person_facts, (*about, None, None), failed)
         else:
-            yield _event(CONSUMER_CREATED, person_facts, (*about, consumer, guest), told)
+            yield _event(CONSUMER_CREATED, person_facts, (*about, consumer, guest), answer)
         person_facts = _person(person, _uuid(chance), chance)
         seen = (*about, consumer, guest)
         yield _event(SUBMISSION_VIEWED, person_facts, seen, {})

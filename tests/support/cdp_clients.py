@@ -50,14 +50,14 @@ def client_of(
     )
 
 
-def soon() -> dt.datetime:
+def far_deadline() -> dt.datetime:
     """A deadline that no test reaches."""
     return utc_now() + dt.timedelta(seconds=60)
 
 
 def create(client: CdpClient, *, deadline: dt.datetime | None = None) -> Creation:
     """Create the usual consumer on the usual order."""
-    return client.create_order_consumer(ORDER, JANE, deadline=deadline or soon())
+    return client.create_order_consumer(ORDER, JANE, deadline=deadline or far_deadline())
 
 
 def failed_create(client: CdpClient, *, deadline: dt.datetime | None = None) -> CdpError:

@@ -84,7 +84,7 @@ NO_DATES = [
     "1 January 2999",
     "2999-01-01",
 ]
-LOOKS_LIKE_ONE = [
+NOT_DATES = [
     "٧ ٣ ١٩٩١",
     "٧ March ١٩٩١",
     "7\t3\t1991",
@@ -101,5 +101,5 @@ LOOKS_LIKE_ONE = [
     "7 March" + " " * 40 + "1991",
     "7 March 1991" + " " * 40,
 ]
-TEXTS = [*WHOLE, *NO_DATES, *SHORT_YEARS, *LOOKS_LIKE_ONE]
+TEXTS = [*WHOLE, *NO_DATES, *SHORT_YEARS, *NOT_DATES]
 HALF_TYPED = sorted({text[:end] for text in WHOLE + NO_DATES + SHORT_YEARS for end in range(len(text))})

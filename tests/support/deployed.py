@@ -80,7 +80,7 @@ class Place:
 
     def events(self, action: str) -> int:
         """The number of events with this action."""
-        return sum(told == action for [told] in self.rows("SELECT action FROM audit_event"))
+        return sum(recorded == action for [recorded] in self.rows("SELECT action FROM audit_event"))
 
     @property
     def environment(self) -> dict[str, str]:

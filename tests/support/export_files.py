@@ -196,14 +196,14 @@ def written(
 ) -> tuple[bytes, Written]:
     """The file, and the summary that was returned with it."""
     pieces: list[bytes] = []
-    told = write(
+    summary = write(
         selection,
         wanted,
         pieces.append,
         connection=connection or connections["default"],
         progress=lambda rows: None,
     )
-    return b"".join(pieces), told
+    return b"".join(pieces), summary
 
 
 def shown(submission: Submission, key: str, wanted: Layout) -> str:

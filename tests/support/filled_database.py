@@ -69,7 +69,7 @@ def fill(connection: BaseDatabaseWrapper, rows: int) -> None:
     first = (Submission.objects.using(connection.alias).aggregate(last=Max("pk"))["last"] or 0) + 1
     chance = random.Random(first)  # later additions have other tokens
     people, pool = _people(connection), _pool(rows, chance)
-    submissions = _House(connection, people, pool, chance).submissions(rows, first)
+    submissions = _Company(connection, people, pool, chance).submissions(rows, first)
     indexes = Submission._meta.indexes
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
@@ -176,7 +176,7 @@ def _outcomes(rows: int, chance: random.Random) -> Iterator[tuple[str, str]]:
 
 
 @dataclass
-class _House:
+class _Company:
     """The company: its staff, its consumers, and the outcomes of its submissions."""
 
     connection: BaseDatabaseWrapper
@@ -203,12 +203,12 @@ class _House:
             consumer = self.pool[int(len(self.pool) * self.chance.random())]
             submitted = begin + step * (number + self.chance.random())
             columns = list(plain.values())
-            for name, value in self._told(outcome, code, submitted, person, consumer).items():
+            for name, value in self._outcome_columns(outcome, code, submitted, person, consumer).items():
                 columns[place[name]] = value
             columns[0] = first + number
             yield tuple(columns), consumer
 
-    def _told(
+    def _outcome_columns(
         self, outcome: str, code: str, submitted: dt.datetime, person: tuple[int, str], consumer: Pooled
     ) -> dict[str, Any]:
         chance, stored = self.chance, self._stored
@@ -216,7 +216,7 @@ class _House:
         finished = stored(submitted + dt.timedelta(milliseconds=duration))
         if not self.order or chance.random() < 0.7:
             self.order = str(_uuid(chance))
-        told: dict[str, Any] = {
+        values: dict[str, Any] = {
             "public_id": _uuid(chance).hex,
             "token": _uuid(chance).hex,
             "content_digest": f"{chance.getrandbits(256):064x}",
@@ -233,11 +233,11 @@ class _House:
             "http_status": STATUS.get(code),
         }
         if outcome == "created":
-            told |= self._created(consumer)
+            values |= self._created(consumer)
         if outcome == "not_created":
-            told |= {"resolved_how": "by_supervisor", "resolved_at": finished, "resolved_by_id": person[0]}
-            told |= {"resolved_by_name": person[1], "resolution_reason": "not_seen_in_cdp"}
-        return told
+            values |= {"resolved_how": "by_supervisor", "resolved_at": finished, "resolved_by_id": person[0]}
+            values |= {"resolved_by_name": person[1], "resolution_reason": "not_seen_in_cdp"}
+        return values
 
     def _stored(self, moment: dt.datetime) -> str:
         """A moment in UTC as the database stores it. Django's own conversion takes eight times as long."""

@@ -59,7 +59,7 @@ class Attack(threading.Thread):
         self._port, self._kind, self._count, self._again = port, kind, count, again
         self._selector = selectors.DefaultSelector()
         self._began: dict[socket.socket, float] = {}
-        self._heard: dict[socket.socket, bytes] = {}
+        self._received: dict[socket.socket, bytes] = {}
         self._over = threading.Event()
 
     def run(self) -> None:
@@ -74,7 +74,7 @@ class Attack(threading.Thread):
                 self.is_complete.set()
             for key, _ in self._selector.select(0.05):
                 assert isinstance(key.fileobj, socket.socket)
-                missing += self._hear(key.fileobj) and self._again
+                missing += self._receive(key.fileobj) and self._again
             if self._kind.drip and time.monotonic() >= dripped + DRIP_SECONDS:
                 dripped = time.monotonic()
                 for connection in self._began:
@@ -103,20 +103,20 @@ class Attack(threading.Thread):
         self._selector.register(connection, selectors.EVENT_READ)
         return True
 
-    def _hear(self, connection: socket.socket) -> bool:
+    def _receive(self, connection: socket.socket) -> bool:
         """Whether the server has ended the connection; a client that holds its answer stays connected."""
-        heard = b""
+        data = b""
         with suppress(OSError):
-            heard = connection.recv(65536)
-        if heard:
-            self._heard[connection] = self._heard.get(connection, b"") + heard
+            data = connection.recv(65536)
+        if data:
+            self._received[connection] = self._received.get(connection, b"") + data
             return False
         self._selector.unregister(connection)
-        told = self._heard.pop(connection, b"")
+        received = self._received.pop(connection, b"")
         if self._kind.per_second < 250:  # it has its answer and stays connected
             return False
         self.dropped.append(time.monotonic() - self._began.pop(connection))
-        self.answers.append(told)
+        self.answers.append(received)
         connection.close()
         return True
 

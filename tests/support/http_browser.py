@@ -100,8 +100,8 @@ class Browser:
 def expect(answer: Answer, status: int, *, location: str = "") -> None:
     """Raises ``UnexpectedAnswer`` for another status or another redirect target."""
     if answer.status != status or not answer.location.startswith(location):
-        said = answer.location or answer.text[:300]
-        raise UnexpectedAnswer(f"{answer.status} {said}, expected {status} {location}")
+        shown = answer.location or answer.text[:300]
+        raise UnexpectedAnswer(f"{answer.status} {shown}, expected {status} {location}")
 
 
 def new_token() -> str:

@@ -19,8 +19,7 @@ def converted(files: Sequence[Path], kind: str, folder: Path, *, opened_as: str 
     """The files as LibreOffice saves them.
 
     ``kind`` is the file extension, then a colon, the filter and its options. ``opened_as`` is the input
-    filter
-    if the extension does not determine it.
+    filter if the extension does not determine it.
     """
     office = find_office()
     assert office is not None

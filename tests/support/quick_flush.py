@@ -25,14 +25,14 @@ from django.db.backends.postgresql.operations import DatabaseOperations as Postg
 @contextmanager
 def flushes_are_quick() -> Iterator[None]:
     """The first flush inside the block runs ``post_migrate``; later ones restore its rows."""
-    kept: dict[str, list[_Rows]] = {}
+    saved: dict[str, list[_Rows]] = {}
 
     def put_back(verbosity: int, interactive: bool, database: str) -> None:
-        if database in kept:
-            _insert(connections[database], kept[database])
+        if database in saved:
+            _insert(connections[database], saved[database])
         else:
             emit_post_migrate_signal(verbosity, interactive, database)
-            kept[database] = _rows_of(connections[database])
+            saved[database] = _rows_of(connections[database])
 
     with ExitStack() as patches:
         patches.enter_context(mock.patch.object(flush, "emit_post_migrate_signal", put_back))
@@ -62,11 +62,11 @@ def _rows_of(connection: BaseDatabaseWrapper) -> list[_Rows]:
     return found
 
 
-def _insert(connection: BaseDatabaseWrapper, kept: list[_Rows]) -> None:
+def _insert(connection: BaseDatabaseWrapper, saved: list[_Rows]) -> None:
     # Foreign keys are checked when the transaction ends: the order of the tables does not matter.
     models = apps.get_models(include_auto_created=True)
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
-        for table in kept:
+        for table in saved:
             cursor.executemany(table.insert, table.rows)
         # A flush may have reset the sequences to values below the restored keys.
         for statement in connection.ops.sequence_reset_sql(no_style(), models):

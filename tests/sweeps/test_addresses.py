@@ -90,7 +90,7 @@ def test_every_address_answers_every_role_as_in_the_matrix(
     assert AuditEvent.objects.filter(action="access.denied").count() == refused
 
 
-def _values(somebody: User) -> dict[str, object]:
+def _values(other_person: User) -> dict[str, object]:
     """A value for each argument of an address, of existing objects that belong to another person."""
     submission = submit.submit(
         order_ref=SAMPLE_ORDER,
@@ -101,17 +101,17 @@ def _values(somebody: User) -> dict[str, object]:
             emails=("a@b.ie",),
         ),
         token=uuid.uuid4(),
-        actor=acting(somebody),
+        actor=acting(other_person),
         client=get_client(),
     )
     rule = identity_rules.add_rule(name="Rule", provider="Provider", actor=TESTS)
     return {
         "public_id": submission.public_id,
-        "export_id": prepared(somebody).public_id,
+        "export_id": prepared(other_person).public_id,
         "pk": rule.pk,
         "seq": 1,
         "ref": SAMPLE_ORDER,
-        "person_id": somebody.pk,
+        "person_id": other_person.pk,
         "role": "supervisor",
         "uid": "MQ",
         "token": "not-a-token",

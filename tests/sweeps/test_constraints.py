@@ -48,9 +48,9 @@ def _resolved_not_created(**columns: Any) -> None:
 
 def _past(**columns: Any) -> None:
     submission = store(_person(), Outcome.NOT_CREATED)
-    kept = {**resolved_by(_person()), "replaced_at": NOW, "outcome": "not_created", "consumer_ref": ""}
+    base = {**resolved_by(_person()), "replaced_at": NOW, "outcome": "not_created", "consumer_ref": ""}
     names = {field.name for field in PastResolution._meta.fields}
-    sound = {name: value for name, value in {**kept, **columns}.items() if name in names}
+    sound = {name: value for name, value in {**base, **columns}.items() if name in names}
     PastResolution.objects.create(submission=submission, **sound)
 
 

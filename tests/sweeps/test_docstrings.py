@@ -13,11 +13,11 @@ def _undocumented(path: Path) -> Iterator[str]:
     for node in tree_of(path).body:
         if not isinstance(node, Function | ast.ClassDef) or node.name.startswith("_"):
             continue
-        if ast.get_docstring(node) is None and not _means_what_django_says(node):
+        if ast.get_docstring(node) is None and not _has_django_text(node):
             yield f"{relative(path)}: {node.name}"
 
 
-def _means_what_django_says(node: Function | ast.ClassDef) -> bool:
+def _has_django_text(node: Function | ast.ClassDef) -> bool:
     """Whether Django defines the meaning: a command has its help text, an app configuration its name."""
     return isinstance(node, ast.ClassDef) and (
         node.name == "Command" or [ast.unparse(base) for base in node.bases] == ["AppConfig"]

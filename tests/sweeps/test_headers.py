@@ -159,12 +159,12 @@ HSTS = "max-age=31536000; includeSubDomains; preload"
 
 @pytest.mark.skipif((ROOT / ".env").exists(), reason="A .env file of this machine speaks, too")
 def test_production_answers_only_over_https_with_host_only_cookies(tmp_path: Path) -> None:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     database = f"sqlite:///{tmp_path / 'production.sqlite3'}"
     run = subprocess.run(
         [sys.executable, "-c", VISIT],
         env={
-            **kept,
+            **inherited,
             **COMPLETE,
             "DATABASE_URL": database,
             "DJANGO_SETTINGS_MODULE": "consumerportal.settings",

@@ -1,8 +1,7 @@
 """Twenty random letters in every field, quoted back by the vendor, at DEBUG: found nowhere afterwards.
 
 The story uses all forms, anonymous and as each role. Then every possible store is searched: the rows of a
-dump,
-the bytes of the database, the log, response headers, and links of pages.
+dump, the bytes of the database, the log, response headers, and links of pages.
 """
 
 from __future__ import annotations
@@ -285,9 +284,9 @@ def test_no_marker_is_found_after_a_story_over_all_forms(
     of_staff, of_supervisor, of_administrator = Visitor(seen), Visitor(seen), Visitor(seen)
     for visitor, username in ((of_staff, "sam"), (of_supervisor, "sue"), (of_administrator, "ada")):
         visitor.sign_in(username)
-    kept = [*seen]
+    logged = [*seen]
     _people(of_administrator, seen, markers)
-    seen += kept
+    seen += logged
     _create(of_staff, vendor, markers)
     _fault_in_a_view(of_staff, markers, monkeypatch)
     _look_up(of_staff, vendor, markers)

@@ -31,10 +31,10 @@ pytestmark = pytest.mark.skipif((ROOT / ".env").exists(), reason="A .env file of
 
 def _run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a command of the portal with this environment and only the variables that Python needs."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return subprocess.run(
         [sys.executable, *command],
-        env={**kept, **environment},
+        env={**inherited, **environment},
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -25,10 +25,10 @@ def rows() -> dict[str, list[str]]:
         "permissions": Permission.objects.values_list("content_type__model", "codename", "name"),
         "types": ContentType.objects.values_list("app_label", "model"),
     }
-    told: dict[str, list[str]] = {name: sorted(map(str, found)) for name, found in named.items()}
+    contents: dict[str, list[str]] = {name: sorted(map(str, found)) for name, found in named.items()}
     for model in apps.get_models(include_auto_created=True):
-        told[model._meta.db_table] = [str(model._default_manager.count())]
-    return told
+        contents[model._meta.db_table] = [str(model._default_manager.count())]
+    return contents
 
 
 @pytest.mark.parametrize("reset_sequences", [False, True])

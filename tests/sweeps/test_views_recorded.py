@@ -93,7 +93,7 @@ SHOWS_NOTHING = {
     "history:exported": "how many there are, and what was chosen",
     "history:export_progress": "how far it is",
     "history:export_cancel": "leads back to the export",
-    "history:export_file": "a file, of which export.started is told before its first byte",
+    "history:export_file": "a file; export.started is recorded before its first byte",
     "orders:orders": "orders have numbers, prices and dates",
     "orders:order": "of the order's consumers only references",
     "audit:log": "no event has room for personal data",

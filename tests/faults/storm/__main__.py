@@ -53,7 +53,7 @@ class Options:
         parser.add_argument("--database", choices=(*DATABASES, "both"), default="both")
         parser.add_argument("--havocs", type=int, default=60, help="about as many killings and stops")
         parser.add_argument(
-            "--quick", action="store_true", help="short margins, two looks, no file: for the suite"
+            "--quick", action="store_true", help="short margins, two checks, no file: for the suite"
         )
         parser.add_argument("--most-seconds", type=float, default=1800.0)
         parser.add_argument(
@@ -99,7 +99,9 @@ def storm(options: Options) -> int:
             world, options, pile := _pile(world, options), weather := Weather(world.vendor, options.seed)
         )
         every = max(options.submissions // max(options.havocs, 1), 1)
-        havoc = Havoc(world, options.seed, progress=lambda: sum(len(p.told) for p in people), every=every)
+        havoc = Havoc(
+            world, options.seed, progress=lambda: sum(len(p.pages_read) for p in people), every=every
+        )
         world.serve()
         _say(f"ready after {time.monotonic() - began:.0f} s")
         storm_began = time.monotonic()
@@ -176,12 +178,12 @@ def _wait_for_people(people: list[Person], options: Options) -> None:
     for person in people:
         person.start()
     end = time.monotonic() + options.most_seconds
-    said = time.monotonic()
+    last_report = time.monotonic()
     while any(person.is_alive() for person in people) and time.monotonic() < end:
         time.sleep(0.5)
-        if time.monotonic() - said > 20:
-            said = time.monotonic()
-            _say(f"{sum(len(person.told) for person in people)} entries through")
+        if time.monotonic() - last_report > 20:
+            last_report = time.monotonic()
+            _say(f"{sum(len(person.pages_read) for person in people)} entries through")
     for person in people:
         if person.is_alive():
             person.problems.append(f"{person.name} is not through after {options.most_seconds:.0f} s")
@@ -204,13 +206,13 @@ def _wait_until_resolved(world: World, options: Options) -> None:
 def _reckoned(
     options: Options, world: World, people: list[Person], havoc: Havoc, facts: dict[str, object]
 ) -> int:
-    from tests.faults.storm.account import reckon
+    from tests.faults.storm.account import compare_records
     from tests.faults.storm.report import report, unknown_ones
     from tests.faults.storm.rows import Wire
 
-    account = reckon(
+    account = compare_records(
         Wire.of(world.vendor.consumers(), world.vendor.requests()),
-        [told for person in people for told in person.told],
+        [page for person in people for page in person.pages_read],
         [entry for person in people for entry in person.entries],
         world.spooled(),
     )

@@ -13,7 +13,7 @@ from apps.consumers.models import CheckResult, Outcome, Submission
 from apps.core.references import reference_key
 from sandbox.faults.table import ROWS
 from tests.faults.storm.entries import Entry
-from tests.faults.storm.people import Told
+from tests.faults.storm.people import PageContents
 from tests.faults.storm.rows import Line, Wire
 
 OUTCOME_EVENTS = {
@@ -26,7 +26,7 @@ OUTCOME_EVENTS = {
 # Why an existing consumer may stay unknown after all checks.
 NOT_DECIDABLE = (CheckResult.NOT_PROVEN, CheckResult.SHARED, CheckResult.SEVERAL, CheckResult.MISREAD)
 # The answer came, but the process that should have read it was killed, or stopped beyond the deadline.
-NOBODY_READ_IT = {"process_lost", "read_timeout", "total_timeout"}
+UNREAD_ANSWER = {"process_lost", "read_timeout", "total_timeout"}
 _OUTCOME_OF = {row.fault: row.outcome_over_tls for row in ROWS}
 # Faults by which the vendor itself creates two consumers for one request.
 _DOUBLING = frozenset(row.fault for row in ROWS if row.done and row.makes > 1)
@@ -53,7 +53,9 @@ class Account:
             self.problems[what] = broken
 
 
-def reckon(wire: Wire, told: Sequence[Told], entries: Sequence[Entry], spooled: Sequence[str]) -> Account:
+def compare_records(
+    wire: Wire, page_contents: Sequence[PageContents], entries: Sequence[Entry], spooled: Sequence[str]
+) -> Account:
     """Read all records and compare them. Needs Django."""
     actions = _actions()
     submissions = list(Submission.objects.order_by("id"))
@@ -75,11 +77,11 @@ def reckon(wire: Wire, told: Sequence[Told], entries: Sequence[Entry], spooled: 
         )
     account = Account(lines, wire, AuditEvent.objects.count())
     account.note("stuck in sending", (line for line in lines if line.outcome == Outcome.SENDING))
-    _nothing_lost(account, told, entries)
+    _nothing_lost(account, page_contents, entries)
     _nothing_doubled(account)
     _all_true(account)
     _faults_end_as_they_should(account)
-    account.note("events missing or wrong", (line for line in lines if not _told_in_full(line)))
+    account.note("events missing or wrong", (line for line in lines if not _has_complete_events(line)))
     known = {str(line.submission.public_id) for line in lines}
     account.note("events of submissions that are not there", sorted(set(actions) - known))
     account.note("the chain does not verify", _breaks_in_the_chain())
@@ -87,36 +89,38 @@ def reckon(wire: Wire, told: Sequence[Told], entries: Sequence[Entry], spooled: 
     return account
 
 
-def _nothing_lost(account: Account, told: Sequence[Told], entries: Sequence[Entry]) -> None:
+def _nothing_lost(account: Account, page_contents: Sequence[PageContents], entries: Sequence[Entry]) -> None:
     lines = account.lines
     keys = {line.key for line in lines}
     account.note("consumers without a submission", sorted(set(account.wire.consumers) - keys))
     by_id = {str(line.submission.public_id): line for line in lines}
     by_key = {line.key: line for line in lines}
     account.note(
-        "told of a submission that is not there, or is somebody else's",
+        "page shows a submission that is missing or another person's",
         (
             t
-            for t in told
+            for t in page_contents
             if t.submission and (by_id.get(t.submission) is None or by_id[t.submission].key != t.key)
         ),
     )
-    account.note("told an outcome that does not hold", (t for t in told if not _holds(t, by_key.get(t.key))))
+    account.note(
+        "page shows an outcome that was wrong", (t for t in page_contents if not _holds(t, by_key.get(t.key)))
+    )
     per_key = Counter(line.key for line in lines)
     account.note("several submissions for one entry", [key for key, n in per_key.items() if n > 1])
-    account.note("submissions that nobody made", sorted(keys - {entry.key for entry in entries}))
+    account.note("submissions without an entry", sorted(keys - {entry.key for entry in entries}))
 
 
-def _holds(told: Told, line: Line | None) -> bool:
+def _holds(page_contents: PageContents, line: Line | None) -> bool:
     """Whether a later outcome is allowed: only unknown and sending may change."""
     if line is None:
         return False
-    if told.ref and told.ref.lower() not in (
+    if page_contents.ref and page_contents.ref.lower() not in (
         line.submission.consumer_ref.lower(),
         line.submission.late_consumer_ref.lower(),
     ):
         return False
-    return told.outcome in ("", "sending", "unknown", line.outcome)
+    return page_contents.outcome in ("", "sending", "unknown", line.outcome)
 
 
 def _nothing_doubled(account: Account) -> None:
@@ -132,8 +136,8 @@ def _nothing_doubled(account: Account) -> None:
         "more sends than submissions on an order",
         (order for order, sends in account.wire.creates.items() if len(sends) > submissions[order]),
     )
-    told = (line.submission for line in account.lines if not _was_told_another_ref(line))
-    refs = Counter(submission.consumer_ref for submission in told if submission.consumer_ref)
+    page_contents = (line.submission for line in account.lines if not _may_have_another_ref(line))
+    refs = Counter(submission.consumer_ref for submission in page_contents if submission.consumer_ref)
     account.note("references with several submissions", (ref for ref, n in refs.items() if n > 1))
 
 
@@ -144,14 +148,14 @@ def _doubled(account: Account, consumers: Sequence[dict[str, Any]]) -> int:
     return sum(create["fault"] in _DOUBLING for create in creates)
 
 
-def _was_told_another_ref(line: Line) -> bool:
+def _may_have_another_ref(line: Line) -> bool:
     """Whether the vendor may have answered with the reference of another consumer of the order.
 
     If that consumer was created after our list was read, and its own outcome is still unknown, the portal
     cannot detect it. If it was in our list, the row must have a doubt.
     """
-    may_be_told = not line.alone and any(create["fault"] == "known_ref" for create in line.creates)
-    return may_be_told and (bool(line.submission.doubt_code) or not _was_there_before(line))
+    is_possible = not line.alone and any(create["fault"] == "known_ref" for create in line.creates)
+    return is_possible and (bool(line.submission.doubt_code) or not _was_there_before(line))
 
 
 def _was_there_before(line: Line) -> bool:
@@ -170,7 +174,7 @@ def _all_true(account: Account) -> None:
         where(
             lambda line: (
                 line.outcome == Outcome.CREATED
-                and not _was_told_another_ref(line)
+                and not _may_have_another_ref(line)
                 and line.submission.consumer_ref not in [consumer["ref"] for consumer in line.consumers]
             )
         ),
@@ -197,7 +201,7 @@ def _all_true(account: Account) -> None:
             lambda line: (
                 line.outcome == Outcome.UNKNOWN
                 and line.exists
-                and not _was_told_another_ref(line)
+                and not _may_have_another_ref(line)
                 and line.submission.check_result not in NOT_DECIDABLE
             )
         ),
@@ -223,7 +227,7 @@ def _all_true(account: Account) -> None:
             )
         ),
     )
-    account.note("a look is still to come", where(lambda line: line.submission.next_check_at is not None))
+    account.note("a check is still due", where(lambda line: line.submission.next_check_at is not None))
 
 
 def _faults_end_as_they_should(account: Account) -> None:
@@ -251,11 +255,11 @@ def _faults_end_as_they_should(account: Account) -> None:
             if line.creates
             and _OUTCOME_OF.get(line.fault) == "rejected"
             and line.outcome != Outcome.REJECTED
-            and line.submission.error_code not in NOBODY_READ_IT
+            and line.submission.error_code not in UNREAD_ANSWER
         ),
     )
     account.note(
-        "rejected, but nobody refused it",
+        "rejected without a refusal",
         (
             line
             for line in alone
@@ -265,7 +269,7 @@ def _faults_end_as_they_should(account: Account) -> None:
     )
 
 
-def _told_in_full(line: Line) -> bool:
+def _has_complete_events(line: Line) -> bool:
     """Check the events: one request, one "unknown" before a reconciled or late outcome, one outcome."""
     actions = list(line.actions)
     if actions[:1] != ["consumer.create_requested"] or actions.count("consumer.create_requested") > 1:

@@ -17,7 +17,7 @@ from tests.faults.storm.entries import Entry, Pile
 SIGN_IN = "/accounts/login/"
 TIMES = (3.0, 40.0)  # seconds: to connect, and for a page
 ENTRY_TIMEOUT = 150.0  # seconds for the attempts at one entry
-DOUBLE_CLICK, LOOK_AT_RECEIPT, CORRECT = 0.06, 0.15, 0.3  # shares
+DOUBLE_CLICK, OPEN_RECEIPT, CORRECT = 0.06, 0.15, 0.3  # shares
 _CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 _ACCEPTED = re.compile(r'name="accepted" value="([^"]+)"')
 _ID = re.compile(r"(?:/submissions/|\?from=)([0-9a-f-]{36})")
@@ -33,7 +33,7 @@ HEADLINES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PageContents:
     """The contents of a page: the outcome, if it shows one, the submission, the consumer's reference."""
 
     key: str
@@ -65,8 +65,8 @@ class Person(threading.Thread):
     ) -> None:
         """``blow`` is called before each first post."""
         super().__init__(name=name, daemon=True)
-        self.double_clicks, self.looks_at_receipts = DOUBLE_CLICK, LOOK_AT_RECEIPT
-        self.told: list[Told] = []
+        self.double_clicks, self.receipt_share = DOUBLE_CLICK, OPEN_RECEIPT
+        self.pages_read: list[PageContents] = []
         self.entries: list[Entry] = []
         self.pages: Counter[str] = Counter()
         self.given_up: list[str] = []
@@ -82,10 +82,14 @@ class Person(threading.Thread):
         try:
             self.sign_in()
             while (entry := self._pile.next()) is not None:
-                told = self.make(entry)
-                if told and told.outcome in ("rejected", "not_sent") and self._random.random() < CORRECT:
-                    self.make(self._pile.correction(entry), f"?from={told.submission}")
-        except Exception as problem:  # noqa: BLE001  # the reckoning fails with it
+                contents = self.make(entry)
+                if (
+                    contents
+                    and contents.outcome in ("rejected", "not_sent")
+                    and self._random.random() < CORRECT
+                ):
+                    self.make(self._pile.correction(entry), f"?from={contents.submission}")
+        except Exception as problem:  # noqa: BLE001  # the comparison reports it
             self.problems.append(f"{self.name}: {problem!r}")
         finally:
             self.leave()
@@ -102,7 +106,7 @@ class Person(threading.Thread):
         """Close the browser."""
         self._session.close()
 
-    def make(self, entry: Entry, query: str = "") -> Told | None:
+    def make(self, entry: Entry, query: str = "") -> PageContents | None:
         """Post one entry with the same form until a page shows its outcome; None if no page does."""
         self.entries.append(entry)
         path = f"/consumers/new/{query}"
@@ -124,10 +128,10 @@ class Person(threading.Thread):
             except NoPage:
                 time.sleep(self._random.uniform(0.2, 1.0))
                 continue  # the same form again, as the browser offers
-            told = self._read(entry, page)
-            if told is not None:
-                self.told.append(told)
-                return told
+            contents = self._read(entry, page)
+            if contents is not None:
+                self.pages_read.append(contents)
+                return contents
             accepted = _ACCEPTED.search(page.text)
             if accepted:
                 self.pages["asked whether it is meant"] += 1
@@ -138,7 +142,7 @@ class Person(threading.Thread):
         self.given_up.append(entry.key)
         return None
 
-    def _read(self, entry: Entry, page: requests.Response) -> Told | None:
+    def _read(self, entry: Entry, page: requests.Response) -> PageContents | None:
         """The contents of a page; None for the form with warnings."""
         if page.status_code == 303:
             found = _ID.search(page.headers["Location"])
@@ -151,25 +155,25 @@ class Person(threading.Thread):
             self.pages["outcome, not stored yet"] += 1
             outcome, ref = _headline(page.text), _REF.search(page.text)
             created = ref[1].strip() if ref and outcome == "created" else ""
-            return Told(entry.key, outcome, ref=created)
+            return PageContents(entry.key, outcome, ref=created)
         return None
 
-    def _refused(self, entry: Entry, location: str, submission: str) -> Told:
+    def _refused(self, entry: Entry, location: str, submission: str) -> PageContents:
         self.pages["form, filled"] += 1
         try:
             text = self._get(location).text
         except NoPage:
-            return Told(entry.key, submission=submission)
-        return Told(entry.key, _headline(text), submission)
+            return PageContents(entry.key, submission=submission)
+        return PageContents(entry.key, _headline(text), submission)
 
-    def _receipt(self, entry: Entry, location: str, submission: str) -> Told:
-        if self._random.random() > self.looks_at_receipts:
-            return Told(entry.key, submission=submission)
+    def _receipt(self, entry: Entry, location: str, submission: str) -> PageContents:
+        if self._random.random() > self.receipt_share:
+            return PageContents(entry.key, submission=submission)
         try:
             text = self._get(location).text
         except NoPage:
-            return Told(entry.key, submission=submission)
-        return Told(entry.key, _headline(text), submission)
+            return PageContents(entry.key, submission=submission)
+        return PageContents(entry.key, _headline(text), submission)
 
     def _click_too(self, path: str, values: dict[str, str]) -> None:
         """Send the second click of a double click: the same form at the same time."""

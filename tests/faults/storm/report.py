@@ -18,7 +18,7 @@ _HEAD = (
     "not sent",
     "rejected",
     "created by answer",
-    "created by look-up",
+    "created by reconciliation",
     "still unknown",
     "exist",
     "sends, most",
@@ -40,7 +40,7 @@ def report(
         _table(_HEAD, _per_fault(account.lines)),
         "## Still unknown, by reason",
         _table(
-            ("look-up says", "error code", "order read before", "exists", "submissions"), _reasons(account)
+            ("check result", "error code", "order read before", "exists", "submissions"), _reasons(account)
         ),
         "## What was done to the processes",
         _table(("what", "times"), sorted((name, str(count)) for name, count in havoc.items())),
@@ -107,7 +107,7 @@ def _counts(lines: list[Line]) -> tuple[str, ...]:
 def _reasons(account: Account) -> list[tuple[str, ...]]:
     counted = Counter(
         (
-            str(line.submission.check_result) or "no look",
+            str(line.submission.check_result) or "no check",
             line.submission.error_code,
             "no" if line.submission.refs_before is None else "yes",
             "yes" if line.exists else "no",

@@ -76,7 +76,7 @@ class Line:
     def __str__(self) -> str:
         row = self.submission
         return (
-            f"{row.public_id} {self.outcome} code={row.error_code or '-'} look={row.check_result or '-'}"
+            f"{row.public_id} {self.outcome} code={row.error_code or '-'} check={row.check_result or '-'}"
             f" checks={row.check_count} before={'-' if row.refs_before is None else len(row.refs_before)}"
             f" fault={self.fault} sends={len(self.creates) if self.alone else '?'} exists={self.exists}"
         )

@@ -125,8 +125,8 @@ class World:
         for service in (*self.portals, *self.workers):
             service.start()
         if not wait_for(self.is_healthy, START_SECONDS):
-            said = "\n".join(portal.log()[-3000:] for portal in self.portals)
-            raise RuntimeError(f"The portal did not start:\n{said}")
+            output = "\n".join(portal.log()[-3000:] for portal in self.portals)
+            raise RuntimeError(f"The portal did not start:\n{output}")
 
     def is_healthy(self) -> bool:
         """Whether the portal answers, on every machine."""

@@ -33,8 +33,8 @@ def test_first_administrator_gets_a_working_link() -> None:
     ada = User.objects.get(username="ada")
     assert (ada.name, ada.roles) == ("Ada Lane", (ADMINISTRATOR,))
     assert Client().get(path, follow=True).status_code == 200
-    told = AuditEvent.objects.filter(person=str(ada.pk)).order_by("seq")
-    assert [(event.action, event.actor_name) for event in told] == [
+    recorded = AuditEvent.objects.filter(person=str(ada.pk)).order_by("seq")
+    assert [(event.action, event.actor_name) for event in recorded] == [
         ("person.added", "system:create_administrator"),
         ("role.granted", "system:create_administrator"),
         ("person.password_link_issued", "system:create_administrator"),

@@ -28,8 +28,8 @@ def test_adding_a_person_records_the_person_and_each_role() -> None:
     assert (person.username, person.name, person.time_zone) == ("pat", "Pat Person", "Europe/Dublin")
     assert person.roles == (STAFF, SUPERVISOR)
     assert not person.has_usable_password()
-    told = AuditEvent.objects.filter(person=str(person_id)).order_by("seq")
-    assert [(e.action, e.details.get("role"), e.actor_id) for e in told] == [
+    recorded = AuditEvent.objects.filter(person=str(person_id)).order_by("seq")
+    assert [(e.action, e.details.get("role"), e.actor_id) for e in recorded] == [
         ("person.added", None, str(ada.pk)),
         ("role.granted", STAFF, str(ada.pk)),
         ("role.granted", SUPERVISOR, str(ada.pk)),

@@ -83,7 +83,7 @@ def test_nothing_can_be_deleted(rows: list[tuple[Row, str]]) -> None:
 
 
 @pytest.mark.parametrize(
-    "bend",
+    "alter",
     [
         lambda row: row._replace(seq=row.seq + 1),  # a gap
         lambda row: row._replace(seq=row.seq - 1),  # a fork: the number is taken
@@ -94,9 +94,9 @@ def test_nothing_can_be_deleted(rows: list[tuple[Row, str]]) -> None:
     ],
 )
 def test_row_that_does_not_continue_the_chain_is_refused(
-    rows: list[tuple[Row, str]], bend: Callable[[Row], Row]
+    rows: list[tuple[Row, str]], alter: Callable[[Row], Row]
 ) -> None:
-    row = bend(successor(rows))
+    row = alter(successor(rows))
     refused(*insert(row, row_hash(row)))
 
 

@@ -45,9 +45,9 @@ def test_cost_of_an_event_is_shown_beside_the_unlogged_fact() -> None:
         (audit_events.ALONE, 1, 1, Samples((0.001, 0.001), 0.002)),
         ("record", 1, 4, Samples((0.003, 0.005), 0.008)),
     ]
-    alone, told = audit_events.lines_of("SQLite", found)
+    alone, logged = audit_events.lines_of("SQLite", found)
     assert alone == [audit_events.ALONE, "SQLite", "1", "1.00", "1.00", "–", "1000", "1", "2"]
-    assert told == ["record", "SQLite", "1", "3.00", "5.00", "+2.00", "250", "4", "2"]
+    assert logged == ["record", "SQLite", "1", "3.00", "5.00", "+2.00", "250", "4", "2"]
 
 
 def test_verification_is_shown_by_its_median() -> None:

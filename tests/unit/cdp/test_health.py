@@ -27,19 +27,19 @@ UNAUTHORIZED = {"status": "UNAUTHORIZED", "code": 401, "message": "no"}
     ],
 )
 def test_unreadable_date_header_fails_no_answer(serve: Serve, date: str) -> None:
-    told: list[AnswerHealth] = []
+    reported: list[AnswerHealth] = []
     server = serve(always(answer(200, GOOD, headers={"Date": date})))
-    assert create(client_of(server.url, report_health=told.append)).consumer.ref == GOOD["ref"]
-    assert [contact.status for contact in told] == [200]
+    assert create(client_of(server.url, report_health=reported.append)).consumer.ref == GOOD["ref"]
+    assert [health.status for health in reported] == [200]
 
 
 def test_difference_of_the_clocks_is_in_seconds(serve: Serve) -> None:
-    told: list[AnswerHealth] = []
+    reported: list[AnswerHealth] = []
     now = dt.datetime(2026, 3, 7, 12, 0, 30, tzinfo=dt.UTC)
     server = serve(always(answer(401, UNAUTHORIZED, headers={"Date": "Sat, 07 Mar 2026 12:00:00 GMT"})))
-    client = client_of(server.url, report_health=told.append, clock=lambda: now)
+    client = client_of(server.url, report_health=reported.append, clock=lambda: now)
     failed_create(client, deadline=now + dt.timedelta(days=1))
-    assert told == [AnswerHealth(401, 30.0)]
+    assert reported == [AnswerHealth(401, 30.0)]
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,14 @@ def test_difference_of_the_clocks_is_in_seconds(serve: Serve) -> None:
     ],
 )
 def test_page_of_another_server_does_not_change_the_health(serve: Serve, status: int, raw: bytes) -> None:
-    told: list[AnswerHealth] = []
+    reported: list[AnswerHealth] = []
     server = serve(always(answer(status, raw=raw, headers={"Date": "Sat, 07 Mar 2026 12:00:00 GMT"})))
-    failed_create(client_of(server.url, report_health=told.append))
-    assert told == []
+    failed_create(client_of(server.url, report_health=reported.append))
+    assert reported == []
 
 
 def test_answer_from_a_cache_does_not_change_the_health(serve: Serve) -> None:
-    told: list[AnswerHealth] = []
+    reported: list[AnswerHealth] = []
     server = serve(always(answer(200, {"items": []}, headers={"Age": "30"})))
-    client_of(server.url, report_health=told.append).list_order_consumer_refs(ORDER)
-    assert told == []
+    client_of(server.url, report_health=reported.append).list_order_consumer_refs(ORDER)
+    assert reported == []

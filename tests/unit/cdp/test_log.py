@@ -72,8 +72,8 @@ def test_no_logger_receives_a_value(serve: Serve, caplog: pytest.LogCaptureFixtu
                 call()
             except CdpError as error:
                 caplog.records.append(logging.makeLogRecord({"msg": repr(error)}))
-    heard = "".join(str(vars(record)) for record in caplog.records) + caplog.text
+    logged = "".join(str(vars(record)) for record in caplog.records) + caplog.text
     assert _lines(caplog)
-    assert "MARKER" not in heard
-    assert ORDER not in heard
-    assert "127.0.0.1" not in heard
+    assert "MARKER" not in logged
+    assert ORDER not in logged
+    assert "127.0.0.1" not in logged

@@ -11,7 +11,7 @@ import pytest
 from apps.cdp.attempt import utc_now
 from apps.cdp.client import CdpClient
 from apps.cdp.errors import CdpBadReference, CdpError, CdpNotConfigured, CdpUnreachable
-from tests.support.cdp_clients import GOOD, JANE, client_of, create, failed_create, soon
+from tests.support.cdp_clients import GOOD, JANE, client_of, create, failed_create, far_deadline
 from tests.support.scripted_servers import Peer, Serve, always, answer
 from tests.unit.cdp.conftest import Certificate
 
@@ -119,7 +119,7 @@ def test_deadline_that_passes_while_connecting_is_enforced(serve: Serve, certifi
 def test_deadline_without_a_zone_is_refused() -> None:
     client = client_of("http://127.0.0.1:9")
     with pytest.raises(ValueError, match="time zone"):
-        create(client, deadline=soon().replace(tzinfo=None))
+        create(client, deadline=far_deadline().replace(tzinfo=None))
 
 
 def test_total_limit_also_ends_connecting(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,7 +277,7 @@ def test_reference_that_could_change_the_path_is_not_sent(serve: Serve, referenc
     server = serve(always(answer(body=GOOD)))
     client = client_of(server.url)
     with pytest.raises(CdpBadReference) as caught:
-        client.create_order_consumer(reference, JANE, deadline=soon())
+        client.create_order_consumer(reference, JANE, deadline=far_deadline())
     assert caught.value.outcome == "not_sent"
     with pytest.raises(CdpBadReference):
         client.retrieve_guest(reference)

@@ -212,10 +212,10 @@ def test_read_bypasses_caches_and_a_create_has_no_such_header(serve: Serve) -> N
     assert "cache-control" not in sent.headers
 
 
-@pytest.mark.parametrize("said", [ORDER, ORDER.upper(), ORDER.replace("-", "")])
-def test_record_may_spell_its_reference_differently(serve: Serve, said: str) -> None:
-    server = serve(always(answer(200, {**THE_ORDER, "ref": said})))
-    assert client_of(server.url).retrieve_order(ORDER).ref == said
+@pytest.mark.parametrize("spelling", [ORDER, ORDER.upper(), ORDER.replace("-", "")])
+def test_record_may_spell_its_reference_differently(serve: Serve, spelling: str) -> None:
+    server = serve(always(answer(200, {**THE_ORDER, "ref": spelling})))
+    assert client_of(server.url).retrieve_order(ORDER).ref == spelling
 
 
 def test_answer_about_another_record_is_an_error(serve: Serve) -> None:

@@ -58,9 +58,9 @@ def test_refusal_in_the_vendors_format_is_a_rejection(
     assert (server.connections, len(server.requests)) == (1, 1)
 
 
-@pytest.mark.parametrize("said", ["UNAUTHORIZED", "401", 401])
-def test_status_of_the_401_may_be_a_word(serve: Serve, said: object) -> None:
-    server = serve(always(answer(401, refusal(401, status=said))))
+@pytest.mark.parametrize("status_text", ["UNAUTHORIZED", "401", 401])
+def test_status_of_the_401_may_be_a_word(serve: Serve, status_text: object) -> None:
+    server = serve(always(answer(401, refusal(401, status=status_text))))
     assert failed_create(client_of(server.url)).code == "unauthorized"
 
 
@@ -168,8 +168,8 @@ def test_vendors_message_is_in_no_text_of_the_error(serve: Serve) -> None:
     server = serve(always(answer(400, body)))
     error = failed_create(client_of(server.url))
     assert error.vendor_message == body["message"]
-    told = "".join(traceback.format_exception(error)) + repr(error) + str(error) + repr(error.args)
-    assert "MARKER" not in told
+    texts = "".join(traceback.format_exception(error)) + repr(error) + str(error) + repr(error.args)
+    assert "MARKER" not in texts
     assert "CLIENT-KEY-MARKER" not in repr(vars(error))
 
 

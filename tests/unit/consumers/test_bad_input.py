@@ -52,7 +52,7 @@ FIELDS = {
     "identifiers-0-id": "identifiers",
 }
 # A choice list cannot keep an invalid choice; the other fields keep their input.
-NOT_KEPT = {"gender"}
+CLEARED = {"gender"}
 
 BAD = {
     "too long": "x" * 2_001,
@@ -96,8 +96,8 @@ def post(client: Client, body: bytes) -> tuple[int, dict[str, str], bool]:
         response = client.post(NEW, body + b"&" + accepted, content_type=FORM)
     if response.status_code != 200:
         return response.status_code, {}, False
-    told = bool(response.context["errors"]) or "Nothing was sent" in response.content.decode()
-    return 200, on_page(response), told
+    reported = bool(response.context["errors"]) or "Nothing was sent" in response.content.decode()
+    return 200, on_page(response), reported
 
 
 def arrived(value: object) -> str:
@@ -112,11 +112,11 @@ def arrived(value: object) -> str:
 def test_each_field_is_sent_exactly_or_reported_and_kept_on_the_page(
     as_staff: Client, sandbox: SandboxServer, kind: str
 ) -> None:
-    text, wrong, told_of = BAD[kind], [], 0
+    text, wrong, reports = BAD[kind], [], 0
     for field, theirs in FIELDS.items():
         values = {**base(), field: text}
         before = len(creates(sandbox))
-        status, kept, told = post(as_staff, urlencode(values).encode())
+        status, returned, reported = post(as_staff, urlencode(values).encode())
         if status == 303:
             body = json.loads(sandbox.sandbox.consumers(SAMPLE_ORDER)[-1].body)
             expected = without_invisible(text).strip()  # no text here contains a joining character
@@ -130,12 +130,12 @@ def test_each_field_is_sent_exactly_or_reported_and_kept_on_the_page(
             if arrived(body.get(theirs, "")) != expected or len(creates(sandbox)) != before + 1:
                 wrong.append(f"{field}: sent as something else")
             continue
-        told_of += 1
-        lost = {name for name, value in typed(values).items() if kept.get(name, "") != value}
-        if status != 200 or not told or lost - NOT_KEPT or len(creates(sandbox)) != before:
-            wrong.append(f"{field}: {status}, told: {told}, lost: {sorted(lost)}")
+        reports += 1
+        lost = {name for name, value in typed(values).items() if returned.get(name, "") != value}
+        if status != 200 or not reported or lost - CLEARED or len(creates(sandbox)) != before:
+            wrong.append(f"{field}: {status}, told: {reported}, lost: {sorted(lost)}")
     assert wrong == []
-    assert told_of >= 3  # the order reference, and at least one or two choices
+    assert reports >= 3  # the order reference, and at least one or two choices
     assert Submission.objects.exclude(outcome="created").count() == 0
 
 
@@ -147,10 +147,10 @@ def test_invalid_bytes_are_reported_and_never_sent_as_other_text(
     wrong = []
     for field in FIELDS:
         values = {**base(), field: "MARK"}
-        status, kept, told = post(as_staff, urlencode(values).encode().replace(b"MARK", raw))
-        others = {name for name in typed(values) if name != field and kept.get(name) != values[name]}
-        if status != 200 or not told or others:
-            wrong.append(f"{field}: {status}, told: {told}, lost: {sorted(others)}")
+        status, returned, reported = post(as_staff, urlencode(values).encode().replace(b"MARK", raw))
+        others = {name for name in typed(values) if name != field and returned.get(name) != values[name]}
+        if status != 200 or not reported or others:
+            wrong.append(f"{field}: {status}, told: {reported}, lost: {sorted(others)}")
     assert wrong == []
     assert creates(sandbox) == []
 
@@ -174,14 +174,14 @@ def test_missing_or_odd_count_neither_drops_nor_hides_a_row(
         if odd is None:
             del values[count]
         before = len(creates(sandbox))
-        status, kept, told = post(as_staff, urlencode(values).encode())
+        status, returned, reported = post(as_staff, urlencode(values).encode())
         if status == 303:
             body = json.loads(sandbox.sandbox.consumers(SAMPLE_ORDER)[-1].body)
             if (len(body["emails"]), len(body["identifiers"])) != (1, 1):
                 wrong.append(f"{odd!r:.9}: a row was dropped")
-        elif status != 200 or not told or len(creates(sandbox)) != before:
-            wrong.append(f"{odd!r:.9}: {status}, told: {told}")
-        elif any(value and kept.get(name) != value for name, value in typed(values).items()):
+        elif status != 200 or not reported or len(creates(sandbox)) != before:
+            wrong.append(f"{odd!r:.9}: {status}, told: {reported}")
+        elif any(value and returned.get(name) != value for name, value in typed(values).items()):
             wrong.append(f"{odd!r:.9}: the entry is not on the page")
     assert wrong == []
 
@@ -226,9 +226,9 @@ def test_repeated_hidden_field_is_reported_in_its_own_message(
     response = as_staff.post(NEW, urlencode([(field, another), *values.items()]), content_type=FORM)
     assert response.status_code == 200
     assert "was sent twice with different values. The later values are below" in page_text(response)
-    kept = on_page(response)
-    assert {name: kept[name] for name in FIELDS} == {name: values[name] for name in FIELDS}
-    assert kept["token"] != values["token"]
+    returned = on_page(response)
+    assert {name: returned[name] for name in FIELDS} == {name: values[name] for name in FIELDS}
+    assert returned["token"] != values["token"]
     assert creates(sandbox) == []
 
 
@@ -258,8 +258,8 @@ def test_twice_the_limit_of_every_list_is_reported_with_all_rows_within_two_seco
     started = time.thread_time()
     response = as_staff.post(NEW, urlencode(values), content_type=FORM)
     seconds = time.thread_time() - started
-    said = {line.message for line in response.context["errors"]}
-    assert len(said) == (2 if wrong else 3)
+    messages_shown = {line.message for line in response.context["errors"]}
+    assert len(messages_shown) == (2 if wrong else 3)
     assert len(response.context["errors"]) == (480 if wrong else 3)
     assert typed(on_page(response)) == typed(values)
     assert creates(sandbox) == []
@@ -298,7 +298,9 @@ def test_as_many_identifiers_as_permitted_are_sent(
     as_staff: Client, sandbox: SandboxServer, count: int
 ) -> None:
     pairs = [("ProfileSystem", f"PS-{index}") for index in range(count)]
-    status, _kept, _told = post(as_staff, urlencode(posted(clean(), **identifier_rows(pairs))).encode())
+    status, _returned, _reported = post(
+        as_staff, urlencode(posted(clean(), **identifier_rows(pairs))).encode()
+    )
     assert status == 303
     [stored] = sandbox.sandbox.consumers(SAMPLE_ORDER)
     found = [(pair["provider"], pair["id"]) for pair in json.loads(stored.body).get("identifiers", [])]
@@ -348,8 +350,8 @@ REFERENCES = [
 def test_no_odd_order_reference_reaches_the_api(as_staff: Client, sandbox: SandboxServer) -> None:
     for reference in REFERENCES:
         values = {**base(), "order_ref": reference}
-        status, kept, told = post(as_staff, urlencode(values).encode())
-        assert (status, told, kept["order_ref"]) == (200, True, reference)
+        status, returned, reported = post(as_staff, urlencode(values).encode())
+        assert (status, reported, returned["order_ref"]) == (200, True, reference)
         as_staff.get("/orders/", {"order_ref": reference})
         assert as_staff.get(f"/orders/{quote_plus(reference)}/").status_code in (301, 302, 404)
     assert sandbox.sandbox.requests() == []
@@ -394,7 +396,7 @@ def test_date_before_today_does_not_depend_on_the_servers_time_zone(
 def test_birth_in_the_year_1_is_sent_and_shown_on_the_receipt(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
-    status, _kept, _told = post(as_staff, urlencode({**base(), "date_of_birth": "1 1 0001"}).encode())
+    status, _returned, _reported = post(as_staff, urlencode({**base(), "date_of_birth": "1 1 0001"}).encode())
     assert status == 303
     [stored] = sandbox.sandbox.consumers(SAMPLE_ORDER)
     assert json.loads(stored.body)["dateOfBirth"] == "0001-01-01T00:00:00Z"

@@ -155,9 +155,9 @@ def test_single_field_is_required_exactly_when_the_setting_names_it(field: str, 
     assert messages(posted(FULL, **{field: ""})) == {}
     settings.REQUIRED_FIELDS = [field]
     empty = "" if field in ("title", "gender", "country") else " "
-    [(where, said)] = messages(posted(FULL, **{field: empty})).items()
+    [(where, error)] = messages(posted(FULL, **{field: empty})).items()
     assert where.startswith(f"#id_{field}")
-    assert said == str(MISSING[field])
+    assert error == str(MISSING[field])
     assert messages(posted(FULL)) == {}
 
 
@@ -232,9 +232,9 @@ def test_sufficient_identity_is_required_if_the_setting_says_so(
 ) -> None:
     settings.IDENTITY_REQUIRED, settings.EMAIL_IDENTIFIES = True, by_email
     values = posted(clean(), **rows("emails", emails), **identifier_rows(identifiers))
-    said = messages(values, "ProfileSystem")
+    error = messages(values, "ProfileSystem")
     wanted = {"#id_identifiers-0-id": "Enter an identifier of one of the listed providers"}
-    assert said == ({} if enough else wanted)
+    assert error == ({} if enough else wanted)
 
 
 # --- Lists of rows --------------------------------------------------------------------------------
@@ -268,9 +268,9 @@ def test_more_than_the_limit_is_reported_and_every_row_stays(
 def test_twice_the_limit_gets_the_clear_error(prefix: str, setting: str, settings: Settings) -> None:
     limit = getattr(settings, setting)
     values = posted(clean(), **_many(prefix, min(2 * limit, 100) if prefix == "phone_numbers" else 2 * limit))
-    [(where, said)] = messages(values).items()
+    [(where, error)] = messages(values).items()
     assert where == f"#{prefix}"
-    assert said.startswith(f"Enter at most {limit} ")
+    assert error.startswith(f"Enter at most {limit} ")
     assert len(values) < settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
 
 
@@ -294,7 +294,7 @@ def test_empty_rows_are_ignored_at_any_position() -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "where", "said"),
+    ("row", "where", "error"),
     [
         (("", "42"), "#id_identifiers-1-provider", "Choose the provider of this identifier"),
         (("ProfileSystem", ""), "#id_identifiers-1-id", "Enter the ID for this provider"),
@@ -302,14 +302,14 @@ def test_empty_rows_are_ignored_at_any_position() -> None:
     ],
 )
 def test_half_filled_identifier_is_an_error_at_the_missing_half(
-    row: tuple[str, str], where: str, said: str
+    row: tuple[str, str], where: str, error: str
 ) -> None:
     values = posted(clean(), **identifier_rows([("ProfileSystem", "1"), row]))
-    assert messages(values, "ProfileSystem") == {where: said}
+    assert messages(values, "ProfileSystem") == {where: error}
 
 
 @pytest.mark.parametrize(
-    ("values", "where", "said"),
+    ("values", "where", "error"),
     [
         (
             rows("emails", ["ida@example.com", "other@example.com", "ida@EXAMPLE.com"]),
@@ -328,8 +328,8 @@ def test_half_filled_identifier_is_an_error_at_the_missing_half(
         ),
     ],
 )
-def test_duplicate_value_is_an_error_at_the_second(values: dict[str, str], where: str, said: str) -> None:
-    assert messages(posted(clean(), **values)) == {where: said}
+def test_duplicate_value_is_an_error_at_the_second(values: dict[str, str], where: str, error: str) -> None:
+    assert messages(posted(clean(), **values)) == {where: error}
 
 
 def test_all_errors_are_shown_together_in_the_order_of_the_page(settings: Settings) -> None:

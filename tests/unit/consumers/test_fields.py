@@ -136,9 +136,9 @@ def test_101st_character_is_reported_and_nothing_is_truncated(field: str, messag
 @pytest.mark.parametrize("field", ["first_name", "last_name", "nationality", "passport_number"])
 def test_control_characters_are_refused_and_the_text_stays(field: str, text: str) -> None:
     values = posted(FULL, **{field: text})
-    [(where, said)] = messages(values).items()
+    [(where, errors)] = messages(values).items()
     assert where == f"#id_{field}"
-    assert said in (CONTROL, "Null characters are not allowed.")
+    assert errors in (CONTROL, "Null characters are not allowed.")
     assert read(values).form[field].value() == text
 
 
@@ -180,8 +180,8 @@ def test_before_today_is_in_utc_whatever_the_local_clock(now: str, zone: str) ->
     with time_machine.travel(local, tick=False), timezone.override(zone):
         assert sent(posted(FULL, date_of_birth="6 March 2026")).date_of_birth == datetime.date(2026, 3, 6)
         for day in ("7 March 2026", "8 March 2026", "7 March 2126"):
-            said = messages(posted(FULL, date_of_birth=day))
-            assert said == {"#id_date_of_birth": "Date of birth must be before today"}
+            errors = messages(posted(FULL, date_of_birth=day))
+            assert errors == {"#id_date_of_birth": "Date of birth must be before today"}
 
 
 # --- E-mail addresses and phone numbers -----------------------------------------------------------
@@ -237,8 +237,8 @@ def test_email_addresses_are_read_as_a_mail_program_writes_them(pasted: str) -> 
 
 
 def test_same_mailbox_in_another_case_is_a_duplicate() -> None:
-    said = messages(posted(FULL, **rows("emails", ["Jane@example.com", "jane@Example.com"])))
-    assert said == {"#id_emails-1-value": "This email address is already in the list"}
+    errors = messages(posted(FULL, **rows("emails", ["Jane@example.com", "jane@Example.com"])))
+    assert errors == {"#id_emails-1-value": "This email address is already in the list"}
 
 
 # --- Values that are changed before sending -------------------------------------------------------

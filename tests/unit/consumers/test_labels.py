@@ -37,14 +37,14 @@ def test_every_code_is_known_or_shows_its_status() -> None:
 
 @pytest.mark.parametrize("code", CODES)
 def test_every_code_of_the_client_has_a_label(code: str) -> None:
-    said = labels.reason(Submission(error_code=code, outcome=Outcome.UNKNOWN))
+    label = labels.reason(Submission(error_code=code, outcome=Outcome.UNKNOWN))
     if status := A_STATUS.fullmatch(code):
-        assert said == f"Sitecore CDP answered with an error ({status[1]})."
+        assert label == f"Sitecore CDP answered with an error ({status[1]})."
     else:
         assert code in labels.REASONS
-        assert said == str(labels.REASONS[code])
-    assert said.endswith(".")
-    assert not re.search(r"please|sorry|invalid", said, re.IGNORECASE)
+        assert label == str(labels.REASONS[code])
+    assert label.endswith(".")
+    assert not re.search(r"please|sorry|invalid", label, re.IGNORECASE)
 
 
 def test_without_an_error_there_is_no_reason() -> None:
@@ -70,8 +70,8 @@ def test_every_outcome_has_its_own_headline(outcome: Outcome) -> None:
 
 @pytest.mark.parametrize("code", [*labels.WARNINGS])
 def test_every_warning_has_a_label(code: str) -> None:
-    said = labels.warning_text(EntryWarning(code, "order_ref", part="МР"))
-    assert said == str(labels.WARNINGS[code]).replace("%(letters)s", "М Р")
+    label = labels.warning_text(EntryWarning(code, "order_ref", part="МР"))
+    assert label == str(labels.WARNINGS[code]).replace("%(letters)s", "М Р")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_similar_consumer_is_shown_with_its_outcome_and_equal_fields(outcome: Ou
 
 
 @pytest.mark.parametrize(
-    ("message", "said"),
+    ("message", "label"),
     [
         (
             "gender: must be one of male, female",
@@ -105,8 +105,8 @@ def test_similar_consumer_is_shown_with_its_outcome_and_equal_fields(outcome: Ou
         ("emails:", "Sitecore CDP did not accept this value: emails:"),
     ],
 )
-def test_vendors_message_is_shown_without_its_technical_field_name(message: str, said: str) -> None:
-    assert labels.vendor_field_message(Submission(encrypted_vendor_message=encrypt(message))) == said
+def test_vendors_message_is_shown_without_its_technical_field_name(message: str, label: str) -> None:
+    assert labels.vendor_field_message(Submission(encrypted_vendor_message=encrypt(message))) == label
 
 
 def test_normalisation_is_named_at_its_field_and_an_unchanged_value_is_not() -> None:
@@ -122,7 +122,7 @@ def test_every_normalisation_and_phone_fault_has_a_label() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "said"),
+    ("number", "label"),
     [
         ("085 123 4567", "Ireland: +353851234567"),
         ("+44 20 7946 0018", "United Kingdom: +442079460018"),
@@ -144,11 +144,11 @@ def test_every_normalisation_and_phone_fault_has_a_label() -> None:
         ("reception", "reception cannot be read as a phone number. It will be sent as typed."),
     ],
 )
-def test_phone_number_shows_its_reading_or_the_reason_why_not(number: str, said: str) -> None:
-    assert labels.phone_reading(number, phones.read(number)) == said
+def test_phone_number_shows_its_reading_or_the_reason_why_not(number: str, label: str) -> None:
+    assert labels.phone_reading(number, phones.read(number)) == label
 
 
 def test_example_country_code_is_of_another_country(settings: Settings) -> None:
     settings.PHONE_REGION = "FR"
-    said = labels.phone_reading("08 123", phones.read("08 123"))
-    assert said == "08 123 is not a valid number in France. Add the country code, such as +44."
+    label = labels.phone_reading("08 123", phones.read("08 123"))
+    assert label == "08 123 is not a valid number in France. Add the country code, such as +44."

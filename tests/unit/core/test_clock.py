@@ -53,11 +53,11 @@ class Machine:
 
     def execute(self, statement: str) -> None:
         self.uptime += self.round_trip / 2
-        self.told = self.true
+        self.answered_time = self.true
         self.uptime += self.round_trip / 2
 
     def fetchone(self) -> tuple[dt.datetime]:
-        return (self.told,)
+        return (self.answered_time,)
 
 
 @pytest.fixture
@@ -172,8 +172,8 @@ def test_taking_a_connection_measures_and_reports_the_offset(monkeypatch: pytest
         stored = MachineClock.objects.get()
         with connection.cursor() as cursor:
             cursor.execute("SELECT clock_timestamp()")
-            [told] = cursor.fetchone()
-        assert abs(clock.now() - told) < dt.timedelta(seconds=1)
+            [database_time] = cursor.fetchone()
+        assert abs(clock.now() - database_time) < dt.timedelta(seconds=1)
     assert stored.ahead == pytest.approx(AHEAD.total_seconds(), abs=1)
 
 

@@ -55,9 +55,9 @@ def test_query_after_a_lost_connection_in_a_transaction_is_lost_too(
 
     # Django remembers the error of an earlier transaction of the connection and names it as the cause.
     monkeypatch.setattr(connection, "rollback_exc", DatabaseError("of an earlier transaction"))
-    with pytest.raises(transaction.TransactionManagementError) as told:
+    with pytest.raises(transaction.TransactionManagementError) as raised_error:
         goes_on()
-    assert is_database_unavailable(told.value)
+    assert is_database_unavailable(raised_error.value)
 
 
 def test_sign_in_whose_session_cannot_be_written_is_reported_as_temporary(

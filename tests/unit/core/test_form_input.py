@@ -38,7 +38,7 @@ class Choose(PortalForm):
     )
 
     def clean_name(self) -> str:
-        raise ValidationError("what the last value alone is told")
+        raise ValidationError("error of the last value")
 
 
 # --- Repeated values ------------------------------------------------------------------------------

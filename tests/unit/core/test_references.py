@@ -174,13 +174,13 @@ def test_every_reference_field_names_the_other_kind_it_was_given(
     form: Callable[[QueryDict], forms.Form], name: str, kind: RecordKind
 ) -> None:
     other = RecordKind.GUEST if kind is not RecordKind.GUEST else RecordKind.ORDER
-    for typed, said in (
+    for typed, named in (
         (LINKS[other][0], f"This link leads to {'a guest' if other is RecordKind.GUEST else 'an order'}. "),
         ("https://app.boxever.com/#/dashboard", "This link contains no such reference. "),
         ("jane@example.com", "This is an email address. "),
     ):
         [message] = filled(form, name, typed).errors[name]
-        assert str(message).startswith(f"{said}Enter the ")
+        assert str(message).startswith(f"{named}Enter the ")
 
 
 # --- The same reference ---------------------------------------------------------------------------

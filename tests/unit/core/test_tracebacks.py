@@ -7,7 +7,7 @@ def _read(text: str) -> int:
     return int(text)
 
 
-def _told(way: str) -> str:
+def _traceback(way: str) -> str:
     """The traceback of an exception that was raised while handling another one."""
     try:
         try:
@@ -29,26 +29,26 @@ def _raise_anew() -> None:
 
 
 def test_traceback_has_places_and_classes_and_no_messages() -> None:
-    told = _told("meanwhile")
-    lines = told.splitlines()
+    traceback_text = _traceback("meanwhile")
+    lines = traceback_text.splitlines()
     assert lines[-1] == "builtins.KeyError"
     assert "builtins.ValueError" in lines
     assert lines.index("builtins.ValueError") < lines.index(CONTEXT) < lines.index("builtins.KeyError")
-    assert "in _told" in told
-    assert "MARKER" not in told
-    assert "marker-of-the-note" not in told
+    assert "in _traceback" in traceback_text
+    assert "MARKER" not in traceback_text
+    assert "marker-of-the-note" not in traceback_text
 
 
 def test_cause_differs_from_context_and_a_suppressed_one_is_omitted() -> None:
-    assert CAUSE in _told("cause")
-    assert "ValueError" not in _told("hidden").splitlines()
+    assert CAUSE in _traceback("cause")
+    assert "ValueError" not in _traceback("hidden").splitlines()
 
 
 def test_cycle_of_exceptions_ends() -> None:
     first, second = ValueError("a"), TypeError("b")
     first.__cause__, second.__cause__ = second, first
-    told = without_text((ValueError, first, None)).splitlines()
-    assert [line for line in told if line.startswith("builtins.")] == [
+    traceback_text = without_text((ValueError, first, None)).splitlines()
+    assert [line for line in traceback_text if line.startswith("builtins.")] == [
         "builtins.TypeError",
         "builtins.ValueError",
     ]

@@ -83,11 +83,11 @@ def test_every_number_equals_a_manual_count(
     rows: list[tuple[int, Outcome, dt.datetime, int | None]],
     zone: str,
 ) -> None:
-    kept = stored(bare(people[who], what, at, duration_ms=took) for who, what, at, took in rows)
+    saved = stored(bare(people[who], what, at, duration_ms=took) for who, what, at, took in rows)
     with timezone.override(ZoneInfo(zone)):
         found = figures()
-        days = Counter((one.submitted_at.astimezone(ZoneInfo(zone)).date(), one.outcome) for one in kept)
-    assert found.total == len(kept)
+        days = Counter((one.submitted_at.astimezone(ZoneInfo(zone)).date(), one.outcome) for one in saved)
+    assert found.total == len(saved)
     assert len(found.bars) <= MAX_BARS
     for bar in found.bars:
         for outcome in Outcome:
@@ -98,19 +98,19 @@ def test_every_number_equals_a_manual_count(
             )
             assert bar.outcomes[outcome] == by_supervisor
     assert found.outcomes == {
-        outcome: number for outcome in Outcome if (number := sum(one.outcome == outcome for one in kept))
+        outcome: number for outcome in Outcome if (number := sum(one.outcome == outcome for one in saved))
     }
     assert {(one.id, one.total, one.created) for one in found.people} == {
         (str(who.pk), len(own), sum(one.outcome == Outcome.CREATED for one in own))
         for who in people
-        if (own := [one for one in kept if one.actor_id == who.pk])
+        if (own := [one for one in saved if one.actor_id == who.pk])
     }
     failures = Counter(
-        (one.outcome, one.error_code) for one in kept if one.outcome in ("rejected", "not_sent")
+        (one.outcome, one.error_code) for one in saved if one.outcome in ("rejected", "not_sent")
     )
     assert {(one.outcome, one.code): one.count for one in found.reasons} == failures
-    _check_answers(found, [one.duration_ms for one in kept if one.duration_ms is not None])
-    unknown = [one for one in kept if one.outcome == Outcome.UNKNOWN]
+    _check_answers(found, [one.duration_ms for one in saved if one.duration_ms is not None])
+    unknown = [one for one in saved if one.outcome == Outcome.UNKNOWN]
     assert found.open.total == len(unknown)
     assert found.open.oldest_at == min((one.submitted_at for one in unknown), default=None)
 
@@ -122,13 +122,13 @@ def _check_answers(found: Figures, took: list[int]) -> None:
             span.least <= one and (span.under is None or one < span.under) for one in took
         )
     assert answers.total == len(took)
-    for told, percent in ((answers.half_under, 50), (answers.most_under, 95)):
+    for percentile, percent in ((answers.half_under, 50), (answers.most_under, 95)):
         needed = sorted(took)[-(-len(took) * percent // 100) - 1] if took else None
         if needed is None or needed >= LONGEST_TOLD:
-            assert told is None
+            assert percentile is None
         else:
-            assert told is not None
-            assert needed < told <= needed * 1.1 + 10  # true, and no more than two digits off
+            assert percentile is not None
+            assert needed < percentile <= needed * 1.1 + 10  # true, and no more than two digits off
 
 
 @pytest.mark.parametrize(
@@ -237,10 +237,10 @@ def test_unknown_submissions_are_counted_by_age_and_the_oldest_is_named(people: 
     least = dt.timedelta(microseconds=1)
     ages = [-dt.timedelta(hours=1), dt.timedelta(0)]
     ages += [edge - off for edge in AGE_EDGES[1:] for off in (least, dt.timedelta(0))]
-    kept = stored(bare(people[0], Outcome.UNKNOWN, NOW - age) for age in ages)
+    saved = stored(bare(people[0], Outcome.UNKNOWN, NOW - age) for age in ages)
     found = figures(SubmissionFilter(since=NOW - dt.timedelta(days=30))).open
     assert found.ages == (3, 2, 2, 1)
-    assert (found.oldest_id, found.oldest_at) == (kept[-1].public_id, NOW - AGE_EDGES[-1])
+    assert (found.oldest_id, found.oldest_at) == (saved[-1].public_id, NOW - AGE_EDGES[-1])
     assert found.elsewhere == 0
 
 

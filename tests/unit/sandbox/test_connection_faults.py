@@ -27,7 +27,7 @@ def either(request: pytest.FixtureRequest, start: Start) -> SandboxServer:
 
 
 @pytest.fixture
-def kept(server: SandboxServer) -> Iterator[http.client.HTTPConnection]:
+def open_connection(server: SandboxServer) -> Iterator[http.client.HTTPConnection]:
     """A connection that was open before any connection was refused."""
     connection = Caller(server.base_url).connection()
     connection.connect()
@@ -81,21 +81,21 @@ def test_refusal_ends_by_itself_on_the_same_port(server: SandboxServer) -> None:
 
 
 def test_open_connection_stays_and_can_clear_the_refusal(
-    server: SandboxServer, kept: http.client.HTTPConnection
+    server: SandboxServer, open_connection: http.client.HTTPConnection
 ) -> None:
-    assert control(kept, "POST", {"fault": "refuse"}) == 201
+    assert control(open_connection, "POST", {"fault": "refuse"}) == 201
     with pytest.raises(ConnectionRefusedError):
         ask(server)
-    assert control(kept, "DELETE") == 204
+    assert control(open_connection, "DELETE") == 204
     assert ask(server) == 200
 
 
 def test_request_does_not_use_up_the_fault_of_a_connection(
-    server: SandboxServer, kept: http.client.HTTPConnection
+    server: SandboxServer, open_connection: http.client.HTTPConnection
 ) -> None:
-    assert control(kept, "POST", {"fault": "reset_on_accept"}) == 201
-    kept.request("POST", f"{ORDER}/consumers", '{"firstName": "a", "lastName": "b"}', HEADERS)
-    assert kept.getresponse().read()
+    assert control(open_connection, "POST", {"fault": "reset_on_accept"}) == 201
+    open_connection.request("POST", f"{ORDER}/consumers", '{"firstName": "a", "lastName": "b"}', HEADERS)
+    assert open_connection.getresponse().read()
 
     with pytest.raises(ConnectionError):
         ask(server)

@@ -179,8 +179,8 @@ def test_answer_about_another_person_uses_the_order(caller: Caller, server: Sand
     path = f"/v2.1/orderConsumers/{newest}"
     for fault, name in (("known_ref", "Tully"), ("another_consumer_after", "First")):
         server.sandbox.faults.arm(Armed(fault, operation="retrieve_order_consumer"))
-        said = caller.get(path).json
-        assert (said["ref"], said["lastName"]) == (first["ref"], name)
+        answered = caller.get(path).json
+        assert (answered["ref"], answered["lastName"]) == (first["ref"], name)
     assert caller.get(path).json["ref"] == newest
 
 

@@ -9,7 +9,7 @@ from sandbox.faults.armed import REFUSE, Armed
 from sandbox.faults.table import ROWS, Row
 from sandbox.options import PRACTICE_API_TOKEN, PRACTICE_CLIENT_KEY
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.cdp_clients import JANE, client_of, soon
+from tests.support.cdp_clients import JANE, client_of, far_deadline
 from tests.unit.sandbox.conftest import Start
 
 PAUSES = {"slow": 0.1, "late_work": 0.1}  # seconds
@@ -30,7 +30,7 @@ def client_with(server: SandboxServer, *, limit: float, tls: str) -> CdpClient:
 
 def outcome_of_a_create(client: CdpClient) -> str:
     try:
-        client.create_order_consumer(SAMPLE_ORDER, JANE, deadline=soon())
+        client.create_order_consumer(SAMPLE_ORDER, JANE, deadline=far_deadline())
     except CdpError as error:
         return error.outcome
     return "created"
@@ -39,7 +39,7 @@ def outcome_of_a_create(client: CdpClient) -> str:
 @pytest.mark.parametrize("tls", ["", "good"])
 def test_every_fault_has_the_outcome_work_and_requests_of_the_table(start: Start, tls: str) -> None:
     server = start(tls)
-    patient, hasty = client_with(server, limit=5, tls=tls), client_with(server, limit=0.25, tls=tls)
+    slow_client, fast_client = client_with(server, limit=5, tls=tls), client_with(server, limit=0.25, tls=tls)
     seen, expected = {}, {}
     for row in ROWS:
         outcome = row.outcome_over_tls if tls else row.outcome
@@ -47,7 +47,7 @@ def test_every_fault_has_the_outcome_work_and_requests_of_the_table(start: Start
             continue
         consumers, requests = len(server.sandbox.consumers()), server.sandbox.requests()
         server.sandbox.faults.arm(Armed(row.fault, seconds=PAUSES.get(row.fault)))
-        concluded = outcome_of_a_create(hasty if row.fault.startswith(ENDLESS) else patient)
+        concluded = outcome_of_a_create(fast_client if row.fault.startswith(ENDLESS) else slow_client)
         if row.fault == REFUSE:
             server.sandbox.faults.clear()
         made = len(server.sandbox.consumers()) - consumers

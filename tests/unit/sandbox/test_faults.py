@@ -17,7 +17,7 @@ DONE = {name for name, fault in REQUEST_FAULTS.items() if fault.done}
 
 
 @pytest.fixture
-def patient(server: SandboxServer) -> Iterator[socket.socket]:
+def bare_connection(server: SandboxServer) -> Iterator[socket.socket]:
     """A bare connection."""
     address = Caller(server.base_url)
     with socket.create_connection((address.host, address.port), timeout=5) as connection:
@@ -71,12 +71,12 @@ def test_fault_order_has_its_fault_and_the_work_is_done_or_not(
 
 @pytest.mark.parametrize("name", ["reset_after", "reset_before"])
 def test_reset_is_an_rst_and_the_work_is_done_or_not(
-    server: SandboxServer, patient: socket.socket, name: str
+    server: SandboxServer, bare_connection: socket.socket, name: str
 ) -> None:
-    patient.sendall(create_text(FAULT_ORDERS[name]))
+    bare_connection.sendall(create_text(FAULT_ORDERS[name]))
 
     with pytest.raises(ConnectionResetError):
-        patient.recv(1)
+        bare_connection.recv(1)
 
     assert len(server.sandbox.consumers(FAULT_ORDERS[name])) == (name in DONE)
     (counted,) = server.sandbox.requests()
@@ -85,27 +85,27 @@ def test_reset_is_an_rst_and_the_work_is_done_or_not(
 
 @pytest.mark.parametrize("name", ["no_answer_after", "no_answer_before"])
 def test_no_answer_holds_the_connection_until_the_client_disconnects(
-    server: SandboxServer, patient: socket.socket, name: str
+    server: SandboxServer, bare_connection: socket.socket, name: str
 ) -> None:
-    patient.sendall(create_text(FAULT_ORDERS[name]))
+    bare_connection.sendall(create_text(FAULT_ORDERS[name]))
     wait_for_request(server)
-    patient.settimeout(0.5)
+    bare_connection.settimeout(0.5)
 
     with pytest.raises(TimeoutError):
-        patient.recv(1)
+        bare_connection.recv(1)
 
     assert len(server.sandbox.consumers(FAULT_ORDERS[name])) == (name in DONE)
-    patient.shutdown(socket.SHUT_WR)
-    patient.settimeout(5)
-    assert patient.recv(1) == b""
+    bare_connection.shutdown(socket.SHUT_WR)
+    bare_connection.settimeout(5)
+    assert bare_connection.recv(1) == b""
 
 
-def test_no_answer_ends_by_itself(server: SandboxServer, patient: socket.socket) -> None:
+def test_no_answer_ends_by_itself(server: SandboxServer, bare_connection: socket.socket) -> None:
     server.sandbox.faults.arm(Armed("no_answer_before", seconds=0.2))
 
-    patient.sendall(create_text(SAMPLE_ORDER))
+    bare_connection.sendall(create_text(SAMPLE_ORDER))
 
-    assert patient.recv(1) == b""
+    assert bare_connection.recv(1) == b""
 
 
 def test_slow_answer_is_late_but_correct(caller: Caller, server: SandboxServer) -> None:
@@ -119,16 +119,16 @@ def test_slow_answer_is_late_but_correct(caller: Caller, server: SandboxServer) 
 
 
 def test_late_work_is_done_although_the_client_disconnected(
-    server: SandboxServer, patient: socket.socket
+    server: SandboxServer, bare_connection: socket.socket
 ) -> None:
     server.sandbox.faults.arm(Armed("late_work", seconds=0.4))
-    patient.sendall(create_text(SAMPLE_ORDER))
+    bare_connection.sendall(create_text(SAMPLE_ORDER))
     wait_for_request(server)
     (early,) = server.sandbox.requests()
     assert (early.done, early.status, early.fault) == (False, None, "late_work")
     assert server.sandbox.consumers(SAMPLE_ORDER) == []
 
-    patient.close()
+    bare_connection.close()
     time.sleep(0.6)
 
     (late,) = server.sandbox.requests()

@@ -110,7 +110,7 @@ def test_gap_is_an_empty_page_with_a_next_link(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "asked_freshly", "otherwise", "says_age"),
+    ("kind", "asked_freshly", "otherwise", "has_age"),
     [
         ("none", 1, 1, False),
         ("obeying", 1, 0, True),
@@ -119,7 +119,7 @@ def test_gap_is_an_empty_page_with_a_next_link(caller: Caller) -> None:
     ],
 )
 def test_cache_repeats_the_first_answer(
-    caller: Caller, kind: str, asked_freshly: int, otherwise: int, says_age: bool
+    caller: Caller, kind: str, asked_freshly: int, otherwise: int, has_age: bool
 ) -> None:
     switch(caller, cache=kind)
     assert listed(caller) == []
@@ -131,7 +131,7 @@ def test_cache_repeats_the_first_answer(
     caller.create(SAMPLE_ORDER)
     reply = caller.get(f"{consumers_path(SAMPLE_ORDER)}?limit=100")
     assert len(reply.json["items"]) == 1 + otherwise
-    assert ("Age" in reply.headers) is says_age
+    assert ("Age" in reply.headers) is has_age
 
 
 @pytest.mark.parametrize(

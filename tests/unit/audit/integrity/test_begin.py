@@ -92,10 +92,10 @@ def test_other_machine_reports_a_problem_until_it_adopts_the_new_beginning(
 
 def test_one_line_from_the_log_shipper_is_sufficient(on: Callable[[str], Path], retained: Path) -> None:
     *_, last = retained.read_text().splitlines(keepends=True)
-    kept = on("kept")
-    kept.write_text(last)
+    shipped = on("kept")
+    shipped.write_text(last)
     on("new")
-    begin(kept)
+    begin(shipped)
     assert verify().verdict is Verdict.UNCHANGED
 
 

@@ -116,12 +116,12 @@ def test_no_event_mentions_a_signature_missing_from_the_file(
     sign_checkpoint(worker)
     with transaction.atomic():
         record(Event(SUBMISSION_VIEWED, worker))
-    told = AuditEvent.objects.count()
+    count = AuditEvent.objects.count()
     with monkeypatch.context() as patched:
         fill_up(patched, after=after)
         with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
             sign_checkpoint(worker)
-    assert AuditEvent.objects.count() == told
+    assert AuditEvent.objects.count() == count
     assert verify().verdict is Verdict.UNCHANGED
     with transaction.atomic():
         record(Event(SUBMISSION_VIEWED, worker))

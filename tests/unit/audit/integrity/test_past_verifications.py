@@ -42,7 +42,7 @@ def alter(event: AuditEvent, **columns: Any) -> None:
     put([*rows.values()])
 
 
-def told(event: AuditEvent, **values: Any) -> str:
+def data_with(event: AuditEvent, **values: Any) -> str:
     return json.dumps({**event.details, **values})
 
 
@@ -62,7 +62,7 @@ def told(event: AuditEvent, **values: Any) -> str:
     ],
 )
 def test_data_that_no_verification_writes_are_a_problem(verified: AuditEvent, values: dict[str, Any]) -> None:
-    alter(verified, data=told(verified, **values))
+    alter(verified, data=data_with(verified, **values))
     assert standing_problem() == verified
     assert latest_whole_verification() is None
 
@@ -91,7 +91,7 @@ def test_failure_cannot_be_altered_into_a_success(verified: AuditEvent) -> None:
     bad = latest_verification()
     assert bad is not None
     put([*good, stored()[bad.seq]])
-    alter(bad, data=told(bad, verdict="unchanged", about=None))
+    alter(bad, data=data_with(bad, verdict="unchanged", about=None))
     assert standing_problem() == bad
 
 

@@ -84,15 +84,15 @@ def test_verification_has_no_false_alarm_and_no_miss(
         # Events that are not signed yet can be rewritten by anyone with write access to the database,
         # including the head, if no event mentions a missing checkpoint.
         claims = [row["data"] for row in rows if row["action"] == "audit.checkpoint_signed"]
-        told = claims in ([], [good[SIGNED]["data"]])
-        assert (verdict, seq) == ("unchanged", None) if told else verdict == "checkpoints_damaged"
+        is_consistent = claims in ([], [good[SIGNED]["data"]])
+        assert (verdict, seq) == ("unchanged", None) if is_consistent else verdict == "checkpoints_damaged"
     else:
         assert verdict not in ("unchanged", "unsigned")
         first = next((n for n, row in enumerate(good) if n >= len(rows) or rows[n] != row), len(good)) + 1
         assert seq is not None
-        assert seq >= first - 1, "The break is told where everything was still good"
+        assert seq >= first - 1, "The break is reported before the first difference"
         if verdict not in ("rewritten", "tail_cut", "head_differs"):
-            assert seq <= first, "The break is told behind the first difference"
+            assert seq <= first, "The break is reported after the first difference"
 
 
 def _log(tmp_path: Path) -> tuple[Rows, Path]:

@@ -133,11 +133,11 @@ def test_value_that_the_portal_never_stores_is_an_alteration(log: Path, value: s
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL's columns have one type")
-@pytest.mark.parametrize(("column", "told"), [("hash", 4), ("previous_hash", 4), ("actor_name", 4)])
-def test_same_text_as_bytes_is_an_alteration(log: Path, column: str, told: int) -> None:
+@pytest.mark.parametrize(("column", "reported"), [("hash", 4), ("previous_hash", 4), ("actor_name", 4)])
+def test_same_text_as_bytes_is_an_alteration(log: Path, column: str, reported: int) -> None:
     with lift_triggers(connection), connection.cursor() as cursor:
         cursor.execute(f"UPDATE audit_event SET {column} = CAST({column} AS BLOB) WHERE seq = 4")
-    assert found() == ("changed", told)
+    assert found() == ("changed", reported)
 
 
 def test_alterations_cover_every_field() -> None:
@@ -373,10 +373,10 @@ def test_log_without_its_oldest_rows_up_to_a_checkpoint_verifies(log: Path) -> N
     assert found() == ("missing", C1 + 1)
 
 
-@pytest.mark.parametrize(("seq", "told"), [(-(2**63), -(2**53) + 1), (2**63 - 1, 2**53 - 1), (4, 4)])
-def test_alteration_is_recorded_wherever_its_row_was_moved(log: Path, seq: int, told: int) -> None:
+@pytest.mark.parametrize(("seq", "reported"), [(-(2**63), -(2**53) + 1), (2**63 - 1, 2**53 - 1), (4, 4)])
+def test_alteration_is_recorded_wherever_its_row_was_moved(log: Path, seq: int, reported: int) -> None:
     result = Result(Verdict.INSERTED, seq, None, 1, 3, "", whole=True)
-    assert AuditEvent.objects.get(seq=record_result(SIGNER, result)).details["about"] == told
+    assert AuditEvent.objects.get(seq=record_result(SIGNER, result)).details["about"] == reported
 
 
 def test_concurrent_readers_and_writers_raise_no_false_alarm(

@@ -32,7 +32,7 @@ def test_repeated_failures_cause_a_pause_that_one_answered_check_ends_for_all() 
     fail(circuit_breaker.FAILURE_THRESHOLD)
     assert not circuit_breaker.acquire(later(20))
     assert circuit_breaker.acquire(later(40))
-    assert not circuit_breaker.acquire(later(40)), "The others wait for what the first look brings"
+    assert not circuit_breaker.acquire(later(40)), "The others wait for the result of the first check"
     circuit_breaker.record_success(later(40))
     assert circuit_breaker.acquire(later(40))
     assert circuit_breaker.state().failures == 0

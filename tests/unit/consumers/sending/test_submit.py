@@ -110,11 +110,11 @@ def test_request_is_recorded_before_the_call_and_the_outcome_after_it_without_va
 ) -> None:
     on_record: list[str] = []
 
-    def look() -> None:
+    def inspect() -> None:
         on_record.extend(AuditEvent.objects.order_by("seq").values_list("action", flat=True))
         connection.close()
 
-    submission = submit(staff, client=client_that(before=look))
+    submission = submit(staff, client=client_that(before=inspect))
     assert on_record[-1] == "consumer.create_requested"
     assert actions_of(submission) == ["consumer.create_requested", "consumer.created"]
     [asked], [created] = events("consumer.create_requested"), events("consumer.created")
@@ -128,23 +128,23 @@ def test_request_is_recorded_before_the_call_and_the_outcome_after_it_without_va
 def test_row_is_sending_during_the_call(staff: User, sandbox: SandboxServer, settings: Settings) -> None:
     seen: list[tuple[str, datetime.timedelta]] = []
 
-    def look() -> None:
+    def inspect() -> None:
         row = Submission.objects.get()
         seen.append((row.outcome, row.deadline - row.submitted_at))
         connection.close()
 
-    submit(staff, client=client_that(before=look))
+    submit(staff, client=client_that(before=inspect))
     assert seen == [(Outcome.SENDING, datetime.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT))]
 
 
 def test_no_database_connection_is_held_during_the_call(staff: User, sandbox: SandboxServer) -> None:
     held: list[bool] = []
 
-    def look() -> None:
+    def inspect() -> None:
         held.append(connection.vendor != "sqlite" and connection.connection is not None)
         held.append(connection.in_atomic_block)
 
-    submit(staff, client=client_that(before=look))
+    submit(staff, client=client_that(before=inspect))
     assert held == [False, False]
 
 
@@ -370,12 +370,12 @@ def test_consumer_created_between_check_and_write_is_detected(
 ) -> None:
     write_before = submitting._store_submission
 
-    def somebody_is_quicker(*args: Any) -> Any:
+    def store_after_a_competitor(*args: Any) -> Any:
         monkeypatch.setattr(submitting, "_store_submission", write_before)
         submit(staff, other)
         return write_before(*args)
 
-    monkeypatch.setattr(submitting, "_store_submission", somebody_is_quicker)
+    monkeypatch.setattr(submitting, "_store_submission", store_after_a_competitor)
     with pytest.raises(NotConfirmed) as stop:
         submit(staff)
     assert [warning.submission for warning in stop.value.warnings] == [Submission.objects.get()]

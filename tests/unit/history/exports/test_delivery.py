@@ -242,12 +242,12 @@ def test_missing_folder_is_recorded(supervisor: User, settings: Settings) -> Non
 def test_failure_before_the_first_byte_allows_an_error_page(
     supervisor: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks, hung_up = threading.Semaphore(0), threading.Event()
+    checks, hung_up = threading.Semaphore(0), threading.Event()
     look = Delivery._look
 
     def counted(self: Delivery) -> None:
         look(self)
-        looks.release()
+        checks.release()
 
     monkeypatch.setattr(Delivery, "_look", counted)
     folder, settings.EXPORT_DIR = settings.EXPORT_DIR, "/nowhere/at/all"
@@ -255,7 +255,7 @@ def test_failure_before_the_first_byte_allows_an_error_page(
     with pytest.raises(ExportBroken, match="disk_failed"):
         file.wait_until_begun()
     for _ in range(2):
-        assert looks.acquire(timeout=TIMEOUT)
+        assert checks.acquire(timeout=TIMEOUT)
     file.close()
     settings.EXPORT_DIR = folder
     assert ended(export).failure_code == "disk_failed"

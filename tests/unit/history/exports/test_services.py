@@ -82,10 +82,10 @@ def test_note_is_encrypted_and_not_recorded(supervisor: User) -> None:
     assert decrypt(export.encrypted_note) == "for Mrs Marker"
     services.start(export, acting(supervisor))
     services.fail(export, FailureCode.FAULT, Progress(), acting(supervisor))
-    told = events("export.started") + events("export.failed")
-    assert [event.details["personal"] for event in told] == ["yes", "yes"]
-    assert told[0].details["reason"] == "other"
-    assert not any("Marker" in str(event.data) for event in told)
+    recorded = events("export.started") + events("export.failed")
+    assert [event.details["personal"] for event in recorded] == ["yes", "yes"]
+    assert recorded[0].details["reason"] == "other"
+    assert not any("Marker" in str(event.data) for event in recorded)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -164,8 +164,8 @@ def test_each_end_is_recorded_once_and_releases_the_slot(supervisor: User, end: 
     export.refresh_from_db()
     names = {"finish": "finished", "fail": "failed", "cancel": "cancelled"}
     assert (export.state, export.slot) == (names[end], None)
-    told = {name: len(events(f"export.{name}")) for name in names.values()}
-    assert told == {name: int(name == names[end]) for name in names.values()}
+    recorded = {name: len(events(f"export.{name}")) for name in names.values()}
+    assert recorded == {name: int(name == names[end]) for name in names.values()}
     [event] = events(f"export.{names[end]}")
     assert (event.actor_id, event.person) == (actor.id, None), "Nothing was done to anybody else"
     if end == "finish":

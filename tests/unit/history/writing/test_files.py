@@ -73,9 +73,9 @@ def test_csv_round_trips(
 ) -> None:
     stored(supervisor, rows)
     wanted = layout(format_, columns, separator=separator)
-    data, told = written(wanted)
+    data, done = written(wanted)
     assert from_csv(data, wanted) == expected(wanted)
-    assert told.rows == len(rows)
+    assert done.rows == len(rows)
 
 
 @some_rows
@@ -152,7 +152,7 @@ def test_pandas_and_duckdb_read_csv_alike(
 ) -> None:
     hostile(supervisor)
     wanted = layout(format_, ("order_ref", "person", "last_name", "emails"), separator=separator)
-    data, _told = written(wanted)
+    data, _done = written(wanted)
     file = tmp_path / "export.csv"
     file.write_bytes(data)
     rows = [*csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), delimiter=separator)]
@@ -186,7 +186,7 @@ def test_pandas_and_duckdb_read_json_lines_alike(supervisor: User, tmp_path: Pat
 def test_openpyxl_and_pandas_read_excel_files_alike(supervisor: User) -> None:
     hostile(supervisor)
     wanted = layout(Format.XLSX, ("order_ref", "last_name", "emails"))
-    data, _told = written(wanted)
+    data, _done = written(wanted)
     sheet = openpyxl.load_workbook(io.BytesIO(data)).active
     head, *rows = sheet.iter_rows()
     assert sheet.freeze_panes == "A2"
@@ -203,7 +203,7 @@ def test_no_line_of_a_spreadsheet_csv_begins_a_formula_with_any_separator(
     supervisor: User,
 ) -> None:
     hostile(supervisor)
-    data, _told = written(layout(Format.CSV, ("order_ref", "last_name")))
+    data, _done = written(layout(Format.CSV, ("order_ref", "last_name")))
     unseen = ' \u00a0\u200b\ufeff\u2060\u3000"'
     for line in re.split("[\r\n]", data.decode("utf-8-sig")):
         assert not line.lstrip(unseen).startswith(tuple("=+-@\t＝＋－＠﹦﹢﹣﹫"))
@@ -215,15 +215,15 @@ def test_file_of_one_empty_column_has_a_line_for_each_row(
     supervisor: User, format_: Format, key: str
 ) -> None:
     stored(supervisor, [{"consumer": NewConsumer("a", "b")}] * 3)
-    data, told = written(layout(format_, [key], byte_order_mark=False))
+    data, done = written(layout(format_, [key], byte_order_mark=False))
     assert data.decode() == f'{key}\n""\n""\n""\n'
-    assert told.rows == 3
+    assert done.rows == 3
 
 
 @pytest.mark.parametrize("format_", Format)
 def test_empty_selection_makes_a_complete_file(supervisor: User, format_: Format) -> None:
-    data, told = written(layout(format_))
-    assert told.rows == 0
+    data, done = written(layout(format_))
+    assert done.rows == 0
     assert expected(layout(format_)) == []
     if format_ is Format.XLSX:
         assert from_xlsx(data, len(COLUMNS)) == []
@@ -233,7 +233,7 @@ def test_empty_selection_makes_a_complete_file(supervisor: User, format_: Format
 
 @pytest.mark.parametrize("mark", [True, False])
 def test_byte_order_mark_is_written_on_request(supervisor: User, mark: bool) -> None:
-    data, _told = written(layout(Format.CSV, byte_order_mark=mark))
+    data, _done = written(layout(Format.CSV, byte_order_mark=mark))
     assert data.startswith(b"\xef\xbb\xbf") is mark
 
 
@@ -252,7 +252,7 @@ def test_times_have_the_zone_offset_of_their_moment(supervisor: User, zone: str,
     ]
     stored(supervisor, [{"submitted_at": moment} for moment in around])
     wanted = layout(format_, ("submitted_at", "resolved_at"), zone)
-    data, _told = written(wanted)
+    data, _done = written(wanted)
     if format_ is Format.JSONL:
         found = [[line["submitted_at"], line["resolved_at"] or ""] for line in json_lines(data)[1]]
     else:
@@ -264,11 +264,11 @@ def test_database_and_python_write_the_same_bytes(supervisor: User, monkeypatch:
     """With a personal column Python makes the lines; otherwise PostgreSQL may."""
     hostile(supervisor)
     for format_ in CSV:
-        by_database, _told = written(
+        by_database, _done = written(
             layout(format_, ("order_ref", "submitted_at", "http_status", "corrects"))
         )
         monkeypatch.setattr(Layout, "is_personal", True)
-        by_python, _told = written(layout(format_, ("order_ref", "submitted_at", "http_status", "corrects")))
+        by_python, _done = written(layout(format_, ("order_ref", "submitted_at", "http_status", "corrects")))
         monkeypatch.undo()
         assert by_database == by_python
 
@@ -300,11 +300,11 @@ def test_erased_consumers_are_empty_and_unreadable_ones_are_marked(
         ]
     )
     wanted = layout(Format.CSV_EXACT, ("last_name", "person"))
-    data, told = written(wanted)
+    data, done = written(wanted)
     assert [cells[0] for cells in from_csv(data, wanted)] == [
         UNREADABLE, UNREADABLE, "New", UNREADABLE, "", "Old"
     ]  # fmt: skip
-    assert (told.rows, told.unreadable) == (6, 3)
+    assert (done.rows, done.unreadable) == (6, 3)
     _first, lines, last = json_lines(written(layout(Format.JSONL, ("last_name", "emails")))[0])
     assert [line["last_name"] for line in lines] == [UNREADABLE, UNREADABLE, "New", UNREADABLE, None, "Old"]
     assert [line["emails"] for line in lines] == [UNREADABLE, UNREADABLE, [], UNREADABLE, None, []]
@@ -325,8 +325,8 @@ def test_several_values_share_a_cell(supervisor: User) -> None:
 
 def test_text_too_long_for_excel_is_reported_and_not_truncated(supervisor: User) -> None:
     stored(supervisor, [{"order_href": "😀" * 16_383 + "a"}, {"order_href": "😀" * 16_384}])
-    [[told], [whole]] = from_xlsx(written(layout(Format.XLSX, ["order_href"]))[0], 1)
-    assert told == "(32768 characters, more than Excel holds in a cell: see the CSV file)"
+    [[done], [whole]] = from_xlsx(written(layout(Format.XLSX, ["order_href"]))[0], 1)
+    assert done == "(32768 characters, more than Excel holds in a cell: see the CSV file)"
     assert whole == "😀" * 16_383 + "a"
 
 
@@ -363,7 +363,7 @@ def _watched(happened: list[str]) -> Any:
 
 def test_truncated_file_is_not_complete(supervisor: User) -> None:
     stored(supervisor, numbered(50))
-    data, _told = written(layout(Format.XLSX))
+    data, _done = written(layout(Format.XLSX))
     for end in range(0, len(data), max(len(data) // 50, 1)):
         with pytest.raises(zipfile.BadZipFile):
             zipfile.ZipFile(io.BytesIO(data[:end]))

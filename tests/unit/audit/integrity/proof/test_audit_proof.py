@@ -57,13 +57,13 @@ def test_proof_is_one_private_file_and_recorded(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "bent", ["seq = 2", f"seq = {2**60}", f"seq = {2**63 - 1}", "hash = '{}'".format("5" * 64)]
+    "alteration", ["seq = 2", f"seq = {2**60}", f"seq = {2**63 - 1}", "hash = '{}'".format("5" * 64)]
 )
 def test_proof_can_be_made_without_recording_and_the_command_reports_it(
-    folder: Path, bent: str, caplog: pytest.LogCaptureFixture
+    folder: Path, alteration: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(f"UPDATE audit_head SET {bent}")
+        cursor.execute(f"UPDATE audit_head SET {alteration}")
     out, proof = io.StringIO(), folder / "proof.zip"
     with pytest.raises(SystemExit) as ended:
         call_command("audit_proof", str(proof), stdout=out)

@@ -62,13 +62,13 @@ def test_log_rewritten_and_signed_with_a_foreign_key_is_detected_though_the_real
     sign_checkpoint(SIGNER)
     proof = unpacked(tmp_path / "forged")
     assert len((proof / "public_keys.txt").read_text().split()) == 2
-    code, said = verifier(proof, "--key", genuine)
-    assert (code, said[0]) == (2, "key_unknown: The checkpoint at event 3 was signed with another key.")
-    assert any(own_key(settings) in line for line in said)
-    code, said = verifier(proof)
+    code, output = verifier(proof, "--key", genuine)
+    assert (code, output[0]) == (2, "key_unknown: The checkpoint at event 3 was signed with another key.")
+    assert any(own_key(settings) in line for line in output)
+    code, output = verifier(proof)
     assert code == 0
-    assert any(f"The last signature is by the key {own_key(settings)}" in line for line in said)
-    assert not any(genuine in line for line in said)
+    assert any(f"The last signature is by the key {own_key(settings)}" in line for line in output)
+    assert not any(genuine in line for line in output)
 
 
 def test_new_key_covers_what_the_previous_key_signed(settings: Settings, tmp_path: Path) -> None:
@@ -88,8 +88,8 @@ def test_log_without_a_signature_is_not_unchanged_if_a_key_is_given(
     settings: Settings, tmp_path: Path, events: int
 ) -> None:
     write(events)
-    code, said = verifier(unpacked(tmp_path / "proof"), "--key", own_key(settings))
-    assert (code, said[0].split(":")[0]) == (1, "unsigned")
+    code, output = verifier(unpacked(tmp_path / "proof"), "--key", own_key(settings))
+    assert (code, output[0].split(":")[0]) == (1, "unsigned")
 
 
 def test_empty_key_argument_is_no_key(settings: Settings, tmp_path: Path) -> None:
@@ -99,15 +99,15 @@ def test_empty_key_argument_is_no_key(settings: Settings, tmp_path: Path) -> Non
 
 
 # --- Coverage of the signatures ---------------------------------------------------------------------
-def rewritten_behind(proof: Path, kept: int) -> None:
+def rewritten_behind(proof: Path, covered: int) -> None:
     """Keep checkpoints up to the one over event ``kept``, and replace all later events consistently."""
     lines = (proof / "checkpoints.jsonl").read_bytes().splitlines(keepends=True)
-    [place] = [place for place, line in enumerate(lines) if json.loads(line)["seq"] == kept]
+    [place] = [place for place, line in enumerate(lines) if json.loads(line)["seq"] == covered]
     events = [json.loads(line) for line in (proof / "events.jsonl").read_bytes().splitlines()]
     link, story = GENESIS, b""
-    told = [one for one in events if one["seq"] <= kept or one["action"] != "audit.checkpoint_signed"]
-    for seq, event in enumerate(told, start=1):
-        event |= {"seq": seq, "previous_hash": link, "person": event["person"] if seq <= kept else "other"}
+    remaining = [one for one in events if one["seq"] <= covered or one["action"] != "audit.checkpoint_signed"]
+    for seq, event in enumerate(remaining, start=1):
+        event |= {"seq": seq, "previous_hash": link, "person": event["person"] if seq <= covered else "other"}
         made = parse_event(write_json(event))
         assert made is not None
         event["hash"] = link = made["made"]
@@ -117,7 +117,7 @@ def rewritten_behind(proof: Path, kept: int) -> None:
     for name, content in files.items():
         (proof / name).write_bytes(content)
         manifest["files"][name] = hashlib.sha256(content).hexdigest()
-    manifest["head"] = manifest["head_afterwards"] = {"seq": len(told), "hash": link}
+    manifest["head"] = manifest["head_afterwards"] = {"seq": len(remaining), "hash": link}
     (proof / "manifest.json").write_text(json.dumps(manifest))
 
 
@@ -130,15 +130,15 @@ def test_output_names_the_last_signed_event_and_the_time_of_signatures(tmp_path:
     assert [*signed] == [5, 11]
     at = {seq: dt.datetime.fromtimestamp(time // 1_000_000, dt.UTC) for seq, time in signed.items()}
     proof = unpacked(tmp_path / "proof")
-    code, said = verifier(proof)
+    code, output = verifier(proof)
     assert code == 0
-    assert said[1] == (
+    assert output[1] == (
         f"Events 1 to 15. The last signature covers event 11 and was made at {at[11]:%Y-%m-%d %H:%M:%S} UTC."
         " 4 events after it are unsigned."
     )
     rewritten_behind(proof, 5)
-    code, said = verifier(proof)
-    assert said[:2] == [
+    code, output = verifier(proof)
+    assert output[:2] == [
         "unchanged: The audit log is unchanged.",  # nothing inside the proof can reveal it
         f"Events 1 to 13. The last signature covers event 5 and was made at {at[5]:%Y-%m-%d %H:%M:%S} UTC."
         " 8 events after it are unsigned.",
@@ -147,5 +147,5 @@ def test_output_names_the_last_signed_event_and_the_time_of_signatures(tmp_path:
 
 def test_output_without_a_signature_reports_that_nothing_is_covered(tmp_path: Path) -> None:
     write(2)
-    _code, said = verifier(unpacked(tmp_path / "proof"))
-    assert said[1] == "Events 1 to 2. No signature covers them."
+    _code, output = verifier(unpacked(tmp_path / "proof"))
+    assert output[1] == "Events 1 to 2. No signature covers them."
