@@ -27,8 +27,8 @@ from apps.core.connections import is_away
 from apps.core.limits import Limit, network_of
 from apps.core.requests import origin_of
 
-KEPT_ENTRIES = Limit("kept_entry", most=20, seconds=60 * 60)
-"""Entries that wait for one person. Only who was signed in has a mark, but it may be sent again and again."""
+SEALED_ENTRIES = Limit("sealed_entry", most=20, seconds=60 * 60)
+"""Sealed entries of one person. A mark needs a sign-in, but can be sent any number of times."""
 ANONYMOUS_SESSIONS = Limit("anonymous_session", most=60, seconds=10 * 60)
 """Sessions of one address that hold nothing but a message. Beyond it the sign-in page lacks the words."""
 
@@ -104,9 +104,9 @@ class SignInFirstMiddleware(LoginRequiredMiddleware):
         if request.method in ("GET", "HEAD"):
             return super().handle_no_permission(request, view_func)
         owner = sealed_entries.owner_of(request)
-        if owner and KEPT_ENTRIES.take(owner) is None:
-            return render(request, "errors/entry_not_kept.html", status=HTTPStatus.TOO_MANY_REQUESTS)
-        if sealed_entries.keep(request):
+        if owner and SEALED_ENTRIES.take(owner) is None:
+            return render(request, "errors/entry_not_sealed.html", status=HTTPStatus.TOO_MANY_REQUESTS)
+        if sealed_entries.seal(request):
             messages.warning(
                 request,
                 _("Your session had ended. Nothing was sent. Sign in, and your entry comes back filled in."),

@@ -22,7 +22,7 @@ from apps.accounts.models import User
 from apps.accounts.selectors import actor_for, find_account
 from apps.core.encryption import decrypt, encrypt
 from apps.core.form_errors import form_errors
-from apps.core.form_input import single
+from apps.core.form_input import single_value
 from apps.core.requests import actor_of, origin_of
 
 TOKEN_IN_SESSION = "password_link_token"  # noqa: S105  # the name of a key
@@ -35,7 +35,7 @@ class OneWayOn:
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().setup(request, *args, **kwargs)  # type: ignore[misc]  # of the view that this is mixed into
         for values in (request.GET, request.POST):
-            single(values, "next")
+            single_value(values, "next")
 
 
 class SignInView(OneWayOn, LoginView):  # type: ignore[misc]  # allauth ships no types

@@ -1,7 +1,6 @@
-"""What arrives in a form or an address is taken as it is, or it is refused in words.
+"""Forms and fields that take text as it was typed, or refuse it with a message.
 
-A name that came twice with two values, and control characters, are told to the person who sent them.
-Characters that nobody sees are removed.
+A name with two different values and control characters are errors. Invisible characters are removed.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.core.text import with_plain_blanks, without_invisible
 
-# What a paste brings along at the ends of a text. The last separator of Unicode is U+3000.
+# Blanks that a paste can add at the ends of a text. The last separator of Unicode is U+3000.
 BLANKS = "\t\r\n" + "".join(
     character
     for character in map(chr, range(0x3001))
@@ -27,37 +26,37 @@ BLANKS = "\t\r\n" + "".join(
 ARRIVED_TWICE = _("This arrived twice with different values. Check it and send the form again")
 
 
-class NamedTwice(BadRequest):
-    """A name arrived twice with two values. The text of the exception is empty: names are input too."""
+class ConflictingValues(BadRequest):
+    """A name arrived with different values: a 400 page. The exception has no text: names are input too."""
 
 
-def doubled(values: QueryDict) -> frozenset[str]:
-    """The names that arrived more than once, with different values: which was meant is not ours to guess."""
+def conflicting_names(values: QueryDict) -> frozenset[str]:
+    """The names that arrived more than once with different values. The portal does not choose one."""
     return frozenset(name for name, texts in values.lists() if len(set(texts)) > 1)
 
 
-def single(values: QueryDict, name: str) -> str:
-    """The value of that name; an empty text where there is none. Raises :class:`NamedTwice`, a 400 page."""
+def single_value(values: QueryDict, name: str) -> str:
+    """The value of that name, or an empty text. Raises :class:`ConflictingValues`, which is a 400 page."""
     texts = set(values.getlist(name))
     if len(texts) > 1:
-        raise NamedTwice
+        raise ConflictingValues
     return texts.pop() if texts else ""
 
 
 class PortalForm(forms.Form):
-    """Every form of the portal. A field for one value that arrived with two is an error at that field.
+    """The base of every form. A field for one value that arrived with two has an error.
 
-    A subclass that has a ``clean`` calls this one first.
+    A subclass with a ``clean`` of its own calls this one first.
     """
 
     def has_changed(self) -> bool:
-        # A row of a list whose last value is empty would pass as an empty row.
+        # Otherwise a row whose last value is empty would count as an empty row.
         return super().has_changed() or any(self._arrived_twice(name) for name in self.fields)
 
     def clean(self) -> dict[str, Any]:
         for name in self.fields:
             if self._arrived_twice(name):
-                self.errors.pop(name, None)  # what the last value alone would have been told
+                self.errors.pop(name, None)  # those of the last value alone
                 self.add_error(name, ValidationError(ARRIVED_TWICE, code="arrived_twice"))
         super().clean()
         return self.cleaned_data
@@ -69,7 +68,7 @@ class PortalForm(forms.Form):
         return len(set(self.data.getlist(self.add_prefix(name)))) > 1
 
 
-# The browser adds, changes and restores nothing, and sends no text to a spelling or translation service.
+# The browser does not add, change or restore text, and sends none to a spelling or translation service.
 VERBATIM = {
     "autocomplete": "off",
     "autocapitalize": "off",
@@ -83,9 +82,9 @@ _REFUSED = ("Cc", "Cs", "Zl", "Zp")  # control characters, halves of surrogates,
 
 
 class UncutField(forms.CharField):
-    """Text that the browser does not cut: what is too long is an error, with the text kept.
+    """Text that the browser does not cut. Text that is too long is an error and stays in the field.
 
-    Browsers count UTF-16 units for ``maxlength`` and cut a paste without a word.
+    Browsers count UTF-16 units for ``maxlength`` and cut a paste without a message.
     """
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
@@ -96,9 +95,9 @@ class UncutField(forms.CharField):
 
 
 class LineField(UncutField):
-    """One line of text, as typed but for blanks around it and characters that nobody sees.
+    """One line of text, without surrounding blanks and invisible characters.
 
-    Django's own field strips control characters at the ends without a word: here they are refused everywhere.
+    Django's own field strips control characters at the ends. This one refuses them everywhere.
     """
 
     permitted_controls = ""
@@ -109,7 +108,7 @@ class LineField(UncutField):
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
         attrs = {name: value for name, value in VERBATIM.items() if name not in widget.attrs}
         if self.max_length is not None and not widget.is_hidden:
-            attrs["data-limit"] = str(self.max_length)  # static/js/counter.js says when it is near
+            attrs["data-limit"] = str(self.max_length)  # static/js/counter.js shows when it is near
         return {**super().widget_attrs(widget), **attrs}
 
     def to_python(self, value: Any) -> str:
@@ -117,7 +116,7 @@ class LineField(UncutField):
         for character in text:
             if unicodedata.category(character) in _REFUSED and character not in self.permitted_controls:
                 raise ValidationError(self._remove(), code="control_characters")
-        # What was no UTF-8 arrives as this; the text that was meant is lost already.
+        # Bytes that were not UTF-8 arrive as this character; the original text is lost.
         if "\N{REPLACEMENT CHARACTER}" in text:
             raise ValidationError(
                 _("Type the characters shown as \N{REPLACEMENT CHARACTER} again"),
@@ -127,7 +126,7 @@ class LineField(UncutField):
 
     @staticmethod
     def visible(text: str) -> str:
-        """What people see of the text: without invisible characters, and without blanks around it."""
+        """The text without invisible characters and surrounding blanks."""
         return with_plain_blanks(without_invisible(text)).strip(BLANKS)
 
     def _remove(self) -> Any:
@@ -135,7 +134,7 @@ class LineField(UncutField):
 
 
 class NameField(LineField):
-    """The name of a person: in any script, written in its own direction."""
+    """The name of a person, in any script and direction."""
 
     @staticmethod
     def visible(text: str) -> str:
@@ -146,10 +145,9 @@ class NameField(LineField):
 
 
 class LinesField(LineField):
-    """Prose of several lines, as typed but for blanks around it and characters that nobody sees.
+    """Prose of several lines, without surrounding blanks and invisible characters.
 
-    A line break is one character. Browsers send two for each (RFC 7578 asks for it), although they show and
-    count one.
+    A line break counts as one character. Browsers send two for each (RFC 7578), but show and count one.
     """
 
     widget = forms.Textarea

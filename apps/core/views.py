@@ -19,7 +19,7 @@ from apps.core import readiness, sealed_entries
 from apps.core.connections import is_away
 from apps.core.context_processors import environment_words
 from apps.core.filters import UnreadableAddress
-from apps.core.form_input import NamedTwice
+from apps.core.form_input import ConflictingValues
 from apps.core.keyset import UnreadableKey
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import support_code
@@ -53,7 +53,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         request,
         "400.html",
         HTTPStatus.BAD_REQUEST,
-        named_twice=isinstance(exception, NamedTwice),
+        named_twice=isinstance(exception, ConflictingValues),
         unreadable_key=isinstance(exception, UnreadableKey),
         unreadable_address=isinstance(exception, UnreadableAddress),
         file_refused=isinstance(exception, FileRefused),
@@ -72,7 +72,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     Somebody who signed in again in another window sends an old secret with a good form: it comes back filled.
     """
     person = getattr(request, "user", None)  # not there when an earlier middleware refused
-    if person is not None and person.is_authenticated and sealed_entries.keep(request):
+    if person is not None and person.is_authenticated and sealed_entries.seal(request):
         return HttpResponseSeeOther(request.get_full_path())
     context = {"support_code": support_code(request)}
     return render(request, "errors/csrf.html", context, status=HTTPStatus.FORBIDDEN)

@@ -99,7 +99,7 @@ def values_of(last: Export | None, *, time_zone: str) -> dict[str, str]:
 class ExportForm(PortalForm):
     """Format, columns in their order, and what belongs to CSV.
 
-    ``values`` are posted names and values to begin with: of the last export, of a kept entry, or after a
+    ``values`` are posted names and values to begin with: of the last export, of a sealed entry, or after a
     column was moved. ``with_personal``: whether the person may export personal data.
     """
 

@@ -145,9 +145,9 @@ class SearchForm(PortalForm):
 
     default_renderer = QuickInputs
 
-    def __init__(self, values: QueryDict | None = None, *, kept: Mapping[str, str] | None = None) -> None:
-        """``kept``: what was posted before, to be shown again."""
-        typed = {name.removeprefix(f"{SEARCH}-"): value for name, value in (kept or {}).items()}
+    def __init__(self, values: QueryDict | None = None, *, sealed: Mapping[str, str] | None = None) -> None:
+        """``sealed``: the values of a sealed entry."""
+        typed = {name.removeprefix(f"{SEARCH}-"): value for name, value in (sealed or {}).items()}
         super().__init__(values, initial=typed, prefix=SEARCH)
         for kind in DigestKind:
             self.fields[kind.value] = PlainTextField(

@@ -13,7 +13,7 @@ from apps.audit import person_limits
 from apps.cdp.errors import CdpError, CdpNotFound, CdpNotSent, CdpRateLimited, CdpTimeout
 from apps.cdp.factory import get_client
 from apps.core.form_errors import form_errors
-from apps.core.form_input import single
+from apps.core.form_input import single_value
 from apps.core.permissions import requires
 from apps.core.requests import actor_of
 from apps.orders import labels, presenters, services
@@ -104,7 +104,7 @@ def order_consumer(request: HttpRequest, ref: str) -> HttpResponse:
 
     Vendor: the link to the order that comes with a consumer does not name the order (contract 3.3).
     """
-    order_ref = single(request.GET, "order")
+    order_ref = single_value(request.GET, "order")
     client = get_client()
     try:
         found = services.read_order_consumer(ref, actor=actor_of(request), client=client)

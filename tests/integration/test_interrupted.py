@@ -198,7 +198,7 @@ def test_a_resolve_form_whose_session_ended_comes_back_filled(
     session = dict(visitor.session)
     visitor.force_login(supervisor)
     kept = visitor.session
-    kept.update({"kept_entry": session["kept_entry"]})
+    kept.update({"sealed_entry": session["sealed_entry"]})
     kept.save()
     page = text(visitor.get(receipt))
     assert REF in page

@@ -129,7 +129,7 @@ def test_entries_are_kept_for_a_person_up_to_a_limit_and_the_page_says_so(
 ) -> None:
     values = {MARK_FIELD: str(as_staff.get(NEW).context["entry_of"]), "last_name": "Keptington"}
     sessions = Session.objects.count()
-    most = middleware.KEPT_ENTRIES.most
+    most = middleware.SEALED_ENTRIES.most
     last = None
     for number in range(most):
         last = Client(REMOTE_ADDR=f"192.0.2.{number}")  # of an office: not limited by the address

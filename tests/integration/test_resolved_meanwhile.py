@@ -185,10 +185,10 @@ def _session_ended(client: Client, person: User, submission: Submission, values:
     late = Client()
     answer = late.post(address, values, headers={"Referer": f"http://testserver{address}"})
     assert answer["Location"] == f"/accounts/login/?next={address}"
-    kept = late.session["kept_entry"]
+    kept = late.session["sealed_entry"]
     late.force_login(person)
     session = late.session
-    session["kept_entry"] = kept
+    session["sealed_entry"] = kept
     session.save()
     return late
 

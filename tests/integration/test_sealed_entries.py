@@ -56,12 +56,12 @@ def test_an_entry_sent_after_the_session_ended_comes_back_filled_after_sign_in(
     assert "Keptington" not in visitor.get(NEW).content.decode()  # once
 
 
-def test_nothing_of_the_kept_entry_is_readable_in_the_session_row(as_staff: Client) -> None:
+def test_nothing_of_the_sealed_entry_is_readable_in_the_session_row(as_staff: Client) -> None:
     visitor = Client()
     visitor.post(NEW, _entry(_mark_of(as_staff)))
     session = Session.objects.get(session_key=visitor.session.session_key)
     readable = str(session.get_decoded()) + session.session_data
-    assert "kept_entry" in readable
+    assert "sealed_entry" in readable
     for value in ("Keptington", "KEPT12345", "kept@example.com"):
         assert value not in readable
 
@@ -71,14 +71,14 @@ def test_another_person_who_signs_in_there_does_not_see_it(as_staff: Client) -> 
     visitor.post(NEW, _entry(_mark_of(as_staff)))
     _sign_in(visitor, make_person("mallory", "staff"))
     assert "Keptington" not in visitor.get(NEW).content.decode()
-    assert "kept_entry" not in visitor.session
+    assert "sealed_entry" not in visitor.session
 
 
 @pytest.mark.parametrize("mark", ["", "1", "1:forged", "eyJ9:1a:b"])
 def test_without_a_true_mark_nothing_is_kept(mark: str) -> None:
     visitor = Client()
     visitor.post(NEW, _entry(mark))
-    assert "kept_entry" not in visitor.session
+    assert "sealed_entry" not in visitor.session
 
 
 def test_a_form_of_an_older_sign_in_comes_back_instead_of_a_refusal(staff: User) -> None:

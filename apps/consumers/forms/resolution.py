@@ -45,7 +45,7 @@ class ResolutionForm(PortalForm):
         *,
         initial: Mapping[str, str] | None = None,
     ) -> None:
-        """``initial`` holds posted names and values, as an entry that was kept has them."""
+        """``initial`` holds posted names and values, such as those of a sealed entry."""
         prefix = self.outcome.value
         values = {name.removeprefix(f"{prefix}-"): value for name, value in (initial or {}).items()}
         super().__init__(data, prefix=prefix, initial=values)

@@ -1,4 +1,4 @@
-"""The form of the main job."""
+"""New order consumer: show the form, read what was posted, submit it."""
 
 from __future__ import annotations
 
@@ -18,49 +18,47 @@ from django.views.decorators.http import require_http_methods
 from apps.cdp.factory import get_client
 from apps.consumers import events, labels, selectors
 from apps.consumers.forms.consumer import required_fields
-from apps.consumers.forms.entry import (
-    FORM_FIELD,
-    Entry,
-    is_complete,
-    values_of,
-    with_row_added,
-    with_row_removed,
-)
-from apps.consumers.forms.lists import LISTS
+from apps.consumers.forms.entry import FORM_FIELD, Entry
+from apps.consumers.forms.flat_values import values_of
+from apps.consumers.forms.posted import PostedEntry, PostedKind
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.presenters import receipts
 from apps.consumers.sending import storing, submit
 from apps.core import sealed_entries
 from apps.core.actor import Actor
 from apps.core.context_processors import environment_words
-from apps.core.form_input import doubled, single
+from apps.core.form_input import single_value
 from apps.core.permissions import requires
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import actor_of, support_code
 
 logger = logging.getLogger(__name__)
 
-# Seconds beyond the call's total limit after which the script stops to wait for the answer to a send.
+# Seconds beyond the call's total limit after which the script stops waiting for the answer to a send.
 ANSWER_MARGIN = 30
 
 
 @requires("consumers.create_order_consumer")
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
-    """New order consumer: the empty form, or filled from an earlier try (``?from=``) or an order."""
+    """Show the form, or take what was posted.
+
+    The form is empty, or filled from an earlier submission (``?from=``), an order (``?order=``) or a sealed
+    entry of this person.
+    """
     if request.method == "POST":
-        return _posted(request)
-    earlier = _earlier_try(request)
-    kept = sealed_entries.take(request)
-    if kept is not None:
-        # The same token: an earlier send of this form, whose answer was lost, is recognised by it.
-        entry = Entry.typed(kept, selectors.providers(), token=_token_of(kept))
-        return _page(request, entry, earlier=earlier, kept=True)
+        return _answer_post(request)
+    earlier = _earlier_submission(request)
+    sealed = sealed_entries.unseal(request)
+    if sealed is not None:
+        # The same token: if this form was sent before and its answer was lost, the submission is found by it.
+        entry = Entry.unbound(sealed, selectors.providers(), token=_token_of(sealed))
+        return _page(request, entry, earlier=earlier, was_sealed=True)
     if earlier is None:
-        entry = Entry.typed(values_of(single(request.GET, "order"), None), selectors.providers())
-        return _page(request, entry)
+        order_ref = single_value(request.GET, "order")
+        return _page(request, Entry.unbound(values_of(order_ref, None), selectors.providers()))
     events.record_viewed(earlier, actor_of(request))
-    return _page(request, _entry_of_earlier_try(earlier), earlier=earlier)
+    return _page(request, _entry_of(earlier), earlier=earlier)
 
 
 def _token_of(values: Mapping[str, str]) -> uuid.UUID | None:
@@ -70,34 +68,28 @@ def _token_of(values: Mapping[str, str]) -> uuid.UUID | None:
         return None
 
 
-def _posted(request: HttpRequest) -> HttpResponse:
-    actor = actor_of(request)  # first: the page that tells of a lost database shows the person's roles
+def _answer_post(request: HttpRequest) -> HttpResponse:
+    actor = actor_of(request)  # first: the page about a lost database shows the person's roles
     try:
-        earlier, providers = _earlier_try(request), selectors.providers()
+        earlier, providers = _earlier_submission(request), selectors.providers()
     except storing.DATABASE_LOST:
         logger.exception("form_not_read")
-        return _not_written(request, Entry.posted(request.POST, ()))
-    twice = doubled(request.POST)
-    rearranged = None if twice else _rearranged(request.POST)
-    if rearranged is not None:
-        return _page(request, Entry.typed(rearranged, providers), earlier=earlier)
-    entry = Entry.posted(request.POST, providers)
-    damage = ""
-    if not is_complete(request.POST):
-        damage = "missing"
-    elif twice - entry.shown_names():  # the others are told at their fields
-        damage = "doubled"
-    elif "token" in entry.form.errors:
-        damage = "missing"
-    if damage:
-        return _page(request, Entry.typed(request.POST, providers), earlier=earlier, damage=damage)
-    if not entry.is_valid():
-        return _page(request, entry, earlier=earlier)
-    return _sent(request, entry, earlier, actor)
+        return _not_written(request, Entry.bound(request.POST, ()))
+    posted = PostedEntry.read(request.POST, providers)
+    match posted.kind:
+        case PostedKind.ROWS_CHANGED | PostedKind.INVALID:
+            return _page(request, posted.entry, earlier=earlier)
+        case PostedKind.INCOMPLETE | PostedKind.CONFLICTING:
+            return _page(request, posted.entry, earlier=earlier, damage=posted.kind.value)
+        case PostedKind.VALID:
+            return _submit(request, posted, earlier, actor)
 
 
-def _sent(request: HttpRequest, entry: Entry, earlier: Submission | None, actor: Actor) -> HttpResponse:
-    """One call of the service, and the page of what came of it."""
+def _submit(
+    request: HttpRequest, posted: PostedEntry, earlier: Submission | None, actor: Actor
+) -> HttpResponse:
+    """Call the service once and answer with its result."""
+    entry = posted.entry
     try:
         submission = submit.submit(
             order_ref=entry.order_ref,
@@ -105,7 +97,7 @@ def _sent(request: HttpRequest, entry: Entry, earlier: Submission | None, actor:
             token=entry.token,
             actor=actor,
             client=get_client(),
-            accepted=frozenset(request.POST.get("accepted", "").split()),
+            accepted=frozenset(posted.accepted.split()),
             normalised=entry.normalised(),
             resubmission_of=earlier,
         )
@@ -118,12 +110,12 @@ def _sent(request: HttpRequest, entry: Entry, earlier: Submission | None, actor:
     except submit.IdenticalOpen as stop:
         return _page(request, entry, earlier=earlier, identical=_shown(request, stop.submission))
     except submit.TokenUsed as stop:
-        # The back button, then the next person: nothing is sent, nothing typed is lost.
-        entry = Entry.typed(request.POST, entry.providers)
+        # The back button, then the next person: nothing is sent, and what was typed stays.
+        entry = posted.with_new_token()
         return _page(request, entry, earlier=earlier, used=_shown(request, stop.submission))
     except submit.Busy:
-        accepted = single(request.POST, "accepted")  # what was said once need not be said again
-        return _page(request, entry, status=HTTPStatus.SERVICE_UNAVAILABLE, busy=True, accepted=accepted)
+        unavailable = HTTPStatus.SERVICE_UNAVAILABLE  # the next try need not show the same warnings again
+        return _page(request, entry, status=unavailable, busy=True, accepted=posted.accepted)
     except submit.NotWritten:
         return _not_written(request, entry, earlier=earlier)
     except storing.OutcomeNotStored as failure:
@@ -156,16 +148,16 @@ def _page(
 
 
 def _not_written(request: HttpRequest, entry: Entry, *, earlier: Submission | None = None) -> HttpResponse:
-    """The form as it was sent, with the same token, when the record before the send could not be written.
+    """The form as it was sent, with the same token: the record before the send could not be written.
 
-    The page asks the database for nothing: person, permissions and session have been read.
+    The page reads nothing from the database: person, permissions and session are loaded already.
     """
     unavailable = HTTPStatus.SERVICE_UNAVAILABLE
     return _page(request, entry, status=unavailable, earlier=earlier, not_written=True)
 
 
 def _not_stored(request: HttpRequest, failure: storing.OutcomeNotStored) -> HttpResponse:
-    """The truth for the person who waits, from a page that asks the database for nothing."""
+    """The outcome that could not be stored, on a page that reads nothing from the database."""
     page = render_to_string(
         "consumers/not_stored.html",
         {
@@ -181,19 +173,9 @@ def _not_stored(request: HttpRequest, failure: storing.OutcomeNotStored) -> Http
     return HttpResponse(page, status=HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-def _rearranged(values: Mapping[str, str]) -> dict[str, str] | None:
-    """The values after a press on Add or Remove without script; None when neither was pressed."""
-    if values.get("add") in LISTS:
-        return with_row_added(values, values["add"])
-    prefix, _dash, index = values.get("remove", "").rpartition("-")
-    if prefix in LISTS and index.isdecimal() and len(index) < 6:
-        return with_row_removed(values, prefix, int(index))
-    return None
-
-
-def _earlier_try(request: HttpRequest) -> Submission | None:
-    """The submission that ``?from=`` names: one that this person may see and that may be sent again."""
-    named = single(request.GET, "from")
+def _earlier_submission(request: HttpRequest) -> Submission | None:
+    """The submission that ``?from=`` names. Raises ``Http404`` if this person may not see or correct it."""
+    named = single_value(request.GET, "from")
     if not named:
         return None
     try:
@@ -206,11 +188,12 @@ def _earlier_try(request: HttpRequest) -> Submission | None:
     return submission
 
 
-def _entry_of_earlier_try(earlier: Submission) -> Entry:
+def _entry_of(earlier: Submission) -> Entry:
+    """The entry of an earlier submission, with the vendor's errors at their fields."""
     values = values_of(earlier.order_ref, earlier.consumer)
     if earlier.error_code not in ("invalid", "not_found"):
-        return Entry.typed(values, selectors.providers())
-    entry = Entry.posted(values, selectors.providers())
+        return Entry.unbound(values, selectors.providers())
+    entry = Entry.bound(values, selectors.providers())
     entry.is_valid()
     if earlier.error_code == "not_found":
         entry.add_error("order_ref", labels.order_not_found(earlier))
@@ -231,7 +214,7 @@ def _may_open(request: HttpRequest, submission: Submission | None) -> bool:
 
 
 def _shown(request: HttpRequest, submission: Submission) -> dict[str, Any]:
-    """An earlier submission for the page: a link where the reader may open it."""
+    """An earlier submission for the page, and whether the reader may open its receipt."""
     return {
         "submission": submission,
         "may_open": _may_open(request, submission),

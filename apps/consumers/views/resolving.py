@@ -25,7 +25,7 @@ from apps.consumers.reconciliation.evidence import Evidence
 from apps.consumers.views.submissions import find, lost_page, reader_of, receipt_page, typed_before
 from apps.core import sealed_entries
 from apps.core.form_errors import FieldError
-from apps.core.form_input import single
+from apps.core.form_input import single_value
 from apps.core.permissions import requires
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.references import same_reference
@@ -51,18 +51,18 @@ def resolve(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 
 def _posted(request: HttpRequest, submission: Submission) -> HttpResponse:
-    chosen = RESOLUTION_FORMS.get(single(request.POST, "outcome"))
+    chosen = RESOLUTION_FORMS.get(single_value(request.POST, "outcome"))
     if chosen is None:
         raise Http404
     form = chosen(submission, request.POST)
-    as_seen = single(request.POST, "seen") == resolution.version_of(submission)
+    as_seen = single_value(request.POST, "seen") == resolution.version_of(submission)
     if not as_seen or not resolution.can_be_resolved(submission):
         return _too_late(request, submission, form)
     if chosen not in allowed_resolution_forms(submission):
         raise Http404
-    step = single(request.POST, "step")
+    step = single_value(request.POST, "step")
     if step == CHANGE:
-        typed = {name: single(request.POST, name) for name in request.POST}
+        typed = {name: single_value(request.POST, name) for name in request.POST}
         return _forms_page(request, submission, resolution_forms(submission, typed))
     if not form.is_valid():
         return _with_errors(request, submission, form)
@@ -70,12 +70,12 @@ def _posted(request: HttpRequest, submission: Submission) -> HttpResponse:
         return _resolved(request, submission, form, None)
     if selectors.submissions_with_reference(form.cleaned_data["consumer_ref"], besides=submission):
         return _claimed(request, submission, form)
-    sealed = single(request.POST, "created-evidence")
+    sealed = single_value(request.POST, "created-evidence")
     reference = form.cleaned_data["consumer_ref"]
     shown = evidence.unseal(sealed, submission, reference, actor_of(request)) if step == CONFIRM else None
     if shown is None:
         return _shown(request, submission, form)
-    if shown.consumer is None and not single(request.POST, "created-compared"):
+    if shown.consumer is None and not single_value(request.POST, "created-compared"):
         return _confirmation(request, submission, form, shown, demanded=True)
     return _resolved(request, submission, form, shown)
 

@@ -154,13 +154,13 @@ def typed_before(request: HttpRequest, submission: Submission) -> dict[str, str]
     The page that says so, where the submission was resolved meanwhile.
     """
     path = reverse("consumers:resolve", args=[submission.public_id])
-    kept = sealed_entries.take(request, path=path) or {}
-    chosen = RESOLUTION_FORMS.get(kept.get("outcome", ""))
-    as_seen = kept.get("seen", "") == resolution.version_of(submission)
+    sealed = sealed_entries.unseal(request, path=path) or {}
+    chosen = RESOLUTION_FORMS.get(sealed.get("outcome", ""))
+    as_seen = sealed.get("seen", "") == resolution.version_of(submission)
     if chosen is None or (as_seen and resolution.can_be_resolved(submission)):
-        return kept
+        return sealed
     values = QueryDict(mutable=True)
-    values.update(kept)
+    values.update(sealed)
     return lost_page(request, submission, chosen(submission, values))
 
 

@@ -14,13 +14,13 @@ from django.http import QueryDict
 
 from apps.core.form_input import (
     ARRIVED_TWICE,
+    ConflictingValues,
     LineField,
     LinesField,
-    NamedTwice,
     NameField,
     PortalForm,
-    doubled,
-    single,
+    conflicting_names,
+    single_value,
 )
 
 LINE_SEPARATORS = ["\u2028", "\u2029"]
@@ -99,15 +99,15 @@ def test_the_forms_are_found() -> None:
 # --- One value of an address ----------------------------------------------------------------------
 def test_one_value_is_taken_as_it_is_and_none_is_an_empty_text() -> None:
     values = QueryDict("a=1&b=2&b=2&c=+x+")
-    assert [single(values, name) for name in "abcd"] == ["1", "2", " x ", ""]
-    assert doubled(values) == frozenset()
+    assert [single_value(values, name) for name in "abcd"] == ["1", "2", " x ", ""]
+    assert conflicting_names(values) == frozenset()
 
 
 def test_two_values_are_refused_without_quoting_them() -> None:
     values = QueryDict("secret=1&secret=2")
-    assert doubled(values) == {"secret"}
-    with pytest.raises(NamedTwice) as refused:
-        single(values, "secret")
+    assert conflicting_names(values) == {"secret"}
+    with pytest.raises(ConflictingValues) as refused:
+        single_value(values, "secret")
     assert str(refused.value) == ""
 
 
