@@ -131,8 +131,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "django.forms",  # its templates, for FORM_RENDERER
     "crispy_forms",
-    "crispy_bootstrap5",
     "csp",
     "django_structlog",
     "apps.core",
@@ -182,9 +182,10 @@ TEMPLATES = [
         },
     },
 ]
-CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"
-CRISPY_TEMPLATE_PACK = "bootstrap5"
+CRISPY_ALLOWED_TEMPLATE_PACKS = "portal"
+CRISPY_TEMPLATE_PACK = "portal"  # templates/portal/
 CRISPY_FAIL_SILENTLY = False
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"  # templates/django/forms/ goes before Django's own
 
 # --- Database and cache ---------------------------------------------------------------------------
 # Two files, so that the people of practice never meet production.

@@ -15,6 +15,7 @@ from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext_lazy as _
 
+from apps.core.bound_field import PortalBoundField
 from apps.core.text import with_plain_blanks, without_invisible
 
 # Blanks that a paste can add at the ends of a text. The last separator of Unicode is U+3000.
@@ -48,6 +49,8 @@ class PortalForm(forms.Form):
 
     A subclass with a ``clean`` of its own calls this one first.
     """
+
+    bound_field_class = PortalBoundField
 
     def has_changed(self) -> bool:
         # Otherwise a row whose last value is empty would count as an empty row.

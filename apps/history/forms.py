@@ -14,11 +14,11 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.audit import selectors as accounts_known
 from apps.consumers.forms.fields import PlainTextField
-from apps.consumers.forms.widgets import PlainSelect, QuickInputs
 from apps.consumers.models import DigestKind, Outcome
 from apps.consumers.sending.digests import search_digest
 from apps.core.filters import DayField, UnreadableAddress, midnight
 from apps.core.form_input import PortalForm
+from apps.core.long_select import LongSelect
 from apps.core.reference_field import ReferenceField
 from apps.core.references import RecordKind
 from apps.history.selection import SubmissionFilter
@@ -56,21 +56,18 @@ class SubmissionFilterForm(PortalForm):
     of the portal has written.
     """
 
-    default_renderer = QuickInputs
-
     since = DayField(label=_("From"))
     until = DayField(label=_("To"))
     outcome = forms.ChoiceField(
         label=_("Outcome"),
         required=False,
         choices=[("", _("Any outcome")), *Outcome.choices],
-        widget=PlainSelect,
         error_messages={"invalid_choice": _("Choose one of the outcomes")},
     )
     person = forms.ChoiceField(
         label=_("Person"),
         required=False,
-        widget=PlainSelect,
+        widget=LongSelect,
         error_messages={"invalid_choice": _("Choose one of the people")},
     )
     order = _reference(RecordKind.ORDER, _("Order reference"), _("Enter the reference of an order"))
@@ -142,8 +139,6 @@ class SubmissionFilterForm(PortalForm):
 
 class SearchForm(PortalForm):
     """Finds exactly one value of a consumer. It is sent by POST, and what leaves it are keyed digests."""
-
-    default_renderer = QuickInputs
 
     def __init__(self, values: QueryDict | None = None, *, sealed: Mapping[str, str] | None = None) -> None:
         """``sealed``: the values of a sealed entry."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
+from django.forms import BaseForm
 from django.forms.boundfield import BoundField
 from django.utils.translation import gettext_lazy as _
 
@@ -17,6 +18,7 @@ from apps.consumers.forms.lists import LISTS, RowList
 from apps.consumers.forms.normalisations import normalisations
 from apps.consumers.sending.warnings import has_enough_identity
 from apps.consumers.value_lists import Normalisation
+from apps.core.bound_field import PortalBoundField
 from apps.core.form_errors import FieldError, field_errors
 from apps.core.form_input import LineField
 
@@ -152,13 +154,13 @@ class Entry:
         """Show a warning at a field, at a list, or at the row of the list that holds ``value``."""
         rows = self.lists.get(name)
         if rows is None:
-            _warnings(self.form[name]).append(text)
+            _bound_field(self.form, name).warnings.append(text)
             return
         row = next((row for row, values in rows.rows() if value and value in values), None)
         if row is None:
             rows.warnings.append(text)
         else:
-            _warnings(row["value"]).append(text)
+            _bound_field(row, "value").warnings.append(text)
 
     def add_error(self, name: str, message: Any, *, summary: str = "") -> None:
         """Add an error to the field of that name, to the first row of that list, or to the form (``""``).
@@ -195,9 +197,8 @@ class Entry:
                     yield from field_errors(row[name])
 
 
-def _warnings(field: BoundField) -> list[str]:
-    """The warnings at a field, for its template. Django caches one bound field per field of a form."""
-    return vars(field).setdefault("warnings", [])  # type: ignore[no-any-return]
+def _bound_field(form: BaseForm, name: str) -> PortalBoundField:
+    return cast("PortalBoundField", form[name])  # the class that PortalForm names
 
 
 def _normalised(name: str, field: BoundField, sent: tuple[str, ...]) -> frozenset[Normalisation]:

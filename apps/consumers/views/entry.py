@@ -16,7 +16,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from apps.cdp.factory import get_client
-from apps.consumers import events, labels, selectors
+from apps.consumers import events, labels, selectors, value_lists
+from apps.consumers.forms.blank import blank_fields
 from apps.consumers.forms.consumer import required_fields
 from apps.consumers.forms.entry import FORM_FIELD, Entry
 from apps.consumers.forms.flat_values import values_of
@@ -28,6 +29,7 @@ from apps.core import sealed_entries
 from apps.core.actor import Actor
 from apps.core.context_processors import environment_words
 from apps.core.form_input import single_value
+from apps.core.long_select import suggestions
 from apps.core.permissions import requires
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import actor_of, support_code
@@ -55,8 +57,9 @@ def new(request: HttpRequest) -> HttpResponse:
         entry = Entry.unbound(sealed, selectors.providers(), token=_token_of(sealed))
         return _page(request, entry, earlier=earlier, was_sealed=True)
     if earlier is None:
-        order_ref = single_value(request.GET, "order")
-        return _page(request, Entry.unbound(values_of(order_ref, None), selectors.providers()))
+        order_ref, providers = single_value(request.GET, "order"), selectors.providers()
+        blank = "" if order_ref else blank_fields(providers)
+        return _page(request, Entry.unbound(values_of(order_ref, None), providers), blank_fields=blank)
     events.record_viewed(earlier, actor_of(request))
     return _page(request, _entry_of(earlier), earlier=earlier)
 
@@ -138,6 +141,7 @@ def _page(
             "errors": errors,
             "entry_of": sealed_entries.mark(request),
             "required_fields": required_fields(),
+            "nationality_suggestions": suggestions(value_lists.nationalities()),
             "seconds_to_wait": round(settings.CDP_TOTAL_TIMEOUT) + ANSWER_MARGIN,
             "earlier_headline": labels.headline(Outcome(earlier.outcome)) if earlier else "",
             "earlier_reason": labels.reason(earlier) if earlier else "",
