@@ -114,6 +114,19 @@ class MarkAsNotCreatedForm(ResolutionForm):
     reasons = (ResolutionReason.NOT_SEEN_IN_CDP, ResolutionReason.VENDOR_CONFIRMED, ResolutionReason.OTHER)
 
 
+class ComparedForm(PortalForm):
+    """Confirms a consumer that the portal could not read: the supervisor compared it in Sitecore CDP."""
+
+    prefix = Outcome.CREATED.value  # as the fields of the form that it confirms
+    use_required_attribute = False
+
+    compared = forms.BooleanField(
+        label=_("I compared it in Sitecore CDP myself"),
+        error_messages={"required": _("Confirm that you compared it in Sitecore CDP")},
+        widget=forms.CheckboxInput(attrs={"value": "yes"}),
+    )
+
+
 RESOLUTION_FORMS: dict[str, type[ResolutionForm]] = {
     form.outcome.value: form for form in (MarkAsCreatedForm, MarkAsNotCreatedForm)
 }

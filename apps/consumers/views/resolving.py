@@ -14,6 +14,7 @@ from apps.cdp.factory import get_client
 from apps.consumers import events, selectors
 from apps.consumers.forms.resolution import (
     RESOLUTION_FORMS,
+    ComparedForm,
     ResolutionForm,
     allowed_resolution_forms,
     resolution_forms,
@@ -24,7 +25,7 @@ from apps.consumers.reconciliation import evidence, resolution
 from apps.consumers.reconciliation.evidence import Evidence
 from apps.consumers.views.submissions import find, lost_page, reader_of, receipt_page, typed_before
 from apps.core import sealed_entries
-from apps.core.form_errors import FieldError
+from apps.core.form_errors import form_errors
 from apps.core.form_input import single_value
 from apps.core.permissions import requires
 from apps.core.redirects import HttpResponseSeeOther
@@ -75,8 +76,9 @@ def _posted(request: HttpRequest, submission: Submission) -> HttpResponse:
     shown = evidence.unseal(sealed, submission, reference, actor_of(request)) if step == CONFIRM else None
     if shown is None:
         return _shown(request, submission, form)
-    if shown.consumer is None and not single_value(request.POST, "created-compared"):
-        return _confirmation(request, submission, form, shown, demanded=True)
+    compared = ComparedForm(request.POST)
+    if shown.consumer is None and not compared.is_valid():
+        return _confirmation(request, submission, form, shown, compared)
     return _resolved(request, submission, form, shown)
 
 
@@ -102,16 +104,14 @@ def _confirmation(
     submission: Submission,
     form: ResolutionForm,
     read: Evidence,
-    *,
-    demanded: bool = False,
+    compared: ComparedForm | None = None,
 ) -> HttpResponse:
     actor = actor_of(request)
     sealed = evidence.seal(read, submission, actor)
     reader = reader_of(request)
     context = resolutions.confirmation(submission, read, form, sealed=sealed, reader=reader)
-    if demanded:
-        said = _("Confirm that you compared it in Sitecore CDP")
-        context["errors"] = [FieldError("#id_created-compared", said)]
+    context["compared_form"] = compared or ComparedForm()
+    context["errors"] = form_errors(compared) if compared else []
     events.record_viewed(submission, actor)
     return render(
         request, "consumers/resolve_confirm.html", {**context, "entry_of": sealed_entries.mark(request)}
