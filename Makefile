@@ -51,7 +51,8 @@ run: $(VENV)/run.stamp
 test: $(VENV)/dev.stamp
 	@$(RUN) -m tests.run $(ARGS)
 
-# In a temporary folder, on ports of its own. ARGS="--submissions 200 --database sqlite --seed 7" for less.
+# In a temporary folder, on ports of its own. ARGS="--submissions 200 --database sqlite --seed 7" for less,
+# ARGS="--clocks-apart --database postgresql" for a second machine whose clock is 45 minutes ahead.
 faults: $(VENV)/dev.stamp
 	@PORTAL_MODE=practice $(RUN) -m tests.faults.storm $(ARGS)
 

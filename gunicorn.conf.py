@@ -1,6 +1,7 @@
 """gunicorn: threads, because a request mostly waits for the vendor; times that fit one create."""
 
 import os
+import resource
 from typing import Any
 
 import django
@@ -17,9 +18,15 @@ from apps.history.exports.delivery import end_when  # noqa: E402
 from consumerportal.announcement import record_start  # noqa: E402
 
 bind = os.environ.get("PORTAL_BIND", f"127.0.0.1:{os.environ.get('PORTAL_PORT', '8030')}")
-worker_class = "gthread"
+worker_class = "consumerportal.web_worker.WholeRequestWorker"
 workers = settings.WEB_WORKERS
 threads = settings.WEB_THREADS
+# A process that has no number left for a file ends. Many systems begin with 1,024 and permit more.
+_, files = resource.getrlimit(resource.RLIMIT_NOFILE)
+files = 8192 if files == resource.RLIM_INFINITY else min(files, 8192)
+resource.setrlimit(resource.RLIMIT_NOFILE, (files, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+# Connections of a process; the other half of its files is for database, vendor and exports.
+worker_connections = files // 2
 # A worker that is told to stop lets a running create end, so that a deployment makes no unknowns. It may wait
 # for the database before and after the call, hence twice the call's limit.
 graceful_timeout = int(os.environ.get("WEB_GRACEFUL_SECONDS", 2 * settings.CDP_TOTAL_TIMEOUT + 15))

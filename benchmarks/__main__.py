@@ -11,7 +11,9 @@ from benchmarks import (
     audit_verify,
     create,
     export,
+    hostile_clients,
     in_flight,
+    outage,
     slow_reader,
     submissions_list,
 )
@@ -22,7 +24,9 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "audit_verify": audit_verify.main,
     "create": create.main,
     "export": export.main,
+    "hostile_clients": hostile_clients.main,
     "in_flight": in_flight.main,
+    "outage": outage.main,
     "slow_reader": slow_reader.main,
     "submissions_list": submissions_list.main,
 }

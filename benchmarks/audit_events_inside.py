@@ -25,11 +25,11 @@ if not apps.ready:
 
 from django.db import connection, transaction
 
-from apps.audit import actions
 from apps.audit.events import Event
+from apps.audit.integrity.bulk_hashing import COLUMNS
 from apps.audit.models import AuditEvent
-from apps.audit.services import record
-from apps.audit.walk import COLUMNS
+from apps.audit.recording import record
+from apps.consumers.audit_events import CONSUMER_CREATED
 from apps.core.actor import Actor, Origin
 from benchmarks.audit_events import ALONE
 from benchmarks.audit_site.models import Fact, FactOfAuditlog, FactOfEasyAudit, _Fact
@@ -39,7 +39,7 @@ WARM_UP = 20  # of each thread
 COUNT = int(os.environ.get("BENCH_EVENTS", "800"))  # of all threads together
 BARE, OURS, AUDITLOG, EASY_AUDIT = (
     "bare INSERT of the same row",
-    "audit.services.record",
+    "audit.recording.record",
     "django-auditlog",
     "django-easy-audit",
 )
@@ -70,7 +70,7 @@ def tell_by_record() -> None:
         facts = {"http_status": fact.http_status, "duration_ms": 321}
         record(
             Event(
-                actions.CONSUMER_CREATED,
+                CONSUMER_CREATED,
                 actor(),
                 submission=str(uuid.uuid4()),
                 order_ref=fact.order_ref,

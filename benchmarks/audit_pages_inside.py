@@ -24,10 +24,11 @@ if not apps.ready:
 
 from django.test import Client
 
+from apps.accounts.audit_events import PERSON_PASSWORD_SET
 from apps.accounts.models import User
-from apps.audit import actions
 from apps.audit.models import AuditEvent
-from apps.audit.outcomes import EventOutcome
+from apps.audit.registry import EventOutcome
+from apps.consumers.audit_events import CONSUMER_CREATED
 from tests.support import audit_rows
 
 REQUESTS = int(os.environ.get("BENCH_REQUESTS", "60"))
@@ -41,10 +42,10 @@ MARKS = {"portal": b'<a href="/audit/', "admin": b'class="field-at'}
 def asked_of_portal() -> Iterator[tuple[str, Mapping[str, object], int]]:
     """What is asked for: its name, the query, and how many rows it leads to at least."""
     last = AuditEvent.objects.order_by("-seq").values_list("seq", flat=True)[0]
-    created = actions.CONSUMER_CREATED.name
+    created = CONSUMER_CREATED.name
     known = AuditEvent.objects.filter(action=created, seq__gte=last // 2).order_by("seq")[0]
     day = dt.datetime.fromtimestamp(known.time / 1e6, dt.UTC).date()
-    person, rare = {"person": "1"}, {"action": actions.PERSON_PASSWORD_SET.name}
+    person, rare = {"person": "1"}, {"action": PERSON_PASSWORD_SET.name}
     left, common = {"person": str(audit_rows.LEFT)}, {"action": created}
     address, failures = {"address": "192.0.2.3"}, {"failures": "1"}
     heavy, dates = {"reference": audit_rows.HEAVY_ORDER}, {"since": day, "until": day}
@@ -89,8 +90,8 @@ def asked_of_admin() -> Iterator[tuple[str, Mapping[str, object], int]]:
     yield "page after 100,000 rows, or in the middle", {"p": min(DEEP, last // 2) // 50}, 50
     yield "person", {"actor_id": "1"}, 50
     yield "person who left", {"actor_id": str(audit_rows.LEFT)}, 1
-    yield "action", {"action": actions.CONSUMER_CREATED.name}, 50
-    yield "rare action", {"action": actions.PERSON_PASSWORD_SET.name}, 1
+    yield "action", {"action": CONSUMER_CREATED.name}, 50
+    yield "rare action", {"action": PERSON_PASSWORD_SET.name}, 1
     yield "client address", {"client_address": "192.0.2.3"}, 10
     yield "failures and denials", {"failure__exact": "1"}, 10
     yield "reference of a large order", {"order_ref": audit_rows.HEAVY_ORDER}, 50

@@ -25,10 +25,10 @@ if not apps.ready:
 
 from django.db import connection
 
-from apps.audit.diagnosis import Verdict
-from apps.audit.stored import rows_after
-from apps.audit.verification import verify
-from apps.audit.walk import canonical_bytes_of
+from apps.audit.integrity.bulk_hashing import canonical_bytes_of
+from apps.audit.integrity.diagnosis import Verdict
+from apps.audit.integrity.stored_rows import rows_after
+from apps.audit.integrity.verification import verify
 from tests.support import audit_rows
 
 

@@ -12,12 +12,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
 
 from apps.accounts.practice import has_practice_people
-from apps.audit import actions
 from apps.audit.events import Event
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.consumers.sending.storing import drain_spool
 from apps.core.actor import Actor
 from apps.core.encryption import keyed_digest
+from consumerportal.audit_events import PORTAL_STARTED
 from consumerportal.keys import KeysNotAcceptedError, accept_keys
 from consumerportal.private_files import tell_readable_files
 
@@ -56,7 +56,7 @@ def record_start() -> None:
     except KeysNotAcceptedError as refused:
         raise ImproperlyConfigured(f"The portal does not start. {refused}") from None
     with transaction.atomic():
-        record(Event(action=actions.PORTAL_STARTED, actor=actor, data=data))
+        record(Event(type=PORTAL_STARTED, actor=actor, data=data))
     try:
         drain_spool(actor)
     except Exception:  # the worker comes back to it; a portal that does not start helps nobody

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 from django.db import connection, transaction
 
-from apps.audit import actions
 from apps.audit.events import Event
-from apps.audit.services import lock_head, record
+from apps.audit.recording import lock_head, record
 from apps.core import key_fingerprints
 from apps.core.actor import Actor
 from apps.core.models import KeyFingerprint
+from consumerportal.audit_events import KEYS_FORGOTTEN, KEYS_REGISTERED
 
 
 class KeysNotAcceptedError(Exception):
@@ -60,7 +60,7 @@ def register_keys(actor: Actor, *, forget_missing: bool = False) -> Change:
         KeyFingerprint.objects.filter(kind=name, fingerprint__in=keys).delete()
     forgotten = _short(missing)
     if forgotten:
-        record(Event(actions.KEYS_FORGOTTEN, actor, data={"keys": forgotten}))
+        record(Event(KEYS_FORGOTTEN, actor, data={"keys": forgotten}))
     added = _add({name: set(keys) - known[name] for name, keys in held.items()}, actor)
     return Change(added, forgotten)
 
@@ -84,7 +84,7 @@ def _add(keys: dict[str, set[str]], actor: Actor) -> list[str]:
     )
     added = _short(keys)
     if added:
-        record(Event(actions.KEYS_REGISTERED, actor, data={"keys": added}))
+        record(Event(KEYS_REGISTERED, actor, data={"keys": added}))
     return added
 
 

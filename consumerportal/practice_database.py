@@ -11,7 +11,8 @@ from django.conf import settings
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
-from django.utils import timezone
+
+from apps.core import clock
 
 OURS = "apps."
 
@@ -28,7 +29,7 @@ def set_aside_if_outdated() -> Path | None:
     with closing(sqlite3.connect(database)) as raw:
         raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # so that one file holds everything
     connection.close()
-    folder = database.with_name(f"{database.stem}-{timezone.now():%Y%m%d-%H%M%S}")
+    folder = database.with_name(f"{database.stem}-{clock.now():%Y%m%d-%H%M%S}")
     folder.mkdir()
     for path in (database, settings.AUDIT_CHECKPOINT_FILE):
         if path.exists():

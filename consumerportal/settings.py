@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ CDP_RECONCILIATION: bool = env.bool("CDP_RECONCILIATION", default=PRACTICE_MODE)
 CDP_RECONCILIATION_AFTER: list[float] = env.list(
     "CDP_RECONCILIATION_AFTER", float, [2, 10, 60, 600, 3600, 86400]
 )  # seconds
+MACHINE_NAME: str = env.str("MACHINE_NAME", default="") or socket.gethostname()
 WORKER_SILENT_SECONDS: int = env.int("WORKER_SILENT_SECONDS", default=120)
 # Where an outcome waits that the database did not take: references and codes, nothing personal.
 SPOOL_DIR = Path(env.str("SPOOL_DIR", default=str(BASE_DIR / "var/spool")))
@@ -59,6 +61,9 @@ SPOOL_DIR = Path(env.str("SPOOL_DIR", default=str(BASE_DIR / "var/spool")))
 # --- The web server process -----------------------------------------------------------------------
 WEB_WORKERS: int = env.int("WEB_WORKERS", default=2)
 WEB_THREADS: int = env.int("WEB_THREADS", default=64)
+# In how many seconds a request has to arrive: its head, then its body.
+WEB_HEAD_SECONDS: int = env.int("WEB_HEAD_SECONDS", default=30)
+WEB_BODY_SECONDS: int = env.int("WEB_BODY_SECONDS", default=60)
 # Calls to Sitecore CDP at a time, in each process. What is left of the threads answers everybody else.
 THREADS_FOR_PAGES = 20
 CDP_IN_FLIGHT: int = env.int("CDP_IN_FLIGHT", default=WEB_THREADS - THREADS_FOR_PAGES)
@@ -94,6 +99,8 @@ startup.client_addresses(TRUSTED_PROXIES, tls_at_proxy=TLS_AT_PROXY)
 startup.check_times(CDP_RECONCILIATION_AFTER)
 startup.country_codes(EXTRA_COUNTRIES)
 startup.positive("WORKER_SILENT_SECONDS", WORKER_SILENT_SECONDS)
+startup.positive("WEB_HEAD_SECONDS", WEB_HEAD_SECONDS)
+startup.positive("WEB_BODY_SECONDS", WEB_BODY_SECONDS)
 startup.stop_if_unsafe()
 
 DEBUG = False  # in every mode: a debug page shows request bodies
@@ -279,6 +286,7 @@ DENIALS_PER_HOUR: int = env.int("DENIALS_PER_HOUR", default=200)
 SESSION_IDLE_SECONDS: int = env.int("SESSION_IDLE_SECONDS", default=30 * 60)
 SESSION_ABSOLUTE_SECONDS: int = env.int("SESSION_ABSOLUTE_SECONDS", default=10 * 60 * 60)
 SESSION_COOKIE_AGE = SESSION_IDLE_SECONDS
+SESSION_ENGINE = "apps.accounts.session_store"
 SESSION_SAVE_EVERY_REQUEST = (
     False  # the idle time starts again with each request, to the minute (sessions.renew)
 )

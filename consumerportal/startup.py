@@ -16,7 +16,7 @@ import environ
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
-from apps.audit.checkpoints import public_key, signing_key
+from apps.audit.integrity.checkpoints import public_key, signing_key
 from apps.cdp.attempt import Limits
 from apps.cdp.links import BaseUrl
 from apps.core.requests import UNIX_SOCKET

@@ -18,15 +18,15 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from apps.audit import past_verifications
-from apps.audit.integrity_words import verdict_words
+from apps.audit.integrity import past_verifications
+from apps.audit.presenters.integrity import verdict_sentence
 from apps.audit.triggers import missing_triggers
 from apps.consumers import labels
 from apps.consumers.models import ConnectionHealth, Outcome, Submission
 from apps.consumers.reconciliation import circuit_breaker, resolution
 from apps.consumers.sending import spool
-from apps.core import readiness, signs
-from apps.core.models import SignOfLife
+from apps.core import clock, machine_clocks, readiness, signs
+from apps.core.models import MachineClock, SignOfLife
 
 CLOCK_TOLERANCE = 60.0  # seconds
 LOW_DISK, FULL_DISK = 0.10, 0.02  # parts of the disk that are free
@@ -76,6 +76,7 @@ def lines() -> tuple[Line, ...]:
         _worker(),
         _spool(),
         _clock(),
+        _machine_clocks(),
         *_disks(),
         _readiness(),
         _audit_log(),
@@ -112,7 +113,7 @@ def _unknowns() -> Line:
     found = open_.aggregate(count=Count("pk"), oldest=Min("submitted_at"))
     if not found["count"]:
         return Line("unknowns", label, gettext("None"))
-    old = datetime.datetime.now(datetime.UTC) - found["oldest"] > OLD_UNKNOWN
+    old = clock.now() - found["oldest"] > OLD_UNKNOWN
     said = gettext("%(count)s open, the oldest of") % found
     return Line("unknowns", label, said, Level.PROBLEM if old else Level.ATTENTION, found["oldest"])
 
@@ -206,6 +207,27 @@ def _clock() -> Line:
     return Line("clock", label, said % {"seconds": round(abs(contact.clock_ahead))}, Level.PROBLEM)
 
 
+def _machine_clocks() -> Line:
+    """Of every machine, web machines too. Nothing is decided by a clock that differs; its log lines err."""
+    label = _("Clocks of the machines")
+    if connection.vendor == "sqlite":
+        return Line("machine_clocks", label, gettext("One machine, whose clock is the time"))
+    wrong = machine_clocks.wrong()
+    if not wrong:
+        return Line("machine_clocks", label, gettext("Agree with that of the database"))
+    said = "; ".join(_difference(one) for one in wrong)
+    return Line("machine_clocks", label, said, Level.ATTENTION)
+
+
+def _difference(one: MachineClock) -> str:
+    said = (
+        gettext("%(machine)s is %(seconds)s seconds ahead of the database")
+        if one.ahead > 0
+        else gettext("%(machine)s is %(seconds)s seconds behind the database")
+    )
+    return said % {"machine": one.machine, "seconds": round(abs(one.ahead))}
+
+
 def _disks() -> Iterator[Line]:
     """The disks of this machine that the portal writes to, each once."""
     folders = [settings.SPOOL_DIR]
@@ -253,7 +275,7 @@ def _audit_log() -> Line:
                 "The event of a verification cannot be read: somebody has altered it. Event %(seq)s"
             )
             return Line("audit_log", label, said % {"seq": problem.seq}, Level.PROBLEM)
-        said = gettext("%(verdict)s Found at") % {"verdict": verdict_words(result)}
+        said = gettext("%(verdict)s Found at") % {"verdict": verdict_sentence(result)}
         return Line("audit_log", label, said, Level.PROBLEM, problem.at)
     latest = past_verifications.latest_verification()
     if latest is None:

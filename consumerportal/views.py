@@ -6,21 +6,20 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from apps.accounts.permissions import VIEW_STATUS
 from apps.consumers.views import submissions
 from apps.core.permissions import requires
 from consumerportal import status
-
-SEE_STATUS = "accounts.view_status"
 
 
 @require_GET
 def start(request: HttpRequest) -> HttpResponse:
     """The start page; for administrators with what has to be mended on top."""
-    problems = status.problems() if request.user.has_perm(SEE_STATUS) else ()
+    problems = status.problems() if request.user.has_perm(VIEW_STATUS) else ()
     return submissions.start(request, problems=problems)
 
 
-@requires(SEE_STATUS)
+@requires(VIEW_STATUS)
 @require_GET
 def state(request: HttpRequest) -> HttpResponse:
     """The state of the portal."""

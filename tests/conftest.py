@@ -23,6 +23,7 @@ from requests.adapters import DEFAULT_CA_BUNDLE_PATH
 
 from apps.accounts.models import User
 from apps.cdp import transport
+from apps.core import clock
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.audit_flush import flushes_lift_the_triggers
 from tests.support.people import make_person
@@ -112,6 +113,13 @@ def _quick_and_plain(settings: Settings, tmp_path: Path) -> None:
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
+
+
+@pytest.fixture(autouse=True)
+def _clock_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time by the clock that a test can set, on PostgreSQL too. Tests of the clock measure themselves."""
+    monkeypatch.setattr(clock, "measure_if_due", lambda database: False)
+    monkeypatch.setattr(clock, "_last", None)  # of the making of the test's database
 
 
 @pytest.fixture(autouse=True)

@@ -90,5 +90,5 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
 def _record_failure(request: HttpRequest, account: User | None, reason: str) -> None:
     """Record the account, if there is one; never the name that was typed, which may be a password."""
     services.note_failed_sign_in(
-        person_id=account.pk if account else 0, reason=reason, actor=Actor.nobody(origin_of(request))
+        person_id=account.pk if account else 0, reason=reason, actor=Actor.anonymous(origin_of(request))
     )

@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.crypto import constant_time_compare
 
 from apps.accounts.models import User
+from apps.core import clock
 from apps.core.encryption import keyed_digest
 
 SECONDS = 180 * 24 * 60 * 60
@@ -37,6 +38,7 @@ def remember(request: HttpRequest, response: HttpResponseBase, account: User) ->
     """Set the cookie on the answer: the person has proved in this browser that the account is theirs."""
     known = _read(request)
     others = [pair for pair in known["of"].items() if pair[0] != str(account.pk)]
+    known["at"] = clock.seconds()
     known["of"] = dict([*others, (str(account.pk), _mark(account))][-MAX_ACCOUNTS:])
     response.set_cookie(
         settings.KNOWN_DEVICE_COOKIE_NAME,
@@ -51,8 +53,11 @@ def remember(request: HttpRequest, response: HttpResponseBase, account: User) ->
 def _read(request: HttpRequest) -> dict[str, Any]:
     cookie = request.COOKIES.get(settings.KNOWN_DEVICE_COOKIE_NAME, "")
     try:
-        known: dict[str, Any] = signing.loads(cookie, salt=_SALT, max_age=SECONDS)
+        known: dict[str, Any] = signing.loads(cookie, salt=_SALT)
     except signing.BadSignature:
+        known = {}
+    # Not the signature's own time, which is that of a machine.
+    if clock.seconds() - known.get("at", 0) > SECONDS:
         return {"id": secrets.token_hex(8), "of": {}}
     return known
 

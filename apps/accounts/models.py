@@ -11,11 +11,11 @@ from django.contrib.auth.models import Group, Permission
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower
-from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.roles import GRANTS, LABELS
+from apps.core import clock
 
 # ASCII, so that "the same name in other capitals" means the same to every database.
 user_name_characters = RegexValidator(
@@ -40,7 +40,7 @@ class User(AbstractBaseUser):
     name = models.CharField(_("full name"), max_length=150)
     time_zone = models.CharField(_("time zone"), max_length=64, blank=True, default="")
     is_active = models.BooleanField(_("active"), default=True)
-    date_joined = models.DateTimeField(_("added"), default=timezone.now)
+    date_joined = models.DateTimeField(_("added"), default=clock.now)
     # Enters the hash that every session carries; one more ends all sessions for ever.
     session_series = models.PositiveIntegerField(default=0)
     # Enters the token of the one-time link; one more makes all earlier links useless.

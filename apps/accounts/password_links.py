@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
+
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from apps.accounts.models import User
+from apps.core import clock
 
 
 class _PasswordLinkTokens(PasswordResetTokenGenerator):
@@ -16,6 +19,10 @@ class _PasswordLinkTokens(PasswordResetTokenGenerator):
     """
 
     key_salt = "accounts.password_link"
+
+    def _now(self) -> datetime.datetime:
+        # Without a zone, as Django's, and not by the clock of the machine.
+        return clock.now().replace(tzinfo=None)
 
     def _make_hash_value(self, user: User, timestamp: int) -> str:
         value = super()._make_hash_value(user, timestamp)

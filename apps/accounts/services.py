@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -9,15 +10,29 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 from django.db.models import F
-from django.utils import timezone
 
 from apps.accounts import password_links
+from apps.accounts.audit_events import (
+    ACCESS_DENIED,
+    PERSON_ADDED,
+    PERSON_CHANGED,
+    PERSON_DEACTIVATED,
+    PERSON_PASSWORD_LINK_ISSUED,
+    PERSON_PASSWORD_LINK_REFUSED,
+    PERSON_PASSWORD_SET,
+    PERSON_REACTIVATED,
+    PERSON_SIGN_IN_BLOCKED,
+    PERSON_SIGN_IN_UNLOCKED,
+    ROLE_GRANTED,
+    ROLE_REVOKED,
+    SESSION_SIGN_IN_FAILED,
+)
 from apps.accounts.models import User
 from apps.accounts.roles import ADMINISTRATOR, GRANTS
-from apps.audit import actions
-from apps.audit.actions import Action
 from apps.audit.events import Event
-from apps.audit.services import record
+from apps.audit.recording import record
+from apps.audit.registry import EventType
+from apps.core import clock
 from apps.core.actor import Actor
 
 BLOCK_AFTER = 100
@@ -74,7 +89,7 @@ def add_person(*, person: NewPerson, actor: Actor) -> int:
     try:
         with transaction.atomic():
             added.save(force_insert=True)
-            _record(actions.PERSON_ADDED, added, actor)
+            _record(PERSON_ADDED, added, actor)
             for role in person.roles:
                 _grant(added, role, actor)
     except IntegrityError as error:
@@ -114,7 +129,7 @@ def revoke_role(*, person_id: int, role: str, actor: Actor) -> None:
     if role == ADMINISTRATOR:
         _refuse_last_administrator(person)
     person.groups.remove(group)
-    _record(actions.ROLE_REVOKED, person, actor, role=role)
+    _record(ROLE_REVOKED, person, actor, role=role)
 
 
 @transaction.atomic
@@ -134,7 +149,7 @@ def deactivate_person(*, person_id: int, actor: Actor) -> None:
     person.is_active = False
     person.session_series = F("session_series") + 1
     person.save(update_fields=["is_active", "session_series"])
-    _record(actions.PERSON_DEACTIVATED, person, actor)
+    _record(PERSON_DEACTIVATED, person, actor)
 
 
 @transaction.atomic
@@ -146,7 +161,7 @@ def reactivate_person(*, person_id: int, actor: Actor) -> None:
         return
     person.is_active = True
     person.save(update_fields=["is_active"])
-    _record(actions.PERSON_REACTIVATED, person, actor)
+    _record(PERSON_REACTIVATED, person, actor)
 
 
 @transaction.atomic
@@ -161,7 +176,7 @@ def issue_password_link(*, person_id: int, actor: Actor) -> tuple[str, str]:
         raise ActRefusedError(Refusal.INACTIVE)
     person.password_links += 1
     person.save(update_fields=["password_links"])
-    _record(actions.PERSON_PASSWORD_LINK_ISSUED, person, actor)
+    _record(PERSON_PASSWORD_LINK_ISSUED, person, actor)
     return password_links.encode_person(person), password_links.make_token(person)
 
 
@@ -178,7 +193,7 @@ def set_password_by_link(*, person_id: int, token: str, password: str, actor: Ac
         if works:
             _set_password(person, password_hash, actor)
         else:
-            _record(actions.PERSON_PASSWORD_LINK_REFUSED, person, actor, reason=Refusal.LINK_USED_UP.value)
+            _record(PERSON_PASSWORD_LINK_REFUSED, person, actor, reason=Refusal.LINK_USED_UP.value)
     if not works:
         raise ActRefusedError(Refusal.LINK_USED_UP)
 
@@ -203,11 +218,11 @@ def note_failed_sign_in(*, person_id: int, reason: str, actor: Actor) -> None:
     if reason != "limited":
         person.update(failed_sign_ins=F("failed_sign_ins") + 1)
         newly = person.filter(failed_sign_ins__gte=BLOCK_AFTER, sign_in_blocked_at=None)
-        blocked = newly.update(sign_in_blocked_at=timezone.now())
+        blocked = newly.update(sign_in_blocked_at=clock.now())
     about = str(person_id) if person_id else ""
-    record(Event(actions.SESSION_SIGN_IN_FAILED, actor, person=about, data={"reason": reason}))
+    record(Event(SESSION_SIGN_IN_FAILED, actor, person=about, data={"reason": reason}))
     if blocked:
-        _record(actions.PERSON_SIGN_IN_BLOCKED, person.get(), actor)
+        _record(PERSON_SIGN_IN_BLOCKED, person.get(), actor)
 
 
 @transaction.atomic
@@ -219,7 +234,7 @@ def unlock_sign_in(*, person_id: int, actor: Actor) -> None:
     person.sign_in_blocked_at = None
     person.failed_sign_ins = 0
     person.save(update_fields=["sign_in_blocked_at", "failed_sign_ins"])
-    _record(actions.PERSON_SIGN_IN_UNLOCKED, person, actor)
+    _record(PERSON_SIGN_IN_UNLOCKED, person, actor)
 
 
 @transaction.atomic
@@ -232,13 +247,13 @@ def _change(person_id: int, values: dict[str, str], actor: Actor) -> None:
     for field in changed:
         setattr(person, field, values[field])
     person.save(update_fields=changed)
-    _record(actions.PERSON_CHANGED, person, actor, fields=changed)
+    _record(PERSON_CHANGED, person, actor, fields=changed)
 
 
 def _set_password(person: User, password_hash: str, actor: Actor) -> None:
     person.password = password_hash
     person.save(update_fields=["password"])
-    _record(actions.PERSON_PASSWORD_SET, person, actor)
+    _record(PERSON_PASSWORD_SET, person, actor)
 
 
 def _locked(person_id: int) -> User:
@@ -255,12 +270,22 @@ def _group(role: str, *, lock: bool = False) -> Group:
 
 def _grant(person: User, role: str, actor: Actor) -> None:
     person.groups.add(_group(role))
-    _record(actions.ROLE_GRANTED, person, actor, role=role)
+    _record(ROLE_GRANTED, person, actor, role=role)
 
 
 def _refuse_self(person: User, actor: Actor, refusal: Refusal) -> None:
     if actor.id == str(person.pk):
         raise ActRefusedError(refusal)
+
+
+def record_denial(permissions: Sequence[str], *, method: str, view: str, actor: Actor) -> None:
+    """Record that a page was refused to somebody.
+
+    ``permissions``: of which one was missing; ``view``: the name of the page, empty where there is none.
+    """
+    data = {"permission": " or ".join(permissions), "method": method, "view": view or None}
+    with transaction.atomic():
+        record(Event(ACCESS_DENIED, actor, data=data))
 
 
 def _refuse_last_administrator(person: User) -> None:
@@ -270,7 +295,5 @@ def _refuse_last_administrator(person: User) -> None:
         raise ActRefusedError(Refusal.LAST_ADMINISTRATOR)
 
 
-def _record(action: Action, person: User, actor: Actor, **data: str | list[str]) -> None:
-    record(
-        Event(action=action, actor=actor, person=str(person.pk), data={"username": person.username, **data})
-    )
+def _record(event_type: EventType, person: User, actor: Actor, **data: str | list[str]) -> None:
+    record(Event(event_type, actor=actor, person=str(person.pk), data={"username": person.username, **data}))

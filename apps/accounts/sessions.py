@@ -6,7 +6,6 @@ the sign-in. Both are seen when the next request comes with the session's cookie
 
 from __future__ import annotations
 
-import time
 from enum import StrEnum
 
 from django.conf import settings
@@ -14,14 +13,14 @@ from django.contrib import auth
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from apps.accounts.audit_events import SESSION_SIGNED_IN, SESSION_SIGNED_OUT
 from apps.accounts.models import User
 from apps.accounts.selectors import actor_for
-from apps.audit import actions
 from apps.audit.events import Event
-from apps.audit.services import record
+from apps.audit.recording import record
+from apps.core import clock
 from apps.core.actor import Actor, Origin
 from apps.core.requests import actor_of, origin_of
 
@@ -43,12 +42,14 @@ def begin(request: HttpRequest, user: User) -> None:
     Call inside the transaction of the sign-in. The session is written here, so that session and event are
     stored both or neither.
     """
-    request.session[SIGNED_IN_AT] = int(time.time())
+    request.session[SIGNED_IN_AT] = clock.seconds()
     request.session.save()
+    user.last_login = clock.now()
+    user.save(update_fields=["last_login"])
     # The failures before it are over; a block stays until an administrator unlocks.
     User.objects.filter(pk=user.pk, failed_sign_ins__gt=0, sign_in_blocked_at=None).update(failed_sign_ins=0)
     actor = actor_for(user, origin_of(request))
-    record(Event(action=actions.SESSION_SIGNED_IN, actor=actor, person=actor.id))
+    record(Event(type=SESSION_SIGNED_IN, actor=actor, person=actor.id))
 
 
 def end(request: HttpRequest, reason: EndReason) -> None:
@@ -64,7 +65,7 @@ def renew(request: HttpRequest, *, at_once: bool = False) -> None:
 
     A row that is written with every request would be a third durable commit of each create.
     """
-    now = int(time.time())
+    now = clock.seconds()
     stale = min(60, settings.SESSION_COOKIE_AGE // 10)
     if at_once or now - request.session.get(RENEWED_AT, 0) >= stale:
         request.session[RENEWED_AT] = now
@@ -72,7 +73,7 @@ def renew(request: HttpRequest, *, at_once: bool = False) -> None:
 
 def seconds_left(request: HttpRequest) -> int:
     """Seconds until the session ends if nothing more is asked: idle time, or less near the absolute end."""
-    now = int(time.time())
+    now = clock.seconds()
     began: int = request.session.get(SIGNED_IN_AT, now)
     absolute = began + settings.SESSION_ABSOLUTE_SECONDS
     idle = request.session.get(RENEWED_AT, now) + settings.SESSION_COOKIE_AGE
@@ -81,7 +82,7 @@ def seconds_left(request: HttpRequest) -> int:
 
 def end_if_too_old(request: HttpRequest) -> None:
     """End a session that began ``SESSION_ABSOLUTE_SECONDS`` ago or earlier."""
-    now = int(time.time())
+    now = clock.seconds()
     signed_in_at: int = request.session.setdefault(SIGNED_IN_AT, now)
     if now - signed_in_at >= settings.SESSION_ABSOLUTE_SECONDS:
         end(request, EndReason.ABSOLUTE)
@@ -103,16 +104,14 @@ def close_expired_sessions(most: int = 200) -> int:
 
     Nothing that waited in them stays behind: a kept entry, the token of a one-time link.
     """
-    keys = Session.objects.filter(expire_date__lte=timezone.now()).values_list("session_key", flat=True)[
-        :most
-    ]
+    keys = Session.objects.filter(expire_date__lte=clock.now()).values_list("session_key", flat=True)[:most]
     for key in list(keys):
         _close_expired(key, Origin())
     return len(keys)
 
 
 def _close_expired(key: str, origin: Origin) -> None:
-    expired = Session.objects.filter(session_key=key, expire_date__lte=timezone.now())
+    expired = Session.objects.filter(session_key=key, expire_date__lte=clock.now())
     if not expired.exists():
         return
     with transaction.atomic():
@@ -134,6 +133,4 @@ def _person_of(session: Session) -> User | None:
 
 
 def _record_end(actor: Actor, reason: EndReason) -> None:
-    record(
-        Event(action=actions.SESSION_SIGNED_OUT, actor=actor, person=actor.id, data={"reason": reason.value})
-    )
+    record(Event(type=SESSION_SIGNED_OUT, actor=actor, person=actor.id, data={"reason": reason.value}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.views import LoginView, LogoutView
-from allauth.core.ratelimit import consume_or_429
+from allauth.core.ratelimit import respond_429
 from cryptography.fernet import InvalidToken
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
@@ -23,8 +23,12 @@ from apps.accounts.selectors import actor_for, find_account
 from apps.core.encryption import decrypt, encrypt
 from apps.core.form_errors import form_errors
 from apps.core.form_input import single_value
+from apps.core.limits import Limit, network_of
 from apps.core.requests import actor_of, origin_of
 
+# allauth's defaults for these pages. Its own counting takes the clock of the machine.
+PASSWORD_LINK_POSTS = Limit("password_link", most=20, seconds=60)
+OWN_PASSWORD_POSTS = Limit("own_password", most=5, seconds=60)
 TOKEN_IN_SESSION = "password_link_token"  # noqa: S105  # the name of a key
 TOKEN_MOVED = "form"  # noqa: S105  # stands in the address where the token was
 
@@ -73,8 +77,9 @@ def password_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     The token moves from the address into the session at once, so that no Referer and no browser history
     carries it on. To look at the page uses nothing up: a chat that fetches a preview does no harm.
     """
-    if limited := consume_or_429(request, action="reset_password_from_key"):
-        return limited  # type: ignore[no-any-return]  # allauth ships no types
+    address = network_of(origin_of(request).client_address)
+    if request.method == "POST" and PASSWORD_LINK_POSTS.take(address) is None:
+        return respond_429(request)  # type: ignore[no-any-return]  # allauth ships no types
     moved = token == TOKEN_MOVED
     if moved:
         token = _kept_token(request)
@@ -107,9 +112,9 @@ def password_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def own_password(request: HttpRequest) -> HttpResponse:
     """Change one's own password. This session goes on; all others of the person end."""
-    if limited := consume_or_429(request, action="change_password"):
-        return limited  # type: ignore[no-any-return]  # allauth ships no types
     user = _signed_in(request)
+    if request.method == "POST" and OWN_PASSWORD_POSTS.take(str(user.pk)) is None:
+        return respond_429(request)  # type: ignore[no-any-return]  # as above
     form = OwnPasswordForm(user, request.POST or None)
     if form.is_valid():
         services.set_password(person_id=user.pk, password=form.to_password(), actor=actor_of(request))

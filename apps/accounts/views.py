@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from http import HTTPStatus
 
 from django.contrib import messages
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -17,17 +16,15 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from apps.accounts import services
 from apps.accounts.forms import DetailsForm, NewPersonForm
 from apps.accounts.models import User
+from apps.accounts.permissions import MANAGE_PEOPLE
 from apps.accounts.presenters import REFUSAL_WORDS, person_page, person_rows
-from apps.accounts.roles import PERMISSIONS
 from apps.accounts.selectors import find_person, people
-from apps.audit import actions, person_limits
-from apps.audit.events import Event
-from apps.audit.services import record
+from apps.audit import person_limits
 from apps.core.form_errors import form_errors
-from apps.core.permissions import requires
+from apps.core.permissions import PermissionMissing, requires
 from apps.core.requests import actor_of, support_code
 
-manages_people = requires("accounts.manage_people")
+manages_people = requires(MANAGE_PEOPLE)
 
 
 @require_GET
@@ -136,20 +133,14 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
     Beyond the limit of the person the answer is 429, and the log is not filled any further.
 
-    Of the exception's text only names of permissions are taken: other text could hold personal data.
+    Only a :class:`~apps.core.permissions.PermissionMissing` names permissions. The text of another exception
+    could hold personal data and is not read.
     """
-    wanted = [word for word in str(exception).split(" or ") if word in PERMISSIONS]
+    missing = exception.permissions if isinstance(exception, PermissionMissing) else ()
     view = request.resolver_match.view_name if request.resolver_match else ""
     if not person_limits.allows(person_limits.Act.DENIAL, actor_of(request)):
         return render(request, "errors/limited.html", status=HTTPStatus.TOO_MANY_REQUESTS)
-    with transaction.atomic():
-        record(
-            Event(
-                action=actions.ACCESS_DENIED,
-                actor=actor_of(request),
-                data={"permission": " or ".join(wanted), "method": request.method, "view": view or None},
-            )
-        )
+    services.record_denial(missing, method=request.method or "", view=view, actor=actor_of(request))
     return render(request, "errors/403.html", {"support_code": support_code(request)}, status=403)
 
 

@@ -1,4 +1,4 @@
-"""The audit app; it hangs its triggers on the tables after every migration."""
+"""The audit app. Its triggers are created on the tables after every migration."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ class AuditConfig(AppConfig):
     label = "audit"
 
     def ready(self) -> None:
-        from apps.audit import key_fingerprint  # noqa: PLC0415  # models are not there yet at import
+        from apps.audit.audit_events import EVENTS  # noqa: PLC0415  # models are not there yet at import
+        from apps.audit.integrity import key_fingerprint  # noqa: PLC0415  # likewise
+        from apps.audit.registry import register  # noqa: PLC0415  # likewise
         from apps.core.key_fingerprints import register_kind  # noqa: PLC0415  # likewise
 
+        register(EVENTS)
         register_kind(key_fingerprint.AUDIT_SIGNING)
         post_migrate.connect(_install_triggers, sender=self)
 

@@ -1,4 +1,4 @@
-"""One event, as a value that cannot carry more than its action declares."""
+"""One event: a value that carries only what its event type declares."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeGuard
 
-from apps.audit.actions import ACTIONS, CODE, Action, Kind
+from apps.audit.registry import CODE, EventType, ValueType, find_event_type
 from apps.core.actor import Actor
 
 MAX_TEXT = 200
@@ -41,19 +41,19 @@ Value = str | int | None | Sequence[str]
 
 
 class EventError(ValueError):
-    """The event says something that its action does not declare. The text names keys, never values."""
+    """The event carries something that its event type does not declare. The text names keys, never values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that somebody did, or that happened. Raises :class:`EventError` when made with more.
+    """What somebody did, or what happened. Raises :class:`EventError` for a value that is not declared.
 
     ``submission`` and ``order_ref`` are empty or match :data:`REFERENCE`, ``consumer_ref`` and ``guest_ref``
     :data:`VENDOR_REFERENCE`. ``person`` is the id of the account that the event is about. ``data`` holds keys
-    of the action, each of its kind.
+    of the event type, each a value of its :class:`ValueType`.
     """
 
-    action: Action
+    type: EventType
     actor: Actor
     submission: str = ""
     order_ref: str = ""
@@ -63,20 +63,23 @@ class Event:
     data: Mapping[str, Value] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if ACTIONS.get(self.action.name) is not self.action:
-            raise EventError("The action is not one of apps.audit.actions")
+        if find_event_type(self.type.name) is not self.type:
+            raise EventError(f"The event type {self.type.name} is not registered")
         for name, pattern in _REFERENCES.items():
             value = getattr(self, name)
             if not isinstance(value, str) or (value and not pattern.fullmatch(value)):
-                raise EventError(f"{self.action.name}: {name} is not a reference")
+                raise EventError(f"{self.type.name}: {name} is not a reference")
         _check_actor(self.actor)
         for key, value in self.data.items():
-            if key not in self.action.keys:
-                raise EventError(f"{self.action.name} does not declare the key {str(key)[:50]!r}")
-            if not _fits(value, self.action.keys[key]):
-                raise EventError(f"{self.action.name}: {key} is not a {self.action.keys[key].name}")
-        # A copy, so that nobody changes an event after it was checked.
-        object.__setattr__(self, "data", MappingProxyType({key: _kept(it) for key, it in self.data.items()}))
+            declared = self.type.keys.get(key)
+            if declared is None:
+                raise EventError(f"{self.type.name} does not declare the key {str(key)[:50]!r}")
+            if not _fits(value, declared.type):
+                raise EventError(f"{self.type.name}: {key} is not a {declared.type.name}")
+        # A copy, so that an event cannot be changed after the check.
+        object.__setattr__(
+            self, "data", MappingProxyType({key: _stored(it) for key, it in self.data.items()})
+        )
 
 
 def storable(text: str) -> str:
@@ -94,30 +97,30 @@ def _check_actor(actor: Actor) -> None:
         raise EventError("The actor's roles are not codes")
 
 
-def _fits(value: Value, kind: Kind) -> bool:
+def _fits(value: Value, type_: ValueType) -> bool:
     if value is None:
         return True
-    match kind:
-        case Kind.NUMBER:
+    match type_:
+        case ValueType.NUMBER:
             # Whole numbers that every JSON reader keeps exact (RFC 8259, section 6).
             return type(value) is int and abs(value) < 2**53
-        case Kind.CODE:
+        case ValueType.CODE:
             return isinstance(value, str) and CODE.fullmatch(value) is not None
-        case Kind.WORD:
+        case ValueType.WORD:
             return isinstance(value, str) and WORD.fullmatch(value) is not None
-        case Kind.NAME:
+        case ValueType.NAME:
             return isinstance(value, str) and len(value) <= MAX_TEXT
-        case Kind.CODES:
-            return _is_list(value) and all(_fits(item, Kind.CODE) for item in value)
-        case Kind.WORDS:
-            return _is_list(value) and all(_fits(item, Kind.WORD) for item in value)
+        case ValueType.CODES:
+            return _is_list(value) and all(_fits(item, ValueType.CODE) for item in value)
+        case ValueType.WORDS:
+            return _is_list(value) and all(_fits(item, ValueType.WORD) for item in value)
 
 
 def _is_list(value: object) -> TypeGuard[Sequence[str]]:
     return isinstance(value, (list, tuple)) and len(value) <= MAX_ITEMS
 
 
-def _kept(value: Value) -> Value:
+def _stored(value: Value) -> Value:
     if isinstance(value, str):
         return storable(value)
     return list(value) if _is_list(value) else value

@@ -1,6 +1,6 @@
 """The audit log as a file: a range of events, oldest first, in memory that does not grow with the range.
 
-An export is itself told in the log. A broken file cannot be taken for a whole one: JSON Lines end in a line
+An export is itself recorded. A broken file cannot be taken for a whole one: JSON Lines end in a line
 that says so, and whatever stops the export is raised through to the server, which breaks the connection.
 """
 
@@ -17,14 +17,14 @@ from typing import Final, Protocol
 
 from django.db import transaction
 
-from apps.audit import actions
-from apps.audit.actions import Action
+from apps.audit.audit_events import AUDIT_EXPORT_FAILED, AUDIT_EXPORT_STARTED, AUDIT_EXPORTED
 from apps.audit.events import Event
+from apps.audit.integrity.bulk_hashing import COLUMNS, HASH, StoredRow
+from apps.audit.integrity.stored_rows import rows_after
 from apps.audit.models import AuditEvent
+from apps.audit.recording import record
+from apps.audit.registry import EventType
 from apps.audit.selectors import span_of
-from apps.audit.services import record
-from apps.audit.stored import rows_after
-from apps.audit.walk import COLUMNS, HASH, StoredRow
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 from apps.core.spreadsheet import protect
@@ -76,16 +76,16 @@ def find_range(
 
 
 def begin(export: Export, actor: Actor) -> None:
-    """Tell the log that an export begins. Without this event no row leaves the portal."""
-    _tell(actions.AUDIT_EXPORT_STARTED, export, actor)
+    """Record that an export begins. Without this event no row is sent."""
+    _record(AUDIT_EXPORT_STARTED, export, actor)
 
 
 def write(
     export: Export, actor: Actor, *, delivered: Callable[[], object] = lambda: None
 ) -> Generator[str, None, None]:
-    """The text of the file, piece by piece. What came of it is in the log: exported, or failed with the rows.
+    """The text of the file, piece by piece. Its end is recorded: exported, or failed after how many rows.
 
-    ``delivered`` is called before the log is told that all rows have left; whoever holds a buffer empties it
+    ``delivered`` is called before it is recorded that all rows were sent; whoever holds a buffer empties it
     there. Raises the database's errors, and whatever ``delivered`` raises. Given up early (the reader went
     away), it is a failed export.
     """
@@ -95,20 +95,20 @@ def write(
         yield form.head()
         for rows in rows_after(export.first - 1, up_to=export.last):
             release_database_connections()  # the reader may be slow
-            yield _told("".join(map(form.line, rows)))
+            yield _printable("".join(map(form.line, rows)))
             written, last_hash = written + len(rows), rows[-1][HASH]
         delivered()
-    except BaseException:  # the reader's end, too (GeneratorExit): that is what has to be told
-        _tell(actions.AUDIT_EXPORT_FAILED, export, actor, rows=written)
+    except BaseException:  # the reader's end, too (GeneratorExit): that has to be recorded
+        _record(AUDIT_EXPORT_FAILED, export, actor, rows=written)
         raise
-    _tell(actions.AUDIT_EXPORTED, export, actor, rows=written)
+    _record(AUDIT_EXPORTED, export, actor, rows=written)
     yield form.end(export, written, last_hash)
 
 
-def _tell(action: Action, export: Export, actor: Actor, **facts: int) -> None:
+def _record(event_type: EventType, export: Export, actor: Actor, **facts: int) -> None:
     data = {"format": export.format.value, "first": export.first, "last": export.last, **facts}
     with transaction.atomic():
-        record(Event(action, actor, data=data))
+        record(Event(event_type, actor, data=data))
 
 
 class _Form(Protocol):
@@ -193,7 +193,7 @@ def _boolean(stored: object) -> object:
     return {0: False, 1: True}.get(stored, stored)  # type: ignore[call-overload]  # SQLite keeps 0 and 1
 
 
-def _told(text: str) -> str:
+def _printable(text: str) -> str:
     """The same where all of it is text; what SQLite keeps as text and is none is spelt out (``\\udcff``)."""
     return text.encode("utf-8", "backslashreplace").decode()
 

@@ -20,10 +20,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class AppendOnlyError(TypeError):
-    """Somebody tried to write, change or delete a row of the audit log past ``audit.services.record``."""
+    """A row of the audit log was to be written, changed or deleted past ``audit.recording.record``."""
 
     def __init__(self) -> None:
-        super().__init__("The audit log is written by audit.services.record alone and never changed")
+        super().__init__("The audit log is written by audit.recording.record alone and never changed")
 
 
 class SequenceField(models.BigIntegerField):  # type: ignore[type-arg]  # generic in the stubs alone
@@ -189,7 +189,7 @@ def _values_of(data: str) -> dict[str, Any] | None:
 
 
 def _text_of(stored: bytes) -> str:
-    """Bytes as text; what is no UTF-8 is told in hexadecimal."""
+    """Bytes as text; what is not UTF-8 is written in hexadecimal."""
     return stored.decode("utf-8", "backslashreplace")
 
 

@@ -1,6 +1,6 @@
 """How many searches, exports and refused pages one person may have in an hour.
 
-That a limit is reached is an event, once in that hour and not with each further act.
+That a limit is reached is recorded once in that hour, not for each further act.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from apps.audit import actions
+from apps.audit.audit_events import LIMIT_REACHED
 from apps.audit.events import Event
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.core.actor import Actor
 from apps.core.limits import Limit, network_of
 
@@ -28,7 +28,7 @@ class Act(StrEnum):
     DENIAL = "denial"
 
 
-_WORDS = {
+_REFUSALS = {
     Act.SEARCH: _("You have searched very often within the last hour. Wait a while, then search again."),
     Act.EXPORT: _("You have exported very often within the last hour. Wait a while, then export again."),
 }
@@ -36,7 +36,7 @@ _WORDS = {
 
 def refusal(act: Act) -> str:
     """What the form says when :func:`allows` says no to a search or an export."""
-    return str(_WORDS[act])
+    return str(_REFUSALS[act])
 
 
 def allows(act: Act, actor: Actor) -> bool:
@@ -47,9 +47,9 @@ def allows(act: Act, actor: Actor) -> bool:
     who = ("person", actor.id) if actor.id else ("address", network_of(actor.origin.client_address))
     if Limit(f"person_{act}", _most(act), SECONDS).take(*who) is not None:
         return True
-    if Limit(f"person_{act}_told", 1, SECONDS).take(*who) is not None:
+    if Limit(f"person_{act}_recorded", 1, SECONDS).take(*who) is not None:
         with transaction.atomic():
-            record(Event(actions.ACCESS_LIMITED, actor, data={"what": act.value}))
+            record(Event(LIMIT_REACHED, actor, data={"what": act.value}))
     return False
 
 

@@ -11,9 +11,8 @@ from operator import and_
 from django.contrib.auth import get_user_model
 from django.db.models import Q
 
-from apps.audit.actions import ACTIONS
 from apps.audit.models import AuditEvent
-from apps.audit.outcomes import EventOutcome, conditions_of, outcome_of
+from apps.audit.registry import EventOutcome, event_types, find_event_type
 from apps.core import keyset
 
 NEWEST_BY = ("seq",)
@@ -122,8 +121,8 @@ def _without_contradiction(asked: LogFilter) -> LogFilter | None:
 
     What never meets would be sought in the whole log.
     """
-    action = ACTIONS.get(asked.action)
-    outcome = outcome_of(action.name, failure=action.failure) if action else asked.outcome
+    action = find_event_type(asked.action)
+    outcome = action.outcome if action else asked.outcome
     if asked.outcome not in (None, outcome) or (asked.failures and outcome is EventOutcome.DONE):
         return None
     return dataclasses.replace(
@@ -131,6 +130,17 @@ def _without_contradiction(asked: LogFilter) -> LogFilter | None:
         outcome=None if action else outcome,
         failures=asked.failures and outcome is None,
     )
+
+
+def conditions_of(outcome: EventOutcome) -> list[Q]:
+    """The events of an outcome: one condition for each index that leads to some of them."""
+    if outcome is EventOutcome.DONE:
+        return [Q(failure=False)]
+    named = {one.name: one.outcome for one in event_types() if one.failure}
+    if outcome is EventOutcome.FAILED:
+        others = [name for name, own in named.items() if own is not EventOutcome.FAILED]
+        return [Q(failure=True) & ~Q(action__in=others)]
+    return [Q(action=name) for name, own in named.items() if own is outcome]
 
 
 def span_of(since: dt.datetime | None, until: dt.datetime | None) -> Q | None:

@@ -1,6 +1,8 @@
 from django.urls import path
 
-from apps.audit import export_views, integrity_views, views
+from apps.audit.views import export as export_views
+from apps.audit.views import integrity as integrity_views
+from apps.audit.views import log as views
 
 app_name = "audit"
 urlpatterns = [

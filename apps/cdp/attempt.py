@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 
+from apps.cdp.errors import ErrorCode
+
 Clock = Callable[[], dt.datetime]
 
 
 def utc_now() -> dt.datetime:
-    """The clock of the machine."""
+    """The clock of the machine, for a client without the portal. The portal's takes ``core.clock.now``."""
     return dt.datetime.now(dt.UTC)
 
 
@@ -88,7 +90,7 @@ class Attempt:
         with self._lock:
             self._socket = connection
             if self.expired:
-                raise TooLateError("connect_timeout")
+                raise TooLateError(ErrorCode.CONNECT_TIMEOUT)
 
     @contextlib.contextmanager
     def cut_after(self, seconds: float) -> Iterator[None]:
@@ -107,7 +109,7 @@ class Attempt:
         if self.request_started:
             return
         if self._deadline is not None and self._clock() >= self._deadline:
-            raise TooLateError("deadline_passed")
+            raise TooLateError(ErrorCode.DEADLINE_PASSED)
         self.request_started = True
 
     def _cut(self) -> None:

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from apps.cdp.consumers import Creation, Identifier, NewConsumer, OrderConsumer
-from apps.cdp.errors import CdpAnotherRecord, CdpListUnfinished, CdpNotConfigured, CdpNotFound, CdpTimeout
+from apps.cdp.errors import (
+    CdpAnotherRecord,
+    CdpListUnfinished,
+    CdpNotConfigured,
+    CdpNotFound,
+    CdpTimeout,
+    ErrorCode,
+)
 from apps.cdp.exchange import Exchange
 from apps.cdp.links import Path
 from apps.cdp.paging import Page, Reading
@@ -91,7 +98,7 @@ class CdpClient:
         try:
             return ListedRefs(tuple(item.ref for item in reading), is_whole=reading.is_whole)
         except CdpTimeout as error:
-            if not reading.pages or (error.code != "total_timeout" and time.monotonic() < end):
+            if not reading.pages or (error.code != ErrorCode.TOTAL_TIMEOUT and time.monotonic() < end):
                 raise
         raise CdpListUnfinished
 

@@ -5,29 +5,18 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from apps.cdp.answers import Fields, date_part, ref_from_href
+from apps.cdp.fields import NAME_OF_VENDOR_NAME, VENDOR_NAMES, Shape, names_of
 
 T = TypeVar("T")
 
-# Python name → the vendor's name.
-_TEXTS = {
-    "title": "title",
-    "first_name": "firstName",
-    "last_name": "lastName",
-    "gender": "gender",
-    "nationality": "nationality",
-    "passport_number": "passportNumber",
-    "country": "country",
-}
-_LISTS = {"emails": "emails", "phone_numbers": "phoneNumbers"}
+_TEXTS = names_of(Shape.TEXT)
+_LISTS = names_of(Shape.TEXTS)
 
 # Written in place of a moment that was there and could not be read.
 _UNREADABLE = "unreadable"
-
-# The names that an error message of the vendor may point at.
-FIELD_NAMES = frozenset([*_TEXTS.values(), *_LISTS.values(), "dateOfBirth", "identifiers"])
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -76,13 +65,13 @@ class NewConsumer:
             values[ours] = _of_type(str, data.get(theirs, ""))
         for ours, theirs in _LISTS.items():
             values[ours] = tuple(_of_type(str, item) for item in _of_type(list, data.get(theirs, [])))
-        written = _of_type(str, data.get("dateOfBirth", ""))
+        written = _of_type(str, data.get(VENDOR_NAMES["date_of_birth"], ""))
         values["date_of_birth"] = date_part(written)
-        pairs = [_of_type(dict, item) for item in _of_type(list, data.get("identifiers", []))]
+        pairs = [_of_type(dict, item) for item in _of_type(list, data.get(VENDOR_NAMES["identifiers"], []))]
         values["identifiers"] = tuple(
             Identifier(_of_type(str, pair.get("provider")), _of_type(str, pair.get("id"))) for pair in pairs
         )
-        if not FIELD_NAMES.issuperset(data) or (written and values["date_of_birth"] is None):
+        if not NAME_OF_VENDOR_NAME.keys() >= data.keys() or (written and values["date_of_birth"] is None):
             raise ValueError("not the JSON form of a new consumer")
         return cls(**values)  # type: ignore[arg-type]  # each value was checked above
 
@@ -128,19 +117,13 @@ class OrderConsumer:
         fields = Fields(data)
         guest_href = fields.inner("guest").href()
         created_at = fields.moment("createdAt")
+        values: dict[str, Any] = {ours: fields.text(theirs) for ours, theirs in _TEXTS.items()}
+        values |= {ours: fields.texts(theirs) for ours, theirs in _LISTS.items()}
         return cls(
             ref=fields.ref(),
             href=fields.href(),
-            title=fields.text("title"),
-            first_name=fields.text("firstName"),
-            last_name=fields.text("lastName"),
-            gender=fields.text("gender"),
-            date_of_birth=fields.date("dateOfBirth"),
-            emails=fields.texts("emails"),
-            phone_numbers=fields.texts("phoneNumbers"),
-            nationality=fields.text("nationality"),
-            passport_number=fields.text("passportNumber"),
-            country=fields.text("country"),
+            **values,
+            date_of_birth=fields.date(VENDOR_NAMES["date_of_birth"]),
             order_items=_order_items(fields.inner("orderItems")),
             order_href=fields.inner("order").href(),
             guest_href=guest_href,
@@ -190,8 +173,9 @@ def _order_items(fields: Fields) -> tuple[str, ...]:
 def _person_to_json(person: NewConsumer | OrderConsumer) -> dict[str, object]:
     data: dict[str, object] = {theirs: getattr(person, ours) for ours, theirs in _TEXTS.items()}
     data |= {theirs: [item for item in getattr(person, ours) if item] for ours, theirs in _LISTS.items()}
-    data["dateOfBirth"] = f"{person.date_of_birth.isoformat()}T00:00:00Z" if person.date_of_birth else ""
-    data["identifiers"] = [identifier.to_json() for identifier in person.identifiers]
+    born = person.date_of_birth
+    data[VENDOR_NAMES["date_of_birth"]] = f"{born.isoformat()}T00:00:00Z" if born else ""
+    data[VENDOR_NAMES["identifiers"]] = [identifier.to_json() for identifier in person.identifiers]
     return {name: value for name, value in data.items() if value}
 
 

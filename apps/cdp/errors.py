@@ -1,56 +1,55 @@
-"""What can go wrong with a call to Sitecore CDP. Each class answers one question: was it done?
-
-`code` says what happened, in words for programs; pages map it to words for people. Each code has one outcome:
-
-========================  ==========================================================================
-not_sent                  no byte of the request was written
-========================  ==========================================================================
-busy                      as many calls as this process makes at a time are under way
-not_configured            base URL, credentials, certificate file or proxy are missing or unusable
-bad_reference             a reference that cannot stand in an address (empty, dots, control characters)
-deadline_passed           the deadline came before the first byte
-name_not_resolved         the host name has no address
-connect_refused           nobody listens at that address
-connect_timeout           connecting (all addresses, proxy, TLS) took longer than its limit
-connect_failed            any other failure before the first byte
-proxy_failed              the proxy could not be reached or refused the tunnel
-tls_failed                certificate or TLS handshake not accepted
-========================  ==========================================================================
-
-========================  ==========================================================================
-rejected                  the vendor said no, in its own error shape (`refusals.py`); nothing was created
-========================  ==========================================================================
-invalid                   400, 422: what was sent is not accepted; see `field`
-unauthorized              401: client key or API token not accepted
-forbidden                 403
-not_found                 404
-rate_limited              429; `retry_after` in seconds, when the vendor names it
-http_405, _413, _415      refused for another reason
-========================  ==========================================================================
-
-========================  ==========================================================================
-unknown                   bytes were written and no trustworthy answer came back
-========================  ==========================================================================
-read_timeout              silence for longer than the read limit
-total_timeout             the whole call took longer than the total limit
-connection_lost           the connection ended before the answer did
-malformed_answer          an answer that cannot be understood
-answer_too_large          an answer above the size limit
-list_too_long             a list that does not end within the page limit
-http_<status>             any other status: 3xx, other 4xx, 5xx, 2xx other than 200 and 201
-unrecognised_refusal      a status of the table of refusals, but not in the vendor's own error shape
-another_record            a record was read, and the answer is about another one
-order_reference           a create was answered with the reference of the order itself
-another_person            a create was answered with the data of somebody else
-transport_fault           a fault in our own stack after the first byte
-========================  ==========================================================================
-"""
+"""What can go wrong with a call to Sitecore CDP. Each class answers one question: was it done?"""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import ClassVar, Literal
 
 Outcome = Literal["not_sent", "rejected", "unknown"]
+
+
+class ErrorCode(StrEnum):
+    """What happened. Each code has one outcome; pages have a label for it.
+
+    A status that is not in this list has the code of :func:`http_code`.
+    """
+
+    # Outcome not_sent: no byte of the request was written.
+    BUSY = "busy"  # as many calls as this process makes at a time are under way
+    NOT_CONFIGURED = "not_configured"  # base URL, credentials, certificate file or proxy missing or unusable
+    BAD_REFERENCE = "bad_reference"  # a reference that cannot stand in an address
+    DEADLINE_PASSED = "deadline_passed"  # the deadline passed before the first byte
+    NAME_NOT_RESOLVED = "name_not_resolved"  # the host name has no address
+    CONNECT_REFUSED = "connect_refused"  # nothing listens at that address
+    CONNECT_TIMEOUT = "connect_timeout"  # connecting (addresses, proxy, TLS) took longer than its limit
+    CONNECT_FAILED = "connect_failed"  # any other failure before the first byte
+    PROXY_FAILED = "proxy_failed"  # the proxy could not be reached or refused the tunnel
+    TLS_FAILED = "tls_failed"  # certificate or TLS handshake not accepted
+
+    # Outcome rejected: the vendor refused in its own error shape (`refusals.py`). Nothing was created.
+    INVALID = "invalid"  # 400, 422: what was sent is not accepted; see `CdpError.field`
+    UNAUTHORIZED = "unauthorized"  # 401: client key or API token not accepted
+    FORBIDDEN = "forbidden"  # 403
+    NOT_FOUND = "not_found"  # 404
+    RATE_LIMITED = "rate_limited"  # 429; see `CdpError.retry_after`
+
+    # Outcome unknown: bytes were written and no trustworthy answer was received.
+    READ_TIMEOUT = "read_timeout"  # no byte for longer than the read limit
+    TOTAL_TIMEOUT = "total_timeout"  # the whole call took longer than the total limit
+    CONNECTION_LOST = "connection_lost"  # the connection ended before the answer did
+    MALFORMED_ANSWER = "malformed_answer"  # an answer that cannot be parsed
+    ANSWER_TOO_LARGE = "answer_too_large"  # an answer above the size limit
+    LIST_TOO_LONG = "list_too_long"  # a list that does not end within the page limit
+    UNRECOGNISED_REFUSAL = "unrecognised_refusal"  # a refusal that is not in the vendor's own error shape
+    ANOTHER_RECORD = "another_record"  # the answer is about another record than the one that was read
+    ORDER_REFERENCE = "order_reference"  # a create was answered with the reference of the order
+    ANOTHER_PERSON = "another_person"  # a create was answered with the data of another person
+    TRANSPORT_FAULT = "transport_fault"  # a fault in our own stack after the first byte
+
+
+def http_code(status: int) -> str:
+    """The code of an HTTP status without a code of its own, such as ``http_503``."""
+    return f"http_{status}"
 
 
 class CdpError(Exception):
@@ -62,7 +61,7 @@ class CdpError(Exception):
     """
 
     outcome: ClassVar[Outcome] = "unknown"
-    default_code: ClassVar[str] = "transport_fault"
+    default_code: ClassVar[str] = ErrorCode.TRANSPORT_FAULT
 
     def __init__(
         self,
@@ -76,7 +75,7 @@ class CdpError(Exception):
     ) -> None:
         """`retry_after` is in seconds; `detail` is our own sentence and goes into the text of the
         exception."""
-        self.code = code or self.default_code
+        self.code = str(code or self.default_code)
         self.http_status = http_status
         self.field = field
         self.vendor_message = vendor_message
@@ -97,25 +96,25 @@ class CdpNotSent(CdpError):
 class CdpBusy(CdpNotSent):
     """As many calls as this process makes at a time are under way."""
 
-    default_code = "busy"
+    default_code = ErrorCode.BUSY
 
 
 class CdpNotConfigured(CdpNotSent, ValueError):
     """A setting is missing or unusable; `detail` says which."""
 
-    default_code = "not_configured"
+    default_code = ErrorCode.NOT_CONFIGURED
 
 
 class CdpBadReference(CdpNotSent, ValueError):
     """A reference that could change the path it is put into."""
 
-    default_code = "bad_reference"
+    default_code = ErrorCode.BAD_REFERENCE
 
 
 class CdpUnreachable(CdpNotSent):
     """The vendor could not be reached, or not in time."""
 
-    default_code = "connect_failed"
+    default_code = ErrorCode.CONNECT_FAILED
 
 
 class CdpRejected(CdpError):
@@ -127,32 +126,32 @@ class CdpRejected(CdpError):
 class CdpInvalid(CdpRejected):
     """What was sent is not accepted. `field` is a JSON name of `NewConsumer`, or empty."""
 
-    default_code = "invalid"
+    default_code = ErrorCode.INVALID
 
 
 class CdpUnauthorized(CdpRejected):
     """The client key or the API token is not accepted: for an administrator, not for the person at the
     form."""
 
-    default_code = "unauthorized"
+    default_code = ErrorCode.UNAUTHORIZED
 
 
 class CdpNotFound(CdpRejected):
     """No such record in this organisation and region."""
 
-    default_code = "not_found"
+    default_code = ErrorCode.NOT_FOUND
 
 
 class CdpRateLimited(CdpRejected):
     """Too many requests. `retry_after` is the vendor's wish in seconds, if any."""
 
-    default_code = "rate_limited"
+    default_code = ErrorCode.RATE_LIMITED
 
 
 class CdpRefused(CdpRejected):
     """Refused for another reason: 403, 405, 413, 415."""
 
-    default_code = "forbidden"
+    default_code = ErrorCode.FORBIDDEN
 
 
 class CdpUnknown(CdpError):
@@ -164,46 +163,46 @@ class CdpUnknown(CdpError):
 class CdpServerFault(CdpUnknown):
     """A status of 500 or above."""
 
-    default_code = "http_500"
+    default_code = http_code(500)
 
 
 class CdpMalformedAnswer(CdpUnknown):
     """An answer that cannot be understood."""
 
-    default_code = "malformed_answer"
+    default_code = ErrorCode.MALFORMED_ANSWER
 
 
 class CdpAnotherRecord(CdpMalformedAnswer):
     """The answer is about another record than the one that was read or created."""
 
-    default_code = "another_record"
+    default_code = ErrorCode.ANOTHER_RECORD
 
 
 class CdpUnrecognisedRefusal(CdpUnknown):
     """A status that refuses, without the vendor's own error body: a firewall or proxy may have answered."""
 
-    default_code = "unrecognised_refusal"
+    default_code = ErrorCode.UNRECOGNISED_REFUSAL
 
 
 class CdpTimeout(CdpUnknown):
     """The answer did not come in time."""
 
-    default_code = "read_timeout"
+    default_code = ErrorCode.READ_TIMEOUT
 
 
 class CdpListUnfinished(CdpTimeout):
     """A list was answered, but not read to its end in its time: too much of it, or too slow."""
 
-    default_code = "total_timeout"
+    default_code = ErrorCode.TOTAL_TIMEOUT
 
 
 class CdpConnectionLost(CdpUnknown):
     """The connection ended before the answer did."""
 
-    default_code = "connection_lost"
+    default_code = ErrorCode.CONNECTION_LOST
 
 
 class CdpUnexpected(CdpUnknown):
     """A status that the contract does not know."""
 
-    default_code = "transport_fault"
+    default_code = ErrorCode.TRANSPORT_FAULT

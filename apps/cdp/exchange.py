@@ -24,6 +24,7 @@ from apps.cdp.errors import (
     CdpTimeout,
     CdpUnexpected,
     CdpUnreachable,
+    ErrorCode,
 )
 from apps.cdp.links import Path
 from apps.cdp.refusals import error_of_answer, is_vendors_error
@@ -127,7 +128,7 @@ class Exchange:
                 if is_last or too_long or not _is_worth_repeating(error):
                     raise
             self.sleep(pause)
-        raise CdpTimeout("total_timeout")
+        raise CdpTimeout(ErrorCode.TOTAL_TIMEOUT)
 
     def _once(
         self,
@@ -165,7 +166,7 @@ class Exchange:
         done = raw.status in {200, 201}
         try:
             if raw.body is None:
-                raise CdpMalformedAnswer("answer_too_large" if raw.too_large else "")
+                raise CdpMalformedAnswer(ErrorCode.ANSWER_TOO_LARGE if raw.too_large else "")
             payload = self._payload(raw.body)
             self._tell(raw, payload)
             if done:
@@ -174,7 +175,7 @@ class Exchange:
             unreadable = error
         if unreadable is not None and attempt.expired:
             # After the cut http.client may hand over an empty or shortened answer as if it were whole.
-            raise CdpTimeout("total_timeout", http_status=raw.status)
+            raise CdpTimeout(ErrorCode.TOTAL_TIMEOUT, http_status=raw.status)
         if unreadable is not None and done:
             raise type(unreadable)(unreadable.code, http_status=raw.status)
         raise error_of_answer(
@@ -240,22 +241,24 @@ def _failure_of(error: Exception, attempt: Attempt) -> CdpError:
     if not attempt.request_started:
         return CdpUnreachable(_why_unreachable(error, chain, names, timed_out or attempt.expired))
     if timed_out or attempt.expired:
-        return CdpTimeout("total_timeout" if attempt.expired else "read_timeout")
+        return CdpTimeout(ErrorCode.TOTAL_TIMEOUT if attempt.expired else ErrorCode.READ_TIMEOUT)
     bases = {base.__name__ for link in chain for base in type(link).__mro__}
-    return CdpConnectionLost() if bases & {"OSError", "HTTPError"} else CdpUnexpected("transport_fault")
+    return (
+        CdpConnectionLost() if bases & {"OSError", "HTTPError"} else CdpUnexpected(ErrorCode.TRANSPORT_FAULT)
+    )
 
 
 def _why_unreachable(error: Exception, chain: list[BaseException], names: set[str], timed_out: bool) -> str:
     if isinstance(error, TooLateError):
         return error.code
     by_priority = (
-        ("NameResolutionError" in names, "name_not_resolved"),
-        (timed_out, "connect_timeout"),
-        ("ProxyError" in names or "Tunnel connection failed" in str(chain[-1]), "proxy_failed"),
-        ("ConnectionRefusedError" in names, "connect_refused"),
-        (any(isinstance(link, ssl.SSLError) for link in chain), "tls_failed"),
+        ("NameResolutionError" in names, ErrorCode.NAME_NOT_RESOLVED),
+        (timed_out, ErrorCode.CONNECT_TIMEOUT),
+        ("ProxyError" in names or "Tunnel connection failed" in str(chain[-1]), ErrorCode.PROXY_FAILED),
+        ("ConnectionRefusedError" in names, ErrorCode.CONNECT_REFUSED),
+        (any(isinstance(link, ssl.SSLError) for link in chain), ErrorCode.TLS_FAILED),
     )
-    return next((code for holds, code in by_priority if holds), "connect_failed")
+    return next((code for holds, code in by_priority if holds), ErrorCode.CONNECT_FAILED)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -16,6 +16,7 @@ from apps.cdp.exchange import Contact, Exchange
 from apps.cdp.links import BaseUrl
 from apps.cdp.slots import Slots
 from apps.cdp.transport import Credentials, Transport
+from apps.core import clock
 
 # Sent in the thread of the call with `contact`, for every answer of the vendor, before it is used.
 vendor_answered = Signal()
@@ -58,7 +59,7 @@ def _exchange() -> Exchange:
         ca_file=settings.CDP_CA_FILE,
         proxy=settings.CDP_PROXY,
     )
-    return Exchange(transport, limits, slots=Slots(settings.CDP_IN_FLIGHT), tell=_tell)
+    return Exchange(transport, limits, slots=Slots(settings.CDP_IN_FLIGHT), tell=_tell, clock=clock.now)
 
 
 def _tell(contact: Contact) -> None:

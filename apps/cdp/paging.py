@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
 from apps.cdp.answers import Fields, ref_from_href
-from apps.cdp.errors import CdpMalformedAnswer, CdpUnexpected
+from apps.cdp.errors import CdpMalformedAnswer, CdpUnexpected, ErrorCode
 from apps.cdp.links import BaseUrl, Path
 from apps.core.references import reference_key
 
@@ -56,8 +56,8 @@ class Reading:
     `fetch` reads one page for a query and says whether it came from a cache. The vendor's own link to the
     next page is taken when it leads to the same collection on our host; otherwise the offset advances. The
     published examples of that link do not fit an offset of items, so a link that brings nothing new is
-    checked by the offset before the list counts as ended. Iterating raises `CdpUnexpected` ("list_too_long")
-    when the list has not ended after `PAGE_LIMIT` pages.
+    checked by the offset before the list counts as ended. Iterating raises `CdpUnexpected`
+    (`ErrorCode.LIST_TOO_LONG`) when the list has not ended after `PAGE_LIMIT` pages.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Reading:
             link = _followed(page.next_href, self._path, self._base, self._start)
             by_link = bool(link) and link not in asked and bool(new)
             ask = link if by_link else {**self._start, "offset": str(len(self._keys))}
-        raise CdpUnexpected("list_too_long")
+        raise CdpUnexpected(ErrorCode.LIST_TOO_LONG)
 
     def _new_entries(self, page: Page, offset: str) -> Iterator[Item]:
         """The entries that were on no earlier page. Pages may overlap, but must then agree."""

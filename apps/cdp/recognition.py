@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from apps.cdp.consumers import NewConsumer, OrderConsumer
-from apps.cdp.errors import CdpAnotherRecord
+from apps.cdp.errors import CdpAnotherRecord, ErrorCode
 from apps.cdp.masking import MASK
 from apps.core.references import reference_key
 from apps.core.text import similar_key
@@ -14,9 +14,9 @@ from apps.core.text import similar_key
 def check_answer(order_ref: str, sent: NewConsumer, answered: OrderConsumer) -> None:
     """Raise `CdpAnotherRecord` where a create was answered with the order itself or with another person."""
     if reference_key(answered.ref) == reference_key(order_ref):
-        raise CdpAnotherRecord("order_reference")
+        raise CdpAnotherRecord(ErrorCode.ORDER_REFERENCE)
     if _is_another_person(sent, answered):
-        raise CdpAnotherRecord("another_person")
+        raise CdpAnotherRecord(ErrorCode.ANOTHER_PERSON)
 
 
 def may_be_a_relative(sent: NewConsumer, answered: OrderConsumer) -> bool:

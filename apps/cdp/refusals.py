@@ -9,7 +9,6 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from apps.cdp.answers import Fields, field_in_message
-from apps.cdp.consumers import FIELD_NAMES
 from apps.cdp.errors import (
     CdpError,
     CdpInvalid,
@@ -21,20 +20,23 @@ from apps.cdp.errors import (
     CdpUnauthorized,
     CdpUnexpected,
     CdpUnrecognisedRefusal,
+    ErrorCode,
+    http_code,
 )
+from apps.cdp.fields import NAME_OF_VENDOR_NAME
 
 # The statuses that say no, each with its error and code. Documented with a body by the vendor: 400, 401, 404.
 # The others are documented nowhere; where they come from the vendor, they come in the same shape.
 REFUSALS: dict[int, tuple[type[CdpRejected], str]] = {
-    400: (CdpInvalid, "invalid"),
-    401: (CdpUnauthorized, "unauthorized"),
-    403: (CdpRefused, "forbidden"),
-    404: (CdpNotFound, "not_found"),
+    400: (CdpInvalid, ErrorCode.INVALID),
+    401: (CdpUnauthorized, ErrorCode.UNAUTHORIZED),
+    403: (CdpRefused, ErrorCode.FORBIDDEN),
+    404: (CdpNotFound, ErrorCode.NOT_FOUND),
     405: (CdpRefused, "http_405"),
     413: (CdpRefused, "http_413"),
     415: (CdpRefused, "http_415"),
-    422: (CdpInvalid, "invalid"),
-    429: (CdpRateLimited, "rate_limited"),
+    422: (CdpInvalid, ErrorCode.INVALID),
+    429: (CdpRateLimited, ErrorCode.RATE_LIMITED),
 }
 
 # The vendor's documented exceptions to "`status` and `code` are the number". Neither `moreInfoUrl` (in v2
@@ -78,12 +80,14 @@ def error_of_answer(
     elif status in REFUSALS:
         kind, code = CdpUnrecognisedRefusal, CdpUnrecognisedRefusal.default_code
     else:
-        kind, code = (CdpServerFault if status >= 500 else CdpUnexpected), f"http_{status}"
+        kind, code = (CdpServerFault if status >= 500 else CdpUnexpected), http_code(status)
     message = message if recognised else ""
     return kind(
         code,
         http_status=status,
-        field=field_in_message(message, FIELD_NAMES) if issubclass(kind, CdpInvalid) else "",
+        field=field_in_message(message, frozenset(NAME_OF_VENDOR_NAME))
+        if issubclass(kind, CdpInvalid)
+        else "",
         vendor_message=message,
         retry_after=retry_after,
     )

@@ -17,6 +17,7 @@ from django.db.models.functions import Coalesce
 
 from apps.cdp.exchange import Contact
 from apps.consumers.models import ConnectionHealth
+from apps.core import clock
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ def store_latest() -> None:
     contact = _news.due()
     if contact is None:
         return
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     refusal = _refusal(contact)
     if refusal:
         logger.error("credentials_refused status=%s", refusal)

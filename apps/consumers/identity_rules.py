@@ -7,9 +7,9 @@ from unicodedata import normalize
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from apps.audit import actions
 from apps.audit.events import Event
-from apps.audit.services import record
+from apps.audit.recording import record
+from apps.consumers.audit_events import IDENTITY_RULE_CHANGED
 from apps.consumers.models import MAX_IDENTITY_RULES, IdentityRule
 from apps.core.actor import Actor
 
@@ -55,7 +55,7 @@ def remove_rule(rule: IdentityRule, *, actor: Actor) -> None:
 def _record(change: str, rule: IdentityRule, actor: Actor) -> None:
     record(
         Event(
-            action=actions.IDENTITY_RULE_CHANGED,
+            type=IDENTITY_RULE_CHANGED,
             actor=actor,
             data={
                 "change": change,

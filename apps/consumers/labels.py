@@ -4,30 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from apps.cdp.errors import ErrorCode
 from apps.consumers import value_lists
+from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import CheckResult, Doubt, Outcome, ResolvedHow, Submission
 from apps.consumers.phones import PhoneFault, PhoneReading
 from apps.consumers.reconciliation.doubts import resolution_doubts
 from apps.consumers.sending import warnings
 from apps.consumers.sending.warnings import EntryWarning
 from apps.consumers.value_lists import Normalisation
-
-FIELD_LABELS = {
-    "title": _("Title"),
-    "first_name": _("First name"),
-    "last_name": _("Last name"),
-    "gender": _("Gender"),
-    "date_of_birth": _("Date of birth"),
-    "emails": _("Email addresses"),
-    "phone_numbers": _("Phone numbers"),
-    "nationality": _("Nationality"),
-    "passport_number": _("Passport number"),
-    "country": _("Country"),
-    "identifiers": _("Identifiers"),
-}
 
 LINK_LABELS = {"consumer": _("Consumer link"), "order": _("Order link"), "guest": _("Guest link")}
 
@@ -40,39 +29,45 @@ NORMALISATIONS = {
     Normalisation.E164: _("Changed to the international format."),
 }
 
-REASONS = {
-    "invalid": _("Sitecore CDP did not accept the entry."),
-    "unauthorized": _(
+REASONS: dict[str, Promise] = {
+    ErrorCode.INVALID: _("Sitecore CDP did not accept the entry."),
+    ErrorCode.UNAUTHORIZED: _(
         "The portal could not sign in to Sitecore CDP. Your entry is kept. An administrator has to check"
         " the API credentials."
     ),
-    "forbidden": _("Sitecore CDP refused the portal. An administrator has to check the API access."),
-    "not_found": _("Sitecore CDP has no order with this reference."),
-    "rate_limited": _("Sitecore CDP had too many requests. Send it again in a minute."),
-    "busy": _("The portal had too many calls to Sitecore CDP under way."),
-    "not_configured": _("The connection to Sitecore CDP is not set up. An administrator has to check it."),
-    "bad_reference": _("The order reference cannot be sent."),
-    "deadline_passed": _("It took too long before anything could be sent."),
-    "name_not_resolved": _("The address of Sitecore CDP was not found."),
-    "connect_refused": _("Sitecore CDP did not accept the connection."),
-    "connect_timeout": _("Sitecore CDP did not answer the connection in time."),
-    "connect_failed": _("There was no connection to Sitecore CDP."),
-    "proxy_failed": _("The proxy on the way to Sitecore CDP did not let the portal through."),
-    "tls_failed": _("The connection to Sitecore CDP is not trustworthy. An administrator has to check it."),
-    "read_timeout": _("Sitecore CDP did not answer in time."),
-    "total_timeout": _("Sitecore CDP did not answer in time."),
-    "connection_lost": _("The connection ended before the answer came."),
-    "malformed_answer": _("The answer of Sitecore CDP could not be read."),
-    "answer_too_large": _("The answer of Sitecore CDP could not be read."),
-    "list_too_long": _("The answer of Sitecore CDP could not be read."),
-    "unrecognised_refusal": _(
+    ErrorCode.FORBIDDEN: _("Sitecore CDP refused the portal. An administrator has to check the API access."),
+    ErrorCode.NOT_FOUND: _("Sitecore CDP has no order with this reference."),
+    ErrorCode.RATE_LIMITED: _("Sitecore CDP had too many requests. Send it again in a minute."),
+    ErrorCode.BUSY: _("The portal had too many calls to Sitecore CDP under way."),
+    ErrorCode.NOT_CONFIGURED: _(
+        "The connection to Sitecore CDP is not set up. An administrator has to check it."
+    ),
+    ErrorCode.BAD_REFERENCE: _("The order reference cannot be sent."),
+    ErrorCode.DEADLINE_PASSED: _("It took too long before anything could be sent."),
+    ErrorCode.NAME_NOT_RESOLVED: _("The address of Sitecore CDP was not found."),
+    ErrorCode.CONNECT_REFUSED: _("Sitecore CDP did not accept the connection."),
+    ErrorCode.CONNECT_TIMEOUT: _("Sitecore CDP did not answer the connection in time."),
+    ErrorCode.CONNECT_FAILED: _("There was no connection to Sitecore CDP."),
+    ErrorCode.PROXY_FAILED: _("The proxy on the way to Sitecore CDP did not let the portal through."),
+    ErrorCode.TLS_FAILED: _(
+        "The connection to Sitecore CDP is not trustworthy. An administrator has to check it."
+    ),
+    ErrorCode.READ_TIMEOUT: _("Sitecore CDP did not answer in time."),
+    ErrorCode.TOTAL_TIMEOUT: _("Sitecore CDP did not answer in time."),
+    ErrorCode.CONNECTION_LOST: _("The connection ended before the answer came."),
+    ErrorCode.MALFORMED_ANSWER: _("The answer of Sitecore CDP could not be read."),
+    ErrorCode.ANSWER_TOO_LARGE: _("The answer of Sitecore CDP could not be read."),
+    ErrorCode.LIST_TOO_LONG: _("The answer of Sitecore CDP could not be read."),
+    ErrorCode.UNRECOGNISED_REFUSAL: _(
         "An answer refused the request, but not in the form of Sitecore CDP. A firewall or proxy may have"
         " sent it after the consumer was created."
     ),
-    "another_record": _("Sitecore CDP answered about another record than the one asked for."),
-    "order_reference": _("Sitecore CDP answered with the reference of the order instead of a consumer's."),
-    "another_person": _("Sitecore CDP answered with the data of another person."),
-    "transport_fault": _("The portal failed after it had begun to send."),
+    ErrorCode.ANOTHER_RECORD: _("Sitecore CDP answered about another record than the one asked for."),
+    ErrorCode.ORDER_REFERENCE: _(
+        "Sitecore CDP answered with the reference of the order instead of a consumer's."
+    ),
+    ErrorCode.ANOTHER_PERSON: _("Sitecore CDP answered with the data of another person."),
+    ErrorCode.TRANSPORT_FAULT: _("The portal failed after it had begun to send."),
     "process_lost": _("The portal was interrupted while it was sending, and could not store what happened."),
 }
 

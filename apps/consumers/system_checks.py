@@ -1,4 +1,4 @@
-"""Settings of the form that cannot be right, found at start and not by the first person who uses it."""
+"""System checks of the form's settings: a wrong value stops the start."""
 
 from __future__ import annotations
 
@@ -8,21 +8,7 @@ import phonenumbers
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 
-REQUIRABLE = frozenset(
-    {
-        "title",
-        "first_name",
-        "last_name",
-        "gender",
-        "date_of_birth",
-        "emails",
-        "phone_numbers",
-        "nationality",
-        "passport_number",
-        "country",
-        "identifiers",
-    }
-)
+from apps.cdp.fields import NAMES
 
 
 def check_form_settings(**kwargs: Any) -> list[CheckMessage]:
@@ -32,7 +18,7 @@ def check_form_settings(**kwargs: Any) -> list[CheckMessage]:
         found.append(Error("DATE_ORDER is neither day-month nor month-day", id="consumers.E001"))
     if settings.PHONE_REGION not in phonenumbers.SUPPORTED_REGIONS:
         found.append(Error("PHONE_REGION is no region such as IE or GB", id="consumers.E002"))
-    if unknown := sorted(set(settings.REQUIRED_FIELDS) - REQUIRABLE):
+    if unknown := sorted(set(settings.REQUIRED_FIELDS) - set(NAMES)):
         found.append(Error(f"REQUIRED_FIELDS names {', '.join(unknown)}", id="consumers.E003"))
     limits = ("MAX_EMAILS", "MAX_PHONE_NUMBERS", "MAX_IDENTIFIERS")
     found += [

@@ -33,6 +33,6 @@ class Actor:
         return cls(id="", name=f"system:{name}")
 
     @classmethod
-    def nobody(cls, origin: Origin) -> Actor:
+    def anonymous(cls, origin: Origin) -> Actor:
         """A visitor who has not signed in."""
         return cls(id="", name="", origin=origin)

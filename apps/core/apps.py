@@ -1,6 +1,10 @@
-from django.apps import AppConfig
+from typing import Any
 
-from apps.core import readiness
+from django.apps import AppConfig
+from django.db import DEFAULT_DB_ALIAS
+from django.db.backends.signals import connection_created
+
+from apps.core import clock, readiness
 
 
 class CoreConfig(AppConfig):
@@ -9,8 +13,14 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         # Models and settings are not there yet at import.
-        from apps.core import key_fingerprints, static_storage  # noqa: PLC0415
+        from apps.core import key_fingerprints, machine_clocks, static_storage  # noqa: PLC0415
 
+        def measure(connection: Any, **_: object) -> None:
+            # Not on one to the server's own database, by which Django makes others.
+            if connection.alias == DEFAULT_DB_ALIAS and clock.measure_if_due(connection):
+                machine_clocks.report()
+
+        connection_created.connect(measure, weak=False, dispatch_uid="core.clock")
         key_fingerprints.register_kind(key_fingerprints.ENCRYPTION)
         key_fingerprints.register_kind(key_fingerprints.DIGEST)
         readiness.register("static files", static_storage.page_files_are_there)

@@ -14,6 +14,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.db.models import QuerySet
 
+from apps.core import clock
 from apps.core.encryption import keyed_digest
 from apps.core.models import LimitedAct
 
@@ -86,4 +87,4 @@ def forget_expired() -> None:
 
 
 def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
+    return clock.now()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from apps.core import clock
+
 
 class SignOfLife(models.Model):
     """When a process was last known to be at work; one row for each process."""
@@ -20,12 +22,26 @@ class SignOfLife(models.Model):
         return self.process
 
 
+class MachineClock(models.Model):
+    """How the clock of a machine differs from the database's, as one of its processes measured last."""
+
+    machine = models.CharField(max_length=200, primary_key=True)  # the host's name
+    ahead = models.FloatField()  # seconds; negative where it is behind
+    measured_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.machine
+
+
 class KeyFingerprint(models.Model):
     """A key that this database accepts, by a fingerprint from which nobody can compute the key."""
 
     kind = models.CharField(max_length=20)  # the name of a KeyKind
     fingerprint = models.CharField(max_length=64)  # hex digits
-    registered_at = models.DateTimeField(auto_now_add=True)
+    registered_at = models.DateTimeField(default=clock.now)
 
     class Meta:
         default_permissions = ()

@@ -28,7 +28,7 @@ def actor_of(request: HttpRequest) -> Actor:
     """The signed-in person as a value, or nobody."""
     user = request.user
     if not user.is_authenticated:
-        return Actor.nobody(origin_of(request))
+        return Actor.anonymous(origin_of(request))
     roles = tuple(sorted(user.roles))
     return Actor(id=str(user.pk), name=user.get_full_name(), roles=roles, origin=origin_of(request))
 

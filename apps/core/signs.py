@@ -7,7 +7,9 @@ import os
 import socket
 
 from django.conf import settings
+from django.db.models import QuerySet
 
+from apps.core import clock
 from apps.core.models import SignOfLife
 
 WORKER = "worker"
@@ -20,27 +22,33 @@ def give(kind: str, *, place: str = "", waiting_files: int = 0, failing: str = "
     ``place`` names the folder whose files wait; without it the host. Of a place where files wait the last
     sign is kept: somebody has to store them.
     """
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     host = socket.gethostname()
     here = f"{kind}:{place or host}:"[:100]
+    process = f"{here}{host[:60]}:{os.getpid()}"
     SignOfLife.objects.update_or_create(
-        process=f"{here}{host[:60]}:{os.getpid()}",
+        process=process,
         defaults={"seen_at": now, "waiting_files": waiting_files, "failing": failing[:200]},
     )
     # This sign says what waits here; what an earlier process said of the same place is past.
-    SignOfLife.objects.filter(process__startswith=here, seen_at__lt=now).update(waiting_files=0)
+    SignOfLife.objects.filter(process__startswith=here).exclude(process=process).update(waiting_files=0)
     SignOfLife.objects.filter(seen_at__lt=now - FORGET_AFTER, waiting_files=0).delete()
 
 
 def latest(kind: str) -> SignOfLife | None:
     """The last sign of a process of that kind; None when there was none within the last day."""
-    return SignOfLife.objects.filter(process__startswith=f"{kind}:").order_by("-seen_at").first()
+    return _signs(kind).order_by("-seen_at").first()
 
 
 def alive(kind: str) -> list[SignOfLife]:
     """The signs of the processes of that kind that are not silent."""
-    since = datetime.datetime.now(datetime.UTC) - _silence()
-    return list(SignOfLife.objects.filter(process__startswith=f"{kind}:", seen_at__gte=since))
+    return list(_signs(kind).filter(seen_at__gte=clock.now() - _silence()))
+
+
+def _signs(kind: str) -> QuerySet[SignOfLife]:
+    """Those of that kind that count: one from the future would stand for a process long after its end."""
+    future = clock.now() + datetime.timedelta(seconds=clock.TOLERANCE)
+    return SignOfLife.objects.filter(process__startswith=f"{kind}:", seen_at__lte=future)
 
 
 def _silence() -> datetime.timedelta:

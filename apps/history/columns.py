@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from django.utils.translation import gettext_lazy as _
 
 from apps.consumers import labels
+from apps.consumers.fields import CONSUMER_FIELDS
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -26,8 +27,8 @@ class Column:
     personal: bool = False
 
 
-# Left out on purpose: tokens and digests, the vendor's message and notes (free text about people), and what
-# the look-ups keep for themselves.
+# Left out on purpose: tokens and digests, the vendor's message and notes (free text about people), and the
+# state of reconciliation.
 _OF_THE_SUBMISSION: Final = {
     "submitted_at": _("Time submitted"),
     "person": _("Person"),
@@ -57,5 +58,5 @@ _OF_THE_SUBMISSION: Final = {
 COLUMNS: Final[dict[str, Column]] = {
     **{key: Column(key, label) for key, label in _OF_THE_SUBMISSION.items()},
     # What was sent to Sitecore CDP, decrypted.
-    **{key: Column(key, label, personal=True) for key, label in labels.FIELD_LABELS.items()},
+    **{key: Column(key, field.label, field.personal) for key, field in CONSUMER_FIELDS.items()},
 }

@@ -16,6 +16,7 @@ from apps.audit import selectors as accounts_known
 from apps.consumers.forms.fields import PlainTextField
 from apps.consumers.models import DigestKind, Outcome
 from apps.consumers.sending.digests import search_digest
+from apps.core import clock
 from apps.core.filters import DayField, UnreadableAddress, midnight
 from apps.core.form_input import PortalForm
 from apps.core.long_select import LongSelect
@@ -121,7 +122,7 @@ class SubmissionFilterForm(PortalForm):
         data = self.cleaned_data
         since, until = data["since"], data["until"]
         if self.is_of_late:
-            since = timezone.localdate() - dt.timedelta(days=PERIOD_DAYS - 1)
+            since = timezone.localdate(clock.now()) - dt.timedelta(days=PERIOD_DAYS - 1)
         return SubmissionFilter(
             since=midnight(since) if since else None,
             until=midnight(until + dt.timedelta(days=1)) if until else None,

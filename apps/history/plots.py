@@ -15,7 +15,8 @@ from django.utils.formats import date_format, number_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 
-from apps.audit.words import value_words
+from apps.audit.labels import value_label
+from apps.consumers.audit_keys import ERROR_CODE
 from apps.consumers.models import Outcome
 from apps.history.figures import Answered, Answers, Bar, Figures, Open, Person, Reason, Unit
 from apps.history.selection import SubmissionFilter
@@ -203,7 +204,7 @@ def by_reason(reasons: Sequence[Reason], address: Address) -> list[Line]:
     most = max((reason.count for reason in reasons), default=1)
     return [
         Line(
-            capfirst(value_words("error_code", reason.code)),
+            capfirst(value_label(ERROR_CODE, reason.code)),
             length=_length(reason.count, most),
             full=_length(reason.count, most),
             number=_number(reason.count, address(outcome=reason.outcome.value, reason=reason.code)),

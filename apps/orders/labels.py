@@ -6,6 +6,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from apps.cdp.errors import ErrorCode
 from apps.consumers.labels import REASONS
 
 ORDER, ORDERS, GUEST, ORDER_CONSUMER = "order", "orders", "guest", "order_consumer"
@@ -24,7 +25,7 @@ UNREADABLE_TITLES = {
 }
 _ELSEWHERE = _("Check the reference. It may also belong to another organisation or region.")
 NOT_FOUND = {
-    ORDER: (REASONS["not_found"], _ELSEWHERE),
+    ORDER: (REASONS[ErrorCode.NOT_FOUND], _ELSEWHERE),
     ORDERS: (_("Sitecore CDP found nothing for this search."), _("Check what you searched for.")),
     GUEST: (
         _("Sitecore CDP has no guest with this reference."),
@@ -34,39 +35,47 @@ NOT_FOUND = {
 }
 
 # Where the wording of the form would not be true here: nothing was entered, nothing is sent again.
-_OWN_REASONS = {
-    "invalid": _("Sitecore CDP did not accept what was asked."),
-    "unauthorized": _("The portal could not sign in to Sitecore CDP."),
-    "forbidden": _("Sitecore CDP refused the portal."),
-    "rate_limited": _("Sitecore CDP had too many requests."),
-    "not_found": _("Sitecore CDP does not know it."),
-    "not_configured": _("The connection to Sitecore CDP is not set up."),
-    "bad_reference": _("The reference cannot be sent."),
-    "tls_failed": _("The connection to Sitecore CDP is not trustworthy."),
-    "list_too_long": _("The list is too long to be read."),
-    "unrecognised_refusal": _(
+_OWN_REASONS: dict[str, Promise] = {
+    ErrorCode.INVALID: _("Sitecore CDP did not accept what was asked."),
+    ErrorCode.UNAUTHORIZED: _("The portal could not sign in to Sitecore CDP."),
+    ErrorCode.FORBIDDEN: _("Sitecore CDP refused the portal."),
+    ErrorCode.RATE_LIMITED: _("Sitecore CDP had too many requests."),
+    ErrorCode.NOT_FOUND: _("Sitecore CDP does not know it."),
+    ErrorCode.NOT_CONFIGURED: _("The connection to Sitecore CDP is not set up."),
+    ErrorCode.BAD_REFERENCE: _("The reference cannot be sent."),
+    ErrorCode.TLS_FAILED: _("The connection to Sitecore CDP is not trustworthy."),
+    ErrorCode.LIST_TOO_LONG: _("The list is too long to be read."),
+    ErrorCode.UNRECOGNISED_REFUSAL: _(
         "An answer refused the request, but not in the form of Sitecore CDP. A firewall or proxy may have"
         " sent it."
     ),
 }
-_ADMINISTRATOR = {
-    "unauthorized": _("An administrator has to check the API credentials."),
-    "forbidden": _("An administrator has to check the API access."),
-    "not_configured": _("An administrator has to check the settings."),
-    "tls_failed": _("An administrator has to check the connection."),
-    "proxy_failed": _("An administrator has to check the proxy."),
+_ADMINISTRATOR: dict[str, Promise] = {
+    ErrorCode.UNAUTHORIZED: _("An administrator has to check the API credentials."),
+    ErrorCode.FORBIDDEN: _("An administrator has to check the API access."),
+    ErrorCode.NOT_CONFIGURED: _("An administrator has to check the settings."),
+    ErrorCode.TLS_FAILED: _("An administrator has to check the connection."),
+    ErrorCode.PROXY_FAILED: _("An administrator has to check the proxy."),
 }
-_NOT_BY_WAITING = frozenset({*_ADMINISTRATOR, "not_found", "invalid", "bad_reference", "list_too_long"})
+_NOT_BY_WAITING = frozenset(
+    {
+        *_ADMINISTRATOR,
+        ErrorCode.NOT_FOUND,
+        ErrorCode.INVALID,
+        ErrorCode.BAD_REFERENCE,
+        ErrorCode.LIST_TOO_LONG,
+    }
+)
 
 
 def title(what: str, code: str) -> str:
     """The heading of the page that is shown instead of ``what``."""
-    return str((NOT_FOUND_TITLES if code == "not_found" else UNREADABLE_TITLES)[what])
+    return str((NOT_FOUND_TITLES if code == ErrorCode.NOT_FOUND else UNREADABLE_TITLES)[what])
 
 
 def sentences(what: str, code: str) -> list[str]:
     """What happened, and what to do: one short sentence each. Nothing of the vendor's own words."""
-    if code == "not_found":
+    if code == ErrorCode.NOT_FOUND:
         return [str(sentence) for sentence in NOT_FOUND[what]]
     nothing_changed = gettext("Nothing was changed.")
     return [reason(code), f"{nothing_changed} {_advice(code)}".strip()]
@@ -74,7 +83,7 @@ def sentences(what: str, code: str) -> list[str]:
 
 def reason(code: str) -> str:
     """Why the vendor's answer is missing, as one sentence."""
-    known: dict[str, Promise | str] = {**REASONS, **_OWN_REASONS}
+    known = {**REASONS, **_OWN_REASONS}
     if code in known:
         return str(known[code])
     return gettext("Sitecore CDP answered with an error (%(code)s).") % {"code": code.removeprefix("http_")}

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.urls import NoReverseMatch, reverse
-from django.utils.formats import date_format, number_format
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from apps.cdp.client import CdpClient
-from apps.cdp.consumers import Identifier, OrderConsumer
+from apps.cdp.consumers import OrderConsumer
 from apps.cdp.records import Guest, Order
-from apps.consumers import value_lists
-from apps.consumers.labels import FIELD_LABELS, LINK_LABELS
+from apps.consumers.fields import FIELD_LABELS
+from apps.consumers.labels import LINK_LABELS
+from apps.consumers.presenters.fields import field_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def guest_rows(guest: Guest) -> list[Row]:
         Row(_("Guest reference"), (guest.ref,), mono=True, copy=_("guest reference")),
         _text(_("Guest type"), guest.guest_type),
         *_person_rows(guest, emails),
-        Row(_("Passport valid until"), _day(guest.passport_expiry)),
+        Row(_("Passport valid until"), field_texts("passport_expiry", guest.passport_expiry)),
         Row(_("Address"), place),
         _text(_("Language"), guest.language),
         Row(_("First seen"), moment=guest.first_seen),
@@ -177,31 +178,8 @@ def price(order: Order) -> str:
 
 
 def _person_rows(person: Guest | OrderConsumer, emails: tuple[str, ...]) -> list[Row]:
-    country = (f"{value_lists.country_name(person.country)} ({person.country})",) if person.country else ()
-    values = {
-        "title": (person.title,),
-        "first_name": (person.first_name,),
-        "last_name": (person.last_name,),
-        "gender": (str(dict(value_lists.GENDERS).get(person.gender, person.gender)),)
-        if person.gender
-        else (),
-        "date_of_birth": _day(person.date_of_birth),
-        "emails": emails,
-        "phone_numbers": person.phone_numbers,
-        "nationality": (person.nationality,),
-        "passport_number": (person.passport_number,),
-        "country": country,
-        "identifiers": tuple(map(_identifier, person.identifiers)),
-    }
-    return [Row(str(label), values[name]) for name, label in FIELD_LABELS.items()]
-
-
-def _identifier(identifier: Identifier) -> str:
-    return f"{identifier.provider}: {identifier.id}"
-
-
-def _day(date: dt.date | None) -> tuple[str, ...]:
-    return (date_format(date, "j F Y"),) if date else ()
+    values = {name: getattr(person, name, ()) for name in FIELD_LABELS} | {"emails": emails}
+    return [Row(str(label), field_texts(name, values[name])) for name, label in FIELD_LABELS.items()]
 
 
 def _text(label: str, value: str) -> Row:

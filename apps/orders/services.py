@@ -10,20 +10,21 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import transaction
 
-from apps.audit import actions
-from apps.audit.actions import Action
 from apps.audit.events import Event, Value
-from apps.audit.services import record
+from apps.audit.recording import record
+from apps.audit.registry import EventType
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import OrderConsumer
-from apps.cdp.errors import CdpError
+from apps.cdp.errors import CdpError, ErrorCode
 from apps.cdp.records import Guest, Order
+from apps.consumers.audit_events import VENDOR_RECORD_VIEWED
 from apps.consumers.connection_health import store_latest
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
+from apps.orders.audit_events import VENDOR_RECORDS_SEARCHED
 
 FOUND = "found"
-NOT_FOUND = "not_found"
+NOT_FOUND = ErrorCode.NOT_FOUND
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def read_order(ref: str, *, actor: Actor, client: CdpClient) -> OrderWithConsume
 
     Both calls together stay within the total limit of one: a page takes no longer than a call.
     """
-    with _recorded(actions.VENDOR_RECORD_VIEWED, actor, {"kind": "order"}, order_ref=ref):
+    with _recorded(VENDOR_RECORD_VIEWED, actor, {"kind": "order"}, order_ref=ref):
         began = time.monotonic()
         order = client.retrieve_order(ref)
         left = settings.CDP_TOTAL_TIMEOUT - (time.monotonic() - began)
@@ -52,13 +53,13 @@ def read_order(ref: str, *, actor: Actor, client: CdpClient) -> OrderWithConsume
 
 def read_guest(ref: str, *, actor: Actor, client: CdpClient) -> Guest:
     """A guest. Raises ``CdpError``."""
-    with _recorded(actions.VENDOR_RECORD_VIEWED, actor, {"kind": "guest"}, guest_ref=ref):
+    with _recorded(VENDOR_RECORD_VIEWED, actor, {"kind": "guest"}, guest_ref=ref):
         return client.retrieve_guest(ref)
 
 
 def read_order_consumer(ref: str, *, actor: Actor, client: CdpClient) -> OrderConsumer:
     """An order consumer. Raises ``CdpError``."""
-    with _recorded(actions.VENDOR_RECORD_VIEWED, actor, {"kind": "order_consumer"}, consumer_ref=ref):
+    with _recorded(VENDOR_RECORD_VIEWED, actor, {"kind": "order_consumer"}, consumer_ref=ref):
         return client.retrieve_order_consumer(ref)
 
 
@@ -68,7 +69,7 @@ def search_orders(
     """Orders by the organisation's own number or by guest. Raises ``CdpError``; ``ValueError`` unless exactly
     one of the two is given (vendor: never both, never neither)."""
     by = ["order_number"] if order_number else ["guest_ref"]
-    with _recorded(actions.VENDOR_RECORD_SEARCHED, actor, {"kind": "order", "by": by}) as facts:
+    with _recorded(VENDOR_RECORDS_SEARCHED, actor, {"kind": "order", "by": by}) as facts:
         orders = client.list_orders(reference_id=order_number, guest_ref=guest_ref)
         facts |= {"result": FOUND if orders else NOT_FOUND, "count": len(orders)}
         return orders
@@ -76,7 +77,7 @@ def search_orders(
 
 @contextmanager
 def _recorded(
-    action: Action, actor: Actor, data: dict[str, Value], **refs: str
+    event_type: EventType, actor: Actor, data: dict[str, Value], **refs: str
 ) -> Iterator[dict[str, Value]]:
     """Around the vendor's call: no database connection held, and one event before anything is shown.
 
@@ -87,9 +88,9 @@ def _recorded(
     try:
         yield facts
     except CdpError as error:
-        _record(Event(action, actor, data={**facts, "result": error.code}, **refs))
+        _record(Event(event_type, actor, data={**facts, "result": error.code}, **refs))
         raise
-    _record(Event(action, actor, data=facts, **refs))
+    _record(Event(event_type, actor, data=facts, **refs))
 
 
 def _record(event: Event) -> None:

@@ -10,8 +10,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from apps.audit import person_limits
-from apps.cdp.errors import CdpError, CdpNotFound, CdpNotSent, CdpRateLimited, CdpTimeout
+from apps.cdp.errors import CdpError, CdpNotFound, CdpNotSent, CdpRateLimited, CdpTimeout, ErrorCode
 from apps.cdp.factory import get_client
+from apps.consumers.permissions import VIEW_VENDOR_RECORDS
 from apps.core.form_errors import form_errors
 from apps.core.form_input import single_value
 from apps.core.permissions import requires
@@ -19,10 +20,8 @@ from apps.core.requests import actor_of
 from apps.orders import labels, presenters, services
 from apps.orders.forms import FindOrderForm
 
-LOOK_UP = "consumers.view_vendor_records"
 
-
-@requires(LOOK_UP)
+@requires(VIEW_VENDOR_RECORDS)
 @require_GET
 def orders(request: HttpRequest) -> HttpResponse:
     """Find an order: by number or guest a list to choose from; a reference leads to the order."""
@@ -58,7 +57,7 @@ def orders(request: HttpRequest) -> HttpResponse:
     return render(request, "orders/orders.html", context)
 
 
-@requires(LOOK_UP)
+@requires(VIEW_VENDOR_RECORDS)
 @require_GET
 def order(request: HttpRequest, ref: str) -> HttpResponse:
     """An order and its consumers. Without the list of consumers it is still worth showing."""
@@ -79,7 +78,7 @@ def order(request: HttpRequest, ref: str) -> HttpResponse:
     return render(request, "orders/order.html", context)
 
 
-@requires(LOOK_UP)
+@requires(VIEW_VENDOR_RECORDS)
 @require_GET
 def guest(request: HttpRequest, ref: str) -> HttpResponse:
     """A guest as the vendor has it."""
@@ -97,7 +96,7 @@ def guest(request: HttpRequest, ref: str) -> HttpResponse:
     return render(request, "orders/guest.html", context)
 
 
-@requires(LOOK_UP)
+@requires(VIEW_VENDOR_RECORDS)
 @require_GET
 def order_consumer(request: HttpRequest, ref: str) -> HttpResponse:
     """An order consumer as the vendor has it; ``?order=`` remembers the order that the reader came from.
@@ -132,7 +131,7 @@ def _failure(request: HttpRequest, what: str, error: CdpError) -> HttpResponse:
 def _status_of(error: CdpError) -> HTTPStatus:
     if isinstance(error, CdpNotFound):
         return HTTPStatus.NOT_FOUND
-    if isinstance(error, CdpTimeout) or error.code == "connect_timeout":
+    if isinstance(error, CdpTimeout) or error.code == ErrorCode.CONNECT_TIMEOUT:
         return HTTPStatus.GATEWAY_TIMEOUT
     if isinstance(error, CdpNotSent | CdpRateLimited):
         return HTTPStatus.SERVICE_UNAVAILABLE

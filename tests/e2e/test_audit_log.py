@@ -19,13 +19,15 @@ from playwright.sync_api import Locator, Page, expect
 from pytest_django import Settings
 
 from apps.accounts.models import User
-from apps.audit import actions, integrity_views, stored, verification
 from apps.audit.events import Event
+from apps.audit.integrity import stored_rows, verification
+from apps.audit.integrity.signing import sign_checkpoint
+from apps.audit.integrity.verification import Progress, Result
 from apps.audit.models import AuditEvent
-from apps.audit.services import record
-from apps.audit.signing import sign_checkpoint
-from apps.audit.verification import Progress, Result
+from apps.audit.recording import record
+from apps.audit.views import integrity as integrity_views
 from apps.cdp.factory import get_client
+from apps.consumers.audit_events import CONSUMER_CREATE_REQUESTED
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.sending import submit
 from apps.core.actor import Actor
@@ -60,7 +62,7 @@ def created(windows: Windows, staff: User, settings: Settings) -> Submission:
     submission = _send(staff)
     later = time.time_ns() + TEN_DAYS
     with mock.patch.object(time, "time_ns", return_value=later), transaction.atomic():
-        record(Event(actions.CONSUMER_CREATE_REQUESTED, acting(staff), order_ref=SAMPLE_ORDER))
+        record(Event(CONSUMER_CREATE_REQUESTED, acting(staff), order_ref=SAMPLE_ORDER))
     assert submission.outcome == Outcome.CREATED
     return submission
 
@@ -164,7 +166,7 @@ def _three_events_at_a_time(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
         read_on.wait(20)
         return (yield from steps)
 
-    monkeypatch.setattr(stored, "BATCH", 3)
+    monkeypatch.setattr(stored_rows, "BATCH", 3)
     monkeypatch.setattr(integrity_views, "verification", slow)
     return read_on
 

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from apps.audit.walk import COLUMNS
+from apps.audit.integrity.bulk_hashing import COLUMNS
 from tests.support.deployed import Person, Place, Portal, place, portal, wait_until
 
 pytestmark = pytest.mark.xdist_group("deployed")

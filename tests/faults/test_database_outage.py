@@ -12,12 +12,12 @@ import pytest
 from django.db import connection
 
 from sandbox.server.sandbox_server import SandboxServer
-from tests.faults.storm.processes import Cluster
 from tests.support.deployed import NEW, Person, Place, Portal, portal
 from tests.support.entries import posted
 from tests.support.http_browser import Answer, Browser
 from tests.support.processes import run
 from tests.support.sandbox_orders import add_orders
+from tests.support.supervised_processes import Cluster
 from tests.support.unique_entries import consumer
 
 pytestmark = [

@@ -18,8 +18,8 @@ from django.db import connection
 from tests.faults.storm import quick_worker
 from tests.faults.storm.entries import Entry, Pile
 from tests.faults.storm.people import Person, Told
-from tests.faults.storm.processes import halt, send, wait_for
 from tests.faults.storm.world import World
+from tests.support.supervised_processes import halt, send, wait_for
 
 # The processes have a database of their own; this one only says of which kind.
 pytestmark = pytest.mark.django_db
@@ -231,8 +231,8 @@ def test_a_web_worker_that_comes_back_after_it_was_given_up_and_knows_nothing_ei
     signal_web_workers(case.world, signal.SIGCONT)
     posting.join(BOUND)
     assert wait_for(lambda: case.row()["check_count"] == 2, BOUND)
-    looked_up = ["consumer.looked_up"] * 2
-    assert case.events() == ["consumer.create_requested", "consumer.outcome_unknown", *looked_up]
+    checked = ["consumer.checked"] * 2
+    assert case.events() == ["consumer.create_requested", "consumer.outcome_unknown", *checked]
     assert len(case.requests(CREATE)) == 1
 
 
@@ -259,7 +259,7 @@ def test_many_workers_at_once_take_each_look_once(world: World, sam: Person) -> 
         posting.join(BOUND)
     for case in cases:
         assert wait_for(lambda case=case: case.row()["check_count"] == 2, BOUND)  # type: ignore[misc]  # bound now
-        assert case.events().count("consumer.looked_up") == 2
+        assert case.events().count("consumer.checked") == 2
         assert len(case.requests(LIST)) == 1 + 2
         assert case.row()["next_check_at"] is None
 

@@ -19,7 +19,8 @@ from django.utils.html import escape
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
-from apps.consumers import labels, value_lists
+from apps.consumers import value_lists
+from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.presenters.receipts import Compared
 from apps.core.form_input import LineField, NameField
@@ -202,7 +203,7 @@ def on_receipt(wire: dict[str, Any]) -> dict[str, tuple[str, ...]]:
                 "country": f"{value_lists.country_name(value)} ({value})",
             }
             texts = (known.get(theirs, value),)
-        told[str(labels.FIELD_LABELS[ours])] = texts
+        told[str(FIELD_LABELS[ours])] = texts
     return told
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import time
 from collections.abc import Iterator
 from typing import Any
 from unittest import mock
@@ -13,14 +12,18 @@ import pytest
 from django.db import transaction
 from django.test import Client
 
+from apps.accounts.audit_events import ACCESS_DENIED, ROLE_GRANTED
 from apps.accounts.models import User
-from apps.audit import actions, selectors, views
-from apps.audit.actions import Action
+from apps.audit import selectors, services
 from apps.audit.events import Event
 from apps.audit.models import AuditEvent
-from apps.audit.services import record
+from apps.audit.recording import record
+from apps.audit.registry import EventType
+from apps.audit.views import log as views
+from apps.consumers.audit_events import CONSUMER_CREATE_REQUESTED, CONSUMER_CREATED, CONSUMER_NOT_SENT
 from apps.core.actor import Actor, Origin
 from tests.support.entries import text
+from tests.support.moments import events_at
 from tests.support.people import events, make_person
 
 pytestmark = pytest.mark.django_db
@@ -31,10 +34,9 @@ BEN = Actor("902", "Ben Okafor", ("supervisor",), Origin("req-2", "10.0.0.1", "1
 DAY = dt.datetime(2030, 3, 7, tzinfo=dt.UTC)
 
 
-def tell(action: Action, actor: Actor = ANNA, at: dt.datetime | None = None, **facts: Any) -> int:
+def tell(action: EventType, actor: Actor = ANNA, at: dt.datetime | None = None, **facts: Any) -> int:
     """An event, as if it had happened at that moment."""
-    moment = (at or DAY).timestamp()
-    with mock.patch.object(time, "time_ns", return_value=int(moment * 1e9)), transaction.atomic():
+    with events_at(at or DAY), transaction.atomic():
         return record(Event(action, actor, **facts))
 
 
@@ -44,11 +46,11 @@ def story(db: None) -> dict[str, int]:
     later = DAY + dt.timedelta(days=1)
     facts: dict[str, Any] = {"order_ref": "ord-1", "submission": "sub-1"}
     return {
-        "asked": tell(actions.CONSUMER_CREATE_REQUESTED, **facts),
-        "failed": tell(actions.CONSUMER_NOT_SENT, data={"error_code": "busy"}, **facts),
-        "created": tell(actions.CONSUMER_CREATED, BEN, later, consumer_ref="Con-1", order_ref="ord-2"),
-        "denied": tell(actions.ACCESS_DENIED, BEN, later, data={"view": "audit:log"}),
-        "role": tell(actions.ROLE_GRANTED, BEN, later, person="901", data={"role": "staff"}),
+        "asked": tell(CONSUMER_CREATE_REQUESTED, **facts),
+        "failed": tell(CONSUMER_NOT_SENT, data={"error_code": "busy"}, **facts),
+        "created": tell(CONSUMER_CREATED, BEN, later, consumer_ref="Con-1", order_ref="ord-2"),
+        "denied": tell(ACCESS_DENIED, BEN, later, data={"view": "audit:log"}),
+        "role": tell(ROLE_GRANTED, BEN, later, person="901", data={"role": "staff"}),
     }
 
 
@@ -169,7 +171,7 @@ def test_pages_go_through_all_once(
     as_administrator: Client, monkeypatch: pytest.MonkeyPatch, sort: str, link: str
 ) -> None:
     monkeypatch.setattr(views, "PAGE_SIZE", 4)
-    made = [tell(actions.CONSUMER_CREATED, order_ref="ord-9") for _ in range(10)]
+    made = [tell(CONSUMER_CREATED, order_ref="ord-9") for _ in range(10)]
     pages = list(walk(as_administrator, f"{PAGE}?reference=ord-9{sort}", link))
     ordered = made if sort else made[::-1]
     assert pages == [ordered[:4], ordered[4:8], ordered[8:]]
@@ -226,7 +228,7 @@ def test_an_event_shows_its_fields_what_belongs_to_it_and_what_is_stored(
 
 def test_who_may_see_all_submissions_is_led_to_the_receipt() -> None:
     submission = "6f7a4b1e-5b0a-4c5e-9d55-0d5f0f1b7a10"
-    seq = tell(actions.CONSUMER_CREATED, submission=submission)
+    seq = tell(CONSUMER_CREATED, submission=submission)
     client = Client()
     client.force_login(make_person("amy", "administrator", "supervisor"))
     assert f'href="/submissions/{submission}/"' in text(client.get(f"/audit/{seq}/"))
@@ -251,7 +253,7 @@ def test_to_read_the_log_is_an_event_that_tells_kinds_and_never_values(
 
 def test_the_log_is_not_shown_when_that_cannot_be_recorded(as_administrator: Client) -> None:
     as_administrator.raise_request_exception = False
-    with mock.patch.object(views, "record", side_effect=RuntimeError):
+    with mock.patch.object(services, "record", side_effect=RuntimeError):
         assert as_administrator.get(PAGE).status_code == 500
 
 

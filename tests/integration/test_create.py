@@ -13,8 +13,8 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.cdp.consumers import Identifier, NewConsumer
-from apps.consumers import labels
-from apps.consumers.forms.entry import FORM_FIELD
+from apps.cdp.fields import NAME_OF_VENDOR_NAME
+from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import IdentityRule, Outcome, Submission
 from apps.core.encryption import encrypt
 from sandbox.data.seed import FAULT_ORDERS, SAMPLE_ORDER
@@ -498,7 +498,7 @@ def test_a_try_that_there_is_not_fills_no_form(as_staff: Client, named: str) -> 
     assert as_staff.get(NEW, {"from": named}).status_code == 404
 
 
-@pytest.mark.parametrize(("theirs", "ours"), list(FORM_FIELD.items()))
+@pytest.mark.parametrize(("theirs", "ours"), list(NAME_OF_VENDOR_NAME.items()))
 @pytest.mark.parametrize("consumer", [FULL, clean(emails=())], ids=["full", "nearly empty"])
 def test_the_vendors_message_stands_at_the_field_that_it_names(
     as_staff: Client, staff: User, theirs: str, ours: str, consumer: NewConsumer
@@ -515,7 +515,7 @@ def test_the_vendors_message_stands_at_the_field_that_it_names(
     said = "Sitecore CDP did not accept this value: must be &lt;b&gt;nicer&lt;/b&gt;"
     summary = "Sitecore CDP did not accept this value. No consumer was created."
     [(target, label)] = re.findall(rf'<a href="#([^"]+)">([^<]+): {summary}</a>', page)
-    assert label == labels.FIELD_LABELS[ours]
+    assert label == FIELD_LABELS[ours]
     assert target.removeprefix("id_").startswith(ours)
     assert f'id="{target}"' in page
     assert page.count(said) == 1

@@ -14,10 +14,11 @@ from django.test import Client
 from pytest_django import Settings
 
 from apps.accounts.models import User
-from apps.audit import actions, past_verifications
 from apps.audit.events import Event
-from apps.audit.services import record
-from apps.audit.walk import COLUMNS
+from apps.audit.integrity import past_verifications
+from apps.audit.integrity.bulk_hashing import COLUMNS
+from apps.audit.recording import record
+from apps.consumers.audit_events import CONSUMER_RESOLVED
 from apps.consumers.models import Outcome
 from apps.core.actor import Actor, Origin
 from tests.support.audit_flush import lift_triggers
@@ -142,8 +143,8 @@ def broken(reader: Client, submission: str, row: int, columns: Sequence[str]) ->
 def test_no_value_of_a_row_takes_a_page_away(columns: list[str], reader: Client, submission: str) -> None:
     with transaction.atomic():
         facts: dict[str, Any] = {"submission": submission, "order_ref": "ord-1", "person": "901"}
-        row = record(Event(actions.CONSUMER_SETTLED, TELLER, data={"outcome": "created"}, **facts))
-        record(Event(actions.CONSUMER_SETTLED, TELLER, data={"outcome": "created"}, **facts))
+        row = record(Event(CONSUMER_RESOLVED, TELLER, data={"outcome": "created"}, **facts))
+        record(Event(CONSUMER_RESOLVED, TELLER, data={"outcome": "created"}, **facts))
     assert broken(reader, submission, row, columns) == []
 
 

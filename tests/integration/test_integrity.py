@@ -17,10 +17,10 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.models import User
-from apps.audit import stored as stored_rows
+from apps.audit.integrity import stored_rows
+from apps.audit.integrity.proof import bundle as proof_bundle
+from apps.audit.integrity.signing import sign_checkpoint
 from apps.audit.models import AuditEvent
-from apps.audit.proof import bundle as proof_bundle
-from apps.audit.signing import sign_checkpoint
 from apps.core.actor import Actor
 from tests.support.audit_logs import put, stored, write
 

@@ -19,7 +19,7 @@ from django.db import OperationalError
 from django.test import Client
 from pytest_django import Settings
 
-from apps.audit import checkpoints
+from apps.audit.integrity import checkpoints
 from apps.audit.models import AuditEvent
 from apps.core import key_fingerprints
 from apps.core.actor import Actor

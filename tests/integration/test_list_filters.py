@@ -17,7 +17,7 @@ from django.test import Client
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
 from apps.cdp.consumers import Identifier
-from apps.consumers import events as told
+from apps.consumers import recording as told
 from apps.consumers.models import DigestKind, Outcome, Submission
 from apps.consumers.sending.digests import search_digest
 from apps.history import selection as selections

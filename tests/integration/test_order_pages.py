@@ -61,7 +61,7 @@ def _text(response: HttpResponseBase) -> str:
 
 def _told() -> list[tuple[str, dict[str, Any]]]:
     """Action and data of every vendor record event, oldest first."""
-    events = AuditEvent.objects.filter(action__startswith="vendor_record.").order_by("seq")
+    events = AuditEvent.objects.filter(action__startswith="vendor_record").order_by("seq")
     return [(e.action, json.loads(e.data) if isinstance(e.data, str) else e.data) for e in events]
 
 
@@ -93,7 +93,7 @@ def test_a_recycled_number_lets_the_person_choose_by_date_price_and_status(
         assert f'href="/consumers/new/?order={ref}"' in page
     assert _told() == [
         (
-            "vendor_record.searched",
+            "vendor_records.searched",
             {"kind": "order", "by": ["order_number"], "result": "found", "count": 2},
         )
     ]

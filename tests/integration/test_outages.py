@@ -10,8 +10,8 @@ from django.db import InterfaceError, OperationalError
 from django.test import Client
 from pytest_django import Settings
 
-from apps.audit import integrity_views
 from apps.audit.models import AuditEvent
+from apps.audit.views import integrity as integrity_views
 from tests.integration.test_integrity import posted
 from tests.support.audit_logs import write
 

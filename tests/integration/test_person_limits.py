@@ -55,7 +55,7 @@ def test_searches_beyond_the_limit_are_refused_in_words_and_told_once(
     page = answers[2].content.decode()
     assert "You have searched very often" in page
     assert typed in page
-    [event] = events("access.limited")
+    [event] = events("limit.reached")
     assert (event.actor_id, event.details, event.failure) == (str(sue.pk), {"what": "search"}, True)
     assert search(_as(make_person("sid", "supervisor"))).status_code != 429
 
@@ -76,7 +76,7 @@ def test_exports_beyond_the_limit_are_refused_in_words(settings: Settings, as_su
     assert second.status_code == 429
     assert "You have exported very often" in second.content.decode()
     assert Export.objects.count() == 1
-    assert events("access.limited")[0].details == {"what": "export"}
+    assert events("limit.reached")[0].details == {"what": "export"}
 
 
 def test_exports_of_the_audit_log_count_too(settings: Settings, as_administrator: Client) -> None:
@@ -93,7 +93,7 @@ def test_denials_beyond_the_limit_do_not_fill_the_log(settings: Settings, as_sta
     assert [answer.status_code for answer in answers] == [403] * 3 + [429] * 3
     assert "very many pages that you may not open" in answers[-1].content.decode()
     assert len(events("access.denied")) == 3
-    assert len(events("access.limited")) == 1
+    assert len(events("limit.reached")) == 1
     assert as_staff.get("/").status_code == 200
 
 

@@ -422,7 +422,7 @@ def test_after_the_last_look_it_stays_unknown_and_pinned(
     assert not look()
     assert str(submission.public_id) in text(as_supervisor.get("/"))
     assert "a supervisor looks at the order" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
-    assert [event.details["result"] for event in events("consumer.looked_up")] == ["none"]
+    assert [event.details["result"] for event in events("consumer.checked")] == ["none"]
 
 
 def test_a_consumer_that_the_list_shows_late_is_found_by_a_later_look(
@@ -451,7 +451,7 @@ def test_a_look_that_is_not_answered_says_nothing_and_comes_again(
     assert found.next_check_at is not None
     [failed] = events("consumer.check_failed")
     assert (failed.failure, failed.details) == (True, {"error_code": "http_503"})
-    assert events("consumer.looked_up") == []
+    assert events("consumer.checked") == []
     make_due(submission)
     assert look()
     assert fresh(submission).outcome == Outcome.CREATED

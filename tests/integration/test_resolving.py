@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
-from apps.audit.services import EventRefused
+from apps.audit.recording import EventRefused
 from apps.consumers.models import Outcome, ResolutionReason, ResolvedHow, Submission
 from apps.consumers.reconciliation import resolution
 from apps.consumers.reconciliation.resolution import (

@@ -9,15 +9,15 @@ from unittest import mock
 from django.conf import settings
 from django.db import connection, transaction
 
-from apps.audit import actions, verification
-from apps.audit import stored as stored_rows
 from apps.audit.chain import Row, row_hash
 from apps.audit.events import Event
-from apps.audit.proof.bundle import bundle
-from apps.audit.proof.verify_audit_log import Archive, check
-from apps.audit.services import record
-from apps.audit.verification import verify
-from apps.audit.walk import COLUMNS
+from apps.audit.integrity import stored_rows, verification
+from apps.audit.integrity.bulk_hashing import COLUMNS
+from apps.audit.integrity.proof.bundle import bundle
+from apps.audit.integrity.proof.verify_audit_log import Archive, check
+from apps.audit.integrity.verification import verify
+from apps.audit.recording import record
+from apps.consumers.audit_events import SUBMISSION_VIEWED
 from apps.core.actor import Actor
 from tests.support.audit_flush import lift_triggers
 
@@ -27,7 +27,7 @@ SIGNER = Actor.system("tests")
 def write(number: int) -> None:
     for turn in range(number):
         with transaction.atomic():
-            record(Event(actions.SUBMISSION_VIEWED, Actor(id="17", name="Anna"), order_ref=f"ord-{turn}"))
+            record(Event(SUBMISSION_VIEWED, Actor(id="17", name="Anna"), order_ref=f"ord-{turn}"))
 
 
 def found() -> tuple[str, int | None]:

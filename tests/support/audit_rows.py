@@ -20,12 +20,20 @@ if not apps.ready:
 from django.conf import settings
 from django.db import connection, transaction
 
-from apps.audit import actions, checkpoints
-from apps.audit.actions import Action
+from apps.accounts.audit_events import PERSON_PASSWORD_SET, SESSION_SIGNED_IN
 from apps.audit.chain import FORMAT, GENESIS, canonical_json
-from apps.audit.checkpoints import Beginning, Checkpoint
+from apps.audit.integrity import checkpoints
+from apps.audit.integrity.bulk_hashing import COLUMNS, canonical_bytes_of
+from apps.audit.integrity.checkpoints import Beginning, Checkpoint
 from apps.audit.models import AuditEvent
-from apps.audit.walk import COLUMNS, canonical_bytes_of
+from apps.audit.registry import EventType
+from apps.consumers.audit_events import (
+    CONSUMER_CREATE_REQUESTED,
+    CONSUMER_CREATED,
+    CONSUMER_REJECTED,
+    SUBMISSION_VIEWED,
+    SUBMISSIONS_LISTED,
+)
 from tests.support.audit_flush import lift_triggers
 
 START: Final = 1_735_689_600_000_000
@@ -89,24 +97,22 @@ def _facts(chance: random.Random, count: int) -> Iterator[tuple[Any, ...]]:
         about = (submission, order)
         told: dict[str, Any] = {"http_status": 200, "duration_ms": chance.randrange(80, 900)}
         fields = ["firstName", "lastName", "dateOfBirth", "emails", "nationality"]
-        yield _event(
-            actions.CONSUMER_CREATE_REQUESTED, person_facts, (*about, None, None), {"fields": fields}
-        )
+        yield _event(CONSUMER_CREATE_REQUESTED, person_facts, (*about, None, None), {"fields": fields})
         if chance.random() < 0.06:
             failed = {**told, "http_status": 400, "error_code": "invalid"}
-            yield _event(actions.CONSUMER_REJECTED, person_facts, (*about, None, None), failed)
+            yield _event(CONSUMER_REJECTED, person_facts, (*about, None, None), failed)
         else:
-            yield _event(actions.CONSUMER_CREATED, person_facts, (*about, consumer, guest), told)
+            yield _event(CONSUMER_CREATED, person_facts, (*about, consumer, guest), told)
         person_facts = _person(person, _uuid(chance), chance)
         seen = (*about, consumer, guest)
-        yield _event(actions.SUBMISSION_VIEWED, person_facts, seen, {"purpose": "receipt"})
+        yield _event(SUBMISSION_VIEWED, person_facts, seen, {})
         nothing = (None, None, None, None)
-        yield _event(actions.SUBMISSIONS_LISTED, person_facts, nothing, {"count": 50, "scope": "own"})
+        yield _event(SUBMISSIONS_LISTED, person_facts, nothing, {"count": 50, "scope": "own"})
         if submissions % 10 == 0:
-            yield _event(actions.SESSION_SIGNED_IN, person_facts, nothing, {}, person=str(person))
+            yield _event(SESSION_SIGNED_IN, person_facts, nothing, {}, person=str(person))
         if submissions % 500 == 0:
             facts = {"username": f"p{person}"}
-            yield _event(actions.PERSON_PASSWORD_SET, person_facts, nothing, facts, person=str(person))
+            yield _event(PERSON_PASSWORD_SET, person_facts, nothing, facts, person=str(person))
 
 
 def _person(number: int, request_id: str, chance: random.Random) -> tuple[Any, ...]:
@@ -115,7 +121,7 @@ def _person(number: int, request_id: str, chance: random.Random) -> tuple[Any, .
 
 
 def _event(
-    action: Action,
+    action: EventType,
     person_facts: tuple[Any, ...],
     about: tuple[str | None, ...],
     data: dict[str, Any],

@@ -32,9 +32,9 @@ class Answer:
 class Browser:
     """One person at one connection."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
+    def __init__(self, port: int, *, timeout: float = TIMEOUT_SECONDS) -> None:
+        self._port, self._timeout = port, timeout
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
         self._cookies: dict[str, str] = {}
         self._csrf = ""
 
@@ -70,7 +70,7 @@ class Browser:
     @contextmanager
     def tab(self) -> Iterator[Browser]:
         """The same person at a connection of its own, which is closed afterwards."""
-        tab = Browser(self._port)
+        tab = Browser(self._port, timeout=self._timeout)
         tab._cookies, tab._csrf = dict(self._cookies), self._csrf
         try:
             yield tab

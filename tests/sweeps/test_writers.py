@@ -9,11 +9,11 @@ from pathlib import Path
 
 from tests.support.source import Function, called_names, modules, relative, tree_of
 
-WRITERS = {"events.py", "identity_rules.py", "services.py"}
+WRITERS = {"recording.py", "identity_rules.py", "services.py"}
 SERVICE_PACKAGES = {"reconciliation", "sending"}
 RECORD = {"record"}
 # Outside the services: groups follow the matrix, sessions are signed in and out of, models guard themselves.
-# No actor changes the circuit breaker, the connection's health, a counted act or a heartbeat.
+# No actor changes the circuit breaker, the connection's health, counted acts, machines' clocks or heartbeats.
 MAY_WRITE = {
     "apps/accounts/groups.py",
     "apps/accounts/sessions.py",
@@ -21,6 +21,7 @@ MAY_WRITE = {
     "apps/consumers/connection_health.py",
     "apps/consumers/reconciliation/circuit_breaker.py",
     "apps/core/limits.py",
+    "apps/core/machine_clocks.py",
     "apps/core/signs.py",
 }
 WRITING = re.compile(

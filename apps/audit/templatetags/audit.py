@@ -1,4 +1,4 @@
-"""What the pages of the audit log show in many places."""
+"""Template tags of the audit log's pages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ register = template.Library()
 
 
 @register.simple_tag
-@lru_cache(maxsize=64)  # a few looks and words, fifty times on a page
-def event_outcome(look: str, word: str) -> SafeString:
-    """What came of an event, in a word and a shape."""
-    return SafeString(render_to_string("audit/log_outcome.html", {"look": look, "word": word}).strip())
+@lru_cache(maxsize=64)  # a few outcomes, fifty times on a page
+def event_outcome(shape: str, label: str) -> SafeString:
+    """The outcome of an event: its icon and its label."""
+    return SafeString(render_to_string("audit/log_outcome.html", {"shape": shape, "label": label}).strip())

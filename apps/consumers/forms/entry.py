@@ -22,21 +22,6 @@ from apps.core.bound_field import PortalBoundField
 from apps.core.form_errors import FieldError, field_errors
 from apps.core.form_input import LineField
 
-# The vendor's name of a field, as a rejection has it, and the name of the form's field or list.
-FORM_FIELD = {
-    "title": "title",
-    "firstName": "first_name",
-    "lastName": "last_name",
-    "gender": "gender",
-    "dateOfBirth": "date_of_birth",
-    "emails": "emails",
-    "phoneNumbers": "phone_numbers",
-    "nationality": "nationality",
-    "passportNumber": "passport_number",
-    "country": "country",
-    "identifiers": "identifiers",
-}
-
 
 class Entry:
     """The form and its three lists, which a page validates and shows as one.

@@ -13,7 +13,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from apps.consumers import emails, phones
-from apps.core import dates
+from apps.core import clock, dates
 from apps.core.form_input import LineField, NameField
 from apps.core.reference_field import ReferenceField
 from apps.core.references import RecordKind
@@ -64,7 +64,7 @@ class DateOfBirthField(PlainTextField):
                 _("Date of birth must be a real date, such as 7 March 1991"), code="not_a_date"
             ) from None
         # Vendor: "Date must be in the past". Dates are sent as midnight UTC, so today is UTC's today.
-        if date >= datetime.datetime.now(datetime.UTC).date():
+        if date >= clock.now().date():
             raise ValidationError(_("Date of birth must be before today"), code="not_past")
         return date
 

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
-from django.utils.formats import date_format, number_format
+from django.utils.formats import number_format
 from django.utils.translation import gettext
 
 from apps.audit.models import AuditEvent
-from apps.audit.presenters import agent_words, sentence
+from apps.audit.presenters.events import actor_label, sentence
 from apps.audit.selectors import events_of_submission
 from apps.cdp.client import CdpClient
-from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
-from apps.consumers import labels, value_lists
+from apps.cdp.consumers import NewConsumer, OrderConsumer
+from apps.consumers import labels
+from apps.consumers.audit_events import is_reconciliation
+from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import CORRECTABLE_OUTCOMES, UNCERTAIN_MATCHES, Outcome, Submission
+from apps.consumers.presenters.fields import field_texts
 from apps.consumers.reconciliation.matching import comparable
 from apps.consumers.selectors import has_repeated_reference
 from apps.consumers.sending.warnings import EntryWarning
+from apps.core import clock
 
 OVERDUE = timedelta(minutes=2)  # beyond it nobody is told any more that a look is about to be taken
 
@@ -80,7 +84,7 @@ def compared(
 def _compared(
     sent: NewConsumer | None, answer: OrderConsumer | None, notes: Mapping[str, Sequence[str]]
 ) -> Iterator[Compared]:
-    for name, label in labels.FIELD_LABELS.items():
+    for name, label in FIELD_LABELS.items():
         one, other = _texts(name, sent), _texts(name, answer)
         if one or other:
             # The vendor's documented answer has no identifiers: their absence says nothing.
@@ -91,18 +95,7 @@ def _compared(
 
 
 def _texts(name: str, person: NewConsumer | OrderConsumer | None) -> tuple[str, ...]:
-    value: Any = getattr(person, name) if person is not None else None
-    if not value:
-        return ()
-    if name == "date_of_birth":
-        return (date_format(value, "j F Y"),)
-    if name == "country":
-        return (f"{value_lists.country_name(value)} ({value})",)
-    if name == "gender":
-        return (str(dict(value_lists.GENDERS).get(value, value)),)
-    if isinstance(value, tuple):
-        return tuple(f"{v.provider}: {v.id}" if isinstance(v, Identifier) else str(v) for v in value)
-    return (str(value),)
+    return field_texts(name, getattr(person, name)) if person is not None else ()
 
 
 def returned_links(submission: Submission, client: CdpClient) -> tuple[Link, ...]:
@@ -120,10 +113,19 @@ def timeline(events: Iterable[AuditEvent]) -> tuple[TimelineItem, ...]:
     told = (event for event in events if event.action != "submission.viewed")
     return tuple(
         TimelineItem(
-            event.at, sentence(event), agent_words(event), _outcome_told(event.action, event.details)
+            event.at, sentence(event), agent_label(event), _outcome_told(event.action, event.details)
         )
         for event in told
     )
+
+
+def agent_label(event: AuditEvent) -> str:
+    """Who did it: reconciliation, where a person only asked for a check."""
+    if not is_reconciliation(event.action, event.details):
+        return actor_label(event)
+    if event.actor_name.startswith("system:"):
+        return gettext("reconciliation")
+    return gettext("reconciliation, asked for by %(person)s") % {"person": actor_label(event)}
 
 
 def _outcome_told(action: str, details: Mapping[str, Any]) -> str:
@@ -239,7 +241,7 @@ def looks(submission: Submission) -> Looks:
         (labels.UNREAD if is_whole else labels.UNREAD_PERHAPS_NEW, submission.unread_refs),
     )
     due = submission.next_check_at if settings.CDP_RECONCILIATION else None
-    overdue = due is not None and datetime.now(UTC) - due > OVERDUE
+    overdue = due is not None and clock.now() - due > OVERDUE
     return Looks(
         found=labels.check_found(submission),
         last_at=submission.last_check_at,

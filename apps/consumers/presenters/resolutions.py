@@ -11,8 +11,9 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import gettext
 
-from apps.audit.words import value_words
+from apps.audit.labels import value_label
 from apps.consumers import selectors
+from apps.consumers.audit_keys import ERROR_CODE, RESOLUTION_REASON
 from apps.consumers.forms.resolution import ResolutionForm
 from apps.consumers.models import Outcome, PastResolution, ResolvedHow, Submission
 from apps.consumers.presenters import receipts
@@ -173,7 +174,7 @@ def _words(resolved: Submission | PastResolution) -> str:
         )
     if not resolved.resolved_how:
         return gettext("Sitecore CDP answered that it had created this consumer.")
-    reason = value_words("reason", resolved.resolution_reason)
+    reason = value_label(RESOLUTION_REASON, resolved.resolution_reason)
     return gettext("Resolved by %(who)s: %(reason)s.") % {"who": _who(resolved), "reason": reason}
 
 
@@ -212,4 +213,4 @@ def _unread_words(evidence: Evidence) -> str:
         return gettext("look-ups are turned off")
     if evidence.error_code == LIST_NOT_WHOLE:
         return gettext("it is not in the list of the order, but that list may lack consumers")
-    return value_words("error_code", evidence.error_code)
+    return value_label(ERROR_CODE, evidence.error_code)

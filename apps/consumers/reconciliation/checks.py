@@ -13,8 +13,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
-from apps.audit import actions
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import OrderConsumer
 from apps.cdp.errors import (
@@ -22,9 +21,11 @@ from apps.cdp.errors import (
     CdpError,
 )
 from apps.consumers import connection_health, selectors
-from apps.consumers.events import event_of
+from apps.consumers.audit_events import CONSUMER_CHECK_FAILED, CONSUMER_CHECKED, CONSUMER_RESOLVED
 from apps.consumers.models import CheckResult, Outcome, ResolvedHow, Submission, answer_columns
 from apps.consumers.reconciliation import circuit_breaker, findings, schedule
+from apps.consumers.recording import event_of
+from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 
@@ -49,7 +50,7 @@ def run_due_check(*, actor: Actor, client: CdpClient) -> bool:
 
     Any number of workers may call this at the same time: a check is claimed with a lease before it runs.
     """
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     if not settings.CDP_RECONCILIATION or not _is_one_due(now) or not circuit_breaker.acquire(now):
         return False
     with transaction.atomic():
@@ -67,7 +68,7 @@ def check_now(submission: Submission, *, actor: Actor, client: CdpClient) -> Sub
 
     Raises ``CheckNotRun``. An order that cannot be read is a result of the check, not an exception.
     """
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     if not settings.CDP_RECONCILIATION:
         raise CheckNotRun
     until = circuit_breaker.paused_until(now)
@@ -98,7 +99,7 @@ def _claim(submission: Submission, now: datetime.datetime) -> bool:
 
 
 def _run_check(submission: Submission, actor: Actor, client: CdpClient) -> None:
-    began = datetime.datetime.now(datetime.UTC)
+    began = clock.now()
     known = findings.keys_of(submission.refs_before or []) | selectors.claimed_refs_on_order(submission)
     release_database_connections()
     try:
@@ -120,7 +121,7 @@ def _conclude(submission: Submission, found: findings.Found, actor: Actor) -> No
     Other submissions that could have created a consumer are read after the order: each of them was stored
     before it was sent.
     """
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     with transaction.atomic(durable=True):
         conclusion = findings.conclude(submission, found)
         changes: dict[str, Any] = {
@@ -163,7 +164,7 @@ def _record_check(submission: Submission, conclusion: findings.Conclusion, actor
     if conclusion.result is CheckResult.ONE:
         record(
             event_of(
-                actions.CONSUMER_SETTLED,
+                CONSUMER_RESOLVED,
                 submission,
                 actor,
                 outcome=Outcome.CREATED.value,
@@ -172,12 +173,12 @@ def _record_check(submission: Submission, conclusion: findings.Conclusion, actor
             )
         )
     else:
-        record(event_of(actions.CONSUMER_LOOKED_UP, submission, actor, **facts))
+        record(event_of(CONSUMER_CHECKED, submission, actor, **facts))
 
 
 def _store_failure(submission: Submission, error: CdpError, actor: Actor) -> None:
     """Store that the order could not be read, and when the next check is due."""
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     if not isinstance(error, CdpBusy):
         circuit_breaker.record_failure(error, now)
     failed = submission.failed_check_count + 1
@@ -191,4 +192,4 @@ def _store_failure(submission: Submission, error: CdpError, actor: Actor) -> Non
             ),
         )
         if changed:
-            record(event_of(actions.CONSUMER_CHECK_FAILED, submission, actor, error_code=error.code))
+            record(event_of(CONSUMER_CHECK_FAILED, submission, actor, error_code=error.code))

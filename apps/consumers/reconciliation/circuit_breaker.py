@@ -7,20 +7,20 @@ import random
 
 from django.db.models import F, Q
 
-from apps.cdp.errors import CdpError
+from apps.cdp.errors import CdpError, ErrorCode
 from apps.consumers.models import CircuitBreaker
 
 FAILURE_THRESHOLD = 3  # failures in a row that start a pause
 FIRST_PAUSE, LONGEST_PAUSE = 30.0, 900.0  # seconds
 # Errors that are answers of the vendor: it is not down.
 ANSWER_CODES = (
-    "not_found",
-    "invalid",
-    "bad_reference",
-    "malformed_answer",
-    "another_record",
-    "list_too_long",
-    "answer_too_large",
+    ErrorCode.NOT_FOUND,
+    ErrorCode.INVALID,
+    ErrorCode.BAD_REFERENCE,
+    ErrorCode.MALFORMED_ANSWER,
+    ErrorCode.ANOTHER_RECORD,
+    ErrorCode.LIST_TOO_LONG,
+    ErrorCode.ANSWER_TOO_LARGE,
 )
 
 

@@ -17,8 +17,9 @@ from django.conf import settings
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import OrderConsumer
 from apps.cdp.errors import CdpAnotherRecord, CdpError
-from apps.consumers import connection_health, events
+from apps.consumers import connection_health, recording
 from apps.consumers.models import Submission
+from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 from apps.core.encryption import decrypt, encrypt
@@ -71,7 +72,7 @@ def read_consumer(submission: Submission, ref: str, *, actor: Actor, client: Cdp
     If the vendor cannot be read, the evidence says so. Raises ``NotThisConsumer`` if the vendor's answer
     excludes the consumer. Records that the person viewed the consumer.
     """
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     if not settings.CDP_RECONCILIATION:
         return Evidence(ref, now, error_code=RECONCILIATION_OFF)
     release_database_connections()
@@ -87,7 +88,7 @@ def read_consumer(submission: Submission, ref: str, *, actor: Actor, client: Cdp
     else:
         found = Evidence(consumer.ref, now, consumer)
     result = refused.code if refused else found.error_code or "found"
-    events.record_consumer_read(submission, ref, result=result, actor=actor)
+    recording.record_consumer_read(submission, ref, result=result, actor=actor)
     connection_health.store_latest()
     if refused:
         raise refused
@@ -144,5 +145,5 @@ def unseal(sealed: str, submission: Submission, ref: str, actor: Actor) -> Evide
         evidence = Evidence(data["ref"], at, consumer, data["error_code"])
     except (InvalidToken, ValueError, KeyError, TypeError):  # another text that our key encrypted
         return None
-    fresh = datetime.timedelta() <= datetime.datetime.now(datetime.UTC) - at <= VALID
+    fresh = datetime.timedelta() <= clock.now() - at <= VALID
     return evidence if of_this and fresh and same_reference(evidence.consumer_ref, ref) else None

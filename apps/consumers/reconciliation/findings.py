@@ -24,6 +24,7 @@ from apps.cdp.errors import (
     CdpUnexpected,
     CdpUnreachable,
     CdpUnrecognisedRefusal,
+    ErrorCode,
 )
 from apps.consumers import connection_health, selectors
 from apps.consumers.models import CheckResult, Submission
@@ -79,7 +80,7 @@ def read_order(order_ref: str, known: frozenset[str], client: CdpClient) -> Foun
         try:
             listed = client.observe_order_consumers(order_ref, within=CHECK_SECONDS)
         except CdpUnexpected as error:
-            if error.code != "list_too_long":
+            if error.code != ErrorCode.LIST_TOO_LONG:
                 raise
             return Found(is_too_long=True)
         except CdpListUnfinished:
@@ -91,7 +92,7 @@ def read_order(order_ref: str, known: frozenset[str], client: CdpClient) -> Foun
             try:
                 read.append(client.retrieve_order_consumer(ref, within=max(end - time.monotonic(), 0.001)))
             except NOT_ANSWERED as error:
-                if not read or (error.code != "total_timeout" and time.monotonic() < end):
+                if not read or (error.code != ErrorCode.TOTAL_TIMEOUT and time.monotonic() < end):
                     raise
                 unread += new[number:MAX_COMPARED]
                 break

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from apps.cdp.consumers import NewConsumer, OrderConsumer
+from apps.cdp.fields import FIELDS, Shape
 from apps.core.text import same_key
-
-_TEXTS = ("title", "first_name", "last_name", "gender", "nationality", "passport_number", "country")
 
 
 def matches(sent: NewConsumer, found: OrderConsumer) -> bool:
@@ -38,9 +37,6 @@ def _exactly(value: object) -> object:
 
 
 _COMPARABLE: dict[str, Callable[[Any], object]] = {
-    **dict.fromkeys(_TEXTS, same_key),
-    "date_of_birth": _exactly,
-    "emails": same_key,
+    **{field.name: same_key if field.shape in (Shape.TEXT, Shape.TEXTS) else _exactly for field in FIELDS},
     "phone_numbers": _digits,
-    "identifiers": _exactly,
 }

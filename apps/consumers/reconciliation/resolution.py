@@ -11,11 +11,14 @@ from django.conf import settings
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import QuerySet
 
-from apps.audit import actions
 from apps.audit.events import WORD
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.consumers import selectors
-from apps.consumers.events import event_of
+from apps.consumers.audit_events import (
+    CONSUMER_OUTCOME_UNKNOWN,
+    CONSUMER_RESOLUTION_CORRECTED,
+    CONSUMER_RESOLVED,
+)
 from apps.consumers.models import (
     OPEN_OUTCOMES,
     Outcome,
@@ -27,6 +30,8 @@ from apps.consumers.models import (
 )
 from apps.consumers.reconciliation import schedule
 from apps.consumers.reconciliation.evidence import Evidence
+from apps.consumers.recording import event_of
+from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import is_away
 from apps.core.encryption import encrypt
@@ -68,7 +73,7 @@ def resolve(
 
     Raises ``NotUnknown`` and ``ReferenceClaimed``; then nothing was changed.
     """
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     try:
         with transaction.atomic(durable=True):
             row = Submission.objects.select_for_update().get(pk=submission.pk)
@@ -176,9 +181,9 @@ def _record_resolution(submission: Submission, before: Submission, actor: Actor)
         # A reference that an event cannot carry is in the row only.
         fits = WORD.fullmatch(before.consumer_ref) is not None
         facts |= {"previous_outcome": before.outcome, "previous_ref": before.consumer_ref if fits else ""}
-        record(event_of(actions.CONSUMER_RESOLUTION_CORRECTED, submission, actor, **facts))
+        record(event_of(CONSUMER_RESOLUTION_CORRECTED, submission, actor, **facts))
     else:
-        record(event_of(actions.CONSUMER_SETTLED, submission, actor, **facts))
+        record(event_of(CONSUMER_RESOLVED, submission, actor, **facts))
 
 
 def longest_send() -> datetime.timedelta:
@@ -188,7 +193,7 @@ def longest_send() -> datetime.timedelta:
 
 def overdue(*, by: datetime.timedelta = datetime.timedelta()) -> QuerySet[Submission]:
     """Submissions that are stored as sending but cannot be sending any more, since at least ``by``."""
-    too_late = datetime.datetime.now(datetime.UTC) - longest_send() - by
+    too_late = clock.now() - longest_send() - by
     return Submission.objects.filter(outcome=Outcome.SENDING, deadline__lt=too_late)
 
 
@@ -211,7 +216,7 @@ def mark_overdue_unknown(actor: Actor) -> int:
 
 
 def _mark_unknown(submission: Submission, actor: Actor) -> bool:
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     with transaction.atomic(durable=True):
         changed = Submission.objects.filter(pk=submission.pk, outcome=Outcome.SENDING).update(
             outcome=Outcome.UNKNOWN,
@@ -220,5 +225,5 @@ def _mark_unknown(submission: Submission, actor: Actor) -> bool:
             error_code="process_lost",
         )
         if changed:
-            record(event_of(actions.CONSUMER_OUTCOME_UNKNOWN, submission, actor, error_code="process_lost"))
+            record(event_of(CONSUMER_OUTCOME_UNKNOWN, submission, actor, error_code="process_lost"))
     return bool(changed)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -20,6 +19,7 @@ from django.conf import settings
 
 from apps.consumers.models import Outcome
 from apps.consumers.sending.result import Result
+from apps.core import clock
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ def recover_unfinished() -> None:
     """
     for path in settings.SPOOL_DIR.glob("*.unfinished"):
         try:
-            if time.time() - path.stat().st_mtime < ABANDONED_AFTER:
+            if clock.seconds_since_written(path) < ABANDONED_AFTER:
                 continue
             data = json.loads(path.read_text(encoding="ascii"))
             uuid.UUID(data["submission"]), _result(data)

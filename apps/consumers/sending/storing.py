@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import datetime
 import logging
 from dataclasses import replace
 from typing import Any
 
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, transaction
 
-from apps.audit import actions
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.consumers import selectors
-from apps.consumers.events import event_of
+from apps.consumers.audit_events import (
+    CONSUMER_CREATED,
+    CONSUMER_LATE_ANSWER,
+    CONSUMER_NOT_SENT,
+    CONSUMER_OUTCOME_UNKNOWN,
+    CONSUMER_REJECTED,
+)
 from apps.consumers.models import OPEN_OUTCOMES, Doubt, Outcome, Submission
 from apps.consumers.reconciliation import schedule
+from apps.consumers.recording import event_of
 from apps.consumers.sending import spool
 from apps.consumers.sending.result import Result
+from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 from apps.core.references import reference_key, same_reference
@@ -24,10 +30,10 @@ from apps.core.references import reference_key, same_reference
 logger = logging.getLogger(__name__)
 
 EVENT_OF_OUTCOME = {
-    Outcome.CREATED: actions.CONSUMER_CREATED,
-    Outcome.REJECTED: actions.CONSUMER_REJECTED,
-    Outcome.NOT_SENT: actions.CONSUMER_NOT_SENT,
-    Outcome.UNKNOWN: actions.CONSUMER_OUTCOME_UNKNOWN,
+    Outcome.CREATED: CONSUMER_CREATED,
+    Outcome.REJECTED: CONSUMER_REJECTED,
+    Outcome.NOT_SENT: CONSUMER_NOT_SENT,
+    Outcome.UNKNOWN: CONSUMER_OUTCOME_UNKNOWN,
 }
 # InterfaceError: the connection is already closed.
 DATABASE_LOST = (DatabaseError, InterfaceError)
@@ -78,7 +84,7 @@ def store_outcome(submission: Submission, result: Result, actor: Actor) -> Submi
     An answer that arrives after a resolution does not change the outcome. It is recorded, and its reference
     is stored in a column of its own, so that nobody sends a consumer again that exists.
     """
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     open_ = (Outcome.SENDING,) if result.outcome is Outcome.UNKNOWN else OPEN_OUTCOMES
     with transaction.atomic(durable=True):
         columns = {
@@ -138,7 +144,7 @@ def _store_late_answer(submission: Submission, result: Result, actor: Actor, fac
         contradicted=contradicted or submission.contradicted,
     )
     facts = {**facts, "answer_outcome": result.outcome.value}
-    late = event_of(actions.CONSUMER_LATE_ANSWER, submission, actor, **facts)
+    late = event_of(CONSUMER_LATE_ANSWER, submission, actor, **facts)
     record(replace(late, consumer_ref=late_ref))
 
 

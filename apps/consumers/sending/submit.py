@@ -12,18 +12,19 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from apps.audit import actions
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.cdp.client import CdpClient, ListedRefs
 from apps.cdp.consumers import NewConsumer
 from apps.cdp.errors import CdpBusy, CdpError
 from apps.consumers import connection_health, selectors
-from apps.consumers.events import event_of
+from apps.consumers.audit_events import CONSUMER_CREATE_REQUESTED, SUBMISSION_REPEAT_BLOCKED
 from apps.consumers.models import Submission, SubmissionDigest
+from apps.consumers.recording import event_of
 from apps.consumers.sending import storing
 from apps.consumers.sending.digests import content_digest, search_digests
 from apps.consumers.sending.result import Result
 from apps.consumers.sending.warnings import EntryWarning, find_warnings
+from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 
@@ -190,7 +191,7 @@ def _earlier_submission(token: uuid.UUID, digest: str, actor: Actor) -> Submissi
 
 def _record_blocked(submission: Submission, why: str, actor: Actor) -> None:
     with transaction.atomic():
-        record(event_of(actions.SUBMISSION_REPEAT_BLOCKED, submission, actor, why=why))
+        record(event_of(SUBMISSION_REPEAT_BLOCKED, submission, actor, why=why))
 
 
 def _store_submission(
@@ -205,7 +206,7 @@ def _store_submission(
     Warnings are computed after the insert. From then on the constraint refuses an identical submission, and
     one that was created just before the insert is found.
     """
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     submission.submitted_at = now
     submission.deadline = now + datetime.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT)
     with transaction.atomic(durable=True):
@@ -220,7 +221,7 @@ def _store_submission(
         earlier = submission.resubmission_of
         record(
             event_of(
-                actions.CONSUMER_CREATE_REQUESTED,
+                CONSUMER_CREATE_REQUESTED,
                 submission,
                 actor,
                 fields=sorted(consumer.to_json()),

@@ -14,6 +14,7 @@ from apps.cdp.consumers import NewConsumer
 from apps.consumers import phones, selectors
 from apps.consumers.models import DigestKind, Submission
 from apps.consumers.sending.digests import passport_key, search_digests
+from apps.core import clock
 from apps.core.encryption import keyed_digest
 from apps.core.text import lookalikes, same_key, similar_key
 
@@ -146,5 +147,5 @@ def _comparable(consumer: NewConsumer, name: str) -> set[object]:
 
 
 def _years_since(born: datetime.date) -> int:
-    today = datetime.datetime.now(datetime.UTC).date()
+    today = clock.now().date()
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))

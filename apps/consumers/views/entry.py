@@ -15,14 +15,17 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from apps.cdp.errors import ErrorCode
 from apps.cdp.factory import get_client
-from apps.consumers import events, labels, selectors, value_lists
+from apps.cdp.fields import NAME_OF_VENDOR_NAME
+from apps.consumers import labels, recording, selectors, value_lists
 from apps.consumers.forms.blank import blank_fields
 from apps.consumers.forms.consumer import required_fields
-from apps.consumers.forms.entry import FORM_FIELD, Entry
+from apps.consumers.forms.entry import Entry
 from apps.consumers.forms.flat_values import values_of
 from apps.consumers.forms.posted import PostedEntry, PostedKind
 from apps.consumers.models import Outcome, Submission
+from apps.consumers.permissions import CREATE_ORDER_CONSUMER, VIEW_ALL_SUBMISSIONS
 from apps.consumers.presenters import receipts
 from apps.consumers.sending import storing, submit
 from apps.core import sealed_entries
@@ -40,7 +43,7 @@ logger = logging.getLogger(__name__)
 ANSWER_MARGIN = 30
 
 
-@requires("consumers.create_order_consumer")
+@requires(CREATE_ORDER_CONSUMER)
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
     """Show the form, or take what was posted.
@@ -60,7 +63,7 @@ def new(request: HttpRequest) -> HttpResponse:
         order_ref, providers = single_value(request.GET, "order"), selectors.providers()
         blank = "" if order_ref else blank_fields(providers)
         return _page(request, Entry.unbound(values_of(order_ref, None), providers), blank_fields=blank)
-    events.record_viewed(earlier, actor_of(request))
+    recording.record_viewed(earlier, actor_of(request))
     return _page(request, _entry_of(earlier), earlier=earlier)
 
 
@@ -195,21 +198,21 @@ def _earlier_submission(request: HttpRequest) -> Submission | None:
 def _entry_of(earlier: Submission) -> Entry:
     """The entry of an earlier submission, with the vendor's errors at their fields."""
     values = values_of(earlier.order_ref, earlier.consumer)
-    if earlier.error_code not in ("invalid", "not_found"):
+    if earlier.error_code not in (ErrorCode.INVALID, ErrorCode.NOT_FOUND):
         return Entry.unbound(values, selectors.providers())
     entry = Entry.bound(values, selectors.providers())
     entry.is_valid()
-    if earlier.error_code == "not_found":
+    if earlier.error_code == ErrorCode.NOT_FOUND:
         entry.add_error("order_ref", labels.order_not_found(earlier))
-    elif earlier.error_field in FORM_FIELD:
-        name = FORM_FIELD[earlier.error_field]
+    elif earlier.error_field in NAME_OF_VENDOR_NAME:
+        name = NAME_OF_VENDOR_NAME[earlier.error_field]
         message, summary = labels.vendor_field_message(earlier), labels.vendor_field_summary(name)
         entry.add_error(name, message, summary=summary)
     return entry
 
 
 def _visible(request: HttpRequest, public_id: uuid.UUID) -> Submission | None:
-    everybody = request.user.has_perm("consumers.view_all_submissions")
+    everybody = request.user.has_perm(VIEW_ALL_SUBMISSIONS)
     return selectors.find_visible(public_id, str(request.user.pk), everybody=everybody)
 
 

@@ -11,13 +11,14 @@ from apps.consumers import selectors
 from apps.consumers.forms.identity_rules import REFUSALS, RuleForm
 from apps.consumers.identity_rules import RuleRefused, add_rule, remove_rule
 from apps.consumers.models import IdentityRule
+from apps.consumers.permissions import CHANGE_IDENTITY_RULES
 from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import actor_of
 
 
-@requires("consumers.change_identity_rules")
+@requires(CHANGE_IDENTITY_RULES)
 @require_http_methods(["GET", "POST"])
 def identity_rules(request: HttpRequest) -> HttpResponse:
     """The rules in order of priority, and a form to add one."""
@@ -33,7 +34,7 @@ def identity_rules(request: HttpRequest) -> HttpResponse:
     return render(request, "consumers/identity_rules.html", context)
 
 
-@requires("consumers.change_identity_rules")
+@requires(CHANGE_IDENTITY_RULES)
 @require_http_methods(["POST"])
 def remove_identity_rule(request: HttpRequest, pk: int) -> HttpResponse:
     """Remove one rule; those behind it move up."""

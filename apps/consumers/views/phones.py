@@ -7,13 +7,14 @@ from django.views.decorators.http import require_POST
 
 from apps.consumers import labels, phones
 from apps.consumers.forms.fields import PhoneListField, split_numbers
+from apps.consumers.permissions import CREATE_ORDER_CONSUMER
 from apps.core.form_input import single_value
 from apps.core.permissions import requires
 
 MAX_LENGTH = 1000  # characters, as the field takes them
 
 
-@requires("consumers.create_order_consumer")
+@requires(CREATE_ORDER_CONSUMER)
 @require_POST
 def phone_reading(request: HttpRequest) -> JsonResponse:
     """How each number in ``number`` is read: its country and E.164, or why it is not read.

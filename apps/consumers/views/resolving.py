@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from apps.cdp.factory import get_client
-from apps.consumers import events, selectors
+from apps.consumers import recording, selectors
 from apps.consumers.forms.resolution import (
     RESOLUTION_FORMS,
     ComparedForm,
@@ -20,6 +20,7 @@ from apps.consumers.forms.resolution import (
     resolution_forms,
 )
 from apps.consumers.models import Outcome, ResolutionReason, Submission
+from apps.consumers.permissions import RESOLVE_SUBMISSION
 from apps.consumers.presenters import resolutions
 from apps.consumers.reconciliation import evidence, resolution
 from apps.consumers.reconciliation.evidence import Evidence
@@ -36,7 +37,7 @@ CONFIRM, CHANGE = "confirm", "change"
 """What a form asks for: mark as shown, or change what was entered. Otherwise the consumer is read first."""
 
 
-@requires("consumers.resolve_submission")
+@requires(RESOLVE_SUBMISSION)
 @require_http_methods(["GET", "POST"])
 def resolve(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Mark as created, after what was sent was compared with what the portal read; or as not created."""
@@ -112,7 +113,7 @@ def _confirmation(
     context = resolutions.confirmation(submission, read, form, sealed=sealed, reader=reader)
     context["compared_form"] = compared or ComparedForm()
     context["errors"] = form_errors(compared) if compared else []
-    events.record_viewed(submission, actor)
+    recording.record_viewed(submission, actor)
     return render(
         request, "consumers/resolve_confirm.html", {**context, "entry_of": sealed_entries.mark(request)}
     )
@@ -175,7 +176,7 @@ def _with_errors(request: HttpRequest, submission: Submission, form: ResolutionF
 
 
 def _forms_page(request: HttpRequest, submission: Submission, forms: list[ResolutionForm]) -> HttpResponse:
-    events.record_viewed(submission, actor_of(request))
+    recording.record_viewed(submission, actor_of(request))
     return receipt_page(request, submission, forms)
 
 

@@ -19,13 +19,19 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from apps.cdp.factory import get_client
-from apps.consumers import events, selectors
+from apps.consumers import recording, selectors
 from apps.consumers.forms.resolution import RESOLUTION_FORMS, ResolutionForm, resolution_forms
 from apps.consumers.models import Outcome, Submission
+from apps.consumers.permissions import (
+    RESOLVE_SUBMISSION,
+    VIEW_ALL_SUBMISSIONS,
+    VIEW_OWN_SUBMISSIONS,
+    VIEW_VENDOR_RECORDS,
+)
 from apps.consumers.presenters import receipts, resolutions
 from apps.consumers.presenters.resolutions import Reader
 from apps.consumers.reconciliation import checks, resolution
-from apps.core import sealed_entries
+from apps.core import clock, sealed_entries
 from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
 from apps.core.redirects import HttpResponseSeeOther
@@ -35,9 +41,6 @@ MAX_UNKNOWN = 50
 ON_START_PAGE = 5
 LOOKS_SOON = datetime.timedelta(seconds=90)  # a reader may be waiting for it
 STILL_EXPECTED = datetime.timedelta(seconds=60)  # after the time at which something should have happened
-SEE_ALL = "consumers.view_all_submissions"
-RESOLVE = "consumers.resolve_submission"
-SEE_OWN = "consumers.view_own_submissions"
 
 
 @require_GET
@@ -47,8 +50,8 @@ def start(request: HttpRequest, *, problems: Sequence[object] = ()) -> HttpRespo
     ``problems``: lines of the portal's state that the person has to know of.
     """
     context: dict[str, Any] = {}
-    if request.user.has_perm(SEE_OWN) or request.user.has_perm(SEE_ALL):
-        person, everybody = str(request.user.pk), request.user.has_perm(SEE_ALL)
+    if request.user.has_perm(VIEW_OWN_SUBMISSIONS) or request.user.has_perm(VIEW_ALL_SUBMISSIONS):
+        person, everybody = str(request.user.pk), request.user.has_perm(VIEW_ALL_SUBMISSIONS)
         every_unknown = selectors.unknown_submissions(person, everybody=everybody)
         unknown = every_unknown[:MAX_UNKNOWN]
         contradicted = selectors.contradicted_submissions(person, everybody=everybody)[:MAX_UNKNOWN]
@@ -62,28 +65,28 @@ def start(request: HttpRequest, *, problems: Sequence[object] = ()) -> HttpRespo
         }
         shown = sum(len(lines) for lines in context.values())
         context["unknown_count"] = every_unknown.count()  # by the index of the open ones, which are few
-        events.record_listed(count=shown, everybody=everybody, actor=actor_of(request))
+        recording.record_listed(count=shown, everybody=everybody, actor=actor_of(request))
     return render(request, "consumers/start.html", {**context, "problems": problems})
 
 
-@requires(SEE_OWN, SEE_ALL)
+@requires(VIEW_OWN_SUBMISSIONS, VIEW_ALL_SUBMISSIONS)
 @require_GET
 def receipt(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """The permanent address of a submission. It only reads: a reload never sends."""
     submission = find(request, public_id)
     forms: list[ResolutionForm] = []
-    if request.user.has_perm(RESOLVE):
+    if request.user.has_perm(RESOLVE_SUBMISSION):
         typed = typed_before(request, submission)
         if isinstance(typed, HttpResponse):
             return typed
         if resolution.needs_resolution(submission) or typed:
             forms = resolution_forms(submission, typed)
     if submission.outcome != Outcome.SENDING:  # whose page shows no personal data, and looks again by itself
-        events.record_viewed(submission, actor_of(request))
+        recording.record_viewed(submission, actor_of(request))
     return receipt_page(request, submission, forms)
 
 
-@requires("consumers.view_vendor_records")
+@requires(VIEW_VENDOR_RECORDS)
 @require_http_methods(["POST"])
 def check_now(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Check now: read the order at once, instead of at the next set time."""
@@ -129,7 +132,7 @@ def _looks_again_in(submission: Submission) -> int:
 
     Not for ever: each time renews the session and is a view on record.
     """
-    now = datetime.datetime.now(datetime.UTC)
+    now = clock.now()
     if submission.outcome == Outcome.SENDING:
         return 3 if now - submission.deadline < resolution.longest_send() + STILL_EXPECTED else 0
     if (
@@ -145,7 +148,11 @@ def _looks_again_in(submission: Submission) -> int:
 def reader_of(request: HttpRequest) -> Reader:
     """What the signed-in person may see and do."""
     user = request.user
-    return Reader(str(user.pk), sees_all=user.has_perm(SEE_ALL), may_resolve=user.has_perm(RESOLVE))
+    return Reader(
+        str(user.pk),
+        sees_all=user.has_perm(VIEW_ALL_SUBMISSIONS),
+        may_resolve=user.has_perm(RESOLVE_SUBMISSION),
+    )
 
 
 def typed_before(request: HttpRequest, submission: Submission) -> dict[str, str] | HttpResponse:
@@ -182,7 +189,7 @@ def lost_page(request: HttpRequest, submission: Submission, form: ResolutionForm
 
 def find(request: HttpRequest, public_id: uuid.UUID) -> Submission:
     """The submission, or 404: one that the person may not see is no different from none."""
-    everybody = request.user.has_perm(SEE_ALL)
+    everybody = request.user.has_perm(VIEW_ALL_SUBMISSIONS)
     submission = selectors.find_visible(public_id, str(request.user.pk), everybody=everybody)
     if submission is None:
         raise Http404

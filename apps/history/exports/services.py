@@ -17,12 +17,13 @@ from django.conf import settings
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Q, QuerySet
 
-from apps.audit import actions
-from apps.audit.actions import Action
 from apps.audit.events import Event
-from apps.audit.services import record
+from apps.audit.recording import record
+from apps.audit.registry import EventType
+from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import is_away
+from apps.history.audit_events import EXPORT_CANCELLED, EXPORT_FAILED, EXPORT_FINISHED, EXPORT_STARTED
 from apps.history.exports import selections
 from apps.history.models import ACTIVE, Export, State
 from apps.history.selection import Selection
@@ -147,8 +148,8 @@ def _take_slot(export: Export, expected: int, limit: int, actor: Actor) -> None:
         ):
             raise NotReady("The export was started before")
         export.refresh_from_db()
-        _tell(
-            actions.EXPORT_STARTED,
+        _record(
+            EXPORT_STARTED,
             export,
             actor,
             filters=selections.from_json(export.selection).asked.kinds(),
@@ -184,7 +185,7 @@ def finish(export: Export, progress: Progress, sha256: str, actor: Actor) -> boo
         ended = _end(export, State.FINISHED, progress, sha256=sha256)
         if ended:
             facts = {"rows": progress.rows, "unreadable": progress.unreadable, "bytes": progress.bytes}
-            _tell(actions.EXPORT_FINISHED, export, actor, **facts, sha256=sha256)
+            _record(EXPORT_FINISHED, export, actor, **facts, sha256=sha256)
     return ended
 
 
@@ -198,7 +199,7 @@ def fail(export: Export, code: FailureCode, progress: Progress, actor: Actor) ->
     with transaction.atomic(durable=True):
         ended = _end(export, State.FAILED, progress, failure_code=code.value)
         if ended:
-            _tell_failed(export, actor, code, rows=progress.rows)
+            _record_failure(export, actor, code, rows=progress.rows)
     return ended
 
 
@@ -211,7 +212,7 @@ def cancel(export: Export, actor: Actor) -> bool:
         ended = bool(_active(export).update(state=State.CANCELLED, slot=None, finished_at=_now()))
         if ended:
             export.refresh_from_db()
-            _tell(actions.EXPORT_CANCELLED, export, actor, rows=export.rows)
+            _record(EXPORT_CANCELLED, export, actor, rows=export.rows)
     return ended
 
 
@@ -240,7 +241,7 @@ def _end_lost(export: Export, actor: Actor) -> bool:
             silent.update(state=State.FAILED, slot=None, finished_at=_now(), failure_code=code.value)
         )
         if ended:
-            _tell_failed(export, actor, code, rows=export.rows)
+            _record_failure(export, actor, code, rows=export.rows)
     return ended
 
 
@@ -263,12 +264,12 @@ def _end(export: Export, state: State, progress: Progress, **facts: str) -> bool
     )
 
 
-def _tell_failed(export: Export, actor: Actor, code: FailureCode, *, rows: int) -> None:
+def _record_failure(export: Export, actor: Actor, code: FailureCode, *, rows: int) -> None:
     facts = {"exporter": export.person_name, "failure_code": code.value, "rows": rows}
-    _tell(actions.EXPORT_FAILED, export, actor, **facts)
+    _record(EXPORT_FAILED, export, actor, **facts)
 
 
-def _tell(action: Action, export: Export, actor: Actor, **facts: Any) -> None:
+def _record(event_type: EventType, export: Export, actor: Actor, **facts: Any) -> None:
     data = {
         "export": str(export.public_id),
         "format": export.format,
@@ -277,8 +278,8 @@ def _tell(action: Action, export: Export, actor: Actor, **facts: Any) -> None:
     }
     # Whose export it was, where somebody else tells of it: the worker.
     person = str(export.person_id)
-    record(Event(action, actor, person="" if person == actor.id else person, data=data))
+    record(Event(event_type, actor, person="" if person == actor.id else person, data=data))
 
 
 def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
+    return clock.now()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import socket
 import uuid
@@ -11,7 +10,6 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
@@ -20,10 +18,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.audit import person_limits
-from apps.core import sealed_entries
+from apps.consumers.permissions import EXPORT_PERSONAL_DATA, EXPORT_SUBMISSIONS, VIEW_ALL_SUBMISSIONS
+from apps.core import clock, sealed_entries
 from apps.core.filters import with_query
 from apps.core.form_errors import form_errors
-from apps.core.permissions import requires
+from apps.core.permissions import PermissionMissing, requires
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import actor_of
 from apps.history.export_forms import ExportForm, moved, values_of, wants_personal
@@ -33,17 +32,15 @@ from apps.history.exports.delivery import Delivery
 from apps.history.exports.making import ExportBroken
 from apps.history.models import Export
 from apps.history.presenters import chips
-from apps.history.views.selected import SEE_ALL, filter_form, selection_of
+from apps.history.views.selected import filter_form, selection_of
 from apps.history.writing import Format
 
 logger = logging.getLogger(__name__)
 
-EXPORT = "consumers.export_submissions"
-EXPORT_PERSONAL = "consumers.export_personal_data"
 SOON = 30  # seconds after which it is worth while to ask for a slot again
 
 
-@requires(EXPORT)
+@requires(EXPORT_SUBMISSIONS)
 @require_http_methods(["GET", "POST"])
 def export(request: HttpRequest) -> HttpResponse:
     """The choice: what of the list, in which columns, as what kind of file. Nothing leaves the portal yet."""
@@ -51,9 +48,9 @@ def export(request: HttpRequest) -> HttpResponse:
     list_url = with_query(reverse("history:submissions"), filters.query())
     if not filters.is_valid():
         return HttpResponseSeeOther(list_url)  # which tells what is wrong, at the fields
-    with_personal = request.user.has_perm(EXPORT_PERSONAL)
+    with_personal = request.user.has_perm(EXPORT_PERSONAL_DATA)
     if wants_personal(request.POST) and not with_personal:
-        raise PermissionDenied(EXPORT_PERSONAL)
+        raise PermissionMissing(EXPORT_PERSONAL_DATA)
     selection = selection_of(filters, request.user)
     if request.method == "GET":
         form = ExportForm(values=_to_begin_with(request), with_personal=with_personal)
@@ -87,14 +84,14 @@ def export(request: HttpRequest) -> HttpResponse:
     return render(request, "history/export.html", context, status=status)
 
 
-@requires(EXPORT)
+@requires(EXPORT_SUBMISSIONS)
 @require_GET
 def exported(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
     """One export: ready to be downloaded, under way, or ended."""
     return _exported(request, _own(request, export_id))
 
 
-@requires(EXPORT)
+@requires(EXPORT_SUBMISSIONS)
 @require_GET
 def progress(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
     """How far it is: the part of the page that changes."""
@@ -102,7 +99,7 @@ def progress(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
     return render(request, "history/export_state.html", context)
 
 
-@requires(EXPORT)
+@requires(EXPORT_SUBMISSIONS)
 @require_POST
 def cancel(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
     """Cancel export."""
@@ -111,7 +108,7 @@ def cancel(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
     return HttpResponseSeeOther(_page_of(found))
 
 
-@requires(EXPORT)
+@requires(EXPORT_SUBMISSIONS)
 @require_POST
 def file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
     """Download: the file, while it is made. It can be taken once; the page then tells what came of it."""
@@ -131,7 +128,7 @@ def file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
         return _exported(request, found, not_written=True, status=HTTPStatus.SERVICE_UNAVAILABLE)
     delivery = Delivery(found, actor, hang_up=_hang_up(request))
     streaming = StreamingHttpResponse(delivery, content_type=CONTENT_TYPES[Format(found.format)])
-    name = file_name(found, dt.datetime.now(dt.UTC))
+    name = file_name(found, clock.now())
     streaming["Content-Disposition"] = f'attachment; filename="{name}"'
     streaming["X-Accel-Buffering"] = "no"  # nginx would take the file at its own speed, not at the reader's
     try:
@@ -155,11 +152,11 @@ def _to_begin_with(request: HttpRequest) -> dict[str, str]:
 
 
 def _still_permitted(request: HttpRequest, found: Export) -> None:
-    """Raise ``PermissionDenied`` where the person may do less than when they chose."""
-    wanted = {EXPORT_PERSONAL: found.personal, SEE_ALL: found.selection["everybody"]}
+    """Raise ``PermissionMissing`` where the person may do less than when they chose."""
+    wanted = {EXPORT_PERSONAL_DATA: found.personal, VIEW_ALL_SUBMISSIONS: found.selection["everybody"]}
     for permission, needed in wanted.items():
         if needed and not request.user.has_perm(permission):
-            raise PermissionDenied(permission)
+            raise PermissionMissing(permission)
 
 
 def _hang_up(request: HttpRequest) -> Callable[[], None]:

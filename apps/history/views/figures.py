@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from functools import partial
 from typing import Any
 
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
-from apps.audit import actions
-from apps.audit.events import Event, Value
-from apps.audit.services import record
+from apps.consumers.permissions import VIEW_FIGURES
+from apps.core import clock
 from apps.core.filters import with_query
 from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
 from apps.core.requests import actor_of
 from apps.history import plots, presenters
 from apps.history.figures import Figures, figures_of
+from apps.history.recording import record_figures_viewed
 from apps.history.selection import Selection
 from apps.history.views.selected import filter_form, selection_of
 
 
-@requires("consumers.view_figures")
+@requires(VIEW_FIGURES)
 @require_GET
 def figures(request: HttpRequest) -> HttpResponse:
     """Figures of the submissions that the address asks for. Each leads to the rows behind it."""
@@ -33,8 +31,8 @@ def figures(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return render(request, "history/figures.html", {"form": form, "errors": form_errors(form)})
     selection = selection_of(form, request.user)
-    found = figures_of(selection, now=dt.datetime.now(dt.UTC))
-    _record(request, selection, found.total)
+    found = figures_of(selection, now=clock.now())
+    record_figures_viewed(selection, count=found.total, actor=actor_of(request))
     context = {
         "form": form,
         "chips": presenters.chips(request.path, form.query(), form),
@@ -59,11 +57,3 @@ def _drawn(path: str, query: dict[str, str], selection: Selection, found: Figure
         "unknown_url": address(outcome="unknown"),
         "every_unknown_url": with_query(reverse("history:submissions"), {}, period="all", outcome="unknown"),
     }
-
-
-def _record(request: HttpRequest, selection: Selection, count: int) -> None:
-    """Write down that somebody saw the figures, before they do."""
-    scope = "everybody" if selection.everybody else "own"
-    data: dict[str, Value] = {"filters": selection.asked.kinds(), "scope": scope, "count": count}
-    with transaction.atomic():
-        record(Event(action=actions.FIGURES_VIEWED, actor=actor_of(request), data=data))

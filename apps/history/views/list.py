@@ -12,8 +12,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from apps.audit import person_limits
-from apps.consumers import events, selectors
+from apps.consumers import recording, selectors
 from apps.consumers.models import Outcome, Submission
+from apps.consumers.permissions import VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS
 from apps.consumers.presenters.receipts import line
 from apps.core import keyset, sealed_entries
 from apps.core.filters import page_url, with_query
@@ -24,14 +25,14 @@ from apps.core.requests import actor_of
 from apps.history import presenters
 from apps.history.forms import SearchForm, SubmissionFilterForm
 from apps.history.selection import MAX_COUNTED, Selection, SubmissionFilter
-from apps.history.views.selected import SEE_ALL, SEE_OWN, filter_form, selection_of
+from apps.history.views.selected import filter_form, selection_of
 
 PAGE_SIZE = 50
 PINNED = 5
 ONLY_UNKNOWN = SubmissionFilter(outcome=Outcome.UNKNOWN)
 
 
-@requires(SEE_OWN, SEE_ALL)
+@requires(VIEW_OWN_SUBMISSIONS, VIEW_ALL_SUBMISSIONS)
 @require_http_methods(["GET", "POST"])
 def submissions(request: HttpRequest) -> HttpResponse:
     """The list, newest first. What must never stand in an address is searched for by POST."""
@@ -53,8 +54,8 @@ def submissions(request: HttpRequest) -> HttpResponse:
         "search_url": _searched_url(request, {}),
         "search_errors": form_errors(search),
         "entry_of": sealed_entries.mark(request),
-        "everybody": request.user.has_perm(SEE_ALL),
-        "own": not request.user.has_perm(SEE_ALL),
+        "everybody": request.user.has_perm(VIEW_ALL_SUBMISSIONS),
+        "own": not request.user.has_perm(VIEW_ALL_SUBMISSIONS),
         "path": request.path,
     }
     errors = [*(form_errors(form) if not form.is_valid() else []), *context["search_errors"]]
@@ -70,7 +71,7 @@ def _found(
     selection, path, values = selection_of(form, request.user), request.path, form.query()
     page = selection.page(size=PAGE_SIZE, position=position)
     pinned = _pinned(selection) if position is None else {}
-    events.record_listed(
+    recording.record_listed(
         count=len(page.rows) + sum(len(rows) for rows, _count in pinned.values()),
         everybody=selection.everybody,
         filters=selection.asked.kinds(),

@@ -6,18 +6,16 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
 from apps.accounts.models import User
+from apps.consumers.permissions import VIEW_ALL_SUBMISSIONS
 from apps.history.forms import SubmissionFilterForm
 from apps.history.selection import Selection
-
-SEE_ALL = "consumers.view_all_submissions"
-SEE_OWN = "consumers.view_own_submissions"
 
 
 def filter_form(request: HttpRequest) -> SubmissionFilterForm:
     """The filters of the address, as its reader may use them."""
-    return SubmissionFilterForm(request.GET, everybody=request.user.has_perm(SEE_ALL))
+    return SubmissionFilterForm(request.GET, everybody=request.user.has_perm(VIEW_ALL_SUBMISSIONS))
 
 
 def selection_of(form: SubmissionFilterForm, user: User | AnonymousUser) -> Selection:
     """The submissions that a valid form asks for, within what its reader may see."""
-    return Selection(form.asked(), person_id=str(user.pk), everybody=user.has_perm(SEE_ALL))
+    return Selection(form.asked(), person_id=str(user.pk), everybody=user.has_perm(VIEW_ALL_SUBMISSIONS))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from json.encoder import encode_basestring
 from typing import Any, Final
 
+from apps.cdp.fields import FIELDS, VENDOR_NAMES
 from apps.core.bulk_decryption import decrypt_all
 
 UNREADABLE: Final = "(unreadable)"
@@ -15,22 +16,9 @@ UNREADABLE: Final = "(unreadable)"
 JOINT: Final = "; "
 """What stands between several values in one cell."""
 
-# Our name → the name in what is stored, which is the vendor's form (NewConsumer.to_json).
-_STORED: Final = {
-    "title": "title",
-    "first_name": "firstName",
-    "last_name": "lastName",
-    "gender": "gender",
-    "date_of_birth": "dateOfBirth",
-    "emails": "emails",
-    "phone_numbers": "phoneNumbers",
-    "nationality": "nationality",
-    "passport_number": "passportNumber",
-    "country": "country",
-    "identifiers": "identifiers",
-}
-_LISTS: Final = frozenset({"emails", "phoneNumbers", "identifiers"})
-_EMPTY: Final[dict[str, Any]] = {name: [] if name in _LISTS else "" for name in _STORED.values()}
+# Consumers are stored in the vendor's JSON form (NewConsumer.to_json).
+_LISTS: Final = frozenset(field.vendor_name for field in FIELDS if field.shape.is_list)
+_EMPTY: Final[dict[str, Any]] = {name: [] if name in _LISTS else "" for name in VENDOR_NAMES.values()}
 
 Cells = tuple[str, ...]
 
@@ -43,7 +31,7 @@ class People:
         be several, null where nothing is known any more."""
         self.unreadable = 0
         """Rows so far whose consumer none of our keys opens."""
-        self._names = [_STORED[key] for key in columns]
+        self._names = [VENDOR_NAMES[key] for key in columns]
         shown = _JSON if json else _TEXT
         usual = encode_basestring if json else None
         self._shown = [

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from apps.accounts.sessions import close_expired_sessions
-from apps.audit.watch import Watch
+from apps.audit.integrity.monitor import IntegrityMonitor
 from apps.cdp.factory import get_client
 from apps.consumers.reconciliation.checks import run_due_check
 from apps.consumers.reconciliation.resolution import mark_overdue_unknown
@@ -80,7 +80,7 @@ class Worker:
             "sweep_exports": lambda: sweep_exports(ACTOR),
             "close_expired_sessions": close_expired_sessions,
             "forget_expired_limits": limits.forget_expired,
-            "watch_audit_log": Watch(ACTOR).keep,
+            "audit_integrity": IntegrityMonitor(ACTOR).run_due,
         }
 
     def work(self) -> None:

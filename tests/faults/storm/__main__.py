@@ -18,9 +18,9 @@ from pathlib import Path
 from tests.faults.storm.entries import Pile
 from tests.faults.storm.havoc import Havoc
 from tests.faults.storm.people import Person
-from tests.faults.storm.processes import ROOT
 from tests.faults.storm.weather import Weather
 from tests.faults.storm.world import DATABASES, World
+from tests.support.supervised_processes import ROOT
 
 PASSWORD = "a long walk in the rain"
 QUICK_WORKER = ("-m", "tests.faults.storm.quick_worker")
@@ -41,6 +41,7 @@ class Options:
     havocs: int
     quick: bool
     most_seconds: float
+    clocks_apart: bool
 
     @classmethod
     def read(cls) -> Options:
@@ -55,7 +56,13 @@ class Options:
             "--quick", action="store_true", help="short margins, two looks, no file: for the suite"
         )
         parser.add_argument("--most-seconds", type=float, default=1800.0)
-        return cls(**vars(parser.parse_args()))
+        parser.add_argument(
+            "--clocks-apart", action="store_true", help="a second machine, 45 minutes ahead: PostgreSQL alone"
+        )
+        options = cls(**vars(parser.parse_args()))
+        if options.clocks_apart and options.database != "postgresql":
+            parser.error("--clocks-apart needs --database postgresql: on SQLite there is one machine")
+        return options
 
 
 def main() -> int:
@@ -82,7 +89,10 @@ def storm(options: Options) -> int:
     began = time.monotonic()
     command = QUICK_WORKER if options.quick else ("manage.py", "worker")
     environment = {"CDP_RECONCILIATION_AFTER": "0.5,3"} if options.quick else {}
-    with World(options.database, worker_command=command, environment=environment) as world:
+    apart = options.clocks_apart
+    with World(
+        options.database, worker_command=command, environment=environment, clocks_apart=apart
+    ) as world:
         _set_django_up(world)
         people = _people(
             world, options, pile := _pile(world, options), weather := Weather(world.vendor, options.seed)
@@ -135,7 +145,10 @@ def _people(world: World, options: Options, pile: Pile, weather: Weather) -> lis
         make_person(name, "staff", password="")
     User.objects.filter(username__in=names).update(password=make_password(PASSWORD))
     _leave_the_database()
-    return [Person(name, PASSWORD, world.port, pile, weather.blow, options.seed) for name in names]
+    return [
+        Person(name, PASSWORD, world.ports[number % len(world.ports)], pile, weather.blow, options.seed)
+        for number, name in enumerate(names)
+    ]
 
 
 def _leave_the_database() -> None:
@@ -206,10 +219,11 @@ def _reckoned(
     facts |= {f"in the logs: {name}": count for name, count in sorted(exceptions.items())}
     pages = sum((person.pages for person in people), Counter[str]())
     pages["given up"] = sum(len(person.given_up) for person in people)
-    name = f"The storm on {world.database}"
+    apart = "-clocks-apart" if options.clocks_apart else ""
+    name = f"The storm on {world.database}{apart}"
     text = report(account, title=name, facts=facts, havoc=havoc.done, pages=pages)
     if not options.quick:
-        path = Path(ROOT, "var", f"faults-storm-{world.database}.md")
+        path = Path(ROOT, "var", f"faults-storm-{world.database}{apart}.md")
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"{text}\n{unknown_ones(account)}")
     print(text, flush=True)
@@ -222,7 +236,7 @@ def _reckoned(
 def _exceptions(world: World) -> Counter[str]:
     """The exceptions at the end of each traceback in the logs, by kind of process."""
     found: Counter[str] = Counter()
-    for service in (world.portal, *world.workers):
+    for service in (*world.portals, *world.workers):
         for block in service.log().split(TRACEBACK)[1:]:
             lines = [line for line in block.splitlines() if line.strip() and not line.startswith(" ")]
             if len(lines) > 1 and "exception" in lines[1]:

@@ -9,8 +9,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from tests.faults.storm.processes import Service, send
 from tests.faults.storm.world import World
+from tests.support.supervised_processes import Service, send
 
 STOPPED_SHORT, STOPPED_LONG = (0.1, 0.8), (1.5, 5.0)  # seconds, within the limits of a call and beyond
 DATABASE_AWAY = (0.0, 2.0)  # seconds
@@ -66,9 +66,9 @@ class Havoc(threading.Thread):
                 )
             ]
             * 2,
-            ("web server: kill -9", lambda: send(self._world.portal.pid, kill)),
-            ("web server: SIGTERM", lambda: send(self._world.portal.pid, end)),
-            ("web server: SIGHUP", lambda: send(self._world.portal.pid, signal.SIGHUP)),
+            ("web server: kill -9", lambda: send(self._portal().pid, kill)),
+            ("web server: SIGTERM", lambda: send(self._portal().pid, end)),
+            ("web server: SIGHUP", lambda: send(self._portal().pid, signal.SIGHUP)),
             ("background worker: SIGTERM", lambda: send(self._worker().pid, end)),
             ("background worker: stopped", lambda: self._pause(self._worker().pid, STOPPED_LONG)),
         ]
@@ -80,8 +80,11 @@ class Havoc(threading.Thread):
         return acts
 
     def _web_worker(self) -> int:
-        children = self._world.portal.children
+        children = self._portal().children
         return self._random.choice(children) if children else 0
+
+    def _portal(self) -> Service:
+        return self._random.choice(self._world.portals)
 
     def _worker(self) -> Service:
         return self._random.choice(self._world.workers)

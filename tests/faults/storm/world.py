@@ -20,10 +20,12 @@ import psycopg
 from psycopg.rows import dict_row
 
 from sandbox.data.seed import SAMPLE_ORDER
-from tests.faults.storm.processes import ROOT, START_SECONDS, Cluster, Service, free_port, wait_for
 from tests.faults.storm.vendor import Vendor
+from tests.faults.wrong_clock import clock_ahead
+from tests.support.supervised_processes import ROOT, START_SECONDS, Cluster, Service, free_port, wait_for
 
 BIN = Path(sys.executable).parent
+AHEAD = 45 * 60  # seconds
 DATABASES = ("sqlite", "postgresql")
 # Seconds. A call is over soon, and the whole settling fits into minutes.
 TIMES = {
@@ -37,6 +39,9 @@ TIMES = {
 class World:
     """Sandbox (over TLS), database, gunicorn with two workers, background workers.
 
+    ``clocks_apart``: a second machine, with a web server, half of the workers and a spool of its own, whose
+    clock is 45 minutes ahead.
+
     As a context manager it is prepared inside, and gone afterwards; the folder with the logs stays where
     ``keep`` has been set.
     """
@@ -48,6 +53,7 @@ class World:
         workers: int = 2,
         environment: Mapping[str, str] | None = None,
         worker_command: tuple[str, ...] = ("manage.py", "worker"),
+        clocks_apart: bool = False,
     ) -> None:
         self.database = database
         self.keep = False
@@ -78,11 +84,23 @@ class World:
         self.sandbox = self._service("sandbox", sys.executable, "-m", "sandbox")
         gunicorn = (str(BIN / "gunicorn"), "--config", "gunicorn.conf.py", "consumerportal.wsgi")
         self.portal = self._service("portal", *gunicorn)
+        self.portals, self.ports = [self.portal], [self.port]
+        other: dict[str, str] = {}
+        if clocks_apart:
+            self.ports.append(free_port())
+            other = {"SPOOL_DIR": str(self.folder / "spool-2"), "MACHINE_NAME": "ahead", **clock_ahead(AHEAD)}
+            port = {"PORTAL_PORT": str(self.ports[1])}
+            self.portals.append(self._service("portal-2", *gunicorn, environment=other | port))
         self.workers = [
-            self._service(f"worker-{number}", sys.executable, *worker_command)
+            self._service(
+                f"worker-{number}",
+                sys.executable,
+                *worker_command,
+                environment=other if number % 2 == 0 else {},
+            )
             for number in range(1, workers + 1)
         ]
-        self.services = [self.sandbox, self.portal, *self.workers]
+        self.services = [self.sandbox, *self.portals, *self.workers]
 
     def __enter__(self) -> World:
         try:
@@ -103,14 +121,18 @@ class World:
 
     def serve(self) -> None:
         """Start the portal and its workers; returns when it answers. Raises ``RuntimeError``."""
-        for service in (self.portal, *self.workers):
+        for service in (*self.portals, *self.workers):
             service.start()
         if not wait_for(self.is_healthy, START_SECONDS):
-            raise RuntimeError(f"The portal did not start:\n{self.portal.log()[-3000:]}")
+            said = "\n".join(portal.log()[-3000:] for portal in self.portals)
+            raise RuntimeError(f"The portal did not start:\n{said}")
 
     def is_healthy(self) -> bool:
-        """Whether the portal answers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        """Whether the portal answers, on every machine."""
+        return all(map(self._answers, self.ports))
+
+    def _answers(self, port: int) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         with suppress(OSError, http.client.HTTPException), closing(connection):
             connection.request("GET", "/healthz")
             return connection.getresponse().status == 200
@@ -137,8 +159,8 @@ class World:
             return connection.execute(statement.replace("?", "%s").encode(), values).fetchall()
 
     def spooled(self) -> list[str]:
-        """The names of the files that wait in the spool, unfinished ones too; not the folder's own name."""
-        return sorted(path.name for path in (self.folder / "spool").glob("*") if path.name != "place")
+        """The names of the files that wait in the spools, unfinished ones too; not the folders' own names."""
+        return sorted(path.name for path in self.folder.glob("spool*/*") if path.name != "place")
 
     def _prepare(self) -> None:
         if self.cluster:
@@ -160,5 +182,6 @@ class World:
         if done.returncode:
             raise RuntimeError(f"The database could not be made ready:\n{done.stderr[-3000:]}")
 
-    def _service(self, name: str, *command: str) -> Service:
-        return Service(name, command, self.environment, self.folder / f"{name}.log")
+    def _service(self, name: str, *command: str, environment: Mapping[str, str] | None = None) -> Service:
+        environment = {**self.environment, **(environment or {})}
+        return Service(name, command, environment, self.folder / f"{name}.log")

@@ -8,16 +8,21 @@ from django.core.exceptions import PermissionDenied
 from django.test import RequestFactory
 
 from apps.accounts.views import permission_denied
+from apps.core.permissions import PermissionMissing
 from tests.support.people import events
 
 pytestmark = pytest.mark.django_db
 
 
-def test_only_names_of_permissions_are_taken_from_the_exception(rf: RequestFactory) -> None:
+def test_permissions_are_taken_from_a_typed_denial_and_no_text_of_another_one(rf: RequestFactory) -> None:
     request = rf.delete("/somewhere/")
     request.user = AnonymousUser()
-    for text in ("Jane Doe may not", "consumers.view_figures or audit.view_log", ""):
-        assert permission_denied(request, PermissionDenied(text)).status_code == 403
+    for denial in (
+        PermissionDenied("Jane Doe may not"),
+        PermissionMissing("consumers.view_figures", "audit.view_log"),
+        PermissionDenied("audit.view_log"),
+    ):
+        assert permission_denied(request, denial).status_code == 403
     assert [event.details for event in events("access.denied")] == [
         {"permission": "", "method": "DELETE", "view": None},
         {"permission": "consumers.view_figures or audit.view_log", "method": "DELETE", "view": None},

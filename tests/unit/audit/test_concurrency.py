@@ -7,13 +7,13 @@ from threading import Barrier
 import pytest
 from django.db import connection, transaction
 
-from apps.audit import actions
 from apps.audit.chain import GENESIS, row_hash
 from apps.audit.events import Event
 from apps.audit.models import AuditHead
-from apps.audit.services import record
+from apps.audit.recording import record
+from apps.consumers.audit_events import SUBMISSION_VIEWED
 from apps.core.actor import Actor
-from tests.unit.audit.test_services import stored_rows
+from tests.unit.audit.test_recording import stored_rows
 
 # Real commits; on SQLite the suite's database is a file, with the locks of one (tests/conftest.py).
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -57,7 +57,7 @@ def test_writers_at_once_make_one_chain_from_an_empty_log() -> None:
         numbers = []
         for _ in range(EVENTS_EACH):
             with transaction.atomic():
-                numbers.append(record(Event(actions.SUBMISSION_VIEWED, Actor.system(f"writer-{writer}"))))
+                numbers.append(record(Event(SUBMISSION_VIEWED, Actor.system(f"writer-{writer}"))))
         return numbers
 
     numbers = at_once(work)
@@ -74,7 +74,7 @@ def test_what_is_rolled_back_leaves_no_gap_for_the_others() -> None:
         for turn in range(EVENTS_EACH):
             try:
                 with transaction.atomic():
-                    number = record(Event(actions.SUBMISSION_VIEWED, Actor.system(f"writer-{writer}")))
+                    number = record(Event(SUBMISSION_VIEWED, Actor.system(f"writer-{writer}")))
                     if (turn + writer) % 3 == 0:
                         raise ZeroDivisionError
                     numbers.append(number)
@@ -89,12 +89,12 @@ def test_what_is_rolled_back_leaves_no_gap_for_the_others() -> None:
 
 def test_writers_at_once_survive_a_lost_head() -> None:
     with transaction.atomic():
-        record(Event(actions.SUBMISSION_VIEWED, Actor.system("first")))
+        record(Event(SUBMISSION_VIEWED, Actor.system("first")))
     AuditHead.objects.all().delete()
 
     def work(writer: int) -> list[int]:
         with transaction.atomic():
-            return [record(Event(actions.SUBMISSION_VIEWED, Actor.system(f"writer-{writer}")))]
+            return [record(Event(SUBMISSION_VIEWED, Actor.system(f"writer-{writer}")))]
 
     assert sorted(at_once(work)) == list(range(2, WRITERS + 2))
     check_the_chain()

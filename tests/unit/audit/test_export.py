@@ -18,13 +18,14 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.accounts.models import User
-from apps.audit import actions, export
-from apps.audit import stored as stored_rows
+from apps.audit import export
 from apps.audit.chain import Row, row_hash
 from apps.audit.events import Event
 from apps.audit.export import CSV_COLUMNS, Export, Format, find_range
+from apps.audit.integrity import stored_rows
 from apps.audit.models import AuditEvent
-from apps.audit.services import EventRefused, record
+from apps.audit.recording import EventRefused, record
+from apps.consumers.audit_events import SUBMISSIONS_LISTED
 from apps.core.actor import Actor, Origin
 from apps.core.spreadsheet import restore
 from tests.support.audit_flush import lift_triggers
@@ -44,7 +45,7 @@ def fill(number: int = len(NAMES)) -> None:
             actor = Actor(
                 id="7", name=NAMES[turn % len(NAMES)], roles=("staff",), origin=Origin("r-1", "::1")
             )
-            record(Event(actions.SUBMISSIONS_LISTED, actor, data={"scope": "own", "count": turn}))
+            record(Event(SUBMISSIONS_LISTED, actor, data={"scope": "own", "count": turn}))
 
 
 def stored(last: int) -> list[dict[str, Any]]:

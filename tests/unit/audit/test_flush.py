@@ -6,10 +6,10 @@ import pytest
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 
-from apps.audit import actions
+from apps.accounts.audit_events import SESSION_SIGNED_IN
 from apps.audit.events import Event
 from apps.audit.models import AuditEvent, AuditHead
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.audit.triggers import missing_triggers
 from apps.core.actor import Actor
 from tests.support.audit_flush import flushes_lift_the_triggers, lift_triggers
@@ -20,13 +20,13 @@ from tests.support.audit_flush import flushes_lift_the_triggers, lift_triggers
 def test_each_transactional_test_begins_with_an_empty_log_that_can_be_written(anna: Actor, turn: int) -> None:
     assert not AuditEvent.objects.exists()
     with transaction.atomic():
-        assert record(Event(actions.SESSION_SIGNED_IN, anna)) == 1
+        assert record(Event(SESSION_SIGNED_IN, anna)) == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_flush_leaves_the_triggers_standing_and_no_head(anna: Actor) -> None:
     with transaction.atomic():
-        record(Event(actions.SESSION_SIGNED_IN, anna))
+        record(Event(SESSION_SIGNED_IN, anna))
     with flushes_lift_the_triggers():
         call_command("flush", interactive=False, verbosity=0)
     assert missing_triggers(connection) == []
@@ -36,7 +36,7 @@ def test_a_flush_leaves_the_triggers_standing_and_no_head(anna: Actor) -> None:
 
 @pytest.mark.django_db
 def test_the_triggers_come_back_even_when_the_block_fails(anna: Actor) -> None:
-    record(Event(actions.SESSION_SIGNED_IN, anna))
+    record(Event(SESSION_SIGNED_IN, anna))
     with suppress(ZeroDivisionError), lift_triggers(connection):
         assert len(missing_triggers(connection)) >= 3
         raise ZeroDivisionError

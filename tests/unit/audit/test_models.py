@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, models, transaction
 
-from apps.audit import actions
+from apps.accounts.audit_events import SESSION_SIGNED_IN
 from apps.audit.chain import GENESIS, Row
 from apps.audit.events import Event
 from apps.audit.models import AppendOnlyError, AuditEvent, AuditHead
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.core.actor import Actor
 
 pytestmark = pytest.mark.django_db
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def stored(anna: Actor) -> AuditEvent:
-    return AuditEvent.objects.get(seq=record(Event(actions.SESSION_SIGNED_IN, anna)))
+    return AuditEvent.objects.get(seq=record(Event(SESSION_SIGNED_IN, anna)))
 
 
 @pytest.mark.parametrize(

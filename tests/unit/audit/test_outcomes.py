@@ -6,19 +6,19 @@ import pytest
 from django.db import transaction
 from django.db.models import Q
 
-from apps.audit.actions import ACTIONS
 from apps.audit.events import Event
 from apps.audit.models import AuditEvent
-from apps.audit.outcomes import EventOutcome, conditions_of, outcome_of
-from apps.audit.services import record
+from apps.audit.recording import record
+from apps.audit.registry import EventOutcome, event_types, outcome_of
+from apps.audit.selectors import conditions_of
 from apps.core.actor import Actor
 
 
 @pytest.mark.django_db
 def test_each_event_is_found_by_the_outcome_that_it_shows_and_by_no_other(anna: Actor) -> None:
     with transaction.atomic():
-        for action in ACTIONS.values():
-            record(Event(action, anna))
+        for event_type in event_types():
+            record(Event(event_type, anna))
     for outcome in EventOutcome:
         shown = {
             event.seq

@@ -11,10 +11,10 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from apps.audit import checkpoints
-from apps.audit.diagnosis import Verdict
+from apps.audit.integrity import checkpoints
+from apps.audit.integrity.diagnosis import Verdict
+from apps.audit.integrity.verification import verify
 from apps.audit.models import AuditEvent
-from apps.audit.verification import verify
 from tests.support.source import ROOT
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -28,10 +28,10 @@ import sys, threading
 import django
 django.setup()
 from django.db import connection, transaction
-from apps.audit import actions
+from apps.consumers.audit_events import SUBMISSION_VIEWED
 from apps.audit.events import Event
-from apps.audit.services import record
-from apps.audit.signing import sign_checkpoint
+from apps.audit.recording import record
+from apps.audit.integrity.signing import sign_checkpoint
 from apps.core.actor import Actor
 
 process, threads, events = map(int, sys.argv[1:])
@@ -40,7 +40,7 @@ def write(number):
     actor = Actor.system(f"writer-{process}-{number}")
     for turn in range(events):
         with transaction.atomic():
-            record(Event(actions.SUBMISSION_VIEWED, actor))
+            record(Event(SUBMISSION_VIEWED, actor))
         if number == 0 and turn % 4 == 3:
             sign_checkpoint(actor)
     connection.close()

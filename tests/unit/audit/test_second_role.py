@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from django.db import ProgrammingError, connection, transaction
 
-from apps.audit import actions
 from apps.audit.events import Event
-from apps.audit.services import record
+from apps.audit.recording import record
+from apps.consumers.audit_events import SUBMISSION_VIEWED
 from apps.core.actor import Actor
 from tests.support.source import ROOT
 
@@ -42,7 +42,7 @@ def as_portal_app(db: None) -> Iterator[None]:
 def test_the_role_of_the_running_portal_writes_events(as_portal_app: None) -> None:
     for number in (1, 2):
         with transaction.atomic():
-            assert record(Event(actions.SUBMISSION_VIEWED, Actor.system("tests"))) == number
+            assert record(Event(SUBMISSION_VIEWED, Actor.system("tests"))) == number
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_the_role_of_the_running_portal_writes_events(as_portal_app: None) -> No
 )
 def test_it_can_change_nothing_that_is_written_and_no_trigger(as_portal_app: None, act: str) -> None:
     with transaction.atomic():
-        record(Event(actions.SUBMISSION_VIEWED, Actor.system("tests")))
+        record(Event(SUBMISSION_VIEWED, Actor.system("tests")))
     refused = pytest.raises(ProgrammingError, match=r"permission denied|must be owner")
     with refused, transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(act)

@@ -1,26 +1,27 @@
 import pytest
 
-from apps.audit import actions
+from apps.accounts.audit_events import PERSON_ADDED, ROLE_GRANTED, SESSION_SIGNED_IN
 from apps.audit.events import Event
+from apps.audit.recording import record
 from apps.audit.selectors import events_of_person, events_of_submission
-from apps.audit.services import record
+from apps.consumers.audit_events import CONSUMER_CREATE_REQUESTED, CONSUMER_CREATED
 from apps.core.actor import Actor
 
 pytestmark = pytest.mark.django_db
 
 
 def test_the_events_of_a_submission_come_in_order_and_alone(anna: Actor) -> None:
-    record(Event(actions.CONSUMER_CREATE_REQUESTED, anna, submission="b7a0"))
-    record(Event(actions.CONSUMER_CREATE_REQUESTED, anna, submission="other"))
-    record(Event(actions.SESSION_SIGNED_IN, anna))
-    record(Event(actions.CONSUMER_CREATED, anna, submission="b7a0"))
+    record(Event(CONSUMER_CREATE_REQUESTED, anna, submission="b7a0"))
+    record(Event(CONSUMER_CREATE_REQUESTED, anna, submission="other"))
+    record(Event(SESSION_SIGNED_IN, anna))
+    record(Event(CONSUMER_CREATED, anna, submission="b7a0"))
     found = events_of_submission("b7a0")
     assert [event.action for event in found] == ["consumer.create_requested", "consumer.created"]
 
 
 def test_the_events_of_a_person_are_about_them_not_by_them(anna: Actor) -> None:
-    record(Event(actions.PERSON_ADDED, anna, person="23", data={"username": "ben"}))
-    record(Event(actions.ROLE_GRANTED, anna, person="23", data={"username": "ben", "role": "staff"}))
-    record(Event(actions.PERSON_ADDED, anna, person="24", data={"username": "cleo"}))
+    record(Event(PERSON_ADDED, anna, person="23", data={"username": "ben"}))
+    record(Event(ROLE_GRANTED, anna, person="23", data={"username": "ben", "role": "staff"}))
+    record(Event(PERSON_ADDED, anna, person="24", data={"username": "cleo"}))
     assert [event.action for event in events_of_person("23")] == ["person.added", "role.granted"]
     assert events_of_person(anna.id) == ()

@@ -8,13 +8,13 @@ import pytest
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 
-from apps.audit import actions
+from apps.accounts.audit_events import SESSION_SIGNED_IN
 from apps.audit.chain import Row, row_hash
 from apps.audit.events import Event
-from apps.audit.services import record
+from apps.audit.recording import record
 from apps.audit.triggers import install_triggers, missing_triggers
 from apps.core.actor import Actor
-from tests.unit.audit.test_services import stored_rows
+from tests.unit.audit.test_recording import stored_rows
 
 pytestmark = pytest.mark.django_db
 
@@ -24,7 +24,7 @@ INSERT = "INSERT"
 @pytest.fixture
 def rows(anna: Actor) -> list[tuple[Row, str]]:
     for _ in range(3):
-        record(Event(actions.SESSION_SIGNED_IN, anna))
+        record(Event(SESSION_SIGNED_IN, anna))
     return stored_rows()
 
 

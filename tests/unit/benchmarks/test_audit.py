@@ -6,13 +6,13 @@ import pytest
 from django.db import connection
 
 from apps.audit.chain import GENESIS
-from apps.audit.diagnosis import Verdict
 from apps.audit.events import REFERENCE
+from apps.audit.integrity.bulk_hashing import follow
+from apps.audit.integrity.diagnosis import Verdict
+from apps.audit.integrity.stored_rows import takes_events
+from apps.audit.integrity.verification import verify
 from apps.audit.models import AuditEvent
-from apps.audit.stored import takes_events
 from apps.audit.triggers import missing_triggers
-from apps.audit.verification import verify
-from apps.audit.walk import follow
 from benchmarks import audit_events, audit_pages, audit_verify
 from benchmarks.figures import Samples
 from tests.support import audit_rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import re
 from collections.abc import Callable
@@ -11,11 +12,13 @@ from django.core.exceptions import TooManyFieldsSent
 from django_countries import countries
 from pytest_django import Settings
 
-from apps.cdp.consumers import FIELD_NAMES, Identifier
+from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
+from apps.cdp.fields import NAMES
 from apps.consumers import value_lists
 from apps.consumers.demonyms import DEMONYMS
-from apps.consumers.forms.consumer import MISSING
-from apps.consumers.forms.entry import FORM_FIELD, Entry
+from apps.consumers.fields import FIELD_LABELS
+from apps.consumers.forms.consumer import MISSING, ConsumerForm
+from apps.consumers.forms.entry import Entry
 from apps.consumers.forms.flat_values import (
     counts_every_row,
     rows_of,
@@ -23,8 +26,9 @@ from apps.consumers.forms.flat_values import (
     with_row_added,
     with_row_removed,
 )
-from apps.consumers.labels import FIELD_LABELS
-from apps.consumers.system_checks import REQUIRABLE, check_form_settings
+from apps.consumers.forms.lists import LISTS
+from apps.consumers.system_checks import check_form_settings
+from apps.history.columns import COLUMNS
 from sandbox.data.seed import SAMPLE_ORDER
 from tests.support.entries import FULL, clean, identifier_rows, messages, posted, read, rows, sent
 
@@ -190,9 +194,11 @@ def test_an_optional_field_says_so_and_a_required_one_does_not(settings: Setting
 
 
 def test_every_field_has_words_for_missing_a_label_and_a_place_for_the_vendors_message() -> None:
-    assert set(MISSING) == {*REQUIRABLE, "order_ref"}
-    assert set(FIELD_LABELS) == REQUIRABLE == set(FORM_FIELD.values())
-    assert set(FORM_FIELD) == FIELD_NAMES
+    assert set(MISSING) == {*NAMES, "order_ref"}
+    assert set(FIELD_LABELS) == set(NAMES) == {field.name for field in dataclasses.fields(NewConsumer)}
+    assert {*NAMES} <= {field.name for field in dataclasses.fields(OrderConsumer)}
+    assert {*NAMES} == {*ConsumerForm.base_fields, *LISTS} - {"token", "order_ref"}
+    assert {*NAMES} <= COLUMNS.keys()
 
 
 @pytest.mark.parametrize(

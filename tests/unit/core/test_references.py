@@ -9,7 +9,7 @@ import pytest
 from django import forms
 from django.http import QueryDict
 
-from apps.audit.forms import LogFilterForm
+from apps.audit.forms.log import LogFilterForm
 from apps.consumers.forms.fields import OrderReferenceField
 from apps.core.reference_field import ReferenceField
 from apps.core.references import NoReference, RecordKind, reference_in_link, same_reference, spellings

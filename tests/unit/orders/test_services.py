@@ -97,7 +97,7 @@ def test_a_search_is_told_by_its_kinds_and_never_by_its_values(client: MagicMock
     client.list_orders.assert_called_once_with(reference_id="B94TXY-1", guest_ref="")
     event = _event()
     assert _data(event) == {"kind": "order", "by": ["order_number"], "result": "found", "count": 2}
-    assert (event.action, event.order_ref, event.guest_ref) == ("vendor_record.searched", None, None)
+    assert (event.action, event.order_ref, event.guest_ref) == ("vendor_records.searched", None, None)
 
 
 def test_a_search_for_a_guests_orders_that_finds_none_says_so(client: MagicMock) -> None:

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError
 
-from apps.audit import checkpoints
-from apps.audit.signing import NotSignedError, take_over_beginning
+from apps.audit.integrity import checkpoints
+from apps.audit.integrity.signing import NotSignedError, take_over_beginning
 from apps.core.actor import Actor
 from apps.core.key_fingerprints import require_accepted_keys
 

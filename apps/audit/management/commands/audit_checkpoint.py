@@ -8,8 +8,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from apps.audit import checkpoints
-from apps.audit.signing import NotSignedError, sign_checkpoint
+from apps.audit.integrity import checkpoints
+from apps.audit.integrity.signing import NotSignedError, sign_checkpoint
 from apps.core.actor import Actor
 from apps.core.key_fingerprints import require_accepted_keys
 

@@ -13,7 +13,7 @@ from django.db import DatabaseError, InterfaceError
 
 from apps.audit import export
 from apps.audit.models import AuditEvent
-from apps.audit.services import EventRefused
+from apps.audit.recording import EventRefused
 from apps.core.actor import Actor
 
 ACTOR = Actor.system("audit_export")

@@ -12,7 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError
 
-from apps.audit.proof.bundle import bundle, tell_the_log
+from apps.audit.integrity.proof.bundle import bundle, record_download
 from apps.core.actor import Actor
 
 ACTOR = Actor.system("audit_proof")
@@ -53,7 +53,7 @@ def _write(path: Path) -> tuple[bool, int, str]:
     try:
         digest = hashlib.sha256()
         with os.fdopen(handle, "wb") as file:
-            recorded = tell_the_log(ACTOR)
+            recorded = record_download(ACTOR)
             for piece in bundle(recorded=recorded):
                 file.write(piece)
                 digest.update(piece)

@@ -9,9 +9,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError
 
-from apps.audit import retention
+from apps.audit.integrity import retention
+from apps.audit.integrity.signing import NotSignedError
 from apps.audit.models import AuditEvent
-from apps.audit.signing import NotSignedError
 from apps.core.actor import Actor
 from apps.core.key_fingerprints import require_accepted_keys
 

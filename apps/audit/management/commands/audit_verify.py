@@ -8,9 +8,9 @@ from typing import Any, Final, NoReturn
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, InterfaceError
 
-from apps.audit.diagnosis import Verdict
-from apps.audit.integrity_words import range_words, verdict_words
-from apps.audit.verification import Progress, record_result, verify
+from apps.audit.integrity.diagnosis import Verdict
+from apps.audit.integrity.verification import Progress, record_result, verify
+from apps.audit.presenters.integrity import range_sentence, verdict_sentence
 from apps.core.actor import Actor
 
 WIDTH = 40  # characters of the bar
@@ -40,8 +40,8 @@ class Command(BaseCommand):
             self._end(f"The file of checkpoints could not be read ({type(error).__name__}).")
         if bar:
             sys.stderr.write("\r" + " " * (WIDTH + 8) + "\r")
-        self.stdout.write(f"{result.verdict.value}: {verdict_words(result)}")
-        self.stdout.write(range_words(result))
+        self.stdout.write(f"{result.verdict.value}: {verdict_sentence(result)}")
+        self.stdout.write(range_sentence(result))
         try:
             record_result(Actor.system("audit_verify"), result)
         except (DatabaseError, InterfaceError):

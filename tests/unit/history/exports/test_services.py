@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from apps.accounts.models import User
-from apps.audit.presenters import sentence
+from apps.audit.presenters.events import sentence
 from apps.consumers.models import DigestKind, Outcome
 from apps.core.encryption import decrypt
 from apps.history.exports import selections, services

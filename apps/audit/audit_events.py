@@ -1,0 +1,155 @@
+"""The event types of the audit log itself: who read, exported, signed and verified it, and limits reached."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.audit.registry import AppEvents, EventOutcome, Key, ValueType
+
+EVENTS = AppEvents("audit")
+
+FILTERS = Key(
+    "filters",  # what was asked for ("person"), never the values
+    ValueType.CODES,
+    _("Filters"),
+    {
+        "since": _("from"),
+        "until": _("to"),
+        "person": _("person"),
+        "account": _("done to"),
+        "action": _("action"),
+        "outcome": _("outcome"),
+        "address": _("client address"),
+        "reference": _("reference"),
+        "failures": _("only failures and denials"),
+    },
+)
+# The range, by the sequences; ROWS: how many of it had left the portal.
+FIRST = Key("first", ValueType.NUMBER, _("First event"))
+LAST = Key("last", ValueType.NUMBER, _("Last event"))
+ROWS = Key("rows", ValueType.NUMBER, _("Rows"))
+FORMAT = Key("format", ValueType.CODE, _("Format"), {"csv": _("CSV"), "jsonl": _("JSON Lines")})
+HASH = Key("hash", ValueType.CODE, _("Hash of the last one"))  # of the last row that is removed
+VERDICT = Key(
+    "verdict",
+    ValueType.CODE,
+    _("Verdict"),
+    {
+        "unchanged": _("unchanged"),
+        "changed": _("changed"),
+        "inserted": _("inserted"),
+        "missing": _("missing"),
+        "reordered": _("reordered"),
+        "tail_cut": _("the end is missing"),
+        "rewritten": _("rewritten"),
+        "key_unknown": _("signed with an unknown key"),
+        "checkpoints_damaged": _("the checkpoints were altered"),
+        "head_differs": _("the head is not the last event"),
+        "unsigned": _("unchanged, but not signed yet"),
+    },
+)
+_VERIFICATION = (
+    VERDICT,
+    Key("about", ValueType.NUMBER, _("Event that the verdict is about")),
+    Key("checkpoint", ValueType.NUMBER, _("Checkpoint")),
+    FIRST,
+    LAST,
+    Key(
+        "scope",
+        ValueType.CODE,
+        _("What of it"),
+        {"whole": _("the whole log"), "rest": _("what came after the last checkpoint")},
+    ),
+)
+LIMITED_ACT = Key(
+    "what",
+    ValueType.CODE,
+    _("What too often"),
+    {"search": _("searches"), "export": _("exports"), "denial": _("pages that were refused")},
+)
+
+AUDIT_VIEWED = EVENTS.define(
+    "audit.viewed",
+    label=_("Audit log opened"),
+    sentence=_("%(actor)s opened the audit log (filters: %(filters)s)"),
+    keys=(FILTERS, Key("count", ValueType.NUMBER, _("Number"))),
+)
+AUDIT_EVENT_VIEWED = EVENTS.define(
+    "audit.event_viewed",
+    label=_("Event of the audit log opened"),
+    sentence=_("%(actor)s opened event %(event)s of the audit log"),
+    keys=(Key("event", ValueType.NUMBER, _("Number of the event")),),
+)
+AUDIT_EXPORT_STARTED = EVENTS.define(
+    "audit.export_started",
+    label=_("Export of the audit log begun"),
+    sentence=_("%(actor)s began to export the audit log from event %(first)s to %(last)s (%(format)s)"),
+    keys=(FORMAT, FIRST, LAST),
+)
+AUDIT_EXPORTED = EVENTS.define(
+    "audit.exported",
+    label=_("Audit log exported"),
+    sentence=_(
+        "%(actor)s exported the audit log from event %(first)s to %(last)s (%(format)s, %(rows)s events)"
+    ),
+    keys=(FORMAT, FIRST, LAST, ROWS),
+)
+AUDIT_EXPORT_FAILED = EVENTS.define(
+    "audit.export_failed",
+    label=_("Export of the audit log broken off"),
+    sentence=_(
+        "The export of the audit log by %(actor)s broke off after %(rows)s events (%(first)s to %(last)s)"
+    ),
+    keys=(FORMAT, FIRST, LAST, ROWS),
+    outcome=EventOutcome.FAILED,
+)
+AUDIT_RETENTION_DECIDED = EVENTS.define(
+    "audit.retention_decided",
+    label=_("Removal of the oldest events decided"),
+    sentence=_("%(actor)s decided to remove events %(first)s to %(last)s, whose time is over"),
+    keys=(FIRST, LAST, ROWS, HASH),
+)
+AUDIT_RETENTION_APPLIED = EVENTS.define(
+    "audit.retention_applied",
+    label=_("Oldest events removed"),
+    sentence=_("%(actor)s removed events %(first)s to %(last)s, whose time was over"),
+    keys=(FIRST, LAST, ROWS, HASH),
+)
+AUDIT_CHECKPOINT_SIGNED = EVENTS.define(
+    "audit.checkpoint_signed",
+    label=_("Audit log signed"),
+    sentence=_("%(actor)s signed the audit log up to event %(last)s"),
+    keys=(
+        LAST,
+        Key("key", ValueType.CODE, _("Signing key")),
+        # Each machine has a file: the first 16 digits of the file's first signature.
+        Key("file", ValueType.CODE, _("File of checkpoints")),
+    ),
+)
+AUDIT_VERIFIED = EVENTS.define(
+    "audit.verified",
+    label=_("Audit log verified"),
+    sentence=_("%(actor)s verified the audit log from event %(first)s to %(last)s: %(verdict)s"),
+    keys=_VERIFICATION,
+)
+AUDIT_FOUND_ALTERED = EVENTS.define(
+    "audit.found_altered",
+    label=_("Audit log found altered"),
+    sentence=_("%(actor)s found the audit log altered at event %(about)s: %(verdict)s"),
+    keys=_VERIFICATION,
+    outcome=EventOutcome.FAILED,
+)
+AUDIT_PROOF_DOWNLOADED = EVENTS.define(
+    "audit.proof_downloaded",
+    label=_("Proof downloaded"),
+    sentence=_("%(actor)s downloaded the proof of the audit log up to event %(last)s"),
+    keys=(LAST,),
+)
+# Recorded once in the limit's period, not for each further act.
+LIMIT_REACHED = EVENTS.define(
+    "limit.reached",
+    label=_("Limit reached"),
+    sentence=_("%(actor)s reached a limit (%(what)s)"),
+    keys=(LIMITED_ACT,),
+    outcome=EventOutcome.DENIED,
+)

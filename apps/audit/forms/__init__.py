@@ -1,0 +1,1 @@
+"""The forms of the audit log's pages."""

@@ -1,0 +1,1 @@
+"""Evidence that the log is what was written: checkpoints, verification, retention, proof."""

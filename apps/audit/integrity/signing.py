@@ -1,0 +1,86 @@
+"""Signing checkpoints: one writer at a time, and never over rows that are not what was written."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from apps.audit.audit_events import AUDIT_CHECKPOINT_SIGNED
+from apps.audit.events import Event, Value
+from apps.audit.integrity import checkpoints
+from apps.audit.integrity.checkpoints import Beginning, Checkpoint
+from apps.audit.integrity.diagnosis import Verdict
+from apps.audit.integrity.verification import GOOD, Result, verify
+from apps.audit.recording import lock_head, record
+from apps.core import clock
+from apps.core.actor import Actor
+
+logger = logging.getLogger("apps.audit")
+
+# The rows are good: what is wrong is with the file, which the next signatures only make longer.
+_SIGNED_ALL_THE_SAME = GOOD | {Verdict.CHECKPOINTS_DAMAGED, Verdict.KEY_UNKNOWN}
+
+
+class NotSignedError(Exception):
+    """The log is not what was written: a signature would vouch for it."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(f"The audit log is not signed: {result.verdict.value}, event {result.seq}")
+        self.result = result
+
+
+def sign_checkpoint(actor: Actor, *, beginning: Beginning | None = None) -> Checkpoint | None:
+    """Verify what came since the last checkpoint, sign it, append it to the file and print it.
+
+    Returns None when nothing came. ``beginning`` is where the log begins from now on, for whoever removes its
+    oldest rows; otherwise it stays. Raises :class:`NotSignedError`, ``OSError`` when the file cannot be read
+    or written, and the database's errors.
+
+    The head of the chain stays locked from reading the file to writing it, so that of several workers one
+    signs and the others find that nothing is left to sign.
+    """
+    return _sign(verify(from_checkpoint=True), beginning, actor)
+
+
+def take_over_beginning(beginning: Beginning, actor: Actor) -> Checkpoint | None:
+    """Sign into the file of this machine where the log begins, as a signature of another machine says.
+
+    All rows from there on are verified first. Returns and raises as :func:`sign_checkpoint` does.
+    """
+    return _sign(verify(beginning=beginning), beginning, actor)
+
+
+def _sign(result: Result, beginning: Beginning | None, actor: Actor) -> Checkpoint | None:
+    if result.verdict not in _SIGNED_ALL_THE_SAME:
+        raise NotSignedError(result)
+    path, key = settings.AUDIT_CHECKPOINT_FILE, checkpoints.signing_key(settings.AUDIT_SIGNING_KEY)
+    keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            lock_head(cursor)
+        found = checkpoints.last_valid(path, keys)
+        last = found[1] if found else None
+        if result.last < result.first or (last is not None and last.seq >= result.last):
+            return None
+        first, anchor = beginning or (last.beginning if last else Beginning())
+        checkpoint = Checkpoint(
+            seq=result.last,
+            hash=result.last_hash,
+            time=max(clock.microseconds(), last.time if last else 0),
+            first=first,
+            anchor=anchor,
+            key=checkpoints.key_id(key.public_key()),
+            previous=last.signature if last else "",
+            previous_line=last.line_hash() if last else "",
+        ).signed_with(key)
+        checkpoints.append(path, checkpoint)
+        facts: dict[str, Value] = {"last": checkpoint.seq, "key": checkpoint.key}
+        facts["file"] = checkpoints.file_id(path)
+        record(Event(AUDIT_CHECKPOINT_SIGNED, actor, data=facts))
+    # For a log shipper: the line of the file, on standard output.
+    sys.stdout.write(checkpoint.line() + "\n")
+    sys.stdout.flush()
+    return checkpoint

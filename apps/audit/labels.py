@@ -1,0 +1,57 @@
+"""The texts of what the audit log stores as codes, from the registered event types.
+
+A code without a label is shown as it is: an event may be of another version of the portal.
+"""
+
+from __future__ import annotations
+
+from django.utils.text import get_text_list
+from django.utils.translation import gettext
+
+from apps.audit.registry import Key, find_event_type, role_label
+
+
+def action_label(action: str) -> str:
+    """What an action is called."""
+    event_type = find_event_type(action)
+    return str(event_type.label) if event_type else action
+
+
+def key_label(action: str, key: str) -> str:
+    """What a key of an action's events is called."""
+    declared = _find_key(action, key)
+    return str(declared.label) if declared else key
+
+
+def detail_label(action: str, key: str, value: object) -> str:
+    """The text of a value that an event of this action carries."""
+    return _label(_find_key(action, key), value)
+
+
+def value_label(key: Key, value: object) -> str:
+    """The text of a value of a key; a dash for none, the list in words for several."""
+    return _label(key, value)
+
+
+def roles_label(roles: str) -> str:
+    """The text of the roles of an actor, which are stored with commas between; empty for none."""
+    return str(get_text_list([*map(role_label, roles.split(","))], gettext("and"))) if roles else ""
+
+
+def _find_key(action: str, key: str) -> Key | None:
+    event_type = find_event_type(action)
+    return event_type.keys.get(key) if event_type else None
+
+
+def _label(key: Key | None, value: object) -> str:
+    if value in (None, "", []):
+        return "–"
+    if isinstance(value, list):
+        return str(get_text_list([_label(key, one) for one in value], gettext("and")))
+    code = str(value)
+    if key is None:
+        return code
+    if code in key.labels:
+        return str(key.labels[code])
+    described = key.describe(code) if key.describe else None
+    return code if described is None else described

@@ -1,0 +1,70 @@
+"""The audit log for administrators: a list with filters, and one event. To read is an event, too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from apps.audit import selectors, services
+from apps.audit.forms.log import LogFilterForm
+from apps.audit.permissions import VIEW_LOG
+from apps.audit.presenters import events as presenters
+from apps.core import keyset
+from apps.core.filters import page_url, with_query
+from apps.core.form_errors import form_errors
+from apps.core.permissions import requires
+from apps.core.requests import actor_of
+
+PAGE_SIZE = 50
+
+
+@requires(VIEW_LOG)
+@require_GET
+def log(request: HttpRequest) -> HttpResponse:
+    """The log, newest first or as a timeline, with the filters of the address."""
+    position = keyset.read_position(request.GET, selectors.NEWEST_BY)
+    form = LogFilterForm(request.GET)
+    if not form.is_valid():
+        return render(request, "audit/log.html", {"form": form, "errors": form_errors(form)})
+    asked, oldest_first = form.asked(), form.cleaned_data["sort"] == "oldest"
+    page = selectors.page_of_log(asked, size=PAGE_SIZE, position=position, oldest_first=oldest_first)
+    services.record_log_viewed(asked, count=len(page.rows), actor=actor_of(request))
+    labels = {name: field.label for name, field in form.fields.items()}
+    context: dict[str, Any] = {
+        "form": form,
+        "lines": [presenters.line(event) for event in page.rows],
+        "chips": presenters.chips(request.GET, form.cleaned_data, labels, dict(selectors.people())),
+        "failures_url": "" if asked.failures else with_query(request.path, request.GET, failures="1"),
+        "oldest_first": oldest_first,
+        "other_order_url": with_query(request.path, request.GET, sort="" if oldest_first else "oldest"),
+        "first_url": with_query(request.path, request.GET) if position else "",
+        "newer_url": page_url(request.path, request.GET, page.newer),
+        "older_url": page_url(request.path, request.GET, page.older),
+    }
+    return render(request, "audit/log.html", context)
+
+
+@requires(VIEW_LOG)
+@require_GET
+def event(request: HttpRequest, seq: int) -> HttpResponse:
+    """One event with what belongs to it."""
+    found = selectors.find_event(seq)
+    if found is None:
+        raise Http404
+    services.record_event_viewed(seq, actor=actor_of(request))
+    shape, outcome = presenters.outcome(found)
+    context = {
+        "event": found,
+        "sentence": presenters.sentence(found),
+        "shape": shape,
+        "outcome": outcome,
+        "fields": presenters.fields(found, dict(selectors.people())),
+        "timelines": presenters.timelines(found),
+        "same_request": [presenters.line(one) for one in selectors.same_request(found)],
+        "same_submission": [presenters.line(one) for one in selectors.same_submission(found)],
+        "json": presenters.as_json(found),
+    }
+    return render(request, "audit/event.html", context)

@@ -1,0 +1,205 @@
+"""The event types of order consumers, submissions, vendor records that are opened, and identity rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.audit.registry import AppEvents, EventOutcome, Key, ValueType
+from apps.consumers.audit_keys import (
+    BY_RECONCILIATION,
+    CHECK_RESULT,
+    COUNT,
+    DOUBT,
+    DURATION,
+    ERROR_CODE,
+    EVIDENCE,
+    HTTP_STATUS,
+    NORMALISED,
+    OUTCOME,
+    OUTCOME_LABELS,
+    OVERRIDDEN_WARNINGS,
+    READ_RESULT,
+    RECORD_KIND,
+    RESOLUTION_REASON,
+    RESUBMISSION_OF,
+    SENT_FIELDS,
+    SUBMISSION_FILTERS,
+    SUBMISSION_SCOPE,
+    VERIFICATION,
+)
+
+if TYPE_CHECKING:
+    from django.utils.functional import Promise
+
+EVENTS = AppEvents("consumers")
+
+CONSUMER_CREATE_REQUESTED = EVENTS.define(
+    "consumer.create_requested",
+    label=_("Order consumer requested"),
+    sentence=_("%(actor)s asked to create an order consumer on order %(order)s"),
+    keys=(SENT_FIELDS, OVERRIDDEN_WARNINGS, NORMALISED, RESUBMISSION_OF),
+)
+CONSUMER_CREATED = EVENTS.define(
+    "consumer.created",
+    label=_("Order consumer created"),
+    sentence=_("%(actor)s created the order consumer %(consumer)s on order %(order)s"),
+    keys=(HTTP_STATUS, DURATION, DOUBT),
+)
+CONSUMER_REJECTED = EVENTS.define(
+    "consumer.rejected",
+    label=_("Order consumer rejected"),
+    sentence=_("Sitecore CDP rejected the order consumer of %(actor)s on order %(order)s: %(error_code)s"),
+    keys=(HTTP_STATUS, ERROR_CODE, DURATION),
+    outcome=EventOutcome.FAILED,
+)
+CONSUMER_NOT_SENT = EVENTS.define(
+    "consumer.not_sent",
+    label=_("Order consumer not sent"),
+    sentence=_("The order consumer of %(actor)s on order %(order)s was not sent: %(error_code)s"),
+    keys=(HTTP_STATUS, ERROR_CODE, DURATION),
+    outcome=EventOutcome.FAILED,
+)
+CONSUMER_OUTCOME_UNKNOWN = EVENTS.define(
+    "consumer.outcome_unknown",
+    label=_("Outcome unknown"),
+    sentence=_(
+        "It is unknown whether the order consumer of %(actor)s on order %(order)s was created: %(error_code)s"
+    ),
+    keys=(HTTP_STATUS, ERROR_CODE, DURATION),
+    outcome=EventOutcome.UNKNOWN,
+)
+
+
+def _resolved_sentence(details: Mapping[str, Any]) -> Promise | None:
+    if details.get("reason") == BY_RECONCILIATION:
+        return _(
+            "Confirmed by reconciliation: the order consumer %(consumer)s on order %(order)s was created"
+        )
+    if details.get("verification"):
+        return _(
+            "%(actor)s marked an unknown order consumer on order %(order)s as %(outcome)s: %(reason)s"
+            " (%(verification)s)"
+        )
+    return None
+
+
+def _corrected_sentence(details: Mapping[str, Any]) -> Promise | None:
+    if details.get("verification"):
+        return _(
+            "%(actor)s corrected a resolution on order %(order)s from %(previous_outcome)s to %(outcome)s:"
+            " %(reason)s (%(verification)s)"
+        )
+    return None
+
+
+CONSUMER_RESOLVED = EVENTS.define(
+    "consumer.resolved",
+    label=_("Unknown outcome resolved"),
+    sentence=_("%(actor)s marked an unknown order consumer on order %(order)s as %(outcome)s: %(reason)s"),
+    sentence_for=_resolved_sentence,
+    keys=(OUTCOME, RESOLUTION_REASON, VERIFICATION, CHECK_RESULT, *EVIDENCE),
+)
+# A supervisor replaced an earlier resolution.
+CONSUMER_RESOLUTION_CORRECTED = EVENTS.define(
+    "consumer.resolution_corrected",
+    label=_("Resolution corrected"),
+    sentence=_(
+        "%(actor)s corrected a resolution on order %(order)s from %(previous_outcome)s to %(outcome)s:"
+        " %(reason)s"
+    ),
+    sentence_for=_corrected_sentence,
+    keys=(
+        Key("previous_outcome", ValueType.CODE, _("Outcome before"), OUTCOME_LABELS),
+        Key("previous_ref", ValueType.WORD, _("Consumer reference before")),
+        OUTCOME,
+        RESOLUTION_REASON,
+        VERIFICATION,
+    ),
+)
+CONSUMER_CHECKED = EVENTS.define(
+    "consumer.checked",
+    label=_("Unknown outcome checked"),
+    sentence=_("Reconciliation checked order %(order)s for an unknown order consumer: %(result)s"),
+    keys=(CHECK_RESULT, ERROR_CODE, *EVIDENCE),
+)
+# The order could not be read, so the check found out nothing.
+CONSUMER_CHECK_FAILED = EVENTS.define(
+    "consumer.check_failed",
+    label=_("Check of an unknown outcome failed"),
+    sentence=_(
+        "Reconciliation could not check order %(order)s for an unknown order consumer: %(error_code)s"
+    ),
+    keys=(ERROR_CODE,),
+    outcome=EventOutcome.FAILED,
+)
+# The vendor's answer came after a person had resolved the outcome, and may contradict them.
+CONSUMER_LATE_ANSWER = EVENTS.define(
+    "consumer.late_answer",
+    label=_("Answer after the resolution"),
+    sentence=_(
+        "An answer of Sitecore CDP for order %(order)s came after the resolution: it says %(answer_outcome)s"
+    ),
+    keys=(
+        Key("answer_outcome", ValueType.CODE, _("Outcome of the answer"), OUTCOME_LABELS),
+        HTTP_STATUS,
+        DURATION,
+    ),
+    outcome=EventOutcome.TO_BE_CHECKED,
+)
+
+SUBMISSION_REPEAT_BLOCKED = EVENTS.define(
+    "submission.repeat_blocked",
+    label=_("Second send of a submission blocked"),
+    sentence=_("%(actor)s was kept from sending submission %(submission)s twice: %(why)s"),
+    keys=(
+        Key(
+            "why",
+            ValueType.CODE,
+            _("Reason"),
+            {
+                "same_form_again": _("the same form came again"),
+                "form_used_for_another_entry": _("the form had been used for another entry"),
+                "identical_one_is_open": _("an identical one is being sent or unknown"),
+            },
+        ),
+    ),
+    outcome=EventOutcome.BLOCKED,
+)
+SUBMISSION_VIEWED = EVENTS.define(
+    "submission.viewed",
+    label=_("Submission opened"),
+    sentence=_("%(actor)s opened submission %(submission)s"),
+)
+SUBMISSIONS_LISTED = EVENTS.define(
+    "submissions.listed",
+    label=_("List of submissions opened"),
+    sentence=_("%(actor)s opened a list of %(count)s submissions"),
+    keys=(SUBMISSION_FILTERS, SUBMISSION_SCOPE, COUNT),
+)
+VENDOR_RECORD_VIEWED = EVENTS.define(
+    "vendor_record.viewed",
+    label=_("Record in Sitecore CDP opened"),
+    sentence=_("%(actor)s opened a record in Sitecore CDP (%(kind)s): %(result)s"),
+    keys=(RECORD_KIND, READ_RESULT),
+)
+IDENTITY_RULE_CHANGED = EVENTS.define(
+    "identity_rule.changed",
+    label=_("Identity rule changed"),
+    sentence=_("%(actor)s changed the identity rule %(rule)s (%(change)s)"),
+    keys=(
+        Key("change", ValueType.CODE, _("Change"), {"added": _("added"), "removed": _("removed")}),
+        Key("rule", ValueType.NAME, _("Rule name")),
+        Key("provider", ValueType.NAME, _("Identifier provider")),
+        Key("priority", ValueType.NUMBER, _("Priority")),
+    ),
+)
+
+
+def is_reconciliation(action: str, details: Mapping[str, Any]) -> bool:
+    """Whether reconciliation did what an event with these values says, whoever asked for the check."""
+    if action == CONSUMER_RESOLVED.name:
+        return bool(details.get("reason") == BY_RECONCILIATION)
+    return action in (CONSUMER_CHECKED.name, CONSUMER_CHECK_FAILED.name)

@@ -1,0 +1,22 @@
+"""What is recorded when somebody sees submissions summed up."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from apps.audit.events import Event, Value
+from apps.audit.recording import record
+from apps.core.actor import Actor
+from apps.history.audit_events import FIGURES_VIEWED
+from apps.history.selection import Selection
+
+
+def record_figures_viewed(selection: Selection, *, count: int, actor: Actor) -> None:
+    """Record that the figures of ``count`` submissions were read. Call it before they are shown."""
+    data: dict[str, Value] = {
+        "filters": selection.asked.kinds(),
+        "scope": "everybody" if selection.everybody else "own",
+        "count": count,
+    }
+    with transaction.atomic():
+        record(Event(FIGURES_VIEWED, actor, data=data))

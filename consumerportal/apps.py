@@ -1,0 +1,12 @@
+from django.apps import AppConfig
+
+
+class ConsumerPortalConfig(AppConfig):
+    name = "consumerportal"
+    label = "consumerportal"
+
+    def ready(self) -> None:
+        from apps.audit.registry import register  # noqa: PLC0415  (models load after the apps)
+        from consumerportal.audit_events import EVENTS  # noqa: PLC0415  (likewise)
+
+        register(EVENTS)

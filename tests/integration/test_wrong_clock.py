@@ -1,0 +1,248 @@
+"""A machine whose clock is 45 minutes off decides and stores as the others do."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest import mock
+
+import pytest
+import time_machine
+from django.contrib.sessions.models import Session
+from django.db import connection, transaction
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
+from pytest_django import Settings
+
+from apps.accounts import known_devices, password_links
+from apps.accounts.audit_events import SESSION_SIGNED_IN, SESSION_SIGNED_OUT
+from apps.accounts.models import User
+from apps.accounts.sessions import close_expired_sessions
+from apps.audit.events import Event
+from apps.audit.models import AuditEvent
+from apps.audit.recording import record
+from apps.consumers.models import Outcome, Submission
+from apps.consumers.reconciliation.resolution import mark_overdue_unknown
+from apps.core import clock, machine_clocks, signs
+from apps.core.clock import Measurement
+from apps.core.limits import Limit
+from apps.core.models import MachineClock, SignOfLife
+from consumerportal import status
+from consumerportal.status import Level, Line
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import posted, store
+from tests.support.people import PASSWORD, TESTS
+
+pytestmark = pytest.mark.django_db
+
+OFF = dt.timedelta(minutes=45)
+BOTH_WAYS = pytest.mark.parametrize("ahead", [OFF, -OFF], ids=["ahead", "behind"])
+CLOSE = dt.timedelta(seconds=10)
+
+
+@contextmanager
+def machine(ahead: dt.timedelta) -> Iterator[None]:
+    """What runs inside runs on a machine whose clock is that far ahead, and which has measured it."""
+    true = dt.datetime.now(dt.UTC)
+    measured = Measurement(time.monotonic(), true, ahead.total_seconds())
+    with time_machine.travel(true + ahead), mock.patch.object(clock, "_last", measured):
+        yield
+
+
+def is_now(moment: dt.datetime | None) -> bool:
+    return moment is not None and abs(dt.datetime.now(dt.UTC) - moment) < CLOSE
+
+
+def line(name: str) -> Line:
+    [found] = [one for one in status.lines() if one.name == name]
+    return found
+
+
+def sign_in(client: Client) -> None:
+    answer = client.post("/accounts/login/", {"login": "sam", "password": PASSWORD})
+    assert answer.status_code == 302
+
+
+# --- Sessions -------------------------------------------------------------------------------------
+@BOTH_WAYS
+def test_a_session_of_one_machine_lives_on_the_other(
+    staff: User, settings: Settings, ahead: dt.timedelta
+) -> None:
+    client = Client()
+    sign_in(client)
+    with machine(ahead):
+        assert client.get("/").status_code == 200
+        assert close_expired_sessions() == 0
+    assert client.get("/").status_code == 200
+
+
+@BOTH_WAYS
+def test_a_session_that_begins_on_a_wrong_machine_ends_in_time(
+    staff: User, settings: Settings, ahead: dt.timedelta
+) -> None:
+    client = Client()
+    with machine(ahead):
+        sign_in(client)
+        assert client.get("/").status_code == 200
+    session = Session.objects.get()
+    assert is_now(session.expire_date - dt.timedelta(seconds=settings.SESSION_IDLE_SECONDS))
+    assert is_now(User.objects.get(pk=staff.pk).last_login)
+    assert client.get("/").status_code == 200
+
+
+def test_a_machine_that_is_behind_lets_nobody_in_with_a_session_that_has_ended(staff: User) -> None:
+    client = Client()
+    sign_in(client)
+    Session.objects.update(expire_date=dt.datetime.now(dt.UTC) - dt.timedelta(seconds=1))
+    with machine(-OFF):
+        assert client.get("/").status_code == 302
+    assert AuditEvent.objects.filter(action=SESSION_SIGNED_OUT.name).count() == 1
+
+
+def test_django_writes_no_last_sign_in_by_the_clock_of_the_machine(staff: User) -> None:
+    Client().force_login(staff)
+    assert User.objects.get(pk=staff.pk).last_login is None
+
+
+# --- Limits, links, devices -----------------------------------------------------------------------
+@BOTH_WAYS
+def test_an_act_counts_on_every_machine(ahead: dt.timedelta) -> None:
+    limit = Limit("wrong_clock", most=1, seconds=60)
+    with machine(ahead):
+        assert limit.take("somebody") is not None
+    assert limit.take("somebody") is None
+    with machine(-ahead):
+        assert limit.take("somebody") is None
+
+
+def test_passwords_are_not_tried_without_limit_by_who_is_signed_in(as_staff: Client) -> None:
+    wrong = {"current": "wrong", "password1": "x", "password2": "x"}
+    statuses = [as_staff.post("/accounts/password/", wrong).status_code for _ in range(6)]
+    assert statuses == [200] * 5 + [429]
+
+
+def test_a_one_time_link_lives_as_long_on_each_machine(staff: User, settings: Settings) -> None:
+    settings.PASSWORD_RESET_TIMEOUT = 30 * 60
+    token = password_links.make_token(staff)
+    with machine(OFF):
+        assert password_links.opens_account(staff, token)
+        token = password_links.make_token(staff)
+    with time_machine.travel(dt.datetime.now(dt.UTC) + dt.timedelta(minutes=31)):
+        assert not password_links.opens_account(staff, token)
+
+
+def test_a_known_browser_is_known_as_long_on_each_machine(
+    staff: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known_devices, "SECONDS", 30 * 60)
+    response = HttpResponse()
+    known_devices.remember(RequestFactory().get("/"), response, staff)
+    request = RequestFactory().get("/")
+    name = settings.KNOWN_DEVICE_COOKIE_NAME
+    request.COOKIES[name] = response.cookies[name].value
+    with machine(OFF):
+        assert known_devices.device_of(request, staff)
+    with time_machine.travel(dt.datetime.now(dt.UTC) + dt.timedelta(minutes=31)):
+        assert not known_devices.device_of(request, staff)
+
+
+# --- Events and creates ---------------------------------------------------------------------------
+@BOTH_WAYS
+def test_events_have_the_true_time(ahead: dt.timedelta) -> None:
+    with machine(ahead), transaction.atomic():
+        first = record(Event(SESSION_SIGNED_IN, TESTS))
+    second = record(Event(SESSION_SIGNED_OUT, TESTS))
+    assert is_now(AuditEvent.objects.get(seq=first).at)
+    assert is_now(AuditEvent.objects.get(seq=second).at)
+
+
+@pytest.mark.django_db(transaction=True)
+@BOTH_WAYS
+def test_a_wrong_machine_sends_within_its_limit(
+    as_staff: Client, sandbox: SandboxServer, settings: Settings, ahead: dt.timedelta
+) -> None:
+    with machine(ahead):
+        as_staff.post("/consumers/new/", posted())
+    submission = Submission.objects.get()
+    assert submission.outcome == Outcome.CREATED
+    assert submission.deadline - submission.submitted_at == dt.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT)
+    assert is_now(submission.submitted_at)
+    assert is_now(submission.finished_at)
+
+
+@pytest.mark.django_db(transaction=True)
+@BOTH_WAYS
+def test_a_worker_gives_up_what_is_overdue_and_nothing_else(staff: User, ahead: dt.timedelta) -> None:
+    store(staff, Outcome.SENDING)
+    with machine(ahead):
+        assert mark_overdue_unknown(TESTS) == 0
+        Submission.objects.update(deadline=dt.datetime.now(dt.UTC) - ahead - dt.timedelta(minutes=10))
+        assert mark_overdue_unknown(TESTS) == 1
+
+
+# --- Heartbeats and status ------------------------------------------------------------------------
+def test_a_heartbeat_from_the_future_counts_for_nothing() -> None:
+    signs.give(signs.WORKER)
+    assert line("worker").level is Level.WELL
+    SignOfLife.objects.update(seen_at=dt.datetime.now(dt.UTC) + OFF)
+    assert signs.alive(signs.WORKER) == []
+    assert signs.latest(signs.WORKER) is None
+    assert line("worker").level is Level.PROBLEM
+
+
+@BOTH_WAYS
+def test_a_heartbeat_of_a_wrong_machine_has_the_true_time(ahead: dt.timedelta) -> None:
+    with machine(ahead):
+        signs.give(signs.WORKER)
+    assert is_now(SignOfLife.objects.get().seen_at)
+    assert len(signs.alive(signs.WORKER)) == 1
+
+
+def test_files_that_a_heartbeat_from_the_future_told_of_do_not_stay_for_ever() -> None:
+    future = dt.datetime.now(dt.UTC) + OFF
+    SignOfLife.objects.create(process="worker:here:other:1", seen_at=future, waiting_files=3)
+    signs.give(signs.WORKER, place="here")
+    assert SignOfLife.objects.get(process="worker:here:other:1").waiting_files == 0
+
+
+def stored(machine: str, ahead: float, **ago: float) -> None:
+    at = dt.datetime.now(dt.UTC) - dt.timedelta(**ago)
+    MachineClock.objects.create(machine=machine, ahead=ahead, measured_at=at)
+
+
+def test_machines_that_differ_are_those_beyond_the_tolerance_that_measured_lately() -> None:
+    stored("ahead", 2700.2, seconds=1)
+    stored("behind", -2.5, minutes=1)
+    stored("good", 1.9, seconds=1)
+    stored("gone", 2700, hours=1)
+    assert [one.machine for one in machine_clocks.wrong()] == ["ahead", "behind"]
+
+
+def test_a_machine_has_one_row_and_one_that_is_gone_leaves(settings: Settings) -> None:
+    settings.MACHINE_NAME = "web-1"
+    stored("gone", 0.0, days=2)
+    for ahead in (OFF, -OFF):
+        with machine(ahead):
+            machine_clocks.report()
+    one = MachineClock.objects.get()
+    assert (one.machine, one.ahead) == ("web-1", -2700.0)
+    assert is_now(one.measured_at)
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="One machine and its clock")
+def test_status_names_the_machines_that_differ() -> None:
+    assert line("machine_clocks").level is Level.WELL
+    stored("ahead", 2700.2, seconds=1)
+    stored("behind", -2.5, minutes=1)
+    found = line("machine_clocks")
+    assert found.level is Level.ATTENTION
+    assert found.words == (
+        "ahead is 2700 seconds ahead of the database; behind is 2 seconds behind the database"
+    )
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="There may be several machines")
+def test_status_says_that_sqlite_has_one_machine() -> None:
+    assert line("machine_clocks").words == "One machine, whose clock is the time"

@@ -1,0 +1,216 @@
+"""Processes that are started again whenever they end, as a supervisor of services would."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from tests.support.postgresql import find_binaries
+
+ROOT = Path(__file__).resolve().parents[2]
+CHECK_SECONDS = 0.2
+STOP_SECONDS = 30.0
+START_SECONDS = 60.0
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on at this moment."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+class Service:
+    """A command that is started again whenever its process ends, until it is let go."""
+
+    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+        self.name = name
+        self.starts = 0
+        self._command, self._environment, self._log = list(command), {**os.environ, **environment}, log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._groups: list[int] = []
+        self._let_go = threading.Event()
+        self._watch = threading.Thread(target=self._keep, name=f"keep-{name}", daemon=True)
+
+    @property
+    def pid(self) -> int:
+        """The process, as it is now; 0 where there is none."""
+        process = self._process
+        return process.pid if process is not None and process.poll() is None else 0
+
+    @property
+    def children(self) -> list[int]:
+        """The processes that it has forked."""
+        with suppress(OSError):
+            listed = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+            return [int(child) for child in listed.split()]
+        return []
+
+    def start(self) -> None:
+        """Start it, and keep it running."""
+        self._watch.start()
+
+    def stop(self) -> None:
+        """Let it end in the ordinary way; what is left of it is killed."""
+        self._let_go.set()
+        if self._watch.ident is not None:
+            self._watch.join(STOP_SECONDS)
+        process = self._process
+        if process is not None and process.poll() is None:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_SECONDS)
+        for group in self._groups:  # what a killed parent left behind
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, signal.SIGKILL)
+        if process is not None:
+            process.wait(STOP_SECONDS)
+
+    def log(self) -> str:
+        """What it has said."""
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    def _keep(self) -> None:
+        while not self._let_go.is_set():
+            if self._process is None or self._process.poll() is not None:
+                with self._log.open("ab") as output:
+                    self._process = subprocess.Popen(
+                        self._command,
+                        cwd=ROOT,
+                        env=self._environment,
+                        stdout=output,
+                        stderr=output,
+                        start_new_session=True,
+                    )
+                self._groups.append(self._process.pid)
+                self.starts += 1
+            self._let_go.wait(CHECK_SECONDS)
+
+
+class Cluster:
+    """A PostgreSQL server that can be killed and started again on the same data."""
+
+    def __init__(self) -> None:
+        """Raises ``RuntimeError`` where PostgreSQL is not installed."""
+        binaries = find_binaries()
+        if binaries is None:
+            raise RuntimeError("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+        self._binaries = binaries
+        self._folder = Path(tempfile.mkdtemp(prefix="portal-storm-postgresql-"))
+        self._as_server_user: list[str] = []
+        if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+            self._as_server_user = ["runuser", "-u", "postgres", "--"]
+            shutil.chown(self._folder, "postgres", "postgres")
+        self._port = free_port()
+        self.url = f"postgres://portal@127.0.0.1:{self._port}/postgres"
+        initdb = ["-A", "trust", "-U", "portal", "-E", "UTF8", "--locale=C.UTF-8"]
+        self._run("initdb", "-D", self._data, *initdb)
+
+    @property
+    def _data(self) -> str:
+        return str(self._folder / "data")
+
+    @property
+    def pid(self) -> int:
+        """The server's first process; 0 where there is none."""
+        with suppress(OSError, ValueError, IndexError):
+            return int(Path(self._data, "postmaster.pid").read_text().split()[0])
+        return 0
+
+    def start(self) -> None:
+        """Start the server; returns when it takes connections."""
+        options = (
+            f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._folder}"
+            " -c max_connections=200"
+        )
+        log = str(self._folder / "log")
+        self._run("pg_ctl", "-D", self._data, "-l", log, "-o", options, "-w", "start")
+
+    def crash(self) -> None:
+        """End the server without any clearing up: the next start recovers from its journal."""
+        self._run("pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop")
+
+    def kill(self) -> None:
+        """SIGKILL for the first process; its children end by themselves. Returns when the port is free."""
+        pid = self.pid
+        if not pid:
+            return
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not _accepts(self._port) and not Path(f"/proc/{pid}").exists(), STOP_SECONDS)
+        # The children of a killed server hold its shared memory until they see that it has gone.
+        wait_for(lambda: not _shares(self._data), STOP_SECONDS)
+
+    def stop(self) -> None:
+        """End it and throw its data away."""
+        with suppress(subprocess.CalledProcessError):
+            self.crash()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _run(self, name: str, *arguments: str) -> None:
+        command = [*self._as_server_user, str(self._binaries / name), *arguments]
+        subprocess.run(
+            command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self._folder
+        )
+
+
+def wait_for(true: Callable[[], object], seconds: float) -> bool:
+    """Whether ``true`` became true within that time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if true():
+            return True
+        time.sleep(CHECK_SECONDS)
+    return bool(true())
+
+
+def send(pid: int, number: signal.Signals) -> bool:
+    """Send a signal; whether there was somebody to take it. 0 is nobody, and never a group."""
+    if pid <= 0:
+        return False
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+        return True
+    return False
+
+
+def halt(pid: int) -> None:
+    """SIGSTOP, and wait until none of its threads runs any more.
+
+    One of them takes the signal for all; until it is scheduled on a busy machine, the others go on.
+    """
+    send(pid, signal.SIGSTOP)
+    assert wait_for(lambda: _stands_still(pid), STOP_SECONDS), f"{pid} goes on"
+
+
+def _stands_still(pid: int) -> bool:
+    with suppress(OSError):  # a thread that ended meanwhile
+        states = [
+            stat.read_text().rpartition(") ")[2][0] for stat in Path(f"/proc/{pid}/task").glob("*/stat")
+        ]
+        return set(states) <= {"T"}
+    return False
+
+
+def _accepts(port: int) -> bool:
+    with suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    return False
+
+
+def _shares(data: str) -> bool:
+    """Whether a process works in that folder."""
+    for link in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):
+            if str(link.readlink()) == data:
+                return True
+    return False

@@ -1,0 +1,153 @@
+"""What the one-file verifier tells whoever holds a proof: whose signature it has, and how far that goes."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from django.conf import settings as portal
+from pytest_django import Settings
+
+from apps.audit.integrity import checkpoints
+from apps.audit.integrity.proof.bundle import VERIFIER, bundle
+from apps.audit.integrity.proof.verify_audit_log import GENESIS, parse_event, write_json
+from apps.audit.integrity.signing import sign_checkpoint
+from tests.support.audit_logs import SIGNER, write
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def own_key(settings: Settings) -> str:
+    return checkpoints.key_id(checkpoints.signing_key(settings.AUDIT_SIGNING_KEY).public_key())
+
+
+def put_in_another_key(settings: Settings) -> None:
+    """The key of before may still sign, as after a change of keys; so a thief lists it beside their own."""
+    old = checkpoints.signing_key(settings.AUDIT_SIGNING_KEY).public_key().public_bytes_raw()
+    settings.AUDIT_FORMER_PUBLIC_KEYS = [base64.b64encode(old).decode()]
+    settings.AUDIT_SIGNING_KEY = base64.b64encode(bytes(range(32))).decode()
+
+
+def verifier(proof: Path, *arguments: str) -> tuple[int, list[str]]:
+    """Exit code and lines of the program, in a Python that has nothing but itself."""
+    command = [sys.executable, "-I", "-S", str(VERIFIER), str(proof), *arguments]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert answer.stderr == ""
+    return answer.returncode, answer.stdout.splitlines()
+
+
+def unpacked(folder: Path) -> Path:
+    """The proof of the log as it is now, as a folder."""
+    folder.mkdir()
+    packed = folder.with_suffix(".zip")
+    packed.write_bytes(b"".join(bundle()))
+    with zipfile.ZipFile(packed) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+def test_a_log_written_and_signed_with_a_strangers_key_is_found_though_the_real_key_is_listed(
+    settings: Settings, tmp_path: Path
+) -> None:
+    genuine = own_key(settings)
+    put_in_another_key(settings)
+    write(3)
+    sign_checkpoint(SIGNER)
+    proof = unpacked(tmp_path / "forged")
+    assert len((proof / "public_keys.txt").read_text().split()) == 2
+    code, said = verifier(proof, "--key", genuine)
+    assert (code, said[0]) == (2, "key_unknown: The checkpoint at event 3 was signed with another key.")
+    assert any(own_key(settings) in line for line in said)
+    code, said = verifier(proof)
+    assert code == 0
+    assert any(f"The last signature is by the key {own_key(settings)}" in line for line in said)
+    assert not any(genuine in line for line in said)
+
+
+def test_after_a_change_of_keys_the_new_one_vouches_for_what_the_old_one_signed(
+    settings: Settings, tmp_path: Path
+) -> None:
+    old = own_key(settings)
+    write(3)
+    sign_checkpoint(SIGNER)
+    put_in_another_key(settings)
+    write(3)
+    sign_checkpoint(SIGNER)
+    proof = unpacked(tmp_path / "proof")
+    assert verifier(proof, "--key", own_key(settings))[0] == 0
+    assert verifier(proof, "--key", old)[0] == 2
+
+
+@pytest.mark.parametrize("events", [0, 3])
+def test_where_a_key_is_named_a_log_without_a_signature_is_not_called_unchanged(
+    settings: Settings, tmp_path: Path, events: int
+) -> None:
+    write(events)
+    code, said = verifier(unpacked(tmp_path / "proof"), "--key", own_key(settings))
+    assert (code, said[0].split(":")[0]) == (1, "unsigned")
+
+
+def test_an_empty_name_of_a_key_is_no_key(settings: Settings, tmp_path: Path) -> None:
+    write(3)
+    sign_checkpoint(SIGNER)
+    assert verifier(unpacked(tmp_path / "proof"), "--key", "")[0] == 2
+
+
+# --- How far the signatures go ----------------------------------------------------------------------
+def rewritten_behind(proof: Path, kept: int) -> None:
+    """The checkpoints end at the one over event ``kept``, and all behind it is another story, well told."""
+    lines = (proof / "checkpoints.jsonl").read_bytes().splitlines(keepends=True)
+    [place] = [place for place, line in enumerate(lines) if json.loads(line)["seq"] == kept]
+    events = [json.loads(line) for line in (proof / "events.jsonl").read_bytes().splitlines()]
+    link, story = GENESIS, b""
+    told = [one for one in events if one["seq"] <= kept or one["action"] != "audit.checkpoint_signed"]
+    for seq, event in enumerate(told, start=1):
+        event |= {"seq": seq, "previous_hash": link, "person": event["person"] if seq <= kept else "other"}
+        made = parse_event(write_json(event))
+        assert made is not None
+        event["hash"] = link = made["made"]
+        story += write_json(event) + b"\n"
+    files = {"checkpoints.jsonl": b"".join(lines[: place + 1]), "events.jsonl": story}
+    manifest = json.loads((proof / "manifest.json").read_bytes())
+    for name, content in files.items():
+        (proof / name).write_bytes(content)
+        manifest["files"][name] = hashlib.sha256(content).hexdigest()
+    manifest["head"] = manifest["head_afterwards"] = {"seq": len(told), "hash": link}
+    (proof / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_it_says_up_to_which_event_the_signatures_go_and_from_when_they_are(tmp_path: Path) -> None:
+    for _ in range(2):
+        write(5)
+        sign_checkpoint(SIGNER)
+    write(3)
+    signed = {one.seq: one.time for _, one in checkpoints.read(portal.AUDIT_CHECKPOINT_FILE)}
+    assert [*signed] == [5, 11]
+    at = {seq: dt.datetime.fromtimestamp(time // 1_000_000, dt.UTC) for seq, time in signed.items()}
+    proof = unpacked(tmp_path / "proof")
+    code, said = verifier(proof)
+    assert code == 0
+    assert said[1] == (
+        f"Events 1 to 15. The last signature covers event 11 and was made at {at[11]:%Y-%m-%d %H:%M:%S} UTC."
+        " 4 events after it are unsigned."
+    )
+    rewritten_behind(proof, 5)
+    code, said = verifier(proof)
+    assert said[:2] == [
+        "unchanged: The audit log is unchanged.",  # nothing inside the proof can tell
+        f"Events 1 to 13. The last signature covers event 5 and was made at {at[5]:%Y-%m-%d %H:%M:%S} UTC."
+        " 8 events after it are unsigned.",
+    ]
+
+
+def test_without_a_signature_it_says_that_nothing_is_covered(tmp_path: Path) -> None:
+    write(2)
+    _code, said = verifier(unpacked(tmp_path / "proof"))
+    assert said[1] == "Events 1 to 2. No signature covers them."

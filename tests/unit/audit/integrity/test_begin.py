@@ -1,0 +1,123 @@
+"""Of several machines with checkpoints of their own one removes the oldest events; others take that over."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+from pytest_django import Settings
+
+from apps.audit.events import Event
+from apps.audit.integrity import checkpoints
+from apps.audit.integrity.checkpoints import Beginning
+from apps.audit.integrity.diagnosis import Verdict
+from apps.audit.integrity.proof.bundle import bundle
+from apps.audit.integrity.proof.verify_audit_log import Archive, check
+from apps.audit.integrity.signing import NotSignedError, sign_checkpoint
+from apps.audit.integrity.verification import verify
+from apps.audit.models import AuditEvent
+from apps.audit.recording import record
+from apps.consumers.audit_events import SUBMISSION_VIEWED
+from apps.core.actor import Actor
+from tests.support.audit_flush import lift_triggers
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SIGNER = Actor.system("tests")
+
+
+def write(number: int) -> None:
+    for _ in range(number):
+        with transaction.atomic():
+            record(Event(SUBMISSION_VIEWED, Actor(id="17", name="Anna")))
+
+
+def begin(file: Path) -> str:
+    out = io.StringIO()
+    call_command("audit_begin", str(file), stdout=out)
+    return out.getvalue()
+
+
+@pytest.fixture
+def on(settings: Settings, tmp_path: Path) -> Callable[[str], Path]:
+    """Go to a machine with checkpoints of its own."""
+
+    def go(machine: str) -> Path:
+        settings.AUDIT_CHECKPOINT_FILE = tmp_path / f"{machine}.jsonl"
+        path: Path = settings.AUDIT_CHECKPOINT_FILE
+        return path
+
+    return go
+
+
+@pytest.fixture
+def retained(on: Callable[[str], Path]) -> Path:
+    """Both machines have signed, then the first removed events 1 to 4; where its checkpoints are."""
+    first = on("first")
+    write(4)
+    sign_checkpoint(SIGNER)
+    on("second")
+    write(3)
+    sign_checkpoint(SIGNER)
+    on("first")
+    write(3)
+    sign_checkpoint(SIGNER)
+    call_command("audit_retain", "--up-to", "4", stdout=io.StringIO())
+    assert verify().verdict is Verdict.UNCHANGED
+    return first
+
+
+@pytest.mark.parametrize("machine", ["second", "new"])
+def test_another_machine_alarms_until_it_takes_over_where_the_log_begins(
+    on: Callable[[str], Path], retained: Path, machine: str, tmp_path: Path
+) -> None:
+    own = on(machine)
+    assert verify().verdict is Verdict.MISSING
+    begin(retained)
+    result = verify()
+    assert (result.verdict, result.first, result.whole) == (Verdict.UNCHANGED, 5, True)
+    last = [*checkpoints.read(own)][-1][1]
+    assert last.beginning == Beginning(5, str(AuditEvent.objects.get(seq=5).previous_hash))
+    write(2)
+    assert sign_checkpoint(SIGNER) is not None
+    assert verify().verdict is Verdict.UNCHANGED
+    (tmp_path / "proof.zip").write_bytes(b"".join(bundle()))
+    assert check(Archive(tmp_path / "proof.zip")) == ("unchanged", None)
+    assert "knows already" in begin(retained)
+
+
+def test_a_line_that_the_log_shipper_kept_is_enough(on: Callable[[str], Path], retained: Path) -> None:
+    *_, last = retained.read_text().splitlines(keepends=True)
+    kept = on("kept")
+    kept.write_text(last)
+    on("new")
+    begin(kept)
+    assert verify().verdict is Verdict.UNCHANGED
+
+
+def test_nothing_is_taken_over_that_no_key_of_ours_has_signed(
+    on: Callable[[str], Path], retained: Path, settings: Settings
+) -> None:
+    forged = on("forged")
+    lines = retained.read_text().replace('"first":5', '"first":6').splitlines(keepends=True)
+    forged.write_text("".join(line for line in lines if '"first":6' in line))
+    own = on("second")
+    before = own.read_bytes()
+    with pytest.raises(CommandError, match="no checkpoint"):
+        begin(forged)
+    assert own.read_bytes() == before
+
+
+def test_what_does_not_verify_from_there_on_is_not_signed(on: Callable[[str], Path], retained: Path) -> None:
+    own = on("new")
+    with lift_triggers(connection), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM audit_event WHERE seq = 6")
+    with pytest.raises(CommandError) as refused:
+        begin(retained)
+    assert isinstance(refused.value.__cause__, NotSignedError)
+    assert refused.value.returncode == 2
+    assert not own.exists()

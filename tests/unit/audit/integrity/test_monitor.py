@@ -1,0 +1,315 @@
+"""The worker signs while something happens, stays quiet when nothing does, and finds what was altered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import InterfaceError, OperationalError
+from pytest_django import Settings
+
+from apps.audit.integrity import checkpoints, monitor
+from apps.audit.integrity.monitor import IntegrityMonitor
+from apps.audit.integrity.past_verifications import standing_problem
+from apps.audit.integrity.signing import sign_checkpoint
+from apps.audit.integrity.verification import Result, verify
+from apps.audit.management.commands import audit_verify
+from apps.audit.models import AuditEvent
+from apps.core import clock as portal_clock
+from apps.core.actor import Actor
+from consumerportal import status
+from tests.support.audit_logs import put, stored, write
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """The watch's monotonic clock, moved by hand in seconds."""
+    now = 1_000.0
+
+    class Clock:
+        @staticmethod
+        def monotonic() -> float:
+            return now
+
+    def forward(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(monitor, "time", Clock)
+    monkeypatch.setattr(portal_clock, "seconds", lambda: int(time.time() + now - 1_000.0))
+    return forward
+
+
+def signed(settings: Settings) -> list[int]:
+    return [found.seq for _, found in checkpoints.read(settings.AUDIT_CHECKPOINT_FILE)]
+
+
+def names() -> list[str]:
+    return [*AuditEvent.objects.order_by("seq").values_list("action", flat=True)]
+
+
+def test_it_signs_after_a_minute_of_activity_and_then_is_quiet(
+    clock: Callable[[float], None], settings: Settings
+) -> None:
+    worker = IntegrityMonitor(Actor.system("worker"))
+    worker.run_due()
+    write(3)
+    worker.run_due()
+    assert signed(settings) == []
+    clock(61)
+    worker.run_due()
+    assert signed(settings) == [3]
+    for _ in range(5):
+        clock(61)
+        worker.run_due()
+    assert signed(settings) == [3]
+    assert names().count("audit.checkpoint_signed") == 1
+    write(1)
+    worker.run_due()
+    clock(61)
+    worker.run_due()
+    assert signed(settings) == [3, 5]
+
+
+def test_it_signs_at_once_after_many_events(
+    clock: Callable[[float], None], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monitor, "SIGN_AFTER_EVENTS", 4)
+    worker = IntegrityMonitor(Actor.system("worker"))
+    write(3)
+    worker.run_due()
+    write(1)
+    worker.run_due()
+    assert signed(settings) == [4]
+
+
+def test_two_workers_sign_one_chain(clock: Callable[[float], None], settings: Settings) -> None:
+    workers = [IntegrityMonitor(Actor.system("worker")) for _ in range(2)]
+    for _ in range(3):
+        write(2)
+        for worker in workers:
+            worker.run_due()
+        clock(61)
+        for worker in workers:
+            worker.run_due()
+    assert signed(settings) == [2, 5, 8]
+    call_command("audit_verify")
+
+
+def test_it_verifies_the_whole_first_and_records_good_news_only_with_activity(
+    clock: Callable[[float], None],
+) -> None:
+    write(2)
+    sign_checkpoint(Actor.system("tests"))
+    worker = IntegrityMonitor(Actor.system("worker"))
+    clock(601)
+    worker.run_due()
+    event = AuditEvent.objects.get(action="audit.verified")
+    assert event.details["scope"] == "whole"
+    for _ in range(3):
+        clock(601)
+        worker.run_due()
+    assert names().count("audit.verified") == 1
+
+
+def test_an_altered_log_is_a_problem_on_the_status_page_until_the_whole_is_good_again(
+    clock: Callable[[float], None], settings: Settings
+) -> None:
+    write(4)
+    sign_checkpoint(Actor.system("tests"))
+    rows = stored()
+    good = [dict(row) for row in rows.values()]
+    rows[2]["actor_name"] = "Bob"
+    put([*rows.values()])
+    worker = IntegrityMonitor(Actor.system("worker"))
+    for _ in range(3):
+        clock(601)
+        worker.run_due()
+    [event] = AuditEvent.objects.filter(action="audit.found_altered")
+    assert (event.details["verdict"], event.details["about"], event.failure) == ("changed", 2, True)
+    assert standing_problem() == event
+    [line] = [line for line in status.lines() if line.name == "audit_log"]
+    assert (line.level, "Event 2 was changed." in line.words) == (status.Level.PROBLEM, True)
+    put([*good, *[row for seq, row in stored().items() if seq > len(good)]])
+    call_command("audit_verify", "--from-checkpoint")
+    assert standing_problem() == event
+    call_command("audit_verify")
+    assert standing_problem() is None
+
+
+def test_a_file_that_cannot_be_written_is_tried_again(
+    clock: Callable[[float], None], settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.AUDIT_CHECKPOINT_FILE = tmp_path / "folder"
+    settings.AUDIT_CHECKPOINT_FILE.mkdir()
+    write(1)
+    worker = IntegrityMonitor(Actor.system("worker"))
+    worker.run_due()
+    clock(61)
+    with caplog.at_level("ERROR"):
+        worker.run_due()
+    assert "audit_checkpoint_not_written" in caplog.text
+    assert names() == ["submission.viewed"]
+    settings.AUDIT_CHECKPOINT_FILE = tmp_path / "file"
+    for _ in range(2):
+        clock(61)
+        worker.run_due()
+    assert signed(settings) == [1]
+
+
+@pytest.mark.parametrize("column", [{"data": "x"}, {"data": "{}"}, {"time": 9 * 10**18}])
+def test_an_altered_verification_does_not_stop_the_next_ones(
+    clock: Callable[[float], None], column: dict[str, Any]
+) -> None:
+    write(2)
+    sign_checkpoint(Actor.system("tests"))
+    call_command("audit_verify")
+    write(1)
+    rows = stored()
+    rows[4] |= column
+    put([*rows.values()])
+    worker = IntegrityMonitor(Actor.system("worker"))
+    clock(601)
+    worker.run_due()
+    event = AuditEvent.objects.get(action="audit.found_altered")
+    assert (event.details["verdict"], event.details["about"], event.details["scope"]) == (
+        "changed",
+        4,
+        "whole",
+    )
+
+
+def test_a_verification_from_a_time_to_come_does_not_put_off_the_next_whole_one(
+    clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(2)
+    sign_checkpoint(Actor.system("tests"))
+    call_command("audit_verify")
+    write(1)
+    seen: list[bool] = []
+
+    def looked(*, from_checkpoint: bool) -> Result:
+        seen.append(not from_checkpoint)
+        return verify(from_checkpoint=from_checkpoint)
+
+    monkeypatch.setattr(monitor, "verify", looked)
+    worker = IntegrityMonitor(Actor.system("worker"))
+    clock(601)
+    worker.run_due()
+    rows = stored()
+    rows[4]["time"] += 10**15  # thirty years
+    put([*rows.values()])
+    clock(601)
+    worker.run_due()
+    assert seen == [False, True]
+
+
+def test_a_verification_that_fails_has_its_next_turn_not_its_next_second(
+    clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(**_given: Any) -> None:
+        raise OperationalError("lost")
+
+    write(1)
+    worker = IntegrityMonitor(Actor.system("worker"))
+    with monkeypatch.context() as patched:
+        patched.setattr(monitor, "verify", lost)
+        clock(601)
+        with pytest.raises(OperationalError):
+            worker.run_due()
+        clock(1)
+        worker.run_due()
+    clock(601)
+    worker.run_due()
+    assert "audit.verified" in names()
+
+
+def test_a_file_that_cannot_be_read_is_told_once_a_turn(
+    clock: Callable[[float], None], settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(1)
+    settings.AUDIT_CHECKPOINT_FILE = tmp_path
+    worker = IntegrityMonitor(Actor.system("worker"))
+    clock(601)
+    for _ in range(3):
+        worker.run_due()
+        clock(1)
+    assert [one.message for one in caplog.records].count("audit_log_not_verified") == 1
+    assert names() == ["submission.viewed"]
+
+
+def test_an_alteration_that_could_not_be_recorded_is_recorded_at_the_next_turn(
+    clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_given: Any) -> None:
+        raise OperationalError("lost")
+
+    write(3)
+    rows = stored()
+    rows[2]["person"] = "x"
+    put([*rows.values()])
+    worker = IntegrityMonitor(Actor.system("worker"))
+    clock(601)
+    with monkeypatch.context() as patched:
+        patched.setattr(monitor, "record_result", lost)
+        with pytest.raises(OperationalError):
+            worker.run_due()
+    clock(601)
+    worker.run_due()
+    assert "audit.found_altered" in names()
+
+
+def exit_code(*arguments: str) -> Any:
+    try:
+        call_command(*arguments)
+    except SystemExit as end:
+        return end.code
+    return 0
+
+
+def test_the_commands_tell_by_their_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    write(3)
+    assert exit_code("audit_verify") == 1
+    call_command("audit_checkpoint")
+    assert exit_code("audit_verify") == 0
+    assert "unchanged: The audit log is unchanged." in capsys.readouterr().out
+    rows = stored()
+    rows[2]["person"] = "x"
+    rows[4]["person"] = "x"
+    put([*rows.values()])
+    assert exit_code("audit_verify") == 2
+    assert "changed: Event 2 was changed." in capsys.readouterr().out
+    with pytest.raises(CommandError, match="audit_verify"):
+        call_command("audit_checkpoint")
+    call_command("audit_checkpoint", "--key")
+    assert "(id a1baf30626b9bef8)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_the_command_tells_a_lost_database_from_a_verdict(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lost(**_given: Any) -> None:
+        raise error("lost")
+
+    monkeypatch.setattr(audit_verify, "verify", lost)
+    assert exit_code("audit_verify") == 3
+    said = capsys.readouterr()
+    assert (said.out, "The database did not answer" in said.err) == ("", True)
+
+
+def test_the_command_tells_a_file_that_cannot_be_read_from_a_verdict(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(1)
+    settings.AUDIT_CHECKPOINT_FILE = tmp_path
+    assert exit_code("audit_verify") == 3
+    said = capsys.readouterr()
+    assert (said.out, "The file of checkpoints could not be read" in said.err) == ("", True)
+    assert names() == ["submission.viewed"]

@@ -1,0 +1,104 @@
+"""A verification that somebody has altered is a problem of its own, and never good news."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+
+from apps.audit.integrity.past_verifications import (
+    latest_verification,
+    latest_whole_verification,
+    standing_problem,
+)
+from apps.audit.integrity.signing import sign_checkpoint
+from apps.audit.models import AuditEvent
+from apps.core.actor import Actor
+from consumerportal import status
+from tests.support.audit_logs import put, stored, write
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def verified() -> AuditEvent:
+    """The event of a whole verification that found the log good."""
+    write(2)
+    sign_checkpoint(Actor.system("tests"))
+    call_command("audit_verify")
+    event = latest_verification()
+    assert event is not None
+    assert standing_problem() is None
+    assert latest_whole_verification() == event
+    return event
+
+
+def alter(event: AuditEvent, **columns: Any) -> None:
+    rows = stored()
+    rows[event.seq] |= columns
+    put([*rows.values()])
+
+
+def told(event: AuditEvent, **values: Any) -> str:
+    return json.dumps({**event.details, **values})
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"verdict": "splendid"},
+        {"verdict": ["unchanged"]},
+        {"verdict": "changed", "about": 2},  # bad news in the event of good ones
+        {"about": 2},
+        {"scope": "much"},
+        {"scope": None},
+        {"first": "1"},
+        {"last": None},
+        {"last": True},
+        {"checkpoint": "x"},
+    ],
+)
+def test_what_no_verification_writes_is_a_problem(verified: AuditEvent, values: dict[str, Any]) -> None:
+    alter(verified, data=told(verified, **values))
+    assert standing_problem() == verified
+    assert latest_whole_verification() is None
+
+
+@pytest.mark.parametrize("columns", [{"data": "x"}, {"data": "{}"}, {"data": "[]"}, {"time": 9 * 10**18}])
+def test_a_verification_that_cannot_be_read_is_told_everywhere(
+    verified: AuditEvent, as_administrator: Client, columns: dict[str, Any]
+) -> None:
+    alter(verified, **columns)
+    [line] = [line for line in status.lines() if line.name == "audit_log"]
+    assert (line.level, f"Event {verified.seq}" in line.words) == (status.Level.PROBLEM, True)
+    assert "cannot be read" in line.words
+    assert "cannot be read" in as_administrator.get("/").content.decode()
+    page = as_administrator.get("/audit/integrity/").content.decode()
+    assert "The last verification cannot be read" in page
+    assert "Verify now" in page
+
+
+def test_bad_news_cannot_be_made_good_by_another_verdict(verified: AuditEvent) -> None:
+    good = [dict(row) for row in stored().values()]
+    rows = stored()
+    rows[1]["person"] = "x"
+    put([*rows.values()])
+    with pytest.raises(SystemExit):
+        call_command("audit_verify")
+    bad = latest_verification()
+    assert bad is not None
+    put([*good, stored()[bad.seq]])
+    alter(bad, data=told(bad, verdict="unchanged", about=None))
+    assert standing_problem() == bad
+
+
+def test_a_later_whole_verification_that_is_good_ends_the_problem(verified: AuditEvent) -> None:
+    before = stored()[verified.seq]
+    alter(verified, data="x")
+    assert standing_problem() == verified
+    alter(verified, data=before["data"])
+    call_command("audit_verify")
+    assert standing_problem() is None

@@ -1,0 +1,183 @@
+"""Every code that the portal can record has a label."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import datetime as dt
+from collections.abc import Iterable, Iterator
+
+import pytest
+
+from apps.accounts import audit_events as accounts_events
+from apps.accounts.audit_events import PERSON_CHANGED, PERSON_PASSWORD_LINK_REFUSED
+from apps.accounts.roles import GRANTS
+from apps.accounts.services import Refusal
+from apps.accounts.sessions import EndReason
+from apps.audit import audit_events
+from apps.audit import export as audit_export
+from apps.audit.audit_events import AUDIT_VERIFIED
+from apps.audit.integrity.diagnosis import Verdict
+from apps.audit.labels import action_label, detail_label, key_label, roles_label, value_label
+from apps.audit.person_limits import Act
+from apps.audit.registry import Key, ValueType, event_types
+from apps.audit.selectors import LogFilter
+from apps.cdp.consumers import Identifier, NewConsumer
+from apps.cdp.errors import CdpError
+from apps.consumers import audit_keys
+from apps.consumers.audit_events import (
+    CONSUMER_LATE_ANSWER,
+    CONSUMER_RESOLUTION_CORRECTED,
+    IDENTITY_RULE_CHANGED,
+    SUBMISSION_REPEAT_BLOCKED,
+)
+from apps.consumers.labels import REASONS
+from apps.consumers.models import CheckResult, DigestKind, Doubt, Outcome, ResolutionReason
+from apps.consumers.reconciliation import checks
+from apps.consumers.reconciliation.evidence import ANOTHER_REFERENCE, LIST_NOT_WHOLE, NOT_ON_ORDER
+from apps.consumers.sending import warnings
+from apps.history import audit_events as history_events
+from apps.history.exports.services import FailureCode
+from apps.history.models import ExportReason
+from apps.history.selection import SubmissionFilter
+from apps.history.writing import Format
+from apps.orders.audit_events import VENDOR_RECORDS_SEARCHED
+from tests.support.source import APPS, tree_of
+
+FULL = NewConsumer(
+    first_name="A",
+    last_name="B",
+    title="Dr",
+    gender="female",
+    date_of_birth=dt.date(1990, 1, 1),
+    emails=("a@example.com",),
+    phone_numbers=("1",),
+    nationality="N",
+    passport_number="P",
+    country="NL",
+    identifiers=(Identifier("P", "1"),),
+)
+
+
+def _error_codes(kind: type[CdpError] = CdpError) -> Iterator[str]:
+    yield kind.default_code
+    for inner in kind.__subclasses__():
+        yield from _error_codes(inner)
+
+
+ERRORS = {*_error_codes(), *REASONS}
+NUMBERS_AND_NAMES = (ValueType.NUMBER, ValueType.NAME)
+OF_FILTER = [field.name for field in dataclasses.fields(SubmissionFilter) if field.name != "searches"]
+CODES: dict[Key, Iterable[str]] = {
+    audit_events.FILTERS: [field.name for field in dataclasses.fields(LogFilter)],
+    audit_events.FORMAT: audit_export.Format,
+    audit_events.LIMITED_ACT: Act,
+    audit_events.VERDICT: [*Verdict],
+    AUDIT_VERIFIED.keys["scope"]: ["whole", "rest"],
+    accounts_events.ROLE: GRANTS,
+    accounts_events.SESSION_END: EndReason,
+    accounts_events.SIGN_IN_FAILURE: ["wrong_password", "no_account", "deactivated", "limited", "blocked"],
+    PERSON_PASSWORD_LINK_REFUSED.keys["reason"]: [Refusal.LINK_USED_UP.value],
+    PERSON_CHANGED.keys["fields"]: ["name", "time_zone"],
+    CONSUMER_LATE_ANSWER.keys["answer_outcome"]: Outcome.values,
+    CONSUMER_RESOLUTION_CORRECTED.keys["previous_outcome"]: Outcome.values,
+    IDENTITY_RULE_CHANGED.keys["change"]: ["added", "removed"],
+    SUBMISSION_REPEAT_BLOCKED.keys["why"]: [
+        "same_form_again",
+        "form_used_for_another_entry",
+        "identical_one_is_open",
+    ],
+    audit_keys.CHECK_RESULT: [*CheckResult.values, *ERRORS],
+    audit_keys.DOUBT: Doubt.values,
+    audit_keys.ERROR_CODE: ERRORS,
+    audit_keys.OUTCOME: Outcome.values,
+    audit_keys.OVERRIDDEN_WARNINGS: [
+        warnings.SIMILAR,
+        warnings.NOT_COMPARED,
+        warnings.NO_IDENTITY,
+        warnings.VERY_OLD,
+        warnings.PHONE_NOT_READ,
+    ],
+    audit_keys.READ_RESULT: [
+        *ERRORS,
+        "found",
+        "not_found",
+        *(NOT_ON_ORDER, LIST_NOT_WHOLE, ANOTHER_REFERENCE),
+    ],
+    audit_keys.RECORD_KIND: ["order", "guest", "order_consumer"],
+    audit_keys.RESOLUTION_REASON: [checks.RECONCILIATION, *ResolutionReason.values],
+    audit_keys.SENT_FIELDS: FULL.to_json(),
+    audit_keys.SUBMISSION_FILTERS: [*OF_FILTER, *DigestKind.values],
+    audit_keys.SUBMISSION_SCOPE: ["own", "everybody"],
+    audit_keys.VERIFICATION: ["verified", "not_verified"],
+    VENDOR_RECORDS_SEARCHED.keys["by"]: ["order_number", "guest_ref"],
+    history_events.EXPORT_REASON: ExportReason.values,
+    history_events.FAILURE_CODE: FailureCode,
+    history_events.FORMAT: [*Format],
+    history_events.PERSONAL: ["yes", "no"],
+}
+# They name a page, a submission, a key or a version. The columns of an export are shown as the file names
+# them, what was normalised as "field:how".
+NO_LABELS = {
+    *("columns", "export", "file", "hash", "key", "keys", "normalised", "previous_ref", "resubmission_of"),
+    *("settings_digest", "sha256", "version", "view"),
+}
+KEYS = {key for one in event_types() for key in one.keys.values()}
+
+
+@pytest.mark.parametrize("key", CODES, ids=lambda key: key.name)
+def test_every_code_has_a_label(key: Key) -> None:
+    assert [code for code in CODES[key] if not _has_label(key, code)] == []
+
+
+def test_every_key_that_holds_codes_is_looked_at() -> None:
+    holding = {key for key in KEYS if key.type not in NUMBERS_AND_NAMES}
+    assert {key.name for key in holding - {*CODES}} == NO_LABELS
+    assert {*CODES} <= holding
+    assert [key.name for key in holding - {*CODES} if key.labels] == []
+
+
+def test_codes_that_are_written_out_where_they_are_recorded_have_labels() -> None:
+    """Data of events in the source, such as ``{"kind": "order"}`` or ``result="found"``."""
+    found = {(key, code) for path in APPS.rglob("*.py") for key, code in _written_out(tree_of(path))}
+    assert ("kind", "order_consumer") in found
+    unlabelled = [
+        (name, code)
+        for name, code in found
+        if not any(_has_label(key, code) for key in CODES if key.name == name)
+    ]
+    assert unlabelled == []
+
+
+def _has_label(key: Key, code: str) -> bool:
+    # Some labels are spelled as their code is: "found".
+    return code in key.labels or value_label(key, code) != code
+
+
+def _written_out(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    names = {key.name for key in CODES}
+    for call in ast.walk(tree):
+        if not isinstance(call, ast.Call) or not ast.unparse(call.func).endswith(
+            ("Event", "event_of", "_recorded")
+        ):
+            continue
+        for node in ast.walk(call):
+            pairs = zip(node.keys, node.values, strict=True) if isinstance(node, ast.Dict) else ()
+            named = [(key.value, value) for key, value in pairs if isinstance(key, ast.Constant)]
+            named += [(node.arg, node.value)] if isinstance(node, ast.keyword) and node.arg else []
+            for key, value in named:
+                if key in names and isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    yield str(key), value.value
+
+
+def test_a_code_without_a_label_is_shown_as_it_is() -> None:
+    assert value_label(audit_keys.CHECK_RESULT, "teleported") == "teleported"
+    assert value_label(audit_keys.ERROR_CODE, "http_599") == "an answer of status 599"
+    assert value_label(audit_keys.COUNT, 0) == "0"
+    assert value_label(audit_keys.CHECK_RESULT, None) == "–"
+    of_fields = value_label(audit_keys.SENT_FIELDS, ["firstName", "lastName", "beam"])
+    assert of_fields == "first name, last name and beam"
+    assert key_label("consumer.created", "beam") == "beam"
+    assert action_label("consumer.teleported") == "consumer.teleported"
+    assert detail_label("consumer.teleported", "result", ["one", "two"]) == "one and two"
+    assert roles_label("staff,pilot") == "Staff and pilot"

@@ -1,0 +1,83 @@
+import pytest
+
+from apps.audit.registry import (
+    AppEvents,
+    EventOutcome,
+    Key,
+    ValueType,
+    event_types,
+    find_event_type,
+    register,
+)
+from apps.consumers.audit_events import CONSUMER_CREATED
+
+# design.md section 7 as far as the main job goes, and what "only failures and denials" shows.
+FAILURES = {
+    "consumer.rejected",
+    "consumer.not_sent",
+    "consumer.outcome_unknown",
+    "consumer.check_failed",
+    "consumer.late_answer",
+    "submission.repeat_blocked",
+    "session.sign_in_failed",
+    "access.denied",
+    "limit.reached",
+    "person.sign_in_blocked",
+    "audit.export_failed",
+    "export.failed",
+    "audit.found_altered",
+    "person.password_link_refused",
+}
+
+
+def test_an_event_type_is_registered_once() -> None:
+    second = AppEvents("tests")
+    second.define("consumer.created", label="Created", sentence="Created")
+    with pytest.raises(ValueError, match="twice"):
+        register(second)
+    assert find_event_type("consumer.created") is CONSUMER_CREATED
+
+
+@pytest.mark.parametrize("name", ["", "Consumer.created", "consumer created", "consumer.créé"])
+def test_a_name_is_written_as_a_code(name: str) -> None:
+    with pytest.raises(ValueError, match="code"):
+        AppEvents("tests").define(name, label="Created", sentence="Created")
+
+
+def test_a_key_is_declared_once() -> None:
+    keys = [Key("count", ValueType.NUMBER, "Number"), Key("count", ValueType.CODE, "Code")]
+    with pytest.raises(ValueError, match="key twice"):
+        AppEvents("tests").define("tests.made", label="Made", sentence="Made", keys=keys)
+
+
+@pytest.mark.parametrize(("label", "sentence"), [("", "Made"), ("Made", "")])
+def test_an_event_type_has_a_label_and_a_sentence(label: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match="no label or no sentence"):
+        AppEvents("tests").define("tests.made", label=label, sentence=sentence)
+
+
+def test_the_keys_of_an_event_type_cannot_be_widened() -> None:
+    with pytest.raises(TypeError):
+        CONSUMER_CREATED.keys["anything"] = Key("x", ValueType.NAME, "X")  # type: ignore[index]  # the point
+
+
+def test_failures_and_denials_are_marked() -> None:
+    assert {one.name for one in event_types() if one.failure} == FAILURES
+    assert {one.name for one in event_types() if one.outcome is not EventOutcome.DONE} == FAILURES
+
+
+def test_free_text_is_declared_only_where_nothing_of_a_consumer_can_be_meant() -> None:
+    free = {
+        (one.name, key.name)
+        for one in event_types()
+        for key in one.keys.values()
+        if key.type is ValueType.NAME
+    }
+    of_people = {(one.name, "username") for one in event_types() if one.name.startswith(("person.", "role."))}
+    assert free == of_people | {
+        ("identity_rule.changed", "rule"),
+        ("identity_rule.changed", "provider"),
+        ("access.denied", "permission"),
+        ("access.denied", "method"),
+        ("export.failed", "exporter"),
+    }
