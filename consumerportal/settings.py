@@ -138,7 +138,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
-    "django.forms",  # its templates, for FORM_RENDERER
     "crispy_forms",
     "csp",
     "django_structlog",
@@ -192,7 +191,7 @@ TEMPLATES = [
 CRISPY_ALLOWED_TEMPLATE_PACKS = "portal"
 CRISPY_TEMPLATE_PACK = "portal"  # templates/portal/
 CRISPY_FAIL_SILENTLY = False
-FORM_RENDERER = "django.forms.renderers.TemplatesSetting"  # templates/django/forms/ goes before Django's own
+FORM_RENDERER = "apps.core.form_renderer.InputRenderer"
 
 # --- Database and cache ---------------------------------------------------------------------------
 # Two files, so that the people of practice never meet production.
