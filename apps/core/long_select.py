@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
 from django import forms
 from django.forms.renderers import BaseRenderer
 from django.forms.utils import flatatt
+from django.utils.choices import BaseChoiceIterator
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+
+
+class FlatChoices(BaseChoiceIterator):
+    """Choices without groups, read from a function each time. Django would look for groups in each."""
+
+    def __init__(self, choices: Callable[[], list[tuple[str, str]]]) -> None:
+        self._choices = choices
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._choices())
 
 
 class LongSelect(forms.Select):

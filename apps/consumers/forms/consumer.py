@@ -20,7 +20,7 @@ from apps.consumers.forms.fields import (
     PlainTextField,
 )
 from apps.core.form_input import PortalForm
-from apps.core.long_select import LongSelect
+from apps.core.long_select import FlatChoices, LongSelect
 
 # The error of an empty field that the settings require.
 MISSING = {
@@ -57,7 +57,7 @@ class ConsumerForm(PortalForm):
     title = forms.ChoiceField(
         label=_("Title"),
         required=False,
-        choices=value_lists.title_choices,
+        choices=FlatChoices(value_lists.title_choices),
         widget=LongSelect,
         error_messages={"invalid_choice": _("Choose a title of the list")},
     )
@@ -94,7 +94,7 @@ class ConsumerForm(PortalForm):
     country = forms.ChoiceField(
         label=_("Country"),
         required=False,
-        choices=value_lists.country_choices,
+        choices=FlatChoices(value_lists.country_choices),
         widget=LongSelect,
         error_messages={"invalid_choice": _("Choose a country of the list")},
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django import forms
 
-from apps.core.long_select import LongSelect, suggestions
+from apps.core.long_select import FlatChoices, LongSelect, suggestions
 
 HOSTILE = """"><script>alert('1')</script>&amp;"""
 
@@ -60,3 +60,12 @@ def test_suggestions_are_escaped() -> None:
         ("option", {"value": "Irish"}),
         ("option", {"value": HOSTILE}),
     ]
+
+
+def test_choices_are_read_each_time() -> None:
+    offered = [("a", "A")]
+    field = forms.ChoiceField(choices=FlatChoices(lambda: offered))
+    offered = [("b", "B")]
+    assert field.clean("b") == "b"
+    with pytest.raises(forms.ValidationError):
+        field.clean("a")
