@@ -8,10 +8,11 @@ from typing import Any
 
 from django import forms
 from django.forms.renderers import BaseRenderer
-from django.forms.utils import flatatt
 from django.utils.choices import BaseChoiceIterator
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+
+from apps.core.form_renderer import attributes_html
 
 
 class FlatChoices(BaseChoiceIterator):
@@ -45,7 +46,7 @@ class LongSelect(forms.Select):
             options[place] = _selected(*choices[place])
         elif chosen:
             options.append(_selected(chosen, chosen))
-        attributes = flatatt(self.build_attrs(self.attrs, {**(attrs or {}), "name": name}))
+        attributes = attributes_html(self.build_attrs(self.attrs, {**(attrs or {}), "name": name}))
         return SafeString(f"<select{attributes}>{''.join(options)}</select>")
 
 
