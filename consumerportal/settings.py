@@ -149,7 +149,6 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "crispy_forms",
-    "crispy_bootstrap5",
     "csp",
     "django_structlog",
     "apps.core",
@@ -199,9 +198,10 @@ TEMPLATES = [
         },
     },
 ]
-CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"
-CRISPY_TEMPLATE_PACK = "bootstrap5"
+CRISPY_ALLOWED_TEMPLATE_PACKS = "portal"
+CRISPY_TEMPLATE_PACK = "portal"  # templates/portal/
 CRISPY_FAIL_SILENTLY = False
+FORM_RENDERER = "apps.core.form_renderer.InputRenderer"
 
 # --- Database and cache ---------------------------------------------------------------------------
 # Separate files for practice and production.

@@ -8,8 +8,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.forms import LoginForm
-from crispy_forms.helper import FormHelper
-from crispy_forms.layout import Field, Layout
 from django import forms
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
@@ -20,20 +18,13 @@ from apps.accounts.models import User, user_name_characters
 from apps.accounts.roles import GRANTS, LABELS
 from apps.accounts.services import NewPerson, PersonDetails
 from apps.core.form_input import LineField, NameField, PortalForm, UncutField
+from apps.core.long_select import LongSelect
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as StrPromise
 
 MAX_PASSWORD = 1000
 """Maximum length of a password in characters: longer than any passphrase, short enough to hash quickly."""
-
-
-def _layout(*fields: str | Field) -> FormHelper:
-    """Lay out the fields only; the page template adds the form tag, the error summary and the button."""
-    helper = FormHelper()
-    helper.template = "accounts/fields.html"
-    helper.layout = Layout(*fields)
-    return helper
 
 
 def _password_field(label: StrPromise, required: StrPromise, autocomplete: str) -> UncutField:
@@ -59,7 +50,6 @@ class SignInForm(PortalForm, LoginForm):  # type: ignore[misc]  # allauth ships 
         )
         self.fields["password"] = _password_field(_("Password"), _("Enter your password"), "current-password")
         self.order_fields(["login", "password"])
-        self.helper = _layout("login", "password")
 
 
 @cache  # reads a few hundred files
@@ -84,12 +74,9 @@ class TimeZoneForm(PortalForm):
         label=_("Time zone"),
         choices=_time_zones,
         required=False,
+        widget=LongSelect,
         error_messages={"invalid_choice": _("Choose a time zone from the list")},
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.helper = _layout(*self.fields)
 
     def to_time_zone(self) -> str:
         """The chosen zone. Call after ``is_valid()``."""
@@ -155,7 +142,6 @@ class NewPasswordForm(PortalForm):
     def __init__(self, person: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.person = person
-        self.helper = _layout(*self.fields)
 
     def clean_new_password(self) -> str:
         password: str = self.cleaned_data["new_password"]

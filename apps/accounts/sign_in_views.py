@@ -22,7 +22,7 @@ from apps.accounts.models import User
 from apps.accounts.selectors import actor_for, find_account
 from apps.core.encryption import decrypt, encrypt
 from apps.core.form_errors import form_errors
-from apps.core.form_input import single
+from apps.core.form_input import single_value
 from apps.core.limits import Limit, network_of
 from apps.core.requests import actor_of, origin_of
 
@@ -39,7 +39,7 @@ class SingleNextMixin:
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().setup(request, *args, **kwargs)  # type: ignore[misc]  # defined by the view class
         for values in (request.GET, request.POST):
-            single(values, "next")
+            single_value(values, "next")
 
 
 class SignInView(SingleNextMixin, LoginView):  # type: ignore[misc]  # allauth ships no types

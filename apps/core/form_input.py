@@ -15,6 +15,7 @@ from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext_lazy as _
 
+from apps.core.bound_field import PortalBoundField
 from apps.core.text import with_plain_blanks, without_invisible
 
 # Blanks that are stripped from the ends of a text. The last separator in Unicode is U+3000.
@@ -26,20 +27,20 @@ BLANKS = "\t\r\n" + "".join(
 ARRIVED_TWICE = _("This was sent twice with different values. Check it and send the form again")
 
 
-class NamedTwice(BadRequest):
+class ConflictingValues(BadRequest):
     """A name was sent twice with different values: a 400 page. Has no text, because names are input too."""
 
 
-def doubled(values: QueryDict) -> frozenset[str]:
-    """The names that arrived more than once, with different values: which was meant is not ours to guess."""
+def conflicting_names(values: QueryDict) -> frozenset[str]:
+    """The names that arrived more than once with different values. The portal does not choose one."""
     return frozenset(name for name, texts in values.lists() if len(set(texts)) > 1)
 
 
-def single(values: QueryDict, name: str) -> str:
-    """The value of that name; an empty text where there is none. Raises :class:`NamedTwice`, a 400 page."""
+def single_value(values: QueryDict, name: str) -> str:
+    """The value of that name, or an empty text. Raises :class:`ConflictingValues`, which is a 400 page."""
     texts = set(values.getlist(name))
     if len(texts) > 1:
-        raise NamedTwice
+        raise ConflictingValues
     return texts.pop() if texts else ""
 
 
@@ -48,6 +49,8 @@ class PortalForm(forms.Form):
 
     A subclass with its own ``clean`` calls ``super().clean()`` first.
     """
+
+    bound_field_class = PortalBoundField
 
     def has_changed(self) -> bool:
         # Otherwise a formset row whose last value is empty would count as an empty row.

@@ -16,7 +16,7 @@ from django.core.exceptions import BadRequest
 from django.db.models import DateTimeField, Model, Q, QuerySet
 from django.http import QueryDict
 
-from apps.core.form_input import single
+from apps.core.form_input import single_value
 
 OLDER_THAN = "before"
 NEWER_THAN = "after"
@@ -58,10 +58,10 @@ class Page(Generic[Row]):
 def read_position(values: QueryDict, by: Sequence[str]) -> Position | None:
     """The position in an address; None if it has none (the first page).
 
-    Raises :class:`UnreadableKey` for a position that this module did not write, and ``NamedTwice`` for a
-    parameter with two values.
+    Raises :class:`UnreadableKey` for a position that this module did not write, and ``ConflictingValues``
+    for a parameter with two values.
     """
-    texts = {name: single(values, name) for name in NAMES if name in values}
+    texts = {name: single_value(values, name) for name in NAMES if name in values}
     if not texts:
         return None
     if len(texts) > 1:

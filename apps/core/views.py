@@ -19,7 +19,7 @@ from apps.core import readiness, sealed_entries
 from apps.core.connections import is_database_unavailable
 from apps.core.context_processors import environment_label
 from apps.core.filters import UnreadableAddress
-from apps.core.form_input import NamedTwice
+from apps.core.form_input import ConflictingValues
 from apps.core.keyset import UnreadableKey
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import support_code
@@ -53,7 +53,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         request,
         "400.html",
         HTTPStatus.BAD_REQUEST,
-        named_twice=isinstance(exception, NamedTwice),
+        named_twice=isinstance(exception, ConflictingValues),
         unreadable_key=isinstance(exception, UnreadableKey),
         unreadable_address=isinstance(exception, UnreadableAddress),
         file_refused=isinstance(exception, FileRefused),

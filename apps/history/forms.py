@@ -14,13 +14,13 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.audit import selectors as accounts_known
 from apps.consumers.forms.fields import PlainTextField
-from apps.consumers.forms.widgets import PlainSelect, QuickInputs
 from apps.consumers.models import DigestKind, Outcome
 from apps.consumers.sending.digests import search_digest
 from apps.consumers.viewer import Viewer
 from apps.core import clock
 from apps.core.filters import DayField, UnreadableAddress, midnight
 from apps.core.form_input import PortalForm
+from apps.core.long_select import LongSelect
 from apps.core.reference_field import ReferenceField
 from apps.core.references import RecordKind
 from apps.history.selection import SubmissionFilter
@@ -57,22 +57,19 @@ class SubmissionFilterForm(PortalForm):
     of the portal has written.
     """
 
-    default_renderer = QuickInputs
-
     since = DayField(label=_("From"))
     until = DayField(label=_("To"))
     outcome = forms.ChoiceField(
         label=_("Outcome"),
         required=False,
         choices=[("", _("Any outcome")), *Outcome.choices],
-        widget=PlainSelect,
-        error_messages={"invalid_choice": _("Choose an outcome from the list")},
+        error_messages={"invalid_choice": _("Choose one of the outcomes")},
     )
     person = forms.ChoiceField(
         label=_("Person"),
         required=False,
-        widget=PlainSelect,
-        error_messages={"invalid_choice": _("Choose a person from the list")},
+        widget=LongSelect,
+        error_messages={"invalid_choice": _("Choose one of the people")},
     )
     order = _reference(RecordKind.ORDER, _("Order reference"), _("Enter the reference of an order"))
     consumer = _reference(
@@ -144,11 +141,9 @@ class SubmissionFilterForm(PortalForm):
 class SearchForm(PortalForm):
     """Finds exactly one value of a consumer. It is sent by POST, and what leaves it are keyed digests."""
 
-    default_renderer = QuickInputs
-
-    def __init__(self, values: QueryDict | None = None, *, kept: Mapping[str, str] | None = None) -> None:
-        """``kept``: what was posted before, to be shown again."""
-        typed = {name.removeprefix(f"{SEARCH}-"): value for name, value in (kept or {}).items()}
+    def __init__(self, values: QueryDict | None = None, *, sealed: Mapping[str, str] | None = None) -> None:
+        """``sealed``: the values of a sealed entry."""
+        typed = {name.removeprefix(f"{SEARCH}-"): value for name, value in (sealed or {}).items()}
         super().__init__(values, initial=typed, prefix=SEARCH)
         for kind in DigestKind:
             self.fields[kind.value] = PlainTextField(

@@ -14,7 +14,7 @@ from apps.cdp.errors import CdpError, CdpNotFound, CdpNotSent, CdpRateLimited, C
 from apps.cdp.factory import get_client
 from apps.consumers.permissions import VIEW_VENDOR_RECORDS
 from apps.core.form_errors import form_errors
-from apps.core.form_input import single
+from apps.core.form_input import single_value
 from apps.core.permissions import requires
 from apps.core.requests import actor_of
 from apps.orders import labels, presenters, services
@@ -103,7 +103,7 @@ def order_consumer(request: HttpRequest, ref: str) -> HttpResponse:
 
     Vendor: the order link in a consumer's record does not contain the order's reference (contract 3.3).
     """
-    order_ref = single(request.GET, "order")
+    order_ref = single_value(request.GET, "order")
     client = get_client()
     try:
         found = services.read_order_consumer(ref, actor=actor_of(request), client=client)

@@ -41,6 +41,6 @@ function sentence(left, limit) {
 function addCounter(field) {
   const counter = document.createElement("div");
   counter.className = "form-text counter";
-  (field.closest("[id^='div_']") ?? field.parentElement).append(counter);
+  field.before(counter); // above the control, so that controls side by side stay on one line
   return counter;
 }

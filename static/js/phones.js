@@ -43,7 +43,7 @@ function show(field, readings, spoken = false) {
 }
 
 function echoOf(field) {
-  const parent = field.closest("[id^='div_']") ?? field.parentElement;
+  const parent = field.parentElement;
   const found = parent.querySelector(".phone-echo");
   if (found) return found;
   const echo = document.createElement("div");

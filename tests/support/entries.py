@@ -83,7 +83,7 @@ def identifier_rows(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def read(values: dict[str, str], *providers: str) -> Entry:
     """The entry that the server reads from the form data."""
-    entry = Entry.posted(values, providers)
+    entry = Entry.bound(values, providers)
     entry.is_valid()
     return entry
 
@@ -95,7 +95,7 @@ def messages(values: dict[str, str], *providers: str) -> dict[str, str]:
 
 def sent(values: dict[str, str], *providers: str) -> NewConsumer:
     """The consumer that would be sent. Fails with the errors if the entry is invalid."""
-    entry = Entry.posted(values, providers)
+    entry = Entry.bound(values, providers)
     assert entry.is_valid(), list(entry.errors())
     return entry.to_new_consumer()
 

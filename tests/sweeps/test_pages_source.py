@@ -48,7 +48,9 @@ def test_browser_restores_nothing_into_a_form() -> None:
     seen, wrong = 0, []
     for path in TEMPLATES:
         for form in re.finditer(r"(<form\b[^>]*>)(.*?)</form>", path.read_text(encoding="utf-8"), re.DOTALL):
-            if re.search(r"{% crispy|fields\.html|<input (?!type=\"hidden\")|<select|<textarea", form[2]):
+            if re.search(
+                r"{% crispy|\|crispy|\|as_crispy_field|<input (?!type=\"hidden\")|<select|<textarea", form[2]
+            ):
                 seen += 1
                 if 'autocomplete="off"' not in form[1]:
                     wrong.append(f"{path.name}: {form[1]}")

@@ -6,10 +6,7 @@ import datetime as dt
 from typing import Any, cast
 
 from django import forms
-from django.forms.utils import flatatt
 from django.http import QueryDict
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit import selectors
@@ -18,33 +15,11 @@ from apps.audit.registry import EventOutcome, event_types
 from apps.audit.selectors import LogFilter
 from apps.core.filters import DayField, midnight
 from apps.core.form_input import LineField, PortalForm
+from apps.core.long_select import LongSelect
 from apps.core.reference_field import ReferenceField
 
 _TOO_LONG = {"max_length": _("This is too long: copy it again")}
 _ONE_OF_THEM = {"invalid_choice": _("Choose a person from the list")}
-
-
-class LongSelect(forms.Select):
-    """A select with many choices and no groups, rendered without a template.
-
-    Django renders a template per choice, which took a quarter of the page's time.
-    """
-
-    def render(
-        self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
-    ) -> SafeString:
-        """Render the same HTML as Django's select."""
-        chosen = set(self.format_value(value))
-        options = format_html_join(
-            "",
-            '<option value="{}"{}>{}</option>',
-            (
-                (key, SafeString(" selected") if str(key) in chosen else "", label)
-                for key, label in self.choices
-            ),
-        )
-        attributes = flatatt(self.build_attrs(self.attrs, {"name": name, **(attrs or {})}))
-        return format_html("<select{}>{}</select>", attributes, options)
 
 
 class LogFilterForm(PortalForm):

@@ -1,11 +1,11 @@
-"""The part of the form that is about one consumer and has no rows."""
+"""The form of one consumer, without the lists of rows."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from crispy_forms.helper import FormHelper
-from crispy_forms.layout import Field, Layout
+from crispy_forms.layout import HTML, Column, Fieldset, Layout, Row
 from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
@@ -19,11 +19,10 @@ from apps.consumers.forms.fields import (
     PersonNameField,
     PlainTextField,
 )
-from apps.consumers.forms.layout import Group, Part, SideBySide, Suggestions
-from apps.consumers.forms.widgets import PlainChoices, PlainSelect, QuickInputs
 from apps.core.form_input import PortalForm
+from apps.core.long_select import FlatChoices, LongSelect
 
-# What to say when a field that the house requires is empty.
+# The error of an empty field that the settings require.
 MISSING = {
     "order_ref": _("Enter the order reference"),
     "title": _("Choose the title"),
@@ -46,9 +45,7 @@ def required_fields() -> frozenset[str]:
 
 
 class ConsumerForm(PortalForm):
-    """Everything about the consumer but the three lists."""
-
-    default_renderer = QuickInputs
+    """The fields of the consumer that are not in one of the three lists."""
 
     token = forms.UUIDField(widget=forms.HiddenInput)
     order_ref = OrderReferenceField(
@@ -60,9 +57,9 @@ class ConsumerForm(PortalForm):
     title = forms.ChoiceField(
         label=_("Title"),
         required=False,
-        choices=PlainChoices(value_lists.title_choices),
-        widget=PlainSelect,
-        error_messages={"invalid_choice": _("Choose a title from the list")},
+        choices=FlatChoices(value_lists.title_choices),
+        widget=LongSelect,
+        error_messages={"invalid_choice": _("Choose a title of the list")},
     )
     first_name = PersonNameField(
         label=_("First name"), max_length=100, too_long=_("The first name has at most 100 characters")
@@ -97,9 +94,9 @@ class ConsumerForm(PortalForm):
     country = forms.ChoiceField(
         label=_("Country"),
         required=False,
-        choices=PlainChoices(value_lists.country_choices),
-        widget=PlainSelect,
-        error_messages={"invalid_choice": _("Choose a country from the list")},
+        choices=FlatChoices(value_lists.country_choices),
+        widget=LongSelect,
+        error_messages={"invalid_choice": _("Choose a country of the list")},
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -126,29 +123,32 @@ class ConsumerForm(PortalForm):
 
 
 _LAYOUT = Layout(
-    Group(_("Order"), "order_ref"),
-    Group(
+    Fieldset(_("Order"), "order_ref", css_class="group"),
+    Fieldset(
         _("Person"),
         "title",
-        SideBySide("first_name", "last_name"),
-        Field("gender", template="consumers/radios.html"),
+        Row(Column("first_name"), Column("last_name")),
+        "gender",
         "date_of_birth",
+        css_class="group",
     ),
-    Group(_("Contact"), Part("consumers/emails_list.html"), Part("consumers/phone_numbers_list.html")),
-    Group(
+    Fieldset(
+        _("Contact"),
+        HTML('{% include "consumers/emails_list.html" %}'),
+        HTML('{% include "consumers/phone_numbers_list.html" %}'),
+        css_class="group",
+    ),
+    Fieldset(
         _("Document"),
-        SideBySide("nationality", "passport_number"),
+        Row(Column("nationality"), Column("passport_number")),
         "country",
-        Suggestions("nationalities", value_lists.nationalities),
+        css_class="group",
     ),
-    Group(_("Identifiers"), Part("consumers/identifiers_list.html")),
+    Fieldset(_("Identifiers"), HTML('{% include "consumers/identifiers_list.html" %}'), css_class="group"),
 )
 
 
 def _helper() -> FormHelper:
     helper = FormHelper()
-    helper.form_tag = False
-    helper.disable_csrf = True  # the template has one token for form and lists together
-    helper.field_template = "consumers/field.html"
     helper.layout = _LAYOUT
     return helper

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from crispy_forms.helper import FormHelper
 from django.utils.translation import gettext_lazy as _
 
 from apps.consumers.forms.fields import PlainTextField
@@ -29,12 +28,6 @@ class RuleForm(PortalForm):
         too_long=_("The provider has at most 100 characters"),
         help_text=_("Exactly as in Sitecore CDP"),
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.helper = FormHelper()
-        self.helper.form_tag = False
-        self.helper.disable_csrf = True
 
     def clean(self) -> dict[str, Any]:
         super().clean()

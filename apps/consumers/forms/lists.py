@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.cdp.consumers import Identifier
 from apps.consumers.forms.fields import EmailListField, PhoneListField, PlainTextField
-from apps.consumers.forms.widgets import PlainSelect, QuickInputs
 from apps.core.form_input import PortalForm
+from apps.core.long_select import LongSelect
 from apps.core.text import same_key
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class RowList(_FormSet):
         if "provider" in form.fields and self.providers:
             # A row's own provider whose rule was removed since it was typed stays on the page, too.
             choices = [("", _("Choose a provider")), *((name, name) for name in self.providers)]
-            form.fields["provider"].widget = PlainSelect(choices=choices)
+            form.fields["provider"].widget = LongSelect(choices=choices)
 
     @staticmethod
     def comparable(value: Any) -> Any:
@@ -179,7 +179,7 @@ def _factory(row: type[forms.Form], base: type[RowList], limit: int) -> type[Row
     # Django would cut off what is beyond its maximum; the entry is refused before that.
     most = 2 * limit
     return formset_factory(  # type: ignore[return-value]
-        row, formset=base, extra=0, max_num=most, absolute_max=most, renderer=QuickInputs()
+        row, formset=base, extra=0, max_num=most, absolute_max=most
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from crispy_forms.helper import FormHelper
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
@@ -45,7 +44,7 @@ class ResolutionForm(PortalForm):
         *,
         initial: Mapping[str, str] | None = None,
     ) -> None:
-        """``initial`` holds posted names and values, as an entry that was kept has them."""
+        """``initial`` holds posted names and values, such as those of a sealed entry."""
         prefix = self.outcome.value
         values = {name.removeprefix(f"{prefix}-"): value for name, value in (initial or {}).items()}
         super().__init__(data, prefix=prefix, initial=values)
@@ -55,9 +54,6 @@ class ResolutionForm(PortalForm):
             ("", _("Choose a reason")),
             *((reason.value, reason.label) for reason in self.reasons),
         ]
-        self.helper = FormHelper()
-        self.helper.form_tag = False
-        self.helper.disable_csrf = True
 
     def clean(self) -> dict[str, Any]:
         super().clean()
@@ -116,6 +112,19 @@ class MarkAsNotCreatedForm(ResolutionForm):
 
     outcome = Outcome.NOT_CREATED
     reasons = (ResolutionReason.NOT_SEEN_IN_CDP, ResolutionReason.VENDOR_CONFIRMED, ResolutionReason.OTHER)
+
+
+class ComparedForm(PortalForm):
+    """Confirms a consumer that the portal could not read: the supervisor compared it in Sitecore CDP."""
+
+    prefix = Outcome.CREATED.value  # as the fields of the form that it confirms
+    use_required_attribute = False
+
+    compared = forms.BooleanField(
+        label=_("I compared it in Sitecore CDP myself"),
+        error_messages={"required": _("Confirm that you compared it in Sitecore CDP")},
+        widget=forms.CheckboxInput(attrs={"value": "yes"}),
+    )
 
 
 RESOLUTION_FORMS: dict[str, type[ResolutionForm]] = {

@@ -1,4 +1,4 @@
-"""The form of the main job."""
+"""New order consumer: show the form, read what was posted, submit it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,12 @@ from django.views.decorators.http import require_http_methods
 from apps.cdp.errors import ErrorCode
 from apps.cdp.factory import get_client
 from apps.cdp.fields import NAME_OF_VENDOR_NAME
-from apps.consumers import labels, recording, selectors
+from apps.consumers import labels, recording, selectors, value_lists
+from apps.consumers.forms.blank import blank_fields
 from apps.consumers.forms.consumer import required_fields
-from apps.consumers.forms.entry import (
-    Entry,
-    is_complete,
-    values_of,
-    with_row_added,
-    with_row_removed,
-)
-from apps.consumers.forms.lists import LISTS
+from apps.consumers.forms.entry import Entry
+from apps.consumers.forms.flat_values import values_of
+from apps.consumers.forms.posted import PostedEntry, PostedKind
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER
 from apps.consumers.presenters import receipts
@@ -36,34 +32,40 @@ from apps.consumers.viewer import Viewer
 from apps.core import sealed_entries
 from apps.core.actor import Actor
 from apps.core.context_processors import environment_label
-from apps.core.form_input import doubled, single
+from apps.core.form_input import single_value
+from apps.core.long_select import suggestions
 from apps.core.permissions import requires
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import actor_of, support_code
 
 logger = logging.getLogger(__name__)
 
-# Seconds beyond the call's total limit after which the script stops to wait for the answer to a send.
+# Seconds beyond the call's total limit after which the script stops waiting for the answer to a send.
 ANSWER_MARGIN = 30
 
 
 @requires(CREATE_ORDER_CONSUMER)
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
-    """New order consumer: the empty form, or filled from an earlier try (``?from=``) or an order."""
+    """Show the form, or take what was posted.
+
+    The form is empty, or filled from an earlier submission (``?from=``), an order (``?order=``) or a sealed
+    entry of this person.
+    """
     if request.method == "POST":
-        return _posted(request)
-    earlier = _earlier_try(request)
-    kept = sealed_entries.unseal(request)
-    if kept is not None:
-        # The same token: an earlier send of this form, whose answer was lost, is recognised by it.
-        entry = Entry.typed(kept, selectors.providers(), token=_token_of(kept))
-        return _page(request, entry, earlier=earlier, kept=True)
+        return _answer_post(request)
+    earlier = _earlier_submission(request)
+    sealed = sealed_entries.unseal(request)
+    if sealed is not None:
+        # The same token: if this form was sent before and its answer was lost, the submission is found by it.
+        entry = Entry.unbound(sealed, selectors.providers(), token=_token_of(sealed))
+        return _page(request, entry, earlier=earlier, was_sealed=True)
     if earlier is None:
-        entry = Entry.typed(values_of(single(request.GET, "order"), None), selectors.providers())
-        return _page(request, entry)
+        order_ref, providers = single_value(request.GET, "order"), selectors.providers()
+        blank = "" if order_ref else blank_fields(providers)
+        return _page(request, Entry.unbound(values_of(order_ref, None), providers), blank_fields=blank)
     recording.record_viewed(earlier, actor_of(request))
-    return _page(request, _entry_of_earlier_try(earlier), earlier=earlier)
+    return _page(request, _entry_of(earlier), earlier=earlier)
 
 
 def _token_of(values: Mapping[str, str]) -> uuid.UUID | None:
@@ -73,34 +75,28 @@ def _token_of(values: Mapping[str, str]) -> uuid.UUID | None:
         return None
 
 
-def _posted(request: HttpRequest) -> HttpResponse:
-    actor = actor_of(request)  # first: the page that tells of a lost database shows the person's roles
+def _answer_post(request: HttpRequest) -> HttpResponse:
+    actor = actor_of(request)  # first: the page about a lost database shows the person's roles
     try:
-        earlier, providers = _earlier_try(request), selectors.providers()
+        earlier, providers = _earlier_submission(request), selectors.providers()
     except storing.DATABASE_LOST:
         logger.exception("form_not_read")
-        return _not_written(request, Entry.posted(request.POST, ()))
-    twice = doubled(request.POST)
-    rearranged = None if twice else _rearranged(request.POST)
-    if rearranged is not None:
-        return _page(request, Entry.typed(rearranged, providers), earlier=earlier)
-    entry = Entry.posted(request.POST, providers)
-    damage = ""
-    if not is_complete(request.POST):
-        damage = "missing"
-    elif twice - entry.shown_names():  # the others are told at their fields
-        damage = "doubled"
-    elif "token" in entry.form.errors:
-        damage = "missing"
-    if damage:
-        return _page(request, Entry.typed(request.POST, providers), earlier=earlier, damage=damage)
-    if not entry.is_valid():
-        return _page(request, entry, earlier=earlier)
-    return _sent(request, entry, earlier, actor)
+        return _not_written(request, Entry.bound(request.POST, ()))
+    posted = PostedEntry.read(request.POST, providers)
+    match posted.kind:
+        case PostedKind.ROWS_CHANGED | PostedKind.INVALID:
+            return _page(request, posted.entry, earlier=earlier)
+        case PostedKind.INCOMPLETE | PostedKind.CONFLICTING:
+            return _page(request, posted.entry, earlier=earlier, damage=posted.kind.value)
+        case PostedKind.VALID:
+            return _submit(request, posted, earlier, actor)
 
 
-def _sent(request: HttpRequest, entry: Entry, earlier: Submission | None, actor: Actor) -> HttpResponse:
-    """One call of the service, and the page of what came of it."""
+def _submit(
+    request: HttpRequest, posted: PostedEntry, earlier: Submission | None, actor: Actor
+) -> HttpResponse:
+    """Call the service once and answer with its result."""
+    entry = posted.entry
     try:
         submission = submit.submit(
             order_ref=entry.order_ref,
@@ -108,7 +104,7 @@ def _sent(request: HttpRequest, entry: Entry, earlier: Submission | None, actor:
             token=entry.token,
             actor=actor,
             client=get_client(),
-            accepted=frozenset(request.POST.get("accepted", "").split()),
+            accepted=frozenset(posted.accepted.split()),
             normalised=entry.normalised(),
             resubmission_of=earlier,
         )
@@ -121,12 +117,12 @@ def _sent(request: HttpRequest, entry: Entry, earlier: Submission | None, actor:
     except submit.IdenticalOpen as stop:
         return _page(request, entry, earlier=earlier, identical=_shown(request, stop.submission))
     except submit.TokenUsed as stop:
-        # The back button, then the next person: nothing is sent, nothing typed is lost.
-        entry = Entry.typed(request.POST, entry.providers)
+        # The back button, then the next person: nothing is sent, and what was typed stays.
+        entry = posted.with_new_token()
         return _page(request, entry, earlier=earlier, used=_shown(request, stop.submission))
     except submit.Busy:
-        accepted = single(request.POST, "accepted")  # what was said once need not be said again
-        return _page(request, entry, status=HTTPStatus.SERVICE_UNAVAILABLE, busy=True, accepted=accepted)
+        unavailable = HTTPStatus.SERVICE_UNAVAILABLE  # the next try need not show the same warnings again
+        return _page(request, entry, status=unavailable, busy=True, accepted=posted.accepted)
     except submit.NotWritten:
         return _not_written(request, entry, earlier=earlier)
     except storing.OutcomeNotStored as failure:
@@ -149,6 +145,7 @@ def _page(
             "errors": errors,
             "entry_of": sealed_entries.author_token(request),
             "required_fields": required_fields(),
+            "nationality_suggestions": suggestions(value_lists.nationalities()),
             "seconds_to_wait": round(settings.CDP_TOTAL_TIMEOUT) + ANSWER_MARGIN,
             "earlier_headline": labels.headline(Outcome(earlier.outcome)) if earlier else "",
             "earlier_reason": labels.reason(earlier) if earlier else "",
@@ -159,16 +156,16 @@ def _page(
 
 
 def _not_written(request: HttpRequest, entry: Entry, *, earlier: Submission | None = None) -> HttpResponse:
-    """The form as it was sent, with the same token, when the record before the send could not be written.
+    """The form as it was sent, with the same token: the record before the send could not be written.
 
-    The page asks the database for nothing: person, permissions and session have been read.
+    The page reads nothing from the database: person, permissions and session are loaded already.
     """
     unavailable = HTTPStatus.SERVICE_UNAVAILABLE
     return _page(request, entry, status=unavailable, earlier=earlier, not_written=True)
 
 
 def _not_stored(request: HttpRequest, failure: storing.OutcomeNotStored) -> HttpResponse:
-    """The truth for the person who waits, from a page that asks the database for nothing."""
+    """The outcome that could not be stored, on a page that reads nothing from the database."""
     page = render_to_string(
         "consumers/not_stored.html",
         {
@@ -184,19 +181,9 @@ def _not_stored(request: HttpRequest, failure: storing.OutcomeNotStored) -> Http
     return HttpResponse(page, status=HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-def _rearranged(values: Mapping[str, str]) -> dict[str, str] | None:
-    """The values after a press on Add or Remove without script; None when neither was pressed."""
-    if values.get("add") in LISTS:
-        return with_row_added(values, values["add"])
-    prefix, _dash, index = values.get("remove", "").rpartition("-")
-    if prefix in LISTS and index.isdecimal() and len(index) < 6:
-        return with_row_removed(values, prefix, int(index))
-    return None
-
-
-def _earlier_try(request: HttpRequest) -> Submission | None:
-    """The submission that ``?from=`` names: one that this person may see and that may be sent again."""
-    named = single(request.GET, "from")
+def _earlier_submission(request: HttpRequest) -> Submission | None:
+    """The submission that ``?from=`` names. Raises ``Http404`` if this person may not see or correct it."""
+    named = single_value(request.GET, "from")
     if not named:
         return None
     try:
@@ -209,11 +196,12 @@ def _earlier_try(request: HttpRequest) -> Submission | None:
     return submission
 
 
-def _entry_of_earlier_try(earlier: Submission) -> Entry:
+def _entry_of(earlier: Submission) -> Entry:
+    """The entry of an earlier submission, with the vendor's errors at their fields."""
     values = values_of(earlier.order_ref, earlier.consumer)
     if earlier.error_code not in (ErrorCode.INVALID, ErrorCode.NOT_FOUND):
-        return Entry.typed(values, selectors.providers())
-    entry = Entry.posted(values, selectors.providers())
+        return Entry.unbound(values, selectors.providers())
+    entry = Entry.bound(values, selectors.providers())
     entry.is_valid()
     if earlier.error_code == ErrorCode.NOT_FOUND:
         entry.add_error("order_ref", labels.order_not_found(earlier))
@@ -233,7 +221,7 @@ def _may_open(request: HttpRequest, submission: Submission | None) -> bool:
 
 
 def _shown(request: HttpRequest, submission: Submission) -> dict[str, Any]:
-    """An earlier submission for the page: a link where the reader may open it."""
+    """An earlier submission for the page, and whether the reader may open its receipt."""
     return {
         "submission": submission,
         "may_open": _may_open(request, submission),

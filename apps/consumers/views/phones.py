@@ -8,7 +8,7 @@ from django.views.decorators.http import require_POST
 from apps.consumers import labels, phones
 from apps.consumers.forms.fields import PhoneListField, split_numbers
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER
-from apps.core.form_input import single
+from apps.core.form_input import single_value
 from apps.core.permissions import requires
 
 MAX_LENGTH = 1000  # characters, the limit of the field
@@ -21,7 +21,7 @@ def phone_reading(request: HttpRequest) -> JsonResponse:
 
     A POST, so that no number appears in a URL. Nothing is stored or sent to the vendor.
     """
-    typed = single(request.POST, "number")[:MAX_LENGTH]
+    typed = single_value(request.POST, "number")[:MAX_LENGTH]
     numbers = [(number, phones.read(number)) for number in split_numbers(PhoneListField.visible(typed))]
     readings = [
         {"text": labels.phone_reading(number, reading), "read": reading.fault is None}

@@ -14,6 +14,7 @@ from apps.cdp.factory import get_client
 from apps.consumers import recording, selectors
 from apps.consumers.forms.resolution import (
     RESOLUTION_FORMS,
+    ComparedForm,
     ResolutionForm,
     allowed_resolution_forms,
     resolution_forms,
@@ -26,8 +27,8 @@ from apps.consumers.reconciliation.evidence import Evidence
 from apps.consumers.viewer import Viewer
 from apps.consumers.views.submissions import find, lost_page, receipt_page, typed_before
 from apps.core import sealed_entries
-from apps.core.form_errors import FieldError
-from apps.core.form_input import single
+from apps.core.form_errors import form_errors
+from apps.core.form_input import single_value
 from apps.core.permissions import requires
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.references import same_reference
@@ -53,18 +54,18 @@ def resolve(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 
 
 def _process_post(request: HttpRequest, submission: Submission) -> HttpResponse:
-    chosen = RESOLUTION_FORMS.get(single(request.POST, "outcome"))
+    chosen = RESOLUTION_FORMS.get(single_value(request.POST, "outcome"))
     if chosen is None:
         raise Http404
     form = chosen(submission, request.POST)
-    as_seen = single(request.POST, "seen") == resolution.version_of(submission)
+    as_seen = single_value(request.POST, "seen") == resolution.version_of(submission)
     if not as_seen or not resolution.can_be_resolved(submission):
         return _too_late_page(request, submission, form)
     if chosen not in allowed_resolution_forms(submission):
         raise Http404
-    step = single(request.POST, "step")
+    step = single_value(request.POST, "step")
     if step == CHANGE:
-        typed = {name: single(request.POST, name) for name in request.POST}
+        typed = {name: single_value(request.POST, name) for name in request.POST}
         return _forms_page(request, submission, resolution_forms(submission, typed))
     if not form.is_valid():
         return _error_page(request, submission, form)
@@ -72,13 +73,14 @@ def _process_post(request: HttpRequest, submission: Submission) -> HttpResponse:
         return _resolve(request, submission, form, None)
     if selectors.submissions_with_reference(form.cleaned_data["consumer_ref"], besides=submission):
         return _claimed_page(request, submission, form)
-    sealed = single(request.POST, "created-evidence")
+    sealed = single_value(request.POST, "created-evidence")
     reference = form.cleaned_data["consumer_ref"]
     shown = evidence.unseal(sealed, submission, reference, actor_of(request)) if step == CONFIRM else None
     if shown is None:
         return _read_consumer(request, submission, form)
-    if shown.consumer is None and not single(request.POST, "created-compared"):
-        return _confirmation_page(request, submission, form, shown, requires_comparison=True)
+    compared = ComparedForm(request.POST)
+    if shown.consumer is None and not compared.is_valid():
+        return _confirmation_page(request, submission, form, shown, compared)
     return _resolve(request, submission, form, shown)
 
 
@@ -104,19 +106,20 @@ def _confirmation_page(
     submission: Submission,
     form: ResolutionForm,
     read: Evidence,
-    *,
-    requires_comparison: bool = False,
+    compared: ComparedForm | None = None,
 ) -> HttpResponse:
     actor = actor_of(request)
     sealed = evidence.seal(read, submission, actor)
     viewer = Viewer.of(request.user)
     page = resolutions.confirmation_page(submission, read, form, sealed=sealed, viewer=viewer)
-    errors = []
-    if requires_comparison:
-        message = _("Confirm that you compared it in Sitecore CDP")
-        errors.append(FieldError("#id_created-compared", message))
+    errors = form_errors(compared) if compared else []
     recording.record_viewed(submission, actor)
-    context = {"page": page, "errors": errors, "entry_of": sealed_entries.author_token(request)}
+    context = {
+        "page": page,
+        "errors": errors,
+        "compared_form": compared or ComparedForm(),
+        "entry_of": sealed_entries.author_token(request),
+    }
     return render(request, "consumers/resolve_confirm.html", context)
 
 

@@ -6,9 +6,8 @@ import datetime as dt
 from functools import lru_cache
 from typing import Any
 
-from django import forms, template
+from django import template
 from django.conf import settings
-from django.forms.boundfield import BoundField
 from django.template.context import Context
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
@@ -36,23 +35,6 @@ def day(value: dt.date | None) -> str:
     if isinstance(value, dt.datetime):
         value = timezone.localtime(value)
     return date_format(value, DAY)
-
-
-@register.filter
-def warnings(field: BoundField) -> list[str]:
-    """The warnings at a field. A template that looks for the attribute takes long where there is none."""
-    return vars(field).get("warnings", [])  # type: ignore[no-any-return]
-
-
-@register.filter
-def control(field: BoundField) -> SafeString:
-    """The control of a field, with Bootstrap's classes, described by its hint, errors and warnings."""
-    classes = "form-select" if isinstance(field.field.widget, forms.Select) else "form-control"
-    attrs: dict[str, str | bool] = {"class": f"{classes} is-invalid" if field.errors else classes}
-    if warnings(field):
-        described_by = field.field.widget.attrs.get("aria-describedby") or field.aria_describedby or ""
-        attrs["aria-describedby"] = f"{described_by} {field.auto_id}_warning".strip()
-    return field.as_widget(attrs=attrs)
 
 
 @register.simple_tag

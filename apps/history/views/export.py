@@ -148,9 +148,9 @@ def file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
 
 
 def _to_begin_with(request: HttpRequest) -> dict[str, str]:
-    kept = sealed_entries.unseal(request)
-    if kept is not None:
-        return kept
+    sealed = sealed_entries.unseal(request)
+    if sealed is not None:
+        return sealed
     return values_of(services.last_of(str(request.user.pk)), time_zone=timezone.get_current_timezone_name())
 
 

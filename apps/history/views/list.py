@@ -46,7 +46,7 @@ def submissions(request: HttpRequest) -> HttpResponse:
             search.add_error(None, person_limits.refusal(person_limits.Act.SEARCH))
             status = HTTPStatus.TOO_MANY_REQUESTS
     else:
-        search = SearchForm(kept=sealed_entries.unseal(request))
+        search = SearchForm(sealed=sealed_entries.unseal(request))
     position = keyset.read_position(request.GET, selectors.NEWEST_BY)
     form, viewer = filter_form(request), Viewer.of(request.user)
     context: dict[str, Any] = {

@@ -18,10 +18,10 @@ from apps.consumers import value_lists
 from apps.consumers.demonyms import DEMONYMS
 from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.forms.consumer import MISSING, ConsumerForm
-from apps.consumers.forms.entry import (
-    Entry,
-    is_complete,
-    typed_rows,
+from apps.consumers.forms.entry import Entry
+from apps.consumers.forms.flat_values import (
+    counts_every_row,
+    rows_of,
     values_of,
     with_row_added,
     with_row_removed,
@@ -67,7 +67,7 @@ def test_gender_is_sent_as_the_vendors_value(value: str, words: str) -> None:
 
 
 def test_not_given_is_preselected_and_sends_no_gender() -> None:
-    form = Entry.typed(values_of("", None), ()).form
+    form = Entry.unbound(values_of("", None), ()).form
     assert form["gender"].value() == ""
     assert str(dict(form.fields["gender"].choices)[""]) == "Not given"  # type: ignore[attr-defined]  # a choice
     assert "gender" not in sent(posted(clean(), gender="")).to_json()
@@ -184,7 +184,7 @@ def test_list_is_required_exactly_when_the_setting_names_it(
 
 def test_optional_field_is_marked_and_a_required_one_is_not(settings: Settings) -> None:
     settings.REQUIRED_FIELDS = ["last_name", "date_of_birth"]
-    fields = Entry.typed(values_of("", None), ()).form.fields
+    fields = Entry.unbound(values_of("", None), ()).form.fields
     labels = {name: str(field.label) for name, field in fields.items() if name != "token"}
     assert {name for name, label in labels.items() if label.endswith(" (optional)")} == set(labels) - {
         "order_ref",
@@ -360,17 +360,17 @@ def _provider_choices(entry: Entry, index: int) -> list[str] | None:
 
 
 def test_providers_of_the_rules_are_offered_in_their_order() -> None:
-    entry = Entry.typed(posted(clean()), ("ProfileSystem", "email"))
+    entry = Entry.unbound(posted(clean()), ("ProfileSystem", "email"))
     assert _provider_choices(entry, 0) == ["", "ProfileSystem", "email"]
 
 
 def test_without_a_rule_the_provider_is_free_text() -> None:
     values = posted(clean(), **identifier_rows([("Anything at all", "1")]))
-    assert _provider_choices(Entry.typed(values, ()), 0) is None
+    assert _provider_choices(Entry.unbound(values, ()), 0) is None
     assert sent(values).identifiers == (Identifier("Anything at all", "1"),)
 
 
-@pytest.mark.parametrize("make", [Entry.typed, Entry.posted])
+@pytest.mark.parametrize("make", [Entry.unbound, Entry.bound])
 def test_provider_whose_rule_was_removed_stays_selected(
     make: Callable[[dict[str, str], tuple[str, ...]], Entry],
 ) -> None:
@@ -387,9 +387,9 @@ def test_provider_whose_rule_was_removed_stays_selected(
 def test_additional_row_changes_nothing_else(prefix: str) -> None:
     values = posted(FULL)
     after = with_row_added(values, prefix)
-    assert typed_rows(after, prefix) == [
-        *typed_rows(values, prefix),
-        dict.fromkeys(typed_rows(values, prefix)[0], ""),
+    assert rows_of(after, prefix) == [
+        *rows_of(values, prefix),
+        dict.fromkeys(rows_of(values, prefix)[0], ""),
     ]
     assert {k: v for k, v in after.items() if not k.startswith(prefix)} == {
         k: v for k, v in values.items() if not k.startswith(prefix)
@@ -401,34 +401,34 @@ def test_additional_row_changes_nothing_else(prefix: str) -> None:
 def test_removed_row_closes_the_gap(prefix: str, index: int) -> None:
     values = posted(FULL)
     after = with_row_removed(values, prefix, index)
-    assert typed_rows(after, prefix) == [typed_rows(values, prefix)[1 - index]]
+    assert rows_of(after, prefix) == [rows_of(values, prefix)[1 - index]]
 
 
 @pytest.mark.parametrize("total", ["", "many", "-3", "1e3", "0"])
 def test_row_is_found_by_its_name_whatever_the_count(total: str) -> None:
     values = {"emails-TOTAL_FORMS": total, "emails-1-value": "x"}
-    assert typed_rows(values, "emails") == [{"value": ""}, {"value": "x"}]
-    assert not is_complete({**posted(FULL), **values})
-    assert is_complete(posted(FULL))
+    assert rows_of(values, "emails") == [{"value": ""}, {"value": "x"}]
+    assert not counts_every_row({**posted(FULL), **values})
+    assert counts_every_row(posted(FULL))
 
 
 @pytest.mark.parametrize("total", ["41", "99999", "9" * 5000])
 def test_count_beyond_twice_the_limit_is_ignored(total: str) -> None:
     values = {"emails-TOTAL_FORMS": total, "emails-1-value": "x"}
-    assert typed_rows(values, "emails") == [{"value": ""}, {"value": "x"}]
-    assert not is_complete({**posted(FULL), **values})
-    assert len(typed_rows({"emails-TOTAL_FORMS": "40"}, "emails")) == 40
+    assert rows_of(values, "emails") == [{"value": ""}, {"value": "x"}]
+    assert not counts_every_row({**posted(FULL), **values})
+    assert len(rows_of({"emails-TOTAL_FORMS": "40"}, "emails")) == 40
 
 
 @pytest.mark.parametrize("index", ["40", "99999", "999999", "9" * 5000])
 def test_row_beyond_twice_the_limit_is_refused_and_never_dropped(index: str) -> None:
     values = {"emails-TOTAL_FORMS": "1", f"emails-{index}-value": "x"}
     with pytest.raises(TooManyFieldsSent):
-        typed_rows(values, "emails")
+        rows_of(values, "emails")
     with pytest.raises(TooManyFieldsSent):
-        Entry.typed(values, ())
+        Entry.unbound(values, ())
     with pytest.raises(TooManyFieldsSent):
-        is_complete({**posted(FULL), **values})
+        counts_every_row({**posted(FULL), **values})
 
 
 # --- Filled from an earlier submission ------------------------------------------------------------
@@ -444,7 +444,7 @@ def test_sent_values_pass_the_form_again_unchanged(consumer: object, order: str,
 
 def test_each_page_has_its_own_token() -> None:
     values = posted(FULL)
-    one, other = (Entry.typed(values, ()).form["token"].value() for _ in range(2))
+    one, other = (Entry.unbound(values, ()).form["token"].value() for _ in range(2))
     assert len({one, other, values["token"]}) == 3
 
 

@@ -14,13 +14,13 @@ from django.http import QueryDict
 
 from apps.core.form_input import (
     ARRIVED_TWICE,
+    ConflictingValues,
     LineField,
     LinesField,
-    NamedTwice,
     NameField,
     PortalForm,
-    doubled,
-    single,
+    conflicting_names,
+    single_value,
 )
 
 LINE_SEPARATORS = ["\u2028", "\u2029"]
@@ -100,15 +100,15 @@ def test_forms_are_found() -> None:
 # --- A single value in an address -----------------------------------------------------------------
 def test_single_value_is_returned_and_a_missing_one_is_empty() -> None:
     values = QueryDict("a=1&b=2&b=2&c=+x+")
-    assert [single(values, name) for name in "abcd"] == ["1", "2", " x ", ""]
-    assert doubled(values) == frozenset()
+    assert [single_value(values, name) for name in "abcd"] == ["1", "2", " x ", ""]
+    assert conflicting_names(values) == frozenset()
 
 
 def test_two_values_are_refused_without_quoting_them() -> None:
     values = QueryDict("secret=1&secret=2")
-    assert doubled(values) == {"secret"}
-    with pytest.raises(NamedTwice) as refused:
-        single(values, "secret")
+    assert conflicting_names(values) == {"secret"}
+    with pytest.raises(ConflictingValues) as refused:
+        single_value(values, "secret")
     assert str(refused.value) == ""
 
 

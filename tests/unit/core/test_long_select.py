@@ -1,3 +1,5 @@
+"""Selects with many options, and suggestions."""
+
 from __future__ import annotations
 
 from html.parser import HTMLParser
@@ -5,9 +7,8 @@ from typing import Any
 
 import pytest
 from django import forms
-from django.forms.renderers import DjangoTemplates
 
-from apps.consumers.forms.widgets import PlainChoices, PlainSelect, QuickInputs
+from apps.core.long_select import FlatChoices, LongSelect, suggestions
 
 HOSTILE = """"><script>alert('1')</script>&amp;"""
 
@@ -28,38 +29,42 @@ class Tags(HTMLParser):
             self.read.append(data.strip())
 
 
-@pytest.mark.parametrize("widget", [forms.TextInput, forms.HiddenInput])
-@pytest.mark.parametrize("value", ["Aoife", "", None, HOSTILE, 7])
-@pytest.mark.parametrize(
-    "attrs",
-    [{}, {"id": "id_x", "aria-invalid": "true", "required": True, "disabled": False, "title": HOSTILE}],
-)
-def test_input_renders_like_djangos(widget: type[forms.TextInput], value: Any, attrs: dict[str, Any]) -> None:
-    quick = widget(attrs={"maxlength": 9}).render("x", value, attrs, renderer=QuickInputs())
-    assert (
-        Tags(quick).read
-        == Tags(widget(attrs={"maxlength": 9}).render("x", value, attrs, DjangoTemplates())).read
-    )
-
-
 @pytest.mark.parametrize("value", ["", None, "b", HOSTILE])
 def test_select_renders_like_djangos(value: str | None) -> None:
     choices = [("", "None"), ("a", "A"), ("b", HOSTILE), (HOSTILE, "C")]
     attrs = {"id": "id_x", "title": HOSTILE}
     django_s = forms.Select(choices=choices).render("x", value, attrs)
-    assert Tags(PlainSelect(choices=choices).render("x", value, attrs)).read == Tags(django_s).read
+    assert Tags(LongSelect(choices=choices).render("x", value, attrs)).read == Tags(django_s).read
 
 
 def test_invalid_choice_stays_on_its_own_page_only() -> None:
-    select = PlainSelect(choices=[("", "None"), ("a", "A")])
+    select = LongSelect(choices=[("", "None"), ("a", "A")])
     shown = Tags(select.render("x", HOSTILE)).read
     assert shown[-2:] == [("option", {"value": HOSTILE, "selected": None}), HOSTILE]
     assert HOSTILE not in Tags(select.render("x", "a")).read
 
 
+def test_of_several_labels_of_one_value_the_shortest_is_selected() -> None:
+    select = LongSelect(choices=[("GB", "UK (United Kingdom)"), ("GB", "United Kingdom")])
+    assert Tags(select.render("x", "GB")).read == [
+        ("select", {"name": "x"}),
+        ("option", {"value": "GB"}),
+        "UK (United Kingdom)",
+        ("option", {"value": "GB", "selected": None}),
+        "United Kingdom",
+    ]
+
+
+def test_suggestions_are_escaped() -> None:
+    assert Tags(suggestions(("Irish", HOSTILE))).read == [
+        ("option", {"value": "Irish"}),
+        ("option", {"value": HOSTILE}),
+    ]
+
+
 def test_choices_are_computed_for_each_form() -> None:
     offered = [("a", "A")]
-    field = forms.ChoiceField(choices=PlainChoices(lambda: offered))
+    field = forms.ChoiceField(choices=FlatChoices(lambda: offered))
     offered = [("b", "B")]
     assert field.clean("b") == "b"
     with pytest.raises(forms.ValidationError):

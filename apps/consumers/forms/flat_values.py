@@ -1,0 +1,98 @@
+"""An entry as flat names and texts, as a browser posts them, and the rows of its lists among them."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping
+
+from django.core.exceptions import TooManyFieldsSent
+from django.utils.formats import date_format
+
+from apps.cdp.consumers import NewConsumer
+from apps.consumers.forms.lists import LISTS
+
+_SINGLE_FIELDS = (
+    "title",
+    "first_name",
+    "last_name",
+    "gender",
+    "nationality",
+    "passport_number",
+    "country",
+)
+
+
+def values_of(order_ref: str, consumer: NewConsumer | None) -> dict[str, str]:
+    """What a browser would post for this order and consumer, with a new token. None: an empty form."""
+    values = {"order_ref": order_ref, "token": str(uuid.uuid4())}
+    if consumer is None:
+        consumer = NewConsumer(first_name="", last_name="")
+    values |= {name: getattr(consumer, name) for name in _SINGLE_FIELDS}
+    born = consumer.date_of_birth
+    values["date_of_birth"] = date_format(born, "j F Y") if born else ""
+    values = with_rows(values, "emails", [{"value": email} for email in consumer.emails])
+    values = with_rows(values, "phone_numbers", [{"value": number} for number in consumer.phone_numbers])
+    identifiers = [{"provider": item.provider, "id": item.id} for item in consumer.identifiers]
+    return with_rows(values, "identifiers", identifiers)
+
+
+def rows_of(values: Mapping[str, str], prefix: str) -> list[dict[str, str]]:
+    """The rows of one list, including those that its count leaves out.
+
+    Raises ``TooManyFieldsSent`` for a row index beyond twice the list's limit.
+    """
+    count = max(row_count(values, prefix) or 0, _rows_present(values, prefix))
+    return [
+        {name: values.get(f"{prefix}-{index}-{name}", "") for name in LISTS[prefix].row_fields}
+        for index in range(count)
+    ]
+
+
+def counts_every_row(values: Mapping[str, str]) -> bool:
+    """Whether each list has a count that covers its rows. Without one, rows would be left out of the send.
+
+    Raises ``TooManyFieldsSent`` as :func:`rows_of` does.
+    """
+    counts = {prefix: row_count(values, prefix) for prefix in LISTS}
+    return all(
+        count is not None and _rows_present(values, prefix) <= count for prefix, count in counts.items()
+    )
+
+
+def row_count(values: Mapping[str, str], prefix: str) -> int | None:
+    """The number of rows that the form states; None if it states none, or more than twice the limit."""
+    text = values.get(f"{prefix}-TOTAL_FORMS", "")
+    count = int(text) if text.isdecimal() and len(text) < 6 else None
+    return count if count is None or count <= LISTS[prefix].absolute_max else None
+
+
+def with_rows(values: Mapping[str, str], prefix: str, rows: list[dict[str, str]]) -> dict[str, str]:
+    """The same values with these rows in one list."""
+    changed = {name: value for name, value in values.items() if not name.startswith(f"{prefix}-")}
+    changed[f"{prefix}-TOTAL_FORMS"] = str(len(rows))
+    changed[f"{prefix}-INITIAL_FORMS"] = "0"
+    for index, row in enumerate(rows):
+        changed |= {f"{prefix}-{index}-{name}": value for name, value in row.items()}
+    return changed
+
+
+def with_row_added(values: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """The values with one more empty row."""
+    return with_rows(values, prefix, [*(rows_of(values, prefix) or [{}]), {}])
+
+
+def with_row_removed(values: Mapping[str, str], prefix: str, index: int) -> dict[str, str]:
+    """The values without the row of that index, counted from 0."""
+    rows = [row for number, row in enumerate(rows_of(values, prefix)) if number != index]
+    return with_rows(values, prefix, rows)
+
+
+def _rows_present(values: Mapping[str, str], prefix: str) -> int:
+    """One more than the highest row index among the names."""
+    row_name = re.compile(rf"{prefix}-(\d+)-(?:{'|'.join(LISTS[prefix].row_fields)})", re.ASCII)
+    found = (row_name.fullmatch(name) for name in values)
+    count = max((int(match[1][:6]) + 1 for match in found if match), default=0)
+    if count > LISTS[prefix].absolute_max:
+        raise TooManyFieldsSent
+    return count

@@ -1,0 +1,84 @@
+"""A posted entry: what arrived in one POST of the form, and what it is."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.http import QueryDict
+
+from apps.consumers.forms.entry import Entry
+from apps.consumers.forms.flat_values import counts_every_row, with_row_added, with_row_removed
+from apps.consumers.forms.lists import LISTS
+from apps.core.form_input import conflicting_names
+
+
+class PostedKind(enum.Enum):
+    """What a posted entry is. Exactly one holds; the first in this order that applies."""
+
+    ROWS_CHANGED = "rows_changed"
+    """Add or Remove was pressed without JavaScript."""
+    INCOMPLETE = "incomplete"
+    """A part of the form is missing: the count of a list, or the token."""
+    CONFLICTING = "conflicting"
+    """A name without a visible field arrived with different values. A visible field shows its own error."""
+    INVALID = "invalid"
+    """A field has an error."""
+    VALID = "valid"
+    """The entry can be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class PostedEntry:
+    """One POST of the form, read once.
+
+    ``entry`` is the entry to show or to send: bound and validated if it is valid or invalid; otherwise
+    unbound, with a new token.
+    """
+
+    kind: PostedKind
+    entry: Entry
+    values: Mapping[str, str]
+
+    @classmethod
+    def read(cls, values: QueryDict, providers: tuple[str, ...]) -> PostedEntry:
+        """Read what was posted. Raises ``TooManyFieldsSent`` for a row far beyond the limit of its list."""
+        conflicts = conflicting_names(values)
+        changed = None if conflicts else _with_rows_changed(values)
+        if changed is not None:
+            return cls(PostedKind.ROWS_CHANGED, Entry.unbound(changed, providers), changed)
+        entry = Entry.bound(values, providers)
+        kind = _kind(entry, values, conflicts)
+        if kind in (PostedKind.INCOMPLETE, PostedKind.CONFLICTING):
+            entry = Entry.unbound(values, providers)
+        return cls(kind, entry, values)
+
+    @property
+    def accepted(self) -> str:
+        """The keys of the warnings that were accepted, separated by spaces."""
+        return self.values.get("accepted", "")
+
+    def with_new_token(self) -> Entry:
+        """The same values as a new form, without errors."""
+        return Entry.unbound(self.values, self.entry.providers)
+
+
+def _kind(entry: Entry, values: QueryDict, conflicts: frozenset[str]) -> PostedKind:
+    if not counts_every_row(values):
+        return PostedKind.INCOMPLETE
+    if conflicts - entry.shown_names():
+        return PostedKind.CONFLICTING
+    if "token" in entry.form.errors:
+        return PostedKind.INCOMPLETE
+    return PostedKind.VALID if entry.is_valid() else PostedKind.INVALID
+
+
+def _with_rows_changed(values: Mapping[str, str]) -> dict[str, str] | None:
+    """The values after Add or Remove was pressed; None if neither was."""
+    if values.get("add") in LISTS:
+        return with_row_added(values, values["add"])
+    prefix, _dash, index = values.get("remove", "").rpartition("-")
+    if prefix in LISTS and index.isdecimal() and len(index) < 6:
+        return with_row_removed(values, prefix, int(index))
+    return None
