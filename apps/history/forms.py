@@ -63,13 +63,13 @@ class SubmissionFilterForm(PortalForm):
         label=_("Outcome"),
         required=False,
         choices=[("", _("Any outcome")), *Outcome.choices],
-        error_messages={"invalid_choice": _("Choose one of the outcomes")},
+        error_messages={"invalid_choice": _("Choose an outcome from the list")},
     )
     person = forms.ChoiceField(
         label=_("Person"),
         required=False,
         widget=LongSelect,
-        error_messages={"invalid_choice": _("Choose one of the people")},
+        error_messages={"invalid_choice": _("Choose a person from the list")},
     )
     order = _reference(RecordKind.ORDER, _("Order reference"), _("Enter the reference of an order"))
     consumer = _reference(

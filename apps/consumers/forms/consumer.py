@@ -59,7 +59,7 @@ class ConsumerForm(PortalForm):
         required=False,
         choices=FlatChoices(value_lists.title_choices),
         widget=LongSelect,
-        error_messages={"invalid_choice": _("Choose a title of the list")},
+        error_messages={"invalid_choice": _("Choose a title from the list")},
     )
     first_name = PersonNameField(
         label=_("First name"), max_length=100, too_long=_("The first name has at most 100 characters")
@@ -96,7 +96,7 @@ class ConsumerForm(PortalForm):
         required=False,
         choices=FlatChoices(value_lists.country_choices),
         widget=LongSelect,
-        error_messages={"invalid_choice": _("Choose a country of the list")},
+        error_messages={"invalid_choice": _("Choose a country from the list")},
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
