@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from http import HTTPStatus
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
@@ -15,10 +17,22 @@ from apps.cdp.factory import get_client
 from apps.consumers.permissions import VIEW_VENDOR_RECORDS
 from apps.core.form_errors import form_errors
 from apps.core.form_input import single_value
-from apps.core.permissions import requires
+from apps.core.permissions import P, View, requires
 from apps.core.requests import actor_of
 from apps.orders import labels, presenters, services
 from apps.orders.forms import FindOrderForm
+
+
+def if_enabled(view: View[P]) -> View[P]:
+    """Make a view raise ``Http404`` if the setting ``CDP_ORDER_PAGES`` is False."""
+
+    @wraps(view)
+    def checked(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if not settings.CDP_ORDER_PAGES:
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return checked
 
 
 @requires(VIEW_VENDOR_RECORDS)
