@@ -249,7 +249,7 @@ def test_typed_sent_and_displayed_values_are_equal(
     assert body == entry.wire
 
     receipt = as_staff.get(response["Location"])
-    lines: tuple[Compared, ...] = receipt.context["rows"]
+    lines: tuple[Compared, ...] = receipt.context["page"].rows
     assert {line.label: line.sent for line in lines} == on_receipt(body)
     assert [line.label for line in lines if line.differs] == []
     page = receipt.content.decode()

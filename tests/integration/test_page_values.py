@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from typing import cast
 
 import pytest
 from django.db.models import Model, QuerySet
 from django.forms import BaseForm
+from django.template import Context
 from django.test import Client
 
 from apps.accounts.models import User
@@ -42,7 +44,7 @@ def found_in(client: Client, url: str) -> list[str]:
     response = client.get(url)
     assert response.status_code == 200
     assert response.context, "the page has no context to check"
-    contexts = [layer for context in response.context for layer in context.dicts]  # type: ignore[union-attr]  # a ContextList
+    contexts = [layer for context in cast("list[Context]", response.context) for layer in context.dicts]
     return sorted(
         {
             path

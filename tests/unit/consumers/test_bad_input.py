@@ -401,7 +401,7 @@ def test_birth_in_the_year_1_is_sent_and_shown_on_the_receipt(
     [stored] = sandbox.sandbox.consumers(SAMPLE_ORDER)
     assert json.loads(stored.body)["dateOfBirth"] == "0001-01-01T00:00:00Z"
     receipt = as_staff.get(f"/submissions/{Submission.objects.get().public_id}/")
-    [line] = [line for line in receipt.context["rows"] if line.label == "Date of birth"]
+    [line] = [line for line in receipt.context["page"].rows if line.label == "Date of birth"]
     assert (line.sent, line.differs) == (("1 January 0001",), False)
 
 
