@@ -27,13 +27,13 @@ from apps.core.form_errors import form_errors
 from apps.core.permissions import PermissionMissing, requires
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import actor_of
-from apps.history.export_forms import ExportForm, moved, values_of, wants_personal
-from apps.history.export_presenters import file_name, shown
 from apps.history.exports import services
 from apps.history.exports.delivery import Delivery
 from apps.history.exports.making import ExportBroken
+from apps.history.forms.export import ExportForm, moved, values_of, wants_personal
 from apps.history.models import Export
-from apps.history.presenters import chips
+from apps.history.presenters.export import file_name, shown
+from apps.history.presenters.filters import chips
 from apps.history.views.selected import filter_form, selection_of
 
 logger = logging.getLogger(__name__)

@@ -16,8 +16,9 @@ from apps.core.filters import with_query
 from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
 from apps.core.requests import actor_of
-from apps.history import plots, presenters
 from apps.history.figures import Figures, figures_of
+from apps.history.presenters import figures as plots
+from apps.history.presenters.filters import chips
 from apps.history.recording import record_figures_viewed
 from apps.history.selection import Selection
 from apps.history.views.selected import filter_form, selection_of
@@ -35,7 +36,7 @@ def figures(request: HttpRequest) -> HttpResponse:
     record_figures_viewed(selection, count=found.total, actor=actor_of(request))
     context = {
         "form": form,
-        "chips": presenters.chips(request.path, form.query(), form),
+        "chips": chips(request.path, form.query(), form),
         "everybody": selection.everybody,
         **_drawn(request.path, form.query(), selection, found),
     }

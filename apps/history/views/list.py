@@ -22,8 +22,8 @@ from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import actor_of
-from apps.history import presenters
-from apps.history.forms import SearchForm, SubmissionFilterForm
+from apps.history.forms.filters import SearchForm, SubmissionFilterForm
+from apps.history.presenters.filters import chips
 from apps.history.selection import MAX_COUNTED, Selection, SubmissionFilter
 from apps.history.views.selected import filter_form, selection_of
 
@@ -81,7 +81,7 @@ def _found(
         "lines": [line(submission) for submission in page.rows],
         "count": selection.count() if page.rows else None,
         "most_counted": MAX_COUNTED,
-        "chips": presenters.chips(path, values, form),
+        "chips": chips(path, values, form),
         "has_none": not page.rows and not selection.visible().exists(),
         "narrowed": not form.is_of_late or replace(selection.asked, since=None) != SubmissionFilter(),
         "is_behind_all": position is not None and not page.rows,

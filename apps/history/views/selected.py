@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 from apps.accounts.models import User
 from apps.consumers.permissions import VIEW_ALL_SUBMISSIONS
-from apps.history.forms import SubmissionFilterForm
+from apps.history.forms.filters import SubmissionFilterForm
 from apps.history.selection import Selection
 
 

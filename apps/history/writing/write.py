@@ -142,9 +142,7 @@ def _format(
     with closing(chunks(statement, connection)) as found:
         for chunk in found:
             if personal:
-                of_people = people.cells([row[-1] for row in chunk])
-                joined = (row[:-1] + person for row, person in zip(chunk, of_people, strict=True))
-                file.rows([*map(in_order, joined)])
+                file.rows([in_order(row[:-1] + people.cells(row[-1])) for row in chunk])
             else:
                 file.rows(chunk)
             rows += len(chunk)

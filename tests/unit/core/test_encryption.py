@@ -25,6 +25,15 @@ def test_what_is_sealed_but_no_text_is_an_invalid_token(settings: Settings) -> N
         decrypt(token)
 
 
+def test_former_keys_decrypt_their_tokens_and_unknown_keys_do_not(settings: Settings) -> None:
+    keys = [Fernet.generate_key().decode() for _number in range(3)]
+    tokens = [Fernet(key).encrypt(key.encode()).decode() for key in keys]
+    settings.ENCRYPTION_KEYS = keys[:2]
+    assert [decrypt(token) for token in tokens[:2]] == keys[:2]
+    with pytest.raises(InvalidToken):
+        decrypt(tokens[2])
+
+
 def test_a_column_that_no_key_opens_is_empty_and_told(caplog: pytest.LogCaptureFixture) -> None:
     assert (decrypt_column(""), caplog.messages) == ("", [])
     assert (decrypt_column("é"), caplog.messages) == ("", ["encrypted_value_unreadable"])

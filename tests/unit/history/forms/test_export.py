@@ -5,7 +5,8 @@ from django.http import QueryDict
 
 from apps.accounts.models import User
 from apps.core.export.formats import Format
-from apps.history.export_forms import (
+from apps.history.exports.services import Choice
+from apps.history.forms.export import (
     AT_FIRST,
     PERSONAL,
     PLAIN,
@@ -14,7 +15,6 @@ from apps.history.export_forms import (
     values_of,
     wants_personal,
 )
-from apps.history.exports.services import Choice
 from apps.history.models import ExportReason
 from apps.history.writing import Layout
 from tests.support.export_rows import prepared
