@@ -1,7 +1,7 @@
-"""The audit log as a file: a range of events, oldest first, in memory that does not grow with the range.
+"""The audit log as a file: a range of events, oldest first, in constant memory.
 
-An export is itself recorded. A broken file cannot be taken for a whole one: JSON Lines end in a line
-that says so, and whatever stops the export is raised through to the server, which breaks the connection.
+Each export is recorded. A broken file cannot be mistaken for a complete one: JSON Lines end with a marker,
+and an error that stops the export is passed on to the server, which breaks the connection.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def find_range(
     since: dt.datetime | None = None,
     until: dt.datetime | None = None,
 ) -> tuple[int, int] | None:
-    """The sequences of the first and the last event there is within all of the bounds; None for no event.
+    """The sequences of the first and the last event within all of the bounds; None if there is no event.
 
     ``since`` is included, ``until`` is not.
     """
@@ -68,33 +68,33 @@ def find_range(
 
 
 def begin(export: Export, actor: Actor) -> None:
-    """Record that an export begins. Without this event no row is sent."""
+    """Record that an export begins. If this raises, no row may be sent."""
     _record(AUDIT_EXPORT_STARTED, export, actor)
 
 
 def write(
     export: Export, actor: Actor, *, delivered: Callable[[], object] = lambda: None
 ) -> Generator[str, None, None]:
-    """The text of the file, piece by piece. Its end is recorded: exported, or failed after how many rows.
+    """The text of the file in pieces. Records the end: exported, or failed, with the number of rows.
 
-    ``delivered`` is called before it is recorded that all rows were sent; whoever holds a buffer empties it
-    there. Raises the database's errors, and whatever ``delivered`` raises. Given up early (the reader went
-    away), it is a failed export.
+    ``delivered`` is called after the last row and before the end is recorded; a caller with a buffer flushes
+    it there. Raises the database's errors and those of ``delivered``. Closing the generator early, as when
+    the reader disconnects, is recorded as a failed export.
     """
-    form = _FORMS[export.format]
+    file = _FILES[export.format]
     written, last_hash = 0, ""
     try:
-        yield form.head()
+        yield file.head()
         for rows in rows_after(export.first - 1, up_to=export.last):
-            release_database_connections()  # the reader may be slow
-            yield _printable("".join(map(form.line, rows)))
+            release_database_connections()  # sending may take long
+            yield _printable("".join(map(file.line, rows)))
             written, last_hash = written + len(rows), rows[-1][HASH]
         delivered()
-    except BaseException:  # the reader's end, too (GeneratorExit): that has to be recorded
+    except BaseException:  # including GeneratorExit, when the reader disconnects
         _record(AUDIT_EXPORT_FAILED, export, actor, rows=written)
         raise
     _record(AUDIT_EXPORTED, export, actor, rows=written)
-    yield form.end(export, written, last_hash)
+    yield file.end(export, written, last_hash)
 
 
 def _record(event_type: EventType, export: Export, actor: Actor, **facts: int) -> None:
@@ -108,8 +108,8 @@ def _record(event_type: EventType, export: Export, actor: Actor, **facts: int) -
         record(Event(event_type, actor, data=data))
 
 
-class _Form(Protocol):
-    """The text of a file: what stands before the events, each event, and what stands behind them."""
+class _File(Protocol):
+    """The text of a file: the head, a line for each event, and the end."""
 
     def head(self) -> str: ...
     def line(self, row: StoredRow) -> str: ...
@@ -117,9 +117,9 @@ class _Form(Protocol):
 
 
 class _JsonLines:
-    """One object a line: the stored columns, with ``data`` as it is stored and the time in words.
+    """One object per line: the stored columns, with ``data`` as stored, plus the time as text (``at``).
 
-    The last line has the key ``export`` instead. Without it the file is not whole.
+    The last line is the end marker.
     """
 
     def head(self) -> str:
@@ -129,7 +129,7 @@ class _JsonLines:
         fields = dict(zip(COLUMNS, row, strict=True))
         data = fields.pop("data")
         fields |= {"failure": _boolean(row[_FAILURE]), "at": _moment(row[_TIME])}
-        if not _is_one_line_of_json(data):  # somebody has changed it: as a text it breaks no line
+        if not _is_one_line_of_json(data):  # altered: a JSON string stays on one line
             data = compact_json(data)
         return f'{compact_json(fields)[:-1]},"data":{data}}}\n'
 
@@ -138,9 +138,9 @@ class _JsonLines:
 
 
 class _Csv:
-    """A line of names, then a line for each event; no cell becomes a formula in a spreadsheet.
+    """A line of names, then a line for each event. No cell is read as a formula by a spreadsheet.
 
-    It has no last line of its own, which spreadsheets would take for an event.
+    There is no end marker: a spreadsheet would show it as an event.
     """
 
     def head(self) -> str:
@@ -156,7 +156,7 @@ class _Csv:
         return ""
 
 
-_FORMS: Final[dict[Format, _Form]] = {Format.JSONL: _JsonLines(), Format.CSV: _Csv()}
+_FILES: Final[dict[Format, _File]] = {Format.JSONL: _JsonLines(), Format.CSV: _Csv()}
 
 
 def _csv_line(cells: Sequence[str]) -> str:
@@ -164,7 +164,7 @@ def _csv_line(cells: Sequence[str]) -> str:
 
 
 def _moment(microseconds: object) -> str:
-    """Such as ``2026-03-07T09:05:00.000001Z``; empty for what is no time."""
+    """Such as ``2026-03-07T09:05:00.000001Z``; empty if the stored value is not a time."""
     try:
         moment = _EPOCH + dt.timedelta(microseconds=microseconds)  # type: ignore[arg-type]  # what is stored
     except (TypeError, OverflowError):
@@ -177,7 +177,7 @@ def _boolean(stored: object) -> object:
 
 
 def _printable(text: str) -> str:
-    """The same where all of it is text; what SQLite keeps as text and is none is spelt out (``\\udcff``)."""
+    """The text with surrogates escaped (``\\udcff``). SQLite may return them for bytes that are not UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 

@@ -328,7 +328,7 @@ def test_a_file_that_cannot_be_begun_leads_to_the_page_that_says_why(
         raise OSError
 
     export = choose(as_supervisor, format="csv")
-    monkeypatch.setattr(making, "_nameless_file", refuse)
+    monkeypatch.setattr(making, "_unnamed_file", refuse)
     address = reverse("history:export_file", args=[export.public_id])
     answer = as_supervisor.post(address, SERVER_PROTOCOL=version)
     assert answer.status_code == 303

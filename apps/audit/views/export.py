@@ -22,7 +22,7 @@ from apps.core.requests import actor_of
 @requires(VIEW_LOG)
 @require_http_methods(["GET", "POST"])
 def export_log(request: HttpRequest) -> HttpResponseBase:
-    """The form; after a POST, the file. It is sent while it is made, so its size is not known."""
+    """The form; after a POST, the file. It is sent while it is made, so there is no ``Content-Length``."""
     if request.method == "GET":
         return render(request, "audit/export.html", {"form": ExportForm()})
     form = ExportForm(request.POST)

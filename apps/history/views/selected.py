@@ -1,4 +1,4 @@
-"""What the pages of the history take from their address: all of them the same."""
+"""The filter form and the selection of a request, shared by all pages of the history."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from apps.history.selection import Selection
 
 
 def filter_form(request: HttpRequest) -> SubmissionFilterForm:
-    """The filters of the address, as its reader may use them."""
+    """The filter form of the address, with the fields that the reader may use."""
     return SubmissionFilterForm(request.GET, everybody=request.user.has_perm(VIEW_ALL_SUBMISSIONS))
 
 
 def selection_of(form: SubmissionFilterForm, user: User | AnonymousUser) -> Selection:
-    """The submissions that a valid form asks for, within what its reader may see."""
+    """The submissions that a valid form selects and the person may see."""
     return Selection(form.asked(), person_id=str(user.pk), everybody=user.has_perm(VIEW_ALL_SUBMISSIONS))

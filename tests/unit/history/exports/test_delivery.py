@@ -221,7 +221,7 @@ def test_what_stops_the_file_is_told_and_breaks_the_download(
 def test_a_full_disk_is_told(supervisor: User, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a real file: the kernel's own device without room."""
     with Path("/dev/full").open("r+b", buffering=0) as full:
-        monkeypatch.setattr(making, "_nameless_file", lambda: full)
+        monkeypatch.setattr(making, "_unnamed_file", lambda: full)
         export, file = started(supervisor, Rows(1))
         with pytest.raises(ExportBroken, match="disk_full"):
             b"".join(file)
@@ -243,13 +243,13 @@ def test_before_the_server_asks_a_broken_file_leaves_the_connection_for_saying_w
     supervisor: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks, hung_up = threading.Semaphore(0), threading.Event()
-    look = Delivery._look
+    look = Delivery._check
 
     def counted(self: Delivery) -> None:
         look(self)
         looks.release()
 
-    monkeypatch.setattr(Delivery, "_look", counted)
+    monkeypatch.setattr(Delivery, "_check", counted)
     folder, settings.EXPORT_DIR = settings.EXPORT_DIR, "/nowhere/at/all"
     export, file = started(supervisor, Rows(1), hang_up=hung_up.set)
     with pytest.raises(ExportBroken, match="disk_failed"):

@@ -7,7 +7,7 @@ from apps.accounts.models import User
 from apps.core.export.formats import Format
 from apps.history.exports.services import Choice
 from apps.history.forms.export import (
-    AT_FIRST,
+    DEFAULT_COLUMNS,
     PERSONAL,
     PLAIN,
     ExportForm,
@@ -45,7 +45,7 @@ def test_the_untouched_form_is_a_choice_without_personal_data() -> None:
     form = form_of()
     assert form.is_valid(), form.errors
     assert form.choice() == Choice(
-        format="xlsx", columns=AT_FIRST, time_zone="Europe/Dublin", separator=",", byte_order_mark=True
+        format="xlsx", columns=DEFAULT_COLUMNS, time_zone="Europe/Dublin", separator=",", byte_order_mark=True
     )
 
 
@@ -72,7 +72,7 @@ def test_columns_stand_in_the_order_of_their_places_the_personal_ones_behind() -
 def test_a_place_that_nobody_can_read_leaves_the_column_where_it_is(place: str) -> None:
     form = form_of(place_person=place)
     assert form.is_valid(), form.errors
-    assert form.choice().columns == AT_FIRST
+    assert form.choice().columns == DEFAULT_COLUMNS
 
 
 @pytest.mark.parametrize(
@@ -172,4 +172,4 @@ def test_the_last_choice_comes_back_but_never_personal_columns_and_the_reason(su
 def test_after_a_choice_of_personal_columns_alone_the_first_columns_come(supervisor: User) -> None:
     choice = Choice("jsonl", ("emails",), "UTC", ",", True, personal=True, reason="complaint")
     values = values_of(prepared(supervisor, choice), time_zone="UTC")
-    assert {name for name in values if name.startswith("show_")} == {f"show_{key}" for key in AT_FIRST}
+    assert {name for name in values if name.startswith("show_")} == {f"show_{key}" for key in DEFAULT_COLUMNS}
