@@ -1,1 +1,1 @@
-"""Reading, summing up and exporting submissions."""
+"""The list of submissions, their figures and their exports."""

@@ -53,7 +53,7 @@ EXPORT_REASON = Key(
     },
 )
 
-# Counts of submissions, without data of a consumer. count: the submissions behind the figures.
+# Counts of submissions, without data of a consumer. count: number of submissions in the figures.
 FIGURES_VIEWED = EVENTS.define(
     "figures.viewed",
     label=_("Figures opened"),
@@ -93,8 +93,7 @@ EXPORT_FINISHED = EVENTS.define(
         Key("sha256", ValueType.CODE, _("SHA-256")),
     ),
 )
-# rows: how many had been written; at most as many have left the portal. exporter: who exported; the event may
-# be recorded by the worker.
+# rows: number written; fewer may have been sent. exporter: the person; the actor may be the worker.
 EXPORT_FAILED = EVENTS.define(
     "export.failed",
     label=_("Export of submissions failed"),

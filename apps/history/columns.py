@@ -1,7 +1,7 @@
-"""The columns of an export: what may be chosen, in the order in which it is offered.
+"""The columns of an export, in the order in which the form offers them.
 
-A file's header shows the keys, as JSON Lines do: a program that reads files of last year and of another
-language of the portal finds the same names. People choose by the labels.
+Files name columns by their keys, which depend neither on the release nor on the language. The form shows the
+labels.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its name in files, its name for people, whether it shows personal data of a consumer."""
+    """One column: its name in files, its label, and whether it contains personal data of a consumer."""
 
     key: str
     label: _StrPromise
     personal: bool = False
 
 
-# Left out on purpose: tokens and digests, the vendor's message and notes (free text about people), and the
-# state of reconciliation.
-_OF_THE_SUBMISSION: Final = {
+# Excluded: tokens and digests, the vendor's message and notes (free text about people), and the state of
+# reconciliation.
+_SUBMISSION_COLUMNS: Final = {
     "submitted_at": _("Time submitted"),
     "person": _("Person"),
     "outcome": _("Outcome"),
@@ -56,7 +56,7 @@ _OF_THE_SUBMISSION: Final = {
 }
 
 COLUMNS: Final[dict[str, Column]] = {
-    **{key: Column(key, label) for key, label in _OF_THE_SUBMISSION.items()},
+    **{key: Column(key, label) for key, label in _SUBMISSION_COLUMNS.items()},
     # What was sent to Sitecore CDP, decrypted.
     **{key: Column(key, field.label, field.personal) for key, field in CONSUMER_FIELDS.items()},
 }

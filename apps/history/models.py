@@ -1,4 +1,4 @@
-"""The record of exports: what was asked for, by whom, and what came of it."""
+"""The record of exports: who exported what, and the result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from apps.core.encryption import decrypt_column, encrypt
 
 
 class State(models.TextChoices):
-    """Where an export is. Of a finished one the whole file has left the portal."""
+    """The state of an export. FINISHED: the whole file was sent."""
 
     READY = "ready", _("Ready")
     RUNNING = "running", _("Being written")
@@ -24,11 +24,11 @@ class State(models.TextChoices):
 
 
 ACTIVE = (State.RUNNING, State.DELIVERING)
-"""Those that take a slot: a process is at work on them, or was until it was lost."""
+"""States in which an export occupies a slot: its process is running, or was lost."""
 
 
 class ExportReason(models.TextChoices):
-    """Why personal data leave the portal; codes, so that events may carry them."""
+    """Why personal data are exported. The codes are recorded in the audit log."""
 
     CONSUMER_ASKED = "consumer_asked", _("A consumer asked for their data")
     COMPLAINT = "complaint", _("A complaint or a claim")
@@ -38,7 +38,7 @@ class ExportReason(models.TextChoices):
 
 
 class Export(models.Model):
-    """One export of submissions by one person. Their newest is also the memory of how they like it."""
+    """One export of submissions by one person. The form starts with the choice of the person's newest one."""
 
     id = models.BigAutoField(primary_key=True)
     public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
@@ -46,31 +46,29 @@ class Export(models.Model):
     person_name = models.CharField(max_length=200)
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)  # however it ended
+    finished_at = models.DateTimeField(null=True)  # whatever the end
     state = models.CharField(max_length=10, choices=State, default=State.READY)
 
-    # What, and how it is written.
-    selection = (
-        models.JSONField()
-    )  # exports.selections: filters and scope; digests, never what was searched for
+    # The choice. selection (exports/selections.py): filters and scope, and of searches only the digests.
+    selection = models.JSONField()
     format = models.CharField(max_length=10)
-    columns = models.JSONField()  # keys, in their order
-    personal = models.BooleanField(default=False)  # whether some of them hold personal data
+    columns = models.JSONField()  # keys, in the order of the file
+    personal = models.BooleanField(default=False)  # whether any column contains personal data
     time_zone = models.CharField(max_length=64)
     separator = models.CharField(max_length=1)
     byte_order_mark = models.BooleanField(default=True)
     reason = models.CharField(max_length=20, choices=ExportReason, blank=True)
     encrypted_note = models.TextField(blank=True)
 
-    # What came of it.
+    # The result.
     rows_expected = models.PositiveBigIntegerField()
     rows = models.PositiveBigIntegerField(default=0)  # written so far
-    unreadable = models.PositiveBigIntegerField(default=0)  # rows whose personal data no key opens
+    unreadable = models.PositiveBigIntegerField(default=0)  # rows whose personal data no key decrypts
     bytes = models.PositiveBigIntegerField(default=0)  # written so far
     bytes_sent = models.PositiveBigIntegerField(default=0)
     sha256 = models.CharField(max_length=64, blank=True)
     failure_code = models.CharField(max_length=40, blank=True)
-    beat_at = models.DateTimeField(null=True)  # the last sign of life of the process that is at work on it
+    beat_at = models.DateTimeField(null=True)  # last heartbeat of the process that writes the file
     slot = models.PositiveSmallIntegerField(null=True)
 
     class Meta:
@@ -83,7 +81,7 @@ class Export(models.Model):
             ),
             models.CheckConstraint(
                 name="export_slot_and_beat_while_active",
-                # Not null and from 1 on: a comparison with null alone would pass.
+                # Not null as well as at least 1: a comparison with null passes a check constraint.
                 condition=Q(
                     state__in=["running", "delivering"],
                     slot__isnull=False,
@@ -123,14 +121,14 @@ class Export(models.Model):
 
     @property
     def is_active(self) -> bool:
-        """Whether it takes a slot."""
+        """Whether it occupies a slot."""
         return self.state in ACTIVE
 
     @property
     def note(self) -> str:
-        """The person's own words on why; "" for none, and where no key opens them."""
+        """The person's note on the reason; "" if there is none or no key decrypts it."""
         return decrypt_column(self.encrypted_note)
 
-    def keep_note(self, note: str) -> None:
-        """Seal the person's own words on why."""
+    def set_note(self, note: str) -> None:
+        """Encrypt and set the person's note on the reason. Does not save."""
         self.encrypted_note = encrypt(note) if note else ""

@@ -1,4 +1,4 @@
-"""What is recorded when somebody sees submissions summed up."""
+"""The audit event of the figures page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from apps.history.selection import Selection
 
 
 def record_figures_viewed(selection: Selection, *, count: int, actor: Actor) -> None:
-    """Record that the figures of ``count`` submissions were read. Call it before they are shown."""
+    """Record that the figures of ``count`` submissions are shown. Call it before they are."""
     data: dict[str, Value] = {
         "filters": selection.asked.kinds(),
         "scope": selection.viewer.scope,

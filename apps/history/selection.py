@@ -1,6 +1,6 @@
-"""Which submissions: one frozen value that the list, the figures and the export share.
+"""The selection of submissions: one frozen value that the list, the figures and the export share.
 
-What the list shows and what the export writes cannot differ, because both take their rows from here.
+List and export take their rows from here, so they cannot differ.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from apps.core import keyset
 REFERENCES = ("order_ref", "consumer_ref", "guest_ref")
 NEWEST_BY = selectors.NEWEST_BY
 MAX_COUNTED = 10_000
-MANY, NEAR = 2_000, 20_000  # rows; measured with a million: see benchmarks/submissions_list.py
+MANY, NEAR = 2_000, 20_000  # rows; measured with 1,000,000 by benchmarks/submissions_list.py
 
 
 @dataclass(frozen=True, slots=True)
 class SubmissionFilter:
-    """What is asked for. All that is given holds together; what is not given is empty."""
+    """The filters. A submission matches if it matches all that are not empty."""
 
-    since: dt.datetime | None = None  # submitted at that moment or later
-    until: dt.datetime | None = None  # before that moment
+    since: dt.datetime | None = None  # submitted at this time or later
+    until: dt.datetime | None = None  # submitted before this time
     outcome: str = ""
-    person: str = ""  # the id of who submitted it
+    person: str = ""  # id of the person who submitted it
     order_ref: str = ""
     consumer_ref: str = ""
     guest_ref: str = ""
     reason: str = ""  # the error code of a failure
     answered_from: int | None = None  # milliseconds, included
     answered_under: int | None = None  # milliseconds, not included
-    searches: tuple[tuple[DigestKind, str], ...] = ()  # keyed digests of what was searched for exactly
+    searches: tuple[tuple[DigestKind, str], ...] = ()  # keyed digests of the exact values searched for
 
     def kinds(self) -> list[str]:
-        """What was asked for, without the values: what the audit log keeps of it."""
+        """The names of the filters in effect, without their values, for the audit log."""
         given = [
             field.name
             for field in dataclasses.fields(self)
@@ -51,7 +51,7 @@ class SubmissionFilter:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The submissions that one person asks for: the filter within what they may see."""
+    """The submissions that match a filter and that the reader may see."""
 
     asked: SubmissionFilter
     viewer: Viewer
@@ -61,14 +61,14 @@ class Selection:
         return selectors.visible_submissions(self.viewer)
 
     def submissions(self) -> QuerySet[Submission]:
-        """The rows, newest first. Nothing is read yet."""
+        """The selected rows, newest first, as an unevaluated queryset."""
         found = self._without_searches()
         for kind, digest in self.asked.searches:
             found = found.filter(pk__in=_sharing(kind, digest).values("submission"))
         return found
 
     def page(self, *, size: int, position: keyset.Position | None) -> keyset.Page[Submission]:
-        """A page of the rows. Raises ``UnreadableKey`` as :func:`apps.core.keyset.page_of` does."""
+        """One page of the selected rows. Raises ``UnreadableKey`` like :func:`apps.core.keyset.page_of`."""
 
         whole = selectors.visible_submissions(UNRESTRICTED)  # of keys that are those of visible rows
 
@@ -82,10 +82,10 @@ class Selection:
         return page_of(self.submissions())
 
     def count(self) -> int | None:
-        """How many rows there are, at most :data:`MAX_COUNTED` and one; None where that would be dear.
+        """The number of selected rows, at most :data:`MAX_COUNTED` + 1; None if counting is expensive.
 
-        Dear is what no index counts: times to answer in all the years, and what a digest shared by many rows
-        has in common with another filter.
+        It is expensive if no index helps: for times to answer without a first day, and for a digest that many
+        rows share together with another filter.
         """
         asked = self.asked
         if asked.since is None and (asked.answered_from, asked.answered_under) != (None, None):
@@ -99,7 +99,7 @@ class Selection:
 
     def _without_searches(self) -> QuerySet[Submission]:
         found, asked = self.visible(), self.asked
-        exactly = {
+        conditions = {
             "submitted_at__gte": asked.since,
             "submitted_at__lt": asked.until,
             "outcome": asked.outcome,
@@ -108,28 +108,27 @@ class Selection:
             "duration_ms__gte": asked.answered_from,
             "duration_ms__lt": asked.answered_under,
         }
-        found = found.filter(**{name: value for name, value in exactly.items() if value not in ("", None)})
-        # What the partial indexes leave out: SQLite takes one only where the question says so in its words.
+        found = found.filter(**{name: value for name, value in conditions.items() if value not in ("", None)})
+        # The condition of the partial indexes: SQLite uses one only if the query repeats its condition.
         if asked.reason:
             found = found.exclude(error_code="")
         for name in REFERENCES:
             if reference := getattr(asked, name):
-                # Vendor: references are compared without regard to case.
+                # Vendor: references are case-insensitive.
                 found = found.alias(**{f"{name}_key": Lower(name)})
                 found = found.filter(**{f"{name}_key": reference.lower()})
         return found
 
     def _shared_by_many(self) -> bool:
-        """Whether each of the digests is that of many rows: a common last name."""
+        """Whether there are digests and at least :data:`MANY` rows share each, such as a common last name."""
         searches = self.asked.searches
         return bool(searches) and all(len(_sharing(*one).values("pk")[:MANY]) == MANY for one in searches)
 
     def _near(self, position: keyset.Position | None) -> QuerySet[Submission]:
-        """The rows of :meth:`submissions` among the next :data:`NEAR` that there are without the searches.
+        """The selected rows among the next :data:`NEAR` rows of the list.
 
-        Of a digest that many rows share, the database would fetch every row to sort them. It is asked to go
-        through the list instead and to look for each digest; not further than that, for what is common over
-        the years may have no row in the last of them.
+        For a digest that many rows share, the database would read and sort all of them. Here it reads the
+        list in order and checks each row for the digests. The limit bounds the work if recent rows have none.
         """
         rows = self._without_searches()
         wanted = (

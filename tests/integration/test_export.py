@@ -27,9 +27,9 @@ from apps.consumers.models import DigestKind, Outcome, Submission, SubmissionDig
 from apps.consumers.sending.digests import search_digest
 from apps.core.export.formats import Format
 from apps.history import selection
-from apps.history.export_forms import values_of
 from apps.history.exports import delivery, making, services
-from apps.history.forms import SEARCH
+from apps.history.forms.export import values_of
+from apps.history.forms.filters import SEARCH
 from apps.history.models import Export, State
 from tests.support.entries import FULL, clean, store
 from tests.support.export_files import numbered, row
@@ -324,7 +324,7 @@ def test_failed_start_of_a_file_leads_to_a_page_with_the_reason(
         raise OSError
 
     export = choose(as_supervisor, format="csv")
-    monkeypatch.setattr(making, "_nameless_file", refuse)
+    monkeypatch.setattr(making, "_unnamed_file", refuse)
     address = reverse("history:export_file", args=[export.public_id])
     answer = as_supervisor.post(address, SERVER_PROTOCOL=version)
     assert answer.status_code == 303

@@ -9,7 +9,7 @@ from django.urls import reverse
 from apps.accounts import services as accounts
 from apps.accounts.models import User
 from apps.accounts.roles import PERSONAL_DATA_EXPORT
-from apps.history.export_forms import values_of
+from apps.history.forms.export import values_of
 from apps.history.models import Export
 from tests.support.people import TESTS
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.consumers.models import Outcome
 from apps.consumers.viewer import UNRESTRICTED, Viewer
-from apps.history.forms import SubmissionFilterForm
+from apps.history.forms.filters import SubmissionFilterForm
 from apps.history.selection import Selection
 from tests.support.entries import FULL, store, text
 from tests.support.history_rows import bare, stored

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from urllib.parse import urlencode
 
-from apps.history.export_forms import PLAIN, values_of
+from apps.history.forms.export import PLAIN, values_of
 from tests.support.deployed import Person, Place, Portal, wait_until
 
 ROWS = 30_000

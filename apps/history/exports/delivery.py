@@ -1,10 +1,9 @@
-"""The file of an export on its way: written at the database's speed, read at the reader's.
+"""The delivery of an export: the file is written as fast as the query runs and sent as fast as it is read.
 
-Three threads have a part in it. One runs the query, on a database connection of its own, into a temporary
-file that has no name. The server's own thread sends from that file while it grows; it holds no connection, so
-a slow reader costs none. A third gives a sign of life each second and stops the others where the export was
-cancelled, the reader takes nothing any more, or the portal is being stopped. It is the last to end and closes
-the file: nothing is left over, whoever dies.
+Three threads take part. The maker runs the query, on its own database connection, and writes into an unnamed
+temporary file. The server's thread sends that file while it grows; it holds no connection, so a slow reader
+costs none. The watcher stores a heartbeat each second and stops the others if the export was cancelled, the
+reader has stalled, or the portal is stopping. The watcher ends last and closes the file, so no file remains.
 """
 
 from __future__ import annotations
@@ -29,32 +28,32 @@ logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 1.0
 FINISH_TRIES, FINISH_PAUSE_SECONDS = 3, 0.5
-ABANDONED_SECONDS = 60.0  # after a break-off; longer than writing it down waits for a lock or for the pool
+ABANDONED_SECONDS = 60.0  # since the file broke; exceeds the wait for a lock or the pool
 
 
-class _Stopping:
-    """Whether this process is being stopped; the server's configuration says so."""
+class _Process:
+    """How this process is being stopped; set by the server's configuration."""
 
     def __init__(self) -> None:
         self.is_stopping: Callable[[], bool] = lambda: False
-        self.grace = 0.0  # seconds that an export may still take then
+        self.grace = 0.0  # seconds that exports may run after that
 
 
-_process = _Stopping()
+_process = _Process()
 
 
 def end_when(is_stopping: Callable[[], bool], *, grace: float) -> None:
-    """Break off what still runs so many seconds after the process was told to stop."""
+    """Stop running exports ``grace`` seconds after ``is_stopping`` first returns True."""
     _process.is_stopping, _process.grace = is_stopping, grace
 
 
 class Delivery(Iterator[bytes]):
-    """The pieces of the file for the server, from an export that :func:`services.start` has started.
+    """The file in pieces for the server, of an export that :func:`services.start` has started.
 
-    The threads begin when somebody waits for the file: who is never asked leaves nothing behind. ``hang_up``
-    wakes a server that waits for a reader who takes nothing; before the server asks for a piece, nobody does,
-    and the connection still serves to say why there is none. The last step before the end is the event; where
-    it cannot be written the download breaks.
+    The threads start with the first read or wait, so an unused delivery leaves none behind. ``hang_up``
+    closes the connection, to wake a server thread that waits for a stalled reader. It is not called before
+    the first read, because the connection is then still needed to answer with the reason. The event of the
+    end is recorded before the end of the file is sent; if it cannot be recorded, the download breaks.
     """
 
     def __init__(
@@ -69,54 +68,53 @@ class Delivery(Iterator[bytes]):
         self._file = ExportFile(export, write)
         self._maker = threading.Thread(target=self._file.make, name="export-maker", daemon=True)
         self._watcher = threading.Thread(target=self._watch, name="export-watcher", daemon=True)
-        self._sent = 0  # bytes that the server has taken
-        self._length: int | None = None  # of the whole file, where the reader was told
-        self._taken_at: float | None = None  # since when the reader has the last piece; None: we are asked
-        self._stop_seen_at: float | None = None
-        self._is_asked = False  # whether the server has begun to send
+        self._sent = 0  # bytes passed to the server
+        self._length: int | None = None  # bytes of the complete file, if sent as Content-Length
+        self._read_at: float | None = None  # time of the last read; None during a read
+        self._stop_seen_at: float | None = None  # monotonic time at which the watcher saw it; likewise below
+        self._has_been_read = False  # set with the server's first read
         self._broken_seen_at: float | None = None
         self._is_over = threading.Event()
-        self._is_finishing = False  # from then on the row's end is this thread's to find out
+        self._is_finishing = False  # then the watcher does not take an ended export for a cancelled one
         self._is_finished = False
 
     def __next__(self) -> bytes:
-        self._taken_at, self._is_asked = None, True
+        self._read_at, self._has_been_read = None, True
         self._begin()
         piece = self._file.read(self._sent)
-        # Who knows the length has a whole file with the last byte, and nothing is left to break: the end has
-        # to be on record before it leaves.
+        # If the reader knows the length, the last byte completes the file: store the end before sending it.
         if not piece or self._sent + len(piece) == self._length:
             self._finish()
         self._sent += len(piece)
-        self._taken_at = time.monotonic()  # behind the last piece, too: the server still sends the end's mark
+        self._read_at = time.monotonic()  # also after the last piece: the server still sends the final chunk
         if not piece:
             raise StopIteration
         return piece
 
     def wait_until_begun(self) -> None:
-        """Return when the first bytes are written: before the query. Raises :class:`ExportBroken`."""
+        """Wait for the first bytes, which are written before the query. Raises :class:`ExportBroken`."""
         self._begin()
         self._file.wait_until_written(1)
-        self._taken_at = time.monotonic()
+        self._read_at = time.monotonic()
 
     def wait_until_whole(self) -> int:
-        """The number of bytes, when all are written. Raises :class:`ExportBroken`.
+        """Wait until the file is complete and return its bytes. Raises :class:`ExportBroken`.
 
-        For a reader who knows the end of a file by its length alone (HTTP/1.0).
+        For HTTP/1.0, where only the length shows that a file is complete (RFC 9112, 6.3).
         """
         self._begin()
         self._file.wait_until_whole()
-        self._taken_at, self._length = time.monotonic(), self._file.written
+        self._read_at, self._length = time.monotonic(), self._file.written
         return self._length
 
     def close(self) -> None:
-        """The server is done with it. Where not everything was sent, the export has failed."""
+        """End the delivery, as the server does. If not everything was sent, the export has failed."""
         if self._is_over.is_set():
             return
         try:
             if not self._is_finished:
                 self._file.break_off(FailureCode.READER_GONE)
-                self._write_failure()
+                self._store_failure()
         finally:
             self._is_over.set()
 
@@ -131,22 +129,22 @@ class Delivery(Iterator[bytes]):
             return
         progress, self._is_finishing = self._progress(), True
         try:
-            ended = self._write_finish(progress)
+            ended = self._store_finish(progress)
         except DATABASE_ERRORS as error:
             logger.exception("export_end_not_written")
             self._file.break_off(code_of(error))
             raise ExportBroken("not_recorded") from error
-        if not ended:  # cancelled, or given up, in the last moment
+        if not ended:  # cancelled or marked as lost meanwhile
             self._file.break_off(None)
             raise ExportBroken("ended")
         self._is_finished = True
 
-    def _write_finish(self, progress: Progress) -> bool:
-        """Whether the row says that this file has left. A lock, or a connection that breaks, passes."""
+    def _store_finish(self, progress: Progress) -> bool:
+        """Store the end. Returns whether the stored end is that of this file. Retries after errors."""
         sha256 = self._file.sha256
         for tries_left in reversed(range(FINISH_TRIES)):
             try:
-                # Where it had ended before, that may be our own commit whose answer was lost.
+                # If it had ended before, that may be our own commit whose confirmation was lost.
                 return services.finish(self._export, progress, sha256, self._actor) or services.has_finished(
                     self._export, sha256
                 )
@@ -161,69 +159,69 @@ class Delivery(Iterator[bytes]):
     def _watch(self) -> None:
         try:
             while not (self._is_over.wait(BEAT_SECONDS) or self._is_abandoned()):
-                self._look()
+                self._check()
             if not self._is_over.is_set():
-                self._write_failure()
+                self._store_failure()
         finally:
             if not self._is_over.is_set():
-                self._file.break_off(FailureCode.FAULT)  # where it is broken already, that reason stays
+                self._file.break_off(FailureCode.FAULT)  # if it is broken already, the first reason is stored
             while self._maker.is_alive():
                 self._file.stop_query()
                 self._maker.join(0.2)
             self._file.close()
             connections.close_all()
 
-    def _look(self) -> None:
-        """Give a sign of life, or end what must not go on."""
-        if self._file.is_broken:  # the thread that serves is about to tell; unless it waits for the reader
+    def _check(self) -> None:
+        """Store a heartbeat, or stop an export that must not continue."""
+        if self._file.is_broken:  # the server's thread will raise, unless it waits for the reader
             self._file.stop_query()
             self._end_connection()
             return
         if code := self._reason_to_end():
             self._file.break_off(code)
-            self._write_failure()
+            self._store_failure()
             self._end_connection()
             return
         state = State.DELIVERING if self._file.is_whole else State.RUNNING
         try:
-            goes_on = services.beat(self._export, state, self._progress())
-        except DATABASE_ERRORS:  # SQLite's lock, or a database that is away: the next beat comes in a second
+            is_active = services.beat(self._export, state, self._progress())
+        except DATABASE_ERRORS:  # locked or unavailable: the next heartbeat follows in a second
             logger.info("export_beat_skipped")
             return
         finally:
             close_old_connections()
-        if not (goes_on or self._is_over.is_set() or self._is_finishing):
+        if not (is_active or self._is_over.is_set() or self._is_finishing):
             self._file.break_off(None)
             self._end_connection()
 
     def _end_connection(self) -> None:
-        if self._is_asked:
+        if self._has_been_read:
             self._hang_up()
 
     def _is_abandoned(self) -> bool:
-        """Whether the file is broken for long, and the server has not closed it: it will not any more."""
+        """Whether the file broke :data:`ABANDONED_SECONDS` ago and the server still has not closed it."""
         if not self._file.is_broken:
             return False
         self._broken_seen_at = self._broken_seen_at or time.monotonic()
         return time.monotonic() - self._broken_seen_at > ABANDONED_SECONDS
 
     def _reason_to_end(self) -> FailureCode | None:
-        now, taken_at = time.monotonic(), self._taken_at
+        now, read_at = time.monotonic(), self._read_at
         if _process.is_stopping() and not self._is_finishing:
             self._stop_seen_at = self._stop_seen_at or now
             if now - self._stop_seen_at >= _process.grace:
                 return FailureCode.PORTAL_STOPPED
-        if taken_at is not None and now - taken_at > settings.EXPORT_STALL_SECONDS:
+        if read_at is not None and now - read_at > settings.EXPORT_STALL_SECONDS:
             return FailureCode.READER_STALLED
         return None
 
-    def _write_failure(self) -> None:
-        if self._file.code is None:  # somebody else has written the end
+    def _store_failure(self) -> None:
+        if self._file.code is None:  # the end is stored already
             return
         try:
             services.fail(self._export, self._file.code, self._progress(), self._actor)
         except DATABASE_ERRORS:
-            logger.warning("export_failure_not_written %s", self._export.public_id)  # the worker's sweep does
+            logger.warning("export_failure_not_written %s", self._export.public_id)  # the worker will
         finally:
             close_old_connections()
 

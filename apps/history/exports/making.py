@@ -1,4 +1,4 @@
-"""The file of an export while it is made: the query writes it at the database's speed, others read it."""
+"""The file of an export while it is made: one thread writes what the query returns, another reads it."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from apps.history.writing import Layout, Written
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 128 * 1024  # bytes that the server takes at a time
+CHUNK = 128 * 1024  # bytes of one read
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class ExportBroken(Exception):
-    """The file does not become whole: the server must break the download. The text is a code."""
+    """The file will not be completed: the server must break the download. The message is a code."""
 
 
 class Write(Protocol):
@@ -53,18 +53,18 @@ class Write(Protocol):
 
 
 class ExportFile:
-    """The file while it is made: written by one thread, read by another."""
+    """A temporary file that one thread writes while another reads it."""
 
     def __init__(self, export: Export, write: Write) -> None:
         self.rows = self.unreadable = 0
         self.written = 0  # bytes
         self.is_whole = False
         self.is_broken = False
-        self.code: FailureCode | None = None  # None where somebody else has written the end
+        self.code: FailureCode | None = None  # None if the end is stored already
         self._digest = hashlib.sha256()
         self._file: IO[bytes] | None = None
         self._changed = threading.Condition()
-        self._reading = threading.Lock()
+        self._read_lock = threading.Lock()
         self._connection: BaseDatabaseWrapper | None = None
         self._connection_lock = threading.Lock()
         self._selection = selections.from_json(export.selection)
@@ -79,18 +79,18 @@ class ExportFile:
 
     @property
     def sha256(self) -> str:
-        """Of what was written."""
+        """Hexadecimal digest of all bytes written so far."""
         return self._digest.hexdigest()
 
     def make(self) -> None:
-        """Write the whole file; however that ends, the reader is told."""
+        """Write the whole file. At the end, or after any error, waiting readers are woken."""
         try:
-            self._file = _nameless_file()
+            self._file = _unnamed_file()
             self._run_query(partial(self._append, self._file))
         except ExportBroken:
             pass
-        except Exception as error:  # whatever it is: the reader waits, and must not wait for ever
-            if not self.is_broken:  # else it is what stopping the query looks like
+        except Exception as error:  # of any kind: a waiting reader must be woken
+            if not self.is_broken:  # otherwise the error results from stopping the query
                 logger.exception("export_not_written")
             self.break_off(code_of(error))
         else:
@@ -101,31 +101,31 @@ class ExportFile:
             connections.close_all()
 
     def read(self, position: int) -> bytes:
-        """What stands there, as soon as something does; empty behind the end of the whole file.
+        """Wait for bytes at ``position`` and return at most :data:`CHUNK`; empty at the end of the file.
 
-        Raises :class:`ExportBroken` where there is no whole file to come.
+        Raises :class:`ExportBroken` if the file will not be completed.
         """
         self.wait_until_written(position + 1)
-        with self._reading:
-            self._go_on()
-            if self._file is None:  # no first byte was ever written: it is whole and empty
+        with self._read_lock:
+            self._raise_if_broken()
+            if self._file is None:  # nothing was written: the complete file is empty
                 return b""
             return os.pread(self._file.fileno(), CHUNK, position)
 
     def wait_until_written(self, size: int) -> None:
-        """Return when so many bytes are there, or no more come. Raises :class:`ExportBroken`."""
+        """Wait until ``size`` bytes are written or the file is complete. Raises :class:`ExportBroken`."""
         with self._changed:
             self._changed.wait_for(lambda: self.is_broken or self.is_whole or self.written >= size)
-            self._go_on()
+            self._raise_if_broken()
 
     def wait_until_whole(self) -> None:
-        """Return when the last byte is written. Raises :class:`ExportBroken`."""
+        """Wait until the file is complete. Raises :class:`ExportBroken`."""
         with self._changed:
             self._changed.wait_for(lambda: self.is_broken or self.is_whole)
-            self._go_on()
+            self._raise_if_broken()
 
     def break_off(self, code: FailureCode | None) -> None:
-        """Let there be no whole file; the first reason stays. Safe from any thread."""
+        """Mark the file as broken and stop the query. The first reason is stored. Safe from any thread."""
         with self._changed:
             if not self.is_broken:
                 self.is_broken, self.code = True, code
@@ -133,7 +133,7 @@ class ExportFile:
         self.stop_query()
 
     def stop_query(self) -> None:
-        """Tell the database to end a query that is of no use any more."""
+        """Cancel the running query, if there is one."""
         with self._connection_lock:
             if self._connection is not None:
                 try:
@@ -143,13 +143,13 @@ class ExportFile:
                     logger.warning("export_query_not_cancelled")
 
     def close(self) -> None:
-        """Give the room of the file back. Nobody may write any more; who still reads a broken one may."""
-        with self._reading:  # else its number could be another file's while somebody reads there
+        """Close the file, which deletes it. The writing thread must have ended; readers may remain."""
+        with self._read_lock:  # the descriptor could be reused for another file during a read
             if self._file is not None:
                 self._file.close()
 
     def _run_query(self, write_bytes: Callable[[bytes], object]) -> None:
-        connection = _connection_of_its_own()
+        connection = _new_connection()
         try:
             with self._connection_lock:
                 self._connection = connection
@@ -168,50 +168,50 @@ class ExportFile:
             connection.close()
 
     def _append(self, file: IO[bytes], data: bytes) -> None:
-        self._go_on()
+        self._raise_if_broken()
         self._digest.update(data)
         rest = memoryview(data)
-        while rest:  # a disk that is almost full takes a part
+        while rest:  # on an almost full disk, a write may be partial
             rest = rest[file.write(rest) :]
         with self._changed:
             self.written += len(data)
             self._changed.notify_all()
 
     def _count(self, rows: int) -> None:
-        self._go_on()
+        self._raise_if_broken()
         self.rows = rows
 
-    def _go_on(self) -> None:
+    def _raise_if_broken(self) -> None:
         if self.is_broken:
             raise ExportBroken(self.code or "ended")
 
 
-def _nameless_file() -> IO[bytes]:
-    """A file without a name: it is gone when nobody has it open any more, however that came."""
+def _unnamed_file() -> IO[bytes]:
+    """A file without a name: the system deletes it when it is closed, also if the process dies."""
     return tempfile.TemporaryFile(dir=settings.EXPORT_DIR or None, buffering=0)
 
 
-def _connection_of_its_own() -> BaseDatabaseWrapper:
-    """A connection of this export alone, beside the pool: pages keep theirs while the query runs."""
+def _new_connection() -> BaseDatabaseWrapper:
+    """A connection outside the pool, so that a long query does not take one from the pages."""
     connection = connections.create_connection(DEFAULT_DB_ALIAS)
     options = {name: value for name, value in connection.settings_dict["OPTIONS"].items() if name != "pool"}
     connection.settings_dict = {**connection.settings_dict, "OPTIONS": options}
     return connection
 
 
-def _is_lock(error: BaseException | None) -> bool:
-    """Whether this error of the database's driver says that somebody else held a lock for too long."""
+def _is_lock_error(error: BaseException | None) -> bool:
+    """Whether this error of the database driver means that waiting for a lock took too long."""
     if isinstance(error, sqlite3.Error):
-        # The lowest byte is the kind (SQLite: result codes). Errors of the driver's own have none.
+        # The lowest byte is the primary result code (SQLite manual). Errors of the driver itself have none.
         return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     return isinstance(error, psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected)
 
 
 def code_of(error: Exception) -> FailureCode:
-    """Why an export broke off that this error has stopped."""
+    """The failure code for the error that stopped an export."""
     if isinstance(error, OSError):
-        return FailureCode.DISK_FULL if error.errno in _NO_ROOM else FailureCode.DISK_FAILED
-    if _is_lock(error.__cause__):
+        return FailureCode.DISK_FULL if error.errno in _DISK_FULL_ERRNOS else FailureCode.DISK_FAILED
+    if _is_lock_error(error.__cause__):
         return FailureCode.DATABASE_BUSY
     if is_database_unavailable(error):
         return FailureCode.DATABASE_LOST

@@ -1,4 +1,4 @@
-"""A selection as JSON, so that an export writes the very rows that the list showed."""
+"""A selection as JSON, stored with an export so that the export writes the rows of the list."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOMENTS = ("since", "until")
 
 
 def to_json(selection: Selection) -> dict[str, Any]:
-    """The filters that are given and the scope; what was searched for stays the keyed digest that it is."""
+    """The filters in effect, the reader and the scope. Searches are stored as their keyed digests."""
     asked = selection.asked
     given = {field.name: getattr(asked, field.name) for field in dataclasses.fields(asked)}
     given = {name: value for name, value in given.items() if value not in ("", None, ())}
@@ -26,7 +26,7 @@ def to_json(selection: Selection) -> dict[str, Any]:
 
 
 def from_json(stored: dict[str, Any]) -> Selection:
-    """The selection that :func:`to_json` made it of."""
+    """The selection from which :func:`to_json` made ``stored``."""
     given = dict(stored["asked"])
     for name in given.keys() & set(_MOMENTS):
         given[name] = dt.datetime.fromisoformat(given[name])

@@ -1,7 +1,7 @@
-"""The record of an export from its beginning to its end, each step with its event.
+"""The record of an export from the choice to the end, each step with its audit event.
 
-An end is written by whoever sees it first: the thread that sends the file, the person who cancels, or the
-worker that finds no sign of life. Each changes only a row that is still active, so there is one end.
+The end is stored by the thread that sends the file, by the person's cancellation, or by the worker when the
+heartbeat stops. Each of them changes only a row that is still active, so an export ends once.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from apps.history.selection import Selection
 
 logger = logging.getLogger(__name__)
 
-# Without a beat for so long, the process is lost. Longer than a beat waits for SQLite's lock or for the pool.
+# Without a heartbeat for this long, the process is lost. Exceeds its wait for SQLite's lock or the pool.
 LOST_AFTER = datetime.timedelta(seconds=60)
 
 
 class FailureCode(StrEnum):
-    """Why an export broke off."""
+    """Why an export failed. Stored with it, and in the audit log."""
 
     READER_GONE = "reader_gone"
     READER_STALLED = "reader_stalled"
@@ -50,20 +50,20 @@ class FailureCode(StrEnum):
 
 
 class NotStarted(Exception):
-    """No row has left."""
+    """The export was not started; no row was sent."""
 
 
 class Busy(NotStarted):
-    """As many exports as the portal runs at a time are under way."""
+    """``EXPORTS_AT_ONCE`` exports are running."""
 
 
 class NotReady(NotStarted):
-    """It was started before: one export makes one file."""
+    """The export was started before. An export makes one file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What somebody wants to have exported, and how."""
+    """A person's choice of columns and format."""
 
     format: str
     columns: tuple[str, ...]
@@ -77,18 +77,18 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an export is."""
+    """How many rows and bytes an export has written and sent."""
 
     rows: int = 0
-    unreadable: int = 0  # rows whose personal data no key opens
+    unreadable: int = 0  # rows whose personal data no key decrypts
     bytes: int = 0
     bytes_sent: int = 0
 
 
 def prepare(selection: Selection, choice: Choice, *, query: str, rows: int, person: Actor) -> Export:
-    """Keep what is to be exported. Nothing leaves the portal before :func:`start`.
+    """Store what is to be exported. Nothing is sent before :func:`start`.
 
-    ``query`` is the list's own, by which the person comes back to it; ``rows`` how many there are now.
+    ``query``: the query string of the list, for the link back to it. ``rows``: their number now.
     """
     export = Export(
         person_id=person.id,
@@ -104,39 +104,40 @@ def prepare(selection: Selection, choice: Choice, *, query: str, rows: int, pers
         reason=choice.reason,
         rows_expected=rows,
     )
-    export.keep_note(choice.note)
+    export.set_note(choice.note)
     export.save(force_insert=True)
     return export
 
 
 def find(public_id: uuid.UUID, person_id: str) -> Export | None:
-    """The person's own export; None for somebody else's, as for none."""
+    """The person's export with this id. None if there is none, or it is another person's."""
     return Export.objects.filter(Q(person_id=person_id), public_id=public_id).first()
 
 
 def last_of(person_id: str) -> Export | None:
-    """The person's newest export: how they chose last time."""
+    """The person's newest export, whose choice the form offers again."""
     return Export.objects.filter(Q(person_id=person_id)).order_by("-created_at", "-id").first()
 
 
 def start(export: Export, actor: Actor) -> None:
-    """Take a slot and tell the audit log. Without that event no row leaves the portal.
+    """Reserve a slot and record the event. Without the event no row is sent.
 
-    Raises ``Busy`` and ``NotReady``, and the database's errors where it cannot be written.
+    Raises ``Busy`` if no slot is free, ``NotReady`` if the export was started before, and the database's
+    errors.
     """
     limit: int = settings.EXPORTS_AT_ONCE
     selection = selections.from_json(export.selection)
     expected = selection.submissions().count()
-    for _ in range(2 * limit + 1):  # of several who reach for one slot, one gets it; the others look again
+    for _ in range(2 * limit + 1):  # if another export took the slot meanwhile, try the next
         try:
-            _take_slot(export, selection, expected, limit, actor)
+            _reserve_slot(export, selection, expected, limit, actor)
         except IntegrityError:
             continue
         return
     raise Busy("The slots are taken")
 
 
-def _take_slot(export: Export, selection: Selection, expected: int, limit: int, actor: Actor) -> None:
+def _reserve_slot(export: Export, selection: Selection, expected: int, limit: int, actor: Actor) -> None:
     with transaction.atomic(durable=True):
         taken = set(Export.objects.filter(slot__isnull=False).values_list("slot", flat=True))
         free = next((slot for slot in range(1, limit + 1) if slot not in taken), None)
@@ -162,9 +163,9 @@ def _take_slot(export: Export, selection: Selection, expected: int, limit: int, 
 
 
 def beat(export: Export, state: State, progress: Progress) -> bool:
-    """Give a sign of life; whether the export still goes on. Cancelled or given up, it does not.
+    """Store a heartbeat with the progress. Returns False if the export has ended, such as by cancellation.
 
-    Raises the database's errors: a beat that is not written is only a beat less.
+    Raises the database's errors; a single heartbeat may be lost.
     """
     return bool(
         _active(export).update(
@@ -178,9 +179,10 @@ def beat(export: Export, state: State, progress: Progress) -> bool:
 
 
 def finish(export: Export, progress: Progress, sha256: str, actor: Actor) -> bool:
-    """Write down that the whole file has left; False where the export had ended before.
+    """Store that the whole file was sent. Returns False if the export had ended before.
 
-    Raises the database's errors: what nobody could write down must not look like a whole file.
+    Raises the database's errors. The caller must then break the download: an end that is not stored must not
+    look like a complete file.
     """
     with transaction.atomic(durable=True):
         ended = _end(export, State.FINISHED, progress, sha256=sha256)
@@ -191,12 +193,12 @@ def finish(export: Export, progress: Progress, sha256: str, actor: Actor) -> boo
 
 
 def has_finished(export: Export, sha256: str) -> bool:
-    """Whether it is written down that the whole file with this checksum has left."""
+    """Whether it is stored that the whole file with this checksum was sent."""
     return Export.objects.filter(pk=export.pk, state=State.FINISHED, sha256=sha256).exists()
 
 
 def fail(export: Export, code: FailureCode, progress: Progress, actor: Actor) -> bool:
-    """Write down that the export broke off, and why; False where it had ended before."""
+    """Store that the export failed, and why. Returns False if it had ended before."""
     with transaction.atomic(durable=True):
         ended = _end(export, State.FAILED, progress, failure_code=code.value)
         if ended:
@@ -205,9 +207,9 @@ def fail(export: Export, code: FailureCode, progress: Progress, actor: Actor) ->
 
 
 def cancel(export: Export, actor: Actor) -> bool:
-    """End the export at the person's wish; False where it had ended before.
+    """Cancel the export. Returns False if it had ended before.
 
-    The process at work on it finds out with its next beat, stops the query and breaks the download.
+    With its next heartbeat the process that writes the file stops the query and breaks the download.
     """
     with transaction.atomic(durable=True):
         ended = bool(_active(export).update(state=State.CANCELLED, slot=None, finished_at=_now()))
@@ -218,9 +220,9 @@ def cancel(export: Export, actor: Actor) -> bool:
 
 
 def sweep(actor: Actor) -> int:
-    """End the exports whose process was lost, and free their slots; return how many."""
+    """Mark the exports as failed whose process was lost, and free their slots. Returns their number."""
     swept = 0
-    # Who is active has a slot: by its small index the worker does not read the whole table each second.
+    # Active exports have a slot. With its small index the worker need not read the whole table each second.
     silent = Export.objects.filter(slot__gte=1, state__in=ACTIVE, beat_at__lt=_now() - LOST_AFTER)
     for export in silent:
         try:
@@ -228,7 +230,7 @@ def sweep(actor: Actor) -> int:
         except DatabaseError as error:
             if is_database_unavailable(error):
                 raise
-            # One row that the database refuses must not keep the slots of the others.
+            # A row that the database refuses must not block the slots of the others.
             logger.exception("export_not_swept %s", export.public_id)
     return swept
 
@@ -236,7 +238,7 @@ def sweep(actor: Actor) -> int:
 def _end_lost(export: Export, actor: Actor) -> bool:
     code = FailureCode.PROCESS_LOST
     with transaction.atomic(durable=True):
-        # Compared with the beat that was read: one that came meanwhile is a sign of life.
+        # Only if there was no heartbeat since the row was read.
         silent = _active(export).filter(beat_at=export.beat_at)
         ended = bool(
             silent.update(state=State.FAILED, slot=None, finished_at=_now(), failure_code=code.value)
@@ -277,7 +279,7 @@ def _record(event_type: EventType, export: Export, actor: Actor, **facts: Any) -
         "personal": "yes" if export.personal else "no",
         **facts,
     }
-    # Whose export it was, where somebody else tells of it: the worker.
+    # The person of the export, if the actor is not that person: the worker.
     person = str(export.person_id)
     record(Event(event_type, actor, person="" if person == actor.id else person, data=data))
 

@@ -1,10 +1,10 @@
-"""Submissions summed up: how many, when, by whom, why they failed, how long they took, what is still open."""
+"""Figures of submissions: number, time, person, reason of failure, time to answer, and open outcomes."""
 
 from apps.history.figures.counting import MAX_BARS, MAX_PEOPLE, figures_of
 from apps.history.figures.results import (
     AGE_EDGES,
     ANSWER_EDGES,
-    LONGEST_TOLD,
+    MAX_DURATION,
     Answered,
     Answers,
     Bar,
@@ -18,8 +18,8 @@ from apps.history.figures.results import (
 __all__ = [
     "AGE_EDGES",
     "ANSWER_EDGES",
-    "LONGEST_TOLD",
     "MAX_BARS",
+    "MAX_DURATION",
     "MAX_PEOPLE",
     "Answered",
     "Answers",

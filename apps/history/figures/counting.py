@@ -1,4 +1,4 @@
-"""Everything is counted by the database, in a handful of statements that read no row into Python."""
+"""Counts submissions in the database, in a few statements that read no row into Python."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from apps.core.filters import midnight
 from apps.history.figures.results import (
     AGE_EDGES,
     ANSWER_EDGES,
-    LONGEST_TOLD,
+    MAX_DURATION,
     Answered,
     Answers,
     Bar,
@@ -31,32 +31,35 @@ from apps.history.selection import Selection
 MAX_BARS = 62  # two months of days
 MAX_PEOPLE = 20
 FAILURES = (Outcome.REJECTED, Outcome.NOT_SENT)
-# Times to answer are counted in steps as fine as two digits of them: (below, step), in milliseconds.
-_STEPS = ((1_000, 10), (10_000, 100), (LONGEST_TOLD, 1_000))
+# Times to answer are counted in steps of two significant digits: (upper bound, step), in milliseconds.
+_STEPS = ((1_000, 10), (10_000, 100), (MAX_DURATION, 1_000))
 
 
 def figures_of(selection: Selection, *, now: dt.datetime) -> Figures:
-    """Sum the selection up. Days are those of the active zone; ages are counted to ``now``."""
+    """The figures of the selection. Days are those of the active time zone; ages end at ``now``."""
     chosen = selection.submissions().order_by()
-    span = _span(selection, chosen, now)
+    span = _days_shown(selection, chosen, now)
     if span is None:
-        return Figures(open=_open(selection, chosen, now))
-    unit, firsts = _days_of_bars(*span)
+        return Figures(open=_open_outcomes(selection, chosen, now))
+    unit, firsts = _unit_and_first_days(*span)
     return Figures(
         unit=unit,
         bars=_bars(chosen, firsts, span[1]),
-        people=_people(chosen),
-        reasons=_reasons(chosen),
-        answers=_answers(chosen),
-        open=_open(selection, chosen, now),
+        people=_people_counts(chosen),
+        reasons=_failure_reasons(chosen),
+        answers=_times_to_answer(chosen),
+        open=_open_outcomes(selection, chosen, now),
     )
 
 
-def _span(
+def _days_shown(
     selection: Selection, chosen: QuerySet[Submission], now: dt.datetime
 ) -> tuple[dt.date, dt.date] | None:
-    """The first and the last day to show, None without a row: as asked, but no more emptiness than a page
-    of days has room for, and no future."""
+    """The first and the last day to show; None if there are no rows.
+
+    They are the days of the filter, but neither future days nor, beyond :data:`MAX_BARS` days, days before
+    the first or after the last row.
+    """
     moments = chosen.values_list("submitted_at", flat=True)
     oldest, newest = moments.order_by("submitted_at").first(), moments.order_by("-submitted_at").first()
     if oldest is None or newest is None:
@@ -72,30 +75,29 @@ def _span(
 
 
 def _day(moment: dt.datetime) -> dt.date:
-    """The day whose bar the moment is in: the latest that had begun, where clocks went back over midnight."""
+    """The day of the bar for this time: the latest that had begun, if clocks went back over midnight."""
     day = timezone.localtime(moment).date()
     following = day + dt.timedelta(days=1)
     return following if midnight(following) <= moment else day
 
 
-def _days_of_bars(first: dt.date, last: dt.date) -> tuple[Unit, list[dt.date]]:
-    """The smallest unit that leaves at most :data:`MAX_BARS` bars (years as many as there are), and the day
-    on which each of them begins."""
+def _unit_and_first_days(first: dt.date, last: dt.date) -> tuple[Unit, list[dt.date]]:
+    """The smallest unit with at most :data:`MAX_BARS` bars (years: any number), and each bar's first day."""
     for unit in Unit:
-        firsts = list(_beginnings(unit, first, last))
+        firsts = list(_first_days(unit, first, last))
         if len(firsts) <= MAX_BARS:
             break
     return unit, firsts
 
 
-def _beginnings(unit: Unit, first: dt.date, last: dt.date) -> Iterator[dt.date]:
-    begins = first
-    while begins <= last:
-        yield begins
-        begins = _next(unit, begins)
+def _first_days(unit: Unit, first: dt.date, last: dt.date) -> Iterator[dt.date]:
+    first_day = first
+    while first_day <= last:
+        yield first_day
+        first_day = _next_first_day(unit, first_day)
 
 
-def _next(unit: Unit, day: dt.date) -> dt.date:
+def _next_first_day(unit: Unit, day: dt.date) -> dt.date:
     if unit is Unit.DAY:
         return day + dt.timedelta(days=1)
     if unit is Unit.WEEK:
@@ -106,11 +108,14 @@ def _next(unit: Unit, day: dt.date) -> dt.date:
 
 
 def _bars(chosen: QuerySet[Submission], firsts: Sequence[dt.date], last: dt.date) -> tuple[Bar, ...]:
-    """One statement. The database is told the moments at which days begin and knows no zone, so a day of a
-    clock change is as long as it was, whatever the zone. To count the column that is looked at anyway spares
-    SQLite, which sorts the rows, another one."""
+    """The bars, counted by one statement.
+
+    The statement contains the times at which days begin, so the database needs no time zone, and days of a
+    clock change have their true length. It counts ``outcome``, which it reads anyway, because SQLite sorts
+    the rows and would have to carry another column.
+    """
     counts = {outcome.value: Count("outcome", filter=Q(outcome=outcome)) for outcome in Outcome}
-    placed = chosen.annotate(place=_place([midnight(day) for day in firsts])).values("place")
+    placed = chosen.annotate(place=_bar_index([midnight(day) for day in firsts])).values("place")
     rows = placed.annotate(**counts).values_list("place", *counts)
     counted = {place: dict(zip(Outcome, numbers, strict=True)) for place, *numbers in rows}
     none = dict.fromkeys(Outcome, 0)
@@ -121,21 +126,21 @@ def _bars(chosen: QuerySet[Submission], firsts: Sequence[dt.date], last: dt.date
     )
 
 
-def _place(moments: Sequence[dt.datetime], first: int = 0) -> Combinable:
-    """Which of the moments a row comes after, by halving: six comparisons for sixty of them."""
+def _bar_index(moments: Sequence[dt.datetime], first: int = 0) -> Combinable:
+    """The index of the latest of the moments that a row is not before, by binary search in SQL."""
     if len(moments) == 1:
         return Value(first, output_field=IntegerField())
     middle = len(moments) // 2
     return Case(
-        When(submitted_at__lt=moments[middle], then=_place(moments[:middle], first)),
-        default=_place(moments[middle:], first + middle),
+        When(submitted_at__lt=moments[middle], then=_bar_index(moments[:middle], first)),
+        default=_bar_index(moments[middle:], first + middle),
         output_field=IntegerField(),
     )
 
 
-def _people(chosen: QuerySet[Submission]) -> tuple[Person, ...]:
-    """Who submitted most, with what came of it; those behind the first twenty together."""
-    # By the bare column SQLite would follow the index of people through the whole table, whatever was asked.
+def _people_counts(chosen: QuerySet[Submission]) -> tuple[Person, ...]:
+    """The :data:`MAX_PEOPLE` people with the most submissions, then all others as one entry."""
+    # "+ 0" keeps SQLite from reading the whole table by the index of people, whatever the filter.
     by_person = chosen.annotate(who=F("actor_id") + 0).values("who")
     counts = by_person.annotate(total=Count("*"), created=Count("outcome", filter=Q(outcome=Outcome.CREATED)))
     rows = sorted(counts.values_list("who", "total", "created"), key=lambda row: (-row[1], row[0]))
@@ -149,7 +154,7 @@ def _people(chosen: QuerySet[Submission]) -> tuple[Person, ...]:
 
 
 def _names(ids: Iterable[int]) -> dict[int, str]:
-    """Their names; with the user name where two have the same."""
+    """The names of these people. The user name is added if a name is empty or not unique."""
     found = get_user_model().objects.filter(pk__in=ids).values_list("pk", "name", "username")
     names = [name for _pk, name, _username in found]
     return {
@@ -158,34 +163,36 @@ def _names(ids: Iterable[int]) -> dict[int, str]:
     }
 
 
-def _reasons(chosen: QuerySet[Submission]) -> tuple[Reason, ...]:
+def _failure_reasons(chosen: QuerySet[Submission]) -> tuple[Reason, ...]:
     failures = chosen.filter(outcome__in=FAILURES).values("outcome", "error_code")
     rows = failures.annotate(number=Count("*")).values_list("outcome", "error_code", "number")
     reasons = [Reason(Outcome(outcome), code, number) for outcome, code, number in rows]
-    return tuple(sorted(reasons, key=lambda one: (FAILURES.index(one.outcome), -one.count, one.code)))
+    return tuple(
+        sorted(reasons, key=lambda reason: (FAILURES.index(reason.outcome), -reason.count, reason.code))
+    )
 
 
-def _answers(chosen: QuerySet[Submission]) -> Answers:
-    """One statement: in steps fine enough to tell half and 95 % of them, then summed up to the spans."""
-    finely = Case(
+def _times_to_answer(chosen: QuerySet[Submission]) -> Answers:
+    """Times to answer, counted by one statement in the steps of the percentiles, then summed to spans."""
+    step = Case(
         *(
             When(duration_ms__lt=below, then=F("duration_ms") - F("duration_ms") % step)
             for below, step in _STEPS
         ),
-        default=Value(LONGEST_TOLD),
+        default=Value(MAX_DURATION),
         output_field=IntegerField(),
     )
-    answered = chosen.filter(duration_ms__isnull=False).annotate(step=finely)
+    answered = chosen.filter(duration_ms__isnull=False).annotate(step=step)
     counts = dict(answered.values("step").annotate(number=Count("*")).values_list("step", "number"))
     spans = []
     for least, under in zip(ANSWER_EDGES, (*ANSWER_EDGES[1:], None), strict=True):
         within = (number for at, number in counts.items() if least <= at and (under is None or at < under))
         spans.append(Answered(least, under, sum(within)))
-    return Answers(tuple(spans), _under(counts, 50), _under(counts, 95))
+    return Answers(tuple(spans), _percentile(counts, 50), _percentile(counts, 95))
 
 
-def _under(counts: Mapping[int, int], percent: int) -> int | None:
-    """What so many of 100 stayed under, in milliseconds; None beyond :data:`LONGEST_TOLD`."""
+def _percentile(counts: Mapping[int, int], percent: int) -> int | None:
+    """The percentile in milliseconds, as the upper bound of its step; None beyond :data:`MAX_DURATION`."""
     left = sum(counts.values()) * percent
     for at in sorted(counts):
         left -= counts[at] * 100
@@ -194,11 +201,11 @@ def _under(counts: Mapping[int, int], percent: int) -> int | None:
     return None
 
 
-def _open(selection: Selection, chosen: QuerySet[Submission], now: dt.datetime) -> Open:
+def _open_outcomes(selection: Selection, chosen: QuerySet[Submission], now: dt.datetime) -> Open:
     unknown = chosen.filter(outcome=Outcome.UNKNOWN)
     ages = {}
     for place, (least, under) in enumerate(zip(AGE_EDGES, (*AGE_EDGES[1:], None), strict=True)):
-        # Clocks differ: what seems to come from the future is as new as can be.
+        # Clocks differ: a time in the future counts as the youngest age.
         newer = Q(submitted_at__lte=now - least) if least else Q()
         ages[f"age_{place}"] = Count(
             "outcome", filter=newer & Q(submitted_at__gt=now - under) if under else newer

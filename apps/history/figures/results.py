@@ -1,4 +1,4 @@
-"""What the figures are: counts of submissions, as values."""
+"""The values of the figures: counts of submissions."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from enum import Enum
 from apps.consumers.models import Outcome
 
 ANSWER_EDGES = (0, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)  # milliseconds
-LONGEST_TOLD = 100_000  # milliseconds
+MAX_DURATION = 100_000  # milliseconds
 AGE_EDGES = (dt.timedelta(0), dt.timedelta(hours=1), dt.timedelta(days=1), dt.timedelta(weeks=1))
 
 
 class Unit(Enum):
-    """How much time one bar stands for."""
+    """The period of one bar."""
 
     DAY = "day"
     WEEK = "week"  # from Monday
@@ -26,21 +26,21 @@ class Unit(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """The submissions from the beginning of one day to the end of another, of the reader's zone."""
+    """The submissions from ``first`` to ``last``, both included, as days in the reader's time zone."""
 
     first: dt.date
     last: dt.date
-    outcomes: Mapping[Outcome, int]  # each of them, also where there is none
+    outcomes: Mapping[Outcome, int]  # every outcome, with 0 if there are none
 
     @property
     def total(self) -> int:
-        """Whatever came of them."""
+        """The submissions of all outcomes."""
         return sum(self.outcomes.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What one person submitted. Without an id: all the ``people`` that are not named."""
+    """The submissions of one person. With an empty id: those of all ``people`` who are not listed."""
 
     id: str
     name: str
@@ -50,13 +50,13 @@ class Person:
 
     @property
     def others(self) -> int:
-        """Of any other outcome."""
+        """The submissions with another outcome than created."""
         return self.total - self.created
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """How often a failure had this error code."""
+    """The number of failures with this outcome and error code."""
 
     outcome: Outcome
     code: str
@@ -65,7 +65,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """How many were answered within a span of milliseconds: ``least`` to under ``under`` (None: or more)."""
+    """The number answered in ``least`` to below ``under`` milliseconds. ``under`` None: no upper bound."""
 
     least: int
     under: int | None
@@ -74,39 +74,39 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Time to answer. Half of them stayed under ``half_under`` milliseconds, told to two digits.
+    """Times to answer. Half took less than ``half_under`` milliseconds, given to two significant digits.
 
-    None where there is none, and beyond :data:`LONGEST_TOLD`.
+    The percentiles are None without answers and beyond :data:`MAX_DURATION`.
     """
 
     spans: tuple[Answered, ...] = ()
     half_under: int | None = None
-    most_under: int | None = None  # 95 of 100
+    most_under: int | None = None  # 95 %
 
     @property
     def total(self) -> int:
-        """All that were answered, or given up after a known time."""
+        """The submissions with a known time: answered, or timed out."""
         return sum(span.count for span in self.spans)
 
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Unknown outcomes by the time since they were sent, each from one of the ages to under the next."""
+    """Unknown outcomes by age: ``ages[i]`` counts from ``AGE_EDGES[i]`` to below the next edge."""
 
     ages: tuple[int, ...] = (0,) * len(AGE_EDGES)
     oldest_id: uuid.UUID | None = None
     oldest_at: dt.datetime | None = None
-    elsewhere: int = 0  # that the reader may see, but did not ask for
+    elsewhere: int = 0  # visible to the reader, but excluded by the filter
 
     @property
     def total(self) -> int:
-        """Of any age."""
+        """The unknown outcomes of all ages."""
         return sum(self.ages)
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one selection comes to."""
+    """All figures of one selection."""
 
     unit: Unit = Unit.DAY
     bars: tuple[Bar, ...] = ()
@@ -122,6 +122,6 @@ class Figures:
 
     @property
     def outcomes(self) -> dict[Outcome, int]:
-        """How often each outcome that occurs does, in the order in which they are declared."""
+        """The number of submissions per outcome that occurs, in the order of declaration."""
         sums = {outcome: sum(bar.outcomes[outcome] for bar in self.bars) for outcome in Outcome}
         return {outcome: number for outcome, number in sums.items() if number}

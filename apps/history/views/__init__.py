@@ -1,1 +1,1 @@
-"""The pages of the history."""
+"""The list of submissions, the figures and the export."""

@@ -1,4 +1,4 @@
-"""Exporting what the list shows: the choice, then the file with its progress and its end."""
+"""The export of the list: the form, the page of an export with its progress, and the download."""
 
 from __future__ import annotations
 
@@ -27,34 +27,34 @@ from apps.core.form_errors import form_errors
 from apps.core.permissions import PermissionMissing, requires
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import actor_of
-from apps.history.export_forms import ExportForm, moved, values_of, wants_personal
-from apps.history.export_presenters import file_name, shown
 from apps.history.exports import services
 from apps.history.exports.delivery import Delivery
 from apps.history.exports.making import ExportBroken
+from apps.history.forms.export import ExportForm, moved, values_of, wants_personal
 from apps.history.models import Export
-from apps.history.presenters import chips
+from apps.history.presenters.export import export_page, file_name
+from apps.history.presenters.filters import chips
 from apps.history.views.selected import filter_form, selection_of
 
 logger = logging.getLogger(__name__)
 
-SOON = 30  # seconds after which it is worth while to ask for a slot again
+RETRY_AFTER = 30  # seconds for Retry-After
 
 
 @requires(EXPORT_SUBMISSIONS)
 @require_http_methods(["GET", "POST"])
 def export(request: HttpRequest) -> HttpResponse:
-    """The choice: what of the list, in which columns, as what kind of file. Nothing leaves the portal yet."""
+    """The form: columns and format for the rows of the list. Nothing is exported yet."""
     filters = filter_form(request)
     list_url = with_query(reverse("history:submissions"), filters.query())
     if not filters.is_valid():
-        return HttpResponseSeeOther(list_url)  # which tells what is wrong, at the fields
+        return HttpResponseSeeOther(list_url)  # which shows the errors at the fields
     with_personal = request.user.has_perm(EXPORT_PERSONAL_DATA)
     if wants_personal(request.POST) and not with_personal:
         raise PermissionMissing(EXPORT_PERSONAL_DATA)
     selection = selection_of(filters, request.user)
     if request.method == "GET":
-        form = ExportForm(values=_to_begin_with(request), with_personal=with_personal)
+        form = ExportForm(values=_initial_values(request), with_personal=with_personal)
     elif (rearranged := moved(request.POST)) is not None:
         form = ExportForm(values=rearranged, with_personal=with_personal)
     else:
@@ -88,22 +88,22 @@ def export(request: HttpRequest) -> HttpResponse:
 @requires(EXPORT_SUBMISSIONS)
 @require_GET
 def exported(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
-    """One export: ready to be downloaded, under way, or ended."""
+    """The page of one export: ready, running or ended."""
     return _exported(request, _own(request, export_id))
 
 
 @requires(EXPORT_SUBMISSIONS)
 @require_GET
 def progress(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
-    """How far it is: the part of the page that changes."""
-    context = {"shown": shown(_own(request, export_id))}
+    """The part of the export's page that shows the progress."""
+    context = {"shown": export_page(_own(request, export_id))}
     return render(request, "history/export_state.html", context)
 
 
 @requires(EXPORT_SUBMISSIONS)
 @require_POST
 def cancel(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
-    """Cancel export."""
+    """Cancel the export and show its page."""
     found = _own(request, export_id)
     services.cancel(found, actor_of(request))
     return HttpResponseSeeOther(_page_of(found))
@@ -112,9 +112,9 @@ def cancel(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
 @requires(EXPORT_SUBMISSIONS)
 @require_POST
 def file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
-    """Download: the file, while it is made. It can be taken once; the page then tells what came of it."""
+    """Send the file while it is made. An export can be downloaded once; its page then shows the result."""
     found = _own(request, export_id)
-    _still_permitted(request, found)
+    _check_permissions(request, found)
     actor = actor_of(request)
     try:
         services.start(found, actor)
@@ -122,7 +122,7 @@ def file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
         return HttpResponseSeeOther(_page_of(found))
     except services.Busy:
         response = _exported(request, found, busy=True, status=HTTPStatus.SERVICE_UNAVAILABLE)
-        response["Retry-After"] = str(SOON)
+        response["Retry-After"] = str(RETRY_AFTER)
         return response
     except (DatabaseError, InterfaceError):
         logger.exception("export_not_started")
@@ -133,11 +133,11 @@ def file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
         file_name=file_name(found, clock.now()),
         content_type=Format(found.format).content_type,
     )
-    streaming["X-Accel-Buffering"] = "no"  # nginx would take the file at its own speed, not at the reader's
+    streaming["X-Accel-Buffering"] = "no"  # otherwise nginx reads ahead of the reader
     try:
         if request.META.get("SERVER_PROTOCOL") == "HTTP/1.0":
-            # There the end of the connection is the end of the file (RFC 9112, 6.3): a broken one looks
-            # whole, unless the length is known beforehand.
+            # The connection's end is the file's end (RFC 9112, 6.3): without a length, a broken file would
+            # look complete.
             streaming["Content-Length"] = str(delivery.wait_until_whole())
         else:
             delivery.wait_until_begun()
@@ -147,15 +147,15 @@ def file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
     return streaming
 
 
-def _to_begin_with(request: HttpRequest) -> dict[str, str]:
+def _initial_values(request: HttpRequest) -> dict[str, str]:
     sealed = sealed_entries.unseal(request)
     if sealed is not None:
         return sealed
     return values_of(services.last_of(str(request.user.pk)), time_zone=timezone.get_current_timezone_name())
 
 
-def _still_permitted(request: HttpRequest, found: Export) -> None:
-    """Raise ``PermissionMissing`` where the person may do less than when they chose."""
+def _check_permissions(request: HttpRequest, found: Export) -> None:
+    """Raise ``PermissionMissing`` if the person has lost a permission since the export was prepared."""
     wanted = {EXPORT_PERSONAL_DATA: found.personal, VIEW_ALL_SUBMISSIONS: found.selection["everybody"]}
     for permission, needed in wanted.items():
         if needed and not request.user.has_perm(permission):
@@ -163,7 +163,10 @@ def _still_permitted(request: HttpRequest, found: Export) -> None:
 
 
 def _hang_up(request: HttpRequest) -> Callable[[], None]:
-    """Wakes the thread that waits for a reader who takes nothing. Only gunicorn tells which socket it is."""
+    """A function that closes the connection, which wakes a server thread waiting for a stalled reader.
+
+    It does nothing under servers other than gunicorn, which do not expose the socket.
+    """
     connection: socket.socket | None = request.META.get("gunicorn.socket")
 
     def hang_up() -> None:
@@ -177,11 +180,11 @@ def _hang_up(request: HttpRequest) -> Callable[[], None]:
 def _exported(
     request: HttpRequest, found: Export, *, status: HTTPStatus = HTTPStatus.OK, **context: Any
 ) -> HttpResponse:
-    return render(request, "history/exported.html", {"shown": shown(found), **context}, status=status)
+    return render(request, "history/exported.html", {"shown": export_page(found), **context}, status=status)
 
 
 def _own(request: HttpRequest, export_id: uuid.UUID) -> Export:
-    """The person's own export, or 404: somebody else's is no different from none."""
+    """The person's own export. Raises ``Http404`` for another person's as for an unknown one."""
     found = services.find(export_id, str(request.user.pk))
     if found is None:
         raise Http404

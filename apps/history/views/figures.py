@@ -1,4 +1,4 @@
-"""Submissions summed up, for the same filters as their list."""
+"""The figures page, with the same filters as the list."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from apps.core.filters import with_query
 from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
 from apps.core.requests import actor_of
-from apps.history import plots, presenters
 from apps.history.figures import Figures, figures_of
+from apps.history.presenters import figures as figures_page
+from apps.history.presenters.filters import chips
 from apps.history.recording import record_figures_viewed
 from apps.history.selection import Selection
 from apps.history.views.selected import filter_form, selection_of
@@ -26,7 +27,7 @@ from apps.history.views.selected import filter_form, selection_of
 @requires(VIEW_FIGURES)
 @require_GET
 def figures(request: HttpRequest) -> HttpResponse:
-    """Figures of the submissions that the address asks for. Each leads to the rows behind it."""
+    """The figures of the filtered submissions. Each figure links to its rows."""
     form = filter_form(request)
     if not form.is_valid():
         return render(request, "history/figures.html", {"form": form, "errors": form_errors(form)})
@@ -35,25 +36,27 @@ def figures(request: HttpRequest) -> HttpResponse:
     record_figures_viewed(selection, count=found.total, actor=actor_of(request))
     context = {
         "form": form,
-        "chips": presenters.chips(request.path, form.query(), form),
+        "chips": chips(request.path, form.query(), form),
         "everybody": selection.viewer.sees_all,
-        **_drawn(request.path, form.query(), selection, found),
+        **_figures_context(request.path, form.query(), selection, found),
     }
     return render(request, "history/figures.html", context)
 
 
-def _drawn(path: str, query: dict[str, str], selection: Selection, found: Figures) -> dict[str, Any]:
+def _figures_context(
+    path: str, query: dict[str, str], selection: Selection, found: Figures
+) -> dict[str, Any]:
     address = partial(with_query, reverse("history:submissions"), query)
     return {
         "list_url": address(),
         "all_url": with_query(path, {}, period="all"),
         "figures": found,
-        "time": plots.over_time(found, address) if found.bars else None,
-        "people": plots.by_person(found.people, address),
-        "reasons": plots.by_reason(found.reasons, address),
-        "answers": plots.by_answer(found.answers, selection.asked, address),
-        "answers_words": plots.answers_words(found.answers),
-        "ages": plots.by_age(found.open),
+        "time": figures_page.time_plot(found, address) if found.bars else None,
+        "people": figures_page.person_lines(found.people, address),
+        "reasons": figures_page.reason_lines(found.reasons, address),
+        "answers": figures_page.answer_lines(found.answers, selection.asked, address),
+        "answers_words": figures_page.answers_sentence(found.answers),
+        "ages": figures_page.age_lines(found.open),
         "unknown_url": address(outcome="unknown"),
         "every_unknown_url": with_query(reverse("history:submissions"), {}, period="all", outcome="unknown"),
     }

@@ -1,4 +1,4 @@
-"""The list of submissions: one's own, or everybody's for supervisors; with filters in the address."""
+"""The list of submissions, filtered by its address: of all people for supervisors, else the reader's own."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from apps.core.form_errors import form_errors
 from apps.core.permissions import requires
 from apps.core.redirects import HttpResponseSeeOther
 from apps.core.requests import actor_of
-from apps.history import presenters
-from apps.history.forms import SearchForm, SubmissionFilterForm
+from apps.history.forms.filters import SearchForm, SubmissionFilterForm
+from apps.history.presenters.filters import chips
 from apps.history.selection import MAX_COUNTED, Selection, SubmissionFilter
 from apps.history.views.selected import filter_form, selection_of
 
@@ -36,7 +36,7 @@ ONLY_UNKNOWN = SubmissionFilter(outcome=Outcome.UNKNOWN)
 @requires(VIEW_OWN_SUBMISSIONS, VIEW_ALL_SUBMISSIONS)
 @require_http_methods(["GET", "POST"])
 def submissions(request: HttpRequest) -> HttpResponse:
-    """The list, newest first. What must never stand in an address is searched for by POST."""
+    """The list, newest first. Searches for personal data are sent by POST, to keep them out of addresses."""
     status = HTTPStatus.OK
     if request.method == "POST":
         search = SearchForm(request.POST)
@@ -62,13 +62,13 @@ def submissions(request: HttpRequest) -> HttpResponse:
     errors = [*(form_errors(form) if not form.is_valid() else []), *context["search_errors"]]
     if errors:
         return render(request, "history/submissions.html", {**context, "errors": errors}, status=status)
-    return render(request, "history/submissions.html", {**context, **_found(request, form, position)})
+    return render(request, "history/submissions.html", {**context, **_list_context(request, form, position)})
 
 
-def _found(
+def _list_context(
     request: HttpRequest, form: SubmissionFilterForm, position: keyset.Position | None
 ) -> dict[str, Any]:
-    """The page of the list that a valid form asks for. That it is seen is written down first."""
+    """The rows and links of a page of the list, for a valid form. Records the event first."""
     selection, path, values = selection_of(form, request.user), request.path, form.query()
     page = selection.page(size=PAGE_SIZE, position=position)
     pinned = _pinned(selection) if position is None else {}
@@ -82,9 +82,9 @@ def _found(
         "lines": lines(page.rows),
         "count": selection.count() if page.rows else None,
         "most_counted": MAX_COUNTED,
-        "chips": presenters.chips(path, values, form),
+        "chips": chips(path, values, form),
         "has_none": not page.rows and not selection.visible().exists(),
-        "narrowed": not form.is_of_late or replace(selection.asked, since=None) != SubmissionFilter(),
+        "narrowed": not form.has_default_period or replace(selection.asked, since=None) != SubmissionFilter(),
         "is_behind_all": position is not None and not page.rows,
         "first_url": with_query(path, values),
         "newer_url": page_url(path, values, page.newer),
@@ -98,27 +98,27 @@ def _found(
 
 
 def _pinned(selection: Selection) -> dict[str, tuple[list[Submission], int]]:
-    """What waits for people, whatever the filters: the first few of each kind, and how many there are."""
-    waiting = {
+    """The first submissions of each kind that need a decision, and their number; filters do not apply."""
+    selectors_by_kind = {
         "contradicted": selectors.contradicted_submissions,
         "doubtful": selectors.doubtful_submissions,
         "unknown": selectors.unknown_submissions,
     }
     if selection.asked == ONLY_UNKNOWN:
-        del waiting["unknown"]  # they are the list itself
+        del selectors_by_kind["unknown"]  # the list itself shows them
     pinned = {}
-    for name, select in waiting.items():
-        every = select(selection.viewer).order_by("submitted_at", "id")
-        rows = list(every[: PINNED + 1])
-        # They are few, and an index knows which.
-        pinned[name] = (rows[:PINNED], every.count() if len(rows) > PINNED else len(rows))
+    for name, select in selectors_by_kind.items():
+        all_of_kind = select(selection.viewer).order_by("submitted_at", "id")
+        rows = list(all_of_kind[: PINNED + 1])
+        # Counting is cheap: they are few, and a partial index contains them.
+        pinned[name] = (rows[:PINNED], all_of_kind.count() if len(rows) > PINNED else len(rows))
     return pinned
 
 
 def _searched_url(request: HttpRequest, digests: dict[str, str]) -> str:
-    """The list with the filters that are in effect and these digests, from the first page.
+    """The address of the list's first page with the current filters and these digests.
 
-    The filters are taken as they are: what is wrong with them, the list says.
+    The filters are not validated here; the list shows their errors.
     """
     query = request.GET.copy()
     for name in query.keys() - SubmissionFilterForm.base_fields.keys():

@@ -1,4 +1,4 @@
-"""What the pages of the history take from their address: all of them the same."""
+"""The filter form and the selection of a request, shared by all pages of the history."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 from apps.accounts.models import User
 from apps.consumers.viewer import Viewer
-from apps.history.forms import SubmissionFilterForm
+from apps.history.forms.filters import SubmissionFilterForm
 from apps.history.selection import Selection
 
 

@@ -1,7 +1,7 @@
-"""Submissions as a file: Excel, CSV or JSON Lines, at the database's speed, in memory that does not grow.
+"""Submissions as a file: Excel, CSV or JSON Lines, in constant memory.
 
-The rows are those of the list, in its order: one statement over :meth:`Selection.submissions`, and so one
-snapshot.
+The rows are those of the list, in the same order. One statement over :meth:`Selection.submissions` reads them
+all, so the file is one snapshot of the database.
 """
 
 from apps.history.writing.layout import SEPARATORS, Layout

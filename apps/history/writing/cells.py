@@ -1,4 +1,4 @@
-"""What stands in the cells of an export, as expressions that the database evaluates: every cell is a text."""
+"""The cells of an export as expressions that the database evaluates. Every cell is a text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _Compiled = tuple[str, tuple[str | int, ...]]
 
 
 class Kind(Enum):
-    """What a column of the table holds."""
+    """The type of a column of the table."""
 
     TEXT = "text"
     NUMBER = "number"
@@ -29,9 +29,9 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a column of an export comes from."""
+    """The field of the submission from which a column of an export is made."""
 
-    field: str  # of the submission; empty for the one that it corrects
+    field: str  # empty: the public id of the submission that this one corrects
     kind: Kind = Kind.TEXT
 
 
@@ -60,17 +60,20 @@ SOURCES: Final = {
     "submission": Source("public_id", Kind.UUID),
     "corrects": Source("", Kind.UUID),
 }
-"""The columns that are not personal. The personal ones are made from one encrypted text, here: people.py."""
+"""The columns without personal data. people.py makes the personal ones from one encrypted text."""
 
 
 class Cell(Func):
-    """One cell. What is absent is an empty text; in JSON, where all but texts are JSON values, ``null``."""
+    """One cell. An absent value is an empty text.
+
+    With ``json``, texts stay as they are, all other cells are JSON values, and an absent value is ``null``.
+    """
 
     output_field = TextField()
 
     def __init__(self, key: str, *, time_zone: str, exact_times: bool, json: bool = False) -> None:
         source = SOURCES[key]
-        # Nearly no row has another submission. Joined, all rows would be sorted before the first one comes.
+        # A subquery, as few rows have one: a join would sort all rows before the first is returned.
         other = Submission.objects.filter(pk=OuterRef("resubmission_of")).values("public_id")
         super().__init__(F(source.field) if source.field else Subquery(other))
         self.kind, self.time_zone, self.exact_times, self.json = source.kind, time_zone, exact_times, json
@@ -78,12 +81,12 @@ class Cell(Func):
     def as_sql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, *_unused: Any, **_extra: Any
     ) -> _Compiled:
-        """The SQL of the cell; it has no parameters, nor has any of the columns."""
+        """The SQL of the cell. Neither the cell nor any of the columns has parameters."""
         column, _none = compiler.compile(self.get_source_expressions()[0])
         return self.sql(column, on_postgresql=connection.vendor == "postgresql"), ()
 
     def sql(self, column: str, *, on_postgresql: bool) -> str:
-        """The cell of this column, given as SQL."""
+        """The SQL of the cell, made from the SQL of its column."""
         if self.kind is Kind.TEXT:
             return column
         if self.kind is Kind.FLAG:
@@ -104,14 +107,18 @@ class Cell(Func):
 
 
 class CopiedCell(Cell):
-    """A cell for PostgreSQL's own CSV (COPY), where null is what is absent: ``""`` in a line of one cell."""
+    """A cell for PostgreSQL's own CSV (COPY). An absent value is null.
+
+    ``alone``: the line has no other cell. Then an absent value is an empty text, which COPY writes as ``""``:
+    an empty line would be no row.
+    """
 
     def __init__(self, key: str, *, alone: bool, time_zone: str, exact_times: bool) -> None:
         super().__init__(key, time_zone=time_zone, exact_times=exact_times)
         self.alone = alone
 
     def sql(self, column: str, *, on_postgresql: bool) -> str:
-        """The cell of this column, given as SQL."""
+        """The SQL of the cell, made from the SQL of its column."""
         if self.alone:
             return super().sql(column, on_postgresql=on_postgresql)
         if self.kind is Kind.TEXT:
@@ -122,28 +129,30 @@ class CopiedCell(Cell):
 
 
 def _literal(text: str) -> str:
-    # Django takes % for a parameter.
+    # Django reads % as a parameter.
     return "'" + text.replace("'", "''").replace("%", "%%") + "'"
 
 
 def _dashed(column: str) -> str:
-    """A UUID as SQLite has it, without dashes, in its usual form."""
+    """A UUID with dashes, from the 32 hexadecimal digits that SQLite stores."""
     parts = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
     return " || '-' || ".join(f"substr({column}, {start}, {length})" for start, length in parts)
 
 
 def local_time(column: str, time_zone: str, *, exact: bool, on_postgresql: bool) -> str:
-    """A moment as a text: ISO 8601 with microseconds and offset, or to the second as spreadsheets know it."""
+    """A time as text: with ``exact``, ISO 8601 with microseconds and offset; else ``2026-03-07 08:05:00``."""
     if on_postgresql:
         return _time_on_postgresql(column, time_zone, exact=exact)
-    return _choice(column, offsets(time_zone), lambda offset: _time_on_sqlite(column, offset, exact=exact))
+    return _binary_search(
+        column, offsets(time_zone), lambda offset: _time_on_sqlite(column, offset, exact=exact)
+    )
 
 
 def _time_on_postgresql(column: str, time_zone: str, *, exact: bool) -> str:
     local, utc = (f"({column} AT TIME ZONE {_literal(zone)})" for zone in (time_zone, "UTC"))
     if not exact:
         return f"to_char({local}, 'YYYY-MM-DD HH24:MI:SS')"
-    # Quick for the few offsets that Python knows of the zone; PostgreSQL may know others.
+    # Quick for the offsets in Python's data of the zone. PostgreSQL's data may contain others.
     known = {offset.seconds: offset.text for offset in offsets(time_zone)}
     quick = "".join(f" WHEN interval '{seconds} s' THEN '{text}'" for seconds, text in known.items())
     sign = f"CASE WHEN {local} < {utc} THEN '-' ELSE '+' END"
@@ -152,18 +161,21 @@ def _time_on_postgresql(column: str, time_zone: str, *, exact: bool) -> str:
     return f"""to_char({local}, 'YYYY-MM-DD"T"HH24:MI:SS.US') || {offset}"""
 
 
-def _choice(column: str, known: Sequence[Offset], leaf: Callable[[Offset], str]) -> str:
-    """SQLite knows no time zones. The offset in force is found by halves: eight comparisons for a century."""
+def _binary_search(column: str, known: Sequence[Offset], leaf: Callable[[Offset], str]) -> str:
+    """The SQL that picks the offset in force by binary search. SQLite has no time zones.
+
+    A century of changes takes eight comparisons.
+    """
     if len(known) == 1:
         return leaf(known[0])
     middle = len(known) // 2
-    earlier, later = (_choice(column, half, leaf) for half in (known[:middle], known[middle:]))
+    earlier, later = (_binary_search(column, half, leaf) for half in (known[:middle], known[middle:]))
     since = known[middle].since.strftime("%Y-%m-%d %H:%M:%S")
     return f"CASE WHEN {column} < '{since}' THEN {earlier} ELSE {later} END"
 
 
 def _time_on_sqlite(column: str, offset: Offset, *, exact: bool) -> str:
-    # Stored as "2026-03-07 08:05:00" in UTC, with microseconds if there are any: strftime would round them.
+    # Stored as "2026-03-07 08:05:00" in UTC, plus microseconds unless 0. strftime would round them.
     whole = f"substr({column}, 1, 19)"
     form = "%%Y-%%m-%%dT%%H:%%M:%%S" if exact else "%%Y-%%m-%%d %%H:%%M:%%S"
     local = f"strftime('{form}', {whole}, '{offset.seconds:+} seconds')"

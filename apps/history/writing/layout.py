@@ -1,4 +1,4 @@
-"""How a file is laid out: its format, its columns, its times, its separators."""
+"""The layout of a file: format, columns, time zone, separator."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ SEPARATORS: Final = (",", ";", "\t")
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a file looks like. Separator and byte-order mark are those of CSV; the others have none.
+    """The layout of one file. Separator and byte-order mark apply to CSV only.
 
-    Raises ``ValueError`` for no column, an unknown or repeated one, an unknown time zone or separator.
+    Raises ``ValueError`` if there is no column, a column is unknown or repeated, or the time zone or the
+    separator is unknown.
     """
 
     format: Format
@@ -27,15 +28,15 @@ class Layout:
 
     def __post_init__(self) -> None:
         if not self.columns or not set(self.columns) <= set(COLUMNS):
-            raise ValueError("no column, or one that there is not")
+            raise ValueError("no column, or an unknown one")
         if len(set(self.columns)) < len(self.columns):
-            raise ValueError("a column twice")
+            raise ValueError("a repeated column")
         if self.separator not in SEPARATORS:
-            raise ValueError("no separator of ours")
+            raise ValueError("an unknown separator")
         try:
             zoneinfo.ZoneInfo(self.time_zone)
         except (OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
-            raise ValueError("no time zone") from None
+            raise ValueError("an unknown time zone") from None
 
     @property
     def is_personal(self) -> bool:

@@ -1,4 +1,4 @@
-"""The rows of a selection, read by one statement: the database's snapshot of the moment when it begins."""
+"""The rows of a selection, read by one statement: the database's snapshot of the time when it begins."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.db.models import Expression, F
 from apps.history.selection import Selection
 
 CHUNK: Final = 1_000
-"""Rows that are in memory at once."""
+"""Number of rows in memory at the same time."""
 
 Row = tuple[str, ...]
 Statement = tuple[str, Sequence[Any]]
@@ -35,12 +35,15 @@ def compiled(
 
 
 def chunks(statement: Statement, connection: BaseDatabaseWrapper) -> Generator[list[Row], None, None]:
-    """The rows, some at a time. Given up early, the statement is stopped. Raises the database's errors."""
+    """The rows in lists of at most :data:`CHUNK`. Closing the generator stops the statement.
+
+    Raises the database's errors.
+    """
     sql, params = statement
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             _stream_in_order(cursor)
-            # Rows as the server sends them. A cursor of the server's would need a transaction.
+            # Rows as the server sends them. A server-side cursor would need a transaction.
             stream = cursor.cursor.stream(sql, params, size=CHUNK)
             with connection.wrap_database_errors, closing(stream) as rows:
                 while chunk := list(islice(rows, CHUNK)):
@@ -54,25 +57,25 @@ def chunks(statement: Statement, connection: BaseDatabaseWrapper) -> Generator[l
 def copied(
     statement: Statement, connection: BaseDatabaseWrapper, separator: str
 ) -> Generator[list[bytes], None, None]:
-    """PostgreSQL only: the rows as the lines of a CSV file, some at a time.
+    """The rows as lines of a CSV file, in lists of at most :data:`CHUNK` lines. PostgreSQL only.
 
-    Given up early, the statement is stopped. Raises the database's errors.
+    Closing the generator stops the statement. Raises the database's errors.
     """
     sql, params = statement
     copy = f"COPY ({sql}) TO STDOUT (FORMAT csv, DELIMITER '{separator}', ENCODING 'UTF8')"
     with connection.cursor() as cursor, connection.wrap_database_errors:
         _stream_in_order(cursor)
         with cursor.cursor.copy(copy, params) as messages:
-            # One message is one row (PostgreSQL's manual on its protocol, CopyData).
+            # One message is one row (PostgreSQL manual, message formats, CopyData).
             while lines := [*map(bytes, islice(messages, CHUNK))]:
                 yield lines
 
 
 def _stream_in_order(cursor: CursorWrapper) -> None:
-    """Let the rows come one by one in the index's order: not all of them at the end of a sort.
+    """Have PostgreSQL return rows in index order as it reads them, instead of all of them after a sort.
 
-    To compile the many expressions takes longer than it saves. Both hold for as long as the connection lives;
-    neither changes what any statement returns.
+    Just-in-time compilation of the many expressions takes longer than it saves. Both settings apply until the
+    connection closes; neither changes the result of a statement.
     """
     cursor.execute("SET jit = off")
     cursor.execute("SET max_parallel_workers_per_gather = 0")

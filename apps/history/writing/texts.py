@@ -16,38 +16,40 @@ from apps.history.writing.cells import SOURCES, Kind
 from apps.history.writing.layout import Layout
 from apps.history.writing.rows import Row
 
-# Cells that need neither quotes nor guards; not all of those.
-_ordinary: Final = re.compile(f'[0-9A-Za-z][^"{PARTED_BY}]*')
+# Matches most of the cells that need neither quotes nor guards.
+_PLAIN_CELL: Final = re.compile(f'[0-9A-Za-z][^"{PARTED_BY}]*')
 _LETTERS: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 class Csv:
-    """A line of keys, then a line for each row (RFC 4180, but for line feeds alone at the ends of lines)."""
+    """A line of column keys, then a line for each row. RFC 4180, except that lines end in LF alone."""
 
     def __init__(self, layout: Layout, write_bytes: Callable[[bytes], object]) -> None:
         self._write_bytes = write_bytes
         self._layout = layout
         self._protected = layout.format is Format.CSV
         self._separator = layout.separator
-        # Bytes: 0 separates cells and lines, 1 may begin a cell, 2 needs care, 3 needs it as a cell's first.
+        # Kinds of bytes: 0 separates cells or lines; 1 is plain; 2 needs quotes or guards anywhere in a cell;
+        # 3 needs them only as a cell's first byte.
         kinds = bytearray(b"\x03" * 256)
         for letter in _LETTERS:
             kinds[letter] = 1
-        for careful in ('"\r' + (PARTED_BY if self._protected else "")).encode():
-            kinds[careful] = 2
+        for special in ('"\r' + (PARTED_BY if self._protected else "")).encode():
+            kinds[special] = 2
         for end in self._separator.encode() + b"\n":
             kinds[end] = 0
         self._kinds = bytes(kinds)
         separator = self._separator
+        # One cell of a line that PostgreSQL has made, quoted or bare, with the separator after it.
         self._cell = re.compile(f'(?:"([^"]*(?:""[^"]*)*)"|([^{separator}"\n]*))[{separator}\n]')
 
     def begin(self) -> None:
-        """Write what stands before the rows."""
+        """Write the part before the rows."""
         mark = BYTE_ORDER_MARK if self._layout.byte_order_mark else ""
         self._write_bytes(f"{mark}{self._separator.join(self._layout.columns)}\n".encode())
 
     def rows(self, rows: Sequence[Row]) -> None:
-        """Write these rows: as they are where nothing in them asks for more, which is most of the time."""
+        """Write these rows. Most of them need neither quotes nor guards and are written unchanged."""
         lines = self._joined(rows)
         if not self._is_plain(lines, len(rows)):
             one_by_one = ((row, self._joined([row])) for row in rows)
@@ -55,9 +57,9 @@ class Csv:
         self._write_bytes(lines)
 
     def lines(self, lines: Sequence[bytes]) -> None:
-        """Write lines that PostgreSQL has made (COPY), which knows what needs quotes, with guards in them.
+        """Write lines that PostgreSQL has made (COPY), quotes included, and insert the guards.
 
-        Expressions of PostgreSQL for the guards would take seven times as long as the lines themselves.
+        Inserting the guards by SQL would take seven times as long as making the lines.
         """
         together = b"".join(lines)
         if self._protected and not self._is_plain(together, len(lines)):
@@ -67,13 +69,13 @@ class Csv:
         self._write_bytes(together)
 
     def end(self, rows: int, unreadable: int) -> None:
-        """Nothing stands behind the rows, which a spreadsheet would take for one of them."""
+        """Write nothing: a spreadsheet would read an end marker as a row."""
 
     def _joined(self, rows: Sequence[Row]) -> bytes:
         return ("\n".join(map(self._separator.join, rows)) + "\n").encode()
 
     def _is_plain(self, lines: bytes, rows: int) -> bool:
-        """Whether nothing in these lines of so many rows needs quotes or guards; false where it may."""
+        """Whether no cell of these ``rows`` lines needs quotes or guards; False if in doubt."""
         kinds = lines.translate(self._kinds)
         columns = len(self._layout.columns)
         if columns == 1 or kinds.count(0) != rows * columns or 2 in kinds:
@@ -81,30 +83,30 @@ class Csv:
         return not (self._protected and (kinds[0] == 3 or b"\0\3" in kinds))
 
     def _read(self, line: bytes) -> Row:
-        """The cells of a line that PostgreSQL has made: it puts quotes around all of a cell, or none."""
+        """The cells of a line that PostgreSQL has made. It quotes a cell as a whole or not at all."""
         found = self._cell.findall(line.decode())
         return tuple([quoted.replace('""', '"') or bare for quoted, bare in found])
 
     def _line(self, row: Row) -> bytes:
         if row == ("",):
-            return b'""\n'  # an empty line would be none at all
-        ordinary = _ordinary.fullmatch
-        cells = [cell if not cell or ordinary(cell) else self._careful(cell) for cell in row]
+            return b'""\n'  # an empty line would be no row
+        is_plain = _PLAIN_CELL.fullmatch
+        cells = [cell if not cell or is_plain(cell) else self._escaped(cell) for cell in row]
         return (self._separator.join(cells) + "\n").encode()
 
-    def _careful(self, cell: str) -> str:
+    def _escaped(self, cell: str) -> str:
         if self._protected:
             cell = protect(cell)
         return quote(cell, self._separator)
 
 
 class JsonLines:
-    """An object about the file, one for each row, and one that says that the file is whole."""
+    """An object about the file, one for each row, and the end marker."""
 
     def __init__(self, layout: Layout, write_bytes: Callable[[bytes], object]) -> None:
         self._write_bytes = write_bytes
         self._layout = layout
-        # The database makes JSON of all but texts, and so do the personal columns.
+        # All other cells are JSON already: by the database, or by People.
         self._encoders = [
             encode_basestring if not COLUMNS[key].personal and SOURCES[key].kind is Kind.TEXT else str
             for key in layout.columns
@@ -112,7 +114,7 @@ class JsonLines:
         self._form = "{" + ",".join(f'"{key}":%s' for key in layout.columns) + "}\n"
 
     def begin(self) -> None:
-        """Write what stands before the rows."""
+        """Write the part before the rows."""
         layout = self._layout
         head = {"export": "submissions", "columns": layout.columns, "time_zone": layout.time_zone}
         self._write_bytes((json.dumps(head, separators=(",", ":")) + "\n").encode())
@@ -126,5 +128,5 @@ class JsonLines:
         self._write_bytes("".join(lines).encode())
 
     def end(self, rows: int, unreadable: int) -> None:
-        """Write the last line, by which a whole file is known."""
+        """Write the end marker."""
         self._write_bytes(end_marker(rows=rows, unreadable=unreadable).encode())

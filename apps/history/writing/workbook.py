@@ -1,6 +1,6 @@
 """Excel files (ECMA-376, part 1): sheets of text cells, written row by row.
 
-Every cell is an inline string, so none is ever a formula, and no number or reference loses digits.
+Every cell is an inline string: none is ever a formula, and no number or reference loses digits.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from apps.history.writing.layout import Layout
 from apps.history.writing.rows import Row
 
 MAX_ROWS: Final = 1_048_575
-"""Rows in a sheet below the header: Excel's limit is one more line."""
+"""Rows in a sheet below the header. Excel's limit is 1,048,576 with the header."""
 LONGEST_CELL: Final = 32_767
-"""Characters (UTF-16 code units) in a cell: Excel's limit."""
+"""Excel's limit of a cell, in UTF-16 code units."""
 
-_FULL: Final = LARGEST - 2**28  # bytes after which a sheet takes no more rows: a chunk of them still fits
-_SEEN_WITH_CARE: Final = bytes(range(32)) + b"<>&"
-_BETWEEN: Final = "\x1f"  # between cells, while it is looked whether any needs care
+_FULL: Final = LARGEST - 2**28  # bytes after which a new sheet begins: one more chunk of rows fits
+_NEEDS_MARKUP: Final = bytes(range(32)) + b"<>&"
+_CELL_END: Final = "\x1f"  # between joined cells while they are checked together
 
-# XML 1.0 has no such characters; a carriage return would come back as a line feed.
+# Characters that XML 1.0 excludes, and the carriage return, which would be read back as a line feed.
 _NOT_IN_XML: Final = "[\x00-\x08\x0b-\x1f\ufffe\uffff]"
 _NEEDS_CODE: Final = re.compile(_NOT_IN_XML)
-# Text that would be read as such a code: also where its last underscore is the first of the next code.
-_LIKE_CODE: Final = re.compile(f"_(?=x[0-9A-Fa-f]{{4}}(?:_|{_NOT_IN_XML}))")
+# Text that Excel would read as such a code, also if its last underscore begins the next code.
+_LOOKS_LIKE_CODE: Final = re.compile(f"_(?=x[0-9A-Fa-f]{{4}}(?:_|{_NOT_IN_XML}))")
 
 _XML: Final = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _FORMATS: Final = "http://schemas.openxmlformats.org"
@@ -36,7 +36,7 @@ _DOCUMENT: Final = f"{_FORMATS}/officeDocument/2006/relationships"
 _MAIN: Final = f"{_FORMATS}/spreadsheetml/2006/main"
 _CONTENT: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 
-# Whatever is not named is a sheet: at the beginning nobody knows how many there will be.
+# Every XML file without an override is a sheet, as their number is not known at the beginning.
 _CONTENT_TYPES: Final = f"""{_XML}<Types xmlns="{_PACKAGE}/content-types">\
 <Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>\
 <Default Extension="xml" ContentType="{_CONTENT}.worksheet+xml"/>\
@@ -63,7 +63,7 @@ _STYLES: Final = f"""{_XML}<styleSheet xmlns="{_MAIN}">\
 
 
 class Workbook:
-    """A workbook of one sheet, and further ones where the rows are more than fit into it."""
+    """A workbook of one sheet, or of several if the rows do not fit into one."""
 
     def __init__(self, layout: Layout, write_bytes: Callable[[bytes], object]) -> None:
         self._zip = ZipStream(write_bytes)
@@ -73,7 +73,7 @@ class Workbook:
         self._line = 0
 
     def begin(self) -> None:
-        """Write what stands before the rows."""
+        """Write the part before the rows."""
         self._zip.add("[Content_Types].xml", _CONTENT_TYPES.encode())
         self._zip.add("_rels/.rels", _ROOT.encode())
         self._zip.add("xl/styles.xml", _STYLES.encode())
@@ -91,7 +91,7 @@ class Workbook:
             self.rows(rows[room:])
 
     def end(self, rows: int, unreadable: int) -> None:
-        """Write what makes the workbook whole."""
+        """Write the parts that complete the workbook."""
         self._end_sheet()
         numbers, kind = range(1, self._sheets + 1), f"{_DOCUMENT}/worksheet"
         sheets = "".join(
@@ -133,10 +133,10 @@ class Workbook:
         self._line = 1
 
     def _end_sheet(self) -> None:
-        # Numbers are texts here on purpose: Excel need not mark each of them.
-        everywhere = f"A1:{_letters(len(self._keys) - 1)}{MAX_ROWS + 1}"
+        # Numbers are stored as texts intentionally: turn off Excel's warning in each cell.
+        all_cells = f"A1:{_letters(len(self._keys) - 1)}{MAX_ROWS + 1}"
         self._zip.write(
-            f'</sheetData><ignoredErrors><ignoredError sqref="{everywhere}" numberStoredAsText="1"/>'
+            f'</sheetData><ignoredErrors><ignoredError sqref="{all_cells}" numberStoredAsText="1"/>'
             "</ignoredErrors></worksheet>".encode()
         )
         self._zip.end()
@@ -153,14 +153,17 @@ class Workbook:
         return f'<row r="{line}">{"".join(filled)}</row>'
 
     def _marked_up(self, rows: Sequence[Row]) -> Sequence[Row]:
-        """The rows with each text as markup; cells without text stay empty."""
-        lines = [*map(_BETWEEN.join, rows)]
-        together = _BETWEEN.join(lines)
+        """The rows with each text as XML. Empty cells stay empty.
+
+        The rows are checked together, as few texts need escaping.
+        """
+        lines = [*map(_CELL_END.join, rows)]
+        together = _CELL_END.join(lines)
         plain = together.encode()
         between = len(rows) * len(self._keys) - 1
-        careful = (
-            len(plain) - len(plain.translate(None, _SEEN_WITH_CARE)) != between
-            or together.count(_BETWEEN) != between
+        needs_escaping = (
+            len(plain) - len(plain.translate(None, _NEEDS_MARKUP)) != between
+            or together.count(_CELL_END) != between
             or b"_x" in plain
             or b"\xef\xbf" in plain  # U+FFFE and U+FFFF are among these
             or b"\x1f " in plain
@@ -169,25 +172,25 @@ class Workbook:
             or plain[-1:] == b" "
             or len(max(lines, key=len)) * 2 > LONGEST_CELL
         )
-        markup = text_markup if careful else _plain_markup
+        markup = text_markup if needs_escaping else _plain_markup
         return [tuple([markup(cell) if cell else "" for cell in row]) for row in rows]
 
 
 def text_markup(text: str) -> str:
     """The text as the element ``t`` of an inline string (ECMA-376 part 1, 18.4.12 and 22.9.2.19).
 
-    What Excel cannot hold in a cell is not cut: the cell says that it is not there, and how long it is.
+    A text above :data:`LONGEST_CELL` is replaced by a note with its length, never cut.
     """
     length = len(text.encode("utf-16-le")) // 2 if len(text) * 2 > LONGEST_CELL else 0
     if length > LONGEST_CELL:
         return f"<t>{too_long(length)}</t>"
-    coded = _NEEDS_CODE.sub(lambda found: f"_x{ord(found[0]):04X}_", _LIKE_CODE.sub("_x005F_", text))
-    space = ' xml:space="preserve"' if coded != coded.strip() else ""
-    return f"<t{space}>{escape(coded)}</t>"
+    encoded = _NEEDS_CODE.sub(lambda found: f"_x{ord(found[0]):04X}_", _LOOKS_LIKE_CODE.sub("_x005F_", text))
+    space = ' xml:space="preserve"' if encoded != encoded.strip() else ""
+    return f"<t{space}>{escape(encoded)}</t>"
 
 
 def too_long(length: int) -> str:
-    """What a cell says whose text (of so many UTF-16 code units) Excel cannot hold."""
+    """The note in place of a text that exceeds :data:`LONGEST_CELL`. ``length``: its UTF-16 code units."""
     return f"({length} characters, more than Excel holds in a cell: see the CSV file)"
 
 

@@ -1,4 +1,4 @@
-"""One selection into one file."""
+"""Writes one selection into one file."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from apps.history.writing.workbook import Workbook
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What has been written."""
+    """The number of rows in a file."""
 
     rows: int
-    unreadable: int = 0  # rows of which the personal columns say UNREADABLE
+    unreadable: int = 0  # rows whose personal cells are UNREADABLE
 
 
 class _File(Protocol):
-    """A file of some format, while it is written."""
+    """A file that is being written, in any format."""
 
     def begin(self) -> None: ...
     def rows(self, rows: Sequence[Row]) -> None: ...
@@ -56,30 +56,30 @@ def write(
     connection: BaseDatabaseWrapper,
     progress: Callable[[int], None],
 ) -> Written:
-    """Write the selection's rows as they are at this moment, newest first, in that layout.
+    """Write the selection's rows as of now, newest first, in the given layout.
 
-    The one statement runs over that connection, which must be in no transaction: on SQLite one would keep
-    every submission out. What stands before the rows leaves before the statement is sent. ``progress`` is
-    called with the number of rows so far, at least for every thousand; what it raises stops the statement and
-    comes through, as do the database's errors and those of ``write_bytes``: the file is broken then. Raises
-    ``TransactionManagementError`` inside an atomic block.
+    The single statement uses ``connection``, which must not be in a transaction: on SQLite, a transaction
+    would block every new submission. The part before the rows is written before the statement is sent.
+    ``progress`` is called with the number of rows so far, at least every 1,000 rows. If ``progress``,
+    ``write_bytes`` or the database raises, the statement is stopped, the error is passed on, and the file is
+    incomplete. Raises ``TransactionManagementError`` inside an atomic block.
     """
     if connection.in_atomic_block or not connection.get_autocommit():
         raise transaction.TransactionManagementError("An export is written outside of transactions")
     file = _FILES[layout.format](layout, write_bytes)
     file.begin()
     if connection.vendor == "postgresql" and isinstance(file, Csv) and not layout.is_personal:
-        written = _copy(selection, layout, file, connection, progress)
+        written = _write_copied(selection, layout, file, connection, progress)
     else:
-        written = _format(selection, layout, file, connection, progress)
+        written = _write_formatted(selection, layout, file, connection, progress)
     file.end(written.rows, written.unreadable)
     return written
 
 
 def cancel_query(connection: BaseDatabaseWrapper) -> None:
-    """Stop the statement that another thread runs over this connection; that thread's :func:`write` raises.
+    """Stop the statement that another thread runs on this connection. That thread's :func:`write` raises.
 
-    Does nothing where none is running.
+    Does nothing if no statement is running.
     """
     if connection.connection is None:
         return
@@ -89,14 +89,14 @@ def cancel_query(connection: BaseDatabaseWrapper) -> None:
         connection.connection.interrupt()
 
 
-def _copy(
+def _write_copied(
     selection: Selection,
     layout: Layout,
     file: Csv,
     connection: BaseDatabaseWrapper,
     progress: Callable[[int], None],
 ) -> Written:
-    """PostgreSQL makes the lines of CSV itself."""
+    """Write CSV lines that PostgreSQL makes (COPY)."""
     cells = [
         CopiedCell(
             key,
@@ -118,14 +118,14 @@ def _copy(
     return Written(rows)
 
 
-def _format(
+def _write_formatted(
     selection: Selection,
     layout: Layout,
     file: _File,
     connection: BaseDatabaseWrapper,
     progress: Callable[[int], None],
 ) -> Written:
-    """The database reads the cells, the file puts them into lines."""
+    """Write lines made from the cells that the database returns."""
     json = layout.format is Format.JSONL
     plain = [key for key in layout.columns if not COLUMNS[key].personal]
     personal = [key for key in layout.columns if COLUMNS[key].personal]
@@ -134,7 +134,7 @@ def _format(
     ]
     if personal:
         cells.append(F("encrypted_consumer"))
-    people, in_order = People(personal, json=json), _order(layout.columns, [*plain, *personal])
+    people, in_order = People(personal, json=json), _reordering(layout.columns, [*plain, *personal])
     statement = compiled(selection, cells, connection)
     rows = 0
     if statement is None:
@@ -142,9 +142,7 @@ def _format(
     with closing(chunks(statement, connection)) as found:
         for chunk in found:
             if personal:
-                of_people = people.cells([row[-1] for row in chunk])
-                joined = (row[:-1] + person for row, person in zip(chunk, of_people, strict=True))
-                file.rows([*map(in_order, joined)])
+                file.rows([in_order(row[:-1] + people.cells(row[-1])) for row in chunk])
             else:
                 file.rows(chunk)
             rows += len(chunk)
@@ -152,8 +150,8 @@ def _format(
     return Written(rows, people.unreadable)
 
 
-def _order(wanted: Sequence[str], given: Sequence[str]) -> Callable[[Row], Row]:
-    """Puts the cells of a row from the one order of columns into the other."""
+def _reordering(wanted: Sequence[str], given: Sequence[str]) -> Callable[[Row], Row]:
+    """A function that reorders the cells of a row from the order ``given`` to the order ``wanted``."""
     if len(wanted) == 1:
-        return lambda row: row  # an itemgetter of one item gives no tuple
+        return lambda row: row  # itemgetter with one item returns no tuple
     return itemgetter(*map(given.index, wanted))

@@ -1,4 +1,4 @@
-"""The offsets of a time zone from UTC, as a list: for a database that knows no time zones."""
+"""The offsets of a time zone from UTC as a list, for SQLite, which has no time zones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-# No row of the portal is older, or will be younger: outside, the nearest offset stands.
+# The years 2000 to 2099. For times outside, the nearest offset applies.
 _FIRST: Final = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 _WEEKS: Final = 5_218
 _WEEK: Final = dt.timedelta(weeks=1)
@@ -17,14 +17,14 @@ _SECOND: Final = dt.timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Offset:
-    """An offset from UTC in seconds, and the moment (UTC) from which on it is in force."""
+    """An offset from UTC in seconds, in force from ``since`` (UTC) on."""
 
     since: dt.datetime
     seconds: int
 
     @property
     def text(self) -> str:
-        """As ISO 8601 has it: ``+05:30``."""
+        """In ISO 8601, such as ``+05:30``."""
         sign = "-" if self.seconds < 0 else "+"
         minutes = abs(self.seconds) // 60
         return f"{sign}{minutes // 60:02}:{minutes % 60:02}"
@@ -32,7 +32,7 @@ class Offset:
 
 @lru_cache(maxsize=32)
 def offsets(time_zone: str) -> tuple[Offset, ...]:
-    """The offsets of a time zone in this century, in order. One that holds for less than a week is missed."""
+    """The offsets of a time zone from 2000 to 2099, in order. One of under a week may be missed."""
     zone = zoneinfo.ZoneInfo(time_zone)
     found = [Offset(_FIRST, _offset_at(_FIRST, zone))]
     for number in range(_WEEKS):

@@ -14,7 +14,7 @@ from apps.consumers.forms.fields import OrderReferenceField
 from apps.consumers.viewer import UNRESTRICTED
 from apps.core.reference_field import ReferenceField
 from apps.core.references import NoReference, RecordKind, reference_in_link, same_reference, spellings
-from apps.history.forms import SubmissionFilterForm
+from apps.history.forms.filters import SubmissionFilterForm
 from apps.orders.forms import FindOrderForm
 
 REF = "2D7de9df-45a2-45ea-872c-30e45139007d"

@@ -19,7 +19,7 @@ from apps.accounts.models import User
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.viewer import UNRESTRICTED, Viewer
 from apps.core.filters import midnight
-from apps.history.figures import AGE_EDGES, LONGEST_TOLD, MAX_BARS, MAX_PEOPLE, Figures, Unit, figures_of
+from apps.history.figures import AGE_EDGES, MAX_BARS, MAX_DURATION, MAX_PEOPLE, Figures, Unit, figures_of
 from apps.history.selection import Selection, SubmissionFilter
 from tests.support.history_rows import bare, stored
 from tests.support.people import make_person
@@ -124,7 +124,7 @@ def _check_answers(found: Figures, took: list[int]) -> None:
     assert answers.total == len(took)
     for percentile, percent in ((answers.half_under, 50), (answers.most_under, 95)):
         needed = sorted(took)[-(-len(took) * percent // 100) - 1] if took else None
-        if needed is None or needed >= LONGEST_TOLD:
+        if needed is None or needed >= MAX_DURATION:
             assert percentile is None
         else:
             assert percentile is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import gc
 import io
 import zipfile
 from pathlib import Path
@@ -26,6 +28,31 @@ def test_archive_contains_the_written_files() -> None:
         assert archive.namelist() == ["a.txt", "folder/ä.txt"]
         assert archive.read("a.txt") == b"one"
         assert archive.read("folder/ä.txt") == "".join(map(str, range(1_000))).encode()
+
+
+def test_abandoned_archive_is_never_completed() -> None:
+    pieces: list[bytes] = []
+    stream = ZipStream(pieces.append)
+    stream.add("a.txt", b"one")
+    stream.begin("b.txt")
+    stream.write(b"two")
+    sent = list(pieces)
+    del stream
+    gc.collect()
+    assert pieces == sent
+    with pytest.raises(zipfile.BadZipFile):
+        zipfile.ZipFile(io.BytesIO(b"".join(pieces)))
+
+
+def test_time_and_zip64_are_options() -> None:
+    pieces: list[bytes] = []
+    stream = ZipStream(pieces.append, modified=dt.datetime(2026, 3, 7, 9, 5, tzinfo=dt.UTC), zip64=True)
+    stream.add("a.txt", b"one")
+    stream.close()
+    with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archive:
+        assert archive.testzip() is None
+        assert archive.getinfo("a.txt").date_time == (2026, 3, 7, 9, 5, 0)
+        assert archive.getinfo("a.txt").create_version == zipfile.ZIP64_VERSION
 
 
 def test_files_beyond_the_first_four_gibibytes_are_found(tmp_path: Path) -> None:

@@ -221,7 +221,7 @@ def test_failure_is_recorded_and_breaks_the_download(
 def test_full_disk_is_recorded(supervisor: User, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a real file: the kernel's device without space."""
     with Path("/dev/full").open("r+b", buffering=0) as full:
-        monkeypatch.setattr(making, "_nameless_file", lambda: full)
+        monkeypatch.setattr(making, "_unnamed_file", lambda: full)
         export, file = started(supervisor, Rows(1))
         with pytest.raises(ExportBroken, match="disk_full"):
             b"".join(file)
@@ -243,13 +243,13 @@ def test_failure_before_the_first_byte_allows_an_error_page(
     supervisor: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checks, hung_up = threading.Semaphore(0), threading.Event()
-    look = Delivery._look
+    look = Delivery._check
 
     def counted(self: Delivery) -> None:
         look(self)
         checks.release()
 
-    monkeypatch.setattr(Delivery, "_look", counted)
+    monkeypatch.setattr(Delivery, "_check", counted)
     folder, settings.EXPORT_DIR = settings.EXPORT_DIR, "/nowhere/at/all"
     export, file = started(supervisor, Rows(1), hang_up=hung_up.set)
     with pytest.raises(ExportBroken, match="disk_failed"):

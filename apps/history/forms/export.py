@@ -1,4 +1,4 @@
-"""What of the submissions is exported, and how the file is written."""
+"""The form of an export: columns, format, time zone and reason."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from apps.history.models import Export, ExportReason
 
 PLAIN: Final = tuple(key for key, column in COLUMNS.items() if not column.personal)
 PERSONAL: Final = tuple(key for key, column in COLUMNS.items() if column.personal)
-AT_FIRST: Final = (
+DEFAULT_COLUMNS: Final = (
     "submitted_at",
     "person",
     "outcome",
@@ -30,7 +30,7 @@ AT_FIRST: Final = (
     "guest_ref",
     "duration_ms",
 )
-"""The columns of somebody who has not chosen any yet."""
+"""The columns of a person's first export."""
 _FORMATS = [
     (Format.XLSX.value, _("Excel – opens in Excel and LibreOffice; every cell is text, never a formula")),
     (
@@ -44,12 +44,12 @@ _FORMATS = [
     (Format.JSONL.value, _("JSON Lines – for programs; the last line states that the file is complete")),
 ]
 _SEPARATORS = {"comma": (",", _("Comma")), "semicolon": (";", _("Semicolon")), "tab": ("\t", _("Tab"))}
-_NAMES_OF_SEPARATORS = {character: name for name, (character, _label) in _SEPARATORS.items()}
+_SEPARATOR_NAMES = {character: name for name, (character, _label) in _SEPARATORS.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnRow:
-    """A column as the form offers it: whether it is chosen, and where it stands."""
+    """A column in the form: a check box, and a field for its position."""
 
     key: str
     label: Any
@@ -57,37 +57,37 @@ class ColumnRow:
     place: BoundField
 
 
-@cache  # it reads a few hundred files
+@cache  # reads several hundred files
 def _time_zones() -> frozenset[str]:
     return frozenset(zoneinfo.available_timezones())
 
 
 def wants_personal(values: Mapping[str, Any]) -> bool:
-    """Whether a posted form asks for columns with personal data, permitted or not."""
+    """Whether a posted form contains columns with personal data, permitted or not."""
     return any(f"show_{key}" in values for key in PERSONAL)
 
 
 def moved(values: QueryDict) -> dict[str, str] | None:
-    """The values after a press on Up or Down without script; None when neither was pressed."""
-    way, _colon, key = values.get("move", "").partition(":")
+    """The values after Up or Down was pressed without script; None if neither was pressed."""
+    direction, _colon, key = values.get("move", "").partition(":")
     group = next((group for group in (PLAIN, PERSONAL) if key in group), ())
-    if way not in ("up", "down") or not group:
+    if direction not in ("up", "down") or not group:
         return None
     changed = {name: str(value) for name, value in values.items() if name != "move"}
     order = _in_order(group, changed)
     old = order.index(key)
-    new = min(max(old + (1 if way == "down" else -1), 0), len(order) - 1)
+    new = min(max(old + (1 if direction == "down" else -1), 0), len(order) - 1)
     order.insert(new, order.pop(old))
-    return changed | {f"place_{one}": str(number) for number, one in enumerate(order)}
+    return changed | {f"place_{name}": str(number) for number, name in enumerate(order)}
 
 
 def values_of(last: Export | None, *, time_zone: str) -> dict[str, str]:
-    """How the person chose last time, as the form posts it; never the personal columns and the reason."""
+    """The choice of the last export as posted values, without personal columns and reason."""
     if last is None:
-        plain, values = list(AT_FIRST), {"format": Format.XLSX.value, "separator": "comma"}
+        plain, values = list(DEFAULT_COLUMNS), {"format": Format.XLSX.value, "separator": "comma"}
     else:
-        plain = [key for key in last.columns if key in PLAIN] or list(AT_FIRST)
-        values = {"format": last.format, "separator": _NAMES_OF_SEPARATORS.get(last.separator, "comma")}
+        plain = [key for key in last.columns if key in PLAIN] or list(DEFAULT_COLUMNS)
+        values = {"format": last.format, "separator": _SEPARATOR_NAMES.get(last.separator, "comma")}
     if last is None or last.byte_order_mark:
         values["byte_order_mark"] = "on"
     values["time_zone"] = time_zone if last is None else last.time_zone
@@ -100,7 +100,7 @@ def values_of(last: Export | None, *, time_zone: str) -> dict[str, str]:
 
 
 class ExportForm(PortalForm):
-    """Format, columns in their order, and what belongs to CSV.
+    """Format, columns in order, and the options of CSV.
 
     ``values`` are posted names and values to begin with: of the last export, of a sealed entry, or after a
     column was moved. ``with_personal``: whether the person may export personal data.
@@ -190,7 +190,7 @@ class ExportForm(PortalForm):
         return name
 
     def choice(self) -> Choice:
-        """What was chosen. Call it on a valid form."""
+        """The choice. Call it on a valid form."""
         data, personal = self.cleaned_data, self._chooses_personal()
         return Choice(
             format=data["format"],
@@ -231,7 +231,7 @@ class ExportForm(PortalForm):
 
 
 def _in_order(group: tuple[str, ...], values: Mapping[str, Any]) -> list[str]:
-    """The columns by the places that were posted; one without a place that can be read stays where it is."""
+    """The columns sorted by their posted positions. A column without a valid position has its default one."""
 
     def place(key: str) -> int:
         text = str(values.get(f"place_{key}", ""))

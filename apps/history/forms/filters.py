@@ -1,4 +1,4 @@
-"""The filters of the submissions, and the form that searches for what must never stand in an address."""
+"""The filters of submissions, and the search for personal data, which must not appear in addresses."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from apps.core.reference_field import ReferenceField
 from apps.core.references import RecordKind
 from apps.history.selection import SubmissionFilter
 
-SEARCH = "search"  # in front of the names: those of the filters are the same
-PERIOD_DAYS = 30  # today is one of them
+SEARCH = "search"  # prefix of field names, as the filters have the same names
+PERIOD_DAYS = 30  # including today
 LONGEST_SEARCH = 500  # characters
 MAX_MILLISECONDS = 2**31 - 1  # as much as the column holds
 _LINK_WILL_DO = _("A link from Sitecore CDP also works.")
 
 
 def _linked(pattern: str) -> forms.RegexField:
-    """A value that people do not type: it comes out of a link of the portal's own."""
+    """A field that is not typed: its values come from links of the portal."""
     return forms.RegexField(rf"\A{pattern}\Z", required=False, strip=False, widget=forms.HiddenInput)
 
 
@@ -50,7 +50,7 @@ def _reference(kind: RecordKind, label: Any, what_to_enter: Any) -> ReferenceFie
 
 
 class SubmissionFilterForm(PortalForm):
-    """All filters may be left empty; those that are given hold together.
+    """The filters. All are optional; a submission must match all that are set.
 
     Only a ``viewer`` who sees all submissions has a filter by person; for others it is ignored in the URL.
     Raises :class:`UnreadableAddress` when it is validated with a value that only links carry and that no link
@@ -95,7 +95,7 @@ class SubmissionFilterForm(PortalForm):
             del self.fields["person"]
 
     def __iter__(self) -> Iterator[BoundField]:
-        """The fields that a page has; an empty hidden one would only make the next address longer."""
+        """The fields without empty hidden ones, which would only make the next address longer."""
         return (field for field in super().__iter__() if not field.is_hidden or field.value())
 
     def clean(self) -> dict[str, Any]:
@@ -108,20 +108,20 @@ class SubmissionFilterForm(PortalForm):
         return self.cleaned_data
 
     @property
-    def is_of_late(self) -> bool:
-        """Whether nothing says when: the last :data:`PERIOD_DAYS` days are meant. Call it on a valid form."""
+    def has_default_period(self) -> bool:
+        """Whether the last :data:`PERIOD_DAYS` days apply, as no filter sets a period. Needs a valid form."""
         names = ("period", "since", "until", "order", "consumer", "guest", *DigestKind.values)
         return not any(self.cleaned_data[name] for name in names)
 
     def query(self) -> dict[str, str]:
-        """The filters as the address has them, and nothing else that stands there: for links, and to keep."""
+        """The filters of the address unchanged, without other parameters, for links."""
         return {name: str(self.data[name]) for name in self.data if name in self.fields}
 
     def asked(self) -> SubmissionFilter:
-        """The filters as values; days are those of the reader's zone. Call it on a valid form."""
+        """The filters as values; days are in the reader's time zone. Call it on a valid form."""
         data = self.cleaned_data
         since, until = data["since"], data["until"]
-        if self.is_of_late:
+        if self.has_default_period:
             since = timezone.localdate(clock.now()) - dt.timedelta(days=PERIOD_DAYS - 1)
         return SubmissionFilter(
             since=midnight(since) if since else None,
@@ -139,7 +139,7 @@ class SubmissionFilterForm(PortalForm):
 
 
 class SearchForm(PortalForm):
-    """Finds exactly one value of a consumer. It is sent by POST, and what leaves it are keyed digests."""
+    """A search for an exact value of a consumer. It is sent by POST and results in keyed digests."""
 
     def __init__(self, values: QueryDict | None = None, *, sealed: Mapping[str, str] | None = None) -> None:
         """``sealed``: the values of a sealed entry."""
@@ -159,7 +159,7 @@ class SearchForm(PortalForm):
         return self.cleaned_data
 
     def digests(self) -> dict[str, str]:
-        """The keyed digest of each value that was typed, by the name of its filter. On a valid form."""
+        """The keyed digest of each value entered, by the name of its filter. Call it on a valid form."""
         return {
             kind.value: search_digest(kind, self.cleaned_data[kind.value])
             for kind in DigestKind

@@ -1,7 +1,7 @@
-"""Figures as their page draws them: bars with the words, the numbers and the addresses that belong to them.
+"""The charts of the figures page: bars with their labels, numbers and links.
 
-Bars are measured in units of a drawing that stretches to the width it is given, so there is no text in it:
-labels stand beside it, in the page's own type at any width. What is drawn is told in a table as well.
+Bars are measured in units of an SVG drawing that is stretched to the available width. Text would be stretched
+too, so labels are outside the drawing. A table shows the same numbers.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from apps.consumers.models import Outcome
 from apps.history.figures import Answered, Answers, Bar, Figures, Open, Person, Reason, Unit
 from apps.history.selection import SubmissionFilter
 
-SLOT, GAP = 10, 1  # of a bar with the blank around it, and of the blank on each side
+SLOT, GAP = 10, 1  # width of a bar with its margins, and of the margin on each side
 HEIGHT = 40
-LEAST = 1.5  # what is there is seen, even one beside thousands
-FEWEST_SLOTS = 15  # so that a single day is no wall
-WIDE = 100  # of a bar in a row
+LEAST = 1.5  # smallest bar, so that 1 is visible beside thousands
+FEWEST_SLOTS = 15  # so that a single day does not fill the width
+WIDE = 100  # of the longest bar in a table
 IN_ORDER = (*(outcome for outcome in Outcome if outcome != Outcome.SENDING), Outcome.SENDING)
 
 
 class Address(Protocol):
-    """The address of the list with the filters in effect, some of them changed."""
+    """A function that returns the address of the list with the current filters, some of them changed."""
 
     def __call__(self, **changed: str) -> str:
-        """Values by the names of the filters; empty ones are taken away."""
+        """``changed``: values by the names of the filters. An empty value removes the filter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A count in digits, and where its rows are: nowhere for none, and where no filter names just them."""
+    """A formatted count and the address of its rows; empty if it is 0 or no filter selects exactly them."""
 
     words: str
     url: str = ""
@@ -46,7 +46,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A bar that stands in its slot. ``words`` say all of it."""
+    """A bar of a chart over time. ``words``: its text for screen readers and tooltips."""
 
     slot: int
     left: int
@@ -58,7 +58,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """One outcome over time, on a scale of its own."""
+    """The chart of one outcome over time, with its own scale."""
 
     outcome: Outcome
     total: Number
@@ -68,7 +68,7 @@ class Strip:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the table over time: a number for all of them, and one for each outcome that occurs."""
+    """A row of the table over time: the total, and a number for each outcome that occurs."""
 
     words: str
     numbers: tuple[Number, ...]
@@ -76,7 +76,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class TimePlot:
-    """Submissions over time. ``axis``: what stands under the drawings, from the left to the right."""
+    """The charts over time. ``axis``: labels below them, from left to right."""
 
     title: str
     column: str
@@ -90,7 +90,7 @@ class TimePlot:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a table with a bar in it: so long in all, and so long in full colour."""
+    """A row of a table with a bar. ``length``: of the bar; ``full``: of its part in full colour."""
 
     words: str
     length: str
@@ -100,8 +100,8 @@ class Line:
     parts: tuple[Number, ...] = ()
 
 
-def over_time(figures: Figures, address: Address) -> TimePlot:
-    """How many there were of each outcome, day by day or in longer steps."""
+def time_plot(figures: Figures, address: Address) -> TimePlot:
+    """The charts of each outcome over time."""
     occurring = sorted(figures.outcomes, key=IN_ORDER.index)
     title, column, peak = {
         Unit.DAY: (gettext("Per day"), gettext("Day"), gettext("peak %(count)s, %(when)s")),
@@ -113,7 +113,7 @@ def over_time(figures: Figures, address: Address) -> TimePlot:
         title=title,
         column=column,
         total=Number(_digits(figures.total), address()),
-        span=between(figures.bars[0].first, figures.bars[-1].last),
+        span=days_text(figures.bars[0].first, figures.bars[-1].last),
         width=max(len(figures.bars), FEWEST_SLOTS) * SLOT,
         strips=tuple(_strip(figures, outcome, peak, address) for outcome in occurring),
         axis=_axis(figures.bars),
@@ -126,19 +126,23 @@ def _strip(figures: Figures, outcome: Outcome, peak: str, address: Address) -> S
     boxes = []
     for place, bar in enumerate(figures.bars):
         if count := bar.outcomes[outcome]:
-            words = {"when": _when(figures.unit, bar), "outcome": outcome.label, "count": _digits(count)}
+            words = {
+                "when": _period_text(figures.unit, bar),
+                "outcome": outcome.label,
+                "count": _digits(count),
+            }
             height = max(HEIGHT * count / most.outcomes[outcome], LEAST)
             box = Box(
                 slot=place * SLOT,
                 left=place * SLOT + GAP,
                 top=f"{HEIGHT - height:.2f}",
                 height=f"{height:.2f}",
-                url=_of_bar(bar, address, outcome.value),
+                url=_bar_url(bar, address, outcome.value),
                 words=gettext("%(when)s – %(outcome)s: %(count)s") % words,
             )
             boxes.append(box)
-    said = {"count": _digits(most.outcomes[outcome]), "when": _when(figures.unit, most)}
-    highest = peak % said if len(figures.bars) > 1 else said["when"]
+    texts = {"count": _digits(most.outcomes[outcome]), "when": _period_text(figures.unit, most)}
+    highest = peak % texts if len(figures.bars) > 1 else texts["when"]
     total = Number(_digits(figures.outcomes[outcome]), address(outcome=outcome.value))
     return Strip(outcome, total, highest, tuple(boxes))
 
@@ -147,66 +151,68 @@ def _row(unit: Unit, bar: Bar, occurring: Sequence[Outcome], address: Address) -
     counts = [(bar.total, "")] if len(occurring) > 1 else []
     counts += [(bar.outcomes[outcome], outcome.value) for outcome in occurring]
     return Row(
-        _when(unit, bar),
-        tuple(_number(count, _of_bar(bar, address, outcome)) for count, outcome in counts),
+        _period_text(unit, bar),
+        tuple(_number(count, _bar_url(bar, address, outcome)) for count, outcome in counts),
     )
 
 
-def _of_bar(bar: Bar, address: Address, outcome: str) -> str:
-    """The rows of these days; of any outcome that was asked for, where none is named."""
+def _bar_url(bar: Bar, address: Address, outcome: str) -> str:
+    """The address of the rows of this bar. Without ``outcome``, the current filter by outcome stays."""
     days = {"since": bar.first.isoformat(), "until": bar.last.isoformat(), "period": ""}
     return address(**days, outcome=outcome) if outcome else address(**days)
 
 
 def _axis(bars: Sequence[Bar]) -> tuple[str, ...]:
     first, last = bars[0].first, bars[-1].last
-    if len(bars) < FEWEST_SLOTS:  # the drawing ends before the right edge
-        return (between(first, last),)
-    return _day(first), _day(bars[len(bars) // 2].first), _day(last)
+    if len(bars) < FEWEST_SLOTS:  # the bars do not reach the right edge
+        return (days_text(first, last),)
+    return _day_text(first), _day_text(bars[len(bars) // 2].first), _day_text(last)
 
 
-def between(first: dt.date, last: dt.date) -> str:
-    """Two days and what is between them, in words; one of them where they are the same."""
+def days_text(first: dt.date, last: dt.date) -> str:
+    """The text of a range of days; of one day if both are the same."""
     if first == last:
-        return _day(first)
-    return gettext("%(first)s to %(last)s") % {"first": _day(first), "last": _day(last)}
+        return _day_text(first)
+    return gettext("%(first)s to %(last)s") % {"first": _day_text(first), "last": _day_text(last)}
 
 
-def by_person(people: Sequence[Person], address: Address) -> list[Line]:
-    """Who submitted how many, and how many of them were created."""
+def person_lines(people: Sequence[Person], address: Address) -> list[Line]:
+    """Submissions per person, with the created ones in full colour."""
     most = max((person.total for person in people), default=1)
     lines = []
     for person in people:
-        of_them = {"person": person.id}
+        person_filter = {"person": person.id}
         lines.append(
             Line(
-                person.name if person.id else _rest(person.people),
-                length=_length(person.total, most),
-                full=_length(person.created, most),
-                number=_number(person.total, address(**of_them) if person.id else ""),
+                person.name if person.id else _others_text(person.people),
+                length=_bar_length(person.total, most),
+                full=_bar_length(person.created, most),
+                number=_number(person.total, address(**person_filter) if person.id else ""),
                 parts=(
-                    _number(person.created, address(**of_them, outcome=Outcome.CREATED) if person.id else ""),
-                    _number(person.others, ""),  # no filter leaves just one outcome out
+                    _number(
+                        person.created, address(**person_filter, outcome=Outcome.CREATED) if person.id else ""
+                    ),
+                    _number(person.others, ""),  # no filter excludes a single outcome
                 ),
             )
         )
     return lines
 
 
-def _rest(people: int) -> str:
+def _others_text(people: int) -> str:
     return ngettext("%(number)s other person", "%(number)s other people", people) % {
         "number": _digits(people)
     }
 
 
-def by_reason(reasons: Sequence[Reason], address: Address) -> list[Line]:
-    """Why nothing was created."""
+def reason_lines(reasons: Sequence[Reason], address: Address) -> list[Line]:
+    """Failures per reason."""
     most = max((reason.count for reason in reasons), default=1)
     return [
         Line(
             capfirst(value_label(ERROR_CODE, reason.code)),
-            length=_length(reason.count, most),
-            full=_length(reason.count, most),
+            length=_bar_length(reason.count, most),
+            full=_bar_length(reason.count, most),
             number=_number(reason.count, address(outcome=reason.outcome.value, reason=reason.code)),
             outcome=reason.outcome.value,
         )
@@ -214,31 +220,31 @@ def by_reason(reasons: Sequence[Reason], address: Address) -> list[Line]:
     ]
 
 
-def by_answer(answers: Answers, asked: SubmissionFilter, address: Address) -> list[Line]:
-    """How many were answered within which time; without the spans before the first and after the last."""
+def answer_lines(answers: Answers, asked: SubmissionFilter, address: Address) -> list[Line]:
+    """Submissions per time to answer, without empty spans at both ends."""
     filled = [place for place, span in enumerate(answers.spans) if span.count]
     spans = answers.spans[filled[0] : filled[-1] + 1] if filled else ()
     most = max((span.count for span in spans), default=1)
     return [
         Line(
-            _span_words(span),
-            length=_length(span.count, most),
-            full=_length(span.count, most),
-            number=_number(span.count, _of_span(span, asked, address)),
+            _span_text(span),
+            length=_bar_length(span.count, most),
+            full=_bar_length(span.count, most),
+            number=_number(span.count, _span_url(span, asked, address)),
         )
         for span in spans
     ]
 
 
-def _of_span(span: Answered, asked: SubmissionFilter, address: Address) -> str:
-    """The rows of a span, within the times that were asked for."""
+def _span_url(span: Answered, asked: SubmissionFilter, address: Address) -> str:
+    """The address of the rows of a span, within the current filter by time to answer."""
     least = max(span.least, asked.answered_from or 0)
     ends = [end for end in (span.under, asked.answered_under) if end is not None]
-    # An open end is no filter; a beginning is one even at nought, for rows without a time stay away.
+    # No upper bound means no filter. A lower bound of 0 is set too, to exclude rows without a time.
     return address(answered_from=str(least), answered_under=str(min(ends)) if ends else "")
 
 
-def _span_words(span: Answered) -> str:
+def _span_text(span: Answered) -> str:
     if span.under is None:
         return gettext("%(least)s s or more") % {"least": seconds(span.least)}
     if not span.least:
@@ -249,8 +255,8 @@ def _span_words(span: Answered) -> str:
     }
 
 
-def answers_words(answers: Answers) -> str:
-    """How long it took, in one sentence; empty where nothing was answered."""
+def answers_sentence(answers: Answers) -> str:
+    """One sentence on the times to answer; empty without answers."""
     if not answers.total:
         return ""
     if answers.half_under is None:
@@ -264,18 +270,18 @@ def answers_words(answers: Answers) -> str:
     }
 
 
-def by_age(unknown: Open) -> list[Line]:
-    """Unknown outcomes by their age. No filter names an age."""
+def age_lines(unknown: Open) -> list[Line]:
+    """Unknown outcomes per age. There is no filter by age, so no links."""
     words = (gettext("Under an hour"), gettext("Under a day"), gettext("Under a week"), gettext("Older"))
     most = max(*unknown.ages, 1)
     return [
-        Line(said, length=_length(count, most), full=_length(count, most), number=_number(count, ""))
-        for said, count in zip(words, unknown.ages, strict=True)
+        Line(label, length=_bar_length(count, most), full=_bar_length(count, most), number=_number(count, ""))
+        for label, count in zip(words, unknown.ages, strict=True)
     ]
 
 
 def seconds(milliseconds: int) -> str:
-    """Milliseconds as seconds, without noughts at the end."""
+    """Milliseconds as seconds, with at most two decimals and no trailing zeros."""
     return number_format(f"{milliseconds / 1_000:.2f}".rstrip("0").rstrip("."))
 
 
@@ -287,18 +293,18 @@ def _digits(count: int) -> str:
     return str(number_format(count, force_grouping=True))
 
 
-def _length(count: int, most: int) -> str:
+def _bar_length(count: int, most: int) -> str:
     return f"{max(WIDE * count / most, LEAST) if count else 0:.2f}"
 
 
-def _when(unit: Unit, bar: Bar) -> str:
+def _period_text(unit: Unit, bar: Bar) -> str:
     following = bar.last + dt.timedelta(days=1)
     if unit is Unit.MONTH and bar.first.day == following.day == 1:
         return str(date_format(bar.first, "F Y"))
     if unit is Unit.YEAR and (bar.first.month, bar.first.day) == (following.month, following.day) == (1, 1):
         return str(bar.first.year)
-    return between(bar.first, bar.last)
+    return days_text(bar.first, bar.last)
 
 
-def _day(day: dt.date) -> str:
+def _day_text(day: dt.date) -> str:
     return str(date_format(day, "j F Y"))

@@ -1,4 +1,4 @@
-"""Filters as people read them: the chips of every page of the history."""
+"""The chips that show the filters in effect, on every page of the history."""
 
 from __future__ import annotations
 
@@ -23,39 +23,39 @@ class Filters(Protocol):
     fields: dict[str, forms.Field]
 
     @property
-    def is_of_late(self) -> bool:
-        """Whether the last days are meant, because nothing says when."""
+    def has_default_period(self) -> bool:
+        """Whether the default period applies, because no filter sets another."""
 
 
 def chips(path: str, values: Mapping[str, str], form: Filters) -> list[Chip]:
-    """The filters in effect, each with the address of that page without it. ``form`` is valid.
+    """The filters in effect, each with the page's address without that filter. ``form`` must be valid.
 
-    ``path`` is the page's address without its query, ``values`` that query.
+    ``path``: the page's address without its query. ``values``: that query.
     """
     return list(_chips(path, values, form))
 
 
 def _chips(path: str, values: Mapping[str, str], form: Filters) -> Iterator[Chip]:
     given = form.cleaned_data
-    if form.is_of_late:
+    if form.has_default_period:
         yield Chip(gettext("Last 30 days"), "", with_query(path, values, period="all"))
     people = dict(getattr(form.fields.get("person"), "choices", []))
-    said: dict[str, Callable[[Any], object]] = {
+    formats: dict[str, Callable[[Any], object]] = {
         "since": lambda day: date_format(day, "j F Y"),
         "until": lambda day: date_format(day, "j F Y"),
         "outcome": lambda code: Outcome(code).label,
-        "person": lambda one: people.get(one, one),
+        "person": lambda person: people.get(person, person),
         "order": str,
         "consumer": str,
         "guest": str,
     }
-    for name, value_words in said.items():
+    for name, format_value in formats.items():
         if value := given.get(name):
             label = str(form.fields[name].label)
-            yield Chip(label, str(value_words(value)), with_query(path, values, **{name: ""}))
+            yield Chip(label, str(format_value(value)), with_query(path, values, **{name: ""}))
     if given["reason"]:
-        said_reason = labels.error_text(given["reason"])
-        yield Chip(gettext("Reason"), said_reason, with_query(path, values, reason=""))
+        reason = labels.error_text(given["reason"])
+        yield Chip(gettext("Reason"), reason, with_query(path, values, reason=""))
     if any(given[name] is not None for name in LATENCY):
         without = with_query(path, values, **dict.fromkeys(LATENCY, ""))
         yield Chip(gettext("Time to answer"), _between(*(given[name] for name in LATENCY)), without)
@@ -66,7 +66,7 @@ def _chips(path: str, values: Mapping[str, str], form: Filters) -> Iterator[Chip
 
 
 def _between(least: int | None, under: int | None) -> str:
-    """Milliseconds in words."""
+    """The text of a range of milliseconds."""
     numbers = {"least": least, "under": under}
     if under is None:
         return gettext("%(least)s ms or more") % numbers

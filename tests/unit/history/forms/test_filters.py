@@ -14,7 +14,7 @@ from apps.consumers.models import DigestKind
 from apps.consumers.sending.digests import search_digest
 from apps.consumers.viewer import UNRESTRICTED, Viewer
 from apps.core.filters import UnreadableAddress
-from apps.history.forms import SearchForm, SubmissionFilterForm
+from apps.history.forms.filters import SearchForm, SubmissionFilterForm
 from apps.history.selection import SubmissionFilter
 
 DIGEST = "0123456789abcdef" * 4

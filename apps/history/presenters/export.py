@@ -1,4 +1,4 @@
-"""Exports as people read them: how far one is, what came of it, what the file is called."""
+"""Page data of an export: progress, result and file name."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ FAILURES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """An export for its page. ``percent`` is what of the whole has left the portal, as far as is known."""
+class ExportPage:
+    """The data of an export's page. ``percent``: estimated share of the file that has been sent."""
 
     export: Export
     percent: int
@@ -50,15 +50,15 @@ class Shown:
     format: str
     columns: list[str]
     failure: str
-    note: str  # the person's own words on why, for nobody else
+    note: str  # the person's note on the reason, shown to that person only
     list_url: str
     again_url: str
 
 
-def shown(export: Export) -> Shown:
-    """An export in words."""
+def export_page(export: Export) -> ExportPage:
+    """The data of the page of this export."""
     query = export.selection["query"]
-    return Shown(
+    return ExportPage(
         export=export,
         percent=_percent(export),
         size=filesizeformat(export.bytes),
@@ -67,23 +67,24 @@ def shown(export: Export) -> Shown:
         columns=[str(COLUMNS[key].label) if key in COLUMNS else key for key in export.columns],
         failure=str(FAILURES.get(export.failure_code, _TRY_AGAIN)),  # type: ignore[call-overload]  # its text
         note=export.note,
-        list_url=_with(reverse("history:submissions"), query),
-        again_url=_with(reverse("history:export"), query),
+        list_url=_with_query(reverse("history:submissions"), query),
+        again_url=_with_query(reverse("history:export"), query),
     )
 
 
 def file_name(export: Export, now: dt.datetime) -> str:
-    """Such as ``order-consumers_2026-03-01_2026-03-07_20260307T090500Z.csv``; the days are the reader's."""
+    """Such as ``order-consumers_2026-03-01_2026-03-07_20260307T090500Z.csv``, with the reader's days."""
     asked = selections.from_json(export.selection).asked
     until = asked.until - dt.timedelta(microseconds=1) if asked.until else None
     days = "_".join(
-        "all" if one is None else f"{timezone.localtime(one):%Y-%m-%d}" for one in (asked.since, until)
+        "all" if moment is None else f"{timezone.localtime(moment):%Y-%m-%d}"
+        for moment in (asked.since, until)
     )
     return dated_name(f"order-consumers_{days}", now, Format(export.format).extension)
 
 
 def _percent(export: Export) -> int:
-    """Of the rows that are expected as many as were written, and of their bytes as many as were sent."""
+    """The share of expected rows that are written, times the share of written bytes that are sent."""
     if export.state == State.FINISHED:
         return 100
     if not export.bytes:
@@ -92,5 +93,5 @@ def _percent(export: Export) -> int:
     return min(int(100 * written * export.bytes_sent / export.bytes), 99)
 
 
-def _with(address: str, query: Any) -> str:
+def _with_query(address: str, query: Any) -> str:
     return f"{address}?{query}" if query else address

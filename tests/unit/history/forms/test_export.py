@@ -5,8 +5,9 @@ from django.http import QueryDict
 
 from apps.accounts.models import User
 from apps.core.export.formats import Format
-from apps.history.export_forms import (
-    AT_FIRST,
+from apps.history.exports.services import Choice
+from apps.history.forms.export import (
+    DEFAULT_COLUMNS,
     PERSONAL,
     PLAIN,
     ExportForm,
@@ -14,7 +15,6 @@ from apps.history.export_forms import (
     values_of,
     wants_personal,
 )
-from apps.history.exports.services import Choice
 from apps.history.models import ExportReason
 from apps.history.writing import Layout
 from tests.support.export_rows import prepared
@@ -45,7 +45,7 @@ def test_untouched_form_is_a_choice_without_personal_data() -> None:
     form = form_of()
     assert form.is_valid(), form.errors
     assert form.choice() == Choice(
-        format="xlsx", columns=AT_FIRST, time_zone="Europe/Dublin", separator=",", byte_order_mark=True
+        format="xlsx", columns=DEFAULT_COLUMNS, time_zone="Europe/Dublin", separator=",", byte_order_mark=True
     )
 
 
@@ -72,7 +72,7 @@ def test_columns_are_ordered_by_position_with_personal_ones_last() -> None:
 def test_unreadable_position_does_not_move_the_column(place: str) -> None:
     form = form_of(place_person=place)
     assert form.is_valid(), form.errors
-    assert form.choice().columns == AT_FIRST
+    assert form.choice().columns == DEFAULT_COLUMNS
 
 
 @pytest.mark.parametrize(
@@ -172,4 +172,4 @@ def test_last_choice_is_restored_without_personal_columns_and_reason(supervisor:
 def test_choice_of_only_personal_columns_restores_the_default_columns(supervisor: User) -> None:
     choice = Choice("jsonl", ("emails",), "UTC", ",", True, personal=True, reason="complaint")
     values = values_of(prepared(supervisor, choice), time_zone="UTC")
-    assert {name for name in values if name.startswith("show_")} == {f"show_{key}" for key in AT_FIRST}
+    assert {name for name in values if name.startswith("show_")} == {f"show_{key}" for key in DEFAULT_COLUMNS}

@@ -1,0 +1,1 @@
+"""The forms of the submission list, the figures and the export."""

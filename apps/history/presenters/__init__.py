@@ -1,0 +1,1 @@
+"""Texts and page data of the submission list, the figures and the export."""
