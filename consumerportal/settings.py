@@ -133,7 +133,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 4 * (MAX_IDENTIFIERS + MAX_EMAILS + MAX_PHONE_NU
 
 # The first handler refuses files that the view does not accept, before the others store them.
 FILE_UPLOAD_HANDLERS = [
-    "apps.core.uploads.GuardingUploadHandler",
+    "apps.core.web.uploads.GuardingUploadHandler",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
@@ -160,15 +160,15 @@ INSTALLED_APPS = [
     "consumerportal",
 ]
 MIDDLEWARE = [
-    "apps.core.middleware.RequestLogMiddleware",
+    "apps.core.web.middleware.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "apps.core.middleware.PermissionsPolicyMiddleware",
+    "apps.core.web.middleware.PermissionsPolicyMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "apps.core.middleware.NoStoreMiddleware",
-    "apps.core.middleware.InPageAnswerMiddleware",
-    "apps.core.middleware.MethodNotAllowedPageMiddleware",
+    "apps.core.web.middleware.NoStoreMiddleware",
+    "apps.core.web.middleware.InPageAnswerMiddleware",
+    "apps.core.web.middleware.MethodNotAllowedPageMiddleware",
     "apps.accounts.middleware.PortalSessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -192,7 +192,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "apps.core.context_processors.portal",
+                "apps.core.web.context_processors.portal",
                 "apps.accounts.context_processors.session",
             ],
         },
@@ -201,7 +201,7 @@ TEMPLATES = [
 CRISPY_ALLOWED_TEMPLATE_PACKS = "portal"
 CRISPY_TEMPLATE_PACK = "portal"  # templates/portal/
 CRISPY_FAIL_SILENTLY = False
-FORM_RENDERER = "apps.core.form_renderer.InputRenderer"
+FORM_RENDERER = "apps.core.forms.renderer.InputRenderer"
 
 # --- Database and cache ---------------------------------------------------------------------------
 # Separate files for practice and production.
@@ -276,7 +276,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "start"
-ACCOUNT_ADAPTER = "apps.accounts.adapter.AccountAdapter"
+ACCOUNT_ADAPTER = "apps.accounts.sign_in.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
@@ -296,7 +296,7 @@ DENIALS_PER_HOUR: int = env.int("DENIALS_PER_HOUR", default=200)
 SESSION_IDLE_SECONDS: int = env.int("SESSION_IDLE_SECONDS", default=30 * 60)
 SESSION_ABSOLUTE_SECONDS: int = env.int("SESSION_ABSOLUTE_SECONDS", default=10 * 60 * 60)
 SESSION_COOKIE_AGE = SESSION_IDLE_SECONDS
-SESSION_ENGINE = "apps.accounts.session_store"
+SESSION_ENGINE = "apps.accounts.sign_in.session_store"
 SESSION_SAVE_EVERY_REQUEST = False  # sessions.renew extends the session, at most once a minute
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 PASSWORD_RESET_TIMEOUT: int = env.int("PASSWORD_LINK_SECONDS", default=3 * 24 * 60 * 60)
@@ -312,7 +312,7 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 MESSAGE_STORAGE = (
     "django.contrib.messages.storage.session.SessionStorage"  # not cookies: messages contain personal names
 )
-CSRF_FAILURE_VIEW = "apps.core.views.csrf_failure"
+CSRF_FAILURE_VIEW = "apps.core.web.views.csrf_failure"
 SECURE_SSL_REDIRECT = not PRACTICE_MODE
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 0 if PRACTICE_MODE else 365 * 24 * 60 * 60
@@ -346,7 +346,7 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "var/static")))
 STATICFILES_DIRS = [BASE_DIR / "static", ("bootstrap", Path(bootstrap.__path__[0]) / "css")]
-STORAGES = {"staticfiles": {"BACKEND": "apps.core.static_storage.PortalStaticFilesStorage"}}
+STORAGES = {"staticfiles": {"BACKEND": "apps.core.web.static_storage.PortalStaticFilesStorage"}}
 
 # --- Logs: one line per event on standard error, without personal data ----------------------------
 LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")

@@ -17,7 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from apps.audit.integrity.checkpoints import public_key, signing_key
 from apps.cdp.attempt import Limits
 from apps.cdp.links import BaseUrl
-from apps.core.requests import UNIX_SOCKET
+from apps.core.web.requests import UNIX_SOCKET
 
 MAX_CHECK_DELAY = 30 * 24 * 3600.0  # seconds
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})

@@ -25,8 +25,9 @@ from apps.consumers import labels
 from apps.consumers.models import ConnectionHealth, Outcome, Submission
 from apps.consumers.reconciliation import circuit_breaker, resolution
 from apps.consumers.sending import spool
-from apps.core import clock, heartbeats, machine_clocks, readiness
+from apps.core import clock, heartbeats, machine_clocks
 from apps.core.models import Heartbeat, MachineClock
+from apps.core.web import readiness
 
 CLOCK_TOLERANCE = 60.0  # seconds
 LOW_DISK, FULL_DISK = 0.10, 0.02  # free fraction of the disk

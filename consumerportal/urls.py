@@ -7,7 +7,7 @@ from consumerportal.views import start, state
 urlpatterns = [
     path("", start, name="start"),
     path("status/", state, name="status"),
-    path("", include("apps.core.urls")),
+    path("", include("apps.core.web.urls")),
     path("", include("apps.consumers.urls")),
     path("", include("apps.orders.urls")),
     path("", include("apps.history.urls")),
@@ -16,7 +16,7 @@ urlpatterns = [
     path("people/", include("apps.accounts.urls")),
 ]
 
-handler400 = "apps.core.views.bad_request"
-handler403 = "apps.accounts.views.permission_denied"
-handler404 = "apps.core.views.page_not_found"
-handler500 = "apps.core.views.server_error"
+handler400 = "apps.core.web.views.bad_request"
+handler403 = "apps.accounts.views.people.permission_denied"
+handler404 = "apps.core.web.views.page_not_found"
+handler500 = "apps.core.web.views.server_error"

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET
 
 from apps.accounts.permissions import VIEW_STATUS
 from apps.consumers.views import submissions
-from apps.core.permissions import requires
+from apps.core.web.permissions import requires
 from consumerportal import status
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest
 
-from apps.accounts import sessions
+from apps.accounts.sign_in import sessions
 
 
 def session(request: HttpRequest) -> dict[str, int]:

@@ -17,8 +17,8 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.models import User, user_name_characters
 from apps.accounts.roles import GRANTS, LABELS
 from apps.accounts.services import NewPerson, PersonDetails
-from apps.core.form_input import LineField, NameField, PortalForm, UncutField
-from apps.core.long_select import LongSelect
+from apps.core.forms.input import LineField, NameField, PortalForm, UncutField
+from apps.core.forms.long_select import LongSelect
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as StrPromise

@@ -21,11 +21,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.accounts import sessions
-from apps.core import sealed_entries
+from apps.accounts.sign_in import sessions
 from apps.core.connections import is_database_unavailable
 from apps.core.limits import Limit, network_of
-from apps.core.requests import origin_of
+from apps.core.web import sealed_entries
+from apps.core.web.requests import origin_of
 
 SEALED_ENTRIES = Limit("sealed_entry", max_acts=20, seconds=60 * 60)
 """Sealed entries of one person. A token cannot be forged, but it can be posted repeatedly."""

@@ -6,7 +6,7 @@ e-mail, forgotten passwords) only in features that this portal does not offer.
 
 from django.urls import path
 
-from apps.accounts import sign_in_views
+from apps.accounts.views import sign_in as sign_in_views
 
 urlpatterns = [
     path("login/", sign_in_views.sign_in, name="account_login"),

@@ -4,7 +4,8 @@ from django.apps import AppConfig
 from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.signals import connection_created
 
-from apps.core import clock, readiness
+from apps.core import clock
+from apps.core.web import readiness
 
 
 class CoreConfig(AppConfig):
@@ -13,7 +14,8 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         # Models and settings are not available at import.
-        from apps.core import key_fingerprints, machine_clocks, static_storage  # noqa: PLC0415
+        from apps.core import key_fingerprints, machine_clocks  # noqa: PLC0415
+        from apps.core.web import static_storage  # noqa: PLC0415
 
         def measure(connection: Any, **_: object) -> None:
             # Skip connections to the server's maintenance database, which Django uses to create others.

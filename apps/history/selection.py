@@ -15,7 +15,7 @@ from django.db.models.functions import Lower
 from apps.consumers import selectors
 from apps.consumers.models import DigestKind, Submission, SubmissionDigest
 from apps.consumers.viewer import UNRESTRICTED, Viewer
-from apps.core import keyset
+from apps.core.web import keyset
 
 REFERENCES = ("order_ref", "consumer_ref", "guest_ref")
 NEWEST_BY = selectors.NEWEST_BY
@@ -68,7 +68,7 @@ class Selection:
         return found
 
     def page(self, *, size: int, position: keyset.Position | None) -> keyset.Page[Submission]:
-        """One page of the selected rows. Raises ``UnreadableKey`` like :func:`apps.core.keyset.page_of`."""
+        """One page of the selected rows. Raises ``UnreadableKey``, as :func:`keyset.page_of`."""
 
         whole = selectors.visible_submissions(UNRESTRICTED)  # of keys that are those of visible rows
 

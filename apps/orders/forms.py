@@ -10,8 +10,8 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from apps.consumers.forms.fields import SAMPLE_ORDER_REF, OrderReferenceField, PlainTextField
-from apps.core.form_input import PortalForm
-from apps.core.reference_field import ReferenceField
+from apps.core.forms.input import PortalForm
+from apps.core.forms.reference_field import ReferenceField
 from apps.core.references import RecordKind
 
 SAMPLE_ORDER_NUMBER = "B94TXY-1"  # the vendor's own example; the sandbox has it

@@ -15,10 +15,10 @@ from apps.audit import person_limits
 from apps.cdp.errors import CdpError, CdpNotFound, CdpNotSent, CdpRateLimited, CdpTimeout, ErrorCode
 from apps.cdp.factory import get_client
 from apps.consumers.permissions import VIEW_VENDOR_RECORDS
-from apps.core.form_errors import form_errors
-from apps.core.form_input import single_value
-from apps.core.permissions import P, View, requires
-from apps.core.requests import actor_of
+from apps.core.forms.errors import form_errors
+from apps.core.forms.input import single_value
+from apps.core.web.permissions import P, View, requires
+from apps.core.web.requests import actor_of
 from apps.orders import labels, presenters, services
 from apps.orders.forms import FindOrderForm
 

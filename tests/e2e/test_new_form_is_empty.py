@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from apps.accounts.models import User
-from apps.core import middleware
+from apps.core.web import middleware
 from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.pages import WHOLE, creates, expect_receipt, fill_entry, open_form, press_create, typed_again
 from tests.e2e.windows import ReusedContexts, Windows

@@ -23,7 +23,7 @@ from apps.consumers import value_lists
 from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.presenters.comparison import Compared
-from apps.core.form_input import LineField, NameField
+from apps.core.forms.input import LineField, NameField
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import creates, identifier_rows, on_page, rows, typed

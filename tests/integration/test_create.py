@@ -378,7 +378,7 @@ def test_similar_consumer_is_shown_with_person_time_reference_and_fields(
 ) -> None:
     earlier = store(staff, Outcome.CREATED)
     page = text(as_staff.post(NEW, posted(clean(passport_number=FULL.passport_number))))
-    assert "A similar consumer was created on this order. The same: passport number." in page
+    assert "A similar consumer was created on this order. Same fields: passport number." in page
     assert f"By {staff.name}," in page
     assert earlier.consumer_ref in page
     assert f'datetime="{earlier.submitted_at:%Y-%m-%dT%H:%M:%SZ}"' in page

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from django.test import Client
 
-from apps.core import readiness
+from apps.core.web import readiness
 from tests.support.source import ROOT
 
 

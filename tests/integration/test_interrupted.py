@@ -15,7 +15,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from apps.accounts.models import User
-from apps.accounts.sessions import close_expired_sessions
+from apps.accounts.sign_in.sessions import close_expired_sessions
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.reconciliation.resolution import needs_resolution
 from apps.consumers.sending import storing, submit

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from apps.accounts import middleware
 from apps.accounts.models import User
-from apps.core.sealed_entries import AUTHOR_FIELD
+from apps.core.web.sealed_entries import AUTHOR_FIELD
 from apps.history.models import Export
 from sandbox.server.sandbox_server import SandboxServer
 from tests.integration.test_export import entry

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.consumers.models import Submission
-from apps.core.sealed_entries import AUTHOR_FIELD
+from apps.core.web.sealed_entries import AUTHOR_FIELD
 from tests.support.people import PASSWORD, make_person
 
 pytestmark = pytest.mark.django_db

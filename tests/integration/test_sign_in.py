@@ -17,7 +17,7 @@ from django.urls import NoReverseMatch, reverse
 from apps.accounts import services
 from apps.accounts.models import User
 from apps.accounts.roles import ADMINISTRATOR, STAFF
-from apps.core.form_input import ARRIVED_TWICE
+from apps.core.forms.input import ARRIVED_TWICE
 from tests.support.people import PASSWORD, TESTS, events, make_person
 
 pytestmark = pytest.mark.django_db
@@ -304,7 +304,7 @@ def test_sign_in_fails_if_its_event_cannot_be_written(
     def no_log(event: object) -> int:
         raise RuntimeError("the log is closed")
 
-    monkeypatch.setattr("apps.accounts.sessions.record", no_log)
+    monkeypatch.setattr("apps.accounts.sign_in.sessions.record", no_log)
     client.raise_request_exception = False
     assert _sign_in(client, "pat").status_code == 500
     assert not _is_signed_in(client)

@@ -159,7 +159,7 @@ def test_send_that_outlasts_the_workers_turn_is_a_problem(staff: User) -> None:
 def test_reconciliation_pause_is_shown_with_its_reason(settings: Settings) -> None:
     from apps.cdp.errors import CdpUnreachable
 
-    assert "by hand" in line("reconciliation").text
+    assert "supervisors resolve" in line("reconciliation").text
     settings.CDP_RECONCILIATION = True
     assert line("reconciliation").level is Level.OK
     for _ in range(circuit_breaker.FAILURE_THRESHOLD):

@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import include, path
 from pytest_django import Settings
 
-from apps.core.uploads import accepts_files
+from apps.core.web.uploads import accepts_files
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +29,7 @@ def _taking(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns = [path("taking/", _taking), path("", include("consumerportal.urls"))]
-handler400 = "apps.core.views.bad_request"
+handler400 = "apps.core.web.views.bad_request"
 
 
 @pytest.fixture(autouse=True)

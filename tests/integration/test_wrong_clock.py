@@ -16,10 +16,11 @@ from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from pytest_django import Settings
 
-from apps.accounts import known_devices, password_links
+from apps.accounts import password_links
 from apps.accounts.audit_events import SESSION_SIGNED_IN, SESSION_SIGNED_OUT
 from apps.accounts.models import User
-from apps.accounts.sessions import close_expired_sessions
+from apps.accounts.sign_in import known_devices
+from apps.accounts.sign_in.sessions import close_expired_sessions
 from apps.audit.events import Event
 from apps.audit.models import AuditEvent
 from apps.audit.recording import record
@@ -136,7 +137,7 @@ def test_one_time_link_has_the_same_lifetime_on_each_machine(staff: User, settin
 def test_known_browser_has_the_same_lifetime_on_each_machine(
     staff: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(known_devices, "SECONDS", 30 * 60)
+    monkeypatch.setattr(known_devices, "MAX_AGE", 30 * 60)
     response = HttpResponse()
     known_devices.remember(RequestFactory().get("/"), response, staff)
     request = RequestFactory().get("/")

@@ -14,20 +14,20 @@ OF_PAGES = re.compile(
 )
 # Every other module is a service, a selector, a model or a plain value. These handle the request itself.
 ABOUT_REQUESTS = {
-    "apps/accounts/adapter.py",
-    "apps/accounts/known_devices.py",
+    "apps/accounts/sign_in/adapter.py",
+    "apps/accounts/sign_in/known_devices.py",
     "apps/accounts/redaction.py",
-    "apps/accounts/sessions.py",
-    "apps/accounts/sign_in_limits.py",
+    "apps/accounts/sign_in/sessions.py",
+    "apps/accounts/sign_in/limits.py",
     "apps/core/export/responses.py",
-    "apps/core/filters.py",
-    "apps/core/form_input.py",
-    "apps/core/sealed_entries.py",
-    "apps/core/keyset.py",
-    "apps/core/permissions.py",
-    "apps/core/redirects.py",
-    "apps/core/requests.py",
-    "apps/core/uploads.py",
+    "apps/core/web/filters.py",
+    "apps/core/forms/input.py",
+    "apps/core/web/sealed_entries.py",
+    "apps/core/web/keyset.py",
+    "apps/core/web/permissions.py",
+    "apps/core/web/redirects.py",
+    "apps/core/web/requests.py",
+    "apps/core/web/uploads.py",
 }
 
 

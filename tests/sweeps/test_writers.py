@@ -17,7 +17,7 @@ RECORD = {"record"}
 # actor.
 MAY_WRITE = {
     "apps/accounts/groups.py",
-    "apps/accounts/sessions.py",
+    "apps/accounts/sign_in/sessions.py",
     "apps/audit/models.py",
     "apps/consumers/connection_health.py",
     "apps/consumers/reconciliation/circuit_breaker.py",

@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.audit import export
 from apps.core.export.formats import Format
-from apps.core.filters import DayField, midnight
-from apps.core.form_input import PortalForm
+from apps.core.forms.input import PortalForm
+from apps.core.web.filters import DayField, midnight
 
 MAX_SEQUENCE = 2**63 - 1
 

@@ -13,10 +13,10 @@ from apps.audit import selectors
 from apps.audit.events import MAX_TEXT, REFERENCE
 from apps.audit.registry import EventOutcome, event_types
 from apps.audit.selectors import LogFilter
-from apps.core.filters import DayField, midnight
-from apps.core.form_input import LineField, PortalForm
-from apps.core.long_select import LongSelect
-from apps.core.reference_field import ReferenceField
+from apps.core.forms.input import LineField, PortalForm
+from apps.core.forms.long_select import LongSelect
+from apps.core.forms.reference_field import ReferenceField
+from apps.core.web.filters import DayField, midnight
 
 _TOO_LONG = {"max_length": _("This is too long: copy it again")}
 _ONE_OF_THEM = {"invalid_choice": _("Choose a person from the list")}

@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 from apps.audit.labels import action_label, detail_label, key_label, roles_label
 from apps.audit.models import AuditEvent
 from apps.audit.registry import EventOutcome, find_event_type, outcome_of
-from apps.core.filters import Chip, with_query
+from apps.core.web.filters import Chip, with_query
 
 
 def sentence(event: AuditEvent) -> str:

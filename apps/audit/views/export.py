@@ -14,9 +14,9 @@ from apps.audit.forms.export import ExportForm
 from apps.audit.permissions import VIEW_LOG
 from apps.core import clock
 from apps.core.export.responses import dated_name, download
-from apps.core.form_errors import form_errors
-from apps.core.permissions import requires
-from apps.core.requests import actor_of
+from apps.core.forms.errors import form_errors
+from apps.core.web.permissions import requires
+from apps.core.web.requests import actor_of
 
 
 @requires(VIEW_LOG)

@@ -22,8 +22,8 @@ from apps.audit.presenters import integrity as presenters
 from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.export.responses import ZIP_CONTENT_TYPE, dated_name, download
-from apps.core.permissions import requires
-from apps.core.requests import actor_of
+from apps.core.web.permissions import requires
+from apps.core.web.requests import actor_of
 
 logger = logging.getLogger("apps.audit")
 

@@ -12,11 +12,11 @@ from apps.audit import selectors, services
 from apps.audit.forms.log import LogFilterForm
 from apps.audit.permissions import VIEW_LOG
 from apps.audit.presenters import events as presenters
-from apps.core import keyset
-from apps.core.filters import page_url, with_query
-from apps.core.form_errors import form_errors
-from apps.core.permissions import requires
-from apps.core.requests import actor_of
+from apps.core.forms.errors import form_errors
+from apps.core.web import keyset
+from apps.core.web.filters import page_url, with_query
+from apps.core.web.permissions import requires
+from apps.core.web.requests import actor_of
 
 PAGE_SIZE = 50
 

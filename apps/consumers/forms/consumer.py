@@ -19,8 +19,8 @@ from apps.consumers.forms.fields import (
     PersonNameField,
     PlainTextField,
 )
-from apps.core.form_input import PortalForm
-from apps.core.long_select import FlatChoices, LongSelect
+from apps.core.forms.input import PortalForm
+from apps.core.forms.long_select import FlatChoices, LongSelect
 
 # The error of an empty field that the settings require.
 MISSING = {

@@ -18,9 +18,9 @@ from apps.consumers.forms.lists import LISTS, RowList
 from apps.consumers.forms.normalisations import normalisations
 from apps.consumers.sending.warnings import has_enough_identity
 from apps.consumers.value_lists import Normalisation
-from apps.core.bound_field import PortalBoundField
-from apps.core.form_errors import FieldError, field_errors
-from apps.core.form_input import LineField
+from apps.core.forms.bound_field import PortalBoundField
+from apps.core.forms.errors import FieldError, field_errors
+from apps.core.forms.input import LineField
 
 
 class Entry:

@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.consumers import emails, phones
 from apps.core import clock, dates
-from apps.core.form_input import LineField, NameField
-from apps.core.reference_field import ReferenceField
+from apps.core.forms.input import LineField, NameField
+from apps.core.forms.reference_field import ReferenceField
 from apps.core.references import RecordKind
 
 SAMPLE_ORDER_REF = "2d7de9df-45a2-45ea-872c-30e45139007d"  # the vendor's own example; the sandbox has it

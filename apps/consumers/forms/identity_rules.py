@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from apps.consumers.forms.fields import PlainTextField
-from apps.core.form_input import PortalForm
+from apps.core.forms.input import PortalForm
 
 REFUSALS = {
     "too_many": _("There are already five rules. Sitecore CDP has at most five."),

@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.cdp.consumers import Identifier
 from apps.consumers.forms.fields import EmailListField, PhoneListField, PlainTextField
-from apps.core.form_input import PortalForm
-from apps.core.long_select import LongSelect
+from apps.core.forms.input import PortalForm
+from apps.core.forms.long_select import LongSelect
 from apps.core.text import same_key
 
 if TYPE_CHECKING:

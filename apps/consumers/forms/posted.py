@@ -11,7 +11,7 @@ from django.http import QueryDict
 from apps.consumers.forms.entry import Entry
 from apps.consumers.forms.flat_values import counts_every_row, with_row_added, with_row_removed
 from apps.consumers.forms.lists import LISTS
-from apps.core.form_input import conflicting_names
+from apps.core.forms.input import conflicting_names
 
 
 class PostedKind(enum.Enum):

@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.consumers.models import UNCERTAIN_MATCHES, Outcome, ResolutionReason, Submission
 from apps.consumers.selectors import is_late_answer_doubtful
-from apps.core.form_input import LinesField, PortalForm
-from apps.core.reference_field import ReferenceField
+from apps.core.forms.input import LinesField, PortalForm
+from apps.core.forms.reference_field import ReferenceField
 from apps.core.references import RecordKind, same_reference
 
 _IN_FULL = _("Enter the consumer reference in full")

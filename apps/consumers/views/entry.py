@@ -29,14 +29,14 @@ from apps.consumers.permissions import CREATE_ORDER_CONSUMER
 from apps.consumers.presenters import receipts
 from apps.consumers.sending import storing, submit
 from apps.consumers.viewer import Viewer
-from apps.core import sealed_entries
 from apps.core.actor import Actor
-from apps.core.context_processors import environment_label
-from apps.core.form_input import single_value
-from apps.core.long_select import suggestions
-from apps.core.permissions import requires
-from apps.core.redirects import HttpResponseSeeOther
-from apps.core.requests import actor_of, support_code
+from apps.core.forms.input import single_value
+from apps.core.forms.long_select import suggestions
+from apps.core.web import sealed_entries
+from apps.core.web.context_processors import environment_label
+from apps.core.web.permissions import requires
+from apps.core.web.redirects import HttpResponseSeeOther
+from apps.core.web.requests import actor_of, support_code
 
 logger = logging.getLogger(__name__)
 

@@ -13,10 +13,10 @@ from apps.consumers.identity_rules import RuleRefused, add_rule, remove_rule
 from apps.consumers.models import IdentityRule
 from apps.consumers.permissions import CHANGE_IDENTITY_RULES
 from apps.consumers.presenters.identity_rules import rule_rows
-from apps.core.form_errors import form_errors
-from apps.core.permissions import requires
-from apps.core.redirects import HttpResponseSeeOther
-from apps.core.requests import actor_of
+from apps.core.forms.errors import form_errors
+from apps.core.web.permissions import requires
+from apps.core.web.redirects import HttpResponseSeeOther
+from apps.core.web.requests import actor_of
 
 
 @requires(CHANGE_IDENTITY_RULES)

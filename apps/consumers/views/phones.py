@@ -8,8 +8,8 @@ from django.views.decorators.http import require_POST
 from apps.consumers import labels, phones
 from apps.consumers.forms.fields import PhoneListField, split_numbers
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER
-from apps.core.form_input import single_value
-from apps.core.permissions import requires
+from apps.core.forms.input import single_value
+from apps.core.web.permissions import requires
 
 MAX_LENGTH = 1000  # characters, the limit of the field
 

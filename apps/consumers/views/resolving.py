@@ -26,13 +26,13 @@ from apps.consumers.reconciliation import evidence, resolution
 from apps.consumers.reconciliation.evidence import Evidence
 from apps.consumers.viewer import Viewer
 from apps.consumers.views.submissions import find, lost_page, receipt_page, typed_before
-from apps.core import sealed_entries
-from apps.core.form_errors import form_errors
-from apps.core.form_input import single_value
-from apps.core.permissions import requires
-from apps.core.redirects import HttpResponseSeeOther
+from apps.core.forms.errors import form_errors
+from apps.core.forms.input import single_value
 from apps.core.references import same_reference
-from apps.core.requests import actor_of
+from apps.core.web import sealed_entries
+from apps.core.web.permissions import requires
+from apps.core.web.redirects import HttpResponseSeeOther
+from apps.core.web.requests import actor_of
 
 CONFIRM, CHANGE = "confirm", "change"
 """Posted steps: mark as created as shown, or change the entry. Any other value reads the consumer first."""

@@ -26,11 +26,12 @@ from apps.consumers.presenters import receipts, resolutions
 from apps.consumers.presenters.lists import StartPage, lines
 from apps.consumers.reconciliation import checks, resolution
 from apps.consumers.viewer import Viewer
-from apps.core import clock, sealed_entries
-from apps.core.form_errors import form_errors
-from apps.core.permissions import requires
-from apps.core.redirects import HttpResponseSeeOther
-from apps.core.requests import actor_of
+from apps.core import clock
+from apps.core.forms.errors import form_errors
+from apps.core.web import sealed_entries
+from apps.core.web.permissions import requires
+from apps.core.web.redirects import HttpResponseSeeOther
+from apps.core.web.requests import actor_of
 
 MAX_PENDING = 50
 """Maximum rows of each list of submissions that need attention, on the start page."""

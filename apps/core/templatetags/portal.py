@@ -17,7 +17,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext
 
-from apps.core import requests
+from apps.core.web import requests
 
 register = template.Library()
 

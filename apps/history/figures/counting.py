@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from apps.consumers import selectors
 from apps.consumers.models import Outcome, Submission
-from apps.core.filters import midnight
+from apps.core.web.filters import midnight
 from apps.history.figures.results import (
     AGE_EDGES,
     ANSWER_EDGES,

@@ -14,7 +14,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.export.formats import Format
-from apps.core.form_input import LineField, LinesField, PortalForm
+from apps.core.forms.input import LineField, LinesField, PortalForm
 from apps.history.columns import COLUMNS
 from apps.history.exports.services import Choice
 from apps.history.models import Export, ExportReason

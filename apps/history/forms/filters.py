@@ -18,11 +18,11 @@ from apps.consumers.models import DigestKind, Outcome
 from apps.consumers.sending.digests import search_digest
 from apps.consumers.viewer import Viewer
 from apps.core import clock
-from apps.core.filters import DayField, UnreadableAddress, midnight
-from apps.core.form_input import PortalForm
-from apps.core.long_select import LongSelect
-from apps.core.reference_field import ReferenceField
+from apps.core.forms.input import PortalForm
+from apps.core.forms.long_select import LongSelect
+from apps.core.forms.reference_field import ReferenceField
 from apps.core.references import RecordKind
+from apps.core.web.filters import DayField, UnreadableAddress, midnight
 from apps.history.selection import SubmissionFilter
 
 SEARCH = "search"  # prefix of field names, as the filters have the same names

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 
 from apps.consumers import labels
 from apps.consumers.models import DigestKind, Outcome
-from apps.core.filters import Chip, with_query
+from apps.core.web.filters import Chip, with_query
 
 LATENCY = ("answered_from", "answered_under")
 

@@ -19,14 +19,15 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from apps.audit import person_limits
 from apps.consumers.permissions import EXPORT_PERSONAL_DATA, EXPORT_SUBMISSIONS, VIEW_ALL_SUBMISSIONS
-from apps.core import clock, sealed_entries
+from apps.core import clock
 from apps.core.export.formats import Format
 from apps.core.export.responses import download
-from apps.core.filters import with_query
-from apps.core.form_errors import form_errors
-from apps.core.permissions import PermissionMissing, requires
-from apps.core.redirects import HttpResponseSeeOther
-from apps.core.requests import actor_of
+from apps.core.forms.errors import form_errors
+from apps.core.web import sealed_entries
+from apps.core.web.filters import with_query
+from apps.core.web.permissions import PermissionMissing, requires
+from apps.core.web.redirects import HttpResponseSeeOther
+from apps.core.web.requests import actor_of
 from apps.history.exports import services
 from apps.history.exports.delivery import Delivery
 from apps.history.exports.making import ExportBroken

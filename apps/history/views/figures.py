@@ -12,10 +12,10 @@ from django.views.decorators.http import require_GET
 
 from apps.consumers.permissions import VIEW_FIGURES
 from apps.core import clock
-from apps.core.filters import with_query
-from apps.core.form_errors import form_errors
-from apps.core.permissions import requires
-from apps.core.requests import actor_of
+from apps.core.forms.errors import form_errors
+from apps.core.web.filters import with_query
+from apps.core.web.permissions import requires
+from apps.core.web.requests import actor_of
 from apps.history.figures import Figures, figures_of
 from apps.history.presenters import figures as figures_page
 from apps.history.presenters.filters import chips

@@ -17,12 +17,12 @@ from apps.consumers.models import Outcome, Submission
 from apps.consumers.permissions import VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS
 from apps.consumers.presenters.lists import lines
 from apps.consumers.viewer import Viewer
-from apps.core import keyset, sealed_entries
-from apps.core.filters import page_url, with_query
-from apps.core.form_errors import form_errors
-from apps.core.permissions import requires
-from apps.core.redirects import HttpResponseSeeOther
-from apps.core.requests import actor_of
+from apps.core.forms.errors import form_errors
+from apps.core.web import keyset, sealed_entries
+from apps.core.web.filters import page_url, with_query
+from apps.core.web.permissions import requires
+from apps.core.web.redirects import HttpResponseSeeOther
+from apps.core.web.requests import actor_of
 from apps.history.forms.filters import SearchForm, SubmissionFilterForm
 from apps.history.presenters.filters import chips
 from apps.history.selection import MAX_COUNTED, Selection, SubmissionFilter

@@ -13,7 +13,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
-from apps.accounts.sessions import close_expired_sessions
+from apps.accounts.sign_in.sessions import close_expired_sessions
 from apps.audit.integrity.monitor import IntegrityMonitor
 from apps.cdp.factory import get_client
 from apps.consumers.reconciliation.checks import run_due_check

@@ -7,8 +7,8 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.test import RequestFactory
 
-from apps.accounts.views import permission_denied
-from apps.core.permissions import PermissionMissing
+from apps.accounts.views.people import permission_denied
+from apps.core.web.permissions import PermissionMissing
 from tests.support.people import events
 
 pytestmark = pytest.mark.django_db

@@ -75,6 +75,8 @@ def test_free_text_is_declared_only_for_keys_without_consumer_data() -> None:
     }
     of_people = {(one.name, "username") for one in event_types() if one.name.startswith(("person.", "role."))}
     assert free == of_people | {
+        ("role.granted", "name"),  # the account's full name
+        ("role.revoked", "name"),
         ("identity_rule.changed", "rule"),
         ("identity_rule.changed", "provider"),
         ("access.denied", "permission"),

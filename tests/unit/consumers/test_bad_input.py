@@ -15,7 +15,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from apps.consumers.models import Submission
-from apps.core.form_input import ARRIVED_TWICE
+from apps.core.forms.input import ARRIVED_TWICE
 from apps.core.text import without_invisible
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
-from apps.core.form_input import (
+from apps.core.forms.input import (
     ARRIVED_TWICE,
     ConflictingValues,
     LineField,

@@ -9,7 +9,7 @@ from django import forms
 from django.forms.renderers import DjangoTemplates
 from django.test.html import parse_html
 
-from apps.core.form_renderer import InputRenderer
+from apps.core.forms.renderer import InputRenderer
 
 HOSTILE = """"><script>alert('1')</script>&amp;"""
 

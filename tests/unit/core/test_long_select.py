@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django import forms
 
-from apps.core.long_select import FlatChoices, LongSelect, suggestions
+from apps.core.forms.long_select import FlatChoices, LongSelect, suggestions
 
 HOSTILE = """"><script>alert('1')</script>&amp;"""
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from apps.core.templatetags import portal
-from apps.core.views import healthz
+from apps.core.web.views import healthz
 
 urlpatterns = [path("here", healthz, name="here"), path("there", healthz, name="there")]
 

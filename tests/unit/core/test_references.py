@@ -12,7 +12,7 @@ from django.http import QueryDict
 from apps.audit.forms.log import LogFilterForm
 from apps.consumers.forms.fields import OrderReferenceField
 from apps.consumers.viewer import UNRESTRICTED
-from apps.core.reference_field import ReferenceField
+from apps.core.forms.reference_field import ReferenceField
 from apps.core.references import NoReference, RecordKind, reference_in_link, same_reference, spellings
 from apps.history.forms.filters import SubmissionFilterForm
 from apps.orders.forms import FindOrderForm

@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from apps.audit.models import AuditEvent
 from apps.core.actor import Origin
-from apps.core.requests import origin_of
+from apps.core.web.requests import origin_of
 
 PROXY, SECOND_PROXY, CLIENT = "10.0.0.1", "10.0.9.9", "192.0.2.7"
 

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.test import Client
 from pytest_django import Settings
 
-from apps.core.static_storage import PAGE_FILES, page_files_are_there
+from apps.core.web.static_storage import PAGE_FILES, page_files_are_there
 from tests.support.source import ROOT
 
 
@@ -25,7 +25,7 @@ def production(settings: Settings) -> Path:
     """The storage of production with nothing collected yet; returns its folder."""
     settings.STORAGES = {
         **settings.STORAGES,
-        "staticfiles": {"BACKEND": "apps.core.static_storage.PortalStaticFilesStorage"},
+        "staticfiles": {"BACKEND": "apps.core.web.static_storage.PortalStaticFilesStorage"},
     }
     return Path(settings.STATIC_ROOT)
 

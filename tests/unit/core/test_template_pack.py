@@ -9,9 +9,9 @@ import pytest
 from crispy_forms.templatetags.crispy_forms_filters import as_crispy_field
 from django import forms
 
-from apps.core.bound_field import PortalBoundField
-from apps.core.form_input import PortalForm
-from apps.core.long_select import LongSelect
+from apps.core.forms.bound_field import PortalBoundField
+from apps.core.forms.input import PortalForm
+from apps.core.forms.long_select import LongSelect
 
 CHOICES = [("a", "A"), ("b", "B")]
 

@@ -13,7 +13,7 @@ from django.test import Client, RequestFactory
 from django.urls import include, path
 from pytest_django import Settings
 
-from apps.core import readiness, views
+from apps.core.web import readiness, views
 
 
 def broken(request: HttpRequest) -> HttpResponse:
@@ -25,11 +25,11 @@ def without_database(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns = [
-    path("", include("apps.core.urls")),
+    path("", include("apps.core.web.urls")),
     path("broken", broken),
     path("without-database", without_database),
 ]
-handler500 = "apps.core.views.server_error"
+handler500 = "apps.core.web.views.server_error"
 
 
 @pytest.fixture

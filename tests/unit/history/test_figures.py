@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from apps.accounts.models import User
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.viewer import UNRESTRICTED, Viewer
-from apps.core.filters import midnight
+from apps.core.web.filters import midnight
 from apps.history.figures import AGE_EDGES, MAX_BARS, MAX_DURATION, MAX_PEOPLE, Figures, Unit, figures_of
 from apps.history.selection import Selection, SubmissionFilter
 from tests.support.history_rows import bare, stored

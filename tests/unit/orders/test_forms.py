@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apps.core.form_errors import form_errors
+from apps.core.forms.errors import form_errors
 from apps.orders.forms import FindOrderForm
 
 ORDER = "2d7de9df-45a2-45ea-872c-30e45139007d"

@@ -13,7 +13,7 @@ from pytest_django import Settings
 from apps.consumers.models import DigestKind
 from apps.consumers.sending.digests import search_digest
 from apps.consumers.viewer import UNRESTRICTED, Viewer
-from apps.core.filters import UnreadableAddress
+from apps.core.web.filters import UnreadableAddress
 from apps.history.forms.filters import SearchForm, SubmissionFilterForm
 from apps.history.selection import SubmissionFilter
 

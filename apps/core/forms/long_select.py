@@ -12,7 +12,7 @@ from django.utils.choices import BaseChoiceIterator
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from apps.core.form_renderer import attributes_html
+from apps.core.forms.renderer import attributes_html
 
 
 class FlatChoices(BaseChoiceIterator):

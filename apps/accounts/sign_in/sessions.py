@@ -22,7 +22,7 @@ from apps.audit.events import Event
 from apps.audit.recording import record
 from apps.core import clock
 from apps.core.actor import Actor, Origin
-from apps.core.requests import actor_of, origin_of
+from apps.core.web.requests import actor_of, origin_of
 
 SIGNED_IN_AT = "signed_in_at"  # seconds since 1970, in the session
 RENEWED_AT = "renewed_at"  # seconds since 1970, in the session: the last renewal that was stored

@@ -16,15 +16,16 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from apps.accounts import known_devices, password_links, services, sessions
+from apps.accounts import password_links, services
 from apps.accounts.forms import NewPasswordForm, OwnPasswordForm, SignInForm, TimeZoneForm
 from apps.accounts.models import User
 from apps.accounts.selectors import actor_for, find_account
+from apps.accounts.sign_in import known_devices, sessions
 from apps.core.encryption import decrypt, encrypt
-from apps.core.form_errors import form_errors
-from apps.core.form_input import single_value
+from apps.core.forms.errors import form_errors
+from apps.core.forms.input import single_value
 from apps.core.limits import Limit, network_of
-from apps.core.requests import actor_of, origin_of
+from apps.core.web.requests import actor_of, origin_of
 
 # The same limits as allauth's defaults; allauth's own counting uses the machine's clock.
 PASSWORD_LINK_POSTS = Limit("password_link", max_acts=20, seconds=60)

@@ -22,7 +22,7 @@ MAX_AGE = 180 * 24 * 60 * 60
 """Seconds that a browser stays known after the last sign-in there."""
 MAX_ACCOUNTS = 8
 """Maximum number of accounts in one browser's cookie; several people may share a computer."""
-_SALT = "apps.accounts.known_devices"
+_SALT = "apps.accounts.sign_in.known_devices"
 
 
 def device_of(request: HttpRequest, account: User | None) -> str:

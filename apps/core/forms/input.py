@@ -15,7 +15,7 @@ from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext_lazy as _
 
-from apps.core.bound_field import PortalBoundField
+from apps.core.forms.bound_field import PortalBoundField
 from apps.core.text import with_plain_blanks, without_invisible
 
 # Blanks that are stripped from the ends of a text. The last separator in Unicode is U+3000.

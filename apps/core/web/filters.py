@@ -19,8 +19,9 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from apps.core import dates, keyset
-from apps.core.form_input import LineField
+from apps.core import dates
+from apps.core.forms.input import LineField
+from apps.core.web import keyset
 
 MAX_DATE_LENGTH = 40  # characters, as in static/js/dates.js
 _NO_DATE = _("Enter a date, such as 2026-03-07")

@@ -9,7 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from apps.core.form_input import LineField
+from apps.core.forms.input import LineField
 from apps.core.references import (
     ANY_SHAPE,
     SURROUNDING,

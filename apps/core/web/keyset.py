@@ -16,7 +16,7 @@ from django.core.exceptions import BadRequest
 from django.db.models import DateTimeField, Model, Q, QuerySet
 from django.http import QueryDict
 
-from apps.core.form_input import single_value
+from apps.core.forms.input import single_value
 
 OLDER_THAN = "before"
 NEWER_THAN = "after"

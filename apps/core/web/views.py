@@ -15,15 +15,15 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
-from apps.core import readiness, sealed_entries
 from apps.core.connections import is_database_unavailable
-from apps.core.context_processors import environment_label
-from apps.core.filters import UnreadableAddress
-from apps.core.form_input import ConflictingValues
-from apps.core.keyset import UnreadableKey
-from apps.core.redirects import HttpResponseSeeOther
-from apps.core.requests import support_code
-from apps.core.uploads import FileRefused
+from apps.core.forms.input import ConflictingValues
+from apps.core.web import readiness, sealed_entries
+from apps.core.web.context_processors import environment_label
+from apps.core.web.filters import UnreadableAddress
+from apps.core.web.keyset import UnreadableKey
+from apps.core.web.redirects import HttpResponseSeeOther
+from apps.core.web.requests import support_code
+from apps.core.web.uploads import FileRefused
 
 TOO_LARGE_ERRORS = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
 CREATE_VIEW = "consumers:new"  # the only view that sends data to the vendor

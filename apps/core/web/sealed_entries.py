@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 AUTHOR_FIELD = "entry_of"
 _SESSION_KEY = "sealed_entry"
-_SALT = "apps.core.sealed_entries"
+_SALT = "apps.core.web.sealed_entries"
 _UNREADABLE_BODY = (SuspiciousOperation, MultiPartParserError, UnreadablePostError)
 _NOT_SEALED = frozenset({AUTHOR_FIELD, "csrfmiddlewaretoken"})
 

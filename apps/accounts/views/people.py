@@ -20,9 +20,9 @@ from apps.accounts.permissions import MANAGE_PEOPLE
 from apps.accounts.presenters import REFUSAL_LABELS, person_page, person_rows
 from apps.accounts.selectors import find_person, people
 from apps.audit import person_limits
-from apps.core.form_errors import form_errors
-from apps.core.permissions import PermissionMissing, requires
-from apps.core.requests import actor_of, support_code
+from apps.core.forms.errors import form_errors
+from apps.core.web.permissions import PermissionMissing, requires
+from apps.core.web.requests import actor_of, support_code
 
 manages_people = requires(MANAGE_PEOPLE)
 
@@ -133,8 +133,8 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
     Beyond the actor's limit the response is 429 and nothing is recorded.
 
-    Permissions are recorded only from a :class:`~apps.core.permissions.PermissionMissing`. The text of any
-    other exception could contain personal data and is ignored.
+    Permissions are recorded only from a ``PermissionMissing`` (:mod:`apps.core.web.permissions`). The text of
+    any other exception could contain personal data and is ignored.
     """
     missing = exception.permissions if isinstance(exception, PermissionMissing) else ()
     view = request.resolver_match.view_name if request.resolver_match else ""

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.http import HttpRequest
 
-from apps.accounts import known_devices
 from apps.accounts.models import User
+from apps.accounts.sign_in import known_devices
 from apps.core.limits import Limit, network_of, release
 from apps.core.models import LimitedAct
-from apps.core.requests import origin_of
+from apps.core.web.requests import origin_of
 
 ACCOUNT_AT_ONE_PLACE = Limit("sign_in_account", max_acts=5, seconds=5 * 60)
 """Failures of one account from one address, or in one known browser."""

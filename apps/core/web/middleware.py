@@ -19,7 +19,7 @@ from django_structlog.middlewares import RequestMiddleware
 from django_structlog.signals import bind_extra_request_failed_metadata
 
 from apps.core.connections import is_database_unavailable
-from apps.core.requests import origin_of, support_code
+from apps.core.web.requests import origin_of, support_code
 
 
 class RequestLogMiddleware(RequestMiddleware):

@@ -14,11 +14,13 @@ from django.http import HttpRequest
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
-from apps.accounts import services, sessions, sign_in_limits
+from apps.accounts import services
 from apps.accounts.models import User
 from apps.accounts.selectors import find_by_username
+from apps.accounts.sign_in import limits as sign_in_limits
+from apps.accounts.sign_in import sessions
 from apps.core.actor import Actor
-from apps.core.requests import origin_of
+from apps.core.web.requests import origin_of
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no types
