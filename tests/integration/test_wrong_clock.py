@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest import mock
@@ -46,7 +45,7 @@ CLOSE = dt.timedelta(seconds=10)
 def machine(ahead: dt.timedelta) -> Iterator[None]:
     """Run the block on a machine whose clock is that far ahead and has been measured."""
     true = dt.datetime.now(dt.UTC)
-    measured = Measurement(time.monotonic(), true, ahead.total_seconds())
+    measured = Measurement(clock.uptime(), true, ahead.total_seconds())
     with time_machine.travel(true + ahead), mock.patch.object(clock, "_last", measured):
         yield
 
