@@ -18,6 +18,7 @@ from pytest_django import Settings
 from apps.accounts import known_devices, password_links
 from apps.accounts.audit_events import SESSION_SIGNED_IN, SESSION_SIGNED_OUT
 from apps.accounts.models import User
+from apps.accounts.session_store import SessionStore
 from apps.accounts.sessions import close_expired_sessions
 from apps.audit.events import Event
 from apps.audit.models import AuditEvent
@@ -98,6 +99,13 @@ def test_machine_with_a_slow_clock_accepts_no_ended_session(staff: User) -> None
     with machine(-OFF):
         assert client.get("/").status_code == 302
     assert AuditEvent.objects.filter(action=SESSION_SIGNED_OUT.name).count() == 1
+
+
+def test_machine_with_a_fast_clock_clears_no_valid_session(staff: User) -> None:
+    sign_in(Client())
+    with machine(OFF):
+        SessionStore.clear_expired()
+    assert Session.objects.count() == 1
 
 
 def test_last_sign_in_is_not_written_by_the_machines_clock(staff: User) -> None:
