@@ -249,8 +249,8 @@ _CHECKPOINTS = (
 )
 AUDIT_CHECKPOINT_FILE = Path(env.str("AUDIT_CHECKPOINT_FILE", default=str(_CHECKPOINTS)))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# Shared by all processes; allauth counts its rate limits here. With Django's default of 300 entries,
-# requests from many addresses would evict the counters.
+# Shared by all processes. The portal's own limits are rows (apps/core/limits.py); this cache is for packages
+# that count in a cache, such as allauth.
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",

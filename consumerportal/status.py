@@ -213,7 +213,7 @@ def _clock() -> Line:
 
 
 def _machine_clocks() -> Line:
-    """Clocks of all machines. A wrong clock affects only the times of log lines, so it is a warning."""
+    """Clocks of all machines. Nothing is decided by a machine's own clock, so a wrong one is a warning."""
     label = _("Clocks of the machines")
     if connection.vendor == "sqlite":
         return Line("machine_clocks", label, gettext("One machine, whose clock is used"))

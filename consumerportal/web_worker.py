@@ -32,6 +32,7 @@ MAX_BODY_BYTES = (
     10 * 1024 * 1024
 )  # a larger body is not read, and the application answers without it; Django's limit is lower
 MAX_BUFFERED_BYTES = 64 * 1024 * 1024  # all requests that are being received or answered
+MIN_DROPPED_BYTES = 8 * 1024  # smaller partial requests are never dropped: at most 32 MB more
 SEND_BUFFER_BYTES = 512 * 1024  # unread answer bytes that the system may buffer, so that no thread waits
 SEND_MARGIN_SECONDS = 30.0  # on top of EXPORT_STALL_SECONDS, so that an export detects a stall first
 CLOSE_SECONDS, CLOSE_READS = 2.0, 16  # limits for reading after the answer before closing (RFC 9112, 9.6)
@@ -170,7 +171,7 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no
         """The connection with the most buffered bytes of a partial request; None if all have few."""
         sizes = {conn: len(arriving.data) for conn, arriving in self._arriving.items()}
         largest = max(sizes, key=sizes.__getitem__, default=None)
-        return None if largest is None or sizes[largest] <= READ_BYTES else largest
+        return None if largest is None or sizes[largest] <= MIN_DROPPED_BYTES else largest
 
     def _read_head(self, conn: Any, arriving: PartialRequest, end: int) -> None:
         """Set the length of the request, with gunicorn's parser, so that the thread finds the same end."""

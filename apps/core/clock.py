@@ -1,8 +1,8 @@
 """The clock for decisions and stored times: the database's clock, on every machine.
 
 On PostgreSQL each process measures about once a minute how far its machine's clock differs from the
-database's (``clock_timestamp()`` and half of the round trip). Between two measurements it adds the monotonic
-clock, so a change of the machine's clock has no effect. On SQLite the machine's clock is used.
+database's (``clock_timestamp()`` and half of the round trip). Between two measurements it adds the machine's
+uptime, so a change of the machine's clock has no effect. On SQLite the machine's clock is used.
 
 Time limits inside one process use ``time.monotonic``. Times of audit events on PostgreSQL come from the
 database itself (``audit.recording``).
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +23,7 @@ from django.db import DatabaseError, InterfaceError, connection
 logger = logging.getLogger(__name__)
 
 MEASURE_INTERVAL: Final = 60.0
-"""Seconds between two measurements. The monotonic clock drifts by less than 10 ms in that time."""
+"""Seconds between two measurements. The uptime drifts by less than 10 ms in that time."""
 RETRY_INTERVAL: Final = 5.0
 """Seconds after a failed measurement, so that an unavailable database does not delay every call."""
 MAX_ROUND_TRIP: Final = 1.0
@@ -31,8 +32,8 @@ TOLERANCE: Final = 2.0
 """Seconds by which a clock may differ before the status page reports it. A synchronised clock differs by
 milliseconds, and a measurement is wrong by half a second at most."""
 STEP_THRESHOLD: Final = 1.0
-"""Seconds of difference to the monotonic clock that show that the machine's clock was set, or that the
-machine was asleep."""
+"""Seconds of difference to the uptime that show that the machine's clock was set, or that a virtual machine
+was paused, which its uptime does not count."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -40,13 +41,24 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Measurement(NamedTuple):
     """A reading of the database's clock."""
 
-    at: float  # time.monotonic
+    at: float  # uptime
     time: datetime  # of the database
     ahead: float  # seconds by which the machine's clock is ahead of the database's; negative if behind
 
 
 _last: Measurement | None = None  # replaced in one assignment, so threads need no lock
-_tried_at = -math.inf  # time.monotonic
+_tried_at = -math.inf  # uptime
+
+
+def uptime() -> float:
+    """Seconds on a clock that cannot be set. On Linux it also counts while the machine is suspended.
+
+    ``time.monotonic`` does not. After a suspension, a create could still be sent with it although its
+    deadline had passed for every other machine.
+    """
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)  # clock_gettime(2)
+    return time.monotonic()
 
 
 def now() -> datetime:
@@ -54,12 +66,12 @@ def now() -> datetime:
 
     Raises nothing: if the database does not answer, the machine's clock is used.
     """
-    if _last is None and time.monotonic() - _tried_at >= RETRY_INTERVAL:
+    if _last is None and uptime() - _tried_at >= RETRY_INTERVAL:
         measure_if_due(connection)
     last = _last
     if last is None:
         return datetime.now(UTC)
-    return last.time + timedelta(seconds=time.monotonic() - last.at)
+    return last.time + timedelta(seconds=uptime() - last.at)
 
 
 def seconds() -> int:
@@ -86,13 +98,13 @@ def measure_if_due(database: Any) -> bool:
     global _last, _tried_at  # noqa: PLW0603  # one clock for the whole process is the point
     if database.vendor != "postgresql" or database.in_atomic_block or not _is_due():
         return False
-    _tried_at = time.monotonic()  # set first, so that other threads do not measure as well
+    _tried_at = uptime()  # set first, so that other threads do not measure as well
     try:
         with database.cursor() as cursor:
-            began, local = time.monotonic(), datetime.now(UTC)
+            began, local = uptime(), datetime.now(UTC)
             cursor.execute("SELECT clock_timestamp()")
             [database_time] = cursor.fetchone()
-            ended = time.monotonic()
+            ended = uptime()
     except (DatabaseError, InterfaceError) as error:
         logger.warning("clock_not_measured %s", type(error).__name__)
         return False
@@ -106,14 +118,14 @@ def measure_if_due(database: Any) -> bool:
 
 def _is_due() -> bool:
     """Whether to measure now: before the first success, after a step of the clock, or by interval."""
-    last, monotonic = _last, time.monotonic()
+    last, at = _last, uptime()
     if last is None:  # also soon after a failure: the machine's clock is the last resort
         return True
-    if monotonic - _tried_at < RETRY_INTERVAL:
+    if at - _tried_at < RETRY_INTERVAL:
         return False
-    counted_on = last.time + timedelta(seconds=last.ahead + monotonic - last.at)
+    counted_on = last.time + timedelta(seconds=last.ahead + at - last.at)
     stepped = abs((datetime.now(UTC) - counted_on).total_seconds()) > STEP_THRESHOLD
-    return stepped or monotonic - last.at >= MEASURE_INTERVAL
+    return stepped or at - last.at >= MEASURE_INTERVAL
 
 
 def seconds_since_written(path: Path) -> float:

@@ -18,7 +18,7 @@ from apps.accounts.models import User
 from apps.accounts.sign_in.sessions import close_expired_sessions
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.reconciliation.resolution import needs_resolution
-from apps.consumers.sending import storing, submit
+from apps.consumers.sending import spool, storing, submit
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import FULL, REF, clean, creates, on_page, posted, store, text
 from tests.support.people import events
@@ -55,6 +55,17 @@ def test_failed_write_of_an_outcome_is_retried(
     assert as_staff.post(NEW, posted()).status_code == 303
     assert Submission.objects.get().outcome == Outcome.CREATED
     assert len(creates(sandbox)) == 1
+
+
+def test_any_failure_to_store_an_outcome_writes_it_to_the_spool(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _failing(monkeypatch, "store_outcome", [ValueError("a fault"), ValueError("a fault")])
+    response = as_staff.post(NEW, posted())
+    [created] = sandbox.sandbox.consumers(posted()["order_ref"])
+    [spooled] = spool.waiting()
+    assert response.status_code == 503
+    assert spooled.result.consumer_ref == created.ref
 
 
 def test_write_with_a_lost_confirmation_is_no_late_answer(

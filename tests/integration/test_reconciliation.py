@@ -848,6 +848,18 @@ def test_check_now_needs_permission_to_see_the_submission(
     assert as_staff.get(f"/submissions/{submission.public_id}/check/").status_code == 405
 
 
+def test_check_that_the_circuit_breaker_refuses_leaves_the_submission_as_it_was(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission = lost(as_staff, sandbox)
+    before = fresh(submission)
+    monkeypatch.setattr(circuit_breaker, "acquire", lambda _now: False)
+    with pytest.raises(checks.CheckNotRun):
+        checks.check_now(before, actor=WORKER, client=get_client())
+    after = fresh(submission)
+    assert (after.last_check_at, after.next_check_at) == (before.last_check_at, before.next_check_at)
+
+
 def test_check_now_during_a_pause_shows_its_end(as_staff: Client, sandbox: SandboxServer) -> None:
     submission = lost(as_staff, sandbox)
     circuit_breaker.record_failure(CdpRateLimited(retry_after=600.0), datetime.datetime.now(datetime.UTC))

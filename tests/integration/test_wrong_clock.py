@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest import mock
@@ -20,6 +19,7 @@ from apps.accounts import password_links
 from apps.accounts.audit_events import SESSION_SIGNED_IN, SESSION_SIGNED_OUT
 from apps.accounts.models import User
 from apps.accounts.sign_in import known_devices
+from apps.accounts.sign_in.session_store import SessionStore
 from apps.accounts.sign_in.sessions import close_expired_sessions
 from apps.audit.events import Event
 from apps.audit.models import AuditEvent
@@ -47,7 +47,7 @@ CLOSE = dt.timedelta(seconds=10)
 def machine(ahead: dt.timedelta) -> Iterator[None]:
     """Run the block on a machine whose clock is that far ahead and has been measured."""
     true = dt.datetime.now(dt.UTC)
-    measured = Measurement(time.monotonic(), true, ahead.total_seconds())
+    measured = Measurement(clock.uptime(), true, ahead.total_seconds())
     with time_machine.travel(true + ahead), mock.patch.object(clock, "_last", measured):
         yield
 
@@ -100,6 +100,13 @@ def test_machine_with_a_slow_clock_accepts_no_ended_session(staff: User) -> None
     with machine(-OFF):
         assert client.get("/").status_code == 302
     assert AuditEvent.objects.filter(action=SESSION_SIGNED_OUT.name).count() == 1
+
+
+def test_machine_with_a_fast_clock_clears_no_valid_session(staff: User) -> None:
+    sign_in(Client())
+    with machine(OFF):
+        SessionStore.clear_expired()
+    assert Session.objects.count() == 1
 
 
 def test_last_sign_in_is_not_written_by_the_machines_clock(staff: User) -> None:

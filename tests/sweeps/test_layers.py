@@ -21,7 +21,6 @@ ABOUT_REQUESTS = {
     "apps/accounts/sign_in/limits.py",
     "apps/core/export/responses.py",
     "apps/core/web/filters.py",
-    "apps/core/forms/input.py",
     "apps/core/web/sealed_entries.py",
     "apps/core/web/keyset.py",
     "apps/core/web/permissions.py",

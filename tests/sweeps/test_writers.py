@@ -17,6 +17,7 @@ RECORD = {"record"}
 # actor.
 MAY_WRITE = {
     "apps/accounts/groups.py",
+    "apps/accounts/sign_in/session_store.py",
     "apps/accounts/sign_in/sessions.py",
     "apps/audit/models.py",
     "apps/consumers/connection_health.py",

@@ -57,7 +57,8 @@ def _read(request: HttpRequest) -> dict[str, Any]:
     except signing.BadSignature:
         known = {}
     # The signature's own timestamp uses the machine's clock.
-    if clock.seconds() - known.get("at", 0) > MAX_AGE:
+    age = clock.seconds() - known.get("at", 0)
+    if not -clock.TOLERANCE <= age <= MAX_AGE:
         return {"id": secrets.token_hex(8), "of": {}}
     return known
 

@@ -28,3 +28,8 @@ class SessionStore(db.SessionStore):
         """When the session expires, counted from ``modification`` (default: now)."""
         kwargs.setdefault("modification", clock.now())
         return super().get_expiry_date(**kwargs)
+
+    @classmethod
+    def clear_expired(cls) -> None:
+        """Delete expired sessions (``manage.py clearsessions``) without an event; the worker records them."""
+        cls.get_model_class().objects.filter(expire_date__lt=clock.now()).delete()

@@ -75,6 +75,7 @@ def check_now(submission: Submission, *, actor: Actor, client: CdpClient) -> Sub
     if until is not None or not _claim(submission, now):
         raise CheckNotRun(until)
     if not circuit_breaker.acquire(now):  # after a pause one check runs first
+        _release(submission, now)
         raise CheckNotRun(circuit_breaker.paused_until(now))
     _run_check(submission, actor, client)
     connection_health.store_latest()
@@ -96,6 +97,12 @@ def _claim(submission: Submission, now: datetime.datetime) -> bool:
     """Claim the next check of the submission; False if another process ran one a moment ago."""
     open_ = Submission.objects.filter(_has_waited(now), pk=submission.pk, outcome=Outcome.UNKNOWN)
     return bool(open_.update(last_check_at=now, next_check_at=now + LEASE))
+
+
+def _release(submission: Submission, now: datetime.datetime) -> None:
+    """Undo a claim for which no check runs. ``submission`` is as it was before the claim."""
+    claimed = Submission.objects.filter(pk=submission.pk, outcome=Outcome.UNKNOWN, last_check_at=now)
+    claimed.update(last_check_at=submission.last_check_at, next_check_at=submission.next_check_at)
 
 
 def _run_check(submission: Submission, actor: Actor, client: CdpClient) -> None:

@@ -63,6 +63,21 @@ class Result:
         )
 
     @classmethod
+    def of_references(cls, creation: Creation, *, duration_ms: int) -> Result:
+        """The result of a creation whose data could not be processed: its references and links alone."""
+        answer = creation.consumer
+        return cls(
+            Outcome.CREATED,
+            consumer_ref=answer.ref,
+            consumer_href=answer.href,
+            order_href=answer.order_href,
+            guest_ref=answer.guest_ref,
+            guest_href=answer.guest_href,
+            http_status=creation.http_status,
+            duration_ms=duration_ms,
+        )
+
+    @classmethod
     def of_error(cls, error: CdpError, *, duration_ms: int) -> Result:
         """The result of an error, which says its outcome."""
         return cls(

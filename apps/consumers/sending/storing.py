@@ -60,7 +60,7 @@ def store(submission: Submission, result: Result, actor: Actor) -> Submission:
     """
     try:
         return store_outcome(submission, result, actor)
-    except DATABASE_LOST:
+    except Exception:  # noqa: BLE001  # the second attempt reports it
         release_database_connections()
     try:
         return store_outcome(submission, result, actor)
@@ -173,7 +173,9 @@ def drain_spool(actor: Actor) -> int:
             continue
         try:
             store_outcome(submission, spooled.result, actor)
-        except (IntegrityError, DataError) as error:
+        except Exception as error:
+            if isinstance(error, DATABASE_LOST) and not isinstance(error, IntegrityError | DataError):
+                raise
             # Waiting does not help: an administrator has to read this file. Go on with the others.
             logger.error("spooled_outcome_refused %s %s", spooled.path.name, type(error).__name__)
             continue

@@ -239,7 +239,12 @@ def _send(submission: Submission, consumer: NewConsumer, client: CdpClient) -> R
         creation = client.create_order_consumer(submission.order_ref, consumer, deadline=submission.deadline)
     except CdpError as error:
         return Result.of_error(error, duration_ms=_milliseconds_since(started))
-    return Result.of_creation(creation, submission, duration_ms=_milliseconds_since(started))
+    duration_ms = _milliseconds_since(started)
+    try:
+        return Result.of_creation(creation, submission, duration_ms=duration_ms)
+    except Exception:  # any failure: the consumer exists, and its reference must not be lost
+        logger.exception("answer_not_processed %s", submission.public_id)
+        return Result.of_references(creation, duration_ms=duration_ms)
 
 
 def _milliseconds_since(started: float) -> int:

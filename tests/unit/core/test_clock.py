@@ -1,10 +1,11 @@
-"""The portal's clock: the database's time plus the monotonic clock, independent of the machine's time."""
+"""The portal's clock: the database's time plus the machine's uptime, independent of the machine's time."""
 
 from __future__ import annotations
 
 import datetime as dt
 import math
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ AHEAD = dt.timedelta(minutes=45)
 
 
 class Machine:
-    """The monotonic clock, and a database with the true time that answers after ``round_trip`` seconds."""
+    """The uptime, and a database with the true time that answers after ``round_trip`` seconds."""
 
     vendor = "postgresql"
     in_atomic_block = False
@@ -36,9 +37,6 @@ class Machine:
         self.round_trip = 0.0
         self.asked = 0
         self.away = False
-
-    def monotonic(self) -> float:
-        return self.uptime
 
     @property
     def true(self) -> dt.datetime:
@@ -63,12 +61,26 @@ class Machine:
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     made = Machine()
-    monkeypatch.setattr(clock, "time", SimpleNamespace(monotonic=made.monotonic, time=time.time))
+    monkeypatch.setattr(clock, "uptime", lambda: made.uptime)
     monkeypatch.setattr(clock, "measure_if_due", measure_if_due)
     monkeypatch.setattr(clock, "connection", made)
     monkeypatch.setattr(clock, "_last", None)
     monkeypatch.setattr(clock, "_tried_at", -math.inf)
     return made
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Other systems have no such clock")
+def test_time_of_a_suspended_machine_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    suspended = 3_600.0
+    clocks = {time.CLOCK_MONOTONIC: 1_000.0, time.CLOCK_BOOTTIME: 1_000.0 + suspended}
+    kernel = SimpleNamespace(
+        CLOCK_BOOTTIME=time.CLOCK_BOOTTIME,
+        clock_gettime=clocks.__getitem__,
+        monotonic=lambda: clocks[time.CLOCK_MONOTONIC],
+    )
+    monkeypatch.setattr(clock, "time", kernel)
+    monkeypatch.setattr(clock, "_last", clock.Measurement(1_000.0, TRUE, 0.0))
+    assert clock.now() == TRUE + dt.timedelta(seconds=suspended)
 
 
 @pytest.mark.parametrize("ahead", [AHEAD, -AHEAD])
@@ -199,7 +211,7 @@ def test_first_session_of_a_process_is_not_judged_by_the_machines_clock(
 ) -> None:
     """The process was started during an outage of the database, so its measurement failed a moment ago."""
     monkeypatch.setattr(clock, "measure_if_due", measure_if_due)
-    monkeypatch.setattr(clock, "_tried_at", time.monotonic())
+    monkeypatch.setattr(clock, "_tried_at", clock.uptime())
     connection.close()
     with time_machine.travel(dt.datetime.now(dt.UTC) + AHEAD):
         assert as_staff.get("/").status_code == 200

@@ -26,6 +26,7 @@ from apps.consumers.models import DigestKind, Outcome, ResolutionReason, Submiss
 from apps.consumers.reconciliation import resolution
 from apps.consumers.sending import submit as submitting
 from apps.consumers.sending.digests import content_digest, search_digest
+from apps.consumers.sending.result import Result
 from apps.consumers.sending.submit import IdenticalOpen, NotConfirmed, NotSubmitted, TokenUsed
 from apps.consumers.sending.warnings import find_warnings
 from apps.core.actor import Actor
@@ -97,6 +98,19 @@ def test_consumer_is_created_with_one_call_and_exactly_the_forms_values(
     assert row.submitted_at <= row.finished_at <= row.deadline
     assert row.duration_ms is not None
     assert 0 <= row.duration_ms < BOUND * 1000
+
+
+def test_answer_that_cannot_be_processed_keeps_its_reference(
+    staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(*_args: object, **_given: object) -> None:
+        raise ValueError("a fault")
+
+    monkeypatch.setattr(Result, "of_creation", fault)
+    submission = submit(staff)
+    [created] = sandbox.sandbox.consumers(SAMPLE_ORDER)[-1:]
+    assert (submission.outcome, submission.consumer_ref) == (Outcome.CREATED, created.ref)
+    assert submission.answer is None
 
 
 def test_status_201_is_created(staff: User, sandbox: SandboxServer) -> None:
