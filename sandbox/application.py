@@ -84,9 +84,10 @@ class Sandbox:
     def add_consumer(
         self, order_ref: str, body: JsonObject, *, created_at: datetime | None = None, listed_in: float = 0
     ) -> StoredConsumer:
-        """Add a consumer like another system, without a request: none is counted and no guest is matched.
+        """Add a consumer as if another system had created it.
 
-        The list of its order contains it after `listed_in` seconds. Raises ValueError for an unknown order.
+        No request is counted and no guest is matched. The list of its order contains it after `listed_in`
+        seconds. Raises ValueError for an unknown order.
         """
         now = self._clock()
         with self._database.transaction() as tx:

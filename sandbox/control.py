@@ -113,7 +113,7 @@ def _list_consumers(sandbox: ControlledSandbox, request: Request) -> Answer:
 
 
 def _add_consumer(sandbox: ControlledSandbox, request: Request) -> Answer:
-    """Add a consumer like another system, or set when a stored consumer is listed."""
+    """Add a consumer as if another system had created it, or set when a stored consumer is listed."""
     values = _body(request)
     if unknown := set(values) - {"order", "body", "ref", "created_at", "listed_in"}:
         raise ValueError(f"{min(unknown)}: not known; give order and body, or ref")

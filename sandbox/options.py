@@ -90,7 +90,7 @@ class Switches:
     `lag_seconds`: seconds after its creation for which a consumer is missing from the list of its order.
     `updates`: whether consumers can be changed.
     `key_case`: case of the names in every answer. `link_names`: case of the names of a collection's links.
-    `next_link`: target of the link `next`. `page_size`: maximum page size, whatever `limit` says (0: none).
+    `next_link`: target of the link `next`. `page_size`: maximum page size for any `limit` (0: none).
     `created_at`: whether consumers have `createdAt`, in either flavour. `number` writes it in milliseconds
     since 1970, which no page of the vendor documents.
     `paging`: how the pages of a list relate to each other.

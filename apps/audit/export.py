@@ -21,7 +21,7 @@ from apps.audit.integrity.stored_rows import rows_after
 from apps.audit.models import AuditEvent
 from apps.audit.recording import record
 from apps.audit.registry import EventType
-from apps.audit.selectors import span_of
+from apps.audit.selectors import sequence_filter
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 from apps.core.export.csv_cells import BYTE_ORDER_MARK, protect, quote
@@ -56,7 +56,7 @@ def find_range(
 
     ``since`` is inclusive, ``until`` is exclusive.
     """
-    span = span_of(since, until)
+    span = sequence_filter(since, until)
     if span is None:
         return None
     within = AuditEvent.objects.filter(span, seq__gte=first).values_list("seq", flat=True)

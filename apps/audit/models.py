@@ -115,7 +115,7 @@ class AuditEvent(models.Model):
             models.UniqueConstraint(fields=["hash"], name="audit_event_hash_unique"),
         ]
         # One index per filter, ending with the sequence number, so that a page is a range scan at any size.
-        # Time and sequence number rise together: a range of time becomes a range of numbers by two queries.
+        # Sequence numbers increase with time: two queries turn a range of time into a range of numbers.
         indexes = [
             models.Index(fields=["time", "seq"], name="audit_time_seq"),
             models.Index(fields=["action", "seq"], name="audit_action_seq"),

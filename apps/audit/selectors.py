@@ -63,7 +63,7 @@ def page_of_log(
         "failure": asked.failures,
     }
     conditions = [Q(**{name: value}) for name, value in exactly.items() if value]
-    span = span_of(asked.since, asked.until)
+    span = sequence_filter(asked.since, asked.until)
     if span is None:
         return keyset.Page([])
     lists = []
@@ -143,8 +143,11 @@ def conditions_of(outcome: EventOutcome) -> list[Q]:
     return [Q(action=name) for name, own in named.items() if own is outcome]
 
 
-def span_of(since: dt.datetime | None, until: dt.datetime | None) -> Q | None:
-    """A range of time as a range of sequence numbers, which rise together; None if it contains no event."""
+def sequence_filter(since: dt.datetime | None, until: dt.datetime | None) -> Q | None:
+    """A filter for the events of a range of time, by sequence number; None if the range contains no event.
+
+    Sequence numbers increase with time, so the first and the last number define the range.
+    """
     events, span = AuditEvent.objects.values_list("seq", flat=True), Q()
     if since is not None:
         first = events.filter(time__gte=_microseconds(since)).order_by("time", "seq").first()

@@ -28,7 +28,7 @@ _build_lock = threading.Lock()
 def get_client() -> CdpClient:
     """The client that all threads share. Never raises: with unusable settings, its calls raise.
 
-    After a change of a CDP_* setting in a test, the client is built anew.
+    After a change of a CDP_* setting in a test, the client is built again.
     """
     with _build_lock:  # two threads must not build two clients, each with its own slots
         return _client()

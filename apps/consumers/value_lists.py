@@ -40,7 +40,7 @@ class Normalisation(StrEnum):
     E164 = "e164"
 
 
-# Common names of countries besides the standard's name. Each is sorted separately, so that typing finds it.
+# Common country names, in addition to the standard's. Each is sorted separately, so that typing finds it.
 COUNTRY_ALIASES = (
     (_("America"), "US"),
     (_("Bosnia"), "BA"),

@@ -37,7 +37,7 @@ def encrypt_json(value: dict[str, Any]) -> str:
 def decrypt(token: str) -> str:
     """Decrypt a token from :func:`encrypt` with any of ``ENCRYPTION_KEYS``.
 
-    Raises ``cryptography.fernet.InvalidToken`` if no key fits, or if the text is not a token or was changed.
+    Raises ``cryptography.fernet.InvalidToken`` if no key decrypts it, or if it is no unchanged token.
     """
     try:
         return _current_cipher().decrypt(token).decode()

@@ -46,7 +46,7 @@ class Export(models.Model):
     person_name = models.CharField(max_length=200)
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)  # whatever the end
+    finished_at = models.DateTimeField(null=True)  # set when finished, failed or cancelled
     state = models.CharField(max_length=10, choices=State, default=State.READY)
 
     # The choice. selection (exports/selections.py): filters and scope, and of searches only the digests.

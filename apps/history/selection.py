@@ -57,7 +57,7 @@ class Selection:
     viewer: Viewer
 
     def visible(self) -> QuerySet[Submission]:
-        """All that the reader may see, whatever is asked for; newest first."""
+        """All submissions that the reader may see, without the filter; newest first."""
         return selectors.visible_submissions(self.viewer)
 
     def submissions(self) -> QuerySet[Submission]:

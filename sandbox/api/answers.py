@@ -11,7 +11,7 @@ DOES_NOT_EXIST = "The specified resource does not exist."
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One HTTP answer. `done` says whether the request changed what the sandbox stores."""
+    """One HTTP answer. `done`: whether the request changed what the sandbox stores."""
 
     status: int
     body: bytes = b""

@@ -81,7 +81,7 @@ def _page(call: Call, entries: Sequence[T], offset: int, size: int) -> Sequence[
 def in_order(
     call: Call, refs: list[str], attributes: dict[str, str], record: Callable[[str], JsonObject | None]
 ) -> list[str] | Answer:
-    """The references, sorted as the query parameter `sort` says: `attribute::ASC` or `attribute::DESC`
+    """The references, sorted by the query parameter `sort`: `attribute::ASC` or `attribute::DESC`
     (vendor: Guest API).
 
     `attributes` maps each sortable attribute to its field. A record without the field comes first. Attribute

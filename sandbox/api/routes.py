@@ -101,7 +101,7 @@ def create_order_consumer(call: Call) -> Answer:
 def update_order_consumer(call: Call) -> Answer:
     """Change a consumer: PUT replaces it, PATCH sets the sent fields and removes null ones.
 
-    The vendor says that an update exists, but not its method. The guest does not change (vendor: rectify
+    The vendor documents that an update exists, but not its method. The guest does not change (vendor: rectify
     personal data, where guest and consumers are corrected separately).
     """
     body = _json_in(call)

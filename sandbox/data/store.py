@@ -34,7 +34,7 @@ class StoredConsumer:
 class WireRequest:
     """One request that reached the sandbox.
 
-    `body_read` says whether the body arrived completely, `done` whether the request changed stored data.
+    `body_read`: whether the body arrived completely. `done`: whether the request changed stored data.
     `status` is None if there was no answer. `fault` and `operation` are empty if there was none.
     """
 

@@ -112,7 +112,7 @@ REQUEST_FAULTS: Mapping[str, Fault] = {
     **_damaged("drip_head", "headers byte by byte", damage.drip_head, seconds=DRIP_SECONDS),
     **_damaged("drip_body", "body byte by byte", damage.drip_body, seconds=DRIP_SECONDS),
     **_before_and_after("103_alone", "103 and no final answer", damage.only_103),
-    # Statuses that do not tell whether the work was done
+    # Statuses that do not show whether the work was done
     **_before_and_after("500", "500 in JSON", _SERVER_ERROR),
     **_before_and_after("500_html", "500 as an HTML page", as_html(500, "500 Internal Server Error")),
     **_before_and_after("500_long", "500 with a megabyte of message", error(500, _LONG, _LONG)),
@@ -229,7 +229,7 @@ REQUEST_FAULTS: Mapping[str, Fault] = {
     ),
 }
 
-# Cut at once, the client might notice before or after it writes. So wait until it has written.
+# An immediate cut could reach the client before or after it writes. So wait until it has written.
 _FIRST_BYTE = WaitForData(1.0)
 
 CONNECTION_FAULTS: Mapping[str, ConnectionFault] = {

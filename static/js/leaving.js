@@ -22,7 +22,7 @@ export function allowLeaving() {
   update();
 }
 
-/** While something is sent, the browser asks before leaving, whatever the forms contain. */
+/** While something is sent, the browser asks before leaving, even if no form was changed. */
 export function setSending(now) {
   sending = now;
   update();

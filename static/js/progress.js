@@ -8,13 +8,13 @@ const PATIENCE = 30; // number of attempts before the download starts
 export function startProgress(root) {
   const part = root.querySelector("[data-progress]");
   if (!part) return;
-  if ("progressRunning" in part.dataset) setTimeout(() => look(part, 0), PAUSE);
+  if ("progressRunning" in part.dataset) setTimeout(() => poll(part, 0), PAUSE);
   root.addEventListener("submit", (event) => {
-    if (event.target.matches("[data-progress-start]") && !event.defaultPrevented) setTimeout(() => look(part, 0), PAUSE);
+    if (event.target.matches("[data-progress-start]") && !event.defaultPrevented) setTimeout(() => poll(part, 0), PAUSE);
   });
 }
 
-async function look(part, idle) {
+async function poll(part, idle) {
   let again;
   try {
     const answer = await fetch(part.dataset.progress, { redirect: "error" });
@@ -33,7 +33,7 @@ async function look(part, idle) {
     idle += 1; // the portal is briefly unavailable, or the session has ended
     again = idle < PATIENCE;
   }
-  if (again) setTimeout(() => look(part, idle), PAUSE);
+  if (again) setTimeout(() => poll(part, idle), PAUSE);
   else if ("progressRunning" in part.dataset) standStill(part);
 }
 

@@ -140,8 +140,8 @@ class Rows(NamedTuple):
 class Texts(NamedTuple):
     """Like :class:`Rows`, with the canonical text of each row built by the database, one per line.
 
-    This is faster than fetching each column. The texts need no trust: they are hashed, and a wrong text gives
-    a wrong hash. The other columns are one comma-separated text each.
+    This is faster than fetching each column. The texts need not be trusted: they are hashed, and a wrong
+    text gives a wrong hash. The other columns are one comma-separated text each.
     """
 
     usual: object  # 1 if every row has the known format and hashes of type text

@@ -157,11 +157,11 @@ def read(path: Path, *, begin: int = 0, end: int | None = None) -> Iterator[tupl
         return
     with path.open("rb") as file:
         file.seek(begin)
-        place = begin
-        while place < end and (line := file.readline()):
+        offset = begin
+        while offset < end and (line := file.readline()):
             if checkpoint := parse(line):
-                yield place, checkpoint
-            place += len(line)
+                yield offset, checkpoint
+            offset += len(line)
 
 
 def is_covered_by_last_signature(path: Path, keys: Mapping[str, Ed25519PublicKey], *, end: int) -> bool:
@@ -171,7 +171,7 @@ def is_covered_by_last_signature(path: Path, keys: Mapping[str, Ed25519PublicKey
     with the same hash can be created, and each signing process verified the previous line first.
     """
     before: Checkpoint | None = None
-    for _place, checkpoint in read(path, end=end):
+    for _offset, checkpoint in read(path, end=end):
         if checkpoint.key not in keys or not checkpoint.is_successor_of(before):
             return False
         before = checkpoint
@@ -184,9 +184,9 @@ def last_valid(
     """The last checkpoint signed by one of the keys, with its byte offset; None if there is none."""
     end = size_of(path) if end is None else end
     for begin in dict.fromkeys((max(0, end - TAIL), 0)):
-        for place, checkpoint in reversed([*read(path, begin=begin, end=end)]):
+        for offset, checkpoint in reversed([*read(path, begin=begin, end=end)]):
             if checkpoint.key in keys and checkpoint.is_signed_by(keys[checkpoint.key]):
-                return place, checkpoint
+                return offset, checkpoint
     return None
 
 

@@ -50,26 +50,33 @@ class Rows(Protocol):
 
 
 def diagnose(
-    row: StoredRow, expected: int, previous: str, rows: Rows, *, first: int, head_hash: str, vouched: bool
+    row: StoredRow,
+    expected: int,
+    previous: str,
+    rows: Rows,
+    *,
+    first: int,
+    head_hash: str,
+    previous_is_signed: bool,
 ) -> Finding:
     """Why ``row`` is not row number ``expected`` after the hash ``previous``. All earlier rows are intact.
 
     ``first``: the first sequence number of the log. ``head_hash``: the hash in the head row if ``expected``
-    is the last row, otherwise empty. ``vouched``: whether a checkpoint covers the row before.
+    is the last row, otherwise empty. ``previous_is_signed``: whether a checkpoint covers the row before.
     """
     seq = row[SEQ]
     if seq < expected:
         return Finding(Verdict.INSERTED, seq)
-    everywhere = range(first, rows.last_sequence() + 2)
-    genuine = [
+    all_sequences = range(first, rows.last_sequence() + 2)
+    originals = [
         other
         for other in rows.after(previous)
         if other[SEQ] != expected and own_sequence(other, range(expected, expected + 1)) == expected
     ]
     if seq > expected:
-        return Finding(Verdict.REORDERED if genuine else Verdict.MISSING, expected)
-    own = own_sequence(row, everywhere)
-    if genuine:
+        return Finding(Verdict.REORDERED if originals else Verdict.MISSING, expected)
+    own = own_sequence(row, all_sequences)
+    if originals:
         moved = own is not None and own != expected
         return Finding(Verdict.REORDERED if moved else Verdict.INSERTED, expected)
     if own is None:
@@ -78,12 +85,13 @@ def diagnose(
         return Finding(Verdict.MISSING, expected)  # later rows were renumbered
     if own < expected:
         before = rows.at(own - 1)
-        link = before[HASH] if before is not None else GENESIS
-        pushed = row[PREVIOUS] == link  # forged rows were inserted and the later ones renumbered
-        return Finding(Verdict.INSERTED, own) if pushed else Finding(Verdict.CHANGED, expected)
+        expected_link = before[HASH] if before is not None else GENESIS
+        # If the link fits, forged rows were inserted and the later ones renumbered.
+        was_renumbered = row[PREVIOUS] == expected_link
+        return Finding(Verdict.INSERTED, own) if was_renumbered else Finding(Verdict.CHANGED, expected)
     # The row is consistent in itself, so it or the row before it was rewritten including its hash. If the
     # next row links to this row's hash, the row before was changed.
-    behind = rows.at(expected + 1)
-    known = behind[PREVIOUS] if behind is not None else head_hash
-    before_is_wrong = known in ("", row[HASH]) and expected > first and not vouched
+    next_row = rows.at(expected + 1)
+    known_hash = next_row[PREVIOUS] if next_row is not None else head_hash
+    before_is_wrong = known_hash in ("", row[HASH]) and expected > first and not previous_is_signed
     return Finding(Verdict.CHANGED, expected - 1 if before_is_wrong else expected)

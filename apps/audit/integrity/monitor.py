@@ -30,7 +30,7 @@ _OWN_ACTIONS = (AUDIT_CHECKPOINT_SIGNED.name, AUDIT_VERIFIED.name)
 
 
 class IntegrityMonitor:
-    """Signs and verifies for one worker process. Several may run: locking lets one sign at a time."""
+    """Signs and verifies for one worker process. Several may run; a lock admits one signer."""
 
     def __init__(self, actor: Actor) -> None:
         self.actor = actor

@@ -135,8 +135,8 @@ def _removal_of(first: int, last: int) -> Removal:
     """The removal up to the checkpoint at ``last``. Raises if its row or the next one does not match it."""
     signed = next((checkpoint for checkpoint in _valid_checkpoints() if checkpoint.seq == last), None)
     own = AuditEvent.objects.filter(seq=last).values_list("hash", flat=True).first()
-    behind = AuditEvent.objects.filter(seq=last + 1).values_list("previous_hash", flat=True).first()
-    if signed is None or own != signed.hash or behind != signed.hash:
+    next_link = AuditEvent.objects.filter(seq=last + 1).values_list("previous_hash", flat=True).first()
+    if signed is None or own != signed.hash or next_link != signed.hash:
         raise RetentionError(f"The checkpoint at event {last} does not fit the log")
     return Removal(first, last, signed.hash)
 
@@ -145,7 +145,7 @@ def _valid_checkpoints() -> list[Checkpoint]:
     keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)
     return [
         checkpoint
-        for _place, checkpoint in checkpoints.read(settings.AUDIT_CHECKPOINT_FILE)
+        for _offset, checkpoint in checkpoints.read(settings.AUDIT_CHECKPOINT_FILE)
         if checkpoint.key in keys and checkpoint.is_signed_by(keys[checkpoint.key])
     ]
 

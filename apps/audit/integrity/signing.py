@@ -1,4 +1,4 @@
-"""Sign checkpoints: one writer at a time, and never over altered rows."""
+"""Sign checkpoints. A lock admits one writer, and altered rows are never signed."""
 
 from __future__ import annotations
 

@@ -129,10 +129,10 @@ class _Verification:
         self.end = checkpoints.size_of(self.path)
         self.keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)
         self.stored = StoredRows()
-        self.doubt: Finding | None = None  # problem of the checkpoint file: reported if the rows are intact
-        self.held: Checkpoint | None = None  # the last valid checkpoint
+        self.file_problem: Finding | None = None  # of the checkpoint file; reported if the rows are intact
+        self.last_checkpoint: Checkpoint | None = None  # the last valid checkpoint
         self.seen: set[int] = set()  # sequence numbers of checkpoints whose event has not been read yet
-        self.held_back: list[str] = []  # the hash of the last intact row, not compared yet
+        self.uncompared: list[str] = []  # the hash of the last intact row, not compared yet
         self.file_id = checkpoints.file_id(self.path)
 
         last = checkpoints.last_valid(self.path, self.keys, end=self.end)
@@ -173,7 +173,7 @@ class _Verification:
                 return self._result(self._diagnose(rows[good]))
             self._advance(rows[-1][SEQ], rows[-1][HASH], Rows(rows))
             yield Progress(self.expected - self.begun_at, total)
-        last_hashes = self.held_back
+        last_hashes = self.uncompared
         if last_hashes and (finding := self._compare_with_checkpoints(self.expected - 1, last_hashes)):
             return self._result(finding)
         return self._result(self._end())
@@ -183,13 +183,13 @@ class _Verification:
 
         Only the next row shows whether a row with a different hash was changed alone or with all later rows.
         """
-        known = [*self.held_back, *hashes]
-        begin = self.expected - len(self.held_back)
-        self.held_back = known[-1:]
+        known = [*self.uncompared, *hashes]
+        begin = self.expected - len(self.uncompared)
+        self.uncompared = known[-1:]
         return self._compare_with_checkpoints(begin, known[:-1])
 
     def _advance(self, last: int, link: str, batch: Rows | Texts) -> None:
-        """Move behind a batch that is intact."""
+        """Continue after a batch that is intact."""
         self.start, self.expected, self.link = last, last + 1, link
         self._compare_claims(batch)
 
@@ -199,9 +199,9 @@ class _Verification:
             return Finding(Verdict.TAIL_CUT, self.expected)
         if finding := self._against_head(last):
             return finding
-        if self.doubt:
-            return self.doubt
-        unsigned = self.held is None and last >= self.first
+        if self.file_problem:
+            return self.file_problem
+        unsigned = self.last_checkpoint is None and last >= self.first
         return Finding(Verdict.UNSIGNED if unsigned else Verdict.UNCHANGED, last)
 
     def _against_head(self, last: int) -> Finding | None:
@@ -219,10 +219,10 @@ class _Verification:
     def _diagnose(self, row: StoredRow) -> Finding:
         """Why the row does not continue the chain."""
         expected, link = self.expected, self.link
-        signed = self.held
-        vouched = signed is not None and (signed.seq, signed.hash) == (expected - 1, link)
+        signed = self.last_checkpoint
+        previous_is_signed = signed is not None and (signed.seq, signed.hash) == (expected - 1, link)
         if self.next_signed is not None and self.next_signed.seq == expected - 1:
-            vouched = self.next_signed.hash == link
+            previous_is_signed = self.next_signed.hash == link
         head = read_head()
         finding = diagnose(
             row,
@@ -231,7 +231,7 @@ class _Verification:
             self.stored,
             first=self.first,
             head_hash=head[1] if head is not None and head[0] == expected else "",
-            vouched=vouched,
+            previous_is_signed=previous_is_signed,
         )
         beyond = head is not None and head[0] < finding.seq and head == (expected - 1, link)
         return Finding(Verdict.INSERTED, finding.seq) if beyond else finding
@@ -241,17 +241,17 @@ class _Verification:
         last = first + len(hashes) - 1
         while (signed := self.next_signed) is not None and signed.seq <= last:
             if signed.seq >= self.begun_at and hashes:
-                place = signed.seq - first
-                if place < 0 or hashes[place] != signed.hash:
+                index = signed.seq - first
+                if index < 0 or hashes[index] != signed.hash:
                     return Finding(Verdict.REWRITTEN, signed.seq)
-            self.held = signed
+            self.last_checkpoint = signed
             self.seen.add(signed.seq)
             self.next_signed = next(self.signed, None)
         return None
 
     def _compare_claims(self, batch: Rows | Texts) -> None:
         """Check that each signing event for this machine's file has its line in the file."""
-        if self.doubt or self.head is None or self.file_id is None:
+        if self.file_problem or self.head is None or self.file_id is None:
             return
         for seq, data in batch.data_of(AUDIT_CHECKPOINT_SIGNED.name):
             if seq > self.head[0]:
@@ -260,29 +260,31 @@ class _Verification:
             if claimed is None or (0 < claimed < self.begun_at):
                 continue
             if claimed not in self.seen:
-                self.doubt = Finding(Verdict.CHECKPOINTS_DAMAGED, claimed or seq)
+                self.file_problem = Finding(Verdict.CHECKPOINTS_DAMAGED, claimed or seq)
                 return
             self.seen = {seq for seq in self.seen if seq > claimed}
 
     def _signed(self, begin: int) -> Iterator[Checkpoint]:
-        """The valid checkpoints in order. Stores the first problem of the others in ``doubt``."""
+        """The valid checkpoints in order. Stores the first problem of the others in ``file_problem``."""
         before: Checkpoint | None = None
         covered = begin == 0 and checkpoints.is_covered_by_last_signature(self.path, self.keys, end=self.end)
-        for place, checkpoint in checkpoints.read(self.path, begin=begin, end=self.end):
+        for offset, checkpoint in checkpoints.read(self.path, begin=begin, end=self.end):
             if covered:
                 if checkpoint.seq >= self.first:
                     yield checkpoint
                 continue
             if (key := self.keys.get(checkpoint.key)) is None:
-                self.doubt = self.doubt or Finding(Verdict.KEY_UNKNOWN, checkpoint.seq)
+                self.file_problem = self.file_problem or Finding(Verdict.KEY_UNKNOWN, checkpoint.seq)
                 continue
             damaged = Finding(Verdict.CHECKPOINTS_DAMAGED, checkpoint.seq)
             if not checkpoint.is_signed_by(key):
-                self.doubt = self.doubt or damaged
+                self.file_problem = self.file_problem or damaged
                 continue
-            if place > begin or begin == 0:
+            if offset > begin or begin == 0:
                 rises = before is None or checkpoint.seq > before.seq
-                self.doubt = self.doubt or (None if checkpoint.is_successor_of(before) else damaged)
+                self.file_problem = self.file_problem or (
+                    None if checkpoint.is_successor_of(before) else damaged
+                )
                 if not rises:
                     continue
             before = checkpoint
@@ -298,8 +300,8 @@ class _Verification:
     def _result(self, finding: Finding) -> Result:
         verdict = finding.verdict
         about = None if verdict in GOOD else finding.seq
-        held = self.held.seq if self.held else None
+        last_checkpoint = self.last_checkpoint.seq if self.last_checkpoint else None
         if verdict is Verdict.REWRITTEN:
-            held = finding.seq
+            last_checkpoint = finding.seq
         last = self.expected - 1
-        return Result(verdict, about, held, self.begun_at, last, self.link, self.whole)
+        return Result(verdict, about, last_checkpoint, self.begun_at, last, self.link, self.whole)

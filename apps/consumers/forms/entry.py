@@ -27,8 +27,8 @@ class Entry:
     """The form and its three lists, which a page validates and shows as one.
 
     ``values``: flat names and texts, as a browser posts them. ``providers``: the identifier providers that
-    the house offers. As with Django's forms, a *bound* entry is validated and shows its errors; an *unbound*
-    one shows the same values without a comment.
+    the company offers. As with Django's forms, a *bound* entry is validated and shows its errors; an
+    *unbound* one shows the same values without errors.
     """
 
     def __init__(self, values: Mapping[str, str], *, bound: bool, providers: tuple[str, ...]) -> None:

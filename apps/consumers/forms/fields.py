@@ -1,4 +1,4 @@
-"""The form's fields: each reads one thing as people write it and gives back what will be sent."""
+"""Form fields that accept the spellings people use and return the value to send."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SAMPLE_ORDER_REF = "2d7de9df-45a2-45ea-872c-30e45139007d"  # the vendor's own ex
 class PlainTextField(LineField):
     """One line of text, sent as :class:`LineField` reads it. Never required by itself.
 
-    Which fields are required is the house's rule, not the field's: the form says so in its own words.
+    The company decides which fields are required, so the form checks this and has the messages.
     """
 
     def __init__(self, *, max_length: int, too_long: Any, **kwargs: Any) -> None:
@@ -90,7 +90,7 @@ def _on_one_line(value: Any) -> str:
 
 
 class EmailListField(PlainTextField):
-    """One e-mail address, or several pasted at once. The domain part is lower-cased, nothing else."""
+    """One or several e-mail addresses. Only the domain part is lower-cased."""
 
     def clean(self, value: Any) -> tuple[str, ...]:  # type: ignore[override]  # the field's own type
         addresses = emails.split_addresses(super().clean(_on_one_line(value)))
@@ -105,7 +105,7 @@ class EmailListField(PlainTextField):
 
 
 class PhoneListField(PlainTextField):
-    """One phone number, or several pasted at once; E.164 where it can be read, else as typed."""
+    """One or several phone numbers, each in E.164 format if it can be parsed, otherwise as typed."""
 
     def clean(self, value: Any) -> tuple[str, ...]:  # type: ignore[override]  # the field's own type
         numbers = split_numbers(super().clean(_on_one_line(value)))

@@ -24,7 +24,10 @@ _SINGLE_FIELDS = (
 
 
 def values_of(order_ref: str, consumer: NewConsumer | None) -> dict[str, str]:
-    """What a browser would post for this order and consumer, with a new token. None: an empty form."""
+    """The values that a browser would post for this order and consumer, with a new token.
+
+    Without a consumer: the values of an empty form.
+    """
     values = {"order_ref": order_ref, "token": str(uuid.uuid4())}
     if consumer is None:
         consumer = NewConsumer(first_name="", last_name="")

@@ -70,8 +70,8 @@ class IdentifierRow(PortalForm):
 class RowList(_FormSet):
     """A list of rows of which empty ones are ignored.
 
-    ``limit`` is the number of filled rows that may be sent. Up to twice as many are read, so that somebody
-    who entered too many is told so and keeps the entry.
+    ``limit`` is the number of filled rows that may be sent. Up to twice as many are read, so that a
+    person who entered too many gets an error and does not lose the entry.
     """
 
     row_fields: tuple[str, ...] = ("value",)
@@ -86,24 +86,24 @@ class RowList(_FormSet):
 
     @property
     def limit(self) -> int:
-        """How many filled rows may be sent."""
+        """Maximum number of filled rows."""
         raise AssertionError("each list names its setting")
 
     def add_fields(self, form: forms.Form, index: int | None) -> None:
         super().add_fields(form, index)
         if "value" in form.fields:
-            # The script writes the number anew when it adds or removes a row.
+            # The script updates the number when it adds or removes a row.
             form.fields["value"].label = format_html(
                 "{} <span data-list-number>{}</span>", self.row_label, 1 if index is None else index + 1
             )
         if "provider" in form.fields and self.providers:
-            # A row's own provider whose rule was removed since it was typed stays on the page, too.
+            # The page also shows a chosen provider whose rule has been removed since.
             choices = [("", _("Choose a provider")), *((name, name) for name in self.providers)]
             form.fields["provider"].widget = LongSelect(choices=choices)
 
     @staticmethod
     def comparable(value: Any) -> Any:
-        """What makes two values of the list the same one."""
+        """The key by which repeated values of the list are found."""
         return value
 
     def rows(self) -> list[tuple[forms.Form, Any]]:
@@ -128,7 +128,7 @@ class RowList(_FormSet):
 
 
 class EmailList(RowList):
-    """The e-mail addresses; each row may hold several that were pasted at once."""
+    """The e-mail addresses. A row may contain several, because people paste lists."""
 
     row_label = _("Email addresses")
     too_many = _("Enter at most %(limit)s email addresses")
@@ -140,11 +140,11 @@ class EmailList(RowList):
 
     @staticmethod
     def comparable(value: Any) -> Any:
-        return same_key(value)  # the case of a mailbox tells no two apart
+        return same_key(value)  # addresses that differ only in case are the same
 
 
 class PhoneList(RowList):
-    """The phone numbers; each row may hold several that were pasted at once."""
+    """The phone numbers. A row may contain several, because people paste lists."""
 
     row_label = _("Phone numbers")
     too_many = _("Enter at most %(limit)s phone numbers")
@@ -176,10 +176,10 @@ class IdentifierList(RowList):
 
 
 def _factory(row: type[forms.Form], base: type[RowList], limit: int) -> type[RowList]:
-    # Django would cut off what is beyond its maximum; the entry is refused before that.
-    most = 2 * limit
+    # Django drops rows above its maximum without an error; such an entry is refused before.
+    maximum = 2 * limit
     return formset_factory(  # type: ignore[return-value]
-        row, formset=base, extra=0, max_num=most, absolute_max=most
+        row, formset=base, extra=0, max_num=maximum, absolute_max=maximum
     )
 
 

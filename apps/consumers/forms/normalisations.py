@@ -1,4 +1,4 @@
-"""What is not sent as it was typed: found for the event of the send, and named on the receipt."""
+"""Values that are not sent as typed, for the audit event of the send and for the receipt."""
 
 from __future__ import annotations
 

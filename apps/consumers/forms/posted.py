@@ -1,4 +1,4 @@
-"""A posted entry: what arrived in one POST of the form, and what it is."""
+"""Read and classify one POST of the form."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from apps.core.forms.input import conflicting_names
 
 
 class PostedKind(enum.Enum):
-    """What a posted entry is. Exactly one holds; the first in this order that applies."""
+    """The kind of a posted entry: the first in this order that applies."""
 
     ROWS_CHANGED = "rows_changed"
     """Add or Remove was pressed without JavaScript."""
@@ -43,7 +43,7 @@ class PostedEntry:
 
     @classmethod
     def read(cls, values: QueryDict, providers: tuple[str, ...]) -> PostedEntry:
-        """Read what was posted. Raises ``TooManyFieldsSent`` for a row far beyond the limit of its list."""
+        """Read and classify a POST. Raises ``TooManyFieldsSent`` for a row far above its list's limit."""
         conflicts = conflicting_names(values)
         changed = None if conflicts else _with_rows_changed(values)
         if changed is not None:

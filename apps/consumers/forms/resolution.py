@@ -21,12 +21,12 @@ _IN_FULL = _("Enter the consumer reference in full")
 
 
 class ResolutionForm(PortalForm):
-    """Why, from a short list, and in the supervisor's own words."""
+    """The reason of a resolution, from a short list, and the supervisor's note."""
 
     outcome: Outcome
     reasons: tuple[ResolutionReason, ...]
     owners: Sequence[str] = ()
-    """Receipts of the submissions that the reference belongs to, where it cannot be taken."""
+    """Receipts of the submissions that already have the entered reference, if it is refused for that."""
 
     reason = forms.ChoiceField(label=_("Reason"), error_messages={"required": _("Choose the reason")})
     note = LinesField(
@@ -62,7 +62,7 @@ class ResolutionForm(PortalForm):
         return self.cleaned_data
 
     def typed(self) -> list[tuple[str, str]]:
-        """What each field is, and what was posted in it; a reason in words."""
+        """Label and posted text of each field with content. The reason is its label."""
         reasons = {str(value): str(label) for value, label in self.fields["reason"].choices if value}  # type: ignore[attr-defined]  # as above
         posted = {name: str(self[name].value() or "") for name in self.fields}
         posted["reason"] = reasons.get(posted["reason"], posted["reason"])
@@ -71,7 +71,7 @@ class ResolutionForm(PortalForm):
 
 
 class MarkAsCreatedForm(ResolutionForm):
-    """The consumer exists: with its reference, so that the receipt leads to it."""
+    """The consumer exists. Its reference is required for the link on the receipt."""
 
     outcome = Outcome.CREATED
     reasons = (ResolutionReason.SEEN_IN_CDP, ResolutionReason.VENDOR_CONFIRMED, ResolutionReason.OTHER)
@@ -101,10 +101,10 @@ class MarkAsCreatedForm(ResolutionForm):
         return reference
 
     def _is_verified_already(self, reference: str) -> bool:
-        """Whether a correction would change nothing. One that is not verified can be verified."""
-        seen = self.submission
-        unchanged = seen.is_resolved and same_reference(reference, seen.consumer_ref)
-        return unchanged and not seen.contradicted and seen.consumer_read_at is not None
+        """Whether the reference is the verified one already. An unverified one may be entered again."""
+        row = self.submission
+        unchanged = row.is_resolved and same_reference(reference, row.consumer_ref)
+        return unchanged and not row.contradicted and row.consumer_read_at is not None
 
 
 class MarkAsNotCreatedForm(ResolutionForm):
@@ -135,18 +135,18 @@ RESOLUTION_FORMS: dict[str, type[ResolutionForm]] = {
 def resolution_forms(
     submission: Submission, initial: Mapping[str, str] | None = None
 ) -> list[ResolutionForm]:
-    """The forms that a supervisor gets, filled with what was typed or with what is known."""
+    """The forms for a supervisor, filled with ``initial`` or with the known consumer reference."""
     return [
-        kind(submission, initial=initial or _known(submission, kind))
+        kind(submission, initial=initial or _known_reference(submission, kind))
         for kind in allowed_resolution_forms(submission)
     ]
 
 
 def allowed_resolution_forms(submission: Submission) -> list[type[ResolutionForm]]:
-    """The ways in which a submission can be resolved as it is now.
+    """The forms of the resolutions that are possible now.
 
-    Only "created" where a late answer that nothing speaks against has named the consumer, and where it is not
-    created so far.
+    Only "created" is possible if a late answer without a doubt named the consumer, or if the outcome is "not
+    created" and nothing contradicts it.
     """
     named = bool(submission.late_consumer_ref) and not is_late_answer_doubtful(submission)
     not_created = submission.outcome == Outcome.NOT_CREATED and not submission.contradicted
@@ -155,10 +155,10 @@ def allowed_resolution_forms(submission: Submission) -> list[type[ResolutionForm
     return list(RESOLUTION_FORMS.values())
 
 
-def _known(submission: Submission, kind: type[ResolutionForm]) -> dict[str, str]:
+def _known_reference(submission: Submission, kind: type[ResolutionForm]) -> dict[str, str]:
     """The reference that a check, a late answer or a resolution without verification names, if only one.
 
-    None that something speaks against: whoever enters it has looked at it.
+    A doubtful reference is not filled in: the supervisor has to check it and enter it.
     """
     if kind is not MarkAsCreatedForm:
         return {}

@@ -156,7 +156,7 @@ def _columns_of(consumer: OrderConsumer, now: datetime.datetime) -> dict[str, An
         "outcome": Outcome.CREATED,
         "resolved_how": ResolvedHow.BY_RECONCILIATION,
         "resolved_at": now,
-        "resolved_by_id": None,  # the event says who asked for the check
+        "resolved_by_id": None,  # the event records who asked for the check
         "resolved_by_name": "",
     }
 

@@ -46,7 +46,10 @@ def acquire(now: datetime.datetime) -> bool:
 
 
 def record_success(began: datetime.datetime) -> None:
-    """End the pause: the vendor answered a check that began at that time. A later failure keeps the pause."""
+    """End the pause after the vendor answered a check that began at ``began``.
+
+    If a check has failed since then, the pause stays.
+    """
     before = Q(failed_at__isnull=True) | Q(failed_at__lte=began)
     CircuitBreaker.objects.filter(before, ~Q(failures=0) | Q(paused_until__isnull=False), pk=1).update(
         failures=0, failed_at=None, error_code="", paused_until=None
@@ -72,5 +75,5 @@ def record_failure(error: CdpError, now: datetime.datetime) -> None:
         seconds = max(seconds, pause * random.uniform(0.9, 1.1))  # noqa: S311  # no secret
     if seconds:
         until = now + datetime.timedelta(seconds=seconds)
-        sooner = Q(paused_until__isnull=True) | Q(paused_until__lt=until)  # never shorten a pause
-        CircuitBreaker.objects.filter(sooner, pk=1).update(paused_until=until)
+        ends_earlier = Q(paused_until__isnull=True) | Q(paused_until__lt=until)  # never shorten a pause
+        CircuitBreaker.objects.filter(ends_earlier, pk=1).update(paused_until=until)

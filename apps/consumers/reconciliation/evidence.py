@@ -1,7 +1,7 @@
-"""What the portal reads of a consumer before a supervisor marks a submission as created.
+"""Evidence: a consumer as read from the vendor before a supervisor marks a submission as created.
 
-The confirmation page shows it beside what was sent and carries it encrypted; the resolution stores it. So the
-receipt shows what the supervisor saw, and the vendor is called once.
+The confirmation page shows it beside the sent values and contains it encrypted. The resolution stores it. So
+the receipt shows what the supervisor saw, and the vendor is called once.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ class Evidence:
 def read_consumer(submission: Submission, ref: str, *, actor: Actor, client: CdpClient) -> Evidence:
     """Read the consumer with this reference from the submission's order.
 
-    If the vendor cannot be read, the evidence says so. Raises ``NotThisConsumer`` if the vendor's answer
-    excludes the consumer. Records that the person viewed the consumer.
+    If the vendor cannot be read, the evidence contains the error code. Raises ``NotThisConsumer`` if the
+    vendor's answer excludes the consumer. Records that the person viewed the consumer.
     """
     now = clock.now()
     if not settings.CDP_RECONCILIATION:

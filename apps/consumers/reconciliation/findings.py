@@ -1,6 +1,7 @@
 """Read the order of an unknown submission, and conclude what the result means for the submission.
 
-Nothing here writes. A conclusion can be that a consumer belongs to the submission, never that there is none.
+This module stores nothing. A conclusion can be that a consumer belongs to the submission, never that none
+exists.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def read_order(order_ref: str, known: frozenset[str], client: CdpClient) -> Foun
     """Read the consumers on the order whose references are not in ``known``.
 
     Raises ``CdpError`` if the list or a consumer cannot be read. If the vendor answers and only the time
-    limit is reached, the result says so: the list is too long, or its last consumers are unread.
+    limit is reached, the result shows that the list is too long or that its last consumers are unread.
     """
     end = time.monotonic() + CHECK_SECONDS
     with client.slot():
@@ -98,13 +99,13 @@ def read_order(order_ref: str, known: frozenset[str], client: CdpClient) -> Foun
                 break
             except CdpAnotherRecord:
                 misread.append(ref)
-            except CdpError:  # only this consumer cannot be read: whose it is stays open
+            except CdpError:  # only this consumer cannot be read: continue with the others
                 unread.append(ref)
     return Found(tuple(read), tuple(unread), tuple(misread), is_whole=listed.is_whole)
 
 
 def conclude(submission: Submission, found: Found) -> Conclusion:
-    """Conclude what was found on the order means for the submission.
+    """The conclusion for the submission from what was found on the order.
 
     Other submissions that could have created a consumer are read now, after the order: each of them was
     stored before it was sent.

@@ -166,7 +166,7 @@ def _read_columns(row: Submission, outcome: Outcome, evidence: Evidence | None) 
     if evidence is not None and evidence.consumer is not None:
         return {**answer_columns(evidence.consumer), "consumer_read_at": evidence.at}
     if not row.is_resolved and outcome is not Outcome.CREATED:
-        return {}  # keep what the vendor's answer said
+        return {}  # the vendor's answer stays stored
     texts = ("encrypted_answer", "consumer_href", "order_href", "guest_href", "guest_ref")
     return {"consumer_read_at": None, **dict.fromkeys(texts, "")}
 

@@ -1,4 +1,4 @@
-"""When the checks of an unknown outcome are due: a few, further and further apart, spread in time."""
+"""When the checks of an unknown outcome are due: a few, at growing intervals with random variation."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def content_digest(order_ref: str, consumer: NewConsumer) -> str:
 
 
 def search_digest(kind: DigestKind, value: str) -> str:
-    """The digest that finds a value of that kind, whatever its spelling."""
+    """The digest for a search by that kind of value. Spellings that normalise to the same text share it."""
     return keyed_digest(kind.value, _normalised(kind, value))
 
 

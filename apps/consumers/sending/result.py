@@ -15,7 +15,7 @@ from apps.core.references import reference_key
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The outcome of one send, and what the answer or the error said. Fields are named as the columns.
+    """The outcome of one send with the data of the answer or error. Fields are named like the columns.
 
     ``duration_ms``: milliseconds of the call.
     """
@@ -79,7 +79,7 @@ class Result:
 
     @classmethod
     def of_error(cls, error: CdpError, *, duration_ms: int) -> Result:
-        """The result of an error, which says its outcome."""
+        """The result of an error; its outcome is the error's."""
         return cls(
             Outcome(error.outcome),
             http_status=error.http_status,

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 ABANDONED_AFTER = 3600.0  # seconds after which no process is still writing an unfinished file
 _logged: set[Path] = set()
-# The spool holds no personal data, and the outcome has a place of its own.
+# The spool contains no personal data, and the outcome is stored separately.
 _COLUMNS = {field.name for field in fields(Result)} - {
     "outcome",
     "encrypted_answer",
@@ -116,14 +116,14 @@ def folder_id() -> str:
 
     A container's host name changes at each restart; the folder stays the same.
     """
-    name = settings.SPOOL_DIR / "place"
+    id_file = settings.SPOOL_DIR / "place"
     try:
         settings.SPOOL_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not name.exists():
-            with open(name, "x", encoding="ascii", opener=_for_this_user) as file:
+        if not id_file.exists():
+            with open(id_file, "x", encoding="ascii", opener=_for_this_user) as file:
                 file.write(uuid.uuid4().hex)
-        return name.read_text(encoding="ascii")[:40]
-    except (OSError, ValueError):  # another worker may be creating it: the next heartbeat has it
+        return id_file.read_text(encoding="ascii")[:40]
+    except (OSError, ValueError):  # another worker may be creating it; the next heartbeat reads it again
         return ""
 
 

@@ -82,7 +82,7 @@ def store_outcome(submission: Submission, result: Result, actor: Actor) -> Submi
     A second "unknown" changes nothing: it comes from a process that was given up and returned, or from a
     spooled outcome that two workers read.
     An answer that arrives after a resolution does not change the outcome. It is recorded, and its reference
-    is stored in a column of its own, so that nobody sends a consumer again that exists.
+    is stored in a separate column, so that an existing consumer is not sent again.
     """
     now = clock.now()
     open_ = (Outcome.SENDING,) if result.outcome is Outcome.UNKNOWN else OPEN_OUTCOMES
@@ -119,7 +119,7 @@ def store_outcome(submission: Submission, result: Result, actor: Actor) -> Submi
 def _doubt(submission: Submission, result: Result) -> str:
     """Why a supervisor has to check an answer "created"; empty if there is no doubt."""
     doubt, reference = result.doubt_code, result.consumer_ref
-    # A reference of two submissions takes precedence: then both are doubted.
+    # A reference that two submissions have takes precedence: both submissions get the doubt.
     may_be_claimed = reference and doubt in ("", Doubt.ANOTHER_DATA)
     if may_be_claimed and selectors.is_claimed(reference, besides=submission):
         return Doubt.CLAIMED

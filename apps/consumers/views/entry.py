@@ -47,7 +47,7 @@ ANSWER_MARGIN = 30
 @requires(CREATE_ORDER_CONSUMER)
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
-    """Show the form, or take what was posted.
+    """Show the form, or process a posted one.
 
     The form is empty, or filled from an earlier submission (``?from=``), an order (``?order=``) or a sealed
     entry of this person.
@@ -117,7 +117,7 @@ def _submit(
     except submit.IdenticalOpen as stop:
         return _page(request, entry, earlier=earlier, identical=_shown(request, stop.submission))
     except submit.TokenUsed as stop:
-        # The back button, then the next person: nothing is sent, and what was typed stays.
+        # The person went back and entered the next consumer: nothing is sent, and the entry stays.
         entry = posted.with_new_token()
         return _page(request, entry, earlier=earlier, used=_shown(request, stop.submission))
     except submit.Busy:

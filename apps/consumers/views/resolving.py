@@ -25,7 +25,7 @@ from apps.consumers.presenters import resolutions
 from apps.consumers.reconciliation import evidence, resolution
 from apps.consumers.reconciliation.evidence import Evidence
 from apps.consumers.viewer import Viewer
-from apps.consumers.views.submissions import find, lost_page, receipt_page, typed_before
+from apps.consumers.views.submissions import find, lost_page, receipt_page, sealed_values
 from apps.core.forms.errors import form_errors
 from apps.core.forms.input import single_value
 from apps.core.references import same_reference
@@ -47,7 +47,7 @@ def resolve(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         return _process_post(request, submission)
     if not resolution.can_be_resolved(submission):
         return _to_receipt(submission)
-    typed = typed_before(request, submission)
+    typed = sealed_values(request, submission)
     if isinstance(typed, HttpResponse):
         return typed
     return _forms_page(request, submission, resolution_forms(submission, typed))

@@ -75,7 +75,7 @@ def receipt(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     submission = find(request, public_id)
     forms: list[ResolutionForm] = []
     if Viewer.of(request.user).may_resolve:
-        typed = typed_before(request, submission)
+        typed = sealed_values(request, submission)
         if isinstance(typed, HttpResponse):
             return typed
         if resolution.needs_resolution(submission) or typed:
@@ -142,7 +142,7 @@ def _refresh_seconds(submission: Submission) -> int:
     return max(round(wait.total_seconds()), 2) + 3 if -REFRESH_AFTER_DUE < wait < REFRESH_BEFORE_CHECK else 0
 
 
-def typed_before(request: HttpRequest, submission: Submission) -> dict[str, str] | HttpResponse:
+def sealed_values(request: HttpRequest, submission: Submission) -> dict[str, str] | HttpResponse:
     """The sealed entry of a resolution form that was posted after the session ended; empty if there is none.
 
     Returns a response if the submission was resolved meanwhile: the page that shows the lost entry.

@@ -42,8 +42,8 @@ class LongSelect(forms.Select):
         options = list(_options(choices))
         labels = [label for key, label in choices if key == chosen]
         if labels:
-            place = choices.index((chosen, min(labels, key=len)))
-            options[place] = _selected(*choices[place])
+            index = choices.index((chosen, min(labels, key=len)))
+            options[index] = _selected(*choices[index])
         elif chosen:
             options.append(_selected(chosen, chosen))
         attributes = attributes_html(self.build_attrs(self.attrs, {**(attrs or {}), "name": name}))
@@ -52,7 +52,7 @@ class LongSelect(forms.Select):
 
 @lru_cache(maxsize=32)
 def _options(choices: tuple[tuple[str, str], ...]) -> tuple[SafeString, ...]:
-    """The options, none selected. Only choices that the house offers are cached, no typed value."""
+    """The options, none selected. Only offered choices are cached, never a typed value."""
     return tuple(format_html('<option value="{}">{}</option>', key, label) for key, label in choices)
 
 

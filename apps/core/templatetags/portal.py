@@ -41,7 +41,7 @@ def day(value: dt.date | None) -> str:
 def moment(value: dt.datetime | None, seconds: bool = False) -> SafeString:
     """A ``time`` element in the reader's zone, with UTC for machines and on hover. Nothing for None.
 
-    Raises ``ValueError`` for a moment without a zone: there is no true way to show one.
+    Raises ``ValueError`` for a moment without a time zone, which cannot be shown correctly.
     """
     if value is None:
         return SafeString("")
@@ -75,7 +75,7 @@ def _fixed_part(template_name: str, _language: str | None) -> SafeString:
 
 @register.simple_tag
 def outcome_badge(outcome: str) -> SafeString:
-    """The outcome of a submission in a word and a shape; for tables, where there are many of them."""
+    """The outcome of a submission as a word and a shape, for tables with many of them."""
     return _outcome_badge(outcome, get_language())
 
 
@@ -86,10 +86,10 @@ def _outcome_badge(outcome: str, _language: str | None) -> SafeString:
 
 @register.simple_block_tag
 def panel(content: str, kind: str, title: str, level: int = 2, focus: bool = False) -> str:
-    """A panel with word and shape: ``{% panel "created" title %}…{% endpanel %}``.
+    """A panel that shows its kind by text and shape: ``{% panel "created" title %}…{% endpanel %}``.
 
     ``level`` is the level of its heading (1 where the panel is the page's heading); ``focus`` moves the
-    keyboard's focus to it when the page has loaded. Raises ``ValueError`` for a kind that has no look.
+    keyboard's focus to it when the page has loaded. Raises ``ValueError`` for an unknown kind.
     """
     if kind not in PANEL_KINDS:
         raise ValueError(f"no panel of kind {kind}")

@@ -1,6 +1,6 @@
 """Sealed entries: a form posted after the session ended, encrypted until its author signs in again.
 
-Such a form contains a signed token of the person it was shown to (its author). If it arrives without a
+The form contains a signed token of the person it was shown to (its author). If it arrives without a
 session, nothing is done with its values: they are encrypted and stored in the visitor's new session. The
 person who signs in there gets them back once, if the token is theirs. For any other person they are deleted.
 """

@@ -187,7 +187,7 @@ class ExportFile:
 
 
 def _unnamed_file() -> IO[bytes]:
-    """A file without a name: the system deletes it when it is closed, also if the process dies."""
+    """A file without a name: the system deletes it when it is closed, also if the process is killed."""
     return tempfile.TemporaryFile(dir=settings.EXPORT_DIR or None, buffering=0)
 
 

@@ -115,14 +115,14 @@ def _bars(chosen: QuerySet[Submission], firsts: Sequence[dt.date], last: dt.date
     the rows and would have to carry another column.
     """
     counts = {outcome.value: Count("outcome", filter=Q(outcome=outcome)) for outcome in Outcome}
-    placed = chosen.annotate(place=_bar_index([midnight(day) for day in firsts])).values("place")
-    rows = placed.annotate(**counts).values_list("place", *counts)
-    counted = {place: dict(zip(Outcome, numbers, strict=True)) for place, *numbers in rows}
+    placed = chosen.annotate(bar_index=_bar_index([midnight(day) for day in firsts])).values("bar_index")
+    rows = placed.annotate(**counts).values_list("bar_index", *counts)
+    counted = {index: dict(zip(Outcome, numbers, strict=True)) for index, *numbers in rows}
     none = dict.fromkeys(Outcome, 0)
     lasts = [day - dt.timedelta(days=1) for day in firsts[1:]] + [last]
     return tuple(
-        Bar(first, last, counted.get(place, none))
-        for place, (first, last) in enumerate(zip(firsts, lasts, strict=True))
+        Bar(first, last, counted.get(index, none))
+        for index, (first, last) in enumerate(zip(firsts, lasts, strict=True))
     )
 
 
@@ -140,7 +140,7 @@ def _bar_index(moments: Sequence[dt.datetime], first: int = 0) -> Combinable:
 
 def _people_counts(chosen: QuerySet[Submission]) -> tuple[Person, ...]:
     """The :data:`MAX_PEOPLE` people with the most submissions, then all others as one entry."""
-    # "+ 0" keeps SQLite from reading the whole table by the index of people, whatever the filter.
+    # "+ 0" keeps SQLite from reading the whole table by the index of people under any filter.
     by_person = chosen.annotate(who=F("actor_id") + 0).values("who")
     counts = by_person.annotate(total=Count("*"), created=Count("outcome", filter=Q(outcome=Outcome.CREATED)))
     rows = sorted(counts.values_list("who", "total", "created"), key=lambda row: (-row[1], row[0]))
@@ -148,7 +148,7 @@ def _people_counts(chosen: QuerySet[Submission]) -> tuple[Person, ...]:
     names = _names([who for who, _total, _created in named])
     people = [Person(str(who), names[who], total, created) for who, total, created in named]
     if rest:
-        total, created = (sum(row[place] for row in rest) for place in (1, 2))
+        total, created = (sum(row[index] for row in rest) for index in (1, 2))
         people.append(Person("", "", total, created, len(rest)))
     return tuple(people)
 
@@ -204,10 +204,10 @@ def _percentile(counts: Mapping[int, int], percent: int) -> int | None:
 def _open_outcomes(selection: Selection, chosen: QuerySet[Submission], now: dt.datetime) -> Open:
     unknown = chosen.filter(outcome=Outcome.UNKNOWN)
     ages = {}
-    for place, (least, under) in enumerate(zip(AGE_EDGES, (*AGE_EDGES[1:], None), strict=True)):
+    for index, (least, under) in enumerate(zip(AGE_EDGES, (*AGE_EDGES[1:], None), strict=True)):
         # Clocks differ: a time in the future counts as the youngest age.
         newer = Q(submitted_at__lte=now - least) if least else Q()
-        ages[f"age_{place}"] = Count(
+        ages[f"age_{index}"] = Count(
             "outcome", filter=newer & Q(submitted_at__gt=now - under) if under else newer
         )
     counted = tuple(unknown.aggregate(**ages).values())

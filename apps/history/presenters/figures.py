@@ -122,26 +122,26 @@ def time_plot(figures: Figures, address: Address) -> TimePlot:
 
 
 def _strip(figures: Figures, outcome: Outcome, peak: str, address: Address) -> Strip:
-    most = max(figures.bars, key=lambda bar: bar.outcomes[outcome])
+    largest = max(figures.bars, key=lambda bar: bar.outcomes[outcome])
     boxes = []
-    for place, bar in enumerate(figures.bars):
+    for index, bar in enumerate(figures.bars):
         if count := bar.outcomes[outcome]:
             words = {
                 "when": _period_text(figures.unit, bar),
                 "outcome": outcome.label,
                 "count": _digits(count),
             }
-            height = max(HEIGHT * count / most.outcomes[outcome], LEAST)
+            height = max(HEIGHT * count / largest.outcomes[outcome], LEAST)
             box = Box(
-                slot=place * SLOT,
-                left=place * SLOT + GAP,
+                slot=index * SLOT,
+                left=index * SLOT + GAP,
                 top=f"{HEIGHT - height:.2f}",
                 height=f"{height:.2f}",
                 url=_bar_url(bar, address, outcome.value),
                 words=gettext("%(when)s – %(outcome)s: %(count)s") % words,
             )
             boxes.append(box)
-    texts = {"count": _digits(most.outcomes[outcome]), "when": _period_text(figures.unit, most)}
+    texts = {"count": _digits(largest.outcomes[outcome]), "when": _period_text(figures.unit, largest)}
     highest = peak % texts if len(figures.bars) > 1 else texts["when"]
     total = Number(_digits(figures.outcomes[outcome]), address(outcome=outcome.value))
     return Strip(outcome, total, highest, tuple(boxes))
@@ -178,15 +178,15 @@ def days_text(first: dt.date, last: dt.date) -> str:
 
 def person_lines(people: Sequence[Person], address: Address) -> list[Line]:
     """Submissions per person, with the created ones in full colour."""
-    most = max((person.total for person in people), default=1)
+    largest = max((person.total for person in people), default=1)
     lines = []
     for person in people:
         person_filter = {"person": person.id}
         lines.append(
             Line(
                 person.name if person.id else _others_text(person.people),
-                length=_bar_length(person.total, most),
-                full=_bar_length(person.created, most),
+                length=_bar_length(person.total, largest),
+                full=_bar_length(person.created, largest),
                 number=_number(person.total, address(**person_filter) if person.id else ""),
                 parts=(
                     _number(
@@ -207,12 +207,12 @@ def _others_text(people: int) -> str:
 
 def reason_lines(reasons: Sequence[Reason], address: Address) -> list[Line]:
     """Failures per reason."""
-    most = max((reason.count for reason in reasons), default=1)
+    largest = max((reason.count for reason in reasons), default=1)
     return [
         Line(
             capfirst(value_label(ERROR_CODE, reason.code)),
-            length=_bar_length(reason.count, most),
-            full=_bar_length(reason.count, most),
+            length=_bar_length(reason.count, largest),
+            full=_bar_length(reason.count, largest),
             number=_number(reason.count, address(outcome=reason.outcome.value, reason=reason.code)),
             outcome=reason.outcome.value,
         )
@@ -222,14 +222,14 @@ def reason_lines(reasons: Sequence[Reason], address: Address) -> list[Line]:
 
 def answer_lines(answers: Answers, asked: SubmissionFilter, address: Address) -> list[Line]:
     """Submissions per time to answer, without empty spans at both ends."""
-    filled = [place for place, span in enumerate(answers.spans) if span.count]
+    filled = [index for index, span in enumerate(answers.spans) if span.count]
     spans = answers.spans[filled[0] : filled[-1] + 1] if filled else ()
-    most = max((span.count for span in spans), default=1)
+    largest = max((span.count for span in spans), default=1)
     return [
         Line(
             _span_text(span),
-            length=_bar_length(span.count, most),
-            full=_bar_length(span.count, most),
+            length=_bar_length(span.count, largest),
+            full=_bar_length(span.count, largest),
             number=_number(span.count, _span_url(span, asked, address)),
         )
         for span in spans
@@ -273,9 +273,14 @@ def answers_sentence(answers: Answers) -> str:
 def age_lines(unknown: Open) -> list[Line]:
     """Unknown outcomes per age. There is no filter by age, so no links."""
     words = (gettext("Under an hour"), gettext("Under a day"), gettext("Under a week"), gettext("Older"))
-    most = max(*unknown.ages, 1)
+    largest = max(*unknown.ages, 1)
     return [
-        Line(label, length=_bar_length(count, most), full=_bar_length(count, most), number=_number(count, ""))
+        Line(
+            label,
+            length=_bar_length(count, largest),
+            full=_bar_length(count, largest),
+            number=_number(count, ""),
+        )
         for label, count in zip(words, unknown.ages, strict=True)
     ]
 
@@ -293,8 +298,8 @@ def _digits(count: int) -> str:
     return str(number_format(count, force_grouping=True))
 
 
-def _bar_length(count: int, most: int) -> str:
-    return f"{max(WIDE * count / most, LEAST) if count else 0:.2f}"
+def _bar_length(count: int, largest: int) -> str:
+    return f"{max(WIDE * count / largest, LEAST) if count else 0:.2f}"
 
 
 def _period_text(unit: Unit, bar: Bar) -> str:

@@ -90,7 +90,7 @@ SENTENCES = {
     "checkpoints_damaged": "The checkpoint at event {} is missing, changed or out of place.",
     "head_differs": "The log does not agree with its head, from event {} on.",
     "bundle_damaged": "The files are not the ones that the manifest lists.",
-    "unsigned": "The events hold together, but no checkpoint vouches for them.",
+    "unsigned": "The chain of events is intact, but no checkpoint covers it.",
 }
 
 
@@ -240,13 +240,13 @@ def keys_by_id(archive: Archive) -> dict[str, bytes]:
 
 
 class Checkpoints:
-    """The valid checkpoints by sequence number, and the first problem of the others in ``doubt``."""
+    """The valid checkpoints by sequence number, and the first problem of the others in ``problem``."""
 
     def __init__(self, archive: Archive) -> None:
         self.keys = keys_by_id(archive)
         self.hashes: dict[int, str] = {}
         self.first, self.anchor = 1, GENESIS
-        self.doubt: Finding | None = None
+        self.problem: Finding | None = None
         self.file: str | None = None
         self.last: dict[str, Any] | None = None  # the last valid one: its signature covers the others
         covered = self._is_covered_by_last_signature(archive)
@@ -255,14 +255,14 @@ class Checkpoints:
             self.file = self.file or checkpoint["signature"][:16]
             seq = checkpoint["seq"]
             if checkpoint["key"] not in self.keys:
-                self.doubt = self.doubt or ("key_unknown", seq)
+                self.problem = self.problem or ("key_unknown", seq)
                 continue
             if not covered and not self._is_signed(checkpoint):
-                self.doubt = self.doubt or ("checkpoints_damaged", seq)
+                self.problem = self.problem or ("checkpoints_damaged", seq)
                 continue
             rises = before is None or seq > before["seq"]
             if not self._is_successor(checkpoint, before):
-                self.doubt = self.doubt or ("checkpoints_damaged", seq)
+                self.problem = self.problem or ("checkpoints_damaged", seq)
             if rises:
                 self.last = before = checkpoint
                 self.hashes[seq] = checkpoint["hash"]
@@ -380,15 +380,16 @@ def follow(
     before: Event | None = None  # the previous event, to which the current one links
     unclaimed: set[int] = set()
     head_hash = ""
-    for place, event in enumerate(archive.events(note)):
+    for line_index, event in enumerate(archive.events(note)):
         wanted = (expected, link, 1)
         if (
             event is None
             or (event["seq"], event["previous_hash"], event["format"]) != wanted
             or not has_valid_hash(event)
         ):
-            vouched = checkpoints.hashes.get(expected - 1) == link
-            return diagnose(archive, event, Break(place, expected, link, first, head, vouched)), "", 0
+            previous_is_signed = checkpoints.hashes.get(expected - 1) == link
+            position = Break(line_index, expected, link, first, head, previous_is_signed)
+            return diagnose(archive, event, position), "", 0
         if before is not None and (finding := contradicting_checkpoint(checkpoints, before)):
             return finding, "", 0
         if expected in checkpoints.hashes:
@@ -397,12 +398,12 @@ def follow(
             claimed = claim_of(event["data"], checkpoints.file)
             if claimed is not None and not 0 < claimed < first:
                 if claimed not in unclaimed:
-                    checkpoints.doubt = checkpoints.doubt or ("checkpoints_damaged", claimed or expected)
+                    checkpoints.problem = checkpoints.problem or ("checkpoints_damaged", claimed or expected)
                 unclaimed = {seq for seq in unclaimed if seq > claimed}
         if expected == head["seq"]:
             head_hash = event["hash"]
         before, expected, link = event, expected + 1, event["hash"]
-        if not place % 1000:
+        if not line_index % 1000:
             progress(read / size)
     if before is not None and (finding := contradicting_checkpoint(checkpoints, before)):
         return finding, "", 0
@@ -433,8 +434,8 @@ def verdict_at_end(checkpoints: Checkpoints, head: dict[str, Any], head_hash: st
         return "tail_cut", expected
     if head["seq"] >= checkpoints.first and head_hash != head["hash"]:
         return "head_differs", head["seq"]
-    if checkpoints.doubt:
-        return checkpoints.doubt
+    if checkpoints.problem:
+        return checkpoints.problem
     if not checkpoints.hashes and expected > checkpoints.first:
         return "unsigned", None
     return "unchanged", None
@@ -443,12 +444,12 @@ def verdict_at_end(checkpoints: Checkpoints, head: dict[str, Any], head_hash: st
 class Break(NamedTuple):
     """The position at which the chain breaks, and its context."""
 
-    place: int  # index of the line
+    line_index: int  # index of the line
     expected: int
     link: str
     first: int
     head: dict[str, Any]
-    vouched: bool  # whether a checkpoint covers the event before
+    previous_is_signed: bool  # whether a checkpoint covers the event before
 
 
 def diagnose(archive: Archive, event: Event | None, at: Break) -> Finding:
@@ -461,8 +462,8 @@ def diagnose(archive: Archive, event: Event | None, at: Break) -> Finding:
         return "inserted", seq
     # Read the file again for other events that link to the last intact event, and for the next event.
     genuine, last, behind = False, expected, None
-    for place, other in enumerate(archive.events()):
-        if other is None or (place == at.place and seq == expected):
+    for line_index, other in enumerate(archive.events()):
+        if other is None or (line_index == at.line_index and seq == expected):
             continue
         last = max(last, other["seq"])
         behind = other["previous_hash"] if other["seq"] == expected + 1 else behind
@@ -484,7 +485,7 @@ def diagnose(archive: Archive, event: Event | None, at: Break) -> Finding:
         links = [other["hash"] for other in archive.events() if other and other["seq"] == own - 1]
         return ("inserted", own) if event["previous_hash"] in (links or [GENESIS]) else ("changed", expected)
     known = behind or (head["hash"] if head["seq"] == expected else "")
-    before_is_wrong = known in ("", event["hash"]) and expected > at.first and not at.vouched
+    before_is_wrong = known in ("", event["hash"]) and expected > at.first and not at.previous_is_signed
     return "changed", expected - 1 if before_is_wrong else expected
 
 

@@ -22,8 +22,8 @@ ACTOR = Actor.system("audit_export")
 
 class Command(BaseCommand):
     help = (
-        "Writes the events behind a sequence to standard output, oldest first. To go on, name the last"
-        " sequence that arrived. Exit code: 0 everything was written, 1 it was not."
+        "Writes the events after a sequence number to standard output, oldest first. To continue, give the"
+        " last number received. Exit code: 0 everything was written, 1 it was not."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

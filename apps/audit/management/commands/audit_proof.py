@@ -20,12 +20,12 @@ ACTOR = Actor.system("audit_proof")
 
 class Command(BaseCommand):
     help = (
-        "Writes the proof of the audit log into a file, also where the log takes no events and so nobody can"
-        " sign in. Exit code: 0 written, 2 written but not recorded in the log, 1 not written."
+        "Writes the proof of the audit log into a file, also while the log accepts no events and sign-in is"
+        " therefore impossible. Exit code: 0 written, 2 written but not recorded in the log, 1 not written."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path, help="the archive; it must not be there yet")
+        parser.add_argument("file", type=Path, help="the archive; the file must not exist")
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["file"]
@@ -38,7 +38,9 @@ class Command(BaseCommand):
         except (DatabaseError, InterfaceError) as error:
             name = type(error).__name__
             raise CommandError(f"No proof was written: the database does not answer ({name})") from None
-        warning = "" if recorded else "; not recorded, for the log takes no events: write down who took it"
+        warning = (
+            "" if recorded else "; not recorded, because the log accepts no events: write down who made it"
+        )
         self.stdout.write(f"Wrote {path}: {size} bytes, SHA-256 {digest}{warning}")
         if not recorded:
             sys.exit(2)

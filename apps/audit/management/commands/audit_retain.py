@@ -20,15 +20,19 @@ ACTOR = Actor.system("audit_retain")
 
 class Command(BaseCommand):
     help = (
-        "Removes the oldest events, up to the last signed checkpoint that is not behind the one named. Run"
+        "Removes the oldest events, up to the last signed checkpoint within the given limit. Run"
         " it with the role that owns the tables, in a quiet hour: the portal does not write meanwhile."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         until = parser.add_mutually_exclusive_group(required=True)
-        until.add_argument("--up-to", type=int, metavar="SEQ", help="the last event that may go")
-        until.add_argument("--older-than", type=_days, metavar="DAYS", help="events of that age may go")
-        parser.add_argument("--dry-run", action="store_true", help="say what would go, and remove nothing")
+        until.add_argument("--up-to", type=int, metavar="SEQ", help="the last event that may be removed")
+        until.add_argument(
+            "--older-than", type=_days, metavar="DAYS", help="events of that age may be removed"
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="show what would be removed, and remove nothing"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         require_accepted_keys()

@@ -21,12 +21,12 @@ UNREADABLE: Final = 3
 class Command(BaseCommand):
     help = (
         "Verifies the audit log against its chain and its signed checkpoints."
-        " Exit code: 0 unchanged, 1 nothing vouches for it yet, 2 altered, 3 it could not be read."
+        " Exit code: 0 unchanged, 1 no checkpoint to compare with, 2 altered, 3 not readable."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--from-checkpoint", action="store_true", help="only what came after the last checkpoint"
+            "--from-checkpoint", action="store_true", help="only the events after the last checkpoint"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
