@@ -223,7 +223,7 @@ def test_choice_that_no_longer_exists_is_reported_and_stays(
     as_staff: Client, sandbox: SandboxServer, field: str, value: str
 ) -> None:
     response = as_staff.post(NEW, posted(FULL, **{field: value}))
-    assert f'<a href="#id_{field}">Choose a {field} of the list</a>' in text(response)
+    assert f'<a href="#id_{field}">Choose a {field} from the list</a>' in text(response)
     assert on_page(response)[field] == value
     assert creates(sandbox) == []
 

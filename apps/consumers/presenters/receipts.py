@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-
-from django.urls import reverse
 
 from apps.audit.selectors import events_of_submission
 from apps.cdp.client import CdpClient
@@ -20,7 +17,6 @@ from apps.consumers.presenters.record_urls import record_url
 from apps.consumers.presenters.resolutions import ResolutionSection
 from apps.consumers.presenters.timelines import TimelineItem, normalised_values, timeline
 from apps.consumers.selectors import has_repeated_reference
-from apps.consumers.sending.warnings import EntryWarning
 from apps.consumers.viewer import Viewer
 
 
@@ -31,17 +27,6 @@ class Link:
     label: str
     href: str
     own: bool
-
-
-@dataclass(frozen=True, slots=True)
-class WarningLine:
-    """A reason to stop before sending, with the earlier submission if there is one."""
-
-    text: str
-    who: str = ""
-    when: datetime | None = None
-    reference: str = ""
-    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,18 +118,3 @@ def is_correctable(submission: Submission) -> bool:
     False while a late answer contradicts that; an overruled late answer does not count.
     """
     return submission.outcome in CORRECTABLE_OUTCOMES and not submission.contradicted
-
-
-def warning_line(warning: EntryWarning, *, may_open: bool) -> WarningLine:
-    """A reason to stop; ``may_open``: link the earlier submission."""
-    text = labels.warning_text(warning)
-    earlier = warning.submission
-    if earlier is None:
-        return WarningLine(text)
-    return WarningLine(
-        text,
-        who=earlier.actor_name,
-        when=earlier.submitted_at,
-        reference=earlier.consumer_ref or earlier.late_consumer_ref,
-        url=reverse("consumers:receipt", args=[earlier.public_id]) if may_open else "",
-    )

@@ -27,6 +27,12 @@ from apps.consumers.forms.posted import PostedEntry, PostedKind
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER
 from apps.consumers.presenters import receipts
+from apps.consumers.presenters.entry import (
+    BlockingSubmission,
+    blocking_submission,
+    earlier_submission,
+    warning_line,
+)
 from apps.consumers.sending import storing, submit
 from apps.consumers.viewer import Viewer
 from apps.core.actor import Actor
@@ -109,17 +115,17 @@ def _submit(
             resubmission_of=earlier,
         )
     except submit.NotConfirmed as stop:
-        lines = [receipts.warning_line(c, may_open=_may_open(request, c.submission)) for c in stop.warnings]
+        lines = [warning_line(warning, Viewer.of(request.user)) for warning in stop.warnings]
         for warning, line in zip(stop.warnings, lines, strict=True):
             entry.warn(warning.field, line.text, value=warning.value)
         accepted = " ".join(warning.key for warning in stop.warnings)
         return _page(request, entry, earlier=earlier, warnings=lines, accepted=accepted)
     except submit.IdenticalOpen as stop:
-        return _page(request, entry, earlier=earlier, identical=_shown(request, stop.submission))
+        return _page(request, entry, earlier=earlier, identical=_blocking(request, stop.submission))
     except submit.TokenUsed as stop:
         # The person went back and entered the next consumer: nothing is sent, and the entry stays.
         entry = posted.with_new_token()
-        return _page(request, entry, earlier=earlier, used=_shown(request, stop.submission))
+        return _page(request, entry, earlier=earlier, used=_blocking(request, stop.submission))
     except submit.Busy:
         unavailable = HTTPStatus.SERVICE_UNAVAILABLE  # the next try need not show the same warnings again
         return _page(request, entry, status=unavailable, busy=True, accepted=posted.accepted)
@@ -147,9 +153,8 @@ def _page(
             "required_fields": required_fields(),
             "nationality_suggestions": suggestions(value_lists.nationalities()),
             "seconds_to_wait": round(settings.CDP_TOTAL_TIMEOUT) + ANSWER_MARGIN,
-            "earlier_headline": labels.headline(Outcome(earlier.outcome)) if earlier else "",
-            "earlier_reason": labels.reason(earlier) if earlier else "",
             **context,
+            "earlier": earlier_submission(earlier) if earlier else None,
         },
         status=status,
     )
@@ -216,14 +221,5 @@ def _visible(request: HttpRequest, public_id: uuid.UUID) -> Submission | None:
     return selectors.find_visible(public_id, Viewer.of(request.user))
 
 
-def _may_open(request: HttpRequest, submission: Submission | None) -> bool:
-    return submission is not None and _visible(request, submission.public_id) is not None
-
-
-def _shown(request: HttpRequest, submission: Submission) -> dict[str, Any]:
-    """An earlier submission for the page, and whether the reader may open its receipt."""
-    return {
-        "submission": submission,
-        "may_open": _may_open(request, submission),
-        "is_own": submission.actor_id == request.user.pk,
-    }
+def _blocking(request: HttpRequest, submission: Submission) -> BlockingSubmission:
+    return blocking_submission(submission, Viewer.of(request.user))

@@ -13,8 +13,10 @@ from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
 from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.presenters import comparison, lists, receipts
+from apps.consumers.presenters.entry import WarningLine, warning_line
 from apps.consumers.presenters.record_urls import record_url
 from apps.consumers.sending.warnings import NO_IDENTITY, SIMILAR, EntryWarning
+from apps.consumers.viewer import Viewer
 from tests.support.entries import FULL, REF, clean, store
 
 
@@ -157,14 +159,13 @@ def test_similar_consumer_has_person_and_time_and_a_link_for_readers_with_permis
     staff: User, may_open: bool
 ) -> None:
     submission = store(staff, Outcome.CREATED)
-    line = receipts.warning_line(
-        EntryWarning(SIMILAR, "last_name", submission, ("last_name",)), may_open=may_open
-    )
+    viewer = Viewer(str(staff.pk) if may_open else "0")
+    line = warning_line(EntryWarning(SIMILAR, "last_name", submission, ("last_name",)), viewer)
     assert (line.who, line.when, line.reference) == (staff.name, submission.submitted_at, REF)
     assert line.url == (f"/submissions/{submission.public_id}/" if may_open else "")
     assert "last name" in line.text
 
 
 def test_warning_without_an_earlier_submission_has_only_text() -> None:
-    line = receipts.warning_line(EntryWarning(NO_IDENTITY, "identifiers"), may_open=False)
-    assert line == receipts.WarningLine(line.text)
+    line = warning_line(EntryWarning(NO_IDENTITY, "identifiers"), Viewer("0"))
+    assert line == WarningLine(line.text)
