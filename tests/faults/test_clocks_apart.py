@@ -74,7 +74,7 @@ def worker(there: Place, machine: dict[str, str]) -> Iterator[None]:
 
 
 def heartbeats(there: Place) -> list[dt.datetime]:
-    return [at for [at] in there.rows("SELECT seen_at FROM core_signoflife")]
+    return [at for [at] in there.rows("SELECT seen_at FROM core_heartbeat")]
 
 
 def true_now(there: Place) -> dt.datetime:
@@ -183,7 +183,7 @@ def test_worker_with_a_fast_clock_gives_nothing_up_and_ends_no_session(
 
 def test_heartbeat_from_the_future_is_ignored(there: Place, machines: tuple[Portal, Portal]) -> None:
     with psycopg.connect(there.database_url) as past_the_portal:
-        past_the_portal.execute("UPDATE core_signoflife SET seen_at = now() + interval '45 minutes'")
+        past_the_portal.execute("UPDATE core_heartbeat SET seen_at = now() + interval '45 minutes'")
     report = status(there, RIGHT)
     assert "No heartbeat within a day: start manage.py worker" in report
 
