@@ -13,7 +13,7 @@ from django.conf import settings  # noqa: E402  (after setup)
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 
 from apps.cdp.factory import get_client  # noqa: E402
-from apps.core import readiness  # noqa: E402
+from apps.core.web import readiness  # noqa: E402
 from apps.history.exports.delivery import end_when  # noqa: E402
 from consumerportal.announcement import record_start  # noqa: E402
 
