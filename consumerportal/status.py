@@ -130,7 +130,7 @@ def _overdue() -> Line:
 
 
 def _contradicted() -> Line:
-    label = _("Sitecore CDP's answer contradicts how these were resolved")
+    label = _("Resolutions that Sitecore CDP's answer contradicts")
     count = Submission.objects.filter(contradicted=True).count()
     if not count:
         return Line("contradicted", label, gettext("None"))

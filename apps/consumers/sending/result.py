@@ -46,14 +46,10 @@ class Result:
         It is doubted, and a supervisor has to check it, if its reference was on the order before the send or
         if its data may be those of a relative.
         """
-        answer = creation.consumer
-        before = {reference_key(ref) for ref in submission.refs_before or []}
-        sent = submission.consumer
-        doubt = ""
-        if reference_key(answer.ref) in before:
-            doubt = Doubt.KNOWN_BEFORE
-        elif sent is not None and may_be_a_relative(sent, answer):
-            doubt = Doubt.ANOTHER_DATA
+        answer, sent = creation.consumer, submission.consumer
+        doubt = _known_before(creation, submission)
+        if not doubt and sent is not None and may_be_a_relative(sent, answer):
+            doubt = Doubt.ANOTHER_DATA.value
         return cls(
             Outcome.CREATED,
             **answer_columns(answer),
@@ -63,7 +59,7 @@ class Result:
         )
 
     @classmethod
-    def of_references(cls, creation: Creation, *, duration_ms: int) -> Result:
+    def of_references(cls, creation: Creation, submission: Submission, *, duration_ms: int) -> Result:
         """The result of a creation whose data could not be processed: its references and links alone."""
         answer = creation.consumer
         return cls(
@@ -73,6 +69,7 @@ class Result:
             order_href=answer.order_href,
             guest_ref=answer.guest_ref,
             guest_href=answer.guest_href,
+            doubt_code=_known_before(creation, submission),
             http_status=creation.http_status,
             duration_ms=duration_ms,
         )
@@ -88,3 +85,9 @@ class Result:
             error_field=error.field,
             encrypted_vendor_message=encrypt(error.vendor_message) if error.vendor_message else "",
         )
+
+
+def _known_before(creation: Creation, submission: Submission) -> str:
+    """The code of the doubt if the answer's reference was on the order before the send; else empty."""
+    before = {reference_key(ref) for ref in submission.refs_before or []}
+    return Doubt.KNOWN_BEFORE.value if reference_key(creation.consumer.ref) in before else ""

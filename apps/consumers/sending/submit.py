@@ -244,7 +244,7 @@ def _send(submission: Submission, consumer: NewConsumer, client: CdpClient) -> R
         return Result.of_creation(creation, submission, duration_ms=duration_ms)
     except Exception:  # any failure: the consumer exists, and its reference must not be lost
         logger.exception("answer_not_processed %s", submission.public_id)
-        return Result.of_references(creation, duration_ms=duration_ms)
+        return Result.of_references(creation, submission, duration_ms=duration_ms)
 
 
 def _milliseconds_since(started: float) -> int:

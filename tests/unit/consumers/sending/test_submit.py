@@ -20,9 +20,9 @@ from pytest_django import Settings
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
 from apps.cdp.client import CdpClient
-from apps.cdp.consumers import NewConsumer
+from apps.cdp.consumers import Creation, NewConsumer, OrderConsumer
 from apps.cdp.factory import get_client
-from apps.consumers.models import DigestKind, Outcome, ResolutionReason, Submission, SubmissionDigest
+from apps.consumers.models import DigestKind, Doubt, Outcome, ResolutionReason, Submission, SubmissionDigest
 from apps.consumers.reconciliation import resolution
 from apps.consumers.sending import submit as submitting
 from apps.consumers.sending.digests import content_digest, search_digest
@@ -98,6 +98,13 @@ def test_consumer_is_created_with_one_call_and_exactly_the_forms_values(
     assert row.submitted_at <= row.finished_at <= row.deadline
     assert row.duration_ms is not None
     assert 0 <= row.duration_ms < BOUND * 1000
+
+
+@pytest.mark.parametrize(("before", "doubt"), [([], ""), (["ABC"], Doubt.KNOWN_BEFORE)])
+def test_references_of_an_answer_are_doubted_if_they_were_known_before(before: list[str], doubt: str) -> None:
+    creation = Creation(OrderConsumer(ref="abc"), 200)
+    found = Result.of_references(creation, Submission(refs_before=before), duration_ms=1)
+    assert (found.consumer_ref, found.doubt_code) == ("abc", doubt)
 
 
 def test_answer_that_cannot_be_processed_keeps_its_reference(
