@@ -44,6 +44,7 @@ class Measurement(NamedTuple):
     at: float  # uptime
     time: datetime  # of the database
     ahead: float  # seconds by which the machine's clock is ahead of the database's; negative if behind
+    error: float = 0.0  # possible error in seconds: half of the round trip
 
 
 _last: Measurement | None = None  # replaced in one assignment, so threads need no lock
@@ -108,11 +109,11 @@ def measure_if_due(database: Any) -> bool:
     except (DatabaseError, InterfaceError) as error:
         logger.warning("clock_not_measured %s", type(error).__name__)
         return False
-    if _last is not None and ended - began > MAX_ROUND_TRIP:
-        return False
     half = (ended - began) / 2
+    if _last is not None and half > MAX_ROUND_TRIP / 2 and half >= _last.error:
+        return False
     ahead = (local - database_time).total_seconds() + half
-    _last = Measurement(began + half, database_time, ahead)
+    _last = Measurement(began + half, database_time, ahead, half)
     return True
 
 
@@ -125,7 +126,8 @@ def _is_due() -> bool:
         return False
     counted_on = last.time + timedelta(seconds=last.ahead + at - last.at)
     stepped = abs((datetime.now(UTC) - counted_on).total_seconds()) > STEP_THRESHOLD
-    return stepped or at - last.at >= MEASURE_INTERVAL
+    is_imprecise = last.error > MAX_ROUND_TRIP / 2  # a slow first answer is better than none
+    return stepped or is_imprecise or at - last.at >= MEASURE_INTERVAL
 
 
 def seconds_since_written(path: Path) -> float:

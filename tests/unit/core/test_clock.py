@@ -125,15 +125,25 @@ def test_half_of_the_round_trip_is_added(machine: Machine) -> None:
         assert abs(clock.now() - machine.true) < dt.timedelta(milliseconds=1)
 
 
-def test_slow_measurement_is_used_only_if_there_is_no_other(machine: Machine) -> None:
+def test_slow_measurement_is_used_only_until_there_is_a_better_one(machine: Machine) -> None:
     machine.round_trip = 3.0
-    with time_machine.travel(TRUE + AHEAD, tick=False):
+
+    def wait() -> None:
+        """Both clocks of the machine go on, so that no step is noticed."""
+        machine.uptime += clock.RETRY_INTERVAL
+        local.move_to(TRUE + AHEAD + dt.timedelta(seconds=machine.uptime - began))
+
+    began = machine.uptime
+    with time_machine.travel(TRUE + AHEAD, tick=False) as local:
         clock.now()
         assert abs(clock.now() - machine.true) < dt.timedelta(milliseconds=1)
         first = clock.last_measurement()
-        machine.uptime += 61
+        wait()
         assert not measure_if_due(machine)
         assert clock.last_measurement() == first
+        machine.round_trip = 0.2
+        wait()
+        assert measure_if_due(machine), "A precise measurement replaces a slow one soon"
 
 
 def test_without_the_database_the_last_offset_stays_and_retries_are_limited(
