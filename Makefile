@@ -1,6 +1,6 @@
 # The main commands are make run and make test. They install everything that they need.
 .DEFAULT_GOAL := help
-.PHONY: help run test faults check bench env format lock
+.PHONY: help run test test-scripts faults check bench env format lock
 
 PYTHON ?= python3
 export PORTAL_MODE ?= practice
@@ -50,6 +50,10 @@ run: $(VENV)/run.stamp
 
 test: $(VENV)/dev.stamp
 	@$(RUN) -m tests.run $(ARGS)
+
+# The unit tests of the page's scripts alone: under a second.
+test-scripts: $(VENV)/dev.stamp
+	@$(RUN) -m tests.javascript
 
 # Uses a temporary folder and its own ports. ARGS="--submissions 200 --database sqlite --seed 7" for a smaller run,
 # ARGS="--clocks-apart --database postgresql" for a second machine whose clock is 45 minutes ahead.

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.javascript.__main__ import main as run_script_tests
 from tests.support.browser import find_chromium, find_firefox
 from tests.support.office import WHAT as OFFICE
 from tests.support.office import find_office
@@ -59,6 +60,8 @@ def main() -> int:
             without_browser = ["-m", "not e2e"] if browser is None else []
             results.append(_run("SQLite", [*arguments, *without_browser], environment))
         else:
+            print("--- The unit tests of the page's scripts", flush=True)
+            results.append(run_script_tests())
             results.append(_run("SQLite", [*ON_ALL_CORES, "--ignore=tests/e2e"], environment))
             if browser is not None:
                 results.append(_run("SQLite, in a browser", [*ON_ALL_CORES, "tests/e2e"], environment))

@@ -12,7 +12,7 @@ from django.utils.translation import override
 
 SHORT_YEAR = _("Enter the year in four digits")
 
-# The same formats as in static/js/dates.js, which shows the parsed date while the person types.
+# The same formats as in static/js/date_reading.js, which shows the parsed date while the person types.
 _GAP = r"[\s./-]"
 _DAY = r"([0-9]{1,2})"
 _ORDINAL = r"(?:st|nd|rd|th)?"
@@ -91,7 +91,7 @@ def _date(year: str, month: int | str, day: str) -> datetime.date:
 
 def _month(word: str) -> int:
     """The number of a month from its name or short name, in English or in the language of the page."""
-    word = word.lower()  # as in dates.js
+    word = word.lower()  # as in date_reading.js
     if word == "sept":
         return 9
     for language in (None, "en"):

@@ -1,5 +1,6 @@
 // [data-list="prefix"]: adds and removes rows without a round trip. The markup is the server's, which
 // does the same on "add" and "remove" without this script.
+import { chooseRows, rowNumberer, splitPasted } from "./list_rows.js";
 import { announce, word } from "./words.js";
 
 const INDEXED = ["id", "name", "for", "list", "aria-describedby", "aria-labelledby", "data-list-key"];
@@ -17,8 +18,7 @@ class List {
     this.template = container.querySelector("template[data-list-template]");
     this.addButton = container.querySelector("[data-list-add]");
     this.total = container.querySelector(`input[name="${this.prefix}-TOTAL_FORMS"]`);
-    // The complete "emails-3": not "emails-30" or "more-emails-3", but also within "id_emails-3-value".
-    this.index = new RegExp(`(?<![A-Za-z0-9-])${this.prefix.replace(/[^\w]/g, "\\$&")}-(\\d+|__prefix__)(?!\\d)`, "g");
+    this.renumbered = rowNumberer(this.prefix);
 
     this.addButton.addEventListener("click", (event) => {
       event.preventDefault();
@@ -75,46 +75,31 @@ class List {
 
   rename(element, name, position) {
     const value = element.getAttribute(name);
-    const renamed = value?.replace(this.index, `${this.prefix}-${position}`);
-    if (renamed !== undefined && renamed !== value) element.setAttribute(name, renamed);
+    if (value === null) return;
+    const renamed = this.renumbered(value, position);
+    if (renamed !== value) element.setAttribute(name, renamed);
   }
 
-  /** Several values pasted at once: one per row: this row, the empty rows after it, then new rows. */
+  /** Several values pasted at once: one per row. */
   split(event) {
     const field = event.target.closest("input[type=text], input[type=tel], input:not([type])");
-    const text = event.clipboardData?.getData("text/plain") ?? "";
-    // A comma in front of an address belongs to a name: Doe, Jane <jane@example.com>
-    const separators = text.includes("@") ? /[;\t\r\n]+|(?<=@[^,]*),/ : /[,;\t\r\n]+/;
-    const values = text.split(separators).map((part) => part.trim()).filter(Boolean);
-    if (!field || values.length < 2) return;
+    const pasted = splitPasted(event.clipboardData?.getData("text/plain") ?? "");
+    if (!field || pasted.length < 2) return;
     event.preventDefault();
-    const count = values.length;
-    field.setRangeText(values.shift(), field.selectionStart, field.selectionEnd, "end");
+    const values = this.all.map((row) => row.querySelector(FIELDS)?.value);
+    const at = this.all.indexOf(field.closest("[data-list-row]"));
+    const [[, first], ...others] = chooseRows(pasted, { values, at, max: this.max });
+    field.setRangeText(first, field.selectionStart, field.selectionEnd, "end");
     changed(field);
     let last = field;
-    while (values.length) {
-      const next = this.emptyFieldAfter(last) ?? this.add()?.querySelector(FIELDS);
-      if (!next) {
-        put(last, [last.value, ...values].join(", ")); // no space: the last row keeps all values, and the server reports it
-        break;
-      }
-      put(next, values.shift());
-      last = next;
+    for (const [row, text] of others) {
+      last = (this.all[row] ?? this.add()).querySelector(FIELDS);
+      last.value = text;
+      changed(last);
     }
     last.focus();
-    announce(word("rowsFilled", count));
+    announce(word("rowsFilled", pasted.length));
   }
-
-  emptyFieldAfter(field) {
-    const rows = this.all;
-    const following = rows.slice(rows.indexOf(field.closest("[data-list-row]")) + 1);
-    return following.map((row) => row.querySelector(FIELDS)).find((candidate) => candidate?.value === "");
-  }
-}
-
-function put(field, value) {
-  field.value = value;
-  changed(field);
 }
 
 function empty(field) {

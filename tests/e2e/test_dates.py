@@ -24,7 +24,7 @@ from tests.e2e.pages import (
     stored,
 )
 from tests.e2e.windows import Windows
-from tests.support import date_texts
+from tests.support import date_cases
 
 pytestmark = pytest.mark.e2e
 
@@ -171,7 +171,7 @@ def test_echo_shows_no_reading_that_the_server_would_refuse_or_read_differently(
     settings.DATE_ORDER = order
     page = windows.open(staff)
     open_form(page)
-    texts = [*date_texts.TEXTS, *date_texts.HALF_TYPED]
+    texts = [*date_cases.TEXTS, *date_cases.HALF_TYPED]
     echoes = page.evaluate(READ_ALL, texts)
     agreed, wrong = 0, []
     for text, echo in zip(texts, echoes, strict=True):

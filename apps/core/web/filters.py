@@ -23,7 +23,7 @@ from apps.core import dates
 from apps.core.forms.input import LineField
 from apps.core.web import keyset
 
-MAX_DATE_LENGTH = 40  # characters, as in static/js/dates.js
+MAX_DATE_LENGTH = 40  # characters, as in static/js/date_reading.js
 _NO_DATE = _("Enter a date, such as 2026-03-07")
 # Outside these days some time zones have no representable midnight.
 _FIRST_DAY, _LAST_DAY = dt.date(1970, 1, 1), dt.date(9998, 12, 31)
