@@ -11,13 +11,14 @@ export CDP_BASE_URL ?= http://127.0.0.1:$(SANDBOX_PORT)
 endif
 VENV := .venv
 RUN := $(VENV)/bin/python
+BIOME := node_modules/@biomejs/biome/bin/biome
 
 help:
 	@echo "make run    start the portal and its sandbox, with practice people"
 	@echo "make test   run the whole suite (ARGS=\"-k name\" for a part)"
 	@echo "make faults 2,000 submissions on each database while processes are killed; compares the results"
 	@echo "make bench  run the benchmarks (ARGS=create for one); tables on the screen and in var/bench-*.md"
-	@echo "make check  format, lint, types, import contracts, templates, migrations, deployment check"
+	@echo "make check  format, lint, types, import contracts, templates, scripts, migrations, deployment check"
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed"; exit 1; }
@@ -42,7 +43,12 @@ $(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-env: $(VENV)/dev.stamp
+node_modules/.package-lock.json: package-lock.json .npmrc | $(VENV)/dev.stamp
+	@echo "Installing the locked packages for scripts and style sheets ..."
+	@$(VENV)/bin/npm ci --loglevel=error
+	@touch $@
+
+env: $(VENV)/dev.stamp node_modules/.package-lock.json
 
 run: $(VENV)/run.stamp
 	@LOG_LEVEL=WARNING $(RUN) manage.py prepare_practice
@@ -60,18 +66,20 @@ test-scripts: $(VENV)/dev.stamp
 faults: $(VENV)/dev.stamp
 	@PORTAL_MODE=practice $(RUN) -m tests.faults.storm $(ARGS)
 
-check: $(VENV)/dev.stamp
+check: env
 	@$(RUN) -m tests.check
 
 # Uses its own practice databases in a temporary folder; the one of make run is not changed.
 bench: $(VENV)/bench.stamp
 	@PORTAL_MODE=practice $(RUN) -m benchmarks $(ARGS)
 
-format: $(VENV)/dev.stamp
+format: env
 	@$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix . && $(VENV)/bin/djade $$(git ls-files 'templates/*.html')
+	@$(VENV)/bin/node $(BIOME) check --write
 
 # Regenerates the lock files. They name no package registry.
 lock: $(VENV)/dev.stamp
+	@$(VENV)/bin/npm update --save --package-lock-only
 	@$(RUN) -m pip install --quiet --disable-pip-version-check uv
 	@$(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-header pyproject.toml -o requirements/runtime.txt
 	@$(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-header --group run -o requirements/run.txt

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
+BIOME = "node_modules/@biomejs/biome/bin/biome"
 
 
 def production_environment() -> dict[str, str]:
@@ -39,6 +40,7 @@ Check = tuple[str, list[str], dict[str, str]]  # name, command, additional envir
 CHECKS: list[Check] = [
     ("format", [str(BIN / "ruff"), "format", "--check", "."], {}),
     ("lint", [str(BIN / "ruff"), "check", "."], {}),
+    ("scripts and style sheets", [str(BIN / "node"), BIOME, "check", "--error-on-warnings"], {}),
     ("types", [str(BIN / "mypy")], {}),
     ("import contracts", [str(BIN / "lint-imports"), "--no-cache"], {}),
     ("templates", [str(BIN / "djade"), "--check", *templates()], {}),

@@ -20,7 +20,9 @@ export function startCopying(root) {
       label.textContent = word("copied");
       announce(word("copied"));
       clearTimeout(timer);
-      timer = setTimeout(() => { label.textContent = words; }, SHOWN);
+      timer = setTimeout(() => {
+        label.textContent = words;
+      }, SHOWN);
     });
   }
 }

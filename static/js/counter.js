@@ -6,7 +6,7 @@ import { announce, word } from "./words.js";
 const NEAR = 0.9; // of the limit
 const SETTLED = 1000; // milliseconds without a key before the count is announced
 const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\u2800\uFFF9-\uFFFB]/gu;
-const SHAPING = /[\u200C\u200D\uFE00-\uFE0F]/; // names may contain these
+const SHAPING = /\u200C|\u200D|[\uFE00-\uFE0F]/; // names may contain these
 const AROUND = /^[\t\r\n\p{Z}]+|[\t\r\n\p{Z}]+$/gu;
 
 export function startCounting(root) {

@@ -13,7 +13,10 @@ export function startPhones(root) {
     if (!target.value.trim()) return show(target, []);
     const request = new AbortController();
     const timer = setTimeout(() => ask(target, request.signal), PAUSE);
-    pending.set(target, () => { clearTimeout(timer); request.abort(); });
+    pending.set(target, () => {
+      clearTimeout(timer);
+      request.abort();
+    });
   });
 }
 
@@ -33,12 +36,14 @@ async function ask(field, signal) {
 
 function show(field, readings, spoken = false) {
   const echo = echoOf(field);
-  echo.replaceChildren(...readings.map(({ text, read }) => {
-    const line = document.createElement("div");
-    line.textContent = text;
-    line.classList.toggle("echo-wrong", !read);
-    return line;
-  }));
+  echo.replaceChildren(
+    ...readings.map(({ text, read }) => {
+      const line = document.createElement("div");
+      line.textContent = text;
+      line.classList.toggle("echo-wrong", !read);
+      return line;
+    }),
+  );
   if (spoken && readings.length) announce(echo.textContent);
 }
 

@@ -10,7 +10,8 @@ export function startProgress(root) {
   if (!part) return;
   if ("progressRunning" in part.dataset) setTimeout(() => poll(part, 0), PAUSE);
   root.addEventListener("submit", (event) => {
-    if (event.target.matches("[data-progress-start]") && !event.defaultPrevented) setTimeout(() => poll(part, 0), PAUSE);
+    if (event.target.matches("[data-progress-start]") && !event.defaultPrevented)
+      setTimeout(() => poll(part, 0), PAUSE);
   });
 }
 

@@ -4,7 +4,9 @@ import { allowLeaving } from "./leaving.js";
 
 export function startReturning() {
   // Hide it until the new page has loaded.
-  addEventListener("pagehide", (event) => { if (event.persisted) document.body.hidden = true; });
+  addEventListener("pagehide", (event) => {
+    if (event.persisted) document.body.hidden = true;
+  });
   addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
     allowLeaving();

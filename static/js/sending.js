@@ -31,7 +31,13 @@ async function post(form, values) {
   let answer, html;
   try {
     const address = form.getAttribute("action") ?? location.pathname + location.search;
-    answer = await fetch(address, { method: "POST", body: values, headers: { "Portal-Form": "in-page" }, redirect: "error", signal: limit.signal });
+    answer = await fetch(address, {
+      method: "POST",
+      body: values,
+      headers: { "Portal-Form": "in-page" },
+      redirect: "error",
+      signal: limit.signal,
+    });
     const next = answer.headers.get("Portal-Location");
     if (next !== null) {
       allowLeaving();
@@ -86,7 +92,9 @@ function stand(form, name, page = null) {
 function showBar() {
   const bar = document.createElement("div");
   const since = performance.now();
-  const count = () => { bar.textContent = word("sendingFor", Math.floor((performance.now() - since) / 1000)); };
+  const count = () => {
+    bar.textContent = word("sendingFor", Math.floor((performance.now() - since) / 1000));
+  };
   bar.className = "sending-bar no-print";
   bar.setAttribute("aria-hidden", "true");
   count();

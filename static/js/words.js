@@ -11,5 +11,7 @@ export function announce(text) {
   const announcer = document.querySelector("[data-announcer]");
   if (!announcer) return;
   announcer.textContent = "";
-  setTimeout(() => { announcer.textContent = text; }, 50); // so that the same text is announced again
+  setTimeout(() => {
+    announcer.textContent = text;
+  }, 50); // so that the same text is announced again
 }

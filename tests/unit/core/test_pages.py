@@ -95,13 +95,6 @@ def test_every_static_file_of_the_frame_exists() -> None:
     assert [name for name in names if finders.find(name) is None] == []
 
 
-def test_every_script_that_a_script_imports_exists() -> None:
-    scripts = settings.BASE_DIR / "static/js"
-    for script in scripts.glob("*.js"):
-        for name in re.findall(r'from "\./([^"]+)"', script.read_text()):
-            assert (scripts / name).is_file(), f"{script.name} imports {name}"
-
-
 def test_every_text_used_by_a_script_is_in_the_page() -> None:
     spoken = {
         re.sub(r"[A-Z]", lambda letter: f"-{letter[0].lower()}", name)
