@@ -1,6 +1,6 @@
 # The main commands are make run and make test. They install everything that they need.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-scripts faults check bench env format lock
+.PHONY: help run test test-scripts faults check hooks bench env format lock
 
 PYTHON ?= python3
 export PORTAL_MODE ?= practice
@@ -19,6 +19,7 @@ help:
 	@echo "make faults 2,000 submissions on each database while processes are killed; compares the results"
 	@echo "make bench  run the benchmarks (ARGS=create for one); tables on the screen and in var/bench-*.md"
 	@echo "make check  format, lint, types, import contracts, templates, scripts, migrations, deployment check"
+	@echo "make hooks  install Git hooks: the quick checks before each commit, all of them before a push"
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed"; exit 1; }
@@ -67,7 +68,10 @@ faults: $(VENV)/dev.stamp
 	@PORTAL_MODE=practice $(RUN) -m tests.faults.storm $(ARGS)
 
 check: env
-	@$(RUN) -m tests.check
+	@$(RUN) -m tests.check $(ARGS)
+
+hooks: env
+	@$(VENV)/bin/pre-commit install
 
 # Uses its own practice databases in a temporary folder; the one of make run is not changed.
 bench: $(VENV)/bench.stamp

@@ -1,7 +1,11 @@
-"""``make check``: run every check, one per core; report every failure, then the total."""
+"""``make check``: run every check, one per core; report every failure, then the total.
+
+With ``--quick`` only the checks that take about a second: the hook before each commit.
+"""
 
 from __future__ import annotations
 
+import argparse
 import os
 import secrets
 import subprocess
@@ -29,21 +33,25 @@ def production_environment() -> dict[str, str]:
     }
 
 
-def templates() -> list[str]:
-    listed = subprocess.run(
-        ["git", "ls-files", "templates/*.html"], check=True, capture_output=True, text=True
-    )
-    return listed.stdout.split()
+def tracked(pattern: str = ".") -> list[str]:
+    """The files that match a pattern of Git and are committed or staged."""
+    listed = subprocess.run(["git", "ls-files", "-z", pattern], check=True, capture_output=True, text=True)
+    return [name for name in listed.stdout.split("\0") if Path(name).is_file()]
 
 
 Check = tuple[str, list[str], dict[str, str]]  # name, command, additional environment
-CHECKS: list[Check] = [
+QUICK: list[Check] = [
     ("format", [str(BIN / "ruff"), "format", "--check", "."], {}),
     ("lint", [str(BIN / "ruff"), "check", "."], {}),
     ("scripts and style sheets", [str(BIN / "node"), BIOME, "check", "--error-on-warnings"], {}),
+    ("templates", [str(BIN / "djade"), "--check", *tracked("templates/*.html")], {}),
+    ("private keys", [str(BIN / "detect-private-key"), *tracked()], {}),
+    ("large files", [str(BIN / "check-added-large-files"), "--enforce-all", "--maxkb=500", *tracked()], {}),
+]
+CHECKS: list[Check] = [
+    *QUICK,
     ("types", [str(BIN / "mypy")], {}),
     ("import contracts", [str(BIN / "lint-imports"), "--no-cache"], {}),
-    ("templates", [str(BIN / "djade"), "--check", *templates()], {}),
     ("template syntax", [sys.executable, "-m", "tests.compile_templates"], {}),
     (
         "missing migrations",
@@ -59,13 +67,16 @@ CHECKS: list[Check] = [
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="make check")
+    parser.add_argument("--quick", action="store_true", help="only the checks that take about a second")
+    checks = QUICK if parser.parse_args().quick else CHECKS
     failed: list[str] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for (name, _command, _environment), done in zip(CHECKS, pool.map(_run, CHECKS), strict=True):
+        for (name, _command, _environment), done in zip(checks, pool.map(_run, checks), strict=True):
             print(f"--- {name}", done.stdout.strip(), sep="\n", flush=True)
             if done.returncode:
                 failed.append(name)
-    print(f"--- {len(CHECKS) - len(failed)} of {len(CHECKS)} checks passed", flush=True)
+    print(f"--- {len(checks) - len(failed)} of {len(checks)} checks passed", flush=True)
     for name in failed:
         print(f"FAILED: {name}", flush=True)
     return bool(failed)
