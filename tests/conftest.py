@@ -16,6 +16,7 @@ import pytest
 # Set before Django reads it: the suite always runs in practice mode.
 os.environ["PORTAL_MODE"] = "practice"
 
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.test import Client
 from pytest_django import Settings
@@ -23,13 +24,34 @@ from requests.adapters import DEFAULT_CA_BUNDLE_PATH
 
 from apps.accounts.models import User
 from apps.cdp import transport
-from apps.core import clock
+from apps.core import clock, connections
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.audit_flush import flushes_lift_the_triggers
 from tests.support.people import make_person
 from tests.support.quick_flush import flushes_are_quick
 
+USES_THE_DATABASE = frozenset({"db", "transactional_db", "live_server", "django_db_setup"})
+
 Path("var/static").mkdir(parents=True, exist_ok=True)  # WhiteNoise warns if the folder does not exist
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL, run only the tests whose result depends on the kind of database."""
+    from django.conf import settings
+
+    if settings.DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+        return
+    chosen = [item for item in items if _depends_on_the_database(item)]
+    left_out = [item for item in items if not _depends_on_the_database(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = chosen
+
+
+def _depends_on_the_database(item: pytest.Item) -> bool:
+    if item.get_closest_marker("once") is not None:
+        return False
+    uses = USES_THE_DATABASE.intersection(getattr(item, "fixturenames", ()))
+    return bool(uses) or any(item.get_closest_marker(name) for name in ("django_db", "postgresql"))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -120,6 +142,28 @@ def _clock_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Use the process clock, which a test can set, on PostgreSQL too."""
     monkeypatch.setattr(clock, "measure_if_due", lambda database: False)
     monkeypatch.setattr(clock, "_last", None)  # set while the test database was created
+
+
+@pytest.fixture(autouse=True)
+def _transaction_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the portal treat the transaction around a test as no transaction.
+
+    Its rules about transactions apply as in production: a call to the vendor inside one is refused, an event
+    outside one is refused. Only closing the connection, which would end the transaction of the test, does
+    nothing. A test of commits, threads or lost connections uses ``django_db(transaction=True)``.
+    """
+    release = connections._release
+
+    def in_transaction(connection: BaseDatabaseWrapper) -> bool:
+        blocks: list[Any] = connection.atomic_blocks  # Django's types do not know the attribute
+        return any(not block._from_testcase for block in blocks)
+
+    def release_outside(connection: BaseDatabaseWrapper) -> None:
+        if not connection.in_atomic_block:
+            release(connection)
+
+    monkeypatch.setattr(connections, "in_transaction", in_transaction)
+    monkeypatch.setattr(connections, "_release", release_outside)
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from django.db.backends.utils import CursorWrapper
 
 from apps.audit.chain import FORMAT, GENESIS, Row, canonical_json, row_hash
 from apps.audit.events import Event, storable
-from apps.core import clock
+from apps.core import clock, connections
 
 logger = logging.getLogger("apps.audit")
 
@@ -53,7 +53,7 @@ def record(event: Event) -> int:
     After the commit, the sequence number, the hash and the action are logged: a copy that cannot be changed
     with access to the database alone.
     """
-    if not connection.in_atomic_block:
+    if not connections.in_transaction(connection):
         raise transaction.TransactionManagementError("An event is recorded in the transaction of its fact")
     with connection.cursor() as cursor:
         last_seq, last_time, last_hash, now = _lock_head_and_read_time(cursor)

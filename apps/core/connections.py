@@ -5,10 +5,19 @@ from __future__ import annotations
 from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.db import InterfaceError, OperationalError, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 # Django raises these after a lost connection: for a session that cannot be saved, and for a query in a broken
 # transaction. The first error is their cause or context.
 _FOLLOWING_ERRORS = (UpdateError, SessionInterrupted, transaction.TransactionManagementError)
+
+
+def in_transaction(connection: BaseDatabaseWrapper) -> bool:
+    """Whether the portal has opened a transaction on this connection.
+
+    The one place that answers this, so that the test suite can leave out the transaction around each test.
+    """
+    return bool(connection.in_atomic_block)
 
 
 def release_database_connections() -> None:
@@ -20,12 +29,16 @@ def release_database_connections() -> None:
     lose the transaction.
     """
     for connection in connections.all(initialized_only=True):
-        if connection.in_atomic_block:
+        if in_transaction(connection):
             raise transaction.TransactionManagementError(
                 "The database connection cannot be released inside a transaction"
             )
-        if connection.vendor != "sqlite":
-            connection.close()
+        _release(connection)
+
+
+def _release(connection: BaseDatabaseWrapper) -> None:
+    if connection.vendor != "sqlite":
+        connection.close()
 
 
 def is_database_unavailable(error: BaseException | None) -> bool:

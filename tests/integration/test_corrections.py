@@ -42,7 +42,7 @@ from tests.support.resolving import (
     vendor_down,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 NEW = "/consumers/new/"
 OTHER = "11111111-2222-4333-8444-555555555555"
@@ -284,6 +284,7 @@ def _at_once(*acts: Callable[[], None]) -> list[str]:
         return sorted(pool.map(run, acts, timeout=30))
 
 
+@pytest.mark.django_db(transaction=True)
 def test_two_concurrent_corrections_make_one(staff: User, supervisor: User) -> None:
     submission = store(staff, Outcome.CREATED, **resolved_by(supervisor))
     sol = make_person("sol", "supervisor")
@@ -296,6 +297,7 @@ def test_two_concurrent_corrections_make_one(staff: User, supervisor: User) -> N
     assert len(events("consumer.resolution_corrected")) == ends.count("done")
 
 
+@pytest.mark.django_db(transaction=True)
 def test_two_corrections_of_the_same_resolution_make_one(staff: User, supervisor: User) -> None:
     submission = store(staff, Outcome.CREATED, **resolved_by(supervisor))
     one, other = fresh(submission), fresh(submission)
@@ -306,6 +308,7 @@ def test_two_corrections_of_the_same_resolution_make_one(staff: User, supervisor
     assert PastResolution.objects.count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
 def test_one_reference_for_two_concurrent_corrections_is_used_once(staff: User, supervisor: User) -> None:
     one, other = store(staff, Outcome.UNKNOWN), store(staff, Outcome.UNKNOWN, clean(), order=FAMILY_ORDER)
     ends = _at_once(lambda: resolve(one, supervisor), lambda: resolve(other, supervisor, ref=REF.upper()))
@@ -313,6 +316,7 @@ def test_one_reference_for_two_concurrent_corrections_is_used_once(staff: User, 
     assert Submission.objects.filter(outcome=Outcome.CREATED).count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
 def test_concurrent_supervisor_and_reconciliation_resolve_once(
     unknown: Submission, supervisor: User, theirs: str
 ) -> None:

@@ -34,7 +34,7 @@ from tests.support.entries import (
 )
 from tests.support.people import events, make_person
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 NEW = "/consumers/new/"
 SUBMIT = re.compile(r'<button type="submit"([^>]*)>(.*?)</button>', re.DOTALL)

@@ -25,7 +25,7 @@ from tests.support.entries import FULL, REF, clean, creates, posted, resolved_by
 from tests.support.people import events
 from tests.support.resolving import AS_NOT_CREATED, add_elsewhere, enter, mark_created
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 NEW = "/consumers/new/"
 CHECKED = "Consumer created, but it has to be checked"

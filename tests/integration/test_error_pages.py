@@ -19,7 +19,7 @@ from apps.consumers.models import IdentityRule, Outcome
 from tests.support.entries import REF, store, text
 from tests.support.people import PASSWORD, make_person
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 FORM = "application/x-www-form-urlencoded"
 QUERY = "next=/submissions/&next=/people/"
@@ -188,6 +188,7 @@ def test_fault_during_a_database_outage_is_a_page(
     _expect_page(of_staff.get("/submissions/"), 500, "The portal has an error", lines())
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("path", ["/submissions/", "/accounts/login/", "/nowhere"])
 def test_lost_database_is_a_page(
     of_staff: Client, lines: Lines, no_database: Callable[[], None], path: str
@@ -240,6 +241,7 @@ def test_act_that_cannot_be_recorded_reports_that_nothing_was_changed(
     assert unknown.outcome == Outcome.UNKNOWN
 
 
+@pytest.mark.django_db(transaction=True)
 def test_act_committed_before_the_outage_is_not_reported_as_failed(
     visitor: Client,
     administrator: User,

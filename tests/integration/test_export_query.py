@@ -27,7 +27,7 @@ from tests.support.people import acting
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
 TIMEOUT = 10.0  # seconds
-ROWS = 20_000
+ROWS = 5_000
 postgresql_only = pytest.mark.skipif(
     connection.vendor != "postgresql",
     reason="SQLite has no server, and no lock that keeps a reader waiting",

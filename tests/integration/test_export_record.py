@@ -13,7 +13,7 @@ from apps.history.forms.export import values_of
 from apps.history.models import Export
 from tests.support.people import TESTS
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 NOTE = "Asked for by their lawyer"
 

@@ -19,7 +19,7 @@ from tests.support.entries import text
 from tests.support.people import events
 
 pytestmark = pytest.mark.django_db
-REAL = pytest.mark.django_db(transaction=True)  # real commits, for creates and several connections
+REAL = pytest.mark.django_db(transaction=True)  # real commits, for several connections
 
 PAGE = "/identity-rules/"
 TESTS = Actor.system("tests")

@@ -14,7 +14,7 @@ from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import FULL, creates, posted
 from tests.support.people import events
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 NEW = "/consumers/new/"
 IN_PAGE: dict[str, Any] = {"headers": {"Portal-Form": "in-page"}}

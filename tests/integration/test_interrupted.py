@@ -24,7 +24,7 @@ from tests.support.entries import FULL, REF, clean, creates, on_page, posted, st
 from tests.support.people import events
 from tests.support.resolving import mark_created
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 NEW = "/consumers/new/"
 LATE = "11111111-2222-4333-8444-555555555555"
@@ -105,6 +105,7 @@ def test_identical_submission_that_ended_meanwhile_does_not_block(
     assert Submission.objects.get().outcome == Outcome.CREATED
 
 
+@pytest.mark.django_db(transaction=True)
 def test_session_that_ends_during_the_call_does_not_hide_the_receipt(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

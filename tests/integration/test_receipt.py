@@ -31,7 +31,6 @@ from tests.support.entries import (
 from tests.support.people import events, make_person
 
 pytestmark = pytest.mark.django_db
-REAL = pytest.mark.django_db(transaction=True)  # real commits, for creates and several connections
 
 BASE = "http://127.0.0.1:8031"
 GUEST = "f6fadfa7-e5c1-4b62-9362-da5cc13da58a"
@@ -206,7 +205,6 @@ def test_reload_never_sends(as_staff: Client, staff: User, sandbox: SandboxServe
     assert Submission.objects.get().outcome == outcome
 
 
-@REAL
 def test_receipt_stays_without_the_vendor(as_staff: Client, sandbox: SandboxServer) -> None:
     location = as_staff.post("/consumers/new/", posted())["Location"]
     sandbox.stop()
@@ -230,7 +228,6 @@ def test_only_the_page_of_a_running_send_reloads_itself(
     assert ("updates every few seconds" in text(response)) is (outcome == Outcome.SENDING)
 
 
-@REAL
 def test_values_changed_before_sending_are_named(as_staff: Client, sandbox: SandboxServer) -> None:
     values = posted(
         clean(),

@@ -38,7 +38,7 @@ from tests.support.entries import FULL, REF, clean, creates, on_page, posted, re
 from tests.support.people import acting, events
 from tests.support.resolving import enter
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 NEW = "/consumers/new/"
 WORKER = Actor.system("worker")

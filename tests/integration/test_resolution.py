@@ -41,7 +41,7 @@ from tests.support.resolving import (
     vendor_down,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 OTHER = "11111111-2222-4333-8444-555555555555"
 COMPARE = "Compare before you mark as created"

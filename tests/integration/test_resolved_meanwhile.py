@@ -36,7 +36,7 @@ from tests.support.resolving import (
     seen,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 NOT_SAVED = "Your resolution was not saved:"
 

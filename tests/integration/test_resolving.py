@@ -29,7 +29,7 @@ from tests.support.people import acting, events, make_person
 from tests.support.resolving import AS_NOT_CREATED, mark_created, receipt
 
 pytestmark = pytest.mark.django_db
-REAL = pytest.mark.django_db(transaction=True)  # real commits, for creates and several connections
+REAL = pytest.mark.django_db(transaction=True)  # real commits, for several connections
 
 NOTE = "Marvin at Sitecore said so on the phone"
 AS_CREATED = {
@@ -112,7 +112,6 @@ def test_marked_as_created_stores_reference_reason_and_author(
     assert sandbox.sandbox.requests() == []
 
 
-@REAL
 def test_marked_as_not_created_it_can_be_corrected_and_sent_again(
     as_staff: Client, as_supervisor: Client, unknown: Submission, sandbox: SandboxServer
 ) -> None:
@@ -251,7 +250,6 @@ def test_two_concurrent_supervisors_resolve_once(supervisor: User, unknown: Subm
     assert len(events("consumer.resolved")) == 1
 
 
-@REAL
 def test_same_content_can_be_sent_after_resolving_as_not_created(
     as_staff: Client, supervisor: User, unknown: Submission, sandbox: SandboxServer
 ) -> None:

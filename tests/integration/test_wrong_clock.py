@@ -23,7 +23,6 @@ from apps.accounts.sign_in.session_store import SessionStore
 from apps.accounts.sign_in.sessions import close_expired_sessions
 from apps.audit.events import Event
 from apps.audit.models import AuditEvent
-from apps.audit.recording import record
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.reconciliation.resolution import mark_overdue_unknown
 from apps.core import clock, heartbeats, machine_clocks
@@ -33,6 +32,7 @@ from apps.core.models import Heartbeat, MachineClock
 from consumerportal import status
 from consumerportal.status import Level, Line
 from sandbox.server.sandbox_server import SandboxServer
+from tests.support.audit_logs import recorded
 from tests.support.entries import posted, store
 from tests.support.people import PASSWORD, TESTS
 
@@ -160,8 +160,8 @@ def test_known_browser_has_the_same_lifetime_on_each_machine(
 @BOTH_WAYS
 def test_events_have_the_true_time(ahead: dt.timedelta) -> None:
     with machine(ahead), transaction.atomic():
-        first = record(Event(SESSION_SIGNED_IN, TESTS))
-    second = record(Event(SESSION_SIGNED_OUT, TESTS))
+        first = recorded(Event(SESSION_SIGNED_IN, TESTS))
+    second = recorded(Event(SESSION_SIGNED_OUT, TESTS))
     assert is_now(AuditEvent.objects.get(seq=first).at)
     assert is_now(AuditEvent.objects.get(seq=second).at)
 

@@ -24,10 +24,15 @@ from tests.support.audit_flush import lift_triggers
 SIGNER = Actor.system("tests")
 
 
+def recorded(event: Event) -> int:
+    """Record one event in a transaction of its own; returns its sequence number."""
+    with transaction.atomic():
+        return record(event)
+
+
 def write(number: int) -> None:
     for turn in range(number):
-        with transaction.atomic():
-            record(Event(SUBMISSION_VIEWED, Actor(id="17", name="Anna"), order_ref=f"ord-{turn}"))
+        recorded(Event(SUBMISSION_VIEWED, Actor(id="17", name="Anna"), order_ref=f"ord-{turn}"))
 
 
 def found() -> tuple[str, int | None]:

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Expression, F
 
+from apps.core import connections
 from apps.core.export.formats import Format
 from apps.history.columns import COLUMNS
 from apps.history.selection import Selection
@@ -64,7 +65,7 @@ def write(
     ``write_bytes`` or the database raises, the statement is stopped, the error is passed on, and the file is
     incomplete. Raises ``TransactionManagementError`` inside an atomic block.
     """
-    if connection.in_atomic_block or not connection.get_autocommit():
+    if connections.in_transaction(connection):
         raise transaction.TransactionManagementError("An export is written outside of transactions")
     file = _FILES[layout.format](layout, write_bytes)
     file.begin()

@@ -13,6 +13,7 @@ from apps.audit.recording import record
 from apps.audit.triggers import missing_triggers
 from apps.core.actor import Actor
 from tests.support.audit_flush import flushes_lift_the_triggers, lift_triggers
+from tests.support.audit_logs import recorded
 
 
 @pytest.mark.django_db(transaction=True)
@@ -36,7 +37,7 @@ def test_flush_leaves_the_triggers_and_no_head(anna: Actor) -> None:
 
 @pytest.mark.django_db
 def test_triggers_are_restored_if_the_block_fails(anna: Actor) -> None:
-    record(Event(SESSION_SIGNED_IN, anna))
+    recorded(Event(SESSION_SIGNED_IN, anna))
     with suppress(ZeroDivisionError), lift_triggers(connection):
         assert len(missing_triggers(connection)) >= 3
         raise ZeroDivisionError

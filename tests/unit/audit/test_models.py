@@ -9,15 +9,15 @@ from apps.accounts.audit_events import SESSION_SIGNED_IN
 from apps.audit.chain import GENESIS, Row
 from apps.audit.events import Event
 from apps.audit.models import AppendOnlyError, AuditEvent, AuditHead
-from apps.audit.recording import record
 from apps.core.actor import Actor
+from tests.support.audit_logs import recorded
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def stored(anna: Actor) -> AuditEvent:
-    return AuditEvent.objects.get(seq=record(Event(SESSION_SIGNED_IN, anna)))
+    return AuditEvent.objects.get(seq=recorded(Event(SESSION_SIGNED_IN, anna)))
 
 
 @pytest.mark.parametrize(

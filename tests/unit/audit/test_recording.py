@@ -20,6 +20,7 @@ from apps.consumers.audit_events import (
 )
 from apps.core.actor import Actor, Origin
 from tests.support.audit_flush import lift_triggers
+from tests.support.audit_logs import recorded
 from tests.support.moments import events_at
 
 COLUMNS = ", ".join((*Row._fields, "hash"))
@@ -44,7 +45,7 @@ def test_event_is_stored_field_by_field(anna: Actor) -> None:
         person="23",
         data={"http_status": 400, "error_code": "bad_request", "duration_ms": None},
     )
-    seq = record(event)
+    seq = recorded(event)
     stored = AuditEvent.objects.get(seq=seq)
     assert (stored.action, stored.failure, stored.format) == ("consumer.rejected", True, FORMAT)
     assert (stored.actor_id, stored.actor_name, stored.actor_roles) == (
@@ -75,9 +76,9 @@ def test_row_read_from_the_database_equals_the_hashed_one(anna: Actor) -> None:
         "🜁",
     ]
     for name in names:
-        record(Event(PERSON_ADDED, Actor(id="1", name=name), data={"username": name}))
-    record(Event(CONSUMER_NOT_SENT, anna, data={"http_status": None, "duration_ms": 2**53 - 1}))
-    record(Event(SESSION_SIGNED_IN, Actor.anonymous(Origin())))
+        recorded(Event(PERSON_ADDED, Actor(id="1", name=name), data={"username": name}))
+    recorded(Event(CONSUMER_NOT_SENT, anna, data={"http_status": None, "duration_ms": 2**53 - 1}))
+    recorded(Event(SESSION_SIGNED_IN, Actor.anonymous(Origin())))
     rows = stored_rows()
     assert [row.actor_name for row, _ in rows[: len(names)]] == names
     assert [row_hash(row) for row, _ in rows] == [own_hash for _, own_hash in rows]
@@ -85,8 +86,8 @@ def test_row_read_from_the_database_equals_the_hashed_one(anna: Actor) -> None:
 
 @pytest.mark.django_db
 def test_rows_are_numbered_without_a_gap_and_linked(anna: Actor) -> None:
-    first = record(Event(SESSION_SIGNED_IN, anna))
-    numbers = [first, *(record(Event(SUBMISSION_VIEWED, anna)) for _ in range(3))]
+    first = recorded(Event(SESSION_SIGNED_IN, anna))
+    numbers = [first, *(recorded(Event(SUBMISSION_VIEWED, anna)) for _ in range(3))]
     rows = stored_rows()
     assert [row.seq for row, _ in rows] == list(range(1, len(rows) + 1))
     assert numbers == [row.seq for row, _ in rows[-4:]]
@@ -95,7 +96,7 @@ def test_rows_are_numbered_without_a_gap_and_linked(anna: Actor) -> None:
     assert (head.seq, head.time, head.hash) == (rows[-1][0].seq, rows[-1][0].time, rows[-1][1])
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db
 def test_recording_outside_a_transaction_is_refused(anna: Actor) -> None:
     with pytest.raises(transaction.TransactionManagementError):
         record(Event(SESSION_SIGNED_IN, anna))
@@ -104,11 +105,11 @@ def test_recording_outside_a_transaction_is_refused(anna: Actor) -> None:
 
 @pytest.mark.django_db
 def test_event_is_rolled_back_with_its_fact(anna: Actor) -> None:
-    before = record(Event(SESSION_SIGNED_IN, anna))
+    before = recorded(Event(SESSION_SIGNED_IN, anna))
     with transaction.atomic():
         record(Event(SUBMISSION_VIEWED, anna))
         transaction.set_rollback(True)
-    assert record(Event(SESSION_SIGNED_OUT, anna)) == before + 1
+    assert recorded(Event(SESSION_SIGNED_OUT, anna)) == before + 1
     assert [row.action for row, _ in stored_rows()][-2:] == ["session.signed_in", "session.signed_out"]
 
 
@@ -116,11 +117,11 @@ def test_event_is_rolled_back_with_its_fact(anna: Actor) -> None:
 def test_time_is_utc_in_microseconds_and_never_decreases(anna: Actor) -> None:
     noon = datetime(2031, 3, 7, 12, 0, 0, 123456, tzinfo=UTC)
     with events_at(noon):
-        first = record(Event(SESSION_SIGNED_IN, anna))
+        first = recorded(Event(SESSION_SIGNED_IN, anna))
     with events_at(noon - timedelta(hours=1)):
-        second = record(Event(SUBMISSION_VIEWED, anna))
+        second = recorded(Event(SUBMISSION_VIEWED, anna))
     with events_at(noon + timedelta(seconds=1)):
-        third = record(Event(SESSION_SIGNED_OUT, anna))
+        third = recorded(Event(SESSION_SIGNED_OUT, anna))
     times = [AuditEvent.objects.get(seq=seq).at for seq in (first, second, third)]
     assert times == [noon, noon, noon + timedelta(seconds=1)]
 
@@ -128,7 +129,7 @@ def test_time_is_utc_in_microseconds_and_never_decreases(anna: Actor) -> None:
 @pytest.mark.django_db
 def test_odd_header_or_name_does_not_prevent_an_event() -> None:
     origin = Origin(request_id="x" * 5000, peer_address="", client_address="fe80::1%a\x00b")
-    seq = record(Event(ACCESS_DENIED, Actor(id="1", name="A\x00", origin=origin)))
+    seq = recorded(Event(ACCESS_DENIED, Actor(id="1", name="A\x00", origin=origin)))
     stored = AuditEvent.objects.get(seq=seq)
     assert (stored.request_id, stored.peer_address, stored.client_address) == ("x" * 200, "", "fe80::1%a?b")
     assert stored.actor_name == "A?"
@@ -140,7 +141,7 @@ def test_anchor_is_logged_after_the_commit_without_further_data(
 ) -> None:
     caplog.set_level(logging.INFO, logger="apps.audit")
     with TestCase.captureOnCommitCallbacks(execute=True):
-        seq = record(Event(CONSUMER_CREATED, anna, order_ref="ord-1"))
+        seq = recorded(Event(CONSUMER_CREATED, anna, order_ref="ord-1"))
         assert not caplog.records
     (line,) = caplog.records
     usual = set(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
@@ -163,9 +164,9 @@ def test_no_anchor_is_logged_for_a_rolled_back_event(anna: Actor, caplog: pytest
 
 @pytest.mark.django_db
 def test_lost_head_is_restored_from_the_last_row(anna: Actor) -> None:
-    first = record(Event(SESSION_SIGNED_IN, anna))
+    first = recorded(Event(SESSION_SIGNED_IN, anna))
     AuditHead.objects.all().delete()
-    assert record(Event(SESSION_SIGNED_OUT, anna)) == first + 1
+    assert recorded(Event(SESSION_SIGNED_OUT, anna)) == first + 1
 
 
 @pytest.mark.django_db
@@ -183,7 +184,7 @@ def test_lost_head_is_restored_from_the_last_row(anna: Actor) -> None:
 )
 def test_tampered_head_stops_the_writer(anna: Actor, change: str) -> None:
     with events_at(datetime(2041, 1, 1, tzinfo=UTC)):
-        record(Event(SESSION_SIGNED_IN, anna))
+        recorded(Event(SESSION_SIGNED_IN, anna))
     count = AuditEvent.objects.count()
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE audit_head SET {change}".replace("repeat_a", f"'{'a' * 64}'"))
@@ -195,7 +196,7 @@ def test_tampered_head_stops_the_writer(anna: Actor, change: str) -> None:
 @pytest.mark.django_db
 def test_truncated_end_stops_the_writer(anna: Actor) -> None:
     for _ in range(3):
-        last = record(Event(SESSION_SIGNED_IN, anna))
+        last = recorded(Event(SESSION_SIGNED_IN, anna))
     with lift_triggers(connection), connection.cursor() as cursor:
         cursor.execute("DELETE FROM audit_event WHERE seq = %s", [last])
     with pytest.raises(DatabaseError), transaction.atomic():
@@ -207,7 +208,7 @@ def test_longest_event_fits(anna: Actor) -> None:
     actor = Actor(id="i" * 200, name="李" * 200, roles=("r" * 100,) * 10, origin=anna.origin)
     words = ["w" * 100] * 50
     reference = "é" * 200
-    seq = record(
+    seq = recorded(
         Event(
             CONSUMER_CREATE_REQUESTED,
             actor,

@@ -11,9 +11,9 @@ from django.db import IntegrityError, connection, transaction
 from apps.accounts.audit_events import SESSION_SIGNED_IN
 from apps.audit.chain import Row, row_hash
 from apps.audit.events import Event
-from apps.audit.recording import record
 from apps.audit.triggers import install_triggers, missing_triggers
 from apps.core.actor import Actor
+from tests.support.audit_logs import recorded
 from tests.unit.audit.test_recording import stored_rows
 
 pytestmark = pytest.mark.django_db
@@ -24,7 +24,7 @@ INSERT = "INSERT"
 @pytest.fixture
 def rows(anna: Actor) -> list[tuple[Row, str]]:
     for _ in range(3):
-        record(Event(SESSION_SIGNED_IN, anna))
+        recorded(Event(SESSION_SIGNED_IN, anna))
     return stored_rows()
 
 

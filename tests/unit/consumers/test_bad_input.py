@@ -32,6 +32,8 @@ from tests.support.entries import (
 )
 from tests.support.entries import text as page_text
 
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
+
 NEW = "/consumers/new/"
 FORM = "application/x-www-form-urlencoded"
 
@@ -107,7 +109,6 @@ def arrived(value: object) -> str:
     return ",".join(texts)
 
 
-@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("kind", BAD)
 def test_each_field_is_sent_exactly_or_reported_and_kept_on_the_page(
     as_staff: Client, sandbox: SandboxServer, kind: str
@@ -139,7 +140,6 @@ def test_each_field_is_sent_exactly_or_reported_and_kept_on_the_page(
     assert Submission.objects.exclude(outcome="created").count() == 0
 
 
-@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("raw", [LONE_SURROGATE, NOT_UTF_8], ids=["lone surrogate", "not UTF-8"])
 def test_invalid_bytes_are_reported_and_never_sent_as_other_text(
     as_staff: Client, sandbox: SandboxServer, raw: bytes
@@ -163,7 +163,6 @@ COUNTS = [
 ]
 
 
-@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("count", COUNTS)
 def test_missing_or_odd_count_neither_drops_nor_hides_a_row(
     as_staff: Client, sandbox: SandboxServer, count: str
@@ -186,7 +185,6 @@ def test_missing_or_odd_count_neither_drops_nor_hides_a_row(
     assert wrong == []
 
 
-@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("press", ["", "add", "remove"])
 def test_field_with_two_values_is_an_error_at_the_field(
@@ -205,7 +203,6 @@ def test_field_with_two_values_is_an_error_at_the_field(
     assert creates(sandbox) == []
 
 
-@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("field", ["emails-0-value", "identifiers-0-id"])
 def test_row_emptied_by_its_second_value_is_no_empty_row(
     as_staff: Client, sandbox: SandboxServer, field: str
@@ -216,7 +213,6 @@ def test_row_emptied_by_its_second_value_is_no_empty_row(
     assert creates(sandbox) == []
 
 
-@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("field", ["token", "emails-TOTAL_FORMS", "accepted", "entry_of", "x"])
 def test_repeated_hidden_field_is_reported_in_its_own_message(
     as_staff: Client, sandbox: SandboxServer, field: str
@@ -248,7 +244,6 @@ def crowded(*, wrong: bool) -> dict[str, str]:
     return values
 
 
-@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("wrong", [False, True], ids=["too many", "an error in each"])
 def test_twice_the_limit_of_every_list_is_reported_with_all_rows_within_two_seconds(
     as_staff: Client, sandbox: SandboxServer, *, wrong: bool
@@ -266,7 +261,6 @@ def test_twice_the_limit_of_every_list_is_reported_with_all_rows_within_two_seco
     assert seconds < 2
 
 
-@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     "more",
     [
@@ -292,7 +286,6 @@ def test_rows_beyond_twice_the_limit_are_refused_quickly_without_truncation(
 
 
 # --- Identifiers ----------------------------------------------------------------------------------
-@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("count", [0, 1, 20, 200])
 def test_as_many_identifiers_as_permitted_are_sent(
     as_staff: Client, sandbox: SandboxServer, count: int
@@ -307,7 +300,6 @@ def test_as_many_identifiers_as_permitted_are_sent(
     assert found == pairs
 
 
-@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("count", [201, 400])
 def test_more_identifiers_than_permitted_are_reported_and_every_row_stays(
     as_staff: Client, sandbox: SandboxServer, count: int
@@ -346,7 +338,6 @@ REFERENCES = [
 ]
 
 
-@pytest.mark.django_db(transaction=True)
 def test_no_odd_order_reference_reaches_the_api(as_staff: Client, sandbox: SandboxServer) -> None:
     for reference in REFERENCES:
         values = {**base(), "order_ref": reference}
@@ -392,7 +383,6 @@ def test_date_before_today_does_not_depend_on_the_servers_time_zone(
             assert "real date" in messages(posted(clean(), date_of_birth=text))["#id_date_of_birth"]
 
 
-@pytest.mark.django_db(transaction=True)
 def test_birth_in_the_year_1_is_sent_and_shown_on_the_receipt(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
@@ -406,7 +396,6 @@ def test_birth_in_the_year_1_is_sent_and_shown_on_the_receipt(
 
 
 # --- Addresses ------------------------------------------------------------------------------------
-@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("raw", ["%00", "%ED%A0%80", "%FF", "%1F", "%C2%85", "a%00b"])
 def test_invalid_text_in_an_address_is_no_portal_fault(as_staff: Client, raw: str) -> None:
     wrong = {}

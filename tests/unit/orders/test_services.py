@@ -19,7 +19,7 @@ from apps.cdp.records import Guest, Order
 from apps.core.actor import Actor
 from apps.orders import services
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 REF = "2D7de9df-45a2-45ea-872c-30e45139007d"
 ANNA = Actor(id="17", name="Anna Keller", roles=("staff",))

@@ -48,7 +48,7 @@ from tests.support.export_files import (
 )
 from tests.support.spreadsheets import decoded, from_xlsx
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 some_rows = hypothesis_settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -260,6 +260,7 @@ def test_times_have_the_zone_offset_of_their_moment(supervisor: User, zone: str,
     assert found == expected(wanted)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_database_and_python_write_the_same_bytes(supervisor: User, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a personal column Python makes the lines; otherwise PostgreSQL may."""
     hostile(supervisor)
