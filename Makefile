@@ -1,6 +1,6 @@
 # The main commands are make run and make test. They install everything that they need.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-scripts faults check hooks bench env format lock
+.PHONY: help run test test-scripts watch faults check hooks bench env format lock
 
 PYTHON ?= python3
 export PORTAL_MODE ?= practice
@@ -15,7 +15,8 @@ BIOME := node_modules/@biomejs/biome/bin/biome
 
 help:
 	@echo "make run    start the portal and its sandbox, with practice people"
-	@echo "make test   run the whole suite (ARGS=\"-k name\" for a part)"
+	@echo "make test   run the whole suite (ARGS=tests/unit/core for a part, on SQLite; with --postgresql on PostgreSQL)"
+	@echo "make watch  run a part of the suite again whenever a file changes (ARGS=tests/unit/core)"
 	@echo "make faults 2,000 submissions on each database while processes are killed; compares the results"
 	@echo "make bench  run the benchmarks (ARGS=create for one); tables on the screen and in var/bench-*.md"
 	@echo "make check  format, lint, types, import contracts, templates, scripts, migrations, deployment check"
@@ -61,6 +62,9 @@ test: $(VENV)/dev.stamp
 # The unit tests of the page's scripts alone: under a second.
 test-scripts: $(VENV)/dev.stamp
 	@$(RUN) -m tests.javascript
+
+watch: $(VENV)/dev.stamp
+	@$(VENV)/bin/ptw --runner $(RUN) . $(or $(ARGS),tests/unit)
 
 # Uses a temporary folder and its own ports. ARGS="--submissions 200 --database sqlite --seed 7" for a smaller run,
 # ARGS="--clocks-apart --database postgresql" for a second machine whose clock is 45 minutes ahead.

@@ -1,10 +1,10 @@
-"""``make test``: the whole suite, on SQLite, in a real browser and on PostgreSQL.
+"""``make test``: the whole suite, on SQLite with its coverage, in real browsers and on PostgreSQL.
 
 The runs are sequential, each with one process per core: many tests set a time limit for a fault, and more
-processes than cores would distort it. With arguments (a part of the suite) each run is one process.
+processes than cores would distort it. On a machine without a browser, LibreOffice or PostgreSQL the other
+tests run, and a line says what was skipped and how to install it. In CI this is a failure.
 
-On a machine without a browser, LibreOffice or PostgreSQL the other tests run, and a line says what was
-skipped and how to install it. In CI this is a failure.
+With arguments, only these tests run, in one process: on SQLite, or with ``--postgresql`` on PostgreSQL.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,62 +28,74 @@ from tests.support.postgresql import find_binaries, temporary_server
 
 # Tests of one xdist_group share a process. Starting more than eight costs more time than it saves.
 ON_ALL_CORES = ["-n", "auto", "--maxprocesses", "8", "--dist", "loadgroup"]
-# These tests do not depend on the kind of database.
-ONLY_ONCE = [
-    "--ignore=tests/e2e",
-    "--ignore=tests/contract",
-    "--ignore=tests/unit/cdp",
-    "--ignore=tests/unit/sandbox",
-]
-NOTHING_CHOSEN = 5  # pytest's exit code if the arguments select no test
+POSTGRESQL = "--postgresql"
+BROWSER_TESTS = "tests/e2e"
+# Slipcover is a pytest plugin and imported before pytest can rewrite its assertions; it has none.
+MEASURED = ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
+COVERAGE = [sys.executable, "-m", "slipcover", "--dont-wrap-pytest", "-m", "pytest", *MEASURED]
+PYTEST = [sys.executable, "-m", "pytest"]
 ENOUGH_MEMORY = 256 * 1024 * 1024  # bytes
 
 
 def main() -> int:
     arguments = sys.argv[1:]
-    browser, binaries = find_chromium(), find_binaries()
-    left_out: list[str] = []
-    if browser is None:
-        left_out.append("the browser tests (Debian: apt-get install chromium)")
-    elif find_firefox() is None:
-        left_out.append("the browser tests in Firefox (Debian: apt-get install firefox-esr)")
-    if find_office() is None:
-        left_out.append(f"the files opened by {OFFICE}")
-    if binaries is None:
-        left_out.append("the run on PostgreSQL (Debian: apt-get install postgresql)")
-    results: list[int] = []
     # All processes of a run need the same tests in the same order, including parameters from a set.
     seed = os.environ.get("PYTHONHASHSEED") or str(secrets.randbelow(2**32))
-    print(f"--- PYTHONHASHSEED={seed}", flush=True)
     with _quick_files() as files:
         environment = {**files, "PYTHONHASHSEED": seed}
         if arguments:
-            without_browser = ["-m", "not e2e"] if browser is None else []
-            results.append(_run("SQLite", [*arguments, *without_browser], environment))
-        else:
-            print("--- The unit tests of the page's scripts", flush=True)
-            results.append(run_script_tests())
-            results.append(_run("SQLite", [*ON_ALL_CORES, "--ignore=tests/e2e"], environment))
-            if browser is not None:
-                results.append(_run("SQLite, in a browser", [*ON_ALL_CORES, "tests/e2e"], environment))
-        if binaries is not None:
-            with temporary_server(binaries) as url:
-                chosen = [*(arguments or ON_ALL_CORES), *ONLY_ONCE]
-                results.append(_run("PostgreSQL", chosen, {**environment, "DATABASE_URL": url}))
+            return _run_chosen(arguments, environment)
+        print(f"--- PYTHONHASHSEED={seed}", flush=True)
+        return _run_all(environment)
+
+
+def _run_chosen(arguments: list[str], environment: dict[str, str]) -> int:
+    if POSTGRESQL not in arguments:
+        return _run("SQLite", [*PYTEST, *arguments], environment)
+    binaries = find_binaries()
+    if binaries is None:
+        print("There is no PostgreSQL (Debian: apt-get install postgresql)", flush=True)
+        return 1
+    chosen = [argument for argument in arguments if argument != POSTGRESQL]
+    with temporary_server(binaries) as url:
+        return _run("PostgreSQL", [*PYTEST, *chosen], {**environment, "DATABASE_URL": url})
+
+
+def _run_all(environment: dict[str, str]) -> int:
+    without_browser = [*ON_ALL_CORES, f"--ignore={BROWSER_TESTS}"]
+    left_out: list[str] = []
+    print("--- The unit tests of the page's scripts", flush=True)
+    results = [run_script_tests()]
+    results.append(_run("SQLite", [*COVERAGE, *without_browser], environment))
+    if find_office() is None:
+        left_out.append(f"the files opened by {OFFICE}")
+    if find_chromium() is None:
+        left_out.append("the browser tests (Debian: apt-get install chromium)")
+    else:
+        results.append(_run("SQLite, in browsers", [*PYTEST, *ON_ALL_CORES, BROWSER_TESTS], environment))
+        if find_firefox() is None:
+            left_out.append("the browser tests in Firefox (Debian: apt-get install firefox-esr)")
+    binaries = find_binaries()
+    if binaries is None:
+        left_out.append("the run on PostgreSQL (Debian: apt-get install postgresql)")
+    else:
+        with temporary_server(binaries) as url:
+            environment = {**environment, "DATABASE_URL": url}
+            results.append(_run("PostgreSQL", [*PYTEST, *without_browser], environment))
     for what in left_out:
         print(f"Left out: {what}", flush=True)
     if left_out and os.environ.get("CI"):
         print("In CI nothing may be left out.", flush=True)
         return 1
-    if arguments and any(result != NOTHING_CHOSEN for result in results):
-        results = [result for result in results if result != NOTHING_CHOSEN]
     return max(results)
 
 
-def _run(where: str, chosen: list[str], environment: dict[str, str]) -> int:
+def _run(where: str, command: Sequence[str], environment: dict[str, str]) -> int:
     print(f"--- The suite on {where}", flush=True)
-    command = [sys.executable, "-m", "pytest", *chosen]
-    return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode
+    began = time.monotonic()
+    result = subprocess.run(command, env={**os.environ, **environment}, check=False).returncode
+    print(f"--- {where}: {time.monotonic() - began:.0f} s", flush=True)
+    return result
 
 
 @contextmanager
