@@ -252,6 +252,7 @@ def test_concurrent_submissions_do_not_both_take_one_reference(
     assert len(events("consumer.resolved")) == 1
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite allows no write during the conclusion")
 def test_twin_whose_answer_arrives_between_the_two_queries_retains_its_consumer(
     as_staff: Client, staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
@@ -483,6 +484,7 @@ def test_check_of_a_lost_process_is_due_again_after_its_lease(
     assert fresh(submission).outcome == Outcome.CREATED
 
 
+@pytest.mark.django_db(transaction=True)
 def test_no_database_connection_is_held_while_the_order_is_read(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

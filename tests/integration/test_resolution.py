@@ -423,6 +423,7 @@ def test_read_again_repeats_the_reading(
     assert "Sent and read" in text(again)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_no_database_connection_is_held_while_the_consumer_is_read(
     as_supervisor: Client, unknown: Submission, theirs: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

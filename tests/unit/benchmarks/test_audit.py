@@ -24,7 +24,7 @@ def test_benchmark_rows_are_one_deterministic_chain() -> None:
     assert rows == [*audit_rows.rows(300)]
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_filled_log_verifies_and_can_be_continued() -> None:
     indexes = set(connection.introspection.get_constraints(connection.cursor(), "audit_event"))
     audit_rows.fill(1200)

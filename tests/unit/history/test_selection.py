@@ -15,7 +15,7 @@ from tests.support.filled_database import fill
 ROWS = 3_000
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite expects nothing of a reference")
 def test_planner_treats_a_reference_as_rare() -> None:
     """If it expected many rows, it would read the list from its newest row until it has a page."""

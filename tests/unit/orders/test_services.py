@@ -113,6 +113,7 @@ def test_failed_search_is_recorded_by_its_code(client: MagicMock) -> None:
     assert _data(_event()) == {"kind": "order", "by": ["order_number"], "result": "total_timeout"}
 
 
+@pytest.mark.django_db(transaction=True)
 def test_no_database_connection_is_held_during_the_call(client: MagicMock) -> None:
     AuditEvent.objects.count()
     assert connection.connection is not None
