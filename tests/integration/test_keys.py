@@ -253,6 +253,7 @@ def test_command_reports_a_lost_database_itself(monkeypatch: pytest.MonkeyPatch)
     key_fingerprints.require_accepted_keys()
 
 
+@pytest.mark.once
 def test_gunicorn_does_not_start_with_a_foreign_key(tmp_path: Path) -> None:
     """With a real gunicorn: exit code, only the message, no traceback."""
     environment = {

@@ -25,6 +25,8 @@ from tests.support.addresses import ADDRESSES, METHODS, Address
 from tests.support.export_rows import prepared
 from tests.support.people import TESTS, acting, make_person
 
+pytestmark = pytest.mark.once
+
 # Without signing in. Each has its reason.
 PUBLIC = {
     "healthz": "machines ask whether the process answers",

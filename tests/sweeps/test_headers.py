@@ -24,6 +24,8 @@ from tests.support.source import ROOT
 from tests.sweeps.test_addresses import _values
 from tests.sweeps.test_production_start import COMPLETE
 
+pytestmark = pytest.mark.once
+
 POLICY = {
     "default-src 'none'",
     "script-src 'self'",

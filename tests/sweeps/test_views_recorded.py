@@ -30,6 +30,8 @@ from tests.support.entries import FULL, store
 from tests.support.export_rows import prepared
 from tests.support.people import TESTS, acting, make_person
 
+pytestmark = pytest.mark.once
+
 SEEN = {"submission.viewed", "submissions.listed", "vendor_record.viewed"}
 """The events that record a view of personal data."""
 
