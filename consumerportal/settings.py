@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,8 @@ startup.check_positive("WEB_BODY_SECONDS", WEB_BODY_SECONDS)
 startup.raise_problems()
 
 DEBUG = False  # in every mode: a debug page shows request bodies
-VERSION = "0.1.0"
+# From the project's metadata. The portal runs from its folder and is not installed as a package.
+VERSION: str = tomllib.loads((BASE_DIR / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 
 # --- The form -------------------------------------------------------------------------------------
 PHONE_REGION: str = env.str("PHONE_REGION", default="IE")
@@ -283,7 +285,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_USER_MODEL_EMAIL_FIELD = None  # the portal stores no e-mail addresses of its users
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = False
-# The portal has its own sign-in limits (accounts/sign_in_limits.py): allauth's store unkeyed digests of user
+# The portal has its own sign-in limits (accounts/sign_in/limits.py): allauth's store unkeyed digests of user
 # names.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}
 SIGN_IN_ADDRESS_FAILURES: int = env.int("SIGN_IN_ADDRESS_FAILURES", default=20)  # per minute
