@@ -13,7 +13,7 @@ from django_countries import countries
 from pytest_django import Settings
 
 from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
-from apps.cdp.fields import NAMES
+from apps.cdp.fields import NAMES, VENDOR_NAMES
 from apps.consumers import value_lists
 from apps.consumers.demonyms import DEMONYMS
 from apps.consumers.fields import FIELD_LABELS
@@ -37,6 +37,7 @@ from tests.support.entries import FULL, clean, identifier_rows, messages, posted
 def test_every_field_of_the_vendors_page_is_sent_as_entered() -> None:
     consumer = sent(posted(FULL))
     assert consumer == FULL
+    assert {*consumer.to_json()} == {*VENDOR_NAMES.values()}
     assert consumer.to_json() == {
         "title": "Dr",
         "firstName": "Aoife Zaphodina",
@@ -53,6 +54,10 @@ def test_every_field_of_the_vendors_page_is_sent_as_entered() -> None:
             {"provider": "LoyaltyProgramme", "id": "LP-42-Zaphod"},
         ],
     }
+
+
+def test_every_field_is_filled_in_from_an_earlier_submission() -> None:
+    assert sent(values_of(SAMPLE_ORDER, FULL)) == FULL
 
 
 def test_empty_fields_are_not_in_the_json() -> None:
