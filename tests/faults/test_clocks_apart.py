@@ -15,12 +15,12 @@ import psycopg
 import pytest
 from django.db import connection
 
-from tests.faults.wrong_clock import clock_ahead, needs_library
 from tests.support.deployed import Person, Place, Portal, place, portal, wait_until
 from tests.support.entries import posted
 from tests.support.http_browser import Browser
 from tests.support.processes import BIN, ROOT, free_port
 from tests.support.unique_entries import consumer
+from tests.support.wrong_clock import clock_ahead, needs_library
 
 pytestmark = [
     pytest.mark.postgresql,
