@@ -1,6 +1,6 @@
 # The main commands are make run and make test. They install everything that they need.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-scripts watch faults check hooks bench env format lock
+.PHONY: help run test test-scripts watch faults check hooks bench pictures env format lock
 
 PYTHON ?= python3
 export PORTAL_MODE ?= practice
@@ -21,6 +21,7 @@ help:
 	@echo "make bench  run the benchmarks (ARGS=create for one); tables on the screen and in var/bench-*.md"
 	@echo "make check  format, lint, types, import contracts, templates, scripts, migrations, deployment check"
 	@echo "make hooks  install Git hooks: the quick checks before each commit, all of them before a push"
+	@echo "make pictures  take the pictures in the documents again"
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed"; exit 1; }
@@ -76,6 +77,10 @@ check: env
 
 hooks: env
 	@$(VENV)/bin/pre-commit install
+
+# Uses a temporary folder and its own ports, and needs Chromium. Writes docs/images.
+pictures: $(VENV)/dev.stamp
+	@PORTAL_MODE=practice $(RUN) -m tests.pictures
 
 # Uses its own practice databases in a temporary folder; the one of make run is not changed.
 bench: $(VENV)/bench.stamp
