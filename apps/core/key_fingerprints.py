@@ -27,7 +27,7 @@ from apps.core.models import KeyFingerprint
 logger = structlog.get_logger(__name__)
 
 LABEL = "consumer portal key fingerprint"
-HINT = 'To accept a new key, use manage.py register_keys (README.md, "Keys").'
+HINT = 'To accept a new key, use manage.py register_keys (docs/operating.md, "Keys").'
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.PRACTICE_MODE:
-            raise CommandError("This is not practice mode. Production is set up as the README describes.")
+            raise CommandError(
+                "This is not practice mode. docs/operating.md describes the set-up of production."
+            )
         old = set_aside_if_outdated()
         if old is not None:
             self.stdout.write(

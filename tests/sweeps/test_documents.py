@@ -1,0 +1,120 @@
+"""The documents name only files, functions, commands and pictures that exist, and their links resolve."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from django.core.management import get_commands
+
+from tests.pictures import PICTURES
+from tests.support.source import APPS, ROOT, modules, relative, tree_of
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
+# Decisions and the changelog also describe files of the past.
+PRESENT = [path for path in DOCUMENTS if path.name not in ("decisions.md", "CHANGELOG.md")]
+ENDINGS = "py|md|toml|html|css|js|yaml|example|png"
+PATH = re.compile(rf"`((?:[\w.-]+/)+(?:[\w.-]+\.(?:{ENDINGS}))?|[\w-]*\.?[\w-]+\.(?:{ENDINGS}))`")
+# A path followed by a name in it, such as `apps/core/clock.py` `now`; of a class also `Attempt.before_write`.
+NAMED = re.compile(r"`([\w./-]+\.py)`\s+`([\w.]+)`")
+LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
+TARGET = re.compile(r"\bmake ([a-z]+)")
+# Made by commands or operators, or inside a proof.
+ABSENT = re.compile(r"var/|\.venv|portal-\w+\.|checkpoints\.jsonl|audit-proof|verify_audit_log\.py|ca\.pem")
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def _spans(text: str) -> str:
+    """The text outside code blocks, whose lines are commands and drawings."""
+    return re.sub(r"(?ms)^ *```.*?^ *```", "", text)
+
+
+def _exists(path: str, document: Path) -> bool:
+    """Whether a path exists. A name alone, such as ``views/``, may be anywhere in the apps."""
+    name = path.rstrip("/")
+    return any((place / name).exists() for place in (ROOT, document.parent)) or (
+        "/" not in name and any(APPS.rglob(name))
+    )
+
+
+def _names_in(path: Path) -> set[str]:
+    """The functions, classes, methods and assigned names of a module."""
+    names = set()
+    for node in tree_of(path).body:
+        match node:
+            case ast.FunctionDef(name=name):
+                names.add(name)
+            case ast.ClassDef(name=name, body=body):
+                names |= {
+                    name,
+                    *(f"{name}.{part.name}" for part in body if isinstance(part, ast.FunctionDef)),
+                }
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                names.add(name)
+    return names
+
+
+def _anchors(text: str) -> set[str]:
+    """The anchors of the headings, as GitHub makes them."""
+    headings = re.findall(r"(?m)^#+ (.+)$", text)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", PRESENT, ids=relative)
+def test_each_named_file_and_folder_exists(document: Path) -> None:
+    named = {path for path in PATH.findall(_spans(_text(document))) if not ABSENT.match(path)}
+    assert {path for path in named if not _exists(path, document)} == set()
+
+
+def test_each_function_in_the_architecture_exists() -> None:
+    named = NAMED.findall(_text(ROOT / "docs/architecture.md"))
+    assert len(named) > 20
+    assert [(path, name) for path, name in named if name not in _names_in(ROOT / path)] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=relative)
+def test_each_link_resolves(document: Path) -> None:
+    broken = []
+    for link in ("".join(pair) for pair in LINK.findall(_spans(_text(document)))):
+        if link.startswith("https://"):
+            continue
+        name, _, anchor = link.partition("#")
+        target = document.parent / name if name else document
+        if not target.exists() or (anchor and anchor not in _anchors(_text(target))):
+            broken.append(link)
+    assert broken == []
+
+
+@pytest.mark.parametrize("document", PRESENT, ids=relative)
+def test_each_make_command_exists(document: Path) -> None:
+    targets = set(re.findall(r"(?m)^([a-z]+):", _text(ROOT / "Makefile")))
+    commands = "".join(re.findall(r"`[^`]+`|(?ms:^ *```.*?^ *```)", _text(document)))
+    assert {*TARGET.findall(commands)} - targets == set()
+
+
+def test_each_command_of_the_portal_is_documented() -> None:
+    ours = {name for name, app in get_commands().items() if app.startswith(("apps.", "consumerportal"))}
+    assert {name for name in ours if f"`{name}`" not in _text(ROOT / "docs/operating.md")} == set()
+
+
+def test_each_picture_is_taken_by_the_command_and_shown() -> None:
+    taken = {f"{picture.name}.png" for picture in PICTURES}
+    stored = {path.name for path in (ROOT / "docs/images").iterdir()}
+    shown = {
+        Path("".join(pair)).name
+        for document in DOCUMENTS
+        for pair in LINK.findall(_text(document))
+        if "".join(pair).endswith((".png", ".svg", ".jpg"))
+    }
+    assert taken == stored == shown
+
+
+def test_version_is_written_only_in_the_projects_metadata() -> None:
+    [version] = re.findall(r'(?m)^version = "(.+)"$', _text(ROOT / "pyproject.toml"))
+    places = [*modules(APPS), *modules(ROOT / "consumerportal"), *(ROOT / "templates").rglob("*.html")]
+    assert [relative(path) for path in places if version in _text(path)] == []
