@@ -20,7 +20,7 @@ PATH = re.compile(rf"`((?:[\w.-]+/)+(?:[\w.-]+\.(?:{ENDINGS}))?|[\w-]*\.?[\w-]+\
 # A path followed by a name in it, such as `apps/core/clock.py` `now`; of a class also `Attempt.before_write`.
 NAMED = re.compile(r"`([\w./-]+\.py)`\s+`([\w.]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
-TARGET = re.compile(r"\bmake ([a-z]+)")
+TARGET = re.compile(r"\bmake ([a-z-]+)")
 # Made by commands or operators, or inside a proof.
 ABSENT = re.compile(r"var/|\.venv|portal-\w+\.|checkpoints\.jsonl|audit-proof|verify_audit_log\.py|ca\.pem")
 
@@ -92,7 +92,7 @@ def test_each_link_resolves(document: Path) -> None:
 
 @pytest.mark.parametrize("document", PRESENT, ids=relative)
 def test_each_make_command_exists(document: Path) -> None:
-    targets = set(re.findall(r"(?m)^([a-z]+):", _text(ROOT / "Makefile")))
+    targets = set(re.findall(r"(?m)^([a-z-]+):", _text(ROOT / "Makefile")))
     commands = "".join(re.findall(r"`[^`]+`|(?ms:^ *```.*?^ *```)", _text(document)))
     assert {*TARGET.findall(commands)} - targets == set()
 
