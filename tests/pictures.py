@@ -1,8 +1,8 @@
 """``make pictures``: take the pictures in ``docs/images`` from a practice portal with made-up data.
 
 The processes run on a clock that this module sets, and whatever differs from run to run (references, ports,
-durations) is replaced in the page before the picture is taken. On one machine two runs write the same bytes;
-another machine may have other fonts.
+durations) is replaced in the page before the picture is taken. On one machine runs normally write the same
+bytes; another machine may have other fonts.
 """
 
 from __future__ import annotations
