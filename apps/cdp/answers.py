@@ -99,8 +99,7 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, int | Decimal):
             return None
         number = Decimal(value)
-        readable_size = number.is_finite() and number.adjusted() < 18 and len(number.as_tuple().digits) < 40
-        return number if readable_size and number.adjusted() > -18 else None
+        return number if abs(number.adjusted()) < 18 and len(number.as_tuple().digits) < 40 else None
 
     def objects(self, name: str) -> Iterator[Fields]:
         """The objects of a list; other items are skipped."""
@@ -140,7 +139,7 @@ def storable_text(value: object) -> str:
 def date_part(text: str) -> dt.date | None:
     """The date of an ISO 8601 text as written, because a conversion of the zone could shift a birthday."""
     try:
-        return dt.date.fromisoformat(re.split(r"[Tt ]", text.strip(), maxsplit=1)[0])
+        return dt.date.fromisoformat(re.split(r"[Tt ]", text.strip())[0])
     except ValueError:
         return None
 
@@ -159,20 +158,15 @@ def moment(text: str) -> dt.datetime | None:
 def ref_from_href(href: str) -> str:
     """The reference in the last path segment of a link, or "" if that does not look like a reference."""
     try:
-        last = urlsplit(href).path.rstrip("/").rsplit("/", 1)[-1]
+        last = urlsplit(href).path.rstrip("/").rpartition("/")[2]
     except ValueError:
         return ""
     plausible = _PLAUSIBLE_REFERENCE.fullmatch(last) and last.lower() not in _COLLECTIONS
     return last if plausible else ""
 
 
-def vendor_message(payload: object) -> str:
-    """The `message` of an error body, shortened. It may quote the request, which is personal data."""
-    if not isinstance(payload, dict):
-        return ""
-    text = Fields(payload).value("message")
-    if not isinstance(text, str):
-        return ""
+def storable_message(text: str) -> str:
+    """The start of a vendor's message without control characters and surrogates."""
     return "".join(
         char for char in text[:MAX_MESSAGE_LENGTH] if unicodedata.category(char) not in {"Cc", "Cs"}
     )

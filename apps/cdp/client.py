@@ -101,7 +101,7 @@ class CdpClient:
         try:
             return ListedRefs(tuple(item.ref for item in reader), is_whole=reader.is_whole)
         except CdpTimeout as error:
-            if not reader.pages or (error.code != ErrorCode.TOTAL_TIMEOUT and time.monotonic() < end):
+            if not reader.has_read_page or (error.code != ErrorCode.TOTAL_TIMEOUT and time.monotonic() < end):
                 raise
         raise CdpListUnfinished
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 from urllib.parse import quote, urlencode
 
-from apps.cdp.answers import parse_json, vendor_message
+from apps.cdp.answers import parse_json
 from apps.cdp.attempt import Attempt, Clock, Limits, TooLateError, utc_now
 from apps.cdp.errors import (
     CdpConnectionLost,
@@ -27,7 +27,7 @@ from apps.cdp.errors import (
     ErrorCode,
 )
 from apps.cdp.links import Path
-from apps.cdp.refusals import error_of_answer, is_vendors_error
+from apps.cdp.refusals import error_of_answer, message_of_vendors_error
 from apps.cdp.slots import Slots
 from apps.cdp.transport import RawAnswer, Transport
 
@@ -103,7 +103,7 @@ class Exchange:
         if deadline.tzinfo is None:
             raise ValueError("a deadline needs a time zone")
         attempt = Attempt(self.limits, deadline=deadline, clock=self.clock)
-        sent = json.dumps(body, allow_nan=False).encode("ascii")
+        sent = json.dumps(body).encode()
         with self.slot():
             return self._send_once("POST", path, attempt, parse, target=path.filled, body=sent)
 
@@ -183,12 +183,7 @@ class Exchange:
             raise CdpTimeout(ErrorCode.TOTAL_TIMEOUT, http_status=raw.status)
         if unreadable is not None and is_success:
             raise type(unreadable)(unreadable.code, http_status=raw.status)
-        raise error_of_answer(
-            raw.status,
-            payload,
-            message=vendor_message(payload),
-            retry_after=self._retry_after(raw.retry_after),
-        )
+        raise error_of_answer(raw.status, payload, retry_after=self._retry_after(raw.retry_after))
 
     def _payload(self, body: bytes) -> object:
         """The JSON value of a body, with our credentials masked. Raises `CdpMalformedAnswer`."""
@@ -201,16 +196,18 @@ class Exchange:
 
     def _report_health(self, raw: RawAnswer, payload: object) -> None:
         """Report an answer that is certainly the vendor's own, not from a proxy, a firewall or a cache."""
-        is_vendors = isinstance(payload, dict) if raw.status < 300 else is_vendors_error(raw.status, payload)
+        is_vendors = (
+            isinstance(payload, dict)
+            if raw.status < 300
+            else message_of_vendors_error(raw.status, payload) is not None
+        )
         if is_vendors and not raw.from_cache:
             self.report_health(AnswerHealth(raw.status, self._clock_ahead(raw.date)))
 
     def _clock_ahead(self, header: str) -> float | None:
         """Seconds by which our clock is ahead of a Date header (RFC 9110, 6.6.1); None if it is invalid."""
         try:
-            moment = email.utils.parsedate_to_datetime(header)
-            zoned = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-            return (self.clock() - zoned).total_seconds()
+            return (self.clock() - _http_date(header)).total_seconds()
         except (ValueError, OverflowError):
             return None
 
@@ -224,12 +221,16 @@ class Exchange:
             if header.isascii() and header.isdigit():
                 seconds = float(header)
             else:
-                moment = email.utils.parsedate_to_datetime(header)
-                zoned = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-                seconds = max((zoned - self.clock()).total_seconds(), 0.0)
+                seconds = max((_http_date(header) - self.clock()).total_seconds(), 0.0)
         except (ValueError, OverflowError):
             return None
         return seconds if seconds <= MAX_RETRY_AFTER else None
+
+
+def _http_date(header: str) -> dt.datetime:
+    """The moment of a date in a header. Raises `ValueError` or `OverflowError` if it is invalid."""
+    moment = email.utils.parsedate_to_datetime(header)
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)  # the zone -0000 is UTC (RFC 5322, 3.3)
 
 
 def _is_retryable(error: CdpError) -> bool:

@@ -77,7 +77,7 @@ class CollectionReader:
         self._seen: set[str] = set()
         self._is_doubtful = False
         self._has_ended = False
-        self.pages = 0  # number of pages read
+        self.has_read_page = False
 
     @property
     def is_whole(self) -> bool:
@@ -95,7 +95,7 @@ class CollectionReader:
         asked: list[dict[str, str]] = []
         for _ in range(PAGE_LIMIT):
             page, from_cache = self._fetch(ask)
-            self.pages += 1
+            self.has_read_page = True
             asked.append(ask)
             self._is_doubtful |= from_cache
             new = list(self._new_entries(page, ask.get("offset", "0")))

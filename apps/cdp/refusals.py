@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from apps.cdp.answers import Fields, field_in_message
+from apps.cdp.answers import Fields, field_in_message, storable_message
 from apps.cdp.errors import (
     CdpError,
     CdpInvalid,
@@ -46,19 +46,21 @@ EXCEPTIONS: dict[int, str] = {
 }
 
 
-def is_vendors_error(status: int, payload: object) -> bool:
-    """Whether a body is the vendor's error body: an object whose `code` is the status and `message` a text.
+def message_of_vendors_error(status: int, payload: object) -> str | None:
+    """The message of the vendor's error body, to be stored; None if a body is not the vendor's.
 
-    `status` in the body may be absent, the number (also as text), the value in `EXCEPTIONS`, or the standard
-    name of the status.
+    The vendor's is an object whose `code` is the status and `message` a text. `status` in the body may be
+    absent, the number (also as text), the value in `EXCEPTIONS`, or the standard name of the status. The
+    message may quote the request, which is personal data.
     """
     if not isinstance(payload, dict):
-        return False
+        return None
     fields = Fields(payload)
     code, message, stated = fields.value("code"), fields.value("message"), fields.value("status")
     if type(code) is not int or code != status or not isinstance(message, str):
-        return False
-    return stated is None or (type(stated) in (int, str) and stated in _names(status))
+        return None
+    is_stated = stated is None or (type(stated) in (int, str) and stated in _names(status))
+    return storable_message(message) if is_stated else None
 
 
 def _names(status: int) -> tuple[int | str, ...]:
@@ -66,28 +68,25 @@ def _names(status: int) -> tuple[int | str, ...]:
     return (status, str(status), *filter(None, (EXCEPTIONS.get(status), standard)))
 
 
-def error_of_answer(
-    status: int, payload: object, *, message: str = "", retry_after: float | None = None
-) -> CdpError:
+def error_of_answer(status: int, payload: object, *, retry_after: float | None) -> CdpError:
     """The error for an answer with a status other than 200 and 201. In doubt, its outcome is unknown.
 
-    `message`: the vendor's message, with credentials masked. It is discarded if the body is not the vendor's.
+    `payload`: the body with credentials masked. `retry_after`: seconds.
     """
-    recognised = is_vendors_error(status, payload)
+    message = message_of_vendors_error(status, payload)
     kind: type[CdpError]
-    if status in REFUSALS and recognised:
+    if status in REFUSALS and message is not None:
         kind, code = REFUSALS[status]
     elif status in REFUSALS:
         kind, code = CdpUnrecognisedRefusal, CdpUnrecognisedRefusal.default_code
     else:
         kind, code = (CdpServerFault if status >= 500 else CdpUnexpected), http_code(status)
-    message = message if recognised else ""
     return kind(
         code,
         http_status=status,
         field=field_in_message(message, frozenset(NAME_OF_VENDOR_NAME))
-        if issubclass(kind, CdpInvalid)
+        if message and issubclass(kind, CdpInvalid)
         else "",
-        vendor_message=message,
+        vendor_message=message or "",
         retry_after=retry_after,
     )

@@ -10,12 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.cdp.answers import date_part, field_in_message, moment, parse_json, ref_from_href, vendor_message
+from apps.cdp.answers import (
+    MAX_LINK_LENGTH,
+    Fields,
+    date_part,
+    field_in_message,
+    moment,
+    parse_json,
+    ref_from_href,
+)
 from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
 from apps.cdp.errors import CdpMalformedAnswer
 from apps.cdp.fields import NAME_OF_VENDOR_NAME
 from apps.cdp.paging import Page
 from apps.cdp.records import Guest, Order
+from apps.cdp.refusals import message_of_vendors_error
 
 BIRTHDAY = dt.date(1985, 12, 24)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -68,8 +77,11 @@ def test_unreadable_date_is_none(written: str) -> None:
         ("2024-05-06T09:08:09+02:00", dt.datetime(2024, 5, 6, 7, 8, 9, tzinfo=dt.UTC)),
         ("2024-05-06T07:08:09", dt.datetime(2024, 5, 6, 7, 8, 9, tzinfo=dt.UTC)),
         ("2024-05-06", dt.datetime(2024, 5, 6, tzinfo=dt.UTC)),
+        ("0002-01-01T00:00:00Z", dt.datetime(2, 1, 1, tzinfo=dt.UTC)),
+        ("0001-12-31T23:59:59Z", None),
         ("0001-01-01T00:00:00+14:00", None),
-        ("9999-12-31T23:59:59Z", None),
+        ("9998-12-31T23:59:59Z", dt.datetime(9998, 12, 31, 23, 59, 59, tzinfo=dt.UTC)),
+        ("9999-01-01T00:00:00Z", None),
         ("yesterday", None),
         ("", None),
     ],
@@ -86,7 +98,7 @@ def test_moment_is_read_in_utc(written: str, read: dt.datetime | None) -> None:
             "f7aabbca-1c1b-4fc2-be72-3e16294a4f03",
         ),
         ("https://h/v2.1/guests/F7AA?expand=true#x", "F7AA"),
-        ("https://h/v2.1/guests/F7AA/", "F7AA"),
+        ("https://h/v2.1/guests/F7XX/", "F7XX"),
         ("https://h/v2.1/guests?email=a", ""),
         ("https://h/v2.1/orderConsumers", ""),
         ("https://h/v2.1/guests/..", ""),
@@ -107,8 +119,13 @@ def test_numbers_preserve_their_digits_and_huge_ones_are_dropped() -> None:
     assert price(b"100.10") == Decimal("100.10")
     assert price(b"0") == 0
     assert price(b"-3") == -3
-    for monster in (b"1e400000", b"1e-400000", b'"12"', b"true", b"null", b"1" + b"0" * 100):
+    assert price(b"9" * 18) == 10**18 - 1
+    assert price(b"1e-17") == Decimal("1e-17")
+    assert price(b"0." + b"3" * 39) == Decimal("0." + "3" * 39)
+    for monster in (b"1" + b"0" * 18, b"1e-18", b"0." + b"3" * 40, b"1e400000", b"1e-400000"):
         assert price(monster) is None
+    for not_a_number in (b'"12"', b"true", b"null"):
+        assert price(not_a_number) is None
 
 
 def test_byte_order_mark_is_ignored() -> None:
@@ -147,6 +164,22 @@ def test_unreadable_optional_values_become_empty() -> None:
     )
 
 
+@pytest.mark.parametrize("text", ["nul\0", "first\ud800", "last\udfff"])
+def test_text_that_cannot_be_stored_is_empty(text: str) -> None:
+    assert Fields({"name": text}).text("name") == ""
+
+
+def test_link_is_printable_and_of_limited_length() -> None:
+    longest = "https://h/".ljust(MAX_LINK_LENGTH, "x")
+    assert Fields({"href": longest}).href() == longest
+    for odd in (longest + "x", "https://h/a b", "https://h/a\nb", "https://h/\u202e"):
+        assert Fields({"href": odd}).href() == ""
+
+
+def test_longest_reference_is_read() -> None:
+    assert Fields({"ref": "x" * 200}).ref() == "x" * 200
+
+
 def test_names_are_read_in_either_case() -> None:
     consumer = OrderConsumer.from_json(
         {"Ref": "a", "FIRSTNAME": "Jane", "Guest": {"HREF": "https://h/guests/g"}}
@@ -161,7 +194,7 @@ def test_no_json_crashes_a_reader(data: object) -> None:
     for read in (OrderConsumer.from_json, Order.from_json, Guest.from_json, Page.from_json):
         with contextlib.suppress(CdpMalformedAnswer):
             read(data)
-    vendor_message(data)
+    message_of_vendors_error(400, data)
 
 
 @QUICK
@@ -251,6 +284,100 @@ def test_unreadable_creation_time_differs_from_a_missing_one(written: object) ->
     assert OrderConsumer.from_json(consumer.to_json()) == consumer
     for absent in ({}, {"createdAt": None}, {"createdAt": ""}, {"createdAt": "2024-05-06T07:08:00Z"}):
         assert not OrderConsumer.from_json({"ref": "a", **absent}).is_created_at_unreadable
+
+
+def test_every_value_of_an_order_has_its_own_name() -> None:
+    order = Order.from_json(
+        {
+            "ref": "r",
+            "href": "https://h/1",
+            "referenceId": "number",
+            "createdAt": "2021-01-01",
+            "modifiedAt": "2022-01-01",
+            "orderedAt": "2023-01-01",
+            "price": 7,
+            "currencyCode": "EUR",
+            "status": "status",
+            "channel": "channel",
+            "pointOfSale": "sale",
+            "paymentType": "payment",
+            "cardType": "card",
+        }
+    )
+    assert order == Order(
+        ref="r",
+        href="https://h/1",
+        reference_id="number",
+        created_at=dt.datetime(2021, 1, 1, tzinfo=dt.UTC),
+        modified_at=dt.datetime(2022, 1, 1, tzinfo=dt.UTC),
+        ordered_at=dt.datetime(2023, 1, 1, tzinfo=dt.UTC),
+        price=Decimal(7),
+        currency_code="EUR",
+        status="status",
+        channel="channel",
+        point_of_sale="sale",
+        payment_type="payment",
+        card_type="card",
+    )
+
+
+def test_every_value_of_a_guest_has_its_own_name() -> None:
+    guest = Guest.from_json(
+        {
+            "ref": "r",
+            "href": "https://h/1",
+            "guestType": "type",
+            "createdAt": "2021-01-01",
+            "modifiedAt": "2022-01-01",
+            "firstSeen": "2023-01-01",
+            "lastSeen": "2024-01-01",
+            "title": "title",
+            "firstName": "first",
+            "lastName": "last",
+            "gender": "gender",
+            "dateOfBirth": "1985-12-24",
+            "email": "email",
+            "emails": ["emails"],
+            "phoneNumbers": ["phone"],
+            "language": "language",
+            "nationality": "nationality",
+            "passportNumber": "passport",
+            "passportExpiry": "2031-01-01",
+            "street": ["street"],
+            "city": "city",
+            "state": "state",
+            "postCode": "code",
+            "country": "country",
+            "identifiers": [{"provider": "p", "id": "i"}],
+        }
+    )
+    assert guest == Guest(
+        ref="r",
+        href="https://h/1",
+        guest_type="type",
+        created_at=dt.datetime(2021, 1, 1, tzinfo=dt.UTC),
+        modified_at=dt.datetime(2022, 1, 1, tzinfo=dt.UTC),
+        first_seen=dt.datetime(2023, 1, 1, tzinfo=dt.UTC),
+        last_seen=dt.datetime(2024, 1, 1, tzinfo=dt.UTC),
+        title="title",
+        first_name="first",
+        last_name="last",
+        gender="gender",
+        date_of_birth=BIRTHDAY,
+        email="email",
+        emails=("emails",),
+        phone_numbers=("phone",),
+        language="language",
+        nationality="nationality",
+        passport_number="passport",
+        passport_expiry=dt.date(2031, 1, 1),
+        street=("street",),
+        city="city",
+        state="state",
+        post_code="code",
+        country="country",
+        identifiers=(Identifier("p", "i"),),
+    )
 
 
 def test_no_record_shows_a_person_in_its_repr() -> None:

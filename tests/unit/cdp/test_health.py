@@ -33,10 +33,11 @@ def test_unreadable_date_header_fails_no_answer(serve: Serve, date: str) -> None
     assert [health.status for health in reported] == [200]
 
 
-def test_difference_of_the_clocks_is_in_seconds(serve: Serve) -> None:
+@pytest.mark.parametrize("zone", ["GMT", "-0000"])
+def test_difference_of_the_clocks_is_in_seconds(serve: Serve, zone: str) -> None:
     reported: list[AnswerHealth] = []
     now = dt.datetime(2026, 3, 7, 12, 0, 30, tzinfo=dt.UTC)
-    server = serve(always(answer(401, UNAUTHORIZED, headers={"Date": "Sat, 07 Mar 2026 12:00:00 GMT"})))
+    server = serve(always(answer(401, UNAUTHORIZED, headers={"Date": f"Sat, 07 Mar 2026 12:00:00 {zone}"})))
     client = client_of(server.url, report_health=reported.append, clock=lambda: now)
     failed_create(client, deadline=now + dt.timedelta(days=1))
     assert reported == [AnswerHealth(401, 30.0)]
@@ -49,6 +50,7 @@ def test_difference_of_the_clocks_is_in_seconds(serve: Serve) -> None:
         (403, b'{"message": "Forbidden"}'),
         (404, b"<html>Not found</html>"),
         (200, b"<html>Sign in to the network</html>"),
+        (300, b'{"choices": []}'),
         (503, b"<html>Try later</html>"),
     ],
 )

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from apps.cdp.client import MAX_DETAILS
 from apps.cdp.errors import (
     CdpListUnfinished,
     CdpMalformedAnswer,
@@ -193,6 +194,25 @@ def test_bare_links_are_retrieved_and_a_missing_one_stays_a_reference(serve: Ser
     one, two = client_of(server.url).list_orders(reference_id="B94TXY-1")
     assert (one.ref, one.status, str(one.price)) == ("one", "CONFIRMED", "99.95")
     assert (two.ref, two.status) == ("two", "")
+
+
+def test_only_the_first_bare_links_are_retrieved(serve: Serve) -> None:
+    """A list of references must not become a thousand requests."""
+    refs = [f"g{number}" for number in range(MAX_DETAILS + 3)]
+
+    def script(peer: Peer) -> None:
+        while request := peer.read_request():
+            ref = urlsplit(request.target).path.rpartition("/")[2]
+            if ref in refs:
+                peer.send(answer(200, {"ref": ref, "guestType": "traveller"}))
+            else:
+                found = [] if "offset" in _query(request) else [{"ref": one} for one in refs]
+                peer.send(answer(200, {"items": found}))
+
+    guests = client_of(serve(script).url, total=10).search_guests(email="a@b.example")
+    assert [guest.ref for guest in guests] == refs
+    types = [guest.guest_type for guest in guests]
+    assert types == ["traveller"] * MAX_DETAILS + [""] * 3
 
 
 def test_expanded_entries_are_not_retrieved_again(serve: Serve) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 import pytest
 
@@ -22,9 +23,13 @@ def _lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
 def test_create_logs_one_line(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     server = serve(always(answer(201, {"ref": "a"})))
+    began = time.monotonic()
     create(client_of(server.url))
     (line,) = _lines(caplog)
-    assert isinstance(line.pop("cdp_duration_ms"), int)
+    duration = line.pop("cdp_duration_ms")
+    assert isinstance(duration, int)
+    assert 0 <= duration <= 1000 * (time.monotonic() - began) + 1
+    assert [record.levelname for record in caplog.records if record.name == "apps.cdp"] == ["INFO"]
     assert line == {
         "cdp_method": "POST",
         "cdp_path": "/v2.1/orders/{order_ref}/consumers",
@@ -52,6 +57,7 @@ def test_failure_logs_its_code_and_the_name_of_its_cause(
     (line,) = _lines(caplog)
     assert (line["cdp_outcome"], line["cdp_code"], line["cdp_status"]) == ("unknown", "connection_lost", None)
     assert str(line["cdp_cause"]).endswith("Error")
+    assert [record.levelname for record in caplog.records if record.name == "apps.cdp"] == ["WARNING"]
 
 
 def test_no_logger_receives_a_value(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:

@@ -69,12 +69,22 @@ def test_vendors_retry_after_is_honoured_up_to_a_cap(serve: Serve) -> None:
     pauses: list[float] = []
     server = serve(_in_turn(answer(429, {}, headers={"Retry-After": "1"}), answer(200, THE_ORDER)))
     client_of(server.url, pauses=pauses, total=5).retrieve_order(ORDER)
-    assert pauses == [1.0]
+    server = serve(_in_turn(answer(429, {}, headers={"Retry-After": "2"}), answer(200, THE_ORDER)))
+    client_of(server.url, pauses=pauses, total=5).retrieve_order(ORDER)
+    assert pauses == [1.0, 2.0]
     too_many = {"status": 429, "code": 429, "message": "Too many requests."}
     server = serve(always(answer(429, too_many, headers={"Retry-After": "3"})))
     with pytest.raises(CdpRateLimited) as caught:
         client_of(server.url, pauses=pauses, total=20).retrieve_order(ORDER)
-    assert (pauses, caught.value.retry_after, len(server.requests)) == ([1.0], 3.0, 1)
+    assert (pauses, caught.value.retry_after, len(server.requests)) == ([1.0, 2.0], 3.0, 1)
+
+
+def test_read_is_not_repeated_if_the_pause_would_exceed_its_time(serve: Serve) -> None:
+    pauses: list[float] = []
+    server = serve(always(answer(503, {}, headers={"Retry-After": "2"})))
+    with pytest.raises(CdpServerFault):
+        client_of(server.url, pauses=pauses, total=20).retrieve_order_consumer("c", within=1.5)
+    assert (pauses, len(server.requests)) == ([], 1)
 
 
 def test_connection_closed_while_idle_is_replaced(serve: Serve) -> None:
@@ -128,11 +138,15 @@ def test_query_values_are_encoded(serve: Serve) -> None:
     client.search_guests(identifier=Identifier("My Provider", "a/b?c+d"))
     client.search_guests(order_reference_id="B94TXY-1")
     client.list_orders(guest_ref="g/1")
+    client.search_guests(order_ref="o/1")
+    client.list_orders(reference_id="B94TXY-1")
     targets = [request.target.split("?")[1] for request in server.requests]
     assert targets[0].startswith("email=jane%2Ba%26b%3Dc%23d%20%2541%C3%A9%40example.com&")
     assert targets[1].startswith("identifiers.provider=My%20Provider&identifiers.id=a%2Fb%3Fc%2Bd&")
     assert targets[2].startswith("orderReferenceId=B94TXY-1&")
     assert targets[3].startswith("guestRef=g%2F1&")
+    assert targets[4].startswith("orderRef=o%2F1&")
+    assert targets[5].startswith("referenceId=B94TXY-1&")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from apps.core.text import (
     INVISIBLE_RANGES,
+    lookalikes,
     same,
     same_key,
     similar,
@@ -81,6 +82,8 @@ def test_in_a_name_only_joining_characters_stay() -> None:
         pytest.param("葛\U000e0100城", id="ideographic selector"),
         pytest.param("ᠮᠣᠩᠭᠣᠯ\u180b", id="Mongolian selector"),
         pytest.param("ᠮᠣᠩᠭᠣᠯ\u180eᠠ", id="Mongolian vowel separator"),
+        pytest.param("ᠮᠣᠩᠭᠣᠯ\u180b\u180eᠠ", id="Mongolian vowel separator after a selector"),
+        pytest.param("ᠠ\u180b\u18aa\u180b", id="first and last Mongolian letter"),
     ],
 )
 def test_names_preserve_joining_characters(name: str) -> None:
@@ -101,6 +104,8 @@ def test_names_preserve_joining_characters(name: str) -> None:
         (f"a{VS16}{VS16}", f"a{VS16}"),
         ("a\u180eb\u180bc", "abc"),
         ("ᠮ\u180e", "ᠮ"),
+        ("a\u180eᠠ", "aᠠ"),
+        ("\u181f\u180b\u18ab\u180b", "\u181f\u18ab"),  # beside the Mongolian letters
         (f"👩{ZWJ}🚀", "👩🚀"),
         ("\u3164\u115f\u1160\u2800", ""),
         ("Ida\ufffa\u00ad\u202e", "Ida"),
@@ -138,6 +143,22 @@ def test_comparisons_do_not_depend_on_the_encoding(text: str) -> None:
     assert similar_key(same_key(text)) == similar_key(text)
 
 
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("PZ4A9565", ""),
+        ("РZ4А9565", "АР"),
+        ("ΑΒ-ΑΒ 12", "ΑΒ"),
+        ("ΑРZ", "ΑР"),
+        ("МÉ12", ""),  # a name or a code of another alphabet, not a Latin code with a wrong letter
+        ("李А", ""),
+        ("", ""),
+    ],
+)
+def test_lookalikes_are_greek_and_cyrillic_letters_among_ascii_ones(code: str, found: str) -> None:
+    assert lookalikes(code) == found
+
+
 def test_unusual_blank_becomes_an_ordinary_one() -> None:
     assert with_plain_blanks("LP\u00a01\u202f2\u30003") == "LP 1 2 3"
 
@@ -153,6 +174,7 @@ def test_unusual_blank_becomes_an_ordinary_one() -> None:
         (f"Ida{ZWSP}", "ida"),
         ("Straße", "STRASSE"),
         ("ΜΆΡΙΟΣ", "μάριος"),
+        ("ŉDiaye", "'ndiaye"),
     ],
 )
 def test_same_text_in_another_encoding_is_equal(one: str, other: str) -> None:

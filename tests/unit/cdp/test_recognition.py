@@ -1,0 +1,89 @@
+"""Only a contradiction shows that the answer to a create is about another record or person."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from apps.cdp.consumers import NewConsumer, OrderConsumer
+from apps.cdp.errors import CdpAnotherRecord
+from apps.cdp.masking import MASK
+from apps.cdp.recognition import check_answer, may_be_a_relative
+
+ORDER = "2d7de9df-45a2-45ea-872c-30e45139007d"
+SENT = NewConsumer(
+    "Zoë Marie", "Roe", emails=("zoe@example.com", "z@example.com"), passport_number="PZ4A9565"
+)
+OTHER = OrderConsumer(
+    ref="c-1", first_name="John", last_name="Doe", emails=("john@example.com",), passport_number="XX1"
+)
+MASKED = f"a{MASK}b"
+
+
+def code_of(sent: NewConsumer, answered: OrderConsumer) -> str:
+    with pytest.raises(CdpAnotherRecord) as caught:
+        check_answer(ORDER, sent, answered)
+    return caught.value.code
+
+
+@pytest.mark.parametrize("spelling", [ORDER, ORDER.upper(), ORDER.replace("-", "")])
+def test_reference_of_the_order_is_no_reference_of_a_consumer(spelling: str) -> None:
+    assert code_of(SENT, OrderConsumer(ref=spelling, first_name="Zoë Marie", last_name="Roe")) == (
+        "order_reference"
+    )
+
+
+@pytest.mark.parametrize(
+    "answered",
+    [
+        OTHER,
+        OrderConsumer(ref="c-1", first_name="John"),
+        OrderConsumer(ref="c-1", emails=("john@example.com",)),
+        OrderConsumer(ref="c-1", passport_number="XX1"),
+        OrderConsumer(ref="c-1", first_name="John", emails=(MASKED,)),
+    ],
+)
+def test_person_differs_in_everything_that_both_sides_have(answered: OrderConsumer) -> None:
+    assert code_of(SENT, answered) == "another_person"
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        {"first_name": "MARIE"},
+        {"last_name": "Zoe"},  # the vendor may move a word and drop an accent
+        {"emails": ("new@example.com", "Z@EXAMPLE.COM")},
+        {"passport_number": "pz4a9565"},
+    ],
+)
+def test_one_equal_value_is_no_contradiction(same: dict[str, Any]) -> None:
+    check_answer(ORDER, SENT, dataclasses.replace(OTHER, **same))
+
+
+def test_values_of_one_side_only_are_no_contradiction() -> None:
+    check_answer(ORDER, SENT, OrderConsumer(ref="c-1"))
+    check_answer(ORDER, NewConsumer("", ""), OTHER)
+    check_answer(ORDER, SENT, OrderConsumer(ref="c-1", first_name=MASKED, passport_number=MASKED))
+
+
+def test_relative_has_other_addresses_and_another_passport() -> None:
+    assert may_be_a_relative(SENT, OTHER)
+
+
+@pytest.mark.parametrize(
+    ("sent", "changed"),
+    [
+        (SENT, {"emails": ("other@example.com", "Zoe@example.com")}),
+        (SENT, {"passport_number": "pz4a9565"}),
+        (SENT, {"emails": ()}),
+        (SENT, {"passport_number": ""}),
+        (SENT, {"emails": (MASKED,)}),
+        (SENT, {"passport_number": MASKED}),
+        (NewConsumer("Zoë", "Roe", passport_number="PZ4A9565"), {}),
+        (NewConsumer("Zoë", "Roe", emails=("zoe@example.com",)), {}),
+    ],
+)
+def test_person_without_two_contradictions_is_no_relative(sent: NewConsumer, changed: dict[str, Any]) -> None:
+    assert not may_be_a_relative(sent, dataclasses.replace(OTHER, **changed))
