@@ -140,7 +140,7 @@ def same_key(text: str) -> str:
 def similar_key(text: str) -> str:
     """The key by which :func:`similar` compares names."""
     bare: list[str] = []
-    base = ""
+    base = " "
     for character in unicodedata.normalize("NFD", same_key(text)):
         if unicodedata.category(character) != "Mn":
             base = character
@@ -151,4 +151,4 @@ def similar_key(text: str) -> str:
 
 
 def _is_latin_or_greek(character: str) -> bool:
-    return unicodedata.name(character, "").startswith(("LATIN ", "GREEK ")) if character else False
+    return unicodedata.name(character, "").startswith(("LATIN ", "GREEK "))
