@@ -17,6 +17,7 @@ help:
 	@echo "make run    start the portal and its sandbox, with practice people"
 	@echo "make test   run the whole suite (ARGS=tests/unit/core for a part, on SQLite; with --postgresql on PostgreSQL)"
 	@echo "make watch  run a part of the suite again whenever a file changes (ARGS=tests/unit/core)"
+	@echo "make mutants mutation tests (ARGS=apps/core/text.py for one module); docs/mutation.md"
 	@echo "make faults 2,000 submissions on each database while processes are killed; compares the results"
 	@echo "make bench  run the benchmarks (ARGS=create for one); tables on the screen and in var/bench-*.md"
 	@echo "make check  format, lint, types, import contracts, templates, scripts, migrations, deployment check"
@@ -53,6 +54,11 @@ node_modules/.package-lock.json: package-lock.json .npmrc | $(VENV)/dev.stamp
 
 env: $(VENV)/dev.stamp node_modules/.package-lock.json
 
+$(VENV)/mutation.stamp: requirements/mutation.txt $(VENV)/dev.stamp
+	@echo "Installing the locked packages for mutation tests ..."
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 run: $(VENV)/run.stamp
 	@LOG_LEVEL=WARNING $(RUN) manage.py prepare_practice
 	@exec $(VENV)/bin/honcho --env /dev/null start
@@ -66,6 +72,12 @@ test-scripts: $(VENV)/dev.stamp
 
 watch: $(VENV)/dev.stamp
 	@$(VENV)/bin/ptw --runner $(RUN) . $(or $(ARGS),tests/unit)
+
+# Works on a copy in mutants/ (tool.mutmut in pyproject.toml). ARGS="apps/core/text.py" for one module or several.
+mutants: $(VENV)/mutation.stamp
+	@rm -rf mutants
+	@$(RUN) -m mutmut run --max-children 1 $(subst /,.,$(patsubst %.py,%.*,$(ARGS)))
+	@$(RUN) -m mutmut results
 
 # Uses a temporary folder and its own ports. ARGS="--submissions 200 --database sqlite --seed 7" for a smaller run,
 # ARGS="--clocks-apart --database postgresql" for a second machine whose clock is 45 minutes ahead.
@@ -98,3 +110,4 @@ lock: $(VENV)/dev.stamp
 	@$(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-header --group run -o requirements/run.txt
 	@$(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-header pyproject.toml --group dev -o requirements/dev.txt
 	@$(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-header pyproject.toml --group bench -c requirements/dev.txt -o requirements/bench.txt
+	@$(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-header pyproject.toml --group mutation -c requirements/dev.txt -o requirements/mutation.txt
