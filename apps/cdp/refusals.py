@@ -39,19 +39,14 @@ REFUSALS: dict[int, tuple[type[CdpRejected], str]] = {
     429: (CdpRateLimited, ErrorCode.RATE_LIMITED),
 }
 
-# The vendor's documented exceptions to "`status` and `code` are the number". `moreInfoUrl` (in v2 `moreInfo`)
-# and `developerMessage` (absent in the 401) are not needed to recognise the vendor.
-EXCEPTIONS: dict[int, str] = {
-    401: "UNAUTHORIZED",  # the value of `status`; `code` is the number
-}
-
 
 def message_of_vendors_error(status: int, payload: object) -> str | None:
     """The message of the vendor's error body, to be stored; None if a body is not the vendor's.
 
     The vendor's is an object whose `code` is the status and `message` a text. `status` in the body may be
-    absent, the number (also as text), the value in `EXCEPTIONS`, or the standard name of the status. The
-    message may quote the request, which is personal data.
+    absent, the number (also as text), or the standard name of the status, as in the vendor's 401. Other
+    names, such as `moreInfoUrl`, are not needed to recognise it. The message may quote the request, which is
+    personal data.
     """
     if not isinstance(payload, dict):
         return None
@@ -64,8 +59,8 @@ def message_of_vendors_error(status: int, payload: object) -> str | None:
 
 
 def _names(status: int) -> tuple[int | str, ...]:
-    standard = next((known.name for known in HTTPStatus if known == status), "")
-    return (status, str(status), *filter(None, (EXCEPTIONS.get(status), standard)))
+    standard = (known.name for known in HTTPStatus if known == status)
+    return (status, str(status), *standard)
 
 
 def error_of_answer(status: int, payload: object, *, retry_after: float | None) -> CdpError:

@@ -16,6 +16,7 @@ from apps.cdp.errors import (
     CdpRefused,
     CdpUnauthorized,
 )
+from apps.cdp.refusals import message_of_vendors_error
 from tests.support.cdp_clients import client_of, create, failed_create
 from tests.support.scripted_servers import Serve, always, answer, once_then_close
 
@@ -62,6 +63,13 @@ def test_refusal_in_the_vendors_format_is_a_rejection(
 def test_status_of_the_401_may_be_a_word(serve: Serve, status_text: object) -> None:
     server = serve(always(answer(401, refusal(401, status=status_text))))
     assert failed_create(client_of(server.url)).code == "unauthorized"
+
+
+@pytest.mark.parametrize(("stated", "message"), [(599, "no"), ("599", "no"), ("", None), ("OK", None)])
+def test_error_body_of_a_status_without_a_standard_name_is_recognised(
+    stated: object, message: str | None
+) -> None:
+    assert message_of_vendors_error(599, refusal(599, status=stated)) == message
 
 
 def test_member_names_of_a_refusal_may_be_in_another_case(serve: Serve) -> None:
