@@ -1,6 +1,6 @@
 # The main commands are make run and make test. They install everything that they need.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-scripts watch faults check hooks bench pictures env format lock
+.PHONY: help run test test-scripts watch mutants faults check hooks bench pictures env format lock
 
 PYTHON ?= python3
 export PORTAL_MODE ?= practice
