@@ -22,7 +22,9 @@ NAMED = re.compile(r"`([\w./-]+\.py)`\s+`([\w.]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
 TARGET = re.compile(r"\bmake ([a-z-]+)")
 # Made by commands or operators, or inside a proof.
-ABSENT = re.compile(r"var/|\.venv|portal-\w+\.|checkpoints\.jsonl|audit-proof|verify_audit_log\.py|ca\.pem")
+ABSENT = re.compile(
+    r"(var|mutants)/|\.venv|portal-\w+\.|checkpoints\.jsonl|audit-proof|verify_audit_log\.py|ca\.pem"
+)
 
 
 def _text(path: Path) -> str:
