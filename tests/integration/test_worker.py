@@ -126,6 +126,7 @@ def test_fault_in_one_duty_is_logged_and_delays_no_other(
     assert "drain_spool" in next(line.text for line in status.lines() if line.name == "worker")
 
 
+@pytest.mark.once
 def test_worker_process_waits_for_missing_tables_and_ends_on_sigterm(tmp_path: Path) -> None:
     environment = {
         **os.environ,
