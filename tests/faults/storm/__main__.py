@@ -89,7 +89,7 @@ def storm(options: Options) -> int:
     """Run people, weather and havoc against one portal; then wait until all is resolved, and compare."""
     began = time.monotonic()
     command = QUICK_WORKER if options.quick else ("manage.py", "worker")
-    environment = {"CDP_RECONCILIATION_AFTER": "0.5,3"} if options.quick else {}
+    environment = {"CDP_RECONCILIATION_AFTER": "0.3,1.5"} if options.quick else {}
     apart = options.clocks_apart
     with World(
         options.database, worker_command=command, environment=environment, clocks_apart=apart

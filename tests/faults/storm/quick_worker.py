@@ -10,9 +10,11 @@ import datetime
 
 import django
 
-MARGIN = 2.0  # seconds
+MARGIN = 0.5  # seconds
+ROUND = 0.2  # seconds
 LEASE = datetime.timedelta(seconds=3)
 FIRST_PAUSE = 1.0  # seconds
+CHECK_INTERVAL = datetime.timedelta(seconds=0.5)
 
 
 def main() -> None:
@@ -21,7 +23,10 @@ def main() -> None:
     from django.core.management import call_command
 
     from apps.consumers.reconciliation import checks, circuit_breaker, resolution, schedule
+    from consumerportal.management.commands import worker
 
+    worker.ROUND_INTERVAL = ROUND
+    checks.MIN_CHECK_INTERVAL = CHECK_INTERVAL
     resolution.MARGIN = MARGIN
     checks.LEASE = LEASE
     circuit_breaker.FIRST_PAUSE = FIRST_PAUSE

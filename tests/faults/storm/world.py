@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import http.client
-import os
 import shutil
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,7 +19,8 @@ from psycopg.rows import dict_row
 
 from sandbox.data.seed import SAMPLE_ORDER
 from tests.faults.storm.vendor import Vendor
-from tests.support.supervised_processes import ROOT, START_SECONDS, Cluster, Service, free_port, wait_for
+from tests.support import prepared
+from tests.support.supervised_processes import START_SECONDS, Cluster, Service, free_port, wait_for
 from tests.support.wrong_clock import clock_ahead
 
 BIN = Path(sys.executable).parent
@@ -59,7 +58,7 @@ class World:
         self.keep = False
         self.folder = Path(tempfile.mkdtemp(prefix=f"portal-storm-{database}-"))
         self.cluster = Cluster() if database == "postgresql" else None
-        url = self.cluster.url if self.cluster else f"sqlite:///{self.folder / 'portal.sqlite3'}"
+        url = self.cluster.url if self.cluster else prepared.copy_file(self.folder)
         self.port, sandbox_port = free_port(), free_port()
         self._sandbox_data = self.folder / "sandbox.sqlite3"
         ca_file = self.folder / "sandbox.sqlite3.tls" / "ca.pem"
@@ -69,8 +68,7 @@ class World:
             "DJANGO_SETTINGS_MODULE": "consumerportal.settings",
             "DATABASE_URL": url,
             "SPOOL_DIR": str(self.folder / "spool"),
-            # two processes that collect into the same folder disturb each other
-            "STATIC_ROOT": str(self.folder / "static"),
+            "STATIC_ROOT": str(prepared.static_files()),
             "AUDIT_CHECKPOINT_FILE": str(self.folder / "checkpoints.jsonl"),
             "PORTAL_PORT": str(self.port),
             "SANDBOX_PORT": str(sandbox_port),
@@ -172,16 +170,8 @@ class World:
             if time.monotonic() - started > START_SECONDS:
                 raise RuntimeError(f"The sandbox did not start:\n{self.sandbox.log()[-2000:]}")
             time.sleep(0.2)
-        done = subprocess.run(
-            [sys.executable, "manage.py", "prepare_practice"],
-            cwd=ROOT,
-            env={**os.environ, **self.environment},
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            raise RuntimeError(f"The database could not be made ready:\n{done.stderr[-3000:]}")
+        if self.cluster:
+            prepared.prepare(self.cluster.url)
 
     def _service(self, name: str, *command: str, environment: Mapping[str, str] | None = None) -> Service:
         environment = {**self.environment, **(environment or {})}
