@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.data.seed import FAULT_ORDERS, SAMPLE_ORDER
+from sandbox.faults.catalogue import REQUEST_FAULTS
 from sandbox.server.handler import MAX_BODY_BYTES
 from sandbox.server.listener import LISTEN_QUEUE, Listener
 from sandbox.server.sandbox_server import SandboxServer
@@ -151,7 +152,7 @@ def test_stopping_closes_held_connections_and_leaves_no_thread(server: SandboxSe
 
         server.stop()
 
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < REQUEST_FAULTS["no_answer_after"].seconds
         assert held.recv(1) == b""
         assert threading.active_count() < before
     with pytest.raises(ConnectionRefusedError):
