@@ -16,10 +16,13 @@ import pytest
 
 from apps.history.models import State
 from tests.support.deployed import Person, Place, Portal, place, portal, wait_until
-from tests.support.deployed_exports import ROWS, TIMEOUT, Exports
+from tests.support.deployed_exports import TIMEOUT, Exports
 from tests.support.processes import run
 
-pytestmark = pytest.mark.xdist_group("deployed")
+# The portals use their own databases; the mark says that the result depends on the kind of database.
+pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("exports")]
+
+ROWS = 10_000  # more bytes than the buffers between portal and reader hold
 
 SWEEP = """
 import django
@@ -50,7 +53,7 @@ def one(there: Place) -> Iterator[Portal]:
 
 @pytest.fixture(scope="module")
 def sue(one: Portal) -> Person:
-    return one.sign_in("sue")
+    return one.person("sue")
 
 
 @pytest.fixture
@@ -100,6 +103,7 @@ def _sessions(there: Place) -> int:
     return int(row[0])
 
 
+@pytest.mark.once
 def test_cancelling_breaks_the_download_of_a_stalled_reader(exports: Exports) -> None:
     address = exports.prepare()
     with exports.download(address) as response:
@@ -112,6 +116,7 @@ def test_cancelling_breaks_the_download_of_a_stalled_reader(exports: Exports) ->
     assert "The export was cancelled" in exports.page(address)
 
 
+@pytest.mark.once
 def test_http_1_0_reader_detects_a_truncated_file_by_its_length(exports: Exports) -> None:
     address = exports.prepare()
     with exports.download(address, version="HTTP/1.0") as response:
@@ -123,6 +128,7 @@ def test_http_1_0_reader_detects_a_truncated_file_by_its_length(exports: Exports
         assert len(content) < length
 
 
+@pytest.mark.once
 def test_temporary_file_has_no_name_and_none_is_left(exports: Exports, there: Place) -> None:
     address = exports.prepare()
     with exports.download(address) as response:
@@ -170,9 +176,10 @@ def _age(there: Place) -> None:
             connection.execute(statement)
 
 
+@pytest.mark.once
 def test_reader_who_takes_nothing_for_too_long_is_disconnected(there: Place) -> None:
     with portal(there, workers=1, threads=24, EXPORT_STALL_SECONDS="1") as quick:
-        exports = Exports(quick, there, quick.sign_in("sue"))
+        exports = Exports(quick, there, quick.person("sue"))
         address = exports.prepare()
         with exports.download(address) as response:
             assert response.read(1000)
@@ -181,9 +188,10 @@ def test_reader_who_takes_nothing_for_too_long_is_disconnected(there: Place) -> 
                 response.read()
 
 
+@pytest.mark.once
 def test_full_disk_redirects_the_reader_to_a_page_with_the_reason(there: Place) -> None:
     with portal(there, workers=1, threads=24, EXPORT_DIR="/nowhere/at/all") as without:
-        exports = Exports(without, there, without.sign_in("sue"))
+        exports = Exports(without, there, without.person("sue"))
         address = exports.prepare()
         with exports.browser.tab() as tab:
             answer = tab.post(f"{address}file/", {})
@@ -192,11 +200,12 @@ def test_full_disk_redirects_the_reader_to_a_page_with_the_reason(there: Place) 
         assert exports.state(address) == (State.FAILED, "disk_failed")
 
 
+@pytest.mark.once
 def test_stopping_the_portal_ends_an_export_within_its_grace_period(there: Place) -> None:
     grace = 20
     times = {"CDP_TOTAL_TIMEOUT": "3", "CDP_CONNECT_TIMEOUT": "1", "CDP_READ_TIMEOUT": "2"}
     with portal(there, workers=1, threads=24, WEB_GRACEFUL_SECONDS=str(grace), **times) as stopping:
-        exports = Exports(stopping, there, stopping.sign_in("sue"))
+        exports = Exports(stopping, there, stopping.person("sue"))
         address = exports.prepare()
         with exports.download(address) as response:
             assert response.read(1000)

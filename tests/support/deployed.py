@@ -4,33 +4,39 @@ from __future__ import annotations
 
 import re
 import sqlite3
-import sys
 import threading
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest import mock
 
 import psycopg
 from django.conf import settings
 
 from apps.accounts.practice import PRACTICE_PEOPLE
+from sandbox.api.calls import Request
 from sandbox.data.store import WireRequest
 from sandbox.faults.armed import Armed
+from sandbox.faults.script import Deferred, Script
 from sandbox.server.sandbox_server import SandboxServer
+from tests.support import prepared
 from tests.support.entries import creates
-from tests.support.http_browser import Answer, Browser
-from tests.support.processes import BIN, Server, free_port, run, serving
+from tests.support.http_browser import TIMEOUT_SECONDS, Answer, Browser
+from tests.support.processes import BIN, Server, free_port, serving
 from tests.support.sandbox_orders import add_orders
 
 NEW = "/consumers/new/"
 ORDERS = 1000
-START_SECONDS = 60.0
+HELD_SECONDS = 120.0  # the longest that an answer is held
+# For portals whose answers are held: on a busy machine the events of a test take longer than a usual call.
+PATIENT = {"CDP_READ_TIMEOUT": "90", "CDP_TOTAL_TIMEOUT": "90"}
+START_SECONDS = 90.0
 PASSWORDS = {person.username: person.password for person in PRACTICE_PEOPLE}
 _PID = re.compile(r"^access <(\d+)> ", re.MULTILINE)
 T = TypeVar("T")
@@ -45,6 +51,8 @@ class Place:
     sandbox: SandboxServer
     _orders: Iterator[str] = field(repr=False)
     used: list[str] = field(default_factory=list, repr=False)
+    people: dict[str, Person] = field(default_factory=dict, repr=False)
+    """Who has signed in on this database, by user name."""
 
     def order(self) -> str:
         """An unused order."""
@@ -56,6 +64,28 @@ class Place:
         self.sandbox.sandbox.faults.clear()
         if seconds:
             self.sandbox.sandbox.faults.arm(Armed("slow", times=1_000_000, seconds=seconds))
+
+    @contextmanager
+    def held_answers(self) -> Iterator[Callable[[], None]]:
+        """Hold the answers to creates until the yielded function is called; the creates are done at once."""
+        released = threading.Event()
+        sandbox = self.sandbox.sandbox
+        handle = sandbox.handle
+
+        def held(request: Request) -> Script:
+            script = handle(request)
+
+            def later() -> Script:
+                released.wait(HELD_SECONDS)
+                return script
+
+            return (Deferred(later),) if request.method == "POST" else script
+
+        try:
+            with mock.patch.object(sandbox, "handle", held):
+                yield released.set
+        finally:
+            released.set()
 
     def creates(self, order: str = "") -> list[WireRequest]:
         """The creates that arrived at the sandbox: for this order, or all."""
@@ -91,8 +121,7 @@ class Place:
             "CDP_BASE_URL": self.sandbox.base_url,
             "CDP_RECONCILIATION": "true",
             "SPOOL_DIR": str(self.folder / "spool"),
-            # two processes that collect into the same folder disturb each other
-            "STATIC_ROOT": str(self.folder / "static"),
+            "STATIC_ROOT": str(prepared.static_files()),
             "AUDIT_CHECKPOINT_FILE": str(self.folder / "checkpoints.jsonl"),
             "DJANGO_SETTINGS_MODULE": "consumerportal.settings",
         }
@@ -103,6 +132,12 @@ class Person:
     """A signed-in person. Each request uses its own connection, so it can reach any process."""
 
     browser: Browser
+
+    def at(self, portal: Portal, *, timeout: float = TIMEOUT_SECONDS) -> Person:
+        """The same person with the same session, at another portal of the same database."""
+        browser = Browser(portal.server.port, timeout=timeout)
+        browser._cookies, browser._csrf = dict(self.browser._cookies), self.browser._csrf
+        return Person(browser)
 
     def get(self, path: str) -> Answer:
         """The page at that path."""
@@ -121,6 +156,16 @@ class Portal:
 
     server: Server
     log: Path
+    place: Place
+
+    def person(self, username: str, *, timeout: float = TIMEOUT_SECONDS) -> Person:
+        """A signed-in practice user, with the session of an earlier portal if there is one.
+
+        Verifying a password takes half a second of processor time. ``timeout``: seconds for a page.
+        """
+        if username not in self.place.people:
+            self.place.people[username] = self.sign_in(username)
+        return self.place.people[username].at(self, timeout=timeout)
 
     def sign_in(self, username: str) -> Person:
         """Sign a practice user in and read the form once."""
@@ -140,9 +185,7 @@ def place(folder: Path) -> Iterator[Place]:
     """A database of the suite's kind with the practice users, and a sandbox."""
     data = folder / "sandbox.sqlite3"
     with SandboxServer(data=data) as sandbox, _database(folder) as url:
-        prepared = Place(folder, url, sandbox, iter(add_orders(data, ORDERS)))
-        run([sys.executable, "manage.py", "prepare_practice"], prepared.environment, log=folder / "log")
-        yield prepared
+        yield Place(folder, url, sandbox, iter(add_orders(data, ORDERS)))
 
 
 @contextmanager
@@ -158,7 +201,7 @@ def portal(place: Place, *, workers: int, threads: int, **environment: str) -> I
         environment={**place.environment, **chosen, **environment},
         log=log,
     ) as server:
-        started = Portal(server, log)
+        started = Portal(server, log, place)
         wait_until(lambda: _all_answer(started, workers), START_SECONDS, "each process answers")
         yield started
 
@@ -210,14 +253,7 @@ def _all_answer(started: Portal, workers: int) -> bool:
 def _database(folder: Path) -> Iterator[str]:
     suite = settings.DATABASES["default"]
     if suite["ENGINE"] == "django.db.backends.sqlite3":
-        yield f"sqlite:///{folder / 'portal.sqlite3'}"
+        yield prepared.copy_file(folder)
         return
-    server = f"postgres://{suite['USER']}@{suite['HOST']}:{suite['PORT']}"
-    name = f"deployed_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        try:
-            yield f"{server}/{name}"
-        finally:
-            with suppress(psycopg.Error):
-                connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with prepared.copied_database(f"postgres://{suite['USER']}@{suite['HOST']}:{suite['PORT']}") as url:
+        yield url

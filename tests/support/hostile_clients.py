@@ -56,7 +56,8 @@ class Attack(threading.Thread):
         """The answers that dropped clients had received."""
         self.is_complete = threading.Event()
         """Set when all clients have connected and sent their first bytes."""
-        self._port, self._kind, self._count, self._again = port, kind, count, again
+        self.kind = kind
+        self._port, self._count, self._again = port, count, again
         self._selector = selectors.DefaultSelector()
         self._began: dict[socket.socket, float] = {}
         self._received: dict[socket.socket, bytes] = {}
@@ -67,7 +68,7 @@ class Attack(threading.Thread):
         start = time.monotonic()
         missing, dripped, opened = self._count, start, 0
         while not self._over.is_set():
-            while missing and time.monotonic() >= start + opened / self._kind.per_second:
+            while missing and time.monotonic() >= start + opened / self.kind.per_second:
                 opened += 1
                 missing -= self._connect()
             if not missing:
@@ -75,11 +76,11 @@ class Attack(threading.Thread):
             for key, _ in self._selector.select(0.05):
                 assert isinstance(key.fileobj, socket.socket)
                 missing += self._receive(key.fileobj) and self._again
-            if self._kind.drip and time.monotonic() >= dripped + DRIP_SECONDS:
+            if self.kind.drip and time.monotonic() >= dripped + DRIP_SECONDS:
                 dripped = time.monotonic()
                 for connection in self._began:
                     with suppress(OSError):
-                        connection.send(self._kind.drip.encode())
+                        connection.send(self.kind.drip.encode())
         for connection in self._began:
             connection.close()
         self._selector.close()
@@ -94,7 +95,7 @@ class Attack(threading.Thread):
         try:
             connection.settimeout(1)
             connection.connect(("127.0.0.1", self._port))
-            connection.sendall(self._kind.first.encode())
+            connection.sendall(self.kind.first.encode())
         except OSError:
             connection.close()
             return False
@@ -113,7 +114,7 @@ class Attack(threading.Thread):
             return False
         self._selector.unregister(connection)
         received = self._received.pop(connection, b"")
-        if self._kind.per_second < 250:  # it has its answer and stays connected
+        if self.kind.per_second < 250:  # it has its answer and stays connected
             return False
         self.dropped.append(time.monotonic() - self._began.pop(connection))
         self.answers.append(received)
