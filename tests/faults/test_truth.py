@@ -26,7 +26,8 @@ from tests.faults.truth.cases import cases
 from tests.faults.truth.world import CHECKS, NEVER, OURS, Case, World, Writer
 from tests.support.people import acting
 
-pytestmark = pytest.mark.django_db(transaction=True)
+# The database only stores the submission; the model of the vendor is what differs.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
 
 EXAMPLES = 60
 LONG_AGO = -150_000_000.0

@@ -12,8 +12,6 @@ import pytest
 from tests.support import prepared
 from tests.support.processes import run
 
-pytestmark = pytest.mark.once
-
 MOVE_AWAY = """
 import django
 django.setup()

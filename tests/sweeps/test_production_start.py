@@ -33,7 +33,6 @@ COMPLETE = {
 }
 
 pytestmark = [
-    pytest.mark.once,
     pytest.mark.xdist_group("production start"),  # they share one prepared database
     pytest.mark.skipif((ROOT / ".env").exists(), reason="A .env file of this machine speaks, too"),
 ]
