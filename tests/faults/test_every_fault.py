@@ -22,6 +22,7 @@ from sandbox.faults.armed import Armed
 from sandbox.faults.table import ROWS, Row
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import FULL, creates, on_page, posted, sent, text
+from tests.support.fault_limits import limits_for
 from tests.support.sandbox_orders import add_orders
 
 # One process runs them all, because they write one table.
@@ -34,7 +35,6 @@ SECRETS = (
     "%70%72%61",
     "cHJhY3RpY2U",
 )  # of the sandbox, or parts
-ENDLESS = ("hang", "no_answer", "drip")  # faults that only the caller's own limits end
 ON_EACH_DATABASE = 2  # faults of an outcome
 # The first text for each outcome, and whether the page offers to send again.
 PAGES = {
@@ -115,9 +115,8 @@ def test_every_fault_has_its_outcome_and_page_with_at_most_one_send(
     row: Row,
 ) -> None:
     expected = row.outcome_over_tls if scheme == "tls" else row.outcome
-    limit = 0.3 if row.fault.startswith(ENDLESS) else 5.0
-    settings.CDP_CONNECT_TIMEOUT = settings.CDP_READ_TIMEOUT = limit
-    settings.CDP_TOTAL_TIMEOUT = 2 * limit
+    for name, seconds in limits_for(row.fault).items():
+        setattr(settings, f"CDP_{name.upper()}_TIMEOUT", seconds)
     sandbox, order, before = world.server.sandbox, next(world.orders), len(creates(world.server))
     sandbox.faults.arm(Armed(row.fault, seconds=0.05 if row.outcome == "created" else None))
 

@@ -10,20 +10,18 @@ from sandbox.faults.table import ROWS, Row
 from sandbox.options import PRACTICE_API_TOKEN, PRACTICE_CLIENT_KEY
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.cdp_clients import JANE, client_of, far_deadline
+from tests.support.fault_limits import Limits, limits_for
 from tests.unit.sandbox.conftest import Start
 
 PAUSES = {"slow": 0.1, "late_work": 0.1}  # seconds
-ENDLESS = ("hang", "no_answer", "drip")  # faults that only the caller's own limits end
 
 
-def client_with(server: SandboxServer, *, limit: float, tls: str) -> CdpClient:
-    """The portal's client, with that many seconds for each of its limits."""
+def client_with(server: SandboxServer, limits: Limits, *, tls: str) -> CdpClient:
+    """The portal's client, with these limits."""
     return client_of(
         server.base_url,
         ca_file=str(server.ca_file) if tls else "",
-        connect=limit,
-        read=limit,
-        total=limit,
+        **limits,
         credentials=(PRACTICE_CLIENT_KEY, PRACTICE_API_TOKEN),
     )
 
@@ -39,7 +37,7 @@ def outcome_of_a_create(client: CdpClient) -> str:
 @pytest.mark.parametrize("tls", ["", "good"])
 def test_every_fault_has_the_outcome_work_and_requests_of_the_table(start: Start, tls: str) -> None:
     server = start(tls)
-    slow_client, fast_client = client_with(server, limit=5, tls=tls), client_with(server, limit=0.25, tls=tls)
+    clients: dict[tuple[object, ...], CdpClient] = {}  # by their limits
     seen, expected = {}, {}
     for row in ROWS:
         outcome = row.outcome_over_tls if tls else row.outcome
@@ -47,7 +45,11 @@ def test_every_fault_has_the_outcome_work_and_requests_of_the_table(start: Start
             continue
         consumers, requests = len(server.sandbox.consumers()), server.sandbox.requests()
         server.sandbox.faults.arm(Armed(row.fault, seconds=PAUSES.get(row.fault)))
-        concluded = outcome_of_a_create(fast_client if row.fault.startswith(ENDLESS) else slow_client)
+        limits = limits_for(row.fault)
+        key = (*limits.values(),)
+        if key not in clients:
+            clients[key] = client_with(server, limits, tls=tls)
+        concluded = outcome_of_a_create(clients[key])
         if row.fault == REFUSE:
             server.sandbox.faults.clear()
         made = len(server.sandbox.consumers()) - consumers
