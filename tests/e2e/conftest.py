@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Playwright, sync_playwright
 from pytest_django import DjangoDbBlocker, Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -18,28 +18,82 @@ from apps.consumers import identity_rules
 from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.traces import Traces
 from tests.e2e.windows import ReusedContexts, Windows
-from tests.support.browser import ARGUMENTS, find_chromium
+from tests.support.browser import ARGUMENTS, find_chromium, find_firefox
 from tests.support.markers import logged_at_debug
 from tests.support.people import TESTS
 
+# Its start takes seconds, so one process runs all tests in Firefox.
+ONE_FIREFOX = pytest.mark.xdist_group("firefox")
+IN_BOTH_ENGINES = pytest.mark.parametrize(
+    "engine",
+    ["chromium", pytest.param("firefox", marks=ONE_FIREFOX)],
+    indirect=True,
+)
+# Firefox over WebDriver BiDi cannot turn scripts off.
+IN_BOTH_ENGINES_AND_WITHOUT_SCRIPT = pytest.mark.parametrize(
+    ("engine", "javascript"),
+    [
+        pytest.param("chromium", True, id="chromium"),
+        pytest.param("chromium", False, id="no_script"),
+        pytest.param("firefox", True, id="firefox", marks=ONE_FIREFOX),
+    ],
+    indirect=["engine"],
+)
+IN_FIREFOX = [
+    pytest.mark.parametrize("engine", ["firefox"], indirect=True),
+    ONE_FIREFOX,
+]
+FIREFOX_SETTINGS: dict[str, str | float | bool] = {
+    # On a busy machine Firefox does not always count injected keys as the interaction that its prompt
+    # requires.
+    "dom.require_user_interaction_for_beforeunload": False,
+}
+
 
 @pytest.fixture(scope="package")
-def chromium() -> Iterator[ReusedContexts]:
-    """One browser for all tests.
+def playwright() -> Iterator[Playwright]:
+    """The driver of both browsers.
 
     Playwright runs an event loop in this thread, so Django would refuse its database here although no
     coroutine ever runs; the environment variable allows it for these tests only.
     """
-    path = find_chromium()
-    if path is None:
-        pytest.skip("There is no Chromium (Debian: apt-get install chromium)")
     patch = pytest.MonkeyPatch()
     patch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield ReusedContexts(browser)
-        browser.close()
+    with sync_playwright() as driver:
+        yield driver
     patch.undo()
+
+
+@pytest.fixture(scope="package")
+def chromium(playwright: Playwright) -> Iterator[ReusedContexts]:
+    """One Chromium for all tests."""
+    path = find_chromium()
+    if path is None:
+        pytest.skip("There is no Chromium (Debian: apt-get install chromium-headless-shell)")
+    browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+    yield ReusedContexts(browser)
+    browser.close()
+
+
+@pytest.fixture(scope="package")
+def firefox(playwright: Playwright) -> Iterator[ReusedContexts]:
+    """One unmodified Firefox for all tests, over WebDriver BiDi (W3C)."""
+    path = find_firefox()
+    if path is None:
+        pytest.skip("There is no Firefox (Debian: apt-get install firefox-esr)")
+    browser = playwright.firefox.launch(
+        channel="moz-firefox", executable_path=path, firefox_user_prefs=FIREFOX_SETTINGS
+    )
+    browser.new_page().close()  # the first page takes seconds
+    yield ReusedContexts(browser)
+    browser.close()
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest) -> ReusedContexts:
+    """The browser of a test: Chromium, unless the test is parametrized."""
+    browser: ReusedContexts = request.getfixturevalue(getattr(request, "param", "chromium"))
+    return browser
 
 
 @pytest.fixture(scope="package")
@@ -67,7 +121,7 @@ def sandbox(tmp_path: Path, settings: Settings, traces: Traces) -> Iterator[Sand
 @pytest.fixture
 def windows(
     *,
-    chromium: ReusedContexts,
+    engine: ReusedContexts,
     live_server: LiveServer,
     sandbox: SandboxServer,
     traces: Traces,
@@ -80,7 +134,7 @@ def windows(
     """
     for name, provider in (("Profile system", "ProfileSystem"), ("Loyalty", "LoyaltyProgramme")):
         identity_rules.add_rule(name=name, provider=provider, actor=TESTS)
-    opened = Windows(chromium, live_server.url)
+    opened = Windows(engine, live_server.url)
     yield opened
     opened.close()
     traces.seen += opened.requests

@@ -32,7 +32,7 @@ from apps.consumers.models import Outcome, Submission
 from apps.consumers.sending import submit
 from apps.core.actor import Actor
 from sandbox.data.seed import SAMPLE_ORDER
-from tests.e2e.conftest import actions_of
+from tests.e2e.conftest import IN_BOTH_ENGINES, actions_of
 from tests.e2e.pages import sign_in
 from tests.e2e.windows import TIMEOUT, Windows
 from tests.e2e.world import CONSUMER
@@ -75,6 +75,7 @@ def _sentences(page: Page) -> list[str]:
     return _rows(page).locator("td:nth-child(2)").all_inner_texts()
 
 
+@IN_BOTH_ENGINES
 def test_administrator_finds_who_created_a_consumer_and_the_failed_attempts(
     windows: Windows, administrator: User, created: Submission
 ) -> None:
@@ -113,6 +114,7 @@ def test_administrator_finds_who_created_a_consumer_and_the_failed_attempts(
     assert (seen.count("audit.viewed"), seen.count("audit.event_viewed")) == (5, 1)
 
 
+@IN_BOTH_ENGINES
 def test_administrator_verifies_the_log_and_the_proof_verifies_without_the_portal(
     windows: Windows,
     administrator: User,

@@ -2,103 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+import re
 
 import pytest
-from django.conf import settings as project
-from pytest_django import Settings
+from playwright.sync_api import Dialog, Page, Route, expect
 
 from apps.accounts.models import User
-from apps.consumers.models import Submission
-from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
-from tests.e2e.firefox import FirefoxWindow, running_firefox
-from tests.e2e.pages import SIMPLE, creates
+from tests.e2e.conftest import IN_FIREFOX
+from tests.e2e.pages import (
+    SIMPLE,
+    WHOLE,
+    creates,
+    expect_error,
+    expect_receipt,
+    fill_entry,
+    open_form,
+    press_create,
+    typed_again,
+)
 from tests.e2e.test_long_paste import LONG_NAME
 from tests.e2e.traces import TYPED
-from tests.e2e.windows import Windows, session_of
-from tests.support.browser import find_firefox
+from tests.e2e.windows import Windows
 
-# The windows fixture starts the portal and its sandbox, and searches for leftovers afterwards.
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("firefox")]
-
-FILLED = """[...new FormData(document.querySelector("form.entry"))]
-    .filter(([name, value]) => value && !/token|_FORMS|entry_of/.test(name))"""
+pytestmark = [pytest.mark.e2e, *IN_FIREFOX]
 
 
 @pytest.fixture
-def firefox(windows: Windows, staff: User, tmp_path: Path) -> Iterator[FirefoxWindow]:
+def form(windows: Windows, staff: User) -> Page:
     """A window of a staff user on the empty form."""
-    path = find_firefox()
-    if path is None:
-        pytest.skip("There is no Firefox (Debian: apt-get install firefox-esr)")
-    with running_firefox(path, tmp_path) as window:
-        window.set_cookie(project.SESSION_COOKIE_NAME, session_of(staff), "localhost")
-        window.goto(f"{windows.portal}/")
-        window.goto(f"{windows.portal}/consumers/new/")
-        yield window
+    form = windows.open(staff)
+    form.goto("/")
+    open_form(form)
+    return form
 
 
-def _fill(window: FirefoxWindow) -> None:
-    window.type("#id_order_ref", SIMPLE.order)
-    window.type("#id_first_name", SIMPLE.first_name)
-    window.type("#id_last_name", SIMPLE.last_name)
-    window.type("[name=emails-0-value]", SIMPLE.emails[0])
-    for choose in (
-        "document.querySelector('#id_title').value = 'Dr'",
-        "document.querySelector('#id_country').value = 'IE'",
-        "document.querySelector('[name=gender][value=female]').checked = true",
-    ):
-        window.read(choose)
+def _paste(page: Page, field: str, text: str) -> None:
+    """Paste a text that was copied from the page itself."""
+    page.evaluate(
+        """text => document.body.append(
+            Object.assign(document.createElement('textarea'), {id: 'copied', value: text}))""",
+        text,
+    )
+    page.locator("#copied").press("Control+a")
+    page.locator("#copied").press("Control+c")
+    page.locator("#copied").evaluate("element => element.remove()")
+    page.locator(field).press("Control+v")
 
 
-def test_back_and_reload_restore_nothing_that_was_typed(
-    firefox: FirefoxWindow, sandbox: SandboxServer
-) -> None:
-    _fill(firefox)
-    firefox.click("form.entry > .button-row button")
-    firefox.wait_for("location.pathname.startsWith('/submissions/')")
-    firefox.wait_for("document.readyState === 'complete'")
-    firefox.back()
-    firefox.wait_for("document.readyState === 'complete' && document.querySelector('form.entry') !== null")
-    assert firefox.read(FILLED) == []
-    firefox.read("document.querySelector('#id_title').value = 'Dr'")
-    firefox.reload()
-    assert firefox.read(FILLED) == []
+def test_back_and_reload_restore_nothing_that_was_typed(form: Page, sandbox: SandboxServer) -> None:
+    fill_entry(form, WHOLE)
+    press_create(form)
+    expect_receipt(form, "Consumer created")
+    form.go_back()
+    expect(form.get_by_role("heading", level=1)).to_have_text("New order consumer")
+    assert typed_again(form) == {}
+    fill_entry(form, WHOLE.but(emails=(), phones=(), identifiers=()))
+    form.reload()
+    assert typed_again(form) == {}
     assert creates(sandbox) == 1
 
 
-def test_long_paste_is_not_truncated_and_the_server_refuses_it(
-    firefox: FirefoxWindow, sandbox: SandboxServer
-) -> None:
-    firefox.paste("#id_first_name", LONG_NAME)
-    assert firefox.read("document.querySelector('#id_first_name').value") == LONG_NAME
-    firefox.click("form.entry > .button-row button")
-    firefox.wait_for(
-        "document.querySelector('[data-error-summary]')?.textContent.includes('at most 100 characters')"
-    )
-    assert firefox.read("document.querySelector('#id_first_name').value") == LONG_NAME
+def test_long_paste_is_not_truncated_and_the_server_refuses_it(form: Page, sandbox: SandboxServer) -> None:
+    fill_entry(form, SIMPLE.but(first_name=""))
+    _paste(form, "#id_first_name", LONG_NAME)
+    expect(form.locator("#id_first_name")).to_have_value(LONG_NAME)
+    press_create(form)
+    expect_error(form, "id_first_name", "The first name has at most 100 characters")
+    expect(form.locator("#id_first_name")).to_have_value(LONG_NAME)
     assert creates(sandbox) == 0
 
 
-def test_leaving_a_changed_form_asks(firefox: FirefoxWindow) -> None:
-    firefox.type("#id_first_name", TYPED["first name"])
-    firefox.wait_for(f"document.querySelector('#id_first_name').value === '{TYPED['first name']}'")
-    firefox.click("nav a[href='/orders/']")
-    assert firefox.refuse_to_leave() == "beforeunload"
-    assert firefox.read("document.querySelector('#id_first_name').value") == TYPED["first name"]
+def test_leaving_a_changed_form_asks(form: Page) -> None:
+    form.locator("#id_first_name").press_sequentially(TYPED["first name"])
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    form.on("dialog", stay)
+    with form.expect_event("dialog"):
+        form.locator("nav a[href='/orders/']").click(no_wait_after=True)
+    assert asked == ["beforeunload"]
+    expect(form.locator("#id_first_name")).to_have_value(TYPED["first name"])
 
 
-def test_sending_is_shown_until_the_answer_arrives(
-    firefox: FirefoxWindow, sandbox: SandboxServer, settings: Settings
-) -> None:
-    settings.CDP_READ_TIMEOUT = 3
-    sandbox.sandbox.faults.arm(Armed("no_answer_after"))
-    _fill(firefox)
-    firefox.type("#id_order_ref", "\ue007")  # Enter
-    shown = firefox.wait_for("document.querySelector('.sending-bar')?.textContent")
-    assert shown.startswith("Sending to Sitecore CDP, ")
-    firefox.wait_for("location.pathname.startsWith('/submissions/')")
-    assert Submission.objects.get().outcome == "unknown"
+def test_sending_is_shown_until_the_answer_arrives(form: Page, sandbox: SandboxServer) -> None:
+    fill_entry(form, SIMPLE)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    form.route("**/consumers/new/", hold, times=1)
+    with form.expect_request(lambda request: request.method == "POST"):
+        form.locator("#id_order_ref").press("Enter")
+    expect(form.locator(".sending-bar")).to_have_text(re.compile("^Sending to Sitecore CDP, "))
+    assert creates(sandbox) == 0
+    held[0].continue_()
+    expect_receipt(form, "Consumer created")
     assert creates(sandbox) == 1

@@ -68,7 +68,7 @@ def _hold(page: Page) -> list[Route]:
 def test_sending_is_visible_from_every_field_and_announced_once(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
-    page = windows.open(staff, viewport={"width": 800, "height": 400})
+    page = windows.open(staff, own=True, viewport={"width": 800, "height": 400})
     open_form(page)
     fill_entry(page, SIMPLE)
     page.clock.install()
@@ -109,7 +109,7 @@ def test_sending_is_visible_from_every_field_and_announced_once(
 def test_session_expiry_prompt_waits_until_the_form_is_sent(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
-    page = windows.open(staff)
+    page = windows.open(staff, own=True)
     page.clock.install()
     open_form(page)
     fill_entry(page, SIMPLE)
@@ -129,7 +129,7 @@ def test_session_expiry_prompt_waits_until_the_form_is_sent(
 def test_silent_connection_is_given_up_after_a_time_limit(
     windows: Windows, staff: User, sandbox: SandboxServer, settings: Settings
 ) -> None:
-    page = windows.open(staff)
+    page = windows.open(staff, own=True)
     page.clock.install()
     open_form(page)
     fill_entry(page, SIMPLE)
@@ -137,7 +137,7 @@ def test_silent_connection_is_given_up_after_a_time_limit(
     held = _hold(page)
     with page.expect_request(_is_post):
         press_create(page)
-    page.clock.run_for((settings.CDP_TOTAL_TIMEOUT + 31) * 1000)
+    page.clock.run_for(int(settings.CDP_TOTAL_TIMEOUT + 31) * 1000)
     _panel(page, LOST)
     assert held
     assert (typed_again(page), token_of(page)) == (typed, token)
@@ -146,7 +146,7 @@ def test_silent_connection_is_given_up_after_a_time_limit(
 def test_offline_nothing_is_sent_and_the_entry_stays_with_its_token(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
-    page = windows.open(staff, locale="en-GB")  # a separate window, because it is offline
+    page = windows.open(staff, own=True)
     open_form(page)
     fill_entry(page, WHOLE)
     typed, token = typed_again(page), token_of(page)

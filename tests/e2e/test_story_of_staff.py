@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from apps.accounts.models import User
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
+from tests.e2e.conftest import IN_BOTH_ENGINES, IN_BOTH_ENGINES_AND_WITHOUT_SCRIPT
 from tests.e2e.pages import (
     WHOLE,
     WHOLE_AS_SENT,
@@ -24,7 +25,7 @@ from tests.e2e.windows import Windows
 pytestmark = pytest.mark.e2e
 
 
-@pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])
+@IN_BOTH_ENGINES_AND_WITHOUT_SCRIPT
 def test_staff_create_a_consumer_with_every_field_and_see_the_receipt(
     windows: Windows, staff: User, sandbox: SandboxServer, javascript: bool
 ) -> None:
@@ -71,6 +72,7 @@ def _reading_the_receipt_again_sends_nothing(page: Page, receipt: str, sandbox: 
     assert wire_calls(sandbox) == before
 
 
+@IN_BOTH_ENGINES
 def test_submissions_list_and_start_page_link_to_the_receipt(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:

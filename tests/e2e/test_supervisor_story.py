@@ -12,6 +12,7 @@ from apps.accounts import services as accounts
 from apps.accounts.models import User
 from apps.accounts.roles import PERSONAL_DATA_EXPORT
 from apps.consumers.models import Outcome
+from tests.e2e.conftest import IN_BOTH_ENGINES
 from tests.e2e.pages import sign_in
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
@@ -25,6 +26,7 @@ LOST = f"u-{TYPED['exported last name']}"
 SEEN = "9b7de2a4-6f6d-43b1-8a8e-0d3f2a3b4c5d"
 
 
+@IN_BOTH_ENGINES
 def test_supervisor_resolves_and_exports_and_an_administrator_finds_it(
     windows: Windows, staff: User, supervisor: User, administrator: User, tmp_path: Path
 ) -> None:

@@ -15,17 +15,38 @@ TIMEOUT = 10_000  # milliseconds that a step may take on a busy machine
 ANSWERED_WITH_A_FAILURE = "Failed to load resource: the server responded with a status of"
 
 NO_CONNECTION = "Failed to load resource: net::ERR_"
+DEFAULTS = {"locale": "en-GB"}  # options of a context
 
 
 class ReusedContexts:
-    """The browser with two contexts that are reused: one with script and one without.
+    """A browser whose contexts are used again by later tests that ask for the same options.
 
-    Fetching the same styles and scripts again would take most of the tests' time.
+    Fetching the same styles and scripts again would take most of the tests' time. A closed context is stored
+    without windows and cookies.
     """
 
     def __init__(self, browser: Browser) -> None:
         self.browser = browser
-        self.contexts: dict[bool, BrowserContext] = {}
+        self._free: dict[str, list[BrowserContext]] = {}
+
+    def take(self, options: dict[str, Any]) -> BrowserContext:
+        """A context without cookies."""
+        free = self._free.get(self._key(options))
+        return free.pop() if free else self.new(options)
+
+    def new(self, options: dict[str, Any]) -> BrowserContext:
+        """A context that no test has used."""
+        return self.browser.new_context(**{**DEFAULTS, **options})
+
+    def give_back(self, context: BrowserContext, options: dict[str, Any]) -> None:
+        """Close the windows of a context, remove its cookies, and keep it for another test."""
+        for page in context.pages:
+            page.close()
+        context.clear_cookies()
+        self._free.setdefault(self._key(options), []).append(context)
+
+    def _key(self, options: dict[str, Any]) -> str:
+        return repr(sorted({**DEFAULTS, **options}.items()))
 
 
 class Windows:
@@ -36,11 +57,20 @@ class Windows:
         self.portal = portal
         self.complaints: list[str] = []
         self.requests: list[str] = []  # addresses with their referrers
-        self._pages: list[Page] = []
+        self._taken: list[tuple[BrowserContext, dict[str, Any]]] = []
+        self._own: list[BrowserContext] = []
 
-    def open(self, person: User | None = None, *, javascript: bool = True, **options: Any) -> Page:
-        """A window of a signed-in person, or an anonymous one; ``options`` of the browser context."""
-        context = self._context(javascript, options)
+    def open(
+        self, person: User | None = None, *, javascript: bool = True, own: bool = False, **options: Any
+    ) -> Page:
+        """A window of a signed-in person, or an anonymous one; ``options`` of the browser context.
+
+        ``own`` closes the context after the test, for a test that changes its clock or takes it offline.
+        """
+        options = {"base_url": self.portal, **options}
+        if not javascript:
+            options["java_script_enabled"] = False
+        context = self._context(options, own=own)
         if person is not None:
             cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session_of(person), "url": self.portal}
             context.add_cookies([cookie])  # type: ignore[list-item]  # a plain dict is what it takes
@@ -49,7 +79,6 @@ class Windows:
         page.on("console", self._record_complaint)
         page.on("request", self._note)
         page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
-        self._pages.append(page)
         return page
 
     def expect_lost_connection(self) -> None:
@@ -58,22 +87,18 @@ class Windows:
         self.complaints = [complaint for complaint in self.complaints if NO_CONNECTION not in complaint]
 
     def close(self) -> None:
-        """Close every window, and clear the cookies and storage of the reused contexts."""
-        reused = [*self.reused.contexts.values()]
-        for page in self._pages:
-            page.close() if page.context in reused else page.context.close()
-        for context in reused:
-            context.clear_cookies()
+        """Close every window."""
+        for context, options in self._taken:
+            self.reused.give_back(context, options)
+        for context in self._own:
+            context.close()
 
-    def _context(self, javascript: bool, options: dict[str, Any]) -> BrowserContext:
-        """The reused context for the first ordinary window of a test; a new one for each other window."""
-        reused = self.reused.contexts.get(javascript)
-        if reused is not None and not options and not reused.pages:
-            return reused
-        defaults = {"locale": "en-GB", "base_url": self.portal, "java_script_enabled": javascript}
-        context = self.reused.browser.new_context(**{**defaults, **options})
-        if reused is None and not options:
-            self.reused.contexts[javascript] = context
+    def _context(self, options: dict[str, Any], *, own: bool) -> BrowserContext:
+        context = self.reused.new(options) if own else self.reused.take(options)
+        if own:
+            self._own.append(context)
+        else:
+            self._taken.append((context, options))
         return context
 
     def _note(self, request: Request) -> None:

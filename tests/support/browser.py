@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The headless shell has the same engine without the windows of a whole browser, which take most of the time.
+WHOLE_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NAMES = ("chromium-headless-shell", *WHOLE_NAMES)
 FIREFOX_NAMES = ("firefox-esr", "firefox")
 ARGUMENTS = [
     "--no-sandbox",
@@ -22,6 +24,11 @@ def find_chromium() -> str | None:
     """The path of an installed Chromium: the environment's CHROMIUM, else the first found on the PATH."""
     given = os.environ.get("CHROMIUM")
     return given or next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+def find_whole_chromium() -> str | None:
+    """The path of a Chromium with everything that its users have, such as the cache for Back and Forward."""
+    return next((path for name in WHOLE_NAMES if (path := shutil.which(name))), None)
 
 
 def find_firefox() -> str | None:
