@@ -6,8 +6,12 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from django.contrib.staticfiles.handlers import StaticFilesHandlerMixin
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from playwright.sync_api import Playwright, sync_playwright
 from pytest_django import DjangoDbBlocker, Settings
 from pytest_django.live_server_helper import LiveServer
@@ -94,6 +98,20 @@ def engine(request: pytest.FixtureRequest) -> ReusedContexts:
     """The browser of a test: Chromium, unless the test is parametrized."""
     browser: ReusedContexts = request.getfixturevalue(getattr(request, "param", "chromium"))
     return browser
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _static_files_are_cached() -> Iterator[None]:
+    """Let the browser keep styles and scripts, as in production; by default it asks again on each page."""
+    serve = StaticFilesHandlerMixin.serve
+
+    def serve_with_lifetime(handler: StaticFilesHandlerMixin, request: HttpRequest) -> HttpResponseBase:
+        response = serve(handler, request)
+        response["Cache-Control"] = "max-age=3600"
+        return response
+
+    with mock.patch.object(StaticFilesHandlerMixin, "serve", serve_with_lifetime):
+        yield
 
 
 @pytest.fixture(scope="package")

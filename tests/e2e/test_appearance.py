@@ -51,7 +51,7 @@ def test_no_layout_shift_when_scripts_load_after_the_first_paint(
     windows: Windows, staff: User, supervisor: User, sandbox: SandboxServer, width: int
 ) -> None:
     world = World(staff, supervisor)
-    page = windows.open(supervisor, viewport={"width": width, "height": 900})
+    page = windows.open(supervisor, viewport={"width": width, "height": 900}, reduced_motion="no-preference")
     watch_shifts(page)
     held: list[Route] = []
 

@@ -139,7 +139,7 @@ def test_silent_connection_is_given_up_after_a_time_limit(
         press_create(page)
     page.clock.run_for(int(settings.CDP_TOTAL_TIMEOUT + 31) * 1000)
     _panel(page, LOST)
-    assert held
+    held[0].abort()  # a route without an end outlives its test
     assert (typed_again(page), token_of(page)) == (typed, token)
 
 

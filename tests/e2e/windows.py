@@ -15,7 +15,8 @@ TIMEOUT = 10_000  # milliseconds that a step may take on a busy machine
 ANSWERED_WITH_A_FAILURE = "Failed to load resource: the server responded with a status of"
 
 NO_CONNECTION = "Failed to load resource: net::ERR_"
-DEFAULTS = {"locale": "en-GB"}  # options of a context
+# Options of a context. Without transitions fewer frames are drawn, and no step waits for their end.
+DEFAULTS = {"locale": "en-GB", "reduced_motion": "reduce"}
 
 
 class ReusedContexts:
