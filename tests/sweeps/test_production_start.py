@@ -110,10 +110,11 @@ def test_practice_values_are_refused_by_name() -> None:
         ("ALLOWED_HOSTS", "portal.example.com, *", "accepts every host"),
         ("ALLOWED_HOSTS", " , ", "is not set"),
         ("CDP_CLIENT_KEY", " ", "is not set"),
-        (
+        pytest.param(
             "ENCRYPTION_KEYS",
             f"{PRACTICE_VALUES['ENCRYPTION_KEYS']},{COMPLETE['ENCRYPTION_KEYS']}",
             "practice value",
+            id="practice key beside others",  # all test processes need the same name
         ),
         ("DIGEST_KEY", PRACTICE_VALUES["SECRET_KEY"], "practice value"),
         ("CDP_BASE_URL", "https://evil.example", "cannot be used"),
