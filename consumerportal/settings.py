@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import bootstrap
-import environ
 import structlog
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.redaction import hide_addresses
 from apps.core.tracebacks import without_text
 from consumerportal.startup import (
+    Environment,
     Startup,
     fernet_keys_problem,
     host_names_problem,
@@ -30,11 +30,11 @@ os.umask(0o077)
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 ENV_FILE = BASE_DIR / ".env"
-env = environ.Env()
+env = Environment()
 if os.environ.get("PORTAL_MODE") != "practice":
     # Practice does not read .env, which may belong to a production portal. Environment variables have
     # priority.
-    environ.Env.read_env(ENV_FILE)
+    Environment.read_env(ENV_FILE)
 
 # --- Mode and required settings -------------------------------------------------------------------
 startup = Startup(env)
@@ -96,7 +96,7 @@ EXTRA_COUNTRIES: list[str] = env.list("EXTRA_COUNTRIES", default=[])
 TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", default=[])
 TLS_AT_PROXY: bool = env.bool("TLS_AT_PROXY", default=False)
 
-# --- Checks of the settings above, reported in one message ----------------------------------------
+# --- Checks of the settings above ------------------------------------------------------------------
 startup.check_practice_is_local(CDP_BASE_URL)
 startup.check_client_settings(
     CDP_BASE_URL,
@@ -112,7 +112,6 @@ startup.check_country_codes(EXTRA_COUNTRIES)
 startup.check_positive("WORKER_SILENT_SECONDS", WORKER_SILENT_SECONDS)
 startup.check_positive("WEB_HEAD_SECONDS", WEB_HEAD_SECONDS)
 startup.check_positive("WEB_BODY_SECONDS", WEB_BODY_SECONDS)
-startup.raise_problems()
 
 DEBUG = False  # in every mode: a debug page shows request bodies
 # From the project's metadata. The portal runs from its folder and is not installed as a package.
@@ -124,7 +123,7 @@ DATE_ORDER: str = env.str("DATE_ORDER", default="day-month")
 COMMON_TITLES: list[str] = env.list("COMMON_TITLES", default=["Mr", "Mrs", "Ms", "Miss", "Dr"])
 EXTRA_TITLES: list[str] = env.list("EXTRA_TITLES", default=[])
 REQUIRED_FIELDS: list[str] = env.list("REQUIRED_FIELDS", default=["first_name", "last_name"])
-COUNTRIES_OVERRIDE = dict(pair.split("=", 1) for pair in EXTRA_COUNTRIES)  # django-countries
+COUNTRIES_OVERRIDE = dict(pair.partition("=")[::2] for pair in EXTRA_COUNTRIES)  # django-countries
 MAX_EMAILS: int = env.int("MAX_EMAILS", default=20)
 MAX_PHONE_NUMBERS: int = env.int("MAX_PHONE_NUMBERS", default=20)
 MAX_IDENTIFIERS: int = env.int("MAX_IDENTIFIERS", default=200)
@@ -352,6 +351,7 @@ STORAGES = {"staticfiles": {"BACKEND": "apps.core.web.static_storage.PortalStati
 
 # --- Logs: one line per event on standard error, without personal data ----------------------------
 LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")
+startup.raise_problems()  # after the last setting is read, so that one message names every problem
 _shared_processors: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from ipaddress import ip_network
+from typing import Any
 from urllib.parse import urlsplit
 
 import environ
@@ -21,6 +22,7 @@ from apps.core.web.requests import UNIX_SOCKET
 
 MAX_CHECK_DELAY = 30 * 24 * 3600.0  # seconds
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+_TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
 
 # Published with the source and therefore not secret. `Startup.required` refuses them in production.
 PRACTICE_VALUES = {
@@ -76,13 +78,48 @@ def no_problem(value: str) -> str:
     return ""
 
 
+class Environment(environ.Env):  # type: ignore[misc]  # django-environ has no types
+    """Reads typed values. One that is not of its type becomes a problem, and the default is returned.
+
+    django-environ itself reads ``TLS_AT_PROXY=enabled`` as false and ``CDP_TOTAL_TIMEOUT=1e3`` as 13.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.problems: list[str] = []
+
+    def get_value(
+        self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, parse_default: bool = False
+    ) -> Any:
+        """The value of a variable as the type ``cast``, or the default."""
+        try:
+            return super().get_value(var, cast, default, parse_default)
+        except ValueError:
+            kind = {bool: "True or False", int: "a whole number", float: "a number"}
+            wanted = "a list of numbers" if isinstance(cast, list) else kind[cast]
+            self.problems.append(f"{var} is not {wanted}")
+            return default
+
+    @classmethod
+    def parse_value(cls, value: str, cast: Any) -> Any:
+        """The value as the type ``cast``. Raises ``ValueError`` if it is none."""
+        if cast is bool:
+            word = value.strip().lower()
+            if word not in _TRUE | _FALSE:
+                raise ValueError("neither true nor false")
+            return word in _TRUE
+        if cast is float:
+            return float(value)
+        return split_list(value) if cast is list else super().parse_value(value, cast)
+
+
 class Startup:
     """Reads the required settings and collects the problems of all settings in ``problems``."""
 
-    def __init__(self, env: environ.Env) -> None:
+    def __init__(self, env: Environment) -> None:
         self.env = env
         self.mode: str = env.str("PORTAL_MODE", default="production")
-        self.problems: list[str] = []
+        self.problems = env.problems
         if self.mode not in ("practice", "production"):
             self.problems.append("PORTAL_MODE is neither practice nor production")
 
@@ -106,7 +143,13 @@ class Startup:
 
     def check_practice_is_local(self, base_url: str) -> None:
         """In practice mode the API must be on this machine, because the keys are published."""
-        if self.practice and urlsplit(base_url).hostname not in LOOPBACK_HOSTS:
+        if not self.practice:
+            return
+        try:
+            host = urlsplit(base_url).hostname
+        except ValueError:
+            host = None
+        if host not in LOOPBACK_HOSTS:
             self.problems.append("CDP_BASE_URL leaves this machine, which practice mode does not allow")
 
     def check_client_settings(self, base_url: str, extra_hosts: list[str], limits: dict[str, float]) -> None:

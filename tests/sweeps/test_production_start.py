@@ -126,6 +126,10 @@ def test_practice_values_are_refused_by_name() -> None:
         ("PORTAL_MODE", "staging", "is neither practice nor production"),
         ("TRUSTED_PROXIES", "10.0.0.0/8,my-proxy", "TRUSTED_PROXIES contains a value that is not an address"),
         ("TLS_AT_PROXY", "True", "TLS_AT_PROXY is on, but TRUSTED_PROXIES does not name the proxy"),
+        ("TLS_AT_PROXY", "enabled", "TLS_AT_PROXY is not True or False"),
+        ("EXTRA_COUNTRIES", "Kosovo", "EXTRA_COUNTRIES contains a value that is not a pair"),
+        ("WEB_BODY_SECONDS", "0", "WEB_BODY_SECONDS (0) is not at least 1"),
+        ("SESSION_IDLE_SECONDS", "soon", "SESSION_IDLE_SECONDS is not a whole number"),
         (
             "PORTAL_BIND",
             "unix:/run/portal.sock",
