@@ -41,6 +41,20 @@ def test_first_administrator_gets_a_working_link() -> None:
     ]
 
 
+def test_missing_names_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = {"User name: ": "ada", "Full name: ": "Ada Lane"}
+    monkeypatch.setattr("builtins.input", answers.__getitem__)
+    _run("create_administrator")
+    assert User.objects.get(name="Ada Lane", username="ada").roles == (ADMINISTRATOR,)
+
+
+def test_link_of_production_leads_to_its_first_host(settings: Settings) -> None:
+    settings.PRACTICE_MODE = False
+    settings.ALLOWED_HOSTS = [".portal.example", "other.example"]
+    printed = _run("create_administrator", "--user-name=ada", "--name=Ada Lane")
+    assert re.search(r"^https://portal\.example/accounts/set-password/", printed, re.MULTILINE)
+
+
 def test_first_administrator_can_type_a_password_instead(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("getpass.getpass", lambda prompt: "a long walk in the rain")
     printed = _run("create_administrator", "--user-name=ada", "--name=Ada Lane", "--ask-password")

@@ -40,6 +40,7 @@ class Command(BaseCommand):
 
     def _take_over(self, file: Path) -> None:
         keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)
+        file.stat()  # a missing file would be read as an empty one
         other = checkpoints.last_valid(file, keys)
         if other is None:
             raise CommandError("The file holds no checkpoint that a key of this portal has signed")
