@@ -142,19 +142,21 @@ class Delivery(Iterator[bytes]):
     def _store_finish(self, progress: Progress) -> bool:
         """Store the end. Returns whether the stored end is that of this file. Retries after errors."""
         sha256 = self._file.sha256
-        for tries_left in reversed(range(FINISH_TRIES)):
+
+        def store() -> bool:
+            # If it had ended before, that may be our own commit whose confirmation was lost.
+            return services.finish(self._export, progress, sha256, self._actor) or services.has_finished(
+                self._export, sha256
+            )
+
+        for _ in range(FINISH_TRIES - 1):
             try:
-                # If it had ended before, that may be our own commit whose confirmation was lost.
-                return services.finish(self._export, progress, sha256, self._actor) or services.has_finished(
-                    self._export, sha256
-                )
+                return store()
             except DATABASE_ERRORS:
-                if not tries_left:
-                    raise
                 logger.info("export_end_tried_again")
                 close_old_connections()
                 time.sleep(FINISH_PAUSE_SECONDS)
-        raise AssertionError("FINISH_TRIES is at least one")
+        return store()
 
     def _watch(self) -> None:
         try:
