@@ -25,7 +25,7 @@ def set_aside_if_outdated() -> Path | None:
     """
     if connection.vendor != "sqlite" or not _is_outdated():
         return None
-    database = Path(settings.DATABASES["default"]["NAME"])
+    database = Path(connection.settings_dict["NAME"])
     with closing(sqlite3.connect(database)) as raw:
         raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # so that one file contains everything
     connection.close()
