@@ -77,6 +77,15 @@ def test_administrator_needs_an_unused_name() -> None:
     assert User.objects.get().roles == (STAFF,)
 
 
+def test_name_taken_after_it_was_checked_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def taken(**_named: object) -> int:
+        raise services.ActRefusedError(services.Refusal.USER_NAME_TAKEN)
+
+    monkeypatch.setattr(services, "add_person", taken)
+    with pytest.raises(CommandError, match="Another person has this user name"):
+        _run("create_administrator", "--user-name=ada", "--name=Ada Lane")
+
+
 def test_practice_has_one_user_per_role_who_can_sign_in() -> None:
     printed = _run("create_practice_people")
     for username, role in (("sam", STAFF), ("sue", SUPERVISOR), ("ada", ADMINISTRATOR)):

@@ -113,8 +113,15 @@ def test_existing_file_stays_and_nothing_is_recorded(folder: Path) -> None:
     assert not taken()
 
 
-def test_file_created_meanwhile_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_links(*_paths: object) -> None:
+    raise PermissionError(1, "Operation not permitted")
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_file_created_meanwhile_stays(folder: Path, monkeypatch: pytest.MonkeyPatch, links: bool) -> None:
     proof = folder / "proof.zip"
+    if not links:
+        monkeypatch.setattr(os, "link", _no_links)
 
     def slow(*, recorded: bool) -> Iterator[bytes]:
         proof.write_text("of somebody else")
@@ -127,10 +134,7 @@ def test_file_created_meanwhile_stays(folder: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_proof_can_be_written_without_hard_links(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_links(*_paths: object) -> None:
-        raise PermissionError(1, "Operation not permitted")
-
-    monkeypatch.setattr(os, "link", no_links)
+    monkeypatch.setattr(os, "link", _no_links)
     call_command("audit_proof", str(folder / "proof.zip"))
     assert [one.name for one in folder.iterdir()] == ["proof.zip"]
 
