@@ -6,7 +6,6 @@ import base64
 from collections.abc import Callable
 
 import pytest
-from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
 from consumerportal import startup as portal
@@ -94,7 +93,7 @@ def test_practice_has_values_that_the_environment_overrides() -> None:
     [
         (portal.secret_problem, "0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcde"),
         (portal.secret_problem, "abcdefgh" * 4, "abcdefg" * 5),
-        (portal.fernet_keys_problem, f"{Fernet.generate_key().decode()}, ", "bm90IDMyIGJ5dGVz"),
+        (portal.fernet_keys_problem, PRACTICE_VALUES["ENCRYPTION_KEYS"], "bm90IDMyIGJ5dGVz"),
         (portal.signing_key_problem, PUBLIC_KEY, PUBLIC_KEY[4:]),
         (portal.host_names_problem, "portal.example,.example.org", "portal.example, *"),
     ],
