@@ -1,4 +1,4 @@
-// Texts come from the page (components/words.html), where they are translated.
+// Texts come from the page (components/frame/words.html), where they are translated.
 
 /** The text for a name such as "copied"; `{number}` in it is replaced by `number`. */
 export function word(name, number = "") {

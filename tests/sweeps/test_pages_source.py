@@ -43,6 +43,12 @@ def test_templates_contain_no_inline_code(path: Path) -> None:
     assert re.findall(r"\|\s*safe\b|\bautoescape off\b|\bmark_safe\b", text) == []
 
 
+@pytest.mark.parametrize("path", TEMPLATES, ids=_id)
+def test_texts_are_passed_to_tags_directly(path: Path) -> None:
+    """``_("…")`` is an argument of any tag: a variable for it separates the text from its use."""
+    assert re.findall(r"{% translate [^%]* as \w+ %}", path.read_text(encoding="utf-8")) == []
+
+
 def test_browser_restores_nothing_into_a_form() -> None:
     """Back would restore the last person's choices into the next form; only the sign-in may be filled."""
     seen, wrong = 0, []

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from crispy_forms.utils import render_crispy_form
 from django.core.signals import setting_changed
 from django.dispatch import receiver
+from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
@@ -25,7 +25,7 @@ def blank_fields(providers: tuple[str, ...]) -> SafeString:
 def _blank_fields(providers: tuple[str, ...], _language: str | None) -> SafeString:
     entry = Entry.unbound(values_of("", None), providers)
     context = {"entry": entry, "required_fields": required_fields()}
-    return SafeString(render_crispy_form(entry.form, context=context))
+    return SafeString(render_to_string("consumers/entry_fields.html", context))
 
 
 @receiver(setting_changed)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from crispy_forms.helper import FormHelper
-from crispy_forms.layout import HTML, Column, Fieldset, Layout, Row
 from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
@@ -112,7 +110,6 @@ class ConsumerForm(PortalForm):
         self.fields["date_of_birth"].widget.attrs["data-date-order"] = settings.DATE_ORDER
         self.fields["date_of_birth"].widget.attrs["data-date-echo"] = ""
         self.fields["nationality"].widget.attrs["list"] = "nationalities"
-        self.helper = _helper()
 
     def clean(self) -> dict[str, Any]:
         super().clean()
@@ -120,35 +117,3 @@ class ConsumerForm(PortalForm):
             if name in self.cleaned_data and not self.cleaned_data[name]:
                 self.add_error(name, MISSING[name])
         return self.cleaned_data
-
-
-_LAYOUT = Layout(
-    Fieldset(_("Order"), "order_ref", css_class="group"),
-    Fieldset(
-        _("Person"),
-        "title",
-        Row(Column("first_name"), Column("last_name")),
-        "gender",
-        "date_of_birth",
-        css_class="group",
-    ),
-    Fieldset(
-        _("Contact"),
-        HTML('{% include "consumers/emails_list.html" %}'),
-        HTML('{% include "consumers/phone_numbers_list.html" %}'),
-        css_class="group",
-    ),
-    Fieldset(
-        _("Document"),
-        Row(Column("nationality"), Column("passport_number")),
-        "country",
-        css_class="group",
-    ),
-    Fieldset(_("Identifiers"), HTML('{% include "consumers/identifiers_list.html" %}'), css_class="group"),
-)
-
-
-def _helper() -> FormHelper:
-    helper = FormHelper()
-    helper.layout = _LAYOUT
-    return helper

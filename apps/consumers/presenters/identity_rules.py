@@ -5,29 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.urls import reverse
-
 from apps.consumers.models import IdentityRule
 
 
 @dataclass(frozen=True, slots=True)
 class RuleRow:
-    """One identity rule; ``remove_url`` removes it by POST."""
+    """One identity rule."""
 
+    pk: int
     priority: int
     name: str
     provider: str
-    remove_url: str
 
 
 def rule_rows(rules: Iterable[IdentityRule]) -> tuple[RuleRow, ...]:
     """The rules in the given order."""
     return tuple(
         RuleRow(
+            pk=rule.pk,
             priority=rule.priority,
             name=rule.name,
             provider=rule.provider,
-            remove_url=reverse("consumers:remove_identity_rule", args=[rule.pk]),
         )
         for rule in rules
     )

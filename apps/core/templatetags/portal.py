@@ -1,4 +1,4 @@
-"""Tags and filters of every page: times, panels, summary rows, the entries of the navigation."""
+"""Tags and filters of every page: times, and the components that take blocks, lists or permissions."""
 
 from __future__ import annotations
 
@@ -75,13 +75,26 @@ def _fixed_part(template_name: str, _language: str | None) -> SafeString:
 
 @register.simple_tag
 def outcome_badge(outcome: str) -> SafeString:
-    """The outcome of a submission as a word and a shape, for tables with many of them."""
+    """The outcome of a submission as a label and a shape."""
     return _outcome_badge(outcome, get_language())
 
 
 @lru_cache(maxsize=64)
 def _outcome_badge(outcome: str, _language: str | None) -> SafeString:
-    return SafeString(render_to_string("components/outcome.html", {"outcome": outcome}).strip())
+    return SafeString(render_to_string("components/text/outcome.html", {"outcome": outcome}).strip())
+
+
+@register.simple_tag
+def badge(shape: str, label: str) -> SafeString:
+    """A state as a label with the shape and the colours of an outcome."""
+    return _badge(shape, str(label))
+
+
+@lru_cache(maxsize=64)  # a page has fifty of them, but only a few different ones
+def _badge(shape: str, label: str) -> SafeString:
+    return SafeString(
+        render_to_string("components/text/badge.html", {"shape": shape, "label": label}).strip()
+    )
 
 
 @register.simple_block_tag
@@ -94,16 +107,45 @@ def panel(content: str, kind: str, title: str, level: int = 2, focus: bool = Fal
     if kind not in PANEL_KINDS:
         raise ValueError(f"no panel of kind {kind}")
     return render_to_string(
-        "components/panel.html",
+        "components/page/panel.html",
         {"kind": kind, "title": title, "heading": f"h{level}", "focus": focus, "content": content},
     )
 
 
 @register.simple_block_tag
-def row(content: str, key: str, different: bool = False) -> str:
-    """One key and its value in a ``dl.summary``; ``different`` marks what did not come back as sent."""
-    context = {"key": key, "content": content, "different": different}
-    return render_to_string("components/row.html", context)
+def row(content: str, key: str) -> str:
+    """One key and its value in a ``dl.summary``."""
+    return render_to_string("components/lists/row.html", {"key": key, "content": content})
+
+
+@register.simple_tag(takes_context=True)
+def table_head(context: Context, numbers: str = "", **headings: str) -> str:
+    """The head of a table: ``{% table_head time=_("Time") rows=_("Rows") numbers="rows" %}``.
+
+    ``numbers`` names the columns of numbers, separated by blanks. A column without a heading is left out. The
+    headings are then in ``headings``, for the cells: ``<td role="cell" data-label="{{ headings.time }}">``.
+    """
+    texts = {name: str(heading) for name, heading in headings.items()}  # translated once, not in every cell
+    context["headings"] = texts
+    columns = [
+        {"heading": heading, "is_number": name in numbers.split()}
+        for name, heading in texts.items()
+        if heading
+    ]
+    return render_to_string("components/lists/table_head.html", {"columns": columns})
+
+
+@register.simple_block_tag(takes_context=True)
+def post_button(context: Context, content: str, kind: str, name: str, *args: Any, sending: str = "") -> str:
+    """A form that is only a button: ``{% post_button "primary" "audit:verify" %}Go{% endpost_button %}``.
+
+    ``kind``: primary, secondary or danger. ``name`` and ``args``: the address it posts to. ``sending``: the
+    button's text while it is being sent.
+    """
+    values = {"kind": kind, "url": reverse(name, args=args), "content": content, "sending": sending}
+    return render_to_string(
+        "components/forms/post_button.html", {**values, "csrf_token": context.get("csrf_token")}
+    )
 
 
 @register.simple_tag(takes_context=True)
@@ -121,7 +163,7 @@ def portal_version() -> str:
     return str(settings.VERSION)
 
 
-@register.inclusion_tag("components/nav_link.html", takes_context=True)
+@register.inclusion_tag("components/frame/nav_link.html", takes_context=True)
 def nav_link(context: Context, name: str, label: str, *permissions: str) -> dict[str, Any]:
     """An entry of the navigation, for people with at least one of the permissions.
 

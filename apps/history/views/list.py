@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 from apps.audit import person_limits
 from apps.consumers import recording, selectors
 from apps.consumers.models import Outcome, Submission
-from apps.consumers.permissions import VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS
+from apps.consumers.permissions import CREATE_ORDER_CONSUMER, VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS
 from apps.consumers.presenters.lists import lines
 from apps.consumers.viewer import Viewer
 from apps.core.forms.errors import form_errors
@@ -57,7 +57,6 @@ def submissions(request: HttpRequest) -> HttpResponse:
         "entry_of": sealed_entries.author_token(request),
         "everybody": viewer.sees_all,
         "own": not viewer.sees_all,
-        "path": request.path,
     }
     errors = [*(form_errors(form) if not form.is_valid() else []), *context["search_errors"]]
     if errors:
@@ -83,6 +82,7 @@ def _list_context(
         "count": selection.count() if page.rows else None,
         "most_counted": MAX_COUNTED,
         "chips": chips(path, values, form),
+        "new_url": reverse("consumers:new") if request.user.has_perm(CREATE_ORDER_CONSUMER) else "",
         "has_none": not page.rows and not selection.visible().exists(),
         "narrowed": not form.has_default_period or replace(selection.asked, since=None) != SubmissionFilter(),
         "is_behind_all": position is not None and not page.rows,

@@ -101,7 +101,7 @@ def test_every_text_used_by_a_script_is_in_the_page() -> None:
         for script in (settings.BASE_DIR / "static/js").glob("*.js")
         for name in re.findall(r'\bword\("(\w+)"', script.read_text())
     }
-    written = set(re.findall(r"\bdata-([\w-]+)=", render_to_string("components/words.html")))
+    written = set(re.findall(r"\bdata-([\w-]+)=", render_to_string("components/frame/words.html")))
     assert spoken == written
 
 

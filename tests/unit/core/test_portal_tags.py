@@ -83,9 +83,36 @@ def test_unknown_kind_of_panel_is_refused() -> None:
         rendered('{% panel "purple" "Wait" %}{% endpanel %}')
 
 
-def test_differing_row_is_marked_as_text() -> None:
-    assert "Differs" in rendered('{% row "Last name" different=True %}X{% endrow %}')
-    assert "Differs" not in rendered('{% row "Last name" %}X{% endrow %}')
+def test_heads_of_a_table_are_its_columns_and_the_labels_of_its_cells() -> None:
+    page = rendered(
+        '{% load i18n %}{% table_head time=_("Time") person=nobody rows=rows numbers="rows" %}'
+        "|{{ headings.time }}|{{ headings.rows }}",
+        nobody="",
+        rows="R & S",
+    )
+    assert re.findall(r"<th ([^>]*)>([^<]*)</th>", page) == [
+        ('role="columnheader" scope="col"', "Time"),
+        ('role="columnheader" scope="col" class="number"', "R &amp; S"),
+    ]
+    assert page.endswith("|Time|R &amp; S")
+
+
+def test_badge_has_the_shape_and_its_label_escaped() -> None:
+    page = rendered('{% badge "created" label %}', label="A < B")
+    assert page.startswith('<span class="outcome outcome-created"><svg')
+    assert page.endswith("A &lt; B</span>")
+
+
+@pytest.mark.urls("tests.unit.core.test_portal_tags")
+def test_post_button_is_a_form_with_the_secret_of_its_page() -> None:
+    page = rendered(
+        '{% post_button "danger" "here" sending="Going" %}A &amp; {{ b }}{% endpost_button %}',
+        b="<b>",
+        csrf_token="secret",
+    )
+    assert '<form method="post" action="/here">' in page
+    assert 'name="csrfmiddlewaretoken" value="secret"' in page
+    assert 'class="btn btn-danger" data-sending-label="Going">A &amp; &lt;b&gt;</button>' in page
 
 
 @pytest.mark.parametrize(
@@ -100,12 +127,12 @@ def test_differing_row_is_marked_as_text() -> None:
     ],
 )
 def test_outcome_has_its_own_label_and_symbol(outcome: str, words: str) -> None:
-    badge = render_to_string("components/outcome.html", {"outcome": outcome})
+    badge = render_to_string("components/text/outcome.html", {"outcome": outcome})
     assert re.search(rf"</svg>\s*{words}</span>", badge)
     others = portal.PANEL_KINDS - {outcome}
-    shape = render_to_string("components/icon.html", {"name": outcome})
+    shape = render_to_string("components/text/icon.html", {"name": outcome})
     assert "<path" in shape
-    assert all(render_to_string("components/icon.html", {"name": other}) != shape for other in others)
+    assert all(render_to_string("components/text/icon.html", {"name": other}) != shape for other in others)
 
 
 def test_error_summary_links_to_the_fields_and_is_absent_without_errors() -> None:
@@ -113,24 +140,24 @@ def test_error_summary_links_to_the_fields_and_is_absent_without_errors() -> Non
         {"href": "#id_last_name", "message": "Enter the last name"},
         {"href": "", "message": "Too many <"},
     ]
-    page = render_to_string("components/error_summary.html", {"errors": errors})
+    page = render_to_string("components/page/error_summary.html", {"errors": errors})
     assert 'role="alert"' in page
     assert '<a href="#id_last_name">Enter the last name</a>' in page
     assert "<li>Too many &lt;</li>" in page
-    assert render_to_string("components/error_summary.html", {"errors": []}).strip() == ""
+    assert render_to_string("components/page/error_summary.html", {"errors": []}).strip() == ""
 
 
 def test_pager_links_only_to_existing_pages() -> None:
-    page = render_to_string("components/pager.html", {"older_url": "?before=7"})
+    page = render_to_string("components/lists/pager.html", {"older_url": "?before=7"})
     assert 'href="?before=7"' in page
     assert "Newer" not in page
-    assert render_to_string("components/pager.html", {}).strip() == ""
+    assert render_to_string("components/lists/pager.html", {}).strip() == ""
 
 
 def test_timeline_shows_what_when_and_who() -> None:
     event = SimpleNamespace(moment=NOON, text="Sent", by="Pat Murphy", outcome="sending")
     with timezone.override(dt.UTC):
-        page = render_to_string("components/timeline.html", {"events": [event]})
+        page = render_to_string("components/page/timeline.html", {"events": [event]})
     assert "timeline-sending" in page
     assert "Sent" in page
     assert "7 March 1991, 23:30:05</time> <span>by Pat Murphy</span>" in page
