@@ -1,6 +1,6 @@
 # The main commands are make run and make test. They install everything that they need.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-scripts watch mutants faults check hooks bench pictures env format lock
+.PHONY: help run test test-scripts watch mutants faults check hooks bench pictures gallery env format lock
 
 PYTHON ?= python3
 export PORTAL_MODE ?= practice
@@ -19,6 +19,7 @@ help:
 	@echo "make watch  run a part of the suite again whenever a file changes (ARGS=tests/unit/core)"
 	@echo "make mutants mutation tests (ARGS=apps/core/text.py for one module); docs/mutation.md"
 	@echo "make faults 2,000 submissions on each database while processes are killed; compares the results"
+	@echo "make gallery  take the pictures of the components again, after a wanted change of their look"
 	@echo "make bench  run the benchmarks (ARGS=create for one); tables on the screen and in var/bench-*.md"
 	@echo "make check  format, lint, types, import contracts, templates, scripts, migrations, deployment check"
 	@echo "make hooks  install Git hooks: the quick checks before each commit, all of them before a push"
@@ -83,6 +84,10 @@ mutants: $(VENV)/mutation.stamp
 # ARGS="--clocks-apart --database postgresql" for a second machine whose clock is 45 minutes ahead.
 faults: $(VENV)/dev.stamp
 	@PORTAL_MODE=practice $(RUN) -m tests.faults.storm $(ARGS)
+
+# Takes the pictures of the components again (tests/e2e/gallery/). Look at them before you commit.
+gallery: $(VENV)/dev.stamp
+	@RENEW_GALLERY=1 $(RUN) -m pytest -q -n 0 tests/e2e/test_gallery.py
 
 check: env
 	@$(RUN) -m tests.check $(ARGS)

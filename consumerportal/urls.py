@@ -1,8 +1,9 @@
 """URL configuration of the portal."""
 
+from django.conf import settings
 from django.urls import include, path
 
-from consumerportal.views import start, state
+from consumerportal.views import components, start, state
 
 urlpatterns = [
     path("", start, name="start"),
@@ -15,6 +16,8 @@ urlpatterns = [
     path("accounts/", include("apps.accounts.sign_in_urls")),
     path("people/", include("apps.accounts.urls")),
 ]
+if settings.PRACTICE_MODE:
+    urlpatterns.append(path("components/", components, name="components"))
 
 handler400 = "apps.core.web.views.bad_request"
 handler403 = "apps.accounts.views.people.permission_denied"

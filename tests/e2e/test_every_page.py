@@ -294,6 +294,7 @@ NO_PAGE = {
     "history:export_progress": "a part of a page",
     "history:export_cancel": "leads back to the export",
     "extend_session": "an answer to a script",
+    "components": "checked in test_gallery.py",
     "consumers:phone_reading": "answers a script",
     "consumers:check_now": "leads back to the receipt",
     "consumers:remove_identity_rule": "leads back to the list",

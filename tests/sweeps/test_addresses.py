@@ -41,6 +41,7 @@ SIGNED_IN = {
     "own_profile": "one's own account",
     "own_password": "one's own password",
     "extend_session": "one's own session",
+    "components": "fixed examples, in practice mode only",
 }
 
 

@@ -146,6 +146,7 @@ answers = {
     "signed_in": client.post("/accounts/login/", {"login": "sam", "password": PASSWORD}, secure=True),
     "start": client.get("/", secure=True),
     "missing": client.get("/missing", secure=True),
+    "components": client.get("/components/", secure=True),
 }
 print(json.dumps({
     name: {
@@ -186,7 +187,7 @@ def test_production_answers_only_over_https_with_host_only_cookies(tmp_path: Pat
     assert answers["health"]["status"] == 200  # requested by processes on this host, without TLS
     secure = {name: answer for name, answer in answers.items() if name not in ("plain", "health")}
     assert {name: answer["status"] for name, answer in secure.items()} == {
-        "page": 200, "signed_in": 302, "start": 200, "missing": 404,
+        "page": 200, "signed_in": 302, "start": 200, "missing": 404, "components": 404,
     }  # fmt: skip
     cookies: dict[str, str] = {}
     for name, answer in secure.items():

@@ -86,6 +86,7 @@ SHOWS_NOTHING = {
     "own_profile": NO_PERSON,
     "own_password": NO_PERSON,
     "status": NO_PERSON,
+    "components": "fixed examples",
     "consumers:phone_reading": "says back what the same person has just typed",
     "consumers:check_now": "leads back to the receipt",
     "consumers:identity_rules": NO_PERSON,
