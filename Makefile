@@ -40,7 +40,8 @@ $(VENV)/run.stamp: requirements/run.txt $(VENV)/runtime.stamp
 
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/runtime.stamp
 	@echo "Installing the locked packages for tests and checks ..."
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@# Most of these modules are never imported, so they are compiled when they are.
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r $<
 	@touch $@
 
 $(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp

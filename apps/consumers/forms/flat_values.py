@@ -10,17 +10,10 @@ from django.core.exceptions import TooManyFieldsSent
 from django.utils.formats import date_format
 
 from apps.cdp.consumers import NewConsumer
+from apps.cdp.fields import Shape, names_of
 from apps.consumers.forms.lists import LISTS
 
-_SINGLE_FIELDS = (
-    "title",
-    "first_name",
-    "last_name",
-    "gender",
-    "nationality",
-    "passport_number",
-    "country",
-)
+_TEXTS = tuple(names_of(Shape.TEXT))
 
 
 def values_of(order_ref: str, consumer: NewConsumer | None) -> dict[str, str]:
@@ -31,7 +24,7 @@ def values_of(order_ref: str, consumer: NewConsumer | None) -> dict[str, str]:
     values = {"order_ref": order_ref, "token": str(uuid.uuid4())}
     if consumer is None:
         consumer = NewConsumer(first_name="", last_name="")
-    values |= {name: getattr(consumer, name) for name in _SINGLE_FIELDS}
+    values |= {name: getattr(consumer, name) for name in _TEXTS}
     born = consumer.date_of_birth
     values["date_of_birth"] = date_format(born, "j F Y") if born else ""
     values = with_rows(values, "emails", [{"value": email} for email in consumer.emails])

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 from django.core.exceptions import TooManyFieldsSent
+from django.template.loader import render_to_string
 from django_countries import countries
 from pytest_django import Settings
 
@@ -58,6 +59,15 @@ def test_every_field_of_the_vendors_page_is_sent_as_entered() -> None:
 
 def test_every_field_is_filled_in_from_an_earlier_submission() -> None:
     assert sent(values_of(SAMPLE_ORDER, FULL)) == FULL
+
+
+def test_every_field_is_on_the_page_in_the_order_of_the_form() -> None:
+    """The error summary follows the order of the form."""
+    page = render_to_string("consumers/entry_fields.html", {"entry": read(posted(FULL))})
+    shown = [
+        name for name in dict.fromkeys(re.findall(r' name="(\w+)"', page)) if name in ConsumerForm.base_fields
+    ]
+    assert shown == [name for name in ConsumerForm.base_fields if name != "token"]
 
 
 def test_empty_fields_are_not_in_the_json() -> None:
