@@ -209,7 +209,6 @@ FORM_RENDERER = "apps.core.forms.renderer.InputRenderer"
 _FILE = "practice.sqlite3" if PRACTICE_MODE else "portal.sqlite3"
 _database: dict[str, Any] = env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'var' / _FILE}")
 if _database["ENGINE"] == "django.db.backends.sqlite3":
-    Path(_database["NAME"]).parent.mkdir(parents=True, exist_ok=True)
     _database["CONN_MAX_AGE"] = (
         None  # one connection per thread stays open, because closing the last one checkpoints the whole WAL
     )
@@ -352,6 +351,8 @@ STORAGES = {"staticfiles": {"BACKEND": "apps.core.web.static_storage.PortalStati
 # --- Logs: one line per event on standard error, without personal data ----------------------------
 LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")
 startup.raise_problems()  # after the last setting is read, so that one message names every problem
+if _database["ENGINE"] == "django.db.backends.sqlite3":
+    Path(_database["NAME"]).parent.mkdir(parents=True, exist_ok=True)
 _shared_processors: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,

@@ -6,7 +6,9 @@ Practice mode has built-in values, so that a fresh machine starts with one comma
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +24,7 @@ from apps.core.web.requests import UNIX_SOCKET
 
 MAX_CHECK_DELAY = 30 * 24 * 3600.0  # seconds
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+DATABASE_ENGINES = frozenset({"django.db.backends.sqlite3", "django.db.backends.postgresql"})
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
 
 # Published with the source and therefore not secret. `Startup.required` refuses them in production.
@@ -99,6 +102,17 @@ class Environment(environ.Env):  # type: ignore[misc]  # django-environ has no t
             wanted = "a list of numbers" if isinstance(cast, list) else kind[cast]
             self.problems.append(f"{var} is not {wanted}")
             return default
+
+    def db_url(self, var: str, default: str) -> dict[str, Any]:
+        """The configuration of the database at this address, or at the default."""
+        parsed: dict[str, Any] = {}
+        # The library's warning and its exception may quote the password.
+        with warnings.catch_warnings(action="ignore"), suppress(ValueError):
+            parsed = self.db_url_config(self.get_value(var, str, default))
+        if parsed.get("ENGINE") not in DATABASE_ENGINES:
+            self.problems.append(f"{var} is not the address of a SQLite or PostgreSQL database")
+            parsed = self.db_url_config(default)
+        return parsed
 
     @classmethod
     def parse_value(cls, value: str, cast: Any) -> Any:

@@ -13,9 +13,10 @@ _FOLLOWING_ERRORS = (UpdateError, SessionInterrupted, transaction.TransactionMan
 
 
 def in_transaction(connection: BaseDatabaseWrapper) -> bool:
-    """Whether the portal has opened a transaction on this connection.
+    """Whether the portal has opened a transaction on this connection, for rules that demand or refuse one.
 
-    The one place that answers this, so that the test suite can leave out the transaction around each test.
+    The test suite replaces this function with one that leaves out the transaction around each test. Code that
+    only chooses another path inside a transaction reads the connection itself.
     """
     return bool(connection.in_atomic_block)
 

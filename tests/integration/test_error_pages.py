@@ -163,6 +163,7 @@ def no_database(monkeypatch: pytest.MonkeyPatch, lost: type[Exception]) -> Calla
         raise lost(TEXT_OF_THE_FAULT)
 
     def take_away() -> None:
+        assert not connection.in_atomic_block, "inside the transaction of the test, closing does nothing"
         connection.close()
         monkeypatch.setattr(connections["default"], "get_new_connection", gone)
 
@@ -177,6 +178,7 @@ def test_fault_is_a_page(of_staff: Client, lines: Lines, monkeypatch: pytest.Mon
     _expect_page(of_staff.get("/submissions/"), 500, "The portal has an error", lines())
 
 
+@pytest.mark.django_db(transaction=True)
 def test_fault_during_a_database_outage_is_a_page(
     of_staff: Client, lines: Lines, monkeypatch: pytest.MonkeyPatch, no_database: Callable[[], None]
 ) -> None:

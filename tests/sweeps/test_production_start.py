@@ -128,6 +128,7 @@ def test_practice_values_are_refused_by_name() -> None:
         ("TLS_AT_PROXY", "True", "TLS_AT_PROXY is on, but TRUSTED_PROXIES does not name the proxy"),
         ("TLS_AT_PROXY", "enabled", "TLS_AT_PROXY is not True or False"),
         ("EXTRA_COUNTRIES", "Kosovo", "EXTRA_COUNTRIES contains a value that is not a pair"),
+        ("DATABASE_URL", "", "DATABASE_URL is not the address of a SQLite or PostgreSQL database"),
         ("WEB_BODY_SECONDS", "0", "WEB_BODY_SECONDS (0) is not at least 1"),
         ("SESSION_IDLE_SECONDS", "soon", "SESSION_IDLE_SECONDS is not a whole number"),
         (

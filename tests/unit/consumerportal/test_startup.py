@@ -56,6 +56,28 @@ def test_value_of_another_type_is_a_problem(
     assert begun.problems == [problem]
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "postgres",
+        "mysql://portal@db/portal",
+        "postgres://portal:pass#word@db:port/portal",
+        "postgres://db:x",
+    ],
+)
+def test_address_that_is_no_database_is_a_problem_and_not_shown(address: str) -> None:
+    begun = startup(DATABASE_URL=address)
+    assert begun.env.db_url("DATABASE_URL", "sqlite:///portal.sqlite3")["NAME"] == "portal.sqlite3"
+    assert begun.problems == ["DATABASE_URL is not the address of a SQLite or PostgreSQL database"]
+
+
+def test_address_of_a_database_is_read() -> None:
+    begun = startup(DATABASE_URL="postgres://portal:secret@db:5433/portal")
+    read = begun.env.db_url("DATABASE_URL", "sqlite:///portal.sqlite3")
+    assert (read["HOST"], read["PORT"], read["NAME"], begun.problems) == ("db", 5433, "portal", [])
+
+
 def test_number_is_read_as_written() -> None:
     assert startup(X="1e3").env.float("X", default=0.0) == 1000.0
 

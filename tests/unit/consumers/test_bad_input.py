@@ -32,7 +32,7 @@ from tests.support.entries import (
 )
 from tests.support.entries import text as page_text
 
-pytestmark = [pytest.mark.django_db, pytest.mark.once]
+pytestmark = pytest.mark.django_db
 
 NEW = "/consumers/new/"
 FORM = "application/x-www-form-urlencoded"
@@ -163,6 +163,7 @@ COUNTS = [
 ]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("count", COUNTS)
 def test_missing_or_odd_count_neither_drops_nor_hides_a_row(
     as_staff: Client, sandbox: SandboxServer, count: str
@@ -185,6 +186,7 @@ def test_missing_or_odd_count_neither_drops_nor_hides_a_row(
     assert wrong == []
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("press", ["", "add", "remove"])
 def test_field_with_two_values_is_an_error_at_the_field(
@@ -203,6 +205,7 @@ def test_field_with_two_values_is_an_error_at_the_field(
     assert creates(sandbox) == []
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("field", ["emails-0-value", "identifiers-0-id"])
 def test_row_emptied_by_its_second_value_is_no_empty_row(
     as_staff: Client, sandbox: SandboxServer, field: str
@@ -213,6 +216,7 @@ def test_row_emptied_by_its_second_value_is_no_empty_row(
     assert creates(sandbox) == []
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("field", ["token", "emails-TOTAL_FORMS", "accepted", "entry_of", "x"])
 def test_repeated_hidden_field_is_reported_in_its_own_message(
     as_staff: Client, sandbox: SandboxServer, field: str
@@ -244,6 +248,7 @@ def crowded(*, wrong: bool) -> dict[str, str]:
     return values
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("wrong", [False, True], ids=["too many", "an error in each"])
 def test_twice_the_limit_of_every_list_is_reported_with_all_rows_within_two_seconds(
     as_staff: Client, sandbox: SandboxServer, *, wrong: bool
@@ -261,6 +266,7 @@ def test_twice_the_limit_of_every_list_is_reported_with_all_rows_within_two_seco
     assert seconds < 2
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "more",
     [
@@ -286,6 +292,7 @@ def test_rows_beyond_twice_the_limit_are_refused_quickly_without_truncation(
 
 
 # --- Identifiers ----------------------------------------------------------------------------------
+@pytest.mark.once
 @pytest.mark.parametrize("count", [0, 1, 20, 200])
 def test_as_many_identifiers_as_permitted_are_sent(
     as_staff: Client, sandbox: SandboxServer, count: int
@@ -300,6 +307,7 @@ def test_as_many_identifiers_as_permitted_are_sent(
     assert found == pairs
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("count", [201, 400])
 def test_more_identifiers_than_permitted_are_reported_and_every_row_stays(
     as_staff: Client, sandbox: SandboxServer, count: int
