@@ -1,6 +1,6 @@
 # The main commands are make run and make test. They install everything that they need.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-scripts watch mutants faults check hooks bench pictures gallery env format lock
+.PHONY: help run test test-scripts watch mutants faults long-tests check hooks bench pictures gallery env format lock
 
 PYTHON ?= python3
 export PORTAL_MODE ?= practice
@@ -20,6 +20,7 @@ help:
 	@echo "make mutants mutation tests (ARGS=apps/core/text.py for one module); docs/mutation.md"
 	@echo "make faults 2,000 submissions on each database while processes are killed; compares the results"
 	@echo "make gallery  take the pictures of the components again, after a wanted change of their look"
+	@echo "make long-tests the tests of faults with more rounds, on both databases"
 	@echo "make bench  run the benchmarks (ARGS=create for one); tables on the screen and in var/bench-*.md"
 	@echo "make check  format, lint, types, import contracts, templates, scripts, migrations, deployment check"
 	@echo "make hooks  install Git hooks: the quick checks before each commit, all of them before a push"
@@ -79,12 +80,18 @@ watch: $(VENV)/dev.stamp
 mutants: $(VENV)/mutation.stamp
 	@rm -rf mutants
 	@$(RUN) -m mutmut run --max-children 1 $(subst /,.,$(patsubst %.py,%.*,$(ARGS)))
-	@$(RUN) -m mutmut results | grep -v ': not checked' || echo "No mutant survived."
+	@$(RUN) -m mutmut results > mutants/results.txt
+	@grep -v ': not checked' mutants/results.txt || echo "No tested mutant survived."
 
 # Uses a temporary folder and its own ports. ARGS="--submissions 200 --database sqlite --seed 7" for a smaller run,
 # ARGS="--clocks-apart --database postgresql" for a second machine whose clock is 45 minutes ahead.
 faults: $(VENV)/dev.stamp
 	@PORTAL_MODE=practice $(RUN) -m tests.faults.storm $(ARGS)
+
+# The tests of faults at length, on both databases: more random requests, stops and simultaneous submissions.
+long-tests: $(VENV)/dev.stamp
+	@export FUZZ_REQUESTS=1200 STOP_SENDS=100 AT_ONCE_ROUNDS=50; \
+	$(RUN) -m tests.run tests/faults && $(RUN) -m tests.run --postgresql tests/faults
 
 # Takes the pictures of the components again (tests/e2e/gallery/). Look at them before you commit.
 gallery: $(VENV)/dev.stamp

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.urls import include, path
 
-from consumerportal.views import components, start, state
+from consumerportal.views.pages import start, state
 
 urlpatterns = [
     path("", start, name="start"),
@@ -17,6 +17,8 @@ urlpatterns = [
     path("people/", include("apps.accounts.urls")),
 ]
 if settings.PRACTICE_MODE:
+    from consumerportal.views.gallery import components
+
     urlpatterns.append(path("components/", components, name="components"))
 
 handler400 = "apps.core.web.views.bad_request"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.test import Client
 
-from consumerportal.gallery import examples
+from consumerportal.views.gallery import examples
 from tests.support.source import ROOT
 
 # Components that are seen only inside others, or not at all.

@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext
 
@@ -87,7 +87,7 @@ def _outcome_badge(outcome: str, _language: str | None) -> SafeString:
 @register.simple_tag
 def badge(shape: str, label: str) -> SafeString:
     """A state as a label with the shape and the colours of an outcome."""
-    return _badge(shape, str(label))
+    return _badge(shape, conditional_escape(label))  # a safe text equals the same plain text
 
 
 @lru_cache(maxsize=64)  # a page has fifty of them, but only a few different ones
@@ -118,6 +118,13 @@ def row(content: str, key: str) -> str:
     return render_to_string("components/lists/row.html", {"key": key, "content": content})
 
 
+class _Headings(dict[str, str]):
+    """The headings of a table. A name that it does not have is an error, not an empty text."""
+
+    def __missing__(self, name: str) -> str:
+        raise ValueError(f"the table has no heading {name}")
+
+
 @register.simple_tag(takes_context=True)
 def table_head(context: Context, numbers: str = "", **headings: str) -> str:
     """The head of a table: ``{% table_head time=_("Time") rows=_("Rows") numbers="rows" %}``.
@@ -125,7 +132,8 @@ def table_head(context: Context, numbers: str = "", **headings: str) -> str:
     ``numbers`` names the columns of numbers, separated by blanks. A column without a heading is left out. The
     headings are then in ``headings``, for the cells: ``<td role="cell" data-label="{{ headings.time }}">``.
     """
-    texts = {name: str(heading) for name, heading in headings.items()}  # translated once, not in every cell
+    # Translated once, not in every cell.
+    texts = _Headings((name, str(heading)) for name, heading in headings.items())
     context["headings"] = texts
     columns = [
         {"heading": heading, "is_number": name in numbers.split()}

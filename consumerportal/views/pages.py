@@ -1,4 +1,4 @@
-"""Pages that use several apps: the start page, the status page and the gallery of components."""
+"""Pages that use several apps: the start page and the status page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET
 from apps.accounts.permissions import VIEW_STATUS
 from apps.consumers.views import submissions
 from apps.core.web.permissions import requires
-from consumerportal import gallery, status
+from consumerportal import status
 
 
 @require_GET
@@ -24,11 +24,3 @@ def start(request: HttpRequest) -> HttpResponse:
 def state(request: HttpRequest) -> HttpResponse:
     """The status page."""
     return render(request, "status.html", {"lines": status.lines()})
-
-
-@require_GET
-def components(request: HttpRequest) -> HttpResponse:
-    """The gallery of components. It has an address only in practice mode (``urls.py``)."""
-    # Without the session's own warning: an example shows it.
-    context = {"session_seconds": None, "examples": gallery.examples(), **gallery.data()}
-    return render(request, "gallery/page.html", context)

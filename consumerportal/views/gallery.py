@@ -18,6 +18,9 @@ from django import forms
 from django.conf import settings
 from django.contrib.messages import constants
 from django.contrib.messages.storage.base import Message
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
 
 from apps.audit.presenters import events as audit
 from apps.consumers.forms.entry import Entry
@@ -259,3 +262,11 @@ def _over_time() -> figures.TimePlot:
         axis=("1 March", "5 March"),
         rows=rows,
     )
+
+
+@require_GET
+def components(request: HttpRequest) -> HttpResponse:
+    """The gallery of components."""
+    # Without the session's own warning: an example shows it.
+    context = {"session_seconds": None, "examples": examples(), **data()}
+    return render(request, "gallery/page.html", context)

@@ -1,0 +1,1 @@
+"""Pages that use several apps."""
