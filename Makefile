@@ -4,6 +4,8 @@
 
 PYTHON ?= python3
 export PORTAL_MODE ?= practice
+# The many processes of tests and checks share compiled modules.
+unexport PYTHONDONTWRITEBYTECODE
 export PORTAL_PORT ?= 8030
 export SANDBOX_PORT ?= 8031
 ifeq ($(PORTAL_MODE),practice)
