@@ -130,6 +130,11 @@ def fill_rows(page: Page, prefix: str, add: str, rows: Sequence[dict[str, str]])
                 control.fill(text)
 
 
+def expect_phones_read(page: Page, typed: Typed) -> None:
+    """Wait until the server has read every typed phone number, which a script asks it after a pause."""
+    expect(page.locator(".phone-echo:not(:empty)")).to_have_count(len(typed.phones))
+
+
 def typed_again(page: Page) -> dict[str, str]:
     """The values of the fields by the names that would be posted, without empty and secret ones."""
     values: dict[str, str] = page.locator("form.entry").evaluate(
