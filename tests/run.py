@@ -1,8 +1,8 @@
 """``make test``: the whole suite, on SQLite with its coverage, in real browsers and on PostgreSQL.
 
-The runs are sequential, each with one process per core: many tests set a time limit for a fault, and more
-processes than cores would distort it. On a machine without a browser, LibreOffice or PostgreSQL the other
-tests run, and a line says what was skipped and how to install it. In CI this is a failure.
+The runs are sequential, because many tests set a time limit for a fault, and more processes would distort it.
+On a machine without a browser, LibreOffice or PostgreSQL the other tests run, and a line says what was
+skipped and how to install it. In CI this is a failure.
 
 With arguments, only these tests run, in one process: on SQLite, or with ``--postgresql`` on PostgreSQL.
 """
@@ -26,8 +26,9 @@ from tests.support.office import WHAT as OFFICE
 from tests.support.office import find_office
 from tests.support.postgresql import find_binaries, temporary_server
 
-# Tests of one xdist_group share a process. Starting more than eight costs more time than it saves.
-ON_ALL_CORES = ["-n", "auto", "--maxprocesses", "8", "--dist", "loadgroup"]
+# One process more than cores, because tests of other processes wait for them. Starting more than eight costs
+# more time than it saves. Tests of one xdist_group share a process.
+ON_ALL_CORES = ["-n", str(min(8, (os.cpu_count() or 1) + 1)), "--dist", "loadgroup"]
 POSTGRESQL = "--postgresql"
 BROWSER_TESTS = "tests/e2e"
 # Slipcover is a pytest plugin and imported before pytest can rewrite its assertions; it has none.
