@@ -137,11 +137,14 @@ def _quick_and_plain(settings: Settings, tmp_path: Path) -> None:
     }
 
 
-@pytest.fixture(autouse=True)
-def _clock_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use the process clock, which a test can set, on PostgreSQL too."""
-    monkeypatch.setattr(clock, "measure_if_due", lambda database: False)
-    monkeypatch.setattr(clock, "_last", None)  # set while the test database was created
+@pytest.fixture(scope="session", autouse=True)
+def _clock_of_this_process() -> Iterator[None]:
+    """Use the process clock, which a test can set, on PostgreSQL too; from before the database is created.
+
+    Otherwise the first connection would store a row about this machine.
+    """
+    with mock.patch.object(clock, "measure_if_due", return_value=False):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -266,6 +266,7 @@ def test_act_committed_before_the_outage_is_not_reported_as_failed(
     assert NOTHING not in text(answer)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_failed_reading_mentions_no_changes(of_staff: Client, no_database: Callable[[], None]) -> None:
     no_database()
     answer = text(of_staff.get("/submissions/"))
