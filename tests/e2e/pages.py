@@ -78,9 +78,15 @@ WHOLE_AS_SENT = {
 }
 
 
+def go(page: Page, address: str) -> None:
+    """Open an address once the page of the last click has loaded; in Firefox one interrupts the other."""
+    page.wait_for_load_state()
+    page.goto(address)
+
+
 def sign_in(page: Page, username: str, password: str = PASSWORD) -> None:
     """Sign in through the page; ends on the start page."""
-    page.goto("/accounts/login/")
+    go(page, "/accounts/login/")
     page.get_by_label("User name").fill(username)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
@@ -89,7 +95,7 @@ def sign_in(page: Page, username: str, password: str = PASSWORD) -> None:
 
 def open_form(page: Page, query: str = "") -> None:
     """Open the empty entry form, or one that the query fills."""
-    page.goto(f"/consumers/new/{query}")
+    go(page, f"/consumers/new/{query}")
     expect(page.get_by_role("heading", level=1)).to_have_text("New order consumer")
 
 

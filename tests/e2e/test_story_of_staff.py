@@ -15,6 +15,7 @@ from tests.e2e.pages import (
     creates,
     expect_receipt,
     fill_entry,
+    go,
     press_create,
     sign_in,
     stored,
@@ -47,7 +48,7 @@ def test_staff_create_a_consumer_with_every_field_and_see_the_receipt(
     page.get_by_role("link", name="Open order", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Order B94TXY-1")
     expect(page.locator("main")).to_contain_text(created.ref)
-    page.goto(receipt)
+    go(page, receipt)
     page.get_by_role("link", name="Open guest", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Guest")
     expect(page.locator("main")).to_contain_text(created.guest_ref)
@@ -55,7 +56,7 @@ def test_staff_create_a_consumer_with_every_field_and_see_the_receipt(
     _reading_the_receipt_again_sends_nothing(page, receipt, sandbox)
     another = windows.open(javascript=javascript)
     sign_in(another, "sam")
-    another.goto(receipt)
+    go(another, receipt)
     expect(another.locator(".panel-created")).to_contain_text(created.ref)
 
     page.get_by_role("link", name="Add another to this order").click()
@@ -66,7 +67,7 @@ def test_staff_create_a_consumer_with_every_field_and_see_the_receipt(
 
 def _reading_the_receipt_again_sends_nothing(page: Page, receipt: str, sandbox: SandboxServer) -> None:
     before = wire_calls(sandbox)
-    page.goto(receipt)
+    go(page, receipt)
     page.reload()
     expect(page.get_by_role("heading", level=1)).to_have_text("Consumer created")
     assert wire_calls(sandbox) == before
@@ -77,13 +78,13 @@ def test_submissions_list_and_start_page_link_to_the_receipt(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
-    page.goto("/")
+    go(page, "/")
     page.get_by_role("link", name="New order consumer").first.click()
     fill_entry(page, WHOLE)
     press_create(page)
     submission = expect_receipt(page, "Consumer created")
     for address in ("/", "/submissions/"):
-        page.goto(address)
+        go(page, address)
         row = page.get_by_role("row").filter(has_text=WHOLE.last_name)
         expect(row).to_contain_text("Created")
         row.get_by_role("link").click()

@@ -13,7 +13,7 @@ from apps.accounts.models import User
 from apps.accounts.roles import PERSONAL_DATA_EXPORT
 from apps.consumers.models import Outcome
 from tests.e2e.conftest import IN_BOTH_ENGINES
-from tests.e2e.pages import sign_in
+from tests.e2e.pages import go, sign_in
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
 from tests.support.entries import clean, store
@@ -62,7 +62,7 @@ def test_supervisor_resolves_and_exports_and_an_administrator_finds_it(
     page.get_by_role("button", name="Mark as created").click()
     expect(page.locator("main")).to_contain_text("Marked as created by Sue Person, not verified")
 
-    page.goto("/submissions/")
+    go(page, "/submissions/")
     page.locator("summary", has_text="Filters").click()
     page.get_by_label("Person").select_option(label="Sam Person (sam)")
     page.get_by_label("Outcome").select_option("Created")
@@ -88,12 +88,13 @@ def test_supervisor_resolves_and_exports_and_an_administrator_finds_it(
     assert exported[0]["consumer_ref"] == SEEN
 
     log = windows.open(administrator)
-    log.goto("/audit/?action=export.finished")
+    go(log, "/audit/?action=export.finished")
     row = log.locator("tbody tr")
     expect(row).to_have_count(1)
     expect(row).to_contain_text("exported 3 submissions")
     row.get_by_role("link").first.click()
+    expect(log.get_by_role("heading", name="Stored event")).to_be_visible()
     expect(log.locator("main")).not_to_contain_text(LOST)
-    log.goto("/audit/?action=export.started")
+    go(log, "/audit/?action=export.started")
     row.get_by_role("link").first.click()
     expect(log.locator("main")).to_contain_text("a check against another system")
