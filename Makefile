@@ -43,7 +43,7 @@ $(VENV)/run.stamp: requirements/run.txt $(VENV)/runtime.stamp
 
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/runtime.stamp
 	@echo "Installing the locked packages for tests and checks ..."
-	@# Most of these modules are never imported, so they are compiled when they are.
+	@# A module is compiled when it is imported; most of these never are.
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r $<
 	@touch $@
 
