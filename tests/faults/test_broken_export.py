@@ -16,7 +16,7 @@ from apps.audit.integrity.bulk_hashing import COLUMNS
 from tests.support.deployed import Person, Place, Portal, place, portal, wait_until
 
 # On SQLite alone: only its file can be damaged from here.
-pytestmark = pytest.mark.xdist_group("broken export")
+pytestmark = [pytest.mark.once, pytest.mark.xdist_group("broken export")]
 
 PAGE = "/audit/export/"
 GOOD, BEHIND = 6_000, 500

@@ -14,7 +14,7 @@ from tests.support.deployed import NEW, Place, Portal, place, portal, wait_until
 from tests.support.hostile_clients import KINDS, PAGE, Attack, attacking
 from tests.support.http_browser import Browser
 
-pytestmark = pytest.mark.xdist_group("hostile clients")
+pytestmark = [pytest.mark.once, pytest.mark.xdist_group("hostile clients")]
 
 THREADS = 24
 CLIENTS = 4 * THREADS
