@@ -122,7 +122,8 @@ class _Headings(dict[str, str]):
     """The headings of a table. A name that it does not have is an error, not an empty text."""
 
     def __missing__(self, name: str) -> str:
-        raise ValueError(f"the table has no heading {name}")
+        # Templates treat KeyError and ValueError as an empty text.
+        raise LookupError(f"the table has no heading {name}")
 
 
 @register.simple_tag(takes_context=True)

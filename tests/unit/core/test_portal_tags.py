@@ -184,6 +184,11 @@ def test_navigation_marks_the_current_page(settings: Settings) -> None:
     assert '<a href="/there">There</a>' in page
 
 
+def test_misspelt_heading_of_a_cell_is_an_error() -> None:
+    with pytest.raises(LookupError, match="no heading tmie"):
+        rendered('{% table_head time="Time" %}{{ headings.tmie }}')
+
+
 def test_navigation_omits_missing_addresses(settings: Settings) -> None:
     settings.ROOT_URLCONF = __name__
     assert rendered('{% nav_link "nowhere" "Nowhere" "a.see" %}', user=Person("a.see")) == ""
