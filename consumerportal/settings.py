@@ -55,7 +55,7 @@ CDP_READ_TIMEOUT: float = env.float("CDP_READ_TIMEOUT", default=20.0)
 CDP_TOTAL_TIMEOUT: float = env.float("CDP_TOTAL_TIMEOUT", default=30.0)
 CDP_CA_FILE: str = env.str("CDP_CA_FILE", default="")
 CDP_PROXY: str = env.str("CDP_PROXY", default="")
-CDP_MAX_ANSWER_BYTES: int = env.int("CDP_MAX_ANSWER_BYTES", default=1_000_000)
+CDP_MAX_ANSWER_BYTES: int = env.positive("CDP_MAX_ANSWER_BYTES", default=1_000_000)
 # Whether people can find orders and open the vendor's records in the portal.
 CDP_ORDER_PAGES: bool = env.bool("CDP_ORDER_PAGES", default=True)
 # --- Reconciliation ---------------------------------------------------------------------------------
@@ -65,24 +65,24 @@ CDP_RECONCILIATION_AFTER: list[float] = env.list(
     "CDP_RECONCILIATION_AFTER", float, [2, 10, 60, 600, 3600, 86400]
 )  # seconds
 MACHINE_NAME: str = env.str("MACHINE_NAME", default="") or socket.gethostname()
-WORKER_SILENT_SECONDS: int = env.int("WORKER_SILENT_SECONDS", default=120)
+WORKER_SILENT_SECONDS: int = env.positive("WORKER_SILENT_SECONDS", default=120)
 # Outcomes that could not be stored in the database: references and codes, no personal data.
 SPOOL_DIR = Path(env.str("SPOOL_DIR", default=str(BASE_DIR / "var/spool")))
 
 # --- The web server process -----------------------------------------------------------------------
-WEB_WORKERS: int = env.int("WEB_WORKERS", default=2)
-WEB_THREADS: int = env.int("WEB_THREADS", default=64)
+WEB_WORKERS: int = env.positive("WEB_WORKERS", default=2)
+WEB_THREADS: int = env.positive("WEB_THREADS", default=64)
 # Seconds within which the head of a request, and then its body, must be received.
-WEB_HEAD_SECONDS: int = env.int("WEB_HEAD_SECONDS", default=30)
-WEB_BODY_SECONDS: int = env.int("WEB_BODY_SECONDS", default=60)
+WEB_HEAD_SECONDS: int = env.positive("WEB_HEAD_SECONDS", default=30)
+WEB_BODY_SECONDS: int = env.positive("WEB_BODY_SECONDS", default=60)
 # Simultaneous calls to Sitecore CDP per process. The other threads serve pages.
 THREADS_FOR_PAGES = 20
 CDP_IN_FLIGHT: int = env.int("CDP_IN_FLIGHT", default=WEB_THREADS - THREADS_FOR_PAGES)
 CDP_POOL_SIZE = CDP_IN_FLIGHT  # so that no thread waits for a connection
 
 # --- Exports of submissions -----------------------------------------------------------------------
-EXPORTS_AT_ONCE: int = env.int("EXPORTS_AT_ONCE", default=3)  # in all processes together
-EXPORT_STALL_SECONDS: int = env.int("EXPORT_STALL_SECONDS", default=600)
+EXPORTS_AT_ONCE: int = env.positive("EXPORTS_AT_ONCE", default=3)  # in all processes together
+EXPORT_STALL_SECONDS: int = env.positive("EXPORT_STALL_SECONDS", default=600)
 EXPORT_DIR: str = env.str("EXPORT_DIR", default="")
 
 # --- Audit log --------------------------------------------------------------------------------------
@@ -109,9 +109,6 @@ startup.check_networks("TRUSTED_PROXIES", TRUSTED_PROXIES)
 startup.check_proxies(TRUSTED_PROXIES, tls_at_proxy=TLS_AT_PROXY)
 startup.check_reconciliation_delays(CDP_RECONCILIATION_AFTER)
 startup.check_country_codes(EXTRA_COUNTRIES)
-startup.check_positive("WORKER_SILENT_SECONDS", WORKER_SILENT_SECONDS)
-startup.check_positive("WEB_HEAD_SECONDS", WEB_HEAD_SECONDS)
-startup.check_positive("WEB_BODY_SECONDS", WEB_BODY_SECONDS)
 
 DEBUG = False  # in every mode: a debug page shows request bodies
 # From the project's metadata. The portal runs from its folder and is not installed as a package.
@@ -124,9 +121,9 @@ COMMON_TITLES: list[str] = env.list("COMMON_TITLES", default=["Mr", "Mrs", "Ms",
 EXTRA_TITLES: list[str] = env.list("EXTRA_TITLES", default=[])
 REQUIRED_FIELDS: list[str] = env.list("REQUIRED_FIELDS", default=["first_name", "last_name"])
 COUNTRIES_OVERRIDE = dict(pair.partition("=")[::2] for pair in EXTRA_COUNTRIES)  # django-countries
-MAX_EMAILS: int = env.int("MAX_EMAILS", default=20)
-MAX_PHONE_NUMBERS: int = env.int("MAX_PHONE_NUMBERS", default=20)
-MAX_IDENTIFIERS: int = env.int("MAX_IDENTIFIERS", default=200)
+MAX_EMAILS: int = env.positive("MAX_EMAILS", default=20)
+MAX_PHONE_NUMBERS: int = env.positive("MAX_PHONE_NUMBERS", default=20)
+MAX_IDENTIFIERS: int = env.positive("MAX_IDENTIFIERS", default=200)
 IDENTITY_REQUIRED: bool = env.bool("IDENTITY_REQUIRED", default=False)
 EMAIL_IDENTIFIES: bool = env.bool("EMAIL_IDENTIFIES", default=True)
 # Two fields per row, for twice the permitted rows: up to there the form reports the error instead of a 400.
@@ -233,7 +230,7 @@ else:
         **_database.get("OPTIONS", {}),
         "pool": {
             "min_size": 2,
-            "max_size": env.int("DATABASE_POOL_SIZE", default=10),
+            "max_size": env.positive("DATABASE_POOL_SIZE", default=10),
             "timeout": 0.5,  # seconds; then apps.core.postgresql decides whether to continue waiting
             # Seconds of retries by the pool, with growing pauses. Afterwards the next request triggers an
             # attempt. Without this limit, the next attempt after a long outage could be minutes later.
@@ -286,20 +283,20 @@ ACCOUNT_SESSION_REMEMBER = False
 # The portal has its own sign-in limits (accounts/sign_in/limits.py): allauth's store unkeyed digests of user
 # names.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}
-SIGN_IN_ADDRESS_FAILURES: int = env.int("SIGN_IN_ADDRESS_FAILURES", default=20)  # per minute
+SIGN_IN_ADDRESS_FAILURES: int = env.positive("SIGN_IN_ADDRESS_FAILURES", default=20)  # per minute
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"  # the portal sends no mail
 # Limits per person (audit/person_limits.py).
 SEARCHES_PER_HOUR: int = env.int("SEARCHES_PER_HOUR", default=300)
 EXPORTS_PER_HOUR: int = env.int("EXPORTS_PER_HOUR", default=30)
 DENIALS_PER_HOUR: int = env.int("DENIALS_PER_HOUR", default=200)
 
-SESSION_IDLE_SECONDS: int = env.int("SESSION_IDLE_SECONDS", default=30 * 60)
-SESSION_ABSOLUTE_SECONDS: int = env.int("SESSION_ABSOLUTE_SECONDS", default=10 * 60 * 60)
+SESSION_IDLE_SECONDS: int = env.positive("SESSION_IDLE_SECONDS", default=30 * 60)
+SESSION_ABSOLUTE_SECONDS: int = env.positive("SESSION_ABSOLUTE_SECONDS", default=10 * 60 * 60)
 SESSION_COOKIE_AGE = SESSION_IDLE_SECONDS
 SESSION_ENGINE = "apps.accounts.sign_in.session_store"
 SESSION_SAVE_EVERY_REQUEST = False  # sessions.renew extends the session, at most once a minute
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
-PASSWORD_RESET_TIMEOUT: int = env.int("PASSWORD_LINK_SECONDS", default=3 * 24 * 60 * 60)
+PASSWORD_RESET_TIMEOUT: int = env.positive("PASSWORD_LINK_SECONDS", default=3 * 24 * 60 * 60)
 
 # --- Security -------------------------------------------------------------------------------------
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -350,6 +347,7 @@ STORAGES = {"staticfiles": {"BACKEND": "apps.core.web.static_storage.PortalStati
 
 # --- Logs: one line per event on standard error, without personal data ----------------------------
 LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")
+startup.check_log_level(LOG_LEVEL)
 startup.raise_problems()  # after the last setting is read, so that one message names every problem
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     Path(_database["NAME"]).parent.mkdir(parents=True, exist_ok=True)

@@ -25,6 +25,7 @@ from apps.core.web.requests import UNIX_SOCKET
 MAX_CHECK_DELAY = 30 * 24 * 3600.0  # seconds
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 DATABASE_ENGINES = frozenset({"django.db.backends.sqlite3", "django.db.backends.postgresql"})
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
 
 # Published with the source and therefore not secret. `Startup.required` refuses them in production.
@@ -102,6 +103,14 @@ class Environment(environ.Env):  # type: ignore[misc]  # django-environ has no t
             wanted = "a list of numbers" if isinstance(cast, list) else kind[cast]
             self.problems.append(f"{var} is not {wanted}")
             return default
+
+    def positive(self, var: str, default: int) -> int:
+        """The value of a variable as a whole number of at least 1, or the default."""
+        number: int = self.int(var, default=default)
+        if number < 1:
+            self.problems.append(f"{var} ({number}) is not at least 1")
+            return default
+        return number
 
     def db_url(self, var: str, default: str) -> dict[str, Any]:
         """The configuration of the database at this address, or at the default."""
@@ -222,10 +231,10 @@ class Startup:
         if not all(0 < seconds <= MAX_CHECK_DELAY for seconds in after):  # false for "nan" and "inf" as well
             self.problems.append("CDP_RECONCILIATION_AFTER contains a value outside 0 to 30 days in seconds")
 
-    def check_positive(self, name: str, number: int) -> None:
-        """A number of seconds must be at least 1."""
-        if number < 1:
-            self.problems.append(f"{name} ({number}) is not at least 1")
+    def check_log_level(self, level: str) -> None:
+        """The level must be one of Python's names; logging would fail at start without a clear message."""
+        if level not in LOG_LEVELS:
+            self.problems.append(f"LOG_LEVEL is none of {', '.join(LOG_LEVELS)}")
 
     def check_country_codes(self, countries: list[str]) -> None:
         """Countries in addition to ISO 3166-1 must each have a code of two capital letters and a name."""

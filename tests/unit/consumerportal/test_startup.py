@@ -56,6 +56,14 @@ def test_value_of_another_type_is_a_problem(
     assert begun.problems == [problem]
 
 
+@pytest.mark.parametrize("text", ["0", "-1"])
+def test_number_below_one_is_a_problem_where_it_cannot_work(text: str) -> None:
+    begun = startup(X=text)
+    assert begun.env.positive("X", default=2) == 2
+    assert begun.problems == [f"X ({text}) is not at least 1"]
+    assert startup(X="1").env.positive("X", default=2) == 1
+
+
 @pytest.mark.parametrize(
     "address",
     [
@@ -141,7 +149,7 @@ def test_value_of_a_required_setting_is_checked(check: Callable[[str], str], goo
         lambda it: it.check_proxies([], tls_at_proxy=False),
         lambda it: it.check_proxies(["10.0.0.1"], tls_at_proxy=True),
         lambda it: it.check_reconciliation_delays([0.5, 30 * DAY]),
-        lambda it: it.check_positive("WEB_HEAD_SECONDS", 1),
+        lambda it: it.check_log_level("WARNING"),
         lambda it: it.check_country_codes(["XK=Kosovo", "XA=A=B"]),
     ],
 )
@@ -180,7 +188,7 @@ def test_usable_setting_is_accepted(check: Check) -> None:
         (lambda it: it.check_reconciliation_delays([60, 0]), "CDP_RECONCILIATION_AFTER contains"),
         (lambda it: it.check_reconciliation_delays([30 * DAY + 1]), "CDP_RECONCILIATION_AFTER contains"),
         (lambda it: it.check_reconciliation_delays([float("nan")]), "CDP_RECONCILIATION_AFTER contains"),
-        (lambda it: it.check_positive("WEB_HEAD_SECONDS", 0), "WEB_HEAD_SECONDS (0) is not at least 1"),
+        (lambda it: it.check_log_level("info"), "LOG_LEVEL is none of DEBUG, INFO,"),
         (lambda it: it.check_country_codes(["XK=Kosovo", "Kosovo"]), "EXTRA_COUNTRIES contains"),
         (lambda it: it.check_country_codes(["xk=Kosovo"]), "EXTRA_COUNTRIES contains"),
         (lambda it: it.check_country_codes(["XK= "]), "EXTRA_COUNTRIES contains"),
