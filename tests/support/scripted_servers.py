@@ -182,7 +182,7 @@ class Server:
     def _serve(self, connection: socket.socket, number: int) -> None:
         with contextlib.suppress(OSError):
             if self.tls:
-                # Raises if the client is gone. Then wrap_socket would leave its new socket open (CPython 3.11).
+                # Raises if the client is gone: wrap_socket would leave its new socket open (CPython 3.11).
                 connection.getpeername()
                 connection = self.tls.wrap_socket(connection, server_side=True)
                 self.open.append(connection)

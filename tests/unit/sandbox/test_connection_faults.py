@@ -13,6 +13,7 @@ import pytest
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
+from sandbox.server.script_runner import RESET_ON_CLOSE
 from tests.support.sandbox_caller import Caller, basic, create_text
 from tests.unit.sandbox.conftest import Start
 
@@ -173,3 +174,12 @@ def test_reset_under_tls_is_an_rst(start: Start) -> None:
             list(iter(lambda: socket.socket.recv(connection, 65_536), b""))
 
     assert len(server.sandbox.consumers(SAMPLE_ORDER)) == 1
+
+
+def test_client_that_resets_its_connection_at_once_leaves_no_socket_open(either: SandboxServer) -> None:
+    """Python warns about a socket that nobody closed, and the suite turns warnings into failures."""
+    address = Caller(either.base_url)
+    for _time in range(20):
+        with socket.create_connection((address.host, address.port)) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+    assert ask(either) == 200
