@@ -138,6 +138,7 @@ FILE_UPLOAD_HANDLERS = [
 
 # --- Applications ---------------------------------------------------------------------------------
 INSTALLED_APPS = [
+    "consumerportal",  # first: its commands replace Django's of the same name
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -155,7 +156,6 @@ INSTALLED_APPS = [
     "apps.consumers",
     "apps.orders",
     "apps.history",
-    "consumerportal",
 ]
 MIDDLEWARE = [
     "apps.core.web.middleware.RequestLogMiddleware",
@@ -259,17 +259,15 @@ CACHES = {
 # --- People, sign-in, sessions (seconds) ----------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+# Words that people of the company would put into a password, such as its name.
+PASSWORD_WORDS: list[str] = env.list("PASSWORD_WORDS", default=[])
 AUTH_PASSWORD_VALIDATORS = [
     {
-        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
-        "OPTIONS": {"user_attributes": ["username", "name"]},
-    },
-    {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
-        "OPTIONS": {"min_length": 12},
+        "OPTIONS": {"min_length": 15},  # apps/accounts/password_rules.py
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "apps.accounts.password_rules.GuessingValidator"},
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "start"

@@ -137,7 +137,7 @@ class NewPasswordForm(PortalForm):
     new_password_again = _password_field(
         _("New password again"), _("Enter the new password again"), "new-password"
     )
-    new_password.help_text = _("At least 12 characters. A few words in a row are easy to remember.")
+    new_password.help_text = _("At least 15 characters. A few words in a row are easy to remember.")
 
     def __init__(self, person: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -247,9 +247,10 @@ def test_link_of_one_person_does_not_open_the_account_of_another(as_ada: Client)
     ("password", "again", "message"),
     [
         ("", "", "Enter the new password"),
-        ("short", "short", "at least 12 characters"),
+        ("short", "short", "at least 15 characters"),
         (NEW, "something else", "Enter the same password in both fields"),
-        ("12345678901234", "12345678901234", "entirely numeric"),
+        ("123456789012345", "123456789012345", "easy to guess"),
+        ("practice-pat-2026", "practice-pat-2026", "easy to guess"),
     ],
 )
 def test_weak_or_mistyped_password_is_not_set(

@@ -65,7 +65,7 @@ def test_first_administrator_can_type_a_password_instead(monkeypatch: pytest.Mon
 
 def test_weak_password_adds_no_person(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("getpass.getpass", lambda prompt: "short")
-    with pytest.raises(CommandError, match="at least 12 characters"):
+    with pytest.raises(CommandError, match="at least 15 characters"):
         _run("create_administrator", "--user-name=ada", "--name=Ada Lane", "--ask-password")
     assert not User.objects.exists()
 
@@ -120,4 +120,40 @@ def test_production_has_no_practice_users(settings: Settings) -> None:
     settings.PRACTICE_MODE = False
     with pytest.raises(CommandError, match="practice mode only"):
         _run("create_practice_people")
+    assert not User.objects.exists()
+
+
+# --- Django's own commands ------------------------------------------------------------------------
+def test_password_from_the_terminal_is_recorded_and_ends_the_sessions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sam = make_person("sam", STAFF)
+    signed_in = Client()
+    signed_in.force_login(sam)
+    monkeypatch.setattr("getpass.getpass", lambda prompt: "nine lighthouses before seven")
+    assert _run("changepassword", "SAM") == "The password of sam was set.\n"
+    assert User.objects.get().check_password("nine lighthouses before seven")
+    *_, event = events("person.password_set")
+    assert (event.actor_name, event.person) == ("system:changepassword", str(sam.pk))
+    assert signed_in.get("/").status_code == 302
+
+
+@pytest.mark.parametrize("password", ["short", "practice-sam-2026"])
+def test_password_from_the_terminal_follows_the_rules(monkeypatch: pytest.MonkeyPatch, password: str) -> None:
+    sam = make_person("sam", STAFF)
+    monkeypatch.setattr("getpass.getpass", lambda prompt: password)
+    with pytest.raises(CommandError, match=r"15 characters|easy to guess"):
+        _run("changepassword", "sam")
+    assert User.objects.get().password == sam.password
+    assert len(events("person.password_set")) == 1  # of the person's first password
+
+
+def test_password_of_nobody_is_not_set() -> None:
+    with pytest.raises(CommandError, match="no person with this user name"):
+        _run("changepassword", "sam")
+
+
+def test_there_are_no_superusers() -> None:
+    with pytest.raises(CommandError, match="The portal has no superusers"):
+        _run("createsuperuser", "--username=ada", "--noinput")
     assert not User.objects.exists()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from argparse import ArgumentParser
 from typing import Any
@@ -12,9 +11,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
 
 from apps.accounts import services
-from apps.accounts.forms import NewPasswordForm, NewPersonForm
+from apps.accounts.forms import NewPersonForm
 from apps.accounts.models import User
 from apps.accounts.roles import ADMINISTRATOR
+from apps.accounts.terminal import ask_for_password
 from apps.core.actor import Actor
 from apps.core.key_fingerprints import require_accepted_keys
 
@@ -44,7 +44,9 @@ class Command(BaseCommand):
         if not form.is_valid():
             raise CommandError("\n".join(str(error) for errors in form.errors.values() for error in errors))
         person = form.to_new_person()
-        password = _ask_for_password(person) if options["ask_password"] else ""
+        password = ""
+        if options["ask_password"]:
+            password = ask_for_password(User(username=person.username, name=person.details.name))
         try:
             person_id = services.add_person(person=person, actor=ACTOR)
         except services.ActRefusedError as refused:
@@ -62,17 +64,3 @@ def _default_base_url() -> str:
     if settings.PRACTICE_MODE:
         return f"http://localhost:{os.environ.get('PORTAL_PORT', '8030')}"
     return f"https://{settings.ALLOWED_HOSTS[0].lstrip('.')}"
-
-
-def _ask_for_password(person: services.NewPerson) -> str:
-    """Ask for a password twice, without echo. Raises ``CommandError`` if it does not pass validation."""
-    form = NewPasswordForm(
-        User(username=person.username, name=person.details.name),
-        {
-            "new_password": getpass.getpass("Password: "),
-            "new_password_again": getpass.getpass("Password again: "),
-        },
-    )
-    if not form.is_valid():
-        raise CommandError("\n".join(str(error) for errors in form.errors.values() for error in errors))
-    return form.to_password()
