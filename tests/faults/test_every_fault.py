@@ -1,32 +1,32 @@
-"""Every fault of the sandbox, from the form to the page: outcome, sends on the wire, page contents.
+"""Every fault of the sandbox: outcome and sends on the wire; over TLS from the form to the page.
 
-These tests write their tables to ``var/faults-http.md`` and ``var/faults-tls.md``.
+Production uses TLS alone. Over HTTP, which practice uses, the scheme can change only the outcome that the
+client concludes.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from django.conf import settings as project
 from django.test import Client
 from pytest_django import Settings
 
+from apps.cdp.errors import CdpError
 from apps.consumers.labels import headline
 from apps.consumers.models import Outcome, Submission
 from sandbox.faults.armed import Armed
 from sandbox.faults.table import ROWS, Row
+from sandbox.options import PRACTICE_API_TOKEN, PRACTICE_CLIENT_KEY
 from sandbox.server.sandbox_server import SandboxServer
+from tests.support.cdp_clients import client_of, far_deadline
 from tests.support.entries import FULL, creates, on_page, posted, sent, text
 from tests.support.fault_limits import limits_for
 from tests.support.sandbox_orders import add_orders
-
-# One process runs them all, because they write one table.
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("every fault")]
 
 NEW = "/consumers/new/"
 SECRETS = (
@@ -45,90 +45,72 @@ PAGES = {
 }
 
 
-@pytest.fixture(scope="module")
-def table() -> Iterator[dict[str, list[str]]]:
-    """The lines of the tables, each written after the last fault if all have run."""
-    lines: dict[str, list[str]] = {"http": [], "tls": []}
-    yield lines
-    folder = Path(project.BASE_DIR) / "var"
-    head = "| fault | outcome | sends on the wire | consumers in truth | page |\n|---|---|---|---|---|\n"
-    for name, rows in lines.items():
-        if len(rows) < sum(name == "tls" or row.outcome is not None for row in ROWS):
-            continue
-        (folder / f"faults-{name}.md").write_text(head + "".join(rows))
-
-
 def cases() -> Iterator[object]:
-    """Each fault with each scheme on which it is possible.
+    """Each fault over TLS.
 
-    The result of a fault does not depend on the kind of database; how an outcome is stored does. So each
-    fault runs once, and the first two of each outcome and scheme on each database.
+    Its result does not depend on the kind of database; how an outcome is stored does. So each fault runs
+    once, and the first two of each outcome on each database.
     """
-    seen: Counter[tuple[str, object]] = Counter()
-    for scheme in ("http", "tls"):
-        for row in ROWS:
-            outcome = row.outcome_over_tls if scheme == "tls" else row.outcome
-            if outcome is None:
-                continue
-            seen[scheme, outcome] += 1
-            marks = [pytest.mark.once] if seen[scheme, outcome] > ON_EACH_DATABASE else []
-            yield pytest.param(scheme, row, id=f"{scheme}-{row.fault}", marks=marks)
+    seen: Counter[str] = Counter()
+    for row in ROWS:
+        seen[row.outcome_over_tls] += 1
+        marks = [pytest.mark.once] if seen[row.outcome_over_tls] > ON_EACH_DATABASE else []
+        yield pytest.param(row, id=row.fault, marks=marks)
 
 
 @dataclass(frozen=True)
 class World:
-    """A sandbox over http or https, and its unused orders: each case has its own."""
+    """A sandbox, and its unused orders: each case has its own."""
 
     server: SandboxServer
-    ca_file: str
     orders: Iterator[str]
+
+    def meet(self, row: Row) -> str:
+        """Arm the fault for the next create on the returned order."""
+        seconds = 0.05 if row.outcome == "created" else None
+        self.server.sandbox.faults.clear()
+        self.server.sandbox.faults.arm(Armed(row.fault, seconds=seconds))
+        return next(self.orders)
+
+
+@contextmanager
+def sandbox_of(folder: Path, tls: str) -> Iterator[World]:
+    data = folder / "sandbox.sqlite3"
+    with SandboxServer(data=data, tls=tls) as server:
+        yield World(server, iter(add_orders(data, len(ROWS))))
 
 
 @pytest.fixture(scope="module")
-def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, World]]:
-    """A sandbox for each scheme."""
-    with ExitStack() as stack:
-        found = {}
-        for scheme in ("http", "tls"):
-            data = tmp_path_factory.mktemp(scheme) / "sandbox.sqlite3"
-            server = stack.enter_context(SandboxServer(data=data, tls="good" if scheme == "tls" else ""))
-            ca_file = str(server.ca_file) if scheme == "tls" else ""
-            found[scheme] = World(server, ca_file, iter(add_orders(data, len(ROWS))))
-        yield found
+def over_tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with sandbox_of(tmp_path_factory.mktemp("tls"), "good") as world:
+        yield world
 
 
-@pytest.fixture
-def world(worlds: dict[str, World], scheme: str, settings: Settings) -> World:
-    """The sandbox of the scheme; the portal's client is configured to use it."""
-    chosen = worlds[scheme]
-    settings.CDP_BASE_URL, settings.CDP_CA_FILE = chosen.server.base_url, chosen.ca_file
-    return chosen
+@pytest.fixture(scope="module")
+def over_http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with sandbox_of(tmp_path_factory.mktemp("http"), "") as world:
+        yield world
 
 
-@pytest.mark.parametrize(("scheme", "row"), [*cases()])
+@pytest.mark.django_db
+@pytest.mark.parametrize("row", [*cases()])
 def test_every_fault_has_its_outcome_and_page_with_at_most_one_send(
-    as_staff: Client,
-    world: World,
-    settings: Settings,
-    table: dict[str, list[str]],
-    scheme: str,
-    row: Row,
+    as_staff: Client, over_tls: World, settings: Settings, row: Row
 ) -> None:
-    expected = row.outcome_over_tls if scheme == "tls" else row.outcome
+    settings.CDP_BASE_URL, settings.CDP_CA_FILE = over_tls.server.base_url, str(over_tls.server.ca_file)
     for name, seconds in limits_for(row.fault).items():
         setattr(settings, f"CDP_{name.upper()}_TIMEOUT", seconds)
-    sandbox, order, before = world.server.sandbox, next(world.orders), len(creates(world.server))
-    sandbox.faults.arm(Armed(row.fault, seconds=0.05 if row.outcome == "created" else None))
+    before = len(creates(over_tls.server))
 
-    response = as_staff.post(NEW, posted(order=order))
-    sandbox.faults.clear()
+    response = as_staff.post(NEW, posted(order=(order := over_tls.meet(row))))
+    over_tls.server.sandbox.faults.clear()
 
     submission = Submission.objects.get()
     outcome = Outcome(submission.outcome)
-    sends, truth = len(creates(world.server)) - before, len(sandbox.consumers(order))
-    assert outcome == expected
+    sends = len(creates(over_tls.server)) - before
+    assert outcome == row.outcome_over_tls
     assert sends == (1 if row.when in ("before", "after") else 0)
-    assert truth == row.made
+    assert len(over_tls.server.sandbox.consumers(order)) == row.made
     assert bool(submission.consumer_ref) is (outcome == Outcome.CREATED)
     assert submission.consumer == FULL
 
@@ -146,7 +128,19 @@ def test_every_fault_has_its_outcome_and_page_with_at_most_one_send(
     assert ("Do not enter it again" in receipt) is (outcome == Outcome.UNKNOWN)
     assert 'href="javascript:' not in receipt
     assert not any(secret in receipt for secret in SECRETS)
-    assert len(creates(world.server)) - before == sends
-    table[scheme].append(
-        f"| {row.fault} | {outcome.value} | {sends} | {truth} | {shown}: {headline(outcome)} |\n"
-    )
+    assert len(creates(over_tls.server)) - before == sends
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.fault) for row in ROWS if row.outcome is not None])
+def test_every_fault_over_http_has_its_outcome_with_at_most_one_send(over_http: World, row: Row) -> None:
+    before, order = len(creates(over_http.server)), over_http.meet(row)
+    credentials = (PRACTICE_CLIENT_KEY, PRACTICE_API_TOKEN)
+    client = client_of(over_http.server.base_url, credentials=credentials, **limits_for(row.fault))
+    try:
+        client.create_order_consumer(order, FULL, deadline=far_deadline())
+        outcome: str = "created"
+    except CdpError as error:
+        outcome = error.outcome
+    assert outcome == row.outcome
+    assert len(creates(over_http.server)) - before == (1 if row.when in ("before", "after") else 0)
+    assert len(over_http.server.sandbox.consumers(order)) == row.made
