@@ -27,6 +27,7 @@ from apps.core.models import KeyFingerprint
 from consumerportal.announcement import record_start
 from consumerportal.keys import KeysNotAcceptedError, accept_keys, register_keys
 from consumerportal.management.commands import worker
+from tests.support import prepared
 from tests.support.source import ROOT
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -259,7 +260,7 @@ def test_gunicorn_does_not_start_with_a_foreign_key(tmp_path: Path) -> None:
     environment = {
         **os.environ,
         "PORTAL_MODE": "practice",
-        "DATABASE_URL": f"sqlite:///{tmp_path / 'portal.sqlite3'}",
+        "DATABASE_URL": prepared.copy_file(tmp_path),
         "AUDIT_CHECKPOINT_FILE": str(tmp_path / "checkpoints.jsonl"),
         "SPOOL_DIR": str(tmp_path / "spool"),
         "STATIC_ROOT": str(tmp_path / "static"),
@@ -278,7 +279,6 @@ def test_gunicorn_does_not_start_with_a_foreign_key(tmp_path: Path) -> None:
             check=False,
         )
 
-    assert run("manage.py", "migrate", "--verbosity", "0").returncode == 0
     assert run("manage.py", "register_keys").returncode == 0
     started = run(
         "-m",

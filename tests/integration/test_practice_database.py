@@ -3,45 +3,42 @@
 from __future__ import annotations
 
 import sqlite3
-import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from django.db import DEFAULT_DB_ALIAS, connections
+from pytest_django import Settings
 
-from tests.support import prepared
-from tests.support.processes import run
-
-MOVE_AWAY = """
-import django
-django.setup()
 from consumerportal.practice_database import set_aside_if_outdated
-for _ in range(2):
-    print(set_aside_if_outdated() or "current")
-"""
+from tests.support import prepared
 
-
-def move_away_twice(folder: Path) -> list[str]:
-    """What two calls return for the practice database of that folder."""
-    environment = {
-        "PORTAL_MODE": "practice",
-        "DJANGO_SETTINGS_MODULE": "consumerportal.settings",
-        "DATABASE_URL": f"sqlite:///{folder / 'portal.sqlite3'}",
-        "STATIC_ROOT": str(folder / "static"),
-        "LOG_LEVEL": "WARNING",
-    }
-    return run([sys.executable, "-c", MOVE_AWAY], environment, log=folder / "log").splitlines()
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 @pytest.fixture
-def practice(tmp_path: Path) -> Path:
-    """The folder of a practice database of this version."""
-    prepared.copy_file(tmp_path)
-    return tmp_path
+def practice(tmp_path: Path, settings: Settings) -> Iterator[Path]:
+    """A practice database of this version, as the default connection."""
+    folder = tmp_path / "practice"
+    folder.mkdir()
+    settings.AUDIT_CHECKPOINT_FILE = folder / "portal.checkpoints.jsonl"
+    connection = connections.create_connection(DEFAULT_DB_ALIAS)
+    name = prepared.copy_file(folder).removeprefix("sqlite:///")
+    connection.settings_dict = {**connection.settings_dict, "NAME": name}
+    before = connections[DEFAULT_DB_ALIAS]
+    connections[DEFAULT_DB_ALIAS] = connection
+    try:
+        yield Path(name)
+    finally:
+        connection.close()
+        connections[DEFAULT_DB_ALIAS] = before
 
 
 def test_current_database_is_not_changed(practice: Path) -> None:
-    assert move_away_twice(practice) == ["current", "current"]
+    before = practice.read_bytes()
+    assert set_aside_if_outdated() is None
+    assert practice.read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -54,12 +51,12 @@ def test_current_database_is_not_changed(practice: Path) -> None:
     ],
     ids=["a migration that is gone", "another column", "a table that is missing"],
 )
-def test_outdated_database_is_moved_away(practice: Path, change: str) -> None:
-    checkpoints = practice / "portal.checkpoints.jsonl"
-    checkpoints.write_text("of the old log")
-    with closing(sqlite3.connect(practice / "portal.sqlite3")) as database, database:
+def test_outdated_database_is_moved_away(practice: Path, settings: Settings, change: str) -> None:
+    settings.AUDIT_CHECKPOINT_FILE.write_text("of the old log")
+    with closing(sqlite3.connect(practice)) as database, database:
         database.execute(change)
-    old, after = move_away_twice(practice)
-    assert {path.name for path in Path(old).iterdir()} == {"portal.sqlite3", "portal.checkpoints.jsonl"}
-    assert not checkpoints.exists()
-    assert after == "current"
+    old = set_aside_if_outdated()
+    assert old is not None
+    assert {path.name for path in old.iterdir()} == {"portal.sqlite3", "portal.checkpoints.jsonl"}
+    assert not settings.AUDIT_CHECKPOINT_FILE.exists()
+    assert set_aside_if_outdated() is None

@@ -18,6 +18,7 @@ from pytest_django import Settings
 
 from apps.accounts.roles import ROLES
 from sandbox.server.sandbox_server import SandboxServer
+from tests.support import prepared
 from tests.support.addresses import ADDRESSES, METHODS
 from tests.support.people import PASSWORD, make_person
 from tests.support.source import ROOT
@@ -130,20 +131,17 @@ VISIT = """
 import json, sys
 import django
 django.setup()
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
-call_command("createcachetable", verbosity=0)
 from django.conf import settings
 settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
 from django.test import Client
-from tests.support.people import PASSWORD, make_person
-make_person("sam", "staff")
+from apps.accounts.practice import PRACTICE_PEOPLE
+sam = {"login": "sam", "password": PRACTICE_PEOPLE[0].password}
 client = Client(headers={"Host": "portal.example.com"}, raise_request_exception=False)
 answers = {
     "plain": client.get("/accounts/login/"),
     "health": client.get("/healthz"),
     "page": client.get("/accounts/login/", secure=True),
-    "signed_in": client.post("/accounts/login/", {"login": "sam", "password": PASSWORD}, secure=True),
+    "signed_in": client.post("/accounts/login/", sam, secure=True),
     "start": client.get("/", secure=True),
     "missing": client.get("/missing", secure=True),
     "components": client.get("/components/", secure=True),
@@ -163,13 +161,12 @@ HSTS = "max-age=31536000; includeSubDomains; preload"
 @pytest.mark.skipif((ROOT / ".env").exists(), reason="A .env file of this machine speaks, too")
 def test_production_answers_only_over_https_with_host_only_cookies(tmp_path: Path) -> None:
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    database = f"sqlite:///{tmp_path / 'production.sqlite3'}"
     run = subprocess.run(
         [sys.executable, "-c", VISIT],
         env={
             **inherited,
             **COMPLETE,
-            "DATABASE_URL": database,
+            "DATABASE_URL": prepared.copy_file(tmp_path),
             "DJANGO_SETTINGS_MODULE": "consumerportal.settings",
             "LOG_LEVEL": "CRITICAL",
         },

@@ -5,20 +5,21 @@ from __future__ import annotations
 import ast
 import os
 import runpy
-import sqlite3
 import subprocess
 import sys
 from base64 import b64encode
-from contextlib import closing
+from io import StringIO
 from pathlib import Path
 from unittest import mock
 
 import pytest
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from pytest_django import Settings
 
-from consumerportal.startup import PRACTICE_VALUES
-from tests.support import prepared
+from consumerportal.announcement import record_start
+from consumerportal.startup import PRACTICE_VALUES, Environment
 from tests.support.source import ROOT
 
 COMPLETE = {
@@ -32,10 +33,7 @@ COMPLETE = {
     "CDP_BASE_URL": "https://api-engage-eu.sitecorecloud.io",
 }
 
-pytestmark = [
-    pytest.mark.xdist_group("production start"),  # they share one prepared database
-    pytest.mark.skipif((ROOT / ".env").exists(), reason="A .env file of this machine speaks, too"),
-]
+pytestmark = pytest.mark.skipif((ROOT / ".env").exists(), reason="A .env file of this machine speaks, too")
 
 
 def _run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -82,20 +80,18 @@ def test_start_without_settings_names_all_missing_ones_in_one_message() -> None:
     assert sorted(listed) == sorted(f"- {name} is not set" for name in PRACTICE_VALUES)
 
 
-def test_message_alone_is_printed() -> None:
-    environment = {**COMPLETE, "AUDIT_SIGNING_KEY": "not a key"}
-    answer = _manage("check", **environment)
+def test_message_of_the_settings_ends_a_command() -> None:
+    answer = _manage("check", **PRACTICE_VALUES)
     assert answer.returncode != 0
-    assert _refusal(**environment) in answer.stderr
-    assert "not a key" not in answer.stderr
+    assert _refusal(**PRACTICE_VALUES) in answer.stderr
+    assert not any(value in answer.stderr for value in PRACTICE_VALUES.values())
 
 
 def test_practice_values_are_refused_by_name() -> None:
-    answer = _manage("check", **PRACTICE_VALUES)
-    assert answer.returncode != 0
+    refusal = _refusal(**PRACTICE_VALUES)
     for name, value in PRACTICE_VALUES.items():
-        assert f"{name} is a practice value, which is published" in answer.stderr
-        assert value not in answer.stderr
+        assert f"{name} is a practice value, which is published" in refusal
+        assert value not in refusal
 
 
 @pytest.mark.parametrize(
@@ -175,9 +171,8 @@ def test_complete_settings_pass_the_deployment_check(database: str) -> None:
     ],
     ids=["proxy with an address, few threads", "proxy at a Unix socket, secrets with a dollar sign"],
 )
-def test_unusual_settings_are_accepted(valid: dict[str, str], database: str) -> None:
-    answer = _manage("check", **{**COMPLETE, **valid}, DATABASE_URL=database)
-    assert answer.returncode == 0, answer.stderr
+def test_unusual_settings_are_accepted(valid: dict[str, str]) -> None:
+    assert _refusal(**{**COMPLETE, **valid}) == ""
 
 
 def test_files_created_by_the_portal_are_private_to_its_user(tmp_path: Path) -> None:
@@ -203,30 +198,18 @@ def test_practice_mode_listens_only_on_loopback() -> None:
     assert "CDP_BASE_URL leaves this machine" in refusal
 
 
-@pytest.mark.parametrize("command", ["create_practice_people", "prepare_practice"])
-def test_practice_commands_refuse_production(command: str, database: str, tmp_path: Path) -> None:
-    answer = _manage(command, **COMPLETE, DATABASE_URL=database)
-    assert answer.returncode != 0
-    assert "practice mode" in answer.stderr
-    assert not (tmp_path / "production.sqlite3").exists()
-
-
 def test_web_server_that_could_interrupt_a_create_does_not_start(database: str) -> None:
     check = ("-m", "gunicorn", "--check-config", "consumerportal.wsgi")
-    good = _run(*check, **COMPLETE, DATABASE_URL=database)
-    assert good.returncode == 0, good.stderr
     bad = _run(*check, **COMPLETE, DATABASE_URL=database, CDP_TOTAL_TIMEOUT="30", WEB_GRACEFUL_SECONDS="30")
     assert bad.returncode != 0
     assert "WEB_GRACEFUL_SECONDS (30) does not exceed CDP_TOTAL_TIMEOUT" in bad.stderr
 
 
-def test_practice_reads_no_production_file(tmp_path: Path) -> None:
-    shown = "import os; os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'consumerportal.settings');"
-    shown += "import environ; environ.Env.read_env = lambda *_: exit('the file was read');"
-    shown += "from consumerportal import settings; print(settings.DATABASES['default']['NAME'])"
-    practice = _run("-c", shown, PORTAL_MODE="practice")
-    assert practice.stdout.strip().endswith("practice.sqlite3"), practice.stderr
-    assert "the file was read" in _run("-c", shown, **COMPLETE).stderr
+@pytest.mark.parametrize(("environment", "reads"), [({"PORTAL_MODE": "practice"}, 0), (COMPLETE, 1)])
+def test_practice_reads_no_production_file(environment: dict[str, str], reads: int) -> None:
+    with mock.patch.object(Environment, "read_env") as read:
+        assert _refusal(**environment) == ""
+    assert read.call_count == reads
 
 
 def test_practice_processes_read_no_production_file() -> None:
@@ -234,20 +217,10 @@ def test_practice_processes_read_no_production_file() -> None:
     assert "honcho --env /dev/null start" in recipe  # honcho would let .env override the environment
 
 
-def test_production_does_not_start_with_practice_users(tmp_path: Path) -> None:
-    start = (
-        "import django; django.setup(); from consumerportal.announcement import record_start; record_start()"
-    )
-    environment = {**COMPLETE, "DJANGO_SETTINGS_MODULE": "consumerportal.settings"}
-    refused = _run("-c", start, **environment, DATABASE_URL=prepared.copy_file(tmp_path))
-    assert refused.returncode != 0
-    assert "practice passwords" in refused.stderr
-
-
-def test_practice_refuses_a_database_with_other_users(tmp_path: Path) -> None:
-    url = prepared.copy_file(tmp_path)
-    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as file, file:
-        file.execute("UPDATE accounts_user SET username = 'real-' || username")
-    refused = _manage("prepare_practice", PORTAL_MODE="practice", DATABASE_URL=url, LOG_LEVEL="WARNING")
-    assert refused.returncode != 0
-    assert "not for practice" in refused.stderr
+@pytest.mark.django_db
+@pytest.mark.once
+def test_production_does_not_start_with_practice_users(settings: Settings) -> None:
+    call_command("create_practice_people", stdout=StringIO())
+    settings.PRACTICE_MODE = False
+    with pytest.raises(ImproperlyConfigured, match="practice passwords"):
+        record_start()
