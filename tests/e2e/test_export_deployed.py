@@ -28,7 +28,7 @@ SLOW = 400_000  # bytes per second, so that Cancel can be pressed before the end
 @pytest.fixture(scope="module")
 def exports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exports]:
     with place(tmp_path_factory.mktemp("exports")) as there:
-        fill = [sys.executable, "-m", "tests.support.filled_database", str(ROWS)]
+        fill = [sys.executable, "-m", "tests.support.filled_database", str(ROWS), "500"]
         run(fill, there.environment, log=there.folder / "log")
         with portal(there, workers=1, threads=24) as started:
             yield Exports(started, there, started.sign_in("sue"))
