@@ -90,7 +90,8 @@ mutants: $(VENV)/mutation.stamp
 faults: $(VENV)/dev.stamp
 	@PORTAL_MODE=practice $(RUN) -m tests.faults.storm $(ARGS)
 
-# The tests of faults at length, on both databases: more random requests, stops and simultaneous submissions.
+# The tests of faults at length, on both databases: more random requests, stops and simultaneous submissions. Tests of
+# processes run on both as well; make test runs each on one.
 long-tests: $(VENV)/dev.stamp
 	@export FUZZ_REQUESTS=1200 STOP_SENDS=100 AT_ONCE_ROUNDS=50; \
 	$(RUN) -m tests.run tests/faults && $(RUN) -m tests.run --postgresql tests/faults

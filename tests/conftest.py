@@ -28,6 +28,7 @@ from apps.core import clock, connections
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.audit_flush import flushes_lift_the_triggers
 from tests.support.people import make_person
+from tests.support.postgresql import PROCESSES_ONCE
 from tests.support.quick_flush import flushes_are_quick
 
 USES_THE_DATABASE = frozenset({"db", "transactional_db", "live_server", "django_db_setup"})
@@ -36,15 +37,24 @@ Path("var/static").mkdir(parents=True, exist_ok=True)  # WhiteNoise warns if the
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On PostgreSQL, run only the tests whose result depends on the kind of database."""
+    """On PostgreSQL, run only the tests whose result depends on the kind of database.
+
+    In ``make test`` each test of processes runs on the database that its mark names, if there are both.
+    """
     from django.conf import settings
 
-    if settings.DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-        return
-    chosen = [item for item in items if _depends_on_the_database(item)]
-    left_out = [item for item in items if not _depends_on_the_database(item)]
+    sqlite = settings.DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
+    database = "sqlite" if sqlite else "postgresql"
+
+    def runs_here(item: pytest.Item) -> bool:
+        processes = item.get_closest_marker("processes")
+        if processes is not None and os.environ.get(PROCESSES_ONCE):
+            return bool(processes.args == (database,))
+        return sqlite or _depends_on_the_database(item)
+
+    left_out = [item for item in items if not runs_here(item)]
     config.hook.pytest_deselected(items=left_out)
-    items[:] = chosen
+    items[:] = [item for item in items if runs_here(item)]
 
 
 def _depends_on_the_database(item: pytest.Item) -> bool:

@@ -24,7 +24,8 @@ from tests.javascript.__main__ import main as run_script_tests
 from tests.support.browser import find_chromium, find_firefox, find_whole_chromium
 from tests.support.office import WHAT as OFFICE
 from tests.support.office import find_office
-from tests.support.postgresql import find_binaries, temporary_server
+from tests.support.postgresql import PROCESSES_ONCE, find_binaries, temporary_server
+from tests.support.prepared import FOLDER
 
 # One process more than cores, because tests of other processes wait for them. Starting more than eight costs
 # more time than it saves. Tests of one xdist_group share a process.
@@ -69,6 +70,9 @@ def _run_chosen(arguments: list[str], environment: dict[str, str]) -> int:
 
 def _run_all(environment: dict[str, str]) -> int:
     without_browser = [*ON_ALL_CORES, f"--ignore={BROWSER_TESTS}"]
+    binaries = find_binaries()
+    if binaries is not None:
+        environment = {**environment, PROCESSES_ONCE: "1"}
     left_out: list[str] = []
     print("--- The unit tests of the page's scripts", flush=True)
     results = [run_script_tests()]
@@ -83,7 +87,6 @@ def _run_all(environment: dict[str, str]) -> int:
             left_out.append("the cache for Back and Forward (Debian: apt-get install chromium)")
         if find_firefox() is None:
             left_out.append("the browser tests in Firefox (Debian: apt-get install firefox-esr)")
-    binaries = find_binaries()
     if binaries is None:
         left_out.append("the run on PostgreSQL (Debian: apt-get install postgresql)")
     else:
@@ -129,7 +132,7 @@ def _quick_files() -> Iterator[dict[str, str]]:
     memory = Path("/dev/shm")
     enough = memory.is_dir() and shutil.disk_usage(memory).free >= ENOUGH_MEMORY
     with tempfile.TemporaryDirectory(prefix="portal-tests-", dir=memory if enough else None) as folder:
-        yield {"PYTEST_DEBUG_TEMPROOT": folder}
+        yield {"PYTEST_DEBUG_TEMPROOT": folder, FOLDER: f"{folder}/prepared"}
 
 
 if __name__ == "__main__":

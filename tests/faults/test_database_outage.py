@@ -14,7 +14,7 @@ from sandbox.server.sandbox_server import SandboxServer
 from tests.support.deployed import NEW, Person, Place, Portal, portal
 from tests.support.entries import posted
 from tests.support.http_browser import Answer, Browser
-from tests.support.prepared import prepare
+from tests.support.prepared import fill, for_children
 from tests.support.sandbox_orders import add_orders
 from tests.support.supervised_processes import Cluster
 from tests.support.unique_entries import consumer
@@ -49,7 +49,8 @@ def there(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     folder = tmp_path_factory.mktemp("outage")
     data = folder / "sandbox.sqlite3"
     with SandboxServer(data=data) as sandbox:
-        prepare(cluster.url)
+        for_children()
+        fill(cluster.url)
         yield Place(folder, cluster.url, sandbox, iter(add_orders(data, 500)))
 
 

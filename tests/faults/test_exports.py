@@ -19,8 +19,13 @@ from tests.support.deployed import Person, Place, Portal, place, portal, wait_un
 from tests.support.deployed_exports import TIMEOUT, Exports
 from tests.support.processes import run
 
-# The portals use their own databases; the mark says that the result depends on the kind of database.
-pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("exports")]
+# The portals use their own databases; the mark only determines their kind.
+# A reader can exhaust only the connections of PostgreSQL.
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.processes("postgresql"),
+    pytest.mark.xdist_group("exports"),
+]
 
 ROWS = 10_000  # more bytes than the buffers between portal and reader hold
 
@@ -36,7 +41,7 @@ print(sweep(Actor.system("worker")))
 @pytest.fixture(scope="module")
 def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with place(tmp_path_factory.mktemp("exports")) as prepared:
-        fill = [sys.executable, "-m", "tests.support.filled_database", str(ROWS)]
+        fill = [sys.executable, "-m", "tests.support.filled_database", str(ROWS), "500"]
         run(fill, prepared.environment, log=prepared.folder / "log")
         yield prepared
 
@@ -103,7 +108,6 @@ def _sessions(there: Place) -> int:
     return int(row[0])
 
 
-@pytest.mark.once
 def test_cancelling_breaks_the_download_of_a_stalled_reader(exports: Exports) -> None:
     address = exports.prepare()
     with exports.download(address) as response:
@@ -116,7 +120,6 @@ def test_cancelling_breaks_the_download_of_a_stalled_reader(exports: Exports) ->
     assert "The export was cancelled" in exports.page(address)
 
 
-@pytest.mark.once
 def test_http_1_0_reader_detects_a_truncated_file_by_its_length(exports: Exports) -> None:
     address = exports.prepare()
     with exports.download(address, version="HTTP/1.0") as response:
@@ -128,7 +131,6 @@ def test_http_1_0_reader_detects_a_truncated_file_by_its_length(exports: Exports
         assert len(content) < length
 
 
-@pytest.mark.once
 def test_temporary_file_has_no_name_and_none_is_left(exports: Exports, there: Place) -> None:
     address = exports.prepare()
     with exports.download(address) as response:
@@ -176,7 +178,6 @@ def _age(there: Place) -> None:
             connection.execute(statement)
 
 
-@pytest.mark.once
 def test_reader_who_takes_nothing_for_too_long_is_disconnected(there: Place) -> None:
     with portal(there, workers=1, threads=24, EXPORT_STALL_SECONDS="1") as quick:
         exports = Exports(quick, there, quick.person("sue"))
@@ -188,7 +189,6 @@ def test_reader_who_takes_nothing_for_too_long_is_disconnected(there: Place) -> 
                 response.read()
 
 
-@pytest.mark.once
 def test_full_disk_redirects_the_reader_to_a_page_with_the_reason(there: Place) -> None:
     with portal(there, workers=1, threads=24, EXPORT_DIR="/nowhere/at/all") as without:
         exports = Exports(without, there, without.person("sue"))
@@ -200,7 +200,6 @@ def test_full_disk_redirects_the_reader_to_a_page_with_the_reason(there: Place) 
         assert exports.state(address) == (State.FAILED, "disk_failed")
 
 
-@pytest.mark.once
 def test_stopping_the_portal_ends_an_export_within_its_grace_period(there: Place) -> None:
     grace = 20
     times = {"CDP_TOTAL_TIMEOUT": "3", "CDP_CONNECT_TIMEOUT": "1", "CDP_READ_TIMEOUT": "2"}

@@ -19,10 +19,12 @@ from tests.faults.storm import quick_worker
 from tests.faults.storm.entries import Entry, Pile
 from tests.faults.storm.people import PageContents, Person
 from tests.faults.storm.world import World
+from tests.support.prepared import for_children
 from tests.support.supervised_processes import halt, send, wait_for
 
 # The processes use their own database; this fixture's only determines the kind.
-pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("killed")]
+# PostgreSQL can be killed as well, and lets the workers write at the same time.
+pytestmark = [pytest.mark.django_db, pytest.mark.processes("postgresql"), pytest.mark.xdist_group("killed")]
 
 BOUND = 90.0  # seconds; the longest case is deadline, total limit, margin and checks: about 6
 TOTAL = 3.0  # seconds, CDP_TOTAL_TIMEOUT of these processes
@@ -34,14 +36,15 @@ EVENTS = "SELECT action FROM audit_event WHERE order_ref = ? ORDER BY seq"
 
 @pytest.fixture(scope="module")
 def world(django_db_setup: None) -> Iterator[World]:
-    """Portal, sandbox and three background workers, shared by all tests of this module."""
+    """Portal, sandbox and two background workers, shared by all tests of this module."""
+    for_children()
     environment = {
         "CDP_RECONCILIATION_AFTER": "0.3,1.5",
         "CDP_TOTAL_TIMEOUT": str(TOTAL),
         "CDP_CONNECT_TIMEOUT": "2.5",
     }
     command = ("-m", "tests.faults.storm.quick_worker")
-    with World(connection.vendor, workers=3, worker_command=command, environment=environment) as world:
+    with World(connection.vendor, workers=2, worker_command=command, environment=environment) as world:
         world.serve()
         yield world
 
@@ -162,7 +165,7 @@ def signal_web_workers(world: World, number: signal.Signals) -> None:
     ("fault", "seconds"),
     [
         pytest.param("no_answer_after", 30, id="done"),
-        pytest.param("late_work", 1.0, id="done later", marks=pytest.mark.once),
+        pytest.param("late_work", 1.0, id="done later"),
     ],
 )
 def test_killed_web_worker_leaves_an_unknown_outcome_that_a_check_makes_created(
@@ -202,7 +205,6 @@ def test_killed_web_worker_without_a_completed_send_leaves_an_unknown_outcome(ca
     assert len(case.requests(CREATE)) == 1
 
 
-@pytest.mark.once
 def test_web_worker_stopped_past_the_deadline_before_the_first_byte_sends_nothing(case: Case) -> None:
     sandbox = case.world.sandbox.pid
     halt(sandbox)  # connections are accepted without a TLS handshake
@@ -221,7 +223,6 @@ def test_web_worker_stopped_past_the_deadline_before_the_first_byte_sends_nothin
     assert case.events() == ["consumer.create_requested", "consumer.not_sent"]
 
 
-@pytest.mark.once
 def test_web_worker_stopped_past_the_deadline_after_the_first_byte_stores_the_true_outcome(
     case: Case,
 ) -> None:
@@ -238,7 +239,6 @@ def test_web_worker_stopped_past_the_deadline_after_the_first_byte_stores_the_tr
     assert len(case.requests(CREATE)) == 1
 
 
-@pytest.mark.once
 def test_web_worker_resumed_after_being_given_up_adds_nothing_if_it_has_no_answer(
     case: Case,
 ) -> None:

@@ -17,12 +17,14 @@ END = 60  # seconds for the processes of the storm to end
 SIZE = ["--submissions", "24", "--people", "4", "--havocs", "8", "--quick", "--most-seconds", "90"]
 
 
-@pytest.mark.django_db  # only for its kind: the processes use their own database
+# The processes use their own database; the mark only determines its kind. PostgreSQL is killed as well.
+@pytest.mark.django_db
+@pytest.mark.processes("postgresql")
 def test_small_storm_leaves_every_submission_true_and_none_lost_or_doubled() -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "tests.faults.storm", "--database", connection.vendor, *SIZE],
         cwd=settings.BASE_DIR,
-        env={**os.environ, **(for_children() if connection.vendor == "sqlite" else {})},
+        env={**os.environ, **for_children()},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

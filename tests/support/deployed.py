@@ -251,9 +251,8 @@ def _all_answer(started: Portal, workers: int) -> bool:
 
 @contextmanager
 def _database(folder: Path) -> Iterator[str]:
-    suite = settings.DATABASES["default"]
-    if suite["ENGINE"] == "django.db.backends.sqlite3":
+    if settings.DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         yield prepared.copy_file(folder)
         return
-    with prepared.copied_database(f"postgres://{suite['USER']}@{suite['HOST']}:{suite['PORT']}") as url:
+    with prepared.copied_database(prepared.suite_server()) as url:
         yield url

@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+PROCESSES_ONCE = "PROCESSES_ONCE"
+"""The environment variable of a run of the suite that another one on the other database completes."""
+
 
 def find_binaries() -> Path | None:
     """The folder with initdb and pg_ctl, newest version first; None if PostgreSQL is not installed."""

@@ -7,7 +7,7 @@ import re
 from tests.support.source import ROOT
 
 STARTS_PROCESSES = re.compile(r"from tests\.support\.(deployed|prepared|supervised_processes)\w* import")
-MARK = re.compile(r"mark\.(django_db|postgresql|once)\b")
+MARK = re.compile(r"mark\.(processes|postgresql|once)\b")
 
 
 def test_every_module_that_starts_processes_has_a_mark() -> None:

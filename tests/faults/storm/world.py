@@ -171,7 +171,7 @@ class World:
                 raise RuntimeError(f"The sandbox did not start:\n{self.sandbox.log()[-2000:]}")
             time.sleep(0.2)
         if self.cluster:
-            prepared.prepare(self.cluster.url)
+            prepared.fill(self.cluster.url)
 
     def _service(self, name: str, *command: str, environment: Mapping[str, str] | None = None) -> Service:
         environment = {**self.environment, **(environment or {})}
