@@ -37,14 +37,25 @@ SESSION_END = Key(
 ROLE = Key("role", ValueType.CODE, _("Role"), LABELS)
 
 SESSION_SIGNED_IN = EVENTS.define(
-    "session.signed_in", label=_("Signed in"), sentence=_("%(actor)s signed in")
+    "session.signed_in",
+    label=_("Signed in"),
+    sentence=_("%(actor)s signed in"),
+    keys=(
+        Key("method", ValueType.CODE, _("Method"), {"password": _("password")}),
+        Key("user_agent", ValueType.NAME, _("Browser")),  # as the client names itself
+    ),
 )
 # The event's person is the account, if it exists. The typed name may be a password and is not stored.
 SESSION_SIGN_IN_FAILED = EVENTS.define(
     "session.sign_in_failed",
     label=_("Sign-in failed"),
     sentence=_("A sign-in from %(address)s failed: %(reason)s"),
-    keys=(SIGN_IN_FAILURE,),
+    sentence_for=lambda details: (
+        _("A sign-in as %(username)s from %(address)s failed: %(reason)s")
+        if details.get("username")
+        else None
+    ),
+    keys=(USERNAME, SIGN_IN_FAILURE),
     outcome=EventOutcome.FAILED,
 )
 SESSION_SIGNED_OUT = EVENTS.define(
@@ -118,7 +129,12 @@ PERSON_PASSWORD_SET = EVENTS.define(
     "person.password_set",
     label=_("Password set"),
     sentence=_("The password of %(username)s was set"),
-    keys=(USERNAME,),
+    sentence_for=lambda details: (
+        _("The password of %(username)s was set with a link that %(issued_by)s had issued")
+        if details.get("issued_by")
+        else None
+    ),
+    keys=(USERNAME, Key("issued_by", ValueType.NAME, _("Link issued by"))),
 )
 PERSON_SIGN_IN_BLOCKED = EVENTS.define(
     "person.sign_in_blocked",

@@ -144,11 +144,11 @@ class TimeZoneMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        with timezone.override(_zone_of(request)):
+        with timezone.override(zone_of(request)):
             return self.get_response(request)
 
 
-def _zone_of(request: HttpRequest) -> ZoneInfo | None:
+def zone_of(request: HttpRequest) -> ZoneInfo | None:
     """The person's zone. None (the portal's zone) if anonymous or if this machine has no such zone."""
     user = request.user
     if not user.is_authenticated or not user.time_zone:

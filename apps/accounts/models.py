@@ -127,3 +127,27 @@ class User(AbstractBaseUser):
     def _session_hash(self, secret: str | bytes | None) -> str:
         value = f"{self.session_series}:{self.password}"
         return salted_hmac("accounts.session", value, secret=secret, algorithm="sha256").hexdigest()
+
+
+class PasswordLink(models.Model):
+    """A one-time link to set a password, without its secret: who issued it for whom, and when it was used.
+
+    With a link, an administrator could act as another person. So the person is told, and so is every other
+    administrator.
+    """
+
+    person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    # Both as text, like in events: a command may have issued it.
+    issued_by = models.CharField(max_length=200, blank=True)
+    issued_by_name = models.CharField(max_length=200)
+    issued_at = models.DateTimeField(default=clock.now)
+    # The person had never signed in: an invitation takes nothing over.
+    invitation = models.BooleanField()
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index(fields=["issued_at"], name="password_link_issued_at")]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} by {self.issued_by_name}"

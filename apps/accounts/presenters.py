@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.accounts.models import PasswordLink
 from apps.accounts.roles import GRANTS, LABELS
 from apps.accounts.selectors import Person
 from apps.accounts.services import Refusal
+from apps.core.templatetags.portal import moment
 
 REFUSAL_LABELS = {
     Refusal.OWN_ROLES: gettext_lazy("You cannot change your own roles. Another administrator can."),
@@ -62,6 +65,32 @@ class PersonPage:
     added_at: datetime
     last_signed_in_at: datetime | None
     sign_in_blocked_at: datetime | None
+
+
+def link_notice(link: PasswordLink, *, is_own: bool) -> str:
+    """The message about a link to set a password, to its person or to another administrator."""
+    facts = {"issuer": link.issued_by_name, "name": link.person.name, "issued": moment(link.issued_at)}
+    if is_own and link.used_at:
+        facts["used"] = moment(link.used_at)
+        return format_html(
+            _(
+                "{issuer} issued a link to set your password on {issued}. It was used on {used}."
+                " If that was not you, tell another administrator now."
+            ),
+            **facts,
+        )
+    if is_own:
+        return format_html(
+            _(
+                "{issuer} issued a link to set your password on {issued}. It has not been used."
+                " If you did not ask for it, tell another administrator."
+            ),
+            **facts,
+        )
+    return format_html(
+        _("{issuer} issued a link to set the password of {name} on {issued}. Its use ends their sessions."),
+        **facts,
+    )
 
 
 def person_rows(people: Iterable[Person]) -> list[PersonRow]:

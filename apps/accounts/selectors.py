@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from apps.accounts.models import User
-from apps.accounts.roles import GRANTS
+from django.db.models import Q
+
+from apps.accounts.models import PasswordLink, User
+from apps.accounts.roles import ADMINISTRATOR, GRANTS
+from apps.core import clock
 from apps.core.actor import Actor, Origin
 
 
@@ -53,6 +56,24 @@ def find_by_username(username: str) -> User | None:
     user = User.objects.filter(username__iexact=username).first()
     # PostgreSQL folds more characters than Python's lower(): "ſ" equals "S" there.
     return user if user and user.username.lower() == username.lower() else None
+
+
+OWN_LINK_NOTICE = timedelta(days=14)
+"""For this long after its issue, each sign-in tells a person of a link for their account."""
+
+
+def links_to_announce(user: User, *, before: datetime | None) -> list[PasswordLink]:
+    """The links that another person issued, to be told to this person who signs in, oldest first.
+
+    Each person is told of links for their own account during ``OWN_LINK_NOTICE``: a person who used such a
+    link to act as them has signed in meanwhile. An administrator is told once of the links for everybody
+    else: those issued since ``before``, the time of their previous sign-in. Invitations are not announced.
+    """
+    links = PasswordLink.objects.filter(invitation=False).exclude(issued_by=str(user.pk))
+    told = Q(person=user, issued_at__gt=clock.now() - OWN_LINK_NOTICE)
+    if ADMINISTRATOR in user.roles and before is not None:
+        told |= ~Q(person=user) & Q(issued_at__gt=before)
+    return list(links.filter(told).select_related("person").order_by("pk"))
 
 
 def actor_for(user: User, origin: Origin) -> Actor:

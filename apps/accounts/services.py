@@ -27,7 +27,7 @@ from apps.accounts.audit_events import (
     ROLE_REVOKED,
     SESSION_SIGN_IN_FAILED,
 )
-from apps.accounts.models import User
+from apps.accounts.models import PasswordLink, User
 from apps.accounts.roles import ADMINISTRATOR, GRANTS
 from apps.audit.events import Event
 from apps.audit.recording import record
@@ -180,12 +180,18 @@ def issue_password_link(*, person_id: int, actor: Actor) -> tuple[str, str]:
         raise ActRefusedError(Refusal.INACTIVE)
     person.password_links += 1
     person.save(update_fields=["password_links"])
+    PasswordLink.objects.create(
+        person=person,
+        issued_by=actor.id,
+        issued_by_name=actor.name,
+        invitation=person.last_login is None,
+    )
     _record(PERSON_PASSWORD_LINK_ISSUED, person, actor)
     return password_links.encode_person(person), password_links.make_token(person)
 
 
 def set_password_by_link(*, person_id: int, token: str, password: str, actor: Actor) -> None:
-    """Set the password with a one-time link, which then stops working.
+    """Set the password with a one-time link, which then stops working. The event names who issued it.
 
     Raises ``ActRefusedError`` if the link is no longer valid: already used, expired, replaced by a newer
     link, or the person was deactivated.
@@ -195,7 +201,10 @@ def set_password_by_link(*, person_id: int, token: str, password: str, actor: Ac
         person = _lock_person(person_id)
         works = password_links.opens_account(person, token)
         if works:
-            _set_password(person, password_hash, actor)
+            link = PasswordLink.objects.filter(person=person).latest("pk")  # only the latest one works
+            link.used_at = clock.now()
+            link.save(update_fields=["used_at"])
+            _set_password(person, password_hash, actor, issued_by=link.issued_by_name)
         else:
             _record(PERSON_PASSWORD_LINK_REFUSED, person, actor, reason=Refusal.LINK_USED_UP.value)
     if not works:
@@ -223,10 +232,13 @@ def record_failed_sign_in(*, person_id: int, reason: str, actor: Actor) -> None:
         person.update(failed_sign_ins=F("failed_sign_ins") + 1)
         newly = person.filter(failed_sign_ins__gte=BLOCK_AFTER, sign_in_blocked_at=None)
         blocked = newly.update(sign_in_blocked_at=clock.now())
-    about = str(person_id) if person_id else ""
-    record(Event(SESSION_SIGN_IN_FAILED, actor, person=about, data={"reason": reason}))
+    account = person.first()
+    if account is None:
+        record(Event(SESSION_SIGN_IN_FAILED, actor, data={"reason": reason}))
+        return
+    _record(SESSION_SIGN_IN_FAILED, account, actor, reason=reason)
     if blocked:
-        _record(PERSON_SIGN_IN_BLOCKED, person.get(), actor)
+        _record(PERSON_SIGN_IN_BLOCKED, account, actor)
 
 
 @transaction.atomic
@@ -254,10 +266,10 @@ def _change(person_id: int, values: dict[str, str], actor: Actor) -> None:
     _record(PERSON_CHANGED, person, actor, fields=changed)
 
 
-def _set_password(person: User, password_hash: str, actor: Actor) -> None:
+def _set_password(person: User, password_hash: str, actor: Actor, **data: str) -> None:
     person.password = password_hash
     person.save(update_fields=["password"])
-    _record(PERSON_PASSWORD_SET, person, actor)
+    _record(PERSON_PASSWORD_SET, person, actor, **data)
 
 
 def _lock_person(person_id: int) -> User:

@@ -57,6 +57,26 @@ def test_person_signs_in_in_any_letter_case_and_it_is_recorded(client: Client, p
     assert event.peer_address == "127.0.0.1"
 
 
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0)", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0)"),
+        ("x" * 500, "x" * 200),
+        ("line\x1b[2J\x00", "line?[2J?"),
+    ],
+)
+def test_sign_in_carries_its_method_and_the_browser(
+    client: Client, pat: User, sent: str, stored: str
+) -> None:
+    client.post(SIGN_IN, {"login": "pat", "password": PASSWORD}, headers={"user-agent": sent})
+    assert events("session.signed_in")[0].details == {"method": "password", "user_agent": stored}
+
+
+def test_client_that_names_no_browser_signs_in(client: Client, pat: User) -> None:
+    _sign_in(client, "pat")
+    assert events("session.signed_in")[0].details == {"method": "password", "user_agent": None}
+
+
 def test_sign_in_page_supports_password_managers(client: Client) -> None:
     page = client.get(SIGN_IN).content.decode()
     form = page[page.index("<form") : page.index("</form>")]
@@ -124,6 +144,8 @@ def test_failure_is_recorded_with_the_account_and_never_the_typed_text(client: C
     accounts = [User.objects.filter(username=username).first() for username, *_ in failures]
     assert [event.person for event in recorded] == [str(user.pk) if user else None for user in accounts]
     assert all(event.actor_id is None and "nobody" not in event.data for event in recorded)
+    names = [event.details.get("username") for event in recorded]
+    assert names == [user.username if user else None for user in accounts]
 
 
 def test_account_is_limited_per_address_and_its_owner_is_not_locked_out(pat: User) -> None:

@@ -2,7 +2,9 @@
 
 import apps.core.clock
 import django.core.validators
+import django.db.models.deletion
 import django.db.models.functions.text
+from django.conf import settings
 from django.db import migrations, models
 
 
@@ -38,6 +40,22 @@ class Migration(migrations.Migration):
                 'permissions': [('manage_people', 'Add people, change their roles, deactivate them'), ('view_status', 'See the state of the portal')],
                 'default_permissions': (),
                 'constraints': [models.UniqueConstraint(django.db.models.functions.text.Lower('username'), name='accounts_user_name_unique', violation_error_message='Another person has this user name'), models.CheckConstraint(condition=models.Q(models.Q(('username', ''), _negated=True), models.Q(('name', ''), _negated=True)), name='accounts_user_has_names')],
+            },
+        ),
+        migrations.CreateModel(
+            name='PasswordLink',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('issued_by', models.CharField(blank=True, max_length=200)),
+                ('issued_by_name', models.CharField(max_length=200)),
+                ('issued_at', models.DateTimeField(default=apps.core.clock.now)),
+                ('invitation', models.BooleanField()),
+                ('used_at', models.DateTimeField(null=True)),
+                ('person', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'default_permissions': (),
+                'indexes': [models.Index(fields=['issued_at'], name='password_link_issued_at')],
             },
         ),
     ]

@@ -18,7 +18,7 @@ from django.utils.crypto import constant_time_compare
 from apps.accounts.audit_events import SESSION_SIGNED_IN, SESSION_SIGNED_OUT
 from apps.accounts.models import User
 from apps.accounts.selectors import actor_for
-from apps.audit.events import Event
+from apps.audit.events import MAX_TEXT, Event
 from apps.audit.recording import record
 from apps.core import clock
 from apps.core.actor import Actor, Origin
@@ -48,7 +48,8 @@ def begin(request: HttpRequest, user: User) -> None:
     # Reset the count of failures; a block stays until an administrator removes it.
     User.objects.filter(pk=user.pk, failed_sign_ins__gt=0, sign_in_blocked_at=None).update(failed_sign_ins=0)
     actor = actor_for(user, origin_of(request))
-    record(Event(type=SESSION_SIGNED_IN, actor=actor, person=actor.id))
+    facts = {"method": "password", "user_agent": request.META.get("HTTP_USER_AGENT", "")[:MAX_TEXT] or None}
+    record(Event(type=SESSION_SIGNED_IN, actor=actor, person=actor.id, data=facts))
 
 
 def end(request: HttpRequest, reason: EndReason) -> None:

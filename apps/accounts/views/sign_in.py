@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from allauth.account.views import LoginView, LogoutView
@@ -12,14 +13,17 @@ from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from apps.accounts import password_links, services
 from apps.accounts.forms import NewPasswordForm, OwnPasswordForm, SignInForm, TimeZoneForm
+from apps.accounts.middleware import zone_of
 from apps.accounts.models import User
-from apps.accounts.selectors import actor_for, find_account
+from apps.accounts.presenters import link_notice
+from apps.accounts.selectors import actor_for, find_account, links_to_announce
 from apps.accounts.sign_in import known_devices, sessions
 from apps.core.encryption import decrypt, encrypt
 from apps.core.forms.errors import form_errors
@@ -49,9 +53,11 @@ class SignInView(SingleNextMixin, LoginView):  # type: ignore[misc]  # allauth s
     form_class = SignInForm
 
     def form_valid(self, form: SignInForm) -> HttpResponse:
-        """Sign in, and mark the browser as known."""
+        """Sign in, tell of links to set a password, and mark the browser as known."""
+        before = form.user.last_login
         response: HttpResponse = super().form_valid(form)
         if isinstance(self.request.user, User):
+            _announce_links(self.request, self.request.user, before=before)
             known_devices.remember(self.request, response, self.request.user)
         return response
 
@@ -145,6 +151,12 @@ def extend_session(request: HttpRequest) -> HttpResponse:
     """Restart the idle time, and return the seconds left as JSON."""
     sessions.renew(request, force=True)
     return JsonResponse({"seconds": sessions.seconds_left(request)})
+
+
+def _announce_links(request: HttpRequest, user: User, *, before: datetime | None) -> None:
+    with timezone.override(zone_of(request)):  # the request began without a person
+        for link in links_to_announce(user, before=before):
+            messages.warning(request, link_notice(link, is_own=link.person_id == user.pk))
 
 
 def _remember_device(request: HttpRequest, response: HttpResponse, person: User) -> HttpResponse:

@@ -77,6 +77,8 @@ def test_codes_are_shown_as_labels() -> None:
     )
     failed = event(SESSION_SIGN_IN_FAILED, '{"reason":"limited"}', client_address="192.0.2.7")
     assert sentence(failed) == "A sign-in from 192.0.2.7 failed: too many attempts"
+    meant = event(SESSION_SIGN_IN_FAILED, '{"reason":"limited","username":"sam"}', client_address="192.0.2.7")
+    assert sentence(meant) == "A sign-in as sam from 192.0.2.7 failed: too many attempts"
 
 
 def test_reconciliation_is_not_attributed_to_the_person_who_requested_the_check() -> None:
