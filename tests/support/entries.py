@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import re
 import uuid
 from collections.abc import Iterable
-from html.parser import HTMLParser
+from html import unescape
 from typing import Any, Protocol
 
 from apps.accounts.models import User
@@ -106,41 +107,28 @@ class Page(Protocol):
     content: bytes
 
 
-class _Fields(HTMLParser):
-    """Collects the form data of the first form that has a token."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.values: dict[str, str] = {}
-        self._templates = 0
-        self._select = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        name, value = given.get("name", ""), given.get("value", "")
-        if tag == "template":
-            self._templates += 1
-        elif self._templates:
-            return
-        elif tag == "input" and name and (given.get("type") != "radio" or "checked" in given):
-            self.values[name] = value
-        elif tag == "select":
-            self._select = name
-        elif tag == "option" and self._select and ("selected" in given or self._select not in self.values):
-            self.values[self._select] = value
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "template":
-            self._templates -= 1
-        elif tag == "select":
-            self._select = ""
+_TEMPLATE = re.compile(r"<template\b.*?</template>", re.DOTALL)
+_CONTROL = re.compile(r"<(input|select|option|/select)\b([^>]*)>")
+_ATTRIBUTE = re.compile(r'([\w-]+)(?:="([^"]*)")?')
 
 
 def on_page(page: Page) -> dict[str, str]:
-    """The form data that a browser would post from this page, without the CSRF token."""
-    parser = _Fields()
-    parser.feed(page.content.decode())
-    return {name: value for name, value in parser.values.items() if not name.startswith("csrf")}
+    """The form data that a browser would post from this page, without the CSRF token.
+
+    Reads only the tags of controls: a whole parser takes 16 ms for the lists of countries.
+    """
+    values: dict[str, str] = {}
+    chosen = ""
+    for tag, attributes in _CONTROL.findall(_TEMPLATE.sub("", page.content.decode())):
+        given = {name: unescape(value) for name, value in _ATTRIBUTE.findall(attributes)}
+        name, value = given.get("name", ""), given.get("value", "")
+        if tag == "input" and name and (given.get("type") != "radio" or "checked" in given):
+            values[name] = value
+        elif tag in ("select", "/select"):
+            chosen = name
+        elif tag == "option" and chosen and ("selected" in given or chosen not in values):
+            values[chosen] = value
+    return {name: value for name, value in values.items() if not name.startswith("csrf")}
 
 
 def typed(values: dict[str, str]) -> dict[str, str]:
