@@ -1,4 +1,4 @@
-"""Every address as every user: anonymous, each role, and a person without one; reading and posting."""
+"""Every address as every user: anonymous, each role, and a person without one; access and headers."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.addresses import ADDRESSES, METHODS, Address
 from tests.support.export_rows import prepared
+from tests.support.headers import header_faults
 from tests.support.people import TESTS, acting, make_person
 
 pytestmark = pytest.mark.once
@@ -69,14 +70,14 @@ def test_views_and_matrix_name_existing_permissions() -> None:
 
 
 @pytest.mark.parametrize("who", ["nobody", "nothing", *ROLES])
-def test_every_address_answers_every_role_as_in_the_matrix(
+def test_every_address_answers_every_role_as_in_the_matrix_with_the_headers(
     transactional_db: None, sandbox: SandboxServer, who: str
 ) -> None:
     person = None if who == "nobody" else make_person("wanda", *([who] if who in ROLES else []))
     make_person("ada", "administrator")  # so that the last administrator is not among the targets
     known = _values(make_person("sam", "staff"))
     client = Client()
-    wrong, refused = [], 0
+    wrong, refused, statuses = [], 0, set()
     for address in ADDRESSES:
         path = reverse(address.name, kwargs={name: known[name] for name in address.arguments})
         for method in METHODS:
@@ -84,12 +85,15 @@ def test_every_address_answers_every_role_as_in_the_matrix(
                 client.force_login(person)  # signing out is among the addresses
             response = getattr(client, method)(path)
             refused += response.status_code == 403
+            statuses.add(response.status_code)
+            wrong += [f"{method} {path} {response.status_code}: {fault}" for fault in header_faults(response)]
             if problem := _problem(address, who, response):
                 wrong.append(f"{method} {path}: {problem}")
     visited = len(ADDRESSES) * len(METHODS)
     print(f"{visited} requests as {who}, {refused} refused")
     assert wrong == []
     assert visited >= 50
+    assert {200, 302, 405} <= statuses
     assert AuditEvent.objects.filter(action="access.denied").count() == refused
 
 

@@ -1,4 +1,4 @@
-"""The headers and cookies of every answer: every page as every role, error pages, and production."""
+"""The headers and cookies of sign-in, error pages and production; every page: ``test_addresses``."""
 
 from __future__ import annotations
 
@@ -11,96 +11,28 @@ from typing import Any
 
 import pytest
 from django.conf import settings as project
-from django.http import HttpResponseBase
 from django.test import Client
-from django.urls import reverse
 from pytest_django import Settings
 
-from apps.accounts.roles import ROLES
-from sandbox.server.sandbox_server import SandboxServer
 from tests.support import prepared
-from tests.support.addresses import ADDRESSES, METHODS
-from tests.support.people import PASSWORD, make_person
+from tests.support.headers import header_faults
+from tests.support.people import PASSWORD
 from tests.support.source import ROOT
-from tests.sweeps.test_addresses import _values
 from tests.sweeps.test_production_start import COMPLETE
 
 pytestmark = pytest.mark.once
-
-POLICY = {
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self'",
-    "img-src 'self' data:",
-    "font-src 'self'",
-    "connect-src 'self'",
-    "form-action 'self'",
-    "frame-ancestors 'none'",
-    "base-uri 'none'",
-}
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
-
-
-def _faults(response: HttpResponseBase) -> list[str]:
-    """The headers that are missing or too weak."""
-    found = [
-        f"{name}: {response.get(name)}" for name, value in HEADERS.items() if response.get(name) != value
-    ]
-    devices = response.get("Permissions-Policy", "")
-    if not {"camera=()", "geolocation=()", "microphone=()"} <= {*devices.split(", ")}:
-        found.append(f"Permissions-Policy: {devices}")
-    policy = {part.strip() for part in response.get("Content-Security-Policy", "").split(";") if part.strip()}
-    if policy != POLICY:
-        found.append(f"Content-Security-Policy: {sorted(policy ^ POLICY)}")
-    if not {"no-store", "private"} <= {*response.get("Cache-Control", "").split(", ")}:
-        found.append(f"Cache-Control: {response.get('Cache-Control')}")
-    for name, cookie in response.cookies.items():
-        gone = not cookie.value  # deleting a cookie needs this attribute
-        if not gone and not cookie["httponly"]:
-            found.append(f"{name} is open to scripts")
-        if cookie["samesite"] != "Lax" or cookie["domain"] or cookie["path"] != "/":
-            found.append(f"{name}: {cookie.OutputString()}")
-    found += [f"tells {name}" for name in ("Server", "X-Powered-By") if name in response]
-    return found
-
-
-@pytest.mark.parametrize("who", ["nobody", "nothing", *ROLES])
-def test_every_answer_has_the_headers_for_every_role(
-    transactional_db: None, sandbox: SandboxServer, who: str
-) -> None:
-    person = None if who == "nobody" else make_person("wanda", *([who] if who in ROLES else []))
-    make_person("ada", "administrator")
-    known = _values(make_person("sam", "staff"))
-    client = Client()
-    wrong = []
-    statuses = set()
-    for address in ADDRESSES:
-        path = reverse(address.name, kwargs={name: known[name] for name in address.arguments})
-        for method in METHODS:
-            if person is not None:
-                client.force_login(person)
-            response = getattr(client, method)(path)
-            statuses.add(response.status_code)
-            wrong += [f"{method} {path} {response.status_code}: {fault}" for fault in _faults(response)]
-    assert wrong == []
-    assert {200, 302, 405} <= statuses
 
 
 def test_sign_in_cookies_are_http_only_and_same_site(supervisor: object) -> None:
     client = Client(enforce_csrf_checks=True)
     page = client.get("/accounts/login/")
-    assert _faults(page) == []
+    assert header_faults(page) == []
     secret = client.cookies[project.CSRF_COOKIE_NAME].value
     form = {"login": "sue", "password": PASSWORD, "csrfmiddlewaretoken": secret}
     signed_in = client.post("/accounts/login/", form)
     assert signed_in.status_code == 302
     assert {project.SESSION_COOKIE_NAME, project.CSRF_COOKIE_NAME} <= signed_in.cookies.keys()
-    assert _faults(signed_in) == []
+    assert header_faults(signed_in) == []
     assert not signed_in.cookies[project.SESSION_COOKIE_NAME]["max-age"]  # a session cookie
 
 
@@ -123,7 +55,7 @@ def test_error_pages_have_the_same_headers(
     monkeypatch.setattr("apps.consumers.recording.record_listed", fault)
     answers.append(as_staff.get("/submissions/"))
     assert [answer.status_code for answer in answers] == [404, 403, 405, 400, 413, 403, 500]
-    assert [(answer.status_code, _faults(answer)) for answer in answers if _faults(answer)] == []
+    assert [(answer.status_code, header_faults(answer)) for answer in answers if header_faults(answer)] == []
 
 
 # --- Production -----------------------------------------------------------------------------------
