@@ -70,6 +70,11 @@ class Stopped(Exception):
     """Raised by the callback that watches an export."""
 
 
+# PostgreSQL has two ways to read the rows: as lines of CSV, and as values for every other format.
+FORMATS = [
+    pytest.param(format_, marks=[] if format_ in (Format.CSV, Format.JSONL) else [pytest.mark.once])
+    for format_ in Format
+]
 SELECTIONS: list[dict[str, Any]] = [
     {},
     {"since": dt.datetime(2026, 10, 25, 1, tzinfo=dt.UTC)},
@@ -107,7 +112,7 @@ def test_file_contains_the_rows_of_the_list_in_order(
         assert summary.rows == len(listed)
 
 
-@pytest.mark.parametrize("format_", Format)
+@pytest.mark.parametrize("format_", FORMATS)
 def test_rows_stored_during_the_export_are_not_in_the_file(
     supervisor: User, own_connection: BaseDatabaseWrapper, format_: Format
 ) -> None:
@@ -140,7 +145,7 @@ def test_inside_a_transaction_nothing_is_exported(supervisor: User) -> None:
         written(layout(Format.CSV))
 
 
-@pytest.mark.parametrize("format_", Format)
+@pytest.mark.parametrize("format_", FORMATS)
 @pytest.mark.parametrize("columns", [PLAIN, ("order_ref", "last_name")], ids=["plain", "personal"])
 def test_memory_does_not_grow_with_the_rows(
     supervisor: User, format_: Format, columns: tuple[str, ...]
@@ -158,20 +163,21 @@ def test_memory_does_not_grow_with_the_rows(
             tracemalloc.stop()
 
     submission = Submission.objects.get()
-    repeat(submission, 1_999)
     peak()
+    repeat(submission, 1_999)  # two chunks, the one before and the one after
     few = peak()
-    repeat(submission, 6_000)
+    repeat(submission, 2_000)
     assert peak() < few * 1.2 + 200_000
 
 
 def _many_wide_rows(person: User) -> None:
     """More bytes than the sockets between server and client can buffer (see ``own_connection``)."""
-    stored(person, [{"order_href": "x" * 12_000, "consumer": FULL}])
+    width = 12_000 if connection.vendor == "postgresql" else 12
+    stored(person, [{"order_href": "x" * width, "consumer": FULL}])
     repeat(Submission.objects.get(), 2_499)
 
 
-@pytest.mark.parametrize("format_", Format)
+@pytest.mark.parametrize("format_", FORMATS)
 def test_cancelled_statement_raises_and_the_connection_stays_usable(
     supervisor: User, own_connection: BaseDatabaseWrapper, format_: Format
 ) -> None:
@@ -194,7 +200,7 @@ def test_cancelled_statement_raises_and_the_connection_stays_usable(
         assert cursor.fetchone() == (1,)
 
 
-@pytest.mark.parametrize("format_", Format)
+@pytest.mark.parametrize("format_", FORMATS)
 @pytest.mark.parametrize("columns", [PLAIN, ("order_ref", "last_name")], ids=["plain", "personal"])
 @pytest.mark.parametrize("where", ["progress", "write_bytes"])
 def test_watcher_can_stop_the_export(
@@ -316,6 +322,7 @@ def test_libreoffice_reads_no_cell_as_a_formula(supervisor: User, tmp_path: Path
             assert formulas == [], (code, sheet.name)
 
 
+@pytest.mark.once
 @needs_office
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_libreoffice_opens_csv_with_every_text_unchanged(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pytest
@@ -149,9 +149,11 @@ def test_no_value_of_a_row_breaks_a_page(columns: list[str], reader: Client, sub
     """
     facts: dict[str, Any] = {"submission": submission, "order_ref": "ord-1", "person": "901"}
     values, changes = values_for(columns[0]), []
-    event = Event(CONSUMER_RESOLVED, TELLER, data={"outcome": "created"}, **facts)
     with transaction.atomic():
-        for sql, value in values:
+        for number, (sql, value) in enumerate(values):
+            # Of requests of their own: a row's page lists the other rows of its request.
+            actor = replace(TELLER, origin=replace(TELLER.origin, request_id=f"req-{number}"))
+            event = Event(CONSUMER_RESOLVED, actor, data={"outcome": "created"}, **facts)
             changes.append(Change(record(event), columns, sql, value))
             record(event)  # the next row, which shows whether the one before it was altered
     with changed(changes):

@@ -16,8 +16,8 @@ from tests.support.filled_database import COMMONEST, fill
 def test_full_database_contains_submissions_as_the_portal_stores_them() -> None:
     before = set(connection.introspection.table_names())
     for _ in range(2):  # the second call adds to the first
-        fill(connection, 120)
-    assert Submission.objects.count() == 240
+        fill(connection, 40)
+    assert Submission.objects.count() == 80
     for one in Submission.objects.all():
         one.validate_constraints()
         assert one.consumer is not None
@@ -25,7 +25,7 @@ def test_full_database_contains_submissions_as_the_portal_stores_them() -> None:
     assert {Outcome.CREATED, Outcome.REJECTED, Outcome.UNKNOWN} <= {
         *Submission.objects.values_list("outcome", flat=True)
     }
-    assert SubmissionDigest.objects.filter(kind=DigestKind.LAST_NAME).count() == 240
+    assert SubmissionDigest.objects.filter(kind=DigestKind.LAST_NAME).count() == 80
     commonest = (DigestKind.LAST_NAME, search_digest(DigestKind.LAST_NAME, COMMONEST))
     asked = SubmissionFilter(searches=(commonest,))
     found = Selection(asked, UNRESTRICTED).submissions()
