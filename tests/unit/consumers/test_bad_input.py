@@ -78,6 +78,8 @@ BAD = {
     "path": "../../v2.1/guests",
     "blanks only": " \N{NO-BREAK SPACE}\N{IDEOGRAPHIC SPACE}\t ",
 }
+# What a database may store differently or refuse; every other text is judged before any statement.
+STORED = {"ten thousand characters", "NUL", "combining marks", "emoji"}
 LONE_SURROGATE = b"Ida%ED%A0%80Clean"
 NOT_UTF_8 = b"Ida%FFClean"
 
@@ -109,7 +111,9 @@ def arrived(value: object) -> str:
     return ",".join(texts)
 
 
-@pytest.mark.parametrize("kind", BAD)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[] if kind in STORED else [pytest.mark.once]) for kind in BAD]
+)
 def test_each_field_is_sent_exactly_or_reported_and_kept_on_the_page(
     as_staff: Client, sandbox: SandboxServer, kind: str
 ) -> None:
@@ -187,21 +191,21 @@ def test_missing_or_odd_count_neither_drops_nor_hides_a_row(
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("press", ["", "add", "remove"])
 def test_field_with_two_values_is_an_error_at_the_field(
-    as_staff: Client, sandbox: SandboxServer, field: str, press: str
+    as_staff: Client, sandbox: SandboxServer, press: str
 ) -> None:
     values = base()
-    another = {"order_ref": SAMPLE_ORDER.upper()}.get(field, "Other")
     pressed = [(press, "emails-0" if press == "remove" else "emails")] if press else []
-    body = urlencode([(field, another), *values.items(), *pressed])
-    response = as_staff.post(NEW, body, content_type=FORM)
-    assert response.status_code == 200
-    # In a group of radio buttons the link leads to the first one.
-    lines = {(line.href.removesuffix("_0"), line.message) for line in response.context["errors"]}
-    assert lines == {(f"#id_{field}", ARRIVED_TWICE)}
-    assert typed(on_page(response)).items() >= typed(values).items()
+    for field in FIELDS:
+        another = {"order_ref": SAMPLE_ORDER.upper()}.get(field, "Other")
+        body = urlencode([(field, another), *values.items(), *pressed])
+        response = as_staff.post(NEW, body, content_type=FORM)
+        assert response.status_code == 200
+        # In a group of radio buttons the link leads to the first one.
+        lines = {(line.href.removesuffix("_0"), line.message) for line in response.context["errors"]}
+        assert lines == {(f"#id_{field}", ARRIVED_TWICE)}
+        assert typed(on_page(response)).items() >= typed(values).items()
     assert creates(sandbox) == []
 
 
@@ -368,6 +372,7 @@ def _zone(request: pytest.FixtureRequest) -> Iterator[None]:
     time.tzset()
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("_zone")
 @pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
 @pytest.mark.parametrize("now", ["2028-02-29T00:00:01Z", "2028-02-29T23:59:59Z"])
