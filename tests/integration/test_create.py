@@ -48,6 +48,7 @@ def buttons(page: str) -> list[tuple[str, str]]:
 
 
 # --- The empty form -------------------------------------------------------------------------------
+@pytest.mark.once
 def test_opening_the_empty_form_sends_nothing_and_shows_no_error(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
@@ -68,6 +69,7 @@ def test_form_is_filled_from_an_order(as_staff: Client) -> None:
     assert "<script>alert" not in text(response)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("warned", [False, True])
 def test_first_submit_button_of_the_form_is_create(
     as_staff: Client, sandbox: SandboxServer, warned: bool
@@ -87,6 +89,7 @@ def test_first_submit_button_of_the_form_is_create(
         assert "Create anyway" in panel
 
 
+@pytest.mark.once
 def test_administrator_has_no_form(as_administrator: Client) -> None:
     assert as_administrator.get(NEW).status_code == 403
     assert as_administrator.post(NEW, posted()).status_code == 403
@@ -121,6 +124,7 @@ def test_every_name_is_sent_unchanged(as_staff: Client, sandbox: SandboxServer, 
 
 
 # --- Errors ---------------------------------------------------------------------------------------
+@pytest.mark.once
 def test_entry_with_errors_returns_as_typed_and_nothing_is_sent(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
@@ -154,6 +158,7 @@ def test_corrected_entry_is_sent_with_the_token_of_the_first_page(
     assert json.loads(sandbox.sandbox.consumers(SAMPLE_ORDER)[0].body) == FULL.to_json()
 
 
+@pytest.mark.once
 def test_twice_the_permitted_rows_are_a_clear_error_and_no_bare_400(
     as_staff: Client, sandbox: SandboxServer, settings: Settings
 ) -> None:
@@ -167,6 +172,7 @@ def test_twice_the_permitted_rows_are_a_clear_error_and_no_bare_400(
     assert typed(on_page(response)) == typed(values)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("count", [None, "", "0", "x", "9" * 5000])
 def test_uncounted_rows_are_neither_dropped_nor_sent(
     as_staff: Client, sandbox: SandboxServer, count: str | None
@@ -185,6 +191,7 @@ def test_uncounted_rows_are_neither_dropped_nor_sent(
     assert as_staff.post(NEW, on_page(response)).status_code == 303
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("button", [{"remove": "emails-" + "9" * 5000}, {"add": "x"}, {"remove": "x-1"}])
 def test_unknown_button_loses_nothing(
     as_staff: Client, sandbox: SandboxServer, button: dict[str, str]
@@ -194,6 +201,7 @@ def test_unknown_button_loses_nothing(
     assert on_page(response)["emails-0-value"] == posted()["emails-0-value"]
 
 
+@pytest.mark.once
 def test_too_many_rows_all_stay_and_are_reported(
     as_staff: Client, sandbox: SandboxServer, settings: Settings
 ) -> None:
@@ -208,6 +216,7 @@ def test_too_many_rows_all_stay_and_are_reported(
     assert creates(sandbox) == []
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("token", ["", "not-a-token"])
 def test_without_its_token_a_form_sends_nothing(as_staff: Client, sandbox: SandboxServer, token: str) -> None:
     response = as_staff.post(NEW, {**posted(), "token": token})
@@ -218,6 +227,7 @@ def test_without_its_token_a_form_sends_nothing(as_staff: Client, sandbox: Sandb
     assert as_staff.post(NEW, on_page(response)).status_code == 303
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("field", "value"), [("title", "Baroness"), ("country", "YU")])
 def test_choice_that_no_longer_exists_is_reported_and_stays(
     as_staff: Client, sandbox: SandboxServer, field: str, value: str
@@ -232,6 +242,7 @@ def test_choice_that_no_longer_exists_is_reported_and_stays(
 ODD = posted(FULL, order_ref="nonsense", last_name="", date_of_birth="31 2 1991", **rows("emails", ["x", ""]))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("prefix", "new_row"),
     [
@@ -254,6 +265,7 @@ def test_add_button_adds_one_row_and_validates_nothing(
     assert not Submission.objects.exists()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("index", [0, 1])
 def test_remove_button_removes_only_its_row(as_staff: Client, sandbox: SandboxServer, index: int) -> None:
     remaining = FULL.identifiers[1 - index]
@@ -264,12 +276,14 @@ def test_remove_button_removes_only_its_row(as_staff: Client, sandbox: SandboxSe
     assert creates(sandbox) == []
 
 
+@pytest.mark.once
 def test_removing_the_last_row_leaves_an_empty_one(as_staff: Client) -> None:
     response = as_staff.post(NEW, {**posted(clean()), "remove": "emails-0"})
     assert on_page(response)["emails-0-value"] == ""
     assert "emails-1-value" not in on_page(response)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "button", [{"add": "shoes"}, {"remove": "shoes-0"}, {"remove": "emails-x"}, {"add": ""}]
 )
@@ -502,6 +516,7 @@ def test_missing_submission_fills_no_form(as_staff: Client, named: str) -> None:
     assert as_staff.get(NEW, {"from": named}).status_code == 404
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("theirs", "ours"), list(NAME_OF_VENDOR_NAME.items()))
 @pytest.mark.parametrize("consumer", [FULL, clean(emails=())], ids=["full", "nearly empty"])
 def test_vendors_message_is_shown_at_the_field_that_it_names(
@@ -534,6 +549,7 @@ def test_missing_order_is_reported_at_the_order_reference(as_staff: Client, staf
     assert page.count(expected) == 2
 
 
+@pytest.mark.once
 def test_message_without_a_known_field_is_shown_in_the_summary(as_staff: Client, staff: User) -> None:
     message = encrypt("The entry is <i>odd</i>")
     earlier = store(staff, Outcome.REJECTED, encrypted_vendor_message=message)

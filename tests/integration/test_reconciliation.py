@@ -593,6 +593,7 @@ def test_consumer_of_the_send_is_taken_beside_an_older_twin(as_staff: Client, sa
     assert (found.outcome, found.consumer_ref) == (Outcome.CREATED, ours)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("seconds", "ahead", "result"),
     [
@@ -618,6 +619,7 @@ def test_creation_time_is_judged_by_the_vendors_clock(
     assert fresh(submission).check_result == result
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("switches", "result"),
     [
@@ -869,6 +871,7 @@ def test_check_now_during_a_pause_shows_its_end(as_staff: Client, sandbox: Sandb
     assert fresh(submission).check_count == 0
 
 
+@pytest.mark.once
 def test_page_reloads_itself_only_while_a_result_is_expected(
     as_staff: Client, as_supervisor: Client, sandbox: SandboxServer, settings: Settings, staff: User
 ) -> None:

@@ -126,6 +126,7 @@ def test_sent_and_read_values_are_compared_before_the_button(
     sandbox.start()
 
 
+@pytest.mark.once
 def test_differences_are_marked_and_the_supervisor_decides(
     as_supervisor: Client, sandbox: SandboxServer, unknown: Submission
 ) -> None:
@@ -166,6 +167,7 @@ def _created_at(monkeypatch: pytest.MonkeyPatch, moment: datetime.datetime) -> N
     monkeypatch.setattr(CdpClient, "retrieve_order_consumer", dated)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("clock_ahead", "late_by", "warning"),
     [
@@ -200,6 +202,7 @@ def test_consumer_created_at_another_time_is_doubted_by_the_vendors_clock(
     assert ("With warnings" in text(as_supervisor.get("/submissions/"))) == bool(warning)
 
 
+@pytest.mark.once
 def test_entered_resolution_can_be_changed(as_supervisor: Client, unknown: Submission, theirs: str) -> None:
     entered = enter(as_supervisor, unknown, created_with(theirs))
     back = as_supervisor.post(resolve_url(unknown), {**on_page(entered), "step": "change"})
@@ -334,6 +337,7 @@ def test_unreadable_consumer_has_to_be_stated_and_is_shown_as_not_verified(
         sandbox.start()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("kind", ["gap", "stubborn"])
 def test_incomplete_list_without_the_consumer_does_not_refuse_it(
     as_supervisor: Client, sandbox: SandboxServer, unknown: Submission, kind: str
@@ -357,6 +361,7 @@ def test_incomplete_list_without_the_consumer_does_not_refuse_it(
     assert "not verified" in text(as_supervisor.get(receipt(unknown)))
 
 
+@pytest.mark.once
 def test_incomplete_list_with_the_consumer_is_sufficient(
     as_supervisor: Client, sandbox: SandboxServer, unknown: Submission, theirs: str
 ) -> None:
@@ -365,6 +370,7 @@ def test_incomplete_list_with_the_consumer_is_sufficient(
     assert "Sent and read" in text(enter(as_supervisor, unknown, created_with(theirs)))
 
 
+@pytest.mark.once
 def test_statement_alone_does_not_skip_the_reading(
     as_supervisor: Client,
     as_sol: Client,
@@ -395,6 +401,7 @@ def test_statement_alone_does_not_skip_the_reading(
         assert fresh(unknown).outcome == Outcome.UNKNOWN
 
 
+@pytest.mark.once
 def test_expired_reading_is_repeated(
     as_supervisor: Client,
     sandbox: SandboxServer,
@@ -412,6 +419,7 @@ def test_expired_reading_is_repeated(
     assert confirm(as_supervisor, unknown, again).status_code == 303
 
 
+@pytest.mark.once
 def test_read_again_repeats_the_reading(
     as_supervisor: Client, sandbox: SandboxServer, unknown: Submission, theirs: str
 ) -> None:

@@ -180,6 +180,7 @@ def test_known_browser_is_bound_to_its_accounts_and_its_cookie_cannot_be_forged(
     assert _try(forged).status_code == 200
 
 
+@pytest.mark.once
 def test_cookie_of_a_known_browser_is_http_only_and_same_site(pat: User) -> None:
     cookie = _try(Client()).cookies[project.KNOWN_DEVICE_COOKIE_NAME]
     assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Lax", "/")

@@ -103,6 +103,7 @@ def test_json_lines_round_trip(supervisor: User, rows: list[dict[str, Any]]) -> 
         assert line["identifiers"] == [{"provider": i.provider, "id": i.id} for i in consumer.identifiers]
 
 
+@pytest.mark.once
 @some_rows
 @given(rows=st.lists(ROWS, max_size=4))
 def test_excel_files_round_trip(supervisor: User, rows: list[dict[str, Any]]) -> None:
@@ -111,6 +112,7 @@ def test_excel_files_round_trip(supervisor: User, rows: list[dict[str, Any]]) ->
     assert from_xlsx(written(wanted)[0], len(wanted.columns)) == expected(wanted)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("place", range(3))
 @pytest.mark.parametrize("text", HOSTILE)
 def test_one_odd_text_among_ordinary_ones_is_preserved(text: str, place: int) -> None:
@@ -168,6 +170,7 @@ def test_pandas_and_duckdb_read_csv_alike(
     ] == rows
 
 
+@pytest.mark.once
 def test_pandas_and_duckdb_read_json_lines_alike(supervisor: User, tmp_path: Path) -> None:
     hostile(supervisor)
     file = tmp_path / "export.jsonl"
@@ -183,6 +186,7 @@ def test_pandas_and_duckdb_read_json_lines_alike(supervisor: User, tmp_path: Pat
     assert table.fetchall() == [(text, text) for text in texts]
 
 
+@pytest.mark.once
 def test_openpyxl_and_pandas_read_excel_files_alike(supervisor: User) -> None:
     hostile(supervisor)
     wanted = layout(Format.XLSX, ("order_ref", "last_name", "emails"))
@@ -324,6 +328,7 @@ def test_several_values_share_a_cell(supervisor: User) -> None:
     assert from_csv(written(wanted)[0], wanted) == [["a@example.com; b@example.com", "P: 1; L: 2"]]
 
 
+@pytest.mark.once
 def test_text_too_long_for_excel_is_reported_and_not_truncated(supervisor: User) -> None:
     stored(supervisor, [{"order_href": "😀" * 16_383 + "a"}, {"order_href": "😀" * 16_384}])
     [[done], [whole]] = from_xlsx(written(layout(Format.XLSX, ["order_href"]))[0], 1)
@@ -373,6 +378,7 @@ def test_truncated_file_is_not_complete(supervisor: User) -> None:
     assert json.loads(lines[0])["export"] != "whole"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "wrong",
     [
