@@ -26,7 +26,7 @@ if not apps.ready:
 from django.db import connection, transaction
 
 from apps.audit.events import Event
-from apps.audit.integrity.bulk_hashing import COLUMNS
+from apps.audit.integrity.bulk_hashing import COLUMNS_AND_MAC
 from apps.audit.models import AuditEvent
 from apps.audit.recording import record
 from apps.consumers.audit_events import CONSUMER_CREATED
@@ -44,7 +44,9 @@ BARE, OURS, AUDITLOG, EASY_AUDIT = (
     "django-easy-audit",
 )
 LOGS = {OURS: AuditEvent._meta.db_table, AUDITLOG: "auditlog_logentry", EASY_AUDIT: "easyaudit_crudevent"}
-_INSERT = f"INSERT INTO bare_event ({', '.join(COLUMNS)}) VALUES ({', '.join(['%s'] * len(COLUMNS))})"
+_INSERT = "INSERT INTO bare_event ({}) VALUES ({})".format(
+    ", ".join(COLUMNS_AND_MAC), ", ".join(["%s"] * len(COLUMNS_AND_MAC))
+)
 _sequence = itertools.count(1)
 
 
@@ -90,7 +92,7 @@ def insert_row() -> None:
         about = (str(uuid.uuid4()), fact.order_ref, fact.consumer_ref, str(uuid.uuid4()), None)
         row = (next(_sequence), 1, time.time_ns() // 1000, "consumer.created", False, *who, *about, data)
         with connection.cursor() as cursor:
-            cursor.execute(_INSERT, (*row, "0" * 64, uuid.uuid4().hex * 2))
+            cursor.execute(_INSERT, (*row, "0" * 64, uuid.uuid4().hex * 2, "0" * 16, "0" * 64))
 
 
 def fact_of(model: type[_Fact]) -> Callable[[], None]:

@@ -20,6 +20,7 @@ from consumerportal.startup import (
     Startup,
     fernet_keys_problem,
     host_names_problem,
+    mac_keys_problem,
     secret_problem,
     signing_key_problem,
     split_list,
@@ -44,6 +45,8 @@ SECRET_KEY = startup.required("SECRET_KEY", secret_problem)
 ENCRYPTION_KEYS = split_list(startup.required("ENCRYPTION_KEYS", fernet_keys_problem))
 DIGEST_KEY = startup.required("DIGEST_KEY", secret_problem)
 AUDIT_SIGNING_KEY = startup.required("AUDIT_SIGNING_KEY", signing_key_problem)
+# The first key writes the MACs of the audit log; all keys verify.
+AUDIT_MAC_KEYS = split_list(startup.required("AUDIT_MAC_KEYS", mac_keys_problem))
 ALLOWED_HOSTS = split_list(startup.required("ALLOWED_HOSTS", host_names_problem))
 CDP_CLIENT_KEY = startup.required("CDP_CLIENT_KEY")
 CDP_API_TOKEN = startup.required("CDP_API_TOKEN")

@@ -18,6 +18,7 @@ from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
 from apps.audit.integrity.checkpoints import public_key, signing_key
+from apps.audit.macs import MacKeys
 from apps.cdp.attempt import Limits
 from apps.cdp.links import BaseUrl
 from apps.core.web.requests import UNIX_SOCKET
@@ -34,6 +35,7 @@ PRACTICE_VALUES = {
     "ENCRYPTION_KEYS": "cHJhY3RpY2Utb25seS1wcmFjdGljZS1vbmx5LWtleSE=",
     "DIGEST_KEY": "practice-only-digest-key-practice-only",
     "AUDIT_SIGNING_KEY": "cHJhY3RpY2Utb25seS1hdWRpdC1zaWduaW5nLWtleSE=",
+    "AUDIT_MAC_KEYS": "cHJhY3RpY2Utb25seS1hdWRpdC1tYWMta2V5LTAwMDE=",
     "CDP_CLIENT_KEY": "practice-client-key",
     "CDP_API_TOKEN": "practice-api-token",
     "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]",
@@ -64,6 +66,15 @@ def signing_key_problem(value: str) -> str:
         signing_key(value)
     except ValueError as error:
         return str(error)
+    return ""
+
+
+def mac_keys_problem(value: str) -> str:
+    """The problem with a comma-separated list of keys for the MACs of the audit log, or ``""``."""
+    try:
+        MacKeys(split_list(value))
+    except ValueError:
+        return "is not a list of keys (base64 of 32 random bytes each)"
     return ""
 
 

@@ -26,6 +26,7 @@ def production_environment() -> dict[str, str]:
         "ENCRYPTION_KEYS": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "DIGEST_KEY": secrets.token_urlsafe(40),
         "AUDIT_SIGNING_KEY": b64encode(secrets.token_bytes(32)).decode(),
+        "AUDIT_MAC_KEYS": b64encode(secrets.token_bytes(32)).decode(),
         "ALLOWED_HOSTS": "portal.example.com",
         "CDP_CLIENT_KEY": "check-client-key",
         "CDP_API_TOKEN": secrets.token_urlsafe(24),

@@ -21,6 +21,7 @@ class AuditConfig(AppConfig):
 
         register(EVENTS)
         register_kind(key_fingerprint.AUDIT_SIGNING)
+        register_kind(key_fingerprint.AUDIT_MAC)
         post_migrate.connect(_install_triggers, sender=self)
 
 

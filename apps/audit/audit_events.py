@@ -45,6 +45,8 @@ VERDICT = Key(
         "key_unknown": _("signed with an unknown key"),
         "checkpoints_damaged": _("the checkpoints were altered"),
         "head_differs": _("the head is not the last event"),
+        "written_past_portal": _("written past the portal"),
+        "mac_key_unknown": _("with a MAC under an unknown key"),
         "unsigned": _("unchanged, but not signed yet"),
     },
 )

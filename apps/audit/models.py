@@ -75,7 +75,11 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
 
 
 class AuditEvent(models.Model):
-    """One event of the audit log. ``hash`` is computed from the other fields, see :mod:`apps.audit.chain`."""
+    """One event of the audit log.
+
+    ``hash`` is computed from the fields before it, see :mod:`apps.audit.chain`; ``mac`` from the hash, with
+    the key ``mac_key``, see :mod:`apps.audit.macs`.
+    """
 
     seq = SequenceField(primary_key=True, editable=False)
     format = models.SmallIntegerField(editable=False)
@@ -98,6 +102,9 @@ class AuditEvent(models.Model):
     data = models.TextField(editable=False)
     previous_hash = models.CharField(max_length=64, editable=False)
     hash = models.CharField(max_length=64, editable=False)
+    # Not part of the canonical bytes: see apps.audit.macs.
+    mac_key = models.CharField(max_length=16, editable=False)
+    mac = models.CharField(max_length=64, editable=False)
 
     objects = AuditEventQuerySet.as_manager()
 

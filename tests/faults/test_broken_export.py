@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from apps.audit.integrity.bulk_hashing import COLUMNS
+from apps.audit.integrity.bulk_hashing import COLUMNS_AND_MAC
 from tests.support.deployed import Person, Place, Portal, place, portal, wait_until
 
 # On SQLite alone: only its file can be damaged from here.
@@ -36,13 +36,14 @@ def first_bad(there: Place) -> int:
     with closing(sqlite3.connect(path, isolation_level=None)) as file:
         seq, time, link = file.execute("SELECT seq, time, hash FROM audit_head").fetchone()
         bad, last = int(seq) + GOOD + 1, int(seq) + GOOD + 1 + BEHIND
-        marks = ", ".join("?" * len(COLUMNS))
+        marks = ", ".join("?" * len(COLUMNS_AND_MAC))
         file.execute("BEGIN")
         for number in range(seq + 1, last + 1):
             own, data = f"{number:064d}", LONG if number == bad else "{}"
             row = (number, 1, time, "session.signed_in", False, "1", "Anna", "", None, "", *[None] * 6)
             file.execute(
-                f"INSERT INTO audit_event ({', '.join(COLUMNS)}) VALUES ({marks})", (*row, data, link, own)
+                f"INSERT INTO audit_event ({', '.join(COLUMNS_AND_MAC)}) VALUES ({marks})",
+                (*row, data, link, own, "", ""),
             )
             link = own
         file.execute("UPDATE audit_head SET seq = ?, hash = ?", (last, link))

@@ -20,6 +20,8 @@ from django.test import Client
 from pytest_django import Settings
 
 from apps.audit.integrity import checkpoints
+from apps.audit.integrity.diagnosis import Verdict
+from apps.audit.integrity.verification import verify
 from apps.audit.models import AuditEvent
 from apps.core import key_fingerprints
 from apps.core.actor import Actor
@@ -37,7 +39,10 @@ OTHER = {
     "ENCRYPTION_KEYS": [Fernet.generate_key().decode()],
     "DIGEST_KEY": "another digest key of this test alone, 0123456789",
     "AUDIT_SIGNING_KEY": base64.b64encode(bytes(range(32))).decode(),
+    "AUDIT_MAC_KEYS": [base64.b64encode(bytes(range(32, 64))).decode()],
 }
+LISTS = ("ENCRYPTION_KEYS", "AUDIT_MAC_KEYS")
+"""The settings that contain several keys: the first writes, all read."""
 # The first step of each command that writes, with arguments that reach it.
 WRITING_COMMANDS = [
     ["create_administrator", "--user-name", "x", "--name", "X"],
@@ -45,11 +50,12 @@ WRITING_COMMANDS = [
     ["prepare_practice"],
     ["audit_begin", "no-such-file"],
     ["audit_checkpoint"],
+    ["audit_export", "--after", "0"],
     ["audit_retain", "--up-to", "1"],
     ["worker"],
 ]
-# These commands do not depend on a key, and help to find the problem. The last one accepts keys.
-NOT_STOPPED = {"audit_export", "audit_proof", "audit_verify", "status", "register_keys"}
+# These commands help to find the problem, and record nothing with other keys. The last one accepts keys.
+NOT_STOPPED = {"audit_proof", "audit_verify", "status", "register_keys"}
 
 
 @pytest.fixture(autouse=True)
@@ -81,12 +87,23 @@ def test_first_start_registers_each_key_once_with_one_event_and_stores_no_key(
     record_start()
     record_start()
     rows = list(KeyFingerprint.objects.values_list("kind", "fingerprint"))
-    assert sorted(kind for kind, _ in rows) == ["audit_signing", "digest", "encryption", "encryption"]
+    assert sorted(kind for kind, _ in rows) == [
+        "audit_mac",
+        "audit_signing",
+        "digest",
+        "encryption",
+        "encryption",
+    ]
     [(action, named)] = changes()[before:]
     assert action == "keys.registered"
     assert sorted(named) == sorted(f"{kind}:{fingerprint[:16]}" for kind, fingerprint in rows)
     stored = " ".join(fingerprint for _, fingerprint in rows)
-    for secret in (*settings.ENCRYPTION_KEYS, settings.DIGEST_KEY, settings.AUDIT_SIGNING_KEY):
+    for secret in (
+        *settings.ENCRYPTION_KEYS,
+        settings.DIGEST_KEY,
+        settings.AUDIT_SIGNING_KEY,
+        *settings.AUDIT_MAC_KEYS,
+    ):
         assert secret not in stored
 
 
@@ -142,6 +159,25 @@ def test_foreign_key_stops_every_command_that_writes(command: list[str], setting
     assert AuditEvent.objects.count() == events
 
 
+def test_verification_and_proof_with_a_foreign_key_are_made_and_not_recorded(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An event under a foreign MAC key would make the log count as altered on every other machine."""
+    own = settings.AUDIT_MAC_KEYS
+    settings.AUDIT_MAC_KEYS = OTHER["AUDIT_MAC_KEYS"]
+    events = AuditEvent.objects.count()
+    for command in (["audit_verify"], ["audit_proof", str(tmp_path / "proof.zip")]):
+        with pytest.raises(SystemExit, match="2"):
+            call_command(*command)
+    output = capsys.readouterr()
+    assert "mac_key_unknown: Event 1 has a MAC under a key that this process does not know" in output.out
+    assert "The verification was not recorded. These keys do not belong to this database" in output.err
+    assert "not recorded, because the log accepts no events of this process" in output.out
+    assert AuditEvent.objects.count() == events
+    settings.AUDIT_MAC_KEYS = own
+    assert verify().verdict is Verdict.UNSIGNED
+
+
 def test_every_command_is_stopped_or_exempted_by_name() -> None:
     ours = {
         path.stem
@@ -163,12 +199,13 @@ def test_right_keys_are_ready(client: Client) -> None:
     assert client.get("/readyz").status_code == 200
 
 
-def test_machine_without_a_key_of_the_database_does_not_start(settings: Settings) -> None:
-    old = settings.ENCRYPTION_KEYS
-    settings.ENCRYPTION_KEYS = [*old, *OTHER["ENCRYPTION_KEYS"]]
+@pytest.mark.parametrize("name", LISTS)
+def test_machine_without_a_key_of_the_database_does_not_start(name: str, settings: Settings) -> None:
+    old = getattr(settings, name)
+    setattr(settings, name, [*old, *OTHER[name]])
     register_keys(ACTOR)
-    settings.ENCRYPTION_KEYS = old
-    with pytest.raises(KeysNotAcceptedError, match="ENCRYPTION_KEYS: a key is missing"):
+    setattr(settings, name, old)
+    with pytest.raises(KeysNotAcceptedError, match=f"{name}: a key is missing"):
         accept_keys(ACTOR)
 
 
@@ -190,14 +227,16 @@ def test_new_encryption_key_in_front_works_once_accepted(
     assert AuditEvent.objects.count() == events
 
 
-def test_several_machines_adopt_a_new_encryption_key_without_downtime(settings: Settings) -> None:
-    old, new = settings.ENCRYPTION_KEYS, OTHER["ENCRYPTION_KEYS"]
-    settings.ENCRYPTION_KEYS = [*old, *new]  # on every machine, each restarted
+@pytest.mark.parametrize("name", LISTS)
+def test_several_machines_adopt_a_new_key_without_downtime(name: str, settings: Settings) -> None:
+    old, new = getattr(settings, name), OTHER[name]
+    setattr(settings, name, [*old, *new])  # on every machine, each restarted
     accept_keys(ACTOR)
     call_command("register_keys")  # on one
     accept_keys(ACTOR)
-    settings.ENCRYPTION_KEYS = [*new, *old]  # on each in turn
+    setattr(settings, name, [*new, *old])  # on each in turn
     accept_keys(ACTOR)
+    assert verify().verdict is Verdict.UNSIGNED  # no event has an unknown key, and none is signed yet
 
 
 def test_new_signing_key_is_accepted_beside_the_former_public_key(settings: Settings) -> None:

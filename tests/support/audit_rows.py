@@ -23,8 +23,9 @@ from django.db import connection, transaction
 from apps.accounts.audit_events import PERSON_PASSWORD_SET, SESSION_SIGNED_IN
 from apps.audit.chain import FORMAT, GENESIS, canonical_json
 from apps.audit.integrity import checkpoints
-from apps.audit.integrity.bulk_hashing import COLUMNS, canonical_bytes_of
+from apps.audit.integrity.bulk_hashing import COLUMNS_AND_MAC, canonical_bytes_of
 from apps.audit.integrity.checkpoints import Beginning, Checkpoint
+from apps.audit.macs import mac_keys
 from apps.audit.models import AuditEvent
 from apps.audit.registry import EventType
 from apps.consumers.audit_events import (
@@ -61,7 +62,7 @@ def fill(count: int) -> None:
         with connection.cursor() as cursor:
             for statement in indexes:
                 cursor.execute(statement)
-            seq, time, own_hash = (last[0][COLUMNS.index(name)] for name in ("seq", "time", "hash"))
+            seq, time, own_hash = (last[0][COLUMNS_AND_MAC.index(name)] for name in ("seq", "time", "hash"))
             cursor.execute("DELETE FROM audit_head")
             cursor.execute(
                 "INSERT INTO audit_head (id, seq, time, hash) VALUES (1, %s, %s, %s)", (seq, time, own_hash)
@@ -75,13 +76,14 @@ def fill(count: int) -> None:
 
 
 def rows(count: int) -> Iterator[Stored]:
-    """The events as stored, each chained to the previous one. Deterministic."""
+    """The events as stored, each chained to the previous one, with its MAC. Deterministic."""
+    keys = mac_keys(settings.AUDIT_MAC_KEYS)
     link, chance = GENESIS, random.Random(5)
     for seq, facts in zip(range(1, count + 1), _facts(chance, count), strict=False):
         row = (seq, FORMAT, START + seq * EVERY, *facts, link)
         digest = hashlib.sha256(bytes.fromhex(link) + canonical_bytes_of((*row, "")))
         link = digest.hexdigest()
-        yield (*row, link)
+        yield (*row, link, *keys.values_for(link))
 
 
 def _facts(chance: random.Random, count: int) -> Iterator[tuple[Any, ...]]:
@@ -155,13 +157,13 @@ def _without_indexes() -> list[str]:
 
 
 def _write(events: Iterator[Stored]) -> None:
-    columns = ", ".join(COLUMNS)
+    columns = ", ".join(COLUMNS_AND_MAC)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             with cursor.copy(f"COPY audit_event ({columns}) FROM STDIN") as copy:
                 for row in events:
                     copy.write_row(row)
         else:
-            marks = ", ".join("?" * len(COLUMNS))
+            marks = ", ".join("?" * len(COLUMNS_AND_MAC))
             statement = f"INSERT INTO audit_event ({columns}) VALUES ({marks})"
             connection.connection.executemany(statement, events)

@@ -13,16 +13,21 @@ from json.encoder import encode_basestring as text_of
 from typing import Any, Final, NamedTuple
 
 from apps.audit.chain import FORMAT, Row
+from apps.audit.macs import MAC_COLUMNS, MacKeys
 
 COLUMNS: Final = (*Row._fields, "hash")
 """The order of the columns in a stored row."""
 
+COLUMNS_AND_MAC: Final = (*COLUMNS, *MAC_COLUMNS)
+"""The order of the columns in a stored row that is read with its MAC."""
+
 StoredRow = Sequence[Any]
-"""A row as returned by a raw cursor, in the order of :data:`COLUMNS`."""
+"""A row as returned by a raw cursor, in the order of :data:`COLUMNS` or :data:`COLUMNS_AND_MAC`."""
 
 SEQ, VERSION, ACTION, DATA, PREVIOUS, HASH = (
     COLUMNS.index(name) for name in ("seq", "format", "action", "data", "previous_hash", "hash")
 )
+MAC_KEY, MAC = (COLUMNS_AND_MAC.index(name) for name in MAC_COLUMNS)
 
 # SQLite returns 0 and 1. The portal stores no other value.
 _BOOLEAN = {0: "false", 1: "true"}
@@ -49,8 +54,7 @@ def _text(row: StoredRow) -> str:
         guest_ref,
         person,
         data,
-        _,
-        _,
+        *_,
     ) = row
     return (
         f'{{"action":{text_of(action)}'
@@ -99,6 +103,15 @@ def follow(rows: Sequence[StoredRow], expected: int, previous: str) -> int:
     return good
 
 
+def count_valid_macs(rows: Sequence[StoredRow], keys: MacKeys) -> int:
+    """The number of rows, from the first on, that have a valid MAC. Their hashes must have been verified."""
+    values = [row[HASH] for row in rows], [row[MAC_KEY] for row in rows], [row[MAC] for row in rows]
+    if keys.are_valid(*values):
+        return len(rows)
+    singles = zip(*values, strict=True)
+    return next(n for n, (own, key, mac) in enumerate(singles) if not keys.are_valid([own], [key], [mac]))
+
+
 def own_sequence(row: StoredRow, sequences: range) -> int | None:
     """The sequence number with which the row's hash was computed; None if none of ``sequences`` matches.
 
@@ -136,6 +149,10 @@ class Rows(NamedTuple):
         """Sequence number and ``data`` of each row with this action."""
         return [(row[SEQ], row[DATA]) for row in self.rows if row[ACTION] == action]
 
+    def has_valid_macs(self, keys: MacKeys) -> bool:
+        """Whether every row has a valid MAC. Call only after :meth:`follow` has confirmed the hashes."""
+        return count_valid_macs(self.rows, keys) == len(self.rows)
+
 
 class Texts(NamedTuple):
     """Like :class:`Rows`, with the canonical text of each row built by the database, one per line.
@@ -144,10 +161,12 @@ class Texts(NamedTuple):
     text gives a wrong hash. The other columns are one comma-separated text each.
     """
 
-    usual: object  # 1 if every row has the known format and hashes of type text
+    usual: object  # 1 if every row has the known format, hashes of type text, and no bytes
     sequences: str
     previous_hashes: str
     hashes: str
+    mac_keys: str
+    macs: str
     lines: bytes
 
     def follow(self, first: int, last: int, previous: str) -> list[str] | None:
@@ -172,3 +191,8 @@ class Texts(NamedTuple):
         _, *ends = (b"\n" + self.lines).split(b"\n" + begin)
         events = [json.loads(begin + end.partition(b"\n")[0]) for end in ends]
         return [(event["seq"], event["data"]) for event in events]
+
+    def has_valid_macs(self, keys: MacKeys) -> bool:
+        """As :meth:`Rows.has_valid_macs`."""
+        # A comma inside a value only gives another number of values, which is not valid either.
+        return keys.are_valid(*(text.split(",") for text in (self.hashes, self.mac_keys, self.macs)))

@@ -26,6 +26,8 @@ class Verdict(StrEnum):
     KEY_UNKNOWN = "key_unknown"  # a checkpoint was signed with an unknown key
     CHECKPOINTS_DAMAGED = "checkpoints_damaged"  # lines of the file were changed, dropped or added
     HEAD_DIFFERS = "head_differs"  # the head row does not match the last row; see docs/audit.md
+    WRITTEN_PAST_PORTAL = "written_past_portal"  # the chain is intact there, but the row has no valid MAC
+    MAC_KEY_UNKNOWN = "mac_key_unknown"  # the row's MAC names a key that this process does not have
     UNSIGNED = "unsigned"  # the chain is intact, but there is no checkpoint to compare it with
 
 

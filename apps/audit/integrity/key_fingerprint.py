@@ -1,4 +1,4 @@
-"""Fingerprints of the checkpoint keys, which the database must have accepted."""
+"""Fingerprints of the audit log's keys, which the database must have accepted."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hashlib
 from django.conf import settings
 
 from apps.audit.integrity import checkpoints
+from apps.audit.macs import mac_keys
 from apps.core.key_fingerprints import KeyKind
 
 
@@ -17,4 +18,9 @@ def _fingerprints() -> list[str]:
     return [hashlib.sha256(key.public_bytes_raw()).hexdigest() for key in keys]
 
 
+def _mac_fingerprints() -> list[str]:
+    return mac_keys(settings.AUDIT_MAC_KEYS).fingerprints
+
+
 AUDIT_SIGNING = KeyKind("audit_signing", "AUDIT_SIGNING_KEY, AUDIT_FORMER_PUBLIC_KEYS", _fingerprints)
+AUDIT_MAC = KeyKind("audit_mac", "AUDIT_MAC_KEYS", _mac_fingerprints)

@@ -12,16 +12,12 @@ from apps.audit.audit_events import AUDIT_CHECKPOINT_SIGNED
 from apps.audit.events import Event, Value
 from apps.audit.integrity import checkpoints
 from apps.audit.integrity.checkpoints import Beginning, Checkpoint
-from apps.audit.integrity.diagnosis import Verdict
-from apps.audit.integrity.verification import GOOD, Result, verify
+from apps.audit.integrity.verification import ROWS_INTACT, Result, verify
 from apps.audit.recording import lock_head, record
 from apps.core import clock
 from apps.core.actor import Actor
 
 logger = logging.getLogger("apps.audit")
-
-# The rows are intact; only the checkpoint file has a problem, and appending to it does no harm.
-_SIGNABLE = GOOD | {Verdict.CHECKPOINTS_DAMAGED, Verdict.KEY_UNKNOWN}
 
 
 class NotSignedError(Exception):
@@ -54,7 +50,7 @@ def adopt_beginning(beginning: Beginning, actor: Actor) -> Checkpoint | None:
 
 
 def _sign(result: Result, beginning: Beginning | None, actor: Actor) -> Checkpoint | None:
-    if result.verdict not in _SIGNABLE:
+    if result.verdict not in ROWS_INTACT:  # appending to a file with a problem does no harm
         raise NotSignedError(result)
     path, key = settings.AUDIT_CHECKPOINT_FILE, checkpoints.signing_key(settings.AUDIT_SIGNING_KEY)
     keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)

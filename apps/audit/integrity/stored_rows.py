@@ -7,7 +7,7 @@ thread with its own connections reads ahead: while one batch is hashed, the data
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Final
@@ -15,7 +15,7 @@ from typing import Final
 from django.db import DatabaseError, OperationalError, connection
 
 from apps.audit.chain import FORMAT
-from apps.audit.integrity.bulk_hashing import COLUMNS, SEQ, Rows, StoredRow, Texts
+from apps.audit.integrity.bulk_hashing import COLUMNS, COLUMNS_AND_MAC, SEQ, Rows, StoredRow, Texts
 from apps.core import clock
 
 BATCH: Final = 5_000
@@ -23,12 +23,6 @@ BATCH: Final = 5_000
 
 AHEAD: Final = 10_000
 """Rows per query when reading ahead."""
-_COLUMNS = ", ".join(COLUMNS)
-_SELECTS = {
-    "postgresql": f"SELECT {_COLUMNS} FROM audit_event",  # noqa: S608  # constant names
-    # The plus prevents Django's conversion to a boolean, which would hide a stored 2.
-    "sqlite": f"SELECT {_COLUMNS} FROM audit_event".replace("failure", "+failure"),  # noqa: S608
-}
 
 
 def read_head() -> tuple[int, str] | None:
@@ -53,10 +47,12 @@ def accepts_events() -> bool:
         return bool(cursor.fetchone() == (0,))
 
 
-def rows_after(seq: int | None, *, up_to: int | None = None) -> Iterator[list[StoredRow]]:
+def rows_after(
+    seq: int | None, *, up_to: int | None = None, columns: Sequence[str] = COLUMNS
+) -> Iterator[list[StoredRow]]:
     """The rows after a sequence number (None: all rows), in order, in batches."""
     while True:
-        rows = _fetch(*_where(seq, up_to, limit=BATCH))
+        rows = _fetch(*_where(seq, up_to, limit=BATCH), columns)
         if rows:
             yield rows
         if len(rows) < BATCH:
@@ -85,11 +81,12 @@ _TYPES = " AND ".join(
     f"typeof({name}) = '{'integer' if name == 'seq' else 'text'}'"
     if name in ("seq", "hash", "previous_hash")
     else f"typeof({name}) <> 'blob'"
-    for name in COLUMNS
+    for name in COLUMNS_AND_MAC
 )
 _SELECT_TEXTS = f"""
     SELECT min(format IS {FORMAT} AND {_TYPES}),
            group_concat(seq), group_concat(previous_hash), group_concat(hash),
+           group_concat(mac_key), group_concat(mac),
            CAST(group_concat(json_object({_FIELDS}), char(10)) AS BLOB)
       FROM audit_event"""  # noqa: S608  # constant names
 
@@ -120,7 +117,7 @@ def _read(after: int | None, end: int) -> Rows | Texts | None:
     """Read one batch. Runs in the reader thread, with a connection that is closed afterwards."""
     try:
         if connection.vendor != "sqlite":
-            return Rows(_fetch(*_where(after, end, limit=AHEAD + 1)))
+            return Rows(_fetch(*_where(after, end, limit=AHEAD + 1), COLUMNS_AND_MAC))
         with connection.cursor() as cursor:
             where, values = _where(after, end)
             cursor.execute(_SELECT_TEXTS + where, values)
@@ -145,6 +142,10 @@ class StoredRows:
         """The rows with this previous hash, at most 10."""
         return _fetch(" WHERE previous_hash = %s LIMIT 10", [hash_])
 
+    def first_after(self, seq: int) -> StoredRow | None:
+        """The row with the lowest sequence number above this one."""
+        return next(iter(_fetch(*_where(seq, None, limit=1))), None)
+
     def last_sequence(self) -> int:
         """The highest sequence number; 0 in an empty log."""
         with connection.cursor() as cursor:
@@ -152,9 +153,15 @@ class StoredRows:
             return int(cursor.fetchone()[0])
 
 
-def _fetch(condition: str, values: list[int] | list[str]) -> list[StoredRow]:
-    """The rows that match a condition, including rows with text that is not valid UTF-8."""
-    statement = _SELECTS[connection.vendor] + condition
+def _fetch(
+    condition: str, values: list[int] | list[str], columns: Sequence[str] = COLUMNS
+) -> list[StoredRow]:
+    """These columns of the rows that match a condition, also of rows with text that is not valid UTF-8."""
+    statement = f"SELECT {', '.join(columns)} FROM audit_event"  # noqa: S608  # constant names
+    if connection.vendor == "sqlite":
+        # The plus prevents Django's conversion to a boolean, which would hide a stored 2.
+        statement = statement.replace("failure", "+failure")
+    statement += condition
     with connection.cursor() as cursor:
         try:
             cursor.execute(statement, values)

@@ -1,4 +1,4 @@
-"""Verify the audit log: the rows against the hash chain, the chain against signed checkpoints.
+"""Verify the audit log: the rows against the hash chain and their MACs, the chain against signed checkpoints.
 
 The portal may write at the same time: the head and the end of the checkpoint file are read before the rows.
 """
@@ -18,10 +18,23 @@ from django.db import connection, transaction
 from apps.audit.audit_events import AUDIT_CHECKPOINT_SIGNED, AUDIT_FOUND_ALTERED, AUDIT_VERIFIED
 from apps.audit.events import Event
 from apps.audit.integrity import checkpoints
-from apps.audit.integrity.bulk_hashing import HASH, SEQ, Rows, StoredRow, Texts, follow, own_sequence
+from apps.audit.integrity.bulk_hashing import (
+    COLUMNS_AND_MAC,
+    HASH,
+    MAC_KEY,
+    PREVIOUS,
+    SEQ,
+    Rows,
+    StoredRow,
+    Texts,
+    count_valid_macs,
+    follow,
+    own_sequence,
+)
 from apps.audit.integrity.checkpoints import Beginning, Checkpoint
 from apps.audit.integrity.diagnosis import Finding, Verdict, diagnose
 from apps.audit.integrity.stored_rows import StoredRows, batches_ahead, read_head, rows_after
+from apps.audit.macs import mac_keys
 from apps.audit.recording import record
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
@@ -29,7 +42,9 @@ from apps.core.connections import release_database_connections
 logger = logging.getLogger("apps.audit")
 
 GOOD: Final = frozenset({Verdict.UNCHANGED, Verdict.UNSIGNED})
-"""Verdicts without evidence that rows were altered."""
+"""Verdicts without evidence that rows or checkpoints were altered."""
+ROWS_INTACT: Final = GOOD | {Verdict.CHECKPOINTS_DAMAGED, Verdict.KEY_UNKNOWN}
+"""Verdicts without evidence that rows were altered: at most the file of checkpoints has a problem."""
 _MAX_NUMBER: Final = 2**53 - 1
 """The largest number that an event can contain; an inserted row may have a larger sequence number."""
 READ_AHEAD_FROM: Final = 5_000
@@ -128,6 +143,7 @@ class _Verification:
         self.path = settings.AUDIT_CHECKPOINT_FILE
         self.end = checkpoints.size_of(self.path)
         self.keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)
+        self.mac_keys = mac_keys(settings.AUDIT_MAC_KEYS)
         self.stored = StoredRows()
         self.file_problem: Finding | None = None  # of the checkpoint file; reported if the rows are intact
         self.last_checkpoint: Checkpoint | None = None  # the last valid checkpoint
@@ -157,20 +173,23 @@ class _Verification:
             with closing(batches_ahead(self.start, self.expected, end)) as batches:
                 for last, batch in batches:
                     hashes = batch.follow(self.expected, last, self.link) if batch else None
-                    if batch is None or hashes is None:
+                    if batch is None or hashes is None or not batch.has_valid_macs(self.mac_keys):
                         break  # continue row by row
                     if finding := self._compare_all_but_last(hashes):
                         return self._result(finding)
                     self._advance(last, hashes[-1], batch)
                     yield Progress(self.expected - self.begun_at, total)
-        for rows in rows_after(self.start):
+        for rows in rows_after(self.start, columns=COLUMNS_AND_MAC):
             good = follow(rows, self.expected, self.link)
-            if finding := self._compare_all_but_last([row[HASH] for row in rows[:good]]):
+            valid = count_valid_macs(rows[:good], self.mac_keys)
+            # With the row of an invalid MAC: it continues the chain, so it confirms the one before it.
+            if finding := self._compare_all_but_last([row[HASH] for row in rows[:good][: valid + 1]]):
                 return self._result(finding)
-            if good < len(rows):
-                if good:
-                    self.expected, self.link = rows[good - 1][SEQ] + 1, rows[good - 1][HASH]
-                return self._result(self._diagnose(rows[good]))
+            if valid < len(rows):
+                if valid:
+                    self.expected, self.link = rows[valid - 1][SEQ] + 1, rows[valid - 1][HASH]
+                diagnose = self._diagnose if valid == good else self._diagnose_mac
+                return self._result(diagnose(rows[valid]))
             self._advance(rows[-1][SEQ], rows[-1][HASH], Rows(rows))
             yield Progress(self.expected - self.begun_at, total)
         last_hashes = self.uncompared
@@ -215,6 +234,22 @@ class _Verification:
             agrees = row is not None and row[HASH] == now[1]
             return Finding(Verdict.INSERTED, now[0] + 1) if agrees else Finding(Verdict.HEAD_DIFFERS, now[0])
         return None
+
+    def _diagnose_mac(self, row: StoredRow) -> Finding:
+        """How the log was altered at a row that continues the chain without a valid MAC.
+
+        If the chain breaks directly after the row, it shows whether the row was inserted or changed.
+        """
+        seq, own_hash = row[SEQ], row[HASH]
+        following = self.stored.first_after(seq)
+        if following is not None and not follow([following], seq + 1, own_hash):
+            self.expected, self.link = seq + 1, own_hash
+            finding = self._diagnose(following)
+            if finding.seq <= seq:
+                return finding
+            self.expected, self.link = seq, row[PREVIOUS]
+        unknown = self.mac_keys.is_unknown(row[MAC_KEY])
+        return Finding(Verdict.MAC_KEY_UNKNOWN if unknown else Verdict.WRITTEN_PAST_PORTAL, seq)
 
     def _diagnose(self, row: StoredRow) -> Finding:
         """Why the row does not continue the chain."""

@@ -34,6 +34,8 @@ class Migration(migrations.Migration):
                 ('data', models.TextField(editable=False)),
                 ('previous_hash', models.CharField(editable=False, max_length=64)),
                 ('hash', models.CharField(editable=False, max_length=64)),
+                ('mac_key', models.CharField(editable=False, max_length=16)),
+                ('mac', models.CharField(editable=False, max_length=64)),
             ],
             options={
                 'db_table': 'audit_event',

@@ -25,6 +25,13 @@ _VERDICTS = {
         "The file of checkpoints was altered: the one at event %(seq)s is missing, changed or out of place."
     ),
     Verdict.HEAD_DIFFERS: _("The head of the log differs from the log, from event %(seq)s on."),
+    Verdict.WRITTEN_PAST_PORTAL: _(
+        "Event %(seq)s was written past the portal, or its MAC was changed: the MAC is not valid."
+    ),
+    Verdict.MAC_KEY_UNKNOWN: _(
+        "Event %(seq)s has a MAC under a key that this process does not know: a former key is missing from"
+        " AUDIT_MAC_KEYS, or the event was written past the portal."
+    ),
     Verdict.UNSIGNED: _("The chain of events is intact, but no signed checkpoint covers it yet."),
 }
 

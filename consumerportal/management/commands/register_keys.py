@@ -15,8 +15,8 @@ ACTOR = Actor.system("register_keys")
 
 class Command(BaseCommand):
     help = (
-        "Registers every key of this machine (ENCRYPTION_KEYS, DIGEST_KEY, AUDIT_SIGNING_KEY) in the"
-        " database. From then on every machine must have all of them."
+        "Registers every key of this machine (ENCRYPTION_KEYS, DIGEST_KEY, AUDIT_SIGNING_KEY,"
+        " AUDIT_MAC_KEYS) in the database. From then on every machine must have all of them."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -8,6 +8,7 @@ from django.db import IntegrityError, connection, models, transaction
 from apps.accounts.audit_events import SESSION_SIGNED_IN
 from apps.audit.chain import GENESIS, Row
 from apps.audit.events import Event
+from apps.audit.macs import MAC_COLUMNS
 from apps.audit.models import AppendOnlyError, AuditEvent, AuditHead
 from apps.core.actor import Actor
 from tests.support.audit_logs import recorded
@@ -52,8 +53,9 @@ def test_row_has_no_foreign_keys() -> None:
     assert not [field for field in AuditHead._meta.get_fields() if field.is_relation]
 
 
-def test_columns_are_the_hashed_fields_in_order_and_the_hash() -> None:
-    assert [field.column for field in AuditEvent._meta.concrete_fields] == [*Row._fields, "hash"]
+def test_columns_are_the_hashed_fields_in_order_the_hash_and_the_mac() -> None:
+    columns = [field.column for field in AuditEvent._meta.concrete_fields]
+    assert columns == [*Row._fields, "hash", *MAC_COLUMNS]
 
 
 def test_only_one_head_is_possible(stored: AuditEvent) -> None:

@@ -11,6 +11,7 @@ from django.db import IntegrityError, connection, transaction
 from apps.accounts.audit_events import SESSION_SIGNED_IN
 from apps.audit.chain import Row, row_hash
 from apps.audit.events import Event
+from apps.audit.macs import MAC_COLUMNS
 from apps.audit.triggers import install_triggers, missing_triggers
 from apps.core.actor import Actor
 from tests.support.audit_logs import recorded
@@ -54,8 +55,8 @@ def refused(sql: str, parameters: Any = ()) -> None:
 
 
 def insert(row: Row, own_hash: str, verb: str = INSERT, end: str = "") -> tuple[str, tuple[Any, ...]]:
-    columns = (*Row._fields, "hash")
-    values = (*row[:4], bool(row.failure), *row[5:], own_hash)
+    columns = (*Row._fields, "hash", *MAC_COLUMNS)
+    values = (*row[:4], bool(row.failure), *row[5:], own_hash, "", "")
     sql = f"{verb} INTO audit_event ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))}) {end}"
     return sql, values
 
@@ -71,7 +72,7 @@ def test_row_that_continues_the_chain_is_accepted(rows: list[tuple[Row, str]]) -
     assert stored_rows() == [*rows, (row, row_hash(row))]
 
 
-@pytest.mark.parametrize("column", [*Row._fields, "hash"])
+@pytest.mark.parametrize("column", [*Row._fields, "hash", *MAC_COLUMNS])
 def test_no_column_can_be_updated(rows: list[tuple[Row, str]], column: str) -> None:
     refused(f"UPDATE audit_event SET {column} = {column} WHERE seq = 2")
     refused(f"UPDATE audit_event SET {column} = {column}")
@@ -143,7 +144,7 @@ def test_conflict_clauses_of_sqlite_have_no_effect(
 def test_sqlite_has_no_second_row_id_for_replace(rows: list[tuple[Row, str]], name: str) -> None:
     row = successor(rows)
     sql, values = insert(row, row_hash(row), "INSERT OR REPLACE")
-    before, after = sql.replace("(seq", f"({name}, seq"), sql.replace("hash)", f"hash, {name})")
+    before, after = sql.replace("(seq", f"({name}, seq"), sql.replace("mac)", f"mac, {name})")
     refused(before.replace("VALUES (", "VALUES (%s, "), (row.seq, 1, *values[1:]))
     refused(after.replace("%s)", "%s, %s)"), (*values, 1))
     sql, values = insert(row, row_hash(row))

@@ -16,6 +16,7 @@ from apps.audit.models import AuditEvent
 from apps.audit.recording import EventRefused
 from apps.core.actor import Actor
 from apps.core.export.formats import Format
+from apps.core.key_fingerprints import require_accepted_keys
 
 ACTOR = Actor.system("audit_export")
 
@@ -33,6 +34,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        require_accepted_keys()
         try:
             self._write(options["after"], Format(options["format"]))
         except BrokenPipeError:

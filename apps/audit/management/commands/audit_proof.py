@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError
 
 from apps.audit.integrity.proof.bundle import bundle, record_download
+from apps.core import key_fingerprints
 from apps.core.actor import Actor
 
 ACTOR = Actor.system("audit_proof")
@@ -39,7 +40,9 @@ class Command(BaseCommand):
             name = type(error).__name__
             raise CommandError(f"No proof was written: the database does not answer ({name})") from None
         warning = (
-            "" if recorded else "; not recorded, because the log accepts no events: write down who made it"
+            ""
+            if recorded
+            else "; not recorded, because the log accepts no events of this process: write down who made it"
         )
         self.stdout.write(f"Wrote {path}: {size} bytes, SHA-256 {digest}{warning}")
         if not recorded:
@@ -55,7 +58,8 @@ def _write(path: Path) -> tuple[bool, int, str]:
     try:
         digest = hashlib.sha256()
         with os.fdopen(handle, "wb") as file:
-            recorded = record_download(ACTOR)
+            # An event under a foreign MAC key would itself be an alteration.
+            recorded = key_fingerprints.are_accepted() and record_download(ACTOR)
             for piece in bundle(recorded=recorded):
                 file.write(piece)
                 digest.update(piece)

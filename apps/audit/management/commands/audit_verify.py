@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from typing import Any, Final, NoReturn
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError
 
 from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.integrity.verification import Progress, record_result, verify
 from apps.audit.presenters.integrity import range_sentence, verdict_sentence
 from apps.core.actor import Actor
+from apps.core.key_fingerprints import require_accepted_keys
 
 WIDTH = 40  # characters of the progress bar
 UNREADABLE: Final = 3
@@ -20,7 +21,7 @@ UNREADABLE: Final = 3
 
 class Command(BaseCommand):
     help = (
-        "Verifies the audit log against its chain and its signed checkpoints."
+        "Verifies the audit log against its chain, its MACs and its signed checkpoints."
         " Exit code: 0 unchanged, 1 no checkpoint to compare with, 2 altered, 3 not readable."
     )
 
@@ -43,7 +44,10 @@ class Command(BaseCommand):
         self.stdout.write(f"{result.verdict.value}: {verdict_sentence(result)}")
         self.stdout.write(range_sentence(result))
         try:
+            require_accepted_keys()  # an event under a foreign MAC key would itself be an alteration
             record_result(Actor.system("audit_verify"), result)
+        except CommandError as refused:
+            self.stderr.write(f"The verification was not recorded. {refused}")
         except (DatabaseError, InterfaceError):
             self.stderr.write("The verification could not be recorded: the log takes no events.")
         if result.verdict is not Verdict.UNCHANGED:

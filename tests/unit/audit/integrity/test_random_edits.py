@@ -18,7 +18,16 @@ from apps.audit.integrity.bulk_hashing import COLUMNS
 from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.integrity.signing import sign_checkpoint
 from apps.audit.integrity.verification import verify
-from tests.support.audit_logs import SIGNER, found, move_head, put, rechained, stored, write
+from tests.support.audit_logs import (
+    SIGNER,
+    found,
+    found_by_portal,
+    move_head,
+    put,
+    rechained,
+    stored,
+    write,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,14 +40,28 @@ FIELDS = [
 Rows = list[dict[str, Any]]
 
 
+Edit = tuple[str, int, int, str, str]
+
+
 @st.composite
-def edits(draw: st.DrawFn) -> tuple[str, int, int, str, str]:
+def edits(draw: st.DrawFn) -> Edit:
     kind = draw(st.sampled_from(["change", "delete", "insert", "swap", "cut", "nothing"]))
     one, other = draw(st.integers(0, 9)), draw(st.integers(0, 9))
     return kind, one, other, draw(st.sampled_from(FIELDS)), draw(TEXT)
 
 
-def edited(rows: Rows, edit: tuple[str, int, int, str, str], close_up: bool) -> Rows:
+def several_edits() -> st.SearchStrategy[list[Edit]]:
+    return st.lists(edits(), min_size=1, max_size=3)
+
+
+def edited_often(rows: Rows, several: list[Edit], close_up: bool) -> Rows:
+    for edit in several:
+        if rows:
+            rows = edited(rows, edit, close_up)
+    return rows
+
+
+def edited(rows: Rows, edit: Edit, close_up: bool) -> Rows:
     kind, one, other, field, text = edit
     rows = [dict(row) for row in rows]
     one, other = min(one, len(rows) - 1), min(other, len(rows) - 1)
@@ -63,16 +86,13 @@ def edited(rows: Rows, edit: tuple[str, int, int, str, str], close_up: bool) -> 
 @hypothesis_settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(st.lists(edits(), min_size=1, max_size=3), st.booleans(), st.booleans())
+@given(several_edits(), st.booleans(), st.booleans())
 def test_verification_has_no_false_alarm_and_no_miss(
-    tmp_path: Path, several: list[tuple[str, int, int, str, str]], close_up: bool, rewrite: bool
+    tmp_path: Path, several: list[Edit], close_up: bool, rewrite: bool
 ) -> None:
     good, file = _log(tmp_path)
     shutil.copy(file, settings.AUDIT_CHECKPOINT_FILE)
-    rows = good
-    for edit in several:
-        if rows:
-            rows = edited(rows, edit, close_up)
+    rows = edited_often(good, several, close_up)
     if rewrite:
         rows = rechained(rows)
     put(rows)
@@ -82,7 +102,7 @@ def test_verification_has_no_false_alarm_and_no_miss(
     verdict, seq = found()
     if rows == good or (rewrite and signed):
         # Events that are not signed yet can be rewritten by anyone with write access to the database,
-        # including the head, if no event mentions a missing checkpoint.
+        # including the head, and with the MAC keys, if no event mentions a missing checkpoint.
         claims = [row["data"] for row in rows if row["action"] == "audit.checkpoint_signed"]
         is_consistent = claims in ([], [good[SIGNED]["data"]])
         assert (verdict, seq) == ("unchanged", None) if is_consistent else verdict == "checkpoints_damaged"
@@ -93,6 +113,26 @@ def test_verification_has_no_false_alarm_and_no_miss(
         assert seq >= first - 1, "The break is reported before the first difference"
         if verdict not in ("rewritten", "tail_cut", "head_differs"):
             assert seq <= first, "The break is reported after the first difference"
+
+
+@hypothesis_settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(several_edits())
+def test_without_the_mac_keys_the_end_can_be_cut_off_and_nothing_else(
+    tmp_path: Path, several: list[Edit]
+) -> None:
+    good, file = _log(tmp_path)
+    shutil.copy(file, settings.AUDIT_CHECKPOINT_FILE)
+    rows = rechained(edited_often(good, several, close_up=True), with_keys=False)
+    put(rows)
+    if rows:
+        move_head()
+    verdict, seq = found_by_portal()
+    cut_off = len(rows) >= SIGNED and rows == good[: len(rows)]
+    assert (verdict, seq) == ("unchanged", None) if cut_off else verdict not in ("unchanged", "unsigned")
+    if not cut_off and verdict == "written_past_portal":
+        assert seq == next(n for n, row in enumerate(rows, start=1) if good[n - 1 : n] != [row])
 
 
 def _log(tmp_path: Path) -> tuple[Rows, Path]:

@@ -17,10 +17,9 @@ from django.db import connection, transaction
 from pytest_django import Settings
 
 from apps.accounts.audit_events import ACCESS_DENIED
-from apps.audit.chain import Row, row_hash
 from apps.audit.events import Event
 from apps.audit.integrity import checkpoints, stored_rows, verification
-from apps.audit.integrity.bulk_hashing import COLUMNS
+from apps.audit.integrity.bulk_hashing import COLUMNS, COLUMNS_AND_MAC
 from apps.audit.integrity.checkpoints import Beginning
 from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.integrity.proof import verify_audit_log
@@ -32,7 +31,18 @@ from apps.audit.recording import record
 from apps.core.actor import Actor
 from tests.support import audit_rows
 from tests.support.audit_flush import lift_triggers
-from tests.support.audit_logs import SIGNER, found, move_head, put, rechained, stored, write
+from tests.support.audit_logs import (
+    SIGNER,
+    found,
+    found_by_portal,
+    found_in_proof,
+    move_head,
+    put,
+    rechained,
+    stored,
+    with_own_hash,
+    write,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -148,14 +158,16 @@ def test_alterations_cover_every_field() -> None:
 
 
 @pytest.mark.parametrize("seq", [1, 3, C1, EVENTS])
-def test_altered_row_with_a_matching_hash_is_reported(log: Path, seq: int) -> None:
+@pytest.mark.parametrize("with_keys", [False, True])
+def test_altered_row_with_a_matching_hash_is_reported(log: Path, seq: int, with_keys: bool) -> None:
     rows = stored()
-    row = {**rows[seq], "actor_name": "Bob"}
-    row.pop("hash")
-    rows[seq] = {**row, "hash": row_hash(Row(**row))}
+    rows[seq] = with_own_hash({**rows[seq], "actor_name": "Bob"}, with_keys=with_keys)
     put([*rows.values()])
-    verdict = "head_differs" if seq == EVENTS else "changed"  # the only contradiction
-    assert found() == (verdict, seq)
+    if seq < EVENTS:
+        assert found() == ("changed", seq)
+    else:  # without the MAC, the head is the only contradiction
+        assert found_by_portal() == ("head_differs" if with_keys else "written_past_portal", seq)
+        assert found_in_proof() == ("head_differs", seq)
 
 
 @pytest.mark.parametrize("seq", [1, 4, C1, C1 + 1, C2])
@@ -170,16 +182,18 @@ def test_deleted_row_is_missing(log: Path, seq: int, close_up: bool) -> None:
 
 @pytest.mark.parametrize("place", [1, 4, C1, C2, EVENTS, EVENTS + 1])
 @pytest.mark.parametrize("linked", [False, True], ids=["plain", "linked"])
-def test_inserted_row_is_reported(log: Path, place: int, linked: bool) -> None:
+@pytest.mark.parametrize("with_keys", [False, True])
+def test_inserted_row_is_reported(log: Path, place: int, linked: bool, with_keys: bool) -> None:
     rows = [*stored().values()]
     forged = {**rows[0], "seq": place, "actor_name": "Bob", "hash": "3" * 64}
     if linked:
         forged["previous_hash"] = rows[place - 2]["hash"] if place > 1 else "0" * 64
-        forged.pop("hash")
-        forged["hash"] = row_hash(Row(**forged))
+        forged = with_own_hash(forged, with_keys=with_keys)
     pushed = [{**row, "seq": row["seq"] + 1} for row in rows[place - 1 :]]
     put([*rows[: place - 1], forged, *pushed])
-    assert found() == ("inserted", place)
+    past = linked and not with_keys and place > EVENTS  # the chain does not break after it
+    assert found_by_portal() == ("written_past_portal" if past else "inserted", place)
+    assert found_in_proof() == ("inserted", place)
 
 
 def test_row_before_the_first_is_inserted(log: Path) -> None:
@@ -244,6 +258,14 @@ def test_chain_rewritten_without_the_key_is_detected_by_the_checkpoint(
     put(rechained([*rows.values()]))
     move_head()
     assert found() == ("rewritten", contradicting)
+
+
+def test_contradicted_checkpoint_is_reported_before_an_invalid_mac_after_it(log: Path) -> None:
+    rows = stored()
+    rows[1]["actor_name"] = "Bob"
+    put([row if row["seq"] <= C1 else {**row, "mac": "0" * 64} for row in rechained([*rows.values()])])
+    move_head()
+    assert found() == ("rewritten", C1)
 
 
 def test_chain_rewritten_with_another_key_has_an_unknown_key(log: Path) -> None:
@@ -427,7 +449,9 @@ def test_database_and_chain_write_a_text_alike(text: str, monkeypatch: pytest.Mo
     monkeypatch.setattr(verification, "READ_AHEAD_FROM", 0)
     with mock.patch.object(verification, "rows_after", return_value=[]) as rows_after:
         assert verify().verdict is Verdict.UNSIGNED
-    rows_after.assert_called_once_with(3)  # only rows after the head are read one by one
+    assert rows_after.call_args_list == [
+        mock.call(3, columns=COLUMNS_AND_MAC)
+    ]  # only rows after the head are read one by one
 
 
 def test_verification_inside_a_transaction_includes_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
