@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError
 
+from apps.audit.integrity.checkpoints import Checkpoint
 from apps.audit.integrity.diagnosis import Verdict
+from apps.audit.integrity.expectation import (
+    Comparison,
+    UnusableCheckpointError,
+    read_expected,
+    verify_expecting,
+)
 from apps.audit.integrity.verification import Progress, record_result, verify
 from apps.audit.presenters.integrity import range_sentence, verdict_sentence
 from apps.core.actor import Actor
@@ -17,6 +25,12 @@ from apps.core.key_fingerprints import require_accepted_keys
 WIDTH = 40  # characters of the progress bar
 UNREADABLE: Final = 3
 """Exit code if nothing could be verified; the proof's verifier uses the same."""
+COMPARISONS: Final = {
+    Comparison.CONTAINED: "the log contains it.",
+    Comparison.DIFFERENT: "the log does not contain it with this hash.",
+    Comparison.REMOVED: "it was removed with the oldest events. Use a later checkpoint.",
+    Comparison.NOT_COMPARED: "not compared, because the log was altered before.",
+}
 
 
 class Command(BaseCommand):
@@ -26,15 +40,29 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
+        extent = parser.add_mutually_exclusive_group()
+        extent.add_argument(
             "--from-checkpoint", action="store_true", help="only the events after the last checkpoint"
+        )
+        extent.add_argument(
+            "--expect",
+            metavar="CHECKPOINT",
+            help=(
+                "a checkpoint that was stored elsewhere, as the worker printed it, or @FILE for the last one"
+                " in a file: the log must contain its event with its hash"
+            ),
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        expected = self._read_expected(options["expect"]) if options["expect"] is not None else None
+        comparison = None
         bar = sys.stderr.isatty()
         report = _draw if bar else lambda _: None
         try:
-            result = verify(from_checkpoint=options["from_checkpoint"], report=report)
+            if expected is None:
+                result = verify(from_checkpoint=options["from_checkpoint"], report=report)
+            else:
+                result, comparison = verify_expecting(expected, report=report)
         except (DatabaseError, InterfaceError) as error:
             self._end(f"The database did not answer ({type(error).__name__}).")
         except OSError as error:
@@ -43,6 +71,10 @@ class Command(BaseCommand):
             sys.stderr.write("\r" + " " * (WIDTH + 8) + "\r")
         self.stdout.write(f"{result.verdict.value}: {verdict_sentence(result)}")
         self.stdout.write(range_sentence(result))
+        if expected is not None and comparison is not None:
+            self.stdout.write(
+                f"The expected checkpoint is at event {expected.seq}: {COMPARISONS[comparison]}"
+            )
         try:
             require_accepted_keys()  # an event under a foreign MAC key would itself be an alteration
             record_result(Actor.system("audit_verify"), result)
@@ -52,6 +84,18 @@ class Command(BaseCommand):
             self.stderr.write("The verification could not be recorded: the log takes no events.")
         if result.verdict is not Verdict.UNCHANGED:
             sys.exit(1 if result.verdict is Verdict.UNSIGNED else 2)
+        if comparison is Comparison.REMOVED:
+            sys.exit(1)
+
+    def _read_expected(self, given: str) -> Checkpoint:
+        try:
+            is_file = given.startswith("@")
+            text = Path(given[1:]).read_text(encoding="utf-8", errors="replace") if is_file else given
+            return read_expected(text)
+        except OSError as error:
+            self._end(f"The file of the expected checkpoint could not be read ({type(error).__name__}).")
+        except UnusableCheckpointError as error:
+            self._end(f"The expected checkpoint cannot be used: {error}.")
 
     def _end(self, why: str) -> NoReturn:
         self.stderr.write(f"{why} Nothing was found out about the log.")
