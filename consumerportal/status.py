@@ -18,7 +18,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from apps.audit.integrity import past_verifications
+from apps.audit.integrity import checkpoint_disk, past_verifications
 from apps.audit.presenters.integrity import verdict_sentence
 from apps.audit.triggers import missing_triggers
 from apps.consumers import labels
@@ -81,6 +81,7 @@ def lines() -> tuple[Line, ...]:
         *_disks(),
         _readiness(),
         _audit_log(),
+        *_checkpoint_disk(),
         Line("versions", _("Versions"), _versions()),
     )
 
@@ -284,6 +285,14 @@ def _audit_log() -> Line:
     if latest is None:
         return Line("audit_log", label, gettext("Not verified yet"))
     return Line("audit_log", label, gettext("Unchanged, last verified at"), moment=latest.at)
+
+
+def _checkpoint_disk() -> Iterator[Line]:
+    """A line only if the checkpoints are known to be where the database is."""
+    if checkpoint_disk.is_disk_of_database():
+        text = gettext("On the disk of the database: move AUDIT_CHECKPOINT_FILE to another disk or machine")
+        severity = Level.OK if settings.PRACTICE_MODE else Level.WARNING
+        yield Line("checkpoint_disk", _("Checkpoints of the audit log"), text, severity)
 
 
 def _versions() -> str:

@@ -15,6 +15,7 @@ from django.utils.html import escape
 from pytest_django import Settings
 
 from apps.accounts.models import User
+from apps.audit.integrity import checkpoint_disk
 from apps.cdp.exchange import AnswerHealth
 from apps.cdp.factory import get_client
 from apps.consumers import connection_health
@@ -252,6 +253,19 @@ def test_filling_disk_is_reported(monkeypatch: pytest.MonkeyPatch, free: int, le
     monkeypatch.setattr("shutil.disk_usage", lambda _path: Usage)
     assert line("disk_1").level is level
     assert f"{free}.0 GB free" in line("disk_1").text
+
+
+def test_checkpoints_on_the_disk_of_the_database_are_reported(
+    as_administrator: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = True
+    monkeypatch.setattr(checkpoint_disk, "is_disk_of_database", lambda: shared)
+    assert line("checkpoint_disk").level is Level.OK  # on a practice machine it is usual
+    assert "move AUDIT_CHECKPOINT_FILE to another disk" in text(as_administrator.get("/status/"))
+    settings.PRACTICE_MODE = False
+    assert line("checkpoint_disk").level is Level.WARNING
+    shared = False
+    assert "checkpoint_disk" not in {one.name for one in status.lines()}
 
 
 # --- The page and the command ---------------------------------------------------------------------
