@@ -204,7 +204,7 @@ def test_copy_fires_the_triggers(rows: list[tuple[Row, str]]) -> None:
         connection.cursor() as cursor,
         cursor.copy("COPY audit_event FROM STDIN") as copy,
     ):
-        copy.write_row((*rows[1][0]._replace(seq=99), rows[1][1]))
+        copy.write_row((*rows[1][0]._replace(seq=99), rows[1][1], "", ""))
 
 
 # --- Presence of the triggers ---------------------------------------------------------------------
