@@ -43,7 +43,7 @@ def of_portal() -> Iterator[tuple[str, str, int]]:
     [gone] = User.objects.filter(username=f"bench-{PEOPLE - 1:02}").values_list("pk", flat=True)
     [busy] = User.objects.filter(username="bench-00").values_list("pk", flat=True)
     key = (middle.submitted_at - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
-    common = f"last_name={search_digest(DigestKind.LAST_NAME, COMMONEST)}"
+    common = f"last_name={search_digest(DigestKind.LAST_NAME, COMMONEST).hex()}"
     yield "first page (last 30 days)", "", 1
     yield "first page of all", "period=all", 50
     yield "deep page (in the middle)", f"period=all&before={key}-{middle.pk}", 50
@@ -61,7 +61,7 @@ def of_portal() -> Iterator[tuple[str, str, int]]:
     for kind in DigestKind:
         digests = SubmissionDigest.objects.filter(kind=kind).order_by("-submission")
         rare = digests.exclude(digest=search_digest(DigestKind.LAST_NAME, COMMONEST))[rows // 4].digest
-        yield f"exact {kind.label.lower()}", f"{kind.value}={rare}", 1
+        yield f"exact {kind.label.lower()}", f"{kind.value}={bytes(rare).hex()}", 1
     yield "commonest last name (2 of 100 rows)", common, 1
     yield "pair: left two years ago, rejected", f"period=all&person={gone}&outcome=rejected", 0
     yield "pair: error code, person", f"period=all&person={busy}&reason=busy", 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from pathlib import Path
@@ -25,13 +24,13 @@ logger = logging.getLogger(__name__)
 
 
 def settings_digest() -> str:
-    """SHA-256 (hex digits) of all settings; it changes when a setting changes.
+    """A digest (64 hex digits) of all settings; it changes when a setting changes.
 
     The digest is keyed, so that secrets cannot be guessed from the value in the audit log.
     """
     values = {name: getattr(settings, name) for name in dir(settings) if name.isupper() and name != "LOGGING"}
     readable = json.dumps(values, sort_keys=True, default=_text)
-    return hashlib.sha256(keyed_digest("settings", readable).encode()).hexdigest()
+    return keyed_digest("settings", readable).hex()
 
 
 def _text(value: object) -> str:

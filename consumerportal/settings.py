@@ -18,7 +18,7 @@ from apps.core.tracebacks import without_text
 from consumerportal.startup import (
     Environment,
     Startup,
-    fernet_keys_problem,
+    encryption_keys_problem,
     host_names_problem,
     mac_keys_problem,
     secret_problem,
@@ -42,7 +42,7 @@ startup = Startup(env)
 PRACTICE_MODE = startup.practice
 SECRET_KEY = startup.required("SECRET_KEY", secret_problem)
 # The first key encrypts; all keys decrypt, so that a key can be replaced without losing data.
-ENCRYPTION_KEYS = split_list(startup.required("ENCRYPTION_KEYS", fernet_keys_problem))
+ENCRYPTION_KEYS = split_list(startup.required("ENCRYPTION_KEYS", encryption_keys_problem))
 DIGEST_KEY = startup.required("DIGEST_KEY", secret_problem)
 AUDIT_SIGNING_KEY = startup.required("AUDIT_SIGNING_KEY", signing_key_problem)
 # The first key writes the MACs of the audit log; all keys verify.

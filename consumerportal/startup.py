@@ -14,13 +14,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import environ
-from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
 from apps.audit.integrity.checkpoints import public_key, signing_key
 from apps.audit.macs import MacKeys
 from apps.cdp.attempt import Limits
 from apps.cdp.links import BaseUrl
+from apps.core.encryption import read_keys
 from apps.core.web.requests import UNIX_SOCKET
 
 MAX_CHECK_DELAY = 30 * 24 * 3600.0  # seconds
@@ -50,13 +50,12 @@ def secret_problem(value: str) -> str:
     return "" if len(value) >= 32 and len(set(value)) >= 8 else "is shorter than 32 random characters"
 
 
-def fernet_keys_problem(value: str) -> str:
-    """The problem with a comma-separated list of Fernet keys, or ``""``."""
+def encryption_keys_problem(value: str) -> str:
+    """The problem with a comma-separated list of encryption keys, or ``""``."""
     try:
-        for key in split_list(value):
-            Fernet(key)
+        read_keys(split_list(value))
     except ValueError:
-        return "is not a list of Fernet keys (32 random bytes in URL-safe base64 each)"
+        return "is not a list of different keys (32 random bytes in URL-safe base64 each)"
     return ""
 
 

@@ -12,12 +12,14 @@ from apps.cdp.errors import ErrorCode
 from apps.consumers import value_lists
 from apps.consumers.audit_keys import PROCESS_LOST
 from apps.consumers.fields import FIELD_LABELS
-from apps.consumers.models import CheckResult, Doubt, Outcome, ResolvedHow, Submission
+from apps.consumers.models import CheckResult, Doubt, Outcome, PastResolution, ResolvedHow, Submission
 from apps.consumers.phones import PhoneFault, PhoneReading
 from apps.consumers.reconciliation.doubts import resolution_doubts
 from apps.consumers.sending import warnings
 from apps.consumers.sending.warnings import EntryWarning
 from apps.consumers.value_lists import Normalisation
+from apps.core import personal_data
+from apps.core.personal_data import Problem
 
 LINK_LABELS = {"consumer": _("Consumer link"), "order": _("Order link"), "guest": _("Guest link")}
 
@@ -72,6 +74,17 @@ REASONS: dict[str, Promise] = {
     PROCESS_LOST: _("The portal was interrupted while it was sending, and could not store what happened."),
 }
 
+UNREADABLE = {
+    Problem.KEY_MISSING: _(
+        "The personal data of this submission cannot be read, because their encryption key is missing. An"
+        " administrator has to check ENCRYPTION_KEYS."
+    ),
+    Problem.DOES_NOT_BELONG: _(
+        "This value does not belong to this submission: the database was changed outside the portal. An"
+        " administrator has to check it."
+    ),
+}
+
 MATCHING_NEW = _("New on the order since the send, and matches every returned field:")
 MATCHING = _("On the order, and matches every returned field:")
 DIFFERENT = _("New on the order since the send, but not every field matches:")
@@ -119,8 +132,8 @@ CHECK_RESULTS = {
         "The portal could not read some new consumers on the order. A supervisor has to check each."
     ),
     CheckResult.NOT_COMPARED: _(
-        "The portal has read the order, but cannot compare the data: the encryption key of this submission"
-        " is missing."
+        "The portal has read the order, but cannot compare the data: the personal data of this submission"
+        " cannot be read."
     ),
     CheckResult.FAILED: _("The portal could not read the order."),
 }
@@ -158,8 +171,8 @@ WARNINGS = {
         " a new guest profile."
     ),
     warnings.NOT_COMPARED: _(
-        "An earlier consumer on this order cannot be read, because its encryption key is missing. It was not"
-        " compared."
+        "An earlier consumer on this order cannot be read, and was not compared. Its receipt shows the"
+        " reason."
     ),
     warnings.VERY_OLD: _("The date of birth is over 120 years ago."),
     warnings.SEVERAL_PEOPLE: _(
@@ -183,6 +196,12 @@ PHONE_FAULTS = {
     PhoneFault.NOT_VALID: _("%(number)s is not a valid number in %(country)s. Check it."),
 }
 UNKNOWN_COUNTRY_CODE = _("%(number)s has a country code that does not exist. Check it.")
+
+
+def unreadable_text(row: Submission | PastResolution, column: str) -> str:
+    """Why an encrypted value cannot be read; empty if it can be read, or if there is none."""
+    problem = personal_data.problem_of(row, column)
+    return str(UNREADABLE[problem]) if problem else ""
 
 
 def reason(submission: Submission) -> str:
@@ -235,7 +254,7 @@ def vendor_field_message(submission: Submission) -> str:
     Vendor: the field is named only before the first colon of ``message``.
     """
     _field, _colon, text = submission.vendor_message.partition(":")
-    if not submission.vendor_message:  # not stored, or no key decrypts it
+    if not submission.vendor_message:  # not stored, or not readable
         return gettext("Sitecore CDP did not accept this value")
     message = text.strip() or submission.vendor_message
     return gettext("Sitecore CDP did not accept this value: %(message)s") % {"message": message}

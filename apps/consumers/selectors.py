@@ -54,7 +54,7 @@ def doubtful_submissions(viewer: Viewer) -> QuerySet[Submission]:
     return visible_submissions(viewer).exclude(doubt_code="")
 
 
-def blocking_submissions(token: uuid.UUID, digest: str) -> tuple[Submission | None, Submission | None]:
+def blocking_submissions(token: uuid.UUID, digest: bytes) -> tuple[Submission | None, Submission | None]:
     """The submission made with this form token, and the open one with the same order and consumer.
 
     Each is None if it does not exist; both may be the same submission.
@@ -68,7 +68,7 @@ def blocking_submissions(token: uuid.UUID, digest: str) -> tuple[Submission | No
 
 
 def possibly_similar_on_order(
-    order_ref: str, digests: Iterable[tuple[DigestKind, str]]
+    order_ref: str, digests: Iterable[tuple[DigestKind, bytes]]
 ) -> QuerySet[Submission]:
     """Submissions to the order that share a digest and whose consumer exists or may exist, newest first.
 
@@ -77,7 +77,7 @@ def possibly_similar_on_order(
     once_created = PastResolution.objects.filter(submission=OuterRef("pk"), outcome=Outcome.CREATED)
     exists = Q(outcome__in=[Outcome.CREATED, *OPEN_OUTCOMES]) | ~Q(late_consumer_ref="")
     exists |= Q(Exists(once_created), outcome=Outcome.NOT_CREATED)
-    by_kind: dict[DigestKind, list[str]] = {}
+    by_kind: dict[DigestKind, list[bytes]] = {}
     for kind, digest in digests:
         by_kind.setdefault(kind, []).append(digest)
     shares = Q(pk__in=[])
@@ -128,7 +128,11 @@ def sent_again(submission: Submission) -> list[Submission]:
     """
     exists = Q(outcome__in=[Outcome.CREATED, *OPEN_OUTCOMES]) | ~Q(late_consumer_ref="")
     corrected = Submission.objects.filter(exists, resubmission_of=submission.pk)
-    same = _on_order(submission.order_ref).filter(exists, content_digest=submission.content_digest)
+    # Erased submissions share the empty digest.
+    has_digest = ~Q(content_digest=b"")
+    same = _on_order(submission.order_ref).filter(
+        exists, has_digest, content_digest=submission.content_digest
+    )
     later = same.filter(submitted_at__gt=submission.submitted_at)
     found = {one.pk: one for one in (*corrected.defer("refs_before"), *later.defer("refs_before"))}
     found.pop(submission.pk, None)

@@ -10,9 +10,6 @@ registered key. If no key of a kind is registered, any key is accepted, and the 
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from base64 import urlsafe_b64decode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -21,7 +18,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError
 
-from apps.core.encryption import keyed_digest
+from apps.core.encryption import key_fingerprint, keyed_digest, read_keys
 from apps.core.models import KeyFingerprint
 
 logger = structlog.get_logger(__name__)
@@ -117,14 +114,11 @@ def _problem(kind: KeyKind, accepted: set[str]) -> str:
 
 # --- The kinds of this app ------------------------------------------------------------------------
 def _encryption() -> list[str]:
-    return [
-        hmac.new(urlsafe_b64decode(key), f"{LABEL}: encryption".encode(), hashlib.sha256).hexdigest()
-        for key in settings.ENCRYPTION_KEYS
-    ]
+    return [key_fingerprint(key).hex() for key in read_keys(settings.ENCRYPTION_KEYS)]
 
 
 def _digest() -> list[str]:
-    return [keyed_digest(LABEL, "digest")]
+    return [keyed_digest(LABEL, "digest").hex()]
 
 
 ENCRYPTION = KeyKind("encryption", "ENCRYPTION_KEYS", _encryption)

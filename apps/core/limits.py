@@ -49,7 +49,7 @@ class Limit:
         return self._acts_within(self._key(who), _now()).count() >= self.max_acts
 
     def _key(self, who: tuple[str, ...]) -> str:
-        return keyed_digest("limit", self.name, *who)
+        return keyed_digest("limit", self.name, *who).hex()
 
     def _acts_within(self, key: str, now: datetime.datetime) -> QuerySet[LimitedAct]:
         return LimitedAct.objects.filter(key=key, at__gt=now - datetime.timedelta(seconds=self.seconds))

@@ -87,7 +87,7 @@ EXPORT_FINISHED = EVENTS.define(
         FORMAT,
         PERSONAL,
         ROWS,
-        # Rows whose personal data no key decrypts.
+        # Rows whose personal data cannot be read.
         Key("unreadable", ValueType.NUMBER, _("Rows that could not be read")),
         Key("bytes", ValueType.NUMBER, _("Bytes")),
         Key("sha256", ValueType.CODE, _("SHA-256")),

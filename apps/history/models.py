@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from apps.core.encryption import decrypt_column, encrypt
+from apps.core import personal_data
 
 
 class State(models.TextChoices):
@@ -58,12 +58,12 @@ class Export(models.Model):
     separator = models.CharField(max_length=1)
     byte_order_mark = models.BooleanField(default=True)
     reason = models.CharField(max_length=20, choices=ExportReason, blank=True)
-    encrypted_note = models.TextField(blank=True)
+    encrypted_note = models.BinaryField(blank=True)
 
     # The result.
     rows_expected = models.PositiveBigIntegerField()
     rows = models.PositiveBigIntegerField(default=0)  # written so far
-    unreadable = models.PositiveBigIntegerField(default=0)  # rows whose personal data no key decrypts
+    unreadable = models.PositiveBigIntegerField(default=0)  # rows whose personal data cannot be read
     bytes = models.PositiveBigIntegerField(default=0)  # written so far
     bytes_sent = models.PositiveBigIntegerField(default=0)
     sha256 = models.CharField(max_length=64, blank=True)
@@ -112,7 +112,7 @@ class Export(models.Model):
             models.CheckConstraint(
                 name="export_personal_with_a_reason",
                 condition=(Q(personal=True) & ~Q(reason=""))
-                | Q(personal=False, reason="", encrypted_note=""),
+                | Q(personal=False, reason="", encrypted_note=b""),
             ),
         ]
 
@@ -126,9 +126,9 @@ class Export(models.Model):
 
     @property
     def note(self) -> str:
-        """The person's note on the reason; "" if there is none or no key decrypts it."""
-        return decrypt_column(self.encrypted_note)
+        """The person's note on the reason; "" if there is none, or if it cannot be read."""
+        return personal_data.readable_text(self, "encrypted_note")
 
     def set_note(self, note: str) -> None:
         """Encrypt and set the person's note on the reason. Does not save."""
-        self.encrypted_note = encrypt(note) if note else ""
+        self.encrypted_note = personal_data.encrypted(self, "encrypted_note", note)

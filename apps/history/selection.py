@@ -37,7 +37,7 @@ class SubmissionFilter:
     reason: str = ""  # the error code of a failure
     answered_from: int | None = None  # milliseconds, included
     answered_under: int | None = None  # milliseconds, not included
-    searches: tuple[tuple[DigestKind, str], ...] = ()  # keyed digests of the exact values searched for
+    searches: tuple[tuple[DigestKind, bytes], ...] = ()  # keyed digests of the exact values searched for
 
     def kinds(self) -> list[str]:
         """The names of the filters in effect, without their values, for the audit log."""
@@ -142,5 +142,5 @@ class Selection:
         )
 
 
-def _sharing(kind: DigestKind, digest: str) -> QuerySet[SubmissionDigest]:
+def _sharing(kind: DigestKind, digest: bytes) -> QuerySet[SubmissionDigest]:
     return SubmissionDigest.objects.filter(kind=kind, digest=digest)

@@ -103,7 +103,7 @@ class World:
         now = timezone.now()
         submission = Submission(
             token=uuid.uuid4(),
-            content_digest="a digest of its own",
+            content_digest=b"a digest of its own",
             order_ref=SAMPLE_ORDER,
             actor_id=self.staff.pk,
             actor_name=self.staff.name,

@@ -90,7 +90,7 @@ def test_created_is_corrected_to_not_created_and_the_receipt_shows_both(
     assert enter(as_sol, verified, form)["Location"] == receipt(verified)
     found = fresh(verified)
     assert (found.outcome, found.consumer_ref, found.consumer_read_at) == (Outcome.NOT_CREATED, "", None)
-    assert (found.encrypted_answer, found.guest_ref, found.guest_href) == ("", "", "")
+    assert (found.encrypted_answer, found.guest_ref, found.guest_href) == (b"", "", "")
     assert (found.resolved_by_name, found.resolution_note) == ("Sol Person", "It was somebody else")
     [past] = PastResolution.objects.all()
     assert (past.submission, past.outcome, past.consumer_ref) == (verified, Outcome.CREATED, theirs)

@@ -16,7 +16,6 @@ from apps.cdp.consumers import Identifier, NewConsumer
 from apps.cdp.fields import NAME_OF_VENDOR_NAME
 from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import IdentityRule, Outcome, Submission
-from apps.core.encryption import encrypt
 from sandbox.data.seed import FAULT_ORDERS, SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import (
@@ -527,7 +526,7 @@ def test_vendors_message_is_shown_at_the_field_that_it_names(
         Outcome.REJECTED,
         consumer,
         error_field=theirs,
-        encrypted_vendor_message=encrypt(f"{theirs}: must be <b>nicer</b>"),
+        vendor_message=f"{theirs}: must be <b>nicer</b>",
     )
     response = as_staff.get(f"{NEW}?from={earlier.public_id}")
     page = text(response)
@@ -551,8 +550,7 @@ def test_missing_order_is_reported_at_the_order_reference(as_staff: Client, staf
 
 @pytest.mark.once
 def test_message_without_a_known_field_is_shown_in_the_summary(as_staff: Client, staff: User) -> None:
-    message = encrypt("The entry is <i>odd</i>")
-    earlier = store(staff, Outcome.REJECTED, encrypted_vendor_message=message)
+    earlier = store(staff, Outcome.REJECTED, vendor_message="The entry is <i>odd</i>")
     page = text(as_staff.get(f"{NEW}?from={earlier.public_id}"))
     assert "Sitecore CDP did not accept the entry." in page
     assert "The entry is &lt;i&gt;odd&lt;/i&gt;" in page

@@ -272,7 +272,7 @@ def test_personal_columns_need_a_reason_and_are_not_in_the_log(
         assert personal not in logged
     assert events("export.started")[0].details["reason"] == "data_check"
     export.refresh_from_db()
-    assert "Marker" not in export.encrypted_note
+    assert b"Marker" not in export.encrypted_note
 
 
 @pytest.mark.parametrize(

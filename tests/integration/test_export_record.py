@@ -38,6 +38,10 @@ def test_note_is_encrypted_and_its_author_can_read_it_on_the_page(supervisor: Us
     assert answer.status_code == 303, answer.content
     assert NOTE in client.get(answer["Location"]).content.decode()
     export = Export.objects.get()
-    assert NOTE not in export.encrypted_note
-    export.encrypted_note = "changed"
-    assert export.note == ""
+    assert NOTE.encode() not in export.encrypted_note
+    other = Export()
+    other.set_note("For Mrs Hollybrook")
+    Export.objects.update(encrypted_note=other.encrypted_note)
+    page = client.get(answer["Location"]).content.decode()
+    assert "Hollybrook" not in page
+    assert "This note does not belong to this export" in page

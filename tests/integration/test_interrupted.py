@@ -7,7 +7,6 @@ import logging
 from typing import Any
 
 import pytest
-from cryptography.fernet import Fernet
 from django.contrib.sessions.models import Session
 from django.db import IntegrityError, InterfaceError, OperationalError, connection
 from django.test import Client
@@ -21,6 +20,7 @@ from apps.consumers.reconciliation.resolution import needs_resolution
 from apps.consumers.sending import spool, storing, submit
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import FULL, REF, clean, creates, on_page, posted, store, text
+from tests.support.keys import new_encryption_key
 from tests.support.people import events
 from tests.support.resolving import mark_created
 
@@ -222,7 +222,7 @@ def test_undecryptable_row_breaks_no_page(
     as_staff: Client, staff: User, settings: Settings, sandbox: SandboxServer
 ) -> None:
     submission = store(staff, Outcome.CREATED)
-    settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    settings.ENCRYPTION_KEYS = [new_encryption_key()]
     for address in ("/", "/submissions/"):
         assert as_staff.get(address).status_code == 200
     page = text(as_staff.get(f"/submissions/{submission.public_id}/"))

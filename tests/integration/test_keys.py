@@ -11,7 +11,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import CommandError
@@ -30,13 +29,14 @@ from consumerportal.announcement import record_start
 from consumerportal.keys import KeysNotAcceptedError, accept_keys, register_keys
 from consumerportal.management.commands import worker
 from tests.support import prepared
+from tests.support.keys import new_encryption_key
 from tests.support.source import ROOT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ACTOR = Actor.system("test")
 OTHER = {
-    "ENCRYPTION_KEYS": [Fernet.generate_key().decode()],
+    "ENCRYPTION_KEYS": [new_encryption_key()],
     "DIGEST_KEY": "another digest key of this test alone, 0123456789",
     "AUDIT_SIGNING_KEY": base64.b64encode(bytes(range(32))).decode(),
     "AUDIT_MAC_KEYS": [base64.b64encode(bytes(range(32, 64))).decode()],

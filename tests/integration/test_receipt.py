@@ -14,7 +14,6 @@ from pytest_django import Settings
 from apps.accounts.models import User
 from apps.cdp.consumers import OrderConsumer
 from apps.consumers.models import Outcome, Submission
-from apps.core.encryption import encrypt
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import (
@@ -83,7 +82,7 @@ def test_receipt_without_an_answer_has_no_column_for_it(as_staff: Client, staff:
 
 def test_erased_consumer_is_shown_as_erased(as_staff: Client, staff: User) -> None:
     submission = store(staff, Outcome.REJECTED)
-    Submission.objects.update(encrypted_consumer="")
+    Submission.objects.update(encrypted_consumer=b"")
     page = text(as_staff.get(address(submission)))
     assert "were removed from the portal" in page
     assert "Correct and send again" not in page
@@ -146,10 +145,10 @@ def test_hostile_names_are_shown_as_text(as_staff: Client, as_supervisor: Client
         staff,
         Outcome.NOT_CREATED,
         consumer,
-        encrypted_resolution_note=encrypt(HOSTILE),
+        note=HOSTILE,
         resolved_by_name=HOSTILE,
     )
-    rejected = store(staff, Outcome.REJECTED, consumer, encrypted_vendor_message=encrypt(HOSTILE))
+    rejected = store(staff, Outcome.REJECTED, consumer, vendor_message=HOSTILE)
     pages = ["/", "/submissions/", f"/consumers/new/?from={rejected.public_id}"]
     for path in [*pages, address(created), address(resolved), address(rejected)]:
         for client in (as_staff, as_supervisor):

@@ -10,7 +10,6 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from cryptography.fernet import Fernet
 from django.conf import settings as django_settings
 from django.db import IntegrityError, connection
 from django.test import Client
@@ -35,6 +34,7 @@ from sandbox.faults.armed import Armed
 from sandbox.options import Switches
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import FULL, REF, clean, creates, on_page, posted, resolved_by, store, text
+from tests.support.keys import new_encryption_key
 from tests.support.people import acting, events
 from tests.support.resolving import enter
 
@@ -348,7 +348,7 @@ def test_undecryptable_submission_is_not_compared(
     as_staff: Client, sandbox: SandboxServer, settings: Settings
 ) -> None:
     submission = lost(as_staff, sandbox)
-    settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    settings.ENCRYPTION_KEYS = [new_encryption_key()]
     assert run_check()
     assert fresh(submission).check_result == CheckResult.NOT_COMPARED
     assert "encryption key" in text(as_staff.get(f"/submissions/{submission.public_id}/"))

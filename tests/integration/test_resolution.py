@@ -323,7 +323,7 @@ def test_unreadable_consumer_has_to_be_stated_and_is_shown_as_not_verified(
     assert confirm(as_supervisor, unknown, demanded).status_code == 303
     found = fresh(unknown)
     assert (found.outcome, found.consumer_ref) == (Outcome.CREATED, theirs)
-    assert (found.consumer_read_at, found.encrypted_answer, found.guest_ref) == (None, "", "")
+    assert (found.consumer_read_at, found.encrypted_answer, found.guest_ref) == (None, b"", "")
     [event] = events("consumer.resolved")
     assert event.details["verification"] == "not_verified"
     shown = text(as_supervisor.get(receipt(unknown)))

@@ -166,7 +166,7 @@ def test_list_accepts_only_get(as_staff: Client) -> None:
 
 def test_erased_consumer_stays_in_the_list_without_a_name(as_staff: Client, staff: User) -> None:
     submission = store(staff, Outcome.CREATED)
-    Submission.objects.update(encrypted_consumer="")
+    Submission.objects.update(encrypted_consumer=b"")
     page = text(as_staff.get(PAGE))
     assert listed(page) == [str(submission.public_id)]
     assert "Zaphodina" not in page

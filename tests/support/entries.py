@@ -12,8 +12,9 @@ from typing import Any, Protocol
 from apps.accounts.models import User
 from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
 from apps.consumers.forms.entry import Entry
-from apps.consumers.models import Outcome, ResolutionReason, ResolvedHow, Submission, SubmissionDigest
-from apps.consumers.sending.digests import content_digest, search_digests
+from apps.consumers.models import Outcome, ResolutionReason, ResolvedHow, Submission
+from apps.consumers.sending.digests import content_digest, store_search_digests
+from apps.core import personal_data
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.data.store import WireRequest
 from sandbox.server.sandbox_server import SandboxServer
@@ -167,6 +168,8 @@ def store(
     *,
     order: str = SAMPLE_ORDER,
     answer: OrderConsumer | None = None,
+    vendor_message: str = "",
+    note: str = "",
     **columns: Any,
 ) -> Submission:
     """A stored submission with that outcome; ``columns`` override the defaults."""
@@ -190,11 +193,11 @@ def store(
     submission.consumer = consumer
     if answer is not None:
         submission.answer = answer
+    for column, value in (("encrypted_vendor_message", vendor_message), ("encrypted_resolution_note", note)):
+        if value:
+            setattr(submission, column, personal_data.encrypted(submission, column, value))
     submission.save()
-    SubmissionDigest.objects.bulk_create(
-        SubmissionDigest(submission=submission, kind=kind, digest=digest)
-        for kind, digest in sorted(search_digests(consumer))
-    )
+    store_search_digests(submission, consumer)
     return submission
 
 

@@ -128,7 +128,7 @@ def row(person: User, consumer: NewConsumer | None = None, **columns: Any) -> Su
         "consumer_ref": "r",
     } | columns
     submission = Submission(
-        token=uuid.uuid4(), content_digest="0" * 64, actor=person, deadline=made["submitted_at"], **made
+        token=uuid.uuid4(), content_digest=b"0" * 32, actor=person, deadline=made["submitted_at"], **made
     )
     if consumer:
         submission.consumer = consumer
@@ -224,7 +224,7 @@ def shown(submission: Submission, key: str, wanted: Layout) -> str:
 
 
 def _personal(submission: Submission, key: str) -> str:
-    if submission.is_unreadable:
+    if submission.consumer_problem:
         return UNREADABLE
     value = getattr(submission.consumer, key, None)
     if isinstance(value, tuple):

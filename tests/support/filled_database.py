@@ -2,8 +2,8 @@
 
 Fills ``DATABASE_URL``. The rows are spread evenly over the last three years: forty people (four of whom left
 after the first third), nine of ten creates successful, a dozen submissions still unknown, and up to ten
-thousand different consumers whose last names have a realistic, uneven distribution. Ciphertexts and digests
-repeat with the consumers; references do not.
+thousand different consumers whose last names have a realistic, uneven distribution. Digests repeat with
+the consumers; ciphertexts and references do not.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
 from apps.consumers.models import DigestKind, Submission, SubmissionDigest
 from apps.consumers.sending.digests import search_digests
 from apps.core.encryption import encrypt
+from apps.core.personal_data import label_of
 
 YEARS = 3
 PEOPLE, GONE = 40, 4
@@ -49,6 +50,8 @@ REJECTED = ("invalid", "invalid", "not_found", "unauthorized", "rate_limited")
 STATUS = {"invalid": 400, "not_found": 404, "unauthorized": 401, "rate_limited": 429}
 NOT_SENT = ("connect_timeout", "busy", "name_not_resolved", "connect_refused")
 COLUMNS = [field.attname for field in Submission._meta.concrete_fields]
+SENT = label_of(Submission, "encrypted_consumer")
+CAME_BACK = label_of(Submission, "encrypted_answer")
 API = "https://api-engage-eu.sitecorecloud.io/v2"
 
 
@@ -56,9 +59,9 @@ API = "https://api-engage-eu.sitecorecloud.io/v2"
 class Pooled:
     """A consumer that many rows share."""
 
-    sent: str  # encrypted
-    came_back: str  # encrypted
-    digests: tuple[tuple[DigestKind, str], ...]
+    sent: str  # as JSON
+    came_back: str  # as JSON
+    digests: tuple[tuple[DigestKind, bytes], ...]
 
 
 def fill(connection: BaseDatabaseWrapper, rows: int, different: int = DIFFERENT) -> None:
@@ -148,11 +151,11 @@ def _pooled(number: int, common: bool, chance: random.Random) -> Pooled:
         guest_ref=ref,
         identifiers=given.identifiers,
     )
-    return Pooled(_sealed(given), _sealed(answer), tuple(sorted(search_digests(given))))
+    return Pooled(_json(given), _json(answer), tuple(sorted(search_digests(given))))
 
 
-def _sealed(consumer: NewConsumer | OrderConsumer) -> str:
-    return encrypt(json.dumps(consumer.to_json(), ensure_ascii=False))
+def _json(consumer: NewConsumer | OrderConsumer) -> str:
+    return json.dumps(consumer.to_json(), ensure_ascii=False)
 
 
 def _uuid(chance: random.Random) -> uuid.UUID:
@@ -217,10 +220,11 @@ class _Company:
         finished = stored(submitted + dt.timedelta(milliseconds=duration))
         if not self.order or chance.random() < 0.7:
             self.order = str(_uuid(chance))
+        owner = _uuid(chance).hex
         values: dict[str, Any] = {
-            "public_id": _uuid(chance).hex,
+            "public_id": owner,
             "token": _uuid(chance).hex,
-            "content_digest": f"{chance.getrandbits(256):064x}",
+            "content_digest": chance.randbytes(32),
             "order_ref": self.order,
             "actor_id": person[0],
             "actor_name": person[1],
@@ -228,13 +232,13 @@ class _Company:
             "submitted_at": stored(submitted),
             "deadline": stored(submitted + dt.timedelta(seconds=30)),
             "finished_at": finished,
-            "encrypted_consumer": consumer.sent,
+            "encrypted_consumer": encrypt(consumer.sent, SENT, owner),
             "error_code": code,
             "duration_ms": None if outcome == "not_sent" else duration,
             "http_status": STATUS.get(code),
         }
         if outcome == "created":
-            values |= self._created(consumer)
+            values |= self._created(consumer, owner)
         if outcome == "not_created":
             values |= {"resolved_how": "by_supervisor", "resolved_at": finished, "resolved_by_id": person[0]}
             values |= {"resolved_by_name": person[1], "resolution_reason": "not_seen_in_cdp"}
@@ -244,7 +248,7 @@ class _Company:
         """A moment in UTC as the database stores it. Django's own conversion takes eight times as long."""
         return f"{moment}+00" if self.connection.vendor == "postgresql" else str(moment)
 
-    def _created(self, consumer: Pooled) -> dict[str, Any]:
+    def _created(self, consumer: Pooled, owner: str) -> dict[str, Any]:
         ref = str(_uuid(self.chance))
         if not self.guest or self.chance.random() < 0.5:
             self.guest = str(_uuid(self.chance))
@@ -254,7 +258,7 @@ class _Company:
             "consumer_href": f"{API}/orderConsumers/{ref}",
             "order_href": f"{API}/orders/{self.order}",
             "guest_href": f"{API}/guests/{self.guest}",
-            "encrypted_answer": consumer.came_back,
+            "encrypted_answer": encrypt(consumer.came_back, CAME_BACK, owner),
             "http_status": 200,
         }
 

@@ -27,7 +27,7 @@ def bare(person: User, outcome: Outcome, at: dt.datetime, **columns: Any) -> Sub
         facts |= resolved_by(person)
     sound = {
         "token": uuid.uuid4(),
-        "content_digest": uuid.uuid4().hex * 2,
+        "content_digest": uuid.uuid4().bytes * 2,
         "order_ref": str(uuid.uuid4()),
         "actor": person,
         "actor_name": person.name,

@@ -73,7 +73,7 @@ def _claimed_in_other_letters() -> None:
 def _digest(kind: str) -> None:
     submission = store(_person(), Outcome.CREATED)
     for _ in range(2):
-        SubmissionDigest.objects.create(submission=submission, kind=kind, digest="d" * 64)
+        SubmissionDigest.objects.create(submission=submission, kind=kind, digest=b"d" * 32)
 
 
 def _rule(**columns: Any) -> None:
@@ -231,7 +231,7 @@ BREAKS: dict[str, list[Break]] = {
     "export_personal_with_a_reason": [
         lambda: _export(State.READY, personal=True),
         lambda: _export(State.READY, reason="other"),
-        lambda: _export(State.READY, encrypted_note="x"),
+        lambda: _export(State.READY, encrypted_note=b"x"),
     ],
     "identity_rule_is_named": [lambda: _rule(name=""), lambda: _rule(provider="")],
 }

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from django.conf import settings as project
 from django.core.cache import cache
+from django.db.models import Model
 from django.http import HttpResponse
 from django.test import Client
 from pytest_django import Settings
@@ -25,6 +26,7 @@ from apps.accounts.models import User
 from apps.audit.models import AuditEvent
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.sending import submit
+from apps.core import personal_data
 from sandbox.api.routes import ROUTES
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.faults.armed import Armed
@@ -36,6 +38,11 @@ from tests.support.resolving import confirm, enter
 
 NEW = "/consumers/new/"
 ORDERS = "/orders/"
+# Markers that are stored, encrypted: otherwise the search for them would prove nothing.
+STORED = {
+    "first_name", "last_name", "nationality", "passport_number", "mailbox", "mail host", "identifiers-0-id",
+    "sent date", "sent phone number", "created note", "not_created note", "note of a correction",
+}  # fmt: skip
 FAULTS = ("400_quoting", "400_long", "404", "500_long_before", "200_html_before", "alien_hrefs")
 
 
@@ -301,6 +308,8 @@ def test_no_marker_is_found_after_a_story_over_all_forms(
     assert "RuntimeError" in lines  # the fault is logged without its text
     assert {*Submission.objects.values_list("outcome", flat=True)} >= {"created", "rejected", "unknown"}
     _expect_nothing("the rows", [*rows()], markers)
+    decrypted = " ".join(one.text for row in _personal_rows() for one in personal_data.describe(row))
+    assert {*markers.found_in(decrypted)} >= STORED
     _expect_nothing("the log", lines.splitlines(), markers)
     # An order number belongs to the organisation, and "Try again" links to that search. E-mails are refused.
     again = f'href="/orders/?order_number={markers["order number"]}'
@@ -311,6 +320,11 @@ def test_no_marker_is_found_after_a_story_over_all_forms(
     assert on_disk == {}
     keys = [client.cookies[project.SESSION_COOKIE_NAME].value for client in (of_staff, of_supervisor)]
     assert not [key for key in keys if key in lines]
+
+
+def _personal_rows() -> Iterator[Model]:
+    for definition in personal_data.registered():
+        yield from personal_data.find(definition.model)
 
 
 def _expect_nothing(where: str, texts: list[str], markers: Markers) -> None:

@@ -13,18 +13,18 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from pytest_django import Settings
 
 from consumerportal.announcement import record_start
 from consumerportal.startup import PRACTICE_VALUES, Environment
+from tests.support.keys import new_encryption_key
 from tests.support.source import ROOT
 
 COMPLETE = {
     "SECRET_KEY": "a secret of this test alone, 0123456789 0123456789 0123456789",
-    "ENCRYPTION_KEYS": f"{Fernet.generate_key().decode()},{Fernet.generate_key().decode()}",
+    "ENCRYPTION_KEYS": f"{new_encryption_key()},{new_encryption_key()}",
     "DIGEST_KEY": "a digest key of this test alone, 0123456789",
     "AUDIT_SIGNING_KEY": b64encode(bytes(range(32))).decode(),
     "AUDIT_MAC_KEYS": ",".join(b64encode(bytes(range(start, start + 32))).decode() for start in (32, 64)),
@@ -100,7 +100,7 @@ def test_practice_values_are_refused_by_name() -> None:
     [
         ("SECRET_KEY", "short", "is shorter than 32 random characters"),
         ("DIGEST_KEY", "a" * 64, "is shorter than 32 random characters"),
-        ("ENCRYPTION_KEYS", "not a key", "is not a list of Fernet keys"),
+        ("ENCRYPTION_KEYS", "not a key", "is not a list of different keys"),
         ("AUDIT_SIGNING_KEY", "not a key", "is not the base64 of 32 bytes"),
         ("AUDIT_MAC_KEYS", "not a key", "is not a list of keys (base64 of 32 random bytes each)"),
         ("AUDIT_MAC_KEYS", f"{COMPLETE['AUDIT_MAC_KEYS']},c2hvcnQ=", "is not a list of keys"),

@@ -64,4 +64,5 @@ def _read(request: HttpRequest) -> dict[str, Any]:
 
 
 def _mark(account: User) -> str:
-    return keyed_digest("known_device", str(account.pk), str(account.session_series), account.password)[:32]
+    mark = keyed_digest("known_device", str(account.pk), str(account.session_series), account.password)
+    return mark.hex()[:32]

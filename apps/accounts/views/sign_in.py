@@ -7,7 +7,6 @@ from typing import Any
 
 from allauth.account.views import LoginView, LogoutView
 from allauth.core.ratelimit import respond_429
-from cryptography.fernet import InvalidToken
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required
@@ -25,7 +24,7 @@ from apps.accounts.models import User
 from apps.accounts.presenters import link_notice
 from apps.accounts.selectors import actor_for, find_account, links_to_announce
 from apps.accounts.sign_in import known_devices, sessions
-from apps.core.encryption import decrypt, encrypt
+from apps.core.encryption import NotReadableError, decrypt_from_text, encrypt_as_text
 from apps.core.forms.errors import form_errors
 from apps.core.forms.input import single_value
 from apps.core.limits import Limit, network_of
@@ -88,14 +87,14 @@ def password_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     if request.method == "POST" and PASSWORD_LINK_POSTS.acquire(address) is None:
         return respond_429(request)  # type: ignore[no-any-return]  # allauth ships no types
     moved = token == TOKEN_MOVED
-    if moved:
-        token = _stored_token(request)
     person = find_account(password_links.decode_person(uid))
+    if moved and person is not None:
+        token = _stored_token(request, person)
     if person is None or not password_links.opens_account(person, token):
         return _link_used_up(request)
     if not moved:
         # Encrypted, so that the sessions table does not contain a usable link.
-        request.session[TOKEN_IN_SESSION] = encrypt(token)
+        request.session[TOKEN_IN_SESSION] = encrypt_as_text(token, TOKEN_IN_SESSION, str(person.pk))
         return redirect("password_link", uid, TOKEN_MOVED)
     form = NewPasswordForm(person, request.POST or None)
     if form.is_valid():
@@ -174,9 +173,9 @@ def _link_used_up(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/link_used_up.html", status=410)
 
 
-def _stored_token(request: HttpRequest) -> str:
-    """The token stored in the session. Empty if there is none, or if its encryption key was removed."""
+def _stored_token(request: HttpRequest, person: User) -> str:
+    """The person's token stored in the session. Empty if there is none, or if it cannot be read."""
     try:
-        return decrypt(request.session.get(TOKEN_IN_SESSION, ""))
-    except InvalidToken:
+        return decrypt_from_text(request.session.get(TOKEN_IN_SESSION, ""), TOKEN_IN_SESSION, str(person.pk))
+    except NotReadableError:
         return ""

@@ -24,7 +24,7 @@ class SubmissionDigest(models.Model):
 
     submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="digests")
     kind = models.CharField(max_length=10, choices=DigestKind)
-    digest = models.CharField(max_length=64)
+    digest = models.BinaryField(max_length=32)
 
     class Meta:
         default_permissions = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 
 from django.conf import settings
 from django.db import models
@@ -10,17 +11,19 @@ from django.db.models import Q
 
 from apps.cdp.consumers import OrderConsumer
 from apps.consumers.models.submission import Outcome, ResolutionReason, ResolvedHow, Submission
-from apps.core.encryption import decrypt_column
+from apps.core import personal_data
 
 
 class PastResolution(models.Model):
     """A resolution, or a doubted answer of the vendor, that a later resolution replaced.
 
     The columns are copies of the submission's. For an answer of the vendor ``resolved_how`` is empty and
-    ``resolved_at`` is the time of the answer. Note and consumer stay encrypted.
+    ``resolved_at`` is the time of the answer. Note and consumer are encrypted
+    again, for this row.
     """
 
     id = models.BigAutoField(primary_key=True)
+    public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="past_resolutions")
     outcome = models.CharField(max_length=12, choices=Outcome)
     consumer_ref = models.CharField(max_length=200, blank=True)
@@ -32,8 +35,8 @@ class PastResolution(models.Model):
     resolved_by_name = models.CharField(max_length=200, blank=True)
     resolution_reason = models.CharField(max_length=20, choices=ResolutionReason, blank=True)
     consumer_read_at = models.DateTimeField(null=True)
-    encrypted_resolution_note = models.TextField(blank=True)
-    encrypted_answer = models.TextField(blank=True)
+    encrypted_resolution_note = models.BinaryField(blank=True)
+    encrypted_answer = models.BinaryField(blank=True)
     replaced_at = models.DateTimeField()
 
     class Meta:
@@ -65,11 +68,11 @@ class PastResolution(models.Model):
 
     @property
     def resolution_note(self) -> str:
-        """The supervisor's note; empty if there is none or no key decrypts it."""
-        return decrypt_column(self.encrypted_resolution_note)
+        """The supervisor's note; empty if there is none, or if it cannot be read."""
+        return personal_data.readable_text(self, "encrypted_resolution_note")
 
     @property
     def answer(self) -> OrderConsumer | None:
         """The consumer that the portal read for this resolution; None if it read none."""
-        read = decrypt_column(self.encrypted_answer)
+        read = personal_data.readable_text(self, "encrypted_answer")
         return OrderConsumer.from_json(json.loads(read)) if read else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -12,7 +13,8 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from apps.cdp.consumers import NewConsumer, OrderConsumer
-from apps.core.encryption import decrypt_column, encrypt_json
+from apps.core import personal_data
+from apps.core.personal_data import Problem
 from apps.core.references import same_reference
 
 
@@ -91,7 +93,7 @@ class Submission(models.Model):
     id = models.BigAutoField(primary_key=True)
     public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     token = models.UUIDField(unique=True)
-    content_digest = models.CharField(max_length=64)
+    content_digest = models.BinaryField(max_length=32)
     order_ref = models.CharField(max_length=200)
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
@@ -101,8 +103,8 @@ class Submission(models.Model):
     submitted_at = models.DateTimeField()
     deadline = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
-    encrypted_consumer = models.TextField(blank=True)
-    encrypted_answer = models.TextField(blank=True)
+    encrypted_consumer = models.BinaryField(blank=True)
+    encrypted_answer = models.BinaryField(blank=True)
     consumer_ref = models.CharField(max_length=200, blank=True)
     consumer_href = models.TextField(blank=True)
     order_href = models.TextField(blank=True)
@@ -114,7 +116,7 @@ class Submission(models.Model):
     doubt_code = models.CharField(max_length=20, choices=Doubt, blank=True)
     error_code = models.CharField(max_length=40, blank=True)
     error_field = models.CharField(max_length=60, blank=True)
-    encrypted_vendor_message = models.TextField(blank=True)
+    encrypted_vendor_message = models.BinaryField(blank=True)
     # Consumers on the order before the send; null if it could not be read or reconciliation is off.
     refs_before = models.JSONField(null=True)
     # Whether that list is complete: read page by page to its end, and not from a cache.
@@ -134,7 +136,7 @@ class Submission(models.Model):
     )
     resolved_by_name = models.CharField(max_length=200, blank=True)
     resolution_reason = models.CharField(max_length=20, choices=ResolutionReason, blank=True)
-    encrypted_resolution_note = models.TextField(blank=True)
+    encrypted_resolution_note = models.BinaryField(blank=True)
     # When the portal read the consumer that a supervisor named; null if it did not.
     consumer_read_at = models.DateTimeField(null=True)
     # An answer that arrived after a resolution. ``contradicted``: it disagrees with it.
@@ -286,33 +288,33 @@ class Submission(models.Model):
 
     @property
     def consumer(self) -> NewConsumer | None:
-        """The consumer that was sent; None if erased or if no key decrypts it (``is_unreadable``)."""
-        sent = decrypt_column(self.encrypted_consumer)
+        """The consumer that was sent; None if erased or if it cannot be read (``consumer_problem``)."""
+        sent = personal_data.readable_text(self, "encrypted_consumer")
         return NewConsumer.from_json(json.loads(sent)) if sent else None
 
     @consumer.setter
     def consumer(self, consumer: NewConsumer) -> None:
-        self.encrypted_consumer = encrypt_json(consumer.to_json())
+        self.encrypted_consumer = _encrypted_json(self, "encrypted_consumer", consumer)
 
     @property
-    def is_unreadable(self) -> bool:
-        """Whether a consumer is stored that no key decrypts."""
-        return bool(self.encrypted_consumer) and self.consumer is None
+    def consumer_problem(self) -> Problem | None:
+        """Why the consumer that was sent cannot be read; None if it can be read, or was erased."""
+        return personal_data.problem_of(self, "encrypted_consumer")
 
     @property
     def answer(self) -> OrderConsumer | None:
         """The consumer that the vendor returned; None without a readable answer, or as for ``consumer``."""
-        returned = decrypt_column(self.encrypted_answer)
+        returned = personal_data.readable_text(self, "encrypted_answer")
         return OrderConsumer.from_json(json.loads(returned)) if returned else None
 
     @answer.setter
     def answer(self, answer: OrderConsumer) -> None:
-        self.encrypted_answer = encrypt_json(answer.to_json())
+        self.encrypted_answer = _encrypted_json(self, "encrypted_answer", answer)
 
     @property
     def vendor_message(self) -> str:
         """The vendor's ``message``. Personal data, because it may quote what was sent."""
-        return decrypt_column(self.encrypted_vendor_message)
+        return personal_data.readable_text(self, "encrypted_vendor_message")
 
     @property
     def is_resolved(self) -> bool:
@@ -327,13 +329,17 @@ class Submission(models.Model):
     @property
     def resolution_note(self) -> str:
         """The supervisor's note on the resolution."""
-        return decrypt_column(self.encrypted_resolution_note)
+        return personal_data.readable_text(self, "encrypted_resolution_note")
 
 
-def answer_columns(consumer: OrderConsumer) -> dict[str, str]:
+def _encrypted_json(row: Submission, column: str, consumer: NewConsumer | OrderConsumer) -> bytes:
+    return personal_data.encrypted(row, column, json.dumps(consumer.to_json(), ensure_ascii=False))
+
+
+def answer_columns(submission: Submission, consumer: OrderConsumer) -> dict[str, Any]:
     """The columns and values that store an order consumer returned by the vendor."""
     return {
-        "encrypted_answer": encrypt_json(consumer.to_json()),
+        "encrypted_answer": _encrypted_json(submission, "encrypted_answer", consumer),
         "consumer_ref": consumer.ref,
         "consumer_href": consumer.href,
         "order_href": consumer.order_href,

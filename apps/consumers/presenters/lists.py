@@ -51,12 +51,17 @@ def line(submission: Submission) -> SubmissionLine:
         url=reverse("consumers:receipt", args=[submission.public_id]),
         submitted_at=submission.submitted_at,
         person=submission.actor_name,
-        consumer=f"{consumer.first_name} {consumer.last_name}" if consumer else "",
+        consumer=f"{consumer.first_name} {consumer.last_name}" if consumer else _unread(submission),
         order_ref=submission.order_ref,
         outcome=submission.outcome,
         duration=duration_text(submission.duration_ms),
         note=labels.line_note(submission),
     )
+
+
+def _unread(submission: Submission) -> str:
+    """What a list shows in place of the name; empty if the consumer was erased."""
+    return gettext("(unreadable)") if submission.encrypted_consumer else ""
 
 
 def lines(submissions: Iterable[Submission]) -> tuple[SubmissionLine, ...]:

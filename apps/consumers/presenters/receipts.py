@@ -34,9 +34,9 @@ class ReceiptPage:
     """The receipt of one submission.
 
     ``panel_kind`` and ``headline``: icon, colour and title of the panel on top. ``is_erased``: the personal
-    data were removed. ``is_unreadable``: no key decrypts them. ``is_answered``: ``rows`` include what the
-    vendor returned. ``is_contradicted``: a late answer disagrees with the resolution. ``is_repeated``:
-    another submission has the same consumer reference.
+    data were removed. ``consumer_problem``, ``answer_problem``, ``message_problem``: why a stored value
+    cannot be read. ``is_answered``: ``rows`` include what the vendor returned. ``is_contradicted``: a late
+    answer disagrees with the resolution. ``is_repeated``: another submission has the same consumer reference.
     """
 
     public_id: str
@@ -53,7 +53,9 @@ class ReceiptPage:
     order_url: str
     guest_url: str
     is_erased: bool
-    is_unreadable: bool
+    consumer_problem: str
+    answer_problem: str
+    message_problem: str
     is_answered: bool
     is_correctable: bool
     is_contradicted: bool
@@ -89,7 +91,9 @@ def receipt_page(
         order_url=record_url("orders:order", submission.order_ref),
         guest_url=record_url("orders:guest", submission.guest_ref),
         is_erased=not submission.encrypted_consumer,
-        is_unreadable=submission.is_unreadable,
+        consumer_problem=labels.unreadable_text(submission, "encrypted_consumer"),
+        answer_problem=labels.unreadable_text(submission, "encrypted_answer"),
+        message_problem=labels.unreadable_text(submission, "encrypted_vendor_message"),
         is_answered=answer is not None,
         is_correctable=is_correctable(submission),
         is_contradicted=submission.contradicted,
@@ -113,8 +117,9 @@ def returned_links(submission: Submission, client: CdpClient) -> tuple[Link, ...
 
 
 def is_correctable(submission: Submission) -> bool:
-    """Whether the entry may be corrected and sent again: the consumer does not exist.
+    """Whether the entry may be corrected and sent again: it can be read, and the consumer does not exist.
 
     False while a late answer contradicts that; an overruled late answer does not count.
     """
-    return submission.outcome in CORRECTABLE_OUTCOMES and not submission.contradicted
+    does_not_exist = submission.outcome in CORRECTABLE_OUTCOMES and not submission.contradicted
+    return does_not_exist and submission.consumer is not None

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 
 from apps.audit.labels import value_label
-from apps.consumers import selectors
+from apps.consumers import labels, selectors
 from apps.consumers.audit_keys import ERROR_CODE, RESOLUTION_REASON
 from apps.consumers.forms.resolution import ResolutionForm
 from apps.consumers.models import Outcome, PastResolution, ResolvedHow, Submission
@@ -23,7 +23,7 @@ from apps.consumers.viewer import Viewer
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """A resolution, for the receipt. ``note`` is for supervisors only.
+    """A resolution, for the receipt. ``note`` is for supervisors only; why it cannot be read, if so.
 
     ``is_answer``: it is an answer of Sitecore CDP that a supervisor's resolution has replaced.
     """
@@ -71,7 +71,8 @@ class ConfirmationPage:
     """The page that compares what was sent with what was read, before a submission is marked as created.
 
     ``entered``: labels and texts of the form, without the reference. ``is_read``: whether the portal could
-    read the consumer; if not, ``unread_reason`` is the reason. ``hidden``: names and values of hidden inputs.
+    read the consumer; if not, ``unread_reason`` is the reason. ``consumer_problem``: why the
+    sent consumer cannot be read. ``hidden``: names and values of hidden inputs.
     """
 
     public_id: str
@@ -83,7 +84,7 @@ class ConfirmationPage:
     unread_reason: str
     rows: tuple[Compared, ...]
     is_erased: bool
-    is_unreadable: bool
+    consumer_problem: str
     doubts: tuple[str, ...]
     sent_again: tuple[LaterSubmission, ...]
     hidden: tuple[tuple[str, str], ...]
@@ -159,7 +160,7 @@ def confirmation_page(
         unread_reason=_unread_reason(evidence),
         rows=compared(submission.consumer, evidence.consumer),
         is_erased=not submission.encrypted_consumer,
-        is_unreadable=submission.is_unreadable,
+        consumer_problem=labels.unreadable_text(submission, "encrypted_consumer"),
         doubts=tuple(doubts(submission, evidence.consumer_ref, evidence.consumer)),
         sent_again=_sent_again(submission, viewer),
         hidden=(
@@ -200,7 +201,7 @@ def _resolution(resolved: Submission | PastResolution) -> Resolution:
         read_at=resolved.consumer_read_at,
         outcome=resolved.outcome,
         reference=resolved.consumer_ref,
-        note=resolved.resolution_note,
+        note=resolved.resolution_note or labels.unreadable_text(resolved, "encrypted_resolution_note"),
     )
 
 

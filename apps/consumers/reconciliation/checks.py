@@ -142,7 +142,7 @@ def _conclude(submission: Submission, found: findings.Found, actor: Actor) -> No
             "next_check_at": schedule.next_check(submission.finished_at or now, now),
         }
         if conclusion.result is CheckResult.ONE:
-            changes |= {**_columns_of(conclusion.matching[0], now), "next_check_at": None}
+            changes |= {**_columns_of(submission, conclusion.matching[0], now), "next_check_at": None}
         changed = Submission.objects.filter(pk=submission.pk, outcome=Outcome.UNKNOWN).update(**changes)
         submission.refresh_from_db()
         if not changed:
@@ -150,9 +150,9 @@ def _conclude(submission: Submission, found: findings.Found, actor: Actor) -> No
         _record_check(submission, conclusion, actor)
 
 
-def _columns_of(consumer: OrderConsumer, now: datetime.datetime) -> dict[str, Any]:
+def _columns_of(submission: Submission, consumer: OrderConsumer, now: datetime.datetime) -> dict[str, Any]:
     return {
-        **answer_columns(consumer),
+        **answer_columns(submission, consumer),
         "outcome": Outcome.CREATED,
         "resolved_how": ResolvedHow.BY_RECONCILIATION,
         "resolved_at": now,

@@ -11,7 +11,6 @@ import json
 import time
 from dataclasses import dataclass
 
-from cryptography.fernet import InvalidToken
 from django.conf import settings
 
 from apps.cdp.client import CdpClient
@@ -22,11 +21,12 @@ from apps.consumers.models import Submission
 from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
-from apps.core.encryption import decrypt, encrypt
+from apps.core.encryption import NotReadableError, decrypt_from_text, encrypt_as_text
 from apps.core.references import same_reference
 
 READ_SECONDS = 15.0  # limit for both calls together
 VALID = datetime.timedelta(minutes=15)  # from the reading to the confirmation
+LABEL = "resolution.evidence"
 RECONCILIATION_OFF = "reconciliation_off"
 LIST_NOT_WHOLE = "list_not_whole"
 NOT_ON_ORDER = "not_on_order"
@@ -117,18 +117,15 @@ def _read_listed(order_ref: str, ref: str, client: CdpClient) -> OrderConsumer:
 def seal(evidence: Evidence, submission: Submission, actor: Actor) -> str:
     """The evidence as encrypted text, valid for this submission and person only."""
     consumer = evidence.consumer
-    return encrypt(
-        json.dumps(
-            {
-                "submission": str(submission.public_id),
-                "person": actor.id,
-                "ref": evidence.consumer_ref,
-                "at": evidence.at.isoformat(),
-                "consumer": consumer.to_json() if consumer else None,
-                "error_code": evidence.error_code,
-            }
-        )
+    text = json.dumps(
+        {
+            "ref": evidence.consumer_ref,
+            "at": evidence.at.isoformat(),
+            "consumer": consumer.to_json() if consumer else None,
+            "error_code": evidence.error_code,
+        }
     )
+    return encrypt_as_text(text, LABEL, submission.public_id.hex, actor.id)
 
 
 def unseal(sealed: str, submission: Submission, ref: str, actor: Actor) -> Evidence | None:
@@ -138,12 +135,11 @@ def unseal(sealed: str, submission: Submission, ref: str, actor: Actor) -> Evide
     reference.
     """
     try:
-        data = json.loads(decrypt(sealed))
-        at = datetime.datetime.fromisoformat(data["at"])
-        of_this = (data["submission"], data["person"]) == (str(submission.public_id), actor.id)
-        consumer = OrderConsumer.from_json(data["consumer"]) if data["consumer"] else None
-        evidence = Evidence(data["ref"], at, consumer, data["error_code"])
-    except (InvalidToken, ValueError, KeyError, TypeError):  # another text that our key encrypted
+        data = json.loads(decrypt_from_text(sealed, LABEL, submission.public_id.hex, actor.id))
+    except NotReadableError:
         return None
+    at = datetime.datetime.fromisoformat(data["at"])
+    consumer = OrderConsumer.from_json(data["consumer"]) if data["consumer"] else None
+    evidence = Evidence(data["ref"], at, consumer, data["error_code"])
     fresh = datetime.timedelta() <= clock.now() - at <= VALID
-    return evidence if of_this and fresh and same_reference(evidence.consumer_ref, ref) else None
+    return evidence if fresh and same_reference(evidence.consumer_ref, ref) else None

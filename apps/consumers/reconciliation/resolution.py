@@ -32,10 +32,10 @@ from apps.consumers.models import (
 from apps.consumers.reconciliation import schedule
 from apps.consumers.reconciliation.evidence import Evidence
 from apps.consumers.recording import event_of
-from apps.core import clock
+from apps.core import clock, personal_data
 from apps.core.actor import Actor
 from apps.core.connections import is_database_unavailable
-from apps.core.encryption import encrypt
+from apps.core.encryption import NotReadableError
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ def resolve(
                 "resolved_by_id": actor.id,
                 "resolved_by_name": actor.name,
                 "resolution_reason": reason,
-                "encrypted_resolution_note": encrypt(note) if note else "",
+                "encrypted_resolution_note": personal_data.encrypted(row, "encrypted_resolution_note", note),
             }
             Submission.objects.filter(pk=row.pk).update(**columns)
             submission.refresh_from_db()
@@ -145,7 +145,7 @@ def _replaces_an_outcome(row: Submission) -> bool:
 
 
 def _store_past_resolution(row: Submission, now: datetime.datetime) -> None:
-    PastResolution.objects.create(
+    past = PastResolution(
         submission=row,
         outcome=row.outcome,
         consumer_ref=row.consumer_ref,
@@ -155,20 +155,25 @@ def _store_past_resolution(row: Submission, now: datetime.datetime) -> None:
         resolved_by_name=row.resolved_by_name,
         resolution_reason=row.resolution_reason,
         consumer_read_at=row.consumer_read_at,
-        encrypted_resolution_note=row.encrypted_resolution_note,
-        encrypted_answer=row.encrypted_answer,
         replaced_at=now,
     )
+    for column in ("encrypted_resolution_note", "encrypted_answer"):
+        try:
+            value = personal_data.encrypted(past, column, personal_data.text(row, column))
+        except NotReadableError:  # the copy is as unreadable as the original
+            value = getattr(row, column)
+        setattr(past, column, value)
+    past.save(force_insert=True)
 
 
 def _read_columns(row: Submission, outcome: Outcome, evidence: Evidence | None) -> dict[str, Any]:
     """The columns of the consumer that was read; emptied if they belong to another consumer."""
     if evidence is not None and evidence.consumer is not None:
-        return {**answer_columns(evidence.consumer), "consumer_read_at": evidence.at}
+        return {**answer_columns(row, evidence.consumer), "consumer_read_at": evidence.at}
     if not row.is_resolved and outcome is not Outcome.CREATED:
         return {}  # the vendor's answer stays stored
-    texts = ("encrypted_answer", "consumer_href", "order_href", "guest_href", "guest_ref")
-    return {"consumer_read_at": None, **dict.fromkeys(texts, "")}
+    texts = ("consumer_href", "order_href", "guest_href", "guest_ref")
+    return {"consumer_read_at": None, "encrypted_answer": b"", **dict.fromkeys(texts, "")}
 
 
 def _record_resolution(submission: Submission, before: Submission, actor: Actor) -> None:

@@ -6,12 +6,12 @@ import json
 
 from apps.cdp.consumers import NewConsumer
 from apps.consumers import emails, phones
-from apps.consumers.models import DigestKind
+from apps.consumers.models import DigestKind, Submission, SubmissionDigest
 from apps.core.encryption import keyed_digest
 from apps.core.text import same_key, similar_key
 
 
-def content_digest(order_ref: str, consumer: NewConsumer) -> str:
+def content_digest(order_ref: str, consumer: NewConsumer) -> bytes:
     """Digest over the order and everything that is sent: equal for two identical sends.
 
     Vendor: references are compared without regard to case.
@@ -20,12 +20,12 @@ def content_digest(order_ref: str, consumer: NewConsumer) -> str:
     return keyed_digest("content", order_ref.lower(), content)
 
 
-def search_digest(kind: DigestKind, value: str) -> str:
+def search_digest(kind: DigestKind, value: str) -> bytes:
     """The digest for a search by that kind of value. Spellings that normalise to the same text share it."""
     return keyed_digest(kind.value, _normalised(kind, value))
 
 
-def search_digests(consumer: NewConsumer) -> set[tuple[DigestKind, str]]:
+def search_digests(consumer: NewConsumer) -> set[tuple[DigestKind, bytes]]:
     """Kind and digest of every searchable value of a consumer."""
     values = [
         *((DigestKind.EMAIL, email) for email in consumer.emails),
@@ -35,6 +35,14 @@ def search_digests(consumer: NewConsumer) -> set[tuple[DigestKind, str]]:
         (DigestKind.LAST_NAME, consumer.last_name),
     ]
     return {(kind, search_digest(kind, value)) for kind, value in values if value}
+
+
+def store_search_digests(submission: Submission, consumer: NewConsumer) -> None:
+    """Store the search digests of a submission that has none."""
+    SubmissionDigest.objects.bulk_create(
+        SubmissionDigest(submission=submission, kind=kind, digest=digest)
+        for kind, digest in sorted(search_digests(consumer))
+    )
 
 
 def passport_key(number: str) -> str:

@@ -9,7 +9,7 @@ from apps.cdp.consumers import Creation
 from apps.cdp.errors import CdpError
 from apps.cdp.recognition import may_be_a_relative
 from apps.consumers.models import Doubt, Outcome, Submission, answer_columns
-from apps.core.encryption import encrypt
+from apps.core import personal_data
 from apps.core.references import reference_key
 
 
@@ -27,13 +27,13 @@ class Result:
     order_href: str = ""
     guest_ref: str = ""
     guest_href: str = ""
-    encrypted_answer: str = ""
+    encrypted_answer: bytes = b""
     doubt_code: str = ""
     http_status: int | None = None
     duration_ms: int | None = None
     error_code: str = ""
     error_field: str = ""
-    encrypted_vendor_message: str = ""
+    encrypted_vendor_message: bytes = b""
 
     def columns(self) -> dict[str, Any]:
         """Every field by the name of its column."""
@@ -52,7 +52,7 @@ class Result:
             doubt = Doubt.ANOTHER_DATA.value
         return cls(
             Outcome.CREATED,
-            **answer_columns(answer),
+            **answer_columns(submission, answer),
             doubt_code=doubt,
             http_status=creation.http_status,
             duration_ms=duration_ms,
@@ -75,7 +75,7 @@ class Result:
         )
 
     @classmethod
-    def of_error(cls, error: CdpError, *, duration_ms: int) -> Result:
+    def of_error(cls, error: CdpError, submission: Submission, *, duration_ms: int) -> Result:
         """The result of an error; its outcome is the error's."""
         return cls(
             Outcome(error.outcome),
@@ -83,7 +83,9 @@ class Result:
             duration_ms=duration_ms,
             error_code=error.code,
             error_field=error.field,
-            encrypted_vendor_message=encrypt(error.vendor_message) if error.vendor_message else "",
+            encrypted_vendor_message=personal_data.encrypted(
+                submission, "encrypted_vendor_message", error.vendor_message
+            ),
         )
 
 

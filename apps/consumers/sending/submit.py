@@ -18,10 +18,10 @@ from apps.cdp.consumers import NewConsumer
 from apps.cdp.errors import CdpBusy, CdpError
 from apps.consumers import connection_health, selectors
 from apps.consumers.audit_events import CONSUMER_CREATE_REQUESTED, SUBMISSION_REPEAT_BLOCKED
-from apps.consumers.models import Submission, SubmissionDigest
+from apps.consumers.models import Submission
 from apps.consumers.recording import event_of
 from apps.consumers.sending import storing
-from apps.consumers.sending.digests import content_digest, search_digests
+from apps.consumers.sending.digests import content_digest, store_search_digests
 from apps.consumers.sending.result import Result
 from apps.consumers.sending.warnings import EntryWarning, find_warnings
 from apps.core import clock
@@ -162,7 +162,7 @@ def _store_or_find_earlier(
     try:
         _store_submission(submission, consumer, actor, accepted, normalised)
     except IntegrityError:
-        earlier = _earlier_submission(submission.token, submission.content_digest, actor)
+        earlier = _earlier_submission(submission.token, bytes(submission.content_digest), actor)
         if earlier is not None:
             return earlier
         submission.pk = None
@@ -170,7 +170,7 @@ def _store_or_find_earlier(
     return None
 
 
-def _earlier_submission(token: uuid.UUID, digest: str, actor: Actor) -> Submission | None:
+def _earlier_submission(token: uuid.UUID, digest: bytes, actor: Actor) -> Submission | None:
     """The existing submission of this form and content. Raises if another submission blocks this one."""
     same_token, identical = selectors.blocking_submissions(token, digest)
     if (
@@ -214,10 +214,7 @@ def _store_submission(
         warnings = find_warnings(submission.order_ref, consumer, besides=submission)
         if not {warning.key for warning in warnings} <= accepted:
             raise NotConfirmed(warnings)
-        SubmissionDigest.objects.bulk_create(
-            SubmissionDigest(submission=submission, kind=kind, digest=digest)
-            for kind, digest in sorted(search_digests(consumer))
-        )
+        store_search_digests(submission, consumer)
         earlier = submission.resubmission_of
         record(
             event_of(
@@ -238,7 +235,7 @@ def _send(submission: Submission, consumer: NewConsumer, client: CdpClient) -> R
     try:
         creation = client.create_order_consumer(submission.order_ref, consumer, deadline=submission.deadline)
     except CdpError as error:
-        return Result.of_error(error, duration_ms=_milliseconds_since(started))
+        return Result.of_error(error, submission, duration_ms=_milliseconds_since(started))
     duration_ms = _milliseconds_since(started)
     try:
         return Result.of_creation(creation, submission, duration_ms=duration_ms)

@@ -56,7 +56,7 @@ class EntryWarning:
             return f"{self.code}:{self.submission.public_id}"
         if not self.value:
             return self.code
-        return f"{self.code}:{keyed_digest(self.code, self.field, self.value, self.part)[:16]}"
+        return f"{self.code}:{keyed_digest(self.code, self.field, self.value, self.part).hex()[:16]}"
 
 
 def find_warnings(
@@ -80,7 +80,7 @@ def _warnings(order_ref: str, consumer: NewConsumer, besides: Submission | None)
             if _similar(earlier, consumer):
                 matching = _matching_fields(earlier, consumer)
                 yield EntryWarning(SIMILAR, matching[0], submission, matching)
-        elif submission.encrypted_consumer:  # no key opens it
+        elif submission.encrypted_consumer:  # it cannot be read
             yield EntryWarning(NOT_COMPARED, "order_ref", submission)
     if not has_enough_identity(consumer, selectors.providers()):
         yield EntryWarning(NO_IDENTITY, "identifiers")

@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from cryptography.fernet import InvalidToken
 from django.core import signing
 from django.core.exceptions import SuspiciousOperation
 from django.http import UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 
-from apps.core.encryption import decrypt, encrypt
+from apps.core.encryption import NotReadableError, decrypt_from_text, encrypt_as_text
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -50,8 +49,8 @@ def seal(request: HttpRequest) -> bool:
     if not author:
         return False
     values = {name: value for name, value in request.POST.items() if name not in _NOT_SEALED}
-    entry = {"owner": author, "path": request.path, "values": values}
-    request.session[_SESSION_KEY] = encrypt(json.dumps(entry))
+    entry = json.dumps({"path": request.path, "values": values})
+    request.session[_SESSION_KEY] = encrypt_as_text(entry, _SESSION_KEY, author)
     return True
 
 
@@ -78,11 +77,11 @@ def unseal(request: HttpRequest, *, path: str = "") -> dict[str, str] | None:
     if sealed is None:
         return None
     try:
-        entry = json.loads(decrypt(sealed))
-    except InvalidToken:  # its encryption key has been removed since
-        entry = {}
-    is_author = entry.get("owner") == str(request.user.pk)
-    if is_author and entry["path"] != (path or request.path):
+        entry = json.loads(decrypt_from_text(sealed, _SESSION_KEY, str(request.user.pk)))
+    except NotReadableError:  # it belongs to another person, or its key has been removed since
+        del request.session[_SESSION_KEY]
+        return None
+    if entry["path"] != (path or request.path):
         return None
     del request.session[_SESSION_KEY]
-    return dict(entry["values"]) if is_author else None
+    return dict(entry["values"])

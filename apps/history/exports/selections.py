@@ -21,7 +21,7 @@ def to_json(selection: Selection) -> dict[str, Any]:
     for name in given.keys() & set(_MOMENTS):
         given[name] = given[name].astimezone(dt.UTC).isoformat()
     if asked.searches:
-        given["searches"] = [[kind.value, digest] for kind, digest in asked.searches]
+        given["searches"] = [[kind.value, digest.hex()] for kind, digest in asked.searches]
     return {"asked": given, "person": selection.viewer.person_id, "everybody": selection.viewer.sees_all}
 
 
@@ -30,7 +30,7 @@ def from_json(stored: dict[str, Any]) -> Selection:
     given = dict(stored["asked"])
     for name in given.keys() & set(_MOMENTS):
         given[name] = dt.datetime.fromisoformat(given[name])
-    searches = tuple((DigestKind(kind), digest) for kind, digest in given.pop("searches", ()))
+    searches = tuple((DigestKind(kind), bytes.fromhex(digest)) for kind, digest in given.pop("searches", ()))
     return Selection(
         asked=SubmissionFilter(**given, searches=searches),
         viewer=Viewer(person_id=stored["person"], sees_all=stored["everybody"]),

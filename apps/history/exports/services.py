@@ -80,7 +80,7 @@ class Progress:
     """How many rows and bytes an export has written and sent."""
 
     rows: int = 0
-    unreadable: int = 0  # rows whose personal data no key decrypts
+    unreadable: int = 0  # rows whose personal data cannot be read
     bytes: int = 0
     bytes_sent: int = 0
 

@@ -134,7 +134,9 @@ class SubmissionFilterForm(PortalForm):
             reason=data["reason"],
             answered_from=data["answered_from"],
             answered_under=data["answered_under"],
-            searches=tuple((kind, data[kind.value]) for kind in DigestKind if data[kind.value]),
+            searches=tuple(
+                (kind, bytes.fromhex(data[kind.value])) for kind in DigestKind if data[kind.value]
+            ),
         )
 
 
@@ -159,9 +161,9 @@ class SearchForm(PortalForm):
         return self.cleaned_data
 
     def digests(self) -> dict[str, str]:
-        """The keyed digest of each value entered, by the name of its filter. Call it on a valid form."""
+        """The keyed digests (hex digits) by the name of their filter. Call it on a valid form."""
         return {
-            kind.value: search_digest(kind, self.cleaned_data[kind.value])
+            kind.value: search_digest(kind, self.cleaned_data[kind.value]).hex()
             for kind in DigestKind
             if self.cleaned_data[kind.value]
         }

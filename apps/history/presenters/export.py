@@ -11,8 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from apps.core import personal_data
 from apps.core.export.formats import Format
 from apps.core.export.responses import dated_name
+from apps.core.personal_data import Problem
 from apps.history.columns import COLUMNS
 from apps.history.exports import selections
 from apps.history.exports.services import FailureCode
@@ -38,6 +40,13 @@ FAILURES: Final = {
     FailureCode.FAULT: _TRY_AGAIN,
 }
 
+_UNREADABLE_NOTE: Final = {
+    Problem.KEY_MISSING: _("The note cannot be read, because its encryption key is missing."),
+    Problem.DOES_NOT_BELONG: _(
+        "This note does not belong to this export: the database was changed outside the portal."
+    ),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class ExportPage:
@@ -50,7 +59,7 @@ class ExportPage:
     format: str
     columns: list[str]
     failure: str
-    note: str  # the person's note on the reason, shown to that person only
+    note: str  # the person's note on the reason, shown to that person only; or why it cannot be read
     list_url: str
     again_url: str
 
@@ -66,7 +75,7 @@ def export_page(export: Export) -> ExportPage:
         format=str(Format(export.format).label),
         columns=[str(COLUMNS[key].label) if key in COLUMNS else key for key in export.columns],
         failure=str(FAILURES.get(export.failure_code, _TRY_AGAIN)),  # type: ignore[call-overload]  # its text
-        note=export.note,
+        note=export.note or _note_problem(export),
         list_url=_with_query(reverse("history:submissions"), query),
         again_url=_with_query(reverse("history:export"), query),
     )
@@ -81,6 +90,12 @@ def file_name(export: Export, now: dt.datetime) -> str:
         for moment in (asked.since, until)
     )
     return dated_name(f"order-consumers_{days}", now, Format(export.format).extension)
+
+
+def _note_problem(export: Export) -> str:
+    """Why the note cannot be read; empty if there is none."""
+    problem = personal_data.problem_of(export, "encrypted_note")
+    return str(_UNREADABLE_NOTE[problem]) if problem else ""
 
 
 def _percent(export: Export) -> int:

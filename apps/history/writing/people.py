@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from json.encoder import encode_basestring
 from typing import Any, Final
 
-from cryptography.fernet import InvalidToken
-
 from apps.cdp.fields import FIELDS, VENDOR_NAMES
-from apps.core.encryption import decrypt
+from apps.consumers.models import Submission
+from apps.core import personal_data
+from apps.core.encryption import NotReadableError, decryptor
 
 UNREADABLE: Final = "(unreadable)"
-"""Content of the personal cells of a row whose consumer none of ``ENCRYPTION_KEYS`` decrypts."""
+"""Content of the personal cells of a row whose consumer cannot be read."""
 
 JOINT: Final = "; "
 """Separates several values in one cell."""
@@ -32,7 +32,8 @@ class People:
         """``columns``: keys of personal columns. ``json``: each cell is a JSON value; fields with several
         values are lists, erased values are null."""
         self.unreadable = 0
-        """Number of rows so far whose consumer no key decrypts."""
+        """Number of rows so far whose consumer cannot be read."""
+        self._decrypt = decryptor(personal_data.label_of(Submission, "encrypted_consumer"))
         self._names = [VENDOR_NAMES[key] for key in columns]
         formats = _JSON_FORMATS if json else _TEXT_FORMATS
         default = encode_basestring if json else None
@@ -44,17 +45,20 @@ class People:
         self._erased: Cells = ("null" if json else "",) * len(columns)
         self._unreadable: Cells = (encode_basestring(UNREADABLE) if json else UNREADABLE,) * len(columns)
 
-    def cells(self, token: str) -> Cells:
-        """The cells of the row with this token. An empty token means that the consumer was erased."""
-        if not token:
+    def cells(self, stored: bytes, owner: str) -> Cells:
+        """The cells of the row with this encrypted consumer; empty if it was erased.
+
+        ``owner``: the row's public id, 32 hexadecimal digits.
+        """
+        if not stored:
             return self._erased
         try:
-            person = _EMPTY | json.loads(decrypt(token))
+            person = _EMPTY | json.loads(self._decrypt(stored, owner))
             cells = [person[name] for name in self._names]
             for place, format_value in self._formats:
                 cells[place] = format_value(cells[place])
             "".join(cells)  # raises TypeError if a cell is not a text
-        except (InvalidToken, ValueError, TypeError, KeyError):
+        except (NotReadableError, ValueError, TypeError, KeyError):
             self.unreadable += 1
             return self._unreadable
         return tuple(cells)

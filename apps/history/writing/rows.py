@@ -17,7 +17,7 @@ from apps.history.selection import Selection
 CHUNK: Final = 1_000
 """Number of rows in memory at the same time."""
 
-Row = tuple[str, ...]
+Row = tuple[Any, ...]
 Statement = tuple[str, Sequence[Any]]
 
 

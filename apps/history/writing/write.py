@@ -10,7 +10,8 @@ from typing import Final, Protocol
 
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Expression, F
+from django.db.models import Expression, F, TextField, Value
+from django.db.models.functions import Cast, Replace
 
 from apps.core import connections
 from apps.core.export.formats import Format
@@ -134,7 +135,9 @@ def _write_formatted(
         Cell(key, time_zone=layout.time_zone, exact_times=layout.format in _EXACT, json=json) for key in plain
     ]
     if personal:
-        cells.append(F("encrypted_consumer"))
+        # Only PostgreSQL's form has hyphens.
+        hex_id = Replace(Cast("public_id", TextField()), Value("-"), output_field=TextField())
+        cells += [F("encrypted_consumer"), hex_id]
     people, in_order = People(personal, json=json), _reordering(layout.columns, [*plain, *personal])
     statement = compiled(selection, cells, connection)
     rows = 0
@@ -143,7 +146,7 @@ def _write_formatted(
     with closing(chunks(statement, connection)) as found:
         for chunk in found:
             if personal:
-                file.rows([in_order(row[:-1] + people.cells(row[-1])) for row in chunk])
+                file.rows([in_order(row[:-2] + people.cells(*row[-2:])) for row in chunk])
             else:
                 file.rows(chunk)
             rows += len(chunk)

@@ -90,7 +90,7 @@ def _tried(world: World, strategy: SearchStrategy[Case], count: int, number: int
             world.pass_to(seconds)
             results.append(_checked(submission, world))
         reads.append(Read(tuple(results), world.own_ref, world.is_decidable()))
-        Submission.objects.filter(pk=submission.pk).update(content_digest=uuid.uuid4().hex)
+        Submission.objects.filter(pk=submission.pk).update(content_digest=uuid.uuid4().bytes)
 
     collect()
     return reads

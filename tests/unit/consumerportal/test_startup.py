@@ -14,6 +14,7 @@ from consumerportal.startup import PRACTICE_VALUES, Environment, Startup
 VENDOR = "https://api-engage-eu.sitecorecloud.io"
 LIMITS = {"connect": 5.0, "read": 20.0, "total": 30.0}
 DAY = 24 * 3600.0
+KEY, OTHER_KEY = (base64.urlsafe_b64encode(byte * 32).decode() for byte in (b"x", b"y"))
 PUBLIC_KEY = base64.b64encode(bytes(32)).decode()
 
 Check = Callable[[Startup], object]
@@ -123,7 +124,10 @@ def test_practice_has_values_that_the_environment_overrides() -> None:
     [
         (portal.secret_problem, "0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcde"),
         (portal.secret_problem, "abcdefgh" * 4, "abcdefg" * 5),
-        (portal.fernet_keys_problem, PRACTICE_VALUES["ENCRYPTION_KEYS"], "bm90IDMyIGJ5dGVz"),
+        (portal.encryption_keys_problem, PRACTICE_VALUES["ENCRYPTION_KEYS"], "bm90IDMyIGJ5dGVz"),
+        (portal.encryption_keys_problem, f"{KEY},{OTHER_KEY}", f"{KEY},{KEY}"),
+        (portal.encryption_keys_problem, KEY, f"{KEY},{OTHER_KEY[:-4]}"),
+        (portal.encryption_keys_problem, KEY, KEY.replace("e", "*")),
         (portal.signing_key_problem, PUBLIC_KEY, PUBLIC_KEY[4:]),
         (portal.host_names_problem, "portal.example,.example.org", "portal.example, *"),
     ],

@@ -14,7 +14,7 @@ from apps.consumers import labels, phones, value_lists
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.sending import warnings
 from apps.consumers.sending.warnings import EntryWarning
-from apps.core.encryption import encrypt
+from apps.core.personal_data import encrypted
 
 A_STATUS = re.compile(r"http_(\d{3})")
 
@@ -106,7 +106,9 @@ def test_similar_consumer_is_shown_with_its_outcome_and_equal_fields(outcome: Ou
     ],
 )
 def test_vendors_message_is_shown_without_its_technical_field_name(message: str, label: str) -> None:
-    assert labels.vendor_field_message(Submission(encrypted_vendor_message=encrypt(message))) == label
+    submission = Submission()
+    submission.encrypted_vendor_message = encrypted(submission, "encrypted_vendor_message", message)
+    assert labels.vendor_field_message(submission) == label
 
 
 def test_normalisation_is_named_at_its_field_and_an_unchanged_value_is_not() -> None:

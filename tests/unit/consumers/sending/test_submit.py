@@ -443,7 +443,7 @@ def test_contradicting_answer_after_resolving_changes_no_outcome_but_is_recorded
     row = Submission.objects.get()
     assert row == submission
     assert (row.outcome, row.consumer_ref, row.http_status) == (resolved, reference, None)
-    assert (row.resolved_by, row.duration_ms, row.encrypted_answer) == (supervisor, None, "")
+    assert (row.resolved_by, row.duration_ms, row.encrypted_answer) == (supervisor, None, b"")
     [late] = events("consumer.late_answer")
     assert {key: value for key, value in late.details.items() if key != "duration_ms"} == answer
     created = sandbox.sandbox.consumers(SAMPLE_ORDER)

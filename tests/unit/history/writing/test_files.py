@@ -15,7 +15,6 @@ import duckdb
 import openpyxl
 import pandas as pd
 import pytest
-from cryptography.fernet import Fernet
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -24,7 +23,7 @@ from pytest_django import Settings
 from apps.accounts.models import User
 from apps.cdp.consumers import Identifier, NewConsumer
 from apps.consumers.models import Submission
-from apps.core.encryption import encrypt
+from apps.core import personal_data
 from apps.core.export.csv_cells import restore
 from apps.core.export.formats import Format
 from apps.history.columns import COLUMNS
@@ -46,6 +45,7 @@ from tests.support.export_files import (
     stored,
     written,
 )
+from tests.support.keys import new_encryption_key
 from tests.support.spreadsheets import decoded, from_xlsx
 
 pytestmark = pytest.mark.django_db
@@ -295,25 +295,29 @@ def test_erased_consumers_are_empty_and_unreadable_ones_are_marked(
     supervisor: User, settings: Settings
 ) -> None:
     old = settings.ENCRYPTION_KEYS
-    stored(supervisor, [{"consumer": NewConsumer("Ida", "Old")}, {}, {"encrypted_consumer": "damaged"}])
-    settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode(), *old]
-    Submission.objects.bulk_create(
-        [
-            row(supervisor, NewConsumer("Ida", "New")),
-            row(supervisor, encrypted_consumer=Fernet(Fernet.generate_key()).encrypt(b"{}").decode()),
-            row(supervisor, encrypted_consumer=encrypt("no JSON")),
-        ]
-    )
+    stored(supervisor, [{"consumer": NewConsumer("Ida", "Old")}, {}, {"encrypted_consumer": b"damaged"}])
+    settings.ENCRYPTION_KEYS = [new_encryption_key()]
+    of_a_lost_key = row(supervisor, NewConsumer("Ida", "Lost"))
+    settings.ENCRYPTION_KEYS = [new_encryption_key(), *old]
+    new = row(supervisor, NewConsumer("Ida", "New"))
+    moved = row(supervisor, encrypted_consumer=new.encrypted_consumer)
+    no_json = row(supervisor)
+    no_json.encrypted_consumer = personal_data.encrypted(no_json, "encrypted_consumer", "no JSON")
+    Submission.objects.bulk_create([of_a_lost_key, new, moved, no_json])
     wanted = layout(Format.CSV_EXACT, ("last_name", "person"))
     data, done = written(wanted)
     assert [cells[0] for cells in from_csv(data, wanted)] == [
-        UNREADABLE, UNREADABLE, "New", UNREADABLE, "", "Old"
+        UNREADABLE, UNREADABLE, "New", UNREADABLE, UNREADABLE, "", "Old"
     ]  # fmt: skip
-    assert (done.rows, done.unreadable) == (6, 3)
+    assert (done.rows, done.unreadable) == (7, 4)
     _first, lines, last = json_lines(written(layout(Format.JSONL, ("last_name", "emails")))[0])
-    assert [line["last_name"] for line in lines] == [UNREADABLE, UNREADABLE, "New", UNREADABLE, None, "Old"]
-    assert [line["emails"] for line in lines] == [UNREADABLE, UNREADABLE, [], UNREADABLE, None, []]
-    assert last["unreadable"] == 3
+    assert [line["last_name"] for line in lines] == [
+        UNREADABLE, UNREADABLE, "New", UNREADABLE, UNREADABLE, None, "Old"
+    ]  # fmt: skip
+    assert [line["emails"] for line in lines] == [
+        UNREADABLE, UNREADABLE, [], UNREADABLE, UNREADABLE, None, []
+    ]  # fmt: skip
+    assert last["unreadable"] == 4
 
 
 def test_several_values_share_a_cell(supervisor: User) -> None:

@@ -1,0 +1,234 @@
+"""The registry of personal data: every model with encrypted columns or digests of personal values.
+
+Each app registers its models in ``AppConfig.ready()``. Key rotation, retention, erasure and reports about a
+person use this registry and no list of their own. A registered model has a ``public_id``: its encrypted
+values belong to that id and to the label of their column (``core.encryption``).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.functional import Promise
+
+from apps.core import encryption
+from apps.core.encryption import DoesNotBelongHereError, NotReadableError
+
+logger = logging.getLogger(__name__)
+
+
+class Problem(StrEnum):
+    """Why an encrypted value cannot be read."""
+
+    KEY_MISSING = "key_missing"
+    DOES_NOT_BELONG = "does_not_belong"
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptedColumn:
+    """An encrypted column: a ``BinaryField``, empty if there is no value.
+
+    ``label``: the kind of value. It never changes, because stored values are bound to it. ``title``: what the
+    value is, in words.
+    """
+
+    name: str
+    label: str
+    title: Promise
+
+
+@dataclass(frozen=True, slots=True)
+class DigestColumn:
+    """A column with keyed digests of personal values: a ``BinaryField``.
+
+    ``row``: the name of the foreign key to the registered model; empty for a column of that model itself.
+    """
+
+    model: type[models.Model]
+    name: str
+    row: str = ""
+
+
+def _no_digests(_row: Any) -> None:
+    """The model has no digests."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalModel:
+    """A model with personal data.
+
+    ``re_digest``: computes and stores the digests of a row again, from its decrypted values. Raises
+    ``NotReadableError``.
+    """
+
+    model: type[models.Model]
+    encrypted: tuple[EncryptedColumn, ...]
+    digests: tuple[DigestColumn, ...] = ()
+    re_digest: Callable[[Any], None] = _no_digests
+
+    @property
+    def own_columns(self) -> list[str]:
+        """The names of the encrypted columns and the digest columns of the model itself."""
+        digests = [digest.name for digest in self.digests if not digest.row]
+        return [column.name for column in self.encrypted] + digests
+
+    @property
+    def related_digests(self) -> list[DigestColumn]:
+        """The digest columns of other models."""
+        return [digest for digest in self.digests if digest.row]
+
+    def column(self, name: str) -> EncryptedColumn:
+        """The encrypted column with that name. Raises ``LookupError`` if it is not registered."""
+        for column in self.encrypted:
+            if column.name == name:
+                return column
+        raise LookupError(f"{self.model.__name__}.{name} is not registered as personal data")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Described:
+    """A personal value of a row. ``text`` is empty if there is a ``problem``."""
+
+    title: str
+    text: str
+    problem: Problem | None = None
+
+
+_models: dict[type[models.Model], PersonalModel] = {}
+
+
+def register(definition: PersonalModel) -> None:
+    """Register a model. Called from an app's ``ready()``; replaces an earlier registration of the model.
+
+    Raises ``ValueError`` if another column has one of the labels.
+    """
+    others = {
+        column.label
+        for one in _models.values()
+        if one.model is not definition.model
+        for column in one.encrypted
+    }
+    labels = [column.label for column in definition.encrypted]
+    if len({*labels}) != len(labels) or others.intersection(labels):
+        raise ValueError(f"{definition.model.__name__}: a label is used twice")
+    _models[definition.model] = definition
+
+
+def registered() -> tuple[PersonalModel, ...]:
+    """Every registered model, in the order of registration."""
+    return tuple(_models.values())
+
+
+def label_of(model: type[models.Model], column: str) -> str:
+    """The label of an encrypted column. Raises ``LookupError`` if it is not registered."""
+    return _models[model].column(column).label
+
+
+def encrypted(row: models.Model, column: str, text: str) -> bytes:
+    """The text, encrypted for this column of this row; empty for an empty text."""
+    return encryption.encrypt(text, *_place(row, column)) if text else b""
+
+
+def text(row: models.Model, column: str) -> str:
+    """The decrypted value of a column; empty if it is empty. Raises ``NotReadableError``."""
+    stored = getattr(row, column)
+    return encryption.decrypt(stored, *_place(row, column)) if stored else ""
+
+
+def readable_text(row: models.Model, column: str) -> str:
+    """The decrypted value of a column; "" for an empty one, and for an unreadable one, which is logged.
+
+    One unreadable row must not make a page of fifty rows fail.
+    """
+    try:
+        return text(row, column)
+    except NotReadableError as error:
+        public_id = row.public_id  # type: ignore[attr-defined]  # of registered models
+        logger.error("encrypted_value_%s %s %s", _problem(error), label_of(type(row), column), public_id)
+        return ""
+
+
+def problem_of(row: models.Model, column: str) -> Problem | None:
+    """Why the value of a column cannot be read; None if it can be read, or is empty."""
+    try:
+        text(row, column)
+    except NotReadableError as error:
+        return _problem(error)
+    return None
+
+
+def find(model: type[models.Model]) -> QuerySet[Any]:
+    """The rows of a registered model that contain anything personal."""
+    definition = _models[model]
+    condition = Q(pk__in=[])
+    for name in definition.own_columns:
+        condition |= ~Q(**{name: b""})
+    for digest in definition.related_digests:
+        condition |= Q(Exists(digest.model._default_manager.filter(**{digest.row: OuterRef("pk")})))
+    return model._default_manager.filter(condition)
+
+
+def describe(row: models.Model) -> tuple[Described, ...]:
+    """The personal values of a row that are not empty, decrypted, or why one cannot be read."""
+    found = []
+    for column in _models[type(row)].encrypted:
+        if getattr(row, column.name):
+            problem = problem_of(row, column.name)
+            value = "" if problem else text(row, column.name)
+            found.append(Described(str(column.title), value, problem))
+    return tuple(found)
+
+
+def re_encrypt(row: models.Model) -> bool:
+    """Encrypt the values of a row again, with the first of ``ENCRYPTION_KEYS``, and store them.
+
+    Return False, and change nothing, if the row has changed since it was read. Raises ``NotReadableError``,
+    and changes nothing, if one of the values cannot be read.
+    """
+    names = [column.name for column in _models[type(row)].encrypted]
+    before = {name: getattr(row, name) for name in names}
+    after = {name: encrypted(row, name, text(row, name)) for name in names}
+    changed = type(row)._default_manager.filter(pk=row.pk, **before).update(**after)
+    if changed:
+        _set(row, after)
+    return bool(changed)
+
+
+def re_digest(row: models.Model) -> None:
+    """Compute and store the digests of a row again, under the present ``DIGEST_KEY``.
+
+    Call it in a transaction. Raises ``NotReadableError``, and changes nothing, if a value cannot be read.
+    """
+    _models[type(row)].re_digest(row)
+
+
+def erase(row: models.Model) -> None:
+    """Delete the personal values of a row and their digests. Call it in a transaction.
+
+    The caller decides whether the row may be erased.
+    """
+    definition = _models[type(row)]
+    empty = dict.fromkeys(definition.own_columns, b"")
+    type(row)._default_manager.filter(pk=row.pk).update(**empty)
+    _set(row, empty)
+    for digest in definition.related_digests:
+        digest.model._default_manager.filter(**{digest.row: row}).delete()
+
+
+def _place(row: models.Model, column: str) -> tuple[str, str]:
+    return label_of(type(row), column), row.public_id.hex  # type: ignore[attr-defined]  # of registered models
+
+
+def _problem(error: NotReadableError) -> Problem:
+    return Problem.DOES_NOT_BELONG if isinstance(error, DoesNotBelongHereError) else Problem.KEY_MISSING
+
+
+def _set(row: models.Model, values: dict[str, bytes]) -> None:
+    for name, value in values.items():
+        setattr(row, name, value)

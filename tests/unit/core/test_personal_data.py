@@ -1,0 +1,182 @@
+"""The registry finds, describes, encrypts and digests again, and erases what is personal."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.cdp.consumers import OrderConsumer
+from apps.consumers import selectors
+from apps.consumers.models import (
+    DigestKind,
+    Outcome,
+    PastResolution,
+    ResolutionReason,
+    Submission,
+    SubmissionDigest,
+)
+from apps.consumers.reconciliation.resolution import resolve
+from apps.consumers.sending.digests import content_digest, search_digest
+from apps.core import personal_data
+from apps.core.encryption import DoesNotBelongHereError, NotReadableError, UnknownKeyError
+from apps.core.personal_data import EncryptedColumn, PersonalModel, Problem
+from apps.history.models import Export
+from tests.support.entries import FULL, REF, store
+from tests.support.keys import new_encryption_key
+from tests.support.people import acting
+
+ANSWER = OrderConsumer(ref="r", first_name="Aoife")
+
+
+def _full(person: User) -> Submission:
+    return store(person, Outcome.NOT_CREATED, answer=ANSWER, vendor_message="Not like this", note="Called")
+
+
+def _corrected(person: User) -> PastResolution:
+    resolve(
+        _full(person),
+        outcome=Outcome.CREATED,
+        reason=ResolutionReason.OTHER,
+        note="Called again",
+        actor=acting(person),
+        consumer_ref=REF,
+    )
+    return PastResolution.objects.get()
+
+
+def _export(person: User) -> Export:
+    export = Export(
+        person=person, created_at=dt.datetime.now(dt.UTC), selection={}, format="csv", columns=[],
+        personal=True, time_zone="UTC", separator=",", reason="other", rows_expected=0,
+    )  # fmt: skip
+    export.set_note("For Mrs Zed")
+    export.save()
+    return export
+
+
+ROWS = {Submission: _full, PastResolution: _corrected, Export: _export}
+
+
+def _stored(row: Any) -> dict[str, bytes]:
+    names = [
+        column.name
+        for column in next(one for one in personal_data.registered() if one.model is type(row)).encrypted
+    ]
+    return type(row).objects.filter(pk=row.pk).values(*names).get()  # type: ignore[no-any-return]
+
+
+def test_every_registered_model_is_tested_here() -> None:
+    assert {definition.model for definition in personal_data.registered()} == {*ROWS}
+
+
+@pytest.mark.parametrize("model", ROWS)
+def test_rows_are_described_encrypted_again_and_erased(
+    staff: User, settings: Settings, model: type[Any]
+) -> None:
+    row = ROWS[model](staff)
+    before, described = _stored(row), personal_data.describe(row)
+    assert all(before.values())
+    assert len(described) == len(before)
+    assert all(one.text and one.title and one.problem is None for one in described)
+    settings.ENCRYPTION_KEYS = [new_encryption_key(), *settings.ENCRYPTION_KEYS]
+    assert personal_data.re_encrypt(row)
+    settings.ENCRYPTION_KEYS = settings.ENCRYPTION_KEYS[:1]
+    found = model.objects.get(pk=row.pk)
+    assert personal_data.describe(found) == personal_data.describe(row) == described
+    assert not {*before.values()} & {*_stored(row).values()}
+    assert [*personal_data.find(model)] == [row]
+    personal_data.erase(row)
+    assert personal_data.describe(row) == personal_data.describe(model.objects.get(pk=row.pk)) == ()
+    assert not any(_stored(row).values())
+    assert not personal_data.find(model).exists()
+
+
+def test_row_that_changed_meanwhile_is_not_encrypted_again(staff: User) -> None:
+    row = _full(staff)
+    changed = Submission.objects.get(pk=row.pk)
+    changed.encrypted_resolution_note = personal_data.encrypted(
+        changed, "encrypted_resolution_note", "Called later"
+    )
+    changed.save()
+    assert not personal_data.re_encrypt(row)
+    assert Submission.objects.get(pk=row.pk).resolution_note == "Called later"
+
+
+def test_unreadable_row_is_described_and_not_encrypted_again(staff: User, settings: Settings) -> None:
+    row, other = _full(staff), store(staff, Outcome.REJECTED)
+    row.encrypted_answer = other.encrypted_consumer
+    row.save()
+    before = _stored(row)
+    with pytest.raises(DoesNotBelongHereError):
+        personal_data.re_encrypt(row)
+    problems = [one.problem for one in personal_data.describe(row)]
+    assert problems == [None, Problem.DOES_NOT_BELONG, None, None]
+    settings.ENCRYPTION_KEYS = [new_encryption_key()]
+    with pytest.raises(UnknownKeyError):
+        personal_data.re_encrypt(row)
+    assert {one.problem for one in personal_data.describe(row)} == {Problem.KEY_MISSING}
+    assert _stored(row) == before
+    assert "Called" not in repr(personal_data.describe(row))
+
+
+def test_digests_follow_a_new_key(staff: User, settings: Settings) -> None:
+    row = store(staff, Outcome.CREATED)
+    before = {*row.digests.values_list("kind", "digest")}
+    settings.DIGEST_KEY = "another digest key of this test alone"
+    personal_data.re_digest(row)
+    after = {*SubmissionDigest.objects.values_list("kind", "digest")}
+    assert len(after) == len(before)
+    assert not before & after
+    assert (DigestKind.LAST_NAME, search_digest(DigestKind.LAST_NAME, FULL.last_name)) in after
+    assert Submission.objects.get().content_digest == content_digest(row.order_ref, FULL)
+
+
+def test_digests_of_an_unreadable_row_stay(staff: User, settings: Settings) -> None:
+    row = store(staff, Outcome.CREATED)
+    before = [*SubmissionDigest.objects.order_by("pk").values()]
+    settings.ENCRYPTION_KEYS = [new_encryption_key()]
+    with pytest.raises(NotReadableError):
+        personal_data.re_digest(row)
+    assert [*SubmissionDigest.objects.order_by("pk").values()] == before
+
+
+def test_erased_submission_has_no_digests_and_keeps_its_facts(staff: User) -> None:
+    row = store(staff, Outcome.REJECTED)
+    personal_data.erase(row)
+    found = Submission.objects.get()
+    assert not SubmissionDigest.objects.exists()
+    assert found.content_digest == b""
+    assert (found.outcome, found.order_ref) == (row.outcome, row.order_ref)
+    personal_data.re_digest(found)
+    assert not SubmissionDigest.objects.exists()
+
+
+def test_erased_submissions_are_not_repeats_of_each_other(staff: User) -> None:
+    first, second = store(staff, Outcome.NOT_CREATED), store(staff, Outcome.CREATED)
+    assert selectors.sent_again(first) == [second]
+    personal_data.erase(first)
+    personal_data.erase(second)
+    assert selectors.sent_again(first) == []
+
+
+def test_row_with_digests_alone_is_found(staff: User) -> None:
+    row = store(staff, Outcome.REJECTED)
+    Submission.objects.update(encrypted_consumer=b"", content_digest=b"")
+    assert [*personal_data.find(Submission)] == [row]
+
+
+def test_unregistered_column_is_refused(staff: User) -> None:
+    with pytest.raises(LookupError):
+        personal_data.label_of(Submission, "order_ref")
+    with pytest.raises(LookupError):
+        personal_data.label_of(User, "name")
+
+
+def test_label_is_used_once() -> None:
+    column = EncryptedColumn("encrypted_note", "submission.consumer", "")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="twice"):
+        personal_data.register(PersonalModel(Export, (column,)))
