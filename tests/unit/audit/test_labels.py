@@ -110,6 +110,7 @@ CODES: dict[Key, Iterable[str]] = {
     audit_keys.SUBMISSION_FILTERS: [*OF_FILTER, *DigestKind.values],
     audit_keys.SUBMISSION_SCOPE: ["own", "everybody"],
     audit_keys.VERIFICATION: ["verified", "not_verified"],
+    accounts_events.SESSION_SIGNED_IN.keys["method"]: ["password"],
     VENDOR_RECORDS_SEARCHED.keys["by"]: ["order_number", "guest_ref"],
     history_events.EXPORT_REASON: ExportReason.values,
     history_events.FAILURE_CODE: FailureCode,

@@ -75,6 +75,9 @@ def test_free_text_is_declared_only_for_keys_without_consumer_data() -> None:
     }
     of_people = {(one.name, "username") for one in event_types() if one.name.startswith(("person.", "role."))}
     assert free == of_people | {
+        ("session.sign_in_failed", "username"),  # of the account that exists
+        ("session.signed_in", "user_agent"),
+        ("person.password_set", "issued_by"),  # an administrator's full name, or a command
         ("role.granted", "name"),  # the account's full name
         ("role.revoked", "name"),
         ("identity_rule.changed", "rule"),
