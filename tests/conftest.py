@@ -48,6 +48,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     def runs_here(item: pytest.Item) -> bool:
         processes = item.get_closest_marker("processes")
+        if processes is not None and processes.args not in (("sqlite",), ("postgresql",)):
+            raise pytest.UsageError(f"{item.nodeid}: processes needs the name of one database")
         if processes is not None and os.environ.get(PROCESSES_ONCE):
             return bool(processes.args == (database,))
         return sqlite or _depends_on_the_database(item)
@@ -61,7 +63,9 @@ def _depends_on_the_database(item: pytest.Item) -> bool:
     if item.get_closest_marker("once") is not None:
         return False
     uses = USES_THE_DATABASE.intersection(getattr(item, "fixturenames", ()))
-    return bool(uses) or any(item.get_closest_marker(name) for name in ("django_db", "postgresql"))
+    return bool(uses) or any(
+        item.get_closest_marker(name) for name in ("django_db", "postgresql", "processes")
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)

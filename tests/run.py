@@ -149,6 +149,7 @@ def _started(where: str, command: Sequence[str], environment: dict[str, str]) ->
             yield wait
         finally:
             process.terminate()  # has no effect on a process that has ended
+            process.wait()
 
 
 def _run(where: str, command: Sequence[str], environment: dict[str, str]) -> int:

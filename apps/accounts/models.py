@@ -141,7 +141,7 @@ class PasswordLink(models.Model):
     issued_by = models.CharField(max_length=200, blank=True)
     issued_by_name = models.CharField(max_length=200)
     issued_at = models.DateTimeField(default=clock.now)
-    # The person had never signed in: an invitation takes nothing over.
+    # The person had no password: an invitation takes nothing over.
     invitation = models.BooleanField()
     used_at = models.DateTimeField(null=True)
 

@@ -8,6 +8,7 @@ validators, see ``AUTH_PASSWORD_VALIDATORS``.
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Final
 
 from django.conf import settings
@@ -26,20 +27,21 @@ sign-in page end after 100 failures.
 
 PORTAL_WORDS: Final = ("consumer", "portal", "sitecore", "cdp", "practice")
 _SHORTEST_WORD: Final = 3
+_LETTERS: Final = str.maketrans("013457@$!", "oieastasi")
 
 
 class GuessingValidator:
     """A password must be hard to guess even for a person who knows the portal, the company and the account.
 
     The words of the portal, of the setting ``PASSWORD_WORDS``, of the user name and of the person's name are
-    removed from the password, in any case. What remains must need ``ENOUGH_GUESSES`` according to zxcvbn. So
-    the published practice passwords are refused too.
+    removed from the password: in any case, without accents, and with digits in place of letters ("p0rt@l").
+    What remains must need ``ENOUGH_GUESSES`` according to zxcvbn. So the published practice passwords are
+    refused too.
     """
 
     def validate(self, password: str, user: User | None = None) -> None:
         """Raises ``ValidationError`` if the password is easy to guess."""
-        words = "|".join(map(re.escape, sorted(_expected_words(user), key=len, reverse=True)))
-        unexpected = re.sub(words, "", password, flags=re.IGNORECASE)
+        unexpected = _without(_expected_words(user), password)
         if not unexpected or zxcvbn(unexpected).guesses_log10 < ENOUGH_GUESSES:
             raise ValidationError(
                 gettext(
@@ -54,10 +56,28 @@ class GuessingValidator:
         return gettext("The password must be hard to guess.")
 
 
+def _without(words: set[str], password: str) -> str:
+    """The characters of the password that belong to none of these folded words."""
+    plain = unicodedata.normalize("NFC", password)
+    pattern = "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
+    left, begin = "", 0
+    for found in re.finditer(pattern, _folded(plain)):
+        left += plain[begin : found.start()]
+        begin = found.end()
+    return left + plain[begin:]
+
+
+def _folded(text: str) -> str:
+    """The text in lower case without accents, with letters for digits that resemble them. Of equal length."""
+    return "".join(unicodedata.normalize("NFKD", character)[0].lower()[0] for character in text).translate(
+        _LETTERS
+    )
+
+
 def _expected_words(user: User | None) -> set[str]:
-    """The words that an attacker tries first, in lower case."""
+    """The folded words that an attacker tries first."""
     texts = [*PORTAL_WORDS, *settings.PASSWORD_WORDS]
     if user is not None:
         texts += [user.username, user.name]
-    words = {word.lower() for text in texts for word in (text, *re.split(r"[\W_]+", text))}
-    return {word for word in words if len(word) >= _SHORTEST_WORD}
+    words = {word for text in texts for word in (text, *re.split(r"[\W_]+", text))}
+    return {_folded(unicodedata.normalize("NFC", word)) for word in words if len(word) >= _SHORTEST_WORD}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from apps.accounts.models import PasswordLink
 from apps.accounts.roles import GRANTS, LABELS
@@ -67,11 +67,27 @@ class PersonPage:
     sign_in_blocked_at: datetime | None
 
 
-def link_notice(link: PasswordLink, *, is_own: bool) -> str:
-    """The message about a link to set a password, to its person or to another administrator."""
-    facts = {"issuer": link.issued_by_name, "name": link.person.name, "issued": moment(link.issued_at)}
-    if is_own and link.used_at:
-        facts["used"] = moment(link.used_at)
+def link_notices(links: Sequence[PasswordLink], *, viewer_id: int) -> list[str]:
+    """The messages about links to set a password: one for each of the viewer's, one for all others."""
+    own = [_own_link_notice(link) for link in links if link.person_id == viewer_id]
+    others = [link for link in links if link.person_id != viewer_id]
+    if not others:
+        return own
+    latest = others[-1]
+    message = ngettext(
+        "In the last two weeks, {count} link to set a password was issued: by {issuer} for {name} on"
+        " {issued}. Check with both whether it was asked for.",
+        "In the last two weeks, {count} links to set a password were issued, the latest by {issuer} for"
+        " {name} on {issued}. Check in the audit log whether they were asked for.",
+        len(others),
+    )
+    facts = {"issuer": latest.issued_by_name, "name": latest.person.name, "issued": moment(latest.issued_at)}
+    return [*own, format_html(message, count=len(others), **facts)]
+
+
+def _own_link_notice(link: PasswordLink) -> str:
+    facts = {"issuer": link.issued_by_name, "issued": moment(link.issued_at), "used": moment(link.used_at)}
+    if link.used_at:
         return format_html(
             _(
                 "{issuer} issued a link to set your password on {issued}. It was used on {used}."
@@ -79,16 +95,11 @@ def link_notice(link: PasswordLink, *, is_own: bool) -> str:
             ),
             **facts,
         )
-    if is_own:
-        return format_html(
-            _(
-                "{issuer} issued a link to set your password on {issued}. It has not been used."
-                " If you did not ask for it, tell another administrator."
-            ),
-            **facts,
-        )
     return format_html(
-        _("{issuer} issued a link to set the password of {name} on {issued}. Its use ends their sessions."),
+        _(
+            "{issuer} issued a link to set your password on {issued}. It has not been used."
+            " If you did not ask for it, tell another administrator."
+        ),
         **facts,
     )
 

@@ -58,21 +58,23 @@ def find_by_username(username: str) -> User | None:
     return user if user and user.username.lower() == username.lower() else None
 
 
-OWN_LINK_NOTICE = timedelta(days=14)
-"""For this long after its issue, each sign-in tells a person of a link for their account."""
+LINK_NOTICE = timedelta(days=14)
+"""For this long, each sign-in tells a person of a link for their account, and administrators of all."""
+USED_LINK_NOTICE = timedelta(days=90)
+"""The same for a person whose link was used, from its use: they may have been away meanwhile."""
 
 
-def links_to_announce(user: User, *, before: datetime | None) -> list[PasswordLink]:
+def links_to_announce(user: User) -> list[PasswordLink]:
     """The links that another person issued, to be told to this person who signs in, oldest first.
 
-    Each person is told of links for their own account during ``OWN_LINK_NOTICE``: a person who used such a
-    link to act as them has signed in meanwhile. An administrator is told once of the links for everybody
-    else: those issued since ``before``, the time of their previous sign-in. Invitations are not announced.
+    They are told at each sign-in within the time, not once: whoever used a link signs in as its person first.
+    Administrators are told of everybody's links. Invitations are not announced.
     """
+    now = clock.now()
     links = PasswordLink.objects.filter(invitation=False).exclude(issued_by=str(user.pk))
-    told = Q(person=user, issued_at__gt=clock.now() - OWN_LINK_NOTICE)
-    if ADMINISTRATOR in user.roles and before is not None:
-        told |= ~Q(person=user) & Q(issued_at__gt=before)
+    told = Q(person=user, used_at__gt=now - USED_LINK_NOTICE)
+    recent = Q(issued_at__gt=now - LINK_NOTICE)
+    told |= recent if ADMINISTRATOR in user.roles else recent & Q(person=user)
     return list(links.filter(told).select_related("person").order_by("pk"))
 
 

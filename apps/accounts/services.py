@@ -184,7 +184,7 @@ def issue_password_link(*, person_id: int, actor: Actor) -> tuple[str, str]:
         person=person,
         issued_by=actor.id,
         issued_by_name=actor.name,
-        invitation=person.last_login is None,
+        invitation=not person.has_usable_password(),
     )
     _record(PERSON_PASSWORD_LINK_ISSUED, person, actor)
     return password_links.encode_person(person), password_links.make_token(person)

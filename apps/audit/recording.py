@@ -28,7 +28,7 @@ _READ_HEAD = "SELECT seq, time, hash FROM audit_head WHERE id = 1"
 # Read the time after the lock is held: a plain SELECT could evaluate it before waiting.
 _READ_HEAD_AND_TIME = (
     f"WITH head AS MATERIALIZED ({_READ_HEAD} FOR UPDATE)"  # noqa: S608  # as above
-    " SELECT seq, time, hash, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint FROM head"
+    " SELECT seq, time, hash, (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::bigint FROM head"
 )
 _UPDATE_HEAD = "UPDATE audit_head SET seq = %s, time = %s, hash = %s WHERE id = 1"
 # One statement on PostgreSQL saves a round trip while the head is locked.

@@ -85,6 +85,10 @@ UNREADABLE = {
     ),
 }
 
+CONSUMER_MISSING = _(
+    "The personal data of this submission are missing: the database was changed outside the portal. An"
+    " administrator has to check it."
+)
 MATCHING_NEW = _("New on the order since the send, and matches every returned field:")
 MATCHING = _("On the order, and matches every returned field:")
 DIFFERENT = _("New on the order since the send, but not every field matches:")
@@ -196,6 +200,13 @@ PHONE_FAULTS = {
     PhoneFault.NOT_VALID: _("%(number)s is not a valid number in %(country)s. Check it."),
 }
 UNKNOWN_COUNTRY_CODE = _("%(number)s has a country code that does not exist. Check it.")
+
+
+def consumer_problem(submission: Submission) -> str:
+    """Why the consumer cannot be read; empty if it can be read, or was erased together with its digest."""
+    if not submission.encrypted_consumer and submission.content_digest:
+        return str(CONSUMER_MISSING)
+    return unreadable_text(submission, "encrypted_consumer")
 
 
 def unreadable_text(row: Submission | PastResolution, column: str) -> str:

@@ -7,25 +7,8 @@ from typing import Final
 from django.utils.translation import gettext_lazy as _
 
 from apps.consumers.models import PastResolution, Submission, SubmissionDigest
-from apps.consumers.sending.digests import content_digest, store_search_digests
-from apps.core import personal_data
+from apps.consumers.sending.digests import re_digest
 from apps.core.personal_data import DigestColumn, EncryptedColumn, PersonalModel
-
-
-def re_digest(submission: Submission) -> None:
-    """Compute and store the digests of a submission again; nothing for an erased one.
-
-    Raises ``NotReadableError``, and changes nothing, if the consumer cannot be read.
-    """
-    personal_data.text(submission, "encrypted_consumer")
-    consumer = submission.consumer
-    if consumer is None:
-        return
-    submission.content_digest = content_digest(submission.order_ref, consumer)
-    submission.save(update_fields=["content_digest"])
-    submission.digests.all().delete()
-    store_search_digests(submission, consumer)
-
 
 PERSONAL: Final = (
     PersonalModel(

@@ -103,7 +103,7 @@ def measure_if_due(database: Any) -> bool:
     try:
         with database.cursor() as cursor:
             began, local = uptime(), datetime.now(UTC)
-            cursor.execute("SELECT clock_timestamp()")
+            cursor.execute("SELECT pg_catalog.clock_timestamp()")
             [database_time] = cursor.fetchone()
             ended = uptime()
     except (DatabaseError, InterfaceError) as error:

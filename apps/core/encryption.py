@@ -111,7 +111,7 @@ def keyed_digest(purpose: str, *parts: str) -> bytes:
 
 
 def _decrypt(ciphers: Mapping[bytes, AESGCM], stored: bytes, associated: bytes) -> str:
-    if len(stored) < _HEAD:
+    if not isinstance(stored, bytes) or len(stored) < _HEAD:  # SQLite stores a value of any type
         raise DoesNotBelongHereError
     cipher = ciphers.get(stored[:_KEY_ID])
     if cipher is None:

@@ -1,8 +1,8 @@
 """The registry of personal data: every model with encrypted columns or digests of personal values.
 
-Each app registers its models in ``AppConfig.ready()``. Key rotation, retention, erasure and reports about a
-person use this registry and no list of their own. A registered model has a ``public_id``: its encrypted
-values belong to that id and to the label of their column (``core.encryption``).
+Each app registers its models in ``AppConfig.ready()``. The sweeps use this registry; key rotation, retention,
+erasure and reports about a person are to use it, with no list of their own. A registered model has a
+``public_id``: its encrypted values belong to that id and to the label of their column (``core.encryption``).
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ def test_stop_completes_every_send_and_starts_no_more(there: Place, stopping: Po
 
 # --- The portal goes on ---------------------------------------------------------------------------
 def reload(portal: Portal) -> None:
-    """Reload the configuration as an operator does after a change of the environment file."""
+    """Have the master replace its processes."""
     old = set(portal.server.workers)
     portal.server.process.send_signal(signal.SIGHUP)
     wait_until(lambda: len(set(portal.server.workers) - old) == len(old), TIMEOUT, "new processes")

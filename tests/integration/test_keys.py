@@ -55,8 +55,8 @@ WRITING_COMMANDS = [
     ["audit_retain", "--up-to", "1"],
     ["worker"],
 ]
-# The first three help to find the problem, and record nothing with other keys. `register_keys` accepts keys, and
-# `createsuperuser` always refuses.
+# The first three help to find the problem, and record nothing with other keys. `register_keys` accepts keys,
+# and `createsuperuser` always refuses.
 NOT_STOPPED = {"audit_proof", "audit_verify", "status", "register_keys", "createsuperuser"}
 
 

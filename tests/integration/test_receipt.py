@@ -82,9 +82,19 @@ def test_receipt_without_an_answer_has_no_column_for_it(as_staff: Client, staff:
 
 def test_erased_consumer_is_shown_as_erased(as_staff: Client, staff: User) -> None:
     submission = store(staff, Outcome.REJECTED)
-    Submission.objects.update(encrypted_consumer=b"")
+    Submission.objects.update(encrypted_consumer=b"", content_digest=b"")
     page = text(as_staff.get(address(submission)))
     assert "were removed from the portal" in page
+    assert "Correct and send again" not in page
+
+
+def test_emptied_value_is_no_erasure(as_staff: Client, staff: User) -> None:
+    """An erasure removes the digest as well; only a change of the database empties the value alone."""
+    submission = store(staff, Outcome.REJECTED)
+    Submission.objects.update(encrypted_consumer=b"")
+    page = text(as_staff.get(address(submission)))
+    assert "are missing: the database was changed outside the portal" in page
+    assert "were removed from the portal" not in page
     assert "Correct and send again" not in page
 
 

@@ -10,7 +10,7 @@ from unittest import mock
 from apps.audit import recording
 from apps.core import clock
 
-_DATABASE_TIME = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+_DATABASE_TIME = "(extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::bigint"
 
 
 @contextmanager

@@ -14,7 +14,7 @@ SERVICE_PACKAGES = {"reconciliation", "sending"}
 RECORD = {"record"}
 # Outside the services: groups follow the matrix, sessions are signed in and out of, models guard themselves.
 # The circuit breaker, connection health, counted acts, machines' clocks and heartbeats change without an
-# actor.
+# actor. What the registry of personal data changes, its callers record.
 MAY_WRITE = {
     "apps/accounts/groups.py",
     "apps/accounts/sign_in/session_store.py",
@@ -24,10 +24,11 @@ MAY_WRITE = {
     "apps/consumers/reconciliation/circuit_breaker.py",
     "apps/core/limits.py",
     "apps/core/machine_clocks.py",
+    "apps/core/personal_data.py",
     "apps/core/heartbeats.py",
 }
 WRITING = re.compile(
-    r"\.objects\b.*\.(create|bulk_create|get_or_create|update_or_create|update|bulk_update|delete)$"
+    r"\.(objects|_default_manager)\b.*\.(create|bulk_create|get_or_create|update_or_create|update|bulk_update|delete)$"
     r"|^(self|submission|person|user|rule)\.(save|delete)$"
 )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from allauth.account.views import LoginView, LogoutView
@@ -21,7 +20,7 @@ from apps.accounts import password_links, services
 from apps.accounts.forms import NewPasswordForm, OwnPasswordForm, SignInForm, TimeZoneForm
 from apps.accounts.middleware import zone_of
 from apps.accounts.models import User
-from apps.accounts.presenters import link_notice
+from apps.accounts.presenters import link_notices
 from apps.accounts.selectors import actor_for, find_account, links_to_announce
 from apps.accounts.sign_in import known_devices, sessions
 from apps.core.encryption import NotReadableError, decrypt_from_text, encrypt_as_text
@@ -53,10 +52,9 @@ class SignInView(SingleNextMixin, LoginView):  # type: ignore[misc]  # allauth s
 
     def form_valid(self, form: SignInForm) -> HttpResponse:
         """Sign in, tell of links to set a password, and mark the browser as known."""
-        before = form.user.last_login
         response: HttpResponse = super().form_valid(form)
         if isinstance(self.request.user, User):
-            _announce_links(self.request, self.request.user, before=before)
+            _announce_links(self.request, self.request.user)
             known_devices.remember(self.request, response, self.request.user)
         return response
 
@@ -152,10 +150,10 @@ def extend_session(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"seconds": sessions.seconds_left(request)})
 
 
-def _announce_links(request: HttpRequest, user: User, *, before: datetime | None) -> None:
+def _announce_links(request: HttpRequest, user: User) -> None:
     with timezone.override(zone_of(request)):  # the request began without a person
-        for link in links_to_announce(user, before=before):
-            messages.warning(request, link_notice(link, is_own=link.person_id == user.pk))
+        for notice in link_notices(links_to_announce(user), viewer_id=user.pk):
+            messages.warning(request, notice)
 
 
 def _remember_device(request: HttpRequest, response: HttpResponse, person: User) -> HttpResponse:

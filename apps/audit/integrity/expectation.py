@@ -6,7 +6,7 @@ of a line, stored where the portal cannot change it, shows that.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 
@@ -33,42 +33,54 @@ class Comparison(StrEnum):
     NOT_COMPARED = "not_compared"  # the rows were altered before it
 
 
-def read_expected(text: str) -> Checkpoint:
-    """The last checkpoint in the lines of a text. Raises :class:`UnusableCheckpointError`."""
+def read_expected(text: str) -> list[Checkpoint]:
+    """The checkpoints in the lines of a text, by their sequence number; other lines are skipped.
+
+    Raises :class:`UnusableCheckpointError` if there is none, or if no key of this portal signed one of them.
+    """
     lines = (line.strip().encode() for line in text.splitlines())
     found = [checkpoint for line in lines if (checkpoint := checkpoints.parse(line))]
     if not found:
         raise UnusableCheckpointError("it is not a line of a file of checkpoints")
     keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)
-    if found[-1].key not in keys:
-        raise UnusableCheckpointError(f"the key with the id {found[-1].key} is not one of this portal")
-    if not found[-1].is_signed_by(keys[found[-1].key]):
-        raise UnusableCheckpointError("its signature is not valid")
-    return found[-1]
+    for checkpoint in found:
+        if checkpoint.key not in keys:
+            raise UnusableCheckpointError(f"the key with the id {checkpoint.key} is not one of this portal")
+        if not checkpoint.is_signed_by(keys[checkpoint.key]):
+            raise UnusableCheckpointError(f"the signature at event {checkpoint.seq} is not valid")
+    return sorted(found, key=lambda checkpoint: checkpoint.seq)
 
 
 def verify_expecting(
-    expected: Checkpoint, *, report: Callable[[Progress], object] = lambda progress: None
-) -> tuple[Result, Comparison]:
-    """Verify the whole log, and that it contains the row of a valid checkpoint.
+    expected: Sequence[Checkpoint], *, report: Callable[[Progress], object] = lambda progress: None
+) -> tuple[Result, Checkpoint, Comparison]:
+    """Verify the whole log, and that it contains the row of each of these valid checkpoints.
 
-    If it does not, the verdict is ``tail_cut`` or ``rewritten``, unless another alteration was found. If this
-    machine has no checkpoint, the expected one counts. Raises ``OSError`` and the database's errors.
+    Returns the first checkpoint that the log does not contain, otherwise the last one. If one is not
+    contained, the verdict is ``tail_cut`` or ``rewritten``, unless another alteration was found. If this
+    machine has no checkpoint, the expected ones count. Raises ``OSError`` and the database's errors.
     """
+    last = expected[-1]
     keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)
     own = checkpoints.last_valid(settings.AUDIT_CHECKPOINT_FILE, keys)
-    later_beginning = expected.first > (own[1].first if own else 1)
-    result = verify(beginning=expected.beginning if later_beginning else None, report=report)
+    later_beginning = last.first > (own[1].first if own else 1)
+    result = verify(beginning=last.beginning if later_beginning else None, report=report)
     if result.verdict not in ROWS_INTACT:
-        return result, Comparison.NOT_COMPARED
-    if expected.seq > result.last:
-        return replace(result, verdict=Verdict.TAIL_CUT, seq=result.last + 1), Comparison.DIFFERENT
-    if expected.seq < result.first:
-        return result, Comparison.REMOVED
-    row = StoredRows().at(expected.seq)
-    if row is None or row[HASH] != expected.hash:
-        rewritten = replace(result, verdict=Verdict.REWRITTEN, seq=expected.seq, checkpoint=expected.seq)
-        return rewritten, Comparison.DIFFERENT
+        return result, last, Comparison.NOT_COMPARED
+    stored = StoredRows()
+    for checkpoint in expected:
+        if checkpoint.seq > result.last:
+            cut = replace(result, verdict=Verdict.TAIL_CUT, seq=result.last + 1)
+            return cut, checkpoint, Comparison.DIFFERENT
+        if checkpoint.seq < result.first:
+            continue
+        row = stored.at(checkpoint.seq)
+        if row is None or row[HASH] != checkpoint.hash:
+            seq = checkpoint.seq
+            rewritten = replace(result, verdict=Verdict.REWRITTEN, seq=seq, checkpoint=seq)
+            return rewritten, checkpoint, Comparison.DIFFERENT
+    if last.seq < result.first:
+        return result, last, Comparison.REMOVED
     if result.verdict is Verdict.UNSIGNED:
-        result = replace(result, verdict=Verdict.UNCHANGED, checkpoint=expected.seq)
-    return result, Comparison.CONTAINED
+        result = replace(result, verdict=Verdict.UNCHANGED, checkpoint=last.seq)
+    return result, last, Comparison.CONTAINED

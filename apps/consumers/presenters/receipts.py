@@ -91,7 +91,7 @@ def receipt_page(
         order_url=record_url("orders:order", submission.order_ref),
         guest_url=record_url("orders:guest", submission.guest_ref),
         is_erased=not submission.encrypted_consumer,
-        consumer_problem=labels.unreadable_text(submission, "encrypted_consumer"),
+        consumer_problem=labels.consumer_problem(submission),
         answer_problem=labels.unreadable_text(submission, "encrypted_answer"),
         message_problem=labels.unreadable_text(submission, "encrypted_vendor_message"),
         is_answered=answer is not None,

@@ -160,7 +160,7 @@ def confirmation_page(
         unread_reason=_unread_reason(evidence),
         rows=compared(submission.consumer, evidence.consumer),
         is_erased=not submission.encrypted_consumer,
-        consumer_problem=labels.unreadable_text(submission, "encrypted_consumer"),
+        consumer_problem=labels.consumer_problem(submission),
         doubts=tuple(doubts(submission, evidence.consumer_ref, evidence.consumer)),
         sent_again=_sent_again(submission, viewer),
         hidden=(

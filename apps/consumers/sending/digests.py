@@ -7,6 +7,7 @@ import json
 from apps.cdp.consumers import NewConsumer
 from apps.consumers import emails, phones
 from apps.consumers.models import DigestKind, Submission, SubmissionDigest
+from apps.core import personal_data
 from apps.core.encryption import keyed_digest
 from apps.core.text import same_key, similar_key
 
@@ -43,6 +44,24 @@ def store_search_digests(submission: Submission, consumer: NewConsumer) -> None:
         SubmissionDigest(submission=submission, kind=kind, digest=digest)
         for kind, digest in sorted(search_digests(consumer))
     )
+
+
+def re_digest(submission: Submission) -> None:
+    """Compute and store the digests of a submission again; nothing for an erased one.
+
+    Call it in a transaction. Raises ``NotReadableError``, and changes nothing, if the consumer cannot be
+    read.
+    """
+    # Locked and read again: it may have been erased since.
+    submission.refresh_from_db(from_queryset=Submission.objects.select_for_update())
+    personal_data.text(submission, "encrypted_consumer")
+    consumer = submission.consumer
+    if consumer is None:
+        return
+    submission.content_digest = content_digest(submission.order_ref, consumer)
+    submission.save(update_fields=["content_digest"])
+    submission.digests.all().delete()
+    store_search_digests(submission, consumer)
 
 
 def passport_key(number: str) -> str:

@@ -12,7 +12,7 @@ class Command(BaseCommand):
     help = "Not available: people have roles. Use create_administrator."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Accept and ignore the options of Django's command."""
+        """Accept the options that scripts usually give to Django's command."""
         parser.add_argument("--username")
         parser.add_argument("--noinput", action="store_true")
 

@@ -48,21 +48,21 @@ class Command(BaseCommand):
             "--expect",
             metavar="CHECKPOINT",
             help=(
-                "a checkpoint that was stored elsewhere, as the worker printed it, or @FILE for the last one"
-                " in a file: the log must contain its event with its hash"
+                "a checkpoint that was stored elsewhere, as the worker printed it, or @FILE for all of a"
+                " file: the log must contain each of their events with its hash"
             ),
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         expected = self._read_expected(options["expect"]) if options["expect"] is not None else None
-        comparison = None
+        comparison, compared = None, None
         bar = sys.stderr.isatty()
         report = _draw if bar else lambda _: None
         try:
             if expected is None:
                 result = verify(from_checkpoint=options["from_checkpoint"], report=report)
             else:
-                result, comparison = verify_expecting(expected, report=report)
+                result, compared, comparison = verify_expecting(expected, report=report)
         except (DatabaseError, InterfaceError) as error:
             self._end(f"The database did not answer ({type(error).__name__}).")
         except OSError as error:
@@ -71,9 +71,9 @@ class Command(BaseCommand):
             sys.stderr.write("\r" + " " * (WIDTH + 8) + "\r")
         self.stdout.write(f"{result.verdict.value}: {verdict_sentence(result)}")
         self.stdout.write(range_sentence(result))
-        if expected is not None and comparison is not None:
+        if compared is not None and comparison is not None:
             self.stdout.write(
-                f"The expected checkpoint is at event {expected.seq}: {COMPARISONS[comparison]}"
+                f"The expected checkpoint is at event {compared.seq}: {COMPARISONS[comparison]}"
             )
         try:
             require_accepted_keys()  # an event under a foreign MAC key would itself be an alteration
@@ -87,7 +87,7 @@ class Command(BaseCommand):
         if comparison is Comparison.REMOVED:
             sys.exit(1)
 
-    def _read_expected(self, given: str) -> Checkpoint:
+    def _read_expected(self, given: str) -> list[Checkpoint]:
         try:
             is_file = given.startswith("@")
             text = Path(given[1:]).read_text(encoding="utf-8", errors="replace") if is_file else given

@@ -93,6 +93,21 @@ def test_log_that_was_continued_after_the_cut_is_rewritten(expected: Checkpoint)
     assert DIFFERENT in out
 
 
+def test_every_line_of_a_file_is_compared(expected: Checkpoint, tmp_path: Path) -> None:
+    """A person with the keys can rewrite the log and sign it again; only an earlier line shows it."""
+    copy = tmp_path / "shipped.log"
+    shipped = settings.AUDIT_CHECKPOINT_FILE.read_text()
+    cut_off_after(2)
+    write(5)
+    sign_checkpoint(SIGNER)
+    assert found() == ("unchanged", None)
+    own = settings.AUDIT_CHECKPOINT_FILE.read_text().splitlines()
+    copy.write_text(f"{own[-1]}\n{shipped}")
+    code, out, _ = run(f"@{copy}")
+    assert (code, DIFFERENT in out) == (2, True)
+    assert run(own[-1])[0] == 0
+
+
 def test_expected_checkpoint_counts_if_the_file_was_lost(expected: Checkpoint) -> None:
     settings.AUDIT_CHECKPOINT_FILE.unlink()
     assert found() == ("unsigned", None)
@@ -154,8 +169,8 @@ def test_expected_checkpoint_states_where_the_log_begins(expected: Checkpoint) -
     [
         (lambda one: "", "it is not a line of a file of checkpoints"),
         (lambda one: one.line()[:-1], "it is not a line of a file of checkpoints"),
-        (lambda one: one._replace(seq=3).line(), "its signature is not valid"),
-        (lambda one: one._replace(signature="").line(), "its signature is not valid"),
+        (lambda one: one._replace(seq=3).line(), "is not valid"),
+        (lambda one: one._replace(signature="").line(), "is not valid"),
         (lambda one: one._replace(key="0" * 16).line(), "the key with the id 0000000000000000 is not one of"),
         (
             lambda one: (

@@ -19,6 +19,7 @@ from apps.audit.models import AuditEvent
 from apps.core.actor import Actor
 from consumerportal import status
 from tests.support.audit_logs import put, stored, write
+from tests.unit.audit.integrity.test_written_past import forge_next_event
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -93,6 +94,23 @@ def test_failure_cannot_be_altered_into_a_success(verified: AuditEvent) -> None:
     put([*good, stored()[bad.seq]])
     alter(bad, data=data_with(bad, verdict="unchanged", about=None))
     assert standing_problem() == bad
+
+
+def test_forged_success_does_not_hide_what_the_portal_found(verified: AuditEvent) -> None:
+    """Whoever can write to the database can append a result, but not its MAC."""
+    forge_next_event(action="consumer.created")
+    with pytest.raises(SystemExit):
+        call_command("audit_verify")
+    bad = latest_verification()
+    assert bad is not None
+    assert standing_problem() == bad
+    forged = forge_next_event(action="audit.verified", data=data_with(verified, last=bad.seq))
+    problem = standing_problem()
+    assert problem is not None
+    assert problem.seq == forged
+    assert latest_whole_verification() == bad
+    [line] = [line for line in status.lines() if line.name == "audit_log"]
+    assert line.level == status.Level.CRITICAL
 
 
 def test_later_complete_successful_verification_ends_the_problem(verified: AuditEvent) -> None:

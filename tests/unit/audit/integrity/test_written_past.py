@@ -23,7 +23,7 @@ PAST = "written_past_portal"
 OTHER_KEY = base64.b64encode(bytes(range(32))).decode()
 
 
-def forge_next_event(**changes: Any) -> int:
+def forge_next_event(*, action: str = "submission.viewed", data: str = "{}", **changes: Any) -> int:
     """Append a correctly chained copy of the last event, and move the head to it. Lifts no trigger.
 
     This needs only the rights of the portal's own database role: SELECT and INSERT, UPDATE of the head.
@@ -33,7 +33,7 @@ def forge_next_event(**changes: Any) -> int:
         names = [column[0] for column in cursor.description]
         last = dict(zip(names, cursor.fetchone(), strict=True))
         forged = {**last, "seq": last["seq"] + 1, "previous_hash": last["hash"]}
-        forged |= {"actor_name": "Eve", "action": "submission.viewed", "data": "{}"}
+        forged |= {"actor_name": "Eve", "action": action, "data": data}
         own_hash = row_hash(Row(**{name: forged[name] for name in Row._fields}))
         forged |= {"hash": own_hash, **changes}
         marks = ", ".join(["%s"] * len(names))

@@ -105,7 +105,7 @@ def test_similar_consumer_on_another_order_causes_no_warning(staff: User) -> Non
 
 def test_erased_consumer_causes_no_warning(staff: User) -> None:
     submission = store(staff, Outcome.CREATED)
-    type(submission).objects.update(encrypted_consumer=b"")
+    type(submission).objects.update(encrypted_consumer=b"", content_digest=b"")
     assert codes(FULL) == []
 
 
