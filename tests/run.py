@@ -1,8 +1,6 @@
 """``make test``: the whole suite, on SQLite with its coverage, in real browsers and on PostgreSQL.
 
-The browser tests run beside the others, and their output follows at the end. On two cores this makes three
-test processes: tests of other processes wait for them, but many more would distort tests with a time limit.
-
+The runs are sequential, because many tests set a time limit for a fault, and more processes would distort it.
 On a machine without a browser, LibreOffice or PostgreSQL the other tests run, and a line says what was
 skipped and how to install it. In CI this is a failure.
 
@@ -18,8 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.javascript.__main__ import main as run_script_tests
@@ -29,8 +27,9 @@ from tests.support.office import find_office
 from tests.support.postgresql import PROCESSES_ONCE, find_binaries, temporary_server
 from tests.support.prepared import FOLDER
 
-# Starting more than eight processes costs more time than it saves.
-CORES = min(8, os.cpu_count() or 1)
+# One process more than cores, because tests of other processes wait for them. Starting more than eight costs
+# more time than it saves. Tests of one xdist_group share a process.
+ON_ALL_CORES = ["-n", str(min(8, (os.cpu_count() or 1) + 1)), "--dist", "loadgroup"]
 POSTGRESQL = "--postgresql"
 BROWSER_TESTS = "tests/e2e"
 # Slipcover is a pytest plugin and imported before pytest can rewrite its assertions; it has none.
@@ -70,35 +69,30 @@ def _run_chosen(arguments: list[str], environment: dict[str, str]) -> int:
 
 
 def _run_all(environment: dict[str, str]) -> int:
-    without_browser = [*_on(CORES), f"--ignore={BROWSER_TESTS}"]
+    without_browser = [*ON_ALL_CORES, f"--ignore={BROWSER_TESTS}"]
     binaries = find_binaries()
     if binaries is not None:
         environment = {**environment, PROCESSES_ONCE: "1"}
     left_out: list[str] = []
     print("--- The unit tests of the page's scripts", flush=True)
     results = [run_script_tests()]
+    results.append(_run_measured("SQLite", without_browser, environment))
     if find_office() is None:
         left_out.append(f"the files opened by {OFFICE}")
-    wait_for_browsers = None
-    with ExitStack() as stack:
-        if find_chromium() is None:
-            left_out.append("the browser tests (Debian: apt-get install chromium)")
-        else:
-            in_browsers = [*PYTEST, *_on((CORES + 1) // 2), BROWSER_TESTS]
-            wait_for_browsers = stack.enter_context(_started("SQLite, in browsers", in_browsers, environment))
-            if find_whole_chromium() is None:
-                left_out.append("the cache for Back and Forward (Debian: apt-get install chromium)")
-            if find_firefox() is None:
-                left_out.append("the browser tests in Firefox (Debian: apt-get install firefox-esr)")
-        results.append(_run_measured("SQLite", without_browser, environment))
-        if binaries is None:
-            left_out.append("the run on PostgreSQL (Debian: apt-get install postgresql)")
-        else:
-            url = stack.enter_context(temporary_server(binaries))
-            on_postgresql = {**environment, "DATABASE_URL": url}
-            results.append(_run("PostgreSQL", [*PYTEST, *without_browser], on_postgresql))
-        if wait_for_browsers is not None:
-            results.append(wait_for_browsers())
+    if find_chromium() is None:
+        left_out.append("the browser tests (Debian: apt-get install chromium)")
+    else:
+        results.append(_run("SQLite, in browsers", [*PYTEST, *ON_ALL_CORES, BROWSER_TESTS], environment))
+        if find_whole_chromium() is None:
+            left_out.append("the cache for Back and Forward (Debian: apt-get install chromium)")
+        if find_firefox() is None:
+            left_out.append("the browser tests in Firefox (Debian: apt-get install firefox-esr)")
+    if binaries is None:
+        left_out.append("the run on PostgreSQL (Debian: apt-get install postgresql)")
+    else:
+        with temporary_server(binaries) as url:
+            environment = {**environment, "DATABASE_URL": url}
+            results.append(_run("PostgreSQL", [*PYTEST, *without_browser], environment))
     for what in left_out:
         print(f"Left out: {what}", flush=True)
     if left_out and os.environ.get("CI"):
@@ -122,34 +116,6 @@ def _run_measured(where: str, chosen: list[str], environment: dict[str, str]) ->
     if below:
         print("The coverage is below the floor.", flush=True)
     return result or below
-
-
-def _on(processes: int) -> list[str]:
-    """Options for so many test processes. Tests of one xdist_group share a process."""
-    return ["-n", str(processes), "--dist", "loadgroup"]
-
-
-@contextmanager
-def _started(where: str, command: Sequence[str], environment: dict[str, str]) -> Iterator[Callable[[], int]]:
-    """Start a run and yield a function that waits for it, prints its output and returns its exit code."""
-    began = time.monotonic()
-    with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen(
-            command, env={**os.environ, **environment}, stdout=output, stderr=subprocess.STDOUT
-        )
-
-        def wait() -> int:
-            result = process.wait()
-            output.seek(0)
-            print(f"--- The suite on {where}\n{output.read()}", flush=True)
-            print(f"--- {where}: {time.monotonic() - began:.0f} s", flush=True)
-            return result
-
-        try:
-            yield wait
-        finally:
-            process.terminate()  # has no effect on a process that has ended
-            process.wait()
 
 
 def _run(where: str, command: Sequence[str], environment: dict[str, str]) -> int:
