@@ -132,8 +132,8 @@ class User(AbstractBaseUser):
 class PasswordLink(models.Model):
     """A one-time link to set a password, without its secret: who issued it for whom, and when it was used.
 
-    With a link, an administrator could act as another person. So the person is told, and so is every other
-    administrator.
+    With a link, an administrator could act as another person. So the person and the other administrators see
+    it when they sign in.
     """
 
     person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")

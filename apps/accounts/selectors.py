@@ -59,23 +59,23 @@ def find_by_username(username: str) -> User | None:
 
 
 LINK_NOTICE = timedelta(days=14)
-"""For this long, each sign-in tells a person of a link for their account, and administrators of all."""
+"""For this long, each sign-in shows a person the links for their account, and administrators all links."""
 USED_LINK_NOTICE = timedelta(days=90)
 """The same for a person whose link was used, from its use: they may have been away meanwhile."""
 
 
 def links_to_announce(user: User) -> list[PasswordLink]:
-    """The links that another person issued, to be told to this person who signs in, oldest first.
+    """The links by other people that a sign-in of this person announces, oldest first.
 
-    They are told at each sign-in within the time, not once: whoever used a link signs in as its person first.
-    Administrators are told of everybody's links. Invitations are not announced.
+    They are announced at each sign-in within the time, not once: whoever used a link signs in as its person
+    first. Administrators see everybody's links. Invitations are not announced.
     """
     now = clock.now()
     links = PasswordLink.objects.filter(invitation=False).exclude(issued_by=str(user.pk))
-    told = Q(person=user, used_at__gt=now - USED_LINK_NOTICE)
+    announced = Q(person=user, used_at__gt=now - USED_LINK_NOTICE)
     recent = Q(issued_at__gt=now - LINK_NOTICE)
-    told |= recent if ADMINISTRATOR in user.roles else recent & Q(person=user)
-    return list(links.filter(told).select_related("person").order_by("pk"))
+    announced |= recent if ADMINISTRATOR in user.roles else recent & Q(person=user)
+    return list(links.filter(announced).select_related("person").order_by("pk"))
 
 
 def actor_for(user: User, origin: Origin) -> Actor:

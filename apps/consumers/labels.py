@@ -203,8 +203,8 @@ UNKNOWN_COUNTRY_CODE = _("%(number)s has a country code that does not exist. Che
 
 
 def consumer_problem(submission: Submission) -> str:
-    """Why the consumer cannot be read; empty if it can be read, or was erased together with its digest."""
-    if not submission.encrypted_consumer and submission.content_digest:
+    """Why the consumer cannot be read; empty if it can be read, or was erased."""
+    if not submission.encrypted_consumer and not submission.is_erased:
         return str(CONSUMER_MISSING)
     return unreadable_text(submission, "encrypted_consumer")
 

@@ -166,10 +166,17 @@ def test_list_accepts_only_get(as_staff: Client) -> None:
 
 def test_erased_consumer_stays_in_the_list_without_a_name(as_staff: Client, staff: User) -> None:
     submission = store(staff, Outcome.CREATED)
-    Submission.objects.update(encrypted_consumer=b"")
+    Submission.objects.update(encrypted_consumer=b"", content_digest=b"")
     page = text(as_staff.get(PAGE))
     assert listed(page) == [str(submission.public_id)]
     assert "Zaphodina" not in page
+    assert "(unreadable)" not in page
+
+
+def test_consumer_emptied_in_the_database_is_unreadable_in_the_list(as_staff: Client, staff: User) -> None:
+    store(staff, Outcome.CREATED)
+    Submission.objects.update(encrypted_consumer=b"")
+    assert "(unreadable)" in text(as_staff.get(PAGE))
 
 
 def test_possible_consumers_of_an_order_are_found_in_any_letter_case(staff: User) -> None:

@@ -18,6 +18,7 @@ from apps.accounts.models import User
 from apps.cdp.consumers import Identifier, NewConsumer
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.viewer import UNRESTRICTED
+from apps.core import personal_data
 from apps.core.export.formats import Format
 from apps.history.columns import COLUMNS
 from apps.history.selection import Selection, SubmissionFilter
@@ -224,7 +225,7 @@ def shown(submission: Submission, key: str, wanted: Layout) -> str:
 
 
 def _personal(submission: Submission, key: str) -> str:
-    if submission.consumer_problem:
+    if personal_data.problem_of(submission, "encrypted_consumer"):
         return UNREADABLE
     value = getattr(submission.consumer, key, None)
     if isinstance(value, tuple):

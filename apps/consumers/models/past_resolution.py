@@ -18,8 +18,7 @@ class PastResolution(models.Model):
     """A resolution, or a doubted answer of the vendor, that a later resolution replaced.
 
     The columns are copies of the submission's. For an answer of the vendor ``resolved_how`` is empty and
-    ``resolved_at`` is the time of the answer. Note and consumer are encrypted
-    again, for this row.
+    ``resolved_at`` is the time of the answer. Note and consumer are encrypted again, for this row.
     """
 
     id = models.BigAutoField(primary_key=True)

@@ -14,7 +14,6 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.cdp.consumers import NewConsumer, OrderConsumer
 from apps.core import personal_data
-from apps.core.personal_data import Problem
 from apps.core.references import same_reference
 
 
@@ -288,7 +287,7 @@ class Submission(models.Model):
 
     @property
     def consumer(self) -> NewConsumer | None:
-        """The consumer that was sent; None if erased or if it cannot be read (``consumer_problem``)."""
+        """The consumer that was sent; None if it was erased or cannot be read."""
         sent = personal_data.readable_text(self, "encrypted_consumer")
         return NewConsumer.from_json(json.loads(sent)) if sent else None
 
@@ -297,9 +296,9 @@ class Submission(models.Model):
         self.encrypted_consumer = _encrypted_json(self, "encrypted_consumer", consumer)
 
     @property
-    def consumer_problem(self) -> Problem | None:
-        """Why the consumer that was sent cannot be read; None if it can be read, or was erased."""
-        return personal_data.problem_of(self, "encrypted_consumer")
+    def is_erased(self) -> bool:
+        """Whether consumer and digest were erased. One alone is empty only if the database was changed."""
+        return not self.encrypted_consumer and not self.content_digest
 
     @property
     def answer(self) -> OrderConsumer | None:

@@ -61,7 +61,7 @@ def line(submission: Submission) -> SubmissionLine:
 
 def _unread(submission: Submission) -> str:
     """What a list shows in place of the name; empty if the consumer was erased."""
-    return gettext("(unreadable)") if submission.encrypted_consumer else ""
+    return "" if submission.is_erased else gettext("(unreadable)")
 
 
 def lines(submissions: Iterable[Submission]) -> tuple[SubmissionLine, ...]:

@@ -90,7 +90,7 @@ def receipt_page(
         guest_ref=submission.guest_ref,
         order_url=record_url("orders:order", submission.order_ref),
         guest_url=record_url("orders:guest", submission.guest_ref),
-        is_erased=not submission.encrypted_consumer,
+        is_erased=submission.is_erased,
         consumer_problem=labels.consumer_problem(submission),
         answer_problem=labels.unreadable_text(submission, "encrypted_answer"),
         message_problem=labels.unreadable_text(submission, "encrypted_vendor_message"),

@@ -159,7 +159,7 @@ def confirmation_page(
         read_at=evidence.at,
         unread_reason=_unread_reason(evidence),
         rows=compared(submission.consumer, evidence.consumer),
-        is_erased=not submission.encrypted_consumer,
+        is_erased=submission.is_erased,
         consumer_problem=labels.consumer_problem(submission),
         doubts=tuple(doubts(submission, evidence.consumer_ref, evidence.consumer)),
         sent_again=_sent_again(submission, viewer),

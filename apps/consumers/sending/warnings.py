@@ -80,7 +80,7 @@ def _warnings(order_ref: str, consumer: NewConsumer, besides: Submission | None)
             if _similar(earlier, consumer):
                 matching = _matching_fields(earlier, consumer)
                 yield EntryWarning(SIMILAR, matching[0], submission, matching)
-        elif submission.content_digest:  # not erased, but it cannot be read
+        elif not submission.is_erased:  # it cannot be read
             yield EntryWarning(NOT_COMPARED, "order_ref", submission)
     if not has_enough_identity(consumer, selectors.providers()):
         yield EntryWarning(NO_IDENTITY, "identifiers")

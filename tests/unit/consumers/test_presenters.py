@@ -150,6 +150,8 @@ def test_list_line_names_person_consumer_and_outcome(staff: User) -> None:
     )
     assert (line.url, line.duration) == (f"/submissions/{submission.public_id}/", "1.5 s")
     submission.encrypted_consumer = b""
+    assert lists.line(submission).consumer == "(unreadable)"
+    submission.content_digest = b""  # erased
     assert lists.line(submission).consumer == ""
 
 
