@@ -6,7 +6,8 @@ import re
 
 from tests.support.source import ROOT
 
-STARTS_PROCESSES = re.compile(r"from tests\.support\.(deployed|prepared|supervised_processes)\w* import")
+_MODULES = r"(deployed|prepared|supervised_processes)\w*"
+STARTS_PROCESSES = re.compile(rf"from tests\.support(\.{_MODULES} import| import .*\b{_MODULES})")
 MARK = re.compile(r"mark\.(processes|postgresql|once)\b")
 
 

@@ -10,11 +10,12 @@ import contextvars
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import cache
 
 import structlog
 from django.db import DatabaseError, InterfaceError, connection, connections
-from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 
 logger = structlog.get_logger(__name__)
 
@@ -38,7 +39,7 @@ def register(name: str, check: Check) -> None:
 
 def prepare() -> None:
     """Load the migration files, so that the first check does not spend its time on that."""
-    MigrationLoader(None, ignore_no_migrations=True)
+    _migrations()
 
 
 def failures() -> list[str]:
@@ -99,5 +100,10 @@ def _database_answers() -> bool:
 
 
 def _migrations_applied() -> bool:
-    executor = MigrationExecutor(connection)
-    return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return _migrations() <= MigrationRecorder(connection).applied_migrations().keys()
+
+
+@cache
+def _migrations() -> frozenset[tuple[str, str]]:
+    """App and name of every migration of this version, read once: an upgrade starts new processes."""
+    return frozenset(MigrationLoader(None, ignore_no_migrations=True).disk_migrations)

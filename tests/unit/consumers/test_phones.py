@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 import phonenumbers
 import pytest
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
@@ -141,7 +143,8 @@ def test_no_example_number_of_any_region_and_type_becomes_another_number(setting
 
 
 def test_two_numbers_or_decimals_are_never_read_as_one(settings: Settings) -> None:
-    for region, _kind, number in EXAMPLES[::3]:
+    # A third of the regions for each kind.
+    for region, _kind, number in sorted(EXAMPLES, key=itemgetter(1))[::3]:
         settings.PHONE_REGION = region
         international = phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
         national = phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL)
