@@ -322,6 +322,7 @@ X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
+        "object-src": [NONE],  # implied by default-src; OWASP ASVS 5.0, 3.4.3 asks for the directive itself
         "script-src": [SELF],
         "style-src": [SELF],
         "img-src": [SELF, "data:"],  # Bootstrap uses data: URLs for select arrows and check marks
@@ -344,6 +345,7 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "var/static")))
 STATICFILES_DIRS = [BASE_DIR / "static", ("bootstrap", Path(bootstrap.__path__[0]) / "css")]
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # pages of other hosts have no use for our files
 STORAGES = {"staticfiles": {"BACKEND": "apps.core.web.static_storage.PortalStaticFilesStorage"}}
 
 # --- Logs: one line per event on standard error, without personal data ----------------------------

@@ -39,6 +39,34 @@ CLOSE_SECONDS, CLOSE_READS = 2.0, 16  # limits for reading after the answer befo
 STOP_SECONDS = 2.0  # for requests that are being received when the process stops
 CHECK_INTERVAL = 0.5  # seconds between two searches for late connections
 _HEAD_END = b"\r\n\r\n"
+# The middleware does not see these answers. They are plain text and load nothing.
+REFUSAL_HEADERS = {
+    "Content-Type": "text/plain; charset=utf-8",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+
+
+def write_refusal(sock: socket.socket, status: int, reason: str, _detail: str = "") -> None:
+    """Answer a request that does not reach the application, with the headers of every answer.
+
+    Replaces gunicorn's own answer, which has none of them and quotes the request.
+    """
+    headers = dict(REFUSAL_HEADERS)
+    if settings.SECURE_HSTS_SECONDS:
+        headers["Strict-Transport-Security"] = (
+            f"max-age={settings.SECURE_HSTS_SECONDS}; includeSubDomains; preload"
+        )
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    head = [f"HTTP/1.1 {status} {reason}", "Connection: close", f"Content-Length: {len(reason)}", *lines]
+    util.write_nonblock(sock, ("\r\n".join(head) + "\r\n\r\n" + reason).encode("latin-1"))
+
+
+util.write_error = write_refusal  # gunicorn calls it for requests that it cannot parse
 
 
 @dataclass(eq=False)
@@ -210,7 +238,7 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no
         self._buffered -= len(self._arriving.pop(conn).data)
         self.poller.unregister(conn.sock)
         with suppress(OSError):
-            util.write_error(conn.sock, status, reason, "")
+            write_refusal(conn.sock, status, reason)
         self._close(conn)
 
     def _close(self, conn: Any) -> None:

@@ -179,6 +179,11 @@ def test_expect_100_continue_is_answered_once(one: Portal) -> None:
 def test_unparsable_request_is_refused_immediately(one: Portal, request_: bytes, status: bytes) -> None:
     received = exchange(one, request_)
     assert received[9:12] == status
+    answer_head, _, body = received.partition(b"\r\n\r\n")
+    names = {line.partition(b":")[0] for line in answer_head.splitlines()}
+    assert {b"Content-Security-Policy", b"X-Content-Type-Options", b"Cache-Control"} <= names
+    assert b"Content-Type: text/plain; charset=utf-8" in answer_head
+    assert len(body) < 50  # quotes nothing of the request
     assert "Traceback" not in one.log.read_text()
 
 

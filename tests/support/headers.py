@@ -6,6 +6,7 @@ from django.http import HttpResponseBase
 
 POLICY = {
     "default-src 'none'",
+    "object-src 'none'",
     "script-src 'self'",
     "style-src 'self'",
     "img-src 'self' data:",
@@ -42,5 +43,10 @@ def header_faults(response: HttpResponseBase) -> list[str]:
             found.append(f"{name} is open to scripts")
         if cookie["samesite"] != "Lax" or cookie["domain"] or cookie["path"] != "/":
             found.append(f"{name}: {cookie.OutputString()}")
+    kind = response.get("Content-Type", "")
+    if kind.startswith("text/") and "charset=" not in kind:
+        found.append(f"Content-Type: {kind}")
+    if "Access-Control-Allow-Origin" in response:
+        found.append("is open to other hosts")
     found += [f"tells {name}" for name in ("Server", "X-Powered-By") if name in response]
     return found

@@ -58,6 +58,18 @@ def test_error_pages_have_the_same_headers(
     assert [(answer.status_code, header_faults(answer)) for answer in answers if header_faults(answer)] == []
 
 
+@pytest.mark.django_db
+def test_static_files_have_the_headers_of_pages_except_those_for_caches(
+    settings: Settings, tmp_path: Path
+) -> None:
+    settings.STATIC_ROOT = tmp_path
+    (tmp_path / "page.css").write_text("body { margin: 0 }")
+    answer = Client().get("/static/page.css")
+    answer.close()  # the file
+    assert (answer.status_code, answer["Content-Type"]) == (200, 'text/css; charset="utf-8"')
+    assert [fault for fault in header_faults(answer) if not fault.startswith("Cache-Control")] == []
+
+
 # --- Production -----------------------------------------------------------------------------------
 VISIT = """
 import json, sys

@@ -26,6 +26,7 @@ from apps.core.web.requests import support_code
 from apps.core.web.uploads import FileRefused
 
 TOO_LARGE_ERRORS = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
+PLAIN_TEXT = "text/plain; charset=utf-8"
 CREATE_VIEW = "consumers:new"  # the only view that sends data to the vendor
 
 
@@ -33,7 +34,7 @@ CREATE_VIEW = "consumers:new"  # the only view that sends data to the vendor
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """Liveness: the process answers. Uses no database, so that an outage does not restart every process."""
-    return HttpResponse("ok", content_type="text/plain")
+    return HttpResponse("ok", content_type=PLAIN_TEXT)
 
 
 @login_not_required
@@ -41,8 +42,8 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """Readiness: 200 or 503. The answer is public, so failed checks are named only in the log."""
     if readiness.failures_in_time():
-        return HttpResponse("not ready", status=HTTPStatus.SERVICE_UNAVAILABLE, content_type="text/plain")
-    return HttpResponse("ready", content_type="text/plain")
+        return HttpResponse("not ready", status=HTTPStatus.SERVICE_UNAVAILABLE, content_type=PLAIN_TEXT)
+    return HttpResponse("ready", content_type=PLAIN_TEXT)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

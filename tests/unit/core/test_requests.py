@@ -131,3 +131,15 @@ def test_log_lines_of_a_request_have_the_address_of_the_audit_log(
     lines: list[Any] = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
     assert {line["ip"] for line in lines} == {event.client_address}
     assert "ipware" not in sys.modules  # django-structlog's own detection of the address
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["X-Request-ID", "X-Correlation-ID"])
+def test_client_cannot_choose_the_id_of_its_request(
+    as_staff: Client, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    with caplog.at_level("INFO", logger="django_structlog"):
+        as_staff.get("/people/", headers={name: "chosen-by-the-client"})
+    assert "request_finished" in caplog.text
+    assert "chosen-by-the-client" not in caplog.text
+    assert AuditEvent.objects.get(action="access.denied").request_id != "chosen-by-the-client"
