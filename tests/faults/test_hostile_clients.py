@@ -171,10 +171,11 @@ def test_expect_100_continue_is_answered_once(one: Portal) -> None:
         (head("GET", PAGE, *(f"X-Long-{number}: {'x' * 8000}" for number in range(12))), b"431"),
         (head("GET", PAGE + "x" * 5000), b"414"),
         (head("POST", PAGE, "Content-Length: 1", "Content-Length: 2"), b"400"),
+        (head("POST", PAGE, "Content-Length: 4", "Transfer-Encoding: chunked"), b"400"),
         (b"\r\n\r\n\r\n\r\n", b"400"),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\r\n\r\n", b"400"),
     ],
-    ids=["no length", "long head", "long line", "two lengths", "empty", "TLS"],
+    ids=["no length", "long head", "long line", "two lengths", "length and chunks", "empty", "TLS"],
 )
 def test_unparsable_request_is_refused_immediately(one: Portal, request_: bytes, status: bytes) -> None:
     received = exchange(one, request_)

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Verify a proof of the Consumer Portal's audit log. Requires only Python 3.11 or newer.
 
-    python3 verify_audit_log.py PROOF.zip [--key ID]
+    python3 verify_audit_log.py PROOF.zip [--key KEY]
 
 PROOF is the downloaded archive, or the folder into which it was unpacked. The program trusts only the public
-keys in it. With --key, give the key id that you received through another channel: the last signature must be
-made with that key. Without --key, compare the id that the program prints. Only this comparison reveals a log
-that was replaced as a whole together with its key. The program also prints the last signed event and the time
-of the last signature. Compare both with a copy of the checkpoints stored elsewhere: after removing the latest
-checkpoints, someone could write any events after the remaining ones.
+keys in it. With --key, give the public key (base64) that you received through another channel: the last
+signature must be made with that key. Its id is accepted, too, but has only 64 bits. Without --key, compare
+the id that the program prints. Only this comparison reveals a log that was replaced as a whole together with
+its key. The program also prints the last signed event and the time of the last signature. Compare both with a
+copy of the checkpoints stored elsewhere: after removing the latest checkpoints, someone could write any
+events after the remaining ones.
 
 Files in the archive:
 
@@ -326,13 +327,22 @@ def check(archive: Archive) -> Finding:
     return examine(archive).finding
 
 
+def is_named(archive: Archive, key_id: str, name: str) -> bool:
+    """Whether ``name`` is the archive's key with this id: the whole public key in base64, or the id."""
+    key = keys_by_id(archive).get(key_id)
+    return name == key_id or (key is not None and name == base64.b64encode(key).decode())
+
+
 def examine(
     archive: Archive, key: str | None = None, progress: Callable[[float], object] = lambda part: None
 ) -> Report:
-    """Verify the whole proof. With ``key``, the last signature must be made with the key of that id."""
+    """Verify the whole proof.
+
+    With ``key``, a public key in base64 or the id of one, the last signature must be made with that key.
+    """
     report = verify(archive, progress)
     signed = report.signed
-    if key is not None and signed is not None and signed["key"] != key:
+    if key is not None and signed is not None and not is_named(archive, signed["key"], key):
         # The finding is based on an unexpected key, which anyone could have created.
         return report._replace(finding=("key_unknown", signed["seq"]))
     if key is not None and signed is None and report.finding[0] in GOOD:
@@ -516,7 +526,7 @@ def main() -> int:
     """Verify the proof named on the command line; returns the exit code."""
     parser = argparse.ArgumentParser(description="Verify a proof of the Consumer Portal's audit log.")
     parser.add_argument("proof", nargs="?", default=".", help="the archive, or the folder with its files")
-    parser.add_argument("--key", help="the id of the key that must have made the last signature")
+    parser.add_argument("--key", help="the public key that must have made the last signature, or its id")
     arguments = parser.parse_args()
 
     def draw(part: float) -> None:

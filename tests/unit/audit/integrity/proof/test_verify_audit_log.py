@@ -28,6 +28,12 @@ def own_key(settings: Settings) -> str:
     return checkpoints.key_id(checkpoints.signing_key(settings.AUDIT_SIGNING_KEY).public_key())
 
 
+def public_key(settings: Settings) -> str:
+    """The whole public key, as ``audit_checkpoint --key`` prints it."""
+    key = checkpoints.signing_key(settings.AUDIT_SIGNING_KEY).public_key()
+    return base64.b64encode(key.public_bytes_raw()).decode()
+
+
 def put_in_another_key(settings: Settings) -> None:
     """Let an attacker add their own key: the previous key may still sign, as after a key change."""
     old = checkpoints.signing_key(settings.AUDIT_SIGNING_KEY).public_key().public_bytes_raw()
@@ -81,6 +87,18 @@ def test_new_key_covers_what_the_previous_key_signed(settings: Settings, tmp_pat
     proof = unpacked(tmp_path / "proof")
     assert verifier(proof, "--key", own_key(settings))[0] == 0
     assert verifier(proof, "--key", old)[0] == 2
+
+
+def test_key_can_be_named_as_a_whole(settings: Settings, tmp_path: Path) -> None:
+    write(3)
+    sign_checkpoint(SIGNER)
+    proof = unpacked(tmp_path / "proof")
+    own = public_key(settings)
+    assert verifier(proof, "--key", own)[0] == 0
+    put_in_another_key(settings)
+    code, output = verifier(proof, "--key", public_key(settings))
+    assert (code, output[0].split(":")[0]) == (2, "key_unknown")
+    assert verifier(proof, "--key", own[:16])[0] == 2  # a part of the key names no key
 
 
 @pytest.mark.parametrize("events", [0, 3])
