@@ -5,10 +5,14 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import get_commands
 
+from apps.consumers.fields import CONSUMER_FIELDS
+from apps.consumers.forms.consumer import ConsumerForm
+from apps.consumers.forms.lists import IdentifierRow
 from tests.pictures import PICTURES
 from tests.support.source import APPS, ROOT, modules, relative, tree_of
 
@@ -102,6 +106,26 @@ def test_each_make_command_exists(document: Path) -> None:
 def test_each_command_of_the_portal_is_documented() -> None:
     ours = {name for name, app in get_commands().items() if app.startswith(("apps.", "consumerportal"))}
     assert {name for name in ours if f"`{name}`" not in _text(ROOT / "docs/operating.md")} == set()
+
+
+def test_rules_of_the_form_name_every_field_and_its_limit() -> None:
+    section = _text(ROOT / "docs/operating.md").partition("## Rules of the form")[2].partition("\n## ")[0]
+    rules = {
+        label: rule
+        for labels, rule in re.findall(r"(?m)^\| ([^|]+) \| ([^|]+) \|$", section)
+        for label in labels.split(", ")
+    }
+    labels = {str(field.label) for field in CONSUMER_FIELDS.values()}
+    assert rules.keys() - {"field"} == {"Order reference", *labels}
+    fields: dict[str, Any] = {
+        **{name: ConsumerForm.base_fields[name] for name in ("first_name", "last_name", "nationality")},
+        "passport_number": ConsumerForm.base_fields["passport_number"],
+        "identifiers": IdentifierRow.base_fields["provider"],
+    }
+    identifier: Any = IdentifierRow.base_fields["id"]
+    for name, field in fields.items():
+        assert f"at most {field.max_length} " in rules[str(CONSUMER_FIELDS[name].label)]
+    assert f" {identifier.max_length} " in rules["Identifiers"]
 
 
 def test_each_picture_is_taken_by_the_command_and_shown() -> None:
