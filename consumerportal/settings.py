@@ -287,9 +287,9 @@ ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}
 SIGN_IN_ADDRESS_FAILURES: int = env.positive("SIGN_IN_ADDRESS_FAILURES", default=20)  # per minute
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"  # the portal sends no mail
 # Limits per person (audit/person_limits.py).
-SEARCHES_PER_HOUR: int = env.int("SEARCHES_PER_HOUR", default=300)
-EXPORTS_PER_HOUR: int = env.int("EXPORTS_PER_HOUR", default=30)
-DENIALS_PER_HOUR: int = env.int("DENIALS_PER_HOUR", default=200)
+SEARCHES_PER_HOUR: int = env.positive("SEARCHES_PER_HOUR", default=300)
+EXPORTS_PER_HOUR: int = env.positive("EXPORTS_PER_HOUR", default=30)
+DENIALS_PER_HOUR: int = env.positive("DENIALS_PER_HOUR", default=200)
 
 SESSION_IDLE_SECONDS: int = env.positive("SESSION_IDLE_SECONDS", default=30 * 60)
 SESSION_ABSOLUTE_SECONDS: int = env.positive("SESSION_ABSOLUTE_SECONDS", default=10 * 60 * 60)

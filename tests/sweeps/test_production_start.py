@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -146,6 +147,16 @@ def test_unsafe_value_is_named_and_never_shown(name: str, value: str, problem: s
     assert name in refusal
     assert problem in refusal
     assert "not a key" not in refusal
+
+
+@pytest.mark.parametrize("value", ["-1", "0"])
+def test_every_whole_number_below_one_is_refused(value: str) -> None:
+    source = (ROOT / "consumerportal/settings.py").read_text()
+    names = re.findall(r"""env\.(?:int|positive)\(\s*"([A-Z_]+)\"""", source)
+    assert {"SEARCHES_PER_HOUR", "EXPORTS_PER_HOUR", "DENIALS_PER_HOUR", "CDP_IN_FLIGHT"} <= {*names}
+    postgresql = {"DATABASE_URL": "postgresql://portal@db.example.com/portal"}  # has a setting of its own
+    refusal = _refusal(**{**COMPLETE, **postgresql, **dict.fromkeys(names, value)})
+    assert [name for name in names if f"{name} ({value}) is not at least 1" not in refusal] == []
 
 
 def test_complete_settings_pass_the_deployment_check(database: str) -> None:
