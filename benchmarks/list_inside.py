@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "consumerportal.settings")
 
@@ -27,6 +28,7 @@ from apps.accounts.models import User
 from apps.consumers.models import DigestKind, Outcome, Submission, SubmissionDigest
 from apps.consumers.sending.digests import search_digest
 from tests.support.filled_database import COMMONEST, PEOPLE
+from tests.support.searches import token
 
 REQUESTS = int(os.environ.get("BENCH_REQUESTS", "60"))
 WARM_UP = 5
@@ -43,7 +45,7 @@ def of_portal() -> Iterator[tuple[str, str, int]]:
     [gone] = User.objects.filter(username=f"bench-{PEOPLE - 1:02}").values_list("pk", flat=True)
     [busy] = User.objects.filter(username="bench-00").values_list("pk", flat=True)
     key = (middle.submitted_at - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
-    common = f"last_name={search_digest(DigestKind.LAST_NAME, COMMONEST).hex()}"
+    common = _search(DigestKind.LAST_NAME, COMMONEST)
     yield "first page (last 30 days)", "", 1
     yield "first page of all", "period=all", 50
     yield "deep page (in the middle)", f"period=all&before={key}-{middle.pk}", 50
@@ -60,12 +62,32 @@ def of_portal() -> Iterator[tuple[str, str, int]]:
     yield "answered in 10 s or more", "period=all&answered_from=10000", 1
     for kind in DigestKind:
         digests = SubmissionDigest.objects.filter(kind=kind).order_by("-submission")
-        rare = digests.exclude(digest=search_digest(DigestKind.LAST_NAME, COMMONEST))[rows // 4].digest
-        yield f"exact {kind.label.lower()}", f"{kind.value}={bytes(rare).hex()}", 1
+        rare = digests.exclude(digest=search_digest(DigestKind.LAST_NAME, COMMONEST))[rows // 4]
+        yield f"exact {kind.label.lower()}", _search(kind, _value_of(rare)), 1
     yield "commonest last name (2 of 100 rows)", common, 1
     yield "pair: left two years ago, rejected", f"period=all&person={gone}&outcome=rejected", 0
     yield "pair: error code, person", f"period=all&person={busy}&reason=busy", 0
     yield "pair: commonest last name, left two years ago", f"{common}&person={gone}", 0
+
+
+def _search(kind: DigestKind, value: str) -> str:
+    """The part of an address that names a search of :data:`PERSON`."""
+    return urlencode({"search": token(User.objects.get(username=PERSON), **{kind.value: value})})
+
+
+def _value_of(digest: SubmissionDigest) -> str:
+    """The value of the submission's consumer that has this digest."""
+    consumer = digest.submission.consumer
+    assert consumer is not None
+    values = {
+        DigestKind.EMAIL: consumer.emails,
+        DigestKind.PHONE: consumer.phone_numbers,
+        DigestKind.PASSPORT: (consumer.passport_number,),
+        DigestKind.IDENTIFIER: tuple(one.id for one in consumer.identifiers),
+        DigestKind.LAST_NAME: (consumer.last_name,),
+    }
+    kind = DigestKind(digest.kind)
+    return next(value for value in values[kind] if search_digest(kind, value) == bytes(digest.digest))
 
 
 def of_admin() -> Iterator[tuple[str, str, int]]:

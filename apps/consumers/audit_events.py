@@ -25,6 +25,8 @@ from apps.consumers.audit_keys import (
     RECORD_KIND,
     RESOLUTION_REASON,
     RESUBMISSION_OF,
+    SEARCH,
+    SEARCHED_BY,
     SENT_FIELDS,
     SUBMISSION_FILTERS,
     SUBMISSION_SCOPE,
@@ -171,11 +173,17 @@ SUBMISSION_VIEWED = EVENTS.define(
     label=_("Submission opened"),
     sentence=_("%(actor)s opened submission %(submission)s"),
 )
+SUBMISSIONS_SEARCHED = EVENTS.define(
+    "submissions.searched",
+    label=_("Submissions searched"),
+    sentence=_("%(actor)s searched the submissions for a consumer by %(by)s"),
+    keys=(SEARCH, SEARCHED_BY),
+)
 SUBMISSIONS_LISTED = EVENTS.define(
     "submissions.listed",
     label=_("List of submissions opened"),
     sentence=_("%(actor)s opened a list of %(count)s submissions"),
-    keys=(SUBMISSION_FILTERS, SUBMISSION_SCOPE, COUNT),
+    keys=(SUBMISSION_FILTERS, SEARCH, SUBMISSION_SCOPE, COUNT),
 )
 VENDOR_RECORD_VIEWED = EVENTS.define(
     "vendor_record.viewed",

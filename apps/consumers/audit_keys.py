@@ -165,6 +165,11 @@ SUBMISSION_FILTERS = Key(
         **{kind.value: _lower(kind.label) for kind in DigestKind},
     },
 )
+# The kinds of values that were searched for, never the values.
+SEARCHED_BY = Key(
+    "by", ValueType.CODES, _("Searched by"), {kind.value: _lower(kind.label) for kind in DigestKind}
+)
+SEARCH = Key("search", ValueType.WORD, _("Search"))  # the public id of a recorded search
 SUBMISSION_SCOPE = Key(
     "scope",
     ValueType.CODE,

@@ -1,4 +1,4 @@
-"""The personal data of submissions, for the registry in ``core.personal_data``."""
+"""The personal data of submissions and searches, for the registry in ``core.personal_data``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from typing import Final
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.consumers.models import PastResolution, Submission, SubmissionDigest
+from apps.consumers import searches
+from apps.consumers.models import (
+    PastResolution,
+    RecordedSearch,
+    RecordedSearchDigest,
+    Submission,
+    SubmissionDigest,
+)
 from apps.consumers.sending.digests import re_digest
 from apps.core.personal_data import DigestColumn, EncryptedColumn, PersonalModel
 
@@ -37,5 +44,11 @@ PERSONAL: Final = (
                 "encrypted_resolution_note", "past_resolution.note", _("Note on an earlier resolution")
             ),
         ),
+    ),
+    PersonalModel(
+        RecordedSearch,
+        encrypted=(EncryptedColumn("encrypted_values", "search.values", _("What was searched for")),),
+        digests=(DigestColumn(RecordedSearchDigest, "digest", row="search"),),
+        re_digest=searches.re_digest,
     ),
 )

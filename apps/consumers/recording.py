@@ -47,13 +47,17 @@ def record_consumer_read(submission: Submission, ref: str, *, result: str, actor
         record(replace(read, consumer_ref=ref))
 
 
-def record_listed(*, count: int, viewer: Viewer, actor: Actor, filters: Sequence[str] = ()) -> None:
+def record_listed(
+    *, count: int, viewer: Viewer, actor: Actor, filters: Sequence[str] = (), search: str = ""
+) -> None:
     """Record that the actor saw a list of ``count`` submissions with consumers' names.
 
-    ``filters``: the names of the filters, never their values.
+    ``filters``: the names of the filters, never their values. ``search``: the public id of the search.
     """
     data: dict[str, Value] = {"count": count, "scope": viewer.scope}
     if filters:
         data["filters"] = filters
+    if search:
+        data["search"] = search
     with transaction.atomic():
         record(Event(type=SUBMISSIONS_LISTED, actor=actor, data=data))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.registry import AppEvents, EventOutcome, Key, ValueType
-from apps.consumers.audit_keys import COUNT, SUBMISSION_FILTERS, SUBMISSION_SCOPE
+from apps.consumers.audit_keys import COUNT, SEARCH, SUBMISSION_FILTERS, SUBMISSION_SCOPE
 
 EVENTS = AppEvents("history")
 
@@ -38,6 +38,7 @@ FAILURE_CODE = Key(
         "process_lost": _("the portal was interrupted"),
         "reader_gone": _("the download was stopped"),
         "reader_stalled": _("the download stalled"),
+        "search_gone": _("the search no longer exists"),
     },
 )
 EXPORT_REASON = Key(
@@ -58,7 +59,7 @@ FIGURES_VIEWED = EVENTS.define(
     "figures.viewed",
     label=_("Figures opened"),
     sentence=_("%(actor)s opened the figures of %(count)s submissions"),
-    keys=(SUBMISSION_FILTERS, SUBMISSION_SCOPE, COUNT),
+    keys=(SUBMISSION_FILTERS, SEARCH, SUBMISSION_SCOPE, COUNT),
 )
 EXPORT_STARTED = EVENTS.define(
     "export.started",
@@ -70,6 +71,7 @@ EXPORT_STARTED = EVENTS.define(
         EXPORT,
         FORMAT,
         SUBMISSION_FILTERS,
+        SEARCH,
         SUBMISSION_SCOPE,
         Key("columns", ValueType.CODES, _("Columns")),
         PERSONAL,

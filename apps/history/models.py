@@ -49,7 +49,7 @@ class Export(models.Model):
     finished_at = models.DateTimeField(null=True)  # set when finished, failed or cancelled
     state = models.CharField(max_length=10, choices=State, default=State.READY)
 
-    # The choice. selection (exports/selections.py): filters and scope, and of searches only the digests.
+    # The choice. selection (exports/selections.py): filters and scope, and the public id of a search.
     selection = models.JSONField()
     format = models.CharField(max_length=10)
     columns = models.JSONField()  # keys, in the order of the file

@@ -18,5 +18,7 @@ def record_figures_viewed(selection: Selection, *, count: int, actor: Actor) -> 
         "scope": selection.viewer.scope,
         "count": count,
     }
+    if selection.asked.search:
+        data["search"] = str(selection.asked.search.public_id)
     with transaction.atomic():
         record(Event(FIGURES_VIEWED, actor, data=data))

@@ -14,6 +14,7 @@ from django.db.models.functions import Lower
 
 from apps.consumers import selectors
 from apps.consumers.models import DigestKind, Submission, SubmissionDigest
+from apps.consumers.searches import Search
 from apps.consumers.viewer import UNRESTRICTED, Viewer
 from apps.core.web import keyset
 
@@ -37,14 +38,24 @@ class SubmissionFilter:
     reason: str = ""  # the error code of a failure
     answered_from: int | None = None  # milliseconds, included
     answered_under: int | None = None  # milliseconds, not included
-    searches: tuple[tuple[DigestKind, bytes], ...] = ()  # keyed digests of the exact values searched for
+    search: Search | None = None  # for exact values of a consumer
+
+    @property
+    def searches(self) -> tuple[tuple[DigestKind, bytes], ...]:
+        """Kind and keyed digest of the exact values searched for."""
+        return self.search.digests if self.search else ()
+
+    @property
+    def search_is_gone(self) -> bool:
+        """Whether the search was erased or cannot be read: then nothing is selected."""
+        return self.search is not None and not self.search.digests
 
     def kinds(self) -> list[str]:
         """The names of the filters in effect, without their values, for the audit log."""
         given = [
             field.name
             for field in dataclasses.fields(self)
-            if field.name != "searches" and getattr(self, field.name) not in ("", None)
+            if field.name != "search" and getattr(self, field.name) not in ("", None)
         ]
         return given + [kind.value for kind, _digest in self.searches]
 
@@ -63,6 +74,8 @@ class Selection:
     def submissions(self) -> QuerySet[Submission]:
         """The selected rows, newest first, as an unevaluated queryset."""
         found = self._without_searches()
+        if self.asked.search_is_gone:
+            return found.none()
         for kind, digest in self.asked.searches:
             found = found.filter(pk__in=_sharing(kind, digest).values("submission"))
         return found
@@ -92,7 +105,7 @@ class Selection:
             return None
         if not self._shared_by_many():
             return self.submissions().order_by()[: MAX_COUNTED + 1].count()
-        everything = self.viewer.sees_all and replace(asked, searches=()) == SubmissionFilter()
+        everything = self.viewer.sees_all and replace(asked, search=None) == SubmissionFilter()
         if not everything or len(asked.searches) > 1:
             return None
         return _sharing(*asked.searches[0])[: MAX_COUNTED + 1].count()

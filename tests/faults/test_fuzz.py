@@ -105,7 +105,7 @@ NAMES = [
     *("since", "until", "person", "account", "action", "reference", "address", "failures", "sort", "after"),
     *("format", "first", "last"),
     *("period", "consumer", "guest", "reason", "answered_from", "answered_under"),
-    *("email", "phone", "last_name", "search-email", "search-phone", "search-last_name"),
+    *("email", "search", "search-email", "search-phone", "search-last_name"),
     *(
         "separator",
         "byte_order_mark",

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
@@ -23,8 +23,9 @@ from apps.accounts import services as accounts
 from apps.accounts.models import User
 from apps.accounts.roles import PERSONAL_DATA_EXPORT, SUPERVISOR
 from apps.audit.models import AuditEvent
-from apps.consumers.models import DigestKind, Outcome, Submission, SubmissionDigest
+from apps.consumers.models import DigestKind, Outcome, RecordedSearch, Submission, SubmissionDigest
 from apps.consumers.sending.digests import search_digest
+from apps.core import personal_data
 from apps.core.export.formats import Format
 from apps.history import selection
 from apps.history.exports import delivery, making, services
@@ -210,16 +211,43 @@ def test_file_contains_the_rows_of_the_list_in_order(as_supervisor: Client, supe
     assert export.sha256 in page
 
 
-def test_exact_search_is_exported_by_its_digest(as_permitted: Client, permitted: User) -> None:
+def test_exact_search_is_exported_with_its_digests_at_that_time(
+    as_permitted: Client, permitted: User, settings: Settings
+) -> None:
     wanted = store(permitted, Outcome.CREATED, clean(last_name="Searched"))
     store(permitted, Outcome.CREATED, clean(last_name="Other"))
     answer = as_permitted.post(reverse("history:submissions"), {f"{SEARCH}-last_name": "Searched"})
     query = answer["Location"].partition("?")[2]
     export = choose(as_permitted, f"?{query}", format="jsonl", show_submission="on")
+    settings.DIGEST_KEY = "another digest key of this test alone, 0123456789"
+    with transaction.atomic():
+        personal_data.re_digest(wanted)
     lines = [json.loads(line) for line in download(as_permitted, export).decode().splitlines()]
     assert [line["submission"] for line in lines[1:-1]] == [str(wanted.public_id)]
-    assert "Searched" not in json.dumps(Export.objects.get().selection)
-    assert "last_name" in events("export.started")[0].details["filters"]
+    search = str(RecordedSearch.objects.get().public_id)
+    stored = json.dumps(Export.objects.get().selection)
+    assert search in stored
+    for digest in SubmissionDigest.objects.values_list("digest", flat=True):
+        assert bytes(digest).hex() not in stored
+    [started] = events("export.started")
+    assert started.details["search"] == search
+    assert "last_name" in started.details["filters"]
+
+
+def test_export_of_an_erased_search_fails_and_writes_no_file(as_permitted: Client, permitted: User) -> None:
+    """An empty file would say that nothing matches, and one without the search would contain every row."""
+    store(permitted, Outcome.CREATED, clean(last_name="Searched"))
+    answer = as_permitted.post(reverse("history:submissions"), {f"{SEARCH}-last_name": "Searched"})
+    query = answer["Location"].partition("?")[2]
+    export = choose(as_permitted, f"?{query}", format="csv", show_submission="on")
+    personal_data.erase(RecordedSearch.objects.get())
+    page = text(as_permitted.post(reverse("history:export_file", args=[export.public_id]), follow=True))
+    assert "The search no longer exists. Search again, then export." in page
+    export.refresh_from_db()
+    assert (export.state, export.failure_code) == (State.FAILED, "search_gone")
+    assert (export.rows_expected, export.rows) == (0, 0)
+    [failed] = events("export.failed")
+    assert failed.details["failure_code"] == "search_gone"
 
 
 def test_file_contains_all_rows_of_a_common_name_in_order(

@@ -10,6 +10,7 @@ import re
 import socket
 import threading
 import tracemalloc
+import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from apps.accounts.models import User
 from apps.cdp.consumers import NewConsumer
 from apps.consumers.models import DigestKind, Submission, SubmissionDigest
+from apps.consumers.searches import Search
 from apps.consumers.sending.digests import search_digest
 from apps.consumers.viewer import Viewer
 from apps.core.export.csv_cells import restore
@@ -83,7 +85,7 @@ SELECTIONS: list[dict[str, Any]] = [
     {"outcome": "rejected"},
     {"order_ref": "ORDER 7"},
     {"answered_from": 10, "answered_under": 20},
-    {"searches": ((DigestKind.EMAIL, "filled in below"),)},
+    {"search": "filled in below"},
 ]
 
 
@@ -98,8 +100,8 @@ def test_file_contains_the_rows_of_the_list_in_order(
     digest = search_digest(DigestKind.EMAIL, "ida@example.com")
     for submission in Submission.objects.all()[:5]:
         SubmissionDigest.objects.create(submission=submission, kind=DigestKind.EMAIL, digest=digest)
-    if "searches" in asked:
-        asked = {"searches": ((DigestKind.EMAIL, digest),)}
+    if "search" in asked:
+        asked = {"search": Search(uuid.uuid4(), ((DigestKind.EMAIL, digest),))}
     selection = Selection(SubmissionFilter(**asked), Viewer(str(other.pk), sees_all=everybody))
     listed = [str(one.public_id) for one in selection.submissions()]
     for format_ in (Format.CSV, Format.JSONL):

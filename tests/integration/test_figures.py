@@ -16,6 +16,7 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.accounts.models import User
+from apps.consumers import searches
 from apps.consumers.models import Outcome
 from apps.consumers.viewer import UNRESTRICTED, Viewer
 from apps.history.forms.filters import SubmissionFilterForm
@@ -23,6 +24,7 @@ from apps.history.selection import Selection
 from tests.support.entries import FULL, store, text
 from tests.support.history_rows import bare, stored
 from tests.support.people import events, make_person
+from tests.support.searches import recorded
 
 pytestmark = pytest.mark.django_db
 
@@ -252,15 +254,19 @@ def test_reader_limited_to_their_own_submissions_sees_only_their_figures(db: Non
     assert [event.details["scope"] for event in events("figures.viewed")] == ["own"]
 
 
-def test_view_of_figures_is_recorded_without_filter_values(as_supervisor: Client, staff: User) -> None:
+def test_view_of_figures_is_recorded_without_filter_values(
+    as_supervisor: Client, supervisor: User, staff: User
+) -> None:
     store(staff, Outcome.CREATED)
-    query = {"outcome": "created", "person": str(staff.pk), "order": "secret-order", "email": "ab" * 32}
+    search = recorded(supervisor, email="secret@example.com")
+    query = {"outcome": "created", "person": str(staff.pk), "order": "secret-order"}
+    query["search"] = searches.seal(search)
     as_supervisor.get(PAGE)
     page = text(as_supervisor.get(PAGE, query))
-    recorded = [event.details for event in events("figures.viewed")]
-    assert recorded == [
+    filters = ["outcome", "person", "order_ref", "email"]
+    assert [event.details for event in events("figures.viewed")] == [
         {"scope": "everybody", "count": 1, "filters": ["since"]},
-        {"scope": "everybody", "count": 0, "filters": ["outcome", "person", "order_ref", "email"]},
+        {"scope": "everybody", "count": 0, "filters": filters, "search": str(search.public_id)},
     ]
     assert FULL.last_name not in page
 

@@ -6,8 +6,9 @@ import datetime as dt
 import logging
 import re
 import uuid
+from base64 import urlsafe_b64encode
 from html import unescape
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -17,13 +18,15 @@ from django.test import Client
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
 from apps.cdp.consumers import Identifier
-from apps.consumers import recording
-from apps.consumers.models import DigestKind, Outcome, Submission
+from apps.consumers import recording, searches
+from apps.consumers.models import DigestKind, Outcome, RecordedSearch, Submission, SubmissionDigest
 from apps.consumers.sending.digests import search_digest
+from apps.core import personal_data
 from apps.history import selection as selections
 from apps.history.views import list as views
 from tests.support.entries import clean, resolved_by, store, text
 from tests.support.people import events, make_person
+from tests.support.searches import recorded, token
 
 pytestmark = pytest.mark.django_db
 
@@ -32,6 +35,7 @@ NOW = dt.datetime.now(dt.UTC)
 OLD = dt.datetime(2020, 3, 7, 12, tzinfo=dt.UTC)
 ORDER, OTHER = "11111111-45a2-45ea-872c-30e45139007d", "22222222-45a2-45ea-872c-30e45139007d"
 GUEST, CONSUMER = "33333333-aaaa-45ea-872c-30e45139007d", "44444444-bbbb-45ea-872c-30e45139007d"
+GONE = "This search is not yours or no longer exists. Search again."
 # Search texts; no part of them could occur elsewhere by chance.
 TYPED = {
     "email": "zq.marker@example.com",
@@ -90,11 +94,14 @@ def chips(page: str) -> dict[str, str]:
     return {unescape(words): unescape(url) for url, words in found}
 
 
-def with_digests(query: str) -> str:
-    """``email=?`` becomes the digest of the typed text."""
-    return re.sub(
-        r"(\w+)=\?", lambda m: f"{m[1]}={search_digest(DigestKind(m[1]), TYPED[m[1]]).hex()}", query
-    )
+def with_search(query: str, person: User) -> str:
+    """``email=?`` becomes a search of this person for the typed text; several become one search."""
+    pairs = query.split("&")
+    kinds = [pair.removesuffix("=?") for pair in pairs if pair.endswith("=?")]
+    if not kinds:
+        return query
+    named = urlencode({"search": token(person, **{kind: TYPED[kind] for kind in kinds})})
+    return "&".join([*(pair for pair in pairs if not pair.endswith("=?")), named])
 
 
 FILTERS = {
@@ -138,22 +145,26 @@ FILTERS = {
 
 @pytest.mark.parametrize("common", [False, True], ids=["", "shared by many"])
 def test_filters_are_combined(
-    as_supervisor: Client, staff: User, sid: User, story: dict[str, Submission],
+    as_supervisor: Client, supervisor: User, staff: User, sid: User, story: dict[str, Submission],
     monkeypatch: pytest.MonkeyPatch, common: bool,
 ) -> None:  # fmt: skip
     if common:  # a digest of one row is one of many
         monkeypatch.setattr(selections, "MANY", 1)
         monkeypatch.setattr(selections, "NEAR", 2)
     for query, shown in FILTERS.items():
-        page = text(as_supervisor.get(f"{PAGE}?{with_digests(query.format(sam=staff.pk, sid=sid.pk))}"))
+        page = text(
+            as_supervisor.get(f"{PAGE}?{with_search(query.format(sam=staff.pk, sid=sid.pk), supervisor)}")
+        )
         assert names(page, story) == shown, query
         assert ("No submissions match" in page) is (not shown), query
 
 
 def test_staff_see_only_their_own_submissions_for_any_address(
-    as_staff: Client, sid: User, story: dict[str, Submission]
+    as_staff: Client, staff: User, sid: User, story: dict[str, Submission]
 ) -> None:
-    for query in ("", f"person={sid.pk}", f"order={ORDER}", with_digests("last_name=?"), "outcome=not_sent"):
+    for query in (
+        "", f"person={sid.pk}", f"order={ORDER}", with_search("last_name=?", staff), "outcome=not_sent"
+    ):  # fmt: skip
         page = text(as_staff.get(f"{PAGE}?{query}&period=all"))
         assert {*names(page, story)} <= {"created", "rejected", "old"}
         assert "Sid Person" not in page
@@ -163,17 +174,17 @@ def test_staff_see_only_their_own_submissions_for_any_address(
 
 @pytest.mark.once
 def test_chips_show_the_active_filters_and_link_to_the_list_without_them(
-    as_supervisor: Client, staff: User, story: dict[str, Submission]
+    as_supervisor: Client, supervisor: User, staff: User, story: dict[str, Submission]
 ) -> None:
-    digest = search_digest(DigestKind.EMAIL, TYPED["email"]).hex()
-    query = f"since=7+3+2020&outcome=created&person={staff.pk}&answered_under=500&email={digest}"
+    query = f"since=7+3+2020&outcome=created&person={staff.pk}&answered_under=500&email=?&last_name=?"
+    query = with_search(query, supervisor)
     page = text(as_supervisor.get(f"{PAGE}?{query}&before=9999999999999999-9"))
     pairs = query.split("&")
     without = {
         words: f"{PAGE}?{'&'.join(pairs[:index] + pairs[index + 1 :])}"
         for index, words in enumerate(
             ("From: 7 March 2020", "Outcome: Created", "Person: Sam Person (sam)",
-             "Time to answer: under 500 ms", "Email address: matches your search")
+             "Time to answer: under 500 ms", "Email address, Last name: matches your search")
         )
     }  # fmt: skip
     assert chips(page) == without
@@ -194,9 +205,9 @@ def test_last_thirty_days_are_a_removable_chip(as_staff: Client, story: dict[str
 
 @pytest.mark.once
 def test_export_and_figures_are_linked_with_the_same_filters_for_readers_with_permission(
-    as_supervisor: Client, as_staff: Client, story: dict[str, Submission]
+    as_supervisor: Client, supervisor: User, as_staff: Client, story: dict[str, Submission]
 ) -> None:
-    query = with_digests("outcome=created&email=?")
+    query = with_search("outcome=created&email=?", supervisor)
     page = text(as_supervisor.get(f"{PAGE}?{query}&before=9999999999999999-9"))
     for way in ("export", "figures"):
         assert f'href="{PAGE}{way}/?{query.replace("&", "&amp;")}"' in page
@@ -226,7 +237,7 @@ def test_unreadable_filter_is_an_error_at_its_field_and_the_others_stay(
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("query", ["email=abc", "period=1", "answered_from=x", "email=" + "A" * 64])
+@pytest.mark.parametrize("query", ["email=abc", "period=1", "answered_from=x", "search=%00"])
 def test_malformed_address_is_reported(as_staff: Client, query: str) -> None:
     response = as_staff.get(f"{PAGE}?{query}")
     assert response.status_code == 400
@@ -239,18 +250,22 @@ def posted(**typed: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", TYPED)
 def test_exact_search_finds_the_sent_values(
-    as_supervisor: Client, story: dict[str, Submission], name: str
+    as_supervisor: Client, supervisor: User, story: dict[str, Submission], name: str
 ) -> None:
     answer = as_supervisor.post(f"{PAGE}?outcome=created&before=5-5", posted(**{name: TYPED[name]}))
     assert answer.status_code == 303
     address = answer.headers["Location"]
-    assert address == f"{PAGE}?{with_digests(f'outcome=created&{name}=?')}"
+    query = parse_qs(urlsplit(address).query)
+    assert {*query} == {"outcome", "search"}
+    stored = RecordedSearch.objects.get()
+    assert (stored.person_id, stored.kinds) == (supervisor.pk, [name])
+    assert stored.public_id.hex not in address
     page = text(as_supervisor.get(address))
     assert names(page, story) == ["created"]
     label = DigestKind(name).label
     assert f"{label}: matches your search" in chips(page)
     # The hidden field keeps it in the request when the other filters are sent.
-    assert f'name="{name}" value="{parse_qs(urlsplit(address).query)[name][0]}"' in page
+    assert f'name="search" value="{query["search"][0]}"' in page
 
 
 def test_several_values_are_searched_together_and_a_second_search_replaces_the_first(
@@ -259,7 +274,11 @@ def test_several_values_are_searched_together_and_a_second_search_replaces_the_f
     both = as_supervisor.post(PAGE, posted(email=TYPED["email"], last_name="Nobody"))
     assert names(text(as_supervisor.get(both.headers["Location"])), story) == []
     again = as_supervisor.post(both.headers["Location"], posted(last_name=TYPED["last_name"]))
-    assert names(text(as_supervisor.get(again.headers["Location"])), story) == ["created"]
+    shown = text(as_supervisor.get(again.headers["Location"]))
+    assert names(shown, story) == ["created", "not_created"]
+    assert [*chips(shown)] == ["Last name: matches your search"]
+    empty = text(as_supervisor.post(again.headers["Location"], posted(email=" ")))
+    assert f'action="{again.headers["Location"]}"' in empty  # an invalid one does not
 
 
 @pytest.mark.once
@@ -308,18 +327,77 @@ def test_search_terms_are_in_no_address_log_event_or_session(
     for marker in ("zq.marker", "555 1234", "5551234", "xq99887766", "mark-4711", "quixwold"):
         assert [place for place, texts in places.items() if marker in texts.lower()] == []
     [listed] = events("submissions.listed")
-    assert listed.details == {"filters": [*TYPED], "scope": "everybody", "count": 1}
+    search = str(RecordedSearch.objects.get().public_id)
+    assert listed.details == {"filters": [*TYPED], "search": search, "scope": "everybody", "count": 1}
+    [searched] = events("submissions.searched")
+    assert searched.details == {"search": search, "by": [*TYPED]}
 
 
-def test_event_contains_filter_names_and_no_values(
-    as_supervisor: Client, story: dict[str, Submission]
+def test_events_contain_filter_names_and_the_search_and_no_values(
+    as_supervisor: Client, supervisor: User, story: dict[str, Submission]
 ) -> None:
+    query = with_search(f"order={ORDER}&outcome=created&email=?", supervisor)
+    as_supervisor.get(f"{PAGE}?{query}")
+    as_supervisor.get(f"{PAGE}figures/?{query}")
     digest = search_digest(DigestKind.EMAIL, TYPED["email"]).hex()
-    as_supervisor.get(f"{PAGE}?order={ORDER}&outcome=created&email={digest}")
-    [listed] = events("submissions.listed")
-    assert listed.details == {"filters": ["outcome", "order_ref", "email"], "scope": "everybody", "count": 1}
-    assert ORDER not in str(vars(listed))
-    assert digest not in str(vars(listed))
+    search = str(RecordedSearch.objects.get().public_id)
+    for action in ("submissions.listed", "figures.viewed"):
+        [event] = events(action)
+        assert event.details == {
+            "filters": ["outcome", "order_ref", "email"], "search": search, "scope": "everybody", "count": 1
+        }  # fmt: skip
+        assert ORDER not in str(vars(event))
+        assert digest not in str(vars(event))
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("page", [PAGE, f"{PAGE}figures/", f"{PAGE}export/"])
+def test_digests_in_addresses_find_nothing(
+    as_supervisor: Client, story: dict[str, Submission], page: str
+) -> None:
+    """The form of earlier addresses, and a stored digest in the place of a token."""
+    stored = SubmissionDigest.objects.filter(submission=story["created"], kind=DigestKind.EMAIL)[0].digest
+    old = as_supervisor.get(f"{page}?email={bytes(stored).hex()}")
+    assert old.status_code == 400
+    assert "The address is incomplete or altered. Use a link of the portal." in text(old)
+    for digest in (bytes(stored).hex(), urlsafe_b64encode(stored).decode()):
+        shown = text(as_supervisor.get(f"{page}?{urlencode({'search': digest})}", follow=True))
+        assert GONE in shown
+        assert names(shown, story) == []
+    assert events("submissions.listed") == events("figures.viewed") == []
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("page", [PAGE, f"{PAGE}figures/", f"{PAGE}export/"])
+def test_search_of_another_person_an_altered_and_an_erased_one_show_no_rows(
+    as_supervisor: Client, supervisor: User, staff: User, story: dict[str, Submission], page: str
+) -> None:
+    own = with_search("email=?", supervisor)
+    erased = recorded(supervisor, email=TYPED["email"])
+    gone = urlencode({"search": searches.seal(erased)})
+    personal_data.erase(erased)
+    for query in (with_search("email=?", staff), f"{own[:30]}x{own[31:]}", own[:40], gone):
+        answer = as_supervisor.get(f"{page}?outcome=created&{query}", follow=True)
+        assert answer.status_code == 200
+        shown = text(answer)
+        assert GONE in shown
+        assert names(shown, story) == []
+        assert 'name="search"' not in shown  # the next address has no error
+    assert events("submissions.listed") == events("figures.viewed") == []
+    again = as_supervisor.post(f"{PAGE}?{gone}", posted(email=TYPED["email"]))
+    assert names(text(as_supervisor.get(again.headers["Location"])), story) == ["created"]
+
+
+def test_search_is_not_stored_if_it_cannot_be_recorded(
+    as_supervisor: Client, story: dict[str, Submission], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_event: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(searches, "record", fail)
+    as_supervisor.raise_request_exception = False
+    assert as_supervisor.post(PAGE, posted(email=TYPED["email"])).status_code == 500
+    assert not RecordedSearch.objects.exists()
 
 
 def test_list_is_not_shown_if_the_view_cannot_be_recorded(
@@ -341,8 +419,8 @@ def test_paging_shows_every_submission_once_in_both_directions(
     moments = [NOW - dt.timedelta(seconds=seconds * (8 - number)) for number in range(8)]
     made = [store(staff, Outcome.REJECTED, clean(last_name="Same"), submitted_at=at) for at in moments]
     expected = [str(one.public_id) for one in reversed(made)]
-    digest = search_digest(DigestKind.LAST_NAME, "Same").hex()
-    for query in ("", "outcome=rejected", f"order={made[0].order_ref}", f"last_name={digest}"):
+    same = urlencode({"search": token(staff, last_name="Same")})
+    for query in ("", "outcome=rejected", f"order={made[0].order_ref}", same):
         for many in (1, 2_000):
             monkeypatch.setattr(selections, "MANY", many)
             monkeypatch.setattr(selections, "NEAR", 4)
@@ -402,26 +480,26 @@ def test_contradicting_late_answer_is_shown_above_the_list(
 
 
 def test_number_of_matches_is_shown_up_to_a_limit(
-    as_supervisor: Client, staff: User, monkeypatch: pytest.MonkeyPatch
+    as_supervisor: Client, supervisor: User, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(selections, "MAX_COUNTED", 2)
     monkeypatch.setattr(views, "MAX_COUNTED", 2)
-    digest = search_digest(DigestKind.LAST_NAME, "Same").hex()
+    same = urlencode({"search": token(supervisor, last_name="Same")})
     for words in ("1 submission<", "2 submissions<", "More than 2 submissions<", "More than 2 submissions<"):
         store(staff, Outcome.REJECTED, clean(last_name="Same"))
         assert f"<p>{words}" in text(as_supervisor.get(PAGE))
-        assert f"<p>{words}" in text(as_supervisor.get(f"{PAGE}?last_name={digest}"))
+        assert f"<p>{words}" in text(as_supervisor.get(f"{PAGE}?{same}"))
 
 
 def test_expensive_counts_are_skipped(
-    as_supervisor: Client, staff: User, monkeypatch: pytest.MonkeyPatch
+    as_supervisor: Client, supervisor: User, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store(staff, Outcome.REJECTED, clean(last_name="Same"), duration_ms=5)
-    digest = search_digest(DigestKind.LAST_NAME, "Same").hex()
-    assert "<p>1 submission<" in text(as_supervisor.get(f"{PAGE}?last_name={digest}&outcome=rejected"))
+    same = urlencode({"search": token(supervisor, last_name="Same")})
+    assert "<p>1 submission<" in text(as_supervisor.get(f"{PAGE}?{same}&outcome=rejected"))
     monkeypatch.setattr(selections, "MANY", 1)
-    assert "<p>1 submission<" in text(as_supervisor.get(f"{PAGE}?last_name={digest}"))
-    for query in (f"last_name={digest}&outcome=rejected", "answered_from=1&period=all"):
+    assert "<p>1 submission<" in text(as_supervisor.get(f"{PAGE}?{same}"))
+    for query in (f"{same}&outcome=rejected", "answered_from=1&period=all"):
         page = text(as_supervisor.get(f"{PAGE}?{query}"))
         assert "<p>1 submission<" not in page
         assert "Rejected" in page

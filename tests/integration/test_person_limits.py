@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from apps.accounts import middleware
 from apps.accounts.models import User
+from apps.consumers.models import RecordedSearch
 from apps.core.web.sealed_entries import AUTHOR_FIELD
 from apps.history.models import Export
 from sandbox.server.sandbox_server import SandboxServer
@@ -55,6 +56,7 @@ def test_searches_beyond_the_limit_are_refused_and_recorded_once(
     page = answers[2].content.decode()
     assert "You have searched too often" in page
     assert typed in page
+    assert RecordedSearch.objects.count() == (2 if search is _search else 0)
     [event] = events("limit.reached")
     assert (event.actor_id, event.details, event.failure) == (str(sue.pk), {"what": "search"}, True)
     assert search(_as(make_person("sid", "supervisor"))).status_code != 429

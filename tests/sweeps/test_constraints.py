@@ -19,6 +19,7 @@ from apps.consumers.models import (
     IdentityRule,
     Outcome,
     PastResolution,
+    RecordedSearchDigest,
     Submission,
     SubmissionDigest,
 )
@@ -26,6 +27,7 @@ from apps.history.models import Export, State
 from tests.support.entries import REF, clean, resolved_by, store
 from tests.support.export_rows import stored
 from tests.support.people import make_person
+from tests.support.searches import recorded
 
 pytestmark = pytest.mark.django_db
 
@@ -74,6 +76,12 @@ def _digest(kind: str) -> None:
     submission = store(_person(), Outcome.CREATED)
     for _ in range(2):
         SubmissionDigest.objects.create(submission=submission, kind=kind, digest=b"d" * 32)
+
+
+def _search_digest(kind: str) -> None:
+    search = recorded(_person(), email="ida@example.com")
+    for _ in range(2):
+        RecordedSearchDigest.objects.create(search=search, kind=kind, digest=b"d" * 32)
 
 
 def _rule(**columns: Any) -> None:
@@ -194,6 +202,8 @@ BREAKS: dict[str, list[Break]] = {
     ],
     "digest_kind_is_known": [lambda: _digest("shoe_size")],
     "digest_once": [lambda: _digest(DigestKind.EMAIL)],
+    "search_digest_kind_is_known": [lambda: _search_digest("shoe_size")],
+    "search_digest_once": [lambda: _search_digest(DigestKind.EMAIL)],
     "identity_rule_priority_in_range": [
         lambda: _rule(priority=0),
         lambda: _rule(priority=MAX_IDENTITY_RULES + 1),

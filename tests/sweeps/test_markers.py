@@ -24,7 +24,7 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
-from apps.consumers.models import Outcome, Submission
+from apps.consumers.models import DigestKind, Outcome, Submission
 from apps.consumers.sending import submit
 from apps.core import personal_data
 from sandbox.api.routes import ROUTES
@@ -42,6 +42,7 @@ ORDERS = "/orders/"
 STORED = {
     "first_name", "last_name", "nationality", "passport_number", "mailbox", "mail host", "identifiers-0-id",
     "sent date", "sent phone number", "created note", "not_created note", "note of a correction",
+    *(f"searched {kind.value}" for kind in DigestKind),
 }  # fmt: skip
 FAULTS = ("400_quoting", "400_long", "404", "500_long_before", "200_html_before", "alien_hrefs")
 
@@ -195,6 +196,18 @@ def _look_up(staff: Visitor, vendor: SandboxServer, markers: Markers) -> None:
             vendor.sandbox.faults.clear()
 
 
+def _search(supervisor: Visitor, markers: Markers) -> None:
+    """Search for each kind of value, and open what the result leads to."""
+    typed = {f"search-{kind.value}": markers[f"searched {kind.value}"] for kind in DigestKind}
+    found = supervisor.post("/submissions/", typed)
+    assert found.status_code == 303
+    query = found.headers["Location"].partition("?")[2]
+    for page in ("/submissions/", "/submissions/figures/", "/submissions/export/"):
+        assert supervisor.get(f"{page}?{query}").status_code == 200
+    late = {"search-email": markers["refused search"], "search-phone": "7" * 501}
+    assert supervisor.post("/submissions/", late).status_code == 200  # returned with an error
+
+
 def _resolve(supervisor: Visitor, person: User, markers: Markers) -> None:
     for outcome in ("created", "not_created"):
         unknown = store(person, Outcome.UNKNOWN)
@@ -297,6 +310,7 @@ def test_no_marker_is_found_after_a_story_over_all_forms(
     _create(of_staff, vendor, markers)
     _fault_in_a_view(of_staff, markers, monkeypatch)
     _look_up(of_staff, vendor, markers)
+    _search(of_supervisor, markers)
     _resolve(of_supervisor, staff, markers)
     _send_without_a_session(of_staff, seen, markers)
     for visitor in (of_staff, of_supervisor, of_administrator):

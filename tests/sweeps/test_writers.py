@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support.source import Function, called_names, modules, relative, tree_of
 
-WRITERS = {"recording.py", "identity_rules.py", "services.py"}
+WRITERS = {"recording.py", "identity_rules.py", "searches.py", "services.py"}
 SERVICE_PACKAGES = {"reconciliation", "sending"}
 RECORD = {"record"}
 # Outside the services: groups follow the matrix, sessions are signed in and out of, models guard themselves.
@@ -29,7 +29,7 @@ MAY_WRITE = {
 }
 WRITING = re.compile(
     r"\.(objects|_default_manager)\b.*\.(create|bulk_create|get_or_create|update_or_create|update|bulk_update|delete)$"
-    r"|^(self|submission|person|user|rule)\.(save|delete)$"
+    r"|^(self|submission|search|person|user|rule)\.(save|delete)$"
 )
 
 

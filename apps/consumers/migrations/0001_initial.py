@@ -270,4 +270,31 @@ class Migration(migrations.Migration):
             model_name='submissiondigest',
             constraint=models.UniqueConstraint(fields=('kind', 'digest', 'submission'), name='digest_once'),
         ),
+        migrations.CreateModel(
+            name='RecordedSearch',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('searched_at', models.DateTimeField()),
+                ('kinds', models.JSONField()),
+                ('encrypted_values', models.BinaryField(blank=True)),
+                ('person', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
+            name='RecordedSearchDigest',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('email', 'Email address'), ('phone', 'Phone number'), ('passport', 'Passport number'), ('identifier', 'Identifier'), ('last_name', 'Last name')], max_length=10)),
+                ('digest', models.BinaryField(max_length=32)),
+                ('search', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='digests', to='consumers.recordedsearch')),
+            ],
+            options={
+                'default_permissions': (),
+                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['email', 'phone', 'passport', 'identifier', 'last_name'])), name='search_digest_kind_is_known'), models.UniqueConstraint(fields=('kind', 'digest', 'search'), name='search_digest_once')],
+            },
+        ),
     ]

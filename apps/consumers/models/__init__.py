@@ -1,10 +1,11 @@
-"""Models of submissions, resolutions, reconciliation and identity rules."""
+"""Models of submissions, searches, resolutions, reconciliation and identity rules."""
 
 from apps.consumers.models.circuit_breaker import CircuitBreaker
 from apps.consumers.models.connection_health import ConnectionHealth
 from apps.consumers.models.digests import DigestKind, SubmissionDigest
 from apps.consumers.models.identity_rule import MAX_IDENTITY_RULES, IdentityRule
 from apps.consumers.models.past_resolution import PastResolution
+from apps.consumers.models.recorded_search import RecordedSearch, RecordedSearchDigest
 from apps.consumers.models.submission import (
     CORRECTABLE_OUTCOMES,
     OPEN_OUTCOMES,
@@ -31,6 +32,8 @@ __all__ = [
     "IdentityRule",
     "Outcome",
     "PastResolution",
+    "RecordedSearch",
+    "RecordedSearchDigest",
     "ResolutionReason",
     "ResolvedHow",
     "Submission",

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from apps.core.connections import is_database_unavailable
+from apps.core.connections import is_database_unavailable, release_database_connections
 from apps.core.export.formats import Format
 from apps.history import writing
 from apps.history.exports import selections
@@ -67,7 +67,7 @@ class ExportFile:
         self._read_lock = threading.Lock()
         self._connection: BaseDatabaseWrapper | None = None
         self._connection_lock = threading.Lock()
-        self._selection = selections.from_json(export.selection)
+        self._chosen = export.selection
         self._layout = Layout(
             format=Format(export.format),
             columns=tuple(export.columns),
@@ -86,7 +86,8 @@ class ExportFile:
         """Write the whole file. At the end, or after any error, waiting readers are woken."""
         try:
             self._file = _unnamed_file()
-            self._run_query(partial(self._append, self._file))
+            selection = self._read_selection()
+            self._run_query(selection, partial(self._append, self._file))
         except ExportBroken:
             pass
         except Exception as error:  # of any kind: a waiting reader must be woken
@@ -148,14 +149,26 @@ class ExportFile:
             if self._file is not None:
                 self._file.close()
 
-    def _run_query(self, write_bytes: Callable[[bytes], object]) -> None:
+    def _read_selection(self) -> Selection:
+        """The selection, with the digests of its search as they are now.
+
+        Raises :class:`ExportBroken` if the search was erased: an empty file would say that nothing matches.
+        """
+        selection = selections.from_json(self._chosen)
+        release_database_connections()  # the query has its own
+        if selection.asked.search_is_gone:
+            self.break_off(FailureCode.SEARCH_GONE)
+            self._raise_if_broken()
+        return selection
+
+    def _run_query(self, selection: Selection, write_bytes: Callable[[bytes], object]) -> None:
         connection = _new_connection()
         try:
             with self._connection_lock:
                 self._connection = connection
             with connection.wrap_database_errors:
                 written = self._write(
-                    self._selection,
+                    selection,
                     self._layout,
                     write_bytes,
                     connection=connection,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import uuid
 from typing import Any
 
-from apps.consumers.models import DigestKind
+from apps.consumers import searches
 from apps.consumers.viewer import Viewer
 from apps.history.selection import Selection, SubmissionFilter
 
@@ -14,24 +15,32 @@ _MOMENTS = ("since", "until")
 
 
 def to_json(selection: Selection) -> dict[str, Any]:
-    """The filters in effect, the reader and the scope. Searches are stored as their keyed digests."""
+    """The filters in effect, the reader and the scope. A search is stored by its public id."""
     asked = selection.asked
     given = {field.name: getattr(asked, field.name) for field in dataclasses.fields(asked)}
-    given = {name: value for name, value in given.items() if value not in ("", None, ())}
+    given = {name: value for name, value in given.items() if value not in ("", None)}
     for name in given.keys() & set(_MOMENTS):
         given[name] = given[name].astimezone(dt.UTC).isoformat()
-    if asked.searches:
-        given["searches"] = [[kind.value, digest.hex()] for kind, digest in asked.searches]
+    if asked.search:
+        given["search"] = str(asked.search.public_id)
     return {"asked": given, "person": selection.viewer.person_id, "everybody": selection.viewer.sees_all}
 
 
 def from_json(stored: dict[str, Any]) -> Selection:
-    """The selection from which :func:`to_json` made ``stored``."""
-    given = dict(stored["asked"])
-    for name in given.keys() & set(_MOMENTS):
-        given[name] = dt.datetime.fromisoformat(given[name])
-    searches = tuple((DigestKind(kind), bytes.fromhex(digest)) for kind, digest in given.pop("searches", ()))
+    """The selection from which :func:`to_json` made ``stored``, with the present digests of its search.
+
+    Reads the search from the database.
+    """
+    given = {**stored["asked"], **period_of(stored)}
+    if "search" in given:
+        given["search"] = searches.find(uuid.UUID(given["search"]))
     return Selection(
-        asked=SubmissionFilter(**given, searches=searches),
+        asked=SubmissionFilter(**given),
         viewer=Viewer(person_id=stored["person"], sees_all=stored["everybody"]),
     )
+
+
+def period_of(stored: dict[str, Any]) -> dict[str, dt.datetime | None]:
+    """``since`` and ``until`` of the selection from which :func:`to_json` made ``stored``."""
+    given = stored["asked"]
+    return {name: dt.datetime.fromisoformat(given[name]) if name in given else None for name in _MOMENTS}

@@ -46,6 +46,7 @@ class FailureCode(StrEnum):
     DATABASE_FAILED = "database_failed"
     PORTAL_STOPPED = "portal_stopped"
     PROCESS_LOST = "process_lost"
+    SEARCH_GONE = "search_gone"
     FAULT = "fault"
 
 
@@ -150,6 +151,7 @@ def _reserve_slot(export: Export, selection: Selection, expected: int, limit: in
         ):
             raise NotReady("The export was started before")
         export.refresh_from_db()
+        search = selection.asked.search
         _record(
             EXPORT_STARTED,
             export,
@@ -159,6 +161,7 @@ def _reserve_slot(export: Export, selection: Selection, expected: int, limit: in
             columns=export.columns,
             reason=export.reason or None,
             expected=expected,
+            **({"search": str(search.public_id)} if search else {}),
         )
 
 

@@ -7,15 +7,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from django import forms
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.forms.boundfield import BoundField
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit import selectors as accounts_known
+from apps.consumers import searches
 from apps.consumers.forms.fields import PlainTextField
 from apps.consumers.models import DigestKind, Outcome
-from apps.consumers.sending.digests import search_digest
 from apps.consumers.viewer import Viewer
 from apps.core import clock
 from apps.core.forms.input import PortalForm
@@ -29,6 +30,8 @@ SEARCH = "search"  # prefix of field names, as the filters have the same names
 PERIOD_DAYS = 30  # including today
 LONGEST_SEARCH = 500  # characters
 MAX_MILLISECONDS = 2**31 - 1  # as much as the column holds
+_SEARCH_GONE = _("This search is not yours or no longer exists. Search again.")
+_GONE = "search_gone"  # the code of that error
 _LINK_WILL_DO = _("A link from Sitecore CDP also works.")
 
 
@@ -80,14 +83,11 @@ class SubmissionFilterForm(PortalForm):
     reason = _linked("[a-z0-9_]{1,40}")
     answered_from = _milliseconds()
     answered_under = _milliseconds()
-    email = _linked("[0-9a-f]{64}")
-    phone = _linked("[0-9a-f]{64}")
-    passport = _linked("[0-9a-f]{64}")
-    identifier = _linked("[0-9a-f]{64}")
-    last_name = _linked("[0-9a-f]{64}")
+    search = forms.CharField(required=False, strip=False, widget=forms.HiddenInput)  # a token
 
     def __init__(self, values: QueryDict, *, viewer: Viewer) -> None:
         super().__init__(values)
+        self._person_id = viewer.person_id
         if viewer.sees_all:
             people = [("", _("Anyone")), *accounts_known.people()]
             cast("forms.ChoiceField", self.fields["person"]).choices = people
@@ -95,11 +95,32 @@ class SubmissionFilterForm(PortalForm):
             del self.fields["person"]
 
     def __iter__(self) -> Iterator[BoundField]:
-        """The fields without empty hidden ones, which would only make the next address longer."""
-        return (field for field in super().__iter__() if not field.is_hidden or field.value())
+        """The fields without empty hidden ones, which would only make the next address longer.
+
+        Also without a search that cannot be used: the next address would have the same error.
+        """
+        left_out = {"search"} if self.has_error(NON_FIELD_ERRORS, code=_GONE) else set()
+        return (
+            field
+            for field in super().__iter__()
+            if not field.is_hidden or (field.value() and field.name not in left_out)
+        )
+
+    def clean_search(self) -> searches.Search | None:
+        """The search that the token names. One that cannot be used is an error of the whole form."""
+        token = self.cleaned_data["search"]
+        if not token:
+            return None
+        found = searches.unseal(token, self._person_id)
+        if found is None:
+            self.add_error(None, ValidationError(_SEARCH_GONE, code=_GONE))
+        return found
 
     def clean(self) -> dict[str, Any]:
         super().clean()
+        # Addresses once contained digests. Without the search they would show rows that do not match it.
+        if any(name in self.data for name in DigestKind.values):
+            raise UnreadableAddress
         if any(self.fields[name].widget.is_hidden for name in self.errors if name in self.fields):
             raise UnreadableAddress
         since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
@@ -110,7 +131,7 @@ class SubmissionFilterForm(PortalForm):
     @property
     def has_default_period(self) -> bool:
         """Whether the last :data:`PERIOD_DAYS` days apply, as no filter sets a period. Needs a valid form."""
-        names = ("period", "since", "until", "order", "consumer", "guest", *DigestKind.values)
+        names = ("period", "since", "until", "order", "consumer", "guest", "search")
         return not any(self.cleaned_data[name] for name in names)
 
     def query(self) -> dict[str, str]:
@@ -134,14 +155,12 @@ class SubmissionFilterForm(PortalForm):
             reason=data["reason"],
             answered_from=data["answered_from"],
             answered_under=data["answered_under"],
-            searches=tuple(
-                (kind, bytes.fromhex(data[kind.value])) for kind in DigestKind if data[kind.value]
-            ),
+            search=data["search"],
         )
 
 
 class SearchForm(PortalForm):
-    """A search for an exact value of a consumer. It is sent by POST and results in keyed digests."""
+    """A search for an exact value of a consumer. It is sent by POST."""
 
     def __init__(self, values: QueryDict | None = None, *, sealed: Mapping[str, str] | None = None) -> None:
         """``sealed``: the values of a sealed entry."""
@@ -160,10 +179,6 @@ class SearchForm(PortalForm):
             self.add_error(DigestKind.EMAIL.value, _("Enter what you are looking for in one of the fields"))
         return self.cleaned_data
 
-    def digests(self) -> dict[str, str]:
-        """The keyed digests (hex digits) by the name of their filter. Call it on a valid form."""
-        return {
-            kind.value: search_digest(kind, self.cleaned_data[kind.value]).hex()
-            for kind in DigestKind
-            if self.cleaned_data[kind.value]
-        }
+    def values(self) -> dict[DigestKind, str]:
+        """What is searched for. Call it on a valid form."""
+        return {kind: self.cleaned_data[kind.value] for kind in DigestKind if self.cleaned_data[kind.value]}

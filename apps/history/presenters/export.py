@@ -37,6 +37,7 @@ FAILURES: Final = {
     FailureCode.DATABASE_FAILED: _TRY_AGAIN,
     FailureCode.PORTAL_STOPPED: _("The portal was restarted meanwhile. Export again."),
     FailureCode.PROCESS_LOST: _("The portal was interrupted. Export again."),
+    FailureCode.SEARCH_GONE: _("The search no longer exists. Search again, then export."),
     FailureCode.FAULT: _TRY_AGAIN,
 }
 
@@ -83,11 +84,11 @@ def export_page(export: Export) -> ExportPage:
 
 def file_name(export: Export, now: dt.datetime) -> str:
     """Such as ``order-consumers_2026-03-01_2026-03-07_20260307T090500Z.csv``, with the reader's days."""
-    asked = selections.from_json(export.selection).asked
-    until = asked.until - dt.timedelta(microseconds=1) if asked.until else None
+    period = selections.period_of(export.selection)
+    until = period["until"] - dt.timedelta(microseconds=1) if period["until"] else None
     days = "_".join(
         "all" if moment is None else f"{timezone.localtime(moment):%Y-%m-%d}"
-        for moment in (asked.since, until)
+        for moment in (period["since"], until)
     )
     return dated_name(f"order-consumers_{days}", now, Format(export.format).extension)
 

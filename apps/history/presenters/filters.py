@@ -10,7 +10,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext
 
 from apps.consumers import labels
-from apps.consumers.models import DigestKind, Outcome
+from apps.consumers.models import Outcome
 from apps.core.web.filters import Chip, with_query
 
 LATENCY = ("answered_from", "answered_under")
@@ -59,10 +59,9 @@ def _chips(path: str, values: Mapping[str, str], form: Filters) -> Iterator[Chip
     if any(given[name] is not None for name in LATENCY):
         without = with_query(path, values, **dict.fromkeys(LATENCY, ""))
         yield Chip(gettext("Time to answer"), _between(*(given[name] for name in LATENCY)), without)
-    for kind in DigestKind:
-        if given[kind.value]:
-            without = with_query(path, values, **{kind.value: ""})
-            yield Chip(str(kind.label), gettext("matches your search"), without)
+    if given["search"]:
+        kinds = ", ".join(str(kind.label) for kind in given["search"].kinds)
+        yield Chip(kinds, gettext("matches your search"), with_query(path, values, search=""))
 
 
 def _between(least: int | None, under: int | None) -> str:

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from apps.audit import person_limits
-from apps.consumers import recording, selectors
+from apps.consumers import recording, searches, selectors
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER, VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS
 from apps.consumers.presenters.lists import lines
@@ -42,7 +42,8 @@ def submissions(request: HttpRequest) -> HttpResponse:
         search = SearchForm(request.POST)
         if search.is_valid():
             if person_limits.allows(person_limits.Act.SEARCH, actor_of(request)):
-                return HttpResponseSeeOther(_searched_url(request, search.digests()))
+                recorded = searches.record_search(search.values(), actor=actor_of(request))
+                return HttpResponseSeeOther(_searched_url(request, searches.seal(recorded)))
             search.add_error(None, person_limits.refusal(person_limits.Act.SEARCH))
             status = HTTPStatus.TOO_MANY_REQUESTS
     else:
@@ -52,7 +53,7 @@ def submissions(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "form": form,
         "search": search,
-        "search_url": _searched_url(request, {}),
+        "search_url": _searched_url(request),
         "search_errors": form_errors(search),
         "entry_of": sealed_entries.author_token(request),
         "everybody": viewer.sees_all,
@@ -75,6 +76,7 @@ def _list_context(
         count=len(page.rows) + sum(len(rows) for rows, _count in pinned.values()),
         viewer=selection.viewer,
         filters=selection.asked.kinds(),
+        search=str(selection.asked.search.public_id) if selection.asked.search else "",
         actor=actor_of(request),
     )
     return {
@@ -115,14 +117,14 @@ def _pinned(selection: Selection) -> dict[str, tuple[list[Submission], int]]:
     return pinned
 
 
-def _searched_url(request: HttpRequest, digests: dict[str, str]) -> str:
-    """The address of the list's first page with the current filters and these digests.
+def _searched_url(request: HttpRequest, token: str = "") -> str:
+    """The address of the list's first page with the current filters and, if given, another search.
 
     The filters are not validated here; the list shows their errors.
     """
     query = request.GET.copy()
     for name in query.keys() - SubmissionFilterForm.base_fields.keys():
         del query[name]
-    for name, digest in digests.items():
-        query[name] = digest
+    if token:
+        query["search"] = token
     return f"{request.path}?{query.urlencode()}" if query else request.path

@@ -67,7 +67,7 @@ def _error_codes(kind: type[CdpError] = CdpError) -> Iterator[str]:
 
 ERRORS = {*_error_codes(), *REASONS}
 NUMBERS_AND_NAMES = (ValueType.NUMBER, ValueType.NAME)
-OF_FILTER = [field.name for field in dataclasses.fields(SubmissionFilter) if field.name != "searches"]
+OF_FILTER = [field.name for field in dataclasses.fields(SubmissionFilter) if field.name != "search"]
 CODES: dict[Key, Iterable[str]] = {
     audit_events.FILTERS: [field.name for field in dataclasses.fields(LogFilter)],
     audit_events.FORMAT: audit_export.FORMATS,
@@ -106,6 +106,7 @@ CODES: dict[Key, Iterable[str]] = {
     ],
     audit_keys.RECORD_KIND: ["order", "guest", "order_consumer"],
     audit_keys.RESOLUTION_REASON: [checks.RECONCILIATION, *ResolutionReason.values],
+    audit_keys.SEARCHED_BY: DigestKind.values,
     audit_keys.SENT_FIELDS: FULL.to_json(),
     audit_keys.SUBMISSION_FILTERS: [*OF_FILTER, *DigestKind.values],
     audit_keys.SUBMISSION_SCOPE: ["own", "everybody"],
@@ -121,6 +122,7 @@ CODES: dict[Key, Iterable[str]] = {
 # normalisations as "field:how".
 NO_LABELS = {
     *("columns", "export", "file", "hash", "key", "keys", "normalised", "previous_ref", "resubmission_of"),
+    "search",
     *("settings_digest", "sha256", "version", "view"),
 }
 KEYS = {key for one in event_types() for key in one.keys.values()}

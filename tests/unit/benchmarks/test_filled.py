@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from django.db import connection
 
 from apps.consumers.models import DigestKind, Outcome, Submission, SubmissionDigest
+from apps.consumers.searches import Search
 from apps.consumers.sending.digests import search_digest
 from apps.consumers.viewer import UNRESTRICTED
 from apps.history.selection import Selection, SubmissionFilter
@@ -27,7 +30,7 @@ def test_full_database_contains_submissions_as_the_portal_stores_them() -> None:
     }
     assert SubmissionDigest.objects.filter(kind=DigestKind.LAST_NAME).count() == 80
     commonest = (DigestKind.LAST_NAME, search_digest(DigestKind.LAST_NAME, COMMONEST))
-    asked = SubmissionFilter(searches=(commonest,))
+    asked = SubmissionFilter(search=Search(uuid.uuid4(), (commonest,)))
     found = Selection(asked, UNRESTRICTED).submissions()
     assert {one.consumer.last_name for one in found if one.consumer} <= {COMMONEST}
     with connection.cursor() as cursor:

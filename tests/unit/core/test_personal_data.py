@@ -15,6 +15,7 @@ from apps.consumers.models import (
     DigestKind,
     Outcome,
     PastResolution,
+    RecordedSearch,
     ResolutionReason,
     Submission,
     SubmissionDigest,
@@ -28,6 +29,7 @@ from apps.history.models import Export
 from tests.support.entries import FULL, REF, store
 from tests.support.keys import new_encryption_key
 from tests.support.people import acting
+from tests.support.searches import recorded
 
 ANSWER = OrderConsumer(ref="r", first_name="Aoife")
 
@@ -58,7 +60,11 @@ def _export(person: User) -> Export:
     return export
 
 
-ROWS = {Submission: _full, PastResolution: _corrected, Export: _export}
+def _search(person: User) -> RecordedSearch:
+    return recorded(person, email="zed@example.com", last_name="Zed")
+
+
+ROWS = {Submission: _full, PastResolution: _corrected, RecordedSearch: _search, Export: _export}
 
 
 def _stored(row: Any) -> dict[str, bytes]:

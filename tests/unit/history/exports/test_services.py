@@ -10,7 +10,8 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.audit.presenters.events import sentence
-from apps.consumers.models import DigestKind, Outcome
+from apps.consumers import searches
+from apps.consumers.models import Outcome
 from apps.consumers.viewer import Viewer
 from apps.history.exports import selections, services
 from apps.history.exports.services import Choice, FailureCode, Progress
@@ -19,6 +20,7 @@ from apps.history.selection import Selection, SubmissionFilter
 from tests.support.entries import store
 from tests.support.export_rows import PLAIN, prepared, stored
 from tests.support.people import TESTS, acting, events
+from tests.support.searches import recorded
 
 SUM = "ab" * 32
 
@@ -35,12 +37,13 @@ def test_selection_round_trips_through_the_database(supervisor: User) -> None:
         reason="timeout",
         answered_from=0,
         answered_under=500,
-        searches=((DigestKind.EMAIL, b"a" * 32), (DigestKind.LAST_NAME, b"b" * 32)),
+        search=searches.find(recorded(supervisor, email="ida@example.com", last_name="Zed").public_id),
     )
     selection = Selection(asked, Viewer(str(supervisor.pk)))
     export = services.prepare(selection, PLAIN, query="", rows=0, person=acting(supervisor))
     export.refresh_from_db()
     assert selections.from_json(export.selection) == selection
+    assert len(selection.asked.searches) == 2
     empty = Selection(SubmissionFilter(), Viewer("7", sees_all=True))
     assert selections.from_json(selections.to_json(empty)) == empty
 

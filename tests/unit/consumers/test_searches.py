@@ -1,0 +1,130 @@
+"""A search is recorded with its digests and found again only by its person's token."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+import pytest
+from django.db import DatabaseError
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.consumers import searches
+from apps.consumers.models import DigestKind, RecordedSearch, RecordedSearchDigest
+from apps.consumers.searches import Search
+from apps.consumers.sending.digests import search_digest
+from apps.core import personal_data
+from apps.core.encryption import NotReadableError, encrypt_as_text
+from tests.support.keys import new_encryption_key
+from tests.support.people import acting, events, make_person
+from tests.support.searches import recorded
+
+pytestmark = pytest.mark.django_db
+
+EMAIL, NAME = "Ida@Example.com", "Quixwold"
+
+
+def _stored(search: RecordedSearch) -> dict[str, bytes]:
+    return {row.kind: bytes(row.digest) for row in search.digests.all()}
+
+
+def _expected() -> tuple[tuple[DigestKind, bytes], ...]:
+    return (
+        (DigestKind.EMAIL, search_digest(DigestKind.EMAIL, EMAIL)),
+        (DigestKind.LAST_NAME, search_digest(DigestKind.LAST_NAME, NAME)),
+    )
+
+
+def test_search_is_stored_encrypted_with_its_digests_and_its_event(staff: User) -> None:
+    search = recorded(staff, last_name=NAME, email=EMAIL)
+    search.refresh_from_db()
+    assert (search.person, search.kinds) == (staff, ["email", "last_name"])
+    assert json.loads(personal_data.text(search, "encrypted_values")) == {"email": EMAIL, "last_name": NAME}
+    assert NAME.encode() not in bytes(search.encrypted_values)
+    assert _stored(search) == dict(_expected())
+    [event] = events("submissions.searched")
+    assert event.actor_id == str(staff.pk)
+    assert event.details == {"search": str(search.public_id), "by": ["email", "last_name"]}
+
+
+def test_nothing_is_stored_without_the_event(staff: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_event: object) -> None:
+        raise DatabaseError
+
+    monkeypatch.setattr(searches, "record", fail)
+    with pytest.raises(DatabaseError):
+        searches.record_search({DigestKind.EMAIL: EMAIL}, actor=acting(staff))
+    assert not RecordedSearch.objects.exists()
+    assert not RecordedSearchDigest.objects.exists()
+
+
+def test_token_is_of_one_person_and_names_no_value(staff: User) -> None:
+    search = recorded(staff, email=EMAIL, last_name=NAME)
+    token = searches.seal(search)
+    assert searches.unseal(token, str(staff.pk)) == Search(search.public_id, _expected())
+    assert token != searches.seal(search)  # two addresses of one search show no relation
+    assert search.public_id.hex not in token
+    assert searches.unseal(token, str(make_person("sid", "staff").pk)) is None
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["", "x", "é", "AAAA", str(uuid.uuid4()), search_digest(DigestKind.EMAIL, EMAIL).hex(), "=" * 900],
+)
+def test_other_text_is_no_token(staff: User, token: str) -> None:
+    recorded(staff, email=EMAIL)
+    assert searches.unseal(token, str(staff.pk)) is None
+
+
+def test_altered_token_and_one_encrypted_for_another_place_are_no_tokens(staff: User) -> None:
+    search = recorded(staff, email=EMAIL)
+    token = searches.seal(search)
+    for position in range(0, len(token) - 4, 5):
+        other = "A" if token[position] != "A" else "B"
+        assert searches.unseal(f"{token[:position]}{other}{token[position + 1 :]}", str(staff.pk)) is None
+    elsewhere = encrypt_as_text(search.public_id.hex, "sealed_entry", str(staff.pk))
+    assert searches.unseal(elsewhere, str(staff.pk)) is None
+
+
+def test_search_that_is_erased_deleted_or_unreadable_cannot_be_used(
+    staff: User, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    erased, deleted, unreadable = (recorded(staff, email=EMAIL) for _ in range(3))
+    tokens = [searches.seal(one) for one in (erased, deleted, unreadable)]
+    personal_data.erase(erased)
+    RecordedSearch.objects.filter(pk=deleted.pk).delete()
+    other = recorded(staff, last_name=NAME)
+    RecordedSearch.objects.filter(pk=unreadable.pk).update(encrypted_values=other.encrypted_values)
+    assert [searches.unseal(token, str(staff.pk)) for token in tokens] == [None] * 3
+    assert searches.find(erased.public_id) == Search(erased.public_id)
+    assert caplog.messages == [f"encrypted_value_does_not_belong search.values {unreadable.public_id}"]
+    erased.refresh_from_db()
+    assert (erased.kinds, _stored(erased)) == (["email"], {})
+    settings.ENCRYPTION_KEYS = [new_encryption_key()]
+    assert searches.unseal(searches.seal(other), str(staff.pk)) is None
+
+
+def test_new_digest_key_changes_the_digests_and_neither_token_nor_values(
+    staff: User, settings: Settings
+) -> None:
+    search = recorded(staff, email=EMAIL, last_name=NAME)
+    token, before = searches.seal(search), _stored(search)
+    settings.DIGEST_KEY = "another digest key of this test alone, 0123456789"
+    assert searches.unseal(token, str(staff.pk)) == Search(search.public_id, _expected())
+    personal_data.re_digest(search)
+    assert _stored(search) == dict(_expected())
+    assert not {*before.values()} & {*_stored(search).values()}
+
+
+def test_digests_of_an_unreadable_search_stay_and_an_erased_one_gets_none(staff: User) -> None:
+    search, other = recorded(staff, email=EMAIL), recorded(staff, last_name=NAME)
+    before = _stored(search)
+    RecordedSearch.objects.filter(pk=search.pk).update(encrypted_values=other.encrypted_values)
+    with pytest.raises(NotReadableError):
+        personal_data.re_digest(search)
+    assert _stored(search) == before
+    stale = RecordedSearch.objects.get(pk=other.pk)
+    personal_data.erase(other)
+    personal_data.re_digest(stale)  # it was read before the erasure
+    assert _stored(other) == {}
