@@ -7,8 +7,9 @@ searched. So an address contains no digest, and nobody can put one into it.
 from __future__ import annotations
 
 import json
+import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -22,18 +23,29 @@ from apps.core import clock, personal_data
 from apps.core.actor import Actor
 from apps.core.encryption import NotReadableError, decrypt_from_text, encrypt_as_text
 
+logger = logging.getLogger(__name__)
+
 _PLACE = "search.token"  # never changes: tokens are bound to it
+
+
+class SearchNotUsable(Exception):
+    """A search cannot be used. No rows may be shown: without it, they would be more than it finds."""
+
+
+class SearchGone(SearchNotUsable):
+    """The search was erased or deleted, or the token is not this person's."""
+
+
+class SearchUnreadable(SearchNotUsable):
+    """What was searched for cannot be decrypted: its key is missing, or the row was changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A recorded search: its public id, and kind and digest of what was searched for.
-
-    Without digests, because it was erased or cannot be read, it must find nothing.
-    """
+    """A recorded search: its public id, and kind and digest of each value, at least one."""
 
     public_id: uuid.UUID
-    digests: tuple[tuple[DigestKind, bytes], ...] = ()
+    digests: tuple[tuple[DigestKind, bytes], ...]
 
     @property
     def kinds(self) -> list[DigestKind]:
@@ -42,7 +54,7 @@ class Search:
 
 
 def record_search(values: Mapping[DigestKind, str], *, actor: Actor) -> RecordedSearch:
-    """Store that the actor searches for these values, not empty, with its event."""
+    """Store a search and its event. There is at least one value, and none is empty."""
     search = RecordedSearch(
         person_id=actor.id,
         searched_at=clock.now(),
@@ -52,7 +64,7 @@ def record_search(values: Mapping[DigestKind, str], *, actor: Actor) -> Recorded
     search.encrypted_values = personal_data.encrypted(search, "encrypted_values", stored)
     with transaction.atomic():
         search.save(force_insert=True)
-        _store_digests(search)
+        _store_digests(search, stored)
         data = {"search": str(search.public_id), "by": search.kinds}
         record(Event(SUBMISSIONS_SEARCHED, actor, data=data))
     return search
@@ -63,20 +75,28 @@ def seal(search: RecordedSearch) -> str:
     return encrypt_as_text(search.public_id.hex, _PLACE, str(search.person_id))
 
 
-def unseal(token: str, person_id: str) -> Search | None:
-    """The search of a token; None if the token is not this person's, or the search can no longer be read."""
+def unseal(token: str, person_id: str) -> Search:
+    """The search of a person's token. Raises as :func:`find`, and :class:`SearchGone` for any other text."""
     try:
         public_id = uuid.UUID(decrypt_from_text(token, _PLACE, person_id))
     except NotReadableError:
-        return None
-    search = find(public_id)
-    return search if search.digests else None
+        logger.warning("search_token_refused %s", person_id)
+        raise SearchGone from None
+    return find(public_id)
 
 
 def find(public_id: uuid.UUID) -> Search:
-    """The search with this id, with its present digests: none if it was erased or cannot be read."""
+    """The search with this id, with its present digests.
+
+    Raises :class:`SearchGone` or :class:`SearchUnreadable`, which is logged.
+    """
     stored = RecordedSearch.objects.filter(public_id=public_id).first()
-    return Search(public_id, tuple(_digests(_values(stored))) if stored else ())
+    if stored is None or not stored.encrypted_values:
+        raise SearchGone
+    text = personal_data.readable_text(stored, "encrypted_values")
+    if not text:
+        raise SearchUnreadable
+    return Search(public_id, tuple(_digests(text)))
 
 
 def re_digest(search: RecordedSearch) -> None:
@@ -86,23 +106,19 @@ def re_digest(search: RecordedSearch) -> None:
     """
     # Locked and read again: it may have been erased since.
     search.refresh_from_db(from_queryset=RecordedSearch.objects.select_for_update())
-    personal_data.text(search, "encrypted_values")
+    stored = personal_data.text(search, "encrypted_values")
     search.digests.all().delete()
-    _store_digests(search)
+    if stored:
+        _store_digests(search, stored)
 
 
-def _values(search: RecordedSearch) -> dict[DigestKind, str]:
-    """What was searched for, by kind; empty if it was erased, or if it cannot be read, which is logged."""
-    stored = personal_data.readable_text(search, "encrypted_values")
-    return {DigestKind(kind): value for kind, value in json.loads(stored).items()} if stored else {}
+def _digests(stored: str) -> Iterator[tuple[DigestKind, bytes]]:
+    """Kind and digest of each value. ``stored``: the decrypted JSON."""
+    for kind, value in json.loads(stored).items():
+        yield DigestKind(kind), search_digest(DigestKind(kind), value)
 
 
-def _digests(values: Mapping[DigestKind, str]) -> list[tuple[DigestKind, bytes]]:
-    return [(kind, search_digest(kind, value)) for kind, value in values.items()]
-
-
-def _store_digests(search: RecordedSearch) -> None:
+def _store_digests(search: RecordedSearch, stored: str) -> None:
     RecordedSearchDigest.objects.bulk_create(
-        RecordedSearchDigest(search=search, kind=kind, digest=digest)
-        for kind, digest in _digests(_values(search))
+        RecordedSearchDigest(search=search, kind=kind, digest=digest) for kind, digest in _digests(stored)
     )

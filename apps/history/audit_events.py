@@ -39,6 +39,7 @@ FAILURE_CODE = Key(
         "reader_gone": _("the download was stopped"),
         "reader_stalled": _("the download stalled"),
         "search_gone": _("the search no longer exists"),
+        "search_unreadable": _("the search cannot be read"),
     },
 )
 EXPORT_REASON = Key(

@@ -41,14 +41,9 @@ class SubmissionFilter:
     search: Search | None = None  # for exact values of a consumer
 
     @property
-    def searches(self) -> tuple[tuple[DigestKind, bytes], ...]:
+    def digests(self) -> tuple[tuple[DigestKind, bytes], ...]:
         """Kind and keyed digest of the exact values searched for."""
         return self.search.digests if self.search else ()
-
-    @property
-    def search_is_gone(self) -> bool:
-        """Whether the search was erased or cannot be read: then nothing is selected."""
-        return self.search is not None and not self.search.digests
 
     def kinds(self) -> list[str]:
         """The names of the filters in effect, without their values, for the audit log."""
@@ -57,7 +52,7 @@ class SubmissionFilter:
             for field in dataclasses.fields(self)
             if field.name != "search" and getattr(self, field.name) not in ("", None)
         ]
-        return given + [kind.value for kind, _digest in self.searches]
+        return given + [kind.value for kind, _digest in self.digests]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +69,7 @@ class Selection:
     def submissions(self) -> QuerySet[Submission]:
         """The selected rows, newest first, as an unevaluated queryset."""
         found = self._without_searches()
-        if self.asked.search_is_gone:
-            return found.none()
-        for kind, digest in self.asked.searches:
+        for kind, digest in self.asked.digests:
             found = found.filter(pk__in=_sharing(kind, digest).values("submission"))
         return found
 
@@ -106,9 +99,9 @@ class Selection:
         if not self._shared_by_many():
             return self.submissions().order_by()[: MAX_COUNTED + 1].count()
         everything = self.viewer.sees_all and replace(asked, search=None) == SubmissionFilter()
-        if not everything or len(asked.searches) > 1:
+        if not everything or len(asked.digests) > 1:
             return None
-        return _sharing(*asked.searches[0])[: MAX_COUNTED + 1].count()
+        return _sharing(*asked.digests[0])[: MAX_COUNTED + 1].count()
 
     def _without_searches(self) -> QuerySet[Submission]:
         found, asked = self.visible(), self.asked
@@ -134,8 +127,8 @@ class Selection:
 
     def _shared_by_many(self) -> bool:
         """Whether there are digests and at least :data:`MANY` rows share each, such as a common last name."""
-        searches = self.asked.searches
-        return bool(searches) and all(len(_sharing(*one).values("pk")[:MANY]) == MANY for one in searches)
+        digests = self.asked.digests
+        return bool(digests) and all(len(_sharing(*one).values("pk")[:MANY]) == MANY for one in digests)
 
     def _near(self, position: keyset.Position | None) -> QuerySet[Submission]:
         """The selected rows among the next :data:`NEAR` rows of the list.
@@ -151,7 +144,7 @@ class Selection:
         if last is not None:
             rows = rows.filter(submitted_at__gte=last)
         return rows.filter(
-            *(Exists(_sharing(*one).filter(submission=OuterRef("pk"))) for one in self.asked.searches)
+            *(Exists(_sharing(*one).filter(submission=OuterRef("pk"))) for one in self.asked.digests)
         )
 
 

@@ -234,18 +234,34 @@ def test_exact_search_is_exported_with_its_digests_at_that_time(
     assert "last_name" in started.details["filters"]
 
 
-def test_export_of_an_erased_search_fails_and_writes_no_file(as_permitted: Client, permitted: User) -> None:
+@pytest.mark.parametrize("when", ["before the start", "after it"])
+def test_export_of_an_erased_search_writes_no_file(
+    as_permitted: Client, permitted: User, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
     """An empty file would say that nothing matches, and one without the search would contain every row."""
     store(permitted, Outcome.CREATED, clean(last_name="Searched"))
     answer = as_permitted.post(reverse("history:submissions"), {f"{SEARCH}-last_name": "Searched"})
     query = answer["Location"].partition("?")[2]
     export = choose(as_permitted, f"?{query}", format="csv", show_submission="on")
-    personal_data.erase(RecordedSearch.objects.get())
+    if when == "before the start":
+        personal_data.erase(RecordedSearch.objects.get())
+    else:
+        start = services.start
+
+        def start_then_erase(*args: Any) -> None:
+            start(*args)
+            personal_data.erase(RecordedSearch.objects.get())
+
+        monkeypatch.setattr(services, "start", start_then_erase)
     page = text(as_permitted.post(reverse("history:export_file", args=[export.public_id]), follow=True))
-    assert "The search no longer exists. Search again, then export." in page
     export.refresh_from_db()
+    assert export.rows == 0
+    if when == "before the start":
+        assert "Nothing was exported: the search no longer exists or cannot be read" in page
+        assert (export.state, events("export.started")) == (State.READY, [])
+        return
+    assert "The search no longer exists. Search again, then export." in page
     assert (export.state, export.failure_code) == (State.FAILED, "search_gone")
-    assert (export.rows_expected, export.rows) == (0, 0)
     [failed] = events("export.failed")
     assert failed.details["failure_code"] == "search_gone"
 

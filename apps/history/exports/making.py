@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from apps.consumers.searches import SearchGone, SearchUnreadable
 from apps.core.connections import is_database_unavailable, release_database_connections
 from apps.core.export.formats import Format
 from apps.history import writing
@@ -152,13 +153,16 @@ class ExportFile:
     def _read_selection(self) -> Selection:
         """The selection, with the digests of its search as they are now.
 
-        Raises :class:`ExportBroken` if the search was erased: an empty file would say that nothing matches.
+        Raises :class:`ExportBroken` if the search was erased after the start.
         """
-        selection = selections.from_json(self._chosen)
-        release_database_connections()  # the query has its own
-        if selection.asked.search_is_gone:
+        try:
+            selection = selections.from_json(self._chosen)
+        except SearchGone:
             self.break_off(FailureCode.SEARCH_GONE)
-            self._raise_if_broken()
+        except SearchUnreadable:
+            self.break_off(FailureCode.SEARCH_UNREADABLE)
+        self._raise_if_broken()
+        release_database_connections()  # the query has its own
         return selection
 
     def _run_query(self, selection: Selection, write_bytes: Callable[[bytes], object]) -> None:

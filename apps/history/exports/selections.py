@@ -29,7 +29,7 @@ def to_json(selection: Selection) -> dict[str, Any]:
 def from_json(stored: dict[str, Any]) -> Selection:
     """The selection from which :func:`to_json` made ``stored``, with the present digests of its search.
 
-    Reads the search from the database.
+    Reads the search from the database. Raises ``SearchNotUsable``.
     """
     given = {**stored["asked"], **period_of(stored)}
     if "search" in given:

@@ -47,6 +47,7 @@ class FailureCode(StrEnum):
     PORTAL_STOPPED = "portal_stopped"
     PROCESS_LOST = "process_lost"
     SEARCH_GONE = "search_gone"
+    SEARCH_UNREADABLE = "search_unreadable"
     FAULT = "fault"
 
 
@@ -123,8 +124,8 @@ def last_of(person_id: str) -> Export | None:
 def start(export: Export, actor: Actor) -> None:
     """Reserve a slot and record the event. Without the event no row is sent.
 
-    Raises ``Busy`` if no slot is free, ``NotReady`` if the export was started before, and the database's
-    errors.
+    Raises ``Busy`` if no slot is free, ``NotReady`` if the export was started before, ``SearchNotUsable`` if
+    its search was erased since, and the database's errors.
     """
     limit: int = settings.EXPORTS_AT_ONCE
     selection = selections.from_json(export.selection)

@@ -26,12 +26,13 @@ from apps.core.references import RecordKind
 from apps.core.web.filters import DayField, UnreadableAddress, midnight
 from apps.history.selection import SubmissionFilter
 
-SEARCH = "search"  # prefix of field names, as the filters have the same names
+SEARCH = "search"  # prefix of the names of its fields
 PERIOD_DAYS = 30  # including today
 LONGEST_SEARCH = 500  # characters
 MAX_MILLISECONDS = 2**31 - 1  # as much as the column holds
 _SEARCH_GONE = _("This search is not yours or no longer exists. Search again.")
-_GONE = "search_gone"  # the code of that error
+_SEARCH_UNREADABLE = _("This search cannot be read. Search again.")
+_NOT_USABLE = "search_not_usable"  # the code of these errors
 _LINK_WILL_DO = _("A link from Sitecore CDP also works.")
 
 
@@ -99,7 +100,7 @@ class SubmissionFilterForm(PortalForm):
 
         Also without a search that cannot be used: the next address would have the same error.
         """
-        left_out = {"search"} if self.has_error(NON_FIELD_ERRORS, code=_GONE) else set()
+        left_out = {"search"} if self.has_error(NON_FIELD_ERRORS, code=_NOT_USABLE) else set()
         return (
             field
             for field in super().__iter__()
@@ -111,10 +112,14 @@ class SubmissionFilterForm(PortalForm):
         token = self.cleaned_data["search"]
         if not token:
             return None
-        found = searches.unseal(token, self._person_id)
-        if found is None:
-            self.add_error(None, ValidationError(_SEARCH_GONE, code=_GONE))
-        return found
+        try:
+            return searches.unseal(token, self._person_id)
+        except searches.SearchGone:
+            message = _SEARCH_GONE
+        except searches.SearchUnreadable:
+            message = _SEARCH_UNREADABLE
+        self.add_error(None, ValidationError(message, code=_NOT_USABLE))
+        return None
 
     def clean(self) -> dict[str, Any]:
         super().clean()

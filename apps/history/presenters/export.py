@@ -38,6 +38,7 @@ FAILURES: Final = {
     FailureCode.PORTAL_STOPPED: _("The portal was restarted meanwhile. Export again."),
     FailureCode.PROCESS_LOST: _("The portal was interrupted. Export again."),
     FailureCode.SEARCH_GONE: _("The search no longer exists. Search again, then export."),
+    FailureCode.SEARCH_UNREADABLE: _("The search cannot be read. Search again, then export."),
     FailureCode.FAULT: _TRY_AGAIN,
 }
 

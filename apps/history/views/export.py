@@ -19,6 +19,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from apps.audit import person_limits
 from apps.consumers.permissions import EXPORT_PERSONAL_DATA, EXPORT_SUBMISSIONS, VIEW_ALL_SUBMISSIONS
+from apps.consumers.searches import SearchNotUsable
 from apps.core import clock
 from apps.core.export.formats import Format
 from apps.core.export.responses import download
@@ -125,6 +126,8 @@ def file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
         response = _exported(request, found, busy=True, status=HTTPStatus.SERVICE_UNAVAILABLE)
         response["Retry-After"] = str(RETRY_AFTER)
         return response
+    except SearchNotUsable:
+        return _exported(request, found, without_search=True, status=HTTPStatus.CONFLICT)
     except (DatabaseError, InterfaceError):
         logger.exception("export_not_started")
         return _exported(request, found, not_written=True, status=HTTPStatus.SERVICE_UNAVAILABLE)

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from apps.accounts.models import User
 from apps.consumers import searches
 from apps.consumers.models import DigestKind, RecordedSearch, RecordedSearchDigest
-from apps.consumers.searches import Search
+from apps.consumers.searches import Search, SearchGone, SearchUnreadable
 from apps.consumers.sending.digests import search_digest
 from apps.core import personal_data
 from apps.core.encryption import NotReadableError, encrypt_as_text
@@ -65,16 +65,21 @@ def test_token_is_of_one_person_and_names_no_value(staff: User) -> None:
     assert searches.unseal(token, str(staff.pk)) == Search(search.public_id, _expected())
     assert token != searches.seal(search)  # two addresses of one search show no relation
     assert search.public_id.hex not in token
-    assert searches.unseal(token, str(make_person("sid", "staff").pk)) is None
+    with pytest.raises(SearchGone):
+        searches.unseal(token, str(make_person("sid", "staff").pk))
 
 
 @pytest.mark.parametrize(
     "token",
-    ["", "x", "é", "AAAA", str(uuid.uuid4()), search_digest(DigestKind.EMAIL, EMAIL).hex(), "=" * 900],
+    ["", "x", "é", "AAAA", "12345678-1234-4234-8234-123456789012", "5c" * 32, "=" * 900],
+    ids=["empty", "short", "not ASCII", "base64", "UUID", "digest", "long"],
 )
-def test_other_text_is_no_token(staff: User, token: str) -> None:
+def test_other_text_is_no_token(staff: User, token: str, caplog: pytest.LogCaptureFixture) -> None:
     recorded(staff, email=EMAIL)
-    assert searches.unseal(token, str(staff.pk)) is None
+    caplog.clear()
+    with pytest.raises(SearchGone):
+        searches.unseal(token, str(staff.pk))
+    assert caplog.messages == [f"search_token_refused {staff.pk}"]
 
 
 def test_altered_token_and_one_encrypted_for_another_place_are_no_tokens(staff: User) -> None:
@@ -82,27 +87,36 @@ def test_altered_token_and_one_encrypted_for_another_place_are_no_tokens(staff: 
     token = searches.seal(search)
     for position in range(0, len(token) - 4, 5):
         other = "A" if token[position] != "A" else "B"
-        assert searches.unseal(f"{token[:position]}{other}{token[position + 1 :]}", str(staff.pk)) is None
+        with pytest.raises(SearchGone):
+            searches.unseal(f"{token[:position]}{other}{token[position + 1 :]}", str(staff.pk))
     elsewhere = encrypt_as_text(search.public_id.hex, "sealed_entry", str(staff.pk))
-    assert searches.unseal(elsewhere, str(staff.pk)) is None
+    with pytest.raises(SearchGone):
+        searches.unseal(elsewhere, str(staff.pk))
 
 
 def test_search_that_is_erased_deleted_or_unreadable_cannot_be_used(
     staff: User, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     erased, deleted, unreadable = (recorded(staff, email=EMAIL) for _ in range(3))
-    tokens = [searches.seal(one) for one in (erased, deleted, unreadable)]
+    tokens = {
+        searches.seal(erased): SearchGone,
+        searches.seal(deleted): SearchGone,
+        searches.seal(unreadable): SearchUnreadable,
+    }
     personal_data.erase(erased)
     RecordedSearch.objects.filter(pk=deleted.pk).delete()
     other = recorded(staff, last_name=NAME)
     RecordedSearch.objects.filter(pk=unreadable.pk).update(encrypted_values=other.encrypted_values)
-    assert [searches.unseal(token, str(staff.pk)) for token in tokens] == [None] * 3
-    assert searches.find(erased.public_id) == Search(erased.public_id)
+    caplog.clear()
+    for token, reason in tokens.items():
+        with pytest.raises(reason):
+            searches.unseal(token, str(staff.pk))
     assert caplog.messages == [f"encrypted_value_does_not_belong search.values {unreadable.public_id}"]
     erased.refresh_from_db()
     assert (erased.kinds, _stored(erased)) == (["email"], {})
     settings.ENCRYPTION_KEYS = [new_encryption_key()]
-    assert searches.unseal(searches.seal(other), str(staff.pk)) is None
+    with pytest.raises(SearchUnreadable):
+        searches.unseal(searches.seal(other), str(staff.pk))
 
 
 def test_new_digest_key_changes_the_digests_and_neither_token_nor_values(

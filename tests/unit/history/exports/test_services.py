@@ -43,7 +43,7 @@ def test_selection_round_trips_through_the_database(supervisor: User) -> None:
     export = services.prepare(selection, PLAIN, query="", rows=0, person=acting(supervisor))
     export.refresh_from_db()
     assert selections.from_json(export.selection) == selection
-    assert len(selection.asked.searches) == 2
+    assert len(selection.asked.digests) == 2
     empty = Selection(SubmissionFilter(), Viewer("7", sees_all=True))
     assert selections.from_json(selections.to_json(empty)) == empty
 

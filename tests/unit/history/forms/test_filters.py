@@ -154,7 +154,7 @@ def test_search_is_the_readers_own_and_removes_the_default_range(staff: User) ->
     query = of_search(staff)
     found = asked(query, staff)
     assert found.since is None
-    assert [kind for kind, _digest in found.searches] == [DigestKind.PHONE, DigestKind.LAST_NAME]
+    assert [kind for kind, _digest in found.digests] == [DigestKind.PHONE, DigestKind.LAST_NAME]
     assert f'name="search" value="{QueryDict(query)["search"]}"' in "".join(map(str, form_of(query, staff)))
 
 
