@@ -47,6 +47,7 @@ LOGS = {OURS: AuditEvent._meta.db_table, AUDITLOG: "auditlog_logentry", EASY_AUD
 _INSERT = "INSERT INTO bare_event ({}) VALUES ({})".format(
     ", ".join(COLUMNS_AND_MAC), ", ".join(["%s"] * len(COLUMNS_AND_MAC))
 )
+SESSION = str(uuid.uuid4())
 _sequence = itertools.count(1)
 
 
@@ -60,9 +61,9 @@ def make(model: type[_Fact]) -> _Fact:
 
 
 def actor() -> Actor:
-    """An actor with an address."""
+    """An actor with a session and an address."""
     origin = Origin(str(uuid.uuid4()), peer_address="10.0.0.1", client_address="192.0.2.7")
-    return Actor(id="17", name="Anna Keller", roles=("staff", "supervisor"), origin=origin)
+    return Actor("17", "Anna Keller", ("staff", "supervisor"), origin, SESSION)
 
 
 def record_fact() -> None:
@@ -88,7 +89,7 @@ def insert_row() -> None:
     with transaction.atomic():
         fact = make(Fact)
         data = '{"duration_ms":321,"http_status":200}'
-        who = ("17", "Anna Keller", "staff,supervisor", str(uuid.uuid4()), "10.0.0.1", "192.0.2.7")
+        who = ("17", "Anna Keller", "staff,supervisor", SESSION, str(uuid.uuid4()), "10.0.0.1", "192.0.2.7")
         about = (str(uuid.uuid4()), fact.order_ref, fact.consumer_ref, str(uuid.uuid4()), None)
         row = (next(_sequence), 1, time.time_ns() // 1000, "consumer.created", False, *who, *about, data)
         with connection.cursor() as cursor:

@@ -66,6 +66,8 @@ def asked_of_portal() -> Iterator[tuple[str, Mapping[str, object], int]]:
     yield "action", common, 50
     yield "rare action", rare, 1
     yield "client address", address, 10
+    session = {"session": audit_rows.session_of(1)}
+    yield "session", session, 10
     yield "failures and denials", failures, 10
     for outcome in EventOutcome:
         yield f"outcome {outcome.value}", {"outcome": outcome.value}, 0
@@ -81,6 +83,7 @@ def asked_of_portal() -> Iterator[tuple[str, Mapping[str, object], int]]:
     yield "pair: person, client address", {**person, **address}, 1
     yield "pair: large order, failures", {**heavy, **failures}, 0
     yield "pair: large order, person", {**heavy, **person}, 1
+    yield "pair: session, action", {**session, **common}, 1
     yield "pair: failures, a day", {**failures, **dates}, 1
 
 

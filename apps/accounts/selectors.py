@@ -78,9 +78,12 @@ def links_to_announce(user: User) -> list[PasswordLink]:
     return list(links.filter(announced).select_related("person").order_by("pk"))
 
 
-def actor_for(user: User, origin: Origin) -> Actor:
-    """The person as an actor, for code in which ``request.user`` is not signed in yet or any more."""
-    return Actor(id=str(user.pk), name=user.get_full_name(), roles=user.roles, origin=origin)
+def actor_for(user: User, origin: Origin, *, session: str = "") -> Actor:
+    """The person as an actor, for code in which ``request.user`` is not signed in yet or any more.
+
+    ``session``: the id of their sign-in; empty if they act without one, such as with a one-time link.
+    """
+    return Actor(str(user.pk), user.get_full_name(), user.roles, origin, session)
 
 
 def _person(user: User) -> Person:

@@ -19,6 +19,7 @@ FILTERS = Key(
         "account": _("done to"),
         "action": _("action"),
         "outcome": _("outcome"),
+        "session": _("session"),
         "address": _("client address"),
         "reference": _("reference"),
         "failures": _("only failures and denials"),

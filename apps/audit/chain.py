@@ -38,6 +38,7 @@ class Row(NamedTuple):
     actor_id: str | None
     actor_name: str
     actor_roles: str
+    session: str | None
     request_id: str | None
     peer_address: str
     client_address: str | None

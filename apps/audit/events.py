@@ -93,6 +93,8 @@ def storable(text: str) -> str:
 def _check_actor(actor: Actor) -> None:
     if actor.id and not REFERENCE.fullmatch(actor.id):
         raise EventError("The actor's id is not a reference")
+    if actor.session and not REFERENCE.fullmatch(actor.session):
+        raise EventError("The actor's session is not a reference")
     if len(actor.roles) > MAX_ROLES or not all(CODE.fullmatch(role) for role in actor.roles):
         raise EventError("The actor's roles are not codes")
 

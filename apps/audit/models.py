@@ -90,6 +90,7 @@ class AuditEvent(models.Model):
     actor_id = _reference()
     actor_name = models.CharField(max_length=200, editable=False)
     actor_roles = models.CharField(max_length=1100, editable=False)  # comma-separated codes
+    session = _reference()  # of the actor's sign-in, see apps.core.actor
     request_id = _reference()
     peer_address = models.CharField(max_length=200, editable=False)
     client_address = _reference()
@@ -131,6 +132,7 @@ class AuditEvent(models.Model):
                 _index_of,
                 (
                     "actor_id",
+                    "session",
                     "request_id",
                     "client_address",
                     "submission",

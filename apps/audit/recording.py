@@ -131,6 +131,7 @@ def _row(event: Event, seq: int, time_us: int, previous_hash: str) -> Row:
         actor_id=actor.id or None,
         actor_name=storable(actor.name),
         actor_roles=",".join(actor.roles),
+        session=actor.session or None,
         request_id=storable(origin.request_id) or None,
         peer_address=storable(origin.peer_address),
         client_address=storable(origin.client_address) or None,

@@ -34,6 +34,7 @@ class LogFilter:
     account: str = ""  # id of the person that the event is about
     action: str = ""
     outcome: EventOutcome | None = None
+    session: str = ""  # id of the actor's sign-in
     address: str = ""  # of the client
     reference: str = ""  # of an order, consumer, guest or submission
     failures: bool = False
@@ -59,6 +60,7 @@ def page_of_log(
         "actor_id": asked.person,
         "person": asked.account,
         "action": asked.action,
+        "session": asked.session,
         "client_address": asked.address,
         "failure": asked.failures,
     }

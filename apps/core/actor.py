@@ -20,12 +20,17 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A person, a process of the portal or an anonymous visitor, as text that does not need the account."""
+    """A person, a process of the portal or an anonymous visitor, as text that does not need the account.
+
+    ``session``: the id of the sign-in under which a person acts; a random UUID, and no secret. Empty for a
+    process of the portal and for a visitor.
+    """
 
     id: str
     name: str
     roles: tuple[str, ...] = ()
     origin: Origin = field(default_factory=Origin)
+    session: str = ""
 
     @classmethod
     def system(cls, name: str) -> Actor:

@@ -29,8 +29,8 @@ from tests.support.people import events, make_person
 pytestmark = pytest.mark.django_db
 
 PAGE = "/audit/"
-ANNA = Actor("901", "Anna Keller", ("staff",), Origin("req-1", "10.0.0.1", "192.0.2.17"))
-BEN = Actor("902", "Ben Okafor", ("supervisor",), Origin("req-2", "10.0.0.1", "192.0.2.18"))
+ANNA = Actor("901", "Anna Keller", ("staff",), Origin("req-1", "10.0.0.1", "192.0.2.17"), "sign-in-1")
+BEN = Actor("902", "Ben Okafor", ("supervisor",), Origin("req-2", "10.0.0.1", "192.0.2.18"), "sign-in-2")
 DAY = dt.datetime(2030, 3, 7, tzinfo=dt.UTC)
 
 
@@ -74,6 +74,9 @@ FILTERS = {
     "person=901": ["failed", "asked"],
     "account=901": ["role"],
     "action=consumer.created": ["created"],
+    "session=sign-in-1": ["failed", "asked"],
+    "session=sign-in": [],
+    "session=sign-in-2&failures=1": ["denied"],
     "address=192.0.2.18": ["role", "denied", "created"],
     "reference=ord-1": ["failed", "asked"],
     "reference=sub-1": ["failed", "asked"],
@@ -131,6 +134,18 @@ def test_row_is_one_sentence_with_outcome_and_reference(
     assert 'href="/audit/?reference=ord-1"' in page
     assert "Failed" in page
     assert "Denied" in text(as_administrator.get(f"{PAGE}?failures=1&person=902"))
+
+
+@pytest.mark.once
+def test_page_of_an_event_leads_to_the_events_of_its_session(
+    as_administrator: Client, story: dict[str, int]
+) -> None:
+    page = text(as_administrator.get(f"{PAGE}{story['asked']}/"))
+    assert re.search(r"Session</dt>\s*<dd><span class=\"mono\">sign-in-1<", page)
+    assert '<a href="/audit/?sort=oldest&amp;session=sign-in-1">All events of this session</a>' in page
+    assert '"session": "sign-in-1"' in page.replace("&quot;", '"')
+    listed = text(as_administrator.get(f"{PAGE}?session=sign-in-1"))
+    assert "</span>Session: sign-in-1</span></a></li>" in listed  # a filter that can be removed
 
 
 @pytest.mark.once

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -17,6 +18,7 @@ from django.urls import NoReverseMatch, reverse
 from apps.accounts import services
 from apps.accounts.models import User
 from apps.accounts.roles import ADMINISTRATOR, STAFF
+from apps.audit.models import AuditEvent
 from apps.core.forms.input import ARRIVED_TWICE
 from tests.support.people import PASSWORD, TESTS, events, make_person
 
@@ -25,6 +27,7 @@ pytestmark = pytest.mark.django_db
 START = dt.datetime(2026, 3, 7, 12, 0, tzinfo=dt.UTC)
 SIGN_IN = "/accounts/login/"
 WRONG = "The user name or the password is incorrect"
+NEW = "a-second-pass-phrase-for-pat"
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +58,52 @@ def test_person_signs_in_in_any_letter_case_and_it_is_recorded(client: Client, p
     assert (event.person, event.actor_id, event.actor_name) == (str(pat.pk), str(pat.pk), "Pat Person")
     assert event.actor_roles == STAFF
     assert event.peer_address == "127.0.0.1"
+
+
+def test_events_of_one_session_carry_its_id_from_sign_in_to_sign_out(client: Client, pat: User) -> None:
+    _sign_in(client, "pat")
+    key = client.session.session_key
+    client.get("/audit/")
+    new = {"current_password": PASSWORD, "new_password": NEW, "new_password_again": NEW}
+    assert client.post(reverse("own_password"), new).status_code == 302
+    assert client.session.session_key != key  # the session continues under another key
+    client.get("/audit/")
+    client.post("/accounts/logout/")
+    _sign_in(client, "pat", NEW)
+    client.get("/audit/")
+    *first, again, last = _sessions_of(pat)
+    assert [action for action, _ in first] == [
+        "session.signed_in",
+        "access.denied",
+        "person.password_set",
+        "access.denied",
+        "session.signed_out",
+    ]
+    [session] = {session for _, session in first}
+    assert again == ("session.signed_in", last[1])
+    assert {str(uuid.UUID(one)) for one in (session, last[1])} == {session, last[1]}
+    assert session != last[1]
+    assert key not in (session, last[1])
+
+
+def test_failed_sign_ins_and_strangers_have_no_session(client: Client, pat: User) -> None:
+    _sign_in(client, "pat", "wrong")
+    assert events("session.sign_in_failed")[0].session is None
+    assert {event.session for event in AuditEvent.objects.filter(actor_id=None)} == {None}
+
+
+def test_session_without_an_id_gets_one_with_the_next_request(client: Client, pat: User) -> None:
+    """As a person has who signed in before an update."""
+    client.force_login(pat)
+    client.get("/audit/")
+    client.get("/audit/")
+    one, other = (event.session for event in events("access.denied"))
+    assert one == other == client.session["session_id"]
+
+
+def _sessions_of(person: User) -> list[tuple[str, str | None]]:
+    found = AuditEvent.objects.filter(actor_id=str(person.pk)).order_by("seq")
+    return [*found.values_list("action", "session")]
 
 
 @pytest.mark.parametrize(
@@ -279,6 +328,7 @@ def test_idle_session_ends_and_is_recorded_once(client: Client, pat: User) -> No
         assert not _is_signed_in(client)
     [event] = events("session.signed_out")
     assert (event.person, event.actor_name, event.details["reason"]) == (str(pat.pk), "Pat Person", "idle")
+    assert event.session == events("session.signed_in")[0].session
     assert Session.objects.count() == 0
 
 
@@ -293,6 +343,7 @@ def test_session_ends_at_the_absolute_limit_despite_activity(client: Client, pat
         assert not _is_signed_in(client)
     [event] = events("session.signed_out")
     assert (event.person, event.details["reason"]) == (str(pat.pk), "absolute")
+    assert event.session == events("session.signed_in")[0].session
 
 
 def test_deactivation_ends_a_live_session_permanently(client: Client, pat: User) -> None:

@@ -95,7 +95,8 @@ def _facts(chance: random.Random, count: int) -> Iterator[tuple[Any, ...]]:
         person = LEFT if gone else min(int(chance.expovariate(0.15)), PEOPLE - 1)
         order = HEAVY_ORDER if submissions % 20 == 0 else _uuid(chance)
         submission, consumer, guest = _uuid(chance), _uuid(chance), _uuid(chance)
-        person_facts = _person(person, _uuid(chance), chance)
+        sign_in = session_of(submissions)
+        person_facts = _person(person, sign_in, _uuid(chance), chance)
         about = (submission, order)
         answer: dict[str, Any] = {"http_status": 200, "duration_ms": chance.randrange(80, 900)}
         fields = ["firstName", "lastName", "dateOfBirth", "emails", "nationality"]
@@ -105,7 +106,7 @@ def _facts(chance: random.Random, count: int) -> Iterator[tuple[Any, ...]]:
             yield _event(CONSUMER_REJECTED, person_facts, (*about, None, None), failed)
         else:
             yield _event(CONSUMER_CREATED, person_facts, (*about, consumer, guest), answer)
-        person_facts = _person(person, _uuid(chance), chance)
+        person_facts = _person(person, sign_in, _uuid(chance), chance)
         seen = (*about, consumer, guest)
         yield _event(SUBMISSION_VIEWED, person_facts, seen, {})
         nothing = (None, None, None, None)
@@ -117,9 +118,14 @@ def _facts(chance: random.Random, count: int) -> Iterator[tuple[Any, ...]]:
             yield _event(PERSON_PASSWORD_SET, person_facts, nothing, facts, person=str(person))
 
 
-def _person(number: int, request_id: str, chance: random.Random) -> tuple[Any, ...]:
+def session_of(submission: int) -> str:
+    """The id of the session of a submission, counted from 1; ten submissions share one."""
+    return str(uuid.UUID(int=submission // 10, version=4))
+
+
+def _person(number: int, sign_in: str, request_id: str, chance: random.Random) -> tuple[Any, ...]:
     address = f"192.0.2.{min(int(chance.expovariate(0.05)), 254)}"
-    return (str(number), f"Person Number {number}", "staff", request_id, "10.0.0.1", address)
+    return (str(number), f"Person Number {number}", "staff", sign_in, request_id, "10.0.0.1", address)
 
 
 def _event(

@@ -6,7 +6,9 @@ sign-in. Both are checked when the next request with the session's cookie arrive
 
 from __future__ import annotations
 
+import uuid
 from enum import StrEnum
+from typing import Any
 
 from django.conf import settings
 from django.contrib import auth
@@ -22,7 +24,7 @@ from apps.audit.events import MAX_TEXT, Event
 from apps.audit.recording import record
 from apps.core import clock
 from apps.core.actor import Actor, Origin
-from apps.core.web.requests import actor_of, origin_of
+from apps.core.web.requests import SESSION_ID, actor_of, origin_of
 
 SIGNED_IN_AT = "signed_in_at"  # seconds since 1970, in the session
 RENEWED_AT = "renewed_at"  # seconds since 1970, in the session: the last renewal that was stored
@@ -37,17 +39,19 @@ class EndReason(StrEnum):
 
 
 def begin(request: HttpRequest, user: User) -> None:
-    """Store the start time in the session and record the sign-in, after Django has signed the person in.
+    """Store the sign-in's id and time in the session and record it, after Django has signed the person in.
 
     Call within the sign-in's transaction. Saves the session, so that session and event are stored together.
+    The id is random and not the session's key, which is a secret and changes with the password.
     """
+    request.session[SESSION_ID] = str(uuid.uuid4())
     request.session[SIGNED_IN_AT] = clock.seconds()
     request.session.save()
     user.last_login = clock.now()
     user.save(update_fields=["last_login"])
     # Reset the count of failures; a block stays until an administrator removes it.
     User.objects.filter(pk=user.pk, failed_sign_ins__gt=0, sign_in_blocked_at=None).update(failed_sign_ins=0)
-    actor = actor_for(user, origin_of(request))
+    actor = actor_for(user, origin_of(request), session=request.session[SESSION_ID])
     facts = {"method": "password", "user_agent": request.META.get("HTTP_USER_AGENT", "")[:MAX_TEXT] or None}
     record(Event(type=SESSION_SIGNED_IN, actor=actor, person=actor.id, data=facts))
 
@@ -84,6 +88,7 @@ def end_if_too_old(request: HttpRequest) -> None:
     """End the session if it began at least ``SESSION_ABSOLUTE_SECONDS`` ago, otherwise renew it."""
     now = clock.seconds()
     signed_in_at: int = request.session.setdefault(SIGNED_IN_AT, now)
+    request.session.setdefault(SESSION_ID, str(uuid.uuid4()))  # a session from before the id, of an update
     if now - signed_in_at >= settings.SESSION_ABSOLUTE_SECONDS:
         end(request, EndReason.ABSOLUTE)
     else:
@@ -118,15 +123,16 @@ def _close_expired(key: str, origin: Origin) -> None:
         session = expired.select_for_update().first()
         if session is None:
             return
-        user = _person_of(session)
+        data = session.get_decoded()
+        user = _person_of(data)
         session.delete()
         if user is not None:
-            _record_end(actor_for(user, origin), EndReason.IDLE)
+            actor = actor_for(user, origin, session=data.get(SESSION_ID, ""))
+            _record_end(actor, EndReason.IDLE)
 
 
-def _person_of(session: Session) -> User | None:
-    """The session's person. None if a deactivation or a new password had already ended the session."""
-    data = session.get_decoded()
+def _person_of(data: dict[str, Any]) -> User | None:
+    """The person of a session. None if a deactivation or a new password had already ended the session."""
     user = User.objects.filter(pk=data.get(auth.SESSION_KEY, 0), is_active=True).first()
     carried = data.get(auth.HASH_SESSION_KEY, "")
     return user if user and constant_time_compare(carried, user.get_session_auth_hash()) else None

@@ -65,6 +65,14 @@ class LogFilterForm(PortalForm):
         help_text=_("Such as 192.0.2.17, exactly as in the log."),
         widget=forms.TextInput(attrs={"class": "mono"}),
     )
+    session = LineField(
+        label=_("Session"),
+        required=False,
+        max_length=MAX_TEXT,
+        error_messages=_TOO_LONG,
+        help_text=_("From a sign-in to its end, as on the page of an event."),
+        widget=forms.TextInput(attrs={"class": "mono"}),
+    )
     failures = forms.BooleanField(
         label=_("Only failures and denials"), required=False, widget=forms.CheckboxInput(attrs={"value": "1"})
     )
@@ -105,6 +113,15 @@ class LogFilterForm(PortalForm):
             until=midnight(data["until"] + dt.timedelta(days=1)) if data["until"] else None,
             **{
                 name: data[name]
-                for name in ("person", "account", "action", "outcome", "address", "reference", "failures")
+                for name in (
+                    "person",
+                    "account",
+                    "action",
+                    "outcome",
+                    "session",
+                    "address",
+                    "reference",
+                    "failures",
+                )
             },
         )

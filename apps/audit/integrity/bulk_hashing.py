@@ -45,6 +45,7 @@ def _text(row: StoredRow) -> str:
         actor_id,
         actor_name,
         actor_roles,
+        session,
         request_id,
         peer_address,
         client_address,
@@ -72,6 +73,7 @@ def _text(row: StoredRow) -> str:
         f',"person":{"null" if person is None else text_of(person)}'
         f',"request_id":{"null" if request_id is None else text_of(request_id)}'
         f',"seq":{seq}'
+        f',"session":{"null" if session is None else text_of(session)}'
         f',"submission":{"null" if submission is None else text_of(submission)}'
         f',"time":{time}}}'
     )
@@ -124,9 +126,9 @@ def own_sequence(row: StoredRow, sequences: range) -> int | None:
     except _INVALID_VALUE_ERRORS:
         return None
     # Quotation marks inside values are escaped, so this occurs once.
-    before, _, after = text.partition(b',"seq":%d,"submission":' % row[SEQ])
+    before, _, after = text.partition(b',"seq":%d,"session":' % row[SEQ])
     start = sha256(link + before + b',"seq":')
-    rest = b',"submission":' + after
+    rest = b',"session":' + after
     for seq in (row[SEQ], *sequences):
         attempt = start.copy()
         attempt.update(b"%d%b" % (seq, rest))

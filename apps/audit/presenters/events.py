@@ -113,6 +113,7 @@ def fields(event: AuditEvent, people: Mapping[str, str]) -> list[Field]:
         Field(gettext("Details that cannot be read"), "" if event.is_readable else event.data, mono=True),
         Field(gettext("Client address"), event.client_address or "", mono=True),
         Field(gettext("Connecting address (proxy)"), event.peer_address, mono=True),
+        Field(gettext("Session"), event.session or "", mono=True),
         Field(gettext("Request"), event.request_id or "", mono=True),
         Field(gettext("Hash"), event.hash, mono=True),
     ]
@@ -185,6 +186,7 @@ def timelines(event: AuditEvent) -> list[Timeline]:
         (gettext("Timeline of this order"), "reference", event.order_ref),
         (gettext("Timeline of this consumer reference"), "reference", event.consumer_ref),
         (gettext("All events of this person"), "person", event.actor_id),
+        (gettext("All events of this session"), "session", event.session),
         (gettext("All events about this account"), "account", event.person),
         (gettext("All events from this client address"), "address", event.client_address),
     )

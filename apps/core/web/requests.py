@@ -13,6 +13,9 @@ from apps.core.actor import Actor, Origin
 UNIX_SOCKET = "unix"
 """The item of ``TRUSTED_PROXIES`` for the proxy that connects over the portal's Unix socket."""
 
+SESSION_ID = "session_id"
+"""The key of the sign-in's id in the session; ``apps.accounts.sign_in.sessions`` sets it."""
+
 
 def origin_of(request: HttpRequest) -> Origin:
     """The request id, the address of the socket's other end, and the client's address."""
@@ -30,7 +33,13 @@ def actor_of(request: HttpRequest) -> Actor:
     if not user.is_authenticated:
         return Actor.anonymous(origin_of(request))
     roles = tuple(sorted(user.roles))
-    return Actor(id=str(user.pk), name=user.get_full_name(), roles=roles, origin=origin_of(request))
+    return Actor(
+        id=str(user.pk),
+        name=user.get_full_name(),
+        roles=roles,
+        origin=origin_of(request),
+        session=request.session.get(SESSION_ID, ""),
+    )
 
 
 def support_code(request: HttpRequest) -> str:

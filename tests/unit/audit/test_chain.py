@@ -25,6 +25,7 @@ FIRST = Row(
     actor_id="17",
     actor_name='Zoë "Z" O’Brien\\',
     actor_roles="staff,supervisor",
+    session="8c3e1d8a-1",
     request_id="6d7a3f00-1",
     peer_address="10.0.0.1",
     client_address=None,
@@ -42,10 +43,10 @@ FIRST_BYTES = (
     '"actor_roles":"staff,supervisor","client_address":null,"consumer_ref":"con-1",'
     '"data":"{\\"duration_ms\\":412,\\"http_status\\":201}","failure":false,"format":1,"guest_ref":null,'
     '"order_ref":"ord-1","peer_address":"10.0.0.1","person":null,"request_id":"6d7a3f00-1","seq":1,'
-    '"submission":"3f0e","time":1795441234567890}'
+    '"session":"8c3e1d8a-1","submission":"3f0e","time":1795441234567890}'
 ).encode()
-FIRST_HASH = "526b24659b589fe76643c2ef643885061e2acee3fe7d7890f05fa734cd70d387"
-SECOND_HASH = "daa4b9f3cc78015324f61f2e8dbcb4323c03405e15bd611de7582e7596116c5a"
+FIRST_HASH = "dd2e53f1c0301166bbfa5c1dd668dd32ebee469e531c9593068d3afaedf423e2"
+SECOND_HASH = "4d6363768285a5b57fce778cafd5b8644de7774ed3930cf2df472bfbc5537e5c"
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 MAYBE = st.none() | TEXT
@@ -59,6 +60,7 @@ ROWS = st.builds(
     actor_id=MAYBE,
     actor_name=TEXT,
     actor_roles=TEXT,
+    session=MAYBE,
     request_id=MAYBE,
     peer_address=TEXT,
     client_address=MAYBE,
@@ -99,6 +101,7 @@ CHANGES: list[tuple[str, Any]] = [
     ("actor_id", "18"),
     ("actor_name", "Zoe"),
     ("actor_roles", "staff"),
+    ("session", None),
     ("request_id", None),
     ("peer_address", "10.0.0.2"),
     ("client_address", ""),  # an empty text differs from a missing one

@@ -107,6 +107,7 @@ def test_unregistered_event_type_is_refused(anna: Actor) -> None:
     "actor",
     [
         Actor(id="x y", name="Anna"),
+        Actor(id="1", name="Anna", session="a b"),
         Actor(id="1", name="Anna", roles=("Staff member",)),
         Actor(id="1", name="Anna", roles=("a,b",)),
         Actor(id="1", name="Anna", roles=("a",) * 11),

@@ -77,6 +77,7 @@ FILTERS = [
     ("audit_action_seq", {"action": "consumer.created"}, "seq"),
     ("audit_failure_seq", {"failure": True}, "seq"),
     ("audit_actor_id_seq", {"actor_id": "17"}, "seq"),
+    ("audit_session_seq", {"session": "8c3e"}, "seq"),
     ("audit_request_id_seq", {"request_id": "6d7a"}, "seq"),
     ("audit_client_address_seq", {"client_address": "192.0.2.7"}, "seq"),
     ("audit_submission_seq", {"submission": "b7a0"}, "seq"),

@@ -53,6 +53,7 @@ def test_event_is_stored_field_by_field(anna: Actor) -> None:
         "Anna Keller",
         "staff,supervisor",
     )
+    assert stored.session == "8c3e1d8a-1"
     assert (stored.request_id, stored.peer_address, stored.client_address) == (
         "6d7a3f00-1",
         "10.0.0.1",

@@ -59,6 +59,7 @@ EVENT_KEYS = {
     "previous_hash",
     "request_id",
     "seq",
+    "session",
     "submission",
     "time",
 }

@@ -102,6 +102,7 @@ OTHER: dict[str, Any] = {
     "actor_id": "18",
     "actor_name": "Bob",
     "actor_roles": "staff",
+    "session": "s",
     "request_id": "r",
     "peer_address": "10.9.9.9",
     "client_address": "10.9.9.9",
