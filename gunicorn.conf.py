@@ -5,20 +5,23 @@ import resource
 from typing import Any
 
 import django
+from django.core.exceptions import ImproperlyConfigured
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "consumerportal.settings")
-django.setup()
+try:
+    django.setup()
+except ImproperlyConfigured as refused:
+    raise SystemExit(str(refused)) from None  # the message alone, without a traceback
 
-from django.conf import settings  # noqa: E402  (after setup)
-from django.core.exceptions import ImproperlyConfigured  # noqa: E402
+from django.conf import settings
 
 # Imported once, before the workers are forked: each would take 0.3 s of processor time for it.
-import consumerportal.urls  # noqa: E402
-import consumerportal.wsgi  # noqa: E402, F401
-from apps.cdp.factory import get_client  # noqa: E402
-from apps.core.web import readiness  # noqa: E402
-from apps.history.exports.delivery import end_when  # noqa: E402
-from consumerportal.announcement import record_start  # noqa: E402
+import consumerportal.urls
+import consumerportal.wsgi  # noqa: F401
+from apps.cdp.factory import get_client
+from apps.core.web import readiness
+from apps.history.exports.delivery import end_when
+from consumerportal.announcement import record_start
 
 bind = os.environ.get("PORTAL_BIND", f"127.0.0.1:{os.environ.get('PORTAL_PORT', '8030')}")
 worker_class = "consumerportal.web_worker.WholeRequestWorker"
@@ -31,9 +34,7 @@ files = 8192 if files == resource.RLIM_INFINITY else min(files, 8192)
 resource.setrlimit(resource.RLIMIT_NOFILE, (files, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 # Half of the file descriptors; the other half is for database, vendor and exports.
 worker_connections = files // 2
-# A stopping worker completes running creates, so that a deployment causes no unknown outcomes. A create may
-# wait for the database before and after its call, hence twice the call's limit.
-graceful_timeout = int(os.environ.get("WEB_GRACEFUL_SECONDS", 2 * settings.CDP_TOTAL_TIMEOUT + 15))
+graceful_timeout = settings.WEB_GRACEFUL_SECONDS
 timeout = graceful_timeout + 15
 keepalive = 30
 accesslog = None  # the request log is the portal's own, one structured line without query strings
@@ -68,13 +69,3 @@ def post_worker_init(worker: Any) -> None:
     # end. Threads that are still running would then write to that file descriptor, which may already be
     # reused for a database or vendor socket. The process ends shortly afterwards, which closes the pipe.
     worker.method_queue.close = lambda: None
-
-
-# Besides its call, a create reads the order and writes to the database twice.
-CREATE_MARGIN_SECONDS = 10
-if graceful_timeout < settings.CDP_TOTAL_TIMEOUT + CREATE_MARGIN_SECONDS:
-    raise ImproperlyConfigured(
-        f"WEB_GRACEFUL_SECONDS ({graceful_timeout}) does not exceed CDP_TOTAL_TIMEOUT"
-        f" ({settings.CDP_TOTAL_TIMEOUT:g}) by {CREATE_MARGIN_SECONDS} seconds: a deployment could cut a"
-        " create short"
-    )

@@ -75,6 +75,7 @@ SPOOL_DIR = Path(env.str("SPOOL_DIR", default=str(BASE_DIR / "var/spool")))
 # --- The web server process -----------------------------------------------------------------------
 WEB_WORKERS: int = env.positive("WEB_WORKERS", default=2)
 WEB_THREADS: int = env.positive("WEB_THREADS", default=64)
+WEB_GRACEFUL_SECONDS: int = startup.graceful_seconds(CDP_TOTAL_TIMEOUT)
 # Seconds within which the head of a request, and then its body, must be received.
 WEB_HEAD_SECONDS: int = env.positive("WEB_HEAD_SECONDS", default=30)
 WEB_BODY_SECONDS: int = env.positive("WEB_BODY_SECONDS", default=60)

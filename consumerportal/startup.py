@@ -5,6 +5,7 @@ Practice mode has built-in values, so that a fresh machine starts with one comma
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from apps.core.encryption import read_keys
 from apps.core.web.requests import UNIX_SOCKET
 
 MAX_CHECK_DELAY = 30 * 24 * 3600.0  # seconds
+CREATE_MARGIN_SECONDS = 10  # besides its call, a create reads the order and writes to the database twice
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 DATABASE_ENGINES = frozenset({"django.db.backends.sqlite3", "django.db.backends.postgresql"})
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -206,6 +208,21 @@ class Startup:
                 f"CDP_IN_FLIGHT ({calls}) is not at least 1 and at least {for_pages} below"
                 f" WEB_THREADS ({threads})"
             )
+
+    def graceful_seconds(self, total_timeout: float) -> int:
+        """Seconds that a stopping web worker has to complete a running create, given the limit of its call.
+
+        So a deployment causes no unknown outcomes. A create may wait for the database before and after its
+        call, hence by default twice the call's limit.
+        """
+        usual = 2 * total_timeout + 15
+        seconds = self.env.positive("WEB_GRACEFUL_SECONDS", int(usual) if 1 <= usual < math.inf else 1)
+        if seconds < total_timeout + CREATE_MARGIN_SECONDS:
+            self.problems.append(
+                f"WEB_GRACEFUL_SECONDS ({seconds}) does not exceed CDP_TOTAL_TIMEOUT ({total_timeout:g}) by"
+                f" {CREATE_MARGIN_SECONDS} seconds: a deployment could cut a create short"
+            )
+        return seconds
 
     def check_audit_public_keys(self, former: list[str]) -> None:
         """Former public keys must be valid; otherwise checkpoints that they signed would count as forged."""

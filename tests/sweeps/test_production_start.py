@@ -213,11 +213,25 @@ def test_practice_mode_listens_only_on_loopback() -> None:
     assert "CDP_BASE_URL leaves this machine" in refusal
 
 
-def test_web_server_that_could_interrupt_a_create_does_not_start(database: str) -> None:
+@pytest.mark.parametrize(
+    ("seconds", "problem"),
+    [
+        ("30", "WEB_GRACEFUL_SECONDS (30) does not exceed CDP_TOTAL_TIMEOUT (30) by 10 seconds"),
+        ("soon", "WEB_GRACEFUL_SECONDS is not a whole number"),
+    ],
+)
+def test_web_server_does_not_start_with_an_unusable_time_to_stop(
+    database: str, seconds: str, problem: str
+) -> None:
+    """A create could be cut short. The message is the ordinary one, and the whole answer."""
     check = ("-m", "gunicorn", "--check-config", "consumerportal.wsgi")
-    bad = _run(*check, **COMPLETE, DATABASE_URL=database, CDP_TOTAL_TIMEOUT="30", WEB_GRACEFUL_SECONDS="30")
+    limits = {"CDP_TOTAL_TIMEOUT": "30", "WEB_GRACEFUL_SECONDS": seconds}
+    bad = _run(*check, **COMPLETE, DATABASE_URL=database, **limits)
     assert bad.returncode != 0
-    assert "WEB_GRACEFUL_SECONDS (30) does not exceed CDP_TOTAL_TIMEOUT" in bad.stderr
+    first, second, *_ = bad.stderr.splitlines()
+    assert first == "The portal does not start in production mode:"
+    assert problem in second
+    assert "Traceback" not in bad.stderr
 
 
 @pytest.mark.parametrize(("environment", "reads"), [({"PORTAL_MODE": "practice"}, 0), (COMPLETE, 1)])
