@@ -45,7 +45,7 @@ SECRET_KEY = startup.required("SECRET_KEY", secret_problem)
 ENCRYPTION_KEYS = split_list(startup.required("ENCRYPTION_KEYS", encryption_keys_problem))
 DIGEST_KEY = startup.required("DIGEST_KEY", secret_problem)
 AUDIT_SIGNING_KEY = startup.required("AUDIT_SIGNING_KEY", signing_key_problem)
-# The first key writes the MACs of the audit log; all keys verify.
+# The first key writes the MACs of the audit log; all keys verify. Former keys verify only signed rows.
 AUDIT_MAC_KEYS = split_list(startup.required("AUDIT_MAC_KEYS", mac_keys_problem))
 ALLOWED_HOSTS = split_list(startup.required("ALLOWED_HOSTS", host_names_problem))
 CDP_CLIENT_KEY = startup.required("CDP_CLIENT_KEY")
@@ -90,6 +90,7 @@ EXPORT_STALL_SECONDS: int = env.positive("EXPORT_STALL_SECONDS", default=600)
 EXPORT_DIR: str = env.str("EXPORT_DIR", default="")
 
 # --- Audit log --------------------------------------------------------------------------------------
+AUDIT_FORMER_MAC_KEYS: list[str] = env.list("AUDIT_FORMER_MAC_KEYS", default=[])
 # Public keys of replaced signing keys: their signatures are still valid.
 AUDIT_FORMER_PUBLIC_KEYS: list[str] = env.list("AUDIT_FORMER_PUBLIC_KEYS", default=[])
 
@@ -108,6 +109,7 @@ startup.check_client_settings(
     {"connect": CDP_CONNECT_TIMEOUT, "read": CDP_READ_TIMEOUT, "total": CDP_TOTAL_TIMEOUT},
 )
 startup.check_audit_public_keys(AUDIT_FORMER_PUBLIC_KEYS)
+startup.check_former_mac_keys(AUDIT_FORMER_MAC_KEYS, present=AUDIT_MAC_KEYS)
 startup.check_calls_in_flight(CDP_IN_FLIGHT, threads=WEB_THREADS, for_pages=THREADS_FOR_PAGES)
 startup.check_networks("TRUSTED_PROXIES", TRUSTED_PROXIES)
 startup.check_proxies(TRUSTED_PROXIES, tls_at_proxy=TLS_AT_PROXY)

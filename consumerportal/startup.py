@@ -234,6 +234,15 @@ class Startup:
                 "AUDIT_FORMER_PUBLIC_KEYS is not a list of public keys (base64 of 32 bytes each)"
             )
 
+    def check_former_mac_keys(self, former: list[str], *, present: list[str]) -> None:
+        """Former MAC keys must be valid, and none may still be accepted for new rows."""
+        if former and mac_keys_problem(",".join(former)):
+            self.problems.append(
+                "AUDIT_FORMER_MAC_KEYS is not a list of keys (base64 of 32 random bytes each)"
+            )
+        if set(former) & set(present):
+            self.problems.append("AUDIT_FORMER_MAC_KEYS contains a key that AUDIT_MAC_KEYS still contains")
+
     def check_networks(self, name: str, values: list[str]) -> None:
         """The values must be addresses or networks; an invalid one would fail requests later."""
         try:

@@ -19,7 +19,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.integrity import checkpoint_disk, past_verifications
-from apps.audit.presenters.integrity import verdict_sentence
+from apps.audit.integrity.valid_macs import acknowledged_rows
+from apps.audit.presenters.integrity import acknowledged_sentence, verdict_sentence
 from apps.audit.triggers import missing_triggers
 from apps.consumers import labels
 from apps.consumers.models import ConnectionHealth, Outcome, Submission
@@ -274,17 +275,19 @@ def _readiness() -> Line:
 
 def _audit_log() -> Line:
     label = _("Audit log")
+    named = acknowledged_rows()
+    past = f"{acknowledged_sentence(named)} " if named else ""
     if problem := past_verifications.standing_problem():
         result = past_verifications.result_of(problem)
         if result is None:
             text = gettext("The event of a verification cannot be read: it was altered. Event %(seq)s")
-            return Line("audit_log", label, text % {"seq": problem.seq}, Level.CRITICAL)
+            return Line("audit_log", label, past + text % {"seq": problem.seq}, Level.CRITICAL)
         text = gettext("%(verdict)s Found at") % {"verdict": verdict_sentence(result)}
-        return Line("audit_log", label, text, Level.CRITICAL, problem.at)
+        return Line("audit_log", label, past + text, Level.CRITICAL, problem.at)
     latest = past_verifications.latest_verification()
     if latest is None:
-        return Line("audit_log", label, gettext("Not verified yet"))
-    return Line("audit_log", label, gettext("Unchanged, last verified at"), moment=latest.at)
+        return Line("audit_log", label, past + gettext("Not verified yet"))
+    return Line("audit_log", label, past + gettext("Unchanged, last verified at"), moment=latest.at)
 
 
 def _checkpoint_disk() -> Iterator[Line]:

@@ -63,6 +63,7 @@ _VERIFICATION = (
         _("Scope"),
         {"whole": _("the whole log"), "rest": _("the events after the last checkpoint")},
     ),
+    Key("acknowledged", ValueType.NUMBER, _("Acknowledged events written past the portal")),
 )
 LIMITED_ACT = Key(
     "what",
@@ -133,6 +134,14 @@ AUDIT_VERIFIED = EVENTS.define(
     "audit.verified",
     label=_("Audit log verified"),
     sentence=_("%(actor)s verified the audit log from event %(first)s to %(last)s: %(verdict)s"),
+    sentence_for=lambda details: (
+        _(
+            "%(actor)s verified the audit log from event %(first)s to %(last)s: %(verdict)s, except for"
+            " %(acknowledged)s acknowledged events that were written past the portal"
+        )
+        if details.get("acknowledged")
+        else None
+    ),
     keys=_VERIFICATION,
 )
 AUDIT_FOUND_ALTERED = EVENTS.define(
@@ -141,6 +150,15 @@ AUDIT_FOUND_ALTERED = EVENTS.define(
     sentence=_("%(actor)s found the audit log altered at event %(about)s: %(verdict)s"),
     keys=_VERIFICATION,
     outcome=EventOutcome.FAILED,
+)
+AUDIT_ACKNOWLEDGED = EVENTS.define(
+    "audit.acknowledged",
+    label=_("Events written past the portal acknowledged"),
+    sentence=_("%(actor)s acknowledged that events %(events)s were written past the portal (%(report)s)"),
+    keys=(
+        Key("events", ValueType.WORDS, _("Events written past the portal")),  # "7", or a range "9-12"
+        Key("report", ValueType.WORD, _("Report")),  # the reference of the report, no text
+    ),
 )
 AUDIT_PROOF_DOWNLOADED = EVENTS.define(
     "audit.proof_downloaded",

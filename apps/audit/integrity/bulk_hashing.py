@@ -13,7 +13,7 @@ from json.encoder import encode_basestring as text_of
 from typing import Any, Final, NamedTuple
 
 from apps.audit.chain import FORMAT, Row
-from apps.audit.macs import MAC_COLUMNS, MacKeys
+from apps.audit.macs import MAC_COLUMNS
 
 COLUMNS: Final = (*Row._fields, "hash")
 """The order of the columns in a stored row."""
@@ -105,15 +105,6 @@ def follow(rows: Sequence[StoredRow], expected: int, previous: str) -> int:
     return good
 
 
-def count_valid_macs(rows: Sequence[StoredRow], keys: MacKeys) -> int:
-    """The number of rows, from the first on, that have a valid MAC. Their hashes must have been verified."""
-    values = [row[HASH] for row in rows], [row[MAC_KEY] for row in rows], [row[MAC] for row in rows]
-    if keys.are_valid(*values):
-        return len(rows)
-    singles = zip(*values, strict=True)
-    return next(n for n, (own, key, mac) in enumerate(singles) if not keys.are_valid([own], [key], [mac]))
-
-
 def own_sequence(row: StoredRow, sequences: range) -> int | None:
     """The sequence number with which the row's hash was computed; None if none of ``sequences`` matches.
 
@@ -151,9 +142,9 @@ class Rows(NamedTuple):
         """Sequence number and ``data`` of each row with this action."""
         return [(row[SEQ], row[DATA]) for row in self.rows if row[ACTION] == action]
 
-    def has_valid_macs(self, keys: MacKeys) -> bool:
-        """Whether every row has a valid MAC. Call only after :meth:`follow` has confirmed the hashes."""
-        return count_valid_macs(self.rows, keys) == len(self.rows)
+    def mac_values(self) -> tuple[list[Any], list[Any]]:
+        """The ids of the MAC keys, and the MACs, of the rows."""
+        return [row[MAC_KEY] for row in self.rows], [row[MAC] for row in self.rows]
 
 
 class Texts(NamedTuple):
@@ -194,7 +185,7 @@ class Texts(NamedTuple):
         events = [json.loads(begin + end.partition(b"\n")[0]) for end in ends]
         return [(event["seq"], event["data"]) for event in events]
 
-    def has_valid_macs(self, keys: MacKeys) -> bool:
-        """As :meth:`Rows.has_valid_macs`."""
+    def mac_values(self) -> tuple[list[str], list[str]]:
+        """As :meth:`Rows.mac_values`."""
         # A comma inside a value only gives another number of values, which is not valid either.
-        return keys.are_valid(*(text.split(",") for text in (self.hashes, self.mac_keys, self.macs)))
+        return self.mac_keys.split(","), self.macs.split(",")

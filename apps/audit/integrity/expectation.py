@@ -64,7 +64,8 @@ def verify_expecting(
     keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)
     own = checkpoints.last_valid(settings.AUDIT_CHECKPOINT_FILE, keys)
     later_beginning = last.first > (own[1].first if own else 1)
-    result = verify(beginning=last.beginning if later_beginning else None, report=report)
+    beginning = last.beginning if later_beginning else None
+    result = verify(beginning=beginning, elsewhere=last, report=report)
     if result.verdict not in ROWS_INTACT:
         return result, last, Comparison.NOT_COMPARED
     stored = StoredRows()

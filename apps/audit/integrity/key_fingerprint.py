@@ -19,8 +19,8 @@ def _fingerprints() -> list[str]:
 
 
 def _mac_fingerprints() -> list[str]:
-    return mac_keys(settings.AUDIT_MAC_KEYS).fingerprints
+    return mac_keys((*settings.AUDIT_MAC_KEYS, *settings.AUDIT_FORMER_MAC_KEYS)).fingerprints
 
 
 AUDIT_SIGNING = KeyKind("audit_signing", "AUDIT_SIGNING_KEY, AUDIT_FORMER_PUBLIC_KEYS", _fingerprints)
-AUDIT_MAC = KeyKind("audit_mac", "AUDIT_MAC_KEYS", _mac_fingerprints)
+AUDIT_MAC = KeyKind("audit_mac", "AUDIT_MAC_KEYS, AUDIT_FORMER_MAC_KEYS", _mac_fingerprints)

@@ -6,13 +6,11 @@ import logging
 import time
 from typing import Final
 
-from django.conf import settings
-
 from apps.audit.audit_events import AUDIT_CHECKPOINT_SIGNED, AUDIT_VERIFIED
-from apps.audit.integrity import checkpoints
 from apps.audit.integrity.past_verifications import latest_whole_verification
 from apps.audit.integrity.signing import NotSignedError, sign_checkpoint
 from apps.audit.integrity.stored_rows import read_head
+from apps.audit.integrity.valid_macs import last_signed_sequence
 from apps.audit.integrity.verification import GOOD, record_result, verify
 from apps.audit.models import AuditEvent
 from apps.core import clock
@@ -63,7 +61,7 @@ class IntegrityMonitor:
         head = read_head()
         if head is None or head[0] <= self.signed:
             return
-        if not _has_activity_after(max(self.signed, self._last_signed())):
+        if not _has_activity_after(max(self.signed, last_signed_sequence())):
             self.signed = head[0]
             return
         now = time.monotonic()
@@ -72,11 +70,6 @@ class IntegrityMonitor:
             return
         sign_checkpoint(self.actor)
         self.signed, self.unsigned_since = head[0], None
-
-    def _last_signed(self) -> int:
-        keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)
-        found = checkpoints.last_valid(settings.AUDIT_CHECKPOINT_FILE, keys)
-        return found[1].seq if found else 0
 
     def _verify(self) -> None:
         """Verify the events since the last checkpoint, or once a day the whole log.

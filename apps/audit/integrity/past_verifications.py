@@ -6,13 +6,10 @@ portal, which also counts as a problem: otherwise a forged result would hide wha
 
 from __future__ import annotations
 
-from django.conf import settings
-
 from apps.audit.audit_events import AUDIT_FOUND_ALTERED, AUDIT_VERIFIED
-from apps.audit.chain import Row, row_hash
 from apps.audit.integrity.diagnosis import Verdict
+from apps.audit.integrity.valid_macs import is_genuine
 from apps.audit.integrity.verification import GOOD, Result
-from apps.audit.macs import mac_keys
 from apps.audit.models import AuditEvent
 
 _VERIFICATIONS = (AUDIT_VERIFIED.name, AUDIT_FOUND_ALTERED.name)
@@ -43,7 +40,7 @@ def standing_problem() -> AuditEvent | None:
 
 def result_of(event: AuditEvent) -> Result | None:
     """The result in a verification's event; None if the portal did not write it like this."""
-    if not _is_genuine(event):
+    if not is_genuine(event):
         return None
     data = event.details
     verdict, about, checkpoint = data.get("verdict"), data.get("about"), data.get("checkpoint")
@@ -58,16 +55,6 @@ def result_of(event: AuditEvent) -> Result | None:
     if not all(number is None or type(number) is int for number in (about, checkpoint)):
         return None
     return Result(Verdict(str(verdict)), about, checkpoint, first, last, last_hash="", whole=scope == "whole")
-
-
-def _is_genuine(event: AuditEvent) -> bool:
-    """Whether the event has its own hash and a valid MAC of it."""
-    try:
-        own_hash = row_hash(Row._make(getattr(event, name) for name in Row._fields))
-    except (ValueError, TypeError):  # no portal stores such values
-        return False
-    keys = mac_keys(settings.AUDIT_MAC_KEYS)
-    return own_hash == event.hash and keys.are_valid([own_hash], [event.mac_key], [event.mac])
 
 
 def _recent() -> list[AuditEvent]:

@@ -41,12 +41,14 @@ def sign_checkpoint(actor: Actor, *, beginning: Beginning | None = None) -> Chec
     return _sign(verify(from_checkpoint=True), beginning, actor)
 
 
-def adopt_beginning(beginning: Beginning, actor: Actor) -> Checkpoint | None:
-    """Sign a beginning of the log that another machine has signed into this machine's checkpoint file.
+def adopt_beginning(elsewhere: Checkpoint, actor: Actor) -> Checkpoint | None:
+    """Sign the beginning of the log that another machine has signed into this machine's checkpoint file.
 
-    All rows from there on are verified first. Returns and raises as :func:`sign_checkpoint` does.
+    ``elsewhere``: a valid checkpoint of that machine. All rows from its beginning on are verified first.
+    Returns and raises as :func:`sign_checkpoint` does.
     """
-    return _sign(verify(beginning=beginning), beginning, actor)
+    result = verify(beginning=elsewhere.beginning, elsewhere=elsewhere)
+    return _sign(result, elsewhere.beginning, actor)
 
 
 def _sign(result: Result, beginning: Beginning | None, actor: Actor) -> Checkpoint | None:

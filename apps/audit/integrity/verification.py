@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -27,14 +27,13 @@ from apps.audit.integrity.bulk_hashing import (
     Rows,
     StoredRow,
     Texts,
-    count_valid_macs,
     follow,
     own_sequence,
 )
 from apps.audit.integrity.checkpoints import Beginning, Checkpoint
 from apps.audit.integrity.diagnosis import Finding, Verdict, diagnose
 from apps.audit.integrity.stored_rows import StoredRows, batches_ahead, read_head, rows_after
-from apps.audit.macs import mac_keys
+from apps.audit.integrity.valid_macs import ValidMacs, acknowledged_rows
 from apps.audit.recording import record
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
@@ -69,6 +68,8 @@ class Result:
     ``seq``: the sequence number that the verdict refers to. ``checkpoint``: the sequence number of the last
     valid checkpoint; for a rewritten log, of the contradicting one. ``first`` to ``last``: the verified
     range, which ends with ``last_hash``. ``whole``: whether it starts with the beginning of the log.
+    ``acknowledged``: the sequence numbers of the rows that were written past the portal and acknowledged, in
+    the whole log.
     """
 
     verdict: Verdict
@@ -78,20 +79,29 @@ class Result:
     last: int
     last_hash: str
     whole: bool
+    acknowledged: tuple[int, ...] = ()
 
 
 def verify(
     *,
     from_checkpoint: bool = False,
     beginning: Beginning | None = None,
+    elsewhere: Checkpoint | None = None,
+    acknowledging: Collection[int] = (),
     report: Callable[[Progress], object] = lambda progress: None,
 ) -> Result:
     """Verify the whole log, or only the events after the last checkpoint. Raises the database's errors.
 
-    ``beginning``: the beginning of the whole log; None for the one in the last checkpoint. ``report`` is
-    called with the progress after each batch.
+    ``beginning``: the beginning of the whole log; None for the one in the last checkpoint. ``elsewhere``: a
+    valid checkpoint of another file; the rows that it covers may have MACs of former keys. ``acknowledging``:
+    rows that are about to be acknowledged. ``report`` is called with the progress after each batch.
     """
-    steps = _Verification(from_checkpoint=from_checkpoint, beginning=beginning).run()
+    steps = _Verification(
+        from_checkpoint=from_checkpoint,
+        beginning=beginning,
+        elsewhere=elsewhere,
+        acknowledging=acknowledging,
+    ).run()
     while True:
         try:
             report(next(steps))
@@ -102,7 +112,7 @@ def verify(
 
 def verification(*, from_checkpoint: bool = False) -> Generator[Progress, None, Result]:
     """Verify step by step, yielding the progress; returns the result."""
-    return (yield from _Verification(from_checkpoint=from_checkpoint, beginning=None).run())
+    return (yield from _Verification(from_checkpoint=from_checkpoint).run())
 
 
 def record_result(actor: Actor, result: Result) -> int:
@@ -118,6 +128,8 @@ def record_result(actor: Actor, result: Result) -> int:
         "last": result.last,
         "scope": "whole" if result.whole else "rest",
     }
+    if result.acknowledged:
+        data["acknowledged"] = len(result.acknowledged)
     event_type = AUDIT_VERIFIED if good else AUDIT_FOUND_ALTERED
     with transaction.atomic():
         return record(Event(event_type, actor, data=data))
@@ -138,12 +150,18 @@ def _claimed_checkpoint(data: str, file_id: str) -> int | None:
 class _Verification:
     """The state of one verification run."""
 
-    def __init__(self, *, from_checkpoint: bool, beginning: Beginning | None) -> None:
+    def __init__(
+        self,
+        *,
+        from_checkpoint: bool,
+        beginning: Beginning | None = None,
+        elsewhere: Checkpoint | None = None,
+        acknowledging: Collection[int] = (),
+    ) -> None:
         self.head = read_head()
         self.path = settings.AUDIT_CHECKPOINT_FILE
         self.end = checkpoints.size_of(self.path)
         self.keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)
-        self.mac_keys = mac_keys(settings.AUDIT_MAC_KEYS)
         self.stored = StoredRows()
         self.file_problem: Finding | None = None  # of the checkpoint file; reported if the rows are intact
         self.last_checkpoint: Checkpoint | None = None  # the last valid checkpoint
@@ -152,6 +170,13 @@ class _Verification:
         self.file_id = checkpoints.file_id(self.path)
 
         last = checkpoints.last_valid(self.path, self.keys, end=self.end)
+        covered = (
+            [last[1].seq] if last else []
+        )  # compared with the row below, as every checkpoint of the file
+        if elsewhere is not None and self._has_row(elsewhere):
+            covered.append(elsewhere.seq)
+        self.acknowledged = acknowledged_rows()
+        self.macs = ValidMacs(max(covered, default=0), self.acknowledged.union(acknowledging))
         self.first, self.link = beginning or (last[1].beginning if last else Beginning())
         self.expected, begin = self.first, 0
         self.start: int | None = None  # read the rows after this number; None: all
@@ -173,7 +198,11 @@ class _Verification:
             with closing(batches_ahead(self.start, self.expected, end)) as batches:
                 for last, batch in batches:
                     hashes = batch.follow(self.expected, last, self.link) if batch else None
-                    if batch is None or hashes is None or not batch.has_valid_macs(self.mac_keys):
+                    if (
+                        batch is None
+                        or hashes is None
+                        or not self.macs.are_valid(self.expected, hashes, *batch.mac_values())
+                    ):
                         break  # continue row by row
                     if finding := self._compare_all_but_last(hashes):
                         return self._result(finding)
@@ -181,7 +210,7 @@ class _Verification:
                     yield Progress(self.expected - self.begun_at, total)
         for rows in rows_after(self.start, columns=COLUMNS_AND_MAC):
             good = follow(rows, self.expected, self.link)
-            valid = count_valid_macs(rows[:good], self.mac_keys)
+            valid = self.macs.count_valid(rows[:good])
             # With the row of an invalid MAC: it continues the chain, so it confirms the one before it.
             if finding := self._compare_all_but_last([row[HASH] for row in rows[:good][: valid + 1]]):
                 return self._result(finding)
@@ -248,7 +277,7 @@ class _Verification:
             if finding.seq <= seq:
                 return finding
             self.expected, self.link = seq, row[PREVIOUS]
-        unknown = self.mac_keys.is_unknown(row[MAC_KEY])
+        unknown = self.macs.is_unknown(row[MAC_KEY])
         return Finding(Verdict.MAC_KEY_UNKNOWN if unknown else Verdict.WRITTEN_PAST_PORTAL, seq)
 
     def _diagnose(self, row: StoredRow) -> Finding:
@@ -339,4 +368,5 @@ class _Verification:
         if verdict is Verdict.REWRITTEN:
             last_checkpoint = finding.seq
         last = self.expected - 1
-        return Result(verdict, about, last_checkpoint, self.begun_at, last, self.link, self.whole)
+        named = tuple(sorted(seq for seq in self.acknowledged if seq >= self.first))
+        return Result(verdict, about, last_checkpoint, self.begun_at, last, self.link, self.whole, named)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.integrity.diagnosis import Verdict
+from apps.audit.integrity.valid_macs import spans_of, text_of
 from apps.audit.integrity.verification import GOOD, Result
 from apps.audit.models import AuditEvent
 
@@ -53,7 +55,8 @@ class IntegrityPage:
 
     ``latest_seq`` and ``latest_at``: the event of the last verification, None if there was none. ``result``
     is None if that event cannot be read. ``has_earlier_problem``: an earlier verification, at ``problem_at``,
-    found the log altered, and the whole log was not found intact since.
+    found the log altered, and the whole log was not found intact since. ``acknowledged``: a sentence, or
+    empty.
     """
 
     latest_seq: int | None
@@ -63,6 +66,7 @@ class IntegrityPage:
     problem_at: datetime | None
     accepts_events: bool
     key_id: str
+    acknowledged: str
 
 
 def integrity_page(
@@ -72,8 +76,12 @@ def integrity_page(
     problem: AuditEvent | None,
     accepts_events: bool,
     key_id: str,
+    acknowledged: Collection[int],
 ) -> IntegrityPage:
-    """The Integrity page from the last verification, its result, and the last unresolved problem."""
+    """The Integrity page from the last verification, its result, and the last unresolved problem.
+
+    ``acknowledged``: the sequence numbers of events that were written past the portal and acknowledged.
+    """
     return IntegrityPage(
         latest_seq=latest.seq if latest else None,
         latest_at=latest.at if latest else None,
@@ -82,6 +90,7 @@ def integrity_page(
         problem_at=problem.at if problem else None,
         accepts_events=accepts_events,
         key_id=key_id,
+        acknowledged=acknowledged_sentence(acknowledged) if acknowledged else "",
     )
 
 
@@ -99,10 +108,18 @@ def result_panel(result: Result) -> ResultPanel:
 def verdict_sentence(result: Result) -> str:
     """The verdict as a sentence; for a cut log also the last checkpoint that still has its event."""
     text = str(_VERDICTS[result.verdict]) % {"seq": result.seq}
+    if result.acknowledged:
+        text += " " + acknowledged_sentence(result.acknowledged)
     if result.verdict is Verdict.TAIL_CUT and result.checkpoint:
         at = {"checkpoint": result.checkpoint}
         text += " " + gettext("The last checkpoint that still has its event is at event %(checkpoint)s.") % at
     return text
+
+
+def acknowledged_sentence(sequences: Iterable[int]) -> str:
+    """The events that were written past the portal and acknowledged, as a sentence."""
+    named = ", ".join(map(text_of, spans_of(sequences)))
+    return gettext("Written past the portal, and acknowledged: %(events)s.") % {"events": named}
 
 
 def range_sentence(result: Result) -> str:

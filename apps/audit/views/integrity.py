@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.audit.integrity import checkpoints, past_verifications
 from apps.audit.integrity.proof.bundle import bundle, record_download
 from apps.audit.integrity.stored_rows import accepts_events
+from apps.audit.integrity.valid_macs import acknowledged_rows
 from apps.audit.integrity.verification import Progress, Result, record_result, verification
 from apps.audit.permissions import VERIFY_LOG
 from apps.audit.presenters import integrity as presenters
@@ -38,6 +39,7 @@ def integrity(request: HttpRequest) -> HttpResponse:
         result=past_verifications.result_of(latest) if latest else None,
         problem=past_verifications.standing_problem(),
         accepts_events=accepts_events(),
+        acknowledged=acknowledged_rows(),
         key_id=checkpoints.key_id(checkpoints.signing_key(settings.AUDIT_SIGNING_KEY).public_key()),
     )
     return render(request, "audit/integrity.html", {"page": page})

@@ -16,8 +16,8 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from pytest_django import Settings
 
 from apps.audit.integrity import checkpoints, retention
-from apps.audit.integrity.checkpoints import Beginning
-from apps.audit.management.commands import audit_begin, audit_checkpoint, audit_verify
+from apps.audit.integrity.checkpoints import Beginning, Checkpoint
+from apps.audit.management.commands import audit_acknowledge, audit_begin, audit_checkpoint, audit_verify
 from tests.support.audit_flush import lift_triggers
 from tests.support.audit_logs import write
 from tests.support.people import events
@@ -72,8 +72,8 @@ def test_beginning_is_signed_although_a_worker_signs_first(
 ) -> None:
     adopted: list[Beginning] = []
 
-    def adopt(beginning: Beginning, _actor: object) -> object:
-        adopted.append(beginning)
+    def adopt(elsewhere: Checkpoint, _actor: object) -> object:
+        adopted.append(elsewhere.beginning)
         return None if len(adopted) <= busy else object()
 
     monkeypatch.setattr(audit_begin, "adopt_beginning", adopt)
@@ -91,6 +91,7 @@ def test_beginning_is_signed_although_a_worker_signs_first(
     ("command", "module", "step"),
     [
         (["audit_begin", "copied.jsonl"], audit_begin, "adopt_beginning"),
+        (["audit_acknowledge", "1", "--report=INC-1"], audit_acknowledge, "acknowledge"),
         (["audit_checkpoint"], audit_checkpoint, "sign_checkpoint"),
         (["audit_retain", "--up-to=1"], retention, "plan"),
     ],
@@ -116,6 +117,8 @@ def test_unusable_file_of_checkpoints_is_reported(settings: Settings, tmp_path: 
     settings.AUDIT_CHECKPOINT_FILE = tmp_path
     with pytest.raises(CommandError, match="The file of checkpoints cannot be written: Is a directory"):
         run("audit_checkpoint")
+    with pytest.raises(CommandError, match="The file of checkpoints cannot be read: Is a directory"):
+        run("audit_acknowledge", "1", "--report=INC-1")
     with pytest.raises(CommandError, match=r"The file of checkpoints cannot be used \(IsADirectoryError\)"):
         run("audit_retain", "--up-to=1")
 

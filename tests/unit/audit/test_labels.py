@@ -118,12 +118,11 @@ CODES: dict[Key, Iterable[str]] = {
     history_events.FORMAT: [*Format],
     history_events.PERSONAL: ["yes", "no"],
 }
-# They name a page, a submission, a key or a version. The columns of an export are shown as in the file;
-# normalisations as "field:how".
+# They name a page, an event, a submission, a key, a report or a version. The columns of an export are shown
+# as in the file; normalisations as "field:how".
 NO_LABELS = {
-    *("columns", "export", "file", "hash", "key", "keys", "normalised", "previous_ref", "resubmission_of"),
-    "search",
-    *("settings_digest", "sha256", "version", "view"),
+    *("columns", "events", "export", "file", "hash", "key", "keys", "normalised", "previous_ref", "report"),
+    *("resubmission_of", "search", "settings_digest", "sha256", "version", "view"),
 }
 KEYS = {key for one in event_types() for key in one.keys.values()}
 

@@ -15,7 +15,7 @@ VENDOR = "https://api-engage-eu.sitecorecloud.io"
 LIMITS = {"connect": 5.0, "read": 20.0, "total": 30.0}
 DAY = 24 * 3600.0
 KEY, OTHER_KEY = (base64.urlsafe_b64encode(byte * 32).decode() for byte in (b"x", b"y"))
-PUBLIC_KEY = base64.b64encode(bytes(32)).decode()
+PUBLIC_KEY = MAC_KEY = base64.b64encode(bytes(32)).decode()
 
 Check = Callable[[Startup], object]
 
@@ -184,6 +184,14 @@ def test_usable_setting_is_accepted(check: Check) -> None:
         (lambda it: it.check_calls_in_flight(45, threads=64, for_pages=20), "CDP_IN_FLIGHT (45)"),
         (lambda it: it.check_calls_in_flight(0, threads=64, for_pages=20), "CDP_IN_FLIGHT (0)"),
         (lambda it: it.check_audit_public_keys([PUBLIC_KEY, "other"]), "AUDIT_FORMER_PUBLIC_KEYS is not"),
+        (
+            lambda it: it.check_former_mac_keys([MAC_KEY, "short"], present=[]),
+            "AUDIT_FORMER_MAC_KEYS is not a list of keys",
+        ),
+        (
+            lambda it: it.check_former_mac_keys([MAC_KEY], present=["other", MAC_KEY]),
+            "AUDIT_FORMER_MAC_KEYS contains a key that AUDIT_MAC_KEYS still contains",
+        ),
         (
             lambda it: it.check_networks("TRUSTED_PROXIES", ["10.0.0.0/8", "proxy"]),
             "TRUSTED_PROXIES contains",

@@ -315,12 +315,16 @@ class Checkpoints:
 
 # --- The check --------------------------------------------------------------------------------------
 class Report(NamedTuple):
-    """The finding, the last valid checkpoint, and the first and last event (0: the end was not reached)."""
+    """The finding, the last valid checkpoint, and the first and last event (0: the end was not reached).
+
+    ``acknowledged``: what the log itself says about events that the portal did not write.
+    """
 
     finding: Finding
     signed: dict[str, Any] | None
     first: int
     last: int
+    acknowledged: tuple[str, ...] = ()
 
 
 def check(archive: Archive) -> Finding:
@@ -358,7 +362,8 @@ def verify(archive: Archive, progress: Callable[[float], object]) -> Report:
         head, digests = manifest["head"] or {"seq": -1, "hash": ""}, manifest["files"]
         checkpoints = Checkpoints(archive)
         end = manifest["head_afterwards"]
-        finding, digest, last = follow(archive, checkpoints, head, progress)
+        acknowledged: list[str] = []
+        finding, digest, last = follow(archive, checkpoints, head, acknowledged, progress)
         if end and last > end["seq"] and finding[0] in (*GOOD, "checkpoints_damaged", "key_unknown"):
             finding = "inserted", end["seq"] + 1
     except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
@@ -369,16 +374,20 @@ def verify(archive: Archive, progress: Callable[[float], object]) -> Report:
             own[name] = hashlib.sha256(archive.read(name)).hexdigest()
         if any(digests.get(name) != own[name] for name in own):
             finding = "bundle_damaged", None
-    return Report(finding, checkpoints.last, checkpoints.first, last)
+    return Report(finding, checkpoints.last, checkpoints.first, last, tuple(acknowledged))
 
 
 def follow(
     archive: Archive,
     checkpoints: Checkpoints,
     head: dict[str, Any],
+    acknowledged: list[str],
     progress: Callable[[float], object],
 ) -> tuple[Finding, str, int]:
-    """Read every event once; return the first problem, the file's SHA-256, and the last sequence number."""
+    """Read every event once; return the first problem, the file's SHA-256, and the last sequence number.
+
+    Adds to ``acknowledged`` what events say about others that the portal did not write.
+    """
     digest, read, size = hashlib.sha256(), 0, archive.size("events.jsonl") or 1
 
     def note(line: bytes) -> None:
@@ -411,6 +420,8 @@ def follow(
                 if claimed not in unclaimed:
                     checkpoints.problem = checkpoints.problem or ("checkpoints_damaged", claimed or expected)
                 unclaimed = {seq for seq in unclaimed if seq > claimed}
+        if event["action"] == "audit.acknowledged":
+            acknowledged.append(acknowledged_by(event))
         if expected == head["seq"]:
             head_hash = event["hash"]
         before, expected, link = event, expected + 1, event["hash"]
@@ -419,6 +430,15 @@ def follow(
     if before is not None and (finding := contradicting_checkpoint(checkpoints, before)):
         return finding, "", 0
     return verdict_at_end(checkpoints, head, head_hash, expected), digest.hexdigest(), expected - 1
+
+
+def acknowledged_by(event: Event) -> str:
+    """What an event says about earlier events that were written past the portal, as a sentence."""
+    try:
+        named = ", ".join(map(str, json.loads(event["data"])["events"]))
+    except (ValueError, TypeError, KeyError, RecursionError):
+        named = "that cannot be read"
+    return f"Event {event['seq']} records that the portal did not write these events: {ascii(named)[1:-1]}."
 
 
 def claim_of(data: str, file: str | None) -> int | None:
@@ -546,6 +566,8 @@ def main() -> int:
     (verdict, seq), signed = report.finding, report.signed
     print(f"{verdict}: {SENTENCES[verdict].format(seq)}")
     print(signed_range(report))
+    for sentence in report.acknowledged:
+        print(sentence)
     if signed is None:
         print("No key of the proof has made a signature.")
     elif arguments.key is None:

@@ -21,7 +21,8 @@ class Command(BaseCommand):
     help = (
         "After the oldest events were removed on another machine: takes over from a copy of its file of"
         " checkpoints where the log begins, verifies the log from there, and signs that into the file of this"
-        " machine. Also for a new machine, or one whose file was lost."
+        " machine. Also for a new machine, or one whose file was lost: the copy covers events under"
+        " former MAC keys."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -45,11 +46,10 @@ class Command(BaseCommand):
         if other is None:
             raise CommandError("The file holds no checkpoint that a key of this portal has signed")
         own = checkpoints.last_valid(settings.AUDIT_CHECKPOINT_FILE, keys)
-        beginning = other[1].beginning
-        if beginning.first <= (own[1].first if own else 1):
+        if own is not None and other[1].first <= own[1].first:
             self.stdout.write("This machine knows already where the log begins.")
             return
         for _attempt in range(MAX_ATTEMPTS):  # a worker may sign first
-            if adopt_beginning(beginning, Actor.system("audit_begin")) is not None:
+            if adopt_beginning(other[1], Actor.system("audit_begin")) is not None:
                 return
         raise CommandError("The checkpoint could not be signed: others sign all the time")

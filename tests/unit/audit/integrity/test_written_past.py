@@ -3,19 +3,43 @@
 from __future__ import annotations
 
 import base64
+import io
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+from django.conf import settings as settings_of_portal
+from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from pytest_django import Settings
 
-from apps.audit.chain import Row, row_hash
+from apps.audit.chain import Row, canonical_json, row_hash
+from apps.audit.integrity import stored_rows, verification
 from apps.audit.integrity.diagnosis import Verdict
+from apps.audit.integrity.past_verifications import result_of, standing_problem
+from apps.audit.integrity.proof.bundle import VERIFIER, bundle
 from apps.audit.integrity.signing import NotSignedError, sign_checkpoint
-from apps.audit.integrity.verification import GOOD, verify
+from apps.audit.integrity.valid_macs import acknowledged_rows
+from apps.audit.integrity.verification import GOOD, record_result, verify
 from apps.audit.macs import MAC_COLUMNS, MacKeys, mac_keys
+from apps.audit.models import AuditEvent
+from apps.audit.presenters.integrity import verdict_sentence
+from consumerportal import status
 from tests.support.audit_flush import lift_triggers
-from tests.support.audit_logs import SIGNER, found, found_by_portal, found_in_proof, put, stored, write
+from tests.support.audit_logs import (
+    SIGNER,
+    found,
+    found_by_portal,
+    found_in_proof,
+    move_head,
+    put,
+    rechained,
+    stored,
+    write,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -210,3 +234,210 @@ def test_event_under_a_key_of_somebody_else_is_not_signed(signed: int, settings:
     change_row(forged, mac_key=last["mac_key"])
     assert found_by_portal() == (PAST, forged)
     assert_not_signed(settings)
+
+
+def test_former_key_verifies_only_what_a_checkpoint_covers(signed: int, settings: Settings) -> None:
+    """A former key that leaked: whoever has it can forge nothing more."""
+    leaked = list(settings.AUDIT_MAC_KEYS)
+    sign_checkpoint(SIGNER)  # its own event is not covered by the first one
+    settings.AUDIT_MAC_KEYS = [OTHER_KEY, *leaked]
+    write(1)
+    sign_checkpoint(SIGNER)
+    settings.AUDIT_MAC_KEYS, settings.AUDIT_FORMER_MAC_KEYS = [OTHER_KEY], leaked
+    assert found() == ("unchanged", None)
+    write(1)
+    forged = forge_with(leaked)
+    assert found_by_portal() == (PAST, forged)
+    assert found_in_batches_of(2, whole=False) == (PAST, forged)
+    assert_not_signed(settings)
+
+
+def test_key_that_became_former_too_early_is_reported_until_it_is_present_again(
+    signed: int, settings: Settings
+) -> None:
+    old = list(settings.AUDIT_MAC_KEYS)
+    write(1)  # by a machine that still writes with it
+    settings.AUDIT_MAC_KEYS, settings.AUDIT_FORMER_MAC_KEYS = [OTHER_KEY], old
+    assert found_by_portal() == (PAST, signed)
+    settings.AUDIT_MAC_KEYS, settings.AUDIT_FORMER_MAC_KEYS = [OTHER_KEY, *old], []
+    assert sign_checkpoint(SIGNER) is not None
+    settings.AUDIT_MAC_KEYS, settings.AUDIT_FORMER_MAC_KEYS = [OTHER_KEY], old
+    assert found() == ("unchanged", None)
+
+
+def test_former_key_verifies_no_result_of_a_verification_after_the_last_checkpoint(
+    signed: int, settings: Settings
+) -> None:
+    """Otherwise a forged result would hide what the portal found."""
+    leaked = list(settings.AUDIT_MAC_KEYS)
+    record_result(SIGNER, verify())
+    genuine = forge_with(leaked, action="audit.verified", data=last_data())
+    event = AuditEvent.objects.get(seq=genuine)
+    assert result_of(event) is not None
+    settings.AUDIT_MAC_KEYS, settings.AUDIT_FORMER_MAC_KEYS = [OTHER_KEY], leaked
+    assert result_of(event) is None
+    assert standing_problem() == event
+
+
+def test_new_machine_takes_over_rows_under_former_keys_from_a_copy(
+    signed: int, settings: Settings, tmp_path: Path
+) -> None:
+    leaked = list(settings.AUDIT_MAC_KEYS)
+    sign_checkpoint(SIGNER)
+    copy = settings.AUDIT_CHECKPOINT_FILE
+    settings.AUDIT_MAC_KEYS, settings.AUDIT_FORMER_MAC_KEYS = [OTHER_KEY, *leaked], []
+    sign_checkpoint(SIGNER)
+    settings.AUDIT_MAC_KEYS, settings.AUDIT_FORMER_MAC_KEYS = [OTHER_KEY], leaked
+    settings.AUDIT_CHECKPOINT_FILE = tmp_path / "new.jsonl"
+    assert found_by_portal() == (PAST, 1)
+    call_command("audit_begin", str(copy), stdout=io.StringIO())
+    assert found_by_portal() == ("unchanged", None)
+
+
+# --- Acknowledged events ----------------------------------------------------------------------------
+def acknowledge(*events: str) -> str:
+    out = io.StringIO()
+    call_command("audit_acknowledge", *events, "--report", "INC-2041", stdout=out)
+    return out.getvalue()
+
+
+def test_signing_continues_after_an_acknowledgement_and_the_events_stay_named(
+    signed: int, settings: Settings
+) -> None:
+    forged = forge_next_event()
+    write(1)
+    other = forge_next_event(mac_key="0" * 16)
+    write(1)
+    assert_not_signed(settings)
+    named = f"{forged}, {other}"
+    assert "Recorded as event" in acknowledge(str(forged), str(other))
+    [event] = AuditEvent.objects.filter(action="audit.acknowledged")
+    assert event.details == {"events": [str(forged), str(other)], "report": "INC-2041"}
+    for _again in range(2):
+        write(1)
+        assert sign_checkpoint(SIGNER) is not None
+        assert found() == ("unchanged", None)
+        for result in (verify(), verify(from_checkpoint=True)):
+            assert result.acknowledged == (forged, other)
+            assert f"Written past the portal, and acknowledged: {named}." in verdict_sentence(result)
+    assert f"Event {event.seq} records that the portal did not write these events: {named}." in proof_output()
+    record_result(SIGNER, verify())
+    assert standing_problem() is None
+    [line] = [line for line in status.lines() if line.name == "audit_log"]
+    assert (line.level, named in line.text) == (status.Level.OK, True)
+
+
+def test_acknowledged_range_is_verified_in_batches(signed: int) -> None:
+    forged = [forge_next_event() for _ in range(3)]
+    write(4)
+    acknowledge(f"{forged[0]}-{forged[-1]}")
+    for size in (1, 2, 3, 5):
+        for whole in (True, False):
+            assert found_in_batches_of(size, whole=whole) == ("unchanged", None)
+    later = forge_next_event()
+    assert found_in_batches_of(2, whole=True) == (PAST, later)
+
+
+def test_acknowledged_event_among_events_under_a_former_key(signed: int, settings: Settings) -> None:
+    former = list(settings.AUDIT_MAC_KEYS)
+    forged = forge_next_event()
+    write(2)
+    acknowledge(str(forged))
+    settings.AUDIT_MAC_KEYS = [OTHER_KEY, *former]
+    sign_checkpoint(SIGNER)
+    settings.AUDIT_MAC_KEYS, settings.AUDIT_FORMER_MAC_KEYS = [OTHER_KEY], former
+    write(2)
+    for size in (1, 3, 100):
+        assert found_in_batches_of(size, whole=True) == ("unchanged", None)
+    assert verify().acknowledged == (forged,)
+
+
+def test_only_what_has_no_valid_mac_can_be_acknowledged_and_all_of_it_must_be(
+    signed: int, settings: Settings
+) -> None:
+    forged = forge_next_event()
+    write(1)
+    second = forge_next_event()
+    before = len(stored())
+    refusals = {
+        ("1",): "Event 1 has a valid MAC",
+        (f"{forged}-{second}",): f"Event {forged + 1} has a valid MAC",
+        (str(forged),): f"Event {second} was written past the portal",
+        (str(second + 1),): f"There is no event {second + 1}",
+        ("9999999999999999",): "There is no event",
+        ("0",): "There is no event 0",
+        ("7-5",): "7-5 is not the number of an event",
+        ("-x",): "is not the number",
+    }
+    for events, message in refusals.items():
+        with pytest.raises(CommandError, match=message):
+            call_command("audit_acknowledge", "--report", "INC-2041", "--", *events)
+    with pytest.raises(CommandError, match="must be one word"):
+        call_command("audit_acknowledge", str(forged), str(second), "--report", "Eve did it")
+    assert len(stored()) == before
+    assert_not_signed(settings)
+
+
+def test_acknowledgement_without_a_valid_mac_counts_for_nothing(signed: int, settings: Settings) -> None:
+    forged = forge_next_event()
+    data = canonical_json({"events": [f"{forged}-{forged + 1}"], "report": "INC-1"})
+    forge_next_event(action="audit.acknowledged", data=data)
+    assert found_by_portal() == (PAST, forged)
+    assert acknowledged_rows() == frozenset()
+    assert_not_signed(settings)
+
+
+def test_acknowledgement_covers_no_later_event(signed: int, settings: Settings) -> None:
+    """Only what the hash of the acknowledging event covers is known to be what was acknowledged."""
+    data = canonical_json({"events": [f"{signed + 1}-{signed + 2}"], "report": "INC-1"})
+    own = forge_with(settings.AUDIT_MAC_KEYS, action="audit.acknowledged", data=data)
+    later = forge_next_event()
+    assert (own, later) == (signed + 1, signed + 2)
+    assert found_by_portal() == (PAST, later)
+
+
+def test_acknowledged_event_cannot_be_changed_afterwards(signed: int) -> None:
+    forged = forge_next_event()
+    write(1)
+    acknowledge(str(forged))
+    rows = stored()
+    changed = rechained(
+        [{**row, "actor_name": "Bob"} if row["seq"] == forged else row for row in rows.values()],
+        with_keys=False,
+    )
+    put(changed)
+    move_head()
+    assert found_by_portal() == (PAST, forged)  # the hash of the acknowledging event is another, too
+    assert acknowledged_rows() == frozenset()
+
+
+# --- What the tests share ---------------------------------------------------------------------------
+def forge_with(keys: list[str], **facts: str) -> int:
+    """Append an event that was written past the portal, with a MAC under the first of these keys."""
+    forged = forge_next_event(**facts)
+    mac_key, mac = MacKeys(keys).values_for(stored()[forged]["hash"])
+    change_row(forged, mac_key=mac_key, mac=mac)
+    return forged
+
+
+def found_in_batches_of(size: int, *, whole: bool) -> tuple[str, int | None]:
+    """The verdict if the rows are read ahead in batches of that many."""
+    with (
+        mock.patch.object(verification, "READ_AHEAD_FROM", 1),
+        mock.patch.object(stored_rows, "AHEAD", size),
+        mock.patch.object(stored_rows, "BATCH", size),
+    ):
+        result = verify(from_checkpoint=not whole)
+    return result.verdict.value, result.seq
+
+
+def last_data() -> str:
+    return str(AuditEvent.objects.order_by("-seq")[0].data)
+
+
+def proof_output() -> str:
+    """What the program for outsiders prints."""
+    proof = settings_of_portal.AUDIT_CHECKPOINT_FILE.with_name("proof.zip")
+    proof.write_bytes(b"".join(bundle()))
+    run = subprocess.run([sys.executable, VERIFIER, proof], capture_output=True, text=True, check=True)
+    return run.stdout
