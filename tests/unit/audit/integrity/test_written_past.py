@@ -14,6 +14,7 @@ import pytest
 from django.conf import settings as settings_of_portal
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.test import Client
 from pytest_django import Settings
 
 from apps.audit.chain import Row, canonical_json, row_hash
@@ -40,6 +41,7 @@ from tests.support.audit_logs import (
     stored,
     write,
 )
+from tests.support.entries import text
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -302,7 +304,7 @@ def acknowledge(*events: str) -> str:
 
 
 def test_signing_continues_after_an_acknowledgement_and_the_events_stay_named(
-    signed: int, settings: Settings
+    as_administrator: Client, signed: int, settings: Settings
 ) -> None:
     forged = forge_next_event()
     write(1)
@@ -323,6 +325,7 @@ def test_signing_continues_after_an_acknowledgement_and_the_events_stay_named(
     assert f"Event {event.seq} records that the portal did not write these events: {named}." in proof_output()
     record_result(SIGNER, verify())
     assert standing_problem() is None
+    assert f"acknowledged: {named}." in text(as_administrator.get("/audit/integrity/"))
     [line] = [line for line in status.lines() if line.name == "audit_log"]
     assert (line.level, named in line.text) == (status.Level.OK, True)
 
