@@ -42,17 +42,19 @@ _HEAD_END = b"\r\n\r\n"
 # The middleware does not see these answers. They are plain text and load nothing.
 REFUSAL_HEADERS = {
     "Content-Type": "text/plain; charset=utf-8",
-    "Cache-Control": "no-store",
+    "Cache-Control": "no-store, private",
     "Content-Security-Policy": (
         "default-src 'none'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
 }
 
 
 def write_refusal(sock: socket.socket, status: int, reason: str, _detail: str = "") -> None:
-    """Answer a request that does not reach the application, with the headers of every answer.
+    """Answer a request that does not reach the application, with the headers that matter for plain text.
 
     Replaces gunicorn's own answer, which has none of them and quotes the request.
     """

@@ -8,6 +8,7 @@ import pytest
 from pytest_django import Settings
 
 from consumerportal.web_worker import write_refusal
+from tests.support.headers import HEADERS
 
 
 @pytest.mark.parametrize("seconds", [0, 31536000])
@@ -20,5 +21,7 @@ def test_refusal_enforces_https_only_in_production(settings: Settings, seconds: 
     lines = head.decode().split("\r\n")
     assert lines[0] == "HTTP/1.1 408 Request Timeout"
     assert (f"Content-Length: {len(body)}" in lines, body) == (True, b"Request Timeout")
+    wanted = {f"{name}: {value}" for name, value in HEADERS.items()} | {"Cache-Control: no-store, private"}
+    assert wanted <= {*lines}
     hsts = "Strict-Transport-Security: max-age=31536000; includeSubDomains; preload"
     assert [line for line in lines if line.startswith("Strict")] == ([hsts] if seconds else [])
