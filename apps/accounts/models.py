@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections.abc import Iterable
 from functools import cached_property
 
-from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import Group, Permission
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower
-from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.roles import GRANTS, LABELS
@@ -117,16 +116,13 @@ class User(AbstractBaseUser):
         return any(perm.startswith(f"{app_label}.") for perm in self.get_all_permissions())
 
     def get_session_auth_hash(self) -> str:
-        """The hash that a valid session contains. It changes with the password and the session series."""
-        return self._session_hash(None)
+        """The hash that a valid session contains. It changes with the password and the session series.
 
-    def get_session_auth_fallback_hash(self) -> Iterator[str]:
-        """The session hash under each earlier secret key, so that a key rotation does not sign people out."""
-        return (self._session_hash(secret) for secret in settings.SECRET_KEY_FALLBACKS)
-
-    def _session_hash(self, secret: str | bytes | None) -> str:
-        value = f"{self.session_series}:{self.password}"
-        return salted_hmac("accounts.session", value, secret=secret, algorithm="sha256").hexdigest()
+        Without ``SECRET_KEY``: sessions are signed with it as a whole. With it, Django would give a session a
+        new cookie whenever a machine with another key answers, and sign out the requests of the former one.
+        """
+        value = f"accounts.session:{self.session_series}:{self.password}"
+        return hashlib.sha256(value.encode()).hexdigest()
 
 
 class PasswordLink(models.Model):
