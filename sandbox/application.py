@@ -224,5 +224,7 @@ class Sandbox:
             given = base64.b64decode(credentials.strip(), validate=True)
         except (binascii.Error, ValueError):
             return False
-        expected = f"{self.options.client_key}:{self.options.api_token}".encode()
-        return hmac.compare_digest(given, expected)
+        return any(
+            hmac.compare_digest(given, f"{self.options.client_key}:{token}".encode())
+            for token in self.options.api_token.split(",")
+        )
