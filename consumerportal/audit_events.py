@@ -26,6 +26,32 @@ KEYS_REGISTERED = EVENTS.define(
     sentence=_("%(actor)s registered these keys in the database: %(keys)s"),
     keys=(KEYS,),
 )
+KEY_PUT_TO_USE = EVENTS.define(
+    "keys.put_to_use",
+    label=_("Key put to use"),
+    sentence=_("%(actor)s put the key %(keys)s to use, after %(former)s"),
+    keys=(KEYS, Key("former", ValueType.CODES, _("Formerly in use"))),
+)
+KEY_REWRITTEN = EVENTS.define(
+    "keys.rewritten",
+    label=_("Rows written again with a key"),
+    sentence=_(
+        "%(rows)s rows were written again with the key %(keys)s, and %(unreadable)s could not be read"
+    ),
+    keys=(
+        KEYS,
+        Key("rows", ValueType.NUMBER, _("Rows")),
+        Key("unreadable", ValueType.NUMBER, _("Rows that could not be read")),
+    ),
+)
+KEY_RETIRED = EVENTS.define(
+    "keys.retired",
+    label=_("Key retired"),
+    sentence=_(
+        "%(actor)s removed the key %(keys)s, which nothing needs, from the required keys of the database"
+    ),
+    keys=(KEYS,),
+)
 KEYS_FORGOTTEN = EVENTS.define(
     "keys.forgotten",
     label=_("Keys no longer needed"),

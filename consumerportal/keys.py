@@ -1,25 +1,43 @@
-"""Registration of this process's keys in the database: at the first start, and later by command."""
+"""The keys of the database: registering them, choosing the one in use, and giving one up.
+
+Locks are taken in this order: keys in use, submissions, the end of the audit log. Step 1 of a create does the
+same.
+"""
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from django.db import connection, transaction
 
 from apps.audit.events import Event
 from apps.audit.recording import lock_head, record
-from apps.core import key_fingerprints
+from apps.consumers.models import OPEN_OUTCOMES, Submission
+from apps.consumers.sending.digests import content_digest
+from apps.core import clock, heartbeats, key_fingerprints, keys_in_use, machine_clocks, personal_data
 from apps.core.actor import Actor
-from apps.core.models import KeyFingerprint
-from consumerportal.audit_events import KEYS_FORGOTTEN, KEYS_REGISTERED
+from apps.core.encryption import DIGEST, ENCRYPTION, NotReadableError
+from apps.core.models import KeyFingerprint, KeyInUse, KeyRewriting
+from consumerportal import key_rewriting
+from consumerportal.audit_events import KEY_PUT_TO_USE, KEY_RETIRED, KEYS_FORGOTTEN, KEYS_REGISTERED
+
+SETTLING = datetime.timedelta(minutes=1)
+"""Time after which no process writes with the former key any more: they read the one in use every few
+seconds, and store what they have encrypted within seconds."""
 
 
 class KeysNotAcceptedError(Exception):
     """The database does not accept the keys of this process. The text is the message for the operator."""
 
 
+class NotPossibleError(Exception):
+    """A key cannot be put to use or retired now. The text is the reason, for the operator."""
+
+
 class Change(NamedTuple):
-    """The result of :func:`register_keys`: "kind:beginning of the fingerprint" of each key."""
+    """The result of :func:`register_keys`: the labels of the keys."""
 
     added: list[str]
     forgotten: list[str]
@@ -36,18 +54,19 @@ def accept_keys(actor: Actor) -> None:
         _register_first(actor)
     if problems := key_fingerprints.problems():
         raise KeysNotAcceptedError(key_fingerprints.problems_message(problems))
+    keys_in_use.refresh()
 
 
 @transaction.atomic
 def register_keys(actor: Actor, *, forget_missing: bool = False) -> Change:
     """Register every key of this process; from then on every machine must have all of them.
 
-    ``forget_missing`` removes registered keys that this process does not have: values encrypted with them
-    cannot be decrypted any more, and values digested with them are not found. Otherwise a missing key raises
-    :class:`KeysNotAcceptedError` and nothing changes.
+    The keys in use stay in use. ``forget_missing`` removes registered keys that this process does not have:
+    values encrypted with them cannot be decrypted any more. Instead of a missing key in use, the first of the
+    setting is put to use. Otherwise a missing key raises :class:`KeysNotAcceptedError` and nothing changes.
     """
     known = _lock_keys()
-    own = {kind.name: kind.fingerprints() for kind in key_fingerprints.kinds()}
+    own = {kind.name: list(kind.fingerprints()) for kind in key_fingerprints.kinds()}
     missing = {name: known[name].difference(keys) for name, keys in own.items()}
     if any(missing.values()) and not forget_missing:
         problems = [
@@ -58,33 +77,179 @@ def register_keys(actor: Actor, *, forget_missing: bool = False) -> Change:
         raise KeysNotAcceptedError(key_fingerprints.problems_message(problems))
     for name, keys in missing.items():
         KeyFingerprint.objects.filter(kind=name, fingerprint__in=keys).delete()
+        if KeyInUse.objects.filter(kind=name, fingerprint__in=keys).delete()[0]:
+            _begin_writing_with(name, own[name][0], unreadable_too=True)
     forgotten = _labels_of(missing)
     if forgotten:
         record(Event(KEYS_FORGOTTEN, actor, data={"keys": forgotten}))
-    added = _register({name: set(keys) - known[name] for name, keys in own.items()}, actor)
+    added = _register(
+        {name: [one for one in keys if one not in known[name]] for name, keys in own.items()}, actor
+    )
     return Change(added, forgotten)
+
+
+def use_key(label: str, actor: Actor) -> None:
+    """Let every process write with this registered key, and begin to write existing rows again with it.
+
+    The key that is in use already: only begin again. Open submissions get their digest under a new digest key
+    at once, so that the constraint on equal content compares digests of one key only.
+
+    Raises :class:`NotPossibleError`, and changes nothing.
+    """
+    kind, fingerprint = _registered_key(label)
+    if lacking := [
+        *machine_clocks.machines_without_key(label),
+        *(beat.process for beat in heartbeats.current(heartbeats.WORKER) if label not in beat.keys),
+    ]:
+        raise NotPossibleError(f"{label}: these processes do not have the key yet: {', '.join(lacking)}")
+    with transaction.atomic():
+        before = keys_in_use.lock(kind, to_change=True)
+        if not KeyFingerprint.objects.filter(kind=kind, fingerprint=fingerprint).exists():
+            raise NotPossibleError(f"{label}: the key has been retired")
+        KeyInUse.objects.filter(kind=kind).update(fingerprint=fingerprint, since=clock.now())
+        _begin_writing_with(kind, fingerprint)
+        data = {"keys": [label], "former": [key_fingerprints.label_of(kind, before)]}
+        record(Event(KEY_PUT_TO_USE, actor, data=data))
+    keys_in_use.refresh()
+
+
+def retire_key(label: str, actor: Actor) -> None:
+    """Remove a key that nothing needs any more from the registered keys, so that settings need not have it.
+
+    Raises :class:`NotPossibleError`, and changes nothing.
+    """
+    check_retiring(label)
+    kind, fingerprint = _registered_key(label)
+    with transaction.atomic():
+        _lock_keys()
+        if problem := _problem_of_retiring(kind, fingerprint):  # it may have been put to use since
+            raise NotPossibleError(f"{label}: {problem}")
+        KeyFingerprint.objects.filter(kind=kind, fingerprint=fingerprint).delete()
+        record(Event(KEY_RETIRED, actor, data={"keys": [label]}))
+
+
+def check_retiring(label: str) -> None:
+    """Raise :class:`NotPossibleError` if the key cannot be retired now. Reads every encrypted row."""
+    kind, fingerprint = _registered_key(label)
+    problem = _problem_of_retiring(kind, fingerprint)
+    if not problem and kind == ENCRYPTION:
+        values = key_rewriting.encrypted_values().get(key_fingerprints.label_of(kind, fingerprint), 0)
+        if values:
+            problem = f"{values} values are encrypted with it: --use the key in use to write them again"
+    if problem:
+        raise NotPossibleError(f"{label}: {problem}")
+
+
+def _problem_of_retiring(kind: str, fingerprint: str) -> str:
+    if kind not in (ENCRYPTION, DIGEST):
+        return "keys of this kind are never retired, because nothing else verifies what they signed"
+    in_use = KeyInUse.objects.get(kind=kind)
+    if in_use.fingerprint == fingerprint:
+        return "the key is in use"
+    if clock.now() - in_use.since < SETTLING:
+        return f"another key was put to use less than {SETTLING.seconds} seconds ago: try again later"
+    for one in KeyRewriting.objects.filter(kind=kind).order_by("model"):
+        if one.finished_at is None:
+            return f"{one.model}: the rows are not all written again yet"
+        if one.unreadable:
+            return f"{one.model}: {one.unreadable} rows cannot be read (the log of the worker names them)"
+    return ""
+
+
+def parse_label(label: str) -> tuple[str, str]:
+    """The kind and the fingerprint of a key of this process.
+
+    Raises :class:`NotPossibleError` if this process has no key, or several, with this label's beginning.
+    """
+    name, _, beginning = label.partition(":")
+    found = [
+        (kind.name, one)
+        for kind in key_fingerprints.kinds()
+        if kind.name == name
+        for one in kind.fingerprints()
+        if beginning and one.startswith(beginning)
+    ]
+    if len(found) != 1:
+        raise NotPossibleError(f"{label}: this process has no such key")
+    return found[0]
+
+
+def _registered_key(label: str) -> tuple[str, str]:
+    """The kind and the fingerprint of a registered key, which this process must have."""
+    kind, fingerprint = parse_label(label)
+    if not KeyInUse.objects.filter(kind=kind).exists():
+        raise NotPossibleError(f"{label}: the setting says which key of this kind is in use")
+    if not KeyFingerprint.objects.filter(kind=kind, fingerprint=fingerprint).exists():
+        raise NotPossibleError(f"{label}: the key is not registered: use --add first")
+    return kind, fingerprint
+
+
+def _begin_writing_with(kind: str, fingerprint: str, *, unreadable_too: bool = False) -> None:
+    """Digest the open submissions with a new digest key, and have the worker write all rows again.
+
+    Raises :class:`NotPossibleError` if one cannot be read, unless ``unreadable_too``.
+    """
+    if kind == DIGEST:
+        _digest_open_submissions(fingerprint, unreadable_too=unreadable_too)
+    KeyRewriting.objects.filter(kind=kind).delete()
+    KeyRewriting.objects.bulk_create(
+        KeyRewriting(kind=kind, model=one.model._meta.label, fingerprint=fingerprint)
+        for one in key_rewriting.models_of(kind)
+    )
+
+
+def _digest_open_submissions(fingerprint: str, *, unreadable_too: bool) -> None:
+    rows = (
+        Submission.objects.select_for_update().filter(outcome__in=OPEN_OUTCOMES).exclude(content_digest=b"")
+    )
+    for row in rows.order_by("pk"):
+        try:
+            personal_data.text(row, "encrypted_consumer")
+        except NotReadableError:
+            if unreadable_too:
+                continue
+            raise NotPossibleError(
+                f"The open submission {row.public_id} cannot be read. Resolve it first: its repeat would not"
+                " be recognised"
+            ) from None
+        consumer = row.consumer
+        if consumer is not None:
+            digest = content_digest(row.order_ref, consumer, key=fingerprint)
+            Submission.objects.filter(pk=row.pk).update(content_digest=digest)
 
 
 @transaction.atomic
 def _register_first(actor: Actor) -> None:
     known = _lock_keys()  # if several machines start at the same time, only one registers its keys
     _register(
-        {kind.name: set(kind.fingerprints()) for kind in key_fingerprints.kinds() if not known[kind.name]},
+        {kind.name: kind.fingerprints() for kind in key_fingerprints.kinds() if not known[kind.name]},
         actor,
     )
 
 
 def _lock_keys() -> dict[str, set[str]]:
-    """Lock the registered keys until the commit and return them."""
-    with connection.cursor() as cursor:
-        lock_head(cursor)
+    """Lock the keys in use until the commit, as every change of keys does; return the registered keys."""
+    kinds = sorted(one.name for one in key_fingerprints.kinds())
+    in_use = [keys_in_use.lock(kind, to_change=True) for kind in kinds]
+    if not any(in_use):
+        with connection.cursor() as cursor:
+            lock_head(cursor)  # there is no row yet that another process would wait for
     return key_fingerprints.registered_fingerprints()
 
 
-def _register(keys: dict[str, set[str]], actor: Actor) -> list[str]:
-    """Store new fingerprints by kind, record the event, and return their labels."""
+def _register(keys: dict[str, Iterable[str]], actor: Actor) -> list[str]:
+    """Store new fingerprints by kind, record the event, and return their labels.
+
+    The first of a kind without a key in use is in use from now on.
+    """
     KeyFingerprint.objects.bulk_create(
         KeyFingerprint(kind=name, fingerprint=one) for name, new in keys.items() for one in sorted(new)
+    )
+    used = set(KeyInUse.objects.values_list("kind", flat=True))
+    KeyInUse.objects.bulk_create(
+        KeyInUse(kind=kind.name, fingerprint=kind.fingerprints()[0])
+        for kind in key_fingerprints.kinds()
+        if kind.chosen and kind.name in keys and kind.name not in used
     )
     added = _labels_of(keys)
     if added:
@@ -92,5 +257,5 @@ def _register(keys: dict[str, set[str]], actor: Actor) -> list[str]:
     return added
 
 
-def _labels_of(keys: dict[str, set[str]]) -> list[str]:
-    return [f"{name}:{one[:16]}" for name, found in keys.items() for one in sorted(found)]
+def _labels_of(keys: dict[str, Iterable[str]] | dict[str, set[str]]) -> list[str]:
+    return [key_fingerprints.label_of(name, one) for name, found in keys.items() for one in sorted(found)]

@@ -22,6 +22,7 @@ from consumerportal.startup import (
     host_names_problem,
     mac_keys_problem,
     secret_problem,
+    secrets_problem,
     signing_key_problem,
     split_list,
 )
@@ -41,11 +42,13 @@ if os.environ.get("PORTAL_MODE") != "practice":
 startup = Startup(env)
 PRACTICE_MODE = startup.practice
 SECRET_KEY = startup.required("SECRET_KEY", secret_problem)
-# The first key encrypts; all keys decrypt, so that a key can be replaced without losing data.
+# Other keys whose signatures are valid: the next one while machines change to it, the former one afterwards.
+SECRET_KEY_FALLBACKS = split_list(startup.optional("SECRET_KEY_FALLBACKS", secrets_problem))
+# All keys of a list read. The database says which one writes (apps/core/keys_in_use.py).
 ENCRYPTION_KEYS = split_list(startup.required("ENCRYPTION_KEYS", encryption_keys_problem))
-DIGEST_KEY = startup.required("DIGEST_KEY", secret_problem)
+DIGEST_KEYS = split_list(startup.required("DIGEST_KEYS", secrets_problem))
 AUDIT_SIGNING_KEY = startup.required("AUDIT_SIGNING_KEY", signing_key_problem)
-# The first key writes the MACs of the audit log; all keys verify. Former keys verify only signed rows.
+# All keys verify. Former ones, in AUDIT_FORMER_MAC_KEYS, verify only rows that a checkpoint covers.
 AUDIT_MAC_KEYS = split_list(startup.required("AUDIT_MAC_KEYS", mac_keys_problem))
 ALLOWED_HOSTS = split_list(startup.required("ALLOWED_HOSTS", host_names_problem))
 CDP_CLIENT_KEY = startup.required("CDP_CLIENT_KEY")

@@ -35,7 +35,7 @@ _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no",
 PRACTICE_VALUES = {
     "SECRET_KEY": "practice-only-secret-key-practice-only-secret-key-practice",
     "ENCRYPTION_KEYS": "cHJhY3RpY2Utb25seS1wcmFjdGljZS1vbmx5LWtleSE=",
-    "DIGEST_KEY": "practice-only-digest-key-practice-only",
+    "DIGEST_KEYS": "practice-only-digest-key-practice-only",
     "AUDIT_SIGNING_KEY": "cHJhY3RpY2Utb25seS1hdWRpdC1zaWduaW5nLWtleSE=",
     "AUDIT_MAC_KEYS": "cHJhY3RpY2Utb25seS1hdWRpdC1tYWMta2V5LTAwMDE=",
     "CDP_CLIENT_KEY": "practice-client-key",
@@ -50,6 +50,14 @@ _PUBLISHED = frozenset(PRACTICE_VALUES.values()) | {"localhost", "127.0.0.1", "[
 def secret_problem(value: str) -> str:
     """The problem with a secret, which must be random text of at least 32 characters; or ``""``."""
     return "" if len(value) >= 32 and len(set(value)) >= 8 else "is shorter than 32 random characters"
+
+
+def secrets_problem(value: str) -> str:
+    """The problem with a comma-separated list of secrets, or ``""``."""
+    secrets = split_list(value)
+    if len({*secrets}) != len(secrets):
+        return "contains a value twice"
+    return next(filter(None, map(secret_problem, secrets)), "")
 
 
 def encryption_keys_problem(value: str) -> str:
@@ -170,11 +178,22 @@ class Startup:
             return given or PRACTICE_VALUES[name]
         if not split_list(given):
             self.problems.append(f"{name} is not set")
-        elif set(split_list(given)) & _PUBLISHED:
+        else:
+            self._check(name, given, check)
+        return given
+
+    def optional(self, name: str, check: Callable[[str], str]) -> str:
+        """The value of a setting with secrets that may be empty; adds its problem, if any."""
+        given = str(self.env.ENVIRON.get(name, "")).strip()
+        if given and not self.practice:
+            self._check(name, given, check)
+        return given
+
+    def _check(self, name: str, given: str, check: Callable[[str], str]) -> None:
+        if set(split_list(given)) & _PUBLISHED:
             self.problems.append(f"{name} is a practice value, which is published")
         elif problem := check(given):
             self.problems.append(f"{name} {problem}")
-        return given
 
     def check_practice_is_local(self, base_url: str) -> None:
         """In practice mode the API must be on this machine, because the keys are published."""

@@ -26,8 +26,8 @@ from apps.consumers import labels
 from apps.consumers.models import ConnectionHealth, Outcome, Submission
 from apps.consumers.reconciliation import circuit_breaker, resolution
 from apps.consumers.sending import spool
-from apps.core import clock, heartbeats, machine_clocks
-from apps.core.models import Heartbeat, MachineClock
+from apps.core import clock, heartbeats, key_fingerprints, machine_clocks
+from apps.core.models import Heartbeat, KeyInUse, KeyRewriting, MachineClock
 from apps.core.web import readiness
 
 CLOCK_TOLERANCE = 60.0  # seconds
@@ -83,6 +83,8 @@ def lines() -> tuple[Line, ...]:
         _readiness(),
         _audit_log(),
         *_checkpoint_disk(),
+        _keys(),
+        *_key_rewriting(),
         Line("versions", _("Versions"), _versions()),
     )
 
@@ -296,6 +298,45 @@ def _checkpoint_disk() -> Iterator[Line]:
         text = gettext("On the disk of the database: move AUDIT_CHECKPOINT_FILE to another disk or machine")
         severity = Level.OK if settings.PRACTICE_MODE else Level.WARNING
         yield Line("checkpoint_disk", _("Checkpoints of the audit log"), text, severity)
+
+
+def _keys() -> Line:
+    """The keys in use, and others that the database needs, which an earlier rotation has left."""
+    label = _("Keys")
+    in_use = {one.kind: one.fingerprint for one in KeyInUse.objects.order_by("kind")}
+    registered = key_fingerprints.registered_fingerprints()
+    used = ", ".join(key_fingerprints.label_of(*one) for one in in_use.items())
+    others = [
+        key_fingerprints.label_of(kind, one)
+        for kind, found in sorted(registered.items())
+        for one in sorted(found)
+        if kind in in_use and one != in_use[kind]
+    ]
+    text = gettext("In use: %(keys)s") % {"keys": used or gettext("none yet")}
+    if others:
+        text += ". " + gettext("Also needed: %(keys)s") % {"keys": ", ".join(others)}
+    return Line("keys", label, text)
+
+
+def _key_rewriting() -> Iterator[Line]:
+    """A line for each model whose rows are being written again with another key, or could not be."""
+    for one in KeyRewriting.objects.order_by("kind", "model"):
+        facts = {
+            "model": one.model.rpartition(".")[2],
+            "key": key_fingerprints.label_of(one.kind, one.fingerprint),
+            "done": one.done,
+            "rows": one.rows,
+            "unreadable": one.unreadable,
+        }
+        if one.unreadable:
+            text = gettext("%(model)s: %(done)s of %(rows)s rows with %(key)s, %(unreadable)s cannot be read")
+            yield Line("key_rewriting", _("Rows written again"), text % facts, Level.WARNING)
+        elif one.started_at is None:
+            text = gettext("%(model)s: not begun yet with %(key)s")
+            yield Line("key_rewriting", _("Rows written again"), text % facts)
+        elif one.finished_at is None:
+            text = gettext("%(model)s: %(done)s of %(rows)s rows with %(key)s")
+            yield Line("key_rewriting", _("Rows written again"), text % facts)
 
 
 def _versions() -> str:

@@ -24,7 +24,7 @@ def production_environment() -> dict[str, str]:
         "PORTAL_MODE": "production",
         "SECRET_KEY": secrets.token_urlsafe(60),
         "ENCRYPTION_KEYS": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-        "DIGEST_KEY": secrets.token_urlsafe(40),
+        "DIGEST_KEYS": secrets.token_urlsafe(40),
         "AUDIT_SIGNING_KEY": b64encode(secrets.token_bytes(32)).decode(),
         "AUDIT_MAC_KEYS": b64encode(secrets.token_bytes(32)).decode(),
         "ALLOWED_HOSTS": "portal.example.com",

@@ -24,7 +24,7 @@ from requests.adapters import DEFAULT_CA_BUNDLE_PATH
 
 from apps.accounts.models import User
 from apps.cdp import transport
-from apps.core import clock, connections
+from apps.core import clock, connections, keys_in_use
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.audit_flush import flushes_lift_the_triggers
 from tests.support.people import make_person
@@ -159,6 +159,22 @@ def _clock_of_this_process() -> Iterator[None]:
     """
     with mock.patch.object(clock, "measure_if_due", return_value=False):
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _keys_of_the_settings() -> Iterator[None]:
+    """Do not read the keys in use by time: a test would send a query more or fewer. The first key writes.
+
+    A test of key rotation calls ``keys_in_use.refresh`` itself.
+    """
+    with mock.patch.object(keys_in_use, "_is_due", return_value=False):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _keys_in_use_forgotten() -> Iterator[None]:
+    yield
+    keys_in_use.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ The hash covers the whole row and, through the previous hash, all earlier rows. 
 process with the key wrote this row after exactly these. The MAC and the id of its key are columns outside the
 canonical bytes of :mod:`apps.audit.chain`: outsiders verify the chain without them.
 
-The first key writes. Earlier keys are never removed while rows with their MACs are stored, because nothing
+The key in use writes. Earlier keys are never removed while rows with their MACs are stored, because nothing
 else verifies these rows.
 """
 
@@ -21,6 +21,8 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any, Final
 
+AUDIT_MAC: Final = "audit_mac"
+"""The name of this kind of key."""
 MAC_COLUMNS: Final = ("mac_key", "mac")
 """The columns of the key's id and the MAC, in this order."""
 KEY_BYTES: Final = 32
@@ -67,7 +69,7 @@ class _Hmac:
 
 
 class MacKeys:
-    """The MAC keys of this process, in the order of the setting: the first writes, all verify."""
+    """The MAC keys of this process, in the order of the setting: all verify."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         """Raises ``ValueError`` if a key is malformed or there is none."""
@@ -75,12 +77,16 @@ class MacKeys:
         if not keys:
             raise ValueError("contains no key")
         self.fingerprints = [*map(fingerprint, keys)]
-        self.writing = self.fingerprints[0][:16]
+        self.first = self.fingerprints[0][:16]
         self._hmacs = {found[:16]: _Hmac(key) for found, key in zip(self.fingerprints, keys, strict=True)}
 
-    def values_for(self, row_hash: str) -> tuple[str, str]:
-        """The values of :data:`MAC_COLUMNS` for a new row: the id of the first key, and 64 hex digits."""
-        return self.writing, next(self._macs_of(self.writing, [row_hash]))
+    def values_for(self, row_hash: str, in_use: str = "") -> tuple[str, str]:
+        """The values of :data:`MAC_COLUMNS` for a new row: the id of the key, and 64 hex digits.
+
+        ``in_use``: the fingerprint of the key to use. If it is not one of these keys, the first is used.
+        """
+        key_id = in_use[:16] if in_use[:16] in self._hmacs else self.first
+        return key_id, next(self._macs_of(key_id, [row_hash]))
 
     def are_valid(self, hashes: Sequence[str], key_ids: Sequence[Any], macs: Sequence[Any]) -> bool:
         """Whether every MAC is the one of its hash. The hashes must be valid; the others can have any value.

@@ -12,8 +12,8 @@ from django.db.backends.utils import CursorWrapper
 
 from apps.audit.chain import FORMAT, GENESIS, Row, canonical_json, row_hash
 from apps.audit.events import Event, storable
-from apps.audit.macs import MAC_COLUMNS, mac_keys
-from apps.core import clock, connections
+from apps.audit.macs import AUDIT_MAC, MAC_COLUMNS, mac_keys
+from apps.core import clock, connections, keys_in_use
 
 logger = logging.getLogger("apps.audit")
 
@@ -57,6 +57,7 @@ def record(event: Event) -> int:
     """
     if not connections.in_transaction(connection):
         raise transaction.TransactionManagementError("An event is recorded in the transaction of its fact")
+    in_use = keys_in_use.current(AUDIT_MAC)  # may be read, so before the head is locked
     with connection.cursor() as cursor:
         last_seq, last_time, last_hash, now = _lock_head_and_read_time(cursor)
         if last_seq >= 2**53:  # larger numbers are not exact in JSON (RFC 8259, section 6)
@@ -67,7 +68,7 @@ def record(event: Event) -> int:
         row = _row(event, last_seq + 1, max(now, last_time), last_hash)
         own_hash = row_hash(row)
         end = (row.seq, row.time, own_hash)
-        values = (*row, own_hash, *mac_keys(settings.AUDIT_MAC_KEYS).values_for(own_hash))
+        values = (*row, own_hash, *mac_keys(settings.AUDIT_MAC_KEYS).values_for(own_hash, in_use))
         try:
             if connection.vendor == "postgresql":
                 cursor.execute(_UPDATE_HEAD_AND_INSERT, (*end, *values))

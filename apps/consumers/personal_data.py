@@ -14,7 +14,7 @@ from apps.consumers.models import (
     Submission,
     SubmissionDigest,
 )
-from apps.consumers.sending.digests import re_digest
+from apps.consumers.sending.digests import re_digest, re_digest_batch
 from apps.core.personal_data import DigestColumn, EncryptedColumn, PersonalModel
 
 PERSONAL: Final = (
@@ -35,6 +35,7 @@ PERSONAL: Final = (
             DigestColumn(SubmissionDigest, "digest", row="submission"),
         ),
         re_digest=re_digest,
+        re_digest_batch=re_digest_batch,
     ),
     PersonalModel(
         PastResolution,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -18,7 +18,7 @@ from apps.audit.events import Event
 from apps.audit.recording import record
 from apps.consumers.audit_events import SUBMISSIONS_SEARCHED
 from apps.consumers.models import DigestKind, RecordedSearch, RecordedSearchDigest
-from apps.consumers.sending.digests import search_digest
+from apps.consumers.sending.digests import search_digest, search_digests_of_value
 from apps.core import clock, personal_data
 from apps.core.actor import Actor
 from apps.core.encryption import NotReadableError, decrypt_from_text, encrypt_as_text
@@ -42,15 +42,18 @@ class SearchUnreadable(SearchNotUsable):
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A recorded search: its public id, and kind and digest of each value, at least one."""
+    """A recorded search: its public id, and of each value, at least one, the kind and the digests.
+
+    A value has a digest under each digest key, because a stored one may be under a former key.
+    """
 
     public_id: uuid.UUID
-    digests: tuple[tuple[DigestKind, bytes], ...]
+    digests: tuple[tuple[DigestKind, tuple[bytes, ...]], ...]
 
     @property
     def kinds(self) -> list[DigestKind]:
         """The kinds of the values."""
-        return [kind for kind, _digest in self.digests]
+        return [kind for kind, _digests in self.digests]
 
 
 def record_search(values: Mapping[DigestKind, str], *, actor: Actor) -> RecordedSearch:
@@ -96,7 +99,8 @@ def find(public_id: uuid.UUID) -> Search:
     text = personal_data.readable_text(stored, "encrypted_values")
     if not text:
         raise SearchUnreadable
-    return Search(public_id, tuple(_digests(text)))
+    values = _values(text)
+    return Search(public_id, tuple((kind, search_digests_of_value(kind, value)) for kind, value in values))
 
 
 def re_digest(search: RecordedSearch) -> None:
@@ -112,13 +116,13 @@ def re_digest(search: RecordedSearch) -> None:
         _store_digests(search, stored)
 
 
-def _digests(stored: str) -> Iterator[tuple[DigestKind, bytes]]:
-    """Kind and digest of each value. ``stored``: the decrypted JSON."""
-    for kind, value in json.loads(stored).items():
-        yield DigestKind(kind), search_digest(DigestKind(kind), value)
+def _values(stored: str) -> list[tuple[DigestKind, str]]:
+    """Kind and text of each value. ``stored``: the decrypted JSON."""
+    return [(DigestKind(kind), value) for kind, value in json.loads(stored).items()]
 
 
 def _store_digests(search: RecordedSearch, stored: str) -> None:
     RecordedSearchDigest.objects.bulk_create(
-        RecordedSearchDigest(search=search, kind=kind, digest=digest) for kind, digest in _digests(stored)
+        RecordedSearchDigest(search=search, kind=kind, digest=search_digest(kind, value))
+        for kind, value in _values(stored)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
@@ -54,15 +54,20 @@ def doubtful_submissions(viewer: Viewer) -> QuerySet[Submission]:
     return visible_submissions(viewer).exclude(doubt_code="")
 
 
-def blocking_submissions(token: uuid.UUID, digest: bytes) -> tuple[Submission | None, Submission | None]:
+def blocking_submissions(
+    token: uuid.UUID, digests: Collection[bytes]
+) -> tuple[Submission | None, Submission | None]:
     """The submission made with this form token, and the open one with the same order and consumer.
 
-    Each is None if it does not exist; both may be the same submission.
+    ``digests``: of order and consumer, under every key. Each is None if it does not exist; both may be the
+    same submission.
     """
-    is_open = Q(content_digest=digest, outcome__in=OPEN_OUTCOMES)
+    is_open = Q(content_digest__in=digests, outcome__in=OPEN_OUTCOMES)
     found = [*Submission.objects.filter(Q(token=token) | is_open).defer("refs_before")]
     of_token = next((one for one in found if one.token == token), None)
-    still_open = [one for one in found if one.content_digest == digest and one.outcome in OPEN_OUTCOMES]
+    still_open = [
+        one for one in found if bytes(one.content_digest) in digests and one.outcome in OPEN_OUTCOMES
+    ]
     of_content = still_open[0] if still_open else None
     return of_token, of_content
 
@@ -121,18 +126,15 @@ def submissions_with_reference(ref: str, *, besides: Submission) -> list[Submiss
     return list(found.values())
 
 
-def sent_again(submission: Submission) -> list[Submission]:
+def sent_again(submission: Submission, digests: Collection[bytes]) -> list[Submission]:
     """Later submissions of the same consumer to the same order whose consumer exists or may exist.
 
-    These are corrections of this submission, and submissions with the same content.
+    These are corrections of this submission, and submissions with the same content. ``digests``: those of its
+    content; none for an erased one.
     """
     exists = Q(outcome__in=[Outcome.CREATED, *OPEN_OUTCOMES]) | ~Q(late_consumer_ref="")
     corrected = Submission.objects.filter(exists, resubmission_of=submission.pk)
-    # Erased submissions share the empty digest.
-    has_digest = ~Q(content_digest=b"")
-    same = _on_order(submission.order_ref).filter(
-        exists, has_digest, content_digest=submission.content_digest
-    )
+    same = _on_order(submission.order_ref).filter(exists, content_digest__in=digests)
     later = same.filter(submitted_at__gt=submission.submitted_at)
     found = {one.pk: one for one in (*corrected.defer("refs_before"), *later.defer("refs_before"))}
     found.pop(submission.pk, None)

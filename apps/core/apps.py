@@ -14,15 +14,16 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         # Models and settings are not available at import.
-        from apps.core import key_fingerprints, machine_clocks  # noqa: PLC0415
+        from apps.core import encryption, key_fingerprints, keys_in_use, machine_clocks  # noqa: PLC0415
         from apps.core.web import static_storage  # noqa: PLC0415
 
         def measure(connection: Any, **_: object) -> None:
             # Skip connections to the server's maintenance database, which Django uses to create others.
             if connection.alias == DEFAULT_DB_ALIAS and clock.measure_if_due(connection):
-                machine_clocks.store_measurement()
+                machine_clocks.store_measurement(key_fingerprints.own_labels())
 
         connection_created.connect(measure, weak=False, dispatch_uid="core.clock")
+        encryption.set_reader(keys_in_use.current)
         key_fingerprints.register_kind(key_fingerprints.ENCRYPTION)
         key_fingerprints.register_kind(key_fingerprints.DIGEST)
         readiness.register("static files", static_storage.page_files_are_there)

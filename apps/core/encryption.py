@@ -5,6 +5,9 @@ that it belongs to are its associated data. A value that was moved to another pl
 decrypt. Stored form: key id (4 bytes), nonce (12), ciphertext with its tag (16).
 
 A random nonce allows 2**32 values for each key (section 8.3 there).
+
+Which key of a process writes is stored in the database (``core.keys_in_use``). Until that is known, the first
+of the setting writes. All keys of a process read.
 """
 
 from __future__ import annotations
@@ -20,12 +23,17 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 
+ENCRYPTION: Final = "encryption"
+DIGEST: Final = "digest"
+"""The kinds of keys of this module."""
 KEY_BYTES: Final = 32
-_KEY_ID: Final = 4
+DIGEST_BYTES: Final = 32
+KEY_ID_BYTES: Final = 4
 _NONCE: Final = 12
-_HEAD: Final = _KEY_ID + _NONCE
+_HEAD: Final = KEY_ID_BYTES + _NONCE
 _OWNER_LENGTH: Final = 32  # characters of a UUID in hexadecimal
 _FINGERPRINT_LABEL: Final = b"consumer portal key fingerprint: encryption"
+_DIGEST_FINGERPRINT: Final = ("consumer portal key fingerprint", "digest")
 
 
 class NotReadableError(Exception):
@@ -38,6 +46,18 @@ class UnknownKeyError(NotReadableError):
 
 class DoesNotBelongHereError(NotReadableError):
     """The value was encrypted for another place, or was altered."""
+
+
+class MissingKeyError(Exception):
+    """This process does not have a key that it needs for writing."""
+
+
+_key_in_use: list[Callable[[str], str]] = []
+
+
+def set_reader(read: Callable[[str], str]) -> None:
+    """Set the function that returns the fingerprint of the key in use, by kind; ``""`` if it is not known."""
+    _key_in_use[:] = [read]
 
 
 def read_keys(values: Sequence[str]) -> list[bytes]:
@@ -59,12 +79,16 @@ def key_fingerprint(key: bytes) -> bytes:
 
 
 def encrypt(text: str, *place: str) -> bytes:
-    """Encrypt a text with the first of ``ENCRYPTION_KEYS``.
+    """Encrypt a text with the encryption key in use.
 
     ``place``: the label of the kind of value, then the ids of what it belongs to. :func:`decrypt` needs the
     same.
     """
-    key_id, cipher = next(iter(_ciphers(tuple(settings.ENCRYPTION_KEYS)).items()))
+    ciphers = _ciphers(tuple(settings.ENCRYPTION_KEYS))
+    key_id = encryption_key_id(_fingerprint_in_use(ENCRYPTION))
+    if key_id not in ciphers:
+        key_id = next(iter(ciphers))
+    cipher = ciphers[key_id]
     nonce = os.urandom(_NONCE)
     return key_id + nonce + cipher.encrypt(nonce, text.encode(), _joined(place))
 
@@ -88,6 +112,35 @@ def decryptor(label: str) -> Callable[[bytes, str], str]:
     return decrypt_owned
 
 
+def re_encryptor(label: str, fingerprint: str) -> Callable[[bytes, str], bytes]:
+    """A function that encrypts many values with this label again, with the key of that fingerprint.
+
+    Its arguments are those of :func:`decryptor`. It returns a value that has this key already unchanged, and
+    raises the errors of :func:`decrypt`. Raises ``MissingKeyError`` if this process does not have the key.
+    """
+    ciphers = _ciphers(tuple(settings.ENCRYPTION_KEYS))
+    prefix = _joined((label,)) + _OWNER_LENGTH.to_bytes(8, "big")
+    key_id = encryption_key_id(fingerprint)
+    if key_id not in ciphers:
+        raise MissingKeyError(fingerprint[:16])
+    new = ciphers[key_id]
+
+    def re_encrypt_owned(stored: bytes, owner: str) -> bytes:
+        if stored[:KEY_ID_BYTES] == key_id:
+            return stored
+        associated = prefix + owner.encode()
+        text = _decrypt_bytes(ciphers, stored, associated)
+        nonce = os.urandom(_NONCE)
+        return key_id + nonce + new.encrypt(nonce, text, associated)
+
+    return re_encrypt_owned
+
+
+def encryption_key_id(fingerprint: str) -> bytes:
+    """The bytes that each value under the key of this fingerprint (hex digits) begins with."""
+    return bytes.fromhex(fingerprint[: 2 * KEY_ID_BYTES])
+
+
 def encrypt_as_text(text: str, *place: str) -> str:
     """:func:`encrypt`, as URL-safe base64, for sessions and forms."""
     return urlsafe_b64encode(encrypt(text, *place)).decode("ascii")
@@ -102,22 +155,63 @@ def decrypt_from_text(stored: str, *place: str) -> str:
     return decrypt(data, *place)
 
 
-def keyed_digest(purpose: str, *parts: str) -> bytes:
-    """HMAC-SHA-256 (32 bytes) of the parts under ``DIGEST_KEY``.
+def digest_fingerprints() -> list[str]:
+    """The fingerprints (64 hex digits) of ``DIGEST_KEYS``, in the order of the setting."""
+    return [*_digest_keys(tuple(settings.DIGEST_KEYS))]
 
-    ``purpose`` makes the digests of equal values differ between uses.
+
+def has_several_digest_keys() -> bool:
+    """Whether stored digests may be under different keys."""
+    return len(settings.DIGEST_KEYS) > 1
+
+
+def keyed_digest(purpose: str, *parts: str, key: str = "") -> bytes:
+    """HMAC-SHA-256 (32 bytes) of the parts, for storing.
+
+    ``purpose`` makes the digests of equal values differ between uses. ``key`` is the fingerprint of the key,
+    by default the digest key in use. Raises ``MissingKeyError`` if this process does not have that key.
+
+    To look up or compare a value, use :func:`keyed_digests`: a stored one may be under another key.
     """
-    return hmac.digest(settings.DIGEST_KEY.encode(), _joined((purpose, *parts)), "sha256")
+    keys = _digest_keys(tuple(settings.DIGEST_KEYS))
+    try:
+        secret = keys[key or _digest_key_in_use(keys)]
+    except KeyError:
+        raise MissingKeyError(key[:16]) from None
+    return hmac.digest(secret, _joined((purpose, *parts)), "sha256")
+
+
+def keyed_digests(purpose: str, *parts: str) -> tuple[bytes, ...]:
+    """:func:`keyed_digest` under every digest key of this process, the one in use first."""
+    keys = _digest_keys(tuple(settings.DIGEST_KEYS))
+    first = _digest_key_in_use(keys)
+    message = _joined((purpose, *parts))
+    return tuple(
+        hmac.digest(keys[one], message, "sha256") for one in (first, *(one for one in keys if one != first))
+    )
+
+
+def _digest_key_in_use(keys: Mapping[str, bytes]) -> str:
+    fingerprint = _fingerprint_in_use(DIGEST)
+    return fingerprint if fingerprint in keys else next(iter(keys))
+
+
+def _fingerprint_in_use(kind: str) -> str:
+    return _key_in_use[0](kind) if _key_in_use else ""
 
 
 def _decrypt(ciphers: Mapping[bytes, AESGCM], stored: bytes, associated: bytes) -> str:
+    return _decrypt_bytes(ciphers, stored, associated).decode()
+
+
+def _decrypt_bytes(ciphers: Mapping[bytes, AESGCM], stored: bytes, associated: bytes) -> bytes:
     if not isinstance(stored, bytes) or len(stored) < _HEAD:  # SQLite stores a value of any type
         raise DoesNotBelongHereError
-    cipher = ciphers.get(stored[:_KEY_ID])
+    cipher = ciphers.get(stored[:KEY_ID_BYTES])
     if cipher is None:
         raise UnknownKeyError
     try:
-        return cipher.decrypt(stored[_KEY_ID:_HEAD], stored[_HEAD:], associated).decode()
+        return cipher.decrypt(stored[KEY_ID_BYTES:_HEAD], stored[_HEAD:], associated)
     except InvalidTag as error:
         raise DoesNotBelongHereError from error
 
@@ -128,8 +222,16 @@ def _ciphers(keys: tuple[str, ...]) -> dict[bytes, AESGCM]:
     return {_key_id(key): AESGCM(key) for key in read_keys(keys)}
 
 
+@lru_cache(maxsize=4)
+def _digest_keys(keys: tuple[str, ...]) -> dict[str, bytes]:
+    """The keys by fingerprint, in the order of the setting."""
+    secrets = [key.encode() for key in keys]
+    message = _joined(_DIGEST_FINGERPRINT)
+    return {hmac.digest(secret, message, "sha256").hex(): secret for secret in secrets}
+
+
 def _key_id(key: bytes) -> bytes:
-    return key_fingerprint(key)[:_KEY_ID]
+    return key_fingerprint(key)[:KEY_ID_BYTES]
 
 
 def _joined(parts: Sequence[str]) -> bytes:

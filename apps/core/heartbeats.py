@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import socket
+from collections.abc import Sequence
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -16,12 +17,14 @@ WORKER = "worker"
 DELETE_AFTER = datetime.timedelta(days=1)
 
 
-def record_heartbeat(kind: str, *, place: str = "", waiting_files: int = 0, failing: str = "") -> None:
+def record_heartbeat(
+    kind: str, *, place: str = "", waiting_files: int = 0, failing: str = "", keys: Sequence[str] = ()
+) -> None:
     """Store that this process is running, and delete heartbeats that are older than a day.
 
     ``place`` identifies the folder that contains ``waiting_files`` files; by default the host. ``failing``
-    names the duties that failed since the last heartbeat. Old heartbeats with waiting files are not deleted:
-    those files still have to be stored.
+    names the duties that failed since the last heartbeat, ``keys`` the process's keys by label. Old
+    heartbeats with waiting files are not deleted: those files still have to be stored.
     """
     now = clock.now()
     host = socket.gethostname()
@@ -29,7 +32,12 @@ def record_heartbeat(kind: str, *, place: str = "", waiting_files: int = 0, fail
     process = f"{here}{host[:60]}:{os.getpid()}"
     Heartbeat.objects.update_or_create(
         process=process,
-        defaults={"seen_at": now, "waiting_files": waiting_files, "failing": failing[:200]},
+        defaults={
+            "seen_at": now,
+            "waiting_files": waiting_files,
+            "failing": failing[:200],
+            "keys": list(keys),
+        },
     )
     # This heartbeat has the current number for the folder, so the numbers of earlier processes are outdated.
     Heartbeat.objects.filter(process__startswith=here).exclude(process=process).update(waiting_files=0)

@@ -1,11 +1,12 @@
 """The keys that this database accepts, and the check that this process has them.
 
-Two machines with different keys on one database fail silently: with another ``DIGEST_KEY`` a repeat is not
+Two machines with different keys on one database fail silently: with another digest key a repeat is not
 recognised and a consumer is created twice; with another encryption key one machine cannot decrypt the other's
 values. So the database stores fingerprints of its keys, never a key.
 
-The rule for each kind of key: the key that a process writes with is registered, and the process has every
-registered key. If no key of a kind is registered, any key is accepted, and the next start registers its own.
+The rule for each kind of key: a process has every registered key, and writes with a registered one. It may
+have more keys, which it does not use: a new key is first given to every machine and then registered. If no
+key of a kind is registered, any key is accepted, and the next start registers its own.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError
 
-from apps.core.encryption import key_fingerprint, keyed_digest, read_keys
+from apps.core import encryption
+from apps.core.encryption import digest_fingerprints, key_fingerprint, read_keys
 from apps.core.models import KeyFingerprint
 
 logger = structlog.get_logger(__name__)
 
-LABEL = "consumer portal key fingerprint"
-HINT = 'To accept a new key, use manage.py register_keys (docs/operating.md, "Keys").'
+HINT = 'To accept a new key, use manage.py rotate_keys --add (docs/operating.md, "Keys").'
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,14 @@ class KeyKind:
     """A kind of key.
 
     ``setting`` is the name of the setting, for messages. ``fingerprints`` returns the fingerprints (64 hex
-    digits) of the keys of this process; the first is the key that it writes with.
+    digits) of the keys of this process. ``chosen``: the database says which of them is in use; otherwise it
+    is always the first.
     """
 
     name: str
     setting: str
     fingerprints: Callable[[], Sequence[str]]
+    chosen: bool = True
 
 
 _kinds: dict[str, KeyKind] = {}
@@ -51,6 +54,16 @@ def register_kind(kind: KeyKind) -> None:
 def kinds() -> tuple[KeyKind, ...]:
     """Every kind of key, in the order of registration."""
     return tuple(_kinds.values())
+
+
+def label_of(kind: str, fingerprint: str) -> str:
+    """The name of a key for people: its kind and the beginning of its fingerprint."""
+    return f"{kind}:{fingerprint[:16]}"
+
+
+def own_labels() -> list[str]:
+    """The labels of every key of this process, sorted."""
+    return sorted(label_of(kind.name, one) for kind in kinds() for one in kind.fingerprints())
 
 
 def registered_fingerprints() -> dict[str, set[str]]:
@@ -105,7 +118,7 @@ def _problem(kind: KeyKind, accepted: set[str]) -> str:
     if not accepted:
         return ""
     fingerprints = kind.fingerprints()
-    if fingerprints[0] not in accepted:
+    if not kind.chosen and fingerprints[0] not in accepted:
         return f"{kind.setting}: the key in use is not one that this database accepts"
     if not accepted.issubset(fingerprints):
         return f"{kind.setting}: a key is missing that this database needs"
@@ -117,9 +130,5 @@ def _encryption() -> list[str]:
     return [key_fingerprint(key).hex() for key in read_keys(settings.ENCRYPTION_KEYS)]
 
 
-def _digest() -> list[str]:
-    return [keyed_digest(LABEL, "digest").hex()]
-
-
-ENCRYPTION = KeyKind("encryption", "ENCRYPTION_KEYS", _encryption)
-DIGEST = KeyKind("digest", "DIGEST_KEY", _digest)
+ENCRYPTION = KeyKind(encryption.ENCRYPTION, "ENCRYPTION_KEYS", _encryption)
+DIGEST = KeyKind(encryption.DIGEST, "DIGEST_KEYS", digest_fingerprints)

@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from apps.core import clock
-from apps.core.encryption import keyed_digest
+from apps.core.encryption import keyed_digests
 from apps.core.models import LimitedAct
 
 _SITE_PREFIX = 64  # bits: every IPv6 customer has at least such a network, with any number of addresses
@@ -36,23 +36,24 @@ class Limit:
         Call it outside a transaction, so that other processes see the row immediately.
         """
         now = _now()
-        key = self._key(who)
+        keys = self._keys(who)
         until = now + datetime.timedelta(seconds=self.seconds)
-        act = LimitedAct.objects.create(key=key, at=now, expires_at=until)
-        if self._acts_within(key, now).count() <= self.max_acts:
+        act = LimitedAct.objects.create(key=keys[0], at=now, expires_at=until)
+        if self._acts_within(keys, now).count() <= self.max_acts:
             return act
         act.delete()
         return None
 
     def is_reached(self, *who: str) -> bool:
         """Whether :meth:`acquire` would refuse the next act. Counts nothing."""
-        return self._acts_within(self._key(who), _now()).count() >= self.max_acts
+        return self._acts_within(self._keys(who), _now()).count() >= self.max_acts
 
-    def _key(self, who: tuple[str, ...]) -> str:
-        return keyed_digest("limit", self.name, *who).hex()
+    def _keys(self, who: tuple[str, ...]) -> list[str]:
+        """The key of a new act; then those that acts have which were counted under other digest keys."""
+        return [digest.hex() for digest in keyed_digests("limit", self.name, *who)]
 
-    def _acts_within(self, key: str, now: datetime.datetime) -> QuerySet[LimitedAct]:
-        return LimitedAct.objects.filter(key=key, at__gt=now - datetime.timedelta(seconds=self.seconds))
+    def _acts_within(self, keys: list[str], now: datetime.datetime) -> QuerySet[LimitedAct]:
+        return LimitedAct.objects.filter(key__in=keys, at__gt=now - datetime.timedelta(seconds=self.seconds))
 
 
 def release(act: LimitedAct) -> None:

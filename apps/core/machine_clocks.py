@@ -1,4 +1,4 @@
-"""Clocks of all machines: each process stores its latest measurement for the status page."""
+"""Clocks and keys of all machines: each process stores what its machine has, for status and key rotation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from apps.core import clock
 from apps.core.models import MachineClock
@@ -19,16 +19,22 @@ MAX_AGE = datetime.timedelta(minutes=10)
 DELETE_AFTER = datetime.timedelta(days=1)
 
 
-def store_measurement() -> None:
-    """Store the latest measurement of this process for its machine. Raises nothing: callers do other work."""
+def store_measurement(keys: list[str]) -> None:
+    """Store the latest measurement and the keys' labels of this process for its machine.
+
+    Raises nothing: callers do other work.
+    """
     measured = clock.last_measurement()
     if measured is None:
         return
     now = clock.now()
-    row = MachineClock(machine=settings.MACHINE_NAME[:200], ahead=measured.ahead, measured_at=now)
+    row = MachineClock(machine=settings.MACHINE_NAME[:200], ahead=measured.ahead, measured_at=now, keys=keys)
     try:
         MachineClock.objects.bulk_create(
-            [row], update_conflicts=True, unique_fields=["machine"], update_fields=["ahead", "measured_at"]
+            [row],
+            update_conflicts=True,
+            unique_fields=["machine"],
+            update_fields=["ahead", "measured_at", "keys"],
         )
         MachineClock.objects.filter(measured_at__lt=now - DELETE_AFTER).delete()
     except (DatabaseError, InterfaceError) as error:  # not migrated yet, or just lost
@@ -38,5 +44,13 @@ def store_measurement() -> None:
 def wrong_clocks() -> list[MachineClock]:
     """The machines whose clocks differ by more than :data:`clock.TOLERANCE` seconds, ordered by name."""
     differs = Q(ahead__gt=clock.TOLERANCE) | Q(ahead__lt=-clock.TOLERANCE)
-    current = MachineClock.objects.filter(measured_at__gte=clock.now() - MAX_AGE)
-    return list(current.filter(differs).order_by("machine"))
+    return list(_current().filter(differs).order_by("machine"))
+
+
+def machines_without_key(label: str) -> list[str]:
+    """The names of the machines whose processes last stored their keys without this one, ordered."""
+    return sorted(one.machine for one in _current() if label not in one.keys)
+
+
+def _current() -> QuerySet[MachineClock]:
+    return MachineClock.objects.filter(measured_at__gte=clock.now() - MAX_AGE)

@@ -8,16 +8,18 @@ erasure and reports about a person are to use it, with no list of their own. A r
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.functional import Promise
 
 from apps.core import encryption
+from apps.core.bulk_writing import Replaced, replace_values
 from apps.core.encryption import DoesNotBelongHereError, NotReadableError
 
 logger = logging.getLogger(__name__)
@@ -59,18 +61,34 @@ def _no_digests(_row: Any) -> None:
     """The model has no digests."""
 
 
+@dataclass(slots=True)
+class Batch:
+    """Rows whose values are to be written again.
+
+    ``write`` stores the new values; call it in a transaction, and roll back if it returns False: a row has
+    changed since it was read. ``unreadable``: the ids of the rows that cannot be read and are not changed,
+    known after ``write``. ``changes``: how many rows it changes.
+    """
+
+    write: Callable[[], bool]
+    unreadable: list[UUID]
+    changes: int
+
+
 @dataclass(frozen=True, slots=True)
 class PersonalModel:
     """A model with personal data.
 
-    ``re_digest``: computes and stores the digests of a row again, from its decrypted values. Raises
-    ``NotReadableError``.
+    ``re_digest``: computes and stores the digests of a row again, from its decrypted values, under the digest
+    key in use. Raises ``NotReadableError``. ``re_digest_batch``: the same for rows with these primary keys,
+    under the key with this fingerprint; by default they are read and digested one by one.
     """
 
     model: type[models.Model]
     encrypted: tuple[EncryptedColumn, ...]
     digests: tuple[DigestColumn, ...] = ()
     re_digest: Callable[[Any], None] = _no_digests
+    re_digest_batch: Callable[[Sequence[int], str], Batch] | None = None
 
     @property
     def own_columns(self) -> list[str]:
@@ -186,7 +204,7 @@ def describe(row: models.Model) -> tuple[Described, ...]:
 
 
 def re_encrypt(row: models.Model) -> bool:
-    """Encrypt the values of a row again, with the first of ``ENCRYPTION_KEYS``, and store them.
+    """Encrypt the values of a row again, with the encryption key in use, and store them.
 
     Return False, and change nothing, if the row has changed since it was read. Raises ``NotReadableError``,
     and changes nothing, if one of the values cannot be read.
@@ -201,11 +219,57 @@ def re_encrypt(row: models.Model) -> bool:
 
 
 def re_digest(row: models.Model) -> None:
-    """Compute and store the digests of a row again, under the present ``DIGEST_KEY``.
+    """Compute and store the digests of a row again, under the digest key in use.
 
     Call it in a transaction. Raises ``NotReadableError``, and changes nothing, if a value cannot be read.
     """
     _models[type(row)].re_digest(row)
+
+
+def re_encrypt_batch(model: type[models.Model], pks: Sequence[int], key: str) -> Batch:
+    """The rows with these primary keys, with their values encrypted again with the key of that fingerprint.
+
+    A row of which one value cannot be read keeps all of them. Raises ``MissingKeyError``.
+    """
+    columns = _models[model].encrypted
+    again = [encryption.re_encryptor(column.label, key) for column in columns]
+    names = [column.name for column in columns]
+    changed: list[Replaced] = []
+    unreadable: list[UUID] = []
+    rows = model._default_manager.filter(pk__in=pks).values_list("pk", "public_id", *names)
+    for pk, public_id, *stored in rows:
+        before, owner = tuple(map(bytes, stored)), public_id.hex
+        try:
+            after = tuple(
+                one(value, owner) if value else b"" for one, value in zip(again, before, strict=True)
+            )
+        except NotReadableError:
+            unreadable.append(public_id)
+            continue
+        if after != before:
+            changed.append(Replaced(pk, before, after))
+    return Batch(lambda: replace_values(model, names, changed), unreadable, len(changed))
+
+
+def re_digest_batch(model: type[models.Model], pks: Sequence[int], key: str) -> Batch:
+    """The rows with these primary keys, with their digests under the digest key of that fingerprint.
+
+    Raises ``MissingKeyError``.
+    """
+    definition = _models[model]
+    if definition.re_digest_batch is not None:
+        return definition.re_digest_batch(pks, key)
+    unreadable: list[UUID] = []
+
+    def one_by_one() -> bool:
+        for row in model._default_manager.filter(pk__in=pks):
+            try:
+                re_digest(row)
+            except NotReadableError:
+                unreadable.append(row.public_id)  # type: ignore[attr-defined]  # of registered models
+        return True
+
+    return Batch(one_by_one, unreadable, len(pks))
 
 
 def erase(row: models.Model) -> None:

@@ -41,8 +41,8 @@ class SubmissionFilter:
     search: Search | None = None  # for exact values of a consumer
 
     @property
-    def digests(self) -> tuple[tuple[DigestKind, bytes], ...]:
-        """Kind and keyed digest of the exact values searched for."""
+    def digests(self) -> tuple[tuple[DigestKind, tuple[bytes, ...]], ...]:
+        """The exact values searched for: kind and keyed digests, one under each digest key."""
         return self.search.digests if self.search else ()
 
     def kinds(self) -> list[str]:
@@ -52,7 +52,7 @@ class SubmissionFilter:
             for field in dataclasses.fields(self)
             if field.name != "search" and getattr(self, field.name) not in ("", None)
         ]
-        return given + [kind.value for kind, _digest in self.digests]
+        return given + [kind.value for kind, _digests in self.digests]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,5 +148,5 @@ class Selection:
         )
 
 
-def _sharing(kind: DigestKind, digest: bytes) -> QuerySet[SubmissionDigest]:
-    return SubmissionDigest.objects.filter(kind=kind, digest=digest)
+def _sharing(kind: DigestKind, digests: tuple[bytes, ...]) -> QuerySet[SubmissionDigest]:
+    return SubmissionDigest.objects.filter(kind=kind, digest__in=digests)

@@ -191,7 +191,7 @@ def test_heartbeat_from_the_future_is_ignored(there: Place, machines: tuple[Port
 
 def test_machine_with_another_digest_key_does_not_start_and_reports_it_once(there: Place) -> None:
     environment = {**os.environ, **there.environment, **WRONG, "PORTAL_PORT": str(free_port())}
-    environment["DIGEST_KEY"] = "another-digest-key-than-that-of-the-others"
+    environment["DIGEST_KEYS"] = "another-digest-key-than-that-of-the-others"
     before = there.events("keys.registered")
     for command in (
         [str(BIN / "gunicorn"), "--config", "gunicorn.conf.py", "consumerportal.wsgi"],
@@ -201,6 +201,6 @@ def test_machine_with_another_digest_key_does_not_start_and_reports_it_once(ther
             command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True, timeout=TIMEOUT
         )
         assert done.returncode != 0
-        assert (done.stdout + done.stderr).count("DIGEST_KEY") == 1
+        assert (done.stdout + done.stderr).count("DIGEST_KEYS") == 1
         assert "Traceback" not in done.stdout + done.stderr
     assert there.events("keys.registered") == before

@@ -37,12 +37,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 ACTOR = Actor.system("test")
 OTHER = {
     "ENCRYPTION_KEYS": [new_encryption_key()],
-    "DIGEST_KEY": "another digest key of this test alone, 0123456789",
+    "DIGEST_KEYS": ["another digest key of this test alone 0123456789"],
     "AUDIT_SIGNING_KEY": base64.b64encode(bytes(range(32))).decode(),
     "AUDIT_MAC_KEYS": [base64.b64encode(bytes(range(32, 64))).decode()],
 }
-LISTS = ("ENCRYPTION_KEYS", "AUDIT_MAC_KEYS")
-"""The settings that contain several keys: the first writes, all read."""
+LISTS = ("ENCRYPTION_KEYS", "DIGEST_KEYS", "AUDIT_MAC_KEYS")
+"""The settings that contain several keys: the database says which writes, all read."""
 # The first step of each command that writes, with arguments that reach it.
 WRITING_COMMANDS = [
     ["create_administrator", "--user-name", "x", "--name", "X"],
@@ -56,9 +56,9 @@ WRITING_COMMANDS = [
     ["audit_retain", "--up-to", "1"],
     ["worker"],
 ]
-# The first three help to find the problem, and record nothing with other keys. `register_keys` accepts keys,
+# The first three help to find the problem, and record nothing with other keys. `rotate_keys` accepts keys,
 # and `createsuperuser` always refuses.
-NOT_STOPPED = {"audit_proof", "audit_verify", "status", "register_keys", "createsuperuser"}
+NOT_STOPPED = {"audit_proof", "audit_verify", "status", "rotate_keys", "createsuperuser"}
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +103,7 @@ def test_first_start_registers_each_key_once_with_one_event_and_stores_no_key(
     stored = " ".join(fingerprint for _, fingerprint in rows)
     for secret in (
         *settings.ENCRYPTION_KEYS,
-        settings.DIGEST_KEY,
+        *settings.DIGEST_KEYS,
         settings.AUDIT_SIGNING_KEY,
         *settings.AUDIT_MAC_KEYS,
     ):
@@ -119,7 +119,7 @@ def test_concurrent_first_start_does_not_register_a_second_set(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two machines start on an empty set at the same time: the second reads it before the first commits."""
-    settings.DIGEST_KEY = OTHER["DIGEST_KEY"]
+    settings.DIGEST_KEYS = OTHER["DIGEST_KEYS"]
     read, calls = key_fingerprints.registered_fingerprints, []
 
     def empty_at_first() -> dict[str, set[str]]:
@@ -128,7 +128,7 @@ def test_concurrent_first_start_does_not_register_a_second_set(
         return {name: set() for name in found} if len(calls) == 1 else found
 
     monkeypatch.setattr(key_fingerprints, "registered_fingerprints", empty_at_first)
-    with pytest.raises(KeysNotAcceptedError, match="DIGEST_KEY"):
+    with pytest.raises(KeysNotAcceptedError, match="DIGEST_KEYS"):
         accept_keys(ACTOR)
     assert KeyFingerprint.objects.filter(kind="digest").count() == 1
 
@@ -150,11 +150,11 @@ def test_foreign_key_stops_the_web_server_with_one_message_without_values(
 
 @pytest.mark.parametrize("command", WRITING_COMMANDS, ids=lambda command: command[0])
 def test_foreign_key_stops_every_command_that_writes(command: list[str], settings: Settings) -> None:
-    settings.DIGEST_KEY = OTHER["DIGEST_KEY"]
+    settings.DIGEST_KEYS = OTHER["DIGEST_KEYS"]
     events = AuditEvent.objects.count()
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        with pytest.raises(CommandError, match="DIGEST_KEY"):
+        with pytest.raises(CommandError, match="DIGEST_KEYS"):
             call_command(*command)
     finally:
         for number, handler in before.items():
@@ -213,57 +213,45 @@ def test_machine_without_a_key_of_the_database_does_not_start(name: str, setting
 
 
 # --- Accepting keys deliberately --------------------------------------------------------------------
-def test_new_encryption_key_in_front_works_once_accepted(
+def test_new_encryption_key_is_registered_deliberately(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings.ENCRYPTION_KEYS = [*OTHER["ENCRYPTION_KEYS"], *settings.ENCRYPTION_KEYS]
-    with pytest.raises(KeysNotAcceptedError, match="ENCRYPTION_KEYS"):
-        accept_keys(ACTOR)
-    call_command("register_keys")
+    accept_keys(ACTOR)
+    assert KeyFingerprint.objects.filter(kind="encryption").count() == 1
+    call_command("rotate_keys", "--add")
     accept_keys(ACTOR)
     new = key_fingerprints.ENCRYPTION.fingerprints()[0]
     assert changes()[-1] == ("keys.registered", [f"encryption:{new[:16]}"])
     assert f"Accepted: encryption:{new[:16]}" in capsys.readouterr().out
     events = AuditEvent.objects.count()
-    call_command("register_keys")
+    call_command("rotate_keys", "--add")
     assert "These keys are already registered" in capsys.readouterr().out
     assert AuditEvent.objects.count() == events
-
-
-@pytest.mark.parametrize("name", LISTS)
-def test_several_machines_adopt_a_new_key_without_downtime(name: str, settings: Settings) -> None:
-    old, new = getattr(settings, name), OTHER[name]
-    setattr(settings, name, [*old, *new])  # on every machine, each restarted
-    accept_keys(ACTOR)
-    call_command("register_keys")  # on one
-    accept_keys(ACTOR)
-    setattr(settings, name, [*new, *old])  # on each in turn
-    accept_keys(ACTOR)
-    assert verify().verdict is Verdict.UNSIGNED  # no event has an unknown key, and none is signed yet
 
 
 def test_new_signing_key_is_accepted_beside_the_former_public_key(settings: Settings) -> None:
     former = checkpoints.signing_key(settings.AUDIT_SIGNING_KEY).public_key().public_bytes_raw()
     settings.AUDIT_SIGNING_KEY = OTHER["AUDIT_SIGNING_KEY"]
     with pytest.raises(CommandError, match="AUDIT_FORMER_PUBLIC_KEYS: a key is missing"):
-        call_command("register_keys")
+        call_command("rotate_keys", "--add")
     settings.AUDIT_FORMER_PUBLIC_KEYS = [base64.b64encode(former).decode()]
-    call_command("register_keys")
+    call_command("rotate_keys", "--add")
     accept_keys(ACTOR)
 
 
-def test_second_digest_key_is_never_accepted(settings: Settings) -> None:
-    settings.DIGEST_KEY = OTHER["DIGEST_KEY"]
+def test_another_digest_key_instead_of_the_registered_one_is_not_accepted(settings: Settings) -> None:
+    settings.DIGEST_KEYS = OTHER["DIGEST_KEYS"]
     before = set(KeyFingerprint.objects.values_list("fingerprint", flat=True))
-    with pytest.raises(CommandError, match="DIGEST_KEY: a key is missing"):
-        call_command("register_keys")
+    with pytest.raises(CommandError, match="DIGEST_KEYS: a key is missing"):
+        call_command("rotate_keys", "--add")
     assert set(KeyFingerprint.objects.values_list("fingerprint", flat=True)) == before
 
 
 def test_lost_key_can_be_given_up_deliberately_and_that_is_recorded(settings: Settings) -> None:
     old = key_fingerprints.DIGEST.fingerprints()[0]
-    settings.DIGEST_KEY = OTHER["DIGEST_KEY"]
-    call_command("register_keys", forget_missing=True)
+    settings.DIGEST_KEYS = OTHER["DIGEST_KEYS"]
+    call_command("rotate_keys", add=True, forget_missing=True)
     accept_keys(ACTOR)
     new = key_fingerprints.DIGEST.fingerprints()[0]
     assert changes()[-2:] == [
@@ -321,15 +309,15 @@ def test_gunicorn_does_not_start_with_a_foreign_key(tmp_path: Path) -> None:
             check=False,
         )
 
-    assert run("manage.py", "register_keys").returncode == 0
+    assert run("manage.py", "rotate_keys", "--add").returncode == 0
     started = run(
         "-m",
         "gunicorn",
         "--config",
         "gunicorn.conf.py",
         "consumerportal.wsgi",
-        DIGEST_KEY=str(OTHER["DIGEST_KEY"]),
+        DIGEST_KEYS=OTHER["DIGEST_KEYS"][0],
     )
     assert started.returncode == 1
-    assert started.stderr.count("DIGEST_KEY") == 1
+    assert started.stderr.count("DIGEST_KEYS") == 1
     assert "Traceback" not in started.stderr

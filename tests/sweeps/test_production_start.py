@@ -26,7 +26,7 @@ from tests.support.source import ROOT
 COMPLETE = {
     "SECRET_KEY": "a secret of this test alone, 0123456789 0123456789 0123456789",
     "ENCRYPTION_KEYS": f"{new_encryption_key()},{new_encryption_key()}",
-    "DIGEST_KEY": "a digest key of this test alone, 0123456789",
+    "DIGEST_KEYS": "a digest key of this test alone 0123456789,another one of this test alone 9876543210",
     "AUDIT_SIGNING_KEY": b64encode(bytes(range(32))).decode(),
     "AUDIT_MAC_KEYS": ",".join(b64encode(bytes(range(start, start + 32))).decode() for start in (32, 64)),
     "ALLOWED_HOSTS": "portal.example.com",
@@ -100,7 +100,11 @@ def test_practice_values_are_refused_by_name() -> None:
     ("name", "value", "problem"),
     [
         ("SECRET_KEY", "short", "is shorter than 32 random characters"),
-        ("DIGEST_KEY", "a" * 64, "is shorter than 32 random characters"),
+        ("DIGEST_KEYS", "a" * 64, "is shorter than 32 random characters"),
+        ("DIGEST_KEYS", f"{PRACTICE_VALUES['DIGEST_KEYS']},{'0123456789' * 4}", "is a practice value"),
+        ("DIGEST_KEYS", ",".join(["0123456789" * 4] * 2), "contains a value twice"),
+        ("SECRET_KEY_FALLBACKS", f"{'0123456789' * 4},short", "is shorter than 32 random characters"),
+        ("SECRET_KEY_FALLBACKS", PRACTICE_VALUES["SECRET_KEY"], "is a practice value"),
         ("ENCRYPTION_KEYS", "not a key", "is not a list of different keys"),
         ("AUDIT_SIGNING_KEY", "not a key", "is not the base64 of 32 bytes"),
         ("AUDIT_MAC_KEYS", "not a key", "is not a list of keys (base64 of 32 random bytes each)"),
@@ -117,7 +121,7 @@ def test_practice_values_are_refused_by_name() -> None:
             "practice value",
             id="practice key beside others",  # all test processes need the same name
         ),
-        ("DIGEST_KEY", PRACTICE_VALUES["SECRET_KEY"], "practice value"),
+        ("DIGEST_KEYS", PRACTICE_VALUES["SECRET_KEY"], "practice value"),
         ("CDP_BASE_URL", "https://evil.example", "cannot be used"),
         ("CDP_BASE_URL", "https://api-engage-eu.sitecorecloud.io/v2.1", "cannot be used"),
         ("CDP_TOTAL_TIMEOUT", "-1", "are not all positive"),

@@ -16,7 +16,7 @@ from django.utils.crypto import constant_time_compare
 
 from apps.accounts.models import User
 from apps.core import clock
-from apps.core.encryption import keyed_digest
+from apps.core.encryption import keyed_digests
 
 MAX_AGE = 180 * 24 * 60 * 60
 """Seconds that a browser stays known after the last sign-in there."""
@@ -31,7 +31,8 @@ def device_of(request: HttpRequest, account: User | None) -> str:
     if account is None:
         return ""
     mark = known["of"].get(str(account.pk), "")
-    return str(known["id"]) if mark and constant_time_compare(mark, _mark(account)) else ""
+    is_known = any(constant_time_compare(mark, one) for one in _marks(account))
+    return str(known["id"]) if is_known else ""
 
 
 def remember(request: HttpRequest, response: HttpResponseBase, account: User) -> None:
@@ -39,7 +40,7 @@ def remember(request: HttpRequest, response: HttpResponseBase, account: User) ->
     known = _read(request)
     others = [pair for pair in known["of"].items() if pair[0] != str(account.pk)]
     known["at"] = clock.seconds()
-    known["of"] = dict([*others, (str(account.pk), _mark(account))][-MAX_ACCOUNTS:])
+    known["of"] = dict([*others, (str(account.pk), _marks(account)[0])][-MAX_ACCOUNTS:])
     response.set_cookie(
         settings.KNOWN_DEVICE_COOKIE_NAME,
         signing.dumps(known, salt=_SALT),
@@ -63,6 +64,7 @@ def _read(request: HttpRequest) -> dict[str, Any]:
     return known
 
 
-def _mark(account: User) -> str:
-    mark = keyed_digest("known_device", str(account.pk), str(account.session_series), account.password)
-    return mark.hex()[:32]
+def _marks(account: User) -> list[str]:
+    """The account's marks: the one of a new cookie, then those under other digest keys."""
+    marks = keyed_digests("known_device", str(account.pk), str(account.session_series), account.password)
+    return [mark.hex()[:32] for mark in marks]

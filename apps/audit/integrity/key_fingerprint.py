@@ -6,8 +6,8 @@ import hashlib
 
 from django.conf import settings
 
+from apps.audit import macs
 from apps.audit.integrity import checkpoints
-from apps.audit.macs import mac_keys
 from apps.core.key_fingerprints import KeyKind
 
 
@@ -19,8 +19,10 @@ def _fingerprints() -> list[str]:
 
 
 def _mac_fingerprints() -> list[str]:
-    return mac_keys((*settings.AUDIT_MAC_KEYS, *settings.AUDIT_FORMER_MAC_KEYS)).fingerprints
+    return macs.mac_keys((*settings.AUDIT_MAC_KEYS, *settings.AUDIT_FORMER_MAC_KEYS)).fingerprints
 
 
-AUDIT_SIGNING = KeyKind("audit_signing", "AUDIT_SIGNING_KEY, AUDIT_FORMER_PUBLIC_KEYS", _fingerprints)
-AUDIT_MAC = KeyKind("audit_mac", "AUDIT_MAC_KEYS, AUDIT_FORMER_MAC_KEYS", _mac_fingerprints)
+AUDIT_SIGNING = KeyKind(
+    "audit_signing", "AUDIT_SIGNING_KEY, AUDIT_FORMER_PUBLIC_KEYS", _fingerprints, chosen=False
+)
+AUDIT_MAC = KeyKind(macs.AUDIT_MAC, "AUDIT_MAC_KEYS, AUDIT_FORMER_MAC_KEYS", _mac_fingerprints)

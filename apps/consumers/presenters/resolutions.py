@@ -18,6 +18,7 @@ from apps.consumers.presenters.comparison import Compared, compared
 from apps.consumers.reconciliation import resolution
 from apps.consumers.reconciliation.doubts import doubts, resolution_doubts
 from apps.consumers.reconciliation.evidence import LIST_NOT_WHOLE, RECONCILIATION_OFF, Evidence
+from apps.consumers.sending.digests import content_digests_of
 from apps.consumers.viewer import Viewer
 
 
@@ -236,7 +237,8 @@ def _who(resolved: Submission | PastResolution) -> str:
 
 
 def _sent_again(submission: Submission, viewer: Viewer) -> tuple[LaterSubmission, ...]:
-    return tuple(_later_submission(later, viewer) for later in selectors.sent_again(submission))
+    later = selectors.sent_again(submission, content_digests_of(submission))
+    return tuple(_later_submission(one, viewer) for one in later)
 
 
 def _later_submission(later: Submission, viewer: Viewer) -> LaterSubmission:

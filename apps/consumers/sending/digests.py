@@ -3,31 +3,77 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from uuid import UUID
 
 from apps.cdp.consumers import NewConsumer
 from apps.consumers import emails, phones
 from apps.consumers.models import DigestKind, Submission, SubmissionDigest
 from apps.core import personal_data
-from apps.core.encryption import keyed_digest
+from apps.core.bulk_writing import Replaced, insert_rows, replace_values
+from apps.core.encryption import NotReadableError, has_several_digest_keys, keyed_digest, keyed_digests
+from apps.core.personal_data import Batch
 from apps.core.text import same_key, similar_key
 
 
-def content_digest(order_ref: str, consumer: NewConsumer) -> bytes:
-    """Digest over the order and everything that is sent: equal for two identical sends.
+def content_digest(order_ref: str, consumer: NewConsumer, *, key: str = "") -> bytes:
+    """Digest over the order and everything that is sent: equal for two identical sends under one key.
 
-    Vendor: references are compared without regard to case.
+    ``key``: as for ``keyed_digest``, with the same error. Vendor: references are compared without regard to
+    case.
     """
-    content = json.dumps(consumer.to_json(), ensure_ascii=False, sort_keys=True)
-    return keyed_digest("content", order_ref.lower(), content)
+    return keyed_digest("content", *_content(order_ref, consumer), key=key)
+
+
+def content_digests(order_ref: str, consumer: NewConsumer) -> tuple[bytes, ...]:
+    """:func:`content_digest` under every digest key, to compare with a stored one; the one in use first."""
+    return keyed_digests("content", *_content(order_ref, consumer))
+
+
+def content_digests_of(submission: Submission) -> tuple[bytes, ...]:
+    """The digests that a submission with the same content may have, under every digest key.
+
+    Only its own if the consumer cannot be read; none for an erased one.
+    """
+    if not submission.content_digest:
+        return ()
+    own = bytes(submission.content_digest)
+    consumer = submission.consumer if has_several_digest_keys() else None
+    return (own, *content_digests(submission.order_ref, consumer)) if consumer else (own,)
 
 
 def search_digest(kind: DigestKind, value: str) -> bytes:
-    """The digest for a search by that kind of value. Spellings that normalise to the same text share it."""
+    """The digest of a value, for storing. Spellings that normalise to the same text share it."""
     return keyed_digest(kind.value, _normalised(kind, value))
 
 
-def search_digests(consumer: NewConsumer) -> set[tuple[DigestKind, bytes]]:
-    """Kind and digest of every searchable value of a consumer."""
+def search_digests_of_value(kind: DigestKind, value: str) -> tuple[bytes, ...]:
+    """:func:`search_digest` under every digest key, for a search; the one in use first."""
+    return keyed_digests(kind.value, _normalised(kind, value))
+
+
+def search_digests(consumer: NewConsumer, *, key: str = "") -> set[tuple[DigestKind, bytes]]:
+    """Kind and digest of every searchable value of a consumer, for storing. ``key``: as for keyed_digest."""
+    return {
+        (kind, keyed_digest(kind.value, _normalised(kind, value), key=key))
+        for kind, value in _searchable(consumer)
+    }
+
+
+def search_digests_under_every_key(consumer: NewConsumer) -> set[tuple[DigestKind, bytes]]:
+    """:func:`search_digests` under every digest key, to look for stored ones."""
+    return {
+        (kind, digest)
+        for kind, value in _searchable(consumer)
+        for digest in search_digests_of_value(kind, value)
+    }
+
+
+def _content(order_ref: str, consumer: NewConsumer) -> tuple[str, str]:
+    return order_ref.lower(), json.dumps(consumer.to_json(), ensure_ascii=False, sort_keys=True)
+
+
+def _searchable(consumer: NewConsumer) -> list[tuple[DigestKind, str]]:
     values = [
         *((DigestKind.EMAIL, email) for email in consumer.emails),
         *((DigestKind.PHONE, number) for number in consumer.phone_numbers),
@@ -35,14 +81,14 @@ def search_digests(consumer: NewConsumer) -> set[tuple[DigestKind, bytes]]:
         (DigestKind.PASSPORT, consumer.passport_number),
         (DigestKind.LAST_NAME, consumer.last_name),
     ]
-    return {(kind, search_digest(kind, value)) for kind, value in values if value}
+    return [(kind, value) for kind, value in values if value]
 
 
-def store_search_digests(submission: Submission, consumer: NewConsumer) -> None:
-    """Store the search digests of a submission that has none."""
+def store_search_digests(submission: Submission, consumer: NewConsumer, *, key: str = "") -> None:
+    """Store the search digests of a submission that has none. ``key``: as for ``keyed_digest``."""
     SubmissionDigest.objects.bulk_create(
         SubmissionDigest(submission=submission, kind=kind, digest=digest)
-        for kind, digest in sorted(search_digests(consumer))
+        for kind, digest in sorted(search_digests(consumer, key=key))
     )
 
 
@@ -62,6 +108,36 @@ def re_digest(submission: Submission) -> None:
     submission.save(update_fields=["content_digest"])
     submission.digests.all().delete()
     store_search_digests(submission, consumer)
+
+
+def re_digest_batch(pks: Sequence[int], key: str) -> Batch:
+    """The submissions with these primary keys, with new digests under the key of that fingerprint."""
+    contents: list[Replaced] = []
+    digests: list[tuple[int, str, bytes]] = []
+    unreadable: list[UUID] = []
+    columns = ("public_id", "order_ref", "content_digest", "encrypted_consumer")
+    for row in Submission.objects.filter(pk__in=pks).only(*columns):
+        try:
+            sent = personal_data.text(row, "encrypted_consumer")
+        except NotReadableError:
+            unreadable.append(row.public_id)
+            continue
+        if not sent:  # erased
+            continue
+        consumer = NewConsumer.from_json(json.loads(sent))
+        content = content_digest(row.order_ref, consumer, key=key)
+        contents.append(Replaced(row.pk, (bytes(row.content_digest),), (content,)))
+        digests += ((row.pk, kind.value, digest) for kind, digest in search_digests(consumer, key=key))
+
+    def write() -> bool:
+        # An erased row has another digest by now. One that is not erased stays so until the commit.
+        if not replace_values(Submission, ["content_digest"], contents):
+            return False
+        SubmissionDigest.objects.filter(submission__in=[row.pk for row in contents]).delete()
+        insert_rows(SubmissionDigest, ["submission", "kind", "digest"], digests)
+        return True
+
+    return Batch(write, unreadable, len(contents))
 
 
 def passport_key(number: str) -> str:

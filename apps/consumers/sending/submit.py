@@ -21,12 +21,13 @@ from apps.consumers.audit_events import CONSUMER_CREATE_REQUESTED, SUBMISSION_RE
 from apps.consumers.models import Submission
 from apps.consumers.recording import event_of
 from apps.consumers.sending import storing
-from apps.consumers.sending.digests import content_digest, store_search_digests
+from apps.consumers.sending.digests import content_digest, content_digests, store_search_digests
 from apps.consumers.sending.result import Result
 from apps.consumers.sending.warnings import EntryWarning, find_warnings
-from apps.core import clock
+from apps.core import clock, keys_in_use
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
+from apps.core.encryption import DIGEST, MissingKeyError
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class Busy(NotSubmitted):
 
 
 class NotWritten(NotSubmitted):
-    """The submission could not be stored, so nothing was sent. The database error is the cause."""
+    """The submission could not be stored, so nothing was sent. The error is the cause."""
 
 
 def submit(
@@ -91,14 +92,13 @@ def submit(
     every missing answer, is an outcome and not an exception. Raises ``OutcomeNotStored`` if the outcome
     cannot be stored.
     """
-    digest = content_digest(order_ref, consumer)
+    digests = content_digests(order_ref, consumer)
     with _database_required_before_send():
-        earlier = _earlier_submission(token, digest, actor)
+        earlier = _earlier_submission(token, digests, actor)
     if earlier is not None:
         return earlier
     submission = Submission(
         token=token,
-        content_digest=digest,
         order_ref=order_ref,
         actor_id=actor.id,
         actor_name=actor.name,
@@ -162,7 +162,8 @@ def _store_or_find_earlier(
     try:
         _store_submission(submission, consumer, actor, accepted, normalised)
     except IntegrityError:
-        earlier = _earlier_submission(submission.token, bytes(submission.content_digest), actor)
+        digests = content_digests(submission.order_ref, consumer)
+        earlier = _earlier_submission(submission.token, digests, actor)
         if earlier is not None:
             return earlier
         submission.pk = None
@@ -170,12 +171,15 @@ def _store_or_find_earlier(
     return None
 
 
-def _earlier_submission(token: uuid.UUID, digest: bytes, actor: Actor) -> Submission | None:
-    """The existing submission of this form and content. Raises if another submission blocks this one."""
-    same_token, identical = selectors.blocking_submissions(token, digest)
+def _earlier_submission(token: uuid.UUID, digests: tuple[bytes, ...], actor: Actor) -> Submission | None:
+    """The existing submission of this form and content. Raises if another submission blocks this one.
+
+    ``digests``: of the content, under every digest key: a stored one may be under a former key.
+    """
+    same_token, identical = selectors.blocking_submissions(token, digests)
     if (
         same_token is not None
-        and same_token.content_digest == digest
+        and bytes(same_token.content_digest) in digests
         and str(same_token.actor_id) == actor.id
     ):
         _record_blocked(same_token, "same_form_again", actor)
@@ -205,16 +209,25 @@ def _store_submission(
 
     Warnings are computed after the insert. From then on the constraint refuses an identical submission, and
     one that was created just before the insert is found.
+
+    The digests are under the digest key in use, which stays in use until the commit: the constraint compares
+    digests of one key only. Raises ``NotWritten`` if this process does not have that key.
     """
     now = clock.now()
     submission.submitted_at = now
     submission.deadline = now + datetime.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT)
     with transaction.atomic(durable=True):
+        key = keys_in_use.lock(DIGEST)
+        try:
+            submission.content_digest = content_digest(submission.order_ref, consumer, key=key)
+        except MissingKeyError as error:
+            logger.error("create_not_written digest_key_missing")  # its text is a key's id
+            raise NotWritten("This process does not have the digest key in use") from error
         submission.save(force_insert=True)
         warnings = find_warnings(submission.order_ref, consumer, besides=submission)
-        if not {warning.key for warning in warnings} <= accepted:
+        if not all(warning.is_confirmed(accepted) for warning in warnings):
             raise NotConfirmed(warnings)
-        store_search_digests(submission, consumer)
+        store_search_digests(submission, consumer, key=key)
         earlier = submission.resubmission_of
         record(
             event_of(

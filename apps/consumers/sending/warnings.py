@@ -13,9 +13,9 @@ from django.conf import settings
 from apps.cdp.consumers import NewConsumer
 from apps.consumers import phones, selectors
 from apps.consumers.models import DigestKind, Submission
-from apps.consumers.sending.digests import passport_key, search_digests
+from apps.consumers.sending.digests import passport_key, search_digests_under_every_key
 from apps.core import clock
-from apps.core.encryption import keyed_digest
+from apps.core.encryption import keyed_digests
 from apps.core.text import lookalikes, same_key, similar_key
 
 SIMILAR = "similar_consumer"
@@ -52,11 +52,19 @@ class EntryWarning:
     @property
     def key(self) -> str:
         """The key that Create anyway confirms, without personal data. Another warning has another key."""
+        return self._keys()[0]
+
+    def is_confirmed(self, accepted: frozenset[str]) -> bool:
+        """Whether one of these keys confirms this warning. It may have been made under another digest key."""
+        return not accepted.isdisjoint(self._keys())
+
+    def _keys(self) -> list[str]:
         if self.submission is not None:
-            return f"{self.code}:{self.submission.public_id}"
+            return [f"{self.code}:{self.submission.public_id}"]
         if not self.value:
-            return self.code
-        return f"{self.code}:{keyed_digest(self.code, self.field, self.value, self.part).hex()[:16]}"
+            return [self.code]
+        digests = keyed_digests(self.code, self.field, self.value, self.part)
+        return [f"{self.code}:{digest.hex()[:16]}" for digest in digests]
 
 
 def find_warnings(
@@ -71,7 +79,7 @@ def find_warnings(
 
 def _warnings(order_ref: str, consumer: NewConsumer, besides: Submission | None) -> Iterator[EntryWarning]:
     # Similar consumers share one of these digests; the rest of a large order is not decrypted.
-    distinctive = [pair for pair in search_digests(consumer) if pair[0] in DISTINCTIVE_KINDS]
+    distinctive = [pair for pair in search_digests_under_every_key(consumer) if pair[0] in DISTINCTIVE_KINDS]
     for submission in selectors.possibly_similar_on_order(order_ref, distinctive):
         if submission == besides:
             continue

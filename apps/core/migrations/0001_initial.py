@@ -19,6 +19,7 @@ class Migration(migrations.Migration):
                 ('seen_at', models.DateTimeField(db_index=True)),
                 ('failing', models.CharField(blank=True, max_length=200)),
                 ('waiting_files', models.PositiveIntegerField(default=0)),
+                ('keys', models.JSONField(default=list)),
             ],
             options={
                 'default_permissions': (),
@@ -30,6 +31,7 @@ class Migration(migrations.Migration):
                 ('machine', models.CharField(max_length=200, primary_key=True, serialize=False)),
                 ('ahead', models.FloatField()),
                 ('measured_at', models.DateTimeField()),
+                ('keys', models.JSONField(default=list)),
             ],
             options={
                 'default_permissions': (),
@@ -46,6 +48,37 @@ class Migration(migrations.Migration):
             options={
                 'default_permissions': (),
                 'constraints': [models.UniqueConstraint(fields=('kind', 'fingerprint'), name='core_key_fingerprint_once')],
+            },
+        ),
+        migrations.CreateModel(
+            name='KeyInUse',
+            fields=[
+                ('kind', models.CharField(max_length=20, primary_key=True, serialize=False)),
+                ('fingerprint', models.CharField(max_length=64)),
+                ('since', models.DateTimeField(default=apps.core.clock.now)),
+            ],
+            options={
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
+            name='KeyRewriting',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(max_length=20)),
+                ('model', models.CharField(max_length=100)),
+                ('fingerprint', models.CharField(max_length=64)),
+                ('position', models.BigIntegerField(default=0)),
+                ('last', models.BigIntegerField(null=True)),
+                ('rows', models.PositiveBigIntegerField(default=0)),
+                ('done', models.PositiveBigIntegerField(default=0)),
+                ('unreadable', models.PositiveBigIntegerField(default=0)),
+                ('started_at', models.DateTimeField(null=True)),
+                ('finished_at', models.DateTimeField(null=True)),
+            ],
+            options={
+                'default_permissions': (),
+                'constraints': [models.UniqueConstraint(fields=('kind', 'model'), name='core_key_rewriting_once')],
             },
         ),
         migrations.CreateModel(

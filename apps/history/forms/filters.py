@@ -36,6 +36,9 @@ _NOT_USABLE = "search_not_usable"  # the code of these errors
 _LINK_WILL_DO = _("A link from Sitecore CDP also works.")
 
 
+DIGESTS = "([0-9a-f]{64}){1,9}"  # of one value, under every digest key
+
+
 def _linked(pattern: str) -> forms.RegexField:
     """A field that is not typed: its values come from links of the portal."""
     return forms.RegexField(rf"\A{pattern}\Z", required=False, strip=False, widget=forms.HiddenInput)

@@ -20,11 +20,12 @@ from apps.consumers.reconciliation.checks import run_due_check
 from apps.consumers.reconciliation.resolution import mark_overdue_unknown
 from apps.consumers.sending import spool
 from apps.consumers.sending.storing import drain_spool
-from apps.core import heartbeats, limits
+from apps.core import heartbeats, key_fingerprints, limits
 from apps.core.actor import Actor
 from apps.core.connections import is_database_unavailable
 from apps.history.exports.services import sweep as sweep_exports
-from consumerportal.keys import KeysNotAcceptedError, accept_keys
+from consumerportal.key_rewriting import rewrite_due
+from consumerportal.keys import SETTLING, KeysNotAcceptedError, accept_keys
 
 logger = logging.getLogger("apps.worker")
 ROUND_INTERVAL = 1.0
@@ -78,6 +79,7 @@ class Worker:
             "sweep_exports": lambda: sweep_exports(ACTOR),
             "close_expired_sessions": close_expired_sessions,
             "delete_expired_limits": limits.delete_expired,
+            "rewrite_rows": lambda: rewrite_due(ACTOR, settling=SETTLING, stop=self.stop),
             "audit_integrity": IntegrityMonitor(ACTOR).run_due,
         }
 
@@ -112,6 +114,7 @@ class Worker:
             place=spool.folder_id(),
             waiting_files=waiting,
             failing=failing,
+            keys=key_fingerprints.own_labels(),
         )
         if run_duty("record_heartbeat", sign):
             self.recorded_at = time.monotonic()

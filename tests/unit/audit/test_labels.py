@@ -121,8 +121,8 @@ CODES: dict[Key, Iterable[str]] = {
 # They name a page, an event, a submission, a key, a report or a version. The columns of an export are shown
 # as in the file; normalisations as "field:how".
 NO_LABELS = {
-    *("columns", "events", "export", "file", "hash", "key", "keys", "normalised", "previous_ref", "report"),
-    *("resubmission_of", "search", "settings_digest", "sha256", "version", "view"),
+    *("columns", "events", "export", "file", "former", "hash", "key", "keys", "normalised", "previous_ref"),
+    *("report", "resubmission_of", "search", "settings_digest", "sha256", "version", "view"),
 }
 KEYS = {key for one in event_types() for key in one.keys.values()}
 

@@ -27,7 +27,7 @@ def test_mac_is_hmac_sha_256_over_the_bytes_of_the_hash(key: bytes, row_hash: by
 
 def test_first_key_writes_and_every_key_verifies() -> None:
     old = MacKeys([OLD])
-    assert KEYS.writing == MacKeys([NEW]).writing != old.writing
+    assert KEYS.first == MacKeys([NEW]).first != old.first
     mixed = [old.values_for(HASHES[0]), *VALUES[1:]]
     assert KEYS.are_valid(HASHES, *zip(*mixed, strict=True))
     assert not old.are_valid(HASHES, *zip(*mixed, strict=True))
@@ -50,7 +50,7 @@ def test_first_key_writes_and_every_key_verifies() -> None:
         (IDS, MACS[:2]),
         (IDS[:2], MACS),
         ([*IDS, IDS[0]], MACS),
-        ([*IDS[:2], MacKeys([OLD]).writing], MACS),
+        ([*IDS[:2], MacKeys([OLD]).first], MACS),
         ([*IDS[:2], "0" * 16], MACS),
         ([*IDS[:2], None], MACS),
         ([*IDS[:2], IDS[2].encode()], MACS),
@@ -63,7 +63,7 @@ def test_anything_else_is_not_valid(ids: list[object], macs: list[object]) -> No
 
 @pytest.mark.parametrize(
     ("key_id", "unknown"),
-    [("0123456789abcdef", True), (KEYS.writing, False), ("", False), ("0123456789ABCDEF", False)]
+    [("0123456789abcdef", True), (KEYS.first, False), ("", False), ("0123456789ABCDEF", False)]
     + [(value, False) for value in ("0123456789abcdef\n", "0123456789abcdef0", b"0123456789abcdef", None, 1)],
 )
 def test_only_the_id_of_another_key_is_unknown(key_id: object, unknown: bool) -> None:

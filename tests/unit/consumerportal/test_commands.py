@@ -15,7 +15,8 @@ from apps.accounts.models import User
 from apps.accounts.practice import PRACTICE_PEOPLE
 from apps.audit.models import AuditEvent
 from apps.consumers.selectors import identity_rules
-from consumerportal.management.commands import prepare_practice, register_keys
+from consumerportal import keys
+from consumerportal.management.commands import prepare_practice
 from tests.support.people import make_person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
@@ -83,7 +84,7 @@ def test_production_is_not_prepared(called: list[str], settings: Settings) -> No
     assert (called, AuditEvent.objects.exists()) == ([], False)
 
 
-# --- register_keys --------------------------------------------------------------------------------
+# --- rotate_keys ----------------------------------------------------------------------------------
 @pytest.mark.parametrize("error", [OperationalError("password=hunter2"), InterfaceError("password=hunter2")])
 def test_lost_database_is_reported_without_its_details(
     monkeypatch: pytest.MonkeyPatch, error: DatabaseError | InterfaceError
@@ -91,7 +92,7 @@ def test_lost_database_is_reported_without_its_details(
     def lost(*_given: object, **_named: object) -> None:
         raise error
 
-    monkeypatch.setattr(register_keys, "register_keys", lost)
+    monkeypatch.setattr(keys, "register_keys", lost)
     with pytest.raises(CommandError) as refused:
-        call_command("register_keys")
+        call_command("rotate_keys", "--add")
     assert str(refused.value) == f"The database failed or does not answer ({type(error).__name__})"

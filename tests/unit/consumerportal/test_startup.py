@@ -115,7 +115,7 @@ def test_value_that_begins_with_a_dollar_sign_is_not_another_variable() -> None:
 def test_practice_has_values_that_the_environment_overrides() -> None:
     begun = startup("practice", CDP_API_TOKEN=" mine ")
     assert begun.required("CDP_API_TOKEN") == "mine"
-    assert begun.required("DIGEST_KEY") == PRACTICE_VALUES["DIGEST_KEY"]
+    assert begun.required("DIGEST_KEYS") == PRACTICE_VALUES["DIGEST_KEYS"]
     assert begun.problems == []
 
 

@@ -138,7 +138,7 @@ def test_lost_checkpoint_file_does_not_let_a_forged_event_be_signed(signed: int,
 def test_event_with_an_invented_mac_is_not_signed(
     signed: int, settings: Settings, mac_key: str | None, mac: str
 ) -> None:
-    key = mac_keys(settings.AUDIT_MAC_KEYS).writing if mac_key is None else mac_key
+    key = mac_keys(settings.AUDIT_MAC_KEYS).first if mac_key is None else mac_key
     assert found_by_portal() == ("unchanged", None)
     forged = forge_next_event(mac_key=key, mac=mac)
     assert found_by_portal() == (PAST, forged)
@@ -206,7 +206,7 @@ def test_new_key_succeeds_the_former_one(signed: int, settings: Settings) -> Non
     settings.AUDIT_MAC_KEYS = [*former, OTHER_KEY]  # another machine, not restarted yet
     write(1)
     used = [row["mac_key"] for row in stored().values()]
-    old, new = MacKeys(former).writing, MacKeys([OTHER_KEY]).writing
+    old, new = MacKeys(former).first, MacKeys([OTHER_KEY]).first
     assert used == [old] * 4 + [new] * 2 + [old]
     settings.AUDIT_MAC_KEYS = [OTHER_KEY, *former]
     assert found() == ("unchanged", None)
@@ -228,7 +228,7 @@ def test_removed_former_key_is_told_apart_and_nothing_is_signed_with_it(
 def test_event_under_a_key_of_somebody_else_is_not_signed(signed: int, settings: Settings) -> None:
     last = stored()[signed]
     stranger = MacKeys([OTHER_KEY])
-    forged = forge_next_event(mac_key=stranger.writing)
+    forged = forge_next_event(mac_key=stranger.first)
     own_hash = stored()[forged]["hash"]
     change_row(forged, mac=stranger.values_for(own_hash)[1])
     assert found_by_portal() == ("mac_key_unknown", forged)

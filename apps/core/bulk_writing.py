@@ -1,0 +1,87 @@
+"""Many rows in one statement, for work on whole tables. The ORM takes several times as long.
+
+Names of tables and columns are those of models; values are parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from django.db import connection, models
+
+
+class Replaced(NamedTuple):
+    """The values of the columns of a row, before and after."""
+
+    pk: int
+    before: tuple[bytes, ...]
+    after: tuple[bytes, ...]
+
+
+def replace_values(model: type[models.Model], names: Sequence[str], rows: Sequence[Replaced]) -> bool:
+    """Store the new values of these columns in these rows; whether all of them had the values from before.
+
+    The ORM's ``bulk_update`` compares no values, and takes several times as long.
+    """
+    columns = [_column(model, name) for name in names]
+    table, key = connection.ops.quote_name(model._meta.db_table), _column(model, "pk")
+    if not rows:
+        return True
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            given: list[list[Any]] = [[row.pk for row in rows]]
+            given += [[row.after[at] for row in rows] for at in range(len(columns))]
+            given += [[row.before[at] for row in rows] for at in range(len(columns))]
+            new, old = ([f"{word}_{at}" for at in range(len(columns))] for word in ("new", "old"))
+            arrays = _arrays(model, ["pk", *names, *names])
+            cursor.execute(
+                f"UPDATE {table} AS stored SET "  # noqa: S608  # names only
+                + ", ".join(f"{column} = given.{one}" for column, one in zip(columns, new, strict=True))
+                + f" FROM unnest({arrays}) AS given (pk, {', '.join([*new, *old])})"
+                + f" WHERE stored.{key} = given.pk"
+                + "".join(
+                    f" AND stored.{column} = given.{one}" for column, one in zip(columns, old, strict=True)
+                ),
+                given,
+            )
+        else:
+            cursor.executemany(
+                f"UPDATE {table} SET {', '.join(f'{column} = %s' for column in columns)} WHERE {key} = %s"  # noqa: S608
+                + "".join(f" AND {column} = %s" for column in columns),
+                [(*row.after, row.pk, *row.before) for row in rows],
+            )
+        return bool(cursor.rowcount == len(rows))
+
+
+def insert_rows(model: type[models.Model], names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows with these columns, in half the time of ``bulk_create``."""
+    if not rows:
+        return
+    table = connection.ops.quote_name(model._meta.db_table)
+    columns = ", ".join(_column(model, name) for name in names)
+    insert = f"INSERT INTO {table} ({columns})"  # names only
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            given = [list(values) for values in zip(*rows, strict=True)]
+            cursor.execute(f"{insert} SELECT * FROM unnest({_arrays(model, names)})", given)  # noqa: S608
+        else:
+            cursor.executemany(f"{insert} VALUES ({', '.join(['%s'] * len(names))})", rows)
+
+
+def _column(model: type[models.Model], name: str) -> str:
+    return connection.ops.quote_name(_field(model, name).column)
+
+
+def _arrays(model: type[models.Model], names: Sequence[str]) -> str:
+    """Placeholders of arrays of PostgreSQL with the types of these columns."""
+    # Of the primary key, the type of a column that refers to it: its own would be that of a sequence.
+    types = [
+        field.rel_db_type(connection) if field.primary_key else field.db_type(connection)
+        for field in (_field(model, name) for name in names)
+    ]
+    return ", ".join(f"%s::{one}[]" for one in types)
+
+
+def _field(model: type[models.Model], name: str) -> Any:
+    return model._meta.pk if name == "pk" else model._meta.get_field(name)

@@ -1,0 +1,183 @@
+"""Rows are written again with the key that was put to use last, by the worker, in batches.
+
+Each batch is one short transaction, which also stores how far it came: a killed worker loses one batch at
+most, and any number of workers may run. Nothing waits for it, because every process reads with every key
+meanwhile.
+"""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+
+from django.apps import apps
+from django.db import connection, models, transaction
+from django.db.models import Max, Sum
+
+from apps.audit.events import Event
+from apps.audit.recording import record
+from apps.core import clock, encryption, key_fingerprints, keys_in_use, personal_data
+from apps.core.actor import Actor
+from apps.core.encryption import DIGEST, ENCRYPTION
+from apps.core.models import KeyInUse, KeyRewriting
+from apps.core.personal_data import Batch, PersonalModel
+from consumerportal.audit_events import KEY_REWRITTEN
+
+logger = logging.getLogger(__name__)
+
+BATCH_ROWS = 250
+ROUND_SECONDS = 1.0
+"""Time that one round of the worker spends here, so that its other duties are not delayed."""
+PAUSE_SECONDS = 0.02
+"""Time between two batches in which other processes can write: SQLite lets one writer in at a time."""
+
+
+def models_of(kind: str) -> tuple[PersonalModel, ...]:
+    """The models with values under keys of this kind."""
+    registered = personal_data.registered()
+    if kind == ENCRYPTION:
+        return registered
+    return tuple(one for one in registered if one.digests) if kind == DIGEST else ()
+
+
+def rewrite_due(actor: Actor, *, settling: datetime.timedelta, stop: threading.Event) -> int:
+    """Write rows again for :data:`ROUND_SECONDS` at most, and return how many.
+
+    Begins ``settling`` after the key was put to use, when no process writes with a former key any more.
+    """
+    end = time.monotonic() + ROUND_SECONDS
+    rows = 0
+    while not stop.is_set() and time.monotonic() < end:
+        one = _next(settling)
+        if one is None:
+            break
+        rows += _rewrite_batch(one, actor)
+        stop.wait(PAUSE_SECONDS)
+    return rows
+
+
+def dry_run(kind: str, fingerprint: str) -> Iterator[tuple[str, int, int, int]]:
+    """What putting this key to use would do: model, rows, how many change, how many cannot be read."""
+    for definition in models_of(kind):
+        rows = changes = unreadable = position = 0
+        while pks := _pks_after(definition.model, position, None):
+            batch = _batch_of(kind, definition.model, pks, fingerprint)
+            rows, position = rows + len(pks), pks[-1]
+            changes, unreadable = changes + batch.changes, unreadable + len(batch.unreadable)
+        yield definition.model._meta.label, rows, changes, unreadable
+
+
+def encrypted_values() -> dict[str, int]:
+    """How many encrypted values there are under each key, by its label. Reads every row.
+
+    A key that this process does not have is named by the id in the values (8 hex digits).
+    """
+    labels = {
+        encryption.encryption_key_id(one): key_fingerprints.label_of(ENCRYPTION, one)
+        for one in key_fingerprints.ENCRYPTION.fingerprints()
+    }
+    found: dict[str, int] = {}
+    quote = connection.ops.quote_name
+    for definition in personal_data.registered():
+        table = quote(definition.model._meta.db_table)
+        for column in definition.encrypted:
+            name = quote(column.name)
+            beginning = f"substr({name}, 1, {encryption.KEY_ID_BYTES})"
+            with connection.cursor() as cursor:
+                cursor.execute(f"SELECT {beginning}, count(*) FROM {table} GROUP BY 1")  # noqa: S608  # names only
+                for key_id, rows in cursor.fetchall():
+                    if key_id:
+                        label = labels.get(bytes(key_id), f"{ENCRYPTION}:{bytes(key_id).hex()}")
+                        found[label] = found.get(label, 0) + rows
+    return found
+
+
+def remaining(kind: str) -> int:
+    """How many rows are not written again yet, or cannot be read: they may be under a former key."""
+    rows = 0
+    for one in KeyRewriting.objects.filter(kind=kind):
+        model = apps.get_model(one.model)
+        begun = one.rows - one.done + one.unreadable
+        rows += begun if one.started_at else model._default_manager.count()
+    return rows
+
+
+def _next(settling: datetime.timedelta) -> KeyRewriting | None:
+    """The model to go on with, begun if it was not; None if there is nothing to do now."""
+    one = KeyRewriting.objects.filter(finished_at=None).order_by("kind", "model").first()
+    if one is None or one.started_at is not None:
+        return one
+    in_use = KeyInUse.objects.filter(kind=one.kind).first()
+    if in_use is None or clock.now() - in_use.since < settling:
+        return None
+    model = apps.get_model(one.model)
+    one.last = model._default_manager.aggregate(last=Max("pk"))["last"] or 0
+    one.rows = model._default_manager.filter(pk__lte=one.last).count()
+    one.started_at = clock.now()
+    begun = KeyRewriting.objects.filter(pk=one.pk, started_at=None)
+    begun.update(last=one.last, rows=one.rows, started_at=one.started_at)
+    return KeyRewriting.objects.filter(pk=one.pk, finished_at=None).first()
+
+
+def _rewrite_batch(one: KeyRewriting, actor: Actor) -> int:
+    """Write the next rows again, and return how many; 0 if another worker was quicker or a row has changed.
+
+    The transaction is short: values are read and computed before it. A row that has changed meanwhile is read
+    again by the next attempt.
+    """
+    keys_in_use.refresh()
+    if keys_in_use.current(one.kind) != one.fingerprint:  # another key has just been put to use
+        return 0
+    model = apps.get_model(one.model)
+    pks = _pks_after(model, one.position, one.last)
+    batch = _batch_of(one.kind, model, pks, one.fingerprint) if pks else None
+    is_last = len(pks) < BATCH_ROWS
+    with transaction.atomic():
+        if connection.vendor == "postgresql" and not is_last:
+            with connection.cursor() as cursor:
+                # If the server loses the latest batches, it loses their position with them.
+                cursor.execute("SET LOCAL synchronous_commit = off")
+        position = pks[-1] if pks else one.position
+        claimed = KeyRewriting.objects.filter(
+            pk=one.pk, position=one.position, fingerprint=one.fingerprint, finished_at=None
+        ).update(
+            position=position,
+            done=one.done + len(pks),
+            finished_at=clock.now() if is_last else None,
+        )
+        if not claimed:
+            return 0
+        if batch is not None and not batch.write():
+            transaction.set_rollback(True)
+            return 0
+        if batch is not None and batch.unreadable:
+            KeyRewriting.objects.filter(pk=one.pk).update(unreadable=one.unreadable + len(batch.unreadable))
+        if is_last and not KeyRewriting.objects.filter(kind=one.kind, finished_at=None).exists():
+            _record_end(one, actor)
+    for public_id in batch.unreadable if batch is not None else ():
+        logger.error("row_not_rewritten %s %s %s", one.kind, one.model, public_id)
+    return len(pks)
+
+
+def _record_end(one: KeyRewriting, actor: Actor) -> None:
+    sums = KeyRewriting.objects.filter(kind=one.kind).aggregate(
+        done=Sum("done"), unreadable=Sum("unreadable")
+    )
+    label = key_fingerprints.label_of(one.kind, one.fingerprint)
+    data = {"keys": [label], "rows": sums["done"] - sums["unreadable"], "unreadable": sums["unreadable"]}
+    record(Event(KEY_REWRITTEN, actor, data=data))
+
+
+def _pks_after(model: type[models.Model], position: int, last: int | None) -> Sequence[int]:
+    rows = model._default_manager.filter(pk__gt=position)
+    if last is not None:
+        rows = rows.filter(pk__lte=last)
+    return list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH_ROWS])
+
+
+def _batch_of(kind: str, model: type[models.Model], pks: Sequence[int], fingerprint: str) -> Batch:
+    make = personal_data.re_encrypt_batch if kind == encryption.ENCRYPTION else personal_data.re_digest_batch
+    return make(model, pks, fingerprint)

@@ -1,0 +1,125 @@
+"""Replaces keys while people work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, InterfaceError
+
+from apps.core import key_fingerprints
+from apps.core.actor import Actor
+from apps.core.encryption import ENCRYPTION
+from apps.core.models import KeyInUse
+from consumerportal import key_rewriting, keys
+from consumerportal.keys import KeysNotAcceptedError, NotPossibleError
+
+ACTOR = Actor.system("rotate_keys")
+
+
+class Command(BaseCommand):
+    help = (
+        "Replaces keys while people work (docs/operating.md, Keys). Without an option: every key with its"
+        " state and what is stored under it."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        act = parser.add_mutually_exclusive_group()
+        act.add_argument(
+            "--add",
+            action="store_true",
+            help="registers every key of this machine; from then on every machine must have all of them",
+        )
+        act.add_argument(
+            "--use",
+            metavar="KIND:ID",
+            help="lets every process write with this registered key, and the worker write existing rows again"
+            " with it",
+        )
+        act.add_argument(
+            "--retire",
+            metavar="KIND:ID",
+            help="removes a key under which nothing is stored any more; then the settings need not have it",
+        )
+        parser.add_argument(
+            "--forget-missing",
+            action="store_true",
+            help="with --add, for keys that are lost: removes the registered keys that this machine does not"
+            " have. Values encrypted with them cannot be read any more.",
+        )
+        parser.add_argument(
+            "--dry-run",
+            action="store_true",
+            help="with --use: counts the rows to write again and those that cannot be read. With --retire:"
+            " says whether it is possible.",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["forget_missing"] and not options["add"]:
+            raise CommandError("--forget-missing needs --add")
+        if options["dry_run"] and not (options["use"] or options["retire"]):
+            raise CommandError("--dry-run needs --use or --retire")
+        try:
+            if options["add"]:
+                self._add(forget_missing=options["forget_missing"])
+            elif options["use"]:
+                self._use(options["use"], dry_run=options["dry_run"])
+            elif options["retire"]:
+                self._retire(options["retire"], dry_run=options["dry_run"])
+            else:
+                self._show()
+        except (KeysNotAcceptedError, NotPossibleError) as refused:
+            raise CommandError(str(refused)) from None
+        except (DatabaseError, InterfaceError) as error:
+            raise CommandError(f"The database failed or does not answer ({type(error).__name__})") from None
+
+    def _add(self, *, forget_missing: bool) -> None:
+        change = keys.register_keys(ACTOR, forget_missing=forget_missing)
+        for key in change.forgotten:
+            self.stdout.write(f"Forgotten: {key}")
+        for key in change.added:
+            self.stdout.write(f"Accepted: {key}")
+        if not any(change):
+            self.stdout.write("These keys are already registered.")
+
+    def _use(self, label: str, *, dry_run: bool) -> None:
+        if not dry_run:
+            keys.use_key(label, ACTOR)
+            self.stdout.write(f"In use: {label}. A worker writes the rows again; status shows how far it is.")
+            return
+        for model, rows, changes, unreadable in key_rewriting.dry_run(*keys.parse_label(label)):
+            self.stdout.write(f"{model}: {rows} rows, {changes} to write again, {unreadable} cannot be read")
+        self.stdout.write("Nothing was changed.")
+
+    def _retire(self, label: str, *, dry_run: bool) -> None:
+        if dry_run:
+            keys.check_retiring(label)
+            self.stdout.write(f"{label} can be retired. Nothing was changed.")
+            return
+        keys.retire_key(label, ACTOR)
+        self.stdout.write(f"Retired: {label}. The settings need it until the sessions of now have ended.")
+
+    def _show(self) -> None:
+        registered = key_fingerprints.registered_fingerprints()
+        in_use = dict(KeyInUse.objects.values_list("kind", "fingerprint"))
+        encrypted = key_rewriting.encrypted_values()
+        for kind in key_fingerprints.kinds():
+            own = kind.fingerprints()
+            used = in_use.get(kind.name, "") if kind.chosen else own[0]
+            for one in [*own, *sorted(registered[kind.name].difference(own))]:
+                label = key_fingerprints.label_of(kind.name, one)
+                state = (
+                    "in use"
+                    if one == used
+                    else "registered"
+                    if one in registered[kind.name]
+                    else "not registered"
+                )
+                if one not in own:
+                    state += ", missing here"
+                count = f", {encrypted.pop(label, 0)} values" if kind.name == ENCRYPTION else ""
+                self.stdout.write(f"{label}  {state}{count}")
+            if waiting := key_rewriting.remaining(kind.name):
+                self.stdout.write(f"{kind.name}: {waiting} rows are not written again with the key in use")
+        for label, values in encrypted.items():
+            self.stdout.write(f"{label}  missing here, {values} values")
