@@ -520,28 +520,44 @@ def _stored() -> list[Any]:
     return [*rows, *SubmissionDigest.objects.order_by("pk").values_list("kind", "digest", "submission")]
 
 
+@pytest.mark.parametrize("erased", [True, False])
 def test_row_that_changes_during_a_batch_is_written_by_the_next_one(
-    staff: User, rotated: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+    staff: User, rotated: tuple[str, str], monkeypatch: pytest.MonkeyPatch, erased: bool
 ) -> None:
-    _former, following = rotated
-    rows = [store(staff, Outcome.REJECTED) for _ in range(2)]
+    former, following = rotated
+    kind = former.partition(":")[0]
+    rows = [store(staff, Outcome.REJECTED, note="Called") for _ in range(2)]
+    under_the_former_key = bytes(rows[0].encrypted_resolution_note)
+    Submission.objects.filter(pk=rows[0].pk).update(encrypted_resolution_note=b"")
     use_key(following, ACTOR)
-    make = key_rewriting._batch_of
+    make, changed = key_rewriting._batch_of, []
 
     def change_after_reading(*given: Any) -> Any:
         batch = make(*given)
-        if len(erased) == 0 and given[1] is Submission:
-            personal_data.erase(rows[0])
-            erased.append(rows[0])
+        if not changed and given[1] is Submission:
+            changed.append(rows[0])
+            if erased:
+                personal_data.erase(rows[0])
+            else:
+                Submission.objects.filter(pk=rows[0].pk).update(
+                    encrypted_resolution_note=under_the_former_key
+                )
         return batch
 
-    erased: list[Submission] = []
     monkeypatch.setattr(key_rewriting, "_batch_of", change_after_reading)
     _rewrite_all()
-    assert erased
+    assert changed
+    key = KeyInUse.objects.get(kind=kind).fingerprint
+    for row in Submission.objects.exclude(content_digest=b""):
+        if kind == DIGEST:
+            assert bytes(row.content_digest) == content_digest(SAMPLE_ORDER, FULL, key=key)
+            assert {*row.digests.values_list("kind", "digest")} == search_digests(FULL, key=key)
+        assert row.resolution_note == "Called"
     found = Submission.objects.get(pk=rows[0].pk)
-    assert found.is_erased
-    assert not found.digests.exists()
+    assert found.is_erased == erased
+    assert found.digests.exists() != erased
+    if kind == ENCRYPTION:
+        assert former not in key_rewriting.encrypted_values()
     assert KeyRewriting.objects.get(model=Submission._meta.label).done == 2
 
 
