@@ -1,6 +1,6 @@
 """The registry of personal data: every model with encrypted columns or digests of personal values.
 
-Each app registers its models in ``AppConfig.ready()``. The sweeps use this registry; key rotation, retention,
+Each app registers its models in ``AppConfig.ready()``. The sweeps and key rotation use it; retention,
 erasure and reports about a person are to use it, with no list of their own. A registered model has a
 ``public_id``: its encrypted values belong to that id and to the label of their column (``core.encryption``).
 """

@@ -44,7 +44,7 @@ from apps.consumers.sending.digests import (
 from apps.consumers.sending.submit import IdenticalOpen, NotConfirmed, NotWritten
 from apps.consumers.sending.warnings import find_warnings
 from apps.consumers.viewer import UNRESTRICTED
-from apps.core import encryption, heartbeats, key_fingerprints, keys_in_use, personal_data
+from apps.core import clock, encryption, heartbeats, key_fingerprints, keys_in_use, personal_data
 from apps.core.actor import Actor
 from apps.core.encryption import DIGEST, ENCRYPTION, keyed_digest
 from apps.core.limits import Limit
@@ -53,6 +53,7 @@ from apps.history.selection import Selection, SubmissionFilter
 from consumerportal import key_rewriting, keys, status
 from consumerportal.audit_events import KEYS_FORGOTTEN
 from consumerportal.keys import NotPossibleError, accept_keys, register_keys, retire_key, use_key
+from consumerportal.management.commands.worker import Worker
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import FULL, clean, store
@@ -530,7 +531,8 @@ def test_row_that_changes_during_a_batch_is_written_by_the_next_one(
     under_the_former_key = bytes(rows[0].encrypted_resolution_note)
     Submission.objects.filter(pk=rows[0].pk).update(encrypted_resolution_note=b"")
     use_key(following, ACTOR)
-    make, changed = key_rewriting._batch_of, []
+    make = key_rewriting._batch_of
+    changed: list[Submission] = []
 
     def change_after_reading(*given: Any) -> Any:
         batch = make(*given)
@@ -583,6 +585,22 @@ def test_rewriting_begins_when_every_process_has_noticed(staff: User, rotated: t
     use_key(rotated[1], ACTOR)
     assert key_rewriting.rewrite_due(ACTOR, settling=dt.timedelta(minutes=1), stop=threading.Event()) == 0
     assert not KeyRewriting.objects.exclude(started_at=None).exists()
+
+
+def test_worker_writes_rows_again_and_its_heartbeat_names_its_keys(
+    staff: User, rotated: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(staff, Outcome.REJECTED)
+    use_key(rotated[1], ACTOR)
+    worker = Worker(threading.Event())
+    worker.record_heartbeat_if_due()
+    [beat] = heartbeats.current(heartbeats.WORKER)
+    assert {*rotated} <= {*beat.keys}
+    worker.duties["rewrite_rows"]()  # too early
+    assert not KeyRewriting.objects.exclude(started_at=None).exists()
+    KeyInUse.objects.update(since=clock.now() - dt.timedelta(minutes=2))
+    worker.duties["rewrite_rows"]()
+    assert not KeyRewriting.objects.filter(finished_at=None).exists()
 
 
 # --- Retiring ---------------------------------------------------------------------------------------

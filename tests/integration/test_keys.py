@@ -55,9 +55,11 @@ WRITING_COMMANDS = [
     ["audit_export", "--after", "0"],
     ["audit_retain", "--up-to", "1"],
     ["worker"],
+    ["rotate_keys", "--use", "digest:0"],
+    ["rotate_keys", "--retire", "digest:0"],
 ]
-# The first three help to find the problem, and record nothing with other keys. `rotate_keys` accepts keys,
-# and `createsuperuser` always refuses.
+# The first three help to find the problem, and record nothing with other keys. `rotate_keys --add` accepts
+# keys, and `createsuperuser` always refuses.
 NOT_STOPPED = {"audit_proof", "audit_verify", "status", "rotate_keys", "createsuperuser"}
 
 
@@ -148,7 +150,7 @@ def test_foreign_key_stops_the_web_server_with_one_message_without_values(
     assert AuditEvent.objects.filter(action="portal.started").count() == starts
 
 
-@pytest.mark.parametrize("command", WRITING_COMMANDS, ids=lambda command: command[0])
+@pytest.mark.parametrize("command", WRITING_COMMANDS, ids=" ".join)
 def test_foreign_key_stops_every_command_that_writes(command: list[str], settings: Settings) -> None:
     settings.DIGEST_KEYS = OTHER["DIGEST_KEYS"]
     events = AuditEvent.objects.count()

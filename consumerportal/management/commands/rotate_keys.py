@@ -10,6 +10,7 @@ from django.db import DatabaseError, InterfaceError
 from apps.core import key_fingerprints
 from apps.core.actor import Actor
 from apps.core.encryption import ENCRYPTION
+from apps.core.key_fingerprints import require_accepted_keys
 from apps.core.models import KeyInUse
 from consumerportal import key_rewriting, keys
 from consumerportal.keys import KeysNotAcceptedError, NotPossibleError
@@ -59,6 +60,8 @@ class Command(BaseCommand):
             raise CommandError("--forget-missing needs --add")
         if options["dry_run"] and not (options["use"] or options["retire"]):
             raise CommandError("--dry-run needs --use or --retire")
+        if options["use"] or options["retire"]:
+            require_accepted_keys()  # also because the event gets a MAC
         try:
             if options["add"]:
                 self._add(forget_missing=options["forget_missing"])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.db import transaction
 from pytest_django import Settings
 
 from apps.accounts.models import User
@@ -148,6 +150,24 @@ def test_digests_of_an_unreadable_row_stay(staff: User, settings: Settings) -> N
     with pytest.raises(NotReadableError):
         personal_data.re_digest(row)
     assert [*SubmissionDigest.objects.order_by("pk").values()] == before
+
+
+def test_rows_of_a_model_without_a_function_for_many_are_digested_one_by_one(
+    staff: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, unreadable = store(staff, Outcome.CREATED), store(staff, Outcome.CREATED)
+    Submission.objects.filter(pk=unreadable.pk).update(encrypted_consumer=row.encrypted_consumer)
+    definition = replace(personal_data._models[Submission], re_digest_batch=None)
+    models: dict[type[Any], PersonalModel] = {**personal_data._models}
+    models[Submission] = definition
+    monkeypatch.setattr(personal_data, "_models", models)
+    settings.DIGEST_KEYS = ["another digest key of this test alone"]
+    batch = personal_data.re_digest_batch(Submission, [row.pk, unreadable.pk], "")
+    with transaction.atomic():
+        assert batch.write()
+    assert batch.unreadable == [unreadable.public_id]
+    found = [bytes(one.content_digest) for one in Submission.objects.order_by("pk")]
+    assert found == [content_digest(row.order_ref, FULL), bytes(unreadable.content_digest)]
 
 
 def test_erased_submission_has_no_digests_and_keeps_its_facts(staff: User) -> None:
