@@ -219,7 +219,7 @@ def test_exact_search_is_exported_with_its_digests_at_that_time(
     answer = as_permitted.post(reverse("history:submissions"), {f"{SEARCH}-last_name": "Searched"})
     query = answer["Location"].partition("?")[2]
     export = choose(as_permitted, f"?{query}", format="jsonl", show_submission="on")
-    settings.DIGEST_KEY = "another digest key of this test alone, 0123456789"
+    settings.DIGEST_KEYS = ["another digest key of this test alone, 0123456789"]
     with transaction.atomic():
         personal_data.re_digest(wanted)
     lines = [json.loads(line) for line in download(as_permitted, export).decode().splitlines()]

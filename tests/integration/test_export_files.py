@@ -101,7 +101,7 @@ def test_file_contains_the_rows_of_the_list_in_order(
     for submission in Submission.objects.all()[:5]:
         SubmissionDigest.objects.create(submission=submission, kind=DigestKind.EMAIL, digest=digest)
     if "search" in asked:
-        asked = {"search": Search(uuid.uuid4(), ((DigestKind.EMAIL, digest),))}
+        asked = {"search": Search(uuid.uuid4(), ((DigestKind.EMAIL, (digest,)),))}
     selection = Selection(SubmissionFilter(**asked), Viewer(str(other.pk), sees_all=everybody))
     listed = [str(one.public_id) for one in selection.submissions()]
     for format_ in (Format.CSV, Format.JSONL):

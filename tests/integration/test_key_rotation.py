@@ -32,6 +32,7 @@ from apps.cdp.consumers import NewConsumer
 from apps.cdp.errors import CdpTimeout
 from apps.cdp.factory import get_client
 from apps.consumers.models import DigestKind, Outcome, Submission, SubmissionDigest
+from apps.consumers.searches import Search
 from apps.consumers.selectors import sent_again
 from apps.consumers.sending import submit as submitting
 from apps.consumers.sending.digests import (
@@ -137,7 +138,7 @@ def _rewrite_all() -> int:
 
 
 def _found(kind: DigestKind, value: str) -> list[int]:
-    asked = SubmissionFilter(searches=((kind, b"".join(search_digests_of_value(kind, value))),))
+    asked = SubmissionFilter(search=Search(uuid.uuid4(), ((kind, search_digests_of_value(kind, value)),)))
     return sorted(Selection(asked, UNRESTRICTED).submissions().values_list("pk", flat=True))
 
 

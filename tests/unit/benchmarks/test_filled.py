@@ -29,7 +29,7 @@ def test_full_database_contains_submissions_as_the_portal_stores_them() -> None:
         *Submission.objects.values_list("outcome", flat=True)
     }
     assert SubmissionDigest.objects.filter(kind=DigestKind.LAST_NAME).count() == 80
-    commonest = (DigestKind.LAST_NAME, search_digest(DigestKind.LAST_NAME, COMMONEST))
+    commonest = (DigestKind.LAST_NAME, (search_digest(DigestKind.LAST_NAME, COMMONEST),))
     asked = SubmissionFilter(search=Search(uuid.uuid4(), (commonest,)))
     found = Selection(asked, UNRESTRICTED).submissions()
     assert {one.consumer.last_name for one in found if one.consumer} <= {COMMONEST}

@@ -12,8 +12,8 @@ from apps.accounts.models import User
 from apps.consumers import searches
 from apps.consumers.models import DigestKind, RecordedSearch, RecordedSearchDigest
 from apps.consumers.searches import Search, SearchGone, SearchUnreadable
-from apps.consumers.sending.digests import search_digest
-from apps.core import personal_data
+from apps.consumers.sending.digests import search_digest, search_digests_of_value
+from apps.core import keys_in_use, personal_data
 from apps.core.encryption import NotReadableError, encrypt_as_text
 from tests.support.keys import new_encryption_key
 from tests.support.people import acting, events, make_person
@@ -28,10 +28,22 @@ def _stored(search: RecordedSearch) -> dict[str, bytes]:
     return {row.kind: bytes(row.digest) for row in search.digests.all()}
 
 
-def _expected() -> tuple[tuple[DigestKind, bytes], ...]:
-    return (
-        (DigestKind.EMAIL, search_digest(DigestKind.EMAIL, EMAIL)),
-        (DigestKind.LAST_NAME, search_digest(DigestKind.LAST_NAME, NAME)),
+def _expected() -> dict[str, bytes]:
+    """The stored digests, under the key in use."""
+    return {
+        DigestKind.EMAIL: search_digest(DigestKind.EMAIL, EMAIL),
+        DigestKind.LAST_NAME: search_digest(DigestKind.LAST_NAME, NAME),
+    }
+
+
+def _search(search: RecordedSearch) -> Search:
+    """What the token of this search must return: digests under every key."""
+    return Search(
+        search.public_id,
+        (
+            (DigestKind.EMAIL, search_digests_of_value(DigestKind.EMAIL, EMAIL)),
+            (DigestKind.LAST_NAME, search_digests_of_value(DigestKind.LAST_NAME, NAME)),
+        ),
     )
 
 
@@ -41,7 +53,7 @@ def test_search_is_stored_encrypted_with_its_digests_and_its_event(staff: User) 
     assert (search.person, search.kinds) == (staff, ["email", "last_name"])
     assert json.loads(personal_data.text(search, "encrypted_values")) == {"email": EMAIL, "last_name": NAME}
     assert NAME.encode() not in bytes(search.encrypted_values)
-    assert _stored(search) == dict(_expected())
+    assert _stored(search) == _expected()
     [event] = events("submissions.searched")
     assert event.actor_id == str(staff.pk)
     assert event.details == {"search": str(search.public_id), "by": ["email", "last_name"]}
@@ -61,7 +73,7 @@ def test_nothing_is_stored_without_the_event(staff: User, monkeypatch: pytest.Mo
 def test_token_is_of_one_person_and_names_no_value(staff: User) -> None:
     search = recorded(staff, email=EMAIL, last_name=NAME)
     token = searches.seal(search)
-    assert searches.unseal(token, str(staff.pk)) == Search(search.public_id, _expected())
+    assert searches.unseal(token, str(staff.pk)) == _search(search)
     assert token != searches.seal(search)  # two addresses of one search show no relation
     assert search.public_id.hex not in token
     with pytest.raises(SearchGone):
@@ -123,10 +135,11 @@ def test_new_digest_key_changes_the_digests_and_neither_token_nor_values(
 ) -> None:
     search = recorded(staff, email=EMAIL, last_name=NAME)
     token, before = searches.seal(search), _stored(search)
-    settings.DIGEST_KEY = "another digest key of this test alone, 0123456789"
-    assert searches.unseal(token, str(staff.pk)) == Search(search.public_id, _expected())
+    settings.DIGEST_KEYS = ["another digest key of this test alone, 0123456789", *settings.DIGEST_KEYS]
+    keys_in_use.forget()
+    assert searches.unseal(token, str(staff.pk)) == _search(search)
     personal_data.re_digest(search)
-    assert _stored(search) == dict(_expected())
+    assert _stored(search) == _expected()
     assert not {*before.values()} & {*_stored(search).values()}
 
 
