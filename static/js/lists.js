@@ -53,8 +53,7 @@ class List {
 
   remove(row) {
     const position = this.all.indexOf(row);
-    if (this.all.length > 1) row.remove();
-    else for (const field of row.querySelectorAll(FIELDS)) empty(field);
+    row.remove();
     this.renumber();
     changed(this.rows); // the removed values may have been the only unsaved ones
     this.all[Math.min(position, this.all.length - 1)].querySelector(FIELDS)?.focus();
@@ -100,13 +99,6 @@ class List {
     last.focus();
     announce(word("rowsFilled", pasted.length));
   }
-}
-
-function empty(field) {
-  if (field instanceof HTMLSelectElement) field.selectedIndex = 0;
-  else if (field.type === "checkbox" || field.type === "radio") field.checked = false;
-  else field.value = "";
-  changed(field);
 }
 
 function changed(field) {

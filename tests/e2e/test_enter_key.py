@@ -10,6 +10,7 @@ from playwright.sync_api import Page, Request, expect
 from apps.accounts.models import User
 from apps.consumers.models import Submission
 from sandbox.server.sandbox_server import SandboxServer
+from tests.e2e.conftest import IN_BOTH_ENGINES
 from tests.e2e.pages import SIMPLE, WHOLE, creates, expect_receipt, fill_entry, open_form
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
@@ -43,6 +44,7 @@ def test_enter_in_any_field_presses_create_and_nothing_else(
     assert not Submission.objects.exists()
 
 
+@IN_BOTH_ENGINES
 @pytest.mark.parametrize("field", ["order_ref", "emails-0-value"])
 def test_enter_in_a_field_of_a_valid_entry_creates(
     windows: Windows, staff: User, sandbox: SandboxServer, field: str

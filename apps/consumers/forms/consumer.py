@@ -59,18 +59,18 @@ class ConsumerForm(PortalForm):
         widget=LongSelect,
         error_messages={"invalid_choice": _("Choose a title from the list")},
     )
-    first_name = PersonNameField(
-        label=_("First name"), max_length=100, too_long=_("The first name has at most 100 characters")
-    )
-    last_name = PersonNameField(
-        label=_("Last name"), max_length=100, too_long=_("The last name has at most 100 characters")
-    )
     gender = forms.ChoiceField(
         label=_("Gender"),
         required=False,
         choices=value_lists.GENDERS,
         widget=forms.RadioSelect,
         error_messages={"invalid_choice": _("Choose a gender from the list")},
+    )
+    first_name = PersonNameField(
+        label=_("First name"), max_length=100, too_long=_("The first name has at most 100 characters")
+    )
+    last_name = PersonNameField(
+        label=_("Last name"), max_length=100, too_long=_("The last name has at most 100 characters")
     )
     date_of_birth = DateOfBirthField(
         label=_("Date of birth"),
