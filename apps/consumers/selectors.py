@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable
+from datetime import datetime
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
@@ -37,6 +38,12 @@ def visible_submissions(viewer: Viewer) -> QuerySet[Submission]:
 def find_visible(public_id: uuid.UUID, viewer: Viewer) -> Submission | None:
     """The submission with this id; None if it does not exist or the viewer may not see it."""
     return visible_submissions(viewer).filter(public_id=public_id).first()
+
+
+def submissions_to_order_since(order_ref: str, since: datetime, viewer: Viewer) -> QuerySet[Submission]:
+    """The submissions to this order since a moment that the viewer may see, newest first."""
+    of_order = visible_submissions(viewer).alias(order_key=Lower("order_ref"))
+    return of_order.filter(order_key=order_ref.lower(), submitted_at__gte=since)
 
 
 def unknown_submissions(viewer: Viewer) -> QuerySet[Submission]:

@@ -48,8 +48,8 @@ function ask(event) {
   event.returnValue = true; // browsers before 2024
 }
 
-/** The values that would be lost: those that are not empty. An additional empty row does not count. */
+/** The values that would be lost: those that are not empty. Additional empty rows and what to carry over do not count. */
 function content(form) {
-  const values = [...new FormData(form)].filter(([name, value]) => value !== "" && !name.endsWith("_FORMS"));
+  const values = [...new FormData(form)].filter(([name, value]) => value !== "" && !/_FORMS$|^carry-/.test(name));
   return JSON.stringify(values);
 }

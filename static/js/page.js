@@ -1,4 +1,5 @@
 // Starts the behaviours of a page: of a loaded page, and of a page that was the answer to a form.
+import { startCarrying } from "./carry.js";
 import { startCopying } from "./copy.js";
 import { startDates } from "./dates.js";
 import { startFocus } from "./focus.js";
@@ -11,6 +12,7 @@ import { startSession } from "./session.js";
 
 /** Each behaviour searches its own data attribute and does nothing without it. */
 export function startPage() {
+  startCarrying(document);
   startCopying(document);
   startDates(document);
   startLists(document);

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.e2e
 
 MOST_TABS = 60
 MOST_STOPS = 18
-MOST_KEYS_OF_A_FAMILY = 140
+MOST_KEYS_OF_A_FAMILY = 40
 HIGHEST = 1200  # CSS pixels
 VISIBLE_CREATE = ".action-bar .btn-primary"
 ONE_ROW_OF_EACH_LIST = WHOLE.but(
@@ -73,11 +73,11 @@ class Keyboard:
 def test_family_of_five(windows: Windows, staff: User, sandbox: SandboxServer) -> None:
     """They share last name, country and phone number; each has a first name, a birthday and an address."""
     page = windows.open(staff)
-    open_form(page)
+    open_form(page, f"?order={SAMPLE_ORDER}")
     keyboard = Keyboard(page)
     for index, name in enumerate(FIRST_NAMES):
         if index:
-            keyboard.tab_to("main a[href*='order=']:not([href*='from='])")
+            keyboard.tab_to("main a[href*='like=']")
             keyboard.press("Enter")
             expect(page.get_by_role("heading", level=1)).to_have_text("New order consumer")
         keyboard.type_into("#id_order_ref", SAMPLE_ORDER)

@@ -178,6 +178,11 @@ def _with_rows(page: Page, world: World) -> None:
         page.get_by_role("button", name=f"Add another {button}").click()
 
 
+def _next_traveller(page: Page, world: World) -> None:
+    page.goto(f"/consumers/new/?order={world.created.order_ref}&like={world.created.public_id}")
+    page.locator(".carry-over summary").click()
+
+
 RECEIPT = "consumers:receipt"
 PAGES = [
     at("account_login", "nobody", "/accounts/login/"),
@@ -188,6 +193,7 @@ PAGES = [
     at("(404)", "nobody", "/no-such-page/"),
     at("start", "staff", "/"),
     at("consumers:new", "staff", "/consumers/new/"),
+    Seen("consumers:new", "staff", _next_traveller, "for the next traveller"),
     Seen("consumers:new", "staff", _with_rows, "with rows added"),
     after("consumers:new", "staff", "/consumers/new/", "Create consumer", "with errors"),
     Seen("consumers:new", "staff", _warned, "with a warning"),

@@ -99,15 +99,51 @@ def test_emptied_value_is_no_erasure(as_staff: Client, staff: User) -> None:
 
 
 def test_created_consumer_has_its_reference_and_next_links(as_staff: Client, staff: User) -> None:
-    page = text(as_staff.get(address(store(staff, Outcome.CREATED, guest_ref=GUEST))))
+    submission = store(staff, Outcome.CREATED, guest_ref=GUEST)
+    page = text(as_staff.get(address(submission)))
     assert f'<strong class="mono">{REF}</strong>' in page
     for href, words in (
         (f"/orders/{SAMPLE_ORDER}/", "Open order"),
         (f"/guests/{GUEST}/", "Open guest"),
-        (f"/consumers/new/?order={SAMPLE_ORDER}", "Add another to this order"),
+        (
+            f"/consumers/new/?order={SAMPLE_ORDER}&amp;like={submission.public_id}",
+            "Add another to this order",
+        ),
         ("/consumers/new/", "New order consumer"),
     ):
-        assert re.search(rf'<a [^>]*href="{re.escape(href)}">{words}</a>', page)
+        assert re.search(rf'<a [^>]*href="{re.escape(href)}"[^>]*>{words}</a>', page)
+
+
+def test_headline_and_title_name_the_person_and_the_order(as_staff: Client, staff: User) -> None:
+    name = escape(f"{FULL.first_name} {FULL.last_name}")
+    for outcome, headline in (
+        (Outcome.CREATED, "Consumer created"),
+        (Outcome.REJECTED, "Rejected: no consumer was created"),
+        (Outcome.UNKNOWN, "We do not know whether the consumer was created"),
+    ):
+        page = text(as_staff.get(address(store(staff, outcome))))
+        assert f"<title>{headline}: {name}, order {SAMPLE_ORDER} – " in page
+        assert f"{headline}: {name}</span></h1>" in page
+    sending = store(staff, Outcome.SENDING, consumer=clean(last_name="Hidden"))  # nobody's view is recorded
+    assert "Hidden" not in text(as_staff.get(address(sending)))
+
+
+def test_summary_says_who_submitted_when_and_how_long_it_took(as_supervisor: Client, staff: User) -> None:
+    page = text(as_supervisor.get(address(store(staff, Outcome.CREATED, duration_ms=1234))))
+    summary = page[page.index("<h2>Summary</h2>") : page.index("<h2>What happened</h2>")]
+    assert staff.name in summary
+    assert "<time " in summary
+    assert "1.2 s" in summary
+
+
+def test_only_the_author_of_a_clear_receipt_starts_at_its_first_action(
+    as_staff: Client, as_supervisor: Client, staff: User
+) -> None:
+    clear = address(store(staff, Outcome.CREATED))
+    assert "data-focus>Add another to this order" in text(as_staff.get(clear))
+    assert "data-focus>" not in text(as_supervisor.get(clear))
+    doubted = address(store(staff, Outcome.CREATED, consumer_ref="another", doubt_code="claimed"))
+    assert "data-focus>" not in text(as_staff.get(doubted))
 
 
 def test_without_a_guest_reference_there_is_no_guest_link(as_staff: Client, staff: User) -> None:

@@ -123,8 +123,9 @@ def on_page(page: Page) -> dict[str, str]:
     for tag, attributes in _CONTROL.findall(_TEMPLATE.sub("", page.content.decode())):
         given = {name: unescape(value) for name, value in _ATTRIBUTE.findall(attributes)}
         name, value = given.get("name", ""), given.get("value", "")
-        if tag == "input" and name and (given.get("type") != "radio" or "checked" in given):
-            values[name] = value
+        to_check = given.get("type") in ("radio", "checkbox")
+        if tag == "input" and name and (not to_check or "checked" in given):
+            values[name] = "on" if given.get("type") == "checkbox" else value
         elif tag in ("select", "/select"):
             chosen = name
         elif tag == "option" and chosen and ("selected" in given or chosen not in values):

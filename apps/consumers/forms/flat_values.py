@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from django.core.exceptions import TooManyFieldsSent
 from django.utils.formats import date_format
@@ -31,6 +31,35 @@ def values_of(order_ref: str, consumer: NewConsumer | None) -> dict[str, str]:
     values = with_rows(values, "phone_numbers", [{"value": number} for number in consumer.phone_numbers])
     identifiers = [{"provider": item.provider, "id": item.id} for item in consumer.identifiers]
     return with_rows(values, "identifiers", identifiers)
+
+
+def with_carried(
+    values: Mapping[str, str], consumer: NewConsumer, names: Collection[str], *, among: Iterable[str]
+) -> dict[str, str]:
+    """The values after a change of what is carried over from ``consumer``; nothing typed is changed.
+
+    Of the fields ``among``, those in ``names`` are filled where they are empty, and the others are emptied
+    where they have the consumer's value.
+    """
+    changed = dict(values.items())
+    for name in among:
+        theirs = getattr(consumer, name)
+        typed: str | tuple[str, ...]
+        if name in LISTS:
+            typed = tuple(row["value"] for row in rows_of(changed, name) if row["value"])
+        else:
+            typed = changed.get(name, "")
+        if name in names and not typed:
+            result = theirs
+        elif name not in names and typed == theirs:
+            result = type(theirs)()
+        else:
+            continue
+        if name in LISTS:
+            changed = with_rows(changed, name, [{"value": value} for value in result])
+        else:
+            changed[name] = result
+    return changed
 
 
 def rows_of(values: Mapping[str, str], prefix: str) -> list[dict[str, str]]:

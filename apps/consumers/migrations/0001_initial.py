@@ -59,6 +59,20 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='CarryOver',
+            fields=[
+                ('person', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to=settings.AUTH_USER_MODEL)),
+                ('last_name', models.BooleanField(default=True)),
+                ('nationality', models.BooleanField(default=True)),
+                ('country', models.BooleanField(default=True)),
+                ('phone_numbers', models.BooleanField(default=True)),
+                ('emails', models.BooleanField(default=False)),
+            ],
+            options={
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
             name='Submission',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),

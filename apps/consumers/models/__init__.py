@@ -1,5 +1,6 @@
-"""Models of submissions, searches, resolutions, reconciliation and identity rules."""
+"""Models of submissions, searches, resolutions, reconciliation, identity rules and what is carried over."""
 
+from apps.consumers.models.carry_over import CarryOver
 from apps.consumers.models.circuit_breaker import CircuitBreaker
 from apps.consumers.models.connection_health import ConnectionHealth
 from apps.consumers.models.digests import DigestKind, SubmissionDigest
@@ -24,6 +25,7 @@ __all__ = [
     "MAX_IDENTITY_RULES",
     "OPEN_OUTCOMES",
     "UNCERTAIN_MATCHES",
+    "CarryOver",
     "CheckResult",
     "CircuitBreaker",
     "ConnectionHealth",

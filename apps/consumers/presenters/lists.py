@@ -46,12 +46,11 @@ class StartPage:
 
 def line(submission: Submission) -> SubmissionLine:
     """A submission as a row of a list, with the consumer's name."""
-    consumer = submission.consumer
     return SubmissionLine(
         url=reverse("consumers:receipt", args=[submission.public_id]),
         submitted_at=submission.submitted_at,
         person=submission.actor_name,
-        consumer=f"{consumer.first_name} {consumer.last_name}" if consumer else _unread(submission),
+        consumer=consumer_name(submission),
         order_ref=submission.order_ref,
         outcome=submission.outcome,
         duration=duration_text(submission.duration_ms),
@@ -59,8 +58,11 @@ def line(submission: Submission) -> SubmissionLine:
     )
 
 
-def _unread(submission: Submission) -> str:
-    """What a list shows in place of the name; empty if the consumer was erased."""
+def consumer_name(submission: Submission) -> str:
+    """The consumer's name; empty if the consumer was erased."""
+    consumer = submission.consumer
+    if consumer is not None:
+        return f"{consumer.first_name} {consumer.last_name}"
     return "" if submission.is_erased else gettext("(unreadable)")
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext
 
 from apps.audit.selectors import events_of_submission
 from apps.cdp.client import CdpClient
@@ -12,6 +15,8 @@ from apps.consumers.forms.resolution import ResolutionForm
 from apps.consumers.models import CORRECTABLE_OUTCOMES, Outcome, Submission
 from apps.consumers.presenters import resolutions
 from apps.consumers.presenters.comparison import Compared, compared
+from apps.consumers.presenters.lists import consumer_name, duration_text
+from apps.consumers.presenters.next_traveller import next_traveller_url
 from apps.consumers.presenters.reconciliation import ChecksState, checks_state
 from apps.consumers.presenters.record_urls import record_url
 from apps.consumers.presenters.resolutions import ResolutionSection
@@ -33,7 +38,9 @@ class Link:
 class ReceiptPage:
     """The receipt of one submission.
 
-    ``panel_kind`` and ``headline``: icon, colour and title of the panel on top. ``is_erased``: the personal
+    ``panel_kind`` and ``headline``: icon, colour and title of the panel on top, with the person's name;
+    ``title``: of the page. ``add_another_url``: the form for the next traveller. ``is_new_for_author``: the
+    reader sent it, and nothing has to be checked. ``is_erased``: the personal
     data were removed. ``consumer_problem``, ``answer_problem``, ``message_problem``: why a stored value
     cannot be read. ``is_answered``: ``rows`` include what the vendor returned. ``is_contradicted``: a late
     answer disagrees with the resolution. ``is_repeated``: another submission has the same consumer reference.
@@ -43,6 +50,12 @@ class ReceiptPage:
     outcome: str
     panel_kind: str
     headline: str
+    title: str
+    add_another_url: str
+    is_new_for_author: bool
+    submitted_by: str
+    submitted_at: datetime
+    duration: str
     doubt: str
     reason: str
     vendor_message: str
@@ -76,11 +89,23 @@ def receipt_page(
     is_repeated = has_repeated_reference(submission)
     resolution = resolutions.resolution_section(submission, viewer, forms=forms)
     has_doubt = bool(submission.doubt_code) or is_repeated
+    needs_attention = has_doubt or bool(resolution.warning_headline)
+    headline = resolution.warning_headline or labels.headline(Outcome(submission.outcome), doubt=has_doubt)
+    name = consumer_name(submission) if sent and submission.outcome != Outcome.SENDING else ""
+    if name:
+        headline = gettext("%(outcome)s: %(name)s") % {"outcome": headline, "name": name}
     return ReceiptPage(
         public_id=str(submission.public_id),
         outcome=submission.outcome,
-        panel_kind="warning" if has_doubt or resolution.warning_headline else submission.outcome,
-        headline=resolution.warning_headline or labels.headline(Outcome(submission.outcome), doubt=has_doubt),
+        panel_kind="warning" if needs_attention else submission.outcome,
+        headline=headline,
+        title=gettext("%(headline)s, order %(order)s")
+        % {"headline": headline, "order": submission.order_ref},
+        add_another_url=next_traveller_url(submission.order_ref, submission),
+        is_new_for_author=str(submission.actor_id) == viewer.person_id and not needs_attention,
+        submitted_by=submission.actor_name,
+        submitted_at=submission.submitted_at,
+        duration=duration_text(submission.duration_ms),
         doubt=labels.doubt(submission),
         reason=labels.reason(submission),
         vendor_message=submission.vendor_message,

@@ -35,6 +35,7 @@ from apps.consumers.presenters.entry import (
 )
 from apps.consumers.sending import storing, submit
 from apps.consumers.viewer import Viewer
+from apps.consumers.views import next_traveller
 from apps.core.actor import Actor
 from apps.core.forms.input import single_value
 from apps.core.forms.long_select import suggestions
@@ -55,21 +56,25 @@ ANSWER_MARGIN = 30
 def new(request: HttpRequest) -> HttpResponse:
     """Show the form, or process a posted one.
 
-    The form is empty, or filled from an earlier submission (``?from=``), an order (``?order=``) or a sealed
-    entry of this person.
+    The form is empty, or filled from an earlier submission (``?from=``), an order (``?order=``), partly from
+    another consumer (``?like=``), or from a sealed entry of this person.
     """
     if request.method == "POST":
         return _answer_post(request)
-    earlier = _earlier_submission(request)
+    earlier, like = _earlier_submission(request), next_traveller.named_submission(request)
     sealed = sealed_entries.unseal(request)
     if sealed is not None:
         # The same token: if this form was sent before and its answer was lost, the submission is found by it.
         entry = Entry.unbound(sealed, selectors.providers(), token=_token_of(sealed))
         return _page(request, entry, earlier=earlier, was_sealed=True)
+    if like is not None:
+        return _page(request, next_traveller.entry_like(request, like))
     if earlier is None:
         order_ref, providers = single_value(request.GET, "order"), selectors.providers()
-        blank = "" if order_ref else blank_fields(providers)
-        return _page(request, Entry.unbound(values_of(order_ref, None), providers), blank_fields=blank)
+        if order_ref:
+            return _page(request, next_traveller.entry_for_order(order_ref, None, providers))
+        entry = Entry.unbound(values_of("", None), providers)
+        return _page(request, entry, blank_fields=blank_fields(providers))
     recording.record_viewed(earlier, actor_of(request))
     return _page(request, _entry_of(earlier), earlier=earlier)
 
@@ -85,9 +90,12 @@ def _answer_post(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)  # first: the page about a lost database shows the person's roles
     try:
         earlier, providers = _earlier_submission(request), selectors.providers()
+        like = next_traveller.named_submission(request)
     except storing.DATABASE_LOST:
         logger.exception("form_not_read")
         return _not_written(request, Entry.bound(request.POST, ()))
+    if like is not None and next_traveller.APPLY in request.POST:
+        return _page(request, next_traveller.entry_with_other_choice(request, like))
     posted = PostedEntry.read(request.POST, providers)
     match posted.kind:
         case PostedKind.ROWS_CHANGED | PostedKind.INVALID:
@@ -153,6 +161,7 @@ def _page(
             "required_fields": required_fields(),
             "nationality_suggestions": suggestions(value_lists.nationalities()),
             "seconds_to_wait": round(settings.CDP_TOTAL_TIMEOUT) + ANSWER_MARGIN,
+            **({} if "not_written" in context else next_traveller.page_parts(request)),
             **context,
             "earlier": earlier_submission(earlier) if earlier else None,
         },

@@ -1,0 +1,92 @@
+"""The parts of the form that serve the next traveller of an order: ``?order=…&like=…``."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.http import Http404, HttpRequest
+from django.utils import timezone
+
+from apps.cdp.consumers import NewConsumer
+from apps.consumers import carry_over, recording, selectors
+from apps.consumers.carry_over import CARRIED
+from apps.consumers.forms.entry import Entry
+from apps.consumers.forms.flat_values import values_of, with_carried
+from apps.consumers.models import Submission
+from apps.consumers.presenters import next_traveller as presenter
+from apps.consumers.viewer import Viewer
+from apps.core import clock
+from apps.core.forms.input import single_value
+from apps.core.web.filters import midnight
+from apps.core.web.requests import actor_of
+
+MAX_ADDED = 20
+"""Maximum rows of the list of who was added to the order today."""
+APPLY = "carry-apply"
+"""The name of the button that applies the choice without script."""
+
+
+def named_submission(request: HttpRequest) -> Submission | None:
+    """The submission that ``?like=`` names. Raises ``Http404`` if this person may not see it."""
+    named = single_value(request.GET, "like")
+    if not named:
+        return None
+    try:
+        public_id = uuid.UUID(named)
+    except ValueError:
+        raise Http404 from None
+    submission = selectors.find_visible(public_id, Viewer.of(request.user))
+    if submission is None:
+        raise Http404
+    return submission
+
+
+def entry_like(request: HttpRequest, like: Submission) -> Entry:
+    """A new entry for the order with the fields that the person carries over. Records the view."""
+    recording.record_viewed(like, actor_of(request))
+    names = carry_over.chosen_fields(_person_id(request))
+    order_ref = single_value(request.GET, "order") or like.order_ref
+    consumer = carry_over.carried(like.consumer, names)
+    return entry_for_order(order_ref, consumer, selectors.providers())
+
+
+def entry_for_order(order_ref: str, consumer: NewConsumer | None, providers: tuple[str, ...]) -> Entry:
+    """A new entry for a known order: the cursor stands in First name."""
+    entry = Entry.unbound(values_of(order_ref, consumer), providers)
+    entry.form.fields["first_name"].widget.attrs["autofocus"] = True
+    return entry
+
+
+def entry_with_other_choice(request: HttpRequest, like: Submission) -> Entry:
+    """Store the posted choice of what to carry over, and return the posted entry with it applied."""
+    recording.record_viewed(like, actor_of(request))
+    names = frozenset(name for name in CARRIED if f"carry-{name}" in request.POST)
+    carry_over.choose_fields(_person_id(request), names)
+    consumer = carry_over.carried(like.consumer, CARRIED)
+    values = with_carried(request.POST, consumer, names, among=CARRIED)
+    return Entry.unbound(values, selectors.providers())
+
+
+def page_parts(request: HttpRequest) -> dict[str, Any]:
+    """What the page shows of earlier submissions to the order: the choice, and who was added today.
+
+    Records that names were shown.
+    """
+    viewer, like = Viewer.of(request.user), named_submission(request)
+    order_ref = single_value(request.GET, "order") or (like.order_ref if like else "")
+    if not order_ref:
+        return {}
+    today = midnight(timezone.localdate(clock.now()))
+    added = selectors.submissions_to_order_since(order_ref, today, viewer)[:MAX_ADDED]
+    lines = presenter.added_lines(order_ref, added, viewer)
+    if lines:
+        recording.record_listed(count=len(lines), viewer=viewer, actor=actor_of(request))
+    choice = None
+    if like is not None:
+        choice = presenter.carry_over_choice(like, carry_over.chosen_fields(_person_id(request)))
+    return {"carry_over": choice, "added_today": lines}
+
+
+def _person_id(request: HttpRequest) -> int:
+    return int(Viewer.of(request.user).person_id)

@@ -1,0 +1,100 @@
+"""Several people on one order: from the receipt to the next entry, with script and without."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from apps.accounts.models import User
+from sandbox.server.sandbox_server import SandboxServer
+from tests.e2e.conftest import IN_BOTH_ENGINES
+from tests.e2e.pages import (
+    SIMPLE,
+    WHOLE,
+    WHOLE_AS_SENT,
+    create,
+    expect_receipt,
+    press_create,
+    stored,
+    typed_again,
+)
+from tests.e2e.traces import TYPED
+from tests.e2e.windows import Windows
+
+pytestmark = pytest.mark.e2e
+
+NEXT = "Add another to this order"
+
+
+@IN_BOTH_ENGINES
+def test_receipt_leads_to_the_next_first_name_with_one_key(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    create(page, WHOLE)
+    expect(page.get_by_role("link", name=NEXT)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#id_first_name")).to_be_focused()
+    page.keyboard.type(f"Ben {TYPED['next first name']}")
+    press_create(page)
+    page.get_by_role("button", name="Create anyway").click()
+    expect_receipt(page, "Consumer created")
+    whole, following = stored(sandbox)
+    assert following == {
+        name: whole[name] for name in ("lastName", "nationality", "country", "phoneNumbers")
+    } | {"firstName": f"Ben {TYPED['next first name']}"}
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])
+def test_choice_of_what_to_carry_over_applies_at_once_and_is_remembered(
+    windows: Windows, staff: User, sandbox: SandboxServer, javascript: bool
+) -> None:
+    page = windows.open(staff, javascript=javascript)
+    create(page, WHOLE)
+    page.get_by_role("link", name=NEXT).click()
+    page.locator("#id_first_name").fill(f"Ben {TYPED['next first name']}")
+    page.locator(".carry-over summary").click()
+    for label, mark in (("Email addresses", True), ("Phone numbers", False), ("Last name", False)):
+        page.locator(".carry-over").get_by_label(label).set_checked(mark)
+        if javascript:
+            expect(_changed(page, label)).to_have_count(1)
+    apply = page.get_by_role("button", name="Apply")
+    if javascript:
+        expect(apply).to_be_hidden()
+    else:
+        apply.click()
+    expected = {
+        "order_ref": WHOLE.order,
+        "first_name": f"Ben {TYPED['next first name']}",
+        "emails-0-value": str(WHOLE_AS_SENT["emails"][0]),
+        "emails-1-value": WHOLE.emails[1],
+        "nationality": WHOLE.nationality,
+        "country": "IE",
+    }
+    assert _without_choice(page) == expected
+    page.goto(page.url)
+    del expected["first_name"]
+    assert _without_choice(page) == expected
+
+
+def test_copy_of_a_row_fills_the_form(windows: Windows, staff: User, sandbox: SandboxServer) -> None:
+    page = windows.open(staff)
+    create(page, SIMPLE)
+    page.goto(f"/consumers/new/?order={SIMPLE.order}")
+    expect(page.locator("#id_last_name")).to_have_value("")
+    page.get_by_role("link", name="Copy").click()
+    expect(page.locator("#id_last_name")).to_have_value(SIMPLE.last_name)
+    expect(page.locator("#id_first_name")).to_be_focused()
+
+
+def _changed(page: Page, label: str) -> Locator:
+    """The field after the change: with e-mail addresses, without phone numbers and last name."""
+    return {
+        "Email addresses": page.locator("#emails-1, #id_emails-1-value"),
+        "Phone numbers": page.locator("#phone_numbers:not(:has(#id_phone_numbers-1-value))"),
+        "Last name": page.locator("#div_id_last_name:has(input:not([value]))"),
+    }[label]
+
+
+def _without_choice(page: Page) -> dict[str, str]:
+    return {name: value for name, value in typed_again(page).items() if not name.startswith("carry-")}

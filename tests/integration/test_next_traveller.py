@@ -1,0 +1,157 @@
+"""The next traveller of an order: what is carried over, and who was added today."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import uuid
+from dataclasses import replace
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils.html import escape
+
+from apps.accounts.models import User
+from apps.consumers import selectors
+from apps.consumers.models import CarryOver, Outcome, Submission
+from apps.consumers.viewer import Viewer
+from apps.core import clock
+from sandbox.data.seed import GROUP_ORDER, SAMPLE_ORDER
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import FULL, clean, creates, on_page, posted, store, text, typed
+from tests.support.people import events, make_person
+
+pytestmark = pytest.mark.django_db
+
+NEW = "/consumers/new/"
+NEVER = ("title", "first_name", "gender", "date_of_birth", "passport_number", "identifiers-0-id")
+
+
+def _address(like: Submission, order: str = SAMPLE_ORDER) -> str:
+    return f"{NEW}?order={order}&like={like.public_id}"
+
+
+def _carried(values: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in typed(values).items() if value and not name.startswith("carry-")}
+
+
+def test_family_data_are_carried_over_but_nothing_of_one_person_alone(as_staff: Client, staff: User) -> None:
+    like = store(staff, Outcome.CREATED)
+    response = as_staff.get(_address(like))
+    values = on_page(response)
+    assert _carried(values) == {
+        "order_ref": SAMPLE_ORDER,
+        "last_name": FULL.last_name,
+        "nationality": FULL.nationality,
+        "country": FULL.country,
+        "phone_numbers-0-value": FULL.phone_numbers[0],
+        "phone_numbers-1-value": FULL.phone_numbers[1],
+    }
+    assert not any(values[name] for name in NEVER)
+    assert values["token"] != str(like.token)
+    assert 'autofocus class="form-control" id="id_first_name"' in text(response)
+    assert [event.submission for event in events("submission.viewed")] == [str(like.public_id)]
+
+
+def test_choice_is_remembered_and_what_was_typed_stays(as_staff: Client, staff: User) -> None:
+    like = store(staff, Outcome.CREATED)
+    values = on_page(as_staff.get(_address(like)))
+    values |= {"first_name": "Ben", "nationality": "Dutch", "date_of_birth": "not yet a date"}
+    for name in ("carry-last_name", "carry-nationality", "carry-phone_numbers"):
+        del values[name]
+    applied = as_staff.post(_address(like), {**values, "carry-emails": "on", "carry-apply": "1"})
+    assert _carried(on_page(applied)) == {
+        "order_ref": SAMPLE_ORDER,
+        "first_name": "Ben",
+        "date_of_birth": "not yet a date",
+        "nationality": "Dutch",  # typed, so it stays
+        "country": FULL.country,
+        "emails-0-value": FULL.emails[0],
+        "emails-1-value": FULL.emails[1],
+    }
+    assert "There is a problem" not in text(applied)
+    assert not Submission.objects.exclude(pk=like.pk).exists()
+    again = on_page(as_staff.get(_address(like)))
+    assert {name for name in again if name.startswith("carry-")} == {"carry-country", "carry-emails"}
+    assert again["last_name"] == ""
+
+
+def test_choice_belongs_to_one_person(as_staff: Client, as_supervisor: Client, staff: User) -> None:
+    CarryOver.objects.create(person=staff, last_name=False)
+    like = store(staff, Outcome.CREATED)
+    assert on_page(as_staff.get(_address(like)))["last_name"] == ""
+    assert on_page(as_supervisor.get(_address(like)))["last_name"] == FULL.last_name
+
+
+def test_only_a_visible_submission_can_be_copied(as_staff: Client, staff: User) -> None:
+    foreign = store(make_person("nora", "staff"), Outcome.CREATED, consumer=clean(last_name="Foreign"))
+    for like in (str(foreign.public_id), str(uuid.uuid4()), "not an id"):
+        assert as_staff.get(NEW, {"order": SAMPLE_ORDER, "like": like}).status_code == 404
+        assert as_staff.post(f"{NEW}?like={like}", posted(carry="1")).status_code == 404
+    assert "Foreign" not in text(as_staff.get(NEW, {"order": SAMPLE_ORDER}))
+
+
+def test_erased_consumer_leaves_the_order(as_staff: Client, staff: User) -> None:
+    like = store(staff, Outcome.CREATED)
+    Submission.objects.update(encrypted_consumer=b"", content_digest=b"")
+    response = as_staff.get(_address(like))
+    assert _carried(on_page(response)) == {"order_ref": SAMPLE_ORDER}
+    assert "Carry over from the previous person" in text(response)
+
+
+def test_next_traveller_is_an_ordinary_submission(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    like = store(staff, Outcome.CREATED)
+    values = on_page(as_staff.get(_address(like))) | {
+        "first_name": "Ben",
+        "emails-0-value": "ben@example.com",
+    }
+    assert as_staff.post(_address(like), values).status_code == 303
+    assert len(creates(sandbox)) == 1
+    sent = json.loads(sandbox.sandbox.consumers(SAMPLE_ORDER)[-1].body)
+    assert (sent["firstName"], sent["lastName"]) == ("Ben", FULL.last_name)
+    assert Submission.objects.latest("pk").resubmission_of is None
+
+
+# --- Added to this order today --------------------------------------------------------------------
+def test_list_names_who_was_added_to_this_order_today(as_staff: Client, staff: User) -> None:
+    yesterday = clock.now() - datetime.timedelta(days=1)
+    today = store(staff, Outcome.CREATED, order=SAMPLE_ORDER.upper())
+    store(staff, Outcome.CREATED, clean(last_name="Yesterday"), consumer_ref="1", submitted_at=yesterday)
+    store(staff, Outcome.CREATED, clean(last_name="Elsewhere"), consumer_ref="2", order=GROUP_ORDER)
+    store(make_person("nora", "staff"), Outcome.CREATED, clean(last_name="Foreign"), consumer_ref="3")
+    page = text(as_staff.get(NEW, {"order": SAMPLE_ORDER}))
+    side = page[page.index("Added to this order today") :]
+    assert escape(f"{FULL.first_name} {FULL.last_name}") in side
+    assert f'href="/submissions/{today.public_id}/"' in side
+    assert escape(_address(today)) in side
+    assert not any(name in page for name in ("Yesterday", "Elsewhere", "Foreign"))
+    assert [json.loads(event.data)["count"] for event in events("submissions.listed")] == [1]
+
+
+def test_list_stays_when_the_form_comes_back_with_errors(as_staff: Client, staff: User) -> None:
+    like = store(staff, Outcome.CREATED)
+    page = text(as_staff.post(_address(like), posted(replace(FULL, last_name=""))))
+    assert "Enter the last name" in page
+    assert "Added to this order today" in page
+    assert "Carry over from" in page
+
+
+def test_form_without_an_order_has_no_list(as_staff: Client, staff: User) -> None:
+    store(staff, Outcome.CREATED)
+    assert "Added to this order today" not in text(as_staff.get(NEW))
+    assert events("submissions.listed") == []
+
+
+@pytest.mark.parametrize("sees_all", [True, False])
+def test_list_is_read_by_an_index(staff: User, sees_all: bool) -> None:
+    viewer = Viewer(person_id=str(staff.pk), sees_all=sees_all)
+    added = selectors.submissions_to_order_since(SAMPLE_ORDER, clock.now(), viewer)[:20]
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")  # the table is empty
+    plan = added.explain()
+    assert "submission_" in plan, plan
+    assert "SCAN consumers_submission" not in plan.replace("USING", ""), plan
