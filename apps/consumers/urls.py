@@ -1,10 +1,11 @@
 from django.urls import path
 
-from apps.consumers.views import entry, identity_rules, phones, resolving, submissions
+from apps.consumers.views import entry, identity_rules, next_traveller, phones, resolving, submissions
 
 app_name = "consumers"
 urlpatterns = [
     path("consumers/new/", entry.new, name="new"),
+    path("consumers/shortcuts/", next_traveller.set_shortcuts, name="set_shortcuts"),
     path("consumers/phone-reading/", phones.phone_reading, name="phone_reading"),
     path("submissions/<uuid:public_id>/", submissions.receipt, name="receipt"),
     path("submissions/<uuid:public_id>/resolve/", resolving.resolve, name="resolve"),

@@ -9,6 +9,7 @@ import { startOrdering } from "./order.js";
 import { startPrinting } from "./print.js";
 import { startProgress } from "./progress.js";
 import { startSession } from "./session.js";
+import { startShortcuts } from "./shortcuts.js";
 
 /** Each behaviour searches its own data attribute and does nothing without it. */
 export function startPage() {
@@ -20,6 +21,7 @@ export function startPage() {
   startPrinting(document);
   startProgress(document);
   startSession(document);
+  startShortcuts(document);
   startWarning(document);
   startFocus(document); // last, because the others may have added the element to focus
 }

@@ -3,10 +3,12 @@ import { startCounting } from "./counter.js";
 import { startPage } from "./page.js";
 import { startPhones } from "./phones.js";
 import { startReturning } from "./returning.js";
+import { startShortcutKeys } from "./shortcuts.js";
 import { startSubmitting } from "./submit.js";
 
 startReturning();
 startSubmitting(document);
 startCounting(document);
 startPhones(document);
+startShortcutKeys(document);
 startPage();

@@ -6,12 +6,22 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Page, Request, expect
+from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.consumers.models import Submission
 from sandbox.server.sandbox_server import SandboxServer
-from tests.e2e.conftest import IN_BOTH_ENGINES
-from tests.e2e.pages import SIMPLE, WHOLE, creates, expect_receipt, fill_entry, open_form
+from tests.e2e.conftest import IN_BOTH_ENGINES, IN_BOTH_ENGINES_AND_WITHOUT_SCRIPT
+from tests.e2e.pages import (
+    SIMPLE,
+    WHOLE,
+    creates,
+    expect_receipt,
+    fill_entry,
+    open_form,
+    press_create,
+    stored,
+)
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
 
@@ -69,6 +79,76 @@ def test_enter_on_the_warning_page_overrides_nothing(
     assert "accepted" not in posted
     expect(page.locator(".panel-warning")).to_be_focused()
     assert creates(sandbox) == 0
+
+
+@IN_BOTH_ENGINES_AND_WITHOUT_SCRIPT
+def test_enter_does_nothing_where_the_company_has_chosen_so(
+    windows: Windows, staff: User, sandbox: SandboxServer, settings: Settings, javascript: bool
+) -> None:
+    settings.ENTER_CREATES = False
+    page = windows.open(staff, javascript=javascript)
+    open_form(page)
+    fill_entry(page, SIMPLE)
+    posted: list[str] = []
+    page.on("request", lambda request: posted.append(request.method))
+    for field in ("order_ref", "last_name", "emails-0-value"):
+        page.locator(f"[name={field}]").press("Enter")
+    expect(page.get_by_label("Last name")).to_have_value(SIMPLE.last_name)
+    assert posted == []
+    if javascript:
+        page.get_by_label("Last name").press("Control+Enter")
+    else:
+        press_create(page)
+    expect_receipt(page, "Consumer created")
+    assert creates(sandbox) == 1
+
+
+@IN_BOTH_ENGINES
+def test_ctrl_enter_creates_from_a_control_that_enter_would_press(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(page, SIMPLE)
+    page.get_by_role("button", name="Add another identifier").press("Control+Enter")
+    expect_receipt(page, "Consumer created")
+    assert creates(sandbox) == 1
+    assert "identifiers" not in stored(sandbox)[0]
+
+
+def test_ctrl_enter_never_creates_past_a_warning(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(page, SIMPLE.but(emails=()))
+    for focused in ("[name=last_name]", "button[name=accepted]"):
+        with page.expect_navigation(), page.expect_request("**/consumers/new/") as sent:
+            page.locator(focused).press("Control+Enter")
+        assert "accepted" not in parse_qs(sent.value.post_data or "")
+        expect(page.locator(".panel-warning")).to_be_focused()
+    assert creates(sandbox) == 0
+
+
+def test_question_mark_lists_the_shortcuts_and_can_be_switched_off(windows: Windows, staff: User) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
+    page.get_by_label("Last name").press("?")  # a letter of the text
+    expect(page.get_by_label("Last name")).to_have_value("?")
+    expect(dialog).to_be_hidden()
+    page.get_by_label("Last name").fill("")
+    page.get_by_label("Not given").press("?")
+    expect(dialog).to_be_visible()
+    with page.expect_response("**/consumers/shortcuts/"):
+        dialog.get_by_label("Use shortcuts of a single key").uncheck()
+    dialog.get_by_role("button", name="Close").click()
+    for _ in range(2):  # at once, and remembered
+        page.get_by_label("Not given").press("?")
+        expect(dialog).to_be_hidden()
+        open_form(page)
+    page.get_by_role("button", name="Keyboard shortcuts").click()
+    expect(dialog.get_by_label("Use shortcuts of a single key")).not_to_be_checked()
 
 
 def _press_enter_in(page: Page, name: str) -> dict[str, list[str]]:

@@ -183,6 +183,11 @@ def _next_traveller(page: Page, world: World) -> None:
     page.locator(".carry-over summary").click()
 
 
+def _shortcuts(page: Page, world: World) -> None:
+    page.goto("/consumers/new/")
+    page.locator("dialog[data-shortcuts]").evaluate("dialog => dialog.showModal()")
+
+
 RECEIPT = "consumers:receipt"
 PAGES = [
     at("account_login", "nobody", "/accounts/login/"),
@@ -194,6 +199,7 @@ PAGES = [
     at("start", "staff", "/"),
     at("consumers:new", "staff", "/consumers/new/"),
     Seen("consumers:new", "staff", _next_traveller, "for the next traveller"),
+    Seen("consumers:new", "staff", _shortcuts, "with the list of shortcuts"),
     Seen("consumers:new", "staff", _with_rows, "with rows added"),
     after("consumers:new", "staff", "/consumers/new/", "Create consumer", "with errors"),
     Seen("consumers:new", "staff", _warned, "with a warning"),
@@ -302,6 +308,7 @@ NO_PAGE = {
     "extend_session": "an answer to a script",
     "components": "checked in test_gallery.py",
     "consumers:phone_reading": "answers a script",
+    "consumers:set_shortcuts": "answers a script",
     "consumers:check_now": "leads back to the receipt",
     "consumers:remove_identity_rule": "leads back to the list",
     "accounts:grant_role": "leads back to the person",

@@ -14,7 +14,7 @@ from django.utils.html import escape
 
 from apps.accounts.models import User
 from apps.consumers import selectors
-from apps.consumers.models import CarryOver, Outcome, Submission
+from apps.consumers.models import EntryPreferences, Outcome, Submission
 from apps.consumers.viewer import Viewer
 from apps.core import clock
 from sandbox.data.seed import GROUP_ORDER, SAMPLE_ORDER
@@ -78,7 +78,7 @@ def test_choice_is_remembered_and_what_was_typed_stays(as_staff: Client, staff: 
 
 
 def test_choice_belongs_to_one_person(as_staff: Client, as_supervisor: Client, staff: User) -> None:
-    CarryOver.objects.create(person=staff, last_name=False)
+    EntryPreferences.objects.create(person=staff, last_name=False)
     like = store(staff, Outcome.CREATED)
     assert on_page(as_staff.get(_address(like)))["last_name"] == ""
     assert on_page(as_supervisor.get(_address(like)))["last_name"] == FULL.last_name

@@ -130,7 +130,7 @@ def test_headline_and_title_name_the_person_and_the_order(as_staff: Client, staf
 
 def test_summary_says_who_submitted_when_and_how_long_it_took(as_supervisor: Client, staff: User) -> None:
     page = text(as_supervisor.get(address(store(staff, Outcome.CREATED, duration_ms=1234))))
-    summary = page[page.index("<h2>Summary</h2>") : page.index("<h2>What happened</h2>")]
+    summary = page[page.index(">Summary</h2>") : page.index("<h2>What happened</h2>")]
     assert staff.name in summary
     assert "<time " in summary
     assert "1.2 s" in summary

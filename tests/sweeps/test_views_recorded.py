@@ -88,6 +88,7 @@ SHOWS_NOTHING = {
     "status": NO_PERSON,
     "components": "fixed examples",
     "consumers:phone_reading": "says back what the same person has just typed",
+    "consumers:set_shortcuts": NO_PERSON,
     "consumers:check_now": "leads back to the receipt",
     "consumers:identity_rules": NO_PERSON,
     "consumers:remove_identity_rule": NO_PERSON,

@@ -14,15 +14,15 @@ SERVICE_PACKAGES = {"reconciliation", "sending"}
 RECORD = {"record"}
 # Outside the services: groups follow the matrix, sessions are signed in and out of, models guard themselves.
 # The circuit breaker, connection health, counted acts, machines' clocks and heartbeats change without an
-# actor. What a person carries over to the next entry is a convenience. What the registry of personal data
-# changes, its callers record.
+# actor. A person's preferences are a convenience. What the registry of personal data changes, its
+# callers record.
 MAY_WRITE = {
     "apps/accounts/groups.py",
     "apps/accounts/sign_in/session_store.py",
     "apps/accounts/sign_in/sessions.py",
     "apps/audit/models.py",
-    "apps/consumers/carry_over.py",
     "apps/consumers/connection_health.py",
+    "apps/consumers/preferences.py",
     "apps/consumers/reconciliation/circuit_breaker.py",
     "apps/core/limits.py",
     "apps/core/machine_clocks.py",

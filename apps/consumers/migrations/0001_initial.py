@@ -59,7 +59,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='CarryOver',
+            name='EntryPreferences',
             fields=[
                 ('person', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to=settings.AUTH_USER_MODEL)),
                 ('last_name', models.BooleanField(default=True)),
@@ -67,6 +67,7 @@ class Migration(migrations.Migration):
                 ('country', models.BooleanField(default=True)),
                 ('phone_numbers', models.BooleanField(default=True)),
                 ('emails', models.BooleanField(default=False)),
+                ('single_key_shortcuts', models.BooleanField(default=True)),
             ],
             options={
                 'default_permissions': (),

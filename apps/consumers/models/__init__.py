@@ -1,11 +1,11 @@
-"""Models of submissions, searches, resolutions, reconciliation, identity rules and what is carried over."""
+"""Models of submissions, searches, resolutions, reconciliation, identity rules and preferences."""
 
-from apps.consumers.models.carry_over import CarryOver
 from apps.consumers.models.circuit_breaker import CircuitBreaker
 from apps.consumers.models.connection_health import ConnectionHealth
 from apps.consumers.models.digests import DigestKind, SubmissionDigest
 from apps.consumers.models.identity_rule import MAX_IDENTITY_RULES, IdentityRule
 from apps.consumers.models.past_resolution import PastResolution
+from apps.consumers.models.preferences import EntryPreferences
 from apps.consumers.models.recorded_search import RecordedSearch, RecordedSearchDigest
 from apps.consumers.models.submission import (
     CORRECTABLE_OUTCOMES,
@@ -25,12 +25,12 @@ __all__ = [
     "MAX_IDENTITY_RULES",
     "OPEN_OUTCOMES",
     "UNCERTAIN_MATCHES",
-    "CarryOver",
     "CheckResult",
     "CircuitBreaker",
     "ConnectionHealth",
     "DigestKind",
     "Doubt",
+    "EntryPreferences",
     "IdentityRule",
     "Outcome",
     "PastResolution",

@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from django.utils.functional import Promise
 
-from apps.consumers.carry_over import CARRIED
 from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import Submission
+from apps.consumers.preferences import CARRIED
 from apps.consumers.presenters.lists import SubmissionLine, consumer_name, line
 from apps.consumers.viewer import Viewer
 

@@ -1,24 +1,28 @@
-"""The parts of the form that serve the next traveller of an order: ``?order=…&like=…``."""
+"""The parts of the form that differ from person to person: the next traveller (``?like=``), shortcuts."""
 
 from __future__ import annotations
 
 import uuid
+from http import HTTPStatus
 from typing import Any
 
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
+from django.views.decorators.http import require_POST
 
 from apps.cdp.consumers import NewConsumer
-from apps.consumers import carry_over, recording, selectors
-from apps.consumers.carry_over import CARRIED
+from apps.consumers import preferences, recording, selectors
 from apps.consumers.forms.entry import Entry
 from apps.consumers.forms.flat_values import values_of, with_carried
 from apps.consumers.models import Submission
+from apps.consumers.permissions import CREATE_ORDER_CONSUMER
+from apps.consumers.preferences import CARRIED
 from apps.consumers.presenters import next_traveller as presenter
 from apps.consumers.viewer import Viewer
 from apps.core import clock
 from apps.core.forms.input import single_value
 from apps.core.web.filters import midnight
+from apps.core.web.permissions import requires
 from apps.core.web.requests import actor_of
 
 MAX_ADDED = 20
@@ -45,9 +49,9 @@ def named_submission(request: HttpRequest) -> Submission | None:
 def entry_like(request: HttpRequest, like: Submission) -> Entry:
     """A new entry for the order with the fields that the person carries over. Records the view."""
     recording.record_viewed(like, actor_of(request))
-    names = carry_over.chosen_fields(_person_id(request))
+    names = preferences.chosen_fields(_person_id(request))
     order_ref = single_value(request.GET, "order") or like.order_ref
-    consumer = carry_over.carried(like.consumer, names)
+    consumer = preferences.carried(like.consumer, names)
     return entry_for_order(order_ref, consumer, selectors.providers())
 
 
@@ -62,21 +66,22 @@ def entry_with_other_choice(request: HttpRequest, like: Submission) -> Entry:
     """Store the posted choice of what to carry over, and return the posted entry with it applied."""
     recording.record_viewed(like, actor_of(request))
     names = frozenset(name for name in CARRIED if f"carry-{name}" in request.POST)
-    carry_over.choose_fields(_person_id(request), names)
-    consumer = carry_over.carried(like.consumer, CARRIED)
+    preferences.choose_fields(_person_id(request), names)
+    consumer = preferences.carried(like.consumer, CARRIED)
     values = with_carried(request.POST, consumer, names, among=CARRIED)
     return Entry.unbound(values, selectors.providers())
 
 
 def page_parts(request: HttpRequest) -> dict[str, Any]:
-    """What the page shows of earlier submissions to the order: the choice, and who was added today.
+    """What the page shows for this person: shortcuts, what is carried over, who was added to the order today.
 
     Records that names were shown.
     """
+    shortcuts = preferences.has_single_key_shortcuts(_person_id(request))
     viewer, like = Viewer.of(request.user), named_submission(request)
     order_ref = single_value(request.GET, "order") or (like.order_ref if like else "")
     if not order_ref:
-        return {}
+        return {"single_key_shortcuts": shortcuts}
     today = midnight(timezone.localdate(clock.now()))
     added = selectors.submissions_to_order_since(order_ref, today, viewer)[:MAX_ADDED]
     lines = presenter.added_lines(order_ref, added, viewer)
@@ -84,8 +89,16 @@ def page_parts(request: HttpRequest) -> dict[str, Any]:
         recording.record_listed(count=len(lines), viewer=viewer, actor=actor_of(request))
     choice = None
     if like is not None:
-        choice = presenter.carry_over_choice(like, carry_over.chosen_fields(_person_id(request)))
-    return {"carry_over": choice, "added_today": lines}
+        choice = presenter.carry_over_choice(like, preferences.chosen_fields(_person_id(request)))
+    return {"single_key_shortcuts": shortcuts, "carry_over": choice, "added_today": lines}
+
+
+@requires(CREATE_ORDER_CONSUMER)
+@require_POST
+def set_shortcuts(request: HttpRequest) -> HttpResponse:
+    """Turn the person's shortcuts of a single key on (``on`` is not empty) or off. Answers a script."""
+    preferences.set_single_key_shortcuts(_person_id(request), on=bool(single_value(request.POST, "on")))
+    return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
 def _person_id(request: HttpRequest) -> int:

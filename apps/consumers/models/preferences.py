@@ -1,4 +1,4 @@
-"""What a person carries over from one entry to the next."""
+"""How a person uses the form."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from django.conf import settings
 from django.db import models
 
 
-class CarryOver(models.Model):
-    """One person's choice: a column for each field that may be carried over. Contains nothing of a consumer.
+class EntryPreferences(models.Model):
+    """What one person carries over from entry to entry, and their shortcuts. Contains nothing of a consumer.
 
     An email address identifies a guest profile, so it is carried over only on request.
     """
@@ -20,6 +20,7 @@ class CarryOver(models.Model):
     country = models.BooleanField(default=True)
     phone_numbers = models.BooleanField(default=True)
     emails = models.BooleanField(default=False)
+    single_key_shortcuts = models.BooleanField(default=True)
 
     class Meta:
         default_permissions = ()
