@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
 
 from apps.consumers.models import (
@@ -44,6 +44,12 @@ def submissions_to_order_since(order_ref: str, since: datetime, viewer: Viewer) 
     """The submissions to this order since a moment that the viewer may see, newest first."""
     of_order = visible_submissions(viewer).alias(order_key=Lower("order_ref"))
     return of_order.filter(order_key=order_ref.lower(), submitted_at__gte=since)
+
+
+def own_outcomes_since(person_id: str, since: datetime) -> dict[str, int]:
+    """How many of the person's submissions since a moment have each outcome. Without any, it is absent."""
+    own = Submission.objects.filter(Q(actor_id=person_id), submitted_at__gte=since)
+    return dict(own.values_list("outcome").annotate(Count("pk")).order_by())
 
 
 def unknown_submissions(viewer: Viewer) -> QuerySet[Submission]:

@@ -13,7 +13,9 @@ from apps.accounts.models import User
 from apps.consumers import selectors
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.sending.digests import search_digests
+from apps.core import clock
 from apps.history.views import list as views
+from sandbox.data.seed import GROUP_ORDER
 from tests.support.entries import FULL, clean, store, text
 from tests.support.people import events, make_person
 
@@ -209,3 +211,32 @@ def test_oldest_unknown_submissions_stay_visible_and_all_are_counted(
     assert "3 submissions of unknown outcome" in page
     assert "The 2 oldest are below" in page
     assert listed(page) == [str(stored[2].public_id), str(stored[1].public_id)]
+
+
+def test_start_page_continues_with_the_last_order_and_counts_only_ones_own_day(
+    as_staff: Client, as_supervisor: Client, supervisor: User, staff: User
+) -> None:
+    yesterday = clock.now() - datetime.timedelta(days=1)
+    store(staff, Outcome.CREATED, clean(), consumer_ref="1", submitted_at=yesterday)
+    store(staff, Outcome.CREATED, clean(last_name="A"), consumer_ref="2")
+    store(staff, Outcome.CREATED, clean(last_name="B"), consumer_ref="3")
+    store(staff, Outcome.NOT_SENT, clean(last_name="C"), order=GROUP_ORDER)
+    page = text(as_staff.get("/"))
+    assert f'href="/consumers/new/?order={GROUP_ORDER}">Continue with order {GROUP_ORDER}</a>' in page
+    found = re.findall(r'<li><a href="([^"]+)"><strong>(\d+)</strong> ([^<]+)</a>', page)
+    assert [(label, int(number)) for _url, number, label in found] == [
+        ("Submitted", 3),
+        ("Created", 2),
+        ("Not sent", 1),
+    ]
+    for url, number, _label in found:  # each number leads to exactly its submissions
+        assert len(set(listed(text(as_staff.get(unescape(url)))))) == int(number)
+    assert "Your submissions today" not in text(as_supervisor.get("/"))
+    store(supervisor, Outcome.REJECTED, clean(last_name="D"))
+    own = re.findall(r'<li><a href="([^"]+)"><strong>1</strong> Rejected</a>', text(as_supervisor.get("/")))
+    assert len(set(listed(text(as_supervisor.get(unescape(own[0])))))) == 1
+
+
+def test_search_for_an_order_begins_on_the_start_page(as_staff: Client, as_administrator: Client) -> None:
+    assert 'name="order_number"' in text(as_staff.get("/"))
+    assert 'name="order_number"' not in text(as_administrator.get("/"))

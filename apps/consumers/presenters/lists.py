@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.translation import gettext
 
 from apps.consumers import labels
-from apps.consumers.models import Submission
+from apps.consumers.models import Outcome, Submission
+from apps.consumers.viewer import Viewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,26 @@ class SubmissionLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """A number of submissions, and the address that lists them."""
+
+    label: str
+    count: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class StartPage:
-    """The submissions on the start page. ``unknown_count``: all unknown ones, of which some are shown."""
+    """The start page. ``unknown_count``: all unknown submissions, of which some are shown.
+
+    ``today``: the person's own figures; empty before their first submission of the day. ``last_order``: the
+    order of their last submission, or empty. ``is_long``: more submissions need attention than are shown.
+    """
+
+    last_order: str
+    last_order_url: str
+    today: tuple[Figure, ...]
+    is_long: bool
 
     unknown: tuple[SubmissionLine, ...]
     unknown_count: int
@@ -42,6 +62,24 @@ class StartPage:
     def shown_count(self) -> int:
         """The number of rows on the page."""
         return sum(map(len, (self.unknown, self.contradicted, self.doubtful, self.latest)))
+
+
+def own_figures(outcomes: Mapping[str, int], since: date, viewer: Viewer) -> tuple[Figure, ...]:
+    """The numbers of the person's submissions since a day, all and by outcome, each with its list."""
+    if not outcomes:
+        return ()
+    filters = {"since": since.isoformat()} | ({"person": viewer.person_id} if viewer.sees_all else {})
+    shown = [Figure(gettext("Submitted"), sum(outcomes.values()), _list_url(filters))]
+    shown += [
+        Figure(str(outcome.label), outcomes[outcome], _list_url(filters | {"outcome": outcome.value}))
+        for outcome in Outcome
+        if outcomes.get(outcome)
+    ]
+    return tuple(shown)
+
+
+def _list_url(filters: Mapping[str, str]) -> str:
+    return f"{reverse('history:submissions')}?{urlencode(filters)}"
 
 
 def line(submission: Submission) -> SubmissionLine:

@@ -6,6 +6,7 @@ import datetime
 import uuid
 from collections.abc import Sequence
 from http import HTTPStatus
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
@@ -23,17 +24,18 @@ from apps.consumers.forms.resolution import RESOLUTION_FORMS, ResolutionForm, re
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.permissions import VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS, VIEW_VENDOR_RECORDS
 from apps.consumers.presenters import receipts, resolutions
-from apps.consumers.presenters.lists import StartPage, lines
+from apps.consumers.presenters.lists import StartPage, lines, own_figures
 from apps.consumers.reconciliation import checks, resolution
 from apps.consumers.viewer import Viewer
 from apps.core import clock
 from apps.core.forms.errors import form_errors
 from apps.core.web import sealed_entries
+from apps.core.web.filters import midnight
 from apps.core.web.permissions import requires
 from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
 
-MAX_PENDING = 50
+MAX_PENDING = 5
 """Maximum rows of each list of submissions that need attention, on the start page."""
 MAX_LATEST = 5
 """Maximum rows of the person's latest submissions, on the start page."""
@@ -59,12 +61,23 @@ def start(request: HttpRequest, *, problems: Sequence[object] = ()) -> HttpRespo
 
 def _start_page(viewer: Viewer) -> StartPage:
     unknown = selectors.unknown_submissions(viewer)
+    # One more than shown, to know whether there are more.
+    contradicted = lines(selectors.contradicted_submissions(viewer)[: MAX_PENDING + 1])
+    doubtful = lines(selectors.doubtful_submissions(viewer)[: MAX_PENDING + 1])
+    latest = lines(selectors.visible_submissions(viewer.restricted_to_own())[:MAX_LATEST])
+    last_order = latest[0].order_ref if latest else ""
+    today = timezone.localdate(clock.now())
+    outcomes = selectors.own_outcomes_since(viewer.person_id, midnight(today))
     return StartPage(
+        last_order=last_order,
+        last_order_url=f"{reverse('consumers:new')}?{urlencode({'order': last_order})}",
+        today=own_figures(outcomes, today, viewer),
+        is_long=max(len(contradicted), len(doubtful)) > MAX_PENDING,
         unknown=lines(unknown[:MAX_PENDING]),
         unknown_count=unknown.count(),  # fast: the index of open submissions is small
-        contradicted=lines(selectors.contradicted_submissions(viewer)[:MAX_PENDING]),
-        doubtful=lines(selectors.doubtful_submissions(viewer)[:MAX_PENDING]),
-        latest=lines(selectors.visible_submissions(viewer.restricted_to_own())[:MAX_LATEST]),
+        contradicted=contradicted[:MAX_PENDING],
+        doubtful=doubtful[:MAX_PENDING],
+        latest=latest,
     )
 
 
