@@ -8,9 +8,19 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from apps.accounts.models import User
+from apps.orders.forms import SAMPLE_ORDER_NUMBER
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
-from tests.e2e.pages import WHOLE, fill_entry, open_form, stored
+from tests.e2e.pages import (
+    SIMPLE,
+    WHOLE,
+    expect_receipt,
+    fill_entry,
+    open_form,
+    press_create,
+    stored,
+    typed_again,
+)
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
 
@@ -127,3 +137,21 @@ def test_full_entry_is_short_and_its_button_always_in_view(
     page.set_viewport_size({"width": 320, "height": 256})  # 1280 x 1024 at a zoom of 400 %
     page.locator("#id_order_ref").scroll_into_view_if_needed()
     expect(page.locator(VISIBLE_CREATE)).not_to_be_in_viewport()
+
+
+def test_form_is_two_clicks_from_the_start_page_by_order_number_and_one_by_the_last_order(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    page.goto("/")
+    page.get_by_label("Order number").fill(SAMPLE_ORDER_NUMBER)
+    page.get_by_role("button", name="Find order").click()
+    page.get_by_role("link", name=f"Add a consumer to {SAMPLE_ORDER}").click()
+    expect(page.locator("#id_first_name")).to_be_focused()
+    assert typed_again(page)["order_ref"] == SAMPLE_ORDER
+    fill_entry(page, SIMPLE)
+    press_create(page)
+    expect_receipt(page, "Consumer created")
+    page.goto("/")
+    page.get_by_role("link", name=f"Continue with order {SAMPLE_ORDER}").click()
+    expect(page.locator("#id_first_name")).to_be_focused()
