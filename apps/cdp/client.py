@@ -21,7 +21,7 @@ from apps.cdp.errors import (
     ErrorCode,
 )
 from apps.cdp.exchange import Exchange
-from apps.cdp.links import Path
+from apps.cdp.links import REGIONAL_HOSTS, Path
 from apps.cdp.paging import CollectionReader, Item, Page
 from apps.cdp.recognition import check_answer
 from apps.cdp.records import Guest, Order
@@ -227,6 +227,11 @@ class CdpClient:
     def is_own_link(self, href: str) -> bool:
         """Whether a link leads to the configured scheme, host and port. Other links are shown as text."""
         return isinstance(self._exchange, Exchange) and self._exchange.transport.base.owns(href)
+
+    def names_another_region(self, text: str) -> bool:
+        """Whether a text, such as a link, contains the host of a region of the vendor that is not ours."""
+        own = self._exchange.transport.base.host if isinstance(self._exchange, Exchange) else ""
+        return any(host in text.lower() for host in REGIONAL_HOSTS if host != own)
 
     def _wire(self) -> Exchange:
         if isinstance(self._exchange, CdpNotConfigured):

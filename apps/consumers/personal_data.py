@@ -6,7 +6,7 @@ from typing import Final
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.consumers.models import PastResolution, Submission, SubmissionDigest
+from apps.consumers.models import OrderReading, PastResolution, Submission, SubmissionDigest
 from apps.consumers.sending.digests import re_digest
 from apps.core.personal_data import DigestColumn, EncryptedColumn, PersonalModel
 
@@ -37,5 +37,9 @@ PERSONAL: Final = (
                 "encrypted_resolution_note", "past_resolution.note", _("Note on an earlier resolution")
             ),
         ),
+    ),
+    PersonalModel(
+        OrderReading,
+        encrypted=(EncryptedColumn("encrypted_data", "order_reading.data", _("An order and its consumers")),),
     ),
 )

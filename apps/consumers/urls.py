@@ -1,11 +1,12 @@
 from django.urls import path
 
-from apps.consumers.views import entry, identity_rules, phones, resolving, submissions
+from apps.consumers.views import entry, identity_rules, order_panel, phones, resolving, submissions
 
 app_name = "consumers"
 urlpatterns = [
     path("consumers/new/", entry.new, name="new"),
     path("consumers/phone-reading/", phones.phone_reading, name="phone_reading"),
+    path("orders/panel/", order_panel.order_panel, name="order_panel"),
     path("submissions/<uuid:public_id>/", submissions.receipt, name="receipt"),
     path("submissions/<uuid:public_id>/resolve/", resolving.resolve, name="resolve"),
     path("submissions/<uuid:public_id>/check/", submissions.check_now, name="check_now"),

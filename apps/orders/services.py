@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import transaction
@@ -17,38 +15,23 @@ from apps.cdp.client import CdpClient
 from apps.cdp.consumers import OrderConsumer
 from apps.cdp.errors import CdpError, ErrorCode
 from apps.cdp.records import Guest, Order
-from apps.consumers.audit_events import VENDOR_RECORD_VIEWED
+from apps.consumers.audit_events import VENDOR_RECORD_VIEWED, VENDOR_RECORDS_SEARCHED
 from apps.consumers.connection_health import store_latest
+from apps.consumers.order_lookup import lookup
+from apps.consumers.order_lookup.lookup import OrderRead
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
-from apps.orders.audit_events import VENDOR_RECORDS_SEARCHED
 
 FOUND = "found"
 NOT_FOUND = ErrorCode.NOT_FOUND
 
 
-@dataclass(frozen=True, slots=True)
-class OrderWithConsumers:
-    """An order and the references of its consumers; ``list_error``: why that list could not be read."""
-
-    order: Order
-    consumer_refs: tuple[str, ...] = ()
-    list_error: str = ""
-
-
-def read_order(ref: str, *, actor: Actor, client: CdpClient) -> OrderWithConsumers:
+def read_order(ref: str, *, actor: Actor, client: CdpClient) -> OrderRead:
     """Read an order with its consumers. Raises ``CdpError`` if the order itself cannot be read.
 
-    Both calls share the total timeout of one call (``CDP_TOTAL_TIMEOUT``, seconds).
+    All calls share the total timeout of one call (``CDP_TOTAL_TIMEOUT``, seconds).
     """
-    with _recorded(VENDOR_RECORD_VIEWED, actor, {"kind": "order"}, order_ref=ref):
-        began = time.monotonic()
-        order = client.retrieve_order(ref)
-        left = settings.CDP_TOTAL_TIMEOUT - (time.monotonic() - began)
-        try:
-            return OrderWithConsumers(order, client.list_order_consumer_refs(ref, within=left))
-        except CdpError as error:
-            return OrderWithConsumers(order, list_error=error.code)
+    return lookup.read_order(ref, within=settings.CDP_TOTAL_TIMEOUT, actor=actor, client=client)
 
 
 def read_guest(ref: str, *, actor: Actor, client: CdpClient) -> Guest:

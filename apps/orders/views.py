@@ -15,6 +15,9 @@ from apps.audit import person_limits
 from apps.cdp.errors import CdpError, CdpNotFound, CdpNotSent, CdpRateLimited, CdpTimeout, ErrorCode
 from apps.cdp.factory import get_client
 from apps.consumers.permissions import VIEW_VENDOR_RECORDS
+from apps.consumers.presenters.order_panel import cancelled_text, consumer_lines, consumers_text
+from apps.consumers.selectors import with_consumer_on
+from apps.consumers.viewer import Viewer
 from apps.core.forms.errors import form_errors
 from apps.core.forms.input import single_value
 from apps.core.web.permissions import P, View, requires
@@ -80,11 +83,15 @@ def order(request: HttpRequest, ref: str) -> HttpResponse:
         found = services.read_order(ref, actor=actor_of(request), client=client)
     except CdpError as error:
         return _failure(request, labels.ORDER, error)
+    added = with_consumer_on(ref)
     context = {
         "order": found.order,
+        "warning": cancelled_text(found.order),
         "rows": presenters.order_rows(found.order),
         "links": presenters.record_links(found.order, client),
-        "consumers": presenters.consumer_list(found.consumer_refs, ref),
+        "consumers": consumer_lines(found.listed, added, Viewer.of(request.user), order_ref=ref),
+        "consumers_text": consumers_text(found.listed),
+        "read_at": found.read_at,
         "list_reason": labels.reason(found.list_error) if found.list_error else "",
         "list_again": labels.is_retryable(found.list_error),
         "add_url": presenters.add_consumer_url(ref),

@@ -82,7 +82,7 @@ def _warned(page: Page, world: World) -> None:
 
 def _identical(page: Page, world: World) -> None:
     page.goto(f"/consumers/new/?from={world.rejected.public_id}")
-    page.get_by_label("Order reference").fill(world.unknown.order_ref)
+    page.get_by_label("Order", exact=True).fill(world.unknown.order_ref)
     with page.expect_navigation():
         press_create(page)
 
@@ -296,6 +296,7 @@ NO_PAGE = {
     "extend_session": "an answer to a script",
     "components": "checked in test_gallery.py",
     "consumers:phone_reading": "answers a script",
+    "consumers:order_panel": "a part of a page, checked in test_order_beside_form.py",
     "consumers:check_now": "leads back to the receipt",
     "consumers:remove_identity_rule": "leads back to the list",
     "accounts:grant_role": "leads back to the person",

@@ -17,7 +17,8 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
-from apps.cdp.client import CdpClient
+from apps.cdp.client import CdpClient, ListedConsumers
+from apps.cdp.consumers import OrderConsumer
 from apps.cdp.errors import (
     CdpConnectionLost,
     CdpError,
@@ -32,9 +33,10 @@ from apps.cdp.errors import (
     CdpUnreachable,
 )
 from apps.cdp.records import Order
-from apps.consumers.models import Outcome
+from apps.consumers.models import Outcome, Submission
 from apps.orders import views
 from sandbox.data.seed import (
+    CANCELLED_ORDER,
     FAMILY_ORDER,
     ORDERS_SHARING_REFERENCE_ID,
     REPEATED_REFERENCE_ID,
@@ -44,7 +46,7 @@ from sandbox.data.seed import (
 from sandbox.data.seed_guests import GUEST_WITH_PROFILE, GUESTS_SHARING_EMAIL
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.entries import store
+from tests.support.entries import clean, posted, store
 
 pytestmark = pytest.mark.django_db
 
@@ -145,7 +147,26 @@ def test_order_page_shows_fields_consumers_and_a_link_to_add_one(
     consumer = consumer_ref(FAMILY_ORDER, GUESTS_SHARING_EMAIL[0])
     assert f'href="/order-consumers/{consumer}/?order={FAMILY_ORDER}"' in page
     assert f'href="/consumers/new/?order={FAMILY_ORDER}"' in page
-    assert _recorded() == [("vendor_record.viewed", {"kind": "order", "result": "found"})]
+    assert "Sven Lindqvist" in page
+    assert "20 January 1968" in page
+    assert _recorded() == [("vendor_record.viewed", {"kind": "order", "result": "found", "shown": 3})]
+
+
+def test_order_page_says_who_added_a_consumer_and_links_to_visible_receipts(
+    as_staff: Client, as_supervisor: Client, supervisor: User, sandbox: SandboxServer
+) -> None:
+    for browser, name in ((as_staff, "Ann"), (as_supervisor, "Ben")):
+        assert (
+            browser.post("/consumers/new/", posted(clean(first_name=name), order=FAMILY_ORDER)).status_code
+            == 303
+        )
+    of_staff, of_supervisor = Submission.objects.order_by("id")
+    page = _text(as_staff.get(f"/orders/{FAMILY_ORDER}/"))
+    assert "5 consumers" in page
+    assert f'href="/submissions/{of_staff.public_id}/"' in page
+    assert f"by {supervisor.name}" in page
+    assert str(of_supervisor.public_id) not in page
+    assert "This order has the status CANCELLED." in _text(as_staff.get(f"/orders/{CANCELLED_ORDER}/"))
 
 
 def test_order_without_consumers_is_shown_as_such(as_staff: Client, sandbox: SandboxServer) -> None:
@@ -275,7 +296,10 @@ def test_markup_in_vendor_fields_stays_text(as_staff: Client, fake: MagicMock) -
     script = "<script>alert(1)</script>"
     order = Order(ref=SAMPLE_ORDER, reference_id=script, status=script, href=f"https://x/{script}")
     fake.retrieve_order.return_value, fake.list_orders.return_value = order, (order,)
-    fake.list_order_consumer_refs.return_value = (script, "../../x")
+    person = OrderConsumer(ref="../../x", first_name=script)
+    fake.read_order_consumers.return_value = ListedConsumers(
+        ("../../x", script), (person,), has_ended=True, is_whole=True
+    )
     for page in ("order", "orders"):
         text = _text(as_staff.get(PAGES[page]))
         assert "alert(1)" in text
@@ -284,7 +308,7 @@ def test_markup_in_vendor_fields_stays_text(as_staff: Client, fake: MagicMock) -
 
 def test_link_to_another_host_is_shown_as_text(as_staff: Client, fake: MagicMock) -> None:
     fake.retrieve_order.return_value = Order(ref=SAMPLE_ORDER, href="https://elsewhere.example/o")
-    fake.list_order_consumer_refs.return_value = ()
+    fake.read_order_consumers.return_value = ListedConsumers((), (), has_ended=True, is_whole=True)
     text = _text(as_staff.get(PAGES["order"]))
     assert "https://elsewhere.example/o" in text
     assert 'href="https://elsewhere.example' not in text

@@ -334,9 +334,9 @@ def _all_at_once(
     barrier = threading.Barrier(WRITERS, timeout=BOUND)
     write_before = submitting._store_submission
 
-    def together(*args: Any) -> Any:
+    def together(*args: Any, **named: Any) -> Any:
         barrier.wait()
-        return write_before(*args)
+        return write_before(*args, **named)
 
     def run(number: int) -> Submission | NotSubmitted:
         try:
