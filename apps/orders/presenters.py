@@ -74,6 +74,31 @@ def order_lines(orders: Iterable[Order]) -> list[OrderLine]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class GuestLine:
+    """One guest that was found. ``orders_url``: the search for the guest's orders."""
+
+    ref: str
+    name: str
+    guest_type: str
+    url: str
+    orders_url: str
+
+
+def guest_lines(guests: Iterable[Guest]) -> list[GuestLine]:
+    """Guests that were found, in the vendor's order."""
+    return [
+        GuestLine(
+            ref=guest.ref,
+            name=f"{guest.first_name} {guest.last_name}".strip(),
+            guest_type=guest.guest_type,
+            url=record_url("guest", guest.ref),
+            orders_url=orders_of_guest_url(guest.ref),
+        )
+        for guest in guests
+    ]
+
+
 def has_shared_number(lines: Iterable[OrderLine]) -> bool:
     """Whether two orders have the same number (vendor: order numbers can be reused)."""
     numbers = [line.number for line in lines if line.number]

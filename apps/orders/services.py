@@ -12,7 +12,7 @@ from apps.audit.events import Event, Value
 from apps.audit.recording import record
 from apps.audit.registry import EventType
 from apps.cdp.client import CdpClient
-from apps.cdp.consumers import OrderConsumer
+from apps.cdp.consumers import Identifier, OrderConsumer
 from apps.cdp.errors import CdpError, ErrorCode
 from apps.cdp.records import Guest, Order
 from apps.consumers.audit_events import VENDOR_RECORD_VIEWED, VENDOR_RECORDS_SEARCHED
@@ -59,6 +59,20 @@ def search_orders(
         orders = client.list_orders(reference_id=order_number, guest_ref=guest_ref)
         facts |= {"result": FOUND if orders else NOT_FOUND, "count": len(orders)}
         return orders
+
+
+def search_guests(
+    *, email: str = "", identifier: Identifier | None = None, actor: Actor, client: CdpClient
+) -> tuple[Guest, ...]:
+    """Search for guests by e-mail address or by identifier. What was searched for is recorded nowhere.
+
+    Raises ``CdpError`` if the search fails, ``ValueError`` unless exactly one of the two is given.
+    """
+    by = ["email"] if email else ["identifier"]
+    with _recorded(VENDOR_RECORDS_SEARCHED, actor, {"kind": "guest", "by": by}) as facts:
+        guests = client.search_guests(email=email, identifier=identifier)
+        facts |= {"result": FOUND if guests else NOT_FOUND, "count": len(guests)}
+        return guests
 
 
 @contextmanager

@@ -43,7 +43,12 @@ from sandbox.data.seed import (
     SAMPLE_ORDER,
     consumer_ref,
 )
-from sandbox.data.seed_guests import GUEST_WITH_PROFILE, GUESTS_SHARING_EMAIL
+from sandbox.data.seed_guests import (
+    GUEST_WITH_LOYALTY,
+    GUEST_WITH_PROFILE,
+    GUESTS_SHARING_EMAIL,
+    SHARED_EMAIL,
+)
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import clean, posted, store
@@ -329,8 +334,8 @@ def test_anonymous_request_leads_to_the_sign_in(client: Client, fake: MagicMock)
     assert fake.method_calls == []
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_pages_accept_only_get(as_supervisor: Client, fake: MagicMock, page: str) -> None:
+@pytest.mark.parametrize("page", [name for name in PAGES if name != "orders"])
+def test_pages_of_records_accept_only_get(as_supervisor: Client, fake: MagicMock, page: str) -> None:
     assert as_supervisor.post(PAGES[page]).status_code == 405
     assert fake.method_calls == []
 
@@ -344,9 +349,105 @@ def test_the_setting_turns_the_order_pages_off(settings: Settings, as_staff: Cli
         assert not ORDER_PAGE_LINK.search(_text(as_staff.get(path)))
     pattern = get_resolver().namespace_dict["orders"][1]
     names = {key for key in pattern.reverse_dict if isinstance(key, str)}
-    assert len(names) == 4
+    assert len(names) == 5
     for name in names:
-        args = [] if name == "orders" else [UNKNOWN_REF]
+        args = [] if name in ("orders", "guests") else [UNKNOWN_REF]
         answer = as_staff.get(reverse(f"orders:{name}", args=args))
         assert (name, answer.status_code) == (name, 404)
         assert "Page not found" in _text(answer)
+
+
+@pytest.mark.parametrize(
+    ("typed", "address"),
+    [
+        ("b4lndq-1", f"/orders/{FAMILY_ORDER}/"),
+        (SAMPLE_ORDER.upper(), f"/orders/{SAMPLE_ORDER.upper()}/"),
+        (f"https://api-engage-eu.sitecorecloud.io/v2.1/orders/{SAMPLE_ORDER}", f"/orders/{SAMPLE_ORDER}/"),
+    ],
+)
+def test_box_leads_to_the_order(as_staff: Client, sandbox: SandboxServer, typed: str, address: str) -> None:
+    response = as_staff.post("/orders/", {"order": typed})
+    assert (response.status_code, response["Location"]) == (303, address)
+
+
+def test_box_offers_orders_with_the_same_number(as_staff: Client, sandbox: SandboxServer) -> None:
+    page = _text(as_staff.post("/orders/", {"order": REPEATED_REFERENCE_ID.lower()}))
+    assert "2 orders found" in page
+    assert f'value="{REPEATED_REFERENCE_ID.lower()}"' in page
+
+
+def test_box_refuses_an_email_address_and_what_is_empty(as_staff: Client, sandbox: SandboxServer) -> None:
+    assert "This is an email address." in _text(as_staff.post("/orders/", {"order": "a@example.com"}))
+    assert "Enter an order number" in _text(as_staff.post("/orders/", {"order": " "}))
+    assert sandbox.sandbox.requests() == []
+
+
+def test_failed_search_of_the_box_offers_no_link_that_repeats_it(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    sandbox.sandbox.faults.arm(Armed("500_before", operation="list_orders", times=2))
+    response = as_staff.post("/orders/", {"order": "B4LNDQ-1"})
+    assert response.status_code == 502
+    assert "Try again</a>" not in _text(response)
+
+
+def test_guests_are_found_by_email_and_their_orders_are_one_click_away(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    page = _text(as_staff.post("/guests/", {"email": SHARED_EMAIL}))
+    assert "2 guests found" in page
+    for ref, name in zip(GUESTS_SHARING_EMAIL, ("Sven Lindqvist", "Ingrid Lindqvist"), strict=True):
+        assert f'href="/guests/{ref}/"' in page
+        assert f'href="/orders/?guest_ref={ref}"' in page
+        assert name in page
+    assert _recorded() == [
+        ("vendor_records.searched", {"kind": "guest", "by": ["email"], "result": "found", "count": 2})
+    ]
+
+
+def test_loyalty_identifier_leads_through_guest_and_order_to_a_create(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    found = _text(as_staff.post("/guests/", {"provider": "LoyaltyProgramme", "identifier": "LP-0048213"}))
+    assert "1 guest found" in found
+    orders = _text(as_staff.get("/orders/", {"guest_ref": GUEST_WITH_LOYALTY}))
+    [order] = re.findall(r'href="/consumers/new/\?order=([^"]+)"', orders)
+    response = as_staff.post("/consumers/new/", posted(clean(), order=order))
+    assert response.status_code == 303
+    assert Submission.objects.get().order_ref == order
+    assert "LP-0048213" not in json.dumps(_recorded())
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ({}, "Enter an email address or an identifier"),
+        ({"email": "Byrne"}, "Enter the email address in full"),
+        ({"provider": "LoyaltyProgramme"}, "Enter the ID for this provider"),
+        ({"identifier": "LP-1"}, "Choose the provider of this identifier"),
+        ({"email": "a@b.ie", "identifier": "LP-1"}, "not by both"),
+    ],
+)
+def test_search_for_guests_needs_one_complete_criterion(
+    as_staff: Client, sandbox: SandboxServer, typed: dict[str, str], message: str
+) -> None:
+    page = _text(as_staff.post("/guests/", typed))
+    assert "<title>Error: Find a guest" in page
+    assert message in page
+    assert sandbox.sandbox.requests() == []
+
+
+def test_searches_for_guests_are_limited_and_failures_shown(
+    as_staff: Client, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.SEARCHES_PER_HOUR = 2
+    assert "No guest found" in _text(as_staff.post("/guests/", {"email": "nobody@example.com"}))
+    sandbox.sandbox.faults.arm(Armed("401", operation="search_guests"))
+    assert as_staff.post("/guests/", {"email": SHARED_EMAIL}).status_code == 502
+    assert as_staff.post("/guests/", {"email": SHARED_EMAIL}).status_code == 429
+
+
+def test_guest_cannot_be_searched_for_by_an_address(as_staff: Client, sandbox: SandboxServer) -> None:
+    page = _text(as_staff.get("/guests/", {"email": SHARED_EMAIL}))
+    assert SHARED_EMAIL not in page
+    assert sandbox.sandbox.requests() == []

@@ -32,7 +32,7 @@ from tests.support.people import TESTS, acting, make_person
 
 pytestmark = pytest.mark.once
 
-SEEN = {"submission.viewed", "submissions.listed", "vendor_record.viewed"}
+SEEN = {"submission.viewed", "submissions.listed", "vendor_record.viewed", "vendor_records.searched"}
 """The events that record a view of personal data."""
 
 
@@ -70,7 +70,12 @@ def _order_beside_form(client: Client, records: Records) -> HttpResponse:
     return client.post(reverse("consumers:order_panel"), {"order_ref": SAMPLE_ORDER})  # type: ignore[return-value]  # as above
 
 
+def _guests(client: Client, records: Records) -> HttpResponse:
+    return client.post(reverse("orders:guests"), {"email": FULL.emails[0]})  # type: ignore[return-value]  # as above
+
+
 SHOWS: dict[str, Visit] = {
+    "orders:guests": _guests,
     "consumers:order_panel": _order_beside_form,
     "start": _at("start"),
     "consumers:new": _corrected,
