@@ -40,7 +40,7 @@ def test_errors_are_shown_in_the_summary_and_at_their_fields_with_links(
         "New order consumer – Consumer Portal – Practice – nothing reaches Sitecore CDP"
     )
     press_create(page)
-    expect_error(page, "id_order_ref", "Enter the order reference")
+    expect_error(page, "id_order_ref", "Enter the order")
     expect_error(page, "id_first_name", "Enter the first name")
     expect_error(page, "id_last_name", "Enter the last name")
     links = page.locator("[data-error-summary] a")

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
+import threading
 
 import pytest
+from django.db import connection
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
+from apps.accounts.models import User
 from apps.audit.models import AuditEvent
+from apps.consumers import selectors
 from apps.consumers.models import OrderReading, Submission
 from apps.consumers.order_lookup import lookup
+from apps.core import clock
+from consumerportal.management.commands.worker import Worker
 from sandbox.data.seed import (
     CANCELLED_ORDER,
     CROWDED_ORDERS,
@@ -264,3 +272,29 @@ def test_check_order_shows_the_panel_and_sends_nothing(as_staff: Client, sandbox
 def test_panel_needs_the_permission_and_a_post(client: Client, as_staff: Client) -> None:
     assert as_staff.get(PANEL).status_code == 405
     assert client.post(PANEL, {"order_ref": SAMPLE_ORDER}).status_code in (302, 403)
+
+
+def test_lists_and_recent_orders_show_the_number(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    assert as_staff.post(NEW, posted(clean(), order=SAMPLE_REFERENCE_ID)).status_code == 303
+    assert as_staff.post(NEW, posted(clean(), order=FAMILY_ORDER)).status_code == 303
+    assert SAMPLE_REFERENCE_ID in _text(as_staff.get("/submissions/"))
+    recent = selectors.recent_orders(str(staff.pk), limit=5)
+    assert [(one.order_ref, one.order_number) for one in recent] == [
+        (FAMILY_ORDER, ""),
+        (SAMPLE_ORDER, SAMPLE_REFERENCE_ID),
+    ]
+    with CaptureQueriesContext(connection) as queries:
+        selectors.recent_orders(str(staff.pk), limit=5)
+    assert len(queries) == 1
+
+
+def test_expired_readings_are_deleted_by_the_worker(as_staff: Client, sandbox: SandboxServer) -> None:
+    as_staff.post(PANEL, {"order_ref": FAMILY_ORDER})
+    worker = Worker(threading.Event())
+    worker.duties["delete_expired_readings"]()
+    assert OrderReading.objects.count() == 1
+    OrderReading.objects.update(read_at=clock.now() - datetime.timedelta(minutes=11))
+    worker.duties["delete_expired_readings"]()
+    assert not OrderReading.objects.exists()

@@ -26,6 +26,7 @@ class SubmissionLine:
     outcome: str
     duration: str
     note: str = ""
+    order_number: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ def line(submission: Submission) -> SubmissionLine:
         person=submission.actor_name,
         consumer=f"{consumer.first_name} {consumer.last_name}" if consumer else _unread(submission),
         order_ref=submission.order_ref,
+        order_number=submission.order_number,
         outcome=submission.outcome,
         duration=duration_text(submission.duration_ms),
         note=labels.line_note(submission),
