@@ -9,7 +9,9 @@ import json
 import os
 import sys
 import time
+import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from statistics import median
 from urllib.parse import urlencode
 
@@ -64,7 +66,9 @@ def main() -> None:
         assert browser.post("/orders/panel/", {"order_ref": order}).status_code == 200
 
     def create(order: str) -> None:
-        answer = browser.post("/consumers/new/", urlencode(posted(order, consumer())), content_type=FORM)
+        # Another process has used the same numbers on this order.
+        person = replace(consumer(), passport_number=uuid.uuid4().hex[:12].upper())
+        answer = browser.post("/consumers/new/", urlencode(posted(order, person)), content_type=FORM)
         assert answer.status_code == 303, answer.status_code
 
     rows = []
