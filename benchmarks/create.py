@@ -101,7 +101,7 @@ def main() -> None:
                 MINIMAL, server, [Browser(server.port) for _ in range(max(CLIENTS))], sandbox
             )
         for database, url in databases.items():
-            environment = _environment(url, sandbox)
+            environment = environment_of(url, sandbox)
             run([sys.executable, "manage.py", "prepare_practice"], environment, log=folder / "log")
             insides[database] = inside("portal", environment, folder, sandbox)
             rows += server_time(database, insides[database])
@@ -113,7 +113,7 @@ def main() -> None:
     print(RESULT.read_text())
 
 
-def _environment(url: str, sandbox: BenchSandbox) -> dict[str, str]:
+def environment_of(url: str, sandbox: BenchSandbox) -> dict[str, str]:
     """Practice mode on the benchmark's own database, with every option of production turned on."""
     return {
         "PORTAL_MODE": "practice",
@@ -158,7 +158,7 @@ def _signed_in(server: Server) -> list[Browser]:
 # --- Measurements -----------------------------------------------------------------------------------
 def client_alone(folder: Path, sandbox: BenchSandbox) -> Iterator[Row]:
     """The portal's client, over a pooled connection, without the portal."""
-    environment = _environment(f"sqlite:///{folder / 'unused.sqlite3'}", sandbox)
+    environment = environment_of(f"sqlite:///{folder / 'unused.sqlite3'}", sandbox)
     for delay in DELAYS:
         sandbox.answer_after(delay)
         calls = inside("client", environment, folder, sandbox)["calls"]

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox.api.routes import CREATE
 from sandbox.options import PRACTICE_API_TOKEN, PRACTICE_CLIENT_KEY
 from tests.support.processes import free_port, serving
 from tests.support.sandbox_orders import add_orders
@@ -31,11 +32,11 @@ class BenchSandbox:
         """Its base URL."""
         return f"http://127.0.0.1:{self.port}"
 
-    def answer_after(self, seconds: float) -> None:
-        """Delay the answer to every later create by that many seconds."""
+    def answer_after(self, seconds: float, *, operations: tuple[str, ...] = (CREATE,)) -> None:
+        """Delay the answer to every later request for these operations by that many seconds."""
         self._ask("DELETE", None)
-        if seconds:
-            wanted = {"fault": "slow", "seconds": seconds, "times": 1_000_000}
+        for operation in operations if seconds else ():
+            wanted = {"fault": "slow", "seconds": seconds, "times": 1_000_000, "operation": operation}
             self._ask("POST", json.dumps(wanted))
 
     def _ask(self, method: str, body: str | None) -> None:
@@ -55,4 +56,5 @@ def running(folder: Path) -> Iterator[BenchSandbox]:
     data, port = folder / "sandbox.sqlite3", free_port()
     command = [sys.executable, "-m", "sandbox", "--port", str(port), "--data", str(data)]
     with serving(command, port=port, environment={}, log=folder / "sandbox.log"):
+        BenchSandbox(port, Orders([])).answer_after(0)  # the port is open before the data are complete
         yield BenchSandbox(port, Orders(add_orders(data, ORDERS)))

@@ -64,6 +64,8 @@ CDP_PROXY: str = env.str("CDP_PROXY", default="")
 CDP_MAX_ANSWER_BYTES: int = env.positive("CDP_MAX_ANSWER_BYTES", default=1_000_000)
 # Whether people can find orders and open the vendor's records in the portal.
 CDP_ORDER_PAGES: bool = env.bool("CDP_ORDER_PAGES", default=True)
+# The statuses of an order to which nobody should be added without a warning. The vendor's list is open.
+CANCELLED_STATUSES: list[str] = env.list("CANCELLED_STATUSES", default=["CANCELLED", "DECLINED", "REFUNDED"])
 # --- Reconciliation ---------------------------------------------------------------------------------
 # The vendor does not document the list of an order's consumers for v2.1: the tenant has to confirm it.
 CDP_RECONCILIATION: bool = env.bool("CDP_RECONCILIATION", default=PRACTICE_MODE)
@@ -353,6 +355,11 @@ STATIC_URL = "static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "var/static")))
 STATICFILES_DIRS = [BASE_DIR / "static", ("bootstrap", Path(bootstrap.__path__[0]) / "css")]
 WHITENOISE_ALLOW_ALL_ORIGINS = False  # pages of other hosts have no use for our files
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "consumerportal.static_files.HtmxFinder",
+]
 STORAGES = {"staticfiles": {"BACKEND": "apps.core.web.static_storage.PortalStaticFilesStorage"}}
 
 # --- Logs: one line per event on standard error, without personal data ----------------------------

@@ -13,6 +13,7 @@ from typing import TypeVar
 from apps.cdp.consumers import Creation, Identifier, NewConsumer, OrderConsumer
 from apps.cdp.errors import (
     CdpAnotherRecord,
+    CdpError,
     CdpListUnfinished,
     CdpNotConfigured,
     CdpNotFound,
@@ -20,8 +21,8 @@ from apps.cdp.errors import (
     ErrorCode,
 )
 from apps.cdp.exchange import Exchange
-from apps.cdp.links import Path
-from apps.cdp.paging import CollectionReader, Page
+from apps.cdp.links import REGIONAL_HOSTS, Path
+from apps.cdp.paging import CollectionReader, Item, Page
 from apps.cdp.recognition import check_answer
 from apps.cdp.records import Guest, Order
 from apps.core.references import reference_key
@@ -50,6 +51,23 @@ class ListedRefs:
     is_whole: bool
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class ListedConsumers:
+    """The consumers of an order, as far as they were read, in the order of the list.
+
+    `refs`: the references of all entries that were read. `consumers`: those of them with their data; an entry
+    without data was not retrieved. `has_ended`: the list was read to its end. `is_whole`: as in `ListedRefs`.
+    """
+
+    refs: tuple[str, ...]
+    consumers: tuple[OrderConsumer, ...]
+    has_ended: bool
+    is_whole: bool
+
+    def __repr__(self) -> str:
+        return f"ListedConsumers({len(self.refs)} entries, <personal data>)"
+
+
 @dataclass(frozen=True, slots=True)
 class CdpClient:
     """The vendor's endpoints as methods. Failed calls raise `CdpError`. Can be shared between threads.
@@ -67,6 +85,15 @@ class CdpClient:
         Raises `CdpBusy` immediately if no slot is free.
         """
         return self._exchange.slot() if isinstance(self._exchange, Exchange) else contextlib.nullcontext()
+
+    def lookup_slot(self) -> AbstractContextManager[None]:
+        """Hold a slot for several calls for a page. Some slots are not for these, so that creates find one.
+
+        Raises `CdpBusy` immediately if no slot is free.
+        """
+        return (
+            self._exchange.lookup_slot() if isinstance(self._exchange, Exchange) else contextlib.nullcontext()
+        )
 
     def create_order_consumer(
         self, order_ref: str, consumer: NewConsumer, *, deadline: dt.datetime
@@ -105,23 +132,70 @@ class CdpClient:
                 raise
         raise CdpListUnfinished
 
+    def read_order_consumers(self, order_ref: str, *, within: float | None = None) -> ListedConsumers:
+        """The consumers of an order with their data. `within`: seconds for everything.
+
+        If the list has only references, the first `MAX_DETAILS` consumers are retrieved one by one, after the
+        list, while time is left. Raises `CdpError` if not even the first page could be read; a later failure
+        ends the reading.
+        """
+        end = self._end_time(within)
+        reader = self._reader(Path.fill(ORDER_CONSUMERS_OF_ORDER, order_ref=order_ref), {}, end)
+        items: list[Item] = []
+        has_ended = True
+        try:
+            items.extend(reader)
+        except CdpError:
+            if not reader.has_read_page:
+                raise
+            has_ended = False
+        return ListedConsumers(
+            refs=tuple(item.ref for item in items),
+            consumers=self._with_data(items, end),
+            has_ended=has_ended,
+            is_whole=reader.is_whole,
+        )
+
+    def _with_data(self, items: list[Item], end: float) -> tuple[OrderConsumer, ...]:
+        """The consumers of these entries; of those without data, the first ones, retrieved until `end`."""
+        consumers: list[OrderConsumer] = []
+        fetched = 0
+        for item in items:
+            if not item.bare:
+                consumers.append(OrderConsumer.from_json(item.data))
+                continue
+            if fetched == MAX_DETAILS:
+                break
+            fetched += 1
+            try:
+                consumers.append(
+                    self._record(ORDER_CONSUMER, "consumer_ref", item.ref, OrderConsumer.from_json, end)
+                )
+            except CdpNotFound:
+                continue
+            except CdpError:
+                break
+        return tuple(consumers)
+
     def retrieve_order_consumer(self, ref: str, *, within: float | None = None) -> OrderConsumer:
         """Read one order consumer. `within`: seconds for the call."""
         return self._record(
             ORDER_CONSUMER, "consumer_ref", ref, OrderConsumer.from_json, self._end_time(within)
         )
 
-    def list_orders(self, *, reference_id: str = "", guest_ref: str = "") -> tuple[Order, ...]:
+    def list_orders(
+        self, *, reference_id: str = "", guest_ref: str = "", within: float | None = None
+    ) -> tuple[Order, ...]:
         """Orders by the organisation's order number or by guest. The number is not unique (contract 7.1).
 
-        Raises `ValueError` unless exactly one criterion is given.
+        `within`: seconds for everything. Raises `ValueError` unless exactly one criterion is given.
         """
         query = _single_criterion({"referenceId": reference_id, "guestRef": guest_ref})
-        return self._records(ORDERS, query, Order.from_json, self._order)
+        return self._records(ORDERS, query, Order.from_json, self._order, self._end_time(within))
 
-    def retrieve_order(self, ref: str) -> Order:
-        """Read one order by its reference."""
-        return self._order(ref, self._end_time())
+    def retrieve_order(self, ref: str, *, within: float | None = None) -> Order:
+        """Read one order by its reference. `within`: seconds for the call."""
+        return self._order(ref, self._end_time(within))
 
     def search_guests(
         self,
@@ -143,7 +217,8 @@ class CdpClient:
         single = {"email": email, "orderRef": order_ref, "orderReferenceId": order_reference_id}
         if pair and any(single.values()):
             raise ValueError("exactly one criterion is needed")
-        return self._records(GUESTS, pair or _single_criterion(single), Guest.from_json, self._guest)
+        query = pair or _single_criterion(single)
+        return self._records(GUESTS, query, Guest.from_json, self._guest, self._end_time())
 
     def retrieve_guest(self, ref: str) -> Guest:
         """Read one guest by its reference."""
@@ -152,6 +227,11 @@ class CdpClient:
     def is_own_link(self, href: str) -> bool:
         """Whether a link leads to the configured scheme, host and port. Other links are shown as text."""
         return isinstance(self._exchange, Exchange) and self._exchange.transport.base.owns(href)
+
+    def names_another_region(self, text: str) -> bool:
+        """Whether a text, such as a link, contains the host of a region of the vendor that is not ours."""
+        own = self._exchange.transport.base.host if isinstance(self._exchange, Exchange) else ""
+        return any(host in text.lower() for host in REGIONAL_HOSTS if host != own)
 
     def _wire(self) -> Exchange:
         if isinstance(self._exchange, CdpNotConfigured):
@@ -197,13 +277,13 @@ class CdpClient:
         query: dict[str, str],
         parse: Callable[[object], R],
         retrieve: Callable[[str, float], R],
+        end: float,
     ) -> tuple[R, ...]:
-        """The records of a collection.
+        """The records of a collection, read until `end` (`time.monotonic`).
 
         The first `MAX_DETAILS` entries without content are fetched one by one. One that is not found then (a
         retired guest) stays a bare reference.
         """
-        end = self._end_time()
         records: list[R] = []
         fetched = 0
         for item in self._reader(Path.fill(collection), query, end):

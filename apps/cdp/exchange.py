@@ -94,6 +94,10 @@ class Exchange:
         """Hold one of the slots for the calls of this thread. Raises `CdpBusy` if none is free."""
         return self.slots.hold()
 
+    def lookup_slot(self) -> AbstractContextManager[None]:
+        """Hold one of the slots for look-ups. Raises `CdpBusy` if none of them is free."""
+        return self.slots.hold_for_lookup()
+
     def create(self, path: Path, body: object, parse: Parse[T], *, deadline: dt.datetime) -> ParsedAnswer[T]:
         """POST once over a new connection, with the first byte before `deadline`.
 

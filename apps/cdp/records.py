@@ -48,6 +48,25 @@ class Order:
             card_type=fields.text("cardType"),
         )
 
+    def to_json(self) -> dict[str, object]:
+        """The vendor's JSON, without empty values. `from_json` reads it back."""
+        data = {
+            "ref": self.ref,
+            "href": self.href,
+            "referenceId": self.reference_id,
+            "createdAt": self.created_at.isoformat() if self.created_at else "",
+            "modifiedAt": self.modified_at.isoformat() if self.modified_at else "",
+            "orderedAt": self.ordered_at.isoformat() if self.ordered_at else "",
+            "price": None if self.price is None else float(self.price),
+            "currencyCode": self.currency_code,
+            "status": self.status,
+            "channel": self.channel,
+            "pointOfSale": self.point_of_sale,
+            "paymentType": self.payment_type,
+            "cardType": self.card_type,
+        }
+        return {name: value for name, value in data.items() if value not in ("", None)}
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Guest:

@@ -12,13 +12,18 @@ UNLIMITED = 1_000_000
 
 
 class Slots:
-    """A fixed number of slots for simultaneous calls. A call without a free slot fails; it does not wait."""
+    """A fixed number of slots for simultaneous calls. A call without a free slot fails; it does not wait.
+
+    Look-ups for pages may use three quarters of the slots, so that a create still finds one while a slow
+    vendor holds all look-ups. With a single slot, both share it.
+    """
 
     def __init__(self, limit: int = UNLIMITED) -> None:
         """Raises `ValueError` for a limit below 1."""
         if limit < 1:
             raise ValueError("at least one call has to be possible")
         self._free = threading.BoundedSemaphore(limit)
+        self._free_for_lookups = threading.BoundedSemaphore(max(limit - max(limit // 4, 1), 1))
         self._thread = threading.local()
 
     @contextmanager
@@ -35,3 +40,17 @@ class Slots:
         finally:
             self._thread.has_slot = False
             self._free.release()
+
+    @contextmanager
+    def hold_for_lookup(self) -> Iterator[None]:
+        """Hold one slot of those for look-ups; as :meth:`hold`. Raises `CdpBusy` if none of them is free."""
+        if getattr(self._thread, "has_slot", False):
+            yield
+            return
+        if not self._free_for_lookups.acquire(blocking=False):
+            raise CdpBusy
+        try:
+            with self.hold():
+                yield
+        finally:
+            self._free_for_lookups.release()

@@ -28,6 +28,7 @@ from apps.consumers.audit_keys import (
     SEARCH,
     SEARCHED_BY,
     SENT_FIELDS,
+    SHOWN_CONSUMERS,
     SUBMISSION_FILTERS,
     SUBMISSION_SCOPE,
     VERIFICATION,
@@ -189,7 +190,28 @@ VENDOR_RECORD_VIEWED = EVENTS.define(
     "vendor_record.viewed",
     label=_("Record in Sitecore CDP opened"),
     sentence=_("%(actor)s opened a record in Sitecore CDP (%(kind)s): %(result)s"),
-    keys=(RECORD_KIND, READ_RESULT),
+    keys=(RECORD_KIND, READ_RESULT, SHOWN_CONSUMERS),
+)
+VENDOR_RECORDS_SEARCHED = EVENTS.define(
+    "vendor_records.searched",
+    label=_("Records in Sitecore CDP searched"),
+    sentence=_("%(actor)s searched for records in Sitecore CDP (%(kind)s) by %(by)s: %(result)s"),
+    keys=(
+        RECORD_KIND,
+        Key(
+            "by",  # the kind of search term, never its value
+            ValueType.CODES,
+            _("Searched by"),
+            {
+                "order_number": _("order number"),
+                "guest_ref": _("guest reference"),
+                "email": _("email address"),
+                "identifier": _("identifier"),
+            },
+        ),
+        READ_RESULT,
+        COUNT,
+    ),
 )
 IDENTITY_RULE_CHANGED = EVENTS.define(
     "identity_rule.changed",

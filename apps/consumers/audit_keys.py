@@ -177,6 +177,7 @@ SUBMISSION_SCOPE = Key(
     {"own": _("their own submissions"), "everybody": _("everyone's submissions")},
 )
 COUNT = Key("count", ValueType.NUMBER, _("Number"))
+SHOWN_CONSUMERS = Key("shown", ValueType.NUMBER, _("Consumers shown by name"))
 SENT_FIELDS = Key(
     "fields",  # the names of the sent JSON fields
     ValueType.WORDS,
@@ -195,6 +196,7 @@ OVERRIDDEN_WARNINGS = Key(
         "phone_number_not_read": _("a phone number that could not be read"),
         "several_people_in_a_name": _("a first name that looks like several people"),
         "lookalike_letters": _("letters that look like Latin letters"),
+        "cancelled_order": _("a cancelled order"),
     },
 )
 # "field:how" for each value that was normalised before it was sent.

@@ -178,6 +178,7 @@ WARNINGS = {
         "An earlier consumer on this order cannot be read, and was not compared. Its receipt shows the"
         " reason."
     ),
+    warnings.CANCELLED: _("This order has the status %(status)s."),
     warnings.VERY_OLD: _("The date of birth is over 120 years ago."),
     warnings.SEVERAL_PEOPLE: _(
         "The first name looks like more than one person. Each person needs an order consumer of their own."
@@ -342,6 +343,6 @@ def warning_text(warning: EntryWarning) -> str:
     if warning.reading is not None:
         return phone_reading(warning.value, warning.reading)
     if warning.code in WARNINGS:
-        return str(WARNINGS[warning.code]) % {"letters": " ".join(warning.part)}
+        return str(WARNINGS[warning.code]) % {"letters": " ".join(warning.part), "status": warning.part}
     labels = ", ".join(str(FIELD_LABELS[name]).lower() for name in warning.matching)
     return f"{_similar_text(warning.submission)} " + gettext("Same fields: %(fields)s.") % {"fields": labels}

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.consumers import searches
 from apps.consumers.models import (
+    OrderReading,
     PastResolution,
     RecordedSearch,
     RecordedSearchDigest,
@@ -51,5 +52,9 @@ PERSONAL: Final = (
         encrypted=(EncryptedColumn("encrypted_values", "search.values", _("What was searched for")),),
         digests=(DigestColumn(RecordedSearchDigest, "digest", row="search"),),
         re_digest=searches.re_digest,
+    ),
+    PersonalModel(
+        OrderReading,
+        encrypted=(EncryptedColumn("encrypted_data", "order_reading.data", _("An order and its consumers")),),
     ),
 )

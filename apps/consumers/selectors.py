@@ -13,6 +13,7 @@ from apps.consumers.models import (
     OPEN_OUTCOMES,
     DigestKind,
     IdentityRule,
+    OrderReading,
     Outcome,
     PastResolution,
     Submission,
@@ -186,6 +187,43 @@ def is_late_answer_doubtful(submission: Submission) -> bool:
 def open_on_order(submission: Submission) -> list[Submission]:
     """The other submissions to the same order that are being sent or unknown."""
     return list(_on_order(submission.order_ref).filter(outcome__in=OPEN_OUTCOMES).exclude(pk=submission.pk))
+
+
+def order_reading(order_ref: str, *, since: datetime) -> OrderReading | None:
+    """What was read of an order, unless the reading began before that time."""
+    return OrderReading.objects.filter(order_key=reference_key(order_ref), read_at__gte=since).first()
+
+
+def may_have_changed_since(order_ref: str, since: datetime) -> bool:
+    """Whether the portal may have added a consumer to the order since that time."""
+    late = Q(submitted_at__gte=since) | Q(finished_at__gte=since) | Q(outcome__in=OPEN_OUTCOMES)
+    return _in_any_spelling(order_ref).filter(late).exists()
+
+
+def with_consumer_on(order_ref: str) -> QuerySet[Submission]:
+    """The submissions to the order whose consumer's reference is known, oldest first."""
+    named = _in_any_spelling(order_ref).exclude(consumer_ref="", late_consumer_ref="")
+    return named.defer("refs_before").order_by("submitted_at", "id")
+
+
+def recent_orders(person_id: str, *, limit: int) -> list[Submission]:
+    """The latest submission of the person to each of the orders they used last, latest first.
+
+    Looks at the person's last hundred submissions.
+    """
+    latest = Submission.objects.filter(Q(actor_id=person_id)).order_by("-submitted_at", "-id")
+    recent = latest.only("order_ref", "order_number", "submitted_at")[:100]
+    by_order: dict[str, Submission] = {}
+    for one in recent:
+        kept = by_order.setdefault(reference_key(one.order_ref), one)
+        kept.order_number = kept.order_number or one.order_number
+    return list(by_order.values())[:limit]
+
+
+def _in_any_spelling(order_ref: str) -> QuerySet[Submission]:
+    """Submissions to this order, with or without dashes in its reference."""
+    found = Submission.objects.alias(order_key=Lower("order_ref"))
+    return found.filter(order_key__in=references.spellings(order_ref))
 
 
 def _on_order(order_ref: str) -> QuerySet[Submission]:

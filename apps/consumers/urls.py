@@ -1,12 +1,21 @@
 from django.urls import path
 
-from apps.consumers.views import entry, identity_rules, next_traveller, phones, resolving, submissions
+from apps.consumers.views import (
+    entry,
+    identity_rules,
+    next_traveller,
+    order_panel,
+    phones,
+    resolving,
+    submissions,
+)
 
 app_name = "consumers"
 urlpatterns = [
     path("consumers/new/", entry.new, name="new"),
     path("consumers/shortcuts/", next_traveller.set_shortcuts, name="set_shortcuts"),
     path("consumers/phone-reading/", phones.phone_reading, name="phone_reading"),
+    path("orders/panel/", order_panel.order_panel, name="order_panel"),
     path("submissions/<uuid:public_id>/", submissions.receipt, name="receipt"),
     path("submissions/<uuid:public_id>/resolve/", resolving.resolve, name="resolve"),
     path("submissions/<uuid:public_id>/check/", submissions.check_now, name="check_now"),

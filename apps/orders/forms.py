@@ -1,4 +1,8 @@
-"""The form that finds an order. It is submitted by GET: order numbers and references are allowed in URLs."""
+"""The forms that find orders and guests.
+
+Orders can be searched for by GET: order numbers and references are allowed in URLs. The box for any of them,
+and the search for guests, are submitted by POST: what is typed into them may be personal data.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,15 @@ from django.core.exceptions import ValidationError
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from apps.consumers.forms.fields import SAMPLE_ORDER_REF, OrderReferenceField, PlainTextField
+from apps.consumers.emails import MAX_ADDRESS, is_address
+from apps.consumers.forms.fields import (
+    SAMPLE_ORDER_REF,
+    OrderReferenceField,
+    PlainTextField,
+    order_number_in,
+)
 from apps.core.forms.input import PortalForm
-from apps.core.forms.reference_field import ReferenceField
+from apps.core.forms.reference_field import MAX_LINK, ReferenceField
 from apps.core.references import RecordKind
 
 SAMPLE_ORDER_NUMBER = "B94TXY-1"  # the vendor's own example; the sandbox has it
@@ -71,4 +81,69 @@ class FindOrderForm(PortalForm):
         for name in given[1:]:
             if name not in self.errors:
                 self.add_error(name, _("Fill in one field only"))
+        return self.cleaned_data
+
+
+class OrderBoxForm(PortalForm):
+    """One box for a number, a reference or a link. ``cleaned_data`` has ``number`` or ``order_ref``."""
+
+    order = PlainTextField(
+        label=_("Order"),
+        max_length=MAX_LINK,
+        too_long=_TOO_LONG,
+        help_text=_("An order number, an order reference or a link to the order"),
+        widget=forms.TextInput(attrs={"id": "id_find_order"}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        typed = self.cleaned_data.get("order")
+        if typed is None:
+            return self.cleaned_data
+        self.cleaned_data["number"] = number = order_number_in(typed)
+        self.cleaned_data["order_ref"] = ""
+        if not typed:
+            self.add_error("order", _("Enter an order number, an order reference or a link"))
+        elif not number:
+            try:
+                self.cleaned_data["order_ref"] = OrderReferenceField().clean(typed)
+            except ValidationError as error:
+                self.add_error("order", error)
+        return self.cleaned_data
+
+
+class FindGuestForm(PortalForm):
+    """An e-mail address, or an identifier with its provider."""
+
+    email = PlainTextField(
+        label=_("Email address"),
+        max_length=MAX_ADDRESS,
+        too_long=_("An email address has at most 254 characters"),
+    )
+    provider = PlainTextField(label=_("Identifier provider"), max_length=200, too_long=_TOO_LONG)
+    identifier = PlainTextField(label=_("Identifier ID"), max_length=200, too_long=_TOO_LONG)
+
+    def __init__(self, *args: Any, providers: tuple[str, ...] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if providers:
+            choices = [("", _("Choose a provider")), *((name, name) for name in providers)]
+            self.fields["provider"].widget = forms.Select(choices=choices)
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        email, provider, identifier = (
+            self.cleaned_data.get(name) for name in ("email", "provider", "identifier")
+        )
+        if self.errors:
+            return self.cleaned_data
+        if email and (provider or identifier):
+            self.add_error("email", _("Search by the email address or by the identifier, not by both"))
+        elif email and not is_address(email):
+            self.add_error("email", _("Enter the email address in full, such as name@example.com"))
+        elif identifier and not provider:
+            self.add_error("provider", _("Choose the provider of this identifier"))
+        elif provider and not identifier:
+            self.add_error("identifier", _("Enter the ID for this provider"))
+        elif not email and not identifier:
+            self.add_error("email", _("Enter an email address or an identifier"))
         return self.cleaned_data

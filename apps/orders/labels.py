@@ -9,17 +9,20 @@ from django.utils.translation import gettext_lazy as _
 from apps.cdp.errors import ErrorCode
 from apps.consumers.labels import REASONS
 
-ORDER, ORDERS, GUEST, ORDER_CONSUMER = "order", "orders", "guest", "order_consumer"
+ORDER, ORDERS, GUEST, GUESTS = "order", "orders", "guest", "guests"
+ORDER_CONSUMER = "order_consumer"
 
 NOT_FOUND_TITLES = {
     ORDER: _("Order not found"),
     ORDERS: _("Orders not found"),
+    GUESTS: _("Guests not found"),
     GUEST: _("Guest not found"),
     ORDER_CONSUMER: _("Order consumer not found"),
 }
 UNREADABLE_TITLES = {
     ORDER: _("The order cannot be shown now"),
     ORDERS: _("The search failed"),
+    GUESTS: _("The search failed"),
     GUEST: _("The guest cannot be shown now"),
     ORDER_CONSUMER: _("The order consumer cannot be shown now"),
 }
@@ -27,6 +30,7 @@ _ELSEWHERE = _("Check the reference. It may also belong to another organisation 
 NOT_FOUND = {
     ORDER: (REASONS[ErrorCode.NOT_FOUND], _ELSEWHERE),
     ORDERS: (_("Sitecore CDP found nothing for this search."), _("Check what you searched for.")),
+    GUESTS: (_("Sitecore CDP found nothing for this search."), _("Check what you searched for.")),
     GUEST: (
         _("Sitecore CDP has no guest with this reference."),
         _("A retired or deleted guest cannot be read either."),

@@ -5,10 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
 
 from django.urls import NoReverseMatch, reverse
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from apps.cdp.client import CdpClient
@@ -17,6 +15,7 @@ from apps.cdp.records import Guest, Order
 from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.labels import LINK_LABELS
 from apps.consumers.presenters.fields import field_texts
+from apps.consumers.presenters.prices import price
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +71,31 @@ def order_lines(orders: Iterable[Order]) -> list[OrderLine]:
             add_url=add_consumer_url(order.ref),
         )
         for order in reversed(newest)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class GuestLine:
+    """One guest that was found. ``orders_url``: the search for the guest's orders."""
+
+    ref: str
+    name: str
+    guest_type: str
+    url: str
+    orders_url: str
+
+
+def guest_lines(guests: Iterable[Guest]) -> list[GuestLine]:
+    """Guests that were found, in the vendor's order."""
+    return [
+        GuestLine(
+            ref=guest.ref,
+            name=f"{guest.first_name} {guest.last_name}".strip(),
+            guest_type=guest.guest_type,
+            url=record_url("guest", guest.ref),
+            orders_url=orders_of_guest_url(guest.ref),
+        )
+        for guest in guests
     ]
 
 
@@ -145,11 +169,6 @@ def record_links(record: Order | Guest, client: CdpClient) -> list[Link]:
     return _links(client, (str(label), record.href))
 
 
-def consumer_list(refs: Iterable[str], order_ref: str) -> list[dict[str, str]]:
-    """An order's consumers: references and page URLs that include the order, for the link back to it."""
-    return [{"ref": ref, "url": _with_order(record_url("order_consumer", ref), order_ref)} for ref in refs]
-
-
 def record_url(kind: str, ref: str) -> str:
     """URL of the portal's page of a record; ``kind``: ``order``, ``guest`` or ``order_consumer``.
 
@@ -171,16 +190,6 @@ def add_consumer_url(order_ref: str) -> str:
     return f"{reverse('consumers:new')}?order={order_ref}" if record_url("order", order_ref) else ""
 
 
-def price(order: Order) -> str:
-    """The price, such as ``EUR 1,904.20``, with at least two decimals, more if the vendor returned more."""
-    if order.price is None:
-        return ""
-    exponent = order.price.as_tuple().exponent
-    decimals = max(2, -exponent if isinstance(exponent, int) else 0)
-    amount = number_format(order.price.quantize(Decimal(1).scaleb(-decimals)), force_grouping=True)
-    return f"{order.currency_code}\N{NO-BREAK SPACE}{amount}" if order.currency_code else amount
-
-
 def _person_rows(person: Guest | OrderConsumer, emails: tuple[str, ...]) -> list[Row]:
     values = {name: getattr(person, name, ()) for name in FIELD_LABELS} | {"emails": emails}
     return [Row(str(label), field_texts(name, values[name])) for name, label in FIELD_LABELS.items()]
@@ -196,7 +205,3 @@ def _present(*rows: Row) -> list[Row]:
 
 def _links(client: CdpClient, *named: tuple[str, str]) -> list[Link]:
     return [Link(label, href, client.is_own_link(href)) for label, href in named if href]
-
-
-def _with_order(url: str, order_ref: str) -> str:
-    return f"{url}?order={order_ref}" if url else ""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import transaction
@@ -14,41 +12,26 @@ from apps.audit.events import Event, Value
 from apps.audit.recording import record
 from apps.audit.registry import EventType
 from apps.cdp.client import CdpClient
-from apps.cdp.consumers import OrderConsumer
+from apps.cdp.consumers import Identifier, OrderConsumer
 from apps.cdp.errors import CdpError, ErrorCode
 from apps.cdp.records import Guest, Order
-from apps.consumers.audit_events import VENDOR_RECORD_VIEWED
+from apps.consumers.audit_events import VENDOR_RECORD_VIEWED, VENDOR_RECORDS_SEARCHED
 from apps.consumers.connection_health import store_latest
+from apps.consumers.order_lookup import lookup
+from apps.consumers.order_lookup.lookup import OrderRead
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
-from apps.orders.audit_events import VENDOR_RECORDS_SEARCHED
 
 FOUND = "found"
 NOT_FOUND = ErrorCode.NOT_FOUND
 
 
-@dataclass(frozen=True, slots=True)
-class OrderWithConsumers:
-    """An order and the references of its consumers; ``list_error``: why that list could not be read."""
-
-    order: Order
-    consumer_refs: tuple[str, ...] = ()
-    list_error: str = ""
-
-
-def read_order(ref: str, *, actor: Actor, client: CdpClient) -> OrderWithConsumers:
+def read_order(ref: str, *, actor: Actor, client: CdpClient) -> OrderRead:
     """Read an order with its consumers. Raises ``CdpError`` if the order itself cannot be read.
 
-    Both calls share the total timeout of one call (``CDP_TOTAL_TIMEOUT``, seconds).
+    All calls share the total timeout of one call (``CDP_TOTAL_TIMEOUT``, seconds).
     """
-    with _recorded(VENDOR_RECORD_VIEWED, actor, {"kind": "order"}, order_ref=ref):
-        began = time.monotonic()
-        order = client.retrieve_order(ref)
-        left = settings.CDP_TOTAL_TIMEOUT - (time.monotonic() - began)
-        try:
-            return OrderWithConsumers(order, client.list_order_consumer_refs(ref, within=left))
-        except CdpError as error:
-            return OrderWithConsumers(order, list_error=error.code)
+    return lookup.read_order(ref, within=settings.CDP_TOTAL_TIMEOUT, actor=actor, client=client)
 
 
 def read_guest(ref: str, *, actor: Actor, client: CdpClient) -> Guest:
@@ -76,6 +59,20 @@ def search_orders(
         orders = client.list_orders(reference_id=order_number, guest_ref=guest_ref)
         facts |= {"result": FOUND if orders else NOT_FOUND, "count": len(orders)}
         return orders
+
+
+def search_guests(
+    *, email: str = "", identifier: Identifier | None = None, actor: Actor, client: CdpClient
+) -> tuple[Guest, ...]:
+    """Search for guests by e-mail address or by identifier. What was searched for is recorded nowhere.
+
+    Raises ``CdpError`` if the search fails, ``ValueError`` unless exactly one of the two is given.
+    """
+    by = ["email"] if email else ["identifier"]
+    with _recorded(VENDOR_RECORDS_SEARCHED, actor, {"kind": "guest", "by": by}) as facts:
+        guests = client.search_guests(email=email, identifier=identifier)
+        facts |= {"result": FOUND if guests else NOT_FOUND, "count": len(guests)}
+        return guests
 
 
 @contextmanager

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from functools import wraps
 from http import HTTPStatus
+from typing import Any
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_http_methods
 
 from apps.audit import person_limits
+from apps.cdp.consumers import Identifier
 from apps.cdp.errors import CdpError, CdpNotFound, CdpNotSent, CdpRateLimited, CdpTimeout, ErrorCode
 from apps.cdp.factory import get_client
+from apps.consumers.order_lookup.lookup import find_order
 from apps.consumers.permissions import VIEW_VENDOR_RECORDS
+from apps.consumers.presenters.order_panel import cancelled_text, consumer_lines, consumers_text
+from apps.consumers.selectors import providers, with_consumer_on
+from apps.consumers.viewer import Viewer
 from apps.core.forms.errors import form_errors
 from apps.core.forms.input import single_value
 from apps.core.web.permissions import P, View, requires
+from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
 from apps.orders import labels, presenters, services
-from apps.orders.forms import FindOrderForm
+from apps.orders.forms import FindGuestForm, FindOrderForm, OrderBoxForm
 
 
 def if_enabled(view: View[P]) -> View[P]:
@@ -36,11 +43,16 @@ def if_enabled(view: View[P]) -> View[P]:
 
 
 @requires(VIEW_VENDOR_RECORDS)
-@require_GET
+@require_http_methods(["GET", "HEAD", "POST"])
 def orders(request: HttpRequest) -> HttpResponse:
-    """Find an order: list the results for a number or a guest; redirect to the order for a reference."""
+    """Find an order: list the results for a number or a guest; redirect to the order for a reference.
+
+    A POST comes from the box that takes a number, a reference or a link.
+    """
+    if request.method == "POST":
+        return _from_box(request)
     if not FindOrderForm.is_submitted(request.GET):
-        return render(request, "orders/orders.html", {"form": FindOrderForm()})
+        return render(request, "orders/orders.html", {"form": FindOrderForm(), "box": OrderBoxForm()})
     form = FindOrderForm(request.GET)
     if not form.is_valid():
         return render(request, "orders/orders.html", {"form": form, "errors": form_errors(form)})
@@ -71,6 +83,57 @@ def orders(request: HttpRequest) -> HttpResponse:
     return render(request, "orders/orders.html", context)
 
 
+def _from_box(request: HttpRequest) -> HttpResponse:
+    """Lead to the order if it is certain; otherwise show what was found."""
+    box = OrderBoxForm(request.POST)
+    context: dict[str, Any] = {"form": FindOrderForm(), "box": box}
+    if not box.is_valid():
+        return render(request, "orders/orders.html", {**context, "errors": form_errors(box)})
+    if box.cleaned_data["order_ref"]:
+        return HttpResponseSeeOther(reverse("orders:order", args=[box.cleaned_data["order_ref"]]))
+    actor = actor_of(request)
+    if not person_limits.allows(person_limits.Act.SEARCH, actor):
+        box.add_error("order", person_limits.refusal(person_limits.Act.SEARCH))
+        context["errors"] = form_errors(box)
+        return render(request, "orders/orders.html", context, status=HTTPStatus.TOO_MANY_REQUESTS)
+    try:
+        found = find_order(box.cleaned_data["number"], actor=actor, client=get_client())
+    except CdpError as error:
+        return _failure(request, labels.ORDERS, error, may_repeat=False)
+    address = presenters.record_url("order", found.orders[0].ref) if found.is_certain else ""
+    if address:
+        return HttpResponseSeeOther(address)
+    lines = presenters.order_lines(found.orders)
+    shared = presenters.has_shared_number(lines)
+    context |= {"searched": True, "lines": lines, "several_share_a_number": shared}
+    return render(request, "orders/orders.html", context)
+
+
+@requires(VIEW_VENDOR_RECORDS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def guests(request: HttpRequest) -> HttpResponse:
+    """Find guests by e-mail address or identifier. A POST, whose answer is the result."""
+    if request.method != "POST":
+        return render(request, "orders/guests.html", {"form": FindGuestForm(providers=providers())})
+    form = FindGuestForm(request.POST, providers=providers())
+    if not form.is_valid():
+        return render(request, "orders/guests.html", {"form": form, "errors": form_errors(form)})
+    actor, asked = actor_of(request), form.cleaned_data
+    if not person_limits.allows(person_limits.Act.SEARCH, actor):
+        form.add_error(None, person_limits.refusal(person_limits.Act.SEARCH))
+        context = {"form": form, "errors": form_errors(form)}
+        return render(request, "orders/guests.html", context, status=HTTPStatus.TOO_MANY_REQUESTS)
+    identifier = Identifier(asked["provider"], asked["identifier"]) if asked["identifier"] else None
+    try:
+        found = services.search_guests(
+            email=asked["email"], identifier=identifier, actor=actor, client=get_client()
+        )
+    except CdpError as error:
+        return _failure(request, labels.GUESTS, error, may_repeat=False)
+    lines = presenters.guest_lines(found)
+    return render(request, "orders/guests.html", {"form": form, "searched": True, "lines": lines})
+
+
 @requires(VIEW_VENDOR_RECORDS)
 @require_GET
 def order(request: HttpRequest, ref: str) -> HttpResponse:
@@ -80,11 +143,15 @@ def order(request: HttpRequest, ref: str) -> HttpResponse:
         found = services.read_order(ref, actor=actor_of(request), client=client)
     except CdpError as error:
         return _failure(request, labels.ORDER, error)
+    added = with_consumer_on(ref)
     context = {
         "order": found.order,
+        "warning": cancelled_text(found.order),
         "rows": presenters.order_rows(found.order),
         "links": presenters.record_links(found.order, client),
-        "consumers": presenters.consumer_list(found.consumer_refs, ref),
+        "consumers": consumer_lines(found.listed, added, Viewer.of(request.user), order_ref=ref),
+        "consumers_text": consumers_text(found.listed),
+        "read_at": found.read_at,
         "list_reason": labels.reason(found.list_error) if found.list_error else "",
         "list_again": labels.is_retryable(found.list_error),
         "add_url": presenters.add_consumer_url(ref),
@@ -132,12 +199,15 @@ def order_consumer(request: HttpRequest, ref: str) -> HttpResponse:
     return render(request, "orders/order_consumer.html", context)
 
 
-def _failure(request: HttpRequest, what: str, error: CdpError) -> HttpResponse:
-    """The error page for ``what``, without the vendor's text, which may contain personal data."""
+def _failure(request: HttpRequest, what: str, error: CdpError, *, may_repeat: bool = True) -> HttpResponse:
+    """The error page for ``what``, without the vendor's text, which may contain personal data.
+
+    ``may_repeat``: whether the address of the request repeats it.
+    """
     context = {
         "heading": labels.title(what, error.code),
         "sentences": labels.sentences(what, error.code),
-        "again_url": request.get_full_path() if labels.is_retryable(error.code) else "",
+        "again_url": request.get_full_path() if may_repeat and labels.is_retryable(error.code) else "",
     }
     return render(request, "orders/failure.html", context, status=_status_of(error))
 

@@ -4,6 +4,7 @@ import json
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 
 from sandbox.data.identity_rules import guest_keys
 from sandbox.data.seed_guests import GUESTS, SeedGuest
@@ -18,6 +19,18 @@ ORDERS_SHARING_REFERENCE_ID = (
     "b338afd6-b776-4568-a9ca-4bb956e78ec7",
     "ea44bd0d-405e-4311-8b68-dba7a2bb831d",
 )
+TRIPLE_REFERENCE_ID = "B6TRIO-1"  # three orders have it
+ORDERS_WITH_TRIPLE_REFERENCE_ID = (
+    "6a0f3c55-0f27-4c0c-9d0e-7d2c1b9a4e01",
+    "6a0f3c55-0f27-4c0c-9d0e-7d2c1b9a4e02",
+    "6a0f3c55-0f27-4c0c-9d0e-7d2c1b9a4e03",
+)
+# Orders with many consumers, and how many; beside them one with a single consumer.
+CROWDED_ORDERS = {
+    "c0de0001-5f0e-4a3b-8c1d-2b6f9e7a0001": 1,
+    "c0de0050-5f0e-4a3b-8c1d-2b6f9e7a0050": 50,
+    "c0de0500-5f0e-4a3b-8c1d-2b6f9e7a0500": 500,
+}
 CANCELLED_ORDER = "670c1cd3-5555-4e31-84be-37c1dfe6c55b"
 
 # Orders for faults that a person at the form may want to see: every create on such an order has its fault.
@@ -107,6 +120,17 @@ ORDERS = (
         _SHOW, "KIOSK", "PURCHASED", 18),
     SeedOrder("ce3bdd3e-61ea-4d36-9c64-19b18d885add", "TKT-11003", "2026-11-21T21:00:00Z", 240.0, "EUR",
         _SHOW, "OFFLINE", "PENDING", 14, (), 4),
+    SeedOrder(ORDERS_WITH_TRIPLE_REFERENCE_ID[0], TRIPLE_REFERENCE_ID, "2024-05-06T07:30:00Z", 180.0, "EUR",
+        _AIR, "CALL_CENTER", "REFUNDED", 18),
+    SeedOrder(ORDERS_WITH_TRIPLE_REFERENCE_ID[1], TRIPLE_REFERENCE_ID, "2025-06-11T15:10:00Z", 204.0, "EUR",
+        _AIR, "WEB", "CANCELLED", 18),
+    SeedOrder(ORDERS_WITH_TRIPLE_REFERENCE_ID[2], TRIPLE_REFERENCE_ID, "2026-10-19T06:45:00Z", 236.4, "EUR",
+        _AIR, "MOBILE_APP", "PURCHASED", 18, (18,)),
+    *(
+        SeedOrder(ref, f"CROWD-{size}", "2026-11-10T10:00:00Z", 49.0 * size, "EUR", _SHOW, "GDS",
+            "PURCHASED", 21)
+        for ref, size in CROWDED_ORDERS.items()
+    ),
     *(
         SeedOrder(ref, fault_reference_id(fault), "2026-11-01T12:00:00Z", 100.0, "EUR", _AIR, "WEB",
             "PURCHASED", 0)
@@ -133,6 +157,7 @@ def fill(tx: Transaction) -> None:
     for order in ORDERS:
         if tx.add_order(order.ref, order.reference_id, _order_body(order)):
             _add_people(tx, order)
+            tx.add_consumers(_crowd(order))
 
 
 def _add_people(tx: Transaction, order: SeedOrder) -> None:
@@ -151,6 +176,46 @@ def _add_people(tx: Transaction, order: SeedOrder) -> None:
                 created_at=datetime.fromisoformat(order.ordered_at).astimezone(UTC),
             )
         )
+
+
+@cache
+def _crowd(order: SeedOrder) -> tuple[StoredConsumer, ...]:
+    """The consumers of an order with many, all of different names, and all matched to its contact.
+
+    Computed once: tests start many sandboxes.
+    """
+    return tuple(
+        StoredConsumer(
+            ref=f"{order.ref[:-8]}{number:08x}",
+            order_ref=order.ref,
+            guest_ref=GUESTS[order.contact].ref,
+            body=json.dumps(_crowd_person(number), ensure_ascii=False),
+            guest_effect="seeded",
+            matched_by="",
+            created_at=datetime.fromisoformat(order.ordered_at).astimezone(UTC),
+        )
+        for number in range(CROWDED_ORDERS.get(order.ref, 0))
+    )
+
+
+def _crowd_person(number: int) -> JsonObject:
+    return {
+        "firstName": _FIRST_NAMES[number % len(_FIRST_NAMES)],
+        "lastName": _LAST_NAMES[number // len(_FIRST_NAMES)],
+        "dateOfBirth": f"{1950 + number % 60}-{1 + number % 12:02}-{1 + number % 28:02}T00:00:00Z",
+    }
+
+
+_FIRST_NAMES = (
+    "Anna", "Ben", "Chiara", "Dmitri", "Elif", "Fergus", "Gudrun", "Hugo", "Inês", "Jakub", "Karin", "Liam",
+    "Maeve", "Noor", "Oskar", "Petra", "Quentin", "Rosa", "Samir", "Tuula", "Uwe", "Vera", "Wim", "Yusuf",
+    "Zita",
+)  # fmt: skip
+_LAST_NAMES = (
+    "Abbott", "Bianchi", "Carvalho", "Dvořák", "Eriksen", "Fischer", "Gallagher", "Horváth", "Ivanova",
+    "Jansen", "Kowalska", "Lefèvre", "Murphy", "Nowak", "Ortiz", "Petrović", "Rossi", "Silva", "Tamm",
+    "Weber",
+)  # fmt: skip
 
 
 def _order_body(order: SeedOrder) -> JsonObject:

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -47,6 +47,25 @@ class WireRequest:
     done: bool
     status: int | None
     fault: str
+
+
+_INSERT_CONSUMER = (
+    "INSERT OR IGNORE INTO consumers (ref, order_ref, guest_ref, body, guest_effect, matched_by,"
+    " created_at, listed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+def _row(consumer: StoredConsumer) -> tuple[str | None, ...]:
+    return (
+        consumer.ref,
+        consumer.order_ref,
+        consumer.guest_ref,
+        consumer.body,
+        consumer.guest_effect,
+        consumer.matched_by,
+        consumer.created_at.isoformat(),
+        consumer.listed_at.isoformat() if consumer.listed_at else None,
+    )
 
 
 class Transaction:
@@ -144,18 +163,11 @@ class Transaction:
 
     def add_consumer(self, consumer: StoredConsumer) -> bool:
         """Store a consumer; False if the reference exists already."""
-        return self._write(
-            "INSERT OR IGNORE INTO consumers (ref, order_ref, guest_ref, body, guest_effect, matched_by,"
-            " created_at, listed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            consumer.ref,
-            consumer.order_ref,
-            consumer.guest_ref,
-            consumer.body,
-            consumer.guest_effect,
-            consumer.matched_by,
-            consumer.created_at.isoformat(),
-            consumer.listed_at.isoformat() if consumer.listed_at else None,
-        )
+        return self._write(_INSERT_CONSUMER, *_row(consumer))
+
+    def add_consumers(self, consumers: Iterable[StoredConsumer]) -> None:
+        """Store consumers; those whose reference exists already are left out."""
+        self._connection.executemany(_INSERT_CONSUMER, map(_row, consumers))
 
     def change_consumer(self, ref: str, body: str, at: datetime) -> None:
         """Replace the body of a consumer."""

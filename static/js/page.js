@@ -41,4 +41,5 @@ export function showPage(page, address) {
   scrollTo(0, 0);
   document.getElementById("main")?.focus({ preventScroll: true });
   startPage();
+  globalThis.htmx?.process(document.body); // a part of the page may be loaded by it
 }

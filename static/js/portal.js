@@ -1,5 +1,6 @@
 // The entry point: starts listeners on the document once, and the behaviours of a page with each page.
 import { startCounting } from "./counter.js";
+import { startOrderPanel } from "./order_panel.js";
 import { startPage } from "./page.js";
 import { startPhones } from "./phones.js";
 import { startReturning } from "./returning.js";
@@ -11,4 +12,5 @@ startSubmitting(document);
 startCounting(document);
 startPhones(document);
 startShortcutKeys(document);
+startOrderPanel(document);
 startPage();

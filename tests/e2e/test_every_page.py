@@ -19,8 +19,8 @@ from playwright.sync_api import Page, Response, Route, ViewportSize
 from apps.accounts.models import User
 from apps.cdp.factory import get_client
 from apps.history.models import Export, State
-from sandbox.data.seed import GROUP_ORDER
-from sandbox.data.seed_guests import GUEST_WITH_PROFILE
+from sandbox.data.seed import GROUP_ORDER, TRIPLE_REFERENCE_ID
+from sandbox.data.seed_guests import GUEST_WITH_PROFILE, SHARED_EMAIL
 from tests.e2e.layout_shift import shifted, watch_shifts
 from tests.e2e.pages import SIMPLE, fill_entry, press_create
 from tests.e2e.traces import TYPED
@@ -80,9 +80,28 @@ def _warned(page: Page, world: World) -> None:
         press_create(page)
 
 
+def _guests_found(page: Page, world: World) -> None:
+    page.goto("/guests/")
+    page.get_by_label("Email address").fill(SHARED_EMAIL)
+    with page.expect_navigation():
+        page.get_by_role("button", name="Find guest").click()
+
+
+def _order_shown(page: Page, world: World) -> None:
+    page.goto(f"/consumers/new/?order={GROUP_ORDER}")
+    page.get_by_text("14 consumers").wait_for()
+
+
+def _order_to_choose(page: Page, world: World) -> None:
+    page.goto("/consumers/new/")
+    page.get_by_label("Order", exact=True).fill(TRIPLE_REFERENCE_ID)
+    page.get_by_label("Order", exact=True).press("Tab")
+    page.get_by_text("3 orders have the number").wait_for()
+
+
 def _identical(page: Page, world: World) -> None:
     page.goto(f"/consumers/new/?from={world.rejected.public_id}")
-    page.get_by_label("Order reference").fill(world.unknown.order_ref)
+    page.get_by_label("Order", exact=True).fill(world.unknown.order_ref)
     with page.expect_navigation():
         press_create(page)
 
@@ -200,6 +219,8 @@ PAGES = [
     at("consumers:new", "staff", "/consumers/new/"),
     Seen("consumers:new", "staff", _next_traveller, "for the next traveller"),
     Seen("consumers:new", "staff", _shortcuts, "with the list of shortcuts"),
+    Seen("consumers:new", "staff", _order_shown, "with the order"),
+    Seen("consumers:new", "staff", _order_to_choose, "with orders to choose from"),
     Seen("consumers:new", "staff", _with_rows, "with rows added"),
     after("consumers:new", "staff", "/consumers/new/", "Create consumer", "with errors"),
     Seen("consumers:new", "staff", _warned, "with a warning"),
@@ -218,6 +239,9 @@ PAGES = [
     after("orders:orders", "staff", "/orders/", "Find order", "with errors"),
     at("orders:orders", "staff", "/orders/?order_number=HTL-204417", "with two hits"),
     at("orders:orders", "staff", "/orders/?order_number=NONE", "without a hit"),
+    at("orders:guests", "staff", "/guests/"),
+    after("orders:guests", "staff", "/guests/", "Find guest", "with errors"),
+    Seen("orders:guests", "staff", _guests_found, "with two guests"),
     at("orders:order", "staff", f"/orders/{GROUP_ORDER}/"),
     at("orders:order", "staff", "/orders/00000000-0000-4000-8000-000000000000/", "not there"),
     at("orders:guest", "staff", f"/guests/{GUEST_WITH_PROFILE}/"),
@@ -309,6 +333,7 @@ NO_PAGE = {
     "components": "checked in test_gallery.py",
     "consumers:phone_reading": "answers a script",
     "consumers:set_shortcuts": "answers a script",
+    "consumers:order_panel": "a part of a page, checked in test_order_beside_form.py",
     "consumers:check_now": "leads back to the receipt",
     "consumers:remove_identity_rule": "leads back to the list",
     "accounts:grant_role": "leads back to the person",

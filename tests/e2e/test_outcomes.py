@@ -89,7 +89,7 @@ def test_missing_order_returns_to_the_filled_form(
     assert again["identifiers-1-id"] == WHOLE.identifiers[1][1]
     rejected = Submission.objects.get()
 
-    page.get_by_label("Order reference").fill(SAMPLE_ORDER)
+    page.get_by_label("Order", exact=True).fill(SAMPLE_ORDER)
     press_create(page)
     submission = expect_receipt(page, "Consumer created")
     assert submission.resubmission_of == rejected

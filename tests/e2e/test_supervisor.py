@@ -132,7 +132,7 @@ def test_supervisor_marks_as_not_created_and_staff_send_it_again(
     unknown.get_by_role("link", name="Correct and send again").click()
     expect(unknown.locator(".panel-not_created")).to_be_focused()
     expect(unknown.get_by_label("Last name")).to_have_value(SIMPLE.last_name)
-    unknown.get_by_label("Order reference").fill(SIMPLE.order)
+    unknown.get_by_label("Order", exact=True).fill(SIMPLE.order)
     press_create(unknown)
     assert expect_receipt(unknown, "Consumer created").resubmission_of == not_created
     assert creates(sandbox) == 2

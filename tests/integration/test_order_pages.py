@@ -17,7 +17,8 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
-from apps.cdp.client import CdpClient
+from apps.cdp.client import CdpClient, ListedConsumers
+from apps.cdp.consumers import OrderConsumer
 from apps.cdp.errors import (
     CdpConnectionLost,
     CdpError,
@@ -32,19 +33,25 @@ from apps.cdp.errors import (
     CdpUnreachable,
 )
 from apps.cdp.records import Order
-from apps.consumers.models import Outcome
+from apps.consumers.models import Outcome, Submission
 from apps.orders import views
 from sandbox.data.seed import (
+    CANCELLED_ORDER,
     FAMILY_ORDER,
     ORDERS_SHARING_REFERENCE_ID,
     REPEATED_REFERENCE_ID,
     SAMPLE_ORDER,
     consumer_ref,
 )
-from sandbox.data.seed_guests import GUEST_WITH_PROFILE, GUESTS_SHARING_EMAIL
+from sandbox.data.seed_guests import (
+    GUEST_WITH_LOYALTY,
+    GUEST_WITH_PROFILE,
+    GUESTS_SHARING_EMAIL,
+    SHARED_EMAIL,
+)
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.entries import store
+from tests.support.entries import clean, posted, store
 
 pytestmark = pytest.mark.django_db
 
@@ -145,7 +152,26 @@ def test_order_page_shows_fields_consumers_and_a_link_to_add_one(
     consumer = consumer_ref(FAMILY_ORDER, GUESTS_SHARING_EMAIL[0])
     assert f'href="/order-consumers/{consumer}/?order={FAMILY_ORDER}"' in page
     assert f'href="/consumers/new/?order={FAMILY_ORDER}"' in page
-    assert _recorded() == [("vendor_record.viewed", {"kind": "order", "result": "found"})]
+    assert "Sven Lindqvist" in page
+    assert "20 January 1968" in page
+    assert _recorded() == [("vendor_record.viewed", {"kind": "order", "result": "found", "shown": 3})]
+
+
+def test_order_page_says_who_added_a_consumer_and_links_to_visible_receipts(
+    as_staff: Client, as_supervisor: Client, supervisor: User, sandbox: SandboxServer
+) -> None:
+    for browser, name in ((as_staff, "Ann"), (as_supervisor, "Ben")):
+        assert (
+            browser.post("/consumers/new/", posted(clean(first_name=name), order=FAMILY_ORDER)).status_code
+            == 303
+        )
+    of_staff, of_supervisor = Submission.objects.order_by("id")
+    page = _text(as_staff.get(f"/orders/{FAMILY_ORDER}/"))
+    assert "5 consumers" in page
+    assert f'href="/submissions/{of_staff.public_id}/"' in page
+    assert f"by {supervisor.name}" in page
+    assert str(of_supervisor.public_id) not in page
+    assert "This order has the status CANCELLED." in _text(as_staff.get(f"/orders/{CANCELLED_ORDER}/"))
 
 
 def test_order_without_consumers_is_shown_as_such(as_staff: Client, sandbox: SandboxServer) -> None:
@@ -275,7 +301,10 @@ def test_markup_in_vendor_fields_stays_text(as_staff: Client, fake: MagicMock) -
     script = "<script>alert(1)</script>"
     order = Order(ref=SAMPLE_ORDER, reference_id=script, status=script, href=f"https://x/{script}")
     fake.retrieve_order.return_value, fake.list_orders.return_value = order, (order,)
-    fake.list_order_consumer_refs.return_value = (script, "../../x")
+    person = OrderConsumer(ref="../../x", first_name=script)
+    fake.read_order_consumers.return_value = ListedConsumers(
+        ("../../x", script), (person,), has_ended=True, is_whole=True
+    )
     for page in ("order", "orders"):
         text = _text(as_staff.get(PAGES[page]))
         assert "alert(1)" in text
@@ -284,7 +313,7 @@ def test_markup_in_vendor_fields_stays_text(as_staff: Client, fake: MagicMock) -
 
 def test_link_to_another_host_is_shown_as_text(as_staff: Client, fake: MagicMock) -> None:
     fake.retrieve_order.return_value = Order(ref=SAMPLE_ORDER, href="https://elsewhere.example/o")
-    fake.list_order_consumer_refs.return_value = ()
+    fake.read_order_consumers.return_value = ListedConsumers((), (), has_ended=True, is_whole=True)
     text = _text(as_staff.get(PAGES["order"]))
     assert "https://elsewhere.example/o" in text
     assert 'href="https://elsewhere.example' not in text
@@ -305,8 +334,8 @@ def test_anonymous_request_leads_to_the_sign_in(client: Client, fake: MagicMock)
     assert fake.method_calls == []
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_pages_accept_only_get(as_supervisor: Client, fake: MagicMock, page: str) -> None:
+@pytest.mark.parametrize("page", [name for name in PAGES if name != "orders"])
+def test_pages_of_records_accept_only_get(as_supervisor: Client, fake: MagicMock, page: str) -> None:
     assert as_supervisor.post(PAGES[page]).status_code == 405
     assert fake.method_calls == []
 
@@ -320,9 +349,105 @@ def test_the_setting_turns_the_order_pages_off(settings: Settings, as_staff: Cli
         assert not ORDER_PAGE_LINK.search(_text(as_staff.get(path)))
     pattern = get_resolver().namespace_dict["orders"][1]
     names = {key for key in pattern.reverse_dict if isinstance(key, str)}
-    assert len(names) == 4
+    assert len(names) == 5
     for name in names:
-        args = [] if name == "orders" else [UNKNOWN_REF]
+        args = [] if name in ("orders", "guests") else [UNKNOWN_REF]
         answer = as_staff.get(reverse(f"orders:{name}", args=args))
         assert (name, answer.status_code) == (name, 404)
         assert "Page not found" in _text(answer)
+
+
+@pytest.mark.parametrize(
+    ("typed", "address"),
+    [
+        ("b4lndq-1", f"/orders/{FAMILY_ORDER}/"),
+        (SAMPLE_ORDER.upper(), f"/orders/{SAMPLE_ORDER.upper()}/"),
+        (f"https://api-engage-eu.sitecorecloud.io/v2.1/orders/{SAMPLE_ORDER}", f"/orders/{SAMPLE_ORDER}/"),
+    ],
+)
+def test_box_leads_to_the_order(as_staff: Client, sandbox: SandboxServer, typed: str, address: str) -> None:
+    response = as_staff.post("/orders/", {"order": typed})
+    assert (response.status_code, response["Location"]) == (303, address)
+
+
+def test_box_offers_orders_with_the_same_number(as_staff: Client, sandbox: SandboxServer) -> None:
+    page = _text(as_staff.post("/orders/", {"order": REPEATED_REFERENCE_ID.lower()}))
+    assert "2 orders found" in page
+    assert f'value="{REPEATED_REFERENCE_ID.lower()}"' in page
+
+
+def test_box_refuses_an_email_address_and_what_is_empty(as_staff: Client, sandbox: SandboxServer) -> None:
+    assert "This is an email address." in _text(as_staff.post("/orders/", {"order": "a@example.com"}))
+    assert "Enter an order number" in _text(as_staff.post("/orders/", {"order": " "}))
+    assert sandbox.sandbox.requests() == []
+
+
+def test_failed_search_of_the_box_offers_no_link_that_repeats_it(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    sandbox.sandbox.faults.arm(Armed("500_before", operation="list_orders", times=2))
+    response = as_staff.post("/orders/", {"order": "B4LNDQ-1"})
+    assert response.status_code == 502
+    assert "Try again</a>" not in _text(response)
+
+
+def test_guests_are_found_by_email_and_their_orders_are_one_click_away(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    page = _text(as_staff.post("/guests/", {"email": SHARED_EMAIL}))
+    assert "2 guests found" in page
+    for ref, name in zip(GUESTS_SHARING_EMAIL, ("Sven Lindqvist", "Ingrid Lindqvist"), strict=True):
+        assert f'href="/guests/{ref}/"' in page
+        assert f'href="/orders/?guest_ref={ref}"' in page
+        assert name in page
+    assert _recorded() == [
+        ("vendor_records.searched", {"kind": "guest", "by": ["email"], "result": "found", "count": 2})
+    ]
+
+
+def test_loyalty_identifier_leads_through_guest_and_order_to_a_create(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    found = _text(as_staff.post("/guests/", {"provider": "LoyaltyProgramme", "identifier": "LP-0048213"}))
+    assert "1 guest found" in found
+    orders = _text(as_staff.get("/orders/", {"guest_ref": GUEST_WITH_LOYALTY}))
+    [order] = re.findall(r'href="/consumers/new/\?order=([^"]+)"', orders)
+    response = as_staff.post("/consumers/new/", posted(clean(), order=order))
+    assert response.status_code == 303
+    assert Submission.objects.get().order_ref == order
+    assert "LP-0048213" not in json.dumps(_recorded())
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ({}, "Enter an email address or an identifier"),
+        ({"email": "Byrne"}, "Enter the email address in full"),
+        ({"provider": "LoyaltyProgramme"}, "Enter the ID for this provider"),
+        ({"identifier": "LP-1"}, "Choose the provider of this identifier"),
+        ({"email": "a@b.ie", "identifier": "LP-1"}, "not by both"),
+    ],
+)
+def test_search_for_guests_needs_one_complete_criterion(
+    as_staff: Client, sandbox: SandboxServer, typed: dict[str, str], message: str
+) -> None:
+    page = _text(as_staff.post("/guests/", typed))
+    assert "<title>Error: Find a guest" in page
+    assert message in page
+    assert sandbox.sandbox.requests() == []
+
+
+def test_searches_for_guests_are_limited_and_failures_shown(
+    as_staff: Client, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.SEARCHES_PER_HOUR = 2
+    assert "No guest found" in _text(as_staff.post("/guests/", {"email": "nobody@example.com"}))
+    sandbox.sandbox.faults.arm(Armed("401", operation="search_guests"))
+    assert as_staff.post("/guests/", {"email": SHARED_EMAIL}).status_code == 502
+    assert as_staff.post("/guests/", {"email": SHARED_EMAIL}).status_code == 429
+
+
+def test_guest_cannot_be_searched_for_by_an_address(as_staff: Client, sandbox: SandboxServer) -> None:
+    page = _text(as_staff.get("/guests/", {"email": SHARED_EMAIL}))
+    assert SHARED_EMAIL not in page
+    assert sandbox.sandbox.requests() == []

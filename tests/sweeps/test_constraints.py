@@ -17,6 +17,7 @@ from apps.consumers.models import (
     ConnectionHealth,
     DigestKind,
     IdentityRule,
+    OrderReading,
     Outcome,
     PastResolution,
     RecordedSearchDigest,
@@ -192,6 +193,9 @@ BREAKS: dict[str, list[Break]] = {
         lambda: _turn(Outcome.UNKNOWN, doubt_code="known_before"),
         lambda: _turn(Outcome.CREATED, doubt_code="odd"),
         lambda: _turn(Outcome.CREATED, doubt_code="claimed", **resolved_by(_person())),
+    ],
+    "order_reading_is_whole_only_with_consumers": [
+        lambda: OrderReading.objects.create(order_key=REF, read_at=NOW, is_whole=True)
     ],
     "submission_list_is_whole_only_where_read": [lambda: _turn(Outcome.CREATED, refs_before_whole=True)],
     "circuit_breaker_is_one_row": [lambda: CircuitBreaker.objects.create(pk=2)],

@@ -32,7 +32,7 @@ from tests.support.people import TESTS, acting, make_person
 
 pytestmark = pytest.mark.once
 
-SEEN = {"submission.viewed", "submissions.listed", "vendor_record.viewed"}
+SEEN = {"submission.viewed", "submissions.listed", "vendor_record.viewed", "vendor_records.searched"}
 """The events that record a view of personal data."""
 
 
@@ -66,12 +66,23 @@ def _resolved_with_errors(client: Client, records: Records) -> HttpResponse:
     return client.post(address, {"outcome": "created"})  # type: ignore[return-value]  # as above
 
 
+def _order_beside_form(client: Client, records: Records) -> HttpResponse:
+    return client.post(reverse("consumers:order_panel"), {"order_ref": SAMPLE_ORDER})  # type: ignore[return-value]  # as above
+
+
+def _guests(client: Client, records: Records) -> HttpResponse:
+    return client.post(reverse("orders:guests"), {"email": FULL.emails[0]})  # type: ignore[return-value]  # as above
+
+
 SHOWS: dict[str, Visit] = {
+    "orders:guests": _guests,
+    "consumers:order_panel": _order_beside_form,
     "start": _at("start"),
     "consumers:new": _corrected,
     "history:submissions": _at("history:submissions"),
     "consumers:receipt": _at("consumers:receipt", lambda records: records.created.public_id),
     "consumers:resolve": _resolved_with_errors,
+    "orders:order": _at("orders:order", lambda _records: SAMPLE_ORDER),
     "orders:guest": _at("orders:guest", lambda _records: GUEST_WITH_PROFILE),
     "orders:order_consumer": _at("orders:order_consumer", lambda records: records.created.consumer_ref),
 }
@@ -99,7 +110,6 @@ SHOWS_NOTHING = {
     "history:export_cancel": "leads back to the export",
     "history:export_file": "a file; export.started is recorded before its first byte",
     "orders:orders": "orders have numbers, prices and dates",
-    "orders:order": "of the order's consumers only references",
     "audit:log": "no event has room for personal data",
     "audit:event": "no event has room for personal data",
 }

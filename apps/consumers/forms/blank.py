@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from django.conf import settings
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 from django.template.loader import render_to_string
@@ -24,7 +25,7 @@ def blank_fields(providers: tuple[str, ...]) -> SafeString:
 @lru_cache(maxsize=8)
 def _blank_fields(providers: tuple[str, ...], _language: str | None) -> SafeString:
     entry = Entry.unbound(values_of("", None), providers)
-    context = {"entry": entry, "required_fields": required_fields()}
+    context = {"entry": entry, "required_fields": required_fields(), "order_pages": settings.CDP_ORDER_PAGES}
     return SafeString(render_to_string("consumers/entry_fields.html", context))
 
 

@@ -22,7 +22,7 @@ from apps.core.forms.long_select import FlatChoices, LongSelect
 
 # The error of an empty field that the settings require.
 MISSING = {
-    "order_ref": _("Enter the order reference"),
+    "order_ref": _("Enter the order"),
     "title": _("Choose the title"),
     "first_name": _("Enter the first name"),
     "last_name": _("Enter the last name"),
@@ -47,10 +47,9 @@ class ConsumerForm(PortalForm):
 
     token = forms.UUIDField(widget=forms.HiddenInput)
     order_ref = OrderReferenceField(
-        label=_("Order reference"),
-        error_messages={"max_length": _("The order reference is longer than 2,000 characters")},
-        help_text=_("36 characters, such as %(sample)s. A link from Sitecore CDP also works.")
-        % {"sample": SAMPLE_ORDER_REF},
+        label=_("Order"),
+        error_messages={"max_length": _("This is longer than 2,000 characters: copy it again")},
+        help_text=_("An order number, an order reference or a link to the order"),
     )
     title = forms.ChoiceField(
         label=_("Title"),
@@ -105,6 +104,10 @@ class ConsumerForm(PortalForm):
                 field.widget.attrs["aria-required"] = "true"
             elif name != "token":
                 field.label = _("%(label)s (optional)") % {"label": field.label}
+        if not settings.CDP_ORDER_PAGES:
+            self.fields["order_ref"].help_text = _(
+                "The order reference, such as %(sample)s, or a link to the order"
+            ) % {"sample": SAMPLE_ORDER_REF}
         if settings.DATE_ORDER == "month-day":
             self.fields["date_of_birth"].help_text = _("For example 3 7 1991, 03/07/1991 or 7 March 1991")
         self.fields["date_of_birth"].widget.attrs["data-date-order"] = settings.DATE_ORDER

@@ -103,6 +103,18 @@ class Entry:
         """The reference of the order. Call after ``is_valid()``."""
         return str(self.form.cleaned_data["order_ref"])
 
+    def may_be_order_number(self) -> bool:
+        """Whether the field Order has no reference and no other error. An unbound entry is not validated."""
+        if not self.form.is_bound:
+            return True
+        found = self.form.errors.as_data().get("order_ref", [])
+        return [error.code for error in found] == ["not_a_reference"]
+
+    def replace_order_error(self, message: Any) -> None:
+        """Show this error at the field Order in place of the present one."""
+        self.form.errors.pop("order_ref", None)
+        self.add_error("order_ref", message)
+
     def to_new_consumer(self) -> NewConsumer:
         """The consumer to be sent. Call after ``is_valid()``."""
         cleaned = self.form.cleaned_data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import unicodedata
 from typing import Any
 
 from django import forms
@@ -44,6 +45,33 @@ class OrderReferenceField(ReferenceField):
             _("Enter the order reference in full, such as {sample}"), sample=SAMPLE_ORDER_REF
         )
         super().__init__(RecordKind.ORDER, what_to_enter=what_to_enter, **kwargs)
+
+
+MAX_ORDER_NUMBER = 100  # characters; the vendor documents no limit
+_NEVER_IN_A_NUMBER = frozenset('@%?;&=<>"\\/')
+_BEGINS_AS_A_REFERENCE = re.compile("[0-9a-f]{30}")
+
+
+def order_number_in(text: str) -> str:
+    """The order number in a text that is neither a reference nor a link; empty if it can be none.
+
+    An e-mail address, several words without a digit (a name), and a reference with a mistake are not looked
+    up. Nothing is where look-ups are turned off. Whether an order has the number is not known yet.
+    """
+    number = LineField.visible(text)
+    characters = re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", number)).lower()
+    is_a_name = len(number.split()) > 1 and not any(map(str.isdigit, number))
+    if (
+        not settings.CDP_ORDER_PAGES
+        or not characters
+        or len(number) > MAX_ORDER_NUMBER
+        or not number.isprintable()
+        or is_a_name
+        or _NEVER_IN_A_NUMBER.intersection(number)
+        or _BEGINS_AS_A_REFERENCE.match(characters)
+    ):
+        return ""
+    return number
 
 
 class DateOfBirthField(PlainTextField):

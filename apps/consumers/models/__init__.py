@@ -4,6 +4,7 @@ from apps.consumers.models.circuit_breaker import CircuitBreaker
 from apps.consumers.models.connection_health import ConnectionHealth
 from apps.consumers.models.digests import DigestKind, SubmissionDigest
 from apps.consumers.models.identity_rule import MAX_IDENTITY_RULES, IdentityRule
+from apps.consumers.models.order_reading import OrderReading
 from apps.consumers.models.past_resolution import PastResolution
 from apps.consumers.models.preferences import EntryPreferences
 from apps.consumers.models.recorded_search import RecordedSearch, RecordedSearchDigest
@@ -32,6 +33,7 @@ __all__ = [
     "Doubt",
     "EntryPreferences",
     "IdentityRule",
+    "OrderReading",
     "Outcome",
     "PastResolution",
     "RecordedSearch",

@@ -94,6 +94,8 @@ class Submission(models.Model):
     token = models.UUIDField(unique=True)
     content_digest = models.BinaryField(max_length=32)
     order_ref = models.CharField(max_length=200)
+    # The organisation's own number of the order, if it was known before the send.
+    order_number = models.CharField(max_length=200, blank=True)
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
     )

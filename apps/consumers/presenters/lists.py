@@ -28,6 +28,7 @@ class SubmissionLine:
     outcome: str
     duration: str
     note: str = ""
+    order_number: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ def line(submission: Submission) -> SubmissionLine:
         person=submission.actor_name,
         consumer=consumer_name(submission),
         order_ref=submission.order_ref,
+        order_number=submission.order_number,
         outcome=submission.outcome,
         duration=duration_text(submission.duration_ms),
         note=labels.line_note(submission),

@@ -60,6 +60,7 @@ class ReceiptPage:
     reason: str
     vendor_message: str
     order_ref: str
+    order_number: str
     consumer_ref: str
     late_consumer_ref: str
     guest_ref: str
@@ -110,6 +111,7 @@ def receipt_page(
         reason=labels.reason(submission),
         vendor_message=submission.vendor_message,
         order_ref=submission.order_ref,
+        order_number=submission.order_number,
         consumer_ref=submission.consumer_ref,
         late_consumer_ref=submission.late_consumer_ref,
         guest_ref=submission.guest_ref,

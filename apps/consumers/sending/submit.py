@@ -16,9 +16,11 @@ from apps.audit.recording import record
 from apps.cdp.client import CdpClient, ListedRefs
 from apps.cdp.consumers import NewConsumer
 from apps.cdp.errors import CdpBusy, CdpError
+from apps.cdp.records import Order
 from apps.consumers import connection_health, selectors
 from apps.consumers.audit_events import CONSUMER_CREATE_REQUESTED, SUBMISSION_REPEAT_BLOCKED
 from apps.consumers.models import Submission
+from apps.consumers.order_lookup.readings import find_reading, refs_of_current
 from apps.consumers.recording import event_of
 from apps.consumers.sending import storing
 from apps.consumers.sending.digests import content_digest, content_digests, store_search_digests
@@ -105,13 +107,20 @@ def submit(
         resubmission_of=resubmission_of,
     )
     submission.consumer = consumer
+    with _database_required_before_send():
+        reading = find_reading(order_ref)
+        listed = refs_of_current(reading) if settings.CDP_RECONCILIATION else None
+    order = reading.order if reading else None
+    submission.order_number = order.reference_id[:200] if order else ""
     try:
         with client.slot():
-            before = _list_before(order_ref, client)
+            before = listed or _list_before(order_ref, client)
             if before is not None:
                 submission.refs_before, submission.refs_before_whole = list(before.refs), before.is_whole
             with _database_required_before_send():
-                earlier = _store_or_find_earlier(submission, consumer, actor, accepted, normalised)
+                earlier = _store_or_find_earlier(
+                    submission, consumer, actor, accepted, normalised, order=order
+                )
             if earlier is not None:
                 return earlier
             release_database_connections()
@@ -136,7 +145,8 @@ def _database_required_before_send() -> Iterator[None]:
 def _list_before(order_ref: str, client: CdpClient) -> ListedRefs | None:
     """Step 0: the consumers on the order before the send, so that a check can tell which are new.
 
-    A failure, or a list that is not whole, weakens the evidence. It never stops the create.
+    Not called if the panel's reading of the order can stand for it. A failure, or a list that is not whole,
+    weakens the evidence. It never stops the create.
     """
     if not settings.CDP_RECONCILIATION:
         return None
@@ -153,6 +163,8 @@ def _store_or_find_earlier(
     actor: Actor,
     accepted: frozenset[str],
     normalised: frozenset[str],
+    *,
+    order: Order | None = None,
 ) -> Submission | None:
     """Step 1. Return the existing submission of this form if it was stored at the same time.
 
@@ -160,14 +172,14 @@ def _store_or_find_earlier(
     the insert may have finished since; then the insert is tried again.
     """
     try:
-        _store_submission(submission, consumer, actor, accepted, normalised)
+        _store_submission(submission, consumer, actor, accepted, normalised, order=order)
     except IntegrityError:
         digests = content_digests(submission.order_ref, consumer)
         earlier = _earlier_submission(submission.token, digests, actor)
         if earlier is not None:
             return earlier
         submission.pk = None
-        _store_submission(submission, consumer, actor, accepted, normalised)
+        _store_submission(submission, consumer, actor, accepted, normalised, order=order)
     return None
 
 
@@ -204,6 +216,8 @@ def _store_submission(
     actor: Actor,
     accepted: frozenset[str],
     normalised: frozenset[str],
+    *,
+    order: Order | None = None,
 ) -> None:
     """Step 1: store the submission and its event before anything is sent.
 
@@ -224,7 +238,7 @@ def _store_submission(
             logger.error("create_not_written digest_key_missing")  # its text is a key's id
             raise NotWritten("This process does not have the digest key in use") from error
         submission.save(force_insert=True)
-        warnings = find_warnings(submission.order_ref, consumer, besides=submission)
+        warnings = find_warnings(submission.order_ref, consumer, order=order, besides=submission)
         if not all(warning.is_confirmed(accepted) for warning in warnings):
             raise NotConfirmed(warnings)
         store_search_digests(submission, consumer, key=key)

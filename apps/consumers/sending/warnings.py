@@ -6,11 +6,12 @@ import datetime
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from django.conf import settings
 
 from apps.cdp.consumers import NewConsumer
+from apps.cdp.records import Order
 from apps.consumers import phones, selectors
 from apps.consumers.models import DigestKind, Submission
 from apps.consumers.sending.digests import passport_key, search_digests_under_every_key
@@ -25,6 +26,7 @@ VERY_OLD = "born_over_120_years_ago"
 PHONE_NOT_READ = "phone_number_not_read"
 SEVERAL_PEOPLE = "several_people_in_a_name"
 LOOKALIKES = "lookalike_letters"
+CANCELLED = "cancelled_order"
 OLDEST_YEARS = 120
 _JOINED_NAMES = re.compile(r"[&+/;]|\band\b", re.IGNORECASE)
 DISTINCTIVE_KINDS = (DigestKind.PASSPORT, DigestKind.IDENTIFIER, DigestKind.LAST_NAME)
@@ -35,7 +37,8 @@ class EntryWarning:
     """One warning, and the field that it is about.
 
     ``matching``: the fields in which a similar consumer is equal. ``value``: the value concerned, as it
-    will be sent; ``part``: the unusual part of the value. ``reading``: why a phone number was not read.
+    will be sent; ``part``: the unusual part of the value, or the status of a cancelled order. ``reading``:
+    why a phone number was not read.
     """
 
     code: str
@@ -68,13 +71,24 @@ class EntryWarning:
 
 
 def find_warnings(
-    order_ref: str, consumer: NewConsumer, *, besides: Submission | None = None
+    order_ref: str,
+    consumer: NewConsumer,
+    *,
+    order: Order | None = None,
+    besides: Submission | None = None,
 ) -> tuple[EntryWarning, ...]:
     """All warnings about sending this consumer to this order.
 
-    ``besides``: the consumer's own submission, if it is already stored.
+    ``order``: the order, if the portal has just read it. ``besides``: the consumer's own submission, if it is
+    already stored.
     """
-    return tuple(_warnings(order_ref, consumer, besides))
+    cancelled = [EntryWarning(CANCELLED, "order_ref", part=order.status)] if is_cancelled(order) else []
+    return (*cancelled, *_warnings(order_ref, consumer, besides))
+
+
+def is_cancelled(order: Order | None) -> TypeGuard[Order]:
+    """Whether the order has one of the statuses in CANCELLED_STATUSES, in any case."""
+    return order is not None and order.status.casefold() in map(str.casefold, settings.CANCELLED_STATUSES)
 
 
 def _warnings(order_ref: str, consumer: NewConsumer, besides: Submission | None) -> Iterator[EntryWarning]:

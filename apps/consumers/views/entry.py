@@ -25,7 +25,7 @@ from apps.consumers.forms.entry import Entry
 from apps.consumers.forms.flat_values import values_of
 from apps.consumers.forms.posted import PostedEntry, PostedKind
 from apps.consumers.models import Outcome, Submission
-from apps.consumers.permissions import CREATE_ORDER_CONSUMER
+from apps.consumers.permissions import CREATE_ORDER_CONSUMER, VIEW_VENDOR_RECORDS
 from apps.consumers.presenters import receipts
 from apps.consumers.presenters.entry import (
     BlockingSubmission,
@@ -33,9 +33,17 @@ from apps.consumers.presenters.entry import (
     earlier_submission,
     warning_line,
 )
+from apps.consumers.presenters.order_panel import (
+    NO_ORDER,
+    NOT_LOOKED_UP,
+    OrderPanel,
+    choice_panel,
+    several_orders_text,
+)
 from apps.consumers.sending import storing, submit
 from apps.consumers.viewer import Viewer
 from apps.consumers.views import next_traveller
+from apps.consumers.views.order_panel import find_orders, panel_for
 from apps.core.actor import Actor
 from apps.core.forms.input import single_value
 from apps.core.forms.long_select import suggestions
@@ -91,19 +99,48 @@ def _answer_post(request: HttpRequest) -> HttpResponse:
     try:
         earlier, providers = _earlier_submission(request), selectors.providers()
         like = next_traveller.named_submission(request)
+        if like is not None and next_traveller.APPLY in request.POST:
+            return _page(request, next_traveller.entry_with_other_choice(request, like))
+        posted = PostedEntry.read(request.POST, providers)
+        posted, panel = _with_order(request, posted, actor)
     except storing.DATABASE_LOST:
         logger.exception("form_not_read")
         return _not_written(request, Entry.bound(request.POST, ()))
-    if like is not None and next_traveller.APPLY in request.POST:
-        return _page(request, next_traveller.entry_with_other_choice(request, like))
-    posted = PostedEntry.read(request.POST, providers)
     match posted.kind:
         case PostedKind.ROWS_CHANGED | PostedKind.INVALID:
-            return _page(request, posted.entry, earlier=earlier)
+            return _page(request, posted.entry, earlier=earlier, panel=panel)
+        case PostedKind.ORDER_TO_CHECK:
+            panel = panel or panel_for(posted.values.get("order_ref", ""), request)
+            return _page(request, posted.entry, earlier=earlier, panel=panel)
         case PostedKind.INCOMPLETE | PostedKind.CONFLICTING:
             return _page(request, posted.entry, earlier=earlier, damage=posted.kind.value)
         case PostedKind.VALID:
             return _submit(request, posted, earlier, actor)
+
+
+def _with_order(
+    request: HttpRequest, posted: PostedEntry, actor: Actor
+) -> tuple[PostedEntry, OrderPanel | None]:
+    """The post with the order's reference in place of its number, if one order has it.
+
+    Otherwise the field has an error, and the panel may offer the orders to choose from. Nothing is sent.
+    """
+    number = posted.order_number
+    if not number or not request.user.has_perm(VIEW_VENDOR_RECORDS):
+        return posted, None
+    if posted.chosen_order:
+        return posted.with_order(posted.chosen_order), None
+    found = find_orders(number, actor)
+    if found is not None and found.is_certain:
+        return posted.with_order(found.orders[0].ref), None
+    if found is not None and found.orders:
+        problem, panel = several_orders_text(found.orders, number), choice_panel(found.orders, number)
+    else:
+        problem, panel = str(NOT_LOOKED_UP if found is None else NO_ORDER), OrderPanel()
+    if posted.kind is PostedKind.ORDER_TO_CHECK:
+        return posted, panel if panel.choices else OrderPanel(warning=problem)
+    posted.entry.replace_order_error(problem)
+    return posted, panel
 
 
 def _submit(

@@ -16,6 +16,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 from apps.accounts.sign_in.sessions import close_expired_sessions
 from apps.audit.integrity.monitor import IntegrityMonitor
 from apps.cdp.factory import get_client
+from apps.consumers.order_lookup.readings import delete_expired_readings
 from apps.consumers.reconciliation.checks import run_due_check
 from apps.consumers.reconciliation.resolution import mark_overdue_unknown
 from apps.consumers.sending import spool
@@ -80,6 +81,7 @@ class Worker:
             "close_expired_sessions": close_expired_sessions,
             "delete_expired_limits": limits.delete_expired,
             "rewrite_rows": lambda: rewrite_due(ACTOR, settling=SETTLING, stop=self.stop),
+            "delete_expired_readings": delete_expired_readings,
             "audit_integrity": IntegrityMonitor(ACTOR).run_due,
         }
 

@@ -30,6 +30,7 @@ from apps.consumers.audit_events import (
     CONSUMER_RESOLUTION_CORRECTED,
     IDENTITY_RULE_CHANGED,
     SUBMISSION_REPEAT_BLOCKED,
+    VENDOR_RECORDS_SEARCHED,
 )
 from apps.consumers.labels import REASONS
 from apps.consumers.models import CheckResult, DigestKind, Doubt, Outcome, ResolutionReason
@@ -41,7 +42,6 @@ from apps.history import audit_events as history_events
 from apps.history.exports.services import FailureCode
 from apps.history.models import ExportReason
 from apps.history.selection import SubmissionFilter
-from apps.orders.audit_events import VENDOR_RECORDS_SEARCHED
 from tests.support.source import APPS, tree_of
 
 FULL = NewConsumer(
@@ -94,6 +94,7 @@ CODES: dict[Key, Iterable[str]] = {
     audit_keys.OVERRIDDEN_WARNINGS: [
         warnings.SIMILAR,
         warnings.NOT_COMPARED,
+        warnings.CANCELLED,
         warnings.NO_IDENTITY,
         warnings.VERY_OLD,
         warnings.PHONE_NOT_READ,
@@ -112,7 +113,7 @@ CODES: dict[Key, Iterable[str]] = {
     audit_keys.SUBMISSION_SCOPE: ["own", "everybody"],
     audit_keys.VERIFICATION: ["verified", "not_verified"],
     accounts_events.SESSION_SIGNED_IN.keys["method"]: ["password"],
-    VENDOR_RECORDS_SEARCHED.keys["by"]: ["order_number", "guest_ref"],
+    VENDOR_RECORDS_SEARCHED.keys["by"]: ["order_number", "guest_ref", "email", "identifier"],
     history_events.EXPORT_REASON: ExportReason.values,
     history_events.FAILURE_CODE: FailureCode,
     history_events.FORMAT: [*Format],

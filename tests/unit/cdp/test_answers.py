@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import json
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -319,6 +321,8 @@ def test_every_value_of_an_order_has_its_own_name() -> None:
         payment_type="payment",
         card_type="card",
     )
+    for one in (order, replace(order, price=Decimal("1904.25")), Order(ref="r")):
+        assert Order.from_json(parse_json(json.dumps(one.to_json()).encode())) == one
 
 
 def test_every_value_of_a_guest_has_its_own_name() -> None:

@@ -300,3 +300,49 @@ def test_consistent_overlapping_pages_leave_no_gap(
     assert observed.is_whole is is_whole
     if is_whole:
         assert observed.refs == tuple(refs)
+
+
+def test_consumers_are_read_with_their_data(serve: Serve) -> None:
+    pages = {"0": {"items": [{"ref": "a", "firstName": "Ann"}, {"ref": "b", "firstName": "Ben"}]}}
+    server = serve(_by_query(pages))
+    read = client_of(server.url).read_order_consumers(ORDER)
+    assert [one.first_name for one in read.consumers] == ["Ann", "Ben"]
+    assert (read.refs, read.has_ended, read.is_whole) == (("a", "b"), True, True)
+    assert len(server.requests) == 2
+    assert "Ann" not in repr(read)
+
+
+def test_of_a_list_of_references_the_first_consumers_are_retrieved(serve: Serve) -> None:
+    refs = [f"r{number}" for number in range(40)]
+
+    def script(peer: Peer) -> None:
+        while request := peer.read_request():
+            if "/orderConsumers/" not in request.target:
+                items = [] if "offset" in _query(request) else [{"ref": ref} for ref in refs]
+                peer.send(answer(200, {"items": items}))
+            elif request.target.endswith("/r3"):
+                peer.send(answer(404, {"status": 404, "code": 404, "message": "gone"}))
+            else:
+                peer.send(answer(200, {"ref": request.target.rpartition("/")[2], "firstName": "Ann"}))
+
+    server = serve(script)
+    read = client_of(server.url).read_order_consumers(ORDER)
+    assert [one.ref for one in read.consumers] == [ref for ref in refs[:MAX_DETAILS] if ref != "r3"]
+    assert (read.refs, read.is_whole) == (tuple(refs), True)
+    assert len(server.requests) == 2 + MAX_DETAILS
+
+
+def test_reading_that_fails_later_keeps_what_was_read(serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(answer(200, {"items": [{"ref": "a", "firstName": "Ann"}]}))
+        peer.wait_for_end()
+
+    read = client_of(serve(script).url).read_order_consumers(ORDER, within=0.5)
+    assert [one.ref for one in read.consumers] == ["a"]
+    assert (read.has_ended, read.is_whole) == (False, False)
+
+
+def test_reading_without_a_first_page_fails(serve: Serve) -> None:
+    with pytest.raises(CdpTimeout):
+        client_of(serve(Peer.wait_for_end).url).read_order_consumers(ORDER, within=0.3)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -37,6 +39,46 @@ def test_call_beyond_the_limit_is_refused_immediately_until_a_slot_is_free() -> 
 def test_thread_with_a_slot_needs_no_second_one() -> None:
     slots = Slots(1)
     with slots.hold(), slots.hold():
+        assert not in_another_thread(slots)
+    assert in_another_thread(slots)
+
+
+def test_lookups_leave_a_slot_for_creates() -> None:
+    slots = Slots(4)
+    with ExitStack() as held:
+        for _ in range(3):
+            held.enter_context(_in_its_own_thread(slots))
+        with pytest.raises(CdpBusy), slots.hold_for_lookup():
+            pass
+        with slots.hold():
+            assert not in_another_thread(slots)
+    with slots.hold_for_lookup(), slots.hold():
+        assert in_another_thread(slots), "A thread with a slot needs no second one"
+
+
+@contextmanager
+def _in_its_own_thread(slots: Slots) -> Iterator[None]:
+    """Hold a slot for look-ups in another thread."""
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with slots.hold_for_lookup():
+            held.set()
+            done.wait(10)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert held.wait(5)
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join(5)
+
+
+def test_single_slot_is_shared() -> None:
+    slots = Slots(1)
+    with slots.hold_for_lookup():
         assert not in_another_thread(slots)
     assert in_another_thread(slots)
 

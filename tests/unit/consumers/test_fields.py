@@ -88,7 +88,7 @@ def test_value_entered_instead_of_an_order_is_named_and_stays_in_the_field(typed
 @pytest.mark.parametrize("typed", ["", "   ", "\u200b\u2060"])
 def test_order_reference_is_always_required(typed: str, settings: Settings) -> None:
     settings.REQUIRED_FIELDS = []
-    assert messages(posted(order_ref=typed)) == {"#id_order_ref": "Enter the order reference"}
+    assert messages(posted(order_ref=typed)) == {"#id_order_ref": "Enter the order"}
 
 
 # --- Names ----------------------------------------------------------------------------------------

@@ -8,9 +8,12 @@ from unittest.mock import create_autospec
 
 import pytest
 
-from apps.cdp.client import CdpClient
+from apps.cdp.client import CdpClient, ListedConsumers
 from apps.cdp.consumers import Identifier, OrderConsumer
 from apps.cdp.records import Guest, Order
+from apps.consumers.presenters.order_panel import ConsumerLine, consumer_lines
+from apps.consumers.presenters.prices import price
+from apps.consumers.viewer import UNRESTRICTED
 from apps.orders import presenters
 
 ORDER = "2d7de9df-45a2-45ea-872c-30e45139007d"
@@ -47,16 +50,21 @@ def _order(ref: str, number: str = "", year: int | None = None) -> Order:
     ],
 )
 def test_price_has_its_currency_and_all_digits(amount: str, currency: str, shown: str) -> None:
-    assert presenters.price(Order(ref=ORDER, price=Decimal(amount), currency_code=currency)) == shown
+    assert price(Order(ref=ORDER, price=Decimal(amount), currency_code=currency)) == shown
 
 
 def test_order_without_a_price_shows_none() -> None:
-    assert presenters.price(Order(ref=ORDER, currency_code="EUR")) == ""
+    assert price(Order(ref=ORDER, currency_code="EUR")) == ""
 
 
 def test_hits_come_newest_first_and_those_without_a_date_last() -> None:
     lines = presenters.order_lines([_order("old", year=2024), _order("none"), _order("new", year=2026)])
     assert [line.ref for line in lines] == ["new", "old", "none"]
+
+
+def _lines(ref: str) -> tuple[ConsumerLine, ...]:
+    listed = ListedConsumers((ref,), (OrderConsumer(ref=ref),), has_ended=True, is_whole=True)
+    return consumer_lines(listed, [], UNRESTRICTED, order_ref=ORDER)
 
 
 def test_hit_links_to_the_order_and_to_the_form_filled_for_it() -> None:
@@ -67,7 +75,8 @@ def test_hit_links_to_the_order_and_to_the_form_filled_for_it() -> None:
 def test_reference_without_uuid_shape_is_shown_without_a_link() -> None:
     [line] = presenters.order_lines([_order("order/../1")])
     assert (line.ref, line.url, line.add_url) == ("order/../1", "", "")
-    assert presenters.consumer_list(["x"], ORDER) == [{"ref": "x", "url": ""}]
+    [consumer] = _lines("x")
+    assert (consumer.ref, consumer.url) == ("x", "")
 
 
 def test_reused_order_number_is_detected_and_several_numbers_are_not() -> None:
@@ -78,8 +87,8 @@ def test_reused_order_number_is_detected_and_several_numbers_are_not() -> None:
 
 
 def test_consumers_of_a_list_link_back_to_their_order() -> None:
-    [line] = presenters.consumer_list([CONSUMER], ORDER)
-    assert line["url"] == f"/order-consumers/{CONSUMER}/?order={ORDER}"
+    [line] = _lines(CONSUMER)
+    assert line.url == f"/order-consumers/{CONSUMER}/?order={ORDER}"
 
 
 def test_guest_fields_are_formatted_and_empty_ones_omitted() -> None:

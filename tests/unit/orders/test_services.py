@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import override_settings
 
 from apps.audit.models import AuditEvent
-from apps.cdp.client import CdpClient
+from apps.cdp.client import CdpClient, ListedConsumers
 from apps.cdp.consumers import OrderConsumer
 from apps.cdp.errors import CdpError, CdpNotFound, CdpServerFault, CdpTimeout
 from apps.cdp.records import Guest, Order
@@ -44,27 +44,29 @@ def _data(event: AuditEvent) -> dict[str, Any]:
 
 def test_order_is_returned_with_its_consumers_and_one_event(client: MagicMock) -> None:
     client.retrieve_order.return_value = Order(ref=REF)
-    client.list_order_consumer_refs.return_value = ("a", "b")
+    listed = ListedConsumers(("a", "b"), (OrderConsumer("a"),), has_ended=True, is_whole=True)
+    client.read_order_consumers.return_value = listed
     found = services.read_order(REF, actor=ANNA, client=client)
-    assert found == services.OrderWithConsumers(Order(ref=REF), ("a", "b"))
+    assert (found.order, found.listed, found.list_error) == (Order(ref=REF), listed, "")
     event = _event()
     assert (event.action, event.actor_id, event.order_ref) == ("vendor_record.viewed", "17", REF)
-    assert _data(event) == {"kind": "order", "result": "found"}
+    assert _data(event) == {"kind": "order", "result": "found", "shown": 1}
 
 
 @override_settings(CDP_TOTAL_TIMEOUT=30.0)
 def test_list_of_consumers_gets_only_the_remaining_time(client: MagicMock) -> None:
     client.retrieve_order.return_value = Order(ref=REF)
+    client.read_order_consumers.side_effect = CdpTimeout
     services.read_order(REF, actor=ANNA, client=client)
-    [_ref], named = client.list_order_consumer_refs.call_args
+    [_ref], named = client.read_order_consumers.call_args
     assert 29 < named["within"] < 30
 
 
 def test_order_whose_consumers_cannot_be_read_is_still_found(client: MagicMock) -> None:
     client.retrieve_order.return_value = Order(ref=REF)
-    client.list_order_consumer_refs.side_effect = CdpServerFault("http_503", http_status=503)
+    client.read_order_consumers.side_effect = CdpServerFault("http_503", http_status=503)
     found = services.read_order(REF, actor=ANNA, client=client)
-    assert (found.order.ref, found.consumer_refs, found.list_error) == (REF, (), "http_503")
+    assert (found.order.ref, found.listed, found.list_error) == (REF, None, "http_503")
     assert _data(_event()) == {"kind": "order", "result": "found"}
 
 

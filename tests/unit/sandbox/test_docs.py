@@ -35,7 +35,7 @@ def test_every_named_order_has_the_reference_id_beside_it() -> None:
     reference_ids = {order.ref: order.reference_id for order in ORDERS}
     named = {row[0]: row[1] for row in ROWS if row[0] in reference_ids}
 
-    assert len(named) == 6 + len(FAULT_ORDERS)
+    assert len(named) == 12 + len(FAULT_ORDERS)
     assert named == {ref: reference_ids[ref] for ref in named}
 
 

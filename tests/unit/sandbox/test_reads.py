@@ -3,13 +3,16 @@
 import pytest
 
 from sandbox.data.seed import (
+    CROWDED_ORDERS,
     FAMILY_ORDER,
     GROUP_ORDER,
     ORDERS,
     ORDERS_SHARING_REFERENCE_ID,
+    ORDERS_WITH_TRIPLE_REFERENCE_ID,
     REPEATED_REFERENCE_ID,
     SAMPLE_ORDER,
     SAMPLE_REFERENCE_ID,
+    TRIPLE_REFERENCE_ID,
 )
 from sandbox.data.seed_guests import GUEST_WITH_PROFILE, GUESTS, GUESTS_SHARING_EMAIL, SHARED_EMAIL
 from sandbox.options import Switches
@@ -225,3 +228,15 @@ def test_guest_has_its_identifiers_and_dates_with_milliseconds(caller: Caller, s
     assert body["identifiers"] == [
         {"provider": "ProfileSystem", "id": "B7524AE6-CF1C-440F-B1A2-0C9D42F5CB41"}
     ]
+
+
+def test_three_orders_share_a_number_and_crowded_orders_have_their_consumers(caller: Caller) -> None:
+    assert refs(caller, f"/v2.1/orders?referenceId={TRIPLE_REFERENCE_ID}") == [
+        *ORDERS_WITH_TRIPLE_REFERENCE_ID
+    ]
+    for order, size in CROWDED_ORDERS.items():
+        names = set()
+        for offset in range(0, size, 100):
+            page = caller.get(f"{consumers_path(order)}?expand=true&limit=100&offset={offset}").json
+            names |= {(one["firstName"], one["lastName"]) for one in page["items"]}
+        assert len(names) == size

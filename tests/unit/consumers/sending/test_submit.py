@@ -334,9 +334,9 @@ def _all_at_once(
     barrier = threading.Barrier(WRITERS, timeout=BOUND)
     write_before = submitting._store_submission
 
-    def together(*args: Any) -> Any:
+    def together(*args: Any, **named: Any) -> Any:
         barrier.wait()
-        return write_before(*args)
+        return write_before(*args, **named)
 
     def run(number: int) -> Submission | NotSubmitted:
         try:
@@ -391,10 +391,10 @@ def test_consumer_created_between_check_and_write_is_detected(
 ) -> None:
     write_before = submitting._store_submission
 
-    def store_after_a_competitor(*args: Any) -> Any:
+    def store_after_a_competitor(*args: Any, **named: Any) -> Any:
         monkeypatch.setattr(submitting, "_store_submission", write_before)
         submit(staff, other)
-        return write_before(*args)
+        return write_before(*args, **named)
 
     monkeypatch.setattr(submitting, "_store_submission", store_after_a_competitor)
     with pytest.raises(NotConfirmed) as stop:

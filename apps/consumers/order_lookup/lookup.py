@@ -1,0 +1,135 @@
+"""Read orders for a person: by number for the form, with consumers for its panel and the order page.
+
+Every read is recorded, also one that fails. No database connection is held meanwhile.
+"""
+
+from __future__ import annotations
+
+import datetime
+import time
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from apps.audit.events import Event, Value
+from apps.audit.recording import record
+from apps.cdp.client import CdpClient, ListedConsumers
+from apps.cdp.errors import CdpError, ErrorCode
+from apps.cdp.records import Order
+from apps.consumers.audit_events import VENDOR_RECORD_VIEWED, VENDOR_RECORDS_SEARCHED
+from apps.consumers.connection_health import store_latest
+from apps.consumers.order_lookup import readings
+from apps.core import clock
+from apps.core.actor import Actor
+from apps.core.connections import release_database_connections
+
+FOUND = "found"
+LOOKUP_SECONDS = 2.5  # limit for finding an order by its number, which delays a create
+PANEL_SECONDS = 8.0  # limit for the panel: the order and its consumers
+
+
+@dataclass(frozen=True, slots=True)
+class FoundOrders:
+    """The result of a look-up by order number: no order, one, or several to choose from.
+
+    ``is_certain``: there is exactly one, and Sitecore CDP returned this number with it.
+    """
+
+    orders: tuple[Order, ...]
+    is_certain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRead:
+    """An order with its consumers, as they were at ``read_at``.
+
+    ``listed``: None if the consumers could not be read; ``list_error``: the code of the reason.
+    """
+
+    order: Order
+    listed: ListedConsumers | None
+    list_error: str
+    read_at: datetime.datetime
+
+
+def find_order(number: str, *, actor: Actor, client: CdpClient) -> FoundOrders:
+    """Find orders by the organisation's own number, within ``LOOKUP_SECONDS``.
+
+    Asked for as typed, then in upper case and in lower case, because the vendor documents no rule about case.
+    An order with another number is left out. Raises ``CdpError`` if the look-up fails.
+    """
+    end = time.monotonic() + LOOKUP_SECONDS
+    read_at = clock.now()
+    facts: dict[str, Value] = {"kind": "order", "by": ["order_number"]}
+    release_database_connections()
+    try:
+        with client.lookup_slot():
+            orders = _orders_with_number(number, client, end)
+    except CdpError as error:
+        _record(Event(VENDOR_RECORDS_SEARCHED, actor, data={**facts, "result": error.code}))
+        raise
+    facts |= {"result": FOUND if orders else ErrorCode.NOT_FOUND, "count": len(orders)}
+    with transaction.atomic():
+        for order in orders:
+            readings.store_reading(order.ref, order, None, read_at=read_at)
+        record(Event(VENDOR_RECORDS_SEARCHED, actor, data=facts))
+    store_latest()
+    return FoundOrders(orders, is_certain=len(orders) == 1 and bool(orders[0].reference_id))
+
+
+def _orders_with_number(number: str, client: CdpClient, end: float) -> tuple[Order, ...]:
+    for spelling in dict.fromkeys((number, number.upper(), number.lower())):
+        found = client.list_orders(reference_id=spelling, within=max(end - time.monotonic(), 0))
+        same = [order for order in found if order.reference_id.casefold() in ("", number.casefold())]
+        if same:
+            return tuple(same)
+    return ()
+
+
+def read_order(ref: str, *, within: float, actor: Actor, client: CdpClient) -> OrderRead:
+    """Read an order and its consumers within that many seconds, and keep them for ten minutes.
+
+    A reading that is current is used instead. Raises ``CdpError`` if the order itself cannot be read.
+    """
+    reading = readings.find_reading(ref)
+    if reading is not None and readings.is_current(reading) and (order := reading.order):
+        read = OrderRead(order, reading.listed, "", reading.read_at)
+        _record(_viewed(ref, actor, read))
+        return read
+    began, read_at = time.monotonic(), clock.now()
+    release_database_connections()
+    try:
+        with client.lookup_slot():
+            order = client.retrieve_order(ref, within=within)
+            listed, list_error = _consumers(ref, client, within - (time.monotonic() - began))
+    except CdpError as error:
+        data: dict[str, Value] = {"kind": "order", "result": error.code}
+        _record(Event(VENDOR_RECORD_VIEWED, actor, order_ref=ref, data=data))
+        raise
+    read = OrderRead(order, listed, list_error, read_at)
+    with transaction.atomic():
+        readings.store_reading(ref, order, listed, read_at=read_at)
+        record(_viewed(ref, actor, read))
+    store_latest()
+    return read
+
+
+def _consumers(ref: str, client: CdpClient, within: float) -> tuple[ListedConsumers | None, str]:
+    """The consumers of an order, or why they could not be read."""
+    try:
+        return client.read_order_consumers(ref, within=max(within, 0)), ""
+    except CdpError as error:
+        return None, error.code
+
+
+def _viewed(ref: str, actor: Actor, read: OrderRead) -> Event:
+    data: dict[str, Value] = {"kind": "order", "result": FOUND}
+    if read.listed is not None:
+        data["shown"] = len(read.listed.consumers)
+    return Event(VENDOR_RECORD_VIEWED, actor, order_ref=ref, data=data)
+
+
+def _record(event: Event) -> None:
+    with transaction.atomic():
+        record(event)
+    store_latest()

@@ -1,0 +1,190 @@
+"""The order beside the form, and the consumers on it as lists show them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.urls import reverse
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from apps.cdp.client import ListedConsumers
+from apps.cdp.errors import ErrorCode
+from apps.cdp.records import Order
+from apps.consumers.models import Submission
+from apps.consumers.order_lookup.lookup import OrderRead
+from apps.consumers.presenters.prices import price
+from apps.consumers.presenters.record_urls import record_url
+from apps.consumers.sending.warnings import is_cancelled
+from apps.consumers.viewer import Viewer
+from apps.core.references import reference_key
+
+NOT_CHECKED = _("The order could not be checked. You can continue.")
+NO_ORDER = _("No order has this number. Check it, or enter the order reference.")
+NOT_LOOKED_UP = _("The order number could not be looked up. Enter the order reference, or try again.")
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerLine:
+    """One consumer on an order. ``name`` is empty if it was not read; ``url``: its page.
+
+    ``who``, ``when``: who added it through the portal, and when; ``receipt_url``: if the reader may open it.
+    """
+
+    ref: str
+    name: str
+    born: dt.date | None
+    url: str
+    who: str
+    when: dt.datetime | None
+    receipt_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChoice:
+    """One of several orders with the same number."""
+
+    ref: str
+    ordered_at: dt.datetime | None
+    price: str
+    status: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPanel:
+    """What is shown beside the form.
+
+    ``warning``: why this may be the wrong order. ``failure``: that it could not be read. ``choices``: the
+    orders to choose from, for ``number``. ``chosen``: the only order with ``number``.
+    """
+
+    warning: str = ""
+    failure: str = ""
+    number: str = ""
+    chosen: str = ""
+    choices: tuple[OrderChoice, ...] = ()
+    order: Order | None = None
+    title: str = ""
+    order_url: str = ""
+    consumers: tuple[ConsumerLine, ...] = ()
+    consumers_text: str = ""
+    read_at: dt.datetime | None = None
+
+
+def order_panel(
+    read: OrderRead, added: Iterable[Submission], viewer: Viewer, *, number: str = ""
+) -> OrderPanel:
+    """The panel of an order. ``added``: the portal's submissions to it. ``number``: what it was found by."""
+    order = read.order
+    lines = consumer_lines(read.listed, added, viewer)
+    return OrderPanel(
+        warning=cancelled_text(order),
+        number=number,
+        chosen=order.ref if number else "",
+        order=order,
+        title=gettext("Order %(number)s") % {"number": order.reference_id or order.ref},
+        order_url=record_url("orders:order", order.ref),
+        consumers=lines,
+        consumers_text=consumers_text(read.listed),
+        read_at=read.read_at,
+    )
+
+
+def choice_panel(orders: Iterable[Order], number: str) -> OrderPanel:
+    """The panel with the orders that have the number, newest first."""
+    return OrderPanel(number=number, choices=order_choices(orders))
+
+
+def several_orders_text(orders: Sequence[Order], number: str) -> str:
+    """The error at the field Order if the person has to choose."""
+    text = ngettext(
+        "Check whether this is the order %(number)s, and choose it",
+        "%(count)s orders have the number %(number)s. Choose one",
+        len(orders),
+    )
+    return text % {"count": len(orders), "number": number}
+
+
+def failed_panel(code: str) -> OrderPanel:
+    """The panel if the order could not be read. An order that does not exist is a warning."""
+    if code == ErrorCode.NOT_FOUND:
+        return OrderPanel(
+            warning=gettext(
+                "Sitecore CDP has no order with this reference. It may belong to another organisation or"
+                " region."
+            )
+        )
+    return OrderPanel(failure=str(NOT_CHECKED))
+
+
+def cancelled_text(order: Order) -> str:
+    """The warning about a cancelled order; empty for any other."""
+    if not is_cancelled(order):
+        return ""
+    return gettext("This order has the status %(status)s.") % {"status": order.status}
+
+
+def order_choices(orders: Iterable[Order]) -> tuple[OrderChoice, ...]:
+    """Orders to choose from, newest first; those without a date last."""
+    oldest = dt.datetime.min.replace(tzinfo=dt.UTC)
+    newest_first = sorted(orders, key=lambda order: order.ordered_at or oldest, reverse=True)
+    return tuple(
+        OrderChoice(
+            order.ref,
+            order.ordered_at,
+            price(order),
+            order.status,
+            order.channel,
+        )
+        for order in newest_first
+    )
+
+
+def consumer_lines(
+    listed: ListedConsumers | None, added: Iterable[Submission], viewer: Viewer, *, order_ref: str = ""
+) -> tuple[ConsumerLine, ...]:
+    """The consumers on an order, with who added each through the portal.
+
+    With ``order_ref``, each has the address of its page, which leads back to the order.
+    """
+    if listed is None:
+        return ()
+    by_key = {reference_key(one.consumer_ref or one.late_consumer_ref): one for one in added}
+    read = {one.ref: one for one in listed.consumers}
+    lines = []
+    for ref in listed.refs:
+        url = record_url("orders:order_consumer", ref) if order_ref else ""
+        submission, consumer = by_key.get(reference_key(ref)), read.get(ref)
+        lines.append(
+            ConsumerLine(
+                ref=ref,
+                name=f"{consumer.first_name} {consumer.last_name}".strip() if consumer else "",
+                born=consumer.date_of_birth if consumer else None,
+                url=f"{url}?order={order_ref}" if url else "",
+                who=submission.actor_name if submission else "",
+                when=submission.submitted_at if submission else None,
+                receipt_url=_receipt_url(submission, viewer),
+            )
+        )
+    return tuple(lines)
+
+
+def _receipt_url(submission: Submission | None, viewer: Viewer) -> str:
+    if submission is None or not viewer.may_open(submission.actor_id):
+        return ""
+    return reverse("consumers:receipt", args=[submission.public_id])
+
+
+def consumers_text(listed: ListedConsumers | None) -> str:
+    """How many consumers are on the order, and how many of them were read."""
+    if listed is None:
+        return gettext("The consumers of this order could not be read.")
+    total, read = len(listed.refs), len(listed.consumers)
+    if not listed.has_ended:
+        return gettext("%(read)s read; there may be more") % {"read": read}
+    if read < total:
+        return gettext("%(read)s of %(total)s read") % {"read": read, "total": total}
+    return ngettext("1 consumer", "%(total)s consumers", total) % {"total": total}

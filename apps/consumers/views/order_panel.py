@@ -1,0 +1,90 @@
+"""The order beside the form: look up what is in the field Order, and show it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext
+from django.views.decorators.http import require_POST
+
+from apps.audit import person_limits
+from apps.cdp.errors import CdpError
+from apps.cdp.factory import get_client
+from apps.consumers import selectors
+from apps.consumers.forms.fields import OrderReferenceField, order_number_in
+from apps.consumers.order_lookup import lookup
+from apps.consumers.permissions import VIEW_VENDOR_RECORDS
+from apps.consumers.presenters import order_panel as presenter
+from apps.consumers.presenters.order_panel import OrderPanel
+from apps.consumers.viewer import Viewer
+from apps.core.actor import Actor
+from apps.core.forms.input import single_value
+from apps.core.web.permissions import requires
+from apps.core.web.requests import actor_of
+
+
+@requires(VIEW_VENDOR_RECORDS)
+@require_POST
+def order_panel(request: HttpRequest) -> HttpResponse:
+    """The panel as a part of a page, for the text in ``order_ref``.
+
+    A POST, so that nothing that is typed into this field by mistake appears in an address.
+    """
+    if not settings.CDP_ORDER_PAGES:
+        raise Http404
+    panel = panel_for(single_value(request.POST, "order_ref"), request)
+    return render(request, "consumers/order_panel.html", {"panel": panel})
+
+
+def panel_for(typed: str, request: HttpRequest) -> OrderPanel | None:
+    """What is shown beside the form for this text; None if it names no order, or the reader may see none."""
+    if not settings.CDP_ORDER_PAGES or not request.user.has_perm(VIEW_VENDOR_RECORDS):
+        return None
+    if number := order_number_in(typed):
+        return _panel_of_number(number, request)
+    try:
+        order_ref = OrderReferenceField().clean(typed)
+    except ValidationError:
+        return None
+    if not order_ref:
+        return None
+    panel = _panel_of(order_ref, request)
+    if panel.order is None and panel.warning and get_client().names_another_region(typed):
+        text = gettext("This link is from another region of Sitecore CDP than this portal.")
+        return replace(panel, warning=text)
+    return panel
+
+
+def _panel_of_number(number: str, request: HttpRequest) -> OrderPanel:
+    found = find_orders(number, actor_of(request))
+    if found is None:
+        return OrderPanel(failure=str(presenter.NOT_LOOKED_UP))
+    if not found.orders:
+        return OrderPanel(warning=str(presenter.NO_ORDER))
+    if not found.is_certain:
+        return presenter.choice_panel(found.orders, number)
+    return _panel_of(found.orders[0].ref, request, number=number)
+
+
+def find_orders(number: str, actor: Actor) -> lookup.FoundOrders | None:
+    """The orders with this number; None if they could not be looked up. Counts as a search of the person."""
+    if not person_limits.allows(person_limits.Act.SEARCH, actor):
+        return None
+    try:
+        return lookup.find_order(number, actor=actor, client=get_client())
+    except CdpError:
+        return None
+
+
+def _panel_of(order_ref: str, request: HttpRequest, *, number: str = "") -> OrderPanel:
+    actor, client = actor_of(request), get_client()
+    try:
+        read = lookup.read_order(order_ref, within=lookup.PANEL_SECONDS, actor=actor, client=client)
+    except CdpError as error:
+        return replace(presenter.failed_panel(error.code), number=number, chosen=order_ref if number else "")
+    added = selectors.with_consumer_on(order_ref)
+    return presenter.order_panel(read, added, Viewer.of(request.user), number=number)

@@ -1,0 +1,300 @@
+"""The order in the form: a number is looked up, nothing is sent to a wrong order, and the panel shows it."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+import threading
+
+import pytest
+from django.db import connection
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.audit.models import AuditEvent
+from apps.consumers import selectors
+from apps.consumers.models import OrderReading, Submission
+from apps.consumers.order_lookup import lookup
+from apps.core import clock
+from consumerportal.management.commands.worker import Worker
+from sandbox.data.seed import (
+    CANCELLED_ORDER,
+    CROWDED_ORDERS,
+    FAMILY_ORDER,
+    ORDERS_WITH_TRIPLE_REFERENCE_ID,
+    SAMPLE_ORDER,
+    SAMPLE_REFERENCE_ID,
+    TRIPLE_REFERENCE_ID,
+)
+from sandbox.faults.armed import Armed
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.entries import CREATE, clean, on_page, posted
+
+pytestmark = pytest.mark.django_db
+
+NEW, PANEL = "/consumers/new/", "/orders/panel/"
+CHOSEN = ORDERS_WITH_TRIPLE_REFERENCE_ID[2]
+UNKNOWN_REF = "00000000-0000-4000-8000-000000000000"
+
+
+def _text(response: HttpResponseBase) -> str:
+    assert isinstance(response, HttpResponse)
+    return " ".join(re.sub(r"<[^>]*>", " ", response.content.decode()).split())
+
+
+def _creates(sandbox: SandboxServer) -> list[str]:
+    """The orders that creates were sent to."""
+    requests = [one for one in sandbox.sandbox.requests() if one.operation == CREATE]
+    return [one.path.split("/")[3] for one in requests]
+
+
+def _operations(sandbox: SandboxServer) -> list[str]:
+    return [one.operation for one in sandbox.sandbox.requests()]
+
+
+def _panel(client: Client, typed: str) -> str:
+    return _text(client.post(PANEL, {"order_ref": typed}))
+
+
+@pytest.mark.parametrize(
+    "number", [SAMPLE_REFERENCE_ID, SAMPLE_REFERENCE_ID.lower(), f" {SAMPLE_REFERENCE_ID} "]
+)
+def test_number_of_one_order_is_sent_to_this_order(
+    as_staff: Client, sandbox: SandboxServer, number: str
+) -> None:
+    response = as_staff.post(NEW, posted(clean(), order=number))
+    assert response.status_code == 303
+    assert _creates(sandbox) == [SAMPLE_ORDER]
+    submission = Submission.objects.get()
+    assert (submission.order_ref, submission.order_number) == (SAMPLE_ORDER, SAMPLE_REFERENCE_ID)
+
+
+def test_number_of_three_orders_is_chosen_before_anything_is_sent(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    values = posted(clean(), order=TRIPLE_REFERENCE_ID)
+    page = as_staff.post(NEW, values)
+    assert page.status_code == 200
+    text = _text(page)
+    assert f"3 orders have the number {TRIPLE_REFERENCE_ID}. Choose one" in text
+    for words in ("19 October 2026, 06:45 · EUR\xa0236.40 · PURCHASED · MOBILE_APP", "CANCELLED", "REFUNDED"):
+        assert " ".join(words.split()) in text
+    assert _creates(sandbox) == []
+    returned = on_page(page)
+    assert returned["order_ref"] == TRIPLE_REFERENCE_ID
+    chosen = as_staff.post(NEW, {**returned, "order_choice": CHOSEN})
+    assert chosen.status_code == 303
+    assert _creates(sandbox) == [CHOSEN]
+    assert Submission.objects.get().order_number == TRIPLE_REFERENCE_ID
+    assert _operations(sandbox).count("list_orders") == 2, "one look-up: a page, and an empty one"
+
+
+def test_choice_for_another_number_does_not_count(as_staff: Client, sandbox: SandboxServer) -> None:
+    choice = {"order_choice": CHOSEN, "order_choice_for": TRIPLE_REFERENCE_ID}
+    as_staff.post(NEW, posted(clean(), order=SAMPLE_REFERENCE_ID, **choice))
+    assert _creates(sandbox) == [SAMPLE_ORDER]
+
+
+def test_number_and_other_errors_show_together_with_the_reference_in_the_field(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    page = as_staff.post(NEW, posted(clean(last_name=""), order=SAMPLE_REFERENCE_ID))
+    assert "Enter the last name" in _text(page)
+    assert on_page(page)["order_ref"] == SAMPLE_ORDER
+    unknown = as_staff.post(NEW, posted(clean(last_name=""), order="NO-SUCH-1"))
+    assert "No order has this number" in _text(unknown)
+    assert "Enter the last name" in _text(unknown)
+    assert _creates(sandbox) == []
+
+
+def test_failed_lookup_sends_nothing_and_a_reference_is_sent_without_one(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    sandbox.sandbox.faults.arm(Armed("500_before", operation="list_orders", times=2))
+    page = as_staff.post(NEW, posted(clean(), order=SAMPLE_REFERENCE_ID))
+    assert "The order number could not be looked up. Enter the order reference, or try again." in _text(page)
+    assert on_page(page)["order_ref"] == SAMPLE_REFERENCE_ID
+    before = len(sandbox.sandbox.requests())
+    assert as_staff.post(NEW, posted(clean())).status_code == 303
+    assert _operations(sandbox)[before:] == [CREATE]
+
+
+def test_slow_lookup_ends_after_its_limit(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookup, "LOOKUP_SECONDS", 0.3)
+    sandbox.sandbox.faults.arm(Armed("slow", operation="list_orders", seconds=5))
+    page = as_staff.post(NEW, posted(clean(), order=SAMPLE_REFERENCE_ID))
+    assert "could not be looked up" in _text(page)
+
+
+@pytest.mark.parametrize(
+    "typed", ["Aoife Byrne", "aoife@example.com", SAMPLE_ORDER[:-1] + "x", "?", "a" * 101]
+)
+def test_what_can_be_no_number_is_not_looked_up(as_staff: Client, sandbox: SandboxServer, typed: str) -> None:
+    assert "Enter the order reference in full" in _text(as_staff.post(NEW, posted(clean(), order=typed)))
+    _panel(as_staff, typed)
+    assert sandbox.sandbox.requests() == []
+
+
+def test_without_lookups_only_references_are_accepted(
+    as_staff: Client, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.CDP_ORDER_PAGES = False
+    page = as_staff.post(NEW, posted(clean(), order=SAMPLE_REFERENCE_ID))
+    assert "Enter the order reference in full" in _text(page)
+    assert as_staff.post(PANEL, {"order_ref": SAMPLE_ORDER}).status_code == 404
+    assert "data-order-panel" not in as_staff.get(NEW).content.decode()
+    assert sandbox.sandbox.requests() == []
+
+
+def test_too_many_lookups_are_refused(as_staff: Client, sandbox: SandboxServer, settings: Settings) -> None:
+    settings.SEARCHES_PER_HOUR = 1
+    as_staff.post(NEW, posted(clean(last_name=""), order=SAMPLE_REFERENCE_ID))
+    page = as_staff.post(NEW, posted(clean(last_name=""), order=SAMPLE_REFERENCE_ID))
+    assert "could not be looked up" in _text(page)
+    assert _operations(sandbox).count("list_orders") == 2  # the page with the order, and an empty one
+
+
+def test_panel_shows_the_order_and_who_added_each_consumer(as_staff: Client, sandbox: SandboxServer) -> None:
+    as_staff.post(NEW, posted(clean(), order=FAMILY_ORDER))
+    submission = Submission.objects.get()
+    page = as_staff.post(PANEL, {"order_ref": FAMILY_ORDER})
+    text = _text(page)
+    for words in (
+        "Order B4LNDQ-1", "1 October 2026, 18:05 · Example Airways · PURCHASED", "4 consumers",
+        "Ingrid Lindqvist , born 9 May 1971", "Ida Clean · by Sam Person",
+    ):  # fmt: skip
+        assert words in text
+    assert f'href="/submissions/{submission.public_id}/"' in page.content.decode()
+    event = AuditEvent.objects.get(action="vendor_record.viewed")
+    data = json.loads(event.data) if isinstance(event.data, str) else event.data
+    assert (event.order_ref, data) == (FAMILY_ORDER, {"kind": "order", "result": "found", "shown": 4})
+
+
+def test_panel_of_a_number_brings_the_order_with_it(as_staff: Client, sandbox: SandboxServer) -> None:
+    page = as_staff.post(PANEL, {"order_ref": SAMPLE_REFERENCE_ID})
+    values = {**posted(clean(), order=SAMPLE_REFERENCE_ID), **on_page(page)}
+    before = len(sandbox.sandbox.requests())
+    assert as_staff.post(NEW, values).status_code == 303
+    assert _operations(sandbox)[before:] == [CREATE]
+    assert _creates(sandbox) == [SAMPLE_ORDER]
+
+
+@pytest.mark.parametrize(
+    ("typed", "warning"),
+    [
+        (CANCELLED_ORDER, "This order has the status CANCELLED."),
+        (UNKNOWN_REF, "Sitecore CDP has no order with this reference. It may belong to another organisation"),
+        (
+            f"https://api-engage-us.sitecorecloud.io/v2.1/orders/{UNKNOWN_REF}",
+            "This link is from another region of Sitecore CDP than this portal.",
+        ),
+        ("NO-SUCH-1", "No order has this number."),
+    ],
+)
+def test_doubtful_order_has_one_warning(
+    as_staff: Client, sandbox: SandboxServer, typed: str, warning: str
+) -> None:
+    page = as_staff.post(PANEL, {"order_ref": typed}).content.decode()
+    assert page.count('class="warning-feedback"') == 1
+    assert warning in page
+
+
+def test_panel_of_an_order_that_cannot_be_read_says_so(as_staff: Client, sandbox: SandboxServer) -> None:
+    sandbox.sandbox.faults.arm(Armed("500_before", operation="retrieve_order", times=2))
+    assert "The order could not be checked. You can continue." in _panel(as_staff, SAMPLE_ORDER)
+    sandbox.sandbox.faults.arm(Armed("500_before", operation="list_order_consumers", times=2))
+    text = _panel(as_staff, SAMPLE_ORDER)
+    assert "Order B94TXY-1" in text
+    assert "The consumers of this order could not be read." in text
+
+
+def test_panel_of_a_large_order_says_how_many_were_read(as_staff: Client, sandbox: SandboxServer) -> None:
+    [large] = [ref for ref, size in CROWDED_ORDERS.items() if size == 500]
+    assert "500 consumers" in _panel(as_staff, large)
+    OrderReading.objects.all().delete()
+    sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"list_items": "refs"})
+    assert "25 of 500 read" in _panel(as_staff, large)
+
+
+def test_cancelled_order_is_a_warning_once_and_recorded(as_staff: Client, sandbox: SandboxServer) -> None:
+    as_staff.post(PANEL, {"order_ref": CANCELLED_ORDER})
+    page = as_staff.post(NEW, posted(clean(), order=CANCELLED_ORDER))
+    assert "This order has the status CANCELLED." in _text(page)
+    assert _creates(sandbox) == []
+    assert as_staff.post(NEW, {**on_page(page), "accepted": "cancelled_order"}).status_code == 303
+    event = AuditEvent.objects.get(action="consumer.create_requested")
+    data = json.loads(event.data) if isinstance(event.data, str) else event.data
+    assert data["overridden"] == ["cancelled_order"]
+
+
+def test_unread_cancelled_order_is_sent_without_a_warning(as_staff: Client, sandbox: SandboxServer) -> None:
+    assert as_staff.post(NEW, posted(clean(), order=CANCELLED_ORDER)).status_code == 303
+
+
+@pytest.mark.parametrize(("is_whole", "lists"), [(True, 0), (False, 2)])
+def test_create_uses_the_list_of_the_panel_if_it_is_whole(
+    as_staff: Client, sandbox: SandboxServer, settings: Settings, is_whole: bool, lists: int
+) -> None:
+    settings.CDP_RECONCILIATION = True
+    as_staff.post(PANEL, {"order_ref": FAMILY_ORDER})
+    OrderReading.objects.update(is_whole=is_whole)
+    before = len(sandbox.sandbox.requests())
+    assert as_staff.post(NEW, posted(clean(), order=FAMILY_ORDER)).status_code == 303
+    assert _operations(sandbox)[before:] == ["list_order_consumers"] * lists + [CREATE]
+    submission = Submission.objects.get()
+    assert len(submission.refs_before or []) == 3
+    assert submission.refs_before_whole
+    # The next create reads anew: the first one has changed the list.
+    before = len(sandbox.sandbox.requests())
+    as_staff.post(NEW, posted(clean(last_name="Other", first_name="Ben"), order=FAMILY_ORDER))
+    assert _operations(sandbox)[before:] == ["list_order_consumers", "list_order_consumers", CREATE]
+    assert len(Submission.objects.order_by("-id")[0].refs_before or []) == 4
+
+
+def test_check_order_shows_the_panel_and_sends_nothing(as_staff: Client, sandbox: SandboxServer) -> None:
+    values = posted(clean(), order=TRIPLE_REFERENCE_ID, check="order")
+    page = as_staff.post(NEW, values)
+    assert f"3 orders have the number {TRIPLE_REFERENCE_ID}" in _text(page)
+    page = as_staff.post(NEW, {**on_page(page), "order_choice": CHOSEN, "check": "order"})
+    assert f"Order {TRIPLE_REFERENCE_ID}" in _text(page)
+    assert on_page(page)["order_ref"] == CHOSEN
+    assert on_page(page)["last_name"] == "Clean"
+    assert _creates(sandbox) == []
+
+
+def test_panel_needs_the_permission_and_a_post(client: Client, as_staff: Client) -> None:
+    assert as_staff.get(PANEL).status_code == 405
+    assert client.post(PANEL, {"order_ref": SAMPLE_ORDER}).status_code in (302, 403)
+
+
+def test_lists_and_recent_orders_show_the_number(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    assert as_staff.post(NEW, posted(clean(), order=SAMPLE_REFERENCE_ID)).status_code == 303
+    assert as_staff.post(NEW, posted(clean(), order=FAMILY_ORDER)).status_code == 303
+    assert SAMPLE_REFERENCE_ID in _text(as_staff.get("/submissions/"))
+    recent = selectors.recent_orders(str(staff.pk), limit=5)
+    assert [(one.order_ref, one.order_number) for one in recent] == [
+        (FAMILY_ORDER, ""),
+        (SAMPLE_ORDER, SAMPLE_REFERENCE_ID),
+    ]
+    with CaptureQueriesContext(connection) as queries:
+        selectors.recent_orders(str(staff.pk), limit=5)
+    assert len(queries) == 1
+
+
+def test_expired_readings_are_deleted_by_the_worker(as_staff: Client, sandbox: SandboxServer) -> None:
+    as_staff.post(PANEL, {"order_ref": FAMILY_ORDER})
+    worker = Worker(threading.Event())
+    worker.duties["delete_expired_readings"]()
+    assert OrderReading.objects.count() == 1
+    OrderReading.objects.update(read_at=clock.now() - datetime.timedelta(minutes=11))
+    worker.duties["delete_expired_readings"]()
+    assert not OrderReading.objects.exists()
