@@ -176,10 +176,14 @@ def create(page: Page, typed: Typed = SIMPLE) -> Submission:
 def expect_receipt(page: Page, headline: str) -> Submission:
     """Assert that the page is the receipt with this outcome; returns its submission."""
     page.wait_for_url(RECEIPT)
-    expect(page.get_by_role("heading", level=1)).to_have_text(
-        re.compile(rf"^\s*{re.escape(headline)}(: .+)?\s*$")
-    )
+    expect_headline(page, headline)
     return Submission.objects.get(public_id=page.url.rstrip("/").rpartition("/")[2])
+
+
+def expect_headline(page: Page, headline: str, *, timeout: float | None = None) -> None:
+    """Assert the headline of a receipt, before the person's name."""
+    named = re.compile(rf"^\s*{re.escape(headline)}(: .+)?\s*$")
+    expect(page.get_by_role("heading", level=1)).to_have_text(named, timeout=timeout)
 
 
 def expect_error(page: Page, field_id: str, message: str) -> None:

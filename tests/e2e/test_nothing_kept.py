@@ -25,7 +25,7 @@ from apps.consumers.models import Outcome
 from apps.consumers.reconciliation import resolution
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
-from tests.e2e.pages import WHOLE, creates, fill_entry, open_form, press_create
+from tests.e2e.pages import WHOLE, creates, expect_headline, fill_entry, open_form, press_create
 from tests.e2e.test_outcomes import UNKNOWN
 from tests.e2e.traces import TYPED, Traces
 from tests.e2e.windows import Windows
@@ -83,7 +83,7 @@ def test_text_quoted_by_the_vendor_is_shown_but_not_stored(
         sandbox.sandbox.faults.arm(Armed(fault))
         with page.expect_navigation():
             press_create(page)
-    expect(page.get_by_role("heading", level=1)).to_have_text(UNKNOWN)
+    expect_headline(page, UNKNOWN)
     assert creates(sandbox) == 3
 
 
@@ -95,7 +95,7 @@ def test_worker_resolves_the_submission_of_a_lost_process_without_logging_person
     page = windows.open(staff)
     page.goto(f"/submissions/{left.public_id}/")
     with _worker(traces.worker_log, sandbox, tmp_path):
-        expect(page.get_by_role("heading", level=1)).to_have_text(UNKNOWN, timeout=MARK_UNKNOWN_MS)
+        expect_headline(page, UNKNOWN, timeout=MARK_UNKNOWN_MS)
     expect(page.locator("main")).to_contain_text(CONSUMER.last_name)
     assert "consumer.outcome_unknown" in traces.worker_log.read_text()
 

@@ -17,6 +17,7 @@ from tests.e2e.pages import (
     create,
     creates,
     expect_error,
+    expect_headline,
     expect_receipt,
     fault_order,
     fill_entry,
@@ -96,7 +97,7 @@ def test_missing_order_returns_to_the_filled_form(
     assert stored(sandbox) == [WHOLE_AS_SENT]
 
     page.goto(f"/submissions/{rejected.public_id}/")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Rejected: no consumer was created")
+    expect_headline(page, "Rejected: no consumer was created")
     expect(page.get_by_role("link", name="Correct and send again")).to_be_visible()
 
 

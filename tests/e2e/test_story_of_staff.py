@@ -13,6 +13,7 @@ from tests.e2e.pages import (
     WHOLE,
     WHOLE_AS_SENT,
     creates,
+    expect_headline,
     expect_receipt,
     fill_entry,
     go,
@@ -69,7 +70,7 @@ def _reading_the_receipt_again_sends_nothing(page: Page, receipt: str, sandbox: 
     before = wire_calls(sandbox)
     go(page, receipt)
     page.reload()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Consumer created")
+    expect_headline(page, "Consumer created")
     assert wire_calls(sandbox) == before
 
 
