@@ -5,6 +5,7 @@ from apps.consumers.models.connection_health import ConnectionHealth
 from apps.consumers.models.digests import DigestKind, SubmissionDigest
 from apps.consumers.models.identity_rule import MAX_IDENTITY_RULES, IdentityRule
 from apps.consumers.models.past_resolution import PastResolution
+from apps.consumers.models.paste_columns import PasteColumns
 from apps.consumers.models.submission import (
     CORRECTABLE_OUTCOMES,
     OPEN_OUTCOMES,
@@ -31,6 +32,7 @@ __all__ = [
     "IdentityRule",
     "Outcome",
     "PastResolution",
+    "PasteColumns",
     "ResolutionReason",
     "ResolvedHow",
     "Submission",
