@@ -23,6 +23,7 @@ from apps.consumers.forms.blank import blank_fields
 from apps.consumers.forms.consumer import required_fields
 from apps.consumers.forms.entry import Entry
 from apps.consumers.forms.flat_values import values_of
+from apps.consumers.forms.paste import TEXT
 from apps.consumers.forms.posted import PostedEntry, PostedKind
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER
@@ -33,9 +34,12 @@ from apps.consumers.presenters.entry import (
     earlier_submission,
     warning_line,
 )
+from apps.consumers.presenters.paste import PasteBox
 from apps.consumers.sending import storing, submit
 from apps.consumers.viewer import Viewer
+from apps.consumers.views.paste import answer_paste
 from apps.core.actor import Actor
+from apps.core.forms.errors import FieldError
 from apps.core.forms.input import single_value
 from apps.core.forms.long_select import suggestions
 from apps.core.web import sealed_entries
@@ -65,7 +69,8 @@ def new(request: HttpRequest) -> HttpResponse:
     if sealed is not None:
         # The same token: if this form was sent before and its answer was lost, the submission is found by it.
         entry = Entry.unbound(sealed, selectors.providers(), token=_token_of(sealed))
-        return _page(request, entry, earlier=earlier, was_sealed=True)
+        paste = PasteBox(sealed.get(TEXT, ""))
+        return _page(request, entry, earlier=earlier, was_sealed=True, paste=paste)
     if earlier is None:
         order_ref, providers = single_value(request.GET, "order"), selectors.providers()
         blank = "" if order_ref else blank_fields(providers)
@@ -88,6 +93,9 @@ def _answer_post(request: HttpRequest) -> HttpResponse:
     except storing.DATABASE_LOST:
         logger.exception("form_not_read")
         return _not_written(request, Entry.bound(request.POST, ()))
+    pasted = answer_paste(request.POST, providers, actor)
+    if pasted is not None:
+        return _page(request, pasted.entry, earlier=earlier, paste=pasted.box)
     posted = PostedEntry.read(request.POST, providers)
     match posted.kind:
         case PostedKind.ROWS_CHANGED | PostedKind.INVALID:
@@ -142,6 +150,8 @@ def _page(
     request: HttpRequest, entry: Entry, *, status: HTTPStatus = HTTPStatus.OK, **context: Any
 ) -> HttpResponse:
     errors = list(entry.errors())
+    if (paste := context.get("paste")) and paste.error:
+        errors.insert(0, FieldError(f"#id_{TEXT}", paste.error))
     earlier: Submission | None = context.get("earlier")
     return render(
         request,
@@ -153,6 +163,7 @@ def _page(
             "required_fields": required_fields(),
             "nationality_suggestions": suggestions(value_lists.nationalities()),
             "seconds_to_wait": round(settings.CDP_TOTAL_TIMEOUT) + ANSWER_MARGIN,
+            "paste": PasteBox(request.POST.get(TEXT, "")),
             **context,
             "earlier": earlier_submission(earlier) if earlier else None,
         },
