@@ -166,9 +166,6 @@ def test_columns_without_headers_are_asked_once_and_remembered_for_the_person(
     values = {**preview(response), "paste-0-field": "last_name", "paste-1-field": "first_name"}
     assert values["paste-2-field"] == "emails"  # the only field that it can belong to
     response = paste(as_staff, "fill", values)
-    assert filled(on_page(response)) == {}
-    assert "Nothing was filled in" in text(response)
-    response = paste(as_staff, "fill", preview(response))
     expected = {"last_name": "Markerson", "first_name": "Ida", "emails-0-value": "ida@example.com"}
     assert filled(on_page(response)) == expected
 
@@ -182,6 +179,31 @@ def test_columns_without_headers_are_asked_once_and_remembered_for_the_person(
     assert len(events("paste_columns.changed")) == 1
     other = preview(paste(as_supervisor, "read", blank(), "Other\tEva\teva@example.com"))
     assert other["paste-0-field"] == ""
+
+
+@pytest.mark.parametrize(
+    ("pasted", "field", "present"),
+    [
+        ("Markerson\tx", "last_name", "Typed"),  # replaces a value
+        ("07/03/1991 00:00\tx", "date_of_birth", ""),  # is not filled in as it was pasted
+        ("POL\tx", "nationality", ""),
+        ("Herr\tx", "title", ""),  # cannot be filled in
+    ],
+)
+def test_chosen_column_is_shown_again_unless_its_text_goes_unchanged_to_an_empty_field(
+    as_staff: Client, pasted: str, field: str, present: str
+) -> None:
+    values = preview(paste(as_staff, "read", blank(last_name=present), pasted))
+    response = paste(as_staff, "fill", {**values, "paste-0-field": field})
+    assert "Nothing was filled in: something has changed" in text(response)
+    assert filled(on_page(response)) == ({"last_name": present} if present else {})
+
+
+def test_column_that_was_left_out_is_not_filled_in(as_staff: Client) -> None:
+    values = preview(paste(as_staff, "read", blank(), ROW))
+    found = filled(on_page(paste(as_staff, "fill", {**values, "paste-0-field": ""})))
+    assert "first_name" not in found
+    assert found["last_name"] == "Markerson"
 
 
 def test_nationality_with_several_words_is_chosen_by_the_person(as_staff: Client) -> None:

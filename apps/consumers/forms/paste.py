@@ -14,6 +14,7 @@ from django.http import QueryDict
 
 from apps.consumers.forms.flat_values import rows_of, with_rows
 from apps.consumers.forms.lists import LISTS
+from apps.consumers.paste.cells import Problem
 from apps.consumers.paste.columns import IDENTIFIER_ID, IDENTIFIER_PROVIDER, PROVIDER_PREFIX, is_target
 from apps.consumers.paste.proposal import Item, Proposal
 from apps.consumers.paste.rows import MAX_COLUMNS
@@ -68,18 +69,34 @@ class PastePost:
         return cls(action, text, targets, values)
 
     def is_used(self, index: int, item: Item) -> bool:
-        """Whether the person wants this item filled in: a ticked box, or one of its choices."""
+        """Whether the person wants this item filled in: a ticked box, one of its choices, or a new field."""
         if item.choices:
             return self.choice(index) in item.choices
-        return bool(self.values.get(use_name(index)))
+        return bool(self.values.get(use_name(index))) or self._is_newly_chosen(index, item)
 
     def choice(self, index: int) -> str:
         """The chosen one of an item's choices; empty if none was chosen."""
         return self.values.get(choice_name(index), "")
 
     def saw(self, index: int, item: Item) -> bool:
-        """Whether the posted preview showed this item at this field, beside this value of the form."""
-        return self.values.get(seen_name(index)) == fingerprint(item, self.values)
+        """Whether the person knows what filling in does with this item.
+
+        Either the posted preview showed it at this field beside this value of the form, or nothing is filled
+        in, or a column that was left out goes to an empty field, as it was shown.
+        """
+        as_shown = self.values.get(seen_name(index)) == fingerprint(item, self.values)
+        return as_shown or not item.target or self._is_newly_chosen(index, item)
+
+    def _is_newly_chosen(self, index: int, item: Item) -> bool:
+        """Whether the preview left this column out, and its text goes unchanged to an empty field."""
+        left_out = Item(item.source, item.text, problem=Problem.NO_FIELD)
+        return (
+            item.is_placed
+            and item.values == (item.text,)
+            and not item.notes
+            and not present_value(item, self.values)
+            and self.values.get(seen_name(index)) == fingerprint(left_out, self.values)
+        )
 
 
 def field_name(index: int) -> str:

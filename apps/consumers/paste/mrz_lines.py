@@ -22,6 +22,7 @@ _DOUBLE_SIGN = "\N{LEFT-POINTING DOUBLE ANGLE QUOTATION MARK}"  # for one filler
 _BLANKS = re.compile(r"[^\S\n]")
 _CHARACTERS = re.compile("[A-Z0-9<]+")
 _LOOKS_LIKE = re.compile(r"[A-Z][A-Z<][A-Z<]{3}[A-Z0-9<]*<<|<<<<")
+_MAX_CHARACTERS = 1_000  # with blanks; the search below takes quadratic time
 _MIN_CHARACTERS = 40  # shorter texts are rows: the shortest format has 72
 
 
@@ -66,6 +67,8 @@ def find_lines(text: str) -> MrzLines | None:
 
     Raises :class:`NotReadable` if it looks like an MRZ but has no format, or if it can be read in two ways.
     """
+    if len(text) > _MAX_CHARACTERS:
+        return None
     plain = text.translate(_CAPITALS).translate(_FILLERS)
     lines = [line.strip() for line in plain.splitlines() if line.strip()]
     if not _looks_like_mrz(lines):

@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 NOTHING_PASTED = _("Paste a spreadsheet row or the lines of a machine-readable zone")
 
-# The parts of an MRZ, as ICAO Doc 9303 names them.
+# The parts of an MRZ, as they are printed beside the values of a document.
 MRZ_PARTS: Mapping[str, _StrPromise] = {
     "number": _("Document number"),
-    "last_name": _("Primary identifier"),
-    "first_name": _("Secondary identifier"),
+    "last_name": _("Surname"),
+    "first_name": _("Given names"),
     "nationality": _("Nationality"),
     "date_of_birth": _("Date of birth"),
     "sex": _("Sex"),
@@ -81,6 +81,7 @@ NOTES: Mapping[Note, _StrPromise] = {
     Note.MONTH_FIRST: _("Read as month, day, year"),
     Note.FROM_CODE: _("From the code of a country"),
 }
+_NO_FAULT = frozenset({None, Problem.NO_FIELD, Problem.NOT_RESIDENCE, Problem.NOT_SPECIFIED})
 _LINES: Mapping[LinesFault, _StrPromise] = {
     LinesFault.LENGTHS: _(
         "This looks like a machine-readable zone, but its lines have %(lengths)s characters. They must be"
@@ -121,7 +122,8 @@ class PreviewLine:
     """One item of the preview. Names are those of its controls; an empty one means that there is none.
 
     ``value``: what would be filled in, as the form shows it. ``present``: what the form has in this field, if
-    that is something else. ``is_present``: the form has this value already.
+    that is something else. ``is_present``: the form has this value already. ``is_fault``: the problem is one
+    of the text, and not only that the form has no field for it.
     """
 
     source: str
@@ -131,6 +133,7 @@ class PreviewLine:
     present: str
     is_present: bool
     problem: str
+    is_fault: bool
     notes: tuple[str, ...]
     seen_name: str
     seen: str
@@ -235,12 +238,19 @@ def filled_labels(filled: Filled) -> tuple[str, ...]:
 def left_out_lines(filled: Filled, *, is_mrz: bool) -> tuple[LeftOut, ...]:
     """The values that were not filled in, with the reason."""
     return tuple(
-        LeftOut(_source(item, None, is_mrz=is_mrz), item.text, _reason(item)) for item in filled.left_out
+        LeftOut(
+            _source(item, None, is_mrz=is_mrz),
+            item.text,
+            _problem_text(item, is_mrz=is_mrz) or str(_("Not chosen")),
+        )
+        for item in filled.left_out
     )
 
 
-def _reason(item: Item) -> str:
-    return str(PROBLEMS[item.problem]) if item.problem else str(_("Not chosen"))
+def _problem_text(item: Item, *, is_mrz: bool) -> str:
+    if item.problem is Problem.NO_FIELD and not is_mrz:
+        return str(_("No field chosen"))
+    return str(PROBLEMS[item.problem]) if item.problem else ""
 
 
 def _source(item: Item, index: int | None, *, is_mrz: bool) -> str:
@@ -267,7 +277,8 @@ def _line(
         value=", ".join(_shown(item.target, value) for value in item.values),
         present=_shown(item.target, present),
         is_present=already,
-        problem=str(PROBLEMS[item.problem]) if item.problem else "",
+        problem=_problem_text(item, is_mrz=is_mrz),
+        is_fault=item.problem not in _NO_FAULT,
         notes=tuple(str(NOTES[note]) for note in item.notes),
         seen_name=seen_name(index),
         seen=fingerprint(item, values),
@@ -288,6 +299,6 @@ def _fields(item: Item, providers: tuple[str, ...]) -> tuple[Option, ...]:
 
 def _shown(target: str, value: str) -> str:
     """A value as the form shows it: the label of a gender, the name of a country."""
-    if target == "gender":
+    if target == "gender" and value:
         return str(dict(value_lists.GENDERS).get(value, value))
     return value_lists.country_name(value) if target == "country" and value else value

@@ -175,7 +175,8 @@ def test_number_with_characters_that_have_the_same_check_digit_is_marked() -> No
         line = f"{number}{check_digit(number)}"
         return part(mrz(SPECIMEN.replace("L898902C36", line)), "number").notes
 
-    assert Note.LOOKALIKES in notes("A89890G32")
+    for one in "G6L1K":
+        assert Note.LOOKALIKES in notes(f"A89890Z3{one}")
     assert Note.LOOKALIKES not in notes("A89890Z32")
     assert Note.FILLER_INSIDE in notes("AB<890Z32")
     # The standard's own weakness: the same check digit.
