@@ -13,7 +13,7 @@ from apps.accounts.models import User
 from apps.consumers.models import IdentityRule, PasteColumns, Submission
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.entries import FULL, clean, on_page, posted, text, typed
+from tests.support.entries import FULL, clean, identifier_rows, on_page, posted, text, typed
 from tests.support.people import events
 from tests.support.travel_documents import SPECIMEN
 
@@ -156,6 +156,35 @@ def test_lists_are_added_to_and_a_value_is_not_repeated(as_staff: Client) -> Non
     assert "emails-2-value" not in found
     assert (found["identifiers-0-provider"], found["identifiers-0-id"]) == ("LOY", "L-1")
     assert found["phone_numbers-0-value"] == "+353 85 123 4567"
+
+
+def test_list_that_overflows_keeps_every_value_and_the_form_reports_it(as_staff: Client) -> None:
+    addresses = [f"ida{number}@example.com" for number in range(45)]
+    row = f"Email\tShoe size\n{', '.join(addresses)}\t38"
+    values = preview(paste(as_staff, "read", blank(first_name="Ida", last_name="Clean"), row))
+    response = paste(as_staff, "fill", values)
+    found = [value for name, value in filled(on_page(response)).items() if name.startswith("emails-")]
+    assert ", ".join(found).split(", ") == addresses
+    assert "Enter at most 20 email addresses" in text(as_staff.post(NEW, preview(response)))
+
+
+def test_identifiers_are_added_in_pairs_and_named_if_there_is_no_room(as_staff: Client) -> None:
+    row = "Provider\tIdentifier\nProfileSystem\tX-1"
+    values = preview(paste(as_staff, "read", posted(FULL), row))
+    found = filled(on_page(paste(as_staff, "fill", values)))
+    assert (found["identifiers-2-provider"], found["identifiers-2-id"]) == ("ProfileSystem", "X-1")
+    full = {**posted(clean()), **identifier_rows((f"P{number}", "1") for number in range(400))}
+    response = paste(as_staff, "fill", preview(paste(as_staff, "read", full, row)))
+    assert "The list of the form is full" in text(response)
+    assert on_page(response)["identifiers-TOTAL_FORMS"] == "400"
+
+
+def test_value_that_the_form_has_already_is_left_as_it_is(as_staff: Client) -> None:
+    row = "Passport\tDOB\tLast name\npz4a9565\t1991-03-07\tO’Beeblebrox"
+    response = paste(as_staff, "read", posted(FULL), row)
+    assert text(response).count("Already in the form") == 3
+    found = filled(on_page(paste(as_staff, "fill", preview(response))))
+    assert (found["passport_number"], found["date_of_birth"]) == ("PZ4A9565", "7 3 1991")
 
 
 def test_columns_without_headers_are_asked_once_and_remembered_for_the_person(

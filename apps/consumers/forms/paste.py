@@ -6,7 +6,7 @@ import enum
 import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from django.conf import settings
@@ -188,7 +188,7 @@ def fill(post: PastePost, proposal: Proposal) -> Filled | None:
         chosen = (post.choice(index),) if item.choices else item.values
         if item.is_list and item.target not in LISTS:
             if len(pairs) >= room:
-                left_out.append(item)
+                left_out.append(replace(item, problem=Problem.NO_ROOM))
                 continue
             pairs.append((item.target, chosen[0]))
         elif is_present(item, post.values):

@@ -29,6 +29,7 @@ class Problem(StrEnum):
 
     NO_FIELD = "no_field"
     COLUMN_REPEATED = "column_repeated"
+    NO_ROOM = "no_room"
     LINE_BREAK = "line_break"
     SHORTENED = "shortened"  # 3.53871E+11: the spreadsheet shows only some of the digits
     NOT_A_TITLE = "not_a_title"

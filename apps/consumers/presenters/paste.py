@@ -47,6 +47,7 @@ MRZ_PARTS: Mapping[str, _StrPromise] = {
 PROBLEMS: Mapping[Problem, _StrPromise] = {
     Problem.NO_FIELD: _("No field of the form"),
     Problem.COLUMN_REPEATED: _("Another column goes to this field"),
+    Problem.NO_ROOM: _("The list of the form is full"),
     Problem.LINE_BREAK: _("Contains a line break"),
     Problem.SHORTENED: _("The spreadsheet has shortened this number. Copy it as text"),
     Problem.NOT_A_TITLE: _("Not a title of the list"),

@@ -279,6 +279,19 @@ def test_other_texts_are_no_mrz(text: str) -> None:
     assert read_mrz(text, today=TODAY) is None
 
 
+def test_lines_whose_fillers_are_all_blanks_are_read_by_their_length() -> None:
+    names = "ERIKSSON  ANNA MARIA KATARINA X"
+    text = f"I UTO{names}\nD231458907UTO7408122F1204159{' ' * 7}6"
+    assert _said(read(text)) == _said(read(text.replace(" ", "<")))
+    assert read_mrz(text[1:], today=TODAY) is None
+
+
+def test_long_number_with_a_wrong_check_digit_is_a_fault_and_nothing_of_it_is_lost() -> None:
+    mrz = read(LONG_TD1.replace("<7349", "<7348"))
+    assert (mrz.number.text, mrz.number.fault) == ("D23145890", PartFault.CHECK_DIGIT)
+    assert [part.text for part in mrz.optional] == ["7348"]
+
+
 def test_letters_in_dates_and_partly_unknown_dates_are_faults() -> None:
     letter = SPECIMEN.replace("7408122F", "74O8122F")
     assert read(letter).date_of_birth.fault is PartFault.CHARACTERS
