@@ -224,6 +224,13 @@ IDENTITY_RULE_CHANGED = EVENTS.define(
         Key("priority", ValueType.NUMBER, _("Priority")),
     ),
 )
+# The names of the fields are a preference of the person and not part of the event.
+PASTE_COLUMNS_CHANGED = EVENTS.define(
+    "paste_columns.changed",
+    label=_("Order of pasted columns changed"),
+    sentence=_("%(actor)s chose the fields of %(count)s pasted columns"),
+    keys=(COUNT,),
+)
 
 
 def is_reconciliation(action: str, details: Mapping[str, Any]) -> bool:

@@ -70,6 +70,11 @@ def read(text: str) -> PhoneReading:
     return PhoneReading(region=settings.PHONE_REGION, fault=PhoneFault.NOT_VALID_HERE)
 
 
+def split_numbers(text: str) -> list[str]:
+    """The phone numbers that were pasted into one field."""
+    return [part.strip() for part in re.split("[,;]", text) if part.strip()]
+
+
 def e164(text: str) -> str | None:
     """The number in E.164, such as ``+353851234567``; None if it cannot be read."""
     return read(text).e164 or None

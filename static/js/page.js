@@ -6,6 +6,7 @@ import { startFocus } from "./focus.js";
 import { startWarning } from "./leaving.js";
 import { startLists } from "./lists.js";
 import { startOrdering } from "./order.js";
+import { startPaste } from "./paste.js";
 import { startPrinting } from "./print.js";
 import { startProgress } from "./progress.js";
 import { startSession } from "./session.js";
@@ -18,6 +19,7 @@ export function startPage() {
   startDates(document);
   startLists(document);
   startOrdering(document);
+  startPaste(document);
   startPrinting(document);
   startProgress(document);
   startSession(document);

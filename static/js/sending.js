@@ -11,19 +11,20 @@ const PROBE_LIMIT = 10_000; // milliseconds
 export async function sendInPage(form, submitter) {
   const values = new URLSearchParams(new FormData(form));
   if (submitter?.name) values.append(submitter.name, submitter.value);
+  const sends = !submitter?.matches("[data-sends-nothing]"); // such a button only changes the form
   form.inert = true; // the answer would overwrite any change
   setSending(true);
-  const bar = showBar();
-  const done = await post(form, values);
+  const bar = sends ? showBar() : null;
+  const done = await post(form, values, sends);
   if (done) return true; // the bar disappears with the page
-  bar.remove();
+  bar?.remove();
   form.inert = false;
   setSending(false);
   form.previousElementSibling?.focus();
   return false;
 }
 
-async function post(form, values) {
+async function post(form, values, sends) {
   // A request that did not leave the browser cannot have arrived.
   if (!(await isReachable())) return stand(form, "unreachable");
   const limit = new AbortController(); // a lost route can give no answer for minutes
@@ -46,13 +47,13 @@ async function post(form, values) {
     }
     html = await answer.text();
   } catch {
-    return stand(form, "lost");
+    return stand(form, sends ? "lost" : "unreachable");
   } finally {
     clearTimeout(timer);
   }
   const page = new DOMParser().parseFromString(html, "text/html");
   const main = page.getElementById("main");
-  if (main === null) return stand(form, "lost"); // a page of a proxy, not of the portal
+  if (main === null) return stand(form, sends ? "lost" : "unreachable"); // a page of a proxy, not of the portal
   if (main.querySelector("form[data-in-page], [data-replaces-form]") === null) return stand(form, "refused", main);
   setSending(false);
   showPage(page, answer.url);

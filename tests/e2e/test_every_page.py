@@ -28,6 +28,7 @@ from tests.e2e.windows import Windows
 from tests.e2e.world import World
 from tests.support.export_rows import stored
 from tests.support.people import make_person
+from tests.support.travel_documents import SPECIMEN
 
 pytestmark = pytest.mark.e2e
 
@@ -207,6 +208,22 @@ def _shortcuts(page: Page, world: World) -> None:
     page.locator("dialog[data-shortcuts]").evaluate("dialog => dialog.showModal()")
 
 
+def _pasted(text: str, button: str = "Read") -> Steps:
+    """The form with a pasted text, after the last of these buttons of the box."""
+
+    def steps(page: Page, world: World) -> None:
+        page.goto("/consumers/new/")
+        page.get_by_label("Last name").fill(f"Typed {TYPED['before a paste']}")
+        page.locator(".paste > summary").click()
+        page.locator("#id_paste_text").fill(text)
+        page.get_by_role("button", name="Read").click()
+        if button != "Read":
+            page.get_by_role("button", name=button).click()
+        page.get_by_text("Not filled in:" if button == "Fill in" else "Discard").first.wait_for()
+
+    return steps
+
+
 RECEIPT = "consumers:receipt"
 PAGES = [
     at("account_login", "nobody", "/accounts/login/"),
@@ -229,6 +246,10 @@ PAGES = [
     at("consumers:new", "staff", "/consumers/new/?from={world.rejected.public_id}", "after a 404"),
     at("consumers:new", "staff", "/consumers/new/?from={world.refused.public_id}", "after a 401"),
     at("consumers:new", "staff", "/consumers/new/?from={world.not_created.public_id}", "not created"),
+    Seen("consumers:new", "staff", _pasted(SPECIMEN.replace("2F120", "3F120")), "with a pasted MRZ"),
+    Seen("consumers:new", "staff", _pasted(f"ARG\t{TYPED['a column']}\tMr"), "with a pasted row"),
+    Seen("consumers:new", "staff", _pasted(SPECIMEN[:-1]), "with an unreadable MRZ"),
+    Seen("consumers:new", "staff", _pasted(SPECIMEN, "Fill in"), "filled in"),
     at("history:submissions", "staff", "/submissions/"),
     at(RECEIPT, "staff", "/submissions/{world.created.public_id}/", "created"),
     at(RECEIPT, "staff", "/submissions/{world.rejected.public_id}/", "rejected"),

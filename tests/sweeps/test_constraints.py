@@ -19,6 +19,7 @@ from apps.consumers.models import (
     IdentityRule,
     OrderReading,
     Outcome,
+    PasteColumns,
     PastResolution,
     RecordedSearchDigest,
     Submission,
@@ -55,6 +56,11 @@ def _past(**columns: Any) -> None:
     names = {field.name for field in PastResolution._meta.fields}
     sound = {name: value for name, value in {**base, **columns}.items() if name in names}
     PastResolution.objects.create(submission=submission, **sound)
+
+
+def _columns_twice() -> None:
+    for _ in range(2):
+        PasteColumns.objects.create(person=_person(), column_count=2, targets=["first_name", "last_name"])
 
 
 def _open_twice() -> None:
@@ -205,6 +211,7 @@ BREAKS: dict[str, list[Break]] = {
         lambda: ConnectionHealth.objects.create(refused_since=NOW),
     ],
     "digest_kind_is_known": [lambda: _digest("shoe_size")],
+    "paste_columns_once": [_columns_twice],
     "digest_once": [lambda: _digest(DigestKind.EMAIL)],
     "search_digest_kind_is_known": [lambda: _search_digest("shoe_size")],
     "search_digest_once": [lambda: _search_digest(DigestKind.EMAIL)],

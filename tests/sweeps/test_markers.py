@@ -134,6 +134,15 @@ def _create(staff: Visitor, vendor: SandboxServer, markers: Markers) -> None:
     assert staff.post(NEW, _wrong_entry(markers)).status_code == 200
     assert staff.post(NEW, {**_wrong_entry(markers), **complete, **token}).status_code == 200
     assert staff.post(NEW, {**_entry(markers), "add": "identifiers"}).status_code == 200
+    row = f"{markers['pasted last name']}\t{markers['pasted mailbox']}@example.com"
+    columns = {"paste-0-field": "last_name", "paste-1-field": "emails"}
+    for button in ("read", "fill", "discard"):
+        pasted = {"paste_text": row, "paste": button, **(columns if button == "fill" else {})}
+        assert staff.post(NEW, {**_entry(markers), **pasted}).status_code == 200
+    assert (
+        staff.post(NEW, {**_entry(markers), "paste_text": markers["pasted and not filled in"]}).status_code
+        == 200
+    )
     staff.get(NEW, {"order": markers["order in the address"]})
     staff.get(NEW, {"from": markers["earlier try in the address"]})
     for fault in FAULTS:

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.support.source import Function, called_names, modules, relative, tree_of
 
 WRITERS = {"recording.py", "identity_rules.py", "searches.py", "services.py"}
-SERVICE_PACKAGES = {"order_lookup", "reconciliation", "sending"}
+SERVICE_PACKAGES = {"order_lookup", "paste", "reconciliation", "sending"}
 RECORD = {"record"}
 # Outside the services: groups follow the matrix, sessions are signed in and out of, models guard themselves.
 # The circuit breaker, connection health, counted acts, machines' clocks and heartbeats change without an

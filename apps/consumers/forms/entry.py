@@ -171,6 +171,14 @@ class Entry:
         else:
             self.form.add_error(name or None, message)
 
+    def focus(self, name: str) -> None:
+        """Give the control of that name, such as ``emails-1-value``, the focus when the page is shown."""
+        forms = [self.form, *(row for rows in self.lists.values() for row in rows.forms)]
+        for form in forms:
+            for field_name, field in form.fields.items():
+                if form.add_prefix(field_name) == name:
+                    field.widget.attrs |= {"autofocus": True, "data-focus": ""}
+
     def errors(self) -> Iterator[FieldError]:
         """Every error in the order of the page, for the error summary."""
         for error in self._errors():

@@ -136,10 +136,5 @@ class PhoneListField(PlainTextField):
     """One or several phone numbers, each in E.164 format if it can be parsed, otherwise as typed."""
 
     def clean(self, value: Any) -> tuple[str, ...]:  # type: ignore[override]  # the field's own type
-        numbers = split_numbers(super().clean(_on_one_line(value)))
+        numbers = phones.split_numbers(super().clean(_on_one_line(value)))
         return tuple(phones.e164(number) or number for number in numbers)
-
-
-def split_numbers(text: str) -> list[str]:
-    """The phone numbers that were pasted into one field."""
-    return [part.strip() for part in re.split("[,;]", text) if part.strip()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from apps.consumers.emails import split_addresses
-from apps.consumers.forms.fields import split_numbers
+from apps.consumers.phones import split_numbers
 from apps.consumers.value_lists import Normalisation
 
 

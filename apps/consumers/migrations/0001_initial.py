@@ -178,6 +178,19 @@ class Migration(migrations.Migration):
                 'default_permissions': (),
             },
         ),
+        migrations.CreateModel(
+            name='PasteColumns',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('column_count', models.PositiveSmallIntegerField()),
+                ('targets', models.JSONField()),
+                ('person', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'default_permissions': (),
+                'constraints': [models.UniqueConstraint(fields=('person', 'column_count'), name='paste_columns_once')],
+            },
+        ),
         migrations.AddIndex(
             model_name='submission',
             index=models.Index(fields=['submitted_at', 'id', 'actor', 'outcome', 'error_code', 'duration_ms'], name='submission_newest_first'),

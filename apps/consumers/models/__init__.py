@@ -6,6 +6,7 @@ from apps.consumers.models.digests import DigestKind, SubmissionDigest
 from apps.consumers.models.identity_rule import MAX_IDENTITY_RULES, IdentityRule
 from apps.consumers.models.order_reading import OrderReading
 from apps.consumers.models.past_resolution import PastResolution
+from apps.consumers.models.paste_columns import PasteColumns
 from apps.consumers.models.preferences import EntryPreferences
 from apps.consumers.models.recorded_search import RecordedSearch, RecordedSearchDigest
 from apps.consumers.models.submission import (
@@ -36,6 +37,7 @@ __all__ = [
     "OrderReading",
     "Outcome",
     "PastResolution",
+    "PasteColumns",
     "RecordedSearch",
     "RecordedSearchDigest",
     "ResolutionReason",

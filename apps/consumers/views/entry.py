@@ -23,6 +23,7 @@ from apps.consumers.forms.blank import blank_fields
 from apps.consumers.forms.consumer import required_fields
 from apps.consumers.forms.entry import Entry
 from apps.consumers.forms.flat_values import values_of
+from apps.consumers.forms.paste import TEXT
 from apps.consumers.forms.posted import PostedEntry, PostedKind
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER, VIEW_VENDOR_RECORDS
@@ -40,11 +41,14 @@ from apps.consumers.presenters.order_panel import (
     choice_panel,
     several_orders_text,
 )
+from apps.consumers.presenters.paste import PasteBox
 from apps.consumers.sending import storing, submit
 from apps.consumers.viewer import Viewer
 from apps.consumers.views import next_traveller
 from apps.consumers.views.order_panel import find_orders, panel_for
+from apps.consumers.views.paste import answer_paste
 from apps.core.actor import Actor
+from apps.core.forms.errors import FieldError
 from apps.core.forms.input import single_value
 from apps.core.forms.long_select import suggestions
 from apps.core.web import sealed_entries
@@ -74,7 +78,8 @@ def new(request: HttpRequest) -> HttpResponse:
     if sealed is not None:
         # The same token: if this form was sent before and its answer was lost, the submission is found by it.
         entry = Entry.unbound(sealed, selectors.providers(), token=_token_of(sealed))
-        return _page(request, entry, earlier=earlier, was_sealed=True)
+        paste = PasteBox(sealed.get(TEXT, ""))
+        return _page(request, entry, earlier=earlier, was_sealed=True, paste=paste)
     if like is not None:
         return _page(request, next_traveller.entry_like(request, like))
     if earlier is None:
@@ -101,6 +106,9 @@ def _answer_post(request: HttpRequest) -> HttpResponse:
         like = next_traveller.named_submission(request)
         if like is not None and next_traveller.APPLY in request.POST:
             return _page(request, next_traveller.entry_with_other_choice(request, like))
+        pasted = answer_paste(request.POST, providers, actor)
+        if pasted is not None:
+            return _page(request, pasted.entry, earlier=earlier, paste=pasted.box)
         posted = PostedEntry.read(request.POST, providers)
         posted, panel = _with_order(request, posted, actor)
     except storing.DATABASE_LOST:
@@ -187,6 +195,8 @@ def _page(
     request: HttpRequest, entry: Entry, *, status: HTTPStatus = HTTPStatus.OK, **context: Any
 ) -> HttpResponse:
     errors = list(entry.errors())
+    if (paste := context.get("paste")) and paste.error:
+        errors.insert(0, FieldError(f"#id_{TEXT}", paste.error))
     earlier: Submission | None = context.get("earlier")
     return render(
         request,
@@ -201,6 +211,7 @@ def _page(
             "seconds_to_wait": round(settings.CDP_TOTAL_TIMEOUT) + ANSWER_MARGIN,
             "single_key_shortcuts": True,
             **({} if "not_written" in context else next_traveller.page_parts(request)),
+            "paste": PasteBox(request.POST.get(TEXT, "")),
             **context,
             "earlier": earlier_submission(earlier) if earlier else None,
         },

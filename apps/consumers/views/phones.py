@@ -6,7 +6,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_POST
 
 from apps.consumers import labels, phones
-from apps.consumers.forms.fields import PhoneListField, split_numbers
+from apps.consumers.forms.fields import PhoneListField
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER
 from apps.core.forms.input import single_value
 from apps.core.web.permissions import requires
@@ -22,7 +22,9 @@ def phone_reading(request: HttpRequest) -> JsonResponse:
     A POST, so that no number appears in a URL. Nothing is stored or sent to the vendor.
     """
     typed = single_value(request.POST, "number")[:MAX_LENGTH]
-    numbers = [(number, phones.read(number)) for number in split_numbers(PhoneListField.visible(typed))]
+    numbers = [
+        (number, phones.read(number)) for number in phones.split_numbers(PhoneListField.visible(typed))
+    ]
     readings = [
         {"text": labels.phone_reading(number, reading), "read": reading.fault is None}
         for number, reading in numbers

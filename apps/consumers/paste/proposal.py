@@ -1,0 +1,182 @@
+"""What a pasted text proposes: the field of each value, what has to be compared, what has no place."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from django.utils.formats import date_format
+
+from apps.consumers.paste.cells import SHOWN_DATE, Note, Problem, Reading, read_cell
+from apps.consumers.paste.columns import (
+    IDENTIFIER_ID,
+    IDENTIFIER_PROVIDER,
+    LISTS,
+    PROVIDER_PREFIX,
+)
+from apps.consumers.paste.mrz import DatePart, Mrz, Part, PartFault
+from apps.consumers.paste.mrz_lines import Format
+from apps.consumers.paste.nationalities import demonyms_of_code
+from apps.consumers.paste.rows import Row
+
+_UNCERTAIN = frozenset({Note.COMPOSITE, Note.NOT_A_PASSPORT})
+# Pairs of characters that look alike and have the same value modulo 10, so that no check digit of Doc 9303
+# distinguishes them: G is 16 and 6 is 6, L is 21 and 1 is 1, K is 20 and a filler is 0.
+_LOOKALIKES = re.compile("[G6L1K]")
+_SEXES = {"M": "male", "F": "female"}
+_PROBLEMS = {
+    PartFault.CHECK_DIGIT: Problem.CHECK_DIGIT,
+    PartFault.CHARACTERS: Problem.CHARACTERS,
+    PartFault.PARTLY_UNKNOWN: Problem.PARTLY_UNKNOWN,
+    PartFault.NOT_A_DATE: Problem.NOT_A_DATE,
+}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Item:
+    """One part of the pasted text.
+
+    ``source``: the part of an MRZ as a code, such as ``number``, or the header of a column. ``target``: the
+    field, or one of :data:`apps.consumers.paste.columns.TARGETS`; empty if it has no place.
+    """
+
+    source: str
+    text: str
+    target: str = ""
+    values: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+    problem: Problem | None = None
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether there is a value for a field, or several to choose from."""
+        return bool(self.target and self.problem is None and (self.values or self.choices))
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether the value is used only if the person says so."""
+        return bool(self.choices) or not _UNCERTAIN.isdisjoint(self.notes)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the values are added to a list of the form, and replace nothing."""
+        identifiers = (IDENTIFIER_PROVIDER, IDENTIFIER_ID)
+        return self.target in LISTS or self.target in identifiers or self.target.startswith(PROVIDER_PREFIX)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Proposal:
+    """All items of a pasted text, in its order. ``mrz_format`` is None for a row."""
+
+    items: tuple[Item, ...]
+    mrz_format: Format | None = None
+    composite: bool | None = None
+    has_headers: bool = False
+
+
+def propose_mrz(mrz: Mrz) -> Proposal:
+    """The proposal of an MRZ. A value whose check digit is wrong has no target."""
+    names = (Note.NAME, Note.NAME_MAY_BE_CUT) if mrz.names_fill_their_field else (Note.NAME,)
+    items = [
+        _number_item(mrz),
+        _plain_item("last_name", mrz.last_name, "last_name", names),
+        _plain_item("first_name", mrz.first_name, "first_name", names),
+        _nationality_item(mrz.nationality),
+        _birth_item(mrz.date_of_birth),
+        _sex_item(mrz.sex),
+        Item("document", f"{mrz.format.value}, {mrz.document_code}", problem=Problem.NO_FIELD),
+        # Vendor: "The guest's country", which is not the state that issued the document.
+        Item("issuer", mrz.issuer.text, problem=Problem.NOT_RESIDENCE),
+        _expiry_item(mrz.expiry),
+        *(_optional_item(part) for part in mrz.optional),
+    ]
+    return Proposal(tuple(item for item in items if item.text or item.problem), mrz.format, mrz.composite)
+
+
+def propose_row(row: Row, targets: tuple[str, ...]) -> Proposal:
+    """The proposal of a row whose columns go to these targets; a shorter list leaves columns without one."""
+    padded = targets[: len(row.cells)] + ("",) * (len(row.cells) - len(targets))
+    headers = row.headers or ("",) * len(row.cells)
+    taken: set[str] = set()
+    items = []
+    for header, cell, target in zip(headers, row.cells, padded, strict=True):
+        item = _cell_item(header, cell, target)
+        if item.is_placed and not item.is_list:
+            if target in taken:
+                item = replace(item, values=(), choices=(), notes=(), problem=Problem.COLUMN_REPEATED)
+            taken.add(target)
+        items.append(item)
+    return Proposal(tuple(items), has_headers=row.headers is not None)
+
+
+def _cell_item(header: str, cell: str, target: str) -> Item:
+    text = cell.strip()
+    if not text:
+        return Item(header, "", target)
+    if not target:
+        return Item(header, text, problem=Problem.NO_FIELD)
+    reading: Reading = read_cell(text, target)
+    return Item(header, text, target, reading.values, reading.choices, reading.notes, reading.problem)
+
+
+def _plain_item(source: str, part: Part, target: str, notes: tuple[Note, ...]) -> Item:
+    if part.fault or not part.text:
+        problem = _PROBLEMS[part.fault] if part.fault else Problem.NOT_SPECIFIED
+        return Item(source, part.text, problem=problem)
+    return Item(source, part.text, target, (part.text,), notes=notes)
+
+
+def _covered(part: Part | DatePart) -> tuple[Note, ...]:
+    return (Note.COMPOSITE,) if part.fault is PartFault.COMPOSITE else ()
+
+
+def _number_item(mrz: Mrz) -> Item:
+    part = mrz.number
+    if part.fault and part.fault is not PartFault.COMPOSITE:
+        return Item("number", part.text, problem=_PROBLEMS[part.fault])
+    if mrz.format in (Format.MRV_A, Format.MRV_B):
+        # Doc 9303-7: the number of the passport or of the visa, as the issuer prefers.
+        return Item("number", part.text, problem=Problem.VISA_NUMBER)
+    notes = [*_covered(part)]
+    notes += [Note.NOT_A_PASSPORT] if not mrz.is_passport else []
+    notes += [Note.LOOKALIKES] if _LOOKALIKES.search(part.text) else []
+    notes += [Note.FILLER_INSIDE] if " " in part.text else []
+    return Item("number", part.text, "passport_number", (part.text,), notes=tuple(notes))
+
+
+def _nationality_item(part: Part) -> Item:
+    if part.fault or not part.text:
+        return Item("nationality", part.text, problem=Problem.CHARACTERS)
+    found = demonyms_of_code(part.text)
+    if not found:
+        return Item("nationality", part.text, problem=Problem.NO_DEMONYM)
+    values, choices = (found, ()) if len(found) == 1 else ((), found)
+    return Item("nationality", part.text, "nationality", values, choices, (Note.NO_CHECK_DIGIT,))
+
+
+def _sex_item(part: Part) -> Item:
+    if part.fault:
+        return Item("sex", part.text, problem=Problem.CHARACTERS)
+    if not part.text:
+        return Item("sex", "", problem=Problem.NOT_SPECIFIED)
+    return Item("sex", part.text, "gender", (_SEXES[part.text],), notes=(Note.NO_CHECK_DIGIT,))
+
+
+def _birth_item(part: DatePart) -> Item:
+    if part.date is None:
+        return Item("date_of_birth", part.text, problem=_PROBLEMS[part.fault or PartFault.NOT_A_DATE])
+    century = (Note.CENTURY,) if part.other_century else ()
+    shown = date_format(part.date, SHOWN_DATE)
+    return Item("date_of_birth", part.text, "date_of_birth", (shown,), notes=(*_covered(part), *century))
+
+
+def _expiry_item(part: DatePart) -> Item:
+    if part.date is None:
+        return Item("expiry", part.text, problem=_PROBLEMS[part.fault or PartFault.NOT_A_DATE])
+    return Item("expiry", date_format(part.date, SHOWN_DATE), problem=Problem.NO_FIELD)
+
+
+def _optional_item(part: Part) -> Item:
+    wrong = part.fault is PartFault.CHECK_DIGIT
+    return Item("optional", part.text, problem=Problem.CHECK_DIGIT if wrong else Problem.NO_FIELD)
