@@ -209,6 +209,7 @@ VENDOR_RECORDS_SEARCHED = EVENTS.define(
                 "identifier": _("identifier"),
             },
         ),
+        SEARCH,
         READ_RESULT,
         COUNT,
     ),

@@ -57,7 +57,16 @@ class Search:
 
 
 def record_search(values: Mapping[DigestKind, str], *, actor: Actor) -> RecordedSearch:
-    """Store a search and its event. There is at least one value, and none is empty."""
+    """Store a search for submissions and its event. There is at least one value, and none is empty."""
+    with transaction.atomic():
+        search = store_search(values, actor=actor)
+        data = {"search": str(search.public_id), "by": search.kinds}
+        record(Event(SUBMISSIONS_SEARCHED, actor, data=data))
+    return search
+
+
+def store_search(values: Mapping[DigestKind, str], *, actor: Actor) -> RecordedSearch:
+    """Store a search, whose event the caller records in the same transaction."""
     search = RecordedSearch(
         person_id=actor.id,
         searched_at=clock.now(),
@@ -65,11 +74,8 @@ def record_search(values: Mapping[DigestKind, str], *, actor: Actor) -> Recorded
     )
     stored = json.dumps({kind: values[DigestKind(kind)] for kind in search.kinds}, ensure_ascii=False)
     search.encrypted_values = personal_data.encrypted(search, "encrypted_values", stored)
-    with transaction.atomic():
-        search.save(force_insert=True)
-        _store_digests(search, stored)
-        data = {"search": str(search.public_id), "by": search.kinds}
-        record(Event(SUBMISSIONS_SEARCHED, actor, data=data))
+    search.save(force_insert=True)
+    _store_digests(search, stored)
     return search
 
 

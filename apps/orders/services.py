@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 from django.conf import settings
 from django.db import transaction
@@ -17,8 +18,10 @@ from apps.cdp.errors import CdpError, ErrorCode
 from apps.cdp.records import Guest, Order
 from apps.consumers.audit_events import VENDOR_RECORD_VIEWED, VENDOR_RECORDS_SEARCHED
 from apps.consumers.connection_health import store_latest
+from apps.consumers.models import DigestKind
 from apps.consumers.order_lookup import lookup
 from apps.consumers.order_lookup.lookup import OrderRead
+from apps.consumers.searches import store_search
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 
@@ -64,12 +67,13 @@ def search_orders(
 def search_guests(
     *, email: str = "", identifier: Identifier | None = None, actor: Actor, client: CdpClient
 ) -> tuple[Guest, ...]:
-    """Search for guests by e-mail address or by identifier. What was searched for is recorded nowhere.
+    """Search for guests by e-mail address or by identifier. The event names the search, never its value.
 
     Raises ``CdpError`` if the search fails, ``ValueError`` unless exactly one of the two is given.
     """
-    by = ["email"] if email else ["identifier"]
-    with _recorded(VENDOR_RECORDS_SEARCHED, actor, {"kind": "guest", "by": by}) as facts:
+    personal = {DigestKind.IDENTIFIER: identifier.id} if identifier else {DigestKind.EMAIL: email}
+    data: dict[str, Value] = {"kind": "guest", "by": [kind.value for kind in personal]}
+    with _recorded(VENDOR_RECORDS_SEARCHED, actor, data, personal=personal) as facts:
         guests = client.search_guests(email=email, identifier=identifier)
         facts |= {"result": FOUND if guests else NOT_FOUND, "count": len(guests)}
         return guests
@@ -77,23 +81,32 @@ def search_guests(
 
 @contextmanager
 def _recorded(
-    event_type: EventType, actor: Actor, data: dict[str, Value], **refs: str
+    event_type: EventType,
+    actor: Actor,
+    data: dict[str, Value],
+    *,
+    personal: Mapping[DigestKind, str] | None = None,
+    **refs: str,
 ) -> Iterator[dict[str, Value]]:
     """Release database connections during the vendor's call, then record one event, also after an error.
 
-    Yields the event's data, which the block can change; ``result`` is ``found`` by default.
+    Yields the event's data, which the block can change; ``result`` is ``found`` by default. ``personal``: the
+    personal values that are searched for, which are stored with the event.
     """
     facts: dict[str, Value] = {"result": FOUND, **data}
     release_database_connections()
     try:
         yield facts
     except CdpError as error:
-        _record(Event(event_type, actor, data={**facts, "result": error.code}, **refs))
+        _record(Event(event_type, actor, data={**facts, "result": error.code}, **refs), personal)
         raise
-    _record(Event(event_type, actor, data=facts, **refs))
+    _record(Event(event_type, actor, data=facts, **refs), personal)
 
 
-def _record(event: Event) -> None:
+def _record(event: Event, personal: Mapping[DigestKind, str] | None) -> None:
     with transaction.atomic():
+        if personal:
+            search = store_search(personal, actor=event.actor)
+            event = replace(event, data={**event.data, "search": str(search.public_id)})
         record(event)
     store_latest()

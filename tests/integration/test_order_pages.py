@@ -33,7 +33,8 @@ from apps.cdp.errors import (
     CdpUnreachable,
 )
 from apps.cdp.records import Order
-from apps.consumers.models import Outcome, Submission
+from apps.consumers.models import Outcome, RecordedSearch, Submission
+from apps.core import personal_data
 from apps.orders import views
 from sandbox.data.seed import (
     CANCELLED_ORDER,
@@ -400,9 +401,10 @@ def test_guests_are_found_by_email_and_their_orders_are_one_click_away(
         assert f'href="/guests/{ref}/"' in page
         assert f'href="/orders/?guest_ref={ref}"' in page
         assert name in page
-    assert _recorded() == [
-        ("vendor_records.searched", {"kind": "guest", "by": ["email"], "result": "found", "count": 2})
-    ]
+    search = RecordedSearch.objects.get()
+    assert personal_data.text(search, "encrypted_values") == json.dumps({"email": SHARED_EMAIL})
+    data = {"kind": "guest", "by": ["email"], "search": str(search.public_id), "result": "found", "count": 2}
+    assert _recorded() == [("vendor_records.searched", data)]
 
 
 def test_loyalty_identifier_leads_through_guest_and_order_to_a_create(
@@ -444,6 +446,9 @@ def test_searches_for_guests_are_limited_and_failures_shown(
     assert "No guest found" in _text(as_staff.post("/guests/", {"email": "nobody@example.com"}))
     sandbox.sandbox.faults.arm(Armed("401", operation="search_guests"))
     assert as_staff.post("/guests/", {"email": SHARED_EMAIL}).status_code == 502
+    assert [event["search"] for _action, event in _recorded()] == [
+        str(one.public_id) for one in RecordedSearch.objects.order_by("pk")
+    ]
     assert as_staff.post("/guests/", {"email": SHARED_EMAIL}).status_code == 429
 
 

@@ -15,7 +15,7 @@ from apps.consumers.models import Outcome, Submission
 from apps.consumers.sending.digests import search_digests
 from apps.core import clock
 from apps.history.views import list as views
-from sandbox.data.seed import GROUP_ORDER
+from sandbox.data.seed import GROUP_ORDER, SAMPLE_ORDER
 from tests.support.entries import FULL, clean, store, text
 from tests.support.people import events, make_person
 
@@ -217,12 +217,16 @@ def test_start_page_continues_with_the_last_order_and_counts_only_ones_own_day(
     as_staff: Client, as_supervisor: Client, supervisor: User, staff: User
 ) -> None:
     yesterday = clock.now() - datetime.timedelta(days=1)
-    store(staff, Outcome.CREATED, clean(), consumer_ref="1", submitted_at=yesterday)
+    store(staff, Outcome.CREATED, clean(), consumer_ref="1", submitted_at=yesterday, order_number="B4LNDQ-1")
     store(staff, Outcome.CREATED, clean(last_name="A"), consumer_ref="2")
     store(staff, Outcome.CREATED, clean(last_name="B"), consumer_ref="3")
     store(staff, Outcome.NOT_SENT, clean(last_name="C"), order=GROUP_ORDER)
     page = text(as_staff.get("/"))
     assert f'href="/consumers/new/?order={GROUP_ORDER}">Continue with order {GROUP_ORDER}</a>' in page
+    assert (
+        f'Earlier orders: <a class="mono" href="/consumers/new/?order={SAMPLE_ORDER}">B4LNDQ-1</a></p>'
+        in page
+    )
     found = re.findall(r'<li><a href="([^"]+)"><strong>(\d+)</strong> ([^<]+)</a>', page)
     assert [(label, int(number)) for _url, number, label in found] == [
         ("Submitted", 3),
@@ -238,5 +242,5 @@ def test_start_page_continues_with_the_last_order_and_counts_only_ones_own_day(
 
 
 def test_search_for_an_order_begins_on_the_start_page(as_staff: Client, as_administrator: Client) -> None:
-    assert 'name="order_number"' in text(as_staff.get("/"))
-    assert 'name="order_number"' not in text(as_administrator.get("/"))
+    assert 'id="id_find_order"' in text(as_staff.get("/"))
+    assert 'id="id_find_order"' not in text(as_administrator.get("/"))

@@ -41,15 +41,28 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class RecentOrder:
+    """An order that the person used: its number, or its reference without one, and the form for it."""
+
+    name: str
+    url: str
+
+
+def recent_order(submission: Submission) -> RecentOrder:
+    """The order of a submission, to continue with."""
+    query = urlencode({"order": submission.order_ref})
+    return RecentOrder(submission.order_number or submission.order_ref, f"{reverse('consumers:new')}?{query}")
+
+
+@dataclass(frozen=True, slots=True)
 class StartPage:
     """The start page. ``unknown_count``: all unknown submissions, of which some are shown.
 
-    ``today``: the person's own figures; empty before their first submission of the day. ``last_order``: the
-    order of their last submission, or empty. ``is_long``: more submissions need attention than are shown.
+    ``today``: the person's own figures; empty before their first submission of the day. ``recent_orders``:
+    the orders that they used last, latest first. ``is_long``: more submissions need attention than are shown.
     """
 
-    last_order: str
-    last_order_url: str
+    recent_orders: tuple[RecentOrder, ...]
     today: tuple[Figure, ...]
     is_long: bool
 

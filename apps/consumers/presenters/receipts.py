@@ -101,7 +101,7 @@ def receipt_page(
         panel_kind="warning" if needs_attention else submission.outcome,
         headline=headline,
         title=gettext("%(headline)s, order %(order)s")
-        % {"headline": headline, "order": submission.order_ref},
+        % {"headline": headline, "order": submission.order_number or submission.order_ref},
         add_another_url=next_traveller_url(submission.order_ref, submission),
         is_new_for_author=str(submission.actor_id) == viewer.person_id and not needs_attention,
         submitted_by=submission.actor_name,

@@ -6,7 +6,6 @@ import datetime
 import uuid
 from collections.abc import Sequence
 from http import HTTPStatus
-from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
@@ -24,7 +23,7 @@ from apps.consumers.forms.resolution import RESOLUTION_FORMS, ResolutionForm, re
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.permissions import VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS, VIEW_VENDOR_RECORDS
 from apps.consumers.presenters import receipts, resolutions
-from apps.consumers.presenters.lists import StartPage, lines, own_figures
+from apps.consumers.presenters.lists import StartPage, lines, own_figures, recent_order
 from apps.consumers.reconciliation import checks, resolution
 from apps.consumers.viewer import Viewer
 from apps.core import clock
@@ -39,6 +38,8 @@ MAX_PENDING = 5
 """Maximum rows of each list of submissions that need attention, on the start page."""
 MAX_LATEST = 5
 """Maximum rows of the person's latest submissions, on the start page."""
+MAX_RECENT = 5
+"""Maximum number of recent orders on the start page."""
 REFRESH_BEFORE_CHECK = datetime.timedelta(seconds=90)
 """A receipt refreshes itself only if the next check is due within this time."""
 REFRESH_AFTER_DUE = datetime.timedelta(seconds=60)
@@ -65,12 +66,10 @@ def _start_page(viewer: Viewer) -> StartPage:
     contradicted = lines(selectors.contradicted_submissions(viewer)[: MAX_PENDING + 1])
     doubtful = lines(selectors.doubtful_submissions(viewer)[: MAX_PENDING + 1])
     latest = lines(selectors.visible_submissions(viewer.restricted_to_own())[:MAX_LATEST])
-    last_order = latest[0].order_ref if latest else ""
     today = timezone.localdate(clock.now())
     outcomes = selectors.own_outcomes_since(viewer.person_id, midnight(today))
     return StartPage(
-        last_order=last_order,
-        last_order_url=f"{reverse('consumers:new')}?{urlencode({'order': last_order})}",
+        recent_orders=tuple(map(recent_order, selectors.recent_orders(viewer.person_id, limit=MAX_RECENT))),
         today=own_figures(outcomes, today, viewer),
         is_long=max(len(contradicted), len(doubtful)) > MAX_PENDING,
         unknown=lines(unknown[:MAX_PENDING]),
