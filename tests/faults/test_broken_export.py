@@ -40,7 +40,7 @@ def first_bad(there: Place) -> int:
         file.execute("BEGIN")
         for number in range(seq + 1, last + 1):
             own, data = f"{number:064d}", LONG if number == bad else "{}"
-            row = (number, 1, time, "session.signed_in", False, "1", "Anna", "", None, "", *[None] * 6)
+            row = (number, 1, time, "session.signed_in", False, "1", "Anna", "", None, None, "", *[None] * 6)
             file.execute(
                 f"INSERT INTO audit_event ({', '.join(COLUMNS_AND_MAC)}) VALUES ({marks})",
                 (*row, data, link, own, "", ""),
