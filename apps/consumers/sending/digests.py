@@ -9,7 +9,7 @@ from apps.consumers import emails, phones
 from apps.consumers.models import DigestKind, Submission, SubmissionDigest
 from apps.core import personal_data
 from apps.core.encryption import keyed_digest
-from apps.core.text import same_key, similar_key
+from apps.core.text import code_key, same_key, similar_key
 
 
 def content_digest(order_ref: str, consumer: NewConsumer) -> bytes:
@@ -64,12 +64,6 @@ def re_digest(submission: Submission) -> None:
     store_search_digests(submission, consumer)
 
 
-def passport_key(number: str) -> str:
-    """The letters and digits of a passport number, for comparing spellings with blanks or hyphens."""
-    key = same_key(number)
-    return "".join(character for character in key if character.isalnum()) or key
-
-
 def _normalised(kind: DigestKind, value: str) -> str:
     match kind:
         case DigestKind.PHONE:
@@ -78,7 +72,7 @@ def _normalised(kind: DigestKind, value: str) -> str:
             addresses = emails.split_addresses(value)
             return same_key(addresses[0] if len(addresses) == 1 else value)
         case DigestKind.PASSPORT:
-            return passport_key(value)
+            return code_key(value)
         case DigestKind.LAST_NAME:
             return similar_key(value)
         case DigestKind.IDENTIFIER:

@@ -13,10 +13,10 @@ from django.conf import settings
 from apps.cdp.consumers import NewConsumer
 from apps.consumers import phones, selectors
 from apps.consumers.models import DigestKind, Submission
-from apps.consumers.sending.digests import passport_key, search_digests
+from apps.consumers.sending.digests import search_digests
 from apps.core import clock
 from apps.core.encryption import keyed_digest
-from apps.core.text import lookalikes, same_key, similar_key
+from apps.core.text import code_key, lookalikes, same_key, similar_key
 
 SIMILAR = "similar_consumer"
 NOT_COMPARED = "earlier_not_readable"
@@ -129,7 +129,7 @@ _COMPARABLE: dict[str, Callable[[Any], object]] = {
     "first_name": similar_key,
     "last_name": similar_key,
     "date_of_birth": lambda born: born,
-    "passport_number": passport_key,
+    "passport_number": code_key,
     "emails": same_key,
     "phone_numbers": lambda number: number,
     "identifiers": lambda identifier: identifier,
