@@ -21,7 +21,7 @@ from apps.cdp.errors import (
 )
 from apps.cdp.exchange import Exchange
 from apps.cdp.links import Path
-from apps.cdp.paging import CollectionReader, Page
+from apps.cdp.paging import CollectionReader, Item, Page
 from apps.cdp.recognition import check_answer
 from apps.cdp.records import Guest, Order
 from apps.core.references import reference_key
@@ -48,6 +48,17 @@ class ListedRefs:
 
     refs: tuple[str, ...]
     is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListedConsumers(ListedRefs):
+    """The references of a list, and the entries that have more than a reference, in its order.
+
+    `is_finished`: the list was read to its last page. Otherwise the time ran out, and the rest is missing.
+    """
+
+    consumers: tuple[OrderConsumer, ...]
+    is_finished: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +106,37 @@ class CdpClient:
 
         Raises `CdpListUnfinished` if at least one page was read but the time ran out before the last page.
         """
+        items, is_whole, is_finished = self._list_items(order_ref, within)
+        if not is_finished:
+            raise CdpListUnfinished
+        return ListedRefs(tuple(item.ref for item in items), is_whole)
+
+    def list_order_consumers(self, order_ref: str, *, within: float | None = None) -> ListedConsumers:
+        """The consumers of an order as its list has them, at no more calls than for the references.
+
+        If the time runs out after the first page, the result has the pages that were read.
+        """
+        items, is_whole, is_finished = self._list_items(order_ref, within)
+        return ListedConsumers(
+            refs=tuple(item.ref for item in items),
+            is_whole=is_whole,
+            consumers=tuple(OrderConsumer.from_json(item.data) for item in items if not item.bare),
+            is_finished=is_finished,
+        )
+
+    def _list_items(self, order_ref: str, within: float | None) -> tuple[list[Item], bool, bool]:
+        """The entries of the list that were read in time, whether it is certainly whole, and finished."""
         path = Path.fill(ORDER_CONSUMERS_OF_ORDER, order_ref=order_ref)
         end = self._end_time(within)
         reader = self._reader(path, {}, end)
+        items: list[Item] = []
         try:
-            return ListedRefs(tuple(item.ref for item in reader), is_whole=reader.is_whole)
+            items.extend(reader)
         except CdpTimeout as error:
             if not reader.has_read_page or (error.code != ErrorCode.TOTAL_TIMEOUT and time.monotonic() < end):
                 raise
-        raise CdpListUnfinished
+            return items, False, False
+        return items, reader.is_whole, True
 
     def retrieve_order_consumer(self, ref: str, *, within: float | None = None) -> OrderConsumer:
         """Read one order consumer. `within`: seconds for the call."""

@@ -146,6 +146,20 @@ def text(page: Page) -> str:
     return " ".join(page.content.decode().split())
 
 
+class Browser(Protocol):
+    """A test client."""
+
+    def post(self, path: str, data: dict[str, str], /) -> Any: ...
+
+
+def create_anyway(browser: Browser, values: dict[str, str], reason: str = "same_name") -> Any:
+    """Post an entry that meets warnings, and create it anyway with this reason."""
+    page = browser.post("/consumers/new/", values)
+    found = re.search(r'name="accepted" value="([^"]*)"', page.content.decode())
+    assert found, "The entry has no warning"
+    return browser.post("/consumers/new/", {**values, "accepted": found[1], "similar_reason": reason})
+
+
 def creates(sandbox: SandboxServer) -> list[WireRequest]:
     """The creates that arrived at the sandbox."""
     return [request for request in sandbox.sandbox.requests() if request.operation == CREATE]

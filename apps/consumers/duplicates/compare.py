@@ -100,9 +100,9 @@ class Comparison:
         """Whether it is worth a warning."""
         return self.verdict is not Verdict.DIFFERENT
 
-    def names_of(self, likeness: Likeness) -> tuple[str, ...]:
-        """The fields with this likeness, in the order of the form."""
-        return tuple(name for name, found in self.fields if found is likeness)
+    def names_of(self, *likenesses: Likeness) -> tuple[str, ...]:
+        """The fields with one of these likenesses, in the order of the form."""
+        return tuple(name for name, found in self.fields if found in likenesses)
 
 
 def compare(one: Facts, other: Facts) -> Comparison:
