@@ -330,7 +330,7 @@ LIKENESSES = {
     Likeness.SAME: _("Same"),
     Likeness.SIMILAR: _("Similar"),
     Likeness.DIFFERENT: _("Differs"),
-    Likeness.MISSING: _("On one side only"),
+    Likeness.MISSING: _("One side only"),
 }
 
 

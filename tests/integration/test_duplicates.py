@@ -67,7 +67,7 @@ def test_near_consumer_added_elsewhere_is_shown_beside_the_entry_and_needs_a_rea
     rows = rows_of(page)
     assert rows["First name"] == [FULL.first_name, NEAR.first_name, "Similar"]
     assert rows["Last name"] == [FULL.last_name, NEAR.last_name, "Same"]
-    assert rows["Passport number"] == [FULL.passport_number, "–", "On one side only"]
+    assert rows["Passport number"] == [FULL.passport_number, "–", "One side only"]
     assert rows["Email addresses"][2] == "Differs"
     assert f'href="/order-consumers/{elsewhere.ref}/"' in page
     assert NO_REASON not in page
@@ -92,7 +92,7 @@ def test_near_consumer_added_elsewhere_is_shown_beside_the_entry_and_needs_a_rea
     assert (details["similar_rules"], details["similar_reason"]) == (["close_name"], "family_member")
     assert (details["compared"], details["on_order"]) == (1, 1)
     assert "Compared with the 1 consumer on the order." in text(receipt)
-    assert "Created although one is similar: different person: family member." in text(receipt)
+    assert "Created although one is similar: different person (family member)." in text(receipt)
 
 
 def test_consumer_of_a_submission_is_compared_once(as_staff: Client, sandbox: SandboxServer) -> None:

@@ -137,7 +137,8 @@ def typed(values: dict[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in values.items()
-        if name not in ("token", "entry_of", "accepted", "add", "remove") and not name.endswith("_FORMS")
+        if name not in ("token", "entry_of", "accepted", "similar_reason", "add", "remove")
+        and not name.endswith("_FORMS")
     }
 
 

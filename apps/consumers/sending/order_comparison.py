@@ -91,6 +91,8 @@ class EntryOnOrder:
 
     def _read(self, pks: Iterable[int]) -> None:
         wanted = list(pks)[:COMPARED_LIMIT]
+        if not wanted:
+            return
         columns = ("public_id", "encrypted_consumer")
         for submission in Submission.objects.filter(pk__in=wanted).only(*columns):
             earlier = submission.consumer
@@ -102,6 +104,8 @@ class EntryOnOrder:
     def _similar_submissions(self, readable: set[int]) -> Iterator[Similar]:
         pairs = {pk: self._submissions[pk] for pk in readable}
         found = {pk: pair for pk, pair in pairs.items() if pair and pair[1].is_similar}
+        if not found:
+            return
         for submission in selectors.existing_on_order(self._order_ref).filter(pk__in=found):
             earlier, comparison = found[submission.pk]
             yield Similar(self.consumer, earlier, comparison, submission)

@@ -49,6 +49,29 @@ def test_list_has_one_limit_for_all_pages(serve: Serve) -> None:
     assert time.monotonic() - began < 1.5
 
 
+def test_consumers_of_an_order_are_those_entries_that_have_more_than_a_reference(serve: Serve) -> None:
+    entries = [{"ref": "a", "firstName": "Aoife"}, {"ref": "b"}, {"ref": "c", "emails": ["c@example.com"]}]
+    server = serve(_by_query({"0": {"items": entries}}))
+    listed = client_of(server.url).list_order_consumers(ORDER)
+    assert (listed.refs, listed.is_whole, listed.is_finished) == (("a", "b", "c"), True, True)
+    assert [(one.ref, one.first_name, one.emails) for one in listed.consumers] == [
+        ("a", "Aoife", ()),
+        ("c", "", ("c@example.com",)),
+    ]
+    assert len(server.requests) == 2, "No entry is fetched by itself"
+
+
+def test_consumers_that_were_listed_in_time_are_returned_without_the_rest(serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(answer(200, {"items": [{"ref": "a", "firstName": "Aoife"}]}))
+        peer.wait_for_end()
+
+    listed = client_of(serve(script).url, total=20).list_order_consumers(ORDER, within=0.5)
+    assert (listed.refs, listed.is_whole, listed.is_finished) == (("a",), False, False)
+    assert [one.first_name for one in listed.consumers] == ["Aoife"]
+
+
 def test_no_attempt_exceeds_the_limit_of_its_list(serve: Serve) -> None:
     server = serve(Peer.wait_for_end)
     began = time.monotonic()

@@ -175,7 +175,7 @@ def test_similar_consumer_has_person_and_time_and_a_link_for_readers_with_permis
     others = ((FULL.last_name,), (FULL.title,)) if may_open else ((), ())
     assert line.rows == (
         SimilarField("Last name", (FULL.last_name,), others[0], "same", "Same"),
-        SimilarField("Title", (), others[1], "missing", "On one side only"),
+        SimilarField("Title", (), others[1], "missing", "One side only"),
     )
     assert line.is_shown is may_open
 
