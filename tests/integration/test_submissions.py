@@ -238,5 +238,5 @@ def test_start_page_continues_with_the_last_order_and_counts_only_ones_own_day(
 
 
 def test_search_for_an_order_begins_on_the_start_page(as_staff: Client, as_administrator: Client) -> None:
-    assert 'name="order_number"' in text(as_staff.get("/"))
-    assert 'name="order_number"' not in text(as_administrator.get("/"))
+    assert 'id="id_find_order"' in text(as_staff.get("/"))
+    assert 'id="id_find_order"' not in text(as_administrator.get("/"))
