@@ -122,59 +122,68 @@ class CdpClient:
 
         Raises `CdpListUnfinished` if at least one page was read but the time ran out before the last page.
         """
-        path = Path.fill(ORDER_CONSUMERS_OF_ORDER, order_ref=order_ref)
         end = self._end_time(within)
-        reader = self._reader(path, {}, end)
-        try:
-            return ListedRefs(tuple(item.ref for item in reader), is_whole=reader.is_whole)
-        except CdpTimeout as error:
-            if not reader.has_read_page or (error.code != ErrorCode.TOTAL_TIMEOUT and time.monotonic() < end):
-                raise
-        raise CdpListUnfinished
+        items, is_whole, failure = self._order_items(order_ref, end)
+        if isinstance(failure, CdpTimeout) and (
+            failure.code == ErrorCode.TOTAL_TIMEOUT or time.monotonic() >= end
+        ):
+            raise CdpListUnfinished
+        if failure is not None:
+            raise failure
+        return ListedRefs(tuple(item.ref for item in items), is_whole)
 
-    def read_order_consumers(self, order_ref: str, *, within: float | None = None) -> ListedConsumers:
+    def read_order_consumers(
+        self, order_ref: str, *, within: float | None = None, details: bool = True
+    ) -> ListedConsumers:
         """The consumers of an order with their data. `within`: seconds for everything.
 
         If the list has only references, the first `MAX_DETAILS` consumers are retrieved one by one, after the
-        list, while time is left. Raises `CdpError` if not even the first page could be read; a later failure
-        ends the reading.
+        list, while time is left; none without `details`: then there are no more calls than for the
+        references. Raises `CdpError` if not even the first page could be read; a later failure ends the
+        reading.
         """
         end = self._end_time(within)
-        reader = self._reader(Path.fill(ORDER_CONSUMERS_OF_ORDER, order_ref=order_ref), {}, end)
-        items: list[Item] = []
-        has_ended = True
-        try:
-            items.extend(reader)
-        except CdpError:
-            if not reader.has_read_page:
-                raise
-            has_ended = False
+        items, is_whole, failure = self._order_items(order_ref, end)
         return ListedConsumers(
             refs=tuple(item.ref for item in items),
-            consumers=self._with_data(items, end),
-            has_ended=has_ended,
-            is_whole=reader.is_whole,
+            consumers=self._with_data(items, end, limit=MAX_DETAILS if details else 0),
+            has_ended=failure is None,
+            is_whole=is_whole,
         )
 
-    def _with_data(self, items: list[Item], end: float) -> tuple[OrderConsumer, ...]:
-        """The consumers of these entries; of those without data, the first ones, retrieved until `end`."""
+    def _order_items(self, order_ref: str, end: float) -> tuple[list[Item], bool, CdpError | None]:
+        """The entries listed until `end`, whether the list is whole, and the failure that ended it early.
+
+        Raises `CdpError` if not even the first page could be read.
+        """
+        reader = self._reader(Path.fill(ORDER_CONSUMERS_OF_ORDER, order_ref=order_ref), {}, end)
+        items: list[Item] = []
+        failure: CdpError | None = None
+        try:
+            items.extend(reader)
+        except CdpError as error:
+            if not reader.has_read_page:
+                raise
+            failure = error
+        return items, reader.is_whole, failure
+
+    def _with_data(self, items: list[Item], end: float, *, limit: int) -> tuple[OrderConsumer, ...]:
+        """The consumers of these entries; of those without data, the first `limit`, retrieved until `end`."""
         consumers: list[OrderConsumer] = []
-        fetched = 0
+        left = limit
         for item in items:
             if not item.bare:
                 consumers.append(OrderConsumer.from_json(item.data))
-                continue
-            if fetched == MAX_DETAILS:
-                break
-            fetched += 1
-            try:
-                consumers.append(
-                    self._record(ORDER_CONSUMER, "consumer_ref", item.ref, OrderConsumer.from_json, end)
-                )
-            except CdpNotFound:
-                continue
-            except CdpError:
-                break
+            elif left > 0:
+                left -= 1
+                try:
+                    consumers.append(
+                        self._record(ORDER_CONSUMER, "consumer_ref", item.ref, OrderConsumer.from_json, end)
+                    )
+                except CdpNotFound:
+                    continue
+                except CdpError:
+                    left = 0
         return tuple(consumers)
 
     def retrieve_order_consumer(self, ref: str, *, within: float | None = None) -> OrderConsumer:

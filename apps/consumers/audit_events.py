@@ -11,6 +11,7 @@ from apps.audit.registry import AppEvents, EventOutcome, Key, ValueType
 from apps.consumers.audit_keys import (
     BY_RECONCILIATION,
     CHECK_RESULT,
+    COMPARED,
     COUNT,
     DOUBT,
     DURATION,
@@ -18,6 +19,7 @@ from apps.consumers.audit_keys import (
     EVIDENCE,
     HTTP_STATUS,
     NORMALISED,
+    ON_ORDER,
     OUTCOME,
     OUTCOME_LABELS,
     OVERRIDDEN_WARNINGS,
@@ -29,6 +31,8 @@ from apps.consumers.audit_keys import (
     SEARCHED_BY,
     SENT_FIELDS,
     SHOWN_CONSUMERS,
+    SIMILAR_REASON,
+    SIMILAR_RULES,
     SUBMISSION_FILTERS,
     SUBMISSION_SCOPE,
     VERIFICATION,
@@ -43,7 +47,16 @@ CONSUMER_CREATE_REQUESTED = EVENTS.define(
     "consumer.create_requested",
     label=_("Order consumer requested"),
     sentence=_("%(actor)s asked to create an order consumer on order %(order)s"),
-    keys=(SENT_FIELDS, OVERRIDDEN_WARNINGS, NORMALISED, RESUBMISSION_OF),
+    keys=(
+        SENT_FIELDS,
+        OVERRIDDEN_WARNINGS,
+        SIMILAR_RULES,
+        SIMILAR_REASON,
+        COMPARED,
+        ON_ORDER,
+        NORMALISED,
+        RESUBMISSION_OF,
+    ),
 )
 CONSUMER_CREATED = EVENTS.define(
     "consumer.created",

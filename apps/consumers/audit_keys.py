@@ -9,6 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from apps.audit.registry import Key, ValueType
 from apps.cdp.errors import ErrorCode
 from apps.cdp.fields import VENDOR_NAMES
+from apps.consumers.duplicates import compare as duplicates
+from apps.consumers.duplicates.reasons import SimilarReason
 from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import CheckResult, DigestKind, Doubt, Outcome, ResolutionReason
 
@@ -199,6 +201,31 @@ OVERRIDDEN_WARNINGS = Key(
         "cancelled_order": _("a cancelled order"),
     },
 )
+SIMILAR_RULES = Key(
+    "similar_rules",  # why consumers on the order were similar
+    ValueType.CODES,
+    _("Similar because"),
+    {
+        duplicates.Rule.SAME_IDENTIFIER: _("the same identifier"),
+        duplicates.Rule.SAME_PASSPORT: _("the same passport number"),
+        duplicates.Rule.SAME_NAME: _("the same name"),
+        duplicates.Rule.EXCHANGED_NAMES: _("first and last name exchanged"),
+        duplicates.Rule.WRONG_BIRTH_DATE: _("the same name and nearly the same date of birth"),
+        duplicates.Rule.CLOSE_NAME: _("nearly the same name"),
+        duplicates.Rule.PART_OF_NAME: _("a part of the name"),
+        duplicates.Rule.OTHER_LAST_NAME: _("the same first name, date of birth and contact"),
+    },
+)
+# The decision to create a consumer although a similar one is on the order.
+SIMILAR_REASON = Key(
+    "similar_reason",
+    ValueType.CODE,
+    _("Reason for creating a similar consumer"),
+    {reason.value: _lower(reason.label) for reason in SimilarReason},
+)
+COMPARED = Key("compared", ValueType.NUMBER, _("Consumers compared"))
+# Missing if the list of Sitecore CDP was not read completely.
+ON_ORDER = Key("on_order", ValueType.NUMBER, _("Consumers on the order"))
 # "field:how" for each value that was normalised before it was sent.
 NORMALISED = Key("normalised", ValueType.CODES, _("Normalised before sending"))
 RESUBMISSION_OF = Key("resubmission_of", ValueType.WORD, _("Correction of submission"))

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.cdp.errors import ErrorCode
 from apps.consumers import value_lists
 from apps.consumers.audit_keys import PROCESS_LOST
+from apps.consumers.duplicates.compare import Likeness, Verdict
 from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import CheckResult, Doubt, Outcome, PastResolution, ResolvedHow, Submission
 from apps.consumers.phones import PhoneFault, PhoneReading
 from apps.consumers.reconciliation.doubts import resolution_doubts
 from apps.consumers.sending import warnings
+from apps.consumers.sending.order_comparison import Similar
 from apps.consumers.sending.warnings import EntryWarning
 from apps.consumers.value_lists import Normalisation
 from apps.core import personal_data
@@ -325,12 +327,35 @@ def headline(outcome: Outcome, *, doubt: bool = False) -> str:
     }[outcome]
 
 
-def _similar_text(submission: Submission | None) -> str:
-    outcome = submission.outcome if submission else ""
-    if outcome == Outcome.NOT_CREATED and submission and not submission.late_consumer_ref:
+LIKENESSES = {
+    Likeness.SAME: _("Same"),
+    Likeness.SIMILAR: _("Similar"),
+    Likeness.DIFFERENT: _("Differs"),
+    Likeness.MISSING: _("One side only"),
+}
+
+
+def _similar_text(similar: Similar) -> str:
+    """Where the similar consumer is from, and whether it is equal or only similar."""
+    submission, is_equal = similar.submission, similar.comparison.verdict is Verdict.EQUAL
+    if submission is None:
+        if is_equal:
+            return gettext("The same consumer is on this order in Sitecore CDP.")
+        return gettext("A similar consumer is on this order in Sitecore CDP.")
+    outcome = submission.outcome
+    if outcome == Outcome.NOT_CREATED and not submission.late_consumer_ref:
+        if is_equal:
+            return gettext(
+                "The same consumer on this order was marked as created and then corrected to not created."
+            )
         return gettext(
             "A similar consumer on this order was marked as created and then corrected to not created."
         )
+    if is_equal:
+        return {
+            "sending": gettext("The same consumer is being sent to this order."),
+            "unknown": gettext("The same consumer was sent to this order. The outcome is unknown."),
+        }.get(outcome, gettext("The same consumer was created on this order."))
     # With any other outcome the consumer exists, by the outcome or by a late answer.
     return {
         "sending": gettext("A similar consumer is being sent to this order."),
@@ -342,7 +367,36 @@ def warning_text(warning: EntryWarning) -> str:
     """The text of a warning, without details of the earlier submission."""
     if warning.reading is not None:
         return phone_reading(warning.value, warning.reading)
-    if warning.code in WARNINGS:
+    if warning.similar is None:
         return str(WARNINGS[warning.code]) % {"letters": " ".join(warning.part), "status": warning.part}
-    labels = ", ".join(str(FIELD_LABELS[name]).lower() for name in warning.matching)
-    return f"{_similar_text(warning.submission)} " + gettext("Same fields: %(fields)s.") % {"fields": labels}
+    comparison = warning.similar.comparison
+    texts = [_similar_text(warning.similar)]
+    if same := comparison.names_of(Likeness.SAME):
+        texts.append(gettext("Same fields: %(fields)s.") % {"fields": _field_list(same)})
+    if similar := comparison.names_of(Likeness.SIMILAR):
+        texts.append(gettext("Similar fields: %(fields)s.") % {"fields": _field_list(similar)})
+    return " ".join(texts)
+
+
+def _field_list(names: Iterable[str]) -> str:
+    return ", ".join(str(FIELD_LABELS[name]).lower() for name in names)
+
+
+def compared_text(compared: int, on_order: int | None) -> str:
+    """How many consumers of the order an entry was compared with; ``on_order``: None if not all are known."""
+    if on_order is None:
+        return ngettext(
+            "Compared with %(count)s consumer that the portal knew. The whole order was not read.",
+            "Compared with %(count)s consumers that the portal knew. The whole order was not read.",
+            compared,
+        ) % {"count": compared}
+    if compared < on_order:
+        return gettext("Compared with %(count)s of %(total)s consumers on the order.") % {
+            "count": compared,
+            "total": on_order,
+        }
+    return ngettext(
+        "Compared with the %(count)s consumer on the order.",
+        "Compared with all %(count)s consumers on the order.",
+        compared,
+    ) % {"count": compared}

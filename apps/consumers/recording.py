@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -45,6 +45,22 @@ def record_consumer_read(submission: Submission, ref: str, *, result: str, actor
     read = event_of(VENDOR_RECORD_VIEWED, submission, actor, **data)
     with transaction.atomic():
         record(replace(read, consumer_ref=ref))
+
+
+def record_similar_shown(
+    order_ref: str, submissions: Iterable[Submission | None], refs: Iterable[str], actor: Actor
+) -> None:
+    """Record that the actor saw similar consumers: those of submissions, and the vendor's ``refs``."""
+    data: dict[str, Value] = {"kind": "order_consumer", "result": "found"}
+    with transaction.atomic():
+        for submission in filter(None, submissions):
+            record(event_of(SUBMISSION_VIEWED, submission, actor))
+        for ref in refs:
+            record(
+                Event(
+                    type=VENDOR_RECORD_VIEWED, actor=actor, order_ref=order_ref, consumer_ref=ref, data=data
+                )
+            )
 
 
 def record_listed(

@@ -86,16 +86,21 @@ def blocking_submissions(
     return of_token, of_content
 
 
-def possibly_similar_on_order(
-    order_ref: str, digests: Iterable[tuple[DigestKind, bytes]]
-) -> QuerySet[Submission]:
-    """Submissions to the order that share a digest and whose consumer exists or may exist, newest first.
+def existing_on_order(order_ref: str) -> QuerySet[Submission]:
+    """Submissions to the order whose consumer exists or may exist, newest first.
 
     Includes submissions corrected from created to not created, because the correction may be wrong.
     """
     once_created = PastResolution.objects.filter(submission=OuterRef("pk"), outcome=Outcome.CREATED)
     exists = Q(outcome__in=[Outcome.CREATED, *OPEN_OUTCOMES]) | ~Q(late_consumer_ref="")
     exists |= Q(Exists(once_created), outcome=Outcome.NOT_CREATED)
+    return _on_order(order_ref).filter(exists).defer("refs_before").order_by("-submitted_at", "-id")
+
+
+def possibly_similar_on_order(
+    order_ref: str, digests: Iterable[tuple[DigestKind, bytes]]
+) -> QuerySet[Submission]:
+    """Those of :func:`existing_on_order` that share a digest."""
     by_kind: dict[DigestKind, list[bytes]] = {}
     for kind, digest in digests:
         by_kind.setdefault(kind, []).append(digest)
@@ -103,8 +108,7 @@ def possibly_similar_on_order(
     for kind, of_kind in by_kind.items():
         shares |= Q(kind=kind, digest__in=of_kind)
     sharing = SubmissionDigest.objects.filter(shares).values("submission")
-    submissions = _on_order(order_ref).filter(exists, pk__in=sharing)
-    return submissions.defer("refs_before").order_by("-submitted_at", "-id")
+    return existing_on_order(order_ref).filter(pk__in=sharing)
 
 
 def claimed_refs_on_order(submission: Submission) -> frozenset[str]:

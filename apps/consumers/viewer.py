@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final, Protocol, Self
 
-from apps.consumers.permissions import RESOLVE_SUBMISSION, VIEW_ALL_SUBMISSIONS
+from apps.consumers.permissions import RESOLVE_SUBMISSION, VIEW_ALL_SUBMISSIONS, VIEW_VENDOR_RECORDS
 
 
 class _User(Protocol):
@@ -26,6 +26,7 @@ class Viewer:
     person_id: str
     sees_all: bool = False
     may_resolve: bool = False
+    may_view_vendor_records: bool = False
 
     @classmethod
     def of(cls, user: _User) -> Self:
@@ -34,6 +35,7 @@ class Viewer:
             person_id=str(user.pk),
             sees_all=user.has_perm(VIEW_ALL_SUBMISSIONS),
             may_resolve=user.has_perm(RESOLVE_SUBMISSION),
+            may_view_vendor_records=user.has_perm(VIEW_VENDOR_RECORDS),
         )
 
     @property

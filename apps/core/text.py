@@ -132,16 +132,27 @@ def similar(one: str, other: str) -> bool:
 
 def same_key(text: str) -> str:
     """The key by which :func:`same` compares texts."""
+    if text.isascii():  # most texts: the steps below only change its case, blanks and apostrophes
+        return " ".join(text.lower().replace("`", "'").split())
     text = without_invisible(text).translate(_APOSTROPHES)  # before NFKC, which turns U+00B4 into an accent
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return " ".join(folded.translate(_APOSTROPHES).split())
 
 
+def code_key(text: str) -> str:
+    """The letters and digits of a code such as a passport number, without blanks and hyphens."""
+    key = same_key(text)
+    return "".join(character for character in key if character.isalnum()) or key
+
+
 def similar_key(text: str) -> str:
     """The key by which :func:`similar` compares names."""
+    key = same_key(text)
+    if key.isascii():
+        return key
     bare: list[str] = []
     base = " "
-    for character in unicodedata.normalize("NFD", same_key(text)):
+    for character in unicodedata.normalize("NFD", key):
         if unicodedata.category(character) != "Mn":
             base = character
         elif _is_latin_or_greek(base):

@@ -10,6 +10,7 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.consumers.models import Submission
+from sandbox.data.seed import FAMILY_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.conftest import IN_BOTH_ENGINES, IN_BOTH_ENGINES_AND_WITHOUT_SCRIPT
 from tests.e2e.pages import (
@@ -46,7 +47,7 @@ def test_enter_in_any_field_presses_create_and_nothing_else(
     }
     assert len(names) == 12
     for name in [*names, "gender"]:
-        posted = _press_enter_in(page, name)
+        posted = _press_in(page, name)
         assert not {"add", "remove"} & posted.keys(), name
         assert posted["emails-TOTAL_FORMS"] == ["2"], name
         expect(page.locator("[data-error-summary] a")).to_have_count(1)
@@ -75,9 +76,29 @@ def test_enter_on_the_warning_page_overrides_nothing(
     fill_entry(page, SIMPLE.but(emails=()))
     page.get_by_label("Last name").press("Enter")
     expect(page.locator(".panel-warning")).to_contain_text("will probably create a new guest profile")
-    posted = _press_enter_in(page, "last_name")
+    posted = _press_in(page, "last_name")
     assert "accepted" not in posted
     expect(page.locator(".panel-warning")).to_be_focused()
+    assert creates(sandbox) == 0
+
+
+@pytest.mark.parametrize("key", ["Enter", "Control+Enter"])
+def test_enter_beside_a_similar_consumer_overrides_nothing(
+    windows: Windows, staff: User, sandbox: SandboxServer, settings: Settings, key: str
+) -> None:
+    settings.CDP_RECONCILIATION = True
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(
+        page, SIMPLE.but(order=FAMILY_ORDER, first_name="Sven", last_name="Lindquist", born="20 1 1968")
+    )
+    press_create(page)
+    reason = page.get_by_label("Why create it anyway?")
+    reason.select_option("Different person (family member)")
+    field = "last_name" if key == "Enter" else "similar_reason"
+    assert "accepted" not in _press_in(page, field, key)
+    expect(page.locator(".panel-warning")).to_be_focused()
+    expect(reason).to_have_value("family_member")
     assert creates(sandbox) == 0
 
 
@@ -151,12 +172,12 @@ def test_question_mark_lists_the_shortcuts_and_can_be_switched_off(windows: Wind
     expect(dialog.get_by_label("Use shortcuts of a single key")).not_to_be_checked()
 
 
-def _press_enter_in(page: Page, name: str) -> dict[str, list[str]]:
-    """The data that Enter in the field posted, once the next page has loaded."""
+def _press_in(page: Page, name: str, key: str = "Enter") -> dict[str, list[str]]:
+    """The data that the key in the field posted, once the next page has loaded."""
 
     def is_entry(request: Request) -> bool:  # a script also posts phone numbers
         return request.method == "POST" and urlsplit(request.url).path == "/consumers/new/"
 
     with page.expect_navigation(), page.expect_request(is_entry) as sent:
-        page.locator(f"[name={name}]").first.press("Enter")
+        page.locator(f"[name={name}]").first.press(key)
     return parse_qs(sent.value.post_data or "", keep_blank_values=True)

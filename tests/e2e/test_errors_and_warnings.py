@@ -6,9 +6,11 @@ import re
 
 import pytest
 from playwright.sync_api import expect
+from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
+from sandbox.data.seed import FAMILY_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.pages import (
     SIMPLE,
@@ -145,3 +147,36 @@ def test_warning_that_appears_later_stops_again(
     press_create_anyway(page)
     expect(page.locator(".panel-warning")).to_contain_text("The date of birth is over 120 years ago.")
     assert creates(sandbox) == 0
+
+
+def test_consumer_like_one_added_elsewhere_is_created_with_a_reason(
+    windows: Windows, staff: User, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.CDP_RECONCILIATION = True
+    page = windows.open(staff)
+    open_form(page)
+    # On the order: Sven Lindqvist, born 20 January 1968, whom another system added.
+    fill_entry(
+        page, SIMPLE.but(order=FAMILY_ORDER, first_name="Sven", last_name="Lindquist", born="20 1 1968")
+    )
+    press_create(page)
+    panel = page.locator(".panel-warning")
+    expect(panel).to_be_focused()
+    expect(panel).to_contain_text("A similar consumer is on this order in Sitecore CDP.")
+    name = panel.get_by_role("row").filter(has_text="Last name")
+    expect(name.get_by_role("cell")).to_have_text(["Lindquist", "Lindqvist", "Similar"])
+    born = panel.get_by_role("row").filter(has_text="Date of birth")
+    expect(born.get_by_role("cell")).to_have_text(["20 January 1968", "20 January 1968", "Same"])
+
+    press_create_anyway(page)
+    expect_error(page, "id_similar_reason", "Choose why the consumer should be created anyway")
+    assert creates(sandbox) == 0
+
+    panel.get_by_label("Why create it anyway?").select_option("Different person (family member)")
+    press_create_anyway(page)
+    expect_receipt(page, "Consumer created")
+    expect(page.get_by_text("Compared with all 3 consumers on the order.")).to_be_visible()
+    expect(page.get_by_text("different person (family member)", exact=False)).to_be_visible()
+    requested = AuditEvent.objects.get(action="consumer.create_requested")
+    assert requested.details["overridden"] == ["similar_consumer"]
+    assert requested.details["similar_reason"] == "family_member"

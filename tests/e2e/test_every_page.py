@@ -19,10 +19,10 @@ from playwright.sync_api import Page, Response, Route, ViewportSize
 from apps.accounts.models import User
 from apps.cdp.factory import get_client
 from apps.history.models import Export, State
-from sandbox.data.seed import GROUP_ORDER, TRIPLE_REFERENCE_ID
+from sandbox.data.seed import FAMILY_ORDER, GROUP_ORDER, TRIPLE_REFERENCE_ID
 from sandbox.data.seed_guests import GUEST_WITH_PROFILE, SHARED_EMAIL
 from tests.e2e.layout_shift import shifted, watch_shifts
-from tests.e2e.pages import SIMPLE, fill_entry, press_create
+from tests.e2e.pages import SIMPLE, fill_entry, press_create, press_create_anyway
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
 from tests.e2e.world import World
@@ -98,6 +98,21 @@ def _order_to_choose(page: Page, world: World) -> None:
     page.get_by_label("Order", exact=True).fill(TRIPLE_REFERENCE_ID)
     page.get_by_label("Order", exact=True).press("Tab")
     page.get_by_text("3 orders have the number").wait_for()
+
+
+def _similar(page: Page, world: World) -> None:
+    page.goto("/consumers/new/")
+    fill_entry(
+        page, SIMPLE.but(order=FAMILY_ORDER, last_name="Lindquist", first_name="Sven", born="20 1 1968")
+    )
+    with override_settings(CDP_RECONCILIATION=True), page.expect_navigation():
+        press_create(page)
+
+
+def _without_reason(page: Page, world: World) -> None:
+    _similar(page, world)
+    with override_settings(CDP_RECONCILIATION=True), page.expect_navigation():
+        press_create_anyway(page)
 
 
 def _identical(page: Page, world: World) -> None:
@@ -241,6 +256,8 @@ PAGES = [
     Seen("consumers:new", "staff", _with_rows, "with rows added"),
     after("consumers:new", "staff", "/consumers/new/", "Create consumer", "with errors"),
     Seen("consumers:new", "staff", _warned, "with a warning"),
+    Seen("consumers:new", "staff", _similar, "with a similar consumer"),
+    Seen("consumers:new", "staff", _without_reason, "without the reason"),
     Seen("consumers:new", "staff", _identical, "identical to an unknown one"),
     Seen("consumers:new", "staff", _used, "used before"),
     at("consumers:new", "staff", "/consumers/new/?from={world.rejected.public_id}", "after a 404"),

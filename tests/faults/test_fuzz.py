@@ -98,7 +98,7 @@ NAMES = [
     # fields of the forms, arguments of the addresses, and what Django and allauth read themselves
     *posted(FULL),
     *("emails-MIN_NUM_FORMS", "emails-MAX_NUM_FORMS", "emails-99999-value", "identifiers-0-DELETE"),
-    *("accepted", "add", "remove", "entry_of", "csrfmiddlewaretoken", "_method"),
+    *("accepted", "similar_reason", "add", "remove", "entry_of", "csrfmiddlewaretoken", "_method"),
     *("order", "from", "before", "next", "order_number", "guest_ref", "page", "language"),
     *("outcome", "created-reason", "created-note", "created-consumer_ref", "not_created-reason"),
     *("name", "provider", "username", "roles", "time_zone", "login", "password", "remember"),

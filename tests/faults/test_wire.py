@@ -214,7 +214,7 @@ def send(client: Client, values: dict[str, str]) -> Response:
     response = client.post(NEW, urlencode(values), content_type=FORM)
     if response.status_code == 200 and response.context.get("warnings"):
         assert typed(on_page(response)) == typed(values)
-        again = {**values, "accepted": response.context["accepted"]}
+        again = {**values, "accepted": response.context["accepted"], "similar_reason": "other"}
         response = client.post(NEW, urlencode(again), content_type=FORM)
     return response
 

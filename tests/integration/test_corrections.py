@@ -23,7 +23,18 @@ from apps.consumers.sending.result import Result
 from apps.core.actor import Actor
 from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.entries import FULL, REF, clean, creates, on_page, posted, resolved_by, store, text
+from tests.support.entries import (
+    FULL,
+    REF,
+    clean,
+    create_anyway,
+    creates,
+    on_page,
+    posted,
+    resolved_by,
+    store,
+    text,
+)
 from tests.support.people import events, make_person
 from tests.support.resolving import (
     AS_NOT_CREATED,
@@ -134,7 +145,7 @@ def test_marked_as_created_after_a_resend_warns_of_a_possible_duplicate(
 ) -> None:
     assert enter(as_supervisor, unknown, AS_NOT_CREATED).status_code == 303
     assert "sent again later" not in text(as_supervisor.get(receipt(unknown)))
-    assert as_staff.post(NEW, posted()).status_code == 303
+    assert create_anyway(as_staff, posted()).status_code == 303, "The consumer is on the order"
     assert len(creates(sandbox)) == 2
     later = Submission.objects.latest("id")
     assert "sent again later" not in text(as_staff.get(receipt(unknown))), "That is the usual way"

@@ -380,7 +380,8 @@ def test_new_similar_submission_after_the_warning_stops_again(
     assert "A similar consumer is being sent to this order." in text(second)
     assert creates(sandbox) == []
     both = accepted_on(second.content.decode())
-    assert as_staff.post(NEW, {**on_page(second), "accepted": both}).status_code == 303
+    decision = {"accepted": both, "similar_reason": "same_name"}
+    assert as_staff.post(NEW, {**on_page(second), **decision}).status_code == 303
     assert events("consumer.create_requested")[0].details["overridden"] == ["similar_consumer"]
     assert len(creates(sandbox)) == 1
 

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest.mock import MagicMock, create_autospec
 
@@ -42,7 +42,7 @@ from apps.consumers.sending.digests import (
     search_digests_of_value,
     store_search_digests,
 )
-from apps.consumers.sending.submit import IdenticalOpen, NotConfirmed, NotWritten
+from apps.consumers.sending.submit import IdenticalOpen, NotConfirmed, NotWritten, ReasonMissing
 from apps.consumers.sending.warnings import find_warnings
 from apps.consumers.viewer import UNRESTRICTED
 from apps.core import clock, encryption, heartbeats, key_fingerprints, keys_in_use, personal_data
@@ -397,6 +397,33 @@ def test_warning_confirmed_under_the_former_key_is_confirmed(staff: User, settin
     assert _submit(staff, consumer, accepted=accepted).outcome == Outcome.UNKNOWN
     with pytest.raises(NotConfirmed):
         _submit(staff, clean(first_name="Ida and Eve", phone_numbers=("12",)), accepted=accepted)
+
+
+def test_similar_consumer_confirmed_under_the_former_key_is_confirmed(
+    staff: User, settings: Settings
+) -> None:
+    _former, following = _with_next_key(settings, "DIGEST_KEYS")
+    sent = another()
+    store(staff, Outcome.CREATED, replace(sent, passport_number="", identifiers=()))
+    with pytest.raises(NotConfirmed) as stopped:
+        _submit(staff, sent)
+    accepted = frozenset(warning.key for warning in stopped.value.warnings)
+    assert any(key.startswith("similar_consumer:") for key in accepted)
+    use_key(following, ACTOR)
+    with pytest.raises(ReasonMissing):
+        _submit(staff, sent, accepted=accepted)
+    submission = _submit(staff, sent, accepted=accepted, similar_reason="same_name")
+    assert submission.outcome == Outcome.UNKNOWN
+
+
+def test_unreadable_submission_under_the_former_key_is_a_warning(staff: User, settings: Settings) -> None:
+    _former, following = _with_next_key(settings, "DIGEST_KEYS")
+    sent = another()
+    earlier = store(staff, Outcome.CREATED, sent)
+    Submission.objects.filter(pk=earlier.pk).update(encrypted_consumer=b"unreadable")
+    use_key(following, ACTOR)
+    found = [warning for warning in find_warnings(SAMPLE_ORDER, sent) if warning.submission]
+    assert [(warning.code, warning.submission) for warning in found] == [("earlier_not_readable", earlier)]
 
 
 def test_same_form_again_returns_its_submission_across_the_change(staff: User, settings: Settings) -> None:

@@ -136,6 +136,11 @@ def check_the_form_is_filled(client: Client, address: str, order: str, end: End)
     assert on_page(page)["order_ref"] == order
 
 
+def has_headline(page: str, headline: str) -> bool:
+    """Whether the page is a receipt with this headline and the person's name."""
+    return f"<span>{headline}: {FULL.first_name} {FULL.last_name}</span></h1>" in page
+
+
 def check_the_receipt(page: str, submission: Submission, end: End) -> None:
     assert end.words in page
     headlines = {
@@ -144,7 +149,7 @@ def check_the_receipt(page: str, submission: Submission, end: End) -> None:
         Outcome.UNKNOWN: UNKNOWN_HEADLINE,
     }
     for outcome, headline in headlines.items():
-        assert (f"<span>{headline}</span></h1>" in page) is (outcome == end.outcome)
+        assert has_headline(page, headline) is (outcome == end.outcome)
     again = f'href="{NEW}?from={submission.public_id}"'
     assert (again in page) is (end.outcome == Outcome.REJECTED)
     assert ("Do not enter it again" in page) is (end.outcome == Outcome.UNKNOWN)
@@ -180,7 +185,7 @@ def test_refused_connection_sends_nothing_and_the_form_is_filled(
     values = on_page(page)
     assert sent(values) == FULL
     receipt = text(as_staff.get(f"/submissions/{submission.public_id}/"))
-    assert f"<span>{NOT_SENT_HEADLINE}</span></h1>" in receipt
+    assert has_headline(receipt, NOT_SENT_HEADLINE)
     assert "Correct and send again" in receipt
     sandbox.start()
     assert as_staff.post(response["Location"], values)["Location"].startswith("/submissions/")

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.db import IntegrityError, connection
+from django.http import HttpResponse
 from django.test import Client
 from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.cdp import paging
-from apps.cdp.client import CdpClient, ListedRefs
+from apps.cdp.client import CdpClient
 from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
 from apps.cdp.errors import CdpRateLimited, CdpTimeout
 from apps.cdp.factory import get_client
@@ -33,7 +34,18 @@ from sandbox.data.store import StoredConsumer
 from sandbox.faults.armed import Armed
 from sandbox.options import Switches
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.entries import FULL, REF, clean, creates, on_page, posted, resolved_by, store, text
+from tests.support.entries import (
+    FULL,
+    REF,
+    clean,
+    create_anyway,
+    creates,
+    on_page,
+    posted,
+    resolved_by,
+    store,
+    text,
+)
 from tests.support.keys import new_encryption_key
 from tests.support.people import acting, events
 from tests.support.resolving import enter
@@ -56,14 +68,24 @@ def _no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def lost(
-    client: Client, sandbox: SandboxServer, consumer: NewConsumer = FULL, *, done: bool = True
+    client: Client,
+    sandbox: SandboxServer,
+    consumer: NewConsumer = FULL,
+    *,
+    done: bool = True,
+    anyway: bool = False,
 ) -> Submission:
-    """A create whose answer is lost, after or before the work was done."""
+    """A create whose answer is lost, after or before the work was done; ``anyway``: in spite of warnings."""
     sandbox.sandbox.faults.arm(Armed("reset_after" if done else "reset_before"))
-    assert client.post(NEW, posted(consumer)).status_code == 303
+    post = create_anyway if anyway else _post
+    assert post(client, posted(consumer)).status_code == 303
     submission = Submission.objects.latest("id")
     assert submission.outcome == Outcome.UNKNOWN
     return submission
+
+
+def _post(client: Client, values: dict[str, str]) -> HttpResponse:
+    return client.post(NEW, values)  # type: ignore[return-value]  # the client's own class
 
 
 def run_check() -> bool:
@@ -132,7 +154,7 @@ def test_new_matching_consumer_is_taken_as_created_with_its_evidence(
 
 def test_consumer_from_before_the_send_is_not_ours(as_staff: Client, sandbox: SandboxServer) -> None:
     add_elsewhere()
-    submission = lost(as_staff, sandbox, done=False)
+    submission = lost(as_staff, sandbox, done=False, anyway=True)
     assert run_check()
     found = fresh(submission)
     assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.NONE)
@@ -157,8 +179,7 @@ def test_new_differing_consumer_is_shown_and_not_taken(as_staff: Client, sandbox
 def test_consumer_of_another_submission_is_not_taken(as_staff: Client, sandbox: SandboxServer) -> None:
     submission = lost(as_staff, sandbox, done=False)
     same = replace(FULL, identifiers=(Identifier("ProfileSystem", "another"),))
-    accepted = f"similar_consumer:{submission.public_id}"
-    as_staff.post(NEW, posted(same, accepted=accepted))
+    create_anyway(as_staff, posted(same))
     assert Submission.objects.filter(outcome=Outcome.CREATED).count() == 1
     assert run_check()
     assert fresh(submission).check_result == CheckResult.NONE
@@ -202,7 +223,7 @@ def test_consumer_matching_two_unknown_submissions_is_taken_by_neither_and_shown
     first = lost(as_staff, sandbox)
     twin = replace(FULL, identifiers=(Identifier("ProfileSystem", "another"),))
     sandbox.sandbox.faults.arm(Armed("reset_before"))
-    as_staff.post(NEW, posted(twin, accepted=f"similar_consumer:{first.public_id}"))
+    create_anyway(as_staff, posted(twin))
     # When the second was sent, the order had the first one's consumer, unless the list was late.
     Submission.objects.update(refs_before=[])
     second = Submission.objects.latest("id")
@@ -221,7 +242,7 @@ def test_consumer_listed_before_the_twins_send_is_not_the_twins(
     first = lost(as_staff, sandbox)
     twin = replace(FULL, identifiers=(Identifier("ProfileSystem", "another"),))
     sandbox.sandbox.faults.arm(Armed("reset_before"))
-    as_staff.post(NEW, posted(twin, accepted=f"similar_consumer:{first.public_id}"))
+    create_anyway(as_staff, posted(twin))
     assert run_check()
     assert fresh(first).outcome == Outcome.CREATED
 
@@ -489,14 +510,19 @@ def test_no_database_connection_is_held_while_the_order_is_read(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lost(as_staff, sandbox)
-    real = CdpClient.observe_order_consumers
     held: list[bool] = []
 
-    def watched(self: CdpClient, order_ref: str, *, within: float | None = None) -> ListedRefs:
-        held.append(connection.vendor != "sqlite" and connection.connection is not None)
-        return real(self, order_ref, within=within)
+    def watch(name: str) -> None:
+        real = getattr(CdpClient, name)
 
-    monkeypatch.setattr(CdpClient, "observe_order_consumers", watched)
+        def watched(self: CdpClient, order_ref: str, **options: Any) -> object:
+            held.append(connection.vendor != "sqlite" and connection.connection is not None)
+            return real(self, order_ref, **options)
+
+        monkeypatch.setattr(CdpClient, name, watched)
+
+    watch("observe_order_consumers")  # by a check
+    watch("read_order_consumers")  # before a send
     assert run_check()
     as_staff.post(NEW, posted(clean()))
     assert held == [False, False]
@@ -678,7 +704,7 @@ def test_new_reference_that_returns_another_consumer_proves_nothing(
     as_staff: Client, sandbox: SandboxServer, fault: str
 ) -> None:
     add_elsewhere()  # an older twin
-    submission = lost(as_staff, sandbox, done=False)
+    submission = lost(as_staff, sandbox, done=False, anyway=True)
     new = sandbox.sandbox.add_consumer(SAMPLE_ORDER, clean().to_json())
     sandbox.sandbox.faults.arm(Armed(fault, operation="retrieve_order_consumer"))
     assert run_check()
@@ -692,7 +718,7 @@ def test_older_twin_returned_for_a_new_reference_is_not_taken(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     add_elsewhere()
-    submission = lost(as_staff, sandbox, done=False)
+    submission = lost(as_staff, sandbox, done=False, anyway=True)
     sandbox.sandbox.add_consumer(SAMPLE_ORDER, clean().to_json())
     sandbox.sandbox.switches = Switches().changed({"retrieved": "oldest"})
     assert run_check()
@@ -702,7 +728,7 @@ def test_older_twin_returned_for_a_new_reference_is_not_taken(
 
 def test_references_are_compared_without_case_and_dashes(as_staff: Client, sandbox: SandboxServer) -> None:
     twin = add_elsewhere()
-    submission = lost(as_staff, sandbox, done=False)
+    submission = lost(as_staff, sandbox, done=False, anyway=True)
     for spelling in (twin.ref.upper(), twin.ref.replace("-", "")):
         Submission.objects.filter(pk=submission.pk).update(refs_before=[spelling])
         make_due(submission)
@@ -926,7 +952,9 @@ def test_beyond_the_call_limit_the_entry_is_returned_immediately_and_nothing_sto
         assert entry["token"] in text(response)
         assert FULL.passport_number in text(response)
         assert as_staff.get(f"/orders/{SAMPLE_ORDER}/").status_code in (200, 503)
-        anyway = as_staff.post(NEW, {**entry, "accepted": "similar_consumer:1"})
+        decision = {"accepted": "similar_consumer:1", "similar_reason": "family_member"}
+        anyway = as_staff.post(NEW, {**entry, **decision})
+        assert on_page(anyway)["similar_reason"] == "family_member"
         assert 'value="similar_consumer:1"' in text(anyway), "What was accepted need not be accepted again"
     assert Submission.objects.count() == 0
     assert sandbox.sandbox.requests() == []

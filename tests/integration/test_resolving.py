@@ -233,10 +233,10 @@ def test_two_concurrent_supervisors_resolve_once(supervisor: User, unknown: Subm
 
     def run(choice: tuple[User, Outcome]) -> str:
         person, outcome = choice
-        connection.ensure_connection()
+        seen = Submission.objects.get()  # before the other one resolves it: later, it would be a correction
         barrier.wait()
         try:
-            _resolve(Submission.objects.get(), person, outcome)
+            _resolve(seen, person, outcome)
         except NotUnknown:
             return "too late"
         finally:

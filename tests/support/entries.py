@@ -138,13 +138,28 @@ def typed(values: dict[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in values.items()
-        if name not in ("token", "entry_of", "accepted", "add", "remove") and not name.endswith("_FORMS")
+        if name not in ("token", "entry_of", "accepted", "similar_reason", "add", "remove")
+        and not name.endswith("_FORMS")
     }
 
 
 def text(page: Page) -> str:
     """The text of the page, with runs of white space collapsed."""
     return " ".join(page.content.decode().split())
+
+
+class Browser(Protocol):
+    """A test client."""
+
+    def post(self, path: str, data: dict[str, str], /) -> Any: ...
+
+
+def create_anyway(browser: Browser, values: dict[str, str], reason: str = "same_name") -> Any:
+    """Post an entry that meets warnings, and create it anyway with this reason."""
+    page = browser.post("/consumers/new/", values)
+    found = re.search(r'name="accepted" value="([^"]*)"', page.content.decode())
+    assert found, "The entry has no warning"
+    return browser.post("/consumers/new/", {**values, "accepted": found[1], "similar_reason": reason})
 
 
 def creates(sandbox: SandboxServer) -> list[WireRequest]:

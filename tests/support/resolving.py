@@ -50,8 +50,8 @@ def enter(client: Client, submission: Submission, values: dict[str, str], **chan
 def confirm(client: Client, submission: Submission, page: Page, *, compared: bool = True) -> Any:
     """Press Mark as created on the confirmation page. ``compared``: value of the check box, if any."""
     values = {**on_page(page), "step": "confirm"}
-    if not compared:
-        values.pop("created-compared", None)
+    if compared and 'name="created-compared"' in page.content.decode():
+        values["created-compared"] = "yes"
     return client.post(resolve_url(submission), values)
 
 

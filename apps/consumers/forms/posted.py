@@ -90,6 +90,11 @@ class PostedEntry:
         values["order_ref"] = order_ref
         return PostedEntry.read(values, self.entry.providers)
 
+    @property
+    def similar_reason(self) -> str:
+        """The reason for creating a consumer although a similar one is on the order; empty without one."""
+        return self.values.get("similar_reason", "")
+
     def with_new_token(self) -> Entry:
         """The same values as a new form, without errors."""
         return Entry.unbound(self.values, self.entry.providers)

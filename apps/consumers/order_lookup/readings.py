@@ -6,7 +6,7 @@ import datetime
 
 from django.conf import settings
 
-from apps.cdp.client import ListedConsumers, ListedRefs
+from apps.cdp.client import ListedConsumers
 from apps.cdp.records import Order
 from apps.consumers import selectors
 from apps.consumers.models import OrderReading
@@ -31,14 +31,6 @@ def is_current(reading: OrderReading) -> bool:
     """
     is_fresh = reading.is_whole and clock.now() - reading.read_at < FRESH
     return is_fresh and not selectors.may_have_changed_since(reading.order_key, reading.read_at)
-
-
-def refs_of_current(reading: OrderReading | None) -> ListedRefs | None:
-    """The references of the order's consumers from a reading that is current; None if it is not."""
-    if reading is None or not is_current(reading):
-        return None
-    listed = reading.listed
-    return ListedRefs(listed.refs, is_whole=True) if listed else None
 
 
 def store_reading(

@@ -6,10 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.urls import reverse
+from django.utils.translation import gettext
 
+from apps.cdp.consumers import OrderConsumer
 from apps.cdp.errors import ErrorCode
 from apps.consumers import labels
+from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import Outcome, Submission
+from apps.consumers.presenters.fields import field_texts
+from apps.consumers.presenters.record_urls import record_url
+from apps.consumers.sending.order_comparison import Similar
 from apps.consumers.sending.warnings import EntryWarning
 from apps.consumers.viewer import Viewer
 
@@ -37,14 +43,35 @@ class BlockingSubmission:
 
 
 @dataclass(frozen=True, slots=True)
+class SimilarField:
+    """One field of the entry and of a similar consumer, and how the two compare: code and label."""
+
+    label: str
+    entered: tuple[str, ...]
+    other: tuple[str, ...]
+    likeness: str
+    likeness_label: str
+
+
+@dataclass(frozen=True, slots=True)
 class WarningLine:
-    """A reason to stop before sending, with the earlier submission if there is one."""
+    """A reason to stop before sending, with the earlier submission if there is one.
+
+    ``rows``: the fields of the entry beside those of a similar consumer. ``source``: the heading of that
+    consumer's column; empty without one. ``ref``: its reference, if only the vendor has it. ``is_shown``: the
+    reader may see its values; otherwise the rows have only the entry's.
+    """
 
     text: str
     who: str = ""
     when: datetime | None = None
     reference: str = ""
     url: str = ""
+    url_text: str = ""
+    rows: tuple[SimilarField, ...] = ()
+    source: str = ""
+    ref: str = ""
+    is_shown: bool = False
 
 
 def earlier_submission(submission: Submission) -> EarlierSubmission:
@@ -74,14 +101,47 @@ def blocking_submission(submission: Submission, viewer: Viewer) -> BlockingSubmi
 def warning_line(warning: EntryWarning, viewer: Viewer) -> WarningLine:
     """A reason to stop, with a link to the earlier submission if the reader may open it."""
     text = labels.warning_text(warning)
-    earlier = warning.submission
+    earlier, similar = warning.submission, warning.similar
     if earlier is None:
-        return WarningLine(text)
-    url = reverse("consumers:receipt", args=[earlier.public_id])
+        return _vendors_line(text, similar, viewer) if similar else WarningLine(text)
+    url, may_open = reverse("consumers:receipt", args=[earlier.public_id]), viewer.may_open(earlier.actor_id)
     return WarningLine(
         text,
         who=earlier.actor_name,
         when=earlier.submitted_at,
         reference=earlier.consumer_ref or earlier.late_consumer_ref,
-        url=url if viewer.may_open(earlier.actor_id) else "",
+        url=url if may_open else "",
+        url_text=gettext("Open the receipt"),
+        rows=_similar_fields(similar, is_shown=may_open) if similar else (),
+        source=gettext("Submission of the portal") if similar else "",
+        is_shown=similar is not None and may_open,
+    )
+
+
+def _vendors_line(text: str, similar: Similar, viewer: Viewer) -> WarningLine:
+    """A consumer that was added elsewhere. Its record is open to everybody who may view vendor records."""
+    ref = similar.other.ref if isinstance(similar.other, OrderConsumer) else ""
+    may_view = viewer.may_view_vendor_records
+    return WarningLine(
+        text,
+        reference=ref,
+        url=record_url("orders:order_consumer", ref) if may_view else "",
+        url_text=gettext("Open the consumer"),
+        rows=_similar_fields(similar, is_shown=may_view),
+        source=gettext("Sitecore CDP"),
+        ref=ref,
+        is_shown=may_view,
+    )
+
+
+def _similar_fields(similar: Similar, *, is_shown: bool) -> tuple[SimilarField, ...]:
+    return tuple(
+        SimilarField(
+            str(FIELD_LABELS[name]),
+            field_texts(name, getattr(similar.entry, name)),
+            field_texts(name, getattr(similar.other, name)) if is_shown else (),
+            likeness.value,
+            str(labels.LIKENESSES[likeness]),
+        )
+        for name, likeness in similar.comparison.fields
     )

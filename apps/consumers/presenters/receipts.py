@@ -20,7 +20,7 @@ from apps.consumers.presenters.next_traveller import next_traveller_url
 from apps.consumers.presenters.reconciliation import ChecksState, checks_state
 from apps.consumers.presenters.record_urls import record_url
 from apps.consumers.presenters.resolutions import ResolutionSection
-from apps.consumers.presenters.timelines import TimelineItem, normalised_values, timeline
+from apps.consumers.presenters.timelines import TimelineItem, normalised_values, order_comparison, timeline
 from apps.consumers.selectors import has_repeated_reference
 from apps.consumers.viewer import Viewer
 
@@ -42,8 +42,10 @@ class ReceiptPage:
     ``title``: of the page. ``add_another_url``: the form for the next traveller. ``is_new_for_author``: the
     reader sent it, and nothing has to be checked. ``is_erased``: the personal
     data were removed. ``consumer_problem``, ``answer_problem``, ``message_problem``: why a stored value
-    cannot be read. ``is_answered``: ``rows`` include what the vendor returned. ``is_contradicted``: a late
-    answer disagrees with the resolution. ``is_repeated``: another submission has the same consumer reference.
+    cannot be read. ``compared``: with how many consumers of the order it was compared; ``similar_reason``:
+    why it was created although one of them was similar. ``is_answered``: ``rows`` include what the vendor
+    returned. ``is_contradicted``: a late answer disagrees with the resolution. ``is_repeated``: another
+    submission has the same consumer reference.
     """
 
     public_id: str
@@ -64,6 +66,8 @@ class ReceiptPage:
     consumer_ref: str
     late_consumer_ref: str
     guest_ref: str
+    compared: str
+    similar_reason: str
     order_url: str
     guest_url: str
     is_erased: bool
@@ -87,6 +91,7 @@ def receipt_page(
     """The receipt as the viewer sees it. ``forms``: the resolution forms on the page, if any."""
     sent, answer = submission.consumer, submission.answer
     events = events_of_submission(str(submission.public_id))
+    compared_with, similar_reason = order_comparison(events)
     is_repeated = has_repeated_reference(submission)
     resolution = resolutions.resolution_section(submission, viewer, forms=forms)
     has_doubt = bool(submission.doubt_code) or is_repeated
@@ -115,6 +120,8 @@ def receipt_page(
         consumer_ref=submission.consumer_ref,
         late_consumer_ref=submission.late_consumer_ref,
         guest_ref=submission.guest_ref,
+        compared=compared_with,
+        similar_reason=similar_reason,
         order_url=record_url("orders:order", submission.order_ref),
         guest_url=record_url("orders:guest", submission.guest_ref),
         is_erased=submission.is_erased,

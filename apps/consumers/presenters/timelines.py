@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 
 from apps.audit.models import AuditEvent
 from apps.audit.presenters.events import actor_label, sentence
+from apps.consumers import labels
 from apps.consumers.audit_events import (
     CONSUMER_CREATE_REQUESTED,
     CONSUMER_CREATED,
@@ -23,6 +24,7 @@ from apps.consumers.audit_events import (
     SUBMISSION_VIEWED,
     is_reconciliation,
 )
+from apps.consumers.audit_keys import SIMILAR_REASON
 from apps.consumers.models import Outcome
 
 _OUTCOMES = {
@@ -72,6 +74,19 @@ def normalised_values(events: Iterable[AuditEvent]) -> tuple[object, ...]:
             codes = event.details.get("normalised", ())
             return tuple(codes) if isinstance(codes, list) else ()
     return ()
+
+
+def order_comparison(events: Iterable[AuditEvent]) -> tuple[str, str]:
+    """What the consumer was compared with before the send, and why it was created although one was similar.
+
+    Each is empty if the event does not have it; an altered event may contain anything.
+    """
+    details = next((event.details for event in events if event.action == CONSUMER_CREATE_REQUESTED.name), {})
+    compared, on_order = details.get("compared"), details.get("on_order")
+    text = ""
+    if isinstance(compared, int):
+        text = labels.compared_text(compared, on_order if isinstance(on_order, int) else None)
+    return text, str(SIMILAR_REASON.labels.get(str(details.get("similar_reason", "")), ""))
 
 
 def _shown_outcome(action: str, details: Mapping[str, Any]) -> str:

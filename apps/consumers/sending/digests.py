@@ -13,7 +13,7 @@ from apps.core import personal_data
 from apps.core.bulk_writing import Replaced, insert_rows, replace_values
 from apps.core.encryption import NotReadableError, has_several_digest_keys, keyed_digest, keyed_digests
 from apps.core.personal_data import Batch
-from apps.core.text import same_key, similar_key
+from apps.core.text import code_key, same_key, similar_key
 
 
 def content_digest(order_ref: str, consumer: NewConsumer, *, key: str = "") -> bytes:
@@ -140,12 +140,6 @@ def re_digest_batch(pks: Sequence[int], key: str) -> Batch:
     return Batch(write, unreadable, len(contents))
 
 
-def passport_key(number: str) -> str:
-    """The letters and digits of a passport number, for comparing spellings with blanks or hyphens."""
-    key = same_key(number)
-    return "".join(character for character in key if character.isalnum()) or key
-
-
 def _normalised(kind: DigestKind, value: str) -> str:
     match kind:
         case DigestKind.PHONE:
@@ -154,7 +148,7 @@ def _normalised(kind: DigestKind, value: str) -> str:
             addresses = emails.split_addresses(value)
             return same_key(addresses[0] if len(addresses) == 1 else value)
         case DigestKind.PASSPORT:
-            return passport_key(value)
+            return code_key(value)
         case DigestKind.LAST_NAME:
             return similar_key(value)
         case DigestKind.IDENTIFIER:

@@ -8,22 +8,26 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from apps.audit.recording import record
-from apps.cdp.client import CdpClient, ListedRefs
+from apps.cdp.client import CdpClient, ListedConsumers
 from apps.cdp.consumers import NewConsumer
 from apps.cdp.errors import CdpBusy, CdpError
 from apps.cdp.records import Order
 from apps.consumers import connection_health, selectors
 from apps.consumers.audit_events import CONSUMER_CREATE_REQUESTED, SUBMISSION_REPEAT_BLOCKED
+from apps.consumers.duplicates.known import known_on_order
+from apps.consumers.duplicates.reasons import SimilarReason
 from apps.consumers.models import Submission
-from apps.consumers.order_lookup.readings import find_reading, refs_of_current
+from apps.consumers.order_lookup.readings import find_reading, is_current
 from apps.consumers.recording import event_of
 from apps.consumers.sending import storing
 from apps.consumers.sending.digests import content_digest, content_digests, store_search_digests
+from apps.consumers.sending.order_comparison import EntryOnOrder
 from apps.consumers.sending.result import Result
 from apps.consumers.sending.warnings import EntryWarning, find_warnings
 from apps.core import clock, keys_in_use
@@ -64,12 +68,25 @@ class NotConfirmed(NotSubmitted):
         self.warnings = warnings
 
 
+class ReasonMissing(NotConfirmed):
+    """A similar consumer is on the order, and the person has given no reason to create another one."""
+
+
 class Busy(NotSubmitted):
     """This process is already making as many calls to the vendor as it may at the same time."""
 
 
 class NotWritten(NotSubmitted):
     """The submission could not be stored, so nothing was sent. The error is the cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    """What the person has decided about the warnings, and which values are not as typed."""
+
+    accepted: frozenset[str]
+    similar_reason: str
+    normalised: frozenset[str]
 
 
 def submit(
@@ -80,19 +97,21 @@ def submit(
     actor: Actor,
     client: CdpClient,
     accepted: frozenset[str] = frozenset(),
+    similar_reason: str = "",
     normalised: frozenset[str] = frozenset(),
     resubmission_of: Submission | None = None,
 ) -> Submission:
     """Create the consumer on the order, once, and return the submission with its outcome.
 
     The same token with the same content returns the existing submission. ``accepted``: the keys of the
-    warnings that the person has confirmed. ``normalised``: the values that differ from what was typed, as
+    warnings that the person has confirmed. ``similar_reason``: the ``SimilarReason`` for creating a consumer
+    although a similar one is on the order. ``normalised``: the values that differ from what was typed, as
     ``field:how``.
 
-    Raises ``TokenUsed``, ``IdenticalOpen``, ``NotConfirmed`` or ``Busy`` if nothing is sent, and
-    ``NotWritten`` if nothing is sent because the first transaction fails. Every answer of the vendor, and
-    every missing answer, is an outcome and not an exception. Raises ``OutcomeNotStored`` if the outcome
-    cannot be stored.
+    Raises ``TokenUsed``, ``IdenticalOpen``, ``NotConfirmed``, ``ReasonMissing`` or ``Busy`` if nothing is
+    sent, and ``NotWritten`` if nothing is sent because the first transaction fails. Every answer of the
+    vendor, and every missing answer, is an outcome and not an exception. Raises ``OutcomeNotStored`` if the
+    outcome cannot be stored.
     """
     digests = content_digests(order_ref, consumer)
     with _database_required_before_send():
@@ -109,18 +128,18 @@ def submit(
     submission.consumer = consumer
     with _database_required_before_send():
         reading = find_reading(order_ref)
-        listed = refs_of_current(reading) if settings.CDP_RECONCILIATION else None
-    order = reading.order if reading else None
+        may_stand = reading is not None and is_current(reading)
+    order, kept = (reading.order, reading.listed) if reading else (None, None)
     submission.order_number = order.reference_id[:200] if order else ""
     try:
         with client.slot():
-            before = listed or _list_before(order_ref, client)
-            if before is not None:
-                submission.refs_before, submission.refs_before_whole = list(before.refs), before.is_whole
+            listed = kept if may_stand and kept else _list_before(order_ref, client)
+            if settings.CDP_RECONCILIATION and listed is not None and listed.has_ended:
+                submission.refs_before, submission.refs_before_whole = list(listed.refs), listed.is_whole
             with _database_required_before_send():
-                earlier = _store_or_find_earlier(
-                    submission, consumer, actor, accepted, normalised, order=order
-                )
+                entry = EntryOnOrder(order_ref, consumer, known_on_order(listed, kept))
+                decision = _Decision(accepted, similar_reason, normalised)
+                earlier = _store_or_find_earlier(submission, entry, actor, decision, order=order)
             if earlier is not None:
                 return earlier
             release_database_connections()
@@ -142,29 +161,24 @@ def _database_required_before_send() -> Iterator[None]:
         raise NotWritten("The record before the send could not be written") from error
 
 
-def _list_before(order_ref: str, client: CdpClient) -> ListedRefs | None:
-    """Step 0: the consumers on the order before the send, so that a check can tell which are new.
+def _list_before(order_ref: str, client: CdpClient) -> ListedConsumers | None:
+    """Step 0: the consumers on the order before the send.
 
-    Not called if the panel's reading of the order can stand for it. A failure, or a list that is not whole,
-    weakens the evidence. It never stops the create.
+    A check can then tell which are new, and the entry is compared with them. Not called if the panel's
+    reading of the order can stand for it. A failure, or a list that is not whole, weakens the evidence and
+    the comparison. It never stops the create.
     """
     if not settings.CDP_RECONCILIATION:
         return None
     release_database_connections()
     try:
-        return client.observe_order_consumers(order_ref, within=SNAPSHOT_SECONDS)
+        return client.read_order_consumers(order_ref, within=SNAPSHOT_SECONDS, details=False)
     except CdpError:
         return None
 
 
 def _store_or_find_earlier(
-    submission: Submission,
-    consumer: NewConsumer,
-    actor: Actor,
-    accepted: frozenset[str],
-    normalised: frozenset[str],
-    *,
-    order: Order | None = None,
+    submission: Submission, entry: EntryOnOrder, actor: Actor, decision: _Decision, *, order: Order | None
 ) -> Submission | None:
     """Step 1. Return the existing submission of this form if it was stored at the same time.
 
@@ -172,14 +186,14 @@ def _store_or_find_earlier(
     the insert may have finished since; then the insert is tried again.
     """
     try:
-        _store_submission(submission, consumer, actor, accepted, normalised, order=order)
+        _store_submission(submission, entry, actor, decision, order=order)
     except IntegrityError:
-        digests = content_digests(submission.order_ref, consumer)
+        digests = content_digests(submission.order_ref, entry.consumer)
         earlier = _earlier_submission(submission.token, digests, actor)
         if earlier is not None:
             return earlier
         submission.pk = None
-        _store_submission(submission, consumer, actor, accepted, normalised, order=order)
+        _store_submission(submission, entry, actor, decision, order=order)
     return None
 
 
@@ -211,13 +225,7 @@ def _record_blocked(submission: Submission, why: str, actor: Actor) -> None:
 
 
 def _store_submission(
-    submission: Submission,
-    consumer: NewConsumer,
-    actor: Actor,
-    accepted: frozenset[str],
-    normalised: frozenset[str],
-    *,
-    order: Order | None = None,
+    submission: Submission, entry: EntryOnOrder, actor: Actor, decision: _Decision, *, order: Order | None
 ) -> None:
     """Step 1: store the submission and its event before anything is sent.
 
@@ -233,24 +241,31 @@ def _store_submission(
     with transaction.atomic(durable=True):
         key = keys_in_use.lock(DIGEST)
         try:
-            submission.content_digest = content_digest(submission.order_ref, consumer, key=key)
+            submission.content_digest = content_digest(submission.order_ref, entry.consumer, key=key)
         except MissingKeyError as error:
             logger.error("create_not_written digest_key_missing")  # its text is a key's id
             raise NotWritten("This process does not have the digest key in use") from error
         submission.save(force_insert=True)
-        warnings = find_warnings(submission.order_ref, consumer, order=order, besides=submission)
-        if not all(warning.is_confirmed(accepted) for warning in warnings):
+        compared = entry.compare(besides=submission)
+        warnings = find_warnings(submission.order_ref, entry.consumer, compared=compared, order=order)
+        if not all(warning.is_confirmed(decision.accepted) for warning in warnings):
             raise NotConfirmed(warnings)
-        store_search_digests(submission, consumer, key=key)
+        if compared.similar and decision.similar_reason not in SimilarReason.values:
+            raise ReasonMissing(warnings)
+        store_search_digests(submission, entry.consumer, key=key)
         earlier = submission.resubmission_of
         record(
             event_of(
                 CONSUMER_CREATE_REQUESTED,
                 submission,
                 actor,
-                fields=sorted(consumer.to_json()),
+                fields=sorted(entry.consumer.to_json()),
                 overridden=sorted({warning.code for warning in warnings}),
-                normalised=sorted(normalised),
+                similar_rules=sorted({similar.comparison.rule.value for similar in compared.similar}),
+                similar_reason=decision.similar_reason if compared.similar else "",
+                compared=compared.compared,
+                on_order=compared.total,
+                normalised=sorted(decision.normalised),
                 resubmission_of=str(earlier.public_id) if earlier else "",
             )
         )

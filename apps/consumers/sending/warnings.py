@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 from django.conf import settings
 
-from apps.cdp.consumers import NewConsumer
+from apps.cdp.consumers import NewConsumer, OrderConsumer
 from apps.cdp.records import Order
 from apps.consumers import phones, selectors
-from apps.consumers.models import DigestKind, Submission
-from apps.consumers.sending.digests import passport_key, search_digests_under_every_key
+from apps.consumers.duplicates.compare import Likeness
+from apps.consumers.models import Submission
+from apps.consumers.sending.order_comparison import EntryOnOrder, OrderComparison, Similar
 from apps.core import clock
 from apps.core.encryption import keyed_digests
-from apps.core.text import lookalikes, same_key, similar_key
+from apps.core.references import reference_key
+from apps.core.text import lookalikes
 
 SIMILAR = "similar_consumer"
 NOT_COMPARED = "earlier_not_readable"
@@ -29,22 +31,21 @@ LOOKALIKES = "lookalike_letters"
 CANCELLED = "cancelled_order"
 OLDEST_YEARS = 120
 _JOINED_NAMES = re.compile(r"[&+/;]|\band\b", re.IGNORECASE)
-DISTINCTIVE_KINDS = (DigestKind.PASSPORT, DigestKind.IDENTIFIER, DigestKind.LAST_NAME)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class EntryWarning:
     """One warning, and the field that it is about.
 
-    ``matching``: the fields in which a similar consumer is equal. ``value``: the value concerned, as it
-    will be sent; ``part``: the unusual part of the value, or the status of a cancelled order. ``reading``:
-    why a phone number was not read.
+    ``similar``: the similar consumer; ``submission``: its submission, if it has one. ``value``: the value
+    concerned, as it will be sent; ``part``: the unusual part of the value, or the status of a cancelled
+    order. ``reading``: why a phone number was not read.
     """
 
     code: str
     field: str
     submission: Submission | None = None
-    matching: tuple[str, ...] = ()
+    similar: Similar | None = None
     value: str = ""
     part: str = ""
     reading: phones.PhoneReading | None = None
@@ -62,6 +63,8 @@ class EntryWarning:
         return not accepted.isdisjoint(self._keys())
 
     def _keys(self) -> list[str]:
+        if self.similar is not None:
+            return [f"{self.code}:{_similar_id(self.similar)}:{self.similar.comparison.rule}"]
         if self.submission is not None:
             return [f"{self.code}:{self.submission.public_id}"]
         if not self.value:
@@ -70,20 +73,28 @@ class EntryWarning:
         return [f"{self.code}:{digest.hex()[:16]}" for digest in digests]
 
 
+def _similar_id(similar: Similar) -> str:
+    if similar.submission is not None:
+        return str(similar.submission.public_id)
+    return reference_key(similar.other.ref) if isinstance(similar.other, OrderConsumer) else ""
+
+
 def find_warnings(
     order_ref: str,
     consumer: NewConsumer,
     *,
+    compared: OrderComparison | None = None,
     order: Order | None = None,
-    besides: Submission | None = None,
 ) -> tuple[EntryWarning, ...]:
     """All warnings about sending this consumer to this order.
 
-    ``order``: the order, if the portal has just read it. ``besides``: the consumer's own submission, if it is
-    already stored.
+    ``compared``: the comparison with the consumers on the order; by default with the portal's submissions.
+    ``order``: the order, if the portal has just read it.
     """
+    if compared is None:
+        compared = EntryOnOrder(order_ref, consumer).compare()
     cancelled = [EntryWarning(CANCELLED, "order_ref", part=order.status)] if is_cancelled(order) else []
-    return (*cancelled, *_warnings(order_ref, consumer, besides))
+    return (*cancelled, *_warnings(consumer, compared))
 
 
 def is_cancelled(order: Order | None) -> TypeGuard[Order]:
@@ -91,19 +102,12 @@ def is_cancelled(order: Order | None) -> TypeGuard[Order]:
     return order is not None and order.status.casefold() in map(str.casefold, settings.CANCELLED_STATUSES)
 
 
-def _warnings(order_ref: str, consumer: NewConsumer, besides: Submission | None) -> Iterator[EntryWarning]:
-    # Similar consumers share one of these digests; the rest of a large order is not decrypted.
-    distinctive = [pair for pair in search_digests_under_every_key(consumer) if pair[0] in DISTINCTIVE_KINDS]
-    for submission in selectors.possibly_similar_on_order(order_ref, distinctive):
-        if submission == besides:
-            continue
-        earlier = submission.consumer
-        if earlier is not None:
-            if _similar(earlier, consumer):
-                matching = _matching_fields(earlier, consumer)
-                yield EntryWarning(SIMILAR, matching[0], submission, matching)
-        elif not submission.is_erased:  # it cannot be read
-            yield EntryWarning(NOT_COMPARED, "order_ref", submission)
+def _warnings(consumer: NewConsumer, compared: OrderComparison) -> Iterator[EntryWarning]:
+    for similar in compared.similar:
+        alike = similar.comparison.names_of(Likeness.SAME, Likeness.SIMILAR)
+        yield EntryWarning(SIMILAR, alike[0], similar.submission, similar=similar)
+    for submission in compared.unreadable:
+        yield EntryWarning(NOT_COMPARED, "order_ref", submission)
     if not has_enough_identity(consumer, selectors.providers()):
         yield EntryWarning(NO_IDENTITY, "identifiers")
     if consumer.date_of_birth and _years_since(consumer.date_of_birth) > OLDEST_YEARS:
@@ -135,37 +139,6 @@ def has_enough_identity(consumer: NewConsumer, providers: tuple[str, ...]) -> bo
     if settings.EMAIL_IDENTIFIES and consumer.emails:
         return True
     return any(not providers or identifier.provider in providers for identifier in consumer.identifiers)
-
-
-def _similar(one: NewConsumer, other: NewConsumer) -> bool:
-    """Whether two consumers have the same passport number, a common identifier, or the same full name.
-
-    Families share an e-mail address, a phone number and a last name.
-    """
-    matching = set(_matching_fields(one, other))
-    return bool(matching & {"passport_number", "identifiers"}) or {"first_name", "last_name"} <= matching
-
-
-# The comparison key of a field's value. Lists match if they share a key.
-_COMPARABLE: dict[str, Callable[[Any], object]] = {
-    "first_name": similar_key,
-    "last_name": similar_key,
-    "date_of_birth": lambda born: born,
-    "passport_number": passport_key,
-    "emails": same_key,
-    "phone_numbers": lambda number: number,
-    "identifiers": lambda identifier: identifier,
-}
-
-
-def _matching_fields(one: NewConsumer, other: NewConsumer) -> tuple[str, ...]:
-    return tuple(name for name in _COMPARABLE if _comparable(one, name) & _comparable(other, name))
-
-
-def _comparable(consumer: NewConsumer, name: str) -> set[object]:
-    value = getattr(consumer, name)
-    values = value if isinstance(value, tuple) else (value,)
-    return {_COMPARABLE[name](one) for one in values if one}
 
 
 def _years_since(born: datetime.date) -> int:

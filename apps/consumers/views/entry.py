@@ -25,6 +25,7 @@ from apps.consumers.forms.entry import Entry
 from apps.consumers.forms.flat_values import values_of
 from apps.consumers.forms.paste import TEXT
 from apps.consumers.forms.posted import PostedEntry, PostedKind
+from apps.consumers.forms.similar import SimilarReasonForm
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER, VIEW_VENDOR_RECORDS
 from apps.consumers.presenters import receipts
@@ -48,7 +49,7 @@ from apps.consumers.views import next_traveller
 from apps.consumers.views.order_panel import find_orders, panel_for
 from apps.consumers.views.paste import answer_paste
 from apps.core.actor import Actor
-from apps.core.forms.errors import FieldError
+from apps.core.forms.errors import FieldError, form_errors
 from apps.core.forms.input import single_value
 from apps.core.forms.long_select import suggestions
 from apps.core.web import sealed_entries
@@ -164,15 +165,12 @@ def _submit(
             actor=actor,
             client=get_client(),
             accepted=frozenset(posted.accepted.split()),
+            similar_reason=posted.similar_reason,
             normalised=entry.normalised(),
             resubmission_of=earlier,
         )
     except submit.NotConfirmed as stop:
-        lines = [warning_line(warning, Viewer.of(request.user)) for warning in stop.warnings]
-        for warning, line in zip(stop.warnings, lines, strict=True):
-            entry.warn(warning.field, line.text, value=warning.value)
-        accepted = " ".join(warning.key for warning in stop.warnings)
-        return _page(request, entry, earlier=earlier, warnings=lines, accepted=accepted)
+        return _warned(request, posted, earlier, stop)
     except submit.IdenticalOpen as stop:
         return _page(request, entry, earlier=earlier, identical=_blocking(request, stop.submission))
     except submit.TokenUsed as stop:
@@ -181,7 +179,8 @@ def _submit(
         return _page(request, entry, earlier=earlier, used=_blocking(request, stop.submission))
     except submit.Busy:
         unavailable = HTTPStatus.SERVICE_UNAVAILABLE  # the next try need not show the same warnings again
-        return _page(request, entry, status=unavailable, busy=True, accepted=posted.accepted)
+        decision = {"accepted": posted.accepted, "similar_reason": posted.similar_reason}
+        return _page(request, entry, status=unavailable, busy=True, **decision)
     except submit.NotWritten:
         return _not_written(request, entry, earlier=earlier)
     except storing.OutcomeNotStored as failure:
@@ -191,10 +190,38 @@ def _submit(
     return HttpResponseSeeOther(reverse("consumers:receipt", args=[submission.public_id]))
 
 
+def _warned(
+    request: HttpRequest, posted: PostedEntry, earlier: Submission | None, stop: submit.NotConfirmed
+) -> HttpResponse:
+    """The form with its warnings. Similar consumers are shown beside the entry, which is recorded."""
+    entry, viewer = posted.entry, Viewer.of(request.user)
+    lines = [warning_line(warning, viewer) for warning in stop.warnings]
+    for warning, line in zip(stop.warnings, lines, strict=True):
+        entry.warn(warning.field, line.text, value=warning.value)
+    recording.record_similar_shown(
+        entry.order_ref,
+        [stop.warnings[index].submission for index, line in enumerate(lines) if line.is_shown],
+        [line.ref for line in lines if line.is_shown and line.ref],
+        actor_of(request),
+    )
+    is_missing = isinstance(stop, submit.ReasonMissing)
+    reason = SimilarReasonForm.for_warnings(posted.values, is_missing=is_missing)
+    return _page(
+        request,
+        entry,
+        earlier=earlier,
+        warnings=lines,
+        warnings_focus=not is_missing,
+        accepted=" ".join(warning.key for warning in stop.warnings),
+        reason=reason if any(line.rows for line in lines) else None,
+    )
+
+
 def _page(
     request: HttpRequest, entry: Entry, *, status: HTTPStatus = HTTPStatus.OK, **context: Any
 ) -> HttpResponse:
-    errors = list(entry.errors())
+    reason: SimilarReasonForm | None = context.get("reason")
+    errors = [*(form_errors(reason) if reason else ()), *entry.errors()]
     if (paste := context.get("paste")) and paste.error:
         errors.insert(0, FieldError(f"#id_{TEXT}", paste.error))
     earlier: Submission | None = context.get("earlier")

@@ -135,7 +135,8 @@ class Person(threading.Thread):
             accepted = _ACCEPTED.search(page.text)
             if accepted:
                 self.pages["asked whether it is meant"] += 1
-                values = {**self._shown(page), "accepted": accepted[1]}
+                decision = {"accepted": accepted[1], "similar_reason": "other"}
+                values = {**self._shown(page), **decision}
                 continue
             self.pages["stopped: the same is open" if "entry" in page.text else "another page"] += 1
             break

@@ -32,6 +32,8 @@ from apps.consumers.audit_events import (
     SUBMISSION_REPEAT_BLOCKED,
     VENDOR_RECORDS_SEARCHED,
 )
+from apps.consumers.duplicates.compare import SIMILAR_RULES
+from apps.consumers.duplicates.reasons import SimilarReason
 from apps.consumers.labels import REASONS
 from apps.consumers.models import CheckResult, DigestKind, Doubt, Outcome, ResolutionReason
 from apps.consumers.reconciliation import checks
@@ -99,6 +101,8 @@ CODES: dict[Key, Iterable[str]] = {
         warnings.VERY_OLD,
         warnings.PHONE_NOT_READ,
     ],
+    audit_keys.SIMILAR_REASON: SimilarReason.values,
+    audit_keys.SIMILAR_RULES: SIMILAR_RULES,
     audit_keys.READ_RESULT: [
         *ERRORS,
         "found",

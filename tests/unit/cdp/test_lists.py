@@ -332,6 +332,18 @@ def test_of_a_list_of_references_the_first_consumers_are_retrieved(serve: Serve)
     assert len(server.requests) == 2 + MAX_DETAILS
 
 
+def test_without_details_no_entry_is_retrieved_by_itself(serve: Serve) -> None:
+    entries = [{"ref": "a", "firstName": "Aoife"}, {"ref": "b"}, {"ref": "c", "emails": ["c@example.com"]}]
+    server = serve(_by_query({"0": {"items": entries}}))
+    read = client_of(server.url).read_order_consumers(ORDER, details=False)
+    assert (read.refs, read.has_ended, read.is_whole) == (("a", "b", "c"), True, True)
+    assert [(one.ref, one.first_name, one.emails) for one in read.consumers] == [
+        ("a", "Aoife", ()),
+        ("c", "", ("c@example.com",)),
+    ]
+    assert len(server.requests) == 2
+
+
 def test_reading_that_fails_later_keeps_what_was_read(serve: Serve) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()

@@ -11,10 +11,13 @@ from pytest_django import Settings
 from apps.cdp.errors import CdpError, ErrorCode
 from apps.cdp.refusals import REFUSALS
 from apps.consumers import labels, phones, value_lists
+from apps.consumers.duplicates.compare import Comparison, Likeness, Rule, Verdict
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.sending import warnings
+from apps.consumers.sending.order_comparison import Similar
 from apps.consumers.sending.warnings import EntryWarning
 from apps.core.personal_data import encrypted
+from tests.support.entries import FULL
 
 A_STATUS = re.compile(r"http_(\d{3})")
 
@@ -83,10 +86,36 @@ def test_every_warning_has_a_label(code: str) -> None:
     ],
 )
 def test_similar_consumer_is_shown_with_its_outcome_and_equal_fields(outcome: Outcome, start: str) -> None:
-    warning = EntryWarning(
-        warnings.SIMILAR, "last_name", Submission(outcome=outcome), ("last_name", "emails")
+    fields = (
+        ("first_name", Likeness.SIMILAR),
+        ("last_name", Likeness.SAME),
+        ("date_of_birth", Likeness.DIFFERENT),
+        ("emails", Likeness.SAME),
+        ("country", Likeness.MISSING),
     )
-    assert labels.warning_text(warning) == f"{start} Same fields: last name, email addresses."
+    submission = Submission(outcome=outcome)
+    near = Similar(FULL, FULL, Comparison(Verdict.NEAR, Rule.CLOSE_NAME, fields), submission)
+    assert labels.warning_text(EntryWarning(warnings.SIMILAR, "last_name", submission, near)) == (
+        f"{start} Same fields: last name, email addresses. Similar fields: first name."
+    )
+    equal = Similar(FULL, FULL, Comparison(Verdict.EQUAL, Rule.SAME_NAME, fields[1:2]), submission)
+    assert labels.warning_text(EntryWarning(warnings.SIMILAR, "last_name", submission, equal)) == (
+        f"{start.replace('A similar', 'The same')} Same fields: last name."
+    )
+
+
+@pytest.mark.parametrize(
+    ("compared", "on_order", "text"),
+    [
+        (0, 0, "Compared with all 0 consumers on the order."),
+        (1, 1, "Compared with the 1 consumer on the order."),
+        (14, 14, "Compared with all 14 consumers on the order."),
+        (40, 500, "Compared with 40 of 500 consumers on the order."),
+        (3, None, "Compared with 3 consumers that the portal knew. The whole order was not read."),
+    ],
+)
+def test_comparison_says_what_was_not_compared(compared: int, on_order: int | None, text: str) -> None:
+    assert labels.compared_text(compared, on_order) == text
 
 
 @pytest.mark.parametrize(

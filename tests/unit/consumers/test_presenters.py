@@ -11,10 +11,12 @@ from pytest_django import Settings
 from apps.accounts.models import User
 from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
 from apps.cdp.factory import get_client
+from apps.consumers.duplicates.compare import Comparison, Likeness, Rule, Verdict
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.presenters import comparison, lists, receipts
-from apps.consumers.presenters.entry import WarningLine, warning_line
+from apps.consumers.presenters.entry import SimilarField, WarningLine, warning_line
 from apps.consumers.presenters.record_urls import record_url
+from apps.consumers.sending.order_comparison import Similar
 from apps.consumers.sending.warnings import NO_IDENTITY, SIMILAR, EntryWarning
 from apps.consumers.viewer import Viewer
 from tests.support.entries import FULL, REF, clean, store
@@ -162,10 +164,33 @@ def test_similar_consumer_has_person_and_time_and_a_link_for_readers_with_permis
 ) -> None:
     submission = store(staff, Outcome.CREATED)
     viewer = Viewer(str(staff.pk) if may_open else "0")
-    line = warning_line(EntryWarning(SIMILAR, "last_name", submission, ("last_name",)), viewer)
+    fields = (("last_name", Likeness.SAME), ("title", Likeness.MISSING))
+    similar = Similar(
+        replace(FULL, title=""), FULL, Comparison(Verdict.NEAR, Rule.CLOSE_NAME, fields), submission
+    )
+    line = warning_line(EntryWarning(SIMILAR, "last_name", submission, similar), viewer)
     assert (line.who, line.when, line.reference) == (staff.name, submission.submitted_at, REF)
     assert line.url == (f"/submissions/{submission.public_id}/" if may_open else "")
     assert "last name" in line.text
+    others = ((FULL.last_name,), (FULL.title,)) if may_open else ((), ())
+    assert line.rows == (
+        SimilarField("Last name", (FULL.last_name,), others[0], "same", "Same"),
+        SimilarField("Title", (), others[1], "missing", "One side only"),
+    )
+    assert line.is_shown is may_open
+
+
+@pytest.mark.parametrize("may_view", [True, False])
+def test_consumer_of_the_vendor_is_shown_to_those_who_may_view_its_records(may_view: bool) -> None:
+    vendors = OrderConsumer(ref=REF, last_name=FULL.last_name)
+    comparison = Comparison(Verdict.NEAR, Rule.SAME_NAME, (("last_name", Likeness.SAME),))
+    warning = EntryWarning(SIMILAR, "last_name", similar=Similar(FULL, vendors, comparison))
+    line = warning_line(warning, Viewer("0", may_view_vendor_records=may_view))
+    assert line.text == ("A similar consumer is on this order in Sitecore CDP. Same fields: last name.")
+    assert (line.who, line.when, line.reference, line.source) == ("", None, REF, "Sitecore CDP")
+    assert line.url == (f"/order-consumers/{REF}/" if may_view else "")
+    assert (line.ref, line.is_shown) == (REF, may_view)
+    assert line.rows[0].other == ((FULL.last_name,) if may_view else ())
 
 
 def test_warning_without_an_earlier_submission_has_only_text() -> None:

@@ -11,10 +11,13 @@ from django.db import transaction
 from pytest_django import Settings
 
 from apps.accounts.models import User
+from apps.cdp.client import ListedConsumers
 from apps.cdp.consumers import OrderConsumer
+from apps.cdp.records import Order
 from apps.consumers import selectors
 from apps.consumers.models import (
     DigestKind,
+    OrderReading,
     Outcome,
     PastResolution,
     RecordedSearch,
@@ -28,6 +31,7 @@ from apps.core import personal_data
 from apps.core.encryption import DoesNotBelongHereError, NotReadableError, UnknownKeyError
 from apps.core.personal_data import EncryptedColumn, PersonalModel, Problem
 from apps.history.models import Export
+from sandbox.data.seed import SAMPLE_ORDER
 from tests.support.entries import FULL, REF, store
 from tests.support.keys import new_encryption_key
 from tests.support.people import acting
@@ -66,7 +70,21 @@ def _search(person: User) -> RecordedSearch:
     return recorded(person, email="zed@example.com", last_name="Zed")
 
 
-ROWS = {Submission: _full, PastResolution: _corrected, RecordedSearch: _search, Export: _export}
+def _reading(_person: User) -> OrderReading:
+    listed = ListedConsumers(("r",), (ANSWER,), has_ended=True, is_whole=True)
+    row = OrderReading(order_key=SAMPLE_ORDER, read_at=dt.datetime.now(dt.UTC))
+    row.set_data(Order(ref=SAMPLE_ORDER), listed)
+    row.save()
+    return row
+
+
+ROWS = {
+    Submission: _full,
+    PastResolution: _corrected,
+    RecordedSearch: _search,
+    OrderReading: _reading,
+    Export: _export,
+}
 
 
 def _stored(row: Any) -> dict[str, bytes]:

@@ -144,7 +144,7 @@ def test_reading_stands_for_a_minute_and_is_kept_for_ten(
         now.shift(seconds)
         reading = readings.find_reading(REF.upper().replace("-", ""))
         assert (reading is not None) is is_kept
-        assert (readings.refs_of_current(reading) is not None) is is_current
+        assert (reading is not None and readings.is_current(reading)) is is_current
         assert readings.delete_expired_readings() == (0 if is_kept else 1)
 
 
@@ -154,16 +154,19 @@ def test_reading_before_a_submission_to_the_order_is_not_current(
 ) -> None:
     _read(client)
     reading = readings.find_reading(REF)
-    assert readings.refs_of_current(reading) is not None
+    assert reading is not None
+    assert readings.is_current(reading)
     store(staff, outcome, order_ref=REF.upper())
-    assert readings.refs_of_current(reading) is None
+    assert not readings.is_current(reading)
 
 
 def test_submission_that_ended_before_the_reading_does_not_matter(client: MagicMock, staff: User) -> None:
     past = clock.now() - datetime.timedelta(minutes=5)
     store(staff, Outcome.CREATED, order_ref=REF, submitted_at=past, finished_at=past)
     _read(client)
-    assert readings.refs_of_current(readings.find_reading(REF)) is not None
+    reading = readings.find_reading(REF)
+    assert reading is not None
+    assert readings.is_current(reading)
 
 
 def test_search_by_number_updates_the_order_and_keeps_the_consumers(client: MagicMock) -> None:

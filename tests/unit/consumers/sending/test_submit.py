@@ -139,7 +139,7 @@ def test_request_is_recorded_before_the_call_and_the_outcome_after_it_without_va
     assert on_record[-1] == "consumer.create_requested"
     assert actions_of(submission) == ["consumer.create_requested", "consumer.created"]
     [asked], [created] = events("consumer.create_requested"), events("consumer.created")
-    assert asked.details == {"fields": sorted(FULL.to_json())}
+    assert asked.details == {"fields": sorted(FULL.to_json()), "compared": 0}
     assert (asked.order_ref, asked.consumer_ref, asked.actor_id) == (SAMPLE_ORDER, None, str(staff.pk))
     assert created.details == {"http_status": 200, "duration_ms": submission.duration_ms}
     assert (created.consumer_ref, created.guest_ref) == (submission.consumer_ref, submission.guest_ref)

@@ -10,7 +10,9 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.cdp.consumers import Identifier, NewConsumer
+from apps.consumers.duplicates.compare import Likeness, Rule
 from apps.consumers.models import IdentityRule, Outcome
+from apps.consumers.sending.order_comparison import EntryOnOrder
 from apps.consumers.sending.warnings import (
     LOOKALIKES,
     NO_IDENTITY,
@@ -67,27 +69,54 @@ def test_two_missing_names_are_not_the_same_name(staff: User) -> None:
 
 
 @pytest.mark.parametrize(
-    ("consumer", "matching"),
+    ("consumer", "rule", "same", "similar"),
     [
-        (clean(passport_number=FULL.passport_number), ("passport_number",)),
-        (clean(passport_number="PZ 4a9565"), ("passport_number",)),
-        (clean(identifiers=LOYAL), ("identifiers",)),
-        (clean(first_name="Aoifé Zaphodina", last_name="O'BEEBLEBROX"), ("first_name", "last_name")),
-        (clean(first_name="AoIfe\u0301  Zaphodina", last_name="O’Beeblebrox"), ("first_name", "last_name")),
-        (clean(first_name="AOIFE zaphodina", last_name="o’beeblebrox"), ("first_name", "last_name")),
-        (clean(first_name=FULL.first_name, last_name=FULL.last_name), ("first_name", "last_name")),
+        (clean(passport_number=FULL.passport_number), Rule.SAME_PASSPORT, ("passport_number",), ()),
+        (clean(passport_number="PZ 4a9565"), Rule.SAME_PASSPORT, ("passport_number",), ()),
+        (clean(identifiers=LOYAL), Rule.SAME_IDENTIFIER, ("identifiers",), ()),
+        (
+            clean(first_name="Aoifé Zaphodina", last_name="O'BEEBLEBROX"),
+            Rule.SAME_NAME,
+            ("last_name",),
+            ("first_name",),
+        ),
+        (
+            clean(first_name="AoIfe\u0301  Zaphodina", last_name="O’Beeblebrox"),
+            Rule.SAME_NAME,
+            ("last_name",),
+            ("first_name",),
+        ),
+        (
+            clean(first_name="AOIFE zaphodina", last_name="o’beeblebrox"),
+            Rule.SAME_NAME,
+            ("first_name", "last_name"),
+            (),
+        ),
         (
             clean(first_name=FULL.first_name, last_name=FULL.last_name, emails=FULL.emails[:1]),
+            Rule.SAME_NAME,
             ("first_name", "last_name", "emails"),
+            (),
+        ),
+        (
+            clean(first_name="Aoife", last_name="Obeeblebrix", date_of_birth=FULL.date_of_birth),
+            Rule.PART_OF_NAME,
+            ("date_of_birth",),
+            ("first_name", "last_name"),
         ),
     ],
 )
-def test_same_passport_identifier_or_full_name_warns_and_names_the_equal_fields(
-    staff: User, consumer: NewConsumer, matching: tuple[str, ...]
+def test_similar_consumer_warns_with_its_rule_and_the_equal_and_similar_fields(
+    staff: User, consumer: NewConsumer, rule: Rule, same: tuple[str, ...], similar: tuple[str, ...]
 ) -> None:
     earlier = store(staff, Outcome.CREATED)
     [warning] = find_warnings(SAMPLE_ORDER, consumer)
-    assert (warning.code, warning.submission, warning.matching) == (SIMILAR, earlier, matching)
+    assert (warning.code, warning.submission) == (SIMILAR, earlier)
+    assert warning.field in (*same, *similar)
+    assert warning.similar is not None
+    comparison = warning.similar.comparison
+    assert (comparison.rule, comparison.names_of(Likeness.SAME)) == (rule, same)
+    assert comparison.names_of(Likeness.SIMILAR) == similar
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))
@@ -113,10 +142,11 @@ def test_each_similar_submission_is_accepted_separately_newest_first(staff: User
     first = store(staff, Outcome.CREATED)
     second = store(staff, Outcome.CREATED)
     assert [warning.key for warning in find_warnings(SAMPLE_ORDER, FULL)] == [
-        f"{SIMILAR}:{second.public_id}",
-        f"{SIMILAR}:{first.public_id}",
+        f"{SIMILAR}:{second.public_id}:same_identifier",
+        f"{SIMILAR}:{first.public_id}:same_identifier",
     ]
-    assert [warning.submission for warning in find_warnings(SAMPLE_ORDER, FULL, besides=second)] == [first]
+    [similar] = EntryOnOrder(SAMPLE_ORDER, FULL).compare(besides=second).similar
+    assert similar.submission == first
 
 
 # --- Identity -------------------------------------------------------------------------------------
@@ -175,6 +205,7 @@ def test_several_warnings_are_shown_together(staff: User) -> None:
         last_name=FULL.last_name,
         phone_numbers=("reception",),
         date_of_birth=datetime.date(1800, 1, 1),
+        passport_number=FULL.passport_number,
     )
     assert codes(odd) == [SIMILAR, NO_IDENTITY, VERY_OLD, PHONE_NOT_READ]
 
