@@ -156,6 +156,6 @@ def test_returned_links_are_shown_unchanged_and_can_be_copied(
     page.get_by_role("button", name="Copy consumer reference").click()
     expect(page.locator("[data-announcer]")).to_have_text("Copied")
     page.goto("/orders/")  # pages may not read the clipboard, so paste as people do
-    page.locator("#id_order_ref").focus()
+    page.locator("#id_find_order").focus()
     page.keyboard.press("Control+V")
-    expect(page.locator("#id_order_ref")).to_have_value(submission.consumer_ref)
+    expect(page.locator("#id_find_order")).to_have_value(submission.consumer_ref)
