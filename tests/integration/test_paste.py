@@ -179,6 +179,55 @@ def test_identifiers_are_added_in_pairs_and_named_if_there_is_no_room(as_staff: 
     assert on_page(response)["identifiers-TOTAL_FORMS"] == "400"
 
 
+PAIRS = "Provider 1\tIdentifier 1\tProvider 2\tIdentifier 2\n"
+
+
+def identifiers(response: Any) -> list[tuple[str, str]]:
+    """The rows of the identifiers, provider and ID."""
+    values = on_page(response)
+    count = int(values["identifiers-TOTAL_FORMS"])
+    return [(values[f"identifiers-{row}-provider"], values[f"identifiers-{row}-id"]) for row in range(count)]
+
+
+def test_half_an_identifier_never_gets_the_other_half_of_another_one(as_staff: Client) -> None:
+    response = paste(as_staff, "read", blank(), f"{PAIRS}\tP-77\tLOYALTY\t")
+    assert "Identifier 1: provider –, ID P-77" in text(response)
+    assert "Identifier 2: provider LOYALTY, ID –" in text(response)
+    response = paste(as_staff, "fill", preview(response))
+    assert identifiers(response) == [("", "P-77"), ("LOYALTY", "")]
+    page = text(as_staff.post(NEW, preview(response)))
+    assert "Choose the provider of this identifier" in page
+    assert "Enter the ID for this provider" in page
+
+
+def test_unticked_provider_leaves_the_other_pairs_as_they_are(as_staff: Client) -> None:
+    response = paste(as_staff, "read", blank(), f"{PAIRS}CRM\tP-77\tLOYALTY\tL-1")
+    assert text(response).count("Identifier 2: provider LOYALTY, ID L-1") == 2
+    values = preview(response)
+    del values["paste-0-use"]
+    assert identifiers(paste(as_staff, "fill", values)) == [("", "P-77"), ("LOYALTY", "L-1")]
+
+
+def test_pair_that_was_not_shown_is_not_filled_in(as_staff: Client) -> None:
+    values = preview(paste(as_staff, "read", blank(), f"{PAIRS}CRM\tP-77\tLOYALTY\tL-1"))
+    response = paste(as_staff, "fill", {**values, "paste-0-field": ""})
+    assert "Nothing was filled in: something has changed" in text(response)
+    assert identifiers(response) == [("", "")]
+    assert "Identifier 1: provider LOYALTY, ID P-77" in text(response)
+    unread = preview(paste(as_staff, "read", blank(), "CRM\tP-77"))
+    response = paste(
+        as_staff, "fill", {**unread, "paste-0-field": "identifier_provider", "paste-1-field": "identifier_id"}
+    )
+    assert "Nothing was filled in: something has changed" in text(response)
+    assert identifiers(paste(as_staff, "fill", preview(response))) == [("CRM", "P-77")]
+
+
+def test_last_free_row_takes_a_whole_identifier(as_staff: Client) -> None:
+    full = {**posted(clean()), **identifier_rows((f"P{number}", "1") for number in range(399))}
+    values = preview(paste(as_staff, "read", full, "Provider\tIdentifier\nCRM\tX-1"))
+    assert identifiers(paste(as_staff, "fill", values))[-1] == ("CRM", "X-1")
+
+
 def test_value_that_the_form_has_already_is_left_as_it_is(as_staff: Client) -> None:
     row = "Passport\tDOB\tLast name\npz4a9565\t1991-03-07\tO’Beeblebrox"
     response = paste(as_staff, "read", posted(FULL), row)

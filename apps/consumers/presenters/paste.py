@@ -123,8 +123,9 @@ class PreviewLine:
     """One item of the preview. Names are those of its controls; an empty one means that there is none.
 
     ``value``: what would be filled in, as the form shows it. ``present``: what the form has in this field, if
-    that is something else. ``is_present``: the form has this value already. ``is_fault``: the problem is one
-    of the text, and not only that the form has no field for it.
+    that is something else. ``pair``: the identifier that a half belongs to. ``is_present``: the form has this
+    value already. ``is_fault``: the problem is one of the text, and not only that the form has no field for
+    it.
     """
 
     source: str
@@ -132,6 +133,7 @@ class PreviewLine:
     field_label: str
     value: str
     present: str
+    pair: str
     is_present: bool
     problem: str
     is_fault: bool
@@ -277,6 +279,7 @@ def _line(
         field_label=target_label(item.target) if item.target else "",
         value=", ".join(_shown(item.target, value) for value in item.values),
         present=_shown(item.target, present),
+        pair=_pair_text(item),
         is_present=already,
         problem=_problem_text(item, is_mrz=is_mrz),
         is_fault=item.problem not in _NO_FAULT,
@@ -290,6 +293,16 @@ def _line(
         choice_name=choice_name(index) if choices else "",
         choices=choices,
     )
+
+
+def _pair_text(item: Item) -> str:
+    own = "".join(item.values) if item.is_placed else ""
+    if not item.pair or not (own or item.partner):
+        return ""
+    halves = (own, item.partner) if item.target == IDENTIFIER_PROVIDER else (item.partner, own)
+    provider, id_ = (half or "–" for half in halves)
+    text = str(_("Identifier %(number)s: provider %(provider)s, ID %(id)s"))
+    return text % {"number": item.pair, "provider": provider, "id": id_}
 
 
 def _fields(item: Item, providers: tuple[str, ...]) -> tuple[Option, ...]:
