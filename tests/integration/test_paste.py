@@ -10,10 +10,10 @@ import pytest
 from django.test import Client
 
 from apps.accounts.models import User
-from apps.consumers.models import IdentityRule, PasteColumns, Submission
+from apps.consumers.models import IdentityRule, Outcome, PasteColumns, Submission
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.entries import FULL, clean, identifier_rows, on_page, posted, text, typed
+from tests.support.entries import FULL, clean, creates, identifier_rows, on_page, posted, store, text, typed
 from tests.support.people import events
 from tests.support.travel_documents import SPECIMEN
 
@@ -351,6 +351,48 @@ def test_pasted_text_survives_other_answers_of_the_form(
     assert preview(client.get(NEW))["paste_text"] == SPECIMEN
 
 
+@pytest.mark.parametrize("button", [{"add": "emails"}, {"carry-apply": "1"}, {"check": "order"}])
+def test_choices_of_the_preview_survive_other_buttons(
+    as_staff: Client, staff: User, sandbox: SandboxServer, button: dict[str, str]
+) -> None:
+    like = store(staff, Outcome.CREATED)
+    response = paste(as_staff, "read", blank(), "Ida\tMarkerson\tARG\tida@example.com")
+    chosen = {"paste-0-field": "first_name", "paste-1-field": "last_name", "paste-2-field": "nationality"}
+    response = paste(as_staff, "fill", {**preview(response), **chosen})
+    assert "something has changed" in text(response)  # ARG is not filled in as it was pasted
+    values = {**preview(response), "paste-2-choice": "Argentine"}
+    del values["paste-0-use"]
+    for _time in range(2):
+        response = as_staff.post(f"{NEW}?like={like.public_id}", {**values, **button})
+        assert {name: value for name, value in preview(response).items() if name.startswith("paste-")} == {
+            name: value for name, value in values.items() if name.startswith("paste-")
+        }
+        assert "data-focus" not in text(response).partition('id="entry"')[2]
+        values = preview(response)
+    assert creates(sandbox) == []
+    found = filled(on_page(paste(as_staff, "fill", values)))
+    assert (found["last_name"], found["nationality"]) == ("Markerson", "Argentine")
+    assert "first_name" not in found
+
+
+def test_choice_is_not_kept_for_a_line_that_would_now_replace_a_value(as_staff: Client) -> None:
+    values = preview(paste(as_staff, "read", blank(), ROW))
+    response = as_staff.post(NEW, {**values, "last_name": "Typed", "add": "emails"})
+    kept = preview(response)
+    assert "paste-0-use" in kept
+    assert "paste-1-use" not in kept
+    assert filled(on_page(paste(as_staff, "fill", kept)))["last_name"] == "Typed"
+
+
+def test_unticked_line_stays_unticked_when_something_else_has_changed(as_staff: Client) -> None:
+    values = preview(paste(as_staff, "read", blank(), ROW))
+    del values["paste-0-use"]
+    again = preview(paste(as_staff, "fill", {**values, "last_name": "Typed"}))
+    assert "paste-0-use" not in again
+    again = preview(as_staff.post(NEW, values))
+    assert "paste-0-use" not in again
+
+
 def test_two_different_texts_are_reported_and_neither_is_read(as_staff: Client) -> None:
     response = as_staff.post(NEW, {**blank(), "paste": "read", "paste_text": [SPECIMEN, "other"]})
     assert "sent twice with different values" in text(response)
@@ -366,4 +408,6 @@ def test_order_in_a_row_goes_to_the_order(as_staff: Client) -> None:
     values = preview(
         paste(as_staff, "read", posted(BLANK, order=""), f"Order ref\tFirst name\n{SAMPLE_ORDER}\tIda")
     )
-    assert on_page(paste(as_staff, "fill", values))["order_ref"] == SAMPLE_ORDER
+    response = paste(as_staff, "fill", values)
+    assert on_page(response)["order_ref"] == SAMPLE_ORDER
+    assert "<p>Order, First name</p>" in text(response)  # as the field is named

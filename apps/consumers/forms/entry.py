@@ -33,6 +33,7 @@ class Entry:
 
     def __init__(self, values: Mapping[str, str], *, bound: bool, providers: tuple[str, ...]) -> None:
         self.form = ConsumerForm(data=values) if bound else ConsumerForm(initial=dict(values.items()))
+        self.values = values
         self.providers = providers
         self._summaries: dict[str, str] = {}
         self.lists: dict[str, RowList] = {}

@@ -24,6 +24,8 @@ TEXT = "paste_text"
 """The name of the box."""
 BUTTON = "paste"
 """The name of its buttons; their values are those of :class:`PasteAction`."""
+_OTHER_BUTTONS = frozenset({"add", "remove", "check"})
+"""The buttons of the form that send nothing, so that the box may keep its text."""
 
 
 class PasteAction(enum.Enum):
@@ -57,21 +59,25 @@ class PastePost:
         try:
             action = PasteAction(button)
         except ValueError:
-            if not text.strip() or "add" in values or "remove" in values:
+            if not text.strip() or not _OTHER_BUTTONS.isdisjoint(values):
                 return None
             action = PasteAction.SEND
-        targets = None
-        if action is not PasteAction.READ and field_name(0) in values:
-            names = [values.get(field_name(index)) for index in range(MAX_COLUMNS)]
-            posted = [name for name in names if name is not None]
-            targets = tuple(name if is_target(name, providers) else "" for name in posted)
+        targets = None if action is PasteAction.READ else _posted_targets(values, providers)
         return cls(action, text, targets, values)
+
+    @classmethod
+    def kept(cls, values: QueryDict, providers: tuple[str, ...]) -> PastePost | None:
+        """The text and what was chosen in its preview, if another button was pressed; None without one."""
+        if conflicting_names(values) or seen_name(0) not in values:
+            return None
+        targets = _posted_targets(values, providers)
+        return cls(PasteAction.READ, values.get(TEXT, ""), targets, values)
 
     def is_used(self, index: int, item: Item) -> bool:
         """Whether the person wants this item filled in: a ticked box, one of its choices, or a new field."""
         if item.choices:
             return self.choice(index) in item.choices
-        return bool(self.values.get(use_name(index))) or self._is_newly_chosen(index, item)
+        return self.is_ticked(index) or self._is_newly_chosen(index, item)
 
     def choice(self, index: int) -> str:
         """The chosen one of an item's choices; empty if none was chosen."""
@@ -84,8 +90,16 @@ class PastePost:
         in, or a column that was left out goes to an empty field, as it was shown. Half an identifier
         has to be shown first with the other half.
         """
-        as_shown = self.values.get(seen_name(index)) == fingerprint(item, self.values)
+        as_shown = self.has_choice_for(index, item, self.values)
         return as_shown or not item.target or self._is_newly_chosen(index, item)
+
+    def has_choice_for(self, index: int, item: Item, values: Mapping[str, str]) -> bool:
+        """Whether the posted preview showed exactly this item beside these values of the form."""
+        return self.values.get(seen_name(index)) == fingerprint(item, values)
+
+    def is_ticked(self, index: int) -> bool:
+        """Whether the box of the item was ticked."""
+        return bool(self.values.get(use_name(index)))
 
     def _is_newly_chosen(self, index: int, item: Item) -> bool:
         """Whether the preview left this column out, and its text goes unchanged to an empty field."""
@@ -96,8 +110,16 @@ class PastePost:
             and item.values == (item.text,)
             and not item.notes
             and not present_value(item, self.values)
-            and self.values.get(seen_name(index)) == fingerprint(left_out, self.values)
+            and self.has_choice_for(index, left_out, self.values)
         )
+
+
+def _posted_targets(values: QueryDict, providers: tuple[str, ...]) -> tuple[str, ...] | None:
+    if field_name(0) not in values:
+        return None
+    names = [values.get(field_name(index)) for index in range(MAX_COLUMNS)]
+    posted = [name for name in names if name is not None]
+    return tuple(name if is_target(name, providers) else "" for name in posted)
 
 
 def field_name(index: int) -> str:

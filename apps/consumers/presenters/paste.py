@@ -12,6 +12,7 @@ from apps.consumers import value_lists
 from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.forms.paste import (
     Filled,
+    PastePost,
     choice_name,
     field_name,
     fingerprint,
@@ -172,7 +173,8 @@ class LeftOut:
 class PasteBox:
     """The box: its text, why it cannot be read, the preview, or what was filled in.
 
-    ``unsent``: Create was pressed while the box has a text, and nothing was sent.
+    ``unsent``: Create was pressed while the box has a text, and nothing was sent. ``is_answer``: a button of
+    the box was pressed, so that the preview gets the focus.
     """
 
     text: str = ""
@@ -181,6 +183,7 @@ class PasteBox:
     filled: tuple[str, ...] | None = None
     left_out: tuple[LeftOut, ...] = ()
     unsent: bool = False
+    is_answer: bool = True
 
     @property
     def preview_title(self) -> str:
@@ -202,7 +205,7 @@ def target_label(target: str) -> str:
     if target.startswith(PROVIDER_PREFIX):
         return str(_("Identifier: %(provider)s")) % {"provider": target.removeprefix(PROVIDER_PREFIX)}
     special = {
-        "order_ref": _("Order reference"),
+        "order_ref": _("Order"),
         IDENTIFIER_PROVIDER: _("Identifier provider"),
         IDENTIFIER_ID: _("Identifier ID"),
     }
@@ -217,12 +220,21 @@ def fault_text(fault: NotReadable | NotOneRow) -> str:
 
 
 def preview_of(
-    proposal: Proposal, values: Mapping[str, str], providers: tuple[str, ...], *, changed: bool = False
+    proposal: Proposal,
+    values: Mapping[str, str],
+    providers: tuple[str, ...],
+    *,
+    chosen: PastePost | None = None,
+    changed: bool = False,
 ) -> Preview:
-    """The preview of a proposal, beside the values of the form. Blank cells are left out of an MRZ only."""
+    """The preview of a proposal, beside the values of the form. Blank cells are left out of an MRZ only.
+
+    ``chosen``: the post of an earlier preview; a line that is still the same keeps what was chosen in it.
+    """
     is_mrz = proposal.mrz_format is not None
     lines = tuple(
-        _line(index, item, values, providers, is_mrz=is_mrz) for index, item in enumerate(proposal.items)
+        _line(index, item, values, providers, chosen, is_mrz=is_mrz)
+        for index, item in enumerate(proposal.items)
     )
     return Preview(
         lines,
@@ -265,14 +277,25 @@ def _source(item: Item, index: int | None, *, is_mrz: bool) -> str:
 
 
 def _line(
-    index: int, item: Item, values: Mapping[str, str], providers: tuple[str, ...], *, is_mrz: bool
+    index: int,
+    item: Item,
+    values: Mapping[str, str],
+    providers: tuple[str, ...],
+    chosen: PastePost | None,
+    *,
+    is_mrz: bool,
 ) -> PreviewLine:
+    if chosen is not None and not chosen.has_choice_for(index, item, values):
+        chosen = None
     already = is_present(item, values)
     present = "" if already or not item.is_placed else present_value(item, values)
     asks = item.is_placed and not item.choices and not already
+    is_ticked = chosen.is_ticked(index) if chosen else not item.is_uncertain and not present
     choices: tuple[Option, ...] = ()
     if item.is_placed and item.choices:
-        choices = (Option("", str(_("Choose one")), True), *(Option(one, one, False) for one in item.choices))
+        choice = chosen.choice(index) if chosen else ""
+        labels = {"": str(_("Choose one")), **{one: one for one in item.choices}}
+        choices = tuple(Option(one, label, one == choice) for one, label in labels.items())
     return PreviewLine(
         source=_source(item, index, is_mrz=is_mrz),
         text=item.text,
@@ -289,7 +312,7 @@ def _line(
         field_name="" if is_mrz else field_name(index),
         fields=() if is_mrz else _fields(item, providers),
         use_name=use_name(index) if asks else "",
-        is_ticked=asks and not item.is_uncertain and not present,
+        is_ticked=asks and is_ticked,
         choice_name=choice_name(index) if choices else "",
         choices=choices,
     )

@@ -46,7 +46,7 @@ from apps.consumers.sending import storing, submit
 from apps.consumers.viewer import Viewer
 from apps.consumers.views import next_traveller
 from apps.consumers.views.order_panel import find_orders, panel_for
-from apps.consumers.views.paste import answer_paste
+from apps.consumers.views.paste import answer_paste, kept_box
 from apps.core.actor import Actor
 from apps.core.forms.errors import FieldError
 from apps.core.forms.input import single_value
@@ -195,7 +195,12 @@ def _page(
     request: HttpRequest, entry: Entry, *, status: HTTPStatus = HTTPStatus.OK, **context: Any
 ) -> HttpResponse:
     errors = list(entry.errors())
-    if (paste := context.get("paste")) and paste.error:
+    paste: PasteBox | None = context.get("paste")
+    if paste is None and "not_written" in context:
+        paste = PasteBox(request.POST.get(TEXT, ""))
+    elif paste is None:
+        paste = kept_box(request.POST, entry, actor_of(request))
+    if paste.error:
         errors.insert(0, FieldError(f"#id_{TEXT}", paste.error))
     earlier: Submission | None = context.get("earlier")
     return render(
@@ -211,8 +216,8 @@ def _page(
             "seconds_to_wait": round(settings.CDP_TOTAL_TIMEOUT) + ANSWER_MARGIN,
             "single_key_shortcuts": True,
             **({} if "not_written" in context else next_traveller.page_parts(request)),
-            "paste": PasteBox(request.POST.get(TEXT, "")),
             **context,
+            "paste": paste,
             "earlier": earlier_submission(earlier) if earlier else None,
         },
         status=status,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.http import QueryDict
 
 from apps.cdp.fields import NAMES
 from apps.consumers.forms.entry import Entry
-from apps.consumers.forms.paste import PasteAction, PastePost, fill, without_paste
+from apps.consumers.forms.paste import TEXT, PasteAction, PastePost, fill, without_paste
 from apps.consumers.paste.column_orders import remember_columns
 from apps.consumers.paste.mrz_lines import NotReadable
 from apps.consumers.paste.proposal import Proposal
@@ -54,15 +54,30 @@ def answer_paste(values: QueryDict, providers: tuple[str, ...], actor: Actor) ->
     if post.action is PasteAction.FILL:
         return _fill(post, proposal, providers, actor)
     unsent = post.action is PasteAction.SEND
-    preview = preview_of(proposal, form, providers)
+    chosen = post if unsent else None
+    preview = preview_of(proposal, form, providers, chosen=chosen)
     return Pasted(_entry(form, providers), PasteBox(post.text, preview=preview, unsent=unsent))
+
+
+def kept_box(values: QueryDict, entry: Entry, actor: Actor) -> PasteBox:
+    """The box after another button of the form: its text, and the preview with what was chosen in it."""
+    box = PasteBox(values.get(TEXT, ""), is_answer=False)
+    post = PastePost.kept(values, entry.providers)
+    if post is None or not post.text.strip():
+        return box
+    try:
+        proposal = read_paste(post.text, person_id=actor.id, providers=entry.providers, targets=post.targets)
+    except (NotReadable, NotOneRow):
+        return box  # changed since the preview; Read says why
+    preview = preview_of(proposal, without_paste(entry.values), entry.providers, chosen=post)
+    return replace(box, preview=preview)
 
 
 def _fill(post: PastePost, proposal: Proposal, providers: tuple[str, ...], actor: Actor) -> Pasted:
     filled = fill(post, proposal)
     if filled is None:
         form = without_paste(post.values)
-        preview = preview_of(proposal, form, providers, changed=True)
+        preview = preview_of(proposal, form, providers, chosen=post, changed=True)
         return Pasted(_entry(form, providers), PasteBox(post.text, preview=preview))
     is_mrz = proposal.mrz_format is not None
     if post.targets and not proposal.has_headers:
