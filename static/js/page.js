@@ -11,9 +11,11 @@ import { startPrinting } from "./print.js";
 import { startProgress } from "./progress.js";
 import { startSession } from "./session.js";
 import { startShortcuts } from "./shortcuts.js";
+import { startAnnouncing } from "./words.js";
 
 /** Each behaviour searches its own data attribute and does nothing without it. */
 export function startPage() {
+  startAnnouncing(document);
   startCarrying(document);
   startCopying(document);
   startDates(document);

@@ -92,9 +92,37 @@ def test_mrz_is_shown_before_it_is_filled_in(as_staff: Client, sandbox: SandboxS
     for left_out in ("UTO", "ZE184226B", "15 April 2012", "TD3, P"):
         assert left_out in text(response)
     assert preview(response)["paste_text"] == ""
-    assert re.search(r'name="first_name"[^>]* autofocus data-focus', text(response))
+    assert focused(response) == "Filled in from the pasted text"  # UTO could have been a nationality
     assert sandbox.sandbox.requests() == []
     assert not Submission.objects.exists()
+
+
+def focused(response: Any) -> str:
+    """The name of the control, or the title of the panel, of the form that gets the focus."""
+    form = text(response).partition('id="entry"')[2].partition("</form>")[0]
+    [found] = re.findall(
+        r'<input[^>]* name="([^"]*)"[^>]* data-focus|data-focus> <h2.*?<span>(.*?)</span>', form
+    )
+    return str(found[0] or found[1])
+
+
+@pytest.mark.parametrize(
+    ("pasted", "focus"),
+    [
+        (SPECIMEN.replace("UTO", "IRL"), "first_name"),  # an MRZ always has parts without a field
+        ("Surname\tShoe size\nMarkerson\t38", "Filled in from the pasted text"),
+        ("Surname\tDOB\nMarkerson\tnever", "Filled in from the pasted text"),
+        ("Surname\tShoe size\nTyped\t", "Filled in from the pasted text"),  # nothing is filled in
+        ("Surname\tFirst name\nTyped\tIda", "first_name"),
+    ],
+)
+def test_focus_goes_to_the_panel_unless_everything_was_filled_in(
+    as_staff: Client, pasted: str, focus: str
+) -> None:
+    values = preview(paste(as_staff, "read", blank(last_name="Typed" if "Typed" in pasted else ""), pasted))
+    response = paste(as_staff, "fill", values)
+    assert focused(response) == focus
+    assert ("data-announce>" in text(response)) == (focus == "first_name")
 
 
 def test_failed_check_digit_fills_nothing_and_says_so(as_staff: Client) -> None:

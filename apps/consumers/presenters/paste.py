@@ -174,7 +174,8 @@ class PasteBox:
     """The box: its text, why it cannot be read, the preview, or what was filled in.
 
     ``unsent``: Create was pressed while the box has a text, and nothing was sent. ``is_answer``: a button of
-    the box was pressed, so that the preview gets the focus.
+    the box was pressed, so that the preview gets the focus. ``asks_to_look``: not everything was filled in,
+    so that the panel about it gets the focus.
     """
 
     text: str = ""
@@ -184,6 +185,7 @@ class PasteBox:
     left_out: tuple[LeftOut, ...] = ()
     unsent: bool = False
     is_answer: bool = True
+    asks_to_look: bool = False
 
     @property
     def preview_title(self) -> str:
@@ -248,6 +250,12 @@ def preview_of(
 def filled_labels(filled: Filled) -> tuple[str, ...]:
     """The labels of the filled fields, each once."""
     return tuple(dict.fromkeys(target_label(item.target) for item in filled.used))
+
+
+def asks_to_look(filled: Filled, *, is_mrz: bool) -> bool:
+    """Whether nothing was filled in, or something was left out other than what no MRZ could fill in."""
+    expected = _NO_FAULT - {None} if is_mrz else frozenset()
+    return not filled.names or any(item.problem not in expected for item in filled.left_out)
 
 
 def left_out_lines(filled: Filled, *, is_mrz: bool) -> tuple[LeftOut, ...]:

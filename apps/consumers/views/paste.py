@@ -18,6 +18,7 @@ from apps.consumers.paste.rows import NotOneRow
 from apps.consumers.presenters.paste import (
     NOTHING_PASTED,
     PasteBox,
+    asks_to_look,
     fault_text,
     filled_labels,
     left_out_lines,
@@ -83,10 +84,12 @@ def _fill(post: PastePost, proposal: Proposal, providers: tuple[str, ...], actor
     if post.targets and not proposal.has_headers:
         remember_columns(post.targets, actor=actor)
     entry = _entry(filled.values, providers)
-    if filled.names:
+    looks = asks_to_look(filled, is_mrz=is_mrz)
+    if not looks:
         first = min(filled.names, key=lambda name: _ORDER.index(name.partition("-")[0]))
         entry.focus(first)
-    box = PasteBox(filled=filled_labels(filled), left_out=left_out_lines(filled, is_mrz=is_mrz))
+    left_out = left_out_lines(filled, is_mrz=is_mrz)
+    box = PasteBox(filled=filled_labels(filled), left_out=left_out, asks_to_look=looks)
     return Pasted(entry, box)
 
 
