@@ -144,6 +144,29 @@ def test_list_stays_when_the_form_comes_back_with_errors(as_staff: Client, staff
     assert "Carry over from" in page
 
 
+def test_list_is_that_of_the_posted_order(as_staff: Client, staff: User) -> None:
+    like = store(staff, Outcome.CREATED)
+    store(staff, Outcome.CREATED, clean(last_name="Elsewhere"), consumer_ref="2", order=GROUP_ORDER)
+    values = posted(replace(FULL, last_name=""), order=GROUP_ORDER.upper())
+    for address in (_address(like), NEW):
+        page = text(as_staff.post(address, values))
+        side = page[page.index("Added to this order today") :]
+        assert "Elsewhere" in side
+        assert FULL.first_name not in side
+    for order in ("", "no reference"):
+        page = text(as_staff.post(_address(like), posted(order=order)))
+        assert "Added to this order today" not in page
+        assert "Carry over from" in page
+
+
+def test_list_has_only_people_who_were_added_or_may_have_been(as_staff: Client, staff: User) -> None:
+    for outcome in Outcome:
+        store(staff, outcome, clean(last_name=f"Last{outcome.value}"))
+    page = text(as_staff.get(NEW, {"order": SAMPLE_ORDER}))
+    shown = {outcome for outcome in Outcome if f"Last{outcome.value}" in page}
+    assert shown == {Outcome.CREATED, Outcome.SENDING, Outcome.UNKNOWN}
+
+
 def test_form_without_an_order_has_no_list(as_staff: Client, staff: User) -> None:
     store(staff, Outcome.CREATED)
     assert "Added to this order today" not in text(as_staff.get(NEW))

@@ -215,7 +215,7 @@ def _page(
             "nationality_suggestions": suggestions(value_lists.nationalities()),
             "seconds_to_wait": round(settings.CDP_TOTAL_TIMEOUT) + ANSWER_MARGIN,
             "single_key_shortcuts": True,
-            **({} if "not_written" in context else next_traveller.page_parts(request)),
+            **({} if "not_written" in context else next_traveller.page_parts(request, entry)),
             **context,
             "paste": paste,
             "earlier": earlier_submission(earlier) if earlier else None,
