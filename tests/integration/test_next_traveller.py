@@ -78,8 +78,28 @@ def test_choice_is_remembered_and_what_was_typed_stays(as_staff: Client, staff: 
     assert "There is a problem" not in text(applied)
     assert not Submission.objects.exclude(pk=like.pk).exists()
     again = on_page(as_staff.get(_address(like)))
-    assert {name for name in again if name.startswith("carry-")} == {"carry-country", "carry-emails"}
+    chosen = {name for name in again if name.startswith("carry-")} - {"carry-shown"}
+    assert chosen == {"carry-country", "carry-emails"}
     assert again["last_name"] == ""
+
+
+def test_field_whose_choice_has_not_changed_stays_as_it_is(as_staff: Client, staff: User) -> None:
+    EntryPreferences.objects.create(person=staff, last_name=False)
+    like = store(staff, Outcome.CREATED)
+    values = on_page(as_staff.get(_address(like)))
+    # Typed: the same last name as the previous person. Emptied on purpose: the country.
+    values |= {"last_name": FULL.last_name, "country": "", "carry-emails": "on"}
+    applied = on_page(as_staff.post(_address(like), {**values, "carry-apply": "1"}))
+    assert (applied["last_name"], applied["country"]) == (FULL.last_name, "")
+    assert applied["emails-0-value"] == FULL.emails[0]
+
+
+def test_choice_is_compared_with_the_one_that_the_page_showed(as_staff: Client, staff: User) -> None:
+    like = store(staff, Outcome.CREATED)
+    values = on_page(as_staff.get(_address(like)))
+    EntryPreferences.objects.update_or_create(person=staff, defaults={"emails": True})  # in another window
+    applied = as_staff.post(_address(like), {**values, "carry-emails": "on", "carry-apply": "1"})
+    assert on_page(applied)["emails-0-value"] == FULL.emails[0]
 
 
 def test_choice_belongs_to_one_person(as_staff: Client, as_supervisor: Client, staff: User) -> None:

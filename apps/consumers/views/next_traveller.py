@@ -29,6 +29,8 @@ MAX_ADDED = 20
 """Maximum rows of the list of who was added to the order today."""
 APPLY = "carry-apply"
 """The name of the button that applies the choice without script."""
+SHOWN = "carry-shown"
+"""The name of the chosen fields as the page showed them, separated by blanks."""
 
 
 def named_submission(request: HttpRequest) -> Submission | None:
@@ -66,9 +68,11 @@ def entry_with_other_choice(request: HttpRequest, like: Submission) -> Entry:
     """Store the posted choice of what to carry over, and return the posted entry with it applied."""
     recording.record_viewed(like, actor_of(request))
     names = frozenset(name for name in CARRIED if f"carry-{name}" in request.POST)
+    # Compared with what the page showed: another window may have stored another choice since.
+    changed = names ^ frozenset(request.POST.get(SHOWN, "").split())
     preferences.choose_fields(_person_id(request), names)
     consumer = preferences.carried(like.consumer, CARRIED)
-    values = with_carried(request.POST, consumer, names, among=CARRIED)
+    values = with_carried(request.POST, consumer, names, among=changed.intersection(CARRIED))
     return Entry.unbound(values, selectors.providers())
 
 
