@@ -42,9 +42,13 @@ def find_visible(public_id: uuid.UUID, viewer: Viewer) -> Submission | None:
 
 
 def submissions_to_order_since(order_ref: str, since: datetime, viewer: Viewer) -> QuerySet[Submission]:
-    """The submissions to this order since a moment that the viewer may see, newest first."""
+    """The submissions to this order since a moment that the viewer may see, newest first.
+
+    Only those whose consumer was created, or may have been.
+    """
     of_order = visible_submissions(viewer).alias(order_key=Lower("order_ref"))
-    return of_order.filter(order_key=order_ref.lower(), submitted_at__gte=since)
+    outcomes = (Outcome.CREATED, *OPEN_OUTCOMES)
+    return of_order.filter(order_key=order_ref.lower(), submitted_at__gte=since, outcome__in=outcomes)
 
 
 def own_outcomes_since(person_id: str, since: datetime) -> dict[str, int]:

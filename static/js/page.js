@@ -1,4 +1,5 @@
 // Starts the behaviours of a page: of a loaded page, and of a page that was the answer to a form.
+import { startAdded } from "./added.js";
 import { startCarrying } from "./carry.js";
 import { startCopying } from "./copy.js";
 import { startDates } from "./dates.js";
@@ -11,9 +12,12 @@ import { startPrinting } from "./print.js";
 import { startProgress } from "./progress.js";
 import { startSession } from "./session.js";
 import { startShortcuts } from "./shortcuts.js";
+import { startAnnouncing } from "./words.js";
 
 /** Each behaviour searches its own data attribute and does nothing without it. */
 export function startPage() {
+  startAdded(document);
+  startAnnouncing(document);
   startCarrying(document);
   startCopying(document);
   startDates(document);

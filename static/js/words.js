@@ -6,6 +6,12 @@ export function word(name, number = "") {
   return (words[name] ?? "").replace("{number}", String(number));
 }
 
+/** [data-announce]: what the page says there is announced when it is shown, because the focus is elsewhere. */
+export function startAnnouncing(root) {
+  const part = root.querySelector("[data-announce]");
+  if (part) announce(part.textContent.replace(/\s+/g, " ").trim());
+}
+
 /** Announce a text to screen readers without moving the focus. */
 export function announce(text) {
   const announcer = document.querySelector("[data-announcer]");

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from apps.accounts.models import User
+from sandbox.data.seed import GROUP_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.conftest import IN_BOTH_ENGINES
 from tests.e2e.pages import (
@@ -77,11 +78,74 @@ def test_choice_of_what_to_carry_over_applies_at_once_and_is_remembered(
     assert _without_choice(page) == expected
 
 
+def test_what_is_typed_while_a_choice_is_applied_stays(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    create(page, WHOLE)
+    page.get_by_role("link", name=NEXT).click()
+    choices, announced = page.locator(".carry-over"), page.locator("[data-announcer]")
+    page.locator(".carry-over summary").click()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/consumers/new/?*", hold)
+    with page.expect_request(lambda request: request.method == "POST"):
+        choices.get_by_label("Last name").uncheck()
+    last_name = page.locator("#id_last_name")
+    last_name.fill(TYPED["next last name"])
+    held.pop().continue_()
+    expect(announced).to_have_text("The field in the form stays as it is")
+    expect(last_name).to_have_value(TYPED["next last name"])
+    expect(last_name).to_be_focused()
+
+    # A field that has the focus and was not changed is replaced, and keeps the focus.
+    with page.expect_request(lambda request: request.method == "POST"):
+        choices.get_by_label("Nationality").uncheck()
+    page.locator("#id_nationality").focus()
+    held.pop().continue_()
+    expect(announced).to_have_text("The field in the form is updated")
+    expect(page.locator("#id_nationality")).to_have_value("")
+    expect(page.locator("#id_nationality")).to_be_focused()
+
+
+def test_choice_that_cannot_be_applied_is_reset_and_reported(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    create(page, WHOLE)
+    page.get_by_role("link", name=NEXT).click()
+    page.locator(".carry-over summary").click()
+    last_name = page.locator(".carry-over").get_by_label("Last name")
+    failed = page.get_by_text("The choice was not applied. Try again.")
+    page.route("**/consumers/new/?*", lambda route: route.abort("connectionreset"))
+    last_name.click()
+    expect(failed.first).to_be_visible()
+    expect(last_name).to_be_checked()
+    expect(page.locator("#id_last_name")).to_have_value(WHOLE.last_name)
+    page.unroute("**/consumers/new/?*")
+    last_name.click()
+    expect(page.locator("#id_last_name")).to_have_value("")
+    expect(last_name).not_to_be_checked()
+    expect(page.locator("[data-carry-failed]")).to_be_hidden()
+    windows.expect_lost_connection()
+
+
 def test_copy_of_a_row_fills_the_form(windows: Windows, staff: User, sandbox: SandboxServer) -> None:
     page = windows.open(staff)
     create(page, SIMPLE)
     page.goto(f"/consumers/new/?order={SIMPLE.order}")
     expect(page.locator("#id_last_name")).to_have_value("")
+    added, order = (
+        page.get_by_role("heading", name="Added to this order today"),
+        page.locator("#id_order_ref"),
+    )
+    order.fill(GROUP_ORDER)
+    expect(added).to_be_hidden()
+    order.fill(SIMPLE.order.upper())
+    expect(added).to_be_visible()
     page.get_by_role("link", name="Copy").click()
     expect(page.locator("#id_last_name")).to_have_value(SIMPLE.last_name)
     expect(page.locator("#id_first_name")).to_be_focused()

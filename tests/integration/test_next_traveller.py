@@ -78,8 +78,28 @@ def test_choice_is_remembered_and_what_was_typed_stays(as_staff: Client, staff: 
     assert "There is a problem" not in text(applied)
     assert not Submission.objects.exclude(pk=like.pk).exists()
     again = on_page(as_staff.get(_address(like)))
-    assert {name for name in again if name.startswith("carry-")} == {"carry-country", "carry-emails"}
+    chosen = {name for name in again if name.startswith("carry-")} - {"carry-shown"}
+    assert chosen == {"carry-country", "carry-emails"}
     assert again["last_name"] == ""
+
+
+def test_field_whose_choice_has_not_changed_stays_as_it_is(as_staff: Client, staff: User) -> None:
+    EntryPreferences.objects.create(person=staff, last_name=False)
+    like = store(staff, Outcome.CREATED)
+    values = on_page(as_staff.get(_address(like)))
+    # Typed: the same last name as the previous person. Emptied on purpose: the country.
+    values |= {"last_name": FULL.last_name, "country": "", "carry-emails": "on"}
+    applied = on_page(as_staff.post(_address(like), {**values, "carry-apply": "1"}))
+    assert (applied["last_name"], applied["country"]) == (FULL.last_name, "")
+    assert applied["emails-0-value"] == FULL.emails[0]
+
+
+def test_choice_is_compared_with_the_one_that_the_page_showed(as_staff: Client, staff: User) -> None:
+    like = store(staff, Outcome.CREATED)
+    values = on_page(as_staff.get(_address(like)))
+    EntryPreferences.objects.update_or_create(person=staff, defaults={"emails": True})  # in another window
+    applied = as_staff.post(_address(like), {**values, "carry-emails": "on", "carry-apply": "1"})
+    assert on_page(applied)["emails-0-value"] == FULL.emails[0]
 
 
 def test_choice_belongs_to_one_person(as_staff: Client, as_supervisor: Client, staff: User) -> None:
@@ -142,6 +162,29 @@ def test_list_stays_when_the_form_comes_back_with_errors(as_staff: Client, staff
     assert "Enter the last name" in page
     assert "Added to this order today" in page
     assert "Carry over from" in page
+
+
+def test_list_is_that_of_the_posted_order(as_staff: Client, staff: User) -> None:
+    like = store(staff, Outcome.CREATED)
+    store(staff, Outcome.CREATED, clean(last_name="Elsewhere"), consumer_ref="2", order=GROUP_ORDER)
+    values = posted(replace(FULL, last_name=""), order=GROUP_ORDER.upper())
+    for address in (_address(like), NEW):
+        page = text(as_staff.post(address, values))
+        side = page[page.index("Added to this order today") :]
+        assert "Elsewhere" in side
+        assert FULL.first_name not in side
+    for order in ("", "no reference"):
+        page = text(as_staff.post(_address(like), posted(order=order)))
+        assert "Added to this order today" not in page
+        assert "Carry over from" in page
+
+
+def test_list_has_only_people_who_were_added_or_may_have_been(as_staff: Client, staff: User) -> None:
+    for outcome in Outcome:
+        store(staff, outcome, clean(last_name=f"Last{outcome.value}"))
+    page = text(as_staff.get(NEW, {"order": SAMPLE_ORDER}))
+    shown = {outcome for outcome in Outcome if f"Last{outcome.value}" in page}
+    assert shown == {Outcome.CREATED, Outcome.SENDING, Outcome.UNKNOWN}
 
 
 def test_form_without_an_order_has_no_list(as_staff: Client, staff: User) -> None:

@@ -10,10 +10,10 @@ import pytest
 from django.test import Client
 
 from apps.accounts.models import User
-from apps.consumers.models import IdentityRule, PasteColumns, Submission
+from apps.consumers.models import IdentityRule, Outcome, PasteColumns, Submission
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.entries import FULL, clean, identifier_rows, on_page, posted, text, typed
+from tests.support.entries import FULL, clean, creates, identifier_rows, on_page, posted, store, text, typed
 from tests.support.people import events
 from tests.support.travel_documents import SPECIMEN
 
@@ -92,9 +92,37 @@ def test_mrz_is_shown_before_it_is_filled_in(as_staff: Client, sandbox: SandboxS
     for left_out in ("UTO", "ZE184226B", "15 April 2012", "TD3, P"):
         assert left_out in text(response)
     assert preview(response)["paste_text"] == ""
-    assert re.search(r'name="first_name"[^>]* autofocus data-focus', text(response))
+    assert focused(response) == "Filled in from the pasted text"  # UTO could have been a nationality
     assert sandbox.sandbox.requests() == []
     assert not Submission.objects.exists()
+
+
+def focused(response: Any) -> str:
+    """The name of the control, or the title of the panel, of the form that gets the focus."""
+    form = text(response).partition('id="entry"')[2].partition("</form>")[0]
+    [found] = re.findall(
+        r'<input[^>]* name="([^"]*)"[^>]* data-focus|data-focus> <h2.*?<span>(.*?)</span>', form
+    )
+    return str(found[0] or found[1])
+
+
+@pytest.mark.parametrize(
+    ("pasted", "focus"),
+    [
+        (SPECIMEN.replace("UTO", "IRL"), "first_name"),  # an MRZ always has parts without a field
+        ("Surname\tShoe size\nMarkerson\t38", "Filled in from the pasted text"),
+        ("Surname\tDOB\nMarkerson\tnever", "Filled in from the pasted text"),
+        ("Surname\tShoe size\nTyped\t", "Filled in from the pasted text"),  # nothing is filled in
+        ("Surname\tFirst name\nTyped\tIda", "first_name"),
+    ],
+)
+def test_focus_goes_to_the_panel_unless_everything_was_filled_in(
+    as_staff: Client, pasted: str, focus: str
+) -> None:
+    values = preview(paste(as_staff, "read", blank(last_name="Typed" if "Typed" in pasted else ""), pasted))
+    response = paste(as_staff, "fill", values)
+    assert focused(response) == focus
+    assert ("data-announce>" in text(response)) == (focus == "first_name")
 
 
 def test_failed_check_digit_fills_nothing_and_says_so(as_staff: Client) -> None:
@@ -177,6 +205,55 @@ def test_identifiers_are_added_in_pairs_and_named_if_there_is_no_room(as_staff: 
     response = paste(as_staff, "fill", preview(paste(as_staff, "read", full, row)))
     assert "The list of the form is full" in text(response)
     assert on_page(response)["identifiers-TOTAL_FORMS"] == "400"
+
+
+PAIRS = "Provider 1\tIdentifier 1\tProvider 2\tIdentifier 2\n"
+
+
+def identifiers(response: Any) -> list[tuple[str, str]]:
+    """The rows of the identifiers, provider and ID."""
+    values = on_page(response)
+    count = int(values["identifiers-TOTAL_FORMS"])
+    return [(values[f"identifiers-{row}-provider"], values[f"identifiers-{row}-id"]) for row in range(count)]
+
+
+def test_half_an_identifier_never_gets_the_other_half_of_another_one(as_staff: Client) -> None:
+    response = paste(as_staff, "read", blank(), f"{PAIRS}\tP-77\tLOYALTY\t")
+    assert "Identifier 1: provider –, ID P-77" in text(response)
+    assert "Identifier 2: provider LOYALTY, ID –" in text(response)
+    response = paste(as_staff, "fill", preview(response))
+    assert identifiers(response) == [("", "P-77"), ("LOYALTY", "")]
+    page = text(as_staff.post(NEW, preview(response)))
+    assert "Choose the provider of this identifier" in page
+    assert "Enter the ID for this provider" in page
+
+
+def test_unticked_provider_leaves_the_other_pairs_as_they_are(as_staff: Client) -> None:
+    response = paste(as_staff, "read", blank(), f"{PAIRS}CRM\tP-77\tLOYALTY\tL-1")
+    assert text(response).count("Identifier 2: provider LOYALTY, ID L-1") == 2
+    values = preview(response)
+    del values["paste-0-use"]
+    assert identifiers(paste(as_staff, "fill", values)) == [("", "P-77"), ("LOYALTY", "L-1")]
+
+
+def test_pair_that_was_not_shown_is_not_filled_in(as_staff: Client) -> None:
+    values = preview(paste(as_staff, "read", blank(), f"{PAIRS}CRM\tP-77\tLOYALTY\tL-1"))
+    response = paste(as_staff, "fill", {**values, "paste-0-field": ""})
+    assert "Nothing was filled in: something has changed" in text(response)
+    assert identifiers(response) == [("", "")]
+    assert "Identifier 1: provider LOYALTY, ID P-77" in text(response)
+    unread = preview(paste(as_staff, "read", blank(), "CRM\tP-77"))
+    response = paste(
+        as_staff, "fill", {**unread, "paste-0-field": "identifier_provider", "paste-1-field": "identifier_id"}
+    )
+    assert "Nothing was filled in: something has changed" in text(response)
+    assert identifiers(paste(as_staff, "fill", preview(response))) == [("CRM", "P-77")]
+
+
+def test_last_free_row_takes_a_whole_identifier(as_staff: Client) -> None:
+    full = {**posted(clean()), **identifier_rows((f"P{number}", "1") for number in range(399))}
+    values = preview(paste(as_staff, "read", full, "Provider\tIdentifier\nCRM\tX-1"))
+    assert identifiers(paste(as_staff, "fill", values))[-1] == ("CRM", "X-1")
 
 
 def test_value_that_the_form_has_already_is_left_as_it_is(as_staff: Client) -> None:
@@ -302,6 +379,48 @@ def test_pasted_text_survives_other_answers_of_the_form(
     assert preview(client.get(NEW))["paste_text"] == SPECIMEN
 
 
+@pytest.mark.parametrize("button", [{"add": "emails"}, {"carry-apply": "1"}, {"check": "order"}])
+def test_choices_of_the_preview_survive_other_buttons(
+    as_staff: Client, staff: User, sandbox: SandboxServer, button: dict[str, str]
+) -> None:
+    like = store(staff, Outcome.CREATED)
+    response = paste(as_staff, "read", blank(), "Ida\tMarkerson\tARG\tida@example.com")
+    chosen = {"paste-0-field": "first_name", "paste-1-field": "last_name", "paste-2-field": "nationality"}
+    response = paste(as_staff, "fill", {**preview(response), **chosen})
+    assert "something has changed" in text(response)  # ARG is not filled in as it was pasted
+    values = {**preview(response), "paste-2-choice": "Argentine"}
+    del values["paste-0-use"]
+    for _time in range(2):
+        response = as_staff.post(f"{NEW}?like={like.public_id}", {**values, **button})
+        assert {name: value for name, value in preview(response).items() if name.startswith("paste-")} == {
+            name: value for name, value in values.items() if name.startswith("paste-")
+        }
+        assert "data-focus" not in text(response).partition('id="entry"')[2]
+        values = preview(response)
+    assert creates(sandbox) == []
+    found = filled(on_page(paste(as_staff, "fill", values)))
+    assert (found["last_name"], found["nationality"]) == ("Markerson", "Argentine")
+    assert "first_name" not in found
+
+
+def test_choice_is_not_kept_for_a_line_that_would_now_replace_a_value(as_staff: Client) -> None:
+    values = preview(paste(as_staff, "read", blank(), ROW))
+    response = as_staff.post(NEW, {**values, "last_name": "Typed", "add": "emails"})
+    kept = preview(response)
+    assert "paste-0-use" in kept
+    assert "paste-1-use" not in kept
+    assert filled(on_page(paste(as_staff, "fill", kept)))["last_name"] == "Typed"
+
+
+def test_unticked_line_stays_unticked_when_something_else_has_changed(as_staff: Client) -> None:
+    values = preview(paste(as_staff, "read", blank(), ROW))
+    del values["paste-0-use"]
+    again = preview(paste(as_staff, "fill", {**values, "last_name": "Typed"}))
+    assert "paste-0-use" not in again
+    again = preview(as_staff.post(NEW, values))
+    assert "paste-0-use" not in again
+
+
 def test_two_different_texts_are_reported_and_neither_is_read(as_staff: Client) -> None:
     response = as_staff.post(NEW, {**blank(), "paste": "read", "paste_text": [SPECIMEN, "other"]})
     assert "sent twice with different values" in text(response)
@@ -317,4 +436,6 @@ def test_order_in_a_row_goes_to_the_order(as_staff: Client) -> None:
     values = preview(
         paste(as_staff, "read", posted(BLANK, order=""), f"Order ref\tFirst name\n{SAMPLE_ORDER}\tIda")
     )
-    assert on_page(paste(as_staff, "fill", values))["order_ref"] == SAMPLE_ORDER
+    response = paste(as_staff, "fill", values)
+    assert on_page(response)["order_ref"] == SAMPLE_ORDER
+    assert "<p>Order, First name</p>" in text(response)  # as the field is named

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, cast
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.forms import BaseForm
 from django.forms.boundfield import BoundField
 from django.utils.translation import gettext_lazy as _
@@ -33,6 +35,7 @@ class Entry:
 
     def __init__(self, values: Mapping[str, str], *, bound: bool, providers: tuple[str, ...]) -> None:
         self.form = ConsumerForm(data=values) if bound else ConsumerForm(initial=dict(values.items()))
+        self.values = values
         self.providers = providers
         self._summaries: dict[str, str] = {}
         self.lists: dict[str, RowList] = {}
@@ -102,6 +105,12 @@ class Entry:
     def order_ref(self) -> str:
         """The reference of the order. Call after ``is_valid()``."""
         return str(self.form.cleaned_data["order_ref"])
+
+    def reference_in_field(self) -> str:
+        """The reference that is in the field Order, also before validation; empty if there is none."""
+        with suppress(ValidationError):
+            return str(self.form.fields["order_ref"].clean(self.values.get("order_ref", "")))
+        return ""
 
     def may_be_order_number(self) -> bool:
         """Whether the field Order has no reference and no other error. An unbound entry is not validated."""

@@ -38,8 +38,8 @@ def with_carried(
 ) -> dict[str, str]:
     """The values after a change of what is carried over from ``consumer``; nothing typed is changed.
 
-    Of the fields ``among``, those in ``names`` are filled where they are empty, and the others are emptied
-    where they have the consumer's value.
+    Of the fields ``among``, whose choice has changed, those in ``names`` are filled where they are empty, and
+    the others are emptied where they have the consumer's value.
     """
     changed = dict(values.items())
     for name in among:

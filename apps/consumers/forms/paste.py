@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 
 from django.conf import settings
 from django.http import QueryDict
@@ -15,7 +14,7 @@ from django.http import QueryDict
 from apps.consumers.forms.flat_values import rows_of, with_rows
 from apps.consumers.forms.lists import LISTS
 from apps.consumers.paste.cells import Problem
-from apps.consumers.paste.columns import IDENTIFIER_ID, IDENTIFIER_PROVIDER, PROVIDER_PREFIX, is_target
+from apps.consumers.paste.columns import IDENTIFIER_PROVIDER, PROVIDER_PREFIX, is_target
 from apps.consumers.paste.proposal import Item, Proposal
 from apps.consumers.paste.rows import MAX_COLUMNS
 from apps.core import dates
@@ -25,6 +24,8 @@ TEXT = "paste_text"
 """The name of the box."""
 BUTTON = "paste"
 """The name of its buttons; their values are those of :class:`PasteAction`."""
+_OTHER_BUTTONS = frozenset({"add", "remove", "check"})
+"""The buttons of the form that send nothing, so that the box may keep its text."""
 
 
 class PasteAction(enum.Enum):
@@ -58,21 +59,25 @@ class PastePost:
         try:
             action = PasteAction(button)
         except ValueError:
-            if not text.strip() or "add" in values or "remove" in values:
+            if not text.strip() or not _OTHER_BUTTONS.isdisjoint(values):
                 return None
             action = PasteAction.SEND
-        targets = None
-        if action is not PasteAction.READ and field_name(0) in values:
-            names = [values.get(field_name(index)) for index in range(MAX_COLUMNS)]
-            posted = [name for name in names if name is not None]
-            targets = tuple(name if is_target(name, providers) else "" for name in posted)
+        targets = None if action is PasteAction.READ else _posted_targets(values, providers)
         return cls(action, text, targets, values)
+
+    @classmethod
+    def kept(cls, values: QueryDict, providers: tuple[str, ...]) -> PastePost | None:
+        """The text and what was chosen in its preview, if another button was pressed; None without one."""
+        if conflicting_names(values) or seen_name(0) not in values:
+            return None
+        targets = _posted_targets(values, providers)
+        return cls(PasteAction.READ, values.get(TEXT, ""), targets, values)
 
     def is_used(self, index: int, item: Item) -> bool:
         """Whether the person wants this item filled in: a ticked box, one of its choices, or a new field."""
         if item.choices:
             return self.choice(index) in item.choices
-        return bool(self.values.get(use_name(index))) or self._is_newly_chosen(index, item)
+        return self.is_ticked(index) or self._is_newly_chosen(index, item)
 
     def choice(self, index: int) -> str:
         """The chosen one of an item's choices; empty if none was chosen."""
@@ -82,21 +87,39 @@ class PastePost:
         """Whether the person knows what filling in does with this item.
 
         Either the posted preview showed it at this field beside this value of the form, or nothing is filled
-        in, or a column that was left out goes to an empty field, as it was shown.
+        in, or a column that was left out goes to an empty field, as it was shown. Half an identifier
+        has to be shown first with the other half.
         """
-        as_shown = self.values.get(seen_name(index)) == fingerprint(item, self.values)
+        as_shown = self.has_choice_for(index, item, self.values)
         return as_shown or not item.target or self._is_newly_chosen(index, item)
+
+    def has_choice_for(self, index: int, item: Item, values: Mapping[str, str]) -> bool:
+        """Whether the posted preview showed exactly this item beside these values of the form."""
+        return self.values.get(seen_name(index)) == fingerprint(item, values)
+
+    def is_ticked(self, index: int) -> bool:
+        """Whether the box of the item was ticked."""
+        return bool(self.values.get(use_name(index)))
 
     def _is_newly_chosen(self, index: int, item: Item) -> bool:
         """Whether the preview left this column out, and its text goes unchanged to an empty field."""
         left_out = Item(item.source, item.text, problem=Problem.NO_FIELD)
         return (
             item.is_placed
+            and not item.pair
             and item.values == (item.text,)
             and not item.notes
             and not present_value(item, self.values)
-            and self.values.get(seen_name(index)) == fingerprint(left_out, self.values)
+            and self.has_choice_for(index, left_out, self.values)
         )
+
+
+def _posted_targets(values: QueryDict, providers: tuple[str, ...]) -> tuple[str, ...] | None:
+    if field_name(0) not in values:
+        return None
+    names = [values.get(field_name(index)) for index in range(MAX_COLUMNS)]
+    posted = [name for name in names if name is not None]
+    return tuple(name if is_target(name, providers) else "" for name in posted)
 
 
 def field_name(index: int) -> str:
@@ -120,8 +143,12 @@ def seen_name(index: int) -> str:
 
 
 def fingerprint(item: Item, values: Mapping[str, str]) -> str:
-    """Differs if the item, its field or the field's present value differs. For comparison within one page."""
-    shown = repr((item.text, item.target, item.values, item.choices, present_value(item, values)))
+    """Differs if the item, its field, its other half or the field's present value differs.
+
+    For comparison within one page.
+    """
+    pair = (item.pair, item.partner)
+    shown = repr((item.text, item.target, item.values, item.choices, pair, present_value(item, values)))
     return hashlib.sha256(shown.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
@@ -177,7 +204,7 @@ def fill(post: PastePost, proposal: Proposal) -> Filled | None:
     values = without_paste(post.values)
     names: list[str] = []
     used, left_out = [], []
-    pairs: list[tuple[str, str]] = []
+    identifiers: dict[str, dict[str, str]] = {}
     room = LISTS["identifiers"].absolute_max - len(rows_of(post.values, "identifiers"))
     for index, item in items:
         if not item.text:
@@ -187,10 +214,11 @@ def fill(post: PastePost, proposal: Proposal) -> Filled | None:
             continue
         chosen = (post.choice(index),) if item.choices else item.values
         if item.is_list and item.target not in LISTS:
-            if len(pairs) >= room:
+            row = f"pair {item.pair}" if item.pair else f"column {index}"
+            if row not in identifiers and len(identifiers) >= room:
                 left_out.append(replace(item, problem=Problem.NO_ROOM))
                 continue
-            pairs.append((item.target, chosen[0]))
+            identifiers[row] = identifiers.get(row, {}) | _half(item.target, chosen[0])
         elif is_present(item, post.values):
             pass
         elif item.target in LISTS:
@@ -200,8 +228,8 @@ def fill(post: PastePost, proposal: Proposal) -> Filled | None:
             values[item.target] = chosen[0]
             names.append(item.target)
         used.append(item)
-    if pairs:
-        values, name = _with_identifiers(values, pairs)
+    if identifiers:
+        values, name = _with_identifiers(values, identifiers.values())
         names.append(name)
     return Filled(values, tuple(names), tuple(used), tuple(left_out))
 
@@ -228,18 +256,21 @@ def _with_values(values: dict[str, str], prefix: str, more: tuple[str, ...]) -> 
     return with_rows(values, prefix, rows), f"{prefix}-{first}-value"
 
 
-def _with_identifiers(values: dict[str, str], pairs: list[tuple[str, str]]) -> tuple[dict[str, str], str]:
-    """The values with more identifiers: each provider with the ID that has the same place among the IDs."""
+def _half(target: str, text: str) -> dict[str, str]:
+    """The part of an identifier that a column fills: both halves, if the column is named like a provider."""
+    if target.startswith(PROVIDER_PREFIX):
+        return {"provider": target.removeprefix(PROVIDER_PREFIX), "id": text}
+    return {"provider" if target == IDENTIFIER_PROVIDER else "id": text}
+
+
+def _with_identifiers(
+    values: dict[str, str], more: Iterable[Mapping[str, str]]
+) -> tuple[dict[str, str], str]:
+    """The values with more identifiers, and the name of the first new control.
+
+    A row without one of its halves stays incomplete, and the form reports it.
+    """
     rows = [row for row in rows_of(values, "identifiers") if any(text.strip() for text in row.values())]
     first = len(rows)
-    providers = [text for target, text in pairs if target == IDENTIFIER_PROVIDER]
-    ids = [text for target, text in pairs if target == IDENTIFIER_ID]
-    rows += [
-        {"provider": provider, "id": text} for provider, text in zip_longest(providers, ids, fillvalue="")
-    ]
-    rows += [
-        {"provider": target.removeprefix(PROVIDER_PREFIX), "id": text}
-        for target, text in pairs
-        if target.startswith(PROVIDER_PREFIX)
-    ]
+    rows += [{"provider": "", "id": "", **row} for row in more]
     return with_rows(values, "identifiers", rows), f"identifiers-{first}-provider"

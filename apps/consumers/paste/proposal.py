@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from django.utils.formats import date_format
@@ -19,6 +20,7 @@ from apps.consumers.paste.mrz_lines import Format
 from apps.consumers.paste.nationalities import demonyms_of_code
 from apps.consumers.paste.rows import Row
 
+_OTHER_HALF = {IDENTIFIER_PROVIDER: IDENTIFIER_ID, IDENTIFIER_ID: IDENTIFIER_PROVIDER}
 _UNCERTAIN = frozenset({Note.COMPOSITE, Note.NOT_A_PASSPORT})
 # Pairs of characters that look alike and have the same value modulo 10, so that no check digit of Doc 9303
 # distinguishes them: G is 16 and 6 is 6, L is 21 and 1 is 1, K is 20 and a filler is 0.
@@ -37,7 +39,9 @@ class Item:
     """One part of the pasted text.
 
     ``source``: the part of an MRZ as a code, such as ``number``, or the header of a column. ``target``: the
-    field, or one of :data:`apps.consumers.paste.columns.TARGETS`; empty if it has no place.
+    field, or one of :data:`apps.consumers.paste.columns.TARGETS`; empty if it has no place. ``pair``: for
+    half an identifier, its number among the columns of its kind, from 1; otherwise 0. ``partner``: the value
+    of the other half, empty if that has none.
     """
 
     source: str
@@ -47,6 +51,8 @@ class Item:
     choices: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     problem: Problem | None = None
+    pair: int = 0
+    partner: str = ""
 
     @property
     def is_placed(self) -> bool:
@@ -61,8 +67,7 @@ class Item:
     @property
     def is_list(self) -> bool:
         """Whether the values are added to a list of the form, and replace nothing."""
-        identifiers = (IDENTIFIER_PROVIDER, IDENTIFIER_ID)
-        return self.target in LISTS or self.target in identifiers or self.target.startswith(PROVIDER_PREFIX)
+        return self.target in LISTS or self.target in _OTHER_HALF or self.target.startswith(PROVIDER_PREFIX)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -107,7 +112,27 @@ def propose_row(row: Row, targets: tuple[str, ...]) -> Proposal:
                 item = replace(item, values=(), choices=(), notes=(), problem=Problem.COLUMN_REPEATED)
             taken.add(target)
         items.append(item)
-    return Proposal(tuple(items), has_headers=row.headers is not None)
+    return Proposal(_in_pairs(items), has_headers=row.headers is not None)
+
+
+def _in_pairs(items: list[Item]) -> tuple[Item, ...]:
+    """The items with the halves of identifiers paired: each provider column with the ID column of its number.
+
+    Blank and faulty columns count, so that a missing half never moves another one to its place.
+    """
+    columns = {target: [item for item in items if item.target == target] for target in _OTHER_HALF}
+    counts: Counter[str] = Counter()
+    paired = []
+    for item in items:
+        if item.target not in _OTHER_HALF:
+            paired.append(item)
+            continue
+        counts[item.target] += 1
+        number = counts[item.target]
+        partner = columns[_OTHER_HALF[item.target]][number - 1 : number]
+        value = "".join(partner[0].values) if partner and partner[0].is_placed else ""
+        paired.append(replace(item, pair=number, partner=value))
+    return tuple(paired)
 
 
 def _cell_item(header: str, cell: str, target: str) -> Item:

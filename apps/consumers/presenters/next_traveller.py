@@ -27,10 +27,14 @@ class CarriedField:
 
 @dataclass(frozen=True, slots=True)
 class CarryOverChoice:
-    """What to carry over, and from whom. ``person`` is empty if the consumer was erased."""
+    """What to carry over, and from whom. ``person`` is empty if the consumer was erased.
+
+    ``chosen``: the names of the chosen fields, separated by blanks.
+    """
 
     person: str
     fields: tuple[CarriedField, ...]
+    chosen: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,8 @@ def next_traveller_url(order_ref: str, like: Submission) -> str:
 def carry_over_choice(like: Submission, names: Collection[str]) -> CarryOverChoice:
     """The choice of fields to carry over from a submission. ``names``: the chosen ones."""
     fields = [CarriedField(f"carry-{name}", FIELD_LABELS[name], is_chosen=name in names) for name in CARRIED]
-    return CarryOverChoice(person=consumer_name(like), fields=tuple(fields))
+    chosen = " ".join(name for name in CARRIED if name in names)
+    return CarryOverChoice(person=consumer_name(like), fields=tuple(fields), chosen=chosen)
 
 
 def added_lines(order_ref: str, submissions: Iterable[Submission], viewer: Viewer) -> tuple[AddedLine, ...]:

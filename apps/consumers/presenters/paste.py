@@ -12,6 +12,7 @@ from apps.consumers import value_lists
 from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.forms.paste import (
     Filled,
+    PastePost,
     choice_name,
     field_name,
     fingerprint,
@@ -123,8 +124,9 @@ class PreviewLine:
     """One item of the preview. Names are those of its controls; an empty one means that there is none.
 
     ``value``: what would be filled in, as the form shows it. ``present``: what the form has in this field, if
-    that is something else. ``is_present``: the form has this value already. ``is_fault``: the problem is one
-    of the text, and not only that the form has no field for it.
+    that is something else. ``pair``: the identifier that a half belongs to. ``is_present``: the form has this
+    value already. ``is_fault``: the problem is one of the text, and not only that the form has no field for
+    it.
     """
 
     source: str
@@ -132,6 +134,7 @@ class PreviewLine:
     field_label: str
     value: str
     present: str
+    pair: str
     is_present: bool
     problem: str
     is_fault: bool
@@ -170,7 +173,9 @@ class LeftOut:
 class PasteBox:
     """The box: its text, why it cannot be read, the preview, or what was filled in.
 
-    ``unsent``: Create was pressed while the box has a text, and nothing was sent.
+    ``unsent``: Create was pressed while the box has a text, and nothing was sent. ``is_answer``: a button of
+    the box was pressed, so that the preview gets the focus. ``asks_to_look``: not everything was filled in,
+    so that the panel about it gets the focus.
     """
 
     text: str = ""
@@ -179,6 +184,8 @@ class PasteBox:
     filled: tuple[str, ...] | None = None
     left_out: tuple[LeftOut, ...] = ()
     unsent: bool = False
+    is_answer: bool = True
+    asks_to_look: bool = False
 
     @property
     def preview_title(self) -> str:
@@ -200,7 +207,7 @@ def target_label(target: str) -> str:
     if target.startswith(PROVIDER_PREFIX):
         return str(_("Identifier: %(provider)s")) % {"provider": target.removeprefix(PROVIDER_PREFIX)}
     special = {
-        "order_ref": _("Order reference"),
+        "order_ref": _("Order"),
         IDENTIFIER_PROVIDER: _("Identifier provider"),
         IDENTIFIER_ID: _("Identifier ID"),
     }
@@ -215,12 +222,21 @@ def fault_text(fault: NotReadable | NotOneRow) -> str:
 
 
 def preview_of(
-    proposal: Proposal, values: Mapping[str, str], providers: tuple[str, ...], *, changed: bool = False
+    proposal: Proposal,
+    values: Mapping[str, str],
+    providers: tuple[str, ...],
+    *,
+    chosen: PastePost | None = None,
+    changed: bool = False,
 ) -> Preview:
-    """The preview of a proposal, beside the values of the form. Blank cells are left out of an MRZ only."""
+    """The preview of a proposal, beside the values of the form. Blank cells are left out of an MRZ only.
+
+    ``chosen``: the post of an earlier preview; a line that is still the same keeps what was chosen in it.
+    """
     is_mrz = proposal.mrz_format is not None
     lines = tuple(
-        _line(index, item, values, providers, is_mrz=is_mrz) for index, item in enumerate(proposal.items)
+        _line(index, item, values, providers, chosen, is_mrz=is_mrz)
+        for index, item in enumerate(proposal.items)
     )
     return Preview(
         lines,
@@ -234,6 +250,12 @@ def preview_of(
 def filled_labels(filled: Filled) -> tuple[str, ...]:
     """The labels of the filled fields, each once."""
     return tuple(dict.fromkeys(target_label(item.target) for item in filled.used))
+
+
+def asks_to_look(filled: Filled, *, is_mrz: bool) -> bool:
+    """Whether nothing was filled in, or something was left out other than what no MRZ could fill in."""
+    expected = _NO_FAULT - {None} if is_mrz else frozenset()
+    return not filled.names or any(item.problem not in expected for item in filled.left_out)
 
 
 def left_out_lines(filled: Filled, *, is_mrz: bool) -> tuple[LeftOut, ...]:
@@ -263,20 +285,32 @@ def _source(item: Item, index: int | None, *, is_mrz: bool) -> str:
 
 
 def _line(
-    index: int, item: Item, values: Mapping[str, str], providers: tuple[str, ...], *, is_mrz: bool
+    index: int,
+    item: Item,
+    values: Mapping[str, str],
+    providers: tuple[str, ...],
+    chosen: PastePost | None,
+    *,
+    is_mrz: bool,
 ) -> PreviewLine:
+    if chosen is not None and not chosen.has_choice_for(index, item, values):
+        chosen = None
     already = is_present(item, values)
     present = "" if already or not item.is_placed else present_value(item, values)
     asks = item.is_placed and not item.choices and not already
+    is_ticked = chosen.is_ticked(index) if chosen else not item.is_uncertain and not present
     choices: tuple[Option, ...] = ()
     if item.is_placed and item.choices:
-        choices = (Option("", str(_("Choose one")), True), *(Option(one, one, False) for one in item.choices))
+        choice = chosen.choice(index) if chosen else ""
+        labels = {"": str(_("Choose one")), **{one: one for one in item.choices}}
+        choices = tuple(Option(one, label, one == choice) for one, label in labels.items())
     return PreviewLine(
         source=_source(item, index, is_mrz=is_mrz),
         text=item.text,
         field_label=target_label(item.target) if item.target else "",
         value=", ".join(_shown(item.target, value) for value in item.values),
         present=_shown(item.target, present),
+        pair=_pair_text(item),
         is_present=already,
         problem=_problem_text(item, is_mrz=is_mrz),
         is_fault=item.problem not in _NO_FAULT,
@@ -286,10 +320,20 @@ def _line(
         field_name="" if is_mrz else field_name(index),
         fields=() if is_mrz else _fields(item, providers),
         use_name=use_name(index) if asks else "",
-        is_ticked=asks and not item.is_uncertain and not present,
+        is_ticked=asks and is_ticked,
         choice_name=choice_name(index) if choices else "",
         choices=choices,
     )
+
+
+def _pair_text(item: Item) -> str:
+    own = "".join(item.values) if item.is_placed else ""
+    if not item.pair or not (own or item.partner):
+        return ""
+    halves = (own, item.partner) if item.target == IDENTIFIER_PROVIDER else (item.partner, own)
+    provider, id_ = (half or "–" for half in halves)
+    text = str(_("Identifier %(number)s: provider %(provider)s, ID %(id)s"))
+    return text % {"number": item.pair, "provider": provider, "id": id_}
 
 
 def _fields(item: Item, providers: tuple[str, ...]) -> tuple[Option, ...]:

@@ -47,7 +47,7 @@ from apps.consumers.sending import storing, submit
 from apps.consumers.viewer import Viewer
 from apps.consumers.views import next_traveller
 from apps.consumers.views.order_panel import find_orders, panel_for
-from apps.consumers.views.paste import answer_paste
+from apps.consumers.views.paste import answer_paste, kept_box
 from apps.core.actor import Actor
 from apps.core.forms.errors import FieldError, form_errors
 from apps.core.forms.input import single_value
@@ -222,7 +222,12 @@ def _page(
 ) -> HttpResponse:
     reason: SimilarReasonForm | None = context.get("reason")
     errors = [*(form_errors(reason) if reason else ()), *entry.errors()]
-    if (paste := context.get("paste")) and paste.error:
+    paste: PasteBox | None = context.get("paste")
+    if paste is None and "not_written" in context:
+        paste = PasteBox(request.POST.get(TEXT, ""))
+    elif paste is None:
+        paste = kept_box(request.POST, entry, actor_of(request))
+    if paste.error:
         errors.insert(0, FieldError(f"#id_{TEXT}", paste.error))
     earlier: Submission | None = context.get("earlier")
     return render(
@@ -237,9 +242,9 @@ def _page(
             "nationality_suggestions": suggestions(value_lists.nationalities()),
             "seconds_to_wait": round(settings.CDP_TOTAL_TIMEOUT) + ANSWER_MARGIN,
             "single_key_shortcuts": True,
-            **({} if "not_written" in context else next_traveller.page_parts(request)),
-            "paste": PasteBox(request.POST.get(TEXT, "")),
+            **({} if "not_written" in context else next_traveller.page_parts(request, entry)),
             **context,
+            "paste": paste,
             "earlier": earlier_submission(earlier) if earlier else None,
         },
         status=status,

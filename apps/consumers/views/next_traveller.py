@@ -29,6 +29,8 @@ MAX_ADDED = 20
 """Maximum rows of the list of who was added to the order today."""
 APPLY = "carry-apply"
 """The name of the button that applies the choice without script."""
+SHOWN = "carry-shown"
+"""The name of the chosen fields as the page showed them, separated by blanks."""
 
 
 def named_submission(request: HttpRequest) -> Submission | None:
@@ -66,30 +68,34 @@ def entry_with_other_choice(request: HttpRequest, like: Submission) -> Entry:
     """Store the posted choice of what to carry over, and return the posted entry with it applied."""
     recording.record_viewed(like, actor_of(request))
     names = frozenset(name for name in CARRIED if f"carry-{name}" in request.POST)
+    # Compared with what the page showed: another window may have stored another choice since.
+    changed = names ^ frozenset(request.POST.get(SHOWN, "").split())
     preferences.choose_fields(_person_id(request), names)
     consumer = preferences.carried(like.consumer, CARRIED)
-    values = with_carried(request.POST, consumer, names, among=CARRIED)
+    values = with_carried(request.POST, consumer, names, among=changed.intersection(CARRIED))
     return Entry.unbound(values, selectors.providers())
 
 
-def page_parts(request: HttpRequest) -> dict[str, Any]:
+def page_parts(request: HttpRequest, entry: Entry) -> dict[str, Any]:
     """What the page shows for this person: shortcuts, what is carried over, who was added to the order today.
 
-    Records that names were shown.
+    The order is that in the form, which may be another one than that of the address. Records that names were
+    shown.
     """
     shortcuts = preferences.has_single_key_shortcuts(_person_id(request))
     viewer, like = Viewer.of(request.user), named_submission(request)
-    order_ref = single_value(request.GET, "order") or (like.order_ref if like else "")
-    if not order_ref:
+    if request.method != "POST" and like is None and not single_value(request.GET, "order"):
         return {"single_key_shortcuts": shortcuts}
+    order_ref, choice = entry.reference_in_field(), None
+    if like is not None:
+        choice = presenter.carry_over_choice(like, preferences.chosen_fields(_person_id(request)))
+    if not order_ref:
+        return {"single_key_shortcuts": shortcuts, "carry_over": choice}
     today = midnight(timezone.localdate(clock.now()))
     added = selectors.submissions_to_order_since(order_ref, today, viewer)[:MAX_ADDED]
     lines = presenter.added_lines(order_ref, added, viewer)
     if lines:
         recording.record_listed(count=len(lines), viewer=viewer, actor=actor_of(request))
-    choice = None
-    if like is not None:
-        choice = presenter.carry_over_choice(like, preferences.chosen_fields(_person_id(request)))
     return {"single_key_shortcuts": shortcuts, "carry_over": choice, "added_today": lines}
 
 
