@@ -17,10 +17,12 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
+from apps.cdp.records import Order
 from apps.consumers import selectors
 from apps.consumers.models import OrderReading, Submission
 from apps.consumers.order_lookup import lookup
 from apps.core import clock
+from apps.core.references import reference_key
 from consumerportal.management.commands.worker import Worker
 from sandbox.data.seed import (
     CANCELLED_ORDER,
@@ -55,6 +57,14 @@ def _creates(sandbox: SandboxServer) -> list[str]:
 
 def _operations(sandbox: SandboxServer) -> list[str]:
     return [one.operation for one in sandbox.sandbox.requests()]
+
+
+def _anyway(page: HttpResponseBase) -> dict[str, str]:
+    """What Create anyway posts from this page."""
+    assert isinstance(page, HttpResponse)
+    found = re.search(r'name="accepted" value="([^"]+)"', page.content.decode())
+    assert found, "the page has no Create anyway"
+    return {**on_page(page), "accepted": found[1]}
 
 
 def _panel(client: Client, typed: str) -> str:
@@ -228,10 +238,30 @@ def test_cancelled_order_is_a_warning_once_and_recorded(as_staff: Client, sandbo
     page = as_staff.post(NEW, posted(clean(), order=CANCELLED_ORDER))
     assert "This order has the status CANCELLED." in _text(page)
     assert _creates(sandbox) == []
-    assert as_staff.post(NEW, {**on_page(page), "accepted": "cancelled_order"}).status_code == 303
+    assert as_staff.post(NEW, _anyway(page)).status_code == 303
     event = AuditEvent.objects.get(action="consumer.create_requested")
     data = json.loads(event.data) if isinstance(event.data, str) else event.data
     assert data["overridden"] == ["cancelled_order"]
+
+
+def test_create_anyway_for_one_cancelled_order_does_not_confirm_another(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    as_staff.post(PANEL, {"order_ref": CANCELLED_ORDER})
+    accepting = _anyway(as_staff.post(NEW, posted(clean(), order=CANCELLED_ORDER)))
+    other = ORDERS_WITH_TRIPLE_REFERENCE_ID[0]
+    as_staff.post(PANEL, {"order_ref": other})
+    OrderReading.objects.exclude(order_key=reference_key(other)).delete()
+    row = OrderReading.objects.get()
+    row.set_data(Order(ref=other, status="CANCELLED"), row.listed)
+    row.save()
+    page = as_staff.post(NEW, {**accepting, "order_ref": other})
+    assert "This order has the status CANCELLED." in _text(page)
+    assert _creates(sandbox) == []
+    row.set_data(Order(ref=other, status="REFUNDED"), row.listed)
+    row.save()
+    assert "This order has the status REFUNDED." in _text(as_staff.post(NEW, _anyway(page)))
+    assert _creates(sandbox) == []
 
 
 def test_unread_cancelled_order_is_sent_without_a_warning(as_staff: Client, sandbox: SandboxServer) -> None:

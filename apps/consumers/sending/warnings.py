@@ -17,6 +17,7 @@ from apps.consumers.models import DigestKind, Submission
 from apps.consumers.sending.digests import passport_key, search_digests_under_every_key
 from apps.core import clock
 from apps.core.encryption import keyed_digests
+from apps.core.references import reference_key
 from apps.core.text import lookalikes, same_key, similar_key
 
 SIMILAR = "similar_consumer"
@@ -37,8 +38,8 @@ class EntryWarning:
     """One warning, and the field that it is about.
 
     ``matching``: the fields in which a similar consumer is equal. ``value``: the value concerned, as it
-    will be sent; ``part``: the unusual part of the value, or the status of a cancelled order. ``reading``:
-    why a phone number was not read.
+    will be sent, or the key of a cancelled order; ``part``: the unusual part of the value, or the status of
+    the order. ``reading``: why a phone number was not read.
     """
 
     code: str
@@ -82,8 +83,11 @@ def find_warnings(
     ``order``: the order, if the portal has just read it. ``besides``: the consumer's own submission, if it is
     already stored.
     """
-    cancelled = [EntryWarning(CANCELLED, "order_ref", part=order.status)] if is_cancelled(order) else []
-    return (*cancelled, *_warnings(order_ref, consumer, besides))
+    warnings = _warnings(order_ref, consumer, besides)
+    if not is_cancelled(order):
+        return tuple(warnings)
+    cancelled = EntryWarning(CANCELLED, "order_ref", value=reference_key(order_ref), part=order.status)
+    return (cancelled, *warnings)
 
 
 def is_cancelled(order: Order | None) -> TypeGuard[Order]:
