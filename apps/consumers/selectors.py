@@ -86,6 +86,12 @@ def blocking_submissions(
     return of_token, of_content
 
 
+def order_ref_of_token(token: uuid.UUID, person_id: str) -> str:
+    """The order that this person has sent the form with this token to; empty if it was not sent."""
+    found = Submission.objects.filter(token=token, actor=int(person_id)).values_list("order_ref", flat=True)
+    return found.first() or ""
+
+
 def possibly_similar_on_order(
     order_ref: str, digests: Iterable[tuple[DigestKind, bytes]]
 ) -> QuerySet[Submission]:

@@ -17,6 +17,7 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
+from apps.cdp.factory import get_client
 from apps.cdp.records import Order
 from apps.consumers import selectors
 from apps.consumers.models import OrderReading, Submission
@@ -167,8 +168,49 @@ def test_too_many_lookups_are_refused(as_staff: Client, sandbox: SandboxServer, 
     settings.SEARCHES_PER_HOUR = 1
     as_staff.post(NEW, posted(clean(last_name=""), order=SAMPLE_REFERENCE_ID))
     page = as_staff.post(NEW, posted(clean(last_name=""), order=SAMPLE_REFERENCE_ID))
-    assert "could not be looked up" in _text(page)
+    assert "You have searched too often" in _text(page)
+    assert "You have searched too often" in _panel(as_staff, SAMPLE_REFERENCE_ID)
     assert _operations(sandbox).count("list_orders") == 2  # the page with the order, and an empty one
+
+
+def test_limit_of_searches_does_not_stop_a_create(
+    as_staff: Client, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.SEARCHES_PER_HOUR = 1
+    _panel(as_staff, TRIPLE_REFERENCE_ID)
+    assert as_staff.post(NEW, posted(clean(), order=SAMPLE_REFERENCE_ID)).status_code == 303
+    assert _creates(sandbox) == [SAMPLE_ORDER]
+
+
+def test_lookup_of_a_create_may_take_the_slot_of_creates(
+    as_staff: Client, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.CDP_IN_FLIGHT = 2  # one of them is not for look-ups
+    slots = get_client()._exchange.slots  # type: ignore[union-attr]  # it is configured
+    for taken in (slots._free_for_lookups, slots._free):
+        assert taken.acquire(blocking=False)
+    try:
+        assert "could not be looked up" in _panel(as_staff, SAMPLE_REFERENCE_ID)
+        assert as_staff.post(NEW, posted(clean(), order=SAMPLE_REFERENCE_ID)).status_code == 303
+    finally:
+        for taken in (slots._free, slots._free_for_lookups):
+            taken.release()
+    assert _creates(sandbox) == [SAMPLE_ORDER]
+
+
+def test_form_that_was_sent_finds_its_submission_without_a_lookup(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    values = posted(clean(), order=SAMPLE_REFERENCE_ID)
+    receipt = as_staff.post(NEW, values)["Location"]
+    sandbox.sandbox.faults.arm(Armed("500_before", operation="list_orders", times=99))
+    assert as_staff.post(NEW, values)["Location"] == receipt
+    # Another person typed into the same form: nothing is sent, and the field keeps what was typed.
+    page = as_staff.post(NEW, {**values, "last_name": "Other", "order_ref": TRIPLE_REFERENCE_ID})
+    assert "Nothing was sent" in _text(page)
+    assert on_page(page)["order_ref"] == TRIPLE_REFERENCE_ID
+    assert on_page(page)["token"] != values["token"]
+    assert _creates(sandbox) == [SAMPLE_ORDER]
 
 
 def test_panel_shows_the_order_and_who_added_each_consumer(as_staff: Client, sandbox: SandboxServer) -> None:

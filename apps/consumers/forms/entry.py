@@ -110,6 +110,10 @@ class Entry:
         found = self.form.errors.as_data().get("order_ref", [])
         return [error.code for error in found] == ["not_a_reference"]
 
+    def lacks_only_the_order(self) -> bool:
+        """Whether the field Order has the only error, so that with a reference the entry could be sent."""
+        return [error.href for error in self.errors()] == ["#id_order_ref"]
+
     def replace_order_error(self, message: Any) -> None:
         """Show this error at the field Order in place of the present one."""
         self.form.errors.pop("order_ref", None)

@@ -52,9 +52,10 @@ class OrderRead:
     read_at: datetime.datetime
 
 
-def find_order(number: str, *, actor: Actor, client: CdpClient) -> FoundOrders:
+def find_order(number: str, *, actor: Actor, client: CdpClient, for_create: bool = False) -> FoundOrders:
     """Find orders by the organisation's own number, within ``LOOKUP_SECONDS``.
 
+    ``for_create``: the look-up belongs to a create and may take a slot that look-ups of pages leave free.
     Asked for as typed, then in upper case and in lower case, because the vendor documents no rule about case.
     An order with another number is left out. Raises ``CdpError`` if the look-up fails.
     """
@@ -63,7 +64,7 @@ def find_order(number: str, *, actor: Actor, client: CdpClient) -> FoundOrders:
     facts: dict[str, Value] = {"kind": "order", "by": ["order_number"]}
     release_database_connections()
     try:
-        with client.lookup_slot():
+        with client.slot() if for_create else client.lookup_slot():
             orders = _orders_with_number(number, client, end)
     except CdpError as error:
         _record(Event(VENDOR_RECORDS_SEARCHED, actor, data={**facts, "result": error.code}))

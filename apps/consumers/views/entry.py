@@ -36,7 +36,6 @@ from apps.consumers.presenters.entry import (
 )
 from apps.consumers.presenters.order_panel import (
     NO_ORDER,
-    NOT_LOOKED_UP,
     OrderPanel,
     choice_panel,
     several_orders_text,
@@ -109,8 +108,8 @@ def _answer_post(request: HttpRequest) -> HttpResponse:
         pasted = answer_paste(request.POST, providers, actor)
         if pasted is not None:
             return _page(request, pasted.entry, earlier=earlier, paste=pasted.box)
-        posted = PostedEntry.read(request.POST, providers)
-        posted, panel = _with_order(request, posted, actor)
+        as_typed = PostedEntry.read(request.POST, providers)
+        posted, panel = _with_order(request, as_typed, actor)
     except storing.DATABASE_LOST:
         logger.exception("form_not_read")
         return _not_written(request, Entry.bound(request.POST, ()))
@@ -123,7 +122,7 @@ def _answer_post(request: HttpRequest) -> HttpResponse:
         case PostedKind.INCOMPLETE | PostedKind.CONFLICTING:
             return _page(request, posted.entry, earlier=earlier, damage=posted.kind.value)
         case PostedKind.VALID:
-            return _submit(request, posted, earlier, actor)
+            return _submit(request, posted, earlier, actor, as_typed=as_typed)
 
 
 def _with_order(
@@ -138,23 +137,34 @@ def _with_order(
         return posted, None
     if posted.chosen_order:
         return posted.with_order(posted.chosen_order), None
-    found = find_orders(number, actor)
-    if found is not None and found.is_certain:
+    is_create = posted.kind is not PostedKind.ORDER_TO_CHECK
+    if is_create and (sent_to := selectors.order_ref_of_token(posted.entry.token, actor.id)):
+        # Sent before: its submission is found by the token, whether or not orders can be looked up now.
+        return posted.with_order(sent_to), None
+    found = find_orders(number, actor, for_create=is_create and posted.entry.lacks_only_the_order())
+    if not isinstance(found, str) and found.is_certain:
         return posted.with_order(found.orders[0].ref), None
-    if found is not None and found.orders:
+    if isinstance(found, str):
+        problem, panel = found, OrderPanel()
+    elif found.orders:
         problem, panel = several_orders_text(found.orders, number), choice_panel(found.orders, number)
     else:
-        problem, panel = str(NOT_LOOKED_UP if found is None else NO_ORDER), OrderPanel()
-    if posted.kind is PostedKind.ORDER_TO_CHECK:
+        problem, panel = str(NO_ORDER), OrderPanel()
+    if not is_create:
         return posted, panel if panel.choices else OrderPanel(warning=problem)
     posted.entry.replace_order_error(problem)
     return posted, panel
 
 
 def _submit(
-    request: HttpRequest, posted: PostedEntry, earlier: Submission | None, actor: Actor
+    request: HttpRequest,
+    posted: PostedEntry,
+    earlier: Submission | None,
+    actor: Actor,
+    *,
+    as_typed: PostedEntry,
 ) -> HttpResponse:
-    """Call the service once and answer with its result."""
+    """Call the service once and answer with its result. ``as_typed``: the post with its order number."""
     entry = posted.entry
     try:
         submission = submit.submit(
@@ -177,7 +187,8 @@ def _submit(
         return _page(request, entry, earlier=earlier, identical=_blocking(request, stop.submission))
     except submit.TokenUsed as stop:
         # The person went back and entered the next consumer: nothing is sent, and the entry stays.
-        entry = posted.with_new_token()
+        # The order is as typed: in ``posted`` it can be the one of the earlier submission.
+        entry = as_typed.with_new_token()
         return _page(request, entry, earlier=earlier, used=_blocking(request, stop.submission))
     except submit.Busy:
         unavailable = HTTPStatus.SERVICE_UNAVAILABLE  # the next try need not show the same warnings again

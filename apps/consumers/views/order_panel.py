@@ -61,8 +61,8 @@ def panel_for(typed: str, request: HttpRequest) -> OrderPanel | None:
 
 def _panel_of_number(number: str, request: HttpRequest) -> OrderPanel:
     found = find_orders(number, actor_of(request))
-    if found is None:
-        return OrderPanel(failure=str(presenter.NOT_LOOKED_UP))
+    if isinstance(found, str):
+        return OrderPanel(failure=found)
     if not found.orders:
         return OrderPanel(warning=str(presenter.NO_ORDER))
     if not found.is_certain:
@@ -70,14 +70,18 @@ def _panel_of_number(number: str, request: HttpRequest) -> OrderPanel:
     return _panel_of(found.orders[0].ref, request, number=number)
 
 
-def find_orders(number: str, actor: Actor) -> lookup.FoundOrders | None:
-    """The orders with this number; None if they could not be looked up. Counts as a search of the person."""
-    if not person_limits.allows(person_limits.Act.SEARCH, actor):
-        return None
+def find_orders(number: str, actor: Actor, *, for_create: bool = False) -> lookup.FoundOrders | str:
+    """The orders with this number, or why they could not be looked up.
+
+    Counts as a search of the person, unless the look-up is all that a create needs (``for_create``): the
+    limit of searches must not stop it.
+    """
+    if not for_create and not person_limits.allows(person_limits.Act.SEARCH, actor):
+        return person_limits.refusal(person_limits.Act.SEARCH)
     try:
-        return lookup.find_order(number, actor=actor, client=get_client())
+        return lookup.find_order(number, actor=actor, client=get_client(), for_create=for_create)
     except CdpError:
-        return None
+        return str(presenter.NOT_LOOKED_UP)
 
 
 def _panel_of(order_ref: str, request: HttpRequest, *, number: str = "") -> OrderPanel:
