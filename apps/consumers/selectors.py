@@ -88,7 +88,7 @@ def blocking_submissions(
 
 def order_ref_of_token(token: uuid.UUID, person_id: str) -> str:
     """The order that this person has sent the form with this token to; empty if it was not sent."""
-    found = Submission.objects.filter(token=token, actor=int(person_id)).values_list("order_ref", flat=True)
+    found = Submission.objects.filter(Q(actor_id=person_id), token=token).values_list("order_ref", flat=True)
     return found.first() or ""
 
 

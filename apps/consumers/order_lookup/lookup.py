@@ -56,8 +56,9 @@ def find_order(number: str, *, actor: Actor, client: CdpClient, for_create: bool
     """Find orders by the organisation's own number, within ``LOOKUP_SECONDS``.
 
     ``for_create``: the look-up belongs to a create and may take a slot that look-ups of pages leave free.
-    Asked for as typed, then in upper case and in lower case, because the vendor documents no rule about case.
-    An order with another number is left out. Raises ``CdpError`` if the look-up fails.
+    Asked for as typed. If no order has exactly this number, also in upper case and in lower case, because the
+    vendor documents no rule about case, and the orders of all spellings count: none is preferred. An order
+    with another number is left out. Raises ``CdpError`` if the look-up fails.
     """
     end = time.monotonic() + LOOKUP_SECONDS
     read_at = clock.now()
@@ -79,12 +80,16 @@ def find_order(number: str, *, actor: Actor, client: CdpClient, for_create: bool
 
 
 def _orders_with_number(number: str, client: CdpClient, end: float) -> tuple[Order, ...]:
+    """The orders whose number is exactly this one; if there is none, those of every spelling."""
+    same: dict[str, Order] = {}
     for spelling in dict.fromkeys((number, number.upper(), number.lower())):
         found = client.list_orders(reference_id=spelling, within=max(end - time.monotonic(), 0))
-        same = [order for order in found if order.reference_id.casefold() in ("", number.casefold())]
-        if same:
-            return tuple(same)
-    return ()
+        for order in found:
+            if order.reference_id.casefold() in ("", number.casefold()):
+                same.setdefault(order.ref, order)
+        if exact := tuple(order for order in found if order.reference_id == number):
+            return exact
+    return tuple(same.values())
 
 
 def read_order(ref: str, *, within: float, actor: Actor, client: CdpClient) -> OrderRead:
