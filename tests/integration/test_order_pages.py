@@ -52,7 +52,7 @@ from sandbox.data.seed_guests import (
 )
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.entries import clean, posted, store
+from tests.support.entries import clean, on_page, posted, store
 
 pytestmark = pytest.mark.django_db
 
@@ -383,13 +383,26 @@ def test_box_refuses_an_email_address_and_what_is_empty(as_staff: Client, sandbo
     assert sandbox.sandbox.requests() == []
 
 
-def test_failed_search_of_the_box_offers_no_link_that_repeats_it(
-    as_staff: Client, sandbox: SandboxServer
+@pytest.mark.parametrize(
+    ("address", "operation", "typed"),
+    [
+        ("/orders/", "list_orders", {"order": "B4LNDQ-1"}),
+        ("/guests/", "search_guests", {"email": SHARED_EMAIL}),
+        ("/guests/", "search_guests", {"provider": "LoyaltyProgramme", "identifier": "LP-0048213"}),
+    ],
+)
+def test_failed_search_keeps_what_was_typed(
+    as_staff: Client, sandbox: SandboxServer, address: str, operation: str, typed: dict[str, str]
 ) -> None:
-    sandbox.sandbox.faults.arm(Armed("500_before", operation="list_orders", times=2))
-    response = as_staff.post("/orders/", {"order": "B4LNDQ-1"})
+    sandbox.sandbox.faults.arm(Armed("500_before", operation=operation, times=2))
+    response = as_staff.post(address, typed)
     assert response.status_code == 502
-    assert "Try again</a>" not in _text(response)
+    assert typed.items() <= on_page(response).items()
+    page = _text(response)
+    assert 'role="alert"' in page
+    assert "Sitecore CDP answered with an error (500)." in page
+    assert "Support code: " in page
+    assert _text(as_staff.post(address, on_page(response))).count('role="alert"') == 0
 
 
 def test_guests_are_found_by_email_and_their_orders_are_one_click_away(
