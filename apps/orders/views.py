@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.forms import BaseForm
@@ -49,8 +50,11 @@ def if_enabled(view: View[P]) -> View[P]:
 def orders(request: HttpRequest) -> HttpResponse:
     """Find an order: list the results for a number or a guest; redirect to the order for a reference.
 
-    A POST comes from the box that takes a number, a reference or a link.
+    A POST comes from the box that takes a number, a reference or a link, or from the form with one field for
+    each. A valid search of that form leads to its address; nothing else that was typed appears in one.
     """
+    if request.method == "POST" and FindOrderForm.is_submitted(request.POST):
+        return _from_fields(request)
     if request.method == "POST":
         return _from_box(request)
     if not FindOrderForm.is_submitted(request.GET):
@@ -83,6 +87,15 @@ def orders(request: HttpRequest) -> HttpResponse:
         "several_share_a_number": presenters.has_shared_number(lines),
     }
     return render(request, "orders/orders.html", context)
+
+
+def _from_fields(request: HttpRequest) -> HttpResponse:
+    """Lead to the address of the search if it is valid."""
+    form = FindOrderForm(request.POST)
+    if not form.is_valid():
+        return render(request, "orders/orders.html", {"form": form, "errors": form_errors(form)})
+    asked = {name: value for name, value in form.cleaned_data.items() if value}
+    return HttpResponseSeeOther(f"{reverse('orders:orders')}?{urlencode(asked)}")
 
 
 def _from_box(request: HttpRequest) -> HttpResponse:

