@@ -58,7 +58,7 @@ class PastePost:
         try:
             action = PasteAction(button)
         except ValueError:
-            if not text.strip() or "add" in values or "remove" in values:
+            if not text.strip() or any(name in values for name in ("add", "remove", "check")):
                 return None
             action = PasteAction.SEND
         targets = None

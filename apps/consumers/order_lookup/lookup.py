@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -85,11 +86,22 @@ def _orders_with_number(number: str, client: CdpClient, end: float) -> tuple[Ord
     for spelling in dict.fromkeys((number, number.upper(), number.lower())):
         found = client.list_orders(reference_id=spelling, within=max(end - time.monotonic(), 0))
         for order in found:
-            if order.reference_id.casefold() in ("", number.casefold()):
+            if _has_number(order, number):
                 same.setdefault(order.ref, order)
         if exact := tuple(order for order in found if order.reference_id == number):
             return exact
     return tuple(same.values())
+
+
+def known_orders(refs: Iterable[str], number: str) -> tuple[Order, ...]:
+    """The orders with these references and this number as they were read lately. Makes no call."""
+    known = (reading.order for ref in refs if (reading := readings.find_reading(ref)))
+    return tuple(order for order in known if order and _has_number(order, number))
+
+
+def _has_number(order: Order, number: str) -> bool:
+    """Whether the order has this number in any case, or was returned without its number."""
+    return order.reference_id.casefold() in ("", number.casefold())
 
 
 def read_order(ref: str, *, within: float, actor: Actor, client: CdpClient) -> OrderRead:

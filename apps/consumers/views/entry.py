@@ -44,7 +44,7 @@ from apps.consumers.presenters.paste import PasteBox
 from apps.consumers.sending import storing, submit
 from apps.consumers.viewer import Viewer
 from apps.consumers.views import next_traveller
-from apps.consumers.views.order_panel import find_orders, panel_for
+from apps.consumers.views.order_panel import find_orders, kept_choice, panel_for
 from apps.consumers.views.paste import answer_paste
 from apps.core.actor import Actor
 from apps.core.forms.errors import FieldError
@@ -78,7 +78,7 @@ def new(request: HttpRequest) -> HttpResponse:
         # The same token: if this form was sent before and its answer was lost, the submission is found by it.
         entry = Entry.unbound(sealed, selectors.providers(), token=_token_of(sealed))
         paste = PasteBox(sealed.get(TEXT, ""))
-        return _page(request, entry, earlier=earlier, was_sealed=True, paste=paste)
+        return _page(request, entry, earlier=earlier, was_sealed=True, paste=paste, values=sealed)
     if like is not None:
         return _page(request, next_traveller.entry_like(request, like))
     if earlier is None:
@@ -108,8 +108,8 @@ def _answer_post(request: HttpRequest) -> HttpResponse:
         pasted = answer_paste(request.POST, providers, actor)
         if pasted is not None:
             return _page(request, pasted.entry, earlier=earlier, paste=pasted.box)
-        as_typed = PostedEntry.read(request.POST, providers)
-        posted, panel = _with_order(request, as_typed, actor)
+        posted = PostedEntry.read(request.POST, providers)
+        posted, panel = _with_order(request, posted, actor)
     except storing.DATABASE_LOST:
         logger.exception("form_not_read")
         return _not_written(request, Entry.bound(request.POST, ()))
@@ -117,18 +117,18 @@ def _answer_post(request: HttpRequest) -> HttpResponse:
         case PostedKind.ROWS_CHANGED | PostedKind.INVALID:
             return _page(request, posted.entry, earlier=earlier, panel=panel)
         case PostedKind.ORDER_TO_CHECK:
-            panel = panel or panel_for(posted.values.get("order_ref", ""), request)
+            panel = panel_for(posted.values, request)
             return _page(request, posted.entry, earlier=earlier, panel=panel)
         case PostedKind.INCOMPLETE | PostedKind.CONFLICTING:
             return _page(request, posted.entry, earlier=earlier, damage=posted.kind.value)
         case PostedKind.VALID:
-            return _submit(request, posted, earlier, actor, as_typed=as_typed)
+            return _submit(request, posted, earlier, actor, panel)
 
 
 def _with_order(
     request: HttpRequest, posted: PostedEntry, actor: Actor
 ) -> tuple[PostedEntry, OrderPanel | None]:
-    """The post with the order's reference in place of its number, if one order has it.
+    """The post with the reference of its order number, if one order has it.
 
     Otherwise the field has an error, and the panel may offer the orders to choose from. Nothing is sent.
     """
@@ -137,23 +137,22 @@ def _with_order(
         return posted, None
     if posted.chosen_order:
         return posted.with_order(posted.chosen_order), None
-    is_create = posted.kind is not PostedKind.ORDER_TO_CHECK
-    if is_create and (sent_to := selectors.order_ref_of_token(posted.entry.token, actor.id)):
+    if sent_to := selectors.order_ref_of_token(posted.entry.token, actor.id):
         # Sent before: its submission is found by the token, whether or not orders can be looked up now.
         return posted.with_order(sent_to), None
-    found = find_orders(number, actor, for_create=is_create and posted.entry.lacks_only_the_order())
-    if not isinstance(found, str) and found.is_certain:
-        return posted.with_order(found.orders[0].ref), None
+    found = find_orders(number, actor, for_create=posted.entry.lacks_only_the_order())
     if isinstance(found, str):
-        problem, panel = found, OrderPanel()
-    elif found.orders:
-        problem, panel = several_orders_text(found.orders, number), choice_panel(found.orders, number)
-    else:
-        problem, panel = str(NO_ORDER), OrderPanel()
-    if not is_create:
-        return posted, panel if panel.choices else OrderPanel(warning=problem)
-    posted.entry.replace_order_error(problem)
-    return posted, panel
+        posted.entry.replace_order_error(found)
+        return posted, OrderPanel()
+    if found.is_certain:
+        [order] = found.orders
+        return posted.with_order(order.ref), OrderPanel(number=number, chosen=order.ref)
+    if not found.orders:
+        posted.entry.replace_order_error(str(NO_ORDER))
+        return posted, OrderPanel()
+    problem = several_orders_text(found.orders, number)
+    posted.entry.replace_order_error(problem, href="#id_order_choice_0")
+    return posted, choice_panel(found.orders, number)
 
 
 def _submit(
@@ -161,11 +160,11 @@ def _submit(
     posted: PostedEntry,
     earlier: Submission | None,
     actor: Actor,
-    *,
-    as_typed: PostedEntry,
+    panel: OrderPanel | None,
 ) -> HttpResponse:
-    """Call the service once and answer with its result. ``as_typed``: the post with its order number."""
+    """Call the service once and answer with its result."""
     entry = posted.entry
+    parts: dict[str, Any] = {"earlier": earlier, "panel": panel}
     try:
         submission = submit.submit(
             order_ref=entry.order_ref,
@@ -182,19 +181,18 @@ def _submit(
         for warning, line in zip(stop.warnings, lines, strict=True):
             entry.warn(warning.field, line.text, value=warning.value)
         accepted = " ".join(warning.key for warning in stop.warnings)
-        return _page(request, entry, earlier=earlier, warnings=lines, accepted=accepted)
+        return _page(request, entry, **parts, warnings=lines, accepted=accepted)
     except submit.IdenticalOpen as stop:
-        return _page(request, entry, earlier=earlier, identical=_blocking(request, stop.submission))
+        return _page(request, entry, **parts, identical=_blocking(request, stop.submission))
     except submit.TokenUsed as stop:
         # The person went back and entered the next consumer: nothing is sent, and the entry stays.
-        # The order is as typed: in ``posted`` it can be the one of the earlier submission.
-        entry = as_typed.with_new_token()
-        return _page(request, entry, earlier=earlier, used=_blocking(request, stop.submission))
+        entry = posted.with_new_token()
+        return _page(request, entry, **parts, used=_blocking(request, stop.submission))
     except submit.Busy:
         unavailable = HTTPStatus.SERVICE_UNAVAILABLE  # the next try need not show the same warnings again
-        return _page(request, entry, status=unavailable, busy=True, accepted=posted.accepted)
+        return _page(request, entry, status=unavailable, busy=True, accepted=posted.accepted, **parts)
     except submit.NotWritten:
-        return _not_written(request, entry, earlier=earlier)
+        return _not_written(request, entry, **parts)
     except storing.OutcomeNotStored as failure:
         return _not_stored(request, failure)
     if submission.outcome in (Outcome.REJECTED, Outcome.NOT_SENT):
@@ -209,6 +207,11 @@ def _page(
     if (paste := context.get("paste")) and paste.error:
         errors.insert(0, FieldError(f"#id_{TEXT}", paste.error))
     earlier: Submission | None = context.get("earlier")
+    if context.get("panel") is None and not context.get("blank_fields"):
+        # Also for an entry that was sealed, or filled in: the field may show another order than was posted.
+        posted = context.get("values", request.POST)
+        values = {**dict(posted.items()), "order_ref": entry.form["order_ref"].value() or ""}
+        context["panel"] = kept_choice(values, request, with_orders="not_written" not in context)
     return render(
         request,
         "consumers/new.html",
@@ -230,13 +233,13 @@ def _page(
     )
 
 
-def _not_written(request: HttpRequest, entry: Entry, *, earlier: Submission | None = None) -> HttpResponse:
+def _not_written(request: HttpRequest, entry: Entry, **context: Any) -> HttpResponse:
     """The form as it was sent, with the same token: the record before the send could not be written.
 
     The page reads nothing from the database: person, permissions and session are loaded already.
     """
     unavailable = HTTPStatus.SERVICE_UNAVAILABLE
-    return _page(request, entry, status=unavailable, earlier=earlier, not_written=True)
+    return _page(request, entry, status=unavailable, not_written=True, **context)
 
 
 def _not_stored(request: HttpRequest, failure: storing.OutcomeNotStored) -> HttpResponse:
