@@ -90,6 +90,12 @@ def blocking_submissions(
     return of_token, of_content
 
 
+def order_ref_of_token(token: uuid.UUID, person_id: str) -> str:
+    """The order that this person has sent the form with this token to; empty if it was not sent."""
+    found = Submission.objects.filter(Q(actor_id=person_id), token=token).values_list("order_ref", flat=True)
+    return found.first() or ""
+
+
 def existing_on_order(order_ref: str) -> QuerySet[Submission]:
     """Submissions to the order whose consumer exists or may exist, newest first.
 

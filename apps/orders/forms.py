@@ -1,7 +1,7 @@
 """The forms that find orders and guests.
 
-Orders can be searched for by GET: order numbers and references are allowed in URLs. The box for any of them,
-and the search for guests, are submitted by POST: what is typed into them may be personal data.
+All are submitted by POST: what is typed into them may be personal data. A valid search for orders becomes an
+address: order numbers and references are allowed in URLs.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.consumers.emails import MAX_ADDRESS, is_address
 from apps.consumers.forms.fields import (
+    MAX_ORDER_NUMBER,
     SAMPLE_ORDER_REF,
     OrderReferenceField,
     PlainTextField,
@@ -25,17 +26,21 @@ from apps.core.forms.reference_field import MAX_LINK, ReferenceField
 from apps.core.references import RecordKind
 
 SAMPLE_ORDER_NUMBER = "B94TXY-1"  # the vendor's own example; the sandbox has it
-MAX_ORDER_NUMBER = 200  # characters; the vendor documents no limit
 _TOO_LONG = _("This is too long: copy it again")
 
 
 class OrderNumberField(PlainTextField):
-    """The organisation's own order number as typed, without surrounding blanks."""
+    """The organisation's own order number as typed, without surrounding blanks.
+
+    What :func:`order_number_in` takes for no number, such as a name, is an error.
+    """
 
     def clean(self, value: Any) -> str:
         text = super().clean(value)
         if "@" in text:  # personal data must not appear in a URL
             raise ValidationError(_("Enter an order number, not an email address"), code="not_a_number")
+        if text and not order_number_in(text):
+            raise ValidationError(_("This cannot be an order number: check it"), code="not_a_number")
         return text
 
 

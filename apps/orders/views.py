@@ -5,11 +5,14 @@ from __future__ import annotations
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
+from django.forms import BaseForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_http_methods
 
 from apps.audit import person_limits
@@ -21,11 +24,11 @@ from apps.consumers.permissions import VIEW_VENDOR_RECORDS
 from apps.consumers.presenters.order_panel import cancelled_text, consumer_lines, consumers_text
 from apps.consumers.selectors import providers, with_consumer_on
 from apps.consumers.viewer import Viewer
-from apps.core.forms.errors import form_errors
+from apps.core.forms.errors import FieldError, form_errors
 from apps.core.forms.input import single_value
 from apps.core.web.permissions import P, View, requires
 from apps.core.web.redirects import HttpResponseSeeOther
-from apps.core.web.requests import actor_of
+from apps.core.web.requests import actor_of, support_code
 from apps.orders import labels, presenters, services
 from apps.orders.forms import FindGuestForm, FindOrderForm, OrderBoxForm
 
@@ -47,8 +50,11 @@ def if_enabled(view: View[P]) -> View[P]:
 def orders(request: HttpRequest) -> HttpResponse:
     """Find an order: list the results for a number or a guest; redirect to the order for a reference.
 
-    A POST comes from the box that takes a number, a reference or a link.
+    A POST comes from the box that takes a number, a reference or a link, or from the form with one field for
+    each. A valid search of that form leads to its address; nothing else that was typed appears in one.
     """
+    if request.method == "POST" and FindOrderForm.is_submitted(request.POST):
+        return _from_fields(request)
     if request.method == "POST":
         return _from_box(request)
     if not FindOrderForm.is_submitted(request.GET):
@@ -83,6 +89,15 @@ def orders(request: HttpRequest) -> HttpResponse:
     return render(request, "orders/orders.html", context)
 
 
+def _from_fields(request: HttpRequest) -> HttpResponse:
+    """Lead to the address of the search if it is valid."""
+    form = FindOrderForm(request.POST)
+    if not form.is_valid():
+        return render(request, "orders/orders.html", {"form": form, "errors": form_errors(form)})
+    asked = {name: value for name, value in form.cleaned_data.items() if value}
+    return HttpResponseSeeOther(f"{reverse('orders:orders')}?{urlencode(asked)}")
+
+
 def _from_box(request: HttpRequest) -> HttpResponse:
     """Lead to the order if it is certain; otherwise show what was found."""
     box = OrderBoxForm(request.POST)
@@ -99,7 +114,8 @@ def _from_box(request: HttpRequest) -> HttpResponse:
     try:
         found = find_order(box.cleaned_data["number"], actor=actor, client=get_client())
     except CdpError as error:
-        return _failure(request, labels.ORDERS, error, may_repeat=False)
+        context["errors"] = _with_failure(request, box, labels.ORDERS, error)
+        return render(request, "orders/orders.html", context, status=_status_of(error))
     address = presenters.record_url("order", found.orders[0].ref) if found.is_certain else ""
     if address:
         return HttpResponseSeeOther(address)
@@ -129,7 +145,8 @@ def guests(request: HttpRequest) -> HttpResponse:
             email=asked["email"], identifier=identifier, actor=actor, client=get_client()
         )
     except CdpError as error:
-        return _failure(request, labels.GUESTS, error, may_repeat=False)
+        context = {"form": form, "errors": _with_failure(request, form, labels.GUESTS, error)}
+        return render(request, "orders/guests.html", context, status=_status_of(error))
     lines = presenters.guest_lines(found)
     return render(request, "orders/guests.html", {"form": form, "searched": True, "lines": lines})
 
@@ -199,15 +216,19 @@ def order_consumer(request: HttpRequest, ref: str) -> HttpResponse:
     return render(request, "orders/order_consumer.html", context)
 
 
-def _failure(request: HttpRequest, what: str, error: CdpError, *, may_repeat: bool = True) -> HttpResponse:
-    """The error page for ``what``, without the vendor's text, which may contain personal data.
+def _with_failure(request: HttpRequest, form: BaseForm, what: str, error: CdpError) -> list[FieldError]:
+    """Add to a posted form why its search failed, and return its errors. What was typed stays in the form."""
+    code = gettext("Support code: %(code)s") % {"code": support_code(request)}
+    form.add_error(None, " ".join([*labels.sentences(what, error.code), code]))
+    return form_errors(form)
 
-    ``may_repeat``: whether the address of the request repeats it.
-    """
+
+def _failure(request: HttpRequest, what: str, error: CdpError) -> HttpResponse:
+    """The error page for ``what``, without the vendor's text, which may contain personal data."""
     context = {
         "heading": labels.title(what, error.code),
         "sentences": labels.sentences(what, error.code),
-        "again_url": request.get_full_path() if may_repeat and labels.is_retryable(error.code) else "",
+        "again_url": request.get_full_path() if labels.is_retryable(error.code) else "",
     }
     return render(request, "orders/failure.html", context, status=_status_of(error))
 

@@ -1,4 +1,6 @@
 // [data-order-panel]: the order beside the form, which htmx loads. If that fails, it shows the text of its template.
+// One line about the order is announced, not the names of everybody on it.
+import { announce } from "./words.js";
 
 export function startOrderPanel(root) {
   // After the end of the session the answer is the sign-in page.
@@ -9,6 +11,10 @@ export function startOrderPanel(root) {
     if (event.detail.xhr.responseURL === asked) return;
     event.detail.shouldSwap = false;
     showFailure(panel);
+  });
+  root.addEventListener("htmx:afterSwap", (event) => {
+    const line = panelOf(event)?.querySelector("[data-order-announcement]")?.dataset.orderAnnouncement;
+    if (line) announce(line);
   });
   for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
     root.addEventListener(name, (event) => showFailure(panelOf(event)));
@@ -21,5 +27,10 @@ function panelOf(event) {
 
 function showFailure(panel) {
   const text = panel?.querySelector("template").content.cloneNode(true);
-  if (text) panel.querySelector("[data-order-panel-content]").replaceChildren(text);
+  if (!text) return;
+  announce(text.textContent.trim());
+  panel.querySelector("[data-order-panel-content]").replaceChildren(text);
+  const offeredFor = document.querySelector("[name=order_choice_for]")?.value;
+  const typed = document.getElementById("id_order_ref").value.trim();
+  if (offeredFor !== typed) document.getElementById("order-choices").replaceChildren(); // for an earlier number
 }

@@ -50,11 +50,33 @@ def test_number_of_three_orders_is_chosen_and_the_consumer_added(
     open_form(page)
     fill_entry(page, SIMPLE.but(order=TRIPLE_REFERENCE_ID.lower()))
     _show_order(page, javascript)
-    expect(_panel(page)).to_contain_text("3 orders have the number")
+    choices = page.get_by_role("group", name="3 orders have the number")
+    expect(choices).to_be_visible()
     press_create(page)
-    expect(page.locator("[data-error-summary]")).to_contain_text("Choose one")
+    error = page.locator("[data-error-summary]").get_by_role("link", name=re.compile("Choose one"))
+    expect(error).to_have_attribute("href", "#id_order_choice_0")
+    if javascript:
+        error.click()
+        expect(choices.get_by_role("radio").first).to_be_focused()
     assert creates(sandbox) == 0
-    _panel(page).get_by_role("radio", name=re.compile("PURCHASED · MOBILE_APP")).check()
+    if javascript:
+        # The order that is chosen is shown, with its warning, and the choice stays.
+        choices.get_by_role("radio", name=re.compile("CANCELLED")).check()
+        expect(_panel(page)).to_contain_text("This order has the status CANCELLED.")
+        announcer = page.locator("[data-announcer]")
+        expect(announcer).to_contain_text(f"Order {TRIPLE_REFERENCE_ID}, CANCELLED")
+        expect(choices.get_by_role("radio", name=re.compile("CANCELLED"))).to_be_focused()
+    choices.get_by_role("radio", name=re.compile("PURCHASED · MOBILE_APP")).check()
+    if javascript:
+        expect(_panel(page)).to_contain_text("PURCHASED")
+        expect(_panel(page)).not_to_contain_text("CANCELLED")
+        page.locator("#id_first_name").focus()
+        page.keyboard.press("Shift+Tab")
+    else:
+        page.get_by_role("button", name="Check order").click()
+        expect(_panel(page)).to_contain_text(f"Order {TRIPLE_REFERENCE_ID}")
+    expect(choices.get_by_role("radio", checked=True)).to_have_value(CHOSEN)
+    expect(page.locator("#id_order_ref")).to_have_value(TRIPLE_REFERENCE_ID.lower())
     press_create(page)
     submission = expect_receipt(page, "Consumer created")
     assert (submission.order_ref, submission.order_number) == (CHOSEN, TRIPLE_REFERENCE_ID)
@@ -75,6 +97,7 @@ def test_order_is_shown_with_its_people_and_nothing_moves(
     expect(_panel(page)).to_contain_text("Olle Lindqvist, born 30 August 2014")
     if javascript:
         assert shifted(page) <= 0.02
+        expect(page.locator("[data-announcer]")).to_have_text("Order B4LNDQ-1, PURCHASED, 3 consumers")
     fill_entry(page, SIMPLE.but(order=FAMILY_ORDER))
     press_create(page)
     expect_receipt(page, "Consumer created")

@@ -17,10 +17,13 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
+from apps.cdp.factory import get_client
+from apps.cdp.records import Order
 from apps.consumers import selectors
 from apps.consumers.models import OrderReading, Submission
 from apps.consumers.order_lookup import lookup
 from apps.core import clock
+from apps.core.references import reference_key
 from consumerportal.management.commands.worker import Worker
 from sandbox.data.seed import (
     CANCELLED_ORDER,
@@ -57,6 +60,14 @@ def _operations(sandbox: SandboxServer) -> list[str]:
     return [one.operation for one in sandbox.sandbox.requests()]
 
 
+def _anyway(page: HttpResponseBase) -> dict[str, str]:
+    """What Create anyway posts from this page."""
+    assert isinstance(page, HttpResponse)
+    found = re.search(r'name="accepted" value="([^"]+)"', page.content.decode())
+    assert found, "the page has no Create anyway"
+    return {**on_page(page), "accepted": found[1]}
+
+
 def _panel(client: Client, typed: str) -> str:
     return _text(client.post(PANEL, {"order_ref": typed}))
 
@@ -81,7 +92,9 @@ def test_number_of_three_orders_is_chosen_before_anything_is_sent(
     page = as_staff.post(NEW, values)
     assert page.status_code == 200
     text = _text(page)
-    assert f"3 orders have the number {TRIPLE_REFERENCE_ID}. Choose one" in text
+    assert f'<a href="#id_order_choice_0">3 orders have the number {TRIPLE_REFERENCE_ID}. Choose one</a>' in (
+        " ".join(page.content.decode().split())
+    )
     for words in ("19 October 2026, 06:45 · EUR\xa0236.40 · PURCHASED · MOBILE_APP", "CANCELLED", "REFUNDED"):
         assert " ".join(words.split()) in text
     assert _creates(sandbox) == []
@@ -100,16 +113,21 @@ def test_choice_for_another_number_does_not_count(as_staff: Client, sandbox: San
     assert _creates(sandbox) == [SAMPLE_ORDER]
 
 
-def test_number_and_other_errors_show_together_with_the_reference_in_the_field(
+def test_number_and_other_errors_show_together_and_the_number_stays_in_the_field(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
     page = as_staff.post(NEW, posted(clean(last_name=""), order=SAMPLE_REFERENCE_ID))
     assert "Enter the last name" in _text(page)
-    assert on_page(page)["order_ref"] == SAMPLE_ORDER
+    returned = on_page(page)
+    assert (returned["order_ref"], returned["order_choice"]) == (SAMPLE_REFERENCE_ID, SAMPLE_ORDER)
+    assert "load" in page.content.decode().split('hx-trigger="')[1].split('"')[0]
+    before = len(sandbox.sandbox.requests())
+    assert as_staff.post(NEW, {**returned, "last_name": "Clean"}).status_code == 303
+    assert _operations(sandbox)[before:] == [CREATE]
     unknown = as_staff.post(NEW, posted(clean(last_name=""), order="NO-SUCH-1"))
     assert "No order has this number" in _text(unknown)
     assert "Enter the last name" in _text(unknown)
-    assert _creates(sandbox) == []
+    assert _creates(sandbox) == [SAMPLE_ORDER]
 
 
 def test_failed_lookup_sends_nothing_and_a_reference_is_sent_without_one(
@@ -157,8 +175,49 @@ def test_too_many_lookups_are_refused(as_staff: Client, sandbox: SandboxServer, 
     settings.SEARCHES_PER_HOUR = 1
     as_staff.post(NEW, posted(clean(last_name=""), order=SAMPLE_REFERENCE_ID))
     page = as_staff.post(NEW, posted(clean(last_name=""), order=SAMPLE_REFERENCE_ID))
-    assert "could not be looked up" in _text(page)
+    assert "You have searched too often" in _text(page)
+    assert "You have searched too often" in _panel(as_staff, SAMPLE_REFERENCE_ID)
     assert _operations(sandbox).count("list_orders") == 2  # the page with the order, and an empty one
+
+
+def test_limit_of_searches_does_not_stop_a_create(
+    as_staff: Client, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.SEARCHES_PER_HOUR = 1
+    _panel(as_staff, TRIPLE_REFERENCE_ID)
+    assert as_staff.post(NEW, posted(clean(), order=SAMPLE_REFERENCE_ID)).status_code == 303
+    assert _creates(sandbox) == [SAMPLE_ORDER]
+
+
+def test_lookup_of_a_create_may_take_the_slot_of_creates(
+    as_staff: Client, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.CDP_IN_FLIGHT = 2  # one of them is not for look-ups
+    slots = get_client()._exchange.slots  # type: ignore[union-attr]  # it is configured
+    for taken in (slots._free_for_lookups, slots._free):
+        assert taken.acquire(blocking=False)
+    try:
+        assert "could not be looked up" in _panel(as_staff, SAMPLE_REFERENCE_ID)
+        assert as_staff.post(NEW, posted(clean(), order=SAMPLE_REFERENCE_ID)).status_code == 303
+    finally:
+        for taken in (slots._free, slots._free_for_lookups):
+            taken.release()
+    assert _creates(sandbox) == [SAMPLE_ORDER]
+
+
+def test_form_that_was_sent_finds_its_submission_without_a_lookup(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    values = posted(clean(), order=SAMPLE_REFERENCE_ID)
+    receipt = as_staff.post(NEW, values)["Location"]
+    sandbox.sandbox.faults.arm(Armed("500_before", operation="list_orders", times=99))
+    assert as_staff.post(NEW, values)["Location"] == receipt
+    # Another person typed into the same form: nothing is sent, and the field keeps what was typed.
+    page = as_staff.post(NEW, {**values, "last_name": "Other", "order_ref": TRIPLE_REFERENCE_ID})
+    assert "Nothing was sent" in _text(page)
+    assert on_page(page)["order_ref"] == TRIPLE_REFERENCE_ID
+    assert on_page(page)["token"] != values["token"]
+    assert _creates(sandbox) == [SAMPLE_ORDER]
 
 
 def test_panel_shows_the_order_and_who_added_each_consumer(as_staff: Client, sandbox: SandboxServer) -> None:
@@ -228,10 +287,30 @@ def test_cancelled_order_is_a_warning_once_and_recorded(as_staff: Client, sandbo
     page = as_staff.post(NEW, posted(clean(), order=CANCELLED_ORDER))
     assert "This order has the status CANCELLED." in _text(page)
     assert _creates(sandbox) == []
-    assert as_staff.post(NEW, {**on_page(page), "accepted": "cancelled_order"}).status_code == 303
+    assert as_staff.post(NEW, _anyway(page)).status_code == 303
     event = AuditEvent.objects.get(action="consumer.create_requested")
     data = json.loads(event.data) if isinstance(event.data, str) else event.data
     assert data["overridden"] == ["cancelled_order"]
+
+
+def test_create_anyway_for_one_cancelled_order_does_not_confirm_another(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    as_staff.post(PANEL, {"order_ref": CANCELLED_ORDER})
+    accepting = _anyway(as_staff.post(NEW, posted(clean(), order=CANCELLED_ORDER)))
+    other = ORDERS_WITH_TRIPLE_REFERENCE_ID[0]
+    as_staff.post(PANEL, {"order_ref": other})
+    OrderReading.objects.exclude(order_key=reference_key(other)).delete()
+    row = OrderReading.objects.get()
+    row.set_data(Order(ref=other, status="CANCELLED"), row.listed)
+    row.save()
+    page = as_staff.post(NEW, {**accepting, "order_ref": other})
+    assert "This order has the status CANCELLED." in _text(page)
+    assert _creates(sandbox) == []
+    row.set_data(Order(ref=other, status="REFUNDED"), row.listed)
+    row.save()
+    assert "This order has the status REFUNDED." in _text(as_staff.post(NEW, _anyway(page)))
+    assert _creates(sandbox) == []
 
 
 def test_unread_cancelled_order_is_sent_without_a_warning(as_staff: Client, sandbox: SandboxServer) -> None:
@@ -262,11 +341,75 @@ def test_check_order_shows_the_panel_and_sends_nothing(as_staff: Client, sandbox
     values = posted(clean(), order=TRIPLE_REFERENCE_ID, check="order")
     page = as_staff.post(NEW, values)
     assert f"3 orders have the number {TRIPLE_REFERENCE_ID}" in _text(page)
+    before = len(sandbox.sandbox.requests())
     page = as_staff.post(NEW, {**on_page(page), "order_choice": CHOSEN, "check": "order"})
     assert f"Order {TRIPLE_REFERENCE_ID}" in _text(page)
-    assert on_page(page)["order_ref"] == CHOSEN
-    assert on_page(page)["last_name"] == "Clean"
+    assert "list_orders" not in _operations(sandbox)[before:]
+    returned = on_page(page)
+    assert (returned["order_ref"], returned["order_choice"]) == (TRIPLE_REFERENCE_ID, CHOSEN)
+    assert page.content.decode().count('type="radio" class="form-check-input" name="order_choice"') == 3
+    assert returned["last_name"] == "Clean"
     assert _creates(sandbox) == []
+
+
+@pytest.mark.parametrize(
+    "button",
+    [
+        {"add": "emails"},
+        {"remove": "phone_numbers-0"},
+        {"paste": "discard", "paste_text": "x"},
+        {"paste": "read", "paste_text": "Last name\tCity\nOther\tCork"},
+    ],
+)
+def test_choice_survives_buttons_that_change_the_form(
+    as_staff: Client, sandbox: SandboxServer, button: dict[str, str]
+) -> None:
+    page = as_staff.post(NEW, posted(clean(), order=TRIPLE_REFERENCE_ID))
+    page = as_staff.post(NEW, {**on_page(page), "order_choice": CHOSEN, **button})
+    assert page.status_code == 200
+    returned = {name: value for name, value in on_page(page).items() if not name.startswith("paste")}
+    assert len(returned["order_choices"].split()) == 3
+    assert as_staff.post(NEW, {**returned, "paste_text": ""}).status_code == 303
+    assert _creates(sandbox) == [CHOSEN]
+
+
+def test_check_order_is_no_create_while_the_paste_box_has_a_text(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    values = posted(clean(), order=FAMILY_ORDER, check="order")
+    page = as_staff.post(NEW, {**values, "paste_text": "Last name\tCity\nOther\tCork"})
+    assert "Order B4LNDQ-1" in _text(page)
+    assert "the pasted text is not filled in" not in _text(page)
+    assert "Other" in page.content.decode()
+
+
+def test_panel_of_a_chosen_order_shows_it_and_leaves_the_choices(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    offered = as_staff.post(PANEL, {"order_ref": TRIPLE_REFERENCE_ID})
+    assert 'id="order-choices" hx-swap-oob="innerHTML"' in offered.content.decode()
+    cancelled = ORDERS_WITH_TRIPLE_REFERENCE_ID[1]
+    before = len(sandbox.sandbox.requests())
+    values = {"order_ref": TRIPLE_REFERENCE_ID, **on_page(offered), "order_choice": cancelled}
+    page = as_staff.post(PANEL, values)
+    assert f"Order {TRIPLE_REFERENCE_ID}" in _text(page)
+    assert "This order has the status" in _text(page)
+    assert "hx-swap-oob" not in page.content.decode()
+    assert _operations(sandbox)[before:] == ["retrieve_order", "list_order_consumers"]
+    # A chosen order stops once with its warning, as any other.
+    page = as_staff.post(NEW, {**posted(clean(), order=TRIPLE_REFERENCE_ID), **values})
+    assert "This order has the status" in _text(page)
+    assert on_page(page)["order_choice"] == cancelled
+    assert as_staff.post(NEW, _anyway(page)).status_code == 303
+    assert _creates(sandbox) == [cancelled]
+
+
+def test_panel_announces_one_line_without_the_names(as_staff: Client, sandbox: SandboxServer) -> None:
+    page = as_staff.post(PANEL, {"order_ref": FAMILY_ORDER}).content.decode()
+    assert 'data-order-announcement="Order B4LNDQ-1, PURCHASED, 3 consumers"' in page
+    page = as_staff.post(PANEL, {"order_ref": TRIPLE_REFERENCE_ID}).content.decode()
+    assert f'announcement="3 orders have the number {TRIPLE_REFERENCE_ID}. Choose one"' in page
+    assert "aria-live" not in as_staff.get(NEW).content.decode().split('class="order-beside"')[1][:400]
 
 
 def test_panel_needs_the_permission_and_a_post(client: Client, as_staff: Client) -> None:

@@ -52,7 +52,7 @@ from sandbox.data.seed_guests import (
 )
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.entries import clean, posted, store
+from tests.support.entries import clean, on_page, posted, store
 
 pytestmark = pytest.mark.django_db
 
@@ -134,6 +134,21 @@ def test_empty_page_and_invalid_search_make_no_call(as_staff: Client, sandbox: S
     assert 'value="A-1"' in page
     assert sandbox.sandbox.requests() == []
     assert _recorded() == []
+
+
+def test_search_by_one_field_leads_to_an_address_only_if_it_is_valid(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    empty = {"order_number": "", "guest_ref": "", "order_ref": ""}
+    response = as_staff.post("/orders/", {**empty, "order_number": " NO-SUCH 1 "})
+    assert (response.status_code, response["Location"]) == (303, "/orders/?order_number=NO-SUCH+1")
+    page = _text(as_staff.post("/orders/", {**empty, "order_number": "Jane Miller"}))
+    assert "This cannot be an order number: check it" in page
+    assert 'value="Jane Miller"' in page
+    form = re.search(r'<form[^>]*aria-label="Search by one field"[^>]*>', _text(as_staff.get("/orders/")))
+    assert form
+    assert 'method="post"' in form[0]
+    assert sandbox.sandbox.requests() == []
 
 
 def test_pasted_link_leads_to_the_order(as_staff: Client) -> None:
@@ -383,13 +398,26 @@ def test_box_refuses_an_email_address_and_what_is_empty(as_staff: Client, sandbo
     assert sandbox.sandbox.requests() == []
 
 
-def test_failed_search_of_the_box_offers_no_link_that_repeats_it(
-    as_staff: Client, sandbox: SandboxServer
+@pytest.mark.parametrize(
+    ("address", "operation", "typed"),
+    [
+        ("/orders/", "list_orders", {"order": "B4LNDQ-1"}),
+        ("/guests/", "search_guests", {"email": SHARED_EMAIL}),
+        ("/guests/", "search_guests", {"provider": "LoyaltyProgramme", "identifier": "LP-0048213"}),
+    ],
+)
+def test_failed_search_keeps_what_was_typed(
+    as_staff: Client, sandbox: SandboxServer, address: str, operation: str, typed: dict[str, str]
 ) -> None:
-    sandbox.sandbox.faults.arm(Armed("500_before", operation="list_orders", times=2))
-    response = as_staff.post("/orders/", {"order": "B4LNDQ-1"})
+    sandbox.sandbox.faults.arm(Armed("500_before", operation=operation, times=2))
+    response = as_staff.post(address, typed)
     assert response.status_code == 502
-    assert "Try again</a>" not in _text(response)
+    assert typed.items() <= on_page(response).items()
+    page = _text(response)
+    assert 'role="alert"' in page
+    assert "Sitecore CDP answered with an error (500)." in page
+    assert "Support code: " in page
+    assert as_staff.post(address, typed).status_code in (200, 303)
 
 
 def test_guests_are_found_by_email_and_their_orders_are_one_click_away(

@@ -38,6 +38,7 @@ class Entry:
         self.values = values
         self.providers = providers
         self._summaries: dict[str, str] = {}
+        self._order_href = ""
         self.lists: dict[str, RowList] = {}
         for prefix, row_list in LISTS.items():
             # One row at least: to type in, and to hold an error of the list.
@@ -113,14 +114,24 @@ class Entry:
         return ""
 
     def may_be_order_number(self) -> bool:
-        """Whether the field Order has no reference and no other error. An unbound entry is not validated."""
-        if not self.form.is_bound:
-            return True
+        """Whether the field Order of a validated entry has no reference and no other error."""
         found = self.form.errors.as_data().get("order_ref", [])
         return [error.code for error in found] == ["not_a_reference"]
 
-    def replace_order_error(self, message: Any) -> None:
-        """Show this error at the field Order in place of the present one."""
+    def lacks_only_the_order(self) -> bool:
+        """Whether the field Order has the only error, so that with a reference the entry could be sent."""
+        return [error.href for error in self.errors()] == ["#id_order_ref"]
+
+    def show_order(self, text: str) -> None:
+        """Show this text in the field Order. What was validated, and what is sent, stays."""
+        if self.form.is_bound:
+            self.form.data = {**dict(self.form.data.items()), "order_ref": text}
+        else:
+            self.form.initial["order_ref"] = text
+
+    def replace_order_error(self, message: Any, *, href: str = "") -> None:
+        """Show this error at the field Order in place of the present one. ``href``: where its link leads."""
+        self._order_href = href
         self.form.errors.pop("order_ref", None)
         self.add_error("order_ref", message)
 
@@ -197,7 +208,9 @@ class Entry:
         for message in self.form.non_field_errors():
             yield FieldError("#main", str(message))
         for name in self.form.fields:
-            yield from field_errors(self.form[name])
+            for error in field_errors(self.form[name]):
+                href = self._order_href if name == "order_ref" else ""
+                yield FieldError(href or error.href, error.message)
             if name == "date_of_birth":
                 yield from self._list_errors("emails", "phone_numbers")
         yield from self._list_errors("identifiers")

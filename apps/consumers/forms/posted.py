@@ -15,8 +15,28 @@ from apps.consumers.forms.lists import LISTS
 from apps.core.forms.input import conflicting_names
 from apps.core.references import UUID_SHAPED
 
-CHOSEN, CHOSEN_FOR = "order_choice", "order_choice_for"
-"""The names of the reference that was chosen for an order number, and of that number."""
+CHOSEN, CHOSEN_FOR, OFFERED = "order_choice", "order_choice_for", "order_choices"
+"""The names of the reference chosen for an order number, of that number, and of the references offered."""
+MAX_OFFERED = 50  # orders with the same number that are offered again without a look-up
+
+
+@dataclass(frozen=True, slots=True)
+class PostedChoice:
+    """The orders that were offered for the number in the field Order. ``chosen``: a reference, or empty."""
+
+    number: str
+    chosen: str
+    offered: tuple[str, ...]
+
+    @classmethod
+    def read(cls, values: Mapping[str, str]) -> PostedChoice | None:
+        """None if nothing was offered for the number that is in the field now."""
+        number = order_number_in(values.get("order_ref", ""))
+        if not number or values.get(CHOSEN_FOR, "") != number:
+            return None
+        chosen = values.get(CHOSEN, "")
+        offered = [ref for ref in values.get(OFFERED, "").split() if UUID_SHAPED.fullmatch(ref)]
+        return cls(number, chosen if UUID_SHAPED.fullmatch(chosen) else "", tuple(offered[:MAX_OFFERED]))
 
 
 class PostedKind(enum.Enum):
@@ -71,24 +91,24 @@ class PostedEntry:
     @property
     def order_number(self) -> str:
         """What is in the field Order, if it is to be looked up: no reference, but perhaps an order number."""
-        is_asked = self.kind in (PostedKind.INVALID, PostedKind.ORDER_TO_CHECK)
-        if not is_asked or not self.entry.may_be_order_number():
+        if self.kind is not PostedKind.INVALID or not self.entry.may_be_order_number():
             return ""
         return order_number_in(self.values.get("order_ref", ""))
 
     @property
     def chosen_order(self) -> str:
         """The reference that was chosen for the number that is still in the field; empty if there is none."""
-        number, chosen = self.values.get(CHOSEN_FOR, ""), self.values.get(CHOSEN, "")
-        is_chosen = number == self.order_number != "" and UUID_SHAPED.fullmatch(chosen)
-        return chosen if is_chosen else ""
+        choice = PostedChoice.read(self.values) if self.order_number else None
+        return choice.chosen if choice else ""
 
     def with_order(self, order_ref: str) -> PostedEntry:
-        """The same post with this reference in the field Order, read again."""
+        """The same post read again with this reference as the order. The field still shows what was typed."""
         values = QueryDict(mutable=True)
         values.update(self.values)
         values["order_ref"] = order_ref
-        return PostedEntry.read(values, self.entry.providers)
+        read = PostedEntry.read(values, self.entry.providers)
+        read.entry.show_order(self.values.get("order_ref", ""))
+        return PostedEntry(read.kind, read.entry, self.values)
 
     @property
     def similar_reason(self) -> str:

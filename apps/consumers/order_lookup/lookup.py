@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -52,18 +53,20 @@ class OrderRead:
     read_at: datetime.datetime
 
 
-def find_order(number: str, *, actor: Actor, client: CdpClient) -> FoundOrders:
+def find_order(number: str, *, actor: Actor, client: CdpClient, for_create: bool = False) -> FoundOrders:
     """Find orders by the organisation's own number, within ``LOOKUP_SECONDS``.
 
-    Asked for as typed, then in upper case and in lower case, because the vendor documents no rule about case.
-    An order with another number is left out. Raises ``CdpError`` if the look-up fails.
+    ``for_create``: the look-up belongs to a create and may take a slot that look-ups of pages leave free.
+    Asked for as typed. If no order has exactly this number, also in upper case and in lower case, because the
+    vendor documents no rule about case, and the orders of all spellings count: none is preferred. An order
+    with another number is left out. Raises ``CdpError`` if the look-up fails.
     """
     end = time.monotonic() + LOOKUP_SECONDS
     read_at = clock.now()
     facts: dict[str, Value] = {"kind": "order", "by": ["order_number"]}
     release_database_connections()
     try:
-        with client.lookup_slot():
+        with client.slot() if for_create else client.lookup_slot():
             orders = _orders_with_number(number, client, end)
     except CdpError as error:
         _record(Event(VENDOR_RECORDS_SEARCHED, actor, data={**facts, "result": error.code}))
@@ -78,12 +81,27 @@ def find_order(number: str, *, actor: Actor, client: CdpClient) -> FoundOrders:
 
 
 def _orders_with_number(number: str, client: CdpClient, end: float) -> tuple[Order, ...]:
+    """The orders whose number is exactly this one; if there is none, those of every spelling."""
+    same: dict[str, Order] = {}
     for spelling in dict.fromkeys((number, number.upper(), number.lower())):
         found = client.list_orders(reference_id=spelling, within=max(end - time.monotonic(), 0))
-        same = [order for order in found if order.reference_id.casefold() in ("", number.casefold())]
-        if same:
-            return tuple(same)
-    return ()
+        for order in found:
+            if _has_number(order, number):
+                same.setdefault(order.ref, order)
+        if exact := tuple(order for order in found if order.reference_id == number):
+            return exact
+    return tuple(same.values())
+
+
+def known_orders(refs: Iterable[str], number: str) -> tuple[Order, ...]:
+    """The orders with these references and this number as they were read lately. Makes no call."""
+    known = (reading.order for ref in refs if (reading := readings.find_reading(ref)))
+    return tuple(order for order in known if order and _has_number(order, number))
+
+
+def _has_number(order: Order, number: str) -> bool:
+    """Whether the order has this number in any case, or was returned without its number."""
+    return order.reference_id.casefold() in ("", number.casefold())
 
 
 def read_order(ref: str, *, within: float, actor: Actor, client: CdpClient) -> OrderRead:

@@ -44,21 +44,23 @@ class ConsumerLine:
 
 @dataclass(frozen=True, slots=True)
 class OrderChoice:
-    """One of several orders with the same number."""
+    """One of several orders with the same number. ``number``: only if it is not as it was typed."""
 
     ref: str
+    number: str
     ordered_at: dt.datetime | None
     price: str
     status: str
     channel: str
+    is_chosen: bool
 
 
 @dataclass(frozen=True, slots=True)
 class OrderPanel:
-    """What is shown beside the form.
+    """What is shown beside the form, and the orders to choose from below the field Order.
 
     ``warning``: why this may be the wrong order. ``failure``: that it could not be read. ``choices``: the
-    orders to choose from, for ``number``. ``chosen``: the only order with ``number``.
+    orders to choose from, for ``number``. ``chosen``: the one that was chosen, or the only one.
     """
 
     warning: str = ""
@@ -72,6 +74,35 @@ class OrderPanel:
     consumers: tuple[ConsumerLine, ...] = ()
     consumers_text: str = ""
     read_at: dt.datetime | None = None
+
+    @property
+    def offered(self) -> str:
+        """The references of the choices, as the form posts them."""
+        return " ".join(choice.ref for choice in self.choices)
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether the order is known and was not read, so that a script has to load it."""
+        return bool(self.chosen) and not (self.order or self.warning or self.failure)
+
+    @property
+    def announcement(self) -> str:
+        """The panel in one line for screen readers: not the names of everybody on the order."""
+        status = self.order.status if self.order else ""
+        parts = [self.warning, self.failure, self.title, status, self.consumers_text]
+        if self.choices and not self.chosen:
+            parts.append(choices_text(len(self.choices), self.number))
+        return ", ".join(part.removesuffix(".") for part in parts if part)
+
+
+def choices_text(count: int, number: str) -> str:
+    """The question above the orders to choose from."""
+    text = ngettext(
+        "Is this the order %(number)s?",
+        "%(count)s orders have the number %(number)s. Choose one.",
+        count,
+    )
+    return text % {"count": count, "number": number}
 
 
 def order_panel(
@@ -93,9 +124,11 @@ def order_panel(
     )
 
 
-def choice_panel(orders: Iterable[Order], number: str) -> OrderPanel:
-    """The panel with the orders that have the number, newest first."""
-    return OrderPanel(number=number, choices=order_choices(orders))
+def choice_panel(orders: Iterable[Order], number: str, *, chosen: str = "") -> OrderPanel:
+    """The panel with the orders that have the number, newest first. ``chosen``: the reference of one."""
+    choices = order_choices(orders, number, chosen=chosen)
+    is_offered = not chosen or any(choice.is_chosen for choice in choices)
+    return OrderPanel(number=number, chosen=chosen, choices=choices if is_offered else ())
 
 
 def several_orders_text(orders: Sequence[Order], number: str) -> str:
@@ -127,17 +160,19 @@ def cancelled_text(order: Order) -> str:
     return gettext("This order has the status %(status)s.") % {"status": order.status}
 
 
-def order_choices(orders: Iterable[Order]) -> tuple[OrderChoice, ...]:
+def order_choices(orders: Iterable[Order], number: str, *, chosen: str = "") -> tuple[OrderChoice, ...]:
     """Orders to choose from, newest first; those without a date last."""
     oldest = dt.datetime.min.replace(tzinfo=dt.UTC)
     newest_first = sorted(orders, key=lambda order: order.ordered_at or oldest, reverse=True)
     return tuple(
         OrderChoice(
             order.ref,
+            order.reference_id if order.reference_id != number else "",
             order.ordered_at,
             price(order),
             order.status,
             order.channel,
+            reference_key(order.ref) == reference_key(chosen),
         )
         for order in newest_first
     )

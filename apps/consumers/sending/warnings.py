@@ -38,8 +38,8 @@ class EntryWarning:
     """One warning, and the field that it is about.
 
     ``similar``: the similar consumer; ``submission``: its submission, if it has one. ``value``: the value
-    concerned, as it will be sent; ``part``: the unusual part of the value, or the status of a cancelled
-    order. ``reading``: why a phone number was not read.
+    concerned, as it will be sent, or the key of a cancelled order; ``part``: the unusual part of the value, or
+    the status of the order. ``reading``: why a phone number was not read.
     """
 
     code: str
@@ -93,8 +93,11 @@ def find_warnings(
     """
     if compared is None:
         compared = EntryOnOrder(order_ref, consumer).compare()
-    cancelled = [EntryWarning(CANCELLED, "order_ref", part=order.status)] if is_cancelled(order) else []
-    return (*cancelled, *_warnings(consumer, compared))
+    warnings = _warnings(consumer, compared)
+    if not is_cancelled(order):
+        return tuple(warnings)
+    cancelled = EntryWarning(CANCELLED, "order_ref", value=reference_key(order_ref), part=order.status)
+    return (cancelled, *warnings)
 
 
 def is_cancelled(order: Order | None) -> TypeGuard[Order]:

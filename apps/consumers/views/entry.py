@@ -37,7 +37,6 @@ from apps.consumers.presenters.entry import (
 )
 from apps.consumers.presenters.order_panel import (
     NO_ORDER,
-    NOT_LOOKED_UP,
     OrderPanel,
     choice_panel,
     several_orders_text,
@@ -46,7 +45,7 @@ from apps.consumers.presenters.paste import PasteBox
 from apps.consumers.sending import storing, submit
 from apps.consumers.viewer import Viewer
 from apps.consumers.views import next_traveller
-from apps.consumers.views.order_panel import find_orders, panel_for
+from apps.consumers.views.order_panel import find_orders, kept_choice, panel_for
 from apps.consumers.views.paste import answer_paste, kept_box
 from apps.core.actor import Actor
 from apps.core.forms.errors import FieldError, form_errors
@@ -80,7 +79,7 @@ def new(request: HttpRequest) -> HttpResponse:
         # The same token: if this form was sent before and its answer was lost, the submission is found by it.
         entry = Entry.unbound(sealed, selectors.providers(), token=_token_of(sealed))
         paste = PasteBox(sealed.get(TEXT, ""))
-        return _page(request, entry, earlier=earlier, was_sealed=True, paste=paste)
+        return _page(request, entry, earlier=earlier, was_sealed=True, paste=paste, values=sealed)
     if like is not None:
         return _page(request, next_traveller.entry_like(request, like))
     if earlier is None:
@@ -119,18 +118,18 @@ def _answer_post(request: HttpRequest) -> HttpResponse:
         case PostedKind.ROWS_CHANGED | PostedKind.INVALID:
             return _page(request, posted.entry, earlier=earlier, panel=panel)
         case PostedKind.ORDER_TO_CHECK:
-            panel = panel or panel_for(posted.values.get("order_ref", ""), request)
+            panel = panel_for(posted.values, request)
             return _page(request, posted.entry, earlier=earlier, panel=panel)
         case PostedKind.INCOMPLETE | PostedKind.CONFLICTING:
             return _page(request, posted.entry, earlier=earlier, damage=posted.kind.value)
         case PostedKind.VALID:
-            return _submit(request, posted, earlier, actor)
+            return _submit(request, posted, earlier, actor, panel)
 
 
 def _with_order(
     request: HttpRequest, posted: PostedEntry, actor: Actor
 ) -> tuple[PostedEntry, OrderPanel | None]:
-    """The post with the order's reference in place of its number, if one order has it.
+    """The post with the reference of its order number, if one order has it.
 
     Otherwise the field has an error, and the panel may offer the orders to choose from. Nothing is sent.
     """
@@ -139,24 +138,34 @@ def _with_order(
         return posted, None
     if posted.chosen_order:
         return posted.with_order(posted.chosen_order), None
-    found = find_orders(number, actor)
-    if found is not None and found.is_certain:
-        return posted.with_order(found.orders[0].ref), None
-    if found is not None and found.orders:
-        problem, panel = several_orders_text(found.orders, number), choice_panel(found.orders, number)
-    else:
-        problem, panel = str(NOT_LOOKED_UP if found is None else NO_ORDER), OrderPanel()
-    if posted.kind is PostedKind.ORDER_TO_CHECK:
-        return posted, panel if panel.choices else OrderPanel(warning=problem)
-    posted.entry.replace_order_error(problem)
-    return posted, panel
+    if sent_to := selectors.order_ref_of_token(posted.entry.token, actor.id):
+        # Sent before: its submission is found by the token, whether or not orders can be looked up now.
+        return posted.with_order(sent_to), None
+    found = find_orders(number, actor, for_create=posted.entry.lacks_only_the_order())
+    if isinstance(found, str):
+        posted.entry.replace_order_error(found)
+        return posted, OrderPanel()
+    if found.is_certain:
+        [order] = found.orders
+        return posted.with_order(order.ref), OrderPanel(number=number, chosen=order.ref)
+    if not found.orders:
+        posted.entry.replace_order_error(str(NO_ORDER))
+        return posted, OrderPanel()
+    problem = several_orders_text(found.orders, number)
+    posted.entry.replace_order_error(problem, href="#id_order_choice_0")
+    return posted, choice_panel(found.orders, number)
 
 
 def _submit(
-    request: HttpRequest, posted: PostedEntry, earlier: Submission | None, actor: Actor
+    request: HttpRequest,
+    posted: PostedEntry,
+    earlier: Submission | None,
+    actor: Actor,
+    panel: OrderPanel | None,
 ) -> HttpResponse:
     """Call the service once and answer with its result."""
     entry = posted.entry
+    parts: dict[str, Any] = {"earlier": earlier, "panel": panel}
     try:
         submission = submit.submit(
             order_ref=entry.order_ref,
@@ -170,19 +179,19 @@ def _submit(
             resubmission_of=earlier,
         )
     except submit.NotConfirmed as stop:
-        return _warned(request, posted, earlier, stop)
+        return _warned(request, posted, parts, stop)
     except submit.IdenticalOpen as stop:
-        return _page(request, entry, earlier=earlier, identical=_blocking(request, stop.submission))
+        return _page(request, entry, **parts, identical=_blocking(request, stop.submission))
     except submit.TokenUsed as stop:
         # The person went back and entered the next consumer: nothing is sent, and the entry stays.
         entry = posted.with_new_token()
-        return _page(request, entry, earlier=earlier, used=_blocking(request, stop.submission))
+        return _page(request, entry, **parts, used=_blocking(request, stop.submission))
     except submit.Busy:
         unavailable = HTTPStatus.SERVICE_UNAVAILABLE  # the next try need not show the same warnings again
         decision = {"accepted": posted.accepted, "similar_reason": posted.similar_reason}
-        return _page(request, entry, status=unavailable, busy=True, **decision)
+        return _page(request, entry, status=unavailable, busy=True, **decision, **parts)
     except submit.NotWritten:
-        return _not_written(request, entry, earlier=earlier)
+        return _not_written(request, entry, **parts)
     except storing.OutcomeNotStored as failure:
         return _not_stored(request, failure)
     if submission.outcome in (Outcome.REJECTED, Outcome.NOT_SENT):
@@ -191,7 +200,7 @@ def _submit(
 
 
 def _warned(
-    request: HttpRequest, posted: PostedEntry, earlier: Submission | None, stop: submit.NotConfirmed
+    request: HttpRequest, posted: PostedEntry, parts: dict[str, Any], stop: submit.NotConfirmed
 ) -> HttpResponse:
     """The form with its warnings. Similar consumers are shown beside the entry, which is recorded."""
     entry, viewer = posted.entry, Viewer.of(request.user)
@@ -209,7 +218,7 @@ def _warned(
     return _page(
         request,
         entry,
-        earlier=earlier,
+        **parts,
         warnings=lines,
         warnings_focus=not is_missing,
         accepted=" ".join(warning.key for warning in stop.warnings),
@@ -230,6 +239,11 @@ def _page(
     if paste.error:
         errors.insert(0, FieldError(f"#id_{TEXT}", paste.error))
     earlier: Submission | None = context.get("earlier")
+    if context.get("panel") is None and not context.get("blank_fields"):
+        # Also for an entry that was sealed, or filled in: the field may show another order than was posted.
+        posted = context.get("values", request.POST)
+        values = {**dict(posted.items()), "order_ref": entry.form["order_ref"].value() or ""}
+        context["panel"] = kept_choice(values, request, with_orders="not_written" not in context)
     return render(
         request,
         "consumers/new.html",
@@ -251,13 +265,13 @@ def _page(
     )
 
 
-def _not_written(request: HttpRequest, entry: Entry, *, earlier: Submission | None = None) -> HttpResponse:
+def _not_written(request: HttpRequest, entry: Entry, **context: Any) -> HttpResponse:
     """The form as it was sent, with the same token: the record before the send could not be written.
 
     The page reads nothing from the database: person, permissions and session are loaded already.
     """
     unavailable = HTTPStatus.SERVICE_UNAVAILABLE
-    return _page(request, entry, status=unavailable, earlier=earlier, not_written=True)
+    return _page(request, entry, status=unavailable, not_written=True, **context)
 
 
 def _not_stored(request: HttpRequest, failure: storing.OutcomeNotStored) -> HttpResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from django.conf import settings
@@ -16,13 +17,13 @@ from apps.cdp.errors import CdpError
 from apps.cdp.factory import get_client
 from apps.consumers import selectors
 from apps.consumers.forms.fields import OrderReferenceField, order_number_in
+from apps.consumers.forms.posted import PostedChoice
 from apps.consumers.order_lookup import lookup
 from apps.consumers.permissions import VIEW_VENDOR_RECORDS
 from apps.consumers.presenters import order_panel as presenter
 from apps.consumers.presenters.order_panel import OrderPanel
 from apps.consumers.viewer import Viewer
 from apps.core.actor import Actor
-from apps.core.forms.input import single_value
 from apps.core.web.permissions import requires
 from apps.core.web.requests import actor_of
 
@@ -36,16 +37,22 @@ def order_panel(request: HttpRequest) -> HttpResponse:
     """
     if not settings.CDP_ORDER_PAGES:
         raise Http404
-    panel = panel_for(single_value(request.POST, "order_ref"), request)
-    return render(request, "consumers/order_panel.html", {"panel": panel})
+    panel, choice = panel_for(request.POST, request), PostedChoice.read(request.POST)
+    # The form shows what was chosen already: replacing it would disturb a person who chooses by keyboard.
+    context = {"panel": panel, "replaces_choices": choice is None or not choice.chosen}
+    return render(request, "consumers/order_panel_answer.html", context)
 
 
-def panel_for(typed: str, request: HttpRequest) -> OrderPanel | None:
-    """What is shown beside the form for this text; None if it names no order, or the reader may see none."""
+def panel_for(values: Mapping[str, str], request: HttpRequest) -> OrderPanel | None:
+    """What is shown for the posted order; None if the text names no order, or the reader may see none."""
+    typed = values.get("order_ref", "")
     if not settings.CDP_ORDER_PAGES or not request.user.has_perm(VIEW_VENDOR_RECORDS):
         return None
     if number := order_number_in(typed):
-        return _panel_of_number(number, request)
+        kept = kept_choice(values, request)
+        if kept is None or not kept.chosen:
+            return _panel_of_number(number, request)
+        return replace(_panel_of(kept.chosen, request, number=number), choices=kept.choices)
     try:
         order_ref = OrderReferenceField().clean(typed)
     except ValidationError:
@@ -59,10 +66,25 @@ def panel_for(typed: str, request: HttpRequest) -> OrderPanel | None:
     return panel
 
 
+def kept_choice(
+    values: Mapping[str, str], request: HttpRequest, *, with_orders: bool = True
+) -> OrderPanel | None:
+    """What was offered and chosen for the number in the field, without reading an order; None if nothing was.
+
+    ``with_orders``: offer the orders again, as they were read lately. Otherwise reads no database.
+    """
+    choice = PostedChoice.read(values)
+    if choice is None or not request.user.has_perm(VIEW_VENDOR_RECORDS):
+        return None
+    orders = lookup.known_orders(choice.offered, choice.number) if with_orders else ()
+    panel = presenter.choice_panel(orders, choice.number, chosen=choice.chosen)
+    return panel if panel.chosen or panel.choices else None
+
+
 def _panel_of_number(number: str, request: HttpRequest) -> OrderPanel:
     found = find_orders(number, actor_of(request))
-    if found is None:
-        return OrderPanel(failure=str(presenter.NOT_LOOKED_UP))
+    if isinstance(found, str):
+        return OrderPanel(failure=found)
     if not found.orders:
         return OrderPanel(warning=str(presenter.NO_ORDER))
     if not found.is_certain:
@@ -70,14 +92,18 @@ def _panel_of_number(number: str, request: HttpRequest) -> OrderPanel:
     return _panel_of(found.orders[0].ref, request, number=number)
 
 
-def find_orders(number: str, actor: Actor) -> lookup.FoundOrders | None:
-    """The orders with this number; None if they could not be looked up. Counts as a search of the person."""
-    if not person_limits.allows(person_limits.Act.SEARCH, actor):
-        return None
+def find_orders(number: str, actor: Actor, *, for_create: bool = False) -> lookup.FoundOrders | str:
+    """The orders with this number, or why they could not be looked up.
+
+    Counts as a search of the person, unless the look-up is all that a create needs (``for_create``): the
+    limit of searches must not stop it.
+    """
+    if not for_create and not person_limits.allows(person_limits.Act.SEARCH, actor):
+        return person_limits.refusal(person_limits.Act.SEARCH)
     try:
-        return lookup.find_order(number, actor=actor, client=get_client())
+        return lookup.find_order(number, actor=actor, client=get_client(), for_create=for_create)
     except CdpError:
-        return None
+        return str(presenter.NOT_LOOKED_UP)
 
 
 def _panel_of(order_ref: str, request: HttpRequest, *, number: str = "") -> OrderPanel:

@@ -40,6 +40,12 @@ def test_empty_search_is_an_error_at_the_first_field() -> None:
     assert _errors(order_number=" ", guest_ref="", order_ref="") == {"order_number": expected}
 
 
+@pytest.mark.parametrize("text", ["Jane Miller", "a/b", ORDER, "a" * 101])
+def test_what_cannot_be_an_order_number_is_an_error(text: str) -> None:
+    [message] = _errors(order_number=text)["order_number"]
+    assert message in ("This cannot be an order number: check it", "This is too long: copy it again")
+
+
 def test_second_field_is_an_error() -> None:
     assert _errors(order_number="B94TXY-1", guest_ref=GUEST) == {"guest_ref": ["Fill in one field only"]}
 

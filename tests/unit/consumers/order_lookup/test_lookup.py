@@ -57,6 +57,7 @@ def _read(client: MagicMock) -> lookup.OrderRead:
         ("B94txy-1", "B94txy-1", ["B94txy-1"]),
         ("b94txy-1", "B94TXY-1", ["b94txy-1", "B94TXY-1"]),
         ("B94TXY-1", "b94txy-1", ["B94TXY-1", "b94txy-1"]),
+        ("B94txy-1", "B94TXY-1", ["B94txy-1", "B94TXY-1", "b94txy-1"]),
         ("B94txy-1", "other", ["B94txy-1", "B94TXY-1", "b94txy-1"]),
     ],
 )
@@ -72,6 +73,31 @@ def test_number_is_asked_as_typed_then_in_upper_and_in_lower_case(
     assert _events() == [
         ("vendor_records.searched", None, {"kind": "order", "by": ["order_number"], **result})
     ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "found", "is_certain"),
+    [("Ab1", ["upper", "lower"], False), ("AB1", ["upper"], True), ("ab1", ["lower"], True)],
+)
+def test_numbers_that_differ_in_case_are_certain_only_as_typed(
+    client: MagicMock, typed: str, found: list[str], is_certain: bool
+) -> None:
+    orders = {"AB1": Order(ref="upper", reference_id="AB1"), "ab1": Order(ref="lower", reference_id="ab1")}
+    client.list_orders.side_effect = lambda reference_id, within: (
+        (orders[reference_id],) if reference_id in orders else ()
+    )
+    result = lookup.find_order(typed, actor=TESTS, client=client)
+    assert ([one.ref for one in result.orders], result.is_certain) == (found, is_certain)
+
+
+def test_vendor_that_ignores_case_returns_the_exact_number_only(client: MagicMock) -> None:
+    client.list_orders.return_value = (
+        Order(ref="upper", reference_id="AB1"),
+        Order(ref="lower", reference_id="ab1"),
+        Order(ref="without"),
+    )
+    result = lookup.find_order("ab1", actor=TESTS, client=client)
+    assert ([one.ref for one in result.orders], result.is_certain) == (["lower"], True)
 
 
 def test_order_with_another_number_is_left_out_and_one_without_is_not_certain(client: MagicMock) -> None:
