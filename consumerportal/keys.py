@@ -77,7 +77,9 @@ def register_keys(actor: Actor, *, forget_missing: bool = False) -> Change:
         raise KeysNotAcceptedError(key_fingerprints.problems_message(problems))
     for name, keys in missing.items():
         KeyFingerprint.objects.filter(kind=name, fingerprint__in=keys).delete()
-        if KeyInUse.objects.filter(kind=name, fingerprint__in=keys).delete()[0]:
+        # Changed in place: a create that waits for the row's lock then reads the new key, not a missing row.
+        forgotten_in_use = KeyInUse.objects.filter(kind=name, fingerprint__in=keys)
+        if forgotten_in_use.update(fingerprint=own[name][0], since=clock.now()):
             _begin_writing_with(name, own[name][0], unreadable_too=True)
     forgotten = _labels_of(missing)
     if forgotten:

@@ -52,7 +52,7 @@ from apps.core.limits import Limit
 from apps.core.models import KeyFingerprint, KeyInUse, KeyRewriting, MachineClock
 from apps.history.selection import Selection, SubmissionFilter
 from consumerportal import key_rewriting, keys, status
-from consumerportal.audit_events import KEYS_FORGOTTEN
+from consumerportal.audit_events import KEYS_FORGOTTEN, KEYS_REGISTERED
 from consumerportal.keys import NotPossibleError, accept_keys, register_keys, retire_key, use_key
 from consumerportal.management.commands.worker import Worker
 from sandbox.data.seed import SAMPLE_ORDER
@@ -337,6 +337,49 @@ def test_create_waits_for_the_change_and_is_stored_under_the_new_key(
     assert row == stored[0]
     assert bytes(row.content_digest) == content_digest(SAMPLE_ORDER, consumer, key=key)
     assert {*row.digests.values_list("kind", "digest")} == search_digests(consumer, key=key)
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite lets one writer in at a time")
+def test_create_that_waits_while_the_key_in_use_is_forgotten_is_stored_under_the_new_key(
+    staff: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten = settings.DIGEST_KEYS[0]
+    settings.DIGEST_KEYS = [NEW_KEYS["DIGEST_KEYS"]]
+    consumer, stored = another(), []
+    changed = record
+
+    def create() -> None:
+        try:
+            stored.append(_submit(staff, consumer))
+        finally:
+            connection.close()
+
+    def wait_for_the_create(event: Any) -> int:
+        if event.type is KEYS_REGISTERED:
+            # The process of the create still has the forgotten key, which it has read as the one in use.
+            settings.DIGEST_KEYS = [NEW_KEYS["DIGEST_KEYS"], forgotten]
+            creating.start()
+            _wait_until_one_waits()
+        return changed(event)
+
+    creating = threading.Thread(target=create)
+    monkeypatch.setattr(keys, "record", wait_for_the_create)
+    register_keys(ACTOR, forget_missing=True)
+    creating.join(BOUND)
+    key = KeyInUse.objects.get(kind=DIGEST).fingerprint
+    assert key == key_fingerprints.DIGEST.fingerprints()[0]
+    [row] = Submission.objects.all()
+    assert stored == [row]
+    assert bytes(row.content_digest) == content_digest(SAMPLE_ORDER, consumer, key=key)
+
+
+def test_nothing_is_created_without_a_digest_key_in_use(staff: User) -> None:
+    KeyInUse.objects.filter(kind=DIGEST).delete()
+    client = _silent()
+    with pytest.raises(NotWritten):
+        _submit(staff, another(), client)
+    client.create_order_consumer.assert_not_called()
+    assert not Submission.objects.exists()
 
 
 @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite lets one writer in at a time")

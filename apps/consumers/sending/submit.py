@@ -231,8 +231,8 @@ def _store_submission(
     submission.submitted_at = now
     submission.deadline = now + datetime.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT)
     with transaction.atomic(durable=True):
-        key = keys_in_use.lock(DIGEST)
         try:
+            key = keys_in_use.lock(DIGEST)
             submission.content_digest = content_digest(submission.order_ref, consumer, key=key)
         except MissingKeyError as error:
             logger.error("create_not_written digest_key_missing")  # its text is a key's id
