@@ -57,7 +57,6 @@ def accept_keys(actor: Actor) -> None:
     keys_in_use.refresh()
 
 
-@transaction.atomic
 def register_keys(actor: Actor, *, forget_missing: bool = False) -> Change:
     """Register every key of this process; from then on every machine must have all of them.
 
@@ -65,6 +64,13 @@ def register_keys(actor: Actor, *, forget_missing: bool = False) -> Change:
     values encrypted with them cannot be decrypted any more. Instead of a missing key in use, the first of the
     setting is put to use. Otherwise a missing key raises :class:`KeysNotAcceptedError` and nothing changes.
     """
+    change = _register_keys(actor, forget_missing=forget_missing)
+    keys_in_use.refresh()
+    return change
+
+
+@transaction.atomic
+def _register_keys(actor: Actor, *, forget_missing: bool) -> Change:
     known = _lock_keys()
     own = {kind.name: list(kind.fingerprints()) for kind in key_fingerprints.kinds()}
     missing = {name: known[name].difference(keys) for name, keys in own.items()}

@@ -21,7 +21,7 @@ from apps.consumers.models import DigestKind, RecordedSearch, RecordedSearchDige
 from apps.consumers.sending.digests import search_digest, search_digests_of_value
 from apps.core import clock, personal_data
 from apps.core.actor import Actor
-from apps.core.encryption import NotReadableError, decrypt_from_text, encrypt_as_text
+from apps.core.encryption import MissingKeyError, NotReadableError, decrypt_from_text, encrypt_as_text
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,11 @@ def record_search(values: Mapping[DigestKind, str], *, actor: Actor) -> Recorded
 
 
 def store_search(values: Mapping[DigestKind, str], *, actor: Actor) -> RecordedSearch:
-    """Store a search, whose event the caller records in the same transaction."""
+    """Store a search, whose event the caller records in the same transaction.
+
+    Raises ``MissingKeyError``, and stores nothing, if this process does not have a key in use.
+    """
+    digests = [(kind, search_digest(kind, value)) for kind, value in values.items()]
     search = RecordedSearch(
         person_id=actor.id,
         searched_at=clock.now(),
@@ -75,7 +79,9 @@ def store_search(values: Mapping[DigestKind, str], *, actor: Actor) -> RecordedS
     stored = json.dumps({kind: values[DigestKind(kind)] for kind in search.kinds}, ensure_ascii=False)
     search.encrypted_values = personal_data.encrypted(search, "encrypted_values", stored)
     search.save(force_insert=True)
-    _store_digests(search, stored)
+    RecordedSearchDigest.objects.bulk_create(
+        RecordedSearchDigest(search=search, kind=kind, digest=digest) for kind, digest in sorted(digests)
+    )
     return search
 
 
@@ -105,8 +111,12 @@ def find(public_id: uuid.UUID) -> Search:
     text = personal_data.readable_text(stored, "encrypted_values")
     if not text:
         raise SearchUnreadable
-    values = _values(text)
-    return Search(public_id, tuple((kind, search_digests_of_value(kind, value)) for kind, value in values))
+    try:
+        found = tuple((kind, search_digests_of_value(kind, value)) for kind, value in _values(text))
+    except MissingKeyError:
+        logger.error("search_not_usable key_missing %s", public_id)
+        raise SearchUnreadable from None
+    return Search(public_id, found)
 
 
 def re_digest(search: RecordedSearch) -> None:

@@ -148,9 +148,12 @@ def label_of(model: type[models.Model], column: str) -> str:
     return _models[model].column(column).label
 
 
-def encrypted(row: models.Model, column: str, text: str) -> bytes:
-    """The text, encrypted for this column of this row; empty for an empty text."""
-    return encryption.encrypt(text, *_place(row, column)) if text else b""
+def encrypted(row: models.Model, column: str, text: str, *, or_own_key: bool = False) -> bytes:
+    """The text, encrypted for this column of this row; empty for an empty text.
+
+    ``or_own_key``: as for ``encryption.encrypt``, with the same error.
+    """
+    return encryption.encrypt(text, *_place(row, column), or_own_key=or_own_key) if text else b""
 
 
 def text(row: models.Model, column: str) -> str:

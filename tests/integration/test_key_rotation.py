@@ -29,9 +29,19 @@ from apps.audit.models import AuditEvent
 from apps.audit.recording import record
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import NewConsumer
-from apps.cdp.errors import CdpTimeout
+from apps.cdp.errors import CdpRejected, CdpTimeout
 from apps.cdp.factory import get_client
-from apps.consumers.models import DigestKind, Outcome, Submission, SubmissionDigest
+from apps.cdp.records import Order
+from apps.consumers.audit_events import VENDOR_RECORDS_SEARCHED
+from apps.consumers.models import (
+    DigestKind,
+    OrderReading,
+    Outcome,
+    RecordedSearch,
+    Submission,
+    SubmissionDigest,
+)
+from apps.consumers.order_lookup.readings import store_reading
 from apps.consumers.searches import Search
 from apps.consumers.selectors import sent_again
 from apps.consumers.sending import submit as submitting
@@ -47,10 +57,12 @@ from apps.consumers.sending.warnings import find_warnings
 from apps.consumers.viewer import UNRESTRICTED
 from apps.core import clock, encryption, heartbeats, key_fingerprints, keys_in_use, personal_data
 from apps.core.actor import Actor
-from apps.core.encryption import DIGEST, ENCRYPTION, keyed_digest
+from apps.core.encryption import DIGEST, ENCRYPTION, MissingKeyError, keyed_digest, keyed_digests
 from apps.core.limits import Limit
 from apps.core.models import KeyFingerprint, KeyInUse, KeyRewriting, MachineClock
+from apps.history.forms.filters import SEARCH
 from apps.history.selection import Selection, SubmissionFilter
+from apps.orders.services import search_guests
 from consumerportal import key_rewriting, keys, status
 from consumerportal.audit_events import KEYS_FORGOTTEN, KEYS_REGISTERED
 from consumerportal.keys import NotPossibleError, accept_keys, register_keys, retire_key, use_key
@@ -257,6 +269,74 @@ def test_process_without_the_key_in_use_creates_nothing(staff: User, settings: S
         _submit(staff, another(), client)
     client.create_order_consumer.assert_not_called()
     assert not Submission.objects.exists()
+
+
+@pytest.fixture
+def lacking(settings: Settings) -> None:
+    """Two keys are in use that this process does not have, and it knows that."""
+    old = {name: list(getattr(settings, name)) for name in KINDS}
+    for name in KINDS:
+        _former, following = _with_next_key(settings, name)
+        use_key(following, ACTOR)
+    for name, value in old.items():
+        setattr(settings, name, value)
+
+
+@pytest.mark.usefixtures("lacking")
+def test_process_without_the_keys_in_use_stores_and_compares_nothing(staff: User) -> None:
+    with pytest.raises(MissingKeyError):
+        encryption.encrypt("x", "label")
+    for digest in (keyed_digest, keyed_digests):
+        with pytest.raises(MissingKeyError):
+            digest("x")
+    with pytest.raises(NotWritten):
+        _submit(staff, another())
+    assert not Submission.objects.exists()
+
+
+@pytest.mark.usefixtures("lacking")
+def test_process_without_the_keys_in_use_still_lets_people_sign_in_and_keeps_what_they_typed(
+    staff: User,
+) -> None:
+    browser = Client(raise_request_exception=False)
+    browser.post("/accounts/login/", {"login": staff.username, "password": PASSWORD})
+    page = browser.get("/consumers/new/")
+    assert page.status_code == 200
+    sealed = encryption.encrypt_as_text("typed", "label")
+    assert encryption.decrypt_from_text(sealed, "label") == "typed"
+    answer = browser.post("/submissions/", {f"{SEARCH}-last_name": "Keptington"})
+    assert answer.status_code == 503
+    assert "does not have a key" in answer.content.decode()
+    assert not RecordedSearch.objects.exists()
+
+
+@pytest.mark.usefixtures("lacking")
+def test_calls_of_a_process_without_the_keys_in_use_are_recorded(staff: User) -> None:
+    client = create_autospec(CdpClient, instance=True)
+    client.search_guests.return_value = ()
+    search_guests(email="ida@example.com", actor=acting(staff), client=client)
+    assert AuditEvent.objects.latest("seq").action == VENDOR_RECORDS_SEARCHED.name
+    store_reading(SAMPLE_ORDER, Order(ref=SAMPLE_ORDER), None, read_at=clock.now())
+    assert not OrderReading.objects.exists()
+    assert not RecordedSearch.objects.exists()
+
+
+def test_answer_is_stored_although_the_key_in_use_was_replaced_by_a_missing_one_during_the_call(
+    staff: User, settings: Settings
+) -> None:
+    old = list(settings.ENCRYPTION_KEYS)
+    _former, following = _with_next_key(settings, "ENCRYPTION_KEYS")
+
+    def replace_the_key(*_: Any, **__: Any) -> Any:
+        use_key(following, ACTOR)
+        settings.ENCRYPTION_KEYS = old
+        raise CdpRejected(http_status=400, vendor_message="Not so")
+
+    client = _silent()
+    client.create_order_consumer.side_effect = replace_the_key
+    row = _submit(staff, another(), client)
+    assert row.outcome == Outcome.REJECTED
+    assert Submission.objects.get().vendor_message == "Not so"
 
 
 def test_mac_key_is_succeeded_machine_by_machine_and_never_retired(settings: Settings) -> None:
