@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from apps.audit.events import Event
 from apps.audit.recording import lock_head, record
@@ -18,7 +19,7 @@ from apps.consumers.models import OPEN_OUTCOMES, Submission
 from apps.consumers.sending.digests import content_digest
 from apps.core import clock, heartbeats, key_fingerprints, keys_in_use, machine_clocks, personal_data
 from apps.core.actor import Actor
-from apps.core.encryption import DIGEST, ENCRYPTION, NotReadableError
+from apps.core.encryption import DIGEST, ENCRYPTION
 from apps.core.models import KeyFingerprint, KeyInUse, KeyRewriting
 from consumerportal import key_rewriting
 from consumerportal.audit_events import KEY_PUT_TO_USE, KEY_RETIRED, KEYS_FORGOTTEN, KEYS_REGISTERED
@@ -26,6 +27,11 @@ from consumerportal.audit_events import KEY_PUT_TO_USE, KEY_RETIRED, KEYS_FORGOT
 SETTLING = datetime.timedelta(minutes=1)
 """Time after which no process writes with the former key any more: they read the one in use every few
 seconds, and store what they have encrypted within seconds."""
+
+
+_OPEN_UNREADABLE = (
+    "The open submission {} cannot be read. Resolve it first: its repeat would not be recognised"
+)
 
 
 class KeysNotAcceptedError(Exception):
@@ -121,6 +127,12 @@ def use_key(label: str, actor: Actor) -> None:
     keys_in_use.refresh()
 
 
+def obstacles(kind: str) -> list[str]:
+    """What stops :func:`use_key` for this kind: a sentence for each open submission that is unreadable."""
+    open_ = _open_submissions() if kind == DIGEST else Submission.objects.none()
+    return [_OPEN_UNREADABLE.format(row.public_id) for row in open_ if not _is_readable(row)]
+
+
 def retire_key(label: str, actor: Actor) -> None:
     """Remove a key that nothing needs any more from the registered keys, so that settings need not have it.
 
@@ -207,23 +219,24 @@ def _begin_writing_with(kind: str, fingerprint: str, *, unreadable_too: bool = F
 
 
 def _digest_open_submissions(fingerprint: str, *, unreadable_too: bool) -> None:
-    rows = (
-        Submission.objects.select_for_update().filter(outcome__in=OPEN_OUTCOMES).exclude(content_digest=b"")
-    )
-    for row in rows.order_by("pk"):
-        try:
-            personal_data.text(row, "encrypted_consumer")
-        except NotReadableError:
+    for row in _open_submissions().select_for_update():
+        if not _is_readable(row):
             if unreadable_too:
                 continue
-            raise NotPossibleError(
-                f"The open submission {row.public_id} cannot be read. Resolve it first: its repeat would not"
-                " be recognised"
-            ) from None
+            raise NotPossibleError(_OPEN_UNREADABLE.format(row.public_id))
         consumer = row.consumer
         if consumer is not None:
             digest = content_digest(row.order_ref, consumer, key=fingerprint)
             Submission.objects.filter(pk=row.pk).update(content_digest=digest)
+
+
+def _open_submissions() -> QuerySet[Submission]:
+    """Those that a repeat is compared with, in the order in which they are locked."""
+    return Submission.objects.filter(outcome__in=OPEN_OUTCOMES).exclude(content_digest=b"").order_by("pk")
+
+
+def _is_readable(submission: Submission) -> bool:
+    return personal_data.problem_of(submission, "encrypted_consumer") is None
 
 
 @transaction.atomic

@@ -72,6 +72,7 @@ from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import FULL, clean, store
 from tests.support.keys import new_encryption_key
 from tests.support.people import PASSWORD, acting
+from tests.support.searches import recorded
 from tests.support.unique_entries import consumer as another
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -820,11 +821,29 @@ def test_dry_run_counts_and_changes_nothing(
 ) -> None:
     rows = [store(staff, Outcome.REJECTED) for _ in range(3)]
     Submission.objects.filter(pk=rows[0].pk).update(encrypted_consumer=rows[1].encrypted_consumer)
+    searches = [recorded(staff, last_name=name) for name in ("Zed", "Wye", "Exe")]
+    RecordedSearch.objects.filter(pk=searches[0].pk).update(encrypted_values=searches[1].encrypted_values)
+    personal_data.erase(searches[2])
     before, events = _stored(), AuditEvent.objects.count()
     call_command("rotate_keys", "--use", rotated[1], "--dry-run")
-    assert "consumers.Submission: 3 rows, 2 to write again, 1 cannot be read" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "consumers.Submission: 3 rows, 2 to write again, 1 cannot be read" in shown
+    assert "consumers.RecordedSearch: 3 rows, 1 to write again, 1 cannot be read" in shown
+    assert "Not possible yet" not in shown
     assert (_stored(), AuditEvent.objects.count()) == (before, events)
     assert not KeyRewriting.objects.exists()
+
+
+def test_dry_run_names_the_open_submissions_that_stop_the_change(
+    staff: User, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row, other = _submit(staff, another()), _submit(staff, another())
+    Submission.objects.filter(pk=row.pk).update(encrypted_consumer=other.encrypted_consumer)
+    _former, following = _with_next_key(settings, "DIGEST_KEYS")
+    call_command("rotate_keys", "--use", following, "--dry-run")
+    shown = capsys.readouterr().out
+    assert f"Not possible yet. The open submission {row.public_id} cannot be read" in shown
+    assert str(other.public_id) not in shown
 
 
 def test_table_and_status_name_the_keys_and_what_is_left(
