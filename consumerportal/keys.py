@@ -17,7 +17,7 @@ from apps.audit.events import Event
 from apps.audit.recording import lock_head, record
 from apps.consumers.models import OPEN_OUTCOMES, Submission
 from apps.consumers.sending.digests import content_digest
-from apps.core import clock, heartbeats, key_fingerprints, keys_in_use, machine_clocks, personal_data
+from apps.core import clock, heartbeats, key_fingerprints, keys_in_use, personal_data
 from apps.core.actor import Actor
 from apps.core.encryption import DIGEST, ENCRYPTION
 from apps.core.models import KeyFingerprint, KeyInUse, KeyRewriting
@@ -111,11 +111,8 @@ def use_key(label: str, actor: Actor) -> None:
     Raises :class:`NotPossibleError`, and changes nothing.
     """
     kind, fingerprint = _registered_key(label)
-    if lacking := [
-        *machine_clocks.machines_without_key(label),
-        *(beat.process for beat in heartbeats.current(heartbeats.WORKER) if label not in beat.keys),
-    ]:
-        raise NotPossibleError(f"{label}: these processes do not have the key yet: {', '.join(lacking)}")
+    if lacking := _processes_without(label):
+        raise NotPossibleError(f"{label}: these processes do not have the key yet: {lacking}")
     with transaction.atomic():
         before = keys_in_use.lock(kind, to_change=True)
         if not KeyFingerprint.objects.filter(kind=kind, fingerprint=fingerprint).exists():
@@ -166,6 +163,8 @@ def _problem_of_retiring(kind: str, fingerprint: str) -> str:
     in_use = KeyInUse.objects.get(kind=kind)
     if in_use.fingerprint == fingerprint:
         return "the key is in use"
+    if lacking := _processes_without(key_fingerprints.label_of(kind, in_use.fingerprint)):
+        return f"these processes do not have the key in use, and would have none: {lacking}"
     if clock.now() - in_use.since < SETTLING:
         return f"another key was put to use less than {SETTLING.seconds} seconds ago: try again later"
     for one in KeyRewriting.objects.filter(kind=kind).order_by("model"):
@@ -174,6 +173,12 @@ def _problem_of_retiring(kind: str, fingerprint: str) -> str:
         if one.unreadable:
             return f"{one.model}: {one.unreadable} rows cannot be read (the log of the worker names them)"
     return ""
+
+
+def _processes_without(label: str) -> str:
+    """The running web processes and workers that do not have this key."""
+    running = (*heartbeats.current(heartbeats.WEB), *heartbeats.current(heartbeats.WORKER))
+    return ", ".join(sorted(beat.process for beat in running if label not in beat.keys))
 
 
 def parse_label(label: str) -> tuple[str, str]:

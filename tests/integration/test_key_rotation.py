@@ -59,11 +59,11 @@ from apps.core import clock, encryption, heartbeats, key_fingerprints, keys_in_u
 from apps.core.actor import Actor
 from apps.core.encryption import DIGEST, ENCRYPTION, MissingKeyError, keyed_digest, keyed_digests
 from apps.core.limits import Limit
-from apps.core.models import KeyFingerprint, KeyInUse, KeyRewriting, MachineClock
+from apps.core.models import Heartbeat, KeyFingerprint, KeyInUse, KeyRewriting
 from apps.history.forms.filters import SEARCH
 from apps.history.selection import Selection, SubmissionFilter
 from apps.orders.services import search_guests
-from consumerportal import key_rewriting, keys, status
+from consumerportal import key_rewriting, keys, status, web_heartbeats
 from consumerportal.audit_events import KEYS_FORGOTTEN, KEYS_REGISTERED
 from consumerportal.keys import NotPossibleError, accept_keys, register_keys, retire_key, use_key
 from consumerportal.management.commands.worker import Worker
@@ -804,16 +804,47 @@ def test_key_that_is_not_registered_or_lacks_somewhere_is_not_put_to_use(setting
         with pytest.raises(NotPossibleError, match=reason):
             use_key(label, ACTOR)
     register_keys(ACTOR)
-    now = dt.datetime.now(dt.UTC)
-    machine = MachineClock.objects.create(machine="left-behind", ahead=0, measured_at=now)
-    with pytest.raises(NotPossibleError, match="left-behind"):
+    at = dt.datetime.now(dt.UTC)
+    Heartbeat.objects.create(process="web:stopped:1", seen_at=at - dt.timedelta(minutes=4))
+    web_heartbeats.record()
+    other = Heartbeat.objects.create(process="web:left-behind:1", seen_at=at)  # on a machine with others
+    with pytest.raises(NotPossibleError, match=r"the key yet: web:left-behind:1$"):
         use_key(following, ACTOR)
-    machine.delete()
+    other.delete()
     heartbeats.record_heartbeat(heartbeats.WORKER, keys=["digest:another"])
     with pytest.raises(NotPossibleError, match="worker:"):
         use_key(following, ACTOR)
     heartbeats.record_heartbeat(heartbeats.WORKER, keys=key_fingerprints.own_labels())
     use_key(following, ACTOR)
+
+
+def test_key_is_not_retired_while_a_process_lacks_the_key_in_use(
+    staff: User, rotated: tuple[str, str]
+) -> None:
+    former, following = rotated
+    use_key(following, ACTOR)
+    _rewrite_all()
+    at = dt.datetime.now(dt.UTC)
+    other = Heartbeat.objects.create(process="web:left-behind:1", seen_at=at, keys=[former])
+    with pytest.raises(NotPossibleError, match="left-behind"):
+        retire_key(former, ACTOR)
+    other.delete()
+    retire_key(former, ACTOR)
+
+
+def test_commands_record_no_heartbeat(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("rotate_keys")
+    assert not Heartbeat.objects.exists()
+
+
+def test_web_process_records_its_keys_as_long_as_it_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    alive = iter([True, True, False])
+    monkeypatch.setattr(web_heartbeats, "INTERVAL", 0)
+    web_heartbeats._record_while(lambda: next(alive))
+    [beat] = heartbeats.current(heartbeats.WEB)
+    assert beat.keys == key_fingerprints.own_labels()
+    with connection.execute_wrapper(_fail):
+        web_heartbeats.record()  # raises nothing
 
 
 def test_dry_run_counts_and_changes_nothing(

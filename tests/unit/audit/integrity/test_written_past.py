@@ -28,6 +28,7 @@ from apps.audit.integrity.verification import GOOD, record_result, verify
 from apps.audit.macs import MAC_COLUMNS, MacKeys, mac_keys
 from apps.audit.models import AuditEvent
 from apps.audit.presenters.integrity import verdict_sentence
+from apps.audit.recording import record
 from consumerportal import status
 from tests.support.audit_flush import lift_triggers
 from tests.support.audit_logs import (
@@ -355,7 +356,7 @@ def test_forged_claim_of_the_next_checkpoint_does_not_discredit_the_genuine_one(
     """Forged between a signature and its event."""
     write(1)
     file = checkpoints.file_id(settings.AUDIT_CHECKPOINT_FILE)
-    record_signed = signing.record
+    record_signed = record
 
     def forge_first(event: Any) -> int:
         data = canonical_json({"file": file, "last": signed + 1})
