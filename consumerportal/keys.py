@@ -11,14 +11,15 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from apps.audit.events import Event
 from apps.audit.recording import lock_head, record
 from apps.consumers.models import OPEN_OUTCOMES, Submission
 from apps.consumers.sending.digests import content_digest
-from apps.core import clock, heartbeats, key_fingerprints, keys_in_use, machine_clocks, personal_data
+from apps.core import clock, heartbeats, key_fingerprints, keys_in_use, personal_data
 from apps.core.actor import Actor
-from apps.core.encryption import DIGEST, ENCRYPTION, NotReadableError
+from apps.core.encryption import DIGEST, ENCRYPTION
 from apps.core.models import KeyFingerprint, KeyInUse, KeyRewriting
 from consumerportal import key_rewriting
 from consumerportal.audit_events import KEY_PUT_TO_USE, KEY_RETIRED, KEYS_FORGOTTEN, KEYS_REGISTERED
@@ -26,6 +27,11 @@ from consumerportal.audit_events import KEY_PUT_TO_USE, KEY_RETIRED, KEYS_FORGOT
 SETTLING = datetime.timedelta(minutes=1)
 """Time after which no process writes with the former key any more: they read the one in use every few
 seconds, and store what they have encrypted within seconds."""
+
+
+_OPEN_UNREADABLE = (
+    "The open submission {} cannot be read. Resolve it first: its repeat would not be recognised"
+)
 
 
 class KeysNotAcceptedError(Exception):
@@ -57,7 +63,6 @@ def accept_keys(actor: Actor) -> None:
     keys_in_use.refresh()
 
 
-@transaction.atomic
 def register_keys(actor: Actor, *, forget_missing: bool = False) -> Change:
     """Register every key of this process; from then on every machine must have all of them.
 
@@ -65,6 +70,13 @@ def register_keys(actor: Actor, *, forget_missing: bool = False) -> Change:
     values encrypted with them cannot be decrypted any more. Instead of a missing key in use, the first of the
     setting is put to use. Otherwise a missing key raises :class:`KeysNotAcceptedError` and nothing changes.
     """
+    change = _register_keys(actor, forget_missing=forget_missing)
+    keys_in_use.refresh()
+    return change
+
+
+@transaction.atomic
+def _register_keys(actor: Actor, *, forget_missing: bool) -> Change:
     known = _lock_keys()
     own = {kind.name: list(kind.fingerprints()) for kind in key_fingerprints.kinds()}
     missing = {name: known[name].difference(keys) for name, keys in own.items()}
@@ -77,7 +89,9 @@ def register_keys(actor: Actor, *, forget_missing: bool = False) -> Change:
         raise KeysNotAcceptedError(key_fingerprints.problems_message(problems))
     for name, keys in missing.items():
         KeyFingerprint.objects.filter(kind=name, fingerprint__in=keys).delete()
-        if KeyInUse.objects.filter(kind=name, fingerprint__in=keys).delete()[0]:
+        # Changed in place: a create that waits for the row's lock then reads the new key, not a missing row.
+        forgotten_in_use = KeyInUse.objects.filter(kind=name, fingerprint__in=keys)
+        if forgotten_in_use.update(fingerprint=own[name][0], since=clock.now()):
             _begin_writing_with(name, own[name][0], unreadable_too=True)
     forgotten = _labels_of(missing)
     if forgotten:
@@ -97,11 +111,8 @@ def use_key(label: str, actor: Actor) -> None:
     Raises :class:`NotPossibleError`, and changes nothing.
     """
     kind, fingerprint = _registered_key(label)
-    if lacking := [
-        *machine_clocks.machines_without_key(label),
-        *(beat.process for beat in heartbeats.current(heartbeats.WORKER) if label not in beat.keys),
-    ]:
-        raise NotPossibleError(f"{label}: these processes do not have the key yet: {', '.join(lacking)}")
+    if lacking := _processes_without(label):
+        raise NotPossibleError(f"{label}: these processes do not have the key yet: {lacking}")
     with transaction.atomic():
         before = keys_in_use.lock(kind, to_change=True)
         if not KeyFingerprint.objects.filter(kind=kind, fingerprint=fingerprint).exists():
@@ -111,6 +122,12 @@ def use_key(label: str, actor: Actor) -> None:
         data = {"keys": [label], "former": [key_fingerprints.label_of(kind, before)]}
         record(Event(KEY_PUT_TO_USE, actor, data=data))
     keys_in_use.refresh()
+
+
+def obstacles(kind: str) -> list[str]:
+    """What stops :func:`use_key` for this kind: a sentence for each open submission that is unreadable."""
+    open_ = _open_submissions() if kind == DIGEST else Submission.objects.none()
+    return [_OPEN_UNREADABLE.format(row.public_id) for row in open_ if not _is_readable(row)]
 
 
 def retire_key(label: str, actor: Actor) -> None:
@@ -146,6 +163,8 @@ def _problem_of_retiring(kind: str, fingerprint: str) -> str:
     in_use = KeyInUse.objects.get(kind=kind)
     if in_use.fingerprint == fingerprint:
         return "the key is in use"
+    if lacking := _processes_without(key_fingerprints.label_of(kind, in_use.fingerprint)):
+        return f"these processes do not have the key in use, and would have none: {lacking}"
     if clock.now() - in_use.since < SETTLING:
         return f"another key was put to use less than {SETTLING.seconds} seconds ago: try again later"
     for one in KeyRewriting.objects.filter(kind=kind).order_by("model"):
@@ -154,6 +173,12 @@ def _problem_of_retiring(kind: str, fingerprint: str) -> str:
         if one.unreadable:
             return f"{one.model}: {one.unreadable} rows cannot be read (the log of the worker names them)"
     return ""
+
+
+def _processes_without(label: str) -> str:
+    """The running web processes and workers that do not have this key."""
+    running = (*heartbeats.current(heartbeats.WEB), *heartbeats.current(heartbeats.WORKER))
+    return ", ".join(sorted(beat.process for beat in running if label not in beat.keys))
 
 
 def parse_label(label: str) -> tuple[str, str]:
@@ -199,23 +224,24 @@ def _begin_writing_with(kind: str, fingerprint: str, *, unreadable_too: bool = F
 
 
 def _digest_open_submissions(fingerprint: str, *, unreadable_too: bool) -> None:
-    rows = (
-        Submission.objects.select_for_update().filter(outcome__in=OPEN_OUTCOMES).exclude(content_digest=b"")
-    )
-    for row in rows.order_by("pk"):
-        try:
-            personal_data.text(row, "encrypted_consumer")
-        except NotReadableError:
+    for row in _open_submissions().select_for_update():
+        if not _is_readable(row):
             if unreadable_too:
                 continue
-            raise NotPossibleError(
-                f"The open submission {row.public_id} cannot be read. Resolve it first: its repeat would not"
-                " be recognised"
-            ) from None
+            raise NotPossibleError(_OPEN_UNREADABLE.format(row.public_id))
         consumer = row.consumer
         if consumer is not None:
             digest = content_digest(row.order_ref, consumer, key=fingerprint)
             Submission.objects.filter(pk=row.pk).update(content_digest=digest)
+
+
+def _open_submissions() -> QuerySet[Submission]:
+    """Those that a repeat is compared with, in the order in which they are locked."""
+    return Submission.objects.filter(outcome__in=OPEN_OUTCOMES).exclude(content_digest=b"").order_by("pk")
+
+
+def _is_readable(submission: Submission) -> bool:
+    return personal_data.problem_of(submission, "encrypted_consumer") is None
 
 
 @transaction.atomic

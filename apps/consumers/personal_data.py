@@ -15,7 +15,7 @@ from apps.consumers.models import (
     Submission,
     SubmissionDigest,
 )
-from apps.consumers.sending.digests import re_digest, re_digest_batch
+from apps.consumers.sending.digests import re_digest_batch
 from apps.core.personal_data import DigestColumn, EncryptedColumn, PersonalModel
 
 PERSONAL: Final = (
@@ -35,7 +35,6 @@ PERSONAL: Final = (
             DigestColumn(Submission, "content_digest"),
             DigestColumn(SubmissionDigest, "digest", row="submission"),
         ),
-        re_digest=re_digest,
         re_digest_batch=re_digest_batch,
     ),
     PersonalModel(
@@ -51,7 +50,7 @@ PERSONAL: Final = (
         RecordedSearch,
         encrypted=(EncryptedColumn("encrypted_values", "search.values", _("What was searched for")),),
         digests=(DigestColumn(RecordedSearchDigest, "digest", row="search"),),
-        re_digest=searches.re_digest,
+        re_digest_batch=searches.re_digest_batch,
     ),
     PersonalModel(
         OrderReading,

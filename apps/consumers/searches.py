@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -21,7 +21,9 @@ from apps.consumers.models import DigestKind, RecordedSearch, RecordedSearchDige
 from apps.consumers.sending.digests import search_digest, search_digests_of_value
 from apps.core import clock, personal_data
 from apps.core.actor import Actor
-from apps.core.encryption import NotReadableError, decrypt_from_text, encrypt_as_text
+from apps.core.bulk_writing import Replaced, insert_rows, replace_values
+from apps.core.encryption import MissingKeyError, NotReadableError, decrypt_from_text, encrypt_as_text
+from apps.core.personal_data import Batch
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +68,11 @@ def record_search(values: Mapping[DigestKind, str], *, actor: Actor) -> Recorded
 
 
 def store_search(values: Mapping[DigestKind, str], *, actor: Actor) -> RecordedSearch:
-    """Store a search, whose event the caller records in the same transaction."""
+    """Store a search, whose event the caller records in the same transaction.
+
+    Raises ``MissingKeyError``, and stores nothing, if this process does not have a key in use.
+    """
+    digests = [(kind, search_digest(kind, value)) for kind, value in values.items()]
     search = RecordedSearch(
         person_id=actor.id,
         searched_at=clock.now(),
@@ -75,7 +81,9 @@ def store_search(values: Mapping[DigestKind, str], *, actor: Actor) -> RecordedS
     stored = json.dumps({kind: values[DigestKind(kind)] for kind in search.kinds}, ensure_ascii=False)
     search.encrypted_values = personal_data.encrypted(search, "encrypted_values", stored)
     search.save(force_insert=True)
-    _store_digests(search, stored)
+    RecordedSearchDigest.objects.bulk_create(
+        RecordedSearchDigest(search=search, kind=kind, digest=digest) for kind, digest in sorted(digests)
+    )
     return search
 
 
@@ -105,30 +113,44 @@ def find(public_id: uuid.UUID) -> Search:
     text = personal_data.readable_text(stored, "encrypted_values")
     if not text:
         raise SearchUnreadable
-    values = _values(text)
-    return Search(public_id, tuple((kind, search_digests_of_value(kind, value)) for kind, value in values))
+    try:
+        found = tuple((kind, search_digests_of_value(kind, value)) for kind, value in _values(text))
+    except MissingKeyError:
+        logger.error("search_not_usable key_missing %s", public_id)
+        raise SearchUnreadable from None
+    return Search(public_id, found)
 
 
-def re_digest(search: RecordedSearch) -> None:
-    """Compute and store the digests of a search again; nothing for an erased one.
+def re_digest_batch(pks: Sequence[int], key: str) -> Batch:
+    """The searches with these primary keys, with new digests under the key of that fingerprint."""
+    searched: list[Replaced] = []
+    digests: list[tuple[int, str, bytes]] = []
+    unreadable: list[uuid.UUID] = []
+    for row in RecordedSearch.objects.filter(pk__in=pks).only("public_id", "encrypted_values"):
+        try:
+            text = personal_data.text(row, "encrypted_values")
+        except NotReadableError:
+            unreadable.append(row.public_id)
+            continue
+        if not text:  # erased
+            continue
+        same = (bytes(row.encrypted_values),)
+        searched.append(Replaced(row.pk, same, same))
+        digests += (
+            (row.pk, kind.value, search_digest(kind, value, key=key)) for kind, value in _values(text)
+        )
 
-    Call it in a transaction. Raises ``NotReadableError``, and changes nothing, if the values cannot be read.
-    """
-    # Locked and read again: it may have been erased since.
-    search.refresh_from_db(from_queryset=RecordedSearch.objects.select_for_update())
-    stored = personal_data.text(search, "encrypted_values")
-    search.digests.all().delete()
-    if stored:
-        _store_digests(search, stored)
+    def write() -> bool:
+        # Locks the rows. An erased one has no values by now, and none is erased before the commit.
+        if not replace_values(RecordedSearch, ["encrypted_values"], searched):
+            return False
+        RecordedSearchDigest.objects.filter(search__in=[row.pk for row in searched]).delete()
+        insert_rows(RecordedSearchDigest, ["search", "kind", "digest"], digests)
+        return True
+
+    return Batch(write, unreadable, len(searched))
 
 
 def _values(stored: str) -> list[tuple[DigestKind, str]]:
     """Kind and text of each value. ``stored``: the decrypted JSON."""
     return [(DigestKind(kind), value) for kind, value in json.loads(stored).items()]
-
-
-def _store_digests(search: RecordedSearch, stored: str) -> None:
-    RecordedSearchDigest.objects.bulk_create(
-        RecordedSearchDigest(search=search, kind=kind, digest=search_digest(kind, value))
-        for kind, value in _values(stored)
-    )

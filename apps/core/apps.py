@@ -20,7 +20,7 @@ class CoreConfig(AppConfig):
         def measure(connection: Any, **_: object) -> None:
             # Skip connections to the server's maintenance database, which Django uses to create others.
             if connection.alias == DEFAULT_DB_ALIAS and clock.measure_if_due(connection):
-                machine_clocks.store_measurement(key_fingerprints.own_labels())
+                machine_clocks.store_measurement()
 
         connection_created.connect(measure, weak=False, dispatch_uid="core.clock")
         encryption.set_reader(keys_in_use.current)

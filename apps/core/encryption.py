@@ -7,7 +7,8 @@ decrypt. Stored form: key id (4 bytes), nonce (12), ciphertext with its tag (16)
 A random nonce allows 2**32 values for each key (section 8.3 there).
 
 Which key of a process writes is stored in the database (``core.keys_in_use``). Until that is known, the first
-of the setting writes. All keys of a process read.
+of the setting writes. A process that does not have the key in use writes nothing that others must read or
+compare: :class:`MissingKeyError`. All keys of a process read.
 """
 
 from __future__ import annotations
@@ -78,15 +79,19 @@ def key_fingerprint(key: bytes) -> bytes:
     return hmac.digest(key, _FINGERPRINT_LABEL, "sha256")
 
 
-def encrypt(text: str, *place: str) -> bytes:
+def encrypt(text: str, *place: str, or_own_key: bool = False) -> bytes:
     """Encrypt a text with the encryption key in use.
 
     ``place``: the label of the kind of value, then the ids of what it belongs to. :func:`decrypt` needs the
-    same.
+    same. Raises ``MissingKeyError`` if this process does not have the key in use. ``or_own_key``: uses the
+    first key of the setting instead, for a value whose loss is worse than a value that only some read.
     """
     ciphers = _ciphers(tuple(settings.ENCRYPTION_KEYS))
-    key_id = encryption_key_id(_fingerprint_in_use(ENCRYPTION))
+    in_use = _fingerprint_in_use(ENCRYPTION)
+    key_id = encryption_key_id(in_use)
     if key_id not in ciphers:
+        if in_use and not or_own_key:
+            raise MissingKeyError(in_use[:16])
         key_id = next(iter(ciphers))
     cipher = ciphers[key_id]
     nonce = os.urandom(_NONCE)
@@ -142,8 +147,12 @@ def encryption_key_id(fingerprint: str) -> bytes:
 
 
 def encrypt_as_text(text: str, *place: str) -> str:
-    """:func:`encrypt`, as URL-safe base64, for sessions and forms."""
-    return urlsafe_b64encode(encrypt(text, *place)).decode("ascii")
+    """:func:`encrypt`, as URL-safe base64, for sessions and forms.
+
+    Raises no ``MissingKeyError``: these values end within hours, and the entry that a person typed must not
+    be lost because of a key that this machine does not have.
+    """
+    return urlsafe_b64encode(encrypt(text, *place, or_own_key=True)).decode("ascii")
 
 
 def decrypt_from_text(stored: str, *place: str) -> str:
@@ -174,17 +183,25 @@ def keyed_digest(purpose: str, *parts: str, key: str = "") -> bytes:
     To look up or compare a value, use :func:`keyed_digests`: a stored one may be under another key.
     """
     keys = _digest_keys(tuple(settings.DIGEST_KEYS))
-    try:
-        secret = keys[key or _digest_key_in_use(keys)]
-    except KeyError:
-        raise MissingKeyError(key[:16]) from None
+    key = key or _digest_key_in_use(keys)
+    if key not in keys:
+        raise MissingKeyError(key[:16])
+    secret = keys[key]
     return hmac.digest(secret, _joined((purpose, *parts)), "sha256")
 
 
-def keyed_digests(purpose: str, *parts: str) -> tuple[bytes, ...]:
-    """:func:`keyed_digest` under every digest key of this process, the one in use first."""
+def keyed_digests(purpose: str, *parts: str, or_own_keys: bool = False) -> tuple[bytes, ...]:
+    """:func:`keyed_digest` under every digest key of this process, the one in use first.
+
+    Raises ``MissingKeyError`` if this process does not have the key in use: it would not find what others
+    store. ``or_own_keys``: returns those under its own keys instead, where a miss does no lasting harm.
+    """
     keys = _digest_keys(tuple(settings.DIGEST_KEYS))
     first = _digest_key_in_use(keys)
+    if first not in keys:
+        if not or_own_keys:
+            raise MissingKeyError(first[:16])
+        first = next(iter(keys))
     message = _joined((purpose, *parts))
     return tuple(
         hmac.digest(keys[one], message, "sha256") for one in (first, *(one for one in keys if one != first))
@@ -192,8 +209,7 @@ def keyed_digests(purpose: str, *parts: str) -> tuple[bytes, ...]:
 
 
 def _digest_key_in_use(keys: Mapping[str, bytes]) -> str:
-    fingerprint = _fingerprint_in_use(DIGEST)
-    return fingerprint if fingerprint in keys else next(iter(keys))
+    return _fingerprint_in_use(DIGEST) or next(iter(keys))
 
 
 def _fingerprint_in_use(kind: str) -> str:

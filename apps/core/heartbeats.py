@@ -1,4 +1,4 @@
-"""Heartbeats of background processes: recording them and reading them."""
+"""Heartbeats of workers and web processes: recording them and reading them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from apps.core import clock
 from apps.core.models import Heartbeat
 
 WORKER = "worker"
+WEB = "web"
+WEB_SILENT_SECONDS = 180
+"""Age from which a web process counts as stopped: three of its heartbeats are missing."""
 DELETE_AFTER = datetime.timedelta(days=1)
 
 
@@ -50,8 +53,9 @@ def latest(kind: str) -> Heartbeat | None:
 
 
 def current(kind: str) -> list[Heartbeat]:
-    """The heartbeats of a kind that are at most ``WORKER_SILENT_SECONDS`` old."""
-    silence = datetime.timedelta(seconds=settings.WORKER_SILENT_SECONDS)
+    """The heartbeats of a kind that are at most ``WORKER_SILENT_SECONDS`` old, or ``WEB_SILENT_SECONDS``."""
+    seconds = WEB_SILENT_SECONDS if kind == WEB else settings.WORKER_SILENT_SECONDS
+    silence = datetime.timedelta(seconds=seconds)
     return list(_of_kind(kind).filter(seen_at__gte=clock.now() - silence))
 
 

@@ -11,7 +11,8 @@ import time
 
 from django.db import DatabaseError, InterfaceError, connection
 
-from apps.core.models import KeyInUse
+from apps.core.encryption import MissingKeyError
+from apps.core.models import KeyFingerprint, KeyInUse
 
 READ_EVERY = 5.0
 """Seconds for which a process uses what it has read."""
@@ -55,12 +56,17 @@ def lock(kind: str, *, to_change: bool = False) -> str:
 
     On PostgreSQL a reader that has waited for a change gets the new key. On SQLite, write transactions are
     IMMEDIATE (settings) and follow one another.
+
+    Raises ``MissingKeyError`` if none is in use although keys of this kind are registered: a digest under any
+    other key would not be compared with those of other processes. ``to_change`` raises nothing.
     """
     strength = "UPDATE" if to_change else "SHARE"
     suffix = f" FOR {strength}" if connection.vendor == "postgresql" else ""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT fingerprint FROM core_keyinuse WHERE kind = %s{suffix}", [kind])  # noqa: S608
         row = cursor.fetchone()
+    if row is None and not to_change and KeyFingerprint.objects.filter(kind=kind).exists():
+        raise MissingKeyError(kind)
     return str(row[0]) if row else ""
 
 

@@ -49,8 +49,12 @@ class Limit:
         return self._acts_within(self._keys(who), _now()).count() >= self.max_acts
 
     def _keys(self, who: tuple[str, ...]) -> list[str]:
-        """The key of a new act; then those that acts have which were counted under other digest keys."""
-        return [digest.hex() for digest in keyed_digests("limit", self.name, *who)]
+        """The key of a new act; then those that acts have which were counted under other digest keys.
+
+        A process without the key in use counts under its own keys, which the others have as well.
+        """
+        digests = keyed_digests("limit", self.name, *who, or_own_keys=True)
+        return [digest.hex() for digest in digests]
 
     def _acts_within(self, keys: list[str], now: datetime.datetime) -> QuerySet[LimitedAct]:
         return LimitedAct.objects.filter(key__in=keys, at__gt=now - datetime.timedelta(seconds=self.seconds))

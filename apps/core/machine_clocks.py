@@ -1,4 +1,4 @@
-"""Clocks and keys of all machines: each process stores what its machine has, for status and key rotation."""
+"""Clocks of all machines: each process stores the latest measurement of its machine, for status."""
 
 from __future__ import annotations
 
@@ -19,22 +19,19 @@ MAX_AGE = datetime.timedelta(minutes=10)
 DELETE_AFTER = datetime.timedelta(days=1)
 
 
-def store_measurement(keys: list[str]) -> None:
-    """Store the latest measurement and the keys' labels of this process for its machine.
-
-    Raises nothing: callers do other work.
-    """
+def store_measurement() -> None:
+    """Store the latest measurement of this process for its machine. Raises nothing: callers do other work."""
     measured = clock.last_measurement()
     if measured is None:
         return
     now = clock.now()
-    row = MachineClock(machine=settings.MACHINE_NAME[:200], ahead=measured.ahead, measured_at=now, keys=keys)
+    row = MachineClock(machine=settings.MACHINE_NAME[:200], ahead=measured.ahead, measured_at=now)
     try:
         MachineClock.objects.bulk_create(
             [row],
             update_conflicts=True,
             unique_fields=["machine"],
-            update_fields=["ahead", "measured_at", "keys"],
+            update_fields=["ahead", "measured_at"],
         )
         MachineClock.objects.filter(measured_at__lt=now - DELETE_AFTER).delete()
     except (DatabaseError, InterfaceError) as error:  # not migrated yet, or just lost
@@ -45,11 +42,6 @@ def wrong_clocks() -> list[MachineClock]:
     """The machines whose clocks differ by more than :data:`clock.TOLERANCE` seconds, ordered by name."""
     differs = Q(ahead__gt=clock.TOLERANCE) | Q(ahead__lt=-clock.TOLERANCE)
     return list(_current().filter(differs).order_by("machine"))
-
-
-def machines_without_key(label: str) -> list[str]:
-    """The names of the machines whose processes last stored their keys without this one, ordered."""
-    return sorted(one.machine for one in _current() if label not in one.keys)
 
 
 def _current() -> QuerySet[MachineClock]:

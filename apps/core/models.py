@@ -8,7 +8,7 @@ from apps.core import clock
 
 
 class Heartbeat(models.Model):
-    """When a background process was last running; one row for each process."""
+    """When a worker or web process was last running; one row for each process."""
 
     process = models.CharField(max_length=200, primary_key=True)  # kind:place:host:number
     seen_at = models.DateTimeField(db_index=True)
@@ -29,7 +29,6 @@ class MachineClock(models.Model):
     machine = models.CharField(max_length=200, primary_key=True)  # the host's name
     ahead = models.FloatField()  # seconds; negative if the clock is behind
     measured_at = models.DateTimeField()
-    keys = models.JSONField(default=list)  # labels of the keys that the process has
 
     class Meta:
         default_permissions = ()

@@ -57,17 +57,13 @@ class DigestColumn:
     row: str = ""
 
 
-def _no_digests(_row: Any) -> None:
-    """The model has no digests."""
-
-
 @dataclass(slots=True)
 class Batch:
     """Rows whose values are to be written again.
 
     ``write`` stores the new values; call it in a transaction, and roll back if it returns False: a row has
     changed since it was read. ``unreadable``: the ids of the rows that cannot be read and are not changed,
-    known after ``write``. ``changes``: how many rows it changes.
+    ``changes``: how many rows it changes.
     """
 
     write: Callable[[], bool]
@@ -79,15 +75,13 @@ class Batch:
 class PersonalModel:
     """A model with personal data.
 
-    ``re_digest``: computes and stores the digests of a row again, from its decrypted values, under the digest
-    key in use. Raises ``NotReadableError``. ``re_digest_batch``: the same for rows with these primary keys,
-    under the key with this fingerprint; by default they are read and digested one by one.
+    ``re_digest_batch``: for a model with digests, computes those of the rows with these primary keys again,
+    from their decrypted values, under the key with this fingerprint. Raises ``MissingKeyError``.
     """
 
     model: type[models.Model]
     encrypted: tuple[EncryptedColumn, ...]
     digests: tuple[DigestColumn, ...] = ()
-    re_digest: Callable[[Any], None] = _no_digests
     re_digest_batch: Callable[[Sequence[int], str], Batch] | None = None
 
     @property
@@ -124,7 +118,7 @@ _models: dict[type[models.Model], PersonalModel] = {}
 def register(definition: PersonalModel) -> None:
     """Register a model. Called from an app's ``ready()``; replaces an earlier registration of the model.
 
-    Raises ``ValueError`` if another column has one of the labels.
+    Raises ``ValueError`` if another column has one of the labels, or digests cannot be computed again.
     """
     others = {
         column.label
@@ -135,6 +129,8 @@ def register(definition: PersonalModel) -> None:
     labels = [column.label for column in definition.encrypted]
     if len({*labels}) != len(labels) or others.intersection(labels):
         raise ValueError(f"{definition.model.__name__}: a label is used twice")
+    if definition.digests and definition.re_digest_batch is None:
+        raise ValueError(f"{definition.model.__name__}: digests that cannot be computed again")
     _models[definition.model] = definition
 
 
@@ -148,9 +144,12 @@ def label_of(model: type[models.Model], column: str) -> str:
     return _models[model].column(column).label
 
 
-def encrypted(row: models.Model, column: str, text: str) -> bytes:
-    """The text, encrypted for this column of this row; empty for an empty text."""
-    return encryption.encrypt(text, *_place(row, column)) if text else b""
+def encrypted(row: models.Model, column: str, text: str, *, or_own_key: bool = False) -> bytes:
+    """The text, encrypted for this column of this row; empty for an empty text.
+
+    ``or_own_key``: as for ``encryption.encrypt``, with the same error.
+    """
+    return encryption.encrypt(text, *_place(row, column), or_own_key=or_own_key) if text else b""
 
 
 def text(row: models.Model, column: str) -> str:
@@ -218,14 +217,6 @@ def re_encrypt(row: models.Model) -> bool:
     return bool(changed)
 
 
-def re_digest(row: models.Model) -> None:
-    """Compute and store the digests of a row again, under the digest key in use.
-
-    Call it in a transaction. Raises ``NotReadableError``, and changes nothing, if a value cannot be read.
-    """
-    _models[type(row)].re_digest(row)
-
-
 def re_encrypt_batch(model: type[models.Model], pks: Sequence[int], key: str) -> Batch:
     """The rows with these primary keys, with their values encrypted again with the key of that fingerprint.
 
@@ -256,20 +247,8 @@ def re_digest_batch(model: type[models.Model], pks: Sequence[int], key: str) -> 
 
     Raises ``MissingKeyError``.
     """
-    definition = _models[model]
-    if definition.re_digest_batch is not None:
-        return definition.re_digest_batch(pks, key)
-    unreadable: list[UUID] = []
-
-    def one_by_one() -> bool:
-        for row in model._default_manager.filter(pk__in=pks):
-            try:
-                re_digest(row)
-            except NotReadableError:
-                unreadable.append(row.public_id)  # type: ignore[attr-defined]  # of registered models
-        return True
-
-    return Batch(one_by_one, unreadable, len(pks))
+    make = _models[model].re_digest_batch
+    return make(pks, key) if make is not None else Batch(lambda: True, [], 0)
 
 
 def erase(row: models.Model) -> None:

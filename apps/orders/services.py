@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,6 +25,9 @@ from apps.consumers.order_lookup.lookup import OrderRead
 from apps.consumers.searches import store_search
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
+from apps.core.encryption import MissingKeyError
+
+logger = logging.getLogger(__name__)
 
 FOUND = "found"
 NOT_FOUND = ErrorCode.NOT_FOUND
@@ -106,7 +110,10 @@ def _recorded(
 def _record(event: Event, personal: Mapping[DigestKind, str] | None) -> None:
     with transaction.atomic():
         if personal:
-            search = store_search(personal, actor=event.actor)
-            event = replace(event, data={**event.data, "search": str(search.public_id)})
+            try:
+                search = store_search(personal, actor=event.actor)
+                event = replace(event, data={**event.data, "search": str(search.public_id)})
+            except MissingKeyError:  # raised before anything is stored; the call was made, so it is recorded
+                logger.error("search_not_stored key_missing")
         record(event)
     store_latest()

@@ -29,9 +29,19 @@ from apps.audit.models import AuditEvent
 from apps.audit.recording import record
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import NewConsumer
-from apps.cdp.errors import CdpTimeout
+from apps.cdp.errors import CdpRejected, CdpTimeout
 from apps.cdp.factory import get_client
-from apps.consumers.models import DigestKind, Outcome, Submission, SubmissionDigest
+from apps.cdp.records import Order
+from apps.consumers.audit_events import VENDOR_RECORDS_SEARCHED
+from apps.consumers.models import (
+    DigestKind,
+    OrderReading,
+    Outcome,
+    RecordedSearch,
+    Submission,
+    SubmissionDigest,
+)
+from apps.consumers.order_lookup.readings import store_reading
 from apps.consumers.searches import Search
 from apps.consumers.selectors import sent_again
 from apps.consumers.sending import submit as submitting
@@ -47,12 +57,14 @@ from apps.consumers.sending.warnings import find_warnings
 from apps.consumers.viewer import UNRESTRICTED
 from apps.core import clock, encryption, heartbeats, key_fingerprints, keys_in_use, personal_data
 from apps.core.actor import Actor
-from apps.core.encryption import DIGEST, ENCRYPTION, keyed_digest
+from apps.core.encryption import DIGEST, ENCRYPTION, MissingKeyError, keyed_digest, keyed_digests
 from apps.core.limits import Limit
-from apps.core.models import KeyFingerprint, KeyInUse, KeyRewriting, MachineClock
+from apps.core.models import Heartbeat, KeyFingerprint, KeyInUse, KeyRewriting
+from apps.history.forms.filters import SEARCH
 from apps.history.selection import Selection, SubmissionFilter
-from consumerportal import key_rewriting, keys, status
-from consumerportal.audit_events import KEYS_FORGOTTEN
+from apps.orders.services import search_guests
+from consumerportal import key_rewriting, keys, status, web_heartbeats
+from consumerportal.audit_events import KEYS_FORGOTTEN, KEYS_REGISTERED
 from consumerportal.keys import NotPossibleError, accept_keys, register_keys, retire_key, use_key
 from consumerportal.management.commands.worker import Worker
 from sandbox.data.seed import SAMPLE_ORDER
@@ -60,6 +72,7 @@ from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import FULL, clean, store
 from tests.support.keys import new_encryption_key
 from tests.support.people import PASSWORD, acting
+from tests.support.searches import recorded
 from tests.support.unique_entries import consumer as another
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -259,6 +272,74 @@ def test_process_without_the_key_in_use_creates_nothing(staff: User, settings: S
     assert not Submission.objects.exists()
 
 
+@pytest.fixture
+def lacking(settings: Settings) -> None:
+    """Two keys are in use that this process does not have, and it knows that."""
+    old = {name: list(getattr(settings, name)) for name in KINDS}
+    for name in KINDS:
+        _former, following = _with_next_key(settings, name)
+        use_key(following, ACTOR)
+    for name, value in old.items():
+        setattr(settings, name, value)
+
+
+@pytest.mark.usefixtures("lacking")
+def test_process_without_the_keys_in_use_stores_and_compares_nothing(staff: User) -> None:
+    with pytest.raises(MissingKeyError):
+        encryption.encrypt("x", "label")
+    for digest in (keyed_digest, keyed_digests):
+        with pytest.raises(MissingKeyError):
+            digest("x")
+    with pytest.raises(NotWritten):
+        _submit(staff, another())
+    assert not Submission.objects.exists()
+
+
+@pytest.mark.usefixtures("lacking")
+def test_process_without_the_keys_in_use_still_lets_people_sign_in_and_keeps_what_they_typed(
+    staff: User,
+) -> None:
+    browser = Client(raise_request_exception=False)
+    browser.post("/accounts/login/", {"login": staff.username, "password": PASSWORD})
+    page = browser.get("/consumers/new/")
+    assert page.status_code == 200
+    sealed = encryption.encrypt_as_text("typed", "label")
+    assert encryption.decrypt_from_text(sealed, "label") == "typed"
+    answer = browser.post("/submissions/", {f"{SEARCH}-last_name": "Keptington"})
+    assert answer.status_code == 503
+    assert "does not have a key" in answer.content.decode()
+    assert not RecordedSearch.objects.exists()
+
+
+@pytest.mark.usefixtures("lacking")
+def test_calls_of_a_process_without_the_keys_in_use_are_recorded(staff: User) -> None:
+    client = create_autospec(CdpClient, instance=True)
+    client.search_guests.return_value = ()
+    search_guests(email="ida@example.com", actor=acting(staff), client=client)
+    assert AuditEvent.objects.latest("seq").action == VENDOR_RECORDS_SEARCHED.name
+    store_reading(SAMPLE_ORDER, Order(ref=SAMPLE_ORDER), None, read_at=clock.now())
+    assert not OrderReading.objects.exists()
+    assert not RecordedSearch.objects.exists()
+
+
+def test_answer_is_stored_although_the_key_in_use_was_replaced_by_a_missing_one_during_the_call(
+    staff: User, settings: Settings
+) -> None:
+    old = list(settings.ENCRYPTION_KEYS)
+    _former, following = _with_next_key(settings, "ENCRYPTION_KEYS")
+
+    def replace_the_key(*_: Any, **__: Any) -> Any:
+        use_key(following, ACTOR)
+        settings.ENCRYPTION_KEYS = old
+        raise CdpRejected(http_status=400, vendor_message="Not so")
+
+    client = _silent()
+    client.create_order_consumer.side_effect = replace_the_key
+    row = _submit(staff, another(), client)
+    assert row.outcome == Outcome.REJECTED
+    assert Submission.objects.get().vendor_message == "Not so"
+
+
 def test_mac_key_is_succeeded_machine_by_machine_and_never_retired(settings: Settings) -> None:
     old, new = settings.AUDIT_MAC_KEYS, NEW_KEYS["AUDIT_MAC_KEYS"]
     settings.AUDIT_MAC_KEYS = [new, *old]
@@ -337,6 +418,49 @@ def test_create_waits_for_the_change_and_is_stored_under_the_new_key(
     assert row == stored[0]
     assert bytes(row.content_digest) == content_digest(SAMPLE_ORDER, consumer, key=key)
     assert {*row.digests.values_list("kind", "digest")} == search_digests(consumer, key=key)
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite lets one writer in at a time")
+def test_create_that_waits_while_the_key_in_use_is_forgotten_is_stored_under_the_new_key(
+    staff: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten = settings.DIGEST_KEYS[0]
+    settings.DIGEST_KEYS = [NEW_KEYS["DIGEST_KEYS"]]
+    consumer, stored = another(), []
+    changed = record
+
+    def create() -> None:
+        try:
+            stored.append(_submit(staff, consumer))
+        finally:
+            connection.close()
+
+    def wait_for_the_create(event: Any) -> int:
+        if event.type is KEYS_REGISTERED:
+            # The process of the create still has the forgotten key, which it has read as the one in use.
+            settings.DIGEST_KEYS = [NEW_KEYS["DIGEST_KEYS"], forgotten]
+            creating.start()
+            _wait_until_one_waits()
+        return changed(event)
+
+    creating = threading.Thread(target=create)
+    monkeypatch.setattr(keys, "record", wait_for_the_create)
+    register_keys(ACTOR, forget_missing=True)
+    creating.join(BOUND)
+    key = KeyInUse.objects.get(kind=DIGEST).fingerprint
+    assert key == key_fingerprints.DIGEST.fingerprints()[0]
+    [row] = Submission.objects.all()
+    assert stored == [row]
+    assert bytes(row.content_digest) == content_digest(SAMPLE_ORDER, consumer, key=key)
+
+
+def test_nothing_is_created_without_a_digest_key_in_use(staff: User) -> None:
+    KeyInUse.objects.filter(kind=DIGEST).delete()
+    client = _silent()
+    with pytest.raises(NotWritten):
+        _submit(staff, another(), client)
+    client.create_order_consumer.assert_not_called()
+    assert not Submission.objects.exists()
 
 
 @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite lets one writer in at a time")
@@ -707,11 +831,13 @@ def test_key_that_is_not_registered_or_lacks_somewhere_is_not_put_to_use(setting
         with pytest.raises(NotPossibleError, match=reason):
             use_key(label, ACTOR)
     register_keys(ACTOR)
-    now = dt.datetime.now(dt.UTC)
-    machine = MachineClock.objects.create(machine="left-behind", ahead=0, measured_at=now)
-    with pytest.raises(NotPossibleError, match="left-behind"):
+    at = dt.datetime.now(dt.UTC)
+    Heartbeat.objects.create(process="web:stopped:1", seen_at=at - dt.timedelta(minutes=4))
+    web_heartbeats.record()
+    other = Heartbeat.objects.create(process="web:left-behind:1", seen_at=at)  # on a machine with others
+    with pytest.raises(NotPossibleError, match=r"the key yet: web:left-behind:1$"):
         use_key(following, ACTOR)
-    machine.delete()
+    other.delete()
     heartbeats.record_heartbeat(heartbeats.WORKER, keys=["digest:another"])
     with pytest.raises(NotPossibleError, match="worker:"):
         use_key(following, ACTOR)
@@ -719,16 +845,63 @@ def test_key_that_is_not_registered_or_lacks_somewhere_is_not_put_to_use(setting
     use_key(following, ACTOR)
 
 
+def test_key_is_not_retired_while_a_process_lacks_the_key_in_use(
+    staff: User, rotated: tuple[str, str]
+) -> None:
+    former, following = rotated
+    use_key(following, ACTOR)
+    _rewrite_all()
+    at = dt.datetime.now(dt.UTC)
+    other = Heartbeat.objects.create(process="web:left-behind:1", seen_at=at, keys=[former])
+    with pytest.raises(NotPossibleError, match="left-behind"):
+        retire_key(former, ACTOR)
+    other.delete()
+    retire_key(former, ACTOR)
+
+
+def test_commands_record_no_heartbeat(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("rotate_keys")
+    assert not Heartbeat.objects.exists()
+
+
+def test_web_process_records_its_keys_as_long_as_it_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    alive = iter([True, True, False])
+    monkeypatch.setattr(web_heartbeats, "INTERVAL", 0)
+    web_heartbeats._record_while(lambda: next(alive))
+    [beat] = heartbeats.current(heartbeats.WEB)
+    assert beat.keys == key_fingerprints.own_labels()
+    with connection.execute_wrapper(_fail):
+        web_heartbeats.record()  # raises nothing
+
+
 def test_dry_run_counts_and_changes_nothing(
     staff: User, rotated: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = [store(staff, Outcome.REJECTED) for _ in range(3)]
     Submission.objects.filter(pk=rows[0].pk).update(encrypted_consumer=rows[1].encrypted_consumer)
+    searches = [recorded(staff, last_name=name) for name in ("Zed", "Wye", "Exe")]
+    RecordedSearch.objects.filter(pk=searches[0].pk).update(encrypted_values=searches[1].encrypted_values)
+    personal_data.erase(searches[2])
     before, events = _stored(), AuditEvent.objects.count()
     call_command("rotate_keys", "--use", rotated[1], "--dry-run")
-    assert "consumers.Submission: 3 rows, 2 to write again, 1 cannot be read" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "consumers.Submission: 3 rows, 2 to write again, 1 cannot be read" in shown
+    assert "consumers.RecordedSearch: 3 rows, 1 to write again, 1 cannot be read" in shown
+    assert "Not possible yet" not in shown
     assert (_stored(), AuditEvent.objects.count()) == (before, events)
     assert not KeyRewriting.objects.exists()
+
+
+def test_dry_run_names_the_open_submissions_that_stop_the_change(
+    staff: User, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row, other = _submit(staff, another()), _submit(staff, another())
+    Submission.objects.filter(pk=row.pk).update(encrypted_consumer=other.encrypted_consumer)
+    _former, following = _with_next_key(settings, "DIGEST_KEYS")
+    call_command("rotate_keys", "--use", following, "--dry-run")
+    shown = capsys.readouterr().out
+    assert f"Not possible yet. The open submission {row.public_id} cannot be read" in shown
+    assert str(other.public_id) not in shown
 
 
 def test_table_and_status_name_the_keys_and_what_is_left(

@@ -233,7 +233,7 @@ def test_each_machine_has_one_row_and_a_removed_machine_is_deleted(settings: Set
     stored("gone", 0.0, days=2)
     for ahead in (OFF, -OFF):
         with machine(ahead):
-            machine_clocks.store_measurement([])
+            machine_clocks.store_measurement()
     one = MachineClock.objects.get()
     assert (one.machine, one.ahead) == ("web-1", -2700.0)
     assert is_now(one.measured_at)

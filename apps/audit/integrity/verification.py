@@ -314,12 +314,17 @@ class _Verification:
         return None
 
     def _compare_claims(self, batch: Rows | Texts) -> None:
-        """Check that each signing event for this machine's file has its line in the file."""
+        """Check that each signing event for this machine's file has its line in the file.
+
+        What an acknowledged event claims counts for nothing: the portal did not write it.
+        """
         if self.file_problem or self.head is None or self.file_id is None:
             return
         for seq, data in batch.data_of(AUDIT_CHECKPOINT_SIGNED.name):
             if seq > self.head[0]:
                 return
+            if seq in self.macs.acknowledged:
+                continue
             claimed = _claimed_checkpoint(data, self.file_id)
             if claimed is None or (0 < claimed < self.begun_at):
                 continue

@@ -333,14 +333,22 @@ class Submission(models.Model):
         return personal_data.readable_text(self, "encrypted_resolution_note")
 
 
-def _encrypted_json(row: Submission, column: str, consumer: NewConsumer | OrderConsumer) -> bytes:
-    return personal_data.encrypted(row, column, json.dumps(consumer.to_json(), ensure_ascii=False))
+def _encrypted_json(
+    row: Submission, column: str, consumer: NewConsumer | OrderConsumer, *, or_own_key: bool = False
+) -> bytes:
+    text = json.dumps(consumer.to_json(), ensure_ascii=False)
+    return personal_data.encrypted(row, column, text, or_own_key=or_own_key)
 
 
-def answer_columns(submission: Submission, consumer: OrderConsumer) -> dict[str, Any]:
-    """The columns and values that store an order consumer returned by the vendor."""
+def answer_columns(
+    submission: Submission, consumer: OrderConsumer, *, or_own_key: bool = False
+) -> dict[str, Any]:
+    """The columns and values that store an order consumer returned by the vendor.
+
+    ``or_own_key``: as for ``encryption.encrypt``, with the same error.
+    """
     return {
-        "encrypted_answer": _encrypted_json(submission, "encrypted_answer", consumer),
+        "encrypted_answer": _encrypted_json(submission, "encrypted_answer", consumer, or_own_key=or_own_key),
         "consumer_ref": consumer.ref,
         "consumer_href": consumer.href,
         "order_href": consumer.order_href,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 
 from django.conf import settings
 
@@ -11,7 +12,10 @@ from apps.cdp.records import Order
 from apps.consumers import selectors
 from apps.consumers.models import OrderReading
 from apps.core import clock
+from apps.core.encryption import MissingKeyError
 from apps.core.references import reference_key
+
+logger = logging.getLogger(__name__)
 
 KEPT = datetime.timedelta(minutes=10)
 FRESH = datetime.timedelta(seconds=60)
@@ -46,7 +50,11 @@ def store_reading(
     row = OrderReading(order_key=reference_key(order_ref), read_at=read_at)
     if stored is not None:
         row.public_id = stored.public_id
-    row.set_data(order, listed)
+    try:
+        row.set_data(order, listed)
+    except MissingKeyError:
+        logger.error("order_reading_not_stored key_missing")  # only the next read costs a call
+        return
     if stored is None:
         OrderReading.objects.filter(order_key=row.order_key, read_at__lt=clock.now() - KEPT).delete()
         # Another request may insert the row at the same time. Its reading is as good as this one.

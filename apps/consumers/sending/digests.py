@@ -42,9 +42,12 @@ def content_digests_of(submission: Submission) -> tuple[bytes, ...]:
     return (own, *content_digests(submission.order_ref, consumer)) if consumer else (own,)
 
 
-def search_digest(kind: DigestKind, value: str) -> bytes:
-    """The digest of a value, for storing. Spellings that normalise to the same text share it."""
-    return keyed_digest(kind.value, _normalised(kind, value))
+def search_digest(kind: DigestKind, value: str, *, key: str = "") -> bytes:
+    """The digest of a value, for storing. Spellings that normalise to the same text share it.
+
+    ``key``: as for ``keyed_digest``, with the same error.
+    """
+    return keyed_digest(kind.value, _normalised(kind, value), key=key)
 
 
 def search_digests_of_value(kind: DigestKind, value: str) -> tuple[bytes, ...]:
@@ -54,10 +57,7 @@ def search_digests_of_value(kind: DigestKind, value: str) -> tuple[bytes, ...]:
 
 def search_digests(consumer: NewConsumer, *, key: str = "") -> set[tuple[DigestKind, bytes]]:
     """Kind and digest of every searchable value of a consumer, for storing. ``key``: as for keyed_digest."""
-    return {
-        (kind, keyed_digest(kind.value, _normalised(kind, value), key=key))
-        for kind, value in _searchable(consumer)
-    }
+    return {(kind, search_digest(kind, value, key=key)) for kind, value in _searchable(consumer)}
 
 
 def search_digests_under_every_key(consumer: NewConsumer) -> set[tuple[DigestKind, bytes]]:
@@ -90,24 +90,6 @@ def store_search_digests(submission: Submission, consumer: NewConsumer, *, key: 
         SubmissionDigest(submission=submission, kind=kind, digest=digest)
         for kind, digest in sorted(search_digests(consumer, key=key))
     )
-
-
-def re_digest(submission: Submission) -> None:
-    """Compute and store the digests of a submission again; nothing for an erased one.
-
-    Call it in a transaction. Raises ``NotReadableError``, and changes nothing, if the consumer cannot be
-    read.
-    """
-    # Locked and read again: it may have been erased since.
-    submission.refresh_from_db(from_queryset=Submission.objects.select_for_update())
-    personal_data.text(submission, "encrypted_consumer")
-    consumer = submission.consumer
-    if consumer is None:
-        return
-    submission.content_digest = content_digest(submission.order_ref, consumer)
-    submission.save(update_fields=["content_digest"])
-    submission.digests.all().delete()
-    store_search_digests(submission, consumer)
 
 
 def re_digest_batch(pks: Sequence[int], key: str) -> Batch:

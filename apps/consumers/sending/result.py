@@ -52,7 +52,7 @@ class Result:
             doubt = Doubt.ANOTHER_DATA.value
         return cls(
             Outcome.CREATED,
-            **answer_columns(submission, answer),
+            **answer_columns(submission, answer, or_own_key=True),  # sent: what came back is stored
             doubt_code=doubt,
             http_status=creation.http_status,
             duration_ms=duration_ms,
@@ -84,7 +84,7 @@ class Result:
             error_code=error.code,
             error_field=error.field,
             encrypted_vendor_message=personal_data.encrypted(
-                submission, "encrypted_vendor_message", error.vendor_message
+                submission, "encrypted_vendor_message", error.vendor_message, or_own_key=True
             ),
         )
 

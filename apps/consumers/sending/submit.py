@@ -113,9 +113,8 @@ def submit(
     vendor, and every missing answer, is an outcome and not an exception. Raises ``OutcomeNotStored`` if the
     outcome cannot be stored.
     """
-    digests = content_digests(order_ref, consumer)
     with _database_required_before_send():
-        earlier = _earlier_submission(token, digests, actor)
+        earlier = _earlier_submission(token, content_digests(order_ref, consumer), actor)
     if earlier is not None:
         return earlier
     submission = Submission(
@@ -125,8 +124,8 @@ def submit(
         actor_name=actor.name,
         resubmission_of=resubmission_of,
     )
-    submission.consumer = consumer
     with _database_required_before_send():
+        submission.consumer = consumer
         reading = find_reading(order_ref)
         may_stand = reading is not None and is_current(reading)
     order, kept = (reading.order, reading.listed) if reading else (None, None)
@@ -153,9 +152,15 @@ def submit(
 
 @contextmanager
 def _database_required_before_send() -> Iterator[None]:
-    """Turn any database error before the send into ``NotWritten``: full disk, lock, missing table."""
+    """Turn any database error before the send into ``NotWritten``: full disk, lock, missing table.
+
+    Also a missing key: the record could not be read or compared by other processes.
+    """
     try:
         yield
+    except MissingKeyError as error:
+        logger.error("create_not_written key_missing")  # its text is a key's id
+        raise NotWritten("This process does not have a key in use") from error
     except storing.DATABASE_LOST as error:
         logger.exception("create_not_written")
         raise NotWritten("The record before the send could not be written") from error
@@ -233,18 +238,14 @@ def _store_submission(
     one that was created just before the insert is found.
 
     The digests are under the digest key in use, which stays in use until the commit: the constraint compares
-    digests of one key only. Raises ``NotWritten`` if this process does not have that key.
+    digests of one key only. Raises ``MissingKeyError`` if this process does not have that key.
     """
     now = clock.now()
     submission.submitted_at = now
     submission.deadline = now + datetime.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT)
     with transaction.atomic(durable=True):
         key = keys_in_use.lock(DIGEST)
-        try:
-            submission.content_digest = content_digest(submission.order_ref, entry.consumer, key=key)
-        except MissingKeyError as error:
-            logger.error("create_not_written digest_key_missing")  # its text is a key's id
-            raise NotWritten("This process does not have the digest key in use") from error
+        submission.content_digest = content_digest(submission.order_ref, entry.consumer, key=key)
         submission.save(force_insert=True)
         compared = entry.compare(besides=submission)
         warnings = find_warnings(submission.order_ref, entry.consumer, compared=compared, order=order)

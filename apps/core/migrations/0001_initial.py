@@ -31,7 +31,6 @@ class Migration(migrations.Migration):
                 ('machine', models.CharField(max_length=200, primary_key=True, serialize=False)),
                 ('ahead', models.FloatField()),
                 ('measured_at', models.DateTimeField()),
-                ('keys', models.JSONField(default=list)),
             ],
             options={
                 'default_permissions': (),

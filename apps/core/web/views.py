@@ -16,6 +16,7 @@ from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
 from apps.core.connections import is_database_unavailable
+from apps.core.encryption import MissingKeyError
 from apps.core.forms.input import ConflictingValues
 from apps.core.web import readiness, sealed_entries
 from apps.core.web.context_processors import environment_label
@@ -81,13 +82,14 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """handler500. Answers 503 if the database does not answer."""
+    """handler500. Answers 503 if the database does not answer, or this process lacks a key in use."""
     error = sys.exc_info()[1]  # Django calls this while the exception is being handled
     context: dict[str, Any] = {
         "unchanged": _changed_nothing(request, error),
         "may_be_sent": _view_name(request) == CREATE_VIEW,
     }
-    if is_database_unavailable(error):
+    context["key_missing"] = isinstance(error, MissingKeyError)
+    if is_database_unavailable(error) or context["key_missing"]:
         context["entry"] = sealed_entries.posted_fields(request)
         return _plain_page(request, "503.html", HTTPStatus.SERVICE_UNAVAILABLE, **context)
     return _plain_page(request, "500.html", HTTPStatus.INTERNAL_SERVER_ERROR, **context)

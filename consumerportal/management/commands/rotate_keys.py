@@ -90,8 +90,11 @@ class Command(BaseCommand):
             keys.use_key(label, ACTOR)
             self.stdout.write(f"In use: {label}. A worker writes the rows again; status shows how far it is.")
             return
-        for model, rows, changes, unreadable in key_rewriting.dry_run(*keys.parse_label(label)):
+        kind, fingerprint = keys.parse_label(label)
+        for model, rows, changes, unreadable in key_rewriting.dry_run(kind, fingerprint):
             self.stdout.write(f"{model}: {rows} rows, {changes} to write again, {unreadable} cannot be read")
+        for obstacle in keys.obstacles(kind):
+            self.stdout.write(f"Not possible yet. {obstacle}")
         self.stdout.write("Nothing was changed.")
 
     def _retire(self, label: str, *, dry_run: bool) -> None:

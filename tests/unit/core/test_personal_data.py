@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.db import transaction
 from pytest_django import Settings
 
 from apps.accounts.models import User
@@ -28,12 +26,12 @@ from apps.consumers.models import (
 from apps.consumers.reconciliation.resolution import resolve
 from apps.consumers.sending.digests import content_digest, content_digests_of, search_digest
 from apps.core import personal_data
-from apps.core.encryption import DoesNotBelongHereError, NotReadableError, UnknownKeyError
+from apps.core.encryption import DoesNotBelongHereError, UnknownKeyError
 from apps.core.personal_data import EncryptedColumn, PersonalModel, Problem
 from apps.history.models import Export
 from sandbox.data.seed import SAMPLE_ORDER
 from tests.support.entries import FULL, REF, store
-from tests.support.keys import new_encryption_key
+from tests.support.keys import digest_again, new_encryption_key
 from tests.support.people import acting
 from tests.support.searches import recorded
 
@@ -153,7 +151,7 @@ def test_digests_follow_a_new_key(staff: User, settings: Settings) -> None:
     row = store(staff, Outcome.CREATED)
     before = {*row.digests.values_list("kind", "digest")}
     settings.DIGEST_KEYS = ["another digest key of this test alone"]
-    personal_data.re_digest(row)
+    digest_again(row)
     after = {*SubmissionDigest.objects.values_list("kind", "digest")}
     assert len(after) == len(before)
     assert not before & after
@@ -165,27 +163,8 @@ def test_digests_of_an_unreadable_row_stay(staff: User, settings: Settings) -> N
     row = store(staff, Outcome.CREATED)
     before = [*SubmissionDigest.objects.order_by("pk").values()]
     settings.ENCRYPTION_KEYS = [new_encryption_key()]
-    with pytest.raises(NotReadableError):
-        personal_data.re_digest(row)
+    assert digest_again(row) == [row.public_id]
     assert [*SubmissionDigest.objects.order_by("pk").values()] == before
-
-
-def test_rows_of_a_model_without_a_function_for_many_are_digested_one_by_one(
-    staff: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    row, unreadable = store(staff, Outcome.CREATED), store(staff, Outcome.CREATED)
-    Submission.objects.filter(pk=unreadable.pk).update(encrypted_consumer=row.encrypted_consumer)
-    definition = replace(personal_data._models[Submission], re_digest_batch=None)
-    models: dict[type[Any], PersonalModel] = {**personal_data._models}
-    models[Submission] = definition
-    monkeypatch.setattr(personal_data, "_models", models)
-    settings.DIGEST_KEYS = ["another digest key of this test alone"]
-    batch = personal_data.re_digest_batch(Submission, [row.pk, unreadable.pk], "")
-    with transaction.atomic():
-        assert batch.write()
-    assert batch.unreadable == [unreadable.public_id]
-    found = [bytes(one.content_digest) for one in Submission.objects.order_by("pk")]
-    assert found == [content_digest(row.order_ref, FULL), bytes(unreadable.content_digest)]
 
 
 def test_erased_submission_has_no_digests_and_keeps_its_facts(staff: User) -> None:
@@ -195,7 +174,7 @@ def test_erased_submission_has_no_digests_and_keeps_its_facts(staff: User) -> No
     assert not SubmissionDigest.objects.exists()
     assert found.content_digest == b""
     assert (found.outcome, found.order_ref) == (row.outcome, row.order_ref)
-    personal_data.re_digest(found)
+    digest_again(found)
     assert not SubmissionDigest.objects.exists()
 
 

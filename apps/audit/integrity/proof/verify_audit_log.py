@@ -398,7 +398,9 @@ def follow(
     first = checkpoints.first
     expected, link = first, checkpoints.anchor
     before: Event | None = None  # the previous event, to which the current one links
-    unclaimed: set[int] = set()
+    claims: list[tuple[int, int]] = []  # event, and the checkpoint that it claims as signed
+    covered = checkpoints.last["seq"] if checkpoints.last else 0
+    not_by_portal: list[range] = []
     head_hash = ""
     for line_index, event in enumerate(archive.events(note)):
         wanted = (expected, link, 1)
@@ -412,16 +414,14 @@ def follow(
             return diagnose(archive, event, position), "", 0
         if before is not None and (finding := contradicting_checkpoint(checkpoints, before)):
             return finding, "", 0
-        if expected in checkpoints.hashes:
-            unclaimed.add(expected)
         if event["action"] == "audit.checkpoint_signed" and expected <= head["seq"]:
             claimed = claim_of(event["data"], checkpoints.file)
             if claimed is not None and not 0 < claimed < first:
-                if claimed not in unclaimed:
-                    checkpoints.problem = checkpoints.problem or ("checkpoints_damaged", claimed or expected)
-                unclaimed = {seq for seq in unclaimed if seq > claimed}
+                claims.append((expected, claimed))
         if event["action"] == "audit.acknowledged":
             acknowledged.append(acknowledged_by(event))
+            if expected <= covered:  # the portal has verified this event before it signed
+                not_by_portal += spans_before(event)
         if expected == head["seq"]:
             head_hash = event["hash"]
         before, expected, link = event, expected + 1, event["hash"]
@@ -429,6 +429,7 @@ def follow(
             progress(read / size)
     if before is not None and (finding := contradicting_checkpoint(checkpoints, before)):
         return finding, "", 0
+    checkpoints.problem = checkpoints.problem or wrong_claim(checkpoints, claims, not_by_portal)
     return verdict_at_end(checkpoints, head, head_hash, expected), digest.hexdigest(), expected - 1
 
 
@@ -451,6 +452,32 @@ def claim_of(data: str, file: str | None) -> int | None:
     if file is None or named != file:
         return None
     return last if type(last) is int and last > 0 else 0
+
+
+def spans_before(event: Event) -> list[range]:
+    """The earlier events that an acknowledgement names; none if it cannot be read."""
+    try:
+        spans = [[int(number) for number in text.split("-")] for text in json.loads(event["data"])["events"]]
+        return [range(span[0], min(span[-1] + 1, event["seq"])) for span in spans]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return []
+
+
+def wrong_claim(
+    checkpoints: Checkpoints, claims: list[tuple[int, int]], not_by_portal: list[range]
+) -> Finding | None:
+    """The finding for the first event whose checkpoint is not in the file, or was claimed before.
+
+    Events that the portal did not write, and that are acknowledged, count for nothing.
+    """
+    latest = 0
+    for seq, claimed in claims:
+        if any(seq in span for span in not_by_portal):
+            continue
+        if claimed not in checkpoints.hashes or not latest < claimed <= seq:
+            return "checkpoints_damaged", claimed or seq
+        latest = claimed
+    return None
 
 
 def contradicting_checkpoint(checkpoints: Checkpoints, event: Event) -> Finding | None:

@@ -18,7 +18,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from apps.audit.chain import Row, canonical_json, row_hash
-from apps.audit.integrity import stored_rows, verification
+from apps.audit.integrity import checkpoints, signing, stored_rows, verification
 from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.integrity.past_verifications import result_of, standing_problem
 from apps.audit.integrity.proof.bundle import VERIFIER, bundle
@@ -28,6 +28,7 @@ from apps.audit.integrity.verification import GOOD, record_result, verify
 from apps.audit.macs import MAC_COLUMNS, MacKeys, mac_keys
 from apps.audit.models import AuditEvent
 from apps.audit.presenters.integrity import verdict_sentence
+from apps.audit.recording import record
 from consumerportal import status
 from tests.support.audit_flush import lift_triggers
 from tests.support.audit_logs import (
@@ -328,6 +329,45 @@ def test_signing_continues_after_an_acknowledgement_and_the_events_stay_named(
     assert f"acknowledged: {named}." in text(as_administrator.get("/audit/integrity/"))
     [line] = [line for line in status.lines() if line.name == "audit_log"]
     assert (line.level, named in line.text) == (status.Level.OK, True)
+
+
+@pytest.mark.parametrize("claimed", [1, 2, 10**9, "none"])
+def test_forged_claim_of_a_signature_counts_for_nothing_once_acknowledged(
+    signed: int, settings: Settings, claimed: object
+) -> None:
+    """Otherwise the log would count as damaged for ever."""
+    file = checkpoints.file_id(settings.AUDIT_CHECKPOINT_FILE)
+    data = canonical_json({"file": file, "last": claimed})
+    forged = forge_next_event(action="audit.checkpoint_signed", data=data)
+    write(1)
+    acknowledge(str(forged))
+    assert verify().verdict is Verdict.UNCHANGED
+    assert found_in_proof()[0] == "checkpoints_damaged"  # no signature covers the acknowledgement yet
+    for _again in range(2):
+        write(1)
+        assert sign_checkpoint(SIGNER) is not None
+        assert found() == ("unchanged", None)
+        assert verify(from_checkpoint=True).verdict is Verdict.UNCHANGED
+
+
+def test_forged_claim_of_the_next_checkpoint_does_not_discredit_the_genuine_one(
+    signed: int, settings: Settings
+) -> None:
+    """Forged between a signature and its event."""
+    write(1)
+    file = checkpoints.file_id(settings.AUDIT_CHECKPOINT_FILE)
+    record_signed = record
+
+    def forge_first(event: Any) -> int:
+        data = canonical_json({"file": file, "last": signed + 1})
+        forge_next_event(action="audit.checkpoint_signed", data=data)
+        return record_signed(event)
+
+    with mock.patch.object(signing, "record", forge_first):
+        sign_checkpoint(SIGNER)
+    acknowledge(str(signed + 2))
+    sign_checkpoint(SIGNER)
+    assert found() == ("unchanged", None)
 
 
 def test_acknowledged_range_is_verified_in_batches(signed: int) -> None:
