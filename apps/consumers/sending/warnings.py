@@ -38,8 +38,8 @@ class EntryWarning:
     """One warning, and the field that it is about.
 
     ``similar``: the similar consumer; ``submission``: its submission, if it has one. ``value``: the value
-    concerned, as it will be sent, or the key of a cancelled order; ``part``: the unusual part of the value, or
-    the status of the order. ``reading``: why a phone number was not read.
+    concerned, as it will be sent, or the key of a cancelled order; ``part``: the unusual part of the value,
+    or the status of the order. ``reading``: why a phone number was not read.
     """
 
     code: str
