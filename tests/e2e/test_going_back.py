@@ -71,7 +71,7 @@ def test_same_person_again_after_back_is_stopped_by_a_warning(
     press_create(page)
     warning = page.locator(".panel-warning")
     expect(warning).to_be_focused()
-    expect(warning).to_contain_text("A similar consumer was created on this order.")
+    expect(warning).to_contain_text("The same consumer was created on this order.")
     expect(warning).to_contain_text(submission.consumer_ref)
     assert creates(sandbox) == 1
 
