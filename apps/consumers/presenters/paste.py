@@ -200,7 +200,7 @@ def target_label(target: str) -> str:
     if target.startswith(PROVIDER_PREFIX):
         return str(_("Identifier: %(provider)s")) % {"provider": target.removeprefix(PROVIDER_PREFIX)}
     special = {
-        "order_ref": _("Order reference"),
+        "order_ref": _("Order"),
         IDENTIFIER_PROVIDER: _("Identifier provider"),
         IDENTIFIER_ID: _("Identifier ID"),
     }
