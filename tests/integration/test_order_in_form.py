@@ -381,6 +381,8 @@ def test_check_order_is_no_create_while_the_paste_box_has_a_text(
     assert "Order B4LNDQ-1" in _text(page)
     assert "the pasted text is not filled in" not in _text(page)
     assert "Other" in page.content.decode()
+    page = as_staff.post(NEW, {**posted(clean()), "paste": "read", "paste_text": "Order\tLast name\nA-1\tX"})
+    assert '<option value="order_ref" selected>Order</option>' in page.content.decode()
 
 
 def test_panel_of_a_chosen_order_shows_it_and_leaves_the_choices(

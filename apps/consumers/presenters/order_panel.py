@@ -28,12 +28,13 @@ NOT_LOOKED_UP = _("The order number could not be looked up. Enter the order refe
 
 @dataclass(frozen=True, slots=True)
 class ConsumerLine:
-    """One consumer on an order. ``name`` is empty if it was not read; ``url``: its page.
+    """One consumer on an order. ``name`` is empty if it has none, or was not read; ``url``: its page.
 
     ``who``, ``when``: who added it through the portal, and when; ``receipt_url``: if the reader may open it.
     """
 
     ref: str
+    is_read: bool
     name: str
     born: dt.date | None
     url: str
@@ -196,6 +197,7 @@ def consumer_lines(
         lines.append(
             ConsumerLine(
                 ref=ref,
+                is_read=consumer is not None,
                 name=f"{consumer.first_name} {consumer.last_name}".strip() if consumer else "",
                 born=consumer.date_of_birth if consumer else None,
                 url=f"{url}?order={order_ref}" if url else "",

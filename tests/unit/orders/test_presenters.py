@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from decimal import Decimal
 from unittest.mock import create_autospec
 
 import pytest
+from django.template.loader import render_to_string
 
 from apps.cdp.client import CdpClient, ListedConsumers
 from apps.cdp.consumers import Identifier, OrderConsumer
@@ -139,3 +141,11 @@ def test_returned_links_are_unchanged_and_only_own_ones_are_followed(client: Cdp
         ("Order item link", "https://example.com/i1", True),
         ("Order item link", "https://example.com/i2", True),
     ]
+
+
+def test_consumer_without_a_name_is_listed_and_one_that_was_not_read_is_not() -> None:
+    read = (OrderConsumer(ref="a", first_name="Ann"), OrderConsumer(ref="b"))
+    listed = ListedConsumers(("a", "b", "c"), read, has_ended=True, is_whole=True)
+    lines = consumer_lines(listed, [], UNRESTRICTED)
+    page = render_to_string("consumers/consumers_on_order.html", {"lines": lines})
+    assert re.findall(r"<bdi[^>]*>([^<]*)</bdi>", page) == ["Ann", "–"]
