@@ -496,6 +496,49 @@ def test_change_waits_for_a_create_and_digests_its_row(
     assert bytes(row.content_digest) == content_digest(SAMPLE_ORDER, consumer, key=key)
 
 
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite lets one writer in at a time")
+def test_change_during_a_batch_waits_for_it_and_neither_fails(
+    staff: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former, following = _with_next_key(settings, "DIGEST_KEYS")
+    consumer, failed = another(), []
+    row = _submit(staff, consumer)
+    use_key(following, ACTOR)
+    one = _of_submissions(following)
+    make = key_rewriting._batch_of
+
+    def use() -> None:
+        try:
+            use_key(former, ACTOR)
+        except Exception as error:  # noqa: BLE001  # any failure is shown by the test
+            failed.append(error)
+        finally:
+            connection.close()
+
+    using = threading.Thread(target=use)
+
+    def write_when_the_change_waits(*given: Any) -> Any:
+        batch = make(*given)
+        write = batch.write
+
+        def wait() -> bool:
+            using.start()
+            _wait_until_one_waits()
+            return write()
+
+        batch.write = wait
+        return batch
+
+    monkeypatch.setattr(key_rewriting, "_batch_of", write_when_the_change_waits)
+    assert key_rewriting._rewrite_batch(one, ACTOR) == 1
+    using.join(BOUND)
+    assert failed == []
+    row.refresh_from_db()
+    key = KeyInUse.objects.get(kind=DIGEST).fingerprint
+    assert key_fingerprints.label_of(DIGEST, key) == former
+    assert bytes(row.content_digest) == content_digest(SAMPLE_ORDER, consumer, key=key)
+
+
 def _wait_until_one_waits() -> None:
     end = time.monotonic() + BOUND
     with connection.cursor() as cursor:
