@@ -67,12 +67,13 @@ def own_labels() -> list[str]:
 
 
 def registered_fingerprints() -> dict[str, set[str]]:
-    """The registered fingerprints by name of kind; an empty set for a kind without any.
+    """The registered fingerprints by name of kind, without retired ones; an empty set for a kind without any.
 
     Raises ``DatabaseError`` and ``InterfaceError``.
     """
     found: dict[str, set[str]] = {kind.name: set() for kind in kinds()}
-    for name, fingerprint in KeyFingerprint.objects.values_list("kind", "fingerprint"):
+    needed = KeyFingerprint.objects.filter(retired_at=None)
+    for name, fingerprint in needed.values_list("kind", "fingerprint"):
         found.setdefault(name, set()).add(fingerprint)
     return found
 

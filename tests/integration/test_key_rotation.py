@@ -795,6 +795,36 @@ def test_key_is_retired_only_when_nothing_needs_it(
     assert AuditEvent.objects.latest("seq").action == "keys.retired"
     with pytest.raises(CommandError, match="not registered"):
         call_command("rotate_keys", "--use", former)
+    accept_keys(ACTOR)
+
+
+def test_retired_key_that_settings_still_have_is_not_registered_again_unless_named(
+    staff: User, settings: Settings, rotated: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    former, following = rotated
+    kind = former.partition(":")[0]
+    use_key(following, ACTOR)
+    _rewrite_all()
+    retire_key(former, ACTOR)
+
+    def registered() -> list[str]:
+        found = key_fingerprints.registered_fingerprints()[kind]
+        return sorted(key_fingerprints.label_of(kind, one) for one in found)
+
+    call_command("rotate_keys", "--add")
+    assert f"Retired, so not accepted again: {former}." in capsys.readouterr().out
+    assert registered() == [following]
+    call_command("rotate_keys", "--add", former)
+    assert f"Accepted: {former}" in capsys.readouterr().out
+    assert registered() == sorted(rotated)
+    use_key(former, ACTOR)
+    _rewrite_all()
+    retire_key(following, ACTOR)
+    name = "ENCRYPTION_KEYS" if kind == ENCRYPTION else "DIGEST_KEYS"
+    setattr(settings, name, [NEW_KEYS[name]])  # the key in use is lost, only the retired one is left
+    register_keys(ACTOR, forget_missing=True)
+    assert registered() == [following]
+    assert key_fingerprints.label_of(kind, KeyInUse.objects.get(kind=kind).fingerprint) == following
 
 
 def test_unreadable_row_stops_the_retirement_and_is_named_in_the_log(
