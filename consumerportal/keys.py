@@ -124,6 +124,8 @@ def use_key(label: str, actor: Actor) -> None:
     Raises :class:`NotPossibleError`, and changes nothing.
     """
     kind, fingerprint = _registered_key(label)
+    if any(one.name == kind and fingerprint in one.former() for one in key_fingerprints.kinds()):
+        raise NotPossibleError(f"{label}: a former key only verifies")
     if lacking := _processes_without(label):
         raise NotPossibleError(f"{label}: these processes do not have the key yet: {lacking}")
     with transaction.atomic():

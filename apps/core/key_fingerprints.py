@@ -21,7 +21,7 @@ from django.db import DatabaseError, InterfaceError
 
 from apps.core import encryption
 from apps.core.encryption import digest_fingerprints, key_fingerprint, read_keys
-from apps.core.models import KeyFingerprint
+from apps.core.models import KeyFingerprint, KeyInUse
 
 logger = structlog.get_logger(__name__)
 
@@ -34,13 +34,14 @@ class KeyKind:
 
     ``setting`` is the name of the setting, for messages. ``fingerprints`` returns the fingerprints (64 hex
     digits) of the keys of this process. ``chosen``: the database says which of them is in use; otherwise it
-    is always the first.
+    is always the first. ``former``: those of the keys that only verify, and are never in use.
     """
 
     name: str
     setting: str
     fingerprints: Callable[[], Sequence[str]]
     chosen: bool = True
+    former: Callable[[], Sequence[str]] = tuple
 
 
 _kinds: dict[str, KeyKind] = {}
@@ -123,6 +124,9 @@ def _problem(kind: KeyKind, accepted: set[str]) -> str:
         return f"{kind.setting}: the key in use is not one that this database accepts"
     if not accepted.issubset(fingerprints):
         return f"{kind.setting}: a key is missing that this database needs"
+    former = kind.former()
+    if former and KeyInUse.objects.filter(kind=kind.name, fingerprint__in=former).exists():
+        return f"{kind.setting}: the key in use is only among the former ones, which write nothing"
     return ""
 
 

@@ -65,7 +65,14 @@ from apps.history.selection import Selection, SubmissionFilter
 from apps.orders.services import search_guests
 from consumerportal import key_rewriting, keys, status, web_heartbeats
 from consumerportal.audit_events import KEYS_FORGOTTEN, KEYS_REGISTERED
-from consumerportal.keys import NotPossibleError, accept_keys, register_keys, retire_key, use_key
+from consumerportal.keys import (
+    KeysNotAcceptedError,
+    NotPossibleError,
+    accept_keys,
+    register_keys,
+    retire_key,
+    use_key,
+)
 from consumerportal.management.commands.worker import Worker
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
@@ -356,6 +363,21 @@ def test_mac_key_is_succeeded_machine_by_machine_and_never_retired(settings: Set
     for label in (former, following):
         with pytest.raises(NotPossibleError, match="never retired"):
             retire_key(label, ACTOR)
+
+
+def test_former_mac_key_is_never_in_use(settings: Settings) -> None:
+    old, new = settings.AUDIT_MAC_KEYS, NEW_KEYS["AUDIT_MAC_KEYS"]
+    settings.AUDIT_MAC_KEYS = [new, *old]
+    register_keys(ACTOR)
+    macs = next(kind for kind in key_fingerprints.kinds() if kind.name == "audit_mac")
+    following, former = (key_fingerprints.label_of(macs.name, one) for one in macs.fingerprints())
+    settings.AUDIT_MAC_KEYS, settings.AUDIT_FORMER_MAC_KEYS = [new], old
+    with pytest.raises(KeysNotAcceptedError, match="only among the former ones"):
+        accept_keys(ACTOR)
+    use_key(following, ACTOR)
+    accept_keys(ACTOR)
+    with pytest.raises(NotPossibleError, match="only verifies"):
+        use_key(former, ACTOR)
 
 
 # --- The repeat guard across --use ------------------------------------------------------------------
