@@ -988,7 +988,7 @@ def test_table_and_status_name_the_keys_and_what_is_left(
     assert "encryption: 1 rows are not written again with the key in use" in shown
     texts = {line.name: line.text for line in status.lines()}
     assert following in texts["keys"].partition("Also needed")[0]
-    assert former in texts["keys"].partition("Also needed")[2]
+    assert f"{former} (manage.py rotate_keys counts" in texts["keys"].partition("Also needed")[2]
     assert "not begun yet" in texts["key_rewriting"]
     _rewrite_all()
     assert "key_rewriting" not in {line.name for line in status.lines()}
