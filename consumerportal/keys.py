@@ -1,7 +1,7 @@
 """The keys of the database: registering them, choosing the one in use, and giving one up.
 
-Locks are taken in this order: keys in use, submissions, the end of the audit log. Step 1 of a create does the
-same.
+Locks are taken in this order: keys in use, progress of rewriting, submissions and other rows with values, the
+end of the audit log. Step 1 of a create and a batch of the worker take those that they need in this order.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ class Change(NamedTuple):
 
     added: list[str]
     forgotten: list[str]
+    retired: list[str]
+    """Not registered again, because they were retired."""
 
 
 def accept_keys(actor: Actor) -> None:
@@ -63,22 +65,33 @@ def accept_keys(actor: Actor) -> None:
     keys_in_use.refresh()
 
 
-def register_keys(actor: Actor, *, forget_missing: bool = False) -> Change:
+def register_keys(actor: Actor, *, again: str = "", forget_missing: bool = False) -> Change:
     """Register every key of this process; from then on every machine must have all of them.
+
+    Retired keys, which the settings contain for some time, are left out, except the one with the label
+    ``again``. Raises :class:`NotPossibleError` if this process has no such key.
 
     The keys in use stay in use. ``forget_missing`` removes registered keys that this process does not have:
     values encrypted with them cannot be decrypted any more. Instead of a missing key in use, the first of the
     setting is put to use. Otherwise a missing key raises :class:`KeysNotAcceptedError` and nothing changes.
     """
-    change = _register_keys(actor, forget_missing=forget_missing)
+    again_key = parse_label(again) if again else None
+    change = _register_keys(actor, again=again_key, forget_missing=forget_missing)
     keys_in_use.refresh()
     return change
 
 
 @transaction.atomic
-def _register_keys(actor: Actor, *, forget_missing: bool) -> Change:
+def _register_keys(actor: Actor, *, again: tuple[str, str] | None, forget_missing: bool) -> Change:
     known = _lock_keys()
-    own = {kind.name: list(kind.fingerprints()) for kind in key_fingerprints.kinds()}
+    every = {kind.name: list(kind.fingerprints()) for kind in key_fingerprints.kinds()}
+    retired = {*KeyFingerprint.objects.exclude(retired_at=None).values_list("kind", "fingerprint")} - {again}
+    own = {
+        # If all are retired, the others are lost, and these are the only ones to write with.
+        name: [one for one in keys if (name, one) not in retired] or keys
+        for name, keys in every.items()
+    }
+    left_out = {name: {*keys}.difference(own[name]) for name, keys in every.items()}
     missing = {name: known[name].difference(keys) for name, keys in own.items()}
     if any(missing.values()) and not forget_missing:
         problems = [
@@ -99,7 +112,7 @@ def _register_keys(actor: Actor, *, forget_missing: bool) -> Change:
     added = _register(
         {name: [one for one in keys if one not in known[name]] for name, keys in own.items()}, actor
     )
-    return Change(added, forgotten)
+    return Change(added, forgotten, _labels_of(left_out))
 
 
 def use_key(label: str, actor: Actor) -> None:
@@ -111,11 +124,13 @@ def use_key(label: str, actor: Actor) -> None:
     Raises :class:`NotPossibleError`, and changes nothing.
     """
     kind, fingerprint = _registered_key(label)
+    if any(one.name == kind and fingerprint in one.former() for one in key_fingerprints.kinds()):
+        raise NotPossibleError(f"{label}: a former key only verifies")
     if lacking := _processes_without(label):
         raise NotPossibleError(f"{label}: these processes do not have the key yet: {lacking}")
     with transaction.atomic():
         before = keys_in_use.lock(kind, to_change=True)
-        if not KeyFingerprint.objects.filter(kind=kind, fingerprint=fingerprint).exists():
+        if fingerprint not in key_fingerprints.registered_fingerprints()[kind]:
             raise NotPossibleError(f"{label}: the key has been retired")
         KeyInUse.objects.filter(kind=kind).update(fingerprint=fingerprint, since=clock.now())
         _begin_writing_with(kind, fingerprint)
@@ -141,7 +156,7 @@ def retire_key(label: str, actor: Actor) -> None:
         _lock_keys()
         if problem := _problem_of_retiring(kind, fingerprint):  # it may have been put to use since
             raise NotPossibleError(f"{label}: {problem}")
-        KeyFingerprint.objects.filter(kind=kind, fingerprint=fingerprint).delete()
+        KeyFingerprint.objects.filter(kind=kind, fingerprint=fingerprint).update(retired_at=clock.now())
         record(Event(KEY_RETIRED, actor, data={"keys": [label]}))
 
 
@@ -204,7 +219,7 @@ def _registered_key(label: str) -> tuple[str, str]:
     kind, fingerprint = parse_label(label)
     if not KeyInUse.objects.filter(kind=kind).exists():
         raise NotPossibleError(f"{label}: the setting says which key of this kind is in use")
-    if not KeyFingerprint.objects.filter(kind=kind, fingerprint=fingerprint).exists():
+    if fingerprint not in key_fingerprints.registered_fingerprints()[kind]:
         raise NotPossibleError(f"{label}: the key is not registered: use --add first")
     return kind, fingerprint
 
@@ -214,9 +229,9 @@ def _begin_writing_with(kind: str, fingerprint: str, *, unreadable_too: bool = F
 
     Raises :class:`NotPossibleError` if one cannot be read, unless ``unreadable_too``.
     """
+    KeyRewriting.objects.filter(kind=kind).delete()  # waits for a batch, which locks its rows afterwards
     if kind == DIGEST:
         _digest_open_submissions(fingerprint, unreadable_too=unreadable_too)
-    KeyRewriting.objects.filter(kind=kind).delete()
     KeyRewriting.objects.bulk_create(
         KeyRewriting(kind=kind, model=one.model._meta.label, fingerprint=fingerprint)
         for one in key_rewriting.models_of(kind)
@@ -268,6 +283,8 @@ def _register(keys: dict[str, Iterable[str]], actor: Actor) -> list[str]:
 
     The first of a kind without a key in use is in use from now on.
     """
+    for name, new in keys.items():  # retired ones that are registered again
+        KeyFingerprint.objects.filter(kind=name, fingerprint__in=[*new]).exclude(retired_at=None).delete()
     KeyFingerprint.objects.bulk_create(
         KeyFingerprint(kind=name, fingerprint=one) for name, new in keys.items() for one in sorted(new)
     )

@@ -314,7 +314,8 @@ def _keys() -> Line:
     ]
     text = gettext("In use: %(keys)s") % {"keys": used or gettext("none yet")}
     if others:
-        text += ". " + gettext("Also needed: %(keys)s") % {"keys": ", ".join(others)}
+        needed = gettext("Also needed: %(keys)s (manage.py rotate_keys counts what is stored under each)")
+        text += ". " + needed % {"keys": ", ".join(others)}
     return Line("keys", label, text)
 
 

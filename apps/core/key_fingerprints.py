@@ -21,7 +21,7 @@ from django.db import DatabaseError, InterfaceError
 
 from apps.core import encryption
 from apps.core.encryption import digest_fingerprints, key_fingerprint, read_keys
-from apps.core.models import KeyFingerprint
+from apps.core.models import KeyFingerprint, KeyInUse
 
 logger = structlog.get_logger(__name__)
 
@@ -34,13 +34,14 @@ class KeyKind:
 
     ``setting`` is the name of the setting, for messages. ``fingerprints`` returns the fingerprints (64 hex
     digits) of the keys of this process. ``chosen``: the database says which of them is in use; otherwise it
-    is always the first.
+    is always the first. ``former``: those of the keys that only verify, and are never in use.
     """
 
     name: str
     setting: str
     fingerprints: Callable[[], Sequence[str]]
     chosen: bool = True
+    former: Callable[[], Sequence[str]] = tuple
 
 
 _kinds: dict[str, KeyKind] = {}
@@ -67,12 +68,13 @@ def own_labels() -> list[str]:
 
 
 def registered_fingerprints() -> dict[str, set[str]]:
-    """The registered fingerprints by name of kind; an empty set for a kind without any.
+    """The registered fingerprints by name of kind, without retired ones; an empty set for a kind without any.
 
     Raises ``DatabaseError`` and ``InterfaceError``.
     """
     found: dict[str, set[str]] = {kind.name: set() for kind in kinds()}
-    for name, fingerprint in KeyFingerprint.objects.values_list("kind", "fingerprint"):
+    needed = KeyFingerprint.objects.filter(retired_at=None)
+    for name, fingerprint in needed.values_list("kind", "fingerprint"):
         found.setdefault(name, set()).add(fingerprint)
     return found
 
@@ -122,6 +124,9 @@ def _problem(kind: KeyKind, accepted: set[str]) -> str:
         return f"{kind.setting}: the key in use is not one that this database accepts"
     if not accepted.issubset(fingerprints):
         return f"{kind.setting}: a key is missing that this database needs"
+    former = kind.former()
+    if former and KeyInUse.objects.filter(kind=kind.name, fingerprint__in=former).exists():
+        return f"{kind.setting}: the key in use is only among the former ones, which write nothing"
     return ""
 
 

@@ -43,6 +43,7 @@ class KeyFingerprint(models.Model):
     kind = models.CharField(max_length=20)  # the name of a KeyKind
     fingerprint = models.CharField(max_length=64)  # hex digits
     registered_at = models.DateTimeField(default=clock.now)
+    retired_at = models.DateTimeField(null=True)  # since then the database does not need the key
 
     class Meta:
         default_permissions = ()

@@ -65,7 +65,14 @@ from apps.history.selection import Selection, SubmissionFilter
 from apps.orders.services import search_guests
 from consumerportal import key_rewriting, keys, status, web_heartbeats
 from consumerportal.audit_events import KEYS_FORGOTTEN, KEYS_REGISTERED
-from consumerportal.keys import NotPossibleError, accept_keys, register_keys, retire_key, use_key
+from consumerportal.keys import (
+    KeysNotAcceptedError,
+    NotPossibleError,
+    accept_keys,
+    register_keys,
+    retire_key,
+    use_key,
+)
 from consumerportal.management.commands.worker import Worker
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
@@ -358,6 +365,21 @@ def test_mac_key_is_succeeded_machine_by_machine_and_never_retired(settings: Set
             retire_key(label, ACTOR)
 
 
+def test_former_mac_key_is_never_in_use(settings: Settings) -> None:
+    old, new = settings.AUDIT_MAC_KEYS, NEW_KEYS["AUDIT_MAC_KEYS"]
+    settings.AUDIT_MAC_KEYS = [new, *old]
+    register_keys(ACTOR)
+    macs = next(kind for kind in key_fingerprints.kinds() if kind.name == "audit_mac")
+    following, former = (key_fingerprints.label_of(macs.name, one) for one in macs.fingerprints())
+    settings.AUDIT_MAC_KEYS, settings.AUDIT_FORMER_MAC_KEYS = [new], old
+    with pytest.raises(KeysNotAcceptedError, match="only among the former ones"):
+        accept_keys(ACTOR)
+    use_key(following, ACTOR)
+    accept_keys(ACTOR)
+    with pytest.raises(NotPossibleError, match="only verifies"):
+        use_key(former, ACTOR)
+
+
 # --- The repeat guard across --use ------------------------------------------------------------------
 def test_open_submission_is_digested_at_once_and_a_repeat_violates_the_constraint(
     staff: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
@@ -493,6 +515,49 @@ def test_change_waits_for_a_create_and_digests_its_row(
     key = KeyInUse.objects.get(kind=DIGEST).fingerprint
     assert key_fingerprints.label_of(DIGEST, key) == following
     row.refresh_from_db()
+    assert bytes(row.content_digest) == content_digest(SAMPLE_ORDER, consumer, key=key)
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite lets one writer in at a time")
+def test_change_during_a_batch_waits_for_it_and_neither_fails(
+    staff: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former, following = _with_next_key(settings, "DIGEST_KEYS")
+    consumer, failed = another(), []
+    row = _submit(staff, consumer)
+    use_key(following, ACTOR)
+    one = _of_submissions(following)
+    make = key_rewriting._batch_of
+
+    def use() -> None:
+        try:
+            use_key(former, ACTOR)
+        except Exception as error:  # noqa: BLE001  # any failure is shown by the test
+            failed.append(error)
+        finally:
+            connection.close()
+
+    using = threading.Thread(target=use)
+
+    def write_when_the_change_waits(*given: Any) -> Any:
+        batch = make(*given)
+        write = batch.write
+
+        def wait() -> bool:
+            using.start()
+            _wait_until_one_waits()
+            return write()
+
+        batch.write = wait
+        return batch
+
+    monkeypatch.setattr(key_rewriting, "_batch_of", write_when_the_change_waits)
+    assert key_rewriting._rewrite_batch(one, ACTOR) == 1
+    using.join(BOUND)
+    assert failed == []
+    row.refresh_from_db()
+    key = KeyInUse.objects.get(kind=DIGEST).fingerprint
+    assert key_fingerprints.label_of(DIGEST, key) == former
     assert bytes(row.content_digest) == content_digest(SAMPLE_ORDER, consumer, key=key)
 
 
@@ -779,6 +844,36 @@ def test_key_is_retired_only_when_nothing_needs_it(
     assert AuditEvent.objects.latest("seq").action == "keys.retired"
     with pytest.raises(CommandError, match="not registered"):
         call_command("rotate_keys", "--use", former)
+    accept_keys(ACTOR)
+
+
+def test_retired_key_that_settings_still_have_is_not_registered_again_unless_named(
+    staff: User, settings: Settings, rotated: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    former, following = rotated
+    kind = former.partition(":")[0]
+    use_key(following, ACTOR)
+    _rewrite_all()
+    retire_key(former, ACTOR)
+
+    def registered() -> list[str]:
+        found = key_fingerprints.registered_fingerprints()[kind]
+        return sorted(key_fingerprints.label_of(kind, one) for one in found)
+
+    call_command("rotate_keys", "--add")
+    assert f"Retired, so not accepted again: {former}." in capsys.readouterr().out
+    assert registered() == [following]
+    call_command("rotate_keys", "--add", former)
+    assert f"Accepted: {former}" in capsys.readouterr().out
+    assert registered() == sorted(rotated)
+    use_key(former, ACTOR)
+    _rewrite_all()
+    retire_key(following, ACTOR)
+    name = "ENCRYPTION_KEYS" if kind == ENCRYPTION else "DIGEST_KEYS"
+    setattr(settings, name, [NEW_KEYS[name]])  # the key in use is lost, only the retired one is left
+    register_keys(ACTOR, forget_missing=True)
+    assert registered() == [following]
+    assert key_fingerprints.label_of(kind, KeyInUse.objects.get(kind=kind).fingerprint) == following
 
 
 def test_unreadable_row_stops_the_retirement_and_is_named_in_the_log(
@@ -920,7 +1015,7 @@ def test_table_and_status_name_the_keys_and_what_is_left(
     assert "encryption: 1 rows are not written again with the key in use" in shown
     texts = {line.name: line.text for line in status.lines()}
     assert following in texts["keys"].partition("Also needed")[0]
-    assert former in texts["keys"].partition("Also needed")[2]
+    assert f"{former} (manage.py rotate_keys counts" in texts["keys"].partition("Also needed")[2]
     assert "not begun yet" in texts["key_rewriting"]
     _rewrite_all()
     assert "key_rewriting" not in {line.name for line in status.lines()}

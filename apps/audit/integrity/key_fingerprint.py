@@ -25,4 +25,16 @@ def _mac_fingerprints() -> list[str]:
 AUDIT_SIGNING = KeyKind(
     "audit_signing", "AUDIT_SIGNING_KEY, AUDIT_FORMER_PUBLIC_KEYS", _fingerprints, chosen=False
 )
-AUDIT_MAC = KeyKind(macs.AUDIT_MAC, "AUDIT_MAC_KEYS, AUDIT_FORMER_MAC_KEYS", _mac_fingerprints)
+
+
+def _former_mac_fingerprints() -> list[str]:
+    former = settings.AUDIT_FORMER_MAC_KEYS
+    return macs.mac_keys(former).fingerprints if former else []
+
+
+AUDIT_MAC = KeyKind(
+    macs.AUDIT_MAC,
+    "AUDIT_MAC_KEYS, AUDIT_FORMER_MAC_KEYS",
+    _mac_fingerprints,
+    former=_former_mac_fingerprints,
+)

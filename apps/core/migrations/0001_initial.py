@@ -43,6 +43,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(max_length=20)),
                 ('fingerprint', models.CharField(max_length=64)),
                 ('registered_at', models.DateTimeField(default=apps.core.clock.now)),
+                ('retired_at', models.DateTimeField(null=True)),
             ],
             options={
                 'default_permissions': (),

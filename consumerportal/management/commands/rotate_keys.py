@@ -28,8 +28,11 @@ class Command(BaseCommand):
         act = parser.add_mutually_exclusive_group()
         act.add_argument(
             "--add",
-            action="store_true",
-            help="registers every key of this machine; from then on every machine must have all of them",
+            metavar="KIND:ID",
+            nargs="?",
+            const=True,
+            help="registers every key of this machine, of the retired ones only KIND:ID; from then on every"
+            " machine must have all of them",
         )
         act.add_argument(
             "--use",
@@ -64,7 +67,8 @@ class Command(BaseCommand):
             require_accepted_keys()  # also because the event gets a MAC
         try:
             if options["add"]:
-                self._add(forget_missing=options["forget_missing"])
+                again = options["add"] if options["add"] is not True else ""
+                self._add(again, forget_missing=options["forget_missing"])
             elif options["use"]:
                 self._use(options["use"], dry_run=options["dry_run"])
             elif options["retire"]:
@@ -76,13 +80,15 @@ class Command(BaseCommand):
         except (DatabaseError, InterfaceError) as error:
             raise CommandError(f"The database failed or does not answer ({type(error).__name__})") from None
 
-    def _add(self, *, forget_missing: bool) -> None:
-        change = keys.register_keys(ACTOR, forget_missing=forget_missing)
+    def _add(self, again: str, *, forget_missing: bool) -> None:
+        change = keys.register_keys(ACTOR, again=again, forget_missing=forget_missing)
+        for key in change.retired:
+            self.stdout.write(f"Retired, so not accepted again: {key}. To do so: rotate_keys --add {key}")
         for key in change.forgotten:
             self.stdout.write(f"Forgotten: {key}")
         for key in change.added:
             self.stdout.write(f"Accepted: {key}")
-        if not any(change):
+        if not change.added and not change.forgotten:
             self.stdout.write("These keys are already registered.")
 
     def _use(self, label: str, *, dry_run: bool) -> None:
