@@ -48,12 +48,12 @@ def record_start() -> None:
     if not settings.PRACTICE_MODE and has_practice_people():
         raise ImproperlyConfigured("The database has people with practice passwords, which are published")
     log_readable_files()
-    data = {"version": settings.VERSION, "settings_digest": settings_digest()}
     actor = Actor.system("portal")
     try:
         accept_keys(actor)
     except KeysNotAcceptedError as refused:
         raise ImproperlyConfigured(f"The portal does not start. {refused}") from None
+    data = {"version": settings.VERSION, "settings_digest": settings_digest()}  # needs the key in use
     with transaction.atomic():
         record(Event(type=PORTAL_STARTED, actor=actor, data=data))
     try:

@@ -213,8 +213,9 @@ class CdpClient:
         order_ref: str = "",
         order_reference_id: str = "",
         identifier: Identifier | None = None,
+        within: float | None = None,
     ) -> tuple[Guest, ...]:
-        """Guests that match a criterion exactly (contract 9.1).
+        """Guests that match a criterion exactly (contract 9.1). `within`: seconds for everything.
 
         Raises `ValueError` unless exactly one criterion is given.
         """
@@ -227,7 +228,7 @@ class CdpClient:
         if pair and any(single.values()):
             raise ValueError("exactly one criterion is needed")
         query = pair or _single_criterion(single)
-        return self._records(GUESTS, query, Guest.from_json, self._guest, self._end_time())
+        return self._records(GUESTS, query, Guest.from_json, self._guest, self._end_time(within))
 
     def retrieve_guest(self, ref: str) -> Guest:
         """Read one guest by its reference."""

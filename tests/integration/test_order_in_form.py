@@ -34,6 +34,7 @@ from sandbox.data.seed import (
     SAMPLE_REFERENCE_ID,
     TRIPLE_REFERENCE_ID,
 )
+from sandbox.data.seed_guests import GUESTS_SHARING_EMAIL
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import CREATE, clean, on_page, posted
@@ -274,6 +275,26 @@ def test_panel_of_an_order_that_cannot_be_read_says_so(as_staff: Client, sandbox
     assert "The consumers of this order could not be read." in text
 
 
+def test_panel_shows_the_guest_and_does_without_if_it_cannot_be_read(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    sandbox.sandbox.faults.arm(Armed("500_before", operation="search_guests", times=2))
+    text = _panel(as_staff, FAMILY_ORDER)
+    assert "3 consumers" in text
+    assert "Guest:" not in text
+    OrderReading.objects.all().delete()
+    link = f'href="/guests/{GUESTS_SHARING_EMAIL[0]}/"'
+    for calls in (5, 0):  # the second time from the stored reading
+        before = len(sandbox.sandbox.requests())
+        page = as_staff.post(PANEL, {"order_ref": FAMILY_ORDER})
+        assert "Guest: Sven Lindqvist" in _text(page)
+        assert link in page.content.decode()
+        assert len(sandbox.sandbox.requests()) - before == calls
+    assert b"Sven" not in bytes(OrderReading.objects.get().encrypted_data)
+    _panel(as_staff, "B4LNDQ-1")  # a search reads only the order: the guest stays
+    assert OrderReading.objects.get().guests[0].name == "Sven Lindqvist"
+
+
 def test_panel_of_a_large_order_says_how_many_were_read(as_staff: Client, sandbox: SandboxServer) -> None:
     [large] = [ref for ref, size in CROWDED_ORDERS.items() if size == 500]
     assert "500 consumers" in _panel(as_staff, large)
@@ -397,7 +418,7 @@ def test_panel_of_a_chosen_order_shows_it_and_leaves_the_choices(
     assert f"Order {TRIPLE_REFERENCE_ID}" in _text(page)
     assert "This order has the status" in _text(page)
     assert "hx-swap-oob" not in page.content.decode()
-    assert _operations(sandbox)[before:] == ["retrieve_order", "list_order_consumers"]
+    assert _operations(sandbox)[before:] == ["retrieve_order", "list_order_consumers"] + ["search_guests"] * 2
     # A chosen order stops once with its warning, as any other.
     page = as_staff.post(NEW, {**posted(clean(), order=TRIPLE_REFERENCE_ID), **values})
     assert "This order has the status" in _text(page)

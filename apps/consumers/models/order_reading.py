@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import models
@@ -14,6 +15,17 @@ from apps.cdp.client import ListedConsumers
 from apps.cdp.consumers import OrderConsumer
 from apps.cdp.records import Order
 from apps.core import personal_data
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class OrderGuest:
+    """A guest of an order, as the panel shows it. ``name`` is empty if the guest has none."""
+
+    ref: str
+    name: str
+
+    def __repr__(self) -> str:
+        return f"OrderGuest(ref={self.ref!r}, <personal data>)"
 
 
 class OrderReading(models.Model):
@@ -45,11 +57,14 @@ class OrderReading(models.Model):
     def __str__(self) -> str:
         return str(self.public_id)
 
-    def set_data(self, order: Order, listed: ListedConsumers | None) -> None:
+    def set_data(
+        self, order: Order, listed: ListedConsumers | None, guests: tuple[OrderGuest, ...] = ()
+    ) -> None:
         """Store what was read. ``listed``: None if the consumers were not read."""
         data: dict[str, Any] = {"order": order.to_json()}
         if listed is not None:
             data |= {
+                "guests": [[guest.ref, guest.name] for guest in guests],
                 "refs": list(listed.refs),
                 "consumers": [consumer.to_json() for consumer in listed.consumers],
                 "has_ended": listed.has_ended,
@@ -78,6 +93,11 @@ class OrderReading(models.Model):
             has_ended=data["has_ended"],
             is_whole=self.is_whole,
         )
+
+    @property
+    def guests(self) -> tuple[OrderGuest, ...]:
+        """The guests of the order as far as they were read."""
+        return tuple(OrderGuest(ref, name) for ref, name in self._data().get("guests", ()))
 
     def _data(self) -> dict[str, Any]:
         text = personal_data.readable_text(self, "encrypted_data")

@@ -19,6 +19,7 @@ from apps.cdp.errors import CdpError, ErrorCode
 from apps.cdp.records import Order
 from apps.consumers.audit_events import VENDOR_RECORD_VIEWED, VENDOR_RECORDS_SEARCHED
 from apps.consumers.connection_health import store_latest
+from apps.consumers.models.order_reading import OrderGuest
 from apps.consumers.order_lookup import readings
 from apps.core import clock
 from apps.core.actor import Actor
@@ -44,13 +45,15 @@ class FoundOrders:
 class OrderRead:
     """An order with its consumers, as they were at ``read_at``.
 
-    ``listed``: None if the consumers could not be read; ``list_error``: the code of the reason.
+    ``listed``: None if the consumers could not be read; ``list_error``: the code of the reason. ``guests``:
+    whose order it is; empty if they could not be read.
     """
 
     order: Order
     listed: ListedConsumers | None
     list_error: str
     read_at: datetime.datetime
+    guests: tuple[OrderGuest, ...] = ()
 
 
 def find_order(number: str, *, actor: Actor, client: CdpClient, for_create: bool = False) -> FoundOrders:
@@ -111,7 +114,7 @@ def read_order(ref: str, *, within: float, actor: Actor, client: CdpClient) -> O
     """
     reading = readings.find_reading(ref)
     if reading is not None and readings.is_current(reading) and (order := reading.order):
-        read = OrderRead(order, reading.listed, "", reading.read_at)
+        read = OrderRead(order, reading.listed, "", reading.read_at, reading.guests)
         _record(_viewed(ref, actor, read))
         return read
     began, read_at = time.monotonic(), clock.now()
@@ -120,13 +123,14 @@ def read_order(ref: str, *, within: float, actor: Actor, client: CdpClient) -> O
         with client.lookup_slot():
             order = client.retrieve_order(ref, within=within)
             listed, list_error = _consumers(ref, client, within - (time.monotonic() - began))
+            guests = _guests(ref, client, within - (time.monotonic() - began))
     except CdpError as error:
         data: dict[str, Value] = {"kind": "order", "result": error.code}
         _record(Event(VENDOR_RECORD_VIEWED, actor, order_ref=ref, data=data))
         raise
-    read = OrderRead(order, listed, list_error, read_at)
+    read = OrderRead(order, listed, list_error, read_at, guests)
     with transaction.atomic():
-        readings.store_reading(ref, order, listed, read_at=read_at)
+        readings.store_reading(ref, order, listed, read_at=read_at, guests=guests)
         record(_viewed(ref, actor, read))
     store_latest()
     return read
@@ -138,6 +142,15 @@ def _consumers(ref: str, client: CdpClient, within: float) -> tuple[ListedConsum
         return client.read_order_consumers(ref, within=max(within, 0)), ""
     except CdpError as error:
         return None, error.code
+
+
+def _guests(ref: str, client: CdpClient, within: float) -> tuple[OrderGuest, ...]:
+    """The guests of an order; empty if they could not be read: they are worth no failure."""
+    try:
+        found = client.search_guests(order_ref=ref, within=max(within, 0))
+    except CdpError:
+        return ()
+    return tuple(OrderGuest(one.ref, f"{one.first_name} {one.last_name}".strip()) for one in found)
 
 
 def _viewed(ref: str, actor: Actor, read: OrderRead) -> Event:

@@ -11,6 +11,7 @@ from apps.cdp.client import ListedConsumers
 from apps.cdp.records import Order
 from apps.consumers import selectors
 from apps.consumers.models import OrderReading
+from apps.consumers.models.order_reading import OrderGuest
 from apps.core import clock
 from apps.core.encryption import MissingKeyError
 from apps.core.references import reference_key
@@ -38,20 +39,25 @@ def is_current(reading: OrderReading) -> bool:
 
 
 def store_reading(
-    order_ref: str, order: Order, listed: ListedConsumers | None, *, read_at: datetime.datetime
+    order_ref: str,
+    order: Order,
+    listed: ListedConsumers | None,
+    *,
+    read_at: datetime.datetime,
+    guests: tuple[OrderGuest, ...] = (),
 ) -> None:
-    """Replace the stored reading of an order. Without ``listed``, the consumers of an earlier one stay.
+    """Replace the stored reading of an order. Without ``listed``, an earlier one's consumers and guests stay.
 
     ``read_at``: when the reading began. Call it in the transaction of the event about the reading.
     """
     stored = selectors.order_reading(order_ref, since=clock.now() - KEPT)
     if listed is None and stored is not None and stored.has_consumers:
-        listed, read_at = stored.listed, stored.read_at
+        listed, read_at, guests = stored.listed, stored.read_at, stored.guests
     row = OrderReading(order_key=reference_key(order_ref), read_at=read_at)
     if stored is not None:
         row.public_id = stored.public_id
     try:
-        row.set_data(order, listed)
+        row.set_data(order, listed, guests)
     except MissingKeyError:
         logger.error("order_reading_not_stored key_missing")  # only the next read costs a call
         return

@@ -25,6 +25,8 @@ NOT_CHECKED = _("The order could not be checked. You can continue.")
 NO_ORDER = _("No order has this number. Check it, or enter the order reference.")
 NOT_LOOKED_UP = _("The order number could not be looked up. Enter the order reference, or try again.")
 
+MAX_GUESTS = 3  # guests shown: with many travellers, the vendor returns a guest for each
+
 
 @dataclass(frozen=True, slots=True)
 class ConsumerLine:
@@ -57,6 +59,14 @@ class OrderChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class GuestLink:
+    """A guest of the order. ``name`` can be empty; ``url``: its page, or empty."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class OrderPanel:
     """What is shown beside the form, and the orders to choose from below the field Order.
 
@@ -72,6 +82,8 @@ class OrderPanel:
     order: Order | None = None
     title: str = ""
     order_url: str = ""
+    guests: tuple[GuestLink, ...] = ()
+    more_guests: int = 0
     consumers: tuple[ConsumerLine, ...] = ()
     consumers_text: str = ""
     read_at: dt.datetime | None = None
@@ -119,6 +131,10 @@ def order_panel(
         order=order,
         title=gettext("Order %(number)s") % {"number": order.reference_id or order.ref},
         order_url=record_url("orders:order", order.ref),
+        guests=tuple(
+            GuestLink(one.name, record_url("orders:guest", one.ref)) for one in read.guests[:MAX_GUESTS]
+        ),
+        more_guests=max(len(read.guests) - MAX_GUESTS, 0),
         consumers=lines,
         consumers_text=consumers_text(read.listed),
         read_at=read.read_at,
