@@ -27,6 +27,13 @@ _OWN_NAMES = (
 )
 
 
+class ClosingSocket(ssl.SSLSocket):
+    """Closes itself if ``wrap_socket`` fails after it was made: CPython 3.11 leaves it open then."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 def folder_for(data: Path) -> Path:
     """The folder for the certificates of the sandbox with this data file."""
     return data.with_name(data.name + ".tls")
@@ -43,6 +50,7 @@ def contexts(folder: Path) -> dict[str, ssl.SSLContext]:
     found = {}
     for name in _KINDS:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.sslsocket_class = ClosingSocket
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(folder / f"{name}.pem")
         found[name] = context

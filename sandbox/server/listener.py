@@ -130,11 +130,6 @@ class Listener(ThreadingHTTPServer):
         shown = CONNECTION_FAULTS[fault].certificate if fault else ""
         context = self._certificates.get(shown or self._certificate)
         if context is not None:
-            try:
-                connection.getpeername()
-            except OSError:  # the client is gone; wrap_socket would leave its new socket open (CPython 3.11)
-                connection.close()
-                raise  # socketserver ignores it
             # The connection's own thread does the handshake, because it may never end.
             connection = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         with self._open_changed:

@@ -27,7 +27,7 @@ async function choose(part, box) {
       .map(fieldOf)
       .join(" ");
     failure.hidden = true;
-    announce(word(isApplied ? "carryApplied" : "carryKept"));
+    announce(isApplied ? word("carryApplied") : word("carryKept"));
   } catch {
     box.checked = box.defaultChecked;
     failure.hidden = false;

@@ -123,6 +123,13 @@ def once_then_close(data: bytes) -> Script:
     return script
 
 
+class ClosingSocket(ssl.SSLSocket):
+    """Closes itself if ``wrap_socket`` fails after it was made: CPython 3.11 leaves it open then."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 @dataclass
 class Server:
     """A listening socket on 127.0.0.1 whose connections run a script, each in its own thread."""
@@ -182,8 +189,7 @@ class Server:
     def _serve(self, connection: socket.socket, number: int) -> None:
         with contextlib.suppress(OSError):
             if self.tls:
-                # Raises if the client is gone: wrap_socket would leave its new socket open (CPython 3.11).
-                connection.getpeername()
+                self.tls.sslsocket_class = ClosingSocket
                 connection = self.tls.wrap_socket(connection, server_side=True)
                 self.open.append(connection)
             self.script(Peer(self, connection, number))
