@@ -25,6 +25,7 @@ from tests.e2e.windows import ReusedContexts, Windows
 from tests.support.browser import ARGUMENTS, find_chromium, find_firefox
 from tests.support.markers import logged_at_debug
 from tests.support.people import TESTS
+from tests.support.requests_under_way import RequestsUnderWay
 
 # Its start takes seconds, so one process runs all tests in Firefox.
 ONE_FIREFOX = pytest.mark.xdist_group("firefox")
@@ -152,9 +153,13 @@ def windows(
     """
     for name, provider in (("Profile system", "ProfileSystem"), ("Loyalty", "LoyaltyProgramme")):
         identity_rules.add_rule(name=name, provider=provider, actor=TESTS)
+    under_way = RequestsUnderWay()
     opened = Windows(engine, live_server.url)
     yield opened
     opened.close()
+    # The order beside a form may still be read: its row would be stored among those of the next test.
+    under_way.wait_until_answered(seconds=10)
+    under_way.disconnect()
     traces.seen += opened.requests
     traces.search_after_a_test()
     printed = capfd.readouterr()

@@ -127,7 +127,7 @@ def kind_of_answer(answer: Answer | Exception) -> str:
     if "already sending this consumer." in answer.text:
         return "being sent"
     assert "Check before creating" in answer.text
-    assert "A similar consumer" in answer.text
+    assert "The same consumer" in answer.text
     return "similar"
 
 
