@@ -113,10 +113,6 @@ class CdpClient:
         answered = self._wire().create(path, consumer.to_json(), checked, deadline=deadline)
         return Creation(answered.value, answered.status)
 
-    def list_order_consumer_refs(self, order_ref: str, *, within: float | None = None) -> tuple[str, ...]:
-        """The references of all consumers of an order. `within`: seconds for the whole list."""
-        return self.observe_order_consumers(order_ref, within=within).refs
-
     def observe_order_consumers(self, order_ref: str, *, within: float | None = None) -> ListedRefs:
         """The references of all consumers of an order, and whether the list is certainly whole.
 

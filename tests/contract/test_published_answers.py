@@ -123,7 +123,7 @@ def test_every_published_form_of_a_list_is_read(serve: Serve, envelope: dict[str
             peer.send(answer(200, {"items": []} if "offset=" in request.target else envelope))
 
     server = serve(script)
-    assert client_of(server.url).list_order_consumer_refs(published.ORDER_REF) == ("a", "b")
+    assert client_of(server.url).observe_order_consumers(published.ORDER_REF).refs == ("a", "b")
 
 
 def test_published_order_is_read(serve: Serve) -> None:

@@ -79,7 +79,7 @@ def test_full_consumer_is_created_and_read_back(practice: Practice) -> None:
         assert (consumer.date_of_birth, consumer.passport_number) == (FULL.date_of_birth, "PZ4A9565")
         assert practice.client.is_own_link(consumer.href)
         assert consumer.guest_ref
-    assert creation.consumer.ref in practice.client.list_order_consumer_refs(ORDER)
+    assert creation.consumer.ref in practice.client.observe_order_consumers(ORDER).refs
 
 
 def test_minimal_consumer_is_created(practice: Practice) -> None:
@@ -107,7 +107,7 @@ def test_consumers_are_listed_whole_in_every_shape(practice: Practice, shape: st
         practice.client.create_order_consumer(ORDER, NewConsumer("Jane", f"Roe {n}"), deadline=far_deadline())
         for n in range(3)
     ]
-    refs = practice.client.list_order_consumer_refs(ORDER)
+    refs = practice.client.observe_order_consumers(ORDER).refs
     assert {creation.consumer.ref for creation in made} <= set(refs)
     assert len(refs) == len(set(refs)) == len(practice.consumers())
 

@@ -148,7 +148,7 @@ def _sending(page: Page, world: World) -> None:
 
 def _enter_as_created(page: Page, world: World) -> None:
     page.goto(f"/submissions/{world.unknown.public_id}/")
-    [consumer] = get_client().list_order_consumer_refs(world.unknown.order_ref)
+    [consumer] = get_client().observe_order_consumers(world.unknown.order_ref).refs
     page.get_by_label("Consumer reference").fill(consumer)
     page.locator("#id_created-reason").select_option("seen_in_cdp")
     page.locator("#id_created-note").fill(f"About {TYPED['compared']}")

@@ -666,7 +666,7 @@ def test_incomplete_list_before_the_send_proves_nothing(
     for _ in range(3):
         add_elsewhere(clean())
     sandbox.sandbox.switches = sandbox.sandbox.switches.changed(switches)
-    get_client().list_order_consumer_refs(SAMPLE_ORDER)  # an answer from a cache
+    get_client().observe_order_consumers(SAMPLE_ORDER)  # an answer from a cache
     submission = lost(as_staff, sandbox)
     assert submission.refs_before_whole is (result is CheckResult.ONE)
     page = text(as_staff.get(f"/submissions/{submission.public_id}/"))

@@ -345,7 +345,7 @@ def test_incomplete_list_without_the_consumer_does_not_refuse_it(
     """The list has a gap before the consumer, or comes from a cache filled before its creation."""
     if kind == "stubborn":
         sandbox.sandbox.switches = Switches().changed({"cache": "stubborn"})
-        get_client().list_order_consumer_refs(SAMPLE_ORDER)
+        get_client().observe_order_consumers(SAMPLE_ORDER)
     theirs = add_elsewhere(replace(FULL, last_name="Dent")).ref
     if kind == "gap":
         sandbox.sandbox.switches = Switches().changed({"paging": "gap", "page_size": 1})

@@ -109,7 +109,7 @@ class World:
         )
         self.sandbox.list_cache.clear()
         if case.is_cache_warm:
-            self.client.list_order_consumer_refs(order)
+            self.client.observe_order_consumers(order)
         self._let_write(until=0.0)
         self.sandbox.faults.clear()
         self.sandbox.faults.arm(Armed("reset_after" if case.done else "reset_before"))

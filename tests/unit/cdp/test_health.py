@@ -64,5 +64,5 @@ def test_page_of_another_server_does_not_change_the_health(serve: Serve, status:
 def test_answer_from_a_cache_does_not_change_the_health(serve: Serve) -> None:
     reported: list[AnswerHealth] = []
     server = serve(always(answer(200, {"items": []}, headers={"Age": "30"})))
-    client_of(server.url, report_health=reported.append).list_order_consumer_refs(ORDER)
+    client_of(server.url, report_health=reported.append).observe_order_consumers(ORDER)
     assert reported == []

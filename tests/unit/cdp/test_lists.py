@@ -44,7 +44,7 @@ def test_list_has_one_limit_for_all_pages(serve: Serve) -> None:
     server = serve(script)
     began = time.monotonic()
     with pytest.raises(CdpListUnfinished) as caught:
-        client_of(server.url, total=20).list_order_consumer_refs(ORDER, within=0.5)
+        client_of(server.url, total=20).observe_order_consumers(ORDER, within=0.5)
     assert caught.value.code == "total_timeout"
     assert time.monotonic() - began < 1.5
 
@@ -53,7 +53,7 @@ def test_no_attempt_exceeds_the_limit_of_its_list(serve: Serve) -> None:
     server = serve(Peer.wait_for_end)
     began = time.monotonic()
     with pytest.raises(CdpTimeout) as caught:
-        client_of(server.url, read=5, total=20).list_order_consumer_refs(ORDER, within=0.3)
+        client_of(server.url, read=5, total=20).observe_order_consumers(ORDER, within=0.3)
     assert not isinstance(caught.value, CdpListUnfinished), "No page was answered"
     assert time.monotonic() - began < 2
 
@@ -65,7 +65,7 @@ def test_unanswered_page_within_the_limit_is_not_reported_as_a_too_long_list(ser
         peer.wait_for_end()
 
     with pytest.raises(CdpTimeout) as caught:
-        client_of(serve(script).url, read=0.3, total=20).list_order_consumer_refs(ORDER, within=10)
+        client_of(serve(script).url, read=0.3, total=20).observe_order_consumers(ORDER, within=10)
     assert (type(caught.value), caught.value.code) == (CdpTimeout, "read_timeout")
 
 
@@ -75,7 +75,7 @@ def test_list_follows_offsets_until_an_empty_page(serve: Serve) -> None:
         "2": {"items": [{"ref": "c"}]},
     }
     server = serve(_by_query(pages))
-    assert client_of(server.url).list_order_consumer_refs(ORDER) == ("a", "b", "c")
+    assert client_of(server.url).observe_order_consumers(ORDER).refs == ("a", "b", "c")
     first = server.requests[0]
     assert first.target.startswith(f"/v2.1/orders/{ORDER}/consumers?")
     assert _query(first) == {"expand": "true", "limit": "100"}
@@ -84,7 +84,7 @@ def test_list_follows_offsets_until_an_empty_page(serve: Serve) -> None:
 
 def test_list_ends_at_a_page_without_new_entries(serve: Serve) -> None:
     server = serve(always(answer(200, {"items": [{"ref": "a"}, {"ref": "A"}, {"ref": "b"}]})))
-    assert client_of(server.url).list_order_consumer_refs(ORDER) == ("a", "b")
+    assert client_of(server.url).observe_order_consumers(ORDER).refs == ("a", "b")
     assert len(server.requests) == 2
 
 
@@ -95,7 +95,7 @@ def test_endless_list_is_an_error(serve: Serve) -> None:
 
     server = serve(script)
     with pytest.raises(CdpUnexpected) as caught:
-        client_of(server.url, total=20).list_order_consumer_refs(ORDER)
+        client_of(server.url, total=20).observe_order_consumers(ORDER)
     assert caught.value.code == "list_too_long"
     assert len(server.requests) == PAGE_LIMIT
 
@@ -116,7 +116,7 @@ def test_next_link_is_followed_only_on_our_host(serve: Serve) -> None:
             peer.send(answer(200, body))
 
     server = serve(script)
-    assert client_of(server.url).list_order_consumer_refs(ORDER) == ("a", "b")
+    assert client_of(server.url).observe_order_consumers(ORDER).refs == ("a", "b")
     assert [_query(request).get("offset") for request in server.requests] == [None, "50", "2"]
     assert _query(server.requests[1])["limit"] == "10"
     assert foreign.connections == 0
@@ -131,7 +131,7 @@ def test_link_to_another_collection_is_not_followed(serve: Serve) -> None:
             )
 
     server = serve(script)
-    assert client_of(server.url).list_order_consumer_refs(ORDER) == ("a",)
+    assert client_of(server.url).observe_order_consumers(ORDER).refs == ("a",)
     assert all("/consumers?" in request.target for request in server.requests)
     assert [_query(request).get("offset") for request in server.requests] == [None, "1"]
 
@@ -148,7 +148,7 @@ def test_published_link_that_contradicts_the_offset_loses_no_entry(serve: Serve)
             peer.send(answer(200, {"limit": 10, "items": items, "next": {"href": link}}))
 
     server = serve(script)
-    assert client_of(server.url).list_order_consumer_refs(ORDER) == tuple(refs)
+    assert client_of(server.url).observe_order_consumers(ORDER).refs == tuple(refs)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_published_link_that_contradicts_the_offset_loses_no_entry(serve: Serve)
 def test_list_with_an_unreadable_entry_is_an_error(serve: Serve, page: object) -> None:
     server = serve(always(answer(200, page)))
     with pytest.raises(CdpMalformedAnswer):
-        client_of(server.url).list_order_consumer_refs(ORDER)
+        client_of(server.url).observe_order_consumers(ORDER)
 
 
 def test_bare_links_are_retrieved_and_a_missing_one_stays_a_reference(serve: Serve) -> None:
