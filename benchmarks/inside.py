@@ -52,7 +52,7 @@ STAGES: list[tuple[Any, str, str]] = [
     (Entry, "__init__", "form built"),
     (Entry, "is_valid", "form validated"),
     (submit, "_earlier_submission", "earlier submissions looked for"),
-    (submit, "_references_on_order", "call before: the order's consumers"),
+    (submit, "_list_before", "call before: the order's consumers"),
     (submit, "_store_submission", "transaction 1: row, digests, event"),
     (submit, "_send", "call: the create"),
     (storing, "store", "transaction 2: outcome, event"),

@@ -38,7 +38,7 @@ def measured(kind: key_fingerprints.KeyKind) -> dict[str, float]:
     while KeyRewriting.objects.filter(finished_at=None).exists():
         began_batch = time.perf_counter()
         # With no time for a round there is one batch.
-        rows += key_rewriting.rewrite_due(ACTOR, settling=dt.timedelta(), stop=threading.Event())
+        rows += key_rewriting.rewrite_due(ACTOR, after=dt.timedelta(), stop=threading.Event())
         longest = max(longest, time.perf_counter() - began_batch)
     return {
         "rows": rows,

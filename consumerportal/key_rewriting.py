@@ -43,15 +43,15 @@ def models_of(kind: str) -> tuple[PersonalModel, ...]:
     return tuple(one for one in registered if one.digests) if kind == DIGEST else ()
 
 
-def rewrite_due(actor: Actor, *, settling: datetime.timedelta, stop: threading.Event) -> int:
+def rewrite_due(actor: Actor, *, after: datetime.timedelta, stop: threading.Event) -> int:
     """Write rows again for :data:`ROUND_SECONDS` at most, and return how many.
 
-    Begins ``settling`` after the key was put to use, when no process writes with a former key any more.
+    ``after``: how long the key has to be in use before this begins. By then no process writes with another.
     """
     end = time.monotonic() + ROUND_SECONDS
     rows = 0
     while not stop.is_set() and time.monotonic() < end:
-        one = _next(settling)
+        one = _next(after)
         if one is None:
             break
         rows += _rewrite_batch(one, actor)
@@ -105,13 +105,13 @@ def remaining(kind: str) -> int:
     return rows
 
 
-def _next(settling: datetime.timedelta) -> KeyRewriting | None:
+def _next(after: datetime.timedelta) -> KeyRewriting | None:
     """The model to go on with, begun if it was not; None if there is nothing to do now."""
     one = KeyRewriting.objects.filter(finished_at=None).order_by("kind", "model").first()
     if one is None or one.started_at is not None:
         return one
     in_use = KeyInUse.objects.filter(kind=one.kind).first()
-    if in_use is None or clock.now() - in_use.since < settling:
+    if in_use is None or clock.now() - in_use.since < after:
         return None
     model = apps.get_model(one.model)
     one.last = model._default_manager.aggregate(last=Max("pk"))["last"] or 0

@@ -24,7 +24,7 @@ from apps.core.models import KeyFingerprint, KeyInUse, KeyRewriting
 from consumerportal import key_rewriting
 from consumerportal.audit_events import KEY_PUT_TO_USE, KEY_RETIRED, KEYS_FORGOTTEN, KEYS_REGISTERED
 
-SETTLING = datetime.timedelta(minutes=1)
+REWRITE_AFTER = datetime.timedelta(minutes=1)
 """Time after which no process writes with the former key any more: they read the one in use every few
 seconds, and store what they have encrypted within seconds."""
 
@@ -180,8 +180,8 @@ def _problem_of_retiring(kind: str, fingerprint: str) -> str:
         return "the key is in use"
     if lacking := _processes_without(key_fingerprints.label_of(kind, in_use.fingerprint)):
         return f"these processes do not have the key in use, and would have none: {lacking}"
-    if clock.now() - in_use.since < SETTLING:
-        return f"another key was put to use less than {SETTLING.seconds} seconds ago: try again later"
+    if clock.now() - in_use.since < REWRITE_AFTER:
+        return f"another key was put to use less than {REWRITE_AFTER.seconds} seconds ago: try again later"
     for one in KeyRewriting.objects.filter(kind=kind).order_by("model"):
         if one.finished_at is None:
             return f"{one.model}: the rows are not all written again yet"

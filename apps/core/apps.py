@@ -14,8 +14,8 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         # Models and settings are not available at import.
-        from apps.core import encryption, key_fingerprints, keys_in_use, machine_clocks  # noqa: PLC0415
-        from apps.core.web import static_storage  # noqa: PLC0415
+        from apps.core import encryption, key_fingerprints, keys_in_use, machine_clocks  # noqa: PLC0415  (models)
+        from apps.core.web import static_storage  # noqa: PLC0415  (settings)
 
         def measure(connection: Any, **_: object) -> None:
             # Skip connections to the server's maintenance database, which Django uses to create others.

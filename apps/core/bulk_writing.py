@@ -47,7 +47,7 @@ def replace_values(model: type[models.Model], names: Sequence[str], rows: Sequen
             )
         else:
             cursor.executemany(
-                f"UPDATE {table} SET {', '.join(f'{column} = %s' for column in columns)} WHERE {key} = %s"  # noqa: S608
+                f"UPDATE {table} SET {', '.join(f'{column} = %s' for column in columns)} WHERE {key} = %s"  # noqa: S608  # names of the model
                 + "".join(f" AND {column} = %s" for column in columns),
                 [(*row.after, row.pk, *row.before) for row in rows],
             )
@@ -64,7 +64,7 @@ def insert_rows(model: type[models.Model], names: Sequence[str], rows: Sequence[
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             given = [list(values) for values in zip(*rows, strict=True)]
-            cursor.execute(f"{insert} SELECT * FROM unnest({_arrays(model, names)})", given)  # noqa: S608
+            cursor.execute(f"{insert} SELECT * FROM unnest({_arrays(model, names)})", given)  # noqa: S608  # likewise
         else:
             cursor.executemany(f"{insert} VALUES ({', '.join(['%s'] * len(names))})", rows)
 

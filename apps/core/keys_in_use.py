@@ -63,7 +63,7 @@ def lock(kind: str, *, to_change: bool = False) -> str:
     strength = "UPDATE" if to_change else "SHARE"
     suffix = f" FOR {strength}" if connection.vendor == "postgresql" else ""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT fingerprint FROM core_keyinuse WHERE kind = %s{suffix}", [kind])  # noqa: S608
+        cursor.execute(f"SELECT fingerprint FROM core_keyinuse WHERE kind = %s{suffix}", [kind])  # noqa: S608  # constants
         row = cursor.fetchone()
     if row is None and not to_change and KeyFingerprint.objects.filter(kind=kind).exists():
         raise MissingKeyError(kind)

@@ -122,8 +122,8 @@ def _registered() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_settling(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "SETTLING", dt.timedelta())
+def _rewriting_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "REWRITE_AFTER", dt.timedelta())
     monkeypatch.setattr(key_rewriting, "PAUSE_SECONDS", 0)
 
 
@@ -154,7 +154,7 @@ def _submit(person: User, consumer: NewConsumer, client: Any = None, **given: An
 
 
 def _rewrite_all() -> int:
-    return key_rewriting.rewrite_due(ACTOR, settling=dt.timedelta(), stop=threading.Event())
+    return key_rewriting.rewrite_due(ACTOR, after=dt.timedelta(), stop=threading.Event())
 
 
 def _found(kind: DigestKind, value: str) -> list[int]:
@@ -800,7 +800,7 @@ def test_another_key_put_to_use_meanwhile_supersedes_the_rewriting(
 def test_rewriting_begins_when_every_process_has_noticed(staff: User, rotated: tuple[str, str]) -> None:
     store(staff, Outcome.REJECTED)
     use_key(rotated[1], ACTOR)
-    assert key_rewriting.rewrite_due(ACTOR, settling=dt.timedelta(minutes=1), stop=threading.Event()) == 0
+    assert key_rewriting.rewrite_due(ACTOR, after=dt.timedelta(minutes=1), stop=threading.Event()) == 0
     assert not KeyRewriting.objects.exclude(started_at=None).exists()
 
 
@@ -837,9 +837,9 @@ def test_key_is_retired_only_when_nothing_needs_it(
     use_key(following, ACTOR)
     refuses("not all written again")
     _rewrite_all()
-    monkeypatch.setattr(keys, "SETTLING", dt.timedelta(minutes=1))
+    monkeypatch.setattr(keys, "REWRITE_AFTER", dt.timedelta(minutes=1))
     refuses("try again later")
-    monkeypatch.setattr(keys, "SETTLING", dt.timedelta())
+    monkeypatch.setattr(keys, "REWRITE_AFTER", dt.timedelta())
     call_command("rotate_keys", "--retire", former)
     assert AuditEvent.objects.latest("seq").action == "keys.retired"
     with pytest.raises(CommandError, match="not registered"):

@@ -8,7 +8,7 @@ from django.core.signals import request_finished, request_started
 
 
 class RequestsUnderWay:
-    """Knows which threads are answering a request, apart from the one of the test."""
+    """The threads that are answering a request, apart from the one of the test."""
 
     def __init__(self) -> None:
         self._threads: set[int] = set()
@@ -17,7 +17,7 @@ class RequestsUnderWay:
         request_finished.connect(self._finished)
 
     def wait_until_answered(self, *, seconds: float) -> bool:
-        """Wait until no request is under way, at most that many seconds; return whether it is so."""
+        """Wait until no request is under way, at most that many seconds; return whether none is."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._threads, seconds)
 

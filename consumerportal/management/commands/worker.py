@@ -26,7 +26,7 @@ from apps.core.actor import Actor
 from apps.core.connections import is_database_unavailable
 from apps.history.exports.services import sweep as sweep_exports
 from consumerportal.key_rewriting import rewrite_due
-from consumerportal.keys import SETTLING, KeysNotAcceptedError, accept_keys
+from consumerportal.keys import REWRITE_AFTER, KeysNotAcceptedError, accept_keys
 
 logger = logging.getLogger("apps.worker")
 ROUND_INTERVAL = 1.0
@@ -80,7 +80,7 @@ class Worker:
             "sweep_exports": lambda: sweep_exports(ACTOR),
             "close_expired_sessions": close_expired_sessions,
             "delete_expired_limits": limits.delete_expired,
-            "rewrite_rows": lambda: rewrite_due(ACTOR, settling=SETTLING, stop=self.stop),
+            "rewrite_rows": lambda: rewrite_due(ACTOR, after=REWRITE_AFTER, stop=self.stop),
             "delete_expired_readings": delete_expired_readings,
             "audit_integrity": IntegrityMonitor(ACTOR).run_due,
         }
