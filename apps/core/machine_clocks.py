@@ -1,4 +1,4 @@
-"""Clocks of all machines: each process stores the latest measurement of its machine, for status."""
+"""Clocks of all machines: each process stores its latest measurement for the status page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from apps.core import clock
 from apps.core.models import MachineClock
@@ -28,10 +28,7 @@ def store_measurement() -> None:
     row = MachineClock(machine=settings.MACHINE_NAME[:200], ahead=measured.ahead, measured_at=now)
     try:
         MachineClock.objects.bulk_create(
-            [row],
-            update_conflicts=True,
-            unique_fields=["machine"],
-            update_fields=["ahead", "measured_at"],
+            [row], update_conflicts=True, unique_fields=["machine"], update_fields=["ahead", "measured_at"]
         )
         MachineClock.objects.filter(measured_at__lt=now - DELETE_AFTER).delete()
     except (DatabaseError, InterfaceError) as error:  # not migrated yet, or just lost
@@ -41,8 +38,5 @@ def store_measurement() -> None:
 def wrong_clocks() -> list[MachineClock]:
     """The machines whose clocks differ by more than :data:`clock.TOLERANCE` seconds, ordered by name."""
     differs = Q(ahead__gt=clock.TOLERANCE) | Q(ahead__lt=-clock.TOLERANCE)
-    return list(_current().filter(differs).order_by("machine"))
-
-
-def _current() -> QuerySet[MachineClock]:
-    return MachineClock.objects.filter(measured_at__gte=clock.now() - MAX_AGE)
+    current = MachineClock.objects.filter(measured_at__gte=clock.now() - MAX_AGE)
+    return list(current.filter(differs).order_by("machine"))

@@ -145,7 +145,7 @@ def _consumers(ref: str, client: CdpClient, within: float) -> tuple[ListedConsum
 
 
 def _guests(ref: str, client: CdpClient, within: float) -> tuple[OrderGuest, ...]:
-    """The guests of an order; empty if they could not be read: they are worth no failure."""
+    """The guests of an order; empty if they could not be read, which is in the log of the call."""
     try:
         found = client.search_guests(order_ref=ref, within=max(within, 0))
     except CdpError:

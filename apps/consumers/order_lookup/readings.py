@@ -59,7 +59,7 @@ def store_reading(
     try:
         row.set_data(order, listed, guests)
     except MissingKeyError:
-        logger.error("order_reading_not_stored key_missing")  # only the next read costs a call
+        logger.error("order_reading_not_stored key_missing")  # the next reader calls the vendor
         return
     if stored is None:
         OrderReading.objects.filter(order_key=row.order_key, read_at__lt=clock.now() - KEPT).delete()
