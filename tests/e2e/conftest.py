@@ -158,7 +158,7 @@ def windows(
     yield opened
     opened.close()
     # The order beside a form may still be read: its row would be stored among those of the next test.
-    under_way.wait_until_answered(seconds=10)
+    assert under_way.wait_until_answered(seconds=10)
     under_way.disconnect()
     traces.seen += opened.requests
     traces.search_after_a_test()
