@@ -6,8 +6,13 @@ from playwright.sync_api import Page
 
 _OBSERVE = """
 window.shiftedBy = 0;
+window.moved = [];
 new PerformanceObserver(list => {
-  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shiftedBy += entry.value;
+  for (const entry of list.getEntries()) {
+    if (entry.hadRecentInput) continue;
+    window.shiftedBy += entry.value;
+    for (const { node } of entry.sources) window.moved.push(node?.className ?? node?.nodeName ?? "gone");
+  }
 }).observe({ type: "layout-shift", buffered: true });
 """
 # Two frames later the shift of the last change has been reported.
@@ -23,3 +28,8 @@ def watch_shifts(page: Page) -> None:
 def shifted(page: Page) -> float:
     """The shift since the page was loaded, without shifts caused by the person; 0 means none."""
     return float(page.evaluate(_READ))
+
+
+def moved(page: Page) -> list[str]:
+    """The classes of the elements that were moved, for the message of a test."""
+    return [str(name) for name in page.evaluate("window.moved")]

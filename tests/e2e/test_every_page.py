@@ -21,7 +21,7 @@ from apps.cdp.factory import get_client
 from apps.history.models import Export, State
 from sandbox.data.seed import FAMILY_ORDER, GROUP_ORDER, TRIPLE_REFERENCE_ID
 from sandbox.data.seed_guests import GUEST_WITH_PROFILE, SHARED_EMAIL
-from tests.e2e.layout_shift import shifted, watch_shifts
+from tests.e2e.layout_shift import moved, shifted, watch_shifts
 from tests.e2e.pages import SIMPLE, fill_entry, press_create, press_create_anyway
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
@@ -461,7 +461,7 @@ def _broken_promises(page: Page, html: str) -> Iterator[str]:
     page.wait_for_load_state()
     yield from _inline_code(html)
     if shifted(page) > MAX_SHIFTED:
-        yield f"things moved by {shifted(page)} after the page was loaded"
+        yield f"things moved by {shifted(page)} after the page was loaded: {moved(page)}"
     if uncut := page.locator("[maxlength], [minlength]").count():
         yield f"{uncut} fields whose text the browser cuts"
     headings = page.get_by_role("heading", level=1).count()
