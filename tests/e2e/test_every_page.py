@@ -90,7 +90,7 @@ def _guests_found(page: Page, world: World) -> None:
 
 def _order_shown(page: Page, world: World) -> None:
     page.goto(f"/consumers/new/?order={GROUP_ORDER}")
-    page.get_by_text("14 consumers").wait_for()
+    page.get_by_text("14 consumers", exact=True).wait_for()  # the announcement has it, too
 
 
 def _order_to_choose(page: Page, world: World) -> None:
