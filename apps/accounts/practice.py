@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from apps.accounts.models import User
-from apps.accounts.roles import ADMINISTRATOR, STAFF, SUPERVISOR
+from apps.accounts.roles import ADMINISTRATOR, AUDITOR, STAFF, SUPERVISOR
 
 
 class PracticePerson(NamedTuple):
@@ -24,6 +24,7 @@ class PracticePerson(NamedTuple):
 PRACTICE_PEOPLE = (
     PracticePerson("sam", "Sam Staff", STAFF),
     PracticePerson("sue", "Sue Supervisor", SUPERVISOR),
+    PracticePerson("ari", "Ari Auditor", AUDITOR),
     PracticePerson("ada", "Ada Administrator", ADMINISTRATOR),
 )
 

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 STAFF = "staff"
 SUPERVISOR = "supervisor"
+AUDITOR = "auditor"
 ADMINISTRATOR = "administrator"
 # A separate grant, not a role: no role includes it.
 PERSONAL_DATA_EXPORT = "personal_data_export"
@@ -24,6 +25,11 @@ ROLES: dict[str, tuple[str, ...]] = {
         "consumers.resolve_submission",
         "consumers.view_figures",
     ),
+    # Changes nothing and shows no personal data of consumers.
+    AUDITOR: (
+        "audit.view_log",
+        "audit.verify_log",
+    ),
     # Gives no access to consumers' personal data.
     ADMINISTRATOR: (
         "consumers.change_identity_rules",
@@ -40,6 +46,7 @@ GRANTS: dict[str, tuple[str, ...]] = ROLES | SEPARATE_GRANTS
 LABELS = {
     STAFF: _("Staff"),
     SUPERVISOR: _("Supervisor"),
+    AUDITOR: _("Auditor"),
     ADMINISTRATOR: _("Administrator"),
     PERSONAL_DATA_EXPORT: _("Export of personal data"),
 }

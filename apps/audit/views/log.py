@@ -1,4 +1,4 @@
-"""The audit log for administrators: a list with filters, and single events. Reading is recorded too."""
+"""The audit log: a list with filters, and single events. Reading is recorded too."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from apps.accounts import services
 from apps.accounts.models import User
-from apps.accounts.roles import ADMINISTRATOR, STAFF, SUPERVISOR
+from apps.accounts.roles import ADMINISTRATOR, AUDITOR, ROLES, STAFF, SUPERVISOR
 from apps.audit.models import AuditEvent
 from tests.support.people import TESTS, events, make_person
 
@@ -88,14 +88,16 @@ def test_name_taken_after_it_was_checked_is_refused(monkeypatch: pytest.MonkeyPa
 
 def test_practice_has_one_user_per_role_who_can_sign_in() -> None:
     printed = _run("create_practice_people")
-    for username, role in (("sam", STAFF), ("sue", SUPERVISOR), ("ada", ADMINISTRATOR)):
+    people = {"sam": STAFF, "sue": SUPERVISOR, "ari": AUDITOR, "ada": ADMINISTRATOR}
+    assert set(people.values()) == set(ROLES)
+    for username, role in people.items():
         person = User.objects.get(username=username)
         password = f"practice-{username}-2026"
         assert person.roles == (role,)
         assert person.check_password(password)
         assert re.search(rf"^{username} +{password} +{role}$", printed, re.MULTILINE)
-    assert User.objects.count() == 3
-    assert len(events("person.added")) == 3
+    assert User.objects.count() == len(ROLES)
+    assert len(events("person.added")) == len(ROLES)
 
 
 def test_creating_practice_users_twice_changes_and_records_nothing() -> None:

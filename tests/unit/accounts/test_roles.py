@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import IntegrityError
 
 from apps.accounts.models import User
-from apps.accounts.roles import ADMINISTRATOR, GRANTS, LABELS, PERMISSIONS, ROLES, STAFF, SUPERVISOR
+from apps.accounts.roles import ADMINISTRATOR, AUDITOR, GRANTS, LABELS, PERMISSIONS, ROLES, STAFF, SUPERVISOR
 from tests.support.people import make_person
 
 pytestmark = pytest.mark.django_db
@@ -48,6 +48,10 @@ def test_administrator_role_does_not_show_consumers() -> None:
     assert [p for p in ROLES[ADMINISTRATOR] if p.startswith("consumers.")] == [
         "consumers.change_identity_rules"
     ]
+
+
+def test_auditor_reads_and_verifies_the_log_and_does_nothing_else() -> None:
+    assert set(ROLES[AUDITOR]) == {"audit.view_log", "audit.verify_log"}
 
 
 def test_no_role_grants_personal_data_in_exports() -> None:
