@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.audit.registry import AppEvents, Key, ValueType
+from apps.audit.registry import AppEvents, EventGroup, Key, ValueType
 
 EVENTS = AppEvents("consumerportal")
 
@@ -13,6 +13,7 @@ KEYS = Key("keys", ValueType.CODES, _("Keys"))
 
 PORTAL_STARTED = EVENTS.define(
     "portal.started",
+    group=EventGroup.SYSTEM,
     label=_("Portal started"),
     sentence=_("The portal started (version %(version)s)"),
     keys=(
@@ -22,18 +23,21 @@ PORTAL_STARTED = EVENTS.define(
 )
 KEYS_REGISTERED = EVENTS.define(
     "keys.registered",
+    group=EventGroup.CHANGES,
     label=_("Keys accepted"),
     sentence=_("%(actor)s registered these keys in the database: %(keys)s"),
     keys=(KEYS,),
 )
 KEY_PUT_TO_USE = EVENTS.define(
     "keys.put_to_use",
+    group=EventGroup.CHANGES,
     label=_("Key put to use"),
     sentence=_("%(actor)s put the key %(keys)s to use, after %(former)s"),
     keys=(KEYS, Key("former", ValueType.CODES, _("Formerly in use"))),
 )
 KEY_REWRITTEN = EVENTS.define(
     "keys.rewritten",
+    group=EventGroup.SYSTEM,
     label=_("Rows written again with a key"),
     sentence=_(
         "%(rows)s rows were written again with the key %(keys)s, and %(unreadable)s could not be read"
@@ -46,6 +50,7 @@ KEY_REWRITTEN = EVENTS.define(
 )
 KEY_RETIRED = EVENTS.define(
     "keys.retired",
+    group=EventGroup.CHANGES,
     label=_("Key retired"),
     sentence=_(
         "%(actor)s removed the key %(keys)s, which nothing needs, from the required keys of the database"
@@ -54,6 +59,7 @@ KEY_RETIRED = EVENTS.define(
 )
 KEYS_FORGOTTEN = EVENTS.define(
     "keys.forgotten",
+    group=EventGroup.CHANGES,
     label=_("Keys no longer needed"),
     sentence=_("%(actor)s removed these keys from the required keys of the database: %(keys)s"),
     keys=(KEYS,),

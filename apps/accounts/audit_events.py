@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.roles import LABELS
-from apps.audit.registry import AppEvents, EventOutcome, Key, ValueType
+from apps.audit.registry import AppEvents, EventGroup, EventOutcome, Key, ValueType
 
 EVENTS = AppEvents("accounts")
 
@@ -38,6 +38,7 @@ ROLE = Key("role", ValueType.CODE, _("Role"), LABELS)
 
 SESSION_SIGNED_IN = EVENTS.define(
     "session.signed_in",
+    group=EventGroup.SIGN_INS,
     label=_("Signed in"),
     sentence=_("%(actor)s signed in"),
     keys=(
@@ -48,6 +49,7 @@ SESSION_SIGNED_IN = EVENTS.define(
 # The event's person is the account, if it exists. The typed name may be a password and is not stored.
 SESSION_SIGN_IN_FAILED = EVENTS.define(
     "session.sign_in_failed",
+    group=EventGroup.SIGN_INS,
     label=_("Sign-in failed"),
     sentence=_("A sign-in from %(address)s failed: %(reason)s"),
     sentence_for=lambda details: (
@@ -60,12 +62,14 @@ SESSION_SIGN_IN_FAILED = EVENTS.define(
 )
 SESSION_SIGNED_OUT = EVENTS.define(
     "session.signed_out",
+    group=EventGroup.SIGN_INS,
     label=_("Session ended"),
     sentence=_("The session of %(actor)s ended: %(reason)s"),
     keys=(SESSION_END,),
 )
 ACCESS_DENIED = EVENTS.define(
     "access.denied",
+    group=EventGroup.VIEWS,
     label=_("Page denied"),
     sentence=_("%(actor)s was denied a page (%(view)s)"),
     keys=(
@@ -79,12 +83,14 @@ ACCESS_DENIED = EVENTS.define(
 
 PERSON_ADDED = EVENTS.define(
     "person.added",
+    group=EventGroup.CHANGES,
     label=_("Person added"),
     sentence=_("%(actor)s added the person %(username)s"),
     keys=(USERNAME,),
 )
 PERSON_CHANGED = EVENTS.define(
     "person.changed",
+    group=EventGroup.CHANGES,
     label=_("Person changed"),
     sentence=_("%(actor)s changed the person %(username)s"),
     keys=(
@@ -99,24 +105,28 @@ PERSON_CHANGED = EVENTS.define(
 )
 PERSON_DEACTIVATED = EVENTS.define(
     "person.deactivated",
+    group=EventGroup.CHANGES,
     label=_("Person deactivated"),
     sentence=_("%(actor)s deactivated the person %(username)s"),
     keys=(USERNAME,),
 )
 PERSON_REACTIVATED = EVENTS.define(
     "person.reactivated",
+    group=EventGroup.CHANGES,
     label=_("Person reactivated"),
     sentence=_("%(actor)s reactivated the person %(username)s"),
     keys=(USERNAME,),
 )
 PERSON_PASSWORD_LINK_ISSUED = EVENTS.define(
     "person.password_link_issued",
+    group=EventGroup.SIGN_INS,
     label=_("Password link issued"),
     sentence=_("%(actor)s issued a password link for %(username)s"),
     keys=(USERNAME,),
 )
 PERSON_PASSWORD_LINK_REFUSED = EVENTS.define(
     "person.password_link_refused",
+    group=EventGroup.SIGN_INS,
     label=_("Password link refused"),
     sentence=_("A password link from %(address)s was refused"),
     keys=(
@@ -127,6 +137,7 @@ PERSON_PASSWORD_LINK_REFUSED = EVENTS.define(
 )
 PERSON_PASSWORD_SET = EVENTS.define(
     "person.password_set",
+    group=EventGroup.SIGN_INS,
     label=_("Password set"),
     sentence=_("The password of %(username)s was set"),
     sentence_for=lambda details: (
@@ -138,6 +149,7 @@ PERSON_PASSWORD_SET = EVENTS.define(
 )
 PERSON_SIGN_IN_BLOCKED = EVENTS.define(
     "person.sign_in_blocked",
+    group=EventGroup.SIGN_INS,
     label=_("Sign-in blocked"),
     sentence=_("Too many sign-ins of %(username)s failed: unknown browsers were blocked"),
     keys=(USERNAME,),
@@ -145,12 +157,14 @@ PERSON_SIGN_IN_BLOCKED = EVENTS.define(
 )
 PERSON_SIGN_IN_UNLOCKED = EVENTS.define(
     "person.sign_in_unlocked",
+    group=EventGroup.SIGN_INS,
     label=_("Sign-in unlocked"),
     sentence=_("%(actor)s unlocked the sign-in of %(username)s"),
     keys=(USERNAME,),
 )
 ROLE_GRANTED = EVENTS.define(
     "role.granted",
+    group=EventGroup.CHANGES,
     label=_("Role granted"),
     sentence=_("%(actor)s granted %(username)s the role %(role)s"),
     sentence_for=lambda details: (
@@ -160,6 +174,7 @@ ROLE_GRANTED = EVENTS.define(
 )
 ROLE_REVOKED = EVENTS.define(
     "role.revoked",
+    group=EventGroup.CHANGES,
     label=_("Role revoked"),
     sentence=_("%(actor)s revoked the role %(role)s of %(username)s"),
     sentence_for=lambda details: (

@@ -294,14 +294,17 @@ def _refuse_self(person: User, actor: Actor, refusal: Refusal) -> None:
         raise ActRefusedError(refusal)
 
 
-def record_denial(permissions: Sequence[str], *, method: str, view: str, actor: Actor) -> None:
+def record_denial(
+    permissions: Sequence[str], *, method: str, view: str, actor: Actor, submission: str = ""
+) -> None:
     """Record that the actor was denied a page.
 
     ``permissions``: those that would allow it, of which the actor has none. ``view``: the URL name, or empty.
+    ``submission``: the id of the submission that the page is about, or empty.
     """
     data = {"permission": " or ".join(permissions), "method": method, "view": view or None}
     with transaction.atomic():
-        record(Event(ACCESS_DENIED, actor, data=data))
+        record(Event(ACCESS_DENIED, actor, submission=submission, data=data))
 
 
 def _refuse_last_administrator(person: User) -> None:

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.audit.registry import AppEvents, EventOutcome, Key, ValueType
+from apps.audit.registry import AppEvents, EventGroup, EventOutcome, Key, ValueType
 
 EVENTS = AppEvents("audit")
 
-FILTERS = Key(
-    "filters",  # the names of the filters ("person"), never their values
-    ValueType.CODES,
-    _("Filters"),
-    {
-        "since": _("from"),
-        "until": _("to"),
-        "person": _("person"),
-        "account": _("done to"),
-        "action": _("action"),
-        "outcome": _("outcome"),
-        "session": _("session"),
-        "address": _("client address"),
-        "reference": _("reference"),
-        "failures": _("only failures and denials"),
-    },
-)
-# FIRST and LAST: the range of sequence numbers. ROWS: the number of rows sent or removed.
+_FILTER_NAMES = {
+    "since": _("from"),
+    "until": _("to"),
+    "person": _("person"),
+    "account": _("done to"),
+    "group": _("group"),
+    "with_system": _("with system events"),
+    "action": _("action"),
+    "outcome": _("outcome"),
+    "session": _("session"),
+    "address": _("client address"),
+    "reference": _("reference"),
+    "failures": _("only failures and denials"),
+}
+
+
+def _name_and_value(text: str) -> str | None:
+    name, _colon, value = text.partition(":")
+    return f"{_FILTER_NAMES[name]} {value}" if name in _FILTER_NAMES else None
+
+
+# A name alone, or with its value: "action:consumer.created".
+FILTERS = Key("filters", ValueType.WORDS, _("Filters"), _FILTER_NAMES, describe=_name_and_value)
+# FIRST and LAST: the lowest and the highest sequence number. ROWS: the number of rows sent or removed.
 FIRST = Key("first", ValueType.NUMBER, _("First event"))
 LAST = Key("last", ValueType.NUMBER, _("Last event"))
 ROWS = Key("rows", ValueType.NUMBER, _("Rows"))
@@ -74,53 +80,61 @@ LIMITED_ACT = Key(
 
 AUDIT_VIEWED = EVENTS.define(
     "audit.viewed",
+    group=EventGroup.VIEWS,
     label=_("Audit log opened"),
     sentence=_("%(actor)s opened the audit log (filters: %(filters)s)"),
-    keys=(FILTERS, Key("count", ValueType.NUMBER, _("Number"))),
+    keys=(FILTERS, Key("count", ValueType.NUMBER, _("Number")), FIRST, LAST),
 )
 AUDIT_EVENT_VIEWED = EVENTS.define(
     "audit.event_viewed",
+    group=EventGroup.VIEWS,
     label=_("Event of the audit log opened"),
     sentence=_("%(actor)s opened event %(event)s of the audit log"),
     keys=(Key("event", ValueType.NUMBER, _("Event number")),),
 )
 AUDIT_EXPORT_STARTED = EVENTS.define(
     "audit.export_started",
+    group=EventGroup.EXPORTS,
     label=_("Export of the audit log started"),
     sentence=_("%(actor)s started to export the audit log from event %(first)s to %(last)s (%(format)s)"),
-    keys=(FORMAT, FIRST, LAST),
+    keys=(FILTERS, FORMAT, FIRST, LAST),
 )
 AUDIT_EXPORTED = EVENTS.define(
     "audit.exported",
+    group=EventGroup.EXPORTS,
     label=_("Audit log exported"),
     sentence=_(
         "%(actor)s exported the audit log from event %(first)s to %(last)s (%(format)s, %(rows)s events)"
     ),
-    keys=(FORMAT, FIRST, LAST, ROWS),
+    keys=(FILTERS, FORMAT, FIRST, LAST, ROWS),
 )
 AUDIT_EXPORT_FAILED = EVENTS.define(
     "audit.export_failed",
+    group=EventGroup.EXPORTS,
     label=_("Export of the audit log failed"),
     sentence=_(
         "The export of the audit log by %(actor)s failed after %(rows)s events (%(first)s to %(last)s)"
     ),
-    keys=(FORMAT, FIRST, LAST, ROWS),
+    keys=(FILTERS, FORMAT, FIRST, LAST, ROWS),
     outcome=EventOutcome.FAILED,
 )
 AUDIT_RETENTION_DECIDED = EVENTS.define(
     "audit.retention_decided",
+    group=EventGroup.CHANGES,
     label=_("Removal of the oldest events decided"),
     sentence=_("%(actor)s decided to remove events %(first)s to %(last)s, whose retention period is over"),
     keys=(FIRST, LAST, ROWS, HASH),
 )
 AUDIT_RETENTION_APPLIED = EVENTS.define(
     "audit.retention_applied",
+    group=EventGroup.CHANGES,
     label=_("Oldest events removed"),
     sentence=_("%(actor)s removed events %(first)s to %(last)s, whose retention period was over"),
     keys=(FIRST, LAST, ROWS, HASH),
 )
 AUDIT_CHECKPOINT_SIGNED = EVENTS.define(
     "audit.checkpoint_signed",
+    group=EventGroup.SYSTEM,
     label=_("Audit log signed"),
     sentence=_("%(actor)s signed the audit log up to event %(last)s"),
     keys=(
@@ -132,6 +146,7 @@ AUDIT_CHECKPOINT_SIGNED = EVENTS.define(
 )
 AUDIT_VERIFIED = EVENTS.define(
     "audit.verified",
+    group=EventGroup.SYSTEM,
     label=_("Audit log verified"),
     sentence=_("%(actor)s verified the audit log from event %(first)s to %(last)s: %(verdict)s"),
     sentence_for=lambda details: (
@@ -146,6 +161,7 @@ AUDIT_VERIFIED = EVENTS.define(
 )
 AUDIT_FOUND_ALTERED = EVENTS.define(
     "audit.found_altered",
+    group=EventGroup.SYSTEM,
     label=_("Audit log found altered"),
     sentence=_("%(actor)s found the audit log altered at event %(about)s: %(verdict)s"),
     keys=_VERIFICATION,
@@ -153,6 +169,7 @@ AUDIT_FOUND_ALTERED = EVENTS.define(
 )
 AUDIT_ACKNOWLEDGED = EVENTS.define(
     "audit.acknowledged",
+    group=EventGroup.CHANGES,
     label=_("Events written past the portal acknowledged"),
     sentence=_("%(actor)s acknowledged that events %(events)s were written past the portal (%(report)s)"),
     keys=(
@@ -162,6 +179,7 @@ AUDIT_ACKNOWLEDGED = EVENTS.define(
 )
 AUDIT_PROOF_DOWNLOADED = EVENTS.define(
     "audit.proof_downloaded",
+    group=EventGroup.EXPORTS,
     label=_("Proof downloaded"),
     sentence=_("%(actor)s downloaded the proof of the audit log up to event %(last)s"),
     keys=(LAST,),
@@ -169,6 +187,7 @@ AUDIT_PROOF_DOWNLOADED = EVENTS.define(
 # Recorded once per period of the limit, not for each further request.
 LIMIT_REACHED = EVENTS.define(
     "limit.reached",
+    group=EventGroup.VIEWS,
     label=_("Limit reached"),
     sentence=_("%(actor)s reached a limit (%(what)s)"),
     keys=(LIMITED_ACT,),

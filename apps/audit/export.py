@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -17,11 +17,11 @@ from django.db import transaction
 from apps.audit.audit_events import AUDIT_EXPORT_FAILED, AUDIT_EXPORT_STARTED, AUDIT_EXPORTED
 from apps.audit.events import Event, Value
 from apps.audit.integrity.bulk_hashing import COLUMNS, HASH, StoredRow
-from apps.audit.integrity.stored_rows import rows_after
+from apps.audit.integrity.stored_rows import rows_after, rows_at
 from apps.audit.models import AuditEvent
 from apps.audit.recording import record
 from apps.audit.registry import EventType
-from apps.audit.selectors import sequence_filter
+from apps.audit.selectors import LogFilter, matching_sequences, sequence_filter
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 from apps.core.export.csv_cells import BYTE_ORDER_MARK, protect, quote
@@ -38,11 +38,20 @@ FORMATS: Final = (Format.JSONL, Format.CSV)
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """An export of the events with sequence numbers ``first`` to ``last``, both included."""
+    """An export of the events with sequence numbers ``first`` to ``last``, both included.
+
+    ``asked``: only the events that match these filters; None for all. Only a file of all events of a range
+    can be verified as a chain.
+    """
 
     format: Format
     first: int
     last: int
+    asked: LogFilter | None = None
+
+    def filters(self) -> list[str]:
+        """The filters as events and files name them."""
+        return self.asked.recorded(found=True) if self.asked else []
 
 
 def find_range(
@@ -85,7 +94,7 @@ def write(
     written, last_hash = 0, ""
     try:
         yield writer.head()
-        for rows in rows_after(export.first - 1, up_to=export.last):
+        for rows in _rows_of(export):
             release_database_connections()  # the client may be slow
             yield _encodable("".join(map(writer.line, rows)))
             written, last_hash = written + len(rows), rows[-1][HASH]
@@ -97,8 +106,15 @@ def write(
     yield writer.end(export, written, last_hash)
 
 
+def _rows_of(export: Export) -> Iterator[list[StoredRow]]:
+    if export.asked is None:
+        return rows_after(export.first - 1, up_to=export.last)
+    return rows_at(matching_sequences(export.asked, first=export.first, last=export.last))
+
+
 def _record(event_type: EventType, export: Export, actor: Actor, **facts: int) -> None:
     data: dict[str, Value] = {
+        "filters": export.filters(),
         "format": str(export.format),
         "first": export.first,
         "last": export.last,
@@ -134,7 +150,8 @@ class _JsonLines:
         return f'{compact_json(fields)[:-1]},"data":{data}}}\n'
 
     def end(self, export: Export, rows: int, last_hash: str) -> str:
-        return end_marker(first=export.first, last=export.last, rows=rows, hash=last_hash)
+        filters = {"filters": export.filters()} if export.asked else {}
+        return end_marker(first=export.first, last=export.last, rows=rows, hash=last_hash, **filters)
 
 
 class _Csv:

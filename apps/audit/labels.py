@@ -7,8 +7,15 @@ from __future__ import annotations
 
 from django.utils.text import get_text_list
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
-from apps.audit.registry import Key, find_event_type, role_label
+from apps.audit.registry import EventGroup, Key, find_event_type, role_label
+
+WITH_SYSTEM = "all"
+"""The value of the filter by group that leaves nothing out."""
+
+GROUP_LABELS = {"": _("All but System"), **dict(EventGroup.choices), WITH_SYSTEM: _("All")}
+"""The label of each value of the filter by group."""
 
 
 def action_label(action: str) -> str:

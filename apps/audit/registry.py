@@ -49,6 +49,16 @@ class EventOutcome(TextChoices):
     TO_BE_CHECKED = "to_be_checked", _("To be checked")
 
 
+class EventGroup(TextChoices):
+    """Group of event types, by which readers filter the log. It is not stored in events."""
+
+    CHANGES = "changes", _("Changes")
+    VIEWS = "views", _("Views")
+    SIGN_INS = "sign-ins", _("Sign-ins")
+    EXPORTS = "exports", _("Exports")
+    SYSTEM = "system", _("System")  # what the portal does by itself at regular times
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Key:
     """A key of an event's data, and how pages show its values.
@@ -68,13 +78,15 @@ class Key:
 class EventType:
     """A type of event. Created by :meth:`AppEvents.define`; compared by identity.
 
-    ``app``: the label of the app that defines it. ``name``: stored as ``action``. ``label``: its name on
-    pages. ``sentence``: the text of an event, with ``%(key)s`` for its keys and :data:`SENTENCE_VALUES`.
-    ``sentence_for``: returns another sentence for certain values of the keys, or None.
+    ``app``: the label of the app that defines it. ``name``: stored as ``action``. ``group``: the group that
+    shows it. ``label``: its name on pages. ``sentence``: the text of an event, with ``%(key)s`` for its keys
+    and :data:`SENTENCE_VALUES`. ``sentence_for``: returns another sentence for certain values of the
+    keys, or None.
     """
 
     app: str
     name: str
+    group: EventGroup
     label: Text
     sentence: Text
     keys: Mapping[str, Key]
@@ -102,6 +114,7 @@ class AppEvents:
         self,
         name: str,
         *,
+        group: EventGroup,
         label: Text,
         sentence: Text,
         keys: Iterable[Key] = (),
@@ -120,7 +133,9 @@ class AppEvents:
             raise ValueError(f"The event type {name} has a key twice")
         if not (str(label) and str(sentence)):
             raise ValueError(f"The event type {name} has no label or no sentence")
-        made = EventType(self.app, name, label, sentence, MappingProxyType(by_name), outcome, sentence_for)
+        made = EventType(
+            self.app, name, group, label, sentence, MappingProxyType(by_name), outcome, sentence_for
+        )
         self.event_types.append(made)
         return made
 

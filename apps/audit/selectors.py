@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import heapq
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_
 
 from django.contrib.auth import get_user_model
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
+from apps.audit.events import WORD
 from apps.audit.models import AuditEvent
-from apps.audit.registry import EventOutcome, event_types, find_event_type
+from apps.audit.registry import EventGroup, EventOutcome, event_types, find_event_type
 from apps.core.web import keyset
 
 NEWEST_BY = ("seq",)
@@ -21,17 +24,26 @@ FEW = 200
 """Up to this number of matching events, their sequence numbers are listed in the query."""
 RELATED = 50
 """Maximum number of related events on the page of an event."""
+COUNTED = 1_000
+"""Up to this number, matching events are counted."""
+_KEYS = 5_000  # sequence numbers per query
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
-    """Filters of the log. An event must match every filter that is not empty."""
+    """Filters of the log. An event must match every filter that is not empty.
+
+    Events of the group System that are no failures are left out, unless ``group``, ``action`` or
+    ``with_system`` asks for them.
+    """
 
     since: dt.datetime | None = None  # inclusive
     until: dt.datetime | None = None  # exclusive
     person: str = ""  # id of the actor
     account: str = ""  # id of the person that the event is about
+    group: EventGroup | None = None
+    with_system: bool = False
     action: str = ""
     outcome: EventOutcome | None = None
     session: str = ""  # id of the actor's sign-in
@@ -39,9 +51,32 @@ class LogFilter:
     reference: str = ""  # of an order, consumer, guest or submission
     failures: bool = False
 
-    def kinds(self) -> list[str]:
-        """The names of the filters in use, without their values, as they are recorded."""
-        return [field.name for field in dataclasses.fields(self) if getattr(self, field.name)]
+    @property
+    def hides_system(self) -> bool:
+        """Whether events of the group System that are no failures are left out."""
+        return not (self.group or self.with_system or self.action)
+
+    @property
+    def is_selective(self) -> bool:
+        """Whether a filter is in use, apart from the group System."""
+        return self != LogFilter(with_system=self.with_system)
+
+    def recorded(self, *, found: bool) -> list[str]:
+        """The filters in use as their event records them, such as ``action:consumer.created``.
+
+        ``found``: whether an event matches. Otherwise the reference may be any text that a person typed, so
+        it is recorded without its value, like a value that an event cannot have.
+        """
+        texts = []
+        for one in dataclasses.fields(self):
+            value = getattr(self, one.name)
+            if isinstance(value, dt.datetime):
+                value = f"{value.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
+            named = f"{one.name}:{value}"
+            is_hidden = value is True or (one.name == "reference" and not found)
+            if value:
+                texts.append(one.name if is_hidden or not WORD.fullmatch(named) else named)
+        return texts
 
 
 def page_of_log(
@@ -52,9 +87,53 @@ def page_of_log(
     Each condition has an index that ends with the sequence number, so a page takes the same time at any size
     of the log. With several conditions the database uses one index, within the bounds from :func:`_combined`.
     """
+    return keyset.page_of(
+        _lists_of(asked),
+        NEWEST_BY,
+        size=size,
+        position=position,
+        oldest_first=oldest_first,
+        whole=AuditEvent.objects.all(),
+    )
+
+
+def count_matches(asked: LogFilter) -> int | None:
+    """The number of matching events; None if there are more than :data:`COUNTED`."""
+    found: set[int] = set()
+    for events in _lists_of(asked):
+        found.update(events.order_by("-seq").values_list("seq", flat=True)[: COUNTED + 1])
+        if len(found) > COUNTED:
+            return None
+    return len(found)
+
+
+def matching_sequences(asked: LogFilter, *, first: int, last: int) -> Iterator[int]:
+    """The sequence numbers of the matching events from ``first`` to ``last``, ascending, each once.
+
+    Reads a few thousand at a time. Raises the database's errors.
+    """
+    previous = None
+    for seq in heapq.merge(*(_sequences(events, first, last) for events in _lists_of(asked))):
+        if seq != previous:
+            yield seq
+        previous = seq
+
+
+def _sequences(events: QuerySet[AuditEvent], first: int, last: int) -> Iterator[int]:
+    while True:
+        within = events.filter(seq__gte=first, seq__lte=last).order_by("seq")
+        found = list(within.values_list("seq", flat=True)[:_KEYS])
+        yield from found
+        if len(found) < _KEYS:
+            return
+        first = found[-1] + 1
+
+
+def _lists_of(asked: LogFilter) -> list[QuerySet[AuditEvent]]:
+    """Querysets whose union are the matching events. Each is answered from one index."""
     possible = _without_contradiction(asked)
     if possible is None:
-        return keyset.Page([])
+        return []
     asked = possible
     exactly = {
         "actor_id": asked.person,
@@ -67,17 +146,16 @@ def page_of_log(
     conditions = [Q(**{name: value}) for name, value in exactly.items() if value]
     span = sequence_filter(asked.since, asked.until)
     if span is None:
-        return keyset.Page([])
-    lists = []
-    for of_outcome in conditions_of(asked.outcome) if asked.outcome else [Q()]:
-        together = _combined([*conditions, *([of_outcome] if of_outcome else [])], span)
+        return []
+    if asked.hides_system:
+        span &= Q(failure=True) | ~Q(action__in=_actions_of(EventGroup.SYSTEM))
+    lists: list[QuerySet[AuditEvent]] = []
+    for one in _alternatives(asked):
+        together = _combined([*conditions, *([one] if one else [])], span)
         if together is not None:
             events = AuditEvent.objects.filter(together)
             lists += [events.filter(where) for where in _with_reference(asked.reference)]
-    whole = AuditEvent.objects.all()
-    return keyset.page_of(
-        lists, NEWEST_BY, size=size, position=position, oldest_first=oldest_first, whole=whole
-    )
+    return lists
 
 
 def find_event(seq: int) -> AuditEvent | None:
@@ -125,13 +203,29 @@ def _without_contradiction(asked: LogFilter) -> LogFilter | None:
     """
     action = find_event_type(asked.action)
     outcome = action.outcome if action else asked.outcome
+    if action and asked.group not in (None, action.group):
+        return None
     if asked.outcome not in (None, outcome) or (asked.failures and outcome is EventOutcome.DONE):
         return None
     return dataclasses.replace(
         asked,
+        group=None if action else asked.group,
         outcome=None if action else outcome,
         failures=asked.failures and outcome is None,
     )
+
+
+def _alternatives(asked: LogFilter) -> list[Q]:
+    """Conditions of which an event matches at least one: those of its group, or of its outcome."""
+    if asked.group is None:
+        return conditions_of(asked.outcome) if asked.outcome else [Q()]
+    actions = _actions_of(asked.group, asked.outcome)
+    # The few events of a reference are found by its index; a query for each action would take longer.
+    return [Q(action__in=actions)] if asked.reference else [Q(action=action) for action in actions]
+
+
+def _actions_of(group: EventGroup, outcome: EventOutcome | None = None) -> list[str]:
+    return [one.name for one in event_types() if one.group is group and outcome in (None, one.outcome)]
 
 
 def conditions_of(outcome: EventOutcome) -> list[Q]:

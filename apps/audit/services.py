@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db import transaction
 
 from apps.audit.audit_events import AUDIT_EVENT_VIEWED, AUDIT_VIEWED
@@ -11,12 +13,14 @@ from apps.audit.selectors import LogFilter
 from apps.core.actor import Actor
 
 
-def record_log_viewed(asked: LogFilter, *, count: int, actor: Actor) -> None:
-    """Record that a page of the log was read, with the names of its filters and the number of events.
+def record_log_viewed(asked: LogFilter, shown: Sequence[int], *, actor: Actor) -> None:
+    """Record that a page of the log was read, with its filters and the events shown (sequence numbers).
 
     Call before the page is shown. Raises the database's errors.
     """
-    data: dict[str, Value] = {"filters": asked.kinds(), "count": count}
+    data: dict[str, Value] = {"filters": asked.recorded(found=bool(shown)), "count": len(shown)}
+    if shown:
+        data |= {"first": min(shown), "last": max(shown)}
     with transaction.atomic():
         record(Event(AUDIT_VIEWED, actor, data=data))
 

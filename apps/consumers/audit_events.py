@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.audit.registry import AppEvents, EventOutcome, Key, ValueType
+from apps.audit.registry import AppEvents, EventGroup, EventOutcome, Key, ValueType
 from apps.consumers.audit_keys import (
     BY_RECONCILIATION,
     CHECK_RESULT,
@@ -45,6 +45,7 @@ EVENTS = AppEvents("consumers")
 
 CONSUMER_CREATE_REQUESTED = EVENTS.define(
     "consumer.create_requested",
+    group=EventGroup.CHANGES,
     label=_("Order consumer requested"),
     sentence=_("%(actor)s asked to create an order consumer on order %(order)s"),
     keys=(
@@ -60,12 +61,14 @@ CONSUMER_CREATE_REQUESTED = EVENTS.define(
 )
 CONSUMER_CREATED = EVENTS.define(
     "consumer.created",
+    group=EventGroup.CHANGES,
     label=_("Order consumer created"),
     sentence=_("%(actor)s created the order consumer %(consumer)s on order %(order)s"),
     keys=(HTTP_STATUS, DURATION, DOUBT),
 )
 CONSUMER_REJECTED = EVENTS.define(
     "consumer.rejected",
+    group=EventGroup.CHANGES,
     label=_("Order consumer rejected"),
     sentence=_("Sitecore CDP rejected the order consumer of %(actor)s on order %(order)s: %(error_code)s"),
     keys=(HTTP_STATUS, ERROR_CODE, DURATION),
@@ -73,6 +76,7 @@ CONSUMER_REJECTED = EVENTS.define(
 )
 CONSUMER_NOT_SENT = EVENTS.define(
     "consumer.not_sent",
+    group=EventGroup.CHANGES,
     label=_("Order consumer not sent"),
     sentence=_("The order consumer of %(actor)s on order %(order)s was not sent: %(error_code)s"),
     keys=(HTTP_STATUS, ERROR_CODE, DURATION),
@@ -80,6 +84,7 @@ CONSUMER_NOT_SENT = EVENTS.define(
 )
 CONSUMER_OUTCOME_UNKNOWN = EVENTS.define(
     "consumer.outcome_unknown",
+    group=EventGroup.CHANGES,
     label=_("Outcome unknown"),
     sentence=_("Outcome unknown: %(error_code)s"),
     keys=(HTTP_STATUS, ERROR_CODE, DURATION),
@@ -111,6 +116,7 @@ def _corrected_sentence(details: Mapping[str, Any]) -> Promise | None:
 
 CONSUMER_RESOLVED = EVENTS.define(
     "consumer.resolved",
+    group=EventGroup.CHANGES,
     label=_("Unknown outcome resolved"),
     sentence=_("%(actor)s marked an unknown order consumer on order %(order)s as %(outcome)s: %(reason)s"),
     sentence_for=_resolved_sentence,
@@ -119,6 +125,7 @@ CONSUMER_RESOLVED = EVENTS.define(
 # A supervisor replaced an earlier resolution.
 CONSUMER_RESOLUTION_CORRECTED = EVENTS.define(
     "consumer.resolution_corrected",
+    group=EventGroup.CHANGES,
     label=_("Resolution corrected"),
     sentence=_(
         "%(actor)s corrected a resolution on order %(order)s from %(previous_outcome)s to %(outcome)s:"
@@ -135,6 +142,7 @@ CONSUMER_RESOLUTION_CORRECTED = EVENTS.define(
 )
 CONSUMER_CHECKED = EVENTS.define(
     "consumer.checked",
+    group=EventGroup.SYSTEM,
     label=_("Unknown outcome checked"),
     sentence=_("Reconciliation checked order %(order)s for an unknown order consumer: %(result)s"),
     keys=(CHECK_RESULT, ERROR_CODE, *EVIDENCE),
@@ -142,6 +150,7 @@ CONSUMER_CHECKED = EVENTS.define(
 # The order could not be read, so the check has no result.
 CONSUMER_CHECK_FAILED = EVENTS.define(
     "consumer.check_failed",
+    group=EventGroup.SYSTEM,
     label=_("Check of an unknown outcome failed"),
     sentence=_(
         "Reconciliation could not check order %(order)s for an unknown order consumer: %(error_code)s"
@@ -152,6 +161,7 @@ CONSUMER_CHECK_FAILED = EVENTS.define(
 # The vendor's answer arrived after a person had resolved the outcome, and may contradict the resolution.
 CONSUMER_LATE_ANSWER = EVENTS.define(
     "consumer.late_answer",
+    group=EventGroup.CHANGES,
     label=_("Answer after the resolution"),
     sentence=_(
         "An answer of Sitecore CDP for order %(order)s arrived after the resolution: %(answer_outcome)s"
@@ -166,6 +176,7 @@ CONSUMER_LATE_ANSWER = EVENTS.define(
 
 SUBMISSION_REPEAT_BLOCKED = EVENTS.define(
     "submission.repeat_blocked",
+    group=EventGroup.CHANGES,
     label=_("Duplicate send prevented"),
     sentence=_("Duplicate send prevented"),
     keys=(
@@ -184,29 +195,34 @@ SUBMISSION_REPEAT_BLOCKED = EVENTS.define(
 )
 SUBMISSION_VIEWED = EVENTS.define(
     "submission.viewed",
+    group=EventGroup.VIEWS,
     label=_("Submission opened"),
     sentence=_("%(actor)s opened submission %(submission)s"),
 )
 SUBMISSIONS_SEARCHED = EVENTS.define(
     "submissions.searched",
+    group=EventGroup.VIEWS,
     label=_("Submissions searched"),
     sentence=_("%(actor)s searched the submissions for a consumer by %(by)s"),
     keys=(SEARCH, SEARCHED_BY),
 )
 SUBMISSIONS_LISTED = EVENTS.define(
     "submissions.listed",
+    group=EventGroup.VIEWS,
     label=_("List of submissions opened"),
     sentence=_("%(actor)s opened a list of %(count)s submissions"),
     keys=(SUBMISSION_FILTERS, SEARCH, SUBMISSION_SCOPE, COUNT),
 )
 VENDOR_RECORD_VIEWED = EVENTS.define(
     "vendor_record.viewed",
+    group=EventGroup.VIEWS,
     label=_("Record in Sitecore CDP opened"),
     sentence=_("%(actor)s opened a record in Sitecore CDP (%(kind)s): %(result)s"),
     keys=(RECORD_KIND, READ_RESULT, SHOWN_CONSUMERS),
 )
 VENDOR_RECORDS_SEARCHED = EVENTS.define(
     "vendor_records.searched",
+    group=EventGroup.VIEWS,
     label=_("Records in Sitecore CDP searched"),
     sentence=_("%(actor)s searched for records in Sitecore CDP (%(kind)s) by %(by)s: %(result)s"),
     keys=(
@@ -229,6 +245,7 @@ VENDOR_RECORDS_SEARCHED = EVENTS.define(
 )
 IDENTITY_RULE_CHANGED = EVENTS.define(
     "identity_rule.changed",
+    group=EventGroup.CHANGES,
     label=_("Identity rule changed"),
     sentence=_("%(actor)s changed the identity rule %(rule)s (%(change)s)"),
     keys=(
@@ -241,6 +258,7 @@ IDENTITY_RULE_CHANGED = EVENTS.define(
 # The names of the fields are a preference of the person and not part of the event.
 PASTE_COLUMNS_CHANGED = EVENTS.define(
     "paste_columns.changed",
+    group=EventGroup.CHANGES,
     label=_("Order of pasted columns changed"),
     sentence=_("%(actor)s chose the fields of %(count)s pasted columns"),
     keys=(COUNT,),

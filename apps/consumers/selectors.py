@@ -41,6 +41,11 @@ def find_visible(public_id: uuid.UUID, viewer: Viewer) -> Submission | None:
     return visible_submissions(viewer).filter(public_id=public_id).first()
 
 
+def exists(public_id: uuid.UUID) -> bool:
+    """Whether there is a submission with this id, whoever may see it."""
+    return Submission.objects.filter(public_id=public_id).exists()
+
+
 def submissions_to_order_since(order_ref: str, since: datetime, viewer: Viewer) -> QuerySet[Submission]:
     """The submissions to this order since a moment that the viewer may see, newest first.
 

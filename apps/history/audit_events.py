@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.audit.registry import AppEvents, EventOutcome, Key, ValueType
+from apps.audit.registry import AppEvents, EventGroup, EventOutcome, Key, ValueType
 from apps.consumers.audit_keys import COUNT, SEARCH, SUBMISSION_FILTERS, SUBMISSION_SCOPE
 
 EVENTS = AppEvents("history")
@@ -58,12 +58,14 @@ EXPORT_REASON = Key(
 # Counts of submissions, without data of a consumer. count: number of submissions in the figures.
 FIGURES_VIEWED = EVENTS.define(
     "figures.viewed",
+    group=EventGroup.VIEWS,
     label=_("Figures opened"),
     sentence=_("%(actor)s opened the figures of %(count)s submissions"),
     keys=(SUBMISSION_FILTERS, SEARCH, SUBMISSION_SCOPE, COUNT),
 )
 EXPORT_STARTED = EVENTS.define(
     "export.started",
+    group=EventGroup.EXPORTS,
     label=_("Export of submissions started"),
     sentence=_(
         "%(actor)s started to export %(expected)s submissions (%(format)s, with personal data: %(personal)s)"
@@ -83,6 +85,7 @@ EXPORT_STARTED = EVENTS.define(
 # rows, bytes and sha256 are those of the whole file.
 EXPORT_FINISHED = EVENTS.define(
     "export.finished",
+    group=EventGroup.EXPORTS,
     label=_("Submissions exported"),
     sentence=_("%(actor)s exported %(rows)s submissions (%(format)s, with personal data: %(personal)s)"),
     keys=(
@@ -99,6 +102,7 @@ EXPORT_FINISHED = EVENTS.define(
 # rows: number written; fewer may have been sent. exporter: the person; the actor may be the worker.
 EXPORT_FAILED = EVENTS.define(
     "export.failed",
+    group=EventGroup.EXPORTS,
     label=_("Export of submissions failed"),
     sentence=_("An export of submissions by %(exporter)s failed: %(failure_code)s"),
     keys=(
@@ -113,6 +117,7 @@ EXPORT_FAILED = EVENTS.define(
 )
 EXPORT_CANCELLED = EVENTS.define(
     "export.cancelled",
+    group=EventGroup.EXPORTS,
     label=_("Export of submissions cancelled"),
     sentence=_("%(actor)s cancelled an export of submissions"),
     keys=(EXPORT, FORMAT, PERSONAL, ROWS),

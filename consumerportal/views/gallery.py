@@ -199,9 +199,30 @@ _SUBMISSIONS = [
     for outcome in (Outcome.SENDING, Outcome.CREATED, Outcome.UNKNOWN)
 ]
 _AUDIT_LINES = [
-    audit.Line("#", _NOON, "Sam Staff created an order consumer", "created", "Done", _REFERENCE, "#"),
-    audit.Line("#", _NOON, "Sam Staff opened a page without permission", "not_sent", "Denied", "", ""),
-    audit.Line("", None, "Sue Supervisor resolved a submission", "unknown", "To be checked", "", ""),
+    audit.Line(
+        url="#",
+        at=_NOON,
+        who="Sam Staff",
+        action="Order consumer created",
+        shape="",
+        outcome="",
+        object="Order 2d7de9df…",
+        object_title=_REFERENCE,
+        object_url="#",
+        origin="192.0.2.17",
+    ),
+    audit.Line(
+        url="",
+        at=None,
+        who="A visitor",
+        action="Page without permission",
+        shape="not_sent",
+        outcome="Denied",
+        object="",
+        object_title="",
+        object_url="",
+        origin="",
+    ),
 ]
 _COMPARED = [
     Compared("First name", ("Aoife",), ("Aoife",), differs=False),

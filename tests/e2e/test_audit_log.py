@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import shutil
 import subprocess
 import threading
@@ -71,8 +72,8 @@ def _rows(page: Page) -> Locator:
     return page.locator("tbody tr")
 
 
-def _sentences(page: Page) -> list[str]:
-    return _rows(page).locator("td:nth-child(2)").all_inner_texts()
+def _actions(page: Page) -> list[str]:
+    return _rows(page).locator("td:nth-child(3)").all_inner_texts()
 
 
 @IN_BOTH_ENGINES
@@ -91,27 +92,33 @@ def test_administrator_finds_who_created_a_consumer_and_the_failed_attempts(
     page.get_by_label("Reference").fill(created.consumer_ref)
     page.get_by_role("button", name="Show").click()
     made = f"Sam Person created the order consumer {created.consumer_ref} on order {SAMPLE_ORDER}"
-    assert _sentences(page) == [made]
+    assert _actions(page) == ["Order consumer created"]
     assert "before=" not in page.url
 
     _rows(page).get_by_role("link").first.click()
     expect(page.locator(".event-sentence")).to_have_text(made)
     expect(page.get_by_role("link", name="Open the receipt")).to_have_count(0)  # administrators cannot see it
     page.get_by_role("link", name="Timeline of this order").click()
-    asked = f"Sam Person asked to create an order consumer on order {SAMPLE_ORDER}"
-    failed = (
-        f"The order consumer of Sam Person on order {SAMPLE_ORDER} was not sent: the connection was refused"
-    )
-    assert _sentences(page) == [asked, failed, asked, failed, asked, made, asked]
+    asked, failed = "Order consumer requested", "Order consumer not sent Failed"
+    actions = [re.sub(r"\s+", " ", action) for action in _actions(page)]
+    assert actions == [asked, failed, asked, failed, asked, "Order consumer created", asked]
 
     page.get_by_role("link", name="Only failures and denials").click()
-    assert _sentences(page) == [failed, failed]
+    expect(_rows(page)).to_have_count(2)
     expect(_rows(page).locator(".outcome")).to_have_text(["Failed", "Failed"])
     page.get_by_role("link", name=f"Remove the filter Reference: {SAMPLE_ORDER}").click()
-    expect(page.get_by_role("link", name="Remove the filter")).to_have_count(1)
+    expect(page.get_by_role("link", name="Remove the filter")).to_have_count(2)
 
     seen = actions_of(administrator)
     assert (seen.count("audit.viewed"), seen.count("audit.event_viewed")) == (5, 1)
+
+
+def test_forty_events_fit_on_a_screen(windows: Windows, administrator: User, created: Submission) -> None:
+    page = windows.open(administrator, viewport={"width": 1280, "height": 1080})
+    page.goto("/audit/")
+    heights = [box["height"] for row in _rows(page).all() if (box := row.bounding_box())]
+    assert len(heights) >= 7
+    assert max(heights) <= 1080 / 40
 
 
 @IN_BOTH_ENGINES

@@ -353,6 +353,7 @@ PAGES = [
     at("audit:log", "administrator", "/audit/?reference=nothing", "without a hit"),
     at("audit:event", "administrator", "/audit/{world.event}/"),
     at("audit:export", "administrator", "/audit/export/"),
+    at("audit:export", "administrator", "/audit/export/?group=changes", "of filtered events"),
     at("audit:integrity", "administrator", "/audit/integrity/"),
     after("audit:verify", "administrator", "/audit/integrity/", "Verify now", "verified"),
     at("status", "administrator", "/status/"),

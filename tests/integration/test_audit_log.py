@@ -1,27 +1,37 @@
-"""The audit log's pages for administrators: filters, pages, one event, timelines; and permissions."""
+"""The audit log's pages: filters, pages, one event, timelines; and permissions."""
 
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
 
 from apps.accounts.audit_events import ACCESS_DENIED, ROLE_GRANTED
 from apps.accounts.models import User
 from apps.audit import selectors, services
+from apps.audit.audit_events import AUDIT_FOUND_ALTERED
 from apps.audit.events import Event
+from apps.audit.integrity import stored_rows
 from apps.audit.models import AuditEvent
 from apps.audit.recording import record
 from apps.audit.registry import EventType
 from apps.audit.views import log as views
-from apps.consumers.audit_events import CONSUMER_CREATE_REQUESTED, CONSUMER_CREATED, CONSUMER_NOT_SENT
+from apps.consumers.audit_events import (
+    CONSUMER_CHECK_FAILED,
+    CONSUMER_CHECKED,
+    CONSUMER_CREATE_REQUESTED,
+    CONSUMER_CREATED,
+    CONSUMER_NOT_SENT,
+)
 from apps.core.actor import Actor, Origin
+from tests.support.audit_flush import lift_triggers
 from tests.support.entries import text
 from tests.support.moments import events_at
 from tests.support.people import events, make_person
@@ -31,6 +41,7 @@ pytestmark = pytest.mark.django_db
 PAGE = "/audit/"
 ANNA = Actor("901", "Anna Keller", ("staff",), Origin("req-1", "10.0.0.1", "192.0.2.17"), "sign-in-1")
 BEN = Actor("902", "Ben Okafor", ("supervisor",), Origin("req-2", "10.0.0.1", "192.0.2.18"), "sign-in-2")
+WORKER = Actor.system("worker")
 DAY = dt.datetime(2030, 3, 7, tzinfo=dt.UTC)
 
 
@@ -51,6 +62,8 @@ def story(db: None) -> dict[str, int]:
         "created": record_event(CONSUMER_CREATED, BEN, later, consumer_ref="Con-1", order_ref="ord-2"),
         "denied": record_event(ACCESS_DENIED, BEN, later, data={"view": "audit:log"}),
         "role": record_event(ROLE_GRANTED, BEN, later, person="901", data={"role": "staff"}),
+        "checked": record_event(CONSUMER_CHECKED, WORKER, later, submission="sub-2"),
+        "check_failed": record_event(CONSUMER_CHECK_FAILED, WORKER, later, submission="sub-2"),
     }
 
 
@@ -68,9 +81,21 @@ def shown(client: Client, story: dict[str, int], query: str) -> list[str]:
 
 
 FILTERS = {
-    "": ["role", "denied", "created", "failed", "asked"],
-    "sort=oldest": ["asked", "failed", "created", "denied", "role"],
-    "failures=1": ["denied", "failed"],
+    "": ["check_failed", "role", "denied", "created", "failed", "asked"],
+    "sort=oldest": ["asked", "failed", "created", "denied", "role", "check_failed"],
+    "failures=1": ["check_failed", "denied", "failed"],
+    "group=changes": ["role", "created", "failed", "asked"],
+    "group=views": ["denied"],
+    "group=exports": [],
+    "group=system": ["check_failed", "checked"],
+    "group=all": ["check_failed", "checked", "role", "denied", "created", "failed", "asked"],
+    "group=changes&person=902": ["role", "created"],
+    "group=changes&failures=1": ["failed"],
+    "group=changes&outcome=done&sort=oldest": ["asked", "created", "role"],
+    "group=changes&reference=ord-1": ["failed", "asked"],
+    "group=views&action=consumer.created": [],
+    "group=changes&action=consumer.created": ["created"],
+    "action=consumer.checked": ["checked"],
     "person=901": ["failed", "asked"],
     "account=901": ["role"],
     "action=consumer.created": ["created"],
@@ -83,7 +108,7 @@ FILTERS = {
     "reference=CON-1": [],
     "reference=Con-1": ["created"],
     "reference=https://api.example.com/v2/orders/ord-2/": ["created"],
-    "since=2030-03-08": ["role", "denied", "created"],
+    "since=2030-03-08": ["check_failed", "role", "denied", "created"],
     "since=2030-03-07&until=2030-03-07": ["failed", "asked"],
     "since=2030-03-09": [],
     "until=1999-01-01": [],
@@ -94,7 +119,7 @@ FILTERS = {
     "reference=ord-1&failures=1": ["failed"],
     "reference=ord-1&sort=oldest": ["asked", "failed"],
     "outcome=done&person=902": ["role", "created"],
-    "outcome=failed": ["failed"],
+    "outcome=failed": ["check_failed", "failed"],
     "outcome=denied": ["denied"],
     "outcome=denied&person=901": [],
     "outcome=done&failures=1": [],
@@ -104,7 +129,7 @@ FILTERS = {
     "action=consumer.created&outcome=failed": [],
     "action=consumer.created&outcome=done": ["created"],
     "action=access.denied&outcome=denied&failures=1": ["denied"],
-    "outcome=failed&failures=1": ["failed"],
+    "outcome=failed&failures=1": ["check_failed", "failed"],
 }
 
 
@@ -123,16 +148,14 @@ def test_days_are_in_the_readers_time_zone(story: dict[str, int]) -> None:
 
 
 @pytest.mark.once
-def test_row_is_one_sentence_with_outcome_and_reference(
-    as_administrator: Client, story: dict[str, int]
-) -> None:
+def test_row_has_time_who_action_object_and_address(as_administrator: Client, story: dict[str, int]) -> None:
     page = text(as_administrator.get(f"{PAGE}?person=901"))
-    assert (
-        "The order consumer of Anna Keller on order ord-1 was not sent: too many calls were in progress"
-        in page
+    row = next(row for row in page.split("<tr ") if f"/audit/{story['failed']}/" in row)
+    assert re.sub(r"\s+", " ", re.sub("<[^>]*>", " ", row)).endswith(
+        " 7 March 2030, 00:00:00 Anna Keller Order consumer not sent Failed Order ord-1 192.0.2.17 "
     )
-    assert 'href="/audit/?reference=ord-1"' in page
-    assert "Failed" in page
+    assert 'href="/audit/?group=all&amp;reference=ord-1" title="ord-1"' in row
+    assert "Done" not in page.partition("<tbody")[2]  # an outcome is named if it is not Done
     assert "Denied" in text(as_administrator.get(f"{PAGE}?failures=1&person=902"))
 
 
@@ -142,7 +165,10 @@ def test_page_of_an_event_leads_to_the_events_of_its_session(
 ) -> None:
     page = text(as_administrator.get(f"{PAGE}{story['asked']}/"))
     assert re.search(r"Session</dt>\s*<dd><span class=\"mono\">sign-in-1<", page)
-    assert '<a href="/audit/?sort=oldest&amp;session=sign-in-1">All events of this session</a>' in page
+    assert (
+        '<a href="/audit/?group=all&amp;sort=oldest&amp;session=sign-in-1">All events of this session</a>'
+        in page
+    )
     assert '"session": "sign-in-1"' in page.replace("&quot;", '"')
     listed = text(as_administrator.get(f"{PAGE}?session=sign-in-1"))
     assert "</span>Session: sign-in-1</span></a></li>" in listed  # a filter that can be removed
@@ -235,7 +261,7 @@ def test_event_page_shows_fields_related_events_and_the_stored_row(
         assert words in page
     assert rows(page) == [story["asked"], story["asked"]]  # of the same request, and of the same submission
     for way in ("reference=sub-1", "reference=ord-1", "person=901", "address=192.0.2.17"):
-        assert f"{PAGE}?sort=oldest&amp;{way}" in page
+        assert f"{PAGE}?group=all&amp;sort=oldest&amp;{way}" in page
     assert "/submissions/" not in page  # an administrator may not open the receipt
 
 
@@ -252,16 +278,26 @@ def test_missing_event_is_not_found(as_administrator: Client, seq: str) -> None:
     assert as_administrator.get(f"/audit/{seq}/").status_code == 404
 
 
-def test_reading_the_log_is_recorded_with_filter_names_and_no_values(
+def test_reading_the_log_is_recorded_with_the_filters_and_the_events_shown(
     as_administrator: Client, administrator: User, story: dict[str, int]
 ) -> None:
     as_administrator.get(f"{PAGE}?reference=ord-1&failures=1&since=2030-03-07")
     as_administrator.get(f"/audit/{story['failed']}/")
     [viewed], [opened] = events("audit.viewed"), events("audit.event_viewed")
     assert viewed.actor_id == str(administrator.pk)
-    assert viewed.details == {"filters": ["since", "reference", "failures"], "count": 1}
-    assert "ord-1" not in str(vars(viewed))
+    assert viewed.details == {
+        "filters": ["since:2030-03-07T00:00:00Z", "reference:ord-1", "failures"],
+        "count": 1,
+        "first": story["failed"],
+        "last": story["failed"],
+    }
     assert opened.details == {"event": story["failed"]}
+
+
+def test_reference_that_no_event_has_is_not_recorded(as_administrator: Client) -> None:
+    as_administrator.get(f"{PAGE}?reference=Kowalczyk&address=Kowal-czyk+Ida")
+    [viewed] = events("audit.viewed")
+    assert viewed.details == {"filters": ["address", "reference"], "count": 0}
 
 
 def test_log_is_not_shown_if_reading_it_cannot_be_recorded(as_administrator: Client) -> None:
@@ -283,6 +319,51 @@ def test_log_page_accepts_only_get(as_administrator: Client, path: str) -> None:
     before = AuditEvent.objects.count()
     assert as_administrator.post(path).status_code == 405
     assert AuditEvent.objects.count() == before
+
+
+def test_export_contains_exactly_the_filtered_events(
+    as_administrator: Client, story: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selectors, "_KEYS", 2)
+    monkeypatch.setattr(stored_rows, "AT_ONCE", 2)
+    query = "group=changes&since=2030-03-07"
+    page = text(as_administrator.get(f"{PAGE}?{query}"))
+    assert "<p>4 events</p>" in page
+    address = f"{PAGE}export/?{query}"
+    assert f'href="{address.replace("&", "&amp;")}">Export these events<' in page
+    form = text(as_administrator.get(address))
+    assert "4 events match these filters." in form
+    assert f'href="{PAGE}export/?since=2030-03-07"' in form  # a filter can be removed
+    answer: Any = as_administrator.post(address, {"format": "jsonl"})
+    *lines, end = map(json.loads, b"".join(answer.streaming_content).decode().splitlines())
+    assert [line["seq"] for line in lines] == [story[one] for one in ("asked", "failed", "created", "role")]
+    filters = ["since:2030-03-07T00:00:00Z", "group:changes"]
+    assert (end["rows"], end["filters"]) == (4, filters)
+    [exported] = events("audit.exported")
+    assert (exported.details["rows"], exported.details["filters"]) == (4, filters)
+
+
+def test_filters_that_the_export_cannot_read_are_corrected_in_the_log(as_administrator: Client) -> None:
+    answer = as_administrator.get(f"{PAGE}export/?since=soon")
+    assert (answer.status_code, answer["Location"]) == (302, f"{PAGE}?since=soon")
+
+
+def test_altered_event_says_so_and_shows_no_outcome(as_administrator: Client, story: dict[str, int]) -> None:
+    page = text(as_administrator.get(f"{PAGE}{story['created']}/"))
+    assert "This event was altered" not in page
+    with lift_triggers(connection), connection.cursor() as cursor:
+        cursor.execute("UPDATE audit_event SET order_ref = 'ord-3' WHERE seq = %s", [story["created"]])
+    page = text(as_administrator.get(f"{PAGE}{story['created']}/"))
+    assert "This event was altered" in page
+    assert "Done" not in page
+
+
+def test_log_names_a_problem_that_a_verification_found(as_administrator: Client) -> None:
+    words = "The audit log was found altered"
+    assert words not in text(as_administrator.get(PAGE))
+    found = {"verdict": "changed", "about": 1, "first": 1, "last": 0, "scope": "whole"}
+    record_event(AUDIT_FOUND_ALTERED, data=found)
+    assert words in text(as_administrator.get(PAGE))
 
 
 @pytest.mark.once

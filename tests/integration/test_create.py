@@ -506,7 +506,9 @@ def test_another_persons_submission_fills_the_form_only_for_a_supervisor(
     as_staff: Client, as_supervisor: Client
 ) -> None:
     theirs = store(make_person("sid", "staff"), Outcome.REJECTED)
-    assert as_staff.get(f"{NEW}?from={theirs.public_id}").status_code == 404
+    assert as_staff.get(f"{NEW}?from={theirs.public_id}").status_code == 403
+    [denied] = events("access.denied")
+    assert denied.submission == str(theirs.public_id)
     assert sent(on_page(as_supervisor.get(f"{NEW}?from={theirs.public_id}"))) == FULL
 
 

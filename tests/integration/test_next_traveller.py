@@ -111,9 +111,9 @@ def test_choice_belongs_to_one_person(as_staff: Client, as_supervisor: Client, s
 
 def test_only_a_visible_submission_can_be_copied(as_staff: Client, staff: User) -> None:
     foreign = store(make_person("nora", "staff"), Outcome.CREATED, consumer=clean(last_name="Foreign"))
-    for like in (str(foreign.public_id), str(uuid.uuid4()), "not an id"):
-        assert as_staff.get(NEW, {"order": SAMPLE_ORDER, "like": like}).status_code == 404
-        assert as_staff.post(f"{NEW}?like={like}", posted(carry="1")).status_code == 404
+    for like, status in ((str(foreign.public_id), 403), (str(uuid.uuid4()), 404), ("not an id", 404)):
+        assert as_staff.get(NEW, {"order": SAMPLE_ORDER, "like": like}).status_code == status
+        assert as_staff.post(f"{NEW}?like={like}", posted(carry="1")).status_code == status
     assert "Foreign" not in text(as_staff.get(NEW, {"order": SAMPLE_ORDER}))
 
 

@@ -216,7 +216,9 @@ def test_receipt_is_visible_to_its_author_and_to_supervisors(
     as_owner.force_login(owner)
     assert as_owner.get(address(submission)).status_code == 200
     assert as_supervisor.get(address(submission)).status_code == 200
-    assert as_staff.get(address(submission)).status_code == 404
+    assert as_staff.get(address(submission)).status_code == 403
+    [denied] = events("access.denied")
+    assert (denied.submission, denied.details["view"]) == (str(submission.public_id), "consumers:receipt")
     assert as_administrator.get(address(submission)).status_code == 403
     assert Client().get(address(submission)).status_code == 302
     assert as_staff.get(address(Submission(actor=owner))).status_code == 404

@@ -140,7 +140,13 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
     view = request.resolver_match.view_name if request.resolver_match else ""
     if not person_limits.allows(person_limits.Act.DENIAL, actor_of(request)):
         return render(request, "errors/limited.html", status=HTTPStatus.TOO_MANY_REQUESTS)
-    services.record_denial(missing, method=request.method or "", view=view, actor=actor_of(request))
+    services.record_denial(
+        missing,
+        method=request.method or "",
+        view=view,
+        submission=exception.submission if isinstance(exception, PermissionMissing) else "",
+        actor=actor_of(request),
+    )
     return render(request, "errors/403.html", {"support_code": support_code(request)}, status=403)
 
 

@@ -9,6 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit import export
+from apps.audit.selectors import LogFilter
 from apps.core.export.formats import Format
 from apps.core.forms.input import PortalForm
 from apps.core.web.filters import DayField, midnight
@@ -56,8 +57,11 @@ class ExportForm(PortalForm):
             self.add_error("last", _("The last event must not be before the first event"))
         return self.cleaned_data
 
-    def asked(self) -> export.Export | None:
-        """The export; days are in the person's time zone. None if the range contains no event."""
+    def asked(self, filters: LogFilter | None) -> export.Export | None:
+        """The export of the events that match the filters (None: of all events).
+
+        Days are in the person's time zone. None if the range contains no event.
+        """
         data = self.cleaned_data
         found = export.find_range(
             first=data["first"] or 1,
@@ -65,4 +69,4 @@ class ExportForm(PortalForm):
             since=midnight(data["since"]) if data["since"] else None,
             until=midnight(data["until"] + dt.timedelta(days=1)) if data["until"] else None,
         )
-        return export.Export(Format(data["format"]), *found) if found else None
+        return export.Export(Format(data["format"]), *found, filters) if found else None

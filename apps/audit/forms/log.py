@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.audit import selectors
 from apps.audit.events import MAX_TEXT, REFERENCE
-from apps.audit.registry import EventOutcome, event_types
+from apps.audit.labels import GROUP_LABELS, WITH_SYSTEM
+from apps.audit.registry import EventGroup, EventOutcome, event_types
 from apps.audit.selectors import LogFilter
 from apps.core.forms.input import LineField, PortalForm
 from apps.core.forms.long_select import LongSelect
@@ -36,6 +37,12 @@ class LogFilterForm(PortalForm):
         help_text=_("The person whose account was changed."),
         error_messages=_ONE_OF_THEM,
         widget=LongSelect,
+    )
+    group = forms.ChoiceField(
+        label=_("Events"),
+        required=False,
+        choices=[*GROUP_LABELS.items()],
+        error_messages={"invalid_choice": _("Choose a group from the list")},
     )
     action = forms.ChoiceField(
         label=_("Action"),
@@ -111,6 +118,8 @@ class LogFilterForm(PortalForm):
         return LogFilter(
             since=midnight(data["since"]) if data["since"] else None,
             until=midnight(data["until"] + dt.timedelta(days=1)) if data["until"] else None,
+            group=EventGroup(data["group"]) if data["group"] not in ("", WITH_SYSTEM) else None,
+            with_system=data["group"] == WITH_SYSTEM,
             **{
                 name: data[name]
                 for name in (

@@ -6,6 +6,8 @@ portal, which also counts as a problem: otherwise a forged result would hide wha
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from apps.audit.audit_events import AUDIT_FOUND_ALTERED, AUDIT_VERIFIED
 from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.integrity.valid_macs import is_genuine
@@ -14,6 +16,7 @@ from apps.audit.models import AuditEvent
 
 _VERIFICATIONS = (AUDIT_VERIFIED.name, AUDIT_FOUND_ALTERED.name)
 _RECENT = 500  # events: several days at one verification every ten minutes
+_AT_ONCE = 50  # events per query
 
 
 def latest_verification() -> AuditEvent | None:
@@ -57,5 +60,11 @@ def result_of(event: AuditEvent) -> Result | None:
     return Result(Verdict(str(verdict)), about, checkpoint, first, last, last_hash="", whole=scope == "whole")
 
 
-def _recent() -> list[AuditEvent]:
-    return list(AuditEvent.objects.filter(action__in=_VERIFICATIONS).order_by("-seq")[:_RECENT])
+def _recent() -> Iterator[AuditEvent]:
+    """The recent verifications, newest first. Most readers need only a few of them."""
+    newest = AuditEvent.objects.filter(action__in=_VERIFICATIONS).order_by("-seq")
+    for begin in range(0, _RECENT, _AT_ONCE):
+        events = list(newest[begin : begin + _AT_ONCE])
+        yield from events
+        if len(events) < _AT_ONCE:
+            return

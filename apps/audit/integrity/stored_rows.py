@@ -7,7 +7,7 @@ thread with its own connections reads ahead: while one batch is hashed, the data
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Final
@@ -20,6 +20,9 @@ from apps.core import clock
 
 BATCH: Final = 5_000
 """Rows per query."""
+
+AT_ONCE: Final = 500
+"""Rows per query by their sequence numbers: SQLite allows 999 parameters before version 3.32."""
 
 AHEAD: Final = 10_000
 """Rows per query when reading ahead."""
@@ -58,6 +61,14 @@ def rows_after(
         if len(rows) < BATCH:
             return
         seq = rows[-1][SEQ]
+
+
+def rows_at(sequences: Iterable[int]) -> Iterator[list[StoredRow]]:
+    """The rows with these sequence numbers, which must ascend, in batches. A missing row is skipped."""
+    remaining = iter(sequences)
+    while chosen := list(islice(remaining, AT_ONCE)):
+        places = ", ".join(["%s"] * len(chosen))
+        yield _fetch(f" WHERE seq IN ({places}) ORDER BY seq", chosen)
 
 
 def _where(after: int | None, up_to: int | None, *, limit: int = 0) -> tuple[str, list[int]]:

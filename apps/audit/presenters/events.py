@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.http import QueryDict
@@ -14,7 +15,14 @@ from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext
 
-from apps.audit.labels import action_label, detail_label, key_label, roles_label
+from apps.audit.labels import (
+    GROUP_LABELS,
+    WITH_SYSTEM,
+    action_label,
+    detail_label,
+    key_label,
+    roles_label,
+)
 from apps.audit.models import AuditEvent
 from apps.audit.registry import EventOutcome, find_event_type, outcome_of
 from apps.core.web.filters import Chip, with_query
@@ -50,34 +58,64 @@ _SHAPES = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An event as a row of a list. ``shape``: icon and colour of its outcome. ``outcome``: its label.
+    """An event as a row of a list: time, who, action, object, from where.
 
+    ``shape`` and ``outcome``: icon and label of an outcome that is not Done, otherwise empty. ``object``: the
+    most specific reference or the account, with ``object_title`` in full and ``object_url`` to its events.
     In an altered row, ``url`` is empty if the sequence number is negative, and ``at`` is None if the time is
     outside the calendar.
     """
 
     url: str
     at: datetime | None
-    sentence: str
+    who: str
+    action: str
     shape: str
     outcome: str
-    reference: str
-    reference_url: str
+    object: str
+    object_title: str
+    object_url: str
+    origin: str
 
 
-def line(event: AuditEvent) -> Line:
-    """An event as a row of a list, with the most specific of its references."""
+_SHORT = 8  # characters of a reference in a list
+
+
+def line(event: AuditEvent, people: Mapping[str, str]) -> Line:
+    """An event as a row of a list. ``people``: labels by account id."""
     shape, label = outcome(event)
-    reference = event.consumer_ref or event.order_ref or event.guest_ref or event.submission or ""
+    is_done = outcome_of(event.action, failure=event.failure) is EventOutcome.DONE
+    what, title, url = _object(event, people)
     return Line(
         url=reverse("audit:event", args=[event.seq]) if event.seq >= 0 else "",
         at=event.at,
-        sentence=sentence(event),
-        shape=shape,
-        outcome=label,
-        reference=reference,
-        reference_url=log_url(reference=reference) if reference else "",
+        who=actor_label(event),
+        action=action_label(event.action),
+        shape="" if is_done else shape,
+        outcome="" if is_done else label,
+        object=what,
+        object_title=title,
+        object_url=url,
+        origin=event.client_address or "",
     )
+
+
+def _object(event: AuditEvent, people: Mapping[str, str]) -> tuple[str, str, str]:
+    """Short text, whole text and address of the event's object; empty texts if it has none."""
+    references = (
+        (gettext("Consumer %(reference)s"), event.consumer_ref),
+        (gettext("Order %(reference)s"), event.order_ref),
+        (gettext("Guest %(reference)s"), event.guest_ref),
+        (gettext("Submission %(reference)s"), event.submission),
+    )
+    for text, reference in references:
+        if reference:
+            short = reference if len(reference) <= _SHORT + 1 else f"{reference[:_SHORT]}…"
+            return text % {"reference": short}, reference, log_url(group=WITH_SYSTEM, reference=reference)
+    if event.person:
+        name = people.get(event.person, event.person)
+        return name, name, log_url(group=WITH_SYSTEM, account=event.person)
+    return "", "", ""
 
 
 def outcome(event: AuditEvent) -> tuple[str, str]:
@@ -131,7 +169,8 @@ def as_json(event: AuditEvent) -> str:
 class EventPage:
     """The page of one event. ``receipt_id``: the submission whose receipt can be opened, or empty.
 
-    ``at`` is None if the time is outside the calendar; ``json``: the stored row.
+    ``genuine``: whether the row has its own hash and a valid MAC. ``at`` is None if the time is outside the
+    calendar; ``json``: the stored row.
     """
 
     seq: int
@@ -139,6 +178,7 @@ class EventPage:
     sentence: str
     shape: str
     outcome: str
+    genuine: bool
     receipt_id: str
     fields: tuple[Field, ...]
     timelines: tuple[Timeline, ...]
@@ -151,11 +191,13 @@ def event_page(
     event: AuditEvent,
     people: Mapping[str, str],
     *,
+    genuine: bool,
     same_request: Iterable[AuditEvent],
     same_submission: Iterable[AuditEvent],
 ) -> EventPage:
     """The page of an event with its related events. ``people``: labels by account id."""
     shape, label = outcome(event)
+    related = partial(line, people=people)
     return EventPage(
         seq=event.seq,
         at=event.at,
@@ -165,8 +207,9 @@ def event_page(
         receipt_id=event.submission or "",
         fields=tuple(fields(event, people)),
         timelines=tuple(timelines(event)),
-        same_request=tuple(map(line, same_request)),
-        same_submission=tuple(map(line, same_submission)),
+        genuine=genuine,
+        same_request=tuple(map(related, same_request)),
+        same_submission=tuple(map(related, same_submission)),
         json=as_json(event),
     )
 
@@ -190,18 +233,30 @@ def timelines(event: AuditEvent) -> list[Timeline]:
         (gettext("All events about this account"), "account", event.person),
         (gettext("All events from this client address"), "address", event.client_address),
     )
-    return [Timeline(label, log_url(sort="oldest", **{name: value})) for label, name, value in links if value]
+    return [
+        Timeline(label, log_url(group=WITH_SYSTEM, sort="oldest", **{name: value}))
+        for label, name, value in links
+        if value
+    ]
 
 
 def chips(
-    values: QueryDict, given: Mapping[str, Any], labels: Mapping[str, Any], people: Mapping[str, str]
+    path: str,
+    values: QueryDict,
+    given: Mapping[str, Any],
+    labels: Mapping[str, Any],
+    people: Mapping[str, str],
 ) -> list[Chip]:
-    """The filters in effect, in the order of the form. ``given``: the cleaned values by name."""
+    """The filters in effect, in the order of the form. ``given``: the cleaned values by name.
+
+    ``path``: the page that shows them.
+    """
     shown: dict[str, Callable[[Any], str]] = {
         "since": lambda day: date_format(day, "j F Y"),
         "until": lambda day: date_format(day, "j F Y"),
         "person": lambda one: people.get(one, one),
         "account": lambda one: people.get(one, one),
+        "group": lambda one: str(GROUP_LABELS[one]),
         "action": action_label,
         "outcome": lambda one: str(EventOutcome(one).label),
         "failures": lambda _given: "",
@@ -210,10 +265,27 @@ def chips(
         Chip(
             str(labels[name]),
             shown.get(name, str)(value),
-            with_query(reverse("audit:log"), values, **{name: ""}),
+            with_query(path, values, **{name: ""}),
         )
         for name, value in given.items()
         if value and name != "sort"
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLink:
+    """A link to the events of one group, with the other filters kept. ``current``: whether it is shown."""
+
+    label: str
+    url: str
+    current: bool
+
+
+def group_links(path: str, values: QueryDict, shown: str) -> list[GroupLink]:
+    """The links to each group of events. ``shown``: the value of the filter, empty for all but System."""
+    return [
+        GroupLink(str(label), with_query(path, values, group=group, action=""), group == shown)
+        for group, label in GROUP_LABELS.items()
     ]
 
 

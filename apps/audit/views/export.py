@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from apps.audit import export, person_limits
+from apps.audit import export, person_limits, selectors
 from apps.audit.forms.export import ExportForm
+from apps.audit.forms.log import LogFilterForm
 from apps.audit.permissions import VIEW_LOG
+from apps.audit.presenters.events import chips
+from apps.audit.selectors import LogFilter
 from apps.core import clock
 from apps.core.export.responses import dated_name, download
 from apps.core.forms.errors import form_errors
+from apps.core.web.filters import with_query
 from apps.core.web.permissions import requires
 from apps.core.web.requests import actor_of
 
@@ -22,19 +28,28 @@ from apps.core.web.requests import actor_of
 @requires(VIEW_LOG)
 @require_http_methods(["GET", "POST"])
 def export_log(request: HttpRequest) -> HttpResponseBase:
-    """Show the form; on POST, stream the file, whose size is not known in advance."""
+    """Show the form; on POST, stream the file, whose size is not known in advance.
+
+    The address has the filters of the log, which the exported events match.
+    """
+    filters = LogFilterForm(request.GET)
+    if not filters.is_valid():  # the log shows what to correct
+        return redirect(with_query(reverse("audit:log"), request.GET))
+    asked_for = filters.asked() if filters.asked().is_selective else None
+    context = _filtered(request, filters, asked_for) if asked_for else {}
     if request.method == "GET":
-        return render(request, "audit/export.html", {"form": ExportForm()})
+        return render(request, "audit/export.html", {"form": ExportForm(), **context})
     form = ExportForm(request.POST)
-    asked = form.asked() if form.is_valid() else None
+    asked = form.asked(asked_for) if form.is_valid() else None
     if asked is None and form.is_valid():
         form.add_error(None, _("There is no event in this range"))
     if asked is None:
-        return render(request, "audit/export.html", {"form": form, "errors": form_errors(form)})
+        context |= {"form": form, "errors": form_errors(form)}
+        return render(request, "audit/export.html", context)
     actor = actor_of(request)
     if not person_limits.allows(person_limits.Act.EXPORT, actor):
         form.add_error(None, person_limits.refusal(person_limits.Act.EXPORT))
-        context = {"form": form, "errors": form_errors(form)}
+        context |= {"form": form, "errors": form_errors(form)}
         return render(request, "audit/export.html", context, status=HTTPStatus.TOO_MANY_REQUESTS)
     export.begin(asked, actor)
     return download(
@@ -42,3 +57,14 @@ def export_log(request: HttpRequest) -> HttpResponseBase:
         file_name=dated_name(f"audit-log_{asked.first}_{asked.last}", clock.now(), asked.format.extension),
         content_type=asked.format.content_type,
     )
+
+
+def _filtered(request: HttpRequest, filters: LogFilterForm, asked: LogFilter) -> dict[str, Any]:
+    labels = {name: field.label for name, field in filters.fields.items()}
+    people = dict(selectors.people())
+    return {
+        "chips": chips(request.path, request.GET, filters.cleaned_data, labels, people),
+        "is_filtered": True,
+        "matches": selectors.count_matches(asked),
+        "counted": selectors.COUNTED,
+    }

@@ -47,6 +47,7 @@ from apps.consumers.viewer import Viewer
 from apps.consumers.views import next_traveller
 from apps.consumers.views.order_panel import find_orders, kept_choice, panel_for
 from apps.consumers.views.paste import answer_paste, kept_box
+from apps.consumers.views.visible import find_submission
 from apps.core.actor import Actor
 from apps.core.forms.errors import FieldError, form_errors
 from apps.core.forms.input import single_value
@@ -323,7 +324,7 @@ def _entry_of(earlier: Submission) -> Entry:
 
 
 def _visible(request: HttpRequest, public_id: uuid.UUID) -> Submission | None:
-    return selectors.find_visible(public_id, Viewer.of(request.user))
+    return find_submission(request, public_id)
 
 
 def _blocking(request: HttpRequest, submission: Submission) -> BlockingSubmission:

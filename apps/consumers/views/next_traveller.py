@@ -19,6 +19,7 @@ from apps.consumers.permissions import CREATE_ORDER_CONSUMER
 from apps.consumers.preferences import CARRIED
 from apps.consumers.presenters import next_traveller as presenter
 from apps.consumers.viewer import Viewer
+from apps.consumers.views.visible import find_submission
 from apps.core import clock
 from apps.core.forms.input import single_value
 from apps.core.web.filters import midnight
@@ -42,7 +43,7 @@ def named_submission(request: HttpRequest) -> Submission | None:
         public_id = uuid.UUID(named)
     except ValueError:
         raise Http404 from None
-    submission = selectors.find_visible(public_id, Viewer.of(request.user))
+    submission = find_submission(request, public_id)
     if submission is None:
         raise Http404
     return submission

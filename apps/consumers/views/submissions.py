@@ -26,6 +26,7 @@ from apps.consumers.presenters import receipts, resolutions
 from apps.consumers.presenters.lists import StartPage, lines, own_figures, recent_order
 from apps.consumers.reconciliation import checks, resolution
 from apps.consumers.viewer import Viewer
+from apps.consumers.views.visible import find_submission
 from apps.core import clock
 from apps.core.forms.errors import form_errors
 from apps.core.web import sealed_entries
@@ -184,8 +185,8 @@ def lost_page(request: HttpRequest, submission: Submission, form: ResolutionForm
 
 
 def find(request: HttpRequest, public_id: uuid.UUID) -> Submission:
-    """The submission. Raises ``Http404`` if it does not exist or the person may not see it."""
-    submission = selectors.find_visible(public_id, Viewer.of(request.user))
+    """The submission. Raises ``Http404`` if it does not exist, :class:`PermissionMissing` for another's."""
+    submission = find_submission(request, public_id)
     if submission is None:
         raise Http404
     return submission

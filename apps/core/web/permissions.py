@@ -14,11 +14,15 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
 class PermissionMissing(PermissionDenied):
-    """The person has none of ``permissions``; the page requires at least one of them."""
+    """The person has none of ``permissions``; the page requires at least one of them.
 
-    def __init__(self, *permissions: str) -> None:
+    ``submission``: the id of the submission that the page is about, or empty.
+    """
+
+    def __init__(self, *permissions: str, submission: str = "") -> None:
         super().__init__(*permissions)
         self.permissions = permissions
+        self.submission = submission
 
 
 def requires(*permissions: str) -> Callable[[View[P]], View[P]]:

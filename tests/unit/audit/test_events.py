@@ -4,7 +4,7 @@ import pytest
 
 from apps.accounts.audit_events import ACCESS_DENIED, PERSON_ADDED, SESSION_SIGNED_IN
 from apps.audit.events import Event, EventError, storable
-from apps.audit.registry import AppEvents, EventType
+from apps.audit.registry import AppEvents, EventGroup, EventType
 from apps.consumers.audit_events import (
     CONSUMER_CREATE_REQUESTED,
     CONSUMER_CREATED,
@@ -98,7 +98,9 @@ def test_odd_spelling_of_the_vendors_reference_does_not_prevent_the_event(
 
 
 def test_unregistered_event_type_is_refused(anna: Actor) -> None:
-    defined = AppEvents("tests").define(CONSUMER_CREATED.name, label="Created", sentence="Created")
+    defined = AppEvents("tests").define(
+        CONSUMER_CREATED.name, group=EventGroup.CHANGES, label="Created", sentence="Created"
+    )
     with pytest.raises(EventError, match="not registered"):
         Event(defined, anna)
 

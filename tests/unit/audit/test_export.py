@@ -160,12 +160,12 @@ def test_complete_export_is_recorded_with_its_range_and_rows(as_administrator: C
     answer = as_administrator.post(PAGE, {"format": "jsonl"})
     assert answer["Content-Disposition"].startswith(f'attachment; filename="audit-log_1_{last}_')
     [started] = events("audit.export_started")
-    assert started.details == {"format": "jsonl", "first": 1, "last": last}
+    assert started.details == {"filters": [], "format": "jsonl", "first": 1, "last": last}
     assert events("audit.exported") == []
     *lines, _end = json_lines(content(answer))
     assert len(lines) == last
     [done] = events("audit.exported")
-    assert done.details == {"format": "jsonl", "first": 1, "last": last, "rows": last}
+    assert done.details == {"filters": [], "format": "jsonl", "first": 1, "last": last, "rows": last}
     assert (done.actor_id, done.request_id) == (started.actor_id, started.request_id)
     assert events("audit.export_failed") == []
 

@@ -127,10 +127,10 @@ def test_unexpected_details_are_shown_as_they_are(data: str) -> None:
 @pytest.mark.parametrize("time", [9 * 10**18, -9 * 10**18, 253_402_300_799_999_999, -62_135_596_800_000_000])
 def test_time_outside_the_calendar_is_shown_as_its_number(time: int) -> None:
     changed = AuditEvent(seq=1, action="session.signed_in", actor_name="Anna", data="{}", time=time)
-    assert line(changed).at is None
+    assert line(changed, {}).at is None
     assert json.loads(as_json(changed))["time"] == time
 
 
 def test_impossible_sequence_has_no_page() -> None:
     changed = AuditEvent(seq=-1, action="session.signed_in", actor_name="Anna", data="{}", time=0)
-    assert line(changed).url == ""
+    assert line(changed, {}).url == ""

@@ -2,6 +2,7 @@ import pytest
 
 from apps.audit.registry import (
     AppEvents,
+    EventGroup,
     EventOutcome,
     Key,
     ValueType,
@@ -32,7 +33,7 @@ FAILURES = {
 
 def test_event_type_is_registered_once() -> None:
     second = AppEvents("tests")
-    second.define("consumer.created", label="Created", sentence="Created")
+    second.define("consumer.created", group=EventGroup.CHANGES, label="Created", sentence="Created")
     with pytest.raises(ValueError, match="twice"):
         register(second)
     assert find_event_type("consumer.created") is CONSUMER_CREATED
@@ -41,19 +42,21 @@ def test_event_type_is_registered_once() -> None:
 @pytest.mark.parametrize("name", ["", "Consumer.created", "consumer created", "consumer.créé"])
 def test_name_has_the_format_of_a_code(name: str) -> None:
     with pytest.raises(ValueError, match="code"):
-        AppEvents("tests").define(name, label="Created", sentence="Created")
+        AppEvents("tests").define(name, group=EventGroup.CHANGES, label="Created", sentence="Created")
 
 
 def test_key_is_declared_once() -> None:
     keys = [Key("count", ValueType.NUMBER, "Number"), Key("count", ValueType.CODE, "Code")]
     with pytest.raises(ValueError, match="key twice"):
-        AppEvents("tests").define("tests.made", label="Made", sentence="Made", keys=keys)
+        AppEvents("tests").define(
+            "tests.made", group=EventGroup.CHANGES, label="Made", sentence="Made", keys=keys
+        )
 
 
 @pytest.mark.parametrize(("label", "sentence"), [("", "Made"), ("Made", "")])
 def test_event_type_has_a_label_and_a_sentence(label: str, sentence: str) -> None:
     with pytest.raises(ValueError, match="no label or no sentence"):
-        AppEvents("tests").define("tests.made", label=label, sentence=sentence)
+        AppEvents("tests").define("tests.made", group=EventGroup.CHANGES, label=label, sentence=sentence)
 
 
 def test_keys_of_an_event_type_cannot_be_extended() -> None:
