@@ -15,7 +15,7 @@ from tests.support.postgresql import find_binaries, temporary_server
 from tests.support.processes import run
 
 RESULT = Path("var/bench-order_panel.md")
-DELAYED = ("retrieve_order", "list_order_consumers", "create_order_consumer")
+DELAYED = ("retrieve_order", "list_order_consumers", "search_guests", "create_order_consumer")
 HEAD = [
     "database", "vendor", "consumers", "panel, ms", "panel, processor ms", "panel, calls",
     "create after panel, ms", "calls", "create without panel, ms", "calls",

@@ -137,6 +137,8 @@ MAX_PHONE_NUMBERS: int = env.positive("MAX_PHONE_NUMBERS", default=20)
 MAX_IDENTIFIERS: int = env.positive("MAX_IDENTIFIERS", default=200)
 IDENTITY_REQUIRED: bool = env.bool("IDENTITY_REQUIRED", default=False)
 EMAIL_IDENTIFIES: bool = env.bool("EMAIL_IDENTIFIES", default=True)
+# What pages call an order consumer: order_consumer, traveller, guest or ticket_holder.
+ORDER_CONSUMER_WORD: str = env.str("ORDER_CONSUMER_WORD", default="order_consumer")
 ENTER_CREATES: bool = env.bool("ENTER_CREATES", default=True)
 # Two fields per row, for twice the permitted rows: up to there the form reports the error instead of a 400.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 4 * (MAX_IDENTIFIERS + MAX_EMAILS + MAX_PHONE_NUMBERS) + 200

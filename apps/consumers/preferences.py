@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Final
 
-from apps.cdp.consumers import NewConsumer
+from apps.cdp.consumers import NewConsumer, OrderConsumer
 from apps.consumers.models import EntryPreferences
 
 CARRIED: Final = ("last_name", "nationality", "country", "phone_numbers", "emails")
@@ -27,7 +27,7 @@ def choose_fields(person_id: int, names: Collection[str]) -> None:
     EntryPreferences.objects.update_or_create(pk=person_id, defaults=columns)
 
 
-def carried(consumer: NewConsumer | None, names: Collection[str]) -> NewConsumer:
+def carried(consumer: NewConsumer | OrderConsumer | None, names: Collection[str]) -> NewConsumer:
     """A consumer with only these fields of another one; an empty one if that was erased."""
     values = {name: getattr(consumer, name) for name in CARRIED if name in names} if consumer else {}
     return NewConsumer(**{"first_name": "", "last_name": "", **values})

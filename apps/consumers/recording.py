@@ -47,10 +47,10 @@ def record_consumer_read(submission: Submission, ref: str, *, result: str, actor
         record(replace(read, consumer_ref=ref))
 
 
-def record_similar_shown(
+def record_consumers_shown(
     order_ref: str, submissions: Iterable[Submission | None], refs: Iterable[str], actor: Actor
 ) -> None:
-    """Record that the actor saw similar consumers: those of submissions, and the vendor's ``refs``."""
+    """Record that the actor saw these consumers: those of submissions, and the vendor's ``refs``."""
     data: dict[str, Value] = {"kind": "order_consumer", "result": "found"}
     with transaction.atomic():
         for submission in filter(None, submissions):

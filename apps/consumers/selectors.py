@@ -225,6 +225,17 @@ def with_consumer_on(order_ref: str) -> QuerySet[Submission]:
     return named.defer("refs_before").order_by("submitted_at", "id")
 
 
+def created_on_orders(person_id: str, order_refs: Iterable[str]) -> dict[str, int]:
+    """How many consumers the person created on each of the orders, by the key of its reference."""
+    spellings = {spelling for ref in order_refs for spelling in references.spellings(ref)}
+    own = Submission.objects.filter(Q(actor_id=person_id), outcome=Outcome.CREATED)
+    on_orders = own.alias(order_key=Lower("order_ref")).filter(order_key__in=sorted(spellings))
+    counts: dict[str, int] = {}
+    for ref, count in on_orders.values_list("order_ref").annotate(Count("pk")).order_by():
+        counts[reference_key(ref)] = counts.get(reference_key(ref), 0) + count
+    return counts
+
+
 def recent_orders(person_id: str, *, limit: int) -> list[Submission]:
     """The latest submission of the person to each of the orders they used last, latest first.
 

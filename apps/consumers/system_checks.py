@@ -9,10 +9,11 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error
 
 from apps.cdp.fields import NAMES
+from apps.core import house_word
 
 
 def check_form_settings(**kwargs: Any) -> list[CheckMessage]:
-    """Errors for DATE_ORDER, PHONE_REGION, REQUIRED_FIELDS and the limits of the lists."""
+    """Errors for DATE_ORDER, PHONE_REGION, REQUIRED_FIELDS, the limits of the lists, ORDER_CONSUMER_WORD."""
     found: list[CheckMessage] = []
     if settings.DATE_ORDER not in ("day-month", "month-day"):
         found.append(Error("DATE_ORDER is neither day-month nor month-day", id="consumers.E001"))
@@ -24,4 +25,6 @@ def check_form_settings(**kwargs: Any) -> list[CheckMessage]:
     found += [
         Error(f"{name} is less than 1", id="consumers.E004") for name in limits if getattr(settings, name) < 1
     ]
+    if settings.ORDER_CONSUMER_WORD not in (words := [house_word.DEFAULT, *house_word.WORDS]):
+        found.append(Error(f"ORDER_CONSUMER_WORD is none of {', '.join(words)}", id="consumers.E005"))
     return found

@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.signals import connection_created
 
@@ -14,7 +15,13 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         # Models and settings are not available at import.
-        from apps.core import encryption, key_fingerprints, keys_in_use, machine_clocks  # noqa: PLC0415  (models)
+        from apps.core import (  # noqa: PLC0415  (models)
+            encryption,
+            house_word,
+            key_fingerprints,
+            keys_in_use,
+            machine_clocks,
+        )
         from apps.core.web import static_storage  # noqa: PLC0415  (settings)
 
         def measure(connection: Any, **_: object) -> None:
@@ -23,6 +30,8 @@ class CoreConfig(AppConfig):
                 machine_clocks.store_measurement()
 
         connection_created.connect(measure, weak=False, dispatch_uid="core.clock")
+        if settings.ORDER_CONSUMER_WORD in house_word.WORDS:
+            house_word.install()
         encryption.set_reader(keys_in_use.current)
         key_fingerprints.register_kind(key_fingerprints.ENCRYPTION)
         key_fingerprints.register_kind(key_fingerprints.DIGEST)

@@ -24,6 +24,7 @@ from apps.consumers.permissions import VIEW_VENDOR_RECORDS
 from apps.consumers.presenters.order_panel import cancelled_text, consumer_lines, consumers_text
 from apps.consumers.selectors import providers, with_consumer_on
 from apps.consumers.viewer import Viewer
+from apps.consumers.views.submissions import recent_orders_of
 from apps.core.forms.errors import FieldError, form_errors
 from apps.core.forms.input import single_value
 from apps.core.web.permissions import P, View, requires
@@ -58,7 +59,12 @@ def orders(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _from_box(request)
     if not FindOrderForm.is_submitted(request.GET):
-        return render(request, "orders/orders.html", {"form": FindOrderForm(), "box": OrderBoxForm()})
+        context = {
+            "form": FindOrderForm(),
+            "box": OrderBoxForm(),
+            "recent_orders": recent_orders_of(Viewer.of(request.user)),
+        }
+        return render(request, "orders/orders.html", context)
     form = FindOrderForm(request.GET)
     if not form.is_valid():
         return render(request, "orders/orders.html", {"form": form, "errors": form_errors(form)})

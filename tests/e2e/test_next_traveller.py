@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from apps.accounts.models import User
-from sandbox.data.seed import GROUP_ORDER
+from sandbox.data.seed import FAMILY_ORDER, GROUP_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.conftest import IN_BOTH_ENGINES
 from tests.e2e.pages import (
@@ -15,6 +15,7 @@ from tests.e2e.pages import (
     WHOLE_AS_SENT,
     create,
     expect_receipt,
+    open_form,
     press_create,
     stored,
     typed_again,
@@ -146,9 +147,41 @@ def test_copy_of_a_row_fills_the_form(windows: Windows, staff: User, sandbox: Sa
     expect(added).to_be_hidden()
     order.fill(SIMPLE.order.upper())
     expect(added).to_be_visible()
-    page.get_by_role("link", name="Copy").click()
+    page.locator("[data-added-today]").get_by_role("button", name="Copy details").click()
     expect(page.locator("#id_last_name")).to_have_value(SIMPLE.last_name)
     expect(page.locator("#id_first_name")).to_be_focused()
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])
+def test_details_of_a_consumer_on_the_order_are_copied_without_losing_what_is_typed(
+    windows: Windows, staff: User, sandbox: SandboxServer, javascript: bool
+) -> None:
+    page = windows.open(staff, javascript=javascript)
+    open_form(page, "?order=" + FAMILY_ORDER)
+    if not javascript:
+        page.get_by_role("button", name="Check order").click()
+    page.locator("#id_first_name").fill(f"Ben {TYPED['next first name']}")
+    page.locator("#id_nationality").fill(f"Other {TYPED['nationality']}")
+    copy = page.get_by_role("button", name="Copy details Olle Lindqvist")
+    copy.click()
+    kept = page.get_by_role("region", name="Copied from Olle Lindqvist")
+    expect(kept).to_contain_text("Not copied, because you entered something else: Nationality")
+    if javascript:
+        expect(kept).to_be_focused()
+    expect(page.locator("#id_first_name")).to_have_value(f"Ben {TYPED['next first name']}")
+    expect(page.locator("#id_last_name")).to_have_value("Lindqvist")
+    expect(page.locator("#id_nationality")).to_have_value(f"Other {TYPED['nationality']}")
+    expect(copy).to_be_visible()
+    page.get_by_role("button", name="Replace what you entered").click()
+    expect(page.locator("#id_nationality")).not_to_have_value(f"Other {TYPED['nationality']}")
+    page.get_by_role("button", name="Show your latest submissions").click()
+    expect(page.get_by_text("You have no submissions yet.")).to_be_visible()
+    expect(page.locator("#id_last_name")).to_have_value("Lindqvist")
+    press_create(page)
+    expect(page.get_by_role("region", name="Check before creating")).to_be_visible()
+    page.get_by_role("button", name="Create anyway").click()
+    expect_receipt(page, "Consumer created")
+    assert stored(sandbox, FAMILY_ORDER)[0]["lastName"] == "Lindqvist"
 
 
 def _changed(page: Page, label: str) -> Locator:

@@ -73,7 +73,8 @@ def test_unknown_outcome_is_shown_without_an_offer_to_send_again(
     assert expect_receipt(beside.value, UNKNOWN) == submission
     beside.value.close()
     page.goto("/")
-    expect(page.locator(".panel-unknown")).to_contain_text("1 submission of unknown outcome")
+    attention = page.get_by_role("link", name="1 submission of unknown outcome")
+    expect(attention).to_have_attribute("href", f"/submissions/{submission.public_id}/")
 
 
 def test_missing_order_returns_to_the_filled_form(

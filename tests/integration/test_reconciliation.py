@@ -214,7 +214,7 @@ def test_several_matches_are_a_suspected_duplicate_for_a_supervisor(
     assert "Possible duplicate" in page
     for consumer in sandbox.sandbox.consumers(SAMPLE_ORDER):
         assert f'href="/order-consumers/{consumer.ref}/"' in page
-    assert "Possible duplicate" in text(as_supervisor.get("/"))
+    assert "Possible duplicate" in text(as_supervisor.get("/submissions/"))
 
 
 def test_consumer_matching_two_unknown_submissions_is_taken_by_neither_and_shown_by_both(

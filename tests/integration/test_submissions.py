@@ -127,28 +127,25 @@ def test_page_beyond_the_last_is_reported_and_leads_to_the_newest(as_staff: Clie
     assert f'href="{PAGE}">Open the newest' in page
 
 
-def test_start_page_shows_unknown_submissions_above_the_latest_five(as_staff: Client, staff: User) -> None:
+def test_start_page_says_in_a_line_what_needs_attention(
+    as_staff: Client, as_supervisor: Client, staff: User, supervisor: User
+) -> None:
     unknown = store(staff, Outcome.UNKNOWN)
     newest = many(staff, 7)
     Submission.objects.filter(pk=unknown.pk).update(
         submitted_at=datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
     )
     page = text(as_staff.get("/"))
+    receipt = f'<a href="/submissions/{unknown.public_id}/">1 submission of unknown outcome</a>'
+    assert f"{receipt}. Do not enter these again." in page
     assert listed(page) == [str(unknown.public_id), *newest[:5]]
-    assert "1 submission of unknown outcome" in page
-    assert "Do not enter these again." in page
-
-
-def test_supervisors_start_page_shows_all_unknown_submissions_and_their_own_latest(
-    as_supervisor: Client, supervisor: User, staff: User
-) -> None:
-    store(staff, Outcome.CREATED)
-    unknown = [store(staff, Outcome.UNKNOWN, clean(last_name=f"C{number}")) for number in range(2)]
-    own = store(supervisor, Outcome.REJECTED)
+    store(supervisor, Outcome.UNKNOWN, clean(last_name="Second"))
+    every = '<a href="/submissions/?outcome=unknown&amp;period=all">2 submissions of unknown outcome</a>'
     page = text(as_supervisor.get("/"))
-    assert listed(page) == [*(str(one.public_id) for one in unknown), str(own.public_id)]
-    assert "2 submissions of unknown outcome" in page
-    assert "resolve each of them" in page
+    assert f"{every}. Check the order in Sitecore CDP and resolve each of them." in page
+    assert "1 submission of unknown outcome" in text(as_staff.get("/"))
+    Submission.objects.filter(outcome=Outcome.UNKNOWN).delete()
+    assert "Needs attention" not in text(as_supervisor.get("/"))
 
 
 def test_view_of_a_list_of_names_is_recorded(as_staff: Client, as_supervisor: Client, staff: User) -> None:
@@ -193,26 +190,6 @@ def test_possible_consumers_of_an_order_are_found_in_any_letter_case(staff: User
         assert {one.pk for one in found} == {one.pk for one in made}
 
 
-def test_oldest_unknown_submissions_stay_visible_and_all_are_counted(
-    as_supervisor: Client, staff: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("apps.consumers.views.submissions.MAX_PENDING", 2)
-    now = datetime.datetime.now(datetime.UTC)
-    stored = [
-        store(
-            staff,
-            Outcome.UNKNOWN,
-            clean(last_name=str(days)),
-            submitted_at=now - datetime.timedelta(days=days),
-        )
-        for days in (1, 2, 3)
-    ]
-    page = text(as_supervisor.get("/"))
-    assert "3 submissions of unknown outcome" in page
-    assert "The 2 oldest are below" in page
-    assert listed(page) == [str(stored[2].public_id), str(stored[1].public_id)]
-
-
 def test_start_page_continues_with_the_last_order_and_counts_only_ones_own_day(
     as_staff: Client, as_supervisor: Client, supervisor: User, staff: User
 ) -> None:
@@ -223,10 +200,15 @@ def test_start_page_continues_with_the_last_order_and_counts_only_ones_own_day(
     store(staff, Outcome.NOT_SENT, clean(last_name="C"), order=GROUP_ORDER)
     page = text(as_staff.get("/"))
     assert f'href="/consumers/new/?order={GROUP_ORDER}">Continue with order {GROUP_ORDER}</a>' in page
-    assert (
-        f'Earlier orders: <a class="mono" href="/consumers/new/?order={SAMPLE_ORDER}">B4LNDQ-1</a></p>'
-        in page
-    )
+    assert "Earlier orders:" in page
+    assert f'<a class="mono" href="/consumers/new/?order={SAMPLE_ORDER}">B4LNDQ-1</a>' in page
+    assert "3 added by you" in page
+    orders = text(as_staff.get("/orders/"))
+    recent = orders[orders.index("Your recent orders") :]
+    assert f'<a class="mono" href="/orders/{GROUP_ORDER}/">{GROUP_ORDER}</a>' in recent
+    assert f'<a class="mono" href="/orders/{SAMPLE_ORDER}/">B4LNDQ-1</a>' in recent
+    assert recent.index("0 added by you") < recent.index("3 added by you")
+    assert "Your recent orders" not in text(as_supervisor.get("/orders/"))
     found = re.findall(r'<li><a href="([^"]+)"><strong>(\d+)</strong> ([^<]+)</a>', page)
     assert [(label, int(number)) for _url, number, label in found] == [
         ("Submitted", 3),

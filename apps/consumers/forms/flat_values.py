@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from django.core.exceptions import TooManyFieldsSent
 from django.utils.formats import date_format
@@ -43,23 +44,52 @@ def with_carried(
     """
     changed = dict(values.items())
     for name in among:
-        theirs = getattr(consumer, name)
-        typed: str | tuple[str, ...]
-        if name in LISTS:
-            typed = tuple(row["value"] for row in rows_of(changed, name) if row["value"])
-        else:
-            typed = changed.get(name, "")
+        theirs, typed = getattr(consumer, name), _typed(changed, name)
         if name in names and not typed:
-            result = theirs
+            changed = _with_field(changed, name, theirs)
         elif name not in names and typed == theirs:
-            result = type(theirs)()
-        else:
-            continue
-        if name in LISTS:
-            changed = with_rows(changed, name, [{"value": value} for value in result])
-        else:
-            changed[name] = result
+            changed = _with_field(changed, name, type(theirs)())
     return changed
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedValues:
+    """Values after details were copied: the names of the fields that were filled, and of those left alone."""
+
+    values: dict[str, str]
+    filled: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+def with_copied(
+    values: Mapping[str, str], consumer: NewConsumer, names: Iterable[str], *, replaces: bool = False
+) -> CopiedValues:
+    """The values with these fields of ``consumer``. What was typed stays, unless ``replaces`` is set."""
+    changed, filled, kept = dict(values.items()), [], []
+    for name in names:
+        theirs, typed = getattr(consumer, name), _typed(changed, name)
+        if not theirs or typed == theirs:
+            continue
+        if typed and not replaces:
+            kept.append(name)
+            continue
+        changed = _with_field(changed, name, theirs)
+        filled.append(name)
+    return CopiedValues(changed, tuple(filled), tuple(kept))
+
+
+def _typed(values: Mapping[str, str], name: str) -> str | tuple[str, ...]:
+    """What a field, or a list of fields, has now. Empty rows do not count."""
+    if name in LISTS:
+        return tuple(row["value"] for row in rows_of(values, name) if row["value"])
+    return values.get(name, "")
+
+
+def _with_field(values: Mapping[str, str], name: str, value: str | tuple[str, ...]) -> dict[str, str]:
+    """The values with another value of a field, or of a list of fields."""
+    if isinstance(value, tuple):
+        return with_rows(values, name, [{"value": one} for one in value])
+    return {**values, name: value}
 
 
 def rows_of(values: Mapping[str, str], prefix: str) -> list[dict[str, str]]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.formats import number_format
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 
 from apps.consumers import labels
 from apps.consumers.models import Outcome, Submission
+from apps.consumers.presenters.record_urls import record_url
 from apps.consumers.viewer import Viewer
+from apps.core.references import reference_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,40 +45,103 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class RecentOrder:
-    """An order that the person used: its number, or its reference without one, and the form for it."""
+    """An order that the person used. ``name``: its number, or its reference without one.
+
+    ``url``: the form for it; ``order_url``: its page. ``used_at``: the person's latest submission to it.
+    ``added``: how many consumers they created on it.
+    """
 
     name: str
     url: str
+    order_url: str
+    used_at: datetime
+    added: int
 
 
-def recent_order(submission: Submission) -> RecentOrder:
-    """The order of a submission, to continue with."""
-    query = urlencode({"order": submission.order_ref})
-    return RecentOrder(submission.order_number or submission.order_ref, f"{reverse('consumers:new')}?{query}")
+def recent_orders(latest: Sequence[Submission], created: Mapping[str, int]) -> tuple[RecentOrder, ...]:
+    """Orders to continue with. ``latest``: the person's latest submission to each, latest first.
+
+    ``created``: how many consumers the person created on each, by the key of its reference.
+    """
+    return tuple(
+        RecentOrder(
+            name=one.order_number or one.order_ref,
+            url=f"{reverse('consumers:new')}?{urlencode({'order': one.order_ref})}",
+            order_url=record_url("orders:order", one.order_ref),
+            used_at=one.submitted_at,
+            added=created.get(reference_key(one.order_ref), 0),
+        )
+        for one in latest
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Submissions that need attention, in a line: how many, what to do, and the address that lists them."""
+
+    text: str
+    advice: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """How many submissions need attention for the same reason, and the only one's id if it is one."""
+
+    count: int
+    only: uuid.UUID | None = None
+
+    def line(self, text: str, advice: str, list_url: str) -> Attention:
+        """The line about them, which leads to the receipt of the only one, or to the list."""
+        url = reverse("consumers:receipt", args=[self.only]) if self.only else list_url
+        return Attention(text % {"number": self.count}, advice, url)
+
+
+def attention_lines(
+    *, unknown: Pending, contradicted: Pending, doubtful: Pending, may_resolve: bool
+) -> tuple[Attention, ...]:
+    """The lines about submissions that need attention."""
+    lines, every = [], reverse("history:submissions")
+    if unknown.count:
+        text = ngettext(
+            "%(number)s submission of unknown outcome",
+            "%(number)s submissions of unknown outcome",
+            unknown.count,
+        )
+        advice = (
+            gettext("Check the order in Sitecore CDP and resolve each of them.")
+            if may_resolve
+            else gettext("Do not enter these again. A supervisor resolves them.")
+        )
+        url = _list_url({"outcome": Outcome.UNKNOWN.value, "period": "all"})
+        lines.append(unknown.line(text, advice, url))
+    if contradicted.count:
+        text = gettext("Answers that arrived after the resolution: %(number)s")
+        advice = gettext("Sitecore CDP's answer contradicts how these were resolved.")
+        lines.append(contradicted.line(text, advice, every))
+    if doubtful.count:
+        text = gettext("Created, to be checked: %(number)s")
+        advice = (
+            gettext("Sitecore CDP's answers do not fit. Check each order in Sitecore CDP.")
+            if may_resolve
+            else gettext("Sitecore CDP's answers do not fit. A supervisor checks them.")
+        )
+        lines.append(doubtful.line(text, advice, every))
+    return tuple(lines)
 
 
 @dataclass(frozen=True, slots=True)
 class StartPage:
-    """The start page. ``unknown_count``: all unknown submissions, of which some are shown.
+    """The start page.
 
     ``today``: the person's own figures; empty before their first submission of the day. ``recent_orders``:
-    the orders that they used last, latest first. ``is_long``: more submissions need attention than are shown.
+    the orders that they used last, latest first. ``latest``: their latest submissions.
     """
 
     recent_orders: tuple[RecentOrder, ...]
+    attention: tuple[Attention, ...]
     today: tuple[Figure, ...]
-    is_long: bool
-
-    unknown: tuple[SubmissionLine, ...]
-    unknown_count: int
-    contradicted: tuple[SubmissionLine, ...]
-    doubtful: tuple[SubmissionLine, ...]
     latest: tuple[SubmissionLine, ...]
-
-    @property
-    def shown_count(self) -> int:
-        """The number of rows on the page."""
-        return sum(map(len, (self.unknown, self.contradicted, self.doubtful, self.latest)))
 
 
 def own_figures(outcomes: Mapping[str, int], since: date, viewer: Viewer) -> tuple[Figure, ...]:

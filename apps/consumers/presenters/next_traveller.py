@@ -1,14 +1,15 @@
-"""The form for the next traveller of an order: what is carried over, and who was added today."""
+"""The form for the next traveller of an order: what is copied or carried over, and who was added today."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.functional import Promise
 
+from apps.consumers.copying import CopySource, submission_key
 from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import Submission
 from apps.consumers.preferences import CARRIED
@@ -29,9 +30,11 @@ class CarriedField:
 class CarryOverChoice:
     """What to carry over, and from whom. ``person`` is empty if the consumer was erased.
 
-    ``chosen``: the names of the chosen fields, separated by blanks.
+    ``key``: what the form posts to name the person. ``chosen``: the names of the chosen fields, separated by
+    blanks.
     """
 
+    key: str
     person: str
     fields: tuple[CarriedField, ...]
     chosen: str
@@ -39,31 +42,68 @@ class CarryOverChoice:
 
 @dataclass(frozen=True, slots=True)
 class AddedLine:
-    """A submission to the order of today. ``is_own``: the reader sent it."""
+    """A submission whose details can be copied. ``key``: names it. ``is_own``: the reader sent it."""
 
     line: SubmissionLine
-    copy_url: str
+    key: str
     is_own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CopyResult:
+    """What was copied into the form. ``person`` is empty if the consumer was erased.
+
+    ``filled``, ``kept``: the labels of fields that were filled, and of those with another value that was
+    typed. ``replace``: what the button posts to replace the latter. ``is_found``: False if the person is not
+    known any more.
+    """
+
+    person: str = ""
+    filled: tuple[Promise, ...] = ()
+    kept: tuple[Promise, ...] = ()
+    replace: str = ""
+    is_found: bool = True
+
+
+NOT_COPIED = CopyResult(is_found=False)
 
 
 def next_traveller_url(order_ref: str, like: Submission) -> str:
     """The address of the form for another consumer of the order, filled from a submission.
 
-    It contains references only, no personal data.
+    It contains references only, no personal data. Without ``order_ref`` the order is left open.
     """
     return f"{reverse('consumers:new')}?{urlencode({'order': order_ref, 'like': like.public_id})}"
 
 
-def carry_over_choice(like: Submission, names: Collection[str]) -> CarryOverChoice:
-    """The choice of fields to carry over from a submission. ``names``: the chosen ones."""
+def carry_over_choice(source: CopySource, names: Collection[str]) -> CarryOverChoice:
+    """The choice of fields to carry over from a person. ``names``: the chosen ones."""
     fields = [CarriedField(f"carry-{name}", FIELD_LABELS[name], is_chosen=name in names) for name in CARRIED]
     chosen = " ".join(name for name in CARRIED if name in names)
-    return CarryOverChoice(person=consumer_name(like), fields=tuple(fields), chosen=chosen)
+    return CarryOverChoice(source.key, person_name(source), tuple(fields), chosen)
 
 
-def added_lines(order_ref: str, submissions: Iterable[Submission], viewer: Viewer) -> tuple[AddedLine, ...]:
-    """Submissions to an order, each with the address that copies it into the form."""
+def person_name(source: CopySource) -> str:
+    """The name of a person whose details are copied; empty if the consumer was erased, or has none."""
+    if source.submission is not None:
+        return consumer_name(source.submission)
+    consumer = source.consumer
+    return f"{consumer.first_name} {consumer.last_name}".strip() if consumer else ""
+
+
+def copy_result(source: CopySource, filled: Iterable[str], kept: Sequence[str]) -> CopyResult:
+    """What the page says after details were copied. ``filled``, ``kept``: names of fields."""
+    return CopyResult(
+        person=person_name(source),
+        filled=tuple(FIELD_LABELS[name] for name in filled),
+        kept=tuple(FIELD_LABELS[name] for name in kept),
+        replace=" ".join([*kept, source.key]),
+    )
+
+
+def added_lines(submissions: Iterable[Submission], viewer: Viewer) -> tuple[AddedLine, ...]:
+    """Submissions as rows, each with what the form posts to copy its details."""
     return tuple(
-        AddedLine(line(one), next_traveller_url(order_ref, one), str(one.actor_id) == viewer.person_id)
+        AddedLine(line(one), submission_key(one), str(one.actor_id) == viewer.person_id)
         for one in submissions
     )

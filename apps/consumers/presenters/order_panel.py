@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.cdp.client import ListedConsumers
 from apps.cdp.errors import ErrorCode
 from apps.cdp.records import Order
+from apps.consumers.copying import consumer_key
 from apps.consumers.models import Submission
 from apps.consumers.order_lookup.lookup import OrderRead
 from apps.consumers.presenters.prices import price
@@ -33,6 +34,7 @@ class ConsumerLine:
     """One consumer on an order. ``name`` is empty if it has none, or was not read; ``url``: its page.
 
     ``who``, ``when``: who added it through the portal, and when; ``receipt_url``: if the reader may open it.
+    ``copy_key``: names the consumer in the form; empty on other pages, or if it was not read.
     """
 
     ref: str
@@ -43,6 +45,7 @@ class ConsumerLine:
     who: str
     when: dt.datetime | None
     receipt_url: str
+    copy_key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,7 @@ def order_panel(
 ) -> OrderPanel:
     """The panel of an order. ``added``: the portal's submissions to it. ``number``: what it was found by."""
     order = read.order
-    lines = consumer_lines(read.listed, added, viewer)
+    lines = consumer_lines(read.listed, added, viewer, copied_from=order.ref)
     return OrderPanel(
         warning=cancelled_text(order),
         number=number,
@@ -196,11 +199,17 @@ def order_choices(orders: Iterable[Order], number: str, *, chosen: str = "") -> 
 
 
 def consumer_lines(
-    listed: ListedConsumers | None, added: Iterable[Submission], viewer: Viewer, *, order_ref: str = ""
+    listed: ListedConsumers | None,
+    added: Iterable[Submission],
+    viewer: Viewer,
+    *,
+    order_ref: str = "",
+    copied_from: str = "",
 ) -> tuple[ConsumerLine, ...]:
     """The consumers on an order, with who added each through the portal.
 
-    With ``order_ref``, each has the address of its page, which leads back to the order.
+    With ``order_ref``, each has the address of its page, which leads back to the order. With ``copied_from``,
+    the reference of the order, the details of each can be copied into the form.
     """
     if listed is None:
         return ()
@@ -220,6 +229,7 @@ def consumer_lines(
                 who=submission.actor_name if submission else "",
                 when=submission.submitted_at if submission else None,
                 receipt_url=_receipt_url(submission, viewer),
+                copy_key=consumer_key(copied_from, ref) if copied_from and consumer else "",
             )
         )
     return tuple(lines)

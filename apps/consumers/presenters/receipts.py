@@ -39,13 +39,13 @@ class ReceiptPage:
     """The receipt of one submission.
 
     ``panel_kind`` and ``headline``: icon, colour and title of the panel on top, with the person's name;
-    ``title``: of the page. ``add_another_url``: the form for the next traveller. ``is_new_for_author``: the
-    reader sent it, and nothing has to be checked. ``is_erased``: the personal
-    data were removed. ``consumer_problem``, ``answer_problem``, ``message_problem``: why a stored value
-    cannot be read. ``compared``: with how many consumers of the order it was compared; ``similar_reason``:
-    why it was created although one of them was similar. ``is_answered``: ``rows`` include what the vendor
-    returned. ``is_contradicted``: a late answer disagrees with the resolution. ``is_repeated``: another
-    submission has the same consumer reference.
+    ``title``: of the page. ``add_another_url``: the form for the next traveller; ``copy_url``: the form with
+    another order. ``is_new_for_author``: the reader sent it, and nothing has to be checked. ``is_erased``:
+    the personal data were removed. ``consumer_problem``, ``answer_problem``, ``message_problem``: why a
+    stored value cannot be read. ``compared``: with how many consumers of the order it was compared;
+    ``similar_reason``: why it was created although one of them was similar. ``is_answered``: ``rows``
+    include what the vendor returned. ``is_contradicted``: a late answer disagrees with the resolution.
+    ``is_repeated``: another submission has the same consumer reference.
     """
 
     public_id: str
@@ -54,6 +54,7 @@ class ReceiptPage:
     headline: str
     title: str
     add_another_url: str
+    copy_url: str
     is_new_for_author: bool
     submitted_by: str
     submitted_at: datetime
@@ -108,6 +109,7 @@ def receipt_page(
         title=gettext("%(headline)s, order %(order)s")
         % {"headline": headline, "order": submission.order_number or submission.order_ref},
         add_another_url=next_traveller_url(submission.order_ref, submission),
+        copy_url=next_traveller_url("", submission),
         is_new_for_author=str(submission.actor_id) == viewer.person_id and not needs_attention,
         submitted_by=submission.actor_name,
         submitted_at=submission.submitted_at,

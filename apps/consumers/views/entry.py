@@ -56,7 +56,7 @@ from apps.core.web import sealed_entries
 from apps.core.web.context_processors import environment_label
 from apps.core.web.permissions import requires
 from apps.core.web.redirects import HttpResponseSeeOther
-from apps.core.web.requests import actor_of, support_code
+from apps.core.web.requests import actor_of, is_in_page, support_code
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def new(request: HttpRequest) -> HttpResponse:
     """
     if request.method == "POST":
         return _answer_post(request)
-    earlier, like = _earlier_submission(request), next_traveller.named_submission(request)
+    earlier, like = _earlier_submission(request), next_traveller.source_of_address(request)
     sealed = sealed_entries.unseal(request)
     if sealed is not None:
         # The same token: if this form was sent before and its answer was lost, the submission is found by it.
@@ -104,9 +104,12 @@ def _answer_post(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)  # first: the page about a lost database shows the person's roles
     try:
         earlier, providers = _earlier_submission(request), selectors.providers()
-        like = next_traveller.named_submission(request)
-        if like is not None and next_traveller.APPLY in request.POST:
-            return _page(request, next_traveller.entry_with_other_choice(request, like))
+        if (copying := next_traveller.answer_copying(request, providers)) is not None:
+            # A script loads the panel itself: copying does not wait for the vendor.
+            loads_panel = is_in_page(request) or next_traveller.APPLY in request.POST
+            panel = None if loads_panel else panel_for(request.POST, request)
+            return _page(request, copying.entry, earlier=earlier, panel=panel, **copying.parts)
+        next_traveller.source_of_address(request)  # refuses an address that the person may not use
         pasted = answer_paste(request.POST, providers, actor)
         if pasted is not None:
             return _page(request, pasted.entry, earlier=earlier, paste=pasted.box)
@@ -208,7 +211,7 @@ def _warned(
     lines = [warning_line(warning, viewer) for warning in stop.warnings]
     for warning, line in zip(stop.warnings, lines, strict=True):
         entry.warn(warning.field, line.text, value=warning.value)
-    recording.record_similar_shown(
+    recording.record_consumers_shown(
         entry.order_ref,
         [stop.warnings[index].submission for index, line in enumerate(lines) if line.is_shown],
         [line.ref for line in lines if line.is_shown and line.ref],
@@ -257,7 +260,11 @@ def _page(
             "nationality_suggestions": suggestions(value_lists.nationalities()),
             "seconds_to_wait": round(settings.CDP_TOTAL_TIMEOUT) + ANSWER_MARGIN,
             "single_key_shortcuts": True,
-            **({} if "not_written" in context else next_traveller.page_parts(request, entry)),
+            **(
+                {}
+                if "not_written" in context
+                else next_traveller.page_parts(request, entry, context.get("source"))
+            ),
             **context,
             "paste": paste,
             "earlier": earlier_submission(earlier) if earlier else None,

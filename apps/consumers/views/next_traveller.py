@@ -1,8 +1,10 @@
-"""The parts of the form that differ from person to person: the next traveller (``?like=``), shortcuts."""
+"""The parts of the form that differ from person to person: copied details, the next traveller, shortcuts."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -12,9 +14,9 @@ from django.views.decorators.http import require_POST
 
 from apps.cdp.consumers import NewConsumer
 from apps.consumers import preferences, recording, selectors
+from apps.consumers.copying import CopySource, find_source, source_of
 from apps.consumers.forms.entry import Entry
-from apps.consumers.forms.flat_values import values_of, with_carried
-from apps.consumers.models import Submission
+from apps.consumers.forms.flat_values import values_of, with_carried, with_copied
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER
 from apps.consumers.preferences import CARRIED
 from apps.consumers.presenters import next_traveller as presenter
@@ -32,10 +34,44 @@ APPLY = "carry-apply"
 """The name of the button that applies the choice without script."""
 SHOWN = "carry-shown"
 """The name of the chosen fields as the page showed them, separated by blanks."""
+MAX_LATEST = 20
+"""Maximum rows of the person's latest submissions to copy details from."""
+LIST = "copy-list"
+"""The name of the button that shows the person's latest submissions."""
+COPY = "copy"
+"""The name of the buttons that copy details: the key of a person."""
+REPLACE = "copy-replace"
+"""The name of the button that replaces what was typed: the names of fields and the key of a person."""
+COPIED = "carry-from"
+"""The name of the person whose details were copied last, while the form is filled in."""
 
 
-def named_submission(request: HttpRequest) -> Submission | None:
-    """The submission that ``?like=`` names. Raises ``Http404`` if this person may not see it."""
+@dataclass(frozen=True, slots=True)
+class Copying:
+    """The form after one of the buttons for copying was pressed, with its token unchanged."""
+
+    entry: Entry
+    parts: dict[str, Any]
+
+
+def named_source(request: HttpRequest) -> CopySource | None:
+    """The person whose details are carried over: the one that the form names, or the one of ``?like=``.
+
+    Raises ``Http404`` if ``?like=`` names no submission that the reader may see.
+    """
+    return _posted_source(request) or source_of_address(request)
+
+
+def _posted_source(request: HttpRequest) -> CopySource | None:
+    key = request.POST.get(COPIED, "")
+    return find_source(key, Viewer.of(request.user)) if key else None
+
+
+def source_of_address(request: HttpRequest) -> CopySource | None:
+    """The consumer of the submission that ``?like=`` names.
+
+    Raises ``Http404`` if the reader may not see it.
+    """
     named = single_value(request.GET, "like")
     if not named:
         return None
@@ -46,45 +82,106 @@ def named_submission(request: HttpRequest) -> Submission | None:
     submission = find_submission(request, public_id)
     if submission is None:
         raise Http404
-    return submission
+    return source_of(submission)
 
 
-def entry_like(request: HttpRequest, like: Submission) -> Entry:
-    """A new entry for the order with the fields that the person carries over. Records the view."""
-    recording.record_viewed(like, actor_of(request))
+def entry_like(request: HttpRequest, like: CopySource) -> Entry:
+    """A new entry with the fields that the person carries over. Records the view.
+
+    For the order of the address, which can be empty, or else for that of the submission.
+    """
+    like.record_viewed(actor_of(request))
     names = preferences.chosen_fields(_person_id(request))
-    order_ref = single_value(request.GET, "order") or like.order_ref
+    order_ref = single_value(request.GET, "order") if "order" in request.GET else like.order_ref
     consumer = preferences.carried(like.consumer, names)
     return entry_for_order(order_ref, consumer, selectors.providers())
 
 
 def entry_for_order(order_ref: str, consumer: NewConsumer | None, providers: tuple[str, ...]) -> Entry:
-    """A new entry for a known order: the cursor stands in First name."""
+    """A new entry: the cursor stands in First name, or without an order in Order."""
     entry = Entry.unbound(values_of(order_ref, consumer), providers)
-    entry.form.fields["first_name"].widget.attrs["autofocus"] = True
+    entry.form.fields["first_name" if order_ref else "order_ref"].widget.attrs["autofocus"] = True
     return entry
 
 
-def entry_with_other_choice(request: HttpRequest, like: Submission) -> Entry:
-    """Store the posted choice of what to carry over, and return the posted entry with it applied."""
-    recording.record_viewed(like, actor_of(request))
+def answer_copying(request: HttpRequest, providers: tuple[str, ...]) -> Copying | None:
+    """The answer to a POST by a button for copying; None if it is about something else. Sends nothing."""
+    values = request.POST
+    if APPLY in values:
+        return _with_other_choice(request, providers)
+    if LIST in values:
+        return Copying(_posted_entry(values, providers), {"latest_entries": _latest_lines(request)})
+    if REPLACE in values:
+        *fields, key = values[REPLACE].split() or [""]
+        names = [name for name in CARRIED if name in fields]
+        return _copied(request, key, names, providers, replaces=True)
+    if COPY in values:
+        chosen = preferences.chosen_fields(_person_id(request))
+        names = [name for name in CARRIED if name in chosen]
+        return _copied(request, values[COPY], names, providers, replaces=False)
+    return None
+
+
+def _copied(
+    request: HttpRequest, key: str, names: Sequence[str], providers: tuple[str, ...], *, replaces: bool
+) -> Copying:
+    """The posted entry with details of a person. Records the view."""
+    source = find_source(key, Viewer.of(request.user))
+    if source is None:
+        return Copying(_posted_entry(request.POST, providers), {"copied": presenter.NOT_COPIED})
+    source.record_viewed(actor_of(request))
+    consumer = preferences.carried(source.consumer, names)
+    copied = with_copied(request.POST, consumer, names, replaces=replaces)
+    entry = _posted_entry(copied.values, providers)
+    if copied.filled and not copied.kept:
+        entry.focus("order_ref" if not copied.values.get("order_ref") else "first_name")
+    result = presenter.copy_result(source, copied.filled, copied.kept)
+    return Copying(entry, {"copied": result, "source": source})
+
+
+def _posted_entry(values: Mapping[str, str], providers: tuple[str, ...]) -> Entry:
+    """The values as a form, with the same token."""
+    try:
+        token = uuid.UUID(values.get("token", ""))
+    except ValueError:
+        token = None
+    return Entry.unbound(values, providers, token=token)
+
+
+def _latest_lines(request: HttpRequest) -> tuple[presenter.AddedLine, ...]:
+    """The person's latest submissions, to any order. Records that names were shown."""
+    viewer = Viewer.of(request.user).restricted_to_own()
+    lines = presenter.added_lines(selectors.visible_submissions(viewer)[:MAX_LATEST], viewer)
+    recording.record_listed(count=len(lines), viewer=viewer, actor=actor_of(request))
+    return lines
+
+
+def _with_other_choice(request: HttpRequest, providers: tuple[str, ...]) -> Copying:
+    """Store the posted choice of what to carry over; the posted entry with it applied."""
     names = frozenset(name for name in CARRIED if f"carry-{name}" in request.POST)
     # Compared with what the page showed: another window may have stored another choice since.
     changed = names ^ frozenset(request.POST.get(SHOWN, "").split())
     preferences.choose_fields(_person_id(request), names)
-    consumer = preferences.carried(like.consumer, CARRIED)
+    source = named_source(request)
+    if source is None:  # read too long ago: the choice counts for the next person
+        return Copying(_posted_entry(request.POST, providers), {})
+    source.record_viewed(actor_of(request))
+    consumer = preferences.carried(source.consumer, CARRIED)
     values = with_carried(request.POST, consumer, names, among=changed.intersection(CARRIED))
-    return Entry.unbound(values, selectors.providers())
+    return Copying(_posted_entry(values, providers), {"source": source})
 
 
-def page_parts(request: HttpRequest, entry: Entry) -> dict[str, Any]:
+def page_parts(request: HttpRequest, entry: Entry, copied_from: CopySource | None) -> dict[str, Any]:
     """What the page shows for this person: shortcuts, what is carried over, who was added to the order today.
 
-    The order is that in the form, which may be another one than that of the address. Records that names were
-    shown.
+    ``copied_from``: whose details were copied, which is recorded already. The order is that in the form,
+    which may be another one than that of the address. Records that names were shown.
     """
     shortcuts = preferences.has_single_key_shortcuts(_person_id(request))
-    viewer, like = Viewer.of(request.user), named_submission(request)
+    viewer, like = Viewer.of(request.user), copied_from
+    if like is None and (like := _posted_source(request)) is not None:
+        like.record_viewed(actor_of(request))  # the page names the person again
+    like = like or source_of_address(request)
     if request.method != "POST" and like is None and not single_value(request.GET, "order"):
         return {"single_key_shortcuts": shortcuts}
     order_ref, choice = entry.reference_in_field(), None
@@ -94,7 +191,7 @@ def page_parts(request: HttpRequest, entry: Entry) -> dict[str, Any]:
         return {"single_key_shortcuts": shortcuts, "carry_over": choice}
     today = midnight(timezone.localdate(clock.now()))
     added = selectors.submissions_to_order_since(order_ref, today, viewer)[:MAX_ADDED]
-    lines = presenter.added_lines(order_ref, added, viewer)
+    lines = presenter.added_lines(added, viewer)
     if lines:
         recording.record_listed(count=len(lines), viewer=viewer, actor=actor_of(request))
     return {"single_key_shortcuts": shortcuts, "carry_over": choice, "added_today": lines}

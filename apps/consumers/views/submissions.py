@@ -9,6 +9,7 @@ from http import HTTPStatus
 
 from django.conf import settings
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
@@ -23,7 +24,15 @@ from apps.consumers.forms.resolution import RESOLUTION_FORMS, ResolutionForm, re
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.permissions import VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS, VIEW_VENDOR_RECORDS
 from apps.consumers.presenters import receipts, resolutions
-from apps.consumers.presenters.lists import StartPage, lines, own_figures, recent_order
+from apps.consumers.presenters.lists import (
+    Pending,
+    RecentOrder,
+    StartPage,
+    attention_lines,
+    lines,
+    own_figures,
+    recent_orders,
+)
 from apps.consumers.reconciliation import checks, resolution
 from apps.consumers.viewer import Viewer
 from apps.consumers.views.visible import find_submission
@@ -35,12 +44,10 @@ from apps.core.web.permissions import requires
 from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
 
-MAX_PENDING = 5
-"""Maximum rows of each list of submissions that need attention, on the start page."""
 MAX_LATEST = 5
 """Maximum rows of the person's latest submissions, on the start page."""
 MAX_RECENT = 5
-"""Maximum number of recent orders on the start page."""
+"""Maximum number of recent orders on the start page and on Find an order."""
 REFRESH_BEFORE_CHECK = datetime.timedelta(seconds=90)
 """A receipt refreshes itself only if the next check is due within this time."""
 REFRESH_AFTER_DUE = datetime.timedelta(seconds=60)
@@ -49,7 +56,7 @@ REFRESH_AFTER_DUE = datetime.timedelta(seconds=60)
 
 @require_GET
 def start(request: HttpRequest, *, problems: Sequence[object] = ()) -> HttpResponse:
-    """Show what the person may do, submissions that need attention, and their own latest submissions.
+    """Show what the person may do, what needs attention, and their own latest submissions.
 
     ``problems``: lines of the portal's status that the person has to see.
     """
@@ -57,28 +64,37 @@ def start(request: HttpRequest, *, problems: Sequence[object] = ()) -> HttpRespo
     if request.user.has_perm(VIEW_OWN_SUBMISSIONS) or request.user.has_perm(VIEW_ALL_SUBMISSIONS):
         viewer = Viewer.of(request.user)
         page = _start_page(viewer)
-        recording.record_listed(count=page.shown_count, viewer=viewer, actor=actor_of(request))
+        recording.record_listed(count=len(page.latest), viewer=viewer, actor=actor_of(request))
     return render(request, "consumers/start.html", {"page": page, "problems": problems})
 
 
 def _start_page(viewer: Viewer) -> StartPage:
-    unknown = selectors.unknown_submissions(viewer)
-    # One more than shown, to know whether there are more.
-    contradicted = lines(selectors.contradicted_submissions(viewer)[: MAX_PENDING + 1])
-    doubtful = lines(selectors.doubtful_submissions(viewer)[: MAX_PENDING + 1])
     latest = lines(selectors.visible_submissions(viewer.restricted_to_own())[:MAX_LATEST])
     today = timezone.localdate(clock.now())
     outcomes = selectors.own_outcomes_since(viewer.person_id, midnight(today))
     return StartPage(
-        recent_orders=tuple(map(recent_order, selectors.recent_orders(viewer.person_id, limit=MAX_RECENT))),
+        recent_orders=recent_orders_of(viewer),
+        attention=attention_lines(  # counting is fast: partial indexes contain the few
+            unknown=_pending(selectors.unknown_submissions(viewer)),
+            contradicted=_pending(selectors.contradicted_submissions(viewer)),
+            doubtful=_pending(selectors.doubtful_submissions(viewer)),
+            may_resolve=viewer.may_resolve,
+        ),
         today=own_figures(outcomes, today, viewer),
-        is_long=max(len(contradicted), len(doubtful)) > MAX_PENDING,
-        unknown=lines(unknown[:MAX_PENDING]),
-        unknown_count=unknown.count(),  # fast: the index of open submissions is small
-        contradicted=contradicted[:MAX_PENDING],
-        doubtful=doubtful[:MAX_PENDING],
         latest=latest,
     )
+
+
+def _pending(submissions: QuerySet[Submission]) -> Pending:
+    count = submissions.count()
+    return Pending(count, submissions.values_list("public_id", flat=True).first() if count == 1 else None)
+
+
+def recent_orders_of(viewer: Viewer) -> tuple[RecentOrder, ...]:
+    """The orders that the person used last, latest first."""
+    latest = selectors.recent_orders(viewer.person_id, limit=MAX_RECENT)
+    refs = [one.order_ref for one in latest]
+    return recent_orders(latest, selectors.created_on_orders(viewer.person_id, refs))
 
 
 @requires(VIEW_OWN_SUBMISSIONS, VIEW_ALL_SUBMISSIONS)

@@ -19,7 +19,7 @@ from django_structlog.middlewares import RequestMiddleware
 from django_structlog.signals import bind_extra_request_failed_metadata
 
 from apps.core.connections import is_database_unavailable
-from apps.core.web.requests import origin_of, support_code
+from apps.core.web.requests import is_in_page, origin_of, support_code
 
 
 class RequestLogMiddleware(RequestMiddleware):
@@ -108,7 +108,7 @@ class InPageAnswerMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        if request.headers.get("Portal-Form") == "in-page" and response.has_header("Location"):
+        if is_in_page(request) and response.has_header("Location"):
             response["Portal-Location"] = response["Location"]
             del response["Location"]
             response.status_code = HTTPStatus.NO_CONTENT

@@ -42,6 +42,11 @@ def actor_of(request: HttpRequest) -> Actor:
     )
 
 
+def is_in_page(request: HttpRequest) -> bool:
+    """Whether a script of the page sent the form, and shows the answer without a navigation."""
+    return request.headers.get("Portal-Form") == "in-page"
+
+
 def support_code(request: HttpRequest) -> str:
     """The first eight characters of the request id, for people to quote to support.
 

@@ -1,0 +1,84 @@
+"""The people whose details can be copied into the form: of a submission, or of a consumer on an order."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from apps.cdp.consumers import NewConsumer, OrderConsumer
+from apps.consumers import recording, selectors
+from apps.consumers.models import Submission
+from apps.consumers.order_lookup.readings import find_reading
+from apps.consumers.viewer import Viewer
+from apps.core.actor import Actor
+from apps.core.references import RecordKind, reference_key
+
+
+def submission_key(submission: Submission) -> str:
+    """What the form posts to copy from a submission."""
+    return f"{RecordKind.SUBMISSION}:{submission.public_id}"
+
+
+def consumer_key(order_ref: str, ref: str) -> str:
+    """What the form posts to copy from a consumer on an order. Contains references only."""
+    return f"{RecordKind.CONSUMER}:{order_ref}/{ref}"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CopySource:
+    """A person whose details can be copied: of a submission, or as Sitecore CDP returned them lately.
+
+    ``key``: what the form posts. ``consumer``: None if the submission's consumer was erased.
+    """
+
+    key: str
+    consumer: NewConsumer | OrderConsumer | None
+    order_ref: str
+    submission: Submission | None = None
+
+    def __repr__(self) -> str:
+        return f"CopySource(key={self.key!r}, <personal data>)"
+
+    def record_viewed(self, actor: Actor) -> None:
+        """Record that the actor saw details of the person."""
+        if self.submission is not None:
+            recording.record_viewed(self.submission, actor)
+        elif isinstance(self.consumer, OrderConsumer):
+            recording.record_consumers_shown(self.order_ref, [], [self.consumer.ref], actor)
+
+
+def source_of(submission: Submission) -> CopySource:
+    """The consumer of a submission."""
+    key = submission_key(submission)
+    return CopySource(key, submission.consumer, submission.order_ref, submission)
+
+
+def find_source(key: str, viewer: Viewer) -> CopySource | None:
+    """The person that the form names; None if the viewer may not see them, or they are not known (any more).
+
+    A consumer on an order is taken from what was read of the order in the last ten minutes. Makes no call.
+    """
+    kind, _, name = key.partition(":")
+    if kind == RecordKind.SUBMISSION:
+        return _of_submission(name, viewer)
+    if kind == RecordKind.CONSUMER and viewer.may_view_vendor_records:
+        order_ref, _, ref = name.rpartition("/")
+        return _of_reading(key, order_ref, ref)
+    return None
+
+
+def _of_submission(public_id: str, viewer: Viewer) -> CopySource | None:
+    try:
+        submission = selectors.find_visible(uuid.UUID(public_id), viewer)
+    except ValueError:
+        return None
+    return source_of(submission) if submission else None
+
+
+def _of_reading(key: str, order_ref: str, ref: str) -> CopySource | None:
+    reading = find_reading(order_ref)
+    listed = reading.listed if reading else None
+    for consumer in listed.consumers if listed else ():
+        if reference_key(consumer.ref) == reference_key(ref):
+            return CopySource(key, consumer, order_ref)
+    return None
