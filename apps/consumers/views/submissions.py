@@ -26,6 +26,7 @@ from apps.consumers.presenters import receipts, resolutions
 from apps.consumers.presenters.lists import StartPage, lines, own_figures, recent_order
 from apps.consumers.reconciliation import checks, resolution
 from apps.consumers.viewer import Viewer
+from apps.consumers.views import drafts
 from apps.core import clock
 from apps.core.forms.errors import form_errors
 from apps.core.web import sealed_entries
@@ -57,7 +58,8 @@ def start(request: HttpRequest, *, problems: Sequence[object] = ()) -> HttpRespo
         viewer = Viewer.of(request.user)
         page = _start_page(viewer)
         recording.record_listed(count=page.shown_count, viewer=viewer, actor=actor_of(request))
-    return render(request, "consumers/start.html", {"page": page, "problems": problems})
+    context = {"page": page, "problems": problems, "drafts": drafts.lines_for(request)}
+    return render(request, "consumers/start.html", context)
 
 
 def _start_page(viewer: Viewer) -> StartPage:
