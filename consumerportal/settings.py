@@ -102,6 +102,10 @@ AUDIT_FORMER_PUBLIC_KEYS: list[str] = env.list("AUDIT_FORMER_PUBLIC_KEYS", defau
 # --- Countries in addition to ISO 3166-1 ------------------------------------------------------------
 EXTRA_COUNTRIES: list[str] = env.list("EXTRA_COUNTRIES", default=[])
 
+# --- Drafts ---------------------------------------------------------------------------------------
+DRAFT_DAYS: int = env.days("DRAFT_DAYS", default=7)  # 0: the portal keeps no drafts
+DRAFTS_PER_PERSON: int = env.positive("DRAFTS_PER_PERSON", default=50)
+
 # --- Proxies ---------------------------------------------------------------------------------------
 TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", default=[])
 TLS_AT_PROXY: bool = env.bool("TLS_AT_PROXY", default=False)

@@ -25,6 +25,7 @@ from apps.core.encryption import read_keys
 from apps.core.web.requests import UNIX_SOCKET
 
 MAX_CHECK_DELAY = 30 * 24 * 3600.0  # seconds
+MAX_DAYS = 365
 CREATE_MARGIN_SECONDS = 10  # besides its call, a create reads the order and writes to the database twice
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 DATABASE_ENGINES = frozenset({"django.db.backends.sqlite3", "django.db.backends.postgresql"})
@@ -129,6 +130,14 @@ class Environment(environ.Env):  # type: ignore[misc]  # django-environ has no t
         number: int = self.int(var, default=default)
         if number < 1:
             self.problems.append(f"{var} ({number}) is not at least 1")
+            return default
+        return number
+
+    def days(self, var: str, default: int) -> int:
+        """The value of a variable as a number of days from 0 to 365, or the default."""
+        number: int = self.int(var, default=default)
+        if not 0 <= number <= MAX_DAYS:
+            self.problems.append(f"{var} ({number}) is not between 0 and {MAX_DAYS}")
             return default
         return number
 

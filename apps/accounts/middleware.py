@@ -15,7 +15,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.db import DatabaseError, InterfaceError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -25,6 +25,7 @@ from apps.accounts.sign_in import sessions
 from apps.core.connections import is_database_unavailable
 from apps.core.limits import Limit, network_of
 from apps.core.web import sealed_entries
+from apps.core.web.background import is_background
 from apps.core.web.requests import origin_of
 
 SEALED_ENTRIES = Limit("sealed_entry", max_acts=20, seconds=60 * 60)
@@ -78,7 +79,7 @@ def _database_is_away(error: BaseException | None) -> bool:
 
 
 class SessionLimitsMiddleware:
-    """End sessions at the absolute limit, and record sessions that ended by idle time.
+    """End sessions at the absolute limit, record those that ended by idle time, and restart the idle time.
 
     Must come after Django's AuthenticationMiddleware. A request without a session cookie needs no query.
     """
@@ -94,6 +95,12 @@ class SessionLimitsMiddleware:
                 sessions.close_if_idle(request)
         return self.get_response(request)
 
+    def process_view(self, request: HttpRequest, view: Any, *_arguments: Any) -> None:
+        """Restart the idle time, unless the page has sent the request by itself."""
+        has_session = settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated
+        if has_session and not is_background(view):
+            sessions.renew(request)
+
 
 class SignInFirstMiddleware(LoginRequiredMiddleware):
     """Redirects anonymous visitors to the sign-in page, and seals an entry that they posted with a token."""
@@ -101,6 +108,8 @@ class SignInFirstMiddleware(LoginRequiredMiddleware):
     def handle_no_permission(  # type: ignore[override]  # may also return a page
         self, request: HttpRequest, view_func: Any
     ) -> HttpResponseBase:
+        if is_background(view_func):
+            return JsonResponse({}, status=HTTPStatus.UNAUTHORIZED)
         if request.method in ("GET", "HEAD"):
             return super().handle_no_permission(request, view_func)
         author = sealed_entries.author_of(request)

@@ -1,4 +1,4 @@
-"""The personal data of submissions and searches, for the registry in ``core.personal_data``."""
+"""The personal data of submissions, drafts and searches, for the registry in ``core.personal_data``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.consumers import searches
 from apps.consumers.models import (
+    Draft,
     OrderReading,
     PastResolution,
     RecordedSearch,
@@ -55,5 +56,9 @@ PERSONAL: Final = (
     PersonalModel(
         OrderReading,
         encrypted=(EncryptedColumn("encrypted_data", "order_reading.data", _("An order and its consumers")),),
+    ),
+    PersonalModel(
+        Draft,
+        encrypted=(EncryptedColumn("encrypted_values", "draft.values", _("An unsent entry")),),
     ),
 )

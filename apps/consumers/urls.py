@@ -1,6 +1,7 @@
 from django.urls import path
 
 from apps.consumers.views import (
+    drafts,
     entry,
     identity_rules,
     next_traveller,
@@ -13,6 +14,8 @@ from apps.consumers.views import (
 app_name = "consumers"
 urlpatterns = [
     path("consumers/new/", entry.new, name="new"),
+    path("consumers/drafts/<uuid:public_id>/", drafts.save_draft, name="save_draft"),
+    path("consumers/drafts/<uuid:public_id>/discard/", drafts.discard_draft, name="discard_draft"),
     path("consumers/shortcuts/", next_traveller.set_shortcuts, name="set_shortcuts"),
     path("consumers/phone-reading/", phones.phone_reading, name="phone_reading"),
     path("orders/panel/", order_panel.order_panel, name="order_panel"),

@@ -1,13 +1,16 @@
 // form[data-warn-before-leaving]: the browser asks before it leaves a form with typed values, and only then.
 // The value "unsaved" marks a form that was returned as typed: the server has not stored it, even if it is not changed.
+// What is stored as a draft cannot be lost.
 
 let watched = new Map(); // form → its content as rendered; null if that is already unsaved
+let stored = new Map(); // form → its content that is stored as a draft
 let sending = false;
 let free = false; // no question any more: the page is left on purpose
 
 export function startWarning(root) {
   const forms = [...root.querySelectorAll("form[data-warn-before-leaving]")];
   watched = new Map(forms.map((form) => [form, form.dataset.warnBeforeLeaving === "unsaved" ? null : content(form)]));
+  stored = new Map();
   for (const form of forms) {
     form.addEventListener("input", update);
     form.addEventListener("change", update);
@@ -19,6 +22,17 @@ export function startWarning(root) {
 /** Leave without a question: what was typed has been sent, or is no longer shown. */
 export function allowLeaving() {
   free = true;
+  update();
+}
+
+/** Whether the page is left on purpose. */
+export function mayLeave() {
+  return free;
+}
+
+/** This content of the form, which may have changed since, is stored. */
+export function markStored(form, text) {
+  stored.set(form, text);
   update();
 }
 
@@ -37,7 +51,7 @@ export function isWatched(form) {
 }
 
 function update() {
-  const changed = [...watched].some(([form, rendered]) => rendered === null || content(form) !== rendered);
+  const changed = [...watched].some(([form, rendered]) => ![rendered, stored.get(form)].includes(content(form)));
   // Only while values can be lost: a listener alone disables the back/forward cache of some browsers.
   if (!free && (changed || sending)) addEventListener("beforeunload", ask);
   else removeEventListener("beforeunload", ask);
@@ -49,7 +63,9 @@ function ask(event) {
 }
 
 /** The values that would be lost: those that are not empty. Additional empty rows and what to carry over do not count. */
-function content(form) {
-  const values = [...new FormData(form)].filter(([name, value]) => value !== "" && !/_FORMS$|^carry-/.test(name));
+export function content(form) {
+  const values = [...new FormData(form)].filter(
+    ([name, value]) => value !== "" && !/_FORMS$|^carry-|^draft$/.test(name),
+  );
   return JSON.stringify(values);
 }

@@ -3,6 +3,7 @@ import { startAdded } from "./added.js";
 import { startCarrying } from "./carry.js";
 import { startCopying } from "./copy.js";
 import { startDates } from "./dates.js";
+import { startDrafts } from "./drafts.js";
 import { startFocus } from "./focus.js";
 import { startWarning } from "./leaving.js";
 import { startLists } from "./lists.js";
@@ -29,6 +30,7 @@ export function startPage() {
   startSession(document);
   startShortcuts(document);
   startWarning(document);
+  startDrafts(document);
   startFocus(document); // last, because the others may have added the element to focus
 }
 

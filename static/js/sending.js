@@ -1,5 +1,6 @@
 // form[data-in-page]: sent by a request of the page, not by a navigation. If the connection fails, the entry stays as
 // typed, with the same token, and the page shows what is known. Meanwhile a bar shows that it is being sent.
+import { takeAsSent } from "./drafts.js";
 import { allowLeaving, setSending } from "./leaving.js";
 import { showPage } from "./page.js";
 import { announce, word } from "./words.js";
@@ -19,6 +20,7 @@ export async function sendInPage(form, submitter) {
   if (done) return true; // the bar disappears with the page
   bar?.remove();
   form.inert = false;
+  takeAsSent("mayHaveArrived" in form.dataset);
   setSending(false);
   form.previousElementSibling?.focus();
   return false;

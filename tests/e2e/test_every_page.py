@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
@@ -19,8 +20,10 @@ from playwright.sync_api import Page, Response, Route, ViewportSize
 
 from apps.accounts.models import User
 from apps.cdp.factory import get_client
+from apps.consumers import drafts
+from apps.consumers.drafts import DraftMark
 from apps.history.models import Export, State
-from sandbox.data.seed import FAMILY_ORDER, GROUP_ORDER, TRIPLE_REFERENCE_ID
+from sandbox.data.seed import FAMILY_ORDER, GROUP_ORDER, SAMPLE_ORDER, TRIPLE_REFERENCE_ID
 from sandbox.data.seed_guests import GUEST_WITH_PROFILE, SHARED_EMAIL
 from tests.e2e.layout_shift import moved, shifted, watch_shifts
 from tests.e2e.pages import SIMPLE, fill_entry, press_create, press_create_anyway
@@ -85,6 +88,28 @@ def _warned(page: Page, world: World) -> None:
     fill_entry(page, SIMPLE.but(emails=(), born="1 1 1890", phones=(TYPED["desk"], "087 123 4567")))
     with page.expect_navigation():
         press_create(page)
+
+
+def _save_drafts(world: World) -> uuid.UUID:
+    """Two drafts; returns the id of one."""
+    marks = [DraftMark(uuid.uuid4(), uuid.uuid4(), 0, 1) for _ in range(2)]
+    typed = {"order_ref": SAMPLE_ORDER, "first_name": TYPED["draft first name"]}
+    for mark in marks:
+        drafts.save(mark, typed, person_id=world.staff.pk)
+    return marks[0].public_id
+
+
+def _drafts_listed(page: Page, world: World) -> None:
+    _save_drafts(world)
+    page.goto("/")
+    page.get_by_role("heading", name="Drafts").wait_for()
+
+
+def _draft_opened(page: Page, world: World) -> None:
+    page.goto(f"/consumers/new/?draft={_save_drafts(world)}")
+    page.locator("details.drafts summary").click()
+    page.locator("#id_last_name").fill(TYPED["draft last name"])
+    page.get_by_text("Draft saved").wait_for()
 
 
 def _guests_found(page: Page, world: World) -> None:
@@ -268,6 +293,8 @@ PAGES = [
     at("password_link", "nobody", "/accounts/set-password/MQ/used-up/", "used up"),
     at("(404)", "nobody", "/no-such-page/"),
     at("start", "staff", "/"),
+    Seen("start", "staff", _drafts_listed, "with drafts"),
+    Seen("consumers:new", "staff", _draft_opened, "with a draft beside another"),
     at("consumers:new", "staff", "/consumers/new/"),
     Seen("consumers:new", "staff", _next_traveller, "for the next traveller"),
     Seen("consumers:new", "staff", _shortcuts, "with the list of shortcuts"),
@@ -394,6 +421,8 @@ NO_PAGE = {
     "components": "checked in test_gallery.py",
     "consumers:phone_reading": "answers a script",
     "consumers:set_shortcuts": "answers a script",
+    "consumers:save_draft": "answers a script",
+    "consumers:discard_draft": "leads back to the start page",
     "consumers:order_panel": "a part of a page, checked in test_order_beside_form.py",
     "consumers:check_now": "leads back to the receipt",
     "consumers:remove_identity_rule": "leads back to the list",

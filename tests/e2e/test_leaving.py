@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from playwright.sync_api import Dialog, Page, expect
+from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.consumers.models import Submission
@@ -15,6 +16,12 @@ from tests.e2e.windows import Windows
 from tests.e2e.world import World
 
 pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(autouse=True)
+def _without_drafts(settings: Settings) -> None:
+    """What is stored as a draft is left without a question (test_drafts.py)."""
+    settings.DRAFT_DAYS = 0
 
 
 class Questions:

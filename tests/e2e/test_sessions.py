@@ -36,6 +36,7 @@ def test_entry_sent_after_the_session_ended_returns_after_signing_in(
     fill_entry(page, WHOLE)
     if javascript:
         expect_phones_read(page, WHOLE)  # without a session it would be an error in the console
+        expect(page.locator(".draft-state")).to_contain_text("Draft saved")
     typed = typed_again(page)
     Session.objects.all().delete()
     press_create(page)

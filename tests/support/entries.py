@@ -138,7 +138,7 @@ def typed(values: dict[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in values.items()
-        if name not in ("token", "entry_of", "accepted", "similar_reason", "add", "remove")
+        if name not in ("token", "entry_of", "draft", "accepted", "similar_reason", "add", "remove")
         and not name.endswith("_FORMS")
     }
 

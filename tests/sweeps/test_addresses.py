@@ -19,6 +19,7 @@ from apps.cdp.consumers import NewConsumer
 from apps.cdp.factory import get_client
 from apps.consumers import identity_rules
 from apps.consumers.sending import submit
+from apps.core.web.background import is_background
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.addresses import ADDRESSES, METHODS, Address
@@ -133,6 +134,8 @@ def _problem(address: Address, who: str, response: HttpResponseBase) -> str:
         return f"{status}"
     if address.name in PUBLIC:
         return "refused" if status == 403 else ""
+    if who == "nobody" and is_background(address.view):
+        return "" if status == 401 else f"{status} instead of 401"
     if who == "nobody":
         return "" if to_sign_in else f"{status} instead of the sign-in page"
     granted = {*ROLES.get(who, ())}

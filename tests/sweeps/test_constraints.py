@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from apps.consumers.models import (
     CircuitBreaker,
     ConnectionHealth,
     DigestKind,
+    Draft,
     IdentityRule,
     OrderReading,
     Outcome,
@@ -61,6 +63,17 @@ def _past(**columns: Any) -> None:
 def _columns_twice() -> None:
     for _ in range(2):
         PasteColumns.objects.create(person=_person(), column_count=2, targets=["first_name", "last_name"])
+
+
+def _finished_with_values() -> None:
+    Draft.objects.create(
+        person=_person(),
+        page=uuid.uuid4(),
+        version=1,
+        saved_at=NOW,
+        is_finished=True,
+        encrypted_values=b"x",
+    )
 
 
 def _open_twice() -> None:
@@ -211,6 +224,7 @@ BREAKS: dict[str, list[Break]] = {
         lambda: ConnectionHealth.objects.create(refused_since=NOW),
     ],
     "digest_kind_is_known": [lambda: _digest("shoe_size")],
+    "draft_is_finished_only_without_values": [_finished_with_values],
     "paste_columns_once": [_columns_twice],
     "digest_once": [lambda: _digest(DigestKind.EMAIL)],
     "search_digest_kind_is_known": [lambda: _search_digest("shoe_size")],

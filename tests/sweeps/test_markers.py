@@ -41,6 +41,7 @@ ORDERS = "/orders/"
 # Markers that are stored, encrypted: otherwise the search for them would prove nothing.
 STORED = {
     "first_name", "last_name", "nationality", "passport_number", "mailbox", "mail host", "identifiers-0-id",
+    "name in a draft", "order in a draft",
     "sent date", "sent phone number", "created note", "not_created note", "note of a correction",
     *(f"searched {kind.value}" for kind in DigestKind),
 }  # fmt: skip
@@ -175,6 +176,21 @@ def _fault_in_a_view(staff: Visitor, markers: Markers, monkeypatch: pytest.Monke
     with monkeypatch.context() as patch:
         patch.setattr(submit, "submit", fault)
         assert staff.post(NEW, _entry(markers, order=_next_order())).status_code == 500
+
+
+def _draft(staff: Visitor, markers: Markers) -> None:
+    """Save a draft, open it, and leave it in the lists of the start page and the form."""
+    form = on_page(staff.get(NEW))
+    public_id, page, _base, _version = form["draft"].split("/")
+    typed = _entry(markers, order=markers["order in a draft"], last_name=markers["name in a draft"])
+    address = f"/consumers/drafts/{public_id}/"
+    assert staff.post(address, {**typed, "draft": f"{public_id}/{page}/0/1"}).status_code == 200
+    assert staff.post(address, {**typed, "draft": markers["mark of a draft"]}).status_code == 400
+    late = {**typed, "first_name": markers["draft without a session"], "draft": f"{public_id}/{page}/0/2"}
+    assert Visitor(staff.seen).post(address, {**late, "entry_of": form["entry_of"]}).status_code == 401
+    for shown in (f"{NEW}?draft={public_id}", NEW, "/"):
+        assert staff.get(shown).status_code == 200
+    staff.get(NEW, {"draft": markers["draft in the address"]})
 
 
 def _look_up(staff: Visitor, vendor: SandboxServer, markers: Markers) -> None:
@@ -317,6 +333,7 @@ def test_no_marker_is_found_after_a_story_over_all_forms(
     _people(of_administrator, seen, markers)
     seen += logged
     _create(of_staff, vendor, markers)
+    _draft(of_staff, markers)
     _fault_in_a_view(of_staff, markers, monkeypatch)
     _look_up(of_staff, vendor, markers)
     _search(of_supervisor, markers)

@@ -143,6 +143,8 @@ def test_practice_values_are_refused_by_name() -> None:
         ),
         ("CDP_RECONCILIATION_AFTER", "2,inf", "CDP_RECONCILIATION_AFTER contains a value outside"),
         ("WORKER_SILENT_SECONDS", "0", "WORKER_SILENT_SECONDS (0) is not at least 1"),
+        ("DRAFT_DAYS", "-1", "DRAFT_DAYS (-1) is not between 0 and 365"),
+        ("DRAFT_DAYS", "366", "DRAFT_DAYS (366) is not between 0 and 365"),
         ("CDP_RECONCILIATION_AFTER", "0", "CDP_RECONCILIATION_AFTER contains a value outside"),
     ],
 )

@@ -100,6 +100,8 @@ SHOWS_NOTHING = {
     "components": "fixed examples",
     "consumers:phone_reading": "says back what the same person has just typed",
     "consumers:set_shortcuts": NO_PERSON,
+    "consumers:save_draft": "an answer to a script",
+    "consumers:discard_draft": "leads back to the start page",
     "consumers:check_now": "leads back to the receipt",
     "consumers:identity_rules": NO_PERSON,
     "consumers:remove_identity_rule": NO_PERSON,

@@ -14,14 +14,15 @@ SERVICE_PACKAGES = {"order_lookup", "paste", "reconciliation", "sending"}
 RECORD = {"record"}
 # Outside the services: groups follow the matrix, sessions are signed in and out of, models guard themselves.
 # The circuit breaker, connection health, counted acts, machines' clocks and heartbeats change without an
-# actor. A person's preferences are a convenience. What the registry of personal data changes, its
-# callers record.
+# actor. A person's preferences are a convenience, their drafts unsent text. What the registry of personal
+# data changes, its callers record.
 MAY_WRITE = {
     "apps/accounts/groups.py",
     "apps/accounts/sign_in/session_store.py",
     "apps/accounts/sign_in/sessions.py",
     "apps/audit/models.py",
     "apps/consumers/connection_health.py",
+    "apps/consumers/drafts.py",
     "apps/consumers/preferences.py",
     "apps/consumers/reconciliation/circuit_breaker.py",
     "apps/core/limits.py",

@@ -85,14 +85,12 @@ def seconds_left(request: HttpRequest) -> int:
 
 
 def end_if_too_old(request: HttpRequest) -> None:
-    """End the session if it began at least ``SESSION_ABSOLUTE_SECONDS`` ago, otherwise renew it."""
+    """End the session if it began at least ``SESSION_ABSOLUTE_SECONDS`` ago."""
     now = clock.seconds()
     signed_in_at: int = request.session.setdefault(SIGNED_IN_AT, now)
     request.session.setdefault(SESSION_ID, str(uuid.uuid4()))  # a session from before the id, of an update
     if now - signed_in_at >= settings.SESSION_ABSOLUTE_SECONDS:
         end(request, EndReason.ABSOLUTE)
-    else:
-        renew(request)
 
 
 def close_if_idle(request: HttpRequest) -> None:

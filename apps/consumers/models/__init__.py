@@ -1,8 +1,9 @@
-"""Models of submissions, searches, resolutions, reconciliation, identity rules and preferences."""
+"""Models of submissions, drafts, searches, resolutions, reconciliation, identity rules and preferences."""
 
 from apps.consumers.models.circuit_breaker import CircuitBreaker
 from apps.consumers.models.connection_health import ConnectionHealth
 from apps.consumers.models.digests import DigestKind, SubmissionDigest
+from apps.consumers.models.draft import Draft
 from apps.consumers.models.identity_rule import MAX_IDENTITY_RULES, IdentityRule
 from apps.consumers.models.order_reading import OrderReading
 from apps.consumers.models.past_resolution import PastResolution
@@ -32,6 +33,7 @@ __all__ = [
     "ConnectionHealth",
     "DigestKind",
     "Doubt",
+    "Draft",
     "EntryPreferences",
     "IdentityRule",
     "OrderReading",

@@ -18,8 +18,9 @@ from apps.cdp.client import CdpClient, ListedConsumers
 from apps.cdp.consumers import NewConsumer
 from apps.cdp.errors import CdpBusy, CdpError
 from apps.cdp.records import Order
-from apps.consumers import connection_health, selectors
+from apps.consumers import connection_health, drafts, selectors
 from apps.consumers.audit_events import CONSUMER_CREATE_REQUESTED, SUBMISSION_REPEAT_BLOCKED
+from apps.consumers.drafts import DraftMark
 from apps.consumers.duplicates.known import known_on_order
 from apps.consumers.duplicates.reasons import SimilarReason
 from apps.consumers.models import Submission
@@ -82,11 +83,12 @@ class NotWritten(NotSubmitted):
 
 @dataclass(frozen=True, slots=True)
 class _Decision:
-    """What the person has decided about the warnings, and which values are not as typed."""
+    """What the person has decided about the warnings, which values are not as typed, and the form's draft."""
 
     accepted: frozenset[str]
     similar_reason: str
     normalised: frozenset[str]
+    draft: DraftMark | None
 
 
 def submit(
@@ -100,13 +102,14 @@ def submit(
     similar_reason: str = "",
     normalised: frozenset[str] = frozenset(),
     resubmission_of: Submission | None = None,
+    draft: DraftMark | None = None,
 ) -> Submission:
     """Create the consumer on the order, once, and return the submission with its outcome.
 
     The same token with the same content returns the existing submission. ``accepted``: the keys of the
     warnings that the person has confirmed. ``similar_reason``: the ``SimilarReason`` for creating a consumer
     although a similar one is on the order. ``normalised``: the values that differ from what was typed, as
-    ``field:how``.
+    ``field:how``. ``draft``: that of the form, which is finished with the record before the send.
 
     Raises ``TokenUsed``, ``IdenticalOpen``, ``NotConfirmed``, ``ReasonMissing`` or ``Busy`` if nothing is
     sent, and ``NotWritten`` if nothing is sent because the first transaction fails. Every answer of the
@@ -137,7 +140,7 @@ def submit(
                 submission.refs_before, submission.refs_before_whole = list(listed.refs), listed.is_whole
             with _database_required_before_send():
                 entry = EntryOnOrder(order_ref, consumer, known_on_order(listed, kept))
-                decision = _Decision(accepted, similar_reason, normalised)
+                decision = _Decision(accepted, similar_reason, normalised, draft)
                 earlier = _store_or_find_earlier(submission, entry, actor, decision, order=order)
             if earlier is not None:
                 return earlier
@@ -254,6 +257,8 @@ def _store_submission(
         if compared.similar and decision.similar_reason not in SimilarReason.values:
             raise ReasonMissing(warnings)
         store_search_digests(submission, entry.consumer, key=key)
+        if decision.draft is not None:  # an entry is never both draft and submission
+            drafts.finish(decision.draft, person_id=int(actor.id))
         earlier = submission.resubmission_of
         record(
             event_of(

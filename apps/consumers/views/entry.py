@@ -9,16 +9,19 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from apps.cdp.errors import ErrorCode
 from apps.cdp.factory import get_client
 from apps.cdp.fields import NAME_OF_VENDOR_NAME
-from apps.consumers import labels, recording, selectors, value_lists
+from apps.consumers import drafts, labels, recording, selectors, value_lists
+from apps.consumers.drafts import DraftMark
 from apps.consumers.forms.blank import blank_fields
 from apps.consumers.forms.consumer import required_fields
 from apps.consumers.forms.entry import Entry
@@ -26,7 +29,7 @@ from apps.consumers.forms.flat_values import values_of
 from apps.consumers.forms.paste import TEXT
 from apps.consumers.forms.posted import PostedEntry, PostedKind
 from apps.consumers.forms.similar import SimilarReasonForm
-from apps.consumers.models import Outcome, Submission
+from apps.consumers.models import Draft, Outcome, Submission
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER, VIEW_VENDOR_RECORDS
 from apps.consumers.presenters import receipts
 from apps.consumers.presenters.entry import (
@@ -44,6 +47,7 @@ from apps.consumers.presenters.order_panel import (
 from apps.consumers.presenters.paste import PasteBox
 from apps.consumers.sending import storing, submit
 from apps.consumers.viewer import Viewer
+from apps.consumers.views import drafts as draft_views
 from apps.consumers.views import next_traveller
 from apps.consumers.views.order_panel import find_orders, kept_choice, panel_for
 from apps.consumers.views.paste import answer_paste, kept_box
@@ -70,7 +74,7 @@ def new(request: HttpRequest) -> HttpResponse:
     """Show the form, or process a posted one.
 
     The form is empty, or filled from an earlier submission (``?from=``), an order (``?order=``), partly from
-    another consumer (``?like=``), or from a sealed entry of this person.
+    another consumer (``?like=``), or from a draft (``?draft=``) or a sealed entry of this person.
     """
     if request.method == "POST":
         return _answer_post(request)
@@ -80,7 +84,11 @@ def new(request: HttpRequest) -> HttpResponse:
         # The same token: if this form was sent before and its answer was lost, the submission is found by it.
         entry = Entry.unbound(sealed, selectors.providers(), token=_token_of(sealed))
         paste = PasteBox(sealed.get(TEXT, ""))
-        return _page(request, entry, earlier=earlier, was_sealed=True, paste=paste, values=sealed)
+        mark = DraftMark.read(sealed.get(drafts.FIELD, ""))
+        return _page(request, entry, earlier=earlier, was_sealed=True, paste=paste, values=sealed, draft=mark)
+    draft = draft_views.named_draft(request)
+    if draft is not None:
+        return _draft_page(request, draft, earlier)
     if like is not None:
         return _page(request, next_traveller.entry_like(request, like))
     if earlier is None:
@@ -91,6 +99,18 @@ def new(request: HttpRequest) -> HttpResponse:
         return _page(request, entry, blank_fields=blank_fields(providers))
     recording.record_viewed(earlier, actor_of(request))
     return _page(request, _entry_of(earlier), earlier=earlier)
+
+
+def _draft_page(request: HttpRequest, draft: Draft, earlier: Submission | None) -> HttpResponse:
+    """The form as it was when the draft was saved, with a new token."""
+    if draft.is_finished:
+        messages.info(request, _("This draft was sent or discarded."))
+        return HttpResponseSeeOther(reverse("consumers:new"))
+    if earlier is not None:
+        recording.record_viewed(earlier, actor_of(request))
+    values = draft.values or {}
+    entry, paste = Entry.unbound(values, selectors.providers()), PasteBox(values.get(TEXT, ""))
+    return _page(request, entry, earlier=earlier, paste=paste, values=values, draft=DraftMark.of(draft))
 
 
 def _token_of(values: Mapping[str, str]) -> uuid.UUID | None:
@@ -181,6 +201,7 @@ def _submit(
             similar_reason=posted.similar_reason,
             normalised=entry.normalised(),
             resubmission_of=earlier,
+            draft=_draft_mark(posted.values),
         )
     except submit.NotConfirmed as stop:
         return _warned(request, posted, parts, stop)
@@ -189,7 +210,8 @@ def _submit(
     except submit.TokenUsed as stop:
         # The person went back and entered the next consumer: nothing is sent, and the entry stays.
         entry = posted.with_new_token()
-        return _page(request, entry, **parts, used=_blocking(request, stop.submission))
+        used = _blocking(request, stop.submission)
+        return _page(request, entry, **parts, used=used, draft=DraftMark.new())
     except submit.Busy:
         unavailable = HTTPStatus.SERVICE_UNAVAILABLE  # the next try need not show the same warnings again
         decision = {"accepted": posted.accepted, "similar_reason": posted.similar_reason}
@@ -230,6 +252,11 @@ def _warned(
     )
 
 
+def _draft_mark(values: Mapping[str, str]) -> DraftMark | None:
+    """The mark of the form's draft; None if the form has none, or drafts are off."""
+    return DraftMark.read(values.get(drafts.FIELD, "")) if drafts.are_on() else None
+
+
 def _page(
     request: HttpRequest, entry: Entry, *, status: HTTPStatus = HTTPStatus.OK, **context: Any
 ) -> HttpResponse:
@@ -242,6 +269,10 @@ def _page(
         paste = kept_box(request.POST, entry, actor_of(request))
     if paste.error:
         errors.insert(0, FieldError(f"#id_{TEXT}", paste.error))
+    if drafts.are_on():
+        context["draft"] = context.get("draft") or _draft_mark(request.POST) or DraftMark.new()
+        if request.method != "POST":
+            context["drafts"] = draft_views.lines_for(request, besides=context["draft"])
     earlier: Submission | None = context.get("earlier")
     if context.get("panel") is None and not context.get("blank_fields"):
         # Also for an entry that was sealed, or filled in: the field may show another order than was posted.

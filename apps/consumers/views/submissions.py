@@ -35,6 +35,7 @@ from apps.consumers.presenters.lists import (
 )
 from apps.consumers.reconciliation import checks, resolution
 from apps.consumers.viewer import Viewer
+from apps.consumers.views import drafts
 from apps.consumers.views.visible import find_submission
 from apps.core import clock
 from apps.core.forms.errors import form_errors
@@ -65,7 +66,8 @@ def start(request: HttpRequest, *, problems: Sequence[object] = ()) -> HttpRespo
         viewer = Viewer.of(request.user)
         page = _start_page(viewer)
         recording.record_listed(count=len(page.latest), viewer=viewer, actor=actor_of(request))
-    return render(request, "consumers/start.html", {"page": page, "problems": problems})
+    context = {"page": page, "problems": problems, "drafts": drafts.lines_for(request)}
+    return render(request, "consumers/start.html", context)
 
 
 def _start_page(viewer: Viewer) -> StartPage:

@@ -16,6 +16,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 from apps.accounts.sign_in.sessions import close_expired_sessions
 from apps.audit.integrity.monitor import IntegrityMonitor
 from apps.cdp.factory import get_client
+from apps.consumers import drafts
 from apps.consumers.order_lookup.readings import delete_expired_readings
 from apps.consumers.reconciliation.checks import run_due_check
 from apps.consumers.reconciliation.resolution import mark_overdue_unknown
@@ -82,6 +83,7 @@ class Worker:
             "delete_expired_limits": limits.delete_expired,
             "rewrite_rows": lambda: rewrite_due(ACTOR, after=REWRITE_AFTER, stop=self.stop),
             "delete_expired_readings": delete_expired_readings,
+            "delete_expired_drafts": drafts.delete_expired,
             "audit_integrity": IntegrityMonitor(ACTOR).run_due,
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from apps.cdp.records import Order
 from apps.consumers import selectors
 from apps.consumers.models import (
     DigestKind,
+    Draft,
     OrderReading,
     Outcome,
     PastResolution,
@@ -76,11 +78,19 @@ def _reading(_person: User) -> OrderReading:
     return row
 
 
+def _draft(person: User) -> Draft:
+    row = Draft(person=person, page=uuid.uuid4(), version=1, saved_at=dt.datetime.now(dt.UTC))
+    row.set_values({"last_name": "Zed"})
+    row.save()
+    return row
+
+
 ROWS = {
     Submission: _full,
     PastResolution: _corrected,
     RecordedSearch: _search,
     OrderReading: _reading,
+    Draft: _draft,
     Export: _export,
 }
 

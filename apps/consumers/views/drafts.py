@@ -1,0 +1,107 @@
+"""Drafts of the form: a script saves them, their author opens and discards them."""
+
+from __future__ import annotations
+
+import uuid
+from http import HTTPStatus
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from apps.consumers import drafts
+from apps.consumers.drafts import DraftMark
+from apps.consumers.forms.flat_values import rows_of
+from apps.consumers.forms.lists import LISTS
+from apps.consumers.models import Draft
+from apps.consumers.permissions import CREATE_ORDER_CONSUMER
+from apps.consumers.presenters.drafts import DraftLine, draft_lines
+from apps.consumers.viewer import Viewer
+from apps.core import clock
+from apps.core.forms.input import single_value
+from apps.core.web import sealed_entries
+from apps.core.web.background import background
+from apps.core.web.permissions import requires
+from apps.core.web.redirects import HttpResponseSeeOther
+
+# A form that a draft fills has a token of its own.
+_NOT_STORED = frozenset({"csrfmiddlewaretoken", "token", drafts.FIELD, sealed_entries.AUTHOR_FIELD})
+
+
+@background
+@requires(CREATE_ORDER_CONSUMER)
+@require_POST
+def save_draft(request: HttpRequest, public_id: uuid.UUID) -> JsonResponse:
+    """Store the posted form as a draft. Answers a script, with the mark of the draft that has the values.
+
+    410 if the draft was sent or discarded, with the mark of a new one; 409 if there are too many drafts, 413
+    if the entry is too long, both with the text to show. Raises ``Http404`` for another person's draft.
+    """
+    mark = DraftMark.read(request.POST.get(drafts.FIELD, ""))
+    if not drafts.are_on():
+        raise Http404
+    if mark is None or mark.public_id != public_id or mark.version <= mark.base:
+        return JsonResponse({}, status=HTTPStatus.BAD_REQUEST)
+    for prefix in LISTS:
+        rows_of(request.POST, prefix)  # raises for rows that the form could not show again
+    values = {name: str(value) for name, value in request.POST.items() if name not in _NOT_STORED}
+    try:
+        saved = drafts.save(mark, values, person_id=_person_id(request))
+    except drafts.NotTheirs:
+        raise Http404 from None
+    except drafts.DraftFinished:
+        return JsonResponse({"draft": str(mark.with_new_draft())}, status=HTTPStatus.GONE)
+    except drafts.TooManyDrafts:
+        problem = _("Draft not saved: you have %(count)d drafts. Discard one on the start page.")
+        text = problem % {"count": settings.DRAFTS_PER_PERSON}
+        return JsonResponse({"problem": text}, status=HTTPStatus.CONFLICT)
+    except drafts.DraftTooLong:
+        text = _("Draft not saved: the entry is too long")
+        return JsonResponse({"problem": text}, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    at = date_format(timezone.localtime(clock.now()), "H:i")
+    return JsonResponse({"draft": str(saved), "at": at, "separate": saved.public_id != mark.public_id})
+
+
+@requires(CREATE_ORDER_CONSUMER)
+@require_POST
+def discard_draft(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """Discard a draft and return to the start page. Raises ``Http404`` for another person's draft."""
+    if not drafts.discard(public_id, person_id=_person_id(request)):
+        raise Http404
+    messages.success(request, _("The draft was discarded"))
+    return HttpResponseSeeOther(reverse("start"))
+
+
+def named_draft(request: HttpRequest) -> Draft | None:
+    """The draft that ``?draft=`` names, perhaps a finished one.
+
+    Raises ``Http404`` if it has expired, cannot be read, or belongs to another person.
+    """
+    named = single_value(request.GET, "draft")
+    if not named:
+        return None
+    try:
+        public_id = uuid.UUID(named)
+    except ValueError:
+        raise Http404 from None
+    draft = drafts.find(public_id, _person_id(request)) if drafts.are_on() else None
+    if draft is None or not (draft.is_finished or draft.values):
+        raise Http404
+    return draft
+
+
+def lines_for(request: HttpRequest, *, besides: DraftMark | None = None) -> tuple[DraftLine, ...]:
+    """The person's drafts, newest first, without that of the form on the page."""
+    if not drafts.are_on() or not request.user.has_perm(CREATE_ORDER_CONSUMER):
+        return ()
+    found = drafts.drafts_of(_person_id(request))
+    return draft_lines(found.exclude(public_id=besides.public_id) if besides else found)
+
+
+def _person_id(request: HttpRequest) -> int:
+    return int(Viewer.of(request.user).person_id)

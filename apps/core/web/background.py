@@ -1,0 +1,22 @@
+"""Requests that a page makes by itself, while nobody may be sitting in front of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def background(view: View) -> View:
+    """Mark a view whose requests do not restart the idle time, and that answers a script.
+
+    Without a session it answers 401 instead of leading to the sign-in page.
+    """
+    view.is_background = True  # type: ignore[attr-defined]  # read by is_background
+    return view
+
+
+def is_background(view: Callable[..., Any]) -> bool:
+    """Whether a view is marked with :func:`background`."""
+    return bool(getattr(view, "is_background", False))
