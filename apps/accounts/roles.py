@@ -23,6 +23,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "consumers.export_submissions",
         "consumers.resolve_submission",
         "consumers.view_figures",
+        "history.share_views",
     ),
     # Gives no access to consumers' personal data.
     ADMINISTRATOR: (

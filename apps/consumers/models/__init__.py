@@ -11,6 +11,7 @@ from apps.consumers.models.preferences import EntryPreferences
 from apps.consumers.models.recorded_search import RecordedSearch, RecordedSearchDigest
 from apps.consumers.models.submission import (
     CORRECTABLE_OUTCOMES,
+    DURATION_OR_ZERO,
     OPEN_OUTCOMES,
     UNCERTAIN_MATCHES,
     CheckResult,
@@ -24,6 +25,7 @@ from apps.consumers.models.submission import (
 
 __all__ = [
     "CORRECTABLE_OUTCOMES",
+    "DURATION_OR_ZERO",
     "MAX_IDENTITY_RULES",
     "OPEN_OUTCOMES",
     "UNCERTAIN_MATCHES",

@@ -5,15 +5,47 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Final
 from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.consumers import labels
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.viewer import Viewer
+
+COLUMNS: Final = {
+    "time": _("Time"),
+    "person": _("Person"),
+    "consumer": _("Consumer"),
+    "order": _("Order"),
+    "outcome": _("Outcome"),
+    "duration": _("Duration"),
+    "consumer_ref": _("Consumer reference"),
+    "guest_ref": _("Guest reference"),
+    "reason": _("Reason"),
+}
+"""The columns that a list of submissions can have. The consumer is the link to the receipt: always shown."""
+DEFAULT_COLUMNS: Final = ("time", "person", "consumer", "order", "outcome", "duration")
+LINK_COLUMN: Final = "consumer"
+
+
+@dataclass(frozen=True, slots=True)
+class ListColumn:
+    """A column of a list. ``url``: sorts by it; ``sorted``: how it is sorted, as in ``aria-sort``."""
+
+    key: str
+    heading: str
+    url: str = ""
+    sorted: str = ""
+
+
+def list_columns(keys: Iterable[str] = DEFAULT_COLUMNS) -> tuple[ListColumn, ...]:
+    """These columns with their headings, without sort links."""
+    return tuple(ListColumn(key, str(COLUMNS[key])) for key in keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +61,9 @@ class SubmissionLine:
     duration: str
     note: str = ""
     order_number: str = ""
+    consumer_ref: str = ""
+    guest_ref: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +106,7 @@ class StartPage:
     contradicted: tuple[SubmissionLine, ...]
     doubtful: tuple[SubmissionLine, ...]
     latest: tuple[SubmissionLine, ...]
+    columns: tuple[ListColumn, ...]
 
     @property
     def shown_count(self) -> int:
@@ -108,6 +144,9 @@ def line(submission: Submission) -> SubmissionLine:
         outcome=submission.outcome,
         duration=duration_text(submission.duration_ms),
         note=labels.line_note(submission),
+        consumer_ref=submission.consumer_ref,
+        guest_ref=submission.guest_ref,
+        reason=labels.error_text(submission.error_code) if submission.error_code else "",
     )
 
 

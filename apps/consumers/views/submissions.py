@@ -23,12 +23,13 @@ from apps.consumers.forms.resolution import RESOLUTION_FORMS, ResolutionForm, re
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.permissions import VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS, VIEW_VENDOR_RECORDS
 from apps.consumers.presenters import receipts, resolutions
-from apps.consumers.presenters.lists import StartPage, lines, own_figures, recent_order
+from apps.consumers.presenters.lists import StartPage, lines, list_columns, own_figures, recent_order
 from apps.consumers.reconciliation import checks, resolution
 from apps.consumers.viewer import Viewer
 from apps.core import clock
 from apps.core.forms.errors import form_errors
 from apps.core.web import sealed_entries
+from apps.core.web.back_links import list_address
 from apps.core.web.filters import midnight
 from apps.core.web.permissions import requires
 from apps.core.web.redirects import HttpResponseSeeOther
@@ -47,17 +48,20 @@ REFRESH_AFTER_DUE = datetime.timedelta(seconds=60)
 
 
 @require_GET
-def start(request: HttpRequest, *, problems: Sequence[object] = ()) -> HttpResponse:
+def start(
+    request: HttpRequest, *, problems: Sequence[object] = (), views: Sequence[object] = ()
+) -> HttpResponse:
     """Show what the person may do, submissions that need attention, and their own latest submissions.
 
-    ``problems``: lines of the portal's status that the person has to see.
+    ``problems``: lines of the portal's status that the person has to see. ``views``: the person's saved views
+    of submissions with their numbers.
     """
     page = None
     if request.user.has_perm(VIEW_OWN_SUBMISSIONS) or request.user.has_perm(VIEW_ALL_SUBMISSIONS):
         viewer = Viewer.of(request.user)
         page = _start_page(viewer)
         recording.record_listed(count=page.shown_count, viewer=viewer, actor=actor_of(request))
-    return render(request, "consumers/start.html", {"page": page, "problems": problems})
+    return render(request, "consumers/start.html", {"page": page, "problems": problems, "views": views})
 
 
 def _start_page(viewer: Viewer) -> StartPage:
@@ -77,6 +81,7 @@ def _start_page(viewer: Viewer) -> StartPage:
         contradicted=contradicted[:MAX_PENDING],
         doubtful=doubtful[:MAX_PENDING],
         latest=latest,
+        columns=list_columns(),
     )
 
 
@@ -124,6 +129,7 @@ def receipt_page(
 ) -> HttpResponse:
     """Render the receipt, with the resolution forms if given."""
     context = {
+        "list_url": list_address(request, reverse("history:submissions")),
         "page": receipts.receipt_page(submission, Viewer.of(request.user), get_client(), forms=forms),
         "resolution_forms": forms,
         "errors": [error for form in forms for error in form_errors(form)],
