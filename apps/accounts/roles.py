@@ -24,6 +24,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "consumers.export_submissions",
         "consumers.resolve_submission",
         "consumers.view_figures",
+        "history.share_views",
     ),
     # Changes nothing and shows no personal data of consumers.
     AUDITOR: (

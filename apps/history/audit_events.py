@@ -1,4 +1,4 @@
-"""The event types of figures and exports of submissions."""
+"""The event types of figures, exports and saved views of submissions."""
 
 from __future__ import annotations
 
@@ -121,4 +121,56 @@ EXPORT_CANCELLED = EVENTS.define(
     label=_("Export of submissions cancelled"),
     sentence=_("%(actor)s cancelled an export of submissions"),
     keys=(EXPORT, FORMAT, PERSONAL, ROWS),
+)
+
+# The view's name is free text, and is not recorded.
+_VIEW_KEYS = (
+    Key("view", ValueType.WORD, _("View")),  # its public id
+    Key(
+        "audience",
+        ValueType.CODE,
+        _("For"),
+        {"own": _("themselves"), "staff": _("Staff"), "supervisor": _("Supervisor")},
+    ),
+    Key(
+        "parameters",  # the names of its filters, never their values
+        ValueType.CODES,
+        _("Filters"),
+        {
+            "period": _("period"),
+            "sort": _("order of the list"),
+            "since": _("from"),
+            "until": _("to"),
+            "outcome": _("outcome"),
+            "attention": _("needs attention"),
+            "person": _("person"),
+            "order": _("order reference"),
+            "consumer": _("consumer reference"),
+            "guest": _("guest reference"),
+            "reason": _("reason"),
+            "answered_from": _("shortest time to answer"),
+            "answered_under": _("longest time to answer"),
+        },
+    ),
+)
+VIEW_SAVED = EVENTS.define(
+    "view.saved",
+    group=EventGroup.CHANGES,
+    label=_("View of submissions saved"),
+    sentence=_("%(actor)s saved a view of submissions for: %(audience)s"),
+    keys=_VIEW_KEYS,
+)
+VIEW_CHANGED = EVENTS.define(
+    "view.changed",
+    group=EventGroup.CHANGES,
+    label=_("View of submissions changed"),
+    sentence=_("%(actor)s changed a view of submissions for: %(audience)s"),
+    keys=_VIEW_KEYS,
+)
+VIEW_DELETED = EVENTS.define(
+    "view.deleted",
+    group=EventGroup.CHANGES,
+    label=_("View of submissions deleted"),
+    sentence=_("%(actor)s deleted a view of submissions for: %(audience)s"),
+    keys=_VIEW_KEYS,
 )

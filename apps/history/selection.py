@@ -1,27 +1,90 @@
-"""The selection of submissions: one frozen value that the list, the figures and the export share.
-
-List and export take their rows from here, so they cannot differ.
-"""
+"""The filters of submissions, as one value for list, figures and export."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
+from django.db import models
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
 
 from apps.consumers import selectors
-from apps.consumers.models import DigestKind, Submission, SubmissionDigest
+from apps.consumers.models import DURATION_OR_ZERO, DigestKind, Outcome, Submission, SubmissionDigest
 from apps.consumers.searches import Search
 from apps.consumers.viewer import UNRESTRICTED, Viewer
 from apps.core.web import keyset
 
 REFERENCES = ("order_ref", "consumer_ref", "guest_ref")
-NEWEST_BY = selectors.NEWEST_BY
 MAX_COUNTED = 10_000
 MANY, NEAR = 2_000, 20_000  # rows; measured with 1,000,000 by benchmarks/submissions_list.py
+PERIOD_DAYS = 30  # including today
+_DAY = dt.timedelta(days=1)
+
+
+class Sort(models.TextChoices):
+    """The order of the list. Without a duration a submission is sorted as 0 ms."""
+
+    NEWEST = "", _("Newest first")
+    OLDEST = "oldest", _("Oldest first")
+    SLOWEST = "slowest", _("Longest duration first")
+    FASTEST = "fastest", _("Shortest duration first")
+
+    @property
+    def by(self) -> tuple[str, str]:
+        """The names of the sort keys: columns, or the annotation of the duration."""
+        return ("duration_key", "id") if self in (Sort.SLOWEST, Sort.FASTEST) else selectors.NEWEST_BY
+
+    @property
+    def is_ascending(self) -> bool:
+        """Whether the smallest key is first."""
+        return self in (Sort.OLDEST, Sort.FASTEST)
+
+
+class Period(models.TextChoices):
+    """A period relative to today. Addresses and saved views contain its name, never its days."""
+
+    TODAY = "today", _("Today")
+    THIS_WEEK = "this-week", _("This week")
+    LAST_WEEK = "last-week", _("Last week")
+    THIS_MONTH = "this-month", _("This month")
+    LAST_MONTH = "last-month", _("Last month")
+    LAST_DAYS = "last-30-days", _("Last 30 days")
+    ALL = "all", _("All time")
+
+    def days(self, today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+        """The first day and the day after the last; None without an end. Weeks begin on Monday."""
+        monday, first = today - today.weekday() * _DAY, today.replace(day=1)
+        return {
+            Period.TODAY: (today, None),
+            Period.THIS_WEEK: (monday, None),
+            Period.LAST_WEEK: (monday - 7 * _DAY, monday),
+            Period.THIS_MONTH: (first, None),
+            Period.LAST_MONTH: ((first - _DAY).replace(day=1), first),
+            Period.LAST_DAYS: (today - (PERIOD_DAYS - 1) * _DAY, None),
+            Period.ALL: (None, None),
+        }[self]
+
+
+class Attention(StrEnum):
+    """Why a supervisor has to look at a resolved or created submission."""
+
+    CONTRADICTED = "contradicted"
+    DOUBTFUL = "doubtful"
+
+
+ATTENTION_LABELS = {
+    Attention.CONTRADICTED: _("Contradicted by a late answer"),
+    Attention.DOUBTFUL: _("Answer to be checked"),
+}
+_NEEDING = {
+    Attention.CONTRADICTED: selectors.contradicted_submissions,
+    Attention.DOUBTFUL: selectors.doubtful_submissions,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +93,8 @@ class SubmissionFilter:
 
     since: dt.datetime | None = None  # submitted at this time or later
     until: dt.datetime | None = None  # submitted before this time
-    outcome: str = ""
+    outcomes: tuple[Outcome, ...] = ()  # any of them
+    attention: str = ""  # a value of Attention
     person: str = ""  # id of the person who submitted it
     order_ref: str = ""
     consumer_ref: str = ""
@@ -50,71 +114,120 @@ class SubmissionFilter:
         given = [
             field.name
             for field in dataclasses.fields(self)
-            if field.name != "search" and getattr(self, field.name) not in ("", None)
+            if field.name != "search" and getattr(self, field.name) not in ("", None, ())
         ]
         return given + [kind.value for kind, _digests in self.digests]
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The submissions that match a filter and that the reader may see."""
+    """The submissions that match a filter and that the reader may see, in an order."""
 
     asked: SubmissionFilter
     viewer: Viewer
+    sort: Sort = Sort.NEWEST
 
     def visible(self) -> QuerySet[Submission]:
         """All submissions that the reader may see, without the filter; newest first."""
         return selectors.visible_submissions(self.viewer)
 
     def submissions(self) -> QuerySet[Submission]:
-        """The selected rows, newest first, as an unevaluated queryset."""
-        found = self._without_searches()
-        for kind, digest in self.asked.digests:
-            found = found.filter(pk__in=_sharing(kind, digest).values("submission"))
-        return found
+        """The selected rows in their order, as an unevaluated queryset."""
+        found = self._searched(self._without_searches())
+        if "duration_key" in self.sort.by:
+            # No annotation: figures and exports have their own.
+            key = DURATION_OR_ZERO
+            return found.order_by(*((key.asc(), "id") if self.sort.is_ascending else (key.desc(), "-id")))
+        return self._sorted(found)
 
     def page(self, *, size: int, position: keyset.Position | None) -> keyset.Page[Submission]:
         """One page of the selected rows. Raises ``UnreadableKey``, as :func:`keyset.page_of`."""
 
-        whole = selectors.visible_submissions(UNRESTRICTED)  # of keys that are those of visible rows
+        # Of keys that are those of visible rows.
+        whole = self._sorted(selectors.visible_submissions(UNRESTRICTED))
 
-        def page_of(rows: QuerySet[Submission]) -> keyset.Page[Submission]:
-            return keyset.page_of([rows], NEWEST_BY, size=size, position=position, whole=whole)
+        def page_of(lists: Iterable[QuerySet[Submission]]) -> keyset.Page[Submission]:
+            return keyset.page_of(
+                [*map(self._sorted, lists)],
+                self.sort.by,
+                size=size,
+                position=position,
+                oldest_first=self.sort.is_ascending,
+                whole=whole,
+            )
 
-        if self._shared_by_many() and (position is None or not position.newer):
-            page = page_of(self._near(position))
+        onwards = position is None or not position.newer
+        if self.sort is Sort.NEWEST and onwards and self._shared_by_many():
+            page = page_of([self._near(position)])
             if page.older is not None:
                 return page
-        return page_of(self.submissions())
+        return page_of(self._lists())
 
-    def count(self) -> int | None:
-        """The number of selected rows, at most :data:`MAX_COUNTED` + 1; None if counting is expensive.
+    def count(self, limit: int | None = None) -> int | None:
+        """The number of selected rows, at most ``limit`` + 1; None if counting is expensive.
+
+        Without ``limit``: :data:`MAX_COUNTED`.
 
         It is expensive if no index helps: for times to answer without a first day, and for a digest that many
         rows share together with another filter.
         """
-        asked = self.asked
+        asked, most = self.asked, (MAX_COUNTED if limit is None else limit) + 1
         if asked.since is None and (asked.answered_from, asked.answered_under) != (None, None):
             return None
         if not self._shared_by_many():
-            return self.submissions().order_by()[: MAX_COUNTED + 1].count()
+            return self.submissions().order_by()[:most].count()
         everything = self.viewer.sees_all and replace(asked, search=None) == SubmissionFilter()
         if not everything or len(asked.digests) > 1:
             return None
-        return _sharing(*asked.digests[0])[: MAX_COUNTED + 1].count()
+        return _sharing(*asked.digests[0])[:most].count()
+
+    def _lists(self) -> list[QuerySet[Submission]]:
+        """The selected rows as lists, each of which comes from an index in the order of the selection.
+
+        Several outcomes without a filter that has an index of its own are one list each. As one list, rare
+        outcomes would be searched for among all rows.
+        """
+        asked = self.asked
+        only = SubmissionFilter(since=asked.since, until=asked.until, outcomes=asked.outcomes)
+        is_by_time = self.sort.by == selectors.NEWEST_BY
+        if not (len(asked.outcomes) > 1 and asked == only and is_by_time and self.viewer.sees_all):
+            return [self._searched(self._without_searches())]
+        return [
+            replace(self, asked=replace(asked, outcomes=(outcome,)))._without_searches()
+            for outcome in asked.outcomes
+        ]
+
+    def _sorted(self, found: QuerySet[Submission]) -> QuerySet[Submission]:
+        if "duration_key" in self.sort.by:
+            found = found.annotate(duration_key=DURATION_OR_ZERO)
+        sign = "" if self.sort.is_ascending else "-"
+        return found.order_by(*(f"{sign}{name}" for name in self.sort.by))
+
+    def _searched(self, found: QuerySet[Submission]) -> QuerySet[Submission]:
+        for kind, digest in self.asked.digests:
+            found = found.filter(pk__in=_sharing(kind, digest).values("submission"))
+        return found
 
     def _without_searches(self) -> QuerySet[Submission]:
-        found, asked = self.visible(), self.asked
+        asked = self.asked
+        found = self.visible()
+        if asked.attention:
+            # A subquery: sorted by duration, SQLite would read that index instead of the partial one.
+            needing = _NEEDING[Attention(asked.attention)](self.viewer)
+            found = found.filter(pk__in=needing.order_by().values("pk"))
         conditions = {
             "submitted_at__gte": asked.since,
             "submitted_at__lt": asked.until,
-            "outcome": asked.outcome,
             "actor_id": asked.person,
             "error_code": asked.reason,
             "duration_ms__gte": asked.answered_from,
             "duration_ms__lt": asked.answered_under,
         }
         found = found.filter(**{name: value for name, value in conditions.items() if value not in ("", None)})
+        if len(asked.outcomes) == 1:
+            found = found.filter(outcome=asked.outcomes[0])
+        elif asked.outcomes:
+            found = found.filter(outcome__in=asked.outcomes)
         # The condition of the partial indexes: SQLite uses one only if the query repeats its condition.
         if asked.reason:
             found = found.exclude(error_code="")
@@ -131,15 +244,14 @@ class Selection:
         return bool(digests) and all(len(_sharing(*one).values("pk")[:MANY]) == MANY for one in digests)
 
     def _near(self, position: keyset.Position | None) -> QuerySet[Submission]:
-        """The selected rows among the next :data:`NEAR` rows of the list.
+        """The selected rows among the next :data:`NEAR` rows of the list, newest first.
 
         For a digest that many rows share, the database would read and sort all of them. Here it reads the
         list in order and checks each row for the digests. The limit bounds the work if recent rows have none.
         """
         rows = self._without_searches()
-        wanted = (
-            rows if position is None else rows.filter(keyset.after_position(Submission, NEWEST_BY, position))
-        )
+        by = Sort.NEWEST.by
+        wanted = rows if position is None else rows.filter(keyset.after_position(Submission, by, position))
         last = wanted.values_list("submitted_at", flat=True)[NEAR : NEAR + 1].first()
         if last is not None:
             rows = rows.filter(submitted_at__gte=last)

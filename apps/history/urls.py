@@ -1,11 +1,16 @@
 from django.urls import path
 
-from apps.history.views import export, figures
+from apps.history.views import export, figures, saved_views
 from apps.history.views import list as list_view
 
 app_name = "history"
 urlpatterns = [
     path("submissions/", list_view.submissions, name="submissions"),
+    path("submissions/columns/", saved_views.columns, name="columns"),
+    path("submissions/views/", saved_views.views, name="views"),
+    path("submissions/views/new/", saved_views.new_view, name="new_view"),
+    path("submissions/views/<uuid:view_id>/", saved_views.view, name="view"),
+    path("submissions/views/<uuid:view_id>/delete/", saved_views.delete_view, name="delete_view"),
     path("submissions/figures/", figures.figures, name="figures"),
     path("submissions/export/", export.export, name="export"),
     path("submissions/exports/<uuid:export_id>/", export.exported, name="exported"),

@@ -26,7 +26,7 @@ from apps.audit.presenters import events as audit
 from apps.consumers.forms.entry import Entry
 from apps.consumers.models import Outcome
 from apps.consumers.presenters.comparison import Compared
-from apps.consumers.presenters.lists import SubmissionLine
+from apps.consumers.presenters.lists import ListColumn, SubmissionLine, list_columns
 from apps.consumers.presenters.timelines import TimelineItem
 from apps.core.forms.errors import FieldError
 from apps.core.forms.input import PortalForm
@@ -99,6 +99,11 @@ def data() -> dict[str, Any]:
             orders.Link("Order address", "http://elsewhere.example.com/orders/1", own=False),
         ],
         "submissions": _SUBMISSIONS,
+        "submission_columns": list_columns(),
+        "sorted_columns": [
+            ListColumn("time", "Time", url="#", sorted="descending"),
+            *list_columns(("consumer", "consumer_ref", "guest_ref", "reason")),
+        ],
         "audit_lines": _AUDIT_LINES,
         "compared": _COMPARED,
         "fields": Fields(initial={"name": "Aoife Ní Bhriain", "contact": "phone", "agreed": True}),

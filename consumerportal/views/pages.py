@@ -7,8 +7,11 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from apps.accounts.permissions import VIEW_STATUS
+from apps.consumers.permissions import VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS
 from apps.consumers.views import submissions
 from apps.core.web.permissions import requires
+from apps.history.views.saved_views import watched
+from apps.history.views.selected import reader_of
 from consumerportal import status
 
 
@@ -16,7 +19,10 @@ from consumerportal import status
 def start(request: HttpRequest) -> HttpResponse:
     """The start page. For administrators it begins with the critical lines of the status."""
     problems = status.problems() if request.user.has_perm(VIEW_STATUS) else ()
-    return submissions.start(request, problems=problems)
+    person = request.user
+    may_list = person.has_perm(VIEW_OWN_SUBMISSIONS) or person.has_perm(VIEW_ALL_SUBMISSIONS)
+    views = watched(reader_of(request)) if may_list else ()
+    return submissions.start(request, problems=problems, views=views)
 
 
 @requires(VIEW_STATUS)

@@ -22,7 +22,7 @@ from apps.accounts.models import User
 from apps.cdp.factory import get_client
 from apps.consumers import drafts
 from apps.consumers.drafts import DraftMark
-from apps.history.models import Export, State
+from apps.history.models import Export, SavedView, State
 from sandbox.data.seed import FAMILY_ORDER, GROUP_ORDER, SAMPLE_ORDER, TRIPLE_REFERENCE_ID
 from sandbox.data.seed_guests import GUEST_WITH_PROFILE, SHARED_EMAIL
 from tests.e2e.layout_shift import moved, shifted, watch_shifts
@@ -285,6 +285,20 @@ def _pasted(text: str, button: str = "Read") -> Steps:
 
 
 RECEIPT = "consumers:receipt"
+
+
+def _with_view(address: str) -> Steps:
+    def steps(page: Page, world: World) -> None:
+        view, _made = SavedView.objects.get_or_create(
+            name="Rejected",
+            role="supervisor",
+            defaults={"query": {"period": ["all"]}, "columns": [], "warn_above": 0},
+        )
+        page.goto(address.format(view=view.public_id))
+
+    return steps
+
+
 PAGES = [
     at("account_login", "nobody", "/accounts/login/"),
     after("account_login", "nobody", "/accounts/login/", "Sign in", "with errors"),
@@ -343,6 +357,15 @@ PAGES = [
     at("start", "without a role", "/"),
     at("start", "supervisor", "/"),
     at("history:submissions", "supervisor", "/submissions/"),
+    at("history:submissions", "supervisor", "/submissions/?period=all&sort=slowest", "sorted by duration"),
+    at("history:columns", "supervisor", "/submissions/columns/?outcome=created"),
+    at("history:views", "staff", "/submissions/views/", "without a view"),
+    at("history:new_view", "supervisor", "/submissions/views/new/?outcome=unknown&period=last-week"),
+    after("history:new_view", "supervisor", "/submissions/views/new/", "Save the view", "with errors"),
+    Seen("history:views", "supervisor", _with_view("/submissions/views/")),
+    Seen("history:view", "supervisor", _with_view("/submissions/views/{view}/")),
+    Seen("history:submissions", "supervisor", _with_view("/submissions/?view={view}"), "of a view"),
+    Seen("start", "supervisor", _with_view("/"), "with a view that warns"),
     at(
         "history:submissions",
         "supervisor",
@@ -415,6 +438,7 @@ NO_PAGE = {
     "readyz": "plain text for machines",
     "audit:proof": "a file",
     "history:export_file": "a file",
+    "history:delete_view": "leads back to the views",
     "history:export_progress": "a part of a page",
     "history:export_cancel": "leads back to the export",
     "extend_session": "an answer to a script",

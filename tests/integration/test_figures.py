@@ -263,7 +263,7 @@ def test_view_of_figures_is_recorded_without_filter_values(
     query["search"] = searches.seal(search)
     as_supervisor.get(PAGE)
     page = text(as_supervisor.get(PAGE, query))
-    filters = ["outcome", "person", "order_ref", "email"]
+    filters = ["outcomes", "person", "order_ref", "email"]
     assert [event.details for event in events("figures.viewed")] == [
         {"scope": "everybody", "count": 1, "filters": ["since"]},
         {"scope": "everybody", "count": 0, "filters": filters, "search": str(search.public_id)},

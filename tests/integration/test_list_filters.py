@@ -113,6 +113,20 @@ FILTERS = {
     "outcome=created": ["created"],
     "outcome=created&period=all": ["created", "old"],
     "outcome=not_created": ["not_created"],
+    "outcome=not_sent&outcome=rejected": ["rejected", "not_sent"],
+    "outcome=created&outcome=created&outcome=not_created&period=all": ["created", "not_created", "old"],
+    "outcome=created&outcome=rejected&person={sam}&period=all": ["created", "rejected", "old"],
+    "outcome=created&outcome=not_created&answered_from=120&sort=slowest": ["not_created", "created"],
+    "outcome=created&outcome=not_sent&sort=oldest&period=all": ["old", "not_sent", "created"],
+    "sort=oldest": ["not_created", "not_sent", "rejected", "created"],
+    "sort=slowest&period=all": ["not_created", "rejected", "old", "created", "not_sent"],
+    "sort=fastest&period=all": ["not_sent", "created", "old", "rejected", "not_created"],
+    f"sort=fastest&order={OTHER}": ["old", "rejected", "not_created"],
+    "last_name=?&sort=slowest": ["not_created", "created"],
+    "last_name=?&sort=oldest": ["not_created", "created"],
+    "period=last-30-days": ["created", "rejected", "not_sent", "not_created"],
+    "period=last-30-days&until=2020-03-07": [],
+    "attention=contradicted": [],
     "outcome=sending": [],
     "person={sid}": ["not_sent", "not_created"],
     "person={sam}&period=all": ["created", "rejected", "old"],
@@ -237,7 +251,7 @@ def test_unreadable_filter_is_an_error_at_its_field_and_the_others_stay(
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("query", ["email=abc", "period=1", "answered_from=x", "search=%00"])
+@pytest.mark.parametrize("query", ["email=abc", "view=1", "answered_from=x", "search=%00"])
 def test_malformed_address_is_reported(as_staff: Client, query: str) -> None:
     response = as_staff.get(f"{PAGE}?{query}")
     assert response.status_code == 400
@@ -344,7 +358,7 @@ def test_events_contain_filter_names_and_the_search_and_no_values(
     for action in ("submissions.listed", "figures.viewed"):
         [event] = events(action)
         assert event.details == {
-            "filters": ["outcome", "order_ref", "email"], "search": search, "scope": "everybody", "count": 1
+            "filters": ["outcomes", "order_ref", "email"], "search": search, "scope": "everybody", "count": 1
         }  # fmt: skip
         assert ORDER not in str(vars(event))
         assert digest not in str(vars(event))
@@ -440,44 +454,31 @@ def test_paging_shows_every_submission_once_in_both_directions(
             assert found == expected[3:6]
 
 
-def test_unknown_submissions_are_above_the_first_page_oldest_first(
-    as_supervisor: Client, as_staff: Client, staff: User, sid: User, monkeypatch: pytest.MonkeyPatch
+def test_what_needs_attention_is_one_line_with_its_number_and_its_list(
+    as_supervisor: Client, as_staff: Client, staff: User, sid: User, supervisor: User
 ) -> None:
-    monkeypatch.setattr(views, "PINNED", 2)
-    monkeypatch.setattr(views, "PAGE_SIZE", 2)
-    old = [
-        store(person, Outcome.UNKNOWN, clean(last_name=str(day)), submitted_at=OLD + dt.timedelta(days=day))
-        for day, person in enumerate((staff, sid, sid))
+    unknown = [
+        store(person, Outcome.UNKNOWN, clean(last_name=person.username), submitted_at=OLD)
+        for person in (sid, staff)
     ]
-    rejected = [store(staff, Outcome.REJECTED) for _ in range(3)]
-    story = {"first": old[0], "second": old[1], "third": old[2], "rejected": rejected[2]}
-    page = text(as_supervisor.get(f"{PAGE}?outcome=rejected"))
-    assert "3 submissions of unknown outcome" in page
-    assert names(page, story) == ["first", "second", "rejected"]
-    assert f'href="{PAGE}?outcome=unknown&amp;period=all">Show all of them' in page
-    assert "unknown outcome" not in text(
-        as_supervisor.get(f"{PAGE}?outcome=rejected&before=99999999999999999-9")
-    )
-    every = text(as_supervisor.get(f"{PAGE}?outcome=unknown&period=all"))
-    assert "submissions of unknown outcome" not in every
-    assert names(every, story) == ["third", "second"]
-    page = text(as_staff.get(PAGE))
-    assert "1 submission of unknown outcome" in page
-    assert "Show all of them" not in page
-    assert names(page, story)[0] == "first"
-    assert {"second", "third"}.isdisjoint(names(page, story))
-
-
-def test_contradicting_late_answer_is_shown_above_the_list(
-    as_supervisor: Client, staff: User, supervisor: User
-) -> None:
     late = store(
         staff, Outcome.NOT_CREATED, submitted_at=OLD, **resolved_by(supervisor), late_outcome="created",
         late_consumer_ref=CONSUMER, contradicted=True,
     )  # fmt: skip
+    doubted = store(staff, Outcome.CREATED, submitted_at=OLD, doubt_code="claimed")
     page = text(as_supervisor.get(f"{PAGE}?outcome=rejected"))
-    assert "Answers that arrived after the resolution" in page
-    assert names(page, {"late": late}) == ["late"]
+    story = {"late": late, "doubted": doubted, "unknown 1": unknown[1], "unknown 0": unknown[0]}
+    assert names(page, story) == []  # the results are not below rows that no filter applies to
+    lists = {
+        unescape(words).strip(): unescape(url)
+        for url, words in re.findall(r'<a class="attention-\w+" href="([^"]+)">.*?</svg>([^<]+)</a>', page)
+    }
+    assert [*lists] == ["2 of unknown outcome", "1 contradicted by a late answer", "1 created, to be checked"]
+    shown = [sorted(names(text(as_supervisor.get(url)), story)) for url in lists.values()]
+    assert shown == [["unknown 0", "unknown 1"], ["late"], ["doubted"]]
+    for url, own in zip(lists.values(), lists, strict=True):
+        assert own not in text(as_supervisor.get(url))  # the list itself shows them
+    assert "1 of unknown outcome" in text(as_staff.get(PAGE))
 
 
 def test_number_of_matches_is_shown_up_to_a_limit(

@@ -123,8 +123,8 @@ def test_page_beyond_the_last_is_reported_and_leads_to_the_newest(as_staff: Clie
     store(staff, Outcome.CREATED)
     page = text(as_staff.get(PAGE, {"before": "0-1"}))
     assert listed(page) == []
-    assert "There are no older submissions" in page
-    assert f'href="{PAGE}">Open the newest' in page
+    assert "There are no further submissions" in page
+    assert f'href="{PAGE}">Open the first page' in page
 
 
 def test_start_page_says_in_a_line_what_needs_attention(

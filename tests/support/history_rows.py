@@ -1,4 +1,4 @@
-"""Many submissions without consumers, for lists and figures."""
+"""Many submissions without consumers, and saved views, for lists and figures."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from apps.accounts.models import User
 from apps.consumers.models import Outcome, Submission
+from apps.history.models import SavedView
 from tests.support.entries import resolved_by
 
 _FACTS: dict[Outcome, dict[str, Any]] = {
@@ -37,6 +38,14 @@ def bare(person: User, outcome: Outcome, at: dt.datetime, **columns: Any) -> Sub
         "finished_at": None if outcome == Outcome.SENDING else at,
     }
     return Submission(**{**sound, **facts, **columns})
+
+
+def saved_view(person: User, **columns: Any) -> SavedView:
+    """A view of this person, or with ``role`` one of a role, stored without the services."""
+    owner = None if columns.get("role") else person
+    return SavedView.objects.create(
+        **{"name": "Rejected", "owner": owner, "query": {"outcome": ["rejected"]}, "columns": [], **columns}
+    )
 
 
 def stored(submissions: Iterable[Submission]) -> list[Submission]:

@@ -25,6 +25,7 @@ from sandbox.server.sandbox_server import SandboxServer
 from tests.support.addresses import ADDRESSES, METHODS, Address
 from tests.support.export_rows import prepared
 from tests.support.headers import header_faults
+from tests.support.history_rows import saved_view
 from tests.support.people import TESTS, acting, make_person
 
 pytestmark = pytest.mark.once
@@ -116,6 +117,7 @@ def _values(other_person: User) -> dict[str, object]:
     return {
         "public_id": submission.public_id,
         "export_id": prepared(other_person).public_id,
+        "view_id": saved_view(other_person).public_id,
         "pk": rule.pk,
         "seq": 1,
         "ref": SAMPLE_ORDER,

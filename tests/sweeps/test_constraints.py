@@ -27,7 +27,7 @@ from apps.consumers.models import (
     Submission,
     SubmissionDigest,
 )
-from apps.history.models import Export, State
+from apps.history.models import Export, SavedView, State
 from tests.support.entries import REF, clean, resolved_by, store
 from tests.support.export_rows import stored
 from tests.support.people import make_person
@@ -40,6 +40,15 @@ NOW = datetime.datetime(2026, 3, 7, tzinfo=datetime.UTC)
 
 def _person() -> User:
     return User.objects.filter(username="sam").first() or make_person("sam", "staff")
+
+
+def _view(**columns: Any) -> None:
+    SavedView.objects.create(**{"name": "A", "query": {}, "columns": [], **columns})
+
+
+def _two_views(second: str = "A", **columns: Any) -> None:
+    _view(**columns)
+    _view(name=second, **columns)
 
 
 def _turn(was: Outcome, /, **columns: Any) -> None:
@@ -268,6 +277,15 @@ BREAKS: dict[str, list[Break]] = {
         lambda: _export(State.READY, reason="other"),
         lambda: _export(State.READY, encrypted_note=b"x"),
     ],
+    "view_of_a_person_or_of_a_role": [
+        _view,
+        lambda: _view(owner=_person(), role="staff"),
+    ],
+    "view_name_once_for_a_person": [lambda: _two_views(owner=_person())],
+    "view_name_once_for_a_role": [lambda: _two_views(role="staff")],
+    "view_default_once_for_a_person": [lambda: _two_views(owner=_person(), second="B", is_default=True)],
+    "view_default_once_for_a_role": [lambda: _two_views(role="staff", second="B", is_default=True)],
+    "view_warns_above_a_number_that_is_counted": [lambda: _view(role="staff", warn_above=1_001)],
     "identity_rule_is_named": [lambda: _rule(name=""), lambda: _rule(provider="")],
 }
 CASES = [

@@ -28,6 +28,7 @@ from sandbox.server.sandbox_server import SandboxServer
 from tests.support.addresses import ADDRESSES, METHODS
 from tests.support.entries import FULL, store
 from tests.support.export_rows import prepared
+from tests.support.history_rows import saved_view
 from tests.support.people import TESTS, acting, make_person
 
 pytestmark = pytest.mark.once
@@ -106,6 +107,11 @@ SHOWS_NOTHING = {
     "consumers:identity_rules": NO_PERSON,
     "consumers:remove_identity_rule": NO_PERSON,
     "history:figures": "counts",
+    "history:columns": "headings of columns",
+    "history:views": "names of views, which the form says are never those of consumers",
+    "history:new_view": "filters, without a search for personal data",
+    "history:view": "filters, without a search for personal data",
+    "history:delete_view": "leads back to the views",
     "history:export": "how many there are, and what may be chosen",
     "history:exported": "how many there are, and what was chosen",
     "history:export_progress": "how far it is",
@@ -186,6 +192,7 @@ def test_no_other_address_shows_personal_data(person: User, records: Records) ->
     values = {
         "public_id": records.created.public_id,
         "export_id": prepared(person).public_id,
+        "view_id": saved_view(person).public_id,
         "pk": rule.pk,
         "seq": 1,
         "ref": SAMPLE_ORDER,

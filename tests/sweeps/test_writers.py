@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support.source import Function, called_names, modules, relative, tree_of
 
-WRITERS = {"recording.py", "identity_rules.py", "searches.py", "services.py"}
+WRITERS = {"recording.py", "identity_rules.py", "saved.py", "searches.py", "services.py"}
 SERVICE_PACKAGES = {"order_lookup", "paste", "reconciliation", "sending"}
 RECORD = {"record"}
 # Outside the services: groups follow the matrix, sessions are signed in and out of, models guard themselves.
@@ -29,6 +29,7 @@ MAY_WRITE = {
     "apps/core/machine_clocks.py",
     "apps/core/personal_data.py",
     "apps/core/heartbeats.py",
+    "apps/history/preferences.py",
 }
 WRITING = re.compile(
     r"\.(objects|_default_manager)\b.*\.(create|bulk_create|get_or_create|update_or_create|update|bulk_update|delete)$"

@@ -205,6 +205,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='submission',
+            index=models.Index(models.Func(models.F('duration_ms'), output_field=models.PositiveIntegerField(), template='COALESCE(%(expressions)s, 0)'), models.F('id'), models.F('submitted_at'), models.F('actor'), models.F('outcome'), models.F('error_code'), models.F('duration_ms'), name='submission_by_duration'),
+        ),
+        migrations.AddIndex(
+            model_name='submission',
             index=models.Index(condition=models.Q(('error_code', ''), _negated=True), fields=['error_code', 'submitted_at', 'id'], name='submission_by_reason'),
         ),
         migrations.AddIndex(

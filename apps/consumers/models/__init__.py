@@ -12,6 +12,7 @@ from apps.consumers.models.preferences import EntryPreferences
 from apps.consumers.models.recorded_search import RecordedSearch, RecordedSearchDigest
 from apps.consumers.models.submission import (
     CORRECTABLE_OUTCOMES,
+    DURATION_OR_ZERO,
     OPEN_OUTCOMES,
     UNCERTAIN_MATCHES,
     CheckResult,
@@ -25,6 +26,7 @@ from apps.consumers.models.submission import (
 
 __all__ = [
     "CORRECTABLE_OUTCOMES",
+    "DURATION_OR_ZERO",
     "MAX_IDENTITY_RULES",
     "OPEN_OUTCOMES",
     "UNCERTAIN_MATCHES",

@@ -6,17 +6,49 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Final
 from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.consumers import labels
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.presenters.record_urls import record_url
 from apps.consumers.viewer import Viewer
 from apps.core.references import reference_key
+
+COLUMNS: Final = {
+    "time": _("Time"),
+    "person": _("Person"),
+    "consumer": _("Consumer"),
+    "order": _("Order"),
+    "outcome": _("Outcome"),
+    "duration": _("Duration"),
+    "consumer_ref": _("Consumer reference"),
+    "guest_ref": _("Guest reference"),
+    "reason": _("Reason"),
+}
+"""The columns that a list of submissions can have. The consumer is the link to the receipt: always shown."""
+DEFAULT_COLUMNS: Final = ("time", "person", "consumer", "order", "outcome", "duration")
+LINK_COLUMN: Final = "consumer"
+
+
+@dataclass(frozen=True, slots=True)
+class ListColumn:
+    """A column of a list. ``url``: sorts by it; ``sorted``: how it is sorted, as in ``aria-sort``."""
+
+    key: str
+    heading: str
+    url: str = ""
+    sorted: str = ""
+
+
+def list_columns(keys: Iterable[str] = DEFAULT_COLUMNS) -> tuple[ListColumn, ...]:
+    """These columns with their headings, without sort links."""
+    return tuple(ListColumn(key, str(COLUMNS[key])) for key in keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +64,9 @@ class SubmissionLine:
     duration: str
     note: str = ""
     order_number: str = ""
+    consumer_ref: str = ""
+    guest_ref: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +177,7 @@ class StartPage:
     attention: tuple[Attention, ...]
     today: tuple[Figure, ...]
     latest: tuple[SubmissionLine, ...]
+    columns: tuple[ListColumn, ...]
 
 
 def own_figures(outcomes: Mapping[str, int], since: date, viewer: Viewer) -> tuple[Figure, ...]:
@@ -174,6 +210,9 @@ def line(submission: Submission) -> SubmissionLine:
         outcome=submission.outcome,
         duration=duration_text(submission.duration_ms),
         note=labels.line_note(submission),
+        consumer_ref=submission.consumer_ref,
+        guest_ref=submission.guest_ref,
+        reason=labels.error_text(submission.error_code) if submission.error_code else "",
     )
 
 

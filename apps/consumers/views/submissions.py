@@ -30,6 +30,7 @@ from apps.consumers.presenters.lists import (
     StartPage,
     attention_lines,
     lines,
+    list_columns,
     own_figures,
     recent_orders,
 )
@@ -40,6 +41,7 @@ from apps.consumers.views.visible import find_submission
 from apps.core import clock
 from apps.core.forms.errors import form_errors
 from apps.core.web import sealed_entries
+from apps.core.web.back_links import list_address
 from apps.core.web.filters import midnight
 from apps.core.web.permissions import requires
 from apps.core.web.redirects import HttpResponseSeeOther
@@ -56,17 +58,20 @@ REFRESH_AFTER_DUE = datetime.timedelta(seconds=60)
 
 
 @require_GET
-def start(request: HttpRequest, *, problems: Sequence[object] = ()) -> HttpResponse:
+def start(
+    request: HttpRequest, *, problems: Sequence[object] = (), views: Sequence[object] = ()
+) -> HttpResponse:
     """Show what the person may do, what needs attention, and their own latest submissions.
 
-    ``problems``: lines of the portal's status that the person has to see.
+    ``problems``: lines of the portal's status that the person has to see. ``views``: the person's saved views
+    of submissions with their numbers.
     """
     page = None
     if request.user.has_perm(VIEW_OWN_SUBMISSIONS) or request.user.has_perm(VIEW_ALL_SUBMISSIONS):
         viewer = Viewer.of(request.user)
         page = _start_page(viewer)
         recording.record_listed(count=len(page.latest), viewer=viewer, actor=actor_of(request))
-    context = {"page": page, "problems": problems, "drafts": drafts.lines_for(request)}
+    context = {"page": page, "problems": problems, "views": views, "drafts": drafts.lines_for(request)}
     return render(request, "consumers/start.html", context)
 
 
@@ -84,6 +89,7 @@ def _start_page(viewer: Viewer) -> StartPage:
         ),
         today=own_figures(outcomes, today, viewer),
         latest=latest,
+        columns=list_columns(),
     )
 
 
@@ -143,6 +149,7 @@ def receipt_page(
 ) -> HttpResponse:
     """Render the receipt, with the resolution forms if given."""
     context = {
+        "list_url": list_address(request, reverse("history:submissions")),
         "page": receipts.receipt_page(submission, Viewer.of(request.user), get_client(), forms=forms),
         "resolution_forms": forms,
         "errors": [error for form in forms for error in form_errors(form)],

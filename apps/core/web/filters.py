@@ -7,7 +7,7 @@ silently ignored.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,11 +85,16 @@ class Chip:
     url: str
 
 
-def with_query(path: str, values: Mapping[str, Any], **changed: str) -> str:
-    """The address of the first page of a list with the filters of ``values``, replaced by ``changed``."""
-    filters = {name: str(values[name]) for name in values} | changed
+def with_query(path: str, values: Mapping[str, Any], **changed: str | Sequence[str]) -> str:
+    """The address of the first page of a list with the filters of ``values``, replaced by ``changed``.
+
+    A list or tuple becomes a parameter with several values.
+    """
     query = QueryDict(mutable=True)
-    query.update({name: value for name, value in filters.items() if value and name not in keyset.NAMES})
+    for name, value in {**{name: values[name] for name in values}, **changed}.items():
+        texts = [str(one) for one in (value if isinstance(value, (list, tuple)) else [value]) if one != ""]
+        if texts and name not in keyset.NAMES:
+            query.setlist(name, texts)
     return f"{path}?{query.urlencode()}" if query else path
 
 

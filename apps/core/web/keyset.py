@@ -89,7 +89,8 @@ def page_of(
 
     The list is the union of ``lists``; a row in several of them appears once. (One query with OR over several
     columns would sort all rows first; a page of each list comes from an index.)
-    ``by`` names one or two fields (integers or datetimes) that grow with time; the last one is unique.
+    ``by`` names one or two fields (integers or datetimes) or annotations (integers) of ``lists`` and
+    ``whole``; "newer" means a greater key. The last one is unique.
     ``whole`` is the queryset that rows are fetched from by key, without the conditions of the lists: with
     them, SQLite would scan an index of a condition instead of looking up fifty keys.
     Raises :class:`UnreadableKey` for a position outside the calendar.
@@ -159,7 +160,9 @@ def after_position(model: type[Model], by: Sequence[str], position: Position) ->
 
 
 def _column_value(model: type[Model], name: str, number: int) -> int | dt.datetime:
-    if not isinstance(model._meta.get_field(name), DateTimeField):
+    # An annotation of the lists, such as a duration, is an integer.
+    known = {field.name: field for field in model._meta.concrete_fields}
+    if not isinstance(known.get(name), DateTimeField):
         return number
     if number > _LATEST:
         raise UnreadableKey

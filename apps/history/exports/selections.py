@@ -8,8 +8,9 @@ import uuid
 from typing import Any
 
 from apps.consumers import searches
+from apps.consumers.models import Outcome
 from apps.consumers.viewer import Viewer
-from apps.history.selection import Selection, SubmissionFilter
+from apps.history.selection import Selection, Sort, SubmissionFilter
 
 _MOMENTS = ("since", "until")
 
@@ -18,12 +19,17 @@ def to_json(selection: Selection) -> dict[str, Any]:
     """The filters in effect, the reader and the scope. A search is stored by its public id."""
     asked = selection.asked
     given = {field.name: getattr(asked, field.name) for field in dataclasses.fields(asked)}
-    given = {name: value for name, value in given.items() if value not in ("", None)}
+    given = {name: value for name, value in given.items() if value not in ("", None, ())}
     for name in given.keys() & set(_MOMENTS):
         given[name] = given[name].astimezone(dt.UTC).isoformat()
     if asked.search:
         given["search"] = str(asked.search.public_id)
-    return {"asked": given, "person": selection.viewer.person_id, "everybody": selection.viewer.sees_all}
+    return {
+        "asked": given,
+        "sort": selection.sort.value,
+        "person": selection.viewer.person_id,
+        "everybody": selection.viewer.sees_all,
+    }
 
 
 def from_json(stored: dict[str, Any]) -> Selection:
@@ -32,11 +38,14 @@ def from_json(stored: dict[str, Any]) -> Selection:
     Reads the search from the database. Raises ``SearchNotUsable``.
     """
     given = {**stored["asked"], **period_of(stored)}
+    if "outcomes" in given:
+        given["outcomes"] = tuple(map(Outcome, given["outcomes"]))
     if "search" in given:
         given["search"] = searches.find(uuid.UUID(given["search"]))
     return Selection(
         asked=SubmissionFilter(**given),
         viewer=Viewer(person_id=stored["person"], sees_all=stored["everybody"]),
+        sort=Sort(stored["sort"]),
     )
 
 

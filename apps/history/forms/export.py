@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -30,7 +30,17 @@ DEFAULT_COLUMNS: Final = (
     "guest_ref",
     "duration_ms",
 )
-"""The columns of a person's first export."""
+"""The columns of a person's first export, unless they have chosen columns of the list."""
+_OF_LIST: Final = {
+    "time": "submitted_at",
+    "person": "person",
+    "order": "order_ref",
+    "outcome": "outcome",
+    "duration": "duration_ms",
+    "consumer_ref": "consumer_ref",
+    "guest_ref": "guest_ref",
+    "reason": "error_code",
+}
 _FORMATS = [
     (Format.XLSX.value, _("Excel – opens in Excel and LibreOffice; every cell is text, never a formula")),
     (
@@ -67,24 +77,31 @@ def wants_personal(values: Mapping[str, Any]) -> bool:
     return any(f"show_{key}" in values for key in PERSONAL)
 
 
-def moved(values: QueryDict) -> dict[str, str] | None:
-    """The values after Up or Down was pressed without script; None if neither was pressed."""
+def moved(values: QueryDict, groups: Sequence[tuple[str, ...]] = (PLAIN, PERSONAL)) -> dict[str, str] | None:
+    """The values after Up or Down was pressed without script; None if neither was pressed.
+
+    ``groups``: the keys of the columns that are ordered among each other.
+    """
     direction, _colon, key = values.get("move", "").partition(":")
-    group = next((group for group in (PLAIN, PERSONAL) if key in group), ())
+    group = next((group for group in groups if key in group), ())
     if direction not in ("up", "down") or not group:
         return None
     changed = {name: str(value) for name, value in values.items() if name != "move"}
-    order = _in_order(group, changed)
+    order = in_order(group, changed)
     old = order.index(key)
     new = min(max(old + (1 if direction == "down" else -1), 0), len(order) - 1)
     order.insert(new, order.pop(old))
     return changed | {f"place_{name}": str(number) for number, name in enumerate(order)}
 
 
-def values_of(last: Export | None, *, time_zone: str) -> dict[str, str]:
-    """The choice of the last export as posted values, without personal columns and reason."""
+def values_of(last: Export | None, *, time_zone: str, listed: Sequence[str] = ()) -> dict[str, str]:
+    """The choice of the last export as posted values, without personal columns and reason.
+
+    ``listed``: the columns that the person has chosen for the list, which the first export begins with.
+    """
     if last is None:
-        plain, values = list(DEFAULT_COLUMNS), {"format": Format.XLSX.value, "separator": "comma"}
+        plain = [_OF_LIST[key] for key in listed if key in _OF_LIST] or list(DEFAULT_COLUMNS)
+        values = {"format": Format.XLSX.value, "separator": "comma"}
     else:
         plain = [key for key in last.columns if key in PLAIN] or list(DEFAULT_COLUMNS)
         values = {"format": last.format, "separator": _SEPARATOR_NAMES.get(last.separator, "comma")}
@@ -218,7 +235,7 @@ class ExportForm(PortalForm):
             yield ColumnRow(key, COLUMNS[key].label, self[f"show_{key}"], place)
 
     def _order(self, group: tuple[str, ...]) -> list[str]:
-        return _in_order(group, self._in_order)
+        return in_order(group, self._in_order)
 
     def _chosen(self) -> tuple[str, ...]:
         groups = (PLAIN, PERSONAL if self._with_personal else ())
@@ -230,7 +247,7 @@ class ExportForm(PortalForm):
         return any(key in PERSONAL for key in self._chosen())
 
 
-def _in_order(group: tuple[str, ...], values: Mapping[str, Any]) -> list[str]:
+def in_order(group: tuple[str, ...], values: Mapping[str, Any]) -> list[str]:
     """The columns sorted by their posted positions. A column without a valid position has its default one."""
 
     def place(key: str) -> int:

@@ -24,10 +24,9 @@ from apps.core.forms.long_select import LongSelect
 from apps.core.forms.reference_field import ReferenceField
 from apps.core.references import RecordKind
 from apps.core.web.filters import DayField, UnreadableAddress, midnight
-from apps.history.selection import SubmissionFilter
+from apps.history.selection import ATTENTION_LABELS, Period, Sort, SubmissionFilter
 
 SEARCH = "search"  # prefix of the names of its fields
-PERIOD_DAYS = 30  # including today
 LONGEST_SEARCH = 500  # characters
 MAX_MILLISECONDS = 2**31 - 1  # as much as the column holds
 _SEARCH_GONE = _("This search is not yours or no longer exists. Search again.")
@@ -64,13 +63,33 @@ class SubmissionFilterForm(PortalForm):
     of the portal has written.
     """
 
+    period = forms.ChoiceField(
+        label=_("Period"),
+        required=False,
+        choices=[("", _("Not chosen")), *Period.choices],
+        help_text=_("Without a period: the last 30 days, or all time with a reference or a search."),
+        error_messages={"invalid_choice": _("Choose a period from the list")},
+    )
+    sort = forms.ChoiceField(
+        label=_("Order of the list"),
+        required=False,
+        choices=Sort.choices,
+        error_messages={"invalid_choice": _("Choose an order from the list")},
+    )
     since = DayField(label=_("From"))
     until = DayField(label=_("To"))
-    outcome = forms.ChoiceField(
+    outcome = forms.MultipleChoiceField(
         label=_("Outcome"),
         required=False,
-        choices=[("", _("Any outcome")), *Outcome.choices],
+        choices=Outcome.choices,
+        widget=forms.CheckboxSelectMultiple,
         error_messages={"invalid_choice": _("Choose an outcome from the list")},
+    )
+    attention = forms.ChoiceField(
+        label=_("Needs attention"),
+        required=False,
+        choices=[("", _("Not chosen")), *ATTENTION_LABELS.items()],
+        error_messages={"invalid_choice": _("Choose a reason from the list")},
     )
     person = forms.ChoiceField(
         label=_("Person"),
@@ -83,11 +102,11 @@ class SubmissionFilterForm(PortalForm):
         RecordKind.CONSUMER, _("Consumer reference"), _("Enter the reference of a consumer")
     )
     guest = _reference(RecordKind.GUEST, _("Guest reference"), _("Enter the reference of a guest"))
-    period = forms.ChoiceField(required=False, choices=[("", ""), ("all", "")], widget=forms.HiddenInput)
     reason = _linked("[a-z0-9_]{1,40}")
     answered_from = _milliseconds()
     answered_under = _milliseconds()
     search = forms.CharField(required=False, strip=False, widget=forms.HiddenInput)  # a token
+    view = forms.UUIDField(required=False, widget=forms.HiddenInput)  # the saved view that was opened
 
     def __init__(self, values: QueryDict, *, viewer: Viewer) -> None:
         super().__init__(values)
@@ -139,23 +158,46 @@ class SubmissionFilterForm(PortalForm):
     @property
     def has_default_period(self) -> bool:
         """Whether the last :data:`PERIOD_DAYS` days apply, as no filter sets a period. Needs a valid form."""
-        names = ("period", "since", "until", "order", "consumer", "guest", "search")
+        names = ("period", "since", "until", "attention", "order", "consumer", "guest", "search")
         return not any(self.cleaned_data[name] for name in names)
 
-    def query(self) -> dict[str, str]:
-        """The filters of the address unchanged, without other parameters, for links."""
-        return {name: str(self.data[name]) for name in self.data if name in self.fields}
+    def query(self) -> dict[str, Any]:
+        """The filters of the address unchanged, without other parameters, for links; outcomes as a list."""
+        values = cast("QueryDict", self.data)
+        return {
+            name: values.getlist(name) if name == "outcome" else str(values[name])
+            for name in values
+            if name in self.fields
+        }
+
+    def stored_query(self) -> dict[str, list[str]]:
+        """The filters as a saved view stores them: without search and view. Needs a valid form."""
+        values = cast("QueryDict", self.data)
+        names = [name for name in self.fields if name not in ("search", "view") and self.cleaned_data[name]]
+        names += [name for name in ("answered_from", "answered_under") if self.cleaned_data[name] == 0]
+        return {name: values.getlist(name) for name in names}
+
+    @property
+    def chosen_sort(self) -> Sort:
+        """The order of the list. Call it on a valid form."""
+        return Sort(self.cleaned_data["sort"])
 
     def asked(self) -> SubmissionFilter:
-        """The filters as values; days are in the reader's time zone. Call it on a valid form."""
+        """The filters as values; days are in the reader's time zone. Call it on a valid form.
+
+        A relative period is resolved now. With days beside it, both apply.
+        """
         data = self.cleaned_data
-        since, until = data["since"], data["until"]
-        if self.has_default_period:
-            since = timezone.localdate(clock.now()) - dt.timedelta(days=PERIOD_DAYS - 1)
+        period = Period.LAST_DAYS if self.has_default_period else Period(data["period"] or Period.ALL)
+        first, end = period.days(timezone.localdate(clock.now()))
+        since = max((day for day in (first, data["since"]) if day), default=None)
+        until = data["until"] + dt.timedelta(days=1) if data["until"] else None
+        until = min((day for day in (end, until) if day), default=None)
         return SubmissionFilter(
             since=midnight(since) if since else None,
-            until=midnight(until + dt.timedelta(days=1)) if until else None,
-            outcome=data["outcome"],
+            until=midnight(until) if until else None,
+            outcomes=tuple(outcome for outcome in Outcome if outcome in data["outcome"]),
+            attention=data["attention"],
             person=data.get("person", ""),
             order_ref=data["order"],
             consumer_ref=data["consumer"],

@@ -51,4 +51,33 @@ class Migration(migrations.Migration):
                 'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['ready', 'running', 'delivering', 'finished', 'failed', 'cancelled'])), name='export_state_is_known'), models.UniqueConstraint(condition=models.Q(('slot__isnull', False)), fields=('slot',), name='export_slot_once'), models.CheckConstraint(condition=models.Q(models.Q(('beat_at__isnull', False), ('slot__gte', 1), ('slot__isnull', False), ('state__in', ['running', 'delivering'])), models.Q(models.Q(('state__in', ['running', 'delivering']), _negated=True), ('slot__isnull', True)), _connector='OR'), name='export_slot_and_beat_while_active'), models.CheckConstraint(condition=models.Q(models.Q(('started_at__isnull', True), ('state', 'ready')), models.Q(models.Q(('state', 'ready'), _negated=True), ('started_at__isnull', False)), _connector='OR'), name='export_started_unless_ready'), models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', False), ('state__in', ['finished', 'failed', 'cancelled'])), models.Q(models.Q(('state__in', ['finished', 'failed', 'cancelled']), _negated=True), ('finished_at__isnull', True)), _connector='OR'), name='export_ended_with_its_time'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'finished'), models.Q(('sha256', ''), _negated=True)), models.Q(models.Q(('state', 'finished'), _negated=True), ('sha256', '')), _connector='OR'), name='export_checksum_exactly_when_finished'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'failed'), models.Q(('failure_code', ''), _negated=True)), models.Q(models.Q(('state', 'failed'), _negated=True), ('failure_code', '')), _connector='OR'), name='export_failure_says_why'), models.CheckConstraint(condition=models.Q(models.Q(('personal', True), models.Q(('reason', ''), _negated=True)), models.Q(('encrypted_note', b''), ('personal', False), ('reason', '')), _connector='OR'), name='export_personal_with_a_reason')],
             },
         ),
+        migrations.CreateModel(
+            name='ListColumns',
+            fields=[
+                ('person', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to=settings.AUTH_USER_MODEL)),
+                ('keys', models.JSONField()),
+            ],
+            options={
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
+            name='SavedView',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('name', models.CharField(max_length=60)),
+                ('role', models.CharField(blank=True, max_length=40)),
+                ('query', models.JSONField()),
+                ('columns', models.JSONField()),
+                ('is_default', models.BooleanField(default=False)),
+                ('warn_above', models.PositiveSmallIntegerField(null=True)),
+                ('owner', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'permissions': [('share_views', 'Save views of submissions for a role')],
+                'default_permissions': (),
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('owner__isnull', False), ('role', '')), models.Q(('owner__isnull', True), models.Q(('role', ''), _negated=True)), _connector='OR'), name='view_of_a_person_or_of_a_role'), models.UniqueConstraint(condition=models.Q(('owner__isnull', False)), fields=('owner', 'name'), name='view_name_once_for_a_person'), models.UniqueConstraint(condition=models.Q(('role', ''), _negated=True), fields=('role', 'name'), name='view_name_once_for_a_role'), models.UniqueConstraint(condition=models.Q(('is_default', True), ('owner__isnull', False)), fields=('owner',), name='view_default_once_for_a_person'), models.UniqueConstraint(condition=models.Q(models.Q(('role', ''), _negated=True), ('is_default', True)), fields=('role',), name='view_default_once_for_a_role'), models.CheckConstraint(condition=models.Q(('warn_above__isnull', True), ('warn_above__lte', 1000), _connector='OR'), name='view_warns_above_a_number_that_is_counted')],
+            },
+        ),
     ]

@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from apps.consumers import labels
 from apps.consumers.models import Outcome
 from apps.core.web.filters import Chip, with_query
+from apps.history.selection import ATTENTION_LABELS, Attention, Period
 
 LATENCY = ("answered_from", "answered_under")
 
@@ -27,7 +28,7 @@ class Filters(Protocol):
         """Whether the default period applies, because no filter sets another."""
 
 
-def chips(path: str, values: Mapping[str, str], form: Filters) -> list[Chip]:
+def chips(path: str, values: Mapping[str, Any], form: Filters) -> list[Chip]:
     """The filters in effect, each with the page's address without that filter. ``form`` must be valid.
 
     ``path``: the page's address without its query. ``values``: that query.
@@ -35,15 +36,22 @@ def chips(path: str, values: Mapping[str, str], form: Filters) -> list[Chip]:
     return list(_chips(path, values, form))
 
 
-def _chips(path: str, values: Mapping[str, str], form: Filters) -> Iterator[Chip]:
+def _chips(path: str, values: Mapping[str, Any], form: Filters) -> Iterator[Chip]:
     given = form.cleaned_data
     if form.has_default_period:
-        yield Chip(gettext("Last 30 days"), "", with_query(path, values, period="all"))
+        yield Chip(gettext("Last 30 days"), "", with_query(path, values, period=Period.ALL.value))
+    elif given["period"] not in ("", Period.ALL):
+        # Without a period the last 30 days would apply.
+        yield Chip(str(Period(given["period"]).label), "", with_query(path, values, period=Period.ALL.value))
     people = dict(getattr(form.fields.get("person"), "choices", []))
+    for outcome in given["outcome"]:
+        others = [one for one in given["outcome"] if one != outcome]
+        without = with_query(path, values, outcome=others)
+        yield Chip(str(form.fields["outcome"].label), str(Outcome(outcome).label), without)
     formats: dict[str, Callable[[Any], object]] = {
         "since": lambda day: date_format(day, "j F Y"),
         "until": lambda day: date_format(day, "j F Y"),
-        "outcome": lambda code: Outcome(code).label,
+        "attention": lambda code: ATTENTION_LABELS[Attention(code)],
         "person": lambda person: people.get(person, person),
         "order": str,
         "consumer": str,

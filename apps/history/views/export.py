@@ -34,6 +34,7 @@ from apps.history.exports.delivery import Delivery
 from apps.history.exports.making import ExportBroken
 from apps.history.forms.export import ExportForm, moved, values_of, wants_personal
 from apps.history.models import Export
+from apps.history.preferences import chosen_columns
 from apps.history.presenters.export import export_page, file_name
 from apps.history.presenters.filters import chips
 from apps.history.views.selected import filter_form, selection_of
@@ -155,7 +156,11 @@ def _initial_values(request: HttpRequest) -> dict[str, str]:
     sealed = sealed_entries.unseal(request)
     if sealed is not None:
         return sealed
-    return values_of(services.last_of(str(request.user.pk)), time_zone=timezone.get_current_timezone_name())
+    return values_of(
+        services.last_of(str(request.user.pk)),
+        time_zone=timezone.get_current_timezone_name(),
+        listed=chosen_columns(int(request.user.pk or 0)),
+    )
 
 
 def _check_permissions(request: HttpRequest, found: Export) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
@@ -21,13 +21,15 @@ from apps.history.presenters import figures as figures_page
 from apps.history.presenters.filters import chips
 from apps.history.recording import record_figures_viewed
 from apps.history.selection import Selection
-from apps.history.views.selected import filter_form, selection_of
+from apps.history.views.selected import filter_form, selection_of, tidy_address
 
 
 @requires(VIEW_FIGURES)
 @require_GET
 def figures(request: HttpRequest) -> HttpResponse:
     """The figures of the filtered submissions. Each figure links to its rows."""
+    if tidy := tidy_address(request):
+        return redirect(tidy)
     form = filter_form(request)
     if not form.is_valid():
         return render(request, "history/figures.html", {"form": form, "errors": form_errors(form)})
@@ -44,7 +46,7 @@ def figures(request: HttpRequest) -> HttpResponse:
 
 
 def _figures_context(
-    path: str, query: dict[str, str], selection: Selection, found: Figures
+    path: str, query: dict[str, Any], selection: Selection, found: Figures
 ) -> dict[str, Any]:
     address = partial(with_query, reverse("history:submissions"), query)
     return {

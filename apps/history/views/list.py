@@ -6,14 +6,15 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from apps.accounts.models import User
 from apps.audit import person_limits
 from apps.consumers import recording, searches, selectors
-from apps.consumers.models import Outcome, Submission
+from apps.consumers.models import Outcome
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER, VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS
 from apps.consumers.presenters.lists import lines
 from apps.consumers.viewer import Viewer
@@ -23,20 +24,31 @@ from apps.core.web.filters import page_url, with_query
 from apps.core.web.permissions import requires
 from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
+from apps.history import saved
 from apps.history.forms.filters import SearchForm, SubmissionFilterForm
+from apps.history.models import SavedView
+from apps.history.preferences import shown_columns
 from apps.history.presenters.filters import chips
-from apps.history.selection import MAX_COUNTED, Selection, SubmissionFilter
-from apps.history.views.selected import filter_form, selection_of
+from apps.history.presenters.list import AttentionLine, ViewLink, attention_line, sortable_columns, view_url
+from apps.history.selection import MAX_COUNTED, Attention, Period, Sort, SubmissionFilter
+from apps.history.views.selected import filter_form, reader_of, selection_of, tidy_address
 
 PAGE_SIZE = 50
-PINNED = 5
-ONLY_UNKNOWN = SubmissionFilter(outcome=Outcome.UNKNOWN)
 
 
 @requires(VIEW_OWN_SUBMISSIONS, VIEW_ALL_SUBMISSIONS)
 @require_http_methods(["GET", "POST"])
 def submissions(request: HttpRequest) -> HttpResponse:
-    """The list, newest first. Searches for personal data are sent by POST, to keep them out of addresses."""
+    """The list, newest first unless sorted otherwise. Without parameters it opens the reader's default view.
+
+    Searches for personal data are sent by POST, to keep them out of addresses.
+    """
+    person = reader_of(request)
+    views = saved.usable(person)
+    if request.method == "GET" and (
+        leads_to := tidy_address(request) or _default_address(request, views, person)
+    ):
+        return redirect(leads_to)
     status = HTTPStatus.OK
     if request.method == "POST":
         search = SearchForm(request.POST)
@@ -48,8 +60,11 @@ def submissions(request: HttpRequest) -> HttpResponse:
             status = HTTPStatus.TOO_MANY_REQUESTS
     else:
         search = SearchForm(sealed=sealed_entries.unseal(request))
-    position = keyset.read_position(request.GET, selectors.NEWEST_BY)
     form, viewer = filter_form(request), Viewer.of(request.user)
+    is_valid = form.is_valid()
+    sort = form.chosen_sort if is_valid else Sort.NEWEST
+    position = keyset.read_position(request.GET, sort.by)
+    view = _opened(form, person) if is_valid else None
     context: dict[str, Any] = {
         "form": form,
         "search": search,
@@ -57,64 +72,97 @@ def submissions(request: HttpRequest) -> HttpResponse:
         "search_errors": form_errors(search),
         "entry_of": sealed_entries.author_token(request),
         "everybody": viewer.sees_all,
-        "own": not viewer.sees_all,
+        "attention": _attention(form, viewer) if is_valid else (),
+        "views": [
+            ViewLink.of(one, request.path, is_open=view is not None and one.pk == view.pk) for one in views
+        ],
+        "view": view,
+        "all_url": with_query(request.path, {}, period=Period.ALL.value),
     }
-    errors = [*(form_errors(form) if not form.is_valid() else []), *context["search_errors"]]
+    errors = [*(form_errors(form) if not is_valid else []), *context["search_errors"]]
     if errors:
         return render(request, "history/submissions.html", {**context, "errors": errors}, status=status)
-    return render(request, "history/submissions.html", {**context, **_list_context(request, form, position)})
+    return render(
+        request, "history/submissions.html", {**context, **_list_context(request, form, position, view)}
+    )
+
+
+def _default_address(request: HttpRequest, views: list[SavedView], person: User) -> str:
+    """The address of the reader's default view for the list's address without parameters; else empty."""
+    if request.GET:
+        return ""
+    default = saved.default_view(views, person.roles)
+    return view_url(default, request.path) if default else ""
+
+
+def _opened(form: SubmissionFilterForm, person: User) -> SavedView | None:
+    """The saved view that the address names. Raises ``Http404`` if the reader has no such view."""
+    named = form.cleaned_data["view"]
+    if named is None:
+        return None
+    view = saved.find_usable(named, person) or saved.find_changeable(named, person)
+    if view is None:
+        raise Http404
+    return view
 
 
 def _list_context(
-    request: HttpRequest, form: SubmissionFilterForm, position: keyset.Position | None
+    request: HttpRequest, form: SubmissionFilterForm, position: keyset.Position | None, view: SavedView | None
 ) -> dict[str, Any]:
     """The rows and links of a page of the list, for a valid form. Records the event first."""
     selection, path, values = selection_of(form, request.user), request.path, form.query()
     page = selection.page(size=PAGE_SIZE, position=position)
-    pinned = _pinned(selection) if position is None else {}
     recording.record_listed(
-        count=len(page.rows) + sum(len(rows) for rows, _count in pinned.values()),
+        count=len(page.rows),
         viewer=selection.viewer,
         filters=selection.asked.kinds(),
         search=str(selection.asked.search.public_id) if selection.asked.search else "",
         actor=actor_of(request),
     )
+    onwards, back = (page.newer, page.older) if selection.sort.is_ascending else (page.older, page.newer)
+    shown = shown_columns(selection.viewer, view.columns if view else ())
+    changed = view is not None and form.stored_query() != view.query
     return {
         "lines": lines(page.rows),
+        "columns": sortable_columns(shown, selection.sort, path, values),
         "count": selection.count() if page.rows else None,
         "most_counted": MAX_COUNTED,
         "chips": chips(path, values, form),
+        "sort": selection.sort,
         "new_url": reverse("consumers:new") if request.user.has_perm(CREATE_ORDER_CONSUMER) else "",
         "has_none": not page.rows and not selection.visible().exists(),
         "narrowed": not form.has_default_period or replace(selection.asked, since=None) != SubmissionFilter(),
         "is_behind_all": position is not None and not page.rows,
         "first_url": with_query(path, values),
-        "newer_url": page_url(path, values, page.newer),
-        "older_url": page_url(path, values, page.older),
-        "all_url": with_query(path, {}, period="all"),
-        "every_unknown_url": with_query(path, {}, outcome=Outcome.UNKNOWN, period="all"),
-        "export_url": with_query(reverse("history:export"), values),
-        "figures_url": with_query(reverse("history:figures"), values),
-        **{name: {"lines": lines(rows), "count": count} for name, (rows, count) in pinned.items()},
+        "back_url": page_url(path, values, back),
+        "onwards_url": page_url(path, values, onwards),
+        "export_url": with_query(reverse("history:export"), values, view=""),
+        "figures_url": with_query(reverse("history:figures"), values, view=""),
+        "columns_url": with_query(reverse("history:columns"), values),
+        "save_url": with_query(reverse("history:new_view"), values),
+        "change_url": _change_url(request, view, values),
+        "view_changed": changed,
     }
 
 
-def _pinned(selection: Selection) -> dict[str, tuple[list[Submission], int]]:
-    """The first submissions of each kind that need a decision, and their number; filters do not apply."""
-    selectors_by_kind = {
-        "contradicted": selectors.contradicted_submissions,
-        "doubtful": selectors.doubtful_submissions,
+def _change_url(request: HttpRequest, view: SavedView | None, values: dict[str, Any]) -> str:
+    """The address that stores the present filters in the opened view; empty if the reader may not."""
+    if view is None or saved.find_changeable(view.public_id, reader_of(request)) is None:
+        return ""
+    return with_query(reverse("history:view", args=[view.public_id]), values)
+
+
+def _attention(form: SubmissionFilterForm, viewer: Viewer) -> list[AttentionLine]:
+    """What needs a decision, with its number; filters do not apply. Indexes of few rows are counted."""
+    selected = {
         "unknown": selectors.unknown_submissions,
+        Attention.CONTRADICTED: selectors.contradicted_submissions,
+        Attention.DOUBTFUL: selectors.doubtful_submissions,
     }
-    if selection.asked == ONLY_UNKNOWN:
-        del selectors_by_kind["unknown"]  # the list itself shows them
-    pinned = {}
-    for name, select in selectors_by_kind.items():
-        all_of_kind = select(selection.viewer).order_by("submitted_at", "id")
-        rows = list(all_of_kind[: PINNED + 1])
-        # Counting is cheap: they are few, and a partial index contains them.
-        pinned[name] = (rows[:PINNED], all_of_kind.count() if len(rows) > PINNED else len(rows))
-    return pinned
+    if form.cleaned_data["outcome"] == [Outcome.UNKNOWN] or form.cleaned_data["attention"]:
+        selected.pop(form.cleaned_data["attention"] or "unknown")  # the list itself shows them
+    counts = {name: select(viewer).order_by().count() for name, select in selected.items()}
+    return [attention_line(name, count) for name, count in counts.items() if count]
 
 
 def _searched_url(request: HttpRequest, token: str = "") -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.auth.models import AnonymousUser
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 
 from apps.accounts.models import User
 from apps.consumers.viewer import Viewer
@@ -16,6 +16,27 @@ def filter_form(request: HttpRequest) -> SubmissionFilterForm:
     return SubmissionFilterForm(request.GET, viewer=Viewer.of(request.user))
 
 
+def reader_of(request: HttpRequest) -> User:
+    """The signed-in person of a request that needs a permission."""
+    assert isinstance(request.user, User)  # noqa: S101  # narrows the type
+    return request.user
+
+
 def selection_of(form: SubmissionFilterForm, user: User | AnonymousUser) -> Selection:
     """The submissions that a valid form asks for, within what its reader may see."""
-    return Selection(form.asked(), Viewer.of(user))
+    return Selection(form.asked(), Viewer.of(user), form.chosen_sort)
+
+
+def tidy_address(request: HttpRequest) -> str:
+    """The address without empty filters, which a form sends without script; empty if there are none."""
+    values = dict(request.GET.lists())
+    kept = {
+        name: [text for text in texts if text or name not in SubmissionFilterForm.base_fields]
+        for name, texts in values.items()
+    }
+    if kept == values:
+        return ""
+    query = QueryDict(mutable=True)
+    for name, texts in kept.items():
+        query.setlist(name, texts)
+    return f"{request.path}?{query.urlencode()}" if query.urlencode() else request.path

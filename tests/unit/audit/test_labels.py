@@ -42,7 +42,9 @@ from apps.consumers.sending import warnings
 from apps.core.export.formats import Format
 from apps.history import audit_events as history_events
 from apps.history.exports.services import FailureCode
+from apps.history.forms.filters import SubmissionFilterForm
 from apps.history.models import ExportReason
+from apps.history.saved import ROLES_WITH_A_LIST
 from apps.history.selection import SubmissionFilter
 from tests.support.source import APPS, tree_of
 
@@ -122,6 +124,8 @@ CODES: dict[Key, Iterable[str]] = {
     history_events.FAILURE_CODE: FailureCode,
     history_events.FORMAT: [*Format],
     history_events.PERSONAL: ["yes", "no"],
+    history_events.VIEW_SAVED.keys["audience"]: ["own", *ROLES_WITH_A_LIST],
+    history_events.VIEW_SAVED.keys["parameters"]: {*SubmissionFilterForm.base_fields} - {"search", "view"},
 }
 # They name a page, an event, a submission, a key, a report or a version. The columns of an export are shown
 # as in the file; normalisations as "field:how".

@@ -207,7 +207,7 @@ def test_requested_days_are_shown_without_the_future_and_empty_years(
 
 def test_without_rows_only_unknown_submissions_elsewhere_are_shown(people: list[User]) -> None:
     stored([bare(people[0], Outcome.UNKNOWN, NOW)])
-    found = figures(SubmissionFilter(outcome=Outcome.CREATED))
+    found = figures(SubmissionFilter(outcomes=(Outcome.CREATED,)))
     assert (found.total, found.bars, found.people, found.outcomes) == (0, (), (), {})
     assert (found.open.total, found.open.elsewhere) == (0, 1)
     stored([])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from apps.consumers.models import Submission
+from apps.consumers.models import Outcome, Submission
 from apps.consumers.viewer import UNRESTRICTED
-from apps.history.selection import REFERENCES, Selection, SubmissionFilter
+from apps.core import clock
+from apps.history.selection import REFERENCES, Period, Selection, Sort, SubmissionFilter
 from tests.support.filled_database import fill
 
 ROWS = 3_000
@@ -27,3 +30,57 @@ def test_planner_treats_a_reference_as_rare() -> None:
         assert rows.count() >= 1
         [plan] = json.loads(rows.explain(format="JSON"))
         assert plan["Plan"]["Plan Rows"] <= 5, name
+
+
+def _plans(selection: Selection) -> list[str]:
+    """The plans of the statements that find the keys of the first page."""
+    with CaptureQueriesContext(connection) as captured:
+        selection.page(size=50, position=None)
+    how = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
+    plans = []
+    for query in captured.captured_queries:
+        if "encrypted_consumer" in query["sql"]:  # fetches the rows by their keys
+            continue
+        with connection.cursor() as cursor:
+            cursor.execute(f"{how} {query['sql']}".replace("%", "%%"))
+            plans.append("\n".join(str(row[-1]) for row in cursor.fetchall()))
+    return plans
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_order_comes_from_an_index_without_a_sort() -> None:
+    fill(connection, ROWS)
+    year = clock.now() - dt.timedelta(days=365)
+    for sort in Sort:
+        index = "submission_by_duration" if "duration_key" in sort.by else "submission_newest_first"
+        for asked in (SubmissionFilter(), SubmissionFilter(since=year)):
+            [plan] = _plans(Selection(asked, UNRESTRICTED, sort))
+            assert index in plan, (sort, plan)
+            assert "Sort" not in plan, plan
+            assert "TEMP B-TREE" not in plan, plan
+    both = SubmissionFilter(outcomes=(Outcome.UNKNOWN, Outcome.NOT_CREATED))
+    plans = _plans(Selection(both, UNRESTRICTED))
+    assert len(plans) == 2  # a list for each
+    assert all("submission_by_outcome" in plan for plan in plans), plans
+
+
+@pytest.mark.parametrize(
+    ("today", "period", "days"),
+    [
+        ("2026-11-28", Period.TODAY, ("2026-11-28", None)),
+        ("2026-11-28", Period.THIS_WEEK, ("2026-11-23", None)),
+        ("2026-11-23", Period.THIS_WEEK, ("2026-11-23", None)),
+        ("2026-11-29", Period.LAST_WEEK, ("2026-11-16", "2026-11-23")),
+        ("2026-01-01", Period.LAST_WEEK, ("2025-12-22", "2025-12-29")),
+        ("2026-03-31", Period.THIS_MONTH, ("2026-03-01", None)),
+        ("2026-01-31", Period.LAST_MONTH, ("2025-12-01", "2026-01-01")),
+        ("2024-03-31", Period.LAST_MONTH, ("2024-02-01", "2024-03-01")),
+        ("2026-11-28", Period.LAST_DAYS, ("2026-10-30", None)),
+        ("2026-11-28", Period.ALL, (None, None)),
+    ],
+)
+def test_periods_are_whole_days_weeks_and_months(
+    today: str, period: Period, days: tuple[str | None, str | None]
+) -> None:
+    first, end = period.days(dt.date.fromisoformat(today))
+    assert (first and first.isoformat(), end and end.isoformat()) == days

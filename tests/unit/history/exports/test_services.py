@@ -16,7 +16,7 @@ from apps.consumers.viewer import Viewer
 from apps.history.exports import selections, services
 from apps.history.exports.services import Choice, FailureCode, Progress
 from apps.history.models import Export, State
-from apps.history.selection import Selection, SubmissionFilter
+from apps.history.selection import Selection, Sort, SubmissionFilter
 from tests.support.entries import store
 from tests.support.export_rows import PLAIN, prepared, stored
 from tests.support.people import TESTS, acting, events
@@ -29,7 +29,7 @@ def test_selection_round_trips_through_the_database(supervisor: User) -> None:
     asked = SubmissionFilter(
         since=datetime.datetime(2026, 3, 1, tzinfo=datetime.timezone(datetime.timedelta(hours=2))),
         until=datetime.datetime(2026, 3, 8, tzinfo=datetime.UTC),
-        outcome="created",
+        outcomes=(Outcome.CREATED, Outcome.UNKNOWN),
         person="7",
         order_ref="Ord-1",
         consumer_ref="con-1",
@@ -39,7 +39,7 @@ def test_selection_round_trips_through_the_database(supervisor: User) -> None:
         answered_under=500,
         search=searches.find(recorded(supervisor, email="ida@example.com", last_name="Zed").public_id),
     )
-    selection = Selection(asked, Viewer(str(supervisor.pk)))
+    selection = Selection(asked, Viewer(str(supervisor.pk)), Sort.SLOWEST)
     export = services.prepare(selection, PLAIN, query="", rows=0, person=acting(supervisor))
     export.refresh_from_db()
     assert selections.from_json(export.selection) == selection
@@ -56,13 +56,15 @@ def test_preparing_takes_no_slot_and_records_nothing(supervisor: User) -> None:
 
 def test_start_is_recorded_with_kinds_and_counts_but_no_values(supervisor: User) -> None:
     store(supervisor, Outcome.CREATED)
-    export = prepared(supervisor, order_ref="2D7DE9DF-45A2-45EA-872C-30E45139007D", outcome="created")
+    export = prepared(
+        supervisor, order_ref="2D7DE9DF-45A2-45EA-872C-30E45139007D", outcomes=(Outcome.CREATED,)
+    )
     services.start(export, acting(supervisor))
     [event] = events("export.started")
     assert event.details == {
         "export": str(export.public_id),
         "format": "csv",
-        "filters": ["outcome", "order_ref"],
+        "filters": ["outcomes", "order_ref"],
         "scope": "everybody",
         "columns": ["submitted_at", "person", "outcome", "order_ref"],
         "personal": "no",

@@ -15,6 +15,7 @@ from apps.accounts.models import User
 from apps.consumers.models import DigestKind
 from apps.consumers.sending.digests import search_digest
 from apps.consumers.viewer import UNRESTRICTED, Viewer
+from apps.core import clock
 from apps.core.web.filters import UnreadableAddress
 from apps.history.forms.filters import SearchForm, SubmissionFilterForm
 from apps.history.selection import SubmissionFilter
@@ -45,6 +46,30 @@ def test_default_range_is_the_last_thirty_days() -> None:
         today = timezone.localdate()
         assert since.isoformat() == f"{today - dt.timedelta(days=29)}T00:00:00+05:45"
     assert asked("outcome=created").since is not None
+
+
+def test_period_is_resolved_in_the_readers_zone_when_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "now", lambda: dt.datetime(2026, 11, 29, 22, 30, tzinfo=dt.UTC))  # a Sunday
+    with timezone.override(ZoneInfo("America/New_York")):
+        found = asked("period=last-week")
+    assert found.since is not None
+    assert found.until is not None
+    assert (found.since.isoformat(), found.until.isoformat()) == (
+        "2026-11-16T00:00:00-05:00",
+        "2026-11-23T00:00:00-05:00",
+    )
+    with timezone.override(ZoneInfo("Asia/Kathmandu")):  # Monday there
+        since = asked("period=this-week").since
+        assert since is not None
+        assert since.isoformat() == "2026-11-30T00:00:00+05:45"
+
+
+def test_days_beside_a_period_apply_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "now", lambda: dt.datetime(2026, 11, 28, 12, tzinfo=dt.UTC))
+    with timezone.override(ZoneInfo("UTC")):
+        found = asked("period=last-month&since=2026-10-10&until=2026-12-24")
+    assert found.since == dt.datetime(2026, 10, 10, tzinfo=dt.UTC)
+    assert found.until == dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
 
 
 @pytest.mark.parametrize(
@@ -112,10 +137,15 @@ def test_pasted_link_is_reduced_to_its_reference(text: str, reference: str) -> N
     [
         ("since=2026-03-08&until=2026-03-07", "until", "The last day must not be before the first day"),
         ("outcome=teleported", "outcome", "Choose an outcome from the list"),
+        ("outcome=created&outcome=teleported", "outcome", "Choose an outcome from the list"),
+        ("period=last-year", "period", "Choose a period from the list"),
+        ("period=today&period=all", "period", "This was sent twice with different values."),
+        ("sort=name", "sort", "Choose an order from the list"),
+        ("attention=all", "attention", "Choose a reason from the list"),
         ("order=ida@example.com", "order", "This is an email address. Enter the reference of an order"),
         ("consumer=a+b", "consumer", "Enter the reference of a consumer"),
         ("guest=%00", "guest", "Remove the line breaks and control characters"),
-        ("outcome=created&outcome=unknown", "outcome", "This was sent twice with different values."),
+        ("order=ord-1&order=ord-2", "order", "This was sent twice with different values."),
     ],
 )
 def test_unreadable_input_is_an_error_at_its_field(query: str, name: str, words: str) -> None:
@@ -126,7 +156,7 @@ def test_unreadable_input_is_an_error_at_its_field(query: str, name: str, words:
 
 @pytest.mark.parametrize(
     "query",
-    [*(f"{kind}={DIGEST}" for kind in DigestKind), "email=", "period=week", "reason=A+b", "answered_from=-1",
+    [*(f"{kind}={DIGEST}" for kind in DigestKind), "email=", "view=1", "reason=A+b", "answered_from=-1",
      "answered_under=1e3", f"answered_from={2**31}", "search=a&search=b", "search=a%00", "reason=a%0A"],
 )  # fmt: skip
 def test_unreadable_link_parameter_makes_the_address_unreadable(query: str) -> None:
@@ -145,7 +175,7 @@ def test_filter_by_person_needs_permission_to_see_all() -> None:
 @pytest.mark.django_db
 def test_recorded_filters_are_names_without_values(staff: User) -> None:
     query = f"since=2026-03-07&outcome=created&order=ord-1&reason=busy&answered_under=5&{of_search(staff)}"
-    expected = ["since", "outcome", "order_ref", "reason", "answered_under", "phone", "last_name"]
+    expected = ["since", "outcomes", "order_ref", "reason", "answered_under", "phone", "last_name"]
     assert asked(query, staff).kinds() == expected
 
 

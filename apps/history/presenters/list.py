@@ -1,0 +1,88 @@
+"""Page data of the list: what needs attention, sortable columns, and links to saved views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Self
+
+from django.urls import reverse
+from django.utils.translation import gettext, ngettext
+
+from apps.accounts.roles import LABELS
+from apps.consumers.models import Outcome
+from apps.consumers.presenters.lists import ListColumn, list_columns
+from apps.core.web.filters import with_query
+from apps.history.models import SavedView
+from apps.history.selection import Attention, Period, Sort
+
+# For each sortable column: the order of the first press, and that of the second.
+_ORDERS: Final = {"time": (Sort.NEWEST, Sort.OLDEST), "duration": (Sort.SLOWEST, Sort.FASTEST)}
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionLine:
+    """A number of submissions that need a decision. ``shape``: the name of its icon."""
+
+    shape: str
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ViewLink:
+    """A saved view as a link. ``audience``: the label of its role; empty for the reader's own."""
+
+    name: str
+    url: str
+    audience: str
+    is_open: bool
+
+    @classmethod
+    def of(cls, view: SavedView, path: str, *, is_open: bool = False) -> Self:
+        """The link to a view at the list's address."""
+        return cls(view.name, view_url(view, path), role_label(view.role), is_open)
+
+
+def role_label(role: str) -> str:
+    """The label of a role; empty for none."""
+    return str(LABELS.get(role, role))
+
+
+def view_url(view: SavedView, path: str) -> str:
+    """The address of the list at ``path`` with the filters of a view."""
+    return with_query(path, view.query, view=str(view.public_id))
+
+
+def attention_line(kind: str, count: int) -> AttentionLine:
+    """The line of one kind: ``unknown``, or a value of ``Attention``."""
+    words = {"count": count}
+    path = reverse("history:submissions")
+    if kind == "unknown":
+        text = ngettext("%(count)s of unknown outcome", "%(count)s of unknown outcome", count) % words
+        return AttentionLine(
+            "unknown", text, with_query(path, {}, outcome=Outcome.UNKNOWN, period=Period.ALL.value)
+        )
+    texts = {
+        Attention.CONTRADICTED: gettext("%(count)s contradicted by a late answer"),
+        Attention.DOUBTFUL: gettext("%(count)s created, to be checked"),
+    }
+    return AttentionLine("warning", texts[Attention(kind)] % words, with_query(path, {}, attention=kind))
+
+
+def sortable_columns(
+    keys: Iterable[str], sort: Sort, path: str, values: Mapping[str, Any]
+) -> tuple[ListColumn, ...]:
+    """These columns; those of time and duration have a link that sorts by them, or turns the order."""
+    return tuple(
+        _sortable(column, sort, path, values) if column.key in _ORDERS else column
+        for column in list_columns(keys)
+    )
+
+
+def _sortable(column: ListColumn, sort: Sort, path: str, values: Mapping[str, Any]) -> ListColumn:
+    first, second = _ORDERS[column.key]
+    is_sorted = sort in (first, second)
+    url = with_query(path, values, sort=(second if sort is first else first).value)
+    state = ("ascending" if sort.is_ascending else "descending") if is_sorted else ""
+    return replace(column, url=url, sorted=state)

@@ -1,0 +1,142 @@
+"""Saved views of the list: filters, order and columns under a name, for oneself or for a role."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+
+from apps.accounts.models import User
+from apps.accounts.roles import ROLES
+from apps.audit.events import Event, Value
+from apps.audit.recording import record
+from apps.audit.registry import EventType
+from apps.consumers.permissions import VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS
+from apps.core.actor import Actor
+from apps.history.audit_events import VIEW_CHANGED, VIEW_DELETED, VIEW_SAVED
+from apps.history.models import SavedView
+from apps.history.permissions import SHARE_VIEWS
+
+ROLES_WITH_A_LIST: Final = tuple(
+    role
+    for role, permissions in ROLES.items()
+    if not {VIEW_OWN_SUBMISSIONS, VIEW_ALL_SUBMISSIONS}.isdisjoint(permissions)
+)
+"""The roles that a view can be for."""
+MAX_VIEWS: Final = 20
+"""Maximum number of views of one person, and of one role."""
+
+
+class NameTaken(ValueError):
+    """The person or the role has another view of this name."""
+
+
+class TooMany(ValueError):
+    """The person or the role has :data:`MAX_VIEWS` views."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewChoice:
+    """What a view is to be. ``query``: parameters of the list, without a search for personal data."""
+
+    name: str
+    query: Mapping[str, Sequence[str]]
+    columns: Sequence[str]
+    is_default: bool = False
+    warn_above: int | None = None
+
+
+def usable(person: User) -> list[SavedView]:
+    """The person's own views, then those of their roles, by name."""
+    mine = Q(owner=person.pk) | Q(role__in=person.roles, owner__isnull=True)
+    return list(_in_order(SavedView.objects.filter(mine)))
+
+
+def changeable(person: User) -> list[SavedView]:
+    """The views that the person may change: their own, and those of every role with the permission."""
+    mine = Q(owner=person.pk)
+    if person.has_perm(SHARE_VIEWS):
+        mine |= Q(owner__isnull=True)
+    return list(_in_order(SavedView.objects.filter(mine)))
+
+
+def find_usable(public_id: uuid.UUID, person: User) -> SavedView | None:
+    """The view with this id; None if it does not exist, or is of another person or role."""
+    return next((view for view in usable(person) if view.public_id == public_id), None)
+
+
+def find_changeable(public_id: uuid.UUID, person: User) -> SavedView | None:
+    """The view with this id; None if it does not exist or the person may not change it."""
+    return next((view for view in changeable(person) if view.public_id == public_id), None)
+
+
+def default_view(views: Sequence[SavedView], roles: Sequence[str]) -> SavedView | None:
+    """The view that opens first: the person's own default, else that of their first role with one.
+
+    ``views``: the person's usable views. ``roles``: in the order of the matrix.
+    """
+    defaults = {view.role: view for view in views if view.is_default}
+    return next((defaults[role] for role in ("", *roles) if role in defaults), None)
+
+
+@transaction.atomic
+def save_view(choice: ViewChoice, *, role: str, actor: Actor) -> SavedView:
+    """Save a new view for the actor, or for a role. Raises :class:`NameTaken` and :class:`TooMany`."""
+    owner = None if role else int(actor.id)
+    view = SavedView(owner_id=owner, role=role)
+    if _of_the_same(view).count() >= MAX_VIEWS:
+        raise TooMany
+    _store(view, choice)
+    _record(VIEW_SAVED, view, actor)
+    return view
+
+
+@transaction.atomic
+def change_view(view: SavedView, choice: ViewChoice, *, actor: Actor) -> None:
+    """Change a view; it stays with its person or role. Raises :class:`NameTaken`."""
+    _store(view, choice)
+    _record(VIEW_CHANGED, view, actor)
+
+
+@transaction.atomic
+def delete_view(view: SavedView, *, actor: Actor) -> None:
+    """Delete a view."""
+    SavedView.objects.filter(pk=view.pk).delete()
+    _record(VIEW_DELETED, view, actor)
+
+
+def _store(view: SavedView, choice: ViewChoice) -> None:
+    # Of two requests at the same time, the constraints refuse the second as a server error.
+    others = _of_the_same(view).exclude(pk=view.pk)
+    if others.filter(name=choice.name).exists():
+        raise NameTaken
+    if choice.is_default:
+        others.filter(is_default=True).update(is_default=False)
+    view.name, view.is_default, view.warn_above = choice.name, choice.is_default, choice.warn_above
+    view.query = {name: list(values) for name, values in choice.query.items()}
+    view.columns = list(choice.columns)
+    view.save()
+
+
+def _of_the_same(view: SavedView) -> QuerySet[SavedView]:
+    """The views of the same person or role."""
+    return SavedView.objects.filter(owner=view.owner_id) if view.owner_id else _of_role(view.role)
+
+
+def _of_role(role: str) -> QuerySet[SavedView]:
+    return SavedView.objects.filter(owner__isnull=True, role=role)
+
+
+def _in_order(views: QuerySet[SavedView]) -> QuerySet[SavedView]:
+    return views.order_by(F("owner").asc(nulls_last=True), "role", "name")
+
+
+def _record(event: EventType, view: SavedView, actor: Actor) -> None:
+    data: dict[str, Value] = {"view": str(view.public_id), "audience": view.role or "own"}
+    if view.query:
+        data["parameters"] = sorted(view.query)
+    record(Event(event, actor, data=data))

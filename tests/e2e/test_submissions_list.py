@@ -1,0 +1,108 @@
+"""The list of submissions: results first, sorting, columns and saved views, with script and without."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from apps.accounts.models import User
+from apps.consumers.models import Outcome
+from apps.core import clock
+from tests.e2e.traces import TYPED
+from tests.e2e.windows import Windows
+from tests.support.entries import clean, resolved_by, store
+
+pytestmark = pytest.mark.e2e
+
+NAME = TYPED["exported last name"]
+
+
+def _fill(staff: User, supervisor: User) -> None:
+    """Fifty-five rejected submissions, and some of each kind that needs attention."""
+    now = clock.now()
+    for number in range(55):
+        store(
+            staff, Outcome.REJECTED, clean(last_name=f"{NAME}-{number}"), duration_ms=100 + number,
+            submitted_at=now - dt.timedelta(minutes=number + 1),
+        )  # fmt: skip
+    for number in range(7):
+        store(staff, Outcome.UNKNOWN, clean(last_name=f"u{number}-{NAME}"), submitted_at=now)
+    store(
+        staff, Outcome.NOT_CREATED, clean(last_name=f"late-{NAME}"), **resolved_by(supervisor),
+        late_outcome="created", late_consumer_ref="9b7de2a4-6f6d-43b1-8a8e-0d3f2a3b4c5d", contradicted=True,
+    )  # fmt: skip
+
+
+def _press(page: Page, role: str, name: str) -> None:
+    with page.expect_navigation():
+        page.get_by_role(role, name=name).first.click()  # type: ignore[arg-type]  # a link or a button
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])
+def test_supervisor_finds_sorts_and_saves_a_view_that_warns(
+    windows: Windows, staff: User, supervisor: User, javascript: bool
+) -> None:
+    _fill(staff, supervisor)
+    page = windows.open(supervisor, javascript=javascript, viewport={"width": 1366, "height": 768})
+    page.goto("/submissions/")
+    expect(page.get_by_role("link", name="7 of unknown outcome")).to_be_visible()
+    page.locator("summary", has_text="Filters").click()
+    for outcome in ("Rejected", "Not created"):
+        page.get_by_label(outcome, exact=True).check()
+    page.get_by_label("Period").select_option(label="Today")
+    _press(page, "button", "Show")
+    # Neither empty parameters nor a position.
+    assert page.url.endswith("/submissions/?period=today&outcome=rejected&outcome=not_created")
+    rows = page.locator("main table tbody tr")
+    first = rows.first.bounding_box()
+    assert first is not None
+    assert first["y"] + first["height"] <= 768  # in view without scrolling
+    _press(page, "link", "Duration (change the order)")
+    expect(page.locator("th[aria-sort=descending]")).to_contain_text("Duration")
+    expect(rows.first).to_contain_text(f"{NAME}-54")
+    _press(page, "link", "Next")
+    expect(rows).to_have_count(6)
+    _press(page, "link", "Previous")
+    expect(rows).to_have_count(50)
+
+    _press(page, "link", "Save as a view")
+    page.get_by_label("Name").fill("Failed today")
+    page.get_by_label("Supervisor").check()
+    page.get_by_label("Open the list with this view").check()
+    page.get_by_label("Warn on the start page above").fill("50")
+    _press(page, "button", "Save the view")
+    expect(page.get_by_role("navigation", name="Saved views").locator("[aria-current]")).to_contain_text(
+        "Failed today"
+    )
+    page.goto("/")
+    watched = page.locator("li", has_text="Failed today")
+    expect(watched).to_contain_text("56")
+    expect(watched).to_contain_text("Above 50")
+    expect(watched.locator("svg")).to_have_count(1)
+    page.goto("/submissions/")  # opens the default view
+    expect(rows.first).to_contain_text(f"{NAME}-54")
+    rows.first.get_by_role("link").click()
+    _press(page, "link", "Back to Submissions")
+    expect(page.locator("th[aria-sort=descending]")).to_contain_text("Duration")
+    _press(page, "link", "All submissions")
+    expect(page.get_by_role("link", name="Remove the filter")).to_have_count(0)
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])
+def test_columns_are_chosen_and_moved(windows: Windows, staff: User, javascript: bool) -> None:
+    store(staff, Outcome.CREATED, clean(last_name=NAME), guest_ref="9b7de2a4-6f6d-43b1-8a8e-0d3f2a3b4c5d")
+    page = windows.open(staff, javascript=javascript)
+    page.goto("/submissions/?outcome=created")
+    _press(page, "link", "Columns")
+    page.get_by_label("Guest reference").check()
+    page.get_by_label("Duration").uncheck()
+    page.get_by_role("button", name="Up Outcome").click()
+    _press(page, "button", "Save the columns")
+    assert page.url.endswith("/submissions/?outcome=created")
+    heads = page.locator("thead th")
+    expect(heads).to_have_count(5)
+    assert [head.split(" (")[0] for head in heads.all_text_contents()] == [
+        "Time", "Consumer", "Outcome", "Order", "Guest reference"
+    ]  # fmt: skip

@@ -1,0 +1,336 @@
+"""Saved views of the list, the columns of the list, and the start page's counts."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import uuid
+from html import unescape
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from apps.accounts import services
+from apps.accounts.models import User
+from apps.consumers.models import Outcome
+from apps.history import saved
+from apps.history.models import SavedView
+from tests.support.entries import clean, store, text
+from tests.support.people import TESTS, events, make_person
+from tests.support.searches import token
+
+pytestmark = pytest.mark.django_db
+
+PAGE = "/submissions/"
+NEW = f"{PAGE}views/new/"
+OLD = dt.datetime(2020, 3, 7, 12, tzinfo=dt.UTC)
+
+
+def save(client: Client, query: str, **posted: object) -> SavedView:
+    """Save a view of the list with this query, and return it."""
+    answer = client.post(f"{NEW}?{query}", {"name": "Mine", **posted})
+    assert answer.status_code == 303, text(answer)
+    return SavedView.objects.get(public_id=re.search(r"view=([0-9a-f-]{36})", answer["Location"])[1])  # type: ignore[index]
+
+
+def opened(client: Client, view: SavedView) -> str:
+    """The list with a view, as the link on the page of views opens it."""
+    page = text(client.get(f"{PAGE}views/"))
+    link = re.search(rf'<a href="([^"]+view={view.public_id}[^"]*)"', page)
+    assert link
+    return text(client.get(unescape(link[1])))
+
+
+def bar(page: str) -> list[str]:
+    """The names of the views above the list, in order."""
+    views = re.search(r'<nav class="views.*?</nav>', page)
+    assert views
+    return re.findall(r'<a href="[^"]*view=[^"]+"[^>]*>([^<]+?)\s*<', views[0])
+
+
+def test_view_keeps_the_name_of_a_relative_period_the_outcomes_the_order_and_nothing_empty(
+    as_staff: Client, staff: User
+) -> None:
+    query = "outcome=rejected&outcome=unknown&period=last-week&sort=slowest&order=&reason=&answered_from=0"
+    view = save(as_staff, query, warn_above="")
+    assert view.query == {
+        "outcome": ["rejected", "unknown"],
+        "period": ["last-week"],
+        "sort": ["slowest"],
+        "answered_from": ["0"],
+    }
+    assert (view.owner_id, view.role, view.is_default, view.warn_above) == (staff.pk, "", False, None)
+    page = opened(as_staff, view)
+    for chip in ("Last week", "Outcome: Rejected", "Outcome: Unknown", "Time to answer: 0 ms or more"):
+        assert f"{chip}</span></a>" in page
+    assert "Longest duration first" in page
+    assert 'aria-current="page">Mine' in page
+
+
+def test_default_view_opens_first_and_all_submissions_are_one_click_away(
+    as_staff: Client, staff: User
+) -> None:
+    shown = store(staff, Outcome.CREATED, clean(last_name="Shown"))
+    hidden = store(staff, Outcome.REJECTED, clean(last_name="Hidden"), submitted_at=OLD)
+    view = save(as_staff, "outcome=created&period=all", is_default="on")
+    answer = as_staff.get(PAGE)
+    assert answer.status_code == 302
+    assert answer["Location"] == f"{PAGE}?period=all&outcome=created&view={view.public_id}"
+    page = text(as_staff.get(answer["Location"]))
+    assert str(shown.public_id) in page
+    assert str(hidden.public_id) not in page
+    every = re.search(r'<a href="([^"]+)">All submissions</a>', page)
+    assert every
+    assert str(hidden.public_id) in text(as_staff.get(unescape(every[1])))
+    assert as_staff.get(f"{PAGE}?outcome=rejected").status_code == 200
+    second = save(as_staff, "period=today", name="Other", is_default="on")
+    view.refresh_from_db()
+    assert (view.is_default, second.is_default) == (False, True)
+
+
+def test_search_for_a_consumer_is_not_saved_and_the_page_says_why(as_staff: Client, staff: User) -> None:
+    named = token(staff, last_name="Zed")
+    for address in (NEW, f"{PAGE}views/{save(as_staff, '').public_id}/"):
+        before = SavedView.objects.values().get()
+        query = {"search": named, "outcome": "created", "view": str(before["public_id"])}
+        page = text(as_staff.get(address, query))
+        assert "A search for a consumer is not saved" in page
+        assert "Save the view</button>" not in page
+        refused = as_staff.post(f"{address}?search={named}&view={before['public_id']}", {"name": "Zed"})
+        assert refused.status_code == 200
+        assert SavedView.objects.values().get() == before
+    assert named not in str(before)
+
+
+def test_view_of_another_person_is_not_found_anywhere(as_staff: Client, staff: User) -> None:
+    other = Client()
+    other.force_login(make_person("sid", "staff", "supervisor"))
+    foreign = save(other, "period=all")
+    for view_id in (foreign.public_id, uuid.uuid4()):
+        assert as_staff.get(f"{PAGE}?view={view_id}").status_code == 404
+        assert as_staff.get(f"{PAGE}views/{view_id}/").status_code == 404
+        assert as_staff.post(f"{PAGE}views/{view_id}/", {"name": "Taken over"}).status_code == 404
+        assert as_staff.post(f"{PAGE}views/{view_id}/delete/").status_code == 404
+    foreign.refresh_from_db()
+    assert foreign.name == "Mine"
+    assert bar(text(as_staff.get(PAGE))) == []
+
+
+def test_view_for_a_role_is_seen_by_the_role_and_changed_by_those_with_the_permission(
+    as_staff: Client, as_supervisor: Client, staff: User, supervisor: User
+) -> None:
+    view = save(as_supervisor, "outcome=unknown&period=all", name="Open", audience="staff", is_default="on")
+    assert (view.owner_id, view.role) == (None, "staff")
+    assert bar(text(as_staff.get(PAGE, follow=True))) == ["Open"]
+    assert "by a supervisor" in text(as_staff.get(f"{PAGE}views/"))
+    assert as_staff.post(f"{PAGE}views/{view.public_id}/", {"name": "X"}).status_code == 404
+    assert as_staff.post(f"{PAGE}views/{view.public_id}/delete/").status_code == 404
+    refused = as_staff.post(f"{NEW}?period=all", {"name": "Everyone's", "audience": "staff"})
+    assert refused.status_code == 303  # the field does not exist: the view is the person's own
+    assert SavedView.objects.get(name="Everyone's").owner_id == staff.pk
+    # A role that was taken away takes its views along.
+    services.revoke_role(person_id=staff.pk, role="staff", actor=TESTS)
+    services.grant_role(person_id=staff.pk, role="supervisor", actor=TESTS)
+    services.revoke_role(person_id=supervisor.pk, role="supervisor", actor=TESTS)
+    services.grant_role(person_id=supervisor.pk, role="staff", actor=TESTS)
+    assert as_supervisor.post(f"{PAGE}views/{view.public_id}/delete/").status_code == 404
+    assert bar(text(as_staff.get(f"{PAGE}?period=all"))) == ["Everyone&#x27;s"]
+    assert as_staff.get(PAGE).status_code == 200  # the role's default is no longer theirs
+    assert as_supervisor.get(PAGE).status_code == 302
+
+
+def test_own_default_comes_before_that_of_a_role(as_supervisor: Client, supervisor: User) -> None:
+    save(as_supervisor, "period=today", name="Role's", audience="supervisor", is_default="on")
+    own = save(as_supervisor, "period=all", name="Own", is_default="on")
+    assert str(own.public_id) in as_supervisor.get(PAGE)["Location"]
+
+
+def test_saving_changing_and_deleting_are_recorded_without_name_and_values(as_supervisor: Client) -> None:
+    order = "2d7de9df-45a2-45ea-872c-30e45139007d"
+    view = save(as_supervisor, f"order={order}&outcome=created", name="Mrs Zed", audience="staff")
+    changed = f"{PAGE}views/{view.public_id}/?view={view.public_id}&period=today"
+    assert as_supervisor.post(changed, {"name": "Mrs Zed", "warn_above": "3"}).status_code == 303
+    as_supervisor.post(f"{PAGE}views/{view.public_id}/delete/")
+    known = {"view": str(view.public_id), "audience": "staff"}
+    for action, parameters in (
+        ("view.saved", ["order", "outcome"]), ("view.changed", ["period"]), ("view.deleted", ["period"])
+    ):  # fmt: skip
+        [event] = events(action)
+        assert event.details == known | {"parameters": parameters}
+        assert order not in str(vars(event))
+        assert "Zed" not in str(vars(event))
+    assert not SavedView.objects.exists()
+
+
+def test_view_is_changed_with_the_filters_of_the_list_or_keeps_its_own(as_staff: Client) -> None:
+    view = save(as_staff, "outcome=created&period=all")
+    page = text(as_staff.get(f"{PAGE}?period=today&view={view.public_id}"))
+    leads_to = re.search(r'href="([^"]+)">Save the changed filters', page)
+    assert leads_to
+    assert as_staff.post(unescape(leads_to[1]), {"name": "Changed"}).status_code == 303
+    view.refresh_from_db()
+    assert (view.name, view.query) == ("Changed", {"period": ["today"]})
+    assert as_staff.post(f"{PAGE}views/{view.public_id}/", {"name": "Again"}).status_code == 303
+    view.refresh_from_db()
+    assert (view.name, view.query) == ("Again", {"period": ["today"]})
+
+
+def test_name_is_needed_once_per_person_and_the_number_is_limited(
+    as_staff: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saved, "MAX_VIEWS", 2)
+    save(as_staff, "")
+    for posted, words in (
+        ({"name": " "}, "Enter a name for the view"),
+        ({"name": "x" * 61}, "The name has at most 60 characters"),
+        ({"name": "Mine"}, "There is a view of this name. Enter another name"),
+        ({"name": "N", "warn_above": "1001"}, "Enter a whole number from 0 to 1,000, or nothing"),
+        ({"name": "N", "warn_above": "-1"}, "Enter a whole number from 0 to 1,000, or nothing"),
+    ):
+        assert words in text(as_staff.post(NEW, posted))
+    save(as_staff, "", name="Second")
+    assert "There are 20 views already" in text(as_staff.post(NEW, {"name": "Third"}))
+    assert SavedView.objects.count() == 2
+
+
+def test_deactivated_person_stays_in_a_view_and_an_unknown_one_is_an_error_at_the_field(
+    as_supervisor: Client, staff: User
+) -> None:
+    found = store(staff, Outcome.CREATED)
+    view = save(as_supervisor, f"person={staff.pk}&period=all", warn_above="0")
+    services.deactivate_person(person_id=staff.pk, actor=TESTS)
+    assert str(found.public_id) in opened(as_supervisor, view)
+    SavedView.objects.update(query={"person": ["999999"]})
+    assert "Choose a person from the list" in opened(as_supervisor, view)
+    assert "not counted" in text(as_supervisor.get("/"))
+
+
+def test_start_page_counts_within_the_readers_scope_and_warns_in_words_and_shape(
+    as_supervisor: Client, as_staff: Client, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, person in enumerate((staff, staff, supervisor)):
+        store(person, Outcome.REJECTED, clean(last_name=str(number)))
+    save(as_supervisor, "outcome=rejected", name="Failed", audience="staff", warn_above="1")
+    save(as_supervisor, "outcome=rejected", name="All failed", warn_above="3")
+    save(as_supervisor, "outcome=rejected", name="Uncounted")
+    page = text(as_staff.get("/"))
+    assert re.search(r"<strong>2</strong> Failed</a>.*?#?.*?Above 1<", page)
+    assert "<svg" in page[page.index("Failed</a>") : page.index("Above 1")]
+    page = text(as_supervisor.get("/"))
+    assert "<strong>3</strong> All failed</a>" in page
+    assert "Above" not in page
+    assert "Uncounted" not in page
+    monkeypatch.setattr(SavedView, "MOST_WARNED", 2)
+    assert "<strong>more than 2</strong> All failed</a>" in text(as_supervisor.get("/"))
+
+
+def test_start_page_counts_with_one_statement_for_each_view(as_staff: Client, staff: User) -> None:
+    def statements() -> int:
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            as_staff.get("/")
+        return len(captured)
+
+    statements()
+    before = statements()
+    for number in range(3):
+        save(as_staff, "outcome=rejected", name=str(number), warn_above="1")
+    assert statements() == before + 3
+
+
+def test_columns_are_chosen_ordered_and_remembered_for_the_person(
+    as_supervisor: Client, as_staff: Client, staff: User
+) -> None:
+    store(staff, Outcome.CREATED)
+
+    def heads(client: Client, query: str = "period=all") -> list[str]:
+        page = text(client.get(f"{PAGE}?{query}"))
+        return [
+            re.sub(r"<.*?>| \(change the order\)", "", head)
+            for head in re.findall(r'<th role="columnheader"[^>]*>(.*?)</th>', page)
+        ]
+
+    usual = ["Time", "Person", "Consumer", "Order", "Outcome", "Duration"]
+    assert heads(as_supervisor) == usual
+    assert heads(as_staff) == [head for head in usual if head != "Person"]
+    address = f"{PAGE}columns/?outcome=created&period=all"
+    order = (
+        "outcome",
+        "guest_ref",
+        "consumer",
+        "time",
+        "person",
+        "order",
+        "duration",
+        "consumer_ref",
+        "reason",
+    )
+    form = {"show_outcome": "on", "show_guest_ref": "on"}
+    form |= {f"place_{key}": str(number) for number, key in enumerate(order)}
+    answer = as_supervisor.post(address, form)
+    assert (answer.status_code, answer["Location"]) == (303, f"{PAGE}?outcome=created&period=all")
+    assert heads(as_supervisor) == ["Outcome", "Guest reference", "Consumer"]
+    assert heads(as_staff) == [head for head in usual if head != "Person"]
+    moved = text(as_supervisor.post(address, form | {"move": "up:guest_ref"}))
+    assert moved.index('value="up:guest_ref"') < moved.index('value="up:outcome"')
+    assert heads(as_supervisor) == ["Outcome", "Guest reference", "Consumer"]  # not yet saved
+    view = save(as_supervisor, "period=all", audience="staff")
+    as_supervisor.post(address, {"show_time": "on"})
+    assert heads(as_supervisor) == ["Time", "Consumer"]
+    assert heads(as_staff, f"period=all&view={view.public_id}") == ["Outcome", "Guest reference", "Consumer"]
+
+
+def test_persons_are_no_column_of_ones_own_list(as_staff: Client, staff: User) -> None:
+    store(staff, Outcome.CREATED)
+    assert "show_person" not in text(as_staff.get(f"{PAGE}columns/"))
+    as_staff.post(f"{PAGE}columns/", {"show_person": "on", "show_nonsense": "on"})
+    assert 'data-label="Person"' not in text(as_staff.get(PAGE))
+
+
+def test_empty_parameters_are_removed_from_the_address(as_staff: Client) -> None:
+    untidy = "period=&since=&outcome=created&outcome=&order=&sort=oldest&search="
+    answer = as_staff.get(f"{PAGE}?{untidy}")
+    assert (answer.status_code, answer["Location"]) == (302, f"{PAGE}?outcome=created&sort=oldest")
+    assert as_staff.get(f"{PAGE}?order=&since=")["Location"] == PAGE
+    assert as_staff.get(answer["Location"]).status_code == 200
+
+
+def test_back_link_of_a_receipt_keeps_the_filters_also_after_an_act(
+    as_supervisor: Client, staff: User
+) -> None:
+    found = store(staff, Outcome.UNKNOWN)
+    receipt = f"{PAGE}{found.public_id}/"
+    asked = f"{PAGE}?outcome=unknown&period=last-week&sort=oldest"
+
+    def back(referer: str) -> str:
+        link = re.search(
+            r'class="back-link" href="([^"]+)"',
+            text(as_supervisor.get(receipt, headers={"referer": referer})),
+        )
+        assert link
+        return unescape(link[1])
+
+    assert back("") == PAGE
+    assert back(f"http://testserver{asked}") == asked
+    assert back(f"http://testserver{receipt}") == asked  # after Check now, or an error in the form
+    assert back("") == PAGE
+    for foreign in (
+        f"https://elsewhere.example{asked}",
+        "http://testserver/audit/?actor=1",
+        "http://[",
+        "x" * 9,
+    ):
+        assert back(foreign) == PAGE
+
+
+def test_first_export_proposes_the_columns_of_the_list(as_supervisor: Client) -> None:
+    def proposed() -> set[str]:
+        page = text(as_supervisor.get(f"{PAGE}export/"))
+        return set(re.findall(r'name="show_(\w+)"[^>]* checked', page))
+
+    assert {"consumer_ref", "guest_ref", "submitted_at"} <= proposed()
+    as_supervisor.post(f"{PAGE}columns/", {"show_outcome": "on", "show_reason": "on"})
+    assert proposed() == {"outcome", "error_code"}
