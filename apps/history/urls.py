@@ -7,6 +7,7 @@ app_name = "history"
 urlpatterns = [
     path("submissions/", list_view.submissions, name="submissions"),
     path("submissions/figures/", figures.figures, name="figures"),
+    path("submissions/figures/file/", figures.file, name="figures_file"),
     path("submissions/export/", export.export, name="export"),
     path("submissions/exports/<uuid:export_id>/", export.exported, name="exported"),
     path("submissions/exports/<uuid:export_id>/file/", export.file, name="export_file"),

@@ -104,6 +104,7 @@ SHOWS_NOTHING = {
     "consumers:identity_rules": NO_PERSON,
     "consumers:remove_identity_rule": NO_PERSON,
     "history:figures": "counts",
+    "history:figures_file": "counts",
     "history:export": "how many there are, and what may be chosen",
     "history:exported": "how many there are, and what was chosen",
     "history:export_progress": "how far it is",

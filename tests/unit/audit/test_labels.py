@@ -44,6 +44,7 @@ from apps.history import audit_events as history_events
 from apps.history.exports.services import FailureCode
 from apps.history.models import ExportReason
 from apps.history.selection import SubmissionFilter
+from apps.history.views import figures
 from tests.support.source import APPS, tree_of
 
 FULL = NewConsumer(
@@ -121,6 +122,7 @@ CODES: dict[Key, Iterable[str]] = {
     history_events.EXPORT_REASON: ExportReason.values,
     history_events.FAILURE_CODE: FailureCode,
     history_events.FORMAT: [*Format],
+    history_events.FIGURES_FORMAT: figures.CONTENT_TYPES,
     history_events.PERSONAL: ["yes", "no"],
 }
 # They name a page, an event, a submission, a key, a report or a version. The columns of an export are shown
