@@ -74,7 +74,12 @@ def _guests(client: Client, records: Records) -> HttpResponse:
     return client.post(reverse("orders:guests"), {"email": FULL.emails[0]})  # type: ignore[return-value]  # as above
 
 
+def _empty_note(client: Client, records: Records) -> HttpResponse:
+    return client.post(reverse("consumers:note", args=[records.unknown.public_id]))  # type: ignore[return-value]  # as above
+
+
 SHOWS: dict[str, Visit] = {
+    "consumers:note": _empty_note,
     "orders:guests": _guests,
     "consumers:order_panel": _order_beside_form,
     "start": _at("start"),
@@ -101,6 +106,8 @@ SHOWS_NOTHING = {
     "consumers:phone_reading": "says back what the same person has just typed",
     "consumers:set_shortcuts": NO_PERSON,
     "consumers:check_now": "leads back to the receipt",
+    "consumers:take": "leads back to the receipt",
+    "consumers:release": "leads back to the receipt",
     "consumers:identity_rules": NO_PERSON,
     "consumers:remove_identity_rule": NO_PERSON,
     "history:figures": "counts",

@@ -13,6 +13,8 @@ from django.utils.translation import gettext
 
 from apps.consumers import labels
 from apps.consumers.models import Outcome, Submission
+from apps.consumers.reconciliation import taking
+from apps.consumers.reconciliation.resolution import needs_resolution
 from apps.consumers.viewer import Viewer
 
 
@@ -56,7 +58,8 @@ def recent_order(submission: Submission) -> RecentOrder:
 
 @dataclass(frozen=True, slots=True)
 class StartPage:
-    """The start page. ``unknown_count``: all unknown submissions, of which some are shown.
+    """The start page. ``unknown_count``: all unknown submissions, of which some are shown;
+    ``overdue_count``: those that have been unknown for too long.
 
     ``today``: the person's own figures; empty before their first submission of the day. ``recent_orders``:
     the orders that they used last, latest first. ``is_long``: more submissions need attention than are shown.
@@ -68,6 +71,7 @@ class StartPage:
 
     unknown: tuple[SubmissionLine, ...]
     unknown_count: int
+    overdue_count: int
     contradicted: tuple[SubmissionLine, ...]
     doubtful: tuple[SubmissionLine, ...]
     latest: tuple[SubmissionLine, ...]
@@ -107,8 +111,18 @@ def line(submission: Submission) -> SubmissionLine:
         order_number=submission.order_number,
         outcome=submission.outcome,
         duration=duration_text(submission.duration_ms),
-        note=labels.line_note(submission),
+        note=_note(submission),
     )
+
+
+def _note(submission: Submission) -> str:
+    """What to know about a submission in a list: its state, whether it is overdue, who is resolving it."""
+    notes = [labels.line_note(submission)]
+    if taking.is_overdue(submission):
+        notes.append(gettext("Overdue"))
+    if needs_resolution(submission) and taking.is_taken(submission):
+        notes.append(gettext("Taken by %(who)s") % {"who": submission.taken_by_name})
+    return "; ".join(filter(None, notes))
 
 
 def consumer_name(submission: Submission) -> str:

@@ -19,12 +19,13 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from apps.cdp.factory import get_client
 from apps.consumers import recording, selectors
+from apps.consumers.forms.note import NoteForm
 from apps.consumers.forms.resolution import RESOLUTION_FORMS, ResolutionForm, resolution_forms
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.permissions import VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS, VIEW_VENDOR_RECORDS
 from apps.consumers.presenters import receipts, resolutions
 from apps.consumers.presenters.lists import StartPage, lines, own_figures, recent_order
-from apps.consumers.reconciliation import checks, resolution
+from apps.consumers.reconciliation import checks, resolution, taking
 from apps.consumers.viewer import Viewer
 from apps.core import clock
 from apps.core.forms.errors import form_errors
@@ -74,6 +75,7 @@ def _start_page(viewer: Viewer) -> StartPage:
         is_long=max(len(contradicted), len(doubtful)) > MAX_PENDING,
         unknown=lines(unknown[:MAX_PENDING]),
         unknown_count=unknown.count(),  # fast: the index of open submissions is small
+        overdue_count=unknown.filter(submitted_at__lt=taking.overdue_before()).count(),
         contradicted=contradicted[:MAX_PENDING],
         doubtful=doubtful[:MAX_PENDING],
         latest=latest,
@@ -120,13 +122,20 @@ def _not_run_text(refusal: checks.CheckNotRun) -> str:
 
 
 def receipt_page(
-    request: HttpRequest, submission: Submission, forms: Sequence[ResolutionForm]
+    request: HttpRequest,
+    submission: Submission,
+    forms: Sequence[ResolutionForm],
+    *,
+    note_form: NoteForm | None = None,
 ) -> HttpResponse:
-    """Render the receipt, with the resolution forms if given."""
+    """Render the receipt, with the resolution forms if given. ``note_form``: a note that is not stored."""
     context = {
         "page": receipts.receipt_page(submission, Viewer.of(request.user), get_client(), forms=forms),
         "resolution_forms": forms,
-        "errors": [error for form in forms for error in form_errors(form)],
+        "note_form": note_form or NoteForm(),
+        "errors": [
+            error for form in (*forms, *([note_form] if note_form else [])) for error in form_errors(form)
+        ],
         "entry_of": sealed_entries.author_token(request),
     }
     response = render(request, "consumers/receipt.html", context)

@@ -16,6 +16,7 @@ from apps.consumers import recording, searches, selectors
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER, VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS
 from apps.consumers.presenters.lists import lines
+from apps.consumers.reconciliation import taking
 from apps.consumers.viewer import Viewer
 from apps.core.forms.errors import form_errors
 from apps.core.web import keyset, sealed_entries
@@ -96,6 +97,11 @@ def _list_context(
         "export_url": with_query(reverse("history:export"), values),
         "figures_url": with_query(reverse("history:figures"), values),
         **{name: {"lines": lines(rows), "count": count} for name, (rows, count) in pinned.items()},
+        "overdue_count": selectors.unknown_submissions(selection.viewer)
+        .filter(submitted_at__lt=taking.overdue_before())
+        .count()
+        if "unknown" in pinned
+        else 0,
     }
 
 
