@@ -122,6 +122,27 @@ CONSUMER_RESOLVED = EVENTS.define(
     sentence_for=_resolved_sentence,
     keys=(OUTCOME, RESOLUTION_REASON, VERIFICATION, CHECK_RESULT, *EVIDENCE),
 )
+# A supervisor says that they are resolving it; taken_from: whom they took it over from.
+SUBMISSION_TAKEN = EVENTS.define(
+    "submission.taken",
+    group=EventGroup.CHANGES,
+    label=_("Submission taken"),
+    sentence=_("%(actor)s took the submission on order %(order)s, to resolve it"),
+    keys=(Key("taken_from", ValueType.NAME, _("Taken over from")),),
+)
+SUBMISSION_RELEASED = EVENTS.define(
+    "submission.released",
+    group=EventGroup.CHANGES,
+    label=_("Submission released"),
+    sentence=_("%(actor)s released the submission on order %(order)s"),
+)
+# The text of the note is in the row, encrypted.
+SUBMISSION_NOTE_ADDED = EVENTS.define(
+    "submission.note_added",
+    group=EventGroup.CHANGES,
+    label=_("Note added"),
+    sentence=_("%(actor)s added a note to the submission on order %(order)s"),
+)
 # A supervisor replaced an earlier resolution.
 CONSUMER_RESOLUTION_CORRECTED = EVENTS.define(
     "consumer.resolution_corrected",

@@ -13,7 +13,15 @@ from apps.consumers import value_lists
 from apps.consumers.audit_keys import PROCESS_LOST
 from apps.consumers.duplicates.compare import Likeness, Verdict
 from apps.consumers.fields import FIELD_LABELS
-from apps.consumers.models import CheckResult, Doubt, Outcome, PastResolution, ResolvedHow, Submission
+from apps.consumers.models import (
+    CheckResult,
+    Doubt,
+    Outcome,
+    PastResolution,
+    ResolvedHow,
+    Submission,
+    SubmissionNote,
+)
 from apps.consumers.phones import PhoneFault, PhoneReading
 from apps.consumers.reconciliation.doubts import resolution_doubts
 from apps.consumers.sending import warnings
@@ -212,7 +220,7 @@ def consumer_problem(submission: Submission) -> str:
     return unreadable_text(submission, "encrypted_consumer")
 
 
-def unreadable_text(row: Submission | PastResolution, column: str) -> str:
+def unreadable_text(row: Submission | PastResolution | SubmissionNote, column: str) -> str:
     """Why an encrypted value cannot be read; empty if it can be read, or if there is none."""
     problem = personal_data.problem_of(row, column)
     return str(UNREADABLE[problem]) if problem else ""

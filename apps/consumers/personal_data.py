@@ -15,6 +15,7 @@ from apps.consumers.models import (
     RecordedSearchDigest,
     Submission,
     SubmissionDigest,
+    SubmissionNote,
 )
 from apps.consumers.sending.digests import re_digest_batch
 from apps.core.personal_data import DigestColumn, EncryptedColumn, PersonalModel
@@ -46,6 +47,10 @@ PERSONAL: Final = (
                 "encrypted_resolution_note", "past_resolution.note", _("Note on an earlier resolution")
             ),
         ),
+    ),
+    PersonalModel(
+        SubmissionNote,
+        encrypted=(EncryptedColumn("encrypted_text", "submission_note.text", _("Note of a supervisor")),),
     ),
     PersonalModel(
         RecordedSearch,

@@ -67,6 +67,23 @@ def unknown_submissions(viewer: Viewer) -> QuerySet[Submission]:
     return visible_submissions(viewer).filter(outcome=Outcome.UNKNOWN).order_by("submitted_at", "id")
 
 
+def next_unknown(
+    submission: Submission, viewer: Viewer, *, taken_since: datetime
+) -> tuple[Submission | None, int]:
+    """The unknown submission to resolve after this one, and the number of those that are left.
+
+    The oldest that no other person has taken since ``taken_since``; the oldest of all if they have taken
+    each of them. Of submissions that are unknown, the one after this one comes first.
+    """
+    left = unknown_submissions(viewer).exclude(pk=submission.pk)
+    of_others = Q(taken_at__gt=taken_since) & ~Q(taken_by=viewer.person_id)
+    free = left.exclude(of_others)
+    place = Q(submitted_at__gt=submission.submitted_at)
+    place |= Q(submitted_at=submission.submitted_at, pk__gt=submission.pk)
+    after = free.filter(place).first() if submission.outcome == Outcome.UNKNOWN else None
+    return after or free.first() or left.first(), left.count()
+
+
 def contradicted_submissions(viewer: Viewer) -> QuerySet[Submission]:
     """Resolved submissions that a late answer contradicts, and that were not resolved again since."""
     return visible_submissions(viewer).filter(contradicted=True)

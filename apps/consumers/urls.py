@@ -9,6 +9,7 @@ from apps.consumers.views import (
     phones,
     resolving,
     submissions,
+    taking,
 )
 
 app_name = "consumers"
@@ -21,6 +22,9 @@ urlpatterns = [
     path("orders/panel/", order_panel.order_panel, name="order_panel"),
     path("submissions/<uuid:public_id>/", submissions.receipt, name="receipt"),
     path("submissions/<uuid:public_id>/resolve/", resolving.resolve, name="resolve"),
+    path("submissions/<uuid:public_id>/take/", taking.take, name="take"),
+    path("submissions/<uuid:public_id>/release/", taking.release, name="release"),
+    path("submissions/<uuid:public_id>/note/", taking.note, name="note"),
     path("submissions/<uuid:public_id>/check/", submissions.check_now, name="check_now"),
     path("identity-rules/", identity_rules.identity_rules, name="identity_rules"),
     path("identity-rules/<int:pk>/remove/", identity_rules.remove_identity_rule, name="remove_identity_rule"),

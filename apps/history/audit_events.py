@@ -21,6 +21,12 @@ FORMAT = Key(
         "xlsx": _("Excel"),
     },
 )
+FIGURES_FORMAT = Key(
+    "format",
+    ValueType.CODE,
+    _("Format"),
+    {"xlsx": _("Excel"), "csv": _("CSV"), "svg": _("SVG")},
+)
 PERSONAL = Key("personal", ValueType.CODE, _("With personal data"), {"yes": _("yes"), "no": _("no")})
 ROWS = Key("rows", ValueType.NUMBER, _("Rows"))
 FAILURE_CODE = Key(
@@ -62,6 +68,14 @@ FIGURES_VIEWED = EVENTS.define(
     label=_("Figures opened"),
     sentence=_("%(actor)s opened the figures of %(count)s submissions"),
     keys=(SUBMISSION_FILTERS, SEARCH, SUBMISSION_SCOPE, COUNT),
+)
+# The numbers that the page shows, as a file: counts, without data of a consumer.
+FIGURES_EXPORTED = EVENTS.define(
+    "figures.exported",
+    group=EventGroup.EXPORTS,
+    label=_("Figures exported"),
+    sentence=_("%(actor)s exported the figures of %(count)s submissions (%(format)s)"),
+    keys=(FIGURES_FORMAT, SUBMISSION_FILTERS, SEARCH, SUBMISSION_SCOPE, COUNT),
 )
 EXPORT_STARTED = EVENTS.define(
     "export.started",

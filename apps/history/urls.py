@@ -12,6 +12,7 @@ urlpatterns = [
     path("submissions/views/<uuid:view_id>/", saved_views.view, name="view"),
     path("submissions/views/<uuid:view_id>/delete/", saved_views.delete_view, name="delete_view"),
     path("submissions/figures/", figures.figures, name="figures"),
+    path("submissions/figures/file/", figures.file, name="figures_file"),
     path("submissions/export/", export.export, name="export"),
     path("submissions/exports/<uuid:export_id>/", export.exported, name="exported"),
     path("submissions/exports/<uuid:export_id>/file/", export.file, name="export_file"),

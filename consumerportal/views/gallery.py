@@ -33,6 +33,7 @@ from apps.core.forms.input import PortalForm
 from apps.core.web.filters import Chip, DayField
 from apps.history.forms.export import ExportForm
 from apps.history.presenters import figures
+from apps.history.presenters.figures_headline import Card, HeadlinePage
 from apps.orders import presenters as orders
 
 FOLDER = "gallery"
@@ -116,6 +117,7 @@ def data() -> dict[str, Any]:
         "numbers": [figures.Number("1,204", "#"), figures.Number("12"), figures.Number("0")],
         "bar_lines": _BAR_LINES,
         "over_time": _over_time(),
+        "headline": _HEADLINE,
     }
 
 
@@ -242,6 +244,17 @@ _BAR_LINES = [
 ]
 
 
+_HEADLINE = HeadlinePage(
+    (
+        Card("Submissions", figures.Number("1,204", "#"), figures.Number("1,098", "#"), "+10 %"),
+        Card("Share created", figures.Number("91.2 %", "#"), figures.Number("–")),
+        Card("Still unknown", figures.Number("0")),
+    ),
+    "Compared with 1 to 7 March 2026, the 7 days directly before.",
+    "14 March 2026 is not over: its numbers are incomplete.",
+)
+
+
 def _over_time() -> figures.TimePlot:
     counts = {Outcome.CREATED: (9, 4, 0, 12, 7), Outcome.REJECTED: (1, 0, 0, 3, 2)}
     days = range(5)
@@ -250,6 +263,7 @@ def _over_time() -> figures.TimePlot:
             outcome,
             figures.Number(str(sum(of_days)), "#"),
             f"peak {max(of_days)}",
+            str(max(of_days)),
             tuple(
                 figures.Box(
                     slot=day * figures.SLOT,
@@ -258,6 +272,7 @@ def _over_time() -> figures.TimePlot:
                     height=str(height),
                     url="#",
                     words=f"{of_days[day]} on day {day + 1}",
+                    is_incomplete=day == days[-1],
                 )
                 for day in days
                 if (height := figures.HEIGHT * of_days[day] // max(of_days))
@@ -286,6 +301,7 @@ def _over_time() -> figures.TimePlot:
         width=figures.FEWEST_SLOTS * figures.SLOT,
         strips=strips,
         axis=("1 March", "5 March"),
+        units="Submissions per day",
         rows=rows,
     )
 

@@ -112,6 +112,14 @@ def _draft_opened(page: Page, world: World) -> None:
     page.get_by_text("Draft saved").wait_for()
 
 
+def _empty_note(page: Page, world: World) -> None:
+    page.goto(f"/submissions/{world.unknown.public_id}/")
+    page.get_by_role("button", name="I have this").click()
+    page.locator("summary", has_text="Add a note").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Save note").click()
+
+
 def _guests_found(page: Page, world: World) -> None:
     page.goto("/guests/")
     page.get_by_label("Email address").fill(SHARED_EMAIL)
@@ -394,6 +402,7 @@ PAGES = [
         "/submissions/{world.resolved.public_id}/resolve/",
         "to be corrected",
     ),
+    Seen("consumers:note", "supervisor", _empty_note, "with errors"),
     Seen("consumers:resolve", "supervisor", _compared, "to be compared"),
     Seen("consumers:resolve", "supervisor", _not_read, "not read"),
     Seen("consumers:resolve", "supervisor", _too_late, "too late"),
@@ -449,6 +458,9 @@ NO_PAGE = {
     "consumers:discard_draft": "leads back to the start page",
     "consumers:order_panel": "a part of a page, checked in test_order_beside_form.py",
     "consumers:check_now": "leads back to the receipt",
+    "consumers:take": "leads back to the receipt",
+    "consumers:release": "leads back to the receipt",
+    "history:figures_file": "a file",
     "consumers:remove_identity_rule": "leads back to the list",
     "accounts:grant_role": "leads back to the person",
     "accounts:revoke_role": "leads back to the person",

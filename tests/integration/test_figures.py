@@ -120,7 +120,7 @@ def test_every_number_links_to_that_many_rows(
         assert [(url, number) for url, number in found if rows_behind(url, supervisor) != number] == []
     if query == "":
         for part in ("since=", "person=", "reason=", "answered_from=", "outcome="):
-            assert any(part in url for url, _number in found)
+            assert any(part in url for url, _number in found), part
         assert len(found) > 100
     if "1999" in query:
         assert found == []
@@ -231,6 +231,70 @@ def test_large_numbers_have_thousands_separators(as_supervisor: Client, staff: U
     stored(bare(staff, Outcome.CREATED, NOW) for _row in range(1_234))
     page = text(as_supervisor.get(PAGE))
     assert "1,234 submissions</a>" in page
+
+
+def test_headline_is_compared_with_the_days_before_and_both_link_to_their_rows(
+    as_supervisor: Client, supervisor: User, staff: User
+) -> None:
+    outcomes = {1: Outcome.CREATED, 2: Outcome.REJECTED, 40: Outcome.UNKNOWN}
+    stored(bare(staff, outcome, NOW - dt.timedelta(days=day)) for day, outcome in outcomes.items())
+    page = text(as_supervisor.get(PAGE))
+    first, last = NOW - dt.timedelta(days=59), NOW - dt.timedelta(days=30)
+    days = f"since={first:%Y-%m-%d}&amp;until={last:%Y-%m-%d}"
+    assert f'<a href="/submissions/?{days}">1</a> <strong>+100 %</strong>' in page
+    assert '<a href="/submissions/?outcome=created">50.0 %</a>' in page
+    assert f'<a href="/submissions/?{days}&amp;outcome=unknown">1</a> <strong>−1</strong>' in page
+    assert "the 30 days directly before." in page
+    assert f"{NOW:%B %Y} is not over: its numbers are incomplete." in page
+    page = text(as_supervisor.get(PAGE, {"period": "all"}))
+    assert "Not compared" in page
+    assert "before:" not in page
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("sort", "names"),
+    [
+        ("", ["Sam", "Ann", "Sue"]),
+        ("-total", ["Sam", "Ann", "Sue"]),
+        ("total", ["Sue", "Ann", "Sam"]),
+        ("name", ["Ann", "Sam", "Sue"]),
+        ("-name", ["Sue", "Sam", "Ann"]),
+        ("-created_share", ["Sue", "Ann", "Sam"]),
+        ("median", ["Sam", "Sue", "Ann"]),  # without any answer: last, in both directions
+        ("-median", ["Sue", "Sam", "Ann"]),
+        ("\x00'\"<script>", ["Sam", "Ann", "Sue"]),
+    ],
+)
+def test_people_are_sorted_by_a_column(
+    as_supervisor: Client, supervisor: User, staff: User, sort: str, names: list[str]
+) -> None:
+    ann = make_person("ann", "staff")
+    rows = [bare(staff, Outcome.REJECTED, NOW, duration_ms=100) for _row in range(3)]
+    rows += [bare(ann, Outcome.CREATED, NOW), bare(ann, Outcome.NOT_SENT, NOW)]
+    stored([*rows, bare(supervisor, Outcome.CREATED, NOW, duration_ms=900)])
+    page = as_supervisor.get(PAGE, {"people_sort": sort}).content.decode()
+    people = page[page.index('id="people"') : page.index("figures-reasons")]
+    assert re.findall(r'<bdi translate="no">(\w+) Person</bdi>', people) == names
+    assert people.count("aria-sort=") == 1
+    assert "<script>" not in people
+
+
+@pytest.mark.once
+def test_share_and_median_of_a_person(as_supervisor: Client, staff: User, supervisor: User) -> None:
+    stored(
+        [
+            bare(staff, Outcome.CREATED, NOW, duration_ms=100),
+            bare(staff, Outcome.CREATED, NOW, duration_ms=200),
+            bare(staff, Outcome.REJECTED, NOW, duration_ms=300),
+            bare(supervisor, Outcome.CREATED, NOW, duration_ms=200_000),
+        ]
+    )
+    page = text(as_supervisor.get(PAGE))
+    for words in ("75.0 %", "66.7 %", "25.0 %", "100.0 %"):
+        assert f">{words}</td>" in page
+    assert f'<a href="/submissions/?person={staff.pk}&amp;answered_from=0">0.21 s</a>' in page
+    assert f'<a href="/submissions/?person={supervisor.pk}&amp;answered_from=0">over 100 s</a>' in page
 
 
 @pytest.mark.once

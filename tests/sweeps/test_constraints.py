@@ -213,6 +213,11 @@ BREAKS: dict[str, list[Break]] = {
             resolved_how="", resolved_at=None, resolved_by=None, resolution_reason=""
         ),
     ],
+    "submission_taken_completely": [
+        lambda: _turn(Outcome.UNKNOWN, taken_at=NOW),
+        lambda: _turn(Outcome.UNKNOWN, taken_by=_person()),
+        lambda: _turn(Outcome.UNKNOWN, taken_by_name="Sam"),
+    ],
     "submission_check_due_only_while_unknown": [
         lambda: _turn(Outcome.CREATED, next_check_at=NOW),
         lambda: _turn(Outcome.SENDING, next_check_at=NOW),

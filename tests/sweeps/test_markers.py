@@ -238,6 +238,11 @@ def _resolve(supervisor: Visitor, person: User, markers: Markers) -> None:
         unknown = store(person, Outcome.UNKNOWN)
         page = f"/submissions/{unknown.public_id}/"
         supervisor.get(page)
+        note = {"note_text": f"Said {markers[f'{outcome} shared note']}"}
+        assert supervisor.post(f"{page}note/", note).status_code == 303
+        too_long = {"note_text": f"{markers[f'{outcome} refused note']} " * 400}
+        assert supervisor.post(f"{page}note/", too_long).status_code == 200
+        assert supervisor.post(f"{page}take/", {"holder": markers["no holder"]}).status_code == 303
         wrong = {f"{outcome}-{name}": markers[f"{outcome} {name}"] for name in ("reason", "consumer_ref")}
         note = {f"{outcome}-note": f"Told by {markers[f'{outcome} note']}"}
         refused = supervisor.post(f"{page}resolve/", {"outcome": outcome, **wrong, **note})

@@ -75,7 +75,12 @@ def _guests(client: Client, records: Records) -> HttpResponse:
     return client.post(reverse("orders:guests"), {"email": FULL.emails[0]})  # type: ignore[return-value]  # as above
 
 
+def _empty_note(client: Client, records: Records) -> HttpResponse:
+    return client.post(reverse("consumers:note", args=[records.unknown.public_id]))  # type: ignore[return-value]  # as above
+
+
 SHOWS: dict[str, Visit] = {
+    "consumers:note": _empty_note,
     "orders:guests": _guests,
     "consumers:order_panel": _order_beside_form,
     "start": _at("start"),
@@ -104,6 +109,8 @@ SHOWS_NOTHING = {
     "consumers:save_draft": "an answer to a script",
     "consumers:discard_draft": "leads back to the start page",
     "consumers:check_now": "leads back to the receipt",
+    "consumers:take": "leads back to the receipt",
+    "consumers:release": "leads back to the receipt",
     "consumers:identity_rules": NO_PERSON,
     "consumers:remove_identity_rule": NO_PERSON,
     "history:figures": "counts",
@@ -112,6 +119,7 @@ SHOWS_NOTHING = {
     "history:new_view": "filters, without a search for personal data",
     "history:view": "filters, without a search for personal data",
     "history:delete_view": "leads back to the views",
+    "history:figures_file": "counts",
     "history:export": "how many there are, and what may be chosen",
     "history:exported": "how many there are, and what was chosen",
     "history:export_progress": "how far it is",

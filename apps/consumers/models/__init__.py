@@ -5,6 +5,7 @@ from apps.consumers.models.connection_health import ConnectionHealth
 from apps.consumers.models.digests import DigestKind, SubmissionDigest
 from apps.consumers.models.draft import Draft
 from apps.consumers.models.identity_rule import MAX_IDENTITY_RULES, IdentityRule
+from apps.consumers.models.note import SubmissionNote
 from apps.consumers.models.order_reading import OrderReading
 from apps.consumers.models.past_resolution import PastResolution
 from apps.consumers.models.paste_columns import PasteColumns
@@ -48,5 +49,6 @@ __all__ = [
     "ResolvedHow",
     "Submission",
     "SubmissionDigest",
+    "SubmissionNote",
     "answer_columns",
 ]

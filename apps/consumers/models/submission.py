@@ -148,6 +148,12 @@ class Submission(models.Model):
     encrypted_resolution_note = models.BinaryField(blank=True)
     # When the portal read the consumer that a supervisor named; null if it did not.
     consumer_read_at = models.DateTimeField(null=True)
+    # The supervisor who is resolving it. It prevents nothing, and lapses after a setting.
+    taken_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    taken_by_name = models.CharField(max_length=200, blank=True)
+    taken_at = models.DateTimeField(null=True)
     # An answer that arrived after a resolution. ``contradicted``: it disagrees with it.
     late_outcome = models.CharField(max_length=12, choices=Outcome, blank=True)
     late_consumer_ref = models.CharField(max_length=200, blank=True)
@@ -293,6 +299,11 @@ class Submission(models.Model):
                 name="submission_read_only_when_marked_created",
                 condition=Q(consumer_read_at__isnull=True)
                 | Q(resolved_how="by_supervisor", outcome="created"),
+            ),
+            models.CheckConstraint(
+                name="submission_taken_completely",
+                condition=Q(taken_by__isnull=True, taken_at__isnull=True, taken_by_name="")
+                | Q(taken_by__isnull=False, taken_at__isnull=False),
             ),
             models.CheckConstraint(
                 name="submission_check_due_only_while_unknown",

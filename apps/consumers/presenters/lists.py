@@ -17,6 +17,8 @@ from django.utils.translation import gettext_lazy as _
 from apps.consumers import labels
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.presenters.record_urls import record_url
+from apps.consumers.reconciliation import taking
+from apps.consumers.reconciliation.resolution import needs_resolution
 from apps.consumers.viewer import Viewer
 from apps.core.references import reference_key
 
@@ -121,22 +123,29 @@ class Attention:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """How many submissions need attention for the same reason, and the only one's id if it is one."""
+    """How many submissions need attention for the same reason, and the only one's id if it is one.
+
+    ``overdue``: how many of them have been unknown for too long.
+    """
 
     count: int
     only: uuid.UUID | None = None
+    overdue: int = 0
 
     def line(self, text: str, advice: str, list_url: str) -> Attention:
         """The line about them, which leads to the receipt of the only one, or to the list."""
         url = reverse("consumers:receipt", args=[self.only]) if self.only else list_url
-        return Attention(text % {"number": self.count}, advice, url)
+        text %= {"number": self.count}
+        if self.overdue:
+            text = gettext("%(text)s (%(number)s overdue)") % {"text": text, "number": self.overdue}
+        return Attention(text, advice, url)
 
 
 def attention_lines(
     *, unknown: Pending, contradicted: Pending, doubtful: Pending, may_resolve: bool
 ) -> tuple[Attention, ...]:
     """The lines about submissions that need attention."""
-    lines, every = [], reverse("history:submissions")
+    lines = []
     if unknown.count:
         text = ngettext(
             "%(number)s submission of unknown outcome",
@@ -153,7 +162,7 @@ def attention_lines(
     if contradicted.count:
         text = gettext("Answers that arrived after the resolution: %(number)s")
         advice = gettext("Sitecore CDP's answer contradicts how these were resolved.")
-        lines.append(contradicted.line(text, advice, every))
+        lines.append(contradicted.line(text, advice, _list_url({"attention": "contradicted"})))
     if doubtful.count:
         text = gettext("Created, to be checked: %(number)s")
         advice = (
@@ -161,7 +170,7 @@ def attention_lines(
             if may_resolve
             else gettext("Sitecore CDP's answers do not fit. A supervisor checks them.")
         )
-        lines.append(doubtful.line(text, advice, every))
+        lines.append(doubtful.line(text, advice, _list_url({"attention": "doubtful"})))
     return tuple(lines)
 
 
@@ -209,11 +218,21 @@ def line(submission: Submission) -> SubmissionLine:
         order_number=submission.order_number,
         outcome=submission.outcome,
         duration=duration_text(submission.duration_ms),
-        note=labels.line_note(submission),
+        note=_note(submission),
         consumer_ref=submission.consumer_ref,
         guest_ref=submission.guest_ref,
         reason=labels.error_text(submission.error_code) if submission.error_code else "",
     )
+
+
+def _note(submission: Submission) -> str:
+    """What to know about a submission in a list: its state, whether it is overdue, who is resolving it."""
+    notes = [labels.line_note(submission)]
+    if taking.is_overdue(submission):
+        notes.append(gettext("Overdue"))
+    if needs_resolution(submission) and taking.is_taken(submission):
+        notes.append(gettext("Taken by %(who)s") % {"who": submission.taken_by_name})
+    return "; ".join(filter(None, notes))
 
 
 def consumer_name(submission: Submission) -> str:

@@ -20,6 +20,7 @@ from apps.consumers.presenters.next_traveller import next_traveller_url
 from apps.consumers.presenters.reconciliation import ChecksState, checks_state
 from apps.consumers.presenters.record_urls import record_url
 from apps.consumers.presenters.resolutions import ResolutionSection
+from apps.consumers.presenters.taking import Taking, taking_section
 from apps.consumers.presenters.timelines import TimelineItem, normalised_values, order_comparison, timeline
 from apps.consumers.selectors import has_repeated_reference
 from apps.consumers.viewer import Viewer
@@ -84,6 +85,7 @@ class ReceiptPage:
     timeline: tuple[TimelineItem, ...]
     checks: ChecksState
     resolution: ResolutionSection
+    taking: Taking
 
 
 def receipt_page(
@@ -139,6 +141,7 @@ def receipt_page(
         timeline=timeline(events),
         checks=checks_state(submission),
         resolution=resolution,
+        taking=taking_section(submission, viewer),
     )
 
 

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from apps.cdp.factory import get_client
 from apps.consumers import recording, selectors
+from apps.consumers.forms.note import NoteForm
 from apps.consumers.forms.resolution import RESOLUTION_FORMS, ResolutionForm, resolution_forms
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.permissions import VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS, VIEW_VENDOR_RECORDS
@@ -34,7 +35,7 @@ from apps.consumers.presenters.lists import (
     own_figures,
     recent_orders,
 )
-from apps.consumers.reconciliation import checks, resolution
+from apps.consumers.reconciliation import checks, resolution, taking
 from apps.consumers.viewer import Viewer
 from apps.consumers.views import drafts
 from apps.consumers.views.visible import find_submission
@@ -95,7 +96,14 @@ def _start_page(viewer: Viewer) -> StartPage:
 
 def _pending(submissions: QuerySet[Submission]) -> Pending:
     count = submissions.count()
-    return Pending(count, submissions.values_list("public_id", flat=True).first() if count == 1 else None)
+    only = submissions.values_list("public_id", flat=True).first() if count == 1 else None
+    return Pending(
+        count,
+        only,
+        overdue=submissions.filter(outcome=Outcome.UNKNOWN, submitted_at__lt=taking.overdue_before()).count()
+        if count
+        else 0,
+    )
 
 
 def recent_orders_of(viewer: Viewer) -> tuple[RecentOrder, ...]:
@@ -145,14 +153,21 @@ def _not_run_text(refusal: checks.CheckNotRun) -> str:
 
 
 def receipt_page(
-    request: HttpRequest, submission: Submission, forms: Sequence[ResolutionForm]
+    request: HttpRequest,
+    submission: Submission,
+    forms: Sequence[ResolutionForm],
+    *,
+    note_form: NoteForm | None = None,
 ) -> HttpResponse:
-    """Render the receipt, with the resolution forms if given."""
+    """Render the receipt, with the resolution forms if given. ``note_form``: a note that is not stored."""
     context = {
         "list_url": list_address(request, reverse("history:submissions")),
         "page": receipts.receipt_page(submission, Viewer.of(request.user), get_client(), forms=forms),
         "resolution_forms": forms,
-        "errors": [error for form in forms for error in form_errors(form)],
+        "note_form": note_form or NoteForm(),
+        "errors": [
+            error for form in (*forms, *([note_form] if note_form else [])) for error in form_errors(form)
+        ],
         "entry_of": sealed_entries.author_token(request),
     }
     response = render(request, "consumers/receipt.html", context)

@@ -1,14 +1,18 @@
 """Figures of submissions: number, time, person, reason of failure, time to answer, and open outcomes."""
 
-from apps.history.figures.counting import MAX_BARS, MAX_PEOPLE, figures_of
+from apps.history.figures.counting import MAX_BARS, figures_of
 from apps.history.figures.results import (
     AGE_EDGES,
     ANSWER_EDGES,
     MAX_DURATION,
+    Age,
     Answered,
     Answers,
     Bar,
+    Before,
+    Compared,
     Figures,
+    Headline,
     Open,
     Person,
     Reason,
@@ -20,11 +24,14 @@ __all__ = [
     "ANSWER_EDGES",
     "MAX_BARS",
     "MAX_DURATION",
-    "MAX_PEOPLE",
+    "Age",
     "Answered",
     "Answers",
     "Bar",
+    "Before",
+    "Compared",
     "Figures",
+    "Headline",
     "Open",
     "Person",
     "Reason",

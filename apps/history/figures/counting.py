@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from django.contrib.auth import get_user_model
 from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When
@@ -17,10 +19,14 @@ from apps.history.figures.results import (
     AGE_EDGES,
     ANSWER_EDGES,
     MAX_DURATION,
+    Age,
     Answered,
     Answers,
     Bar,
+    Before,
+    Compared,
     Figures,
+    Headline,
     Open,
     Person,
     Reason,
@@ -29,27 +35,81 @@ from apps.history.figures.results import (
 from apps.history.selection import Selection
 
 MAX_BARS = 62  # two months of days
-MAX_PEOPLE = 20
 FAILURES = (Outcome.REJECTED, Outcome.NOT_SENT)
 # Times to answer are counted in steps of two significant digits: (upper bound, step), in milliseconds.
 _STEPS = ((1_000, 10), (10_000, 100), (MAX_DURATION, 1_000))
+_STEP = Case(
+    When(duration_ms__isnull=True, then=None),
+    *(When(duration_ms__lt=below, then=F("duration_ms") - F("duration_ms") % step) for below, step in _STEPS),
+    default=Value(MAX_DURATION),
+    output_field=IntegerField(),
+)
 
 
 def figures_of(selection: Selection, *, now: dt.datetime) -> Figures:
-    """The figures of the selection. Days are those of the active time zone; ages end at ``now``."""
+    """The figures of the selection at ``now``. Days are those of the active time zone."""
     chosen = selection.submissions().order_by()
+    today = _day(now)
     span = _days_shown(selection, chosen, now)
     if span is None:
-        return Figures(open=_open_outcomes(selection, chosen, now))
+        return Figures(open=_open_outcomes(selection, chosen, today), before=_before(selection, today))
     unit, firsts = _unit_and_first_days(*span)
+    people, answers = _people_and_answers(chosen)
     return Figures(
         unit=unit,
         bars=_bars(chosen, firsts, span[1]),
-        people=_people_counts(chosen),
+        people=people,
         reasons=_failure_reasons(chosen),
-        answers=_times_to_answer(chosen),
-        open=_open_outcomes(selection, chosen, now),
+        answers=answers,
+        open=_open_outcomes(selection, chosen, today),
+        before=_before(selection, today),
+        today=today,
     )
+
+
+def _before(selection: Selection, today: dt.date) -> Compared | None:
+    """The headline of the period before; None without a first day, or with one in the future."""
+    since, until = selection.asked.since, selection.asked.until
+    if since is None or _day(since) > today:
+        return None
+    last = min(_day(until - dt.timedelta(microseconds=1)), today) if until else today
+    how, first, last = period_before(_day(since), last, today)
+    asked = replace(selection.asked, since=midnight(first), until=midnight(last + dt.timedelta(days=1)))
+    rows = replace(selection, asked=asked).submissions().order_by()
+    counts = rows.annotate(step=_STEP).values("outcome", "step").annotate(number=Count("*"))
+    totals: Counter[str] = Counter()
+    steps: Counter[int] = Counter()
+    for outcome, step, number in counts.values_list("outcome", "step", "number"):
+        totals[outcome] += number
+        if step is not None:
+            steps[step] += number
+    headline = Headline(
+        total=totals.total(),
+        created=totals[Outcome.CREATED],
+        unknown=totals[Outcome.UNKNOWN],
+        answered=steps.total(),
+        half_under=_percentile(steps, 50),
+        most_under=_percentile(steps, 95),
+    )
+    return Compared(how, first, last, headline)
+
+
+def period_before(first: dt.date, last: dt.date, today: dt.date) -> tuple[Before, dt.date, dt.date]:
+    """The period that the days from ``first`` to ``last`` are compared with.
+
+    Whole months are compared with as many months before, the month until today with the same days of the
+    month before, and other days with as many days directly before.
+    """
+    ends = first - dt.timedelta(days=1)
+    if first.day == 1:
+        months = (last.year - first.year) * 12 + last.month - first.month
+        if (last + dt.timedelta(days=1)).day == 1:
+            month = first.year * 12 + first.month - 1 - (months + 1)
+            return Before.MONTHS, dt.date(month // 12, month % 12 + 1, 1), ends
+        if last == today and not months:
+            begins = ends.replace(day=1)
+            return Before.SAME_DAYS, begins, min(begins + (last - first), ends)
+    return Before.LENGTH, first - (last - first) - dt.timedelta(days=1), ends
 
 
 def _days_shown(
@@ -138,19 +198,29 @@ def _bar_index(moments: Sequence[dt.datetime], first: int = 0) -> Combinable:
     )
 
 
-def _people_counts(chosen: QuerySet[Submission]) -> tuple[Person, ...]:
-    """The :data:`MAX_PEOPLE` people with the most submissions, then all others as one entry."""
+def _people_and_answers(chosen: QuerySet[Submission]) -> tuple[tuple[Person, ...], Answers]:
+    """Everybody, those with the most submissions first, and the times to answer, counted by one statement."""
     # "+ 0" keeps SQLite from reading the whole table by the index of people under any filter.
-    by_person = chosen.annotate(who=F("actor_id") + 0).values("who")
-    counts = by_person.annotate(total=Count("*"), created=Count("outcome", filter=Q(outcome=Outcome.CREATED)))
-    rows = sorted(counts.values_list("who", "total", "created"), key=lambda row: (-row[1], row[0]))
-    named, rest = rows[:MAX_PEOPLE], rows[MAX_PEOPLE:]
-    names = _names([who for who, _total, _created in named])
-    people = [Person(str(who), names[who], total, created) for who, total, created in named]
-    if rest:
-        total, created = (sum(row[index] for row in rest) for index in (1, 2))
-        people.append(Person("", "", total, created, len(rest)))
-    return tuple(people)
+    placed = chosen.annotate(
+        who=F("actor_id") + 0,
+        step=_STEP,
+        made=Case(When(outcome=Outcome.CREATED, then=1), default=0, output_field=IntegerField()),
+    )
+    counts = placed.values("who", "made", "step").annotate(number=Count("*"))
+    total: Counter[int] = Counter()
+    created: Counter[int] = Counter()
+    steps: dict[int, Counter[int]] = defaultdict(Counter)
+    for who, made, step, number in counts.values_list("who", "made", "step", "number"):
+        total[who] += number
+        created[who] += number * made
+        if step is not None:
+            steps[who][step] += number
+    names = _names(total)
+    people = tuple(
+        Person(str(who), names[who], number, created[who], steps[who].total(), _percentile(steps[who], 50))
+        for who, number in sorted(total.items(), key=lambda one: (-one[1], one[0]))
+    )
+    return people, _answers(sum(steps.values(), Counter()))
 
 
 def _names(ids: Iterable[int]) -> dict[int, str]:
@@ -172,18 +242,8 @@ def _failure_reasons(chosen: QuerySet[Submission]) -> tuple[Reason, ...]:
     )
 
 
-def _times_to_answer(chosen: QuerySet[Submission]) -> Answers:
-    """Times to answer, counted by one statement in the steps of the percentiles, then summed to spans."""
-    step = Case(
-        *(
-            When(duration_ms__lt=below, then=F("duration_ms") - F("duration_ms") % step)
-            for below, step in _STEPS
-        ),
-        default=Value(MAX_DURATION),
-        output_field=IntegerField(),
-    )
-    answered = chosen.filter(duration_ms__isnull=False).annotate(step=step)
-    counts = dict(answered.values("step").annotate(number=Count("*")).values_list("step", "number"))
+def _answers(counts: Mapping[int, int]) -> Answers:
+    """Times to answer, counted in the steps of the percentiles, summed to spans."""
     spans = []
     for least, under in zip(ANSWER_EDGES, (*ANSWER_EDGES[1:], None), strict=True):
         within = (number for at, number in counts.items() if least <= at and (under is None or at < under))
@@ -201,17 +261,29 @@ def _percentile(counts: Mapping[int, int], percent: int) -> int | None:
     return None
 
 
-def _open_outcomes(selection: Selection, chosen: QuerySet[Submission], now: dt.datetime) -> Open:
+def _open_outcomes(selection: Selection, chosen: QuerySet[Submission], today: dt.date) -> Open:
     unknown = chosen.filter(outcome=Outcome.UNKNOWN)
-    ages = {}
-    for index, (least, under) in enumerate(zip(AGE_EDGES, (*AGE_EDGES[1:], None), strict=True)):
-        # Clocks differ: a time in the future counts as the youngest age.
-        newer = Q(submitted_at__lte=now - least) if least else Q()
-        ages[f"age_{index}"] = Count(
-            "outcome", filter=newer & Q(submitted_at__gt=now - under) if under else newer
-        )
-    counted = tuple(unknown.aggregate(**ages).values())
+    spans = [_age_days(today, index) for index in range(len(AGE_EDGES))]
+    counts = {
+        f"age_{index}": Count("outcome", filter=_submitted(first, last))
+        for index, (first, last) in enumerate(spans)
+    }
+    counted = unknown.aggregate(**counts).values()
+    ages = tuple(Age(*span, count) for span, count in zip(spans, counted, strict=True))
     oldest = unknown.order_by("submitted_at", "id").values_list("public_id", "submitted_at").first()
     visible = selectors.unknown_submissions(selection.viewer)
     oldest_id, oldest_at = oldest or (None, None)
-    return Open(counted, oldest_id, oldest_at, elsewhere=max(visible.count() - sum(counted), 0))
+    elsewhere = max(visible.count() - sum(age.count for age in ages), 0)
+    return Open(ages, oldest_id, oldest_at, elsewhere)
+
+
+def _age_days(today: dt.date, index: int) -> tuple[dt.date | None, dt.date | None]:
+    """The first and the last day of an age, as in :class:`Age`."""
+    older = AGE_EDGES[index + 1] if index + 1 < len(AGE_EDGES) else None
+    first = today - dt.timedelta(days=older - 1) if older is not None else None
+    return first, today - dt.timedelta(days=AGE_EDGES[index]) if AGE_EDGES[index] else None
+
+
+def _submitted(first: dt.date | None, last: dt.date | None) -> Q:
+    from_first = Q(submitted_at__gte=midnight(first)) if first else Q()
+    return from_first & (Q(submitted_at__lt=midnight(last + dt.timedelta(days=1))) if last else Q())

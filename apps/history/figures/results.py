@@ -12,7 +12,7 @@ from apps.consumers.models import Outcome
 
 ANSWER_EDGES = (0, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)  # milliseconds
 MAX_DURATION = 100_000  # milliseconds
-AGE_EDGES = (dt.timedelta(0), dt.timedelta(hours=1), dt.timedelta(days=1), dt.timedelta(weeks=1))
+AGE_EDGES = (0, 1, 2, 7)  # days before today on which an age begins
 
 
 class Unit(Enum):
@@ -40,18 +40,14 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """The submissions of one person. With an empty id: those of all ``people`` who are not listed."""
+    """The submissions of one person. ``half_under``: the median, as in :class:`Answers`."""
 
     id: str
     name: str
     total: int
     created: int
-    people: int = 1
-
-    @property
-    def others(self) -> int:
-        """The submissions with another outcome than created."""
-        return self.total - self.created
+    answered: int = 0
+    half_under: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +86,22 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
-    """Unknown outcomes by age: ``ages[i]`` counts from ``AGE_EDGES[i]`` to below the next edge."""
+class Age:
+    """The unknown outcomes submitted from ``first`` to ``last``, as days in the reader's time zone.
 
-    ages: tuple[int, ...] = (0,) * len(AGE_EDGES)
+    ``first`` None: on any earlier day. ``last`` None: also later, as the clocks of two machines may differ.
+    """
+
+    first: dt.date | None
+    last: dt.date | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Unknown outcomes by age, the youngest first: an :class:`Age` for each of :data:`AGE_EDGES`."""
+
+    ages: tuple[Age, ...] = ()
     oldest_id: uuid.UUID | None = None
     oldest_at: dt.datetime | None = None
     elsewhere: int = 0  # visible to the reader, but excluded by the filter
@@ -101,7 +109,37 @@ class Open:
     @property
     def total(self) -> int:
         """The unknown outcomes of all ages."""
-        return sum(self.ages)
+        return sum(age.count for age in self.ages)
+
+
+class Before(Enum):
+    """How a period and the one that it is compared with belong together."""
+
+    LENGTH = "length"  # as many days, directly before
+    MONTHS = "months"  # whole months, and as many months before
+    SAME_DAYS = "same_days"  # the month until today, and the same days of the month before
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The numbers of a period as a whole. The times are as in :class:`Answers`."""
+
+    total: int
+    created: int
+    unknown: int
+    answered: int
+    half_under: int | None
+    most_under: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The period before, from ``first`` to ``last``, as days in the reader's time zone."""
+
+    how: Before
+    first: dt.date
+    last: dt.date
+    headline: Headline
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +152,25 @@ class Figures:
     reasons: tuple[Reason, ...] = ()
     answers: Answers = field(default_factory=Answers)
     open: Open = field(default_factory=Open)
+    before: Compared | None = None  # None without a first day
+    today: dt.date | None = None  # the day that is not over, in the reader's time zone
+
+    def is_incomplete(self, bar: Bar) -> bool:
+        """Whether the period of the bar is not over."""
+        return self.today is not None and bar.last >= self.today
+
+    @property
+    def headline(self) -> Headline:
+        """The numbers of the whole selection."""
+        found, answers = self.outcomes, self.answers
+        return Headline(
+            total=self.total,
+            created=found.get(Outcome.CREATED, 0),
+            unknown=found.get(Outcome.UNKNOWN, 0),
+            answered=answers.total,
+            half_under=answers.half_under,
+            most_under=answers.most_under,
+        )
 
     @property
     def total(self) -> int:

@@ -11,14 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.text import capfirst
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 
 from apps.audit.labels import value_label
 from apps.consumers.audit_keys import ERROR_CODE
 from apps.consumers.models import Outcome
-from apps.history.figures import Answered, Answers, Bar, Figures, Open, Person, Reason, Unit
+from apps.history.figures import Age, Answered, Answers, Bar, Figures, Open, Reason, Unit
 from apps.history.selection import SubmissionFilter
 
 SLOT, GAP = 10, 1  # width of a bar with its margins, and of the margin on each side
@@ -46,7 +47,10 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A bar of a chart over time. ``words``: its text for screen readers and tooltips."""
+    """A bar of a chart over time. ``words``: its text for screen readers and tooltips.
+
+    ``is_incomplete``: the period is not over.
+    """
 
     slot: int
     left: int
@@ -54,15 +58,17 @@ class Box:
     height: str
     url: str
     words: str
+    is_incomplete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """The chart of one outcome over time, with its own scale."""
+    """The chart of one outcome over time, with its own scale from 0 to ``top``."""
 
     outcome: Outcome
     total: Number
     peak: str
+    top: str
     boxes: tuple[Box, ...]
 
 
@@ -76,7 +82,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class TimePlot:
-    """The charts over time. ``axis``: labels below them, from left to right."""
+    """The charts over time. ``axis``: labels below them, from left to right. ``units``: of both axes."""
 
     title: str
     column: str
@@ -85,6 +91,7 @@ class TimePlot:
     width: int
     strips: tuple[Strip, ...]
     axis: tuple[str, ...]
+    units: str
     rows: tuple[Row, ...]
 
 
@@ -103,21 +110,23 @@ class Line:
 def time_plot(figures: Figures, address: Address) -> TimePlot:
     """The charts of each outcome over time."""
     occurring = sorted(figures.outcomes, key=IN_ORDER.index)
-    title, column, peak = {
-        Unit.DAY: (gettext("Per day"), gettext("Day"), gettext("peak %(count)s, %(when)s")),
-        Unit.WEEK: (gettext("Per week"), gettext("Week"), gettext("peak %(count)s, %(when)s")),
-        Unit.MONTH: (gettext("Per month"), gettext("Month"), gettext("peak %(count)s, %(when)s")),
-        Unit.YEAR: (gettext("Per year"), gettext("Year"), gettext("peak %(count)s, %(when)s")),
+    title, column, units = {
+        Unit.DAY: (gettext("Per day"), gettext("Day"), gettext("Submissions per day")),
+        Unit.WEEK: (gettext("Per week"), gettext("Week"), gettext("Submissions per week from Monday")),
+        Unit.MONTH: (gettext("Per month"), gettext("Month"), gettext("Submissions per month")),
+        Unit.YEAR: (gettext("Per year"), gettext("Year"), gettext("Submissions per year")),
     }[figures.unit]
+    peak = gettext("peak %(count)s, %(when)s")
     return TimePlot(
         title=title,
         column=column,
-        total=Number(_digits(figures.total), address()),
+        total=Number(digits(figures.total), address()),
         span=days_text(figures.bars[0].first, figures.bars[-1].last),
         width=max(len(figures.bars), FEWEST_SLOTS) * SLOT,
         strips=tuple(_strip(figures, outcome, peak, address) for outcome in occurring),
         axis=_axis(figures.bars),
-        rows=tuple(_row(figures.unit, bar, occurring, address) for bar in figures.bars),
+        units=units,
+        rows=tuple(_row(figures, bar, occurring, address) for bar in figures.bars),
     )
 
 
@@ -127,9 +136,9 @@ def _strip(figures: Figures, outcome: Outcome, peak: str, address: Address) -> S
     for index, bar in enumerate(figures.bars):
         if count := bar.outcomes[outcome]:
             words = {
-                "when": _period_text(figures.unit, bar),
+                "when": _period_words(figures, bar),
                 "outcome": outcome.label,
-                "count": _digits(count),
+                "count": digits(count),
             }
             height = max(HEIGHT * count / largest.outcomes[outcome], LEAST)
             box = Box(
@@ -139,21 +148,27 @@ def _strip(figures: Figures, outcome: Outcome, peak: str, address: Address) -> S
                 height=f"{height:.2f}",
                 url=_bar_url(bar, address, outcome.value),
                 words=gettext("%(when)s – %(outcome)s: %(count)s") % words,
+                is_incomplete=figures.is_incomplete(bar),
             )
             boxes.append(box)
-    texts = {"count": _digits(largest.outcomes[outcome]), "when": _period_text(figures.unit, largest)}
+    texts = {"count": digits(largest.outcomes[outcome]), "when": period_text(figures.unit, largest)}
     highest = peak % texts if len(figures.bars) > 1 else texts["when"]
-    total = Number(_digits(figures.outcomes[outcome]), address(outcome=outcome.value))
-    return Strip(outcome, total, highest, tuple(boxes))
+    total = Number(digits(figures.outcomes[outcome]), address(outcome=outcome.value))
+    return Strip(outcome, total, highest, digits(largest.outcomes[outcome]), tuple(boxes))
 
 
-def _row(unit: Unit, bar: Bar, occurring: Sequence[Outcome], address: Address) -> Row:
+def _row(figures: Figures, bar: Bar, occurring: Sequence[Outcome], address: Address) -> Row:
     counts = [(bar.total, "")] if len(occurring) > 1 else []
     counts += [(bar.outcomes[outcome], outcome.value) for outcome in occurring]
     return Row(
-        _period_text(unit, bar),
-        tuple(_number(count, _bar_url(bar, address, outcome)) for count, outcome in counts),
+        _period_words(figures, bar),
+        tuple(number_link(count, _bar_url(bar, address, outcome)) for count, outcome in counts),
     )
+
+
+def _period_words(figures: Figures, bar: Bar) -> str:
+    words = period_text(figures.unit, bar)
+    return gettext("%(period)s (not over)") % {"period": words} if figures.is_incomplete(bar) else words
 
 
 def _bar_url(bar: Bar, address: Address, outcome: str) -> str:
@@ -176,44 +191,15 @@ def days_text(first: dt.date, last: dt.date) -> str:
     return gettext("%(first)s to %(last)s") % {"first": _day_text(first), "last": _day_text(last)}
 
 
-def person_lines(people: Sequence[Person], address: Address) -> list[Line]:
-    """Submissions per person, with the created ones in full colour."""
-    largest = max((person.total for person in people), default=1)
-    lines = []
-    for person in people:
-        person_filter = {"person": person.id}
-        lines.append(
-            Line(
-                person.name if person.id else _others_text(person.people),
-                length=_bar_length(person.total, largest),
-                full=_bar_length(person.created, largest),
-                number=_number(person.total, address(**person_filter) if person.id else ""),
-                parts=(
-                    _number(
-                        person.created, address(**person_filter, outcome=Outcome.CREATED) if person.id else ""
-                    ),
-                    _number(person.others, ""),  # no filter excludes a single outcome
-                ),
-            )
-        )
-    return lines
-
-
-def _others_text(people: int) -> str:
-    return ngettext("%(number)s other person", "%(number)s other people", people) % {
-        "number": _digits(people)
-    }
-
-
 def reason_lines(reasons: Sequence[Reason], address: Address) -> list[Line]:
     """Failures per reason."""
     largest = max((reason.count for reason in reasons), default=1)
     return [
         Line(
             capfirst(value_label(ERROR_CODE, reason.code)),
-            length=_bar_length(reason.count, largest),
-            full=_bar_length(reason.count, largest),
-            number=_number(reason.count, address(outcome=reason.outcome.value, reason=reason.code)),
+            length=bar_length(reason.count, largest),
+            full=bar_length(reason.count, largest),
+            number=number_link(reason.count, address(outcome=reason.outcome.value, reason=reason.code)),
             outcome=reason.outcome.value,
         )
         for reason in reasons
@@ -228,9 +214,9 @@ def answer_lines(answers: Answers, asked: SubmissionFilter, address: Address) ->
     return [
         Line(
             _span_text(span),
-            length=_bar_length(span.count, largest),
-            full=_bar_length(span.count, largest),
-            number=_number(span.count, _span_url(span, asked, address)),
+            length=bar_length(span.count, largest),
+            full=bar_length(span.count, largest),
+            number=number_link(span.count, _span_url(span, asked, address)),
         )
         for span in spans
     ]
@@ -255,34 +241,35 @@ def _span_text(span: Answered) -> str:
     }
 
 
-def answers_sentence(answers: Answers) -> str:
-    """One sentence on the times to answer; empty without answers."""
-    if not answers.total:
-        return ""
-    if answers.half_under is None:
-        return gettext("Median over 100 s")
-    half = {"half": seconds(answers.half_under)}
-    if answers.most_under is None:
-        return gettext("Median %(half)s s; 95th percentile over 100 s") % half
-    return gettext("Median %(half)s s; 95th percentile %(most)s s") % {
-        **half,
-        "most": seconds(answers.most_under),
-    }
-
-
-def age_lines(unknown: Open) -> list[Line]:
-    """Unknown outcomes per age. There is no filter by age, so no links."""
-    words = (gettext("Under an hour"), gettext("Under a day"), gettext("Under a week"), gettext("Older"))
-    largest = max(*unknown.ages, 1)
+def age_lines(unknown: Open, asked: SubmissionFilter, address: Address) -> list[Line]:
+    """Unknown outcomes per age."""
+    words = (gettext("Today"), gettext("Yesterday"), gettext("2 to 6 days ago"), gettext("Earlier"))
+    largest = max((age.count for age in unknown.ages), default=1) or 1
     return [
         Line(
             label,
-            length=_bar_length(count, largest),
-            full=_bar_length(count, largest),
-            number=_number(count, ""),
+            length=bar_length(age.count, largest),
+            full=bar_length(age.count, largest),
+            number=number_link(age.count, _age_url(age, asked, address)),
         )
-        for label, count in zip(words, unknown.ages, strict=True)
+        for label, age in zip(words, unknown.ages, strict=False)
     ]
+
+
+def _age_url(age: Age, asked: SubmissionFilter, address: Address) -> str:
+    """The address of the rows of an age, within the current filter by day."""
+    firsts = [age.first] if age.first else []
+    lasts = [age.last] if age.last else []
+    if asked.since:
+        firsts.append(timezone.localdate(asked.since))
+    if asked.until:
+        lasts.append(timezone.localdate(asked.until - dt.timedelta(microseconds=1)))
+    return address(
+        outcome=Outcome.UNKNOWN.value,
+        since=max(firsts).isoformat() if firsts else "",
+        until=min(lasts).isoformat() if lasts else "",
+        period="",
+    )
 
 
 def seconds(milliseconds: int) -> str:
@@ -290,19 +277,23 @@ def seconds(milliseconds: int) -> str:
     return number_format(f"{milliseconds / 1_000:.2f}".rstrip("0").rstrip("."))
 
 
-def _number(count: int, url: str) -> Number:
-    return Number(_digits(count), url if count else "")
+def number_link(count: int, url: str) -> Number:
+    """A count with the address of its rows; none without rows."""
+    return Number(digits(count), url if count else "")
 
 
-def _digits(count: int) -> str:
+def digits(count: int) -> str:
+    """A count, with separators of thousands."""
     return str(number_format(count, force_grouping=True))
 
 
-def _bar_length(count: int, largest: int) -> str:
+def bar_length(count: int, largest: int) -> str:
+    """The length of a bar in a table, as a part of :data:`WIDE`."""
     return f"{max(WIDE * count / largest, LEAST) if count else 0:.2f}"
 
 
-def _period_text(unit: Unit, bar: Bar) -> str:
+def period_text(unit: Unit, bar: Bar) -> str:
+    """The days of a bar in words, or its month or year."""
     following = bar.last + dt.timedelta(days=1)
     if unit is Unit.MONTH and bar.first.day == following.day == 1:
         return str(date_format(bar.first, "F Y"))

@@ -54,12 +54,17 @@ def view_url(view: SavedView, path: str) -> str:
     return with_query(path, view.query, view=str(view.public_id))
 
 
-def attention_line(kind: str, count: int) -> AttentionLine:
-    """The line of one kind: ``unknown``, or a value of ``Attention``."""
+def attention_line(kind: str, count: int, overdue: int = 0) -> AttentionLine:
+    """The line of one kind: ``unknown``, or a value of ``Attention``.
+
+    ``overdue``: how many of the unknown ones have been so for too long.
+    """
     words = {"count": count}
     path = reverse("history:submissions")
     if kind == "unknown":
         text = ngettext("%(count)s of unknown outcome", "%(count)s of unknown outcome", count) % words
+        if overdue:
+            text = gettext("%(text)s (%(number)s overdue)") % {"text": text, "number": overdue}
         return AttentionLine(
             "unknown", text, with_query(path, {}, outcome=Outcome.UNKNOWN, period=Period.ALL.value)
         )

@@ -1,27 +1,49 @@
-"""The figures page, with the same filters as the list."""
+"""The figures page, with the same filters as the list, and its numbers as a file."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from apps.consumers.permissions import VIEW_FIGURES
 from apps.core import clock
+from apps.core.export.formats import Format
+from apps.core.export.responses import dated_name
 from apps.core.forms.errors import form_errors
+from apps.core.forms.input import single_value
 from apps.core.web.filters import with_query
 from apps.core.web.permissions import requires
+from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
 from apps.history.figures import Figures, figures_of
+from apps.history.forms.filters import SubmissionFilterForm
 from apps.history.presenters import figures as figures_page
+from apps.history.presenters.figure_files.csv import csv_file
+from apps.history.presenters.figure_files.drawing import svg_file
+from apps.history.presenters.figure_files.excel import excel_file
+from apps.history.presenters.figure_files.tables import tables
+from apps.history.presenters.figures_headline import headline_page, incomplete_text
+from apps.history.presenters.figures_people import SORT, people_table
 from apps.history.presenters.filters import chips
-from apps.history.recording import record_figures_viewed
+from apps.history.recording import record_figures_exported, record_figures_viewed
 from apps.history.selection import Selection
 from apps.history.views.selected import filter_form, selection_of, tidy_address
+
+SVG = "svg"
+CONTENT_TYPES = {
+    Format.XLSX.value: Format.XLSX.content_type,
+    Format.CSV.value: Format.CSV.content_type,
+    SVG: "image/svg+xml",
+}
+"""The formats of a file of figures."""
 
 
 @requires(VIEW_FIGURES)
@@ -36,29 +58,80 @@ def figures(request: HttpRequest) -> HttpResponse:
     selection = selection_of(form, request.user)
     found = figures_of(selection, now=clock.now())
     record_figures_viewed(selection, count=found.total, actor=actor_of(request))
+    sort = single_value(request.GET, SORT)
     context = {
         "form": form,
         "chips": chips(request.path, form.query(), form),
         "everybody": selection.viewer.sees_all,
-        **_figures_context(request.path, form.query(), selection, found),
+        **_figures_context(request.path, form.query(), selection, found, sort),
     }
     return render(request, "history/figures.html", context)
 
 
+@requires(VIEW_FIGURES)
+@require_GET
+def file(request: HttpRequest) -> HttpResponse:
+    """The same numbers as a file: Excel or CSV, or the chart over time as SVG."""
+    file_format = single_value(request.GET, "format")
+    if file_format not in CONTENT_TYPES:
+        raise Http404
+    form = filter_form(request)
+    if not form.is_valid():
+        return HttpResponseSeeOther(with_query(reverse("history:figures"), form.query()))
+    selection, now = selection_of(form, request.user), clock.now()
+    found = figures_of(selection, now=now)
+    if file_format == SVG and not found.bars:
+        raise Http404
+    record_figures_exported(selection, count=found.total, file_format=file_format, actor=actor_of(request))
+    response = HttpResponse(_content(file_format, form, selection, found), CONTENT_TYPES[file_format])
+    name = dated_name("figures", now, file_format)
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _content(file_format: str, form: SubmissionFilterForm, selection: Selection, found: Figures) -> bytes:
+    facts = _facts(form, selection)
+    if file_format == SVG:
+        time = figures_page.time_plot(found, partial(with_query, "", {}))
+        description = " ".join(f"{label}: {text}." for label, text in facts)
+        return svg_file(time, description=description, incomplete=incomplete_text(found))
+    made = tables(found, [*facts, (_("Incomplete"), incomplete_text(found) or _("nothing"))])
+    return excel_file(made) if file_format == Format.XLSX else csv_file(made)
+
+
+def _facts(form: SubmissionFilterForm, selection: Selection) -> list[tuple[str, str]]:
+    """What a file says about itself, as labels and texts."""
+    filters = [f"{one.label}: {one.value}" if one.value else one.label for one in chips("", {}, form)]
+    everybody = _("everyone's submissions") if selection.viewer.sees_all else _("your own submissions")
+    made = date_format(timezone.localtime(clock.now()), "j F Y, H:i")
+    return [
+        (_("Scope"), everybody),
+        (_("Filters"), "; ".join(filters) or _("none")),
+        (_("Time zone of days"), timezone.get_current_timezone_name()),
+        (_("Made"), made),
+    ]
+
+
 def _figures_context(
-    path: str, query: dict[str, Any], selection: Selection, found: Figures
+    path: str, query: dict[str, Any], selection: Selection, found: Figures, sort: str
 ) -> dict[str, Any]:
     address = partial(with_query, reverse("history:submissions"), query)
+    file_url = partial(with_query, reverse("history:figures_file"), query)
+    people = people_table(found.people, selection.asked, address, partial(with_query, path, query), sort=sort)
     return {
         "list_url": address(),
         "all_url": with_query(path, {}, period="all"),
         "figures": found,
+        "headline": headline_page(found, selection.asked, address),
         "time": figures_page.time_plot(found, address) if found.bars else None,
-        "people": figures_page.person_lines(found.people, address),
+        "people": people,
         "reasons": figures_page.reason_lines(found.reasons, address),
         "answers": figures_page.answer_lines(found.answers, selection.asked, address),
-        "answers_words": figures_page.answers_sentence(found.answers),
-        "ages": figures_page.age_lines(found.open),
+        "ages": figures_page.age_lines(found.open, selection.asked, address),
         "unknown_url": address(outcome="unknown"),
         "every_unknown_url": with_query(reverse("history:submissions"), {}, period="all", outcome="unknown"),
+        "excel_url": file_url(format=Format.XLSX.value),
+        "csv_url": file_url(format=Format.CSV.value),
+        "svg_url": file_url(format=SVG),
+        "made_at": clock.now(),
     }

@@ -17,6 +17,7 @@ from apps.consumers import recording, searches, selectors
 from apps.consumers.models import Outcome
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER, VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS
 from apps.consumers.presenters.lists import lines
+from apps.consumers.reconciliation import taking
 from apps.consumers.viewer import Viewer
 from apps.core.forms.errors import form_errors
 from apps.core.web import keyset, sealed_entries
@@ -162,7 +163,12 @@ def _attention(form: SubmissionFilterForm, viewer: Viewer) -> list[AttentionLine
     if form.cleaned_data["outcome"] == [Outcome.UNKNOWN] or form.cleaned_data["attention"]:
         selected.pop(form.cleaned_data["attention"] or "unknown")  # the list itself shows them
     counts = {name: select(viewer).order_by().count() for name, select in selected.items()}
-    return [attention_line(name, count) for name, count in counts.items() if count]
+    overdue = selectors.unknown_submissions(viewer).filter(submitted_at__lt=taking.overdue_before())
+    return [
+        attention_line(name, count, overdue.order_by().count() if name == "unknown" else 0)
+        for name, count in counts.items()
+        if count
+    ]
 
 
 def _searched_url(request: HttpRequest, token: str = "") -> str:

@@ -46,6 +46,7 @@ from apps.history.forms.filters import SubmissionFilterForm
 from apps.history.models import ExportReason
 from apps.history.saved import ROLES_WITH_A_LIST
 from apps.history.selection import SubmissionFilter
+from apps.history.views import figures
 from tests.support.source import APPS, tree_of
 
 FULL = NewConsumer(
@@ -123,6 +124,7 @@ CODES: dict[Key, Iterable[str]] = {
     history_events.EXPORT_REASON: ExportReason.values,
     history_events.FAILURE_CODE: FailureCode,
     history_events.FORMAT: [*Format],
+    history_events.FIGURES_FORMAT: figures.CONTENT_TYPES,
     history_events.PERSONAL: ["yes", "no"],
     history_events.VIEW_SAVED.keys["audience"]: ["own", *ROLES_WITH_A_LIST],
     history_events.VIEW_SAVED.keys["parameters"]: {*SubmissionFilterForm.base_fields} - {"search", "view"},

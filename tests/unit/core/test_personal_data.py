@@ -24,7 +24,9 @@ from apps.consumers.models import (
     ResolutionReason,
     Submission,
     SubmissionDigest,
+    SubmissionNote,
 )
+from apps.consumers.reconciliation import taking
 from apps.consumers.reconciliation.resolution import resolve
 from apps.consumers.sending.digests import content_digest, content_digests_of, search_digest
 from apps.core import personal_data
@@ -85,7 +87,13 @@ def _draft(person: User) -> Draft:
     return row
 
 
+def _note(person: User) -> SubmissionNote:
+    taking.add_note(_full(person), "Mrs Zed called", actor=acting(person))
+    return SubmissionNote.objects.get()
+
+
 ROWS = {
+    SubmissionNote: _note,
     Submission: _full,
     PastResolution: _corrected,
     RecordedSearch: _search,

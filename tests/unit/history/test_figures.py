@@ -19,7 +19,8 @@ from apps.accounts.models import User
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.viewer import UNRESTRICTED, Viewer
 from apps.core.web.filters import midnight
-from apps.history.figures import AGE_EDGES, MAX_BARS, MAX_DURATION, MAX_PEOPLE, Figures, Unit, figures_of
+from apps.history.figures import MAX_BARS, MAX_DURATION, Age, Before, Figures, Unit, figures_of
+from apps.history.figures.counting import period_before
 from apps.history.selection import Selection, SubmissionFilter
 from tests.support.history_rows import bare, stored
 from tests.support.people import make_person
@@ -100,8 +101,13 @@ def test_every_number_equals_a_manual_count(
     assert found.outcomes == {
         outcome: number for outcome in Outcome if (number := sum(one.outcome == outcome for one in saved))
     }
-    assert {(one.id, one.total, one.created) for one in found.people} == {
-        (str(who.pk), len(own), sum(one.outcome == Outcome.CREATED for one in own))
+    assert {(one.id, one.total, one.created, one.answered) for one in found.people} == {
+        (
+            str(who.pk),
+            len(own),
+            sum(one.outcome == Outcome.CREATED for one in own),
+            sum(one.duration_ms is not None for one in own),
+        )
         for who in people
         if (own := [one for one in saved if one.actor_id == who.pk])
     }
@@ -110,6 +116,11 @@ def test_every_number_equals_a_manual_count(
     )
     assert {(one.outcome, one.code): one.count for one in found.reasons} == failures
     _check_answers(found, [one.duration_ms for one in saved if one.duration_ms is not None])
+    for person in found.people:
+        own_times = [
+            one.duration_ms for one in saved if str(one.actor_id) == person.id and one.duration_ms is not None
+        ]
+        _check_percentile(person.half_under, own_times, 50)
     unknown = [one for one in saved if one.outcome == Outcome.UNKNOWN]
     assert found.open.total == len(unknown)
     assert found.open.oldest_at == min((one.submitted_at for one in unknown), default=None)
@@ -122,13 +133,17 @@ def _check_answers(found: Figures, took: list[int]) -> None:
             span.least <= one and (span.under is None or one < span.under) for one in took
         )
     assert answers.total == len(took)
-    for percentile, percent in ((answers.half_under, 50), (answers.most_under, 95)):
-        needed = sorted(took)[-(-len(took) * percent // 100) - 1] if took else None
-        if needed is None or needed >= MAX_DURATION:
-            assert percentile is None
-        else:
-            assert percentile is not None
-            assert needed < percentile <= needed * 1.1 + 10  # true, and no more than two digits off
+    _check_percentile(answers.half_under, took, 50)
+    _check_percentile(answers.most_under, took, 95)
+
+
+def _check_percentile(percentile: int | None, took: list[int], percent: int) -> None:
+    needed = sorted(took)[-(-len(took) * percent // 100) - 1] if took else None
+    if needed is None or needed >= MAX_DURATION:
+        assert percentile is None
+    else:
+        assert percentile is not None
+        assert needed < percentile <= needed * 1.1 + 10  # true, and no more than two digits off
 
 
 @pytest.mark.parametrize(
@@ -211,20 +226,77 @@ def test_without_rows_only_unknown_submissions_elsewhere_are_shown(people: list[
     assert (found.total, found.bars, found.people, found.outcomes) == (0, (), (), {})
     assert (found.open.total, found.open.elsewhere) == (0, 1)
     stored([])
-    assert figures() == Figures()
+    found = figures()
+    assert (found.total, found.open.total, found.before) == (0, 0, None)
 
 
-def test_most_active_people_are_named_and_the_others_counted_together(people: list[User]) -> None:
-    crowd = [make_person(f"p{number:02}", password="") for number in range(MAX_PEOPLE + 2)]
+def test_everybody_is_listed_those_with_the_most_submissions_first(people: list[User]) -> None:
+    crowd = [make_person(f"p{number:02}", password="") for number in range(43)]
     stored(
         bare(who, Outcome.NOT_SENT if turn else Outcome.CREATED, NOW)
         for number, who in enumerate(crowd)
         for turn in range(number + 1)
     )
     found = figures().people
-    assert [one.name for one in found[:2]] == ["P21 Person", "P20 Person"]
-    assert (len(found), found[0].total, found[0].created, found[0].others) == (MAX_PEOPLE + 1, 22, 1, 21)
-    assert (found[-1].id, found[-1].people, found[-1].total, found[-1].created) == ("", 2, 3, 2)
+    assert [one.name for one in found] == [f"P{number:02} Person" for number in reversed(range(43))]
+    assert (found[0].total, found[0].created, found[0].answered) == (43, 1, 0)
+
+
+D = dt.date
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "how", "before"),
+    [
+        (D(2026, 10, 30), D(2026, 11, 28), Before.LENGTH, (D(2026, 9, 30), D(2026, 10, 29))),
+        (D(2026, 11, 28), D(2026, 11, 28), Before.LENGTH, (D(2026, 11, 27), D(2026, 11, 27))),
+        (D(2026, 11, 1), D(2026, 11, 28), Before.SAME_DAYS, (D(2026, 10, 1), D(2026, 10, 28))),
+        (D(2026, 11, 1), D(2026, 11, 20), Before.LENGTH, (D(2026, 10, 12), D(2026, 10, 31))),
+        (D(2026, 10, 1), D(2026, 10, 31), Before.MONTHS, (D(2026, 9, 1), D(2026, 9, 30))),
+        (D(2026, 1, 1), D(2026, 3, 31), Before.MONTHS, (D(2025, 10, 1), D(2025, 12, 31))),
+        (D(2025, 1, 1), D(2025, 12, 31), Before.MONTHS, (D(2024, 1, 1), D(2024, 12, 31))),
+        (D(2026, 1, 1), D(2026, 11, 28), Before.LENGTH, (D(2025, 2, 3), D(2025, 12, 31))),
+    ],
+)
+def test_period_before(first: D, last: D, how: Before, before: tuple[D, D]) -> None:
+    assert period_before(first, last, D(2026, 11, 28)) == (how, *before)
+
+
+def test_month_of_today_is_compared_with_no_more_days_than_the_month_before_has() -> None:
+    today = D(2026, 3, 30)
+    assert period_before(D(2026, 3, 1), today, today) == (Before.SAME_DAYS, D(2026, 2, 1), D(2026, 2, 28))
+
+
+def test_headline_of_the_period_before_has_its_rows_only(people: list[User]) -> None:
+    days = {
+        0: Outcome.CREATED,
+        1: Outcome.REJECTED,
+        2: Outcome.UNKNOWN,
+        3: Outcome.CREATED,
+        4: Outcome.CREATED,
+    }
+    stored(
+        bare(people[0], outcome, NOW - dt.timedelta(days=day), duration_ms=day * 1_000)
+        for day, outcome in days.items()
+    )
+    found = figures(SubmissionFilter(since=midnight(dt.date(2026, 11, 22))))
+    assert (found.total, found.headline.created) == (2, 1)
+    assert found.before is not None
+    before = found.before.headline
+    assert (found.before.first, found.before.last) == (dt.date(2026, 11, 20), dt.date(2026, 11, 21))
+    assert (before.total, before.created, before.unknown) == (2, 1, 1)
+    assert (before.answered, before.half_under, before.most_under) == (2, 2_100, 3_100)
+    assert figures().before is None
+    tomorrow = midnight(NOW.date() + dt.timedelta(days=1))
+    assert figures(SubmissionFilter(since=tomorrow)).before is None
+
+
+def test_only_the_period_that_contains_today_is_incomplete(people: list[User]) -> None:
+    stored(bare(people[0], Outcome.CREATED, NOW - dt.timedelta(days=day)) for day in (0, 1))
+    found = figures()
+    assert [found.is_incomplete(bar) for bar in found.bars] == [False, True]
+    found = figures(SubmissionFilter(until=midnight(NOW.date())))
+    assert [found.is_incomplete(bar) for bar in found.bars] == [False]
 
 
 def test_two_people_with_one_name_are_distinguished(people: list[User]) -> None:
@@ -235,12 +307,19 @@ def test_two_people_with_one_name_are_distinguished(people: list[User]) -> None:
 
 def test_unknown_submissions_are_counted_by_age_and_the_oldest_is_named(people: list[User]) -> None:
     least = dt.timedelta(microseconds=1)
-    ages = [-dt.timedelta(hours=1), dt.timedelta(0)]
-    ages += [edge - off for edge in AGE_EDGES[1:] for off in (least, dt.timedelta(0))]
-    saved = stored(bare(people[0], Outcome.UNKNOWN, NOW - age) for age in ages)
+    today = midnight(NOW.date())
+    at = [NOW + dt.timedelta(hours=20), NOW, today]
+    for days in (0, 1, 6):
+        at += [today - dt.timedelta(days=days) - least, today - dt.timedelta(days=days + 1)]
+    saved = stored(bare(people[0], Outcome.UNKNOWN, moment) for moment in at)
     found = figures(SubmissionFilter(since=NOW - dt.timedelta(days=30))).open
-    assert found.ages == (3, 2, 2, 1)
-    assert (found.oldest_id, found.oldest_at) == (saved[-1].public_id, NOW - AGE_EDGES[-1])
+    assert found.ages == (
+        Age(dt.date(2026, 11, 23), None, 3),
+        Age(dt.date(2026, 11, 22), dt.date(2026, 11, 22), 2),
+        Age(dt.date(2026, 11, 17), dt.date(2026, 11, 21), 2),
+        Age(None, dt.date(2026, 11, 16), 2),
+    )
+    assert (found.oldest_id, found.oldest_at) == (saved[-1].public_id, at[-1])
     assert found.elsewhere == 0
 
 

@@ -1,0 +1,71 @@
+"""Views to take a submission that is to be resolved, to release it, and to write a note on it."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from apps.consumers import recording
+from apps.consumers.forms.note import NoteForm
+from apps.consumers.forms.resolution import resolution_forms
+from apps.consumers.models import Submission
+from apps.consumers.permissions import RESOLVE_SUBMISSION
+from apps.consumers.reconciliation import resolution, taking
+from apps.consumers.views.submissions import find, receipt_page
+from apps.core.forms.input import single_value
+from apps.core.web import sealed_entries
+from apps.core.web.permissions import requires
+from apps.core.web.redirects import HttpResponseSeeOther
+from apps.core.web.requests import actor_of
+
+
+@requires(RESOLVE_SUBMISSION)
+@require_http_methods(["POST"])
+def take(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """Take the submission, or take it over from the person whose id the form contains."""
+    submission = find(request, public_id)
+    holder = single_value(request.POST, "holder")
+    over_from = holder if holder.isascii() and holder.isdecimal() and len(holder) < 19 else ""
+    try:
+        taking.take(submission, actor=actor_of(request), over_from=over_from)
+    except taking.TakenByAnother:
+        messages.info(request, _("Somebody else has taken or resolved this submission in the meantime."))
+    return _to_receipt(submission)
+
+
+@requires(RESOLVE_SUBMISSION)
+@require_http_methods(["POST"])
+def release(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """Release the submission for others."""
+    submission = find(request, public_id)
+    taking.release(submission, actor=actor_of(request))
+    return _to_receipt(submission)
+
+
+@requires(RESOLVE_SUBMISSION)
+@require_http_methods(["GET", "POST"])
+def note(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    """Store a note. By GET: the receipt, with the note that was posted after the session ended, if any."""
+    submission = find(request, public_id)
+    if request.method == "POST":
+        form = NoteForm(request.POST)
+        if form.is_valid():
+            taking.add_note(submission, form.cleaned_data["note_text"], actor=actor_of(request))
+            return _to_receipt(submission)
+    else:
+        sealed = sealed_entries.unseal(request)
+        if not sealed:
+            return _to_receipt(submission)
+        form = NoteForm(initial=sealed)
+    recording.record_viewed(submission, actor_of(request))
+    forms = resolution_forms(submission) if resolution.needs_resolution(submission) else []
+    return receipt_page(request, submission, forms, note_form=form)
+
+
+def _to_receipt(submission: Submission) -> HttpResponse:
+    return HttpResponseSeeOther(reverse("consumers:receipt", args=[submission.public_id]))

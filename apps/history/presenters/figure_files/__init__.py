@@ -1,0 +1,1 @@
+"""The figures as a file: their tables as Excel or CSV with the same numbers, their chart as SVG."""

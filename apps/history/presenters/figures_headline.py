@@ -1,0 +1,151 @@
+"""The headline numbers of the figures, each against the period before."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Protocol
+
+from django.utils.formats import number_format
+from django.utils.translation import gettext, ngettext
+
+from apps.consumers.models import Outcome
+from apps.history.figures import MAX_DURATION, Before, Compared, Figures, Headline
+from apps.history.presenters.figures import Address, Number, days_text, digits
+from apps.history.selection import SubmissionFilter
+
+MINUS = "−"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One headline number. ``before``: that of the period before; ``change``: the difference."""
+
+    label: str
+    number: Number
+    before: Number | None = None
+    change: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadlinePage:
+    """The headline numbers. ``compared``: which period they are compared with, and why if with none."""
+
+    cards: tuple[Card, ...]
+    compared: str
+    incomplete: str
+
+
+def headline_page(figures: Figures, asked: SubmissionFilter, address: Address) -> HeadlinePage:
+    """The headline numbers, with the addresses of their rows."""
+    before = figures.before
+    cards = _cards(figures.headline, asked, address)
+    if before is not None:
+        days = {"since": before.first.isoformat(), "until": before.last.isoformat(), "period": ""}
+
+        def of_before(**changed: str) -> str:
+            return address(**days, **changed)
+
+        earlier = _cards(before.headline, asked, of_before)
+        changes = _changes(figures.headline, before.headline)
+        cards = tuple(
+            Card(card.label, card.number, was.number, change)
+            for card, was, change in zip(cards, earlier, changes, strict=True)
+        )
+    return HeadlinePage(cards, _compared_text(before), incomplete_text(figures))
+
+
+def incomplete_text(figures: Figures) -> str:
+    """Which day is not over; empty if the selection ends before today."""
+    if figures.today is None or not figures.bars or not figures.is_incomplete(figures.bars[-1]):
+        return ""
+    return gettext("%(day)s is not over: its numbers are incomplete.") % {
+        "day": days_text(figures.today, figures.today)
+    }
+
+
+def _cards(headline: Headline, asked: SubmissionFilter, address: Address) -> tuple[Card, ...]:
+    answered = answered_url(asked, address) if headline.answered else ""
+    created = address(outcome=Outcome.CREATED.value) if headline.created else ""
+    unknown = address(outcome=Outcome.UNKNOWN.value) if headline.unknown else ""
+    return (
+        Card(gettext("Submissions"), Number(digits(headline.total), address() if headline.total else "")),
+        Card(gettext("Share created"), Number(share_text(headline.created, headline.total), created)),
+        Card(gettext("Still unknown"), Number(digits(headline.unknown), unknown)),
+        Card(gettext("Median time"), Number(time_text(headline, headline.half_under), answered)),
+        Card(gettext("95th percentile"), Number(time_text(headline, headline.most_under), answered)),
+    )
+
+
+def answered_url(asked: SubmissionFilter, address: Address) -> str:
+    """The address of the rows that have a time to answer."""
+    is_filtered = (asked.answered_from, asked.answered_under) != (None, None)
+    return address() if is_filtered else address(answered_from="0")
+
+
+class Answered(Protocol):
+    """Anything with a number of answers."""
+
+    @property
+    def answered(self) -> int:
+        """The submissions with a time to answer."""
+
+
+def time_text(of: Answered, milliseconds: int | None) -> str:
+    """A percentile in seconds; a dash without any answer."""
+    if not of.answered:
+        return "–"
+    if milliseconds is None:
+        return gettext("over %(most)s s") % {"most": MAX_DURATION // 1_000}
+    return gettext("%(number)s s") % {"number": number_format(milliseconds / 1_000, 2)}
+
+
+def share_text(part: int, whole: int) -> str:
+    """A part in per cent with one decimal; a dash for a part of nothing."""
+    return f"{number_format(round(100 * part / whole, 1), 1)} %" if whole else "–"
+
+
+def _changes(now: Headline, before: Headline) -> tuple[str, ...]:
+    share = ""
+    if now.total and before.total:
+        points = round(100 * now.created / now.total, 1) - round(100 * before.created / before.total, 1)
+        share = gettext("%(number)s points") % {"number": _signed(round(points, 1), 1)}
+    total = f"{_signed(round(100 * (now.total - before.total) / before.total), 0)} %" if before.total else ""
+    return (
+        total,
+        share,
+        _signed(now.unknown - before.unknown, 0),
+        _time_change(now.half_under, before.half_under),
+        _time_change(now.most_under, before.most_under),
+    )
+
+
+def _time_change(now: int | None, before: int | None) -> str:
+    if now is None or before is None:
+        return ""
+    return gettext("%(number)s s") % {"number": _signed((now - before) / 1_000, 2)}
+
+
+def _signed(number: float, decimals: int) -> str:
+    """The number with its sign, so that the direction does not depend on a colour."""
+    sign = "+" if number > 0 else MINUS if number < 0 else "±"
+    return f"{sign}{number_format(abs(number), decimals, force_grouping=True)}"
+
+
+def _compared_text(before: Compared | None) -> str:
+    if before is None:
+        return gettext("Not compared: these figures have no first day in the past.")
+    number = (before.last - before.first + dt.timedelta(days=1)).days
+    days = {"days": days_text(before.first, before.last), "number": number}
+    if before.how is Before.MONTHS:
+        return gettext("Compared with %(days)s, as many months before.") % days
+    if before.how is Before.SAME_DAYS:
+        return gettext("Compared with %(days)s, the same days of the month before.") % days
+    return (
+        ngettext(
+            "Compared with %(days)s, the day before.",
+            "Compared with %(days)s, the %(number)s days directly before.",
+            number,
+        )
+        % days
+    )

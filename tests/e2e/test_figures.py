@@ -1,0 +1,86 @@
+"""The figures in a browser: on one sheet of paper, and with whole numbers at every width."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from apps.accounts.models import User
+from apps.consumers.models import Outcome
+from tests.e2e.windows import Windows
+from tests.support.history_rows import bare, stored
+from tests.support.people import make_person
+
+pytestmark = pytest.mark.e2e
+
+FIGURES = "/submissions/figures/"
+NOW = dt.datetime.now(dt.UTC)
+REASONS = ("invalid", "not_found", "unauthorized", "rate_limited")
+NOT_SENT = ("connect_timeout", "busy", "name_not_resolved", "connect_refused")
+PAGE_OBJECT = re.compile(rb"/Type\s*/Page\b")
+# The numbers that do not fit into one line.
+BROKEN = """() => [...document.querySelectorAll("main .number, main .headline-number, main td")]
+  .filter(cell => cell.textContent.trim() && cell.offsetParent)
+  .filter(cell => {
+    const range = document.createRange();
+    range.selectNodeContents(cell);
+    return new Set([...range.getClientRects()].map(box => Math.round(box.bottom / 12))).size > 2;
+  }).map(cell => cell.textContent.trim())"""
+
+
+@pytest.fixture
+def team(staff: User, supervisor: User) -> None:
+    """Forty-three people, thousands of submissions, every outcome, and eight reasons."""
+    people = [staff, supervisor]
+    people += [make_person(f"p{number}", "staff", password="") for number in range(41)]
+    people[5].name = "Wilhelmina van den Oudenhoven-Hoogstraten"
+    people[5].save()
+    rows = []
+    for number, person in enumerate(people):
+        for turn in range(200 if number == 5 else 30):
+            at = NOW - dt.timedelta(days=turn % 30, minutes=number)
+            failed = turn % 10 == number % 10
+            outcome = [*Outcome][(turn + number) % 6] if failed else Outcome.CREATED
+            columns: dict[str, object] = {"duration_ms": (turn * number * 37) % 30_000}
+            if outcome in (Outcome.NOT_SENT, Outcome.SENDING):
+                columns = {}
+            if outcome == Outcome.REJECTED:
+                columns["error_code"] = REASONS[turn % 4]
+            if outcome == Outcome.NOT_SENT:
+                columns["error_code"] = NOT_SENT[turn % 4]
+            rows.append(bare(person, outcome, at, **columns))
+    stored(rows)
+
+
+def test_figures_of_a_team_are_one_page_of_a4(
+    windows: Windows, supervisor: User, team: None, tmp_path: Path
+) -> None:
+    page = windows.open(supervisor)
+    page.goto(FIGURES)
+    expect(page.locator(".figures-people tbody tr")).to_have_count(43)
+    page.pdf(path=tmp_path / "figures.pdf", format="A4")
+    assert len(PAGE_OBJECT.findall((tmp_path / "figures.pdf").read_bytes())) == 1
+    page.emulate_media(media="print")
+    for words in ("the 30 days directly before", "is not over", "Wilhelmina van den Oudenhoven"):
+        expect(page.locator("p, bdi").get_by_text(words).first).to_be_visible()
+    expect(page.get_by_role("button", name="Print")).to_be_hidden()
+
+
+@pytest.mark.parametrize("width", [320, 1024, 1366, 1920])
+def test_no_number_breaks_and_no_icon_is_underlined(
+    windows: Windows, supervisor: User, team: None, width: int
+) -> None:
+    page = windows.open(supervisor, viewport={"width": width, "height": 800})
+    page.goto(FIGURES)
+    assert page.evaluate(BROKEN) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert _lines_of_icons(page) == {"0px"}
+
+
+def _lines_of_icons(page: Page) -> set[str]:
+    icons = page.locator("main .outcome .icon")
+    return set(icons.evaluate_all("all => all.map(one => getComputedStyle(one).borderBottomWidth)"))

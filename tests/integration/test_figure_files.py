@@ -1,0 +1,151 @@
+"""The figures as Excel, CSV and SVG: the numbers of the page, typed, and recorded."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+from typing import Any
+from xml.etree import ElementTree
+
+import openpyxl
+import pytest
+from django.test import Client
+
+from apps.accounts.models import User
+from apps.consumers.models import Outcome
+from apps.core.export.csv_cells import restore
+from tests.support.history_rows import bare, stored
+from tests.support.people import events
+
+pytestmark = pytest.mark.django_db
+
+FILE = "/submissions/figures/file/"
+NOW = dt.datetime.now(dt.UTC)
+TODAY = NOW.date()
+NAME = '=HYPERLINK("http://x.example";"<b>&\x07") '
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture
+def history(staff: User, supervisor: User) -> None:
+    staff.name = NAME
+    staff.save()
+    rows = [bare(staff, Outcome.CREATED, NOW, duration_ms=250) for _row in range(3)]
+    rows += [bare(staff, Outcome.REJECTED, NOW - dt.timedelta(days=1), duration_ms=1_500)]
+    rows += [bare(supervisor, Outcome.UNKNOWN, NOW - dt.timedelta(days=2))]
+    stored(rows)
+
+
+def downloaded(client: Client, file_format: str, **filters: str) -> bytes:
+    answer: Any = client.get(FILE, {"format": file_format, **filters})
+    assert answer.status_code == 200
+    assert answer["Content-Disposition"].startswith('attachment; filename="figures_')
+    assert answer["Content-Disposition"].endswith(f'.{file_format}"')
+    content: bytes = answer.content
+    return content
+
+
+def sheets(content: bytes) -> dict[str, list[tuple[Any, ...]]]:
+    book = openpyxl.load_workbook(io.BytesIO(content))
+    return {sheet.title: list(sheet.iter_rows(values_only=True)) for sheet in book}
+
+
+def test_excel_file_has_typed_cells_and_no_formula(as_supervisor: Client, history: None) -> None:
+    content = downloaded(as_supervisor, "xlsx")
+    found = sheets(content)
+    assert [*found] == [
+        "Summary", "Over time", "Per person", "Reasons", "Time to answer", "Unknown now", "About"
+    ]  # fmt: skip
+    first = dt.datetime.combine(TODAY - dt.timedelta(days=29), dt.time())
+    today = dt.datetime.combine(TODAY, dt.time())
+    assert found["Summary"][1] == ("Selected", first, today, 5, 3, 0.6, 1, 0.26, 1.6)
+    assert found["Over time"][-1] == (today, today, "not over", 3, 3, 0, 0, 0, 0, 0)
+    assert found["Over time"][-2][2] == "over"
+    name = NAME.replace("\x07", "")  # not possible in XML
+    assert found["Per person"][1] == (name, 4, 0.8, 3, 0.75, 4, 0.26)
+    assert found["Per person"][2] == ("Sue Person", 1, 0.2, 0, 0, 0, None)
+    assert found["Reasons"][1:] == [("Sitecore CDP did not accept the entry", "Rejected", 1)]
+    assert ("Filters", "Last 30 days") in found["About"]
+    cells = [cell for sheet in openpyxl.load_workbook(io.BytesIO(content)) for row in sheet for cell in row]
+    assert {cell.data_type for cell in cells} == {"s", "n", "d"}
+
+
+def test_csv_file_has_the_numbers_of_the_excel_file(as_supervisor: Client, history: None) -> None:
+    text = downloaded(as_supervisor, "csv").decode("utf-8-sig")
+    rows = [*csv.DictReader(io.StringIO(text, newline=""))]
+    people = {(row["row"], row["measure"]): row["value"] for row in rows if row["table"] == "people"}
+    assert people["1", "submissions"] == "4"
+    assert people["1", "share_created"] == "0.75"
+    assert people["2", "median_seconds"] == ""
+    [name] = {row["name"] for row in rows if row["table"] == "people" and row["row"] == "1"}
+    assert name.startswith("'=")
+    assert restore(name) == NAME
+    [of_today] = [
+        row
+        for row in rows
+        if (row["table"], row["first_day"], row["measure"]) == ("over_time", f"{TODAY}", "submissions")
+    ]
+    assert (of_today["name"], of_today["last_day"], of_today["value"]) == ("not over", f"{TODAY}", "3")
+    numbers = [
+        value
+        for name, lines in sheets(downloaded(as_supervisor, "xlsx")).items()
+        if name != "About"
+        for line in lines[1:]
+        for value in line
+        if isinstance(value, int | float)
+    ]
+    in_csv = [float(row["value"]) for row in rows if row["measure"] and row["value"]]
+    assert sorted(in_csv) == pytest.approx(sorted(map(float, numbers)))
+
+
+def test_drawing_stands_alone_and_names_what_it_shows(as_supervisor: Client, history: None) -> None:
+    drawing = ElementTree.fromstring(downloaded(as_supervisor, "svg"))
+    title = drawing.findtext(f"{SVG}title") or ""
+    assert title.startswith("Submissions per day, ")
+    assert "Filters: Last 30 days" in (drawing.findtext(f"{SVG}desc") or "")
+    elements = [*drawing.iter()]
+    assert {one.tag.removeprefix(SVG) for one in elements} <= {
+        "svg", "title", "desc", "rect", "text", "g", "path"
+    }  # fmt: skip
+    assert not [name for one in elements for name in one.attrib if name in {"style", "class", "href"}]
+    dashed = [one for one in drawing.iter(f"{SVG}rect") if one.get("stroke-dasharray")]
+    assert [one.findtext(f"{SVG}title", "")[-len("Created: 3") :] for one in dashed] == ["Created: 3"]
+    assert "is not over" in "".join(drawing.itertext())
+
+
+@pytest.mark.once
+def test_file_follows_the_filters(as_supervisor: Client, staff: User, history: None) -> None:
+    found = sheets(downloaded(as_supervisor, "xlsx", outcome="rejected"))
+    assert found["Summary"][1][3] == 1
+    assert ("Filters", "Last 30 days; Outcome: Rejected") in found["About"]
+
+
+def test_file_is_recorded_without_filter_values(as_supervisor: Client, staff: User, history: None) -> None:
+    downloaded(as_supervisor, "csv", person=str(staff.pk))
+    [event] = events("figures.exported")
+    assert event.details == {
+        "format": "csv", "count": 4, "filters": ["since", "person"], "scope": "everybody"
+    }  # fmt: skip
+
+
+@pytest.mark.once
+def test_nothing_is_sent_or_recorded_without_permission_or_for_an_unreadable_request(
+    as_supervisor: Client, as_staff: Client, as_administrator: Client, history: None
+) -> None:
+    for client in (as_staff, as_administrator):
+        assert client.get(FILE, {"format": "csv"}).status_code == 403
+    for file_format in ("", "exe", "jsonl", "\x00"):
+        assert as_supervisor.get(FILE, {"format": file_format}).status_code == 404
+    assert as_supervisor.post(FILE, {"format": "csv"}).status_code == 405
+    answer: Any = as_supervisor.get(FILE, {"format": "csv", "since": "31 February"})
+    assert (answer.status_code, answer["Location"]) == (303, "/submissions/figures/?since=31+February")
+    assert events("figures.exported") == []
+
+
+@pytest.mark.once
+def test_without_a_row_there_are_tables_but_no_drawing(as_supervisor: Client) -> None:
+    stored([])
+    assert sheets(downloaded(as_supervisor, "xlsx"))["Summary"][1][0] == "Before"
+    assert as_supervisor.get(FILE, {"format": "svg"}).status_code == 404
+    assert FILE + "?format=svg" not in as_supervisor.get("/submissions/figures/").content.decode()

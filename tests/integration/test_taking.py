@@ -1,0 +1,267 @@
+"""Supervisors take unknown submissions, write notes on them and go on to the next; nothing is ever locked."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.audit.models import AuditEvent
+from apps.consumers.models import Outcome, Submission, SubmissionNote
+from apps.consumers.reconciliation import taking
+from apps.core import personal_data
+from tests.support.entries import clean, store, text
+from tests.support.people import acting, events, make_person
+from tests.support.resolving import AS_NOT_CREATED, enter, fresh, receipt
+
+pytestmark = pytest.mark.django_db
+
+NOTE = "Called Marvin:\n<b>no Mrs Quux</b> on the order"
+
+
+@pytest.fixture
+def other(db: None) -> User:
+    return make_person("olga", "supervisor")
+
+
+@pytest.fixture
+def as_other(other: User) -> Client:
+    client = Client()
+    client.force_login(other)
+    return client
+
+
+@pytest.fixture
+def unknown(staff: User) -> Submission:
+    return store(staff, Outcome.UNKNOWN)
+
+
+def press(client: Client, what: str, submission: Submission, **values: str) -> Any:
+    return client.post(reverse(f"consumers:{what}", args=[submission.public_id]), values)
+
+
+def lapse(submission: Submission) -> None:
+    was = fresh(submission).taken_at
+    assert was is not None
+    Submission.objects.filter(pk=submission.pk).update(taken_at=was - taking.lapses_after())
+
+
+def test_taken_submission_shows_who_has_it_on_receipt_list_and_start_page(
+    as_supervisor: Client, as_other: Client, as_staff: Client, unknown: Submission
+) -> None:
+    answer = press(as_supervisor, "take", unknown)
+    assert (answer.status_code, answer["Location"]) == (303, receipt(unknown))
+    assert "You have taken this until" in text(as_supervisor.get(receipt(unknown)))
+    page = text(as_other.get(receipt(unknown)))
+    assert "Sue Person has taken this until" in page
+    assert "This locks nothing: every supervisor can still resolve it." in page
+    assert "Take over" in page
+    for address in ("/", "/submissions/", "/submissions/?outcome=unknown&period=all"):
+        assert "Taken by Sue Person" in text(as_other.get(address))
+    page = text(as_staff.get(receipt(unknown)))
+    assert "Sue Person has taken this until" in page
+    assert "Take over" not in page
+    assert [(one.submission, one.details) for one in events("submission.taken")] == [
+        (str(unknown.public_id), {})
+    ]
+
+
+def test_taken_submission_is_not_locked(as_supervisor: Client, as_other: Client, unknown: Submission) -> None:
+    press(as_supervisor, "take", unknown)
+    assert enter(as_other, unknown, AS_NOT_CREATED).status_code == 303
+    assert fresh(unknown).outcome == Outcome.NOT_CREATED
+    assert "has taken this until" not in text(as_other.get(receipt(unknown)))
+
+
+def test_another_supervisor_takes_it_over_only_knowingly(
+    as_supervisor: Client, supervisor: User, as_other: Client, other: User, unknown: Submission
+) -> None:
+    page_before = text(as_other.get(receipt(unknown)))
+    assert "I have this" in page_before
+    press(as_supervisor, "take", unknown)
+    answer = press(as_other, "take", unknown)  # of a page that did not show it yet
+    assert fresh(unknown).taken_by == supervisor
+    assert "Somebody else has taken or resolved this submission in the meantime." in text(
+        as_other.get(answer["Location"])
+    )
+    for wrong in (str(other.pk), "0", "-1", "x", "٣", "9" * 30, "\x00"):
+        press(as_other, "take", unknown, holder=wrong)
+        assert fresh(unknown).taken_by == supervisor
+    press(as_other, "take", unknown, holder=str(supervisor.pk))
+    assert fresh(unknown).taken_by == other
+    press(as_supervisor, "take", unknown, holder=str(supervisor.pk))  # of a page from before
+    assert fresh(unknown).taken_by == other
+    assert [event.details for event in events("submission.taken")] == [{}, {"taken_from": "Sue Person"}]
+
+
+def test_taking_lapses_and_is_then_free(
+    as_supervisor: Client, as_other: Client, other: User, unknown: Submission
+) -> None:
+    press(as_supervisor, "take", unknown)
+    lapse(unknown)
+    assert "has taken this until" not in text(as_other.get(receipt(unknown)))
+    assert "Taken by" not in text(as_other.get("/submissions/"))
+    press(as_other, "take", unknown)
+    assert fresh(unknown).taken_by == other
+    assert [event.details for event in events("submission.taken")] == [{}, {}]
+
+
+def test_taking_again_renews_and_is_recorded_once(as_supervisor: Client, unknown: Submission) -> None:
+    press(as_supervisor, "take", unknown)
+    before = fresh(unknown).taken_at
+    Submission.objects.filter(pk=unknown.pk).update(taken_at=before - dt.timedelta(minutes=5))  # type: ignore[operator]
+    press(as_supervisor, "take", unknown)
+    after = fresh(unknown).taken_at
+    assert before is not None
+    assert after is not None
+    assert after >= before
+    assert len(events("submission.taken")) == 1
+
+
+def test_only_the_holder_releases_it(as_supervisor: Client, as_other: Client, unknown: Submission) -> None:
+    press(as_supervisor, "take", unknown)
+    press(as_other, "release", unknown)
+    assert fresh(unknown).taken_at is not None
+    press(as_supervisor, "release", unknown)
+    row = fresh(unknown)
+    assert (row.taken_at, row.taken_by, row.taken_by_name) == (None, None, "")
+    press(as_supervisor, "release", unknown)
+    assert len(events("submission.released")) == 1
+
+
+def test_resolved_submission_cannot_be_taken(as_supervisor: Client, staff: User) -> None:
+    created = store(staff, Outcome.CREATED)
+    press(as_supervisor, "take", created)
+    assert fresh(created).taken_at is None
+    assert events("submission.taken") == []
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("what", ["take", "release", "note"])
+def test_staff_may_not(as_staff: Client, unknown: Submission, what: str) -> None:
+    assert press(as_staff, what, unknown, note_text=NOTE).status_code == 403
+    assert SubmissionNote.objects.count() == 0
+
+
+def test_note_is_stored_encrypted_and_shown_to_supervisors_only(
+    as_supervisor: Client, as_other: Client, as_staff: Client, unknown: Submission
+) -> None:
+    assert press(as_supervisor, "note", unknown, note_text=NOTE).status_code == 303
+    page = text(as_other.get(receipt(unknown)))
+    assert "Called Marvin:<br>&lt;b&gt;no Mrs Quux&lt;/b&gt; on the order" in page
+    assert "Quux" not in text(as_staff.get(receipt(unknown)))
+    note = SubmissionNote.objects.get()
+    assert b"Quux" not in bytes(note.encrypted_text)
+    assert (note.author_name, personal_data.text(note, "encrypted_text")) == ("Sue Person", NOTE)
+    [event] = events("submission.note_added")
+    assert (event.submission, event.details) == (str(unknown.public_id), {})
+    assert not any("Quux" in str(one.__dict__) for one in AuditEvent.objects.all())
+    enter(as_other, unknown, AS_NOT_CREATED)
+    assert "Called Marvin" in text(as_other.get(receipt(unknown)))  # stays on the receipt
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("", "Enter the note"),
+        (" \n ", "Enter the note"),
+        ("a" * 2001, "The note has at most 2,000 characters"),
+    ],
+)
+def test_refused_note_comes_back_as_typed(
+    as_supervisor: Client, unknown: Submission, typed: str, message: str
+) -> None:
+    answer = press(as_supervisor, "note", unknown, note_text=typed)
+    assert answer.status_code == 200
+    page = text(answer)
+    assert message in page
+    assert typed.strip() in page
+    assert SubmissionNote.objects.count() == 0
+
+
+def test_note_that_was_posted_after_the_session_ended_is_not_lost(
+    as_supervisor: Client, supervisor: User, unknown: Submission
+) -> None:
+    page = as_supervisor.get(receipt(unknown)).content.decode()
+    author = page.partition('name="entry_of" value="')[2].partition('"')[0]
+    as_supervisor.logout()
+    press(as_supervisor, "note", unknown, note_text=NOTE, entry_of=author)
+    assert SubmissionNote.objects.count() == 0
+    as_supervisor.force_login(supervisor)
+    answer = as_supervisor.get(reverse("consumers:note", args=[unknown.public_id]))
+    assert "&lt;b&gt;no Mrs Quux&lt;/b&gt;" in text(answer)
+    assert SubmissionNote.objects.count() == 0
+    answer = as_supervisor.get(reverse("consumers:note", args=[unknown.public_id]))
+    assert answer.status_code == 303
+
+
+def test_next_unknown_is_the_oldest_that_nobody_else_has(
+    as_supervisor: Client, as_other: Client, staff: User
+) -> None:
+    first, second, third = (_unknown(staff, hours) for hours in (3, 2, 1))
+
+    def next_of(submission: Submission) -> str:
+        page = text(as_supervisor.get(receipt(submission)))
+        assert "Next unknown (2 left)" in page
+        return page.partition(">Next unknown")[0].rpartition('href="')[2].partition('"')[0]
+
+    assert [next_of(one) for one in (first, second, third)] == [
+        receipt(second),
+        receipt(third),
+        receipt(first),
+    ]
+    press(as_other, "take", second)
+    press(as_supervisor, "take", third)
+    assert next_of(first) == receipt(third)
+    press(as_supervisor, "release", third)
+    press(as_other, "take", third)
+    assert next_of(first) == receipt(second)  # all are taken: the oldest
+
+
+def test_after_a_resolution_the_receipt_leads_to_the_next(
+    as_supervisor: Client, as_staff: Client, staff: User
+) -> None:
+    first, second = _unknown(staff, 3), _unknown(staff, 2)
+    answer = enter(as_supervisor, first, AS_NOT_CREATED)
+    page = text(as_supervisor.get(answer["Location"]))
+    assert f'href="{receipt(second)}">Next unknown (1 left)</a>' in page
+    assert "Next unknown" not in text(as_staff.get(receipt(first)))
+    enter(as_supervisor, second, AS_NOT_CREATED)
+    assert "Next unknown" not in text(as_supervisor.get(receipt(second)))
+
+
+def test_overdue_submissions_are_marked_and_counted(
+    as_supervisor: Client, staff: User, settings: Settings
+) -> None:
+    settings.UNKNOWN_OVERDUE_AFTER_HOURS = 5
+    late, early = _unknown(staff, 6), _unknown(staff, 4)
+    for address in ("/", "/submissions/"):
+        page = text(as_supervisor.get(address))
+        assert "1 has been unknown for too long." in page
+        assert page.count('<span class="outcome-note">Overdue</span>') >= 1
+    assert "Overdue" in text(as_supervisor.get(receipt(late)))
+    assert "Overdue" not in text(as_supervisor.get(receipt(early)))
+    enter(as_supervisor, late, AS_NOT_CREATED)
+    for address in ("/", "/submissions/", receipt(late)):
+        assert "verdue" not in text(as_supervisor.get(address))
+
+
+def test_of_two_who_take_it_at_once_one_has_it(unknown: Submission, supervisor: User, other: User) -> None:
+    read_before = fresh(unknown)
+    taking.take(unknown, actor=acting(supervisor))
+    with pytest.raises(taking.TakenByAnother):
+        taking.take(read_before, actor=acting(other))
+    assert fresh(unknown).taken_by == supervisor
+
+
+def _unknown(person: User, hours: float) -> Submission:
+    submission = store(person, Outcome.UNKNOWN, clean(last_name=f"Waits {hours}"))
+    at = submission.submitted_at - dt.timedelta(hours=hours)
+    Submission.objects.filter(pk=submission.pk).update(submitted_at=at)
+    return fresh(submission)
