@@ -23,6 +23,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "consumers.export_submissions",
         "consumers.resolve_submission",
         "consumers.view_figures",
+        "history.view_past_exports",
     ),
     # Gives no access to consumers' personal data.
     ADMINISTRATOR: (
@@ -31,6 +32,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "accounts.view_status",
         "audit.view_log",
         "audit.verify_log",
+        "history.view_past_exports",
     ),
 }
 SEPARATE_GRANTS: dict[str, tuple[str, ...]] = {PERSONAL_DATA_EXPORT: ("consumers.export_personal_data",)}

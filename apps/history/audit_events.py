@@ -55,6 +55,8 @@ EXPORT_REASON = Key(
     },
 )
 
+EXPORTER = Key("exporter", ValueType.NAME, _("Exported by"))
+
 # Counts of submissions, without data of a consumer. count: number of submissions in the figures.
 FIGURES_VIEWED = EVENTS.define(
     "figures.viewed",
@@ -103,7 +105,7 @@ EXPORT_FAILED = EVENTS.define(
     sentence=_("An export of submissions by %(exporter)s failed: %(failure_code)s"),
     keys=(
         EXPORT,
-        Key("exporter", ValueType.NAME, _("Exported by")),
+        EXPORTER,
         FORMAT,
         PERSONAL,
         FAILURE_CODE,
@@ -116,4 +118,30 @@ EXPORT_CANCELLED = EVENTS.define(
     label=_("Export of submissions cancelled"),
     sentence=_("%(actor)s cancelled an export of submissions"),
     keys=(EXPORT, FORMAT, PERSONAL, ROWS),
+)
+# count: number of exports on the page.
+EXPORTS_LISTED = EVENTS.define(
+    "exports.listed",
+    label=_("Past exports opened"),
+    sentence=_("%(actor)s opened the list of past exports"),
+    keys=(
+        Key(
+            "filters",  # the names of the filters, never their values
+            ValueType.CODES,
+            _("Filters"),
+            {"since": _("from"), "until": _("to"), "person": _("person")},
+        ),
+        COUNT,
+    ),
+)
+# The page of another person's export. note: whether the reader was shown the note on its reason.
+EXPORT_VIEWED = EVENTS.define(
+    "export.viewed",
+    label=_("Past export opened"),
+    sentence=_("%(actor)s opened an export of submissions by %(exporter)s"),
+    keys=(
+        EXPORT,
+        EXPORTER,
+        Key("note", ValueType.CODE, _("Note shown"), {"yes": _("yes"), "no": _("no")}),
+    ),
 )

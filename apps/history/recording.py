@@ -1,13 +1,16 @@
-"""The audit event of the figures page."""
+"""The audit events of pages: the figures and the past exports."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from django.db import transaction
 
 from apps.audit.events import Event, Value
 from apps.audit.recording import record
 from apps.core.actor import Actor
-from apps.history.audit_events import FIGURES_VIEWED
+from apps.history.audit_events import EXPORT_VIEWED, EXPORTS_LISTED, FIGURES_VIEWED
+from apps.history.models import Export
 from apps.history.selection import Selection
 
 
@@ -22,3 +25,21 @@ def record_figures_viewed(selection: Selection, *, count: int, actor: Actor) -> 
         data["search"] = str(selection.asked.search.public_id)
     with transaction.atomic():
         record(Event(FIGURES_VIEWED, actor, data=data))
+
+
+def record_exports_listed(*, count: int, filters: Sequence[str], actor: Actor) -> None:
+    """Record that ``count`` past exports are shown. ``filters``: the names of the filters. Call it before."""
+    data: dict[str, Value] = {"count": count, **({"filters": filters} if filters else {})}
+    with transaction.atomic():
+        record(Event(EXPORTS_LISTED, actor, data=data))
+
+
+def record_export_viewed(export: Export, *, with_note: bool, actor: Actor) -> None:
+    """Record that another person's export is shown, and whether its note is. Call it before they are."""
+    data: dict[str, Value] = {
+        "export": str(export.public_id),
+        "exporter": export.person_name,
+        "note": "yes" if with_note else "no",
+    }
+    with transaction.atomic():
+        record(Event(EXPORT_VIEWED, actor, person=str(export.person_id), data=data))

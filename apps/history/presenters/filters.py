@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 
 from apps.consumers import labels
 from apps.consumers.models import Outcome
+from apps.consumers.searches import Search
 from apps.core.web.filters import Chip, with_query
 
 LATENCY = ("answered_from", "answered_under")
@@ -33,6 +34,22 @@ def chips(path: str, values: Mapping[str, str], form: Filters) -> list[Chip]:
     ``path``: the page's address without its query. ``values``: that query.
     """
     return list(_chips(path, values, form))
+
+
+def in_words(form: Filters) -> list[tuple[str, str]]:
+    """The filters in effect as label and text, to be stored with an export. ``form`` must be valid.
+
+    The texts contain no value of a consumer: of a search there are only the kinds.
+    """
+    searched = form.cleaned_data["search"]
+    shown = {chip.label: chip.value for chip in chips("", {}, form)}
+    if searched:
+        shown[_kinds(searched)] = gettext("matches a search, whose values are not shown")
+    return list(shown.items())
+
+
+def _kinds(search: Search) -> str:
+    return ", ".join(str(kind.label) for kind in search.kinds)
 
 
 def _chips(path: str, values: Mapping[str, str], form: Filters) -> Iterator[Chip]:
@@ -60,8 +77,9 @@ def _chips(path: str, values: Mapping[str, str], form: Filters) -> Iterator[Chip
         without = with_query(path, values, **dict.fromkeys(LATENCY, ""))
         yield Chip(gettext("Time to answer"), _between(*(given[name] for name in LATENCY)), without)
     if given["search"]:
-        kinds = ", ".join(str(kind.label) for kind in given["search"].kinds)
-        yield Chip(kinds, gettext("matches your search"), with_query(path, values, search=""))
+        yield Chip(
+            _kinds(given["search"]), gettext("matches your search"), with_query(path, values, search="")
+        )
 
 
 def _between(least: int | None, under: int | None) -> str:

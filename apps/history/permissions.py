@@ -1,0 +1,7 @@
+"""The names of this app's permissions."""
+
+from __future__ import annotations
+
+from typing import Final
+
+VIEW_PAST_EXPORTS: Final = "history.view_past_exports"
